@@ -1,0 +1,1 @@
+"""From readings to figures: pure functions on frames; only `jobs` knows the database."""

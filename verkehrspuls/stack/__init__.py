@@ -1,0 +1,1 @@
+"""The embedded PostgreSQL and MQTT broker, and the supervisor of all parts."""

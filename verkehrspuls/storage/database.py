@@ -1,0 +1,77 @@
+"""Connections to PostgreSQL, and the SQL of `queries/*.sql` by name.
+
+Every query stands in a file under a heading `-- name: <query_name>`; call sites say
+`execute(connection, "query_name", parameter=value)`.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from typing import Any, LiteralString, cast
+
+import polars as pl
+import psycopg
+from psycopg import rows
+
+from verkehrspuls.errors import DatabaseUnavailable
+
+Connection = psycopg.Connection[Any]
+
+#: UTC in, UTC out, and no name found by accident in another schema.
+_SESSION = "-c TimeZone=UTC -c search_path=vp,public"
+_HEADING = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+
+
+def connect(url: str, *, application: str = "verkehrspuls", **kwargs: Any) -> Connection:
+    """Open a connection; `DatabaseUnavailable` says what to do where it fails."""
+    try:
+        return psycopg.connect(
+            url,
+            options=_SESSION,
+            application_name=application,
+            connect_timeout=10,
+            **kwargs,
+        )
+    except psycopg.OperationalError as error:
+        raise DatabaseUnavailable(reason=str(error).strip()) from error
+
+
+@cache
+def queries() -> Mapping[str, LiteralString]:
+    """All named queries."""
+    found: dict[str, LiteralString] = {}
+    folder = resources.files("verkehrspuls.storage") / "queries"
+    for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        parts = _HEADING.split(file.read_text("utf-8"))
+        for name, text in zip(parts[1::2], parts[2::2], strict=True):
+            if name in found:
+                raise ValueError(f"query {name} is defined twice, see {file.name}")
+            found[name] = cast("LiteralString", text)
+    return found
+
+
+def execute(
+    connection: Connection, query: str, **parameters: Any
+) -> psycopg.Cursor[Any]:
+    """Run a named query; rows come as dicts."""
+    cursor = connection.cursor(row_factory=rows.dict_row)
+    return cursor.execute(queries()[query], parameters)
+
+
+def read_frame(url: str, query: str, **parameters: Any) -> pl.DataFrame:
+    """Read a named query's rows into a frame, over Arrow (ADBC).
+
+    Times come as aware UTC. On a connection of its own: it sees what is committed.
+    """
+    from adbc_driver_postgresql import dbapi
+
+    with psycopg.connect(url, options=_SESSION) as connection:
+        statement = psycopg.ClientCursor(connection).mogrify(
+            queries()[query], parameters
+        )
+    with dbapi.connect(url, autocommit=True) as arrow, arrow.cursor() as cursor:
+        cursor.execute("set time zone 'UTC'")
+        cursor.execute("set search_path = vp, public")
+        cursor.execute(statement)
+        return cast("pl.DataFrame", cursor.fetch_polars())

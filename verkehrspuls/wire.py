@@ -1,0 +1,90 @@
+"""Topics and payloads of the native format, version 1.
+
+    vp/v1/{municipality}/{sensor}/{kind}      kind: counts, environment, status
+
+Payloads are UTF-8 JSON: one object or an array of them (back-fill). Unknown fields are
+tolerated, because firmware grows. `time` names the start of the interval.
+"""
+
+import re
+from datetime import datetime
+from typing import Annotated, Final, Literal, NamedTuple
+
+from msgspec import Meta, Struct
+
+PREFIX: Final = "vp/v1"
+KINDS: Final = ("counts", "environment", "status")
+KEY_PATTERN: Final = re.compile(r"[a-z0-9-]{1,64}")
+
+#: A count fits the database's 4-byte integer with room for sums.
+Count = Annotated[int, Meta(ge=0, le=1_000_000)]
+Seconds = Annotated[int, Meta(ge=1, le=86_400)]
+Moment = Annotated[datetime, Meta(tz=True)]
+
+
+class SpeedHistogram(Struct, frozen=True, kw_only=True):
+    """Counts of vehicles by speed, in bins of equal width from `from_kmh` up."""
+
+    width_kmh: Annotated[float, Meta(gt=0, le=100)]
+    from_kmh: Annotated[float, Meta(ge=0, le=300)] = 0.0
+    counts: Annotated[list[Count], Meta(min_length=1, max_length=100)]
+
+
+class ChannelCounts(Struct, frozen=True, kw_only=True):
+    """What one output of a sensor counted in an interval."""
+
+    channel: Annotated[str, Meta(min_length=1, max_length=64)]
+    classes: dict[str, Count | None]
+    speed_kmh: Annotated[float, Meta(ge=0, le=300)] | None = None
+    speed_histogram: SpeedHistogram | None = None
+    occupancy: Annotated[float, Meta(ge=0, le=1)] | None = None
+
+
+class CountMessage(Struct, frozen=True, kw_only=True):
+    """Counts of all outputs of a sensor in the interval `[time, time + interval_s)`."""
+
+    time: Moment
+    interval_s: Seconds
+    seq: Annotated[int, Meta(ge=0)] | None = None
+    counts: Annotated[list[ChannelCounts], Meta(min_length=1, max_length=256)]
+
+
+class EnvironmentMessage(Struct, frozen=True, kw_only=True):
+    """Environment values over the interval `[time, time + interval_s)`."""
+
+    time: Moment
+    interval_s: Seconds
+    seq: Annotated[int, Meta(ge=0)] | None = None
+    values: dict[str, float | None]
+
+
+class StatusMessage(Struct, frozen=True, kw_only=True):
+    """Whether a sensor is connected; retained, and its last will says offline."""
+
+    state: Literal["online", "offline"]
+    time: Moment | None = None
+    battery_pct: Annotated[float, Meta(ge=0, le=100)] | None = None
+    firmware: Annotated[str, Meta(max_length=64)] | None = None
+
+
+class Topic(NamedTuple):
+    """The parts of a native topic."""
+
+    municipality: str
+    sensor: str
+    kind: str
+
+
+def topic(municipality: str, sensor: str, kind: str) -> str:
+    """Build the topic a sensor publishes under."""
+    return f"{PREFIX}/{municipality}/{sensor}/{kind}"
+
+
+def parse_topic(text: str) -> Topic | None:
+    """Take a native topic apart; None where it is not one."""
+    parts = text.split("/")
+    if len(parts) != 5 or f"{parts[0]}/{parts[1]}" != PREFIX or parts[4] not in KINDS:
+        return None
+    if not (KEY_PATTERN.fullmatch(parts[2]) and KEY_PATTERN.fullmatch(parts[3])):
+        return None
+    return Topic(parts[2], parts[3], parts[4])
