@@ -23,7 +23,9 @@ _SESSION = "-c TimeZone=UTC -c search_path=vp,public"
 _HEADING = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 
-def connect(url: str, *, application: str = "verkehrspuls", **kwargs: Any) -> Connection:
+def connect(
+    url: str, *, application: str = "verkehrspuls", **kwargs: Any
+) -> Connection:
     """Open a connection; `DatabaseUnavailable` says what to do where it fails."""
     try:
         return psycopg.connect(

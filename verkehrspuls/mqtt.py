@@ -1,0 +1,145 @@
+"""MQTT 3.1.1 through paho: connecting by URL, and publishing without loss."""
+
+import logging
+import ssl
+import threading
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+from urllib.parse import unquote, urlsplit
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+
+from verkehrspuls.errors import BrokerUnavailable, UsageError
+
+log = logging.getLogger(__name__)
+
+
+class Will(NamedTuple):
+    """What the broker publishes, retained, when the connection breaks."""
+
+    topic: str
+    payload: bytes
+
+
+def client(
+    url: str,
+    *,
+    client_id: str,
+    clean: bool = True,
+    manual_ack: bool = False,
+    will: Will | None = None,
+    ca_file: Path | None = None,
+) -> paho.Client:
+    """Make a client for `mqtt://` or `mqtts://`, with credentials, not yet connected."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
+        raise UsageError(
+            reason="the broker's URL has the form mqtt://user:password@host:port, "
+            "or mqtts:// for TLS."
+        )
+    made = paho.Client(
+        CallbackAPIVersion.VERSION2,
+        client_id=client_id,
+        clean_session=clean,
+        protocol=paho.MQTTv311,
+        manual_ack=manual_ack,
+    )
+    if parts.username:
+        made.username_pw_set(unquote(parts.username), unquote(parts.password or ""))
+    if parts.scheme == "mqtts":
+        made.tls_set_context(ssl.create_default_context(cafile=ca_file))
+    if will is not None:
+        made.will_set(will.topic, will.payload, qos=1, retain=True)
+    return made
+
+
+def connect(made: paho.Client, url: str, *, keepalive_s: int = 60) -> None:
+    """Open the connection to the URL's host; `BrokerUnavailable` where that fails."""
+    parts = urlsplit(url)
+    port = parts.port or (8883 if parts.scheme == "mqtts" else 1883)
+    try:
+        made.connect(parts.hostname or "", port, keepalive=keepalive_s)
+    except (OSError, ValueError) as error:
+        reason = f"{parts.hostname}:{port}: {error}."
+        raise BrokerUnavailable(reason=reason) from error
+
+
+class Publisher:
+    """Publishes at QoS 1 over reconnects and knows what the broker acknowledged.
+
+    At most `window` messages are on their way; then `publish` waits. A message counts
+    as published when its PUBACK has arrived.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        client_id: str,
+        *,
+        window: int = 200,
+        will: Will | None = None,
+        ca_file: Path | None = None,
+    ) -> None:
+        self._client = client(url, client_id=client_id, will=will, ca_file=ca_file)
+        self._client.max_inflight_messages_set(window)
+        self._client.reconnect_delay_set(min_delay=1, max_delay=10)
+        self._client.on_publish = self._on_publish
+        self._client.on_connect = self._on_connect
+        self._url = url
+        self._window = window
+        self._changed = threading.Condition()
+        self._refused: str | None = None
+        self._connected = False
+        self.published = 0
+        self.acknowledged = 0
+
+    def __enter__(self) -> Self:
+        """Connect, and wait until the broker has accepted."""
+        connect(self._client, self._url)
+        self._client.loop_start()
+        with self._changed:
+            self._changed.wait_for(lambda: self._connected or self._refused, 10)
+        if not self._connected:
+            self.__exit__()
+            raise BrokerUnavailable(reason=f"{self._refused or 'no CONNACK'}.")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Disconnect; what is not acknowledged may or may not have arrived."""
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        """Send a message; waits while the window is full."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._pending < self._window)
+            self.published += 1
+        # kept by paho over a lost connection, and sent again after it
+        self._client.publish(topic, payload, qos=1, retain=retain)
+
+    def flush(self, timeout_s: float = 60) -> None:
+        """Wait until everything is acknowledged; `BrokerUnavailable` after the time."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._pending == 0, timeout_s):
+                reason = f"{self._pending} messages were not acknowledged."
+                raise BrokerUnavailable(reason=reason)
+
+    @property
+    def _pending(self) -> int:
+        return self.published - self.acknowledged
+
+    def _on_publish(self, *_: Any) -> None:
+        with self._changed:
+            self.acknowledged += 1
+            self._changed.notify_all()
+
+    def _on_connect(
+        self, _client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any
+    ) -> None:
+        with self._changed:
+            self._connected = not reason.is_failure
+            self._refused = str(reason) if reason.is_failure else None
+            self._changed.notify_all()
+        if reason.is_failure:
+            log.error("broker_refused", extra={"reason": str(reason)})
