@@ -17,7 +17,6 @@ The docstring of a class is its message: it says what happened and what to do. F
 are attributes, filled into the message by name.
 """
 
-import inspect
 from typing import Any, ClassVar
 
 
@@ -31,12 +30,16 @@ class VerkehrspulsError(Exception):
     def __init__(self, **facts: Any) -> None:
         for name, value in facts.items():
             setattr(self, name, value)
-        message = " ".join(inspect.cleandoc(type(self).__doc__ or "").split())
-        super().__init__(message.format(**facts))
+        message = " ".join((type(self).__doc__ or "").split())
+        super().__init__(message.format(**{k: _phrase(v) for k, v in facts.items()}))
+
+
+def _phrase(fact: object) -> str:
+    return str(fact).strip().rstrip(".")
 
 
 class UsageError(VerkehrspulsError):
-    """The call is wrong: {reason}"""
+    """The call is wrong: {reason}."""
 
     code = "usage"
     exit_code = 2
@@ -44,7 +47,7 @@ class UsageError(VerkehrspulsError):
 
 
 class UnknownSetting(UsageError):
-    """There is no setting {name}. {suggestion}"""
+    """There is no setting {name}; {suggestion}."""
 
     code = "unknown-setting"
 
@@ -57,13 +60,13 @@ class UnknownKey(UsageError):
 
 
 class BadFile(UsageError):
-    """{path} cannot be read as {format}: {reason}"""
+    """{path} cannot be read as {format}: {reason}."""
 
     code = "bad-file"
 
 
 class Unavailable(VerkehrspulsError):
-    """A part that is needed does not answer: {reason}"""
+    """A part that is needed does not answer: {reason}."""
 
     code = "unavailable"
     exit_code = 3
@@ -71,34 +74,34 @@ class Unavailable(VerkehrspulsError):
 
 
 class DatabaseUnavailable(Unavailable):
-    """
-    The database does not answer: {reason} Start the embedded one with `make up`, or
-    check VERKEHRSPULS_DATABASE__URL.
+    """The database does not answer: {reason}.
+
+    Start the embedded one with `make up`, or check VERKEHRSPULS_DATABASE__URL.
     """
 
     code = "database-unavailable"
 
 
 class BrokerUnavailable(Unavailable):
-    """
-    The MQTT broker does not answer: {reason} Start the embedded one with `make up`, or
-    check VERKEHRSPULS_BROKER__URL.
+    """The MQTT broker does not answer: {reason}.
+
+    Start the embedded one with `make up`, or check VERKEHRSPULS_BROKER__URL.
     """
 
     code = "broker-unavailable"
 
 
 class NotMigrated(Unavailable):
-    """
-    The database has revision {current}, this program needs {needed}. Run
-    `verkehrspuls db migrate`.
+    """The database has revision {current}, this program needs {needed}.
+
+    Run `verkehrspuls db migrate`.
     """
 
     code = "not-migrated"
 
 
 class StackFailed(Unavailable):
-    """{part} did not start: {reason}"""
+    """{part} did not start: {reason}."""
 
     code = "stack-failed"
 

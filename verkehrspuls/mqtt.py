@@ -31,7 +31,7 @@ def client(
     will: Will | None = None,
     ca_file: Path | None = None,
 ) -> paho.Client:
-    """Make a client for `mqtt://` or `mqtts://`, with credentials, not yet connected."""
+    """Make a client for an `mqtt://` or `mqtts://` URL, not yet connected."""
     parts = urlsplit(url)
     if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
         raise UsageError(

@@ -64,7 +64,7 @@ class Ingest(Section):
     queue_mb: int = Field(64, ge=1, description="then reading stops")
     future_h: int = Field(48, ge=0, description="a reading further ahead is rejected")
     oldest_year: int = Field(2000, ge=1970, description="an older reading is rejected")
-    registry_s: float = Field(30, gt=0, description="the registry is read anew after it")
+    registry_s: float = Field(30, gt=0, description="the registry is read again after")
     reject_bytes: int = Field(65_536, ge=0, description="kept of a rejected payload")
     drain_s: float = Field(10, gt=0, description="on SIGTERM, at most")
 
@@ -72,11 +72,13 @@ class Ingest(Section):
 class Analytics(Section):
     """The analytics worker."""
 
-    poll_s: float = Field(1.0, gt=0, description="how often stale buckets are looked for")
+    poll_s: float = Field(1.0, gt=0, description="how often to look for stale buckets")
     claim_hours: int = Field(20_000, ge=1, description="channel hours done in one go")
     baseline_weeks: int = Field(8, ge=2, le=52)
-    silence_s: float = Field(60, gt=0, description="how often silent sensors are sought")
-    keep_raw_days: int | None = Field(None, ge=60, description="readings; none: for ever")
+    silence_s: float = Field(60, gt=0, description="how often to look for silence")
+    keep_raw_days: int | None = Field(
+        None, ge=60, description="readings; else for ever"
+    )
     keep_rejected_days: int = Field(90, ge=1)
     compress_after_days: int = Field(30, ge=7, description="Community edition only")
 
@@ -199,5 +201,7 @@ def _known(separator: str) -> list[str]:
 
 def _unknown(name: str, *, known: list[str]) -> UnknownSetting:
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    suggestion = f"Did you mean {near[0]}?" if near else ""
+    suggestion = (
+        f"did you mean {near[0]}?" if near else "see `docs/reference/settings.md`"
+    )
     return UnknownSetting(name=name, suggestion=suggestion)

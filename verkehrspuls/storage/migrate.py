@@ -22,7 +22,7 @@ def run_sql(name: str) -> None:
 
     statements = (MIGRATIONS / "sql" / name).read_text("utf-8")
     # the driver's own execute: several statements, and no placeholder syntax
-    op.get_bind().connection.driver_connection.execute(statements)  # type: ignore[union-attr]
+    op.get_bind().connection.driver_connection.execute(statements)
 
 
 def migrate(url: str) -> tuple[str | None, str | None]:
