@@ -1,0 +1,242 @@
+-- What pages, API and exports read. Every query takes `visible`, the visibilities of
+-- sites that the reader may see; here is the only place where that is decided.
+
+-- name: list_municipalities
+-- Municipalities with a visible site, and how many of those they have.
+select m.municipality_id, m.key, m.name, m.state, m.time_zone, m.licence,
+       m.latitude, m.longitude, count(*)::integer as sites
+from vp.municipality m
+join vp.site s using (municipality_id)
+where s.visibility = any(%(visible)s::text[])
+group by m.municipality_id
+order by m.name, m.key
+
+-- name: list_sites
+-- Sites with their channels, and when a sensor of theirs was last heard of. A key that
+-- is null selects all.
+select s.site_id, s.key, s.name, s.road, s.place, s.latitude, s.longitude,
+       s.speed_limit_kmh, s.visibility, s.status,
+       m.key as municipality, m.name as municipality_name, m.state, m.time_zone,
+       m.licence,
+       coalesce(c.channels, '[]') as channels,
+       heard.last_received_at
+from vp.site s
+join vp.municipality m using (municipality_id)
+left join lateral (
+    select jsonb_agg(jsonb_build_object(
+               'channel_id', c.channel_id, 'key', c.key, 'name', c.name,
+               'quantity', c.quantity, 'direction', c.direction,
+               'direction_name', c.direction_name, 'lane', c.lane)
+               order by c.quantity, c.direction, c.lane, c.key) as channels
+    from vp.channel c
+    where c.site_id = s.site_id
+) c on true
+left join lateral (
+    select max(newest.last_received_at) as last_received_at
+    from (select distinct i.sensor_id
+          from vp.installation i
+          join vp.channel c using (channel_id)
+          where c.site_id = s.site_id) sensor
+    cross join lateral (
+        select l.last_received_at
+        from vp.ledger l
+        where l.sensor_id = sensor.sensor_id
+        order by l.hour desc, l.last_received_at desc
+        limit 1
+    ) newest
+) heard on true
+where s.visibility = any(%(visible)s::text[])
+  and (%(municipality)s::text is null or m.key = %(municipality)s)
+  and (%(site)s::text is null or s.key = %(site)s)
+order by m.name, s.name, s.key
+
+-- name: list_sensors
+-- Sensors by municipality, site or key (null selects all), one row per installation.
+select e.sensor_id, e.key, e.name, e.model, e.payload_format, e.interval_s,
+       e.class_scheme, coalesce(st.state, 'unknown') as state,
+       m.key as municipality, s.key as site, s.name as site_name,
+       i.output, c.key as channel,
+       case when isfinite(lower(i.period)) then lower(i.period) end as since,
+       case when isfinite(upper(i.period)) then upper(i.period) end as until,
+       newest.last_received_at
+from vp.sensor e
+join vp.municipality m using (municipality_id)
+join vp.installation i using (sensor_id)
+join vp.channel c using (channel_id)
+join vp.site s using (site_id)
+left join vp.sensor_status st using (sensor_id)
+left join lateral (
+    select l.last_received_at
+    from vp.ledger l
+    where l.sensor_id = e.sensor_id
+    order by l.hour desc, l.last_received_at desc
+    limit 1
+) newest on true
+where s.visibility = any(%(visible)s::text[])
+  and (%(municipality)s::text is null or m.key = %(municipality)s)
+  and (%(site)s::text is null or s.key = %(site)s)
+  and (%(sensor)s::text is null or e.key = %(sensor)s)
+order by m.key, e.key, i.output, lower(i.period)
+
+-- name: read_volumes
+-- Volumes of a site and quantity per interval and direction, summed over lanes;
+-- direction 'all' sums over everything, null gives each one.
+-- A class is unknown where it is unknown for one of the lanes. A channel is expected
+-- from its first installation to the end of its last one; what an expected channel did
+-- not deliver is not observed. The spread of a sum is that of independent lanes.
+with counted as (
+    select c.channel_id,
+           case when %(direction)s::text = 'all' then 'all' else c.direction end
+               as direction,
+           min(coalesce(lower(i.period), '-infinity')) as since,
+           max(coalesce(upper(i.period), 'infinity')) as until
+    from vp.channel c
+    join vp.site s using (site_id)
+    left join vp.installation i using (channel_id)
+    where c.site_id = %(site_id)s
+      and s.visibility = any(%(visible)s::text[])
+      and c.quantity = %(quantity)s
+      and (%(direction)s::text is null or %(direction)s::text = 'all'
+           or c.direction = %(direction)s)
+    group by c.channel_id
+), summed as (
+    select v.time, counted.direction, count(*) as channels,
+           sum(v.observed_s) as observed_s,
+           sum(v.volume) as volume,
+           case when count(*) = count(v.total) then sum(v.total) end as total,
+           case when count(*) = count(v.unclassified) then sum(v.unclassified) end
+               as unclassified,
+           case when count(*) = count(v.motorcycle) then sum(v.motorcycle) end
+               as motorcycle,
+           case when count(*) = count(v.car) then sum(v.car) end as car,
+           case when count(*) = count(v.van) then sum(v.van) end as van,
+           case when count(*) = count(v.car_trailer) then sum(v.car_trailer) end
+               as car_trailer,
+           case when count(*) = count(v.truck) then sum(v.truck) end as truck,
+           case when count(*) = count(v.truck_trailer) then sum(v.truck_trailer) end
+               as truck_trailer,
+           case when count(*) = count(v.articulated) then sum(v.articulated) end
+               as articulated,
+           case when count(*) = count(v.bus) then sum(v.bus) end as bus,
+           case when count(*) = count(v.bicycle) then sum(v.bicycle) end as bicycle,
+           case when count(*) = count(v.pedestrian) then sum(v.pedestrian) end
+               as pedestrian,
+           sum(v.speed_kmh::double precision * v.volume)
+               / nullif(sum(v.volume) filter (where v.speed_kmh is not null), 0)
+               as speed_kmh,
+           case when count(*) = count(v.usual) then sum(v.usual::double precision) end
+               as usual,
+           case when count(*) = count(v.usual_spread)
+               then sqrt(sum(v.usual_spread::double precision ^ 2)) end
+               as usual_spread
+    from vp.volume v
+    join counted using (channel_id)
+    where v.interval_s = %(interval_s)s
+      and v.time >= %(start)s and v.time < %(end)s
+    group by v.time, counted.direction
+)
+select summed.time, summed.direction,
+       round(summed.observed_s::numeric / (%(interval_s)s * greatest(summed.channels, (
+           select count(*) from counted
+           where counted.direction = summed.direction
+             and counted.since < summed.time + make_interval(secs => %(interval_s)s)
+             and counted.until > summed.time))), 4)::double precision as observed,
+       summed.volume, summed.total, summed.unclassified, summed.motorcycle, summed.car,
+       summed.van, summed.car_trailer, summed.truck, summed.truck_trailer,
+       summed.articulated, summed.bus, summed.bicycle, summed.pedestrian,
+       round(summed.speed_kmh::numeric, 1)::double precision as speed_kmh,
+       round(summed.usual::numeric, 1)::double precision as usual,
+       round(summed.usual_spread::numeric, 1)::double precision as usual_spread
+from summed
+order by summed.time, summed.direction
+
+-- name: read_days
+-- Local days of a site and quantity, per direction and for all of them.
+select d.day, d.direction, d.volume,
+       round(d.volume_normalised::numeric, 1)::double precision as volume_normalised,
+       d.heavy, round(d.speed_kmh::numeric, 1)::double precision as speed_kmh,
+       d.peak_hour, d.peak_volume,
+       round(d.observed::numeric, 4)::double precision as observed,
+       round(d.normalised::numeric, 4)::double precision as normalised,
+       round(d.imputed::numeric, 4)::double precision as imputed,
+       round(d.excluded::numeric, 4)::double precision as excluded,
+       d.valid, d.method
+from vp.daily_figure d
+join vp.site s using (site_id)
+where d.site_id = %(site_id)s
+  and s.visibility = any(%(visible)s::text[])
+  and d.quantity = %(quantity)s
+  and (%(direction)s::text is null or d.direction = %(direction)s)
+  and d.day >= %(first)s::date and d.day <= %(last)s::date
+order by d.day, d.direction
+
+-- name: read_environment
+-- Hourly means of an environment quantity of a site, per channel.
+select e.time, c.key as channel,
+       round(e.observed_s::numeric / 3600, 4)::double precision as observed,
+       e.mean, e.minimum, e.maximum
+from vp.environment_hour e
+join vp.channel c using (channel_id)
+join vp.site s using (site_id)
+where c.site_id = %(site_id)s
+  and s.visibility = any(%(visible)s::text[])
+  and c.quantity = %(quantity)s
+  and e.time >= %(start)s and e.time < %(end)s
+order by e.time, c.key
+
+-- name: list_cases
+-- Anomaly cases, newest first; keys and times that are null select all. Open is what
+-- no detector withdrew and no person explained or rejected.
+select a.anomaly_case_id, a.detector, a.began, a.ended,
+       a.observed, a.usual, a.score, a.reason, a.state, a.effect,
+       a.opened_at, a.updated_at, a.withdrawn_at,
+       m.key as municipality, s.key as site, s.name as site_name,
+       c.key as channel, c.name as channel_name, c.quantity, c.direction,
+       c.direction_name,
+       a.withdrawn_at is null and a.state in ('suspected', 'confirmed') as open
+from vp.anomaly_case a
+join vp.channel c using (channel_id)
+join vp.site s on s.site_id = a.site_id
+join vp.municipality m using (municipality_id)
+where s.visibility = any(%(visible)s::text[])
+  and (%(municipality)s::text is null or m.key = %(municipality)s)
+  and (%(site)s::text is null or s.key = %(site)s)
+  and (%(quantity)s::text is null or c.quantity = %(quantity)s)
+  and (not %(open_only)s::boolean
+       or (a.withdrawn_at is null and a.state in ('suspected', 'confirmed')))
+  and (%(start)s::timestamptz is null or a.ended > %(start)s)
+  and (%(end)s::timestamptz is null or a.began < %(end)s)
+order by a.began desc, a.anomaly_case_id desc
+limit %(limit)s
+
+-- name: read_latest
+-- The newest whole hour of each site and counted quantity: the last one that had ended
+-- by `now` and for which anything was counted.
+with newest as (
+    select c.site_id, c.quantity, max(v.time) as time,
+           count(*) as channels
+    from vp.channel c
+    join vp.site s using (site_id)
+    cross join lateral (
+        select v.time
+        from vp.volume v
+        where v.channel_id = c.channel_id and v.interval_s = 3600
+          and v.time <= coalesce(%(now)s::timestamptz, now()) - interval '1 hour'
+        order by v.time desc
+        limit 1
+    ) v
+    where s.visibility = any(%(visible)s::text[])
+    group by c.site_id, c.quantity
+)
+select newest.site_id, newest.quantity, newest.time, sum(v.volume) as volume,
+       round(case when count(*) = count(v.usual)
+                  then sum(v.usual::double precision) end::numeric, 1)::double precision
+           as usual,
+       round(sum(v.observed_s)::numeric / (3600 * newest.channels), 4)::double precision
+           as observed
+from newest
+join vp.channel c using (site_id, quantity)
+join vp.volume v on v.channel_id = c.channel_id and v.interval_s = 3600
+                and v.time = newest.time
+group by newest.site_id, newest.quantity, newest.time, newest.channels
+order by newest.site_id, newest.quantity

@@ -1,0 +1,205 @@
+"""Reading for pages, API and exports: registry, series of figures, and cases.
+
+Times are aware UTC and periods half-open `[start, end)`. Only sites whose visibility
+is in `visible` are found; the default is what anybody may see.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any, Final, Literal
+
+import polars as pl
+
+from verkehrspuls.errors import UnknownKey
+from verkehrspuls.storage.database import Connection, execute, read_frame
+
+PUBLIC: Final = ("public",)
+#: for commands of the operator
+EVERYTHING: Final = ("public", "cluster", "private")
+
+Row = dict[str, Any]
+
+
+def municipalities(
+    connection: Connection, *, visible: Sequence[str] = PUBLIC
+) -> list[Row]:
+    """List municipalities that have a visible site, by name."""
+    return execute(connection, "list_municipalities", visible=list(visible)).fetchall()
+
+
+def sites(
+    connection: Connection,
+    *,
+    municipality: str | None = None,
+    visible: Sequence[str] = PUBLIC,
+) -> list[Row]:
+    """List sites with their channels, by names of municipality and site.
+
+    `last_received_at` is when the newest message of any of a site's sensors came; null
+    where none ever did.
+    """
+    return execute(
+        connection,
+        "list_sites",
+        municipality=municipality,
+        site=None,
+        visible=list(visible),
+    ).fetchall()
+
+
+def site(
+    connection: Connection,
+    municipality: str,
+    site: str,
+    *,
+    visible: Sequence[str] = PUBLIC,
+) -> Row:
+    """Find a site; like one of `sites`, and with its `sensors`."""
+    seen = list(visible)
+    row: Row | None = execute(
+        connection, "list_sites", municipality=municipality, site=site, visible=seen
+    ).fetchone()
+    if row is None:
+        raise UnknownKey(kind="site", key=f"{municipality}/{site}")
+    return row | {
+        "sensors": sensors(
+            connection, municipality=municipality, site=site, visible=seen
+        )
+    }
+
+
+def sensors(
+    connection: Connection,
+    *,
+    municipality: str | None = None,
+    site: str | None = None,
+    sensor: str | None = None,
+    visible: Sequence[str] = PUBLIC,
+) -> list[Row]:
+    """List sensors, one row per installation.
+
+    `until` is null while an installation lasts; `state` is what the sensor last said
+    of itself, or `unknown`.
+    """
+    return execute(
+        connection,
+        "list_sensors",
+        municipality=municipality,
+        site=site,
+        sensor=sensor,
+        visible=list(visible),
+    ).fetchall()
+
+
+def volumes(
+    url: str,
+    *,
+    site_id: int,
+    quantity: str,
+    start: datetime,
+    end: datetime,
+    interval_s: Literal[900, 3600],
+    direction: str | None = None,
+    visible: Sequence[str] = PUBLIC,
+) -> pl.DataFrame:
+    """Read volumes per interval and direction, summed over lanes.
+
+    Rows are there only where data is. `observed` is the share of the interval, over
+    all lanes; `volume` is what was counted, not scaled up. `direction`: one key, `all`
+    for the cross-section, None for each direction.
+    """
+    return read_frame(
+        url,
+        "read_volumes",
+        site_id=site_id,
+        quantity=quantity,
+        start=start,
+        end=end,
+        interval_s=interval_s,
+        direction=direction,
+        visible=list(visible),
+    )
+
+
+def days(
+    url: str,
+    *,
+    site_id: int,
+    quantity: str,
+    first: date,
+    last: date,
+    direction: str | None = None,
+    visible: Sequence[str] = PUBLIC,
+) -> pl.DataFrame:
+    """Read local days from `first` to `last`, both included.
+
+    Direction `all` is the cross-section; None gives it and each direction.
+    """
+    return read_frame(
+        url,
+        "read_days",
+        site_id=site_id,
+        quantity=quantity,
+        first=first,
+        last=last,
+        direction=direction,
+        visible=list(visible),
+    )
+
+
+def environment(
+    url: str,
+    *,
+    site_id: int,
+    quantity: str,
+    start: datetime,
+    end: datetime,
+    visible: Sequence[str] = PUBLIC,
+) -> pl.DataFrame:
+    """Read hourly means of an environment quantity, with their extremes."""
+    return read_frame(
+        url,
+        "read_environment",
+        site_id=site_id,
+        quantity=quantity,
+        start=start,
+        end=end,
+        visible=list(visible),
+    )
+
+
+def cases(
+    connection: Connection,
+    *,
+    municipality: str | None = None,
+    site: str | None = None,
+    quantity: str | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    open_only: bool = True,
+    limit: int = 1000,
+    visible: Sequence[str] = PUBLIC,
+) -> list[Row]:
+    """List anomaly cases, newest first; with a period, those that touch it."""
+    return execute(
+        connection,
+        "list_cases",
+        municipality=municipality,
+        site=site,
+        quantity=quantity,
+        start=start,
+        end=end,
+        open_only=open_only,
+        limit=limit,
+        visible=list(visible),
+    ).fetchall()
+
+
+def latest(
+    url: str, *, now: datetime | None = None, visible: Sequence[str] = PUBLIC
+) -> pl.DataFrame:
+    """Read the newest whole hour of each site and counted quantity.
+
+    `now` is the database's clock where it is None.
+    """
+    return read_frame(url, "read_latest", now=now, visible=list(visible))
