@@ -11,10 +11,12 @@ create schema if not exists vp;
 -- TimescaleDB is used where the server has it loaded and this role may create it.
 do $$
 begin
-    if current_setting('shared_preload_libraries') like '%timescaledb%'
+    -- a setting of its loader, because who may not read all settings is not shown
+    -- shared_preload_libraries
+    if current_setting('timescaledb.disable_load', true) is not null
        and exists (select from pg_available_extensions where name = 'timescaledb')
     then
-        create extension if not exists timescaledb;
+        create extension if not exists timescaledb with schema public;
     end if;
 end $$;
 

@@ -1,0 +1,70 @@
+"""Fixtures that the rings share; the servers behind them are in `parts`."""
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests import parts
+
+EDITIONS = (
+    "plain",
+    pytest.param("timescale", marks=pytest.mark.timescale),
+)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _clean_environment() -> Iterator[None]:
+    """No setting of the person who runs the tests reaches them."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in os.environ:
+            if name.startswith(("VERKEHRSPULS_", "PG")) and name != "VERKEHRSPULS_DATA":
+                patch.delenv(name)
+        yield
+
+
+@pytest.fixture(scope="session")
+def _plain() -> Iterator[parts.Databases]:
+    with parts.postgres() as url, closing(parts.Databases(url)) as databases:
+        yield databases
+
+
+@pytest.fixture(scope="session")
+def _timescale() -> Iterator[parts.Databases]:
+    with parts.timescale() as url, closing(parts.Databases(url)) as databases:
+        yield databases
+
+
+@pytest.fixture
+def plain_database(_plain: parts.Databases) -> Iterator[str]:
+    """URL of a fresh migrated database, where the edition does not matter."""
+    with _plain.fresh() as url:
+        yield url
+
+
+@pytest.fixture(params=EDITIONS)
+def database(request: pytest.FixtureRequest) -> Iterator[str]:
+    """URL of a fresh migrated database, in each storage edition."""
+    databases: parts.Databases = request.getfixturevalue(f"_{request.param}")
+    with databases.fresh() as url:
+        yield url
+
+
+@pytest.fixture(params=("nats", "mosquitto"))
+def broker(request: pytest.FixtureRequest) -> Iterator[parts.Broker]:
+    """A fresh broker: the embedded one, and Mosquitto."""
+    with parts.broker(request.param) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of real data (`VERKEHRSPULS_DATA`, default `../shared/data`)."""
+    folder = Path(
+        os.environ.get("VERKEHRSPULS_DATA", parts.PROJECT.parent / "shared" / "data")
+    )
+    if not folder.is_dir():
+        parts.missing(f"no real data at {folder}: set VERKEHRSPULS_DATA")
+    return folder

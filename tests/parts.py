@@ -1,0 +1,374 @@
+"""The servers that tests run against: started once, fresh for each test, left clean.
+
+What a machine lacks is skipped with the reason; with `CI=true` it is an error.
+
+`VERKEHRSPULS_TEST_POSTGRES_URL`
+    an existing plain PostgreSQL, in place of the embedded one. The role must be
+    allowed to create databases.
+`VERKEHRSPULS_TEST_TIMESCALE_URL`
+    an existing TimescaleDB, likewise.
+`VERKEHRSPULS_TEST_TIMESCALE_ROOT`
+    a Debian root with TimescaleDB, built by `.ci/timescale`.
+"""
+
+import ctypes
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn, Protocol, Self, TypeVar
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+import yaml
+from psycopg import sql
+
+from verkehrspuls.storage import migrate
+
+T = TypeVar("T")
+
+PROJECT = Path(__file__).parents[1]
+TEMPLATE = "vp_template"
+
+POSTGRES_URL = os.environ.get("VERKEHRSPULS_TEST_POSTGRES_URL", "")
+TIMESCALE_URL = os.environ.get("VERKEHRSPULS_TEST_TIMESCALE_URL", "")
+TIMESCALE_ROOT = Path(
+    os.environ.get(
+        "VERKEHRSPULS_TEST_TIMESCALE_ROOT", PROJECT / ".verkehrspuls" / "timescale"
+    )
+)
+
+
+def missing(part: str) -> NoReturn:
+    """Skip the test because the machine lacks a part; in CI nothing may be lacking."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"missing in CI: {part}", pytrace=False)
+    pytest.skip(part)
+
+
+def program(name: str, *, package: str) -> str:
+    """Find a program of the machine; the test is skipped where there is none."""
+    found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    return found or missing(f"{name} is not installed: apt-get install {package}")
+
+
+def wait_for(
+    condition: Callable[[], T], timeout: float = 10, *, every: float = 0.02
+) -> T:
+    """Wait until a condition gives something true, and return that."""
+    deadline = time.monotonic() + timeout
+    while not (found := condition()):
+        if time.monotonic() > deadline:
+            name = getattr(condition, "__qualname__", repr(condition))
+            pytest.fail(f"{name} did not come true within {timeout} s")
+        time.sleep(every)
+    return found
+
+
+def free_port() -> int:
+    """Find a port of 127.0.0.1 that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def answers(port: int) -> bool:
+    """Tell whether something listens on a port of 127.0.0.1."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Databases:
+    """Fresh, migrated databases on a server: clones of a template."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._template = f"{TEMPLATE}_{secrets.token_hex(4)}"
+        self._run("create database {}", self._template)
+        migrate.migrate(self._url_of(self._template))
+        # nobody may be connected to what is cloned, not even a background worker
+        self._run("alter database {} with allow_connections false", self._template)
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity "
+                "where datname = %s",
+                [self._template],
+            )
+
+    @contextmanager
+    def fresh(self) -> Iterator[str]:
+        """Give the URL of a new migrated database, dropped afterwards."""
+        name = f"vp_test_{secrets.token_hex(8)}"
+        self._run("create database {} template {}", name, self._template)
+        try:
+            yield self._url_of(name)
+        finally:
+            self._run("drop database {} with (force)", name)
+
+    def close(self) -> None:
+        """Drop the template."""
+        self._run("drop database {}", self._template)
+
+    def _url_of(self, database: str) -> str:
+        return urlunsplit(urlsplit(self._url)._replace(path=f"/{database}"))
+
+    def _run(self, statement: str, *names: str) -> None:
+        with psycopg.connect(self._url, autocommit=True) as connection:
+            connection.execute(
+                sql.SQL(statement).format(*map(sql.Identifier, names))  # type: ignore[arg-type]
+            )
+
+
+class TimescaleServer:
+    """PostgreSQL 17 with TimescaleDB, Apache edition, in a Debian root of its own.
+
+    A direct child that shuts down cleanly when this process ends, however it ends.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._data = f"/tmp/{secrets.token_hex(8)}"
+        self._log = tempfile.TemporaryFile()
+        self._port = free_port()
+        self._password = secrets.token_hex(16)
+        self.url = f"postgresql://vp:{self._password}@127.0.0.1:{self._port}/vp"
+
+    def __enter__(self) -> Self:
+        secret = self._root / "tmp" / secrets.token_hex(8)
+        secret.write_text(self._password)
+        try:
+            subprocess.run(
+                self._command(
+                    "initdb",
+                    *("--pgdata", self._data, "--username", "postgres"),
+                    *("--auth", "scram-sha-256", "--pwfile", f"/tmp/{secret.name}"),
+                    *("--locale-provider", "builtin", "--locale", "C.UTF-8"),
+                    "--no-sync",
+                ),
+                check=True,
+                stdout=self._log,
+                stderr=subprocess.STDOUT,
+            )
+        finally:
+            secret.unlink()
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "port": self._port,
+            "unix_socket_directories": "",
+            "fsync": "off",
+            "shared_preload_libraries": "timescaledb",
+            "timescaledb.telemetry_level": "off",
+            # tests run jobs themselves; nothing may be connected to the template
+            "timescaledb.max_background_workers": 0,
+        }
+        self._process = subprocess.Popen(
+            self._command(
+                "postgres",
+                *("-D", self._data),
+                *(f"--{name}={value}" for name, value in settings.items()),
+            ),
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            # Ctrl-C is for pytest, which stops this in order
+            process_group=0,
+        )
+        wait_for(self._ready, timeout=60)
+        with psycopg.connect(self._admin_url, autocommit=True) as connection:
+            connection.execute(
+                sql.SQL("create role vp login createdb password {}").format(
+                    sql.Literal(self._password)
+                )
+            )
+            connection.execute("create database vp owner vp")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.send_signal(signal.SIGINT)
+        try:
+            self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            self._process.send_signal(signal.SIGQUIT)
+            self._process.wait(30)
+        shutil.rmtree(self._root / self._data.lstrip("/"))
+        self._log.close()
+
+    @property
+    def _admin_url(self) -> str:
+        return f"postgresql://postgres:{self._password}@127.0.0.1:{self._port}/postgres"
+
+    def _command(self, name: str, *arguments: str) -> list[str]:
+        # setpriv, because a change of user forgets the signal set before it
+        return [
+            program("chroot", package="coreutils"),
+            str(self._root),
+            *("setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"),
+            *("--pdeathsig=INT", "--"),
+            f"/usr/lib/postgresql/17/bin/{name}",
+            *arguments,
+        ]
+
+    def _ready(self) -> bool:
+        if self._process.poll() is not None:
+            self._log.seek(0)
+            pytest.fail(self._log.read().decode())
+        try:
+            psycopg.connect(self._admin_url).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+
+@contextmanager
+def reachable_directory() -> Iterator[Path]:
+    """Give a new directory with a short path that other accounts can enter."""
+    with tempfile.TemporaryDirectory(prefix="vp-") as name:
+        directory = Path(name)
+        directory.chmod(0o755)
+        yield directory
+
+
+@contextmanager
+def postgres() -> Iterator[str]:
+    """Give the URL of a plain PostgreSQL: one that is named, or the embedded one."""
+    if POSTGRES_URL:
+        yield POSTGRES_URL
+        return
+    from verkehrspuls.stack.postgres import PostgresServer
+
+    with reachable_directory() as directory, PostgresServer(directory / "data") as it:
+        yield it.url
+
+
+@contextmanager
+def timescale() -> Iterator[str]:
+    """Give the URL of a TimescaleDB: one that is named, a container, or the root."""
+    if TIMESCALE_URL:
+        yield TIMESCALE_URL
+    elif (TIMESCALE_ROOT / "ready").exists() and os.geteuid() == 0:
+        with TimescaleServer(TIMESCALE_ROOT) as server:
+            yield server.url
+    elif _docker_answers():
+        from testcontainers.postgres import PostgresContainer
+
+        with PostgresContainer(image("database"), driver=None) as container:
+            yield container.get_connection_url()
+    else:
+        missing("no TimescaleDB: build one as root with .ci/timescale")
+
+
+def image(service: str) -> str:
+    """Name the image that a service of the production file set runs."""
+    compose = yaml.safe_load((PROJECT / "docker-compose.yml").read_text("utf-8"))
+    found: str = compose["services"][service]["image"]
+    return found
+
+
+def _docker_answers() -> bool:
+    docker = shutil.which("docker")
+    if docker is None:
+        return False
+    asked = subprocess.run([docker, "version"], capture_output=True, timeout=20)
+    return asked.returncode == 0
+
+
+class Broker(Protocol):
+    """An MQTT broker: the embedded one, or Mosquitto."""
+
+    url: str
+    publish_url: str
+    process: subprocess.Popen[bytes]
+
+    def start(self) -> None:
+        """Start it; what was acknowledged before is still there."""
+
+    def stop(self) -> None:
+        """Stop it in order."""
+
+
+class Mosquitto:
+    """Mosquitto, set up as in production but for TLS and one password per sensor."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._port = free_port()
+        passwords = {name: secrets.token_hex(8) for name in ("ingest", "publish")}
+        self.url, self.publish_url = (
+            f"mqtt://{name}:{password}@127.0.0.1:{self._port}"
+            for name, password in passwords.items()
+        )
+        directory.mkdir(exist_ok=True)
+        users = directory / "users"
+        users.write_text("".join(f"{n}:{p}\n" for n, p in passwords.items()))
+        users.chmod(0o600)
+        subprocess.run(
+            [program("mosquitto_passwd", package="mosquitto"), "-U", str(users)],
+            check=True,
+        )
+        (directory / "access").write_text(
+            "user ingest\ntopic read vp/v1/#\nuser publish\ntopic write vp/v1/#\n"
+        )
+        (directory / "mosquitto.conf").write_text(
+            f"listener {self._port} 127.0.0.1\n"
+            "user root\n"
+            "allow_anonymous false\n"
+            f"password_file {users}\n"
+            f"acl_file {directory / 'access'}\n"
+            "persistence true\n"
+            f"persistence_location {directory}/\n"
+            "autosave_interval 1\n"
+            "max_queued_messages 0\n"
+            "max_inflight_messages 0\n"
+            "log_dest stdout\n"
+        )
+
+    def start(self) -> None:
+        """Start it, and wait until it listens."""
+        with (self._directory / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [
+                    program("mosquitto", package="mosquitto"),
+                    *("-c", str(self._directory / "mosquitto.conf")),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                preexec_fn=_die_with_parent,
+            )
+        wait_for(lambda: answers(self._port))
+
+    def stop(self) -> None:
+        """Stop it; it saves its sessions first."""
+        self.process.terminate()
+        self.process.wait(10)
+
+
+@contextmanager
+def broker(kind: str) -> Iterator[Broker]:
+    """Start a broker: `nats`, the embedded one, or `mosquitto`."""
+    with reachable_directory() as directory:
+        made: Broker
+        if kind == "nats":
+            from verkehrspuls.stack.broker import Broker as Nats
+
+            made = Nats(directory / "data")
+        else:
+            made = Mosquitto(directory / "data")
+        made.start()
+        try:
+            yield made
+        finally:
+            made.stop()
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
