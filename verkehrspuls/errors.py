@@ -9,6 +9,7 @@
     │   ├── DatabaseUnavailable
     │   ├── BrokerUnavailable
     │   ├── NotMigrated
+    │   ├── SlotTaken
     │   └── StackFailed
     ├── ServerTooOld              exit 1
     └── FoundProblems             exit 4   a check ran and found something
@@ -104,6 +105,15 @@ class StackFailed(Unavailable):
     """{part} did not start: {reason}."""
 
     code = "stack-failed"
+
+
+class SlotTaken(Unavailable):
+    """Another ingest worker serves slot {slot}.
+
+    Stop it, or give this one another VERKEHRSPULS_INGEST__SLOT.
+    """
+
+    code = "slot-taken"
 
 
 class ServerTooOld(VerkehrspulsError):

@@ -66,7 +66,7 @@ class Ingest(Section):
     oldest_year: int = Field(2000, ge=1970, description="an older reading is rejected")
     registry_s: float = Field(30, gt=0, description="the registry is read again after")
     reject_bytes: int = Field(65_536, ge=0, description="kept of a rejected payload")
-    drain_s: float = Field(10, gt=0, description="on SIGTERM, at most")
+    drain_s: float = Field(4, gt=0, description="on SIGTERM, at most")
 
 
 class Analytics(Section):
@@ -202,6 +202,6 @@ def _known(separator: str) -> list[str]:
 def _unknown(name: str, *, known: list[str]) -> UnknownSetting:
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     suggestion = (
-        f"did you mean {near[0]}?" if near else "see `docs/reference/settings.md`"
+        f"did you mean {near[0]}" if near else "see docs/reference/settings.md"
     )
     return UnknownSetting(name=name, suggestion=suggestion)

@@ -22,7 +22,8 @@ def run_sql(name: str) -> None:
 
     statements = (MIGRATIONS / "sql" / name).read_text("utf-8")
     # the driver's own execute: several statements, and no placeholder syntax
-    op.get_bind().connection.driver_connection.execute(statements)
+    driver: Any = op.get_bind().connection.driver_connection
+    driver.execute(statements)
 
 
 def migrate(url: str) -> tuple[str | None, str | None]:
@@ -30,7 +31,7 @@ def migrate(url: str) -> tuple[str | None, str | None]:
     from alembic import command
 
     with _engine(url).connect() as connection:
-        version = connection.dialect.server_version_info[0]  # type: ignore[index]
+        version = connection.dialect.server_version_info[0]
         if version < OLDEST_SERVER:
             raise ServerTooOld(version=version, oldest=OLDEST_SERVER)
         connection.exec_driver_sql("create schema if not exists vp")

@@ -240,3 +240,82 @@ join vp.volume v on v.channel_id = c.channel_id and v.interval_s = 3600
                 and v.time = newest.time
 group by newest.site_id, newest.quantity, newest.time, newest.channels
 order by newest.site_id, newest.quantity
+
+-- name: list_ledger
+-- The ledger per sensor and hour of reception, over all worker slots; messages of no
+-- known sensor have neither municipality nor sensor and are left out where one is asked
+-- for. A sensor is visible where one of its sites is.
+select m.key as municipality, e.key as sensor, l.hour,
+       max(l.last_received_at) as last_received_at,
+       sum(l.messages_received)::bigint as messages_received,
+       sum(l.messages_accepted)::bigint as messages_accepted,
+       sum(l.messages_partly_accepted)::bigint as messages_partly_accepted,
+       sum(l.messages_rejected)::bigint as messages_rejected,
+       sum(l.messages_unknown_sensor)::bigint as messages_unknown_sensor,
+       sum(l.readings_received)::bigint as readings_received,
+       sum(l.readings_stored)::bigint as readings_stored,
+       sum(l.readings_duplicate)::bigint as readings_duplicate,
+       sum(l.readings_corrected)::bigint as readings_corrected,
+       sum(l.readings_rejected)::bigint as readings_rejected
+from vp.ledger l
+left join vp.sensor e using (sensor_id)
+left join vp.municipality m using (municipality_id)
+where l.hour >= %(start)s and l.hour < %(end)s
+  and (%(municipality)s::text is null or m.key = %(municipality)s)
+  and (%(sensor)s::text is null or e.key = %(sensor)s)
+  and (l.sensor_id is null or exists (
+      select from vp.installation i
+      join vp.channel c using (channel_id)
+      join vp.site s using (site_id)
+      where i.sensor_id = l.sensor_id
+        and s.visibility = any(%(visible)s::text[])))
+group by m.key, e.key, l.hour
+order by l.hour desc, m.key, e.key
+limit %(limit)s
+
+-- name: sum_ledger
+-- The whole ledger per municipality; null is that of no known sensor.
+select m.key as municipality,
+       sum(l.messages_received)::bigint as messages_received,
+       sum(l.messages_accepted)::bigint as messages_accepted,
+       sum(l.messages_partly_accepted)::bigint as messages_partly_accepted,
+       sum(l.messages_rejected)::bigint as messages_rejected,
+       sum(l.messages_unknown_sensor)::bigint as messages_unknown_sensor,
+       sum(l.readings_received)::bigint as readings_received,
+       sum(l.readings_stored)::bigint as readings_stored,
+       sum(l.readings_duplicate)::bigint as readings_duplicate,
+       sum(l.readings_corrected)::bigint as readings_corrected,
+       sum(l.readings_rejected)::bigint as readings_rejected
+from vp.ledger l
+left join vp.sensor e using (sensor_id)
+left join vp.municipality m using (municipality_id)
+group by m.key
+order by m.key
+
+-- name: count_rejected
+-- Rejected messages that are kept, by reason.
+select reason, count(*) as messages from vp.rejected_message group by reason
+order by reason
+
+-- name: count_open_cases
+-- Open cases per municipality that has sites, those without a case too.
+select m.key as municipality, count(a.anomaly_case_id) as cases
+from vp.municipality m
+join vp.site s using (municipality_id)
+left join vp.anomaly_case a on a.site_id = s.site_id
+    and a.withdrawn_at is null and a.state in ('suspected', 'confirmed')
+group by m.key
+order by m.key
+
+-- name: read_work
+-- What is left to compute, and how long ago the newest committed message came.
+select (select count(*) from vp.stale_bucket) as stale_buckets,
+       (select extract(epoch from now() - max(newest.last_received_at))
+        from (select sensor_id from vp.sensor union all select null) e
+        cross join lateral (
+            select l.last_received_at
+            from vp.ledger l
+            where l.sensor_id is not distinct from e.sensor_id
+            order by l.hour desc, l.last_received_at desc
+            limit 1
+        ) newest)::double precision as since_last_commit_s

@@ -1,0 +1,246 @@
+"""Receiving over MQTT: one thread that reads, queues, and acknowledges.
+
+The session is persistent, under a client id that belongs to the worker slot, so that
+the broker keeps for a stopped worker what arrives meanwhile. A message is acknowledged
+after its transaction has committed, in the order of receipt, and only over the
+connection it came by; over any later one the broker delivers it again, and the key
+(channel, time) absorbs it.
+"""
+
+import contextlib
+import logging
+import random
+import select
+import socket
+import ssl
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import paho.mqtt.client as paho
+
+from ingest.batch import Message
+from verkehrspuls import mqtt
+from verkehrspuls.errors import BrokerUnavailable
+from verkehrspuls.settings import Broker, Ingest
+from verkehrspuls.wire import PREFIX
+
+log = logging.getLogger(__name__)
+
+TOPIC: Final = f"{PREFIX}/+/+/+"
+LONGEST_PAUSE_S: Final = 30.0
+#: how many packets are read before the socket is asked again
+READS: Final = 200
+_FAILURE: Final = 0x80
+
+
+class Inbox:
+    """Messages on their way from the network to the writer, bounded by count and bytes.
+
+    Where it is full the network thread stops reading, and the broker keeps the rest.
+    """
+
+    def __init__(self, *, messages: int, size_bytes: int) -> None:
+        self._messages: deque[Message] = deque()
+        self._limit, self._size_limit = messages, size_bytes
+        self._size = 0
+        self._changed = threading.Condition()
+        self._closed = False
+
+    @property
+    def full(self) -> bool:
+        """Whether to stop reading."""
+        return len(self._messages) >= self._limit or self._size >= self._size_limit
+
+    def put(self, message: Message) -> None:
+        """Add a message; never refuses, the bound is kept by not reading."""
+        with self._changed:
+            self._messages.append(message)
+            self._size += len(message.payload)
+            self._changed.notify()
+
+    def take(self, timeout_s: float) -> Message | None:
+        """Take the oldest message; None after the time, or where it is closed."""
+        with self._changed:
+            if not self._messages and not self._closed:
+                self._changed.wait(timeout_s)
+            if not self._messages:
+                return None
+            message = self._messages.popleft()
+            self._size -= len(message.payload)
+            return message
+
+    def close(self) -> None:
+        """Say that nothing more will come."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    @property
+    def finished(self) -> bool:
+        """Whether it is closed and empty."""
+        return self._closed and not self._messages
+
+
+class Receiver:
+    """The MQTT session of a worker slot."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        settings: Ingest,
+        inbox: Inbox,
+        *,
+        on_ready: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._url = broker.url.get_secret_value()
+        self._keepalive_s = broker.keepalive_s
+        self._inbox = inbox
+        self._on_ready = on_ready
+        self._client = mqtt.client(
+            self._url,
+            client_id=f"verkehrspuls-ingest-{settings.slot}",
+            clean=False,
+            manual_ack=True,
+            ca_file=broker.ca_file,
+        )
+        self._client.on_connect = self._connected
+        self._client.on_subscribe = self._subscribed
+        self._client.on_disconnect = self._disconnected
+        self._client.on_message = self._received
+        self._committed: deque[Sequence[Message]] = deque()
+        self._wake_read, self._wake_write = socket.socketpair()
+        self._wake_read.setblocking(False)
+        self._wake_write.setblocking(False)
+        self._connection = 0
+        self._next_attempt = 0.0
+        self._pause_s = 0.5
+        self._stopping = threading.Event()
+        self.received = 0
+
+    def committed(self, messages: Sequence[Message]) -> None:
+        """Hand over messages whose transaction has committed; from any thread."""
+        self._committed.append(messages)
+        self.wake()
+
+    def wake(self) -> None:
+        """Interrupt the wait for the network; from any thread."""
+        with contextlib.suppress(OSError):  # about to wake up already, or stopped
+            self._wake_write.send(b"\0")
+
+    def step(self, timeout_s: float = 0.5) -> None:
+        """Do what is due: read, write, acknowledge, keep alive, reconnect."""
+        self._acknowledge()
+        connection = self._client.socket()
+        if connection is None:
+            self._reconnect(timeout_s)
+            return
+        # a full inbox means back-pressure: the broker keeps what is not read
+        reading = [] if self._inbox.full else [connection]
+        decrypted = isinstance(connection, ssl.SSLSocket) and connection.pending()
+        readable, writable, _ = select.select(
+            [*reading, self._wake_read],
+            [connection] if self._client.want_write() else [],
+            [],
+            0 if decrypted and reading else timeout_s,
+        )
+        if self._wake_read in readable:
+            self._wake_read.recv(4096)
+        if connection in readable or (decrypted and reading):
+            self._read()
+        if connection in writable:
+            self._client.loop_write()
+        if reading:  # without reading there is no PINGRESP to see
+            self._client.loop_misc()
+        self._acknowledge()
+
+    def stop(self) -> None:
+        """Disconnect; the session stays, and the broker collects for it."""
+        self._acknowledge()
+        self._stopping.set()
+        if self._client.socket() is not None:
+            self._client.disconnect()
+            while self._client.want_write() and self._client.socket() is not None:
+                self._client.loop_write()
+        self._wake_read.close()
+        self._wake_write.close()
+
+    def _read(self) -> None:
+        for _ in range(READS):
+            before = self.received
+            if self._client.loop_read() != paho.MQTT_ERR_SUCCESS:
+                return
+            if self.received == before or self._inbox.full:
+                return
+
+    def _acknowledge(self) -> None:
+        while self._committed:
+            for message in self._committed.popleft():
+                if message.mid and message.connection == self._connection:
+                    self._client.ack(message.mid, 1)
+
+    def _reconnect(self, timeout_s: float) -> None:
+        wait = self._next_attempt - time.monotonic()
+        if wait > 0:
+            select.select([self._wake_read], [], [], min(wait, timeout_s))
+            return
+        jitter = random.uniform(0.5, 1)  # noqa: S311 - spreads load, hides nothing
+        self._next_attempt = time.monotonic() + self._pause_s * jitter
+        self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+        try:
+            mqtt.connect(self._client, self._url, keepalive_s=self._keepalive_s)
+        except BrokerUnavailable as error:
+            log.warning("broker_retry", extra={"reason": str(error)})
+
+    def _connected(
+        self, client: Any, _data: Any, flags: Any, reason: Any, _properties: Any
+    ) -> None:
+        if reason.is_failure:
+            log.error("broker_refused", extra={"reason": str(reason)})
+            return
+        self._connection += 1
+        log.info(
+            "broker_connected",
+            extra={
+                "connection": self._connection,
+                "session_present": flags.session_present,
+            },
+        )
+        client.subscribe(TOPIC, qos=1)
+
+    def _subscribed(
+        self, client: Any, _data: Any, _mid: Any, reasons: Any, _properties: Any
+    ) -> None:
+        if any(reason.value >= _FAILURE for reason in reasons):
+            log.error("subscription_refused", extra={"topic": TOPIC})
+            client.disconnect()
+            return
+        self._pause_s = 0.5
+        self._on_ready()
+
+    def _disconnected(
+        self, _client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any
+    ) -> None:
+        # what was received over this connection can no longer be acknowledged
+        self._connection += 1
+        if not self._stopping.is_set():
+            log.warning("broker_lost", extra={"reason": str(reason)})
+
+    def _received(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
+        self.received += 1
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            topic = repr(message._topic)
+        self._inbox.put(
+            Message(
+                topic,
+                bytes(message.payload),
+                datetime.now(UTC),
+                message.mid if message.qos else 0,
+                self._connection,
+            )
+        )

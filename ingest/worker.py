@@ -1,0 +1,125 @@
+"""The ingest worker: a network thread that receives, a writer thread that commits.
+
+    Receiver ─Inbox→ Collector → Writer ─committed→ Receiver (acknowledges)
+
+The main thread runs the network. Should the writer thread die, the worker ends with
+its error, and whoever supervises it starts it anew: it is never connected but idle.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from ingest.batch import Batch, Collector
+from ingest.check import Limits
+from ingest.formats import formats
+from ingest.receive import Inbox, Receiver
+from ingest.resolve import Registry, read_registry
+from ingest.write import Stopped, Writer
+from verkehrspuls.settings import Settings
+
+log = logging.getLogger(__name__)
+
+#: An unknown sensor makes the registry be read again, but not more often than this.
+UNKNOWN_SENSOR_S = 1.0
+REPORT_S = 10.0
+
+
+class Worker:
+    """One worker slot."""
+
+    def __init__(
+        self, settings: Settings, *, on_ready: Callable[[], None] = lambda: None
+    ) -> None:
+        self._settings = settings.ingest
+        self._stop = threading.Event()
+        self._failure: BaseException | None = None
+        self._inbox = Inbox(
+            messages=self._settings.queue_messages,
+            size_bytes=self._settings.queue_mb * 1_048_576,
+        )
+        self._receiver = Receiver(
+            settings.broker, self._settings, self._inbox, on_ready=on_ready
+        )
+        self._writer = Writer(
+            settings.database.url.get_secret_value(),
+            self._settings,
+            pause=self._stop.wait,
+        )
+        self._registry: Registry = {}
+        self._registry_read = 0.0
+        self._readings = 0
+
+    def stop(self) -> None:
+        """Stop reading, write what was received, acknowledge, disconnect."""
+        self._stop.set()
+        self._receiver.wake()
+
+    def run(self) -> None:
+        """Receive and write until `stop` is called."""
+        self._read_registry()
+        writer = threading.Thread(target=self._write_all, name="ingest.writer")
+        writer.start()
+        reported, readings = time.monotonic(), 0
+        try:
+            while not self._stop.is_set() and writer.is_alive():
+                self._receiver.step()
+                if time.monotonic() - reported > REPORT_S:
+                    if self._readings > readings:
+                        log.info("stored", extra={"readings": self._readings})
+                    reported, readings = time.monotonic(), self._readings
+        finally:
+            self._inbox.close()
+            writer.join(self._settings.drain_s)
+            self._receiver.stop()
+            self._writer.close()
+        if self._failure is not None:
+            raise self._failure
+
+    def _write_all(self) -> None:
+        try:
+            while not self._inbox.finished:
+                batch, collector = self._next_batch()
+                if batch.messages:
+                    self._writer.write(batch, collector)
+                    self._receiver.committed(batch.messages)
+                    self._readings += batch.readings
+        except Stopped:
+            log.warning("stopped_without_database")
+        except BaseException as error:
+            self._failure = error
+        finally:
+            self._receiver.wake()
+
+    def _next_batch(self) -> tuple[Batch, Collector]:
+        """Collect until the batch is large enough or old enough."""
+        self._refresh_registry(older_than_s=self._settings.registry_s)
+        now = datetime.now(UTC)
+        collector = Collector(self._registry, formats(), Limits.at(now, self._settings))
+        batch = Batch()
+        closes_at = time.monotonic() + 0.5
+        while batch.readings < self._settings.batch_readings:
+            message = self._inbox.take(max(0.0, closes_at - time.monotonic()))
+            if message is None:
+                break
+            if not batch.messages:
+                closes_at = time.monotonic() + self._settings.linger_ms / 1000
+            collector.add(batch, message)
+        unknown = any(reject.reason == "unknown-sensor" for reject in batch.rejects)
+        if unknown and self._refresh_registry(older_than_s=UNKNOWN_SENSOR_S):
+            # registered a moment ago, perhaps
+            collector = collector.with_registry(self._registry)
+            batch = collector.collect(batch.messages)
+        return batch, collector
+
+    def _refresh_registry(self, *, older_than_s: float) -> bool:
+        if time.monotonic() - self._registry_read <= older_than_s:
+            return False
+        self._read_registry()
+        return True
+
+    def _read_registry(self) -> None:
+        self._registry = self._writer.with_retry(read_registry)
+        self._registry_read = time.monotonic()

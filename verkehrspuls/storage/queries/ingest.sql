@@ -1,0 +1,146 @@
+-- Writing a batch: everything in one transaction. Staging tables live as long as the
+-- connection and are empty outside of a transaction.
+
+-- name: make_staging
+-- The tables that COPY fills.
+create temp table if not exists stage_count on commit delete rows as
+select channel_id, time, sensor_id, received_at, interval_s, total, unclassified,
+       motorcycle, car, van, car_trailer, truck, truck_trailer, articulated, bus,
+       bicycle, pedestrian, speed_kmh, occupancy, histogram_from_kmh,
+       histogram_width_kmh, histogram
+from count_reading with no data;
+create temp table if not exists stage_environment on commit delete rows as
+select channel_id, time, sensor_id, received_at, interval_s, value
+from environment_reading with no data;
+
+-- name: copy_counts
+-- Fill the staging table; columns in the order of a batch's rows.
+copy stage_count from stdin (format binary);
+
+-- name: copy_environment
+-- Fill the staging table; columns in the order of a batch's rows.
+copy stage_environment from stdin (format binary);
+
+-- name: empty_staging
+-- Between two rounds of one batch.
+truncate stage_count, stage_environment;
+
+-- name: store_counts
+-- New readings are stored, other content corrects, equal content is left alone. Marks
+-- the hours that changed as stale; returns what was stored and corrected per sensor and
+-- hour of receipt. Sorted, so that two workers never deadlock.
+with written as (
+    insert into count_reading as r (
+        channel_id, time, sensor_id, received_at, interval_s, total, unclassified,
+        motorcycle, car, van, car_trailer, truck, truck_trailer, articulated, bus,
+        bicycle, pedestrian, speed_kmh, occupancy, histogram_from_kmh,
+        histogram_width_kmh, histogram)
+    select * from stage_count order by channel_id, time
+    on conflict (channel_id, time) do update set
+        sensor_id = excluded.sensor_id, received_at = excluded.received_at,
+        revision = r.revision + 1, interval_s = excluded.interval_s,
+        total = excluded.total, unclassified = excluded.unclassified,
+        motorcycle = excluded.motorcycle, car = excluded.car, van = excluded.van,
+        car_trailer = excluded.car_trailer, truck = excluded.truck,
+        truck_trailer = excluded.truck_trailer, articulated = excluded.articulated,
+        bus = excluded.bus, bicycle = excluded.bicycle,
+        pedestrian = excluded.pedestrian, speed_kmh = excluded.speed_kmh,
+        occupancy = excluded.occupancy,
+        histogram_from_kmh = excluded.histogram_from_kmh,
+        histogram_width_kmh = excluded.histogram_width_kmh,
+        histogram = excluded.histogram
+    where (r.interval_s, r.total, r.unclassified, r.motorcycle, r.car, r.van,
+           r.car_trailer, r.truck, r.truck_trailer, r.articulated, r.bus, r.bicycle,
+           r.pedestrian, r.speed_kmh, r.occupancy, r.histogram_from_kmh,
+           r.histogram_width_kmh, r.histogram)
+        is distinct from
+          (excluded.interval_s, excluded.total, excluded.unclassified,
+           excluded.motorcycle, excluded.car, excluded.van, excluded.car_trailer,
+           excluded.truck, excluded.truck_trailer, excluded.articulated, excluded.bus,
+           excluded.bicycle, excluded.pedestrian, excluded.speed_kmh,
+           excluded.occupancy, excluded.histogram_from_kmh,
+           excluded.histogram_width_kmh, excluded.histogram)
+    returning r.channel_id, r.time, r.sensor_id, r.received_at, r.revision
+), marked as (
+    insert into stale_bucket (channel_id, hour)
+    select distinct channel_id, date_trunc('hour', time) from written
+)
+select sensor_id, date_trunc('hour', received_at) as hour,
+       count(*) filter (where revision = 0) as stored,
+       count(*) filter (where revision > 0) as corrected
+from written
+group by 1, 2;
+
+-- name: store_environment
+-- The same for environment readings.
+with written as (
+    insert into environment_reading as r
+        (channel_id, time, sensor_id, received_at, interval_s, value)
+    select * from stage_environment order by channel_id, time
+    on conflict (channel_id, time) do update set
+        sensor_id = excluded.sensor_id, received_at = excluded.received_at,
+        revision = r.revision + 1, interval_s = excluded.interval_s,
+        value = excluded.value
+    where (r.interval_s, r.value) is distinct from (excluded.interval_s, excluded.value)
+    returning r.channel_id, r.time, r.sensor_id, r.received_at, r.revision
+), marked as (
+    insert into stale_bucket (channel_id, hour)
+    select distinct channel_id, date_trunc('hour', time) from written
+)
+select sensor_id, date_trunc('hour', received_at) as hour,
+       count(*) filter (where revision = 0) as stored,
+       count(*) filter (where revision > 0) as corrected
+from written
+group by 1, 2;
+
+-- name: reject_message
+-- Keep a message that could not be used.
+insert into rejected_message (received_at, slot, sensor_id, topic, payload,
+                              payload_bytes, reason, detail, readings_rejected)
+values (%(received_at)s, %(slot)s, %(sensor_id)s, %(topic)s, %(payload)s,
+        %(payload_bytes)s, %(reason)s, %(detail)s, %(readings_rejected)s);
+
+-- name: add_to_ledger
+-- Add a batch's counts to the rows of this worker's slot.
+insert into ledger as l (
+    slot, sensor_id, hour, last_received_at, messages_received, messages_accepted,
+    messages_partly_accepted, messages_rejected, messages_unknown_sensor,
+    readings_received, readings_stored, readings_duplicate, readings_corrected,
+    readings_rejected)
+values (%(slot)s, %(sensor_id)s, %(hour)s, %(last_received_at)s,
+        %(messages_received)s, %(messages_accepted)s, %(messages_partly_accepted)s,
+        %(messages_rejected)s, %(messages_unknown_sensor)s, %(readings_received)s,
+        %(readings_stored)s, %(readings_duplicate)s, %(readings_corrected)s,
+        %(readings_rejected)s)
+on conflict (slot, sensor_id, hour) do update set
+    last_received_at = greatest(l.last_received_at, excluded.last_received_at),
+    messages_received = l.messages_received + excluded.messages_received,
+    messages_accepted = l.messages_accepted + excluded.messages_accepted,
+    messages_partly_accepted =
+        l.messages_partly_accepted + excluded.messages_partly_accepted,
+    messages_rejected = l.messages_rejected + excluded.messages_rejected,
+    messages_unknown_sensor =
+        l.messages_unknown_sensor + excluded.messages_unknown_sensor,
+    readings_received = l.readings_received + excluded.readings_received,
+    readings_stored = l.readings_stored + excluded.readings_stored,
+    readings_duplicate = l.readings_duplicate + excluded.readings_duplicate,
+    readings_corrected = l.readings_corrected + excluded.readings_corrected,
+    readings_rejected = l.readings_rejected + excluded.readings_rejected;
+
+-- name: put_status
+-- What a sensor says of itself; an older message never replaces a newer one.
+insert into sensor_status as s (sensor_id, state, since, battery_pct, firmware)
+values (%(sensor_id)s, %(state)s, %(since)s, %(battery_pct)s, %(firmware)s)
+on conflict (sensor_id) do update set
+    state = excluded.state, since = excluded.since,
+    battery_pct = coalesce(excluded.battery_pct, s.battery_pct),
+    firmware = coalesce(excluded.firmware, s.firmware)
+where s.since <= excluded.since;
+
+-- name: ensure_range
+-- Make partitions for a range of times.
+select ensure_range(%(series)s, %(earliest)s, %(latest)s);
+
+-- name: take_slot
+-- One worker per slot: held as long as the connection lives.
+select pg_try_advisory_lock(hashtext('vp.ingest.slot'), %(slot)s) as taken;
