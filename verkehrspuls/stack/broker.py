@@ -1,0 +1,226 @@
+"""The embedded MQTT broker: NATS with JetStream, MQTT 3.1.1 on loopback.
+
+    directory/
+        nats.conf             written anew at each start
+        port                  the MQTT port: the same at every start
+        store/                messages and sessions
+        log/                  its log, rotated by the broker
+        ingest.password       may receive readings
+        publish.password      may publish readings: simulators and replay
+
+Two credentials with a right each; nothing else is allowed. An acknowledged message
+outlives a killed broker at once and a power failure after `sync_interval`.
+"""
+
+import json
+import os
+import random
+import re
+import signal
+import socket
+import struct
+import subprocess
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from verkehrspuls.errors import StackFailed
+from verkehrspuls.stack import process
+from verkehrspuls.stack.account import private_directory, server_account
+from verkehrspuls.stack.binaries import broker_binary, reachable_broker
+from verkehrspuls.wire import PREFIX
+
+HOST = "127.0.0.1"
+#: below the ports that systems give to outgoing connections
+PORTS = range(20_000, 30_000)
+MB = 1 << 20
+_PORT_TAKEN = "address already in use"
+
+
+class Broker:
+    """A NATS server on a directory of its own."""
+
+    name = "broker"
+
+    def __init__(
+        self, directory: Path, *, account: str = "nobody", start_s: float = 60
+    ) -> None:
+        self.process: process.Process | None = None
+        self.directory = directory.resolve()
+        self._log = self.directory / "log"
+        self._account = server_account(account, part=self.name)
+        self._start_s = start_s
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        """For ingest: may subscribe to readings, not publish."""
+        return self._url("ingest")
+
+    @property
+    def publish_url(self) -> str:
+        """For simulators and replay: may publish readings, not subscribe."""
+        return self._url("publish")
+
+    def start(self) -> None:
+        """Start the broker and wait until it answers."""
+        while True:
+            self.spawn()
+            try:
+                process.wait_for_answer(self, timeout_s=self._start_s)
+            except BaseException as error:
+                self.stop()
+                if _PORT_TAKEN not in str(error):
+                    raise
+                # nobody was told the port yet: take another one
+                (self.directory / "port").unlink()
+            else:
+                return
+
+    def stop(self, timeout_s: float = 10) -> None:
+        """Stop the broker: in order, after `timeout_s` at once."""
+        process.stop(self, timeout_s=timeout_s)
+
+    def spawn(self) -> None:
+        """Start the broker without waiting until it answers."""
+        private_directory(self.directory, self._account, part=self.name)
+        private_directory(self._log, self._account, part=self.name)
+        private_directory(self.directory / "store", self._account, part=self.name)
+        binary = broker_binary()
+        if self._account is not None:
+            binary = reachable_broker(binary, self.directory, self._account)
+        configuration = self.directory / "nats.conf"
+        configuration.unlink(missing_ok=True)
+        configuration.touch(mode=0o600)
+        configuration.write_text(json.dumps(self._configuration(), indent=2), "utf-8")
+        if self._account is not None:
+            os.chown(configuration, self._account.uid, self._account.gid)
+        with (self._log / "start.log").open("wb") as output:
+            self.process = process.leashed(
+                [binary, "--config", configuration],
+                when_left=signal.SIGTERM,
+                account=self._account,
+                output=output,
+                environment=process.server_environment(),
+                directory=self.directory,
+            )
+
+    def answers(self) -> bool:
+        """Tell whether our own broker lets our own credential in."""
+        if self.process is None or self.process.poll() is not None:
+            return False
+        return lets_in(self.url)
+
+    def last_words(self) -> str:
+        """Give the end of the broker's log."""
+        return process.last_lines(self._log / "start.log", self._log / "nats.log")
+
+    def version(self) -> str:
+        """Give the version of the broker's program."""
+        return program_version(broker_binary())
+
+    def ask_to_stop(self) -> None:
+        """Close all connections, write everything out and stop."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGTERM)
+
+    def make_stop(self) -> None:
+        """Stop at once; what was acknowledged is kept."""
+        if self.process is not None:
+            self.process.kill()
+
+    def _url(self, user: str) -> str:
+        word = process.secret(self.directory / f"{user}.password", self._account)
+        return f"mqtt://{user}:{word}@{HOST}:{self._port()}"
+
+    def _port(self) -> int:
+        kept = self.directory / "port"
+        if not kept.exists():
+            kept.write_text(f"{free_port(PORTS)}\n", "ascii")
+        return int(kept.read_text("ascii"))
+
+    def _configuration(self) -> dict[str, Any]:
+        # NATS writes `/` of MQTT topics as `.`; what MQTT itself needs is `$MQTT.>`
+        readings = f"{PREFIX.replace('/', '.')}.>"
+        nothing = {"deny": ">"}
+        return {
+            "server_name": "verkehrspuls",
+            # the port of its own protocol has to be; any one does
+            "listen": f"{HOST}:-1",
+            "log_file": str(self._log / "nats.log"),
+            "logfile_size_limit": 10 * MB,
+            "logfile_max_num": 3,
+            "jetstream": {
+                "store_dir": str(self.directory / "store"),
+                # an ingest that stays away must not fill the disk
+                "max_file": 4096 * MB,
+                "max_mem": 64 * MB,
+                "sync_interval": "5s",
+            },
+            "mqtt": {
+                "listen": f"{HOST}:{self._port()}",
+                # unacknowledged messages come again after it
+                "ack_wait": "5s",
+                # delivered ahead of acknowledgement: several batches of ingest
+                "max_ack_pending": 20_000,
+            },
+            "authorization": {
+                "users": [
+                    self._user("ingest", publish=nothing, subscribe=[readings]),
+                    self._user("publish", publish=[readings], subscribe=nothing),
+                ]
+            },
+        }
+
+    def _user(self, name: str, *, publish: Any, subscribe: Any) -> dict[str, Any]:
+        return {
+            "user": name,
+            "password": process.secret(
+                self.directory / f"{name}.password", self._account
+            ),
+            "permissions": {"publish": publish, "subscribe": subscribe},
+        }
+
+
+def lets_in(url: str, *, timeout_s: float = 2) -> bool:
+    """Tell whether a broker accepts the credential of a URL, by MQTT's CONNECT."""
+    parts = urlsplit(url)
+    words = ("vp-probe", parts.username or "", parts.password or "")
+    body = b"\x00\x04MQTT\x04\xc2\x00\x0a" + b"".join(
+        struct.pack("!H", len(word)) + word.encode() for word in words
+    )
+    try:
+        with socket.create_connection(
+            (parts.hostname or HOST, parts.port or 1883), timeout=timeout_s
+        ) as connection:
+            connection.sendall(bytes((0x10, len(body))) + body)
+            return connection.recv(4) == b"\x20\x02\x00\x00"
+    except OSError:
+        return False
+
+
+def free_port(ports: range) -> int:
+    """Choose a port of 127.0.0.1 that nothing listens on."""
+    for port in random.sample(ports, k=100):
+        with socket.socket() as probe:
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                continue
+            return port
+    raise StackFailed(part="broker", reason=f"no port is free in {ports}.")
+
+
+def program_version(binary: Path) -> str:
+    """Ask the broker's program for its version, such as 2.15.1."""
+    said = subprocess.run(  # noqa: S603
+        [binary, "--version"], capture_output=True, text=True, check=True
+    ).stdout
+    found = re.search(r"\d+\.\d+[.\d]*", said)
+    return found[0] if found else said.strip()

@@ -1,0 +1,321 @@
+"""The embedded PostgreSQL: plain binaries under our own care.
+
+    directory/
+        data/                 the cluster; PostgreSQL's own files
+        log/                  a file for each day of the week
+        superuser.password    of the role `postgres`, for maintenance
+        vp.password           of the role `vp`, which owns the database `vp`
+        run/                  the socket, unless its path would be too long
+
+It listens on that socket only. It never runs as root, and it is taken to be up only
+after a connection has proved that it serves this data: a pid proves nothing, it may be
+a zombie's or some other program's.
+"""
+
+import hashlib
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Self
+
+import psycopg
+
+from verkehrspuls.errors import StackFailed
+from verkehrspuls.stack import process
+from verkehrspuls.stack.account import private_directory, server_account
+from verkehrspuls.stack.binaries import postgres_binaries, reachable_postgres
+
+#: of the longest socket address, on macOS; Linux allows four bytes more
+SOCKET_PATH_BYTES = 103
+PORT = 5432
+#: said by a start that comes before the last of a killed server's processes is gone
+_STILL_ENDING = "is still in use"
+
+
+class PostgresServer:
+    """A PostgreSQL server on a directory of its own."""
+
+    name = "database"
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        account: str = "nobody",
+        binaries: Path | None = None,
+        start_s: float = 60,
+    ) -> None:
+        self.process: process.Process | None = None
+        self.directory = directory.resolve()
+        self.data = self.directory / "data"
+        self._log = self.directory / "log"
+        self._account = server_account(account, part=self.name)
+        self._given = binaries
+        self._binaries: Path | None = None
+        self._start_s = start_s
+        self._furnished = False
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        """The database `vp`, as its owner `vp`."""
+        return self._url("vp", "vp")
+
+    @property
+    def socket_directory(self) -> Path:
+        """The folder of the socket: the same at every start."""
+        inside = self.directory / "run"
+        if len(os.fsencode(inside / f".s.PGSQL.{PORT}")) <= SOCKET_PATH_BYTES:
+            return inside
+        digest = hashlib.sha256(os.fsencode(self.directory)).hexdigest()
+        return Path(tempfile.gettempdir()) / f"vp-{os.geteuid()}-{digest[:12]}"
+
+    def start(self) -> None:
+        """Start the server, made at the first time, and wait until it answers."""
+        deadline = time.monotonic() + self._start_s
+        while True:
+            self.spawn()
+            try:
+                process.wait_for_answer(self, timeout_s=self._start_s)
+            except BaseException as error:
+                self.stop()
+                late = time.monotonic() > deadline
+                if late or _STILL_ENDING not in str(error):
+                    raise
+            else:
+                return
+            time.sleep(0.2)
+
+    def stop(self, timeout_s: float = 30) -> None:
+        """Stop the server: in order, after `timeout_s` at once."""
+        process.stop(self, timeout_s=timeout_s)
+
+    def spawn(self) -> None:
+        """Start the server without waiting until it answers."""
+        private_directory(self.directory, self._account, part=self.name)
+        private_directory(self.socket_directory, self._account, part=self.name)
+        private_directory(self._log, self._account, part=self.name)
+        self._binaries = self._find_binaries()
+        if self.data.exists():
+            self._check_version()
+            self._end_predecessor()
+        else:
+            self._create()
+        settings = {
+            "listen_addresses": "",
+            "port": PORT,
+            "unix_socket_directories": self.socket_directory,
+            "unix_socket_permissions": "0700",
+            "shared_buffers": "128MB",
+            "max_wal_size": "1GB",
+            "work_mem": "16MB",
+            "jit": "off",
+            "timezone": "UTC",
+            "log_timezone": "UTC",
+            "logging_collector": "on",
+            "log_directory": self._log,
+            "log_filename": "postgresql-%a.log",
+            "log_rotation_age": "1d",
+            "log_truncate_on_rotation": "on",
+        }
+        self._furnished = False
+        with (self._log / "start.log").open("wb") as output:
+            self.process = self._leashed(
+                "postgres",
+                *("-D", str(self.data)),
+                *(word for item in settings.items() for word in _setting(*item)),
+                output=output,
+            )
+
+    def answers(self) -> bool:
+        """Tell whether our own server answers; its database and role are there then."""
+        if self.process is None or self.process.poll() is not None:
+            return False
+        try:
+            with psycopg.connect(
+                self._url("postgres", "superuser"),
+                autocommit=True,
+                connect_timeout=2,
+                cursor_factory=psycopg.ClientCursor,
+            ) as connection:
+                if not self._is_ours(connection):
+                    return False
+                self._furnish(connection)
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def last_words(self) -> str:
+        """Give the end of the server's log."""
+        logs = sorted(self._log.glob("*.log"), key=lambda file: file.stat().st_mtime)
+        return process.last_lines(*logs[-2:])
+
+    def version(self) -> str:
+        """Give the version of the server's programs."""
+        binaries = self._binaries or postgres_binaries(self._given)
+        return program_version(binaries)
+
+    def ask_to_stop(self) -> None:
+        """End all sessions, write everything out and stop."""
+        self._signal(signal.SIGINT)
+
+    def make_stop(self) -> None:
+        """Stop at once; the next start recovers from the log of changes."""
+        self._signal(signal.SIGQUIT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self.process is not None:
+            self.process.send_signal(number)
+
+    def _url(self, database: str, secret: str) -> str:
+        role = "postgres" if secret == "superuser" else secret
+        word = process.secret(self.directory / f"{secret}.password", self._account)
+        return (
+            f"postgresql://{role}:{word}@/{database}"
+            f"?host={self.socket_directory}&port={PORT}"
+        )
+
+    def _find_binaries(self) -> Path:
+        binaries = postgres_binaries(self._given)
+        if self._account is None:
+            return binaries
+        return reachable_postgres(binaries, self.directory, self._account)
+
+    def _leashed(self, program: str, *arguments: str, output: Any) -> process.Process:
+        assert self._binaries is not None
+        return process.leashed(
+            [self._binaries / program, *arguments],
+            when_left=signal.SIGINT,
+            account=self._account,
+            output=output,
+            # a lock file with this pid is ours to take over, see _end_predecessor
+            environment={
+                **process.server_environment(),
+                "PG_GRANDPARENT_PID": str(os.getpid()),
+            },
+            directory=self.directory,
+        )
+
+    def _create(self) -> None:
+        """Make the cluster: under another name until it is whole."""
+        self._url("postgres", "superuser")
+        making = self.directory / "data.making"
+        if making.exists():
+            import shutil
+
+            shutil.rmtree(making)
+        log = self._log / "create.log"
+        with log.open("wb") as output:
+            made = self._leashed(
+                "initdb",
+                *("--pgdata", str(making), "--username", "postgres"),
+                *("--auth", "scram-sha-256"),
+                *("--pwfile", str(self.directory / "superuser.password")),
+                *("--locale-provider", "builtin", "--locale", "C.UTF-8"),
+                *("--encoding", "UTF8", "--data-checksums"),
+                output=output,
+            )
+        if code := made.wait():
+            raise StackFailed(
+                part=self.name,
+                reason=f"initdb: {process.describe_end(code)}\n"
+                f"{process.last_lines(log)}",
+            )
+        making.rename(self.data)
+
+    def _check_version(self) -> None:
+        assert self._binaries is not None
+        kept = (self.data / "PG_VERSION").read_text("ascii").strip()
+        program = program_version(self._binaries)
+        if program.split(".")[0] == kept:
+            return
+        raise StackFailed(
+            part=self.name,
+            reason=f"the data in {self.data} is of PostgreSQL {kept}, the programs are "
+            f"of {program}. Point VERKEHRSPULS_STACK__POSTGRES_BINARIES at those of "
+            f"PostgreSQL {kept}, save the data with pg_dump, then start on a new "
+            "VERKEHRSPULS_STACK__DIRECTORY and load it there.",
+        )
+
+    def _end_predecessor(self) -> None:
+        """Make way: stop a server that still runs here, and void a stale lock file.
+
+        PostgreSQL takes any live process with the lock file's pid for a server, be it
+        a zombie or a stranger. Its own parent it lets pass, so that is written in;
+        the rest of the file, by which it finds a killed server's last processes, stays.
+        """
+        lock = self.data / "postmaster.pid"
+        deadline = time.monotonic() + self._start_s
+        while (pid := self._predecessor(lock)) is not None:
+            late = time.monotonic() > deadline
+            try:
+                os.kill(pid, signal.SIGQUIT if late else signal.SIGINT)
+            except ProcessLookupError:
+                break
+            ended = process.wait_until(
+                lambda: self._predecessor(lock) is None, timeout_s=self._start_s
+            )
+            if late and not ended:
+                raise StackFailed(
+                    part=self.name,
+                    reason=f"another server, pid {pid}, has {self.data} and does not "
+                    "stop.",
+                )
+        for stale in self.socket_directory.glob(".s.PGSQL.*"):
+            stale.unlink()
+        if lock.exists():
+            _, _, rest = lock.read_text("utf-8").partition("\n")
+            lock.write_text(f"{os.getpid()}\n{rest}", "utf-8")
+
+    def _predecessor(self, lock: Path) -> int | None:
+        """Find a live server of this data: its command line says so."""
+        try:
+            pid = abs(int(lock.read_text("utf-8").splitlines()[0]))
+        except (FileNotFoundError, IndexError, ValueError):
+            return None
+        return pid if str(self.data) in process.command_line(pid) else None
+
+    def _is_ours(self, connection: psycopg.Connection[Any]) -> bool:
+        from verkehrspuls.storage.database import queries
+
+        row = connection.execute(queries()["data_directory"]).fetchone()
+        return row is not None and Path(row[0]).resolve() == self.data.resolve()
+
+    def _furnish(self, connection: psycopg.Connection[Any]) -> None:
+        from verkehrspuls.storage.database import queries
+
+        if self._furnished:
+            return
+        texts = queries()
+        if not connection.execute(texts["role_exists"]).fetchone()[0]:  # type: ignore[index]
+            word = process.secret(self.directory / "vp.password", self._account)
+            connection.execute(texts["create_role"], {"password": word})
+        if not connection.execute(texts["database_exists"]).fetchone()[0]:  # type: ignore[index]
+            connection.execute(texts["create_database"])
+        self._furnished = True
+
+
+def program_version(binaries: Path) -> str:
+    """Ask PostgreSQL's programs for their version, such as 18.6."""
+    said = subprocess.run(  # noqa: S603
+        [binaries / "postgres", "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    found = re.search(r"\d+[.\d]*", said)
+    return found[0] if found else said.strip()
+
+
+def _setting(name: str, value: object) -> tuple[str, str]:
+    return "-c", f"{name}={value}"
