@@ -146,8 +146,9 @@ class Broker:
         return int(kept.read_text("ascii"))
 
     def _configuration(self) -> dict[str, Any]:
-        # NATS writes `/` of MQTT topics as `.`; what MQTT itself needs is `$MQTT.>`
-        readings = f"{PREFIX.replace('/', '.')}.>"
+        # NATS writes `/` of MQTT topics as `.`, and `topic/#` takes in `topic` itself
+        root = PREFIX.replace("/", ".")
+        readings = [root, f"{root}.>"]
         nothing = {"deny": ">"}
         return {
             "server_name": "verkehrspuls",
@@ -172,8 +173,8 @@ class Broker:
             },
             "authorization": {
                 "users": [
-                    self._user("ingest", publish=nothing, subscribe=[readings]),
-                    self._user("publish", publish=[readings], subscribe=nothing),
+                    self._user("ingest", publish=nothing, subscribe=readings),
+                    self._user("publish", publish=readings, subscribe=nothing),
                 ]
             },
         }
