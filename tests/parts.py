@@ -11,7 +11,6 @@ What a machine lacks is skipped with the reason; with `CI=true` it is an error.
     a Debian root with TimescaleDB, built by `.ci/timescale`.
 """
 
-import ctypes
 import os
 import secrets
 import shutil
@@ -23,7 +22,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn, Protocol, Self, TypeVar
+from typing import IO, LiteralString, NoReturn, Protocol, Self, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -31,6 +30,7 @@ import pytest
 import yaml
 from psycopg import sql
 
+from verkehrspuls.stack import process
 from verkehrspuls.storage import migrate
 
 T = TypeVar("T")
@@ -121,11 +121,9 @@ class Databases:
     def _url_of(self, database: str) -> str:
         return urlunsplit(urlsplit(self._url)._replace(path=f"/{database}"))
 
-    def _run(self, statement: str, *names: str) -> None:
+    def _run(self, statement: LiteralString, *names: str) -> None:
         with psycopg.connect(self._url, autocommit=True) as connection:
-            connection.execute(
-                sql.SQL(statement).format(*map(sql.Identifier, names))  # type: ignore[arg-type]
-            )
+            connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
 
 class TimescaleServer:
@@ -137,7 +135,7 @@ class TimescaleServer:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._data = f"/tmp/{secrets.token_hex(8)}"
-        self._log = tempfile.TemporaryFile()
+        self._log = root / "tmp" / f"{secrets.token_hex(8)}.log"
         self._port = free_port()
         self._password = secrets.token_hex(16)
         self.url = f"postgresql://vp:{self._password}@127.0.0.1:{self._port}/vp"
@@ -145,6 +143,21 @@ class TimescaleServer:
     def __enter__(self) -> Self:
         secret = self._root / "tmp" / secrets.token_hex(8)
         secret.write_text(self._password)
+        with self._log.open("ab") as log:
+            self._start(secret, log)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.send_signal(signal.SIGINT)
+        try:
+            self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            self._process.send_signal(signal.SIGQUIT)
+            self._process.wait(30)
+        shutil.rmtree(self._root / self._data.lstrip("/"))
+        self._log.unlink()
+
+    def _start(self, secret: Path, log: IO[bytes]) -> None:
         try:
             subprocess.run(
                 self._command(
@@ -155,7 +168,7 @@ class TimescaleServer:
                     "--no-sync",
                 ),
                 check=True,
-                stdout=self._log,
+                stdout=log,
                 stderr=subprocess.STDOUT,
             )
         finally:
@@ -177,7 +190,7 @@ class TimescaleServer:
                 *(f"--{name}={value}" for name, value in settings.items()),
             ),
             stdin=subprocess.DEVNULL,
-            stdout=self._log,
+            stdout=log,
             stderr=subprocess.STDOUT,
             # Ctrl-C is for pytest, which stops this in order
             process_group=0,
@@ -190,17 +203,6 @@ class TimescaleServer:
                 )
             )
             connection.execute("create database vp owner vp")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.send_signal(signal.SIGINT)
-        try:
-            self._process.wait(30)
-        except subprocess.TimeoutExpired:
-            self._process.send_signal(signal.SIGQUIT)
-            self._process.wait(30)
-        shutil.rmtree(self._root / self._data.lstrip("/"))
-        self._log.close()
 
     @property
     def _admin_url(self) -> str:
@@ -219,8 +221,7 @@ class TimescaleServer:
 
     def _ready(self) -> bool:
         if self._process.poll() is not None:
-            self._log.seek(0)
-            pytest.fail(self._log.read().decode())
+            pytest.fail(self._log.read_text())
         try:
             psycopg.connect(self._admin_url).close()
         except psycopg.OperationalError:
@@ -284,9 +285,15 @@ def _docker_answers() -> bool:
 class Broker(Protocol):
     """An MQTT broker: the embedded one, or Mosquitto."""
 
-    url: str
-    publish_url: str
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | None
+
+    @property
+    def url(self) -> str:
+        """With the credential of the ingest worker."""
+
+    @property
+    def publish_url(self) -> str:
+        """With the credential of simulators and replay."""
 
     def start(self) -> None:
         """Start it; what was acknowledged before is still there."""
@@ -296,9 +303,10 @@ class Broker(Protocol):
 
 
 class Mosquitto:
-    """Mosquitto, set up as in production but for TLS and one password per sensor."""
+    """Mosquitto, set up as in production but for TLS and a password for each sensor."""
 
     def __init__(self, directory: Path) -> None:
+        self.process: subprocess.Popen[bytes] | None = None
         self._directory = directory
         self._port = free_port()
         passwords = {name: secrets.token_hex(8) for name in ("ingest", "publish")}
@@ -334,20 +342,19 @@ class Mosquitto:
     def start(self) -> None:
         """Start it, and wait until it listens."""
         with (self._directory / "log").open("ab") as log:
-            self.process = subprocess.Popen(
+            self.process = process.leashed(
                 [
                     program("mosquitto", package="mosquitto"),
                     *("-c", str(self._directory / "mosquitto.conf")),
                 ],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                preexec_fn=_die_with_parent,
+                when_left=signal.SIGTERM,
+                output=log,
             )
         wait_for(lambda: answers(self._port))
 
     def stop(self) -> None:
         """Stop it; it saves its sessions first."""
+        assert self.process is not None
         self.process.terminate()
         self.process.wait(10)
 
@@ -368,7 +375,3 @@ def broker(kind: str) -> Iterator[Broker]:
             yield made
         finally:
             made.stop()
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)

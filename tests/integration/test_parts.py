@@ -1,6 +1,7 @@
 """The servers that the tests themselves stand on."""
 
 import psycopg
+from paho.mqtt.client import Client
 
 from tests import parts
 from verkehrspuls import mqtt
@@ -51,14 +52,15 @@ def test_series_of_a_cloned_database_take_any_time(database: str) -> None:
 def test_broker_keeps_a_session_over_a_restart(broker: parts.Broker) -> None:
     seen: list[bytes] = []
 
-    def listener() -> mqtt.paho.Client:
+    def listener() -> Client:
         made = mqtt.client(broker.url, client_id="listener", clean=False)
         made.on_message = lambda *args: seen.append(args[2].payload)
-        made.on_connect = lambda *args: made.subscribe("vp/v1/+/+/+", qos=1)
         granted: list[object] = []
         made.on_subscribe = lambda *args: granted.append(args)
         mqtt.connect(made, broker.url)
         made.loop_start()
+        parts.wait_for(made.is_connected)
+        made.subscribe("vp/v1/+/+/+", qos=1)
         parts.wait_for(lambda: granted)
         return made
 
