@@ -203,3 +203,47 @@ def latest(
     `now` is the database's clock where it is None.
     """
     return read_frame(url, "read_latest", now=now, visible=list(visible))
+
+
+def ledger(
+    connection: Connection,
+    *,
+    start: datetime,
+    end: datetime,
+    municipality: str | None = None,
+    sensor: str | None = None,
+    limit: int = 20_000,
+    visible: Sequence[str] = PUBLIC,
+) -> list[Row]:
+    """List the ledger per sensor and hour of reception, newest first.
+
+    Messages of no known sensor have no municipality and no sensor.
+    """
+    return execute(
+        connection,
+        "list_ledger",
+        start=start,
+        end=end,
+        municipality=municipality,
+        sensor=sensor,
+        limit=limit,
+        visible=list(visible),
+    ).fetchall()
+
+
+def state(connection: Connection) -> dict[str, list[Row]]:
+    """Sum up what the operator's metrics tell, over all sites."""
+    return {
+        "ledger": execute(connection, "sum_ledger").fetchall(),
+        "rejected": execute(connection, "count_rejected").fetchall(),
+        "cases": execute(connection, "count_open_cases").fetchall(),
+        "work": execute(connection, "read_work").fetchall(),
+    }
+
+
+def lag_s(connection: Connection) -> float | None:
+    """Tell how many seconds ago the newest committed message came; None: none did."""
+    lag: float | None = execute(connection, "read_work").fetchall()[0][
+        "since_last_commit_s"
+    ]
+    return lag

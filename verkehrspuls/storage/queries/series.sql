@@ -1,5 +1,6 @@
--- What pages, API and exports read. Every query takes `visible`, the visibilities of
--- sites that the reader may see; here is the only place where that is decided.
+-- What pages, API and exports read. Every query that tells of sites takes `visible`,
+-- the visibilities that the reader may see; here is the only place where that is
+-- decided. The last four give sums over everything, for the operator.
 
 -- name: list_municipalities
 -- Municipalities with a visible site, and how many of those they have.
@@ -311,11 +312,20 @@ order by m.key
 -- What is left to compute, and how long ago the newest committed message came.
 select (select count(*) from vp.stale_bucket) as stale_buckets,
        (select extract(epoch from now() - max(newest.last_received_at))
-        from (select sensor_id from vp.sensor union all select null) e
-        cross join lateral (
-            select l.last_received_at
-            from vp.ledger l
-            where l.sensor_id is not distinct from e.sensor_id
-            order by l.hour desc, l.last_received_at desc
-            limit 1
+        from (
+            (select l.last_received_at
+             from vp.sensor e
+             cross join lateral (
+                 select l.last_received_at
+                 from vp.ledger l
+                 where l.sensor_id = e.sensor_id
+                 order by l.hour desc, l.last_received_at desc
+                 limit 1
+             ) l)
+            union all
+            (select l.last_received_at
+             from vp.ledger l
+             where l.sensor_id is null
+             order by l.hour desc, l.last_received_at desc
+             limit 1)
         ) newest)::double precision as since_last_commit_s

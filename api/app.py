@@ -1,0 +1,75 @@
+"""The web application: routes under `/api/v1`, health and metrics.
+
+`dashboards.app` adds the pages.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from starlette_compress import CompressMiddleware
+
+from api import problems, reference, schemas
+from api.database import Database
+from api.guard import Guard
+from api.routes import cases, health, ledger, municipalities, series, sites
+from verkehrspuls.metrics import Metrics
+from verkehrspuls.settings import Settings
+
+PREFIX = "/api/v1"
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Create the application; it connects to the database when it starts."""
+    url = settings.database.url.get_secret_value()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.database.open()
+        try:
+            yield
+        finally:
+            app.state.database.close()
+
+    app = FastAPI(
+        title="Verkehrspuls",
+        version="1",
+        summary="Traffic and environment readings of municipalities",
+        description=(
+            "For reading, open to everybody, without an account. Times are RFC 3339 "
+            "in UTC; periods are half-open; null is unknown and never zero. Errors "
+            "are `application/problem+json`."
+        ),
+        openapi_url=f"{PREFIX}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.state.url = url
+    app.state.database = Database(url, size=settings.api.pool)
+    app.state.metrics = Metrics()
+    v1 = APIRouter(prefix=PREFIX)
+    for routes in (municipalities, sites, series, cases, ledger):
+        v1.include_router(routes.router)
+    app.include_router(v1)
+    app.include_router(health.router)
+    app.include_router(reference.router, prefix=PREFIX)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    problems.install(app)
+    app.add_middleware(CompressMiddleware)
+    app.add_middleware(Guard, metrics=app.state.metrics)
+    return app
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """Describe the API, with the schemas that routes name without a model."""
+    if app.openapi_schema is None:
+        document = FastAPI.openapi(app)
+        known = document["components"]["schemas"]
+        for model in (problems.Problem, schemas.Series):
+            schema = model.model_json_schema(
+                ref_template="#/components/schemas/{model}"
+            )
+            known |= schema.pop("$defs", {}) | {model.__name__: schema}
+    return app.openapi_schema or {}

@@ -1,0 +1,340 @@
+"""Extracts: a site's figures for a period and bin, with their passport.
+
+The API serves them and the command `export` writes them.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Final, Literal
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from api.errors import BadParameter
+from verkehrspuls.classes import VOLUME_CLASSES
+from verkehrspuls.quantities import COUNTED, ENVIRONMENT, QUANTITIES
+from verkehrspuls.storage import series
+from verkehrspuls.storage.database import Connection
+
+Bin = Literal["PT15M", "PT1H", "P1D"]
+
+#: seconds of a bin; a day is a local one and has 23 to 25 hours
+SECONDS: Final[dict[str, Literal[900, 3600]]] = {"PT15M": 900, "PT1H": 3600}
+DAY: Final = "P1D"
+ALL: Final = "all"
+
+_DESCRIPTIONS: Final = {
+    "time": "start of the interval, UTC",
+    "day": "local day of the site",
+    "direction": "key of the direction; `all` is the cross-section",
+    "channel": "key of the channel",
+    "observed": "share of the interval that readings cover",
+    "volume": "what was counted, not scaled up",
+    "volume_normalised": "volume with partly observed hours scaled to whole ones",
+    "total": "of sensors that tell no classes apart",
+    "heavy": "lorries and buses (Schwerverkehr)",
+    "speed_kmh": "mean of spot speeds, weighted by counts",
+    "usual": "volume that is usual for the hour, from the weeks before it",
+    "usual_spread": "how far volumes of that hour usually lie from it",
+    "peak_hour": "start of the hour with the greatest volume, UTC",
+    "peak_volume": "volume of that hour",
+    "normalised": "share of the day that was scaled up from partly observed hours",
+    "imputed": "share of the day that was estimated",
+    "excluded": "share of the day left out because of an anomaly case",
+    "valid": "whether enough was observed for the day to count in means",
+    "method": "how the figures were computed, with its version",
+    "mean": "mean of the hour",
+    "minimum": "least value in the hour",
+    "maximum": "greatest value in the hour",
+}
+_SHARES: Final = ("observed", "normalised", "imputed", "excluded")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """What a column holds; `unit` is null where it has none, `1` for a share."""
+
+    name: str
+    unit: str | None
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Passport:
+    """Where the figures of an extract come from.
+
+    Shares of the period up to now, 0 to 1; null where no interval of it has begun.
+    What no row tells of is not observed. `open_cases` are those that touch the period.
+    """
+
+    observed: float | None
+    normalised: float | None
+    imputed: float | None
+    excluded: float | None
+    method: str
+    intervals_expected: int
+    intervals_present: int
+    open_cases: Sequence[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What is asked for: figures of a site in `[start, end)`.
+
+    `direction` is a key, `all` for the cross-section or None for each direction.
+    """
+
+    site: dict[str, Any]
+    quantity: str
+    direction: str | None
+    start: datetime
+    end: datetime
+    bin: Bin
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The site's time zone."""
+        return ZoneInfo(self.site["time_zone"])
+
+    @property
+    def key(self) -> str:
+        """The site's key with its municipality's."""
+        return f"{self.site['municipality']}/{self.site['key']}"
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """Figures, one row per interval and direction (or channel), and their passport."""
+
+    selection: Selection
+    frame: pl.DataFrame
+    columns: Sequence[Column]
+    passport: Passport
+
+
+def select(
+    site: dict[str, Any],
+    *,
+    quantity: str | None,
+    direction: str | None,
+    start: datetime | date | None,
+    end: datetime | date | None,
+    bin: Bin,
+    now: datetime,
+) -> Selection:
+    """Complete and check what is asked for.
+
+    A date means midnight at the site. The default is the last seven days, and the
+    site's first counted quantity.
+    """
+    zone = ZoneInfo(site["time_zone"])
+    until = _moment(end, zone) if end else _ceiling(now, SECONDS.get(bin, 3600))
+    since = _moment(start, zone) if start else until - timedelta(days=7)
+    if since >= until:
+        raise BadParameter(parameter="from", detail="`from` must be before `to`")
+    measured = _measured(site)
+    chosen = quantity or next(iter(measured), "")
+    if chosen not in measured:
+        raise BadParameter(
+            parameter="quantity",
+            detail=f"The site measures {', '.join(measured) or 'nothing yet'}, "
+            f"not {chosen or 'anything'}",
+        )
+    if chosen in ENVIRONMENT and bin != "PT1H":
+        raise BadParameter(
+            parameter="bin", detail=f"{chosen} is there by the hour: bin=PT1H"
+        )
+    known = _directions(site, chosen)
+    if chosen in ENVIRONMENT and direction:
+        raise BadParameter(
+            parameter="direction", detail=f"{chosen} has no direction: leave it out"
+        )
+    if direction is not None and direction not in (ALL, *known):
+        raise BadParameter(
+            parameter="direction",
+            detail=f"The directions are {', '.join(filter(None, (ALL, *known)))}",
+        )
+    return Selection(site, chosen, direction, since, until, bin)
+
+
+def read(
+    selection: Selection, *, url: str, visible: Sequence[str] = series.PUBLIC
+) -> pl.DataFrame:
+    """Read the figures that are selected."""
+    site_id, quantity = selection.site["site_id"], selection.quantity
+    if quantity in ENVIRONMENT:
+        return series.environment(
+            url,
+            site_id=site_id,
+            quantity=quantity,
+            start=selection.start,
+            end=selection.end,
+            visible=visible,
+        )
+    if selection.bin == DAY:
+        first, last = local_days(selection)
+        frame = series.days(
+            url,
+            site_id=site_id,
+            quantity=quantity,
+            first=first,
+            last=last,
+            direction=selection.direction,
+            visible=visible,
+        )
+        if selection.direction is None:
+            return frame.filter(pl.col("direction") != ALL)
+        return frame
+    frame = series.volumes(
+        url,
+        site_id=site_id,
+        quantity=quantity,
+        start=selection.start,
+        end=selection.end,
+        interval_s=SECONDS[selection.bin],
+        direction=selection.direction,
+        visible=visible,
+    )
+    counts = VOLUME_CLASSES[quantity]
+    usual = ("usual", "usual_spread") if selection.bin == "PT1H" else ()
+    return frame.select(
+        "time", "direction", "observed", "volume", *counts, "speed_kmh", *usual
+    )
+
+
+def complete(
+    selection: Selection,
+    *,
+    frame: pl.DataFrame,
+    connection: Connection,
+    now: datetime,
+    visible: Sequence[str] = series.PUBLIC,
+) -> Extract:
+    """Add to figures what they mean and where they come from."""
+    cases = series.cases(
+        connection,
+        municipality=selection.site["municipality"],
+        site=selection.site["key"],
+        quantity=selection.quantity,
+        start=selection.start,
+        end=selection.end,
+        visible=visible,
+    )
+    return Extract(
+        selection,
+        frame,
+        tuple(_column(name, selection.quantity) for name in frame.columns),
+        passport(selection, frame=frame, cases=cases, now=now),
+    )
+
+
+def passport(
+    selection: Selection,
+    *,
+    frame: pl.DataFrame,
+    cases: Sequence[dict[str, Any]],
+    now: datetime,
+) -> Passport:
+    """Tell where the figures come from."""
+    streams = _streams(selection)
+    if selection.bin == DAY:
+        present = frame.filter(pl.col("day") < now.astimezone(selection.zone).date())
+        first, last = local_days(selection)
+        yesterday = now.astimezone(selection.zone).date() - timedelta(days=1)
+        expected = max(0, (min(last, yesterday) - first).days + 1) * streams
+        methods = sorted(set(frame["method"])) if frame.height else []
+        method = ", ".join(methods) or "no days yet"
+    else:
+        seconds = SECONDS[selection.bin]
+        stop = min(selection.end, _ceiling(now, seconds))
+        present = frame.filter(pl.col("time") < stop)
+        expected = max(0, _bins(selection.start, stop, seconds)) * streams
+        method = (
+            "counted, not scaled up"
+            if selection.quantity in COUNTED
+            else f"{ENVIRONMENT[selection.quantity].mean} mean of the hour"
+        )
+    shares = {
+        name: _share(present, name, expected) if name in frame.columns else 0.0
+        for name in _SHARES
+    }
+    return Passport(
+        **({name: None for name in _SHARES} if expected == 0 else shares),
+        method=method,
+        intervals_expected=expected,
+        intervals_present=present.height,
+        open_cases=cases,
+    )
+
+
+def local_days(selection: Selection) -> tuple[date, date]:
+    """Give the first and last local day whose midnight is in the period.
+
+    The first is after the last where there is none.
+    """
+    first = selection.start.astimezone(selection.zone).date()
+    if _moment(first, selection.zone) < selection.start:
+        first += timedelta(days=1)
+    last = (selection.end - timedelta(microseconds=1)).astimezone(selection.zone)
+    return first, last.date()
+
+
+def _column(name: str, quantity: str) -> Column:
+    unit = QUANTITIES[quantity].unit
+    counts = ("volume", "volume_normalised", "heavy", "peak_volume", "usual")
+    units = {
+        "speed_kmh": "km/h",
+        **dict.fromkeys(("mean", "minimum", "maximum"), unit),
+        **dict.fromkeys(_SHARES, "1"),
+        **dict.fromkeys(
+            (*counts, "usual_spread", *VOLUME_CLASSES.get(quantity, ())),
+            unit.removesuffix("/h"),
+        ),
+    }
+    return Column(name, units.get(name), _DESCRIPTIONS.get(name, f"class {name}"))
+
+
+def _measured(site: dict[str, Any]) -> list[str]:
+    there = {channel["quantity"] for channel in site["channels"]}
+    return [quantity for quantity in QUANTITIES if quantity in there]
+
+
+def _directions(site: dict[str, Any], quantity: str) -> list[str]:
+    return sorted(
+        {c["direction"] for c in site["channels"] if c["quantity"] == quantity}
+    )
+
+
+def _streams(selection: Selection) -> int:
+    """How many rows an interval has where nothing is missing."""
+    if selection.quantity in ENVIRONMENT:
+        return sum(
+            channel["quantity"] == selection.quantity
+            for channel in selection.site["channels"]
+        )
+    if selection.direction is not None:
+        return 1
+    return len(_directions(selection.site, selection.quantity))
+
+
+def _share(frame: pl.DataFrame, name: str, expected: int) -> float:
+    return round(min(1.0, float(frame[name].sum()) / max(1, expected)), 4)
+
+
+def _bins(start: datetime, end: datetime, seconds: int) -> int:
+    """Count the intervals that begin in `[start, end)`."""
+    return math.ceil(end.timestamp() / seconds) - math.ceil(start.timestamp() / seconds)
+
+
+def _ceiling(moment: datetime, seconds: int) -> datetime:
+    return datetime.fromtimestamp(
+        math.ceil(moment.timestamp() / seconds) * seconds, UTC
+    )
+
+
+def _moment(given: datetime | date, zone: ZoneInfo) -> datetime:
+    if not isinstance(given, datetime):
+        given = datetime.combine(given, time.min, tzinfo=zone)
+    return given.astimezone(UTC)

@@ -1,0 +1,105 @@
+"""What holds for every response: headers, time taken, and no exception that escapes."""
+
+import logging
+import re
+import secrets
+import time
+from typing import Final
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api import problems
+from api.database import spent_ms
+from verkehrspuls.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+#: Plotly writes style rules and draws images from blobs; all else comes from here.
+CONTENT_SECURITY_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; connect-src 'self'; font-src 'self'; "
+    "worker-src blob:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+)
+HEADERS: Final = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), "
+    "usb=(), interest-cohort=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+_TRACEPARENT: Final = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+class Guard:
+    """The outermost layer around the application."""
+
+    def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
+        self.app = app
+        self.metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on and complete its response."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request = Request(scope)
+        scope["trace_id"] = _trace_id(request.headers.get("traceparent", ""))
+        method = scope["method"]
+        if method == "HEAD":
+            # answered like GET, without the body
+            scope["method"] = "GET"
+        began = time.perf_counter()
+        spent: dict[str, float] = {}
+        token = spent_ms.set(spent)
+        status = 0
+
+        async def complete(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+                headers.setdefault("Cache-Control", "no-cache")
+                if scope["scheme"] == "https":
+                    headers["Strict-Transport-Security"] = "max-age=31536000"
+                spent["total"] = (time.perf_counter() - began) * 1000
+                headers["Server-Timing"] = ", ".join(
+                    f"{name};dur={ms:.1f}" for name, ms in spent.items()
+                )
+            elif method == "HEAD":
+                message = {**message, "body": b""}
+            await send(message)
+
+        try:
+            await self.app(scope, receive, complete)
+        except Exception:
+            log.exception("failed", extra={"trace_id": scope["trace_id"]})
+            if status:
+                raise
+            await problems.internal(request)(scope, receive, complete)
+        finally:
+            spent_ms.reset(token)
+            route = getattr(scope.get("route"), "path", "unmatched")
+            seconds = time.perf_counter() - began
+            self.metrics.observe_request(method, route, status, seconds)
+            log.debug(
+                "request",
+                extra={
+                    "method": method,
+                    "path": scope["path"],
+                    "status": status,
+                    "ms": round(seconds * 1000, 1),
+                    "trace_id": scope["trace_id"],
+                },
+            )
+
+
+def _trace_id(traceparent: str) -> str:
+    """Take part in the caller's trace (W3C Trace Context), or begin one."""
+    found = _TRACEPARENT.fullmatch(traceparent)
+    return found[1] if found else secrets.token_hex(16)

@@ -1,0 +1,32 @@
+"""Times as people and programs give them."""
+
+import re
+from datetime import date, datetime
+from typing import Final
+
+_FORM: Final = re.compile(
+    r"(\d{4}-\d\d-\d\d)"
+    r"(?:[Tt ](\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)([Zz]|[+\- ]\d\d:\d\d))?",
+    re.ASCII,
+)
+#: The years a figure can be of.
+YEARS: Final = (1970, 2200)
+
+
+def parse_moment(text: str) -> datetime | date:
+    """Read an RFC 3339 time with offset, or a date.
+
+    A blank before the offset is a plus that was not encoded in an address.
+    """
+    found = _FORM.fullmatch(text)
+    if found is None:
+        raise ValueError(
+            "give a date, 2026-03-01, or a time with offset, 2026-03-01T00:00:00Z"
+        )
+    day, clock, offset = found.groups()
+    if not YEARS[0] <= int(day[:4]) <= YEARS[1]:
+        raise ValueError(f"the year must be from {YEARS[0]} to {YEARS[1]}")
+    if clock is None:
+        return date.fromisoformat(day)
+    offset = offset.upper().replace(" ", "+")
+    return datetime.fromisoformat(f"{day}T{clock}{offset}")

@@ -1,0 +1,67 @@
+"""Parameters that routes share."""
+
+from datetime import date, datetime
+from typing import Annotated, Final, cast
+
+from fastapi import Depends, Path, Query, Request
+from pydantic import BeforeValidator, WithJsonSchema
+
+from api.database import Database
+from api.moments import parse_moment
+
+_KEY: Final = "^[a-z0-9-]{1,64}$"
+#: keys that the examples of the reference use
+TOWN: Final = "kaiserslautern"
+SITE: Final = "nordtangente-west"
+
+_Moment = Annotated[
+    datetime | date,
+    BeforeValidator(parse_moment),
+    WithJsonSchema(
+        {"type": "string", "anyOf": [{"format": "date-time"}, {"format": "date"}]}
+    ),
+]
+
+MunicipalityKey = Annotated[
+    str,
+    Path(description="key of the municipality", pattern=_KEY, examples=[TOWN]),
+]
+SiteKey = Annotated[
+    str, Path(description="key of the site", pattern=_KEY, examples=[SITE])
+]
+OfMunicipality = Annotated[
+    str | None,
+    Query(description="only this municipality", pattern=_KEY, examples=[TOWN]),
+]
+OfSite = Annotated[
+    str | None,
+    Query(description="only the site of this key", pattern=_KEY, examples=[SITE]),
+]
+OfSensor = Annotated[
+    str | None,
+    Query(description="only the sensor of this key", pattern=_KEY),
+]
+From = Annotated[
+    _Moment | None,
+    Query(
+        alias="from",
+        description="begin of the period: a time with offset (RFC 3339), or a date, "
+        "which is midnight at the site",
+        examples=["2026-03-01T00:00:00Z"],
+    ),
+]
+To = Annotated[
+    _Moment | None,
+    Query(
+        alias="to",
+        description="end of the period, itself outside of it",
+        examples=["2026-03-03T00:00:00Z"],
+    ),
+]
+
+
+def _database(request: Request) -> Database:
+    return cast("Database", request.app.state.database)
+
+
+Store = Annotated[Database, Depends(_database)]

@@ -1,0 +1,203 @@
+"""Errors as `application/problem+json` (RFC 9457), the same everywhere.
+
+`type` is the address of the error's entry in the API's reference page. Nothing of the
+program's inside is told; `trace_id` finds the log entry.
+"""
+
+import http
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from api.errors import BadParameter, NotAcceptable
+from verkehrspuls.errors import UnknownKey, VerkehrspulsError
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE: Final = "application/problem+json"
+#: where an error's code is explained
+REFERENCE: Final = "/api/v1/docs#"
+#: after which time a client may ask again
+RETRY_S: Final = 5
+
+
+class Invalid(BaseModel):
+    """One thing that is wrong with the request."""
+
+    pointer: str = Field(description="JSON pointer into the request")
+    detail: str
+
+
+class Problem(BaseModel):
+    """What went wrong (RFC 9457)."""
+
+    type: str = Field(description="address of the explanation; stable")
+    title: str
+    status: int
+    detail: str
+    trace_id: str = Field(description="to be quoted to the operator")
+    errors: list[Invalid] | None = None
+
+    model_config = {
+        "json_schema_extra": {
+            "examples": [
+                {
+                    "type": "/api/v1/docs#unknown-key",
+                    "title": "Not Found",
+                    "status": 404,
+                    "detail": "There is no site kaiserslautern/moon.",
+                    "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
+                }
+            ]
+        }
+    }
+
+
+#: What the codes mean and what to do; the reference page shows it.
+MEANINGS: Final = {
+    "not-found": "There is nothing at this address.",
+    "method-not-allowed": "The API is for reading: GET and HEAD.",
+    "not-acceptable": "None of the formats in `Accept` is served here.",
+    "invalid": "A parameter is wrong; `errors` says which and why.",
+    "unknown-key": "There is no such municipality, site or sensor that you may see.",
+    "too-long": "The period is too long for the bin, or the answer too large. "
+    "Ask for a shorter period, a larger bin, or one municipality.",
+    "too-slow": "The database took too long. Ask for a shorter period.",
+    "database-unavailable": "The database does not answer. Try again after the time "
+    "in `Retry-After`.",
+    "not-migrated": "The database is not set up yet. The operator runs "
+    "`verkehrspuls db migrate`.",
+    "internal": "The server made an error. Quote `trace_id` to the operator.",
+}
+
+#: For `responses=` of routes.
+RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
+    status: {
+        "description": description,
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    for status, description in (
+        (404, "Nothing there that you may see"),
+        (422, "A parameter is wrong"),
+        (503, "The database does not answer; see Retry-After"),
+    )
+}
+
+
+def install(app: FastAPI) -> None:
+    """Answer each error of the application as a problem."""
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(VerkehrspulsError, _own)
+
+
+def internal(request: Request) -> Response:
+    """Answer an error that nobody expected."""
+    return respond(request, 500, code="internal", detail=MEANINGS["internal"])
+
+
+def respond(
+    request: Request,
+    status: int,
+    *,
+    code: str,
+    detail: str,
+    errors: Sequence[Invalid] | None = None,
+    headers: dict[str, str] | None = None,
+) -> Response:
+    """Render a problem; as a page where the application has one and it is for people.
+
+    A page is made by `app.state.problem_page(request, problem)`, for addresses outside
+    of the API.
+    """
+    problem = Problem(
+        type=REFERENCE + code,
+        title=http.HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        trace_id=request.scope.get("trace_id", ""),
+        errors=list(errors) if errors else None,
+    )
+    headers = dict(headers or {})
+    if status == http.HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["Retry-After"] = str(RETRY_S)
+    page: Callable[[Request, Problem], Response] | None = getattr(
+        request.app.state, "problem_page", None
+    )
+    if page and _is_for_people(request.url.path):
+        response = page(request, problem)
+        response.headers.update(headers)
+        return response
+    return JSONResponse(
+        problem.model_dump(exclude_none=True),
+        status_code=status,
+        headers=headers,
+        media_type=MEDIA_TYPE,
+    )
+
+
+def _is_for_people(path: str) -> bool:
+    return not path.startswith(("/api/", "/metrics", "/healthz", "/readyz"))
+
+
+def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
+    code = {404: "not-found", 405: "method-not-allowed"}.get(
+        error.status_code, "invalid" if error.status_code < 500 else "internal"
+    )
+    return respond(
+        request,
+        error.status_code,
+        code=code,
+        detail=MEANINGS[code],
+        headers=dict(error.headers or {}),
+    )
+
+
+def _validation(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it
+    return respond(
+        request,
+        422,
+        code="invalid",
+        detail="A parameter is wrong.",
+        errors=[
+            Invalid(
+                pointer="#/" + "/".join(_escaped(part) for part in e["loc"]),
+                detail=e["msg"].removeprefix("Value error, "),
+            )
+            for e in error.errors()
+        ],
+    )
+
+
+def _own(request: Request, error: Exception) -> Response:
+    assert isinstance(error, VerkehrspulsError)  # noqa: S101 - registered for it
+    status = error.http_status
+    if isinstance(error, BadParameter):
+        invalid = Invalid(pointer=f"#/query/{error.parameter}", detail=str(error))
+        return respond(
+            request, status, code=error.code, detail=str(error), errors=[invalid]
+        )
+    if isinstance(error, UnknownKey):
+        detail = f"There is no {error.kind} {error.key}."  # type: ignore[attr-defined]
+    elif isinstance(error, NotAcceptable):
+        detail = str(error)
+    else:
+        log.warning(
+            "unavailable" if status == 503 else "failed",
+            extra={"reason": str(error), "trace_id": request.scope.get("trace_id")},
+        )
+        code = error.code if error.code in MEANINGS else "internal"
+        return respond(request, status, code=code, detail=MEANINGS[code])
+    return respond(request, status, code=error.code, detail=detail)
+
+
+def _escaped(part: object) -> str:
+    return str(part).replace("~", "~0").replace("/", "~1")

@@ -1,0 +1,73 @@
+"""The API's reference as a page, made from the OpenAPI document.
+
+It needs no script and no third party: the ready-made viewers either load from
+elsewhere or need an inline script, which the content security policy forbids.
+"""
+
+import json
+import shlex
+from typing import Any, Final
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from api.problems import MEANINGS
+
+router = APIRouter()
+
+_METHODS: Final = ("get", "post", "put", "patch", "delete")
+
+
+@router.get("/docs", include_in_schema=False)
+def show_reference(request: Request) -> HTMLResponse:
+    """Show what can be asked, with an example to copy for each."""
+    document = request.app.openapi()
+    environment = Environment(
+        loader=PackageLoader("api"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page = environment.get_template("reference.html").render(
+        document=document,
+        groups=groups(document, base=str(request.base_url).rstrip("/")),
+        problems=MEANINGS,
+        schemas={
+            name: json.dumps(schema, indent=2, ensure_ascii=False)
+            for name, schema in sorted(document["components"]["schemas"].items())
+        },
+    )
+    return HTMLResponse(page)
+
+
+def groups(document: dict[str, Any], *, base: str) -> dict[str, list[dict[str, Any]]]:
+    """Group the operations of an OpenAPI document by tag, each with its example."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for path, operations in document["paths"].items():
+        for method in _METHODS:
+            if (operation := operations.get(method)) is None:
+                continue
+            entry = operation | {
+                "path": path,
+                "method": method.upper(),
+                "parameters": operation.get("parameters", []),
+                "curl": shlex.join(["curl", base + example(path, operation)]),
+            }
+            found.setdefault(operation["tags"][0], []).append(entry)
+    return found
+
+
+def example(path: str, operation: dict[str, Any]) -> str:
+    """Build the address of an operation's example."""
+    query = []
+    for parameter in operation.get("parameters", []):
+        values = parameter["schema"].get("examples", [])
+        if not values:
+            continue
+        if parameter["in"] == "path":
+            path = path.replace("{" + parameter["name"] + "}", values[0])
+        else:
+            query.append(f"{parameter['name']}={values[0]}")
+    return path + ("?" + "&".join(query) if query else "")

@@ -1,0 +1,122 @@
+"""`/healthz`, `/readyz` and `/metrics`, for the machines that watch."""
+
+from typing import Any, Final
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+
+from api import schemas
+from api.database import Database
+from api.parameters import Store
+from verkehrspuls.errors import Unavailable
+from verkehrspuls.storage import migrate, series
+
+router = APIRouter(tags=["operation"])
+
+MEDIA_TYPE: Final = "application/health+json"
+#: Ingest is late, though not broken, when its newest message is older.
+LATE_S: Final = 900
+_SCHEMA: Final[dict[str, Any]] = {
+    "content": {MEDIA_TYPE: {"schema": schemas.Health.model_json_schema()}}
+}
+
+
+@router.get(
+    "/healthz",
+    operation_id="isAlive",
+    summary="Whether the process answers",
+    response_class=JSONResponse,
+    responses={200: {"description": "It does", **_SCHEMA}},
+)
+async def is_alive() -> JSONResponse:
+    """Answer without asking anybody else."""
+    return _render(schemas.Health(status="pass"))
+
+
+@router.get(
+    "/readyz",
+    operation_id="isReady",
+    summary="Whether requests can be served",
+    response_class=JSONResponse,
+    responses={
+        200: {"description": "They can, perhaps with a warning", **_SCHEMA},
+        503: {"description": "They cannot", **_SCHEMA},
+    },
+)
+def is_ready(request: Request, store: Store) -> JSONResponse:
+    """Check the database, its migrations, and whether ingest keeps up."""
+    checks: dict[str, list[schemas.Check]] = {}
+    try:
+        with store.connection() as connection:
+            connection.execute("select 1")
+        checks["database"] = [schemas.Check(status="pass")]
+        checks["migrations"] = [_migrations(request)]
+        if checks["migrations"][0].status == "pass":
+            checks["ingest:lag"] = [_lag(store)]
+    except Unavailable:
+        checks["database"] = [
+            schemas.Check(status="fail", output="The database does not answer.")
+        ]
+    found = {check.status for part in checks.values() for check in part}
+    worst = next(s for s in ("fail", "warn", "pass") if s in found)
+    return _render(schemas.Health(status=worst, checks=checks))
+
+
+@router.get(
+    "/metrics",
+    operation_id="readMetrics",
+    summary="Metrics for Prometheus",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "Prometheus text format",
+            "content": {"text/plain": {"schema": {"type": "string"}}},
+        }
+    },
+)
+def read_metrics(request: Request, store: Store) -> Response:
+    """Give the ledger's sums, work left, open cases and durations of requests."""
+    try:
+        with store.connection() as connection:
+            state = series.state(connection)
+    except Unavailable:
+        state = None
+    return Response(
+        request.app.state.metrics.render(state),
+        media_type="text/plain; version=0.0.4; charset=utf-8",
+    )
+
+
+def _migrations(request: Request) -> schemas.Check:
+    # what is migrated stays so: asked until it is, then remembered
+    if not getattr(request.app.state, "migrated", False):
+        current, newest = migrate.status(request.app.state.url)
+        if current != newest:
+            return schemas.Check(
+                status="fail",
+                output=f"The database has revision {current}, needed is {newest}. "
+                "Run `verkehrspuls db migrate`.",
+            )
+        request.app.state.migrated = True
+    return schemas.Check(status="pass")
+
+
+def _lag(store: Database) -> schemas.Check:
+    with store.connection() as connection:
+        seconds = series.lag_s(connection)
+    if seconds is None:
+        return schemas.Check(status="warn", output="No message came yet.")
+    return schemas.Check(
+        status="pass" if seconds <= LATE_S else "warn",
+        observed_value=round(seconds, 1),
+        observed_unit="s",
+    )
+
+
+def _render(health: schemas.Health) -> JSONResponse:
+    return JSONResponse(
+        health.model_dump(exclude_none=True, by_alias=True),
+        status_code=503 if health.status == "fail" else 200,
+        media_type=MEDIA_TYPE,
+        headers={"Cache-Control": "no-store"},
+    )

@@ -1,0 +1,86 @@
+"""`/ledger`: what became of every message."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Final
+
+from fastapi import APIRouter
+
+from api import schemas
+from api.errors import BadParameter, TooLong
+from api.parameters import From, OfMunicipality, OfSensor, Store, To
+from api.problems import RESPONSES
+from verkehrspuls.storage import series
+
+router = APIRouter(tags=["operation"])
+
+LONGEST: Final = timedelta(days=31)
+MOST: Final = 20_000
+
+
+@router.get(
+    "/ledger",
+    operation_id="readLedger",
+    summary="Read the ledger",
+    response_model=schemas.Ledger,
+    responses={422: RESPONSES[422], 503: RESPONSES[503]},
+)
+def read_ledger(
+    store: Store,
+    municipality: OfMunicipality = None,
+    sensor: OfSensor = None,
+    from_: From = None,
+    to: To = None,
+) -> dict[str, object]:
+    """Count messages and readings per sensor and hour of reception.
+
+    The default is the last 24 hours; a date means midnight UTC, and at most 31 days
+    come at once. `balance` is what was received minus what became of it: zero, always.
+    """
+    end = _utc(to) if to else datetime.now(UTC)
+    start = _utc(from_) if from_ else end - timedelta(days=1)
+    if start >= end:
+        raise BadParameter(parameter="from", detail="`from` must be before `to`")
+    if end - start > LONGEST:
+        raise TooLong(parameter="from", detail="At most 31 days come at once")
+    with store.connection() as connection:
+        rows = series.ledger(
+            connection,
+            start=start,
+            end=end,
+            municipality=municipality,
+            sensor=sensor,
+            limit=MOST + 1,
+        )
+    if len(rows) > MOST:
+        raise TooLong(
+            parameter="from",
+            detail=f"More than {MOST} rows: ask for a shorter period or one sensor",
+        )
+    sums = {name: _sum(rows, name) for name in schemas.LedgerSums.model_fields}
+    return {
+        "from_": start,
+        "to": end,
+        "sums": sums,
+        "balance": {noun: _balance(sums, noun) for noun in ("messages", "readings")},
+        "rows": rows,
+    }
+
+
+def _sum(rows: list[dict[str, Any]], name: str) -> int:
+    return sum(row[name] for row in rows)
+
+
+def _balance(sums: dict[str, int], noun: str) -> int:
+    received = f"{noun}_received"
+    became = sum(
+        count
+        for name, count in sums.items()
+        if name.startswith(noun) and name != received
+    )
+    return sums[received] - became
+
+
+def _utc(given: datetime | date) -> datetime:
+    if isinstance(given, datetime):
+        return given.astimezone(UTC)
+    return datetime.combine(given, time.min, tzinfo=UTC)

@@ -1,0 +1,23 @@
+"""`/municipalities`."""
+
+from fastapi import APIRouter
+
+from api import schemas
+from api.parameters import Store
+from api.problems import RESPONSES
+from verkehrspuls.storage import series
+
+router = APIRouter(tags=["registry"])
+
+
+@router.get(
+    "/municipalities",
+    operation_id="listMunicipalities",
+    summary="List municipalities",
+    response_model=schemas.Municipalities,
+    responses={503: RESPONSES[503]},
+)
+def list_municipalities(store: Store) -> dict[str, object]:
+    """List the municipalities that have a site you may see, by name."""
+    with store.connection() as connection:
+        return {"municipalities": series.municipalities(connection)}

@@ -1,0 +1,256 @@
+"""`/sites/{municipality}/{site}/series`: figures with their passport."""
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from api import extracts
+from api.database import Database
+from api.errors import NotAcceptable, TooLong
+from api.extracts import Bin, Extract, Selection
+from api.formats import FORMATS, Format, file_name
+from api.parameters import From, MunicipalityKey, SiteKey, Store, To
+from api.problems import RESPONSES
+from verkehrspuls.quantities import QUANTITIES
+from verkehrspuls.storage import series
+
+router = APIRouter(tags=["figures"])
+
+#: So that an answer stays below some 40,000 intervals.
+LONGEST: Final[dict[str, int]] = {"PT15M": 366, "PT1H": 5 * 366, "P1D": 100 * 366}
+
+_CONTENT: Final[dict[str, dict[str, Any]]] = {
+    "json": {"application/json": {"schema": {"$ref": "#/components/schemas/Series"}}},
+    "csv": {"text/csv": {"schema": {"type": "string"}}},
+    "parquet": {
+        "application/vnd.apache.parquet": {
+            "schema": {"type": "string", "format": "binary"}
+        }
+    },
+}
+
+
+def _described(*kinds: str) -> dict[int | str, dict[str, Any]]:
+    content = {k: v for kind in kinds for k, v in _CONTENT[kind].items()}
+    return {
+        200: {"description": "The figures", "content": content},
+        304: {"description": "Not changed since the `ETag` in `If-None-Match`"},
+        **RESPONSES,
+    }
+
+
+def _select(
+    store: Store,
+    municipality: MunicipalityKey,
+    site: SiteKey,
+    from_: From = None,
+    to: To = None,
+    bin: Annotated[
+        Bin,
+        Query(description="length of an interval (ISO 8601); days are local ones"),
+    ] = "PT1H",
+    quantity: Annotated[
+        str | None,
+        Query(
+            description="what to give; default is the site's first counted quantity",
+            examples=["motor"],
+            json_schema_extra={"enum": list(QUANTITIES)},
+        ),
+    ] = None,
+    direction: Annotated[
+        str | None,
+        Query(
+            description="key of a direction, or `all` for the cross-section; default "
+            "is each direction",
+            pattern="^[a-z0-9-]{0,64}$",
+            examples=["all"],
+        ),
+    ] = None,
+) -> Selection:
+    with store.connection() as connection:
+        found = series.site(connection, municipality, site)
+    selection = extracts.select(
+        found,
+        quantity=quantity,
+        direction=direction,
+        start=from_,
+        end=to,
+        bin=bin,
+        now=datetime.now(UTC),
+    )
+    length, longest = selection.end - selection.start, LONGEST[bin]
+    if length > timedelta(days=longest):
+        raise TooLong(
+            parameter="from",
+            detail=f"{length.days} days are too long for bin={bin}: at most {longest} "
+            "days. Ask for a shorter period or a larger bin",
+        )
+    return selection
+
+
+Selected = Annotated[Selection, Depends(_select)]
+
+
+@router.get(
+    "/sites/{municipality}/{site}/series",
+    operation_id="readSeries",
+    summary="Read a series",
+    response_class=Response,
+    responses={
+        **_described("json", "csv", "parquet"),
+        406: {
+            "description": "None of the formats in `Accept` is served",
+            "content": RESPONSES[404]["content"],
+        },
+    },
+)
+def read_series(
+    request: Request,
+    store: Store,
+    selection: Selected,
+    format: Annotated[
+        str | None,
+        Query(
+            description="in place of `Accept`; `csv-de` is for a German Excel",
+            json_schema_extra={"enum": list(FORMATS)},
+            pattern="^(" + "|".join(FORMATS) + ")$",
+            examples=["json"],
+        ),
+    ] = None,
+) -> Response:
+    """Give a site's figures in the format that `Accept` or `format` asks for.
+
+    The same with the suffixes `.json`, `.csv` and `.parquet`.
+    """
+    chosen = FORMATS[format] if format else _accepted(request.headers.get("accept"))
+    return _answer(request, store, selection, chosen)
+
+
+@router.get(
+    "/sites/{municipality}/{site}/series.json",
+    operation_id="readSeriesJson",
+    summary="Read a series as JSON",
+    response_class=Response,
+    responses=_described("json"),
+)
+def read_json(request: Request, store: Store, selection: Selected) -> Response:
+    """Give the figures as JSON, with columns, units and passport."""
+    return _answer(request, store, selection, FORMATS["json"])
+
+
+@router.get(
+    "/sites/{municipality}/{site}/series.csv",
+    operation_id="readSeriesCsv",
+    summary="Read a series as CSV",
+    response_class=Response,
+    responses=_described("csv"),
+)
+def read_csv(
+    request: Request,
+    store: Store,
+    selection: Selected,
+    format: Annotated[
+        str,
+        Query(
+            description="`csv` is RFC 4180 with UTC times; `csv-de` has semicolons, "
+            "decimal commas and local times, for a German Excel",
+            json_schema_extra={"enum": ["csv", "csv-de"]},
+            pattern="^csv(-de)?$",
+        ),
+    ] = "csv",
+) -> Response:
+    """Give the figures as CSV; the header `Link` leads to units and passport."""
+    return _answer(request, store, selection, FORMATS[format])
+
+
+@router.get(
+    "/sites/{municipality}/{site}/series.parquet",
+    operation_id="readSeriesParquet",
+    summary="Read a series as Parquet",
+    response_class=Response,
+    responses=_described("parquet"),
+)
+def read_parquet(request: Request, store: Store, selection: Selected) -> Response:
+    """Give the figures as Parquet; units and passport are in its metadata."""
+    return _answer(request, store, selection, FORMATS["parquet"])
+
+
+def _answer(
+    request: Request, store: Database, selection: Selection, format: Format
+) -> Response:
+    extract = _read(store, selection)
+    body = format.write(extract)
+    etag = f'W/"{hashlib.sha256(body).hexdigest()[:32]}"'
+    headers = {"ETag": etag, "Vary": "Accept", "Link": _links(selection, format)}
+    if etag in [
+        tag.strip() for tag in request.headers.get("if-none-match", "").split(",")
+    ]:
+        return Response(status_code=304, headers=headers)
+    if format.key != "json":
+        name = file_name(selection, format.ending)
+        headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return Response(body, media_type=format.media_type, headers=headers)
+
+
+def _read(store: Database, selection: Selection) -> Extract:
+    with store.frames() as url:
+        frame = extracts.read(selection, url=url)
+    with store.connection() as connection:
+        return extracts.complete(
+            selection, frame=frame, connection=connection, now=datetime.now(UTC)
+        )
+
+
+def _links(selection: Selection, format: Format) -> str:
+    """Link the description (RFC 8288), and the same figures in other formats."""
+    query = {
+        "from": f"{selection.start:%Y-%m-%dT%H:%M:%SZ}",
+        "to": f"{selection.end:%Y-%m-%dT%H:%M:%SZ}",
+        "bin": selection.bin,
+        "quantity": selection.quantity,
+    }
+    if selection.direction is not None:
+        query["direction"] = selection.direction
+    base = f"/api/v1/sites/{selection.key}/series"
+    return ", ".join(
+        f"<{base}.{other.ending}?{urlencode(query)}>; "
+        f'rel="{"describedby" if other.key == "json" else "alternate"}"; '
+        f'type="{other.media_type}"'
+        for other in FORMATS.values()
+        if other.key != "csv-de" and other is not format
+    )
+
+
+def _accepted(accept: str | None) -> Format:
+    """Choose by `Accept`: the best weight, JSON where there is a choice."""
+    if not accept:
+        return FORMATS["json"]
+    offers = [f for f in FORMATS.values() if f.key != "csv-de"]
+    best = max(offers, key=lambda offer: _weight(accept, offer.media_type))
+    if _weight(accept, best.media_type) <= 0:
+        raise NotAcceptable(served=", ".join(offer.media_type for offer in offers))
+    return best
+
+
+def _weight(accept: str, media_type: str) -> float:
+    """Weigh a media type by the most specific range that names it (RFC 9110)."""
+    ranges = {"*/*": 1, media_type.split("/")[0] + "/*": 2, media_type: 3}
+    found = (0, 0.0)
+    for part in accept.split(","):
+        name, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        if name in ranges:
+            found = max(found, (ranges[name], _quality(parameters)))
+    return found[1]
+
+
+def _quality(parameters: list[str]) -> float:
+    for parameter in parameters:
+        if parameter.startswith("q="):
+            try:
+                return min(1.0, max(0.0, float(parameter[2:])))
+            except ValueError:
+                return 0.0
+    return 1.0

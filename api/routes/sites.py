@@ -1,0 +1,110 @@
+"""`/sites`: the registry, as JSON and on the map."""
+
+from typing import Any, Final
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+
+from api import schemas
+from api.database import Database
+from api.errors import TooLong
+from api.parameters import MunicipalityKey, OfMunicipality, SiteKey, Store
+from api.problems import RESPONSES
+from verkehrspuls.storage import series
+
+router = APIRouter(tags=["registry"])
+
+#: More sites in one answer are refused rather than cut off.
+MOST: Final = 2000
+GEOJSON: Final = "application/geo+json"
+
+
+@router.get(
+    "/sites",
+    operation_id="listSites",
+    summary="List sites",
+    response_model=schemas.Sites,
+    responses={422: RESPONSES[422], 503: RESPONSES[503]},
+)
+def list_sites(store: Store, municipality: OfMunicipality = None) -> dict[str, object]:
+    """List sites with their channels, by names of municipality and site.
+
+    There are no pages: up to 2,000 sites come at once, and beyond that the
+    `municipality` must be given.
+    """
+    return {"sites": _sites(store, municipality)}
+
+
+@router.get(
+    "/sites.geojson",
+    operation_id="mapSites",
+    summary="Sites as GeoJSON",
+    response_class=JSONResponse,
+    responses={
+        200: {
+            "description": "GeoJSON (RFC 7946); opens in QGIS by its address",
+            "content": {GEOJSON: {"schema": schemas.SiteFeatures.model_json_schema()}},
+        },
+        422: RESPONSES[422],
+        503: RESPONSES[503],
+    },
+)
+def map_sites(store: Store, municipality: OfMunicipality = None) -> JSONResponse:
+    """Give sites as points with flat properties."""
+    found = _sites(store, municipality)
+    return JSONResponse(
+        {"type": "FeatureCollection", "features": [_feature(site) for site in found]},
+        media_type=GEOJSON,
+    )
+
+
+@router.get(
+    "/sites/{municipality}/{site}",
+    operation_id="getSite",
+    summary="Show a site",
+    response_model=schemas.SiteDetail,
+    responses=RESPONSES,
+)
+def get_site(
+    store: Store, municipality: MunicipalityKey, site: SiteKey
+) -> dict[str, object]:
+    """Show a site with its channels and sensors."""
+    with store.connection() as connection:
+        return series.site(connection, municipality, site)
+
+
+def _sites(store: Database, municipality: str | None) -> list[dict[str, Any]]:
+    with store.connection() as connection:
+        found = series.sites(connection, municipality=municipality)
+    if len(found) > MOST:
+        raise TooLong(
+            parameter="municipality",
+            detail=f"There are {len(found)} sites and at most {MOST} come at once: "
+            "give a municipality",
+        )
+    return found
+
+
+def _feature(site: dict[str, Any]) -> dict[str, Any]:
+    heard = site["last_received_at"]
+    quantities = sorted({channel["quantity"] for channel in site["channels"]})
+    return {
+        "type": "Feature",
+        "id": f"{site['municipality']}/{site['key']}",
+        "geometry": {
+            "type": "Point",
+            "coordinates": [site["longitude"], site["latitude"]],
+        },
+        "properties": {
+            "name": site["name"],
+            "municipality": site["municipality"],
+            "municipality_name": site["municipality_name"],
+            "road": site["road"],
+            "place": site["place"],
+            "speed_limit_kmh": site["speed_limit_kmh"],
+            "status": site["status"],
+            "quantities": ", ".join(quantities),
+            "channels": len(site["channels"]),
+            "last_received_at": heard and heard.isoformat().replace("+00:00", "Z"),
+        },
+    }

@@ -1,0 +1,244 @@
+"""What the API answers with, as OpenAPI describes it."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+
+class Municipality(BaseModel):
+    """A municipality with sites that you may see."""
+
+    key: str
+    name: str
+    state: str = Field(description="Bundesland, ISO 3166-2 without the country")
+    time_zone: str
+    licence: str = Field(description="of its data; empty where none is stated")
+    latitude: float
+    longitude: float
+    sites: int = Field(description="how many")
+
+
+class Municipalities(BaseModel):
+    """All municipalities."""
+
+    municipalities: list[Municipality]
+
+
+class Channel(BaseModel):
+    """One stream measured at a site."""
+
+    key: str
+    name: str
+    quantity: str
+    direction: str = Field(description="empty where there is none")
+    direction_name: str
+    lane: int | None
+
+
+class Site(BaseModel):
+    """A place where something is measured."""
+
+    key: str
+    name: str
+    municipality: str
+    municipality_name: str
+    road: str
+    place: str
+    latitude: float
+    longitude: float
+    speed_limit_kmh: int | None
+    status: Literal["planned", "active", "retired"]
+    state: str
+    time_zone: str
+    licence: str
+    channels: list[Channel]
+    last_received_at: datetime | None = Field(
+        description="when the newest message of any of its sensors came"
+    )
+
+
+class Sites(BaseModel):
+    """All sites, or those of a municipality."""
+
+    sites: list[Site]
+
+
+class Installation(BaseModel):
+    """A sensor's output attached to a channel of the site for a period."""
+
+    key: str = Field(description="of the sensor")
+    name: str
+    model: str
+    interval_s: int
+    class_scheme: str | None = Field(description="which classes it tells apart")
+    state: Literal["online", "offline", "unknown"]
+    output: str
+    channel: str
+    since: datetime | None
+    until: datetime | None = Field(description="null while it lasts")
+    last_received_at: datetime | None
+
+
+class SiteDetail(Site):
+    """A site with its sensors."""
+
+    sensors: list[Installation]
+
+
+class Point(BaseModel):
+    """Longitude and latitude, WGS 84."""
+
+    type: Literal["Point"]
+    coordinates: tuple[float, float]
+
+
+class SiteFeature(BaseModel):
+    """A site on the map."""
+
+    type: Literal["Feature"]
+    id: str
+    geometry: Point
+    properties: dict[str, Any]
+
+
+class SiteFeatures(BaseModel):
+    """Sites as GeoJSON (RFC 7946)."""
+
+    type: Literal["FeatureCollection"]
+    features: list[SiteFeature]
+
+
+class Case(BaseModel):
+    """Something unusual or broken."""
+
+    anomaly_case_id: int
+    municipality: str
+    site: str
+    site_name: str
+    channel: str
+    channel_name: str
+    quantity: str
+    direction: str
+    direction_name: str
+    detector: str
+    began: datetime
+    ended: datetime
+    observed: float | None
+    usual: float | None
+    score: float = Field(description="how unlikely; greater is more unlikely")
+    reason: str = Field(description="code of the reason, e.g. `above-usual`")
+    state: Literal["suspected", "confirmed", "explained", "rejected"]
+    effect: Literal["exclude", "caveat", "keep"]
+    open: bool
+    opened_at: datetime
+    updated_at: datetime
+    withdrawn_at: datetime | None
+
+
+class Cases(BaseModel):
+    """Cases, newest first."""
+
+    cases: list[Case]
+
+
+class ColumnOfSeries(BaseModel):
+    """What a column holds."""
+
+    name: str
+    unit: str | None = Field(description="`1` for a share")
+    description: str
+
+
+class PassportOfSeries(BaseModel):
+    """Where the figures come from: shares of the period up to now."""
+
+    observed: float | None = Field(ge=0, le=1)
+    normalised: float | None = Field(ge=0, le=1)
+    imputed: float | None = Field(ge=0, le=1)
+    excluded: float | None = Field(ge=0, le=1)
+    method: str
+    intervals_expected: int
+    intervals_present: int
+    open_cases: list[Case] = Field(description="those that touch the period")
+
+
+class SiteOfSeries(BaseModel):
+    """Whose figures they are."""
+
+    municipality: str
+    key: str
+    name: str
+    time_zone: str
+    licence: str
+
+
+class Series(BaseModel):
+    """Figures of a site, with their passport."""
+
+    site: SiteOfSeries
+    quantity: str
+    direction: str | None
+    from_: datetime = Field(alias="from")
+    to: datetime
+    bin: Literal["PT15M", "PT1H", "P1D"]
+    columns: list[ColumnOfSeries]
+    passport: PassportOfSeries
+    rows: list[dict[str, Any]] = Field(description="null is unknown, never zero")
+
+
+class LedgerSums(BaseModel):
+    """Messages and readings by what became of them."""
+
+    messages_received: int
+    messages_accepted: int
+    messages_partly_accepted: int
+    messages_rejected: int
+    messages_unknown_sensor: int
+    readings_received: int
+    readings_stored: int
+    readings_duplicate: int
+    readings_corrected: int
+    readings_rejected: int
+
+
+class LedgerRow(LedgerSums):
+    """What a sensor's messages of an hour became."""
+
+    municipality: str | None = Field(description="null for no known sensor")
+    sensor: str | None
+    hour: datetime = Field(description="of reception, UTC")
+    last_received_at: datetime
+
+
+class Balance(BaseModel):
+    """Received minus what became of it: zero where nothing was lost."""
+
+    messages: int
+    readings: int
+
+
+class Ledger(BaseModel):
+    """The ledger of a period."""
+
+    from_: datetime = Field(serialization_alias="from")
+    to: datetime
+    sums: LedgerSums
+    balance: Balance
+    rows: list[LedgerRow]
+
+
+class Check(BaseModel):
+    """The state of one part."""
+
+    status: Literal["pass", "warn", "fail"]
+    output: str | None = None
+    observed_value: float | None = Field(None, serialization_alias="observedValue")
+    observed_unit: str | None = Field(None, serialization_alias="observedUnit")
+
+
+class Health(BaseModel):
+    """Health of the service (draft-inadarei-api-health-check)."""
+
+    status: Literal["pass", "warn", "fail"]
+    checks: dict[str, list[Check]] | None = None

@@ -1,0 +1,112 @@
+"""Metrics in the Prometheus text format, in a registry of our own.
+
+The sums come from the database at the moment they are asked for, so that they are
+those of all workers and survive a restart; durations of requests are this process's.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+Row = Mapping[str, Any]
+
+MESSAGE_OUTCOMES = ("accepted", "partly_accepted", "rejected", "unknown_sensor")
+READING_OUTCOMES = ("stored", "duplicate", "corrected", "rejected")
+METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
+
+
+class Metrics:
+    """What one process measures, and how it is told together with the database's."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._requests = Histogram(
+            "verkehrspuls_request_duration_seconds",
+            "Time from request to the end of the response.",
+            ("method", "route", "status"),
+            registry=self._registry,
+        )
+
+    def observe_request(
+        self, method: str, route: str, status: int, seconds: float
+    ) -> None:
+        """Count a request; `route` is the pattern, so that labels stay few."""
+        known = method if method in METHODS else "other"
+        self._requests.labels(known, route, str(status)).observe(seconds)
+
+    def render(self, state: Mapping[str, list[Row]] | None) -> bytes:
+        """Render all metrics.
+
+        `state` is what `storage.series.state` gave; None: the database does not answer.
+        """
+        stored = CollectorRegistry()
+        stored.register(_State(state))
+        return generate_latest(stored) + generate_latest(self._registry)
+
+
+class _State(Collector):
+    def __init__(self, state: Mapping[str, list[Row]] | None) -> None:
+        self.state = state
+
+    def collect(self) -> Iterable[Metric]:
+        yield GaugeMetricFamily(
+            "verkehrspuls_database_up",
+            "Whether the database answered.",
+            value=float(self.state is not None),
+        )
+        if self.state is None:
+            return
+        yield from _ledger(self.state["ledger"])
+        rejected = GaugeMetricFamily(
+            "verkehrspuls_rejected_messages",
+            "Messages kept because they could not be used.",
+            labels=["reason"],
+        )
+        for row in self.state["rejected"]:
+            rejected.add_metric([row["reason"]], row["messages"])
+        yield rejected
+        cases = GaugeMetricFamily(
+            "verkehrspuls_open_cases", "Open anomaly cases.", labels=["municipality"]
+        )
+        for row in self.state["cases"]:
+            cases.add_metric([row["municipality"]], row["cases"])
+        yield cases
+        for row in self.state["work"]:
+            yield GaugeMetricFamily(
+                "verkehrspuls_stale_buckets",
+                "Hours of channels that analytics has to compute anew.",
+                value=row["stale_buckets"],
+            )
+            if row["since_last_commit_s"] is not None:
+                yield GaugeMetricFamily(
+                    "verkehrspuls_seconds_since_last_commit",
+                    "Age of the newest message that ingest has committed.",
+                    value=row["since_last_commit_s"],
+                )
+
+
+def _ledger(rows: list[Row]) -> Iterable[Metric]:
+    for noun, outcomes in (
+        ("messages", MESSAGE_OUTCOMES),
+        ("readings", READING_OUTCOMES),
+    ):
+        received = CounterMetricFamily(
+            f"verkehrspuls_{noun}_received",
+            f"{noun.capitalize()} received, from the ledger.",
+            labels=["municipality"],
+        )
+        became = CounterMetricFamily(
+            f"verkehrspuls_{noun}",
+            f"What became of received {noun}; adds up to those received.",
+            labels=["municipality", "outcome"],
+        )
+        for row in rows:
+            town = row["municipality"] or ""
+            received.add_metric([town], row[f"{noun}_received"])
+            for outcome in outcomes:
+                became.add_metric([town, outcome], row[f"{noun}_{outcome}"])
+        yield received
+        yield became
