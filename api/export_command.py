@@ -1,0 +1,112 @@
+"""The command `verkehrspuls export`."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from verkehrspuls.errors import BadFile, UsageError
+
+
+class _Bin(StrEnum):
+    PT15M = "PT15M"
+    PT1H = "PT1H"
+    P1D = "P1D"
+
+
+class _Format(StrEnum):
+    CSV = "csv"
+    CSV_DE = "csv-de"
+    PARQUET = "parquet"
+    JSON = "json"
+
+
+def command(
+    site: Annotated[str, typer.Argument(help="municipality/site")],
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            help="Begin: a date at the site, or a time with offset. "
+            "[default: seven days before the end]",
+        ),
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option("--to", help="End, itself left out. [default: now]"),
+    ] = None,
+    bin: Annotated[_Bin, typer.Option(help="Length of an interval.")] = _Bin.PT1H,
+    quantity: Annotated[
+        str | None, typer.Option(help="What. [default: what the site counts first]")
+    ] = None,
+    direction: Annotated[
+        str | None,
+        typer.Option(help="A direction, or `all` for their sum. [default: each]"),
+    ] = None,
+    format: Annotated[
+        _Format, typer.Option(help="csv-de is for a German Excel.")
+    ] = _Format.CSV,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="File, or folder for a name of its own. [default: stdout]"),
+    ] = None,
+) -> None:
+    """Write a site's figures to a file, or to standard output."""
+    import sys
+    from datetime import UTC
+
+    from api import extracts
+    from api.formats import FORMATS, file_name
+    from api.registry_commands import parse_key
+    from verkehrspuls.stack.state import resolve
+    from verkehrspuls.storage import series
+    from verkehrspuls.storage.database import connect
+
+    chosen = FORMATS[format.value]
+    if format is _Format.PARQUET and output is None and sys.stdout.isatty():
+        raise UsageError(reason="Parquet is not for a terminal: give --output")
+    municipality, key = parse_key(site, kind="site")
+    start, end = _moment("--from", since), _moment("--to", until)
+    now = datetime.now(UTC)
+    url = resolve().database.url.get_secret_value()
+    with connect(url, application="verkehrspuls export") as connection:
+        selection = extracts.select(
+            series.site(connection, municipality, key, visible=series.EVERYTHING),
+            quantity=quantity,
+            direction=direction,
+            start=start,
+            end=end,
+            bin=bin.value,
+            now=now,
+        )
+        extract = extracts.complete(
+            selection,
+            frame=extracts.read(selection, url=url, visible=series.EVERYTHING),
+            connection=connection,
+            now=now,
+            visible=series.EVERYTHING,
+        )
+    body = chosen.write(extract)
+    if output is None:
+        sys.stdout.buffer.write(body)
+        return
+    if output.is_dir():
+        output /= file_name(selection, chosen.ending)
+    try:
+        output.write_bytes(body)
+    except OSError as error:
+        raise BadFile(path=output, format=format.value, reason=error) from error
+    print(f"{output}: {extract.frame.height} rows", file=sys.stderr)
+
+
+def _moment(option: str, text: str | None) -> datetime | date | None:
+    from api.moments import parse_moment
+
+    if text is None:
+        return None
+    try:
+        return parse_moment(text)
+    except ValueError as error:
+        raise UsageError(reason=f"{option} {text}: {error}") from error
