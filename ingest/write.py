@@ -30,6 +30,15 @@ ENVIRONMENT_TYPES: Final = (*_HEAD, "float8")
 #: Whose fault an error is: these say that the rows are bad, all others that the
 #: database is not well, so that the same batch may succeed later.
 BAD_ROWS: Final = (psycopg.DataError, psycopg.IntegrityError)
+#: The sums that a written batch is told by.
+SUMS: Final = (
+    "messages_received",
+    "readings_received",
+    "readings_stored",
+    "readings_duplicate",
+    "readings_corrected",
+    "readings_rejected",
+)
 LONGEST_PAUSE_S: Final = 30.0
 SLOT_ATTEMPTS: Final = 20
 
@@ -56,25 +65,28 @@ class Writer:
         self._connection: Connection | None = None
         self._months: set[tuple[str, datetime]] = set()
 
-    def write(self, batch: Batch, collector: Collector) -> None:
-        """Write a batch; returns when its transaction has committed.
+    def write(self, batch: Batch, collector: Collector) -> Counter[str]:
+        """Write a batch; returns when it has committed, with the ledger's sums.
 
         Where the database refuses rows that passed every check, the batch is halved
         until the message is found; that one is kept as a reject.
         """
         try:
-            self.with_retry(lambda connection: self._write(connection, batch))
+            return self.with_retry(lambda connection: self._write(connection, batch))
         except BAD_ROWS as error:
             self._months.clear()
             messages = batch.messages
             if len(messages) == 1:
                 log.exception("database_refused", extra={"topic": messages[0].topic})
                 refused = _refused(batch, messages[0], str(error))
-                self.with_retry(lambda connection: self._write(connection, refused))
-                return
+                return self.with_retry(
+                    lambda connection: self._write(connection, refused)
+                )
             middle = len(messages) // 2
+            sums: Counter[str] = Counter()
             for half in (messages[:middle], messages[middle:]):
-                self.write(collector.collect(half), collector)
+                sums.update(self.write(collector.collect(half), collector))
+            return sums
 
     def with_retry(self, work: Callable[[Connection], T]) -> T:
         """Do work on the connection until it succeeds, pausing longer each time."""
@@ -128,7 +140,7 @@ class Writer:
                 raise Stopped
         return False
 
-    def _write(self, connection: Connection, batch: Batch) -> None:
+    def _write(self, connection: Connection, batch: Batch) -> Counter[str]:
         self._make_room(connection, batch)
         with connection.transaction():
             changed = _store(connection, "counts", batch.counts, COUNT_TYPES)
@@ -153,9 +165,12 @@ class Writer:
                     for sensor_id, (received_at, status) in batch.status.items()
                 ],
             )
-            cursor.executemany(
-                queries()["add_to_ledger"], self._ledger_rows(batch, changed)
-            )
+            ledger = self._ledger_rows(batch, changed)
+            cursor.executemany(queries()["add_to_ledger"], ledger)
+        sums: Counter[str] = Counter()
+        for row in ledger:
+            sums.update({name: row[name] for name in row if name in SUMS})
+        return sums
 
     def _make_room(self, connection: Connection, batch: Batch) -> None:
         """Make the partitions that the batch needs, in transactions of their own."""

@@ -34,12 +34,12 @@ class Channel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Site(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A place with coordinates (WGS 84) where something is measured."""
+    """A place where something is measured; coordinates (WGS 84) where they are known."""
 
     key: Key
     name: str
-    latitude: Latitude
-    longitude: Longitude
+    latitude: Latitude | None = None
+    longitude: Longitude | None = None
     road: str = ""
     place: str = ""
     speed_limit_kmh: int | None = None
@@ -80,7 +80,7 @@ class Town(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     state: str
     time_zone: str = "Europe/Berlin"
     licence: str = ""
-    latitude: Latitude
-    longitude: Longitude
+    latitude: Latitude | None = None
+    longitude: Longitude | None = None
     sites: tuple[Site, ...]
     sensors: tuple[Sensor, ...]

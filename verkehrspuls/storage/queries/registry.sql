@@ -11,6 +11,11 @@ on conflict (key) do update set
     longitude = excluded.longitude
 returning municipality_id;
 
+-- name: municipality
+-- One municipality by its key.
+select key, name, state, time_zone, licence, latitude, longitude
+from municipality where key = %(key)s;
+
 -- name: put_site
 -- Insert or update a site; returns its id.
 insert into site (municipality_id, key, name, road, place, latitude, longitude,

@@ -9,8 +9,8 @@ create table vp.municipality (
     state text not null,
     time_zone text not null,
     licence text not null default '',
-    latitude double precision not null check (latitude between -90 and 90),
-    longitude double precision not null check (longitude between -180 and 180)
+    latitude double precision check (latitude between -90 and 90),
+    longitude double precision check (longitude between -180 and 180)
 );
 comment on table vp.municipality is 'Kommune: the tenant, with its calendar and licence.';
 
@@ -21,8 +21,8 @@ create table vp.site (
     name text not null,
     road text not null default '',
     place text not null default '',
-    latitude double precision not null check (latitude between -90 and 90),
-    longitude double precision not null check (longitude between -180 and 180),
+    latitude double precision check (latitude between -90 and 90),
+    longitude double precision check (longitude between -180 and 180),
     speed_limit_kmh smallint check (speed_limit_kmh between 5 and 200),
     visibility text not null default 'public'
         check (visibility in ('public', 'cluster', 'private')),
@@ -31,7 +31,8 @@ create table vp.site (
     since timestamptz not null default '-infinity',
     until timestamptz not null default 'infinity',
     unique (municipality_id, key),
-    check (since < until)
+    check (since < until),
+    check ((latitude is null) = (longitude is null))
 );
 comment on table vp.site is 'Messstelle: a place where something is measured.';
 

@@ -1,0 +1,103 @@
+"""Bicycle counters of Münster, 15 minutes, local wall clock.
+
+Raw form: a folder (or one file) of monthly CSVs, with the columns `Datetime`,
+`<id> (<name>)` for the station and each of its counters, and `<id>-status`. Parquet
+form: the columns channel_id, ts, count, status, and where it holds counters besides
+stations, station_id; names come from a `channels.csv` beside it.
+
+Read is the station's total, which the city publishes: the counters below it overlap
+and changed over the years. The status (0 raw, 4 corrected by the city) is not kept.
+"""
+
+import re
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from ingest.files import CountFile, Device, localise, one_output_town, whole
+from verkehrspuls.errors import BadFile
+from verkehrspuls.model import Channel, Site, Town
+
+FORMAT: Final = "muenster-bike"
+INTERVAL_S: Final = 900
+_STATION = re.compile(r"(\d+) \((.*)\)")
+
+
+def read(path: Path, town: Town) -> CountFile:
+    """Read a folder of CSVs, one CSV, or a parquet file."""
+    try:
+        stations = _parquet(path) if path.suffix == ".parquet" else _csvs(path)
+    except (OSError, pl.exceptions.PolarsError, ValueError) as error:
+        raise BadFile(path=path, format=FORMAT, reason=error) from error
+    counts = pl.concat(stations)
+    names = dict(counts.select("station", "name").unique().sort("station").iter_rows())
+    sites = [_site(str(station), name) for station, name in names.items()]
+    devices = dict.fromkeys((site.key for site in sites), Device(INTERVAL_S, "bicycle"))
+    counts = counts.with_columns(time=localise("ts", town.time_zone))
+    usable = counts.drop_nulls(["count", "time"])
+    return CountFile(
+        one_output_town(town, sites, devices),
+        whole(
+            usable.select(
+                sensor=pl.col("station").cast(pl.String),
+                output=pl.lit("1"),
+                time="time",
+                interval_s=pl.lit(INTERVAL_S),
+                bicycle="count",
+            )
+        ),
+        {
+            "blank": counts["count"].null_count(),
+            "time that never was": counts["time"].null_count(),
+        },
+    )
+
+
+def _site(key: str, name: str) -> Site:
+    channel = Channel(key=key, name=name, quantity="bicycle")
+    return Site(key=key, name=name, channels=(channel,))
+
+
+def _parquet(path: Path) -> list[pl.DataFrame]:
+    counts = pl.read_parquet(path)
+    if "station_id" in counts.columns:
+        counts = counts.filter(pl.col("station_id") == pl.col("channel_id"))
+    names = path.parent / "channels.csv"
+    if names.is_file():
+        known = pl.read_csv(names, columns=["channel_id", "name"])
+    else:
+        known = pl.DataFrame(schema={"channel_id": pl.Int64, "name": pl.String})
+    station = pl.col("channel_id").cast(pl.Int64)
+    return [
+        counts.select(station, "ts", pl.col("count").cast(pl.Int64))
+        .join(known, on="channel_id", how="left")
+        .select(
+            pl.col("channel_id").alias("station"),
+            pl.coalesce("name", pl.col("channel_id").cast(pl.String)).alias("name"),
+            pl.col("ts").cast(pl.Datetime("us")),
+            "count",
+        )
+    ]
+
+
+def _csvs(path: Path) -> list[pl.DataFrame]:
+    files = sorted(path.rglob("*.csv")) if path.is_dir() else [path]
+    if not files:
+        raise BadFile(path=path, format=FORMAT, reason="there is no CSV in it")
+    return [_csv(file) for file in files]
+
+
+def _csv(path: Path) -> pl.DataFrame:
+    frame = pl.read_csv(path, infer_schema=False)
+    # the station stands first, its counters after it
+    found = _STATION.fullmatch(frame.columns[1]) if frame.width > 1 else None
+    if frame.columns[0] != "Datetime" or found is None:
+        reason = "the header is not `Datetime,<id> (<station>),…`"
+        raise BadFile(path=path, format=FORMAT, reason=reason)
+    return frame.select(
+        station=pl.lit(int(found[1]), pl.Int64),
+        name=pl.lit(found[2]),
+        ts=pl.col("Datetime").str.to_datetime("%Y-%m-%d %H:%M", time_unit="us"),
+        count=pl.col(frame.columns[1]).cast(pl.Int64),
+    )

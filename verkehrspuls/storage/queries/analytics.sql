@@ -1,0 +1,311 @@
+-- What analytics reads and writes. Sites are locked while one is computed, so that a
+-- site has one worker at a time; stale buckets are claimed in the transaction that
+-- writes what was computed from them.
+
+-- name: stale_sites
+-- Sites that have something to compute, those with the least first: live sites come
+-- before a back-fill.
+select c.site_id, count(*) as hours
+from stale_bucket b
+join channel c using (channel_id)
+group by c.site_id
+order by hours, c.site_id;
+
+-- name: lock_site
+-- Returns the site where no other worker has it.
+select site_id from site where site_id = %(site)s for no key update skip locked;
+
+-- name: lock_sites
+-- Returns all sites that no other worker has.
+select site_id from site order by site_id for no key update skip locked;
+
+-- name: claim_buckets
+-- Take the oldest stale hours of locked sites, of each site those of its first weeks.
+with oldest as (
+    select c.site_id, min(b.hour) as hour
+    from stale_bucket b
+    join channel c using (channel_id)
+    where c.site_id = any(%(sites)s)
+    group by c.site_id
+), picked as (
+    select b.ctid
+    from stale_bucket b
+    join channel c using (channel_id)
+    join oldest o using (site_id)
+    where b.hour < o.hour + make_interval(weeks => %(weeks)s)
+    order by b.hour
+    limit %(hours)s
+)
+delete from stale_bucket b
+using picked
+where b.ctid = picked.ctid
+returning b.channel_id, b.hour;
+
+-- name: channels_of_channels
+-- All channels of the sites of some channels, with what their municipality says of
+-- calendar and clock.
+select c.channel_id, c.site_id, c.quantity, c.direction, m.state, m.time_zone
+from channel c
+join site s using (site_id)
+join municipality m using (municipality_id)
+where c.site_id in (select site_id from channel where channel_id = any(%(channels)s))
+order by c.channel_id;
+
+-- name: installations_of_sites
+-- When sensors were attached to the channels of sites; open ends far away.
+select i.channel_id,
+       greatest(coalesce(lower(i.period), '-infinity'), '1970-01-01') as since,
+       least(coalesce(upper(i.period), 'infinity'), '2200-01-01') as until,
+       e.interval_s
+from installation i
+join sensor e using (sensor_id)
+join channel c using (channel_id)
+where c.site_id = any(%(sites)s);
+
+-- name: count_readings
+-- Count readings in a span of each channel, by the primary key.
+select r.channel_id, r.time, r.interval_s, r.total, r.unclassified, r.motorcycle,
+       r.car, r.van, r.car_trailer, r.truck, r.truck_trailer, r.articulated, r.bus,
+       r.bicycle, r.pedestrian, r.speed_kmh
+from unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])
+     as span (channel_id, since, until)
+cross join lateral (
+    select * from count_reading r
+    where r.channel_id = span.channel_id
+      and r.time >= span.since and r.time < span.until
+    offset 0
+) r;
+
+-- name: environment_readings
+-- The same for environment readings.
+select r.channel_id, r.time, r.interval_s, r.value
+from unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])
+     as span (channel_id, since, until)
+cross join lateral (
+    select * from environment_reading r
+    where r.channel_id = span.channel_id
+      and r.time >= span.since and r.time < span.until
+    offset 0
+) r;
+
+-- name: neighbour_readings
+-- The reading before and the one after a span of each channel.
+select r.channel_id, r.time, r.interval_s
+from unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])
+     as span (channel_id, since, until)
+cross join lateral (
+    (select r.channel_id, r.time, r.interval_s from count_reading r
+     where r.channel_id = span.channel_id and r.time < span.since
+     order by r.time desc limit 1)
+    union all
+    (select r.channel_id, r.time, r.interval_s from count_reading r
+     where r.channel_id = span.channel_id and r.time >= span.until
+     order by r.time limit 1)
+    union all
+    (select r.channel_id, r.time, r.interval_s from environment_reading r
+     where r.channel_id = span.channel_id and r.time < span.since
+     order by r.time desc limit 1)
+    union all
+    (select r.channel_id, r.time, r.interval_s from environment_reading r
+     where r.channel_id = span.channel_id and r.time >= span.until
+     order by r.time limit 1)
+) r;
+
+-- name: last_readings
+-- The newest reading of each channel of sites at which a sensor is installed now.
+select r.channel_id, r.time, r.interval_s, r.received_at
+from channel c
+join installation i
+  on i.channel_id = c.channel_id and i.period @> %(now)s::timestamptz
+cross join lateral (
+    (select r.channel_id, r.time, r.interval_s, r.received_at from count_reading r
+     where r.channel_id = c.channel_id order by r.time desc limit 1)
+    union all
+    (select r.channel_id, r.time, r.interval_s, r.received_at from environment_reading r
+     where r.channel_id = c.channel_id order by r.time desc limit 1)
+) r
+where c.site_id = any(%(sites)s);
+
+-- name: stored_volumes
+-- Volumes in a span of each channel and length, as they were last computed.
+select v.channel_id, v.interval_s, v.time, v.observed_s, v.volume, v.total,
+       v.unclassified, v.motorcycle, v.car, v.van, v.car_trailer, v.truck,
+       v.truck_trailer, v.articulated, v.bus, v.bicycle, v.pedestrian, v.speed_kmh,
+       v.usual, v.usual_spread
+from unnest(%(channels)s::integer[], %(intervals)s::integer[],
+            %(since)s::timestamptz[], %(until)s::timestamptz[])
+     as span (channel_id, interval_s, since, until)
+cross join lateral (
+    select * from volume v
+    where v.channel_id = span.channel_id and v.interval_s = span.interval_s
+      and v.time >= span.since and v.time < span.until
+    offset 0
+) v;
+
+-- name: cases_of_channels
+-- Cases that touch a span of each channel: decided ones, and undecided ones that stand.
+select a.anomaly_case_id, a.channel_id, a.detector, a.began, a.ended, a.state, a.effect
+from anomaly_case a
+join unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])
+     as span (channel_id, since, until)
+  on a.channel_id = span.channel_id and a.began <= span.until and a.ended >= span.since
+where a.state <> 'suspected' or a.withdrawn_at is null;
+
+-- name: excluded_spans
+-- What persons excluded from the figures of sites.
+select a.channel_id, a.began as since, a.ended as until
+from anomaly_case a
+where a.site_id = any(%(sites)s)
+  and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
+  and a.began < %(until)s and a.ended > %(since)s;
+
+-- name: drop_volumes
+-- Remove the volumes of hours of channels.
+delete from volume v
+using unnest(%(channels)s::integer[], %(hours)s::timestamptz[]) as stale (channel_id, hour)
+where v.channel_id = stale.channel_id and v.interval_s in (900, 3600)
+  and v.time >= stale.hour and v.time < stale.hour + interval '1 hour';
+
+-- name: drop_environment_hours
+-- Remove the environment figures of hours of channels.
+delete from environment_hour e
+using unnest(%(channels)s::integer[], %(hours)s::timestamptz[]) as stale (channel_id, hour)
+where e.channel_id = stale.channel_id and e.time = stale.hour;
+
+-- name: drop_days
+-- Remove the figures of local days of sites.
+delete from daily_figure d
+using unnest(%(sites)s::integer[], %(days)s::date[]) as stale (site_id, day)
+where d.site_id = stale.site_id and d.day = stale.day;
+
+-- name: copy_volumes
+-- Columns in the order of analytics.frames.STORED_VOLUMES.
+copy volume (
+    channel_id, interval_s, time, observed_s, volume, total, unclassified, motorcycle,
+    car, van, car_trailer, truck, truck_trailer, articulated, bus, bicycle, pedestrian,
+    speed_kmh, usual, usual_spread
+) from stdin (format csv);
+
+-- name: copy_environment_hours
+-- Columns in the order of analytics.frames.ENVIRONMENT_HOURS.
+copy environment_hour (channel_id, time, observed_s, mean, minimum, maximum)
+from stdin (format csv);
+
+-- name: copy_days
+-- Columns in the order of analytics.frames.DAYS.
+copy daily_figure (
+    site_id, quantity, direction, day, volume, volume_normalised, heavy, speed_kmh,
+    peak_hour, peak_volume, observed, normalised, imputed, excluded, valid, method
+) from stdin (format csv, force_not_null (direction));
+
+-- name: put_usual
+-- What is usual for hours whose counts stay as they are.
+update volume v
+set usual = n.usual, usual_spread = n.usual_spread
+from unnest(%(channels)s::integer[], %(hours)s::timestamptz[], %(usual)s::real[],
+            %(spreads)s::real[]) as n (channel_id, hour, usual, usual_spread)
+where v.channel_id = n.channel_id and v.interval_s = 3600 and v.time = n.hour;
+
+-- name: put_case
+-- Open a case, or update it where no person has decided it.
+insert into anomaly_case as a (
+    site_id, channel_id, detector, began, ended, observed, usual, score, reason)
+select c.site_id, c.channel_id, %(detector)s, %(began)s, %(ended)s, %(observed)s,
+       %(usual)s, %(score)s, %(reason)s
+from channel c
+where c.channel_id = %(channel_id)s
+on conflict (channel_id, detector, began) do update set
+    ended = excluded.ended, observed = excluded.observed, usual = excluded.usual,
+    score = excluded.score, reason = excluded.reason, updated_at = now(),
+    withdrawn_at = null
+where a.state = 'suspected'
+  and (a.ended, a.observed, a.usual, a.score, a.reason, a.withdrawn_at)
+      is distinct from (excluded.ended, excluded.observed, excluded.usual,
+                        excluded.score, excluded.reason, null);
+
+-- name: withdraw_cases
+-- What caused them is no longer in the data. Never what a person decided.
+update anomaly_case
+set withdrawn_at = now(), updated_at = now()
+where anomaly_case_id = any(%(cases)s) and state = 'suspected' and withdrawn_at is null;
+
+-- name: mark_stale
+-- Mark the hours that have readings or figures as stale; returns how many.
+with chosen as (
+    select c.channel_id,
+           coalesce(%(first)s::date::timestamp at time zone m.time_zone, '-infinity')
+               as since,
+           coalesce((%(last)s::date + 1)::timestamp at time zone m.time_zone, 'infinity')
+               as until
+    from channel c
+    join site s using (site_id)
+    join municipality m using (municipality_id)
+    where (%(municipality)s::text is null or m.key = %(municipality)s)
+      and (%(site)s::text is null or s.key = %(site)s)
+), hours as (
+    select r.channel_id, date_trunc('hour', r.time) as hour
+    from count_reading r join chosen using (channel_id)
+    where r.time >= since and r.time < until
+    union
+    select r.channel_id, date_trunc('hour', r.time)
+    from environment_reading r join chosen using (channel_id)
+    where r.time >= since and r.time < until
+    union
+    select v.channel_id, v.time
+    from volume v join chosen using (channel_id)
+    where v.interval_s = 3600 and v.time >= since and v.time < until
+    union
+    select e.channel_id, e.time
+    from environment_hour e join chosen using (channel_id)
+    where e.time >= since and e.time < until
+)
+insert into stale_bucket (channel_id, hour) select channel_id, hour from hours;
+
+-- name: count_stale
+-- Stale hours of the chosen sites.
+select count(*) as hours
+from stale_bucket b
+join channel c using (channel_id)
+join site s using (site_id)
+join municipality m using (municipality_id)
+where (%(municipality)s::text is null or m.key = %(municipality)s)
+  and (%(site)s::text is null or s.key = %(site)s);
+
+-- name: count_chosen_sites
+-- How many sites a choice names.
+select count(*) as sites
+from site s
+join municipality m using (municipality_id)
+where (%(municipality)s::text is null or m.key = %(municipality)s)
+  and (%(site)s::text is null or s.key = %(site)s);
+
+-- name: ensure_figures
+-- Make room for figures of these times.
+select ensure_range(series, %(earliest)s, %(latest)s)
+from series where series in ('volume', 'environment_hour');
+
+-- name: try_maintenance
+-- True for one worker at a time, to the end of its transaction.
+select pg_try_advisory_xact_lock(hashtext('vp.maintenance')) as mine;
+
+-- name: ensure_ahead
+-- Make partitions for this month and the next two.
+select ensure_range(series, %(now)s::timestamptz, %(now)s::timestamptz + interval '2 months')
+from series order by series;
+
+-- name: drop_raw
+-- Drop readings, and what corrections replaced, that are older; returns chunks dropped.
+select coalesce(sum(drop_before(series, %(cutoff)s)), 0) as chunks
+from series
+where series in ('count_reading', 'environment_reading',
+                 'count_reading_history', 'environment_reading_history');
+
+-- name: drop_rejected
+-- Drop rejected messages that are older; returns chunks dropped.
+select drop_before('rejected_message', %(cutoff)s) as chunks;
+
+-- name: compress_old
+-- Compress what is older, where the edition can; returns chunks compressed.
+select coalesce(sum(compress_before(series, %(cutoff)s)), 0) as chunks
+from series
+where series <> 'rejected_message';
