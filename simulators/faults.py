@@ -1,0 +1,267 @@
+"""What sensors make of the truth: their rounding, their class scheme and their faults."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from simulators import environment
+from simulators.demand import STEP_S
+from simulators.noise import Floats, Ints, generator
+from simulators.scenario import Drift, Dropout, Event, Stuck, Swapped
+from simulators.street import Passage, passages
+from simulators.town import SimulatedTown, Street
+from simulators.world import DAY_S, World
+from verkehrspuls.classes import SCHEMES
+from verkehrspuls.model import Sensor
+
+#: speed histograms: 5 km/h bins from 0; the last one is open in a real device
+BIN_KMH, BINS = 5, 24
+
+#: which TLS classes a scheme's class holds, where it does not tell all apart
+_LENGTH_2 = {
+    "car": ("unclassified", "motorcycle", "car", "van"),
+    "truck": ("car_trailer", "truck", "truck_trailer", "articulated", "bus"),
+}
+#: vehicle lengths in m, and that of the detection zone, for occupancy
+_LENGTHS = (4.5, 2.2, 4.4, 5.5, 9.0, 9.0, 17.0, 16.5, 12.0)
+_ZONE_M = 2.0
+
+
+@dataclass(frozen=True)
+class Output:
+    """What one output of a counting sensor reports over a UTC day."""
+
+    classes: tuple[str, ...]
+    counts: Ints
+    #: NaN where nothing passed or no speed is measured
+    speed_kmh: Floats
+    #: None where the sensor reports none
+    histogram: Ints | None = None
+    occupancy: Floats | None = None
+
+    def at(self, rows: Ints) -> "Output":
+        """Take intervals by their number, in any order and repeatedly."""
+        return Output(
+            self.classes,
+            self.counts[rows],
+            self.speed_kmh[rows],
+            None if self.histogram is None else self.histogram[rows],
+            None if self.occupancy is None else self.occupancy[rows],
+        )
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a sensor reports over a UTC day; one of `outputs` and `values` is empty."""
+
+    outputs: Mapping[str, Output]
+    values: Mapping[str, Floats]
+    #: intervals that are sent at all
+    sent: npt.NDArray[np.bool_]
+
+
+@lru_cache(maxsize=256)
+def report(world: World, municipality: str, sensor: str, day: int) -> Report:
+    """Give what a sensor reports over a UTC day, with its faults."""
+    device = world.by_key[municipality].sensor(sensor)
+    found = _worn(world, municipality, sensor, day)
+    seconds = day * DAY_S + np.arange(DAY_S // device.interval_s) * device.interval_s
+    for event in _events(world, municipality, sensor, day, Swapped):
+        found = _swap(found, event, _during(event, seconds))
+    for event in _events(world, municipality, sensor, day, Stuck):
+        before = event.start - device.interval_s
+        last = _worn(world, municipality, sensor, before // DAY_S)
+        row = before % DAY_S // device.interval_s
+        found = _stick(found, last, row, _during(event, seconds))
+    for event in _events(world, municipality, sensor, day, Dropout):
+        found = replace(found, sent=found.sent & ~_during(event, seconds))
+    return found
+
+
+@lru_cache(maxsize=256)
+def _worn(world: World, municipality: str, sensor: str, day: int) -> Report:
+    """What a sensor measures as it ages, without any sudden fault."""
+    town = world.by_key[municipality]
+    device = town.sensor(sensor)
+    size = DAY_S // device.interval_s
+    found = Report(outputs={}, values={}, sent=np.ones(size, dtype=bool))
+    if device.class_scheme is None:
+        found = replace(found, values=_values(world, town, device, day))
+    else:
+        found = replace(found, outputs=_outputs(world, town, device, day))
+    seconds = day * DAY_S + np.arange(size) * device.interval_s
+    for event in _events(world, municipality, sensor, day, Drift):
+        assert isinstance(event.scenario, Drift)  # noqa: S101 - asked for above
+        offsets = event.scenario.offsets
+        part = (seconds - event.start) / (event.end - event.start)
+        part = np.where(_during(event, seconds), part, 0.0)
+        found = replace(
+            found,
+            values={
+                name: np.round(value + offsets.get(name, 0.0) * part, 1)
+                for name, value in found.values.items()
+            },
+        )
+    return found
+
+
+def _events(
+    world: World, municipality: str, sensor: str, day: int, kind: type
+) -> list[Event]:
+    return [
+        event
+        for event in world.events(municipality, day * DAY_S, (day + 1) * DAY_S, kind)
+        if event.scenario.sensor == sensor  # type: ignore[union-attr]
+    ]
+
+
+def _during(event: Event, seconds: Ints) -> npt.NDArray[np.bool_]:
+    return np.asarray((seconds >= event.start) & (seconds < event.end))
+
+
+def _values(
+    world: World, town: SimulatedTown, device: Sensor, day: int
+) -> Mapping[str, Floats]:
+    return {
+        one.output: environment.values(
+            world, town.key, one.site, day, device.interval_s
+        )[town.channel(one).quantity]
+        for one in device.installations
+    }
+
+
+def _outputs(
+    world: World, town: SimulatedTown, device: Sensor, day: int
+) -> Mapping[str, Output]:
+    keep = _kept(world, town, device, day)
+    found = {}
+    for one in device.installations:
+        chance = generator(world.seed, f"{town.key}/{device.key}/{one.output}", day)
+        passage = passages(world, town.key, one.site, day)[one.channel]
+        if keep is not None:
+            thinned = chance.binomial(passage.counts, keep[:, None])
+            passage = replace(passage, counts=thinned)
+        found[one.output] = _measure(
+            passage,
+            town.behaviour.streets[one.site],
+            SCHEMES[device.class_scheme or ""],
+            chance,
+        )
+    return found
+
+
+def _kept(
+    world: World, town: SimulatedTown, device: Sensor, day: int
+) -> Floats | None:
+    """Share of what passes that a drifting sensor still counts."""
+    seconds = day * DAY_S + np.arange(DAY_S // STEP_S) * STEP_S
+    keep = np.ones(len(seconds))
+    for event in _events(world, town.key, device.key, day, Drift):
+        assert isinstance(event.scenario, Drift)  # noqa: S101 - asked for above
+        part = (seconds - event.start) / (event.end - event.start)
+        keep -= np.where(_during(event, seconds), event.scenario.loss * part, 0.0)
+    return keep if (keep < 1).any() else None
+
+
+def _measure(
+    passage: Passage,
+    street: Street,
+    scheme: tuple[str, ...],
+    chance: np.random.Generator,
+) -> Output:
+    number = passage.counts.sum(axis=1)
+    speed = np.full(len(number), np.nan)
+    histogram = occupancy = None
+    if street.histogram:
+        histogram = _histogram(passage.speed_kmh, street.spread_kmh, number, chance)
+        centres = (np.arange(BINS) + 0.5) * BIN_KMH
+        speed = (histogram * centres).sum(axis=1) / np.maximum(number, 1)
+    elif street.free_speed_kmh:
+        error = chance.standard_normal(len(number)) * street.spread_kmh
+        speed = passage.speed_kmh + error / np.sqrt(np.maximum(number, 1))
+    if street.occupancy:
+        metres = passage.counts @ (np.array(_LENGTHS) + _ZONE_M)
+        share = metres / (np.maximum(passage.speed_kmh, 3) / 3.6 * STEP_S)
+        occupancy = np.round(np.minimum(share, 1.0), 4)
+    speed = np.where(number > 0, np.round(np.maximum(speed, 1.0), 1), np.nan)
+    return Output(scheme, _classify(passage, scheme), speed, histogram, occupancy)
+
+
+def _classify(passage: Passage, scheme: tuple[str, ...]) -> Ints:
+    """Tell apart only what the class scheme can."""
+    if scheme == passage.classes:
+        return passage.counts
+    if scheme == ("total",):
+        return np.asarray(passage.counts.sum(axis=1, keepdims=True))
+    column = dict(zip(passage.classes, passage.counts.T, strict=True))
+    return np.stack(
+        [np.sum([column[name] for name in _LENGTH_2[key]], axis=0) for key in scheme],
+        axis=1,
+    )
+
+
+def _histogram(
+    mean: Floats, spread: float, number: Ints, chance: np.random.Generator
+) -> Ints:
+    """Spread vehicles over speed bins; single speeds are logistically distributed."""
+    edges = np.arange(BINS + 1) * float(BIN_KMH)
+    edges[0], edges[-1] = -np.inf, np.inf
+    scale = spread * np.sqrt(3) / np.pi
+    below = 1 / (1 + np.exp(-(edges[None, :] - mean[:, None]) / scale))
+    shares = np.diff(below, axis=1)
+    return chance.multinomial(number, shares / shares.sum(axis=1, keepdims=True))
+
+
+def _swap(
+    found: Report, event: Event, during: npt.NDArray[np.bool_]
+) -> Report:
+    assert isinstance(event.scenario, Swapped)  # noqa: S101 - asked for by the caller
+    size = len(during)
+    outputs = dict(found.outputs)
+    for one, other in event.scenario.pairs:
+        for mine, theirs in ((one, other), (other, one)):
+            outputs[mine] = _mixed(
+                found.outputs[mine], found.outputs[theirs], np.arange(size), during
+            )
+    return replace(found, outputs=outputs)
+
+
+def _stick(
+    found: Report, last: Report, row: int, during: npt.NDArray[np.bool_]
+) -> Report:
+    rows = np.full(len(during), row)
+    return replace(
+        found,
+        outputs={
+            key: _mixed(output, last.outputs[key], rows, during)
+            for key, output in found.outputs.items()
+        },
+        values={
+            key: np.where(during, last.values[key][row], value)
+            for key, value in found.values.items()
+        },
+    )
+
+
+def _mixed(
+    mine: Output, theirs: Output, rows: Ints, during: npt.NDArray[np.bool_]
+) -> Output:
+    """Take the given rows of another output during a fault, else one's own."""
+    other = theirs.at(rows)
+
+    def pick(ours: npt.NDArray[np.generic] | None, foreign: object) -> npt.NDArray[np.generic] | None:
+        if ours is None:
+            return None
+        mask = during if ours.ndim == 1 else during[:, None]
+        return np.where(mask, foreign, ours)
+
+    return Output(
+        mine.classes,
+        pick(mine.counts, other.counts),
+        pick(mine.speed_kmh, other.speed_kmh),
+        pick(mine.histogram, other.histogram),
+        pick(mine.occupancy, other.occupancy),
+    )
