@@ -1,0 +1,388 @@
+"""Charts as pages show them: heading, sentence, figure, table and downloads of one."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import polars as pl
+
+from dashboards import describe, summaries
+from dashboards.figures.classes import CLASS_NAMES
+from dashboards.figures.classes import classes as draw_classes
+from dashboards.figures.day_profile import DAY_TYPE_NAMES
+from dashboards.figures.day_profile import day_profile as draw_day_profile
+from dashboards.figures.directions import directions as draw_directions
+from dashboards.figures.environment import environment as draw_environment
+from dashboards.figures.layout import Figure
+from dashboards.figures.series import Mark
+from dashboards.figures.series import series as draw_series
+from dashboards.figures.week import week as draw_week
+from dashboards.language import Language
+from dashboards.period import Period
+from verkehrspuls.quantities import ENVIRONMENT
+from verkehrspuls.text import mark
+
+#: what an hour, a quarter and a day are called in a unit
+PER = {"PT15M": mark("15 min"), "PT1H": mark("h"), "P1D": mark("day")}
+
+Names = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table's head and rows, as text; the first cell of a row names it."""
+
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """One question and its answer."""
+
+    key: str
+    heading: str
+    sentence: str
+    figure: Figure | None
+    table: Table
+    note: str = ""
+    #: (label, address)
+    downloads: Sequence[tuple[str, str]] = field(default=())
+
+    @property
+    def height(self) -> int:
+        """The figure's height in pixels, kept free while it loads."""
+        return int(self.figure["layout"]["height"]) if self.figure else 0
+
+
+def series_chart(
+    filled: pl.DataFrame,
+    language: Language,
+    *,
+    period: Period,
+    quantity: str,
+    names: Names,
+    marks: Sequence[Mark],
+    downloads: Sequence[tuple[str, str]],
+) -> Chart:
+    """Volumes over time, from `summaries.fill_gaps` or `fill_days`."""
+    unit = language.unit(quantity, PER[period.bin])
+    by_key = dict(names)
+    return Chart(
+        key="series",
+        heading=language.text("How much traffic, and when?"),
+        sentence=describe.series(
+            filled, language, period=period, unit=unit, names=by_key
+        ),
+        figure=draw_series(
+            filled,
+            language,
+            directions=names,
+            unit=unit,
+            marks=marks,
+            height=340 if len(names) < 3 else 120 * len(names) + 40,
+        ),
+        table=_series_table(filled, language, period=period, names=names),
+        note=_series_note(filled, language, period=period),
+        downloads=downloads,
+    )
+
+
+def profile_chart(
+    hours: pl.DataFrame,
+    language: Language,
+    *,
+    quantity: str,
+    holidays: Collection[date],
+) -> Chart:
+    """The mean course of a day, from `summaries.cross_section`."""
+    unit = language.unit(quantity)
+    profile = summaries.day_profile(hours, holidays)
+    means = {
+        (day_type, hour): (mean, low, high)
+        for day_type, hour, mean, low, high in profile.select(
+            "day_type", "hour", "mean", "low", "high"
+        ).iter_rows()
+    }
+    unknown = (None, None, None)
+    rows = [
+        (
+            language.hours(hour),
+            *(
+                language.number(means.get((day_type, hour), unknown)[0])
+                for day_type in DAY_TYPE_NAMES
+            ),
+            *(
+                language.number(figure)
+                for figure in means.get(("workday", hour), unknown)[1:]
+            ),
+        )
+        for hour in range(24)
+    ]
+    head = (
+        language.text("Hour"),
+        *(language.text(name) for name in DAY_TYPE_NAMES.values()),
+        language.text("Workday, 15 % quantile"),
+        language.text("Workday, 85 % quantile"),
+    )
+    return Chart(
+        key="profile",
+        heading=language.text("What does a usual day look like?"),
+        sentence=describe.day_profile(profile, language, unit=unit),
+        figure=draw_day_profile(profile, language, unit=unit),
+        table=Table(head, rows),
+        note=language.text(
+            "Means of hours of which at least three quarters were observed, in all "
+            "directions together. Between the edges of the band lie 7 of 10 workdays."
+        ),
+    )
+
+
+def week_chart(hours: pl.DataFrame, language: Language, *, quantity: str) -> Chart:
+    """Mean by weekday and hour, from `summaries.cross_section`."""
+    unit = language.unit(quantity)
+    means = summaries.week(hours)
+    known = {
+        (weekday, hour): mean
+        for weekday, hour, mean in means.select("weekday", "hour", "mean").iter_rows()
+    }
+    rows = [
+        (
+            language.hours(hour),
+            *(language.number(known.get((weekday, hour))) for weekday in range(7)),
+        )
+        for hour in range(24)
+    ]
+    head = (language.text("Hour"), *(language.weekday(day) for day in range(7)))
+    return Chart(
+        key="week",
+        heading=language.text("On which weekdays and hours is it busy?"),
+        sentence=describe.week(means, language, unit=unit),
+        figure=draw_week(means, language, unit=unit),
+        table=Table(head, rows),
+    )
+
+
+def directions_chart(
+    hours: pl.DataFrame,
+    language: Language,
+    *,
+    zone: str,
+    quantity: str,
+    names: Names,
+    holidays: Collection[date],
+) -> Chart:
+    """The mean course of a workday by direction, from hourly volumes."""
+    unit = language.unit(quantity)
+    means = summaries.by_direction(hours, zone, holidays)
+    totals = dict(
+        hours.group_by("direction").agg(pl.col("volume").sum()).iter_rows()
+    )
+    known = {
+        (direction, hour): mean for direction, hour, mean in means.iter_rows()
+    }
+    rows = [
+        (
+            language.hours(hour),
+            *(language.number(known.get((key, hour))) for key, _ in names),
+        )
+        for hour in range(24)
+    ]
+    total = language.text("counted in the period")
+    rows.append((total, *(language.number(totals.get(key)) for key, _ in names)))
+    return Chart(
+        key="directions",
+        heading=language.text("Which direction, and when?"),
+        sentence=describe.directions(means, totals, language, names=names),
+        figure=draw_directions(means, language, names=names, unit=unit),
+        table=Table((language.text("Hour"), *(name for _, name in names)), rows),
+        note=language.text("Means of workdays."),
+    )
+
+
+def classes_chart(hours: pl.DataFrame, language: Language) -> Chart | None:
+    """The classes' shares, from hourly volumes; None where no classes are told."""
+    counted = summaries.classes(hours)
+    if counted.height < 2:
+        return None
+    rows = [
+        (
+            language.text(CLASS_NAMES[key]),
+            language.number(volume),
+            language.percent(share, 1),
+        )
+        for key, volume, share in counted.select(
+            "class", "volume", "share"
+        ).iter_rows()
+    ]
+    return Chart(
+        key="classes",
+        heading=language.text("Which vehicles?"),
+        sentence=describe.classes(counted, language),
+        figure=draw_classes(counted, language),
+        table=Table(
+            tuple(language.text(h) for h in (_CLASS, _COUNTED, _SHARE)),
+            rows,
+        ),
+        note=language.text(
+            "Classes after TLS 8+1, as the sensor tells them apart. Vehicles that it "
+            "could not classify stay a class of their own."
+        ),
+    )
+
+
+def environment_chart(
+    frame: pl.DataFrame,
+    language: Language,
+    *,
+    period: Period,
+    quantity: str,
+    downloads: Sequence[tuple[str, str]],
+) -> Chart:
+    """An environment quantity by the hour, gaps filled with nulls."""
+    unit = ENVIRONMENT[quantity].unit
+    known = frame.drop_nulls("mean")
+    rows = [
+        (
+            _moment(local, fold, language),
+            language.number(mean, 1),
+            language.number(low, 1),
+            language.number(high, 1),
+            language.percent(observed),
+        )
+        for local, fold, mean, low, high, observed in known.select(
+            "local", "fold", "mean", "minimum", "maximum", "observed"
+        ).iter_rows()
+    ]
+    head = (
+        language.text("Hour"),
+        f"{language.text('Mean')} ({unit})",
+        language.text("Minimum"),
+        language.text("Maximum"),
+        language.text("Observed"),
+    )
+    return Chart(
+        key=quantity.replace("_", "-"),
+        heading=language.quantity(quantity),
+        sentence=describe.environment(
+            frame, language, period=period, quantity=quantity
+        ),
+        figure=draw_environment(frame, language, quantity=quantity)
+        if known.height
+        else None,
+        table=Table(head, rows),
+        downloads=downloads,
+    )
+
+
+def days_table(days: pl.DataFrame, language: Language, *, zone: str) -> Table:
+    """Day figures of the cross-section with their passport."""
+    rows = []
+    for row in days.filter(pl.col("direction") == "all").sort("day").to_dicts():
+        heavy = row["heavy"]
+        share = heavy / row["volume"] if heavy is not None and row["volume"] else None
+        peak = row["peak_hour"]
+        rows.append(
+            (
+                language.day(row["day"]),
+                language.number(row["volume"]),
+                language.number(row["volume_normalised"]),
+                language.percent(share, 1),
+                language.number(row["peak_volume"]),
+                _hour(peak, language, zone) if peak else language.number(None),
+                language.percent(row["observed"]),
+                language.text(_VALID if row["valid"] else _INVALID),
+            )
+        )
+    head = (
+        language.text("Day"),
+        language.text("Counted"),
+        language.text("Scaled to whole hours"),
+        language.text("Heavy share"),
+        language.text("Peak hour"),
+        language.text("Peak from–to"),
+        language.text("Observed"),
+        language.text("Counts for means"),
+    )
+    return Table(head, rows)
+
+
+_CLASS, _COUNTED, _SHARE = mark("Class"), mark("Counted"), mark("Share")
+_VALID, _INVALID = mark("yes"), mark("no")
+
+
+def _hour(peak: Any, language: Language, zone: str) -> str:
+    return language.hour(peak, zone).rpartition(", ")[2]
+
+
+def _series_table(
+    filled: pl.DataFrame, language: Language, *, period: Period, names: Names
+) -> Table:
+    """Counted volumes, not scaled up: the same numbers as the API's."""
+    cells: list[list[str]] = []
+    head: list[str] = [language.text("Day" if period.bin == "P1D" else "Time")]
+    for place, (direction, name) in enumerate(names):
+        rows = filled.filter(pl.col("direction") == direction)
+        if place == 0:
+            cells = [[when] for when in _times(rows, language, period)]
+        for line, (volume, observed) in zip(
+            cells, rows.select("volume", "observed").iter_rows(), strict=True
+        ):
+            line.append(language.number(volume))
+            line.append(language.percent(observed))
+        counted = language.text("Counted")
+        head += [
+            f"{name}: {counted}" if name else counted,
+            language.text("Observed"),
+        ]
+    return Table(head, cells)
+
+
+def _times(rows: pl.DataFrame, language: Language, period: Period) -> list[str]:
+    if period.bin == "P1D":
+        return [language.day(day) for day in rows["day"]]
+    return [
+        _moment(local, fold, language)
+        for local, fold in rows.select("local", "fold").iter_rows()
+    ]
+
+
+def _moment(local: Any, fold: str, language: Language) -> str:
+    return f"{language.short_day(local)} {local:%H:%M}{f' {fold}' if fold else ''}"
+
+
+def _series_note(filled: pl.DataFrame, language: Language, *, period: Period) -> str:
+    notes = []
+    if "usual" in filled.columns and filled["usual"].null_count() < filled.height:
+        notes.append(
+            language.text(
+                "The grey band is what is usual for the hour, from the weeks before."
+            )
+        )
+    if period.coarsened:
+        notes.append(language.text("Finer steps are shown for shorter periods."))
+    if filled["fold"].is_in(["A", "B"]).any():
+        notes.append(
+            language.text(
+                "Clocks were put back in this period: A is the first pass of the "
+                "repeated hour, B the second."
+            )
+        )
+    if period.bin == "P1D":
+        notes.append(
+            language.text("Days of which too little was observed are left open.")
+        )
+    else:
+        notes.append(
+            language.text(
+                "Partly observed intervals are scaled up in the figure, the table shows "
+                "what was counted; below three quarters observed the line has a gap."
+            )
+        )
+    return " ".join(notes)
+
+
+def by_name(names: Mapping[str, str], directions: Sequence[str]) -> Names:
+    """Pair directions with the names to show."""
+    return [(direction, names.get(direction, direction)) for direction in directions]

@@ -1,0 +1,267 @@
+"""What a chart shows and what a case says, as one sentence made from the data."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import polars as pl
+
+from dashboards.figures.classes import CLASS_NAMES
+from dashboards.language import Language
+from dashboards.period import Period
+from verkehrspuls.quantities import COUNTED, ENVIRONMENT
+from verkehrspuls.text import mark
+
+#: nearer to what is usual than this is "about as much as usual"
+ABOUT: Final = 0.05
+
+_NOTHING: Final = mark("No data yet in this period.")
+
+
+def series(
+    frame: pl.DataFrame, language: Language, *, period: Period, unit: str, names: Any
+) -> str:
+    """The peak, the comparison with what is usual, and the share observed."""
+    known = frame.drop_nulls("value")
+    if known.is_empty():
+        return language.text(_NOTHING)
+    peak = known.sort("value").row(-1, named=True)
+    sentence = language.text(
+        "Peak %(value)s on %(when)s%(direction)s.",
+        value=f"{language.number(peak['value'])} {unit}",
+        when=_when(peak, language, period),
+        direction=f" ({names[peak['direction']]})" if names[peak["direction"]] else "",
+    )
+    compared = _compared(known, language)
+    observed = language.text(
+        "%(share)s of the period is observed.",
+        share=language.percent(float(frame["observed"].mean() or 0)),  # type: ignore[arg-type]
+    )
+    return " ".join(filter(None, (sentence, compared, observed)))
+
+
+def day_profile(profile: pl.DataFrame, language: Language, *, unit: str) -> str:
+    """When workdays and Sundays peak."""
+    peaks = {
+        row["day_type"]: row
+        for row in profile.drop_nulls("mean").sort("mean").to_dicts()
+    }
+    if not peaks:
+        return language.text(_NOTHING)
+    texts = {
+        "workday": mark("On workdays the busiest hour is %(hours)s with %(value)s."),
+        "saturday": mark("On Saturdays it is %(hours)s with %(value)s."),
+        "sunday_or_holiday": mark(
+            "On Sundays and holidays it is %(hours)s with %(value)s."
+        ),
+    }
+    return " ".join(
+        language.text(
+            text,
+            hours=language.hours(peaks[day_type]["hour"]),
+            value=f"{language.number(peaks[day_type]['mean'])} {unit}",
+        )
+        for day_type, text in texts.items()
+        if day_type in peaks
+    )
+
+
+def week(means: pl.DataFrame, language: Language, *, unit: str) -> str:
+    """The busiest hour of the week and the quietest."""
+    known = means.drop_nulls("mean").sort("mean")
+    if known.is_empty():
+        return language.text(_NOTHING)
+    least, most = known.row(0, named=True), known.row(-1, named=True)
+    return language.text(
+        "Busiest is %(day)s, %(hours)s, with %(value)s on average; quietest is "
+        "%(quiet_day)s, %(quiet_hours)s, with %(quiet_value)s.",
+        day=language.weekday(most["weekday"]),
+        hours=language.hours(most["hour"]),
+        value=f"{language.number(most['mean'])} {unit}",
+        quiet_day=language.weekday(least["weekday"]),
+        quiet_hours=language.hours(least["hour"]),
+        quiet_value=f"{language.number(least['mean'])} {unit}",
+    )
+
+
+def directions(
+    means: pl.DataFrame,
+    totals: Mapping[str, int],
+    language: Language,
+    *,
+    names: Sequence[tuple[str, str]],
+) -> str:
+    """Each direction's share of the period and its busiest hour on workdays."""
+    total = sum(totals.values())
+    parts = []
+    for key, name in names:
+        rows = means.filter(pl.col("direction") == key).sort("mean")
+        if rows.is_empty() or not total:
+            continue
+        parts.append(
+            language.text(
+                "%(name)s: %(share)s of the traffic, on workdays most at %(hours)s",
+                name=name,
+                share=language.percent(totals.get(key, 0) / total),
+                hours=language.hours(rows["hour"][-1]),
+            )
+        )
+    return "; ".join(parts) + "." if parts else language.text(_NOTHING)
+
+
+def classes(counted: pl.DataFrame, language: Language) -> str:
+    """The greatest class and the heavy share."""
+    known = counted.drop_nulls("share").sort("share")
+    if known.is_empty():
+        return language.text(_NOTHING)
+    most = known.row(-1, named=True)
+    sentence = language.text(
+        "Most are %(name)s with %(share)s.",
+        name=language.text(CLASS_NAMES[most["class"]]),
+        share=language.percent(most["share"], 1),
+    )
+    heavy = known.filter("heavy")
+    if heavy.is_empty():
+        return sentence
+    share = language.percent(float(heavy["share"].sum()), 1)
+    return f"{sentence} " + language.text(
+        "Heavy traffic (lorries and buses) is %(share)s.", share=share
+    )
+
+
+def environment(
+    frame: pl.DataFrame, language: Language, *, period: Period, quantity: str
+) -> str:
+    """The mean where there is one to tell, the extremes, the share observed."""
+    found = ENVIRONMENT[quantity]
+    known = frame.drop_nulls("mean")
+    if known.is_empty():
+        return language.text(_NOTHING)
+
+    def value(number: float) -> str:
+        return f"{language.number(number, 1)} {found.unit}"
+
+    highest = known.sort("mean").row(-1, named=True)
+    when = _when(highest, language, period)
+    if found.mean == "arithmetic":
+        sentence = language.text(
+            "On average %(mean)s; highest hour %(value)s on %(when)s.",
+            mean=value(float(known["mean"].mean())),  # type: ignore[arg-type]
+            value=value(highest["mean"]),
+            when=when,
+        )
+    elif found.mean == "sum":
+        sentence = language.text(
+            "In all %(sum)s; most in one hour %(value)s on %(when)s.",
+            sum=value(float(known["mean"].sum())),
+            value=value(highest["mean"]),
+            when=when,
+        )
+    elif found.mean == "energetic":
+        level = known.select((10 ** (pl.col("mean") / 10)).mean().log10() * 10).item()
+        sentence = language.text(
+            "Energetic mean %(mean)s; loudest hour %(value)s on %(when)s.",
+            mean=value(level),
+            value=value(highest["mean"]),
+            when=when,
+        )
+    else:
+        newest = known.sort("time").row(-1, named=True)
+        sentence = language.text(
+            "Newest: %(value)s on %(when)s (0° is north, 90° east).",
+            value=f"{language.number(newest['mean'])} {found.unit}",
+            when=_when(newest, language, period),
+        )
+    observed = language.text(
+        "%(share)s of the period is observed.",
+        share=language.percent(float(frame["observed"].mean() or 0)),  # type: ignore[arg-type]
+    )
+    return f"{sentence} {observed}"
+
+
+_CASES: Final = {
+    "above-usual": mark(
+        "%(where)s: more than usual, %(observed)s instead of %(usual)s, %(when)s."
+    ),
+    "below-usual": mark(
+        "%(where)s: less than usual, %(observed)s instead of %(usual)s, %(when)s."
+    ),
+    "silent": mark("%(where)s: no readings, %(when)s."),
+    "stuck": mark("%(where)s: the same value again and again, %(when)s."),
+}
+_OTHER_CASE: Final = mark("%(where)s: something unusual (%(reason)s), %(when)s.")
+
+#: one word per reason, for marks in charts
+CASE_WORDS: Final = {
+    "above-usual": mark("more than usual"),
+    "below-usual": mark("less than usual"),
+    "silent": mark("no readings"),
+    "stuck": mark("stuck value"),
+}
+
+CASE_STATES: Final = {
+    "suspected": mark("suspected"),
+    "confirmed": mark("confirmed"),
+    "explained": mark("explained"),
+    "rejected": mark("rejected"),
+}
+
+
+def case(row: Mapping[str, Any], language: Language, *, zone: str) -> str:
+    """Say what a case is about."""
+    reason = row["reason"]
+    when = language.text(
+        "from %(began)s to %(ended)s",
+        began=language.moment(row["began"], zone),
+        ended=language.moment(row["ended"], zone),
+    )
+    numbers = {
+        name: _case_value(row[name], row["quantity"], language)
+        for name in ("observed", "usual")
+    }
+    text = _CASES.get(reason, _OTHER_CASE)
+    if "observed" in text and row["observed"] is None:
+        text = _OTHER_CASE
+    return language.text(
+        text,
+        where=row["direction_name"] or _channel(row, language),
+        when=when,
+        reason=language.text(CASE_WORDS[reason]) if reason in CASE_WORDS else reason,
+        **numbers,
+    )
+
+
+def _channel(row: Mapping[str, Any], language: Language) -> str:
+    known = row["quantity"] in COUNTED or row["quantity"] in ENVIRONMENT
+    return language.quantity(row["quantity"]) if known else str(row["channel_name"])
+
+
+def _case_value(value: float | None, quantity: str, language: Language) -> str:
+    if quantity in ENVIRONMENT:
+        return f"{language.number(value, 1)} {ENVIRONMENT[quantity].unit}"
+    return language.number(value)
+
+
+def _when(row: Mapping[str, Any], language: Language, period: Period) -> str:
+    local = row["local"]
+    if "day" in row or period.bin == "P1D" and "time" not in row:
+        return language.day(local)
+    fold = f" {row['fold']}" if row["fold"] else ""
+    return f"{language.day(local)}, {local:%H:%M}{fold}"
+
+
+def _compared(known: pl.DataFrame, language: Language) -> str:
+    if "usual" not in known.columns:
+        return ""
+    both = known.drop_nulls("usual")
+    usual = float(both["usual"].sum())
+    if usual <= 0:
+        return ""
+    change = float(both["value"].sum()) / usual - 1
+    if abs(change) < ABOUT:
+        return language.text("In all about as much as usual.")
+    text = (
+        mark("In all %(percent)s more than usual.")
+        if change > 0
+        else mark("In all %(percent)s less than usual.")
+    )
+    return language.text(text, percent=language.percent(abs(change)))

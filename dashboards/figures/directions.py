@@ -1,0 +1,58 @@
+"""The mean course of a workday, by direction."""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from dashboards.figures.day_profile import hours_axis
+from dashboards.figures.layout import (
+    DIRECTION_DASHES,
+    Figure,
+    axis,
+    caption,
+    direction_colour,
+    layout,
+    plain,
+)
+from dashboards.language import Language
+
+
+def directions(
+    means: pl.DataFrame,
+    language: Language,
+    *,
+    names: Sequence[tuple[str, str]],
+    unit: str,
+    height: int = 340,
+) -> Figure:
+    """Draw `summaries.by_direction`; `names` are keys with names, in order."""
+    traces = []
+    for place, (direction, name) in enumerate(names):
+        rows = means.filter(pl.col("direction") == direction)
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "x": rows["hour"].to_list(),
+                "y": rows["mean"].round(1).to_list(),
+                "name": plain(name),
+                "text": [
+                    f"{plain(name)}, {language.hours(hour)}<br>"
+                    f"<b>{language.number(mean)} {unit}</b>"
+                    for hour, mean in rows.select("hour", "mean").iter_rows()
+                ],
+                "hovertemplate": "%{text}<extra></extra>",
+                "line": {
+                    "color": direction_colour(place),
+                    "dash": DIRECTION_DASHES[place % 4],
+                    "width": 2,
+                },
+            }
+        )
+    drawn = layout(language, height=height, showlegend=True)
+    drawn["margin"] = drawn["margin"] | {"t": 44}
+    drawn["legend"] = drawn["legend"] | {"y": 1.06}
+    drawn["xaxis"] = hours_axis()
+    drawn["yaxis"] = axis(rangemode="tozero", fixedrange=True, tickformat=",~r")
+    drawn["annotations"] = [caption(unit, y=1)]
+    return {"data": traces, "layout": drawn}

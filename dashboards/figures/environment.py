@@ -1,0 +1,80 @@
+"""An environment quantity, hour by hour; gaps stay gaps."""
+
+import polars as pl
+
+from dashboards.figures.layout import Figure, axis, caption, layout
+from dashboards.language import Language
+from dashboards.wall_clock import axis_text
+from verkehrspuls.quantities import ENVIRONMENT
+
+
+def environment(
+    frame: pl.DataFrame, language: Language, *, quantity: str, height: int = 260
+) -> Figure:
+    """Draw hourly means with the band of their extremes.
+
+    Sums (rain) are bars from zero; wind directions are points, for a line through
+    north would cross the whole circle.
+    """
+    found = ENVIRONMENT[quantity]
+    x = axis_text(frame["x"])
+    observed = language.text("observed")
+    main: dict[str, object] = {
+        "x": x,
+        "y": frame["mean"].round(2).to_list(),
+        "text": [
+            f"{language.weekday(local.weekday(), width='short')} {local:%d.%m. %H:%M}"
+            f"{f' {fold}' if fold else ''}<br>"
+            f"<b>{language.number(mean, 1)} {found.unit}</b><br>"
+            f"{language.percent(share)} {observed}"
+            for local, fold, mean, share in frame.select(
+                "local", "fold", "mean", "observed"
+            ).iter_rows()
+        ],
+        "hovertemplate": "%{text}<extra></extra>",
+    }
+    traces: list[dict[str, object]] = []
+    if found.mean == "sum":
+        traces.append(main | {"type": "bar", "marker": {"color": "var(--environment)"}})
+    elif found.mean == "circular":
+        traces.append(
+            main
+            | {
+                "type": "scatter",
+                "mode": "markers",
+                "marker": {"size": 4, "color": "var(--environment)"},
+            }
+        )
+    else:
+        band = {
+            "type": "scatter",
+            "mode": "lines",
+            "x": x,
+            "hoverinfo": "skip",
+            "line": {"width": 0},
+        }
+        traces += [
+            band | {"y": frame["minimum"].round(2).to_list()},
+            band
+            | {
+                "y": frame["maximum"].round(2).to_list(),
+                "fill": "tonexty",
+                "fillcolor": "var(--environment-fill)",
+            },
+            main
+            | {
+                "type": "scatter",
+                "mode": "lines",
+                "connectgaps": False,
+                "line": {"color": "var(--environment)", "width": 1.6},
+            },
+        ]
+    drawn = layout(language, height=height, hovermode="x")
+    drawn["xaxis"] = axis(showgrid=False, type="date")
+    drawn["yaxis"] = axis(fixedrange=True, nticks=5)
+    if found.mean == "circular":
+        drawn["yaxis"] |= {"range": [0, 360], "tickvals": [0, 90, 180, 270, 360]}
+    elif found.mean == "sum":
+        drawn["yaxis"]["rangemode"] = "tozero"
+    drawn["annotations"] = [caption(found.unit)]
+    return {"data": traces, "layout": drawn}

@@ -1,0 +1,213 @@
+"""What passed, interval by interval: one panel per direction, gaps stay gaps."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import polars as pl
+
+from dashboards.figures.layout import (
+    DIRECTION_DASHES,
+    Figure,
+    axis,
+    caption,
+    direction_colour,
+    layout,
+    plain,
+)
+from dashboards.language import Language
+from dashboards.wall_clock import axis_text
+
+#: beyond it, weekend bands would be a pattern rather than a help
+_BANDS_DAYS = 93
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Something to point at: a case, in local wall time, with the word for it."""
+
+    began: datetime
+    ended: datetime
+    direction: str
+    word: str
+
+
+def series(
+    frame: pl.DataFrame,
+    language: Language,
+    *,
+    directions: Sequence[tuple[str, str]],
+    unit: str,
+    marks: Sequence[Mark] = (),
+    height: int = 340,
+) -> Figure:
+    """Draw `fill_gaps` or `fill_days`; `directions` are keys with names, in order."""
+    panels = max(1, len(directions))
+    traces: list[dict[str, object]] = []
+    notes: list[dict[str, object]] = []
+    figure = layout(language, height=height, hovermode="x")
+    gap = 0.16
+    for place, (direction, name) in enumerate(directions):
+        rows = frame.filter(pl.col("direction") == direction)
+        suffix = "" if place == 0 else str(place + 1)
+        top = 1 - place / panels
+        bottom = 1 - (place + 1) / panels + (gap if place < panels - 1 else 0)
+        figure[f"yaxis{suffix}"] = axis(
+            rangemode="tozero",
+            fixedrange=True,
+            domain=[bottom, top],
+            nticks=5,
+            tickformat=",~r",
+        )
+        label = f"{plain(name)} · {unit}" if name else unit
+        notes.append(caption(label, y=top))
+        x = axis_text(rows["x"])
+        on = {"xaxis": "x", "yaxis": f"y{suffix}"}
+        traces += _usual(rows, x, on, language)
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines" if rows.height > 45 else "lines+markers",
+                "x": x,
+                "y": rows["value"].round(1).to_list(),
+                "text": _hover(rows, language, unit),
+                "hovertemplate": "%{text}<extra></extra>",
+                "connectgaps": False,
+                "line": {
+                    "color": direction_colour(place),
+                    "width": 1.6,
+                    "dash": DIRECTION_DASHES[0],
+                },
+                "marker": {"size": 4},
+                "name": plain(name),
+                **on,
+            }
+        )
+        for mark in marks:
+            if mark.direction == direction:
+                notes.append(_word(mark, y=top, axis_name=f"y{suffix}"))
+    figure["xaxis"] = axis(
+        showgrid=False,
+        type="date",
+        anchor=f"y{panels}" if panels > 1 else "y",
+        range=_range(frame),
+        showspikes=True,
+        spikethickness=1,
+        spikedash="solid",
+        spikecolor="var(--line)",
+        spikemode="across",
+    )
+    figure["shapes"] = [*_weekends(frame), *_marked(marks, directions, panels)]
+    figure["annotations"] = notes
+    return {"data": traces, "layout": figure}
+
+
+def _range(frame: pl.DataFrame) -> list[str] | None:
+    if frame.is_empty():
+        return None
+    times = frame["x"].sort()
+    step = (times[-1] - times[0]) / max(1, times.n_unique() - 1)
+    return axis_text(pl.Series([times[0], times[-1] + step]))
+
+
+def _usual(
+    rows: pl.DataFrame, x: list[str], on: dict[str, str], language: Language
+) -> list[dict[str, object]]:
+    """The band of what is usual: twice its spread to both sides."""
+    if "usual" not in rows.columns or rows["usual"].null_count() == rows.height:
+        return []
+    spread = 2 * pl.col("usual_spread")
+    band = rows.select(
+        low=(pl.col("usual") - spread).clip(lower_bound=0).round(1),
+        high=(pl.col("usual") + spread).round(1),
+    )
+    common = {"type": "scatter", "mode": "lines", "x": x, "hoverinfo": "skip"} | on
+    return [
+        common | {"y": band["low"].to_list(), "line": {"width": 0}},
+        common
+        | {
+            "y": band["high"].to_list(),
+            "line": {"width": 0},
+            "fill": "tonexty",
+            "fillcolor": "var(--usual)",
+            "name": language.text("usual"),
+        },
+    ]
+
+
+def _hover(rows: pl.DataFrame, language: Language, unit: str) -> list[str]:
+    observed = language.text("observed")
+    whole_days = "day" in rows.columns
+    texts = []
+    for local, fold, value, share in rows.select(
+        "local", "fold", "value", "observed"
+    ).iter_rows():
+        when = f"{language.weekday(local.weekday(), width='short')} {local:%d.%m.}"
+        if not whole_days:
+            when += f" {local:%H:%M}{f' {fold}' if fold else ''}"
+        texts.append(
+            f"{when}<br><b>{language.number(value)} {unit}</b>"
+            f"<br>{language.percent(share)} {observed}"
+        )
+    return texts
+
+
+def _weekends(frame: pl.DataFrame) -> list[dict[str, object]]:
+    if frame.is_empty():
+        return []
+    days = frame["local"].dt.date()
+    first, last = days.min(), days.max()
+    if not isinstance(first, date) or (last - first).days > _BANDS_DAYS:  # type: ignore[operator]
+        return []
+    saturdays = pl.date_range(first - timedelta(days=1), last, eager=True)  # type: ignore[operator]
+    return [
+        {
+            "type": "rect",
+            "layer": "below",
+            "xref": "x",
+            "yref": "paper",
+            "x0": str(max(day, first)),
+            "x1": str(day + timedelta(days=2)),
+            "y0": 0,
+            "y1": 1,
+            "line": {"width": 0},
+            "fillcolor": "var(--weekend)",
+        }
+        for day in saturdays
+        if day.weekday() == 5
+    ]
+
+
+def _marked(
+    marks: Sequence[Mark], directions: Sequence[tuple[str, str]], panels: int
+) -> list[dict[str, object]]:
+    places = {key: place for place, (key, _) in enumerate(directions)}
+    return [
+        {
+            "type": "rect",
+            "layer": "below",
+            "xref": "x",
+            "yref": f"y{'' if places[mark.direction] == 0 else places[mark.direction] + 1} domain",  # noqa: E501
+            "x0": f"{mark.began:%Y-%m-%d %H:%M}",
+            "x1": f"{mark.ended:%Y-%m-%d %H:%M}",
+            "y0": 0,
+            "y1": 1,
+            "line": {"width": 1, "dash": "dot", "color": "var(--case)"},
+            "fillcolor": "var(--case-fill)",
+        }
+        for mark in marks
+        if mark.direction in places
+    ]
+
+
+def _word(mark: Mark, *, y: float, axis_name: str) -> dict[str, object]:
+    return caption(
+        plain(mark.word),
+        x=0,
+        y=1,
+        xref="x",
+        yref=f"{axis_name} domain",
+        yanchor="top",
+        xanchor="right",
+        font={"color": "var(--case)", "size": 12},
+    ) | {"x": f"{mark.ended:%Y-%m-%d %H:%M}"}

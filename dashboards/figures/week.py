@@ -1,0 +1,80 @@
+"""Mean by weekday and hour, as a heatmap."""
+
+import polars as pl
+
+from dashboards.figures.layout import Figure, axis, layout
+from dashboards.language import Language
+
+
+def week(
+    means: pl.DataFrame, language: Language, *, unit: str, height: int = 340
+) -> Figure:
+    """Draw `summaries.week`; a cell that nothing is known of stays empty."""
+    known = {
+        (weekday, hour): (mean, hours)
+        for weekday, hour, mean, hours in means.select(
+            "weekday", "hour", "mean", "hours"
+        ).iter_rows()
+    }
+    values = [
+        [_rounded(known.get((weekday, hour), (None, 0))[0]) for hour in range(24)]
+        for weekday in range(7)
+    ]
+    texts = [
+        [_hover(weekday, hour, known, language, unit) for hour in range(24)]
+        for weekday in range(7)
+    ]
+    drawn = layout(language, height=height)
+    drawn["margin"] = {"l": 40, "r": 12, "t": 12, "b": 36}
+    drawn["xaxis"] = axis(
+        showgrid=False,
+        fixedrange=True,
+        tickvals=[0, 6, 12, 18, 23],
+    )
+    drawn["yaxis"] = axis(
+        showgrid=False,
+        fixedrange=True,
+        autorange="reversed",
+        tickvals=list(range(7)),
+        ticktext=[
+            language.weekday(day, width="short").rstrip(".") for day in range(7)
+        ],
+    )
+    trace = {
+        "type": "heatmap",
+        "z": values,
+        "text": texts,
+        "hovertemplate": "%{text}<extra></extra>",
+        "hoverongaps": True,
+        "xgap": 1,
+        "ygap": 1,
+        "zmin": 0,
+        "colorscale": [[step / 4, f"var(--scale-{step})"] for step in range(5)],
+        "colorbar": {
+            "title": {"text": unit, "side": "top", "font": {"size": 13}},
+            "thickness": 12,
+            "outlinewidth": 0,
+            "tickformat": ",~r",
+            "nticks": 5,
+        },
+    }
+    return {"data": [trace], "layout": drawn}
+
+
+def _rounded(mean: float | None) -> float | None:
+    return None if mean is None else round(mean, 1)
+
+
+def _hover(
+    weekday: int,
+    hour: int,
+    known: dict[tuple[int, int], tuple[float, int]],
+    language: Language,
+    unit: str,
+) -> str:
+    when = f"{language.weekday(weekday)}, {language.hours(hour)}<br>"
+    if (weekday, hour) not in known:
+        return when + language.text("no data")
+    mean, hours = known[weekday, hour]
+    counted = language.plural("%(count)s hour", "%(count)s hours", hours)
+    return f"{when}<b>{language.number(mean)} {unit}</b><br>{counted}"

@@ -1,0 +1,148 @@
+"""A page's language: texts, numbers and times as people of that language write them."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+from babel.dates import format_date, format_skeleton
+
+from verkehrspuls.quantities import QUANTITIES
+from verkehrspuls.text import LANGUAGES, mark, translate, translate_plural
+
+#: what stands for a figure that is not known; never a zero
+NO_FIGURE: Final = "–"
+
+#: German writes 1.912, English 1,912
+_LOCALES: Final = {"de": "de_DE", "en": "en_GB"}
+
+_UNITS: Final = {"Kfz": mark("veh"), "Rad": mark("bikes"), "Fuß": mark("people")}
+
+
+@dataclass(frozen=True)
+class Language:
+    """One of `LANGUAGES`, and how it writes things."""
+
+    key: str
+
+    @cached_property
+    def locale(self) -> Locale:
+        """Babel's locale."""
+        return Locale.parse(_LOCALES[self.key])
+
+    @cached_property
+    def _signs(self) -> dict[int, str]:
+        symbols = self.locale.number_symbols["latn"]
+        return {ord(","): symbols["group"], ord("."): symbols["decimal"]}
+
+    @property
+    def other(self) -> "Language":
+        """The language that the switch leads to."""
+        return Language(next(key for key in LANGUAGES if key != self.key))
+
+    def text(self, text: str, **values: object) -> str:
+        """Give a text, with `%(name)s` filled in."""
+        found = translate(text, self.key)
+        return found % values if values else found
+
+    def plural(self, one: str, many: str, count: int, **values: object) -> str:
+        """Give the form for a count, which is `%(count)s` in the text."""
+        found = translate_plural(one, many, count, self.key)
+        return found % ({"count": self.number(count)} | values)
+
+    def number(self, value: float | None, digits: int = 0) -> str:
+        """Write a number with the language's signs; a dash where it is unknown."""
+        if value is None:
+            return NO_FIGURE
+        written = f"{value:,.{digits}f}".translate(self._signs)
+        return written.replace("-", "−")
+
+    def percent(self, share: float | None, digits: int = 0) -> str:
+        """Write a share of 0 to 1; what is not whole is not rounded up to 100."""
+        if share is None:
+            return NO_FIGURE
+        if share < 1 and round(share * 100, digits) >= 100:
+            share = 1 - 10.0 ** -(digits + 2)
+        return f"{self.number(share * 100, digits)}\N{NARROW NO-BREAK SPACE}%"
+
+    def quantity(self, key: str) -> str:
+        """Name a quantity."""
+        return self.text(QUANTITIES[key].name)
+
+    def unit(self, key: str, per: str = "h") -> str:
+        """Give a quantity's unit; of counted ones per hour, `15 min` or day."""
+        unit = QUANTITIES[key].unit
+        counted, slash, _ = unit.partition("/")
+        if not slash or counted not in _UNITS:
+            return unit
+        return f"{self.text(_UNITS[counted])}/{self.text(per)}"
+
+    def date(self, day: date) -> str:
+        """Write a day: 01.03.2026 or 1 March 2026."""
+        pattern = "dd.MM.yyyy" if self.key == "de" else "d MMM yyyy"
+        return format_date(day, pattern, locale=self.locale)
+
+    def day(self, day: date) -> str:
+        """Write a day with its weekday."""
+        return f"{self._short_weekdays[day.weekday()]}, {self.date(day)}"
+
+    def short_day(self, day: date) -> str:
+        """Write a day with its weekday, as short as tables need it."""
+        return f"{self._short_weekdays[day.weekday()]} {day:%d.%m.%Y}"
+
+    @cached_property
+    def _short_weekdays(self) -> tuple[str, ...]:
+        return tuple(self.weekday(n, width="short").rstrip(".") for n in range(7))
+
+    def days(self, first: date, last: date) -> str:
+        """Write a span of days, both included."""
+        if first == last:
+            return self.day(first)
+        return f"{self.date(first)} – {self.date(last)}"
+
+    def clock(self, time: datetime) -> str:
+        """Write a local time of day; a repeated hour in autumn as A and B."""
+        return f"{time:%H:%M}{_letter(time)}"
+
+    def moment(self, time: datetime, zone: str) -> str:
+        """Write an instant as local day and time."""
+        local = time.astimezone(ZoneInfo(zone))
+        return f"{self.day(local)}, {self.clock(local)}"
+
+    def hour(self, time: datetime, zone: str) -> str:
+        """Write an hour that starts at an instant: Mo, 01.03.2026, 17–18 Uhr."""
+        local = time.astimezone(ZoneInfo(zone))
+        return f"{self.day(local)}, {self.hours(local.hour)}{_letter(local)}"
+
+    def hours(self, hour: int) -> str:
+        """Write an hour of the day: 17–18 Uhr."""
+        return self.text("%(from)s–%(to)s h", **{"from": hour, "to": hour + 1})
+
+    def weekday(self, number: int, *, width: str = "wide") -> str:
+        """Name a weekday; Monday is 0."""
+        names: Any = self.locale.days["stand-alone"]
+        return str(names[width][number])
+
+    def month(self, day: date) -> str:
+        """Name a month: März 2026."""
+        return str(format_skeleton("yMMMM", day, locale=self.locale))
+
+    def age(self, span: timedelta) -> str:
+        """Say how long ago something was."""
+        seconds = max(0, int(span.total_seconds()))
+        if seconds < 90:
+            return self.plural("%(count)s second ago", "%(count)s seconds ago", seconds)
+        if (minutes := seconds // 60) < 90:
+            return self.plural("%(count)s minute ago", "%(count)s minutes ago", minutes)
+        if (hours := minutes // 60) < 36:
+            return self.plural("%(count)s hour ago", "%(count)s hours ago", hours)
+        return self.plural("%(count)s day ago", "%(count)s days ago", hours // 24)
+
+
+def _letter(time: datetime) -> str:
+    """A or B where clocks are put back and show a local time twice, else nothing."""
+    if time.replace(fold=0).utcoffset() == time.replace(fold=1).utcoffset():
+        return ""
+    return " B" if time.fold else " A"

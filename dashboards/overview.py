@@ -1,0 +1,226 @@
+"""The pages of all towns and of one town: sites by how they stand now, on a map, in a
+list, with the cases that are open."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from dashboards import describe
+from dashboards.charts import Chart, Table
+from dashboards.figures.site_map import Label, Place, site_map
+from dashboards.language import Language
+from dashboards.states import STATES, State, relative, state
+from verkehrspuls.quantities import COUNTED
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A site in the list."""
+
+    site: Mapping[str, Any]
+    state: State
+    quantities: str
+    #: newest whole hour: "812 veh/h, 17–18 h", or empty
+    newest: str
+    compared: str
+    heard: str
+    link: str
+    open_cases: int
+
+
+def lines(
+    sites: Sequence[Mapping[str, Any]],
+    newest: pl.DataFrame,
+    cases: Sequence[Mapping[str, Any]],
+    language: Language,
+    *,
+    now: datetime,
+) -> list[Line]:
+    """Tell how each site stands. A site that counts several things: its first one."""
+    hours: dict[int, dict[str, Any]] = {}
+    order = list(COUNTED)
+    for row in newest.to_dicts():
+        held = hours.get(row["site_id"])
+        if held is None or order.index(row["quantity"]) < order.index(held["quantity"]):
+            hours[row["site_id"]] = row
+    return [
+        _line(site, hours.get(site["site_id"]), cases, language, now=now)
+        for site in sites
+    ]
+
+
+def _line(
+    site: Mapping[str, Any],
+    newest: Mapping[str, Any] | None,
+    cases: Sequence[Mapping[str, Any]],
+    language: Language,
+    *,
+    now: datetime,
+) -> Line:
+    standing = state(site, newest, now=now)
+    hour = compared = ""
+    if newest is not None:
+        hour = language.text(
+            "%(value)s, %(hour)s",
+            value=f"{language.number(newest['volume'])} "
+            f"{language.unit(newest['quantity'])}",
+            hour=_hour(newest["time"], site["time_zone"], language, now=now),
+        )
+        ratio = relative(newest)
+        if ratio is not None and standing.key in ("more", "usual", "less"):
+            compared = language.text(
+                "%(percent)s of usual", percent=language.percent(ratio)
+            )
+    heard = site["last_received_at"]
+    quantities = dict.fromkeys(c["quantity"] for c in site["channels"])
+    counted = [q for q in quantities if q in COUNTED]
+    others = len(quantities) - len(counted)
+    names = [language.quantity(q) for q in counted]
+    if others == 1 and not counted:
+        names = [language.quantity(next(iter(quantities)))]
+    elif others:
+        names.append(
+            language.plural(
+                "%(count)s environment quantity",
+                "%(count)s environment quantities",
+                others,
+            )
+        )
+    return Line(
+        site=site,
+        state=standing,
+        quantities=", ".join(names),
+        newest=hour,
+        compared=compared,
+        heard=language.age(now - heard) if heard else language.text("never"),
+        link=f"/{language.key}/{site['municipality']}/{site['key']}",
+        open_cases=sum(
+            case["site"] == site["key"] and case["municipality"] == site["municipality"]
+            for case in cases
+        ),
+    )
+
+
+def _hour(
+    time: datetime, zone: str, language: Language, *, now: datetime
+) -> str:
+    full = language.hour(time, zone)
+    today = language.hour(now, zone).rpartition(", ")[0]
+    day, _, hours = full.rpartition(", ")
+    return hours if day == today else full
+
+
+def sentence(
+    shown: Sequence[Line], cases: Sequence[Mapping[str, Any]], language: Language
+) -> str:
+    """What the page shows and how good the data is."""
+    counts = {key: sum(line.state.key == key for line in shown) for key in STATES}
+    reporting = len(shown) - counts["none"] - counts["late"]
+    sites = language.plural("%(count)s site", "%(count)s sites", len(shown))
+    text = language.text(
+        "%(reporting)s of %(sites)s report in time.",
+        reporting=language.number(reporting),
+        sites=sites,
+    )
+    compared = counts["more"] + counts["usual"] + counts["less"]
+    if compared:
+        text += " " + language.text(
+            "In the newest whole hour %(more)s carry more than usual, %(less)s less, "
+            "%(usual)s about as much.",
+            **{key: language.number(counts[key]) for key in ("more", "less", "usual")},
+        )
+    if cases:
+        text += " " + language.plural(
+            "%(count)s case is open.", "%(count)s cases are open.", len(cases)
+        )
+    return text
+
+
+def map_chart(
+    shown: Sequence[Line],
+    language: Language,
+    *,
+    municipalities: Sequence[Mapping[str, Any]] = (),
+) -> Chart:
+    """The map; with several municipalities marks are moved apart and towns named."""
+    places = [
+        Place(
+            name=line.site["name"],
+            latitude=line.site["latitude"],
+            longitude=line.site["longitude"],
+            road=line.site["road"],
+            state=line.state.key,
+            words=tuple(
+                filter(
+                    None,
+                    (language.text(line.state.word), line.newest, line.compared),
+                )
+            ),
+            link=line.link,
+        )
+        for line in shown
+    ]
+    spread = len(municipalities) > 1
+    labels = (
+        [Label(m["name"], m["latitude"], m["longitude"]) for m in municipalities]
+        if spread
+        else []
+    )
+    rows = [
+        (
+            line.site["name"],
+            line.site["municipality_name"],
+            language.text(line.state.word),
+            f"{line.site['latitude']:.4f}, {line.site['longitude']:.4f}",
+        )
+        for line in shown
+    ]
+    head = (
+        language.text("Site"),
+        language.text("Municipality"),
+        language.text("State"),
+        language.text("Latitude, longitude"),
+    )
+    note = language.text(
+        "The newest whole hour compared with what is usual for it: more is above 125 %, "
+        "less below 75 %."
+    )
+    if spread:
+        note += " " + language.text("Marks that would cover each other are moved apart.")
+    else:
+        note += " " + language.text(
+            "Lines join the sites of one road; they are not the course of the road."
+        )
+    return Chart(
+        key="map",
+        heading=language.text("Where is there more or less traffic than usual?"),
+        sentence="",
+        figure=site_map(
+            places, language, labels=labels, spread=spread, height=480 if spread else 420
+        ),
+        table=Table(head, rows),
+        note=note,
+    )
+
+
+def case_lines(
+    cases: Sequence[Mapping[str, Any]],
+    zones: Mapping[tuple[str, str], str],
+    language: Language,
+) -> list[dict[str, str]]:
+    """Open cases as sentences, with where they lead."""
+    return [
+        {
+            "site": case["site_name"],
+            "link": f"/{language.key}/{case['municipality']}/{case['site']}",
+            "sentence": describe.case(
+                case, language, zone=zones[case["municipality"], case["site"]]
+            ),
+            "state": language.text(describe.CASE_STATES[case["state"]]),
+        }
+        for case in cases
+        if (case["municipality"], case["site"]) in zones
+    ]

@@ -1,0 +1,177 @@
+// Draws the figures that stand as JSON in the page, and keeps the theme.
+// Everything a figure shows also stands in the page as text and table.
+(function () {
+  "use strict";
+  var root = document.documentElement;
+  var dark = window.matchMedia("(prefers-color-scheme: dark)");
+  var config = {
+    displayModeBar: false,
+    displaylogo: false,
+    showSendToCloud: false,
+    plotlyServerURL: "",
+    responsive: true,
+    scrollZoom: false,
+    doubleClick: "reset",
+    locale: root.lang === "de" ? "de" : "en"
+  };
+  var drawn = new Map();
+
+  function remembered() {
+    try { return localStorage.getItem("theme"); } catch (error) { return null; }
+  }
+  function remember(theme) {
+    try { localStorage.setItem("theme", theme); } catch (error) { /* private mode */ }
+  }
+  if (remembered()) root.dataset.theme = remembered();
+
+  function isDark() {
+    return root.dataset.theme ? root.dataset.theme === "dark" : dark.matches;
+  }
+
+  // Put the theme's colours where a figure names them.
+  function coloured(value, style) {
+    if (typeof value === "string") {
+      return value.replace(/^var\((--[a-z0-9-]+)\)$/, function (whole, name) {
+        return style.getPropertyValue(name).trim() || whole;
+      });
+    }
+    if (Array.isArray(value)) {
+      return value.map(function (item) { return coloured(item, style); });
+    }
+    if (value && typeof value === "object") {
+      var copy = {};
+      Object.keys(value).forEach(function (key) { copy[key] = coloured(value[key], style); });
+      return copy;
+    }
+    return value;
+  }
+
+  function draw(plot) {
+    var source = document.getElementById(plot.dataset.figure);
+    var figure = coloured(JSON.parse(source.textContent), getComputedStyle(root));
+    return Plotly.react(plot, figure.data, figure.layout, config).then(function () {
+      if (drawn.has(plot)) return;
+      drawn.set(plot, true);
+      plot.parentElement.classList.add("drawn");
+      plot.on("plotly_click", function (event) {
+        var link = event.points[0].customdata;
+        if (typeof link === "string" && /^\/[a-z]/.test(link)) location.assign(link);
+      });
+      tools(plot, figure.layout);
+    });
+  }
+
+  // Zooming also without dragging, and images without sending data anywhere.
+  function tools(plot, layout) {
+    var bar = document.querySelector('.tools[data-for="' + plot.id + '"]');
+    if (!bar) return;
+    var fixed = layout.xaxis && layout.xaxis.fixedrange;
+    bar.querySelectorAll("button").forEach(function (button) {
+      var action = button.dataset.do;
+      if (fixed && /^(in|out|all)$/.test(action)) button.hidden = true;
+      button.addEventListener("click", function () {
+        if (action === "png" || action === "svg") {
+          Plotly.downloadImage(plot, {
+            format: action,
+            width: 1200,
+            height: plot.clientHeight,
+            filename: location.pathname.split("/").slice(2).join("_") + "_" + plot.id
+          });
+        } else if (action === "all") {
+          Plotly.relayout(plot, start(layout));
+        } else {
+          zoom(plot, action === "in" ? 0.5 : 2);
+        }
+      });
+    });
+    bar.hidden = false;
+  }
+
+  function axes(layout) {
+    return layout.yaxis && layout.yaxis.scaleanchor ? ["xaxis", "yaxis"] : ["xaxis"];
+  }
+
+  function start(layout) {
+    var update = {};
+    axes(layout).forEach(function (name) {
+      if (layout[name].range) update[name + ".range"] = layout[name].range.slice();
+      else update[name + ".autorange"] = true;
+    });
+    return update;
+  }
+
+  function zoom(plot, factor) {
+    var update = {};
+    axes(plot.layout).forEach(function (name) {
+      var axis = plot._fullLayout[name];
+      var range = axis.range.map(axis.r2l);
+      var middle = (range[0] + range[1]) / 2;
+      var half = (range[1] - range[0]) / 2 * factor;
+      update[name + ".range"] = [axis.l2r(middle - half), axis.l2r(middle + half)];
+    });
+    Plotly.relayout(plot, update);
+  }
+
+  function register() {
+    Plotly.register({
+      moduleType: "locale",
+      name: "de",
+      dictionary: {},
+      format: {
+        days: ["Sonntag", "Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag"],
+        shortDays: ["So", "Mo", "Di", "Mi", "Do", "Fr", "Sa"],
+        months: ["Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August",
+          "September", "Oktober", "November", "Dezember"],
+        shortMonths: ["Jan", "Feb", "Mär", "Apr", "Mai", "Jun", "Jul", "Aug", "Sep", "Okt",
+          "Nov", "Dez"],
+        date: "%d.%m.%Y",
+        decimal: ",",
+        thousands: ".",
+        year: "%Y",
+        month: "%b %Y",
+        dayMonth: "%-d. %b",
+        dayMonthYear: "%-d. %b %Y"
+      }
+    });
+  }
+
+  function themeButton() {
+    var button = document.getElementById("theme");
+    function name() {
+      button.textContent = isDark() ? button.dataset.light : button.dataset.dark;
+    }
+    function changed() {
+      name();
+      drawn.forEach(function (value, plot) { draw(plot); });
+    }
+    name();
+    button.hidden = false;
+    button.addEventListener("click", function () {
+      root.dataset.theme = isDark() ? "light" : "dark";
+      remember(root.dataset.theme);
+      changed();
+    });
+    dark.addEventListener("change", changed);
+  }
+
+  // Deferred scripts have run by then, so Plotly is there.
+  document.addEventListener("DOMContentLoaded", function () {
+    themeButton();
+    var plots = Array.from(document.querySelectorAll(".plot"));
+    if (!plots.length || !window.Plotly) return;
+    register();
+    if (!("IntersectionObserver" in window)) {
+      plots.forEach(draw);
+      return;
+    }
+    var observer = new IntersectionObserver(function (entries) {
+      entries.forEach(function (entry) {
+        if (!entry.isIntersecting) return;
+        observer.unobserve(entry.target);
+        draw(entry.target);
+      });
+    }, { rootMargin: "400px" });
+    plots.forEach(function (plot) { observer.observe(plot); });
+    window.addEventListener("beforeprint", function () { plots.forEach(draw); });
+  });
+})();

@@ -1,0 +1,54 @@
+"""Local wall-clock times for charts and tables.
+
+A chart's time axis draws the wall time that it is given. In autumn an hour comes
+twice: on the axis its two passes share the hour's width, and their labels carry A and
+B. In spring an hour is absent.
+"""
+
+from datetime import datetime, timedelta
+
+import polars as pl
+
+
+def add_wall_clock(frame: pl.DataFrame, zone: str) -> pl.DataFrame:
+    """Add columns for a UTC column `time`.
+
+    `local`: naive wall time; `fold`: "", "A" or "B"; `x`: where it stands on an axis,
+    strictly rising with `time`.
+    """
+    aware = pl.col("time").dt.convert_time_zone("UTC").dt.convert_time_zone(zone)
+    local = aware.dt.replace_time_zone(None)
+    unique = local.dt.replace_time_zone(zone, ambiguous="null", non_existent="null")
+    summer = aware.dt.dst_offset() > pl.duration()
+    hour = local.dt.truncate("1h")
+    passed = (local - hour).dt.total_microseconds()
+    half = hour + pl.duration(microseconds=passed // 2)
+    return frame.with_columns(
+        local=local,
+        fold=pl.when(unique.is_not_null())
+        .then(pl.lit(""))
+        .when(summer)
+        .then(pl.lit("A"))
+        .otherwise(pl.lit("B")),
+        x=pl.when(unique.is_not_null())
+        .then(local)
+        .when(summer)
+        .then(half)
+        .otherwise(half + timedelta(minutes=30)),
+    )
+
+
+def every(start: datetime, end: datetime, interval: timedelta) -> pl.DataFrame:
+    """All intervals of `[start, end)` by their start, so that gaps have rows."""
+    return pl.DataFrame(
+        {
+            "time": pl.datetime_range(
+                start, end, interval, closed="left", time_unit="us", eager=True
+            )
+        }
+    )
+
+
+def axis_text(times: pl.Series) -> list[str]:
+    """Write wall times as a chart takes them."""
+    return times.dt.strftime("%Y-%m-%d %H:%M").to_list()
