@@ -76,9 +76,8 @@ class LazyGroup(TyperGroup):
 def load(name: str) -> Any:
     """Import a sub-command."""
     module, attribute, text = COMMANDS[name]
-    found: typer.Typer | Callable[..., None] = getattr(
-        import_module(module), attribute
-    )
+    loaded: Any
+    found: typer.Typer | Callable[..., None] = getattr(import_module(module), attribute)
     if isinstance(found, typer.Typer):
         loaded = get_group(found)
         loaded.help = loaded.help or text
@@ -114,7 +113,7 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[  # noqa: ARG001
+    version: Annotated[
         bool,
         typer.Option(
             "--version", callback=_show_version, is_eager=True, help="Show the version."

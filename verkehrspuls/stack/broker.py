@@ -41,6 +41,7 @@ class Broker:
     """A NATS server on a directory of its own."""
 
     name = "broker"
+    once = False
 
     def __init__(
         self, directory: Path, *, account: str = "nobody", start_s: float = 60

@@ -3,7 +3,7 @@
     directory/
         data/                 the cluster; PostgreSQL's own files
         log/                  a file for each day of the week
-        superuser.password    of the role `postgres`, for maintenance
+        postgres.password     of the role `postgres`, for maintenance
         vp.password           of the role `vp`, which owns the database `vp`
         run/                  the socket, unless its path would be too long
 
@@ -40,6 +40,7 @@ class PostgresServer:
     """A PostgreSQL server on a directory of its own."""
 
     name = "database"
+    once = False
 
     def __init__(
         self,
@@ -55,7 +56,6 @@ class PostgresServer:
         self._log = self.directory / "log"
         self._account = server_account(account, part=self.name)
         self._given = binaries
-        self._binaries: Path | None = None
         self._start_s = start_s
         self._furnished = False
 
@@ -69,7 +69,7 @@ class PostgresServer:
     @property
     def url(self) -> str:
         """The database `vp`, as its owner `vp`."""
-        return self._url("vp", "vp")
+        return self._url("vp")
 
     @property
     def socket_directory(self) -> Path:
@@ -105,12 +105,12 @@ class PostgresServer:
         private_directory(self.directory, self._account, part=self.name)
         private_directory(self.socket_directory, self._account, part=self.name)
         private_directory(self._log, self._account, part=self.name)
-        self._binaries = self._find_binaries()
+        binaries = self._find_binaries()
         if self.data.exists():
-            self._check_version()
+            self._check_version(binaries)
             self._end_predecessor()
         else:
-            self._create()
+            self._create(binaries)
         settings = {
             "listen_addresses": "",
             "port": PORT,
@@ -131,7 +131,7 @@ class PostgresServer:
         self._furnished = False
         with (self._log / "start.log").open("wb") as output:
             self.process = self._leashed(
-                "postgres",
+                binaries / "postgres",
                 *("-D", str(self.data)),
                 *(word for item in settings.items() for word in _setting(*item)),
                 output=output,
@@ -143,7 +143,7 @@ class PostgresServer:
             return False
         try:
             with psycopg.connect(
-                self._url("postgres", "superuser"),
+                self._url("postgres"),
                 autocommit=True,
                 connect_timeout=2,
                 cursor_factory=psycopg.ClientCursor,
@@ -162,8 +162,7 @@ class PostgresServer:
 
     def version(self) -> str:
         """Give the version of the server's programs."""
-        binaries = self._binaries or postgres_binaries(self._given)
-        return program_version(binaries)
+        return program_version(postgres_binaries(self._given))
 
     def ask_to_stop(self) -> None:
         """End all sessions, write everything out and stop."""
@@ -177,11 +176,10 @@ class PostgresServer:
         if self.process is not None:
             self.process.send_signal(number)
 
-    def _url(self, database: str, secret: str) -> str:
-        role = "postgres" if secret == "superuser" else secret
-        word = process.secret(self.directory / f"{secret}.password", self._account)
+    def _url(self, role: str) -> str:
+        word = process.secret(self.directory / f"{role}.password", self._account)
         return (
-            f"postgresql://{role}:{word}@/{database}"
+            f"postgresql://{role}:{word}@/{role}"
             f"?host={self.socket_directory}&port={PORT}"
         )
 
@@ -191,10 +189,9 @@ class PostgresServer:
             return binaries
         return reachable_postgres(binaries, self.directory, self._account)
 
-    def _leashed(self, program: str, *arguments: str, output: Any) -> process.Process:
-        assert self._binaries is not None
+    def _leashed(self, program: Path, *arguments: str, output: Any) -> process.Process:
         return process.leashed(
-            [self._binaries / program, *arguments],
+            [program, *arguments],
             when_left=signal.SIGINT,
             account=self._account,
             output=output,
@@ -206,9 +203,9 @@ class PostgresServer:
             directory=self.directory,
         )
 
-    def _create(self) -> None:
+    def _create(self, binaries: Path) -> None:
         """Make the cluster: under another name until it is whole."""
-        self._url("postgres", "superuser")
+        process.secret(self.directory / "postgres.password", self._account)
         making = self.directory / "data.making"
         if making.exists():
             import shutil
@@ -217,10 +214,10 @@ class PostgresServer:
         log = self._log / "create.log"
         with log.open("wb") as output:
             made = self._leashed(
-                "initdb",
+                binaries / "initdb",
                 *("--pgdata", str(making), "--username", "postgres"),
                 *("--auth", "scram-sha-256"),
-                *("--pwfile", str(self.directory / "superuser.password")),
+                *("--pwfile", str(self.directory / "postgres.password")),
                 *("--locale-provider", "builtin", "--locale", "C.UTF-8"),
                 *("--encoding", "UTF8", "--data-checksums"),
                 output=output,
@@ -233,10 +230,9 @@ class PostgresServer:
             )
         making.rename(self.data)
 
-    def _check_version(self) -> None:
-        assert self._binaries is not None
+    def _check_version(self, binaries: Path) -> None:
         kept = (self.data / "PG_VERSION").read_text("ascii").strip()
-        program = program_version(self._binaries)
+        program = program_version(binaries)
         if program.split(".")[0] == kept:
             return
         raise StackFailed(

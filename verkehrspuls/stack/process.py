@@ -21,6 +21,8 @@ class Part(Protocol):
 
     name: str
     process: Process | None
+    #: it ends by itself when it has done its work
+    once: bool
 
     def spawn(self) -> None:
         """Start the process without waiting until it answers."""

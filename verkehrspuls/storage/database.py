@@ -8,13 +8,15 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
-from typing import Any, LiteralString, cast
+from typing import TYPE_CHECKING, Any, LiteralString, cast
 
-import polars as pl
 import psycopg
 from psycopg import rows
 
 from verkehrspuls.errors import DatabaseUnavailable
+
+if TYPE_CHECKING:
+    import polars as pl
 
 Connection = psycopg.Connection[Any]
 
@@ -61,7 +63,7 @@ def execute(
     return cursor.execute(queries()[query], parameters)
 
 
-def read_frame(url: str, query: str, **parameters: Any) -> pl.DataFrame:
+def read_frame(url: str, query: str, **parameters: Any) -> "pl.DataFrame":
     """Read a named query's rows into a frame, over Arrow (ADBC).
 
     Times come as aware UTC. On a connection of its own: it sees what is committed.

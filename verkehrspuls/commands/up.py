@@ -1,0 +1,48 @@
+"""The command `verkehrspuls up`: everything on this machine, until it is told to stop.
+
+The embedded database and broker run where no URL is set for them. The rest are our own
+commands, as processes of their own: each may die and is started again.
+"""
+
+from typing import Annotated
+
+import typer
+
+
+def command(
+    port: Annotated[
+        int | None,
+        typer.Option(help="Port of the page.", min=0, max=65_535, show_default="8000"),
+    ] = None,
+    weeks: Annotated[
+        int | None,
+        typer.Option(help="Weeks of history to simulate.", min=0, show_default="8"),
+    ] = None,
+    simulator: Annotated[
+        bool | None,
+        typer.Option("--simulator/--no-simulator", help="Run the simulated towns."),
+    ] = None,
+    logs: Annotated[
+        bool, typer.Option("--logs", help="Show what the parts log, too.")
+    ] = False,
+) -> None:
+    """Run everything on this machine, until Ctrl-C or SIGTERM.
+
+    Starts an embedded PostgreSQL and MQTT broker where no URL is set for them, then
+    migration, ingest, analytics, the pages, and simulated towns with their history.
+    A part that dies is started again. Data is kept; see `verkehrspuls doctor` for
+    where.
+    """
+    from verkehrspuls.settings import load
+    from verkehrspuls.stack import everything
+
+    settings = load()
+    given = {
+        "api": {"port": port},
+        "simulator": {"weeks": weeks, "enabled": simulator},
+    }
+    for section, values in given.items():
+        wanted = {key: value for key, value in values.items() if value is not None}
+        group = getattr(settings, section).model_copy(update=wanted)
+        settings = settings.model_copy(update={section: group})
+    everything.run(settings, show_logs=logs)

@@ -1,0 +1,67 @@
+"""Shows how far analytics is with what it has to compute."""
+
+import sys
+import time
+from collections.abc import Callable
+
+import psycopg
+
+from verkehrspuls.errors import DatabaseUnavailable
+
+EVERY_S = 1.0
+
+
+def show_backlog(
+    url: str, *, say: Callable[[str], None], step: Callable[[], None]
+) -> None:
+    """Show a bar until no bucket is stale; plain lines where there is no terminal.
+
+    `step` is called all the while. New readings make new stale buckets: a backlog of
+    what arrives in a second is none.
+    """
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
+    most = left = _count(url)
+    if left == 0:
+        return
+    terminal = sys.stderr.isatty()
+    progress = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=not terminal,
+    )
+    with progress:
+        task = progress.add_task("figures", total=most)
+        asked = time.monotonic()
+        while left:
+            step()
+            time.sleep(0.1)
+            if time.monotonic() < asked + EVERY_S:
+                continue
+            asked = time.monotonic()
+            left = _count(url)
+            most = max(most, left)
+            progress.update(task, total=most, completed=most - left)
+    say("figures: all computed")
+
+
+def _count(url: str) -> int:
+    """Count stale buckets; one at least while the database does not answer."""
+    from verkehrspuls.storage.database import connect, execute
+
+    try:
+        with connect(url, application="verkehrspuls up") as connection:
+            row = execute(connection, "stale_bucket_count").fetchone()
+    except (DatabaseUnavailable, psycopg.OperationalError):
+        return 1
+    return int(row["buckets"]) if row else 0

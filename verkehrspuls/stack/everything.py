@@ -1,0 +1,270 @@
+"""All parts together, in their order: what `verkehrspuls up` runs."""
+
+import http.client
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from verkehrspuls import __version__
+from verkehrspuls.errors import StackFailed
+from verkehrspuls.settings import Settings
+from verkehrspuls.stack.backlog import show_backlog
+from verkehrspuls.stack.broker import Broker, free_port
+from verkehrspuls.stack.postgres import PostgresServer
+from verkehrspuls.stack.program import Program, program_environment
+from verkehrspuls.stack.state import (
+    Running,
+    locked,
+    make_directory,
+    state_directory,
+    write_running,
+)
+from verkehrspuls.stack.supervisor import Supervisor
+
+#: all parts together stop within five seconds
+STOP_BUDGET_S = 4.5
+#: within it ingest has to finish what it has in hand
+DRAIN_S = 1.5
+#: a first start may meet a part that is just being started again
+ATTEMPTS = 3
+#: the history goes on where it stopped, over failures of other parts
+HISTORY_ATTEMPTS = 10
+
+
+class Interrupted(BaseException):
+    """Somebody asked us to stop."""
+
+
+def run(settings: Settings, *, show_logs: bool) -> None:
+    """Run all parts until SIGINT, SIGTERM or SIGHUP; then stop them in order."""
+    directory = state_directory(settings)
+    make_directory(directory)
+    say(f"Verkehrspuls {__version__}, data in {directory}")
+    with locked(directory):
+        supervisor = Supervisor(say=say, start_s=settings.stack.start_s)
+        try:
+            with interruptible():
+                Everything(settings, directory, supervisor, show_logs=show_logs).run()
+        except Interrupted:
+            say("stopping")
+        finally:
+            supervisor.stop(budget_s=STOP_BUDGET_S)
+    say("stopped")
+
+
+def say(line: str) -> None:
+    """Tell the person at the terminal, above a progress bar where there is one."""
+    clear = "\r\033[K" if sys.stderr.isatty() else ""
+    print(f"{clear}{line}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let the first signal to stop raise `Interrupted`; the rest are heard already."""
+    asked = False
+
+    def ask(*_: object) -> None:
+        nonlocal asked
+        if not asked:
+            asked = True
+            raise Interrupted
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, ask)
+    yield
+
+
+class Everything:
+    """The parts of one `up`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        directory: Path,
+        supervisor: Supervisor,
+        *,
+        show_logs: bool,
+    ) -> None:
+        self._settings = settings
+        self._directory = directory
+        self._supervisor = supervisor
+        self._show_logs = show_logs
+        self._running = Running(pid=os.getpid(), since=datetime.now(UTC))
+
+    def run(self) -> None:
+        """Start the parts one after another, and watch them for ever."""
+        self._start_database()
+        self._start_broker()
+        self._set(
+            api=self._settings.api.model_copy(update={"port": self._choose_port()}),
+            ingest=self._settings.ingest.model_copy(
+                update={"drain_s": min(DRAIN_S, self._settings.ingest.drain_s)}
+            ),
+        )
+        self._supervisor.changed = self._tell
+        simulated = self._settings.simulator.enabled
+        self._run_once("migration", "db", "migrate")
+        if simulated:
+            self._run_once("registration", "simulate", "register")
+        parts = [
+            self._supervisor.add(self._program(name, name, "run"))
+            for name in ("api", "analytics", "ingest")
+        ]
+        for part in parts:
+            self._supervisor.wait_for(part, attempts=ATTEMPTS)
+        self._show_address()
+        if simulated:
+            self._simulate()
+        self._supervisor.wait(lambda: False)
+
+    def _start_database(self) -> None:
+        if url := self._settings.database.url.get_secret_value():
+            say("database: the one that is set")
+        else:
+            began = time.monotonic()
+            server = PostgresServer(
+                self._directory / "postgres",
+                account=self._settings.stack.account,
+                binaries=self._settings.stack.postgres_binaries,
+                start_s=self._settings.stack.start_s,
+            )
+            server.start()
+            self._supervisor.add(server, running=True)
+            url = server.url
+            seconds = time.monotonic() - began
+            say(f"database: PostgreSQL {server.version()}, {seconds:.1f} s")
+        database = self._settings.database.model_copy(update={"url": SecretStr(url)})
+        self._set(database=database)
+
+    def _start_broker(self) -> None:
+        url = self._settings.broker.url.get_secret_value()
+        publish_url = self._settings.broker.publish_url.get_secret_value() or url
+        if url:
+            say("broker: the one that is set")
+        else:
+            began = time.monotonic()
+            server = Broker(
+                self._directory / "broker",
+                account=self._settings.stack.account,
+                start_s=self._settings.stack.start_s,
+            )
+            server.start()
+            self._supervisor.add(server, running=True)
+            url, publish_url = server.url, server.publish_url
+            seconds = time.monotonic() - began
+            say(f"broker: NATS {server.version()}, {seconds:.1f} s")
+        urls = {"url": SecretStr(url), "publish_url": SecretStr(publish_url)}
+        self._set(broker=self._settings.broker.model_copy(update=urls))
+
+    def _simulate(self) -> None:
+        weeks = self._settings.simulator.weeks
+        if weeks:
+            history = self._program(
+                *("history", "simulate", "history", "--weeks", str(weeks)),
+                once=True,
+                shows_progress=True,
+            )
+            try:
+                self._supervisor.run_once(history, attempts=HISTORY_ATTEMPTS)
+            except StackFailed as error:
+                say(f"{error} The sensors go on without their history.")
+        self._supervisor.add(self._program("simulator", "simulate", "live"))
+        url = self._settings.database.url.get_secret_value()
+        show_backlog(url, say=say, step=self._supervisor.step)
+
+    def _run_once(self, name: str, *arguments: str) -> None:
+        began = time.monotonic()
+        part = self._program(name, *arguments, once=True)
+        self._supervisor.run_once(part, attempts=ATTEMPTS)
+        say(f"{name}: done, {time.monotonic() - began:.1f} s")
+
+    def _program(
+        self,
+        name: str,
+        *arguments: str,
+        once: bool = False,
+        shows_progress: bool = False,
+    ) -> Program:
+        return Program(
+            name,
+            arguments,
+            environment=program_environment(self._settings),
+            log=self._directory / "log" / f"{name}.log",
+            once=once,
+            shows_progress=shows_progress,
+            echo=say if self._show_logs else None,
+        )
+
+    def _show_address(self) -> None:
+        host, port = self._reached_at()
+        self._supervisor.wait(lambda: page_answers(host, port))
+        address = f"http://{host}:{port}/"
+        self._running = replace(self._running, address=address)
+        self._tell()
+        print(f"Verkehrspuls: {address}", flush=True)
+
+    def _reached_at(self) -> tuple[str, int]:
+        host = self._settings.api.host
+        anywhere = host in ("0.0.0.0", "::", "")  # noqa: S104
+        return "127.0.0.1" if anywhere else host, self._settings.api.port
+
+    def _choose_port(self) -> int:
+        """Take the port that is set; the next free one where none was."""
+        host, port = self._reached_at()
+        if port == 0:
+            return free_port(range(8000, 9000))
+        if is_free(host, port):
+            return port
+        if "port" not in self._settings.api.model_fields_set:
+            for other in range(port + 1, port + 100):
+                if is_free(host, other):
+                    say(f"port {port} is taken, so the page is on port {other}")
+                    return other
+        raise StackFailed(
+            part="api", reason=f"port {port} is taken. Choose another one with --port"
+        )
+
+    def _set(self, **sections: object) -> None:
+        self._settings = self._settings.model_copy(update=sections)
+
+    def _tell(self) -> None:
+        self._running = replace(
+            self._running,
+            database_url=self._settings.database.url.get_secret_value(),
+            broker_url=self._settings.broker.url.get_secret_value(),
+            publish_url=self._settings.broker.publish_url.get_secret_value(),
+            parts=self._supervisor.states(),
+        )
+        write_running(self._directory, self._running)
+
+
+def page_answers(host: str, port: int) -> bool:
+    """Tell whether the start page is there, be it that it leads on."""
+    connection = http.client.HTTPConnection(host, port, timeout=2)
+    try:
+        connection.request("GET", "/")
+        return connection.getresponse().status < http.HTTPStatus.BAD_REQUEST
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def is_free(host: str, port: int) -> bool:
+    """Tell whether nothing listens on a port."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,203 @@
+"""Where the embedded parts keep their data, and how others find the running ones.
+
+    <state directory>/
+        lock           held by `up` while it runs; the kernel lets go of it, always
+        running.json   URLs with their passwords, and what runs; only the owner reads it
+        postgres/  broker/  log/
+
+Commands in another terminal use `resolve`: where a URL is not set, it is that of the
+`up` which runs on the same state directory.
+"""
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+from pydantic import SecretStr
+
+from verkehrspuls.errors import BrokerUnavailable, DatabaseUnavailable, StackFailed
+from verkehrspuls.settings import Settings, load
+from verkehrspuls.stack.account import server_account
+from verkehrspuls.stack.process import wait_until
+
+FOLDER = ".verkehrspuls"
+SHARED = Path("/var/lib/verkehrspuls")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartState:
+    """A part as its supervisor sees it."""
+
+    name: str
+    pid: int | None
+    restarts: int
+    answers: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """An `up` that runs: what others need to know of it."""
+
+    pid: int
+    since: datetime
+    database_url: str = ""
+    broker_url: str = ""
+    publish_url: str = ""
+    address: str = ""
+    parts: tuple[PartState, ...] = ()
+
+
+def state_directory(settings: Settings, *, project: Path | None = None) -> Path:
+    """Tell where data is kept: as set, else in the project's folder.
+
+    For root, whose servers run as another account, only where that account reaches
+    the folder; else below /var/lib, under a name made from the project's path.
+    """
+    if settings.stack.directory is not None:
+        return settings.stack.directory.absolute()
+    folder = (project or Path.cwd()).resolve()
+    account = None
+    if os.geteuid() == 0 and _needs_servers(settings):
+        account = server_account(settings.stack.account, part="up")
+    if account is None or account.reaches(folder / FOLDER):
+        return folder / FOLDER
+    return SHARED / hashlib.sha256(os.fsencode(folder)).hexdigest()[:8]
+
+
+def resolve(
+    settings: Settings | None = None, *, database: bool = True, broker: bool = False
+) -> Settings:
+    """Fill in the URLs of what runs here where none are set; some may be needed."""
+    settings = settings or load()
+    running = None
+    if _needs_servers(settings):
+        running = read_running(state_directory(settings))
+    if running is not None:
+        given = {
+            "database": {"url": running.database_url},
+            "broker": {"url": running.broker_url, "publish_url": running.publish_url},
+        }
+        updates = {}
+        for section, values in given.items():
+            group = getattr(settings, section)
+            updates[section] = group.model_copy(
+                update={
+                    key: SecretStr(value)
+                    for key, value in values.items()
+                    if not group.url.get_secret_value()
+                }
+            )
+        settings = settings.model_copy(update=updates)
+    if database and not settings.database.url.get_secret_value():
+        raise DatabaseUnavailable(reason=_none_runs(settings))
+    if broker and not settings.broker.url.get_secret_value():
+        raise BrokerUnavailable(reason=_none_runs(settings))
+    return settings
+
+
+def make_directory(directory: Path) -> None:
+    """Make the state directory: others may pass through it, not look into it."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "log").mkdir(mode=0o700, exist_ok=True)
+        if directory.stat().st_uid == os.geteuid():
+            directory.chmod(0o711)
+        if directory.parent == SHARED:
+            SHARED.chmod(0o755)
+    except OSError as error:
+        raise StackFailed(
+            part="up",
+            reason=f"{directory}: {error.strerror}. Set VERKEHRSPULS_STACK__DIRECTORY "
+            "to a folder that you may write.",
+        ) from error
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Hold the state directory; `StackFailed` says who else does."""
+    descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+
+    def take() -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    try:
+        # for a moment it may be held by a command that only looks
+        if not wait_until(take, timeout_s=0.5):
+            raise StackFailed(part="up", reason=_who_runs(directory))
+        yield
+        # while the lock is held: nobody's but ours
+        (directory / "running.json").unlink(missing_ok=True)
+    finally:
+        os.close(descriptor)
+
+
+def write_running(directory: Path, running: Running) -> None:
+    """Let other commands know what runs."""
+    fresh = directory / "running.json.new"
+    fresh.unlink(missing_ok=True)
+    fresh.touch(mode=0o600)
+    fresh.write_bytes(msgspec.json.encode(running))
+    fresh.replace(directory / "running.json")
+
+
+def read_running(directory: Path) -> Running | None:
+    """Tell what runs on a state directory; none where its lock is free."""
+    try:
+        if not is_locked(directory):
+            return None
+        return msgspec.json.decode(
+            (directory / "running.json").read_bytes(), type=Running
+        )
+    except FileNotFoundError:
+        return None
+    except PermissionError as error:
+        raise DatabaseUnavailable(
+            reason=f"the one that runs on {directory} belongs to another user"
+        ) from error
+
+
+def is_locked(directory: Path) -> bool:
+    """Tell whether an `up` runs on a state directory."""
+    descriptor = os.open(directory / "lock", os.O_RDWR)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(descriptor)
+
+
+def _needs_servers(settings: Settings) -> bool:
+    urls = (settings.database.url, settings.broker.url)
+    return not all(url.get_secret_value() for url in urls)
+
+
+def _none_runs(settings: Settings) -> str:
+    return f"none is set and none runs on {state_directory(settings)}"
+
+
+def _who_runs(directory: Path) -> str:
+    try:
+        running = read_running(directory)
+    except DatabaseUnavailable:
+        running = None
+    if running is None:
+        return f"another one is just starting or stopping on {directory}"
+    minutes = (datetime.now(UTC) - running.since).total_seconds() / 60
+    return (
+        f"it runs already on {directory}: pid {running.pid}, for {minutes:.0f} min, "
+        f"{running.address or 'no page yet'}. Stop it with `kill {running.pid}`, or "
+        "set VERKEHRSPULS_STACK__DIRECTORY to another folder"
+    )

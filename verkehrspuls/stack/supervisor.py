@@ -1,0 +1,178 @@
+"""Keeps parts running: watches them, starts them again with back-off, stops them.
+
+A part that dies is started again after 1, 2, 4 … 30 s; one that then runs for a
+minute begins anew at 1 s. Everything happens in `step`, called from the main thread,
+which never waits: while one part is starting, the others are watched.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from verkehrspuls.errors import StackFailed
+from verkehrspuls.stack.process import Part, describe_end
+from verkehrspuls.stack.state import PartState
+
+LONGEST_DELAY_S = 30.0
+RECOVERED_S = 60.0
+STEP_S = 0.1
+
+
+def delay_s(failures: int) -> float:
+    """How long to wait before the start after so many failures in a row."""
+    return min(LONGEST_DELAY_S, 2.0 ** min(failures - 1, 10))
+
+
+def failures_after(failures: int, *, ran_s: float) -> int:
+    """Count a failure; a part that ran for long begins anew."""
+    return 1 if ran_s >= RECOVERED_S else failures + 1
+
+
+@dataclass(slots=True)
+class Watched:
+    """A part, and how it does. Times are of a monotonic clock, in seconds."""
+
+    part: Part
+    began: float
+    failures: int = 0
+    restarts: int = 0
+    #: when it is to be started again; none: it is running
+    due: float | None = None
+    answers: bool = False
+    done: bool = False
+
+    def state(self) -> PartState:
+        """What others may know of it."""
+        process = self.part.process
+        return PartState(
+            name=self.part.name,
+            pid=None if process is None or self.due is not None else process.pid,
+            restarts=self.restarts,
+            answers=self.answers,
+        )
+
+
+class Supervisor:
+    """Watches parts in the order in which they were added."""
+
+    def __init__(
+        self,
+        *,
+        say: Callable[[str], None],
+        start_s: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._say = say
+        self._start_s = start_s
+        self._clock = clock
+        self._watched: list[Watched] = []
+        self.changed: Callable[[], None] = lambda: None
+
+    def add(self, part: Part, *, running: bool = False) -> Watched:
+        """Watch a part: start it, unless it is running and answers already."""
+        watched = Watched(part=part, began=self._clock(), answers=running)
+        self._watched.append(watched)
+        if not running:
+            part.spawn()
+        self.changed()
+        return watched
+
+    def states(self) -> tuple[PartState, ...]:
+        """How all parts do."""
+        return tuple(one.state() for one in self._watched)
+
+    def step(self) -> None:
+        """Look at each part once, and start those that are due."""
+        for one in list(self._watched):
+            before = one.state()
+            self._look_at(one)
+            if one.done:
+                self._watched.remove(one)
+            if one.done or one.state() != before:
+                self.changed()
+
+    def wait(self, condition: Callable[[], bool]) -> None:
+        """Watch until something holds."""
+        while not condition():
+            self.step()
+            time.sleep(STEP_S)
+
+    def wait_for(self, one: Watched, *, attempts: int) -> None:
+        """Watch until a part answers; fail after so many attempts."""
+        self.wait(lambda: one.answers or one.failures >= attempts)
+        if not one.answers:
+            raise StackFailed(part=one.part.name, reason=one.part.last_words())
+
+    def run_once(self, part: Part, *, attempts: int) -> None:
+        """Watch until a part that runs once is done; fail after so many attempts."""
+        one = self.add(part)
+        self.wait(lambda: one.done or one.failures >= attempts)
+        if not one.done:
+            self._watched.remove(one)
+            raise StackFailed(part=part.name, reason=part.last_words())
+
+    def stop(self, *, budget_s: float) -> None:
+        """Stop all parts, the last one first, all together within the budget.
+
+        Each is asked, and given a second before the next one is asked; what is left in
+        the end is made to stop. Nothing is lost by that.
+        """
+        deadline = self._clock() + budget_s
+        for one in reversed(self._watched):
+            if _ended(one):
+                continue
+            one.part.ask_to_stop()
+            patience = min(deadline, self._clock() + 1)
+            while not _ended(one) and self._clock() < patience:
+                time.sleep(0.01)
+        while not all(map(_ended, self._watched)) and self._clock() < deadline:
+            time.sleep(0.01)
+        for one in reversed(self._watched):
+            if not _ended(one) and one.part.process is not None:
+                self._say(f"{one.part.name} did not stop in time and is ended")
+                one.part.make_stop()
+                one.part.process.wait()
+        self._watched.clear()
+
+    def _look_at(self, one: Watched) -> None:
+        if one.due is not None:
+            if self._clock() >= one.due:
+                self._start_again(one)
+            return
+        process = one.part.process
+        code = None if process is None else process.poll()
+        if code == 0 and one.part.once:
+            one.done = True
+        elif code is not None:
+            self._put_off(one, describe_end(code), one.part.last_words())
+        elif not one.answers:
+            one.answers = one.part.answers()
+            if one.answers and one.restarts:
+                self._say(f"{one.part.name} answers again")
+            late = self._clock() > one.began + self._start_s
+            if late and not one.answers and not one.part.once:
+                self._say(f"{one.part.name} does not answer within {self._start_s:g} s")
+                one.part.make_stop()
+
+    def _start_again(self, one: Watched) -> None:
+        one.due = None
+        one.began = self._clock()
+        one.restarts += 1
+        try:
+            one.part.spawn()
+        except (StackFailed, OSError) as error:
+            self._put_off(one, str(error), "")
+
+    def _put_off(self, one: Watched, reason: str, last_words: str) -> None:
+        one.answers = False
+        one.failures = failures_after(one.failures, ran_s=self._clock() - one.began)
+        delay = delay_s(one.failures)
+        one.due = self._clock() + delay
+        self._say(f"{one.part.name}: {reason} Starting it again in {delay:g} s.")
+        for line in last_words.splitlines()[-4:]:
+            self._say(f"  {line}")
+
+
+def _ended(one: Watched) -> bool:
+    process = one.part.process
+    return process is None or process.poll() is not None
