@@ -1,1 +1,1 @@
-"""From readings to figures: pure functions on frames; only `jobs` knows the database."""
+"""From readings to figures: pure functions on frames, only `jobs` has the database."""

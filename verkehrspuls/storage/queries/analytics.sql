@@ -74,7 +74,7 @@ cross join lateral (
     where r.channel_id = span.channel_id
       and r.time >= span.since and r.time < span.until
     offset 0
-) r;
+) r
 
 -- name: environment_readings
 -- The same for environment readings.
@@ -86,7 +86,7 @@ cross join lateral (
     where r.channel_id = span.channel_id
       and r.time >= span.since and r.time < span.until
     offset 0
-) r;
+) r
 
 -- name: neighbour_readings
 -- The reading before and the one after a span of each channel.
@@ -140,7 +140,7 @@ cross join lateral (
     where v.channel_id = span.channel_id and v.interval_s = span.interval_s
       and v.time >= span.since and v.time < span.until
     offset 0
-) v;
+) v
 
 -- name: cases_of_channels
 -- Cases that touch a span of each channel: decided ones, and undecided ones that stand.

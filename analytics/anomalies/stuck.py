@@ -1,0 +1,78 @@
+"""Detector stuck: a channel repeats one count, or reports zeros where many pass.
+
+Equal counts: of independent Poisson counts with mean m, two are equal with a
+probability of about 1 / (2·√(π·m)); of a run of n equal non-zero hours, the score is
+-lg of that probability to the power of n - 1. Hit: score of at least 5, from 4 hours on
+(84 vehicles an hour: 5 hours; 1000: 4 hours). Zeros: a run of at least 3 hours with
+zero vehicles each of which usually has 10 or more; the score is -lg of the Poisson
+probability, usual / ln 10. Only hours that follow each other directly and are observed
+to 75 % make a run.
+"""
+
+from math import log, pi
+from typing import Final
+
+import polars as pl
+
+from analytics.baseline import ENOUGH_OBSERVED
+from analytics.frames import HITS, STORED_VOLUMES, check
+
+NAME: Final = "stuck"
+
+
+def detect(
+    hours: pl.DataFrame,
+    *,
+    score: float = 5.0,
+    fewest_equal: int = 4,
+    fewest_zeros: int = 3,
+    zero_usual: float = 10.0,
+) -> pl.DataFrame:
+    """Find HITS in the hourly rows of STORED_VOLUMES, one hit for each run."""
+    volume, usual = pl.col("volume"), pl.col("usual").cast(pl.Float64)
+    zero = (volume == 0) & (usual >= zero_usual)
+    runs = (
+        check(hours, STORED_VOLUMES)
+        .filter(
+            (pl.col("interval_s") == 3600)
+            & (pl.col("observed_s") >= ENOUGH_OBSERVED * 3600)
+            & ((volume > 0) | zero)
+        )
+        .sort("channel_id", "time")
+        .with_columns(_run().alias("run"))
+        .group_by("channel_id", "run")
+        .agg(
+            pl.col("time").min().alias("began"),
+            (pl.col("time").max() + pl.duration(hours=1)).alias("ended"),
+            pl.len().alias("length"),
+            volume.first(),
+            volume.sum().cast(pl.Float64).alias("observed"),
+            pl.when(usual.count() == pl.len()).then(usual.sum()).alias("usual"),
+        )
+    )
+    length = pl.col("length").cast(pl.Float64)
+    equal = (length - 1) * (2 * (volume * pi).sqrt()).log10()
+    return check(
+        runs.with_columns(
+            pl.when(volume == 0)
+            .then(pl.col("usual") / log(10))
+            .otherwise(equal)
+            .alias("score"),
+            pl.lit("stuck").alias("reason"),
+        ).filter(
+            (pl.col("score") >= score)
+            & (
+                length
+                >= pl.when(volume == 0).then(fewest_zeros).otherwise(fewest_equal)
+            )
+        ),
+        HITS,
+    )
+
+
+def _run() -> pl.Expr:
+    """Number the runs of equal volumes in hours that follow each other directly."""
+    key = ("channel_id", "volume")
+    same = pl.all_horizontal(pl.col(name) == pl.col(name).shift(1) for name in key)
+    next_hour = pl.col("time").diff() == pl.duration(hours=1)
+    return (~(same & next_hour).fill_null(value=False)).cum_sum()

@@ -1,0 +1,148 @@
+"""The frames that pass between the parts of analytics, each with a declared schema.
+
+Times are aware UTC and name the start of an interval. NULL is unknown, never zero.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import polars as pl
+
+from verkehrspuls.classes import COUNTS
+
+Schema = Mapping[str, pl.DataType]
+
+TIME: Final = pl.Datetime("us", "UTC")
+_I32: Final = pl.Int32()
+_F32: Final = pl.Float32()
+_F64: Final = pl.Float64()
+_TEXT: Final = pl.String()
+_COUNTS: Final[Schema] = dict.fromkeys(COUNTS, _I32)
+
+#: A channel with what its site's municipality says of calendar and clock.
+CHANNELS: Final[Schema] = {
+    "channel_id": _I32,
+    "site_id": _I32,
+    "quantity": _TEXT,
+    "direction": _TEXT,
+    "state": _TEXT,
+    "time_zone": _TEXT,
+}
+#: When a sensor was attached to a channel, and how often it reports.
+INSTALLED: Final[Schema] = {
+    "channel_id": _I32,
+    "since": TIME,
+    "until": TIME,
+    "interval_s": _I32,
+}
+#: Count readings as stored, and what their channel counts.
+COUNT_READINGS: Final[Schema] = {
+    "channel_id": _I32,
+    "time": TIME,
+    "interval_s": _I32,
+    **_COUNTS,
+    "speed_kmh": _F32,
+    "quantity": _TEXT,
+}
+ENVIRONMENT_READINGS: Final[Schema] = {
+    "channel_id": _I32,
+    "time": TIME,
+    "interval_s": _I32,
+    "value": _F64,
+    "quantity": _TEXT,
+}
+#: When readings of any kind began, and how long they lasted.
+INTERVALS: Final[Schema] = {"channel_id": _I32, "time": TIME, "interval_s": _I32}
+#: The newest reading of each installed channel.
+LAST_READINGS: Final[Schema] = {**INTERVALS, "received_at": TIME}
+#: What is usual for a channel and hour, and its robust spread.
+USUAL: Final[Schema] = {
+    "channel_id": _I32,
+    "time": TIME,
+    "usual": _F32,
+    "usual_spread": _F32,
+}
+VOLUMES: Final[Schema] = {
+    "channel_id": _I32,
+    "interval_s": _I32,
+    "time": TIME,
+    "observed_s": _I32,
+    "volume": _I32,
+    **_COUNTS,
+    "speed_kmh": _F32,
+}
+STORED_VOLUMES: Final[Schema] = {**VOLUMES, "usual": _F32, "usual_spread": _F32}
+ENVIRONMENT_HOURS: Final[Schema] = {
+    "channel_id": _I32,
+    "time": TIME,
+    "observed_s": _I32,
+    "mean": _F64,
+    "minimum": _F64,
+    "maximum": _F64,
+}
+#: Local days of sites.
+SITE_DAYS: Final[Schema] = {"site_id": _I32, "day": pl.Date()}
+DAYS: Final[Schema] = {
+    "site_id": _I32,
+    "quantity": _TEXT,
+    "direction": _TEXT,
+    "day": pl.Date(),
+    "volume": _I32,
+    "volume_normalised": _F32,
+    "heavy": _I32,
+    "speed_kmh": _F32,
+    "peak_hour": TIME,
+    "peak_volume": _I32,
+    "observed": _F32,
+    "normalised": _F32,
+    "imputed": _F32,
+    "excluded": _F32,
+    "valid": pl.Boolean(),
+    "method": _TEXT,
+}
+#: Hours of channels.
+CHANNEL_HOURS: Final[Schema] = {"channel_id": _I32, "hour": TIME}
+#: Periods of channels: `[since, until)`.
+SPANS: Final[Schema] = {"channel_id": _I32, "since": TIME, "until": TIME}
+#: What a detector finds: `[began, ended)`, evidence and reason code.
+HITS: Final[Schema] = {
+    "channel_id": _I32,
+    "began": TIME,
+    "ended": TIME,
+    "observed": _F64,
+    "usual": _F64,
+    "score": _F64,
+    "reason": _TEXT,
+}
+CASES: Final[Schema] = {**HITS, "detector": _TEXT}
+#: Cases as they stand in the database.
+STORED_CASES: Final[Schema] = {
+    "anomaly_case_id": pl.Int64(),
+    "channel_id": _I32,
+    "detector": _TEXT,
+    "began": TIME,
+    "ended": TIME,
+    "state": _TEXT,
+    "effect": _TEXT,
+}
+
+
+class WrongFrameError(TypeError):
+    """A frame lacks columns, or has them in another type than its schema declares."""
+
+
+def check(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:
+    """Give the declared columns of a frame in their order; further ones are dropped."""
+    wrong = [
+        f"{name} is {frame.schema.get(name, 'missing')}, not {dtype}"
+        for name, dtype in schema.items()
+        if frame.schema.get(name) != dtype
+    ]
+    if wrong:
+        raise WrongFrameError("; ".join(wrong))
+    return frame.select(list(schema))
+
+
+def empty(schema: Schema) -> pl.DataFrame:
+    """Give a frame without rows."""
+    return pl.DataFrame(schema=dict(schema))

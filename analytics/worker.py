@@ -1,0 +1,106 @@
+"""The worker: computes what is stale as it comes, until it is told to stop."""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import psycopg
+from adbc_driver_manager import Error as ArrowError
+
+from analytics import jobs
+from verkehrspuls.errors import DatabaseUnavailable
+from verkehrspuls.settings import Settings
+from verkehrspuls.storage.database import Connection, connect
+
+log = logging.getLogger(__name__)
+
+#: What a lost database raises; a transaction that was lost is done again.
+LOST = (psycopg.OperationalError, DatabaseUnavailable, ArrowError)
+
+MAINTAIN_S = 86_400.0
+LONGEST_WAIT_S = 30.0
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Worker:
+    """One worker. Several may run: each site has one at a time."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        on_ready: Callable[[], None],
+        clock: Callable[[], datetime] = _now,
+    ) -> None:
+        self._settings = settings.analytics
+        self._url = settings.database.url.get_secret_value()
+        self._on_ready = on_ready
+        self._clock = clock
+        self._stop = threading.Event()
+        self._ready = False
+        self._due: dict[str, float] = {}
+
+    def stop(self) -> None:
+        """Let `run` return after the claim that is being computed."""
+        self._stop.set()
+
+    def run(self) -> None:
+        """Compute until `stop` is called; a lost database is waited for."""
+        failures = 0
+        while not self._stop.is_set():
+            try:
+                with connect(
+                    self._url, application="verkehrspuls analytics", autocommit=True
+                ) as connection:
+                    self._announce()
+                    failures = 0
+                    self._work(connection)
+            except LOST as error:
+                wait = min(LONGEST_WAIT_S, 0.25 * 2**failures)
+                # several workers shall not come back in step
+                wait *= random.uniform(0.5, 1.0)  # noqa: S311
+                failures += 1
+                reason = " ".join(str(error).split())
+                log.warning(
+                    "database_lost", extra={"reason": reason, "wait_s": round(wait, 2)}
+                )
+                self._stop.wait(wait)
+
+    def _announce(self) -> None:
+        if not self._ready:
+            self._ready = True
+            self._on_ready()
+
+    def _work(self, connection: Connection) -> None:
+        while not self._stop.is_set():
+            if self._is_due("maintain", MAINTAIN_S):
+                jobs.maintain(connection, self._settings, now=self._clock())
+                self._done("maintain")
+            if self._process(connection):
+                continue
+            if self._is_due("silence", self._settings.silence_s):
+                jobs.check_silence(connection, now=self._clock())
+                self._done("silence")
+            self._stop.wait(self._settings.poll_s)
+
+    def _process(self, connection: Connection) -> bool:
+        """Do one claim; tells whether there may be more at once."""
+        began = time.monotonic()
+        marks = jobs.process(self._url, connection, self._settings, now=self._clock())
+        if marks:
+            took_s = round(time.monotonic() - began, 3)
+            log.info("computed", extra={"marks": marks, "took_s": took_s})
+        return marks >= self._settings.claim_hours
+
+    def _is_due(self, name: str, every_s: float) -> bool:
+        last = self._due.get(name)
+        return last is None or time.monotonic() - last >= every_s
+
+    def _done(self, name: str) -> None:
+        self._due[name] = time.monotonic()
