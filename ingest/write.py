@@ -74,7 +74,9 @@ class Writer:
         try:
             return self.with_retry(lambda connection: self._write(connection, batch))
         except BAD_ROWS as error:
-            self._months.clear()
+            if _lacks_partition(error):  # retention dropped it meanwhile
+                self._months.clear()
+                return self.write(batch, collector)
             messages = batch.messages
             if len(messages) == 1:
                 log.exception("database_refused", extra={"topic": messages[0].topic})
@@ -260,6 +262,12 @@ def _store(
             for outcome in ("stored", "corrected"):
                 changed[found["sensor_id"], found["hour"], outcome] += found[outcome]
     return changed
+
+
+def _lacks_partition(error: psycopg.Error) -> bool:
+    """Tell a missing partition from a violated constraint, which has a name."""
+    missing = isinstance(error, psycopg.errors.CheckViolation)
+    return missing and error.diag.constraint_name is None
 
 
 def _refused(batch: Batch, message: Message, detail: str) -> Batch:

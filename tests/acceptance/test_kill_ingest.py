@@ -1,0 +1,168 @@
+"""Nothing is lost and nothing counted twice, whatever is killed.
+
+The method: every message that the broker acknowledged is known; at the end the
+database holds each of its readings once, and the ledger balances.
+"""
+
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from tests.parts import Broker, wait_for
+from tests.towns import COUNTS_TOPIC, TOWN
+from verkehrspuls.mqtt import Publisher
+from verkehrspuls.storage.database import Connection, connect
+from verkehrspuls.storage.registry import register
+
+START = datetime(2026, 9, 1, tzinfo=UTC)
+MESSAGES = 3_000
+
+
+class Ingest:
+    """An ingest worker in a process of its own."""
+
+    def __init__(self, database: str, broker: str) -> None:
+        self._environment = {
+            "VERKEHRSPULS_DATABASE__URL": database,
+            "VERKEHRSPULS_BROKER__URL": broker,
+            "VERKEHRSPULS_INGEST__BATCH_READINGS": "200",
+        }
+        self.start()
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "verkehrspuls", "ingest", "run"],
+            env=self._environment,
+            stdout=subprocess.PIPE,
+        )
+
+    def ready(self) -> None:
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline() == b"ready\n"
+
+    def end(self, number: signal.Signals) -> int:
+        self.process.send_signal(number)
+        code = self.process.wait(15)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        return code
+
+
+@contextmanager
+def ingest(database: str, broker: str) -> Iterator[Ingest]:
+    worker = Ingest(database, broker)
+    worker.ready()
+    try:
+        yield worker
+    finally:
+        if worker.process.poll() is None:
+            worker.end(signal.SIGKILL)
+
+
+@pytest.fixture
+def town(plain_database: str) -> Iterator[Connection]:
+    with connect(plain_database, autocommit=True) as connection:
+        register(connection, TOWN)
+        yield connection
+
+
+def message(number: int) -> bytes:
+    interval = {
+        "time": START + timedelta(minutes=5 * number),
+        "interval_s": 300,
+        "seq": number,
+        "counts": [{"channel": o, "classes": {"car": number}} for o in ("1", "2")],
+    }
+    return msgspec.json.encode(interval)
+
+
+def stored(connection: Connection) -> int:
+    (count,) = connection.execute("select count(*) from count_reading").fetchone()  # type: ignore[misc]
+    return int(count)
+
+
+def assert_all_there_once(connection: Connection, messages: int) -> None:
+    rows = connection.execute(
+        "select time, car, revision from count_reading order by time, channel_id"
+    ).fetchall()
+    expected = [
+        (START + timedelta(minutes=5 * number), number, 0)
+        for number in range(messages)
+        for _ in ("1", "2")
+    ]
+    assert rows == expected
+    (sums,) = connection.execute(
+        "select sum(readings_received), sum(readings_stored + readings_duplicate), "
+        "sum(readings_stored), sum(messages_received - messages_accepted) from ledger"
+    ).fetchall()
+    assert sums[0] == sums[1]
+    assert sums[2] == 2 * messages
+    assert sums[3] == 0
+
+
+def test_worker_killed_at_random_times(
+    plain_database: str, broker: Broker, town: Connection
+) -> None:
+    dice = random.Random(7)
+    with ingest(plain_database, broker.url) as worker:
+        with Publisher(broker.publish_url, "test") as publisher:
+            kills = sorted(dice.sample(range(MESSAGES), 4))
+            for number in range(MESSAGES):
+                publisher.publish(COUNTS_TOPIC, message(number))
+                if number in kills:
+                    worker.end(signal.SIGKILL)
+                    worker.start()
+            publisher.flush()
+        wait_for(lambda: stored(town) == 2 * MESSAGES, timeout=60)
+        assert worker.end(signal.SIGTERM) == 0
+    assert_all_there_once(town, MESSAGES)
+
+
+def test_broker_restarted_in_order(
+    plain_database: str, broker: Broker, town: Connection
+) -> None:
+    with (
+        ingest(plain_database, broker.url),
+        Publisher(broker.publish_url, "test") as publisher,
+    ):
+        for number in range(MESSAGES):
+            publisher.publish(COUNTS_TOPIC, message(number))
+            if number == MESSAGES // 2:
+                broker.stop()
+                broker.start()
+        publisher.flush()
+        wait_for(lambda: stored(town) == 2 * MESSAGES, timeout=60)
+    assert_all_there_once(town, MESSAGES)
+
+
+def test_worker_away_while_messages_arrive(
+    plain_database: str, broker: Broker, town: Connection
+) -> None:
+    with ingest(plain_database, broker.url) as worker:
+        assert worker.end(signal.SIGTERM) == 0
+        with Publisher(broker.publish_url, "test") as publisher:
+            for number in range(MESSAGES):
+                publisher.publish(COUNTS_TOPIC, message(number))
+            publisher.flush()
+        assert stored(town) == 0
+        worker.start()
+        wait_for(lambda: stored(town) == 2 * MESSAGES, timeout=60)
+    assert_all_there_once(town, MESSAGES)
+
+
+def test_second_worker_of_a_slot_ends_and_says_why(
+    plain_database: str, broker: Broker, town: Connection
+) -> None:
+    with ingest(plain_database, broker.url) as worker:
+        second = Ingest(plain_database, broker.url)
+        assert second.process.wait(30) == 3
+        assert second.process.stdout is not None
+        second.process.stdout.close()
+        assert worker.process.poll() is None

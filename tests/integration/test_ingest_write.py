@@ -1,0 +1,179 @@
+"""Writing batches to a real database, in each storage edition."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from ingest.batch import Collector, Message
+from ingest.check import Limits
+from ingest.formats import formats
+from ingest.resolve import read_registry
+from ingest.write import Writer
+from tests.towns import AIR_TOPIC, COUNTS_TOPIC, TOWN
+from verkehrspuls.errors import SlotTaken
+from verkehrspuls.settings import Ingest
+from verkehrspuls.storage.database import connect
+from verkehrspuls.storage.registry import register
+
+NOW = datetime(2026, 11, 21, 20, tzinfo=UTC)
+
+
+class World:
+    """A database with the town, and a writer."""
+
+    def __init__(self, url: str) -> None:
+        self.connection = connect(url, row_factory=dict_row, autocommit=True)
+        register(self.connection, TOWN)
+        self.writer = Writer(url, Ingest(), pause=lambda _: True)
+        limits = Limits.at(NOW, Ingest())
+        self.collector = Collector(read_registry(self.connection), formats(), limits)
+
+    def write(self, *messages: Message) -> Counter[str]:
+        return self.writer.write(self.collector.collect(messages), self.collector)
+
+    def rows(self, query: str) -> list[Any]:
+        return self.connection.execute(query).fetchall()  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def world(database: str) -> Iterator[World]:
+    world = World(database)
+    yield world
+    world.writer.close()
+    world.connection.close()
+
+
+def counts(time: datetime = NOW, car: int = 3) -> Message:
+    body = {
+        "time": time,
+        "interval_s": 300,
+        "counts": [{"channel": "1", "classes": {"car": car}, "speed_kmh": 47.3}],
+    }
+    return Message(COUNTS_TOPIC, msgspec.json.encode(body), NOW)
+
+
+def test_reading_is_stored_once_however_often_it_comes(world: World) -> None:
+    sums = world.write(counts(), counts()) + world.write(counts())
+    assert (sums["readings_stored"], sums["readings_duplicate"]) == (1, 2)
+    (row,) = world.rows("select * from count_reading")
+    assert (row["car"], row["truck"], row["revision"]) == (3, None, 0)
+    assert row["speed_kmh"] == pytest.approx(47.3)
+
+
+def test_correction_replaces_and_keeps_what_it_replaced(world: World) -> None:
+    world.write(counts(car=3))
+    assert world.write(counts(car=4), counts(car=5))["readings_corrected"] == 2
+    assert [r["car"] for r in world.rows("select car from count_reading")] == [5]
+    history = world.rows("select car from count_reading_history order by revision")
+    assert [row["car"] for row in history] == [3, 4]
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        datetime(2019, 3, 31, 1, tzinfo=UTC),
+        NOW + timedelta(days=1),
+        NOW.replace(year=2005),
+    ],
+)
+def test_late_and_early_readings_find_their_place(world: World, time: datetime) -> None:
+    world.write(counts(time=time))
+    assert [r["time"] for r in world.rows("select time from count_reading")] == [time]
+    stale = world.rows("select hour from stale_bucket")
+    assert [row["hour"] for row in stale] == [time.replace(minute=0)]
+
+
+def test_unchanged_reading_makes_nothing_stale(world: World) -> None:
+    world.write(counts())
+    world.rows("delete from stale_bucket returning 1")
+    world.write(counts())
+    assert world.rows("select * from stale_bucket") == []
+
+
+def test_ledger_and_tables_agree(world: World) -> None:
+    value = {"time": NOW, "interval_s": 600, "values": {"no2_ugm3": 31.2, "x": 1}}
+    world.write(
+        counts(),
+        counts(car=4),
+        Message(AIR_TOPIC, msgspec.json.encode(value), NOW),
+        Message("vp/v1/kusel/nobody/counts", b"{}", NOW),
+        Message(COUNTS_TOPIC, b"\xff\0", NOW),
+    )
+    (sums,) = world.rows(
+        "select sum(messages_received) as messages, sum(readings_stored) as stored, "
+        "sum(readings_corrected) as corrected, sum(readings_rejected) as rejected, "
+        "sum(messages_unknown_sensor) as unknown from ledger"
+    )
+    assert sums == {
+        "messages": 5,
+        "stored": 2,
+        "corrected": 1,
+        "rejected": 1,
+        "unknown": 1,
+    }
+    rejected = world.rows(
+        "select reason, payload from rejected_message order by reason"
+    )
+    assert [(r["reason"], r["payload"]) for r in rejected if r["payload"] != b"{}"] == [
+        ("unknown-output", msgspec.json.encode(value)),
+        ("unreadable", b"\xff\0"),
+    ]
+
+
+def test_status_of_a_sensor_is_kept(world: World) -> None:
+    topic = "vp/v1/kusel/camera-1/status"
+    world.write(Message(topic, b'{"state":"online","firmware":"1.2"}', NOW))
+    world.write(Message(topic, b'{"state":"offline"}', NOW + timedelta(seconds=1)))
+    (row,) = world.rows("select state, firmware from sensor_status")
+    assert row == {"state": "offline", "firmware": "1.2"}
+
+
+def test_row_that_the_database_refuses_is_found_and_kept(world: World) -> None:
+    # a check that the program does not know: the last resort must find the message
+    world.connection.execute(
+        "alter table count_reading add constraint strange check (car <> 13)"
+    )
+    sent = [counts(NOW - timedelta(minutes=5 * i), car=i) for i in range(20)]
+    sums = world.write(*sent)
+    assert (sums["readings_stored"], sums["readings_rejected"]) == (19, 1)
+    (reject,) = world.rows("select reason, payload from rejected_message")
+    assert reject == {"reason": "database-refused", "payload": sent[13].payload}
+
+
+def test_dropped_partition_is_made_again(world: World) -> None:
+    world.write(counts(NOW - timedelta(days=400)))
+    world.rows("select drop_before('count_reading', '2026-01-01')")
+    assert world.rows("select * from count_reading") == []
+    world.write(counts(NOW - timedelta(days=400)))
+    assert len(world.rows("select * from count_reading")) == 1
+
+
+def test_broken_connection_is_renewed(world: World) -> None:
+    world.write(counts())
+    world.rows(
+        "select pg_terminate_backend(pid) from pg_stat_activity "
+        "where application_name = 'ingest 0'"
+    )
+    pauses: list[float] = []
+    world.writer._pause = lambda s: bool(pauses.append(s))
+    assert world.write(counts(car=7))["readings_corrected"] == 1
+    assert len(pauses) == 1
+
+
+def test_one_worker_per_slot(world: World, database: str) -> None:
+    world.write(counts())
+    second = Writer(database, Ingest(), pause=lambda _: False)
+    with pytest.raises(SlotTaken, match="slot 0"):
+        second.with_retry(lambda _: None)
+
+
+def test_ledger_cannot_be_out_of_balance(world: World) -> None:
+    world.write(counts())
+    with pytest.raises(psycopg.errors.CheckViolation):
+        world.connection.execute("update ledger set readings_stored = 7")
