@@ -1,0 +1,129 @@
+"""The production file set fits its schemas, and the code that it runs."""
+
+import re
+import stat
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.parts import PROJECT
+from verkehrspuls import settings
+
+COMPOSE = PROJECT / "docker-compose.yml"
+SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE.read_text("utf-8"))[
+    "services"
+]
+OURS = {name: it for name, it in SERVICES.items() if "build" in it}
+
+
+def tool(name: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    found = Path(sys.executable).with_name(name)
+    return subprocess.run([found, *arguments], capture_output=True, text=True)
+
+
+def test_compose_file_fits_the_compose_specification() -> None:
+    checked = tool(
+        "check-jsonschema", "--builtin-schema", "vendor.compose-spec", COMPOSE
+    )
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_dockerfile_passes_hadolint() -> None:
+    checked = tool("hadolint", PROJECT / "Dockerfile")
+    assert checked.returncode == 0, checked.stdout
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_service_runs_a_command_that_exists(name: str) -> None:
+    asked = tool("verkehrspuls", *OURS[name]["command"], "--help")
+    assert asked.returncode == 0, asked.stderr
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_service_sets_settings_that_exist(name: str, tmp_path: Path) -> None:
+    environment: Mapping[str, str] = OURS[name]["environment"]
+    given = dict(environment)
+    for variable, value in environment.items():
+        if variable.endswith("_FILE") and variable != "VERKEHRSPULS_BROKER__CA_FILE":
+            secret = Path(value).name
+            assert secret in OURS[name]["secrets"]
+            (tmp_path / secret).write_text(f"{secret}\n")
+            given[variable] = str(tmp_path / secret)
+    loaded = settings.load(given)
+    assert loaded.database.url.get_secret_value() == "database_url"
+    assert loaded.broker.url.get_secret_value() == "broker_url"
+    assert str(loaded.broker.ca_file) == "/run/secrets/broker_ca"
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_service_is_confined(name: str) -> None:
+    service = SERVICES[name]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["read_only"]
+    assert "build" in service or int(service["user"].split(":")[0]) > 0
+
+
+def test_no_image_floats() -> None:
+    images = [service["image"] for service in SERVICES.values()]
+    images += re.findall(r"^FROM (\S+)", (PROJECT / "Dockerfile").read_text(), re.M)
+    assert [image for image in images if not re.search(r":\d+\.\d+\.\d+", image)] == []
+
+
+def test_the_image_of_the_program_has_its_version() -> None:
+    from importlib.metadata import version
+
+    tags = {service["image"] for service in OURS.values()}
+    assert tags == {f"verkehrspuls:{version('verkehrspuls')}"}
+
+
+def test_timescaledb_is_none_that_drops_rows() -> None:
+    found = re.search(r":(\d+)\.(\d+)\.(\d+)-pg(\d+)$", SERVICES["database"]["image"])
+    assert found is not None
+    *release, server = map(int, found.groups())
+    assert release >= [2, 18, 1]
+    assert server >= 15
+
+
+def test_every_service_but_the_one_shot_is_watched_and_restarted() -> None:
+    for name, service in SERVICES.items():
+        once = name == "migrate"
+        assert service["restart"] == ("no" if once else "unless-stopped")
+        assert service.get("healthcheck", {}).get("disable", False) == once
+    assert "HEALTHCHECK" in (PROJECT / "Dockerfile").read_text()
+
+
+def test_nothing_but_the_broker_is_reached_from_outside() -> None:
+    published = {
+        name: service["ports"]
+        for name, service in SERVICES.items()
+        if "ports" in service
+    }
+    assert published == {"broker": ["8883:8883"], "api": ["127.0.0.1:8000:8000"]}
+
+
+def test_all_secrets_are_files_that_are_never_committed() -> None:
+    declared = yaml.safe_load(COMPOSE.read_text("utf-8"))["secrets"]
+    files = {name: Path(secret["file"]) for name, secret in declared.items()}
+    assert {str(path.parent) for path in files.values()} == {"deploy/secrets"}
+    used = [name for it in SERVICES.values() for name in it.get("secrets", [])]
+    assert set(used) == files.keys()
+    ignored = subprocess.run(
+        ["git", "check-ignore", "--quiet", "deploy/secrets/any"], cwd=PROJECT
+    )
+    assert ignored.returncode == 0
+    for service in SERVICES.values():
+        for name, value in service.get("environment", {}).items():
+            if re.search("PASSWORD|URL", name):
+                assert name.endswith("_FILE")
+                assert value.startswith("/run/secrets/")
+
+
+def test_scripts_can_be_run() -> None:
+    for script in ("deploy/prepare", "deploy/credential", "deploy/database/role.sh"):
+        assert (PROJECT / script).stat().st_mode & stat.S_IXUSR
