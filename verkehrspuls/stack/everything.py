@@ -207,7 +207,7 @@ class Everything:
     def _show_address(self) -> None:
         host, port = self._reached_at()
         self._supervisor.wait(lambda: page_answers(host, port))
-        address = f"http://{host}:{port}/"
+        address = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
         self._running = replace(self._running, address=address)
         self._tell()
         print(f"Verkehrspuls: {address}", flush=True)
@@ -261,7 +261,8 @@ def page_answers(host: str, port: int) -> bool:
 
 def is_free(host: str, port: int) -> bool:
     """Tell whether nothing listens on a port."""
-    with socket.socket() as probe:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))

@@ -1,0 +1,45 @@
+"""The commands `verkehrspuls db`."""
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Migrate the database, and tell how far it is.")
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database up to this program's revision; safe to repeat."""
+    from verkehrspuls.stack.state import resolve
+    from verkehrspuls.storage.migrate import migrate as bring_up
+
+    url = resolve().database.url.get_secret_value()
+    before, after = bring_up(url)
+    if before == after:
+        print(f"The database has revision {after} already.")
+    else:
+        print(f"The database has revision {after} now; before: {before or 'none'}.")
+
+
+@app.command()
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Tell the database's revision and the one that this program needs.
+
+    Ends with exit code 4 where they differ.
+    """
+    import json
+
+    from verkehrspuls.stack.state import resolve
+    from verkehrspuls.storage.migrate import status as ask
+
+    current, needed = ask(resolve().database.url.get_secret_value())
+    if as_json:
+        print(json.dumps({"current": current, "needed": needed}))
+    else:
+        print(f"The database has revision {current or 'none'}, needed is {needed}.")
+    if current != needed:
+        if not as_json:
+            print("Run `verkehrspuls db migrate`.")
+        raise typer.Exit(4)

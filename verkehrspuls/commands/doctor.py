@@ -1,0 +1,33 @@
+"""The command `verkehrspuls doctor`."""
+
+from typing import Annotated
+
+import typer
+
+
+def command(
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Check each part, and say what to do where something is wrong.
+
+    Works while `up` runs, and when nothing does. Ends with exit code 4 where a problem
+    was found.
+    """
+    import json
+    from dataclasses import asdict
+
+    from verkehrspuls.errors import FoundProblems
+    from verkehrspuls.settings import load
+    from verkehrspuls.stack.checks import PROBLEM, examine
+
+    findings = examine(load())
+    if as_json:
+        print(json.dumps([asdict(one) for one in findings], ensure_ascii=False))
+    else:
+        width = max(len(one.part) for one in findings)
+        for one in findings:
+            print(f"{one.part:{width}}  {one.state:7}  {one.detail}")
+            if one.advice:
+                print(f"{'':{width}}           {one.advice}")
+    if problems := sum(one.state == PROBLEM for one in findings):
+        raise FoundProblems(count=problems)
