@@ -12,7 +12,7 @@ from api.moments import parse_moment
 _KEY: Final = "^[a-z0-9-]{1,64}$"
 #: keys that the examples of the reference use
 TOWN: Final = "kaiserslautern"
-SITE: Final = "nordtangente-west"
+SITE: Final = "pariser-strasse"
 
 _Moment = Annotated[
     datetime | date,

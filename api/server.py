@@ -55,11 +55,12 @@ def serve(app: ASGIApp, host: str, port: int) -> None:
     try:
         listening = socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason = os.strerror(error.errno) if error.errno else error
         raise AddressTaken(host=host, port=port, reason=reason) from error
     config = uvicorn.Config(
         app,
         log_config=None,
+        log_level="warning",
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,

@@ -1,0 +1,225 @@
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+
+import polars as pl
+import pytest
+
+from tests import parts, world
+from verkehrspuls.errors import UnknownKey
+from verkehrspuls.storage import series
+from verkehrspuls.storage.database import connect
+
+DAY_3 = datetime(2026, 3, 3, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def url(_plain: parts.Databases) -> Iterator[str]:
+    with _plain.fresh() as url:
+        world.build(url)
+        yield url
+
+
+def site_id(url: str, key: str) -> int:
+    with connect(url) as connection:
+        found: int = series.site(
+            connection, "kaiserslautern", key, visible=series.EVERYTHING
+        )["site_id"]
+        return found
+
+
+def volumes(url: str, *, key: str = "pariser-strasse", **given: object) -> pl.DataFrame:
+    asked = {
+        "quantity": "motor",
+        "start": DAY_3 - timedelta(hours=1),
+        "end": DAY_3 + timedelta(hours=1),
+        "interval_s": 3600,
+    }
+    return series.volumes(url, site_id=site_id(url, key), **{**asked, **given})  # type: ignore[arg-type]
+
+
+def test_only_what_may_be_seen_is_found(url: str) -> None:
+    with connect(url) as connection:
+        assert [m["key"] for m in series.municipalities(connection)] == [
+            "kaiserslautern"
+        ]
+        assert [s["key"] for s in series.sites(connection)] == [
+            "pariser-strasse",
+            "radweg",
+        ]
+        seen = series.sites(connection, visible=series.EVERYTHING)
+        assert [s["key"] for s in seen].count("hof") == 2
+        with pytest.raises(UnknownKey):
+            series.site(connection, "kaiserslautern", "hof")
+        assert {c["site"] for c in series.cases(connection, open_only=False)} == {
+            "pariser-strasse"
+        }
+        assert "gate" not in {s["key"] for s in series.sensors(connection)}
+
+
+def test_figures_of_a_hidden_site_are_not_read_by_its_number(url: str) -> None:
+    assert volumes(url, key="hof").is_empty()
+    assert volumes(url, key="hof", visible=series.EVERYTHING).height == 2
+    latest = series.latest(url)
+    assert site_id(url, "hof") not in latest["site_id"].to_list()
+
+
+def test_sites_tell_their_channels_and_newest_message(url: str) -> None:
+    with connect(url) as connection:
+        site = series.site(connection, "kaiserslautern", "pariser-strasse")
+    assert [c["key"] for c in site["channels"]] == ["ost-1", "ost-2", "west-1", "no2"]
+    assert site["last_received_at"] == world.RECEIVED
+    assert [(s["key"], s["channel"]) for s in site["sensors"]] == [
+        ("air", "no2"),
+        ("camera", "ost-1"),
+        ("camera", "ost-2"),
+        ("camera", "west-1"),
+    ]
+    assert site["sensors"][0]["until"] is None
+    assert site["sensors"][0]["state"] == "unknown"
+
+
+def test_volumes_are_summed_over_lanes_by_direction(url: str) -> None:
+    found = volumes(url, end=DAY_3)
+    ost, west = found.rows(named=True)
+    # sorted, the channels are numbered hof/tor, no2, ost-1, ost-2, west-1, …
+    assert (ost["direction"], ost["volume"]) == ("ost", 230 + 3 + 230 + 4)
+    assert (west["direction"], west["volume"]) == ("west", 230 + 5)
+    assert ost["observed"] == 1
+    assert ost["truck"] == 2
+    assert ost["van"] is None
+    assert ost["usual"] == ost["volume"] + 11
+    assert ost["usual_spread"] == pytest.approx((3**2 + 3**2) ** 0.5, abs=0.05)
+    assert ost["speed_kmh"] == 47.3
+    assert found.schema["time"] == pl.Datetime("us", "UTC")
+
+
+def test_a_silent_lane_is_not_observed_rather_than_zero(url: str) -> None:
+    ost = volumes(url, start=DAY_3, direction="ost").row(0, named=True)
+    assert ost["volume"] == 3
+    assert ost["observed"] == 0.5
+
+
+def test_cross_section_is_all_directions(url: str) -> None:
+    each = volumes(url)
+    whole = volumes(url, direction="all")
+    assert whole["direction"].unique().to_list() == ["all"]
+    assert whole["volume"].sum() == each["volume"].sum()
+    assert whole["observed"].to_list() == [1.0, pytest.approx(2 / 3, abs=1e-4)]
+
+
+def test_a_channel_is_expected_from_its_first_installation_on(
+    plain_database: str,
+) -> None:
+    world.build(plain_database)
+    with connect(plain_database) as connection:
+        connection.execute(
+            "update vp.installation i set period = '[2026-03-05, infinity)'"
+            " from vp.channel c where c.channel_id = i.channel_id and c.key = 'ost-2'"
+        )
+    assert volumes(plain_database, start=DAY_3, direction="ost")["observed"][0] == 1
+
+
+def test_a_class_unknown_for_one_lane_is_unknown_for_both(plain_database: str) -> None:
+    world.build(plain_database)
+    with connect(plain_database) as connection:
+        connection.execute(
+            "update vp.volume v set truck = null from vp.channel c"
+            " where c.channel_id = v.channel_id and c.key = 'ost-2'"
+        )
+    ost = volumes(plain_database, end=DAY_3, direction="ost").row(0, named=True)
+    assert ost["truck"] is None
+    assert ost["car"] == 467 - 2
+
+
+def test_days_include_the_last_and_the_cross_section(url: str) -> None:
+    found = series.days(
+        url,
+        site_id=site_id(url, "pariser-strasse"),
+        quantity="motor",
+        first=date(2026, 3, 2),
+        last=date(2026, 3, 3),
+    )
+    assert found["day"].unique(maintain_order=True).to_list() == [
+        date(2026, 3, 2),
+        date(2026, 3, 3),
+    ]
+    assert set(found["direction"]) == {"all", "ost", "west"}
+    last = found.filter(direction="all").row(-1, named=True)
+    assert (last["volume"], last["valid"], last["observed"]) == (6000, False, 0.5)
+    assert last["volume_normalised"] == 6300
+
+
+def test_environment_tells_means_with_their_extremes(url: str) -> None:
+    found = series.environment(
+        url,
+        site_id=site_id(url, "pariser-strasse"),
+        quantity="no2_ugm3",
+        start=world.FIRST,
+        end=world.FIRST + timedelta(hours=2),
+    )
+    assert found.rows() == [
+        (world.FIRST, "no2", 0.8333, 20.5, -0.5, 60.25),
+        (world.FIRST + timedelta(hours=1), "no2", 0.8333, 21.5, -0.5, 61.25),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "reasons"),
+    [
+        ({}, ["silent"]),
+        ({"open_only": False}, ["silent", "above-usual"]),
+        ({"open_only": False, "limit": 1}, ["silent"]),
+        ({"site": "radweg"}, []),
+        ({"quantity": "bicycle"}, []),
+        ({"end": datetime(2026, 3, 2, 23, tzinfo=UTC)}, []),
+        ({"start": datetime(2026, 3, 3, 22, tzinfo=UTC)}, ["silent"]),
+        ({"start": datetime(2026, 3, 3, 23, tzinfo=UTC)}, []),
+    ],
+)
+def test_cases_are_found_newest_first(
+    url: str, asked: dict[str, object], reasons: list[str]
+) -> None:
+    with connect(url) as connection:
+        found = series.cases(connection, **asked)  # type: ignore[arg-type]
+    assert [case["reason"] for case in found] == reasons
+
+
+def test_what_a_person_decided_is_not_open(plain_database: str) -> None:
+    world.build(plain_database)
+    with connect(plain_database) as connection:
+        connection.execute("update vp.anomaly_case set state = 'explained'")
+        assert series.cases(connection) == []
+
+
+def test_latest_is_the_newest_hour_that_has_ended(url: str) -> None:
+    found = series.latest(url, now=DAY_3 + timedelta(hours=1, minutes=59))
+    motor = found.filter(site_id=site_id(url, "pariser-strasse"), quantity="motor").row(
+        0, named=True
+    )
+    assert motor["time"] == DAY_3
+    assert motor["volume"] == 3 + 5
+    assert motor["usual"] == 3 + 5 + 11
+    assert motor["observed"] == pytest.approx(2 / 3, abs=1e-4)
+
+
+def test_ledger_sums_over_worker_slots_and_balances(url: str) -> None:
+    hour = world.RECEIVED.replace(minute=0, second=0)
+    with connect(url) as connection:
+        rows = series.ledger(
+            connection, start=hour, end=hour + timedelta(hours=1), sensor="camera"
+        )
+        every = series.ledger(connection, start=hour, end=hour + timedelta(hours=1))
+        state = series.state(connection)
+    assert [row["messages_received"] for row in rows] == [24]
+    assert rows[0]["last_received_at"] == world.RECEIVED
+    assert [row["sensor"] for row in every] == ["air", "camera", "loop", None]
+    unknown = next(row for row in state["ledger"] if row["municipality"] is None)
+    assert unknown["messages_unknown_sensor"] == 4
+    assert state["rejected"] == [{"reason": "not-json", "messages": 1}]
+    assert state["work"][0]["stale_buckets"] == 2
+
+
+def test_reading_works_on_each_edition(database: str) -> None:
+    world.build(database)
+    assert volumes(database).height == 4
+    assert series.latest(database).height == 2

@@ -1,0 +1,117 @@
+import io
+import json
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+
+from api import formats
+from api.extracts import Column, Extract, Passport, Selection
+
+SITE: dict[str, Any] = {
+    "municipality": "kaiserslautern",
+    "key": "pariser-strasse",
+    "name": "Pariser Straße",
+    "time_zone": "Europe/Berlin",
+    "licence": "",
+}
+#: the hour before the clock is put back, and the two after it
+AUTUMN = datetime(2026, 10, 24, 23, tzinfo=UTC)
+
+
+def extract(frame: pl.DataFrame) -> Extract:
+    return Extract(
+        Selection(SITE, "motor", None, AUTUMN, AUTUMN + timedelta(hours=3), "PT1H"),
+        frame,
+        [Column(name, None, "") for name in frame.columns],
+        Passport(0.5, 0.0, 0.0, 0.0, "counted", 3, 3, []),
+    )
+
+
+FRAME = pl.DataFrame(
+    {
+        "time": [AUTUMN + timedelta(hours=n) for n in range(3)],
+        "direction": ["ost", "", None],
+        "volume": [1, None, -3],
+        "speed_kmh": [47.5, None, 1234.25],
+    },
+    schema_overrides={"time": pl.Datetime("us", "UTC")},
+)
+
+
+def test_csv_is_rfc_4180_in_utc() -> None:
+    assert formats.to_csv(extract(FRAME)).decode() == (
+        "time,direction,volume,speed_kmh\r\n"
+        "2026-10-24T23:00:00Z,ost,1,47.5\r\n"
+        '2026-10-25T00:00:00Z,"",,\r\n'
+        "2026-10-25T01:00:00Z,,-3,1234.25\r\n"
+    )
+
+
+def test_german_csv_has_local_times_and_tells_the_doubled_hour_apart() -> None:
+    assert formats.to_german_csv(extract(FRAME)).decode("utf-8") == (
+        "\ufefftime_local;time_utc;direction;volume;speed_kmh\r\n"
+        "25.10.2026 01:00;2026-10-24T23:00:00Z;ost;1;47,5\r\n"
+        '25.10.2026 02:00;2026-10-25T00:00:00Z;"";;\r\n'
+        "25.10.2026 02:00;2026-10-25T01:00:00Z;;-3;1234,25\r\n"
+    )
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+@pytest.mark.parametrize("form", ["csv", "csv-de"])
+def test_text_that_excel_would_run_is_defused(start: str, form: str) -> None:
+    frame = pl.DataFrame({"method": [f"{start}1+1", "daily-1"]})
+    text = formats.FORMATS[form].write(extract(frame)).decode()
+    assert f"'{start}1+1" in text
+    assert "\r\ndaily-1\r\n" in text or "\ndaily-1" in text
+
+
+def test_negative_numbers_stay_numbers() -> None:
+    text = formats.to_csv(extract(pl.DataFrame({"mean": [-4.5]}))).decode()
+    assert text == "mean\r\n-4.5\r\n"
+
+
+def test_german_csv_writes_days_as_germans_do() -> None:
+    frame = pl.DataFrame({"day": [date(2026, 3, 1)], "volume": [7]})
+    text = formats.to_german_csv(extract(frame)).decode("utf-8-sig")
+    assert text == "day;volume\r\n01.03.2026;7\r\n"
+
+
+def test_parquet_holds_the_frame_and_its_passport() -> None:
+    body = formats.to_parquet(extract(FRAME))
+    assert pl.read_parquet(io.BytesIO(body)).equals(FRAME)
+    told = json.loads(pl.read_parquet_metadata(io.BytesIO(body))["verkehrspuls"])
+    assert told["passport"]["observed"] == 0.5
+    assert told["from"] == "2026-10-24T23:00:00Z"
+
+
+def test_json_has_null_for_unknown_and_nan() -> None:
+    frame = pl.DataFrame({"volume": [None, 1], "speed_kmh": [float("nan"), 1.5]})
+    told = json.loads(formats.to_json(extract(frame)))
+    assert told["rows"] == [
+        {"volume": None, "speed_kmh": None},
+        {"volume": 1, "speed_kmh": 1.5},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "name"),
+    [
+        (
+            datetime(2026, 2, 28, 23, tzinfo=UTC),
+            datetime(2026, 3, 29, 22, tzinfo=UTC),
+            "pariser-strasse_2026-03-01_2026-03-30_PT1H.csv",
+        ),
+        (
+            datetime(2026, 3, 1, tzinfo=UTC),
+            datetime(2026, 3, 1, 6, 30, tzinfo=UTC),
+            "pariser-strasse_2026-03-01T0000Z_2026-03-01T0630Z_PT1H.csv",
+        ),
+    ],
+)
+def test_file_name_says_site_period_and_bin(
+    start: datetime, end: datetime, name: str
+) -> None:
+    selection = Selection(SITE, "motor", None, start, end, "PT1H")
+    assert formats.file_name(selection, "csv") == name
