@@ -18,7 +18,7 @@ RUN pip install --no-deps --no-build-isolation --no-index . \
 
 FROM python:3.13.14-slim-bookworm
 
-# PostgreSQL's client library and `doctor` look the account up, so it has an entry
+# the account has an entry, because PostgreSQL's client library looks it up
 RUN useradd --uid 10001 --no-create-home --home-dir /nonexistent \
     --shell /usr/sbin/nologin verkehrspuls
 COPY --from=build /opt/verkehrspuls /opt/verkehrspuls
@@ -29,4 +29,4 @@ WORKDIR /tmp
 ENTRYPOINT ["verkehrspuls"]
 CMD ["--help"]
 HEALTHCHECK --interval=60s --timeout=20s --start-period=60s --retries=3 \
-    CMD ["verkehrspuls", "doctor"]
+    CMD ["verkehrspuls", "db", "status"]
