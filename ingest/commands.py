@@ -15,12 +15,11 @@ def run() -> None:
     """Run an ingest worker until it is told to stop (SIGTERM drains)."""
     import signal
 
-    from verkehrspuls.stack.state import resolve
-
     from ingest.worker import Worker
     from verkehrspuls import log
+    from verkehrspuls.stack.state import resolve
 
-    settings = resolve()
+    settings = resolve(broker=True)
     log.configure(level=settings.log.level, style=settings.log.format)
     worker = Worker(settings, on_ready=lambda: print("ready", flush=True))
     for number in (signal.SIGTERM, signal.SIGINT):

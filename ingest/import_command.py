@@ -1,5 +1,6 @@
 """The command `verkehrspuls import`: files, straight into the database."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Take files straight into the database.")
 
+# what `import counts` and `replay` have in common
+FileOrFolder = Annotated[Path, typer.Argument(help="File or folder.", exists=True)]
 Format = Annotated[
     Literal["generic", "muenster-bike", "muenster-kfz"],
     typer.Option(help="What the file is; see docs/how-to/replay-real-data.md."),
@@ -21,6 +24,17 @@ Municipality = Annotated[
 State = Annotated[
     str, typer.Option(help="Its state, for the holidays, where it is new: e.g. RP.")
 ]
+Only = Annotated[
+    list[str] | None, typer.Option("--site", help="Only this site; may be repeated.")
+]
+Since = Annotated[
+    datetime | None,
+    typer.Option("--from", formats=["%Y-%m-%d"], help="First local day."),
+]
+Until = Annotated[
+    datetime | None,
+    typer.Option("--to", formats=["%Y-%m-%d"], help="Local day after the last."),
+]
 
 
 @app.callback()
@@ -30,14 +44,13 @@ def _group() -> None:
 
 @app.command()
 def counts(
-    path: Annotated[Path, typer.Argument(help="File or folder.", exists=True)],
+    path: FileOrFolder,
     format: Format,
     municipality: Municipality = "muenster",
     state: State = "NW",
-    since: Annotated[
-        str, typer.Option("--from", help="Local day, inclusive, e.g. 2025-01-01.")
-    ] = "",
-    until: Annotated[str, typer.Option("--to", help="Local day, exclusive.")] = "",
+    site: Only = None,
+    since: Since = None,
+    until: Until = None,
     json: Annotated[bool, typer.Option("--json", help="Result as JSON.")] = False,
 ) -> None:
     """Import counts through the same checks and ledger as messages."""
@@ -45,9 +58,11 @@ def counts(
     from rich.console import Console
 
     from ingest.files.write import write_file
+    from verkehrspuls.stack.state import resolve
 
-    settings, file = read_and_register(
-        path, format, municipality, state=state, since=since, until=until
+    settings = resolve()
+    file = read(
+        settings, path, format, municipality, state, site, since=since, until=until
     )
     result = write_file(settings, file)
     if json:
@@ -61,24 +76,35 @@ def counts(
         )
 
 
-def read_and_register(
-    path: Path, format: str, municipality: str, *, state: str, since: str, until: str
-) -> "tuple[Settings, CountFile]":
-    """Read a file, cut it to local days, and register its sites."""
+def read(
+    settings: "Settings",
+    path: Path,
+    format: str,
+    municipality: str,
+    state: str,
+    sites: list[str] | None,
+    *,
+    since: datetime | None,
+    until: datetime | None,
+) -> "CountFile":
+    """Read what is asked for of a file, and register its sites."""
     from rich.console import Console
 
     from ingest.files import cut, formats
     from ingest.files.write import municipality_of
-    from verkehrspuls.stack.state import resolve
     from verkehrspuls.storage.database import connect
     from verkehrspuls.storage.registry import register
 
-    settings = resolve()
     with connect(settings.database.url.get_secret_value()) as connection:
         town = municipality_of(connection, municipality, state=state)
-        file = cut(formats()[format](path, town), since=since, until=until)
+        file = cut(
+            formats()[format](path, town),
+            since=since.date() if since else None,
+            until=until.date() if until else None,
+            sites=sites or (),
+        )
         register(connection, file.town)
     for reason, rows in file.left_out.items():
         if rows:
             Console(stderr=True).print(f"{rows} rows hold no reading: {reason}")
-    return settings, file
+    return file

@@ -4,7 +4,7 @@
 of the native format, through the same decoding, checks and ledger.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
@@ -118,15 +118,32 @@ def messages(file: CountFile, *, per: timedelta) -> Iterator[FileMessage]:
         )
 
 
-def cut(file: CountFile, *, since: str, until: str) -> CountFile:
-    """Keep the intervals that begin in `[since, until)`, local days; empty: all."""
+def cut(
+    file: CountFile,
+    *,
+    since: date | None = None,
+    until: date | None = None,
+    sites: Collection[str] = (),
+) -> CountFile:
+    """Keep the local days `[since, until)` and these sites; where not given, all."""
     day = pl.col("time").dt.convert_time_zone(file.town.time_zone).dt.date()
-    kept = file.counts
+    town, counts = file.town, file.counts
     if since:
-        kept = kept.filter(day >= date.fromisoformat(since))
+        counts = counts.filter(day >= since)
     if until:
-        kept = kept.filter(day < date.fromisoformat(until))
-    return replace(file, counts=kept)
+        counts = counts.filter(day < until)
+    if sites:
+        town = msgspec.structs.replace(
+            town,
+            sites=tuple(site for site in town.sites if site.key in sites),
+            sensors=tuple(
+                sensor
+                for sensor in town.sensors
+                if any(at.site in sites for at in sensor.installations)
+            ),
+        )
+        counts = counts.filter(pl.col("sensor").is_in([s.key for s in town.sensors]))
+    return replace(file, town=town, counts=counts)
 
 
 def whole(counts: pl.DataFrame) -> pl.DataFrame:

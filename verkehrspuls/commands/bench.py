@@ -1,0 +1,47 @@
+"""The command `verkehrspuls bench`: what it measures is told in each bench's file."""
+
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(help="Measure how fast it is.")
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+@app.callback()
+def _group() -> None:
+    """Measure how fast it is, on this machine."""
+
+
+@app.command()
+def ingest(
+    messages: Annotated[int, typer.Option(help="How many messages.")] = 30_000,
+    readings: Annotated[int, typer.Option(help="Readings in each message.")] = 1,
+    json: AsJson = False,
+) -> None:
+    """Measure how fast a backlog at the broker gets into the database."""
+    _show(import_module("ingest.bench").run(messages, readings), json=json)
+
+
+@app.command()
+def analytics(
+    readings: Annotated[int, typer.Option(help="How many readings.")] = 10_000_000,
+    json: AsJson = False,
+) -> None:
+    """Measure how fast readings become volumes, next to pandas and DuckDB."""
+    _show(import_module("analytics.bench").run(readings), json=json)
+
+
+def _show(result: dict[str, Any], *, json: bool) -> None:
+    import msgspec
+    from rich.console import Console
+    from rich.table import Table
+
+    if json:
+        print(msgspec.json.encode(result).decode())
+        return
+    table = Table("measured", "value")
+    for name, value in result.items():
+        table.add_row(name, str(value))
+    Console().print(table)
