@@ -3,7 +3,7 @@
 The expected count of a day is the channel's daily mean times a factor each for the day
 of the week, season, school holidays and a deviation that a town's channels share. The
 day's shape comes from a profile. Profiles are set by hand after the usual shapes of
-German urban counts (two peaks by direction, a flat Sunday); they are not fitted to data.
+German urban counts (two peaks by direction, a flat Sunday), not fitted to data.
 """
 
 from collections.abc import Mapping
@@ -121,8 +121,10 @@ class LocalDay:
     seconds: Floats
     #: interval of the local day, 0 to 287
     slot: Ints
-    #: days since 1970 of the local date
+    #: days since 1970 of the local date, and which there are
     date: Ints
+    dates: tuple[int, ...]
+    season: Floats
 
 
 @lru_cache(maxsize=256)
@@ -136,33 +138,37 @@ def local_day(zone: str, day: int) -> LocalDay:
             for h in range(24)
         ]
     )
-    seconds = day * 86_400 + np.arange(STEPS) * STEP_S
-    local = seconds + np.repeat(offsets, STEPS // 24)
+    seconds: Floats = day * 86_400 + np.arange(STEPS, dtype=np.float64) * STEP_S
+    local = seconds.astype(np.int64) + np.repeat(offsets, STEPS // 24)
     return LocalDay(
-        seconds=seconds.astype(np.float64),
+        seconds=seconds,
         slot=local % 86_400 // STEP_S,
         date=local // 86_400,
+        dates=tuple(np.unique(local // 86_400).tolist()),
+        season=season(seconds),
     )
 
 
 def expected(
-    seed: int, town: str, channel: str, stream: Stream, *, state: str, clock: LocalDay
+    seed: int, town: str, stream: Stream, *, state: str, clock: LocalDay
 ) -> Floats:
-    """Expect counts per interval of a channel (`site/channel`), before the weather."""
+    """Expect a channel's counts per interval, before weather and events."""
     rates = np.empty(STEPS)
-    for number in np.unique(clock.date):
+    for number in clock.dates:
         here = clock.date == number
         rates[here] = (
             stream.daily
-            * day_factor(stream.profile, state, int(number))
-            * _deviation(seed, town, int(number))
-            * shape(stream.profile, state, int(number))[clock.slot[here]]
+            * day_factor(stream.profile, state, number)
+            * _deviation(seed, town, number)
+            * shape(stream.profile, state, number)[clock.slot[here]]
         )
-    swing = PROFILES[stream.profile].season * season(clock.seconds)
-    # what all channels of a site share within the hour, so that lanes move together
-    site = channel.split("/")[0]
-    ripple = smooth(seed, f"{town}/{site}/ripple", clock.seconds, period_s=1800)
-    return np.asarray(rates * (1 + swing) * np.exp(0.05 * ripple))
+    return np.asarray(rates * (1 + PROFILES[stream.profile].season * clock.season))
+
+
+def ripple(seed: int, town: str, site: str, clock: LocalDay) -> Floats:
+    """What all channels of a site share from half hour to half hour; mean about 1."""
+    process = smooth(seed, f"{town}/{site}/ripple", clock.seconds, period_s=1800)
+    return np.asarray(np.exp(0.05 * process))
 
 
 def outdoors(profile: str, weather: Weather) -> Floats:
@@ -245,11 +251,11 @@ def class_shares(heavy: float, *, state: str, zone: str, day: int) -> Floats:
         period=24,
     )
     week = np.ones(STEPS)
-    for number in np.unique(clock.date):
-        kind = day_type(_date(int(number)), state)
+    for number in clock.dates:
+        kind = day_type(_date(number), state)
         week[clock.date == number] = _HEAVY_DAYS[kind]
     part = np.clip(heavy * hours * week, 0, 0.6)
-    rides = np.clip(0.75 + 0.75 * season(clock.seconds), 0.1, None)
+    rides = np.clip(0.75 + 0.75 * clock.season, 0.1, None)
     weights = {
         name: share * ((1 - part) if name in _LIGHT else part)
         for name, share in (_LIGHT | _HEAVY).items()

@@ -74,9 +74,7 @@ def _air(
     summer = season(middle)
 
     def drift(name: str, hours: float) -> Floats:
-        return smooth(
-            world.seed, f"{town.key}/{name}", middle, period_s=hours * 3600
-        )
+        return smooth(world.seed, f"{town.key}/{name}", middle, period_s=hours * 3600)
 
     thin = 1 / (air.wind_ms + 0.8)
     near = 10 / (station.distance_m + 5)
@@ -152,15 +150,11 @@ def _traffic(
 
 
 def _groups_per_hour(passage: Passage) -> tuple[Floats, Floats, Floats]:
-    car, lorry, heavy = (
-        group * (3600 / STEP_S) for group in light_and_heavy(passage)
-    )
+    car, lorry, heavy = (group * (3600 / STEP_S) for group in light_and_heavy(passage))
     return car, lorry, heavy
 
 
-def water_level(
-    seed: int, town: SimulatedTown, site: str, seconds: Floats
-) -> Floats:
+def water_level(seed: int, town: SimulatedTown, site: str, seconds: Floats) -> Floats:
     """Give a river's level in cm: slow changes from afar, and the answer to rain.
 
     Rain runs off like through a cascade of three reservoirs (Nash 1957), scaled to 1 at

@@ -1,21 +1,24 @@
-"""What sensors make of the truth: their rounding, their class scheme and their faults."""
+"""What sensors make of the truth: their rounding, class scheme and faults."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import TypeVar, cast
 
 import numpy as np
-import numpy.typing as npt
 
 from simulators import environment
 from simulators.demand import STEP_S
-from simulators.noise import Floats, Ints, generator
-from simulators.scenario import Drift, Dropout, Event, Stuck, Swapped
+from simulators.noise import Flags, Floats, Ints, generator
+from simulators.scenario import Drift, Dropout, Event, Fault, Stuck, Swapped
 from simulators.street import Passage, passages
 from simulators.town import SimulatedTown, Street
 from simulators.world import DAY_S, World
 from verkehrspuls.classes import SCHEMES
 from verkehrspuls.model import Sensor
+
+A = TypeVar("A", Ints, Floats)
+F = TypeVar("F", bound=Fault)
 
 #: speed histograms: 5 km/h bins from 0; the last one is open in a real device
 BIN_KMH, BINS = 5, 24
@@ -52,6 +55,22 @@ class Output:
             None if self.occupancy is None else self.occupancy[rows],
         )
 
+    def joined(self, other: "Output") -> "Output":
+        """Put the intervals of an output of the same kind behind one's own."""
+
+        def both(mine: A | None, theirs: A | None) -> A | None:
+            if mine is None or theirs is None:
+                return None
+            return cast("A", np.concatenate([mine, theirs]))
+
+        return Output(
+            self.classes,
+            np.concatenate([self.counts, other.counts]),
+            np.concatenate([self.speed_kmh, other.speed_kmh]),
+            both(self.histogram, other.histogram),
+            both(self.occupancy, other.occupancy),
+        )
+
 
 @dataclass(frozen=True)
 class Report:
@@ -60,7 +79,7 @@ class Report:
     outputs: Mapping[str, Output]
     values: Mapping[str, Floats]
     #: intervals that are sent at all
-    sent: npt.NDArray[np.bool_]
+    sent: Flags
 
 
 @lru_cache(maxsize=256)
@@ -69,15 +88,15 @@ def report(world: World, municipality: str, sensor: str, day: int) -> Report:
     device = world.by_key[municipality].sensor(sensor)
     found = _worn(world, municipality, sensor, day)
     seconds = day * DAY_S + np.arange(DAY_S // device.interval_s) * device.interval_s
-    for event in _events(world, municipality, sensor, day, Swapped):
-        found = _swap(found, event, _during(event, seconds))
-    for event in _events(world, municipality, sensor, day, Stuck):
-        before = event.start - device.interval_s
+    for swapped in _events(world, municipality, sensor, day, Swapped):
+        found = _swap(found, swapped, _during(swapped, seconds))
+    for stuck in _events(world, municipality, sensor, day, Stuck):
+        before = stuck.start - device.interval_s
         last = _worn(world, municipality, sensor, before // DAY_S)
         row = before % DAY_S // device.interval_s
-        found = _stick(found, last, row, _during(event, seconds))
-    for event in _events(world, municipality, sensor, day, Dropout):
-        found = replace(found, sent=found.sent & ~_during(event, seconds))
+        found = _stick(found, last, row, _during(stuck, seconds))
+    for gap in _events(world, municipality, sensor, day, Dropout):
+        found = replace(found, sent=found.sent & ~_during(gap, seconds))
     return found
 
 
@@ -94,7 +113,6 @@ def _worn(world: World, municipality: str, sensor: str, day: int) -> Report:
         found = replace(found, outputs=_outputs(world, town, device, day))
     seconds = day * DAY_S + np.arange(size) * device.interval_s
     for event in _events(world, municipality, sensor, day, Drift):
-        assert isinstance(event.scenario, Drift)  # noqa: S101 - asked for above
         offsets = event.scenario.offsets
         part = (seconds - event.start) / (event.end - event.start)
         part = np.where(_during(event, seconds), part, 0.0)
@@ -109,16 +127,16 @@ def _worn(world: World, municipality: str, sensor: str, day: int) -> Report:
 
 
 def _events(
-    world: World, municipality: str, sensor: str, day: int, kind: type
-) -> list[Event]:
+    world: World, municipality: str, sensor: str, day: int, kind: type[F]
+) -> list[Event[F]]:
     return [
         event
         for event in world.events(municipality, day * DAY_S, (day + 1) * DAY_S, kind)
-        if event.scenario.sensor == sensor  # type: ignore[union-attr]
+        if event.scenario.sensor == sensor
     ]
 
 
-def _during(event: Event, seconds: Ints) -> npt.NDArray[np.bool_]:
+def _during(event: Event[F], seconds: Ints) -> Flags:
     return np.asarray((seconds >= event.start) & (seconds < event.end))
 
 
@@ -153,14 +171,11 @@ def _outputs(
     return found
 
 
-def _kept(
-    world: World, town: SimulatedTown, device: Sensor, day: int
-) -> Floats | None:
+def _kept(world: World, town: SimulatedTown, device: Sensor, day: int) -> Floats | None:
     """Share of what passes that a drifting sensor still counts."""
     seconds = day * DAY_S + np.arange(DAY_S // STEP_S) * STEP_S
     keep = np.ones(len(seconds))
     for event in _events(world, town.key, device.key, day, Drift):
-        assert isinstance(event.scenario, Drift)  # noqa: S101 - asked for above
         part = (seconds - event.start) / (event.end - event.start)
         keep -= np.where(_during(event, seconds), event.scenario.loss * part, 0.0)
     return keep if (keep < 1).any() else None
@@ -215,10 +230,7 @@ def _histogram(
     return chance.multinomial(number, shares / shares.sum(axis=1, keepdims=True))
 
 
-def _swap(
-    found: Report, event: Event, during: npt.NDArray[np.bool_]
-) -> Report:
-    assert isinstance(event.scenario, Swapped)  # noqa: S101 - asked for by the caller
+def _swap(found: Report, event: Event[Swapped], during: Flags) -> Report:
     size = len(during)
     outputs = dict(found.outputs)
     for one, other in event.scenario.pairs:
@@ -229,9 +241,7 @@ def _swap(
     return replace(found, outputs=outputs)
 
 
-def _stick(
-    found: Report, last: Report, row: int, during: npt.NDArray[np.bool_]
-) -> Report:
+def _stick(found: Report, last: Report, row: int, during: Flags) -> Report:
     rows = np.full(len(during), row)
     return replace(
         found,
@@ -246,22 +256,7 @@ def _stick(
     )
 
 
-def _mixed(
-    mine: Output, theirs: Output, rows: Ints, during: npt.NDArray[np.bool_]
-) -> Output:
+def _mixed(mine: Output, theirs: Output, rows: Ints, during: Flags) -> Output:
     """Take the given rows of another output during a fault, else one's own."""
-    other = theirs.at(rows)
-
-    def pick(ours: npt.NDArray[np.generic] | None, foreign: object) -> npt.NDArray[np.generic] | None:
-        if ours is None:
-            return None
-        mask = during if ours.ndim == 1 else during[:, None]
-        return np.where(mask, foreign, ours)
-
-    return Output(
-        mine.classes,
-        pick(mine.counts, other.counts),
-        pick(mine.speed_kmh, other.speed_kmh),
-        pick(mine.histogram, other.histogram),
-        pick(mine.occupancy, other.occupancy),
-    )
+    size = len(during)
+    return mine.joined(theirs).at(np.where(during, size + rows, np.arange(size)))

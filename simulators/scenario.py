@@ -2,15 +2,15 @@
 
 An event recurs on the calendar: at a weekday and local time, in one of every so many
 weeks, counted from 5 January 1970. So it depends neither on when the simulator was
-started nor on how much history is made, and with a period of four weeks it happens
-twice in the eight weeks that are shown, once with four weeks of ordinary days before it.
+started nor on how much history is made. With a period of four weeks it happens twice in
+the eight weeks that are shown, once with four weeks of ordinary days before it.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
 from msgspec import Meta, Struct
@@ -121,11 +121,14 @@ class _File(Struct, frozen=True, forbid_unknown_fields=True):
     events: tuple[AnyScenario, ...]
 
 
+S = TypeVar("S", bound=Scenario)
+
+
 @dataclass(frozen=True)
-class Event:
+class Event(Generic[S]):
     """One occurrence of a scenario, over `[start, end)` in s since 1970."""
 
-    scenario: AnyScenario
+    scenario: S
     start: int
     end: int
 
@@ -141,12 +144,14 @@ def load_scenarios() -> tuple[AnyScenario, ...]:
 
 
 def occurrences(
-    scenario: AnyScenario, zone: str, first: float, last: float
-) -> Iterator[Event]:
+    scenario: S, zone: str, first: float, last: float
+) -> Iterator[Event[S]]:
     """Find when a scenario happens within `[first, last)`, in s since 1970."""
     when = scenario.when
     length = int(when.hours * 3600)
-    week = int((first - length - _MONDAY.replace(tzinfo=UTC).timestamp()) // 604_800) - 1
+    week = (
+        int((first - length - _MONDAY.replace(tzinfo=UTC).timestamp()) // 604_800) - 1
+    )
     while True:
         if week % when.every_weeks == when.week:
             start = _start(zone, week, when.weekday, when.time)
@@ -166,7 +171,7 @@ def _start(zone: str, week: int, weekday: int, time: str) -> int:
     return int(local.replace(tzinfo=ZoneInfo(zone)).timestamp())
 
 
-def truth(event: Event, town: SimulatedTown) -> dict[str, Any]:
+def truth(event: Event[S], town: SimulatedTown) -> dict[str, Any]:
     """Write an occurrence down: what, where, which channels, from when to when."""
     scenario = event.scenario
     channels, also = _touched(scenario, town)
@@ -184,9 +189,7 @@ def truth(event: Event, town: SimulatedTown) -> dict[str, Any]:
     }
 
 
-def _touched(
-    scenario: AnyScenario, town: SimulatedTown
-) -> tuple[list[str], list[str]]:
+def _touched(scenario: Scenario, town: SimulatedTown) -> tuple[list[str], list[str]]:
     """Channels (`site/channel`) an event acts on, and those that feel it besides."""
 
     def lanes(site: str, direction: str) -> list[str]:
@@ -213,6 +216,12 @@ def _touched(
                 for lane in lanes(crowd.site, direction)
             ]
             return found, []
-        case Stuck() | Dropout() | Drift() | Swapped():
-            installed = town.sensor(scenario.sensor).installations
-            return [f"{one.site}/{one.channel}" for one in installed], []
+        case Fault(sensor=sensor):
+            drifting = scenario.offsets if isinstance(scenario, Drift) else {}
+            return [
+                f"{one.site}/{one.channel}"
+                for one in town.sensor(sensor).installations
+                if not drifting or one.output in drifting
+            ], []
+        case _:
+            raise AssertionError(scenario)

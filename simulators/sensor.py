@@ -31,7 +31,9 @@ def messages(
         day = first // DAY_S
         last = min(end, (day + 1) * DAY_S)
         span = slice((first - day * DAY_S) // step, -(-(last - day * DAY_S) // step))
-        found += _messages(report(world, municipality, sensor.key, day), day, step, span)
+        found += _messages(
+            report(world, municipality, sensor.key, day), day, step, span
+        )
         first = (day + 1) * DAY_S
     return found
 
@@ -43,12 +45,14 @@ def _messages(
     number = (day * DAY_S - _FIRST) // interval_s + span.start
     if said.outputs:
         parts = [_counts(key, output, span) for key, output in said.outputs.items()]
-        bodies = zip(*parts, strict=True)
+        bodies: Iterator[Any] = zip(*parts, strict=True)
         field = "counts"
     else:
         columns = [value[span].tolist() for value in said.values.values()]
         names = tuple(said.values)
-        bodies = (dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True))
+        bodies = (
+            dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)
+        )
         field = "values"
     sent = said.sent[span].tolist()
     for row, (time, body) in enumerate(zip(times, bodies, strict=True)):

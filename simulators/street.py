@@ -93,7 +93,7 @@ def passages(
         steady = _STEADINESS[channel.quantity]
         rate = flow.rate * chance.gamma(steady, 1 / steady, STEPS)
         classes: tuple[str, ...] = (channel.quantity,)
-        shares = np.ones((STEPS, 1))
+        shares: Floats = np.ones((STEPS, 1))
         if channel.quantity == "motor":
             classes = MOTOR_CLASSES
             shares = demand.class_shares(
@@ -122,7 +122,6 @@ def flows(world: World, municipality: str, site: str, day: int) -> Mapping[str, 
         if place is None:
             continue
         passed, speed = _felt(queue(world, event), place, street, day)
-        assert isinstance(event.scenario, Incident)  # noqa: S101 - asked for above
         for key in town.lanes(site, event.scenario.direction):
             rates[key] = rates[key] * passed
             queued[key] = np.fmin(queued.get(key, speed), speed)
@@ -148,19 +147,17 @@ def wanted(
     rates = {key: rate.copy() for key, rate in _usual(world, town, site, day).items()}
     clock = demand.local_day(town.town.time_zone, day)
     first, last = day * DAY_S, (day + 1) * DAY_S
-    for event in world.events(municipality, first, last, Closure):
-        during = (clock.seconds >= event.start) & (clock.seconds < event.end)
-        _close(world, town, site, day, event, during, rates)
-    for event in world.events(municipality, first, last, Gathering):
-        _gather(town, site, event, clock.seconds, rates)
+    for closure in world.events(municipality, first, last, Closure):
+        _close(world, town, site, day, closure, rates)
+    for gathering in world.events(municipality, first, last, Gathering):
+        _gather(town, site, gathering, clock.seconds, rates)
     return rates
 
 
 @lru_cache(maxsize=64)
-def queue(world: World, event: Event) -> Queue:
+def queue(world: World, event: Event[Incident]) -> Queue:
     """Work out the point queue of an incident."""
     scenario = event.scenario
-    assert isinstance(scenario, Incident)  # noqa: S101 - only incidents queue
     town = world.by_key[scenario.municipality]
     lanes = town.lanes(scenario.site, scenario.direction)
     begin = event.start // STEP_S * STEP_S
@@ -168,7 +165,10 @@ def queue(world: World, event: Event) -> Queue:
     days = range(begin // DAY_S, int(seconds[-1]) // DAY_S + 1)
     arriving = np.concatenate(
         [
-            sum(wanted(world, scenario.municipality, scenario.site, day)[key] for key in lanes)
+            sum(
+                wanted(world, scenario.municipality, scenario.site, day)[key]
+                for key in lanes
+            )
             for day in days
         ]
     )
@@ -197,15 +197,12 @@ def _usual(
 ) -> Mapping[str, Floats]:
     weather = weather_of(world, town.key, day)
     clock = demand.local_day(town.town.time_zone, day)
+    ripple = demand.ripple(world.seed, town.key, site, clock)
     return {
         key: demand.expected(
-            world.seed,
-            town.key,
-            f"{site}/{key}",
-            stream,
-            state=town.town.state,
-            clock=clock,
+            world.seed, town.key, stream, state=town.town.state, clock=clock
         )
+        * ripple
         * demand.outdoors(stream.profile, weather)
         for key, stream in town.behaviour.streets[site].streams.items()
     }
@@ -216,12 +213,12 @@ def _close(
     town: SimulatedTown,
     site: str,
     day: int,
-    event: Event,
-    during: np.typing.NDArray[np.bool_],
+    event: Event[Closure],
     rates: dict[str, Floats],
 ) -> None:
     closure = event.scenario
-    assert isinstance(closure, Closure)  # noqa: S101 - asked for by the caller
+    seconds = demand.local_day(town.town.time_zone, day).seconds
+    during = (seconds >= event.start) & (seconds < event.end)
     if site == closure.site:
         for rate in rates.values():
             rate[during] = 0.0
@@ -240,13 +237,15 @@ def _close(
 def _gather(
     town: SimulatedTown,
     site: str,
-    event: Event,
+    event: Event[Gathering],
     seconds: Floats,
     rates: dict[str, Floats],
 ) -> None:
     gathering = event.scenario
-    assert isinstance(gathering, Gathering)  # noqa: S101 - asked for by the caller
-    waves = (("arrive", event.start + 3600, 1500.0), ("leave", event.end - 2700, 1100.0))
+    waves = (
+        ("arrive", event.start + 3600, 1500.0),
+        ("leave", event.end - 2700, 1100.0),
+    )
     for crowd in gathering.crowds:
         if crowd.site != site:
             continue
@@ -260,10 +259,9 @@ def _gather(
                 rates[key] += crowd.count * wave / len(lanes)
 
 
-def _place(town: SimulatedTown, site: str, event: Event) -> float | None:
+def _place(town: SimulatedTown, site: str, event: Event[Incident]) -> float | None:
     """How far downstream of an incident a site lies, in km; None where it does not."""
     incident = event.scenario
-    assert isinstance(incident, Incident)  # noqa: S101 - asked for by the caller
     if site == incident.site:
         return 0.0
     here = town.behaviour.streets[site]
@@ -316,14 +314,10 @@ def _free_speed(world: World, town: SimulatedTown, site: str, day: int) -> Float
 def light_and_heavy(passage: Passage) -> tuple[Ints, Ints, Ints]:
     """Group counts as RLS-19 does: Pkw, Lkw1, Lkw2."""
     column = dict(zip(passage.classes, passage.counts.T, strict=True))
-    car = sum(
-        column[name] for name in ("unclassified", "car", "van", "car_trailer")
-    )
+    car = sum(column[name] for name in ("unclassified", "car", "van", "car_trailer"))
     # motorcycles are as loud as the loudest group
     return (
         np.asarray(car),
         column["truck"] + column["bus"],
         column["truck_trailer"] + column["articulated"] + column["motorcycle"],
     )
-
-

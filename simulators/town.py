@@ -124,9 +124,7 @@ class SimulatedTown:
 def load_towns() -> tuple[SimulatedTown, ...]:
     """Read all towns, ordered by key."""
     return tuple(
-        SimulatedTown(
-            read(path, Town), read(HERE / "behaviour" / path.name, Behaviour)
-        )
+        SimulatedTown(read(path, Town), read(HERE / "behaviour" / path.name, Behaviour))
         for path in sorted((HERE / "towns").glob("*.toml"))
     )
 

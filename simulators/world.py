@@ -6,8 +6,9 @@ from functools import cached_property, lru_cache
 
 from simulators.demand import STEP_S, local_day
 from simulators.scenario import (
-    AnyScenario,
     Event,
+    S,
+    Scenario,
     load_scenarios,
     occurrences,
     truth,
@@ -24,7 +25,7 @@ class World:
 
     seed: int
     towns: tuple[SimulatedTown, ...]
-    scenarios: tuple[AnyScenario, ...]
+    scenarios: tuple[Scenario, ...]
 
     @cached_property
     def by_key(self) -> dict[str, SimulatedTown]:
@@ -32,12 +33,12 @@ class World:
         return {town.key: town for town in self.towns}
 
     def events(
-        self, municipality: str, first: float, last: float, *kinds: type
-    ) -> Iterator[Event]:
+        self, municipality: str, first: float, last: float, kind: type[S]
+    ) -> Iterator[Event[S]]:
         """Find what happens in a town within `[first, last)`, in s since 1970."""
         zone = self.by_key[municipality].town.time_zone
         for scenario in self.scenarios:
-            if scenario.municipality == municipality and isinstance(scenario, kinds):
+            if scenario.municipality == municipality and isinstance(scenario, kind):
                 yield from occurrences(scenario, zone, first, last)
 
     def truth(self, first: float, last: float) -> list[dict[str, object]]:
@@ -45,7 +46,7 @@ class World:
         found = [
             truth(event, town)
             for town in self.towns
-            for event in self.events(town.key, first, last, object)
+            for event in self.events(town.key, first, last, Scenario)
         ]
         return sorted(found, key=lambda one: (one["start"], one["key"]))
 
@@ -60,6 +61,4 @@ def weather_of(world: World, municipality: str, day: int) -> Weather:
     """Give a town's weather in the middle of each count interval of a UTC day."""
     town = world.by_key[municipality]
     seconds = local_day(town.town.time_zone, day).seconds + STEP_S / 2
-    return weather(
-        world.seed, town.key, seconds, altitude_m=town.behaviour.altitude_m
-    )
+    return weather(world.seed, town.key, seconds, altitude_m=town.behaviour.altitude_m)

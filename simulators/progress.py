@@ -1,0 +1,45 @@
+"""Progress on standard error: a bar on a terminal, else a line every few seconds."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+_EVERY_S: Final = 5.0
+
+
+@contextmanager
+def shown(title: str, total: int, *, wanted: bool) -> Iterator[Callable[[], None]]:
+    """Show how far a loop is; it calls what this yields after each step."""
+    if not wanted:
+        yield lambda: None
+    elif sys.stderr.isatty():
+        with _bar(title, total) as advance:
+            yield advance
+    else:
+        yield _lines(title, total)
+
+
+@contextmanager
+def _bar(title: str, total: int) -> Iterator[Callable[[], None]]:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True)) as progress:
+        task = progress.add_task(title, total=total)
+        yield lambda: progress.advance(task)
+
+
+def _lines(title: str, total: int) -> Callable[[], None]:
+    done, said = 0, time.monotonic()
+
+    def advance() -> None:
+        nonlocal done, said
+        done += 1
+        now = time.monotonic()
+        if now - said >= _EVERY_S or done == total:
+            said = now
+            print(f"{title}: {done / total:.0%}", file=sys.stderr, flush=True)
+
+    return advance

@@ -1,0 +1,146 @@
+"""Publishing what simulated sensors measure: history as back-fill, then live.
+
+History arrives as from real sensors after an outage: arrays of messages, oldest first
+across all sensors, so that days become complete in order.
+
+All sensors share one MQTT connection, which can have only one last will. So each
+sensor's status is published, retained, as `online` at the start and as `offline` at an
+orderly stop; after a crash it stays `online`, and silence tells.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from simulators.sensor import kind, messages
+from simulators.world import World
+from verkehrspuls import wire
+from verkehrspuls.errors import BrokerUnavailable
+from verkehrspuls.model import Sensor
+from verkehrspuls.mqtt import Publisher
+
+#: what one back-fill message holds; below 64 kB for each of the sensors
+BLOCK_S: Final = 6 * 3600
+#: live begins that far back: what ended while history was published
+CATCH_UP_S: Final = 900
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True)
+class Payload:
+    """A message to publish; `messages` is how many intervals it holds."""
+
+    topic: str
+    payload: bytes
+    intervals: int
+
+
+def sensors(world: World) -> Iterator[tuple[str, Sensor]]:
+    """List all sensors with their municipality's key."""
+    for town in world.towns:
+        for sensor in town.town.sensors:
+            yield town.key, sensor
+
+
+def backfill(
+    world: World,
+    start: int,
+    until: int,
+    *,
+    newest: Mapping[tuple[str, str], int],
+) -> Iterator[Payload | None]:
+    """Give the messages on intervals from `start` that ended by `until`, oldest first.
+
+    `newest` tells for municipality and sensor which interval (its start) is there
+    already; nothing up to it is made again. Yields once per sensor and block, None
+    where there is nothing to send, so that progress can be counted.
+    """
+    for block in blocks(start, until):
+        for municipality, sensor in sensors(world):
+            step = sensor.interval_s
+            first = max(block, start // step * step)
+            if (municipality, sensor.key) in newest:
+                first = max(first, newest[municipality, sensor.key] + step)
+            last = min(block + BLOCK_S, until // step * step)
+            yield _payload(world, municipality, sensor, first, last)
+
+
+def blocks(start: int, until: int) -> range:
+    """List the starts of the blocks that cover `[start, until)`."""
+    return range(start // BLOCK_S * BLOCK_S, until, BLOCK_S)
+
+
+def ended(world: World, after: int, until: int) -> Iterator[Payload]:
+    """Give the messages on intervals that ended within `(after, until]`, each alone."""
+    for municipality, sensor in sensors(world):
+        step = sensor.interval_s
+        for end in range((after // step + 1) * step, until + 1, step):
+            found = _payload(world, municipality, sensor, end - step, end)
+            if found:
+                yield found
+
+
+def statuses(world: World, state: str, now: float) -> Iterator[Payload]:
+    """Give the status messages of all sensors."""
+    text = datetime.fromtimestamp(int(now), UTC)
+    body = _encode({"state": state, "time": text, "firmware": "simulator"})
+    for municipality, sensor in sensors(world):
+        yield Payload(wire.topic(municipality, sensor.key, "status"), body, 0)
+
+
+def live(
+    world: World,
+    publisher: Publisher,
+    *,
+    on_ready: Callable[[], None],
+    clock: Callable[[], float] = time.time,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Publish each interval of each sensor when it ends, until interrupted."""
+    tick = math.gcd(*(sensor.interval_s for _, sensor in sensors(world)))
+    try:
+        _send_all(publisher, statuses(world, "online", clock()), retain=True)
+        publisher.flush()
+        on_ready()
+        done = int(clock()) - CATCH_UP_S
+        while True:
+            now = int(clock())
+            _send_all(publisher, ended(world, done, now))
+            done = now
+            sleep((done // tick + 1) * tick - clock())
+    except KeyboardInterrupt:
+        _say_offline(world, publisher, clock())
+
+
+def _say_offline(world: World, publisher: Publisher, now: float) -> None:
+    try:
+        # while the broker is away nothing can be said, and no window is free
+        publisher.flush(1)
+        _send_all(publisher, statuses(world, "offline", now), retain=True)
+        publisher.flush(2)
+    except BrokerUnavailable:
+        return
+
+
+def _send_all(
+    publisher: Publisher, payloads: Iterator[Payload], *, retain: bool = False
+) -> None:
+    for one in payloads:
+        publisher.publish(one.topic, one.payload, retain=retain)
+
+
+def _payload(
+    world: World, municipality: str, sensor: Sensor, first: int, last: int
+) -> Payload | None:
+    found = messages(world, municipality, sensor, first, last) if first < last else []
+    if not found:
+        return None
+    topic = wire.topic(municipality, sensor.key, kind(sensor))
+    body = _encode(found[0] if len(found) == 1 else found)
+    return Payload(topic, body, len(found))

@@ -1,0 +1,19 @@
+-- What the simulator asks before it publishes history.
+
+-- name: newest_of_sensors
+-- For each sensor the newest interval that all of its channels have; none where a
+-- channel has no reading yet. One look into the index per channel and partition.
+select m.key as municipality, s.key as sensor,
+       case when count(newest.time) = count(*) then min(newest.time) end as newest
+from municipality m
+join sensor s using (municipality_id)
+join installation i using (sensor_id)
+cross join lateral (
+    select greatest(
+        (select max(r.time) from count_reading r where r.channel_id = i.channel_id),
+        (select max(r.time) from environment_reading r
+         where r.channel_id = i.channel_id)
+    ) as time
+) newest
+where i.period @> now()
+group by m.key, s.key;
