@@ -222,7 +222,11 @@ def classes_chart(hours: pl.DataFrame, language: Language) -> Chart | None:
         sentence=describe.classes(counted, language),
         figure=draw_classes(counted, language),
         table=Table(
-            tuple(language.text(h) for h in (_CLASS, _COUNTED, _SHARE)),
+            (
+                language.text("Class"),
+                language.text("Counted"),
+                language.text("Share"),
+            ),
             rows,
         ),
         note=language.text(
@@ -257,7 +261,7 @@ def environment_chart(
     ]
     head = (
         language.text("Hour"),
-        f"{language.text('Mean')} ({unit})",
+        language.text("Mean (%(unit)s)", unit=unit),
         language.text("Minimum"),
         language.text("Maximum"),
         language.text("Observed"),
@@ -278,6 +282,7 @@ def environment_chart(
 
 def days_table(days: pl.DataFrame, language: Language, *, zone: str) -> Table:
     """Day figures of the cross-section with their passport."""
+    yes, no = language.text("yes"), language.text("no")
     rows = []
     for row in days.filter(pl.col("direction") == "all").sort("day").to_dicts():
         heavy = row["heavy"]
@@ -292,7 +297,7 @@ def days_table(days: pl.DataFrame, language: Language, *, zone: str) -> Table:
                 language.number(row["peak_volume"]),
                 _hour(peak, language, zone) if peak else language.number(None),
                 language.percent(row["observed"]),
-                language.text(_VALID if row["valid"] else _INVALID),
+                yes if row["valid"] else no,
             )
         )
     head = (
@@ -308,10 +313,6 @@ def days_table(days: pl.DataFrame, language: Language, *, zone: str) -> Table:
     return Table(head, rows)
 
 
-_CLASS, _COUNTED, _SHARE = mark("Class"), mark("Counted"), mark("Share")
-_VALID, _INVALID = mark("yes"), mark("no")
-
-
 def _hour(peak: Any, language: Language, zone: str) -> str:
     return language.hour(peak, zone).rpartition(", ")[2]
 
@@ -321,7 +322,7 @@ def _series_table(
 ) -> Table:
     """Counted volumes, not scaled up: the same numbers as the API's."""
     cells: list[list[str]] = []
-    head: list[str] = [language.text("Day" if period.bin == "P1D" else "Time")]
+    head = [language.text("Day") if period.bin == "P1D" else language.text("Time")]
     for place, (direction, name) in enumerate(names):
         rows = filled.filter(pl.col("direction") == direction)
         if place == 0:

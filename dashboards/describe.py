@@ -20,7 +20,7 @@ _NOTHING: Final = mark("No data yet in this period.")
 def series(
     frame: pl.DataFrame, language: Language, *, period: Period, unit: str, names: Any
 ) -> str:
-    """The peak, the comparison with what is usual, and the share observed."""
+    """The peak, and the comparison with what is usual."""
     known = frame.drop_nulls("value")
     if known.is_empty():
         return language.text(_NOTHING)
@@ -31,12 +31,7 @@ def series(
         when=_when(peak, language, period),
         direction=f" ({names[peak['direction']]})" if names[peak["direction"]] else "",
     )
-    compared = _compared(known, language)
-    observed = language.text(
-        "%(share)s of the period is observed.",
-        share=language.percent(float(frame["observed"].mean() or 0)),  # type: ignore[arg-type]
-    )
-    return " ".join(filter(None, (sentence, compared, observed)))
+    return " ".join(filter(None, (sentence, _compared(known, language))))
 
 
 def day_profile(profile: pl.DataFrame, language: Language, *, unit: str) -> str:
@@ -114,9 +109,10 @@ def classes(counted: pl.DataFrame, language: Language) -> str:
     if known.is_empty():
         return language.text(_NOTHING)
     most = known.row(-1, named=True)
+    name = CLASS_NAMES[most["class"]]
     sentence = language.text(
         "Most are %(name)s with %(share)s.",
-        name=language.text(CLASS_NAMES[most["class"]]),
+        name=language.text(name),
         share=language.percent(most["share"], 1),
     )
     heavy = known.filter("heavy")
@@ -206,6 +202,17 @@ CASE_STATES: Final = {
 }
 
 
+def case_word(reason: str, language: Language) -> str:
+    """Name a reason in a word; its code where no word is known."""
+    return language.text(CASE_WORDS.get(reason, reason))
+
+
+def case_state(row: Mapping[str, Any], language: Language) -> str:
+    """Name a case's state."""
+    state = CASE_STATES[row["state"]]
+    return language.text(state)
+
+
 def case(row: Mapping[str, Any], language: Language, *, zone: str) -> str:
     """Say what a case is about."""
     reason = row["reason"]
@@ -225,7 +232,7 @@ def case(row: Mapping[str, Any], language: Language, *, zone: str) -> str:
         text,
         where=row["direction_name"] or _channel(row, language),
         when=when,
-        reason=language.text(CASE_WORDS[reason]) if reason in CASE_WORDS else reason,
+        reason=case_word(reason, language),
         **numbers,
     )
 

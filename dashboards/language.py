@@ -94,7 +94,9 @@ class Language:
 
     @cached_property
     def _short_weekdays(self) -> tuple[str, ...]:
-        return tuple(self.weekday(n, width="short").rstrip(".") for n in range(7))
+        width = "short" if self.key == "de" else "abbreviated"
+        names: Any = self.locale.days["stand-alone"][width]
+        return tuple(str(names[number]).rstrip(".") for number in range(7))
 
     def days(self, first: date, last: date) -> str:
         """Write a span of days, both included."""
@@ -122,6 +124,8 @@ class Language:
 
     def weekday(self, number: int, *, width: str = "wide") -> str:
         """Name a weekday; Monday is 0."""
+        if width == "short":
+            return self._short_weekdays[number]
         names: Any = self.locale.days["stand-alone"]
         return str(names[width][number])
 

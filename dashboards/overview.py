@@ -3,14 +3,14 @@ list, with the cases that are open."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
 
 from dashboards import describe
 from dashboards.charts import Chart, Table
-from dashboards.figures.site_map import Label, Place, site_map
+from dashboards.figures.site_map import Place, site_map
 from dashboards.language import Language
 from dashboards.states import STATES, State, relative, state
 from verkehrspuls.quantities import COUNTED
@@ -104,13 +104,19 @@ def _line(
     )
 
 
-def _hour(
-    time: datetime, zone: str, language: Language, *, now: datetime
-) -> str:
+def _hour(time: datetime, zone: str, language: Language, *, now: datetime) -> str:
+    """Write an hour; without its day where it cannot be mistaken."""
     full = language.hour(time, zone)
-    today = language.hour(now, zone).rpartition(", ")[0]
-    day, _, hours = full.rpartition(", ")
-    return hours if day == today else full
+    return full.rpartition(", ")[2] if now - time < timedelta(hours=12) else full
+
+
+def counts(shown: Sequence[Line]) -> list[tuple[State, int]]:
+    """How many sites are in each state that occurs: the map's legend."""
+    return [
+        (found, number)
+        for found in STATES.values()
+        if (number := sum(line.state is found for line in shown))
+    ]
 
 
 def sentence(
@@ -152,6 +158,7 @@ def map_chart(
             latitude=line.site["latitude"],
             longitude=line.site["longitude"],
             road=line.site["road"],
+            town=line.site["municipality_name"],
             state=line.state.key,
             words=tuple(
                 filter(
@@ -164,11 +171,6 @@ def map_chart(
         for line in shown
     ]
     spread = len(municipalities) > 1
-    labels = (
-        [Label(m["name"], m["latitude"], m["longitude"]) for m in municipalities]
-        if spread
-        else []
-    )
     rows = [
         (
             line.site["name"],
@@ -199,7 +201,7 @@ def map_chart(
         heading=language.text("Where is there more or less traffic than usual?"),
         sentence="",
         figure=site_map(
-            places, language, labels=labels, spread=spread, height=480 if spread else 420
+            places, language, spread=spread, height=560 if spread else 420
         ),
         table=Table(head, rows),
         note=note,
@@ -219,7 +221,7 @@ def case_lines(
             "sentence": describe.case(
                 case, language, zone=zones[case["municipality"], case["site"]]
             ),
-            "state": language.text(describe.CASE_STATES[case["state"]]),
+            "state": describe.case_state(case, language),
         }
         for case in cases
         if (case["municipality"], case["site"]) in zones

@@ -208,6 +208,7 @@ def one_site(
         cases=overview.case_lines(cases, zones, tongue),
         presets=PRESETS,
         bins=BINS,
+        sensor_states=site_page.SENSOR_STATES,
         preset_query=lambda key: _query(query, period=key),
         now=at,
     )
@@ -259,6 +260,7 @@ def _towns(
         towns=towns,
         town=towns[0] if only else None,
         lines=shown,
+        counts=overview.counts(shown),
         sentence=overview.sentence(shown, cases, language) if shown else "",
         map=overview.map_chart(shown, language, municipalities=towns) if shown else None,
         cases=overview.case_lines(cases, zones, language),

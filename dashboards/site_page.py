@@ -21,6 +21,13 @@ from verkehrspuls.quantities import COUNTED, ENVIRONMENT
 from verkehrspuls.storage import series
 from verkehrspuls.text import mark
 
+#: what a sensor says of itself
+SENSOR_STATES = {
+    "online": mark("online"),
+    "offline": mark("offline"),
+    "unknown": mark("nothing yet"),
+}
+
 #: older than any reading
 EARLIEST = date(1990, 1, 1)
 
@@ -32,6 +39,7 @@ class Figure:
     name: str
     value: str
     basis: str
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,9 +285,7 @@ def _marks(cases: Sequence[Mapping[str, Any]], shown: View) -> list[Mark]:
             began=max(case["began"], period.start).astimezone(zone).replace(tzinfo=None),
             ended=min(case["ended"], period.end).astimezone(zone).replace(tzinfo=None),
             direction=case["direction"],
-            word=shown.language.text(
-                describe.CASE_WORDS.get(case["reason"], case["reason"])
-            ),
+            word=describe.case_word(case["reason"], shown.language),
         )
         for case in cases
         if case["quantity"] == shown.quantity
@@ -324,18 +330,21 @@ def _figures(shown: View, found: KeyFigures) -> list[Figure]:
         ),
         Figure(
             language.text("Daily traffic (DTV, Mon–Sun)"),
-            _rate(found.daily, per_day, language),
+            language.number(found.daily.value),
             _gate(found.daily, language),
+            per_day,
         ),
         Figure(
             language.text("Workday (Mon–Fri, no holidays)"),
-            _rate(found.workday, per_day, language),
+            language.number(found.workday.value),
             _gate(found.workday, language),
+            per_day,
         ),
         Figure(
             language.text("Busiest hour"),
             language.number(found.peak),
             language.hour(found.peak_hour, shown.zone) if found.peak_hour else "",
+            language.unit(quantity),
         ),
     ]
     if found.heavy is not None:
@@ -349,12 +358,6 @@ def _figures(shown: View, found: KeyFigures) -> list[Figure]:
     return counted
 
 
-def _rate(mean: Mean, unit: str, language: Language) -> str:
-    if mean.value is None:
-        return language.number(None)
-    return f"{language.number(mean.value)} {unit}"
-
-
 def _gate(mean: Mean, language: Language) -> str:
     text = language.text(
         "%(valid)s of %(days)s days valid",
@@ -363,7 +366,7 @@ def _gate(mean: Mean, language: Language) -> str:
     )
     if mean.allowed:
         return text
-    return f"{text}; {language.text('too few for a mean')}"
+    return language.text("%(valid)s; too few for a mean", valid=text)
 
 
 def _passport(shown: View, found: KeyFigures) -> str:

@@ -47,6 +47,7 @@ def layout(language: Language, *, height: int, **more: Any) -> dict[str, Any]:
         },
         "legend": {
             "orientation": "h",
+            "traceorder": "normal",
             "x": 0,
             "xanchor": "left",
             "y": 1.02,

@@ -7,6 +7,7 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from dashboards.figures.layout import Figure, layout, plain
 from dashboards.language import Language
@@ -25,20 +26,13 @@ class Place:
     longitude: float
     #: a road's sites are joined by a line, in the order of their coordinates
     road: str
+    #: the municipality's name
+    town: str
     #: a key of `STATES`
     state: str
     #: what the pointer tells, line by line
     words: tuple[str, ...]
     link: str
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """A town's name on the map."""
-
-    name: str
-    latitude: float
-    longitude: float
 
 
 def project(latitude: float, longitude: float) -> tuple[float, float]:
@@ -52,24 +46,20 @@ def site_map(
     places: Sequence[Place],
     language: Language,
     *,
-    labels: Sequence[Label] = (),
     spread: bool = False,
     height: int = 440,
 ) -> Figure:
-    """Draw sites by state. `spread` moves marks apart where they would cover each other.
+    """Draw sites by state.
 
-    Sites of one road are joined by a line, unless they are spread.
+    `spread` is for several towns: marks that would cover each other are moved apart
+    and the towns are named. Else the sites are, and those of one road are joined.
     """
     points = [project(place.latitude, place.longitude) for place in places]
-    centre, half = _extent(
-        points + [project(label.latitude, label.longitude) for label in labels]
-    )
+    (centre_x, centre_y), half = _extent(points)
     if spread:
-        # a mark is about 18 of the height's pixels wide
-        points = _apart(points, distance=2 * half * 18 / height)
-    traces: list[dict[str, object]] = []
-    if not spread:
-        traces += _roads(places, points)
+        # a mark is about 20 of the height's pixels wide
+        points = _apart(points, distance=2 * half * 20 / height)
+    traces: list[dict[str, object]] = [] if spread else _roads(places, points)
     for key, state in STATES.items():
         shown = [
             (place, point)
@@ -105,34 +95,78 @@ def site_map(
                 },
             }
         )
-    drawn = layout(language, height=height, showlegend=True)
+    drawn = layout(language, height=height)
     drawn["margin"] = {"l": 8, "r": 8, "t": 8, "b": 8}
-    drawn["legend"] = drawn["legend"] | {"y": 0, "yanchor": "bottom"}
     hidden = {
         "visible": False,
         "showgrid": False,
         "zeroline": False,
         "fixedrange": spread,
     }
-    drawn["xaxis"] = hidden | {"range": [centre[0] - half, centre[0] + half]}
+    drawn["xaxis"] = hidden | {"range": [centre_x - half, centre_x + half]}
     drawn["yaxis"] = hidden | {
-        "range": [centre[1] - half * 1.12, centre[1] + half],
+        "range": [centre_y - half * 1.08, centre_y + half * 1.02],
         "scaleanchor": "x",
         "scaleratio": 1,
     }
     drawn["dragmode"] = False if spread else "pan"
+    bar, label = _scale_bar(places, language, half=half)
+    drawn["shapes"] = [bar | {"x0": centre_x - half, "y0": centre_y - half * 1.03}]
+    drawn["shapes"][0] |= {
+        "x1": drawn["shapes"][0]["x0"] + bar["x1"],
+        "y1": drawn["shapes"][0]["y0"],
+    }
     drawn["annotations"] = [
         {
-            "x": project(label.latitude, label.longitude)[0],
-            "y": project(label.latitude, label.longitude)[1],
-            "text": plain(label.name),
+            "x": drawn["shapes"][0]["x0"],
+            "y": drawn["shapes"][0]["y0"],
+            "text": label,
+            "xanchor": "left",
+            "yanchor": "bottom",
             "showarrow": False,
-            "yshift": -34,
-            "font": {"size": 13, "color": "var(--soft)"},
-        }
-        for label in labels
+            "font": {"size": 12, "color": "var(--soft)"},
+        },
+        *(_town_names(places, points) if spread else []),
     ]
     return {"data": traces, "layout": drawn}
+
+
+def _scale_bar(
+    places: Sequence[Place], language: Language, *, half: float
+) -> tuple[dict[str, Any], str]:
+    """A line of a round length, about an eighth of the map, and what it says."""
+    latitude = sum(p.latitude for p in places) / len(places) if places else 50.0
+    stretch = 1 / math.cos(math.radians(latitude))
+    goal = half / 4 / stretch
+    power = 10 ** math.floor(math.log10(goal))
+    length = max(step * power for step in (1, 2, 5) if step * power <= goal)
+    digits = 0 if length >= 1 else 1
+    line = {
+        "type": "line",
+        "x1": length * stretch,
+        "line": {"color": "var(--soft)", "width": 2},
+    }
+    return line, f"{language.number(length, digits)} km"
+
+
+def _town_names(
+    places: Sequence[Place], points: Sequence[tuple[float, float]]
+) -> list[dict[str, object]]:
+    """Each town's name below its lowest mark."""
+    towns: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for place, point in zip(places, points, strict=True):
+        towns[place.town].append(point)
+    return [
+        {
+            "x": sum(x for x, _ in inside) / len(inside),
+            "y": min(y for _, y in inside),
+            "text": plain(town),
+            "showarrow": False,
+            "yshift": -20,
+            "font": {"size": 13, "color": "var(--text)"},
+        }
+        for town, inside in towns.items()
+    ]
 
 
 def _roads(
