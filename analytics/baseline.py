@@ -34,8 +34,8 @@ def usual(
 ) -> pl.DataFrame:
     """Compute USUAL for the channel hours of `targets` from `hours` before their day.
 
-    usual = median of the whole-hour volumes at the same local hour, over the preceding
-    `weeks`, of the same weekday where that is a workday (public holidays left out), else
+    usual = median of the whole-hour volumes at the same local hour over the preceding
+    `weeks`: of the same weekday where it is a workday (public holidays left out), else
     of days of the same type (Saturdays; Sundays with public holidays). With fewer than
     four samples of a workday's weekday, all workdays serve; with fewer than four of
     these, too, the usual volume is unknown and the hour has no row.

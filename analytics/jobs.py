@@ -2,7 +2,7 @@
 
 `process` does one claim in one transaction: it locks sites, takes their stale hours,
 computes, replaces the figures and commits. A worker that dies leaves everything as it
-was. Readings are read after the claim on connections of their own, so what a claimed
+was. Readings are read after the claim on a connection of their own, so what a claimed
 mark stands for is committed and visible; a mark that comes later is claimed later.
 """
 
@@ -17,9 +17,10 @@ import polars as pl
 from analytics import cases, frames, refresh
 from analytics.anomalies import silence
 from analytics.frames import check
+from analytics.store import Store
 from verkehrspuls.quantities import COUNTED
 from verkehrspuls.settings import Analytics
-from verkehrspuls.storage.database import Connection, execute, queries, read_frame
+from verkehrspuls.storage.database import queries
 
 log = logging.getLogger(__name__)
 
@@ -38,16 +39,13 @@ class Choice:
     last: date | None = None
 
 
-def process(
-    url: str, connection: Connection, settings: Analytics, *, now: datetime
-) -> int:
+def process(store: Store, settings: Analytics, *, now: datetime) -> int:
     """Compute what is stale of some sites; returns how many marks were taken."""
-    with connection.transaction():
-        sites = _lock_stale_sites(connection, settings.claim_hours)
+    with store.connection.transaction():
+        sites = _lock_stale_sites(store, settings.claim_hours)
         if not sites:
             return 0
-        claimed = execute(
-            connection,
+        claimed = store.execute(
             "claim_buckets",
             sites=sites,
             hours=settings.claim_hours,
@@ -55,16 +53,16 @@ def process(
         ).fetchall()
         stale = _computable(_frame(claimed, frames.CHANNEL_HOURS), settings, now=now)
         if not stale.is_empty():
-            _refresh(url, connection, stale, settings, now=now)
+            _refresh(store, stale, settings, now=now)
     return len(claimed)
 
 
-def check_silence(connection: Connection, *, now: datetime) -> int:
+def check_silence(store: Store, *, now: datetime) -> int:
     """Open and prolong the cases of channels that are silent now; returns how many."""
-    with connection.transaction():
-        sites = [row["site_id"] for row in execute(connection, "lock_sites")]
-        last = execute(connection, "last_readings", sites=sites, now=now)
-        installed = execute(connection, "installations_of_sites", sites=sites)
+    with store.connection.transaction():
+        sites = [row["site_id"] for row in store.execute("lock_sites")]
+        last = store.execute("last_readings", sites=sites, now=now)
+        installed = store.execute("installations_of_sites", sites=sites)
         hits = silence.trailing(
             _frame(last.fetchall(), frames.LAST_READINGS),
             _frame(installed.fetchall(), frames.INSTALLED),
@@ -74,30 +72,30 @@ def check_silence(connection: Connection, *, now: datetime) -> int:
         judged = cases.judge(
             hits,
             silence.NAME,
-            stored=_stored_cases(connection, spans),
+            stored=_stored_cases(store, spans),
             # nothing is withdrawn here: readings that come withdraw what they end
             windows=frames.empty(frames.SPANS),
         )
-        _write_cases(connection, judged)
+        _write_cases(store, judged)
     return judged.cases.height
 
 
-def maintain(connection: Connection, settings: Analytics, *, now: datetime) -> bool:
-    """Make partitions ahead, drop and compress what is old; False where another does."""
-    with connection.transaction():
-        if not execute(connection, "try_maintenance").fetchone()["mine"]:  # type: ignore[index]
+def maintain(store: Store, settings: Analytics, *, now: datetime) -> bool:
+    """Make partitions ahead, drop and compress the old; False where another does."""
+    with store.connection.transaction():
+        if not store.execute("try_maintenance").fetchone()["mine"]:  # type: ignore[index]
             return False
-        execute(connection, "ensure_ahead", now=now)
+        store.execute("ensure_ahead", now=now)
         dropped = _chunks(
-            connection,
+            store,
             "drop_rejected",
             now - timedelta(days=settings.keep_rejected_days),
         )
         if settings.keep_raw_days is not None:
             cutoff = now - timedelta(days=settings.keep_raw_days)
-            dropped += _chunks(connection, "drop_raw", cutoff)
+            dropped += _chunks(store, "drop_raw", cutoff)
         compressed = _chunks(
-            connection,
+            store,
             "compress_old",
             now - timedelta(days=settings.compress_after_days),
         )
@@ -105,11 +103,10 @@ def maintain(connection: Connection, settings: Analytics, *, now: datetime) -> b
     return True
 
 
-def mark_stale(connection: Connection, choice: Choice) -> int:
+def mark_stale(store: Store, choice: Choice) -> int:
     """Mark all hours with readings or figures as stale; returns how many."""
-    with connection.transaction():
-        cursor = execute(
-            connection,
+    with store.connection.transaction():
+        cursor = store.execute(
             "mark_stale",
             municipality=choice.municipality,
             site=choice.site,
@@ -119,34 +116,34 @@ def mark_stale(connection: Connection, choice: Choice) -> int:
     return cursor.rowcount
 
 
-def count_stale(connection: Connection, choice: Choice) -> int:
+def count_stale(store: Store, choice: Choice) -> int:
     """Count the stale hours of the chosen sites."""
-    return _count(connection, "count_stale", "hours", choice)
+    return _count(store, "count_stale", "hours", choice)
 
 
-def count_sites(connection: Connection, choice: Choice) -> int:
+def count_sites(store: Store, choice: Choice) -> int:
     """Count the chosen sites."""
-    return _count(connection, "count_chosen_sites", "sites", choice)
+    return _count(store, "count_chosen_sites", "sites", choice)
 
 
-def _count(connection: Connection, query: str, name: str, choice: Choice) -> int:
-    with connection.transaction():
-        row = execute(
-            connection, query, municipality=choice.municipality, site=choice.site
+def _count(store: Store, query: str, name: str, choice: Choice) -> int:
+    with store.connection.transaction():
+        row = store.execute(
+            query, municipality=choice.municipality, site=choice.site
         ).fetchone()
     return int(row[name])  # type: ignore[index]
 
 
-def _chunks(connection: Connection, query: str, cutoff: datetime) -> int:
-    return int(execute(connection, query, cutoff=cutoff).fetchone()["chunks"])  # type: ignore[index]
+def _chunks(store: Store, query: str, cutoff: datetime) -> int:
+    return int(store.execute(query, cutoff=cutoff).fetchone()["chunks"])  # type: ignore[index]
 
 
-def _lock_stale_sites(connection: Connection, hours: int) -> list[int]:
+def _lock_stale_sites(store: Store, hours: int) -> list[int]:
     """Lock sites until they have so many stale hours together."""
     found: list[int] = []
     total = 0
-    for row in execute(connection, "stale_sites").fetchall():
-        if execute(connection, "lock_site", site=row["site_id"]).fetchone():
+    for row in store.execute("stale_sites").fetchall():
+        if store.execute("lock_site", site=row["site_id"]).fetchone():
             found.append(row["site_id"])
             total += row["hours"]
         if total >= hours:
@@ -169,27 +166,23 @@ def _computable(
 
 
 def _refresh(
-    url: str,
-    connection: Connection,
+    store: Store,
     stale: pl.DataFrame,
     settings: Analytics,
     *,
     now: datetime,
 ) -> None:
     weeks = settings.baseline_weeks
-    channels = _channels(connection, stale)
+    channels = _channels(store, stale)
     wanted = refresh.plan(stale, channels, weeks=weeks)
-    given, windows = _read(
-        url, connection, stale, channels=channels, wanted=wanted, weeks=weeks
-    )
+    given, windows = _read(store, stale, channels=channels, wanted=wanted, weeks=weeks)
     figures = refresh.refresh(wanted, windows, given, weeks=weeks, now=now)
-    _write(connection, given, wanted, figures)
+    _write(store, given, wanted, figures)
 
 
-def _channels(connection: Connection, stale: pl.DataFrame) -> pl.DataFrame:
+def _channels(store: Store, stale: pl.DataFrame) -> pl.DataFrame:
     """All channels of the sites that have stale hours."""
-    rows = execute(
-        connection,
+    rows = store.execute(
         "channels_of_channels",
         channels=stale["channel_id"].unique().to_list(),
     )
@@ -197,8 +190,7 @@ def _channels(connection: Connection, stale: pl.DataFrame) -> pl.DataFrame:
 
 
 def _read(
-    url: str,
-    connection: Connection,
+    store: Store,
     stale: pl.DataFrame,
     *,
     channels: pl.DataFrame,
@@ -208,15 +200,14 @@ def _read(
     """Read what the plan wants; returns it with the widened windows of judgement."""
     sites = channels["site_id"].unique().to_list()
     stored_cases = _stored_cases(
-        connection,
+        store,
         pl.concat([wanted.readings, wanted.windows])
         .group_by("channel_id")
         .agg(pl.col("since").min(), pl.col("until").max()),
     )
-    neighbours = execute(connection, "neighbour_readings", **_spans(wanted.readings))
-    installed = execute(connection, "installations_of_sites", sites=sites)
-    excluded = execute(
-        connection,
+    neighbours = store.execute("neighbour_readings", **_spans(wanted.readings))
+    installed = store.execute("installations_of_sites", sites=sites)
+    excluded = store.execute(
         "excluded_spans",
         sites=sites,
         since=stale["hour"].min() - timedelta(days=2),  # type: ignore[operator]
@@ -232,13 +223,14 @@ def _read(
             channels=channels,
             installed=_frame(installed.fetchall(), frames.INSTALLED),
             counts=_readings(
-                url, wanted, channels, kind="count_readings", counted=True
+                store, wanted, channels, kind="count_readings", counted=True
             ),
             environment=_readings(
-                url, wanted, channels, kind="environment_readings", counted=False
+                store, wanted, channels, kind="environment_readings", counted=False
             ),
             neighbours=_frame(neighbours.fetchall(), frames.INTERVALS),
-            stored=_stored_volumes(url, spans),
+            stored=_stored_volumes(store, spans),
+            hours=_stored_hours(store, wanted),
             excluded=_frame(excluded.fetchall(), frames.SPANS),
             cases=stored_cases,
         ),
@@ -247,7 +239,12 @@ def _read(
 
 
 def _readings(
-    url: str, wanted: refresh.Plan, channels: pl.DataFrame, *, kind: str, counted: bool
+    store: Store,
+    wanted: refresh.Plan,
+    channels: pl.DataFrame,
+    *,
+    kind: str,
+    counted: bool,
 ) -> pl.DataFrame:
     """Readings of the counting or of the other channels, with their quantity."""
     schema = frames.COUNT_READINGS if counted else frames.ENVIRONMENT_READINGS
@@ -257,64 +254,56 @@ def _readings(
     spans = wanted.readings.join(chosen, on="channel_id", how="semi")
     if spans.is_empty():
         return frames.empty(schema)
-    found = read_frame(url, kind, **_spans(spans))
+    found = store.read(kind, **_spans(spans))
     return check(found.join(quantities, on="channel_id"), schema)
 
 
-def _stored_volumes(url: str, spans: pl.DataFrame) -> pl.DataFrame:
+def _stored_hours(store: Store, wanted: refresh.Plan) -> pl.DataFrame:
+    """Hours of environment figures that are stored."""
+    found = store.read("stored_environment_hours", **_spans(wanted.readings))
+    return check(found, frames.ENVIRONMENT_HOURS)
+
+
+def _stored_volumes(store: Store, spans: pl.DataFrame) -> pl.DataFrame:
     if spans.is_empty():
         return frames.empty(frames.STORED_VOLUMES)
-    found = read_frame(
-        url, "stored_volumes", intervals=spans["interval_s"].to_list(), **_spans(spans)
+    found = store.read(
+        "stored_volumes", intervals=spans["interval_s"].to_list(), **_spans(spans)
     )
     return check(found, frames.STORED_VOLUMES)
 
 
-def _stored_cases(connection: Connection, spans: pl.DataFrame) -> pl.DataFrame:
-    rows = execute(connection, "cases_of_channels", **_spans(spans)).fetchall()
+def _stored_cases(store: Store, spans: pl.DataFrame) -> pl.DataFrame:
+    rows = store.execute("cases_of_channels", **_spans(spans)).fetchall()
     return _frame(rows, frames.STORED_CASES)
 
 
 def _write(
-    connection: Connection,
+    store: Store,
     given: refresh.Given,
     wanted: refresh.Plan,
     figures: refresh.Figures,
 ) -> None:
     """Replace the figures of the stale hours and days, and judge their cases."""
     stale, days = given.stale, wanted.days
-    execute(
-        connection,
+    store.execute(
         "ensure_figures",
         earliest=stale["hour"].min(),
         latest=stale["hour"].max(),
     )
-    counted = given.channels.filter(pl.col("quantity").is_in(list(COUNTED)))
-    had_volumes = given.stored.select(
-        "channel_id", hour=pl.col("time").dt.truncate("1h")
-    ).unique()
-    _drop_hours(
-        connection,
-        "drop_volumes",
-        stale.join(had_volumes, on=["channel_id", "hour"], how="semi"),
-    )
-    _drop_hours(
-        connection,
-        "drop_environment_hours",
-        stale.join(counted, on="channel_id", how="anti"),
-    )
-    execute(
-        connection,
+    _drop_hours(store, "drop_volumes", _hours_in(given.stored, stale))
+    _drop_hours(store, "drop_environment_hours", _hours_in(given.hours, stale))
+    store.execute(
         "drop_days",
         sites=days["site_id"].to_list(),
         days=days["day"].to_list(),
     )
-    _copy(connection, "copy_volumes", figures.volumes)
-    _copy(connection, "copy_environment_hours", figures.environment)
-    _copy(connection, "copy_days", figures.days)
-    _put_usual(connection, figures.usual)
+    _copy(store, "copy_volumes", figures.volumes)
+    _copy(store, "copy_environment_hours", figures.environment)
+    _copy(store, "copy_days", figures.days)
+    _put_usual(store, figures.usual)
     for judgement in figures.judgements:
-        _write_cases(connection, judgement)
+        _write_cases(store, judgement)
     log.debug(
         "refreshed",
         extra={
@@ -327,20 +316,24 @@ def _write(
     )
 
 
-def _drop_hours(connection: Connection, query: str, hours: pl.DataFrame) -> None:
+def _hours_in(stored: pl.DataFrame, stale: pl.DataFrame) -> pl.DataFrame:
+    """The stale hours that have figures."""
+    hours = stored.select("channel_id", hour=pl.col("time").dt.truncate("1h"))
+    return stale.join(hours, on=["channel_id", "hour"], how="semi")
+
+
+def _drop_hours(store: Store, query: str, hours: pl.DataFrame) -> None:
     if not hours.is_empty():
-        execute(
-            connection,
+        store.execute(
             query,
             channels=hours["channel_id"].to_list(),
             hours=hours["hour"].to_list(),
         )
 
 
-def _put_usual(connection: Connection, usual: pl.DataFrame) -> None:
+def _put_usual(store: Store, usual: pl.DataFrame) -> None:
     if not usual.is_empty():
-        execute(
-            connection,
+        store.execute(
             "put_usual",
             channels=usual["channel_id"].to_list(),
             hours=usual["time"].to_list(),
@@ -349,13 +342,13 @@ def _put_usual(connection: Connection, usual: pl.DataFrame) -> None:
         )
 
 
-def _write_cases(connection: Connection, judgement: cases.Judgement) -> None:
-    execute(connection, "withdraw_cases", cases=judgement.withdrawn)
+def _write_cases(store: Store, judgement: cases.Judgement) -> None:
+    store.execute("withdraw_cases", cases=judgement.withdrawn)
     for case in judgement.cases.iter_rows(named=True):
-        execute(connection, "put_case", **case)
+        store.execute("put_case", **case)
 
 
-def _copy(connection: Connection, query: str, frame: pl.DataFrame) -> None:
+def _copy(store: Store, query: str, frame: pl.DataFrame) -> None:
     """Write a frame by COPY.
 
     As CSV, which Polars writes without touching a row in Python: as fast as binary
@@ -363,7 +356,7 @@ def _copy(connection: Connection, query: str, frame: pl.DataFrame) -> None:
     """
     if frame.is_empty():
         return
-    with connection.cursor().copy(queries()[query]) as copy:
+    with store.connection.cursor().copy(queries()[query]) as copy:
         for part in frame.iter_slices(_SLICE):
             text = part.write_csv(include_header=False, datetime_format=_CSV_TIME)
             copy.write(text.encode())

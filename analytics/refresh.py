@@ -44,7 +44,9 @@ class Given:
     counts: pl.DataFrame
     environment: pl.DataFrame
     neighbours: pl.DataFrame
+    #: STORED_VOLUMES and ENVIRONMENT_HOURS as they were last computed
     stored: pl.DataFrame
+    hours: pl.DataFrame
     excluded: pl.DataFrame
     cases: pl.DataFrame
 

@@ -11,9 +11,9 @@ import psycopg
 from adbc_driver_manager import Error as ArrowError
 
 from analytics import jobs
+from analytics.store import Store, open_store
 from verkehrspuls.errors import DatabaseUnavailable
 from verkehrspuls.settings import Settings
-from verkehrspuls.storage.database import Connection, connect
 
 log = logging.getLogger(__name__)
 
@@ -55,12 +55,12 @@ class Worker:
         failures = 0
         while not self._stop.is_set():
             try:
-                with connect(
-                    self._url, application="verkehrspuls analytics", autocommit=True
-                ) as connection:
+                with open_store(
+                    self._url, application="verkehrspuls analytics"
+                ) as store:
                     self._announce()
                     failures = 0
-                    self._work(connection)
+                    self._work(store)
             except LOST as error:
                 wait = min(LONGEST_WAIT_S, 0.25 * 2**failures)
                 # several workers shall not come back in step
@@ -77,22 +77,22 @@ class Worker:
             self._ready = True
             self._on_ready()
 
-    def _work(self, connection: Connection) -> None:
+    def _work(self, store: Store) -> None:
         while not self._stop.is_set():
             if self._is_due("maintain", MAINTAIN_S):
-                jobs.maintain(connection, self._settings, now=self._clock())
+                jobs.maintain(store, self._settings, now=self._clock())
                 self._done("maintain")
-            if self._process(connection):
+            if self._process(store):
                 continue
             if self._is_due("silence", self._settings.silence_s):
-                jobs.check_silence(connection, now=self._clock())
+                jobs.check_silence(store, now=self._clock())
                 self._done("silence")
             self._stop.wait(self._settings.poll_s)
 
-    def _process(self, connection: Connection) -> bool:
+    def _process(self, store: Store) -> bool:
         """Do one claim; tells whether there may be more at once."""
         began = time.monotonic()
-        marks = jobs.process(self._url, connection, self._settings, now=self._clock())
+        marks = jobs.process(store, self._settings, now=self._clock())
         if marks:
             took_s = round(time.monotonic() - began, 3)
             log.info("computed", extra={"marks": marks, "took_s": took_s})

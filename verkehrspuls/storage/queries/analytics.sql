@@ -142,6 +142,18 @@ cross join lateral (
     offset 0
 ) v
 
+-- name: stored_environment_hours
+-- Environment figures in a span of each channel, as they were last computed.
+select e.channel_id, e.time, e.observed_s, e.mean, e.minimum, e.maximum
+from unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])
+     as span (channel_id, since, until)
+cross join lateral (
+    select * from environment_hour e
+    where e.channel_id = span.channel_id
+      and e.time >= span.since and e.time < span.until
+    offset 0
+) e
+
 -- name: cases_of_channels
 -- Cases that touch a span of each channel: decided ones, and undecided ones that stand.
 select a.anomaly_case_id, a.channel_id, a.detector, a.began, a.ended, a.state, a.effect
