@@ -176,12 +176,8 @@ def directions_chart(
     """The mean course of a workday by direction, from hourly volumes."""
     unit = language.unit(quantity)
     means = summaries.by_direction(hours, zone, holidays)
-    totals = dict(
-        hours.group_by("direction").agg(pl.col("volume").sum()).iter_rows()
-    )
-    known = {
-        (direction, hour): mean for direction, hour, mean in means.iter_rows()
-    }
+    totals = dict(hours.group_by("direction").agg(pl.col("volume").sum()).iter_rows())
+    known = {(direction, hour): mean for direction, hour, mean in means.iter_rows()}
     rows = [
         (
             language.hours(hour),
@@ -212,9 +208,7 @@ def classes_chart(hours: pl.DataFrame, language: Language) -> Chart | None:
             language.number(volume),
             language.percent(share, 1),
         )
-        for key, volume, share in counted.select(
-            "class", "volume", "share"
-        ).iter_rows()
+        for key, volume, share in counted.select("class", "volume", "share").iter_rows()
     ]
     return Chart(
         key="classes",
@@ -377,8 +371,9 @@ def _series_note(filled: pl.DataFrame, language: Language, *, period: Period) ->
     else:
         notes.append(
             language.text(
-                "Partly observed intervals are scaled up in the figure, the table shows "
-                "what was counted; below three quarters observed the line has a gap."
+                "Partly observed intervals are scaled up in the figure, the table "
+                "shows what was counted; below three quarters observed the line has a "
+                "gap."
             )
         )
     return " ".join(notes)

@@ -250,7 +250,7 @@ def _case_value(value: float | None, quantity: str, language: Language) -> str:
 
 def _when(row: Mapping[str, Any], language: Language, period: Period) -> str:
     local = row["local"]
-    if "day" in row or period.bin == "P1D" and "time" not in row:
+    if "day" in row or (period.bin == "P1D" and "time" not in row):
         return language.day(local)
     fold = f" {row['fold']}" if row["fold"] else ""
     return f"{language.day(local)}, {local:%H:%M}{fold}"

@@ -79,14 +79,14 @@ class Language:
             return unit
         return f"{self.text(_UNITS[counted])}/{self.text(per)}"
 
-    def date(self, day: date) -> str:
+    def plain_day(self, day: date) -> str:
         """Write a day: 01.03.2026 or 1 March 2026."""
         pattern = "dd.MM.yyyy" if self.key == "de" else "d MMM yyyy"
         return format_date(day, pattern, locale=self.locale)
 
     def day(self, day: date) -> str:
         """Write a day with its weekday."""
-        return f"{self._short_weekdays[day.weekday()]}, {self.date(day)}"
+        return f"{self._short_weekdays[day.weekday()]}, {self.plain_day(day)}"
 
     def short_day(self, day: date) -> str:
         """Write a day with its weekday, as short as tables need it."""
@@ -102,7 +102,7 @@ class Language:
         """Write a span of days, both included."""
         if first == last:
             return self.day(first)
-        return f"{self.date(first)} – {self.date(last)}"
+        return f"{self.plain_day(first)} – {self.plain_day(last)}"
 
     def clock(self, time: datetime) -> str:
         """Write a local time of day; a repeated hour in autumn as A and B."""

@@ -1,5 +1,7 @@
-"""The pages of all towns and of one town: sites by how they stand now, on a map, in a
-list, with the cases that are open."""
+"""The pages of all towns and of one town: how its sites stand now.
+
+They show them on a map and in a list, with the cases that are open.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -187,11 +189,13 @@ def map_chart(
         language.text("Latitude, longitude"),
     )
     note = language.text(
-        "The newest whole hour compared with what is usual for it: more is above 125 %, "
-        "less below 75 %."
+        "The newest whole hour compared with what is usual for it: more is above "
+        "125 %, less below 75 %."
     )
     if spread:
-        note += " " + language.text("Marks that would cover each other are moved apart.")
+        note += " " + language.text(
+            "Marks that would cover each other are moved apart."
+        )
     else:
         note += " " + language.text(
             "Lines join the sites of one road; they are not the course of the road."
@@ -200,9 +204,7 @@ def map_chart(
         key="map",
         heading=language.text("Where is there more or less traffic than usual?"),
         sentence="",
-        figure=site_map(
-            places, language, spread=spread, height=560 if spread else 420
-        ),
+        figure=site_map(places, language, spread=spread, height=560 if spread else 420),
         table=Table(head, rows),
         note=note,
     )

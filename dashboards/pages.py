@@ -262,7 +262,9 @@ def _towns(
         lines=shown,
         counts=overview.counts(shown),
         sentence=overview.sentence(shown, cases, language) if shown else "",
-        map=overview.map_chart(shown, language, municipalities=towns) if shown else None,
+        map=overview.map_chart(shown, language, municipalities=towns)
+        if shown
+        else None,
         cases=overview.case_lines(cases, zones, language),
         now=at,
     )

@@ -41,6 +41,8 @@ DEFAULT: Final = "7d"
 #: longer than any series; keeps a page from asking for the year 9999
 LONGEST_DAYS: Final = 3_660
 
+_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
+
 
 @dataclass(frozen=True, slots=True)
 class Period:
@@ -124,7 +126,9 @@ def read(
     if not first < to or (to - first).days > LONGEST_DAYS:
         raise BadParameter(
             parameter="from",
-            detail=mark("The period must start before it ends and last ten years at most"),
+            detail=mark(
+                "The period must start before it ends and last ten years at most"
+            ),
         )
     start, end = day_start(first, zone), day_start(to, zone)
     if preset == "24h":
@@ -163,15 +167,13 @@ def _preset(preset: str, today: date) -> tuple[date, date]:
 
 def _bin(asked: str, days: int) -> tuple[Bin, bool]:
     if asked and asked not in BINS:
-        raise BadParameter(
-            parameter="bin", detail=mark("Steps are PT15M, PT1H or P1D")
-        )
+        raise BadParameter(parameter="bin", detail=mark("Steps are PT15M, PT1H or P1D"))
     if not asked:
         return ("PT15M" if days <= 2 else "PT1H" if days <= 31 else "P1D"), False
     fitting = next(
         name
         for name, longest in BIN_DAYS.items()
-        if days <= longest and list(BINS).index(name) >= list(BINS).index(asked)  # type: ignore[arg-type]
+        if days <= longest and list(BINS).index(name) >= list(BINS).index(asked)
     )
     return fitting, fitting != asked
 
@@ -181,14 +183,13 @@ def _day(query: Mapping[str, str], name: str) -> date | None:
     if not text:
         return None
     try:
-        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
-            raise ValueError
-        day = date.fromisoformat(text)
-        if not 1970 <= day.year <= 2200:
-            raise ValueError
-    except ValueError as error:
+        # fromisoformat also reads 20260301 and 2026-W09-7
+        day = date.fromisoformat(text) if _DAY.fullmatch(text) else None
+    except ValueError:
+        day = None
+    if day is None or not 1970 <= day.year <= 2200:
         raise BadParameter(
             parameter=name,
             detail=mark("Days are written like 2026-03-01, from 1970 to 2200"),
-        ) from error
+        )
     return day

@@ -89,7 +89,11 @@ class Content:
 
 
 def view(
-    site: Mapping[str, Any], query: Mapping[str, str], language: Language, *, now: datetime
+    site: Mapping[str, Any],
+    query: Mapping[str, str],
+    language: Language,
+    *,
+    now: datetime,
 ) -> View:
     """Read what to show from the query string."""
     measured = list(dict.fromkeys(c["quantity"] for c in site["channels"]))
@@ -105,7 +109,9 @@ def view(
         language=language,
         now=now,
         period=read(query, site["time_zone"], now=now),
-        quantity=asked if asked in COUNTED else next(iter(counted), None)
+        quantity=asked
+        if asked in COUNTED
+        else next(iter(counted), None)
         if not asked
         else None,
         environment=tuple(environment)
@@ -227,9 +233,7 @@ def _counted(
     together = summaries.cross_section(hours, shown.zone)
     holidays = shown.holidays
     drawn.append(
-        charts.profile_chart(
-            together, language, quantity=quantity, holidays=holidays
-        )
+        charts.profile_chart(together, language, quantity=quantity, holidays=holidays)
     )
     drawn.append(charts.week_chart(together, language, quantity=quantity))
     if len(names) > 1:
@@ -253,7 +257,9 @@ def _names(shown: View) -> Names:
     for channel in shown.site["channels"]:
         if channel["quantity"] == shown.quantity:
             key = channel["direction"]
-            found.setdefault(key, channel["direction_name"] or (key and channel["name"]))
+            found.setdefault(
+                key, channel["direction_name"] or (key and channel["name"])
+            )
     return list(found.items())
 
 
@@ -282,7 +288,9 @@ def _marks(cases: Sequence[Mapping[str, Any]], shown: View) -> list[Mark]:
     zone, period = ZoneInfo(shown.zone), shown.period
     return [
         Mark(
-            began=max(case["began"], period.start).astimezone(zone).replace(tzinfo=None),
+            began=max(case["began"], period.start)
+            .astimezone(zone)
+            .replace(tzinfo=None),
             ended=min(case["ended"], period.end).astimezone(zone).replace(tzinfo=None),
             direction=case["direction"],
             word=describe.case_word(case["reason"], shown.language),
@@ -329,13 +337,13 @@ def _figures(shown: View, found: KeyFigures) -> list[Figure]:
             ),
         ),
         Figure(
-            language.text("Daily traffic (DTV, Mon–Sun)"),
+            language.text("Daily traffic DTV"),
             language.number(found.daily.value),
             _gate(found.daily, language),
             per_day,
         ),
         Figure(
-            language.text("Workday (Mon–Fri, no holidays)"),
+            language.text("Workday traffic DTVw"),
             language.number(found.workday.value),
             _gate(found.workday, language),
             per_day,

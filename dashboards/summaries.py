@@ -169,7 +169,9 @@ def classes(hours: pl.DataFrame) -> pl.DataFrame:
 def order(directions: Sequence[str], channels: Sequence[dict[str, str]]) -> list[str]:
     """Sort directions as the registry names them."""
     known = list(dict.fromkeys(channel["direction"] for channel in channels))
-    return sorted(directions, key=lambda d: known.index(d) if d in known else len(known))
+    return sorted(
+        directions, key=lambda d: known.index(d) if d in known else len(known)
+    )
 
 
 def _scaled() -> pl.Expr:

@@ -19,9 +19,9 @@ _DASHES: Final = {"workday": "solid", "saturday": "dash", "sunday_or_holiday": "
 def day_profile(
     profile: pl.DataFrame, language: Language, *, unit: str, height: int = 340
 ) -> Figure:
-    """Draw `summaries.day_profile`: means as lines, the band where 7 of 10 workdays lie.
+    """Draw `summaries.day_profile`: means as lines, and where workdays usually lie.
 
-    The band runs from the 15 % to the 85 % quantile of workdays.
+    The band runs from the 15 % to the 85 % quantile: 7 of 10 workdays.
     """
     traces: list[dict[str, object]] = []
     for day_type, name in DAY_TYPE_NAMES.items():

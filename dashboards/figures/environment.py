@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from dashboards.figures.layout import Figure, axis, caption, layout
+from dashboards.figures.layout import Figure, axis, caption, layout, weekends
 from dashboards.language import Language
 from dashboards.wall_clock import axis_text
 from verkehrspuls.quantities import ENVIRONMENT
@@ -77,4 +77,5 @@ def environment(
     elif found.mean == "sum":
         drawn["yaxis"]["rangemode"] = "tozero"
     drawn["annotations"] = [caption(found.unit)]
+    drawn["shapes"] = weekends(frame)
     return {"data": traces, "layout": drawn}

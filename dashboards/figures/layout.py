@@ -4,7 +4,10 @@ A figure is plotly.js' own structure as plain dicts. A colour is written `var(--
 and looked up in the style sheet when the figure is drawn, so that it follows the theme.
 """
 
+from datetime import date, timedelta
 from typing import Any, Final
+
+import polars as pl
 
 from dashboards.language import Language
 
@@ -12,6 +15,9 @@ Figure = dict[str, Any]
 
 #: A direction keeps its place, and with it colour and dash, on every chart of a site.
 DIRECTION_DASHES: Final = ("solid", "dash", "dot", "dashdot")
+
+#: beyond it, weekend bands would be a pattern rather than a help
+_BANDS_DAYS: Final = 93
 
 _FONT: Final = (
     'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", Arial, sans-serif'
@@ -85,3 +91,31 @@ def caption(text: str, *, x: float = 0, y: float = 1, **more: Any) -> dict[str, 
         "showarrow": False,
         "font": {"color": "var(--text)", "size": 13},
     } | more
+
+
+def weekends(frame: pl.DataFrame) -> list[dict[str, Any]]:
+    """Bands behind Saturdays and Sundays, for a frame with wall times."""
+    days = frame["local"].dt.date()
+    first, last = days.min(), days.max()
+    if not (isinstance(first, date) and isinstance(last, date)):
+        return []
+    if (last - first).days > _BANDS_DAYS:
+        return []
+    # one day earlier: the period may start on a Sunday
+    days_around = pl.date_range(first - timedelta(days=1), last, eager=True)
+    return [
+        {
+            "type": "rect",
+            "layer": "below",
+            "xref": "x",
+            "yref": "paper",
+            "x0": str(max(day, first)),
+            "x1": str(day + timedelta(days=2)),
+            "y0": 0,
+            "y1": 1,
+            "line": {"width": 0},
+            "fillcolor": "var(--weekend)",
+        }
+        for day in days_around
+        if day.weekday() == 5
+    ]

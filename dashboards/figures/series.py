@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime
 
 import polars as pl
 
@@ -14,12 +14,10 @@ from dashboards.figures.layout import (
     direction_colour,
     layout,
     plain,
+    weekends,
 )
 from dashboards.language import Language
 from dashboards.wall_clock import axis_text
-
-#: beyond it, weekend bands would be a pattern rather than a help
-_BANDS_DAYS = 93
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +81,11 @@ def series(
                 **on,
             }
         )
-        for mark in marks:
-            if mark.direction == direction:
-                notes.append(_word(mark, y=top, axis_name=f"y{suffix}"))
+        notes += [
+            _word(mark, axis_name=f"y{suffix}")
+            for mark in marks
+            if mark.direction == direction
+        ]
     figure["xaxis"] = axis(
         showgrid=False,
         type="date",
@@ -97,7 +97,7 @@ def series(
         spikecolor="var(--line)",
         spikemode="across",
     )
-    figure["shapes"] = [*_weekends(frame), *_marked(marks, directions, panels)]
+    figure["shapes"] = [*weekends(frame), *_marked(marks, directions, panels)]
     figure["annotations"] = notes
     return {"data": traces, "layout": figure}
 
@@ -152,32 +152,6 @@ def _hover(rows: pl.DataFrame, language: Language, unit: str) -> list[str]:
     return texts
 
 
-def _weekends(frame: pl.DataFrame) -> list[dict[str, object]]:
-    if frame.is_empty():
-        return []
-    days = frame["local"].dt.date()
-    first, last = days.min(), days.max()
-    if not isinstance(first, date) or (last - first).days > _BANDS_DAYS:  # type: ignore[operator]
-        return []
-    saturdays = pl.date_range(first - timedelta(days=1), last, eager=True)  # type: ignore[operator]
-    return [
-        {
-            "type": "rect",
-            "layer": "below",
-            "xref": "x",
-            "yref": "paper",
-            "x0": str(max(day, first)),
-            "x1": str(day + timedelta(days=2)),
-            "y0": 0,
-            "y1": 1,
-            "line": {"width": 0},
-            "fillcolor": "var(--weekend)",
-        }
-        for day in saturdays
-        if day.weekday() == 5
-    ]
-
-
 def _marked(
     marks: Sequence[Mark], directions: Sequence[tuple[str, str]], panels: int
 ) -> list[dict[str, object]]:
@@ -200,7 +174,7 @@ def _marked(
     ]
 
 
-def _word(mark: Mark, *, y: float, axis_name: str) -> dict[str, object]:
+def _word(mark: Mark, *, axis_name: str) -> dict[str, object]:
     return caption(
         plain(mark.word),
         x=0,

@@ -7,7 +7,6 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from dashboards.figures.layout import Figure, layout, plain
 from dashboards.language import Language
@@ -15,6 +14,10 @@ from dashboards.states import STATES
 
 #: radius of the Web-Mercator sphere in km
 _RADIUS_KM = 6378.137
+#: of the figure in pixels, where the page has its full width
+_WIDTH = 1000
+#: half of a letter's width in pixels
+_LETTER = 3.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +58,12 @@ def site_map(
     and the towns are named. Else the sites are, and those of one road are joined.
     """
     points = [project(place.latitude, place.longitude) for place in places]
-    (centre_x, centre_y), half = _extent(points)
+    (left, right), (low, high) = _extent(points)
+    #: km in a pixel where the page has its full width
+    pixel_km = max((right - left) / _WIDTH, (high - low) / height)
     if spread:
-        # a mark is about 20 of the height's pixels wide
-        points = _apart(points, distance=2 * half * 20 / height)
+        points = _apart(points, distance=20 * pixel_km)
+    sides = _sides(places, points, pixel_km=pixel_km)
     traces: list[dict[str, object]] = [] if spread else _roads(places, points)
     for key, state in STATES.items():
         shown = [
@@ -76,7 +81,7 @@ def site_map(
                 "x": [round(point[0], 3) for _, point in shown],
                 "y": [round(point[1], 3) for _, point in shown],
                 "text": [plain(place.name) for place, _ in shown],
-                "textposition": "top center",
+                "textposition": [sides[place.link] for place, _ in shown],
                 "textfont": {"size": 12, "color": "var(--text)"},
                 "hovertext": [
                     "<br>".join(
@@ -103,70 +108,123 @@ def site_map(
         "zeroline": False,
         "fixedrange": spread,
     }
-    drawn["xaxis"] = hidden | {"range": [centre_x - half, centre_x + half]}
-    drawn["yaxis"] = hidden | {
-        "range": [centre_y - half * 1.08, centre_y + half * 1.02],
-        "scaleanchor": "x",
-        "scaleratio": 1,
-    }
+    drawn["xaxis"] = hidden | {"range": [left, right]}
+    drawn["yaxis"] = hidden | {"range": [low, high], "scaleanchor": "x"}
     drawn["dragmode"] = False if spread else "pan"
-    bar, label = _scale_bar(places, language, half=half)
-    drawn["shapes"] = [bar | {"x0": centre_x - half, "y0": centre_y - half * 1.03}]
-    drawn["shapes"][0] |= {
-        "x1": drawn["shapes"][0]["x0"] + bar["x1"],
-        "y1": drawn["shapes"][0]["y0"],
-    }
+    length, label = _scale(places, language, goal=80 * pixel_km)
+    drawn["shapes"] = [
+        {
+            "type": "line",
+            "x0": left,
+            "x1": left + length,
+            "y0": low,
+            "y1": low,
+            "line": {"color": "var(--soft)", "width": 2},
+        }
+    ]
     drawn["annotations"] = [
         {
-            "x": drawn["shapes"][0]["x0"],
-            "y": drawn["shapes"][0]["y0"],
+            "x": left,
+            "y": low,
             "text": label,
             "xanchor": "left",
             "yanchor": "bottom",
             "showarrow": False,
             "font": {"size": 12, "color": "var(--soft)"},
         },
-        *(_town_names(places, points) if spread else []),
+        *(_town_names(places, points, pixel_km=pixel_km) if spread else []),
     ]
     return {"data": traces, "layout": drawn}
 
 
-def _scale_bar(
-    places: Sequence[Place], language: Language, *, half: float
-) -> tuple[dict[str, Any], str]:
-    """A line of a round length, about an eighth of the map, and what it says."""
+def _sides(
+    places: Sequence[Place],
+    points: Sequence[tuple[float, float]],
+    *,
+    pixel_km: float,
+) -> dict[str, str]:
+    """At which side of its mark each site's name covers least, by link."""
+    taken = list(points)
+    found = {}
+    for place, (x, y) in zip(places, points, strict=True):
+        wide = len(place.name) * _LETTER * pixel_km
+        beside = wide + 10 * pixel_km
+        sides = {
+            "top center": (x, y + 16 * pixel_km),
+            "bottom center": (x, y - 16 * pixel_km),
+            "middle right": (x + beside, y),
+            "middle left": (x - beside, y),
+        }
+        found[place.link], (x, y) = min(
+            sides.items(), key=lambda side: _covered(side[1], wide, taken, pixel_km)
+        )
+        taken += _along(x, y, wide)
+    return found
+
+
+def _along(x: float, y: float, wide: float) -> list[tuple[float, float]]:
+    """Points along a name, so that others keep away from all of it."""
+    return [(x + wide * step / 2, y) for step in range(-2, 3)]
+
+
+def _scale(
+    places: Sequence[Place], language: Language, *, goal: float
+) -> tuple[float, str]:
+    """A round length up to `goal` on the map, in its km, and what it says."""
     latitude = sum(p.latitude for p in places) / len(places) if places else 50.0
     stretch = 1 / math.cos(math.radians(latitude))
-    goal = half / 4 / stretch
-    power = 10 ** math.floor(math.log10(goal))
-    length = max(step * power for step in (1, 2, 5) if step * power <= goal)
-    digits = 0 if length >= 1 else 1
-    line = {
-        "type": "line",
-        "x1": length * stretch,
-        "line": {"color": "var(--soft)", "width": 2},
-    }
-    return line, f"{language.number(length, digits)} km"
+    power = 10 ** math.floor(math.log10(goal / stretch))
+    length = max(step * power for step in (1, 2, 5) if step * power * stretch <= goal)
+    digits = max(0, -math.floor(math.log10(length)))
+    return length * stretch, f"{language.number(length, digits)} km"
 
 
 def _town_names(
-    places: Sequence[Place], points: Sequence[tuple[float, float]]
+    places: Sequence[Place],
+    points: Sequence[tuple[float, float]],
+    *,
+    pixel_km: float,
 ) -> list[dict[str, object]]:
-    """Each town's name below its lowest mark."""
+    """Each town's name at that side of its marks where it covers least."""
     towns: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for place, point in zip(places, points, strict=True):
         towns[place.town].append(point)
-    return [
-        {
-            "x": sum(x for x, _ in inside) / len(inside),
-            "y": min(y for _, y in inside),
-            "text": plain(town),
-            "showarrow": False,
-            "yshift": -20,
-            "font": {"size": 13, "color": "var(--text)"},
-        }
-        for town, inside in towns.items()
-    ]
+    names: list[dict[str, object]] = []
+    taken = list(points)
+    for town, inside in towns.items():
+        middle = sum(x for x, _ in inside) / len(inside)
+        wide = len(town) * _LETTER * pixel_km
+        sides = [
+            (middle, min(y for _, y in inside) - 20 * pixel_km),
+            (middle, max(y for _, y in inside) + 20 * pixel_km),
+            (min(x for x, _ in inside) - wide - 12 * pixel_km, inside[0][1]),
+            (max(x for x, _ in inside) + wide + 12 * pixel_km, inside[-1][1]),
+        ]
+        x, y = min(sides, key=lambda side: _covered(side, wide, taken, pixel_km))
+        taken += _along(x, y, wide)
+        names.append(
+            {
+                "x": round(x, 3),
+                "y": round(y, 3),
+                "text": plain(town),
+                "showarrow": False,
+                "font": {"size": 13, "color": "var(--text)"},
+            }
+        )
+    return names
+
+
+def _covered(
+    side: tuple[float, float],
+    wide: float,
+    taken: Sequence[tuple[float, float]],
+    pixel_km: float,
+) -> int:
+    """How many marks and names a name would cover there."""
+    return sum(
+        abs(x - side[0]) < wide + 8 * pixel_km and abs(y - side[1]) < 14 * pixel_km
+        for x, y in taken
+    )
 
 
 def _roads(
@@ -200,13 +258,11 @@ def _roads(
 
 def _extent(
     points: Sequence[tuple[float, float]],
-) -> tuple[tuple[float, float], float]:
-    if not points:
-        return (0.0, 0.0), 1.0
-    xs, ys = [p[0] for p in points], [p[1] for p in points]
-    centre = (min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2
-    half = max(max(xs) - min(xs), max(ys) - min(ys)) / 2
-    return centre, max(half, 0.5) * 1.15
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """From west to east and from south to north, with room for names around."""
+    xs, ys = [p[0] for p in points] or [0.0], [p[1] for p in points] or [0.0]
+    pad = max(0.25, (max(xs) - min(xs)) * 0.12, (max(ys) - min(ys)) * 0.12)
+    return (min(xs) - pad, max(xs) + pad), (min(ys) - pad, max(ys) + pad)
 
 
 def _apart(

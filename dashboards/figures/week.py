@@ -36,9 +36,7 @@ def week(
         fixedrange=True,
         autorange="reversed",
         tickvals=list(range(7)),
-        ticktext=[
-            language.weekday(day, width="short").rstrip(".") for day in range(7)
-        ],
+        ticktext=[language.weekday(day, width="short").rstrip(".") for day in range(7)],
     )
     trace = {
         "type": "heatmap",

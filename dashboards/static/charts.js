@@ -49,6 +49,12 @@
   function draw(plot) {
     var source = document.getElementById(plot.dataset.figure);
     var figure = coloured(JSON.parse(source.textContent), getComputedStyle(root));
+    // names of sites would cover each other on a narrow map
+    if (plot.clientWidth < 600) {
+      figure.data.forEach(function (trace) {
+        if (trace.mode === "markers+text") trace.mode = "markers";
+      });
+    }
     return Plotly.react(plot, figure.data, figure.layout, config).then(function () {
       if (drawn.has(plot)) return;
       drawn.set(plot, true);
