@@ -7,17 +7,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from starlette_compress import CompressMiddleware
 
-from api import problems, reference, schemas
+from api import PREFIX, problems, reference, schemas
 from api.database import Database
 from api.guard import Guard
 from api.routes import cases, health, ledger, municipalities, series, sites
 from verkehrspuls.metrics import Metrics
 from verkehrspuls.settings import Settings
-
-PREFIX = "/api/v1"
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -49,12 +47,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.url = url
     app.state.database = Database(url, size=settings.api.pool)
     app.state.metrics = Metrics()
-    v1 = APIRouter(prefix=PREFIX)
-    for routes in (municipalities, sites, series, cases, ledger):
-        v1.include_router(routes.router)
-    app.include_router(v1)
-    app.include_router(health.router)
-    app.include_router(reference.router, prefix=PREFIX)
+    for module in (municipalities, sites, series, cases, ledger, health, reference):
+        app.include_router(module.router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     problems.install(app)
     app.add_middleware(CompressMiddleware)
@@ -67,9 +61,9 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         document = FastAPI.openapi(app)
         known = document["components"]["schemas"]
-        for model in (problems.Problem, schemas.Series):
+        for model in (problems.Problem, *schemas.WRITTEN_BY_HAND):
             schema = model.model_json_schema(
-                ref_template="#/components/schemas/{model}"
+                ref_template="#/components/schemas/{model}", mode="serialization"
             )
             known |= schema.pop("$defs", {}) | {model.__name__: schema}
     return app.openapi_schema or {}

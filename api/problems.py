@@ -15,6 +15,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from api import PREFIX
 from api.errors import BadParameter, NotAcceptable
 from verkehrspuls.errors import UnknownKey, VerkehrspulsError
 
@@ -22,7 +23,7 @@ log = logging.getLogger(__name__)
 
 MEDIA_TYPE: Final = "application/problem+json"
 #: where an error's code is explained
-REFERENCE: Final = "/api/v1/docs#"
+REFERENCE: Final = f"{PREFIX}/docs#"
 #: after which time a client may ask again
 RETRY_S: Final = 5
 

@@ -12,9 +12,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from api import PREFIX
 from api.problems import MEANINGS
 
-router = APIRouter()
+router = APIRouter(prefix=PREFIX)
 
 _METHODS: Final = ("get", "post", "put", "patch", "delete")
 

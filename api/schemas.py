@@ -1,7 +1,7 @@
 """What the API answers with, as OpenAPI describes it."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, Field
 
@@ -179,7 +179,7 @@ class Series(BaseModel):
     site: SiteOfSeries
     quantity: str
     direction: str | None
-    from_: datetime = Field(alias="from")
+    from_: datetime = Field(serialization_alias="from")
     to: datetime
     bin: Literal["PT15M", "PT1H", "P1D"]
     columns: list[ColumnOfSeries]
@@ -242,3 +242,7 @@ class Health(BaseModel):
 
     status: Literal["pass", "warn", "fail"]
     checks: dict[str, list[Check]] | None = None
+
+
+#: Models of answers that routes write themselves; OpenAPI refers to them by name.
+WRITTEN_BY_HAND: Final = (SiteFeatures, Series, Health)

@@ -158,10 +158,11 @@ def _volumes(connection: Connection, ids: dict[tuple[str, str, str], int]) -> No
             [
                 (
                     *(channel_id, seconds, time, observed_s, volume),
-                    *(None if key == "alle" else volume - 1,),
-                    *(None if key == "alle" else 1,),
-                    *(volume if key == "alle" else None,),
-                    *(None if key == "alle" else 47.3,),
+                    *(
+                        (None, None, volume, None)
+                        if key == "alle"
+                        else (volume - min(1, volume), min(1, volume), None, 47.3)
+                    ),
                     *((volume + 5.5, 3.0) if seconds == 3600 else (None, None)),
                 )
                 for channel_id, seconds, time, observed_s, volume, key in rows

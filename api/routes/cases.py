@@ -4,12 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api import schemas
+from api import PREFIX, schemas
 from api.parameters import OfMunicipality, OfSite, Store
 from api.problems import RESPONSES
 from verkehrspuls.storage import series
 
-router = APIRouter(tags=["figures"])
+router = APIRouter(prefix=PREFIX, tags=["figures"])
 
 
 @router.get(

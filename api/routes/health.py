@@ -17,7 +17,7 @@ MEDIA_TYPE: Final = "application/health+json"
 #: Ingest is late, though not broken, when its newest message is older.
 LATE_S: Final = 900
 _SCHEMA: Final[dict[str, Any]] = {
-    "content": {MEDIA_TYPE: {"schema": schemas.Health.model_json_schema()}}
+    "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Health"}}}
 }
 
 

@@ -5,13 +5,13 @@ from typing import Any, Final
 
 from fastapi import APIRouter
 
-from api import schemas
+from api import PREFIX, schemas
 from api.errors import BadParameter, TooLong
 from api.parameters import From, OfMunicipality, OfSensor, Store, To
 from api.problems import RESPONSES
 from verkehrspuls.storage import series
 
-router = APIRouter(tags=["operation"])
+router = APIRouter(prefix=PREFIX, tags=["operation"])
 
 LONGEST: Final = timedelta(days=31)
 MOST: Final = 20_000

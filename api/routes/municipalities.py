@@ -2,12 +2,12 @@
 
 from fastapi import APIRouter
 
-from api import schemas
+from api import PREFIX, schemas
 from api.parameters import Store
 from api.problems import RESPONSES
 from verkehrspuls.storage import series
 
-router = APIRouter(tags=["registry"])
+router = APIRouter(prefix=PREFIX, tags=["registry"])
 
 
 @router.get(

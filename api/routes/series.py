@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from api import extracts
+from api import PREFIX, extracts
 from api.database import Database
 from api.errors import NotAcceptable, TooLong
 from api.extracts import Bin, Extract, Selection
@@ -17,7 +17,7 @@ from api.problems import RESPONSES
 from verkehrspuls.quantities import QUANTITIES
 from verkehrspuls.storage import series
 
-router = APIRouter(tags=["figures"])
+router = APIRouter(prefix=PREFIX, tags=["figures"])
 
 #: So that an answer stays below some 40,000 intervals.
 LONGEST: Final[dict[str, int]] = {"PT15M": 366, "PT1H": 5 * 366, "P1D": 100 * 366}
@@ -214,7 +214,7 @@ def _links(selection: Selection, format: Format) -> str:
     }
     if selection.direction is not None:
         query["direction"] = selection.direction
-    base = f"/api/v1/sites/{selection.key}/series"
+    base = f"{PREFIX}/sites/{selection.key}/series"
     return ", ".join(
         f"<{base}.{other.ending}?{urlencode(query)}>; "
         f'rel="{"describedby" if other.key == "json" else "alternate"}"; '

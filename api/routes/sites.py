@@ -5,14 +5,14 @@ from typing import Any, Final
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
-from api import schemas
+from api import PREFIX, schemas
 from api.database import Database
 from api.errors import TooLong
 from api.parameters import MunicipalityKey, OfMunicipality, SiteKey, Store
 from api.problems import RESPONSES
 from verkehrspuls.storage import series
 
-router = APIRouter(tags=["registry"])
+router = APIRouter(prefix=PREFIX, tags=["registry"])
 
 #: More sites in one answer are refused rather than cut off.
 MOST: Final = 2000
@@ -43,7 +43,9 @@ def list_sites(store: Store, municipality: OfMunicipality = None) -> dict[str, o
     responses={
         200: {
             "description": "GeoJSON (RFC 7946); opens in QGIS by its address",
-            "content": {GEOJSON: {"schema": schemas.SiteFeatures.model_json_schema()}},
+            "content": {
+                GEOJSON: {"schema": {"$ref": "#/components/schemas/SiteFeatures"}}
+            },
         },
         422: RESPONSES[422],
         503: RESPONSES[503],

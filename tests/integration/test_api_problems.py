@@ -1,0 +1,262 @@
+"""Errors of the API: always problem+json, never the program's inside."""
+
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import HTMLResponse
+from starlette.testclient import TestClient
+
+from api import database, guard, problems
+from api.app import create_app
+from tests import parts, world
+from tests.parts import free_port, wait_for
+from verkehrspuls.settings import load
+
+SERIES = "/api/v1/sites/kaiserslautern/pariser-strasse/series"
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "WAIT_S", 0.5)
+
+
+@pytest.fixture(scope="module")
+def url(_plain: parts.Databases) -> Iterator[str]:
+    with _plain.fresh() as url:
+        world.build(url)
+        yield url
+
+
+@contextmanager
+def client_of(app: FastAPI) -> Iterator[TestClient]:
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def client(url: str) -> Iterator[TestClient]:
+    with client_of(create_app(load({"VERKEHRSPULS_DATABASE__URL": url}))) as client:
+        yield client
+
+
+def check(response: Response, *, status: int, code: str) -> dict[str, object]:
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/problem+json"
+    told: dict[str, object] = response.json()  # type: ignore[attr-defined]
+    problems.Problem.model_validate(told)
+    assert told["status"] == status
+    assert told["type"] == f"/api/v1/docs#{code}"
+    assert code in problems.MEANINGS
+    assert re.fullmatch("[0-9a-f]{32}", str(told["trace_id"]))
+    for name, value in guard.HEADERS.items():
+        assert response.headers[name] == value
+    return told
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code", "told"),
+    [
+        ("/nothing", 404, "not-found", "nothing at this address"),
+        ("/api/v1/sites/kaiserslautern/moon", 404, "unknown-key", "moon"),
+        (f"{SERIES}?from=gestern", 422, "invalid", "2026-03-01T00:00:00Z"),
+        (f"{SERIES}?from=2026-03-02&to=2026-03-01", 422, "invalid", "before"),
+        (f"{SERIES}?bin=PT5M", 422, "invalid", "PT15M"),
+        (f"{SERIES}?quantity=bicycle", 422, "invalid", "motor, no2_ugm3"),
+        (f"{SERIES}?direction=nord", 422, "invalid", "all, ost, west"),
+        (f"{SERIES}?format=xlsx", 422, "invalid", "csv-de"),
+        (
+            f"{SERIES}?bin=PT15M&from=2024-01-01&to=2026-01-01",
+            *(422, "too-long", "at most 366 days"),
+        ),
+        ("/api/v1/sites?municipality=%00", 422, "invalid", "pattern"),
+        ("/api/v1/cases?limit=0", 422, "invalid", "greater than"),
+        ("/api/v1/ledger?from=2020-01-01", 422, "too-long", "31 days"),
+        ("/api/v1/ledger?from=2026-03-02&to=2026-03-01", 422, "invalid", "before"),
+    ],
+)
+def test_a_wrong_request_is_told_what_is_wrong(
+    client: TestClient, path: str, status: int, code: str, told: str
+) -> None:
+    response = client.get(path)
+    problem = check(response, status=status, code=code)
+    assert told in response.text
+    if status == 422:
+        pointers = [error["pointer"] for error in problem["errors"]]  # type: ignore[attr-defined]
+        assert all(pointer.startswith("#/query/") for pointer in pointers)
+
+
+def test_each_wrong_parameter_is_named(client: TestClient) -> None:
+    response = client.get(f"{SERIES}?from=x&to=y&bin=z")
+    problem = check(response, status=422, code="invalid")
+    assert [error["pointer"] for error in problem["errors"]] == [  # type: ignore[attr-defined]
+        "#/query/from",
+        "#/query/to",
+        "#/query/bin",
+    ]
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+def test_writing_is_not_allowed(client: TestClient, method: str) -> None:
+    response = client.request(method, "/api/v1/sites")
+    check(response, status=405, code="method-not-allowed")  # type: ignore[arg-type]
+    assert response.headers["allow"] == "GET"
+
+
+def test_the_callers_trace_goes_on(client: TestClient) -> None:
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    header = f"00-{trace}-00f067aa0ba902b7-01"
+    response = client.get("/nothing", headers={"traceparent": header})
+    assert response.json()["trace_id"] == trace
+    forged = client.get("/nothing", headers={"traceparent": "<script>"})
+    assert re.fullmatch("[0-9a-f]{32}", forged.json()["trace_id"])
+
+
+def test_an_unexpected_error_tells_nothing_of_the_inside(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = create_app(load({"VERKEHRSPULS_DATABASE__URL": url}))
+
+    @app.get("/api/v1/broken")
+    def broken() -> None:
+        raise RuntimeError("password=hunter2")
+
+    with client_of(app) as client:
+        response = client.get("/api/v1/broken")
+    problem = check(response, status=500, code="internal")  # type: ignore[arg-type]
+    assert "hunter2" not in response.text
+    assert "Runtime" not in response.text
+    assert problem["trace_id"] in [
+        getattr(record, "trace_id", None) for record in caplog.records
+    ]
+
+
+def test_people_get_a_page_where_the_application_has_one(url: str) -> None:
+    app = create_app(load({"VERKEHRSPULS_DATABASE__URL": url}))
+
+    def page(_: Request, problem: problems.Problem) -> Response:
+        return HTMLResponse(f"<h1>{problem.status}</h1>", status_code=problem.status)
+
+    app.state.problem_page = page
+    with client_of(app) as client:
+        assert client.get("/de/nothing").text == "<h1>404</h1>"
+        check(client.get("/api/v1/nothing"), status=404, code="not-found")  # type: ignore[arg-type]
+
+
+def test_a_database_that_is_not_set_up_is_503(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("create database empty_for_api")
+    parameters = psycopg.conninfo.conninfo_to_dict(url) | {"dbname": "empty_for_api"}
+    empty = psycopg.conninfo.make_conninfo(**parameters)
+    try:
+        app = create_app(load({"VERKEHRSPULS_DATABASE__URL": empty}))
+        with client_of(app) as client:
+            response = client.get("/api/v1/sites")
+            check(response, status=503, code="not-migrated")  # type: ignore[arg-type]
+            health = client.get("/readyz")
+            assert health.status_code == 503
+            assert health.json()["checks"]["migrations"][0]["status"] == "fail"
+            assert "verkehrspuls_database_up 0.0" in client.get("/metrics").text
+    finally:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("drop database empty_for_api with (force)")
+
+
+def test_the_service_is_back_when_the_database_is(url: str) -> None:
+    """Away at the start: 503 that says when to ask again; served once it is there."""
+    port = free_port()
+    parameters = psycopg.conninfo.conninfo_to_dict(url)
+    away = psycopg.conninfo.make_conninfo(
+        **parameters | {"host": "127.0.0.1", "port": port}
+    )
+    app = create_app(load({"VERKEHRSPULS_DATABASE__URL": away}))
+    with client_of(app) as client:
+        response = client.get("/api/v1/sites")
+        check(response, status=503, code="database-unavailable")  # type: ignore[arg-type]
+        assert response.headers["retry-after"] == "5"
+        assert str(port) not in response.text
+        health = client.get("/readyz")
+        assert (health.status_code, health.json()["status"]) == (503, "fail")
+        assert client.get("/healthz").status_code == 200
+        assert "verkehrspuls_database_up 0.0" in client.get("/metrics").text
+        with forwarded(port, to=parameters):
+            wait_for(lambda: client.get("/readyz").status_code == 200, timeout=30)
+            assert client.get("/api/v1/sites").status_code == 200
+        response = client.get(SERIES)
+        check(response, status=503, code="database-unavailable")  # type: ignore[arg-type]
+
+
+def test_a_query_that_takes_too_long_is_called_off(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        database, "_SESSION", "-c search_path=vp,public -c statement_timeout=300"
+    )
+    app = create_app(load({"VERKEHRSPULS_DATABASE__URL": url}))
+    with client_of(app) as client, psycopg.connect(url) as blocker:
+        blocker.execute("lock table vp.volume in access exclusive mode")
+        response = client.get(SERIES)
+        check(response, status=503, code="too-slow")  # type: ignore[arg-type]
+        blocker.execute("lock table vp.municipality in access exclusive mode")
+        response = client.get("/api/v1/municipalities")
+        check(response, status=503, code="too-slow")  # type: ignore[arg-type]
+
+
+def test_the_server_cannot_write(url: str) -> None:
+    store = database.Database(url, size=1)
+    store.open()
+    try:
+        with (
+            store.connection() as connection,
+            pytest.raises(psycopg.errors.ReadOnlySqlTransaction),
+        ):
+            connection.execute("delete from vp.anomaly_case")
+    finally:
+        store.close()
+
+
+@contextmanager
+def forwarded(port: int, *, to: dict[str, object]) -> Iterator[None]:
+    """Listen on a port and pass everything on to the database server."""
+    stopped = threading.Event()
+    sockets: list[socket.socket] = []
+
+    def pump(source: socket.socket, target: socket.socket) -> None:
+        try:
+            while data := source.recv(65536):
+                target.sendall(data)
+        except OSError:
+            pass
+
+    def accept(listening: socket.socket) -> None:
+        while not stopped.is_set():
+            try:
+                near, _ = listening.accept()
+            except OSError:
+                return
+            host, number = str(to["host"]), int(str(to.get("port", 5432)))
+            if host.startswith("/"):
+                far = socket.socket(socket.AF_UNIX)
+                far.connect(f"{host}/.s.PGSQL.{number}")
+            else:
+                far = socket.create_connection((host, number))
+            sockets.extend((near, far))
+            for pair in ((near, far), (far, near)):
+                threading.Thread(target=pump, args=pair, daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", port)) as listening:
+        thread = threading.Thread(target=accept, args=(listening,), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stopped.set()
+            listening.shutdown(socket.SHUT_RDWR)
+            for one in sockets:
+                one.close()
+            thread.join(5)
