@@ -2,7 +2,7 @@
 
 Equal counts: of independent Poisson counts with mean m, two are equal with a
 probability of about 1 / (2·√(π·m)); of a run of n equal non-zero hours, the score is
--lg of that probability to the power of n - 1. Hit: score of at least 5, from 4 hours on
+-lg of that probability to the power of n - 1. Hit: score of at least 6, from 4 hours on
 (84 vehicles an hour: 5 hours; 1000: 4 hours). Zeros: a run of at least 3 hours with
 zero vehicles each of which usually has 10 or more; the score is -lg of the Poisson
 probability, usual / ln 10. Only hours that follow each other directly and are observed
@@ -23,7 +23,7 @@ NAME: Final = "stuck"
 def detect(
     hours: pl.DataFrame,
     *,
-    score: float = 5.0,
+    score: float = 6.0,
     fewest_equal: int = 4,
     fewest_zeros: int = 3,
     zero_usual: float = 10.0,

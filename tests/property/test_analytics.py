@@ -1,0 +1,154 @@
+"""What must hold for any readings: order, chunks and repetition change nothing."""
+
+from datetime import timedelta
+from random import Random
+
+import polars as pl
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analytics import environment, frames
+from analytics.daily import days
+from analytics.local_time import with_local
+from analytics.volumes import volumes
+from tests.frames import channels, counts, installed, utc, values
+
+START = utc("2026-03-28 12:00")
+COUNT = st.none() | st.integers(0, 500)
+
+READINGS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "channel_id": st.integers(1, 3),
+            # five-minute steps over the days of the clock change
+            "time": st.integers(0, 48 * 12).map(
+                lambda step: START + timedelta(minutes=5 * step)
+            ),
+            "interval_s": st.sampled_from([60, 300, 900, 3600]),
+            "total": COUNT,
+            "car": COUNT,
+            "bus": COUNT,
+            "speed_kmh": st.none() | st.integers(0, 100).map(float),
+        }
+    ),
+    max_size=60,
+    unique_by=lambda row: (row["channel_id"], row["time"]),
+)
+PLACES = channels(
+    *({"channel_id": n, "direction": d} for n, d in ((1, "in"), (2, "in"), (3, "out")))
+)
+
+
+def volume_of(readings: pl.DataFrame) -> int:
+    """The sum over readings, written down once more and plainly."""
+    total = 0
+    for row in readings.iter_rows(named=True):
+        if row["total"] is not None:
+            total += row["total"]
+        else:
+            total += (row["car"] or 0) + (row["bus"] or 0)
+    return total
+
+
+def figures(readings: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    found = volumes(readings)
+    targets = (
+        with_local(found.join(PLACES, on="channel_id"))
+        .select("site_id", "day")
+        .unique()
+    )
+    daily = days(
+        found,
+        targets,
+        channels=PLACES,
+        installed=installed(*({"channel_id": n} for n in (1, 2, 3))),
+        excluded=frames.empty(frames.SPANS),
+    )
+    return (
+        found.sort("channel_id", "interval_s", "time"),
+        daily.sort("direction", "day"),
+    )
+
+
+def equal(one: pl.DataFrame, other: pl.DataFrame) -> bool:
+    """Equal but for the order in which floats were added."""
+    exact = [name for name, kind in one.schema.items() if not kind.is_float()]
+    floats = [name for name in one.columns if name not in exact]
+    near = all(
+        ((one[name] - other[name]).abs().fill_null(0) < 1e-3).all()
+        and (one[name].is_null() == other[name].is_null()).all()
+        for name in floats
+    )
+    return one.select(exact).equals(other.select(exact)) and near
+
+
+@given(READINGS)
+@settings(deadline=None, max_examples=30)
+def test_counts_are_conserved(rows: list[dict[str, object]]) -> None:
+    readings = counts(*rows)
+    found, daily = figures(readings)
+    expected = volume_of(readings)
+    assert found.filter(pl.col("interval_s") == 3600)["volume"].sum() == expected
+    short = readings.filter(pl.col("interval_s") <= 900)
+    quarters = found.filter(pl.col("interval_s") == 900)
+    assert quarters["volume"].sum() == volume_of(short)
+    cross_section = daily["direction"] == "all"
+    assert daily.filter(cross_section)["volume"].sum() == expected
+    assert daily.filter(~cross_section)["volume"].sum() == expected
+
+
+@given(READINGS, st.randoms())
+@settings(deadline=None, max_examples=30)
+def test_the_order_of_rows_changes_nothing(
+    rows: list[dict[str, object]], random: Random
+) -> None:
+    before = figures(counts(*rows))
+    random.shuffle(rows)
+    after = figures(counts(*rows))
+    assert all(equal(one, other) for one, other in zip(before, after, strict=True))
+
+
+@given(READINGS)
+@settings(deadline=None, max_examples=30)
+def test_hours_computed_in_chunks_are_the_same(rows: list[dict[str, object]]) -> None:
+    readings = counts(*rows)
+    whole, _ = figures(readings)
+    by_hour = readings.with_columns(
+        pl.col("time").dt.truncate("1h").alias("hour")
+    ).partition_by("hour", include_key=False)
+    parts = [volumes(part) for part in by_hour] or [volumes(readings)]
+    chunked = pl.concat(parts).sort("channel_id", "interval_s", "time")
+    assert equal(whole, chunked)
+
+
+@given(READINGS)
+@settings(deadline=None, max_examples=30)
+def test_shares_are_shares_and_nothing_is_invented(
+    rows: list[dict[str, object]],
+) -> None:
+    found, daily = figures(counts(*rows))
+    assert (found["observed_s"] <= found["interval_s"]).all()
+    assert (found["observed_s"] > 0).all()
+    for name in ("observed", "normalised", "imputed", "excluded"):
+        assert daily[name].is_between(0, 1).all()
+    assert (daily["volume_normalised"] >= daily["volume"] - 1e-2).all()
+    assert (daily["observed"] + daily["normalised"] <= 1 + 1e-6).all()
+
+
+@given(
+    st.lists(st.floats(-50, 60), min_size=1, max_size=12),
+    st.sampled_from(["temperature_c", "laeq_db"]),
+)
+@settings(deadline=None, max_examples=30)
+def test_a_mean_lies_between_minimum_and_maximum(
+    series: list[float], quantity: str
+) -> None:
+    readings = values(
+        *(
+            {"time": START + n * timedelta(minutes=5), "value": value}
+            for n, value in enumerate(series)
+        ),
+        quantity=quantity,
+    )
+    found = environment.hours(readings).row(0, named=True)
+    assert found["minimum"] - 1e-6 <= found["mean"] <= found["maximum"] + 1e-6

@@ -1,0 +1,116 @@
+from datetime import date, datetime, timedelta
+
+import polars as pl
+import pytest
+
+from analytics.baseline import usual
+from tests.frames import HOUR, channels, hours, one, utc, volumes
+
+#: Wednesday, 10:00 in Berlin
+TARGET = utc("2026-09-16 08:00")
+WEEK = timedelta(weeks=1)
+
+
+def at(*series: tuple[datetime, int], observed_s: int = 3600) -> pl.DataFrame:
+    return volumes(
+        *({"time": time, "volume": volume} for time, volume in series),
+        observed_s=observed_s,
+    )
+
+
+def of(history: pl.DataFrame, target: datetime = TARGET) -> pl.DataFrame:
+    targets = at((target, 0))
+    return usual(history, targets, channels=channels(), weeks=8)
+
+
+def test_median_and_spread_of_the_same_weekday() -> None:
+    series = [100, 110, 90, 1000, 105]
+    history = at(*((TARGET - (n + 1) * WEEK, v) for n, v in enumerate(series)))
+    found = one(of(history))
+    assert found["usual"] == 105
+    # deviations 5 5 15 895 0: median 5, below the noise of counting
+    assert found["usual_spread"] == pytest.approx(106**0.5)
+
+
+def test_spread_is_the_scaled_median_deviation() -> None:
+    series = [100, 200, 300, 400]
+    history = at(*((TARGET - (n + 1) * WEEK, v) for n, v in enumerate(series)))
+    # median 250, deviations 150 50 50 150
+    assert one(of(history))["usual_spread"] == pytest.approx(148.26)
+
+
+def test_nothing_from_the_day_itself_or_after_counts() -> None:
+    past = [(TARGET - (n + 1) * WEEK, 100) for n in range(4)]
+    later = [(TARGET, 9), (TARGET + HOUR, 9), (TARGET + WEEK, 9)]
+    assert of(at(*past, *later)).equals(of(at(*past)))
+
+
+def test_hours_before_the_window_do_not_count() -> None:
+    history = at(*((TARGET - (n + 6) * WEEK, 100) for n in range(4)))
+    assert of(history).is_empty()
+
+
+def test_incomplete_hours_are_no_samples_and_nearly_whole_ones_are_scaled() -> None:
+    past = [(TARGET - (n + 1) * WEEK, 75) for n in range(4)]
+    assert of(at(*past, observed_s=2400)).is_empty()
+    assert one(of(at(*past, observed_s=2700)))["usual"] == 100
+
+
+def test_few_weekdays_fall_back_to_all_workdays() -> None:
+    # Tuesday, Monday, Friday, Thursday before the Wednesday
+    past = [(TARGET - timedelta(days=n), 50) for n in (1, 2, 5, 6)]
+    assert one(of(at(*past)))["usual"] == 50
+    weekend = [(TARGET - timedelta(days=n), 50) for n in (3, 4, 10, 11)]
+    assert of(at(*weekend)).is_empty()
+
+
+def test_a_holiday_is_compared_with_sundays() -> None:
+    # Corpus Christi, Thursday 4 June 2026, 10:00 in Berlin
+    holiday = utc("2026-06-04 08:00")
+    start = utc("2026-04-09 00:00")
+    days = [start + timedelta(days=n) for n in range(56)]
+    history = at(
+        *(
+            (
+                day.replace(hour=8),
+                10 if day.date().weekday() == 6 else 500,
+            )
+            for day in days
+            if day.date()
+            not in (date(2026, 5, 1), date(2026, 5, 14), date(2026, 5, 25))
+        )
+    )
+    assert one(of(history, holiday))["usual"] == 10
+
+
+def test_local_hours_are_compared_across_the_clock_change() -> None:
+    # 07:00 in Berlin is 05:00 UTC in summer and 06:00 UTC in winter
+    target = utc("2026-11-04 06:00")
+    summer = [utc(f"2026-10-{day:02d} 05:00") for day in (7, 14, 21)]
+    past = [*summer, utc("2026-10-28 06:00")]
+    wrong = [(time + HOUR, 999) for time in summer]
+    found = one(of(at(*((time, 70) for time in past), *wrong), target))
+    assert found["usual"] == 70
+
+
+def test_the_doubled_hour_has_two_samples() -> None:
+    # Sunday 25 October: 02:00 in Berlin twice, at 00:00 and 01:00 UTC
+    past = [
+        (utc("2026-10-25 00:00"), 10),
+        (utc("2026-10-25 01:00"), 20),
+        (utc("2026-10-18 00:00"), 30),
+        (utc("2026-10-11 00:00"), 40),
+    ]
+    assert one(of(at(*past), utc("2026-11-08 01:00")))["usual"] == 25
+
+
+def test_channels_do_not_mix() -> None:
+    history = pl.concat(
+        hours(TARGET - (n + 1) * WEEK, [100 * channel], channel_id=channel)
+        for n in range(4)
+        for channel in (1, 2)
+    )
+    targets = pl.concat([hours(TARGET, [0], channel_id=c) for c in (1, 2)])
+    places = channels({"channel_id": 1}, {"channel_id": 2})
+    found = usual(history, targets, channels=places, weeks=8).sort("channel_id")
+    assert found["usual"].to_list() == [100, 200]

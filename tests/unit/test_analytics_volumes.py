@@ -1,0 +1,93 @@
+import polars as pl
+import pytest
+
+from analytics.volumes import volumes
+from tests.frames import counts, one, utc
+
+T = utc("2026-11-18 10:00")
+
+
+def bins(readings: pl.DataFrame, interval_s: int) -> pl.DataFrame:
+    found = volumes(readings).filter(pl.col("interval_s") == interval_s)
+    return found.sort("channel_id", "time")
+
+
+def test_quarter_hours_and_hours_are_aligned_to_the_clock() -> None:
+    readings = counts(
+        {"time": utc("2026-11-18 10:10"), "car": 1},
+        {"time": utc("2026-11-18 10:15"), "car": 2},
+        {"time": utc("2026-11-18 10:55"), "car": 4},
+        {"time": utc("2026-11-18 11:00"), "car": 8},
+    )
+    quarters = bins(readings, 900)
+    assert quarters["time"].to_list() == [
+        utc("2026-11-18 10:00"),
+        utc("2026-11-18 10:15"),
+        utc("2026-11-18 10:45"),
+        utc("2026-11-18 11:00"),
+    ]
+    assert quarters["volume"].to_list() == [1, 2, 4, 8]
+    whole = bins(readings, 3600)
+    assert whole["volume"].to_list() == [7, 8]
+    assert whole["observed_s"].to_list() == [900, 300]
+
+
+def test_an_offset_interval_belongs_to_the_bin_of_its_start() -> None:
+    readings = counts(
+        {"time": utc("2026-11-18 10:58"), "car": 3},
+        {"time": utc("2026-11-18 11:03"), "car": 5},
+    )
+    assert bins(readings, 3600)["volume"].to_list() == [3, 5]
+
+
+def test_a_class_that_no_reading_knows_stays_unknown() -> None:
+    found = one(bins(counts({"time": T, "car": 0}, {"time": T, "truck": 2}), 3600))
+    assert (found["car"], found["truck"], found["bus"]) == (0, 2, None)
+
+
+def test_a_reading_without_counts_is_not_observed() -> None:
+    later = utc("2026-11-18 11:00")
+    readings = counts({"time": T, "speed_kmh": 50.0}, {"time": later, "car": 0})
+    found = one(bins(readings, 3600))
+    assert (found["time"], found["volume"], found["observed_s"]) == (later, 0, 300)
+
+
+def test_total_and_classes_are_never_added() -> None:
+    found = one(bins(counts({"time": T, "total": 10, "car": 8, "bus": 1}), 3600))
+    assert (found["volume"], found["total"], found["car"]) == (10, 10, 8)
+
+
+def test_only_classes_of_the_quantity_make_its_volume() -> None:
+    row = {"time": T, "car": 5, "bicycle": 7}
+    assert one(bins(counts(row), 3600))["volume"] == 5
+    assert one(bins(counts(row, quantity="bicycle"), 3600))["volume"] == 7
+
+
+def test_speed_is_weighted_by_counts_and_zero_is_unknown() -> None:
+    readings = counts(
+        {"time": T, "car": 30, "speed_kmh": 40.0},
+        {"time": utc("2026-11-18 10:05"), "car": 10, "speed_kmh": 60.0},
+        {"time": utc("2026-11-18 10:10"), "car": 99, "speed_kmh": 0.0},
+        {"time": utc("2026-11-18 10:15"), "car": 99},
+    )
+    # (30 * 40 + 10 * 60) / 40
+    assert one(bins(readings, 3600))["speed_kmh"] == pytest.approx(45)
+
+
+def test_speed_is_unknown_where_nobody_drove() -> None:
+    found = one(bins(counts({"time": T, "car": 0, "speed_kmh": 50.0}), 3600))
+    assert found["speed_kmh"] is None
+
+
+def test_readings_longer_than_a_bin_give_none() -> None:
+    found = volumes(counts({"time": T, "car": 9}, interval_s=3600))
+    assert found["interval_s"].to_list() == [3600]
+    assert volumes(counts({"time": T, "car": 9}, interval_s=7200)).is_empty()
+
+
+def test_observed_seconds_are_capped() -> None:
+    readings = counts(
+        {"time": T, "car": 9, "interval_s": 3600},
+        {"time": utc("2026-11-18 10:30"), "car": 9, "interval_s": 3600},
+    )
+    assert one(bins(readings, 3600))["observed_s"] == 3600
