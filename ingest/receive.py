@@ -73,6 +73,17 @@ class Inbox:
             self._size -= len(message.payload)
             return message
 
+    def forget(self, connection: int) -> int:
+        """Drop what came over earlier connections and will be delivered again."""
+        with self._changed:
+            kept = [
+                m for m in self._messages if not m.mid or m.connection == connection
+            ]
+            dropped = len(self._messages) - len(kept)
+            self._messages = deque(kept)
+            self._size = sum(len(message.payload) for message in kept)
+        return dropped
+
     def close(self) -> None:
         """Say that nothing more will come."""
         with self._changed:
@@ -202,11 +213,16 @@ class Receiver:
             log.error("broker_refused", extra={"reason": str(reason)})
             return
         self._connection += 1
+        forgotten = 0
+        if flags.session_present:
+            # the broker still has what was not acknowledged; to write it twice would
+            # only keep ingest from catching up
+            forgotten = self._inbox.forget(self._connection)
         log.info(
             "broker_connected",
             extra={
-                "connection": self._connection,
                 "session_present": flags.session_present,
+                "to_come_again": forgotten,
             },
         )
         client.subscribe(TOPIC, qos=1)

@@ -158,6 +158,8 @@ class Broker:
             "log_file": str(self._log / "nats.log"),
             "logfile_size_limit": 10 * MB,
             "logfile_max_num": 3,
+            # a client that is further behind than this is cut off
+            "max_pending": 256 * MB,
             "jetstream": {
                 "store_dir": str(self.directory / "store"),
                 # an ingest that stays away must not fill the disk
@@ -167,10 +169,12 @@ class Broker:
             },
             "mqtt": {
                 "listen": f"{HOST}:{self._port()}",
-                # unacknowledged messages come again after it
-                "ack_wait": "5s",
-                # delivered ahead of acknowledgement: several batches of ingest
-                "max_ack_pending": 20_000,
+                # unacknowledged messages come again after it: longer than ingest
+                # needs for all that may be unacknowledged at once
+                "ack_wait": "10s",
+                # delivered ahead of acknowledgement; of the largest back-fill
+                # messages (256 kB) this much must fit into max_pending
+                "max_ack_pending": 1_000,
             },
             "authorization": {
                 "users": [
