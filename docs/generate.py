@@ -78,7 +78,61 @@ def commands_page() -> str:
     return "\n".join(parts)
 
 
+def api_page() -> str:
+    """What the API answers, its errors, and the metrics."""
+    from prometheus_client.parser import text_string_to_metric_families
+
+    from api import PREFIX as API
+    from api.app import create_app
+    from api.problems import MEANINGS
+    from verkehrspuls.metrics import Metrics
+
+    work = {"stale_buckets": 0, "since_last_commit_s": 0.0}
+    state = {"ledger": [], "rejected": [], "cases": [], "work": [work]}
+    parts = [
+        NOTE,
+        "# API\n",
+        f"For reading, under `{API}`, without an account. A running server explains "
+        f"itself at `{API}/docs`, with an example to copy for each address, and to "
+        f"machines at `{API}/openapi.json` (OpenAPI 3.1).\n",
+        "- Only sites whose visibility is `public` are served.\n"
+        "- Times are RFC 3339 in UTC. `from` and `to` take a time with offset or a "
+        "date, which is midnight at the site; `to` itself is outside of the period.\n"
+        "- `bin` is an ISO 8601 duration: `PT15M` for up to 366 days, `PT1H` for up to "
+        "five years, `P1D` for as long as there are figures; days are local ones.\n"
+        "- null, and an empty cell, is unknown; it is never zero.\n"
+        "- Figures carry their passport: shares observed, normalised, imputed and "
+        "excluded, the method, and the open cases that touch the period. In JSON it is "
+        "`passport`, in Parquet it is in the metadata, and from CSV the header `Link` "
+        'with `rel="describedby"` leads there.\n'
+        "- An `ETag` comes with each series; with `If-None-Match` the answer is 304 "
+        "where nothing has changed.\n"
+        "- Nothing asks for cookies, and no other origin may read (CORS is closed).\n",
+    ]
+    parts += ["## Addresses\n", "| GET | operation | what it gives |", "|---|---|---|"]
+    for path, methods in create_app(Settings()).openapi()["paths"].items():
+        operation = methods["get"]
+        name, summary = operation["operationId"], operation["summary"]
+        parts.append(f"| `{path}` | `{name}` | {summary} |")
+    parts.append("")
+    parts += ["## Errors\n", "As `application/problem+json` (RFC 9457).\n"]
+    parts += ["| `type` ends in | meaning |", "|---|---|"]
+    parts += [f"| `#{code}` | {meaning} |" for code, meaning in MEANINGS.items()]
+    parts += ["", "## Metrics\n", "`/metrics`, in the Prometheus text format.\n"]
+    parts += ["| metric | kind | what it tells |", "|---|---|---|"]
+    parts += [
+        f"| `{family.name}{_total(family.type)}` | {family.type} | {family.documentation} |"
+        for family in text_string_to_metric_families(Metrics().render(state).decode())
+    ]
+    return "\n".join([*parts, ""])
+
+
+def _total(kind: str) -> str:
+    return "_total" if kind == "counter" else ""
+
+
 PAGES: dict[str, Callable[[], str]] = {
+    "api.md": api_page,
     "settings.md": settings_page,
     "cli.md": commands_page,
 }

@@ -92,7 +92,7 @@ def test_series_never_fails(
     check(client, f"/api/v1/sites/kaiserslautern/{site}/series{suffix}", query)
 
 
-@SETTINGS
+@settings(SETTINGS, max_examples=30)
 @given(
     days=st.tuples(
         st.dates(date(2026, 2, 26), date(2026, 3, 6)),
