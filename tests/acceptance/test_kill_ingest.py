@@ -157,6 +157,24 @@ def test_worker_away_while_messages_arrive(
     assert_all_there_once(town, MESSAGES)
 
 
+def test_backlog_of_large_messages(
+    plain_database: str, broker: Broker, town: Connection
+) -> None:
+    # more than a broker holds in memory for a client that does not keep up
+    padding = b',"firmware-log":"' + b"x" * 200_000 + b'"}'
+    messages = 500
+    with ingest(plain_database, broker.url) as worker:
+        assert worker.end(signal.SIGTERM) == 0
+        with Publisher(broker.publish_url, "test", window=20) as publisher:
+            for number in range(messages):
+                publisher.publish(COUNTS_TOPIC, message(number)[:-1] + padding)
+            publisher.flush()
+        worker.start()
+        wait_for(lambda: stored(town) == 2 * messages, timeout=60)
+        assert worker.end(signal.SIGTERM) == 0
+    assert_all_there_once(town, messages)
+
+
 def test_second_worker_of_a_slot_ends_and_says_why(
     plain_database: str, broker: Broker, town: Connection
 ) -> None:
