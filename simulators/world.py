@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import Any
 
 from simulators.demand import STEP_S, local_day
 from simulators.scenario import (
@@ -41,7 +42,7 @@ class World:
             if scenario.municipality == municipality and isinstance(scenario, kind):
                 yield from occurrences(scenario, zone, first, last)
 
-    def truth(self, first: float, last: float) -> list[dict[str, object]]:
+    def truth(self, first: float, last: float) -> list[dict[str, Any]]:
         """Write down all events within `[first, last)`, in order of their start."""
         found = [
             truth(event, town)

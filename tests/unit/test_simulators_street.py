@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
+from simulators.demand import STEP_S
+from simulators.noise import Floats
 from simulators.scenario import Closure, Crowd, Gathering, Incident, Recurrence
-from simulators.street import STEP_S, flows, passages, queue, wanted
+from simulators.street import flows, passages, queue, wanted
 from simulators.town import load_towns
 from simulators.world import DAY_S, World
 
@@ -45,11 +47,12 @@ CLOSURE = Closure(
 )
 
 
-def direction_sum(world: World, site: str, direction: str) -> np.ndarray:
+def direction_sum(world: World, site: str, direction: str) -> Floats:
     """Expected counts of a direction over the day."""
     lanes = world.by_key[KL].lanes(site, direction)
     found = flows(world, KL, site, DAY)
-    return np.sum([found[key].rate for key in lanes], axis=0)
+    total: Floats = np.stack([found[key].rate for key in lanes]).sum(axis=0)
+    return total
 
 
 def test_counts_scatter_around_what_is_expected() -> None:

@@ -6,7 +6,7 @@ from simulators import demand
 from simulators.scenario import load_scenarios
 from simulators.town import HERE, SimulatedTown, load_towns, read
 from verkehrspuls.errors import BadFile
-from verkehrspuls.model import Town
+from verkehrspuls.model import Site, Town
 from verkehrspuls.quantities import COUNTED
 from verkehrspuls.storage.registry import check
 
@@ -65,16 +65,18 @@ def test_every_channel_is_measured_by_exactly_one_sensor(town: SimulatedTown) ->
 
 @each_town
 def test_places_lie_in_the_region_and_near_their_town(town: SimulatedTown) -> None:
-    for place in (town.town, *town.town.sites):
-        assert SOUTH < place.latitude < NORTH
-        assert WEST < place.longitude < EAST
-        assert abs(place.latitude - town.town.latitude) < 0.3
-        assert abs(place.longitude - town.town.longitude) < 0.5
+    places: list[Town | Site] = [town.town, *town.town.sites]
+    for place in places:
+        assert SOUTH < (place.latitude or 0) < NORTH
+        assert WEST < (place.longitude or 0) < EAST
+        assert place.latitude == pytest.approx(town.town.latitude, abs=0.3)
+        assert place.longitude == pytest.approx(town.town.longitude, abs=0.5)
 
 
 @each_town
 def test_behaviour_covers_exactly_what_is_registered(town: SimulatedTown) -> None:
-    counted, others = set(), set()
+    counted: set[str] = set()
+    others: set[str] = set()
     for site in town.town.sites:
         kinds = {channel.quantity in COUNTED for channel in site.channels}
         assert len(kinds) == 1, "a site counts, or it measures the environment"
