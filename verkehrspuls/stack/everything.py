@@ -116,11 +116,11 @@ class Everything:
         if simulated:
             self._run_once("registration", "simulate", "register")
         parts = [
-            self._supervisor.add(self._program(name, name, "run"))
+            self._supervisor.add(self._program(name, name, "run"), attempts=ATTEMPTS)
             for name in ("api", "analytics", "ingest")
         ]
         for part in parts:
-            self._supervisor.wait_for(part, attempts=ATTEMPTS)
+            self._supervisor.wait_for(part)
         self._show_address()
         if simulated:
             self._simulate()
@@ -174,7 +174,9 @@ class Everything:
                 shows_progress=True,
             )
             try:
-                self._supervisor.run_once(history, attempts=HISTORY_ATTEMPTS)
+                self._supervisor.wait_for(
+                    self._supervisor.add(history, attempts=HISTORY_ATTEMPTS)
+                )
             except StackFailed as error:
                 say(f"{error} The sensors go on without their history.")
         self._supervisor.add(self._program("simulator", "simulate", "live"))
@@ -184,7 +186,7 @@ class Everything:
     def _run_once(self, name: str, *arguments: str) -> None:
         began = time.monotonic()
         part = self._program(name, *arguments, once=True)
-        self._supervisor.run_once(part, attempts=ATTEMPTS)
+        self._supervisor.wait_for(self._supervisor.add(part, attempts=ATTEMPTS))
         say(f"{name}: done, {time.monotonic() - began:.1f} s")
 
     def _program(

@@ -16,6 +16,8 @@ from verkehrspuls.stack.state import PartState
 LONGEST_DELAY_S = 30.0
 RECOVERED_S = 60.0
 STEP_S = 0.1
+#: how long one part may take to stop before the next one is asked to
+PATIENCE_S = 0.5
 
 
 def delay_s(failures: int) -> float:
@@ -34,12 +36,15 @@ class Watched:
 
     part: Part
     began: float
+    #: given up after so many failures in a row; none: never
+    attempts: int | None = None
     failures: int = 0
     restarts: int = 0
     #: when it is to be started again; none: it is running
     due: float | None = None
     answers: bool = False
     done: bool = False
+    given_up: bool = False
 
     def state(self) -> PartState:
         """What others may know of it."""
@@ -68,9 +73,13 @@ class Supervisor:
         self._watched: list[Watched] = []
         self.changed: Callable[[], None] = lambda: None
 
-    def add(self, part: Part, *, running: bool = False) -> Watched:
+    def add(
+        self, part: Part, *, running: bool = False, attempts: int | None = None
+    ) -> Watched:
         """Watch a part: start it, unless it is running and answers already."""
-        watched = Watched(part=part, began=self._clock(), answers=running)
+        watched = Watched(
+            part=part, began=self._clock(), attempts=attempts, answers=running
+        )
         self._watched.append(watched)
         if not running:
             part.spawn()
@@ -97,24 +106,22 @@ class Supervisor:
             self.step()
             time.sleep(STEP_S)
 
-    def wait_for(self, one: Watched, *, attempts: int) -> None:
-        """Watch until a part answers; fail after so many attempts."""
-        self.wait(lambda: one.answers or one.failures >= attempts)
-        if not one.answers:
-            raise StackFailed(part=one.part.name, reason=one.part.last_words())
-
-    def run_once(self, part: Part, *, attempts: int) -> None:
-        """Watch until a part that runs once is done; fail after so many attempts."""
-        one = self.add(part)
-        self.wait(lambda: one.done or one.failures >= attempts)
-        if not one.done:
+    def wait_for(self, one: Watched) -> None:
+        """Watch until a part answers, or is done if it runs once; or fails for good."""
+        self.wait(
+            lambda: one.done or one.given_up or (one.answers and not one.part.once)
+        )
+        one.attempts = None
+        if one.given_up:
             self._watched.remove(one)
-            raise StackFailed(part=part.name, reason=part.last_words())
+            raise StackFailed(
+                part=one.part.name, reason=f"it failed {one.failures} times, see above"
+            )
 
     def stop(self, *, budget_s: float) -> None:
         """Stop all parts, the last one first, all together within the budget.
 
-        Each is asked, and given a second before the next one is asked; what is left in
+        Each is asked, and given a moment before the next one is asked; what is left in
         the end is made to stop. Nothing is lost by that.
         """
         deadline = self._clock() + budget_s
@@ -122,7 +129,7 @@ class Supervisor:
             if _ended(one):
                 continue
             one.part.ask_to_stop()
-            patience = min(deadline, self._clock() + 1)
+            patience = min(deadline, self._clock() + PATIENCE_S)
             while not _ended(one) and self._clock() < patience:
                 time.sleep(0.01)
         while not all(map(_ended, self._watched)) and self._clock() < deadline:
@@ -135,6 +142,8 @@ class Supervisor:
         self._watched.clear()
 
     def _look_at(self, one: Watched) -> None:
+        if one.given_up:
+            return
         if one.due is not None:
             if self._clock() >= one.due:
                 self._start_again(one)
@@ -166,9 +175,13 @@ class Supervisor:
     def _put_off(self, one: Watched, reason: str, last_words: str) -> None:
         one.answers = False
         one.failures = failures_after(one.failures, ran_s=self._clock() - one.began)
-        delay = delay_s(one.failures)
-        one.due = self._clock() + delay
-        self._say(f"{one.part.name}: {reason} Starting it again in {delay:g} s.")
+        one.given_up = one.failures == one.attempts
+        if one.given_up:
+            self._say(f"{one.part.name}: {reason}")
+        else:
+            delay = delay_s(one.failures)
+            one.due = self._clock() + delay
+            self._say(f"{one.part.name}: {reason} Starting it again in {delay:g} s.")
         for line in last_words.splitlines()[-4:]:
             self._say(f"  {line}")
 
