@@ -120,15 +120,10 @@ def api_page() -> str:
     parts += [f"| `#{code}` | {meaning} |" for code, meaning in MEANINGS.items()]
     parts += ["", "## Metrics\n", "`/metrics`, in the Prometheus text format.\n"]
     parts += ["| metric | kind | what it tells |", "|---|---|---|"]
-    parts += [
-        f"| `{family.name}{_total(family.type)}` | {family.type} | {family.documentation} |"
-        for family in text_string_to_metric_families(Metrics().render(state).decode())
-    ]
+    for family in text_string_to_metric_families(Metrics().render(state).decode()):
+        name = family.name + ("_total" if family.type == "counter" else "")
+        parts.append(f"| `{name}` | {family.type} | {family.documentation} |")
     return "\n".join([*parts, ""])
-
-
-def _total(kind: str) -> str:
-    return "_total" if kind == "counter" else ""
 
 
 PAGES: dict[str, Callable[[], str]] = {

@@ -5,7 +5,9 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+import httpx2
 import psycopg
 import pytest
 from fastapi import FastAPI, Request, Response
@@ -45,10 +47,10 @@ def client(url: str) -> Iterator[TestClient]:
         yield client
 
 
-def check(response: Response, *, status: int, code: str) -> dict[str, object]:
+def check(response: httpx2.Response, *, status: int, code: str) -> dict[str, Any]:
     assert response.status_code == status
     assert response.headers["content-type"] == "application/problem+json"
-    told: dict[str, object] = response.json()  # type: ignore[attr-defined]
+    told: dict[str, Any] = response.json()
     problems.Problem.model_validate(told)
     assert told["status"] == status
     assert told["type"] == f"/api/v1/docs#{code}"
@@ -87,14 +89,14 @@ def test_a_wrong_request_is_told_what_is_wrong(
     problem = check(response, status=status, code=code)
     assert told in response.text
     if status == 422:
-        pointers = [error["pointer"] for error in problem["errors"]]  # type: ignore[attr-defined]
+        pointers = [error["pointer"] for error in problem["errors"]]
         assert all(pointer.startswith("#/query/") for pointer in pointers)
 
 
 def test_each_wrong_parameter_is_named(client: TestClient) -> None:
     response = client.get(f"{SERIES}?from=x&to=y&bin=z")
     problem = check(response, status=422, code="invalid")
-    assert [error["pointer"] for error in problem["errors"]] == [  # type: ignore[attr-defined]
+    assert [error["pointer"] for error in problem["errors"]] == [
         "#/query/from",
         "#/query/to",
         "#/query/bin",
@@ -104,7 +106,7 @@ def test_each_wrong_parameter_is_named(client: TestClient) -> None:
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
 def test_writing_is_not_allowed(client: TestClient, method: str) -> None:
     response = client.request(method, "/api/v1/sites")
-    check(response, status=405, code="method-not-allowed")  # type: ignore[arg-type]
+    check(response, status=405, code="method-not-allowed")
     assert response.headers["allow"] == "GET"
 
 
@@ -128,7 +130,7 @@ def test_an_unexpected_error_tells_nothing_of_the_inside(
 
     with client_of(app) as client:
         response = client.get("/api/v1/broken")
-    problem = check(response, status=500, code="internal")  # type: ignore[arg-type]
+    problem = check(response, status=500, code="internal")
     assert "hunter2" not in response.text
     assert "Runtime" not in response.text
     assert problem["trace_id"] in [
@@ -145,19 +147,21 @@ def test_people_get_a_page_where_the_application_has_one(url: str) -> None:
     app.state.problem_page = page
     with client_of(app) as client:
         assert client.get("/de/nothing").text == "<h1>404</h1>"
-        check(client.get("/api/v1/nothing"), status=404, code="not-found")  # type: ignore[arg-type]
+        check(client.get("/api/v1/nothing"), status=404, code="not-found")
 
 
 def test_a_database_that_is_not_set_up_is_503(url: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("create database empty_for_api")
-    parameters = psycopg.conninfo.conninfo_to_dict(url) | {"dbname": "empty_for_api"}
+    parameters: dict[str, Any] = psycopg.conninfo.conninfo_to_dict(url) | {
+        "dbname": "empty_for_api"
+    }
     empty = psycopg.conninfo.make_conninfo(**parameters)
     try:
         app = create_app(load({"VERKEHRSPULS_DATABASE__URL": empty}))
         with client_of(app) as client:
             response = client.get("/api/v1/sites")
-            check(response, status=503, code="not-migrated")  # type: ignore[arg-type]
+            check(response, status=503, code="not-migrated")
             health = client.get("/readyz")
             assert health.status_code == 503
             assert health.json()["checks"]["migrations"][0]["status"] == "fail"
@@ -170,14 +174,14 @@ def test_a_database_that_is_not_set_up_is_503(url: str) -> None:
 def test_the_service_is_back_when_the_database_is(url: str) -> None:
     """Away at the start: 503 that says when to ask again; served once it is there."""
     port = free_port()
-    parameters = psycopg.conninfo.conninfo_to_dict(url)
+    parameters: dict[str, Any] = psycopg.conninfo.conninfo_to_dict(url)
     away = psycopg.conninfo.make_conninfo(
         **parameters | {"host": "127.0.0.1", "port": port}
     )
     app = create_app(load({"VERKEHRSPULS_DATABASE__URL": away}))
     with client_of(app) as client:
         response = client.get("/api/v1/sites")
-        check(response, status=503, code="database-unavailable")  # type: ignore[arg-type]
+        check(response, status=503, code="database-unavailable")
         assert response.headers["retry-after"] == "5"
         assert str(port) not in response.text
         health = client.get("/readyz")
@@ -188,7 +192,7 @@ def test_the_service_is_back_when_the_database_is(url: str) -> None:
             wait_for(lambda: client.get("/readyz").status_code == 200, timeout=30)
             assert client.get("/api/v1/sites").status_code == 200
         response = client.get(SERIES)
-        check(response, status=503, code="database-unavailable")  # type: ignore[arg-type]
+        check(response, status=503, code="database-unavailable")
 
 
 def test_a_query_that_takes_too_long_is_called_off(
@@ -201,10 +205,10 @@ def test_a_query_that_takes_too_long_is_called_off(
     with client_of(app) as client, psycopg.connect(url) as blocker:
         blocker.execute("lock table vp.volume in access exclusive mode")
         response = client.get(SERIES)
-        check(response, status=503, code="too-slow")  # type: ignore[arg-type]
+        check(response, status=503, code="too-slow")
         blocker.execute("lock table vp.municipality in access exclusive mode")
         response = client.get("/api/v1/municipalities")
-        check(response, status=503, code="too-slow")  # type: ignore[arg-type]
+        check(response, status=503, code="too-slow")
 
 
 def test_the_server_cannot_write(url: str) -> None:
@@ -221,7 +225,7 @@ def test_the_server_cannot_write(url: str) -> None:
 
 
 @contextmanager
-def forwarded(port: int, *, to: dict[str, object]) -> Iterator[None]:
+def forwarded(port: int, *, to: dict[str, Any]) -> Iterator[None]:
     """Listen on a port and pass everything on to the database server."""
     stopped = threading.Event()
     sockets: list[socket.socket] = []

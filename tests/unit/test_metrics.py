@@ -1,3 +1,5 @@
+from typing import Any
+
 from prometheus_client.parser import text_string_to_metric_families
 
 from verkehrspuls.metrics import Metrics
@@ -15,7 +17,7 @@ LEDGER = {
     "readings_corrected": 1,
     "readings_rejected": 3,
 }
-STATE = {
+STATE: dict[str, list[Any]] = {
     "ledger": [LEDGER],
     "rejected": [{"reason": 'with "quotes"\nand lines', "messages": 3}],
     "cases": [{"municipality": "kusel", "cases": 2}],
@@ -56,6 +58,7 @@ def test_without_a_database_only_the_process_is_told_of() -> None:
 
 
 def test_a_database_without_messages_has_no_age() -> None:
-    state = STATE | {"work": [{"stale_buckets": 0, "since_last_commit_s": None}]}
+    work = {"stale_buckets": 0, "since_last_commit_s": None}
+    state = STATE | {"work": [work]}
     names = {name for name, _ in samples(Metrics().render(state))}
     assert "verkehrspuls_seconds_since_last_commit" not in names

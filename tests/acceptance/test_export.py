@@ -1,0 +1,122 @@
+"""The commands that read, as a person or a script calls them."""
+
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tests import parts, world
+
+SITE = "kaiserslautern/pariser-strasse"
+PERIOD = ("--from", "2026-03-02T22:00:00Z", "--to", "2026-03-03T02:00:00Z")
+
+
+@pytest.fixture(scope="module")
+def url(_plain: parts.Databases) -> Iterator[str]:
+    with _plain.fresh() as url:
+        world.build(url)
+        yield url
+
+
+def run(url: str, *arguments: object) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "verkehrspuls", *map(str, arguments)],
+        env={"VERKEHRSPULS_DATABASE__URL": url},
+        capture_output=True,
+        timeout=60,
+    )
+
+
+def output(url: str, *arguments: object) -> bytes:
+    done = run(url, *arguments)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout
+
+
+def test_export_writes_what_the_api_serves(url: str) -> None:
+    body = output(url, "export", SITE, *PERIOD)
+    assert body == (parts.PROJECT / "tests/golden/hours.csv").read_bytes()
+
+
+def test_export_names_the_file(url: str, tmp_path: Path) -> None:
+    done = run(
+        *(url, "export", SITE, "--from", "2026-03-01", "--to", "2026-03-04"),
+        *("--bin", "P1D", "--direction", "all", "--format", "parquet"),
+        *("--output", tmp_path),
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    assert done.stdout == b""
+    assert b"3 rows" in done.stderr
+    file = tmp_path / "pariser-strasse_2026-03-01_2026-03-04_P1D.parquet"
+    assert pl.read_parquet(io.BytesIO(file.read_bytes()))["volume"].sum() == 18_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (("export", "moon"), 2, "site list"),
+        (("export", "kaiserslautern/moon"), 2, "site list"),
+        (("export", SITE, "--from", "gestern"), 2, "2026-03-01"),
+        (("export", SITE, "--quantity", "bicycle"), 2, "motor, no2_ugm3"),
+        (("export", SITE, "--bin", "PT5M"), 2, "PT15M"),
+        (("export", SITE, "--output", "/nowhere/at/all.csv"), 2, "/nowhere/at/all.csv"),
+        (("sensor", "show", "kaiserslautern/moon"), 2, "sensor list"),
+    ],
+)
+def test_errors_say_what_to_do(
+    url: str, arguments: tuple[str, ...], code: int, told: str
+) -> None:
+    done = run(url, *arguments)
+    assert done.returncode == code
+    assert done.stdout == b""
+    assert told in done.stderr.decode()
+    assert b"Traceback" not in done.stderr
+
+
+def test_a_database_that_is_away_is_exit_code_3() -> None:
+    nowhere = f"postgresql://vp@127.0.0.1:{parts.free_port()}/vp"
+    done = run(nowhere, "site", "list")
+    assert done.returncode == 3
+    assert b"VERKEHRSPULS_DATABASE__URL" in done.stderr
+
+
+def test_the_operator_sees_hidden_sites_too(url: str) -> None:
+    sites = json.loads(output(url, "site", "list", "--json"))
+    assert {(s["municipality"], s["key"]) for s in sites} == {
+        ("kaiserslautern", "hof"),
+        ("kaiserslautern", "pariser-strasse"),
+        ("kaiserslautern", "radweg"),
+        ("verborgen", "hof"),
+    }
+    one = json.loads(
+        output(url, "site", "list", "--municipality", "verborgen", "--json")
+    )
+    assert [s["visibility"] for s in one] == ["private"]
+    body = output(url, "export", "verborgen/hof", *PERIOD)
+    assert len(body.splitlines()) == 5
+
+
+def test_site_and_sensor_are_shown(url: str) -> None:
+    site = json.loads(output(url, "site", "show", SITE, "--json"))
+    assert len(site["channels"]) == 4
+    assert site["sensors"][0]["key"] == "air"
+    text = output(url, "site", "show", SITE).decode()
+    assert "ost-1\tRichtung Mainzer Tor, Fahrstreifen 1\tmotor" in text
+    sensor = json.loads(
+        output(url, "sensor", "show", "kaiserslautern/camera", "--json")
+    )
+    assert [i["channel"] for i in sensor["installations"]] == [
+        "ost-1",
+        "ost-2",
+        "west-1",
+    ]
+    assert output(url, "sensor", "show", "kaiserslautern/camera").startswith(b"what\t")
+    rows = output(url, "sensor", "list").decode().splitlines()
+    assert rows[0].startswith("sensor\tmodel\tstate")
+    # one line for each output that is attached: 3 + 1 + 1 + 1, and 1
+    assert len(rows) == 1 + 7
