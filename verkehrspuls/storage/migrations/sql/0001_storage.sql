@@ -94,7 +94,11 @@ begin
         partition := format('%s_%s', series, to_char(month, 'YYYYMM'));
         if to_regclass(format('vp.%I', partition)) is null then
             perform pg_advisory_xact_lock(hashtext('vp.ensure_range'));
-            if to_regclass(format('vp.%I', partition)) is null then
+            -- a query, not to_regclass: that may answer from before the wait
+            if not exists (
+                select from pg_class
+                where relname = partition and relnamespace = 'vp'::regnamespace
+            ) then
                 execute format(
                     'create table vp.%I (like vp.%I including defaults '
                     'including constraints)', partition, series);

@@ -1,0 +1,422 @@
+"""From readings in the database to figures and cases, in each storage edition."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from analytics import jobs
+from analytics.store import Store, open_store
+from analytics.worker import Worker
+from tests.parts import wait_for
+from tests.towns import TOWN
+from verkehrspuls.model import Site
+from verkehrspuls.settings import Analytics, Database, Settings
+from verkehrspuls.storage.registry import register
+
+HOUR = timedelta(hours=1)
+WEEK = timedelta(weeks=1)
+#: Wednesday, 10:00 in Berlin; the past weeks have no change of clocks
+T = datetime(2026, 9, 16, 8, tzinfo=UTC)
+NOW = T + timedelta(days=1)
+SETTINGS = Analytics()
+
+
+class Bench:
+    """A database with the test town, and what a sensor and a worker do to it."""
+
+    def __init__(self, url: str, store: Store) -> None:
+        self.url = url
+        self.store = store
+        register(store.connection, TOWN)
+
+    def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        return self.store.connection.execute(query, parameters).fetchall()
+
+    def channel(self, key: str = "in", *, site: str = "b420") -> int:
+        query = (
+            "select channel_id from channel c join site s using (site_id) "
+            "where c.key = %s and s.key = %s"
+        )
+        return int(self.rows(query, key, site)[0][0])
+
+    def count(
+        self,
+        series: Sequence[int],
+        *,
+        start: datetime = T,
+        channel: int | None = None,
+        interval_s: int = 3600,
+    ) -> None:
+        """Store counts of cars, or correct them, as ingest does."""
+        channel = channel or self.channel()
+        step = timedelta(seconds=interval_s)
+        end = start + len(series) * step
+        with self.store.connection.transaction():
+            self.rows("select ensure_range('count_reading', %s, %s)", start, end)
+            for n, cars in enumerate(series):
+                time = start + n * step
+                self.store.connection.execute(
+                    "insert into count_reading (channel_id, time, interval_s, "
+                    "sensor_id, received_at, car) values (%s, %s, %s, 1, %s, %s) "
+                    "on conflict (channel_id, time) do update set "
+                    "car = excluded.car, revision = count_reading.revision + 1",
+                    (channel, time, interval_s, time + step, cars),
+                )
+                self.mark(channel, time)
+
+    def mark(self, channel: int, time: datetime) -> None:
+        self.store.connection.execute(
+            "insert into stale_bucket values (%s, date_trunc('hour', %s::timestamptz))",
+            (channel, time),
+        )
+
+    def compute(self, *, now: datetime = NOW) -> int:
+        """Let a worker do all that is stale."""
+        total = 0
+        while done := jobs.process(self.store, SETTINGS, now=now):
+            total += done
+        return total
+
+    def hour(self, time: datetime = T, *, key: str = "in") -> tuple[Any, ...] | None:
+        found = self.rows(
+            "select volume, observed_s, usual from volume "
+            "where channel_id = %s and interval_s = 3600 and time = %s",
+            self.channel(key),
+            time,
+        )
+        return found[0] if found else None
+
+    def cases(self) -> list[dict[str, Any]]:
+        found = self.rows(
+            "select detector, reason, began, ended, state, withdrawn_at is not null "
+            "from anomaly_case order by began, detector"
+        )
+        names = ("detector", "reason", "began", "ended", "state", "withdrawn")
+        return [dict(zip(names, row, strict=True)) for row in found]
+
+    def usual_weeks(self, volume: int = 100) -> None:
+        """Five weeks before T, each with the same volume at the hour of T."""
+        for n in range(1, 6):
+            self.count([volume], start=T - n * WEEK)
+
+
+@pytest.fixture
+def bench(database: str) -> Iterator[Bench]:
+    with open_store(database, application="test") as store:
+        yield Bench(database, store)
+
+
+@pytest.fixture
+def plain_bench(plain_database: str) -> Iterator[Bench]:
+    with open_store(plain_database, application="test") as store:
+        yield Bench(plain_database, store)
+
+
+def test_readings_become_figures(bench: Bench) -> None:
+    bench.count([5] * 12, interval_s=300)
+    assert bench.compute() == 12
+    assert bench.hour() == (60, 3600, None)
+    quarters = bench.rows("select volume from volume where interval_s = 900")
+    assert quarters == [(15,)] * 4
+    found = bench.rows(
+        "select direction, volume, observed, peak_hour, peak_volume, day "
+        "from daily_figure order by direction"
+    )
+    day = date(2026, 9, 16)
+    # the other direction is installed and silent
+    assert found == [
+        ("all", 60, pytest.approx(1 / 48), None, None, day),
+        ("in", 60, pytest.approx(1 / 24), T, 60, day),
+    ]
+    assert bench.rows("select count(*) from stale_bucket") == [(0,)]
+
+
+def test_environment_readings_become_hourly_figures(bench: Bench) -> None:
+    channel = bench.channel("no2")
+    bench.rows("select ensure_range('environment_reading', %s, %s)", T, T)
+    for minute, value in ((0, 10.0), (10, 40.0)):
+        bench.store.connection.execute(
+            "insert into environment_reading (channel_id, time, interval_s, sensor_id, "
+            "received_at, value) values (%s, %s, 600, 1, now(), %s)",
+            (channel, T + minute * HOUR / 60, value),
+        )
+    bench.mark(channel, T)
+    bench.compute()
+    query = "select time, observed_s, mean, minimum, maximum from environment_hour"
+    assert bench.rows(query) == [(T, 1200, 25, 10, 40)]
+    bench.rows("delete from environment_reading returning 1")
+    bench.mark(channel, T)
+    bench.compute()
+    assert bench.rows(query) == []
+
+
+def test_a_late_reading_reaches_the_figures(bench: Bench) -> None:
+    bench.count([5] * 6, interval_s=300)
+    bench.compute()
+    assert bench.hour() == (30, 1800, None)
+    bench.count([7] * 6, start=T + HOUR / 2, interval_s=300)
+    bench.compute()
+    assert bench.hour() == (72, 3600, None)
+    day = "select volume from daily_figure where direction = 'in'"
+    assert bench.rows(day) == [(72,)]
+
+
+def test_a_correction_reaches_the_figures(bench: Bench) -> None:
+    bench.count([50, 60])
+    bench.compute()
+    bench.count([500])
+    bench.compute()
+    assert bench.hour() == (500, 3600, None)
+    day = "select volume from daily_figure where direction = 'in'"
+    assert bench.rows(day) == [(560,)]
+
+
+def test_an_hour_that_lost_its_readings_loses_its_figures(bench: Bench) -> None:
+    bench.count([50, 60])
+    bench.compute()
+    bench.rows("delete from count_reading where time = %s returning 1", T)
+    bench.mark(bench.channel(), T)
+    bench.compute()
+    assert bench.hour() is None
+    assert bench.hour(T + HOUR) == (60, 3600, None)
+    bench.rows("delete from count_reading returning 1")
+    bench.mark(bench.channel(), T + HOUR)
+    bench.compute()
+    assert bench.rows("select * from daily_figure") == []
+
+
+def test_a_case_opens_and_is_withdrawn_when_the_data_is_corrected(bench: Bench) -> None:
+    bench.usual_weeks()
+    bench.count([400])
+    bench.compute()
+    assert bench.hour() == (400, 3600, 100)
+    unusual = [case for case in bench.cases() if case["reason"] == "above-usual"]
+    assert [(case["began"], case["ended"]) for case in unusual] == [(T, T + HOUR)]
+    bench.count([105])
+    bench.compute()
+    unusual = [case for case in bench.cases() if case["reason"] == "above-usual"]
+    assert [case["withdrawn"] for case in unusual] == [True]
+    # and comes back with its cause
+    bench.count([400])
+    bench.compute()
+    unusual = [case for case in bench.cases() if case["reason"] == "above-usual"]
+    assert [case["withdrawn"] for case in unusual] == [False]
+
+
+def test_what_a_person_decided_stays(bench: Bench) -> None:
+    bench.usual_weeks()
+    bench.count([400])
+    bench.compute()
+    bench.rows("update anomaly_case set state = 'explained' returning 1")
+    before = bench.rows("select * from anomaly_case order by 1")
+    bench.count([105])
+    bench.compute()
+    bench.count([800])
+    bench.compute()
+    assert bench.rows("select * from anomaly_case order by 1") == before
+
+
+def test_the_running_hour_is_not_judged(bench: Bench) -> None:
+    bench.usual_weeks()
+    bench.count([40] * 10, interval_s=300)
+    bench.compute(now=T + 50 * HOUR / 60)
+    assert not [case for case in bench.cases() if case["reason"] == "above-usual"]
+    # it is with the first reading of the next hour, whatever that says
+    bench.count([1], start=T + HOUR, interval_s=300)
+    bench.compute(now=T + HOUR + 5 * HOUR / 60)
+    assert [case for case in bench.cases() if case["reason"] == "above-usual"]
+
+
+def test_late_data_changes_what_is_usual_later(bench: Bench) -> None:
+    for n in range(1, 4):
+        bench.count([100], start=T - n * WEEK)
+    bench.count([400])
+    bench.compute()
+    assert bench.hour() == (400, 3600, None)
+    bench.count([100], start=T - 4 * WEEK)
+    bench.compute()
+    assert bench.hour() == (400, 3600, 100)
+    assert [case for case in bench.cases() if case["reason"] == "above-usual"]
+
+
+def test_a_case_grows_over_claims(bench: Bench) -> None:
+    for n in range(1, 6):
+        bench.count([100] * 40, start=T - n * WEEK)
+    bench.compute()
+    for n in range(40):
+        bench.count([300 + n], start=T + n * HOUR)
+        bench.compute(now=T + (n + 1) * HOUR)
+    unusual = [case for case in bench.cases() if case["reason"] == "above-usual"]
+    assert [(c["began"], c["ended"]) for c in unusual] == [(T, T + 40 * HOUR)]
+
+
+def test_excluded_hours_leave_the_daily_figures(bench: Bench) -> None:
+    bench.usual_weeks()
+    bench.count([400, 90])
+    bench.compute()
+    bench.rows(
+        "update anomaly_case set state = 'confirmed', effect = 'exclude' "
+        "where reason = 'above-usual' returning 1"
+    )
+    bench.mark(bench.channel(), T)
+    bench.compute()
+    query = "select volume, excluded from daily_figure where day = %s"
+    found = bench.rows(query + " and direction = 'in'", date(2026, 9, 16))
+    assert found == [(90, pytest.approx(1 / 24))]
+
+
+def test_silence_opens_lasts_and_ends(bench: Bench) -> None:
+    bench.count([5] * 12, interval_s=300)
+    bench.compute(now=T + HOUR)
+    end = T + HOUR
+    # the other direction never had a reading: it is not in operation yet
+    assert jobs.check_silence(bench.store, now=end + HOUR / 2) == 0
+    assert jobs.check_silence(bench.store, now=end + HOUR) == 1
+    assert jobs.check_silence(bench.store, now=end + 2 * HOUR) == 1
+    (case,) = bench.cases()
+    assert (case["reason"], case["began"], case["ended"]) == (
+        "silent",
+        end,
+        end + 2 * HOUR,
+    )
+    bench.count([5], start=end + 3 * HOUR, interval_s=300)
+    bench.compute(now=end + 4 * HOUR)
+    (case,) = bench.cases()
+    assert (case["ended"], case["withdrawn"]) == (end + 3 * HOUR, False)
+    # the sensor had kept the readings and sends them late
+    bench.count([5] * 36, start=end, interval_s=300)
+    bench.compute(now=end + 5 * HOUR)
+    assert [case["withdrawn"] for case in bench.cases()] == [True]
+
+
+def test_a_failed_claim_leaves_its_marks(
+    plain_bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain_bench.count([50])
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(jobs, "_write_cases", fail)
+        with pytest.raises(ZeroDivisionError):
+            plain_bench.compute()
+    assert plain_bench.rows("select * from volume") == []
+    assert plain_bench.compute() == 1
+    assert plain_bench.hour() == (50, 3600, None)
+
+
+def test_two_workers_give_the_same_as_one(bench: Bench) -> None:
+    sites = tuple(
+        Site(
+            key=f"s{n}",
+            name=f"S{n}",
+            channels=TOWN.sites[0].channels,
+        )
+        for n in range(6)
+    )
+    register(
+        bench.store.connection,
+        msgspec.structs.replace(TOWN, sites=(*TOWN.sites, *sites)),
+    )
+    channels = [
+        bench.channel(key, site=site.key) for site in sites for key in ("in", "out")
+    ]
+    for n, channel in enumerate(channels):
+        bench.count([10 * n + k % 7 for k in range(72)], channel=channel)
+    small = SETTINGS.model_copy(update={"claim_hours": 100})
+
+    def work() -> None:
+        with open_store(bench.url, application="test") as store:
+            while jobs.count_stale(store, jobs.Choice()):
+                jobs.process(store, small, now=NOW)
+
+    def figures() -> list[list[tuple[Any, ...]]]:
+        return [
+            bench.rows(f"select * from {table} order by 1, 2, 3, 4")
+            for table in ("volume", "daily_figure")
+        ]
+
+    workers = [threading.Thread(target=work) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    together = figures()
+    assert len(together[0]) == 12 * 72
+    jobs.mark_stale(bench.store, jobs.Choice())
+    bench.compute()
+    assert figures() == together
+
+
+def test_recomputing_a_choice_marks_its_local_days(bench: Bench) -> None:
+    bench.count([1] * 48, start=T)
+    bench.compute()
+    bench.rows("update volume set volume = 999 returning 1")
+    day = date(2026, 9, 17)
+    choice = jobs.Choice(municipality="kusel", site="b420", first=day, last=day)
+    assert jobs.mark_stale(bench.store, choice) == 24
+    bench.compute()
+    wrong = bench.rows(
+        "select min(time), max(time), count(*) from volume where volume = 999"
+    )
+    assert wrong[0][2] == 24
+    assert jobs.mark_stale(bench.store, replace(choice, site="elsewhere")) == 0
+
+
+def test_maintenance_makes_room_ahead_and_drops_what_is_old(bench: Bench) -> None:
+    old = NOW - timedelta(days=200)
+    bench.count([1], start=old)
+    bench.count([1])
+    bench.compute()
+    keep = SETTINGS.model_copy(update={"keep_raw_days": 90})
+    assert jobs.maintain(bench.store, keep, now=NOW)
+    assert bench.rows("select time from count_reading") == [(T,)]
+    # figures stay, also when such an hour is marked again
+    channel = bench.channel()
+    bench.mark(channel, old)
+    assert jobs.process(bench.store, keep, now=NOW) == 1
+    assert bench.hour(old) == (1, 3600, None)
+
+
+def test_partitions_are_made_ahead(plain_bench: Bench) -> None:
+    now = datetime(2031, 5, 31, 12, tzinfo=UTC)
+    jobs.maintain(plain_bench.store, SETTINGS, now=now)
+    found = plain_bench.rows(
+        "select relname from pg_class "
+        "where relname ~ '^count_reading_20310.$' order by 1"
+    )
+    assert [name for (name,) in found] == [
+        f"count_reading_{month}" for month in (203105, 203106, 203107)
+    ]
+
+
+def test_a_worker_computes_at_once_and_comes_back(plain_bench: Bench) -> None:
+    settings = Settings(
+        database=Database(url=plain_bench.url),
+        analytics=Analytics(poll_s=0.05),
+    )
+    ready = threading.Event()
+    worker = Worker(settings, on_ready=ready.set, clock=lambda: NOW)
+    thread = threading.Thread(target=worker.run, name="worker")
+    thread.start()
+    try:
+        assert ready.wait(10)
+        plain_bench.count([50])
+        wait_for(plain_bench.hour)
+        lost = plain_bench.rows(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where application_name = 'verkehrspuls analytics'"
+        )
+        assert lost
+        plain_bench.count([60], start=T + HOUR)
+        wait_for(lambda: plain_bench.hour(T + HOUR))
+    finally:
+        worker.stop()
+        thread.join(10)
+    assert not thread.is_alive()
