@@ -25,6 +25,10 @@ def command(
     logs: Annotated[
         bool, typer.Option("--logs", help="Show what the parts log, too.")
     ] = False,
+    with_parent: Annotated[
+        bool,
+        typer.Option("--with-parent", help="Stop when whoever started this ends."),
+    ] = False,
 ) -> None:
     """Run everything on this machine, until Ctrl-C or SIGTERM.
 
@@ -45,4 +49,4 @@ def command(
         wanted = {key: value for key, value in values.items() if value is not None}
         group = getattr(settings, section).model_copy(update=wanted)
         settings = settings.model_copy(update={section: group})
-    everything.run(settings, show_logs=logs)
+    everything.run(settings, show_logs=logs, with_parent=with_parent)

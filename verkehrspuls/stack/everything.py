@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,8 +45,10 @@ class Interrupted(BaseException):
     """Somebody asked us to stop."""
 
 
-def run(settings: Settings, *, show_logs: bool) -> None:
+def run(settings: Settings, *, show_logs: bool, with_parent: bool) -> None:
     """Run all parts until SIGINT, SIGTERM or SIGHUP; then stop them in order."""
+    if with_parent:
+        end_with_parent()
     directory = state_directory(settings)
     make_directory(directory)
     say(f"Verkehrspuls {__version__}, data in {directory}")
@@ -59,6 +62,18 @@ def run(settings: Settings, *, show_logs: bool) -> None:
         finally:
             supervisor.stop(budget_s=STOP_BUDGET_S)
     say("stopped")
+
+
+def end_with_parent() -> None:
+    """Be asked to stop when the process that started this one ends."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
 def say(line: str) -> None:
