@@ -1,6 +1,7 @@
 """Events recur on the local calendar, and the truth about them is written down."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -92,3 +93,13 @@ def test_a_drifting_cell_names_its_own_channel_only() -> None:
     events = standard(1).truth(NOW - 8 * WEEK_S, NOW)
     one = next(e for e in events if e["key"] == "myk-umwelt-drift")
     assert one["channels"] == ["umwelt-kobern-gondorf/no2"]
+
+
+@pytest.mark.parametrize("scenario", load_scenarios(), ids=lambda s: s.key)
+def test_a_scenario_is_documented_under_its_kind(scenario: Stuck) -> None:
+    page = Path(__file__).parents[2] / "docs" / "reference" / "simulator.md"
+    kind = scenario.__struct_config__.tag
+    (line,) = (
+        line for line in page.read_text("utf-8").splitlines() if f"| `{kind}` |" in line
+    )
+    assert f"`{scenario.key}`" in line
