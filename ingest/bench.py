@@ -18,8 +18,8 @@ from ingest.batch import Collector, Message
 from ingest.check import Limits
 from ingest.formats import formats
 from ingest.resolve import read_registry
+from ingest.store import TYPES
 from ingest.worker import Worker
-from ingest.write import COUNT_TYPES
 from verkehrspuls.model import Channel, Installation, Sensor, Site, Town
 from verkehrspuls.mqtt import Publisher
 from verkehrspuls.settings import Settings, load
@@ -176,7 +176,7 @@ def _bare_copy(
         connection.cursor() as cursor,
         cursor.copy("copy bare from stdin (format binary)") as copy,
     ):
-        copy.set_types(COUNT_TYPES)
+        copy.set_types(TYPES["counts"])
         for rows in batch.counts:
             for row in rows.values():
                 copy.write_row(row)

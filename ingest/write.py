@@ -5,12 +5,12 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import psycopg
 
-from ingest.batch import Batch, Collector, Message, Reject, Rows
-from verkehrspuls.classes import COUNTS
+from ingest.batch import Batch, Collector, Message, Reject
+from ingest.store import store
 from verkehrspuls.errors import DatabaseUnavailable, SlotTaken
 from verkehrspuls.settings import Ingest
 from verkehrspuls.storage.database import Connection, connect, execute, queries
@@ -19,26 +19,11 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_HEAD: Final = ("int4", "timestamptz", "int4", "timestamptz", "int4")
-COUNT_TYPES: Final = (
-    *_HEAD,
-    *("int4" for _ in COUNTS),
-    *("float4", "float4", "float4", "float4", "int4[]"),
-)
-ENVIRONMENT_TYPES: Final = (*_HEAD, "float8")
-
 #: Whose fault an error is: these say that the rows are bad, all others that the
 #: database is not well, so that the same batch may succeed later.
 BAD_ROWS: Final = (psycopg.DataError, psycopg.IntegrityError)
-#: The sums that a written batch is told by.
-SUMS: Final = (
-    "messages_received",
-    "readings_received",
-    "readings_stored",
-    "readings_duplicate",
-    "readings_corrected",
-    "readings_rejected",
-)
+#: For so many batches after one with known readings, more of them are expected.
+KNOWN_BATCHES: Final = 20
 LONGEST_PAUSE_S: Final = 30.0
 SLOT_ATTEMPTS: Final = 20
 
@@ -64,6 +49,7 @@ class Writer:
         self._slot = settings.slot
         self._connection: Connection | None = None
         self._months: set[tuple[str, datetime]] = set()
+        self._known_for = 0
 
     def write(self, batch: Batch, collector: Collector) -> Counter[str]:
         """Write a batch; returns when it has committed, with the ledger's sums.
@@ -144,34 +130,15 @@ class Writer:
 
     def _write(self, connection: Connection, batch: Batch) -> Counter[str]:
         self._make_room(connection, batch)
-        with connection.transaction():
-            changed = _store(connection, "counts", batch.counts, COUNT_TYPES)
-            changed += _store(
-                connection, "environment", batch.environment, ENVIRONMENT_TYPES
-            )
-            cursor = connection.cursor()
-            cursor.executemany(
-                queries()["reject_message"],
-                [self._reject_row(reject) for reject in batch.rejects],
-            )
-            cursor.executemany(
-                queries()["put_status"],
-                [
-                    {
-                        "sensor_id": sensor_id,
-                        "state": status.state,
-                        "since": status.time or received_at,
-                        "battery_pct": status.battery_pct,
-                        "firmware": status.firmware,
-                    }
-                    for sensor_id, (received_at, status) in batch.status.items()
-                ],
-            )
-            ledger = self._ledger_rows(batch, changed)
-            cursor.executemany(queries()["add_to_ledger"], ledger)
-        sums: Counter[str] = Counter()
-        for row in ledger:
-            sums.update({name: row[name] for name in row if name in SUMS})
+        sums, all_new = store(
+            connection,
+            batch,
+            slot=self._slot,
+            reject_bytes=self._settings.reject_bytes,
+            expect_new=self._known_for == 0,
+        )
+        # what is known already comes in runs: after a reconnect, in a replay
+        self._known_for = max(0, self._known_for - 1) if all_new else KNOWN_BATCHES
         return sums
 
     def _make_room(self, connection: Connection, batch: Batch) -> None:
@@ -194,74 +161,6 @@ class Writer:
             )
             connection.commit()
             self._months.add((series, month))
-
-    def _reject_row(self, reject: Reject) -> dict[str, Any]:
-        message = reject.message
-        return {
-            "received_at": message.received_at,
-            "slot": self._slot,
-            "sensor_id": reject.sensor_id,
-            "topic": message.topic.replace("\0", "\\0"),
-            "payload": message.payload[: self._settings.reject_bytes],
-            "payload_bytes": len(message.payload),
-            "reason": reject.reason,
-            "detail": reject.detail.replace("\0", "\\0"),
-            "readings_rejected": reject.readings,
-        }
-
-    def _ledger_rows(
-        self, batch: Batch, changed: Counter[tuple[int, datetime, str]]
-    ) -> list[dict[str, Any]]:
-        rows = []
-        for (sensor_id, hour), tally in sorted(
-            batch.ledger.items(), key=lambda item: (item[0][0] or 0, item[0][1])
-        ):
-            stored = corrected = 0
-            if sensor_id is not None:
-                stored = changed[sensor_id, hour, "stored"]
-                corrected = changed[sensor_id, hour, "corrected"]
-            rows.append(
-                {
-                    "slot": self._slot,
-                    "sensor_id": sensor_id,
-                    "hour": hour,
-                    "last_received_at": tally.last_received_at,
-                    "messages_received": tally.accepted
-                    + tally.partly_accepted
-                    + tally.rejected
-                    + tally.unknown_sensor,
-                    "messages_accepted": tally.accepted,
-                    "messages_partly_accepted": tally.partly_accepted,
-                    "messages_rejected": tally.rejected,
-                    "messages_unknown_sensor": tally.unknown_sensor,
-                    "readings_received": tally.readings_written
-                    + tally.readings_rejected,
-                    "readings_stored": stored,
-                    "readings_duplicate": tally.readings_written - stored - corrected,
-                    "readings_corrected": corrected,
-                    "readings_rejected": tally.readings_rejected,
-                }
-            )
-        return rows
-
-
-def _store(
-    connection: Connection, kind: str, rounds: list[Rows], types: tuple[str, ...]
-) -> Counter[tuple[int, datetime, str]]:
-    """Copy and upsert; counts per sensor, hour of receipt and what became of it."""
-    changed: Counter[tuple[int, datetime, str]] = Counter()
-    cursor = connection.cursor()
-    for index, rows in enumerate(rounds):
-        if index:
-            connection.execute(queries()["empty_staging"])
-        with cursor.copy(queries()[f"copy_{kind}"]) as copy:
-            copy.set_types(types)
-            for row in rows.values():
-                copy.write_row(row)
-        for found in execute(connection, f"store_{kind}"):
-            for outcome in ("stored", "corrected"):
-                changed[found["sensor_id"], found["hour"], outcome] += found[outcome]
-    return changed
 
 
 def _lacks_partition(error: psycopg.Error) -> bool:

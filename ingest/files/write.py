@@ -37,7 +37,7 @@ def _sleep(seconds: float) -> bool:
 
 
 def write_file(settings: Settings, file: CountFile) -> Counter[str]:
-    """Write all counts of a file; returns the ledger's sums (`ingest.write.SUMS`)."""
+    """Write all counts of a file; returns the ledger's sums (`ingest.store.SUMS`)."""
     ingest = settings.ingest.model_copy(update={"slot": SLOT})
     writer = Writer(settings.database.url.get_secret_value(), ingest, pause=_sleep)
     sums: Counter[str] = Counter()

@@ -21,6 +21,24 @@ copy stage_count from stdin (format binary);
 -- Fill the staging table; columns in the order of a batch's rows.
 copy stage_environment from stdin (format binary);
 
+-- name: copy_new_counts
+-- Straight into the table, where all readings are expected to be new.
+copy count_reading (
+    channel_id, time, sensor_id, received_at, interval_s, total, unclassified,
+    motorcycle, car, van, car_trailer, truck, truck_trailer, articulated, bus, bicycle,
+    pedestrian, speed_kmh, occupancy, histogram_from_kmh, histogram_width_kmh, histogram
+) from stdin (format binary);
+
+-- name: copy_new_environment
+-- The same for environment readings.
+copy environment_reading (channel_id, time, sensor_id, received_at, interval_s, value)
+from stdin (format binary);
+
+-- name: mark_stale_hours
+-- Hours of channels whose figures have to be computed anew.
+insert into stale_bucket (channel_id, hour)
+select * from unnest(%(channels)s::integer[], %(hours)s::timestamptz[]);
+
 -- name: empty_staging
 -- Between two rounds of one batch.
 truncate stage_count, stage_environment;

@@ -1,0 +1,193 @@
+"""What the transaction of a batch holds: readings, rejects, status and the ledger."""
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, Final
+
+from psycopg import errors
+
+from ingest.batch import Batch, Reject, Rows
+from verkehrspuls.classes import COUNTS
+from verkehrspuls.storage.database import Connection, execute, queries
+
+_HEAD: Final = ("int4", "timestamptz", "int4", "timestamptz", "int4")
+#: The types of a row's columns, for binary COPY.
+TYPES: Final = {
+    "counts": (
+        *_HEAD,
+        *("int4" for _ in COUNTS),
+        *("float4", "float4", "float4", "float4", "int4[]"),
+    ),
+    "environment": (*_HEAD, "float8"),
+}
+
+#: What became of readings: how many, by sensor, hour of receipt, and outcome.
+Changed = Counter[tuple[int, datetime, str]]
+
+
+def store(
+    connection: Connection,
+    batch: Batch,
+    *,
+    slot: int,
+    reject_bytes: int,
+    expect_new: bool,
+) -> tuple[Counter[str], bool]:
+    """Write a batch; returns the ledger's sums, and whether all readings were new.
+
+    New readings take half the time where they are expected to be new: they are copied
+    straight into their table. Where one is there already, that is undone, and all take
+    the way over the staging table, which finds duplicates and corrections.
+    """
+    all_new = True
+    with connection.transaction():
+        changed: Changed = Counter()
+        for kind, rounds in (
+            ("counts", batch.counts),
+            ("environment", batch.environment),
+        ):
+            found = None
+            if expect_new and len(rounds) == 1:
+                found = _copy_new(connection, kind, rounds[0])
+            if found is None:
+                all_new = all_new and not rounds
+                found = _upsert(connection, kind, rounds)
+            changed += found
+        cursor = connection.cursor()
+        if batch.rejects:
+            cursor.executemany(
+                queries()["reject_message"],
+                [_reject_row(reject, slot, reject_bytes) for reject in batch.rejects],
+            )
+        if batch.status:
+            cursor.executemany(queries()["put_status"], _status_rows(batch))
+        ledger = _ledger_rows(batch, changed, slot)
+        cursor.executemany(queries()["add_to_ledger"], ledger)
+    sums: Counter[str] = Counter()
+    for row in ledger:
+        sums.update({name: row[name] for name in row if name in SUMS})
+    return sums, all_new
+
+
+def _copy_new(connection: Connection, kind: str, rows: Rows) -> Changed | None:
+    """Copy rows straight into their table; None where one of them is there already."""
+    try:
+        with connection.transaction():
+            # in the order of the key: good for the index, and against deadlocks
+            _copy(connection, f"copy_new_{kind}", kind, (rows[k] for k in sorted(rows)))
+    except errors.UniqueViolation:
+        return None
+    hours = {time: _hour(time) for _, time in rows}
+    stale = {(channel_id, hours[time]) for channel_id, time in rows}
+    execute(
+        connection,
+        "mark_stale_hours",
+        channels=[channel_id for channel_id, _ in stale],
+        hours=[hour for _, hour in stale],
+    )
+    changed: Changed = Counter()
+    received = Counter((row[2], row[3]) for row in rows.values())
+    for (sensor_id, received_at), count in received.items():
+        changed[sensor_id, _hour(received_at), "stored"] += count
+    return changed
+
+
+def _upsert(connection: Connection, kind: str, rounds: list[Rows]) -> Changed:
+    """Copy into the staging table and upsert from it, round after round."""
+    changed: Changed = Counter()
+    for index, rows in enumerate(rounds):
+        if index:
+            connection.execute(queries()["empty_staging"])
+        _copy(connection, f"copy_{kind}", kind, rows.values())
+        for found in execute(connection, f"store_{kind}"):
+            for outcome in ("stored", "corrected"):
+                changed[found["sensor_id"], found["hour"], outcome] += found[outcome]
+    return changed
+
+
+def _copy(
+    connection: Connection, query: str, kind: str, rows: Iterable[tuple[Any, ...]]
+) -> None:
+    with connection.cursor().copy(queries()[query]) as copy:
+        copy.set_types(TYPES[kind])
+        for row in rows:
+            copy.write_row(row)
+
+
+def _reject_row(reject: Reject, slot: int, reject_bytes: int) -> dict[str, Any]:
+    message = reject.message
+    return {
+        "received_at": message.received_at,
+        "slot": slot,
+        "sensor_id": reject.sensor_id,
+        "topic": message.topic.replace("\0", "\\0"),
+        "payload": message.payload[:reject_bytes],
+        "payload_bytes": len(message.payload),
+        "reason": reject.reason,
+        "detail": reject.detail.replace("\0", "\\0"),
+        "readings_rejected": reject.readings,
+    }
+
+
+def _status_rows(batch: Batch) -> list[dict[str, Any]]:
+    return [
+        {
+            "sensor_id": sensor_id,
+            "state": status.state,
+            "since": status.time or received_at,
+            "battery_pct": status.battery_pct,
+            "firmware": status.firmware,
+        }
+        for sensor_id, (received_at, status) in sorted(
+            batch.status.items(), key=lambda item: item[0]
+        )
+    ]
+
+
+def _ledger_rows(batch: Batch, changed: Changed, slot: int) -> list[dict[str, Any]]:
+    rows = []
+    for (sensor_id, hour), tally in sorted(
+        batch.ledger.items(), key=lambda item: (item[0][0] or 0, item[0][1])
+    ):
+        stored = corrected = 0
+        if sensor_id is not None:
+            stored = changed[sensor_id, hour, "stored"]
+            corrected = changed[sensor_id, hour, "corrected"]
+        rows.append(
+            {
+                "slot": slot,
+                "sensor_id": sensor_id,
+                "hour": hour,
+                "last_received_at": tally.last_received_at,
+                "messages_received": tally.accepted
+                + tally.partly_accepted
+                + tally.rejected
+                + tally.unknown_sensor,
+                "messages_accepted": tally.accepted,
+                "messages_partly_accepted": tally.partly_accepted,
+                "messages_rejected": tally.rejected,
+                "messages_unknown_sensor": tally.unknown_sensor,
+                "readings_received": tally.readings_written + tally.readings_rejected,
+                "readings_stored": stored,
+                "readings_duplicate": tally.readings_written - stored - corrected,
+                "readings_corrected": corrected,
+                "readings_rejected": tally.readings_rejected,
+            }
+        )
+    return rows
+
+
+#: The sums that a written batch is told by.
+SUMS: Final = (
+    "messages_received",
+    "readings_received",
+    "readings_stored",
+    "readings_duplicate",
+    "readings_corrected",
+    "readings_rejected",
+)
+
+
+def _hour(time: datetime) -> datetime:
+    return time.replace(minute=0, second=0, microsecond=0)
