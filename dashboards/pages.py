@@ -21,7 +21,13 @@ from dashboards.period import BINS, PRESETS
 from verkehrspuls import __version__
 from verkehrspuls.errors import UnknownKey
 from verkehrspuls.storage import series
-from verkehrspuls.text import LANGUAGES, mark, translate, translate_plural
+from verkehrspuls.text import (
+    LANGUAGES,
+    catalogue,
+    mark,
+    translate,
+    translate_plural,
+)
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -275,7 +281,12 @@ def problem_page(request: Request, problem: Problem) -> Response:
     first = request.url.path.removeprefix("/").partition("/")[0]
     language = Language(first if first in LANGUAGES else _preferred(request))
     heading, advice = _PROBLEMS.get(problem.status, _OTHER_PROBLEM)
-    details = [language.text(error.detail) for error in problem.errors or ()]
+    # what is not one of our texts is for programs
+    details = [
+        f"{language.text(detail)}."
+        for error in problem.errors or ()
+        if (detail := error.detail.removesuffix(".")) in catalogue("de")
+    ]
     response = _render(
         request,
         language,

@@ -282,8 +282,9 @@ def _apart(
                 calm = False
                 if away < 1e-9:
                     # the golden angle: points of one place leave it like a sunflower
-                    dx, dy, away = math.cos(2.4 * i), math.sin(2.4 * i), 1.0
-                push = (distance - min(away, distance)) / 2 / away
+                    dx, dy = 1e-6 * math.cos(2.4 * i), 1e-6 * math.sin(2.4 * i)
+                    away = 1e-6
+                push = (distance - away) / 2 / away
                 one[0] += dx * push
                 one[1] += dy * push
                 other[0] -= dx * push

@@ -1,0 +1,352 @@
+"""The pages over HTTP, against a small world of figures."""
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+
+import psycopg
+import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from dashboards import pages
+from dashboards.app import create_web
+from tests import parts, world
+from verkehrspuls.settings import load
+
+SITE = "/de/kaiserslautern/pariser-strasse"
+DAYS = "?from=2026-03-01&to=2026-03-04"
+NOW = datetime(2026, 3, 4, 0, 30, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def url(_plain: parts.Databases) -> Iterator[str]:
+    with _plain.fresh() as url:
+        world.build(url)
+        with psycopg.connect(url) as connection:
+            # the day of 25 hours
+            connection.execute(
+                "insert into vp.daily_figure (site_id, quantity, direction, day,"
+                " volume, volume_normalised, observed, normalised, imputed, excluded,"
+                " valid, method) select site_id, 'motor', 'all', '2026-10-25', 7000,"
+                " 7000, 1, 0, 0, 0, true, 'daily-1' from vp.site"
+                " where key = 'pariser-strasse'"
+            )
+        yield url
+
+
+@pytest.fixture(scope="module")
+def app(url: str) -> FastAPI:
+    app = create_web(load({"VERKEHRSPULS_DATABASE__URL": url}))
+    app.dependency_overrides[pages.now] = lambda: NOW
+    return app
+
+
+@pytest.fixture(scope="module")
+def client(app: FastAPI) -> Iterator[TestClient]:
+    with TestClient(app, follow_redirects=False) as client:
+        yield client
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered(app: FastAPI, client: TestClient) -> None:
+    app.state.standing = None
+    client.cookies.clear()
+
+
+class Tables(HTMLParser):
+    """The tables of a page: rows of texts, by caption."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: dict[str, list[list[str]]] = {}
+        self._rows: list[list[str]] = []
+        self._inside = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "tr":
+            self._rows.append([])
+        if tag in ("th", "td"):
+            self._rows[-1].append("")
+        if tag in ("th", "td", "caption"):
+            self._inside = tag
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == self._inside:
+            self._inside = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._inside == "caption":
+            self._rows = self.found.setdefault(data, [])
+        elif self._inside:
+            self._rows[-1][-1] += data
+
+
+def figures(page: str) -> dict[str, str]:
+    """Key figures by their name."""
+    found = re.findall(
+        r"<dt>([^<]+)</dt><dd class=\"value\">([^<]+?) *(?:<span|</dd>)", page
+    )
+    return dict(found)
+
+
+@pytest.mark.parametrize(
+    ("headers", "cookies", "language"),
+    [
+        ({}, {}, "de"),
+        ({"accept-language": "en-GB,en;q=0.9,de;q=0.8"}, {}, "en"),
+        ({"accept-language": "fr,de;q=0.5"}, {}, "de"),
+        ({"accept-language": "en"}, {"language": "de"}, "de"),
+        ({"accept-language": "en"}, {"language": "../x"}, "en"),
+    ],
+)
+def test_root_leads_to_the_readers_language(
+    client: TestClient,
+    headers: dict[str, str],
+    cookies: dict[str, str],
+    language: str,
+) -> None:
+    client.cookies.update(cookies)
+    response = client.get("/", headers=headers)
+    assert response.status_code == 302
+    assert response.headers["location"] == f"/{language}/"
+
+
+def test_overview_lists_public_sites_only(client: TestClient) -> None:
+    page = client.get("/de/").text
+    assert "Pariser Straße" in page
+    assert "Bauhof" not in page
+    assert "Verborgen" not in page
+
+
+def test_overview_says_how_sites_stand(client: TestClient) -> None:
+    page = client.get("/de/").text
+    assert "2 von 2 Messstellen melden rechtzeitig." in page
+    assert "1 Fall ist offen." in page
+    assert "keine Messwerte" in page
+
+
+def test_names_of_the_registry_are_never_markup(client: TestClient) -> None:
+    for address in ("/de/", "/de/kaiserslautern", "/de/kaiserslautern/radweg"):
+        page = client.get(address).text
+        assert "=1+1 &lt;b&gt;" in page
+        assert "=1+1 <b>" not in page
+
+
+def test_site_shows_the_sum_of_the_period(client: TestClient) -> None:
+    found = figures(client.get(SITE + DAYS).text)
+    assert found["Summe im Zeitraum"] == "18.000"
+    assert figures(client.get((SITE + DAYS).replace("/de/", "/en/")).text)[
+        "Sum in the period"
+    ] == ("18,000")
+
+
+def test_means_are_of_valid_days(client: TestClient) -> None:
+    page = client.get(SITE + DAYS).text
+    assert figures(page)["Tagesverkehr DTV"] == "6.300"
+    assert "2 von 3 Tagen gültig" in page
+    page = client.get(SITE + "?from=2026-03-02&to=2026-03-04").text
+    assert figures(page)["Tagesverkehr DTV"] == "–"
+    assert "zu wenige für ein Mittel" in page
+
+
+def test_tables_hold_the_numbers_of_the_api(client: TestClient) -> None:
+    page = client.get(SITE + "?from=2026-03-03&to=2026-03-04&bin=PT1H").text
+    table = Tables(page).found["Wie viel Verkehr, und wann?"]
+    address = re.search(r'href="(/api/[^"]+format=json)"', page)
+    assert address
+    served = client.get(address[1].replace("&amp;", "&")).json()
+    rows = {
+        (row["time"][11:16], row["direction"]): row["volume"] for row in served["rows"]
+    }
+    assert len(table) == 1 + 24
+    for local, east, _, west, _ in table[1:]:
+        utc = f"{(int(local[-5:-3]) - 1) % 24:02}:00"
+        assert east.replace(".", "") == str(rows.get((utc, "ost"), "–"))
+        assert west.replace(".", "") == str(rows.get((utc, "west"), "–"))
+
+
+def test_day_of_25_hours_names_the_repeated_hour(
+    client: TestClient, app: FastAPI
+) -> None:
+    app.dependency_overrides[pages.now] = lambda: datetime(2026, 10, 27, tzinfo=UTC)
+    try:
+        page = client.get(SITE + "?from=2026-10-25&to=2026-10-26&bin=PT1H").text
+    finally:
+        app.dependency_overrides[pages.now] = lambda: NOW
+    table = Tables(page).found["Wie viel Verkehr, und wann?"]
+    times = [row[0][-7:].strip() for row in table[1:]]
+    assert len(times) == 25
+    assert [time for time in times if "02:00" in time] == ["02:00 A", "02:00 B"]
+    assert "A ist der erste Durchgang der doppelten Stunde" in page
+
+
+def test_figures_in_the_page_are_json(client: TestClient) -> None:
+    page = client.get(SITE + DAYS).text
+    found = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page)
+    assert len(found) >= 5
+    for text in found:
+        figure = json.loads(text)
+        assert figure["data"]
+        assert figure["layout"]["height"] > 0
+
+
+def test_each_chart_has_heading_sentence_and_table(client: TestClient) -> None:
+    page = client.get(SITE + DAYS).text
+    charts = re.findall(r'<section class="chart".*?</section>', page, re.DOTALL)
+    assert len(charts) >= 5
+    for chart in charts:
+        assert re.search(r"<h2[^>]*>[^<]+</h2>", chart)
+        assert re.search(r'class="sentence"[^>]*>[^<]+<', chart)
+        assert "<table>" in chart
+        label = re.search(r'role="img" aria-labelledby="([^"]+)"', chart)
+        assert label
+        for key in label[1].split():
+            assert f'id="{key}"' in chart
+
+
+def test_downloads_are_served(client: TestClient) -> None:
+    page = client.get(SITE + DAYS).text
+    addresses = re.findall(r'href="(/api/v1/sites/[^"]+)" download', page)
+    assert len(addresses) == 8
+    for address in addresses:
+        response = client.get(address.replace("&amp;", "&"))
+        assert response.status_code == 200
+        assert len(response.content) > 100
+
+
+def test_period_without_data_leads_to_where_there_is_some(client: TestClient) -> None:
+    page = client.get(SITE + "?from=2025-01-01&to=2025-02-01").text
+    assert "Keine Daten in diesem Zeitraum." in page
+    assert "01.03.2026 – 03.03.2026" in page
+    assert 'href="?from=2026-03-01&amp;to=2026-03-04"' in page
+
+
+def test_site_opens_where_its_data_is(client: TestClient, app: FastAPI) -> None:
+    app.dependency_overrides[pages.now] = lambda: datetime(2031, 1, 1, tzinfo=UTC)
+    try:
+        page = client.get(SITE).text
+    finally:
+        app.dependency_overrides[pages.now] = lambda: NOW
+    assert figures(page)["Summe im Zeitraum"] == "7.000"
+    assert "19.10.2026 – 25.10.2026" in page
+
+
+def test_site_without_figures_says_so(client: TestClient) -> None:
+    page = client.get("/de/kaiserslautern/radweg").text
+    assert "Keine Daten in diesem Zeitraum." in page
+
+
+def test_devices_are_named(client: TestClient) -> None:
+    rows = Tables(client.get(SITE).text).found["Geräte"]
+    assert rows[1][:2] == ["Sensor air", "Muster 1"]
+    assert len(rows) == 1 + 4
+
+
+def test_switch_keeps_page_and_query(client: TestClient) -> None:
+    page = client.get(SITE + "?period=30d&quantity=motor").text
+    wanted = SITE.replace("/de/", "/en/") + "?period=30d&amp;quantity=motor"
+    assert f'href="{wanted}"' in page
+    assert '<html lang="de">' in page
+
+
+def test_language_is_remembered_only_where_it_differs(client: TestClient) -> None:
+    assert "set-cookie" not in client.get("/de/").headers
+    assert "language=en" in client.get("/en/").headers["set-cookie"]
+
+
+@pytest.mark.parametrize(
+    ("address", "status", "said"),
+    [
+        ("/de/nirgends", 404, "Hier ist nichts"),
+        ("/en/kaiserslautern/hof", 404, "There is nothing here"),
+        ("/de/kaiserslautern/BAD", 422, "Das lässt sich nicht zeigen"),
+        ("/fr/", 422, "Das lässt sich nicht zeigen"),
+        ("/nothing/at/all/here", 404, "Hier ist nichts"),
+        (SITE + "?from=gestern", 422, "Tage schreibt man wie 2026-03-01"),
+        (SITE + "?from=2026-03-02&to=2026-03-01", 422, "höchstens zehn Jahre"),
+        (SITE + "?quantity=%3Cscript%3E", 422, "Die Messstelle misst das nicht"),
+        ("/assets/style.0000.css", 404, "Hier ist nichts"),
+    ],
+)
+def test_problems_are_pages_that_say_what_to_do(
+    client: TestClient, address: str, status: int, said: str
+) -> None:
+    response = client.get(address)
+    assert response.status_code == status
+    assert response.headers["content-type"].startswith("text/html")
+    assert said in response.text
+    assert "<script>" not in response.text
+
+
+def test_database_that_is_away_is_told(app: FastAPI) -> None:
+    away = create_web(
+        load({"VERKEHRSPULS_DATABASE__URL": "postgresql://vp@127.0.0.1:1/vp"})
+    )
+    with TestClient(away, raise_server_exceptions=False) as client:
+        response = client.get("/de/")
+    assert response.status_code == 503
+    assert "Die Daten sind nicht erreichbar" in response.text
+
+
+def test_api_problems_stay_json(client: TestClient) -> None:
+    response = client.get("/api/v1/nothing")
+    assert response.headers["content-type"] == "application/problem+json"
+
+
+def test_assets_are_immutable_compressed_and_complete(client: TestClient) -> None:
+    page = client.get(SITE).text
+    addresses = set(re.findall(r'"(/assets/[^"]+)"', page))
+    assert {a.split("/")[-1].split(".")[0] for a in addresses} == {
+        "charts",
+        "icon",
+        "plotly",
+        "style",
+    }
+    for address in addresses:
+        response = client.get(address, headers={"accept-encoding": "gzip"})
+        assert response.status_code == 200
+        assert "immutable" in response.headers["cache-control"]
+        assert response.headers["content-encoding"] == "gzip"
+        plain = client.get(address, headers={"accept-encoding": "identity"})
+        assert "content-encoding" not in plain.headers
+        assert plain.content == response.content
+
+
+def test_pages_name_no_other_host(client: TestClient) -> None:
+    for address in ("/de/", SITE, "/de/about", "/en/accessibility"):
+        page = client.get(address).text
+        assert not re.search(r'(?:src|href|action)="(?:https?:)?//', page)
+
+
+@pytest.mark.parametrize("page", ["about", "accessibility"])
+def test_texts_stand_in_both_languages(client: TestClient, page: str) -> None:
+    german, english = (client.get(f"/{key}/{page}").text for key in ("de", "en"))
+    assert german.count("<h2") == english.count("<h2")
+    assert german.count("<li>") == english.count("<li>")
+    assert german.count("<dt>") == english.count("<dt>")
+
+
+def test_overview_is_read_anew_after_a_while(
+    client: TestClient, app: FastAPI, url: str
+) -> None:
+    assert "1 Fall ist offen." in client.get("/de/").text
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            "update vp.anomaly_case set state = 'explained' where reason = 'silent'"
+        )
+    try:
+        assert "1 Fall ist offen." in client.get("/de/").text
+        app.dependency_overrides[pages.now] = lambda: datetime(
+            2026, 3, 4, 0, 31, tzinfo=UTC
+        )
+        assert "1 Fall ist offen." not in client.get("/de/").text
+    finally:
+        app.dependency_overrides[pages.now] = lambda: NOW
+        with psycopg.connect(url) as connection:
+            connection.execute(
+                "update vp.anomaly_case set state = 'suspected' where reason = 'silent'"
+            )

@@ -1,0 +1,109 @@
+import re
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+
+import pytest
+from babel.messages.extract import extract_from_dir
+from babel.messages.frontend import parse_mapping_cfg
+
+from dashboards.language import Language
+from tests.parts import PROJECT
+from tests.unit.dashboards.frames import BERLIN
+from verkehrspuls.text import catalogue
+
+DE, EN = Language("de"), Language("en")
+KEYWORDS = {"_": None, "text": None, "mark": None, "plural": (1, 2)}
+PLACEHOLDER = re.compile(r"%\(\w+\)s")
+
+
+@cache
+def source_texts() -> frozenset[str | tuple[str, ...]]:
+    """Every text that code and templates show, collected as `babel.cfg` says."""
+    with (PROJECT / "babel.cfg").open(encoding="utf-8") as config:
+        methods, options = parse_mapping_cfg(config)
+    found = extract_from_dir(PROJECT, methods, options, keywords=KEYWORDS)
+    return frozenset(message for _, _, message, _, _ in found)
+
+
+def test_texts_are_found() -> None:
+    assert "Skip to the content" in source_texts()
+    assert "Water level" in source_texts()
+    assert len(source_texts()) > 150
+
+
+def test_every_text_has_a_german_one() -> None:
+    german = catalogue("de")
+    keys = {m if isinstance(m, str) else m[0] for m in source_texts()}
+    assert sorted(keys - german.keys()) == []
+
+
+def test_no_german_text_is_left_over() -> None:
+    keys = {m if isinstance(m, str) else m[0] for m in source_texts()}
+    assert sorted(catalogue("de").keys() - keys) == []
+
+
+def test_german_texts_fill_in_the_same_values() -> None:
+    for source, german in catalogue("de").items():
+        for text in (german,) if isinstance(german, str) else german:
+            wanted = set(PLACEHOLDER.findall(source))
+            assert set(PLACEHOLDER.findall(text)) == wanted, source
+
+
+def test_plurals_have_two_german_forms() -> None:
+    for message in source_texts():
+        if isinstance(message, tuple):
+            assert len(catalogue("de")[message[0]]) == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "german", "english"),
+    [
+        (2_723_934, 0, "2.723.934", "2,723,934"),
+        (1234.5, 1, "1.234,5", "1,234.5"),
+        (-3.25, 2, "−3,25", "−3.25"),
+        (None, 0, "–", "–"),
+    ],
+)
+def test_numbers(value: float | None, digits: int, german: str, english: str) -> None:
+    assert DE.number(value, digits) == german
+    assert EN.number(value, digits) == english
+
+
+def test_nearly_whole_is_not_whole() -> None:
+    assert DE.percent(0.9999) == "99\u202f%"
+    assert DE.percent(1.0) == "100\u202f%"
+    assert EN.percent(0.9999, 1) == "99.9\u202f%"
+
+
+def test_dates() -> None:
+    assert DE.plain_day(date(2026, 3, 1)) == "01.03.2026"
+    assert EN.plain_day(date(2026, 3, 1)) == "1 Mar 2026"
+    assert DE.day(date(2026, 3, 1)) == "So, 01.03.2026"
+
+
+def test_repeated_hour_carries_a_letter() -> None:
+    first = datetime(2026, 10, 25, 0, tzinfo=UTC)
+    assert DE.hour(first, BERLIN).endswith("2–3 Uhr A")
+    assert DE.hour(first + timedelta(hours=1), BERLIN).endswith("2–3 Uhr B")
+    assert DE.moment(first + timedelta(hours=2), BERLIN).endswith("03:00")
+
+
+def test_units() -> None:
+    assert DE.unit("motor") == "Kfz/h"
+    assert EN.unit("motor", "15 min") == "veh/15 min"
+    assert DE.unit("bicycle", "day") == "Rad/Tag"
+    assert DE.unit("no2_ugm3") == "µg/m³"
+
+
+@pytest.mark.parametrize(
+    ("span", "said"),
+    [
+        (timedelta(seconds=1), "vor 1 Sekunde"),
+        (timedelta(minutes=5), "vor 5 Minuten"),
+        (timedelta(hours=3), "vor 3 Stunden"),
+        (timedelta(days=4), "vor 4 Tagen"),
+        (timedelta(seconds=-5), "vor 0 Sekunden"),
+    ],
+)
+def test_ages(span: timedelta, said: str) -> None:
+    assert DE.age(span) == said

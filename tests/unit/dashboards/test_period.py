@@ -1,0 +1,83 @@
+from datetime import UTC, date, datetime
+
+import pytest
+
+from api.errors import BadParameter
+from dashboards.period import PRESETS, read
+from tests.unit.dashboards.frames import BERLIN
+
+NOW = datetime(2026, 3, 18, 12, 30, tzinfo=UTC)
+
+
+def test_days_are_half_open_and_local() -> None:
+    year = read({"from": "2019-01-01", "to": "2020-01-01"}, BERLIN, now=NOW)
+    assert (year.first, year.last) == (date(2019, 1, 1), date(2019, 12, 31))
+    assert year.start == datetime(2018, 12, 31, 23, tzinfo=UTC)
+    assert year.calendar_days == 365
+    assert year.bin == "P1D"
+    assert year.whole_days
+
+
+def test_day_of_the_clock_change_has_its_hours() -> None:
+    autumn = read({"from": "2026-10-25", "to": "2026-10-26"}, BERLIN, now=NOW)
+    assert (autumn.end - autumn.start).total_seconds() == 25 * 3600
+
+
+@pytest.mark.parametrize(
+    ("preset", "first", "last"),
+    [
+        ("7d", "2026-03-12", "2026-03-18"),
+        ("30d", "2026-02-17", "2026-03-18"),
+        ("month", "2026-03-01", "2026-03-18"),
+        ("year", "2026-01-01", "2026-03-18"),
+        ("previous-week", "2026-03-09", "2026-03-15"),
+        ("previous-month", "2026-02-01", "2026-02-28"),
+        ("previous-year", "2025-01-01", "2025-12-31"),
+    ],
+)
+def test_presets(preset: str, first: str, last: str) -> None:
+    found = read({"period": preset}, BERLIN, now=NOW)
+    assert (str(found.first), str(found.last)) == (first, last)
+    assert found.whole_days
+
+
+def test_24_hours_end_with_the_current_hour() -> None:
+    found = read({"period": "24h"}, BERLIN, now=NOW)
+    assert found.end == datetime(2026, 3, 18, 13, tzinfo=UTC)
+    assert found.start == datetime(2026, 3, 17, 13, tzinfo=UTC)
+    assert not found.whole_days
+
+
+def test_every_preset_can_be_read() -> None:
+    for preset in PRESETS:
+        assert read({"period": preset}, BERLIN, now=NOW).preset == preset
+
+
+def test_default_period_ends_with_the_newest_data() -> None:
+    found = read({}, BERLIN, now=NOW, newest=date(2019, 12, 31))
+    assert (found.first, found.last) == (date(2019, 12, 25), date(2019, 12, 31))
+
+
+def test_too_fine_a_bin_is_made_coarser() -> None:
+    query = {"from": "2026-01-01", "to": "2026-03-01", "bin": "PT15M"}
+    found = read(query, BERLIN, now=NOW)
+    assert (found.bin, found.coarsened) == ("PT1H", True)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"from": "01.03.2026"},
+        {"from": "20260301"},
+        {"from": "2026-02-30"},
+        {"to": "9999-12-31"},
+        {"from": "2026-03-02", "to": "2026-03-02"},
+        {"from": "2026-03-02", "to": "2026-03-01"},
+        {"from": "1990-01-01", "to": "2026-03-01"},
+        {"period": "fortnight"},
+        {"bin": "PT7M"},
+    ],
+)
+def test_what_does_not_fit_is_refused(query: dict[str, str]) -> None:
+    with pytest.raises(BadParameter):
+        read(query, BERLIN, now=NOW)
