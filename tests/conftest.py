@@ -11,6 +11,7 @@ from tests import parts
 
 EDITIONS = (
     "plain",
+    "oldest",
     pytest.param("timescale", marks=pytest.mark.timescale),
 )
 
@@ -32,6 +33,12 @@ def _plain() -> Iterator[parts.Databases]:
 
 
 @pytest.fixture(scope="session")
+def _oldest() -> Iterator[parts.Databases]:
+    with parts.oldest() as url, closing(parts.Databases(url)) as databases:
+        yield databases
+
+
+@pytest.fixture(scope="session")
 def _timescale() -> Iterator[parts.Databases]:
     with parts.timescale() as url, closing(parts.Databases(url)) as databases:
         yield databases
@@ -46,7 +53,7 @@ def plain_database(_plain: parts.Databases) -> Iterator[str]:
 
 @pytest.fixture(params=EDITIONS)
 def database(request: pytest.FixtureRequest) -> Iterator[str]:
-    """URL of a fresh migrated database, in each storage edition."""
+    """URL of a fresh migrated database: each storage edition, oldest and newest."""
     databases: parts.Databases = request.getfixturevalue(f"_{request.param}")
     with databases.fresh() as url:
         yield url

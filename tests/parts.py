@@ -126,14 +126,17 @@ class Databases:
             connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
 
-class TimescaleServer:
-    """PostgreSQL 17 with TimescaleDB, Apache edition, in a Debian root of its own.
+class DebianServer:
+    """PostgreSQL as Debian packages it: this machine's, or that of a root of its own.
 
-    A direct child that shuts down cleanly when this process ends, however it ends.
+    On a port and with data of its own, so that no other cluster is touched. A direct
+    child that shuts down cleanly when this process ends, however it ends.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, major: int, **settings: object) -> None:
         self._root = root
+        self._binaries = f"/usr/lib/postgresql/{major}/bin"
+        self._settings = settings
         self._data = f"/tmp/{secrets.token_hex(8)}"
         self._log = root / "tmp" / f"{secrets.token_hex(8)}.log"
         self._port = free_port()
@@ -164,8 +167,7 @@ class TimescaleServer:
                     "initdb",
                     *("--pgdata", self._data, "--username", "postgres"),
                     *("--auth", "scram-sha-256", "--pwfile", f"/tmp/{secret.name}"),
-                    *("--locale-provider", "builtin", "--locale", "C.UTF-8"),
-                    "--no-sync",
+                    *("--locale", "C.UTF-8", "--encoding", "UTF8", "--no-sync"),
                 ),
                 check=True,
                 stdout=log,
@@ -178,10 +180,7 @@ class TimescaleServer:
             "port": self._port,
             "unix_socket_directories": "",
             "fsync": "off",
-            "shared_preload_libraries": "timescaledb",
-            "timescaledb.telemetry_level": "off",
-            # tests run jobs themselves; nothing may be connected to the template
-            "timescaledb.max_background_workers": 0,
+            **self._settings,
         }
         self._process = subprocess.Popen(
             self._command(
@@ -215,7 +214,7 @@ class TimescaleServer:
             str(self._root),
             *("setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"),
             *("--pdeathsig=INT", "--"),
-            f"/usr/lib/postgresql/17/bin/{name}",
+            f"{self._binaries}/{name}",
             *arguments,
         ]
 
@@ -251,12 +250,29 @@ def postgres() -> Iterator[str]:
 
 
 @contextmanager
+def oldest() -> Iterator[str]:
+    """Give the URL of the oldest PostgreSQL that is supported, from Debian."""
+    if not Path(f"/usr/lib/postgresql/{migrate.OLDEST_SERVER}/bin/postgres").exists():
+        missing(f"apt-get install postgresql-{migrate.OLDEST_SERVER}")
+    if os.geteuid() != 0:
+        missing("not root: the machine's PostgreSQL is started as another account")
+    with DebianServer(Path("/"), migrate.OLDEST_SERVER) as server:
+        yield server.url
+
+
+@contextmanager
 def timescale() -> Iterator[str]:
     """Give the URL of a TimescaleDB: one that is named, a container, or the root."""
     if TIMESCALE_URL:
         yield TIMESCALE_URL
     elif (TIMESCALE_ROOT / "ready").exists() and os.geteuid() == 0:
-        with TimescaleServer(TIMESCALE_ROOT) as server:
+        settings = {
+            "shared_preload_libraries": "timescaledb",
+            "timescaledb.telemetry_level": "off",
+            # tests run jobs themselves; nothing may be connected to the template
+            "timescaledb.max_background_workers": 0,
+        }
+        with DebianServer(TIMESCALE_ROOT, 17, **settings) as server:
             yield server.url
     elif _docker_answers():
         from testcontainers.postgres import PostgresContainer
