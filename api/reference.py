@@ -5,12 +5,14 @@ elsewhere or need an inline script, which the content security policy forbids.
 """
 
 import json
+import re
 import shlex
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from api import PREFIX
 from api.problems import MEANINGS
@@ -31,6 +33,7 @@ def show_reference(request: Request) -> HTMLResponse:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["marked"] = marked
     page = environment.get_template("reference.html").render(
         document=document,
         groups=groups(document, base=str(request.base_url).rstrip("/")),
@@ -41,6 +44,11 @@ def show_reference(request: Request) -> HTMLResponse:
         },
     )
     return HTMLResponse(page)
+
+
+def marked(text: str) -> Markup:
+    """Escape a text and show what stands in backquotes as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704
 
 
 def groups(document: dict[str, Any], *, base: str) -> dict[str, list[dict[str, Any]]]:
