@@ -71,9 +71,10 @@ begin
             'alter table vp.%I set (timescaledb.compress, '
             'timescaledb.compress_segmentby = %L, timescaledb.compress_orderby = %L)',
             series,
-            (select column_name from information_schema.columns c
-             where c.table_schema = 'vp' and c.table_name = series
-               and c.column_name = 'channel_id'),
+            coalesce(
+                (select column_name from information_schema.columns c
+                 where c.table_schema = 'vp' and c.table_name = series
+                   and c.column_name = 'channel_id'), ''),
             time_column);
     end if;
 end $$;
