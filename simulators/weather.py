@@ -2,7 +2,7 @@
 
 Towns share the region's weather for the most part, because they lie within 150 km.
 Climate figures are those of a low mountain range in south-west Germany, set by hand:
-yearly mean 10.5 °C at 250 m, warmest in mid-July, about 800 mm of rain a year.
+yearly mean 10 °C at 250 m, warmest in mid-July, 600 to 1,200 mm of rain a year.
 """
 
 from dataclasses import dataclass
