@@ -171,10 +171,10 @@ class Broker:
                 "listen": f"{HOST}:{self._port()}",
                 # unacknowledged messages come again after it: longer than ingest
                 # needs for all that may be unacknowledged at once
-                "ack_wait": "10s",
+                "ack_wait": "20s",
                 # delivered ahead of acknowledgement; of the largest back-fill
                 # messages (256 kB) this much must fit into max_pending
-                "max_ack_pending": 1_000,
+                "max_ack_pending": 400,
             },
             "authorization": {
                 "users": [

@@ -51,7 +51,7 @@ def queries() -> Mapping[str, LiteralString]:
         for name, text in zip(parts[1::2], parts[2::2], strict=True):
             if name in found:
                 raise ValueError(f"query {name} is defined twice, see {file.name}")
-            found[name] = cast("LiteralString", text)
+            found[name] = cast("LiteralString", text.strip().removesuffix(";"))
     return found
 
 
