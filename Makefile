@@ -11,7 +11,8 @@ BIN := .venv/bin
 CANDIDATES := python3.14 python3.13 python3.12 python3.11 python3 python
 # what such a Python must be able to do
 FIT := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
-PIP = $(BIN)/python -m pip install --quiet
+# twice quiet: errors only
+PIP = $(BIN)/python -m pip install --quiet --quiet
 # set PYTHON to choose one
 PYTHON ?=
 # more options for a command, such as ARGS="--weeks 2 --port 9000"
