@@ -1,9 +1,13 @@
 """The command `verkehrspuls analytics`."""
 
+import logging
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
+
+#: What is being computed when the worker is told to stop may take this long.
+GRACE_S: Final = 3.0
 
 app = typer.Typer(help="Compute figures and look for anomalies.")
 
@@ -20,9 +24,19 @@ def run() -> None:
     settings = resolve()
     log.configure(level=settings.log.level, style=settings.log.format)
     worker = Worker(settings, on_ready=lambda: print("ready", flush=True))
+
+    def stop(*_: object) -> None:
+        worker.stop()
+        signal.signal(signal.SIGALRM, signal.default_int_handler)
+        signal.setitimer(signal.ITIMER_REAL, GRACE_S)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: worker.stop())
-    worker.run()
+        signal.signal(number, stop)
+    try:
+        worker.run()
+    except KeyboardInterrupt:
+        # the claim is rolled back: the next worker takes it again
+        logging.getLogger(__name__).warning("claim_given_up")
 
 
 @app.command()
@@ -60,4 +74,4 @@ def recompute(
         last=last.date() if last else None,
     )
     done = work(settings, choice, progress=progress)
-    typer.echo(f"{done} hours computed", err=True)
+    typer.echo(f"channel hours computed: {done}", err=True)
