@@ -34,7 +34,7 @@ class Channel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Site(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A place where something is measured; coordinates (WGS 84) where they are known."""
+    """A place where something is measured; coordinates (WGS 84) where known."""
 
     key: Key
     name: str
