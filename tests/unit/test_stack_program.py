@@ -1,0 +1,67 @@
+import os
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from verkehrspuls.settings import Api, Database, Settings, load
+from verkehrspuls.stack import process
+from verkehrspuls.stack.program import RotatedLog, program_environment
+
+
+def test_program_gets_exactly_the_settings(tmp_path: Path) -> None:
+    settings = Settings(
+        database=Database(url=SecretStr("postgresql://x")),
+        api=Api(port=9000),  # type: ignore[call-arg]
+    )
+    given = {
+        "PATH": "/bin",
+        "VERKEHRSPULS_API__HOST": "0.0.0.0",
+        "VERKEHRSPULS_CONFIG": "elsewhere.toml",
+    }
+    environment = program_environment(settings, given)
+    assert environment["PATH"] == "/bin"
+    assert load(environment) == settings
+
+
+def test_log_starts_anew_when_it_is_long(tmp_path: Path) -> None:
+    path = tmp_path / "ingest.log"
+    with RotatedLog(path, limit=20) as log:
+        for number in range(5):
+            log.write(b"line %d\n" % number)
+    assert path.read_bytes() == b"line 4\n"
+    assert path.with_name("ingest.log.1").read_bytes() == b"line 2\nline 3\n"
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_log_goes_on_after_a_restart(tmp_path: Path) -> None:
+    for word in (b"one\n", b"two\n"):
+        with RotatedLog(tmp_path / "log") as log:
+            log.write(word)
+    assert (tmp_path / "log").read_bytes() == b"one\ntwo\n"
+
+
+def test_end_is_described() -> None:
+    assert process.describe_end(3) == "it ended with exit code 3."
+    assert process.describe_end(-9) == "it was ended by SIGKILL."
+
+
+def test_last_lines_are_of_the_files_that_are_there(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("1\n2\n")
+    (tmp_path / "b").write_text("3\n")
+    found = process.last_lines(
+        tmp_path / "a", tmp_path / "none", tmp_path / "b", count=2
+    )
+    assert found == "2\n3"
+
+
+def test_password_is_made_once_and_for_its_owner_only(tmp_path: Path) -> None:
+    path = tmp_path / "vp.password"
+    word = process.secret(path, None)
+    assert len(word) == 32
+    assert process.secret(path, None) == word
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_command_line_of_a_process_that_is_none_is_empty() -> None:
+    assert process.command_line(2**22 + 1) == []
+    assert process.command_line(os.getpid())
