@@ -63,7 +63,8 @@
         var link = event.points[0].customdata;
         if (typeof link === "string" && /^\/[a-z]/.test(link)) location.assign(link);
       });
-      tools(plot, figure.layout);
+      // Plotly keeps its state in the layout that it was given
+      tools(plot, JSON.parse(source.textContent).layout);
     });
   }
 

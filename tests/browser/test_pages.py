@@ -123,7 +123,7 @@ def test_every_chart_is_drawn(browser: Browser, server: str) -> None:
         labels = page.locator("#series-plot .xtick").all_text_contents()
         assert any("Mär" in label for label in labels)
         ticks = page.locator("#series-plot .ytick").all_text_contents()
-        assert "100" in ticks
+        assert "200" in ticks
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -136,8 +136,9 @@ def test_page_is_accessible(
     with opened(browser, server, viewport=viewport, color_scheme=scheme) as page:
         page.goto(f"/de{kind}")
         draw_all(page)
-        for summary in page.locator("details:not([open]) > summary").all():
-            summary.click()
+        page.evaluate(
+            "document.querySelectorAll('details').forEach(d => d.open = true)"
+        )
         found = Axe().run(page, options=RULES).response["violations"]
         assert [
             (violation["id"], node["target"])
@@ -240,4 +241,4 @@ def test_page_works_without_scripts(browser: Browser, server: str) -> None:
         page.get_by_label("Von").fill("2026-03-02")
         page.get_by_role("button", name="Zeigen").click()
         assert "from=2026-03-02" in page.url
-        assert page.get_by_text("Abbildungen brauchen JavaScript").first.is_visible()
+        assert page.locator("noscript p").first.is_visible()
