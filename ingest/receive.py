@@ -23,6 +23,7 @@ from typing import Any, Final
 import paho.mqtt.client as paho
 
 from ingest.batch import Message
+from ingest.bulk import BulkClient, Published, missing
 from verkehrspuls import mqtt
 from verkehrspuls.errors import BrokerUnavailable
 from verkehrspuls.settings import Broker, Ingest
@@ -55,23 +56,22 @@ class Inbox:
         """Whether to stop reading."""
         return len(self._messages) >= self._limit or self._size >= self._size_limit
 
-    def put(self, message: Message) -> None:
-        """Add a message; never refuses, the bound is kept by not reading."""
+    def put(self, messages: Sequence[Message]) -> None:
+        """Add messages; never refuses, the bound is kept by not reading."""
         with self._changed:
-            self._messages.append(message)
-            self._size += len(message.payload)
+            self._messages.extend(messages)
+            self._size += sum(len(message.payload) for message in messages)
             self._changed.notify()
 
-    def take(self, timeout_s: float) -> Message | None:
-        """Take the oldest message; None after the time, or where it is closed."""
+    def take(self, timeout_s: float, *, at_most: int) -> list[Message]:
+        """Take the oldest messages; none after the time, or where it is closed."""
         with self._changed:
             if not self._messages and not self._closed:
                 self._changed.wait(timeout_s)
-            if not self._messages:
-                return None
-            message = self._messages.popleft()
-            self._size -= len(message.payload)
-            return message
+            count = min(at_most, len(self._messages))
+            taken = [self._messages.popleft() for _ in range(count)]
+            self._size -= sum(len(message.payload) for message in taken)
+            return taken
 
     def forget(self, connection: int) -> int:
         """Drop what came over earlier connections and will be delivered again."""
@@ -111,13 +111,9 @@ class Receiver:
         self._keepalive_s = broker.keepalive_s
         self._inbox = inbox
         self._on_ready = on_ready
-        self._client = mqtt.client(
-            self._url,
-            client_id=f"verkehrspuls-ingest-{settings.slot}",
-            clean=False,
-            manual_ack=True,
-            ca_file=broker.ca_file,
-        )
+        self._client = _client(self._url, broker, settings)
+        if isinstance(self._client, BulkClient):
+            self._client.on_messages = self._received_many
         self._client.on_connect = self._connected
         self._client.on_subscribe = self._subscribed
         self._client.on_disconnect = self._disconnected
@@ -159,7 +155,7 @@ class Receiver:
             0 if decrypted and reading else timeout_s,
         )
         if self._wake_read in readable:
-            self._wake_read.recv(4096)
+            self._wait(0)
         if connection in readable or (decrypted and reading):
             self._read()
         if connection in writable:
@@ -179,6 +175,11 @@ class Receiver:
         self._wake_read.close()
         self._wake_write.close()
 
+    def _wait(self, timeout_s: float) -> None:
+        """Wait to be woken, and take note of it."""
+        if select.select([self._wake_read], [], [], timeout_s)[0]:
+            self._wake_read.recv(4096)
+
     def _read(self) -> None:
         for _ in range(READS):
             before = self.received
@@ -189,14 +190,21 @@ class Receiver:
 
     def _acknowledge(self) -> None:
         while self._committed:
-            for message in self._committed.popleft():
-                if message.mid and message.connection == self._connection:
-                    self._client.ack(message.mid, 1)
+            mids = [
+                message.mid
+                for message in self._committed.popleft()
+                if message.mid and message.connection == self._connection
+            ]
+            if isinstance(self._client, BulkClient):
+                self._client.acknowledge(mids)
+                continue
+            for mid in mids:
+                self._client.ack(mid, 1)
 
     def _reconnect(self, timeout_s: float) -> None:
         wait = self._next_attempt - time.monotonic()
         if wait > 0:
-            select.select([self._wake_read], [], [], min(wait, timeout_s))
+            self._wait(min(wait, timeout_s))
             return
         jitter = random.uniform(0.5, 1)  # noqa: S311 - spreads load, hides nothing
         self._next_attempt = time.monotonic() + self._pause_s * jitter
@@ -251,12 +259,39 @@ class Receiver:
             topic = message.topic
         except UnicodeDecodeError:
             topic = repr(message._topic)
-        self._inbox.put(
-            Message(
-                topic,
-                bytes(message.payload),
-                datetime.now(UTC),
-                message.mid if message.qos else 0,
-                self._connection,
-            )
+        arrived = Message(
+            topic,
+            bytes(message.payload),
+            datetime.now(UTC),
+            message.mid if message.qos else 0,
+            self._connection,
         )
+        self._inbox.put([arrived])
+
+    def _received_many(self, found: Sequence[Published], now: datetime) -> None:
+        self.received += len(found)
+        connection = self._connection
+        self._inbox.put(
+            [
+                Message(topic.decode("utf-8", "replace"), payload, now, mid, connection)
+                for topic, payload, mid in found
+            ]
+        )
+
+
+def _client(url: str, broker: Broker, settings: Ingest) -> paho.Client:
+    """Make the client: the bulk one where it is wanted and this paho allows."""
+    kind = BulkClient if settings.bulk else paho.Client
+    made = mqtt.client(
+        url,
+        client_id=f"verkehrspuls-ingest-{settings.slot}",
+        clean=False,
+        manual_ack=True,
+        ca_file=broker.ca_file,
+        kind=kind,
+    )
+    lacking = missing(made) if settings.bulk else ""
+    if not lacking:
+        return made
+    log.warning("bulk_unavailable", extra={"reason": lacking})
+    return _client(url, broker, settings.model_copy(update={"bulk": False}))

@@ -9,10 +9,11 @@ its error, and whoever supervises it starts it anew: it is never connected but i
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from ingest.batch import Batch, Collector
+from ingest.batch import Batch, Collector, Message
 from ingest.check import Limits
 from ingest.formats import formats
 from ingest.receive import Inbox, Receiver
@@ -25,6 +26,8 @@ log = logging.getLogger(__name__)
 #: An unknown sensor makes the registry be read again, but not more often than this.
 UNKNOWN_SENSOR_S = 1.0
 REPORT_S = 10.0
+#: how many messages the writer takes out of the inbox at once
+TAKE = 500
 
 
 class Worker:
@@ -48,6 +51,8 @@ class Worker:
             self._settings,
             pause=self._stop.wait,
         )
+        #: taken out of the inbox, for the next batch; only the writer touches it
+        self._taken: deque[Message] = deque()
         self._registry: Registry = {}
         self._registry_read = 0.0
         self._readings = 0
@@ -80,7 +85,7 @@ class Worker:
 
     def _write_all(self) -> None:
         try:
-            while not self._inbox.finished:
+            while self._taken or not self._inbox.finished:
                 batch, collector = self._next_batch()
                 if batch.messages:
                     self._writer.write(batch, collector)
@@ -101,12 +106,14 @@ class Worker:
         batch = Batch()
         closes_at = time.monotonic() + 0.5
         while batch.readings < self._settings.batch_readings:
-            message = self._inbox.take(max(0.0, closes_at - time.monotonic()))
-            if message is None:
-                break
+            if not self._taken:
+                wait_s = max(0.0, closes_at - time.monotonic())
+                self._taken.extend(self._inbox.take(wait_s, at_most=TAKE))
+                if not self._taken:
+                    break
             if not batch.messages:
                 closes_at = time.monotonic() + self._settings.linger_ms / 1000
-            collector.add(batch, message)
+            collector.add(batch, self._taken.popleft())
         unknown = any(reject.reason == "unknown-sensor" for reject in batch.rejects)
         if unknown and self._refresh_registry(older_than_s=UNKNOWN_SENSOR_S):
             # registered a moment ago, perhaps

@@ -6,8 +6,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests import parts
+
+# a test is right or wrong, not slow: other work shares the machine
+settings.register_profile("verkehrspuls", deadline=None)
+settings.load_profile("verkehrspuls")
 
 EDITIONS = (
     "plain",

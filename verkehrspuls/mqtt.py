@@ -30,6 +30,7 @@ def client(
     manual_ack: bool = False,
     will: Will | None = None,
     ca_file: Path | None = None,
+    kind: type[paho.Client] = paho.Client,
 ) -> paho.Client:
     """Make a client for an `mqtt://` or `mqtts://` URL, not yet connected."""
     parts = urlsplit(url)
@@ -38,7 +39,7 @@ def client(
             reason="the broker's URL has the form mqtt://user:password@host:port, "
             "or mqtts:// for TLS."
         )
-    made = paho.Client(
+    made = kind(
         CallbackAPIVersion.VERSION2,
         client_id=client_id,
         clean_session=clean,
@@ -81,7 +82,9 @@ class Publisher:
         will: Will | None = None,
         ca_file: Path | None = None,
     ) -> None:
-        self._client = client(url, client_id=client_id, will=will, ca_file=ca_file)
+        self._client: paho.Client = client(
+            url, client_id=client_id, will=will, ca_file=ca_file
+        )
         self._client.max_inflight_messages_set(window)
         self._client.reconnect_delay_set(min_delay=1, max_delay=10)
         self._client.on_publish = self._on_publish

@@ -58,6 +58,7 @@ class Ingest(Section):
     """The ingest worker."""
 
     slot: int = Field(0, ge=0, le=99, description="worker slot; fixes the client id")
+    bulk: bool = Field(False, description="read and acknowledge in bulk: faster")
     batch_readings: int = Field(5000, ge=1, le=100_000)
     linger_ms: int = Field(50, ge=0, le=10_000, description="a batch closes after it")
     queue_messages: int = Field(20_000, ge=1, description="then reading stops")

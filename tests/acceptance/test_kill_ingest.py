@@ -28,8 +28,9 @@ MESSAGES = 3_000
 class Ingest:
     """An ingest worker in a process of its own."""
 
-    def __init__(self, database: str, broker: str) -> None:
+    def __init__(self, database: str, broker: str, *, bulk: bool = False) -> None:
         self._environment = {
+            "VERKEHRSPULS_INGEST__BULK": str(bulk),
             "VERKEHRSPULS_DATABASE__URL": database,
             "VERKEHRSPULS_BROKER__URL": broker,
             "VERKEHRSPULS_INGEST__BATCH_READINGS": "200",
@@ -56,8 +57,8 @@ class Ingest:
 
 
 @contextmanager
-def ingest(database: str, broker: str) -> Iterator[Ingest]:
-    worker = Ingest(database, broker)
+def ingest(database: str, broker: str, *, bulk: bool = False) -> Iterator[Ingest]:
+    worker = Ingest(database, broker, bulk=bulk)
     worker.ready()
     try:
         yield worker
@@ -107,11 +108,12 @@ def assert_all_there_once(connection: Connection, messages: int) -> None:
     assert sums[3] == 0
 
 
+@pytest.mark.parametrize("bulk", [False, True], ids=["standard", "bulk"])
 def test_worker_killed_at_random_times(
-    plain_database: str, broker: Broker, town: Connection
+    plain_database: str, broker: Broker, town: Connection, bulk: bool
 ) -> None:
     dice = random.Random(7)
-    with ingest(plain_database, broker.url) as worker:
+    with ingest(plain_database, broker.url, bulk=bulk) as worker:
         with Publisher(broker.publish_url, "test") as publisher:
             kills = sorted(dice.sample(range(MESSAGES), 4))
             for number in range(MESSAGES):
