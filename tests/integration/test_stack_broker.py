@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import paho.mqtt.client as paho
 import pytest
@@ -26,7 +27,7 @@ class Client:
     """An MQTT client that remembers what it was told."""
 
     def __init__(self, url: str, client_id: str, *, clean: bool = True) -> None:
-        self.client = mqtt.client(url, client_id=client_id, clean=clean)
+        self.client: Any = mqtt.client(url, client_id=client_id, clean=clean)
         self.connected = threading.Event()
         self.session_present = False
         self.granted: list[bool] = []

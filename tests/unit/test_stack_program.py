@@ -11,7 +11,7 @@ from verkehrspuls.stack.program import RotatedLog, program_environment
 def test_program_gets_exactly_the_settings(tmp_path: Path) -> None:
     settings = Settings(
         database=Database(url=SecretStr("postgresql://x")),
-        api=Api(port=9000),  # type: ignore[call-arg]
+        api=Api(port=9000),
     )
     given = {
         "PATH": "/bin",

@@ -22,9 +22,7 @@ RUNNING = state.Running(
 
 
 def settings_of(directory: Path, **sections: object) -> Settings:
-    return Settings.model_validate(
-        {"stack": Stack(directory=directory), **sections}  # type: ignore[call-arg]
-    )
+    return Settings.model_validate({"stack": Stack(directory=directory), **sections})
 
 
 def test_urls_of_what_runs_are_filled_in(tmp_path: Path) -> None:
@@ -39,7 +37,7 @@ def test_urls_of_what_runs_are_filled_in(tmp_path: Path) -> None:
 
 def test_url_that_is_set_wins(tmp_path: Path) -> None:
     state.make_directory(tmp_path)
-    mine = Broker(url=SecretStr("mqtt://mine"))  # type: ignore[call-arg]
+    mine = Broker(url=SecretStr("mqtt://mine"))
     with state.locked(tmp_path):
         state.write_running(tmp_path, RUNNING)
         found = state.resolve(settings_of(tmp_path, broker=mine))
