@@ -32,7 +32,7 @@ class Client:
         self.session_present = False
         self.granted: list[bool] = []
         self.acknowledged: list[int] = []
-        self.received: list[tuple[str, bytes]] = []
+        self.received: list[tuple[str, bytes | bytearray]] = []
         self.client.on_connect = self._on_connect
         self.client.on_subscribe = lambda _c, _u, _m, codes, _p: self.granted.extend(
             not code.is_failure for code in codes

@@ -52,7 +52,7 @@ def show_backlog(
             left = _count(url)
             most = max(most, left)
             progress.update(task, total=most, completed=most - left)
-    say("figures: all computed")
+    say("figures: up to date")
 
 
 def _count(url: str) -> int:
