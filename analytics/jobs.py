@@ -7,7 +7,7 @@ mark stands for is committed and visible; a mark that comes later is claimed lat
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -39,21 +39,50 @@ class Choice:
     last: date | None = None
 
 
-def process(store: Store, settings: Analytics, *, now: datetime) -> int:
-    """Compute what is stale of some sites; returns how many marks were taken."""
+class ClaimFailed(Exception):
+    """What is stale of these sites could not be computed; it stays stale."""
+
+    def __init__(self, sites: Sequence[int]) -> None:
+        super().__init__(f"sites {', '.join(map(str, sites))}")
+        self.sites = sites
+
+
+def process(
+    store: Store,
+    settings: Analytics,
+    *,
+    now: datetime,
+    avoid: Collection[int] = (),
+    singly: bool = False,
+) -> int:
+    """Compute what is stale of some sites; returns how many marks were taken.
+
+    Of the sites to avoid none is taken; singly, one site at a time.
+    """
     with store.connection.transaction():
-        sites = _lock_stale_sites(store, settings.claim_hours)
+        hours = 1 if singly else settings.claim_hours
+        sites = _lock_stale_sites(store, hours, avoid)
         if not sites:
             return 0
-        claimed = store.execute(
-            "claim_buckets",
-            sites=sites,
-            hours=settings.claim_hours,
-            weeks=settings.baseline_weeks,
-        ).fetchall()
-        stale = _computable(_frame(claimed, frames.CHANNEL_HOURS), settings, now=now)
-        if not stale.is_empty():
-            _refresh(store, stale, settings, now=now)
+        try:
+            return _claim(store, settings, sites, now=now)
+        except Exception as error:
+            raise ClaimFailed(sites) from error
+
+
+def _claim(
+    store: Store, settings: Analytics, sites: list[int], *, now: datetime
+) -> int:
+    """Take the marks of locked sites, and compute what they ask for."""
+    claimed = store.execute(
+        "claim_buckets",
+        sites=sites,
+        hours=settings.claim_hours,
+        weeks=settings.baseline_weeks,
+    ).fetchall()
+    stale = _computable(_frame(claimed, frames.CHANNEL_HOURS), settings, now=now)
+    if not stale.is_empty():
+        _refresh(store, stale, settings, now=now)
     return len(claimed)
 
 
@@ -86,14 +115,16 @@ def maintain(store: Store, settings: Analytics, *, now: datetime) -> bool:
         if not store.execute("try_maintenance").fetchone()["mine"]:  # type: ignore[index]
             return False
         store.execute("ensure_ahead", now=now)
-        dropped = _chunks(
+        dropped = 0
+        # readings first, as ingest does: else the two could wait for each other
+        if settings.keep_raw_days is not None:
+            cutoff = now - timedelta(days=settings.keep_raw_days)
+            dropped += _chunks(store, "drop_raw", cutoff)
+        dropped += _chunks(
             store,
             "drop_rejected",
             now - timedelta(days=settings.keep_rejected_days),
         )
-        if settings.keep_raw_days is not None:
-            cutoff = now - timedelta(days=settings.keep_raw_days)
-            dropped += _chunks(store, "drop_raw", cutoff)
         compressed = _chunks(
             store,
             "compress_old",
@@ -138,11 +169,13 @@ def _chunks(store: Store, query: str, cutoff: datetime) -> int:
     return int(store.execute(query, cutoff=cutoff).fetchone()["chunks"])  # type: ignore[index]
 
 
-def _lock_stale_sites(store: Store, hours: int) -> list[int]:
+def _lock_stale_sites(store: Store, hours: int, avoid: Collection[int]) -> list[int]:
     """Lock sites until they have so many stale hours together."""
     found: list[int] = []
     total = 0
     for row in store.execute("stale_sites").fetchall():
+        if row["site_id"] in avoid:
+            continue
         if store.execute("lock_site", site=row["site_id"]).fetchone():
             found.append(row["site_id"])
             total += row["hours"]

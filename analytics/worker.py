@@ -22,6 +22,8 @@ LOST = (psycopg.OperationalError, DatabaseUnavailable, ArrowError)
 
 MAINTAIN_S = 86_400.0
 LONGEST_WAIT_S = 30.0
+#: For so long a site whose figures could not be computed is left alone.
+AVOID_S = 600.0
 
 
 def _now() -> datetime:
@@ -45,6 +47,8 @@ class Worker:
         self._stop = threading.Event()
         self._ready = False
         self._due: dict[str, float] = {}
+        self._avoid: dict[int, float] = {}
+        self._singly_until = 0.0
 
     def stop(self) -> None:
         """Let `run` return after the claim that is being computed."""
@@ -92,11 +96,31 @@ class Worker:
     def _process(self, store: Store) -> bool:
         """Do one claim; tells whether there may be more at once."""
         began = time.monotonic()
-        marks = jobs.process(store, self._settings, now=self._clock())
+        try:
+            marks = jobs.process(
+                store,
+                self._settings,
+                now=self._clock(),
+                avoid=[site for site, until in self._avoid.items() if until > began],
+                singly=began < self._singly_until,
+            )
+        except jobs.ClaimFailed as failed:
+            if isinstance(failed.__cause__, LOST):
+                raise failed.__cause__ from None
+            self._set_aside(failed, now=began)
+            return True
         if marks:
             took_s = round(time.monotonic() - began, 3)
             log.info("computed", extra={"marks": marks, "took_s": took_s})
         return marks >= self._settings.claim_hours
+
+    def _set_aside(self, failed: jobs.ClaimFailed, *, now: float) -> None:
+        """Go on with the other sites: find the one that fails, and try it later."""
+        log.error("claim_failed", extra={"sites": failed.sites}, exc_info=failed)
+        if len(failed.sites) == 1:
+            self._avoid[failed.sites[0]] = now + AVOID_S
+        else:
+            self._singly_until = now + AVOID_S
 
     def _is_due(self, name: str, every_s: float) -> bool:
         last = self._due.get(name)

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import msgspec
+import polars as pl
 import pytest
 
 from analytics import jobs
@@ -15,7 +16,7 @@ from analytics.worker import Worker
 from tests.parts import wait_for
 from tests.towns import TOWN
 from verkehrspuls.model import Site
-from verkehrspuls.settings import Analytics, Database, Settings
+from verkehrspuls.settings import Analytics, Database, Settings, load
 from verkehrspuls.storage.registry import register
 
 HOUR = timedelta(hours=1)
@@ -304,11 +305,36 @@ def test_a_failed_claim_leaves_its_marks(
 
     with monkeypatch.context() as patch:
         patch.setattr(jobs, "_write_cases", fail)
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(jobs.ClaimFailed):
             plain_bench.compute()
     assert plain_bench.rows("select * from volume") == []
     assert plain_bench.compute() == 1
     assert plain_bench.hour() == (50, 3600, None)
+
+
+def test_site_that_fails_does_not_stop_the_others(
+    plain_bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = msgspec.structs.replace(TOWN.sites[0], key="other")
+    town = msgspec.structs.replace(TOWN, sites=(*TOWN.sites, other))
+    register(plain_bench.store.connection, town)
+    bad = plain_bench.channel("in", site="other")
+    plain_bench.count([50])
+    plain_bench.count([70], channel=bad)
+    refresh = jobs._refresh
+
+    def fail(store: Any, stale: pl.DataFrame, *rest: Any, **more: Any) -> None:
+        if bad in stale["channel_id"]:
+            raise ZeroDivisionError
+        refresh(store, stale, *rest, **more)
+
+    monkeypatch.setattr(jobs, "_refresh", fail)
+    url = {"VERKEHRSPULS_DATABASE__URL": plain_bench.url}
+    worker = Worker(load(url), on_ready=lambda: None)
+    for _ in range(4):
+        worker._process(plain_bench.store)
+    assert plain_bench.hour() == (50, 3600, None)
+    assert plain_bench.rows("select channel_id from stale_bucket") == [(bad,)]
 
 
 def test_two_workers_give_the_same_as_one(bench: Bench) -> None:
