@@ -71,7 +71,7 @@ def series_chart(
     by_key = dict(names)
     return Chart(
         key="series",
-        heading=language.text("How much traffic, and when?"),
+        heading=language.phrase("How much traffic, and when?"),
         sentence=describe.series(
             filled, language, period=period, unit=unit, names=by_key
         ),
@@ -121,18 +121,18 @@ def profile_chart(
         for hour in range(24)
     ]
     head = (
-        language.text("Hour"),
-        *(language.text(name) for name in DAY_TYPE_NAMES.values()),
-        language.text("Workday, 15 % quantile"),
-        language.text("Workday, 85 % quantile"),
+        language.phrase("Hour"),
+        *(language.phrase(name) for name in DAY_TYPE_NAMES.values()),
+        language.phrase("Workday, 15 % quantile"),
+        language.phrase("Workday, 85 % quantile"),
     )
     return Chart(
         key="profile",
-        heading=language.text("What does a usual day look like?"),
+        heading=language.phrase("What does a usual day look like?"),
         sentence=describe.day_profile(profile, language, unit=unit),
         figure=draw_day_profile(profile, language, unit=unit),
         table=Table(head, rows),
-        note=language.text(
+        note=language.phrase(
             "Means of hours of which at least three quarters were observed, in all "
             "directions together. Between the edges of the band lie 7 of 10 workdays."
         ),
@@ -154,10 +154,10 @@ def week_chart(hours: pl.DataFrame, language: Language, *, quantity: str) -> Cha
         )
         for hour in range(24)
     ]
-    head = (language.text("Hour"), *(language.weekday(day) for day in range(7)))
+    head = (language.phrase("Hour"), *(language.weekday(day) for day in range(7)))
     return Chart(
         key="week",
-        heading=language.text("On which weekdays and hours is it busy?"),
+        heading=language.phrase("On which weekdays and hours is it busy?"),
         sentence=describe.week(means, language, unit=unit),
         figure=draw_week(means, language, unit=unit),
         table=Table(head, rows),
@@ -185,15 +185,15 @@ def directions_chart(
         )
         for hour in range(24)
     ]
-    total = language.text("counted in the period")
+    total = language.phrase("counted in the period")
     rows.append((total, *(language.number(totals.get(key)) for key, _ in names)))
     return Chart(
         key="directions",
-        heading=language.text("Which direction, and when?"),
+        heading=language.phrase("Which direction, and when?"),
         sentence=describe.directions(means, totals, language, names=names),
         figure=draw_directions(means, language, names=names, unit=unit),
-        table=Table((language.text("Hour"), *(name for _, name in names)), rows),
-        note=language.text("Means of workdays."),
+        table=Table((language.phrase("Hour"), *(name for _, name in names)), rows),
+        note=language.phrase("Means of workdays."),
     )
 
 
@@ -204,7 +204,7 @@ def classes_chart(hours: pl.DataFrame, language: Language) -> Chart | None:
         return None
     rows = [
         (
-            language.text(CLASS_NAMES[key]),
+            language.phrase(CLASS_NAMES[key]),
             language.number(volume),
             language.percent(share, 1),
         )
@@ -212,18 +212,18 @@ def classes_chart(hours: pl.DataFrame, language: Language) -> Chart | None:
     ]
     return Chart(
         key="classes",
-        heading=language.text("Which vehicles?"),
+        heading=language.phrase("Which vehicles?"),
         sentence=describe.classes(counted, language),
         figure=draw_classes(counted, language),
         table=Table(
             (
-                language.text("Class"),
-                language.text("Counted"),
-                language.text("Share"),
+                language.phrase("Class"),
+                language.phrase("Counted"),
+                language.phrase("Share"),
             ),
             rows,
         ),
-        note=language.text(
+        note=language.phrase(
             "Classes after TLS 8+1, as the sensor tells them apart. Vehicles that it "
             "could not classify stay a class of their own."
         ),
@@ -254,11 +254,11 @@ def environment_chart(
         ).iter_rows()
     ]
     head = (
-        language.text("Hour"),
-        language.text("Mean (%(unit)s)", unit=unit),
-        language.text("Minimum"),
-        language.text("Maximum"),
-        language.text("Observed"),
+        language.phrase("Hour"),
+        language.phrase("Mean (%(unit)s)", unit=unit),
+        language.phrase("Minimum"),
+        language.phrase("Maximum"),
+        language.phrase("Observed"),
     )
     return Chart(
         key=quantity.replace("_", "-"),
@@ -276,7 +276,7 @@ def environment_chart(
 
 def days_table(days: pl.DataFrame, language: Language, *, zone: str) -> Table:
     """Day figures of the cross-section with their passport."""
-    yes, no = language.text("yes"), language.text("no")
+    yes, no = language.phrase("yes"), language.phrase("no")
     rows = []
     for row in days.filter(pl.col("direction") == "all").sort("day").to_dicts():
         heavy = row["heavy"]
@@ -295,14 +295,14 @@ def days_table(days: pl.DataFrame, language: Language, *, zone: str) -> Table:
             )
         )
     head = (
-        language.text("Day"),
-        language.text("Counted"),
-        language.text("Scaled to whole hours"),
-        language.text("Heavy share"),
-        language.text("Peak hour"),
-        language.text("Peak from–to"),
-        language.text("Observed"),
-        language.text("Counts for means"),
+        language.phrase("Day"),
+        language.phrase("Counted"),
+        language.phrase("Scaled to whole hours"),
+        language.phrase("Heavy share"),
+        language.phrase("Peak hour"),
+        language.phrase("Peak from–to"),
+        language.phrase("Observed"),
+        language.phrase("Counts for means"),
     )
     return Table(head, rows)
 
@@ -316,7 +316,7 @@ def _series_table(
 ) -> Table:
     """Counted volumes, not scaled up: the same numbers as the API's."""
     cells: list[list[str]] = []
-    head = [language.text("Day") if period.bin == "P1D" else language.text("Time")]
+    head = [language.phrase("Day") if period.bin == "P1D" else language.phrase("Time")]
     for place, (direction, name) in enumerate(names):
         rows = filled.filter(pl.col("direction") == direction)
         if place == 0:
@@ -326,10 +326,10 @@ def _series_table(
         ):
             line.append(language.number(volume))
             line.append(language.percent(observed))
-        counted = language.text("Counted")
+        counted = language.phrase("Counted")
         head += [
             f"{name}: {counted}" if name else counted,
-            language.text("Observed"),
+            language.phrase("Observed"),
         ]
     return Table(head, cells)
 
@@ -351,26 +351,26 @@ def _series_note(filled: pl.DataFrame, language: Language, *, period: Period) ->
     notes = []
     if "usual" in filled.columns and filled["usual"].null_count() < filled.height:
         notes.append(
-            language.text(
+            language.phrase(
                 "The grey band is what is usual for the hour, from the weeks before."
             )
         )
     if period.coarsened:
-        notes.append(language.text("Finer steps are shown for shorter periods."))
+        notes.append(language.phrase("Finer steps are shown for shorter periods."))
     if filled["fold"].is_in(["A", "B"]).any():
         notes.append(
-            language.text(
+            language.phrase(
                 "Clocks were put back in this period: A is the first pass of the "
                 "repeated hour, B the second."
             )
         )
     if period.bin == "P1D":
         notes.append(
-            language.text("Days of which too little was observed are left open.")
+            language.phrase("Days of which too little was observed are left open.")
         )
     else:
         notes.append(
-            language.text(
+            language.phrase(
                 "Partly observed intervals are scaled up in the figure, the table "
                 "shows what was counted; below three quarters observed the line has a "
                 "gap."

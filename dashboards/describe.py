@@ -23,9 +23,9 @@ def series(
     """The peak, and the comparison with what is usual."""
     known = frame.drop_nulls("value")
     if known.is_empty():
-        return language.text(_NOTHING)
+        return language.phrase(_NOTHING)
     peak = known.sort("value").row(-1, named=True)
-    sentence = language.text(
+    sentence = language.phrase(
         "Peak %(value)s on %(when)s%(direction)s.",
         value=f"{language.number(peak['value'])} {unit}",
         when=_when(peak, language, period),
@@ -41,7 +41,7 @@ def day_profile(profile: pl.DataFrame, language: Language, *, unit: str) -> str:
         for row in profile.drop_nulls("mean").sort("mean").to_dicts()
     }
     if not peaks:
-        return language.text(_NOTHING)
+        return language.phrase(_NOTHING)
     texts = {
         "workday": mark("On workdays the busiest hour is %(hours)s with %(value)s."),
         "saturday": mark("On Saturdays it is %(hours)s with %(value)s."),
@@ -50,7 +50,7 @@ def day_profile(profile: pl.DataFrame, language: Language, *, unit: str) -> str:
         ),
     }
     return " ".join(
-        language.text(
+        language.phrase(
             text,
             hours=language.hours(peaks[day_type]["hour"]),
             value=f"{language.number(peaks[day_type]['mean'])} {unit}",
@@ -64,9 +64,9 @@ def week(means: pl.DataFrame, language: Language, *, unit: str) -> str:
     """The busiest hour of the week and the quietest."""
     known = means.drop_nulls("mean").sort("mean")
     if known.is_empty():
-        return language.text(_NOTHING)
+        return language.phrase(_NOTHING)
     least, most = known.row(0, named=True), known.row(-1, named=True)
-    return language.text(
+    return language.phrase(
         "Busiest is %(day)s, %(hours)s, with %(value)s on average; quietest is "
         "%(quiet_day)s, %(quiet_hours)s, with %(quiet_value)s.",
         day=language.weekday(most["weekday"]),
@@ -93,33 +93,33 @@ def directions(
         if rows.is_empty() or not total:
             continue
         parts.append(
-            language.text(
+            language.phrase(
                 "%(name)s: %(share)s of the traffic, on workdays most at %(hours)s",
                 name=name,
                 share=language.percent(totals.get(key, 0) / total),
                 hours=language.hours(rows["hour"][-1]),
             )
         )
-    return "; ".join(parts) + "." if parts else language.text(_NOTHING)
+    return "; ".join(parts) + "." if parts else language.phrase(_NOTHING)
 
 
 def classes(counted: pl.DataFrame, language: Language) -> str:
     """The greatest class and the heavy share."""
     known = counted.drop_nulls("share").sort("share")
     if known.is_empty():
-        return language.text(_NOTHING)
+        return language.phrase(_NOTHING)
     most = known.row(-1, named=True)
     name = CLASS_NAMES[most["class"]]
-    sentence = language.text(
+    sentence = language.phrase(
         "Most are %(name)s with %(share)s.",
-        name=language.text(name),
+        name=language.phrase(name),
         share=language.percent(most["share"], 1),
     )
     heavy = known.filter("heavy")
     if heavy.is_empty():
         return sentence
     share = language.percent(float(heavy["share"].sum()), 1)
-    return f"{sentence} " + language.text(
+    return f"{sentence} " + language.phrase(
         "Heavy traffic (lorries and buses) is %(share)s.", share=share
     )
 
@@ -131,7 +131,7 @@ def environment(
     found = ENVIRONMENT[quantity]
     known = frame.drop_nulls("mean")
     if known.is_empty():
-        return language.text(_NOTHING)
+        return language.phrase(_NOTHING)
 
     def value(number: float) -> str:
         return f"{language.number(number, 1)} {found.unit}"
@@ -139,14 +139,14 @@ def environment(
     highest = known.sort("mean").row(-1, named=True)
     when = _when(highest, language, period)
     if found.mean == "arithmetic":
-        sentence = language.text(
+        sentence = language.phrase(
             "On average %(mean)s; highest hour %(value)s on %(when)s.",
             mean=value(float(known["mean"].mean())),  # type: ignore[arg-type]
             value=value(highest["mean"]),
             when=when,
         )
     elif found.mean == "sum":
-        sentence = language.text(
+        sentence = language.phrase(
             "In all %(sum)s; most in one hour %(value)s on %(when)s.",
             sum=value(float(known["mean"].sum())),
             value=value(highest["mean"]),
@@ -154,7 +154,7 @@ def environment(
         )
     elif found.mean == "energetic":
         level = known.select((10 ** (pl.col("mean") / 10)).mean().log10() * 10).item()
-        sentence = language.text(
+        sentence = language.phrase(
             "Energetic mean %(mean)s; loudest hour %(value)s on %(when)s.",
             mean=value(level),
             value=value(highest["mean"]),
@@ -162,12 +162,12 @@ def environment(
         )
     else:
         newest = known.sort("time").row(-1, named=True)
-        sentence = language.text(
+        sentence = language.phrase(
             "Newest: %(value)s on %(when)s (0° is north, 90° east).",
             value=f"{language.number(newest['mean'])} {found.unit}",
             when=_when(newest, language, period),
         )
-    observed = language.text(
+    observed = language.phrase(
         "%(share)s of the period is observed.",
         share=language.percent(float(frame["observed"].mean() or 0)),  # type: ignore[arg-type]
     )
@@ -204,19 +204,19 @@ CASE_STATES: Final = {
 
 def case_word(reason: str, language: Language) -> str:
     """Name a reason in a word; its code where no word is known."""
-    return language.text(CASE_WORDS.get(reason, reason))
+    return language.phrase(CASE_WORDS.get(reason, reason))
 
 
 def case_state(row: Mapping[str, Any], language: Language) -> str:
     """Name a case's state."""
     state = CASE_STATES[row["state"]]
-    return language.text(state)
+    return language.phrase(state)
 
 
 def case(row: Mapping[str, Any], language: Language, *, zone: str) -> str:
     """Say what a case is about."""
     reason = row["reason"]
-    when = language.text(
+    when = language.phrase(
         "from %(began)s to %(ended)s",
         began=language.moment(row["began"], zone),
         ended=language.moment(row["ended"], zone),
@@ -228,7 +228,7 @@ def case(row: Mapping[str, Any], language: Language, *, zone: str) -> str:
     text = _CASES.get(reason, _OTHER_CASE)
     if "observed" in text and row["observed"] is None:
         text = _OTHER_CASE
-    return language.text(
+    return language.phrase(
         text,
         where=row["direction_name"] or _channel(row, language),
         when=when,
@@ -265,10 +265,10 @@ def _compared(known: pl.DataFrame, language: Language) -> str:
         return ""
     change = float(both["value"].sum()) / usual - 1
     if abs(change) < ABOUT:
-        return language.text("In all about as much as usual.")
+        return language.phrase("In all about as much as usual.")
     text = (
         mark("In all %(percent)s more than usual.")
         if change > 0
         else mark("In all %(percent)s less than usual.")
     )
-    return language.text(text, percent=language.percent(abs(change)))
+    return language.phrase(text, percent=language.percent(abs(change)))

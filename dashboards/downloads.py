@@ -31,6 +31,6 @@ def downloads(
         "bin": bin,
     }
     return [
-        (language.text(label), f"{base}?{urlencode(query | {'format': key})}")
+        (language.phrase(label), f"{base}?{urlencode(query | {'format': key})}")
         for key, label in FORMATS.items()
     ]

@@ -42,7 +42,7 @@ class Language:
         """The language that the switch leads to."""
         return Language(next(key for key in LANGUAGES if key != self.key))
 
-    def text(self, text: str, **values: object) -> str:
+    def phrase(self, text: str, **values: object) -> str:
         """Give a text, with `%(name)s` filled in."""
         found = translate(text, self.key)
         return found % values if values else found
@@ -69,7 +69,7 @@ class Language:
 
     def quantity(self, key: str) -> str:
         """Name a quantity."""
-        return self.text(QUANTITIES[key].name)
+        return self.phrase(QUANTITIES[key].name)
 
     def unit(self, key: str, per: str = "h") -> str:
         """Give a quantity's unit; of counted ones per hour, `15 min` or day."""
@@ -77,7 +77,7 @@ class Language:
         counted, slash, _ = unit.partition("/")
         if not slash or counted not in _UNITS:
             return unit
-        return f"{self.text(_UNITS[counted])}/{self.text(per)}"
+        return f"{self.phrase(_UNITS[counted])}/{self.phrase(per)}"
 
     def plain_day(self, day: date) -> str:
         """Write a day: 01.03.2026 or 1 March 2026."""
@@ -120,7 +120,7 @@ class Language:
 
     def hours(self, hour: int) -> str:
         """Write an hour of the day: 17–18 Uhr."""
-        return self.text("%(from)s–%(to)s h", **{"from": hour, "to": hour + 1})
+        return self.phrase("%(from)s–%(to)s h", **{"from": hour, "to": hour + 1})
 
     def weekday(self, number: int, *, width: str = "wide") -> str:
         """Name a weekday; Monday is 0."""

@@ -65,7 +65,7 @@ def _line(
     standing = state(site, newest, now=now)
     hour = compared = ""
     if newest is not None:
-        hour = language.text(
+        hour = language.phrase(
             "%(value)s, %(hour)s",
             value=f"{language.number(newest['volume'])} "
             f"{language.unit(newest['quantity'])}",
@@ -73,7 +73,7 @@ def _line(
         )
         ratio = relative(newest)
         if ratio is not None and standing.key in ("more", "usual", "less"):
-            compared = language.text(
+            compared = language.phrase(
                 "%(percent)s of usual", percent=language.percent(ratio)
             )
     heard = site["last_received_at"]
@@ -97,7 +97,7 @@ def _line(
         quantities=", ".join(names),
         newest=hour,
         compared=compared,
-        heard=language.age(now - heard) if heard else language.text("never"),
+        heard=language.age(now - heard) if heard else language.phrase("never"),
         link=f"/{language.key}/{site['municipality']}/{site['key']}",
         open_cases=sum(
             case["site"] == site["key"] and case["municipality"] == site["municipality"]
@@ -128,14 +128,14 @@ def sentence(
     counts = {key: sum(line.state.key == key for line in shown) for key in STATES}
     reporting = len(shown) - counts["none"] - counts["late"]
     sites = language.plural("%(count)s site", "%(count)s sites", len(shown))
-    text = language.text(
+    text = language.phrase(
         "%(reporting)s of %(sites)s report in time.",
         reporting=language.number(reporting),
         sites=sites,
     )
     compared = counts["more"] + counts["usual"] + counts["less"]
     if compared:
-        text += " " + language.text(
+        text += " " + language.phrase(
             "In the newest whole hour %(more)s carry more than usual, %(less)s less, "
             "%(usual)s about as much.",
             **{key: language.number(counts[key]) for key in ("more", "less", "usual")},
@@ -165,7 +165,7 @@ def map_chart(
             words=tuple(
                 filter(
                     None,
-                    (language.text(line.state.word), line.newest, line.compared),
+                    (language.phrase(line.state.word), line.newest, line.compared),
                 )
             ),
             link=line.link,
@@ -177,32 +177,32 @@ def map_chart(
         (
             line.site["name"],
             line.site["municipality_name"],
-            language.text(line.state.word),
+            language.phrase(line.state.word),
             f"{line.site['latitude']:.4f}, {line.site['longitude']:.4f}",
         )
         for line in shown
     ]
     head = (
-        language.text("Site"),
-        language.text("Municipality"),
-        language.text("State"),
-        language.text("Latitude, longitude"),
+        language.phrase("Site"),
+        language.phrase("Municipality"),
+        language.phrase("State"),
+        language.phrase("Latitude, longitude"),
     )
-    note = language.text(
+    note = language.phrase(
         "The newest whole hour compared with what is usual for it: more is above "
         "125 %, less below 75 %."
     )
     if spread:
-        note += " " + language.text(
+        note += " " + language.phrase(
             "Marks that would cover each other are moved apart."
         )
     else:
-        note += " " + language.text(
+        note += " " + language.phrase(
             "Lines join the sites of one road; they are not the course of the road."
         )
     return Chart(
         key="map",
-        heading=language.text("Where is there more or less traffic than usual?"),
+        heading=language.phrase("Where is there more or less traffic than usual?"),
         sentence="",
         figure=site_map(places, language, spread=spread, height=560 if spread else 420),
         table=Table(head, rows),

@@ -283,7 +283,7 @@ def problem_page(request: Request, problem: Problem) -> Response:
     heading, advice = _PROBLEMS.get(problem.status, _OTHER_PROBLEM)
     # what is not one of our texts is for programs
     details = [
-        f"{language.text(detail)}."
+        f"{language.phrase(detail)}."
         for error in problem.errors or ()
         if (detail := error.detail.removesuffix(".")) in catalogue("de")
     ]
@@ -292,8 +292,8 @@ def problem_page(request: Request, problem: Problem) -> Response:
         language,
         "problem.html",
         problem=problem,
-        heading=language.text(heading),
-        advice=language.text(advice),
+        heading=language.phrase(heading),
+        advice=language.phrase(advice),
         details=details,
     )
     response.status_code = problem.status

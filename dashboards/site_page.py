@@ -143,7 +143,7 @@ def content(
         found = _key_figures(shown, days, hours)
         figures = _figures(shown, found)
         passport = _passport(shown, found)
-        sentence += " " + shown.language.text(
+        sentence += " " + shown.language.phrase(
             "%(share)s of the period is observed.",
             share=shown.language.percent(found.observed),
         )
@@ -329,27 +329,27 @@ def _figures(shown: View, found: KeyFigures) -> list[Figure]:
     per_day = language.unit(quantity, charts.PER["P1D"])
     counted = [
         Figure(
-            language.text("Sum in the period"),
+            language.phrase("Sum in the period"),
             language.number(found.total),
-            language.text(
+            language.phrase(
                 "counted, not scaled up; %(share)s observed",
                 share=language.percent(found.observed),
             ),
         ),
         Figure(
-            language.text("Daily traffic DTV"),
+            language.phrase("Daily traffic DTV"),
             language.number(found.daily.value),
             _gate(found.daily, language),
             per_day,
         ),
         Figure(
-            language.text("Workday traffic DTVw"),
+            language.phrase("Workday traffic DTVw"),
             language.number(found.workday.value),
             _gate(found.workday, language),
             per_day,
         ),
         Figure(
-            language.text("Busiest hour"),
+            language.phrase("Busiest hour"),
             language.number(found.peak),
             language.hour(found.peak_hour, shown.zone) if found.peak_hour else "",
             language.unit(quantity),
@@ -358,28 +358,28 @@ def _figures(shown: View, found: KeyFigures) -> list[Figure]:
     if found.heavy is not None:
         counted.append(
             Figure(
-                language.text("Heavy traffic share"),
+                language.phrase("Heavy traffic share"),
                 language.percent(found.heavy, 1),
-                language.text("lorries and buses, of what was counted"),
+                language.phrase("lorries and buses, of what was counted"),
             )
         )
     return counted
 
 
 def _gate(mean: Mean, language: Language) -> str:
-    text = language.text(
+    text = language.phrase(
         "%(valid)s of %(days)s days valid",
         valid=language.number(mean.valid),
         days=language.number(mean.days),
     )
     if mean.allowed:
         return text
-    return language.text("%(valid)s; too few for a mean", valid=text)
+    return language.phrase("%(valid)s; too few for a mean", valid=text)
 
 
 def _passport(shown: View, found: KeyFigures) -> str:
     language = shown.language
-    text = language.text(
+    text = language.phrase(
         "Of the period %(observed)s is observed, %(normalised)s scaled up from partly "
         "observed hours, %(imputed)s estimated, %(excluded)s excluded.",
         **{
@@ -388,7 +388,7 @@ def _passport(shown: View, found: KeyFigures) -> str:
         },
     )
     if found.methods:
-        text += " " + language.text(
+        text += " " + language.phrase(
             "Method: %(methods)s.", methods=", ".join(found.methods)
         )
     return text
@@ -401,12 +401,12 @@ def _whereabouts(shown: View) -> str:
     names = ", ".join(language.quantity(q) for q in measured)
     period = shown.period
     when = (
-        language.text("the newest 24 hours")
+        language.phrase("the newest 24 hours")
         if not period.whole_days
         else language.days(period.first, period.last)
     )
     road = f"{site['road']}, " if site["road"] else ""
-    return language.text(
+    return language.phrase(
         "%(names)s at %(road)s%(town)s, %(when)s.",
         names=names,
         road=road,
@@ -418,7 +418,7 @@ def _whereabouts(shown: View) -> str:
 def _heard(shown: View) -> str:
     heard = shown.site["last_received_at"]
     if heard is None:
-        return shown.language.text("No message has arrived yet.")
-    return shown.language.text(
+        return shown.language.phrase("No message has arrived yet.")
+    return shown.language.phrase(
         "Last message %(age)s.", age=shown.language.age(shown.now - heard)
     )

@@ -31,13 +31,13 @@ def classes(counted: pl.DataFrame, language: Language, *, height: int = 340) -> 
         "type": "bar",
         "orientation": "h",
         "x": (rows["share"] * 100).round(3).to_list(),
-        "y": [language.text(CLASS_NAMES[key]) for key in keys],
+        "y": [language.phrase(CLASS_NAMES[key]) for key in keys],
         "text": [language.percent(share, 1) for share in rows["share"]],
         "textposition": "outside",
         "textfont": {"color": "var(--text)"},
         "cliponaxis": False,
         "hovertext": [
-            f"{language.text(CLASS_NAMES[key])}<br><b>{language.number(volume)}</b>"
+            f"{language.phrase(CLASS_NAMES[key])}<br><b>{language.number(volume)}</b>"
             for key, volume in rows.select("class", "volume").iter_rows()
         ],
         "hovertemplate": "%{hovertext}<extra></extra>",

@@ -47,7 +47,7 @@ def day_profile(
                     "fillcolor": "var(--workday-fill)",
                 }
             )
-        title = language.text(name)
+        title = language.phrase(name)
         traces.append(
             {
                 "type": "scatter",

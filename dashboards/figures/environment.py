@@ -18,7 +18,7 @@ def environment(
     """
     found = ENVIRONMENT[quantity]
     x = axis_text(frame["x"])
-    observed = language.text("observed")
+    observed = language.phrase("observed")
     main: dict[str, object] = {
         "x": x,
         "y": frame["mean"].round(2).to_list(),

@@ -130,13 +130,13 @@ def _usual(
             "line": {"width": 0},
             "fill": "tonexty",
             "fillcolor": "var(--usual)",
-            "name": language.text("usual"),
+            "name": language.phrase("usual"),
         },
     ]
 
 
 def _hover(rows: pl.DataFrame, language: Language, unit: str) -> list[str]:
-    observed = language.text("observed")
+    observed = language.phrase("observed")
     whole_days = "day" in rows.columns
     texts = []
     for local, fold, value, share in rows.select(

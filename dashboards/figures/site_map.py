@@ -63,7 +63,7 @@ def site_map(
     pixel_km = max((right - left) / _WIDTH, (high - low) / height)
     if spread:
         points = _apart(points, distance=20 * pixel_km)
-    sides = _sides(places, points, pixel_km=pixel_km)
+    sides = _sides(places, points, pixel_km=pixel_km, between=(left, right))
     traces: list[dict[str, object]] = [] if spread else _roads(places, points)
     for key, state in STATES.items():
         shown = [
@@ -77,7 +77,7 @@ def site_map(
             {
                 "type": "scatter",
                 "mode": "markers" if spread else "markers+text",
-                "name": language.text(state.word),
+                "name": language.phrase(state.word),
                 "x": [round(point[0], 3) for _, point in shown],
                 "y": [round(point[1], 3) for _, point in shown],
                 "text": [plain(place.name) for place, _ in shown],
@@ -142,8 +142,12 @@ def _sides(
     points: Sequence[tuple[float, float]],
     *,
     pixel_km: float,
+    between: tuple[float, float],
 ) -> dict[str, str]:
-    """At which side of its mark each site's name covers least, by link."""
+    """At which side of its mark each site's name covers least, by link.
+
+    `between`: the map's west and east end, beyond which names would be cut off.
+    """
     taken = list(points)
     found = {}
     for place, (x, y) in zip(places, points, strict=True):
@@ -155,8 +159,14 @@ def _sides(
             "middle right": (x + beside, y),
             "middle left": (x - beside, y),
         }
+        fitting = {
+            side: (at, height)
+            for side, (at, height) in sides.items()
+            if between[0] <= at - wide and at + wide <= between[1]
+        }
         found[place.link], (x, y) = min(
-            sides.items(), key=lambda side: _covered(side[1], wide, taken, pixel_km)
+            (fitting or sides).items(),
+            key=lambda side: _covered(side[1], wide, taken, pixel_km),
         )
         taken += _along(x, y, wide)
     return found

@@ -72,7 +72,7 @@ def _hover(
 ) -> str:
     when = f"{language.weekday(weekday)}, {language.hours(hour)}<br>"
     if (weekday, hour) not in known:
-        return when + language.text("no data")
+        return when + language.phrase("no data")
     mean, hours = known[weekday, hour]
     counted = language.plural("%(count)s hour", "%(count)s hours", hours)
     return f"{when}<b>{language.number(mean)} {unit}</b><br>{counted}"

@@ -12,7 +12,7 @@ from tests.unit.dashboards.frames import BERLIN
 from verkehrspuls.text import catalogue
 
 DE, EN = Language("de"), Language("en")
-KEYWORDS = {"_": None, "text": None, "mark": None, "plural": (1, 2)}
+KEYWORDS = {"_": None, "phrase": None, "mark": None, "plural": (1, 2)}
 PLACEHOLDER = re.compile(r"%\(\w+\)s")
 
 
