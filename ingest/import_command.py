@@ -76,6 +76,26 @@ def counts(
         )
 
 
+@app.command()
+def town(
+    path: Annotated[Path, typer.Argument(help="Registration file, TOML.", exists=True)],
+) -> None:
+    """Register a municipality with its sites and sensors, or bring it up to date."""
+    from rich.console import Console
+
+    from verkehrspuls.stack.state import resolve
+    from verkehrspuls.storage.database import connect
+    from verkehrspuls.storage.registry import load_town, register
+
+    found = load_town(path)
+    with connect(resolve().database.url.get_secret_value()) as connection:
+        register(connection, found)
+    Console(stderr=True).print(
+        f"{found.name}: {len(found.sites)} sites and {len(found.sensors)} sensors "
+        "registered."
+    )
+
+
 def read(
     settings: "Settings",
     path: Path,
