@@ -5,17 +5,19 @@ unknown sensor. Every reading in it is either among the rows, where the database
 stored, duplicate and corrected apart, or rejected.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from ingest.check import Limits, check_counts, check_time, check_value
-from ingest.formats import CountReading, Decode, Reading
+from ingest.formats import CountReading, Decode, Decoded, Reading
+from ingest.mapping import read_foreign
 from ingest.reasons import Unusable
 from ingest.resolve import RegisteredSensor, Registry
+from ingest.sequence import Numbered
 from verkehrspuls.classes import COUNTS
-from verkehrspuls.wire import StatusMessage, parse_topic
+from verkehrspuls.wire import StatusMessage, Topic, parse_topic
 
 
 class Message(NamedTuple):
@@ -50,8 +52,17 @@ class Tally:
     rejected: int = 0
     unknown_sensor: int = 0
     readings_rejected: int = 0
+    #: of those that went into the rows: older than the setting ingest.late_h
+    readings_late: int = 0
     #: readings that went into the rows
     readings_written: int = 0
+
+    @property
+    def messages(self) -> int:
+        """All messages: each is one of these."""
+        return (
+            self.accepted + self.partly_accepted + self.rejected + self.unknown_sensor
+        )
 
 
 @dataclass(slots=True)
@@ -67,13 +78,16 @@ class Batch:
     #: by (sensor_id, hour); sensor_id None for messages of no known sensor
     ledger: dict[tuple[int | None, datetime], Tally] = field(default_factory=dict)
     status: dict[int, tuple[datetime, StatusMessage]] = field(default_factory=dict)
+    #: sequence numbers by sensor and kind of message
+    numbered: dict[tuple[int, str], list[Numbered]] = field(default_factory=dict)
     readings: int = 0
 
 
 #: Rows by (channel_id, time).
 Rows = dict[tuple[int, datetime], tuple[Any, ...]]
-#: Where a row's content starts: before it stand key, sensor and time of receipt.
-CONTENT = 4
+#: Where a row's content starts: before it stand key, sensor, time of receipt, and
+#: whose clock the reading's time is from.
+CONTENT = 5
 
 
 class Collector:
@@ -85,10 +99,27 @@ class Collector:
         self._registry = registry
         self._formats = formats
         self._limits = limits
+        #: `id` of messages beyond their sensor's rate; nearly always none
+        self._beyond: frozenset[int] = frozenset()
 
     def with_registry(self, registry: Registry) -> "Collector":
         """Make the same collector with another registry."""
         return Collector(registry, self._formats, self._limits)
+
+    def limited(
+        self, messages: Sequence[Message], beyond: Mapping[int, int]
+    ) -> "Collector":
+        """Make the same collector, that refuses the last so many of some sensors."""
+        left = dict(beyond)
+        refused = set()
+        for message in reversed(messages):
+            _, sensor = self._sender(message.topic)
+            if sensor is not None and left.get(sensor.sensor_id, 0) > 0:
+                left[sensor.sensor_id] -= 1
+                refused.add(id(message))
+        collector = self.with_registry(self._registry)
+        collector._beyond = frozenset(refused)
+        return collector
 
     def collect(self, messages: Iterable[Message]) -> Batch:
         """Make a batch of all these messages."""
@@ -100,11 +131,10 @@ class Collector:
     def add(self, batch: Batch, message: Message) -> None:
         """Add a message to a batch."""
         batch.messages.append(message)
-        topic = parse_topic(message.topic)
-        sensor = self._registry.get(topic[:2]) if topic else None
+        topic, sensor = self._sender(message.topic)
         sensor_id = sensor.sensor_id if sensor else None
         tally = _tally(batch, sensor_id, message)
-        if topic is None or sensor is None:
+        if sensor is None:
             reason = "unknown-topic" if topic is None else "unknown-sensor"
             if topic is None:
                 tally.rejected += 1
@@ -114,17 +144,22 @@ class Collector:
             batch.rejects.append(Reject(message, None, reason, detail, 0))
             return
         try:
-            decoded = self._formats[sensor.payload_format](topic.kind, message.payload)
+            decoded = self._decode(sensor, message, topic)
         except Unusable as problem:
+            if problem.numbered:
+                _note(batch, sensor.sensor_id, topic, problem.numbered)
             tally.rejected += 1
             batch.rejects.append(
                 Reject(message, sensor_id, problem.reason, problem.detail, 0)
             )
             return
+        if decoded.numbered:
+            _note(batch, sensor.sensor_id, topic, decoded.numbered)
         problems = list(decoded.unusable)
         for reading in decoded.readings:
             try:
-                self._add_reading(batch, message, sensor, reading)
+                if self._add_reading(batch, message, sensor, reading):
+                    tally.readings_late += 1
             except Unusable as problem:
                 problems.append(problem)
         written = len(decoded.readings) + len(decoded.unusable) - len(problems)
@@ -145,24 +180,60 @@ class Collector:
             Reject(message, sensor_id, first.reason, first.detail, len(problems))
         )
 
+    def _sender(self, text: str) -> tuple[Topic | None, RegisteredSensor | None]:
+        topic = parse_topic(text)
+        if topic:
+            return topic, self._registry.get(topic[:2])
+        return None, self._registry.listen(text)
+
+    def _decode(
+        self, sensor: RegisteredSensor, message: Message, topic: Topic | None
+    ) -> Decoded:
+        if self._beyond and id(message) in self._beyond:
+            raise Unusable("rate-limited", "")
+        size = len(message.payload)
+        if size > self._limits.message_bytes:
+            raise Unusable("too-large", f"{size} bytes")
+        if topic is not None and sensor.topic is None:
+            return self._formats["native"](topic.kind, message.payload)
+        return read_foreign(
+            sensor, message.topic, message.payload, received_at=message.received_at
+        )
+
     def _add_reading(
         self,
         batch: Batch,
         message: Message,
         sensor: RegisteredSensor,
         reading: Reading,
-    ) -> None:
-        check_time(reading.time, self._limits)
+    ) -> bool:
+        """Put a reading into the rows; tells whether it is late."""
+        late = check_time(reading.time, self._limits)
         feed = sensor.feed(reading.output, reading.time)
-        head = (feed.channel_id, reading.time, sensor.sensor_id, message.received_at)
+        head = (
+            feed.channel_id,
+            reading.time,
+            sensor.sensor_id,
+            message.received_at,
+            reading.time_origin,
+        )
         if isinstance(reading, CountReading):
             check_counts(reading, sensor, feed)
             classes = map(reading.classes.get, COUNTS)
-            row = (*head, reading.interval_s, *classes, *reading[4:])
+            row = (*head, reading.interval_s, *classes, *reading[4:9])
             _put(batch.counts, row)
         else:
             check_value(reading, feed)
             _put(batch.environment, (*head, reading.interval_s, reading.value))
+        return late
+
+
+def _note(
+    batch: Batch, sensor_id: int, topic: Topic | None, numbered: Sequence[Numbered]
+) -> None:
+    # a sensor may number each kind of message by itself
+    key = (sensor_id, topic.kind if topic else "")
+    batch.numbered.setdefault(key, []).extend(numbered)
 
 
 def _tally(batch: Batch, sensor_id: int | None, message: Message) -> Tally:

@@ -13,26 +13,39 @@ from verkehrspuls.settings import Ingest
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The earliest and latest time that is accepted, and when that was."""
+    """The earliest and latest time, and the largest message, that are accepted.
+
+    What is before `late` is accepted, and counted as late.
+    """
 
     earliest: datetime
+    late: datetime
     latest: datetime
+    message_bytes: int
 
     @classmethod
     def at(cls, now: datetime, settings: Ingest) -> "Limits":
         """Derive the limits from the settings."""
         return cls(
             earliest=datetime(settings.oldest_year, 1, 1, tzinfo=UTC),
+            late=now - timedelta(hours=settings.late_h),
             latest=now + timedelta(hours=settings.future_h),
+            message_bytes=settings.message_bytes,
         )
 
 
-def check_time(time: datetime, limits: Limits) -> None:
-    """Refuse times of a clock that is not set, or runs wrong."""
-    if time < limits.earliest:
-        raise Unusable("too-old", time.isoformat())
+def check_time(time: datetime, limits: Limits) -> bool:
+    """Refuse times of a clock that is not set, or runs wrong; tell whether it is late.
+
+    One comparison for a reading that is in time, and one for its future.
+    """
+    if time < limits.late:
+        if time < limits.earliest:
+            raise Unusable("too-old", time.isoformat())
+        return True
     if time > limits.latest:
         raise Unusable("too-new", time.isoformat())
+    return False
 
 
 def check_counts(reading: CountReading, sensor: RegisteredSensor, feed: Feed) -> None:

@@ -1,7 +1,9 @@
 """Why a message or a reading in it was not used: the code stored, and what it says."""
 
+from collections.abc import Sequence
 from typing import Final
 
+from ingest.sequence import Numbered
 from verkehrspuls.text import mark as _
 
 #: Reason codes with their meaning and what to do, for people.
@@ -15,9 +17,22 @@ REASONS: Final = {
     "not-utf8": _("The payload is not UTF-8 text."),
     "unreadable": _("The payload does not have the form of its format."),
     "too-deep": _("The payload is nested too deeply."),
+    "too-large": _("The message is larger than a message may be."),
+    "unknown-format": _("The sensor's payload format does not exist."),
+    "no-mapping": _("The output has no mapping that can be read."),
+    "no-mapped-field": _("The payload has none of the fields that are mapped."),
+    "no-decoded-object": _(
+        "The network server sent no decoded object; set up a codec there."
+    ),
+    "no-birth": _("A metric goes by a number that no birth message has named."),
+    "no-time": _("The payload has no time, and that of receipt may not stand in."),
+    "not-a-time": _("The field for the time holds none, or one that never was."),
+    "not-a-number": _("A mapped field holds something that is not a number."),
+    "unknown-unit": _("The value's unit cannot be converted into the quantity's."),
     "out-of-range": _("The value is physically impossible."),
     "too-old": _("The reading's time is before the oldest that is accepted."),
     "too-new": _("The reading's time lies too far in the future."),
+    "rate-limited": _("The sensor sent more messages than it may; see replaying."),
     "database-refused": _("The database refused the reading."),
 }
 
@@ -29,3 +44,5 @@ class Unusable(Exception):
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
+        #: sequence numbers that could be read all the same
+        self.numbered: Sequence[Numbered] = ()

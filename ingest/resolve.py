@@ -1,12 +1,32 @@
-"""From a topic to a sensor, and from its output to a channel, by the registry."""
+"""From a topic to a sensor, and from its output to a channel, by the registry.
 
+A native topic names its sensor. A foreign one is looked for among the topics and topic
+filters that sensors are registered with; an exact topic goes before a filter.
+"""
+
+import logging
+from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any, Final, TypeVar
+
+import msgspec
+from paho.mqtt.matcher import MQTTMatcher
 
 from ingest.reasons import Unusable
 from verkehrspuls.classes import SCHEMES
+from verkehrspuls.model import Mapping, Profile
 from verkehrspuls.quantities import COUNTED
 from verkehrspuls.storage.database import Connection, execute
+
+log = logging.getLogger(__name__)
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+#: How many topics are remembered with the sensor found for them.
+REMEMBERED: Final = 10_000
+#: Characters of a topic; no filter is longer.
+LONGEST: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +37,8 @@ class Feed:
     quantity: str
     since: datetime
     until: datetime
+    #: of a foreign format; None also where the database holds one that is not valid
+    mapping: Mapping | None = None
 
     @property
     def counts(self) -> bool:
@@ -33,6 +55,10 @@ class RegisteredSensor:
     #: the classes that its scheme has
     classes: frozenset[str]
     feeds: dict[str, list[Feed]] = field(default_factory=dict)
+    #: topic filter of a foreign format
+    topic: str | None = None
+    interval_s: int = 0
+    profile: Profile = Profile()  # noqa: RUF009 - a frozen struct
 
     def feed(self, output: str, time: datetime) -> Feed:
         """Find the channel an output feeds at a time."""
@@ -42,24 +68,70 @@ class RegisteredSensor:
         raise Unusable("unknown-output", f"{output!r} at {time.isoformat()}")
 
 
-#: Sensors by (municipality, sensor).
-Registry = dict[tuple[str, str], RegisteredSensor]
+class Registry(dict[tuple[str, str], RegisteredSensor]):
+    """Sensors by (municipality, sensor), and by the topics of foreign formats.
+
+    Not to be changed once a topic was looked up.
+    """
+
+    def __init__(self, sensors: Map[tuple[str, str], RegisteredSensor] = {}) -> None:
+        super().__init__(sensors)
+        self._exact: dict[str, RegisteredSensor] | None = None
+        self._filters = MQTTMatcher()  # type: ignore[no-untyped-call]
+        self._remembered: dict[str, RegisteredSensor | None] = {}
+
+    def listen(self, topic: str) -> RegisteredSensor | None:
+        """Find the sensor that publishes under a foreign topic."""
+        if self._exact is None:
+            self._exact = self._sort()
+        found = self._exact.get(topic)
+        if found is not None:
+            return found
+        if topic in self._remembered:
+            return self._remembered[topic]
+        if len(topic) > LONGEST:
+            return None
+        matches = self._filters.iter_match(topic)  # type: ignore[no-untyped-call]
+        found = next(matches, None)
+        if len(self._remembered) >= REMEMBERED:  # whoever floods us with topics
+            self._remembered.clear()
+        self._remembered[topic] = found
+        return found
+
+    def _sort(self) -> dict[str, RegisteredSensor]:
+        exact: dict[str, RegisteredSensor] = {}
+        for sensor in self.values():
+            if sensor.topic is None:
+                continue
+            if "+" in sensor.topic or sensor.topic.endswith("#"):
+                self._filters[sensor.topic] = sensor
+            else:
+                exact[sensor.topic] = sensor
+        return exact
+
+
+def filters(registry: Registry) -> set[str]:
+    """Tell the topic filters to subscribe to for sensors of foreign formats."""
+    return {sensor.topic for sensor in registry.values() if sensor.topic is not None}
+
 
 _EVER = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 
 
 def read_registry(connection: Connection) -> Registry:
     """Read all sensors with what they feed."""
-    registry: Registry = {}
+    registry = Registry()
     for row in execute(connection, "outputs"):
-        sensor = registry.setdefault(
-            (row["municipality"], row["sensor"]),
-            RegisteredSensor(
+        sensor = registry.get((row["municipality"], row["sensor"]))
+        if sensor is None:
+            sensor = registry[row["municipality"], row["sensor"]] = RegisteredSensor(
                 row["sensor_id"],
                 row["payload_format"],
                 frozenset(SCHEMES.get(row["class_scheme"], ())),
-            ),
-        )
+                topic=row["topic"],
+                interval_s=row["interval_s"],
+                profile=_valid(row["profile"], Profile, row) or Profile(),
+            )
         if row["channel_id"] is not None:
             sensor.feeds.setdefault(row["output"], []).append(
                 Feed(
@@ -67,7 +139,22 @@ def read_registry(connection: Connection) -> Registry:
                     row["quantity"],
                     row["since"] or _EVER[0],
                     row["until"] or _EVER[1],
+                    _valid(row["mapping"], Mapping, row),
                 )
             )
     connection.commit()
     return registry
+
+
+def _valid(value: object, kind: type[S], row: dict[str, Any]) -> S | None:
+    """Convert what the database holds; somebody may have edited it there."""
+    if value is None:
+        return None
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        log.error(  # noqa: TRY400 - no traceback
+            "registry_not_valid",
+            extra={"sensor": row["sensor"], "what": kind.__name__, "reason": error},
+        )
+        return None

@@ -1,17 +1,19 @@
 """What the transaction of a batch holds: readings, rejects, status and the ledger."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+import msgspec
 from psycopg import errors
 
 from ingest.batch import Batch, Reject, Rows
+from ingest.sequence import Numbered, SequenceNumbers
 from verkehrspuls.classes import COUNTS
 from verkehrspuls.storage.database import Connection, execute, queries
 
-_HEAD: Final = ("int4", "timestamptz", "int4", "timestamptz", "int4")
+_HEAD: Final = ("int4", "timestamptz", "int4", "timestamptz", "int2", "int4")
 #: The types of a row's columns, for binary COPY.
 TYPES: Final = {
     "counts": (
@@ -21,6 +23,16 @@ TYPES: Final = {
     ),
     "environment": (*_HEAD, "float8"),
 }
+
+
+class Again(NamedTuple):
+    """What is particular about a message that is replayed."""
+
+    #: when it was received first: what was received since is newer than it
+    received_at: datetime
+    #: says in the same transaction that it was replayed
+    mark: Callable[[Connection], None]
+
 
 #: What became of readings: how many, by sensor, hour of receipt, and outcome.
 Changed = Counter[tuple[int, datetime, str]]
@@ -33,8 +45,12 @@ def store(
     slot: int,
     reject_bytes: int,
     expect_new: bool,
+    kept: Sequence[Reject],
+    again: Again | None = None,
 ) -> tuple[Counter[str], bool]:
     """Write a batch; returns the ledger's sums, and whether all readings were new.
+
+    Of its rejects those in `kept` are kept, the others are counted only.
 
     New readings take half the time where they are expected to be new: they are copied
     straight into their table. Where one is there already, that is undone, and all take
@@ -52,17 +68,27 @@ def store(
                 found = _copy_new(connection, kind, rounds[0])
             if found is None:
                 all_new = all_new and not rounds
-                found = _upsert(connection, kind, rounds)
+                newest = again.received_at if again else None
+                found = _upsert(connection, kind, rounds, newest=newest)
             changed += found
         cursor = connection.cursor()
-        if batch.rejects:
+        if kept:
             cursor.executemany(
                 queries()["reject_message"],
-                [_reject_row(reject, slot, reject_bytes) for reject in batch.rejects],
+                [_reject_row(reject, slot, reject_bytes) for reject in kept],
             )
+        if batch.rejects:
+            cursor.executemany(
+                queries()["add_to_ledger_rejects"],
+                _ledger_reject_rows(batch, kept, slot),
+            )
+        if again is not None:
+            again.mark(connection)
         if batch.status:
             cursor.executemany(queries()["put_status"], _status_rows(batch))
-        ledger = _ledger_rows(batch, changed, slot)
+        # last: other workers may wait for the rows of sensors that they share
+        lost = _follow(connection, batch.numbered)
+        ledger = _ledger_rows(batch, changed, lost, slot)
         cursor.executemany(queries()["add_to_ledger"], ledger)
     sums: Counter[str] = Counter()
     for row in ledger:
@@ -93,14 +119,19 @@ def _copy_new(connection: Connection, kind: str, rows: Rows) -> Changed | None:
     return changed
 
 
-def _upsert(connection: Connection, kind: str, rounds: list[Rows]) -> Changed:
-    """Copy into the staging table and upsert from it, round after round."""
+def _upsert(
+    connection: Connection, kind: str, rounds: list[Rows], *, newest: datetime | None
+) -> Changed:
+    """Copy into the staging table and upsert from it, round after round.
+
+    What was received after `newest` is not corrected; None: everything is.
+    """
     changed: Changed = Counter()
     for index, rows in enumerate(rounds):
         if index:
             connection.execute(queries()["empty_staging"])
         _copy(connection, f"copy_{kind}", kind, rows.values())
-        for found in execute(connection, f"store_{kind}"):
+        for found in execute(connection, f"store_{kind}", newest=newest):
             for outcome in ("stored", "corrected"):
                 changed[found["sensor_id"], found["hour"], outcome] += found[outcome]
     return changed
@@ -145,25 +176,96 @@ def _status_rows(batch: Batch) -> list[dict[str, Any]]:
     ]
 
 
-def _ledger_rows(batch: Batch, changed: Changed, slot: int) -> list[dict[str, Any]]:
+def _ledger_reject_rows(
+    batch: Batch, kept: Sequence[Reject], slot: int
+) -> list[dict[str, Any]]:
+    messages: Counter[tuple[int, datetime, str]] = Counter()
+    readings: Counter[tuple[int, datetime, str]] = Counter()
+    for reject in batch.rejects:
+        key = _reject_key(reject)
+        messages[key] += 1
+        readings[key] += reject.readings
+    kept_of = Counter(map(_reject_key, kept))
+    return [
+        {
+            "slot": slot,
+            "sensor_id": key[0] or None,
+            "hour": key[1],
+            "reason": key[2],
+            "messages": messages[key],
+            "kept": kept_of[key],
+            "readings": readings[key],
+        }
+        for key in sorted(messages)
+    ]
+
+
+def _reject_key(reject: Reject) -> tuple[int, datetime, str]:
+    # 0 for no known sensor: identities begin at 1
+    hour = _hour(reject.message.received_at)
+    return reject.sensor_id or 0, hour, reject.reason
+
+
+def _follow(
+    connection: Connection, numbered: dict[tuple[int, str], list[Numbered]]
+) -> Counter[int]:
+    """Take sequence numbers into what is known; returns what was lost, by sensor.
+
+    Negative where messages came that had been counted as lost.
+    """
+    if not numbered:
+        return Counter()
+    keys = {
+        "sensors": [sensor_id for sensor_id, _ in numbered],
+        "kinds": [kind for _, kind in numbered],
+    }
+    known = execute(connection, "take_sequences", **keys).fetchall()
+    if len(known) < len(numbered):
+        execute(connection, "begin_sequences", **keys)
+        known = execute(connection, "take_sequences", **keys).fetchall()
+    lost: Counter[int] = Counter()
+    after: dict[str, list[Any]] = {
+        name: [] for name in ("sensors", "kinds", "lost", "resets", "states")
+    }
+    for row in known:
+        key = row["sensor_id"], row["kind"]
+        sequence = msgspec.json.decode(row["state"], type=SequenceNumbers)
+        before = sequence.lost
+        sequence.add(numbered[key])
+        lost[key[0]] += sequence.lost - before
+        for name, value in (
+            ("sensors", key[0]),
+            ("kinds", key[1]),
+            ("lost", sequence.lost),
+            ("resets", sequence.resets),
+            ("states", msgspec.json.encode(sequence).decode()),
+        ):
+            after[name].append(value)
+    execute(connection, "put_sequences", **after)
+    return lost
+
+
+def _ledger_rows(
+    batch: Batch, changed: Changed, lost: Counter[int], slot: int
+) -> list[dict[str, Any]]:
     rows = []
+    lost = lost.copy()
     for (sensor_id, hour), tally in sorted(
         batch.ledger.items(), key=lambda item: (item[0][0] or 0, item[0][1])
     ):
-        stored = corrected = 0
+        stored = corrected = sequence_lost = 0
         if sensor_id is not None:
             stored = changed[sensor_id, hour, "stored"]
             corrected = changed[sensor_id, hour, "corrected"]
+            # in a batch that spans two hours: all to the first
+            sequence_lost = lost.pop(sensor_id, 0)
         rows.append(
             {
                 "slot": slot,
                 "sensor_id": sensor_id,
                 "hour": hour,
                 "last_received_at": tally.last_received_at,
-                "messages_received": tally.accepted
-                + tally.partly_accepted
-                + tally.rejected
-                + tally.unknown_sensor,
+                "messages_received": tally.messages,
                 "messages_accepted": tally.accepted,
                 "messages_partly_accepted": tally.partly_accepted,
                 "messages_rejected": tally.rejected,
@@ -173,6 +275,8 @@ def _ledger_rows(batch: Batch, changed: Changed, slot: int) -> list[dict[str, An
                 "readings_duplicate": tally.readings_written - stored - corrected,
                 "readings_corrected": corrected,
                 "readings_rejected": tally.readings_rejected,
+                "readings_late": tally.readings_late,
+                "sequence_lost": sequence_lost,
             }
         )
     return rows

@@ -53,7 +53,7 @@ class Worker:
         )
         #: taken out of the inbox, for the next batch; only the writer touches it
         self._taken: deque[Message] = deque()
-        self._registry: Registry = {}
+        self._registry = Registry()
         self._registry_read = 0.0
         self._readings = 0
 

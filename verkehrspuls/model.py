@@ -5,7 +5,7 @@ Keys match `[a-z0-9-]{1,64}` and are unique within the municipality.
 """
 
 from datetime import datetime
-from typing import Annotated, NewType
+from typing import Annotated, Literal, NewType
 
 from msgspec import Meta, Struct
 
@@ -17,6 +17,27 @@ SensorId = NewType("SensorId", int)
 Key = Annotated[str, Meta(pattern="^[a-z0-9-]{1,64}$")]
 Latitude = Annotated[float, Meta(ge=-90, le=90)]
 Longitude = Annotated[float, Meta(ge=-180, le=180)]
+#: MQTT topic filter: `+` stands for one level; `#` at the end for all that follow
+TopicFilter = Annotated[
+    str, Meta(pattern=r"^([^+#\x00/]+|\+)(/([^+#\x00/]+|\+))*(/#)?$", max_length=1024)
+]
+#: names of `ingest.formats`
+PayloadFormat = Literal[
+    "native",
+    "chirpstack-v4",
+    "scalar",
+    "senml-cbor",
+    "senml-json",
+    "sensor-community",
+    "sensorthings",
+    "sparkplug-b",
+    "tasmota",
+    "telraam",
+    "ttn-v3",
+]
+#: path of a field in a decoded payload, e.g. `object.people_in`
+Field = Annotated[str, Meta(min_length=1, max_length=256)]
+Scalar = bool | int | float | str
 
 
 class Channel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -47,6 +68,61 @@ class Site(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     channels: tuple[Channel, ...]
 
 
+class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a value comes from: a field, its unit, then `factor` and `offset`.
+
+    A unit that the payload tells goes before `unit`; where neither tells one, the value
+    has that of the quantity.
+    """
+
+    field: Field
+    unit: str | None = None
+    factor: float = 1.0
+    offset: float = 0.0
+
+
+class Mapping(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """From fields of a foreign payload to counts, or to one value.
+
+    Counts have `classes`, and may have speed and occupancy; a value has `field`.
+    """
+
+    classes: dict[str, Field | Source] = {}
+    speed_kmh: Field | Source | None = None
+    occupancy: Field | Source | None = None
+    #: round counts that come as fractions, e.g. scaled up to a whole hour
+    round: bool = False
+    field: Field | None = None
+    unit: str | None = None
+    factor: float = 1.0
+    offset: float = 0.0
+
+
+class TimeField(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A field that holds the device's time; `zone` where a stamp has no offset."""
+
+    field: Field
+    unit: Literal["iso", "s", "ms", "us", "ns"] = "iso"
+    zone: str | None = None
+
+
+class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the payloads of a sensor do not say of themselves."""
+
+    #: the first that is there is the reading's time; before what the format finds
+    times: tuple[TimeField, ...] = ()
+    #: whether the time of receipt may stand in where there is no other
+    receipt_time: bool = False
+    #: what the time names, where the payload does not tell the interval
+    time_is: Literal["start", "end"] = "start"
+    #: values that mean "no value", by field; `*` for all fields
+    sentinels: dict[str, tuple[float, ...]] = {}
+    #: only payloads with these values in these fields hold readings
+    only: dict[Field, Scalar] = {}
+    #: take text that is a number as a number
+    text_numbers: bool = False
+
+
 class Installation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A sensor's output attached to a channel for the period `[since, until)`."""
 
@@ -56,6 +132,8 @@ class Installation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     output: str
     since: datetime
     until: datetime | None = None
+    #: of a foreign format; a native payload names outputs and classes itself
+    mapping: Mapping | None = None
 
 
 class Sensor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -64,7 +142,10 @@ class Sensor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     key: Key
     name: str
     model: str = ""
-    payload_format: str = "native"
+    payload_format: PayloadFormat = "native"
+    #: what it publishes under, where the format is a foreign one
+    topic: TopicFilter | None = None
+    profile: Profile = Profile()
     interval_s: int
     #: a key of `classes.SCHEMES`; None for an environment sensor
     class_scheme: str | None = None

@@ -58,15 +58,45 @@ class Ingest(Section):
     """The ingest worker."""
 
     slot: int = Field(0, ge=0, le=99, description="worker slot; fixes the client id")
+    share: str = Field(
+        "", description="group of workers that share the load, where the broker can"
+    )
+    municipalities: tuple[str, ...] = Field(
+        (), description="only these, a JSON array; else all"
+    )
     bulk: bool = Field(False, description="read and acknowledge in bulk: faster")
     batch_readings: int = Field(5000, ge=1, le=100_000)
     linger_ms: int = Field(50, ge=0, le=10_000, description="a batch closes after it")
     queue_messages: int = Field(20_000, ge=1, description="then reading stops")
     queue_mb: int = Field(64, ge=1, description="then reading stops")
     future_h: int = Field(48, ge=0, description="a reading further ahead is rejected")
+    late_h: int = Field(24, ge=1, description="an older reading is counted as late")
     oldest_year: int = Field(2000, ge=1970, description="an older reading is rejected")
+    message_bytes: int = Field(
+        1_048_576, ge=1024, description="a larger message is rejected"
+    )
     registry_s: float = Field(30, gt=0, description="the registry is read again after")
     reject_bytes: int = Field(65_536, ge=0, description="kept of a rejected payload")
+    keep_rejects: int = Field(
+        1_000_000,
+        ge=1,
+        description="messages; then the rest is counted only, see "
+        "`verkehrspuls doctor`",
+    )
+    keep_flood_per_minute: int = Field(
+        6000,
+        ge=1,
+        description="kept of a sensor's messages beyond its rate, and of "
+        "all unknown senders together",
+    )
+    sensor_messages_per_minute: int = Field(
+        6000, ge=1, description="a sensor may send for long; the rest is rejected"
+    )
+    sensor_burst: int = Field(
+        100_000,
+        ge=1,
+        description="messages a sensor may bring at once, after an outage",
+    )
     drain_s: float = Field(4, gt=0, description="on SIGTERM, at most")
 
 
@@ -202,7 +232,5 @@ def _known(separator: str) -> list[str]:
 
 def _unknown(name: str, *, known: list[str]) -> UnknownSetting:
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    suggestion = (
-        f"did you mean {near[0]}" if near else "see docs/reference/settings.md"
-    )
+    suggestion = f"did you mean {near[0]}" if near else "see docs/reference/settings.md"
     return UnknownSetting(name=name, suggestion=suggestion)

@@ -1,15 +1,27 @@
 """One file per payload format: bytes in, readings out.
 
-A format is a function `decode(kind, payload) -> Decoded` that raises `Unusable` where
-it can use nothing of the payload.
+The native format is a function `decode(kind, payload) -> Decoded`; a foreign one is a
+function `decode(topic, payload, received_at) -> list[Record]` that knows nothing of
+channels: `ingest.mapping` makes readings of records, as the registry says. Both raise
+`Unusable` where they can use nothing of the payload.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ingest.reasons import Unusable
+from ingest.sequence import Numbered
 from verkehrspuls.wire import StatusMessage
+
+if TYPE_CHECKING:
+    from ingest.formats.record import DecodeForeign
+
+#: Whose clock a reading's time is from: the device's, that of a gateway or network
+#: server, or ours on receipt.
+DEVICE: Final = 0
+NETWORK: Final = 1
+RECEIPT: Final = 2
 
 
 class CountReading(NamedTuple):
@@ -24,6 +36,7 @@ class CountReading(NamedTuple):
     histogram_from_kmh: float | None
     histogram_width_kmh: float | None
     histogram: list[int] | None
+    time_origin: int = DEVICE
 
 
 class EnvironmentReading(NamedTuple):
@@ -33,6 +46,7 @@ class EnvironmentReading(NamedTuple):
     time: datetime
     interval_s: int
     value: float
+    time_origin: int = DEVICE
 
 
 Reading = CountReading | EnvironmentReading
@@ -44,6 +58,7 @@ class Decoded(NamedTuple):
     readings: list[Reading]
     status: StatusMessage | None = None
     unusable: tuple[Unusable, ...] = ()
+    numbered: Sequence[Numbered] = ()
 
 
 Decode = Callable[[str, bytes], Decoded]
@@ -56,11 +71,43 @@ def formats() -> dict[str, Decode]:
     return {"native": native.decode}
 
 
+def foreign_formats() -> dict[str, "DecodeForeign"]:
+    """All foreign payload formats by the name that the registry uses."""
+    from ingest.formats import (
+        chirpstack_v4,
+        scalar,
+        senml,
+        sensor_community,
+        sensorthings,
+        sparkplug_b,
+        tasmota,
+        telraam,
+        ttn_v3,
+    )
+
+    return {
+        "chirpstack-v4": chirpstack_v4.decode,
+        "scalar": scalar.decode,
+        "senml-cbor": senml.decode_cbor,
+        "senml-json": senml.decode_json,
+        "sensor-community": sensor_community.decode,
+        "sensorthings": sensorthings.decode,
+        "sparkplug-b": sparkplug_b.decode,
+        "tasmota": tasmota.decode,
+        "telraam": telraam.decode,
+        "ttn-v3": ttn_v3.decode,
+    }
+
+
 __all__: Final = [
+    "DEVICE",
+    "NETWORK",
+    "RECEIPT",
     "CountReading",
     "Decode",
     "Decoded",
     "EnvironmentReading",
     "Reading",
+    "foreign_formats",
     "formats",
 ]

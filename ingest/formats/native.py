@@ -9,6 +9,7 @@ import msgspec
 
 from ingest.formats import CountReading, Decoded, EnvironmentReading, Reading
 from ingest.reasons import Unusable
+from ingest.sequence import Numbered
 from verkehrspuls.wire import CountMessage, EnvironmentMessage, StatusMessage
 
 M = TypeVar("M", CountMessage, EnvironmentMessage)
@@ -33,9 +34,9 @@ def decode(kind: str, payload: bytes) -> Decoded:
         return Decoded([], status=_decode(_status, payload))
     if kind == "counts":
         counts, unusable = _messages(_counts, payload)
-        return Decoded(_count_readings(counts), unusable=unusable)
+        return Decoded(_count_readings(counts), None, unusable, _numbered(counts))
     values, unusable = _messages(_environment, payload)
-    return Decoded(_environment_readings(values), unusable=unusable)
+    return Decoded(_environment_readings(values), None, unusable, _numbered(values))
 
 
 def _messages(
@@ -81,6 +82,10 @@ def _decode(decoder: Any, payload: bytes) -> Any:
         raise Unusable("too-deep", str(error)) from error
     except msgspec.MsgspecError as error:
         raise Unusable("unreadable", str(error)) from error
+
+
+def _numbered(messages: list[M]) -> list[Numbered]:
+    return [(each.seq, each.time) for each in messages if each.seq is not None]
 
 
 def _count_readings(messages: list[CountMessage]) -> list[Reading]:

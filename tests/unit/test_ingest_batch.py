@@ -8,14 +8,14 @@ import pytest
 from ingest.batch import Batch, Collector, Message
 from ingest.check import Limits
 from ingest.formats import formats
-from ingest.resolve import Feed, RegisteredSensor
+from ingest.resolve import Feed, RegisteredSensor, Registry
 from tests.towns import AIR_TOPIC, COUNTS_TOPIC
 from verkehrspuls.classes import COUNTS, SCHEMES
 from verkehrspuls.settings import Ingest
 
 NOW = datetime(2026, 11, 21, 20, tzinfo=UTC)
 EVER = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
-REGISTRY = {
+SENSORS = {
     ("kusel", "camera-1"): RegisteredSensor(
         1,
         "native",
@@ -26,6 +26,7 @@ REGISTRY = {
         2, "native", frozenset(), {"no2_ugm3": [Feed(21, "no2_ugm3", *EVER)]}
     ),
 }
+REGISTRY = Registry(SENSORS)
 
 
 def collect(*messages: Message) -> Batch:
@@ -54,7 +55,7 @@ def reasons(batch: Batch) -> list[str]:
 def test_absent_class_is_unknown_and_not_zero() -> None:
     (rows,) = collect(message(COUNTS_TOPIC, counts())).counts
     (row,) = rows.values()
-    classes = dict(zip(COUNTS, row[5 : 5 + len(COUNTS)], strict=True))
+    classes = dict(zip(COUNTS, row[6 : 6 + len(COUNTS)], strict=True))
     assert classes == dict.fromkeys(COUNTS) | {"car": 3, "truck": 1}
 
 

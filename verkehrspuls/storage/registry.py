@@ -2,12 +2,14 @@
 
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
+from psycopg.types.json import Jsonb
 
 from verkehrspuls.classes import SCHEMES
 from verkehrspuls.errors import BadFile, UsageError
-from verkehrspuls.model import Town
+from verkehrspuls.model import Installation, Sensor, Town
 from verkehrspuls.quantities import COUNTED, QUANTITIES
 from verkehrspuls.storage.database import Connection, execute
 
@@ -38,6 +40,7 @@ def check(town: Town) -> None:
                 reason=f"sensor {sensor.key}: there is no class scheme "
                 f"{sensor.class_scheme}; there are {', '.join(SCHEMES)}."
             )
+        _check_format(sensor)
         for installation in sensor.installations:
             quantity = quantities.get((installation.site, installation.channel), "")
             if not quantity:
@@ -50,6 +53,51 @@ def check(town: Town) -> None:
                     reason=f"sensor {sensor.key}: a sensor has a class scheme if, and "
                     f"only if, it counts; {installation.channel} is {quantity}."
                 )
+
+
+def _check_format(sensor: Sensor) -> None:
+    """Refuse a foreign format without topic or mapping, and a native one with them."""
+    foreign = sensor.payload_format != "native"
+    if foreign != (sensor.topic is not None):
+        raise UsageError(
+            reason=f"sensor {sensor.key}: a sensor has a topic if, and only if, its "
+            "payload format is a foreign one."
+        )
+    for zone in {time.zone for time in sensor.profile.times if time.zone}:
+        try:
+            ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise UsageError(
+                reason=f"sensor {sensor.key}: there is no time zone {zone}."
+            ) from error
+    for installation in sensor.installations:
+        _check_mapping(sensor, installation, foreign=foreign)
+
+
+def _check_mapping(
+    sensor: Sensor, installation: Installation, *, foreign: bool
+) -> None:
+    mapping = installation.mapping
+    where = f"sensor {sensor.key}, output {installation.output}"
+    if foreign != (mapping is not None):
+        raise UsageError(
+            reason=f"{where}: an output has a mapping if, and only if, its sensor's "
+            "payload format is a foreign one."
+        )
+    if mapping is None:
+        return
+    counts = sensor.class_scheme is not None
+    if counts != bool(mapping.classes) or counts == (mapping.field is not None):
+        raise UsageError(
+            reason=f"{where}: the mapping of a counting sensor has classes, that of "
+            "any other has a field."
+        )
+    for name in mapping.classes:
+        if name not in SCHEMES[sensor.class_scheme or ""]:
+            raise UsageError(
+                reason=f"{where}: the class scheme has no class {name}; it has "
+                f"{', '.join(SCHEMES[sensor.class_scheme or ''])}."
+            )
 
 
 def register(connection: Connection, town: Town) -> None:
@@ -70,7 +118,11 @@ def register(connection: Connection, town: Town) -> None:
                 )
         sensor_ids = {
             sensor.key: _put(
-                connection, "sensor", sensor, municipality_id=municipality_id
+                connection,
+                "sensor",
+                sensor,
+                municipality_id=municipality_id,
+                profile=_json(sensor.profile),
             )
             for sensor in town.sensors
         }
@@ -87,17 +139,22 @@ def register(connection: Connection, town: Town) -> None:
                     output=installation.output,
                     since=installation.since,
                     until=installation.until,
+                    mapping=_json(installation.mapping),
                 )
     connection.commit()
 
 
-def _put(connection: Connection, kind: str, record: Any, **parents: int) -> int:
+def _json(record: msgspec.Struct | None) -> Jsonb | None:
+    return None if record is None else Jsonb(msgspec.to_builtins(record))
+
+
+def _put(connection: Connection, kind: str, record: Any, **others: Any) -> int:
     fields = {
         name: value
         for name, value in msgspec.structs.asdict(record).items()
         if isinstance(value, str | int | float | None)
     }
-    row = execute(connection, f"put_{kind}", **fields, **parents).fetchone()
+    row = execute(connection, f"put_{kind}", **fields, **others).fetchone()
     if row is None:  # only a channel's update has a condition
         raise UsageError(
             reason=f"channel {record.key} is registered with another quantity; "

@@ -4,13 +4,13 @@
 -- name: make_staging
 -- The tables that COPY fills.
 create temp table if not exists stage_count on commit delete rows as
-select channel_id, time, sensor_id, received_at, interval_s, total, unclassified,
-       motorcycle, car, van, car_trailer, truck, truck_trailer, articulated, bus,
-       bicycle, pedestrian, speed_kmh, occupancy, histogram_from_kmh,
+select channel_id, time, sensor_id, received_at, time_origin, interval_s, total,
+       unclassified, motorcycle, car, van, car_trailer, truck, truck_trailer,
+       articulated, bus, bicycle, pedestrian, speed_kmh, occupancy, histogram_from_kmh,
        histogram_width_kmh, histogram
 from count_reading with no data;
 create temp table if not exists stage_environment on commit delete rows as
-select channel_id, time, sensor_id, received_at, interval_s, value
+select channel_id, time, sensor_id, received_at, time_origin, interval_s, value
 from environment_reading with no data;
 
 -- name: copy_counts
@@ -24,15 +24,17 @@ copy stage_environment from stdin (format binary);
 -- name: copy_new_counts
 -- Straight into the table, where all readings are expected to be new.
 copy count_reading (
-    channel_id, time, sensor_id, received_at, interval_s, total, unclassified,
-    motorcycle, car, van, car_trailer, truck, truck_trailer, articulated, bus, bicycle,
-    pedestrian, speed_kmh, occupancy, histogram_from_kmh, histogram_width_kmh, histogram
+    channel_id, time, sensor_id, received_at, time_origin, interval_s, total,
+    unclassified, motorcycle, car, van, car_trailer, truck, truck_trailer, articulated,
+    bus, bicycle, pedestrian, speed_kmh, occupancy, histogram_from_kmh,
+    histogram_width_kmh, histogram
 ) from stdin (format binary);
 
 -- name: copy_new_environment
 -- The same for environment readings.
-copy environment_reading (channel_id, time, sensor_id, received_at, interval_s, value)
-from stdin (format binary);
+copy environment_reading (
+    channel_id, time, sensor_id, received_at, time_origin, interval_s, value
+) from stdin (format binary);
 
 -- name: mark_stale_hours
 -- Hours of channels whose figures have to be computed anew.
@@ -44,19 +46,21 @@ select * from unnest(%(channels)s::integer[], %(hours)s::timestamptz[]);
 truncate stage_count, stage_environment;
 
 -- name: store_counts
--- New readings are stored, other content corrects, equal content is left alone. Marks
+-- New readings are stored, other content corrects, equal content is left alone; so is
+-- what was received after `newest`, where that is given (a message replayed). Marks
 -- the hours that changed as stale; returns what was stored and corrected per sensor and
 -- hour of receipt. Sorted, so that two workers never deadlock.
 with written as (
     insert into count_reading as r (
-        channel_id, time, sensor_id, received_at, interval_s, total, unclassified,
-        motorcycle, car, van, car_trailer, truck, truck_trailer, articulated, bus,
-        bicycle, pedestrian, speed_kmh, occupancy, histogram_from_kmh,
-        histogram_width_kmh, histogram)
+        channel_id, time, sensor_id, received_at, time_origin, interval_s, total,
+        unclassified, motorcycle, car, van, car_trailer, truck, truck_trailer,
+        articulated, bus, bicycle, pedestrian, speed_kmh, occupancy,
+        histogram_from_kmh, histogram_width_kmh, histogram)
     select * from stage_count order by channel_id, time
     on conflict (channel_id, time) do update set
         sensor_id = excluded.sensor_id, received_at = excluded.received_at,
-        revision = r.revision + 1, interval_s = excluded.interval_s,
+        time_origin = excluded.time_origin, revision = r.revision + 1,
+        interval_s = excluded.interval_s,
         total = excluded.total, unclassified = excluded.unclassified,
         motorcycle = excluded.motorcycle, car = excluded.car, van = excluded.van,
         car_trailer = excluded.car_trailer, truck = excluded.truck,
@@ -78,6 +82,7 @@ with written as (
            excluded.bicycle, excluded.pedestrian, excluded.speed_kmh,
            excluded.occupancy, excluded.histogram_from_kmh,
            excluded.histogram_width_kmh, excluded.histogram)
+      and (%(newest)s::timestamptz is null or r.received_at <= %(newest)s)
     returning r.channel_id, r.time, r.sensor_id, r.received_at, r.revision
 ), marked as (
     insert into stale_bucket (channel_id, hour)
@@ -93,13 +98,15 @@ group by 1, 2;
 -- The same for environment readings.
 with written as (
     insert into environment_reading as r
-        (channel_id, time, sensor_id, received_at, interval_s, value)
+        (channel_id, time, sensor_id, received_at, time_origin, interval_s, value)
     select * from stage_environment order by channel_id, time
     on conflict (channel_id, time) do update set
         sensor_id = excluded.sensor_id, received_at = excluded.received_at,
-        revision = r.revision + 1, interval_s = excluded.interval_s,
+        time_origin = excluded.time_origin, revision = r.revision + 1,
+        interval_s = excluded.interval_s,
         value = excluded.value
     where (r.interval_s, r.value) is distinct from (excluded.interval_s, excluded.value)
+      and (%(newest)s::timestamptz is null or r.received_at <= %(newest)s)
     returning r.channel_id, r.time, r.sensor_id, r.received_at, r.revision
 ), marked as (
     insert into stale_bucket (channel_id, hour)
@@ -124,12 +131,12 @@ insert into ledger as l (
     slot, sensor_id, hour, last_received_at, messages_received, messages_accepted,
     messages_partly_accepted, messages_rejected, messages_unknown_sensor,
     readings_received, readings_stored, readings_duplicate, readings_corrected,
-    readings_rejected)
+    readings_rejected, readings_late, sequence_lost)
 values (%(slot)s, %(sensor_id)s, %(hour)s, %(last_received_at)s,
         %(messages_received)s, %(messages_accepted)s, %(messages_partly_accepted)s,
         %(messages_rejected)s, %(messages_unknown_sensor)s, %(readings_received)s,
         %(readings_stored)s, %(readings_duplicate)s, %(readings_corrected)s,
-        %(readings_rejected)s)
+        %(readings_rejected)s, %(readings_late)s, %(sequence_lost)s)
 on conflict (slot, sensor_id, hour) do update set
     last_received_at = greatest(l.last_received_at, excluded.last_received_at),
     messages_received = l.messages_received + excluded.messages_received,
@@ -143,7 +150,9 @@ on conflict (slot, sensor_id, hour) do update set
     readings_stored = l.readings_stored + excluded.readings_stored,
     readings_duplicate = l.readings_duplicate + excluded.readings_duplicate,
     readings_corrected = l.readings_corrected + excluded.readings_corrected,
-    readings_rejected = l.readings_rejected + excluded.readings_rejected;
+    readings_rejected = l.readings_rejected + excluded.readings_rejected,
+    readings_late = l.readings_late + excluded.readings_late,
+    sequence_lost = l.sequence_lost + excluded.sequence_lost;
 
 -- name: put_status
 -- What a sensor says of itself; an older message never replaces a newer one.

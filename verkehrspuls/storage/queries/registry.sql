@@ -42,13 +42,14 @@ returning channel_id;
 -- name: put_sensor
 -- Insert or update a sensor; returns its id.
 insert into sensor (municipality_id, key, name, model, payload_format, interval_s,
-                    class_scheme)
+                    class_scheme, topic, profile)
 values (%(municipality_id)s, %(key)s, %(name)s, %(model)s, %(payload_format)s,
-        %(interval_s)s, %(class_scheme)s)
+        %(interval_s)s, %(class_scheme)s, %(topic)s, %(profile)s)
 on conflict (municipality_id, key) do update set
     name = excluded.name, model = excluded.model,
     payload_format = excluded.payload_format, interval_s = excluded.interval_s,
-    class_scheme = excluded.class_scheme
+    class_scheme = excluded.class_scheme, topic = excluded.topic,
+    profile = excluded.profile
 returning sensor_id;
 
 -- name: clear_installations
@@ -57,14 +58,15 @@ delete from installation where sensor_id = %(sensor_id)s;
 
 -- name: put_installation
 -- Attach a sensor's output to a channel for a period.
-insert into installation (sensor_id, channel_id, output, period)
-values (%(sensor_id)s, %(channel_id)s, %(output)s, tstzrange(%(since)s, %(until)s));
+insert into installation (sensor_id, channel_id, output, period, mapping)
+values (%(sensor_id)s, %(channel_id)s, %(output)s, tstzrange(%(since)s, %(until)s),
+        %(mapping)s);
 
 -- name: outputs
 -- Every output of every sensor with the channel it feeds, for the ingest worker.
 select m.key as municipality, s.key as sensor, s.sensor_id, s.payload_format,
-       s.class_scheme, i.output, i.channel_id, c.quantity,
-       lower(i.period) as since, upper(i.period) as until
+       s.class_scheme, s.interval_s, s.topic, s.profile, i.output, i.channel_id,
+       i.mapping, c.quantity, lower(i.period) as since, upper(i.period) as until
 from sensor s
 join municipality m using (municipality_id)
 left join installation i using (sensor_id)

@@ -114,14 +114,19 @@ begin
     end loop;
 end $$;
 
--- Drop all partitions that end at or before `cutoff`; returns how many.
+-- Drop all partitions that end at or before `cutoff`; returns how many. What is dropped
+-- is counted first, so that the ledger still adds up; writers wait meanwhile.
 create function vp.drop_before(series text, cutoff timestamptz) returns integer
 language plpgsql as $$
 declare
     partition text;
     dropped integer := 0;
 begin
+    execute format('lock table only vp.%I in share row exclusive mode', series);
     if (select edition from vp.storage) <> 'plain' then
+        perform vp.note_dropped(series, chunk)
+        from public.show_chunks(
+            format('vp.%I', series)::regclass, older_than => cutoff) chunk;
         select count(*) into dropped
         from public.drop_chunks(format('vp.%I', series)::regclass, older_than => cutoff);
         return dropped;
@@ -134,6 +139,7 @@ begin
           and (to_date(right(child.relname, 6), 'YYYYMM') + interval '1 month')
               at time zone 'UTC' <= cutoff
     loop
+        perform vp.note_dropped(series, format('vp.%I', partition)::regclass);
         execute format('drop table vp.%I', partition);
         dropped := dropped + 1;
     end loop;

@@ -59,8 +59,15 @@ create table vp.sensor (
     payload_format text not null default 'native',
     interval_s integer not null check (interval_s between 1 and 86400),
     class_scheme text,
-    unique (municipality_id, key)
+    topic text check (length(topic) between 1 and 1024),
+    profile jsonb not null default '{}',
+    unique (municipality_id, key),
+    check ((payload_format = 'native') = (topic is null))
 );
+comment on column vp.sensor.topic is
+    'MQTT topic filter of a foreign format; a native sensor has the topic of its keys.';
+comment on column vp.sensor.profile is
+    'What a foreign format does not say: times, sentinels; see docs/reference/formats.md.';
 comment on table vp.sensor is 'Sensor: a device, and what it can tell apart.';
 
 create table vp.installation (
@@ -69,11 +76,14 @@ create table vp.installation (
     channel_id integer not null references vp.channel,
     output text not null check (length(output) between 1 and 64),
     period tstzrange not null check (not isempty(period)),
+    mapping jsonb,
     constraint installation_output_once
         exclude using gist (sensor_id with =, output with =, period with &&),
     constraint installation_channel_once
         exclude using gist (channel_id with =, period with &&)
 );
+comment on column vp.installation.mapping is
+    'From fields of a foreign payload to classes, or to a value and its unit.';
 comment on table vp.installation is
     'A sensor''s output attached to a channel for a dated period.';
 

@@ -9,6 +9,7 @@ create table vp.count_reading (
     interval_s integer not null,
     sensor_id integer not null,
     received_at timestamptz not null,
+    time_origin smallint not null default 0 check (time_origin between 0 and 2),
     revision integer not null default 0,
     total integer,
     unclassified integer,
@@ -29,6 +30,9 @@ create table vp.count_reading (
     histogram integer[],
     primary key (channel_id, time)
 );
+comment on column vp.count_reading.time_origin is
+    'Whose clock the time is from: 0 the device''s, 1 that of gateway or network, '
+    '2 ours on receipt.';
 comment on column vp.count_reading.revision is 'How often the reading was corrected.';
 
 create table vp.environment_reading (
@@ -37,6 +41,7 @@ create table vp.environment_reading (
     interval_s integer not null,
     sensor_id integer not null,
     received_at timestamptz not null,
+    time_origin smallint not null default 0 check (time_origin between 0 and 2),
     revision integer not null default 0,
     value double precision not null,
     primary key (channel_id, time)

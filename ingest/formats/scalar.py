@@ -1,0 +1,32 @@
+"""A plain number as the whole payload, as many small devices publish it.
+
+Any topic, one for each value: `haus/pegel/cm`.
+
+- Field: `value`.
+- A number is digits with an optional sign, decimal point and exponent. Not taken are
+  a decimal comma, a unit after the number, hexadecimal, NaN and infinity.
+- Time: none. The profile has to say that the time of receipt may stand in.
+"""
+
+from datetime import datetime
+from typing import Final
+
+from ingest.formats.record import Record, number_of
+from ingest.reasons import Unusable
+
+EXAMPLES: Final = (("haus/pegel/cm", b"182.5"),)
+
+
+def decode(_topic: str, payload: bytes, _received_at: datetime) -> list[Record]:
+    """Decode a number."""
+    if not payload:  # a retained message was deleted
+        return []
+    try:
+        text = payload.decode()
+    except UnicodeDecodeError as error:
+        raise Unusable("not-utf8", str(error)) from error
+    value = number_of(text)
+    if value is None:
+        hint = ", with a decimal comma" if "," in text else ""
+        raise Unusable("not-a-number", f"{text[:80]!r}{hint}")
+    return [Record(None, {"value": value})]

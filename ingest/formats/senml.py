@@ -1,0 +1,211 @@
+"""SenML packs (RFC 8428), as JSON or as CBOR.
+
+Any topic. Two formats: `senml-json` and `senml-cbor`.
+
+- Fields: the resolved name of a record, e.g. `urn:dev:ow:10e2073a01080063:temp`; where
+  one pack gives a name values in several units, each is also there with its unit after
+  a space: `urn:dev:ow:10e2073a01080063 %RH`. A sum is `{name} sum`.
+- Units: the record's, by SenML's names.
+- Records of one time belong together. Data values (`vd`) are left out.
+- Time: the record's. A time below 2²⁸ s is relative to now, and none at all is now:
+  both are the time of receipt, which the profile has to allow.
+- A field whose name ends in `_` must be understood; as none is, the pack is refused.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from ingest.formats import DEVICE, RECEIPT
+from ingest.formats.record import Record, Value, read_json
+from ingest.reasons import Unusable
+
+EXAMPLES: Final = (
+    (
+        "luft/mast-3",
+        b"""[{"bn": "urn:dev:ow:10e2073a01080063:", "bt": 1795291200, "n": "temp",
+  "u": "Cel", "v": 4.1},
+ {"n": "humidity", "u": "%RH", "v": 87.2}]""",
+    ),
+)
+
+#: Labels of CBOR maps (RFC 8428, section 6).
+LABELS: Final = {
+    **{-1: "bver", -2: "bn", -3: "bt", -4: "bu", -5: "bv", -6: "bs"},
+    **{0: "n", 1: "u", 2: "v", 3: "vs", 4: "vb", 5: "s", 6: "t", 7: "ut", 8: "vd"},
+}
+#: The version that we know; a higher one may mean something else.
+VERSION: Final = 10
+#: Smaller times are relative to now.
+ABSOLUTE: Final = 2**28
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-:./_]*")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+Number = Annotated[float, msgspec.Meta(ge=-1e300, le=1e300)]
+
+
+class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A record of a pack, or a resolved one."""
+
+    bn: str = ""
+    bt: Number = 0.0
+    bu: str = ""
+    bv: Number | None = None
+    bs: Number | None = None
+    bver: int | None = None
+    n: str = ""
+    u: str = ""
+    t: Number = 0.0
+    ut: Number | None = None
+    v: Number | None = None
+    vs: str | None = None
+    vb: bool | None = None
+    vd: str | bytes | None = None
+    s: Number | None = None
+
+
+_pack: Final = msgspec.json.Decoder(list[dict[str, Any]])
+
+
+def decode_json(_topic: str, payload: bytes, received_at: datetime) -> list[Record]:
+    """Decode a pack in JSON."""
+    return _records(_entries(read_json(_pack, payload)), received_at)
+
+
+def decode_cbor(_topic: str, payload: bytes, received_at: datetime) -> list[Record]:
+    """Decode a pack in CBOR."""
+    import cbor2
+
+    try:
+        found = cbor2.loads(payload)
+    except RecursionError as error:
+        raise Unusable("too-deep", str(error)) from error
+    except Exception as error:  # what a tag means may fail in many ways
+        raise Unusable("unreadable", f"{type(error).__name__}: {error}") from error
+    if not isinstance(found, list) or not all(isinstance(e, dict) for e in found):
+        raise Unusable("unreadable", "not an array of maps")
+    entries = [
+        {LABELS.get(label, label): value for label, value in entry.items()}
+        if all(isinstance(label, int | str) for label in entry)
+        else {}
+        for entry in found
+    ]
+    return _records(_entries(entries), received_at)
+
+
+def _entries(pack: list[dict[Any, Any]]) -> list[Entry]:
+    for entry in pack:
+        for label in entry:
+            if isinstance(label, str) and label.endswith("_"):
+                raise Unusable("unreadable", f"{label[:80]!r} must be understood")
+    try:
+        return [
+            msgspec.convert({k: v for k, v in e.items() if isinstance(k, str)}, Entry)
+            for e in pack
+        ]
+    except (msgspec.ValidationError, OverflowError) as error:
+        raise Unusable("unreadable", str(error)) from error
+
+
+def resolve(pack: list[Entry], *, now: float) -> list[Entry]:
+    """Resolve base fields and relative times, in order of time (RFC 8428, 4.6).
+
+    Times are in seconds since 1970; base fields hold for a record and those after it.
+    """
+    base = Entry()
+    resolved = []
+    for entry in pack:
+        base = Entry(
+            bn=entry.bn or base.bn,
+            bt=entry.bt or base.bt,
+            bu=entry.bu or base.bu,
+            bv=base.bv if entry.bv is None else entry.bv,
+            bs=base.bs if entry.bs is None else entry.bs,
+            bver=_version(entry, base),
+        )
+        if _has_value(entry):
+            resolved.append(_resolved(entry, base, now))
+    return sorted(resolved, key=lambda entry: entry.t)
+
+
+def _version(entry: Entry, base: Entry) -> int | None:
+    if entry.bver is not None and base.bver not in (None, entry.bver):
+        raise Unusable("unreadable", "several versions in a pack")
+    version = base.bver if entry.bver is None else entry.bver
+    if version is not None and not 0 < version <= VERSION:
+        raise Unusable("unreadable", f"version {version} of SenML is not known")
+    return version
+
+
+def _has_value(entry: Entry) -> bool:
+    values = (entry.v, entry.vs, entry.vb, entry.vd)
+    given = sum(value is not None for value in values)
+    if given > 1:
+        raise Unusable("unreadable", "a record with several values")
+    return given == 1 or entry.s is not None
+
+
+def _resolved(entry: Entry, base: Entry, now: float) -> Entry:
+    name = base.bn + entry.n
+    if not _NAME.fullmatch(name):
+        raise Unusable("unreadable", f"{name[:80]!r} is no name")
+    time = base.bt + entry.t
+    plain = entry.v is None and (entry.vs, entry.vb, entry.vd) == (None, None, None)
+    value = entry.v
+    if value is not None or (plain and base.bv is not None):
+        value = (value or 0.0) + (base.bv or 0.0)
+    return Entry(
+        n=name,
+        u=entry.u or base.bu,
+        t=time if time >= ABSOLUTE else now + time,
+        v=value,
+        vs=entry.vs,
+        vb=entry.vb,
+        vd=entry.vd,
+        s=None if entry.s is None else entry.s + (base.bs or 0.0),
+    )
+
+
+def _records(pack: list[Entry], received_at: datetime) -> list[Record]:
+    """Group what is resolved by time."""
+    # relative times are told apart by resolving them from 0
+    now = received_at.timestamp()
+    fields: dict[tuple[float, bool], dict[str, Value]] = {}
+    units: dict[tuple[float, bool], dict[str, str]] = {}
+    for entry in resolve(pack, now=0.0):
+        relative = entry.t < ABSOLUTE
+        at = (entry.t + now if relative else entry.t, relative)
+        for path, value in _values(entry):
+            fields.setdefault(at, {}).setdefault(path, value)
+            if entry.u:
+                units.setdefault(at, {}).setdefault(path, entry.u)
+    return [
+        Record(
+            _time(at),
+            found,
+            RECEIPT if relative else DEVICE,
+            units=units.get((at, relative), {}),
+        )
+        for (at, relative), found in fields.items()
+    ]
+
+
+def _values(entry: Entry) -> list[tuple[str, Value]]:
+    found: list[tuple[str, Value]] = []
+    for value in (entry.v, entry.vs, entry.vb):
+        if value is not None:
+            found.append((entry.n, value))
+            if entry.u:
+                found.append((f"{entry.n} {entry.u}", value))
+    if entry.s is not None:
+        found.append((f"{entry.n} sum", entry.s))
+    return found
+
+
+def _time(seconds: float) -> datetime:
+    try:
+        return _EPOCH + timedelta(seconds=seconds)
+    except OverflowError as error:
+        raise Unusable("not-a-time", f"t = {seconds}") from error

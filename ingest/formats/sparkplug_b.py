@@ -1,0 +1,196 @@
+"""Sparkplug B: metrics in protobuf, named once at birth and then by alias.
+
+Topic `spBv1.0/{group}/{type}/{edge}[/{device}]`; register with `+` in place of the
+type, e.g. `spBv1.0/stadt/+/schrank-7/zaehler-1`. `DBIRTH`, `DDATA`, `NBIRTH` and
+`NDATA` hold readings; deaths, commands and states are counted and left.
+
+- Fields: the metric's name, e.g. `Counts/Car`. A metric that `is_null` is a gap.
+- A metric with an alias and no name has the name that the last birth of that edge or
+  device gave it. Until that came it is kept as `no-birth`; so ask for a rebirth after
+  the worker was started, or let the device send names always.
+- Metrics of one timestamp belong together, historical ones too: a reading's place is
+  its time.
+- Time: the metric's timestamp, else the payload's, in milliseconds. Sequence: `seq`,
+  0 to 255, then from the start.
+"""
+
+import struct
+from collections import OrderedDict
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple
+
+from ingest.formats.record import Record, Value
+from ingest.reasons import Unusable
+
+EXAMPLES: Final = (
+    (
+        "spBv1.0/stadt/DBIRTH/schrank-7/zaehler-1",
+        bytes.fromhex(
+            "08 80 d8 ad 92 c6 34"  # timestamp
+            " 12 10 0a 0a 436f756e74732f436172 10 01 20 07 50 0c"  # Counts/Car
+            " 18 01"  # seq
+        ),
+    ),
+    (
+        "spBv1.0/stadt/DDATA/schrank-7/zaehler-1",
+        bytes.fromhex("08 e0 ff b1 92 c6 34 12 06 10 01 20 07 50 0e 18 02"),
+    ),
+)
+
+#: How many edges and devices, and how many metrics of each, are remembered.
+DEVICES: Final = 1_000
+METRICS: Final = 1_000
+_TYPES: Final = ("DBIRTH", "DDATA", "NBIRTH", "NDATA")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+#: Signed integers by data type, with their width in bits.
+_SIGNED: Final = {1: 8, 2: 16, 3: 32, 4: 64}
+
+
+class Metric(NamedTuple):
+    """A metric as it stands in the payload."""
+
+    name: str | None = None
+    alias: int | None = None
+    timestamp: int | None = None
+    datatype: int = 0
+    value: Value = None
+
+
+#: Names and data types by alias, of each edge or device since its last birth.
+_born: OrderedDict[str, dict[int, tuple[str, int]]] = OrderedDict()
+
+
+def decode(topic: str, payload: bytes, _received_at: datetime) -> list[Record]:
+    """Decode a birth or data message; a birth is remembered."""
+    parts = topic.split("/")
+    if len(parts) not in (4, 5) or parts[2] not in _TYPES:
+        return []
+    device = "/".join((parts[1], *parts[3:]))
+    try:
+        timestamp, seq, metrics = _payload(payload)
+    except (IndexError, OverflowError, UnicodeDecodeError) as error:
+        raise Unusable("unreadable", f"not protobuf: {error}") from error
+    if parts[2].endswith("BIRTH"):
+        _remember(device, metrics)
+    names = _born.get(device, {})
+    groups: dict[int | None, dict[str, Value]] = {}
+    for metric in metrics:
+        name, value = _named(metric, names)
+        at = timestamp if metric.timestamp is None else metric.timestamp
+        groups.setdefault(at, {})[name] = value
+    return [Record(_time(at), fields, seq=seq) for at, fields in groups.items()]
+
+
+def _remember(device: str, metrics: list[Metric]) -> None:
+    _born[device] = {
+        metric.alias: (metric.name[:256], metric.datatype)
+        for metric in metrics[:METRICS]
+        if metric.alias is not None and metric.name is not None
+    }
+    _born.move_to_end(device)
+    if len(_born) > DEVICES:
+        _born.popitem(last=False)
+
+
+def _named(metric: Metric, names: dict[int, tuple[str, int]]) -> tuple[str, Value]:
+    name, datatype = metric.name, metric.datatype
+    if metric.alias is not None and metric.alias in names:
+        born_name, born_type = names[metric.alias]
+        name, datatype = name or born_name, datatype or born_type
+    if not name:
+        raise Unusable("no-birth", f"alias {metric.alias}")
+    value = metric.value
+    bits = _SIGNED.get(datatype)
+    if bits and type(value) is int and value >= 1 << (bits - 1):
+        # 8 and 16 bits may come as they are, or extended to 32
+        width = bits if value < 1 << bits else max(bits, 32)
+        value -= 1 << width
+    return name, value
+
+
+def _time(milliseconds: int | None) -> datetime | None:
+    if milliseconds is None:
+        return None
+    try:
+        return _EPOCH + timedelta(milliseconds=milliseconds)
+    except OverflowError as error:
+        raise Unusable("not-a-time", f"timestamp {milliseconds}") from error
+
+
+# Of protobuf only what these two messages need; the schema is that of Eclipse Tahu,
+# sparkplug_b.proto. Field numbers stand where they are used.
+
+
+def _payload(payload: bytes) -> tuple[int | None, int | None, list[Metric]]:
+    timestamp = seq = None
+    metrics = []
+    for number, value in _fields(payload):
+        if number == 1 and isinstance(value, int):
+            timestamp = value
+        elif number == 2 and isinstance(value, bytes):
+            metrics.append(_metric(value))
+        elif number == 3 and isinstance(value, int):
+            seq = value
+    return timestamp, seq, metrics
+
+
+def _metric(message: bytes) -> Metric:
+    found: dict[str, object] = {}
+    is_null = False
+    for number, value in _fields(message):
+        if isinstance(value, int):
+            if number in (2, 3, 4):
+                found[("alias", "timestamp", "datatype")[number - 2]] = value
+            elif number == 7:
+                is_null = value != 0
+            elif number in (10, 11):
+                found["value"] = value
+            elif number == 12:
+                found["value"] = struct.unpack("<f", value.to_bytes(4, "little"))[0]
+            elif number == 13:
+                found["value"] = struct.unpack("<d", value.to_bytes(8, "little"))[0]
+            elif number == 14:
+                found["value"] = value != 0
+        elif number == 1:
+            found["name"] = value.decode()
+        elif number == 15:
+            found["value"] = value.decode()
+    if is_null:
+        found["value"] = None
+    return Metric(**found)  # type: ignore[arg-type]
+
+
+def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
+    """Take a message apart: number and content of each field; IndexError if cut off."""
+    at = 0
+    while at < len(message):
+        key, at = _varint(message, at)
+        number, wire = key >> 3, key & 7
+        if wire == 0:
+            value, at = _varint(message, at)
+            yield number, value
+            continue
+        if wire == 2:
+            size, at = _varint(message, at)
+        elif wire in (1, 5):
+            size = 8 if wire == 1 else 4
+        else:
+            raise IndexError(f"wire type {wire}")
+        if at + size > len(message):
+            raise IndexError("cut off")
+        content = message[at : at + size]
+        at += size
+        yield number, content if wire == 2 else int.from_bytes(content, "little")
+
+
+def _varint(message: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while shift < 64:
+        byte = message[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+        shift += 7
+    raise IndexError("a number of more than 64 bits")

@@ -1,0 +1,64 @@
+"""Hourly records as Telraam's interface reports them.
+
+Any topic; the payload is one record, an array of them, or an object with `report`.
+
+- Fields: all of a record by name, e.g. `car`, `heavy`, `bike`, `pedestrian`, with
+  `_lft` and `_rgt` for the two directions.
+- Counts are scaled up to the whole hour by `uptime` and come as fractions: set `round`
+  in the mapping. Where `uptime` is 0 nothing was seen, and the zeros are gaps.
+- Time: `date`, the start of the interval. `interval` is `hourly` or `quarterly`.
+"""
+
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from ingest.formats.record import Record, aware, flatten, read_json
+from ingest.reasons import Unusable
+
+EXAMPLES: Final = (
+    (
+        "telraam/9000001",
+        b"""{"report": [
+ {"segment_id": 9000001, "date": "2026-11-21T19:00:00.000Z", "interval": "hourly",
+  "uptime": 0.76, "heavy": 3.9, "car": 118.4, "bike": 10.5, "pedestrian": 26.3,
+  "car_lft": 60.5, "car_rgt": 57.9, "v85": 41.5}]}""",
+    ),
+)
+
+INTERVALS: Final = {"hourly": 3600, "quarterly": 900}
+
+
+class Report(msgspec.Struct, frozen=True):
+    """Records as the interface wraps them."""
+
+    report: list[dict[str, Any]]
+
+
+_records: Final = msgspec.json.Decoder(list[dict[str, Any]] | dict[str, Any])
+
+
+def decode(_topic: str, payload: bytes, _received_at: datetime) -> list[Record]:
+    """Decode records."""
+    found = read_json(_records, payload)
+    if isinstance(found, dict) and "report" in found:
+        try:
+            found = msgspec.convert(found, Report).report
+        except msgspec.ValidationError as error:
+            raise Unusable("unreadable", str(error)) from error
+    return [_record(each) for each in (found if isinstance(found, list) else [found])]
+
+
+def _record(found: dict[str, Any]) -> Record:
+    date = found.get("date")
+    time = aware(date if isinstance(date, str) else None)
+    if time is None:
+        raise Unusable("not-a-time", f"date = {str(date)[:80]!r}")
+    interval = found.get("interval", "hourly")
+    if not isinstance(interval, str) or interval not in INTERVALS:
+        raise Unusable("unreadable", f"interval = {str(interval)[:80]!r}")
+    fields = flatten(found)
+    if found.get("uptime") == 0:
+        fields = dict.fromkeys(fields)
+    return Record(time, fields, interval_s=INTERVALS[interval])
