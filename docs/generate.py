@@ -14,6 +14,7 @@ from pathlib import Path
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
+from ingest.reasons import REASONS
 from verkehrspuls import cli
 from verkehrspuls.settings import PREFIX, Settings
 
@@ -126,10 +127,28 @@ def api_page() -> str:
     return "\n".join([*parts, ""])
 
 
+def reasons_page() -> str:
+    """Why messages and readings are not used."""
+    rows = [f"| `{code}` | {meaning} |" for code, meaning in REASONS.items()]
+    return "\n".join(
+        [
+            NOTE,
+            "# Reasons\n",
+            "A message that cannot be used, wholly or in part, is kept with one of "
+            "these reasons, and counted with it in the ledger.\n",
+            "| reason | what is wrong |",
+            "|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "api.md": api_page,
     "settings.md": settings_page,
     "cli.md": commands_page,
+    "reasons.md": reasons_page,
 }
 
 
@@ -141,7 +160,9 @@ def _default(field: FieldInfo) -> str:
     value = field.default
     if isinstance(value, SecretStr):
         value = value.get_secret_value()
-    return "" if value in (None, "") else f"`{value}`".replace("True", "true")
+    if isinstance(value, bool):
+        value = str(value).lower()
+    return "" if value in (None, "", ()) else f"`{value}`"
 
 
 def _allowed(field: FieldInfo) -> str:
