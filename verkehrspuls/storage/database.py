@@ -4,14 +4,16 @@ Every query stands in a file under a heading `-- name: <query_name>`; call sites
 `execute(connection, "query_name", parameter=value)`.
 """
 
+import atexit
 import re
+import threading
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING, Any, LiteralString, cast
+from typing import TYPE_CHECKING, Any, Final, LiteralString, cast
 
 import psycopg
-from psycopg import rows
+from psycopg import rows, sql
 
 from verkehrspuls.errors import DatabaseUnavailable
 
@@ -68,14 +70,45 @@ def read_frame(url: str, query: str, **parameters: Any) -> "pl.DataFrame":
 
     Times come as aware UTC. On a connection of its own: it sees what is committed.
     """
-    from adbc_driver_postgresql import dbapi
-
-    with psycopg.connect(url, options=_SESSION) as connection:
-        statement = psycopg.ClientCursor(connection).mogrify(
-            queries()[query], parameters
-        )
-    with dbapi.connect(url, autocommit=True) as arrow, arrow.cursor() as cursor:
+    with _arrow(url) as arrow, arrow.cursor() as cursor:
         cursor.execute("set time zone 'UTC'")
         cursor.execute("set search_path = vp, public")
-        cursor.execute(statement)
+        cursor.execute(quoted(query, parameters))
         return cast("pl.DataFrame", cursor.fetch_polars())
+
+
+def quoted(query: str, parameters: Mapping[str, Any]) -> str:
+    """Give a named query with its parameters in it, quoted, for drivers without any."""
+    literals = {
+        name: sql.Literal(value).as_string(None) for name, value in parameters.items()
+    }
+    return queries()[query] % literals
+
+
+#: A connection for Arrow by URL, from which others are cloned: a clone takes 5 ms, a
+#: new connection 60, because it reads the server's types first.
+_arrows: dict[str, Any] = {}
+_ARROWS: Final = 8
+_arrows_lock = threading.Lock()
+
+
+def _arrow(url: str) -> Any:
+    from adbc_driver_manager import Error
+    from adbc_driver_postgresql import dbapi
+
+    try:
+        with _arrows_lock:
+            if url not in _arrows:
+                while len(_arrows) >= _ARROWS:
+                    _arrows.pop(next(iter(_arrows))).close()
+                if not _arrows:
+                    atexit.register(_close_arrows)
+                _arrows[url] = dbapi.connect(url, autocommit=True)
+            return _arrows[url].adbc_clone()
+    except Error as error:
+        raise DatabaseUnavailable(reason=str(error)) from error
+
+
+def _close_arrows() -> None:
+    while _arrows:
+        _arrows.popitem()[1].close()
