@@ -30,6 +30,8 @@ class Message(NamedTuple):
     mid: int = 0
     #: number of the connection it came over: an acknowledgement is good on that only
     connection: int = 0
+    #: of a message that is replayed: when it came
+    first_received_at: datetime | None = None
 
 
 class Reject(NamedTuple):
@@ -167,7 +169,8 @@ class Collector:
         tally.readings_written += written
         tally.readings_rejected += len(problems)
         if decoded.status is not None:
-            batch.status[sensor.sensor_id] = (message.received_at, decoded.status)
+            since = message.first_received_at or message.received_at
+            batch.status[sensor.sensor_id] = (since, decoded.status)
         if not problems:
             tally.accepted += 1
             return
@@ -197,7 +200,10 @@ class Collector:
         if topic is not None and sensor.topic is None:
             return self._formats["native"](topic.kind, message.payload)
         return read_foreign(
-            sensor, message.topic, message.payload, received_at=message.received_at
+            sensor,
+            message.topic,
+            message.payload,
+            received_at=message.first_received_at or message.received_at,
         )
 
     def _add_reading(

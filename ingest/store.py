@@ -25,13 +25,18 @@ TYPES: Final = {
 }
 
 
+class NotNew(Exception):
+    """A reading is known that was to be new; nothing was written."""
+
+
 class Again(NamedTuple):
     """What is particular about a message that is replayed."""
 
-    #: when it was received first: what was received since is newer than it
-    received_at: datetime
+    #: When it was received: what was received since is newer than it. None: none of the
+    #: readings may be known, else `NotNew` is raised.
+    received_at: datetime | None
     #: says in the same transaction that it was replayed
-    mark: Callable[[Connection], None]
+    mark: Callable[[Connection, Batch], None]
 
 
 #: What became of readings: how many, by sensor, hour of receipt, and outcome.
@@ -68,6 +73,8 @@ def store(
                 found = _copy_new(connection, kind, rounds[0])
             if found is None:
                 all_new = all_new and not rounds
+                if rounds and again and again.received_at is None:
+                    raise NotNew
                 newest = again.received_at if again else None
                 found = _upsert(connection, kind, rounds, newest=newest)
             changed += found
@@ -83,7 +90,7 @@ def store(
                 _ledger_reject_rows(batch, kept, slot),
             )
         if again is not None:
-            again.mark(connection)
+            again.mark(connection, batch)
         if batch.status:
             cursor.executemany(queries()["put_status"], _status_rows(batch))
         # last: other workers may wait for the rows of sensors that they share

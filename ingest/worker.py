@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from ingest.batch import Batch, Collector, Message
 from ingest.check import Limits
 from ingest.formats import formats
+from ingest.rate import RateLimit
 from ingest.receive import Inbox, Receiver
 from ingest.resolve import Registry, read_registry
 from ingest.write import Stopped, Writer
@@ -56,6 +57,7 @@ class Worker:
         self._registry = Registry()
         self._registry_read = 0.0
         self._readings = 0
+        self._rate = RateLimit(self._settings)
 
     def stop(self) -> None:
         """Stop reading, write what was received, acknowledge, disconnect."""
@@ -105,7 +107,9 @@ class Worker:
         collector = Collector(self._registry, formats(), Limits.at(now, self._settings))
         batch = Batch()
         closes_at = time.monotonic() + 0.5
-        while batch.readings < self._settings.batch_readings:
+        most = self._settings.batch_readings
+        # a message that is rejected has no readings, and takes room all the same
+        while batch.readings < most and len(batch.messages) < most:
             if not self._taken:
                 wait_s = max(0.0, closes_at - time.monotonic())
                 self._taken.extend(self._inbox.take(wait_s, at_most=TAKE))
@@ -118,6 +122,10 @@ class Worker:
         if unknown and self._refresh_registry(older_than_s=UNKNOWN_SENSOR_S):
             # registered a moment ago, perhaps
             collector = collector.with_registry(self._registry)
+            batch = collector.collect(batch.messages)
+        if beyond := self._rate.beyond(batch):
+            log.warning("rate_limited", extra={"sensors": sorted(beyond)})
+            collector = collector.limited(batch.messages, beyond)
             batch = collector.collect(batch.messages)
         return batch, collector
 

@@ -10,7 +10,8 @@ from typing import Final, TypeVar
 import psycopg
 
 from ingest.batch import Batch, Collector, Message, Reject
-from ingest.store import store
+from ingest.keep import Keeper
+from ingest.store import Again, store
 from verkehrspuls.errors import DatabaseUnavailable, SlotTaken
 from verkehrspuls.settings import Ingest
 from verkehrspuls.storage.database import Connection, connect, execute, queries
@@ -50,6 +51,7 @@ class Writer:
         self._connection: Connection | None = None
         self._months: set[tuple[str, datetime]] = set()
         self._known_for = 0
+        self._keeper = Keeper(settings)
 
     def write(self, batch: Batch, collector: Collector) -> Counter[str]:
         """Write a batch; returns when it has committed, with the ledger's sums.
@@ -75,6 +77,22 @@ class Writer:
             for half in (messages[:middle], messages[middle:]):
                 sums.update(self.write(collector.collect(half), collector))
             return sums
+
+    def write_again(self, batch: Batch, again: Again) -> Counter[str]:
+        """Write a replayed message, or several whose readings are all new.
+
+        `NotNew` or `BAD_ROWS` are raised where several cannot be written together.
+        """
+        try:
+            return self.with_retry(lambda c: self._write(c, batch, again))
+        except BAD_ROWS as error:
+            if _lacks_partition(error):
+                self._months.clear()
+                return self.write_again(batch, again)
+            if len(batch.messages) > 1:
+                raise
+            refused = _refused(batch, batch.messages[0], str(error))
+            return self.with_retry(lambda c: self._write(c, refused, again))
 
     def with_retry(self, work: Callable[[Connection], T]) -> T:
         """Do work on the connection until it succeeds, pausing longer each time."""
@@ -128,14 +146,21 @@ class Writer:
                 raise Stopped
         return False
 
-    def _write(self, connection: Connection, batch: Batch) -> Counter[str]:
+    def _write(
+        self, connection: Connection, batch: Batch, again: Again | None = None
+    ) -> Counter[str]:
         self._make_room(connection, batch)
+        kept: list[Reject] = []
+        if batch.rejects and again is None:  # one that is replayed is kept already
+            kept = self._keeper.choose(connection, batch.rejects)
         sums, all_new = store(
             connection,
             batch,
             slot=self._slot,
             reject_bytes=self._settings.reject_bytes,
-            expect_new=self._known_for == 0,
+            expect_new=again.received_at is None if again else self._known_for == 0,
+            kept=kept,
+            again=again,
         )
         # what is known already comes in runs: after a reconnect, in a replay
         self._known_for = max(0, self._known_for - 1) if all_new else KNOWN_BATCHES
@@ -174,12 +199,14 @@ def _refused(batch: Batch, message: Message, detail: str) -> Batch:
     ((key, tally),) = batch.ledger.items()
     readings = tally.readings_written + tally.readings_rejected
     tally.readings_written, tally.readings_rejected = 0, readings
+    tally.readings_late = 0
     tally.accepted = tally.partly_accepted = tally.unknown_sensor = 0
     tally.rejected = 1
     return Batch(
         messages=[message],
         rejects=[Reject(message, key[0], "database-refused", detail, readings)],
         ledger={key: tally},
+        numbered=batch.numbered,
     )
 
 

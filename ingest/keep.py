@@ -1,0 +1,102 @@
+"""Which rejected messages are kept: all, while there is room for them.
+
+Each is counted in the ledger in any case. Where there is no room, one example is kept
+for each sensor, reason and hour, so that one can still see what it is about. Two
+things bound what is kept:
+
+- `ingest.keep_rejects`, the rows in all. The second half of it is for messages of
+  registered sensors at their rate, so that a flood does not take their room.
+- `ingest.keep_flood_per_minute`, for a sensor's messages beyond its rate, each, and for
+  those of unknown senders, together.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from ingest.batch import Reject
+from verkehrspuls.settings import Ingest
+from verkehrspuls.storage.database import Connection, execute
+
+log = logging.getLogger(__name__)
+
+#: How often the kept rows are counted, while messages are rejected.
+COUNT_S: Final = 30.0
+
+
+class Example(NamedTuple):
+    """What one message is kept for, even where there is no room."""
+
+    sensor_id: int | None
+    reason: str
+    hour: datetime
+
+
+class Keeper:
+    """Chooses what to keep, as one worker sees it.
+
+    With several workers the bound is kept to what they reject in half a minute.
+    """
+
+    def __init__(
+        self, settings: Ingest, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._rows = settings.keep_rejects
+        self._flood = settings.keep_flood_per_minute
+        self._clock = clock
+        self._kept = 0
+        self._counted_at: float | None = None
+        self._examples: set[Example] = set()
+        self._minute = 0
+        #: floods of this minute: how many are kept of a sensor's, and of unknown ones
+        self._floods: dict[int | None, int] = {}
+        self._full = False
+
+    def choose(self, connection: Connection, rejects: Sequence[Reject]) -> list[Reject]:
+        """Choose those to keep; asks the database now and then how many there are."""
+        now = self._clock()
+        if self._counted_at is None or now - self._counted_at > COUNT_S:
+            self._count(connection, rejects[0].message.received_at)
+            self._counted_at = now
+        if int(now // 60) != self._minute:
+            self._minute = int(now // 60)
+            self._floods.clear()
+        return [reject for reject in rejects if self._keeps(reject)]
+
+    def _keeps(self, reject: Reject) -> bool:
+        hour = reject.message.received_at.replace(minute=0, second=0, microsecond=0)
+        example = Example(reject.sensor_id, reject.reason, hour)
+        room = self._has_room(reject)
+        if not room and example in self._examples:
+            return False
+        self._examples.add(example)
+        self._kept += 1
+        return True
+
+    def _has_room(self, reject: Reject) -> bool:
+        flood = reject.sensor_id is None or reject.reason == "rate-limited"
+        if self._kept >= (self._rows // 2 if flood else self._rows):
+            if not self._full:
+                log.error("no_room_for_rejects", extra={"kept": self._kept})
+            self._full = True
+            return False
+        if not flood:
+            return True
+        kept = self._floods.get(reject.sensor_id, 0)
+        self._floods[reject.sensor_id] = kept + 1
+        return kept < self._flood
+
+    def _count(self, connection: Connection, now: datetime) -> None:
+        row = execute(connection, "count_kept_rejects", most=self._rows).fetchone()
+        self._kept = row["kept"] if row else 0
+        if self._full and self._kept < self._rows // 2:
+            log.info("room_for_rejects_again", extra={"kept": self._kept})
+            self._full = False
+        hour = now.replace(minute=0, second=0, microsecond=0)
+        self._examples = {
+            Example(found["sensor_id"], found["reason"], found["hour"])
+            for found in execute(connection, "reject_examples", hour=hour)
+        }
+        connection.commit()

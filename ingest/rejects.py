@@ -1,0 +1,180 @@
+"""Replaying rejected messages, after what was wrong with them was mended.
+
+They go through collector and writer like any message, under a slot of the ledger of
+their own. What a message brings and the mark that it was replayed are one transaction,
+so that no message is replayed twice, whenever it is killed. One that is rejected again
+stays, with the reason of the last attempt.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+
+from ingest.batch import Batch, Collector, Message, Reject
+from ingest.check import Limits
+from ingest.formats import formats
+from ingest.resolve import Registry, read_registry
+from ingest.store import Again, NotNew
+from ingest.write import BAD_ROWS, Writer
+from verkehrspuls.settings import Settings
+from verkehrspuls.storage.database import Connection, execute
+
+#: The ledger's slot of replays; workers have 0 to 99, imports 100.
+SLOT: Final = 101
+#: messages taken from the database, and tried together
+PAGE: Final = 200
+
+_EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Choice(NamedTuple):
+    """Which rejected messages; None is all of them. Half-open in time."""
+
+    municipality: str | None = None
+    sensor: str | None = None
+    topic: str | None = None
+    reason: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+class Rejected(NamedTuple):
+    """A message as it is kept."""
+
+    rejected_message_id: int
+    received_at: datetime
+    topic: str
+    payload: bytes
+
+
+class _NotThere(Exception):
+    """A message cannot be marked; nothing was written."""
+
+
+def replay(settings: Settings, choice: Choice) -> Counter[str]:
+    """Replay the messages of a choice, the oldest first.
+
+    Returns how many `messages` were tried, became `used` or were `rejected` again, how
+    many cannot be replayed because they were `cut` when they were kept, and the
+    ledger's sums of readings.
+    """
+    ingest = settings.ingest.model_copy(update={"slot": SLOT})
+    writer = Writer(settings.database.url.get_secret_value(), ingest, pause=_sleep)
+    now = datetime.now(UTC)
+    sums: Counter[str] = Counter()
+    try:
+        registry = writer.with_retry(read_registry)
+
+        def again(page: list[Rejected]) -> Counter[str]:
+            return _replay(writer, page, _collector(registry, settings, now), now)
+
+        for page in _pages(writer, choice, until=now):
+            sums.update(again(page))
+        sums["cut"] = writer.with_retry(lambda c: _count_cut(c, choice))
+    finally:
+        writer.close()
+    return sums
+
+
+def _replay(
+    writer: Writer, page: list[Rejected], collector: Collector, now: datetime
+) -> Counter[str]:
+    """Replay messages: together where all their readings are new, else one by one."""
+    batch = collector.collect([_message(rejected, now) for rejected in page])
+    single = len(page) == 1
+    newest = page[0].received_at if single else None
+    try:
+        sums = writer.write_again(batch, Again(newest, _mark(page)))
+    except (NotNew, _NotThere, *BAD_ROWS):
+        sums = Counter()
+        if single:
+            return sums
+        for rejected in page:
+            sums.update(_replay(writer, [rejected], collector, now))
+        return sums
+    sums["messages"] = len(page)
+    sums["rejected"] = sum(t.messages - t.accepted for t in batch.ledger.values())
+    sums["used"] = sums["messages"] - sums["rejected"]
+    return sums
+
+
+def _message(rejected: Rejected, now: datetime) -> Message:
+    return Message(
+        rejected.topic,
+        rejected.payload,
+        now,
+        first_received_at=rejected.received_at,
+    )
+
+
+def _mark(page: list[Rejected]) -> Callable[[Connection, Batch], None]:
+    def mark(connection: Connection, batch: Batch) -> None:
+        """Say of each message whether it was used wholly."""
+        problems = {id(reject.message): reject for reject in batch.rejects}
+        found: list[Reject | None] = [problems.get(id(m)) for m in batch.messages]
+        marked = execute(
+            connection,
+            "mark_replayed",
+            ids=[rejected.rejected_message_id for rejected in page],
+            received=[rejected.received_at for rejected in page],
+            reasons=[reject.reason if reject else None for reject in found],
+            details=[
+                reject.detail.replace("\0", "\\0") if reject else None
+                for reject in found
+            ],
+        )
+        # replayed by an attempt whose answer was lost, or dropped by retention
+        if marked.rowcount != len(page):
+            raise _NotThere
+
+    return mark
+
+
+def _pages(
+    writer: Writer, choice: Choice, *, until: datetime
+) -> Iterator[list[Rejected]]:
+    last: tuple[datetime, int] = (_EARLIEST, 0)
+    while True:
+        page = writer.with_retry(lambda c: _page(c, choice, until, last))  # noqa: B023
+        if not page:
+            return
+        yield page
+        last = (page[-1].received_at, page[-1].rejected_message_id)
+
+
+def _page(
+    connection: Connection,
+    choice: Choice,
+    until: datetime,
+    last: tuple[datetime, int],
+) -> list[Rejected]:
+    rows = execute(
+        connection,
+        "next_rejects",
+        **choice._asdict(),
+        after=last[0],
+        after_id=last[1],
+        until=until,
+        limit=PAGE,
+    ).fetchall()
+    connection.commit()
+    return [Rejected(**row) for row in rows]
+
+
+def _count_cut(connection: Connection, choice: Choice) -> int:
+    row: dict[str, Any] = (
+        execute(connection, "count_cut_rejects", **choice._asdict()).fetchone() or {}
+    )
+    connection.commit()
+    return int(row["cut"])
+
+
+def _collector(registry: Registry, settings: Settings, now: datetime) -> Collector:
+    return Collector(registry, formats(), Limits.at(now, settings.ingest))
+
+
+def _sleep(seconds: float) -> bool:
+    time.sleep(seconds)
+    return False
