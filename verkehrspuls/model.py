@@ -4,6 +4,7 @@ A `Town` is what a registration file (TOML) holds and what is registered as a wh
 Keys match `[a-z0-9-]{1,64}` and are unique within the municipality.
 """
 
+from collections.abc import Mapping as Map
 from datetime import datetime
 from typing import Annotated, Literal, NewType
 
@@ -87,7 +88,7 @@ class Mapping(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     Counts have `classes`, and may have speed and occupancy; a value has `field`.
     """
 
-    classes: dict[str, Field | Source] = {}
+    classes: Map[str, Field | Source] = {}
     speed_kmh: Field | Source | None = None
     occupancy: Field | Source | None = None
     #: round counts that come as fractions, e.g. scaled up to a whole hour

@@ -62,7 +62,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     v: Number | None = None
     vs: str | None = None
     vb: bool | None = None
-    vd: str | bytes | None = None
+    vd: Any = None
     s: Number | None = None
 
 
@@ -71,7 +71,7 @@ _pack: Final = msgspec.json.Decoder(list[dict[str, Any]])
 
 def decode_json(_topic: str, payload: bytes, received_at: datetime) -> list[Record]:
     """Decode a pack in JSON."""
-    return _records(_entries(read_json(_pack, payload)), received_at)
+    return _records(entries(read_json(_pack, payload)), received_at)
 
 
 def decode_cbor(_topic: str, payload: bytes, received_at: datetime) -> list[Record]:
@@ -86,16 +86,15 @@ def decode_cbor(_topic: str, payload: bytes, received_at: datetime) -> list[Reco
         raise Unusable("unreadable", f"{type(error).__name__}: {error}") from error
     if not isinstance(found, list) or not all(isinstance(e, dict) for e in found):
         raise Unusable("unreadable", "not an array of maps")
-    entries = [
+    pack = [
         {LABELS.get(label, label): value for label, value in entry.items()}
-        if all(isinstance(label, int | str) for label in entry)
-        else {}
         for entry in found
     ]
-    return _records(_entries(entries), received_at)
+    return _records(entries(pack), received_at)
 
 
-def _entries(pack: list[dict[Any, Any]]) -> list[Entry]:
+def entries(pack: list[dict[Any, Any]]) -> list[Entry]:
+    """Convert a pack as it was decoded; unknown fields are left out."""
     for entry in pack:
         for label in entry:
             if isinstance(label, str) and label.endswith("_"):
@@ -110,7 +109,7 @@ def _entries(pack: list[dict[Any, Any]]) -> list[Entry]:
 
 
 def resolve(pack: list[Entry], *, now: float) -> list[Entry]:
-    """Resolve base fields and relative times, in order of time (RFC 8428, 4.6).
+    """Resolve base fields and relative times (RFC 8428, 4.6), in the order given.
 
     Times are in seconds since 1970; base fields hold for a record and those after it.
     """
@@ -127,7 +126,7 @@ def resolve(pack: list[Entry], *, now: float) -> list[Entry]:
         )
         if _has_value(entry):
             resolved.append(_resolved(entry, base, now))
-    return sorted(resolved, key=lambda entry: entry.t)
+    return resolved
 
 
 def _version(entry: Entry, base: Entry) -> int | None:

@@ -27,14 +27,14 @@ EXAMPLES: Final = (
     (
         "spBv1.0/stadt/DBIRTH/schrank-7/zaehler-1",
         bytes.fromhex(
-            "08 80 d8 ad 92 c6 34"  # timestamp
-            " 12 10 0a 0a 436f756e74732f436172 10 01 20 07 50 0c"  # Counts/Car
+            "08 80 f4 c6 fd 9f 34"  # timestamp
+            " 12 12 0a 0a 436f756e74732f436172 10 01 20 07 50 0c"  # Counts/Car
             " 18 01"  # seq
         ),
     ),
     (
         "spBv1.0/stadt/DDATA/schrank-7/zaehler-1",
-        bytes.fromhex("08 e0 ff b1 92 c6 34 12 06 10 01 20 07 50 0e 18 02"),
+        bytes.fromhex("08 e0 9b d9 fd 9f 34 12 06 10 01 20 07 50 0e 18 02"),
     ),
 )
 
