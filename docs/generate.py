@@ -4,13 +4,17 @@ python docs/generate.py            write them
 python docs/generate.py --check    tell whether they are as the code says
 """
 
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
+from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
+import msgspec
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
@@ -144,7 +148,83 @@ def reasons_page() -> str:
     )
 
 
+def formats_page() -> str:
+    """The foreign payload formats, and how their fields become readings."""
+    from ingest.formats import foreign_formats
+    from ingest.units import UNITS
+    from verkehrspuls.model import Mapping, Profile, Source, TimeField
+
+    parts = [
+        NOTE,
+        "# Payload formats\n",
+        "A sensor speaks the [native format](topics-and-payloads.md), or one of those "
+        "below: its `payload_format`. A foreign format makes fields of a payload; what "
+        "they mean says the registration, see [how to register sensors]"
+        "(../how-to/register-sensors.md#a-sensor-of-another-format).\n",
+        "A field that is absent or null gives no reading, and never zero. A payload "
+        "without any of the mapped fields is kept as `no-mapped-field`, so that a "
+        "renamed field comes to light. Fields more than 16 levels down are not seen.\n",
+    ]
+    by_module: dict[str, list[str]] = {}
+    for name, decode in foreign_formats().items():
+        by_module.setdefault(decode.__module__, []).append(name)
+    for module, names in by_module.items():
+        parts += _format_section(sys.modules[module], names)
+    parts.append("## Profile\n")
+    parts.append("Of a sensor: what its payloads do not say of themselves.\n")
+    parts += _struct_table(Profile)
+    parts += ["An entry of `times`:\n", *_struct_table(TimeField)]
+    parts.append(
+        "The origin of a reading's time is stored with it: the device, a gateway or "
+        "network server, or the receipt.\n"
+    )
+    parts.append("## Mapping\n")
+    parts.append("Of an installation: the fields that feed its channel.\n")
+    parts += _struct_table(Mapping)
+    parts += ["A source:\n", *_struct_table(Source)]
+    parts.append("## Units\n")
+    parts += ["| dimension | units |", "|---|---|"]
+    for dimension in dict.fromkeys(unit.dimension for unit in UNITS.values()):
+        names = [f"`{n}`" for n, unit in UNITS.items() if unit.dimension == dimension]
+        parts.append(f"| {dimension} | {', '.join(names)} |")
+    return "\n".join([*parts, ""])
+
+
+def _format_section(module: Any, names: list[str]) -> Iterator[str]:
+    title, _, text = module.__doc__.partition("\n\n")
+    yield f"## {_sentence(title).rstrip('.')}\n"
+    yield f"`payload_format`: {', '.join(f'`{name}`' for name in names)}\n"
+    yield text.strip() + "\n"
+    now = datetime(2026, 11, 21, 20, 0, 5, tzinfo=UTC)
+    decode = getattr(module, "decode", None) or module.decode_json
+    for topic, payload in module.EXAMPLES:
+        text = payload.decode() if payload.isascii() and b"\x12" not in payload else ""
+        shown = text or payload.hex(" ")
+        yield f"Published under `{topic}`{'' if text else ', in hexadecimal'}:\n"
+        yield f"```{'json' if text else 'text'}\n{shown}\n```\n"
+        for record in decode(topic, payload, now):
+            time = record.time.isoformat() if record.time else "none"
+            fields = ", ".join(
+                f"`{path}` = {json.dumps(value)}"
+                for path, value in record.fields.items()
+            )
+            yield f"Time {time}; fields {fields}.\n"
+
+
+def _struct_table(kind: type) -> Iterator[str]:
+    schema = msgspec.json.schema(kind)["$defs"][kind.__name__]
+    yield "| key | default | what it is |\n|---|---|---|"
+    for key, found in schema["properties"].items():
+        default = json.dumps(found["default"]) if "default" in found else ""
+        default = {"": "needed", "null": "", "{}": "", "[]": ""}.get(
+            default, f"`{default}`"
+        )
+        yield f"| `{key}` | {default} | {found['description']} |"
+    yield ""
+
+
 PAGES: dict[str, Callable[[], str]] = {
+    "formats.md": formats_page,
     "api.md": api_page,
     "settings.md": settings_page,
     "cli.md": commands_page,

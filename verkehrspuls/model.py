@@ -70,58 +70,92 @@ class Site(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where a value comes from: a field, its unit, then `factor` and `offset`.
+    """A field with its unit and what is done to its value."""
 
-    A unit that the payload tells goes before `unit`; where neither tells one, the value
-    has that of the quantity.
-    """
-
-    field: Field
-    unit: str | None = None
-    factor: float = 1.0
-    offset: float = 0.0
+    field: Annotated[Field, Meta(description="path of the field")]
+    unit: Annotated[
+        str | None,
+        Meta(
+            description="unit of its value; one that the payload tells goes before it; "
+            "where neither tells one, it is that of the quantity"
+        ),
+    ] = None
+    factor: Annotated[float, Meta(description="the converted value times this")] = 1.0
+    offset: Annotated[float, Meta(description="and then plus this")] = 0.0
 
 
 class Mapping(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """From fields of a foreign payload to counts, or to one value.
+    """From fields of a foreign payload to counts, or to one value."""
 
-    Counts have `classes`, and may have speed and occupancy; a value has `field`.
-    """
-
-    classes: Map[str, Field | Source] = {}
-    speed_kmh: Field | Source | None = None
-    occupancy: Field | Source | None = None
-    #: round counts that come as fractions, e.g. scaled up to a whole hour
-    round: bool = False
-    field: Field | None = None
-    unit: str | None = None
-    factor: float = 1.0
-    offset: float = 0.0
+    classes: Annotated[
+        Map[str, Field | Source],
+        Meta(description="counts: vehicle class = field, or a source as below"),
+    ] = {}
+    speed_kmh: Annotated[
+        Field | Source | None, Meta(description="counts: mean speed")
+    ] = None
+    occupancy: Annotated[
+        Field | Source | None, Meta(description="counts: share of time, 0 to 1")
+    ] = None
+    round: Annotated[
+        bool, Meta(description="counts that come as fractions are rounded")
+    ] = False
+    field: Annotated[Field | None, Meta(description="a value: path of the field")] = (
+        None
+    )
+    unit: Annotated[str | None, Meta(description="a value: as in a source")] = None
+    factor: Annotated[float, Meta(description="a value: as in a source")] = 1.0
+    offset: Annotated[float, Meta(description="a value: as in a source")] = 0.0
 
 
 class TimeField(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A field that holds the device's time; `zone` where a stamp has no offset."""
+    """A field that holds the device's time."""
 
-    field: Field
-    unit: Literal["iso", "s", "ms", "us", "ns"] = "iso"
-    zone: str | None = None
+    field: Annotated[Field, Meta(description="path of the field")]
+    unit: Annotated[
+        Literal["iso", "s", "ms", "us", "ns"],
+        Meta(description="ISO 8601, or since 1970 in this unit; never guessed"),
+    ] = "iso"
+    zone: Annotated[
+        str | None,
+        Meta(
+            description="time zone of a stamp without offset; of the hour that an "
+            "autumn night has twice it is the first"
+        ),
+    ] = None
 
 
 class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the payloads of a sensor do not say of themselves."""
 
-    #: the first that is there is the reading's time; before what the format finds
-    times: tuple[TimeField, ...] = ()
-    #: whether the time of receipt may stand in where there is no other
-    receipt_time: bool = False
-    #: what the time names, where the payload does not tell the interval
-    time_is: Literal["start", "end"] = "start"
-    #: values that mean "no value", by field; `*` for all fields
-    sentinels: dict[str, tuple[float, ...]] = {}
-    #: only payloads with these values in these fields hold readings
-    only: dict[Field, Scalar] = {}
-    #: take text that is a number as a number
-    text_numbers: bool = False
+    times: Annotated[
+        tuple[TimeField, ...],
+        Meta(
+            description="the first of these fields that is there is the time; it goes "
+            "before the time that the format finds"
+        ),
+    ] = ()
+    receipt_time: Annotated[
+        bool, Meta(description="the time of receipt may stand in where there is none")
+    ] = False
+    time_is: Annotated[
+        Literal["start", "end"],
+        Meta(
+            description="what of the sensor's interval the time is, where the payload "
+            "does not tell the interval"
+        ),
+    ] = "start"
+    sentinels: Annotated[
+        Map[str, tuple[float, ...]],
+        Meta(description='values that mean "no value", by field; `*` for all'),
+    ] = {}
+    only: Annotated[
+        Map[Field, Scalar],
+        Meta(description="only payloads with these values in these fields are read"),
+    ] = {}
+    text_numbers: Annotated[
+        bool, Meta(description="text that is a number is taken as one")
+    ] = False
 
 
 class Installation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

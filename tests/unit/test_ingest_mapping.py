@@ -1,0 +1,242 @@
+"""From records of foreign payloads to readings, as the registry says."""
+
+import typing
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ingest.formats import (
+    DEVICE,
+    NETWORK,
+    RECEIPT,
+    CountReading,
+    EnvironmentReading,
+    foreign_formats,
+)
+from ingest.formats.record import Record, Value
+from ingest.mapping import read_foreign
+from ingest.reasons import REASONS, Unusable
+from ingest.units import UNITS, convert
+from tests.unit.formats import NOW, decoded, readings, sensor, value
+from verkehrspuls.model import Mapping, PayloadFormat, Profile, Source, TimeField
+from verkehrspuls.quantities import ENVIRONMENT
+
+WARM = sensor(value("t", "temperature_c"))
+
+
+def test_registry_knows_the_formats_that_there_are() -> None:
+    assert {"native", *foreign_formats()} == set(typing.get_args(PayloadFormat))
+
+
+def test_format_that_does_not_exist_is_told() -> None:
+    strange = sensor(value("t", "temperature_c"), payload_format="morse")
+    with pytest.raises(Unusable) as refused:
+        read_foreign(strange, "t", b"", received_at=NOW)
+    assert refused.value.reason == "unknown-format"
+
+
+@pytest.mark.parametrize(
+    ("profile", "time", "origin"),
+    [
+        ({}, NOW - timedelta(minutes=1), NETWORK),
+        ({"receipt_time": True}, NOW - timedelta(minutes=1), NETWORK),
+        ({"times": (TimeField(field="ms", unit="ms"),)}, NOW, DEVICE),
+        (
+            {"times": (TimeField(field="gone"), TimeField(field="s", unit="s"))},
+            NOW,
+            DEVICE,
+        ),
+        ({"times": (TimeField(field="iso"),)}, NOW, DEVICE),
+        (
+            {"times": (TimeField(field="ms", unit="ms"),), "time_is": "end"},
+            NOW - timedelta(minutes=5),
+            DEVICE,
+        ),
+    ],
+)
+def test_time_goes_by_the_precedence_of_the_profile(
+    profile: dict[str, typing.Any], time: datetime, origin: int
+) -> None:
+    at = NOW.timestamp()
+    fields: dict[str, Value] = {"t": 4, "s": at, "ms": at * 1000, "gone": None}
+    fields["iso"] = "2026-11-21 21:00:00+01:00"
+    record = Record(NOW - timedelta(minutes=1), fields, NETWORK)
+    to = sensor(value("t", "temperature_c"), profile=Profile(**profile))
+    (reading,) = readings([record], to)
+    assert (reading.time, reading.time_origin) == (time, origin)
+
+
+@pytest.mark.parametrize(
+    ("unit", "stamp"),
+    [("us", 1795291200_000000), ("ns", 1795291200_000000_000), ("s", "1795291200")],
+)
+def test_unit_of_a_stamp_is_never_guessed(
+    unit: typing.Literal["s", "us", "ns"], stamp: Value
+) -> None:
+    for told, right in ((unit, True), ("ms", False)):
+        times = (TimeField(field="at", unit=told),)  # type: ignore[arg-type]
+        to = sensor(value("t", "temperature_c"), profile=Profile(times=times))
+        found = decoded([Record(None, {"t": 1, "at": stamp})], to)
+        assert (found.readings[:1] and found.readings[0].time == NOW) is right or (
+            not right and found.unusable
+        )
+
+
+@pytest.mark.parametrize(
+    "stamp", ["heute", True, 1e300, float("nan"), "2026-11-21T20:00:00", "0001-01-01"]
+)
+@pytest.mark.parametrize("unit", ["iso", "s"])
+def test_stamp_that_is_none_is_refused(
+    stamp: Value, unit: typing.Literal["iso", "s"]
+) -> None:
+    times = (TimeField(field="at", unit=unit),)
+    to = sensor(value("t", "temperature_c"), profile=Profile(times=times))
+    (problem,) = decoded([Record(NOW, {"t": 1, "at": stamp})], to).unusable
+    assert problem.reason == "not-a-time"
+
+
+@pytest.mark.parametrize(
+    ("profile", "reason"), [({}, "no-time"), ({"receipt_time": True}, None)]
+)
+def test_receipt_stands_in_only_where_allowed(
+    profile: dict[str, typing.Any], reason: str | None
+) -> None:
+    to = sensor(value("t", "temperature_c"), profile=Profile(**profile))
+    found = decoded([Record(None, {"t": 1})], to)
+    assert [problem.reason for problem in found.unusable] == (
+        [reason] if reason else []
+    )
+    assert [r.time_origin for r in found.readings] == ([] if reason else [RECEIPT])
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [
+        ("12", "not-a-number"),
+        ("12,5", "not-a-number"),
+        (True, "not-a-number"),
+        (float("nan"), "not-a-number"),
+        (float("inf"), "not-a-number"),
+        (10**400, "not-a-number"),
+    ],
+)
+def test_value_that_is_no_number_is_refused(number: Value, reason: str) -> None:
+    (problem,) = decoded([Record(NOW, {"t": number})], WARM).unusable
+    assert problem.reason == reason
+    assert ("decimal comma" in problem.detail) == (number == "12,5")
+
+
+def test_text_is_a_number_where_the_profile_says_so() -> None:
+    to = sensor(value("t", "temperature_c"), profile=Profile(text_numbers=True))
+    assert readings([Record(NOW, {"t": " 12.5"})], to)[0][3] == 12.5
+    (problem,) = decoded([Record(NOW, {"t": "12,5"})], to).unusable
+    assert problem.reason == "not-a-number"
+
+
+def test_absent_null_and_sentinel_are_gaps_and_never_zero() -> None:
+    to = sensor(
+        ("1", "motor", Mapping(classes={"car": "car", "truck": "truck"})),
+        profile=Profile(sentinels={"*": (65535,), "truck": (-1,)}),
+    )
+    first, second = readings(
+        [
+            Record(NOW, {"car": 0, "truck": -1}),
+            Record(NOW, {"car": 5}),
+            Record(NOW, {"car": None, "truck": 65535}),
+        ],
+        to,
+    )
+    assert first[3] == {"car": 0, "truck": None}
+    assert second[3] == {"car": 5, "truck": None}
+
+
+def test_renamed_field_comes_to_light() -> None:
+    with pytest.raises(Unusable) as refused:
+        decoded([Record(NOW, {"temp": 4.1})], WARM)
+    assert refused.value.reason == "no-mapped-field"
+    assert "temp" in refused.value.detail
+
+
+def test_output_without_mapping_is_told() -> None:
+    broken = sensor(("t", "temperature_c", None))  # type: ignore[arg-type]
+    (problem,) = decoded([Record(NOW, {"t": 1})], broken).unusable
+    assert problem.reason == "no-mapping"
+
+
+def test_speed_and_occupancy_are_converted() -> None:
+    mapping = Mapping(
+        classes={"car": "n"},
+        speed_kmh=Source(field="v", unit="m/s"),
+        occupancy=Source(field="o", unit="%"),
+    )
+    road = sensor(("1", "motor", mapping))
+    (reading,) = readings([Record(NOW, {"n": 3, "v": 10, "o": 25})], road)
+    assert isinstance(reading, CountReading)
+    assert (reading.speed_kmh, reading.occupancy) == (36, 0.25)
+    for bad in ({"n": -3}, {"n": 1e7}, {"n": 3, "v": 100}, {"n": 3, "o": 140}):
+        fields: dict[str, Value] = {**bad}
+        (problem,) = decoded([Record(NOW, fields)], road).unusable
+        assert problem.reason == "out-of-range"
+
+
+@pytest.mark.parametrize("interval_s", [0, -60, 86_401])
+def test_interval_that_cannot_be_is_refused(interval_s: int) -> None:
+    (problem,) = decoded([Record(NOW, {"t": 1}, interval_s=interval_s)], WARM).unusable
+    assert problem.reason == "out-of-range"
+
+
+def test_time_is_in_utc_whatever_its_offset() -> None:
+    there = datetime.fromisoformat("2026-11-22T01:30:00+05:30")
+    (reading,) = readings([Record(there, {"t": 1})], WARM)
+    assert isinstance(reading, EnvironmentReading)
+    assert (reading.time, reading.time.tzinfo) == (NOW, UTC)
+
+
+def test_time_before_all_times_is_refused() -> None:
+    early = datetime.fromisoformat("0001-01-01T00:00:00+14:00")
+    (problem,) = decoded([Record(early, {"t": 1})], WARM).unusable
+    assert problem.reason == "not-a-time"
+
+
+@pytest.mark.parametrize(
+    ("number", "unit", "into", "expected"),
+    [
+        (277.25, "K", "°C", 4.1),
+        (39.38, "[degF]", "°C", 4.1),
+        (36, "km/h", "m/s", 10),
+        (1, "kn", "m/s", 1852 / 3600),
+        (0.0312, "mg/m3", "µg/m³", 31.2),
+        (1.825, "m", "cm", 182.5),
+        (0.5, "/", "%", 50),
+        (4.1, "Cel", "°C", 4.1),
+    ],
+)
+def test_units_are_converted(
+    number: float, unit: str, into: str, expected: float
+) -> None:
+    assert convert(number, unit, into) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("unit", ["lx", "ppm", "", "K\u200b"])
+def test_unit_of_another_dimension_is_refused(unit: str) -> None:
+    with pytest.raises(Unusable) as refused:
+        convert(1, unit, "°C")
+    assert refused.value.reason == "unknown-unit"
+
+
+def test_every_quantity_has_a_unit_that_others_convert_into() -> None:
+    assert {quantity.unit for quantity in ENVIRONMENT.values()} <= UNITS.keys()
+
+
+def test_every_reason_that_is_given_is_known() -> None:
+    import re
+
+    from tests.parts import PROJECT
+
+    given = {
+        reason
+        for file in (PROJECT / "ingest").rglob("*.py")
+        for reason in re.findall(r'Unusable\(\s*"([a-z-]+)"', file.read_text("utf-8"))
+    }
+    assert len(given) > 10
+    assert given <= REASONS.keys()
