@@ -90,7 +90,7 @@ def readings_of(
             try:
                 reading = _reading(
                     record,
-                    sensor.feed(output, time),
+                    _feed(sensor.feeds[output], time),
                     profile,
                     (output, time, interval_s, origin),
                 )
@@ -105,6 +105,11 @@ def readings_of(
         unmapped.numbered = numbered
         raise unmapped
     return Decoded(readings, unusable=tuple(unusable), numbered=numbered)
+
+
+def _feed(feeds: list[Feed], time: datetime) -> Feed:
+    """Find the feed of a time, else any: that there is none is told after the time."""
+    return next((f for f in feeds if f.since <= time < f.until), feeds[-1])
 
 
 def _some(names: list[str]) -> str:

@@ -64,7 +64,7 @@ class StatusMessage(Struct, frozen=True, kw_only=True):
     state: Literal["online", "offline"]
     time: Moment | None = None
     battery_pct: Annotated[float, Meta(ge=0, le=100)] | None = None
-    firmware: Annotated[str, Meta(max_length=64)] | None = None
+    firmware: Annotated[str, Meta(max_length=64, pattern=r"^[^\x00]*$")] | None = None
 
 
 class Topic(NamedTuple):

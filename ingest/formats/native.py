@@ -3,6 +3,7 @@
 A class or value that is null is a gap: it is not a reading, and never zero.
 """
 
+from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -14,6 +15,8 @@ from verkehrspuls.wire import CountMessage, EnvironmentMessage, StatusMessage
 
 M = TypeVar("M", CountMessage, EnvironmentMessage)
 
+_FIRST: Final = datetime.min.replace(tzinfo=UTC)
+_LAST: Final = datetime.max.replace(tzinfo=UTC)
 _counts: Final = msgspec.json.Decoder(CountMessage | list[CountMessage])
 _environment: Final = msgspec.json.Decoder(
     EnvironmentMessage | list[EnvironmentMessage]
@@ -91,6 +94,7 @@ def _numbered(messages: list[M]) -> list[Numbered]:
 def _count_readings(messages: list[CountMessage]) -> list[Reading]:
     readings: list[Reading] = []
     for message in messages:
+        time = message.time if message.time.tzinfo is UTC else _utc(message.time)
         for counts in message.counts:
             if all(count is None for count in counts.classes.values()):
                 continue
@@ -98,7 +102,7 @@ def _count_readings(messages: list[CountMessage]) -> list[Reading]:
             readings.append(
                 CountReading(
                     counts.channel,
-                    message.time,
+                    time,
                     message.interval_s,
                     counts.classes,
                     counts.speed_kmh,
@@ -111,10 +115,20 @@ def _count_readings(messages: list[CountMessage]) -> list[Reading]:
     return readings
 
 
+def _utc(time: datetime) -> datetime:
+    """Bring a time to UTC, which hours and months of partitions are counted in."""
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:  # before the year 1, or after 9999
+        return _FIRST if time.year == 1 else _LAST
+
+
 def _environment_readings(messages: list[EnvironmentMessage]) -> list[Reading]:
     return [
-        EnvironmentReading(output, message.time, message.interval_s, value)
+        # never minus zero
+        EnvironmentReading(output, time, message.interval_s, value or 0.0)
         for message in messages
+        for time in (_utc(message.time),)
         for output, value in message.values.items()
         if value is not None
     ]
