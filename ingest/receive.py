@@ -31,8 +31,12 @@ from verkehrspuls.wire import PREFIX
 
 log = logging.getLogger(__name__)
 
-TOPIC: Final = f"{PREFIX}/+/+/+"
 LONGEST_PAUSE_S: Final = 30.0
+#: A connection that lasts shorter counts as a failure: perhaps somebody else has our
+#: client id, and each of us throws the other out.
+STEADY_S: Final = 2.0
+#: on stopping, for acknowledgements that the network does not take
+FLUSH_S: Final = 0.5
 #: how many packets are read before the socket is asked again
 READS: Final = 200
 _FAILURE: Final = 0x80
@@ -73,17 +77,6 @@ class Inbox:
             self._size -= sum(len(message.payload) for message in taken)
             return taken
 
-    def forget(self, connection: int) -> int:
-        """Drop what came over earlier connections and will be delivered again."""
-        with self._changed:
-            kept = [
-                m for m in self._messages if not m.mid or m.connection == connection
-            ]
-            dropped = len(self._messages) - len(kept)
-            self._messages = deque(kept)
-            self._size = sum(len(message.payload) for message in kept)
-        return dropped
-
     def close(self) -> None:
         """Say that nothing more will come."""
         with self._changed:
@@ -94,6 +87,17 @@ class Inbox:
     def finished(self) -> bool:
         """Whether it is closed and empty."""
         return self._closed and not self._messages
+
+
+def subscriptions(settings: Ingest) -> list[str]:
+    """Tell what a worker subscribes to.
+
+    Workers of a group share the load where the broker offers shared subscriptions;
+    elsewhere each takes municipalities of its own.
+    """
+    municipalities = settings.municipalities or ("+",)
+    group = f"$share/{settings.share}/" if settings.share else ""
+    return [f"{group}{PREFIX}/{key}/+/+" for key in municipalities]
 
 
 class Receiver:
@@ -109,6 +113,7 @@ class Receiver:
     ) -> None:
         self._url = broker.url.get_secret_value()
         self._keepalive_s = broker.keepalive_s
+        self._topics = subscriptions(settings)
         self._inbox = inbox
         self._on_ready = on_ready
         self._client = _client(self._url, broker, settings)
@@ -125,8 +130,13 @@ class Receiver:
         self._connection = 0
         self._next_attempt = 0.0
         self._pause_s = 0.5
+        self._subscribed_at: float | None = None
         self._stopping = threading.Event()
         self.received = 0
+        #: Whether the broker should know our session; where it does not, messages may
+        #: be missing.
+        self.expects_session = False
+        self.sessions_lost = 0
 
     def committed(self, messages: Sequence[Message]) -> None:
         """Hand over messages whose transaction has committed; from any thread."""
@@ -170,10 +180,19 @@ class Receiver:
         self._stopping.set()
         if self._client.socket() is not None:
             self._client.disconnect()
-            while self._client.want_write() and self._client.socket() is not None:
-                self._client.loop_write()
+            self._flush()
         self._wake_read.close()
         self._wake_write.close()
+
+    def _flush(self) -> None:
+        """Write what is to be written; a peer that is gone is not waited for."""
+        deadline = time.monotonic() + FLUSH_S
+        while self._client.want_write() and time.monotonic() < deadline:
+            connection = self._client.socket()
+            if connection is None:
+                return
+            select.select([], [connection], [], FLUSH_S)
+            self._client.loop_write()
 
     def _wait(self, timeout_s: float) -> None:
         """Wait to be woken, and take note of it."""
@@ -196,7 +215,8 @@ class Receiver:
                 if message.mid and message.connection == self._connection
             ]
             if isinstance(self._client, BulkClient):
-                self._client.acknowledge(mids)
+                if mids:
+                    self._client.acknowledge(mids)
                 continue
             for mid in mids:
                 self._client.ack(mid, 1)
@@ -221,28 +241,24 @@ class Receiver:
             log.error("broker_refused", extra={"reason": str(reason)})
             return
         self._connection += 1
-        forgotten = 0
-        if flags.session_present:
-            # the broker still has what was not acknowledged; to write it twice would
-            # only keep ingest from catching up
-            forgotten = self._inbox.forget(self._connection)
-        log.info(
-            "broker_connected",
-            extra={
-                "session_present": flags.session_present,
-                "to_come_again": forgotten,
-            },
-        )
-        client.subscribe(TOPIC, qos=1)
+        log.info("broker_connected", extra={"session_present": flags.session_present})
+        if self.expects_session and not flags.session_present:
+            self.sessions_lost += 1
+            log.error(
+                "session_lost",
+                extra={"advice": "messages may be missing: see the gaps in the ledger"},
+            )
+        self.expects_session = True
+        client.subscribe([(topic, 1) for topic in self._topics])
 
     def _subscribed(
         self, client: Any, _data: Any, _mid: Any, reasons: Any, _properties: Any
     ) -> None:
         if any(reason.value >= _FAILURE for reason in reasons):
-            log.error("subscription_refused", extra={"topic": TOPIC})
+            log.error("subscription_refused", extra={"topics": self._topics})
             client.disconnect()
             return
-        self._pause_s = 0.5
+        self._subscribed_at = time.monotonic()
         self._on_ready()
 
     def _disconnected(
@@ -250,6 +266,9 @@ class Receiver:
     ) -> None:
         # what was received over this connection can no longer be acknowledged
         self._connection += 1
+        since, self._subscribed_at = self._subscribed_at, None
+        if since is not None and time.monotonic() - since >= STEADY_S:
+            self._pause_s = 0.5
         if not self._stopping.is_set():
             log.warning("broker_lost", extra={"reason": str(reason)})
 

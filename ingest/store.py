@@ -2,8 +2,10 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple
+from uuid import UUID, uuid4
 
 import msgspec
 from psycopg import errors
@@ -39,6 +41,15 @@ class Again(NamedTuple):
     mark: Callable[[Connection, Batch], None]
 
 
+@dataclass(slots=True)
+class Attempt:
+    """A batch that is tried until it has committed."""
+
+    batch: UUID = field(default_factory=uuid4)
+    #: what it wrote when it got as far as its commit; None: it did not
+    sums: Counter[str] | None = None
+
+
 #: What became of readings: how many, by sensor, hour of receipt, and outcome.
 Changed = Counter[tuple[int, datetime, str]]
 
@@ -51,6 +62,7 @@ def store(
     reject_bytes: int,
     expect_new: bool,
     kept: Sequence[Reject],
+    attempt: Attempt,
     again: Again | None = None,
 ) -> tuple[Counter[str], bool]:
     """Write a batch; returns the ledger's sums, and whether all readings were new.
@@ -97,9 +109,13 @@ def store(
         lost = _follow(connection, batch.numbered)
         ledger = _ledger_rows(batch, changed, lost, slot)
         cursor.executemany(queries()["add_to_ledger"], ledger)
-    sums: Counter[str] = Counter()
-    for row in ledger:
-        sums.update({name: row[name] for name in row if name in SUMS})
+        # by this the next attempt knows whether this one has committed, should the
+        # connection break now
+        execute(connection, "note_batch", slot=slot, batch=attempt.batch)
+        sums: Counter[str] = Counter()
+        for row in ledger:
+            sums.update({name: row[name] for name in row if name in SUMS})
+        attempt.sums = sums
     return sums, all_new
 
 

@@ -54,6 +54,9 @@ class Worker:
         )
         #: taken out of the inbox, for the next batch; only the writer touches it
         self._taken: deque[Message] = deque()
+        #: the slot is ours and the registry was read
+        self._prepared = threading.Event()
+        self._sessions_lost = 0
         self._registry = Registry()
         self._registry_read = 0.0
         self._readings = 0
@@ -66,12 +69,19 @@ class Worker:
 
     def run(self) -> None:
         """Receive and write until `stop` is called."""
-        self._read_registry()
-        writer = threading.Thread(target=self._write_all, name="ingest.writer")
+        # a daemon: a database that does not answer must not keep the process alive
+        writer = threading.Thread(
+            target=self._write_all, name="ingest.writer", daemon=True
+        )
         writer.start()
         reported, readings = time.monotonic(), 0
         try:
             while not self._stop.is_set() and writer.is_alive():
+                if self._writer.hangs:
+                    self._writer.interrupt()
+                # not before the slot is ours: the broker would throw out its worker
+                if not self._prepared.wait(0 if self._prepared.is_set() else 0.2):
+                    continue
                 self._receiver.step()
                 if time.monotonic() - reported > REPORT_S:
                     if self._readings > readings:
@@ -80,14 +90,20 @@ class Worker:
         finally:
             self._inbox.close()
             writer.join(self._settings.drain_s)
+            if writer.is_alive():
+                self._writer.interrupt()
+                writer.join(0.5)
             self._receiver.stop()
-            self._writer.close()
+            if not writer.is_alive():
+                self._writer.close()
         if self._failure is not None:
             raise self._failure
 
     def _write_all(self) -> None:
         try:
+            self._prepare()
             while self._taken or not self._inbox.finished:
+                self._note_lost_sessions()
                 batch, collector = self._next_batch()
                 if batch.messages:
                     self._writer.write(batch, collector)
@@ -99,6 +115,18 @@ class Worker:
             self._failure = error
         finally:
             self._receiver.wake()
+
+    def _prepare(self) -> None:
+        self._read_registry()
+        self._receiver.expects_session = self._writer.slot_is_known()
+        self._prepared.set()
+
+    def _note_lost_sessions(self) -> None:
+        """Let others know that messages may be missing."""
+        if self._sessions_lost == self._receiver.sessions_lost:
+            return
+        self._sessions_lost = self._receiver.sessions_lost
+        self._writer.note_lost_session()
 
     def _next_batch(self) -> tuple[Batch, Collector]:
         """Collect until the batch is large enough or old enough."""

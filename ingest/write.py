@@ -1,7 +1,11 @@
 """Writing batches: one transaction each, retried until it holds or the data is bad."""
 
+import contextlib
 import logging
+import os
 import random
+import socket
+import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
@@ -11,7 +15,7 @@ import psycopg
 
 from ingest.batch import Batch, Collector, Message, Reject
 from ingest.keep import Keeper
-from ingest.store import Again, store
+from ingest.store import Again, Attempt, store
 from verkehrspuls.errors import DatabaseUnavailable, SlotTaken
 from verkehrspuls.settings import Ingest
 from verkehrspuls.storage.database import Connection, connect, execute, queries
@@ -27,6 +31,8 @@ BAD_ROWS: Final = (psycopg.DataError, psycopg.IntegrityError)
 KNOWN_BATCHES: Final = 20
 LONGEST_PAUSE_S: Final = 30.0
 SLOT_ATTEMPTS: Final = 20
+#: An attempt that takes so many times `database_s` hangs, and is broken off.
+HANGS: Final = 3
 
 
 class Stopped(Exception):
@@ -49,6 +55,9 @@ class Writer:
         self._pause = pause
         self._slot = settings.slot
         self._connection: Connection | None = None
+        #: the server's process of the last connection
+        self._backend = 0
+        self._busy_since: float | None = None
         self._months: set[tuple[str, datetime]] = set()
         self._known_for = 0
         self._keeper = Keeper(settings)
@@ -59,8 +68,9 @@ class Writer:
         Where the database refuses rows that passed every check, the batch is halved
         until the message is found; that one is kept as a reject.
         """
+        attempt = Attempt()
         try:
-            return self.with_retry(lambda connection: self._write(connection, batch))
+            return self.with_retry(lambda c: self._write(c, batch, attempt))
         except BAD_ROWS as error:
             if _lacks_partition(error):  # retention dropped it meanwhile
                 self._months.clear()
@@ -69,9 +79,8 @@ class Writer:
             if len(messages) == 1:
                 log.exception("database_refused", extra={"topic": messages[0].topic})
                 refused = _refused(batch, messages[0], str(error))
-                return self.with_retry(
-                    lambda connection: self._write(connection, refused)
-                )
+                attempt = Attempt()
+                return self.with_retry(lambda c: self._write(c, refused, attempt))
             middle = len(messages) // 2
             sums: Counter[str] = Counter()
             for half in (messages[:middle], messages[middle:]):
@@ -84,7 +93,8 @@ class Writer:
         `NotNew` or `BAD_ROWS` are raised where several cannot be written together.
         """
         try:
-            return self.with_retry(lambda c: self._write(c, batch, again))
+            attempt = Attempt()
+            return self.with_retry(lambda c: self._write(c, batch, attempt, again))
         except BAD_ROWS as error:
             if _lacks_partition(error):
                 self._months.clear()
@@ -92,17 +102,20 @@ class Writer:
             if len(batch.messages) > 1:
                 raise
             refused = _refused(batch, batch.messages[0], str(error))
-            return self.with_retry(lambda c: self._write(c, refused, again))
+            attempt = Attempt()
+            return self.with_retry(lambda c: self._write(c, refused, attempt, again))
 
     def with_retry(self, work: Callable[[Connection], T]) -> T:
         """Do work on the connection until it succeeds, pausing longer each time."""
         ceiling = 0.25
         while True:
+            self._busy_since = time.monotonic()
             try:
                 return work(self._connected())
             except BAD_ROWS:
                 raise
             except (psycopg.Error, DatabaseUnavailable) as error:
+                self._busy_since = None
                 self.close()
                 ceiling = min(2 * ceiling, LONGEST_PAUSE_S)
                 log.warning(
@@ -112,6 +125,56 @@ class Writer:
                 # jitter, so that workers do not come back all at once
                 if self._pause(ceiling * random.uniform(0.5, 1)):  # noqa: S311
                     raise Stopped from error
+            finally:
+                self._busy_since = None
+
+    def slot_is_known(self) -> bool:
+        """Whether messages wait for this slot at the broker, be it none."""
+
+        def ask(connection: Connection) -> bool:
+            row = execute(connection, "slot_known", slot=self._slot).fetchone()
+            connection.commit()
+            return row is not None
+
+        return self.with_retry(ask)
+
+    def note_lost_session(self) -> None:
+        """Note that the broker had forgotten this slot's session."""
+        self._note("note_lost_session")
+
+    def note_drained(self) -> None:
+        """Note that nothing waits for this slot any more."""
+        self._note("note_drained")
+
+    def _note(self, query: str) -> None:
+        def note(connection: Connection) -> None:
+            execute(connection, query, slot=self._slot)
+            connection.commit()
+
+        self.with_retry(note)
+
+    @property
+    def hangs(self) -> bool:
+        """Whether an attempt takes longer than a database that is well ever does."""
+        since = self._busy_since
+        limit = HANGS * self._settings.database_s
+        return since is not None and time.monotonic() - since > limit
+
+    def interrupt(self) -> None:
+        """Break off what is being tried, from another thread; it is tried again.
+
+        A server that is paused or out of reach answers no cancellation, so the
+        connection is shut down on our side.
+        """
+        connection = self._connection
+        if connection is None:
+            return
+        log.error("database_hangs", extra={"slot": self._slot})
+        self._busy_since = None
+        with contextlib.suppress(OSError, psycopg.Error):
+            shared = socket.socket(fileno=os.dup(connection.fileno()))
+            with shared:
+                shared.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close the connection; the next write opens a new one."""
@@ -122,33 +185,52 @@ class Writer:
     def _connected(self) -> Connection:
         if self._connection is None or self._connection.closed:
             connection = connect(self._url, application=f"ingest {self._slot}")
-            connection.execute("set lock_timeout = '10s'")
-            connection.execute("set statement_timeout = '60s'")
-            connection.execute(queries()["make_staging"])
-            connection.commit()
-            if not self._take_slot(connection):
+            try:
+                self._prepare(connection)
+            except BaseException:
                 connection.close()
-                raise SlotTaken(slot=self._slot)
+                raise
             self._connection = connection
+            self._backend = connection.info.backend_pid
         return self._connection
+
+    def _prepare(self, connection: Connection) -> None:
+        limit_ms = int(1000 * self._settings.database_s)
+        lock_ms = min(10_000, limit_ms)
+        execute(connection, "limit_session", statement_ms=limit_ms, lock_ms=lock_ms)
+        connection.execute(queries()["make_staging"])
+        connection.commit()
+        if not self._take_slot(connection):
+            raise SlotTaken(slot=self._slot)
 
     def _take_slot(self, connection: Connection) -> bool:
         """Take the slot for as long as the connection lives.
 
-        The server may need a moment to notice that a killed worker is gone.
+        The server may need a moment to notice that a killed worker is gone. Where it
+        has not noticed that our last connection broke, it is told.
         """
-        for _ in range(SLOT_ATTEMPTS):
+        for attempt in range(SLOT_ATTEMPTS):
             row = execute(connection, "take_slot", slot=self._slot).fetchone()
             connection.commit()
             if row and row["taken"]:
                 return True
-            if self._pause(0.5):
+            if self._backend and attempt == 0:
+                execute(connection, "end_backend", pid=self._backend, slot=self._slot)
+                connection.commit()
+            elif self._pause(0.5):
                 raise Stopped
         return False
 
     def _write(
-        self, connection: Connection, batch: Batch, again: Again | None = None
+        self,
+        connection: Connection,
+        batch: Batch,
+        attempt: Attempt,
+        again: Again | None = None,
     ) -> Counter[str]:
+        if attempt.sums is not None and _has_committed(connection, attempt, self._slot):
+            # only the answer to the commit was lost
+            return attempt.sums
         self._make_room(connection, batch)
         kept: list[Reject] = []
         if batch.rejects and again is None:  # one that is replayed is kept already
@@ -161,6 +243,7 @@ class Writer:
             expect_new=again.received_at is None if again else self._known_for == 0,
             kept=kept,
             again=again,
+            attempt=attempt,
         )
         # what is known already comes in runs: after a reconnect, in a replay
         self._known_for = max(0, self._known_for - 1) if all_new else KNOWN_BATCHES
@@ -186,6 +269,13 @@ class Writer:
             )
             connection.commit()
             self._months.add((series, month))
+
+
+def _has_committed(connection: Connection, attempt: Attempt, slot: int) -> bool:
+    """Tell whether a batch is the newest one that was committed for a slot."""
+    row = execute(connection, "newest_batch", slot=slot).fetchone()
+    connection.commit()
+    return row is not None and row["batch"] == attempt.batch
 
 
 def _lacks_partition(error: psycopg.Error) -> bool:

@@ -21,6 +21,15 @@ EDITIONS = (
 )
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--histories",
+        type=int,
+        default=30,
+        help="how many random histories of faults (tests/faults)",
+    )
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _clean_environment() -> Iterator[None]:
     """No setting of the person who runs the tests reaches them."""

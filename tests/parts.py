@@ -368,6 +368,13 @@ class Mosquitto:
             )
         wait_for(lambda: answers(self._port))
 
+    def wait_until_saved(self) -> None:
+        """Wait until all that is acknowledged now is on disk as well."""
+        now = time.time()
+        saved = self._directory / "mosquitto.db"
+        # in whole seconds: the next save but one began after now
+        wait_for(lambda: saved.exists() and saved.stat().st_mtime > now + 1, 30)
+
     def stop(self) -> None:
         """Stop it; it saves its sessions first."""
         assert self.process is not None

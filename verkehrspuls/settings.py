@@ -97,6 +97,9 @@ class Ingest(Section):
         ge=1,
         description="messages a sensor may bring at once, after an outage",
     )
+    database_s: float = Field(
+        60, ge=1, description="a statement may take as long; then it is tried again"
+    )
     drain_s: float = Field(4, gt=0, description="on SIGTERM, at most")
 
 
@@ -120,6 +123,15 @@ class Api(Section):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65_535)
     pool: int = Field(4, ge=1, description="database connections")
+    ingest_items: int = Field(
+        1000, ge=1, description="messages in a request with readings"
+    )
+    ingest_bytes: int = Field(
+        1_048_576, ge=1024, description="of a request with readings"
+    )
+    ingest_per_minute: int = Field(
+        6000, ge=1, description="messages that a token may send"
+    )
 
 
 class Stack(Section):

@@ -168,6 +168,61 @@ where s.since <= excluded.since;
 -- Make partitions for a range of times.
 select ensure_range(%(series)s, %(earliest)s, %(latest)s);
 
+-- name: note_batch
+-- Note the newest batch of a slot, in its own transaction.
+insert into ingest_slot (slot, batch, committed_at)
+values (%(slot)s, %(batch)s, now())
+on conflict (slot) do update set
+    batch = excluded.batch, committed_at = excluded.committed_at, drained_at = null;
+
+-- name: newest_batch
+-- The newest batch of a slot that has committed.
+select batch from ingest_slot where slot = %(slot)s;
+
+-- name: limit_session
+-- How long a statement may take and wait for a lock, and when a connection whose other
+-- end is gone is noticed by the server.
+select set_config('statement_timeout', %(statement_ms)s::text, false),
+       set_config('lock_timeout', %(lock_ms)s::text, false),
+       set_config('tcp_keepalives_idle', '30', false),
+       set_config('tcp_keepalives_interval', '10', false),
+       set_config('tcp_keepalives_count', '3', false);
+
+-- name: end_backend
+-- End the server's side of this slot's last connection, should it be there still.
+select pg_terminate_backend(pid) from pg_stat_activity
+where pid = %(pid)s and usename = current_user
+  and application_name = 'ingest ' || %(slot)s::text;
+
+-- name: slots
+-- Worker slots of the last day: when they last wrote, and whether a worker serves them.
+select slot, committed_at, drained_at is not null as drained, sessions_lost,
+       session_lost_at,
+       exists (
+           select from pg_locks
+           where locktype = 'advisory' and granted and objsubid = 2
+             and database = (select oid from pg_database
+                             where datname = current_database())
+             and classid::bigint = hashtext('vp.ingest.slot')::bigint & 4294967295
+             and objid::bigint = slot
+       ) as served
+from ingest_slot
+where slot < 100 and committed_at > now() - interval '1 day'
+order by slot;
+
+-- name: slot_known
+-- Whether a slot was served before, and not drained since.
+select from ingest_slot where slot = %(slot)s and drained_at is null;
+
+-- name: note_lost_session
+-- Note that the broker had forgotten the session of a slot: messages may be missing.
+update ingest_slot set sessions_lost = sessions_lost + 1, session_lost_at = now()
+where slot = %(slot)s;
+
+-- name: note_drained
+-- Note that nothing waits for a slot any more.
+update ingest_slot set drained_at = now() where slot = %(slot)s;
+
 -- name: take_slot
 -- One worker per slot: held as long as the connection lives.
 select pg_try_advisory_lock(hashtext('vp.ingest.slot'), %(slot)s) as taken;

@@ -37,6 +37,19 @@ comment on column vp.ledger.sequence_lost is
     'Gaps in sequence numbers that came to light, less those that were filled.';
 create index on vp.ledger (sensor_id, hour);
 
+-- The slots that ingest workers served, each with its newest batch: a worker whose
+-- connection broke in a commit learns from it whether that one took place.
+create table vp.ingest_slot (
+    slot smallint primary key,
+    batch uuid not null,
+    committed_at timestamptz not null,
+    -- how often the broker had forgotten the session, so that messages may be missing
+    sessions_lost integer not null default 0,
+    session_lost_at timestamptz,
+    -- when all that waited for it at the broker was taken and its session ended
+    drained_at timestamptz
+);
+
 -- The rejected, partly accepted and unknown messages of the ledger, by reason. What was
 -- received by a sensor in an hour beyond the limits is counted, but not kept.
 create table vp.ledger_reject (

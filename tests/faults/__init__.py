@@ -1,0 +1,1 @@
+"""Faults, injected into real processes; see docs/explanation/faults.md."""
