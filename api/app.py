@@ -13,7 +13,18 @@ from starlette_compress import CompressMiddleware
 from api import PREFIX, problems, reference, schemas
 from api.database import Database
 from api.guard import Guard
-from api.routes import cases, health, ledger, municipalities, series, sites
+from api.intake import Trial
+from api.outlet import Outlet
+from api.routes import (
+    cases,
+    health,
+    ledger,
+    municipalities,
+    readings,
+    rejects,
+    series,
+    sites,
+)
 from verkehrspuls.metrics import Metrics
 from verkehrspuls.settings import Settings
 
@@ -28,6 +39,7 @@ def create_app(settings: Settings) -> FastAPI:
         try:
             yield
         finally:
+            app.state.outlet.close()
             app.state.database.close()
 
     app = FastAPI(
@@ -35,7 +47,8 @@ def create_app(settings: Settings) -> FastAPI:
         version="1",
         summary="Traffic and environment readings of municipalities",
         description=(
-            "For reading, open to everybody, without an account. Times are RFC 3339 "
+            "Reading is open to everybody, without an account; sending readings needs "
+            "a token. Times are RFC 3339 "
             "in UTC; periods are half-open; null is unknown and never zero. Errors "
             "are `application/problem+json`."
         ),
@@ -46,8 +59,15 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.url = url
     app.state.database = Database(url, size=settings.api.pool)
+    app.state.settings = settings
+    app.state.outlet = Outlet(settings.broker)
+    app.state.trial = Trial(settings.ingest)
+    app.state.pace = readings.Pace(settings.api)
     app.state.metrics = Metrics()
-    for module in (municipalities, sites, series, cases, ledger, health, reference):
+    for module in (
+        *(municipalities, sites, series, cases, readings, ledger, rejects),
+        *(health, reference),
+    ):
         app.include_router(module.router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     problems.install(app)
@@ -60,6 +80,9 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     """Describe the API, with the schemas that routes name without a model."""
     if app.openapi_schema is None:
         document = FastAPI.openapi(app)
+        document["components"]["securitySchemes"] = {
+            "token": {"type": "http", "scheme": "bearer"}
+        }
         known = document["components"]["schemas"]
         for model in (problems.Problem, *schemas.WRITTEN_BY_HAND):
             schema = model.model_json_schema(

@@ -1,4 +1,7 @@
-"""The web server's way to the database: few connections, read-only, bounded in time."""
+"""The web server's way to the database: few connections, bounded in time.
+
+Transactions are read-only, but for those of tokens and repeated requests.
+"""
 
 import threading
 import time
@@ -68,6 +71,13 @@ class Database:
     def connection(self) -> Iterator[Connection]:
         """Lend a connection for one read-only transaction."""
         with _told(), self._pool.connection() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Lend a connection for one transaction that may write."""
+        with self.connection() as connection:
+            connection.execute("set transaction read write")
             yield connection
 
     @contextmanager

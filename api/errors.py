@@ -4,7 +4,15 @@ VerkehrspulsError
 ├── UsageError
 │   ├── BadParameter
 │   │   └── TooLong
-│   └── NotAcceptable
+│   ├── NotAcceptable
+│   ├── Unreadable
+│   ├── NotAuthorised
+│   ├── NotAllowed
+│   ├── TooMany
+│   ├── WrongType
+│   ├── KeyReused
+│   ├── StillRunning
+│   └── TooFast
 └── Unavailable
     ├── TooSlow
     └── NoTables
@@ -34,6 +42,69 @@ class NotAcceptable(UsageError):
 
     code = "not-acceptable"
     http_status = 406
+
+
+class Unreadable(UsageError):
+    """{detail}."""
+
+    code = "invalid"
+    http_status = 422
+
+    pointer: str
+    detail: str
+
+
+class NotAuthorised(UsageError):
+    """A valid token is needed."""
+
+    code = "not-authorised"
+    http_status = 401
+
+
+class NotAllowed(UsageError):
+    """The token is not for the sensor of message {index}."""
+
+    code = "not-allowed"
+    http_status = 403
+
+
+class TooMany(UsageError):
+    """More than {most} {what} in one request."""
+
+    code = "too-many"
+    http_status = 413
+
+
+class WrongType(UsageError):
+    """Readings are taken as application/json."""
+
+    code = "wrong-type"
+    http_status = 415
+
+
+class KeyReused(UsageError):
+    """The Idempotency-Key was used for another request."""
+
+    code = "key-reused"
+    http_status = 422
+
+
+class StillRunning(UsageError):
+    """The request with this Idempotency-Key still runs."""
+
+    code = "still-running"
+    http_status = 409
+
+    retry_s = 5
+
+
+class TooFast(UsageError):
+    """The token may send {per_minute} messages a minute."""
+
+    code = "too-fast"
+    http_status = 429
+
+    retry_s: int
 
 
 class TooSlow(Unavailable):

@@ -1,7 +1,7 @@
 """Times as people and programs give them."""
 
 import re
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Final
 
 _FORM: Final = re.compile(
@@ -11,6 +11,13 @@ _FORM: Final = re.compile(
 )
 #: The years a figure can be of.
 YEARS: Final = (1970, 2200)
+
+
+def utc(given: datetime | date) -> datetime:
+    """Take a date for midnight UTC."""
+    if isinstance(given, datetime):
+        return given.astimezone(UTC)
+    return datetime.combine(given, time.min, tzinfo=UTC)
 
 
 def parse_moment(text: str) -> datetime | date:

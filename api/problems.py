@@ -16,7 +16,8 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from api import PREFIX
-from api.errors import BadParameter, NotAcceptable
+from api.errors import BadParameter, NotAcceptable, NotAuthorised, Unreadable
+from api.schemas import ItemOutcome
 from verkehrspuls.errors import UnknownKey, VerkehrspulsError
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,9 @@ class Problem(BaseModel):
     detail: str
     trace_id: str = Field(description="to be quoted to the operator")
     errors: list[Invalid] | None = None
+    items: list[ItemOutcome] | None = Field(
+        None, description="of messages, where none could be used"
+    )
 
     model_config = {
         "json_schema_extra": {
@@ -63,13 +67,28 @@ class Problem(BaseModel):
 #: What the codes mean and what to do; the reference page shows it.
 MEANINGS: Final = {
     "not-found": "There is nothing at this address.",
-    "method-not-allowed": "The API is for reading: GET and HEAD.",
+    "method-not-allowed": "The address does not take this method; `Allow` names those "
+    "that it does.",
     "not-acceptable": "None of the formats in `Accept` is served here.",
     "invalid": "A parameter is wrong; `errors` says which and why.",
     "unknown-key": "There is no such municipality, site or sensor that you may see.",
     "too-long": "The period is too long for the bin, or the answer too large. "
     "Ask for a shorter period, a larger bin, or one municipality.",
     "too-slow": "The database took too long. Ask for a shorter period.",
+    "not-authorised": "Sending readings needs a token that is valid: "
+    "`Authorization: Bearer …`. The operator makes one with "
+    "`verkehrspuls token create`.",
+    "not-allowed": "The token is for other sensors. Nothing of the request was taken.",
+    "too-many": "The request has too many messages or bytes. Send several.",
+    "wrong-type": "Readings are taken as `application/json`.",
+    "nothing-accepted": "None of the messages can be used; `items` says why.",
+    "key-reused": "The same `Idempotency-Key` came with another body.",
+    "still-running": "The first request with this `Idempotency-Key` has not ended. Try "
+    "again after the time in `Retry-After`.",
+    "too-fast": "The token has sent more messages than it may. Try again after the "
+    "time in `Retry-After`.",
+    "broker-unavailable": "The broker does not answer, so readings cannot be taken. "
+    "Try again after the time in `Retry-After`: what arrives twice is stored once.",
     "database-unavailable": "The database does not answer. Try again after the time "
     "in `Retry-After`.",
     "not-migrated": "The database is not set up yet. The operator runs "
@@ -84,8 +103,14 @@ RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
     for status, description in (
+        (401, "No token, or one that is not valid"),
+        (403, "The token is for other sensors"),
         (404, "Nothing there that you may see"),
+        (409, "The first request with this key still runs; see Retry-After"),
+        (413, "Too many messages or bytes"),
+        (415, "Not JSON"),
         (422, "A parameter is wrong"),
+        (429, "Too many messages in a minute; see Retry-After"),
         (503, "The database does not answer; see Retry-After"),
     )
 }
@@ -110,6 +135,7 @@ def respond(
     code: str,
     detail: str,
     errors: Sequence[Invalid] | None = None,
+    items: Sequence[ItemOutcome] | None = None,
     headers: dict[str, str] | None = None,
 ) -> Response:
     """Render a problem; as a page where the application has one and it is for people.
@@ -124,6 +150,7 @@ def respond(
         detail=detail,
         trace_id=request.scope.get("trace_id", ""),
         errors=list(errors) if errors else None,
+        items=list(items) if items else None,
     )
     headers = dict(headers or {})
     if status == http.HTTPStatus.SERVICE_UNAVAILABLE:
@@ -186,9 +213,19 @@ def _own(request: Request, error: Exception) -> Response:
         return respond(
             request, status, code=error.code, detail=str(error), errors=[invalid]
         )
+    if isinstance(error, Unreadable):
+        invalid = Invalid(pointer=error.pointer, detail=error.detail)
+        return respond(
+            request, status, code=error.code, detail=str(error), errors=[invalid]
+        )
+    headers = {}
+    if isinstance(error, NotAuthorised):
+        headers["WWW-Authenticate"] = 'Bearer realm="readings"'
+    if retry_s := getattr(error, "retry_s", None):
+        headers["Retry-After"] = str(retry_s)
     if isinstance(error, UnknownKey):
         detail = f"There is no {error.kind} {error.key}."  # type: ignore[attr-defined]
-    elif isinstance(error, NotAcceptable):
+    elif isinstance(error, NotAcceptable) or status in _SAID:
         detail = str(error)
     else:
         log.warning(
@@ -197,7 +234,11 @@ def _own(request: Request, error: Exception) -> Response:
         )
         code = error.code if error.code in MEANINGS else "internal"
         return respond(request, status, code=code, detail=MEANINGS[code])
-    return respond(request, status, code=error.code, detail=detail)
+    return respond(request, status, code=error.code, detail=detail, headers=headers)
+
+
+#: Statuses of errors whose message is for the client.
+_SAID: Final = frozenset({401, 403, 409, 413, 415, 422, 429})
 
 
 def _escaped(part: object) -> str:

@@ -62,10 +62,24 @@ def groups(document: dict[str, Any], *, base: str) -> dict[str, list[dict[str, A
                 "path": path,
                 "method": method.upper(),
                 "parameters": operation.get("parameters", []),
-                "curl": shlex.join(["curl", base + example(path, operation)]),
+                "curl": shlex.join(
+                    ["curl", base + example(path, operation), *_body(operation)]
+                ),
             }
             found.setdefault(operation["tags"][0], []).append(entry)
     return found
+
+
+def _body(operation: dict[str, Any]) -> list[str]:
+    """Make the options that send an operation's example."""
+    if "requestBody" not in operation:
+        return []
+    ((media_type, content),) = operation["requestBody"]["content"].items()
+    return [
+        *("--header", "Authorization: Bearer TOKEN"),
+        *("--header", f"Content-Type: {media_type}"),
+        *("--data", json.dumps(content["example"])),
+    ]
 
 
 def example(path: str, operation: dict[str, Any]) -> str:

@@ -187,6 +187,26 @@ class Series(BaseModel):
     rows: list[dict[str, Any]] = Field(description="null is unknown, never zero")
 
 
+class ItemOutcome(BaseModel):
+    """What became of one message of a request."""
+
+    index: int = Field(description="its place in the request, from 0")
+    status: Literal["accepted", "partly-accepted", "rejected"] = Field(
+        description="accepted is published; of what is partly accepted some readings "
+        "cannot be used; rejected is not published"
+    )
+    reason: str | None = Field(None, description="code of the reason")
+    detail: dict[str, str] | None = Field(None, description="by language: de, en")
+
+
+class Intake(BaseModel):
+    """What became of the messages of a request."""
+
+    accepted: int = Field(description="messages published, wholly or partly usable")
+    rejected: int
+    items: list[ItemOutcome]
+
+
 class LedgerSums(BaseModel):
     """Messages and readings by what became of them."""
 
@@ -200,6 +220,17 @@ class LedgerSums(BaseModel):
     readings_duplicate: int
     readings_corrected: int
     readings_rejected: int
+    readings_expected: int = Field(
+        description="of all outputs while they were installed, up to now"
+    )
+    readings_late: int = Field(
+        description="of those stored, duplicate or corrected: older than a day when "
+        "they came, or what the operator sets"
+    )
+    sequence_lost: int = Field(
+        description="messages that sequence numbers say were sent and did not come; "
+        "negative where more came late than were missed"
+    )
 
 
 class LedgerRow(LedgerSums):
@@ -208,7 +239,10 @@ class LedgerRow(LedgerSums):
     municipality: str | None = Field(description="null for no known sensor")
     sensor: str | None
     hour: datetime = Field(description="of reception, UTC")
-    last_received_at: datetime
+    last_received_at: datetime | None = Field(description="null where nothing came")
+    rejects: dict[str, int] = Field(
+        description="messages rejected, partly accepted or of nobody known, by reason"
+    )
 
 
 class Balance(BaseModel):
@@ -226,6 +260,24 @@ class Ledger(BaseModel):
     sums: LedgerSums
     balance: Balance
     rows: list[LedgerRow]
+
+
+class RejectsOfReason(BaseModel):
+    """Messages rejected for one reason."""
+
+    reason: str
+    meaning: dict[str, str] = Field(description="by language: de, en")
+    messages: int
+    kept: int = Field(description="the others are only counted: there was no room")
+    readings: int = Field(description="in them that could not be used")
+
+
+class Rejects(BaseModel):
+    """Rejected messages of a period."""
+
+    from_: datetime = Field(serialization_alias="from")
+    to: datetime
+    reasons: list[RejectsOfReason]
 
 
 class Check(BaseModel):

@@ -40,4 +40,8 @@ def _cell(value: object) -> str:
         return ""
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%dT%H:%M:%SZ}"
-    return str(value).replace("\t", " ").replace("\n", " ")
+    text = str(value).replace("\t", " ").replace("\n", " ")
+    if text.isprintable():
+        return text
+    # what strangers sent must not command the terminal
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)

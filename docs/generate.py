@@ -97,9 +97,10 @@ def api_page() -> str:
     parts = [
         NOTE,
         "# API\n",
-        f"For reading, under `{API}`, without an account. A running server explains "
-        f"itself at `{API}/docs`, with an example to copy for each address, and to "
-        f"machines at `{API}/openapi.json` (OpenAPI 3.1).\n",
+        f"Under `{API}`. Reading is open to everybody, without an account; [sending "
+        "readings](../how-to/send-over-http.md) needs a token. A running server "
+        f"explains itself at `{API}/docs`, with an example to copy for each address, "
+        f"and to machines at `{API}/openapi.json` (OpenAPI 3.1).\n",
         "- Only sites whose visibility is `public` are served.\n"
         "- Times are RFC 3339 in UTC. `from` and `to` take a time with offset or a "
         "date, which is midnight at the site; `to` itself is outside of the period.\n"
@@ -114,11 +115,15 @@ def api_page() -> str:
         "where nothing has changed.\n"
         "- Nothing asks for cookies, and no other origin may read (CORS is closed).\n",
     ]
-    parts += ["## Addresses\n", "| GET | operation | what it gives |", "|---|---|---|"]
+    parts += [
+        "## Addresses\n",
+        "| address | operation | what it does |",
+        "|---|---|---|",
+    ]
     for path, methods in create_app(Settings()).openapi()["paths"].items():
-        operation = methods["get"]
-        name, summary = operation["operationId"], operation["summary"]
-        parts.append(f"| `{path}` | `{name}` | {summary} |")
+        for method, operation in methods.items():
+            name, summary = operation["operationId"], operation["summary"]
+            parts.append(f"| {method.upper()} `{path}` | `{name}` | {summary} |")
     parts.append("")
     parts += ["## Errors\n", "As `application/problem+json` (RFC 9457).\n"]
     parts += ["| `type` ends in | meaning |", "|---|---|"]

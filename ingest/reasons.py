@@ -5,6 +5,7 @@ from typing import Final
 
 from ingest.sequence import Numbered
 from verkehrspuls.text import mark as _
+from verkehrspuls.text import translate
 
 #: Reason codes with their meaning and what to do, for people.
 REASONS: Final = {
@@ -35,6 +36,12 @@ REASONS: Final = {
     "rate-limited": _("The sensor sent more messages than it may; see replaying."),
     "database-refused": _("The database refused the reading."),
 }
+
+
+def explain(reason: str, detail: str, language: str) -> str:
+    """Say in a language what was wrong, and in what; a code of old as it is."""
+    meaning = translate(REASONS.get(reason, reason), language)
+    return f"{meaning} ({detail})" if detail else meaning
 
 
 class Unusable(Exception):

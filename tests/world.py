@@ -243,5 +243,9 @@ def _ledger(connection: Connection) -> None:
         [RECEIVED],
     )
     connection.execute(
+        "insert into vp.ledger_reject values (0, null, %s, 'not-json', 3, 1, 0)",
+        [hour],
+    )
+    connection.execute(
         "insert into vp.stale_bucket values (1, %s), (2, %s)", [hour] * 2
     )

@@ -54,6 +54,13 @@ COMMANDS: Final = {
     "simulate": Command("simulators.commands", "app", "Simulate towns and sensors."),
     "site": Command("api.registry_commands", "site_app", "List and show sites."),
     "sensor": Command("api.registry_commands", "sensor_app", "List and show sensors."),
+    "ledger": Command(
+        "api.ledger_commands", "app", "Show what became of messages, and prove it."
+    ),
+    "reject": Command(
+        "api.reject_commands", "app", "Look for rejected messages, and replay them."
+    ),
+    "token": Command("api.token_commands", "app", "Let readings in over HTTP."),
     "export": Command("api.export_command", "command", "Write figures to a file."),
     "bench": Command("verkehrspuls.commands.bench", "app", "Measure how fast it is."),
 }

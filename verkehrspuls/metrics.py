@@ -60,14 +60,21 @@ class _State(Collector):
         if self.state is None:
             return
         yield from _ledger(self.state["ledger"])
-        rejected = GaugeMetricFamily(
+        rejected = CounterMetricFamily(
             "verkehrspuls_rejected_messages",
-            "Messages kept because they could not be used.",
+            "Messages that could not be used, wholly or in part.",
+            labels=["reason"],
+        )
+        dropped = CounterMetricFamily(
+            "verkehrspuls_rejected_messages_only_counted",
+            "Those of them that were not kept, because there was no room: an alarm.",
             labels=["reason"],
         )
         for row in self.state["rejected"]:
             rejected.add_metric([row["reason"]], row["messages"])
+            dropped.add_metric([row["reason"]], row["only_counted"])
         yield rejected
+        yield dropped
         cases = GaugeMetricFamily(
             "verkehrspuls_open_cases", "Open anomaly cases.", labels=["municipality"]
         )
@@ -110,3 +117,11 @@ def _ledger(rows: list[Row]) -> Iterable[Metric]:
                 became.add_metric([town, outcome], row[f"{noun}_{outcome}"])
         yield received
         yield became
+    for name, text in (
+        ("readings_late", "Readings that came later than the setting ingest.late_h."),
+        ("sequence_lost", "Messages missing now, by their sequence numbers."),
+    ):
+        found = GaugeMetricFamily(f"verkehrspuls_{name}", text, labels=["municipality"])
+        for row in rows:
+            found.add_metric([row["municipality"] or ""], row[name])
+        yield found

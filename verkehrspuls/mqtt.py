@@ -113,13 +113,31 @@ class Publisher:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
-        """Send a message; waits while the window is full."""
+    @property
+    def connected(self) -> bool:
+        """Whether it is now; what is published meanwhile waits."""
+        return self._client.is_connected()
+
+    def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        retain: bool = False,
+        timeout_s: float | None = None,
+    ) -> paho.MQTTMessageInfo:
+        """Send a message; waits while the window is full.
+
+        What is returned tells whether the message was acknowledged.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: self._pending < self._window)
+            if not self._changed.wait_for(
+                lambda: self._pending < self._window, timeout_s
+            ):
+                raise BrokerUnavailable(reason="it acknowledges nothing.")
             self.published += 1
         # kept by paho over a lost connection, and sent again after it
-        self._client.publish(topic, payload, qos=1, retain=retain)
+        return self._client.publish(topic, payload, qos=1, retain=retain)
 
     def flush(self, timeout_s: float = 60) -> None:
         """Wait until everything is acknowledged; `BrokerUnavailable` after the time."""

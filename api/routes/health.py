@@ -9,7 +9,7 @@ from api import schemas
 from api.database import Database
 from api.parameters import Store
 from verkehrspuls.errors import Unavailable
-from verkehrspuls.storage import migrate, series
+from verkehrspuls.storage import ledger, migrate, series
 
 router = APIRouter(tags=["operation"])
 
@@ -53,6 +53,7 @@ def is_ready(request: Request, store: Store) -> JSONResponse:
         checks["migrations"] = [_migrations(request)]
         if checks["migrations"][0].status == "pass":
             checks["ingest:lag"] = [_lag(store)]
+            checks["ingest:rejects"] = [_rejects(store)]
     except Unavailable:
         checks["database"] = [
             schemas.Check(status="fail", output="The database does not answer.")
@@ -110,6 +111,20 @@ def _lag(store: Database) -> schemas.Check:
         status="pass" if seconds <= LATE_S else "warn",
         observed_value=round(seconds, 1),
         observed_unit="s",
+    )
+
+
+def _rejects(store: Database) -> schemas.Check:
+    with store.connection() as connection:
+        messages = ledger.only_counted(connection)
+    if not messages:
+        return schemas.Check(status="pass")
+    return schemas.Check(
+        status="warn",
+        output="There is no room to keep all rejected messages: of late so many were "
+        "only counted.",
+        observed_value=messages,
+        observed_unit="messages",
     )
 
 

@@ -1,14 +1,16 @@
 """`/ledger`: what became of every message."""
 
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, Final
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
 from api import PREFIX, schemas
 from api.errors import BadParameter, TooLong
+from api.moments import utc
 from api.parameters import From, OfMunicipality, OfSensor, Store, To
 from api.problems import RESPONSES
+from verkehrspuls.metrics import MESSAGE_OUTCOMES, READING_OUTCOMES
 from verkehrspuls.storage import series
 
 router = APIRouter(prefix=PREFIX, tags=["operation"])
@@ -30,14 +32,17 @@ def read_ledger(
     sensor: OfSensor = None,
     from_: From = None,
     to: To = None,
+    silent: Annotated[
+        bool, Query(description="hours too in which nothing came, though it should")
+    ] = False,
 ) -> dict[str, object]:
     """Count messages and readings per sensor and hour of reception.
 
     The default is the last 24 hours; a date means midnight UTC, and at most 31 days
     come at once. `balance` is what was received minus what became of it: zero, always.
     """
-    end = _utc(to) if to else datetime.now(UTC)
-    start = _utc(from_) if from_ else end - timedelta(days=1)
+    end = utc(to) if to else datetime.now(UTC)
+    start = utc(from_) if from_ else end - timedelta(days=1)
     if start >= end:
         raise BadParameter(parameter="from", detail="`from` must be before `to`")
     if end - start > LONGEST:
@@ -49,6 +54,7 @@ def read_ledger(
             end=end,
             municipality=municipality,
             sensor=sensor,
+            silent=silent,
             limit=MOST + 1,
         )
     if len(rows) > MOST:
@@ -71,16 +77,6 @@ def _sum(rows: list[dict[str, Any]], name: str) -> int:
 
 
 def _balance(sums: dict[str, int], noun: str) -> int:
-    received = f"{noun}_received"
-    became = sum(
-        count
-        for name, count in sums.items()
-        if name.startswith(noun) and name != received
-    )
-    return sums[received] - became
-
-
-def _utc(given: datetime | date) -> datetime:
-    if isinstance(given, datetime):
-        return given.astimezone(UTC)
-    return datetime.combine(given, time.min, tzinfo=UTC)
+    outcomes = MESSAGE_OUTCOMES if noun == "messages" else READING_OUTCOMES
+    became = sum(sums[f"{noun}_{outcome}"] for outcome in outcomes)
+    return sums[f"{noun}_received"] - became

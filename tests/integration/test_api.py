@@ -50,8 +50,10 @@ def test_each_operation_answers_its_example_as_described(
     client: TestClient, document: dict[str, Any]
 ) -> None:
     for path, operations in document["paths"].items():
+        if "get" not in operations:  # tests/integration/test_send_readings.py
+            assert (path, set(operations)) == ("/api/v1/readings", {"post"})
+            continue
         operation = operations["get"]
-        assert set(operations) == {"get"}
         address = example(path, operation)
         if "/series" in path:
             address += (
@@ -75,8 +77,12 @@ def test_the_document_is_openapi_3_1_with_names_and_examples(
     document: dict[str, Any],
 ) -> None:
     assert document["openapi"].startswith("3.1")
-    names = [o["get"]["operationId"] for o in document["paths"].values()]
-    assert len(names) == len(set(names)) == 13
+    names = [
+        operation["operationId"]
+        for operations in document["paths"].values()
+        for operation in operations.values()
+    ]
+    assert len(names) == len(set(names)) == 15
     text = json.dumps(document)
     for reference in re.findall(r'"#/components/schemas/(\w+)"', text):
         assert reference in document["components"]["schemas"]
@@ -262,6 +268,23 @@ def test_ledger_adds_up(client: TestClient) -> None:
     assert one["sums"]["readings_stored"] == 60
 
 
+def test_ledger_tells_the_silent_hours_too(client: TestClient) -> None:
+    period = "from=2026-03-03&to=2026-03-04&sensor=camera"
+    rows = client.get(f"/api/v1/ledger?{period}&silent=true").json()["rows"]
+    assert len(rows) == 24
+    silent = [row for row in rows if row["last_received_at"] is None]
+    assert len(silent) >= 23
+    assert all(row["readings_expected"] > 0 for row in silent)
+    assert all(row["messages_received"] == 0 for row in silent)
+
+
+def test_rejects_are_counted_and_not_told(client: TestClient) -> None:
+    found = client.get("/api/v1/rejects?from=2026-03-03&to=2026-03-05")
+    (reason,) = found.json()["reasons"]
+    assert (reason["reason"], reason["messages"], reason["kept"]) == ("not-json", 3, 1)
+    assert "secret" not in found.text
+
+
 def test_readiness_warns_when_ingest_is_late(client: TestClient) -> None:
     response = client.get("/readyz")
     assert response.status_code == 200
@@ -276,7 +299,9 @@ def test_metrics_tell_of_the_database_and_of_requests(client: TestClient) -> Non
     client.get("/api/v1/sites/kaiserslautern/moon")
     text = client.get("/metrics").text
     assert "verkehrspuls_stale_buckets 2.0" in text
-    assert 'verkehrspuls_rejected_messages{reason="not-json"} 1.0' in text
+    assert 'verkehrspuls_rejected_messages_total{reason="not-json"} 3.0' in text
+    only = 'verkehrspuls_rejected_messages_only_counted_total{reason="not-json"} 2.0'
+    assert only in text
     assert (
         'verkehrspuls_messages_total{municipality="kaiserslautern",outcome="accepted"}'
         " 80.0" in text
@@ -292,7 +317,8 @@ def test_reference_lists_every_operation_and_asks_nobody_else(
     assert response.headers["content-type"].startswith("text/html")
     for path, operations in document["paths"].items():
         assert f"<code>{path}</code>" in response.text
-        assert f'id="{operations["get"]["operationId"]}"' in response.text
+        for operation in operations.values():
+            assert f'id="{operation["operationId"]}"' in response.text
     assert "<script" not in response.text
     assert not re.search(r'(src|href)="(https?:)?//', response.text)
     assert "curl http://testserver/api/v1/sites" in response.text

@@ -16,10 +16,14 @@ LEDGER = {
     "readings_duplicate": 3,
     "readings_corrected": 1,
     "readings_rejected": 3,
+    "readings_late": 2,
+    "sequence_lost": 4,
 }
 STATE: dict[str, list[Any]] = {
     "ledger": [LEDGER],
-    "rejected": [{"reason": 'with "quotes"\nand lines', "messages": 3}],
+    "rejected": [
+        {"reason": 'with "quotes"\nand lines', "messages": 3, "only_counted": 2}
+    ],
     "cases": [{"municipality": "kusel", "cases": 2}],
     "work": [{"stale_buckets": 5, "since_last_commit_s": 1.5}],
 }
@@ -42,7 +46,11 @@ def test_metrics_tell_the_databases_sums() -> None:
     assert found["verkehrspuls_stale_buckets", ()] == 5
     assert found["verkehrspuls_seconds_since_last_commit", ()] == 1.5
     assert found["verkehrspuls_open_cases", ("kusel",)] == 2
-    assert found["verkehrspuls_rejected_messages", ('with "quotes"\nand lines',)] == 3
+    reason = ('with "quotes"\nand lines',)
+    assert found["verkehrspuls_rejected_messages_total", reason] == 3
+    assert found["verkehrspuls_rejected_messages_only_counted_total", reason] == 2
+    assert found["verkehrspuls_readings_late", ("",)] == 2
+    assert found["verkehrspuls_sequence_lost", ("",)] == 4
 
 
 def test_without_a_database_only_the_process_is_told_of() -> None:

@@ -96,6 +96,7 @@ def _embedded(settings: Settings) -> Finding:
 
 def _database(settings: Settings) -> Iterator[Finding]:
     from verkehrspuls.storage.database import connect, execute
+    from verkehrspuls.storage.ledger import only_counted
     from verkehrspuls.storage.migrate import status
 
     url = settings.database.url.get_secret_value()
@@ -114,6 +115,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
             return
         yield Finding("migrations", OK, f"revision {current}", current or "")
         edition = execute(connection, "storage_edition").fetchone() or {}
+        yield _rejects(only_counted(connection))
     if edition["edition"] == edition["detected"]:
         yield Finding("storage edition", OK, edition["edition"], edition["edition"])
     else:
@@ -124,6 +126,18 @@ def _database(settings: Settings) -> Iterator[Finding]:
             edition["edition"],
             "Give the server back the TimescaleDB that it had.",
         )
+
+
+def _rejects(only_counted: int) -> Finding:
+    if not only_counted:
+        return Finding("rejected messages", OK, "there is room to keep all of them")
+    return Finding(
+        "rejected messages",
+        PROBLEM,
+        f"{only_counted} in the last two hours were only counted: there is no room",
+        advice="See `verkehrspuls reject count`; mend and replay, or raise "
+        "VERKEHRSPULS_INGEST__KEEP_REJECTS.",
+    )
 
 
 def _broker(settings: Settings) -> Iterator[Finding]:

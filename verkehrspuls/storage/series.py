@@ -212,10 +212,13 @@ def ledger(
     end: datetime,
     municipality: str | None = None,
     sensor: str | None = None,
+    silent: bool = False,
     limit: int = 20_000,
     visible: Sequence[str] = PUBLIC,
 ) -> list[Row]:
     """List the ledger per sensor and hour of reception, newest first.
+
+    With `silent` hours too in which readings were expected and nothing came.
 
     Messages of no known sensor have no municipality and no sensor.
     """
@@ -226,6 +229,7 @@ def ledger(
         end=end,
         municipality=municipality,
         sensor=sensor,
+        silent=silent,
         limit=limit,
         visible=list(visible),
     ).fetchall()

@@ -245,33 +245,91 @@ order by newest.site_id, newest.quantity
 -- name: list_ledger
 -- The ledger per sensor and hour of reception, over all worker slots; messages of no
 -- known sensor have neither municipality nor sensor and are left out where one is asked
--- for. A sensor is visible where one of its sites is.
-select m.key as municipality, e.key as sensor, l.hour,
-       max(l.last_received_at) as last_received_at,
-       sum(l.messages_received)::bigint as messages_received,
-       sum(l.messages_accepted)::bigint as messages_accepted,
-       sum(l.messages_partly_accepted)::bigint as messages_partly_accepted,
-       sum(l.messages_rejected)::bigint as messages_rejected,
-       sum(l.messages_unknown_sensor)::bigint as messages_unknown_sensor,
-       sum(l.readings_received)::bigint as readings_received,
-       sum(l.readings_stored)::bigint as readings_stored,
-       sum(l.readings_duplicate)::bigint as readings_duplicate,
-       sum(l.readings_corrected)::bigint as readings_corrected,
-       sum(l.readings_rejected)::bigint as readings_rejected
-from vp.ledger l
-left join vp.sensor e using (sensor_id)
-left join vp.municipality m using (municipality_id)
-where l.hour >= %(start)s and l.hour < %(end)s
-  and (%(municipality)s::text is null or m.key = %(municipality)s)
-  and (%(sensor)s::text is null or e.key = %(sensor)s)
-  and (l.sensor_id is null or exists (
-      select from vp.installation i
-      join vp.channel c using (channel_id)
-      join vp.site s using (site_id)
-      where i.sensor_id = l.sensor_id
-        and s.visibility = any(%(visible)s::text[])))
-group by m.key, e.key, l.hour
-order by l.hour desc, m.key, e.key
+-- for. Expected are the readings of all outputs while they were installed, up to now;
+-- `silent` asks for hours too in which nothing came. A sensor is visible where one of
+-- its sites is.
+with visible as (
+    select e.sensor_id, m.key as municipality, e.key as sensor, e.interval_s
+    from vp.sensor e
+    join vp.municipality m using (municipality_id)
+    where (%(municipality)s::text is null or m.key = %(municipality)s)
+      and (%(sensor)s::text is null or e.key = %(sensor)s)
+      and exists (
+          select from vp.installation i
+          join vp.channel c using (channel_id)
+          join vp.site s using (site_id)
+          where i.sensor_id = e.sensor_id
+            and s.visibility = any(%(visible)s::text[]))
+), came as (
+    select l.sensor_id, l.hour,
+           max(l.last_received_at) as last_received_at,
+           sum(l.messages_received)::bigint as messages_received,
+           sum(l.messages_accepted)::bigint as messages_accepted,
+           sum(l.messages_partly_accepted)::bigint as messages_partly_accepted,
+           sum(l.messages_rejected)::bigint as messages_rejected,
+           sum(l.messages_unknown_sensor)::bigint as messages_unknown_sensor,
+           sum(l.readings_received)::bigint as readings_received,
+           sum(l.readings_stored)::bigint as readings_stored,
+           sum(l.readings_duplicate)::bigint as readings_duplicate,
+           sum(l.readings_corrected)::bigint as readings_corrected,
+           sum(l.readings_rejected)::bigint as readings_rejected,
+           sum(l.readings_late)::bigint as readings_late,
+           sum(l.sequence_lost)::bigint as sequence_lost
+    from vp.ledger l
+    where l.hour >= %(start)s and l.hour < %(end)s
+      and (l.sensor_id in (select sensor_id from visible)
+           or (l.sensor_id is null
+               and %(municipality)s::text is null and %(sensor)s::text is null))
+    group by l.sensor_id, l.hour
+), hours as (
+    select sensor_id, hour from came
+    union
+    select visible.sensor_id, hour
+    from visible, generate_series(
+        date_trunc('hour', %(start)s::timestamptz, 'UTC'),
+        least(%(end)s::timestamptz, now()) - interval '1 microsecond', '1 hour') hour
+    where %(silent)s::boolean and hour >= %(start)s
+)
+select visible.municipality, visible.sensor, hours.hour, came.last_received_at,
+       coalesce(expected.readings, 0) as readings_expected,
+       coalesce(came.messages_received, 0) as messages_received,
+       coalesce(came.messages_accepted, 0) as messages_accepted,
+       coalesce(came.messages_partly_accepted, 0) as messages_partly_accepted,
+       coalesce(came.messages_rejected, 0) as messages_rejected,
+       coalesce(came.messages_unknown_sensor, 0) as messages_unknown_sensor,
+       coalesce(came.readings_received, 0) as readings_received,
+       coalesce(came.readings_stored, 0) as readings_stored,
+       coalesce(came.readings_duplicate, 0) as readings_duplicate,
+       coalesce(came.readings_corrected, 0) as readings_corrected,
+       coalesce(came.readings_rejected, 0) as readings_rejected,
+       coalesce(came.readings_late, 0) as readings_late,
+       coalesce(came.sequence_lost, 0) as sequence_lost,
+       coalesce(rejects.reasons, '{}') as rejects
+from hours
+left join came on came.hour = hours.hour
+    and came.sensor_id is not distinct from hours.sensor_id
+left join visible on visible.sensor_id = hours.sensor_id
+left join lateral (
+    select round(sum(extract(epoch from
+               least(upper(i.period), hours.hour + interval '1 hour', now())
+               - greatest(lower(i.period), hours.hour))
+               / visible.interval_s))::bigint as readings
+    from vp.installation i
+    where i.sensor_id = hours.sensor_id
+      and i.period && tstzrange(
+          least(hours.hour, now()), least(hours.hour + interval '1 hour', now()))
+) expected on true
+left join lateral (
+    select jsonb_object_agg(reason, messages order by reason) as reasons
+    from (
+        select r.reason, sum(r.messages)::bigint as messages
+        from vp.ledger_reject r
+        where r.hour = hours.hour and r.sensor_id is not distinct from hours.sensor_id
+        group by r.reason
+    ) r
+) rejects on true
+where came.hour is not null or expected.readings > 0
+order by hours.hour desc, visible.municipality, visible.sensor
 limit %(limit)s
 
 -- name: sum_ledger
@@ -286,7 +344,9 @@ select m.key as municipality,
        sum(l.readings_stored)::bigint as readings_stored,
        sum(l.readings_duplicate)::bigint as readings_duplicate,
        sum(l.readings_corrected)::bigint as readings_corrected,
-       sum(l.readings_rejected)::bigint as readings_rejected
+       sum(l.readings_rejected)::bigint as readings_rejected,
+       sum(l.readings_late)::bigint as readings_late,
+       sum(l.sequence_lost)::bigint as sequence_lost
 from vp.ledger l
 left join vp.sensor e using (sensor_id)
 left join vp.municipality m using (municipality_id)
@@ -294,8 +354,13 @@ group by m.key
 order by m.key
 
 -- name: count_rejected
--- Rejected messages that are kept, by reason.
-select reason, count(*) as messages from vp.rejected_message group by reason
+-- Rejected messages by reason: all that ever were, and those of them that were only
+-- counted because there was no room; replays are not counted again.
+select reason, sum(messages)::bigint as messages,
+       sum(messages - kept)::bigint as only_counted
+from vp.ledger_reject
+where slot <> 101
+group by reason
 order by reason
 
 -- name: count_open_cases

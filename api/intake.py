@@ -1,0 +1,225 @@
+"""Readings that come over HTTP: from a request's body to messages, tried beforehand.
+
+They are tried with the decoder and the registry that ingest uses, so that the sender
+learns at once what cannot be used. What can is published, and takes the way of every
+message; only what ingest then counts is what counts.
+"""
+
+import base64
+import binascii
+import threading
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+from api.errors import NotAllowed, TooMany, Unreadable
+from api.schemas import ItemOutcome
+from api.tokens import Bearer
+from verkehrspuls.settings import Ingest
+from verkehrspuls.storage.database import Connection
+from verkehrspuls.wire import KEY_PATTERN, KINDS, parse_topic, topic
+
+if TYPE_CHECKING:
+    from ingest.batch import Collector, Message
+    from ingest.resolve import Registry
+
+#: room that topic and header take of the largest packet
+_ENVELOPE: Final = 2048
+_UNKNOWN_S: Final = 1.0
+
+
+class Item(Struct, forbid_unknown_fields=True):
+    """A message as a request names it, by its topic or by its sensor."""
+
+    #: as it is published; or what follows
+    message: msgspec.Raw = msgspec.Raw()
+    #: in place of `message`, for a payload that is not JSON
+    base64: str | None = None
+    topic: str | None = None
+    municipality: str | None = None
+    sensor: str | None = None
+    kind: str | None = None
+
+
+class _Native(Struct):
+    """What tells the kinds of native messages apart."""
+
+    values: msgspec.Raw = msgspec.Raw()
+    state: msgspec.Raw = msgspec.Raw()
+
+
+class Sent(NamedTuple):
+    """A message to be published."""
+
+    topic: str
+    payload: bytes
+
+
+_raw: Final = msgspec.json.Decoder(msgspec.Raw)
+_raws: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_item: Final = msgspec.json.Decoder(Item)
+_fields: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_native: Final = msgspec.json.Decoder(_Native | list[_Native])
+
+
+def read_items(body: bytes, bearer: Bearer, *, at_most: int) -> list[Sent]:
+    """Take a request's body apart; one that is wrong is refused as a whole.
+
+    A token of one sensor may also send that sensor's native message as it is, or an
+    array of its intervals.
+    """
+    parts = _parts(body)
+    if len(parts) > at_most:
+        raise TooMany(what="messages", most=at_most)
+    if bearer.sensor is not None and not any(map(_is_item, parts)):
+        return [_sent(Item(message=msgspec.Raw(body)), bearer, "#")]
+    found = []
+    for index, part in enumerate(parts):
+        pointer = f"#/{index}" if body.lstrip()[:1] == b"[" else "#"
+        try:
+            item = _item.decode(part)
+        except (msgspec.MsgspecError, RecursionError) as error:
+            raise Unreadable(pointer=pointer, detail=str(error)) from error
+        found.append(_sent(item, bearer, pointer))
+    return found
+
+
+def _parts(body: bytes) -> list[msgspec.Raw]:
+    try:
+        if body.lstrip()[:1] == b"[":
+            return _raws.decode(body)
+        return [_raw.decode(body)]
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Unreadable(pointer="#", detail=str(error)) from error
+
+
+def _is_item(part: msgspec.Raw) -> bool:
+    try:
+        return not {"message", "base64"}.isdisjoint(_fields.decode(part))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+
+
+def _sent(item: Item, bearer: Bearer, pointer: str) -> Sent:
+    payload = bytes(item.message)
+    if bool(payload) == (item.base64 is not None):
+        raise Unreadable(pointer=pointer, detail="give either `message` or `base64`")
+    if item.base64 is not None:
+        try:
+            payload = base64.b64decode(item.base64, validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise Unreadable(pointer=f"{pointer}/base64", detail=str(error)) from error
+    if item.topic is not None:
+        if item.municipality or item.sensor or item.kind:
+            raise Unreadable(
+                pointer=pointer, detail="give either `topic` or the sensor's keys"
+            )
+        if not 0 < len(item.topic) <= 1024 or not {"+", "#", "\0"}.isdisjoint(
+            item.topic
+        ):
+            raise Unreadable(pointer=f"{pointer}/topic", detail="this is no topic")
+        return Sent(item.topic, payload)
+    sensor = item.sensor or bearer.sensor
+    if sensor is None:
+        raise Unreadable(pointer=pointer, detail="`sensor` or `topic` is missing")
+    municipality = item.municipality or bearer.municipality
+    kind = item.kind or _kind(payload)
+    if kind not in KINDS:
+        raise Unreadable(
+            pointer=pointer, detail=f"`kind` must be one of {', '.join(KINDS)}"
+        )
+    for name, key in (("municipality", municipality), ("sensor", sensor)):
+        if not KEY_PATTERN.fullmatch(key):
+            raise Unreadable(pointer=f"{pointer}/{name}", detail="this is no key")
+    return Sent(topic(municipality, sensor, kind), payload)
+
+
+def _kind(payload: bytes) -> str:
+    """Tell the kind of a native message by what it holds."""
+    try:
+        decoded = _native.decode(payload)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return KINDS[0]  # ingest says what is wrong with it
+    for each in decoded if isinstance(decoded, list) else [decoded]:
+        if bytes(each.values):
+            return "environment"
+        if bytes(each.state):
+            return "status"
+    return "counts"
+
+
+class Trial:
+    """Tries messages as ingest would take them; the registry is remembered a while."""
+
+    def __init__(self, settings: Ingest) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._registry: Registry | None = None
+        self._read_at = 0.0
+
+    def run(
+        self, connection: Connection, sent: Sequence[Sent], bearer: Bearer
+    ) -> list[ItemOutcome]:
+        """Tell of each message what will become of it.
+
+        `NotAllowed` where one is of a sensor that the token is not for.
+        """
+        from ingest.batch import Collector, Message
+        from ingest.check import Limits
+        from ingest.formats import formats
+
+        now = datetime.now(UTC)
+        registry = self._known(connection, sent)
+        owners = {sensor.sensor_id: key for key, sensor in registry.items()}
+        for index, each in enumerate(sent):
+            native = parse_topic(each.topic)
+            found = None if native else registry.listen(each.topic)
+            owner = native[:2] if native else owners[found.sensor_id] if found else None
+            if owner is None or not bearer.may_send_for(*owner):
+                raise NotAllowed(index=index)
+        limits = Limits.at(now, self._settings)
+        collector = Collector(registry, formats(), limits)
+        return [
+            self._try(collector, Message(each.topic, each.payload, now), index)
+            for index, each in enumerate(sent)
+        ]
+
+    def _try(
+        self, collector: "Collector", message: "Message", index: int
+    ) -> ItemOutcome:
+        from ingest.reasons import explain
+
+        if len(message.payload) > self._settings.message_bytes - _ENVELOPE:
+            reason, detail, used = "too-large", f"{len(message.payload)} bytes", 0
+        else:
+            batch = collector.collect([message])
+            if not batch.rejects:
+                return ItemOutcome(index=index, status="accepted")
+            reason, detail = batch.rejects[0].reason, batch.rejects[0].detail
+            used = batch.readings
+        return ItemOutcome(
+            index=index,
+            status="partly-accepted" if used else "rejected",
+            reason=reason,
+            detail={name: explain(reason, detail, name) for name in ("de", "en")},
+        )
+
+    def _known(self, connection: Connection, sent: Sequence[Sent]) -> "Registry":
+        from ingest.resolve import read_registry
+
+        with self._lock:
+            age = time.monotonic() - self._read_at
+            if self._registry is None or age > self._settings.registry_s:
+                age = float("inf")
+            elif age > _UNKNOWN_S:
+                natives = [parse_topic(each.topic) for each in sent]
+                if all(native and native[:2] in self._registry for native in natives):
+                    age = 0.0
+            if self._registry is None or age > _UNKNOWN_S:
+                self._registry = read_registry(connection)
+                self._read_at = time.monotonic()
+            return self._registry

@@ -1,0 +1,60 @@
+"""What commands for the operator have in common: connection, periods, sensors."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from verkehrspuls.errors import UsageError
+
+if TYPE_CHECKING:
+    from verkehrspuls.storage.database import Connection
+
+Json = Annotated[bool, typer.Option("--json", help="Write JSON.")]
+OfMunicipality = Annotated[
+    str | None, typer.Option("--municipality", help="Only of this municipality.")
+]
+OfSensor = Annotated[
+    str | None, typer.Option("--sensor", help="Only of this municipality/sensor.")
+]
+From = Annotated[
+    str | None,
+    typer.Option(
+        "--from", help="Received from then on: a date, or a time with offset."
+    ),
+]
+To = Annotated[
+    str | None, typer.Option("--to", help="Received before; dates mean midnight UTC.")
+]
+
+
+def moment(text: str | None) -> datetime | None:
+    """Read a date, which means midnight UTC, or a time with offset."""
+    from api.moments import parse_moment, utc
+
+    if text is None:
+        return None
+    try:
+        return utc(parse_moment(text))
+    except ValueError as error:
+        raise UsageError(reason=f"{text}: {error}.") from error
+
+
+def keys(municipality: str | None, sensor: str | None) -> tuple[str | None, str | None]:
+    """Take `municipality/sensor` apart where it is given, else the municipality."""
+    from api.registry_commands import parse_key
+
+    return parse_key(sensor, kind="sensor") if sensor else (municipality, None)
+
+
+@contextmanager
+def connection() -> "Iterator[Connection]":
+    """Connect to the database that is set, or that of a running `up`."""
+    from verkehrspuls.stack.state import resolve
+    from verkehrspuls.storage.database import connect
+
+    url = resolve().database.url.get_secret_value()
+    with connect(url, application="verkehrspuls operator") as opened:
+        yield opened

@@ -1,0 +1,95 @@
+"""The web server's way to the broker: one connection, made when it is needed."""
+
+import threading
+import time
+from collections.abc import Iterable
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Final
+
+from verkehrspuls.errors import BrokerUnavailable
+from verkehrspuls.settings import Broker
+
+if TYPE_CHECKING:
+    from verkehrspuls.mqtt import Publisher
+
+#: A request waits so long for the broker's acknowledgement, and for its turn.
+WAIT_S: Final = 5.0
+#: After a failure nobody tries to connect for so long.
+PAUSE_S: Final = 1.0
+
+
+class Outlet:
+    """Publishes what came over HTTP, for all requests of the process."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._lock = threading.Lock()
+        self._open = ExitStack()
+        self._publisher: Publisher | None = None
+        self._next_attempt = 0.0
+
+    def publish(self, messages: Iterable[tuple[str, bytes]]) -> None:
+        """Publish all; returns when the broker has acknowledged each of them.
+
+        After `BrokerUnavailable` some may have arrived: it is safe to send them again,
+        because what arrives twice is stored once.
+        """
+        publisher = self._connected()
+        deadline = time.monotonic() + WAIT_S
+        sent = [
+            publisher.publish(topic, payload, timeout_s=_left(deadline))
+            for topic, payload in messages
+        ]
+        for info in sent:
+            try:
+                info.wait_for_publish(_left(deadline))
+            except (RuntimeError, ValueError) as error:
+                raise BrokerUnavailable(reason=str(error)) from error
+            if not info.is_published():
+                raise BrokerUnavailable(reason="it did not acknowledge in time.")
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._open.close()
+
+    def _connected(self) -> "Publisher":
+        if not self._lock.acquire(timeout=WAIT_S):
+            raise BrokerUnavailable(reason="it is being waited for.")
+        try:
+            if self._publisher is None:
+                self._publisher = self._connect()
+        finally:
+            self._lock.release()
+        if not self._publisher.connected:  # it tries again by itself
+            raise BrokerUnavailable(reason="the connection is lost.")
+        return self._publisher
+
+    def _connect(self) -> "Publisher":
+        import secrets
+
+        from verkehrspuls.mqtt import Publisher
+
+        url = (
+            self._broker.publish_url.get_secret_value()
+            or self._broker.url.get_secret_value()
+        )
+        if not url:
+            raise BrokerUnavailable(reason="none is set.")
+        if time.monotonic() < self._next_attempt:
+            raise BrokerUnavailable(reason="it did not answer a moment ago.")
+        try:
+            return self._open.enter_context(
+                Publisher(
+                    url,
+                    f"verkehrspuls-http-{secrets.token_hex(4)}",
+                    window=2000,
+                    ca_file=self._broker.ca_file,
+                )
+            )
+        except BrokerUnavailable:
+            self._next_attempt = time.monotonic() + PAUSE_S
+            raise
+
+
+def _left(deadline: float) -> float:
+    return max(0.01, deadline - time.monotonic())

@@ -1,0 +1,192 @@
+"""The command `verkehrspuls reject`: messages that could not be used."""
+
+from typing import Annotated, Any
+
+import typer
+
+from api.operator import From, Json, OfMunicipality, OfSensor, To
+from verkehrspuls.errors import UnknownKey
+
+app = typer.Typer(
+    help="Look for rejected messages, and replay them.", no_args_is_help=True
+)
+
+Topic = Annotated[
+    str | None, typer.Option("--topic", help="Only whose topic has this in it.")
+]
+Reason = Annotated[str | None, typer.Option("--reason", help="Only of this code.")]
+Number = Annotated[int, typer.Argument(help="Number of the message, see `list`.")]
+
+
+class UnknownReject(UnknownKey):
+    """There is no rejected message {key}. `verkehrspuls reject list` shows what is."""
+
+
+@app.command("list")
+def list_rejects(
+    municipality: OfMunicipality = None,
+    sensor: OfSensor = None,
+    topic: Topic = None,
+    reason: Reason = None,
+    from_: From = None,
+    to: To = None,
+    replayed: Annotated[
+        bool, typer.Option("--replayed", help="Those too that were replayed since.")
+    ] = False,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
+    as_json: Json = False,
+) -> None:
+    """List rejected messages that are kept, the newest first."""
+    from api import operator, tables
+    from verkehrspuls.storage import ledger
+
+    choice = _choice(municipality, sensor, topic, reason, from_, to)
+    with operator.connection() as connection:
+        rows = ledger.rejects(connection, limit=limit, open=not replayed, **choice)
+    if as_json:
+        tables.show_json([row | {"explanation": _explanation(row)} for row in rows])
+        return
+    tables.show(
+        [row | {"number": row["rejected_message_id"]} for row in rows],
+        (
+            *("number", "received_at", "topic", "reason", "detail", "payload_bytes"),
+            *("replayed_at", "attempts", "last_reason"),
+        ),
+    )
+
+
+@app.command()
+def show(number: Number, as_json: Json = False) -> None:
+    """Show a rejected message, with its payload and what is wrong with it."""
+    from api import operator, tables
+    from verkehrspuls.storage import ledger
+
+    with operator.connection() as connection:
+        row = ledger.reject(connection, number)
+    if row is None:
+        raise UnknownReject(kind="reject", key=number)
+    payload: bytes = row.pop("payload")
+    explanation = _explanation(row)
+    if as_json:
+        readable = _text(payload)
+        body = {"text": readable} if readable is not None else {"hex": payload.hex()}
+        tables.show_json(row | {"explanation": explanation, "payload": body})
+        return
+    facts = row | {f"explanation ({name})": text for name, text in explanation.items()}
+    readable = _text(payload)
+    facts["payload"] = repr(payload) if readable is None else readable
+    tables.show([{"what": k, "value": v} for k, v in facts.items()], ("what", "value"))
+
+
+@app.command()
+def count(
+    municipality: OfMunicipality = None,
+    sensor: OfSensor = None,
+    reason: Reason = None,
+    from_: From = None,
+    to: To = None,
+    as_json: Json = False,
+) -> None:
+    """Count rejected messages by sensor and reason, those not kept too.
+
+    From the ledger, which never forgets; the period is in whole hours of receipt.
+    """
+    from api import operator, tables
+    from verkehrspuls.storage import ledger
+
+    choice = _choice(municipality, sensor, None, reason, from_, to)
+    del choice["topic"]
+    with operator.connection() as connection:
+        rows = ledger.count_rejects(connection, **choice)
+    if as_json:
+        tables.show_json(
+            [row | {"explanation": _explanation(row | {"detail": ""})} for row in rows]
+        )
+        return
+    columns = ("municipality", "sensor", "reason", "messages", "kept", "readings")
+    tables.show(rows, (*columns, "first_hour", "last_hour"))
+
+
+@app.command()
+def replay(
+    municipality: OfMunicipality = None,
+    sensor: OfSensor = None,
+    topic: Topic = None,
+    reason: Reason = None,
+    from_: From = None,
+    to: To = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="All of them, where nothing is chosen.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Take rejected messages in again, after what was wrong is mended.
+
+    The oldest first. Safe to repeat, and to interrupt: what was used is not used
+    twice, and what is rejected again stays.
+    """
+    import sys
+
+    from api import tables
+    from ingest.rejects import Choice
+    from ingest.rejects import replay as replay_all
+    from verkehrspuls.errors import UsageError
+    from verkehrspuls.stack.state import resolve
+
+    choice = _choice(municipality, sensor, topic, reason, from_, to)
+    if not everything and not any(choice.values()):
+        raise UsageError(reason="choose messages, or say --all")
+    sums = replay_all(resolve(), Choice(**choice))
+    if as_json:
+        outcomes = ("stored", "duplicate", "corrected", "rejected")
+        readings = (f"readings_{outcome}" for outcome in outcomes)
+        names = ("messages", "used", "rejected", "cut", *readings)
+        tables.show_json({name: sums[name] for name in names})
+        return
+    print(
+        f"{sums['messages']} messages: {sums['used']} used, {sums['rejected']} "
+        f"rejected again; readings: {sums['readings_stored']} stored, "
+        f"{sums['readings_duplicate']} there already, "
+        f"{sums['readings_corrected']} corrected.",
+        file=sys.stderr,
+    )
+    if sums["cut"]:
+        print(
+            f"{sums['cut']} cannot be replayed: only their begin was kept.",
+            file=sys.stderr,
+        )
+
+
+def _choice(
+    municipality: str | None,
+    sensor: str | None,
+    topic: str | None,
+    reason: str | None,
+    from_: str | None,
+    to: str | None,
+) -> dict[str, Any]:
+    from api import operator
+
+    town, key = operator.keys(municipality, sensor)
+    return {
+        "municipality": town,
+        "sensor": key,
+        "topic": topic,
+        "reason": reason,
+        "start": operator.moment(from_),
+        "end": operator.moment(to),
+    }
+
+
+def _explanation(row: dict[str, Any]) -> dict[str, str]:
+    from ingest.reasons import explain
+    from verkehrspuls.text import LANGUAGES
+
+    return {name: explain(row["reason"], row["detail"], name) for name in LANGUAGES}
+
+
+def _text(payload: bytes) -> str | None:
+    try:
+        return payload.decode()
+    except UnicodeDecodeError:
+        return None

@@ -1,0 +1,220 @@
+"""`POST /readings`: for sensors that do not speak MQTT."""
+
+import hashlib
+import math
+import threading
+import time
+from typing import Any, Final
+
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse, Response
+
+from api import PREFIX, intake, schemas, tokens
+from api.database import Database
+from api.errors import (
+    BadParameter,
+    KeyReused,
+    NotAuthorised,
+    StillRunning,
+    TooFast,
+    TooMany,
+    WrongType,
+)
+from api.outlet import Outlet
+from api.problems import MEANINGS, RESPONSES, respond
+from verkehrspuls.settings import Api
+from verkehrspuls.storage.database import execute
+
+router = APIRouter(prefix=PREFIX, tags=["sending"])
+
+LONGEST_KEY: Final = 255
+_EXAMPLE: Final = {
+    "sensor": "camera-1",
+    "message": {
+        "time": "2026-11-21T20:00:00Z",
+        "interval_s": 300,
+        "counts": [{"channel": "1", "classes": {"car": 12, "truck": 1}}],
+    },
+}
+_BODY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "description": "One message, or an array of them. Each names its `topic`, or "
+        "`sensor` and, where it cannot be told, `kind`; `municipality` is the token's. "
+        "`message` is what would be published over MQTT; `base64` in place of it is "
+        "for payloads that are not JSON. With a token of one sensor that sensor's "
+        "native message will do.",
+        "content": {"application/json": {"schema": {}, "example": _EXAMPLE}},
+    },
+    "parameters": [
+        {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "schema": {"type": "string", "maxLength": 255},
+            "description": "a request with the same key and body is answered as the "
+            "first one was, for a day, and has no second effect",
+        }
+    ],
+    "security": [{"token": []}],
+}
+
+
+class Pace:
+    """How many messages each token has left, as this process counts them."""
+
+    def __init__(self, settings: Api) -> None:
+        self._most = float(settings.ingest_per_minute)
+        self._lock = threading.Lock()
+        self._left: dict[int, tuple[float, float]] = {}
+
+    def take(self, api_token_id: int, messages: int) -> None:
+        """Take so many; `TooFast` where there are not so many left."""
+        now = time.monotonic()
+        with self._lock:
+            left, since = self._left.get(api_token_id, (self._most, now))
+            left = min(self._most, left + (now - since) * self._most / 60)
+            if left < min(messages, self._most):
+                short = min(messages, self._most) - left
+                raise TooFast(
+                    per_minute=int(self._most),
+                    retry_s=math.ceil(short * 60 / self._most),
+                )
+            self._left[api_token_id] = (left - messages, now)
+
+
+@router.post(
+    "/readings",
+    operation_id="sendReadings",
+    summary="Send readings",
+    status_code=202,
+    response_model=schemas.Intake,
+    responses={
+        202: {"description": "The broker has taken what is accepted"},
+        **{s: RESPONSES[s] for s in (401, 403, 409, 413, 415, 422, 429, 503)},
+    },
+    openapi_extra=_BODY,
+)
+async def send_readings(request: Request) -> Response:
+    """Publish messages of sensors; answered when the broker has taken them.
+
+    Each is tried beforehand, and `items` says what will become of it. The readings can
+    be read a moment later.
+    """
+    settings: Api = request.app.state.settings.api
+    if request.headers.get("content-type", "").split(";")[0] != "application/json":
+        # before the body, but not before the token
+        await run_in_threadpool(_bearer, request)
+        raise WrongType
+    bearer = await run_in_threadpool(_bearer, request)
+    body = await _body(request, settings.ingest_bytes)
+    return await run_in_threadpool(_take, request, bearer, body)
+
+
+async def _body(request: Request, most: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > most:
+            raise TooMany(what="bytes", most=most)
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _bearer(request: Request) -> tokens.Bearer:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    store: Database = request.app.state.database
+    bearer = None
+    if scheme.lower() == "bearer":
+        with store.writing() as connection:
+            bearer = tokens.find(connection, token.strip())
+    if bearer is None:
+        raise NotAuthorised
+    return bearer
+
+
+def _take(request: Request, bearer: tokens.Bearer, body: bytes) -> Response:
+    state = request.app.state
+    settings: Api = state.settings.api
+    sent = intake.read_items(body, bearer, at_most=settings.ingest_items)
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        state.pace.take(bearer.api_token_id, len(sent))
+        return _answer(request, _publish(request, bearer, sent))
+    known = _begin(state.database, bearer, key, body)
+    if known is not None:
+        return _answer(request, known)
+    try:
+        state.pace.take(bearer.api_token_id, len(sent))
+        outcome = _publish(request, bearer, sent)
+    except BaseException:
+        with state.database.writing() as connection:
+            execute(
+                connection, "drop_request", api_token_id=bearer.api_token_id, key=key
+            )
+        raise
+    with state.database.writing() as connection:
+        execute(
+            connection,
+            "end_request",
+            api_token_id=bearer.api_token_id,
+            key=key,
+            answer=outcome.model_dump_json(),
+        )
+    return _answer(request, outcome)
+
+
+def _publish(
+    request: Request, bearer: tokens.Bearer, sent: list[intake.Sent]
+) -> schemas.Intake:
+    state = request.app.state
+    with state.database.connection() as connection:
+        items: list[schemas.ItemOutcome] = state.trial.run(connection, sent, bearer)
+    usable = [sent[item.index] for item in items if item.status != "rejected"]
+    outlet: Outlet = state.outlet
+    if usable:
+        outlet.publish(usable)
+    return schemas.Intake(
+        accepted=len(usable), rejected=len(items) - len(usable), items=items
+    )
+
+
+def _answer(request: Request, outcome: schemas.Intake) -> Response:
+    if outcome.items and not outcome.accepted:
+        return respond(
+            request,
+            422,
+            code="nothing-accepted",
+            detail=MEANINGS["nothing-accepted"],
+            items=outcome.items,
+        )
+    return JSONResponse(
+        outcome.model_dump(exclude_none=True),
+        status_code=202,
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+def _begin(
+    store: Database, bearer: tokens.Bearer, key: str, body: bytes
+) -> schemas.Intake | None:
+    """Take a key for this request; the answer where it was answered before."""
+    if not (0 < len(key) <= LONGEST_KEY and key.isprintable()):
+        raise BadParameter(
+            parameter="Idempotency-Key", detail="it must have 1 to 255 characters"
+        )
+    sha256 = hashlib.sha256(body).digest()
+    named = {"api_token_id": bearer.api_token_id, "key": key}
+    with store.writing() as connection:
+        execute(connection, "drop_old_requests")
+        if execute(connection, "begin_request", sha256=sha256, **named).fetchone():
+            return None
+        known = execute(connection, "find_request", **named).fetchone()
+    if known is None:  # given up by the other a moment ago
+        raise StillRunning
+    if bytes(known["sha256"]) != sha256:
+        raise KeyReused
+    if known["answer"] is None:
+        raise StillRunning
+    return schemas.Intake.model_validate(known["answer"])

@@ -1,0 +1,59 @@
+"""`/rejects`: how many messages could not be used, and why."""
+
+from datetime import UTC, datetime, timedelta
+
+from fastapi import APIRouter
+
+from api import PREFIX, schemas
+from api.errors import BadParameter
+from api.moments import utc
+from api.parameters import From, OfMunicipality, Store, To
+from api.problems import RESPONSES
+from ingest.reasons import explain
+from verkehrspuls.storage import ledger
+from verkehrspuls.text import LANGUAGES
+
+router = APIRouter(prefix=PREFIX, tags=["operation"])
+
+
+@router.get(
+    "/rejects",
+    operation_id="countRejects",
+    summary="Count rejected messages",
+    response_model=schemas.Rejects,
+    responses={422: RESPONSES[422], 503: RESPONSES[503]},
+)
+def count_rejects(
+    store: Store,
+    municipality: OfMunicipality = None,
+    from_: From = None,
+    to: To = None,
+) -> dict[str, object]:
+    """Count rejected messages by reason; the default is the last 24 hours of receipt.
+
+    Counts only: whose messages they are, and what is in them, is for the operator, and
+    there is no login here. See `verkehrspuls reject list` and `reject show`.
+    """
+    end = utc(to) if to else datetime.now(UTC)
+    start = utc(from_) if from_ else end - timedelta(days=1)
+    if start >= end:
+        raise BadParameter(parameter="from", detail="`from` must be before `to`")
+    with store.connection() as connection:
+        rows = ledger.count_rejects(
+            connection,
+            municipality=municipality,
+            sensor=None,
+            reason=None,
+            start=start,
+            end=end,
+        )
+    return {
+        "from_": start,
+        "to": end,
+        "reasons": [
+            counts
+            | {"reason": reason}
+            | {"meaning": {name: explain(reason, "", name) for name in LANGUAGES}}
+            for reason, counts in sorted(ledger.reasons(rows).items())
+        ],
+    }

@@ -1,0 +1,82 @@
+"""The command `verkehrspuls token`: who may send readings over HTTP."""
+
+from typing import Annotated
+
+import typer
+
+from api.operator import Json, OfMunicipality
+
+app = typer.Typer(
+    help="Let sensors without MQTT send readings over HTTP.", no_args_is_help=True
+)
+
+
+@app.command()
+def create(
+    scope: Annotated[
+        str, typer.Argument(help="municipality, or municipality/sensor for one only.")
+    ],
+    days: Annotated[
+        int | None, typer.Option(min=1, help="Valid for so many days; else for ever.")
+    ] = None,
+    note: Annotated[str, typer.Option(help="What or whom it is for.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Make a token, and show it: this once only."""
+    import sys
+    from datetime import UTC, datetime, timedelta
+
+    from api import operator, tables, tokens
+    from api.registry_commands import parse_key
+
+    municipality, sensor = (
+        parse_key(scope, kind="sensor") if "/" in scope else (scope, None)
+    )
+    expires_at = datetime.now(UTC) + timedelta(days=days) if days else None
+    with operator.connection() as connection:
+        token = tokens.create(
+            connection, municipality, sensor=sensor, note=note, expires_at=expires_at
+        )
+    if as_json:
+        tables.show_json({"token": token, "expires_at": expires_at})
+        return
+    print(token)
+    print("It is not stored and cannot be shown again.", file=sys.stderr)
+
+
+@app.command("list")
+def list_tokens(municipality: OfMunicipality = None, as_json: Json = False) -> None:
+    """List tokens by their begin, with what they may send for."""
+    from api import operator, tables
+    from verkehrspuls.storage.database import execute
+
+    with operator.connection() as connection:
+        rows = execute(connection, "list_tokens", municipality=municipality).fetchall()
+    if as_json:
+        tables.show_json(rows)
+        return
+    tables.show(
+        [
+            row
+            | {
+                "token": f"{row['prefix']}…",
+                "scope": "/".join(filter(None, (row["municipality"], row["sensor"]))),
+            }
+            for row in rows
+        ],
+        ("token", "scope", "state", "note", "created_at", "expires_at", "last_used_at"),
+    )
+
+
+@app.command()
+def revoke(
+    token: Annotated[str, typer.Argument(help="Begin of the token, as in `list`.")],
+) -> None:
+    """Let a token end at once."""
+    import sys
+
+    from api import operator, tokens
+
+    with operator.connection() as connection:
+        tokens.revoke(connection, token.removesuffix("…"))
+    print("It is not valid any more.", file=sys.stderr)

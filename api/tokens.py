@@ -1,0 +1,94 @@
+"""Tokens for sending readings over HTTP.
+
+A token is shown once, when it is made. Stored are its begin, by which it is found and
+listed, and its SHA-256: it is random and long, so there is nothing to guess.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from verkehrspuls.errors import UnknownKey
+from verkehrspuls.storage.database import Connection, execute
+
+_FORM: Final = re.compile(r"(vp_[0-9a-f]{8})_[\w-]{43}", re.ASCII)
+
+
+class Bearer(NamedTuple):
+    """Whose token it is: what it may send for."""
+
+    api_token_id: int
+    municipality: str
+    #: None: all sensors of the municipality
+    sensor: str | None
+
+    def may_send_for(self, municipality: str, sensor: str) -> bool:
+        """Tell whether it may."""
+        return municipality == self.municipality and self.sensor in (None, sensor)
+
+
+def create(
+    connection: Connection,
+    municipality: str,
+    *,
+    sensor: str | None = None,
+    note: str = "",
+    expires_at: datetime | None = None,
+) -> str:
+    """Make a token; it is returned here, and nowhere else."""
+    prefix = f"vp_{secrets.token_hex(4)}"
+    token = f"{prefix}_{secrets.token_urlsafe(32)}"
+    made = execute(
+        connection,
+        "put_token",
+        prefix=prefix,
+        sha256=_sha256(token),
+        municipality=municipality,
+        sensor=sensor,
+        note=note,
+        expires_at=expires_at,
+    ).fetchone()
+    if made is None:
+        if sensor is not None:
+            raise UnknownKey(kind="sensor", key=f"{municipality}/{sensor}")
+        raise UnknownMunicipality(kind="municipality", key=municipality)
+    connection.commit()
+    return token
+
+
+def find(connection: Connection, token: str) -> Bearer | None:
+    """Find whose token it is; None where it is not valid, or not any more."""
+    form = _FORM.fullmatch(token)
+    if form is None:
+        return None
+    row: dict[str, Any] | None = execute(
+        connection, "find_token", prefix=form[1]
+    ).fetchone()
+    if row is None or not hmac.compare_digest(bytes(row["sha256"]), _sha256(token)):
+        return None
+    execute(connection, "note_token_use", api_token_id=row["api_token_id"])
+    return Bearer(row["api_token_id"], row["municipality"], row["sensor"])
+
+
+def revoke(connection: Connection, prefix: str) -> None:
+    """Let a token end at once; it is known by its begin, or as a whole."""
+    form = _FORM.fullmatch(prefix)
+    begin = form[1] if form else prefix
+    if execute(connection, "revoke_token", prefix=begin).fetchone() is None:
+        raise UnknownToken(kind="token", key=begin)
+    connection.commit()
+
+
+class UnknownToken(UnknownKey):
+    """There is no token {key}. `verkehrspuls token list` shows all."""
+
+
+class UnknownMunicipality(UnknownKey):
+    """There is no municipality {key}. `verkehrspuls site list` shows some."""
+
+
+def _sha256(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

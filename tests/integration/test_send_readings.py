@@ -1,0 +1,357 @@
+"""Readings over HTTP: to the broker, and what is refused before it."""
+
+import base64
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx2
+import pytest
+from starlette.testclient import TestClient
+
+from api import tokens
+from api.app import create_app
+from ingest.worker import Worker
+from tests.parts import Broker, free_port, wait_for
+from tests.towns import AIR_TOPIC, COUNTS_TOPIC, TOWN
+from verkehrspuls.settings import Settings, load
+from verkehrspuls.storage import ledger
+from verkehrspuls.storage.database import Connection, connect
+from verkehrspuls.storage.registry import register
+
+ADDRESS = "/api/v1/readings"
+NOW = datetime(2026, 11, 21, 20, tzinfo=UTC)
+
+
+def native(minute: int = 0, **change: object) -> dict[str, object]:
+    return {
+        "time": (NOW + timedelta(minutes=minute)).isoformat(),
+        "interval_s": 300,
+        "counts": [{"channel": "1", "classes": {"car": 3}}],
+    } | change
+
+
+def air(value: float = 31.2) -> dict[str, object]:
+    return {"time": NOW.isoformat(), "interval_s": 600, "values": {"no2_ugm3": value}}
+
+
+@pytest.fixture
+def town(plain_database: str) -> Iterator[Connection]:
+    with connect(plain_database, autocommit=True) as connection:
+        register(connection, TOWN)
+        yield connection
+
+
+class Sender:
+    """Sends with a token."""
+
+    def __init__(self, client: TestClient, token: str) -> None:
+        self.client = client
+        self.token = token
+
+    def send(self, body: object, **headers: str) -> httpx2.Response:
+        return self.client.post(
+            ADDRESS,
+            content=body if isinstance(body, bytes) else json.dumps(body).encode(),
+            headers={
+                "authorization": f"Bearer {self.token}",
+                "content-type": "application/json",
+            }
+            | {name.replace("_", "-"): value for name, value in headers.items()},
+        )
+
+
+def settings_of(database: str, broker: str = "", **more: str) -> Settings:
+    return load(
+        {
+            "VERKEHRSPULS_DATABASE__URL": database,
+            "VERKEHRSPULS_BROKER__PUBLISH_URL": broker,
+            **more,
+        }
+    )
+
+
+@contextmanager
+def serving(settings: Settings) -> Iterator[TestClient]:
+    app = create_app(settings)
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield client
+
+
+@contextmanager
+def ingesting(database: str, broker: str) -> Iterator[None]:
+    ready = threading.Event()
+    settings = load(
+        {"VERKEHRSPULS_DATABASE__URL": database, "VERKEHRSPULS_BROKER__URL": broker}
+    )
+    worker = Worker(settings, on_ready=ready.set)
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    try:
+        assert ready.wait(20)
+        yield
+    finally:
+        worker.stop()
+        thread.join(20)
+
+
+def problem(response: httpx2.Response, status: int, code: str) -> dict[str, Any]:
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    found: dict[str, Any] = response.json()
+    assert found["type"].endswith(f"#{code}")
+    return found
+
+
+def test_readings_take_the_way_of_every_message(
+    plain_database: str, broker: Broker, town: Connection
+) -> None:
+    token = tokens.create(town, "kusel")
+    settings = settings_of(plain_database, broker.publish_url)
+    with ingesting(plain_database, broker.url), serving(settings) as client:
+        sender = Sender(client, token)
+        response = sender.send(
+            [
+                {"sensor": "camera-1", "message": native()},
+                {
+                    "sensor": "camera-1",
+                    "message": [native(5), native(10, interval_s=0)],
+                },
+                {"topic": AIR_TOPIC, "message": air()},
+                {"sensor": "nobody", "message": native()},
+                {
+                    "topic": COUNTS_TOPIC,
+                    "base64": base64.b64encode(
+                        json.dumps(native(15)).encode()
+                    ).decode(),
+                },
+                {"sensor": "air-1", "message": air(1e9)},
+            ]
+        )
+        assert response.status_code == 202, response.text
+        told = response.json()
+        assert (told["accepted"], told["rejected"]) == (4, 2)
+        assert [item["status"] for item in told["items"]] == [
+            *("accepted", "partly-accepted", "accepted"),
+            *("rejected", "accepted", "rejected"),
+        ]
+        assert told["items"][3]["reason"] == "unknown-sensor"
+        assert told["items"][5]["reason"] == "out-of-range"
+        assert set(told["items"][5]["detail"]) == {"de", "en"}
+
+        def stored() -> int:
+            (count,) = town.execute(
+                "select (select count(*) from count_reading) "
+                "+ (select count(*) from environment_reading)"
+            ).fetchone()  # type: ignore[misc]
+            return int(count)
+
+        wait_for(lambda: stored() == 4)
+        proof = ledger.prove(town)
+        assert proof.holds
+        assert proof.totals["messages_received"] == 4
+
+
+@pytest.mark.parametrize(
+    ("token", "scheme"),
+    [
+        ("", "Bearer"),
+        ("vp_00000000_" + "x" * 43, "Bearer"),
+        ("garbage\x7f", "Bearer"),
+        ("{valid}", "Basic"),
+        ("{valid}x", "Bearer"),
+    ],
+)
+def test_nobody_sends_without_a_valid_token(
+    plain_database: str, town: Connection, token: str, scheme: str
+) -> None:
+    valid = tokens.create(town, "kusel")
+    with serving(settings_of(plain_database)) as client:
+        response = client.post(
+            ADDRESS,
+            content=b"{}",
+            headers={"authorization": f"{scheme} {token.format(valid=valid)}"},
+        )
+    problem(response, 401, "not-authorised")
+    assert response.headers["www-authenticate"].startswith("Bearer")
+
+
+def test_token_ends(plain_database: str, town: Connection) -> None:
+    past = datetime.now(UTC) - timedelta(seconds=1)
+    expired = tokens.create(town, "kusel", expires_at=past)
+    revoked = tokens.create(town, "kusel")
+    with serving(settings_of(plain_database)) as client:
+        response = Sender(client, revoked).send({"sensor": "x", "message": {}})
+        problem(response, 422, "nothing-accepted")
+        (used,) = town.execute(
+            "select last_used_at is not null from api_token where prefix = %s",
+            [revoked[:11]],
+        ).fetchone()  # type: ignore[misc]
+        assert used
+        tokens.revoke(town, revoked[:11])
+        for token in (expired, revoked):
+            problem(Sender(client, token).send({}), 401, "not-authorised")
+    (kept,) = town.execute(
+        "select string_agg(t::text, ' ') from api_token t"
+    ).fetchone()  # type: ignore[misc]
+    assert revoked[12:] not in kept
+
+
+@pytest.mark.parametrize(
+    ("scope", "item"),
+    [
+        ("camera-1", {"sensor": "air-1", "message": air()}),
+        ("camera-1", {"topic": AIR_TOPIC, "message": air()}),
+        (None, {"municipality": "landau", "sensor": "x", "message": native()}),
+        (None, {"topic": "vp/v1/landau/camera-1/counts", "message": native()}),
+        (None, {"topic": "elsewhere", "message": native()}),
+    ],
+)
+def test_token_is_for_its_sensors_only(
+    plain_database: str, town: Connection, scope: str | None, item: dict[str, Any]
+) -> None:
+    token = tokens.create(town, "kusel", sensor=scope)
+    with serving(settings_of(plain_database)) as client:
+        own = {"sensor": "camera-1", "message": native()}
+        response = Sender(client, token).send([own, item])
+    assert "message 1" in problem(response, 403, "not-allowed")["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        (b"{", "#"),
+        (b"\xff", "#"),
+        (b"[" * 100_000, "#"),
+        (b'[{"sensor": "a", "message": 1}, 7]', "#/1"),
+        (b'{"sensor": "a", "message": 1, "more": 2}', "#"),
+        (b'{"sensor": "a"}', "#"),
+        (b'{"message": 1}', "#"),
+        (b'{"sensor": "a", "message": 1, "base64": "eA=="}', "#"),
+        (b'{"sensor": "a", "base64": "?"}', "#/base64"),
+        (b'{"sensor": "A b", "message": 1}', "#/sensor"),
+        (b'{"sensor": "a", "kind": "other", "message": 1}', "#"),
+        (b'{"topic": "vp/v1/+/x/counts", "message": 1}', "#/topic"),
+        (b'{"topic": "a", "sensor": "b", "message": 1}', "#"),
+    ],
+)
+def test_request_that_cannot_be_read_is_told_where(
+    plain_database: str, town: Connection, body: bytes, pointer: str
+) -> None:
+    token = tokens.create(town, "kusel")
+    with serving(settings_of(plain_database)) as client:
+        found = problem(Sender(client, token).send(body), 422, "invalid")
+    assert [error["pointer"] for error in found["errors"]] == [pointer]
+
+
+def test_limits_of_a_request(plain_database: str, town: Connection) -> None:
+    token = tokens.create(town, "kusel")
+    settings = settings_of(
+        plain_database,
+        VERKEHRSPULS_API__INGEST_ITEMS="3",
+        VERKEHRSPULS_API__INGEST_BYTES="1024",
+        VERKEHRSPULS_API__INGEST_PER_MINUTE="4",
+    )
+    bad = {"sensor": "nobody", "message": {}}
+    with serving(settings) as client:
+        sender = Sender(client, token)
+        problem(sender.send([bad] * 4), 413, "too-many")
+        problem(sender.send([bad] * 1000), 413, "too-many")
+        problem(sender.send(bad, content_type="text/csv"), 415, "wrong-type")
+        problem(sender.send([bad] * 3), 422, "nothing-accepted")
+        response = sender.send([bad] * 3)
+        problem(response, 429, "too-fast")
+        assert 25 <= int(response.headers["retry-after"]) <= 30
+
+
+def test_sensor_with_a_token_of_its_own_sends_its_native_message(
+    plain_database: str, broker: Broker, town: Connection
+) -> None:
+    token = tokens.create(town, "kusel", sensor="air-1")
+    with serving(settings_of(plain_database, broker.publish_url)) as client:
+        for body in (air(), [air(), air(1.0)]):
+            response = Sender(client, token).send(body)
+            assert response.json()["items"] == [{"index": 0, "status": "accepted"}]
+
+
+def test_request_that_comes_again_has_no_second_effect(
+    plain_database: str, broker: Broker, town: Connection
+) -> None:
+    token = tokens.create(town, "kusel")
+    other = tokens.create(town, "kusel")
+    body = [{"sensor": "camera-1", "message": native()}, {"sensor": "x", "message": 1}]
+    settings = settings_of(plain_database, broker.publish_url)
+    with ingesting(plain_database, broker.url), serving(settings) as client:
+        sender = Sender(client, token)
+        first = sender.send(body, idempotency_key="a")
+        again = sender.send(body, idempotency_key="a")
+        assert first.status_code == again.status_code == 202
+        assert first.content == again.content
+        found = sender.send(body[:1], idempotency_key="a")
+        problem(found, 422, "key-reused")
+        # another's keys are another's
+        assert Sender(client, other).send(body, idempotency_key="a").is_success
+        received = "select coalesce(sum(messages_received), 0) from ledger"
+        wait_for(lambda: town.execute(received).fetchone()[0] == 2)  # type: ignore[index]
+        # one that still runs, and one that was killed long ago
+        town.execute("update idempotent_request set answer = null")
+        response = sender.send(body, idempotency_key="a")
+        problem(response, 409, "still-running")
+        assert response.headers["retry-after"] == "5"
+        town.execute(
+            "update idempotent_request set received_at = now() - interval '2 minutes'"
+        )
+        assert sender.send(body, idempotency_key="a").content == first.content
+
+
+def test_without_a_broker_nothing_is_taken(
+    plain_database: str, broker: Broker, town: Connection
+) -> None:
+    token = tokens.create(town, "kusel")
+    body = {"sensor": "camera-1", "message": native()}
+    away = settings_of(plain_database, f"mqtt://127.0.0.1:{free_port()}")
+    with serving(away) as client:
+        for key in ("a", "a"):
+            response = Sender(client, token).send(body, idempotency_key=key)
+            problem(response, 503, "broker-unavailable")
+            assert response.headers["retry-after"] == "5"
+    with serving(settings_of(plain_database)) as client:
+        problem(Sender(client, token).send(body), 503, "broker-unavailable")
+    # it goes and comes back
+    with serving(settings_of(plain_database, broker.publish_url)) as client:
+        sender = Sender(client, token)
+        assert sender.send(body, idempotency_key="a").status_code == 202
+        broker.stop()
+        wait_for(lambda: sender.send(body).status_code == 503, timeout=20)
+        broker.start()
+        wait_for(lambda: sender.send(body).status_code == 202, timeout=30)
+
+
+def test_broken_message_is_never_an_error_of_the_server(
+    plain_database: str, town: Connection
+) -> None:
+    token = tokens.create(town, "kusel")
+    payloads = [
+        *(
+            b"",
+            b" ",
+            b"\xef\xbb\xbf{}",
+            b"\xff\xfe{\x00}\x00",
+            b"\0",
+            b"NaN",
+            b"[[[]]]",
+        ),
+        *(b'{"time": "\\ud800"}', b"[" * 100_000, b"1e400", b'"' + b"x" * 1000 + b'"'),
+    ]
+    items = [
+        {"sensor": "camera-1", "kind": kind, "base64": base64.b64encode(p).decode()}
+        for p in payloads
+        for kind in ("counts", "environment", "status")
+    ]
+    with serving(settings_of(plain_database)) as client:
+        response = Sender(client, token).send(items)
+    # but for the empty one, which deletes a retained message, and has no broker here
+    assert response.status_code in (422, 503), response.text
