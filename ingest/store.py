@@ -4,11 +4,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
+from struct import Struct
 from typing import Any, Final, NamedTuple
 from uuid import UUID, uuid4
 
 import msgspec
-from psycopg import errors
+from psycopg import errors, postgres
+from psycopg.adapt import Dumper
+from psycopg.pq import Format
 
 from ingest.batch import Batch, Reject, Rows
 from ingest.sequence import Numbered, SequenceNumbers
@@ -48,6 +52,25 @@ class Attempt:
     batch: UUID = field(default_factory=uuid4)
     #: what it wrote when it got as far as its commit; None: it did not
     sums: Counter[str] | None = None
+
+
+@cache
+def _integer_array(size: int) -> Struct:
+    return Struct(">iiIii" + "ii" * size)
+
+
+class HistogramDumper(Dumper):
+    """Dumps a list of integers for binary COPY; the general dumper takes ten times."""
+
+    format = Format.BINARY
+    oid = postgres.types["int4"].array_oid
+
+    def dump(self, obj: list[int]) -> bytes:
+        """Write one dimension from 1, without nulls, each element of 4 bytes."""
+        sized = [4] * (2 * len(obj))
+        sized[1::2] = obj
+        of = postgres.types["int4"].oid
+        return _integer_array(len(obj)).pack(1, 0, of, len(obj), 1, *sized)
 
 
 #: What became of readings: how many, by sensor, hour of receipt, and outcome.
@@ -163,7 +186,9 @@ def _upsert(
 def _copy(
     connection: Connection, query: str, kind: str, rows: Iterable[tuple[Any, ...]]
 ) -> None:
-    with connection.cursor().copy(queries()[query]) as copy:
+    cursor = connection.cursor()
+    cursor.adapters.register_dumper(list, HistogramDumper)
+    with cursor.copy(queries()[query]) as copy:
         copy.set_types(TYPES[kind])
         for row in rows:
             copy.write_row(row)

@@ -252,13 +252,12 @@ class Writer:
     def _make_room(self, connection: Connection, batch: Batch) -> None:
         """Make the partitions that the batch needs, in transactions of their own."""
         needed = {
-            (series, _month(key[1]))
+            (series, _month(time))
             for series, rounds in (
                 ("count_reading", batch.counts),
                 ("environment_reading", batch.environment),
             )
-            for rows in rounds
-            for key in rows
+            for time in {time for rows in rounds for _, time in rows}
         } | {
             ("rejected_message", _month(reject.message.received_at))
             for reject in batch.rejects
