@@ -66,6 +66,23 @@ def test_reading_is_stored_once_however_often_it_comes(world: World) -> None:
     assert row["speed_kmh"] == pytest.approx(47.3)
 
 
+@pytest.mark.parametrize("histogram", [[0], [1, 2, 1_000_000], list(range(100))])
+def test_histogram_is_stored_as_it_came(world: World, histogram: list[int]) -> None:
+    output = {
+        "channel": "1",
+        "classes": {"car": 3},
+        "speed_histogram": {"width_kmh": 5, "from_kmh": 10, "counts": histogram},
+    }
+    body = {"time": NOW, "interval_s": 300, "counts": [output]}
+    sent = Message(COUNTS_TOPIC, msgspec.json.encode(body), NOW)
+    world.write(sent)
+    (row,) = world.rows(
+        "select histogram, histogram_from_kmh, histogram_width_kmh from count_reading"
+    )
+    assert list(row.values()) == [histogram, 10, 5]
+    assert world.write(sent)["readings_duplicate"] == 1
+
+
 def test_correction_replaces_and_keeps_what_it_replaced(world: World) -> None:
     world.write(counts(car=3))
     assert world.write(counts(car=4), counts(car=5))["readings_corrected"] == 2
