@@ -1,0 +1,144 @@
+"""Bad input through real brokers and a real worker into a real database."""
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, LiteralString
+
+import msgspec
+import pytest
+from psycopg.rows import dict_row
+
+from tests.corpus import Case, cases, town
+from tests.parts import Broker, Mosquitto, wait_for
+from tests.towns import COUNTS_TOPIC
+from verkehrspuls.mqtt import Publisher
+from verkehrspuls.storage.database import connect
+from verkehrspuls.storage.registry import register
+
+LAST = {
+    "time": "2025-01-01T00:00:00Z",
+    "interval_s": 300,
+    "counts": [{"channel": "2", "classes": {"car": 1}}],
+}
+
+
+@contextmanager
+def worker(database: str, broker: str) -> Iterator[None]:
+    """A worker process that must still run at the end, and end in order."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "verkehrspuls", "ingest", "run"],
+        env={
+            **os.environ,
+            "VERKEHRSPULS_DATABASE__URL": database,
+            "VERKEHRSPULS_BROKER__URL": broker,
+        },
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    try:
+        assert process.stdout.readline() == b"ready\n"
+        yield
+        assert process.poll() is None
+        process.terminate()
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+class Outcome:
+    """What the database holds."""
+
+    def __init__(self, url: str) -> None:
+        self.connection = connect(url, row_factory=dict_row, autocommit=True)
+        register(self.connection, town())
+
+    def query(self, text: LiteralString) -> list[Any]:
+        return self.connection.execute(text).fetchall()
+
+    def messages(self) -> int:
+        (row,) = self.query(
+            "select coalesce(sum(messages_received), 0)::int as n from ledger"
+        )
+        return int(row["n"])
+
+    def reasons(self) -> Counter[str]:
+        return Counter(
+            row["reason"] for row in self.query("select reason from rejected_message")
+        )
+
+    def rows(self) -> int:
+        (row,) = self.query(
+            "select (select count(*) from count_reading) "
+            "+ (select count(*) from environment_reading) as n"
+        )
+        return int(row["n"])
+
+
+@pytest.fixture
+def outcome(plain_database: str) -> Iterator[Outcome]:
+    found = Outcome(plain_database)
+    yield found
+    found.connection.close()
+
+
+def test_every_case_that_a_broker_delivers_ends_as_it_should(
+    plain_database: str, broker: Broker, outcome: Outcome
+) -> None:
+    kind = "mosquitto" if isinstance(broker, Mosquitto) else "nats"
+    sent = [c for c in cases() if c.passes(kind) and not c.fixed_clock]
+    assert len(sent) > 80
+    messages = sum(len(case.payloads()) for case in sent)
+    with worker(plain_database, broker.url):
+        with Publisher(broker.publish_url, "corpus") as publisher:
+            for case in sent:
+                for payload in case.payloads():
+                    publisher.publish(case.topics(), payload, retain=case.retain)
+            publisher.flush()
+            wait_for(lambda: outcome.messages() >= messages, 60)
+            # and the flow goes on
+            publisher.publish(COUNTS_TOPIC, msgspec.json.encode(LAST))
+            publisher.flush()
+        wait_for(lambda: outcome.messages() > messages, 20)
+    assert_balanced(outcome, sent)
+    assert outcome.messages() == messages + 1
+
+
+def assert_balanced(outcome: Outcome, sent: list[Case]) -> None:
+    """One good reading came after the cases."""
+    assert outcome.rows() == sum(case.rows for case in sent) + 1
+    assert outcome.reasons() == Counter(case.reason for case in sent if case.reason)
+    (sums,) = outcome.query(
+        "select sum(messages_rejected + messages_partly_accepted "
+        "+ messages_unknown_sensor)::int as kept, sum(readings_rejected)::int as "
+        "refused, sum(readings_stored)::int as stored, sum(readings_received "
+        "- readings_stored - readings_duplicate - readings_corrected "
+        "- readings_rejected)::int as missing from ledger"
+    )
+    kept = sum(len(case.payloads()) for case in sent if case.reason)
+    assert (sums["kept"], sums["missing"]) == (kept, 0)
+    assert sums["stored"] == outcome.rows()
+    refused = outcome.query(
+        "select coalesce(sum(readings_rejected), 0)::int as n from rejected_message"
+    )
+    assert refused == [{"n": sums["refused"]}]
+    # only the months that the cases are of: no partition for the year 9999
+    years = outcome.query(
+        "select distinct substr(relname, 15, 4) as year from pg_class "
+        "where relkind = 'r' and relname like 'count\\_reading\\_2%'"
+    )
+    assert {int(row["year"]) for row in years} <= {2025, 2026, 2027}
+    (row,) = outcome.query(
+        "select firmware from sensor_status join sensor using (sensor_id) "
+        "where key = 'camera-1'"
+    )
+    assert row == {"firmware": '=HYPERLINK("http://x")'}
+    values = outcome.query(
+        "select revision from environment_reading where revision > 0"
+    )
+    assert values == [{"revision": 999}]
