@@ -8,6 +8,7 @@ stored, duplicate and corrected apart, or rejected.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ingest.check import Limits, check_counts, check_time, check_value
@@ -17,7 +18,7 @@ from ingest.reasons import Unusable
 from ingest.resolve import RegisteredSensor, Registry
 from ingest.sequence import Numbered
 from verkehrspuls.classes import COUNTS
-from verkehrspuls.wire import StatusMessage, Topic, parse_topic
+from verkehrspuls.wire import StatusMessage, Topic
 
 
 class Message(NamedTuple):
@@ -115,7 +116,7 @@ class Collector:
         left = dict(beyond)
         refused = set()
         for message in reversed(messages):
-            _, sensor = self._sender(message.topic)
+            _, sensor = self._registry.sender(message.topic)
             if sensor is not None and left.get(sensor.sensor_id, 0) > 0:
                 left[sensor.sensor_id] -= 1
                 refused.add(id(message))
@@ -133,7 +134,7 @@ class Collector:
     def add(self, batch: Batch, message: Message) -> None:
         """Add a message to a batch."""
         batch.messages.append(message)
-        topic, sensor = self._sender(message.topic)
+        topic, sensor = self._registry.sender(message.topic)
         sensor_id = sensor.sensor_id if sensor else None
         tally = _tally(batch, sensor_id, message)
         if sensor is None:
@@ -182,12 +183,6 @@ class Collector:
         batch.rejects.append(
             Reject(message, sensor_id, first.reason, first.detail, len(problems))
         )
-
-    def _sender(self, text: str) -> tuple[Topic | None, RegisteredSensor | None]:
-        topic = parse_topic(text)
-        if topic:
-            return topic, self._registry.get(topic[:2])
-        return None, self._registry.listen(text)
 
     def _decode(
         self, sensor: RegisteredSensor, message: Message, topic: Topic | None
@@ -242,12 +237,18 @@ def _note(
     batch.numbered.setdefault(key, []).extend(numbered)
 
 
+@lru_cache(maxsize=1)  # all messages of a read were received at one time
+def _hour(time: datetime) -> datetime:
+    return time.replace(minute=0, second=0, microsecond=0)
+
+
 def _tally(batch: Batch, sensor_id: int | None, message: Message) -> Tally:
-    hour = message.received_at.replace(minute=0, second=0, microsecond=0)
+    received_at = message.received_at
+    hour = _hour(received_at)
     tally = batch.ledger.get((sensor_id, hour))
     if tally is None:
-        tally = batch.ledger[sensor_id, hour] = Tally(message.received_at)
-    tally.last_received_at = message.received_at
+        tally = batch.ledger[sensor_id, hour] = Tally(received_at)
+    tally.last_received_at = received_at
     return tally
 
 

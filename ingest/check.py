@@ -52,11 +52,12 @@ def check_counts(reading: CountReading, sensor: RegisteredSensor, feed: Feed) ->
     """Refuse classes that the sensor cannot tell."""
     if not feed.counts:
         raise Unusable("wrong-kind", f"counts for {reading.output!r}")
-    for name in reading.classes:
-        if name not in sensor.classes:
-            if name in CLASSES or name == "total":
-                raise Unusable("class-not-in-scheme", repr(name))
-            raise Unusable("unknown-class", repr(name))
+    if reading.classes.keys() <= sensor.classes:
+        return
+    name = min(reading.classes.keys() - sensor.classes)
+    if name in CLASSES or name == "total":
+        raise Unusable("class-not-in-scheme", repr(name))
+    raise Unusable("unknown-class", repr(name))
 
 
 def check_value(reading: EnvironmentReading, feed: Feed) -> None:

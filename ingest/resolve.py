@@ -18,6 +18,7 @@ from verkehrspuls.classes import SCHEMES
 from verkehrspuls.model import Mapping, Profile
 from verkehrspuls.quantities import COUNTED
 from verkehrspuls.storage.database import Connection, execute
+from verkehrspuls.wire import Topic, parse_topic
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +80,18 @@ class Registry(dict[tuple[str, str], RegisteredSensor]):
         self._exact: dict[str, RegisteredSensor] | None = None
         self._filters = MQTTMatcher()  # type: ignore[no-untyped-call]
         self._remembered: dict[str, RegisteredSensor | None] = {}
+        self._senders: dict[str, tuple[Topic | None, RegisteredSensor]] = {}
+
+    def sender(self, topic: str) -> tuple[Topic | None, RegisteredSensor | None]:
+        """Find who publishes under a topic, with its parts where it is a native one."""
+        found = self._senders.get(topic)
+        if found is not None:
+            return found
+        parts = parse_topic(topic)
+        sensor = self.get(parts[:2]) if parts else self.listen(topic)
+        if parts and sensor:  # no more than there are sensors and kinds of message
+            self._senders[topic] = parts, sensor
+        return parts, sensor
 
     def listen(self, topic: str) -> RegisteredSensor | None:
         """Find the sensor that publishes under a foreign topic."""

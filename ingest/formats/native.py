@@ -22,6 +22,7 @@ _environment: Final = msgspec.json.Decoder(
     EnvironmentMessage | list[EnvironmentMessage]
 )
 _status: Final = msgspec.json.Decoder(StatusMessage)
+_NOTHING: Final = frozenset({None})
 _parts: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
@@ -96,7 +97,7 @@ def _count_readings(messages: list[CountMessage]) -> list[Reading]:
     for message in messages:
         time = message.time if message.time.tzinfo is UTC else _utc(message.time)
         for counts in message.counts:
-            if all(count is None for count in counts.classes.values()):
+            if set(counts.classes.values()) <= _NOTHING:
                 continue
             histogram = counts.speed_histogram
             readings.append(
