@@ -30,10 +30,13 @@ REASONS: Final = {
     "not-a-time": _("The field for the time holds none, or one that never was."),
     "not-a-number": _("A mapped field holds something that is not a number."),
     "unknown-unit": _("The value's unit cannot be converted into the quantity's."),
+    "too-many-values": _("The message has too many values for one interval."),
     "out-of-range": _("The value is physically impossible."),
     "too-old": _("The reading's time is before the oldest that is accepted."),
     "too-new": _("The reading's time lies too far in the future."),
-    "rate-limited": _("The sensor sent more messages than it may; see replaying."),
+    "rate-limited": _(
+        "The sensor sent more messages than it may; they can be replayed."
+    ),
     "database-refused": _("The database refused the reading."),
 }
 

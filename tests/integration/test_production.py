@@ -79,7 +79,14 @@ class Deployment:
 
     @property
     def ingest_url(self) -> str:
-        made = (self.folder / "secrets" / "broker_url").read_text().strip()
+        return self._secret("broker_url")
+
+    @property
+    def publish_url(self) -> str:
+        return self._secret("broker_publish_url")
+
+    def _secret(self, name: str) -> str:
+        made = (self.folder / "secrets" / name).read_text().strip()
         return made.replace("broker:8883", f"localhost:{self.port}")
 
 
@@ -163,6 +170,21 @@ def test_sensor_publishes_under_its_own_topics_only(deployment: Deployment) -> N
         own = "vp/v1/kaiserslautern/camera-1/counts"
         parts.wait_for(lambda: (own, own.encode()) in seen)
         assert [topic for topic, _ in seen] == [own]
+
+
+def test_web_server_publishes_for_all_sensors_and_reads_nothing(
+    deployment: Deployment,
+) -> None:
+    url, ca_file = deployment.publish_url, deployment.ca_file
+    with (
+        listening(deployment) as seen,
+        mqtt.Publisher(url, "web", ca_file=ca_file) as web,
+    ):
+        for topic in ("$SYS/broker/uptime", "vp/v1/landau/camera-1/counts"):
+            web.publish(topic, b"{}")
+        web.flush(10)
+        parts.wait_for(lambda: seen)
+        assert [topic for topic, _ in seen] == ["vp/v1/landau/camera-1/counts"]
 
 
 def test_nobody_connects_without_a_password_that_is_right(

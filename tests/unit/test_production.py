@@ -59,7 +59,9 @@ def test_service_sets_settings_that_exist(name: str, tmp_path: Path) -> None:
     assert loaded.database.url.get_secret_value() == "/run/secrets/database_url"
     receives = "broker_url" in secrets
     assert bool(loaded.broker.url.get_secret_value()) == receives
-    assert bool(loaded.broker.ca_file) == receives
+    publishes = "broker_publish_url" in secrets
+    assert bool(loaded.broker.publish_url.get_secret_value()) == publishes
+    assert bool(loaded.broker.ca_file) == (receives or publishes)
 
 
 @pytest.mark.parametrize("name", SERVICES)
