@@ -5,13 +5,20 @@ unknown sensor. Every reading in it is either among the rows, where the database
 stored, duplicate and corrected apart, or rejected.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from ingest.check import Limits, check_counts, check_time, check_value
+from ingest.check import (
+    Limits,
+    check_counts,
+    check_readings,
+    check_time,
+    check_value,
+)
 from ingest.formats import CountReading, Decode, Decoded, Reading
 from ingest.mapping import read_foreign
 from ingest.reasons import Unusable
@@ -148,6 +155,7 @@ class Collector:
             return
         try:
             decoded = self._decode(sensor, message, topic)
+            check_readings(decoded.readings)
         except Unusable as problem:
             if problem.numbered:
                 _note(batch, sensor.sensor_id, topic, problem.numbered)
@@ -255,14 +263,13 @@ def _tally(batch: Batch, sensor_id: int | None, message: Message) -> Tally:
 def _put(rounds: list[Rows], row: tuple[Any, ...]) -> None:
     """Put a row into the first round that may take it; leave out a duplicate."""
     key = row[:2]
-    last = None
-    for rows in rounds:
-        if key not in rows:
-            break
-        last = rows[key]
-    else:
-        rows = {}
-        if last is None or last[CONTENT:] != row[CONTENT:]:
-            rounds.append(rows)
-    if last is None or last[CONTENT:] != row[CONTENT:]:
-        rows[key] = row
+    if rounds and key not in rounds[0]:
+        rounds[0][key] = row
+        return
+    # a key that stands in a round stands in all before it
+    at = bisect_left(rounds, True, key=lambda rows: key not in rows)
+    if at and rounds[at - 1][key][CONTENT:] == row[CONTENT:]:
+        return
+    if at == len(rounds):
+        rounds.append({})
+    rounds[at][key] = row

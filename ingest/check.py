@@ -1,14 +1,20 @@
 """What makes a reading unusable, so that the database never sees a bad row."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
-from ingest.formats import CountReading, EnvironmentReading
+from ingest.formats import CountReading, EnvironmentReading, Reading
 from ingest.reasons import Unusable
 from ingest.resolve import Feed, RegisteredSensor
 from verkehrspuls.classes import CLASSES
 from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.settings import Ingest
+
+#: A message may correct itself so often: each time costs the database a statement.
+MOST_VALUES: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,18 @@ def check_time(time: datetime, limits: Limits) -> bool:
     if time > limits.latest:
         raise Unusable("too-new", time.isoformat())
     return False
+
+
+def check_readings(readings: Sequence[Reading]) -> None:
+    """Refuse a message with too many values for one interval."""
+    if len(readings) <= MOST_VALUES:
+        return
+    values = Counter((reading.output, reading.time) for reading in readings)
+    (output, time), most = values.most_common(1)[0]
+    if most > MOST_VALUES:
+        raise Unusable(
+            "too-many-values", f"{most} for {output!r} at {time.isoformat()}"
+        )
 
 
 def check_counts(reading: CountReading, sensor: RegisteredSensor, feed: Feed) -> None:

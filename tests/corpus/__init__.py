@@ -37,7 +37,6 @@ class Case:
     refused: int = 0
     retain: bool = False
     fixed_clock: bool = False
-    slow: bool = False
     broker: dict[str, str] = field(default_factory=dict)
     car: int | None = None
     value: float | None = None
