@@ -40,6 +40,7 @@ FLUSH_S: Final = 0.5
 #: how many packets are read before the socket is asked again
 READS: Final = 200
 _FAILURE: Final = 0x80
+_DISCONNECT: Final = b"\xe0\x00"
 
 
 class Inbox:
@@ -179,8 +180,9 @@ class Receiver:
         self._acknowledge()
         self._stopping.set()
         if self._client.socket() is not None:
-            self._client.disconnect()
             self._flush()
+            self._hang_up()
+            self._client.disconnect()
         self._wake_read.close()
         self._wake_write.close()
 
@@ -193,6 +195,24 @@ class Receiver:
                 return
             select.select([], [connection], [], FLUSH_S)
             self._client.loop_write()
+
+    def _hang_up(self) -> None:
+        """Say that we go, and wait until the broker has gone as well.
+
+        To close while there is something to read would make the system reset the
+        connection, and the broker might never read our last acknowledgements.
+        """
+        connection = self._client.socket()
+        if connection is None:
+            return
+        deadline = time.monotonic() + FLUSH_S
+        with contextlib.suppress(OSError):
+            connection.sendall(_DISCONNECT)
+            connection.shutdown(socket.SHUT_WR)
+            while (left := deadline - time.monotonic()) > 0:
+                readable, _, _ = select.select([connection], [], [], left)
+                if readable and not connection.recv(65_536):
+                    return
 
     def _wait(self, timeout_s: float) -> None:
         """Wait to be woken, and take note of it."""

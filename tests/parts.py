@@ -352,6 +352,7 @@ class Mosquitto:
             "autosave_interval 1\n"
             "max_queued_messages 0\n"
             "max_inflight_messages 0\n"
+            "max_packet_size 1048576\n"
             "log_dest stdout\n"
         )
 

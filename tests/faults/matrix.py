@@ -10,7 +10,7 @@ from typing import Any
 
 from tests import parts
 from tests.faults.proxy import DOWN, UP
-from tests.faults.world import PATIENCE_S, Sender, World, backends
+from tests.faults.world import CALM, PATIENCE_S, Sender, World, backends
 from verkehrspuls.storage.database import Connection
 
 
@@ -46,13 +46,14 @@ def _start_worker(it: Injury) -> None:
 
 
 def _ask_worker_to_stop(it: Injury) -> None:
+    it.world.worker.supervise()
     it.world.worker.send(signal.SIGTERM)
 
 
 def _stopped_worker_has_ended(it: Injury) -> None:
-    code = it.world.worker.end()
+    code = it.world.worker.process.wait(PATIENCE_S)
     # a database that does not answer does not keep it from ending in order
-    assert code in (0, 3), it.world.report({"exit after SIGTERM": code})
+    assert code in CALM, it.world.report({"exit after SIGTERM": code})
     it.world.worker.start()
 
 
@@ -211,11 +212,13 @@ def _thaw_wire(it: Injury) -> None:
 def _add_column(it: Injury) -> None:
     """A migration while the worker runs: additive, as all migrations are."""
 
+    column = f"added_{it.dice.getrandbits(32)}"
+
     def migrate() -> None:
         name = it.world.name
         with it.world.server.admin(name) as connection:
             connection.execute(
-                f"alter table vp.count_reading add column added_{it.dice.getrandbits(32)}"  # type: ignore[call-overload]
+                f"alter table vp.count_reading add column {column}"  # type: ignore[call-overload]
                 " integer"
             )
 

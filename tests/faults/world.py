@@ -116,7 +116,7 @@ class Worker:
         return self._process is not None and self._process.poll() is None
 
     def start(self, *command: str) -> None:
-        environment = {
+        environment = os.environ | {
             f"VERKEHRSPULS_{name}".upper(): str(value)
             for name, value in self._settings.items()
         }
