@@ -34,7 +34,9 @@ def test_series_of_a_cloned_database_take_any_time(database: str) -> None:
                 {"at": moment},
             )
             connection.execute(
-                "insert into vp.environment_reading values (1, %s, 60, 1, now(), 0, 7)",
+                "insert into vp.environment_reading "
+                "(channel_id, time, interval_s, sensor_id, received_at, value) "
+                "values (1, %s, 60, 1, now(), 7)",
                 [moment],
             )
         connection.execute("update vp.environment_reading set value = 8")
