@@ -202,7 +202,7 @@ class Receiver:
         To close while there is something to read would make the system reset the
         connection, and the broker might never read our last acknowledgements.
         """
-        connection = self._client.socket()
+        connection: Any = self._client.socket()  # plain or TLS
         if connection is None:
             return
         deadline = time.monotonic() + FLUSH_S

@@ -27,7 +27,12 @@ def catalogue(language: str) -> dict[str, str | tuple[str, ...]]:
         return {}
     with file.open("rb") as stream:
         entries = [m for m in read_po(stream, locale=language) if m.id and m.string]
-    return {m.id if isinstance(m.id, str) else m.id[0]: m.string for m in entries}
+    return {
+        m.id if isinstance(m.id, str) else m.id[0]: (
+            m.string if isinstance(m.string, str) else tuple(m.string or ())
+        )
+        for m in entries
+    }
 
 
 def translate(text: str, language: str) -> str:
