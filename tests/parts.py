@@ -112,7 +112,14 @@ class Databases:
         try:
             yield self._url_of(name)
         finally:
+            wait_for(lambda: self._drop(name))
+
+    def _drop(self, name: str) -> bool:
+        try:
             self._run("drop database {} with (force)", name)
+        except psycopg.errors.InsufficientPrivilege:
+            return False  # it is being vacuumed, by nobody that we could end
+        return True
 
     def close(self) -> None:
         """Drop the template."""

@@ -64,6 +64,13 @@ class World:
         new = msgspec.structs.replace(TOWN.sensors[0], key=key)
         register(self.connection, msgspec.structs.replace(TOWN, sensors=(camera, new)))
 
+    def unmend(self) -> None:
+        """Undo that."""
+        key = UNKNOWN_TOPIC.split("/")[3]
+        gone = msgspec.structs.replace(TOWN.sensors[0], key=key, installations=())
+        sensors = (*TOWN.sensors, gone)
+        register(self.connection, msgspec.structs.replace(TOWN, sensors=sensors))
+
     def replay(self, **choice: Any) -> dict[str, int]:
         return dict(rejects.replay(self.settings, Choice(**choice)))
 
