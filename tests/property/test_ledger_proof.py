@@ -56,8 +56,10 @@ STEPS = st.one_of(
     st.lists(STEPS, min_size=1, max_size=10),
     st.sampled_from([{}, {"keep_rejects": 3}, {"sensor_burst": 2}]),
 )
-def test_ledger_is_proved_after_any_history(  # noqa: PT019 - it has a value
-    _plain: parts.Databases, steps: list[tuple[str, Any]], limits: dict[str, int]
+def test_ledger_is_proved_after_any_history(
+    _plain: parts.Databases,  # noqa: PT019 - it has a value
+    steps: list[tuple[str, Any]],
+    limits: dict[str, int],
 ) -> None:
     with _plain.fresh() as url, closing(World(url, **limits)) as world:
         written: list[Message] = []
