@@ -1,5 +1,6 @@
 """Bad input through real brokers and a real worker into a real database."""
 
+import base64
 import os
 import subprocess
 import sys
@@ -12,8 +13,11 @@ import msgspec
 import pytest
 from psycopg.rows import dict_row
 
+from api import tokens
 from tests.corpus import Case, cases, town
+from tests.integration.test_send_readings import Sender, serving, settings_of
 from tests.parts import Broker, Mosquitto, wait_for
+from tests.parts import broker as start_broker
 from tests.towns import COUNTS_TOPIC
 from verkehrspuls.mqtt import Publisher
 from verkehrspuls.storage.database import connect
@@ -142,3 +146,53 @@ def assert_balanced(outcome: Outcome, sent: list[Case]) -> None:
         "select revision from environment_reading where revision > 0"
     )
     assert values == [{"revision": 999}]
+
+
+def expected_over_http(case: Case) -> tuple[int, str | None]:
+    """Status and reason of the answer."""
+    if "+" in case.topic or len(case.topics()) > 1024:
+        return 422, None
+    if case.reason == "unknown-topic" or "/landau/" in case.topic:
+        return 403, None  # nobody may send for a sensor that is not theirs
+    if case.name.startswith("27-"):
+        return 413, None
+    if case.outcome == "rejected":
+        return 422, case.reason
+    return 202, case.reason
+
+
+def test_every_case_over_http_ends_as_it_should(
+    plain_database: str, outcome: Outcome
+) -> None:
+    sent = [case for case in cases() if not case.fixed_clock]
+    with (
+        start_broker("nats") as broker,
+        worker(plain_database, broker.url),
+        serving(
+            settings_of(
+                plain_database,
+                broker.publish_url,
+                VERKEHRSPULS_API__INGEST_PER_MINUTE="100000",
+            )
+        ) as client,
+    ):
+        sender = Sender(client, tokens.create(outcome.connection, "kusel"))
+        taken = []
+        for case in sent:
+            status, reason = expected_over_http(case)
+            for payload in case.payloads():
+                body = base64.b64encode(payload).decode()
+                answer = sender.send({"topic": case.topics(), "base64": body})
+                assert answer.status_code == status, (case.name, answer.text[:300])
+                if reason and "items" in answer.json():
+                    (item,) = answer.json()["items"]
+                    assert item["reason"] == reason, case.name
+            if status == 202:
+                taken.append(case)
+        last = base64.b64encode(msgspec.json.encode(LAST)).decode()
+        answer = sender.send({"topic": COUNTS_TOPIC, "base64": last})
+        assert answer.status_code == 202
+        messages = sum(len(case.payloads()) for case in taken) + 1
+        wait_for(lambda: outcome.messages() >= messages, 60)
+    assert_balanced(outcome, taken)
+    assert outcome.messages() == messages
