@@ -16,7 +16,7 @@ import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -90,15 +90,13 @@ class Inbox:
         return self._closed and not self._messages
 
 
-def subscriptions(settings: Ingest) -> list[str]:
-    """Tell what a worker subscribes to.
+def native_topics(settings: Ingest) -> list[str]:
+    """Tell under which topics sensors of the native format publish.
 
-    Workers of a group share the load where the broker offers shared subscriptions;
-    elsewhere each takes municipalities of its own.
+    Where the broker offers no shared subscriptions, each worker takes municipalities
+    of its own.
     """
-    municipalities = settings.municipalities or ("+",)
-    group = f"$share/{settings.share}/" if settings.share else ""
-    return [f"{group}{PREFIX}/{key}/+/+" for key in municipalities]
+    return [f"{PREFIX}/{key}/+/+" for key in settings.municipalities or ("+",)]
 
 
 class Receiver:
@@ -114,7 +112,11 @@ class Receiver:
     ) -> None:
         self._url = broker.url.get_secret_value()
         self._keepalive_s = broker.keepalive_s
-        self._topics = subscriptions(settings)
+        self._topics = native_topics(settings)
+        # workers of a group share the load, where the broker offers it
+        self._group = f"$share/{settings.share}/" if settings.share else ""
+        self._foreign: frozenset[str] = frozenset()
+        self._foreign_subscribed: frozenset[str] = frozenset()
         self._inbox = inbox
         self._on_ready = on_ready
         self._client = _client(self._url, broker, settings)
@@ -132,6 +134,7 @@ class Receiver:
         self._next_attempt = 0.0
         self._pause_s = 0.5
         self._subscribed_at: float | None = None
+        self._native_mid: int | None = None
         self._stopping = threading.Event()
         self.received = 0
         #: Whether the broker should know our session; where it does not, messages may
@@ -142,6 +145,11 @@ class Receiver:
     def committed(self, messages: Sequence[Message]) -> None:
         """Hand over messages whose transaction has committed; from any thread."""
         self._committed.append(messages)
+        self.wake()
+
+    def listen(self, topics: Iterable[str]) -> None:
+        """Subscribe to the topics of foreign formats as well; from any thread."""
+        self._foreign = frozenset(topics)
         self.wake()
 
     def wake(self) -> None:
@@ -156,6 +164,10 @@ class Receiver:
         if connection is None:
             self._reconnect(timeout_s)
             return
+        if self._subscribed_at is not None:
+            foreign = self._foreign
+            self._subscribe(foreign - self._foreign_subscribed)
+            self._foreign_subscribed = foreign
         # a full inbox means back-pressure: the broker keeps what is not read
         reading = [] if self._inbox.full else [connection]
         decrypted = isinstance(connection, ssl.SSLSocket) and connection.pending()
@@ -269,12 +281,26 @@ class Receiver:
                 extra={"advice": "messages may be missing: see the gaps in the ledger"},
             )
         self.expects_session = True
-        client.subscribe([(topic, 1) for topic in self._topics])
+        self._foreign_subscribed = frozenset()
+        self._native_mid = self._subscribe(self._topics)
+
+    def _subscribe(self, topics: Collection[str]) -> int | None:
+        if not topics:
+            return None
+        wanted = [(self._group + topic, 1) for topic in sorted(topics)]
+        return self._client.subscribe(wanted)[1]
 
     def _subscribed(
-        self, client: Any, _data: Any, _mid: Any, reasons: Any, _properties: Any
+        self, client: Any, _data: Any, mid: int, reasons: Any, _properties: Any
     ) -> None:
-        if any(reason.value >= _FAILURE for reason in reasons):
+        refused = any(reason.value >= _FAILURE for reason in reasons)
+        if mid != self._native_mid:
+            # one sensor's topic that is not allowed must not stop all others
+            if refused:
+                topics = sorted(self._foreign)
+                log.error("subscription_refused", extra={"topics": topics})
+            return
+        if refused:
             log.error("subscription_refused", extra={"topics": self._topics})
             client.disconnect()
             return

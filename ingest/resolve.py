@@ -5,6 +5,7 @@ filters that sensors are registered with; an exact topic goes before a filter.
 """
 
 import logging
+from collections.abc import Collection
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -123,9 +124,13 @@ class Registry(dict[tuple[str, str], RegisteredSensor]):
         return exact
 
 
-def filters(registry: Registry) -> set[str]:
-    """Tell the topic filters to subscribe to for sensors of foreign formats."""
-    return {sensor.topic for sensor in registry.values() if sensor.topic is not None}
+def filters(registry: Registry, municipalities: Collection[str] = ()) -> set[str]:
+    """Tell the topics of foreign formats, of these municipalities or of all."""
+    return {
+        sensor.topic
+        for (municipality, _), sensor in registry.items()
+        if sensor.topic and (not municipalities or municipality in municipalities)
+    }
 
 
 _EVER = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))

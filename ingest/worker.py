@@ -18,7 +18,7 @@ from ingest.check import Limits
 from ingest.formats import formats
 from ingest.rate import RateLimit
 from ingest.receive import Inbox, Receiver
-from ingest.resolve import Registry, read_registry
+from ingest.resolve import Registry, filters, read_registry
 from ingest.write import Stopped, Writer
 from verkehrspuls.settings import Settings
 
@@ -166,3 +166,4 @@ class Worker:
     def _read_registry(self) -> None:
         self._registry = self._writer.with_retry(read_registry)
         self._registry_read = time.monotonic()
+        self._receiver.listen(filters(self._registry, self._settings.municipalities))

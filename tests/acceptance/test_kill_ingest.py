@@ -17,6 +17,7 @@ import pytest
 
 from tests.parts import Broker, wait_for
 from tests.towns import COUNTS_TOPIC, TOWN
+from verkehrspuls.model import Mapping, Profile
 from verkehrspuls.mqtt import Publisher
 from verkehrspuls.storage.database import Connection, connect
 from verkehrspuls.storage.registry import register
@@ -34,6 +35,7 @@ class Ingest:
             "VERKEHRSPULS_DATABASE__URL": database,
             "VERKEHRSPULS_BROKER__URL": broker,
             "VERKEHRSPULS_INGEST__BATCH_READINGS": "200",
+            "VERKEHRSPULS_INGEST__REGISTRY_S": "1",
         }
         self.start()
 
@@ -175,6 +177,35 @@ def test_backlog_of_large_messages(
         wait_for(lambda: stored(town) == 2 * messages, timeout=60)
         assert worker.end(signal.SIGTERM) == 0
     assert_all_there_once(town, messages)
+
+
+def test_sensor_of_a_foreign_format_is_heard_once_it_is_registered(
+    plain_database: str, broker: Broker, town: Connection
+) -> None:
+    # under our prefix, because the brokers of the tests allow nothing else
+    topic = "vp/v1/foreign/air/1/value"
+    sensor = TOWN.sensors[1]
+    installation = msgspec.structs.replace(
+        sensor.installations[0], mapping=Mapping(field="value"), output="value"
+    )
+    foreign = msgspec.structs.replace(
+        sensor,
+        payload_format="scalar",
+        topic=topic,
+        profile=Profile(receipt_time=True),
+        installations=(installation,),
+    )
+    with ingest(plain_database, broker.url):
+        register(town, msgspec.structs.replace(TOWN, sensors=(foreign,)))
+        with Publisher(broker.publish_url, "test") as publisher:
+
+            def heard() -> bool:
+                publisher.publish(topic, b"31.5")
+                publisher.flush()
+                rows = town.execute("select value from environment_reading")
+                return rows.fetchall() != []
+
+            wait_for(heard, timeout=60, every=1)
 
 
 def test_second_worker_of_a_slot_ends_and_says_why(
