@@ -99,7 +99,11 @@ class Publisher:
 
     def __enter__(self) -> Self:
         """Connect, and wait until the broker has accepted."""
-        connect(self._client, self._url)
+        try:
+            connect(self._client, self._url)
+        except BrokerUnavailable:
+            self._let_go()
+            raise
         self._client.loop_start()
         with self._changed:
             self._changed.wait_for(lambda: self._connected or self._refused, 10)
@@ -112,6 +116,15 @@ class Publisher:
         """Disconnect; what is not acknowledged may or may not have arrived."""
         self._client.disconnect()
         self._client.loop_stop()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Let the client close its sockets as soon as it is no longer used.
+
+        It knows us by its callbacks, and would wait for the garbage collector.
+        """
+        self._client.on_publish = None
+        self._client.on_connect = None
 
     @property
     def connected(self) -> bool:
