@@ -188,13 +188,12 @@ class Proxy:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             client.close()
             return
+        unix = isinstance(self._target, str)
+        server = socket.socket(socket.AF_UNIX if unix else socket.AF_INET)
         try:
-            if isinstance(self._target, str):
-                server = socket.socket(socket.AF_UNIX)
-                server.connect(self._target)
-            else:
-                server = socket.create_connection(self._target)
+            server.connect(self._target)
         except OSError:
+            server.close()
             client.close()
             return
         with self._changed:
