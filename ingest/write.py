@@ -196,7 +196,7 @@ class Writer:
 
     def _prepare(self, connection: Connection) -> None:
         limit_ms = int(1000 * self._settings.database_s)
-        lock_ms = min(10_000, limit_ms)
+        lock_ms = limit_ms // 6
         execute(connection, "limit_session", statement_ms=limit_ms, lock_ms=lock_ms)
         connection.execute(queries()["make_staging"])
         connection.commit()

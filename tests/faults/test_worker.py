@@ -3,6 +3,7 @@
 import signal
 import threading
 from pathlib import Path
+from random import Random
 
 import msgspec
 import pytest
@@ -54,7 +55,7 @@ def test_killed_between_commit_and_acknowledgement(server: Server, kind: str) ->
 @pytest.mark.parametrize("kind", KINDS)
 def test_killed_before_commit(server: Server, kind: str) -> None:
     with world(server, kind) as it, Sender(it.broker.publish_url) as sender:
-        lock = Injury(it, sender, None)  # type: ignore[arg-type]
+        lock = Injury(it, sender, Random(1))
         FAULTS["ledger locked"].inject(lock)
         send(sender, range(50))
         parts.wait_for(lambda: waits_for_lock(it), PATIENCE_S)

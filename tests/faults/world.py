@@ -106,6 +106,10 @@ class Worker:
         """Change settings from the next start on."""
         self._settings.update(more)
 
+    def all_settings(self, **others: object) -> dict[str, object]:
+        """Its settings, for another worker, with some of them different."""
+        return {**self._settings, **others}
+
     @property
     def process(self) -> subprocess.Popen[bytes]:
         assert self._process is not None
@@ -197,6 +201,8 @@ class Sender:
     def __exit__(self, *_: object) -> None:
         self._client.disconnect()
         self._client.loop_stop()
+        # else its sockets wait for the garbage collector
+        self._client.on_publish = None
 
     def counts(self, number: int, *, minutes: int | None = None) -> None:
         """Publish a message with the readings of one interval."""
