@@ -150,7 +150,7 @@ def _copy_new(connection: Connection, kind: str, rows: Rows) -> Changed | None:
             _copy(connection, f"copy_new_{kind}", kind, (rows[k] for k in sorted(rows)))
     except errors.UniqueViolation:
         return None
-    hours = {time: _hour(time) for _, time in rows}
+    hours = {time: _hour(time) for time in {time for _, time in rows}}
     stale = {(channel_id, hours[time]) for channel_id, time in rows}
     execute(
         connection,
