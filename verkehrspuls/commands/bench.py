@@ -28,7 +28,7 @@ def analytics(
     readings: Annotated[int, typer.Option(help="How many readings.")] = 10_000_000,
     json: AsJson = False,
 ) -> None:
-    """Measure how fast readings become volumes, next to pandas and DuckDB."""
+    """Measure how fast readings become volumes."""
     _show(import_module("analytics.bench").run(readings), json=json)
 
 
