@@ -376,10 +376,15 @@ class Mosquitto:
             )
         wait_for(lambda: answers(self._port))
 
+    @property
+    def database(self) -> Path:
+        """Where it saves sessions and messages."""
+        return self._directory / "mosquitto.db"
+
     def wait_until_saved(self) -> None:
         """Wait until all that is acknowledged now is on disk as well."""
         now = time.time()
-        saved = self._directory / "mosquitto.db"
+        saved = self.database
         # in whole seconds: the next save but one began after now
         wait_for(lambda: saved.exists() and saved.stat().st_mtime > now + 1, 30)
 

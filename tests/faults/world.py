@@ -204,12 +204,15 @@ class Sender:
         # else its sockets wait for the garbage collector
         self._client.on_publish = None
 
-    def counts(self, number: int, *, minutes: int | None = None) -> None:
+    def counts(
+        self, number: int, *, minutes: int | None = None, seq: int | None = None
+    ) -> None:
         """Publish a message with the readings of one interval."""
         at = START + timedelta(minutes=5 * number if minutes is None else minutes)
         body = {
             "time": at,
             "interval_s": 300,
+            "seq": seq,
             "counts": [{"channel": o, "classes": {"car": number}} for o in OUTPUTS],
         }
         readings = {(channel, at): number for channel in OUTPUTS.values()}
