@@ -1,5 +1,7 @@
 """The command `verkehrspuls ingest`."""
 
+from typing import Annotated
+
 import typer
 
 app = typer.Typer(help="Receive messages and store their readings.")
@@ -25,3 +27,42 @@ def run() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.stop())
     worker.run()
+
+
+@app.command()
+def drain(
+    slot: Annotated[int, typer.Option(help="The slot.", min=0, max=99)],
+    idle: Annotated[
+        float, typer.Option(help="Done when nothing came for so many seconds.", min=0.1)
+    ] = 5,
+    at_most: Annotated[
+        float, typer.Option(help="Give up after so many seconds.", min=1)
+    ] = 3600,
+) -> None:
+    """Take what waits for a slot whose worker is gone for good, and close the slot.
+
+    The broker keeps messages for a slot until they are taken. When none is left the
+    slot's session is ended, so that no more are kept for it.
+    """
+    import signal
+
+    from ingest.drain import drain as take
+    from ingest.worker import Worker
+    from verkehrspuls import log
+    from verkehrspuls.stack.state import resolve
+
+    settings = resolve(broker=True)
+    log.configure(level=settings.log.level, style=settings.log.format)
+    ingest = settings.ingest.model_copy(update={"slot": slot})
+
+    def stop_on_signal(worker: Worker) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: worker.stop())
+
+    messages = take(
+        settings.model_copy(update={"ingest": ingest}),
+        idle_s=idle,
+        at_most_s=at_most,
+        with_worker=stop_on_signal,
+    )
+    print(f"Slot {slot} is closed; {messages} messages had waited for it.")

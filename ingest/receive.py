@@ -99,6 +99,11 @@ def native_topics(settings: Ingest) -> list[str]:
     return [f"{PREFIX}/{key}/+/+" for key in settings.municipalities or ("+",)]
 
 
+def client_id(slot: int) -> str:
+    """Tell the client identifier of a slot: always the same."""
+    return f"verkehrspuls-ingest-{slot}"
+
+
 class Receiver:
     """The MQTT session of a worker slot."""
 
@@ -109,7 +114,10 @@ class Receiver:
         inbox: Inbox,
         *,
         on_ready: Callable[[], None] = lambda: None,
+        draining: bool = False,
     ) -> None:
+        """Prepare; `draining` takes what waits for the slot, and no more than that."""
+        self._draining = draining
         self._url = broker.url.get_secret_value()
         self._keepalive_s = broker.keepalive_s
         self._topics = native_topics(settings)
@@ -124,6 +132,7 @@ class Receiver:
             self._client.on_messages = self._received_many
         self._client.on_connect = self._connected
         self._client.on_subscribe = self._subscribed
+        self._client.on_unsubscribe = self._unsubscribed
         self._client.on_disconnect = self._disconnected
         self._client.on_message = self._received
         self._committed: deque[Sequence[Message]] = deque()
@@ -164,7 +173,7 @@ class Receiver:
         if connection is None:
             self._reconnect(timeout_s)
             return
-        if self._subscribed_at is not None:
+        if self._subscribed_at is not None and not self._draining:
             foreign = self._foreign
             self._subscribe(foreign - self._foreign_subscribed)
             self._foreign_subscribed = foreign
@@ -282,7 +291,19 @@ class Receiver:
             )
         self.expects_session = True
         self._foreign_subscribed = frozenset()
-        self._native_mid = self._subscribe(self._topics)
+        if not self._draining:
+            self._native_mid = self._subscribe(self._topics)
+        elif self._group:
+            # the others of the group get its share from now on
+            topics = [*self._topics, *sorted(self._foreign)]
+            client.unsubscribe([self._group + topic for topic in topics])
+        else:
+            # some brokers would forget what waits for a subscription that ends
+            self._unsubscribed()
+
+    def _unsubscribed(self, *_: Any) -> None:
+        self._subscribed_at = time.monotonic()
+        self._on_ready()
 
     def _subscribe(self, topics: Collection[str]) -> int | None:
         if not topics:
@@ -349,7 +370,7 @@ def _client(url: str, broker: Broker, settings: Ingest) -> paho.Client:
     kind = BulkClient if settings.bulk else paho.Client
     made = mqtt.client(
         url,
-        client_id=f"verkehrspuls-ingest-{settings.slot}",
+        client_id=client_id(settings.slot),
         clean=False,
         manual_ack=True,
         ca_file=broker.ca_file,

@@ -35,8 +35,13 @@ class Worker:
     """One worker slot."""
 
     def __init__(
-        self, settings: Settings, *, on_ready: Callable[[], None] = lambda: None
+        self,
+        settings: Settings,
+        *,
+        on_ready: Callable[[], None] = lambda: None,
+        drain_idle_s: float | None = None,
     ) -> None:
+        """Prepare; with `drain_idle_s` it ends when nothing came for so long."""
         self._settings = settings.ingest
         self._stop = threading.Event()
         self._failure: BaseException | None = None
@@ -45,8 +50,20 @@ class Worker:
             size_bytes=self._settings.queue_mb * 1_048_576,
         )
         self._receiver = Receiver(
-            settings.broker, self._settings, self._inbox, on_ready=on_ready
+            settings.broker,
+            self._settings,
+            self._inbox,
+            on_ready=self._is_ready,
+            draining=drain_idle_s is not None,
         )
+        self._on_ready = on_ready
+        self._drain_idle_s = drain_idle_s
+        #: messages seen, and since when no more came; none: not connected yet
+        self._seen = 0
+        self._idle_since: float | None = None
+        #: messages whose transaction has committed
+        self.written = 0
+        self.drained = False
         self._writer = Writer(
             settings.database.url.get_secret_value(),
             self._settings,
@@ -83,6 +100,9 @@ class Worker:
                 if not self._prepared.wait(0 if self._prepared.is_set() else 0.2):
                     continue
                 self._receiver.step()
+                if self._is_drained():
+                    self.drained = True
+                    break
                 if time.monotonic() - reported > REPORT_S:
                     if self._readings > readings:
                         log.info("stored", extra={"readings": self._readings})
@@ -99,6 +119,20 @@ class Worker:
         if self._failure is not None:
             raise self._failure
 
+    def _is_ready(self) -> None:
+        self._idle_since = time.monotonic()
+        self._on_ready()
+
+    def _is_drained(self) -> bool:
+        """Whether all that came is written, and nothing came for a while."""
+        if self._drain_idle_s is None or self._idle_since is None:
+            return False
+        if self._receiver.received != self._seen:
+            self._seen = self._receiver.received
+            self._idle_since = time.monotonic()
+        idle_s = time.monotonic() - self._idle_since
+        return self.written == self._seen and idle_s >= self._drain_idle_s
+
     def _write_all(self) -> None:
         try:
             self._prepare()
@@ -108,6 +142,7 @@ class Worker:
                 if batch.messages:
                     self._writer.write(batch, collector)
                     self._receiver.committed(batch.messages)
+                    self.written += len(batch.messages)
                     self._readings += batch.readings
         except Stopped:
             log.warning("stopped_without_database")

@@ -11,6 +11,7 @@
     │   ├── NotMigrated
     │   ├── SlotTaken
     │   └── StackFailed
+    ├── NotDrained                exit 1
     ├── ServerTooOld              exit 1
     └── FoundProblems             exit 4   a check ran and found something
 
@@ -114,6 +115,16 @@ class SlotTaken(Unavailable):
     """
 
     code = "slot-taken"
+
+
+class NotDrained(VerkehrspulsError):
+    """Slot {slot} still receives; {messages} messages were taken, its session stays.
+
+    Give its municipalities to another slot first, or allow more time (--at-most), or a
+    shorter silence (--idle).
+    """
+
+    code = "not-drained"
 
 
 class ServerTooOld(VerkehrspulsError):

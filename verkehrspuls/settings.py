@@ -11,9 +11,16 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+)
 
 from verkehrspuls.errors import BadFile, UnknownSetting, UsageError
 
@@ -27,6 +34,16 @@ class Section(BaseModel):
     """A group of settings."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _separate(value: object) -> object:
+    """An array, or in the environment words separated by commas."""
+    if not isinstance(value, str):
+        return value
+    return tuple(word for part in value.split(",") if (word := part.strip()))
+
+
+Keys = Annotated[tuple[str, ...], BeforeValidator(_separate)]
 
 
 class Database(Section):
@@ -61,8 +78,8 @@ class Ingest(Section):
     share: str = Field(
         "", description="group of workers that share the load, where the broker can"
     )
-    municipalities: tuple[str, ...] = Field(
-        (), description="only these, a JSON array; else all"
+    municipalities: Keys = Field(
+        (), description="only these, separated by commas; else all"
     )
     bulk: bool = Field(False, description="read and acknowledge in bulk: faster")
     batch_readings: int = Field(5000, ge=1, le=100_000)
@@ -198,6 +215,8 @@ def environment_of(settings: Settings) -> dict[str, str]:
                 continue
             if isinstance(value, SecretStr):
                 value = value.get_secret_value()
+            if isinstance(value, tuple):
+                value = ",".join(value)
             found[f"{PREFIX}{section}__{key}".upper()] = str(value)
     return found
 

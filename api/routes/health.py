@@ -10,6 +10,7 @@ from api.database import Database
 from api.parameters import Store
 from verkehrspuls.errors import Unavailable
 from verkehrspuls.storage import ledger, migrate, series
+from verkehrspuls.storage.slots import slots
 
 router = APIRouter(tags=["operation"])
 
@@ -53,6 +54,7 @@ def is_ready(request: Request, store: Store) -> JSONResponse:
         checks["migrations"] = [_migrations(request)]
         if checks["migrations"][0].status == "pass":
             checks["ingest:lag"] = [_lag(store)]
+            checks["ingest:slots"] = [_slots(store)]
             checks["ingest:rejects"] = [_rejects(store)]
     except Unavailable:
         checks["database"] = [
@@ -125,6 +127,19 @@ def _rejects(store: Database) -> schemas.Check:
         "only counted.",
         observed_value=messages,
         observed_unit="messages",
+    )
+
+
+def _slots(store: Database) -> schemas.Check:
+    with store.connection() as connection:
+        stranded = [one.slot for one in slots(connection) if one.stranded]
+    if not stranded:
+        return schemas.Check(status="pass")
+    words = ", ".join(map(str, stranded))
+    return schemas.Check(
+        status="warn",
+        observed_value=len(stranded),
+        output=f"No worker serves slot {words}; messages may wait at the broker.",
     )
 
 

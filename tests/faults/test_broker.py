@@ -1,4 +1,4 @@
-"""A broker that dies, forgets, refuses or sends too much; rows 14-16, 21, 23, 43, 44."""
+"""A broker that dies, forgets, refuses or sends too much; rows 14-16, 21-23, 43-44."""
 
 import socket
 import struct
@@ -151,7 +151,7 @@ def test_refused_subscription_is_told_and_tried_again(
         refuse = it.broker.publish_url
         port = it.network.port
         it.worker.settings(
-            broker__url=harness.at_port(refuse, port), ingest__municipalities='["x"]'
+            broker__url=harness.at_port(refuse, port), ingest__municipalities="x"
         )
         it.worker.start()
         if kind == "mosquitto":  # 2.0 grants what it will never deliver

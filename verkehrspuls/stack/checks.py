@@ -6,8 +6,9 @@ import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import urlsplit
 
 from verkehrspuls import __version__
@@ -16,6 +17,9 @@ from verkehrspuls.settings import Settings
 from verkehrspuls.stack import binaries, broker, postgres
 from verkehrspuls.stack.account import server_account
 from verkehrspuls.stack.state import Running, read_running, resolve, state_directory
+
+if TYPE_CHECKING:
+    from verkehrspuls.storage.slots import Slot
 
 OK: Final = "ok"
 OFF: Final = "off"
@@ -98,6 +102,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
     from verkehrspuls.storage.database import connect, execute
     from verkehrspuls.storage.ledger import only_counted
     from verkehrspuls.storage.migrate import status
+    from verkehrspuls.storage.slots import slots
 
     url = settings.database.url.get_secret_value()
     if not url:
@@ -116,6 +121,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
         yield Finding("migrations", OK, f"revision {current}", current or "")
         edition = execute(connection, "storage_edition").fetchone() or {}
         yield _rejects(only_counted(connection))
+        yield from _slots(slots(connection))
     if edition["edition"] == edition["detected"]:
         yield Finding("storage edition", OK, edition["edition"], edition["edition"])
     else:
@@ -138,6 +144,37 @@ def _rejects(only_counted: int) -> Finding:
         advice="See `verkehrspuls reject count`; mend and replay, or raise "
         "VERKEHRSPULS_INGEST__KEEP_REJECTS.",
     )
+
+
+def _slots(found: "list[Slot]") -> Iterator[Finding]:
+    """Slots whose messages wait in vain, or whose session the broker had forgotten."""
+    for one in found:
+        part = f"ingest slot {one.slot}"
+        if one.stranded:
+            yield Finding(
+                part,
+                PROBLEM,
+                f"no worker serves it; it wrote at {one.committed_at:%Y-%m-%d %H:%M}Z, "
+                "and messages may wait for it at the broker",
+                advice="Start its worker again; if it is gone for good, run "
+                f"`verkehrspuls ingest drain --slot {one.slot}`.",
+            )
+        elif _lately(one.session_lost_at):
+            yield Finding(
+                part,
+                PROBLEM,
+                "the broker had forgotten its session at "
+                f"{one.session_lost_at:%Y-%m-%d %H:%M}Z: messages may be missing",
+                advice="See the gaps with `verkehrspuls ledger check`, and how the "
+                "broker has to be set up in docs/how-to/run-in-production.md.",
+            )
+        else:
+            state = "closed" if one.drained else "a worker serves it"
+            yield Finding(part, OK, state)
+
+
+def _lately(moment: datetime | None) -> bool:
+    return moment is not None and datetime.now(UTC) - moment < timedelta(days=1)
 
 
 def _broker(settings: Settings) -> Iterator[Finding]:

@@ -1,0 +1,69 @@
+"""Draining a slot that no worker will serve again.
+
+The broker keeps for the session of a slot what came for it, for ever, also after its
+worker is gone for good. Draining takes all of that through the same code as a worker,
+and then ends the session, so that nothing waits for the slot any more.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from ingest.receive import client_id
+from ingest.worker import Worker
+from verkehrspuls import mqtt
+from verkehrspuls.errors import BrokerUnavailable, NotDrained
+from verkehrspuls.settings import Settings
+from verkehrspuls.storage.database import connect, execute
+
+
+def drain(
+    settings: Settings,
+    *,
+    idle_s: float,
+    at_most_s: float,
+    with_worker: Callable[[Worker], None] = lambda _: None,
+) -> int:
+    """Drain the slot of the settings; returns how many messages waited for it.
+
+    `NotDrained` where it was still receiving after `at_most_s`, or was stopped: then
+    its session stays. `with_worker` is told the worker, to stop it on a signal.
+    """
+    worker = Worker(settings, drain_idle_s=idle_s)
+    with_worker(worker)
+    late = threading.Timer(at_most_s, worker.stop)
+    late.start()
+    try:
+        worker.run()
+    finally:
+        late.cancel()
+    slot = settings.ingest.slot
+    if not worker.drained:
+        raise NotDrained(slot=slot, messages=worker.written)
+    _end_session(settings)
+    with connect(settings.database.url.get_secret_value()) as connection:
+        execute(connection, "note_drained", slot=slot)
+    return worker.written
+
+
+def _end_session(settings: Settings) -> None:
+    """Connect anew with a clean session: the broker forgets the old one."""
+    url = settings.broker.url.get_secret_value()
+    made = mqtt.client(
+        url, client_id=client_id(settings.ingest.slot), ca_file=settings.broker.ca_file
+    )
+    answered = threading.Event()
+
+    def answer(_c: Any, _d: Any, _f: Any, reason: Any, _p: Any) -> None:
+        if not reason.is_failure:
+            answered.set()
+
+    made.on_connect = answer
+    mqtt.connect(made, url)
+    made.loop_start()
+    try:
+        if not answered.wait(10):
+            raise BrokerUnavailable(reason="it did not end the session.")
+    finally:
+        made.disconnect()
+        made.loop_stop()
