@@ -9,6 +9,9 @@ What a machine lacks is skipped with the reason; with `CI=true` it is an error.
     an existing TimescaleDB, likewise.
 `VERKEHRSPULS_TEST_TIMESCALE_ROOT`
     a Debian root with TimescaleDB, built by `.ci/timescale`.
+`VERKEHRSPULS_TEST_BROKER_URL`, `…_BROKER_PUBLISH_URL`, `…_BROKER_CA_FILE`
+    an existing MQTT broker to be held to what ingest needs, with the credentials of
+    ingest and of a publisher. Another Mosquitto is tested by putting it on the PATH.
 """
 
 import os
@@ -40,6 +43,9 @@ TEMPLATE = "vp_template"
 
 POSTGRES_URL = os.environ.get("VERKEHRSPULS_TEST_POSTGRES_URL", "")
 TIMESCALE_URL = os.environ.get("VERKEHRSPULS_TEST_TIMESCALE_URL", "")
+BROKER_URL = os.environ.get("VERKEHRSPULS_TEST_BROKER_URL", "")
+BROKER_PUBLISH_URL = os.environ.get("VERKEHRSPULS_TEST_BROKER_PUBLISH_URL", "")
+BROKER_CA_FILE = os.environ.get("VERKEHRSPULS_TEST_BROKER_CA_FILE", "")
 TIMESCALE_ROOT = Path(
     os.environ.get(
         "VERKEHRSPULS_TEST_TIMESCALE_ROOT", PROJECT / ".verkehrspuls" / "timescale"
@@ -328,7 +334,7 @@ class Broker(Protocol):
 class Mosquitto:
     """Mosquitto, set up as in production but for TLS and a password for each sensor."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, max_queued_messages: int = 0) -> None:
         self.process: subprocess.Popen[bytes] | None = None
         self._directory = directory
         self._port = free_port()
@@ -346,7 +352,9 @@ class Mosquitto:
             check=True,
         )
         (directory / "access").write_text(
-            "user ingest\ntopic read vp/v1/#\nuser publish\ntopic write vp/v1/#\n"
+            "user ingest\ntopic read vp/v1/#\ntopic write vp/v1/doctor/probe\n"
+            "topic read $SYS/broker/publish/messages/dropped\n"
+            "user publish\ntopic write vp/v1/#\n"
         )
         (directory / "mosquitto.conf").write_text(
             f"listener {self._port} 127.0.0.1\n"
@@ -357,7 +365,7 @@ class Mosquitto:
             "persistence true\n"
             f"persistence_location {directory}/\n"
             "autosave_interval 1\n"
-            "max_queued_messages 0\n"
+            f"max_queued_messages {max_queued_messages}\n"
             "max_inflight_messages 0\n"
             "max_packet_size 1048576\n"
             "log_dest stdout\n"

@@ -19,6 +19,7 @@ from verkehrspuls import mqtt
 from verkehrspuls.errors import BrokerUnavailable
 from verkehrspuls.stack import process
 from verkehrspuls.stack.account import Account
+from verkehrspuls.stack.probe import probe
 
 #: of the container
 ACCOUNT = 1883
@@ -238,3 +239,11 @@ def test_what_the_broker_saved_outlives_it(deployment: Deployment) -> None:
     with listening(deployment) as seen:
         parts.wait_for(lambda: len(seen) >= len(expected))
     assert [payload for _, payload in seen] == expected
+
+
+def test_broker_keeps_messages_for_a_worker_that_is_away(
+    deployment: Deployment,
+) -> None:
+    found = probe(deployment.ingest_url, ca_file=deployment.ca_file)
+    assert found is not None
+    assert (found.returned, found.dropped) == (found.sent, 0)

@@ -8,7 +8,8 @@
         ingest.password       may receive readings
         publish.password      may publish readings: simulators and replay
 
-Two credentials with a right each; nothing else is allowed. An acknowledged message
+Two credentials with a right each; nothing else is allowed, except that ingest may
+publish under the topic of `probe`, which is no reading's. An acknowledged message
 outlives a killed broker at once and a power failure after `sync_interval`.
 """
 
@@ -151,6 +152,7 @@ class Broker:
         root = PREFIX.replace("/", ".")
         readings = [root, f"{root}.>"]
         nothing = {"deny": ">"}
+        probe = [f"{root}.doctor.probe"]
         return {
             "server_name": "verkehrspuls",
             # the port of its own protocol has to be; any one does
@@ -178,7 +180,7 @@ class Broker:
             },
             "authorization": {
                 "users": [
-                    self._user("ingest", publish=nothing, subscribe=readings),
+                    self._user("ingest", publish=probe, subscribe=readings),
                     self._user("publish", publish=readings, subscribe=nothing),
                 ]
             },

@@ -19,6 +19,7 @@ from verkehrspuls.stack.account import server_account
 from verkehrspuls.stack.state import Running, read_running, resolve, state_directory
 
 if TYPE_CHECKING:
+    from verkehrspuls.stack.probe import Probe
     from verkehrspuls.storage.slots import Slot
 
 OK: Final = "ok"
@@ -180,6 +181,7 @@ def _lately(moment: datetime | None) -> bool:
 def _broker(settings: Settings) -> Iterator[Finding]:
     """Each credential that is known has to be let in."""
     from verkehrspuls.mqtt import Publisher
+    from verkehrspuls.stack.probe import probe
 
     known = {
         "receiving": settings.broker.url.get_secret_value(),
@@ -201,6 +203,33 @@ def _broker(settings: Settings) -> Iterator[Finding]:
                 yield Finding(part, OK, f"{detail} lets us in")
         except BrokerUnavailable as error:
             yield Finding(part, PROBLEM, f"{detail}: {error}")
+            continue
+        if right == "receiving":
+            yield from _keeping(probe(url, ca_file=settings.broker.ca_file))
+
+
+def _keeping(found: "Probe | None") -> Iterator[Finding]:
+    """Whether the broker keeps messages for a worker that is away."""
+    part = "broker, keeping"
+    advice = "Set it up as docs/how-to/run-in-production.md tells."
+    if found is None:
+        yield Finding(
+            part,
+            OFF,
+            "not tried: our credential may not publish under vp/v1/doctor/probe",
+            advice="Allow it; no reading has that topic.",
+        )
+        return
+    if found.returned < found.sent:
+        lost = found.sent - found.returned
+        detail = f"lost {lost} of {found.sent} messages for a worker that was away"
+        yield Finding(part, PROBLEM, detail, advice=advice)
+    elif found.dropped:
+        detail = f"has dropped {found.dropped} messages since it was started"
+        yield Finding(part, PROBLEM, detail, advice=advice)
+    else:
+        detail = f"kept {found.sent} messages for a worker that was away"
+        yield Finding(part, OK, detail)
 
 
 def _parts(running: Running | None, directory: Path) -> Iterator[Finding]:

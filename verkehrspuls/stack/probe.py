@@ -1,0 +1,136 @@
+"""Tries whether the broker keeps messages for an ingest worker that is away.
+
+More messages than a broker keeps by default are published for a session of our own that
+is away; then it comes back and counts. The topic has fewer levels than those of
+readings, so that no worker ever sees it. The credential of ingest may publish there,
+and nowhere else.
+"""
+
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import paho.mqtt.client as paho
+
+from verkehrspuls import mqtt
+from verkehrspuls.errors import BrokerUnavailable
+from verkehrspuls.wire import PREFIX
+
+TOPIC: Final = f"{PREFIX}/doctor/probe"
+CLIENT_ID: Final = "verkehrspuls-doctor"
+#: Mosquitto keeps 1000 by default, and has 20 more on their way
+MESSAGES: Final = 1200
+#: how long silence lasts until nothing more is expected
+SILENCE_S: Final = 3.0
+_DROPPED: Final = "$SYS/broker/publish/messages/dropped"
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What came back."""
+
+    sent: int
+    returned: int
+    #: since the broker started, for any client; none: the broker does not tell
+    dropped: int | None
+
+
+def probe(url: str, *, ca_file: Path | None, messages: int = MESSAGES) -> Probe | None:
+    """Probe a broker; none where the credential may not publish under the topic."""
+    token = secrets.token_hex(8)
+    listener = _Listener(url, ca_file, token)
+    listener.forget()
+    try:
+        with mqtt.Publisher(url, f"{CLIENT_ID}-{token}", ca_file=ca_file) as publisher:
+            with listener:
+                publisher.publish(TOPIC, f"{token} first".encode())
+                if not listener.wait(lambda: listener.returned == {b"first"}):
+                    return None
+            for number in range(messages):
+                publisher.publish(TOPIC, f"{token} {number}".encode())
+            publisher.flush()
+        with listener:
+            listener.wait(lambda: len(listener.returned) > messages)
+    finally:
+        listener.forget()
+    return Probe(messages, len(listener.returned) - 1, listener.dropped)
+
+
+class _Listener:
+    """A session that comes and goes."""
+
+    def __init__(self, url: str, ca_file: Path | None, token: str) -> None:
+        self.returned: set[bytes] = set()
+        self.dropped: int | None = None
+        self._url, self._ca_file = url, ca_file
+        self._token = token.encode()
+        self._client: paho.Client
+        self._changed = threading.Condition()
+        self._subscribed = False
+        self._heard_at = 0.0
+
+    def __enter__(self) -> "_Listener":
+        self._subscribed = False
+        self._connect(clean=False)
+        if not self.wait(lambda: self._subscribed):
+            self.__exit__()
+            raise BrokerUnavailable(reason="it does not answer a subscription.")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def forget(self) -> None:
+        """Let the broker forget the session."""
+        self._connect(clean=True)
+        self.wait(self._client.is_connected)
+        self.__exit__()
+
+    def wait(self, condition: Callable[[], bool]) -> bool:
+        """Wait until something holds; in vain where nothing is heard for a while."""
+        self._heard_at = time.monotonic()
+        with self._changed:
+            while not condition():
+                left = self._heard_at + SILENCE_S - time.monotonic()
+                if left <= 0:
+                    return False
+                self._changed.wait(min(left, 0.1))
+        return True
+
+    def _connect(self, *, clean: bool) -> None:
+        self._client = mqtt.client(
+            self._url, client_id=CLIENT_ID, clean=clean, ca_file=self._ca_file
+        )
+        self._client.on_message = self._on_message
+        self._client.on_subscribe = self._on_subscribe
+        if not clean:
+            self._client.on_connect = self._on_connect
+        mqtt.connect(self._client, self._url)
+        self._client.loop_start()
+
+    def _on_connect(
+        self, client: paho.Client, _data: Any, _flags: Any, reason: Any, _p: Any
+    ) -> None:
+        if not reason.is_failure:
+            client.subscribe(TOPIC, qos=1)
+            client.subscribe(_DROPPED, qos=0)  # refused where it is not ours to read
+
+    def _on_subscribe(self, *_: Any) -> None:
+        with self._changed:
+            self._subscribed = True
+            self._changed.notify_all()
+
+    def _on_message(self, _c: Any, _d: Any, message: paho.MQTTMessage) -> None:
+        with self._changed:
+            self._heard_at = time.monotonic()
+            if message.topic == _DROPPED:
+                if bytes(message.payload).isdigit():
+                    self.dropped = int(message.payload)
+            elif message.payload.startswith(self._token):
+                self.returned.add(bytes(message.payload).partition(b" ")[2])
+            self._changed.notify_all()
