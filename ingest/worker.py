@@ -76,6 +76,7 @@ class Worker:
         self._sessions_lost = 0
         self._registry = Registry()
         self._registry_read = 0.0
+        self._looked_again = float("-inf")
         self._readings = 0
         self._rate = RateLimit(self._settings)
 
@@ -165,7 +166,8 @@ class Worker:
 
     def _next_batch(self) -> tuple[Batch, Collector]:
         """Collect until the batch is large enough or old enough."""
-        self._refresh_registry(older_than_s=self._settings.registry_s)
+        if time.monotonic() - self._registry_read > self._settings.registry_s:
+            self._read_registry()
         now = datetime.now(UTC)
         collector = Collector(self._registry, formats(), Limits.at(now, self._settings))
         batch = Batch()
@@ -182,7 +184,7 @@ class Worker:
                 closes_at = time.monotonic() + self._settings.linger_ms / 1000
             collector.add(batch, self._taken.popleft())
         unknown = any(reject.reason == "unknown-sensor" for reject in batch.rejects)
-        if unknown and self._refresh_registry(older_than_s=UNKNOWN_SENSOR_S):
+        if unknown and self._look_again():
             # registered a moment ago, perhaps
             collector = collector.with_registry(self._registry)
             batch = collector.collect(batch.messages)
@@ -192,9 +194,15 @@ class Worker:
             batch = collector.collect(batch.messages)
         return batch, collector
 
-    def _refresh_registry(self, *, older_than_s: float) -> bool:
-        if time.monotonic() - self._registry_read <= older_than_s:
+    def _look_again(self) -> bool:
+        """Read the registry because of an unknown sensor, but not at each of a flood.
+
+        However new what was read is: the sensor may have been registered since.
+        """
+        now = time.monotonic()
+        if now - self._looked_again <= UNKNOWN_SENSOR_S:
             return False
+        self._looked_again = now
         self._read_registry()
         return True
 
