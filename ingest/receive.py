@@ -104,6 +104,22 @@ def client_id(slot: int) -> str:
     return f"verkehrspuls-ingest-{slot}"
 
 
+def uncovered(topics: Iterable[str], others: Collection[str]) -> frozenset[str]:
+    """Leave out topic filters that others, or one among them, take in already.
+
+    A broker may deliver a message once for each subscription that takes it in.
+    """
+    wanted = frozenset(topics)
+    return frozenset(
+        topic
+        for topic in wanted
+        if not any(
+            paho.topic_matches_sub(other, topic)
+            for other in (*others, *(wanted - {topic}))
+        )
+    )
+
+
 class Receiver:
     """The MQTT session of a worker slot."""
 
@@ -158,7 +174,7 @@ class Receiver:
 
     def listen(self, topics: Iterable[str]) -> None:
         """Subscribe to the topics of foreign formats as well; from any thread."""
-        self._foreign = frozenset(topics)
+        self._foreign = uncovered(topics, self._topics)
         self.wake()
 
     def wake(self) -> None:
