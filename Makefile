@@ -30,6 +30,10 @@ up: .venv/runtime ## Run everything on this machine, with simulated towns
 test: setup ## Run the whole test suite
 	@$(BIN)/pytest $(ARGS)
 
+.PHONY: soak
+soak: setup ## Run random histories of faults, such as ARGS="--histories 1000"
+	@$(BIN)/pytest tests/faults/test_histories.py $(ARGS)
+
 .PHONY: check
 check: setup ## Check format, lint, types, layers, spelling and documentation
 	$(BIN)/ruff format --check .
