@@ -150,7 +150,7 @@ def _accept_connections(it: Injury) -> None:
 def _alter(it: Injury, what: str) -> None:
     name = it.world.name
     with it.world.server.admin() as connection:
-        connection.execute(f'alter database "{name}" {what}')  # type: ignore[call-overload]
+        connection.execute(f'alter database "{name}" {what}')
     _terminate_backends(it)
 
 
@@ -218,8 +218,7 @@ def _add_column(it: Injury) -> None:
         name = it.world.name
         with it.world.server.admin(name) as connection:
             connection.execute(
-                f"alter table vp.count_reading add column {column}"  # type: ignore[call-overload]
-                " integer"
+                f"alter table vp.count_reading add column {column} integer"
             )
 
     it.memory = threading.Thread(target=migrate)

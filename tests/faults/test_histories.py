@@ -8,12 +8,14 @@ repeat it with
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 
 import pytest
 
-from tests.faults.matrix import FAULTS, GROUPS, Injury
+from tests.faults.matrix import FAULTS, GROUPS, Act, Injury
 from tests.faults.world import Sender, Server, World, world
 from tests.towns import COUNTS_TOPIC
 
@@ -63,28 +65,30 @@ def run(it: World, sender: Sender, planned: list[Planned], dice: Random) -> None
     """Publish, inject and heal, each at its time."""
     numbers = list(range(MESSAGES))
     dice.shuffle(numbers)
-    actions = [
-        (index * LASTS_S / MESSAGES, lambda n=number: publish(sender, n, dice))
+    actions: list[tuple[float, Callable[[], None]]] = [
+        (index * LASTS_S / MESSAGES, partial(publish, sender, number, dice))
         for index, number in enumerate(numbers)
     ]
     for one in planned:
         fault, injury = FAULTS[one.name], Injury(it, sender, dice)
-
-        def inject(one=one, fault=fault, injury=injury) -> None:  # type: ignore[no-untyped-def]
-            it.note(f"inject {one.name}")
-            fault.inject(injury)
-
-        def heal(one=one, fault=fault, injury=injury) -> None:  # type: ignore[no-untyped-def]
-            if fault.heal:
-                it.note(f"heal {one.name}")
-                fault.heal(injury)
-
-        actions += [(one.at_s, inject), (one.at_s + one.for_s, heal)]
+        actions.append(
+            (one.at_s, partial(act_on, injury, f"inject {one.name}", fault.inject))
+        )
+        if fault.heal:
+            healed_at = one.at_s + one.for_s
+            actions.append(
+                (healed_at, partial(act_on, injury, f"heal {one.name}", fault.heal))
+            )
     began = time.monotonic()
     for due, act in sorted(actions, key=lambda action: action[0]):
         time.sleep(max(0.0, began + due - time.monotonic()))
         act()
     it.note("all healed")
+
+
+def act_on(injury: Injury, note: str, act: Act) -> None:
+    injury.world.note(note)
+    act(injury)
 
 
 def publish(sender: Sender, number: int, dice: Random) -> None:

@@ -290,7 +290,7 @@ class World:
         if self.rows.closed:
             self.rows = connect(self.database, autocommit=True)
         try:
-            return self.rows.execute(query).fetchall()  # type: ignore[call-overload, no-any-return]
+            return self.rows.execute(query).fetchall()
         except psycopg.OperationalError:
             self.rows.close()
             raise

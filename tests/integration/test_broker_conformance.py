@@ -238,7 +238,9 @@ def test_last_will_is_published(present: Any, ingest: Client, sensor: str) -> No
         made.loop_start()
         parts.wait_for(made.is_connected, PATIENCE_S)
         made.loop_stop()
-        made.socket().close()  # without DISCONNECT
+        connection = made.socket()
+        assert connection is not None
+        connection.close()  # without DISCONNECT
         assert it.expect(1) == [b"offline"]
     with publishing(present) as publish:
         publish(topic, b"", retain=True)
