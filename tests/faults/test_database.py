@@ -122,8 +122,11 @@ def test_backend_terminated_again_and_again(server: Server) -> None:
         thread = threading.Thread(target=terminate)
         thread.start()
         try:
-            send(sender, range(300))
-            parts.wait_for(lambda: it.worker.said("database_retry") >= 3, PATIENCE_S)
+            for number in range(5_000):
+                sender.counts(number)
+                if it.worker.said("database_retry") >= 5:
+                    break
+                ended.wait(0.01)
         finally:
             ended.set()
             thread.join(PATIENCE_S)
