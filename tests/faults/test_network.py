@@ -214,7 +214,7 @@ def test_certificate_that_is_not_right(
         assert it.worker.alive
         assert tls.plain == []
         tls.use(certificates / "right.crt", certificates / "right.key")
-        it.worker.wait_ready(ready)
+        it.worker.wait_ready()
         with Sender(it.broker.publish_url) as sender:
             send(sender, range(100))
             it.finish(sender)

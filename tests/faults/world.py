@@ -36,6 +36,7 @@ from verkehrspuls.storage.registry import register
 #: what a wait may take on a busy machine
 PATIENCE_S = 120
 START = datetime(2026, 9, 1, tzinfo=UTC)
+READY = "\nready\n"
 OUTPUTS = {"1": "in", "2": "out"}
 
 Key = tuple[str, datetime]
@@ -100,6 +101,7 @@ class Worker:
         self.log = log
         self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
+        self._ready_before = 0
         self.exits: list[int] = []
 
     def settings(self, **more: object) -> None:
@@ -124,6 +126,7 @@ class Worker:
             f"VERKEHRSPULS_{name}".upper(): str(value)
             for name, value in self._settings.items()
         }
+        self._ready_before = self.said(READY)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [
@@ -138,14 +141,16 @@ class Worker:
 
     def restart(self) -> None:
         """Start it again and wait until it is ready."""
-        before = self.said("\nready\n")
         self.start()
-        self.wait_ready(before)
+        self.wait_ready()
 
-    def wait_ready(self, before: int = 0) -> None:
-        parts.wait_for(
-            lambda: self.said("\nready\n") > before or not self.alive, PATIENCE_S
-        )
+    @property
+    def ready(self) -> bool:
+        """Whether it was ready since its last start."""
+        return self.said(READY) > self._ready_before
+
+    def wait_ready(self) -> None:
+        parts.wait_for(lambda: self.ready or not self.alive, PATIENCE_S)
         assert self.alive, self.text()
 
     def send(self, number: signal.Signals) -> None:
@@ -316,7 +321,8 @@ class World:
             if code is not None:
                 self.note(f"worker ended by itself with {code}, started again")
             try:
-                return self.stored() >= wanted
+                # one that is still starting could not be told to stop in order
+                return self.worker.ready and self.stored() >= wanted
             except psycopg.OperationalError:
                 return False
 
