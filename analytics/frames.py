@@ -100,6 +100,30 @@ DAYS: Final[Schema] = {
     "valid": pl.Boolean(),
     "method": _TEXT,
 }
+# calendar
+#: School holidays of a state, the days from `first` to `last`, both included.
+SCHOOL_HOLIDAYS: Final[Schema] = {
+    "state": _TEXT,
+    "name": _TEXT,
+    "first": pl.Date(),
+    "last": pl.Date(),
+}
+#: What takes place at or near a site, on the local days from `first` to `last`.
+EVENTS: Final[Schema] = {
+    "site_id": _I32,
+    "name": _TEXT,
+    "first": pl.Date(),
+    "last": pl.Date(),
+}
+# completeness
+#: Estimated volumes of whole bins of channels, and the method that gave them.
+IMPUTED: Final[Schema] = {
+    "channel_id": _I32,
+    "time": TIME,
+    "interval_s": _I32,
+    "volume": _F32,
+    "method": _TEXT,
+}
 #: Hours of channels.
 CHANNEL_HOURS: Final[Schema] = {"channel_id": _I32, "hour": TIME}
 #: Periods of channels: `[since, until)`.

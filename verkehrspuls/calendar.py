@@ -1,4 +1,4 @@
-"""Public holidays, day types and local days.
+"""Public holidays, bridge days, day types and local days.
 
 A local day is that of a site's time zone; it has 23, 24 or 25 hours.
 """
@@ -37,6 +37,14 @@ def day_type(day: date, state: str) -> DayType:
     if day.weekday() == 6 or day in public_holidays(state, day.year):
         return "sunday_or_holiday"
     return "saturday" if day.weekday() == 5 else "workday"
+
+
+@cache
+def is_bridge_day(day: date, state: str) -> bool:
+    """Tell whether a day is a Brückentag: a workday between two days off."""
+    return day_type(day, state) == "workday" and all(
+        day_type(other, state) != "workday" for other in (day - _DAY, day + _DAY)
+    )
 
 
 @cache
