@@ -6,8 +6,9 @@ from typing import Final
 
 import polars as pl
 
-from analytics import baseline, cases, daily, environment, frames
+from analytics import baseline, cases, daily, frames
 from analytics.anomalies import silence, stuck, unusual_volume
+from analytics.environment.hours import hours as environment_hours
 from analytics.frames import check
 from analytics.local_time import day_bounds, with_local
 from analytics.volumes import volumes
@@ -129,7 +130,7 @@ def refresh(
     return Figures(
         volumes=_with_usual(fresh, usual),
         usual=_changed(usual, judged, kept),
-        environment=environment.hours(_of_stale(given.environment, given.stale)),
+        environment=environment_hours(_of_stale(given.environment, given.stale)),
         days=daily.days(
             current,
             wanted.days,

@@ -7,8 +7,9 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics import environment, frames
+from analytics import frames
 from analytics.daily import days
+from analytics.environment.hours import hours as environment_hours
 from analytics.local_time import with_local
 from analytics.volumes import volumes
 from tests.frames import channels, counts, installed, utc, values
@@ -150,5 +151,5 @@ def test_a_mean_lies_between_minimum_and_maximum(
         ),
         quantity=quantity,
     )
-    found = environment.hours(readings).row(0, named=True)
+    found = environment_hours(readings).row(0, named=True)
     assert found["minimum"] - 1e-6 <= found["mean"] <= found["maximum"] + 1e-6

@@ -2,7 +2,7 @@ from math import log10
 
 import pytest
 
-from analytics.environment import hours
+from analytics.environment.hours import hours
 from tests.frames import one, utc, values
 
 T = utc("2026-11-18 10:00")
