@@ -1,4 +1,7 @@
-"""Cases: hits of consecutive hours as one, and what becomes of the stored cases."""
+"""Members of cases: hits of consecutive times as one, and what becomes of the stored.
+
+How members become cases: `analytics.case_groups`.
+"""
 
 from dataclasses import dataclass
 from typing import Final
@@ -13,7 +16,7 @@ UNDECIDED: Final = "suspected"
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What to write: CASES to open or update, and ids of cases to withdraw."""
+    """What to write: CASES (members) to put, and ids of members to withdraw."""
 
     cases: pl.DataFrame
     withdrawn: list[int]
@@ -86,7 +89,7 @@ def judge(
         )
         .join(found, on=["channel_id", "began"], how="anti")
     )
-    return Judgement(found, withdrawn["anomaly_case_id"].unique().sort().to_list())
+    return Judgement(found, withdrawn["case_member_id"].unique().sort().to_list())
 
 
 def widen(windows: pl.DataFrame, stored: pl.DataFrame) -> pl.DataFrame:

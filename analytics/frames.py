@@ -139,15 +139,92 @@ HITS: Final[Schema] = {
     "reason": _TEXT,
 }
 CASES: Final[Schema] = {**HITS, "detector": _TEXT}
-#: Cases as they stand in the database.
+# cases
+#: Members of cases as they stand in the database, with the state of their case.
 STORED_CASES: Final[Schema] = {
-    "anomaly_case_id": pl.Int64(),
+    "case_member_id": pl.Int64(),
     "channel_id": _I32,
     "detector": _TEXT,
     "began": TIME,
     "ended": TIME,
     "state": _TEXT,
     "effect": _TEXT,
+}
+#: Members of undecided cases of a municipality, with where their channel is.
+MEMBERS: Final[Schema] = {
+    "case_member_id": pl.Int64(),
+    "anomaly_case_id": pl.Int64(),
+    "municipality_id": _I32,
+    "site_id": _I32,
+    "quantity": _TEXT,
+    "latitude": _F64,
+    "longitude": _F64,
+    **CASES,
+}
+#: Cases to be written: their leading member, and how far they reach.
+GROUPED: Final[Schema] = {
+    "group": pl.Int64(),
+    "anomaly_case_id": pl.Int64(),
+    "municipality_id": _I32,
+    "site_id": _I32,
+    **CASES,
+    "detectors": pl.List(_TEXT),
+    "channels": _I32,
+    "sites": _I32,
+    "severity": _TEXT,
+}
+
+# flow
+#: Local days of a site, quantity and direction: one row for each day of the calendar,
+#: with what `analytics.calendar` says of it; the volume is normalised, null where the
+#: day has no data.
+FLOW_DAYS: Final[Schema] = {
+    "day": pl.Date(),
+    "weekday": pl.Int8(),
+    "holiday": pl.Boolean(),
+    "school_holiday": pl.Boolean(),
+    "day_type": _TEXT,
+    "volume": _F64,
+    "heavy": _F64,
+    "observed": _F64,
+    "normalised": _F64,
+    "imputed": _F64,
+    "excluded": _F64,
+    "valid": pl.Boolean(),
+}
+#: Quarter-hours or hours of a site, quantity and direction that have data. `flow` is
+#: in vehicles/h; null where too little was observed, or a case excludes the bin.
+FLOW_BINS: Final[Schema] = {
+    "time": TIME,
+    "day": pl.Date(),
+    "hour": pl.Int8(),
+    "weekday": pl.Int8(),
+    "day_type": _TEXT,
+    "observed": _F64,
+    "excluded": pl.Boolean(),
+    "volume": _F64,
+    "flow": _F64,
+    **dict.fromkeys(COUNTS, _F64),
+    "speed_kmh": _F64,
+}
+#: Speed histograms of channels as they arrive, in bins of equal width.
+HISTOGRAM_READINGS: Final[Schema] = {
+    "channel_id": _I32,
+    "time": TIME,
+    "interval_s": _I32,
+    "histogram_from_kmh": _F32,
+    "histogram_width_kmh": _F32,
+    "histogram": pl.List(_I32),
+}
+#: The same merged to hours, on the grid of `analytics.flow.histograms`.
+SPEED_HISTOGRAMS: Final[Schema] = {
+    "channel_id": _I32,
+    "time": TIME,
+    "observed_s": _I32,
+    "counts": pl.List(_I32),
+    "open_kmh": _F32,
+    "rebinned": _I32,
+    "refused": _I32,
 }
 
 

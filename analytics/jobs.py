@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 
-from analytics import cases, frames, refresh
+from analytics import case_store, cases, frames, refresh
 from analytics.anomalies import silence
 from analytics.frames import check
 from analytics.store import Store
@@ -105,7 +105,7 @@ def check_silence(store: Store, *, now: datetime) -> int:
             # nothing is withdrawn here: readings that come withdraw what they end
             windows=frames.empty(frames.SPANS),
         )
-        _write_cases(store, judged)
+        case_store.write(store, [judged])
     return judged.cases.height
 
 
@@ -335,8 +335,7 @@ def _write(
     _copy(store, "copy_environment_hours", figures.environment)
     _copy(store, "copy_days", figures.days)
     _put_usual(store, figures.usual)
-    for judgement in figures.judgements:
-        _write_cases(store, judgement)
+    case_store.write(store, figures.judgements)
     log.debug(
         "refreshed",
         extra={
@@ -373,12 +372,6 @@ def _put_usual(store: Store, usual: pl.DataFrame) -> None:
             usual=usual["usual"].to_list(),
             spreads=usual["usual_spread"].to_list(),
         )
-
-
-def _write_cases(store: Store, judgement: cases.Judgement) -> None:
-    store.execute("withdraw_cases", cases=judgement.withdrawn)
-    for case in judgement.cases.iter_rows(named=True):
-        store.execute("put_case", **case)
 
 
 def _copy(store: Store, query: str, frame: pl.DataFrame) -> None:

@@ -304,7 +304,7 @@ def test_a_failed_claim_leaves_its_marks(
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch:
-        patch.setattr(jobs, "_write_cases", fail)
+        patch.setattr("analytics.case_store.write", fail)
         with pytest.raises(jobs.ClaimFailed):
             plain_bench.compute()
     assert plain_bench.rows("select * from volume") == []

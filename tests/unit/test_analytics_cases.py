@@ -29,7 +29,7 @@ def stored(began: int, ended: int, **same: Any) -> pl.DataFrame:
         frames.STORED_CASES,
         [{"began": T + began * HOUR, "ended": T + ended * HOUR}],
         **{
-            "anomaly_case_id": 7,
+            "case_member_id": 7,
             "channel_id": 1,
             "detector": "d",
             "state": "suspected",

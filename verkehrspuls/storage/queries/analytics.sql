@@ -154,23 +154,6 @@ cross join lateral (
     offset 0
 ) e
 
--- name: cases_of_channels
--- Cases that touch a span of each channel: decided ones, and undecided ones that stand.
-select a.anomaly_case_id, a.channel_id, a.detector, a.began, a.ended, a.state, a.effect
-from anomaly_case a
-join unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])
-     as span (channel_id, since, until)
-  on a.channel_id = span.channel_id and a.began <= span.until and a.ended >= span.since
-where a.state <> 'suspected' or a.withdrawn_at is null;
-
--- name: excluded_spans
--- What persons excluded from the figures of sites.
-select a.channel_id, a.began as since, a.ended as until
-from anomaly_case a
-where a.site_id = any(%(sites)s)
-  and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
-  and a.began < %(until)s and a.ended > %(since)s;
-
 -- name: drop_volumes
 -- Remove the volumes of hours of channels.
 delete from volume v
@@ -217,29 +200,6 @@ set usual = n.usual, usual_spread = n.usual_spread
 from unnest(%(channels)s::integer[], %(hours)s::timestamptz[], %(usual)s::real[],
             %(spreads)s::real[]) as n (channel_id, hour, usual, usual_spread)
 where v.channel_id = n.channel_id and v.interval_s = 3600 and v.time = n.hour;
-
--- name: put_case
--- Open a case, or update it where no person has decided it.
-insert into anomaly_case as a (
-    site_id, channel_id, detector, began, ended, observed, usual, score, reason)
-select c.site_id, c.channel_id, %(detector)s, %(began)s, %(ended)s, %(observed)s,
-       %(usual)s, %(score)s, %(reason)s
-from channel c
-where c.channel_id = %(channel_id)s
-on conflict (channel_id, detector, began) do update set
-    ended = excluded.ended, observed = excluded.observed, usual = excluded.usual,
-    score = excluded.score, reason = excluded.reason, updated_at = now(),
-    withdrawn_at = null
-where a.state = 'suspected'
-  and (a.ended, a.observed, a.usual, a.score, a.reason, a.withdrawn_at)
-      is distinct from (excluded.ended, excluded.observed, excluded.usual,
-                        excluded.score, excluded.reason, null);
-
--- name: withdraw_cases
--- What caused them is no longer in the data. Never what a person decided.
-update anomaly_case
-set withdrawn_at = now(), updated_at = now()
-where anomaly_case_id = any(%(cases)s) and state = 'suspected' and withdrawn_at is null;
 
 -- name: mark_stale
 -- Mark the hours that have readings or figures as stale; returns how many.

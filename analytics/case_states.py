@@ -1,0 +1,49 @@
+"""The states of a case, and who may move it from where to where."""
+
+from typing import Final
+
+from verkehrspuls.errors import UsageError
+
+#: The state of a case that no person has decided.
+SUSPECTED: Final = "suspected"
+#: A case whose cause is no longer in the data (column `withdrawn_at`).
+WITHDRAWN: Final = "withdrawn"
+#: What can be done to the figures of the hours that a case covers.
+EFFECTS: Final = ("exclude", "caveat", "keep")
+#: States in which the effect `exclude` counts.
+EXCLUDING: Final = frozenset({"confirmed", "explained"})
+
+#: What a person may do. Back to `suspected` gives the case back to the detectors.
+BY_PERSON: Final = {
+    SUSPECTED: frozenset({"confirmed", "explained", "rejected"}),
+    "confirmed": frozenset({SUSPECTED, "explained", "rejected"}),
+    "explained": frozenset({SUSPECTED, "confirmed", "rejected"}),
+    "rejected": frozenset({SUSPECTED, "confirmed", "explained"}),
+    WITHDRAWN: frozenset[str](),
+}
+#: What detectors may do: never touch what a person decided.
+BY_DETECTORS: Final = {
+    SUSPECTED: frozenset({WITHDRAWN}),
+    WITHDRAWN: frozenset({SUSPECTED}),
+}
+
+
+class NotAllowed(UsageError):
+    """A case that is {state} cannot become {wanted}; it can become: {allowed}."""
+
+    code = "transition-not-allowed"
+    http_status = 409
+
+
+def check_transition(state: str, wanted: str) -> None:
+    """Refuse what a person may not do; staying in a state is allowed."""
+    allowed = BY_PERSON[state]
+    if wanted not in allowed | ({state} - {WITHDRAWN}):
+        raise NotAllowed(
+            state=state, wanted=wanted, allowed=", ".join(sorted(allowed)) or "nothing"
+        )
+
+
+def excludes(state: str, effect: str) -> bool:
+    """Tell whether the hours of a case leave the figures."""
+    return effect == "exclude" and state in EXCLUDING

@@ -1,0 +1,89 @@
+"""Writing what detectors find: members, their cases, and what became of them."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import polars as pl
+
+from analytics import frames
+from analytics.case_groups import Groups, group
+from analytics.cases import Judgement
+from analytics.frames import check
+from analytics.severity import LEVELS
+from analytics.store import Store
+
+#: Who changed a case, where no person did.
+DETECTORS: Final = "detectors"
+_COLUMNS: Final = tuple(frames.CASES)
+
+
+def write(store: Store, judgements: Sequence[Judgement]) -> None:
+    """Put and withdraw members, and group anew what that touches.
+
+    In the transaction of the store; the municipalities are locked to its end.
+    """
+    changed: list[dict[str, Any]] = []
+    found = pl.concat([one.cases for one in judgements])
+    if not found.is_empty():
+        columns = {name: found[name].to_list() for name in _COLUMNS}
+        changed += store.execute("put_members", **columns).fetchall()
+    if withdrawn := [member for one in judgements for member in one.withdrawn]:
+        changed += store.execute("withdraw_members", members=withdrawn).fetchall()
+    if changed:
+        _regroup(store, changed)
+
+
+def _regroup(store: Store, changed: Sequence[dict[str, Any]]) -> None:
+    channels = sorted({row["channel_id"] for row in changed})
+    locked = store.execute("lock_municipalities", channels=channels).fetchall()
+    municipalities = [row["municipality_id"] for row in locked]
+    members = store.execute(
+        "members_to_group",
+        municipalities=municipalities,
+        since=min(row["began"] for row in changed),
+        until=max(row["ended"] for row in changed),
+    )
+    schema = frames.MEMBERS
+    found = check(pl.DataFrame(members.fetchall(), dict(schema), orient="row"), schema)
+    if not found.is_empty():
+        _put(store, group(found))
+    for row in store.execute("withdraw_cases", municipalities=municipalities):
+        _note(store, row["anomaly_case_id"], "withdrawn")
+
+
+def _put(store: Store, groups: Groups) -> None:
+    numbers: dict[int, int] = {}
+    for case in groups.cases.sort("began", "group").iter_rows(named=True):
+        numbers[case["group"]] = _put_case(store, case)
+    store.execute(
+        "put_member_cases",
+        members=groups.members["case_member_id"].to_list(),
+        cases=[numbers[number] for number in groups.members["group"]],
+    )
+
+
+def _put_case(store: Store, case: dict[str, Any]) -> int:
+    """Write a case, and what became of it; returns its number."""
+    number: int | None = case["anomaly_case_id"]
+    if number is None:
+        opened = store.execute("open_case", **case).fetchone()
+        number = int(opened["anomaly_case_id"])  # type: ignore[index]
+        store.execute("put_case", **case | {"anomaly_case_id": number})
+        _note(store, number, "opened")
+        return number
+    before = store.execute("put_case", **case).fetchone()
+    if before is not None and before["withdrawn_at"] is not None:
+        _note(store, number, "returned")
+    elif before is not None and _worse(case["severity"], before["severity"]):
+        _note(store, number, "raised")
+    return number
+
+
+def _worse(severity: str, before: str) -> bool:
+    return LEVELS.index(severity) > LEVELS.index(before)
+
+
+def _note(store: Store, case: int, kind: str) -> None:
+    store.execute(
+        "note_case", anomaly_case_id=case, kind=kind, who=DETECTORS, comment=""
+    )

@@ -1,0 +1,45 @@
+"""Severity of a case: how soon a person should look.
+
+One point each: it touches several sites; it lasts six hours or longer; what is
+observed differs from what is usual by half or more; two detectors or more agree. A
+broken sensor, an exceeded limit and an incident have one point more, congestion and a
+single unusual hour of one channel one less. Up to 1 point is low, 2 are medium, 3 and
+more are high.
+"""
+
+from datetime import timedelta
+from typing import Final
+
+import polars as pl
+
+LEVELS: Final = ("low", "medium", "high")
+LONG: Final = timedelta(hours=6)
+FAR: Final = 0.5
+_WORSE: Final = ("silent", "stuck", "above-limit", "incident")
+
+
+def severity() -> pl.Expr:
+    """Severity from the columns of GROUPED."""
+    change = (pl.col("observed") - pl.col("usual")).abs() / pl.col("usual")
+    length = pl.col("ended") - pl.col("began")
+    brief = (length <= timedelta(hours=1)) & (pl.col("channels") == 1)
+    points = (
+        (pl.col("sites") > 1).cast(pl.Int8)
+        + (length >= LONG).cast(pl.Int8)
+        + (change >= FAR).fill_null(value=False).cast(pl.Int8)
+        + (pl.col("detectors").list.len() > 1).cast(pl.Int8)
+        + pl.col("reason").is_in(_WORSE).cast(pl.Int8)
+        - ((pl.col("reason") == "congestion") | brief).cast(pl.Int8)
+    )
+    return (
+        pl.when(points >= 3)
+        .then(pl.lit("high"))
+        .when(points == 2)
+        .then(pl.lit("medium"))
+        .otherwise(pl.lit("low"))
+    )
+
+
+def at_least(level: str, least: str) -> bool:
+    """Tell whether a level reaches another."""
+    return LEVELS.index(level) >= LEVELS.index(least)

@@ -1,0 +1,256 @@
+-- Cases: what detectors write, what persons decide, and alerts.
+
+-- name: cases_of_channels
+-- Members of cases that touch a span of each channel: decided ones, and undecided ones
+-- that stand.
+select e.case_member_id, e.channel_id, e.detector, e.began, e.ended, a.state, a.effect
+from case_member e
+join anomaly_case a using (anomaly_case_id)
+join unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])
+     as span (channel_id, since, until)
+  on e.channel_id = span.channel_id and e.began <= span.until and e.ended >= span.since
+where a.state <> 'suspected' or e.withdrawn_at is null;
+
+-- name: excluded_spans
+-- What persons excluded from the figures of sites.
+select e.channel_id, e.began as since, e.ended as until
+from case_member e
+join anomaly_case a using (anomaly_case_id)
+join channel c on c.channel_id = e.channel_id
+where c.site_id = any(%(sites)s) and e.withdrawn_at is null
+  and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
+  and e.began < %(until)s and e.ended > %(since)s;
+
+-- name: put_members
+-- Write what detectors found, where no person has decided; returns what is new or other.
+insert into case_member as e (
+    channel_id, detector, began, ended, observed, usual, score, reason)
+select * from unnest(
+    %(channel_id)s::integer[], %(detector)s::text[], %(began)s::timestamptz[],
+    %(ended)s::timestamptz[], %(observed)s::real[], %(usual)s::real[], %(score)s::real[],
+    %(reason)s::text[])
+on conflict (channel_id, detector, began) do update set
+    ended = excluded.ended, observed = excluded.observed, usual = excluded.usual,
+    score = excluded.score, reason = excluded.reason, withdrawn_at = null
+where not exists (
+        select from anomaly_case a
+        where a.anomaly_case_id = e.anomaly_case_id and a.state <> 'suspected')
+  and (e.ended, e.observed, e.usual, e.score, e.reason, e.withdrawn_at)
+      is distinct from (excluded.ended, excluded.observed, excluded.usual,
+                        excluded.score, excluded.reason, null)
+returning channel_id, began, ended;
+
+-- name: withdraw_members
+-- What caused them is no longer in the data. Never what a person decided.
+update case_member e
+set withdrawn_at = now()
+from anomaly_case a
+where e.case_member_id = any(%(members)s) and e.withdrawn_at is null
+  and a.anomaly_case_id = e.anomaly_case_id and a.state = 'suspected'
+returning e.channel_id, e.began, e.ended;
+
+-- name: lock_municipalities
+-- Cases of a municipality are grouped, and decided, by one transaction at a time.
+select m.municipality_id
+from municipality m
+where m.municipality_id in (
+    select s.municipality_id from channel c join site s using (site_id)
+    where c.channel_id = any(%(channels)s))
+order by m.municipality_id
+for no key update;
+
+-- name: members_to_group
+-- Undecided members that stand, of municipalities: those that touch a span, and all
+-- others of their cases.
+with undecided as (
+    select e.*, c.site_id, c.quantity, s.municipality_id, s.latitude, s.longitude
+    from case_member e
+    join channel c using (channel_id)
+    join site s using (site_id)
+    left join anomaly_case a on a.anomaly_case_id = e.anomaly_case_id
+    where s.municipality_id = any(%(municipalities)s) and e.withdrawn_at is null
+      and coalesce(a.state, 'suspected') = 'suspected'
+), touched as (
+    select anomaly_case_id
+    from case_member
+    where began <= %(until)s and ended >= %(since)s
+)
+select case_member_id, anomaly_case_id, municipality_id, site_id, quantity, latitude,
+       longitude, channel_id, began, ended, observed, usual, score, reason, detector
+from undecided
+where (began <= %(until)s and ended >= %(since)s)
+   or anomaly_case_id in (select anomaly_case_id from touched);
+
+-- name: open_case
+-- A new case; its leading member tells the rest.
+insert into anomaly_case (site_id, channel_id, detector, began, ended, score, reason)
+values (%(site_id)s, %(channel_id)s, %(detector)s, %(began)s, %(ended)s, %(score)s,
+        %(reason)s)
+returning anomaly_case_id;
+
+-- name: put_case
+-- What a group of members says of its case; returns what it said before.
+with before as (
+    select anomaly_case_id, severity, withdrawn_at
+    from anomaly_case where anomaly_case_id = %(anomaly_case_id)s
+)
+update anomaly_case a
+set site_id = %(site_id)s, channel_id = %(channel_id)s, detector = %(detector)s,
+    began = %(began)s, ended = %(ended)s, observed = %(observed)s, usual = %(usual)s,
+    score = %(score)s, reason = %(reason)s, severity = %(severity)s,
+    detectors = %(detectors)s, channels = %(channels)s, sites = %(sites)s,
+    updated_at = now(), withdrawn_at = null
+from before
+where a.anomaly_case_id = before.anomaly_case_id and a.state = 'suspected'
+  and (a.site_id, a.channel_id, a.detector, a.began, a.ended, a.observed, a.usual,
+       a.score, a.reason, a.severity, a.detectors, a.channels, a.sites, a.withdrawn_at)
+      is distinct from
+      (%(site_id)s, %(channel_id)s, %(detector)s, %(began)s, %(ended)s,
+       %(observed)s::real, %(usual)s::real, %(score)s::real, %(reason)s, %(severity)s,
+       %(detectors)s::text[], %(channels)s, %(sites)s, null)
+returning before.severity, before.withdrawn_at;
+
+-- name: put_member_cases
+-- Which case each member belongs to.
+update case_member e
+set anomaly_case_id = n.anomaly_case_id
+from unnest(%(members)s::bigint[], %(cases)s::bigint[]) as n (member, anomaly_case_id)
+where e.case_member_id = n.member
+  and e.anomaly_case_id is distinct from n.anomaly_case_id;
+
+-- name: withdraw_cases
+-- Undecided cases without a member that stands.
+update anomaly_case a
+set withdrawn_at = now(), updated_at = now()
+from site s
+where s.site_id = a.site_id and s.municipality_id = any(%(municipalities)s)
+  and a.state = 'suspected' and a.withdrawn_at is null
+  and not exists (
+      select from case_member e
+      where e.anomaly_case_id = a.anomaly_case_id and e.withdrawn_at is null)
+returning a.anomaly_case_id;
+
+-- name: note_case
+-- What became of a case.
+insert into case_event (anomaly_case_id, kind, who, state, effect, severity, comment)
+select a.anomaly_case_id, %(kind)s, %(who)s, a.state, a.effect, a.severity, %(comment)s
+from anomaly_case a
+where a.anomaly_case_id = %(anomaly_case_id)s
+returning case_event_id;
+
+-- name: lock_municipality_of_case
+-- The same for a person.
+select m.municipality_id
+from municipality m
+join site s using (municipality_id)
+join anomaly_case a using (site_id)
+where a.anomaly_case_id = %(anomaly_case_id)s
+for no key update of m;
+
+-- name: find_case
+-- How a case stands.
+select a.anomaly_case_id, a.state, a.effect, a.withdrawn_at, m.key as municipality
+from anomaly_case a
+join site s using (site_id)
+join municipality m using (municipality_id)
+where a.anomaly_case_id = %(anomaly_case_id)s;
+
+-- name: decide_case
+-- What a person decided.
+update anomaly_case
+set state = %(state)s, effect = %(effect)s, updated_at = now()
+where anomaly_case_id = %(anomaly_case_id)s;
+
+-- name: mark_case_stale
+-- Let the figures of the hours of a case be computed anew; returns how many.
+insert into stale_bucket (channel_id, hour)
+select distinct e.channel_id, hour
+from case_member e
+cross join generate_series(
+    date_trunc('hour', e.began), e.ended - interval '1 microsecond', interval '1 hour')
+    as hour
+where e.anomaly_case_id = %(anomaly_case_id)s and e.withdrawn_at is null;
+
+-- name: case_members
+-- The members of a case, those that were withdrawn too.
+select e.case_member_id, e.detector, e.began, e.ended, e.observed, e.usual, e.score,
+       e.reason, e.withdrawn_at, s.key as site, s.name as site_name, c.key as channel,
+       c.name as channel_name, c.quantity, c.direction, c.direction_name
+from vp.case_member e
+join vp.channel c using (channel_id)
+join vp.site s using (site_id)
+where e.anomaly_case_id = %(anomaly_case_id)s and s.visibility = any(%(visible)s::text[])
+order by e.began, s.key, c.key, e.detector;
+
+-- name: case_history
+-- What became of a case, the oldest first.
+select at, kind, who, state, effect, severity, comment
+from vp.case_event
+where anomaly_case_id = %(anomaly_case_id)s
+order by case_event_id;
+
+-- name: make_alerts
+-- A message for each change of a case that a rule and a destination are for: that it
+-- opened, came back or got worse while it was new, and what became of it once somebody
+-- was told. After one message the next of a municipality waits for the digest.
+insert into alert (case_event_id, anomaly_case_id, municipality_id, destination, due_at)
+select e.case_event_id, a.anomaly_case_id, m.municipality_id, d.destination,
+       greatest(
+           %(now)s::timestamptz,
+           (select max(l.sent_at) from alert l
+            where l.municipality_id = m.municipality_id
+              and l.destination = d.destination) + make_interval(mins => %(digest_min)s))
+from case_event e
+join anomaly_case a using (anomaly_case_id)
+join site s using (site_id)
+join municipality m using (municipality_id)
+join unnest(%(rules)s::text[], %(severities)s::text[]) as r (municipality, severity)
+  on r.municipality = m.key
+cross join unnest(%(destinations)s::text[]) as d (destination)
+where e.at > %(now)s::timestamptz - make_interval(hours => %(newest_h)s)
+  and case
+      when e.kind in ('opened', 'raised', 'returned') then
+          a.withdrawn_at is null and a.state = 'suspected'
+          and a.ended > %(now)s::timestamptz - make_interval(hours => %(newest_h)s)
+          and array_position(array['low', 'medium', 'high'], a.severity)
+              >= array_position(array['low', 'medium', 'high'], r.severity)
+      else e.kind in ('withdrawn', 'decided') and exists (
+          select from alert l
+          where l.anomaly_case_id = a.anomaly_case_id
+            and l.destination = d.destination and l.sent_at is not null)
+      end
+on conflict (case_event_id, destination) do nothing;
+
+-- name: municipality_keys
+-- All municipalities.
+select key from municipality order by key;
+
+-- name: due_alerts
+-- Messages of one municipality and destination that are due; no other sender has them.
+with first as (
+    select alert_id, municipality_id, destination from alert
+    where sent_at is null and given_up is null and due_at <= %(now)s
+    order by due_at, alert_id
+    limit 1
+    for no key update skip locked
+)
+select l.alert_id, l.attempts, l.destination, l.anomaly_case_id, e.kind, e.at, e.who,
+       m.key as municipality, m.name as municipality_name, m.time_zone
+from first
+join alert l using (municipality_id, destination)
+join case_event e using (case_event_id)
+join municipality m on m.municipality_id = l.municipality_id
+where l.sent_at is null and l.given_up is null and l.due_at <= %(now)s
+order by l.alert_id
+for no key update of l skip locked;
+
+-- name: delay_alerts
+-- Try later; `attempts` more were made.
+update alert set attempts = attempts + %(attempts)s, due_at = %(due_at)s
+where alert_id = any(%(alerts)s);
+
+-- name: settle_alerts
+-- They were sent, or will not be.
+update alert
+set attempts = attempts + 1, sent_at = %(sent_at)s, given_up = %(given_up)s
+where alert_id = any(%(alerts)s);
