@@ -1,5 +1,6 @@
 """The command `verkehrspuls import`: files, straight into the database."""
 
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -94,6 +95,45 @@ def town(
         f"{found.name}: {len(found.sites)} sites and {len(found.sensors)} sensors "
         "registered."
     )
+
+
+@app.command()
+def holidays(
+    path: Annotated[
+        Path,
+        typer.Argument(help="CSV: state, name, first, last, source.", exists=True),
+    ],
+) -> None:
+    """Replace the school holidays of the states that the file names."""
+    from verkehrspuls.stack.state import resolve
+    from verkehrspuls.storage import calendar
+    from verkehrspuls.storage.database import connect
+
+    rows = calendar.load_school_holidays(path)
+    with connect(resolve().database.url.get_secret_value()) as connection:
+        counts = calendar.replace_school_holidays(connection, rows)
+    for state, count in counts.items():
+        print(f"{state}: {count} school holidays.", file=sys.stderr)
+
+
+@app.command()
+def events(
+    path: Annotated[
+        Path,
+        typer.Argument(
+            help="CSV: municipality, site, name, first, last, note.", exists=True
+        ),
+    ],
+) -> None:
+    """Add local events, or bring them up to date."""
+    from verkehrspuls.stack.state import resolve
+    from verkehrspuls.storage import calendar
+    from verkehrspuls.storage.database import connect
+
+    rows = calendar.load_events(path)
+    with connect(resolve().database.url.get_secret_value()) as connection:
+        count = calendar.put_events(connection, rows)
+    print(f"{count} events.", file=sys.stderr)
 
 
 def read(

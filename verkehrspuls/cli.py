@@ -54,6 +54,7 @@ COMMANDS: Final = {
     "simulate": Command("simulators.commands", "app", "Simulate towns and sensors."),
     "site": Command("api.registry_commands", "site_app", "List and show sites."),
     "sensor": Command("api.registry_commands", "sensor_app", "List and show sensors."),
+    "event": Command("api.event_commands", "app", "List, add and remove local events."),
     "ledger": Command(
         "api.ledger_commands", "app", "Show what became of messages, and prove it."
     ),

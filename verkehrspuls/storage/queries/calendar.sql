@@ -1,0 +1,57 @@
+-- School holidays and local events.
+
+-- name: imported_school_holidays
+-- All that were imported.
+select state, name, first, last, source
+from school_holiday
+order by state, first;
+
+-- name: drop_school_holidays
+-- Forget what was imported for states.
+delete from school_holiday where state = any(%(states)s);
+
+-- name: add_school_holiday
+-- One period of a state.
+insert into school_holiday (state, name, first, last, source)
+values (%(state)s, %(name)s, %(first)s, %(last)s, %(source)s);
+
+-- name: put_event
+-- Add an event, or bring it up to date; returns its id, or nothing where there is no
+-- such municipality or site.
+insert into local_event (municipality_id, site_id, name, first, last, note)
+select m.municipality_id, s.site_id, %(name)s, %(first)s, %(last)s, %(note)s
+from municipality m
+left join site s
+  on s.municipality_id = m.municipality_id and s.key = %(site)s::text
+where m.key = %(municipality)s
+  and (%(site)s::text is null) = (s.site_id is null)
+on conflict (municipality_id, site_id, name, first) do update set
+    last = excluded.last, note = excluded.note
+returning local_event_id;
+
+-- name: list_events
+-- Events that touch a period of local days, in their order; keys that are null select
+-- all. Those of a whole municipality are at each of its sites.
+select e.local_event_id as event, m.key as municipality, s.key as site, e.name,
+       e.first, e.last, e.note
+from local_event e
+join municipality m using (municipality_id)
+left join site s on s.site_id = e.site_id
+where (%(municipality)s::text is null or m.key = %(municipality)s)
+  and (%(site)s::text is null or s.key = %(site)s or s.key is null)
+  and (%(first)s::date is null or e.last >= %(first)s)
+  and (%(last)s::date is null or e.first <= %(last)s)
+  and (s.site_id is null or s.visibility = any(%(visible)s::text[]))
+order by e.first, m.key, e.name;
+
+-- name: remove_event
+-- Forget an event; returns its id where there was one.
+delete from local_event where local_event_id = %(event)s returning local_event_id;
+
+-- name: events_of_sites
+-- Events as they concern each site.
+select s.site_id, e.name, e.first, e.last
+from local_event e
+join site s on s.municipality_id = e.municipality_id
+           and (e.site_id is null or e.site_id = s.site_id)
+where s.site_id = any(%(sites)s::integer[]);
