@@ -34,6 +34,9 @@ class Channel(BaseModel):
     direction: str = Field(description="empty where there is none")
     direction_name: str
     lane: int | None
+    thresholds: dict[str, float] = Field(
+        description="values that matter, by name: stages of a gauge"
+    )
 
 
 class Site(BaseModel):

@@ -53,6 +53,8 @@ class Channel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     #: the direction's name to show, e.g. "Richtung Innenstadt"
     direction_name: str = ""
     lane: int | None = None
+    #: values that matter here, by their name to show: stages of a gauge
+    thresholds: Map[str, float] = {}
 
 
 class Site(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

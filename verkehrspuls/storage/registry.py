@@ -114,7 +114,11 @@ def register(connection: Connection, town: Town) -> None:
             site_id = _put(connection, "site", site, municipality_id=municipality_id)
             for channel in site.channels:
                 channel_ids[site.key, channel.key] = _put(
-                    connection, "channel", channel, site_id=site_id
+                    connection,
+                    "channel",
+                    channel,
+                    site_id=site_id,
+                    thresholds=Jsonb(channel.thresholds),
                 )
         sensor_ids = {
             sensor.key: _put(

@@ -30,12 +30,14 @@ returning site_id;
 
 -- name: put_channel
 -- Insert or update a channel; returns its id. What it measures never changes.
-insert into channel (site_id, key, name, quantity, direction, direction_name, lane)
+insert into channel (site_id, key, name, quantity, direction, direction_name, lane,
+                     thresholds)
 values (%(site_id)s, %(key)s, %(name)s, %(quantity)s, %(direction)s,
-        %(direction_name)s, %(lane)s)
+        %(direction_name)s, %(lane)s, %(thresholds)s)
 on conflict (site_id, key) do update set
     name = excluded.name, direction = excluded.direction,
-    direction_name = excluded.direction_name, lane = excluded.lane
+    direction_name = excluded.direction_name, lane = excluded.lane,
+    thresholds = excluded.thresholds
 where channel.quantity = excluded.quantity
 returning channel_id;
 

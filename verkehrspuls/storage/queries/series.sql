@@ -27,7 +27,8 @@ left join lateral (
     select jsonb_agg(jsonb_build_object(
                'channel_id', c.channel_id, 'key', c.key, 'name', c.name,
                'quantity', c.quantity, 'direction', c.direction,
-               'direction_name', c.direction_name, 'lane', c.lane)
+               'direction_name', c.direction_name, 'lane', c.lane,
+               'thresholds', c.thresholds)
                order by c.quantity, c.direction, c.lane, c.key) as channels
     from vp.channel c
     where c.site_id = s.site_id

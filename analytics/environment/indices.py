@@ -1,0 +1,150 @@
+"""Air quality indices: the worst pollutant of an hour decides. By name and version.
+
+The classes of an index are bounded by upper ends, themselves within the class. A
+pollutant without value is left out, and the index called incomplete.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from analytics.environment.averages import running_means, valid_hours
+from analytics.frames import TIME, Schema, check
+from verkehrspuls.text import mark as _
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An air quality index in one version."""
+
+    key: str
+    name: str
+    #: the names of its classes, best first
+    classes: tuple[str, ...]
+    #: upper ends of all classes but the last, in µg/m³
+    ends: Mapping[str, tuple[float, ...]]
+    #: quantities judged by their mean over the last 24 hours, not by the hour
+    over_a_day: frozenset[str]
+    source: str
+
+
+_UBA: Final = (_("very good"), _("good"), _("moderate"), _("poor"), _("very poor"))
+_EUROPEAN: Final = (
+    _("good"),
+    _("fair"),
+    _("moderate"),
+    _("poor"),
+    _("very poor"),
+    _("extremely poor"),
+)
+_PM: Final = frozenset({"pm10_ugm3", "pm25_ugm3"})
+
+INDICES: Final = {
+    index.key: index
+    for index in (
+        Index(
+            "uba-2025",
+            _("Air quality index of the Umweltbundesamt"),
+            _UBA,
+            {
+                "pm10_ugm3": (9, 27, 54, 90),
+                "pm25_ugm3": (5, 15, 30, 50),
+                "o3_ugm3": (24, 72, 144, 240),
+                "no2_ugm3": (10, 30, 60, 100),
+            },
+            frozenset(),
+            "umweltbundesamt.de/en/node/73614",
+        ),
+        Index(
+            "european-2025",
+            _("European air quality index"),
+            _EUROPEAN,
+            {
+                "pm25_ugm3": (5, 15, 50, 90, 140),
+                "pm10_ugm3": (15, 45, 120, 195, 270),
+                "no2_ugm3": (10, 25, 60, 100, 150),
+                "o3_ugm3": (60, 100, 120, 160, 180),
+            },
+            frozenset(),
+            "airindex.eea.europa.eu",
+        ),
+        Index(
+            "european-2017",
+            _("European air quality index (until 2025)"),
+            _EUROPEAN,
+            {
+                "pm25_ugm3": (10, 20, 25, 50, 75),
+                "pm10_ugm3": (20, 40, 50, 100, 150),
+                "no2_ugm3": (40, 90, 120, 230, 340),
+                "o3_ugm3": (50, 100, 130, 240, 380),
+            },
+            _PM,
+            "airindex.eea.europa.eu, as published until 2025",
+        ),
+    )
+}
+
+#: `level` counts the classes from 0, the best; `decides` is the quantity that it is
+#: from, `missing` are those without a value.
+INDEX_HOURS: Final[Schema] = {
+    "time": TIME,
+    "level": pl.Int32(),
+    "decides": pl.String(),
+    "missing": pl.List(pl.String()),
+}
+
+
+def index_hours(hours: Mapping[str, pl.DataFrame], index: Index) -> pl.DataFrame:
+    """Judge the hours of a site (INDEX_HOURS) from ENVIRONMENT_HOURS by quantity.
+
+    Of several channels of a quantity the highest counts. An hour is valid with three
+    quarters observed, a mean over 24 hours with 18 of them. An hour without any value
+    has no row.
+    """
+    levels = [
+        _levels(hours[quantity], index, quantity)
+        for quantity in index.ends
+        if quantity in hours
+    ]
+    nothing = pl.DataFrame(
+        schema={"time": TIME, "quantity": pl.String, "level": pl.Int32}
+    )
+    return check(
+        pl.concat([nothing, *levels])
+        .sort("time", "level", "quantity", descending=[False, True, False])
+        .group_by("time", maintain_order=True)
+        .agg(
+            pl.col("level").first(),
+            pl.col("quantity").first().alias("decides"),
+            pl.lit(pl.Series([sorted(index.ends)]))
+            .first()
+            .list.set_difference(pl.col("quantity").implode())
+            .first()
+            .list.sort()
+            .alias("missing"),
+        ),
+        INDEX_HOURS,
+    )
+
+
+def _levels(hours: pl.DataFrame, index: Index, quantity: str) -> pl.DataFrame:
+    if quantity in index.over_a_day:
+        last_hour = pl.col("ended") - pl.duration(hours=1)
+        means = running_means(hours, length=24).select(last_hour.alias("time"), "mean")
+    else:
+        means = valid_hours(hours).select("time", "mean")
+    ends = pl.Series(list(index.ends[quantity]), dtype=pl.Float64)
+    level = ends.search_sorted
+    return (
+        means.group_by("time")
+        .agg(pl.col("mean").max())
+        .with_columns(
+            pl.lit(quantity).alias("quantity"),
+            pl.col("mean")
+            .map_batches(lambda m: level(m, side="left").cast(pl.Int32), pl.Int32)
+            .alias("level"),
+        )
+        .select("time", "quantity", "level")
+    )

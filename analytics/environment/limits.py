@@ -1,0 +1,225 @@
+"""Limit, target and guideline values of air quality, and how values compare with them.
+
+A comparison with values of low-cost sensors is indicative: it is no finding in law.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final, Literal
+
+import polars as pl
+
+from analytics.environment.averages import (
+    CLOCK,
+    daily_max_8h,
+    day_means,
+    valid_hours,
+    year_means,
+)
+from analytics.frames import Schema, check
+from verkehrspuls.text import mark as _
+
+Average = Literal["hour", "day", "max_8h", "year"]
+Kind = Literal["limit", "target", "information", "alert", "guideline"]
+
+
+@dataclass(frozen=True, slots=True)
+class Standard:
+    """A set of values with its name, and where it is written."""
+
+    key: str
+    name: str
+    #: from when on it holds; None: it is a recommendation
+    since: date | None
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One value of a standard in µg/m³, as a mean over `average`."""
+
+    standard: str
+    quantity: str
+    kind: Kind
+    average: Average
+    value: float
+    #: how often a calendar year may exceed it
+    allowed: int = 0
+    #: so many hours in a row must exceed it
+    hours: int = 1
+
+
+STANDARDS: Final = {
+    standard.key: standard
+    for standard in (
+        Standard(
+            "39-bimschv",
+            _("39th BImSchV (in force)"),
+            date(2010, 8, 6),
+            "39. BImSchV §§ 3, 4, 5, 9; Directive 2008/50/EC",
+        ),
+        Standard(
+            "eu-2030",
+            _("Directive (EU) 2024/2881, from 2030"),
+            date(2030, 1, 1),
+            "Directive (EU) 2024/2881, annex I",
+        ),
+        Standard(
+            "who-2021",
+            _("WHO guidelines 2021"),
+            None,
+            "WHO global air quality guidelines, 2021",
+        ),
+    )
+}
+
+#: Source: docs/reference/environment.md names it for each value.
+LIMITS: Final = (
+    Limit("39-bimschv", "no2_ugm3", "limit", "hour", 200, allowed=18),
+    Limit("39-bimschv", "no2_ugm3", "limit", "year", 40),
+    Limit("39-bimschv", "no2_ugm3", "alert", "hour", 400, hours=3),
+    Limit("39-bimschv", "pm10_ugm3", "limit", "day", 50, allowed=35),
+    Limit("39-bimschv", "pm10_ugm3", "limit", "year", 40),
+    Limit("39-bimschv", "pm25_ugm3", "limit", "year", 25),
+    Limit("39-bimschv", "o3_ugm3", "target", "max_8h", 120, allowed=25),
+    Limit("39-bimschv", "o3_ugm3", "information", "hour", 180),
+    Limit("39-bimschv", "o3_ugm3", "alert", "hour", 240),
+    Limit("eu-2030", "no2_ugm3", "limit", "hour", 200, allowed=3),
+    Limit("eu-2030", "no2_ugm3", "limit", "day", 50, allowed=18),
+    Limit("eu-2030", "no2_ugm3", "limit", "year", 20),
+    Limit("eu-2030", "no2_ugm3", "information", "hour", 150),
+    Limit("eu-2030", "no2_ugm3", "alert", "hour", 200, hours=3),
+    Limit("eu-2030", "pm10_ugm3", "limit", "day", 45, allowed=18),
+    Limit("eu-2030", "pm10_ugm3", "limit", "year", 20),
+    Limit("eu-2030", "pm25_ugm3", "limit", "day", 25, allowed=18),
+    Limit("eu-2030", "pm25_ugm3", "limit", "year", 10),
+    Limit("eu-2030", "o3_ugm3", "target", "max_8h", 120, allowed=18),
+    Limit("eu-2030", "o3_ugm3", "information", "hour", 180),
+    Limit("eu-2030", "o3_ugm3", "alert", "hour", 240, hours=3),
+    Limit("who-2021", "no2_ugm3", "guideline", "day", 25, allowed=3),
+    Limit("who-2021", "no2_ugm3", "guideline", "year", 10),
+    Limit("who-2021", "pm10_ugm3", "guideline", "day", 45, allowed=3),
+    Limit("who-2021", "pm10_ugm3", "guideline", "year", 15),
+    Limit("who-2021", "pm25_ugm3", "guideline", "day", 15, allowed=3),
+    Limit("who-2021", "pm25_ugm3", "guideline", "year", 5),
+    Limit("who-2021", "o3_ugm3", "guideline", "max_8h", 100, allowed=3),
+)
+
+#: A calendar year of a channel beside each value of its quantity. `exceeded` counts
+#: the hours, days or events above the value, `judged` those that have an average;
+#: `greatest` is the greatest average. `met` is null where too little was observed to
+#: tell: what exceeds more often than is allowed does so however much is missing.
+COMPARISON: Final[Schema] = {
+    "channel_id": pl.Int32(),
+    "year": pl.Int32(),
+    "standard": pl.String(),
+    "kind": pl.String(),
+    "average": pl.String(),
+    "value": pl.Float64(),
+    "allowed": pl.Int32(),
+    "exceeded": pl.Int32(),
+    "judged": pl.Int32(),
+    "capture": pl.Float64(),
+    "greatest": pl.Float64(),
+    "met": pl.Boolean(),
+}
+
+_PARTS: Final[dict[Average, int]] = {"hour": 24, "day": 1, "max_8h": 1}
+#: share of a year's averages below which nothing is said to be met
+_CAPTURE: Final = 0.9
+
+
+def compare(
+    hours: pl.DataFrame, quantity: str, *, limits: Sequence[Limit] = LIMITS
+) -> pl.DataFrame:
+    """Compare the years of channels of one quantity with its LIMITS (COMPARISON).
+
+    Averages are rounded to the whole numbers that the limits are given in, half up,
+    before they are compared; a value that is reached is not exceeded.
+    """
+    averages: dict[Average, pl.DataFrame] = {
+        "hour": _averages(valid_hours(hours).rename({"time": "at"}), hour=True),
+        "day": _averages(day_means(hours).rename({"day": "at"})),
+        "max_8h": _averages(daily_max_8h(hours).rename({"day": "at"})),
+    }
+    years = year_means(hours)
+    found = [
+        _of_years(years, limit)
+        if limit.average == "year"
+        else _of_parts(averages[limit.average], limit)
+        for limit in limits
+        if limit.quantity == quantity
+    ]
+    return pl.concat([pl.DataFrame(schema=dict(COMPARISON)), *found])
+
+
+def _averages(means: pl.DataFrame, *, hour: bool = False) -> pl.DataFrame:
+    at = pl.col("at") + CLOCK if hour else pl.col("at")
+    return means.select("channel_id", "at", at.dt.year().alias("year"), "mean")
+
+
+def exceedances(averages: pl.DataFrame, limit: Limit) -> pl.DataFrame:
+    """Give the rows (channel_id, at, year, mean) that exceed a limit.
+
+    Of a limit that needs several hours in a row each such hour but the first ones is
+    given: from it on all are above.
+    """
+    above = (pl.col("mean") + 0.5).floor() > limit.value
+    if limit.hours == 1:
+        return averages.filter(above)
+    together = (
+        averages.with_columns(above=above)
+        .sort("channel_id", "at")
+        .rolling("at", period=f"{limit.hours}h", closed="right", group_by="channel_id")
+        .agg(pl.col("above").sum(), pl.col("year", "mean").last())
+    )
+    return together.filter(pl.col("above") == limit.hours).drop("above")
+
+
+def _of_parts(averages: pl.DataFrame, limit: Limit) -> pl.DataFrame:
+    length = pl.when(pl.date(pl.col("year"), 1, 1).dt.is_leap_year()).then(366)
+    expected = _PARTS[limit.average] * length.otherwise(365)
+    judged = averages.group_by("channel_id", "year").agg(
+        pl.len().cast(pl.Int32).alias("judged"), greatest=pl.col("mean").max()
+    )
+    exceeded = (
+        exceedances(averages, limit)
+        .group_by("channel_id", "year")
+        .agg(pl.len().cast(pl.Int32).alias("exceeded"))
+    )
+    known = judged.join(exceeded, on=["channel_id", "year"], how="left").with_columns(
+        pl.col("exceeded").fill_null(0), capture=pl.col("judged") / expected
+    )
+    too_often = pl.col("exceeded") > limit.allowed
+    met = (
+        pl.when(too_often)
+        .then(pl.lit(value=False))
+        .when(pl.col("capture") >= _CAPTURE)
+        .then(pl.lit(value=True))
+    )
+    return _described(known.with_columns(met=met), limit)
+
+
+def _of_years(years: pl.DataFrame, limit: Limit) -> pl.DataFrame:
+    above = (pl.col("mean") + 0.5).floor() > limit.value
+    known = years.with_columns(
+        judged=pl.lit(1, pl.Int32),
+        exceeded=above.cast(pl.Int32),
+        greatest=pl.col("mean"),
+        met=pl.when("valid").then(~above),
+    )
+    return _described(known, limit)
+
+
+def _described(known: pl.DataFrame, limit: Limit) -> pl.DataFrame:
+    return check(
+        known.with_columns(
+            standard=pl.lit(limit.standard),
+            kind=pl.lit(limit.kind),
+            average=pl.lit(limit.average),
+            value=pl.lit(limit.value, pl.Float64),
+            allowed=pl.lit(limit.allowed, pl.Int32),
+        ),
+        COMPARISON,
+    )
