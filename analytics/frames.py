@@ -226,6 +226,8 @@ SPEED_HISTOGRAMS: Final[Schema] = {
     "rebinned": _I32,
     "refused": _I32,
 }
+#: How unusual a count of a series is (`analytics.anomalies.traffic`).
+TRAFFIC_SCORES: Final[Schema] = {"score": _F64, "usual": _F64, "kind": _TEXT}
 
 
 class WrongFrameError(TypeError):

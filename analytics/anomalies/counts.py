@@ -1,0 +1,35 @@
+"""Logarithms of probabilities of counts, over arrays."""
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+
+def log_gamma(x: Floats) -> Floats:
+    """Logarithm of Γ(x) for x > 0, to 1e-8 (Stirling's series behind Γ(x + 4))."""
+    behind = x + 4
+    series = (behind - 0.5) * np.log(behind) - behind + 0.9189385332046727
+    series += 1 / (12 * behind) - 1 / (360 * behind**3)
+    return np.asarray(series - np.log(x * (x + 1) * (x + 2) * (x + 3)))
+
+
+def log_negative_binomial(count: Floats, mean: Floats, spread: Floats) -> Floats:
+    """Logarithm of the probability of a count with variance mean + spread · mean².
+
+    With a spread of 0 it would be Poisson's: that is the least noise a count has.
+    """
+    shape = 1 / spread
+    return np.asarray(arrangements(count, spread) + choice(count, mean, shape))
+
+
+def arrangements(count: Floats, spread: Floats) -> Floats:
+    """Give the part of `log_negative_binomial` that does not depend on the mean."""
+    shape = 1 / spread
+    return log_gamma(count + shape) - log_gamma(shape) - log_gamma(count + 1)
+
+
+def choice(count: Floats, mean: Floats, shape: Floats) -> Floats:
+    """Give the part of `log_negative_binomial` that depends on the mean."""
+    whole = np.log(shape + mean)
+    return np.asarray(shape * (np.log(shape) - whole) + count * (np.log(mean) - whole))

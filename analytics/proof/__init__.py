@@ -1,0 +1,1 @@
+"""What the detectors are worth: measured on labelled data, beside simpler ones."""

@@ -1,0 +1,216 @@
+"""Faults injected into real counts, with their labels, and how well scores find them.
+
+Five kinds, of widely varying size and length, are laid on a panel of counted series:
+
+==========  ======================================================================
+kind        what happens
+==========  ======================================================================
+spike       one hour counts 1.5 to 8 times as much, and at least 5 more
+drop-out    1 to 48 hours count nothing (two of three) or 2 to 30 %
+stuck       4 to 48 hours repeat the count of the hour before
+shift       1 to 14 days count 30 to 75 % or 130 to 220 %
+incident    1 to 4 hours count 15 to 65 % or 140 to 300 %; one of two is seen by up to
+            three series of the same site, too, half as strong
+==========  ======================================================================
+
+Counts are thinned (binomial) or topped up (Poisson), so that they keep the noise of
+counting. Faults of a series do not overlap; a pause of a day lies between them. A fault
+may begin at any hour of the day. What changes no row's count is no fault.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import nan
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+KINDS: Final = ("spike", "drop-out", "stuck", "shift", "incident")
+#: faults of each kind for each series and week
+PER_WEEK: Final[Mapping[str, float]] = {
+    "spike": 0.10,
+    "drop-out": 0.08,
+    "stuck": 0.06,
+    "shift": 0.035,
+    "incident": 0.12,
+}
+#: an event begins to count as found no later than this after its end
+PAUSE_H: Final = 24
+
+
+class Fault(NamedTuple):
+    """One injected fault: rows `[first, last)` of a series."""
+
+    series: int
+    kind: str
+    first: int
+    last: int
+    factor: float
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """Counts (series by hour, NaN where unknown) with faults, and which hours."""
+
+    counts: Floats
+    faults: tuple[Fault, ...]
+
+    @property
+    def labels(self) -> npt.NDArray[np.bool_]:
+        """Tell of each row whether a fault lies on it."""
+        found = np.zeros(self.counts.shape, dtype=bool)
+        for fault in self.faults:
+            found[fault.series, fault.first : fault.last] = True
+        return found
+
+
+def inject(
+    counts: Floats,
+    sites: list[str],
+    *,
+    seed: int,
+    first: int,
+    per_week: Mapping[str, float] = PER_WEEK,
+) -> Labelled:
+    """Lay faults on counts (series by hour) from the hour `first` on.
+
+    `sites` names the site of each series: series of one site may share an incident.
+    """
+    dice = np.random.default_rng(seed)
+    out = counts.copy()
+    free = np.isfinite(counts)
+    free[:, :first] = False
+    weeks = (counts.shape[1] - first) / 168
+    faults: list[Fault] = []
+    # long faults find no room once short ones lie everywhere
+    for kind in ("shift", "drop-out", "stuck", "incident", "spike"):
+        number = dice.poisson(per_week[kind] * weeks * len(counts))
+        for series in dice.integers(len(counts), size=number).tolist():
+            length, factor = _draw(kind, dice)
+            start = int(dice.integers(first, counts.shape[1] - length))
+            affected = [(series, factor)]
+            if kind == "incident" and dice.random() < 0.5:
+                near = [
+                    other
+                    for other, site in enumerate(sites)
+                    if site == sites[series] and other != series
+                ]
+                dice.shuffle(near)
+                affected += [(other, factor**0.5) for other in near[:3]]
+            for one, strength in affected:
+                fault = Fault(one, kind, start, start + length, strength)
+                if _lay(fault, counts, out, free, dice):
+                    faults.append(fault)
+    return Labelled(out, tuple(faults))
+
+
+def _draw(kind: str, dice: np.random.Generator) -> tuple[int, float]:
+    """Draw the length in hours and the factor on the counts."""
+
+    def between(low: float, high: float) -> float:
+        return float(np.exp(dice.uniform(np.log(low), np.log(high))))
+
+    down = dice.random() < 0.6
+    match kind:
+        case "spike":
+            return 1, between(1.5, 8)
+        case "drop-out":
+            return int(between(1, 49)), 0.0 if dice.random() < 0.67 else between(
+                0.02, 0.3
+            )
+        case "stuck":
+            return int(between(4, 49)), 1.0
+        case "shift":
+            length = int(between(24, 24 * 14))
+            return length, between(0.3, 0.75) if down else between(1.3, 2.2)
+        case _:
+            length = int(dice.integers(1, 5))
+            return length, between(0.15, 0.65) if down else between(1.4, 3)
+
+
+def _lay(
+    fault: Fault,
+    counts: Floats,
+    out: Floats,
+    free: npt.NDArray[np.bool_],
+    dice: np.random.Generator,
+) -> bool:
+    rows = slice(fault.first, fault.last)
+    room = slice(max(fault.first - PAUSE_H, 0), fault.last + PAUSE_H)
+    # an hour that was not counted cannot show a fault, and breaks a stuck run
+    if not free[fault.series, rows].all():
+        return False
+    before = counts[fault.series, rows]
+    after: Floats
+    match fault.kind:
+        case "stuck":
+            after = np.full(len(before), counts[fault.series, fault.first - 1])
+        case "spike":
+            after = np.round(np.maximum(before * fault.factor, before + 5))
+        case _ if fault.factor < 1:
+            after = 1.0 * dice.binomial(before.astype(np.int64), fault.factor)
+        case _:
+            after = before + dice.poisson(before * (fault.factor - 1))
+    if not np.isfinite(after).all() or (after == before).all():
+        return False
+    out[fault.series, rows] = after
+    free[fault.series, room] = False
+    return True
+
+
+def measure(score: Floats, labelled: Labelled, *, first: int) -> dict[str, Any]:
+    """Tell how well a score (series by hour) finds the faults from `first` on.
+
+    - average precision over rows: mean of the precision at each row of a fault, rows
+      in falling order of score
+    - event recall: share of faults with a row above the lowest threshold at which at
+      most one hour for each series and week is above it without a fault
+    - delay_h: median hours from the beginning of a fault found to its first such row
+
+    Rows whose count is unknown are left out; a score that is NaN is the lowest.
+    """
+    known = np.isfinite(labelled.counts)
+    known[:, :first] = False
+    rows = np.where(np.isnan(score), -np.inf, score)
+    labels = labelled.labels
+    allowed = int(known.sum() / 168)
+    false = np.sort(rows[known & ~labels])[::-1]
+    threshold = false[allowed] if allowed < len(false) else -np.inf
+    above = rows > threshold
+    delays: dict[str, list[int | None]] = {kind: [] for kind in KINDS}
+    for fault in labelled.faults:
+        hit = np.flatnonzero(above[fault.series, fault.first : fault.last])
+        delays[fault.kind].append(int(hit[0]) if len(hit) else None)
+    found = [delay for kind in KINDS for delay in delays[kind]]
+    return {
+        "average_precision": average_precision(rows[known], labels[known]),
+        "event_recall": _recall(found),
+        "delay_h": _median([delay for delay in found if delay is not None]),
+        "by_kind": {kind: _recall(delays[kind]) for kind in KINDS},
+        "events": len(found),
+        "fault_share": float(labels[known].mean()),
+        "threshold": float(threshold),
+    }
+
+
+def _recall(delays: list[int | None]) -> float:
+    number = sum(delay is not None for delay in delays)
+    return number / len(delays) if delays else nan
+
+
+def _median(delays: list[int]) -> float:
+    return float(np.median(delays)) if delays else nan
+
+
+def average_precision(score: Floats, labels: npt.NDArray[np.bool_]) -> float:
+    """Sum precision over the gains in recall; rows of equal score count together."""
+    order = np.argsort(-score, kind="stable")
+    score, hits = score[order], np.cumsum(labels[order])
+    last = np.append(score[1:] != score[:-1], True)
+    hits, rows = hits[last], np.flatnonzero(last) + 1
+    gains = np.diff(hits, prepend=0)
+    return float((gains * hits / rows).sum() / hits[-1])
