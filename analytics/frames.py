@@ -67,11 +67,18 @@ VOLUMES: Final[Schema] = {
     "interval_s": _I32,
     "time": TIME,
     "observed_s": _I32,
+    "gap_s": _I32,
     "volume": _I32,
     **_COUNTS,
     "speed_kmh": _F32,
 }
-STORED_VOLUMES: Final[Schema] = {**VOLUMES, "usual": _F32, "usual_spread": _F32}
+#: `valid` is null where it was stored before there was such a thing.
+STORED_VOLUMES: Final[Schema] = {
+    **VOLUMES,
+    "usual": _F32,
+    "usual_spread": _F32,
+    "valid": pl.Boolean(),
+}
 ENVIRONMENT_HOURS: Final[Schema] = {
     "channel_id": _I32,
     "time": TIME,
@@ -199,6 +206,8 @@ FLOW_BINS: Final[Schema] = {
     "day": pl.Date(),
     "hour": pl.Int8(),
     "weekday": pl.Int8(),
+    "holiday": pl.Boolean(),
+    "school_holiday": pl.Boolean(),
     "day_type": _TEXT,
     "observed": _F64,
     "excluded": pl.Boolean(),
@@ -225,6 +234,105 @@ SPEED_HISTOGRAMS: Final[Schema] = {
     "open_kmh": _F32,
     "rebinned": _I32,
     "refused": _I32,
+}
+
+
+# health
+#: What is known of a channel's installations, one row each; `heard` is the first hour
+#: with a figure.
+HEALTH_CHANNELS: Final[Schema] = {
+    "channel_id": _I32,
+    "municipality_id": _I32,
+    "site_id": _I32,
+    "sensor_id": _I32,
+    "road": _TEXT,
+    "quantity": _TEXT,
+    "direction": _TEXT,
+    "time_zone": _TEXT,
+    "interval_s": _I32,
+    "since": TIME,
+    "until": TIME,
+    "heard": TIME,
+}
+#: Stretches of channels that are judged, `[began, ended)`: local days or hours.
+PERIODS: Final[Schema] = {
+    "channel_id": _I32,
+    "began": TIME,
+    "ended": TIME,
+    "day": pl.Date(),
+    "municipality_id": _I32,
+    "site_id": _I32,
+    "sensor_id": _I32,
+    "road": _TEXT,
+    "quantity": _TEXT,
+    "direction": _TEXT,
+    "expected_s": _I32,
+    "observed_s": _I32,
+}
+#: Readings of PERIODS: a count or a value each. `daytime` is 05 to 22 o'clock.
+HEALTH_READINGS: Final[Schema] = {
+    "channel_id": _I32,
+    "began": TIME,
+    "time": TIME,
+    "interval_s": _I32,
+    "quantity": _TEXT,
+    "volume": _I32,
+    "occupancy": _F32,
+    "speed_kmh": _F32,
+    "value": _F64,
+    "time_origin": pl.Int16(),
+    "daytime": pl.Boolean(),
+}
+#: What a test of health finds wrong with a period of a channel.
+FAILURES: Final[Schema] = {
+    "channel_id": _I32,
+    "began": TIME,
+    "value": _F64,
+    "threshold": _F64,
+}
+#: The first test that a period fails, or `good`.
+VERDICTS: Final[Schema] = {
+    "channel_id": _I32,
+    "began": TIME,
+    "day": pl.Date(),
+    "verdict": _TEXT,
+    "value": _F64,
+    "threshold": _F64,
+    "level": _TEXT,
+}
+
+#: Local days of counting channels: hours whose usual volume is known, scaled to whole
+#: hours, and what is usual for these.
+CHANNEL_DAYS: Final[Schema] = {
+    "channel_id": _I32,
+    "municipality_id": _I32,
+    "quantity": _TEXT,
+    "time_zone": _TEXT,
+    "day": pl.Date(),
+    "hours": _I32,
+    "observed": _F64,
+    "usual": _F64,
+}
+#: Local days of environment channels: how many hours, and the lowest of their means.
+VALUE_DAYS: Final[Schema] = {
+    "channel_id": _I32,
+    "quantity": _TEXT,
+    "time_zone": _TEXT,
+    "day": pl.Date(),
+    "hours": _I32,
+    "minimum": _F64,
+}
+#: Hours of sites that count motor vehicles and measure noise; `channel_id` is the
+#: counting channel that usually has the most.
+PAIRED_HOURS: Final[Schema] = {
+    "channel_id": _I32,
+    "noise_channel_id": _I32,
+    "time": TIME,
+    "local_hour": pl.Int8(),
+    "weekend": pl.Boolean(),
+    "volume": _F64,
+    "usual": _F64,
+    "level": _F64,
 }
 #: How unusual a count of a series is (`analytics.anomalies.traffic`).
 TRAFFIC_SCORES: Final[Schema] = {"score": _F64, "usual": _F64, "kind": _TEXT}

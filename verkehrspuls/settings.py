@@ -134,6 +134,57 @@ class Analytics(Section):
     compress_after_days: int = Field(30, ge=7, description="Community edition only")
 
 
+class Health(Section):
+    """Detector health: when a channel's day or hour fails a test.
+
+    The sources are in docs/reference/health.md.
+    """
+
+    every_s: float = Field(600, gt=0, description="how often days are judged")
+    enough: float = Field(0.6, gt=0, le=1, description="share of readings (PeMS)")
+    outage_h: float = Field(4, gt=0, description="longest gap of a day (Toronto)")
+    zero_usual: float = Field(
+        10, ge=0, description="vehicles usual in a day or run whose zeros are judged"
+    )
+    zero_occupancy: float = Field(
+        0.59, gt=0, le=1, description="share of empty intervals (PeMS, urban)"
+    )
+    zero_flow: float = Field(
+        0.95,
+        gt=0,
+        le=1,
+        description="the same where no occupancy is told (PeMS, ramps)",
+    )
+    low_volume: float = Field(
+        5, ge=0, description="usual in an interval; with less, empty ones are ordinary"
+    )
+    high_occupancy: float = Field(0.7, gt=0, le=1, description="too high (PeMS)")
+    high_flow: float = Field(
+        2400, gt=0, description="veh/h of a lane, too high (PeMS: 20 in 30 s)"
+    )
+    high_share: float = Field(0.2, gt=0, le=1, description="of such intervals (PeMS)")
+    flow_without_occupancy: float = Field(
+        0.5, gt=0, le=1, description="share of intervals (PeMS)"
+    )
+    occupancy_without_flow: float = Field(
+        0.02, gt=0, le=1, description="share of intervals (PeMS)"
+    )
+    constant_h: float = Field(4, gt=0, description="equal occupancies (PeMS)")
+    persistence_h: float = Field(
+        6, gt=0, description="equal environment values; water levels four times that"
+    )
+    frozen_score: float = Field(
+        8, gt=0, description="-lg of the chance of a run of equal counts"
+    )
+    bins_offset_s: float = Field(30, ge=0, description="starts beside the clock")
+    affinity: float = Field(
+        20, ge=0, le=50, description="of 100; below, a direction counts as swapped"
+    )
+    drift: float = Field(
+        0.2, gt=0, lt=1, description="change against neighbours, median of 7 days"
+    )
+
+
 class Api(Section):
     """The web server."""
 
@@ -182,6 +233,7 @@ class Settings(Section):
     broker: Broker = Broker()
     ingest: Ingest = Ingest()
     analytics: Analytics = Analytics()
+    health: Health = Health()
     api: Api = Api()
     stack: Stack = Stack()
     simulator: Simulator = Simulator()

@@ -1,0 +1,50 @@
+"""Card off: nearly all intervals of the daytime are empty (PeMS).
+
+value: share of intervals with occupancy zero, threshold 59 %; where no occupancy is
+told, share with a count of zero, threshold 95 % (PeMS: on ramps). PeMS' intervals are
+30 s long; in ours several vehicles usually pass, so a share that is suspicious there is
+so here. Channels with fewer than 5 vehicles usual in an interval, or nothing usual yet,
+are not judged: of PeMS' low-volume set 100 % is asked, and that is `zero-count`.
+"""
+
+import polars as pl
+
+from analytics.health.evidence import Evidence, failures, usual_of
+from verkehrspuls.settings import Health
+
+_KEY = ("channel_id", "began")
+
+
+def find(evidence: Evidence, limits: Health) -> pl.DataFrame:
+    """Find periods whose intervals are nearly all empty."""
+    busy = (
+        evidence.periods.join(usual_of(evidence), on=_KEY)
+        .with_columns(
+            a_second=pl.col("usual")
+            / (pl.col("ended") - pl.col("began")).dt.total_seconds()
+        )
+        .select(*_KEY, "a_second")
+    )
+    occupancy, volume = pl.col("occupancy"), pl.col("volume")
+    told = occupancy.count() > 0
+    shares = (
+        evidence.readings.filter("daytime")
+        .join(busy, on=_KEY)
+        .filter(pl.col("a_second") * pl.col("interval_s") >= limits.low_volume)
+        .group_by(_KEY)
+        .agg(
+            pl.when(told)
+            .then((occupancy == 0).mean())
+            .otherwise((volume == 0).mean())
+            .alias("share"),
+            pl.when(told)
+            .then(limits.zero_occupancy)
+            .otherwise(limits.zero_flow)
+            .alias("bound"),
+        )
+    )
+    return failures(
+        shares.filter(pl.col("share") >= pl.col("bound")),
+        value=pl.col("share"),
+        threshold=pl.col("bound"),
+    )

@@ -1,0 +1,45 @@
+"""Constant: occupancy or an environment value does not move (PeMS, HydroServer).
+
+value: hours of the longest run of equal values. Occupancy above zero: 4 hours (PeMS:
+Σ|Δocc| < 1e-5 over 48 readings of 5 minutes). Environment: 6 hours, water levels 24;
+values at the end of the quantity's range (fog, calm) and precipitation may stay.
+"""
+
+import polars as pl
+
+from analytics.health.evidence import Evidence, counted, failures
+from analytics.health.frozen import PERIOD, repeats
+from analytics.health.out_of_range import RANGES
+from verkehrspuls.settings import Health
+
+
+def find(evidence: Evidence, limits: Health) -> pl.DataFrame:
+    """Find periods in which a value stood still."""
+    counts = evidence.readings.filter(counted(), pl.col("occupancy") > 0)
+    values = (
+        evidence.readings.filter(~counted())
+        .join(RANGES, on="quantity")
+        .filter(
+            pl.col("value").is_between("minimum", "maximum", closed="none"),
+            pl.col("quantity") != "precipitation_mm",
+        )
+    )
+    bound = (
+        pl.when(counted())
+        .then(limits.constant_h)
+        .when(pl.col("quantity") == "water_level_cm")
+        .then(4 * limits.persistence_h)
+        .otherwise(limits.persistence_h)
+    )
+    columns = (*PERIOD, "quantity", "interval_s", "run")
+    runs = pl.concat(
+        [
+            repeats(counts, "occupancy", key=PERIOD).select(columns),
+            repeats(values, "value", key=PERIOD).select(columns),
+        ]
+    )
+    longest = runs.group_by(*PERIOD, "quantity").agg(
+        (pl.col("run") * pl.col("interval_s")).max().alias("seconds")
+    )
+    hours = pl.col("seconds") / 3600
+    return failures(longest.filter(hours >= bound), value=hours, threshold=bound)

@@ -1,0 +1,82 @@
+"""Drift: a channel counts ever less, or more, than its neighbours let expect.
+
+value: the median over the last 7 days of (own ratio / neighbours' ratio) - 1; a ratio
+is what was counted over what is usual, and the neighbours' is the median of the
+channels of other sensors that count the same in the municipality. Threshold 20 %. The
+channel's own ratio has to have moved as far in the same direction, else it is the
+neighbour that drifts. Days with 18 hours whose usual volume is known and 50 at least;
+4 of the 7 days are needed.
+"""
+
+from datetime import timedelta
+from typing import Final
+
+import polars as pl
+
+from analytics.baseline import ENOUGH_OBSERVED
+from analytics.health.evidence import LOOK_BACK, Evidence, failures
+from analytics.health.profiles import FEWEST_H
+from verkehrspuls.settings import Health
+
+FEWEST_DAYS: Final = 4
+#: Usual volume of a day below which its ratio is chance.
+FEWEST_USUAL: Final = 50.0
+
+_KEY = ("channel_id", "began")
+_SAME = ("municipality_id", "quantity", "began", "back")
+
+
+def find(evidence: Evidence, limits: Health) -> pl.DataFrame:
+    """Find days by which a channel has drifted away."""
+    ratios = _ratios(evidence)
+    peers = ratios.select(*_SAME, other="sensor_id", others="ratio")
+    against = (
+        ratios.join(peers, on=_SAME)
+        .filter(pl.col("sensor_id") != pl.col("other"))
+        .group_by(*_KEY, "back", "ratio")
+        .agg(pl.col("others").median())
+    )
+    medians = (
+        against.group_by(_KEY)
+        .agg(
+            pl.len().alias("days"),
+            (pl.col("ratio").median() - 1).alias("own"),
+            ((pl.col("ratio") / pl.col("others")).median() - 1).alias("apart"),
+        )
+        .filter(pl.col("days") >= FEWEST_DAYS)
+    )
+    own, apart = pl.col("own"), pl.col("apart")
+    both = (own * apart > 0) & (
+        pl.min_horizontal(own.abs(), apart.abs()) > limits.drift
+    )
+    return failures(
+        medians.filter(both).join(evidence.periods, on=_KEY, how="semi"),
+        value=apart,
+        threshold=limits.drift,
+    )
+
+
+def _ratios(evidence: Evidence) -> pl.DataFrame:
+    """Counted over usual, of the day of each sibling and of each day before it."""
+    observed = evidence.hours.filter(
+        (pl.col("observed_s") >= ENOUGH_OBSERVED * 3600) & pl.col("usual").is_not_null()
+    ).select("channel_id", "time", "volume", "usual")
+    days = evidence.siblings.filter(
+        pl.col("ended") - pl.col("began") > timedelta(hours=1)
+    )
+    since_began = pl.col("time") - pl.col("began")
+    return (
+        days.join(observed, on="channel_id")
+        .filter((since_began >= -LOOK_BACK) & (pl.col("time") < pl.col("ended")))
+        .with_columns(
+            back=(since_began.dt.total_hours() / 24).floor().cast(pl.Int32).clip(-6, 0)
+        )
+        .group_by(*_KEY, "municipality_id", "quantity", "sensor_id", "back")
+        .agg(
+            pl.len().alias("hours"),
+            pl.col("volume").sum(),
+            pl.col("usual").sum().cast(pl.Float64),
+        )
+        .filter((pl.col("hours") >= FEWEST_H) & (pl.col("usual") >= FEWEST_USUAL))
+        .with_columns(ratio=pl.col("volume") / pl.col("usual"))
+    )

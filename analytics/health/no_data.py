@@ -1,0 +1,16 @@
+"""No data: an installed channel of which nothing is known over the period (PeMS).
+
+value: share of the expected time that readings cover: 0. How far the silence reaches is
+told by the level.
+"""
+
+import polars as pl
+
+from analytics.health.evidence import Evidence, failures
+from verkehrspuls.settings import Health
+
+
+def find(evidence: Evidence, _: Health) -> pl.DataFrame:
+    """Find periods without any reading, among the siblings too."""
+    silent = evidence.siblings.filter(pl.col("observed_s") == 0)
+    return failures(silent, value=pl.lit(0.0), threshold=0.0)

@@ -1,0 +1,45 @@
+"""Out of range: a value that cannot be (HydroServer's range rule).
+
+Counts below zero or beyond the quantity's greatest flow, speeds below zero or above
+250 km/h, environment values outside of what the quantity allows. value: how many
+readings of the period; one is too many.
+"""
+
+from typing import Final
+
+import polars as pl
+
+from analytics.health.evidence import Evidence, failures
+from verkehrspuls.quantities import COUNTED, QUANTITIES
+from verkehrspuls.settings import Health
+
+FASTEST_KMH: Final = 250.0
+
+RANGES: Final = pl.DataFrame(
+    [(key, one.minimum, one.maximum) for key, one in QUANTITIES.items()],
+    schema={"quantity": pl.String, "minimum": pl.Float64, "maximum": pl.Float64},
+    orient="row",
+)
+
+
+def find(evidence: Evidence, _: Health) -> pl.DataFrame:
+    """Find periods with readings that cannot be."""
+    found = (
+        outside(evidence.readings)
+        .group_by("channel_id", "began")
+        .agg(pl.len().alias("readings"))
+    )
+    return failures(found, value=pl.col("readings"), threshold=0.0)
+
+
+def outside(readings: pl.DataFrame) -> pl.DataFrame:
+    """Give the HEALTH_READINGS that cannot be; unknown values are none of them."""
+    flow = pl.col("volume") * 3600.0 / pl.col("interval_s")
+    counts = pl.col("quantity").is_in(list(COUNTED))
+    value = pl.when(counts).then(flow).otherwise(pl.col("value"))
+    wrong = pl.any_horizontal(
+        value < pl.col("minimum"),
+        value > pl.col("maximum"),
+        ~pl.col("speed_kmh").is_between(0, FASTEST_KMH),
+    )
+    return readings.join(RANGES, on="quantity").filter(wrong.fill_null(value=False))

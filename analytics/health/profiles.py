@@ -1,0 +1,71 @@
+"""Profiles: the hours of a direction, beside what they are compared with."""
+
+from typing import Final
+
+import polars as pl
+
+from analytics.baseline import ENOUGH_OBSERVED
+from analytics.health.evidence import Evidence
+
+STREAM: Final = ("site_id", "quantity", "direction")
+#: Hours of a day that have to be known for its profile to be judged.
+FEWEST_H: Final = 18
+#: Distance of two profiles from which on they can be told apart: in independent counts
+#: each of 24 hours adds about 1/4.
+APART: Final = 50.0
+
+_ROAD = ("municipality_id", "road", "quantity", "direction")
+
+
+def streams(evidence: Evidence) -> pl.DataFrame:
+    """Hours of each direction at a site, with a `reference` profile.
+
+    Lanes are added up; an hour counts where each of them is observed to 75 %. The
+    reference is what is usual for the direction (its own past); of one that is too new
+    for that, what the neighbours on the same road counted in the same direction.
+    """
+    places = evidence.siblings.unique("channel_id").select(
+        "channel_id", "site_id", *_ROAD
+    )
+    lanes = places.group_by(STREAM).agg(pl.len().alias("lanes"))
+    usual = pl.col("usual")
+    hours = (
+        evidence.hours.filter(pl.col("observed_s") >= ENOUGH_OBSERVED * 3600)
+        .join(places, on="channel_id")
+        .group_by("site_id", *_ROAD, "time")
+        .agg(
+            pl.col("volume").sum().cast(pl.Float64),
+            pl.when(usual.null_count() == 0).then(usual.sum()).cast(pl.Float64),
+            pl.len().alias("counted"),
+        )
+        .join(lanes, on=STREAM)
+        .filter(pl.col("counted") == pl.col("lanes"))
+    )
+    here = pl.len().over(*_ROAD, "time")
+    all_there = (here == here.max().over(_ROAD)) & (here > 1)
+    others = pl.col("volume").sum().over(*_ROAD, "time") - pl.col("volume")
+    by_road = pl.when(all_there & (pl.col("road") != "")).then(others)
+    has_past = usual.count().over(STREAM) * 2 >= pl.len().over(STREAM)
+    return hours.with_columns(
+        pl.when(has_past).then(usual).otherwise(by_road).alias("reference")
+    ).select(*STREAM, "time", "volume", "reference")
+
+
+def distance(one: pl.Expr, other: pl.Expr) -> pl.Expr:
+    """Σ (√a - √b)² over a day, both scaled to the sum of `one`.
+
+    The root makes the noise of counting equally large in each hour.
+    """
+    return ((one.sqrt() - (other * (one.sum() / other.sum())).sqrt()) ** 2).sum()
+
+
+def days(evidence: Evidence) -> pl.DataFrame:
+    """Periods of directions of counting channels: STREAM, `began`, `ended`."""
+    return evidence.periods.select(*STREAM, "began", "ended").unique()
+
+
+def channels(found: pl.DataFrame, evidence: Evidence) -> pl.DataFrame:
+    """Spread what was found of directions over their channels."""
+    return found.join(
+        evidence.periods.select("channel_id", *STREAM, "began"), on=[*STREAM, "began"]
+    )

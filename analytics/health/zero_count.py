@@ -1,0 +1,75 @@
+"""Zero count: nothing was counted all day, or for hours in which many usually pass.
+
+Full-day zeros (Toronto): all readings of a day observed to 95 % are zero; reported at
+the broadest level: site, site and quantity, site, quantity and direction, channel.
+Volume-adaptive: a day on which fewer than 10 vehicles are usual may be empty; where
+nothing is usual yet, it is judged. Shorter runs are those of the detector `stuck`.
+value: hours of zeros. A closed road looks the same: a person decides.
+"""
+
+from typing import Final
+
+import polars as pl
+
+from analytics.anomalies import stuck
+from analytics.frames import STORED_VOLUMES
+from analytics.health.evidence import Evidence, failures, usual_of, within
+from verkehrspuls.settings import Health
+
+#: Share of the day that has to be observed.
+WHOLE: Final = 0.95
+#: Shortest period that counts as a day.
+DAY_S: Final = 23 * 3600
+#: Shortest run of hours.
+FEWEST_H: Final = 3
+
+_KEY = ("channel_id", "began")
+
+
+def find(evidence: Evidence, limits: Health) -> pl.DataFrame:
+    """Find days of zeros, and hours of zeros where many usually pass."""
+    days = all_zero(evidence, limits)
+    hours = within(evidence.periods, evidence.hours)
+    # runs are those inside a period, so that a day's verdict is its own
+    numbers = hours.select(_KEY).unique().with_row_index("number")
+    runs = (
+        stuck.detect(
+            hours.join(numbers, on=_KEY)
+            .with_columns(channel_id=pl.col("number").cast(pl.Int32))
+            .select(list(STORED_VOLUMES)),
+            fewest_zeros=FEWEST_H,
+            zero_usual=limits.zero_usual,
+        )
+        .filter(pl.col("observed") == 0)
+        .select(
+            pl.col("channel_id").cast(pl.UInt32).alias("number"),
+            (pl.col("ended") - pl.col("began")).dt.total_hours().alias("hours"),
+        )
+        .group_by("number")
+        .agg(pl.col("hours").max())
+        .join(numbers, on="number")
+        .join(days, on=_KEY, how="anti")
+    )
+    shorter = failures(runs, value=pl.col("hours"), threshold=float(FEWEST_H))
+    return pl.concat([days, shorter])
+
+
+def all_zero(evidence: Evidence, limits: Health) -> pl.DataFrame:
+    """Find whole days of which each known count is zero."""
+    volume, known_s = pl.col("volume"), pl.col("known_s")
+    zeros = (
+        evidence.readings.group_by(_KEY)
+        .agg(
+            volume.min().alias("least"),
+            volume.max().alias("most"),
+            pl.col("interval_s").filter(volume.is_not_null()).sum().alias("known_s"),
+        )
+        .filter((pl.col("least") == 0) & (pl.col("most") == 0))
+        .join(evidence.periods, on=_KEY)
+        .filter(
+            (pl.col("expected_s") >= DAY_S) & (known_s >= WHOLE * pl.col("expected_s"))
+        )
+        .join(usual_of(evidence), on=_KEY, how="left")
+        .filter((pl.col("usual") >= limits.zero_usual).fill_null(value=True))
+    )
+    return failures(zeros, value=known_s / 3600, threshold=WHOLE * DAY_S / 3600)
