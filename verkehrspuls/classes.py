@@ -30,14 +30,34 @@ CLASSES: Final = (*MOTOR_CLASSES, "bicycle", "pedestrian")
 #: The count columns of readings and volumes; `total` where a sensor knows no classes.
 COUNTS: Final = ("total", *CLASSES)
 
-#: Class schemes: which classes a sensor can tell apart.
-SCHEMES: Final[dict[str, tuple[str, ...]]] = {
-    "tls-8+1": MOTOR_CLASSES,
-    "total": ("total",),
-    "length-2": ("car", "truck"),
-    "bicycle": ("bicycle",),
-    "pedestrian": ("pedestrian",),
+#: Class schemes: the columns that a sensor of it fills, and which of TLS 8+1 each holds.
+#: Schemes with fewer classes merge them, so that `car` of "tls-2+1" is the car-like
+#: group (motorcycles too) and its `truck` the lorry-like one (cars with trailer too).
+#: Sources: BASt for 8+1 and 5+1; that nk counts as car-like in two classes is common
+#: practice, to be checked with the device.
+_CAR_GROUP: Final = ("motorcycle", "car", "van")
+_LORRY_LIKE: Final = ("car_trailer", "truck", "truck_trailer", "articulated", "bus")
+CONTENTS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
+    "tls-8+1": {name: (name,) for name in MOTOR_CLASSES},
+    "tls-5+1": {
+        "unclassified": ("unclassified",),
+        "car": _CAR_GROUP,
+        "car_trailer": ("car_trailer",),
+        "truck": ("truck",),
+        "truck_trailer": ("truck_trailer", "articulated"),
+        "bus": ("bus",),
+    },
+    "tls-2+1": {
+        "unclassified": ("unclassified",),
+        "car": _CAR_GROUP,
+        "truck": _LORRY_LIKE,
+    },
+    "length-2": {"car": ("unclassified", *_CAR_GROUP), "truck": _LORRY_LIKE},
+    "total": {"total": MOTOR_CLASSES},
+    "bicycle": {"bicycle": ("bicycle",)},
+    "pedestrian": {"pedestrian": ("pedestrian",)},
 }
+SCHEMES: Final = {scheme: tuple(columns) for scheme, columns in CONTENTS.items()}
 
 #: The classes whose sum is the volume of a channel, by what the channel counts.
 VOLUME_CLASSES: Final[dict[str, tuple[str, ...]]] = {

@@ -1,0 +1,218 @@
+"""Annual average daily traffic (DTV of a year) by eight estimators, side by side."""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from analytics.flow.figure import Figure, Reason, Result
+from analytics.frames import FLOW_BINS, FLOW_DAYS, check
+from analytics.passport import of_days
+
+METHOD: Final = "aadt-1"
+#: Longest period of a year's figure.
+LONGEST_DAYS: Final = 366
+#: Weeks drawn anew so often for the interval, by a generator of this seed.
+DRAWS: Final = 400
+SEED: Final = 20_260_301
+#: Weeks below which there is no interval.
+FEWEST_WEEKS: Final = 4
+
+Floats = npt.NDArray[np.float64]
+
+_MONTHS, _WEEKDAYS, _HOURS = 12, 7, 24
+
+
+@dataclass(frozen=True, slots=True)
+class Estimator:
+    """Which sums it works on, and what has to be there."""
+
+    name: str
+    by_hour: bool
+    #: `days`, `months`, `weekdays` or `hours`: of what the last mean is taken
+    kind: str
+    months: int = 0
+    weekdays: int = 0
+
+
+ESTIMATORS: Final = (
+    Estimator("aadt_mean_of_days", by_hour=False, kind="days"),
+    Estimator("aadt_astm", by_hour=False, kind="months", months=12),
+    Estimator("aadt_aashto", by_hour=False, kind="weekdays", months=12, weekdays=7),
+    Estimator(
+        "aadt_aashto_hours", by_hour=True, kind="weekdays", months=12, weekdays=7
+    ),
+    Estimator("aadt_mean_hours", by_hour=True, kind="hours"),
+    Estimator("aadt_astm_11", by_hour=False, kind="months", months=11),
+    Estimator("aadt_aashto_11", by_hour=False, kind="weekdays", months=11, weekdays=6),
+    Estimator(
+        "aadt_aashto_hours_11", by_hour=True, kind="weekdays", months=11, weekdays=6
+    ),
+)
+
+
+def aadt(days: pl.DataFrame, hours: pl.DataFrame, *, unit: str) -> Result:
+    """Estimate the AADT from FLOW_DAYS and FLOW_BINS of hours, in vehicles per 24 h.
+
+    1. mean_of_days: mean of all valid days.
+    2. astm (ASTM 1442): mean over the months of the mean over weekdays of the mean of
+       the valid days of a month and weekday (MADW); all 12 months.
+    3. aashto: 1/7 Σ_weekday 1/12 Σ_month MADW; all 84 MADW.
+    4. aashto_hours (provisional AASHTO): as 3, with MADW = Σ_hour mean of the month,
+       weekday and hour; robust to missing hours, because a day need not be valid.
+    5. mean_hours: Σ_hour of the 24 mean hours of the year; all 24.
+    6. astm_11: as 2, with 11 months or more.
+    7. aashto_11: as 3, with 6 weekdays or more that have 11 months or more.
+    8. aashto_hours_11: as 4, with the same.
+
+    What is required and not there makes the figure null, with the number that is there.
+    The period is a year at most. An hour counts where 75 % of it were observed.
+
+    Interval, 95 %: calendar weeks are drawn anew with replacement, 400 times with a
+    fixed seed, and the 2.5 and 97.5 % quantiles of the estimates about their mean are
+    narrowed by √(1 - share of the year's days that are known). So it tells how far the
+    mean of *this* period may lie off because days are missing; it is zero wide where
+    none is, and says nothing about counting errors or other years. Null below four
+    weeks. Source of the estimators: Caltrans PeMS (DOMAIN.md 4.2).
+    """
+    days, hours = check(days, FLOW_DAYS), check(hours, FLOW_BINS)
+    valid = days.filter(pl.col("valid"))
+    known = hours.filter(pl.col("flow").is_not_null())
+    passport = of_days(
+        days,
+        method=METHOD,
+        days_expected=days.height,
+        days_used=valid.height,
+        days_required=1,
+    )
+    by_day = _sums(valid, "volume", hours=1)
+    by_hour = _sums(known, "flow", hours=_HOURS)
+    shares = {
+        False: valid.height / max(days.height, 1),
+        True: min(1.0, known.height / max(_HOURS * days.height, 1)),
+    }
+    figures = []
+    for one in ESTIMATORS:
+        sums = by_hour if one.by_hour else by_day
+        value, reason = _estimate(one, sums, days=days.height)
+        lower, upper = _interval(one, sums, value, share=shares[one.by_hour])
+        figures.append(
+            Figure(
+                name=one.name,
+                unit=f"{unit}/24 h",
+                passport=passport,
+                value=value,
+                lower=lower,
+                upper=upper,
+                reason=reason,
+            )
+        )
+    return Result(tuple(figures))
+
+
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """Sums and numbers of samples: (weeks, months, weekdays, hours)."""
+
+    totals: Floats
+    counts: Floats
+
+
+def _sums(rows: pl.DataFrame, value: str, *, hours: int) -> _Sums:
+    week = rows.select(pl.col("day").dt.truncate("1w").rank("dense") - 1).to_series()
+    weeks = int(week.max()) + 1 if rows.height else 0  # type: ignore[arg-type]
+    shape = (weeks, _MONTHS, _WEEKDAYS, hours)
+    hour = rows["hour"] if hours > 1 else pl.zeros(rows.height, pl.Int8, eager=True)
+    at = (
+        week.to_numpy(),
+        (rows["day"].dt.month() - 1).to_numpy(),
+        (rows["weekday"] - 1).to_numpy(),
+        hour.to_numpy(),
+    )
+    found = _Sums(np.zeros(shape), np.zeros(shape))
+    np.add.at(found.totals, at, rows[value].to_numpy())
+    np.add.at(found.counts, at, 1.0)
+    return found
+
+
+def _estimate(
+    one: Estimator, sums: _Sums, *, days: int
+) -> tuple[float | None, Reason | None]:
+    if days > LONGEST_DAYS:
+        return None, Reason("too-long", days, LONGEST_DAYS)
+    totals, counts = sums.totals.sum(axis=0), sums.counts.sum(axis=0)
+    if not counts.any():
+        return None, Reason("too-few-days", 0, 1)
+    if one.kind == "hours":
+        there = int((counts.sum(axis=(0, 1)) > 0).sum())
+        if there < _HOURS:
+            return None, Reason("too-few-hours", there, _HOURS)
+    cells = np.isfinite(_cells(totals, counts))
+    if one.kind == "months":
+        months = int(cells.any(axis=-1).sum())
+        if months < one.months:
+            return None, Reason("too-few-months", months, one.months)
+    if one.kind == "weekdays":
+        weekdays = int((cells.sum(axis=0) >= one.months).sum())
+        if weekdays < one.weekdays:
+            return None, Reason("too-few-weekdays", weekdays, one.weekdays)
+    value = float(_evaluate(one, totals, counts, months=one.months))
+    return value, None
+
+
+def _interval(
+    one: Estimator, sums: _Sums, value: float | None, *, share: float
+) -> tuple[float | None, float | None]:
+    weeks = len(sums.totals)
+    if value is None or weeks < FEWEST_WEEKS:
+        return None, None
+    draws = np.random.default_rng(SEED).multinomial(
+        weeks, np.full(weeks, 1 / weeks), size=DRAWS
+    )
+    shape = (DRAWS, *sums.totals.shape[1:])
+    totals = (draws @ sums.totals.reshape(weeks, -1)).reshape(shape)
+    counts = (draws @ sums.counts.reshape(weeks, -1)).reshape(shape)
+    # a draw may miss months; it is taken with those that it has
+    estimates = _evaluate(one, totals, counts, months=1)
+    estimates = estimates[np.isfinite(estimates)]
+    if len(estimates) < DRAWS / 2:
+        return None, None
+    narrow = math.sqrt(max(0.0, 1 - share))
+    lower, upper = np.quantile(estimates, (0.025, 0.975)) - estimates.mean()
+    return value + narrow * float(lower), value + narrow * float(upper)
+
+
+def _evaluate(one: Estimator, totals: Floats, counts: Floats, *, months: int) -> Floats:
+    """Estimate from sums (…, months, weekdays, hours); weekdays with so many months."""
+    if one.kind == "days":
+        return _divide(totals.sum(axis=(-3, -2, -1)), counts.sum(axis=(-3, -2, -1)))
+    if one.kind == "hours":
+        hourly = _divide(totals.sum(axis=(-3, -2)), counts.sum(axis=(-3, -2)))
+        return np.asarray(hourly.sum(axis=-1))
+    cells = _cells(totals, counts)
+    if one.kind == "months":
+        return _mean(_mean(cells, axis=-1), axis=-1)
+    weekdays = np.where(
+        np.isfinite(cells).sum(axis=-2) >= months, _mean(cells, axis=-2), np.nan
+    )
+    return _mean(weekdays, axis=-1)
+
+
+def _cells(totals: Floats, counts: Floats) -> Floats:
+    """Mean day of each month and weekday; not a number where one of its hours lacks."""
+    return np.asarray(_divide(totals, counts).sum(axis=-1))
+
+
+def _mean(of: Floats, *, axis: int) -> Floats:
+    """Mean of what is there."""
+    there = np.isfinite(of)
+    return _divide(np.where(there, of, 0).sum(axis=axis), there.sum(axis=axis))
+
+
+def _divide(over: Floats, under: Floats | npt.NDArray[np.int64]) -> Floats:
+    nothing = np.full(np.shape(over), np.nan)
+    np.divide(over, under, out=nothing, where=np.asarray(under) > 0)
+    return nothing

@@ -1,0 +1,162 @@
+"""Volumes by vehicle class and class group, where the class scheme allows them."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import polars as pl
+
+from analytics.flow.figure import Figure, Reason, Result, ratio
+from analytics.flow.inputs import passport_of_bins
+from analytics.frames import FLOW_BINS, Schema, check
+from verkehrspuls.classes import CONTENTS, HEAVY_CLASSES, VOLUME_CLASSES
+
+METHOD: Final = "classes-1"
+
+#: Groups of TLS 8+1 classes (DOMAIN.md 4.1). Note `car_trailer`: lorry-like with two
+#: classes, and yet not heavy.
+GROUPS: Final[Mapping[str, frozenset[str]]] = {
+    "car_group": frozenset({"motorcycle", "car", "van"}),
+    "car_like": frozenset({"unclassified", "motorcycle", "car", "van"}),
+    "lorry_like": frozenset({"car_trailer", *HEAVY_CLASSES}),
+    "road_trains": frozenset({"truck_trailer", "articulated"}),
+    "goods": frozenset({"truck", "truck_trailer", "articulated"}),
+    "heavy": frozenset(HEAVY_CLASSES),
+}
+
+CLASS_VOLUMES: Final[Schema] = {
+    "name": pl.String(),
+    "volume": pl.Float64(),
+    "flow": pl.Float64(),
+    "share": pl.Float64(),
+}
+
+
+def summed(wanted: frozenset[str], scheme: str | None) -> pl.Expr | None:
+    """Sum the columns that hold these classes; None where the scheme cannot tell them.
+
+    A column belongs to them where all it holds does; together they must hold all of
+    them. So heavy is never computed from two classes, whose `truck` holds cars with
+    trailer, too. A sum is null where one of its columns is.
+    """
+    columns = {
+        column: held
+        for column, held in CONTENTS.get(scheme or "", {}).items()
+        if wanted.issuperset(held)
+    }
+    if set().union(*columns.values()) != wanted:
+        return None
+    return pl.sum_horizontal(list(columns), ignore_nulls=False)
+
+
+def car_units(scheme: str | None, units: Mapping[str, float]) -> pl.Expr | None:
+    """Convert to car units (Pkw-Einheiten); None where the scheme cannot tell them.
+
+    `units` by class of TLS 8+1, bicycle and pedestrian. A column that holds classes of
+    different units cannot be converted: null, not guessed.
+    """
+    contents = CONTENTS.get(scheme or "", {})
+    values = {
+        column: {units.get(name) for name in held} for column, held in contents.items()
+    }
+    if not values or any(None in found or len(found) > 1 for found in values.values()):
+        return None
+    return pl.sum_horizontal(
+        (pl.col(column) * next(iter(found)) for column, found in values.items()),
+        ignore_nulls=False,
+    )
+
+
+def classes(
+    hours: pl.DataFrame,
+    *,
+    quantity: str,
+    scheme: str | None,
+    units: Mapping[str, float],
+    unit: str,
+    expected: int,
+) -> Result:
+    """Sum FLOW_BINS of hours by class and group: volume, mean flow, share of all.
+
+    volume: what was counted, not scaled up, in vehicles. flow: volume over the observed
+    time of the hours that tell the class, in vehicles/h. share: of the volume of the
+    same hours (a ratio of sums). Classes and groups that the scheme cannot tell are not
+    in the table; those it can, but did not, are null. `scheme` is None where it is not
+    known, or where the sensors of the lanes have several.
+
+    heavy_share, goods_share: as above, as figures with a reason where there is none.
+    car_units, car_unit_flow: the volume in car units (Pkw-E), and per hour.
+    difference: sum of `total` minus the sum of classes in the hours that tell both: it
+        is kept, and never distributed over the classes.
+    """
+    hours = check(hours, FLOW_BINS)
+    passport = passport_of_bins(hours, method=METHOD, expected=expected)
+    columns = CONTENTS.get(scheme or "", {})
+    told: dict[str, pl.Expr] = {"all": pl.col("volume")}
+    told |= {name: pl.col(name) for name in VOLUME_CLASSES[quantity] if name in columns}
+    groups = {name: summed(held, scheme) for name, held in GROUPS.items()}
+    told |= {name: sums for name, sums in groups.items() if sums is not None}
+    table = pl.concat([_row(hours, name, sums) for name, sums in told.items()])
+    converted = car_units(scheme, units)
+    found = _row(hours, "car_units", converted) if converted is not None else None
+    nothing = Reason("class-scheme") if found is None else Reason("no-traffic")
+    figures = [
+        ratio(
+            f"{name}_share",
+            *_sums(hours, groups[name]),
+            passport=passport,
+            reason=None if groups[name] is not None else Reason("class-scheme"),
+        )
+        for name in ("heavy", "goods")
+    ]
+    for name, column, of in (
+        ("car_units", "volume", "Pkw-E"),
+        ("car_unit_flow", "flow", "Pkw-E/h"),
+    ):
+        value = found[column].item() if found is not None else None
+        figures.append(
+            Figure(
+                name=name,
+                unit=of,
+                passport=passport,
+                value=value,
+                reason=None if value is not None else nothing,
+            )
+        )
+    parts = [name for name in VOLUME_CLASSES[quantity] if name != "total"]
+    both = hours.filter(
+        pl.col("total").is_not_null(), pl.any_horizontal(pl.col(parts).is_not_null())
+    )
+    sum_of_classes = pl.sum_horizontal(parts)
+    difference = both.select((pl.col("total") - sum_of_classes).sum()).item()
+    figures.append(
+        Figure(
+            name="difference",
+            unit=unit,
+            passport=passport,
+            value=None if both.is_empty() else float(difference),
+            reason=Reason("class-scheme") if both.is_empty() else None,
+        )
+    )
+    return Result(tuple(figures), check(table, CLASS_VOLUMES), passport)
+
+
+def _sums(hours: pl.DataFrame, of: pl.Expr | None) -> tuple[float, float]:
+    """Sum of a group, and the volume of the hours that tell it."""
+    if of is None:
+        return 0.0, 0.0
+    told = hours.select(of=of, volume="volume").drop_nulls()
+    return float(told["of"].sum()), float(told["volume"].sum())
+
+
+def _row(hours: pl.DataFrame, name: str, of: pl.Expr) -> pl.DataFrame:
+    there = of.is_not_null()
+    observed_h = pl.col("observed").clip(0, 1).filter(there).sum()
+    volume = pl.when(there.any()).then(of.sum())
+    return hours.select(
+        name=pl.lit(name),
+        volume=volume,
+        flow=pl.when(observed_h > 0).then(volume / observed_h),
+        share=pl.when(pl.col("volume").filter(there).sum() > 0).then(
+            volume / pl.col("volume").filter(there).sum()
+        ),
+    )

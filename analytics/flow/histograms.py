@@ -1,0 +1,145 @@
+"""Speed histograms of readings, merged to hours of a channel on one common grid.
+
+Percentiles cannot be averaged, but histograms can be added: all that is quoted of
+speeds is computed from these sums.
+"""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from analytics.frames import HISTOGRAM_READINGS, SPEED_HISTOGRAMS, TIME, check
+
+#: The grid: bins of 5 km/h from 0 to 250, and one for what is above.
+WIDTH_KMH: Final = 5
+BINS: Final = 51
+#: A device whose bins are wider tells too little; its histograms are refused.
+WIDEST_KMH: Final = 20
+
+Ints = npt.NDArray[np.int64]
+_HOUR_S: Final = 3600
+_LAYOUT: Final = ("histogram_from_kmh", "histogram_width_kmh", "bins")
+_KEY: Final = ("channel_id", "time")
+
+
+def merged(readings: pl.DataFrame) -> pl.DataFrame:
+    """Add HISTOGRAM_READINGS up to SPEED_HISTOGRAMS by channel and hour.
+
+    Histograms of one layout (begin, width, number of bins) are added first, then
+    brought to the grid: what is below a grid edge is read off the sums, linearly inside
+    a bin, and rounded. Where the device's edges lie on the grid that is exact; else the
+    vehicles of that layout count as `rebinned`. Nothing is lost: the sum of `counts` is
+    the sum of the vehicles in all histograms that were not refused.
+
+    - open_kmh: the lowest begin of a device's last bin in which there were vehicles.
+      Its last bin is open, so above it nothing is known but the number; null where
+      there were none.
+    - refused: vehicles in histograms with bins wider than 20 km/h.
+    - observed_s: the time that used histograms cover, at most 3600.
+
+    A reading without a histogram is left out, and not taken for one of zeros; one that
+    is longer than an hour belongs to none.
+    """
+    rows = (
+        check(readings, HISTOGRAM_READINGS)
+        .filter(pl.col("histogram").is_not_null(), pl.col("interval_s") <= _HOUR_S)
+        .with_columns(
+            pl.col("time").dt.truncate("1h"),
+            bins=pl.col("histogram").list.len(),
+            usable=pl.col("histogram_width_kmh") <= WIDEST_KMH,
+        )
+    )
+    found = [
+        _on_grid(same, *layout)
+        for layout, same in rows.filter("usable")
+        .partition_by(_LAYOUT, as_dict=True)
+        .items()
+    ]
+    refused = (
+        rows.filter(~pl.col("usable"))
+        .group_by(_KEY)
+        .agg(refused=pl.col("histogram").list.sum().sum().cast(pl.Int32))
+    )
+    grid = [f"g{n}" for n in range(BINS)]
+    summed = (
+        pl.concat([_nothing(), *found])
+        .group_by(_KEY)
+        .agg(
+            pl.col("observed_s").sum().clip(upper_bound=_HOUR_S),
+            pl.col("open_kmh").min(),
+            pl.col("rebinned", *grid).sum(),
+        )
+        .join(refused, on=_KEY, how="full", coalesce=True)
+        .with_columns(pl.col("observed_s", "rebinned", "refused", *grid).fill_null(0))
+        .select(
+            *_KEY,
+            pl.col("observed_s").cast(pl.Int32),
+            pl.concat_list(pl.col(grid).cast(pl.Int32)).alias("counts"),
+            pl.col("open_kmh").cast(pl.Float32),
+            pl.col("rebinned", "refused").cast(pl.Int32),
+        )
+        .sort(_KEY)
+    )
+    return check(summed, SPEED_HISTOGRAMS)
+
+
+def as_matrix(counts: pl.Series, bins: int = BINS) -> Ints:
+    """Give lists of counts, all of one length, as the rows of a matrix."""
+    return counts.explode().cast(pl.Int64).to_numpy().reshape(-1, bins)
+
+
+def _on_grid(rows: pl.DataFrame, begin: float, width: float, bins: int) -> pl.DataFrame:
+    """Sum histograms of one layout by channel and hour, and bring them to the grid."""
+    rows = rows.sort(_KEY)
+    hours = rows.group_by(_KEY, maintain_order=True).agg(
+        pl.col("interval_s").sum().alias("observed_s"), readings=pl.len()
+    )
+    begins = hours["readings"].cum_sum().shift(1, fill_value=0).to_numpy()
+    of_readings = as_matrix(rows["histogram"], bins)
+    counts = np.add.reduceat(of_readings, begins, axis=0)
+    on_grid, exact = rebin(counts, begin, width)
+    opens = np.where(counts[:, -1] > 0, begin + (bins - 1) * width, np.nan)
+    vehicles = counts.sum(axis=1)
+    return hours.select(
+        *_KEY,
+        pl.col("observed_s").cast(pl.Int64),
+        open_kmh=pl.Series(opens).fill_nan(None),
+        rebinned=pl.Series(np.zeros_like(vehicles) if exact else vehicles),
+        **{f"g{n}": pl.Series(on_grid[:, n]) for n in range(BINS)},
+    )
+
+
+def _nothing() -> pl.DataFrame:
+    """No hours, as `_on_grid` gives them."""
+    return pl.DataFrame(
+        schema={
+            "channel_id": pl.Int32,
+            "time": TIME,
+            "observed_s": pl.Int64,
+            "open_kmh": pl.Float64,
+            "rebinned": pl.Int64,
+            **{f"g{n}": pl.Int64 for n in range(BINS)},
+        }
+    )
+
+
+def rebin(counts: Ints, begin: float, width: float) -> tuple[Ints, bool]:
+    """Bring histograms (rows) to the grid; tells whether its edges fitted.
+
+    The last bin of the grid takes all from its begin on.
+    """
+    bins = counts.shape[1]
+    below = np.zeros((len(counts), bins + 1))
+    below[:, 1:] = counts.cumsum(axis=1)
+    grid = WIDTH_KMH * np.arange(1, BINS)
+    # where each edge of the grid lies among the device's, and how far into a bin
+    place = np.clip((grid - begin) / width, 0, bins).round(6)
+    bin_of = np.minimum(place.astype(int), bins - 1)
+    inside = place - bin_of
+    at_grid = below[:, bin_of] * (1 - inside) + below[:, bin_of + 1] * inside
+    ends = np.zeros((len(counts), 1)), below[:, -1:]
+    rounded = np.concatenate([ends[0], np.floor(at_grid + 0.5), ends[1]], axis=1)
+    exact = not (place % 1).any()
+    return np.diff(rounded, axis=1).astype(np.int64), exact

@@ -1,0 +1,168 @@
+"""Mean daily traffic by day type, its factors, heavy share and directional split."""
+
+import math
+from collections.abc import Mapping
+from typing import Final
+
+import polars as pl
+
+from analytics.calendar import MEMBERS
+from analytics.flow.figure import Figure, Reason, Result, ratio
+from analytics.frames import FLOW_DAYS, check
+from analytics.passport import of_days
+
+METHOD: Final = "means-1"
+#: The validity gate: at least so many valid days, and this share of the calendar's.
+FEWEST_DAYS: Final = 2
+FEWEST_SHARE: Final = 0.5
+
+
+def means(days: pl.DataFrame, *, unit: str) -> Result:
+    """Compute the means of FLOW_DAYS by day type, and what is divided from them.
+
+    dtv, dtv_w5, dtv_w3, saturday, sunday_or_holiday, school_holiday_workday:
+        arithmetic mean of the normalised volumes of the valid days of the type, in
+        vehicles per 24 h. Null below two valid days or half of the calendar's days.
+    b_fr, b_so: mean Friday, mean Sunday over mean Tuesday to Thursday, in normal weeks:
+        without public and without school holidays.
+    fer: mean workday (Mon-Fr) of the school holidays over `dtv_w5`.
+    heavy_share: heavy vehicles over all, on the valid days that tell them (a ratio of
+        sums); null where a sensor does not tell them.
+
+    A day that is missing or not valid is left out, and never zero. Source: day types
+    and gate of DAVe, factors of the BASt station yearbook (DOMAIN.md 4.2).
+    """
+    days = check(days, FLOW_DAYS)
+    found = {
+        name: _mean(name, days, member, unit=unit) for name, member in MEMBERS.items()
+    }
+    normal = _normal_weeks(days)
+    tuesdays, fridays, sundays = (
+        _mean(name, normal, pl.col("weekday").is_in(weekdays), unit=unit)
+        for name, weekdays in (("tue_thu", [2, 3, 4]), ("fr", [5]), ("so", [7]))
+    )
+    unknown = _unknown(days) if normal.is_empty() else None
+    return Result(
+        (
+            *found.values(),
+            _over("b_fr", fridays, tuesdays, reason=unknown),
+            _over("b_so", sundays, tuesdays, reason=unknown),
+            _over("fer", found["school_holiday_workday"], found["dtv_w5"]),
+            _heavy_share(days),
+        )
+    )
+
+
+def directional_split(directions: Mapping[str, pl.DataFrame]) -> Result:
+    """Split the volume by direction, from the FLOW_DAYS of each.
+
+    share = its volume over that of all directions, summed over the days that are valid
+    in each of them; null below the gate, or where there is only one direction.
+    """
+    frames = [
+        check(days, FLOW_DAYS).with_columns(direction=pl.lit(key))
+        for key, days in directions.items()
+    ]
+    rows = pl.concat(frames)
+    both = pl.col("valid").all().over("day")
+    used = rows.filter(both)
+    count = used["day"].n_unique()
+    calendar = rows["day"].n_unique()
+    passport = of_days(
+        rows,
+        method=METHOD,
+        days_expected=rows.height,
+        days_used=count,
+        days_required=_required(calendar),
+    )
+    reason = Reason("one-direction") if len(directions) < 2 else _gate(count, calendar)
+    sums = dict(used.group_by("direction").agg(pl.col("volume").sum()).iter_rows())
+    total = sum(sums.values())
+    return Result(
+        tuple(
+            ratio(
+                f"share_{key}",
+                sums.get(key),
+                total,
+                passport=passport,
+                reason=reason,
+            )
+            for key in sorted(directions)
+        )
+    )
+
+
+def _mean(name: str, days: pl.DataFrame, member: pl.Expr, *, unit: str) -> Figure:
+    of_type = days.filter(member)
+    valid = of_type.filter("valid")
+    passport = of_days(
+        of_type,
+        method=METHOD,
+        days_expected=of_type.height,
+        days_used=valid.height,
+        days_required=_required(of_type.height),
+    )
+    reason = _unknown(days.filter(member.is_null())) or _gate(
+        valid.height, of_type.height
+    )
+    return Figure(
+        name=name,
+        unit=f"{unit}/24 h",
+        passport=passport,
+        value=None if reason else float(valid["volume"].mean()),  # type: ignore[arg-type]
+        reason=reason,
+    )
+
+
+def _required(calendar_days: int) -> int:
+    return max(FEWEST_DAYS, math.ceil(calendar_days * FEWEST_SHARE))
+
+
+def _gate(valid: int, calendar_days: int) -> Reason | None:
+    need = _required(calendar_days)
+    return None if valid >= need else Reason("too-few-days", valid, need)
+
+
+def _normal_weeks(days: pl.DataFrame) -> pl.DataFrame:
+    """The days of weeks without public or school holidays."""
+    plain = ~pl.col("holiday") & ~pl.col("school_holiday")
+    return days.filter(
+        plain.all(ignore_nulls=False).over(pl.col("day").dt.truncate("1w"))
+    )
+
+
+def _unknown(days: pl.DataFrame) -> Reason | None:
+    """The reason where it is not known whether days are school holidays."""
+    workdays = pl.col("school_holiday").is_null() & (pl.col("day_type") == "workday")
+    count = days.filter(workdays).height
+    return Reason("school-holidays-unknown", count) if count else None
+
+
+def _over(
+    name: str, over: Figure, under: Figure, *, reason: Reason | None = None
+) -> Figure:
+    return ratio(
+        name,
+        over.value,
+        under.value,
+        passport=over.passport,
+        reason=reason or over.reason or under.reason,
+    )
+
+
+def _heavy_share(days: pl.DataFrame) -> Figure:
+    told = days.filter(pl.col("valid") & pl.col("heavy").is_not_null())
+    valid = days.filter("valid").height
+    reason = _gate(valid, days.height)
+    if reason is None and told.is_empty():
+        reason = Reason("class-scheme")
+    reason = reason or _gate(told.height, days.height)
+    return ratio(
+        "heavy_share",
+        float(told["heavy"].sum()),
+        float(told["volume"].sum()),
+        passport=of_days(
+            days, method=METHOD, days_expected=days.height, days_used=told.height
+        ),
+        reason=reason,
+    )

@@ -1,0 +1,48 @@
+"""Car units and level-of-service profiles: parameters that a town may replace."""
+
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from verkehrspuls.errors import BadFile
+
+SHIPPED: Final = Path(__file__).with_name("parameters.toml")
+
+
+class CarUnits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many cars a vehicle of a class counts for."""
+
+    source: str
+    units: dict[str, Annotated[float, Meta(gt=0)]]
+
+
+class ServiceProfile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """By what the level of service is judged, and where A to E end."""
+
+    name: str
+    source: str
+    measure: Literal["utilisation", "density", "speed_index"]
+    bounds: tuple[float, float, float, float, float]
+    #: vehicles/h
+    capacity_per_lane: Annotated[float, Meta(gt=0)]
+
+
+class Parameters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the file holds, by key."""
+
+    car_units: dict[str, CarUnits]
+    service: dict[str, ServiceProfile]
+
+
+@cache
+def load(path: Path | None = None) -> Parameters:
+    """Read the file; None is the one that is shipped."""
+    path = path or SHIPPED
+    try:
+        return msgspec.convert(tomllib.loads(path.read_text("utf-8")), Parameters)
+    except (OSError, ValueError) as error:
+        raise BadFile(path=path, format="TOML", reason=error) from error

@@ -1,0 +1,131 @@
+"""Profiles: how traffic runs over the day, the week and the year, with a band."""
+
+from typing import Final
+
+import polars as pl
+
+from analytics.calendar import MEMBERS
+from analytics.flow.figure import Result
+from analytics.flow.inputs import passport_of_bins
+from analytics.flow.means import FEWEST_DAYS, FEWEST_SHARE
+from analytics.frames import FLOW_BINS, FLOW_DAYS, Schema, check
+from analytics.passport import of_days
+
+METHOD: Final = "profiles-1"
+#: The band: of 100 days, 70 lie between these quantiles.
+BAND: Final = (0.15, 0.85)
+#: Samples below which there are no quantiles.
+FEWEST_SAMPLES: Final = 4
+#: The types of a day profile; workdays also where school holidays are not known.
+DAY_TYPES: Final = {
+    "workday": pl.col("day_type").is_in(["workday", "school_holiday_workday"]),
+    **MEMBERS,
+}
+
+_FIGURES: Final[Schema] = {
+    "mean": pl.Float64(),
+    "lower": pl.Float64(),
+    "median": pl.Float64(),
+    "upper": pl.Float64(),
+    "samples": pl.UInt32(),
+}
+DAY_PROFILE: Final[Schema] = {"day_type": pl.String(), "hour": pl.Int8(), **_FIGURES}
+WEEK_PROFILE: Final[Schema] = {"weekday": pl.Int8(), "hour": pl.Int8(), **_FIGURES}
+YEAR_PROFILE: Final[Schema] = {
+    "month": pl.Int8(),
+    **_FIGURES,
+    "days": pl.UInt32(),
+    "relative": pl.Float64(),
+}
+
+
+def day_profile(hours: pl.DataFrame, *, expected: int) -> Result:
+    """Profile the local day by day type from FLOW_BINS of hours, in vehicles/h.
+
+    mean, median and the quantiles 0.15 and 0.85 of the flows of each local hour, over
+    the days of a type (DAY_TYPES). An hour observed below 75 % is
+    left out; quantiles need four samples, a mean one. On the day on which the clock
+    strikes two twice that hour gives two samples.
+    """
+    hours = check(hours, FLOW_BINS)
+    found = [
+        _profile(
+            hours.filter(member).with_columns(day_type=pl.lit(name)),
+            ["day_type", "hour"],
+            "flow",
+        )
+        for name, member in DAY_TYPES.items()
+    ]
+    return Result(
+        (),
+        check(pl.concat(found), DAY_PROFILE),
+        passport_of_bins(hours, method=METHOD, expected=expected),
+    )
+
+
+def week_profile(hours: pl.DataFrame, *, expected: int) -> Result:
+    """Profile the week by weekday (1 is Monday) and local hour, in vehicles/h.
+
+    As `day_profile`; public holidays are left out, because they are no usual weekday.
+    """
+    hours = check(hours, FLOW_BINS)
+    found = _profile(hours.filter(~pl.col("holiday")), ["weekday", "hour"], "flow")
+    return Result(
+        (),
+        check(found, WEEK_PROFILE),
+        passport_of_bins(hours, method=METHOD, expected=expected),
+    )
+
+
+def year_profile(days: pl.DataFrame) -> Result:
+    """Profile the year by month from FLOW_DAYS, in vehicles/24 h.
+
+    mean, median and quantiles of the valid days of a month, of all years together;
+    `relative` is its mean over the mean of the monthly means. A month below two valid
+    days or half of its days in the period is null.
+    """
+    days = check(days, FLOW_DAYS).with_columns(month=pl.col("day").dt.month())
+    calendar = days.group_by("month").agg(days=pl.len())
+    required = pl.max_horizontal(
+        pl.lit(FEWEST_DAYS), (pl.col("days") * FEWEST_SHARE).ceil()
+    )
+    figures = [name for name in _FIGURES if name != "samples"]
+    found = (
+        calendar.join(
+            _profile(days.filter("valid"), ["month"], "volume"), on="month", how="left"
+        )
+        .with_columns(pl.col("samples").fill_null(0))
+        .with_columns(pl.when(pl.col("samples") >= required).then(pl.col(figures)))
+        .with_columns(relative=pl.col("mean") / pl.col("mean").mean())
+        .sort("month")
+    )
+    return Result(
+        (),
+        check(found, YEAR_PROFILE),
+        of_days(
+            days,
+            method=METHOD,
+            days_expected=days.height,
+            days_used=days.filter("valid").height,
+        ),
+    )
+
+
+def _profile(rows: pl.DataFrame, by: list[str], value: str) -> pl.DataFrame:
+    lower, upper = BAND
+    enough = pl.col(value).count() >= FEWEST_SAMPLES
+    return (
+        rows.drop_nulls(value)
+        .group_by(by)
+        .agg(
+            pl.col(value).mean().alias("mean"),
+            *(
+                pl.when(enough)
+                .then(pl.col(value).quantile(q, interpolation="linear"))
+                .alias(name)
+                for name, q in (("lower", lower), ("median", 0.5), ("upper", upper))
+            ),
+            pl.col(value).count().alias("samples"),
+        )
+        .sort(by)
+    )

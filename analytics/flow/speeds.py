@@ -1,0 +1,204 @@
+"""Speeds: means, V85 and distribution from merged histograms, share above the limit."""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from analytics.flow.figure import Figure, Reason, Result
+from analytics.flow.histograms import BINS, WIDTH_KMH, as_matrix
+from analytics.frames import FLOW_BINS, SPEED_HISTOGRAMS, Schema, check
+from analytics.passport import Passport
+
+METHOD: Final = "speeds-1"
+QUANTILES: Final = {"v15": 0.15, "v50": 0.5, "v85": 0.85}
+
+DISTRIBUTION: Final[Schema] = {
+    "from_kmh": pl.Float64(),
+    "to_kmh": pl.Float64(),
+    "vehicles": pl.Int64(),
+    "share": pl.Float64(),
+}
+
+Floats = npt.NDArray[np.float64]
+_EDGES: Final = WIDTH_KMH * np.arange(BINS, dtype=float)
+#: The middle of each bin; of the open one as if it were closed.
+_CENTRES: Final = _EDGES + WIDTH_KMH / 2
+
+
+def speeds(
+    histograms: pl.DataFrame,
+    hours: pl.DataFrame,
+    *,
+    limit_kmh: float | None,
+    expected_s: int,
+) -> Result:
+    """Compute speeds from SPEED_HISTOGRAMS of all lanes; means also from FLOW_BINS.
+
+    v15, v50, v85: quantiles of the merged histogram in km/h, linear inside the bin.
+        Where a quantile lies in the open last bin of a device, its value is the begin
+        of that bin and `above` is true: the speed is greater.
+    mean_space: Σ n / Σ (n / v) over the bins with v in their middle, the harmonic mean,
+        which is what density and travel time need.
+    mean_time: Σ n v / Σ n, the arithmetic mean, always the greater of the two; from the
+        sensors' means of intervals where there is no histogram.
+    above_limit: share of vehicles faster than `limit_kmh`, linear inside the bin; null
+        where the limit lies in the open last bin.
+
+    Histograms are added, quantiles never averaged. The table is the distribution; bins
+    from the open one on are one row without an end. The passport tells the share of the
+    time that histograms cover (`expected_s`: of the period, over all lanes), and as
+    `normalised` the share of it that had to be brought to another width of bins.
+    Source: DOMAIN.md 4.3.
+    """
+    histograms, hours = check(histograms, SPEED_HISTOGRAMS), check(hours, FLOW_BINS)
+    counts = as_matrix(histograms["counts"]).sum(axis=0)
+    begin = histograms["open_kmh"].min()
+    open_kmh = float(begin) if begin is not None else None  # type: ignore[arg-type]
+    total = int(counts.sum())
+    passport = _passport(histograms, total, expected_s=expected_s)
+    nothing = None if total else Reason("no-histograms")
+    figures = [
+        Figure(name=name, unit="km/h", passport=passport, reason=nothing)
+        if nothing
+        else _quantile(name, counts, share, open_kmh=open_kmh, passport=passport)
+        for name, share in QUANTILES.items()
+    ]
+    space = space_mean(counts[None, :])[0]
+    figures += [
+        Figure(
+            name="mean_space",
+            unit="km/h",
+            passport=passport,
+            value=None if nothing else float(space),
+            above=open_kmh is not None,
+            reason=nothing,
+        ),
+        _time_mean(counts, hours, passport=passport, above=open_kmh is not None),
+        _above_limit(counts, limit_kmh, open_kmh=open_kmh, passport=passport),
+    ]
+    return Result(tuple(figures), _distribution(counts, open_kmh), passport)
+
+
+def space_mean(counts: npt.NDArray[np.int64]) -> Floats:
+    """Harmonic mean speed of each row of counts on the grid; not a number for none."""
+    slow = (counts / _CENTRES).sum(axis=1)
+    found = np.full(len(counts), np.nan)
+    np.divide(counts.sum(axis=1), slow, out=found, where=slow > 0)
+    return found
+
+
+def _passport(histograms: pl.DataFrame, total: int, *, expected_s: int) -> Passport:
+    observed = float(histograms["observed_s"].sum()) / max(expected_s, 1)
+    rebinned = float(histograms["rebinned"].sum()) / max(total, 1)
+    observed = min(1.0, observed)
+    return Passport(
+        observed=observed * (1 - rebinned),
+        normalised=observed * rebinned,
+        imputed=0.0,
+        excluded=0.0,
+        method=METHOD,
+    )
+
+
+def _quantile(
+    name: str,
+    counts: npt.NDArray[np.int64],
+    share: float,
+    *,
+    open_kmh: float | None,
+    passport: Passport,
+) -> Figure:
+    wanted = share * counts.sum()
+    below = np.concatenate([[0], counts.cumsum()])
+    # the first bin in which so many are reached
+    n = int(np.searchsorted(below[1:], wanted))
+    value = float(_EDGES[n] + WIDTH_KMH * (wanted - below[n]) / counts[n])
+    above = open_kmh is not None and value > open_kmh
+    return Figure(
+        name=name,
+        unit="km/h",
+        passport=passport,
+        value=open_kmh if above else value,
+        above=above,
+    )
+
+
+def _time_mean(
+    counts: npt.NDArray[np.int64],
+    hours: pl.DataFrame,
+    *,
+    passport: Passport,
+    above: bool,
+) -> Figure:
+    """From the histogram; else of the means of hours, weighted by volume."""
+    value: float | None = None
+    if counts.any():
+        value = float((counts * _CENTRES).sum() / counts.sum())
+    else:
+        told = hours.drop_nulls(["speed_kmh", "volume"])
+        weights = told["volume"].to_numpy()
+        if weights.any():
+            value = float(np.average(told["speed_kmh"].to_numpy(), weights=weights))
+    return Figure(
+        name="mean_time",
+        unit="km/h",
+        passport=passport,
+        value=value,
+        above=above,
+        reason=Reason("no-speeds") if value is None else None,
+    )
+
+
+def _above_limit(
+    counts: npt.NDArray[np.int64],
+    limit_kmh: float | None,
+    *,
+    open_kmh: float | None,
+    passport: Passport,
+) -> Figure:
+    total = int(counts.sum())
+    reason = None
+    if not total:
+        reason = Reason("no-histograms")
+    elif limit_kmh is None:
+        reason = Reason("no-limit")
+    elif open_kmh is not None and limit_kmh > open_kmh:
+        reason = Reason("open-bin", open_kmh)
+    below = np.concatenate([[0], counts.cumsum()])
+    slower = np.interp(limit_kmh or 0, [*_EDGES, _EDGES[-1] + WIDTH_KMH], below)
+    return Figure(
+        name="above_limit",
+        unit="1",
+        passport=passport,
+        value=None if reason else float(1 - slower / total),
+        reason=reason,
+    )
+
+
+def _distribution(
+    counts: npt.NDArray[np.int64], open_kmh: float | None
+) -> pl.DataFrame:
+    """Bins from the first to the last with vehicles; the open ones as one."""
+    end = BINS - 1 if open_kmh is None else int(open_kmh // WIDTH_KMH)
+    closed = pl.DataFrame(
+        {
+            "from_kmh": _EDGES[:end],
+            "to_kmh": _EDGES[:end] + WIDTH_KMH,
+            "vehicles": counts[:end],
+        }
+    )
+    above = pl.DataFrame(
+        {"from_kmh": [_EDGES[end]], "to_kmh": [None], "vehicles": [counts[end:].sum()]},
+        schema=closed.schema,
+    )
+    both = pl.concat([closed, above])
+    seen = pl.int_range(pl.len()).filter(pl.col("vehicles") > 0)
+    total = pl.col("vehicles").sum()
+    return check(
+        both.filter(
+            pl.int_range(pl.len()).is_between(seen.min(), seen.max())
+        ).with_columns(share=pl.when(total > 0).then(pl.col("vehicles") / total)),
+        DISTRIBUTION,
+    )
