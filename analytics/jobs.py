@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 
-from analytics import case_store, cases, frames, refresh
+from analytics import case_store, cases, frames, judging, refresh
 from analytics.anomalies import silence
 from analytics.frames import check
 from analytics.store import Store
@@ -229,12 +229,12 @@ def _read(
     channels: pl.DataFrame,
     wanted: refresh.Plan,
     weeks: int,
-) -> tuple[refresh.Given, pl.DataFrame]:
+) -> tuple[refresh.Given, judging.Windows]:
     """Read what the plan wants; returns it with the widened windows of judgement."""
     sites = channels["site_id"].unique().to_list()
     stored_cases = _stored_cases(
         store,
-        pl.concat([wanted.readings, wanted.windows])
+        pl.concat([wanted.readings, wanted.windows.hours, wanted.windows.values])
         .group_by("channel_id")
         .agg(pl.col("since").min(), pl.col("until").max()),
     )
@@ -246,9 +246,7 @@ def _read(
         since=stale["hour"].min() - timedelta(days=2),  # type: ignore[operator]
         until=stale["hour"].max() + timedelta(days=2),  # type: ignore[operator]
     )
-    windows = cases.widen(
-        wanted.windows, stored_cases.filter(pl.col("detector") != silence.NAME)
-    )
+    windows = wanted.windows.widened(stored_cases)
     spans = refresh.stored_spans(wanted, channels, windows, weeks=weeks)
     return (
         refresh.Given(
@@ -263,7 +261,7 @@ def _read(
             ),
             neighbours=_frame(neighbours.fetchall(), frames.INTERVALS),
             stored=_stored_volumes(store, spans),
-            hours=_stored_hours(store, wanted),
+            hours=_stored_hours(store, windows.values),
             excluded=_frame(excluded.fetchall(), frames.SPANS),
             cases=stored_cases,
         ),
@@ -291,9 +289,11 @@ def _readings(
     return check(found.join(quantities, on="channel_id"), schema)
 
 
-def _stored_hours(store: Store, wanted: refresh.Plan) -> pl.DataFrame:
-    """Hours of environment figures that are stored."""
-    found = store.read("stored_environment_hours", **_spans(wanted.readings))
+def _stored_hours(store: Store, windows: pl.DataFrame) -> pl.DataFrame:
+    """Hours of environment figures that are stored, with what comes before."""
+    if windows.is_empty():
+        return frames.empty(frames.ENVIRONMENT_HOURS)
+    found = store.read("stored_environment_hours", **_spans(judging.lead(windows)))
     return check(found, frames.ENVIRONMENT_HOURS)
 
 

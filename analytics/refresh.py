@@ -6,17 +6,12 @@ from typing import Final
 
 import polars as pl
 
-from analytics import baseline, cases, daily, frames
-from analytics.anomalies import silence, stuck, unusual_volume
+from analytics import baseline, cases, daily, frames, judging, quarter_hours
 from analytics.environment.hours import hours as environment_hours
 from analytics.frames import check
 from analytics.local_time import day_bounds, with_local
 from analytics.volumes import volumes
 from verkehrspuls.quantities import COUNTED
-
-#: Judged again before a stale hour: the beginning of what the hour may belong to, and
-#: hours that were still running when they were last computed.
-LOOK_BACK: Final = timedelta(hours=24)
 
 _HOUR: Final = timedelta(hours=1)
 _HOUR_S: Final = 3600
@@ -31,8 +26,7 @@ class Plan:
     days: pl.DataFrame
     #: SPANS of readings
     readings: pl.DataFrame
-    #: SPANS of hours of counting channels to judge again
-    windows: pl.DataFrame
+    windows: judging.Windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,37 +68,36 @@ def plan(stale: pl.DataFrame, channels: pl.DataFrame, *, weeks: int) -> Plan:
     readings = stale.group_by("channel_id").agg(
         since=pl.col("hour").min(), until=pl.col("hour").max() + _HOUR
     )
-    windows = readings.join(
-        channels.filter(_counts()), on="channel_id", how="semi"
-    ).with_columns(
-        pl.col("since") - LOOK_BACK, pl.col("until") + timedelta(weeks=weeks, days=1)
-    )
     return Plan(
         days.unique(),
         check(readings, frames.SPANS),
-        check(windows, frames.SPANS),
+        judging.windows(readings, channels, weeks=weeks),
     )
 
 
 def stored_spans(
-    wanted: Plan, channels: pl.DataFrame, windows: pl.DataFrame, *, weeks: int
+    wanted: Plan, channels: pl.DataFrame, windows: judging.Windows, *, weeks: int
 ) -> pl.DataFrame:
     """Spans of stored volumes to read, by channel and length (`interval_s`).
 
-    All counting channels of the sites over the days; hours also over `windows` and the
-    weeks before them.
+    All counting channels of the sites over the days; hours also over their windows and
+    the weeks before them, quarter-hours over theirs and what comes before.
     """
     days = wanted.days.join(channels.filter(_counts()), on="site_id")
     days = days.join(day_bounds(days), on=["time_zone", "day"]).select(
         "channel_id", since="day_began", until="day_ended"
     )
     before = timedelta(weeks=weeks, days=2)
-    hours = pl.concat([days, windows.with_columns(pl.col("since") - before)])
+    hours = windows.hours.with_columns(pl.col("since") - before)
     return (
         pl.concat(
             [
-                hours.with_columns(interval_s=pl.lit(_HOUR_S, pl.Int32)),
-                days.with_columns(interval_s=pl.lit(900, pl.Int32)),
+                spans.with_columns(interval_s=pl.lit(interval_s, pl.Int32))
+                for interval_s, own in (
+                    (_HOUR_S, hours),
+                    (quarter_hours.QUARTER_S, judging.lead(windows.quarters)),
+                )
+                for spans in (days, own)
             ]
         )
         .group_by("channel_id", "interval_s")
@@ -113,24 +106,25 @@ def stored_spans(
 
 
 def refresh(
-    wanted: Plan, windows: pl.DataFrame, given: Given, *, weeks: int, now: datetime
+    wanted: Plan, windows: judging.Windows, given: Given, *, weeks: int, now: datetime
 ) -> Figures:
     """Compute what the stale hours change."""
     fresh = volumes(_of_stale(given.counts, given.stale))
-    hour = pl.col("time").dt.truncate("1h")
-    kept = check(given.stored, frames.STORED_VOLUMES).join(
-        given.stale,
-        left_on=["channel_id", hour],
-        right_on=["channel_id", "hour"],
-        how="anti",
-    )
+    kept = _not_stale(check(given.stored, frames.STORED_VOLUMES), given.stale)
     current = pl.concat([fresh, check(kept, frames.VOLUMES)])
-    judged = _within(current.filter(pl.col("interval_s") == _HOUR_S), windows)
-    usual = baseline.usual(current, judged, channels=given.channels, weeks=weeks)
+    judged = _within(current.filter(pl.col("interval_s") == _HOUR_S), windows.hours)
+    quarters = _within(
+        current.filter(pl.col("interval_s") == quarter_hours.QUARTER_S),
+        judging.lead(windows.quarters),
+    )
+    key = ("channel_id", "time")
+    targets = pl.concat([judged.select(key), quarter_hours.around(quarters)]).unique()
+    usual = baseline.usual(current, targets, channels=given.channels, weeks=weeks)
+    fresh_hours = environment_hours(_of_stale(given.environment, given.stale))
     return Figures(
         volumes=_with_usual(fresh, usual),
         usual=_changed(usual, judged, kept),
-        environment=environment_hours(_of_stale(given.environment, given.stale)),
+        environment=fresh_hours,
         days=daily.days(
             current,
             wanted.days,
@@ -139,45 +133,43 @@ def refresh(
             excluded=given.excluded,
         ),
         judgements=(
-            *_judge_volumes(
-                _with_usual(judged, usual).filter(pl.col("time") + _HOUR <= now),
-                windows,
-                given,
+            *judging.judge_hours(
+                _with_usual(judged, usual), windows.hours, given.cases, now=now
             ),
-            _judge_silence(wanted, given),
+            *judging.judge_quarters(
+                quarter_hours.with_usual(quarters, usual),
+                windows.quarters,
+                given.cases,
+                motor=given.channels.filter(pl.col("quantity") == "motor"),
+                now=now,
+            ),
+            *judging.judge_values(
+                pl.concat([fresh_hours, _not_stale(given.hours, given.stale)]),
+                windows.values,
+                given.cases,
+                channels=given.channels,
+                now=now,
+            ),
+            judging.judge_gaps(
+                _intervals(given),
+                wanted.readings,
+                given.cases,
+                installed=given.installed,
+            ),
         ),
     )
 
 
-def _judge_volumes(
-    hours: pl.DataFrame, windows: pl.DataFrame, given: Given
-) -> tuple[cases.Judgement, ...]:
-    """Judge hours; what a stuck detector explains is not called unusual, too."""
-    stuck_hits = stuck.detect(hours)
-    unusual = cases.without(unusual_volume.detect(hours), stuck_hits)
-    return tuple(
-        cases.judge(hits, name, stored=given.cases, windows=windows)
-        for name, hits in ((stuck.NAME, stuck_hits), (unusual_volume.NAME, unusual))
-    )
-
-
-def _judge_silence(wanted: Plan, given: Given) -> cases.Judgement:
-    """Judge the gaps from the reading before the stale hours to the one after them."""
+def _intervals(given: Given) -> pl.DataFrame:
+    """When readings of the stale hours, and those next to them, began and ended."""
     known = list(frames.INTERVALS)
-    intervals = pl.concat(
+    return pl.concat(
         [
             given.counts.select(known),
             given.environment.select(known),
             given.neighbours.select(known),
         ]
     )
-    first = pl.col("time").min()
-    windows = intervals.group_by("channel_id").agg(
-        since=first, until=pl.col("time").max()
-    )
-    hits = silence.gaps(intervals, given.installed)
-    judged = windows.join(wanted.readings, on="channel_id", how="semi")
-    return cases.judge(hits, silence.NAME, stored=given.cases, windows=judged)
 
 
 def _counts() -> pl.Expr:
@@ -190,6 +182,15 @@ def _of_stale(readings: pl.DataFrame, stale: pl.DataFrame) -> pl.DataFrame:
         left_on=["channel_id", pl.col("time").dt.truncate("1h")],
         right_on=["channel_id", "hour"],
         how="semi",
+    )
+
+
+def _not_stale(stored: pl.DataFrame, stale: pl.DataFrame) -> pl.DataFrame:
+    return stored.join(
+        stale,
+        left_on=["channel_id", pl.col("time").dt.truncate("1h")],
+        right_on=["channel_id", "hour"],
+        how="anti",
     )
 
 

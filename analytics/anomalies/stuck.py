@@ -6,7 +6,8 @@ probability of about 1 / (2·√(π·m)); of a run of n equal non-zero hours, th
 (84 vehicles an hour: 5 hours; 1000: 4 hours). Zeros: a run of at least 3 hours with
 zero vehicles each of which usually has 10 or more; the score is -lg of the Poisson
 probability, usual / ln 10. Only hours that follow each other directly and are observed
-to 75 % make a run.
+to 75 % make a run. Air and noise: hours whose readings are all equal, and equal to
+those of the hour before, for at least 4 hours; score = the hours.
 """
 
 from math import log, pi
@@ -15,9 +16,11 @@ from typing import Final
 import polars as pl
 
 from analytics.baseline import ENOUGH_OBSERVED
-from analytics.frames import HITS, STORED_VOLUMES, check
+from analytics.frames import ENVIRONMENT_HOURS, HITS, STORED_VOLUMES, check
 
 NAME: Final = "stuck"
+#: Quantities that never stand still for hours.
+RESTLESS: Final = ("no2_ugm3", "o3_ugm3", "pm10_ugm3", "pm25_ugm3", "laeq_db")
 
 
 def detect(
@@ -51,7 +54,7 @@ def detect(
         )
     )
     length = pl.col("length").cast(pl.Float64)
-    equal = (length - 1) * (2 * (volume * pi).sqrt()).log10()
+    equal = equal_score(volume, length)
     return check(
         runs.with_columns(
             pl.when(volume == 0)
@@ -70,9 +73,47 @@ def detect(
     )
 
 
+def equal_score(volume: pl.Expr, length: pl.Expr) -> pl.Expr:
+    """Score a run of so many equal counts: -lg of the probability of chance."""
+    return (length - 1) * (2 * (volume * pi).sqrt()).log10()
+
+
 def _run() -> pl.Expr:
     """Number the runs of equal volumes in hours that follow each other directly."""
     key = ("channel_id", "volume")
     same = pl.all_horizontal(pl.col(name) == pl.col(name).shift(1) for name in key)
     next_hour = pl.col("time").diff() == pl.duration(hours=1)
     return (~(same & next_hour).fill_null(value=False)).cum_sum()
+
+
+def detect_values(
+    hours: pl.DataFrame, quantities: pl.DataFrame, *, fewest: int = 4
+) -> pl.DataFrame:
+    """Find HITS in ENVIRONMENT_HOURS; `quantities` names that of each channel."""
+    still = (
+        check(hours, ENVIRONMENT_HOURS)
+        .join(quantities.select("channel_id", "quantity"), on="channel_id")
+        .filter(
+            pl.col("quantity").is_in(RESTLESS)
+            & (pl.col("observed_s") >= ENOUGH_OBSERVED * 3600)
+            & (pl.col("minimum") == pl.col("maximum"))
+        )
+        .with_columns(volume="minimum")
+        .sort("channel_id", "time")
+    )
+    return check(
+        still.with_columns(_run().alias("run"))
+        .group_by("channel_id", "run")
+        .agg(
+            pl.col("time").min().alias("began"),
+            (pl.col("time").max() + pl.duration(hours=1)).alias("ended"),
+            pl.col("mean").first().alias("observed"),
+            pl.len().cast(pl.Float64).alias("score"),
+        )
+        .filter(pl.col("score") >= fewest)
+        .with_columns(
+            usual=pl.lit(None, pl.Float64),
+            reason=pl.lit("stuck"),
+        ),
+        HITS,
+    )

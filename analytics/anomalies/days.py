@@ -1,0 +1,60 @@
+"""Days of channels against what is usual for them, and against those of the town.
+
+x = ln((observed + 1) / (usual + 1)) of the hours of a day whose usual volume is known;
+a day is judged from 20 such hours on. The network ratio of a day is the median of x
+over the channels of the municipality that count the same (4 at least, else 0): rain,
+holidays and a strike move all of them, a fault moves one. `net` is x without it.
+"""
+
+from typing import Final
+
+import polars as pl
+
+from analytics.frames import CHANNEL_DAYS, check
+from analytics.local_time import day_bounds
+
+#: Hours of a day that have to be known.
+ENOUGH_HOURS: Final = 20
+#: Channels below which there is no network ratio.
+NETWORK: Final = 4
+#: Spread of ln ratios that a new channel is given, and how many days that is worth [I].
+PRIOR_SPREAD: Final = 0.08
+PRIOR_DAYS: Final = 7
+
+
+def judged(days: pl.DataFrame) -> pl.DataFrame:
+    """Add `x`, `net` and the bounds of the day to CHANNEL_DAYS with enough hours."""
+    x = ((pl.col("observed") + 1) / (pl.col("usual") + 1)).log().alias("x")
+    town = ("municipality_id", "quantity", "day")
+    network = pl.when(pl.len().over(town) >= NETWORK).then(
+        pl.col("x").median().over(town)
+    )
+    return (
+        check(days, CHANNEL_DAYS)
+        .filter(pl.col("hours") >= ENOUGH_HOURS)
+        .with_columns(x)
+        .with_columns(net=pl.col("x") - network.fill_null(0.0))
+        .join(day_bounds(days), on=["time_zone", "day"])
+        .sort("channel_id", "day")
+    )
+
+
+def before(
+    days: pl.DataFrame, column: str, *, period: str, offset: str
+) -> pl.DataFrame:
+    """Median, spread and number of a column over days before each day.
+
+    The spread is the robust one, shrunk towards PRIOR_SPREAD where days are few:
+    s² = (n·(1.4826·MAD)² + PRIOR_DAYS·PRIOR_SPREAD²) / (n + PRIOR_DAYS).
+    """
+    value, known = pl.col(column), pl.len().cast(pl.Float64)
+    mad = 1.4826 * (value - value.median()).abs().median()
+    return days.rolling(
+        "day", period=period, offset=offset, closed="left", group_by="channel_id"
+    ).agg(
+        value.median().alias("median"),
+        ((known * mad**2 + PRIOR_DAYS * PRIOR_SPREAD**2) / (known + PRIOR_DAYS))
+        .sqrt()
+        .alias("spread"),
+        pl.len().alias("known"),
+    )
