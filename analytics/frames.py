@@ -96,10 +96,12 @@ DAYS: Final[Schema] = {
     "day": pl.Date(),
     "volume": _I32,
     "volume_normalised": _F32,
+    "volume_estimated": _F32,
     "heavy": _I32,
     "speed_kmh": _F32,
     "peak_hour": TIME,
     "peak_volume": _I32,
+    "expected": _F32,
     "observed": _F32,
     "normalised": _F32,
     "imputed": _F32,
@@ -254,7 +256,8 @@ HEALTH_CHANNELS: Final[Schema] = {
     "until": TIME,
     "heard": TIME,
 }
-#: Stretches of channels that are judged, `[began, ended)`: local days or hours.
+#: Stretches of channels that are judged, `[began, ended)`: local days or hours; of a
+#: running day, which is not complete, what is past.
 PERIODS: Final[Schema] = {
     "channel_id": _I32,
     "began": TIME,
@@ -268,6 +271,7 @@ PERIODS: Final[Schema] = {
     "direction": _TEXT,
     "expected_s": _I32,
     "observed_s": _I32,
+    "complete": pl.Boolean(),
 }
 #: Readings of PERIODS: a count or a value each. `daytime` is 05 to 22 o'clock.
 HEALTH_READINGS: Final[Schema] = {
@@ -295,6 +299,7 @@ VERDICTS: Final[Schema] = {
     "channel_id": _I32,
     "began": TIME,
     "day": pl.Date(),
+    "complete": pl.Boolean(),
     "verdict": _TEXT,
     "value": _F64,
     "threshold": _F64,
@@ -322,8 +327,8 @@ VALUE_DAYS: Final[Schema] = {
     "hours": _I32,
     "minimum": _F64,
 }
-#: Hours of sites that count motor vehicles and measure noise; `channel_id` is the
-#: counting channel that usually has the most.
+#: Hours of sites that count motor vehicles and measure noise; `channel_id` is the first
+#: of the counting channels.
 PAIRED_HOURS: Final[Schema] = {
     "channel_id": _I32,
     "noise_channel_id": _I32,

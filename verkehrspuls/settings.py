@@ -11,7 +11,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -20,6 +20,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    model_validator,
 )
 
 from verkehrspuls.errors import BadFile, UnknownSetting, UsageError
@@ -44,6 +45,7 @@ def _separate(value: object) -> object:
 
 
 Keys = Annotated[tuple[str, ...], BeforeValidator(_separate)]
+Numbers = Annotated[tuple[float, ...], BeforeValidator(_separate)]
 
 
 class Database(Section):
@@ -127,11 +129,39 @@ class Analytics(Section):
     claim_hours: int = Field(20_000, ge=1, description="channel hours done in one go")
     baseline_weeks: int = Field(8, ge=2, le=52)
     silence_s: float = Field(60, gt=0, description="how often to look for silence")
+    valid_bin: float = Field(
+        0.75, gt=0, le=1, description="share of a valid hour that is observed"
+    )
+    gap_volumes: Numbers = Field(
+        (100, 500, 1500),
+        description="vehicles/h, rising, from which a shorter gap is acceptable",
+    )
+    gap_minutes: Numbers = Field(
+        (20, 15, 10, 5),
+        description="acceptable gap of a valid hour: below the first of these volumes, "
+        "from each of them on (Toronto)",
+    )
+    valid_day: float = Field(
+        0.875, gt=0, le=1, description="share of a valid day's hours that are valid"
+    )
+    mean_days: int = Field(2, ge=1, description="valid days that a mean needs (DAVe)")
+    mean_days_share: float = Field(
+        0.5, ge=0, le=1, description="the same as a share of its calendar days (DAVe)"
+    )
     keep_raw_days: int | None = Field(
         None, ge=60, description="readings; else for ever"
     )
     keep_rejected_days: int = Field(90, ge=1)
     compress_after_days: int = Field(30, ge=7, description="Community edition only")
+
+    @model_validator(mode="after")
+    def _gaps_match(self) -> Self:
+        volumes = self.gap_volumes
+        if list(volumes) != sorted(volumes):
+            raise ValueError("gap_volumes must rise")
+        if len(self.gap_minutes) != len(volumes) + 1:
+            raise ValueError("gap_minutes must be one more than gap_volumes")
+        return self
 
 
 class Health(Section):
@@ -170,9 +200,7 @@ class Health(Section):
         0.02, gt=0, le=1, description="share of intervals (PeMS)"
     )
     constant_h: float = Field(4, gt=0, description="equal occupancies (PeMS)")
-    persistence_h: float = Field(
-        6, gt=0, description="equal environment values; water levels four times that"
-    )
+    persistence_h: float = Field(6, gt=0, description="equal environment values")
     frozen_score: float = Field(
         8, gt=0, description="-lg of the chance of a run of equal counts"
     )
@@ -268,7 +296,7 @@ def environment_of(settings: Settings) -> dict[str, str]:
             if isinstance(value, SecretStr):
                 value = value.get_secret_value()
             if isinstance(value, tuple):
-                value = ",".join(value)
+                value = ",".join(map(str, value))
             found[f"{PREFIX}{section}__{key}".upper()] = str(value)
     return found
 

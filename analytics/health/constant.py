@@ -1,9 +1,12 @@
 """Constant: occupancy or an environment value does not move (PeMS, HydroServer).
 
 value: hours of the longest run of equal values. Occupancy above zero: 4 hours (PeMS:
-Σ|Δocc| < 1e-5 over 48 readings of 5 minutes). Environment: 6 hours, water levels 24;
-values at the end of the quantity's range (fog, calm) and precipitation may stay.
+Σ|Δocc| < 1e-5 over 48 readings of 5 minutes). Environment: 6 hours; but water levels
+and precipitation may stand still, and so may values at the end of their range (fog,
+calm).
 """
+
+from typing import Final
 
 import polars as pl
 
@@ -11,6 +14,8 @@ from analytics.health.evidence import Evidence, counted, failures
 from analytics.health.frozen import PERIOD, repeats
 from analytics.health.out_of_range import RANGES
 from verkehrspuls.settings import Health
+
+MAY_REST: Final = ("precipitation_mm", "water_level_cm")
 
 
 def find(evidence: Evidence, limits: Health) -> pl.DataFrame:
@@ -21,16 +26,10 @@ def find(evidence: Evidence, limits: Health) -> pl.DataFrame:
         .join(RANGES, on="quantity")
         .filter(
             pl.col("value").is_between("minimum", "maximum", closed="none"),
-            pl.col("quantity") != "precipitation_mm",
+            ~pl.col("quantity").is_in(MAY_REST),
         )
     )
-    bound = (
-        pl.when(counted())
-        .then(limits.constant_h)
-        .when(pl.col("quantity") == "water_level_cm")
-        .then(4 * limits.persistence_h)
-        .otherwise(limits.persistence_h)
-    )
+    bound = pl.when(counted()).then(limits.constant_h).otherwise(limits.persistence_h)
     columns = (*PERIOD, "quantity", "interval_s", "run")
     runs = pl.concat(
         [

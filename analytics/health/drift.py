@@ -4,8 +4,8 @@ value: the median over the last 7 days of (own ratio / neighbours' ratio) - 1; a
 is what was counted over what is usual, and the neighbours' is the median of the
 channels of other sensors that count the same in the municipality. Threshold 20 %. The
 channel's own ratio has to have moved as far in the same direction, else it is the
-neighbour that drifts. Days with 18 hours whose usual volume is known and 50 at least;
-4 of the 7 days are needed.
+neighbour that drifts; and so has the newest day, else it is over. Days with 18 hours
+whose usual volume is known and 50 at least; 4 of the 7 days are needed.
 """
 
 from datetime import timedelta
@@ -37,20 +37,24 @@ def find(evidence: Evidence, limits: Health) -> pl.DataFrame:
         .agg(pl.col("others").median())
     )
     medians = (
-        against.group_by(_KEY)
+        against.with_columns(
+            own=pl.col("ratio") - 1, apart=pl.col("ratio") / pl.col("others") - 1
+        )
+        .sort("back")
+        .group_by(_KEY)
         .agg(
             pl.len().alias("days"),
-            (pl.col("ratio").median() - 1).alias("own"),
-            ((pl.col("ratio") / pl.col("others")).median() - 1).alias("apart"),
+            pl.col("own", "apart").median(),
+            pl.col("apart").last().alias("last"),
         )
         .filter(pl.col("days") >= FEWEST_DAYS)
     )
-    own, apart = pl.col("own"), pl.col("apart")
-    both = (own * apart > 0) & (
-        pl.min_horizontal(own.abs(), apart.abs()) > limits.drift
-    )
+    apart = pl.col("apart")
+    moved = [pl.col(name) * apart.sign() > limits.drift for name in ("own", "last")]
     return failures(
-        medians.filter(both).join(evidence.periods, on=_KEY, how="semi"),
+        medians.filter(apart.abs() > limits.drift, *moved).join(
+            evidence.periods, on=_KEY, how="semi"
+        ),
         value=apart,
         threshold=limits.drift,
     )

@@ -54,13 +54,12 @@ def periods(
     is what hours of figures cover.
     """
     known = check(channels, frames.HEALTH_CHANNELS).filter(pl.col("interval_s") <= 3600)
-    wanted = known.join(
-        pl.DataFrame({"day": list(days)}, schema={"day": pl.Date}), how="cross"
-    )
+    wanted = known.join(_days(days), how="cross")
     last = pl.lit(now - PATIENCE, frames.TIME).dt.truncate("1h")
     spans = wanted.join(day_bounds(wanted), on=["time_zone", "day"]).with_columns(
         began="day_began", ended=pl.min_horizontal("day_ended", last)
     )
+    spans = spans.with_columns(complete=pl.col("ended") == pl.col("day_ended"))
     if by == "hour":
         spans = (
             spans.filter(pl.col("began") < pl.col("ended"))
@@ -68,7 +67,7 @@ def periods(
                 pl.datetime_ranges("began", "ended", "1h", closed="left").alias("began")
             )
             .explode("began")
-            .with_columns(ended=pl.col("began") + _HOUR)
+            .with_columns(ended=pl.col("began") + _HOUR, complete=pl.lit(value=True))
         )
     served_s = (
         pl.min_horizontal("ended", "until")
@@ -83,7 +82,7 @@ def periods(
             # of a day on which sensors were swapped, the one that stayed
             pl.col(
                 *("ended", "day", "municipality_id", "site_id", "sensor_id"),
-                *("road", "quantity", "direction"),
+                *("road", "quantity", "direction", "complete"),
             ).last(),
             pl.col("expected_s").sum().cast(pl.Int32),
         )
@@ -95,6 +94,19 @@ def periods(
         ),
         frames.PERIODS,
     ).sort(_KEY)
+
+
+def spans_of_days(channels: pl.DataFrame, days: Collection[object]) -> pl.DataFrame:
+    """SPANS of HEALTH_CHANNELS from the first to the last of some local days."""
+    places = channels.select("channel_id", "time_zone").unique()
+    each = places.join(_days(days), how="cross")
+    return (
+        each.join(day_bounds(each), on=["time_zone", "day"])
+        .group_by("channel_id")
+        .agg(pl.col("day_began").min(), pl.col("day_ended").max())
+        .rename({"day_began": "since", "day_ended": "until"})
+        .pipe(check, frames.SPANS)
+    )
 
 
 def within(spans: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
@@ -128,6 +140,10 @@ def readings(
     )
 
 
+def _days(days: Collection[object]) -> pl.DataFrame:
+    return pl.DataFrame({"day": list(days)}, schema={"day": pl.Date})
+
+
 def counted() -> pl.Expr:
     """Whether the row's quantity is counted."""
     return pl.col("quantity").is_in(list(COUNTED))
@@ -152,7 +168,7 @@ def failures(
     found: pl.DataFrame, *, value: pl.Expr, threshold: pl.Expr | float
 ) -> pl.DataFrame:
     """Make FAILURES of rows that have `channel_id` and `began`."""
-    bound = pl.lit(threshold) if isinstance(threshold, float) else threshold
+    bound = threshold if isinstance(threshold, pl.Expr) else pl.lit(threshold)
     return check(
         found.with_columns(
             value=value.cast(pl.Float64), threshold=bound.cast(pl.Float64)

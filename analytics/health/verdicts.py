@@ -126,7 +126,7 @@ TEXTS: Final = {
 
 def judge(evidence: Evidence, limits: Health) -> pl.DataFrame:
     """Give VERDICTS, one for each period: the first failed test, or `good`."""
-    left, found = evidence.periods.select("channel_id", "began", "day"), []
+    left, found = evidence.periods.select("channel_id", "began", "day", "complete"), []
     key = ["channel_id", "began"]
     of_counts = evidence.siblings.filter(counted())
     for test in TESTS:

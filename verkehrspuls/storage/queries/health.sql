@@ -1,0 +1,116 @@
+-- Detector health: what is judged, and what is read of it.
+
+-- name: mark_days
+-- Mark local days of sites whose health has to be judged anew.
+insert into stale_day (site_id, day)
+select * from unnest(%(sites)s::integer[], %(days)s::date[]);
+
+-- name: mark_running_days
+-- Mark each site's running day, and days that nobody judged since they ended: of a
+-- silent sensor nothing else does. After a long rest of the workers, 31 days of them.
+insert into stale_day (site_id, day)
+select s.site_id, day::date
+from site s
+join municipality m using (municipality_id)
+cross join lateral (
+    select (%(now)s::timestamptz at time zone m.time_zone)::date as today
+) clock
+cross join lateral (
+    select max(h.day) as day
+    from channel_health h
+    join channel c using (channel_id)
+    where c.site_id = s.site_id and h.complete and h.day >= clock.today - 31
+) judged
+cross join generate_series(coalesce(judged.day + 1, clock.today), clock.today,
+                           interval '1 day') day
+where s.site_id = any(%(sites)s);
+
+-- name: claim_days
+-- Take the marks of the oldest week of locked sites.
+delete from stale_day d
+using (select min(day) as day from stale_day where site_id = any(%(sites)s)) oldest
+where d.day < oldest.day + 7 and d.site_id = any(%(sites)s)
+returning d.site_id, d.day;
+
+-- name: days_left
+-- Whether there are marks of these sites.
+select exists (select from stale_day where site_id = any(%(sites)s)) as left;
+
+-- name: health_channels
+-- All channels that were ever heard of, one row for each installation.
+select c.channel_id, s.municipality_id, c.site_id, i.sensor_id, s.road, c.quantity,
+       c.direction, m.time_zone, e.interval_s,
+       greatest(coalesce(lower(i.period), '-infinity'), '1970-01-01') as since,
+       least(coalesce(upper(i.period), 'infinity'), '2200-01-01') as until,
+       heard.time as heard
+from channel c
+join site s using (site_id)
+join municipality m using (municipality_id)
+join installation i using (channel_id)
+join sensor e using (sensor_id)
+cross join lateral (
+    (select v.time from volume v
+     where v.channel_id = c.channel_id and v.interval_s = 3600
+     order by v.time limit 1)
+    union all
+    (select h.time from environment_hour h
+     where h.channel_id = c.channel_id order by h.time limit 1)
+) heard;
+
+-- name: health_counts
+-- Count readings in a span of each channel, with occupancy and whose clock it was.
+select r.channel_id, r.time, r.interval_s, r.total, r.unclassified, r.motorcycle,
+       r.car, r.van, r.car_trailer, r.truck, r.truck_trailer, r.articulated, r.bus,
+       r.bicycle, r.pedestrian, r.speed_kmh, r.occupancy, r.time_origin
+from unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])
+     as span (channel_id, since, until)
+cross join lateral (
+    select * from count_reading r
+    where r.channel_id = span.channel_id
+      and r.time >= span.since and r.time < span.until
+    offset 0
+) r
+
+-- name: put_health
+-- Write verdicts; what stood there is replaced.
+insert into channel_health (
+    channel_id, day, verdict, value, threshold, level, complete, method, judged_at)
+select *, %(method)s, %(now)s
+from unnest(%(channels)s::integer[], %(days)s::date[], %(verdicts)s::text[],
+            %(values)s::double precision[], %(thresholds)s::double precision[],
+            %(levels)s::text[], %(complete)s::boolean[])
+on conflict (channel_id, day) do update set
+    verdict = excluded.verdict, value = excluded.value,
+    threshold = excluded.threshold, level = excluded.level,
+    complete = excluded.complete, method = excluded.method,
+    judged_at = excluded.judged_at;
+
+-- name: list_health
+-- Health of channels by local day, from `first` to `last`, both included; keys that
+-- are null select all.
+select h.day, m.key as municipality, s.key as site, c.key as channel, c.quantity,
+       c.direction, h.verdict, h.value, h.threshold, h.level, h.complete, h.method,
+       h.judged_at
+from channel_health h
+join channel c using (channel_id)
+join site s using (site_id)
+join municipality m using (municipality_id)
+where s.visibility = any(%(visible)s::text[])
+  and (%(municipality)s::text is null or m.key = %(municipality)s)
+  and (%(site)s::text is null or s.key = %(site)s)
+  and h.day >= %(first)s and h.day <= %(last)s
+  and (not %(bad_only)s::boolean or h.verdict <> 'good')
+order by h.day, m.key, s.key, c.key;
+
+-- name: count_unhealthy
+-- Channels by what their newest judged day says: yesterday's, or today's so far.
+select m.key as municipality, newest.verdict, count(*) as channels
+from channel c
+join site s using (site_id)
+join municipality m using (municipality_id)
+cross join lateral (
+    select h.verdict from channel_health h
+    where h.channel_id = c.channel_id order by h.day desc limit 1
+) newest
+group by m.key, newest.verdict
+order by m.key, newest.verdict;
