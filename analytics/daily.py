@@ -10,27 +10,34 @@ from typing import Final
 
 import polars as pl
 
-from analytics.frames import CHANNELS, DAYS, INSTALLED, SITE_DAYS, SPANS, VOLUMES, check
+from analytics.frames import (
+    CHANNELS,
+    DAYS,
+    IMPUTED,
+    INSTALLED,
+    SITE_DAYS,
+    SPANS,
+    VALID_VOLUMES,
+    check,
+    empty,
+)
 from analytics.local_time import day_bounds, with_local
+from analytics.quality import completeness, validity
 from verkehrspuls.classes import HEAVY_CLASSES
 
-METHOD: Final = "daily-1"
+METHOD: Final = "daily-2"
 #: Direction of the cross-section.
 ALL: Final = "all"
 
-#: A partly observed hour is scaled to a whole one from this share on.
-NORMALISED_FROM: Final = 0.5
-#: A day is valid with 21 of 24 hours observed, and both peaks (local hours) to this
-#: share (DOMAIN.md 6).
-VALID_DAY: Final = 21 / 24
-VALID_PEAK: Final = 0.75
-PEAKS: Final = {"morning": (6, 10), "evening": (15, 19)}
+#: Both peaks, local hours: first and the one after the last.
+PEAKS: Final = ((6, 10), (15, 19))
 #: An hour may be the peak hour with this share observed.
 PEAK_HOUR_OBSERVED: Final = 0.75
 
 _HOUR_S = 3600
 _QUARTER_S = 900
 _GROUP = ("site_id", "quantity", "direction", "day")
+_SECONDS = ("observed_s", "normalised_s", "imputed_s", "excluded_s")
 
 
 def days(
@@ -40,63 +47,49 @@ def days(
     channels: pl.DataFrame,
     installed: pl.DataFrame,
     excluded: pl.DataFrame,
+    imputed: pl.DataFrame | None = None,
+    rules: validity.Rules = validity.DEFAULT,
 ) -> pl.DataFrame:
-    """Compute DAYS for the SITE_DAYS of `targets` from the VOLUMES of these days.
+    """Compute DAYS for the SITE_DAYS of `targets` from VALID_VOLUMES of these days.
 
-    Hours that overlap a span of `excluded` (SPANS) count for nothing but the excluded
-    share.
+    What is observed, normalised, imputed and excluded of an hour: see
+    `quality.completeness.of_bins`. `imputed` (IMPUTED) are hours.
 
-    - volume: what was counted, not scaled up.
-    - volume_normalised: hours observed at least to half scaled to whole ones
-      (volume · 3600 / observed_s); their added parts are the normalised share.
+    - volume: what was counted, not scaled up; null where nothing was.
+    - volume_normalised: with hours observed at least to half scaled to whole ones.
+    - volume_estimated: with what was imputed for the other hours, too.
     - heavy: sum of HEAVY_CLASSES; null where a channel never told one of them apart.
     - speed_kmh: hourly speeds weighted by volume (time mean).
     - peak_hour, peak_volume: the four consecutive quarter-hours with the greatest sum,
       or the greatest hour where not all channels count by quarter-hours; null where
       no hour is observed to 75 %. The earliest of several.
-    - valid: at least 21 of 24 hours observed, and each peak (06-10, 15-19) to 75 %.
+    - expected: share at which sensors were attached.
+    - valid: 21 of 24 hours are valid at all channels, those of both peaks among them.
     """
     targets = check(targets, SITE_DAYS)
     places = check(channels, CHANNELS)
-    rows = (
-        with_local(check(volumes, VOLUMES).join(places, on="channel_id"))
-        .join(targets, on=["site_id", "day"], how="semi")
-        .pipe(_mark_excluded, check(excluded, SPANS))
+    bins = completeness.of_bins(
+        check(volumes, VALID_VOLUMES),
+        excluded=check(excluded, SPANS),
+        imputed=empty(IMPUTED) if imputed is None else check(imputed, IMPUTED),
     )
+    rows = with_local(bins.join(places, on="channel_id")).join(
+        targets, on=["site_id", "day"], how="semi"
+    )
+    hours = rows.filter(pl.col("interval_s") == _HOUR_S)
     present = _present(rows, targets, channels=places, installed=installed)
-    kept = rows.filter(~pl.col("is_excluded"))
-    quarters = kept.filter(pl.col("interval_s") == _QUARTER_S)
-    hours = kept.filter(pl.col("interval_s") == _HOUR_S)
-    lost = rows.filter(pl.col("is_excluded") & (pl.col("interval_s") == _HOUR_S))
+    by_hour = _by_time(hours).join(present, on=_GROUP)
+    by_quarter = _by_time(rows.filter(pl.col("interval_s") == _QUARTER_S))
     figures = (
-        _with_all(present)
-        .group_by(_GROUP)
-        .agg(
-            pl.col("day_s").sum(),
-            pl.len().alias("channels"),
+        present.join(_sums(hours), on=_GROUP)
+        .join(_valid_hours(by_hour), on=_GROUP, how="left")
+        .join(
+            _peak_hours(by_quarter.join(present, on=_GROUP), by_hour),
+            on=_GROUP,
+            how="left",
         )
-        .join(_sums(hours, lost), on=_GROUP)
-        .join(_peak_hours(quarters, hours, present), on=_GROUP, how="left")
     )
-    return check(figures.select(_figures()), DAYS)
-
-
-def _mark_excluded(rows: pl.DataFrame, excluded: pl.DataFrame) -> pl.DataFrame:
-    if excluded.is_empty():
-        return rows.with_columns(is_excluded=pl.lit(value=False))
-    keys = ("channel_id", "interval_s", "time")
-    ends = pl.col("time") + pl.duration(seconds="interval_s")
-    hit = (
-        rows.select(keys)
-        .join(excluded, on="channel_id")
-        .filter((pl.col("time") < pl.col("until")) & (ends > pl.col("since")))
-        .select(keys)
-        .unique()
-        .with_columns(is_excluded=pl.lit(value=True))
-    )
-    return rows.join(hit, on=keys, how="left").with_columns(
-        pl.col("is_excluded").fill_null(value=False)
-    )
+    return check(figures.select(_figures(rules)), DAYS)
 
 
 def _present(
@@ -106,18 +99,40 @@ def _present(
     channels: pl.DataFrame,
     installed: pl.DataFrame,
 ) -> pl.DataFrame:
-    """Channels by day that were installed or have data, with the day's seconds."""
+    """Count the channels by group that were installed or have data, with their seconds.
+
+    `hours` are those of the day, `day_s` its seconds times the channels, `expected_s`
+    those of them at which a sensor was attached.
+    """
+    keys = ("channel_id", "day")
     days = targets.join(channels, on="site_id")
     days = days.join(day_bounds(days), on=["time_zone", "day"])
-    keys = ("channel_id", "day")
-    attached = days.join(check(installed, INSTALLED), on="channel_id").filter(
-        (pl.col("since") < pl.col("day_ended"))
-        & (pl.col("until") > pl.col("day_began"))
+    overlap = pl.min_horizontal("until", "day_ended") - pl.max_horizontal(
+        "since", "day_began"
     )
-    present = pl.concat([attached.select(keys), rows.select(keys)]).unique()
+    attached = (
+        days.join(check(installed, INSTALLED), on="channel_id")
+        .select(*keys, attached_s=overlap.dt.total_seconds())
+        .filter(pl.col("attached_s") > 0)
+    )
+    with_data = rows.select(*keys, attached_s=pl.lit(0, pl.Int64)).unique()
     day_s = (pl.col("day_ended") - pl.col("day_began")).dt.total_seconds()
-    return days.join(present, on=keys, how="semi").select(
-        "site_id", "quantity", "direction", "day", "channel_id", day_s=day_s
+    by_channel = (
+        pl.concat([attached, with_data])
+        .group_by(keys)
+        .agg(pl.col("attached_s").sum())
+        .join(days, on=keys)
+        .select(*_GROUP, "attached_s", day_s=day_s)
+    )
+    return (
+        _with_all(by_channel)
+        .group_by(_GROUP)
+        .agg(
+            pl.len().alias("channels"),
+            (pl.col("day_s").first() / _HOUR_S).alias("hours"),
+            pl.col("day_s").sum(),
+            pl.col("attached_s").sum().alias("expected_s"),
+        )
     )
 
 
@@ -126,67 +141,62 @@ def _with_all(rows: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([rows, rows.with_columns(direction=pl.lit(ALL))])
 
 
-def _sums(hours: pl.DataFrame, lost: pl.DataFrame) -> pl.DataFrame:
+def _sums(hours: pl.DataFrame) -> pl.DataFrame:
     """Sums over hours and channels, by group."""
-    volume, observed = pl.col("volume"), pl.col("observed_s")
-    partly = (observed >= NORMALISED_FROM * _HOUR_S) & (observed < _HOUR_S)
-    scaled = pl.when(partly).then(volume * (_HOUR_S / observed)).otherwise(volume)
-    spotted = volume.filter(pl.col("speed_kmh").is_not_null())
-    speed = pl.col("speed_kmh").cast(pl.Float64)
-    by_channel = hours.group_by(*_GROUP, "channel_id").agg(
-        volume.sum(),
-        scaled.sum().alias("volume_normalised"),
-        observed.sum(),
-        (_HOUR_S - observed.filter(partly)).sum().alias("normalised_s"),
-        *(
-            observed.filter(pl.col("local_hour").is_between(first, last, closed="left"))
-            .sum()
-            .alias(name)
-            for name, (first, last) in PEAKS.items()
-        ),
-        _heavy(),
-        (speed * volume).sum().alias("speed_sum"),
-        spotted.sum().alias("spotted"),
+    volume, speed = pl.col("volume"), pl.col("speed_kmh").cast(pl.Float64)
+    known = pl.all_horizontal(pl.col(name).count() > 0 for name in HEAVY_CLASSES)
+    heavy = pl.sum_horizontal(pl.col(name).sum() for name in HEAVY_CLASSES)
+    by_channel = (
+        hours.with_columns(travelled=speed * volume)
+        .with_columns(
+            spotted=pl.when(pl.col("travelled").is_not_null()).then(volume),
+        )
+        .group_by(*_GROUP, "channel_id")
+        .agg(
+            pl.col("volume", "volume_normalised", "volume_estimated", *_SECONDS).sum(),
+            pl.col("travelled", "spotted").sum(),
+            pl.when(known).then(heavy).alias("heavy"),
+        )
     )
-    excluded = lost.group_by(*_GROUP, "channel_id").agg(
-        observed.sum().alias("excluded_s")
-    )
-    both = by_channel.join(
-        excluded, on=[*_GROUP, "channel_id"], how="full", coalesce=True
-    )
-    tells = (pl.col("heavy").null_count() == 0) & (pl.len() > 0)
+    tells = pl.col("heavy").null_count() == 0
     return (
-        _with_all(both)
+        _with_all(by_channel)
         .group_by(_GROUP)
         .agg(
-            pl.col(
-                "volume",
-                "volume_normalised",
-                "observed_s",
-                "normalised_s",
-                "excluded_s",
-                *PEAKS,
-                "speed_sum",
-                "spotted",
-            ).sum(),
+            pl.exclude(*_GROUP, "channel_id", "heavy").sum(),
             pl.when(tells).then(pl.col("heavy").sum()).alias("heavy"),
         )
     )
 
 
-def _heavy() -> pl.Expr:
-    """Sum of the heavy classes of a channel; null where one of them is never known."""
-    known = pl.all_horizontal(pl.col(name).count() > 0 for name in HEAVY_CLASSES)
-    total = pl.sum_horizontal(pl.col(name).sum() for name in HEAVY_CLASSES)
-    return pl.when(known).then(total).alias("heavy")
+def _by_time(bins: pl.DataFrame) -> pl.DataFrame:
+    """Sums over channels of each bin, by group."""
+    return (
+        _with_all(
+            bins.select(*_GROUP, "time", "local_hour", "volume", "observed_s", "valid")
+        )
+        .group_by(*_GROUP, "time")
+        .agg(
+            pl.col("local_hour").first(),
+            pl.col("volume", "observed_s", "valid").sum(),
+        )
+    )
 
 
-def _peak_hours(
-    quarters: pl.DataFrame, hours: pl.DataFrame, present: pl.DataFrame
-) -> pl.DataFrame:
+def _valid_hours(by_hour: pl.DataFrame) -> pl.DataFrame:
+    """Count the hours that are valid at all channels, and those of the peaks."""
+    valid = pl.col("valid") == pl.col("channels")
+    in_peak = pl.any_horizontal(
+        pl.col("local_hour").is_between(first, end, closed="left")
+        for first, end in PEAKS
+    )
+    return by_hour.group_by(_GROUP).agg(
+        valid.sum().alias("valid_hours"), (valid & in_peak).sum().alias("valid_peak")
+    )
+
+
+def _peak_hours(by_quarter: pl.DataFrame, by_hour: pl.DataFrame) -> pl.DataFrame:
     """The greatest hour of each group that is sufficiently observed."""
-    channels = _with_all(present).group_by(_GROUP).agg(pl.len().alias("channels"))
-    by_hour, by_quarter = _by_time(hours), _by_time(quarters)
     counted = pl.col("volume").sum()
     fine = (
         by_quarter.group_by(_GROUP)
@@ -198,13 +208,12 @@ def _peak_hours(
         by_quarter.join(fine, on=_GROUP, how="semi")
         .sort("time")
         .rolling("time", period="1h", offset="0h", closed="left", group_by=_GROUP)
-        .agg(pl.col("volume", "observed_s").sum())
+        .agg(pl.col("volume", "observed_s").sum(), pl.col("channels").first())
     )
     clock = by_hour.join(fine, on=_GROUP, how="anti")
     enough = PEAK_HOUR_OBSERVED * _HOUR_S * pl.col("channels")
     return (
         pl.concat([sliding, clock.select(sliding.columns)])
-        .join(channels, on=_GROUP)
         .filter(pl.col("observed_s") >= enough)
         .sort("volume", "time", descending=[True, False])
         .unique(_GROUP, keep="first", maintain_order=True)
@@ -212,42 +221,30 @@ def _peak_hours(
     )
 
 
-def _by_time(volumes: pl.DataFrame) -> pl.DataFrame:
-    return (
-        _with_all(volumes)
-        .group_by(*_GROUP, "time")
-        .agg(pl.col("volume", "observed_s").sum())
-    )
-
-
-def _figures() -> list[pl.Expr]:
+def _figures(rules: validity.Rules) -> list[pl.Expr]:
     """The columns of DAYS from the joined sums."""
 
-    def share(of: str) -> pl.Expr:
-        return (pl.col(of) / pl.col("day_s")).clip(0, 1)
+    def share(seconds: pl.Expr) -> pl.Expr:
+        return (seconds / pl.col("day_s")).clip(0, 1).cast(pl.Float32)
 
-    peak_s = {
-        name: (last - first) * _HOUR_S * pl.col("channels")
-        for name, (first, last) in PEAKS.items()
-    }
-    valid = pl.all_horizontal(
-        share("observed_s") >= VALID_DAY,
-        *(pl.col(name) >= VALID_PEAK * peak_s[name] for name in PEAKS),
-    )
-    speed = pl.when(pl.col("spotted") > 0).then(pl.col("speed_sum") / pl.col("spotted"))
+    observed, imputed = pl.col("observed_s"), pl.col("imputed_s")
+    known = pl.sum_horizontal("observed_s", "excluded_s")
+    speed = pl.when(pl.col("spotted") > 0).then(pl.col("travelled") / pl.col("spotted"))
+    peak_hours = sum(end - first for first, end in PEAKS)
     return [
         *(pl.col(name) for name in _GROUP),
-        pl.col("volume").cast(pl.Int32),
-        pl.col("volume_normalised").cast(pl.Float32),
+        pl.when(observed > 0).then("volume").cast(pl.Int32),
+        pl.when(observed > 0).then("volume_normalised").cast(pl.Float32),
+        pl.when(observed + imputed > 0).then("volume_estimated").cast(pl.Float32),
         pl.col("heavy").cast(pl.Int32),
         speed.cast(pl.Float32).alias("speed_kmh"),
         pl.col("peak_hour"),
         pl.col("peak_volume").cast(pl.Int32),
-        share("observed_s").cast(pl.Float32).alias("observed"),
-        share("normalised_s").cast(pl.Float32).alias("normalised"),
-        # nothing is imputed by this method
-        pl.lit(0, pl.Float32).alias("imputed"),
-        share("excluded_s").cast(pl.Float32).alias("excluded"),
-        valid.alias("valid"),
+        share(pl.max_horizontal(pl.col("expected_s"), known)).alias("expected"),
+        *(share(pl.col(name)).alias(name.removesuffix("_s")) for name in _SECONDS),
+        (
+            (pl.col("valid_hours") >= rules.day * pl.col("hours"))
+            & (pl.col("valid_peak") == peak_hours)
+        ).alias("valid"),
         pl.lit(METHOD).alias("method"),
     ]

@@ -72,13 +72,9 @@ VOLUMES: Final[Schema] = {
     **_COUNTS,
     "speed_kmh": _F32,
 }
-#: `valid` is null where it was stored before there was such a thing.
-STORED_VOLUMES: Final[Schema] = {
-    **VOLUMES,
-    "usual": _F32,
-    "usual_spread": _F32,
-    "valid": pl.Boolean(),
-}
+STORED_VOLUMES: Final[Schema] = {**VOLUMES, "usual": _F32, "usual_spread": _F32}
+#: `valid`: see quality.validity; null where it was stored before there was such a thing.
+VALID_VOLUMES: Final[Schema] = {**STORED_VOLUMES, "valid": pl.Boolean()}
 ENVIRONMENT_HOURS: Final[Schema] = {
     "channel_id": _I32,
     "time": TIME,
@@ -182,6 +178,23 @@ GROUPED: Final[Schema] = {
     "sites": _I32,
     "severity": _TEXT,
 }
+
+# forecast and imputation
+#: Volumes of intervals to come, nine of ten of which lie between low and high.
+#: `lead_s` is from the end of what was known (`made_at`) to the end of the interval.
+FORECASTS: Final[Schema] = {
+    "channel_id": _I32,
+    "interval_s": _I32,
+    "lead_s": _I32,
+    "time": TIME,
+    "made_at": TIME,
+    "volume": _F32,
+    "low": _F32,
+    "high": _F32,
+    "method": _TEXT,
+}
+#: IMPUTED hours with their interval, and how many hours the gap has that they are in.
+IMPUTED_HOURS: Final[Schema] = {**IMPUTED, "low": _F32, "high": _F32, "gap_h": _I32}
 
 # flow
 #: Local days of a site, quantity and direction: one row for each day of the calendar,

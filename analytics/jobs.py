@@ -14,9 +14,18 @@ from typing import Any
 
 import polars as pl
 
-from analytics import case_store, cases, frames, judging, refresh
+from analytics import (
+    case_days,
+    case_store,
+    cases,
+    frames,
+    health_store,
+    judging,
+    refresh,
+)
 from analytics.anomalies import silence
 from analytics.frames import check
+from analytics.quality import validity
 from analytics.store import Store
 from verkehrspuls.quantities import COUNTED
 from verkehrspuls.settings import Analytics
@@ -101,7 +110,7 @@ def check_silence(store: Store, *, now: datetime) -> int:
         judged = cases.judge(
             hits,
             silence.NAME,
-            stored=_stored_cases(store, spans),
+            stored=case_store.stored(store, spans),
             # nothing is withdrawn here: readings that come withdraw what they end
             windows=frames.empty(frames.SPANS),
         )
@@ -209,7 +218,14 @@ def _refresh(
     channels = _channels(store, stale)
     wanted = refresh.plan(stale, channels, weeks=weeks)
     given, windows = _read(store, stale, channels=channels, wanted=wanted, weeks=weeks)
-    figures = refresh.refresh(wanted, windows, given, weeks=weeks, now=now)
+    figures = refresh.refresh(
+        wanted,
+        windows,
+        given,
+        weeks=weeks,
+        rules=validity.Rules.of(settings),
+        now=now,
+    )
     _write(store, given, wanted, figures)
 
 
@@ -232,7 +248,7 @@ def _read(
 ) -> tuple[refresh.Given, judging.Windows]:
     """Read what the plan wants; returns it with the widened windows of judgement."""
     sites = channels["site_id"].unique().to_list()
-    stored_cases = _stored_cases(
+    stored_cases = case_store.stored(
         store,
         pl.concat([wanted.readings, wanted.windows.hours, wanted.windows.values])
         .group_by("channel_id")
@@ -247,14 +263,17 @@ def _read(
         until=stale["hour"].max() + timedelta(days=2),  # type: ignore[operator]
     )
     windows = wanted.windows.widened(stored_cases)
+    counts = _readings(store, wanted, channels, kind="count_readings", counted=True)
     spans = refresh.stored_spans(wanted, channels, windows, weeks=weeks)
     return (
         refresh.Given(
             stale=stale,
             channels=channels,
             installed=_frame(installed.fetchall(), frames.INSTALLED),
-            counts=_readings(
-                store, wanted, channels, kind="count_readings", counted=True
+            counts=check(counts, frames.COUNT_READINGS),
+            histograms=check(
+                counts.filter(pl.col("histogram").is_not_null()),
+                frames.HISTOGRAM_READINGS,
             ),
             environment=_readings(
                 store, wanted, channels, kind="environment_readings", counted=False
@@ -278,7 +297,11 @@ def _readings(
     counted: bool,
 ) -> pl.DataFrame:
     """Readings of the counting or of the other channels, with their quantity."""
-    schema = frames.COUNT_READINGS if counted else frames.ENVIRONMENT_READINGS
+    schema = (
+        {**frames.COUNT_READINGS, **frames.HISTOGRAM_READINGS}
+        if counted
+        else frames.ENVIRONMENT_READINGS
+    )
     quantities = channels.select("channel_id", "quantity")
     counts = pl.col("quantity").is_in(list(COUNTED))
     chosen = quantities.filter(counts if counted else ~counts)
@@ -299,16 +322,11 @@ def _stored_hours(store: Store, windows: pl.DataFrame) -> pl.DataFrame:
 
 def _stored_volumes(store: Store, spans: pl.DataFrame) -> pl.DataFrame:
     if spans.is_empty():
-        return frames.empty(frames.STORED_VOLUMES)
+        return frames.empty(frames.VALID_VOLUMES)
     found = store.read(
         "stored_volumes", intervals=spans["interval_s"].to_list(), **_spans(spans)
     )
-    return check(found, frames.STORED_VOLUMES)
-
-
-def _stored_cases(store: Store, spans: pl.DataFrame) -> pl.DataFrame:
-    rows = store.execute("cases_of_channels", **_spans(spans)).fetchall()
-    return _frame(rows, frames.STORED_CASES)
+    return check(found, frames.VALID_VOLUMES)
 
 
 def _write(
@@ -325,6 +343,17 @@ def _write(
         latest=stale["hour"].max(),
     )
     _drop_hours(store, "drop_volumes", _hours_in(given.stored, stale))
+    _drop_hours(
+        store,
+        "drop_speed_histograms",
+        # an hour may have histograms, and no volume
+        pl.concat(
+            [
+                _hours_in(given.stored, stale),
+                _hours_in(figures.histograms, stale),
+            ]
+        ).unique(),
+    )
     _drop_hours(store, "drop_environment_hours", _hours_in(given.hours, stale))
     store.execute(
         "drop_days",
@@ -333,9 +362,13 @@ def _write(
     )
     _copy(store, "copy_volumes", figures.volumes)
     _copy(store, "copy_environment_hours", figures.environment)
+    _copy(store, "copy_speed_histograms", _with_arrays(figures.histograms))
     _copy(store, "copy_days", figures.days)
+    health_store.mark(store, days)
     _put_usual(store, figures.usual)
+    _mark_doubted(store, figures.doubted)
     case_store.write(store, figures.judgements)
+    case_days.mark(store, stale)
     log.debug(
         "refreshed",
         extra={
@@ -374,6 +407,15 @@ def _put_usual(store: Store, usual: pl.DataFrame) -> None:
         )
 
 
+def _mark_doubted(store: Store, hours: pl.DataFrame) -> None:
+    if not hours.is_empty():
+        store.execute(
+            "mark_hours",
+            channels=hours["channel_id"].to_list(),
+            hours=hours["hour"].to_list(),
+        )
+
+
 def _copy(store: Store, query: str, frame: pl.DataFrame) -> None:
     """Write a frame by COPY.
 
@@ -386,6 +428,12 @@ def _copy(store: Store, query: str, frame: pl.DataFrame) -> None:
         for part in frame.iter_slices(_SLICE):
             text = part.write_csv(include_header=False, datetime_format=_CSV_TIME)
             copy.write(text.encode())
+
+
+def _with_arrays(frame: pl.DataFrame) -> pl.DataFrame:
+    """Write the lists of `counts` as PostgreSQL reads arrays; CSV has none."""
+    listed = pl.col("counts").cast(pl.List(pl.String)).list.join(",")
+    return frame.with_columns(counts=pl.lit("{") + listed + pl.lit("}"))
 
 
 def _spans(spans: pl.DataFrame) -> dict[str, list[Any]]:

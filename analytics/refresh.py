@@ -8,8 +8,10 @@ import polars as pl
 
 from analytics import baseline, cases, daily, frames, judging, quarter_hours
 from analytics.environment.hours import hours as environment_hours
+from analytics.flow import histograms
 from analytics.frames import check
 from analytics.local_time import day_bounds, with_local
+from analytics.quality import validity
 from analytics.volumes import volumes
 from verkehrspuls.quantities import COUNTED
 
@@ -37,9 +39,11 @@ class Given:
     channels: pl.DataFrame
     installed: pl.DataFrame
     counts: pl.DataFrame
+    #: HISTOGRAM_READINGS
+    histograms: pl.DataFrame
     environment: pl.DataFrame
     neighbours: pl.DataFrame
-    #: STORED_VOLUMES and ENVIRONMENT_HOURS as they were last computed
+    #: VALID_VOLUMES and ENVIRONMENT_HOURS as they were last computed
     stored: pl.DataFrame
     hours: pl.DataFrame
     excluded: pl.DataFrame
@@ -50,11 +54,15 @@ class Given:
 class Figures:
     """What to write: it replaces all figures of the stale hours and days."""
 
-    #: STORED_VOLUMES of the stale hours
+    #: VALID_VOLUMES of the stale hours
     volumes: pl.DataFrame
     #: USUAL that changed, of hours that are not stale
     usual: pl.DataFrame
+    #: CHANNEL_HOURS that are valid or not otherwise than stored: to be computed again
+    doubted: pl.DataFrame
     environment: pl.DataFrame
+    #: SPEED_HISTOGRAMS of the stale hours
+    histograms: pl.DataFrame
     days: pl.DataFrame
     judgements: tuple[cases.Judgement, ...]
 
@@ -106,36 +114,51 @@ def stored_spans(
 
 
 def refresh(
-    wanted: Plan, windows: judging.Windows, given: Given, *, weeks: int, now: datetime
+    wanted: Plan,
+    windows: judging.Windows,
+    given: Given,
+    *,
+    weeks: int,
+    rules: validity.Rules,
+    now: datetime,
 ) -> Figures:
     """Compute what the stale hours change."""
     fresh = volumes(_of_stale(given.counts, given.stale))
-    kept = _not_stale(check(given.stored, frames.STORED_VOLUMES), given.stale)
-    current = pl.concat([fresh, check(kept, frames.VOLUMES)])
-    judged = _within(current.filter(pl.col("interval_s") == _HOUR_S), windows.hours)
+    kept = _not_stale(check(given.stored, frames.VALID_VOLUMES), given.stale)
+    counted = pl.concat([fresh, check(kept, frames.VOLUMES)])
+    hours = _within(counted.filter(pl.col("interval_s") == _HOUR_S), windows.hours)
     quarters = _within(
-        current.filter(pl.col("interval_s") == quarter_hours.QUARTER_S),
+        counted.filter(pl.col("interval_s") == quarter_hours.QUARTER_S),
         judging.lead(windows.quarters),
     )
     key = ("channel_id", "time")
-    targets = pl.concat([judged.select(key), quarter_hours.around(quarters)]).unique()
-    usual = baseline.usual(current, targets, channels=given.channels, weeks=weeks)
+    targets = pl.concat([hours.select(key), quarter_hours.around(quarters)]).unique()
+    usual = baseline.usual(counted, targets, channels=given.channels, weeks=weeks)
+    judged = _with_usual(hours, usual, rules)
+    current = pl.concat(
+        [
+            judged,
+            _with_usual(fresh.join(judged, on=_KEY, how="anti"), usual, rules),
+            kept.join(judged, on=_KEY, how="anti"),
+        ]
+    )
     fresh_hours = environment_hours(_of_stale(given.environment, given.stale))
     return Figures(
-        volumes=_with_usual(fresh, usual),
-        usual=_changed(usual, judged, kept),
+        volumes=_of_stale(current, given.stale),
+        usual=_changed(judged, kept),
+        doubted=_doubted(judged, kept),
         environment=fresh_hours,
+        histograms=histograms.merged(_of_stale(given.histograms, given.stale)),
         days=daily.days(
             current,
             wanted.days,
             channels=given.channels,
             installed=given.installed,
             excluded=given.excluded,
+            rules=rules,
         ),
         judgements=(
-            *judging.judge_hours(
-                _with_usual(judged, usual), windows.hours, given.cases, now=now
-            ),
+            *judging.judge_hours(judged, windows.hours, given.cases, now=now),
             *judging.judge_quarters(
                 quarter_hours.with_usual(quarters, usual),
                 windows.quarters,
@@ -200,23 +223,38 @@ def _within(rows: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     return rows.join(spans, on="channel_id").filter(inside).drop("since", "until")
 
 
-def _with_usual(rows: pl.DataFrame, usual: pl.DataFrame) -> pl.DataFrame:
-    """Add what is usual, to hours only."""
-    of_hour = usual.with_columns(interval_s=pl.lit(_HOUR_S, pl.Int32))
-    return check(rows.join(of_hour, on=_KEY, how="left"), frames.STORED_VOLUMES)
-
-
-def _changed(
-    usual: pl.DataFrame, judged: pl.DataFrame, kept: pl.DataFrame
+def _with_usual(
+    rows: pl.DataFrame, usual: pl.DataFrame, rules: validity.Rules
 ) -> pl.DataFrame:
+    """Add what is usual, to hours only, and whether the bins are valid."""
+    of_hour = usual.with_columns(interval_s=pl.lit(_HOUR_S, pl.Int32))
+    return check(
+        rows.join(of_hour, on=_KEY, how="left").with_columns(valid=rules.of_bin()),
+        frames.VALID_VOLUMES,
+    )
+
+
+def _changed(judged: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
     """What is usual now, of kept hours for which something else is stored."""
-    columns = ("usual", "usual_spread")
+    differs = pl.any_horizontal(
+        pl.col(name).ne_missing(pl.col(f"{name}_was"))
+        for name in ("usual", "usual_spread")
+    )
+    return check(_with_stored(judged, kept).filter(differs), frames.USUAL)
+
+
+def _doubted(judged: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
+    """Kept hours whose gaps are acceptable now, or no longer, for what is usual."""
+    differs = pl.col("valid") != pl.col("valid_was")
+    return check(
+        _with_stored(judged, kept).filter(differs).rename({"time": "hour"}),
+        frames.CHANNEL_HOURS,
+    )
+
+
+def _with_stored(judged: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
+    columns = ("usual", "usual_spread", "valid")
     before = kept.select(
         *_KEY, *(pl.col(name).alias(f"{name}_was") for name in columns)
     )
-    differs = pl.any_horizontal(
-        pl.col(name).ne_missing(pl.col(f"{name}_was")) for name in columns
-    )
-    return check(
-        _with_usual(judged, usual).join(before, on=_KEY).filter(differs), frames.USUAL
-    )
+    return judged.join(before, on=_KEY)

@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from analytics import frames
+from analytics.quality.validity import DEFAULT
 
 HOUR = timedelta(hours=1)
 
@@ -47,6 +48,17 @@ def volumes(*rows: Mapping[str, Any], **same: Any) -> pl.DataFrame:
         frames.VOLUMES,
         rows,
         **{"channel_id": 1, "interval_s": 3600, "observed_s": 3600, **same},
+    )
+
+
+def stored(volumes: pl.DataFrame, **same: Any) -> pl.DataFrame:
+    """VOLUMES as they are stored: what is usual is not known, unless it is said."""
+    return frames.check(
+        volumes.with_columns(
+            pl.lit(same.get(name)).cast(pl.Float32).alias(name)
+            for name in ("usual", "usual_spread")
+        ).with_columns(valid=DEFAULT.of_bin()),
+        frames.VALID_VOLUMES,
     )
 
 

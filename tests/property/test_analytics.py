@@ -12,7 +12,7 @@ from analytics.daily import days
 from analytics.environment.hours import hours as environment_hours
 from analytics.local_time import with_local
 from analytics.volumes import volumes
-from tests.frames import channels, counts, installed, utc, values
+from tests.frames import channels, counts, installed, stored, utc, values
 
 START = utc("2026-03-28 12:00")
 COUNT = st.none() | st.integers(0, 500)
@@ -59,7 +59,7 @@ def figures(readings: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         .unique()
     )
     daily = days(
-        found,
+        stored(found),
         targets,
         channels=PLACES,
         installed=installed(*({"channel_id": n} for n in (1, 2, 3))),

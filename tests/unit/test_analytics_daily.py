@@ -6,7 +6,7 @@ import pytest
 
 from analytics import frames
 from analytics.daily import days
-from tests.frames import HOUR, channels, hours, installed, make, utc, volumes
+from tests.frames import HOUR, channels, hours, installed, make, stored, utc, volumes
 
 DAY = date(2026, 11, 18)
 #: local midnight
@@ -23,7 +23,7 @@ def figures(
 ) -> dict[str, dict[str, Any]]:
     """The figures of a day by direction."""
     found = days(
-        given,
+        stored(given),
         make(frames.SITE_DAYS, [{"site_id": 1, "day": day}]),
         channels=channels() if places is None else places,
         installed=installed() if attached is None else attached,

@@ -66,7 +66,8 @@ where c.site_id = any(%(sites)s);
 -- Count readings in a span of each channel, by the primary key.
 select r.channel_id, r.time, r.interval_s, r.total, r.unclassified, r.motorcycle,
        r.car, r.van, r.car_trailer, r.truck, r.truck_trailer, r.articulated, r.bus,
-       r.bicycle, r.pedestrian, r.speed_kmh
+       r.bicycle, r.pedestrian, r.speed_kmh,
+       r.histogram_from_kmh, r.histogram_width_kmh, r.histogram
 from unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])
      as span (channel_id, since, until)
 cross join lateral (
@@ -128,10 +129,10 @@ where c.site_id = any(%(sites)s);
 
 -- name: stored_volumes
 -- Volumes in a span of each channel and length, as they were last computed.
-select v.channel_id, v.interval_s, v.time, v.observed_s, v.volume, v.total,
+select v.channel_id, v.interval_s, v.time, v.observed_s, v.gap_s, v.volume, v.total,
        v.unclassified, v.motorcycle, v.car, v.van, v.car_trailer, v.truck,
        v.truck_trailer, v.articulated, v.bus, v.bicycle, v.pedestrian, v.speed_kmh,
-       v.usual, v.usual_spread
+       v.usual, v.usual_spread, v.valid
 from unnest(%(channels)s::integer[], %(intervals)s::integer[],
             %(since)s::timestamptz[], %(until)s::timestamptz[])
      as span (channel_id, interval_s, since, until)
@@ -161,6 +162,12 @@ using unnest(%(channels)s::integer[], %(hours)s::timestamptz[]) as stale (channe
 where v.channel_id = stale.channel_id and v.interval_s in (900, 3600)
   and v.time >= stale.hour and v.time < stale.hour + interval '1 hour';
 
+-- name: drop_speed_histograms
+-- Remove the speed histograms of hours of channels.
+delete from speed_histogram h
+using unnest(%(channels)s::integer[], %(hours)s::timestamptz[]) as stale (channel_id, hour)
+where h.channel_id = stale.channel_id and h.time = stale.hour;
+
 -- name: drop_environment_hours
 -- Remove the environment figures of hours of channels.
 delete from environment_hour e
@@ -174,11 +181,11 @@ using unnest(%(sites)s::integer[], %(days)s::date[]) as stale (site_id, day)
 where d.site_id = stale.site_id and d.day = stale.day;
 
 -- name: copy_volumes
--- Columns in the order of analytics.frames.STORED_VOLUMES.
+-- Columns in the order of analytics.frames.VALID_VOLUMES.
 copy volume (
-    channel_id, interval_s, time, observed_s, volume, total, unclassified, motorcycle,
-    car, van, car_trailer, truck, truck_trailer, articulated, bus, bicycle, pedestrian,
-    speed_kmh, usual, usual_spread
+    channel_id, interval_s, time, observed_s, gap_s, volume, total, unclassified,
+    motorcycle, car, van, car_trailer, truck, truck_trailer, articulated, bus, bicycle,
+    pedestrian, speed_kmh, usual, usual_spread, valid
 ) from stdin (format csv);
 
 -- name: copy_environment_hours
@@ -186,11 +193,18 @@ copy volume (
 copy environment_hour (channel_id, time, observed_s, mean, minimum, maximum)
 from stdin (format csv);
 
+-- name: copy_speed_histograms
+-- Columns in the order of analytics.frames.SPEED_HISTOGRAMS.
+copy speed_histogram (
+    channel_id, time, observed_s, counts, open_kmh, rebinned, refused
+) from stdin (format csv);
+
 -- name: copy_days
 -- Columns in the order of analytics.frames.DAYS.
 copy daily_figure (
-    site_id, quantity, direction, day, volume, volume_normalised, heavy, speed_kmh,
-    peak_hour, peak_volume, observed, normalised, imputed, excluded, valid, method
+    site_id, quantity, direction, day, volume, volume_normalised, volume_estimated,
+    heavy, speed_kmh, peak_hour, peak_volume, expected, observed, normalised, imputed,
+    excluded, valid, method
 ) from stdin (format csv, force_not_null (direction));
 
 -- name: put_usual
@@ -233,6 +247,12 @@ with chosen as (
 )
 insert into stale_bucket (channel_id, hour) select channel_id, hour from hours;
 
+-- name: mark_hours
+-- Mark hours of channels as stale.
+insert into stale_bucket (channel_id, hour)
+select channel_id, hour
+from unnest(%(channels)s::integer[], %(hours)s::timestamptz[]) as marked (channel_id, hour);
+
 -- name: count_stale
 -- Stale hours of the chosen sites.
 select count(*) as hours
@@ -254,7 +274,7 @@ where (%(municipality)s::text is null or m.key = %(municipality)s)
 -- name: ensure_figures
 -- Make room for figures of these times.
 select ensure_range(series, %(earliest)s, %(latest)s)
-from series where series in ('volume', 'environment_hour');
+from series where series in ('volume', 'environment_hour', 'speed_histogram');
 
 -- name: try_maintenance
 -- True for one worker at a time, to the end of its transaction.

@@ -36,7 +36,9 @@ alter table vp.volume
     add column valid boolean;
 
 -- The share of a day at which sensors were attached, and the volume with what was
--- normalised and imputed.
+-- normalised and imputed. What was not observed at all has no volume.
 alter table vp.daily_figure
     add column expected real check (expected between 0 and 1),
-    add column volume_estimated real;
+    add column volume_estimated real,
+    alter column volume drop not null,
+    alter column volume_normalised drop not null;

@@ -1,0 +1,1 @@
+"""How complete data is, and what may be said from it."""
