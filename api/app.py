@@ -17,6 +17,9 @@ from api.intake import Trial
 from api.outlet import Outlet
 from api.routes import (
     cases,
+    channel_health,
+    environment,
+    flow,
     health,
     ledger,
     municipalities,
@@ -65,8 +68,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.pace = readings.Pace(settings.api)
     app.state.metrics = Metrics()
     for module in (
-        *(municipalities, sites, series, cases, readings, ledger, rejects),
-        *(health, reference),
+        *(municipalities, sites, series, flow, environment, cases),
+        *(readings, ledger, rejects, channel_health, health, reference),
     ):
         app.include_router(module.router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]

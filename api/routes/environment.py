@@ -1,0 +1,387 @@
+"""`/sites/{municipality}/{site}/…`: air, noise, wind, water level, with the traffic."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
+
+import polars as pl
+from fastapi import APIRouter, Depends, Query
+
+from analytics import frames
+from analytics.environment import gauges, humidity, indices, limits, noise, rls19
+from analytics.environment import wind as winds
+from analytics.environment.with_traffic import class_means, effects, increments
+from api import PREFIX
+from api import environment_schemas as schemas
+from api.database import Database
+from api.errors import BadParameter
+from api.parameters import From, MunicipalityKey, SiteKey, Store, To
+from api.periods import Period, period
+from api.problems import RESPONSES
+from verkehrspuls.quantities import ENVIRONMENT
+from verkehrspuls.storage import series
+
+router = APIRouter(prefix=f"{PREFIX}/sites/{{municipality}}/{{site}}", tags=["figures"])
+
+LONGEST_DAYS: Final = 366
+_PARTICLES: Final = ("pm10_ugm3", "pm25_ugm3")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A site and a period of it."""
+
+    store: Database
+    site: dict[str, Any]
+    period: Period
+
+    def channels(self, quantity: str) -> dict[str, int]:
+        """Ids of the channels of a quantity, by key."""
+        return {
+            channel["key"]: channel["channel_id"]
+            for channel in self.site["channels"]
+            if channel["quantity"] == quantity
+        }
+
+    def hours(self, quantity: str) -> pl.DataFrame:
+        """Read ENVIRONMENT_HOURS, and their channel's key."""
+        with self.store.frames() as url:
+            found = series.environment(
+                url,
+                site_id=self.site["site_id"],
+                quantity=quantity,
+                start=self.period.start,
+                end=self.period.end,
+            )
+        ids = self.channels(quantity)
+        return found.with_columns(
+            pl.col("channel")
+            .replace_strict(ids, default=None, return_dtype=pl.Int32)
+            .alias("channel_id"),
+            (pl.col("observed") * 3600).round().cast(pl.Int32).alias("observed_s"),
+        ).select(*frames.ENVIRONMENT_HOURS, "channel")
+
+    def mean(self, quantity: str) -> pl.DataFrame:
+        """Read the hours of a quantity of the site: `time`, `mean` over channels."""
+        value = pl.col("mean")
+        over_channels = {
+            "energetic": noise.energetic_mean(value),
+            # of two vanes one has to do
+            "circular": value.first(),
+        }
+        kind = ENVIRONMENT[quantity].mean
+        return (
+            self.hours(quantity)
+            .group_by("time", maintain_order=True)
+            .agg(over_channels.get(kind, value.mean()).alias("mean"))
+        )
+
+    def traffic(self) -> pl.DataFrame:
+        """Read the hours of motor traffic, one row per direction."""
+        with self.store.frames() as url:
+            return series.volumes(
+                url,
+                site_id=self.site["site_id"],
+                quantity="motor",
+                start=self.period.start,
+                end=self.period.end,
+                interval_s=3600,
+            )
+
+    def answer(self, **parts: object) -> dict[str, Any]:
+        """Put an answer together."""
+        return {
+            "municipality": self.site["municipality"],
+            "site": self.site["key"],
+            "from_": self.period.start,
+            "to": self.period.end,
+            **parts,
+        }
+
+    def covered(
+        self, hours: dict[str, pl.DataFrame], methods: dict[str, str]
+    ) -> dict[str, dict[str, Any]]:
+        """Make the passports of quantities."""
+        return {
+            quantity: {
+                "observed": min(1.0, found["observed_s"].sum() / 3600 / expected),
+                "hours_observed": found.height,
+                "hours_expected": expected,
+                "method": methods.get(quantity, f"{ENVIRONMENT[quantity].mean} mean"),
+            }
+            for quantity, found in hours.items()
+            if (expected := self.period.hours * len(self.channels(quantity)))
+        }
+
+
+def _ask(
+    store: Store,
+    municipality: MunicipalityKey,
+    site: SiteKey,
+    from_: From = None,
+    to: To = None,
+) -> Asked:
+    with store.connection() as connection:
+        found = series.site(connection, municipality, site)
+    now = datetime.now(UTC)
+    return Asked(
+        store,
+        found,
+        period(found, from_, to, now=now, days=30, longest_days=LONGEST_DAYS),
+    )
+
+
+Ask = Annotated[Asked, Depends(_ask)]
+
+
+@router.get(
+    "/air",
+    operation_id="readAir",
+    summary="Air quality",
+    response_model=schemas.Air,
+    responses=RESPONSES,
+)
+def read_air(
+    asked: Ask,
+    index: Annotated[
+        str,
+        Query(
+            description="which index, by name and version",
+            pattern="^(" + "|".join(indices.INDICES) + ")$",
+            examples=["uba-2025"],
+        ),
+    ] = "uba-2025",
+) -> dict[str, Any]:
+    """Judge the air of a period: index, limits by calendar year, correction of PM.
+
+    The default is the last 30 days, at most 366 come at once. Comparisons are of the
+    part of each calendar year that lies in the period.
+    """
+    chosen = indices.INDICES[index]
+    hours = {quantity: asked.hours(quantity) for quantity in chosen.ends}
+    moist = asked.hours("humidity_pct")
+    parameters = humidity.Parameters()
+    comparison = [
+        row | {"quantity": quantity}
+        for quantity, found in hours.items()
+        for row in _named(limits.compare(found, quantity), found)
+    ]
+    corrected = [
+        row | {"quantity": quantity}
+        for quantity in _PARTICLES
+        for row in _named(humidity.correct(hours[quantity], moist), hours[quantity])
+    ]
+    return asked.answer(
+        index={
+            "key": chosen.key,
+            "name": chosen.name,
+            "classes": chosen.classes,
+            "source": chosen.source,
+            "hours": indices.index_hours(hours, chosen).to_dicts(),
+        },
+        standards={key: s.source for key, s in limits.STANDARDS.items()},
+        comparison=comparison,
+        corrected={
+            "method": humidity.METHOD,
+            "hours": corrected,
+            **asdict(parameters),
+        },
+        passport=asked.covered({**hours, "humidity_pct": moist}, {}),
+    )
+
+
+@router.get(
+    "/noise",
+    operation_id="readNoise",
+    summary="Noise levels",
+    response_model=schemas.Noise,
+    responses=RESPONSES,
+)
+def read_noise(asked: Ask) -> dict[str, Any]:
+    """Give Lday, Levening, Lnight and Lden of days and of the period.
+
+    Beside them the emission of the traffic counted at the site (RLS-19).
+    """
+    hours = asked.hours("laeq_db")
+    days = noise.noise_days(hours, time_zone=asked.site["time_zone"])
+    compared = rls19.compare(
+        rls19.traffic_hours(asked.traffic()), asked.mean("laeq_db")
+    )
+    attenuation = (compared["emitted"] - compared["measured"]).median()
+    return asked.answer(
+        days=_named(days, hours),
+        levels=_named(noise.noise_levels(days), hours),
+        emission={
+            "method": rls19.METHOD,
+            "attenuation_db": attenuation,
+            "hours": compared.to_dicts(),
+        },
+        passport=asked.covered({"laeq_db": hours}, {}),
+    )
+
+
+@router.get(
+    "/wind",
+    operation_id="readWind",
+    summary="Wind rose",
+    response_model=schemas.Wind,
+    responses=RESPONSES,
+)
+def read_wind(
+    asked: Ask,
+    quantity: Annotated[
+        str | None,
+        Query(
+            description="a concentration to average by sector and speed",
+            pattern="^[a-z0-9_]{1,64}$",
+            examples=["pm10_ugm3"],
+        ),
+    ] = None,
+) -> dict[str, Any]:
+    """Count the hours of a period by where the wind blew from, and how fast."""
+    values = None
+    if quantity is not None:
+        _concentration(quantity)
+        values = asked.mean(quantity)
+    speed, direction = asked.hours("wind_ms"), asked.hours("wind_deg")
+    wind = (
+        asked.mean("wind_ms")
+        .rename({"mean": "speed"})
+        .join(asked.mean("wind_deg").rename({"mean": "direction"}), on="time")
+    )
+    return asked.answer(
+        sectors=winds.SECTORS,
+        calm_ms=winds.CALM_MS,
+        classes_ms=winds.CLASSES_MS,
+        quantity=quantity,
+        rose=winds.rose(wind, values).to_dicts(),
+        passport=asked.covered({"wind_ms": speed, "wind_deg": direction}, {}),
+    )
+
+
+@router.get(
+    "/water-level",
+    operation_id="readWaterLevel",
+    summary="Gauges",
+    response_model=schemas.WaterLevels,
+    responses=RESPONSES,
+)
+def read_water_level(asked: Ask) -> dict[str, Any]:
+    """Tell where gauges stand, their trend, and which thresholds they crossed."""
+    hours = asked.hours("water_level_cm")
+    trend = {row["channel"]: row for row in _named(gauges.trends(hours), hours)}
+    found = []
+    for channel in asked.site["channels"]:
+        if channel["quantity"] != "water_level_cm":
+            continue
+        mine = hours.filter(pl.col("channel") == channel["key"])
+        newest = trend.get(channel["key"], {})
+        level = newest.get("level")
+        thresholds = channel["thresholds"]
+        reached = [
+            name
+            for name, value in sorted(thresholds.items(), key=lambda item: item[1])
+            if level is not None and level >= value
+        ]
+        found.append(
+            {
+                "channel": channel["key"],
+                "thresholds": thresholds,
+                "reached": reached[-1] if reached else None,
+                "crossings": gauges.crossings(mine, thresholds).to_dicts(),
+                **{name: newest.get(name) for name in ("time", "level", "cm_per_h")},
+            }
+        )
+    return asked.answer(
+        gauges=found, passport=asked.covered({"water_level_cm": hours}, {})
+    )
+
+
+@router.get(
+    "/traffic-and-environment",
+    operation_id="readTrafficAndEnvironment",
+    summary="How a concentration goes with the traffic",
+    response_model=schemas.Dependence,
+    responses=RESPONSES,
+)
+def read_dependence(
+    asked: Ask,
+    quantity: Annotated[
+        str,
+        Query(
+            description="a concentration",
+            pattern="^[a-z0-9_]{1,64}$",
+            examples=["no2_ugm3"],
+        ),
+    ] = "no2_ugm3",
+    background: Annotated[
+        str | None,
+        Query(
+            description="key of a site of the municipality, away from the road, whose "
+            "values are subtracted",
+            pattern="^[a-z0-9-]{1,64}$",
+        ),
+    ] = None,
+) -> dict[str, Any]:
+    """Tell how a concentration goes with flow, speed and wind, hour by hour."""
+    _concentration(quantity)
+    value = asked.mean(quantity)
+    if background is not None:
+        with asked.store.connection() as connection:
+            other = series.site(connection, asked.site["municipality"], background)
+        away = Asked(asked.store, other, asked.period)
+        value = increments(value, away.mean(quantity)).select("time", mean="increment")
+    together = _together(asked, value)
+    terms = [name for name in ("flow", "speed", "wind") if together[name].count()]
+    return asked.answer(
+        quantity=quantity,
+        background=background,
+        hours=together.height,
+        mean=together["mean"].mean(),
+        by={name: class_means(together, "mean", on=name).to_dicts() for name in terms},
+        effects=[asdict(e) for e in effects(together, "mean", terms=terms)],
+        passport=asked.covered({quantity: asked.hours(quantity)}, {}),
+    )
+
+
+def _together(asked: Asked, value: pl.DataFrame) -> pl.DataFrame:
+    """Put flow, speed and wind beside the hours of a value."""
+    speed = pl.col("speed_kmh").cast(pl.Float64)
+    counted = pl.col("volume").filter(speed.is_not_null())
+    traffic = (
+        asked.traffic()
+        .filter(pl.col("observed") >= 0.75)
+        .group_by("time")
+        .agg(
+            flow=(pl.col("volume") / pl.col("observed")).sum(),
+            speed=pl.when(counted.sum() > 0).then(
+                (speed * pl.col("volume")).sum() / counted.sum()
+            ),
+        )
+    )
+    wind = asked.mean("wind_ms").rename({"mean": "wind"})
+    return (
+        value.join(traffic, on="time")
+        .join(wind, on="time", how="left")
+        .sort("time")
+        .drop_nulls("mean")
+    )
+
+
+def _concentration(quantity: str) -> None:
+    known: Sequence[str] = [q for q in ENVIRONMENT if q.endswith("_ugm3")]
+    if quantity not in known:
+        raise BadParameter(
+            parameter="quantity", detail=f"The concentrations are {', '.join(known)}"
+        )
+
+
+def _named(found: pl.DataFrame, hours: pl.DataFrame) -> list[dict[str, Any]]:
+    """Give rows with the key of their channel in place of its id."""
+    keys = hours.select("channel_id", "channel").unique()
+    return (
+        found.join(keys, on="channel_id", maintain_order="left")
+        .drop("channel_id")
+        .to_dicts()
+    )

@@ -1,0 +1,192 @@
+"""Environment over HTTP: a station by a road, a background site, a gauge."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from math import log10
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from api.app import create_app
+from tests import parts
+from verkehrspuls.model import Channel, Site, Town
+from verkehrspuls.settings import load
+from verkehrspuls.storage.database import Connection, connect
+from verkehrspuls.storage.registry import register
+
+#: 6 o'clock in Berlin
+START = datetime(2026, 11, 2, 5, tzinfo=UTC)
+HOURS = 48
+PERIOD = {"from": "2026-11-02T05:00:00Z", "to": "2026-11-04T05:00:00Z"}
+#: what the channels of the station measure in hour n
+STATION: dict[str, Callable[[int], float]] = {
+    "no2_ugm3": lambda n: 20 + 0.05 * flow(n),
+    "pm10_ugm3": lambda n: 40,
+    "humidity_pct": lambda n: 90,
+    "laeq_db": lambda n: 65 if 1 <= (n % 24) <= 16 else 55,
+    "wind_ms": lambda n: 3,
+    "wind_deg": lambda n: 90,
+}
+TOWN = Town(
+    key="linz",
+    name="Linz",
+    state="RP",
+    sites=(
+        Site(
+            key="station",
+            name="Station",
+            channels=(
+                *(
+                    Channel(key=k.replace("_", "-"), name=k, quantity=k)
+                    for k in STATION
+                ),
+                Channel(key="cars", name="cars", quantity="motor", direction="in"),
+            ),
+        ),
+        Site(
+            key="park",
+            name="Park",
+            channels=(Channel(key="no2", name="NO₂", quantity="no2_ugm3"),),
+        ),
+        Site(
+            key="pegel",
+            name="Pegel",
+            channels=(
+                Channel(
+                    key="level",
+                    name="Wasserstand",
+                    quantity="water_level_cm",
+                    thresholds={"Meldestufe 1": 200, "Meldestufe 2": 300},
+                ),
+            ),
+        ),
+    ),
+    sensors=(),
+)
+
+
+def flow(n: int) -> int:
+    return 100 * (1 + n % 12)
+
+
+@pytest.fixture(scope="module")
+def client(_plain: parts.Databases) -> Iterator[TestClient]:
+    with _plain.fresh() as url:
+        with connect(url) as connection:
+            register(connection, TOWN)
+            _fill(connection)
+        app = create_app(load({"VERKEHRSPULS_DATABASE__URL": url}))
+        with TestClient(app) as client:
+            yield client
+
+
+def _fill(connection: Connection) -> None:
+    ids = dict(
+        connection.execute(
+            "select s.key || '/' || c.quantity, channel_id"
+            " from vp.channel c join vp.site s using (site_id)"
+        ).fetchall()
+    )
+    for name in ("environment_hour", "volume"):
+        connection.execute(
+            "select vp.ensure_range(%s, %s, %s)",
+            [name, START, START + timedelta(hours=HOURS)],
+        )
+    made: dict[str, Callable[[int], float]] = {
+        **{f"station/{quantity}": value for quantity, value in STATION.items()},
+        "park/no2_ugm3": lambda n: 20,
+        "pegel/water_level_cm": lambda n: 150 + 2 * n,
+    }
+    for n in range(HOURS):
+        time = START + timedelta(hours=n)
+        for key, value in made.items():
+            connection.execute(
+                "insert into vp.environment_hour values (%s, %s, 3600, %s, 0, 0)",
+                [ids[key], time, value(n)],
+            )
+        connection.execute(
+            "insert into vp.volume (channel_id, interval_s, time, observed_s, volume,"
+            " car, truck, speed_kmh) values (%s, 3600, %s, 3600, %s, %s, 0, 50)",
+            [ids["station/motor"], time, flow(n), flow(n)],
+        )
+    connection.commit()
+
+
+def ask(client: TestClient, path: str, **query: str) -> Any:
+    response = client.get(f"/api/v1/sites/linz/{path}", params=PERIOD | query)
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+def test_air_is_judged_and_called_indicative(client: TestClient) -> None:
+    found = ask(client, "station/air")
+    assert found["status"] == "indicative"
+    first = found["index"]["hours"][0]
+    # NO2 25 is good, PM10 40 is moderate; the others are not measured
+    assert (first["level"], first["decides"]) == (2, "pm10_ugm3")
+    assert first["missing"] == ["o3_ugm3", "pm25_ugm3"]
+    hourly = next(
+        row
+        for row in found["comparison"]
+        if (row["standard"], row["quantity"], row["kind"], row["average"])
+        == ("39-bimschv", "no2_ugm3", "limit", "hour")
+    )
+    assert (hourly["exceeded"], hourly["judged"], hourly["met"]) == (0, HOURS, None)
+    corrected = found["corrected"]["hours"][0]
+    assert corrected["corrected"] == pytest.approx(40 / (1 + 0.4 / 1.65 * 9))
+    assert found["passport"]["no2_ugm3"]["observed"] == 1
+
+
+def test_noise_has_levels_and_what_traffic_explains(client: TestClient) -> None:
+    found = ask(client, "station/noise")
+    day = found["days"][0]
+    expected = 10 * log10((11 * 10**6.5 + 10**5.5) / 12)
+    assert (day["day"], day["lday"]) == ("2026-11-02", pytest.approx(expected))
+    assert found["levels"][0]["days_lden"] == 2
+    assert len(found["emission"]["hours"]) == HOURS
+    assert 10 < found["emission"]["attenuation_db"] < 30
+
+
+def test_wind_blows_from_the_east(client: TestClient) -> None:
+    (cell,) = ask(client, "station/wind", quantity="pm10_ugm3")["rose"]
+    assert (cell["sector"], cell["share"], cell["mean"]) == (4, 1, 40)
+
+
+def test_gauge_tells_level_trend_and_crossings(client: TestClient) -> None:
+    (gauge,) = ask(client, "pegel/water-level")["gauges"]
+    assert (gauge["level"], gauge["cm_per_h"]) == (244, pytest.approx(2))
+    assert gauge["reached"] == "Meldestufe 1"
+    (crossing,) = gauge["crossings"]
+    assert (crossing["time"], crossing["reached"]) == ("2026-11-03T06:00:00Z", True)
+
+
+def test_increment_over_the_background_goes_with_the_flow(client: TestClient) -> None:
+    found = ask(client, "station/traffic-and-environment", background="park")
+    means = [cell["mean"] for cell in found["by"]["flow"]]
+    assert means == sorted(means)
+    assert found["mean"] == pytest.approx(0.05 * 650)
+    assert found["hours"] == HOURS
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("station/wind", {"quantity": "laeq_db"}),
+        ("station/air", {"index": "moon"}),
+        ("station/air", {"from": "2020-01-01"}),
+        ("station/noise", {"from": "2026-11-05"}),
+    ],
+)
+def test_what_cannot_be_asked_is_refused(
+    client: TestClient, path: str, query: dict[str, str]
+) -> None:
+    response = client.get(f"/api/v1/sites/linz/{path}", params=PERIOD | query)
+    assert response.status_code == 422
+    assert response.headers["content-type"] == "application/problem+json"
+
+
+def test_background_that_is_not_there_is_not_found(client: TestClient) -> None:
+    path = "/api/v1/sites/linz/station/traffic-and-environment"
+    response = client.get(path, params=PERIOD | {"background": "moon"})
+    assert response.status_code == 404
