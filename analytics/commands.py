@@ -75,3 +75,59 @@ def recompute(
     )
     done = work(settings, choice, progress=progress)
     typer.echo(f"channel hours computed: {done}", err=True)
+
+
+@app.command()
+def health(
+    municipality: Annotated[
+        str | None, typer.Option(help="Key of a municipality; default: all.")
+    ] = None,
+    site: Annotated[
+        str | None, typer.Option(help="Key of a site; default: all.")
+    ] = None,
+    first: Annotated[
+        datetime | None,
+        typer.Option(
+            "--from", formats=["%Y-%m-%d"], help="First local day; default: yesterday."
+        ),
+    ] = None,
+    last: Annotated[
+        datetime | None,
+        typer.Option(
+            "--to", formats=["%Y-%m-%d"], help="Last, included; default: today."
+        ),
+    ] = None,
+    bad: Annotated[bool, typer.Option("--bad", help="Only what is not good.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
+) -> None:
+    """Show which test of health each channel failed first, by local day."""
+    from datetime import UTC, timedelta
+
+    import msgspec
+
+    from verkehrspuls.stack.state import resolve
+    from verkehrspuls.storage import health as stored
+    from verkehrspuls.storage.database import connect
+    from verkehrspuls.storage.series import EVERYTHING
+
+    until = last.date() if last else datetime.now(UTC).date()
+    since = first.date() if first else until - timedelta(days=1)
+    url = resolve().database.url.get_secret_value()
+    with connect(url, application="verkehrspuls health") as connection:
+        rows = stored.days(
+            connection,
+            first=since,
+            last=until,
+            municipality=municipality,
+            site=site,
+            bad_only=bad,
+            visible=EVERYTHING,
+        )
+    if as_json:
+        typer.echo(msgspec.json.format(msgspec.json.encode(rows), indent=2))
+        return
+    columns = ("day", "municipality", "site", "channel", "verdict", "value", "level")
+    typer.echo("\t".join(columns))
+    for row in rows:
+        cells = ("" if row[name] is None else str(row[name]) for name in columns)
+        typer.echo("\t".join(cells))

@@ -81,6 +81,14 @@ class _State(Collector):
         for row in self.state["cases"]:
             cases.add_metric([row["municipality"]], row["cases"])
         yield cases
+        health = GaugeMetricFamily(
+            "verkehrspuls_channels",
+            "Channels by what was found of their health on their newest day.",
+            labels=["municipality", "verdict"],
+        )
+        for row in self.state["health"]:
+            health.add_metric([row["municipality"], row["verdict"]], row["channels"])
+        yield health
         for row in self.state["work"]:
             yield GaugeMetricFamily(
                 "verkehrspuls_stale_buckets",

@@ -25,6 +25,7 @@ STATE: dict[str, list[Any]] = {
         {"reason": 'with "quotes"\nand lines', "messages": 3, "only_counted": 2}
     ],
     "cases": [{"municipality": "kusel", "cases": 2}],
+    "health": [{"municipality": "kusel", "verdict": "frozen", "channels": 3}],
     "work": [{"stale_buckets": 5, "since_last_commit_s": 1.5}],
 }
 
@@ -46,6 +47,7 @@ def test_metrics_tell_the_databases_sums() -> None:
     assert found["verkehrspuls_stale_buckets", ()] == 5
     assert found["verkehrspuls_seconds_since_last_commit", ()] == 1.5
     assert found["verkehrspuls_open_cases", ("kusel",)] == 2
+    assert found["verkehrspuls_channels", ("kusel", "frozen")] == 3
     reason = ('with "quotes"\nand lines',)
     assert found["verkehrspuls_rejected_messages_total", reason] == 3
     assert found["verkehrspuls_rejected_messages_only_counted_total", reason] == 2

@@ -147,6 +147,32 @@ def days(
     )
 
 
+def speed_histograms(
+    url: str,
+    *,
+    site_id: int,
+    quantity: str,
+    start: datetime,
+    end: datetime,
+    direction: str,
+    visible: Sequence[str] = PUBLIC,
+) -> pl.DataFrame:
+    """Read the merged speed histograms of hours, per channel.
+
+    Direction `all` is all of them. Only hours with histograms have a row.
+    """
+    return read_frame(
+        url,
+        "read_speed_histograms",
+        site_id=site_id,
+        quantity=quantity,
+        start=start,
+        end=end,
+        direction=direction,
+        visible=list(visible),
+    )
+
+
 def environment(
     url: str,
     *,
@@ -241,6 +267,7 @@ def state(connection: Connection) -> dict[str, list[Row]]:
         "ledger": execute(connection, "sum_ledger").fetchall(),
         "rejected": execute(connection, "count_rejected").fetchall(),
         "cases": execute(connection, "count_open_cases").fetchall(),
+        "health": execute(connection, "count_health").fetchall(),
         "work": execute(connection, "read_work").fetchall(),
     }
 

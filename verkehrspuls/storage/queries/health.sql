@@ -102,8 +102,8 @@ where s.visibility = any(%(visible)s::text[])
   and (not %(bad_only)s::boolean or h.verdict <> 'good')
 order by h.day, m.key, s.key, c.key;
 
--- name: count_unhealthy
--- Channels by what their newest judged day says: yesterday's, or today's so far.
+-- name: count_health
+-- Channels by what was found of their newest day: today so far, as a rule.
 select m.key as municipality, newest.verdict, count(*) as channels
 from channel c
 join site s using (site_id)

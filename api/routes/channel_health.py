@@ -1,0 +1,157 @@
+"""`/sites/{municipality}/{site}/health`: whether the channels measure soundly."""
+
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from typing import Annotated, Any, Final, Literal
+from zoneinfo import ZoneInfo
+
+import polars as pl
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, Field
+
+from analytics import frames, health_store
+from analytics.health.verdicts import METHOD, TEXTS
+from api import PREFIX
+from api.database import Database
+from api.errors import BadParameter, TooLong
+from api.parameters import From, MunicipalityKey, SiteKey, Store, To
+from api.problems import RESPONSES
+from verkehrspuls.calendar import days_between
+from verkehrspuls.storage import health, series
+from verkehrspuls.storage.database import read_frame
+from verkehrspuls.text import LANGUAGES, translate
+
+router = APIRouter(prefix=PREFIX, tags=["figures"])
+
+#: Days in one answer. Hours are judged when they are asked for.
+LONGEST: Final = {"P1D": 366, "PT1H": 7}
+_LOOK_BACK: Final = timedelta(days=6)
+
+
+class Verdict(BaseModel):
+    """What was found of a channel on a day, or in an hour."""
+
+    channel: str
+    quantity: str
+    direction: str
+    day: date = Field(description="local day of the site")
+    hour: datetime | None = Field(None, description="start of the hour; null for a day")
+    verdict: str = Field(description="`good`, or the first test that failed")
+    value: float | None = Field(description="what the test measured")
+    threshold: float | None = Field(description="where the test fails")
+    level: str | None = Field(
+        description="highest level at which all channels fail: broker, municipality, "
+        "site, sensor, quantity, direction or channel"
+    )
+    complete: bool = Field(description="false while the day runs")
+    text: dict[str, str] = Field(description="what it means, by language")
+
+
+class SiteHealth(BaseModel):
+    """Detector health of a site."""
+
+    municipality: str
+    site: str
+    bin: Literal["P1D", "PT1H"]
+    first: date
+    last: date
+    method: str
+    verdicts: list[Verdict]
+
+
+@router.get(
+    "/sites/{municipality}/{site}/health",
+    operation_id="readHealth",
+    summary="Read detector health",
+    response_model=SiteHealth,
+    responses=RESPONSES,
+)
+def read_health(
+    request: Request,
+    store: Store,
+    municipality: MunicipalityKey,
+    site: SiteKey,
+    from_: From = None,
+    to: To = None,
+    bin: Annotated[
+        Literal["P1D", "PT1H"], Query(description="whether days or hours are judged")
+    ] = "P1D",
+) -> dict[str, object]:
+    """Tell of each channel and local day which test of health it failed first.
+
+    The default is the last seven days. Today is judged so far.
+    """
+    with store.connection() as connection:
+        found = series.site(connection, municipality, site)
+    now = datetime.now(UTC)
+    zone = ZoneInfo(found["time_zone"])
+    # `to` is outside of the period
+    last = _day(to, zone, before=True) if to else now.astimezone(zone).date()
+    first = _day(from_, zone) if from_ else last - _LOOK_BACK
+    if first > last:
+        raise BadParameter(parameter="from", detail="`from` must be before `to`")
+    if (last - first).days >= LONGEST[bin]:
+        raise TooLong(
+            parameter="from", detail=f"bin={bin}: at most {LONGEST[bin]} days come"
+        )
+    rows: list[dict[str, Any]]
+    if bin == "P1D":
+        with store.connection() as connection:
+            rows = health.days(
+                connection, municipality=municipality, site=site, first=first, last=last
+            )
+    else:
+        limits = request.app.state.settings.health
+        rows = _hours(store, found, limits, first=first, last=last, now=now)
+    return {
+        "municipality": municipality,
+        "site": site,
+        "bin": bin,
+        "first": first,
+        "last": last,
+        "method": METHOD,
+        "verdicts": [row | {"text": _text(row["verdict"])} for row in rows],
+    }
+
+
+def _hours(
+    store: Database,
+    site: dict[str, Any],
+    limits: Any,
+    *,
+    first: date,
+    last: date,
+    now: datetime,
+) -> list[dict[str, Any]]:
+    wanted = pl.DataFrame(
+        {"day": list(days_between(first, last))}, schema={"day": pl.Date}
+    ).with_columns(site_id=pl.lit(site["site_id"], pl.Int32))
+    with store.frames() as url:
+        found = health_store.verdicts(
+            partial(read_frame, url),
+            wanted.select(list(frames.SITE_DAYS)),
+            limits,
+            now=now,
+            by="hour",
+        )
+    channels = {one["channel_id"]: one for one in site["channels"]}
+    return [
+        row
+        | {"hour": row["began"], "channel": channels[row["channel_id"]]["key"]}
+        | {k: channels[row["channel_id"]][k] for k in ("quantity", "direction")}
+        for row in found.iter_rows(named=True)
+    ]
+
+
+def _day(given: datetime | date, zone: ZoneInfo, *, before: bool = False) -> date:
+    """The local day of a moment; `before`, that of the last moment before it."""
+    if isinstance(given, datetime):
+        shift = timedelta(microseconds=1) if before else timedelta(0)
+        return (given - shift).astimezone(zone).date()
+    return given - timedelta(days=1) if before else given
+
+
+def _text(verdict: str) -> dict[str, str]:
+    # a verdict of another version is shown by its name
+    text = TEXTS.get(verdict, verdict)
+    return {language: translate(text, language) for language in LANGUAGES}
