@@ -153,6 +153,15 @@ class Analytics(Section):
     )
     keep_rejected_days: int = Field(90, ge=1)
     compress_after_days: int = Field(30, ge=7, description="Community edition only")
+    flow_parameters: Path | None = Field(
+        None,
+        description="TOML file of car units and level-of-service profiles, in place of "
+        "the one that is shipped",
+    )
+    car_units: str = Field("munich", description="key of car units in that file")
+    service_profile: str = Field(
+        "hbs-like", description="key of a level-of-service profile in that file"
+    )
 
     @model_validator(mode="after")
     def _gaps_match(self) -> Self:
