@@ -33,6 +33,17 @@ def write(store: Store, judgements: Sequence[Judgement]) -> None:
         _regroup(store, changed)
 
 
+def stored(store: Store, spans: pl.DataFrame) -> pl.DataFrame:
+    """Read the STORED_CASES that touch SPANS."""
+    rows = store.execute(
+        "cases_of_channels",
+        channels=spans["channel_id"].to_list(),
+        since=spans["since"].to_list(),
+        until=spans["until"].to_list(),
+    ).fetchall()
+    return pl.DataFrame(rows, schema=dict(frames.STORED_CASES), orient="row")
+
+
 def _regroup(store: Store, changed: Sequence[dict[str, Any]]) -> None:
     channels = sorted({row["channel_id"] for row in changed})
     locked = store.execute("lock_municipalities", channels=channels).fetchall()

@@ -30,6 +30,8 @@ from analytics.anomalies import (
 from analytics.frames import check
 from verkehrspuls.quantities import COUNTED
 
+#: Detectors that judge whole days.
+OF_DAYS: Final = (unusual_day.NAME, level_shift.NAME, drift.NAME, odd_pair.NAME)
 #: Judged again around a stale hour: the beginning of what it may belong to, hours that
 #: were still running, and what is compared with it afterwards.
 AROUND: Final = timedelta(hours=24)
@@ -51,11 +53,8 @@ class Windows:
 
     def widened(self, stored: pl.DataFrame) -> "Windows":
         """Widen to the STORED_CASES that touch them."""
-        touching = stored.filter(pl.col("detector") != silence.NAME)
-        slow = pl.col("detector").is_in(
-            [unusual_day.NAME, level_shift.NAME, drift.NAME]
-        )
-        touching = touching.filter(~slow)
+        others = (silence.NAME, *OF_DAYS)
+        touching = stored.filter(~pl.col("detector").is_in(others))
         hourly = pl.col("detector").is_in([stuck.NAME, unusual_volume.NAME])
         return Windows(
             cases.widen(self.hours, touching.filter(hourly)),

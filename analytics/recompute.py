@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from analytics import jobs
+from analytics import case_days, jobs
 from analytics.store import open_store
 from verkehrspuls.errors import UnknownKey
 from verkehrspuls.settings import Settings
@@ -37,4 +37,6 @@ def recompute(settings: Settings, choice: jobs.Choice, *, progress: bool) -> int
                 if not jobs.process(store, settings.analytics, now=now):
                     time.sleep(_WAIT_S)
             bar.update(task, completed=marked)
+        while case_days.judge(store, now=datetime.now(UTC)):
+            pass
     return marked

@@ -254,3 +254,96 @@ where alert_id = any(%(alerts)s);
 update alert
 set attempts = attempts + 1, sent_at = %(sent_at)s, given_up = %(given_up)s
 where alert_id = any(%(alerts)s);
+
+-- name: mark_case_days
+-- Note the local days of hours that were computed: they have to be judged as a whole.
+insert into stale_case_day (municipality_id, day)
+select distinct s.municipality_id, (n.hour at time zone m.time_zone)::date
+from unnest(%(channels)s::integer[], %(hours)s::timestamptz[]) as n (channel_id, hour)
+join channel c using (channel_id)
+join site s using (site_id)
+join municipality m using (municipality_id)
+order by 1, 2
+on conflict do nothing;
+
+-- name: take_days
+-- Take the days of one municipality that ended by `now`, once no hour before today is
+-- left to compute there; the municipality is locked.
+with ready as (
+    select m.municipality_id, m.time_zone,
+           (%(now)s::timestamptz at time zone m.time_zone)::date as today
+    from municipality m
+    where exists (
+            select from stale_case_day d
+            where d.municipality_id = m.municipality_id
+              and d.day < (%(now)s::timestamptz at time zone m.time_zone)::date)
+      and not exists (
+            select from stale_bucket b
+            join channel c using (channel_id)
+            join site s using (site_id)
+            where s.municipality_id = m.municipality_id
+              and b.hour < (%(now)s::timestamptz at time zone m.time_zone)::date
+                  at time zone m.time_zone)
+    order by m.municipality_id
+    limit 1
+    for no key update of m skip locked
+)
+delete from stale_case_day d
+using ready r
+where d.municipality_id = r.municipality_id and d.day < r.today
+returning d.municipality_id, d.day, r.time_zone, r.today;
+
+-- name: channels_of_municipality
+-- All channels of a municipality.
+select c.channel_id
+from channel c join site s using (site_id)
+where s.municipality_id = %(municipality)s
+order by c.channel_id;
+
+-- name: channel_days
+-- Local days of counting channels against what is usual; hours observed to 75 %.
+select v.channel_id, s.municipality_id, c.quantity, m.time_zone,
+       (v.time at time zone m.time_zone)::date as day, count(*)::integer as hours,
+       sum(v.volume * 3600.0::double precision / v.observed_s) as observed,
+       sum(v.usual::double precision) as usual
+from volume v
+join channel c using (channel_id)
+join site s using (site_id)
+join municipality m using (municipality_id)
+where v.channel_id = any(%(channels)s) and v.interval_s = 3600
+  and v.time >= %(since)s and v.time < %(until)s
+  and v.usual is not null and v.observed_s >= 2700
+group by 1, 2, 3, 4, 5;
+
+-- name: value_days
+-- Local days of environment channels: the lowest of the hours observed to 75 %.
+select e.channel_id, c.quantity, m.time_zone,
+       (e.time at time zone m.time_zone)::date as day, count(*)::integer as hours,
+       min(e.mean) as minimum
+from environment_hour e
+join channel c using (channel_id)
+join site s using (site_id)
+join municipality m using (municipality_id)
+where e.channel_id = any(%(channels)s) and e.time >= %(since)s and e.time < %(until)s
+  and e.observed_s >= 2700
+group by 1, 2, 3, 4;
+
+-- name: paired_hours
+-- Hours of sites that count motor vehicles and measure noise, all channels observed.
+select min(v.channel_id) as channel_id, e.channel_id as noise_channel_id, v.time,
+       extract(hour from v.time at time zone m.time_zone)::smallint as local_hour,
+       extract(isodow from v.time at time zone m.time_zone) > 5 as weekend,
+       sum(v.volume * 3600.0::double precision / v.observed_s) as volume,
+       sum(v.usual::double precision) as usual, e.mean as level
+from channel n
+join site s using (site_id)
+join municipality m using (municipality_id)
+join channel c on c.site_id = s.site_id and c.quantity = 'motor'
+join volume v on v.channel_id = c.channel_id and v.interval_s = 3600
+join environment_hour e on e.channel_id = n.channel_id and e.time = v.time
+where n.channel_id = any(%(channels)s) and n.quantity = 'laeq_db'
+  and v.time >= %(since)s and v.time < %(until)s
+  and v.usual is not null and v.observed_s >= 2700 and e.observed_s >= 2700
+group by e.channel_id, v.time, m.time_zone, e.mean, s.site_id
+having count(*) = (
+    select count(*) from channel o where o.site_id = s.site_id and o.quantity = 'motor');

@@ -77,3 +77,10 @@ create index on vp.alert (due_at) where sent_at is null and given_up is null;
 alter table vp.api_token
     add column purpose text not null default 'readings'
         check (purpose in ('readings', 'cases'));
+
+-- Local days of which hours were computed, until the days are judged as a whole.
+create table vp.stale_case_day (
+    municipality_id integer not null references vp.municipality,
+    day date not null,
+    primary key (municipality_id, day)
+);

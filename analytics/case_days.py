@@ -1,0 +1,75 @@
+"""Judging whole days: once they have ended, and again when their data changes.
+
+A municipality at a time, because a channel's day is compared with that of its town.
+"""
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+
+import polars as pl
+
+from analytics import case_store, cases, frames, judging
+from analytics.frames import check
+from analytics.store import Store
+from verkehrspuls.calendar import day_end, day_start
+
+#: Days before a day that are compared with it, and after it that are with them.
+LEAD: Final = timedelta(days=35)
+AFTER: Final = timedelta(days=28)
+
+
+def mark(store: Store, hours: pl.DataFrame) -> None:
+    """Note the local days of computed CHANNEL_HOURS."""
+    store.execute(
+        "mark_case_days",
+        channels=hours["channel_id"].to_list(),
+        hours=hours["hour"].to_list(),
+    )
+
+
+def judge(store: Store, *, now: datetime) -> int:
+    """Judge the days of one municipality that are to be judged; returns how many."""
+    with store.connection.transaction():
+        taken = store.execute("take_days", now=now).fetchall()
+        if taken:
+            _judge(store, taken)
+    return len(taken)
+
+
+def _judge(store: Store, taken: list[dict[str, Any]]) -> None:
+    first, zone = min(row["day"] for row in taken), taken[0]["time_zone"]
+    yesterday: date = taken[0]["today"] - timedelta(days=1)
+    last = min(max(row["day"] for row in taken) + AFTER, yesterday)
+    found = store.execute(
+        "channels_of_municipality", municipality=taken[0]["municipality_id"]
+    )
+    channels = [row["channel_id"] for row in found]
+    until = day_end(last, zone)
+    spans = pl.DataFrame(
+        {"channel_id": channels}, schema={"channel_id": pl.Int32()}
+    ).with_columns(
+        since=pl.lit(day_start(first, zone), frames.TIME),
+        until=pl.lit(until, frames.TIME),
+    )
+    stored = case_store.stored(store, spans).filter(
+        pl.col("detector").is_in(judging.OF_DAYS)
+    )
+    spans = cases.widen(spans, stored)
+
+    def read(query: str, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
+        since: datetime = spans["since"].min()  # type: ignore[assignment]
+        rows = store.execute(query, channels=channels, since=since - LEAD, until=until)
+        frame = pl.DataFrame(rows.fetchall(), dict(schema), orient="row")
+        return check(frame, schema)
+
+    case_store.write(
+        store,
+        judging.judge_days(
+            read("channel_days", frames.CHANNEL_DAYS),
+            read("value_days", frames.VALUE_DAYS),
+            read("paired_hours", frames.PAIRED_HOURS),
+            spans=spans,
+            stored=stored,
+        ),
+    )
