@@ -1,8 +1,12 @@
 """The passport of a figure: where its parts come from, and how it was computed."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import polars as pl
+
+#: Where a figure's parts come from.
+SHARES: Final = ("observed", "normalised", "imputed", "excluded")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +50,10 @@ def of_days(
 
     Days without a row count as missing, so the shares are parts of `days_expected`.
     """
-    shares = ("observed", "normalised", "imputed", "excluded")
-    sums = days.select(pl.col(shares).cast(pl.Float64).sum()).row(0, named=True)
+    sums = days.select(pl.col(SHARES).cast(pl.Float64).sum()).row(0, named=True)
     expected = max(days_expected, 1)
     return Passport(
-        **{name: min(1.0, sums[name] / expected) for name in shares},
+        **{name: min(1.0, sums[name] / expected) for name in SHARES},
         days_used=days.height if days_used is None else days_used,
         days_required=days_required,
         method=method,

@@ -19,6 +19,8 @@ from verkehrspuls.classes import COUNTS, VOLUME_CLASSES
 
 Ints = npt.NDArray[np.integer]
 
+METHOD: Final = "volumes-2"
+
 #: Lengths of the bins in seconds.
 BINS: Final = (900, 3600)
 

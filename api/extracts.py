@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from analytics.passport import SHARES, Passport
+from analytics.volumes import METHOD as VOLUMES_METHOD
 from api.errors import BadParameter
 from verkehrspuls.classes import VOLUME_CLASSES
 from verkehrspuls.quantities import COUNTED, ENVIRONMENT, QUANTITIES
@@ -30,9 +32,11 @@ _DESCRIPTIONS: Final = {
     "day": "local day of the site",
     "direction": "key of the direction; `all` is the cross-section",
     "channel": "key of the channel",
+    "expected": "share of the interval at which sensors were attached",
     "observed": "share of the interval that readings cover",
     "volume": "what was counted, not scaled up",
-    "volume_normalised": "volume with partly observed hours scaled to whole ones",
+    "volume_normalised": "volume with partly observed bins scaled to whole ones",
+    "volume_estimated": "volume with what was normalised and imputed",
     "total": "of sensors that tell no classes apart",
     "heavy": "lorries and buses (Schwerverkehr)",
     "speed_kmh": "mean of spot speeds, weighted by counts",
@@ -40,16 +44,15 @@ _DESCRIPTIONS: Final = {
     "usual_spread": "how far volumes of that hour usually lie from it",
     "peak_hour": "start of the hour with the greatest volume, UTC",
     "peak_volume": "volume of that hour",
-    "normalised": "share of the day that was scaled up from partly observed hours",
-    "imputed": "share of the day that was estimated",
-    "excluded": "share of the day left out because of an anomaly case",
-    "valid": "whether enough was observed for the day to count in means",
+    "normalised": "share that was scaled up from what was observed partly",
+    "imputed": "share that was estimated",
+    "excluded": "share that was observed, and left out because of an anomaly case",
+    "valid": "whether enough was observed, without too long a gap, to count in means",
     "method": "how the figures were computed, with its version",
     "mean": "mean of the hour",
     "minimum": "least value in the hour",
     "maximum": "greatest value in the hour",
 }
-_SHARES: Final = ("observed", "normalised", "imputed", "excluded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,22 +64,16 @@ class Column:
     description: str
 
 
-@dataclass(frozen=True, slots=True)
-class Passport:
-    """Where the figures of an extract come from.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesPassport(Passport):
+    """Where the figures of an extract come from: shares of the period up to now.
 
-    Shares of the period up to now, 0 to 1; null where no interval of it has begun.
-    What no row tells of is not observed. `open_cases` are those that touch the period.
+    What no row tells of is not observed. `cases` are the open ones that touch the
+    period. Where no interval of it has begun, none is expected.
     """
 
-    observed: float | None
-    normalised: float | None
-    imputed: float | None
-    excluded: float | None
-    method: str
     intervals_expected: int
     intervals_present: int
-    open_cases: Sequence[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +108,9 @@ class Extract:
     selection: Selection
     frame: pl.DataFrame
     columns: Sequence[Column]
-    passport: Passport
+    passport: SeriesPassport
+    #: open cases that touch the period
+    cases: Sequence[dict[str, Any]]
 
 
 def select(
@@ -200,7 +199,8 @@ def read(
     counts = VOLUME_CLASSES[quantity]
     usual = ("usual", "usual_spread") if selection.bin == "PT1H" else ()
     return frame.select(
-        "time", "direction", "observed", "volume", *counts, "speed_kmh", *usual
+        *("time", "direction", "expected", *SHARES, "valid"),
+        *("volume", "volume_normalised", *counts, "speed_kmh", *usual),
     )
 
 
@@ -227,6 +227,7 @@ def complete(
         frame,
         tuple(_column(name, selection.quantity) for name in frame.columns),
         passport(selection, frame=frame, cases=cases, now=now),
+        cases,
     )
 
 
@@ -236,7 +237,7 @@ def passport(
     frame: pl.DataFrame,
     cases: Sequence[dict[str, Any]],
     now: datetime,
-) -> Passport:
+) -> SeriesPassport:
     """Tell where the figures come from."""
     streams = _streams(selection)
     if selection.bin == DAY:
@@ -252,20 +253,22 @@ def passport(
         present = frame.filter(pl.col("time") < stop)
         expected = max(0, _bins(selection.start, stop, seconds)) * streams
         method = (
-            "counted, not scaled up"
+            VOLUMES_METHOD
             if selection.quantity in COUNTED
-            else f"{ENVIRONMENT[selection.quantity].mean} mean of the hour"
+            else f"{ENVIRONMENT[selection.quantity].mean}-mean-1"
         )
     shares = {
         name: _share(present, name, expected) if name in frame.columns else 0.0
-        for name in _SHARES
+        for name in SHARES
     }
-    return Passport(
-        **({name: None for name in _SHARES} if expected == 0 else shares),
+    return SeriesPassport(
+        **shares,
+        days_used=None,
+        days_required=None,
         method=method,
+        cases=tuple(case["anomaly_case_id"] for case in cases),
         intervals_expected=expected,
         intervals_present=present.height,
-        open_cases=cases,
     )
 
 
@@ -283,11 +286,14 @@ def local_days(selection: Selection) -> tuple[date, date]:
 
 def _column(name: str, quantity: str) -> Column:
     unit = QUANTITIES[quantity].unit
-    counts = ("volume", "volume_normalised", "heavy", "peak_volume", "usual")
+    counts = (
+        *("volume", "volume_normalised", "volume_estimated"),
+        *("heavy", "peak_volume", "usual"),
+    )
     units = {
         "speed_kmh": "km/h",
         **dict.fromkeys(("mean", "minimum", "maximum"), unit),
-        **dict.fromkeys(_SHARES, "1"),
+        **dict.fromkeys(("expected", *SHARES), "1"),
         **dict.fromkeys(
             (*counts, "usual_spread", *VOLUME_CLASSES.get(quantity, ())),
             unit.removesuffix("/h"),

@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 import polars as pl
 
+from analytics.passport import SHARES
 from api.extracts import Extract, Selection
 
 #: A text cell that begins so would be run as a formula.
@@ -45,8 +46,16 @@ def describe(extract: Extract) -> dict[str, Any]:
         "to": selection.end,
         "bin": selection.bin,
         "columns": [asdict(column) for column in extract.columns],
-        "passport": asdict(extract.passport),
+        "passport": _passport(extract),
     }
+
+
+def _passport(extract: Extract) -> dict[str, Any]:
+    """The passport with its cases; shares of nothing are null."""
+    told = asdict(extract.passport) | {"open_cases": extract.cases}
+    if not extract.passport.intervals_expected:
+        told |= dict.fromkeys(SHARES)
+    return told
 
 
 def to_json(extract: Extract) -> bytes:

@@ -5,6 +5,8 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, Field
 
+from api.passports import PassportOfFigure
+
 
 class Municipality(BaseModel):
     """A municipality with sites that you may see."""
@@ -153,14 +155,13 @@ class ColumnOfSeries(BaseModel):
     description: str
 
 
-class PassportOfSeries(BaseModel):
+class PassportOfSeries(PassportOfFigure):
     """Where the figures come from: shares of the period up to now."""
 
-    observed: float | None = Field(ge=0, le=1)
-    normalised: float | None = Field(ge=0, le=1)
-    imputed: float | None = Field(ge=0, le=1)
-    excluded: float | None = Field(ge=0, le=1)
-    method: str
+    observed: float | None = Field(ge=0, le=1)  # type: ignore[assignment]
+    normalised: float | None = Field(ge=0, le=1)  # type: ignore[assignment]
+    imputed: float | None = Field(ge=0, le=1)  # type: ignore[assignment]
+    excluded: float | None = Field(ge=0, le=1)  # type: ignore[assignment]
     intervals_expected: int
     intervals_present: int
     open_cases: list[Case] = Field(description="those that touch the period")

@@ -153,8 +153,8 @@ def _volumes(connection: Connection, ids: dict[tuple[str, str, str], int]) -> No
     with connection.cursor() as cursor:
         cursor.executemany(
             "insert into vp.volume (channel_id, interval_s, time, observed_s, volume,"
-            " car, truck, bicycle, speed_kmh, usual, usual_spread) values"
-            " (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            " car, truck, bicycle, speed_kmh, usual, usual_spread, gap_s, valid) values"
+            " (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0, true)",
             [
                 (
                     *(channel_id, seconds, time, observed_s, volume),
@@ -176,13 +176,14 @@ def _days(connection: Connection) -> None:
             whole = day.day < 3
             connection.execute(
                 "insert into vp.daily_figure (site_id, quantity, direction, day,"
-                " volume, volume_normalised, heavy, speed_kmh, peak_hour, peak_volume,"
-                " observed, normalised, imputed, excluded, valid, method)"
-                " select s.site_id, 'motor', %s, %s, %s, %s, 48, 47.3, %s, 464,"
-                " %s, 0.1, 0, 0, %s, 'daily-1'"
+                " volume, volume_normalised, volume_estimated, heavy, speed_kmh,"
+                " peak_hour, peak_volume,"
+                " expected, observed, normalised, imputed, excluded, valid, method)"
+                " select s.site_id, 'motor', %s, %s, %s, %s, %s, 48, 47.3, %s, 464,"
+                " 1, %s, 0.1, 0, 0, %s, 'daily-2'"
                 " from vp.site s where s.key = 'pariser-strasse'",
                 [
-                    *(direction, day, volume, volume * 1.05),
+                    *(direction, day, volume, volume * 1.05, volume * 1.05),
                     FIRST.replace(day=day.day, hour=22),
                     *(1.0 if whole else 0.5, whole),
                 ],

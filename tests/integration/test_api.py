@@ -186,7 +186,7 @@ def test_passport_tells_what_is_missing(client: TestClient) -> None:
     days = client.get(
         SERIES, params={"from": "2026-03-01", "to": "2026-03-04", "bin": "P1D"}
     ).json()
-    assert days["passport"]["method"] == "daily-1"
+    assert days["passport"]["method"] == "daily-2"
     assert days["passport"]["observed"] == pytest.approx(2.5 / 3, abs=1e-4)
     assert days["passport"]["normalised"] == pytest.approx(0.1)
 

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from api import formats
-from api.extracts import Column, Extract, Passport, Selection
+from api.extracts import Column, Extract, Selection, SeriesPassport
 
 SITE: dict[str, Any] = {
     "municipality": "kaiserslautern",
@@ -20,12 +20,21 @@ SITE: dict[str, Any] = {
 AUTUMN = datetime(2026, 10, 24, 23, tzinfo=UTC)
 
 
-def extract(frame: pl.DataFrame) -> Extract:
+def extract(frame: pl.DataFrame, *, expected: int = 3) -> Extract:
     return Extract(
         Selection(SITE, "motor", None, AUTUMN, AUTUMN + timedelta(hours=3), "PT1H"),
         frame,
         [Column(name, None, "") for name in frame.columns],
-        Passport(0.5, 0.0, 0.0, 0.0, "counted", 3, 3, []),
+        SeriesPassport(
+            observed=0.5,
+            normalised=0.0,
+            imputed=0.0,
+            excluded=0.0,
+            method="volumes-2",
+            intervals_expected=expected,
+            intervals_present=3,
+        ),
+        [],
     )
 
 
@@ -115,3 +124,9 @@ def test_file_name_says_site_period_and_bin(
 ) -> None:
     selection = Selection(SITE, "motor", None, start, end, "PT1H")
     assert formats.file_name(selection, "csv") == name
+
+
+def test_shares_of_nothing_are_null() -> None:
+    told = json.loads(formats.to_json(extract(FRAME, expected=0)))["passport"]
+    assert told["observed"] is None
+    assert told["excluded"] is None

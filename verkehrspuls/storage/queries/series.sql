@@ -86,6 +86,9 @@ order by m.key, e.key, i.output, lower(i.period)
 -- A class is unknown where it is unknown for one of the lanes. A channel is expected
 -- from its first installation to the end of its last one; what an expected channel did
 -- not deliver is not observed. The spread of a sum is that of independent lanes.
+-- What a person excluded counts for nothing but its share. Normalised is what is missing
+-- of a lane's bin that was observed at least to half: as in
+-- analytics/quality/completeness.py. Nothing is imputed here.
 with counted as (
     select c.channel_id,
            case when %(direction)s::text = 'all' then 'all' else c.direction end
@@ -101,10 +104,38 @@ with counted as (
       and (%(direction)s::text is null or %(direction)s::text = 'all'
            or c.direction = %(direction)s)
     group by c.channel_id
+), left_out as (
+    select a.channel_id, a.began, a.ended
+    from vp.anomaly_case a
+    where a.site_id = %(site_id)s
+      and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
+      and a.began < %(end)s and a.ended > %(start)s
+), bins as (
+    select v.*, counted.direction,
+           exists (
+               select from left_out x
+               where x.channel_id = v.channel_id and x.ended > v.time
+                 and x.began < v.time + make_interval(secs => v.interval_s)
+           ) as is_excluded,
+           v.observed_s < v.interval_s and v.observed_s >= v.interval_s / 2 as is_partly
+    from vp.volume v
+    join counted using (channel_id)
+    where v.interval_s = %(interval_s)s
+      and v.time >= %(start)s and v.time < %(end)s
+), lost as (
+    select time, direction, count(*) as channels, sum(observed_s) as excluded_s
+    from bins
+    where is_excluded
+    group by time, direction
 ), summed as (
-    select v.time, counted.direction, count(*) as channels,
+    select v.time, v.direction, count(*) as channels,
            sum(v.observed_s) as observed_s,
+           sum(v.interval_s - v.observed_s) filter (where v.is_partly) as normalised_s,
+           case when count(v.valid) = count(*) then bool_and(v.valid) end as valid,
            sum(v.volume) as volume,
+           sum(case when v.is_partly
+                    then v.volume * (v.interval_s::double precision / v.observed_s)
+                    else v.volume end) as volume_normalised,
            case when count(*) = count(v.total) then sum(v.total) end as total,
            case when count(*) = count(v.unclassified) then sum(v.unclassified) end
                as unclassified,
@@ -131,33 +162,62 @@ with counted as (
            case when count(*) = count(v.usual_spread)
                then sqrt(sum(v.usual_spread::double precision ^ 2)) end
                as usual_spread
-    from vp.volume v
-    join counted using (channel_id)
-    where v.interval_s = %(interval_s)s
-      and v.time >= %(start)s and v.time < %(end)s
-    group by v.time, counted.direction
+    from bins v
+    where not v.is_excluded
+    group by v.time, v.direction
+), whole as (
+    select time, direction, installed.*,
+           %(interval_s)s * greatest(
+               coalesce(summed.channels, 0) + coalesce(lost.channels, 0),
+               installed.channels) as length_s
+    from summed
+    full join lost using (time, direction)
+    cross join lateral (
+        select count(*) as channels,
+               coalesce(sum(extract(epoch from
+                   least(counted.until, time + make_interval(secs => %(interval_s)s))
+                   - greatest(counted.since, time))), 0) as attached_s
+        from counted
+        where counted.direction = coalesce(summed.direction, lost.direction)
+          and counted.since < time + make_interval(secs => %(interval_s)s)
+          and counted.until > time
+    ) installed
 )
-select summed.time, summed.direction,
-       round(summed.observed_s::numeric / (%(interval_s)s * greatest(summed.channels, (
-           select count(*) from counted
-           where counted.direction = summed.direction
-             and counted.since < summed.time + make_interval(secs => %(interval_s)s)
-             and counted.until > summed.time))), 4)::double precision as observed,
-       summed.volume, summed.total, summed.unclassified, summed.motorcycle, summed.car,
+select whole.time, whole.direction,
+       round(greatest(whole.attached_s, coalesce(summed.observed_s, 0)
+                                        + coalesce(lost.excluded_s, 0))
+             / whole.length_s, 4)::double precision as expected,
+       round(coalesce(summed.observed_s, 0)::numeric / whole.length_s, 4)
+           ::double precision as observed,
+       round(coalesce(summed.normalised_s, 0)::numeric / whole.length_s, 4)
+           ::double precision as normalised,
+       0::double precision as imputed,
+       round(coalesce(lost.excluded_s, 0)::numeric / whole.length_s, 4)
+           ::double precision as excluded,
+       case when summed.channels * %(interval_s)s = whole.length_s then summed.valid
+            else false end as valid,
+       summed.volume,
+       round(summed.volume_normalised::numeric, 1)::double precision
+           as volume_normalised,
+       summed.total, summed.unclassified, summed.motorcycle, summed.car,
        summed.van, summed.car_trailer, summed.truck, summed.truck_trailer,
        summed.articulated, summed.bus, summed.bicycle, summed.pedestrian,
        round(summed.speed_kmh::numeric, 1)::double precision as speed_kmh,
        round(summed.usual::numeric, 1)::double precision as usual,
        round(summed.usual_spread::numeric, 1)::double precision as usual_spread
-from summed
-order by summed.time, summed.direction
+from whole
+left join summed using (time, direction)
+left join lost using (time, direction)
+order by whole.time, whole.direction
 
 -- name: read_days
 -- Local days of a site and quantity, per direction and for all of them.
 select d.day, d.direction, d.volume,
        round(d.volume_normalised::numeric, 1)::double precision as volume_normalised,
+       round(d.volume_estimated::numeric, 1)::double precision as volume_estimated,
        d.heavy, round(d.speed_kmh::numeric, 1)::double precision as speed_kmh,
        d.peak_hour, d.peak_volume,
+       round(d.expected::numeric, 4)::double precision as expected,
        round(d.observed::numeric, 4)::double precision as observed,
        round(d.normalised::numeric, 4)::double precision as normalised,
        round(d.imputed::numeric, 4)::double precision as imputed,
@@ -185,6 +245,19 @@ where c.site_id = %(site_id)s
   and c.quantity = %(quantity)s
   and e.time >= %(start)s and e.time < %(end)s
 order by e.time, c.key
+
+-- name: read_speed_histograms
+-- Merged speed histograms of a site's hours, per channel; direction 'all' is all.
+select h.channel_id, h.time, h.observed_s, h.counts, h.open_kmh, h.rebinned, h.refused
+from vp.speed_histogram h
+join vp.channel c using (channel_id)
+join vp.site s using (site_id)
+where c.site_id = %(site_id)s
+  and s.visibility = any(%(visible)s::text[])
+  and c.quantity = %(quantity)s
+  and (%(direction)s::text = 'all' or c.direction = %(direction)s)
+  and h.time >= %(start)s and h.time < %(end)s
+order by h.time, h.channel_id
 
 -- name: list_cases
 -- Anomaly cases, newest first; keys and times that are null select all. Open is what

@@ -1,0 +1,180 @@
+"""`/sites/{municipality}/{site}/figures/{kind}`: flow figures with their passport."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Query, Request
+from pydantic import BaseModel, Field
+
+from analytics.flow.figure import Figure, Reason, Result
+from api import PREFIX, figures
+from api.figures import Options, Source
+from api.parameters import From, MunicipalityKey, SiteKey, Store, To
+from api.passports import PassportOfFigure
+from api.problems import RESPONSES
+from api.schemas import SiteOfSeries
+from verkehrspuls.quantities import COUNTED
+from verkehrspuls.storage import series
+from verkehrspuls.text import LANGUAGES
+
+router = APIRouter(prefix=PREFIX, tags=["figures"])
+
+Kind = Literal[
+    "means",
+    "aadt",
+    "peaks",
+    "design-hour",
+    "classes",
+    "speeds",
+    "service",
+    "noise-flows",
+    "day-profile",
+    "week-profile",
+    "year-profile",
+]
+
+
+class ReasonOfFigure(BaseModel):
+    """Why a figure is null."""
+
+    code: str
+    have: float | None
+    need: float | None
+    text: dict[str, str] = Field(description="by language: de, en")
+
+
+class FlowFigure(BaseModel):
+    """A figure; null where there is a reason."""
+
+    name: str
+    value: float | None
+    unit: str = Field(description="`1` for a share or factor")
+    lower: float | None = Field(description="of an interval of 95 %")
+    upper: float | None
+    above: bool = Field(description="the true value is greater than `value`")
+    at: datetime | None = Field(description="when it was, for peaks")
+    reason: ReasonOfFigure | None
+    passport: PassportOfFigure
+
+
+class FlowTable(BaseModel):
+    """Rows that belong to the figures, with a passport of their own."""
+
+    columns: list[str]
+    rows: list[dict[str, Any]] = Field(description="null is unknown, never zero")
+    passport: PassportOfFigure
+
+
+class FlowFigures(BaseModel):
+    """Figures of one kind."""
+
+    site: SiteOfSeries
+    kind: Kind
+    quantity: str
+    direction: str
+    from_: datetime = Field(serialization_alias="from")
+    to: datetime
+    figures: list[FlowFigure]
+    table: FlowTable | None
+
+
+@router.get(
+    "/sites/{municipality}/{site}/figures/{kind}",
+    operation_id="readFigures",
+    summary="Read flow figures",
+    response_model=FlowFigures,
+    responses=RESPONSES,
+)
+def read_figures(
+    request: Request,
+    store: Store,
+    municipality: MunicipalityKey,
+    site: SiteKey,
+    kind: Annotated[Kind, Path(description="which figures", examples=["means"])],
+    from_: From = None,
+    to: To = None,
+    quantity: Annotated[
+        str | None,
+        Query(
+            description="what was counted; default is the site's first",
+            examples=["motor"],
+            json_schema_extra={"enum": list(COUNTED)},
+        ),
+    ] = None,
+    direction: Annotated[
+        str,
+        Query(
+            description="key of a direction, or `all` for the cross-section",
+            pattern="^[a-z0-9-]{0,64}$",
+            examples=["all"],
+        ),
+    ] = "all",
+    limit_kmh: Annotated[
+        float | None,
+        Query(ge=5, le=200, description="speed limit; default is the site's"),
+    ] = None,
+    capacity: Annotated[
+        float | None,
+        Query(gt=0, description="in vehicles/h, for `service`; default by lanes"),
+    ] = None,
+    profile: Annotated[
+        str | None,
+        Query(description="key of a profile, for `service`; default is a setting"),
+    ] = None,
+) -> dict[str, object]:
+    """Compute the figures of a kind from the whole local days of the period.
+
+    A figure that cannot be told is null, with the reason and what would be needed.
+    """
+    with store.connection() as connection:
+        found = series.site(connection, municipality, site)
+    selection = figures.select(
+        found,
+        kind,
+        quantity=quantity,
+        direction=direction,
+        start=from_,
+        end=to,
+        now=datetime.now(UTC),
+    )
+    with store.connection() as connection, store.frames() as url:
+        source = Source(
+            selection,
+            connection=connection,
+            url=url,
+            settings=request.app.state.settings.analytics,
+            options=Options(limit_kmh=limit_kmh, capacity=capacity, profile=profile),
+        )
+        result = figures.compute(kind, source)
+    return {
+        "site": found,
+        "kind": kind,
+        "quantity": selection.quantity,
+        "direction": source.direction,
+        "from_": selection.start,
+        "to": selection.end,
+        "figures": [_figure(figure) for figure in result.figures],
+        "table": _table(result),
+    }
+
+
+def _figure(figure: Figure) -> dict[str, object]:
+    return {**asdict(figure), "reason": _reason(figure.reason)}
+
+
+def _reason(reason: Reason | None) -> dict[str, object] | None:
+    if reason is None:
+        return None
+    text = {language: reason.text(language) for language in LANGUAGES}
+    return {**asdict(reason), "text": text}
+
+
+def _table(result: Result) -> dict[str, object] | None:
+    if result.table is None or result.passport is None:
+        return None
+    return {
+        "columns": result.table.columns,
+        "rows": result.table.to_dicts(),
+        "passport": asdict(result.passport),
+    }
