@@ -1,0 +1,1 @@
+"""Forecasts: volumes of the coming quarter-hours and hours, with intervals."""

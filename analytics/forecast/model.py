@@ -1,0 +1,114 @@
+"""The model of a forecast: a profile times a ratio that is predicted by regression.
+
+The log-ratio to the profile, so many rows ahead, is a linear function of what is known
+at the origin: the last ratios of the channel and their means over several times, the
+same of all channels together (the network), and the ratios at the same time yesterday
+and a week ago. One set of weights serves all channels of a grid; it is fitted to the
+grid's own past by ridge regression in closed form, rows weighted by the square root of
+their profile. Nothing after the origin is in it.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from analytics.forecast.grid import Floats, Grid, Ints
+from analytics.forecast.profile import profile
+from analytics.forecast.ratio import Bands, bands, network, ratio, smoothed, volume
+
+#: Added to the squares of each term, as that of so many rows of ratio one.
+RIDGE: Final = 50.0
+#: Half-lives of the means of ratios, in hours.
+OWN_H: Final = (1.5, 8, 48, 168)
+NETWORK_H: Final = (3, 24)
+#: Last ratios that are terms of their own.
+LAGS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A grid with its profile and what is made of its ratios, row by row."""
+
+    grid: Grid
+    profile: Floats
+    ratios: Floats
+    #: terms that are read at the origin
+    latest: tuple[Floats, ...]
+    #: terms that are read at the same time of an earlier day
+    daily: tuple[Floats, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What was fitted for one distance of forecast, in rows."""
+
+    steps: int
+    weights: Floats
+    bands: Bands
+
+
+def past(grid: Grid) -> Past:
+    """Prepare a grid; rows that are to be forecast are unknown in it."""
+    usual = profile(grid, side="before")
+    own = ratio(grid.values, usual)
+    town = network(own, usual)
+    wide = np.broadcast_to(town, own.shape)
+    hour = grid.per_hour
+    latest = (
+        *(_shift(own, lag) for lag in range(LAGS)),
+        *(smoothed(own, half * hour) for half in OWN_H),
+        *(_shift(wide, lag) for lag in range(2)),
+        *(
+            np.broadcast_to(smoothed(town, half * hour), own.shape)
+            for half in NETWORK_H
+        ),
+    )
+    return Past(grid, usual, own, latest, (own, wide))
+
+
+def fit(known: Past, steps: int, *, until: int, share: float) -> Weights:
+    """Fit the weights for `steps` rows ahead to the rows before `until`.
+
+    Bands hold `share` of what came, measured on the rows of the fit.
+    """
+    weigh = (np.isfinite(known.ratios) & (known.profile > 0))[:until]
+    rows = np.flatnonzero(weigh.any(axis=1) & (np.arange(len(weigh)) >= steps))
+    weigh = weigh[rows]
+    terms = _terms(known, rows, steps)[weigh]
+    target = known.ratios[rows][weigh]
+    weight = np.sqrt(known.profile[rows][weigh])
+    weighted = terms * weight[:, None]
+    ridge = RIDGE * weight.mean() * np.eye(terms.shape[1])
+    square: Floats = weighted.T @ terms + ridge
+    weights = np.linalg.solve(square, weighted.T @ target)
+    estimate = volume(known.profile[rows][weigh], terms @ weights)
+    came = known.grid.values[rows][weigh]
+    return Weights(steps, weights, bands(estimate, came, share=share))
+
+
+def predict(known: Past, weights: Weights, rows: slice) -> Floats:
+    """Forecast the volumes of rows from what was known `steps` rows before each."""
+    numbers = np.arange(*rows.indices(len(known.ratios)))
+    terms = _terms(known, numbers, weights.steps)
+    return volume(known.profile[numbers], terms @ weights.weights)
+
+
+def _terms(known: Past, rows: Ints, steps: int) -> Floats:
+    """The terms of the regression: rows by channels by terms; unknown ratios are 0."""
+    day = 24 * known.grid.per_hour
+    at = [(term, steps) for term in known.latest]
+    at += [(term, back) for term in known.daily for back in (day, 7 * day)]
+    found = np.zeros((len(rows), known.ratios.shape[1], len(at) + 1))
+    found[..., 0] = 1
+    for number, (term, back) in enumerate(at, start=1):
+        there = rows >= back
+        found[there, :, number] = np.nan_to_num(term[rows[there] - back])
+    return found
+
+
+def _shift(rows: Floats, by: int) -> Floats:
+    """Rows moved so many further; NaN before."""
+    if by == 0:
+        return rows
+    return np.vstack([np.full((by, rows.shape[1]), np.nan), rows[:-by]])

@@ -1,0 +1,82 @@
+"""Profiles: what volume days like a day have at its hour.
+
+The median of the volumes at the same local time of the nearest days that are like it:
+the same weekday for a workday (public holidays left out), else days of the same type
+(Saturdays; Sundays with public holidays).
+"""
+
+from datetime import date
+from typing import Final, Literal
+
+import numpy as np
+
+from analytics.forecast.grid import Floats, Grid
+from verkehrspuls import calendar
+
+#: Days from which a median is taken, and how far away they may lie.
+LIKE: Final = 5
+WEEKS: Final = 8
+#: Fewer known days give no profile.
+FEWEST: Final = 2
+#: A profile seen from before ends so many days earlier: the day before is not over yet
+#: where one forecasts a day ahead.
+PAUSE_DAYS: Final = 2
+
+Side = Literal["before", "around"]
+
+
+def profile(grid: Grid, *, side: Side) -> Floats:
+    """Give the profile of each row: from days before it, or from both sides.
+
+    Seen from `before`, nothing of the last 24 hours or later is in it. Quarter-hours
+    are smoothed over their neighbours (1/4, 1/2, 1/4).
+    """
+    bins = 86_400 // grid.interval_s
+    by_day = np.full((len(grid.days), bins, len(grid.channels)), np.nan)
+    by_day[grid.day, grid.bin] = grid.values
+    found = np.full_like(by_day, np.nan)
+    for number in range(len(grid.days)):
+        found[number] = median(by_day[_like(grid, number, side)], fewest=FEWEST)
+    rows = found[grid.day, grid.bin]
+    return rows if grid.per_hour == 1 else _smooth(rows)
+
+
+def median(samples: Floats, *, fewest: int = 1) -> Floats:
+    """Median over the first axis without NaN; NaN where fewer are known."""
+    if len(samples) == 0:
+        return np.full(samples.shape[1:], np.nan)
+    known = np.isfinite(samples).sum(axis=0)
+    ordered = np.sort(samples, axis=0)
+    middle = [
+        np.take_along_axis(ordered, np.maximum(at, 0)[None], axis=0)[0]
+        for at in ((known - 1) // 2, known // 2)
+    ]
+    return np.where(known >= fewest, (middle[0] + middle[1]) / 2, np.nan)
+
+
+def _like(grid: Grid, number: int, side: Side) -> list[int]:
+    """Numbers of the days that are like a day of the grid."""
+    day, first = grid.days[number], max(0, number - 7 * WEEKS)
+    if side == "before":
+        return _alike(grid, day, range(first, number + 1 - PAUSE_DAYS))[-LIKE:]
+    last = min(len(grid.days), number + 7 * WEEKS + 1)
+    before = _alike(grid, day, range(first, number))
+    after = _alike(grid, day, range(number + 1, last))
+    half = (LIKE + 1) // 2
+    return before[-half:] + after[:half]
+
+
+def _alike(grid: Grid, day: date, numbers: range) -> list[int]:
+    state = grid.place.state
+    kind = calendar.day_type(day, state)
+    same = [n for n in numbers if calendar.day_type(grid.days[n], state) == kind]
+    if kind != "workday":
+        return same
+    weekday = [n for n in same if grid.days[n].weekday() == day.weekday()]
+    return weekday if len(weekday) > FEWEST else same
+
+
+def _smooth(rows: Floats) -> Floats:
+    around = rows.copy()
+    around[1:-1] = rows[1:-1] / 2 + (rows[:-2] + rows[2:]) / 4
+    return np.where(np.isfinite(around), around, rows)
