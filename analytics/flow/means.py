@@ -16,6 +16,16 @@ METHOD: Final = "means-1"
 FEWEST_DAYS: Final = 2
 FEWEST_SHARE: Final = 0.5
 
+#: A workday is in none of the means of workdays, or outside of them, where it is not
+#: known whether it is a school holiday.
+_KNOWN: Final = (pl.col("day_type") != "workday") | pl.col(
+    "school_holiday"
+).is_not_null()
+_MEMBERS: Final = {
+    **MEMBERS,
+    "school_holiday_workday": pl.when(_KNOWN).then(MEMBERS["school_holiday_workday"]),
+}
+
 
 def means(days: pl.DataFrame, *, unit: str) -> Result:
     """Compute the means of FLOW_DAYS by day type, and what is divided from them.
@@ -34,7 +44,7 @@ def means(days: pl.DataFrame, *, unit: str) -> Result:
     """
     days = check(days, FLOW_DAYS)
     found = {
-        name: _mean(name, days, member, unit=unit) for name, member in MEMBERS.items()
+        name: _mean(name, days, member, unit=unit) for name, member in _MEMBERS.items()
     }
     normal = _normal_weeks(days)
     tuesdays, fridays, sundays = (
@@ -133,8 +143,7 @@ def _normal_weeks(days: pl.DataFrame) -> pl.DataFrame:
 
 def _unknown(days: pl.DataFrame) -> Reason | None:
     """The reason where it is not known whether days are school holidays."""
-    workdays = pl.col("school_holiday").is_null() & (pl.col("day_type") == "workday")
-    count = days.filter(workdays).height
+    count = days.filter(~_KNOWN).height
     return Reason("school-holidays-unknown", count) if count else None
 
 
