@@ -5,26 +5,26 @@ unknown sensor. Every reading in it is either among the rows, where the database
 stored, duplicate and corrected apart, or rejected.
 """
 
-from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ingest.check import (
+    MOST_VALUES,
     Limits,
-    check_counts,
     check_readings,
     check_time,
     check_value,
+    layout_for,
 )
 from ingest.formats import CountReading, Decode, Decoded, Reading
 from ingest.mapping import read_foreign
 from ingest.reasons import Unusable
 from ingest.resolve import RegisteredSensor, Registry
+from ingest.rows import Rows, add, count_row, environment_row, microseconds
 from ingest.sequence import Numbered
-from verkehrspuls.classes import COUNTS
 from verkehrspuls.wire import StatusMessage, Topic
 
 
@@ -66,6 +66,8 @@ class Tally:
     readings_late: int = 0
     #: readings that went into the rows
     readings_written: int = 0
+    #: of those: with a key that stood in the batch for the first time
+    readings_new: int = 0
 
     @property
     def messages(self) -> int:
@@ -82,8 +84,8 @@ class Batch:
     messages: list[Message] = field(default_factory=list)
     #: rows for COPY in the order of `count_reading`; a key stands once per round, and
     #: a later round corrects the earlier one
-    counts: list["Rows"] = field(default_factory=list)
-    environment: list["Rows"] = field(default_factory=list)
+    counts: list[Rows] = field(default_factory=list)
+    environment: list[Rows] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     #: by (sensor_id, hour); sensor_id None for messages of no known sensor
     ledger: dict[tuple[int | None, datetime], Tally] = field(default_factory=dict)
@@ -91,13 +93,6 @@ class Batch:
     #: sequence numbers by sensor and kind of message
     numbered: dict[tuple[int, str], list[Numbered]] = field(default_factory=dict)
     readings: int = 0
-
-
-#: Rows by (channel_id, time).
-Rows = dict[tuple[int, datetime], tuple[Any, ...]]
-#: Where a row's content starts: before it stand key, sensor, time of receipt, and
-#: whose clock the reading's time is from.
-CONTENT = 5
 
 
 class Collector:
@@ -143,7 +138,11 @@ class Collector:
         batch.messages.append(message)
         topic, sensor = self._registry.sender(message.topic)
         sensor_id = sensor.sensor_id if sensor else None
-        tally = _tally(batch, sensor_id, message)
+        hour, received = _receipt(message.received_at)
+        tally = batch.ledger.get((sensor_id, hour))
+        if tally is None:
+            tally = batch.ledger[sensor_id, hour] = Tally(message.received_at)
+        tally.last_received_at = message.received_at
         if sensor is None:
             reason = "unknown-topic" if topic is None else "unknown-sensor"
             if topic is None:
@@ -155,7 +154,8 @@ class Collector:
             return
         try:
             decoded = self._decode(sensor, message, topic)
-            check_readings(decoded.readings)
+            if len(decoded.readings) > MOST_VALUES:
+                check_readings(decoded.readings)
         except Unusable as problem:
             if problem.numbered:
                 _note(batch, sensor.sensor_id, topic, problem.numbered)
@@ -166,23 +166,24 @@ class Collector:
             return
         if decoded.numbered:
             _note(batch, sensor.sensor_id, topic, decoded.numbered)
-        problems = list(decoded.unusable)
+        if decoded.status is not None:
+            since = message.first_received_at or message.received_at
+            batch.status[sensor.sensor_id] = (since, decoded.status)
+        problems = decoded.unusable
         for reading in decoded.readings:
             try:
-                if self._add_reading(batch, message, sensor, reading):
-                    tally.readings_late += 1
+                self._add_reading(batch, tally, sensor, reading, received)
             except Unusable as problem:
-                problems.append(problem)
+                problems = (*problems, problem)
+        if not problems:
+            batch.readings += len(decoded.readings)
+            tally.readings_written += len(decoded.readings)
+            tally.accepted += 1
+            return
         written = len(decoded.readings) + len(decoded.unusable) - len(problems)
         batch.readings += written
         tally.readings_written += written
         tally.readings_rejected += len(problems)
-        if decoded.status is not None:
-            since = message.first_received_at or message.received_at
-            batch.status[sensor.sensor_id] = (since, decoded.status)
-        if not problems:
-            tally.accepted += 1
-            return
         if written:
             tally.partly_accepted += 1
         else:
@@ -212,29 +213,32 @@ class Collector:
     def _add_reading(
         self,
         batch: Batch,
-        message: Message,
+        tally: Tally,
         sensor: RegisteredSensor,
         reading: Reading,
-    ) -> bool:
-        """Put a reading into the rows; tells whether it is late."""
-        late = check_time(reading.time, self._limits)
-        feed = sensor.feed(reading.output, reading.time)
-        head = (
-            feed.channel_id,
-            reading.time,
-            sensor.sensor_id,
-            message.received_at,
-            reading.time_origin,
-        )
+        received: int,
+    ) -> None:
+        """Put a reading into the rows."""
+        time = reading.time
+        limits = self._limits
+        late = time < limits.late
+        if late or time > limits.latest:
+            check_time(time, limits)
+        feed = sensor.feed(reading.output, time)
         if isinstance(reading, CountReading):
-            check_counts(reading, sensor, feed)
-            classes = map(reading.classes.get, COUNTS)
-            row = (*head, reading.interval_s, *classes, *reading[4:9])
-            _put(batch.counts, row)
+            layout = layout_for(reading, sensor, feed)
+            row = count_row(
+                reading, layout, feed.channel_id, sensor.sensor_id, received
+            )
+            new = add(batch.counts, row)
         else:
             check_value(reading, feed)
-            _put(batch.environment, (*head, reading.interval_s, reading.value))
-        return late
+            row = environment_row(reading, feed.channel_id, sensor.sensor_id, received)
+            new = add(batch.environment, row)
+        if new:
+            tally.readings_new += 1
+        if late:
+            tally.readings_late += 1
 
 
 def _note(
@@ -246,30 +250,6 @@ def _note(
 
 
 @lru_cache(maxsize=1)  # all messages of a read were received at one time
-def _hour(time: datetime) -> datetime:
-    return time.replace(minute=0, second=0, microsecond=0)
-
-
-def _tally(batch: Batch, sensor_id: int | None, message: Message) -> Tally:
-    received_at = message.received_at
-    hour = _hour(received_at)
-    tally = batch.ledger.get((sensor_id, hour))
-    if tally is None:
-        tally = batch.ledger[sensor_id, hour] = Tally(received_at)
-    tally.last_received_at = received_at
-    return tally
-
-
-def _put(rounds: list[Rows], row: tuple[Any, ...]) -> None:
-    """Put a row into the first round that may take it; leave out a duplicate."""
-    key = row[:2]
-    if rounds and key not in rounds[0]:
-        rounds[0][key] = row
-        return
-    # a key that stands in a round stands in all before it
-    at = bisect_left(rounds, True, key=lambda rows: key not in rows)
-    if at and rounds[at - 1][key][CONTENT:] == row[CONTENT:]:
-        return
-    if at == len(rounds):
-        rounds.append({})
-    rounds[at][key] = row
+def _receipt(time: datetime) -> tuple[datetime, int]:
+    """Tell the hour of a receipt, and the receipt itself as PostgreSQL keeps it."""
+    return time.replace(minute=0, second=0, microsecond=0), microseconds(time)

@@ -29,7 +29,7 @@ from ingest.batch import Collector, Message
 from ingest.check import Limits
 from ingest.formats import formats
 from ingest.resolve import read_registry
-from ingest.store import TYPES
+from ingest.rows import copied
 from verkehrspuls.model import Channel, Installation, Sensor, Site, Town
 from verkehrspuls.settings import Ingest
 from verkehrspuls.storage.database import Connection, connect, queries
@@ -329,16 +329,13 @@ def _bare_copy(connection: Connection, messages: int, readings: int) -> float:
     )
     connection.execute(queries()["make_staging"])
     connection.execute("create table bare (like stage_count)")
-    rows = list(batch.counts[0].values())
+    (rows,) = batch.counts
+    keys = sorted(rows)
     began = time.perf_counter()
-    for first in range(0, len(rows), ROW_BATCH):
-        with (
-            connection.cursor() as cursor,
-            cursor.copy("copy bare from stdin (format binary)") as copy,
-        ):
-            copy.set_types(TYPES["counts"])
-            for row in rows[first : first + ROW_BATCH]:
-                copy.write_row(row)
+    for first in range(0, len(keys), ROW_BATCH):
+        part = {key: rows[key] for key in keys[first : first + ROW_BATCH]}
+        with connection.cursor().copy("copy bare from stdin (format binary)") as copy:
+            copy.write(copied(part))
     return time.perf_counter() - began
 
 

@@ -9,10 +9,13 @@ from typing import Final
 from ingest.formats import CountReading, EnvironmentReading, Reading
 from ingest.reasons import Unusable
 from ingest.resolve import Feed, RegisteredSensor
+from ingest.rows import Layout, layout_of
 from verkehrspuls.classes import CLASSES
 from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.settings import Ingest
 
+#: So many combinations of classes are remembered of an output.
+REMEMBERED: Final = 100
 #: A message may correct itself so often: each time costs the database a statement.
 MOST_VALUES: Final = 1000
 
@@ -40,18 +43,12 @@ class Limits:
         )
 
 
-def check_time(time: datetime, limits: Limits) -> bool:
-    """Refuse times of a clock that is not set, or runs wrong; tell whether it is late.
-
-    One comparison for a reading that is in time, and one for its future.
-    """
-    if time < limits.late:
-        if time < limits.earliest:
-            raise Unusable("too-old", time.isoformat())
-        return True
+def check_time(time: datetime, limits: Limits) -> None:
+    """Refuse times of a clock that is not set, or runs wrong."""
+    if time < limits.earliest:
+        raise Unusable("too-old", time.isoformat())
     if time > limits.latest:
         raise Unusable("too-new", time.isoformat())
-    return False
 
 
 def check_readings(readings: Sequence[Reading]) -> None:
@@ -66,16 +63,26 @@ def check_readings(readings: Sequence[Reading]) -> None:
         )
 
 
-def check_counts(reading: CountReading, sensor: RegisteredSensor, feed: Feed) -> None:
-    """Refuse classes that the sensor cannot tell."""
+def layout_for(reading: CountReading, sensor: RegisteredSensor, feed: Feed) -> Layout:
+    """Find the layout of counts; refuses classes that the sensor cannot tell.
+
+    Sensors name the same classes over and over, so that this is remembered.
+    """
+    names = tuple(reading.classes)
+    layout = feed.layouts.get(names)
+    if layout is not None:
+        return layout
     if not feed.counts:
         raise Unusable("wrong-kind", f"counts for {reading.output!r}")
-    if reading.classes.keys() <= sensor.classes:
-        return
-    name = min(reading.classes.keys() - sensor.classes)
-    if name in CLASSES or name == "total":
-        raise Unusable("class-not-in-scheme", repr(name))
-    raise Unusable("unknown-class", repr(name))
+    if unknown := set(names) - sensor.classes:
+        name = min(unknown)
+        if name in CLASSES or name == "total":
+            raise Unusable("class-not-in-scheme", repr(name))
+        raise Unusable("unknown-class", repr(name))
+    if len(feed.layouts) >= REMEMBERED:  # another order each time: whoever does that
+        feed.layouts.clear()
+    layout = feed.layouts[names] = layout_of(names)
+    return layout
 
 
 def check_value(reading: EnvironmentReading, feed: Feed) -> None:

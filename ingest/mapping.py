@@ -241,7 +241,7 @@ def _reading(
         occupancy = _number(record, _source(mapping.occupancy), profile, into="1")
         _check(occupancy, 1, "occupancy")
     return CountReading(
-        output, time, interval_s, classes, speed, occupancy, None, None, None, origin
+        output, time, interval_s, classes, speed, occupancy, time_origin=origin
     )
 
 

@@ -15,6 +15,7 @@ import msgspec
 from paho.mqtt.matcher import MQTTMatcher
 
 from ingest.reasons import Unusable
+from ingest.rows import Layout
 from verkehrspuls.classes import SCHEMES
 from verkehrspuls.model import Mapping, Profile
 from verkehrspuls.quantities import COUNTED
@@ -41,6 +42,10 @@ class Feed:
     until: datetime
     #: of a foreign format; None also where the database holds one that is not valid
     mapping: Mapping | None = None
+    #: of counts that were checked: by the classes that they name
+    layouts: dict[tuple[str, ...], Layout] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     @property
     def counts(self) -> bool:

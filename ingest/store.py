@@ -4,31 +4,16 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
-from struct import Struct
 from typing import Any, Final, NamedTuple
 from uuid import UUID, uuid4
 
 import msgspec
-from psycopg import errors, postgres
-from psycopg.adapt import Dumper
-from psycopg.pq import Format
+from psycopg import errors
 
-from ingest.batch import Batch, Reject, Rows
+from ingest.batch import Batch, Reject
+from ingest.rows import Rows, copied, hours
 from ingest.sequence import Numbered, SequenceNumbers
-from verkehrspuls.classes import COUNTS
 from verkehrspuls.storage.database import Connection, execute, queries
-
-_HEAD: Final = ("int4", "timestamptz", "int4", "timestamptz", "int2", "int4")
-#: The types of a row's columns, for binary COPY.
-TYPES: Final = {
-    "counts": (
-        *_HEAD,
-        *("int4" for _ in COUNTS),
-        *("float4", "float4", "float4", "float4", "int4[]"),
-    ),
-    "environment": (*_HEAD, "float8"),
-}
 
 
 class NotNew(Exception):
@@ -52,29 +37,12 @@ class Attempt:
     batch: UUID = field(default_factory=uuid4)
     #: what it wrote when it got as far as its commit; None: it did not
     sums: Counter[str] | None = None
-
-
-@cache
-def _integer_array(size: int) -> Struct:
-    return Struct(">iiIii" + "ii" * size)
-
-
-class HistogramDumper(Dumper):
-    """Dumps a list of integers for binary COPY; the general dumper takes ten times."""
-
-    format = Format.BINARY
-    oid = postgres.types["int4"].array_oid
-
-    def dump(self, obj: list[int]) -> bytes:
-        """Write one dimension from 1, without nulls, each element of 4 bytes."""
-        sized = [4] * (2 * len(obj))
-        sized[1::2] = obj
-        of = postgres.types["int4"].oid
-        return _integer_array(len(obj)).pack(1, 0, of, len(obj), 1, *sized)
+    #: the rejects to be kept; None: not chosen yet, or there are none
+    kept: list[Reject] | None = None
 
 
 #: What became of readings: how many, by sensor, hour of receipt, and outcome.
-Changed = Counter[tuple[int, datetime, str]]
+Changed = Counter[tuple[int | None, datetime, str]]
 
 
 def store(
@@ -84,35 +52,35 @@ def store(
     slot: int,
     reject_bytes: int,
     expect_new: bool,
-    kept: Sequence[Reject],
     attempt: Attempt,
     again: Again | None = None,
 ) -> tuple[Counter[str], bool]:
     """Write a batch; returns the ledger's sums, and whether all readings were new.
 
-    Of its rejects those in `kept` are kept, the others are counted only.
+    Of its rejects those that the attempt names are kept, the others counted only.
 
     New readings take half the time where they are expected to be new: they are copied
     straight into their table. Where one is there already, that is undone, and all take
     the way over the staging table, which finds duplicates and corrections.
     """
-    all_new = True
+    kept = attempt.kept or []
     with connection.transaction():
-        changed: Changed = Counter()
-        for kind, rounds in (
-            ("counts", batch.counts),
-            ("environment", batch.environment),
-        ):
-            found = None
-            if expect_new and len(rounds) == 1:
-                found = _copy_new(connection, kind, rounds[0])
-            if found is None:
-                all_new = all_new and not rounds
-                if rounds and again and again.received_at is None:
-                    raise NotNew
-                newest = again.received_at if again else None
-                found = _upsert(connection, kind, rounds, newest=newest)
-            changed += found
+        all_new = expect_new and _copy_new(connection, batch)
+        if all_new:
+            changed: Changed = Counter(
+                {
+                    (sensor_id, hour, "stored"): tally.readings_new
+                    for (sensor_id, hour), tally in batch.ledger.items()
+                }
+            )
+        elif again and again.received_at is None:
+            raise NotNew
+        else:
+            changed = _upsert(
+                connection, batch, newest=again.received_at if again else None
+            )
+            stored = sum(n for key, n in changed.items() if key[2] == "stored")
+            all_new = stored == batch.readings
         cursor = connection.cursor()
         if kept:
             cursor.executemany(
@@ -131,67 +99,78 @@ def store(
         # last: other workers may wait for the rows of sensors that they share
         lost = _follow(connection, batch.numbered)
         ledger = _ledger_rows(batch, changed, lost, slot)
-        cursor.executemany(queries()["add_to_ledger"], ledger)
+        execute(connection, "add_to_ledger", entries=_records(ledger))
         # by this the next attempt knows whether this one has committed, should the
         # connection break now
         execute(connection, "note_batch", slot=slot, batch=attempt.batch)
-        sums: Counter[str] = Counter()
-        for row in ledger:
-            sums.update({name: row[name] for name in row if name in SUMS})
+        sums = Counter({name: sum(row[name] for row in ledger) for name in SUMS})
         attempt.sums = sums
     return sums, all_new
 
 
-def _copy_new(connection: Connection, kind: str, rows: Rows) -> Changed | None:
-    """Copy rows straight into their table; None where one of them is there already."""
+def _kinds(batch: Batch) -> tuple[tuple[str, list[Rows]], ...]:
+    return ("counts", batch.counts), ("environment", batch.environment)
+
+
+def _copy_new(connection: Connection, batch: Batch) -> bool:
+    """Copy rows straight into their tables; False where one of them is there already.
+
+    Nothing is written then.
+    """
+    if len(batch.counts) > 1 or len(batch.environment) > 1:
+        return False
+    stale: set[tuple[int, int]] = set()
     try:
         with connection.transaction():
-            # in the order of the key: good for the index, and against deadlocks
-            _copy(connection, f"copy_new_{kind}", kind, (rows[k] for k in sorted(rows)))
+            for kind, rounds in _kinds(batch):
+                for rows in rounds:
+                    _copy(connection, f"copy_new_{kind}", rows)
+                    stale |= hours(rows)
     except errors.UniqueViolation:
-        return None
-    hours = {time: _hour(time) for time in {time for _, time in rows}}
-    stale = {(channel_id, hours[time]) for channel_id, time in rows}
-    execute(
-        connection,
-        "mark_stale_hours",
-        channels=[channel_id for channel_id, _ in stale],
-        hours=[hour for _, hour in stale],
-    )
-    changed: Changed = Counter()
-    received = Counter((row[2], row[3]) for row in rows.values())
-    for (sensor_id, received_at), count in received.items():
-        changed[sensor_id, _hour(received_at), "stored"] += count
-    return changed
+        return False
+    if stale:
+        execute(
+            connection,
+            "mark_stale_hours",
+            channels=_array(channel_id for channel_id, _ in stale),
+            hours=_array(hour for _, hour in stale),
+        )
+    return True
 
 
 def _upsert(
-    connection: Connection, kind: str, rounds: list[Rows], *, newest: datetime | None
+    connection: Connection, batch: Batch, *, newest: datetime | None
 ) -> Changed:
     """Copy into the staging table and upsert from it, round after round.
 
     What was received after `newest` is not corrected; None: everything is.
     """
     changed: Changed = Counter()
-    for index, rows in enumerate(rounds):
-        if index:
-            connection.execute(queries()["empty_staging"])
-        _copy(connection, f"copy_{kind}", kind, rows.values())
-        for found in execute(connection, f"store_{kind}", newest=newest):
-            for outcome in ("stored", "corrected"):
-                changed[found["sensor_id"], found["hour"], outcome] += found[outcome]
+    for kind, rounds in _kinds(batch):
+        for index, rows in enumerate(rounds):
+            if index:
+                connection.execute(queries()["empty_staging"])
+            _copy(connection, f"copy_{kind}", rows)
+            for found in execute(connection, f"store_{kind}", newest=newest):
+                for outcome in ("stored", "corrected"):
+                    key = found["sensor_id"], found["hour"], outcome
+                    changed[key] += found[outcome]
     return changed
 
 
-def _copy(
-    connection: Connection, query: str, kind: str, rows: Iterable[tuple[Any, ...]]
-) -> None:
-    cursor = connection.cursor()
-    cursor.adapters.register_dumper(list, HistogramDumper)
-    with cursor.copy(queries()[query]) as copy:
-        copy.set_types(TYPES[kind])
-        for row in rows:
-            copy.write_row(row)
+def _copy(connection: Connection, query: str, rows: Rows) -> None:
+    with connection.cursor().copy(queries()[query]) as copy:
+        copy.write(copied(rows))
+
+
+def _array(numbers: Iterable[int]) -> str:
+    """Write numbers as PostgreSQL writes an array: that is the fastest for both."""
+    return f"{{{','.join(map(str, numbers))}}}"
+
+
+def _records(rows: Sequence[Any]) -> str:
+    """Write rows as JSON, for a statement that takes them all at once."""
+    return msgspec.json.encode(rows).decode()
 
 
 def _reject_row(reject: Reject, slot: int, reject_bytes: int) -> dict[str, Any]:
@@ -263,34 +242,28 @@ def _follow(
     """
     if not numbered:
         return Counter()
-    keys = {
-        "sensors": [sensor_id for sensor_id, _ in numbered],
-        "kinds": [kind for _, kind in numbered],
-    }
-    known = execute(connection, "take_sequences", **keys).fetchall()
+    keys = _records(
+        [{"sensor_id": sensor_id, "kind": kind} for sensor_id, kind in numbered]
+    )
+    known = execute(connection, "take_sequences", keys=keys).fetchall()
     if len(known) < len(numbered):
-        execute(connection, "begin_sequences", **keys)
-        known = execute(connection, "take_sequences", **keys).fetchall()
+        execute(connection, "begin_sequences", keys=keys)
+        known = execute(connection, "take_sequences", keys=keys).fetchall()
     lost: Counter[int] = Counter()
-    after: dict[str, list[Any]] = {
-        name: [] for name in ("sensors", "kinds", "lost", "resets", "states")
-    }
+    after = []
     for row in known:
-        key = row["sensor_id"], row["kind"]
-        sequence = msgspec.json.decode(row["state"], type=SequenceNumbers)
+        sensor_id = row["sensor_id"]
+        sequence = _sequences.decode(row["state"])
         before = sequence.lost
-        sequence.add(numbered[key])
-        lost[key[0]] += sequence.lost - before
-        for name, value in (
-            ("sensors", key[0]),
-            ("kinds", key[1]),
-            ("lost", sequence.lost),
-            ("resets", sequence.resets),
-            ("states", msgspec.json.encode(sequence).decode()),
-        ):
-            after[name].append(value)
-    execute(connection, "put_sequences", **after)
+        sequence.add(numbered[sensor_id, row["kind"]])
+        lost[sensor_id] += sequence.lost - before
+        row |= {"lost": sequence.lost, "resets": sequence.resets, "state": sequence}
+        after.append(row)
+    execute(connection, "put_sequences", sequences=_records(after))
     return lost
+
+
+_sequences: Final = msgspec.json.Decoder(SequenceNumbers)
 
 
 def _ledger_rows(

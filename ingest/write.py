@@ -15,6 +15,7 @@ import psycopg
 
 from ingest.batch import Batch, Collector, Message, Reject
 from ingest.keep import Keeper
+from ingest.rows import hour_of, hours
 from ingest.store import Again, Attempt, store
 from verkehrspuls.errors import DatabaseUnavailable, SlotTaken
 from verkehrspuls.settings import Ingest
@@ -58,7 +59,6 @@ class Writer:
         #: the server's process of the last connection
         self._backend = 0
         self._busy_since: float | None = None
-        self._months: set[tuple[str, datetime]] = set()
         self._known_for = 0
         self._keeper = Keeper(settings)
 
@@ -68,19 +68,13 @@ class Writer:
         Where the database refuses rows that passed every check, the batch is halved
         until the message is found; that one is kept as a reject.
         """
-        attempt = Attempt()
         try:
-            return self.with_retry(lambda c: self._write(c, batch, attempt))
+            return self._try(batch)
         except BAD_ROWS as error:
-            if _lacks_partition(error):  # retention dropped it meanwhile
-                self._months.clear()
-                return self.write(batch, collector)
             messages = batch.messages
             if len(messages) == 1:
                 log.exception("database_refused", extra={"topic": messages[0].topic})
-                refused = _refused(batch, messages[0], str(error))
-                attempt = Attempt()
-                return self.with_retry(lambda c: self._write(c, refused, attempt))
+                return self._try(_refused(batch, messages[0], str(error)))
             middle = len(messages) // 2
             sums: Counter[str] = Counter()
             for half in (messages[:middle], messages[middle:]):
@@ -93,17 +87,22 @@ class Writer:
         `NotNew` or `BAD_ROWS` are raised where several cannot be written together.
         """
         try:
-            attempt = Attempt()
-            return self.with_retry(lambda c: self._write(c, batch, attempt, again))
+            return self._try(batch, again)
         except BAD_ROWS as error:
-            if _lacks_partition(error):
-                self._months.clear()
-                return self.write_again(batch, again)
             if len(batch.messages) > 1:
                 raise
-            refused = _refused(batch, batch.messages[0], str(error))
-            attempt = Attempt()
-            return self.with_retry(lambda c: self._write(c, refused, attempt, again))
+            return self._try(_refused(batch, batch.messages[0], str(error)), again)
+
+    def _try(self, batch: Batch, again: Again | None = None) -> Counter[str]:
+        """Write a batch, and make partitions that lack; `BAD_ROWS` are raised."""
+        attempt = Attempt()
+        while True:
+            try:
+                return self.with_retry(lambda c: self._write(c, batch, attempt, again))
+            except BAD_ROWS as error:
+                if not _lacks_partition(error):
+                    raise
+            self._make_room(batch)
 
     def with_retry(self, work: Callable[[Connection], T]) -> T:
         """Do work on the connection until it succeeds, pausing longer each time."""
@@ -231,17 +230,15 @@ class Writer:
         if attempt.sums is not None and _has_committed(connection, attempt, self._slot):
             # only the answer to the commit was lost
             return attempt.sums
-        self._make_room(connection, batch)
-        kept: list[Reject] = []
-        if batch.rejects and again is None:  # one that is replayed is kept already
-            kept = self._keeper.choose(connection, batch.rejects)
+        # one that is replayed is kept already
+        if attempt.kept is None and batch.rejects and again is None:
+            attempt.kept = self._keeper.choose(connection, batch.rejects)
         sums, all_new = store(
             connection,
             batch,
             slot=self._slot,
             reject_bytes=self._settings.reject_bytes,
             expect_new=again.received_at is None if again else self._known_for == 0,
-            kept=kept,
             again=again,
             attempt=attempt,
         )
@@ -249,25 +246,33 @@ class Writer:
         self._known_for = max(0, self._known_for - 1) if all_new else KNOWN_BATCHES
         return sums
 
-    def _make_room(self, connection: Connection, batch: Batch) -> None:
+    def _make_room(self, batch: Batch) -> None:
         """Make the partitions that the batch needs, in transactions of their own."""
         needed = {
-            (series, _month(time))
+            (series, _month(hour_of(hour)))
             for series, rounds in (
                 ("count_reading", batch.counts),
                 ("environment_reading", batch.environment),
             )
-            for time in {time for rows in rounds for _, time in rows}
+            for rows in rounds
+            for hour in {hour for _, hour in hours(rows)}
         } | {
             ("rejected_message", _month(reject.message.received_at))
             for reject in batch.rejects
         }
-        for series, month in sorted(needed - self._months):
-            execute(
-                connection, "ensure_range", series=series, earliest=month, latest=month
-            )
-            connection.commit()
-            self._months.add((series, month))
+
+        def make(connection: Connection) -> None:
+            for series, month in sorted(needed):
+                execute(
+                    connection,
+                    "ensure_range",
+                    series=series,
+                    earliest=month,
+                    latest=month,
+                )
+                connection.commit()
+
+        self.with_retry(make)
 
 
 def _has_committed(connection: Connection, attempt: Attempt, slot: int) -> bool:
@@ -288,7 +293,7 @@ def _refused(batch: Batch, message: Message, detail: str) -> Batch:
     ((key, tally),) = batch.ledger.items()
     readings = tally.readings_written + tally.readings_rejected
     tally.readings_written, tally.readings_rejected = 0, readings
-    tally.readings_late = 0
+    tally.readings_late = tally.readings_new = 0
     tally.accepted = tally.partly_accepted = tally.unknown_sensor = 0
     tally.rejected = 1
     return Batch(

@@ -8,7 +8,9 @@ channels: `ingest.mapping` makes readings of records, as the registry says. Both
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from ingest.reasons import Unusable
 from ingest.sequence import Numbered
@@ -24,22 +26,22 @@ NETWORK: Final = 1
 RECEIPT: Final = 2
 
 
-class CountReading(NamedTuple):
+class CountReading(Struct, gc=False):
     """Counts of one output in one interval; classes not named are unknown."""
 
     output: str
     time: datetime
     interval_s: int
     classes: dict[str, int | None]
-    speed_kmh: float | None
-    occupancy: float | None
-    histogram_from_kmh: float | None
-    histogram_width_kmh: float | None
-    histogram: list[int] | None
+    speed_kmh: float | None = None
+    occupancy: float | None = None
+    histogram_from_kmh: float | None = None
+    histogram_width_kmh: float | None = None
+    histogram: list[int] | None = None
     time_origin: int = DEVICE
 
 
-class EnvironmentReading(NamedTuple):
+class EnvironmentReading(Struct, gc=False):
     """One value of one output over one interval."""
 
     output: str
@@ -52,7 +54,7 @@ class EnvironmentReading(NamedTuple):
 Reading = CountReading | EnvironmentReading
 
 
-class Decoded(NamedTuple):
+class Decoded(Struct, gc=False):
     """What a payload holds: readings, a status, and the parts that are unusable."""
 
     readings: list[Reading]

@@ -4,7 +4,7 @@ A class or value that is null is a gap: it is not a reading, and never zero.
 """
 
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import msgspec
 
@@ -13,14 +13,12 @@ from ingest.reasons import Unusable
 from ingest.sequence import Numbered
 from verkehrspuls.wire import CountMessage, EnvironmentMessage, StatusMessage
 
-M = TypeVar("M", CountMessage, EnvironmentMessage)
-
 _FIRST: Final = datetime.min.replace(tzinfo=UTC)
 _LAST: Final = datetime.max.replace(tzinfo=UTC)
-_counts: Final = msgspec.json.Decoder(CountMessage | list[CountMessage])
-_environment: Final = msgspec.json.Decoder(
-    EnvironmentMessage | list[EnvironmentMessage]
-)
+_DECODERS: Final[dict[str, Any]] = {
+    "counts": msgspec.json.Decoder(CountMessage | list[CountMessage]),
+    "environment": msgspec.json.Decoder(EnvironmentMessage | list[EnvironmentMessage]),
+}
 _status: Final = msgspec.json.Decoder(StatusMessage)
 _NOTHING: Final = frozenset({None})
 _parts: Final = msgspec.json.Decoder(list[msgspec.Raw])
@@ -36,33 +34,35 @@ def decode(kind: str, payload: bytes) -> Decoded:
         return Decoded([])
     if kind == "status":
         return Decoded([], status=_decode(_status, payload))
-    if kind == "counts":
-        counts, unusable = _messages(_counts, payload)
-        return Decoded(_count_readings(counts), None, unusable, _numbered(counts))
-    values, unusable = _messages(_environment, payload)
-    return Decoded(_environment_readings(values), None, unusable, _numbered(values))
-
-
-def _messages(
-    decoder: "msgspec.json.Decoder[M | list[M]]", payload: bytes
-) -> tuple[list[M], tuple[Unusable, ...]]:
+    decoder = _DECODERS[kind]
+    unusable: tuple[Unusable, ...] = ()
     try:
         decoded = _decode(decoder, payload)
-    except Unusable:
-        try:
-            parts = _parts.decode(payload)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            parts = []
-        if not parts:
-            raise
-        return _each(decoder, parts)
-    return (decoded if isinstance(decoded, list) else [decoded]), ()
+        messages = decoded if type(decoded) is list else [decoded]
+    except Unusable as problem:
+        messages, unusable = _usable(decoder, payload, problem)
+    readings: list[Reading] = []
+    numbered: list[Numbered] = []
+    add = _add_counts if kind == "counts" else _add_values
+    for message in messages:
+        time = message.time if message.time.tzinfo is UTC else _utc(message.time)
+        if message.seq is not None:
+            numbered.append((message.seq, time))
+        add(readings, message, time)
+    return Decoded(readings, None, unusable, numbered)
 
 
-def _each(
-    decoder: "msgspec.json.Decoder[M | list[M]]", parts: list[msgspec.Raw]
-) -> tuple[list[M], tuple[Unusable, ...]]:
-    usable: list[M] = []
+def _usable(
+    decoder: Any, payload: bytes, problem: Unusable
+) -> tuple[list[Any], tuple[Unusable, ...]]:
+    """Take what is usable out of an array; else there is the one problem."""
+    try:
+        parts = _parts.decode(payload)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        parts = []
+    if not parts:
+        raise problem
+    usable: list[Any] = []
     unusable = []
     for index, part in enumerate(parts):
         try:
@@ -88,32 +88,35 @@ def _decode(decoder: Any, payload: bytes) -> Any:
         raise Unusable("unreadable", str(error)) from error
 
 
-def _numbered(messages: list[M]) -> list[Numbered]:
-    return [(each.seq, each.time) for each in messages if each.seq is not None]
+def _add_counts(readings: list[Reading], message: CountMessage, time: datetime) -> None:
+    for counts in message.counts:
+        if _NOTHING.issuperset(counts.classes.values()):
+            continue
+        reading = CountReading(
+            counts.channel,
+            time,
+            message.interval_s,
+            counts.classes,
+            counts.speed_kmh,
+            counts.occupancy,
+        )
+        histogram = counts.speed_histogram
+        if histogram is not None:
+            reading.histogram_from_kmh = histogram.from_kmh
+            reading.histogram_width_kmh = histogram.width_kmh
+            reading.histogram = histogram.counts
+        readings.append(reading)
 
 
-def _count_readings(messages: list[CountMessage]) -> list[Reading]:
-    readings: list[Reading] = []
-    for message in messages:
-        time = message.time if message.time.tzinfo is UTC else _utc(message.time)
-        for counts in message.counts:
-            if set(counts.classes.values()) <= _NOTHING:
-                continue
-            histogram = counts.speed_histogram
-            readings.append(
-                CountReading(
-                    counts.channel,
-                    time,
-                    message.interval_s,
-                    counts.classes,
-                    counts.speed_kmh,
-                    counts.occupancy,
-                    histogram.from_kmh if histogram else None,
-                    histogram.width_kmh if histogram else None,
-                    histogram.counts if histogram else None,
-                )
-            )
-    return readings
+def _add_values(
+    readings: list[Reading], message: EnvironmentMessage, time: datetime
+) -> None:
+    readings += [
+        # never minus zero
+        EnvironmentReading(output, time, message.interval_s, value or 0.0)
+        for output, value in message.values.items()
+        if value is not None
+    ]
 
 
 def _utc(time: datetime) -> datetime:
@@ -122,14 +125,3 @@ def _utc(time: datetime) -> datetime:
         return time.astimezone(UTC)
     except OverflowError:  # before the year 1, or after 9999
         return _FIRST if time.year == 1 else _LAST
-
-
-def _environment_readings(messages: list[EnvironmentMessage]) -> list[Reading]:
-    return [
-        # never minus zero
-        EnvironmentReading(output, time, message.interval_s, value or 0.0)
-        for message in messages
-        for time in (_utc(message.time),)
-        for output, value in message.values.items()
-        if value is not None
-    ]

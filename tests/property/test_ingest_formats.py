@@ -13,6 +13,7 @@ from ingest.check import Limits
 from ingest.formats import foreign_formats, formats
 from ingest.formats.record import flatten
 from ingest.resolve import Feed, RegisteredSensor, Registry
+from tests.rows import unpack
 from tests.unit.test_ingest_batch import EVER, NOW
 from verkehrspuls.model import Mapping, Profile, Source, TimeField
 from verkehrspuls.settings import Ingest
@@ -158,8 +159,8 @@ def test_every_foreign_message_and_reading_is_counted_once(
         reject.readings for reject in batch.rejects
     )
     for rows in (*batch.counts, *batch.environment):
-        for (_, time), row in rows.items():
-            assert limits.earliest <= time <= limits.latest
+        for row in map(unpack, rows.values()):
+            assert limits.earliest <= row[1] <= limits.latest
             assert row[4] in (0, 1, 2)
             assert 1 <= row[5] <= 86_400
             # what the database's types hold
@@ -175,7 +176,7 @@ def test_every_format_has_an_example_that_makes_a_reading() -> None:
     )
     assert {name for name, _, _ in EXAMPLES} == foreign_formats().keys()
     assert batch.rejects == []
-    channels = {channel for rows in batch.environment for channel, _ in rows}
+    channels = {unpack(row)[0] for rows in batch.environment for row in rows.values()}
     assert channels == {2 * number + 1 for number in range(len(EXAMPLES))}
-    channels = {channel for rows in batch.counts for channel, _ in rows}
+    channels = {unpack(row)[0] for rows in batch.counts for row in rows.values()}
     assert channels == {2 * number for number in range(len(EXAMPLES))}

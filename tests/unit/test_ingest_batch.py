@@ -9,6 +9,7 @@ from ingest.batch import Batch, Collector, Message
 from ingest.check import Limits
 from ingest.formats import formats
 from ingest.resolve import Feed, RegisteredSensor, Registry
+from tests.rows import unpack
 from tests.towns import AIR_TOPIC, COUNTS_TOPIC
 from verkehrspuls.classes import COUNTS, SCHEMES
 from verkehrspuls.settings import Ingest
@@ -54,7 +55,7 @@ def reasons(batch: Batch) -> list[str]:
 
 def test_absent_class_is_unknown_and_not_zero() -> None:
     (rows,) = collect(message(COUNTS_TOPIC, counts())).counts
-    (row,) = rows.values()
+    row = unpack(*rows.values())
     classes = dict(zip(COUNTS, row[6 : 6 + len(COUNTS)], strict=True))
     assert classes == dict.fromkeys(COUNTS) | {"car": 3, "truck": 1}
 

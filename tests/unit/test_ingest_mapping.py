@@ -128,7 +128,7 @@ def test_value_that_is_no_number_is_refused(number: Value, reason: str) -> None:
 
 def test_text_is_a_number_where_the_profile_says_so() -> None:
     to = sensor(value("t", "temperature_c"), profile=Profile(text_numbers=True))
-    assert readings([Record(NOW, {"t": " 12.5"})], to)[0][3] == 12.5
+    assert readings([Record(NOW, {"t": " 12.5"})], to)[0].value == 12.5
     (problem,) = decoded([Record(NOW, {"t": "12,5"})], to).unusable
     assert problem.reason == "not-a-number"
 
@@ -146,8 +146,8 @@ def test_absent_null_and_sentinel_are_gaps_and_never_zero() -> None:
         ],
         to,
     )
-    assert first[3] == {"car": 0, "truck": None}
-    assert second[3] == {"car": 5, "truck": None}
+    assert first.classes == {"car": 0, "truck": None}
+    assert second.classes == {"car": 5, "truck": None}
 
 
 def test_renamed_field_comes_to_light() -> None:

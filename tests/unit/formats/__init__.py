@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
-from ingest.formats import Decoded, Reading
+from ingest.formats import Decoded
 from ingest.formats.record import Record
 from ingest.mapping import readings_of
 from ingest.resolve import Feed, RegisteredSensor
@@ -47,7 +48,7 @@ def decoded(records: list[Record], to: RegisteredSensor) -> Decoded:
     return readings_of(records, to, received_at=NOW)
 
 
-def readings(records: list[Record], to: RegisteredSensor) -> list[Reading]:
+def readings(records: list[Record], to: RegisteredSensor) -> list[Any]:
     """Map records that must all be usable."""
     found = decoded(records, to)
     assert found.unusable == ()

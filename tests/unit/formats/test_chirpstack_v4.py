@@ -29,7 +29,7 @@ def test_people_counter_counts_by_direction() -> None:
     found = readings(decode(TOPIC, EXAMPLE, NOW), COUNTER)
     assert all(isinstance(reading, CountReading) for reading in found)
     at = datetime(2026, 11, 21, 19, 55, 1, 790000, tzinfo=UTC)
-    assert [(r[:4]) for r in found] == [
+    assert [(r.output, r.time, r.interval_s, r.classes) for r in found] == [
         ("in", at, 300, {"pedestrian": 12}),
         ("out", at, 300, {"pedestrian": 9}),
     ]

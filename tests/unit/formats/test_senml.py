@@ -62,7 +62,7 @@ def test_values_are_read_in_their_units() -> None:
             value(f"{NAME}:humidity", "humidity_pct"),
         ),
     )
-    assert [(r.output, r.time, r[3], r.time_origin) for r in found] == [
+    assert [(r.output, r.time, r.value, r.time_origin) for r in found] == [
         ("humidity_pct", NOW, 87.2, DEVICE),
         ("temperature_c", NOW, 4.1, DEVICE),
     ]
@@ -72,7 +72,7 @@ def test_kelvin_becomes_degrees_and_a_foreign_dimension_is_refused() -> None:
     to = sensor(value("t", "temperature_c"))
     pack = [{"n": "t", "u": "K", "v": 277.25, "t": AT}]
     (reading,) = readings(decode_json(TOPIC, msgspec.json.encode(pack), NOW), to)
-    assert reading[3] == pytest.approx(4.1)
+    assert reading.value == pytest.approx(4.1)
     pack = [{"n": "t", "u": "lx", "v": 5, "t": AT}]
     (problem,) = decoded(
         decode_json(TOPIC, msgspec.json.encode(pack), NOW), to
@@ -84,7 +84,7 @@ def test_values_of_one_name_are_told_apart_by_unit() -> None:
     pack = [{"bn": "x", "bt": AT, "u": "lon", "v": 7.4}, {"u": "%RH", "v": 80}]
     to = sensor(value("x %RH", "humidity_pct"))
     (reading,) = readings(decode_json(TOPIC, msgspec.json.encode(pack), NOW), to)
-    assert reading[3] == 80
+    assert reading.value == 80
 
 
 @pytest.mark.parametrize(

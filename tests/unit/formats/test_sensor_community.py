@@ -26,7 +26,7 @@ def push(*values: tuple[str, object], **more: object) -> bytes:
 
 def test_text_that_is_a_number_is_one() -> None:
     found = readings(decode(TOPIC, EXAMPLE, NOW), AIR)
-    assert [(r.output, r[3], r.time, r.time_origin) for r in found] == [
+    assert [(r.output, r.value, r.time, r.time_origin) for r in found] == [
         ("pm10_ugm3", 27.65, NOW, RECEIPT),
         ("pm25_ugm3", 10.6, NOW, RECEIPT),
         ("temperature_c", 4.1, NOW, RECEIPT),

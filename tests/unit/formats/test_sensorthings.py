@@ -17,13 +17,18 @@ ROAD = sensor(("1", "motor", Mapping(classes=CLASSES)), interval_s=60)
 
 def test_observation_has_the_interval_that_it_tells() -> None:
     (reading,) = readings(decode(ONE_TOPIC, ONE, NOW), ROAD)
-    assert reading[:4] == ("1", NOW, 300, {"car": 12, "truck": None})
+    assert (reading.output, reading.time, reading.interval_s, reading.classes) == (
+        "1",
+        NOW,
+        300,
+        {"car": 12, "truck": None},
+    )
 
 
 def test_classes_of_an_interval_become_one_reading() -> None:
     first, second = readings(decode(BULK_TOPIC, BULK, NOW), ROAD)
-    assert first[3] == {"car": 12, "truck": 1}
-    assert (second.time, second[3]) == (
+    assert first.classes == {"car": 12, "truck": 1}
+    assert (second.time, second.classes) == (
         NOW + timedelta(minutes=5),
         {"car": 9, "truck": None},
     )

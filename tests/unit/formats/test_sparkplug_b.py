@@ -44,9 +44,9 @@ def payload(*metrics: bytes, timestamp: int = NOW_MS) -> bytes:
 
 def test_alias_has_the_name_of_the_birth() -> None:
     (birth,) = readings(decode(BIRTH_TOPIC, BIRTH, NOW), ROAD)
-    assert (birth.time, birth[3]) == (NOW, {"car": 12})
+    assert (birth.time, birth.classes) == (NOW, {"car": 12})
     (data,) = readings(decode(DATA_TOPIC, DATA, NOW), ROAD)
-    assert (data.time, data[3]) == (NOW + timedelta(minutes=5), {"car": 14})
+    assert (data.time, data.classes) == (NOW + timedelta(minutes=5), {"car": 14})
 
 
 def test_alias_without_birth_is_refused() -> None:
@@ -107,8 +107,8 @@ def test_metrics_are_grouped_by_their_own_time() -> None:
     )
     new = field(1, "Counts/Car") + field(10, 4)
     earlier, now = readings(decode("spBv1.0/g/NDATA/e", payload(old, new), NOW), ROAD)
-    assert (earlier.time, earlier[3]) == (NOW - timedelta(minutes=1), {"car": 3})
-    assert (now.time, now[3]) == (NOW, {"car": 4})
+    assert (earlier.time, earlier.classes) == (NOW - timedelta(minutes=1), {"car": 3})
+    assert (now.time, now.classes) == (NOW, {"car": 4})
 
 
 @pytest.mark.parametrize("kind", ["NDEATH", "DDEATH", "NCMD", "DCMD", "STATE"])

@@ -25,7 +25,7 @@ def change(**fields: object) -> bytes:
 
 def test_local_time_is_that_of_the_devices_zone() -> None:
     found = readings(decode(TOPIC, EXAMPLE, NOW), STATION)
-    assert [(r.output, r[3]) for r in found] == [
+    assert [(r.output, r.value) for r in found] == [
         ("pm25_ugm3", 10.6),
         ("temperature_c", 4.1),
     ]
@@ -35,7 +35,7 @@ def test_local_time_is_that_of_the_devices_zone() -> None:
 def test_unit_of_the_payload_goes_before_any_other() -> None:
     payload = change(TempUnit="F", BME280={"Temperature": 39.38}, SDS0X1=None)
     (reading,) = readings(decode(TOPIC, payload, NOW), STATION)
-    assert reading[3] == pytest.approx(4.1)
+    assert reading.value == pytest.approx(4.1)
 
 
 def test_null_is_a_gap() -> None:

@@ -21,7 +21,12 @@ ROAD = sensor(("all", "motor", Mapping(classes=CLASSES, round=True)), interval_s
 def test_hour_is_read_however_it_is_wrapped(body: object) -> None:
     (reading,) = readings(decode(TOPIC, json.dumps(body).encode(), NOW), ROAD)
     at = datetime(2026, 11, 21, 19, tzinfo=UTC)
-    assert reading[:4] == ("all", at, 3600, {"car": 118, "truck": 4})
+    assert (reading.output, reading.time, reading.interval_s, reading.classes) == (
+        "all",
+        at,
+        3600,
+        {"car": 118, "truck": 4},
+    )
 
 
 def test_fraction_is_refused_where_rounding_is_not_allowed() -> None:

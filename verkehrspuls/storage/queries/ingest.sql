@@ -37,9 +37,10 @@ copy environment_reading (
 ) from stdin (format binary);
 
 -- name: mark_stale_hours
--- Hours of channels whose figures have to be computed anew.
+-- Hours of channels whose figures have to be computed anew; hours counted from 2000.
 insert into stale_bucket (channel_id, hour)
-select * from unnest(%(channels)s::integer[], %(hours)s::timestamptz[]);
+select channel_id, '2000-01-01'::timestamptz + hour * interval '1 hour'
+from unnest(%(channels)s::integer[], %(hours)s::integer[]) as given (channel_id, hour);
 
 -- name: empty_staging
 -- Between two rounds of one batch.
@@ -132,11 +133,11 @@ insert into ledger as l (
     messages_partly_accepted, messages_rejected, messages_unknown_sensor,
     readings_received, readings_stored, readings_duplicate, readings_corrected,
     readings_rejected, readings_late, sequence_lost)
-values (%(slot)s, %(sensor_id)s, %(hour)s, %(last_received_at)s,
-        %(messages_received)s, %(messages_accepted)s, %(messages_partly_accepted)s,
-        %(messages_rejected)s, %(messages_unknown_sensor)s, %(readings_received)s,
-        %(readings_stored)s, %(readings_duplicate)s, %(readings_corrected)s,
-        %(readings_rejected)s, %(readings_late)s, %(sequence_lost)s)
+select slot, sensor_id, hour, last_received_at, messages_received, messages_accepted,
+       messages_partly_accepted, messages_rejected, messages_unknown_sensor,
+       readings_received, readings_stored, readings_duplicate, readings_corrected,
+       readings_rejected, readings_late, sequence_lost
+from json_populate_recordset(null::ledger, %(entries)s::json)
 on conflict (slot, sensor_id, hour) do update set
     last_received_at = greatest(l.last_received_at, excluded.last_received_at),
     messages_received = l.messages_received + excluded.messages_received,

@@ -26,7 +26,7 @@ where hour >= %(hour)s and kept > 0;
 -- Make the rows of sequences that are new, so that they can be locked.
 insert into sequence (sensor_id, kind, lost, resets, state)
 select sensor_id, kind, 0, 0, '{}'
-from unnest(%(sensors)s::integer[], %(kinds)s::text[]) as given (sensor_id, kind)
+from json_populate_recordset(null::sequence, %(keys)s::json)
 order by sensor_id, kind
 on conflict do nothing;
 
@@ -34,7 +34,7 @@ on conflict do nothing;
 -- Lock sequences, in the order of their keys, and read them.
 select s.sensor_id, s.kind, s.state::text as state
 from sequence s
-join unnest(%(sensors)s::integer[], %(kinds)s::text[]) as given (sensor_id, kind)
+join json_populate_recordset(null::sequence, %(keys)s::json) as given
     using (sensor_id, kind)
 order by s.sensor_id, s.kind
 for update of s;
@@ -42,10 +42,8 @@ for update of s;
 -- name: put_sequences
 -- Write back what is known now.
 update sequence s
-set lost = given.lost, resets = given.resets, state = given.state::jsonb
-from unnest(%(sensors)s::integer[], %(kinds)s::text[], %(lost)s::bigint[],
-            %(resets)s::integer[], %(states)s::text[])
-    as given (sensor_id, kind, lost, resets, state)
+set lost = given.lost, resets = given.resets, state = given.state
+from json_populate_recordset(null::sequence, %(sequences)s::json) as given
 where s.sensor_id = given.sensor_id and s.kind = given.kind;
 
 -- name: ledger_sums_differ

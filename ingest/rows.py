@@ -1,0 +1,185 @@
+"""Rows in the binary form of COPY: a reading is packed once, where it is read.
+
+A row is made of its key (channel, time), of whence it came (sensor, time of receipt,
+whose clock), and of its content (interval and values). Equal keys and equal contents
+are equal bytes, and rows sorted as bytes are in the order of their keys.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from operator import itemgetter
+from struct import Struct, iter_unpack
+from typing import Any, Final, NamedTuple
+
+from ingest.formats import CountReading, EnvironmentReading
+from verkehrspuls.classes import COUNTS
+
+#: Rows by their keys.
+Rows = dict[bytes, bytes]
+
+#: How long the key is, and where the content begins.
+KEY: Final = 22
+CONTENT: Final = 48
+#: What COPY wants before the first row and after the last.
+BEGIN: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+END: Final = b"\xff\xff"
+
+_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_HOUR_US: Final = 3_600_000_000
+#: each column is its length and its value
+_HEAD: Final = Struct(">hiiiqiiiqihii")
+_KEYS: Final = ">6xi4xq"
+_VALUE: Final = Struct(">id")
+_FLOAT: Final = Struct(">if")
+_NULL: Final = b"\xff\xff\xff\xff"
+_FOUR: Final = b"\0\0\0\4"
+_COUNT_COLUMNS: Final = 6 + len(COUNTS) + 5
+_ENVIRONMENT_COLUMNS: Final = 7
+_INT4: Final = 23
+
+
+def microseconds(time: datetime) -> int:
+    """Tell a time as PostgreSQL keeps it."""
+    return (time - _EPOCH) // _MICROSECOND
+
+
+class Layout(NamedTuple):
+    """Where the columns of some classes are; all other classes are NULL."""
+
+    #: gives the counts in the order of the columns
+    pick: Callable[[Mapping[str, int | None]], Iterable[int | None]]
+    form: Struct
+    #: a constant and a count in turn, and a constant at the end
+    parts: list[Any]
+
+
+def count_row(
+    reading: CountReading,
+    layout: Layout,
+    channel_id: int,
+    sensor_id: int,
+    received: int,
+) -> bytes:
+    """Pack counts by the layout of their classes; a class that is null is NULL."""
+    pick, form, parts = layout
+    values = pick(reading.classes)
+    if None in values:
+        known = {name: n for name, n in reading.classes.items() if n is not None}
+        pick, form, parts = layout_of(tuple(known))
+        values = pick(known)
+    parts = parts.copy()
+    parts[1::2] = values
+    head = _HEAD.pack(
+        _COUNT_COLUMNS,
+        *(4, channel_id, 8, (reading.time - _EPOCH) // _MICROSECOND),
+        *(4, sensor_id, 8, received, 2, reading.time_origin, 4, reading.interval_s),
+    )
+    return head + form.pack(*parts) + _rest(reading)
+
+
+def environment_row(
+    reading: EnvironmentReading, channel_id: int, sensor_id: int, received: int
+) -> bytes:
+    """Pack an environment value."""
+    head = _HEAD.pack(
+        _ENVIRONMENT_COLUMNS,
+        *(4, channel_id, 8, (reading.time - _EPOCH) // _MICROSECOND),
+        *(4, sensor_id, 8, received, 2, reading.time_origin, 4, reading.interval_s),
+    )
+    return head + _VALUE.pack(8, reading.value)
+
+
+@lru_cache(maxsize=1000)
+def layout_of(names: tuple[str, ...]) -> Layout:
+    """Lay out the columns of classes that are named in this order."""
+    columns = [name for name in COUNTS if name in names]
+    constant, form, parts = b"", ">", list[Any]()
+    for name in COUNTS:
+        if name not in names:
+            constant += _NULL
+            continue
+        constant += _FOUR
+        form += f"{len(constant)}si"
+        parts += [constant, 0]
+        constant = b""
+    # of one name alone, `itemgetter` would give no tuple
+    pick: Any = itemgetter(*columns) if len(columns) > 1 else dict.values
+    return Layout(pick, Struct(f"{form}{len(constant)}s"), [*parts, constant])
+
+
+def add(rounds: list[Rows], row: bytes) -> bool:
+    """Put a row into the first round that may take it; leave out a duplicate.
+
+    A key stands once per round, and a later round corrects the earlier ones. Tells
+    whether the key is new.
+    """
+    key = row[:KEY]
+    if not rounds:
+        rounds.append({})
+    if rounds[0].setdefault(key, row) is row:
+        return True
+    # a key that stands in a round stands in all before it
+    standing = [rows for rows in rounds if key in rows]
+    if standing[-1][key][CONTENT:] == row[CONTENT:]:
+        return False
+    if len(standing) == len(rounds):
+        rounds.append({})
+    rounds[len(standing)][key] = row
+    return False
+
+
+def copied(rows: Rows) -> bytes:
+    """Join rows for COPY, in the order of their keys.
+
+    That is good for the index, and two workers never deadlock.
+    """
+    return b"".join([BEGIN, *sorted(rows.values()), END])
+
+
+def hours(rows: Rows) -> set[tuple[int, int]]:
+    """Tell the hours of channels that rows are of, counted from the year 2000."""
+    keys = iter_unpack(_KEYS, b"".join(rows))
+    return {(channel_id, time // _HOUR_US) for channel_id, time in keys}
+
+
+def hour_of(number: int) -> datetime:
+    """Tell the start of an hour that is counted from the year 2000."""
+    return _EPOCH + timedelta(hours=number)
+
+
+_NO_REST: Final = 5 * _NULL
+_SPEED: Final = Struct(">if16s")
+
+
+def _rest(reading: CountReading) -> bytes:
+    """Pack speed, occupancy and histogram."""
+    speed = reading.speed_kmh
+    if reading.occupancy is None and reading.histogram is None:
+        return _NO_REST if speed is None else _SPEED.pack(4, speed, 4 * _NULL)
+    return b"".join(
+        [
+            _float(speed),
+            _float(reading.occupancy),
+            _float(reading.histogram_from_kmh),
+            _float(reading.histogram_width_kmh),
+            _integers(reading.histogram),
+        ]
+    )
+
+
+def _float(value: float | None) -> bytes:
+    return _NULL if value is None else _FLOAT.pack(4, value)
+
+
+def _integers(values: list[int] | None) -> bytes:
+    """Pack an array: one dimension from 1, without nulls, each element of 4 bytes."""
+    if values is None:
+        return _NULL
+    sized = [4] * (2 * len(values))
+    sized[1::2] = values
+    size = 20 + 8 * len(values)
+    return Struct(f">iiiIii{len(sized)}i").pack(
+        size, 1, 0, _INT4, len(values), 1, *sized
+    )
