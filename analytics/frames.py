@@ -72,6 +72,11 @@ VOLUMES: Final[Schema] = {
     **_COUNTS,
     "speed_kmh": _F32,
 }
+#: What is needed of VOLUMES to estimate others.
+BIN_VOLUMES: Final[Schema] = {
+    name: VOLUMES[name]
+    for name in ("channel_id", "interval_s", "time", "observed_s", "volume")
+}
 STORED_VOLUMES: Final[Schema] = {**VOLUMES, "usual": _F32, "usual_spread": _F32}
 #: `valid`: see quality.validity; null where it was stored before there was such a thing.
 VALID_VOLUMES: Final[Schema] = {**STORED_VOLUMES, "valid": pl.Boolean()}
@@ -215,7 +220,7 @@ FLOW_DAYS: Final[Schema] = {
     "valid": pl.Boolean(),
 }
 #: Quarter-hours or hours of a site, quantity and direction that have data. `flow` is
-#: in vehicles/h; null where too little was observed, or a case excludes the bin.
+#: in vehicles/h; null where too little is known of one of the lanes.
 FLOW_BINS: Final[Schema] = {
     "time": TIME,
     "day": pl.Date(),
@@ -225,7 +230,9 @@ FLOW_BINS: Final[Schema] = {
     "school_holiday": pl.Boolean(),
     "day_type": _TEXT,
     "observed": _F64,
-    "excluded": pl.Boolean(),
+    "normalised": _F64,
+    "imputed": _F64,
+    "excluded": _F64,
     "volume": _F64,
     "flow": _F64,
     **dict.fromkeys(COUNTS, _F64),
@@ -353,7 +360,12 @@ PAIRED_HOURS: Final[Schema] = {
     "level": _F64,
 }
 #: How unusual a count of a series is (`analytics.anomalies.traffic`).
-TRAFFIC_SCORES: Final[Schema] = {"score": _F64, "usual": _F64, "kind": _TEXT}
+TRAFFIC_SCORES: Final[Schema] = {
+    "score": _F64,
+    "odds": _F64,
+    "usual": _F64,
+    "kind": _TEXT,
+}
 
 
 class WrongFrameError(TypeError):

@@ -78,7 +78,6 @@ class Source:
             quantity=selection.quantity,
             start=selection.start,
             end=selection.end,
-            open_only=False,
             limit=10_000,
             visible=visible,
         )
@@ -155,7 +154,7 @@ class Source:
             sorted(
                 case["anomaly_case_id"]
                 for case in self._cases
-                if case["open"] and self.direction in (ALL, case["direction"])
+                if self.direction in (ALL, case["direction"])
             )
         )
 
@@ -216,13 +215,6 @@ class Source:
             time_zone=self.site["time_zone"],
             state=self.site["state"],
             school_holidays=self._school_holidays,
-            excluded=[
-                (case["began"], case["ended"])
-                for case in self._cases
-                if case["effect"] == "exclude"
-                and case["state"] in ("confirmed", "explained")
-                and direction in (ALL, case["direction"])
-            ],
         )
 
 

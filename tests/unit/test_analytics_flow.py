@@ -1,7 +1,7 @@
 """Flow figures against small examples that were computed by hand."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -78,25 +78,21 @@ def days(
     )
 
 
-def bins(
-    *rows: Mapping[str, Any],
-    interval_s: int = 3600,
-    excluded: Sequence[tuple[datetime, datetime]] = (),
-) -> pl.DataFrame:
+def bins(*rows: Mapping[str, Any], interval_s: int = 3600) -> pl.DataFrame:
     """FLOW_BINS from rows that name a time."""
     columns = ("time", "observed", "volume", *COUNTS, "speed_kmh")
     read = pl.DataFrame(
         [
-            {
-                name: row.get(name, 1.0 if name == "observed" else None)
-                for name in columns
-            }
+            {"observed": 1.0} | {name: row[name] for name in columns if name in row}
             for row in rows
         ],
-        schema={
-            "time": frames.TIME,
-            **dict.fromkeys(columns[1:], pl.Float64),
-        },
+        schema={"time": frames.TIME, **dict.fromkeys(columns[1:], pl.Float64)},
+    ).with_columns(
+        normalised=1 - pl.col("observed"),
+        imputed=0.0,
+        excluded=0.0,
+        valid=pl.col("observed") >= 0.75 if interval_s == 3600 else None,
+        volume_normalised=pl.col("volume") / pl.col("observed"),
     )
     return flow_bins(
         read,
@@ -104,7 +100,6 @@ def bins(
         time_zone=BERLIN,
         state="RP",
         school_holidays=HOLIDAYS,
-        excluded=excluded,
     )
 
 
@@ -783,16 +778,28 @@ def test_a_bad_file_of_parameters_is_refused(tmp_path: Path, text: str) -> None:
 # --- what hours are
 
 
-def test_an_excluded_hour_counts_for_nothing() -> None:
-    since = datetime(2026, 2, 3, 7, 30, tzinfo=UTC)
-    found = bins(
-        {"time": utc("2026-02-03 07:00"), "volume": 100.0, "car": 100.0},
-        {"time": utc("2026-02-03 08:00"), "volume": 100.0},
-        excluded=[(since, since + HOUR / 4)],
+def test_a_quarter_hour_of_which_a_lane_is_missing_is_unknown() -> None:
+    read = pl.DataFrame(
+        {
+            "time": [utc("2026-02-03 07:00"), utc("2026-02-03 07:15")],
+            "observed": [0.5, 0.75],
+            "normalised": [0.0, 0.25],
+            "volume": [10, 30],
+            "volume_normalised": [10.0, 40.0],
+        }
+    ).with_columns(
+        **dict.fromkeys((*COUNTS, "speed_kmh", "valid"), pl.lit(None)),
+        imputed=0.0,
+        excluded=pl.Series([0.5, 0.0]),
     )
-    assert found["flow"].to_list() == [None, 100]
-    assert found["volume"].to_list() == [None, 100]
-    assert found["car"].to_list() == [None, None]
+    found = flow_bins(
+        read.cast({"time": frames.TIME, "valid": pl.Boolean}),
+        interval_s=900,
+        time_zone=BERLIN,
+        state="RP",
+        school_holidays=HOLIDAYS,
+    )
+    assert found["flow"].to_list() == [None, 160]
 
 
 def test_an_hour_is_scaled_from_three_quarters_on() -> None:
