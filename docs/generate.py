@@ -93,8 +93,7 @@ def api_page() -> str:
     from verkehrspuls.metrics import Metrics
 
     work = {"stale_buckets": 0, "since_last_commit_s": 0.0}
-    state = {"ledger": [], "rejected": [], "cases": [],
-        "health": [], "work": [work]}
+    state = {"ledger": [], "rejected": [], "cases": [], "health": [], "work": [work]}
     parts = [
         NOTE,
         "# API\n",
