@@ -9,7 +9,7 @@ select * from unnest(%(sites)s::integer[], %(days)s::date[]);
 -- Mark each site's running day, and days that nobody judged since they ended: of a
 -- silent sensor nothing else does. After a long rest of the workers, 31 days of them.
 insert into stale_day (site_id, day)
-select s.site_id, day::date
+select s.site_id, each.day::date
 from site s
 join municipality m using (municipality_id)
 cross join lateral (
@@ -22,7 +22,7 @@ cross join lateral (
     where c.site_id = s.site_id and h.complete and h.day >= clock.today - 31
 ) judged
 cross join generate_series(coalesce(judged.day + 1, clock.today), clock.today,
-                           interval '1 day') day
+                           interval '1 day') each (day)
 where s.site_id = any(%(sites)s);
 
 -- name: claim_days
