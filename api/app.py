@@ -20,11 +20,13 @@ from api.routes import (
     channel_health,
     environment,
     flow,
+    forecast,
     health,
     ledger,
     municipalities,
     readings,
     rejects,
+    sections,
     series,
     sites,
 )
@@ -68,7 +70,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.pace = readings.Pace(settings.api)
     app.state.metrics = Metrics()
     for module in (
-        *(municipalities, sites, series, flow, environment, cases),
+        *(municipalities, sites, series, flow, forecast, environment, sections, cases),
         *(readings, ledger, rejects, channel_health, health, reference),
     ):
         app.include_router(module.router)

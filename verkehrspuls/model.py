@@ -189,6 +189,40 @@ class Sensor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     installations: tuple[Installation, ...]
 
 
+class Station(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A direction of a site, at its place along a corridor."""
+
+    site: Key
+    direction: str
+    #: from the corridor's beginning; it rises in the direction of travel
+    chainage_m: float
+
+
+class Corridor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One direction of travel along a road; the way back is another corridor."""
+
+    key: Key
+    name: str
+    #: in the order in which they are passed
+    stations: Annotated[tuple[Station, ...], Meta(min_length=2)]
+
+
+class Arm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A direction of a site that leads into a junction, or out of it."""
+
+    site: Key
+    direction: str
+    leads: Literal["in", "out"]
+
+
+class Junction(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where all ways in and out are counted."""
+
+    key: Key
+    name: str
+    arms: Annotated[tuple[Arm, ...], Meta(min_length=2)]
+
+
 class Town(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A municipality with its sites and sensors."""
 
@@ -202,3 +236,5 @@ class Town(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     longitude: Longitude | None = None
     sites: tuple[Site, ...]
     sensors: tuple[Sensor, ...]
+    corridors: tuple[Corridor, ...] = ()
+    junctions: tuple[Junction, ...] = ()

@@ -34,6 +34,7 @@ def check(town: Town) -> None:
     for where, quantity in quantities.items():
         if quantity not in QUANTITIES:
             raise UsageError(reason=f"{where} measures {quantity}, which is not known.")
+    _check_roads(town)
     for sensor in town.sensors:
         if sensor.class_scheme is not None and sensor.class_scheme not in SCHEMES:
             raise UsageError(
@@ -53,6 +54,46 @@ def check(town: Town) -> None:
                     reason=f"sensor {sensor.key}: a sensor has a class scheme if, and "
                     f"only if, it counts; {installation.channel} is {quantity}."
                 )
+
+
+def _check_roads(town: Town) -> None:
+    """Refuse corridors and junctions of unknown sites, or that lead backwards."""
+    counted = {
+        (site.key, channel.direction)
+        for site in town.sites
+        for channel in site.channels
+        if channel.quantity in COUNTED
+    }
+    for corridor in town.corridors:
+        chainages = [station.chainage_m for station in corridor.stations]
+        if chainages != sorted(set(chainages)):
+            raise UsageError(
+                reason=f"corridor {corridor.key}: chainage rises from station to "
+                "station, in the direction of travel; the way back is another corridor."
+            )
+    named = [
+        *(
+            (f"corridor {corridor.key}", station.site, station.direction)
+            for corridor in town.corridors
+            for station in corridor.stations
+        ),
+        *(
+            (f"junction {junction.key}", arm.site, arm.direction)
+            for junction in town.junctions
+            for arm in junction.arms
+        ),
+    ]
+    for place, site, direction in named:
+        if (site, direction) not in counted:
+            raise UsageError(
+                reason=f"{place}: nothing is counted at {site} in the direction "
+                f"{direction or 'without a key'}."
+            )
+    for junction in town.junctions:
+        if {arm.leads for arm in junction.arms} != {"in", "out"}:
+            raise UsageError(
+                reason=f"junction {junction.key}: it has ways in and ways out."
+            )
 
 
 def _check_format(sensor: Sensor) -> None:
@@ -109,9 +150,10 @@ def register(connection: Connection, town: Town) -> None:
     check(town)
     with connection.transaction():
         municipality_id = _put(connection, "municipality", town)
-        channel_ids = {}
+        channel_ids, site_ids = {}, {}
         for site in town.sites:
             site_id = _put(connection, "site", site, municipality_id=municipality_id)
+            site_ids[site.key] = site_id
             for channel in site.channels:
                 channel_ids[site.key, channel.key] = _put(
                     connection,
@@ -145,7 +187,43 @@ def register(connection: Connection, town: Town) -> None:
                     until=installation.until,
                     mapping=_json(installation.mapping),
                 )
+        _register_roads(connection, town, municipality_id, site_ids)
     connection.commit()
+
+
+def _register_roads(
+    connection: Connection, town: Town, municipality_id: int, site_ids: dict[str, int]
+) -> None:
+    """Put corridors and junctions; their stations and arms are replaced as a whole."""
+    for corridor in town.corridors:
+        corridor_id = _put(
+            connection, "corridor", corridor, municipality_id=municipality_id
+        )
+        execute(connection, "clear_corridor", corridor_id=corridor_id)
+        for number, station in enumerate(corridor.stations):
+            execute(
+                connection,
+                "put_corridor_station",
+                corridor_id=corridor_id,
+                station=number,
+                site_id=site_ids[station.site],
+                direction=station.direction,
+                chainage_m=station.chainage_m,
+            )
+    for junction in town.junctions:
+        junction_id = _put(
+            connection, "junction", junction, municipality_id=municipality_id
+        )
+        execute(connection, "clear_junction", junction_id=junction_id)
+        for arm in junction.arms:
+            execute(
+                connection,
+                "put_junction_arm",
+                junction_id=junction_id,
+                site_id=site_ids[arm.site],
+                direction=arm.direction,
+                leads=arm.leads,
+            )
 
 
 def _json(record: msgspec.Struct | None) -> Jsonb | None:

@@ -121,6 +121,74 @@ def volumes(
     )
 
 
+def imputed(
+    url: str,
+    *,
+    site_id: int,
+    quantity: str,
+    start: datetime,
+    end: datetime,
+    direction: str | None = None,
+    visible: Sequence[str] = PUBLIC,
+) -> pl.DataFrame:
+    """Read imputed hours per direction, summed over lanes; see `volumes`.
+
+    `imputed` is their share of the hour, over all lanes, `volume_imputed` what is
+    estimated for that share, with bounds; `imputed_by` names the methods.
+    """
+    return read_frame(
+        url,
+        "read_imputed",
+        site_id=site_id,
+        quantity=quantity,
+        start=start,
+        end=end,
+        direction=direction,
+        visible=list(visible),
+    )
+
+
+def forecast(
+    url: str,
+    *,
+    site_id: int,
+    quantity: str,
+    direction: str = "all",
+    visible: Sequence[str] = PUBLIC,
+) -> pl.DataFrame:
+    """Read the newest forecasts: the next hour by quarters, the next day by hours.
+
+    Volumes per interval with the bounds between which nine of ten lie.
+    """
+    return read_frame(
+        url,
+        "read_forecast",
+        site_id=site_id,
+        quantity=quantity,
+        direction=direction,
+        visible=list(visible),
+    )
+
+
+def forecast_errors(
+    connection: Connection,
+    *,
+    site_id: int,
+    quantity: str,
+    direction: str = "all",
+    visible: Sequence[str] = PUBLIC,
+) -> list[Row]:
+    """Tell what the forecasts of the last weeks missed by, for each kept lead."""
+    return execute(
+        connection,
+        "read_forecast_errors",
+        site_id=site_id,
+        quantity=quantity,
+        direction=direction,
+        visible=list(visible),
+    ).fetchall()
+
+
 def days(
     url: str,
     *,
@@ -190,6 +258,61 @@ def environment(
         quantity=quantity,
         start=start,
         end=end,
+        visible=list(visible),
+    )
+
+
+def corridors(
+    connection: Connection,
+    *,
+    municipality: str | None = None,
+    corridor: str | None = None,
+    visible: Sequence[str] = PUBLIC,
+) -> list[Row]:
+    """List corridors with their `stations`, in the order in which they are passed."""
+    return execute(
+        connection,
+        "list_corridors",
+        municipality=municipality,
+        corridor=corridor,
+        visible=list(visible),
+    ).fetchall()
+
+
+def junctions(
+    connection: Connection,
+    *,
+    municipality: str | None = None,
+    junction: str | None = None,
+    visible: Sequence[str] = PUBLIC,
+) -> list[Row]:
+    """List junctions with their `arms`."""
+    return execute(
+        connection,
+        "list_junctions",
+        municipality=municipality,
+        junction=junction,
+        visible=list(visible),
+    ).fetchall()
+
+
+def volumes_of_sites(
+    url: str,
+    *,
+    site_ids: Sequence[int],
+    start: datetime,
+    end: datetime,
+    interval_s: Literal[900, 3600],
+    visible: Sequence[str] = PUBLIC,
+) -> pl.DataFrame:
+    """Read volumes of motor vehicles of several sites, like `volumes` of one."""
+    return read_frame(
+        url,
+        "read_volumes_of_sites",
+        site_ids=list(site_ids),
+        start=start,
+        end=end,
+        interval_s=interval_s,
         visible=list(visible),
     )
 

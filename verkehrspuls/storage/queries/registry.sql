@@ -74,3 +74,35 @@ join municipality m using (municipality_id)
 left join installation i using (sensor_id)
 left join channel c using (channel_id)
 order by s.sensor_id, i.output, since;
+
+-- name: put_corridor
+-- Insert or update a corridor; returns its id.
+insert into corridor (municipality_id, key, name)
+values (%(municipality_id)s, %(key)s, %(name)s)
+on conflict (municipality_id, key) do update set name = excluded.name
+returning corridor_id;
+
+-- name: clear_corridor
+-- Remove a corridor's stations, to be put anew.
+delete from corridor_station where corridor_id = %(corridor_id)s;
+
+-- name: put_corridor_station
+-- Insert a station of a corridor.
+insert into corridor_station (corridor_id, station, site_id, direction, chainage_m)
+values (%(corridor_id)s, %(station)s, %(site_id)s, %(direction)s, %(chainage_m)s);
+
+-- name: put_junction
+-- Insert or update a junction; returns its id.
+insert into junction (municipality_id, key, name)
+values (%(municipality_id)s, %(key)s, %(name)s)
+on conflict (municipality_id, key) do update set name = excluded.name
+returning junction_id;
+
+-- name: clear_junction
+-- Remove a junction's arms, to be put anew.
+delete from junction_arm where junction_id = %(junction_id)s;
+
+-- name: put_junction_arm
+-- Insert an arm of a junction.
+insert into junction_arm (junction_id, site_id, direction, leads)
+values (%(junction_id)s, %(site_id)s, %(direction)s, %(leads)s);

@@ -468,3 +468,69 @@ select (select count(*) from vp.stale_bucket) as stale_buckets,
              order by l.hour desc, l.last_received_at desc
              limit 1)
         ) newest)::double precision as since_last_commit_s
+
+-- name: list_corridors
+-- Corridors with their stations, in the order in which they are passed; only those all
+-- of whose sites may be seen. A key that is null selects all.
+select r.corridor_id, r.key, r.name, m.key as municipality, m.time_zone, k.stations
+from vp.corridor r
+join vp.municipality m using (municipality_id)
+join lateral (
+    select jsonb_agg(jsonb_build_object(
+               'station', t.station, 'site_id', t.site_id, 'site', s.key,
+               'site_name', s.name, 'direction', t.direction,
+               'chainage_m', t.chainage_m, 'speed_limit_kmh', s.speed_limit_kmh)
+               order by t.station) as stations,
+           bool_and(s.visibility = any(%(visible)s::text[])) as seen
+    from vp.corridor_station t
+    join vp.site s using (site_id)
+    where t.corridor_id = r.corridor_id
+) k on k.seen
+where (%(municipality)s::text is null or m.key = %(municipality)s)
+  and (%(corridor)s::text is null or r.key = %(corridor)s)
+order by m.key, r.key
+
+-- name: list_junctions
+-- Junctions with their arms; only those all of whose sites may be seen. A key that is
+-- null selects all.
+select j.junction_id, j.key, j.name, m.key as municipality, m.time_zone, k.arms
+from vp.junction j
+join vp.municipality m using (municipality_id)
+join lateral (
+    select jsonb_agg(jsonb_build_object(
+               'site_id', a.site_id, 'site', s.key, 'site_name', s.name,
+               'direction', a.direction, 'leads', a.leads)
+               order by a.leads, s.key, a.direction) as arms,
+           bool_and(s.visibility = any(%(visible)s::text[])) as seen
+    from vp.junction_arm a
+    join vp.site s using (site_id)
+    where a.junction_id = j.junction_id
+) k on k.seen
+where (%(municipality)s::text is null or m.key = %(municipality)s)
+  and (%(junction)s::text is null or j.key = %(junction)s)
+order by m.key, j.key
+
+-- name: read_volumes_of_sites
+-- Volumes of motor vehicles of several sites, per direction, summed over lanes.
+select c.site_id, c.direction, v.time,
+       round(sum(v.observed_s)::numeric / (%(interval_s)s * lanes.count), 4)
+           ::double precision as observed,
+       sum(v.volume)::integer as volume,
+       sum(v.speed_kmh::double precision * v.volume)
+           / nullif(sum(v.volume) filter (where v.speed_kmh is not null), 0)
+           as speed_kmh
+from vp.volume v
+join vp.channel c using (channel_id)
+join vp.site s using (site_id)
+join lateral (
+    select count(*) as count from vp.channel o
+    where o.site_id = c.site_id and o.direction = c.direction
+      and o.quantity = 'motor'
+) lanes on true
+where c.site_id = any(%(site_ids)s::integer[])
+  and s.visibility = any(%(visible)s::text[])
+  and c.quantity = 'motor'
+  and v.interval_s = %(interval_s)s
+  and v.time >= %(start)s and v.time < %(end)s
+group by c.site_id, c.direction, v.time, lanes.count
+order by v.time, c.site_id, c.direction

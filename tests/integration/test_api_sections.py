@@ -1,0 +1,217 @@
+"""Corridors and junctions over HTTP: three counters, a jam each morning."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from api.app import create_app
+from tests import parts
+from verkehrspuls.errors import UsageError
+from verkehrspuls.model import Arm, Channel, Corridor, Junction, Site, Station, Town
+from verkehrspuls.settings import load
+from verkehrspuls.storage.database import Connection, connect
+from verkehrspuls.storage.registry import check, register
+
+#: midnight in Berlin, a Monday
+START = datetime(2026, 11, 1, 23, tzinfo=UTC)
+DAYS = 14
+PERIOD = {"from": "2026-11-02", "to": "2026-11-16"}
+SITES = ("a", "b", "c")
+
+
+def town(**parts_of_town: Any) -> Town:
+    return Town(
+        key="linz",
+        name="Linz",
+        state="RP",
+        sites=tuple(
+            Site(
+                key=key,
+                name=key,
+                visibility="private" if key == "d" else "public",
+                channels=(
+                    Channel(key="in", name="in", quantity="motor", direction="in"),
+                ),
+            )
+            for key in (*SITES, "d")
+        ),
+        sensors=(),
+        **parts_of_town,
+    )
+
+
+def corridor(key: str, *stations: tuple[str, float]) -> Corridor:
+    return Corridor(
+        key=key,
+        name=key,
+        stations=tuple(
+            Station(site=site, direction="in", chainage_m=at) for site, at in stations
+        ),
+    )
+
+
+TOWN = town(
+    corridors=(
+        corridor("road", ("a", 0), ("b", 1000), ("c", 2000)),
+        corridor("hidden", ("a", 0), ("d", 500)),
+    ),
+    junctions=(
+        Junction(
+            key="crossing",
+            name="crossing",
+            arms=(
+                Arm(site="a", direction="in", leads="in"),
+                Arm(site="c", direction="in", leads="out"),
+            ),
+        ),
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def client(_plain: parts.Databases) -> Iterator[TestClient]:
+    with _plain.fresh() as url:
+        with connect(url) as connection:
+            register(connection, TOWN)
+            register(connection, TOWN)  # once more changes nothing
+            _fill(connection)
+        app = create_app(load({"VERKEHRSPULS_DATABASE__URL": url}))
+        with TestClient(app) as client:
+            yield client
+
+
+def _fill(connection: Connection) -> None:
+    """A and B are slow from 7 to 9; C counts a tenth too little."""
+    ids = dict(
+        connection.execute(
+            "select s.key, channel_id from vp.channel c join vp.site s using (site_id)"
+        ).fetchall()
+    )
+    connection.execute(
+        "select vp.ensure_range('volume', %s, %s)",
+        [START, START + timedelta(days=DAYS)],
+    )
+    rows = []
+    for n in range(DAYS * 96):
+        hour = (n % 96) // 4
+        for site in SITES:
+            slow = 7 <= hour < 9 and site != "c"
+            rows.append(
+                (
+                    *(ids[site], 900, START + n * timedelta(minutes=15), 900),
+                    *(90 if site == "c" else 100, 20.0 if slow else 50.0),
+                )
+            )
+    rows += [
+        (channel, 3600, START + n * timedelta(hours=1), 3600, 4 * volume, 50.0)
+        for n in range(DAYS * 24)
+        for channel, volume in ((ids["a"], 100), (ids["b"], 100), (ids["c"], 90))
+    ]
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into vp.volume (channel_id, interval_s, time, observed_s, volume,"
+            " speed_kmh) values (%s, %s, %s, %s, %s, %s)",
+            rows,
+        )
+    connection.commit()
+
+
+def ask(client: TestClient, path: str, **query: str) -> Any:
+    response = client.get(f"/api/v1/{path}", params=PERIOD | query)
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+def test_corridor_is_listed_only_where_all_its_sites_are_public(
+    client: TestClient,
+) -> None:
+    found = client.get("/api/v1/corridors").json()["corridors"]
+    assert [row["key"] for row in found] == ["road"]
+    assert [s["chainage_m"] for s in found[0]["stations"]] == [0, 1000, 2000]
+    assert client.get("/api/v1/corridors/linz/hidden/balance").status_code == 404
+
+
+def test_travel_time_doubles_in_the_jam(client: TestClient) -> None:
+    found = ask(client, "corridors/linz/road/travel-times")
+    assert found["observed"] == 1
+    assert [row["free_kmh"] for row in found["free_speeds"]] == [50, 50, 50]
+    times = {row["time"]: row["travel_s"] for row in found["corridor_intervals"]}
+    assert times["2026-11-02T02:00:00Z"] == pytest.approx(144)
+    # a, and half of the section behind b, at 20 km/h
+    assert times["2026-11-02T06:00:00Z"] == pytest.approx(180 + 90 + 36)
+    assert [row["delay_h"] > 0 for row in found["delays"]] == [True, True]
+
+
+def test_travel_time_is_as_reliable_as_its_jam(client: TestClient) -> None:
+    found = ask(client, "corridors/linz/road/reliability")
+    jam = next(row for row in found["reliability"] if row["minute"] == 7 * 60)
+    assert (jam["days"], jam["buffer_index"]) == (10, 0)
+    assert jam["planning_time_index"] == pytest.approx(306 / 144)
+
+
+def test_bottleneck_is_at_the_second_counter_each_day(client: TestClient) -> None:
+    found = ask(client, "corridors/linz/road/bottlenecks")["bottlenecks"]
+    assert len(found) == DAYS
+    assert {(row["station"], row["active"], row["extent_m"]) for row in found} == {
+        (1, 8, 1500)
+    }
+
+
+def test_speed_field_is_there_for_two_days_at_most(client: TestClient) -> None:
+    found = ask(client, "corridors/linz/road/speed-field", to="2026-11-03")
+    speeds = [cell["speed_kmh"] for cell in found["cells"] if cell["speed_kmh"]]
+    assert 19 < min(speeds) < 21
+    assert 49 < max(speeds) < 51
+    path = "/api/v1/corridors/linz/road/speed-field"
+    assert client.get(path, params=PERIOD).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("path", "balance"),
+    [
+        ("corridors/linz/road/balance", "b → c"),
+        ("junctions/linz/crossing/balance", "crossing"),
+    ],
+)
+def test_counter_that_misses_a_tenth_shows_as_a_bias(
+    client: TestClient, path: str, balance: str
+) -> None:
+    found = {row["balance"]: row for row in ask(client, path)["balances"]}
+    assert found[balance]["bias"] == pytest.approx(40 / 380)
+    assert found[balance]["intervals"] == DAYS * 24
+    if "a → b" in found:
+        assert found["a → b"]["bias"] == 0
+
+
+def test_what_is_not_there_is_not_found(client: TestClient) -> None:
+    for path in ("corridors/linz/moon/bottlenecks", "junctions/linz/moon/balance"):
+        assert client.get(f"/api/v1/{path}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("wrong", "word"),
+    [
+        ({"corridors": (corridor("back", ("a", 1000), ("b", 0)),)}, "chainage"),
+        ({"corridors": (corridor("far", ("a", 0), ("moon", 1)),)}, "moon"),
+        (
+            {
+                "junctions": (
+                    Junction(
+                        key="j",
+                        name="j",
+                        arms=tuple(
+                            Arm(site=s, direction="in", leads="in") for s in "ab"
+                        ),
+                    ),
+                )
+            },
+            "ways out",
+        ),
+    ],
+)
+def test_roads_that_cannot_be_are_refused(wrong: dict[str, Any], word: str) -> None:
+    with pytest.raises(UsageError, match=word):
+        check(town(**wrong))
