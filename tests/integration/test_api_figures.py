@@ -1,0 +1,133 @@
+"""Flow figures over HTTP, from the small world and from a sensor with histograms."""
+
+from collections.abc import Iterator
+from typing import Any, get_args
+
+import pytest
+from starlette.testclient import TestClient
+
+from api import figures
+from api.app import create_app
+from api.routes.flow import Kind
+from tests import parts, world
+from verkehrspuls.settings import load
+from verkehrspuls.storage.database import connect
+
+SITE = "/api/v1/sites/kaiserslautern/pariser-strasse/figures"
+PERIOD = {"from": "2026-03-01", "to": "2026-03-04"}
+
+
+@pytest.fixture(scope="module")
+def client(_plain: parts.Databases) -> Iterator[TestClient]:
+    with _plain.fresh() as url:
+        world.build(url)
+        with connect(url) as connection:
+            connection.execute(
+                "select vp.ensure_range('speed_histogram', '2026-03-02', '2026-03-02')"
+            )
+            connection.execute(
+                "insert into vp.speed_histogram select channel_id, '2026-03-02 08:00Z',"
+                " 3600, array_fill(0, array[9]) || array[80, 10, 10]"
+                " || array_fill(0, array[39]), null, 0, 0 from vp.channel"
+                " where key like 'ost-%%'"
+            )
+        app = create_app(load({"VERKEHRSPULS_DATABASE__URL": url}))
+        with TestClient(app, raise_server_exceptions=False) as client:
+            yield client
+
+
+def read(client: TestClient, kind: str, **parameters: Any) -> dict[str, Any]:
+    answer = client.get(f"{SITE}/{kind}", params=PERIOD | parameters)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def named(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {figure["name"]: figure for figure in found["figures"]}
+
+
+def test_every_kind_can_be_asked_for() -> None:
+    assert get_args(Kind) == tuple(figures.KINDS)
+
+
+@pytest.mark.parametrize("kind", figures.KINDS)
+def test_each_figure_has_a_value_or_a_reason_and_its_passport(
+    client: TestClient, kind: str
+) -> None:
+    found = read(client, kind)
+    assert found["figures"] or found["table"]
+    for figure in found["figures"]:
+        assert (figure["value"] is None) == (figure["reason"] is not None), figure
+        if figure["reason"]:
+            assert figure["reason"]["text"].keys() == {"de", "en"}
+        assert figure["passport"]["method"]
+        # the second lane fell silent on the third day
+        assert len(figure["passport"]["cases"]) == 1
+
+
+def test_means_are_of_valid_days(client: TestClient) -> None:
+    """1 and 2 March are valid, the 3rd is not; storage has 1.05 as normalised."""
+    found = named(read(client, "means"))
+    assert found["dtv"]["value"] == pytest.approx(6300)
+    assert found["dtv"]["passport"]["days_used"] == 2
+    assert found["dtv"]["passport"]["observed"] == pytest.approx(2.5 / 3)
+    assert found["share_ost"]["value"] == pytest.approx(2 / 3)
+    assert found["saturday"]["reason"]["code"] == "too-few-days"
+    west = named(read(client, "means", direction="west"))
+    assert west["dtv"]["value"] == pytest.approx(2100)
+
+
+def test_what_was_asked_for_is_whole_local_days(client: TestClient) -> None:
+    found = read(
+        client, "classes", **{"from": "2026-03-01T12:00:00Z", "to": "2026-03-03"}
+    )
+    assert found["from"] == "2026-03-01T23:00:00Z"
+    assert found["to"] == "2026-03-02T23:00:00Z"
+
+
+def test_speeds_are_of_the_direction(client: TestClient) -> None:
+    found = read(client, "speeds", direction="ost")
+    assert named(found)["v85"]["value"] == pytest.approx(52.5)
+    assert named(found)["above_limit"]["value"] == pytest.approx(0.2)
+    assert found["table"]["rows"][0] == {
+        "from_kmh": 45,
+        "to_kmh": 50,
+        "vehicles": 160,
+        "share": 0.8,
+    }
+    other = named(read(client, "speeds", direction="ost", limit_kmh=55))
+    assert other["above_limit"]["value"] == pytest.approx(0.1)
+    assert named(read(client, "speeds", direction="west"))["v85"]["value"] is None
+
+
+def test_lanes_or_a_capacity_are_needed_for_its_use(client: TestClient) -> None:
+    """The lanes of one direction are numbered, that of the other is not."""
+    assert named(read(client, "service", direction="ost"))["capacity"]["value"] == 3600
+    all_of_it = read(client, "service")
+    assert named(all_of_it)["capacity"]["reason"]["code"] == "lanes-unknown"
+    given = named(read(client, "service", capacity=2000))
+    assert given["utilisation"]["value"] > 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters"),
+    [
+        ("means", {"quantity": "no2_ugm3"}),
+        ("means", {"direction": "nord"}),
+        ("means", {"from": "2200-01-01", "to": "2200-01-02"}),
+        ("aadt", {"from": "2024-01-01", "to": "2026-01-02"}),
+        ("service", {"profile": "unknown"}),
+        ("unknown", {}),
+    ],
+)
+def test_what_cannot_be_answered_is_said(
+    client: TestClient, kind: str, parameters: dict[str, str]
+) -> None:
+    answer = client.get(f"{SITE}/{kind}", params=PERIOD | parameters)
+    assert answer.status_code == 422, answer.text
+
+
+def test_a_private_site_has_no_figures(client: TestClient) -> None:
+    answer = client.get("/api/v1/sites/kaiserslautern/hof/figures/means")
+    assert answer.status_code == 404
