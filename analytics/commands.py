@@ -2,6 +2,7 @@
 
 import logging
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -131,3 +132,43 @@ def health(
     for row in rows:
         cells = ("" if row[name] is None else str(row[name]) for name in columns)
         typer.echo("\t".join(cells))
+
+
+@app.command()
+def score(
+    file: Annotated[Path, typer.Argument(help="A CSV file with a header.")],
+    time: Annotated[str | None, typer.Option(help="Name of the time's column.")] = None,
+    value: Annotated[
+        str | None, typer.Option(help="Name of the value's column.")
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(help="Name of the column that tells series apart.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Write there, not to stdout.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="JSON instead of CSV.")] = False,
+) -> None:
+    """Give each row of a CSV file an anomaly score and the number of its case.
+
+    The score lies between 0 and 1, from 0.5 on it is an alarm; it says nothing of what
+    comes after its row. Rows of one anomaly have the same case. Columns are found by
+    usual names (time, timestamp, zeit; value, count, wert; key, series, station); two
+    rows of a series must not have the same time, gaps are allowed.
+    """
+    import polars as pl
+
+    from analytics.anomalies import table
+    from analytics.anomalies.score import scores
+
+    rows = scores(table.read(file, time=time, value=value, key=key))
+    scored = rows.select(
+        pl.col("^text:.*$").name.map(lambda name: name.removeprefix("text:")),
+        pl.col("score").round(9),
+        "case",
+    )
+    write = scored.write_json if json else scored.write_csv
+    if out:
+        write(out)
+    else:
+        typer.echo(write(), nl=json)

@@ -17,7 +17,7 @@ import polars as pl
 
 from analytics.anomalies import traffic_network as network
 from analytics.anomalies.traffic_states import (
-    KIND_OF,
+    FIRST_OF_KIND,
     KINDS,
     Expected,
     Filter,
@@ -27,6 +27,7 @@ from analytics.anomalies.traffic_usual import ACCEPTED_D, SUNDAY, Memory, Usual
 from analytics.frames import TRAFFIC_SCORES, check
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 #: Tells of a date whether it is a holiday.
 Holiday = Callable[[date], bool]
@@ -36,6 +37,16 @@ DAY_S: Final = 86_400
 TROUBLE: Final = 0.5
 #: A day taken for a Sunday with this probability is remembered as one.
 SURE: Final = 0.9
+#: Off by this much (logarithm), the network's days are hardly trusted any more.
+UNUSUAL: Final = 0.5
+#: After a longer gap, a series is as good as unknown.
+LONGEST_GAP_H: Final = 1000.0
+#: Odds (base 10) that lasting trouble falls back to, and the time it takes.
+LASTING: Final = 0.0
+TIRES_H: Final = 168.0
+#: Odds at which the score is 0.5, and above it 0.75.
+ALARM: Final = 2.5
+SCALE: Final = 2.0
 
 
 @dataclass(slots=True)
@@ -43,10 +54,13 @@ class _Day:
     """What is worked out once a day, and what adds up in its course."""
 
     number: int
+    kinds: list[int]
     usual: list[Usual]
     spread: Floats
+    #: probability that a series was normal as the day began
     trust: Floats
     evidence: Floats
+    #: sum of the probability of a level shift
     shifted: Floats
     steps: int = 0
 
@@ -60,102 +74,110 @@ class Traffic:
         self._keys: dict[object, int] = {}
         self._memory = Memory(DAY_S // interval_s)
         self._filter = Filter()
+        self._tired = np.zeros(0)
         self._troubled = np.zeros(0, np.int64)
         self._day: _Day | None = None
         self._last_step: int | None = None
 
     def push(self, rows: pl.DataFrame, *, zone: str | None = None) -> pl.DataFrame:
-        """Judge rows of `key`, `time`, `value`; give TRAFFIC_SCORES and the key.
+        """Judge rows of `key`, `time`, `value`; give TRAFFIC_SCORES in their order.
 
         `zone` is the local clock of aware times; naive times are local already. All
-        rows of one time belong into one call, and no row may be earlier than those
-        before; of two rows of a key in one interval, the greater value is taken.
+        rows of one time belong into one call, and no row may be earlier than those of
+        the calls before; of two rows of a key in one interval, the greater value is
+        taken.
         """
-        times = rows["time"].unique().sort()
+        self._welcome(rows)
+        clock = self._clock(rows["time"].unique().sort(), zone)
+        number = pl.DataFrame(
+            {"key": list(self._keys), "series": range(len(self._keys))},
+            schema={"key": rows.schema["key"], "series": pl.Int64},
+        )
+        placed = (
+            rows.select("key", "time", pl.col("value").cast(pl.Float64))
+            .join(clock, on="time", how="left", maintain_order="left")
+            .join(number, on="key", how="left", maintain_order="left")
+        )
+        series, column = placed["series"].to_numpy(), placed["column"].to_numpy()
+        value = placed["value"].fill_null(np.nan).to_numpy()
+        odds, usual = np.zeros(len(rows)), np.zeros(len(rows))
+        score, kind = np.zeros(len(rows)), np.zeros(len(rows), np.int64)
+        order = np.argsort(placed["day"].to_numpy(), kind="stable")
+        days = clock.unique("step", maintain_order=True).partition_by("day")
+        sizes = placed["day"].value_counts().sort("day")["count"]
+        for day, here in zip(days, np.split(order, np.cumsum(sizes)[:-1]), strict=True):
+            counts = np.full((len(self._keys), day.height), -1.0)
+            place = (series[here], column[here])
+            np.maximum.at(counts, place, np.nan_to_num(value[here], nan=-1.0))
+            counts[counts < 0] = np.nan
+            self._turn(int(day["day"][0]))
+            found = self._judge(counts, day["step"].to_numpy(), day["slot"].to_numpy())
+            for whole, part in zip((score, odds, usual, kind), found, strict=True):
+                whole[here] = part[place]
+        return check(
+            rows.with_columns(
+                score=pl.Series(score),
+                odds=pl.Series(odds),
+                usual=pl.Series(usual).fill_nan(None),
+                kind=pl.Series(kind).replace_strict(dict(enumerate(KINDS))),
+            ),
+            {**{name: rows.schema[name] for name in ("key", "time")}, **TRAFFIC_SCORES},
+        )
+
+    def _clock(self, times: pl.Series, zone: str | None) -> pl.DataFrame:
+        """Give interval, local day, clock time and column in the day for each time."""
         local = times if zone is None else times.dt.convert_time_zone(zone)
-        clock = pl.DataFrame(
+        second = local.dt.hour().cast(pl.Int64) * 3600 + local.dt.minute() * 60
+        return pl.DataFrame(
             {
                 "time": times,
                 "step": times.dt.epoch("s") // self.interval_s,
                 "day": local.dt.date().to_physical(),
-                "slot": (
-                    local.dt.hour().cast(pl.Int64) * 3600
-                    + local.dt.minute().cast(pl.Int64) * 60
-                )
-                // self.interval_s,
+                "slot": second // self.interval_s,
             }
-        )
-        placed = rows.select("key", "time", "value").join(
-            clock, on="time", maintain_order="left"
-        )
-        found = [
-            self._judge_day(part)
-            for part in placed.sort("step", "key").partition_by(
-                "day", maintain_order=True
-            )
-        ]
-        place = {name: rows.schema[name] for name in ("key", "time")}
-        return check(pl.concat(found), {**place, **TRAFFIC_SCORES})
-
-    def _judge_day(self, rows: pl.DataFrame) -> pl.DataFrame:
-        self._welcome(rows["key"].unique(maintain_order=True))
-        number = int(rows["day"][0])
-        if self._day is None or self._day.number != number:
-            self._turn(number)
-        steps = rows.unique("step", maintain_order=True)
-        column = steps.select("step", column=pl.int_range(pl.len()))
-        rows = rows.join(column, on="step", maintain_order="left")
-        series = np.array([self._keys[key] for key in rows["key"]])
-        place = (series, rows["column"].to_numpy())
-        counts = np.full((len(self._keys), steps.height), -np.inf)
-        values = rows["value"].cast(pl.Float64).fill_null(np.nan).to_numpy()
-        np.maximum.at(counts, place, np.where(np.isnan(values), -np.inf, values))
-        counts[counts < 0] = np.nan
-        score, kind, expected = self._judge(
-            counts, steps["step"].to_numpy(), steps["slot"].to_numpy()
-        )
-        return rows.with_columns(
-            score=pl.Series(score[place]),
-            usual=pl.Series(expected[place]).fill_nan(None),
-            kind=pl.Series([KINDS[one] for one in kind[place]], dtype=pl.String),
+        ).with_columns(
+            column=pl.col("step").rank("dense").over("day").cast(pl.Int64) - 1
         )
 
-    def _welcome(self, keys: pl.Series) -> None:
-        for key in keys:
+    def _welcome(self, rows: pl.DataFrame) -> None:
+        first = rows.group_by("key").agg(pl.col("time").min()).sort("time", "key")
+        for key in first["key"]:
             self._keys.setdefault(key, len(self._keys))
         size = len(self._keys)
-        new = size - len(self._troubled)
+        new = size - len(self._tired)
         if not new:
             return
         self._memory.grow(size)
         self._filter.grow(size)
+        self._tired = np.pad(self._tired, (0, new))
         self._troubled = np.pad(self._troubled, (0, new))
         if self._day:
-            day = self._day
-            day.trust = np.pad(day.trust, (0, new), constant_values=1.0)
-            day.shifted = np.pad(day.shifted, (0, new))
-            self._look_back(day)
+            self._day.trust = np.pad(self._day.trust, (0, new), constant_values=1.0)
+            self._day.shifted = np.pad(self._day.shifted, (0, new))
+            self._look_back(self._day)
 
     def _turn(self, number: int) -> None:
-        """End a day and begin another."""
+        """End the day and begin another, if it is another."""
+        if self._day and self._day.number == number:
+            return
         if self._day:
             self._end(self._day)
-        size = len(self._keys)
         self._memory.begin(number)
-        kinds = 1 if self._kind(number) == SUNDAY else 3
+        own = self._kind(number)
+        kinds = [own] if own == SUNDAY else [own, SUNDAY, SUNDAY - 1]
         self._day = _Day(
-            number,
-            [],
-            np.empty(0),
-            self._filter.normal,
-            np.zeros(kinds),
-            np.zeros(size),
+            number=number,
+            kinds=kinds,
+            usual=[],
+            spread=np.empty(0),
+            trust=self._filter.normal,
+            evidence=np.zeros(len(kinds)),
+            shifted=np.zeros(len(self._keys)),
         )
         self._look_back(self._day)
 
     def _look_back(self, day: _Day) -> None:
-        kinds = [self._kind(day.number), SUNDAY, SUNDAY - 1][: len(day.evidence)]
-        day.usual = [self._memory.usual(day.number, kind) for kind in kinds]
+        day.usual = self._memory.usual(day.number, day.kinds)
         day.spread = self._memory.spread(day.number, day.usual[0].volume)
 
     def _kind(self, number: int) -> int:
@@ -163,11 +185,9 @@ class Traffic:
         return SUNDAY if self._holiday and self._holiday(day) else day.weekday()
 
     def _end(self, day: _Day) -> None:
-        chance = network.chances(day.evidence[:, None])[0, 0]
-        self._memory.end(
-            day.number, self._kind(day.number) if chance > 1 - SURE else SUNDAY
-        )
-        troubled = day.shifted > TROUBLE * max(day.steps, 1)
+        as_called = network.chances(day.evidence[:, None])[0, 0]
+        self._memory.end(day.number, day.kinds[0] if as_called > 1 - SURE else SUNDAY)
+        troubled = day.shifted > TROUBLE * day.steps
         self._troubled = np.where(troubled, self._troubled + 1, 0)
         accepted = self._troubled >= ACCEPTED_D
         if accepted.any():
@@ -176,11 +196,9 @@ class Traffic:
             self._troubled[accepted] = 0
 
     def _judge(
-        self,
-        counts: Floats,
-        steps: npt.NDArray[np.int64],
-        slots: npt.NDArray[np.int64],
-    ) -> tuple[Floats, npt.NDArray[np.int64], Floats]:
+        self, counts: Floats, steps: Ints, slots: Ints
+    ) -> tuple[Floats, Floats, Floats, Ints]:
+        """Judge counts (series by time) of the day; score, odds, usual and kind."""
         day = self._day
         assert day  # noqa: S101 - set by _turn
         spread = day.spread[:, slots]
@@ -189,46 +207,52 @@ class Traffic:
         evidence = day.evidence[:, None] + np.cumsum(network.evidence(seen), axis=1)
         day.evidence = evidence[:, -1]
         chances = network.chances(evidence)
-        likely = chances.argmax(axis=0)
-        mean = np.exp(
-            sum(
-                chance * np.log(one.expected)
-                for chance, one in zip(chances, seen, strict=True)
-            )
-        )
-        columns = np.arange(len(steps))
-        days = np.stack([one.days for one in usual])[likely, :, columns].T
-        ratio = np.stack([one.network for one in seen])[likely, :, columns].T
+        logarithm = np.stack([np.log(one.expected) for one in seen])
+        mean = np.exp((chances[:, None] * logarithm).sum(axis=0))
+        likely, column = chances.argmax(axis=0), np.arange(len(steps))
+        days = np.stack([one.days for one in usual])[likely, :, column].T
+        ratio = np.stack([one.network for one in seen])[likely, :, column].T
+        commotion = np.stack([one.commotion for one in seen])[likely, column]
+        wide = spread * commotion
         judged = np.isfinite(counts) & (days > network.FEWEST_DAYS)
-        expected = Expected(counts, mean, spread, days, judged)
+        expected = Expected(counts, mean, wide, days, judged)
         weighed = likelihood(expected)
-        score = np.zeros_like(counts)
-        kind = np.zeros(counts.shape, np.int64)
-        shift = KINDS.index("level-shift") == KIND_OF
-        for column, (step, slot) in enumerate(zip(steps, slots, strict=True)):
-            since = step - (
-                self._last_step if self._last_step is not None else step - 1
-            )
-            hours = min(since, 10**4) * self.interval_s / 3600
-            score[:, column] = self._filter.step(expected, weighed, column, hours=hours)
-            faults = self._filter.faults
-            kind[:, column] = np.add.reduceat(
-                faults, np.flatnonzero(np.diff(KIND_OF, prepend=-1))
-            ).argmax(axis=0)
-            day.shifted += faults[shift].sum(axis=0)
-            unusual = np.log(np.median(ratio[:, column])) / 0.5
+        unusual = np.log(np.median(ratio, axis=0)) / UNUSUAL
+        score, odds = np.zeros_like(counts), np.zeros_like(counts)
+        masses = np.zeros((len(KINDS), *counts.shape))
+        for at, (step, slot) in enumerate(zip(steps, slots, strict=True)):
+            since = step - self._last_step if self._last_step else 1
+            hours = min(since * self.interval_s / 3600, LONGEST_GAP_H)
+            odds[:, at] = self._filter.step(expected, weighed, at, hours=hours)
+            score[:, at] = self._tire(odds[:, at], hours)
+            masses[:, :, at] = np.add.reduceat(self._filter.faults, FIRST_OF_KIND)
             self._memory.keep(
                 day.number,
                 int(slot),
-                volume=counts[:, column],
-                trust=self._filter.normal * np.exp(-(unusual**2)),
-                usual=mean[:, column],
-                network=ratio[:, column],
-                spread=spread[:, column],
+                volume=counts[:, at],
+                trust=self._filter.normal * np.exp(-(unusual[at] ** 2)),
+                usual=mean[:, at],
+                network=ratio[:, at],
+                spread=wide[:, at],
             )
-            self._last_step = step
+            self._last_step = int(step)
+        day.shifted += masses[-1].sum(axis=1)
         day.steps += len(steps)
-        return score, kind, np.where(days > network.FEWEST_DAYS, mean, np.nan)
+        young = days <= network.FEWEST_DAYS
+        return score, odds, np.where(young, np.nan, mean), masses.argmax(axis=0)
+
+    def _tire(self, odds: Floats, hours: float) -> Floats:
+        """Turn odds into the score: what lasts falls back to what a case needs to stay.
+
+        Above `LASTING`, odds count by (1 - t)², where t follows whether they are above
+        it with a time constant of `TIRES_H`.
+        """
+        above = odds - LASTING
+        fresh = LASTING + above * (1 - self._tired) ** 2
+        value = np.where(above > 0, fresh, odds) + 1e-3 * odds - ALARM
+        share = -np.expm1(-hours / TIRES_H)
+        self._tired = self._tired + share * ((above > 0) - self._tired)
+        return np.asarray(0.5 + value / (2 * (SCALE + np.abs(value))))
 
 
 def scores(
@@ -238,5 +262,5 @@ def scores(
     zone: str | None = None,
     holiday: Holiday | None = None,
 ) -> pl.DataFrame:
-    """Judge all rows of `key`, `time`, `value` of one network; in order of time."""
+    """Judge all rows of `key`, `time`, `value` of one network; in their order."""
     return Traffic(interval_s, holiday=holiday).push(rows, zone=zone)

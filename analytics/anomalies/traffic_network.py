@@ -6,11 +6,16 @@ the logarithm of count over usual, taken no further than 0.4 from the weighted m
 draws the ratio of a small network, or of a night with few vehicles, towards 1; it is
 clipped to e^±0.9.
 
+Commotion: on a day on which many series are off at once, each its own way (a race, a
+storm, the first day of school), the spread² of all grows with the squared median of
+their surprises, so that only what stands out even then is told.
+
 Holidays are seen, not only known: the day is judged as the weekday it is, and as a
 Saturday and a Sunday. The kind of day under which the series agree better takes over as
 evidence adds up in the course of the day; this needs eight series at least.
 """
 
+import warnings
 from dataclasses import dataclass
 from typing import Final
 
@@ -30,6 +35,9 @@ FEWEST_DAYS: Final = 0.15
 FEWEST_SERIES: Final = 8
 UNLIKELY: Final = -4.0
 EVIDENCE: Final = 30.0
+#: Median of |z| of a normal z, and how many calm series a commotion must outweigh.
+MEDIAN_OF_NORMAL: Final = 0.6745
+CALM: Final = 40.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +49,8 @@ class Seen:
     network: Floats
     #: by how much the series disagree at each time; NaN with too few
     disagreement: Floats
+    #: spread² of all series at each time against their usual one, at least 1
+    commotion: Floats
 
 
 def ratio(counts: Floats, usual: Usual, spread: Floats, trust: Floats) -> Seen:
@@ -56,11 +66,17 @@ def ratio(counts: Floats, usual: Usual, spread: Floats, trust: Floats) -> Seen:
     own = median + (part.sum(axis=0) - part) / (others + 1e-9)
     network = np.exp(np.clip(own * others / (others + DRAW), -CLIP, CLIP))
     total = weight.sum(axis=0)
+    surprise = np.where(speaks, np.abs(off - own), np.nan)
+    surprise /= np.sqrt(spread + 1 / (base + 0.5)) * MEDIAN_OF_NORMAL
+    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):
+        square = np.nan_to_num(np.nanmedian(surprise, axis=0)) ** 2
+    commotion = (square * number + CALM) / (number + CALM)
     apart = (weight * np.minimum(np.abs(off - median), 1)).sum(axis=0)
     return Seen(
         base * network,
         network,
         np.where(number >= FEWEST_SERIES, apart / np.maximum(total, 1e-9), np.nan),
+        np.maximum(commotion, 1.0),
     )
 
 

@@ -9,7 +9,7 @@ now (forward filter of a hidden Markov model):
 state      a count is then
 =========  =======================================================================
 normal     negative binomial around what is expected, with the recent deviation
-           of the series; sometimes (6 %) with six times the spread
+           of the series; sometimes (8 %) with three times the spread²
 spike      anything (log-uniform)
 drop-out   zero, or next to nothing
 stuck      the same as the one before
@@ -40,14 +40,15 @@ SHIFT: Final = np.array([0.3, 0.42, 0.55, 0.68, 0.8, 1.25, 1.45, 1.75, 2.2])
 KINDS: Final = ("spike", "drop-out", "stuck", "incident", "level-shift")
 #: State by state: its kind, the chance an hour to fall into it, and to recover.
 KIND_OF: Final = np.repeat(np.arange(5), [1, 1, 1, len(INCIDENT), len(SHIFT)])
-FALL: Final = np.array([5e-4, 2e-4, 2e-4, 1e-3, 2e-4])
+FIRST_OF_KIND: Final = np.flatnonzero(np.diff(KIND_OF, prepend=-1))
+FALL: Final = np.array([1e-3, 2e-4, 2e-4, 1.5e-3, 7e-5])
 RECOVER: Final = np.array([1.0, 1 / 8, 1 / 16, 1 / 2.5, 1 / 100])
-#: Share of hours with a much greater spread, and how much greater.
-WILD: Final = 0.06
-WILD_SPREAD: Final = 6.0
+#: Share of hours with a much greater spread, and how many times greater its square.
+WILD: Final = 0.08
+WILD_SPREAD: Final = 3.0
 #: Share of the spread² that carries over to the next hours, and how much of it an hour.
-CARRIED: Final = 0.4
-CARRY: Final = 0.75
+CARRIED: Final = 0.5
+CARRY: Final = 0.85
 LEAST_PROBABILITY: Final = 1e-12
 
 _FALL: Final = (FALL / np.bincount(KIND_OF))[KIND_OF][:, None]

@@ -3,7 +3,7 @@
 usual = Σ w·y / Σ w over the same clock time of the past 56 days, where y is the count
 without what the network did at that time and w is the product of
 
-- recency: half after 28 days
+- recency: half after 21 days
 - likeness: 1 for days of the same kind, less for other workdays, next to nothing else
 - trust: the probability that the hour was without fault (`traffic_states`)
 
@@ -25,7 +25,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 DAYS: Final = 56
-HALF_LIFE_D: Final = 28.0
+HALF_LIFE_D: Final = 21.0
 SUNDAY: Final = 6
 #: Days of trouble after which a changed level is taken for the new usual.
 ACCEPTED_D: Final = 14
@@ -36,7 +36,7 @@ SPREAD: Final = 0.15
 SPREAD_COUNTS: Final = 6.0
 LEAST_SPREAD: Final = 0.03
 #: A surprise counts for the spread up to this many times its expected square.
-LARGEST_SQUARE: Final = 9.0
+LARGEST_SQUARE: Final = 16.0
 
 
 def _likeness() -> Floats:
@@ -67,35 +67,36 @@ class Memory:
     def __init__(self, slots: int) -> None:
         self.slots = slots
         shape = (DAYS, 0, slots)
-        self._volume = np.zeros(shape, np.float32)
         self._trust = np.zeros(shape, np.float32)
-        #: excess squares and their weights, ready to add up
-        self._excess = np.zeros(shape, np.float32)
+        #: trust times count without what the network did
+        self._volume = np.zeros(shape, np.float32)
+        #: weights of squares, and weight times square
         self._weight = np.zeros(shape, np.float32)
+        self._excess = np.zeros(shape, np.float32)
         self._kind = np.zeros(DAYS, np.int64)
         self._day = np.full(DAYS, -(10**9), np.int64)
 
     def grow(self, series: int) -> None:
         """Make room for series that have no past."""
-        for name in ("_volume", "_trust", "_excess", "_weight"):
-            old = getattr(self, name)
-            new = np.zeros((DAYS, series, self.slots), np.float32)
-            new[:, : old.shape[1]] = old
-            setattr(self, name, new)
+        more = ((0, 0), (0, series - self._trust.shape[1]), (0, 0))
+        self._trust = np.pad(self._trust, more)
+        self._volume = np.pad(self._volume, more)
+        self._weight = np.pad(self._weight, more)
+        self._excess = np.pad(self._excess, more)
 
-    def usual(self, day: int, kind: int) -> Usual:
-        """Give what is usual on a day of a kind, seen from before it."""
-        weight = self._recency(day) * _LIKENESS[kind, self._kind]
-        trust = np.einsum("d,dns->ns", weight, self._trust)
-        total = np.einsum("d,dns,dns->ns", weight, self._trust, self._volume)
+    def usual(self, day: int, kinds: list[int]) -> list[Usual]:
+        """Give what is usual on a day if it is of a kind, seen from before it."""
+        weight = self._recency(day) * _LIKENESS[kinds][:, self._kind]
+        trust = self._sums(weight, self._trust)
+        total = self._sums(weight, self._volume)
         volume = np.divide(total, trust, out=np.zeros_like(total), where=trust > 1e-6)
-        return Usual(volume.astype(np.float64), trust.astype(np.float64))
+        return [Usual(*one) for one in zip(volume, trust, strict=True)]
 
     def spread(self, day: int, usual: Floats) -> Floats:
         """Give spread², series by clock time."""
-        recency = self._recency(day)
-        excess = np.einsum("d,dns->ns", recency, self._excess).astype(np.float64)
-        weight = np.einsum("d,dns->ns", recency, self._weight).astype(np.float64)
+        recency = self._recency(day)[None]
+        excess = self._sums(recency, self._excess)[0]
+        weight = self._sums(recency, self._weight)[0]
         prior = SPREAD_COUNTS * 50
         own = (excess.sum(1) + SPREAD**2 * prior) / (weight.sum(1) + prior)
         draw = SPREAD_COUNTS * np.maximum(usual, 0.5)
@@ -107,7 +108,7 @@ class Memory:
         place = day % DAYS
         if self._day[place] != day:
             self._day[place] = day
-            for array in (self._volume, self._trust, self._excess, self._weight):
+            for array in (self._trust, self._volume, self._weight, self._excess):
                 array[place] = 0
 
     def keep(
@@ -123,15 +124,15 @@ class Memory:
     ) -> None:
         """Remember counts (NaN: unknown), how far they are trusted and how they fit."""
         place = day % DAYS
-        known = np.isfinite(volume)
+        trust = np.where(np.isfinite(volume), np.maximum(trust, LEAST_TRUST), 0.0)
+        volume = np.nan_to_num(volume)
         square = ((volume - usual) ** 2 - usual) / usual**2
         square = np.minimum(square, LARGEST_SQUARE * (spread + 1 / usual))
-        trust = np.where(known, np.maximum(trust, LEAST_TRUST), 0.0)
         weight = trust * np.minimum(usual, 200)
-        self._volume[place, :, slot] = np.where(known, volume / network, 0.0)
         self._trust[place, :, slot] = trust
-        self._excess[place, :, slot] = np.where(known, square * weight, 0.0)
+        self._volume[place, :, slot] = trust * volume / network
         self._weight[place, :, slot] = weight
+        self._excess[place, :, slot] = weight * square
 
     def end(self, day: int, kind: int) -> None:
         """Say of what kind a day was."""
@@ -139,15 +140,22 @@ class Memory:
 
     def accept(self, series: npt.NDArray[np.bool_], day: int) -> None:
         """Take the recent days of series for usual, those before for out of date."""
-        recent = (day - self._day) <= ACCEPTED_D
-        trust = self._trust
-        trust[np.ix_(recent, series)] = (self._volume[np.ix_(recent, series)] > 0) * 1.0
-        trust[np.ix_(~recent, series)] *= LEAST_TRUST
+        recent = day - self._day <= ACCEPTED_D
+        for days, least, most in ((recent, 1.0, 1.0), (~recent, 0.0, LEAST_TRUST)):
+            here = np.ix_(days, series)
+            old = self._trust[here]
+            new = np.where(old > 0, np.clip(old, least, most), 0)
+            self._trust[here] = new
+            self._volume[here] *= np.divide(new, old, out=new.copy(), where=old > 0)
 
-    def _recency(self, day: int) -> npt.NDArray[np.float32]:
-        age = day - self._day
-        fading = 0.5 ** (np.minimum(age, 10 * DAYS) / HALF_LIFE_D)
-        return np.where((age > 0) & (age <= DAYS), fading, 0.0).astype(np.float32)
+    def _recency(self, day: int) -> Floats:
+        age = np.minimum(day - self._day, 10 * DAYS)
+        return np.where((age > 0) & (age <= DAYS), 0.5 ** (age / HALF_LIFE_D), 0.0)
+
+    def _sums(self, weights: Floats, ring: npt.NDArray[np.float32]) -> Floats:
+        """Add up days; weights are a row each."""
+        sums = weights.astype(np.float32) @ ring.reshape(DAYS, -1)
+        return sums.reshape(-1, *ring.shape[1:]).astype(np.float64)
 
 
 def _near(values: Floats) -> Floats:

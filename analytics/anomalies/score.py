@@ -1,0 +1,108 @@
+"""The one published anomaly score, for any table of times and values.
+
+Counts of traffic are judged as such (`traffic`: seasons, the network, the state of the
+counter), everything else by how new its values are (`general`). Which it is, is decided
+row by row from what was seen up to it:
+
+- interval: the smallest difference among the first ten times of the table. Traffic's is
+  15 minutes or an hour, and all times so far are multiples of it apart.
+- counts: all values of the series so far are whole and not negative.
+
+Scores lie between 0 and 1, an alarm is 0.5 and above. Rows of one anomaly share the
+number of a case. A case begins with an alarm and lasts as long as a fault is more
+probable than not; an alarm within six rows of its end belongs to it, too.
+"""
+
+from typing import Final
+
+import polars as pl
+
+from analytics.anomalies import general, traffic
+
+#: Times from whose differences the interval is taken; before, there is no score.
+FIRST_TIMES: Final = 10
+INTERVALS_S: Final = (900, 3600)
+ALARM: Final = 0.5
+#: Rows after a case in which an alarm continues it.
+CONTINUES: Final = 6
+#: The clock by which aware times are told the hour.
+ZONE: Final = "Europe/Berlin"
+
+
+def scores(rows: pl.DataFrame) -> pl.DataFrame:
+    """Add `score` and `case` (null outside of any) to rows of `time`, `value`, `key`.
+
+    `key` may be missing: one series. Rows of a series have different times, aware or on
+    a local clock; they come back in the order given. A row without a value has no score
+    in `general`; in `traffic` that of the state the series is in.
+    """
+    if "key" not in rows.columns:
+        return scores(rows.with_columns(key=pl.lit(0))).drop("key")
+    given = rows.with_columns(pl.col("value").cast(pl.Float64)).with_row_index("_row")
+    value, times = pl.col("value"), rows["time"].unique().sort()
+    interval_s, until = _traffic(times)
+    whole = value.is_null() | ((value >= 0) & (value == value.round()))
+    ordered = given.sort("key", "time").with_columns(
+        counts=(whole & (pl.col("time") <= until)).cum_min().over("key")
+    )
+    found = [_as_traffic(ordered.filter("counts"), interval_s)]
+    others = ordered.filter(~pl.col("counts").all().over("key"))
+    if len(others):
+        found.append(_as_anything(others).filter(~pl.col("counts")))
+    unsettled = pl.col("time").is_in(times.head(FIRST_TIMES - 1).implode())
+    judged = pl.concat(found).with_columns(
+        score=pl.when(unsettled & pl.col("score").is_not_null())
+        .then(0.0)
+        .otherwise("score")
+    )
+    return (
+        _cases(judged.sort("key", "time"))
+        .sort("_row")
+        .select(*rows.columns, "score", "case")
+    )
+
+
+def _traffic(times: pl.Series) -> tuple[int, pl.Expr]:
+    """Give the interval, and the last time up to which times are traffic's."""
+    apart = times.head(FIRST_TIMES).diff().min()
+    interval_s = int(apart.total_seconds()) if apart else 0  # type: ignore[union-attr]
+    if len(times) < FIRST_TIMES or interval_s not in INTERVALS_S:
+        return INTERVALS_S[0], pl.lit(None, times.dtype)
+    off = (times - times[0]).dt.total_microseconds() % (interval_s * 1_000_000) != 0
+    return interval_s, pl.lit(times.filter(off.cum_max().not_()).last(), times.dtype)
+
+
+def _as_traffic(rows: pl.DataFrame, interval_s: int) -> pl.DataFrame:
+    aware = getattr(rows.schema["time"], "time_zone", None)
+    found = traffic.scores(rows, interval_s=interval_s, zone=ZONE if aware else None)
+    return rows.with_columns(found["score"], stays=found["odds"] > 0)
+
+
+def _as_anything(rows: pl.DataFrame) -> pl.DataFrame:
+    found = general.scores(rows)
+    return rows.with_columns(found["score"], stays=pl.lit(value=False))
+
+
+def _cases(rows: pl.DataFrame) -> pl.DataFrame:
+    """Number the cases in rows ordered by series and time."""
+    alarm = (pl.col("score") >= ALARM).fill_null(value=False)
+    place, inside = pl.int_range(pl.len()), alarm | pl.col("stays")
+    numbered = (
+        rows.with_columns(alarm=alarm, inside=inside, place=place.over("key"))
+        .with_columns(run=(~pl.col("inside")).cum_sum().over("key"))
+        .with_columns(
+            inside=pl.col("inside") & pl.col("alarm").cum_max().over("key", "run")
+        )
+        .with_columns(
+            last=pl.when("inside").then("place").shift(1).forward_fill().over("key")
+        )
+        .with_columns(
+            begins=pl.col("inside")
+            & (pl.col("place") - pl.col("last") > CONTINUES).fill_null(value=True)
+        )
+        .with_columns(own=pl.col("begins").cum_sum().over("key"))
+    )
+    begun = numbered.filter("begins").sort("time", "key").select("key", "own")
+    return numbered.join(
+        begun.with_row_index("number", 1), on=["key", "own"], how="left"
+    ).with_columns(case=pl.when("inside").then("number").cast(pl.Int64))
