@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import psycopg
 from adbc_driver_manager import Error as ArrowError
 
-from analytics import jobs
+from analytics import health_store, jobs
 from analytics.store import Store, open_store
 from verkehrspuls.errors import DatabaseUnavailable
 from verkehrspuls.settings import Settings
@@ -41,6 +41,7 @@ class Worker:
         clock: Callable[[], datetime] = _now,
     ) -> None:
         self._settings = settings.analytics
+        self._limits = settings.health
         self._url = settings.database.url.get_secret_value()
         self._on_ready = on_ready
         self._clock = clock
@@ -49,6 +50,7 @@ class Worker:
         self._due: dict[str, float] = {}
         self._avoid: dict[int, float] = {}
         self._singly_until = 0.0
+        self._days_left = False
 
     def stop(self) -> None:
         """Let `run` return after the claim that is being computed."""
@@ -91,6 +93,8 @@ class Worker:
             if self._is_due("silence", self._settings.silence_s):
                 jobs.check_silence(store, now=self._clock())
                 self._done("silence")
+            if self._judge_health(store):
+                continue
             self._stop.wait(self._settings.poll_s)
 
     def _process(self, store: Store) -> bool:
@@ -113,6 +117,24 @@ class Worker:
             took_s = round(time.monotonic() - began, 3)
             log.info("computed", extra={"marks": marks, "took_s": took_s})
         return marks >= self._settings.claim_hours
+
+    def _judge_health(self, store: Store) -> bool:
+        """Judge a week of days that are due; tells whether there are more at once."""
+        if self._is_due("health", self._limits.every_s):
+            health_store.mark_running(store, now=self._clock())
+            self._done("health")
+            self._days_left = True
+        try:
+            self._days_left = self._days_left and health_store.judge(
+                store, self._limits, now=self._clock()
+            )
+        except LOST:
+            raise
+        except Exception:
+            # the marks stay, for the next time that it is due
+            log.exception("health_failed")
+            self._days_left = False
+        return self._days_left
 
     def _set_aside(self, failed: jobs.ClaimFailed, *, now: float) -> None:
         """Go on with the other sites: find the one that fails, and try it later."""
