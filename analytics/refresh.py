@@ -47,6 +47,7 @@ class Given:
     stored: pl.DataFrame
     hours: pl.DataFrame
     excluded: pl.DataFrame
+    imputed: pl.DataFrame
     cases: pl.DataFrame
 
 
@@ -155,6 +156,7 @@ def refresh(
             channels=given.channels,
             installed=given.installed,
             excluded=given.excluded,
+            imputed=given.imputed,
             rules=rules,
         ),
         judgements=(

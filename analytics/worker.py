@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import psycopg
 from adbc_driver_manager import Error as ArrowError
 
-from analytics import health_store, jobs
+from analytics import case_days, estimates, health_store, jobs
 from analytics.store import Store, open_store
 from verkehrspuls.errors import DatabaseUnavailable
 from verkehrspuls.settings import Settings
@@ -90,11 +90,14 @@ class Worker:
                 self._done("maintain")
             if self._process(store):
                 continue
+            if case_days.judge(store, now=self._clock()):
+                continue
             if self._is_due("silence", self._settings.silence_s):
                 jobs.check_silence(store, now=self._clock())
                 self._done("silence")
             if self._judge_health(store):
                 continue
+            self._estimate(store)
             self._stop.wait(self._settings.poll_s)
 
     def _process(self, store: Store) -> bool:
@@ -135,6 +138,22 @@ class Worker:
             log.exception("health_failed")
             self._days_left = False
         return self._days_left
+
+    def _estimate(self, store: Store) -> None:
+        """Impute and forecast what is due; what fails is tried when it is due again."""
+        for name, every_s, work in (
+            ("impute", self._settings.impute_s, estimates.put_imputed),
+            ("forecast", self._settings.forecast_s, estimates.put_forecasts),
+        ):
+            if not self._is_due(name, every_s) or self._stop.is_set():
+                continue
+            self._done(name)
+            try:
+                work(store, self._settings, now=self._clock())
+            except LOST:
+                raise
+            except Exception:
+                log.exception("estimate_failed", extra={"work": name})
 
     def _set_aside(self, failed: jobs.ClaimFailed, *, now: float) -> None:
         """Go on with the other sites: find the one that fails, and try it later."""

@@ -29,6 +29,7 @@ ALL: Final = "all"
 
 _DESCRIPTIONS: Final = {
     "time": "start of the interval, UTC",
+    "imputed_by": "methods of what was imputed",
     "day": "local day of the site",
     "direction": "key of the direction; `all` is the cross-section",
     "channel": "key of the channel",
@@ -196,11 +197,45 @@ def read(
         direction=selection.direction,
         visible=visible,
     )
-    counts = VOLUME_CLASSES[quantity]
-    usual = ("usual", "usual_spread") if selection.bin == "PT1H" else ()
-    return frame.select(
+    columns = (
         *("time", "direction", "expected", *SHARES, "valid"),
-        *("volume", "volume_normalised", *counts, "speed_kmh", *usual),
+        *("volume", "volume_normalised", *VOLUME_CLASSES[quantity], "speed_kmh"),
+    )
+    if selection.bin != "PT1H":
+        return frame.select(columns)
+    estimates = series.imputed(
+        url,
+        site_id=site_id,
+        quantity=quantity,
+        start=selection.start,
+        end=selection.end,
+        direction=selection.direction,
+        visible=visible,
+    )
+    return _with_imputed(frame, estimates).select(
+        *columns, "usual", "usual_spread", "volume_estimated", "imputed_by"
+    )
+
+
+def _with_imputed(hours: pl.DataFrame, estimates: pl.DataFrame) -> pl.DataFrame:
+    """Add what is imputed; an hour that nothing is observed of comes in with it."""
+    known = pl.col("volume_normalised").is_not_null()
+    imputed = pl.col("volume_imputed").is_not_null()
+    return (
+        hours.drop("imputed")
+        .join(estimates, on=["time", "direction"], how="full", coalesce=True)
+        .with_columns(
+            pl.col("observed", "normalised", "excluded", "imputed").fill_null(0),
+            pl.col("expected").fill_null(pl.col("imputed")),
+            pl.when(pl.col("observed").is_null())
+            .then(pl.lit(value=False))
+            .otherwise("valid")
+            .alias("valid"),
+            volume_estimated=pl.when(known | imputed).then(
+                pl.sum_horizontal("volume_normalised", "volume_imputed").round(1)
+            ),
+        )
+        .sort("time", "direction")
     )
 
 
@@ -268,8 +303,15 @@ def passport(
         method=method,
         cases=tuple(case["anomaly_case_id"] for case in cases),
         intervals_expected=expected,
-        intervals_present=present.height,
+        intervals_present=_present(present),
     )
+
+
+def _present(frame: pl.DataFrame) -> int:
+    """Count the intervals that something was observed of."""
+    if "excluded" not in frame.columns:
+        return frame.height
+    return frame.filter(pl.col("observed") + pl.col("excluded") > 0).height
 
 
 def local_days(selection: Selection) -> tuple[date, date]:

@@ -84,10 +84,19 @@ class Ingest(Section):
         (), description="only these, separated by commas; else all"
     )
     bulk: bool = Field(False, description="read and acknowledge in bulk: faster")
-    batch_readings: int = Field(5000, ge=1, le=100_000)
-    linger_ms: int = Field(50, ge=0, le=10_000, description="a batch closes after it")
-    queue_messages: int = Field(20_000, ge=1, description="then reading stops")
-    queue_mb: int = Field(64, ge=1, description="then reading stops")
+    batch_readings: int = Field(
+        20_000, ge=1, le=100_000, description="a batch is not larger"
+    )
+    linger_ms: int = Field(
+        50,
+        ge=0,
+        le=10_000,
+        description="a batch closes after it, once the last one is written",
+    )
+    queue_messages: int = Field(
+        60_000, ge=1, description="not written yet; then reading stops"
+    )
+    queue_mb: int = Field(64, ge=1, description="not written yet; then reading stops")
     future_h: int = Field(48, ge=0, description="a reading further ahead is rejected")
     late_h: int = Field(24, ge=1, description="an older reading is counted as late")
     oldest_year: int = Field(2000, ge=1970, description="an older reading is rejected")
@@ -129,6 +138,14 @@ class Analytics(Section):
     claim_hours: int = Field(20_000, ge=1, description="channel hours done in one go")
     baseline_weeks: int = Field(8, ge=2, le=52)
     silence_s: float = Field(60, gt=0, description="how often to look for silence")
+    forecast_s: float = Field(300, gt=0, description="how often to forecast")
+    impute_s: float = Field(3600, gt=0, description="how often to impute gaps")
+    estimate_weeks: int = Field(
+        12, ge=8, le=52, description="that forecasts and imputation learn from"
+    )
+    keep_forecast_days: int = Field(
+        35, ge=1, description="forecasts, to be compared with what came"
+    )
     valid_bin: float = Field(
         0.75, gt=0, le=1, description="share of a valid hour that is observed"
     )

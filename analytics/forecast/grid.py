@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from analytics.frames import TIME, VOLUMES, check
+from analytics.frames import BIN_VOLUMES, TIME, check
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -75,13 +75,13 @@ def make(
     start: datetime,
     end: datetime,
 ) -> Grid:
-    """Lay VOLUMES of one length out over `[start, end)`.
+    """Lay BIN_VOLUMES of one length out over `[start, end)`.
 
     An interval that is observed to less than half is unknown; one that is observed in
     part is scaled to a whole one (volume · interval_s / observed_s).
     """
     rows = (end - start) // timedelta(seconds=interval_s)
-    known = check(volumes, VOLUMES).filter(
+    known = check(volumes, BIN_VOLUMES).filter(
         (pl.col("interval_s") == interval_s)
         & (pl.col("time") >= start)
         & (pl.col("time") < end)

@@ -36,7 +36,7 @@ def forecast(
     weeks: int,
     share: float = SHARE,
 ) -> pl.DataFrame:
-    """Compute FORECASTS of all channels in VOLUMES of one kind of traffic and one town.
+    """Compute FORECASTS from BIN_VOLUMES of one kind of traffic in one town.
 
     Known is what lies within `weeks` before the newest whole interval. `lead_s` is from
     there to the end of the interval that is forecast; volumes are per interval. An

@@ -81,7 +81,7 @@ def fit(known: Past, steps: int, *, until: int, share: float) -> Weights:
     weighted = terms * weight[:, None]
     ridge = RIDGE * weight.mean() * np.eye(terms.shape[1])
     square: Floats = weighted.T @ terms + ridge
-    weights = np.linalg.solve(square, weighted.T @ target)
+    weights = np.linalg.solve(square, weighted.T @ target).astype(np.float64)
     estimate = volume(known.profile[rows][weigh], terms @ weights)
     came = known.grid.values[rows][weigh]
     return Weights(steps, weights, bands(estimate, came, share=share))

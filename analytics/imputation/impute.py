@@ -35,7 +35,7 @@ def impute(
     until: datetime,
     share: float = SHARE,
 ) -> pl.DataFrame:
-    """Compute IMPUTED_HOURS of VOLUMES of one kind of traffic and one town.
+    """Compute IMPUTED_HOURS of BIN_VOLUMES of one kind of traffic and one town.
 
     An hour observed to less than half is missing. The method is chosen by the length
     of the gap (`choice`). An hour of which the method knows nothing

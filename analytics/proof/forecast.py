@@ -251,4 +251,5 @@ def _mean_of_last_hour(ratios: Floats, rows: int) -> Floats:
     """Mean of the last rows, unknown ones as zero."""
     filled = np.nan_to_num(ratios)
     padded = np.vstack([np.zeros((rows, filled.shape[1])), filled]).cumsum(axis=0)
-    return (padded[rows:] - padded[:-rows]) / rows
+    found: Floats = (padded[rows:] - padded[:-rows]) / rows
+    return found

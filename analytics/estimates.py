@@ -1,0 +1,157 @@
+"""Forecasts and imputed hours in the database: what is read, and what is replaced.
+
+One municipality and kind of traffic in a transaction; one worker has a municipality at
+a time. What is written depends on what is committed at that time only, so a worker that
+dies leaves what was.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import polars as pl
+
+from analytics import frames
+from analytics.forecast.grid import Place
+from analytics.forecast.horizons import STEPS, forecast, origin
+from analytics.frames import check
+from analytics.imputation.impute import LONGEST_H, impute
+from analytics.store import Store
+from verkehrspuls.quantities import COUNTED
+from verkehrspuls.settings import Analytics
+
+#: Leads of which forecasts are kept, to be compared with what came: 15 minutes, 1 hour
+#: and 1 day ahead.
+KEPT_S: Final = {900: [900], 3600: [3600, 86_400]}
+#: Readings may be so late before an hour is called missing.
+LATE: Final = timedelta(hours=1)
+
+_KEY: Final = ("channel_id", "time", "gap_h")
+
+
+@dataclass(frozen=True, slots=True)
+class _Town:
+    """A municipality and what is counted in it."""
+
+    municipality_id: int
+    quantity: str
+    place: Place
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """As parameters of queries."""
+        return {"municipality_id": self.municipality_id, "quantity": self.quantity}
+
+
+def put_forecasts(store: Store, settings: Analytics, *, now: datetime) -> int:
+    """Replace the forecasts of all municipalities; returns how many were made."""
+    made = 0
+    for town in _towns(store):
+        for interval_s in STEPS:
+            made += _forecast(store, town, interval_s, settings, now=now)
+    cutoff = now - timedelta(days=settings.keep_forecast_days)
+    with store.connection.transaction():
+        store.execute("drop_old_forecasts", cutoff=cutoff)
+    return made
+
+
+def put_imputed(store: Store, settings: Analytics, *, now: datetime) -> int:
+    """Impute what is missing of the last weeks; returns how many hours changed.
+
+    An hour stays as it was imputed until it is counted after all, or its gap changes.
+    Days whose hours changed are marked, to be computed anew.
+    """
+    until = origin(now - LATE, 3600)
+    since = until - timedelta(weeks=settings.estimate_weeks)
+    return sum(
+        _impute(store, town, since=since, until=until, now=now)
+        for town in _towns(store)
+    )
+
+
+def _towns(store: Store) -> Iterator[_Town]:
+    rows = store.execute("estimated_towns", counted=list(COUNTED)).fetchall()
+    for row in rows:
+        place = Place(row["time_zone"], row["state"])
+        yield _Town(row["municipality_id"], row["quantity"], place)
+
+
+def _forecast(
+    store: Store, town: _Town, interval_s: int, settings: Analytics, *, now: datetime
+) -> int:
+    made_at = origin(now, interval_s)
+    with store.connection.transaction():
+        if not _mine(store, town):
+            return 0
+        found = forecast(
+            _volumes(
+                store,
+                town,
+                interval_s=interval_s,
+                since=made_at - timedelta(weeks=settings.estimate_weeks),
+                until=made_at,
+            ),
+            town.place,
+            interval_s=interval_s,
+            now=now,
+            weeks=settings.estimate_weeks,
+        )
+        store.execute(
+            "drop_forecasts",
+            interval_s=interval_s,
+            made_at=made_at,
+            kept=KEPT_S[interval_s],
+            **town.key,
+        )
+        store.copy("copy_forecasts", found)
+    return found.height
+
+
+def _impute(
+    store: Store, town: _Town, *, since: datetime, until: datetime, now: datetime
+) -> int:
+    # a gap that reaches further back than the hours that were read may be longer
+    judged = since + timedelta(hours=LONGEST_H)
+    with store.connection.transaction():
+        if not _mine(store, town):
+            return 0
+        volumes = _volumes(store, town, interval_s=3600, since=since, until=until)
+        installed = store.execute("installations_of_town", **town.key).fetchall()
+        found = impute(
+            volumes,
+            pl.DataFrame(installed, schema=dict(frames.INSTALLED), orient="row"),
+            town.place,
+            since=since,
+            until=until,
+        ).filter(pl.col("time") >= judged)
+        stored = check(
+            store.read("imputed_of_town", since=judged, until=until, **town.key),
+            {name: frames.IMPUTED_HOURS[name] for name in _KEY},
+        )
+        gone = stored.join(found, on=_KEY, how="anti")
+        fresh = found.join(stored, on=_KEY, how="anti")
+        store.execute("drop_imputed", **_hours(gone))
+        rows = fresh.drop("interval_s").with_columns(made_at=pl.lit(now, frames.TIME))
+        store.copy("copy_imputed", rows)
+        columns = ("channel_id", "time")
+        changed = pl.concat([gone.select(columns), fresh.select(columns)]).unique()
+        store.execute("mark_hours", **_hours(changed))
+    return changed.height
+
+
+def _mine(store: Store, town: _Town) -> bool:
+    row = store.execute("try_estimate", municipality_id=town.municipality_id).fetchone()
+    return bool(row["mine"])  # type: ignore[index]
+
+
+def _volumes(store: Store, town: _Town, **span: Any) -> pl.DataFrame:
+    found = store.read("volumes_of_town", **span, **town.key)
+    return check(found, frames.BIN_VOLUMES)
+
+
+def _hours(rows: pl.DataFrame) -> dict[str, list[Any]]:
+    return {
+        "channels": rows["channel_id"].to_list(),
+        "hours": rows["time"].to_list(),
+    }

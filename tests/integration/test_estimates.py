@@ -1,0 +1,165 @@
+"""Forecasts and imputed hours, from volumes in the database to the API."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from analytics import estimates, jobs
+from analytics.store import Store, open_store
+from api.app import create_app
+from tests.towns import TOWN
+from verkehrspuls.settings import Analytics, Database, Settings
+from verkehrspuls.storage import series
+from verkehrspuls.storage.registry import register
+
+HOUR = timedelta(hours=1)
+SETTINGS = Analytics()
+#: Wednesday, 10:00 in Berlin
+NOW = datetime(2026, 9, 16, 8, tzinfo=UTC)
+SINCE = NOW - timedelta(weeks=13)
+#: The gap: noon of a Tuesday, in one of two directions
+GAP = datetime(2026, 9, 8, 10, tzinfo=UTC)
+
+
+@pytest.fixture
+def store(database: str) -> Iterator[Store]:
+    with open_store(database, application="test") as store:
+        register(store.connection, TOWN)
+        _fill(store, 900)
+        _fill(store, 3600)
+        yield store
+
+
+@pytest.fixture
+def client(store: Store, database: str) -> Iterator[TestClient]:
+    settings = Settings(database=Database(url=database))  # type: ignore[arg-type]
+    with TestClient(create_app(settings)) as client:
+        yield client
+
+
+def _fill(store: Store, interval_s: int) -> None:
+    """Thirteen weeks of two directions, 3 hours of one missing."""
+    store.execute("ensure_figures", earliest=SINCE, latest=NOW)
+    store.connection.execute(
+        "insert into volume (channel_id, interval_s, time, observed_s, volume, valid) "
+        "select channel_id, %(s)s, t, %(s)s, %(s)s / 900 * "
+        "  (30 + 10 * (extract(hour from t)::integer %% 12) + (h + channel_id) %% 7), "
+        "  true "
+        "from channel cross join lateral (select t, "
+        "  extract(epoch from t)::bigint / 3600 as h from generate_series("
+        "  %(since)s, %(until)s - make_interval(secs => %(s)s), "
+        "  make_interval(secs => %(s)s)) t) times "
+        "where quantity = 'motor' and not "
+        "  (key = 'in' and t >= %(gap)s and t < %(gap)s + interval '3 hours')",
+        {"s": interval_s, "since": SINCE, "until": NOW, "gap": GAP},
+    )
+
+
+def _rows(store: Store, query: str) -> list[Any]:
+    return store.connection.execute(query).fetchall()  # type: ignore[call-overload]
+
+
+def _compute(store: Store) -> None:
+    while jobs.process(store, SETTINGS, now=NOW):
+        pass
+
+
+def test_missing_hours_are_imputed_and_days_say_so(store: Store) -> None:
+    assert estimates.put_imputed(store, SETTINGS, now=NOW) == 3
+    found = _rows(store, "select time, volume, low, high, gap_h from imputed_hour")
+    assert [row[0] for row in sorted(found)] == [GAP + n * HOUR for n in range(3)]
+    for _, volume, low, high, gap_h in found:
+        assert low <= volume <= high
+        assert gap_h == 3
+    _compute(store)
+    day = _rows(
+        store,
+        "select direction, imputed, observed, volume, volume_estimated "
+        "from daily_figure where day = '2026-09-08' order by direction",
+    )
+    assert [(row[0], row[1]) for row in day] == [
+        ("all", pytest.approx(3 / 48)),
+        ("in", pytest.approx(3 / 24)),
+        ("out", 0),
+    ]
+    _, _, observed, volume, estimated = day[1]
+    assert observed == pytest.approx(21 / 24)
+    assert estimated == pytest.approx(volume + sum(row[1] for row in found))
+
+
+def test_what_is_imputed_stays_until_its_gap_changes(store: Store) -> None:
+    estimates.put_imputed(store, SETTINGS, now=NOW)
+    assert estimates.put_imputed(store, SETTINGS, now=NOW + HOUR) == 0
+    store.connection.execute(
+        "insert into volume (channel_id, interval_s, time, observed_s, volume) "
+        "select channel_id, 3600, %s, 3600, 400 from channel where key = 'in'",
+        [GAP],
+    )
+    # one is counted after all, the two others lie in a shorter gap
+    assert estimates.put_imputed(store, SETTINGS, now=NOW) == 3
+    found = _rows(store, "select time, gap_h from imputed_hour order by time")
+    assert found == [(GAP + HOUR, 2), (GAP + 2 * HOUR, 2)]
+
+
+def test_forecasts_are_replaced_and_kept_to_be_compared(store: Store) -> None:
+    made = estimates.put_forecasts(store, SETTINGS, now=NOW - 24 * HOUR)
+    # two channels: four quarter-hours, 24 hours
+    assert made == 2 * (4 + 24)
+    estimates.put_forecasts(store, SETTINGS, now=NOW - 24 * HOUR)
+    estimates.put_forecasts(store, SETTINGS, now=NOW)
+    kept = _rows(
+        store,
+        "select made_at, count(*) from forecast group by made_at order by made_at",
+    )
+    # of the earlier run: 15 minutes, 1 hour and 1 day ahead
+    assert kept == [(NOW - 24 * HOUR, 2 * 3), (NOW, 2 * (4 + 24))]
+    site = _rows(store, "select site_id from site where key = 'b420'")[0][0]
+    errors = series.forecast_errors(
+        store.connection, site_id=site, quantity="motor", direction="in"
+    )
+    assert [(row["lead_s"], row["compared"]) for row in errors] == [
+        (900, 1),
+        (3600, 1),
+        (86_400, 1),
+    ]
+    assert all(0 <= row["wape"] < 0.3 for row in errors)
+    soon = SETTINGS.model_copy(update={"keep_forecast_days": 1})
+    estimates.put_forecasts(store, soon, now=NOW + HOUR)
+    oldest = _rows(store, "select min(made_at) from forecast")
+    assert oldest == [(NOW,)]
+
+
+def test_the_api_tells_of_both(store: Store, client: TestClient) -> None:
+    estimates.put_imputed(store, SETTINGS, now=NOW)
+    estimates.put_forecasts(store, SETTINGS, now=NOW)
+    path = "/api/v1/sites/kusel/b420"
+    answer = client.get(
+        f"{path}/series.json",
+        params={
+            "from": (GAP - HOUR).isoformat(),
+            "to": (GAP + HOUR).isoformat(),
+            "direction": "in",
+        },
+    ).json()
+    counted, imputed = answer["rows"]
+    assert counted["volume"] == counted["volume_estimated"]
+    assert (counted["imputed"], counted["imputed_by"]) == (0, None)
+    assert (imputed["volume"], imputed["observed"], imputed["imputed"]) == (None, 0, 1)
+    assert imputed["volume_estimated"] > 0
+    assert imputed["imputed_by"]
+    passport = answer["passport"]
+    assert (passport["observed"], passport["imputed"]) == (0.5, 0.5)
+    assert passport["intervals_present"] == 1
+
+    forecast = client.get(f"{path}/forecast").json()
+    assert (forecast["quantity"], forecast["direction"]) == ("motor", "all")
+    lengths = [row["interval_s"] for row in forecast["intervals"]]
+    assert lengths == [900] * 4 + [3600] * 24
+    assert all(
+        row["low"] <= row["volume"] <= row["high"] for row in forecast["intervals"]
+    )
+    refused = client.get(f"{path}/forecast", params={"quantity": "no2_ugm3"})
+    assert refused.status_code == 422

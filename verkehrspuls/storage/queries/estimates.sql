@@ -1,0 +1,195 @@
+-- Forecasts and imputed hours: what is read for them, and what replaces them.
+
+-- name: estimated_towns
+-- Municipalities that count something, with their clock and calendar.
+select distinct m.municipality_id, m.state, m.time_zone, c.quantity
+from municipality m
+join site s using (municipality_id)
+join channel c using (site_id)
+where c.quantity = any(%(counted)s)
+order by m.municipality_id, c.quantity;
+
+-- name: try_estimate
+-- True for one worker at a time and municipality, to the end of its transaction.
+select pg_try_advisory_xact_lock(hashtext('vp.estimate'), %(municipality_id)s) as mine;
+
+-- name: volumes_of_town
+-- Volumes of one length of the channels of a municipality that count a quantity.
+select v.channel_id, v.interval_s, v.time, v.observed_s, v.volume
+from channel c
+join site s using (site_id)
+cross join lateral (
+    select * from volume v
+    where v.channel_id = c.channel_id and v.interval_s = %(interval_s)s
+      and v.time >= %(since)s and v.time < %(until)s
+    offset 0
+) v
+where s.municipality_id = %(municipality_id)s and c.quantity = %(quantity)s
+
+-- name: installations_of_town
+-- When sensors were attached to these channels; open ends far away.
+select i.channel_id,
+       greatest(coalesce(lower(i.period), '-infinity'), '1970-01-01') as since,
+       least(coalesce(upper(i.period), 'infinity'), '2200-01-01') as until,
+       e.interval_s
+from installation i
+join sensor e using (sensor_id)
+join channel c using (channel_id)
+join site s using (site_id)
+where s.municipality_id = %(municipality_id)s and c.quantity = %(quantity)s;
+
+-- name: drop_forecasts
+-- Make room for the forecasts of a run: of earlier ones, only the kept leads stay.
+delete from forecast f
+using channel c
+join site s using (site_id)
+where f.channel_id = c.channel_id
+  and s.municipality_id = %(municipality_id)s and c.quantity = %(quantity)s
+  and f.interval_s = %(interval_s)s
+  and (f.made_at >= %(made_at)s or f.lead_s <> all(%(kept)s::integer[]));
+
+-- name: drop_old_forecasts
+-- Forecasts that need no longer be compared with what came.
+delete from forecast where made_at < %(cutoff)s;
+
+-- name: copy_forecasts
+-- Columns in the order of analytics.frames.FORECASTS.
+copy forecast (
+    channel_id, interval_s, lead_s, time, made_at, volume, low, high, method
+) from stdin (format csv);
+
+-- name: imputed_of_town
+-- What is imputed for these channels.
+select i.channel_id, i.time, i.gap_h
+from imputed_hour i
+join channel c using (channel_id)
+join site s using (site_id)
+where s.municipality_id = %(municipality_id)s and c.quantity = %(quantity)s
+  and i.time >= %(since)s and i.time < %(until)s;
+
+-- name: drop_imputed
+-- Remove imputed hours of channels.
+delete from imputed_hour i
+using unnest(%(channels)s::integer[], %(hours)s::timestamptz[]) as gone (channel_id, hour)
+where i.channel_id = gone.channel_id and i.time = gone.hour;
+
+-- name: copy_imputed
+-- Columns in the order of analytics.frames.IMPUTED_HOURS, without the length; it is
+-- said when they were imputed.
+copy imputed_hour (channel_id, time, volume, method, low, high, gap_h, made_at)
+from stdin (format csv);
+
+-- name: imputed_of_sites
+-- Imputed hours of sites, as IMPUTED.
+select i.channel_id, i.time, 3600 as interval_s, i.volume, i.method
+from imputed_hour i
+join channel c using (channel_id)
+where c.site_id = any(%(sites)s) and i.time >= %(since)s and i.time < %(until)s;
+
+-- name: read_imputed
+-- What is imputed of a site and quantity per hour and direction, summed over lanes;
+-- direction 'all' sums over everything, null gives each one. Of an hour that was
+-- observed to less than half, only the rest is imputed; what was counted after all, not
+-- at all. The bounds of a sum are the sums of the bounds, as if all lanes went together.
+with counted as (
+    select c.channel_id,
+           case when %(direction)s::text = 'all' then 'all' else c.direction end
+               as direction
+    from vp.channel c
+    join vp.site s using (site_id)
+    where c.site_id = %(site_id)s
+      and s.visibility = any(%(visible)s::text[])
+      and c.quantity = %(quantity)s
+      and (%(direction)s::text is null or %(direction)s::text = 'all'
+           or c.direction = %(direction)s)
+)
+select h.time, counted.direction,
+       round((sum(rest.part) / installed.channels)::numeric, 4)::double precision
+           as imputed,
+       round(sum(h.volume * rest.part)::numeric, 1)::double precision
+           as volume_imputed,
+       round(sum(h.low * rest.part)::numeric, 1)::double precision as imputed_low,
+       round(sum(h.high * rest.part)::numeric, 1)::double precision as imputed_high,
+       string_agg(distinct h.method, ', ' order by h.method) as imputed_by
+from vp.imputed_hour h
+join counted using (channel_id)
+left join vp.volume v
+  on v.channel_id = h.channel_id and v.interval_s = 3600 and v.time = h.time
+cross join lateral (
+    select 1 - coalesce(v.observed_s, 0) / 3600::double precision as part
+) rest
+cross join lateral (
+    select count(distinct x.channel_id) as channels
+    from counted x
+    join vp.installation i using (channel_id)
+    where x.direction = counted.direction
+      and i.period && tstzrange(h.time, h.time + interval '1 hour')
+) installed
+where h.time >= %(start)s and h.time < %(end)s
+  and rest.part > 0.5 and installed.channels > 0
+group by h.time, counted.direction, installed.channels
+order by h.time, counted.direction
+
+-- name: read_forecast
+-- The newest forecasts of a site and quantity, one direction or 'all', summed over lanes;
+-- none where a lane with a sensor has none. The bounds of a sum are the sums of the
+-- bounds.
+with counted as (
+    select c.channel_id
+    from vp.channel c
+    join vp.site s using (site_id)
+    where c.site_id = %(site_id)s
+      and s.visibility = any(%(visible)s::text[])
+      and c.quantity = %(quantity)s
+      and (%(direction)s::text = 'all' or c.direction = %(direction)s)
+), newest as (
+    select f.interval_s, max(f.made_at) as made_at
+    from vp.forecast f
+    join counted using (channel_id)
+    group by f.interval_s
+)
+select f.interval_s, f.time, f.lead_s, f.made_at,
+       round(sum(f.volume)::numeric, 1)::double precision as volume,
+       round(sum(f.low)::numeric, 1)::double precision as low,
+       round(sum(f.high)::numeric, 1)::double precision as high,
+       min(f.method) as method
+from vp.forecast f
+join counted using (channel_id)
+join newest using (interval_s, made_at)
+group by f.interval_s, f.time, f.lead_s, f.made_at
+having count(*) >= (
+    select count(distinct i.channel_id)
+    from vp.installation i
+    join counted using (channel_id)
+    where i.period @> f.made_at)
+order by f.interval_s, f.time
+
+-- name: read_forecast_errors
+-- What the kept forecasts of a site and quantity missed by, channel by channel: sum of
+-- what they missed over the sum of what came, and the share that lay in the interval.
+-- Compared is what was observed at least to half, scaled to a whole interval.
+with counted as (
+    select c.channel_id
+    from vp.channel c
+    join vp.site s using (site_id)
+    where c.site_id = %(site_id)s
+      and s.visibility = any(%(visible)s::text[])
+      and c.quantity = %(quantity)s
+      and (%(direction)s::text = 'all' or c.direction = %(direction)s)
+), came as (
+    select f.*, v.volume * (v.interval_s::double precision / v.observed_s) as counted
+    from vp.forecast f
+    join counted using (channel_id)
+    join vp.volume v using (channel_id, interval_s, time)
+    where v.observed_s >= v.interval_s / 2
+      and f.time + make_interval(secs => f.interval_s) <= (
+          select max(made_at) from vp.forecast join counted using (channel_id))
+)
+select interval_s, lead_s, min(time) as since, count(*) as compared,
+       round((sum(abs(volume - counted)) / nullif(sum(counted), 0))::numeric, 4)
+           ::double precision as wape,
+       round(avg((counted between low and high)::integer), 4)::double precision
+           as coverage
+from came
+group by interval_s, lead_s
+order by lead_s
