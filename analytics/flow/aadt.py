@@ -71,12 +71,13 @@ def aadt(days: pl.DataFrame, hours: pl.DataFrame, *, unit: str) -> Result:
     What is required and not there makes the figure null, with the number that is there.
     The period is a year at most. An hour counts where 75 % of it were observed.
 
-    Interval, 95 %: calendar weeks are drawn anew with replacement, 400 times with a
-    fixed seed, and the 2.5 and 97.5 % quantiles of the estimates about their mean are
-    narrowed by √(1 - share of the year's days that are known). So it tells how far the
-    mean of *this* period may lie off because days are missing; it is zero wide where
-    none is, and says nothing about counting errors or other years. Null below four
-    weeks. Source of the estimators: Caltrans PeMS (DOMAIN.md 4.2).
+    Interval, 95 %: the calendar weeks are drawn anew with replacement, 400 times with a
+    fixed seed, in blocks as long as the longest run of weeks that is missing, because
+    weeks resemble their neighbours. The 2.5 and 97.5 % quantiles of the estimates about
+    their mean are narrowed by √(1 - share of the period that is known). So it tells how
+    far the mean of *this* period may lie off because days are missing; it is zero wide
+    where none is, and says nothing about counting errors or other years. Null below
+    four weeks. Source of the estimators: Caltrans PeMS (DOMAIN.md 4.2).
     """
     days, hours = check(days, FLOW_DAYS), check(hours, FLOW_BINS)
     valid = days.filter(pl.col("valid"))
@@ -88,8 +89,9 @@ def aadt(days: pl.DataFrame, hours: pl.DataFrame, *, unit: str) -> Result:
         days_used=valid.height,
         days_required=1,
     )
-    by_day = _sums(valid, "volume", hours=1)
-    by_hour = _sums(known, "flow", hours=_HOURS)
+    weeks = days["day"].dt.truncate("1w").unique()
+    by_day = _sums(valid, "volume", weeks=weeks, hours=1)
+    by_hour = _sums(known, "flow", weeks=weeks, hours=_HOURS)
     shares = {
         False: valid.height / max(days.height, 1),
         True: min(1.0, known.height / max(_HOURS * days.height, 1)),
@@ -119,12 +121,16 @@ class _Sums:
 
     totals: Floats
     counts: Floats
+    #: the longest run of weeks of which nothing is known
+    gap: int
 
 
-def _sums(rows: pl.DataFrame, value: str, *, hours: int) -> _Sums:
-    week = rows.select(pl.col("day").dt.truncate("1w").rank("dense") - 1).to_series()
-    weeks = int(week.max()) + 1 if rows.height else 0  # type: ignore[arg-type]
-    shape = (weeks, _MONTHS, _WEEKDAYS, hours)
+def _sums(rows: pl.DataFrame, value: str, *, weeks: pl.Series, hours: int) -> _Sums:
+    monday = rows["day"].dt.truncate("1w")
+    week = monday.rank("dense") - 1
+    shape = (monday.n_unique(), _MONTHS, _WEEKDAYS, hours)
+    runs = (~weeks.sort().is_in(monday.unique().implode())).rle().struct.unnest()
+    gap = max(runs.filter("value")["len"], default=0)
     hour = rows["hour"] if hours > 1 else pl.zeros(rows.height, pl.Int8, eager=True)
     at = (
         week.to_numpy(),
@@ -132,7 +138,7 @@ def _sums(rows: pl.DataFrame, value: str, *, hours: int) -> _Sums:
         (rows["weekday"] - 1).to_numpy(),
         hour.to_numpy(),
     )
-    found = _Sums(np.zeros(shape), np.zeros(shape))
+    found = _Sums(np.zeros(shape), np.zeros(shape), gap)
     np.add.at(found.totals, at, rows[value].to_numpy())
     np.add.at(found.counts, at, 1.0)
     return found
@@ -169,9 +175,7 @@ def _interval(
     weeks = len(sums.totals)
     if value is None or weeks < FEWEST_WEEKS:
         return None, None
-    draws = np.random.default_rng(SEED).multinomial(
-        weeks, np.full(weeks, 1 / weeks), size=DRAWS
-    )
+    draws = _draws(weeks, block=max(1, min(sums.gap, weeks // 2)))
     shape = (DRAWS, *sums.totals.shape[1:])
     totals = (draws @ sums.totals.reshape(weeks, -1)).reshape(shape)
     counts = (draws @ sums.counts.reshape(weeks, -1)).reshape(shape)
@@ -183,6 +187,17 @@ def _interval(
     narrow = math.sqrt(max(0.0, 1 - share))
     lower, upper = np.quantile(estimates, (0.025, 0.975)) - estimates.mean()
     return value + narrow * float(lower), value + narrow * float(upper)
+
+
+def _draws(weeks: int, *, block: int) -> Floats:
+    """How often each week is drawn, in blocks of weeks in a row (in a circle)."""
+    starts = np.random.default_rng(SEED).integers(
+        weeks, size=(DRAWS, math.ceil(weeks / block), 1)
+    )
+    drawn = ((starts + np.arange(block)) % weeks).reshape(DRAWS, -1)[:, :weeks]
+    found = np.zeros((DRAWS, weeks))
+    np.add.at(found, (np.arange(DRAWS)[:, None], drawn), 1)
+    return found
 
 
 def _evaluate(one: Estimator, totals: Floats, counts: Floats, *, months: int) -> Floats:

@@ -20,6 +20,11 @@ REASONS: Final = {
         "There are {have} hours that were observed well enough; at least {need} are "
         "needed."
     ),
+    "too-few-weeks": mark("There are {have} weeks; at least {need} are needed."),
+    "too-few-references": mark(
+        "There are {have} permanent counters with the same hours; at least {need} are "
+        "needed."
+    ),
     "too-long": mark(
         "The period has {have} days; a year's figure takes {need} at most."
     ),
