@@ -1,0 +1,1 @@
+"""Studies: the questions that planners ask, with an interval on each answer."""

@@ -1,0 +1,184 @@
+"""From a short count to the mean day of a year, with its uncertainty.
+
+Instead of printed factors the permanent counters of the town serve: they were counting
+in the very same hours. How well that works is measured on themselves, each in turn
+taken for the short count.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from analytics.flow.figure import Reason
+from analytics.frames import TIME, Schema, check
+
+METHOD: Final = "short-count-1"
+
+#: Whole hours of a permanent counter, or of the short count.
+HOURS: Final[Schema] = {"time": TIME, "day": pl.Date(), "volume": pl.Float64()}
+
+#: Permanent counters that are needed to tell how far they may be off.
+FEWEST_REFERENCES: Final = 3
+#: Other days on which the same hours are tried.
+FEWEST_TRIALS: Final = 5
+_Z: Final = 1.96
+#: The precision that planners ask for.
+WANTED: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShortCount:
+    """Mean daily traffic from a short count; null where there is a reason."""
+
+    dtv: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    #: mean daily traffic over the volume of the counted hours
+    factor: float | None = None
+    #: relative standard errors: of what sites differ in, and of one day's count
+    site_error: float | None = None
+    day_error: float | None = None
+    days_counted: int
+    #: days of the same hours more, to be within 5 %; null: days alone will not do, as
+    #: sites differ too much
+    more_days: int | None = None
+    references: int
+    reason: Reason | None = None
+
+
+def expand(
+    counted: pl.DataFrame,
+    references: Mapping[str, pl.DataFrame],
+    means: Mapping[str, float],
+) -> ShortCount:
+    """Extrapolate counted HOURS to the mean daily traffic of a year.
+
+    `references` are the HOURS of permanent counters over the year, `means` their mean
+    daily traffic. For each day counted and reference, factor = mean / volume of the
+    same hours of the same day; DTV = exp(mean of ln(volume · factor)) over days and
+    references, so that weather and season, which are the same for all, cancel out.
+
+    Error: each reference in turn is expanded from the same hours of each of its days by
+    the others. The variance of its mean error is between sites, that within is of days;
+    with n days it is site² + day²/n (in logarithms), the interval ± 1.96 times its
+    root, and `more_days` solves 1.96 · √(site² + day²/n) = ln 1.05 for n.
+
+    A day counts only where the short count and a reference have all of its counted
+    hours. Source: the idea of expansion by permanent counters, FGSV/BASt V84 2001.
+    """
+    counted = check(counted, HOURS)
+    days = counted["day"].n_unique()
+    if len(references) < FEWEST_REFERENCES:
+        reason = Reason("too-few-references", len(references), FEWEST_REFERENCES)
+        return ShortCount(days_counted=days, references=len(references), reason=reason)
+    factors = _factors(counted, references, means)
+    if factors.is_empty():
+        return ShortCount(
+            days_counted=days,
+            references=len(references),
+            reason=Reason("too-few-references", 0, FEWEST_REFERENCES),
+        )
+    errors = _errors(counted, references, means)
+    if errors is None:
+        return ShortCount(
+            days_counted=days,
+            references=len(references),
+            reason=Reason("too-few-days", 0, FEWEST_TRIALS),
+        )
+    site, day = errors
+    by_day = factors.group_by("day").agg(
+        pl.col("estimate").log().mean(), pl.col("volume").first()
+    )
+    count = by_day.height
+    dtv = math.exp(float(by_day["estimate"].mean()))  # type: ignore[arg-type]
+    error = _Z * math.sqrt(site**2 + day**2 / count)
+    return ShortCount(
+        dtv=dtv,
+        lower=dtv * math.exp(-error),
+        upper=dtv * math.exp(error),
+        factor=dtv / float(by_day["volume"].mean()),  # type: ignore[arg-type]
+        site_error=site,
+        day_error=day,
+        days_counted=count,
+        more_days=_more_days(site, day, count),
+        references=factors["reference"].n_unique(),
+    )
+
+
+def _factors(
+    counted: pl.DataFrame,
+    references: Mapping[str, pl.DataFrame],
+    means: Mapping[str, float],
+) -> pl.DataFrame:
+    """Estimates of the short count: one for each of its days and each reference."""
+    own = counted.group_by("day").agg(pl.col("volume").sum(), hours=pl.len())
+    found = [
+        check(hours, HOURS)
+        .join(counted.select("time"), on="time", how="semi")
+        .group_by("day")
+        .agg(there=pl.col("volume").sum(), known=pl.len())
+        .join(own, on="day")
+        .filter(
+            (pl.col("known") == pl.col("hours"))
+            & (pl.col("there") > 0)
+            & (pl.col("volume") > 0)
+        )
+        .select(
+            "day",
+            "volume",
+            estimate=pl.col("volume") * means[key] / pl.col("there"),
+            reference=pl.lit(key),
+        )
+        for key, hours in references.items()
+    ]
+    return pl.concat(found)
+
+
+def _errors(
+    counted: pl.DataFrame,
+    references: Mapping[str, pl.DataFrame],
+    means: Mapping[str, float],
+) -> tuple[float, float] | None:
+    """Standard errors (in logarithms) between sites, and of one day."""
+    clock = pl.col("time").dt.time()
+    pattern = counted.select(clock).unique()
+    weekdays = counted.select(pl.col("day").dt.weekday()).unique()["day"].to_list()
+    shares = pl.concat(
+        check(hours, HOURS)
+        .filter(pl.col("day").dt.weekday().is_in(weekdays))
+        .join(pattern, left_on=clock, right_on="time", how="semi")
+        .group_by("day")
+        .agg(pl.col("volume").sum(), pl.len())
+        .filter((pl.col("len") == pattern.height) & (pl.col("volume") > 0))
+        .select(
+            "day", reference=pl.lit(key), share=(pl.col("volume") / means[key]).log()
+        )
+        for key, hours in references.items()
+    )
+    others = (pl.col("share").sum().over("day") - pl.col("share")) / (
+        pl.len().over("day") - 1
+    )
+    # what would be wrong, had the others expanded this one on this day
+    trials = (
+        shares.filter(pl.len().over("day") >= FEWEST_REFERENCES)
+        .with_columns(error=pl.col("share") - others)
+        .group_by("reference")
+        .agg(pl.col("error").mean(), pl.col("error").var().alias("var"), pl.len())
+        .filter(pl.col("len") >= FEWEST_TRIALS)
+    )
+    if trials.height < FEWEST_REFERENCES:
+        return None
+    mean, var = trials["error"].to_numpy(), trials["var"].to_numpy()
+    # what the days left in the means is not of the sites
+    site = (mean**2 - var / trials["len"].to_numpy()).mean()
+    return math.sqrt(max(0.0, site)), math.sqrt(var.mean())
+
+
+def _more_days(site: float, day: float, count: int) -> int | None:
+    left = (math.log1p(WANTED) / _Z) ** 2 - site**2
+    if left <= 0:
+        return None
+    return max(0, math.ceil(day**2 / left - 1e-9) - count)
