@@ -37,6 +37,8 @@ PEAK_HOUR_OBSERVED: Final = 0.75
 _HOUR_S = 3600
 _QUARTER_S = 900
 _GROUP = ("site_id", "quantity", "direction", "day")
+#: numbers of a channel's groups: its direction, and the cross-section
+_NUMBERS = ("group", "whole")
 _SECONDS = ("observed_s", "normalised_s", "imputed_s", "excluded_s")
 
 
@@ -73,31 +75,56 @@ def days(
         excluded=check(excluded, SPANS),
         imputed=empty(IMPUTED) if imputed is None else check(imputed, IMPUTED),
     )
-    rows = with_local(bins.join(places, on="channel_id")).join(
-        targets, on=["site_id", "day"], how="semi"
-    )
+    groups, of_day = _groups(targets, places)
+    rows = with_local(
+        bins.join(places.select("channel_id", "time_zone"), on="channel_id")
+    ).join(of_day.select("channel_id", "day", *_NUMBERS), on=["channel_id", "day"])
     hours = rows.filter(pl.col("interval_s") == _HOUR_S)
-    present = _present(rows, targets, channels=places, installed=installed)
-    by_hour = _by_time(hours).join(present, on=_GROUP)
-    by_quarter = _by_time(rows.filter(pl.col("interval_s") == _QUARTER_S))
+    quarters = rows.filter(pl.col("interval_s") == _QUARTER_S)
+    present = _present(rows, of_day, installed=check(installed, INSTALLED))
+    by_hour = _by_time(hours).join(present, on="group")
+    by_quarter = _by_time(quarters).join(present, on="group")
     figures = (
-        present.join(_sums(hours), on=_GROUP)
-        .join(_valid_hours(by_hour), on=_GROUP, how="left")
-        .join(
-            _peak_hours(by_quarter.join(present, on=_GROUP), by_hour),
-            on=_GROUP,
-            how="left",
-        )
+        groups.join(present, on="group")
+        .join(_sums(hours), on="group")
+        .join(_valid_hours(by_hour), on="group", how="left")
+        .join(_peak_hours(by_quarter, by_hour), on="group", how="left")
     )
     return check(figures.select(_figures(rules)), DAYS)
 
 
+def _groups(
+    targets: pl.DataFrame, channels: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Number the groups, and tell those of each channel and day.
+
+    `group` is that of the channel's direction, `whole` that of the cross-section.
+    """
+    days = targets.join(channels, on="site_id")
+    names = days.select(_GROUP)
+    groups = (
+        pl.concat([names, names.with_columns(direction=pl.lit(ALL))])
+        .unique()
+        .with_row_index("group")
+    )
+    whole = groups.filter(pl.col("direction") == ALL).drop("direction")
+    return groups, days.join(groups, on=_GROUP).join(
+        whole.rename({"group": "whole"}), on=["site_id", "quantity", "day"]
+    )
+
+
+def _by_group(rows: pl.DataFrame, *keys: str, of: list[pl.Expr]) -> pl.DataFrame:
+    """Aggregate rows by the group of their direction, and that of the cross-section."""
+    return pl.concat(
+        [
+            rows.group_by(pl.col(number).alias("group"), *keys).agg(of)
+            for number in _NUMBERS
+        ]
+    )
+
+
 def _present(
-    rows: pl.DataFrame,
-    targets: pl.DataFrame,
-    *,
-    channels: pl.DataFrame,
-    installed: pl.DataFrame,
+    rows: pl.DataFrame, of_day: pl.DataFrame, *, installed: pl.DataFrame
 ) -> pl.DataFrame:
     """Count the channels by group that were installed or have data, with their seconds.
 
@@ -105,13 +132,12 @@ def _present(
     those of them at which a sensor was attached.
     """
     keys = ("channel_id", "day")
-    days = targets.join(channels, on="site_id")
-    days = days.join(day_bounds(days), on=["time_zone", "day"])
+    days = of_day.join(day_bounds(of_day), on=["time_zone", "day"])
     overlap = pl.min_horizontal("until", "day_ended") - pl.max_horizontal(
         "since", "day_began"
     )
     attached = (
-        days.join(check(installed, INSTALLED), on="channel_id")
+        days.join(installed, on="channel_id")
         .select(*keys, attached_s=overlap.dt.total_seconds())
         .filter(pl.col("attached_s") > 0)
     )
@@ -122,23 +148,17 @@ def _present(
         .group_by(keys)
         .agg(pl.col("attached_s").sum())
         .join(days, on=keys)
-        .select(*_GROUP, "attached_s", day_s=day_s)
+        .select(*_NUMBERS, "attached_s", day_s=day_s)
     )
-    return (
-        _with_all(by_channel)
-        .group_by(_GROUP)
-        .agg(
+    return _by_group(
+        by_channel,
+        of=[
             pl.len().alias("channels"),
             (pl.col("day_s").first() / _HOUR_S).alias("hours"),
             pl.col("day_s").sum(),
             pl.col("attached_s").sum().alias("expected_s"),
-        )
+        ],
     )
-
-
-def _with_all(rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows once more as those of the cross-section."""
-    return pl.concat([rows, rows.with_columns(direction=pl.lit(ALL))])
 
 
 def _sums(hours: pl.DataFrame) -> pl.DataFrame:
@@ -146,40 +166,36 @@ def _sums(hours: pl.DataFrame) -> pl.DataFrame:
     volume, speed = pl.col("volume"), pl.col("speed_kmh").cast(pl.Float64)
     known = pl.all_horizontal(pl.col(name).count() > 0 for name in HEAVY_CLASSES)
     heavy = pl.sum_horizontal(pl.col(name).sum() for name in HEAVY_CLASSES)
+    sums = ("volume", "volume_normalised", "volume_estimated", *_SECONDS)
     by_channel = (
-        hours.with_columns(travelled=speed * volume)
-        .with_columns(
-            spotted=pl.when(pl.col("travelled").is_not_null()).then(volume),
+        hours.with_columns(
+            travelled=speed * volume, spotted=pl.when(speed.is_not_null()).then(volume)
         )
-        .group_by(*_GROUP, "channel_id")
+        .group_by(*_NUMBERS, "channel_id")
         .agg(
-            pl.col("volume", "volume_normalised", "volume_estimated", *_SECONDS).sum(),
-            pl.col("travelled", "spotted").sum(),
+            pl.col(*sums, "travelled", "spotted").sum(),
             pl.when(known).then(heavy).alias("heavy"),
         )
     )
     tells = pl.col("heavy").null_count() == 0
-    return (
-        _with_all(by_channel)
-        .group_by(_GROUP)
-        .agg(
-            pl.exclude(*_GROUP, "channel_id", "heavy").sum(),
+    return _by_group(
+        by_channel,
+        of=[
+            pl.col(*sums, "travelled", "spotted").sum(),
             pl.when(tells).then(pl.col("heavy").sum()).alias("heavy"),
-        )
+        ],
     )
 
 
 def _by_time(bins: pl.DataFrame) -> pl.DataFrame:
     """Sums over channels of each bin, by group."""
-    return (
-        _with_all(
-            bins.select(*_GROUP, "time", "local_hour", "volume", "observed_s", "valid")
-        )
-        .group_by(*_GROUP, "time")
-        .agg(
+    return _by_group(
+        bins,
+        "time",
+        of=[
             pl.col("local_hour").first(),
             pl.col("volume", "observed_s", "valid").sum(),
-        )
+        ],
     )
 
 
@@ -190,7 +206,7 @@ def _valid_hours(by_hour: pl.DataFrame) -> pl.DataFrame:
         pl.col("local_hour").is_between(first, end, closed="left")
         for first, end in PEAKS
     )
-    return by_hour.group_by(_GROUP).agg(
+    return by_hour.group_by("group").agg(
         valid.sum().alias("valid_hours"), (valid & in_peak).sum().alias("valid_peak")
     )
 
@@ -199,25 +215,40 @@ def _peak_hours(by_quarter: pl.DataFrame, by_hour: pl.DataFrame) -> pl.DataFrame
     """The greatest hour of each group that is sufficiently observed."""
     counted = pl.col("volume").sum()
     fine = (
-        by_quarter.group_by(_GROUP)
+        by_quarter.group_by("group")
         .agg(counted)
-        .join(by_hour.group_by(_GROUP).agg(counted), on=[*_GROUP, "volume"])
-        .select(_GROUP)
+        .join(by_hour.group_by("group").agg(counted), on=["group", "volume"])
+        .select("group")
     )
-    sliding = (
-        by_quarter.join(fine, on=_GROUP, how="semi")
-        .sort("time")
-        .rolling("time", period="1h", offset="0h", closed="left", group_by=_GROUP)
-        .agg(pl.col("volume", "observed_s").sum(), pl.col("channels").first())
-    )
-    clock = by_hour.join(fine, on=_GROUP, how="anti")
+    columns = ("group", "time", "volume", "observed_s", "channels")
+    sliding = _sliding(by_quarter.join(fine, on="group", how="semi"))
+    clock = by_hour.join(fine, on="group", how="anti")
     enough = PEAK_HOUR_OBSERVED * _HOUR_S * pl.col("channels")
     return (
-        pl.concat([sliding, clock.select(sliding.columns)])
+        pl.concat([sliding.select(columns), clock.select(columns)])
         .filter(pl.col("observed_s") >= enough)
         .sort("volume", "time", descending=[True, False])
-        .unique(_GROUP, keep="first", maintain_order=True)
-        .select(*_GROUP, peak_hour="time", peak_volume="volume")
+        .unique("group", keep="first", maintain_order=True)
+        .select("group", peak_hour="time", peak_volume="volume")
+    )
+
+
+def _sliding(by_quarter: pl.DataFrame) -> pl.DataFrame:
+    """Sums of the hour from each quarter-hour on, within the day of its group."""
+    ends = pl.col("time") + pl.duration(seconds=_HOUR_S)
+
+    def hour(name: str) -> pl.Expr:
+        later = (
+            pl.when(
+                (pl.col("group").shift(-n) == pl.col("group"))
+                & (pl.col("time").shift(-n) < ends)
+            ).then(pl.col(name).shift(-n))
+            for n in range(_HOUR_S // _QUARTER_S)
+        )
+        return pl.sum_horizontal(later).alias(name)
+
+    return by_quarter.sort("group", "time").with_columns(
+        hour("volume"), hour("observed_s")
     )
 
 

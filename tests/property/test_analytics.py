@@ -130,10 +130,41 @@ def test_shares_are_shares_and_nothing_is_invented(
     found, daily = figures(counts(*rows))
     assert (found["observed_s"] <= found["interval_s"]).all()
     assert (found["observed_s"] > 0).all()
-    for name in ("observed", "normalised", "imputed", "excluded"):
+    for name in ("expected", "observed", "normalised", "imputed", "excluded"):
         assert daily[name].is_between(0, 1).all()
     assert (daily["volume_normalised"] >= daily["volume"] - 1e-2).all()
     assert (daily["observed"] + daily["normalised"] <= 1 + 1e-6).all()
+
+
+@given(READINGS)
+@settings(deadline=None, max_examples=30)
+def test_each_second_is_observed_once_and_gaps_are_where_none_is(
+    rows: list[dict[str, object]],
+) -> None:
+    readings = counts(*rows)
+    found = volumes(readings).filter(pl.col("interval_s") == 3600)
+    known = readings.filter(
+        pl.any_horizontal(pl.col("total", "car", "bus").is_not_null())
+    )
+    for bin in found.iter_rows(named=True):
+        of_bin = known.filter(
+            pl.col("channel_id") == bin["channel_id"],
+            pl.col("time").dt.truncate("1h") == bin["time"],
+        )
+        seconds: set[int] = set()
+        for row in of_bin.iter_rows(named=True):
+            start = (row["time"] - bin["time"]).seconds
+            seconds.update(range(start, start + row["interval_s"]))
+        assert bin["observed_s"] == min(3600, len(seconds))
+        beyond = max(0, max(seconds) + 1 - 3600)
+        run = longest = 0
+        for second in range(3600):
+            run = 0 if second in seconds else run + 1
+            if run == second + 1:  # what reaches beyond the end makes up for
+                longest = max(longest, run - beyond)
+            else:
+                longest = max(longest, run)
+        assert bin["gap_s"] == longest
 
 
 @given(
