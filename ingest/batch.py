@@ -11,6 +11,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from ingest.check import (
     MOST_VALUES,
     Limits,
@@ -28,7 +30,7 @@ from ingest.sequence import Numbered
 from verkehrspuls.wire import StatusMessage, Topic
 
 
-class Message(NamedTuple):
+class Message(Struct, frozen=True, gc=False):
     """A message as it arrived."""
 
     topic: str

@@ -13,7 +13,7 @@ ordinary way.
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import paho.mqtt.client as paho
 from paho.mqtt import __version__
@@ -37,12 +37,8 @@ _PUBLISH: Final = 0x30
 _PUBACK: Final = b"\x40\x02"
 
 
-class Published(NamedTuple):
-    """A PUBLISH packet at QoS 0 or 1; `mid` is 0 at QoS 0."""
-
-    topic: bytes
-    payload: bytes
-    mid: int
+#: A PUBLISH packet at QoS 0 or 1: topic, payload, and packet identifier, 0 at QoS 0.
+Published = tuple[bytes, bytes, int]
 
 
 class Malformed(Exception):
@@ -90,11 +86,11 @@ def published(data: bytes, first: int, start: int, end: int) -> Published:
     if not first & 0x02:
         if topic_end > end:
             raise Malformed
-        return Published(data[topic_start:topic_end], data[topic_end:end], 0)
+        return data[topic_start:topic_end], data[topic_end:end], 0
     if topic_end + 2 > end:
         raise Malformed
     mid = data[topic_end] << 8 | data[topic_end + 1]
-    return Published(data[topic_start:topic_end], data[topic_end + 2 : end], mid)
+    return data[topic_start:topic_end], data[topic_end + 2 : end], mid
 
 
 class BulkClient(paho.Client):

@@ -16,7 +16,7 @@ import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -39,33 +39,38 @@ STEADY_S: Final = 2.0
 FLUSH_S: Final = 0.5
 #: how many packets are read before the socket is asked again
 READS: Final = 200
+#: Pause before reading in bulk, so that there is more than a packet to be read.
+GATHER_S: Final = 0.002
 _FAILURE: Final = 0x80
 _DISCONNECT: Final = b"\xe0\x00"
 
 
 class Inbox:
-    """Messages on their way from the network to the writer, bounded by count and bytes.
+    """Messages from the network until they are written, bounded by count and bytes.
 
     Where it is full the network thread stops reading, and the broker keeps the rest.
+    What was taken out counts until it is released: that bounds all that is held.
     """
 
     def __init__(self, *, messages: int, size_bytes: int) -> None:
         self._messages: deque[Message] = deque()
         self._limit, self._size_limit = messages, size_bytes
-        self._size = 0
+        self._count = self._size = 0
         self._changed = threading.Condition()
         self._closed = False
 
     @property
     def full(self) -> bool:
         """Whether to stop reading."""
-        return len(self._messages) >= self._limit or self._size >= self._size_limit
+        return self._count >= self._limit or self._size >= self._size_limit
 
     def put(self, messages: Sequence[Message]) -> None:
         """Add messages; never refuses, the bound is kept by not reading."""
+        size = _size(messages)
         with self._changed:
             self._messages.extend(messages)
-            self._size += sum(len(message.payload) for message in messages)
+            self._count += len(messages)
+            self._size += size
             self._changed.notify()
 
     def take(self, timeout_s: float, *, at_most: int) -> list[Message]:
@@ -74,9 +79,14 @@ class Inbox:
             if not self._messages and not self._closed:
                 self._changed.wait(timeout_s)
             count = min(at_most, len(self._messages))
-            taken = [self._messages.popleft() for _ in range(count)]
-            self._size -= sum(len(message.payload) for message in taken)
-            return taken
+            return [self._messages.popleft() for _ in range(count)]
+
+    def release(self, messages: Sequence[Message]) -> None:
+        """Make room: messages that were taken are written."""
+        size = _size(messages)
+        with self._changed:
+            self._count -= len(messages)
+            self._size -= size
 
     def close(self) -> None:
         """Say that nothing more will come."""
@@ -88,6 +98,10 @@ class Inbox:
     def finished(self) -> bool:
         """Whether it is closed and empty."""
         return self._closed and not self._messages
+
+
+def _size(messages: Sequence[Message]) -> int:
+    return sum([len(message.payload) for message in messages])
 
 
 def native_topics(settings: Ingest) -> list[str]:
@@ -151,6 +165,8 @@ class Receiver:
         self._client.on_unsubscribe = self._unsubscribed
         self._client.on_disconnect = self._disconnected
         self._client.on_message = self._received
+        #: read just now
+        self._arrived: list[Message] = []
         self._committed: deque[Sequence[Message]] = deque()
         self._wake_read, self._wake_write = socket.socketpair()
         self._wake_read.setblocking(False)
@@ -257,12 +273,17 @@ class Receiver:
             self._wake_read.recv(4096)
 
     def _read(self) -> None:
+        if isinstance(self._client, BulkClient):
+            time.sleep(GATHER_S)
         for _ in range(READS):
             before = self.received
             if self._client.loop_read() != paho.MQTT_ERR_SUCCESS:
-                return
+                break
             if self.received == before or self._inbox.full:
-                return
+                break
+        if self._arrived:
+            self._inbox.put(self._arrived)
+            self._arrived = []
 
     def _acknowledge(self) -> None:
         while self._committed:
@@ -271,12 +292,14 @@ class Receiver:
                 for message in self._committed.popleft()
                 if message.mid and message.connection == self._connection
             ]
-            if isinstance(self._client, BulkClient):
-                if mids:
-                    self._client.acknowledge(mids)
+            if not mids:
                 continue
-            for mid in mids:
-                self._client.ack(mid, 1)
+            if isinstance(self._client, BulkClient):
+                self._client.acknowledge(mids)
+                continue
+            with _corked(self._client.socket()):
+                for mid in mids:
+                    self._client.ack(mid, 1)
 
     def _reconnect(self, timeout_s: float) -> None:
         wait = self._next_attempt - time.monotonic()
@@ -361,14 +384,15 @@ class Receiver:
             topic = message.topic
         except UnicodeDecodeError:
             topic = repr(message._topic)
-        arrived = Message(
-            topic,
-            bytes(message.payload),
-            datetime.now(UTC),
-            message.mid if message.qos else 0,
-            self._connection,
+        self._arrived.append(
+            Message(
+                topic,
+                bytes(message.payload),
+                datetime.now(UTC),
+                message.mid if message.qos else 0,
+                self._connection,
+            )
         )
-        self._inbox.put([arrived])
 
     def _received_many(self, found: Sequence[Published], now: datetime) -> None:
         self.received += len(found)
@@ -379,6 +403,20 @@ class Receiver:
                 for topic, payload, mid in found
             ]
         )
+
+
+@contextlib.contextmanager
+def _corked(connection: Any) -> Iterator[None]:
+    """Let small writes leave together, where the system can do that (Linux)."""
+    option = getattr(socket, "TCP_CORK", None)
+    if connection is None or option is None:
+        yield
+        return
+    with contextlib.suppress(OSError):
+        connection.setsockopt(socket.IPPROTO_TCP, option, 1)
+    yield
+    with contextlib.suppress(OSError):
+        connection.setsockopt(socket.IPPROTO_TCP, option, 0)
 
 
 def _client(url: str, broker: Broker, settings: Ingest) -> paho.Client:

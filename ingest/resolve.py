@@ -83,8 +83,8 @@ class Registry(dict[tuple[str, str], RegisteredSensor]):
 
     def __init__(self, sensors: Map[tuple[str, str], RegisteredSensor] = {}) -> None:
         super().__init__(sensors)
-        self._exact: dict[str, RegisteredSensor] | None = None
-        self._filters = MQTTMatcher()  # type: ignore[no-untyped-call]
+        #: foreign sensors by exact topics, and by filters
+        self._foreign: tuple[dict[str, RegisteredSensor], MQTTMatcher] | None = None
         self._remembered: dict[str, RegisteredSensor | None] = {}
         self._senders: dict[str, tuple[Topic | None, RegisteredSensor]] = {}
 
@@ -101,32 +101,34 @@ class Registry(dict[tuple[str, str], RegisteredSensor]):
 
     def listen(self, topic: str) -> RegisteredSensor | None:
         """Find the sensor that publishes under a foreign topic."""
-        if self._exact is None:
-            self._exact = self._sort()
-        found = self._exact.get(topic)
+        if self._foreign is None:  # made whole, and then shown to other threads
+            self._foreign = self._sort()
+        exact, filters = self._foreign
+        found = exact.get(topic)
         if found is not None:
             return found
         if topic in self._remembered:
             return self._remembered[topic]
         if len(topic) > LONGEST:
             return None
-        matches = self._filters.iter_match(topic)  # type: ignore[no-untyped-call]
+        matches = filters.iter_match(topic)  # type: ignore[no-untyped-call]
         found = next(matches, None)
         if len(self._remembered) >= REMEMBERED:  # whoever floods us with topics
             self._remembered.clear()
         self._remembered[topic] = found
         return found
 
-    def _sort(self) -> dict[str, RegisteredSensor]:
+    def _sort(self) -> tuple[dict[str, RegisteredSensor], MQTTMatcher]:
         exact: dict[str, RegisteredSensor] = {}
+        filters = MQTTMatcher()  # type: ignore[no-untyped-call]
         for sensor in self.values():
             if sensor.topic is None:
                 continue
             if "+" in sensor.topic or sensor.topic.endswith("#"):
-                self._filters[sensor.topic] = sensor
+                filters[sensor.topic] = sensor
             else:
                 exact[sensor.topic] = sensor
-        return exact
+        return exact, filters
 
 
 def filters(registry: Registry, municipalities: Collection[str] = ()) -> set[str]:

@@ -1,17 +1,26 @@
-"""The ingest worker: a network thread that receives, a writer thread that commits.
+"""The ingest worker: three threads, each with one thing to do.
 
-    Receiver ─Inbox→ Collector → Writer ─committed→ Receiver (acknowledges)
+    network    Receiver: reads, and acknowledges what has committed
+    collector  Collector: turns messages into batches
+    writer     Writer: commits a batch at a time
 
-The main thread runs the network. Should the writer thread die, the worker ends with
-its error, and whoever supervises it starts it anew: it is never connected but idle.
+    Receiver ─Inbox→ Collector ─batch→ Writer ─committed→ Receiver
+
+The main thread runs the network. While a batch is being written the next one is
+collected: it grows until the writer is free, so that batches are small while little
+comes and large while much does. Only the writer thread uses the database. Should one
+of the threads die, the worker ends with its error, and whoever supervises it starts it
+anew: it is never connected but idle.
 """
 
 import logging
+import queue
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from ingest.batch import Batch, Collector, Message
 from ingest.check import Limits
@@ -27,8 +36,19 @@ log = logging.getLogger(__name__)
 #: An unknown sensor makes the registry be read again, but not more often than this.
 UNKNOWN_SENSOR_S = 1.0
 REPORT_S = 10.0
-#: how many messages the writer takes out of the inbox at once
+#: how many messages the collector takes out of the inbox at once
 TAKE = 500
+#: how long a thread waits for another before it looks around
+PATIENCE_S = 0.5
+#: how often the collector looks whether the writer is free, when nothing comes
+BUSY_S = 0.002
+
+
+class Collected(NamedTuple):
+    """A batch, and by what it was collected: that may have to be done again."""
+
+    batch: Batch
+    collector: Collector
 
 
 class Worker:
@@ -69,8 +89,10 @@ class Worker:
             self._settings,
             pause=self._stop.wait,
         )
-        #: taken out of the inbox, for the next batch; only the writer touches it
+        #: taken out of the inbox, for the next batch; only the collector touches it
         self._taken: deque[Message] = deque()
+        #: at most one that waits for the writer; None: that was the last
+        self._batches: queue.Queue[Collected | None] = queue.Queue(maxsize=1)
         #: the slot is ours and the registry was read
         self._prepared = threading.Event()
         self._sessions_lost = 0
@@ -87,14 +109,18 @@ class Worker:
 
     def run(self) -> None:
         """Receive and write until `stop` is called."""
-        # a daemon: a database that does not answer must not keep the process alive
+        # daemons: a database that does not answer must not keep the process alive
         writer = threading.Thread(
             target=self._write_all, name="ingest.writer", daemon=True
         )
         writer.start()
+        collector = threading.Thread(
+            target=self._collect_all, name="ingest.collector", daemon=True
+        )
+        collector.start()
         reported, readings = time.monotonic(), 0
         try:
-            while not self._stop.is_set() and writer.is_alive():
+            while not self._stop.is_set() and writer.is_alive() and not self._failure:
                 if self._writer.hangs:
                     self._writer.interrupt()
                 # not before the slot is ours: the broker would throw out its worker
@@ -134,17 +160,37 @@ class Worker:
         idle_s = time.monotonic() - self._idle_since
         return self.written == self._seen and idle_s >= self._drain_idle_s
 
+    def _collect_all(self) -> None:
+        """Collect batches until the inbox is closed and empty; the collector thread."""
+        try:
+            while not self._prepared.wait(PATIENCE_S):
+                if self._inbox.finished:
+                    return
+            while self._taken or not self._inbox.finished:
+                collected = self._next_batch()
+                if collected.batch.messages:
+                    self._batches.put(collected)
+        except BaseException as error:
+            self._failure = error
+        finally:
+            self._receiver.wake()
+            self._batches.put(None)
+
     def _write_all(self) -> None:
+        """Write batches until the last one is written; the writer thread."""
         try:
             self._prepare()
-            while self._taken or not self._inbox.finished:
+            while True:
                 self._note_lost_sessions()
-                batch, collector = self._next_batch()
-                if batch.messages:
-                    self._writer.write(batch, collector)
-                    self._receiver.committed(batch.messages)
-                    self.written += len(batch.messages)
-                    self._readings += batch.readings
+                if time.monotonic() - self._registry_read > self._settings.registry_s:
+                    self._read_registry()
+                try:
+                    collected = self._batches.get(timeout=PATIENCE_S)
+                except queue.Empty:
+                    continue
+                if collected is None:
+                    return
+                self._write(collected)
         except Stopped:
             log.warning("stopped_without_database")
         except BaseException as error:
@@ -164,25 +210,29 @@ class Worker:
         self._sessions_lost = self._receiver.sessions_lost
         self._writer.note_lost_session()
 
-    def _next_batch(self) -> tuple[Batch, Collector]:
-        """Collect until the batch is large enough or old enough."""
-        if time.monotonic() - self._registry_read > self._settings.registry_s:
-            self._read_registry()
+    def _next_batch(self) -> Collected:
+        """Collect until the batch is full, or old enough and the writer free."""
         now = datetime.now(UTC)
         collector = Collector(self._registry, formats(), Limits.at(now, self._settings))
         batch = Batch()
-        closes_at = time.monotonic() + 0.5
+        closes_at = time.monotonic() + PATIENCE_S
         most = self._settings.batch_readings
         # a message that is rejected has no readings, and takes room all the same
         while batch.readings < most and len(batch.messages) < most:
             if not self._taken:
-                wait_s = max(0.0, closes_at - time.monotonic())
-                self._taken.extend(self._inbox.take(wait_s, at_most=TAKE))
-                if not self._taken:
+                wait_s = closes_at - time.monotonic()
+                free = self._batches.empty()
+                if (wait_s <= 0 and free) or self._inbox.finished:
                     break
+                self._taken.extend(self._inbox.take(max(wait_s, BUSY_S), at_most=TAKE))
+                continue
             if not batch.messages:
                 closes_at = time.monotonic() + self._settings.linger_ms / 1000
             collector.add(batch, self._taken.popleft())
+        return Collected(batch, collector)
+
+    def _write(self, collected: Collected) -> None:
+        batch, collector = collected
         unknown = any(reject.reason == "unknown-sensor" for reject in batch.rejects)
         if unknown and self._look_again():
             # registered a moment ago, perhaps
@@ -192,7 +242,11 @@ class Worker:
             log.warning("rate_limited", extra={"sensors": sorted(beyond)})
             collector = collector.limited(batch.messages, beyond)
             batch = collector.collect(batch.messages)
-        return batch, collector
+        self._writer.write(batch, collector)
+        self._receiver.committed(batch.messages)
+        self._inbox.release(batch.messages)
+        self.written += len(batch.messages)
+        self._readings += batch.readings
 
     def _look_again(self) -> bool:
         """Read the registry because of an unknown sensor, but not at each of a flood.
