@@ -277,11 +277,14 @@ HEALTH_CHANNELS: Final[Schema] = {
     "heard": TIME,
 }
 #: Stretches of channels that are judged, `[began, ended)`: local days or hours; of a
-#: running day, which is not complete, what is past.
+#: running day, which is not complete, what is past. A sensor was installed from `since`
+#: to `until`.
 PERIODS: Final[Schema] = {
     "channel_id": _I32,
     "began": TIME,
     "ended": TIME,
+    "since": TIME,
+    "until": TIME,
     "day": pl.Date(),
     "municipality_id": _I32,
     "site_id": _I32,

@@ -69,12 +69,13 @@ def periods(
             .explode("began")
             .with_columns(ended=pl.col("began") + _HOUR, complete=pl.lit(value=True))
         )
-    served_s = (
-        pl.min_horizontal("ended", "until")
-        - pl.max_horizontal("began", "since", "heard")
-    ).dt.total_seconds()
+    served = spans.with_columns(
+        since=pl.max_horizontal("began", "since", "heard"),
+        until=pl.min_horizontal("ended", "until"),
+    )
+    served_s = (pl.col("until") - pl.col("since")).dt.total_seconds()
     installed = (
-        spans.with_columns(expected_s=served_s)
+        served.with_columns(expected_s=served_s)
         .filter(pl.col("expected_s") > 0)
         .sort("since")
         .group_by(_KEY)
@@ -84,6 +85,8 @@ def periods(
                 *("ended", "day", "municipality_id", "site_id", "sensor_id"),
                 *("road", "quantity", "direction", "complete"),
             ).last(),
+            pl.col("since").min(),
+            pl.col("until").max(),
             pl.col("expected_s").sum().cast(pl.Int32),
         )
     )

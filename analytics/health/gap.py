@@ -1,8 +1,9 @@
 """Gap: too long a silence between readings (Toronto).
 
-value: the longest silence inside the period in minutes, its edges included. Threshold
-of a day: the outage alarm, 4 hours. Threshold of an hour: by what is usual for it, 5 to
-20 minutes (`quality.gaps`), but never less than one reading.
+value: the longest silence inside the period in minutes, from its begin to its end as
+far as a sensor was installed. Threshold of a day: the outage alarm, 4 hours. Threshold
+of an hour: by what is usual for it, 5 to 20 minutes (`quality.gaps`), but never less
+than one reading.
 """
 
 from datetime import timedelta
@@ -18,26 +19,30 @@ _KEY = ("channel_id", "began")
 
 def find(evidence: Evidence, limits: Health) -> pl.DataFrame:
     """Find periods with a gap that is not acceptable."""
-    covers = pl.duration(seconds="interval_s")
-    edges = pl.concat(
-        [
-            evidence.readings.select(*_KEY, "time", "interval_s"),
-            # a mark without length at each edge
-            *(
-                evidence.periods.select(
-                    *_KEY, time=edge, interval_s=pl.lit(0, pl.Int32)
-                )
-                for edge in ("began", "ended")
-            ),
-        ]
-    ).sort(*_KEY, "time")
-    silent = pl.col("time").shift(-1) - (pl.col("time") + covers).cum_max()
-    longest = edges.group_by(_KEY, maintain_order=True).agg(
-        silent.max().dt.total_minutes().alias("minutes"), pl.col("interval_s").max()
+    ends = pl.col("time") + pl.duration(seconds="interval_s")
+    # a reading's own period, or nothing before it
+    follows = pl.all_horizontal(pl.col(name) == pl.col(name).shift(1) for name in _KEY)
+    inside = (
+        evidence.readings.select(*_KEY, "time", "interval_s")
+        .sort("channel_id", "time")
+        .with_columns(silent=pl.when(follows).then(pl.col("time") - ends.shift(1)))
+        .group_by(_KEY)
+        .agg(
+            pl.col("silent").max(),
+            pl.col("time").min().alias("first"),
+            ends.max().alias("last"),
+            pl.col("interval_s").max(),
+        )
     )
+    silences = (
+        "silent",
+        pl.col("first") - pl.col("since"),
+        pl.col("until") - pl.col("last"),
+    )
+    longest = pl.max_horizontal(*silences).dt.total_minutes()
     known = (
-        longest.join(evidence.periods, on=_KEY)
-        .filter(pl.col("observed_s") > 0)
+        inside.join(evidence.periods, on=_KEY)
+        .with_columns(longest.alias("minutes"))
         .join(usual_of(evidence), on=_KEY, how="left")
     )
     one_hour = pl.col("ended") - pl.col("began") <= timedelta(hours=1)

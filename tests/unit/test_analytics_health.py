@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -127,7 +128,7 @@ class TestNoData:
         from_noon = {"since": BEGAN + timedelta(hours=12)}
         half: list[int | None] = [None] * 144
         stream = Stream(counts=half + ordinary()[144:], channel=from_noon)
-        assert verdicts(stream) == {1: "gap"}  # of the day, but not insufficient
+        assert verdicts(stream) == {1: "good"}
         gone = Stream(counts=ordinary(), channel={"until": BEGAN})
         assert verdicts(gone) == {}
 
@@ -459,6 +460,25 @@ def test_the_running_day_is_judged_so_far() -> None:
     # the tenth hour has ended, and is waited for
     early = given(Stream(counts=counts), now=BEGAN + timedelta(hours=10, minutes=10))
     assert one(early.periods)["ended"] == BEGAN + timedelta(hours=9)
+
+
+def test_thresholds_are_those_of_pems(data: Path) -> None:
+    values = pl.read_csv(
+        data / "caltrans_detector_health" / "diagnostic_threshold_values.csv"
+    ).filter(pl.col("DT_SET_ID") == "Urban")
+    pems = {
+        (method, name): value
+        for method, name, value in values.select(
+            "DT_METHOD", "DT_NAME", "DT_VALUE"
+        ).iter_rows()
+    }
+    assert pems["mainline", "zero_occ_pct"] == 100 * LIMITS.zero_occupancy
+    assert pems["ramp", "zero_flow_pct"] == 100 * LIMITS.zero_flow
+    assert pems["mainline", "high_occ"] == LIMITS.high_occupancy
+    assert pems["mainline", "high_occ_pct"] == 100 * LIMITS.high_share
+    assert pems["mainline", "high_flow"] * 120 == LIMITS.high_flow  # of 30 seconds
+    assert pems["mainline", "flow_occ_pct"] == 100 * LIMITS.occupancy_without_flow
+    assert pems["mainline", "occ_flow_pct"] == 100 * LIMITS.flow_without_occupancy
 
 
 def test_the_first_failed_test_wins() -> None:

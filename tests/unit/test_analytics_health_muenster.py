@@ -63,6 +63,8 @@ def _evidence(readings: pl.DataFrame) -> Evidence:
         )
         .with_columns(
             ended=pl.col("began") + pl.duration(days=1),
+            since="began",
+            until=pl.col("began") + pl.duration(days=1),
             day=pl.col("began").dt.date(),
             road=pl.lit(""),
             quantity=pl.lit("motor"),
