@@ -26,6 +26,7 @@ from analytics.flow import (
 )
 from analytics.flow.figure import Result, with_cases
 from analytics.flow.inputs import flow_bins, flow_days
+from analytics.quality.validity import Rules
 from api import extracts
 from api.errors import BadParameter, TooLong
 from api.extracts import ALL, DAY, Selection
@@ -68,6 +69,7 @@ class Source:
         self.first, self.last = extracts.local_days(selection)
         self.parameters = parameters.load(settings.flow_parameters)
         self.settings = settings
+        self.rules = Rules.of(settings)
         self.options = options
         self._url = url
         self._visible = visible
@@ -219,8 +221,10 @@ class Source:
 
 
 def _means(of: Source) -> Result:
-    found = means.means(of.days(of.direction), unit=of.unit)
-    split = means.directional_split({key: of.days(key) for key in of.directions})
+    found = means.means(of.days(of.direction), unit=of.unit, rules=of.rules)
+    split = means.directional_split(
+        {key: of.days(key) for key in of.directions}, rules=of.rules
+    )
     return Result((*found.figures, *split.figures))
 
 
@@ -235,7 +239,7 @@ def _peaks(of: Source) -> Result:
 
 
 def _design_hour(of: Source) -> Result:
-    dtv = means.means(of.days(of.direction), unit=of.unit).figures[0]
+    dtv = means.means(of.days(of.direction), unit=of.unit, rules=of.rules).figures[0]
     return design_hour.design_hour(
         of.hours(of.direction),
         {key: of.hours(key) for key in of.directions},
@@ -287,7 +291,11 @@ def _service(of: Source) -> Result:
 
 def _noise_flows(of: Source) -> Result:
     return noise.noise_flows(
-        of.hours(of.direction), scheme=of.scheme, days=of.length, unit=of.unit
+        of.hours(of.direction),
+        scheme=of.scheme,
+        days=of.length,
+        unit=of.unit,
+        rules=of.rules,
     )
 
 
@@ -300,7 +308,7 @@ def _week_profile(of: Source) -> Result:
 
 
 def _year_profile(of: Source) -> Result:
-    return profiles.year_profile(of.days(of.direction))
+    return profiles.year_profile(of.days(of.direction), rules=of.rules)
 
 
 @dataclass(frozen=True, slots=True)

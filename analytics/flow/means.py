@@ -1,6 +1,5 @@
 """Mean daily traffic by day type, its factors, heavy share and directional split."""
 
-import math
 from collections.abc import Mapping
 from typing import Final
 
@@ -10,11 +9,9 @@ from analytics.calendar import MEMBERS
 from analytics.flow.figure import Figure, Reason, Result, ratio
 from analytics.frames import FLOW_DAYS, check
 from analytics.passport import of_days
+from analytics.quality.validity import DEFAULT, Rules
 
 METHOD: Final = "means-1"
-#: The validity gate: at least so many valid days, and this share of the calendar's.
-FEWEST_DAYS: Final = 2
-FEWEST_SHARE: Final = 0.5
 
 #: A workday is in none of the means of workdays, or outside of them, where it is not
 #: known whether it is a school holiday.
@@ -27,7 +24,7 @@ _MEMBERS: Final = {
 }
 
 
-def means(days: pl.DataFrame, *, unit: str) -> Result:
+def means(days: pl.DataFrame, *, unit: str, rules: Rules = DEFAULT) -> Result:
     """Compute the means of FLOW_DAYS by day type, and what is divided from them.
 
     dtv, dtv_w5, dtv_w3, saturday, sunday_or_holiday, school_holiday_workday:
@@ -44,11 +41,18 @@ def means(days: pl.DataFrame, *, unit: str) -> Result:
     """
     days = check(days, FLOW_DAYS)
     found = {
-        name: _mean(name, days, member, unit=unit) for name, member in _MEMBERS.items()
+        name: _mean(name, days, member, unit=unit, rules=rules)
+        for name, member in _MEMBERS.items()
     }
     normal = _normal_weeks(days)
     tuesdays, fridays, sundays = (
-        _mean(name, normal, pl.col("weekday").is_in(weekdays), unit=unit)
+        _mean(
+            name,
+            normal,
+            pl.col("weekday").is_in(weekdays),
+            unit=unit,
+            rules=rules,
+        )
         for name, weekdays in (("tue_thu", [2, 3, 4]), ("fr", [5]), ("so", [7]))
     )
     unknown = _unknown(days) if normal.is_empty() else None
@@ -58,12 +62,14 @@ def means(days: pl.DataFrame, *, unit: str) -> Result:
             _over("b_fr", fridays, tuesdays, reason=unknown),
             _over("b_so", sundays, tuesdays, reason=unknown),
             _over("fer", found["school_holiday_workday"], found["dtv_w5"]),
-            _heavy_share(days),
+            _heavy_share(days, rules),
         )
     )
 
 
-def directional_split(directions: Mapping[str, pl.DataFrame]) -> Result:
+def directional_split(
+    directions: Mapping[str, pl.DataFrame], *, rules: Rules = DEFAULT
+) -> Result:
     """Split the volume by direction, from the FLOW_DAYS of each.
 
     share = its volume over that of all directions, summed over the days that are valid
@@ -83,9 +89,13 @@ def directional_split(directions: Mapping[str, pl.DataFrame]) -> Result:
         method=METHOD,
         days_expected=rows.height,
         days_used=count,
-        days_required=_required(calendar),
+        days_required=rules.days_required(calendar),
     )
-    reason = Reason("one-direction") if len(directions) < 2 else _gate(count, calendar)
+    reason = (
+        Reason("one-direction")
+        if len(directions) < 2
+        else _gate(count, calendar, rules)
+    )
     sums = dict(used.group_by("direction").agg(pl.col("volume").sum()).iter_rows())
     total = sum(sums.values())
     return Result(
@@ -102,7 +112,9 @@ def directional_split(directions: Mapping[str, pl.DataFrame]) -> Result:
     )
 
 
-def _mean(name: str, days: pl.DataFrame, member: pl.Expr, *, unit: str) -> Figure:
+def _mean(
+    name: str, days: pl.DataFrame, member: pl.Expr, *, unit: str, rules: Rules
+) -> Figure:
     of_type = days.filter(member)
     valid = of_type.filter("valid")
     passport = of_days(
@@ -110,10 +122,10 @@ def _mean(name: str, days: pl.DataFrame, member: pl.Expr, *, unit: str) -> Figur
         method=METHOD,
         days_expected=of_type.height,
         days_used=valid.height,
-        days_required=_required(of_type.height),
+        days_required=rules.days_required(of_type.height),
     )
     reason = _unknown(days.filter(member.is_null())) or _gate(
-        valid.height, of_type.height
+        valid.height, of_type.height, rules
     )
     return Figure(
         name=name,
@@ -124,12 +136,8 @@ def _mean(name: str, days: pl.DataFrame, member: pl.Expr, *, unit: str) -> Figur
     )
 
 
-def _required(calendar_days: int) -> int:
-    return max(FEWEST_DAYS, math.ceil(calendar_days * FEWEST_SHARE))
-
-
-def _gate(valid: int, calendar_days: int) -> Reason | None:
-    need = _required(calendar_days)
+def _gate(valid: int, calendar_days: int, rules: Rules) -> Reason | None:
+    need = rules.days_required(calendar_days)
     return None if valid >= need else Reason("too-few-days", valid, need)
 
 
@@ -159,13 +167,13 @@ def _over(
     )
 
 
-def _heavy_share(days: pl.DataFrame) -> Figure:
+def _heavy_share(days: pl.DataFrame, rules: Rules) -> Figure:
     told = days.filter(pl.col("valid") & pl.col("heavy").is_not_null())
     valid = days.filter("valid").height
-    reason = _gate(valid, days.height)
+    reason = _gate(valid, days.height, rules)
     if reason is None and told.is_empty():
         reason = Reason("class-scheme")
-    reason = reason or _gate(told.height, days.height)
+    reason = reason or _gate(told.height, days.height, rules)
     return ratio(
         "heavy_share",
         float(told["heavy"].sum()),

@@ -8,9 +8,9 @@ import polars as pl
 from analytics.flow.classes import GROUPS, summed
 from analytics.flow.figure import Figure, Reason, Result, ratio
 from analytics.flow.inputs import passport_of_bins
-from analytics.flow.means import FEWEST_DAYS, FEWEST_SHARE
 from analytics.frames import FLOW_BINS, check
 from analytics.passport import Passport
+from analytics.quality.validity import DEFAULT, Rules
 
 METHOD: Final = "noise-flows-1"
 #: Local hours by period. Day and night are those of 16. BImSchV and RLS-19, the three
@@ -30,7 +30,12 @@ _LORRIES: Final = {
 
 
 def noise_flows(
-    hours: pl.DataFrame, *, scheme: str | None, days: int, unit: str
+    hours: pl.DataFrame,
+    *,
+    scheme: str | None,
+    days: int,
+    unit: str,
+    rules: Rules = DEFAULT,
 ) -> Result:
     """Compute what noise is calculated from, from FLOW_BINS of hours.
 
@@ -51,7 +56,14 @@ def noise_flows(
     for name, of_period in PERIODS.items():
         rows = hours.filter(pl.col("hour").is_in(sorted(of_period)))
         passport = passport_of_bins(rows, method=METHOD, expected=len(of_period) * days)
-        mean = _mean(f"m_{name}", rows, of_period, days=days, unit=unit, of=passport)
+        mean = _mean(
+            f"m_{name}",
+            rows,
+            of_period,
+            need=rules.days_required(days),
+            unit=unit,
+            of=passport,
+        )
         figures.append(mean)
         figures += [
             _share(f"{key}_{name}", rows, parts, mean=mean)
@@ -65,11 +77,10 @@ def _mean(
     rows: pl.DataFrame,
     period: frozenset[int],
     *,
-    days: int,
+    need: int,
     unit: str,
     of: Passport,
 ) -> Figure:
-    need = max(FEWEST_DAYS, FEWEST_SHARE * days)
     by_hour = rows.group_by("hour").agg(
         pl.col("flow").mean(), known=pl.col("flow").count()
     )

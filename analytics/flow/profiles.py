@@ -7,9 +7,9 @@ import polars as pl
 from analytics.calendar import MEMBERS
 from analytics.flow.figure import Result
 from analytics.flow.inputs import passport_of_bins
-from analytics.flow.means import FEWEST_DAYS, FEWEST_SHARE
 from analytics.frames import FLOW_BINS, FLOW_DAYS, Schema, check
 from analytics.passport import of_days
+from analytics.quality.validity import DEFAULT, Rules
 
 METHOD: Final = "profiles-1"
 #: The band: of 100 days, 70 lie between these quantiles.
@@ -77,7 +77,7 @@ def week_profile(hours: pl.DataFrame, *, expected: int) -> Result:
     )
 
 
-def year_profile(days: pl.DataFrame) -> Result:
+def year_profile(days: pl.DataFrame, *, rules: Rules = DEFAULT) -> Result:
     """Profile the year by month from FLOW_DAYS, in vehicles/24 h.
 
     mean, median and quantiles of the valid days of a month, of all years together;
@@ -87,7 +87,7 @@ def year_profile(days: pl.DataFrame) -> Result:
     days = check(days, FLOW_DAYS).with_columns(month=pl.col("day").dt.month())
     calendar = days.group_by("month").agg(days=pl.len())
     required = pl.max_horizontal(
-        pl.lit(FEWEST_DAYS), (pl.col("days") * FEWEST_SHARE).ceil()
+        pl.lit(rules.days), (pl.col("days") * rules.days_share).ceil()
     )
     figures = [name for name in _FIGURES if name != "samples"]
     found = (
