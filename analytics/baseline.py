@@ -1,5 +1,6 @@
 """Baseline: what volume is usual for a channel in an hour, seen from before it."""
 
+from math import pi
 from typing import Final
 
 import polars as pl
@@ -15,6 +16,11 @@ ENOUGH_OBSERVED: Final = 0.75
 FEWEST_SAMPLES: Final = 4
 #: Scales the median absolute deviation to a standard deviation of normal noise.
 MAD_TO_SIGMA: Final = 1.4826
+
+#: Spread that is common for a quantity, as a share of what is usual [I]: weather moves
+#: who walks and cycles; and how many samples that is worth.
+ROUGHNESS: Final = {"motor": 0.1, "bicycle": 0.3, "pedestrian": 0.25}
+PRIOR_SAMPLES: Final = 4
 
 _HOUR_S = 3600
 
@@ -40,12 +46,17 @@ def usual(
     four samples of a workday's weekday, all workdays serve; with fewer than four of
     these, too, the usual volume is unknown and the hour has no row.
 
-    spread = max(1.4826 · median |sample - usual|, √(usual + 1)): never below the noise
-    that counting itself has (Poisson).
+    spread² = (n·max(s², P) + k·(P + (r·usual)²)) / (n + k) · (1 + π/(2n)): of n samples
+    with s = 1.4826 · median |sample - usual|, never below the noise that counting has
+    (Poisson, P = usual + 1); drawn towards what is common for the quantity as if that
+    were k = PRIOR_SAMPLES samples (r = ROUGHNESS), so that a few samples of a new
+    sensor that happen to agree do not make it sure; and with the variance of a median.
     """
-    places = check(channels, CHANNELS).select("channel_id", "state", "time_zone")
+    places = check(channels, CHANNELS).select(
+        "channel_id", "quantity", "state", "time_zone"
+    )
     samples = (
-        with_local(_hourly(hours).join(places, on="channel_id"))
+        with_local(_hourly(hours).join(places.drop("quantity"), on="channel_id"))
         .with_columns(whole_hour_volume().alias("sample"))
         .drop_nulls("sample")
         .select("channel_id", "local_hour", "sample", sample_day="day")
@@ -93,23 +104,28 @@ def _robust(
     targets: pl.DataFrame, days: pl.DataFrame, samples: pl.DataFrame
 ) -> pl.DataFrame:
     """Median and spread of the samples of each target; none with too few."""
-    sample, median = pl.col("sample"), pl.col("usual")
+    sample, median, known = pl.col("sample"), pl.col("usual"), pl.col("samples")
+    rough = pl.col("quantity").replace_strict(ROUGHNESS, return_dtype=pl.Float64)
+    own = pl.max_horizontal((pl.col("deviation") * MAD_TO_SIGMA) ** 2, median + 1)
+    common = median + 1 + (rough * median) ** 2
+    spread = (known * own + PRIOR_SAMPLES * common) / (known + PRIOR_SAMPLES)
     return (
-        targets.select("channel_id", "time", "state", "day", "local_hour")
+        targets.select("channel_id", "quantity", "time", "state", "day", "local_hour")
         .join(days, on=["state", "day"])
         .join(samples, on=["channel_id", "sample_day", "local_hour"])
-        .group_by("channel_id", "time")
+        .group_by("channel_id", "quantity", "time")
         .agg(
             median_of_samples := sample.median().alias("usual"),
             (sample - median_of_samples).abs().median().alias("deviation"),
-            sample.count().alias("samples"),
+            sample.count().cast(pl.Float64).alias("samples"),
         )
         .filter(pl.col("samples") >= FEWEST_SAMPLES)
         .select(
             "channel_id",
             "time",
             median.cast(pl.Float32),
-            pl.max_horizontal(pl.col("deviation") * MAD_TO_SIGMA, (median + 1).sqrt())
+            (spread * (1 + pi / 2 / known))
+            .sqrt()
             .cast(pl.Float32)
             .alias("usual_spread"),
         )

@@ -14,8 +14,9 @@ from analytics.frames import GROUPED, MEMBERS, check
 from analytics.severity import severity
 from verkehrspuls.quantities import COUNTED
 
-#: Members of one site belong together when their times touch. Those of different sites
-#: only where they began within this time of each other, …
+#: Members of one site belong together when no more than this lies between them.
+LULL: Final = timedelta(hours=3)
+#: Those of different sites only where they began within this time of each other, …
 TOGETHER: Final = timedelta(hours=1)
 #: … are this near, as the crow flies, …
 NEAR_KM: Final = 3.0
@@ -37,6 +38,7 @@ SHORT: Final = timedelta(hours=6)
 _NAMING: Final = (
     "silent",
     "stuck",
+    "zeros",
     "swapped",
     "above-limit",
     "noise-without-cars",
@@ -46,7 +48,7 @@ _NAMING: Final = (
     "drift-up",
     "drift-down",
 )
-_SHARP: Final = ("incident", "congestion", "no-traffic", "spike")
+_SHARP: Final = ("incident-speed", "incident", "congestion", "no-traffic", "spike")
 _KM_PER_DEGREE: Final = 111.2
 
 
@@ -61,9 +63,9 @@ class Groups:
 def group(members: pl.DataFrame) -> Groups:
     """Join MEMBERS that have one cause.
 
-    Members of a site and family are together when their times overlap or touch; over
-    sites see `TOGETHER`. A group keeps the oldest number (`anomaly_case_id`) that its
-    members had; where a case falls apart, the part that began first keeps it.
+    Members of a site and family are together when there is no more than a LULL between
+    them; over sites see `TOGETHER`. A group keeps the oldest number (`anomaly_case_id`)
+    that its members had; where a case falls apart, the part that began first keeps it.
     """
     marked = check(members, MEMBERS).with_columns(_family().alias("family"))
     labelled = _components(marked, _links(marked)).sort("began", "case_member_id")
@@ -130,8 +132,8 @@ def _links(marked: pl.DataFrame) -> pl.DataFrame:
     return (
         here.join_where(
             there,
-            pl.col("began") <= pl.col("ended_2"),
-            pl.col("ended") >= pl.col("began_2"),
+            pl.col("began") <= pl.col("ended_2") + LULL,
+            pl.col("ended") + LULL >= pl.col("began_2"),
             pl.col("municipality_id") == pl.col("municipality_id_2"),
             pl.col("family") == pl.col("family_2"),
         )
@@ -174,11 +176,14 @@ def _components(marked: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:
 def _rank(length: pl.Expr) -> pl.Expr:
     """What names a case comes first: broken sensors, then what is sharp, if short."""
     reason = pl.col("reason")
-    order = pl.lit(len(_NAMING) + 1)
+    order = pl.lit(len(_NAMING) + 1.0)
     for place, name in enumerate(_NAMING):
         order = pl.when(reason == name).then(pl.lit(place)).otherwise(order)
-    sharp = pl.when(length <= SHORT).then(len(_NAMING)).otherwise(len(_NAMING) + 2)
-    return pl.when(reason.is_in(_SHARP)).then(sharp).otherwise(order)
+    for place, name in enumerate(_SHARP):
+        # what is short and sharp is named before what is unusual, what lasts after it
+        sharp = pl.when(length <= SHORT).then(place / 10).otherwise(2 + place)
+        order = pl.when(reason == name).then(len(_NAMING) + sharp).otherwise(order)
+    return order
 
 
 def _numbers(labelled: pl.DataFrame) -> pl.DataFrame:

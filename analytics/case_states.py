@@ -28,7 +28,7 @@ BY_DETECTORS: Final = {
 }
 
 
-class NotAllowed(UsageError):
+class TransitionNotAllowed(UsageError):
     """A case that is {state} cannot become {wanted}; it can become: {allowed}."""
 
     code = "transition-not-allowed"
@@ -39,7 +39,7 @@ def check_transition(state: str, wanted: str) -> None:
     """Refuse what a person may not do; staying in a state is allowed."""
     allowed = BY_PERSON[state]
     if wanted not in allowed | ({state} - {WITHDRAWN}):
-        raise NotAllowed(
+        raise TransitionNotAllowed(
             state=state, wanted=wanted, allowed=", ".join(sorted(allowed)) or "nothing"
         )
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 import polars as pl
 
 from analytics import frames
-from analytics.case_groups import Groups, group
+from analytics.case_groups import LULL, Groups, group
 from analytics.cases import Judgement
 from analytics.frames import check
 from analytics.severity import LEVELS
@@ -51,8 +51,8 @@ def _regroup(store: Store, changed: Sequence[dict[str, Any]]) -> None:
     members = store.execute(
         "members_to_group",
         municipalities=municipalities,
-        since=min(row["began"] for row in changed),
-        until=max(row["ended"] for row in changed),
+        since=min(row["began"] for row in changed) - LULL,
+        until=max(row["ended"] for row in changed) + LULL,
     )
     schema = frames.MEMBERS
     found = check(pl.DataFrame(members.fetchall(), dict(schema), orient="row"), schema)

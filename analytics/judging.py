@@ -115,10 +115,12 @@ def judge_quarters(
     whole = quarters.filter(pl.col("time") + _QUARTER <= now)
     vehicles = whole.join(motor, on="channel_id", how="semi")
     empty = drop_out.detect(whole)
+    by_speed = incident.detect_speeds(vehicles)
+    by_volume = cases.without(incident.detect(vehicles), empty)
     found = {
         spike.NAME: spike.detect(whole),
         drop_out.NAME: empty,
-        incident.NAME: incident.detect(vehicles),
+        incident.NAME: pl.concat([by_speed, cases.without(by_volume, by_speed)]),
         congestion.NAME: congestion.detect(vehicles),
     }
     return _judged(found, spans, stored)

@@ -15,7 +15,14 @@ import polars as pl
 LEVELS: Final = ("low", "medium", "high")
 LONG: Final = timedelta(hours=6)
 FAR: Final = 0.5
-_WORSE: Final = ("silent", "stuck", "above-limit", "incident")
+_WORSE: Final = (
+    "silent",
+    "stuck",
+    "zeros",
+    "above-limit",
+    "incident",
+    "incident-speed",
+)
 
 
 def severity() -> pl.Expr:

@@ -75,9 +75,11 @@ MEANINGS: Final = {
     "too-long": "The period is too long for the bin, or the answer too large. "
     "Ask for a shorter period, a larger bin, or one municipality.",
     "too-slow": "The database took too long. Ask for a shorter period.",
-    "not-authorised": "Sending readings needs a token that is valid: "
-    "`Authorization: Bearer …`. The operator makes one with "
+    "not-authorised": "Sending readings and deciding cases need a token that is valid "
+    "for it: `Authorization: Bearer …`. The operator makes one with "
     "`verkehrspuls token create`.",
+    "transition-not-allowed": "The case cannot be moved into that state; `detail` says "
+    "into which it can.",
     "not-allowed": "The token is for other sensors. Nothing of the request was taken.",
     "too-many": "The request has too many messages or bytes. Send several.",
     "wrong-type": "Readings are taken as `application/json`.",
@@ -106,7 +108,7 @@ RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
         (401, "No token, or one that is not valid"),
         (403, "The token is for other sensors"),
         (404, "Nothing there that you may see"),
-        (409, "The first request with this key still runs; see Retry-After"),
+        (409, "It cannot be done now; `detail` says why"),
         (413, "Too many messages or bytes"),
         (415, "Not JSON"),
         (422, "A parameter is wrong"),

@@ -133,18 +133,17 @@ class Case(BaseModel):
     usual: float | None
     score: float = Field(description="how unlikely; greater is more unlikely")
     reason: str = Field(description="code of the reason, e.g. `above-usual`")
+    severity: Literal["low", "medium", "high"]
+    detectors: list[str] = Field(description="that found something of it")
+    channels: int = Field(description="how many channels show it; `channel` leads")
+    sites: int
     state: Literal["suspected", "confirmed", "explained", "rejected"]
     effect: Literal["exclude", "caveat", "keep"]
     open: bool
+    current: bool = Field(description="open, and ended no more than a week ago")
     opened_at: datetime
     updated_at: datetime
     withdrawn_at: datetime | None
-
-
-class Cases(BaseModel):
-    """Cases, newest first."""
-
-    cases: list[Case]
 
 
 class ColumnOfSeries(BaseModel):

@@ -1,4 +1,4 @@
-"""The command `verkehrspuls token`: who may send readings over HTTP."""
+"""The command `verkehrspuls token`: who may write over HTTP."""
 
 from typing import Annotated
 
@@ -7,7 +7,8 @@ import typer
 from api.operator import Json, OfMunicipality
 
 app = typer.Typer(
-    help="Let sensors without MQTT send readings over HTTP.", no_args_is_help=True
+    help="Let sensors send readings, and persons decide cases, over HTTP.",
+    no_args_is_help=True,
 )
 
 
@@ -19,6 +20,9 @@ def create(
     days: Annotated[
         int | None, typer.Option(min=1, help="Valid for so many days; else for ever.")
     ] = None,
+    cases: Annotated[
+        bool, typer.Option("--cases", help="For deciding cases, not for readings.")
+    ] = False,
     note: Annotated[str, typer.Option(help="What or whom it is for.")] = "",
     as_json: Json = False,
 ) -> None:
@@ -28,14 +32,22 @@ def create(
 
     from api import operator, tables, tokens
     from api.registry_commands import parse_key
+    from verkehrspuls.errors import UsageError
 
     municipality, sensor = (
         parse_key(scope, kind="sensor") if "/" in scope else (scope, None)
     )
+    if cases and sensor:
+        raise UsageError(reason="cases are a municipality's, not a sensor's")
     expires_at = datetime.now(UTC) + timedelta(days=days) if days else None
     with operator.connection() as connection:
         token = tokens.create(
-            connection, municipality, sensor=sensor, note=note, expires_at=expires_at
+            connection,
+            municipality,
+            sensor=sensor,
+            purpose="cases" if cases else "readings",
+            note=note,
+            expires_at=expires_at,
         )
     if as_json:
         tables.show_json({"token": token, "expires_at": expires_at})
@@ -64,7 +76,16 @@ def list_tokens(municipality: OfMunicipality = None, as_json: Json = False) -> N
             }
             for row in rows
         ],
-        ("token", "scope", "state", "note", "created_at", "expires_at", "last_used_at"),
+        (
+            "token",
+            "scope",
+            "purpose",
+            "state",
+            "note",
+            "created_at",
+            "expires_at",
+            "last_used_at",
+        ),
     )
 
 

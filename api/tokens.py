@@ -1,4 +1,4 @@
-"""Tokens for sending readings over HTTP.
+"""Tokens for sending readings and for deciding cases over HTTP.
 
 A token is shown once, when it is made. Stored are its begin, by which it is found and
 listed, and its SHA-256: it is random and long, so there is nothing to guess.
@@ -9,10 +9,12 @@ import hmac
 import re
 import secrets
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from verkehrspuls.errors import UnknownKey
 from verkehrspuls.storage.database import Connection, execute
+
+Purpose = Literal["readings", "cases"]
 
 _FORM: Final = re.compile(r"(vp_[0-9a-f]{8})_[\w-]{43}", re.ASCII)
 
@@ -24,6 +26,8 @@ class Bearer(NamedTuple):
     municipality: str
     #: None: all sensors of the municipality
     sensor: str | None
+    #: what the operator wrote about the token, else its begin
+    name: str
 
     def may_send_for(self, municipality: str, sensor: str) -> bool:
         """Tell whether it may."""
@@ -35,6 +39,7 @@ def create(
     municipality: str,
     *,
     sensor: str | None = None,
+    purpose: Purpose = "readings",
     note: str = "",
     expires_at: datetime | None = None,
 ) -> str:
@@ -48,6 +53,7 @@ def create(
         sha256=_sha256(token),
         municipality=municipality,
         sensor=sensor,
+        purpose=purpose,
         note=note,
         expires_at=expires_at,
     ).fetchone()
@@ -59,18 +65,25 @@ def create(
     return token
 
 
-def find(connection: Connection, token: str) -> Bearer | None:
-    """Find whose token it is; None where it is not valid, or not any more."""
+def find(
+    connection: Connection, token: str, *, purpose: Purpose = "readings"
+) -> Bearer | None:
+    """Find whose token it is; None where it is not valid for it, or not any more."""
     form = _FORM.fullmatch(token)
     if form is None:
         return None
     row: dict[str, Any] | None = execute(
-        connection, "find_token", prefix=form[1]
+        connection, "find_token", prefix=form[1], purpose=purpose
     ).fetchone()
     if row is None or not hmac.compare_digest(bytes(row["sha256"]), _sha256(token)):
         return None
     execute(connection, "note_token_use", api_token_id=row["api_token_id"])
-    return Bearer(row["api_token_id"], row["municipality"], row["sensor"])
+    return Bearer(
+        row["api_token_id"],
+        row["municipality"],
+        row["sensor"],
+        row["note"] or form[1],
+    )
 
 
 def revoke(connection: Connection, prefix: str) -> None:

@@ -5,10 +5,11 @@ from typing import Any, Final
 
 import polars as pl
 
+from analytics import sentences
 from dashboards.figures.classes import CLASS_NAMES
 from dashboards.language import Language
 from dashboards.period import Period
-from verkehrspuls.quantities import COUNTED, ENVIRONMENT
+from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.text import mark
 
 #: nearer to what is usual than this is "about as much as usual"
@@ -174,26 +175,6 @@ def environment(
     return f"{sentence} {observed}"
 
 
-_CASES: Final = {
-    "above-usual": mark(
-        "%(where)s: more than usual, %(observed)s instead of %(usual)s, %(when)s."
-    ),
-    "below-usual": mark(
-        "%(where)s: less than usual, %(observed)s instead of %(usual)s, %(when)s."
-    ),
-    "silent": mark("%(where)s: no readings, %(when)s."),
-    "stuck": mark("%(where)s: the same value again and again, %(when)s."),
-}
-_OTHER_CASE: Final = mark("%(where)s: something unusual (%(reason)s), %(when)s.")
-
-#: one word per reason, for marks in charts
-CASE_WORDS: Final = {
-    "above-usual": mark("more than usual"),
-    "below-usual": mark("less than usual"),
-    "silent": mark("no readings"),
-    "stuck": mark("stuck value"),
-}
-
 CASE_STATES: Final = {
     "suspected": mark("suspected"),
     "confirmed": mark("confirmed"),
@@ -204,7 +185,7 @@ CASE_STATES: Final = {
 
 def case_word(reason: str, language: Language) -> str:
     """Name a reason in a word; its code where no word is known."""
-    return language.phrase(CASE_WORDS.get(reason, reason))
+    return language.phrase(sentences.WORDS.get(reason, reason))
 
 
 def case_state(row: Mapping[str, Any], language: Language) -> str:
@@ -214,38 +195,12 @@ def case_state(row: Mapping[str, Any], language: Language) -> str:
 
 
 def case(row: Mapping[str, Any], language: Language, *, zone: str) -> str:
-    """Say what a case is about."""
-    reason = row["reason"]
-    when = language.phrase(
-        "from %(began)s to %(ended)s",
-        began=language.moment(row["began"], zone),
-        ended=language.moment(row["ended"], zone),
+    """Say what a case is about; its site is named beside it."""
+    return sentences.sentence(
+        {**row, "site_name": ""},
+        language.key,
+        moment=lambda time: language.moment(time, zone),
     )
-    numbers = {
-        name: _case_value(row[name], row["quantity"], language)
-        for name in ("observed", "usual")
-    }
-    text = _CASES.get(reason, _OTHER_CASE)
-    if "observed" in text and row["observed"] is None:
-        text = _OTHER_CASE
-    return language.phrase(
-        text,
-        where=row["direction_name"] or _channel(row, language),
-        when=when,
-        reason=case_word(reason, language),
-        **numbers,
-    )
-
-
-def _channel(row: Mapping[str, Any], language: Language) -> str:
-    known = row["quantity"] in COUNTED or row["quantity"] in ENVIRONMENT
-    return language.quantity(row["quantity"]) if known else str(row["channel_name"])
-
-
-def _case_value(value: float | None, quantity: str, language: Language) -> str:
-    if quantity in ENVIRONMENT:
-        return f"{language.number(value, 1)} {ENVIRONMENT[quantity].unit}"
-    return language.number(value)
 
 
 def _when(row: Mapping[str, Any], language: Language, period: Period) -> str:

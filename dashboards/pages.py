@@ -236,7 +236,7 @@ def _standing(request: Request, database: Database, at: datetime) -> dict[str, A
         found: dict[str, Any] = {
             "municipalities": series.municipalities(connection),
             "sites": series.sites(connection),
-            "cases": series.cases(connection),
+            "cases": series.cases(connection, current_only=True),
         }
     with database.frames() as url:
         found["newest"] = series.latest(url)

@@ -61,7 +61,12 @@ COMMANDS: Final = {
     "reject": Command(
         "api.reject_commands", "app", "Look for rejected messages, and replay them."
     ),
-    "token": Command("api.token_commands", "app", "Let readings in over HTTP."),
+    "case": Command(
+        "api.case_commands", "app", "Look at anomaly cases, and decide them."
+    ),
+    "token": Command(
+        "api.token_commands", "app", "Let sensors and persons in over HTTP."
+    ),
     "export": Command("api.export_command", "command", "Write figures to a file."),
     "bench": Command("verkehrspuls.commands.bench", "app", "Measure how fast it is."),
 }

@@ -19,7 +19,13 @@ NAME: Final = "congestion"
 _QUARTER: Final = timedelta(seconds=QUARTER_S)
 
 
-def detect(
+def detect(quarters: pl.DataFrame) -> pl.DataFrame:
+    """Find HITS in the quarter-hours of STORED_VOLUMES, one for each run."""
+    slow = slow_runs(quarters)
+    return check(slow.with_columns(reason=pl.lit("congestion")), HITS)
+
+
+def slow_runs(
     quarters: pl.DataFrame,
     *,
     share: float = 0.6,
@@ -27,7 +33,11 @@ def detect(
     fewest: int = 2,
     fewest_before: int = 20,
 ) -> pl.DataFrame:
-    """Find HITS in the quarter-hours of STORED_VOLUMES, one for each run."""
+    """Find runs of slow quarter-hours: HITS without a reason.
+
+    `length` is the number of quarter-hours; `sharp` the speed of the first as a share
+    of the mean speed in the hour before it.
+    """
     speed = pl.col("speed_kmh").cast(pl.Float64)
     measured = (
         check(quarters, STORED_VOLUMES)
@@ -45,9 +55,16 @@ def detect(
         .agg(speed.quantile(0.85).alias("usual"), pl.len().alias("known"))
         .filter(pl.col("known") >= fewest_before)
     )
-    slow = measured.drop("usual").join(free, on=["channel_id", "time"])
-    slow = slow.filter(speed <= share * pl.col("usual"))
-    return check(
+    hour_before = measured.rolling(
+        "time", period="1h", offset="-1h", closed="left", group_by="channel_id"
+    ).agg(speed.mean().alias("before"))
+    slow = (
+        measured.drop("usual")
+        .join(free, on=["channel_id", "time"])
+        .join(hour_before, on=["channel_id", "time"])
+        .filter(speed <= share * pl.col("usual"))
+    )
+    return (
         runs.number(slow, step=_QUARTER)
         .group_by("channel_id", "run")
         .agg(
@@ -56,9 +73,8 @@ def detect(
             speed.mean().alias("observed"),
             pl.col("usual").mean(),
             ((1 - speed / pl.col("usual")) * 10).max().alias("score"),
+            (speed / pl.col("before")).sort_by("time").first().alias("sharp"),
             pl.len().alias("length"),
         )
         .filter(pl.col("length") >= fewest)
-        .with_columns(reason=pl.lit("congestion")),
-        HITS,
     )

@@ -1,8 +1,9 @@
 """Detector drift: a channel counts less from day to day, or its zero creeps.
 
 Counts: a straight line through `net` (the ln ratio to what is usual without the town's,
-see `analytics.anomalies.days`) of the judged days of the last two weeks, 8 at least.
-Air and noise: a line through the lowest hour of each day; an offset lifts it, weather
+see `analytics.anomalies.days`) of the judged days of the last two weeks, 10 at least;
+and one through `x`, with the town in it, goes the same way, half as far at least. Air
+and noise: a line through the lowest hour of each day; an offset lifts it, weather
 rarely does for long. Score: the slope in its standard errors. Hit: score of at least 6,
 a change over the line of at least 15 % (of counts) or the quantity's least step, and no
 single day's step is more than half of it: that would be a shift of level. `observed`
@@ -18,7 +19,7 @@ from analytics.frames import HITS, VALUE_DAYS, check
 from analytics.local_time import day_bounds
 
 NAME: Final = "drift"
-FEWEST: Final = 8
+FEWEST: Final = 10
 #: Least change of the lowest hour, in the unit of the quantity [I].
 STEPS: Final = {"no2_ugm3": 8.0, "laeq_db": 4.0}
 
@@ -27,8 +28,13 @@ def detect(
     days: pl.DataFrame, *, score: float = 6.0, change: float = 0.15
 ) -> pl.DataFrame:
     """Find HITS in CHANNEL_DAYS, one for each day at which the line ends."""
-    judged = of_days.judged(days).with_columns(value="net", step=pl.lit(change))
-    return _hits(judged.join(_lines(judged), on=["channel_id", "day"]), score)
+    judged = of_days.judged(days).with_columns(step=pl.lit(change))
+    key = ["channel_id", "day"]
+    whole = _lines(judged.with_columns(value="x")).select(*key, whole="change")
+    found = judged.join(_lines(judged.with_columns(value="net")), on=key)
+    # a fault that moves the town's median must not show as drift of the others
+    alone = pl.col("whole") * pl.col("change").sign() >= change / 2
+    return _hits(found.join(whole, on=key).filter(alone), score)
 
 
 def detect_values(days: pl.DataFrame, *, score: float = 6.0) -> pl.DataFrame:

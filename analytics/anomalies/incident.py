@@ -1,10 +1,14 @@
-"""Detector incident: traffic falls sharply below what is usual, and not for long.
+"""Detector incident: traffic or its speed falls sharply, and not for long.
 
-A run of quarter-hours with at most 70 % of what is usual and a score, (usual -
+Volume: a run of quarter-hours with at most 70 % of what is usual and a score, (usual -
 observed) / spread, of at least 3. It is an incident if one of its first two
 quarter-hours came sharply (its share of what is usual is at most 65 % of the mean share
 in the hour before it), if its greatest score is at least 4.5, and as long as it lasts
 four hours at most: what lasts longer is another thing, which other detectors name.
+
+Speed: a run of slow quarter-hours (see congestion) whose first is at most half as fast
+as the hour before it: jams that come every day build up slowly.
+
 Motor vehicles only. Whether neighbours see it, too, is told by the case.
 """
 
@@ -14,6 +18,7 @@ from typing import Final
 import polars as pl
 
 from analytics.anomalies import runs
+from analytics.anomalies.congestion import slow_runs
 from analytics.frames import HITS, STORED_VOLUMES, check
 from analytics.quarter_hours import QUARTER_S, observed
 
@@ -72,3 +77,10 @@ def detect(
         .with_columns(reason=pl.lit("incident")),
         HITS,
     )
+
+
+def detect_speeds(quarters: pl.DataFrame, *, sharp: float = 0.5) -> pl.DataFrame:
+    """Find HITS in the speeds (km/h) of STORED_VOLUMES, one for each run."""
+    brief = (pl.col("sharp") <= sharp) & (pl.col("length") <= LONGEST)
+    found = slow_runs(quarters).filter(brief)
+    return check(found.with_columns(reason=pl.lit("incident-speed")), HITS)

@@ -61,7 +61,10 @@ def detect(
             .then(pl.col("usual") / log(10))
             .otherwise(equal)
             .alias("score"),
-            pl.lit("stuck").alias("reason"),
+            pl.when(volume == 0)
+            .then(pl.lit("zeros"))
+            .otherwise(pl.lit("stuck"))
+            .alias("reason"),
         ).filter(
             (pl.col("score") >= score)
             & (

@@ -1,22 +1,105 @@
-"""`/cases`."""
+"""`/cases`: what seems unusual or broken, and what persons say of it."""
 
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query, Request
+from pydantic import BaseModel, Field, model_validator
 
-from api import PREFIX, schemas
+from analytics.sentences import sentence
+from api import PREFIX, authorised, casework, schemas
 from api.parameters import OfMunicipality, OfSite, Store
 from api.problems import RESPONSES
 from verkehrspuls.storage import series
 
 router = APIRouter(prefix=PREFIX, tags=["figures"])
 
+Number = Annotated[int, Path(description="number of the case", ge=1)]
+_TOKEN: dict[str, Any] = {"security": [{"token": []}]}
+_DECIDING: dict[int | str, dict[str, Any]] = {
+    status: RESPONSES[status] for status in (401, 404, 409, 422, 503)
+}
+
+
+class Member(BaseModel):
+    """What one detector found on one channel."""
+
+    detector: str
+    began: datetime
+    ended: datetime
+    observed: float | None
+    usual: float | None
+    score: float
+    reason: str
+    withdrawn_at: datetime | None
+    site: str
+    site_name: str
+    channel: str
+    channel_name: str
+    quantity: str
+    direction: str
+    direction_name: str
+
+
+class Change(BaseModel):
+    """What became of a case."""
+
+    at: datetime
+    kind: str = Field(
+        description="opened, raised, withdrawn, returned, decided or comment"
+    )
+    who: str = Field(description="`detectors`, or the name of a token")
+    state: str
+    effect: str
+    severity: str
+    comment: str
+
+
+class CaseInWords(schemas.Case):
+    """A case, and a sentence that says what is unusual, since when, and why."""
+
+    sentence_de: str
+    sentence_en: str
+
+
+class Cases(BaseModel):
+    """Cases, newest first."""
+
+    cases: list[CaseInWords]
+
+
+class CaseInFull(CaseInWords):
+    """A case with its evidence and its history."""
+
+    members: list[Member]
+    history: list[Change]
+
+
+class Decision(BaseModel):
+    """What a person decides; what is not named stays."""
+
+    state: Literal["suspected", "confirmed", "explained", "rejected"] | None = None
+    effect: Literal["exclude", "caveat", "keep"] | None = None
+    comment: str = Field("", max_length=casework.LONGEST_COMMENT)
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.state is None and self.effect is None:
+            raise ValueError("name a state, an effect, or both")
+        return self
+
+
+class Comment(BaseModel):
+    """What a person remarks."""
+
+    comment: str = Field(min_length=1, max_length=casework.LONGEST_COMMENT)
+
 
 @router.get(
     "/cases",
     operation_id="listCases",
     summary="List anomaly cases",
-    response_model=schemas.Cases,
+    response_model=Cases,
     responses={422: RESPONSES[422], 503: RESPONSES[503]},
 )
 def list_cases(
@@ -24,16 +107,98 @@ def list_cases(
     municipality: OfMunicipality = None,
     site: OfSite = None,
     open: Annotated[bool, Query(description="only cases that are still open")] = True,
+    current: Annotated[
+        bool, Query(description="of the open ones only those of the last week")
+    ] = False,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> dict[str, object]:
     """List cases, newest first: what seems unusual or broken, with the evidence."""
     with store.connection() as connection:
-        return {
-            "cases": series.cases(
-                connection,
-                municipality=municipality,
-                site=site,
-                open_only=open,
-                limit=limit,
-            )
-        }
+        found = series.cases(
+            connection,
+            municipality=municipality,
+            site=site,
+            open_only=open,
+            current_only=current,
+            limit=limit,
+        )
+    return {"cases": [in_words(case) for case in found]}
+
+
+@router.get(
+    "/cases/{number}",
+    operation_id="getCase",
+    summary="Show an anomaly case",
+    response_model=CaseInFull,
+    responses={status: RESPONSES[status] for status in (404, 422, 503)},
+)
+def get_case(store: Store, number: Number) -> dict[str, object]:
+    """One case with its evidence, channel by channel, and its history."""
+    with store.connection() as connection:
+        return in_words(casework.show(connection, number))
+
+
+@router.patch(
+    "/cases/{number}",
+    operation_id="decideCase",
+    summary="Decide an anomaly case",
+    response_model=CaseInFull,
+    responses=_DECIDING,
+    openapi_extra=_TOKEN,
+)
+def decide_case(
+    request: Request, store: Store, number: Number, decision: Decision
+) -> dict[str, object]:
+    """Move a case to another state, or change its effect on figures.
+
+    Needs a token for the cases of the municipality. Hours that thereby leave the
+    figures, or come back, are computed anew at once.
+    """
+    who = authorised.bearer(request, purpose="cases")
+    with store.writing() as connection:
+        casework.change(
+            connection,
+            number,
+            who=who.name,
+            municipality=who.municipality,
+            **decision.model_dump(),
+        )
+        return _in_full(connection, number)
+
+
+@router.post(
+    "/cases/{number}/comments",
+    operation_id="commentCase",
+    summary="Comment on an anomaly case",
+    status_code=201,
+    response_model=CaseInFull,
+    responses=_DECIDING,
+    openapi_extra=_TOKEN,
+)
+def comment_case(
+    request: Request, store: Store, number: Number, remark: Comment
+) -> dict[str, object]:
+    """Write a comment; it changes neither state nor figures."""
+    who = authorised.bearer(request, purpose="cases")
+    with store.writing() as connection:
+        casework.remark(
+            connection,
+            number,
+            who=who.name,
+            municipality=who.municipality,
+            comment=remark.comment,
+        )
+        return _in_full(connection, number)
+
+
+def in_words(case: dict[str, Any]) -> dict[str, Any]:
+    """Add the two sentences to a row of a case."""
+    return {
+        **case,
+        **{f"sentence_{tongue}": sentence(case, tongue) for tongue in ("de", "en")},
+    }
+
+
+def _in_full(connection: Any, number: int) -> dict[str, Any]:
+    found = casework.show(connection, number, visible=series.EVERYTHING)
+    return in_words(found)

@@ -10,12 +10,11 @@ from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 
-from api import PREFIX, intake, schemas, tokens
+from api import PREFIX, authorised, intake, schemas, tokens
 from api.database import Database
 from api.errors import (
     BadParameter,
     KeyReused,
-    NotAuthorised,
     StillRunning,
     TooFast,
     TooMany,
@@ -123,15 +122,7 @@ async def _body(request: Request, most: int) -> bytes:
 
 
 def _bearer(request: Request) -> tokens.Bearer:
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    store: Database = request.app.state.database
-    bearer = None
-    if scheme.lower() == "bearer":
-        with store.writing() as connection:
-            bearer = tokens.find(connection, token.strip())
-    if bearer is None:
-        raise NotAuthorised
-    return bearer
+    return authorised.bearer(request, purpose="readings")
 
 
 def _take(request: Request, bearer: tokens.Bearer, body: bytes) -> Response:

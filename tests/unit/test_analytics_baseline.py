@@ -1,3 +1,4 @@
+import math
 from datetime import date, datetime, timedelta
 
 import polars as pl
@@ -28,15 +29,30 @@ def test_median_and_spread_of_the_same_weekday() -> None:
     history = at(*((TARGET - (n + 1) * WEEK, v) for n, v in enumerate(series)))
     found = one(of(history))
     assert found["usual"] == 105
-    # deviations 5 5 15 895 0: median 5, below the noise of counting
-    assert found["usual_spread"] == pytest.approx(106**0.5)
+    # deviations 5 5 15 895 0: median 5, below the noise of counting, 106
+    common = 106 + (0.1 * 105) ** 2
+    median = 1 + math.pi / 10
+    spread = ((5 * 106 + 4 * common) / 9 * median) ** 0.5
+    assert found["usual_spread"] == pytest.approx(spread)
 
 
 def test_spread_is_the_scaled_median_deviation() -> None:
     series = [100, 200, 300, 400]
     history = at(*((TARGET - (n + 1) * WEEK, v) for n, v in enumerate(series)))
     # median 250, deviations 150 50 50 150
-    assert one(of(history))["usual_spread"] == pytest.approx(148.26)
+    common = 251 + (0.1 * 250) ** 2
+    median = 1 + math.pi / 8
+    spread = ((4 * 148.26**2 + 4 * common) / 8 * median) ** 0.5
+    assert one(of(history))["usual_spread"] == pytest.approx(spread)
+
+
+def test_few_samples_that_agree_do_not_make_a_sensor_sure() -> None:
+    def spread(samples: int) -> float:
+        weeks = range(1, samples + 1)
+        history = at(*((TARGET - n * WEEK, 1000) for n in weeks))
+        return float(one(of(history))["usual_spread"])
+
+    assert spread(4) > 1.2 * spread(8) > 1.2 * 1001**0.5
 
 
 def test_nothing_from_the_day_itself_or_after_counts() -> None:

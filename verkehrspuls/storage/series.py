@@ -17,6 +17,9 @@ PUBLIC: Final = ("public",)
 #: for commands of the operator
 EVERYTHING: Final = ("public", "cluster", "private")
 
+#: For so many days a case that ended, and that nobody decided, is still looked at.
+CURRENT_DAYS: Final = 7
+
 Row = dict[str, Any]
 
 
@@ -262,6 +265,36 @@ def environment(
     )
 
 
+def counts_known_at(
+    url: str,
+    *,
+    site_id: int,
+    quantity: str,
+    start: datetime,
+    end: datetime,
+    known_at: datetime,
+    visible: Sequence[str] = PUBLIC,
+) -> pl.DataFrame:
+    """Read count readings in the versions that were known at an earlier time."""
+    return read_frame(
+        url,
+        "read_counts_known_at",
+        site_id=site_id,
+        quantity=quantity,
+        start=start,
+        end=end,
+        known_at=known_at,
+        visible=list(visible),
+    )
+
+
+def installed(
+    url: str, *, site_id: int, visible: Sequence[str] = PUBLIC
+) -> pl.DataFrame:
+    """Read when sensors were attached to a site's channels; open ends far away."""
+    return read_frame(url, "read_installed", site_id=site_id, visible=list(visible))
+
+
 def corridors(
     connection: Connection,
     *,
@@ -325,11 +358,20 @@ def cases(
     quantity: str | None = None,
     start: datetime | None = None,
     end: datetime | None = None,
+    case: int | None = None,
     open_only: bool = True,
+    current_only: bool = False,
+    now: datetime | None = None,
     limit: int = 1000,
     visible: Sequence[str] = PUBLIC,
 ) -> list[Row]:
-    """List anomaly cases, newest first; with a period, those that touch it."""
+    """List anomaly cases, newest first; with a period, those that touch it.
+
+    Open are all that are not withdrawn, explained or rejected; `current_only` of them
+    those whose cause lasts or ended no more than CURRENT_DAYS before `now` (the
+    database's clock where it is None): what a person should look at. The others are
+    history, but still touch the figures of their time.
+    """
     return execute(
         connection,
         "list_cases",
@@ -338,7 +380,11 @@ def cases(
         quantity=quantity,
         start=start,
         end=end,
+        case=case,
         open_only=open_only,
+        current_only=current_only,
+        current_days=CURRENT_DAYS,
+        now=now,
         limit=limit,
         visible=list(visible),
     ).fetchall()
@@ -389,7 +435,9 @@ def state(connection: Connection) -> dict[str, list[Row]]:
     return {
         "ledger": execute(connection, "sum_ledger").fetchall(),
         "rejected": execute(connection, "count_rejected").fetchall(),
-        "cases": execute(connection, "count_open_cases").fetchall(),
+        "cases": execute(
+            connection, "count_open_cases", current_days=CURRENT_DAYS
+        ).fetchall(),
         "health": execute(connection, "count_health").fetchall(),
         "work": execute(connection, "read_work").fetchall(),
     }

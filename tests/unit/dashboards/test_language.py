@@ -12,7 +12,13 @@ from tests.unit.dashboards.frames import BERLIN
 from verkehrspuls.text import catalogue
 
 DE, EN = Language("de"), Language("en")
-KEYWORDS = {"_": None, "phrase": None, "mark": None, "plural": (1, 2)}
+KEYWORDS = {
+    "_": None,
+    "phrase": None,
+    "mark": None,
+    "plural": (1, 2),
+    "translate_plural": (1, 2),
+}
 PLACEHOLDER = re.compile(r"%\(\w+\)s")
 
 

@@ -301,7 +301,7 @@ where s.municipality_id = %(municipality)s
 order by c.channel_id;
 
 -- name: channel_days
--- Local days of counting channels against what is usual; hours observed to 75 %.
+-- Local days of counting channels against what is usual; hours that are observed well enough.
 select v.channel_id, s.municipality_id, c.quantity, m.time_zone,
        (v.time at time zone m.time_zone)::date as day, count(*)::integer as hours,
        sum(v.volume * 3600.0::double precision / v.observed_s) as observed,
@@ -316,7 +316,7 @@ where v.channel_id = any(%(channels)s) and v.interval_s = 3600
 group by 1, 2, 3, 4, 5;
 
 -- name: value_days
--- Local days of environment channels: the lowest of the hours observed to 75 %.
+-- Local days of environment channels: the lowest of the hours that are observed well enough.
 select e.channel_id, c.quantity, m.time_zone,
        (e.time at time zone m.time_zone)::date as day, count(*)::integer as hours,
        min(e.mean) as minimum

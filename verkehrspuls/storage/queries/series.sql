@@ -261,24 +261,45 @@ order by h.time, h.channel_id
 
 -- name: list_cases
 -- Anomaly cases, newest first; keys and times that are null select all. Open is what
--- no detector withdrew and no person explained or rejected.
+-- no detector withdrew and no person explained or rejected. Current is what is open and
+-- ended no more than `current_days` ago. A case is at the sites of all its members, but
+-- shown only where its leading site is visible.
 select a.anomaly_case_id, a.detector, a.began, a.ended,
-       a.observed, a.usual, a.score, a.reason, a.state, a.effect,
+       a.observed, a.usual, a.score, a.reason, a.state, a.effect, a.severity,
+       a.detectors, a.channels, a.sites,
        a.opened_at, a.updated_at, a.withdrawn_at,
        m.key as municipality, s.key as site, s.name as site_name,
        c.key as channel, c.name as channel_name, c.quantity, c.direction,
        c.direction_name,
-       a.withdrawn_at is null and a.state in ('suspected', 'confirmed') as open
+       m.time_zone,
+       a.withdrawn_at is null and a.state in ('suspected', 'confirmed') as open,
+       a.withdrawn_at is null and a.state in ('suspected', 'confirmed')
+           and a.ended > coalesce(%(now)s::timestamptz, now())
+               - make_interval(days => %(current_days)s) as current
 from vp.anomaly_case a
 join vp.channel c using (channel_id)
 join vp.site s on s.site_id = a.site_id
 join vp.municipality m using (municipality_id)
 where s.visibility = any(%(visible)s::text[])
   and (%(municipality)s::text is null or m.key = %(municipality)s)
-  and (%(site)s::text is null or s.key = %(site)s)
-  and (%(quantity)s::text is null or c.quantity = %(quantity)s)
+  and (%(case)s::bigint is null or a.anomaly_case_id = %(case)s)
+  and (%(site)s::text is null or s.key = %(site)s or exists (
+      select from vp.case_member e
+      join vp.channel o on o.channel_id = e.channel_id
+      join vp.site t on t.site_id = o.site_id
+      where e.anomaly_case_id = a.anomaly_case_id and e.withdrawn_at is null
+        and t.key = %(site)s and t.municipality_id = m.municipality_id))
+  and (%(quantity)s::text is null or c.quantity = %(quantity)s or exists (
+      select from vp.case_member e
+      join vp.channel o on o.channel_id = e.channel_id
+      where e.anomaly_case_id = a.anomaly_case_id and e.withdrawn_at is null
+        and o.quantity = %(quantity)s))
   and (not %(open_only)s::boolean
        or (a.withdrawn_at is null and a.state in ('suspected', 'confirmed')))
+  and (not %(current_only)s::boolean
+       or (a.withdrawn_at is null and a.state in ('suspected', 'confirmed')
+           and a.ended > coalesce(%(now)s::timestamptz, now())
+               - make_interval(days => %(current_days)s)))
   and (%(start)s::timestamptz is null or a.ended > %(start)s)
   and (%(end)s::timestamptz is null or a.began < %(end)s)
 order by a.began desc, a.anomaly_case_id desc
@@ -438,12 +459,13 @@ group by reason
 order by reason
 
 -- name: count_open_cases
--- Open cases per municipality that has sites, those without a case too.
+-- Current cases per municipality that has sites, those without a case too.
 select m.key as municipality, count(a.anomaly_case_id) as cases
 from vp.municipality m
 join vp.site s using (municipality_id)
 left join vp.anomaly_case a on a.site_id = s.site_id
     and a.withdrawn_at is null and a.state in ('suspected', 'confirmed')
+    and a.ended > now() - make_interval(days => %(current_days)s)
 group by m.key
 order by m.key
 
@@ -534,3 +556,46 @@ where c.site_id = any(%(site_ids)s::integer[])
   and v.time >= %(start)s and v.time < %(end)s
 group by c.site_id, c.direction, v.time, lanes.count
 order by v.time, c.site_id, c.direction
+
+-- name: read_counts_known_at
+-- Count readings of a site in the versions that were known at an earlier time: a value
+-- that was corrected since then, but had come, is the replaced one.
+with known as (
+    select r.* from vp.count_reading r
+    join vp.channel c using (channel_id)
+    join vp.site s using (site_id)
+    where c.site_id = %(site_id)s and c.quantity = %(quantity)s
+      and s.visibility = any(%(visible)s::text[])
+      and r.time >= %(start)s and r.time < %(end)s
+      and r.received_at <= %(known_at)s
+    union all
+    select h.channel_id, h.time, h.interval_s, h.sensor_id, h.received_at,
+           h.time_origin, h.revision, h.total, h.unclassified, h.motorcycle, h.car,
+           h.van, h.car_trailer, h.truck, h.truck_trailer, h.articulated, h.bus,
+           h.bicycle, h.pedestrian, h.speed_kmh, h.occupancy, h.histogram_from_kmh,
+           h.histogram_width_kmh, h.histogram
+    from vp.count_reading_history h
+    join vp.channel c using (channel_id)
+    join vp.site s using (site_id)
+    where c.site_id = %(site_id)s and c.quantity = %(quantity)s
+      and s.visibility = any(%(visible)s::text[])
+      and h.time >= %(start)s and h.time < %(end)s
+      and h.received_at <= %(known_at)s and h.replaced_at > %(known_at)s
+)
+select k.channel_id, k.time, k.interval_s, k.total, k.unclassified, k.motorcycle,
+       k.car, k.van, k.car_trailer, k.truck, k.truck_trailer, k.articulated, k.bus,
+       k.bicycle, k.pedestrian, k.speed_kmh, c.quantity
+from known k
+join vp.channel c using (channel_id)
+
+-- name: read_installed
+-- When sensors were attached to the channels of a site; open ends far away.
+select i.channel_id,
+       greatest(coalesce(lower(i.period), '-infinity'), '1970-01-01') as since,
+       least(coalesce(upper(i.period), 'infinity'), '2200-01-01') as until,
+       e.interval_s
+from vp.installation i
+join vp.sensor e using (sensor_id)
+join vp.channel c using (channel_id)
+join vp.site s using (site_id)
+where c.site_id = %(site_id)s and s.visibility = any(%(visible)s::text[])

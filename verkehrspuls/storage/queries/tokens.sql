@@ -1,10 +1,12 @@
--- Tokens for sending readings over HTTP, and requests that may come twice.
+-- Tokens for sending readings or deciding cases over HTTP, and requests that may come twice.
 
 -- name: put_token
 -- Make a token for a municipality, or for one of its sensors; nothing where there is
 -- none of that key.
-insert into api_token (prefix, sha256, municipality_id, sensor_id, note, expires_at)
-select %(prefix)s, %(sha256)s, m.municipality_id, e.sensor_id, %(note)s, %(expires_at)s
+insert into api_token (
+    prefix, sha256, municipality_id, sensor_id, purpose, note, expires_at)
+select %(prefix)s, %(sha256)s, m.municipality_id, e.sensor_id, %(purpose)s, %(note)s,
+       %(expires_at)s
 from municipality m
 left join sensor e on e.municipality_id = m.municipality_id and e.key = %(sensor)s
 where m.key = %(municipality)s
@@ -13,7 +15,7 @@ returning api_token_id;
 
 -- name: list_tokens
 -- All tokens, those that are not valid any more too.
-select t.prefix, m.key as municipality, e.key as sensor, t.note, t.created_at,
+select t.prefix, m.key as municipality, e.key as sensor, t.purpose, t.note, t.created_at,
        t.expires_at, t.last_used_at, t.revoked_at,
        case when t.revoked_at is not null then 'revoked'
             when t.expires_at <= now() then 'expired'
@@ -31,12 +33,12 @@ where prefix = %(prefix)s
 returning prefix;
 
 -- name: find_token
--- A token that is valid now, by its prefix.
-select t.api_token_id, t.sha256, m.key as municipality, e.key as sensor
+-- A token that is valid for something now, by its prefix.
+select t.api_token_id, t.sha256, m.key as municipality, e.key as sensor, t.note
 from api_token t
 join municipality m using (municipality_id)
 left join sensor e on e.sensor_id = t.sensor_id
-where t.prefix = %(prefix)s and t.revoked_at is null
+where t.prefix = %(prefix)s and t.purpose = %(purpose)s and t.revoked_at is null
   and (t.expires_at is null or t.expires_at > now());
 
 -- name: note_token_use
