@@ -29,6 +29,7 @@ from api.routes import (
     sections,
     series,
     sites,
+    studies,
 )
 from verkehrspuls.metrics import Metrics
 from verkehrspuls.settings import Settings
@@ -52,8 +53,8 @@ def create_app(settings: Settings) -> FastAPI:
         version="1",
         summary="Traffic and environment readings of municipalities",
         description=(
-            "Reading is open to everybody, without an account; sending readings needs "
-            "a token. Times are RFC 3339 "
+            "Reading is open to everybody, without an account; sending readings and "
+            "deciding cases need a token. Times are RFC 3339 "
             "in UTC; periods are half-open; null is unknown and never zero. Errors "
             "are `application/problem+json`."
         ),
@@ -71,7 +72,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.metrics = Metrics()
     for module in (
         *(municipalities, sites, series, flow, forecast, environment, sections, cases),
-        *(readings, ledger, rejects, channel_health, health, reference),
+        *(studies, readings, ledger, rejects, channel_health, health, reference),
     ):
         app.include_router(module.router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]

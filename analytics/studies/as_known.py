@@ -1,0 +1,41 @@
+"""Figures as they were known at an earlier time, before later data and corrections."""
+
+from typing import Final
+
+import polars as pl
+
+from analytics import daily
+from analytics.frames import SPANS, VALID_VOLUMES, check, empty
+from analytics.quality import validity
+from analytics.volumes import volumes
+
+METHOD: Final = f"{daily.METHOD}-as-known"
+
+
+def days_as_known(
+    readings: pl.DataFrame,
+    targets: pl.DataFrame,
+    *,
+    channels: pl.DataFrame,
+    installed: pl.DataFrame,
+    rules: validity.Rules = validity.DEFAULT,
+) -> pl.DataFrame:
+    """Compute DAYS for SITE_DAYS from COUNT_READINGS in the versions known then.
+
+    As `daily.days`, with two differences: nothing is imputed or excluded, because what
+    persons decided then is not asked, and gaps are judged by each hour's own volume.
+    """
+    unknown = {
+        name: pl.lit(None, dtype)
+        for name, dtype in VALID_VOLUMES.items()
+        if name in ("usual", "usual_spread")
+    }
+    known = volumes(readings).with_columns(**unknown).with_columns(valid=rules.of_bin())
+    return daily.days(
+        check(known, VALID_VOLUMES),
+        targets,
+        channels=channels,
+        installed=installed,
+        excluded=empty(SPANS),
+        rules=rules,
+    ).with_columns(method=pl.lit(METHOD))

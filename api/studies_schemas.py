@@ -1,0 +1,131 @@
+"""What the routes of `api.routes.studies` take and answer."""
+
+from datetime import date, datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.passports import PassportOfFigure
+
+
+class ReasonOfStudy(BaseModel):
+    """Why there is no answer."""
+
+    code: str
+    have: float | None
+    need: float | None
+    text: dict[str, str] = Field(description="by language: de, en")
+
+
+class Change(BaseModel):
+    """A relative change: 0.1 is ten percent more."""
+
+    value: float | None
+    lower: float | None = Field(description="of an interval of 95 %")
+    upper: float | None
+    detectable: float | None = Field(
+        description="the least change that would have been found with 80 %"
+    )
+    clear: bool = Field(description="the interval leaves out that nothing changed")
+    days_before: int
+    days_after: int
+    weeks_before: int
+    weeks_after: int
+    reason: ReasonOfStudy | None
+
+
+class BeforeAfter(BaseModel):
+    """A measure: what changed at the site beyond what changed at its controls."""
+
+    municipality: str
+    site: str
+    quantity: str
+    measure: date
+    weeks: int
+    effect: Change
+    without_controls: Change
+    controls: dict[str, Change]
+    placebo: Change = Field(
+        description="found in the middle of the time before, where there is nothing"
+    )
+    passport: PassportOfFigure
+
+
+class Compared(BaseModel):
+    """A comparison."""
+
+    municipality: str
+    site: str
+    quantity: str
+    change: Change
+
+
+class Ranked(BaseModel):
+    """A site by its change."""
+
+    site: str
+    change: float | None
+    lower: float | None
+    upper: float | None
+    detectable: float | None
+    clear: bool
+    days_before: int
+    days_after: int
+    reason: str | None
+
+
+class Ranking(BaseModel):
+    """Sites by the change of their volume; intervals hold for all together."""
+
+    municipality: str
+    quantity: str
+    middle: date
+    weeks: int
+    sites: list[Ranked]
+
+
+class CountedHour(BaseModel):
+    """A whole hour of a short count."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    time: datetime = Field(description="its start, with offset")
+    volume: float = Field(ge=0)
+
+
+class Count(BaseModel):
+    """A short count to be extrapolated."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    quantity: str = "motor"
+    hours: list[CountedHour] = Field(min_length=1, max_length=500)
+
+
+class ShortCount(BaseModel):
+    """Mean daily traffic from a short count."""
+
+    dtv: float | None
+    lower: float | None = Field(description="of an interval of 95 %")
+    upper: float | None
+    factor: float | None
+    site_error: float | None = Field(description="relative standard error of sites")
+    day_error: float | None = Field(description="and of one day's count")
+    days_counted: int
+    more_days: int | None = Field(
+        description="days more to be within 5 %; null: days alone will not do"
+    )
+    references: int = Field(description="permanent counters with the same hours")
+    reason: ReasonOfStudy | None
+    method: str
+
+
+class KnownDays(BaseModel):
+    """Local days as they were known at an earlier time."""
+
+    municipality: str
+    site: str
+    quantity: str
+    known_at: datetime
+    days: list[dict[str, Any]]
+    passport: PassportOfFigure
