@@ -1,0 +1,64 @@
+"""A database of the first release is brought up to date with its data in it."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from alembic import command
+
+from verkehrspuls.storage import migrate
+from verkehrspuls.storage.database import connect
+
+#: the revision of the first release
+RELEASED = "0005"
+T = datetime(2026, 9, 16, 8, tzinfo=UTC)
+
+
+@pytest.fixture
+def released(database: str) -> str:
+    """URL of a database of the first release, with a volume and a day."""
+    with connect(database, autocommit=True) as connection:
+        connection.execute("drop schema vp cascade")
+        connection.execute("create schema vp")
+    with migrate._engine(database).connect() as connection:
+        command.upgrade(migrate._config(connection), RELEASED)
+        connection.commit()
+    with connect(database, autocommit=True) as connection:
+        connection.execute(
+            "with m as (insert into municipality (key, name, state, time_zone)"
+            " values ('kusel', 'Kusel', 'RP', 'Europe/Berlin') returning *)"
+            " insert into site (municipality_id, key, name)"
+            " select municipality_id, 'b420', 'B 420' from m"
+        )
+        connection.execute("select ensure_range('volume', %s, %s)", [T, T])
+        connection.execute(
+            "insert into volume (channel_id, interval_s, time, observed_s, volume, car)"
+            " values (1, 3600, %s, 3600, 7, 7)",
+            [T],
+        )
+        connection.execute(
+            "insert into daily_figure (site_id, quantity, direction, day, volume,"
+            " volume_normalised, observed, normalised, imputed, excluded, valid,"
+            " method)"
+            " values (1, 'motor', 'all', %s, 7, 7, 0.04, 0, 0, 0, false, 'daily-1')",
+            [T.date()],
+        )
+        connection.execute(
+            "select compress_before('volume', %s)", [T + timedelta(days=60)]
+        )
+    return database
+
+
+def test_figures_of_the_first_release_are_kept(released: str) -> None:
+    before, after = migrate.migrate(released)
+    assert before == RELEASED
+    assert after != RELEASED
+    with connect(released) as connection:
+        volumes = connection.execute(
+            "select volume, car, gap_s, valid from volume"
+        ).fetchall()
+        days = connection.execute(
+            "select volume, expected, volume_estimated from daily_figure"
+        ).fetchall()
+    # what was not computed then is unknown
+    assert volumes == [(7, 7, None, None)]
+    assert days == [(7, None, None)]
