@@ -45,7 +45,7 @@ def judge(store: Store, limits: Health, *, now: datetime) -> bool:
         claimed = store.execute("claim_days", sites=sites).fetchall()
         if not claimed:
             return False
-        wanted = pl.DataFrame(claimed, schema=dict(frames.SITE_DAYS)).unique()
+        wanted = pl.DataFrame(claimed, schema=dict(frames.SITE_DAYS))
         found = verdicts(store.read, wanted, limits, now=now)
         store.execute(
             "put_health",

@@ -3,7 +3,8 @@
 -- name: mark_days
 -- Mark local days of sites whose health has to be judged anew.
 insert into stale_day (site_id, day)
-select * from unnest(%(sites)s::integer[], %(days)s::date[]);
+select * from unnest(%(sites)s::integer[], %(days)s::date[])
+on conflict do nothing;
 
 -- name: mark_running_days
 -- Mark each site's running day, and days that nobody judged since they ended: of a
@@ -23,7 +24,8 @@ cross join lateral (
 ) judged
 cross join generate_series(coalesce(judged.day + 1, clock.today), clock.today,
                            interval '1 day') each (day)
-where s.site_id = any(%(sites)s);
+where s.site_id = any(%(sites)s)
+on conflict do nothing;
 
 -- name: claim_days
 -- Take the marks of the oldest week of locked sites.

@@ -18,9 +18,10 @@ create table vp.channel_health (
 );
 create index on vp.channel_health (day);
 
--- Local days of sites whose health has to be judged anew. Append-only, like
--- stale_bucket: the same day may stand here twice.
+-- Local days of sites whose health has to be judged anew. Marked and claimed only under
+-- the lock of the site, so that no mark comes while the day is judged.
 create table vp.stale_day (
-    site_id integer not null,
-    day date not null
+    site_id integer not null references vp.site,
+    day date not null,
+    primary key (site_id, day)
 );
