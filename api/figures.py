@@ -4,6 +4,7 @@ The API serves them and pages show them. Periods are whole local days that have 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -58,7 +59,7 @@ class Source:
         selection: Selection,
         *,
         connection: Connection,
-        url: str,
+        turn: Callable[[], AbstractContextManager[str]],
         settings: Analytics,
         options: Options,
         visible: Sequence[str] = series.PUBLIC,
@@ -71,7 +72,8 @@ class Source:
         self.settings = settings
         self.rules = Rules.of(settings)
         self.options = options
-        self._url = url
+        # lends the database's URL while frames are read, not while is computed
+        self._turn = turn
         self._visible = visible
         self._cases = series.cases(
             connection,
@@ -160,17 +162,61 @@ class Source:
             )
         )
 
-    def days(self, direction: str) -> pl.DataFrame:
-        """Read FLOW_DAYS of a direction."""
-        read = series.days(
-            self._url,
-            site_id=self.site["site_id"],
-            quantity=self.selection.quantity,
-            first=self.first,
-            last=self.last,
-            direction=direction,
-            visible=self._visible,
-        )
+    def days(self) -> pl.DataFrame:
+        """FLOW_DAYS of the direction that is asked for."""
+        return self._flow_days(self._days(self.direction))
+
+    def days_by_direction(self) -> dict[str, pl.DataFrame]:
+        """FLOW_DAYS of each direction."""
+        read = self._days(None)
+        return {
+            key: self._flow_days(read.filter(pl.col("direction") == key))
+            for key in self.directions
+        }
+
+    def hours(self) -> pl.DataFrame:
+        """FLOW_BINS of the hours of the direction that is asked for."""
+        return self._flow_bins(self._volumes(self.direction, _HOUR_S), _HOUR_S)
+
+    def hours_by_direction(self) -> dict[str, pl.DataFrame]:
+        """FLOW_BINS of the hours of each direction."""
+        read = self._volumes(None, _HOUR_S)
+        return {
+            key: self._flow_bins(read.filter(pl.col("direction") == key), _HOUR_S)
+            for key in self.directions
+        }
+
+    def quarters(self) -> pl.DataFrame:
+        """FLOW_BINS of the quarter-hours of the direction that is asked for."""
+        return self._flow_bins(self._volumes(self.direction, _QUARTER_S), _QUARTER_S)
+
+    def histograms(self) -> pl.DataFrame:
+        """SPEED_HISTOGRAMS of its channels."""
+        with self._turn() as url:
+            found = series.speed_histograms(
+                url,
+                site_id=self.site["site_id"],
+                quantity=self.selection.quantity,
+                start=self.selection.start,
+                end=self.selection.end,
+                direction=self.direction,
+                visible=self._visible,
+            )
+        return frames.check(found, frames.SPEED_HISTOGRAMS)
+
+    def _days(self, direction: str | None) -> pl.DataFrame:
+        with self._turn() as url:
+            return series.days(
+                url,
+                site_id=self.site["site_id"],
+                quantity=self.selection.quantity,
+                first=self.first,
+                last=self.last,
+                direction=direction,
+                visible=self._visible,
+            )
+
+    def _flow_days(self, read: pl.DataFrame) -> pl.DataFrame:
         return flow_days(
             read,
             first=self.first,
@@ -179,38 +225,24 @@ class Source:
             school_holidays=self._school_holidays,
         )
 
-    def hours(self, direction: str) -> pl.DataFrame:
-        """Read FLOW_BINS of hours of a direction."""
-        return self._bins(direction, _HOUR_S)
+    def _volumes(
+        self, direction: str | None, interval_s: Literal[900, 3600]
+    ) -> pl.DataFrame:
+        with self._turn() as url:
+            return series.volumes(
+                url,
+                site_id=self.site["site_id"],
+                quantity=self.selection.quantity,
+                start=self.selection.start,
+                end=self.selection.end,
+                interval_s=interval_s,
+                direction=direction,
+                visible=self._visible,
+            )
 
-    def quarters(self, direction: str) -> pl.DataFrame:
-        """Read FLOW_BINS of quarter-hours of a direction."""
-        return self._bins(direction, _QUARTER_S)
-
-    def histograms(self) -> pl.DataFrame:
-        """Read SPEED_HISTOGRAMS of the channels."""
-        found = series.speed_histograms(
-            self._url,
-            site_id=self.site["site_id"],
-            quantity=self.selection.quantity,
-            start=self.selection.start,
-            end=self.selection.end,
-            direction=self.direction,
-            visible=self._visible,
-        )
-        return frames.check(found, frames.SPEED_HISTOGRAMS)
-
-    def _bins(self, direction: str, interval_s: Literal[900, 3600]) -> pl.DataFrame:
-        read = series.volumes(
-            self._url,
-            site_id=self.site["site_id"],
-            quantity=self.selection.quantity,
-            start=self.selection.start,
-            end=self.selection.end,
-            interval_s=interval_s,
-            direction=direction,
-            visible=self._visible,
-        )
+    def _flow_bins(
+        self, read: pl.DataFrame, interval_s: Literal[900, 3600]
+    ) -> pl.DataFrame:
         return flow_bins(
             read,
             interval_s=interval_s,
@@ -221,28 +253,24 @@ class Source:
 
 
 def _means(of: Source) -> Result:
-    found = means.means(of.days(of.direction), unit=of.unit, rules=of.rules)
-    split = means.directional_split(
-        {key: of.days(key) for key in of.directions}, rules=of.rules
-    )
+    found = means.means(of.days(), unit=of.unit, rules=of.rules)
+    split = means.directional_split(of.days_by_direction(), rules=of.rules)
     return Result((*found.figures, *split.figures))
 
 
 def _aadt(of: Source) -> Result:
-    return aadt.aadt(of.days(of.direction), of.hours(of.direction), unit=of.unit)
+    return aadt.aadt(of.days(), of.hours(), unit=of.unit)
 
 
 def _peaks(of: Source) -> Result:
-    return peaks.peaks(
-        of.quarters(of.direction), unit=of.unit, expected=4 * of.hours_expected
-    )
+    return peaks.peaks(of.quarters(), unit=of.unit, expected=4 * of.hours_expected)
 
 
 def _design_hour(of: Source) -> Result:
-    dtv = means.means(of.days(of.direction), unit=of.unit, rules=of.rules).figures[0]
+    dtv = means.means(of.days(), unit=of.unit, rules=of.rules).figures[0]
     return design_hour.design_hour(
-        of.hours(of.direction),
-        {key: of.hours(key) for key in of.directions},
+        of.hours(),
+        of.hours_by_direction(),
         heavy=classes.summed(classes.GROUPS["heavy"], of.scheme),
         dtv=dtv.value,
         days=of.length,
@@ -252,7 +280,7 @@ def _design_hour(of: Source) -> Result:
 
 def _classes(of: Source) -> Result:
     return classes.classes(
-        of.hours(of.direction),
+        of.hours(),
         quantity=of.selection.quantity,
         scheme=of.scheme,
         units=of.parameters.car_units[of.settings.car_units].units,
@@ -264,7 +292,7 @@ def _classes(of: Source) -> Result:
 def _speeds(of: Source) -> Result:
     return speeds.speeds(
         of.histograms(),
-        of.hours(of.direction),
+        of.hours(),
         limit_kmh=of.limit_kmh,
         expected_s=of.hours_expected * _HOUR_S * len(of.channels),
     )
@@ -278,7 +306,7 @@ def _service(of: Source) -> Result:
             parameter="profile", detail=f"The profiles are {', '.join(known)}"
         )
     return service.service(
-        of.hours(of.direction),
+        of.hours(),
         of.histograms(),
         profile=known[key],
         lanes=of.lanes,
@@ -291,7 +319,7 @@ def _service(of: Source) -> Result:
 
 def _noise_flows(of: Source) -> Result:
     return noise.noise_flows(
-        of.hours(of.direction),
+        of.hours(),
         scheme=of.scheme,
         days=of.length,
         unit=of.unit,
@@ -300,15 +328,15 @@ def _noise_flows(of: Source) -> Result:
 
 
 def _day_profile(of: Source) -> Result:
-    return profiles.day_profile(of.hours(of.direction), expected=of.hours_expected)
+    return profiles.day_profile(of.hours(), expected=of.hours_expected)
 
 
 def _week_profile(of: Source) -> Result:
-    return profiles.week_profile(of.hours(of.direction), expected=of.hours_expected)
+    return profiles.week_profile(of.hours(), expected=of.hours_expected)
 
 
 def _year_profile(of: Source) -> Result:
-    return profiles.year_profile(of.days(of.direction), rules=of.rules)
+    return profiles.year_profile(of.days(), rules=of.rules)
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,19 +96,23 @@ def aadt(days: pl.DataFrame, hours: pl.DataFrame, *, unit: str) -> Result:
         False: valid.height / max(days.height, 1),
         True: min(1.0, known.height / max(_HOURS * days.height, 1)),
     }
+    spreads: dict[tuple[bool, str], tuple[float, float] | None] = {}
     figures = []
     for one in ESTIMATORS:
         sums = by_hour if one.by_hour else by_day
         value, reason = _estimate(one, sums, days=days.height)
-        lower, upper = _interval(one, sums, value, share=shares[one.by_hour])
+        kind = one.by_hour, one.kind
+        if value is not None and kind not in spreads:
+            spreads[kind] = _spread(one, sums, share=shares[one.by_hour])
+        spread = None if value is None else spreads[kind]
         figures.append(
             Figure(
                 name=one.name,
                 unit=f"{unit}/24 h",
                 passport=passport,
                 value=value,
-                lower=lower,
-                upper=upper,
+                lower=value + spread[0] if value is not None and spread else None,
+                upper=value + spread[1] if value is not None and spread else None,
                 reason=reason,
             )
         )
@@ -169,12 +173,11 @@ def _estimate(
     return value, None
 
 
-def _interval(
-    one: Estimator, sums: _Sums, value: float | None, *, share: float
-) -> tuple[float | None, float | None]:
+def _spread(one: Estimator, sums: _Sums, *, share: float) -> tuple[float, float] | None:
+    """How far an interval reaches below and above the estimate of a kind."""
     weeks = len(sums.totals)
-    if value is None or weeks < FEWEST_WEEKS:
-        return None, None
+    if weeks < FEWEST_WEEKS:
+        return None
     draws = _draws(weeks, block=max(1, min(sums.gap, weeks // 2)))
     shape = (DRAWS, *sums.totals.shape[1:])
     totals = (draws @ sums.totals.reshape(weeks, -1)).reshape(shape)
@@ -183,10 +186,10 @@ def _interval(
     estimates = _evaluate(one, totals, counts, months=1)
     estimates = estimates[np.isfinite(estimates)]
     if len(estimates) < DRAWS / 2:
-        return None, None
+        return None
     narrow = math.sqrt(max(0.0, 1 - share))
     lower, upper = np.quantile(estimates, (0.025, 0.975)) - estimates.mean()
-    return value + narrow * float(lower), value + narrow * float(upper)
+    return narrow * float(lower), narrow * float(upper)
 
 
 def _draws(weeks: int, *, block: int) -> Floats:

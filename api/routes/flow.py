@@ -138,15 +138,15 @@ def read_figures(
         end=to,
         now=datetime.now(UTC),
     )
-    with store.connection() as connection, store.frames() as url:
+    with store.connection() as connection:
         source = Source(
             selection,
             connection=connection,
-            url=url,
+            turn=store.frames,
             settings=request.app.state.settings.analytics,
             options=Options(limit_kmh=limit_kmh, capacity=capacity, profile=profile),
         )
-        result = figures.compute(kind, source)
+    result = figures.compute(kind, source)
     return {
         "site": found,
         "kind": kind,
