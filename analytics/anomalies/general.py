@@ -26,7 +26,7 @@ ALARM: Final = 0.062
 #: Rows that a place in the memory outlives its last visit.
 MEMORY: Final = 5000
 #: Rows, and seconds for the time of day, that are learnt from and not judged.
-FIRST_ROWS: Final = 50
+FIRST_ROWS: Final = 150
 FIRST_S: Final = 3 * 86_400
 #: An alarm outranks smaller ones for 1/40 of the rows seen, from 20 to 200 rows.
 RECENT: Final = (40, 20, 200)
