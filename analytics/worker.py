@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import psycopg
 from adbc_driver_manager import Error as ArrowError
 
-from analytics import case_days, estimates, health_store, jobs
+from analytics import alert_sender, alerts, case_days, estimates, health_store, jobs
 from analytics.store import Store, open_store
 from verkehrspuls.errors import DatabaseUnavailable
 from verkehrspuls.settings import Settings
@@ -40,6 +40,7 @@ class Worker:
         on_ready: Callable[[], None],
         clock: Callable[[], datetime] = _now,
     ) -> None:
+        self._all = settings
         self._settings = settings.analytics
         self._limits = settings.health
         self._url = settings.database.url.get_secret_value()
@@ -57,7 +58,17 @@ class Worker:
         self._stop.set()
 
     def run(self) -> None:
-        """Compute until `stop` is called; a lost database is waited for."""
+        """Compute until `stop` is called; a lost database is waited for.
+
+        Alerts are sent beside it, so that a slow server holds nothing up.
+        """
+        if alerts.destinations(self._all.alerts):
+            threading.Thread(
+                target=alert_sender.run,
+                args=(self._all, self._stop),
+                name="alerts",
+                daemon=True,  # what is being sent is sent again
+            ).start()
         failures = 0
         while not self._stop.is_set():
             try:

@@ -20,6 +20,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    field_validator,
     model_validator,
 )
 
@@ -239,6 +240,50 @@ class Health(Section):
     )
 
 
+class Alerts(Section):
+    """Messages about anomaly cases, sent by the analytics worker; none by default."""
+
+    rules: Keys = Field(
+        ("*:high",),
+        description="`municipality:least severity` (low, medium, high, off), separated "
+        "by commas; `*` for all others",
+    )
+    webhook_url: SecretStr = Field(
+        SecretStr(""), description="messages are posted there; empty: none"
+    )
+    webhook_secret: SecretStr = Field(
+        SecretStr(""), description="signs them (HMAC-SHA-256)"
+    )
+    email_to: Keys = Field((), description="addresses; empty: none")
+    email_from: str = Field("", description="default: the first of the addresses")
+    smtp_host: str = ""
+    smtp_port: int = Field(587, ge=1, le=65_535)
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_user: str = ""
+    smtp_password: SecretStr = SecretStr("")
+    language: Literal["de", "en"] = Field("de", description="of e-mails")
+    digest_min: int = Field(
+        15, ge=0, description="minutes between two messages about a municipality"
+    )
+    quiet: str = Field(
+        "",
+        pattern=r"^(([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d)?$",
+        description="no messages then, as 22:00-06:00 at the municipality; they wait",
+    )
+    newest_h: int = Field(
+        24, ge=1, description="of a case that ended longer ago nothing is told"
+    )
+    attempts: int = Field(12, ge=1, description="then a message is given up")
+
+    @field_validator("rules")
+    @classmethod
+    def _are_rules(cls, rules: tuple[str, ...]) -> tuple[str, ...]:
+        for rule in rules:
+            if rule.partition(":")[2] not in ("low", "medium", "high", "off"):
+                raise ValueError(f"{rule} is not municipality:severity")
+        return rules
+
+
 class Api(Section):
     """The web server."""
 
@@ -287,6 +332,7 @@ class Settings(Section):
     broker: Broker = Broker()
     ingest: Ingest = Ingest()
     analytics: Analytics = Analytics()
+    alerts: Alerts = Alerts()
     health: Health = Health()
     api: Api = Api()
     stack: Stack = Stack()
