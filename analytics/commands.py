@@ -153,15 +153,23 @@ def score(
 
     The score lies between 0 and 1, from 0.5 on it is an alarm; it says nothing of what
     comes after its row. Rows of one anomaly have the same case. Columns are found by
-    usual names (time, timestamp, zeit; value, count, wert; key, series, station); two
-    rows of a series must not have the same time, gaps are allowed.
+    usual names (time, timestamp, zeit; value, count, wert; key, series, station). Gaps
+    and empty values are allowed.
     """
     import polars as pl
 
     from analytics.anomalies import table
     from analytics.anomalies.score import scores
 
-    rows = scores(table.read(file, time=time, value=value, key=key))
+    rows = table.read(file, time=time, value=value, key=key)
+    if twice := table.twice(rows):
+        number, line = twice
+        typer.echo(
+            f"{number} rows repeat a time of their series, the first in line {line}; "
+            "of several series, name the column that tells them apart with --key",
+            err=True,
+        )
+    rows = scores(rows)
     scored = rows.select(
         pl.col("^text:.*$").name.map(lambda name: name.removeprefix("text:")),
         pl.col("score").round(9),

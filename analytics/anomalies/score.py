@@ -32,18 +32,22 @@ ZONE: Final = "Europe/Berlin"
 def scores(rows: pl.DataFrame) -> pl.DataFrame:
     """Add `score` and `case` (null outside of any) to rows of `time`, `value`, `key`.
 
-    `key` may be missing: one series. Rows of a series have different times, aware or on
-    a local clock; they come back in the order given. A row without a value has no score
-    in `general`; in `traffic` that of the state the series is in.
+    `key` may be missing: one series. Times are aware or on a local clock; rows of one
+    time are judged in the order given. A row without a value has no score in `general`;
+    in `traffic` that of the state the series is in.
     """
     if "key" not in rows.columns:
         return scores(rows.with_columns(key=pl.lit(0))).drop("key")
-    given = rows.with_columns(pl.col("value").cast(pl.Float64)).with_row_index("_row")
+    given = rows.with_columns(pl.col("value").cast(pl.Float64)).with_row_index(
+        "place_given"
+    )
     value, times = pl.col("value"), rows["time"].unique().sort()
     interval_s, until = _traffic(times)
     whole = value.is_null() | ((value >= 0) & (value == value.round()))
-    ordered = given.sort("key", "time").with_columns(
-        counts=(whole & (pl.col("time") <= until)).cum_min().over("key")
+    ordered = given.sort("key", "time", "place_given").with_columns(
+        counts=(whole & (pl.col("time") <= until).fill_null(value=False))
+        .cum_min()
+        .over("key")
     )
     found = [_as_traffic(ordered.filter("counts"), interval_s)]
     others = ordered.filter(~pl.col("counts").all().over("key"))
@@ -56,8 +60,8 @@ def scores(rows: pl.DataFrame) -> pl.DataFrame:
         .otherwise("score")
     )
     return (
-        _cases(judged.sort("key", "time"))
-        .sort("_row")
+        _cases(judged.sort("key", "time", "place_given"))
+        .sort("place_given")
         .select(*rows.columns, "score", "case")
     )
 
@@ -79,7 +83,7 @@ def _as_traffic(rows: pl.DataFrame, interval_s: int) -> pl.DataFrame:
 
 
 def _as_anything(rows: pl.DataFrame) -> pl.DataFrame:
-    found = general.scores(rows)
+    found = general.scores(rows.select("key", "time", "value"))
     return rows.with_columns(found["score"], stays=pl.lit(value=False))
 
 

@@ -41,13 +41,11 @@ def read(
     named = texts.select(
         pl.col(name).alias(f"text:{name}") for name in columns.values() if name
     )
-    rows = named.with_columns(
+    return named.with_columns(
         _times(path, texts[columns["time"] or ""].fill_null("")),
         _values(path, texts[columns["value"] or ""]),
         *([texts[columns["key"]].alias("key")] if columns["key"] else []),
     )
-    _refuse_twice(path, rows)
-    return rows
 
 
 def _texts(path: Path) -> pl.DataFrame:
@@ -122,12 +120,11 @@ def _no_new_nulls(
     return parsed
 
 
-def _refuse_twice(path: Path, rows: pl.DataFrame) -> None:
+def twice(rows: pl.DataFrame) -> tuple[int, int] | None:
+    """Give the number of rows whose series has a row of that time already, and a line.
+
+    On a local clock that is so in the hour that is put back in autumn.
+    """
     series = ["key", "time"] if "key" in rows.columns else ["time"]
     again = rows.select(~pl.struct(series).is_first_distinct()).to_series().arg_true()
-    if len(again):
-        line = again[0] + 2
-        reason = f"line {line}: time {rows['time'][line - 2]} for the second time"
-        if "key" not in rows.columns:
-            reason += "; of several series, name the column that tells them with --key"
-        raise BadFile(path=path, format="CSV", reason=reason)
+    return (len(again), int(again[0]) + 2) if len(again) else None

@@ -105,7 +105,8 @@ class Traffic:
         order = np.argsort(placed["day"].to_numpy(), kind="stable")
         days = clock.unique("step", maintain_order=True).partition_by("day")
         sizes = placed["day"].value_counts().sort("day")["count"]
-        for day, here in zip(days, np.split(order, np.cumsum(sizes)[:-1]), strict=True):
+        pieces = np.split(order, np.cumsum(sizes))[:-1]
+        for day, here in zip(days, pieces, strict=True):
             counts = np.full((len(self._keys), day.height), -1.0)
             place = (series[here], column[here])
             np.maximum.at(counts, place, np.nan_to_num(value[here], nan=-1.0))

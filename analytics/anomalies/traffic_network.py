@@ -32,12 +32,14 @@ DRAW: Final = 30.0
 #: Like days a series must have to speak for the network or to be judged.
 FEWEST_DAYS: Final = 0.15
 #: Series that can tell the kind of a day, and logarithm of its odds beforehand.
-FEWEST_SERIES: Final = 8
+FEWEST_SERIES: Final = 5
 UNLIKELY: Final = -4.0
 EVIDENCE: Final = 30.0
 #: Median of |z| of a normal z, and how many calm series a commotion must outweigh.
 MEDIAN_OF_NORMAL: Final = 0.6745
 CALM: Final = 40.0
+#: The median surprise counts up to this many times the usual one.
+UPROAR: Final = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,8 @@ def ratio(counts: Floats, usual: Usual, spread: Floats, trust: Floats) -> Seen:
     surprise = np.where(speaks, np.abs(off - own), np.nan)
     surprise /= np.sqrt(spread + 1 / (base + 0.5)) * MEDIAN_OF_NORMAL
     with warnings.catch_warnings(action="ignore", category=RuntimeWarning):
-        square = np.nan_to_num(np.nanmedian(surprise, axis=0)) ** 2
+        middle = np.nan_to_num(np.nanmedian(surprise, axis=0))
+    square = np.minimum(middle, UPROAR) ** 2
     commotion = (square * number + CALM) / (number + CALM)
     apart = (weight * np.minimum(np.abs(off - median), 1)).sum(axis=0)
     return Seen(

@@ -41,7 +41,7 @@ KINDS: Final = ("spike", "drop-out", "stuck", "incident", "level-shift")
 #: State by state: its kind, the chance an hour to fall into it, and to recover.
 KIND_OF: Final = np.repeat(np.arange(5), [1, 1, 1, len(INCIDENT), len(SHIFT)])
 FIRST_OF_KIND: Final = np.flatnonzero(np.diff(KIND_OF, prepend=-1))
-FALL: Final = np.array([1e-3, 2e-4, 2e-4, 1.5e-3, 7e-5])
+FALL: Final = np.array([3e-3, 2e-4, 2e-4, 1.5e-3, 7e-5])
 RECOVER: Final = np.array([1.0, 1 / 8, 1 / 16, 1 / 2.5, 1 / 100])
 #: Share of hours with a much greater spread, and how many times greater its square.
 WILD: Final = 0.08
@@ -49,6 +49,8 @@ WILD_SPREAD: Final = 3.0
 #: Share of the spread² that carries over to the next hours, and how much of it an hour.
 CARRIED: Final = 0.5
 CARRY: Final = 0.85
+#: Width of what a spike may be: from a count to e to this power of it.
+SPIKE_RANGE: Final = 3.0
 LEAST_PROBABILITY: Final = 1e-12
 
 _FALL: Final = (FALL / np.bincount(KIND_OF))[KIND_OF][:, None]
@@ -89,7 +91,7 @@ def likelihood(expected: Expected) -> Likelihood:
     nothing = log_negative_binomial(count, 0.07 * mean + 0.1, np.ones_like(mean))
     return Likelihood(
         wild=log_negative_binomial(count, mean, WILD_SPREAD * whole),
-        spike=-np.log(count + 1 + 0.1 * mean) - np.log(7.0),
+        spike=-np.log(count + 1 + 0.1 * mean) - np.log(SPIKE_RANGE),
         drop_out=np.where(count == 0, np.log(0.9), np.log(0.1) + nothing),
         shift=arrangements(count, whole)
         + choice(count, SHIFT[:, None, None] * mean + 0.1, 1 / whole),
@@ -149,7 +151,7 @@ class Filter:
             [
                 weighed.spike[None, :, time],
                 weighed.drop_out[None, :, time],
-                np.where(same, np.log(0.97), np.log(0.03) + normal)[None],
+                np.where(same, np.log(0.97), np.log(1e-4) + normal)[None],
                 ways + choice(counts, INCIDENT[:, None] * here + 0.1, 1 / near),
                 weighed.shift[:, :, time],
             ]

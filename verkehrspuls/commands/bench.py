@@ -1,6 +1,7 @@
 """The command `verkehrspuls bench`: what it measures is told in each bench's file."""
 
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -30,6 +31,17 @@ def analytics(
 ) -> None:
     """Measure how fast readings become volumes."""
     _show(import_module("analytics.bench").run(readings), json=json)
+
+
+@app.command()
+def anomalies(
+    data: Annotated[
+        Path, typer.Option(envvar="VERKEHRSPULS_DATA", help="Folder of real data.")
+    ] = Path("../shared/data"),
+    json: AsJson = False,
+) -> None:
+    """Measure what the anomaly score, forecasts and imputation are worth."""
+    _show(import_module("analytics.proof.anomalies").run(data), json=json)
 
 
 def _show(result: dict[str, Any], *, json: bool) -> None:
