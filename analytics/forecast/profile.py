@@ -1,11 +1,10 @@
 """Profiles: what volume days like a day have at its hour.
 
-The median of the volumes at the same local time of the nearest days that are like it:
-the same weekday for a workday (public holidays left out), else days of the same type
-(Saturdays; Sundays with public holidays).
+The median of the volumes at the same local time of the nearest days that are like it
+and known: the same weekday for a workday (public holidays left out), else days of the
+same type (Saturdays; Sundays with public holidays).
 """
 
-from datetime import date
 from typing import Final, Literal
 
 import numpy as np
@@ -13,8 +12,10 @@ import numpy as np
 from analytics.forecast.grid import Floats, Grid
 from verkehrspuls import calendar
 
-#: Days from which a median is taken, and how far away they may lie.
+#: Days from which a median is taken (from each side, where both are seen), and how far
+#: away they may lie.
 LIKE: Final = 5
+LIKE_EACH_SIDE: Final = 3
 WEEKS: Final = 8
 #: Fewer known days give no profile.
 FEWEST: Final = 2
@@ -35,8 +36,20 @@ def profile(grid: Grid, *, side: Side) -> Floats:
     by_day = np.full((len(grid.days), bins, len(grid.channels)), np.nan)
     by_day[grid.day, grid.bin] = grid.values
     found = np.full_like(by_day, np.nan)
+    reach = 7 * WEEKS
     for number in range(len(grid.days)):
-        found[number] = median(by_day[_like(grid, number, side)], fewest=FEWEST)
+        first = max(0, number - reach)
+        if side == "before":
+            before = _alike(grid, number, range(number - PAUSE_DAYS, first - 1, -1))
+            samples = _nearest(by_day[before], LIKE)
+        else:
+            before = _alike(grid, number, range(number - 1, first - 1, -1))
+            last = min(len(grid.days), number + reach + 1)
+            after = _alike(grid, number, range(number + 1, last))
+            samples = np.concatenate(
+                [_nearest(by_day[days], LIKE_EACH_SIDE) for days in (before, after)]
+            )
+        found[number] = median(samples, fewest=FEWEST)
     rows = found[grid.day, grid.bin]
     return rows if grid.per_hour == 1 else _smooth(rows)
 
@@ -54,26 +67,21 @@ def median(samples: Floats, *, fewest: int = 1) -> Floats:
     return np.where(known >= fewest, (middle[0] + middle[1]) / 2, np.nan)
 
 
-def _like(grid: Grid, number: int, side: Side) -> list[int]:
-    """Numbers of the days that are like a day of the grid."""
-    day, first = grid.days[number], max(0, number - 7 * WEEKS)
-    if side == "before":
-        return _alike(grid, day, range(first, number + 1 - PAUSE_DAYS))[-LIKE:]
-    last = min(len(grid.days), number + 7 * WEEKS + 1)
-    before = _alike(grid, day, range(first, number))
-    after = _alike(grid, day, range(number + 1, last))
-    half = (LIKE + 1) // 2
-    return before[-half:] + after[:half]
-
-
-def _alike(grid: Grid, day: date, numbers: range) -> list[int]:
-    state = grid.place.state
+def _alike(grid: Grid, number: int, others: range) -> list[int]:
+    """Numbers of those days that are like a day of the grid."""
+    day, state = grid.days[number], grid.place.state
     kind = calendar.day_type(day, state)
-    same = [n for n in numbers if calendar.day_type(grid.days[n], state) == kind]
+    same = [n for n in others if calendar.day_type(grid.days[n], state) == kind]
     if kind != "workday":
         return same
     weekday = [n for n in same if grid.days[n].weekday() == day.weekday()]
     return weekday if len(weekday) > FEWEST else same
+
+
+def _nearest(samples: Floats, number: int) -> Floats:
+    """Of each bin, only the first known samples."""
+    rank = np.isfinite(samples).cumsum(axis=0)
+    return np.where(rank <= number, samples, np.nan)
 
 
 def _smooth(rows: Floats) -> Floats:

@@ -35,7 +35,7 @@ def store(database: str) -> Iterator[Store]:
 
 @pytest.fixture
 def client(store: Store, database: str) -> Iterator[TestClient]:
-    settings = Settings(database=Database(url=database))  # type: ignore[arg-type]
+    settings = Settings(database=Database(url=database))
     with TestClient(create_app(settings)) as client:
         yield client
 
@@ -59,7 +59,7 @@ def _fill(store: Store, interval_s: int) -> None:
 
 
 def _rows(store: Store, query: str) -> list[Any]:
-    return store.connection.execute(query).fetchall()  # type: ignore[call-overload]
+    return store.connection.execute(query).fetchall()
 
 
 def _compute(store: Store) -> None:
