@@ -229,13 +229,11 @@ class Collector:
         feed = sensor.feed(reading.output, time)
         if isinstance(reading, CountReading):
             layout = layout_for(reading, sensor, feed)
-            row = count_row(
-                reading, layout, feed.channel_id, sensor.sensor_id, received
-            )
+            row = count_row(reading, layout, feed.before, sensor.after, received)
             new = add(batch.counts, row)
         else:
             check_value(reading, feed)
-            row = environment_row(reading, feed.channel_id, sensor.sensor_id, received)
+            row = environment_row(reading, feed.before, sensor.after, received)
             new = add(batch.environment, row)
         if new:
             tally.readings_new += 1

@@ -73,6 +73,8 @@ class Parts(NamedTuple):
     publish: str
     broker_name: str
     pids: dict[str, int]
+    #: stops and starts the database, where it is the embedded one
+    server: Any = None
 
 
 class Account(NamedTuple):
@@ -209,6 +211,42 @@ class Bench:
             "p99_ms": round(1000 * delays[len(delays) * 99 // 100], 1),
         }
 
+    def outage(self, seconds: float) -> dict[str, float]:
+        """Publish at a moderate rate while the database is down, then let it come back.
+
+        Tells the worker's memory when its queue is full, and how much that grows
+        until the database is back; the broker holds the rest.
+        """
+        rate, _ = MODERATE
+        messages = int(rate * seconds)
+        with (
+            _parts() as parts,
+            _ingest(parts) as processes,
+            _prepared(parts, messages, 1, rate=rate) as publish,
+        ):
+            _ready(processes)
+            (worker,) = processes
+            parts.server.stop()
+            began = time.perf_counter()
+            finish = publish(wait=False)
+            time.sleep(seconds * 0.4)
+            full_mb = most_mb = _rss_mb(worker.pid)
+            while time.perf_counter() - began < seconds:
+                most_mb = max(most_mb, _rss_mb(worker.pid))
+                time.sleep(0.1)
+            finish()
+            parts.server.start()
+            with connect(parts.database, autocommit=True) as connection:
+                _wait(lambda: _stored(connection) >= messages)
+                self.accounts.append(_account(connection, messages))
+            after_mb = _rss_mb(worker.pid)
+        return {
+            "outage_s": seconds,
+            "outage_rss_mb": round(full_mb, 1),
+            "outage_rss_growth_mb": round(most_mb - full_mb, 1),
+            "after_outage_rss_mb": round(after_mb, 1),
+        }
+
 
 def message(number: int, readings: int) -> tuple[str, bytes]:
     """Make the message of a number: topic and payload."""
@@ -232,6 +270,12 @@ def message(number: int, readings: int) -> tuple[str, bytes]:
     return f"vp/v1/bench/s{sensor}/counts", msgspec.json.encode(body)
 
 
+def _rss_mb(pid: int) -> float:
+    """Tell how much memory a process holds (Linux)."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
+
 @contextmanager
 def _parts(*, timescale: bool = False) -> Iterator[Parts]:
     """Start a database with the bench's town, and a broker."""
@@ -242,6 +286,7 @@ def _parts(*, timescale: bool = False) -> Iterator[Parts]:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vp-")))
         directory.chmod(0o755)  # as root the servers run as another account
         pids = {}
+        postgres = None
         if timescale:
             database = stack.enter_context(_timescale())
         else:
@@ -257,11 +302,12 @@ def _parts(*, timescale: bool = False) -> Iterator[Parts]:
             url, pids["broker"] = stack.enter_context(
                 _mosquitto(mosquitto, directory / "mosquitto")
             )
-            yield Parts(database, url, url, "mosquitto", pids)
+            yield Parts(database, url, url, "mosquitto", pids, postgres)
             return
         broker = stack.enter_context(Broker(directory / "broker"))
         pids["broker"] = broker.process.pid  # type: ignore[union-attr]
-        yield Parts(database, broker.url, broker.publish_url, "embedded", pids)
+        urls = broker.url, broker.publish_url
+        yield Parts(database, *urls, "embedded", pids, postgres)
 
 
 def _has_timescale() -> bool:

@@ -165,6 +165,8 @@ class Receiver:
         self._client.on_unsubscribe = self._unsubscribed
         self._client.on_disconnect = self._disconnected
         self._client.on_message = self._received
+        # with a loop of its own, paho queues packets instead of writing each at once
+        self._client.on_socket_register_write = lambda *_: None
         #: read just now
         self._arrived: list[Message] = []
         self._committed: deque[Sequence[Message]] = deque()
@@ -296,10 +298,11 @@ class Receiver:
                 continue
             if isinstance(self._client, BulkClient):
                 self._client.acknowledge(mids)
-                continue
-            with _corked(self._client.socket()):
+            else:
                 for mid in mids:
                     self._client.ack(mid, 1)
+            with _corked(self._client.socket()):
+                self._client.loop_write()
 
     def _reconnect(self, timeout_s: float) -> None:
         wait = self._next_attempt - time.monotonic()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from operator import itemgetter
-from struct import Struct, iter_unpack
+from struct import Struct, iter_unpack, pack
 from typing import Any, Final, NamedTuple
 
 from ingest.formats import CountReading, EnvironmentReading
@@ -26,15 +26,20 @@ BEGIN: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 END: Final = b"\xff\xff"
 
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 _HOUR_US: Final = 3_600_000_000
 #: each column is its length and its value
-_HEAD: Final = Struct(">hiiiqiiiqihii")
+_BEFORE: Final = Struct(">hiii")
+_AFTER: Final = Struct(">iii")
+#: before and time, after and receipt, whose clock, interval
+_HEAD: Final = ">14sq12sq10si"
+_ORIGINS: Final = tuple(pack(">ihi", 2, origin, 4) for origin in range(3))
+_VALUE: Final = Struct(f"{_HEAD}id")
 _KEYS: Final = ">6xi4xq"
-_VALUE: Final = Struct(">id")
 _FLOAT: Final = Struct(">if")
 _NULL: Final = b"\xff\xff\xff\xff"
 _FOUR: Final = b"\0\0\0\4"
+_NO_REST: Final = 5 * _NULL
+_NO_MORE: Final = 4 * _NULL
 _COUNT_COLUMNS: Final = 6 + len(COUNTS) + 5
 _ENVIRONMENT_COLUMNS: Final = 7
 _INT4: Final = 23
@@ -42,7 +47,8 @@ _INT4: Final = 23
 
 def microseconds(time: datetime) -> int:
     """Tell a time as PostgreSQL keeps it."""
-    return (time - _EPOCH) // _MICROSECOND
+    since = time - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 class Layout(NamedTuple):
@@ -50,52 +56,76 @@ class Layout(NamedTuple):
 
     #: gives the counts in the order of the columns
     pick: Callable[[Mapping[str, int | None]], Iterable[int | None]]
-    form: Struct
     #: a constant and a count in turn, and a constant at the end
     parts: list[Any]
+    #: the row up to the classes, and with a speed where nothing else is behind them
+    form: Struct
+    with_speed: Struct
 
 
 def count_row(
-    reading: CountReading,
-    layout: Layout,
-    channel_id: int,
-    sensor_id: int,
-    received: int,
+    reading: CountReading, layout: Layout, before: bytes, after: bytes, received: int
 ) -> bytes:
-    """Pack counts by the layout of their classes; a class that is null is NULL."""
-    pick, form, parts = layout
+    """Pack counts by the layout of their classes; a class that is null is NULL.
+
+    `before` and `after` are what `before_time` and `after_time` give.
+    """
+    pick, parts, form, with_speed = layout
     values = pick(reading.classes)
     if None in values:
         known = {name: n for name, n in reading.classes.items() if n is not None}
-        pick, form, parts = layout_of(tuple(known))
+        pick, parts, form, with_speed = layout_of(tuple(known))
         values = pick(known)
     parts = parts.copy()
     parts[1::2] = values
-    head = _HEAD.pack(
-        _COUNT_COLUMNS,
-        *(4, channel_id, 8, (reading.time - _EPOCH) // _MICROSECOND),
-        *(4, sensor_id, 8, received, 2, reading.time_origin, 4, reading.interval_s),
+    head = (
+        before,
+        microseconds(reading.time),
+        after,
+        received,
+        _ORIGINS[reading.time_origin],
+        reading.interval_s,
     )
-    return head + form.pack(*parts) + _rest(reading)
+    if reading.occupancy is not None or reading.histogram is not None:
+        return form.pack(*head, *parts) + _rest(reading)
+    if reading.speed_kmh is None:
+        return form.pack(*head, *parts) + _NO_REST
+    return with_speed.pack(*head, *parts, _FOUR, reading.speed_kmh, _NO_MORE)
 
 
 def environment_row(
-    reading: EnvironmentReading, channel_id: int, sensor_id: int, received: int
+    reading: EnvironmentReading, before: bytes, after: bytes, received: int
 ) -> bytes:
     """Pack an environment value."""
-    head = _HEAD.pack(
-        _ENVIRONMENT_COLUMNS,
-        *(4, channel_id, 8, (reading.time - _EPOCH) // _MICROSECOND),
-        *(4, sensor_id, 8, received, 2, reading.time_origin, 4, reading.interval_s),
+    return _VALUE.pack(
+        before,
+        microseconds(reading.time),
+        after,
+        received,
+        _ORIGINS[reading.time_origin],
+        reading.interval_s,
+        8,
+        reading.value,
     )
-    return head + _VALUE.pack(8, reading.value)
+
+
+def before_time(channel_id: int, *, counts: bool) -> bytes:
+    """Pack what stands before the time in all rows of a channel."""
+    return _BEFORE.pack(
+        _COUNT_COLUMNS if counts else _ENVIRONMENT_COLUMNS, 4, channel_id, 8
+    )
+
+
+def after_time(sensor_id: int) -> bytes:
+    """Pack what stands between the times of a reading and of its receipt."""
+    return _AFTER.pack(4, sensor_id, 8)
 
 
 @lru_cache(maxsize=1000)
 def layout_of(names: tuple[str, ...]) -> Layout:
     """Lay out the columns of classes that are named in this order."""
     columns = [name for name in COUNTS if name in names]
-    constant, form, parts = b"", ">", list[Any]()
+    constant, form, parts = b"", _HEAD, list[Any]()
     for name in COUNTS:
         if name not in names:
             constant += _NULL
@@ -104,9 +134,10 @@ def layout_of(names: tuple[str, ...]) -> Layout:
         form += f"{len(constant)}si"
         parts += [constant, 0]
         constant = b""
+    form += f"{len(constant)}s"
     # of one name alone, `itemgetter` would give no tuple
     pick: Any = itemgetter(*columns) if len(columns) > 1 else dict.values
-    return Layout(pick, Struct(f"{form}{len(constant)}s"), [*parts, constant])
+    return Layout(pick, [*parts, constant], Struct(form), Struct(f"{form}4sf16s"))
 
 
 def add(rounds: list[Rows], row: bytes) -> bool:
@@ -149,18 +180,11 @@ def hour_of(number: int) -> datetime:
     return _EPOCH + timedelta(hours=number)
 
 
-_NO_REST: Final = 5 * _NULL
-_SPEED: Final = Struct(">if16s")
-
-
 def _rest(reading: CountReading) -> bytes:
     """Pack speed, occupancy and histogram."""
-    speed = reading.speed_kmh
-    if reading.occupancy is None and reading.histogram is None:
-        return _NO_REST if speed is None else _SPEED.pack(4, speed, 4 * _NULL)
     return b"".join(
         [
-            _float(speed),
+            _float(reading.speed_kmh),
             _float(reading.occupancy),
             _float(reading.histogram_from_kmh),
             _float(reading.histogram_width_kmh),

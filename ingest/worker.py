@@ -13,6 +13,7 @@ of the threads die, the worker ends with its error, and whoever supervises it st
 anew: it is never connected but idle.
 """
 
+import gc
 import logging
 import queue
 import threading
@@ -40,6 +41,8 @@ REPORT_S = 10.0
 TAKE = 500
 #: how long a thread waits for another before it looks around
 PATIENCE_S = 0.5
+#: thresholds of the garbage collector
+GARBAGE = (100_000, 20, 20)
 #: how often the collector looks whether the writer is free, when nothing comes
 BUSY_S = 0.002
 
@@ -109,6 +112,10 @@ class Worker:
 
     def run(self) -> None:
         """Receive and write until `stop` is called."""
+        # what lives as long as the process is not looked through again and again, and
+        # messages and rows, of which there are many, make no cycles
+        gc.freeze()
+        gc.set_threshold(*GARBAGE)
         # daemons: a database that does not answer must not keep the process alive
         writer = threading.Thread(
             target=self._write_all, name="ingest.writer", daemon=True

@@ -45,7 +45,9 @@ def decode(kind: str, payload: bytes) -> Decoded:
     numbered: list[Numbered] = []
     add = _add_counts if kind == "counts" else _add_values
     for message in messages:
-        time = message.time if message.time.tzinfo is UTC else _utc(message.time)
+        time = message.time
+        if time.tzinfo is not UTC:
+            time = _utc(time)
         if message.seq is not None:
             numbered.append((message.seq, time))
         add(readings, message, time)
