@@ -61,8 +61,8 @@ def test_a_sentence_says_what_by_how_much_since_when_and_why() -> None:
     )
     assert sentence(case(channels=3, sites=2), "en") == (
         "B 420, Motor vehicles: less than usual, 410 instead of 1,980, from "
-        "18 Nov 2026 22:30 to 18 Nov 2026 23:30, at 3 channels of 2 sites, 9.3 times the usual "
-        "spread, 1 other detector agrees."
+        "18 Nov 2026 22:30 to 18 Nov 2026 23:30, at 3 channels of 2 sites, "
+        "9.3 times the usual spread, 1 other detector agrees."
     )
 
 
