@@ -9,6 +9,7 @@ their profile. Nothing after the origin is in it.
 """
 
 from dataclasses import dataclass
+from math import gcd
 from typing import Final
 
 import numpy as np
@@ -22,6 +23,8 @@ RIDGE: Final = 50.0
 #: Half-lives of the means of ratios, in hours.
 OWN_H: Final = (1.5, 8, 48, 168)
 NETWORK_H: Final = (3, 24)
+#: Volumes that a fit is made of; of more, every so many rows are taken.
+ENOUGH: Final = 100_000
 #: Last ratios that are terms of their own.
 LAGS: Final = 3
 
@@ -74,6 +77,7 @@ def fit(known: Past, steps: int, *, until: int, share: float) -> Weights:
     """
     weigh = (np.isfinite(known.ratios) & (known.profile > 0))[:until]
     rows = np.flatnonzero(weigh.any(axis=1) & (np.arange(len(weigh)) >= steps))
+    rows = rows[:: _stride(int(weigh[rows].sum()), 7 * 24 * known.grid.per_hour)]
     weigh = weigh[rows]
     terms = _terms(known, rows, steps)[weigh]
     target = known.ratios[rows][weigh]
@@ -92,6 +96,14 @@ def predict(known: Past, weights: Weights, rows: slice) -> Floats:
     numbers = np.arange(*rows.indices(len(known.ratios)))
     terms = _terms(known, numbers, weights.steps)
     return volume(known.profile[numbers], terms @ weights.weights)
+
+
+def _stride(volumes: int, week: int) -> int:
+    """Which rows to take, so that all hours of the week have their turn."""
+    stride = 1 + volumes // ENOUGH
+    while gcd(stride, week) > 1:
+        stride += 1
+    return stride
 
 
 def _terms(known: Past, rows: Ints, steps: int) -> Floats:

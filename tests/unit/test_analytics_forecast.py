@@ -143,6 +143,21 @@ def test_a_forecast_is_better_than_the_profile_and_its_interval_holds() -> None:
     assert 0.8 < ((came >= low) & (came <= high)).mean() < 0.97
 
 
+def test_a_fit_to_some_rows_is_near_that_to_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known = model.past(as_grid(counted()))
+    rows = slice(ROWS - 48, ROWS)
+    of_all = model.predict(
+        known, model.fit(known, 1, until=rows.start, share=0.9), rows
+    )
+    monkeypatch.setattr(model, "ENOUGH", 1000)
+    of_some = model.predict(
+        known, model.fit(known, 1, until=rows.start, share=0.9), rows
+    )
+    assert 0 < np.abs(of_some - of_all).mean() < 0.05 * of_all.mean()
+
+
 def test_forecasts_name_their_intervals() -> None:
     found = horizons.forecast(
         as_volumes(counted()),
