@@ -290,9 +290,12 @@ def _classes(of: Source) -> Result:
 
 
 def _speeds(of: Source) -> Result:
+    histograms = of.histograms()
+    # the sensors' means are a substitute
+    means_only = histograms.is_empty()
     return speeds.speeds(
-        of.histograms(),
-        of.hours(),
+        histograms,
+        of.hours() if means_only else frames.empty(frames.FLOW_BINS),
         limit_kmh=of.limit_kmh,
         expected_s=of.hours_expected * _HOUR_S * len(of.channels),
     )

@@ -42,25 +42,34 @@ def merged(readings: pl.DataFrame) -> pl.DataFrame:
     A reading without a histogram is left out, and not taken for one of zeros; one that
     is longer than an hour belongs to none.
     """
+    readings = check(readings, HISTOGRAM_READINGS)
+    lists = readings["histogram"]
+    # lists are dear to move: they are picked once, in the order in which they are added
     rows = (
-        check(readings, HISTOGRAM_READINGS)
-        .filter(pl.col("histogram").is_not_null(), pl.col("interval_s") <= _HOUR_S)
-        .with_columns(
+        readings.select(
+            pl.int_range(pl.len()).alias("row"),
+            "channel_id",
             pl.col("time").dt.truncate("1h"),
+            "interval_s",
+            "histogram_from_kmh",
+            "histogram_width_kmh",
             bins=pl.col("histogram").list.len(),
-            usable=pl.col("histogram_width_kmh") <= WIDEST_KMH,
         )
+        .filter(pl.col("bins").is_not_null(), pl.col("interval_s") <= _HOUR_S)
+        .sort(_KEY)
     )
+    usable = pl.col("histogram_width_kmh") <= WIDEST_KMH
     found = [
-        _on_grid(same, *layout)
-        for layout, same in rows.filter("usable")
+        _on_grid(same, lists.gather(same["row"]), *layout)
+        for layout, same in rows.filter(usable)
         .partition_by(_LAYOUT, as_dict=True)
         .items()
     ]
+    too_wide = rows.filter(~usable)
     refused = (
-        rows.filter(~pl.col("usable"))
+        too_wide.with_columns(vehicles=lists.gather(too_wide["row"]).list.sum())
         .group_by(_KEY)
-        .agg(refused=pl.col("histogram").list.sum().sum().cast(pl.Int32))
+        .agg(refused=pl.col("vehicles").sum().cast(pl.Int32))
     )
     grid = [f"g{n}" for n in range(BINS)]
     summed = (
@@ -90,15 +99,15 @@ def as_matrix(counts: pl.Series, bins: int = BINS) -> Ints:
     return counts.explode().cast(pl.Int64).to_numpy().reshape(-1, bins)
 
 
-def _on_grid(rows: pl.DataFrame, begin: float, width: float, bins: int) -> pl.DataFrame:
-    """Sum histograms of one layout by channel and hour, and bring them to the grid."""
-    rows = rows.sort(_KEY)
+def _on_grid(
+    rows: pl.DataFrame, lists: pl.Series, begin: float, width: float, bins: int
+) -> pl.DataFrame:
+    """Sum the lists of rows sorted by channel and hour, and bring them to the grid."""
     hours = rows.group_by(_KEY, maintain_order=True).agg(
         pl.col("interval_s").sum().alias("observed_s"), readings=pl.len()
     )
     begins = hours["readings"].cum_sum().shift(1, fill_value=0).to_numpy()
-    of_readings = as_matrix(rows["histogram"], bins)
-    counts = np.add.reduceat(of_readings, begins, axis=0)
+    counts = np.add.reduceat(as_matrix(lists, bins), begins, axis=0)
     on_grid, exact = rebin(counts, begin, width)
     opens = np.where(counts[:, -1] > 0, begin + (bins - 1) * width, np.nan)
     vehicles = counts.sum(axis=1)

@@ -181,7 +181,9 @@ def _distribution(
     counts: npt.NDArray[np.int64], open_kmh: float | None
 ) -> pl.DataFrame:
     """Bins from the first to the last with vehicles; the open ones as one."""
-    end = BINS - 1 if open_kmh is None else int(open_kmh // WIDTH_KMH)
+    end = BINS - 1
+    if open_kmh is not None:
+        end = min(end, int(open_kmh // WIDTH_KMH))
     closed = pl.DataFrame(
         {
             "from_kmh": _EDGES[:end],

@@ -216,3 +216,10 @@ def test_the_passport_tells_the_time_covered_and_what_was_rebinned() -> None:
     passport = found["v85"].passport
     assert (passport.observed, passport.normalised) == (0.375, 0.125)
     assert passport.missing == 0.5
+
+
+def test_a_device_that_reaches_beyond_the_grid() -> None:
+    """Its open bin begins at 300 km/h; the grid's last one at 250."""
+    found = figures({"histogram": [0, 3], "histogram_from_kmh": 295.0})
+    assert found["v85"].value is not None
+    assert found["v85"].value >= 250
