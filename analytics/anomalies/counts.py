@@ -14,22 +14,18 @@ def log_gamma(x: Floats) -> Floats:
     return np.asarray(series - np.log(x * (x + 1) * (x + 2) * (x + 3)))
 
 
-def log_negative_binomial(count: Floats, mean: Floats, spread: Floats) -> Floats:
-    """Logarithm of the probability of a count with variance mean + spread · mean².
+def arrangements(count: Floats, spread: Floats) -> Floats:
+    """Give the part of a negative binomial that does not depend on the mean.
 
-    With a spread of 0 it would be Poisson's: that is the least noise a count has.
+    With `choice` it is the logarithm of the probability of a count, times count!, if
+    its variance is mean + spread · mean². With a spread of 0 it would be Poisson's:
+    that is the least noise a count has.
     """
     shape = 1 / spread
-    return np.asarray(arrangements(count, spread) + choice(count, mean, shape))
-
-
-def arrangements(count: Floats, spread: Floats) -> Floats:
-    """Give the part of `log_negative_binomial` that does not depend on the mean."""
-    shape = 1 / spread
-    return log_gamma(count + shape) - log_gamma(shape) - log_gamma(count + 1)
+    return log_gamma(count + shape) - log_gamma(shape)
 
 
 def choice(count: Floats, mean: Floats, shape: Floats) -> Floats:
-    """Give the part of `log_negative_binomial` that depends on the mean."""
+    """Give the part that depends on the mean; shape = 1 / spread."""
     whole = np.log(shape + mean)
     return np.asarray(shape * (np.log(shape) - whole) + count * (np.log(mean) - whole))

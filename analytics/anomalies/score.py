@@ -36,34 +36,36 @@ def scores(rows: pl.DataFrame) -> pl.DataFrame:
     time are judged in the order given. A row without a value has no score in `general`;
     in `traffic` that of the state the series is in.
     """
-    if "key" not in rows.columns:
-        return scores(rows.with_columns(key=pl.lit(0))).drop("key")
-    given = rows.with_columns(pl.col("value").cast(pl.Float64)).with_row_index(
-        "place_given"
-    )
+    key = pl.col("key").rank("dense") if "key" in rows.columns else pl.lit(0)
     value, times = pl.col("value"), rows["time"].unique().sort()
     interval_s, until = _traffic(times)
     whole = value.is_null() | ((value >= 0) & (value == value.round()))
-    ordered = given.sort("key", "time", "place_given").with_columns(
-        counts=(whole & (pl.col("time") <= until).fill_null(value=False))
-        .cum_min()
-        .over("key")
+    ordered = (
+        rows.select(key.cast(pl.UInt32).alias("key"), "time", value.cast(pl.Float64))
+        .with_row_index("given")
+        .sort("key", "time", "given")
+        .with_columns(
+            counts=(whole & (pl.col("time") <= until).fill_null(value=False))
+            .cum_min()
+            .over("key")
+        )
     )
     found = [_as_traffic(ordered.filter("counts"), interval_s)]
     others = ordered.filter(~pl.col("counts").all().over("key"))
     if len(others):
         found.append(_as_anything(others).filter(~pl.col("counts")))
-    unsettled = pl.col("time").is_in(times.head(FIRST_TIMES - 1).implode())
-    judged = pl.concat(found).with_columns(
-        score=pl.when(unsettled & pl.col("score").is_not_null())
+    settled = times[min(FIRST_TIMES, len(times)) - 1] if len(times) else None
+    judged = pl.concat(found).select(
+        "given",
+        "key",
+        "time",
+        "stays",
+        score=pl.when((pl.col("time") < settled) & pl.col("score").is_not_null())
         .then(0.0)
-        .otherwise("score")
+        .otherwise("score"),
     )
-    return (
-        _cases(judged.sort("key", "time", "place_given"))
-        .sort("place_given")
-        .select(*rows.columns, "score", "case")
-    )
+    scored = _cases(judged.sort("key", "time", "given")).sort("given")
+    return rows.with_columns(scored["score"], scored["case"])
 
 
 def _traffic(times: pl.Series) -> tuple[int, pl.Expr]:
@@ -90,23 +92,27 @@ def _as_anything(rows: pl.DataFrame) -> pl.DataFrame:
 def _cases(rows: pl.DataFrame) -> pl.DataFrame:
     """Number the cases in rows ordered by series and time."""
     alarm = (pl.col("score") >= ALARM).fill_null(value=False)
-    place, inside = pl.int_range(pl.len()), alarm | pl.col("stays")
-    numbered = (
-        rows.with_columns(alarm=alarm, inside=inside, place=place.over("key"))
-        .with_columns(run=(~pl.col("inside")).cum_sum().over("key"))
-        .with_columns(
-            inside=pl.col("inside") & pl.col("alarm").cum_max().over("key", "run")
+    inside = (
+        rows.select(
+            "given",
+            "key",
+            "time",
+            alarm=alarm,
+            touched=alarm | pl.col("stays"),
+            place=pl.int_range(pl.len(), dtype=pl.UInt32).over("key"),
         )
+        .with_columns(run=(~pl.col("touched")).cum_sum().over("key"))
+        .filter("touched")
+        .filter(pl.col("alarm").cum_max().over("key", "run"))
         .with_columns(
-            last=pl.when("inside").then("place").shift(1).forward_fill().over("key")
-        )
-        .with_columns(
-            begins=pl.col("inside")
-            & (pl.col("place") - pl.col("last") > CONTINUES).fill_null(value=True)
+            begins=(
+                pl.col("place").cast(pl.Int64).diff().over("key") > CONTINUES
+            ).fill_null(value=True)
         )
         .with_columns(own=pl.col("begins").cum_sum().over("key"))
     )
-    begun = numbered.filter("begins").sort("time", "key").select("key", "own")
-    return numbered.join(
-        begun.with_row_index("number", 1), on=["key", "own"], how="left"
-    ).with_columns(case=pl.when("inside").then("number").cast(pl.Int64))
+    begun = inside.filter("begins").sort("time", "key").select("key", "own")
+    numbered = inside.join(begun.with_row_index("case", 1), on=["key", "own"])
+    return rows.join(
+        numbered.select("given", pl.col("case").cast(pl.Int64)), on="given", how="left"
+    )

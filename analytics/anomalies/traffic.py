@@ -37,6 +37,8 @@ DAY_S: Final = 86_400
 TROUBLE: Final = 0.5
 #: A day taken for a Sunday with this probability is remembered as one.
 SURE: Final = 0.9
+#: Rows of a table that are judged at once: bounds the memory.
+ROWS_AT_ONCE: Final = 500_000
 #: Off by this much (logarithm), the network's days are hardly trusted any more.
 UNUSUAL: Final = 0.5
 #: After a longer gap, a series is as good as unknown.
@@ -264,4 +266,16 @@ def scores(
     holiday: Holiday | None = None,
 ) -> pl.DataFrame:
     """Judge all rows of `key`, `time`, `value` of one network; in their order."""
-    return Traffic(interval_s, holiday=holiday).push(rows, zone=zone)
+    state = Traffic(interval_s, holiday=holiday)
+    order = rows["time"].arg_sort().to_numpy()
+    times = rows["time"][order]
+    found: list[pl.DataFrame] = []
+    first = 0
+    while first < len(rows) or not found:
+        last = min(first + ROWS_AT_ONCE, len(rows)) - 1
+        until = times.search_sorted(times[last], side="right") if len(rows) else 0
+        found.append(state.push(rows[order[first:until]], zone=zone))
+        first = until
+    given = np.empty_like(order)
+    given[order] = np.arange(len(order), dtype=order.dtype)
+    return pl.concat(found)[given]

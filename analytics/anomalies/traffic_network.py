@@ -15,7 +15,6 @@ Saturday and a Sunday. The kind of day under which the series agree better takes
 evidence adds up in the course of the day; this needs eight series at least.
 """
 
-import warnings
 from dataclasses import dataclass
 from typing import Final
 
@@ -68,10 +67,8 @@ def ratio(counts: Floats, usual: Usual, spread: Floats, trust: Floats) -> Seen:
     own = median + (part.sum(axis=0) - part) / (others + 1e-9)
     network = np.exp(np.clip(own * others / (others + DRAW), -CLIP, CLIP))
     total = weight.sum(axis=0)
-    surprise = np.where(speaks, np.abs(off - own), np.nan)
-    surprise /= np.sqrt(spread + 1 / (base + 0.5)) * MEDIAN_OF_NORMAL
-    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):
-        middle = np.nan_to_num(np.nanmedian(surprise, axis=0))
+    surprise = np.abs(off - own) / np.sqrt(spread + 1 / (base + 0.5))
+    middle = _median(np.where(speaks, surprise, np.inf), number) / MEDIAN_OF_NORMAL
     square = np.minimum(middle, UPROAR) ** 2
     commotion = (square * number + CALM) / (number + CALM)
     apart = (weight * np.minimum(np.abs(off - median), 1)).sum(axis=0)
@@ -83,9 +80,16 @@ def ratio(counts: Floats, usual: Usual, spread: Floats, trust: Floats) -> Seen:
     )
 
 
+def _median(values: Floats, number: npt.NDArray[np.int64]) -> Floats:
+    """Upper median of the `number` smallest values of each column; 0 of none."""
+    row = np.minimum(number // 2, len(values) - 1)[None]
+    middle = np.take_along_axis(np.sort(values, axis=0), row, axis=0)[0]
+    return np.where(number > 0, middle, 0.0)
+
+
 def _weighted_median(values: Floats, weights: Floats) -> Floats:
     """Median of each column; 0 where nothing has weight."""
-    order = np.argsort(values, axis=0, kind="stable")
+    order = np.argsort(values, axis=0)
     below = np.cumsum(np.take_along_axis(weights, order, axis=0), axis=0)
     place = (below < below[-1] / 2).sum(axis=0)
     row = np.take_along_axis(order, np.minimum(place, len(values) - 1)[None], axis=0)

@@ -27,11 +27,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from analytics.anomalies.counts import (
-    arrangements,
-    choice,
-    log_negative_binomial,
-)
+from analytics.anomalies.counts import arrangements, choice, log_gamma
 
 Floats = npt.NDArray[np.float64]
 
@@ -72,7 +68,10 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Likelihood:
-    """Logarithms that do not depend on the recent deviation; series by time."""
+    """Logarithms that do not depend on the recent deviation; series by time.
+
+    All are of the probability times count!, which is the same for all states.
+    """
 
     wild: Floats
     spike: Floats
@@ -88,11 +87,12 @@ def likelihood(expected: Expected) -> Likelihood:
     days = np.maximum(expected.days, 0.05)
     known = (1 - CARRIED) * spread + (spread + 1 / (mean + 0.5)) / days
     whole = known + CARRIED * spread
-    nothing = log_negative_binomial(count, 0.07 * mean + 0.1, np.ones_like(mean))
+    few = choice(count, 0.07 * mean + 0.1, np.ones_like(mean)) + log_gamma(count + 1)
     return Likelihood(
-        wild=log_negative_binomial(count, mean, WILD_SPREAD * whole),
-        spike=-np.log(count + 1 + 0.1 * mean) - np.log(SPIKE_RANGE),
-        drop_out=np.where(count == 0, np.log(0.9), np.log(0.1) + nothing),
+        wild=arrangements(count, WILD_SPREAD * whole)
+        + choice(count, mean, 1 / (WILD_SPREAD * whole)),
+        spike=log_gamma(count + 1) - np.log((count + 1 + 0.1 * mean) * SPIKE_RANGE),
+        drop_out=np.where(count == 0, np.log(0.9), np.log(0.1) + few),
         shift=arrangements(count, whole)
         + choice(count, SHIFT[:, None, None] * mean + 0.1, 1 / whole),
         own_spread=known,

@@ -154,8 +154,8 @@ class Memory:
 
     def _sums(self, weights: Floats, ring: npt.NDArray[np.float32]) -> Floats:
         """Add up days; weights are a row each."""
-        sums = weights.astype(np.float32) @ ring.reshape(DAYS, -1)
-        return sums.reshape(-1, *ring.shape[1:]).astype(np.float64)
+        sums = np.einsum("kd,dns->kns", weights.astype(np.float32), ring)
+        return np.asarray(sums, np.float64)
 
 
 def _near(values: Floats) -> Floats:
