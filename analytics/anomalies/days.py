@@ -17,8 +17,9 @@ from analytics.local_time import day_bounds
 ENOUGH_HOURS: Final = 20
 #: Channels below which there is no network ratio.
 NETWORK: Final = 4
-#: Spread of ln ratios that a new channel is given, and how many days that is worth [I].
-PRIOR_SPREAD: Final = 0.08
+#: Spread of ln ratios that a new channel is given, and how many days that is worth [I]:
+#: weather moves who walks and cycles.
+PRIOR_SPREAD: Final = {"motor": 0.08, "bicycle": 0.25, "pedestrian": 0.2}
 PRIOR_DAYS: Final = 7
 
 
@@ -32,7 +33,7 @@ def judged(days: pl.DataFrame) -> pl.DataFrame:
     return (
         check(days, CHANNEL_DAYS)
         .filter(pl.col("hours") >= ENOUGH_HOURS)
-        .with_columns(x)
+        .with_columns(x, prior=pl.col("quantity").replace_strict(PRIOR_SPREAD))
         .with_columns(net=pl.col("x") - network.fill_null(0.0))
         .join(day_bounds(days), on=["time_zone", "day"])
         .sort("channel_id", "day")
@@ -44,8 +45,8 @@ def before(
 ) -> pl.DataFrame:
     """Median, spread and number of a column over days before each day.
 
-    The spread is the robust one, shrunk towards PRIOR_SPREAD where days are few:
-    s² = (n·(1.4826·MAD)² + PRIOR_DAYS·PRIOR_SPREAD²) / (n + PRIOR_DAYS).
+    The spread is the robust one, shrunk towards that of the quantity (`prior`, p) where
+    days are few: s² = (n·(1.4826·MAD)² + PRIOR_DAYS·p²) / (n + PRIOR_DAYS).
     """
     value, known = pl.col(column), pl.len().cast(pl.Float64)
     mad = 1.4826 * (value - value.median()).abs().median()
@@ -53,7 +54,10 @@ def before(
         "day", period=period, offset=offset, closed="left", group_by="channel_id"
     ).agg(
         value.median().alias("median"),
-        ((known * mad**2 + PRIOR_DAYS * PRIOR_SPREAD**2) / (known + PRIOR_DAYS))
+        (
+            (known * mad**2 + PRIOR_DAYS * pl.col("prior").first() ** 2)
+            / (known + PRIOR_DAYS)
+        )
         .sqrt()
         .alias("spread"),
         pl.len().alias("known"),

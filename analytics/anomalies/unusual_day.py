@@ -27,7 +27,7 @@ def detect(
     noise = (pl.col("spread") ** 2 + 1 / (pl.col("usual") + 1)).sqrt()
     return check(
         judged.join(past, on=["channel_id", "day"], how="left")
-        .with_columns(pl.col("spread").fill_null(of_days.PRIOR_SPREAD))
+        .with_columns(pl.col("spread").fill_null(pl.col("prior")))
         .with_columns((x.abs() / noise).alias("score"))
         .filter((pl.col("score") > score) & far)
         .with_columns(
