@@ -104,98 +104,106 @@ with counted as (
       and (%(direction)s::text is null or %(direction)s::text = 'all'
            or c.direction = %(direction)s)
     group by c.channel_id
-), left_out as (
+), left_out as materialized (
     select a.channel_id, a.began, a.ended
     from vp.anomaly_case a
     where a.site_id = %(site_id)s
       and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
       and a.began < %(end)s and a.ended > %(start)s
 ), bins as (
-    select v.*, counted.direction,
-           exists (
-               select from left_out x
-               where x.channel_id = v.channel_id and x.ended > v.time
-                 and x.began < v.time + make_interval(secs => v.interval_s)
-           ) as is_excluded,
-           v.observed_s < v.interval_s and v.observed_s >= v.interval_s / 2 as is_partly
+    -- a bin that is excluded knows nothing
+    select v.time, counted.direction, v.observed_s as seen_s, excluded.is_so,
+           case when not excluded.is_so then v.observed_s end as observed_s,
+           case when not excluded.is_so then v.volume end as volume,
+           case when not excluded.is_so then v.total end as total,
+           case when not excluded.is_so then v.unclassified end as unclassified,
+           case when not excluded.is_so then v.motorcycle end as motorcycle,
+           case when not excluded.is_so then v.car end as car,
+           case when not excluded.is_so then v.van end as van,
+           case when not excluded.is_so then v.car_trailer end as car_trailer,
+           case when not excluded.is_so then v.truck end as truck,
+           case when not excluded.is_so then v.truck_trailer end as truck_trailer,
+           case when not excluded.is_so then v.articulated end as articulated,
+           case when not excluded.is_so then v.bus end as bus,
+           case when not excluded.is_so then v.bicycle end as bicycle,
+           case when not excluded.is_so then v.pedestrian end as pedestrian,
+           case when not excluded.is_so then v.speed_kmh end as speed_kmh,
+           case when not excluded.is_so then v.usual end as usual,
+           case when not excluded.is_so then v.usual_spread end as usual_spread,
+           case when not excluded.is_so then v.valid end as valid
     from vp.volume v
     join counted using (channel_id)
+    cross join lateral (
+        select exists (
+            select from left_out x
+            where x.channel_id = v.channel_id and x.ended > v.time
+              and x.began < v.time + make_interval(secs => v.interval_s)
+        ) as is_so
+    ) excluded
     where v.interval_s = %(interval_s)s
       and v.time >= %(start)s and v.time < %(end)s
-), lost as (
-    select time, direction, count(*) as channels, sum(observed_s) as excluded_s
-    from bins
-    where is_excluded
-    group by time, direction
 ), summed as (
     select v.time, v.direction, count(*) as channels,
-           sum(v.observed_s) as observed_s,
-           sum(v.interval_s - v.observed_s) filter (where v.is_partly) as normalised_s,
-           case when count(v.valid) = count(*) then bool_and(v.valid) end as valid,
+           coalesce(sum(v.observed_s), 0) as observed_s,
+           coalesce(sum(v.seen_s) filter (where v.is_so), 0) as excluded_s,
+           coalesce(sum(%(interval_s)s - v.observed_s)
+                    filter (where v.observed_s >= %(interval_s)s / 2), 0)
+               as normalised_s,
+           case when bool_or(v.is_so) then false
+                when count(v.valid) = count(*) then bool_and(v.valid)
+           end as valid,
            sum(v.volume) as volume,
-           sum(case when v.is_partly
-                    then v.volume * (v.interval_s::double precision / v.observed_s)
+           sum(case when v.observed_s >= %(interval_s)s / 2
+                    then v.volume
+                         * (%(interval_s)s::double precision / v.observed_s)
                     else v.volume end) as volume_normalised,
-           case when count(*) = count(v.total) then sum(v.total) end as total,
-           case when count(*) = count(v.unclassified) then sum(v.unclassified) end
-               as unclassified,
-           case when count(*) = count(v.motorcycle) then sum(v.motorcycle) end
-               as motorcycle,
-           case when count(*) = count(v.car) then sum(v.car) end as car,
-           case when count(*) = count(v.van) then sum(v.van) end as van,
-           case when count(*) = count(v.car_trailer) then sum(v.car_trailer) end
-               as car_trailer,
-           case when count(*) = count(v.truck) then sum(v.truck) end as truck,
-           case when count(*) = count(v.truck_trailer) then sum(v.truck_trailer) end
-               as truck_trailer,
-           case when count(*) = count(v.articulated) then sum(v.articulated) end
-               as articulated,
-           case when count(*) = count(v.bus) then sum(v.bus) end as bus,
-           case when count(*) = count(v.bicycle) then sum(v.bicycle) end as bicycle,
-           case when count(*) = count(v.pedestrian) then sum(v.pedestrian) end
-               as pedestrian,
+           case when count(v.observed_s) = count(v.total)
+               then sum(v.total) end as total,
+           case when count(v.observed_s) = count(v.unclassified)
+               then sum(v.unclassified) end as unclassified,
+           case when count(v.observed_s) = count(v.motorcycle)
+               then sum(v.motorcycle) end as motorcycle,
+           case when count(v.observed_s) = count(v.car)
+               then sum(v.car) end as car,
+           case when count(v.observed_s) = count(v.van)
+               then sum(v.van) end as van,
+           case when count(v.observed_s) = count(v.car_trailer)
+               then sum(v.car_trailer) end as car_trailer,
+           case when count(v.observed_s) = count(v.truck)
+               then sum(v.truck) end as truck,
+           case when count(v.observed_s) = count(v.truck_trailer)
+               then sum(v.truck_trailer) end as truck_trailer,
+           case when count(v.observed_s) = count(v.articulated)
+               then sum(v.articulated) end as articulated,
+           case when count(v.observed_s) = count(v.bus)
+               then sum(v.bus) end as bus,
+           case when count(v.observed_s) = count(v.bicycle)
+               then sum(v.bicycle) end as bicycle,
+           case when count(v.observed_s) = count(v.pedestrian)
+               then sum(v.pedestrian) end as pedestrian,
            sum(v.speed_kmh::double precision * v.volume)
-               / nullif(sum(v.volume) filter (where v.speed_kmh is not null), 0)
+               / nullif(sum(v.volume)
+                        filter (where v.speed_kmh is not null), 0)
                as speed_kmh,
-           case when count(*) = count(v.usual) then sum(v.usual::double precision) end
-               as usual,
-           case when count(*) = count(v.usual_spread)
+           case when count(v.observed_s) = count(v.usual)
+               then sum(v.usual::double precision) end as usual,
+           case when count(v.observed_s) = count(v.usual_spread)
                then sqrt(sum(v.usual_spread::double precision ^ 2)) end
                as usual_spread
     from bins v
-    where not v.is_excluded
     group by v.time, v.direction
-), whole as (
-    select time, direction, installed.*,
-           %(interval_s)s * greatest(
-               coalesce(summed.channels, 0) + coalesce(lost.channels, 0),
-               installed.channels) as length_s
-    from summed
-    full join lost using (time, direction)
-    cross join lateral (
-        select count(*) as channels,
-               coalesce(sum(extract(epoch from
-                   least(counted.until, time + make_interval(secs => %(interval_s)s))
-                   - greatest(counted.since, time))), 0) as attached_s
-        from counted
-        where counted.direction = coalesce(summed.direction, lost.direction)
-          and counted.since < time + make_interval(secs => %(interval_s)s)
-          and counted.until > time
-    ) installed
 )
-select whole.time, whole.direction,
-       round(greatest(whole.attached_s, coalesce(summed.observed_s, 0)
-                                        + coalesce(lost.excluded_s, 0))
+select summed.time, summed.direction,
+       round(greatest(installed.attached_s, summed.observed_s + summed.excluded_s)
              / whole.length_s, 4)::double precision as expected,
-       round(coalesce(summed.observed_s, 0)::numeric / whole.length_s, 4)
-           ::double precision as observed,
-       round(coalesce(summed.normalised_s, 0)::numeric / whole.length_s, 4)
-           ::double precision as normalised,
+       round(summed.observed_s::numeric / whole.length_s, 4)::double precision
+           as observed,
+       round(summed.normalised_s::numeric / whole.length_s, 4)::double precision
+           as normalised,
        0::double precision as imputed,
-       round(coalesce(lost.excluded_s, 0)::numeric / whole.length_s, 4)
-           ::double precision as excluded,
-       case when summed.channels * %(interval_s)s = whole.length_s then summed.valid
-            else false end as valid,
+       round(summed.excluded_s::numeric / whole.length_s, 4)::double precision
+           as excluded,
+       summed.valid and summed.channels * %(interval_s)s = whole.length_s as valid,
        summed.volume,
        round(summed.volume_normalised::numeric, 1)::double precision
            as volume_normalised,
@@ -205,10 +213,21 @@ select whole.time, whole.direction,
        round(summed.speed_kmh::numeric, 1)::double precision as speed_kmh,
        round(summed.usual::numeric, 1)::double precision as usual,
        round(summed.usual_spread::numeric, 1)::double precision as usual_spread
-from whole
-left join summed using (time, direction)
-left join lost using (time, direction)
-order by whole.time, whole.direction
+from summed
+cross join lateral (
+    select count(*) as channels,
+           coalesce(sum(extract(epoch from
+               least(counted.until, summed.time + make_interval(secs => %(interval_s)s))
+               - greatest(counted.since, summed.time))), 0) as attached_s
+    from counted
+    where counted.direction = summed.direction
+      and counted.since < summed.time + make_interval(secs => %(interval_s)s)
+      and counted.until > summed.time
+) installed
+cross join lateral (
+    select %(interval_s)s * greatest(summed.channels, installed.channels) as length_s
+) whole
+order by summed.time, summed.direction
 
 -- name: read_days
 -- Local days of a site and quantity, per direction and for all of them.
