@@ -63,22 +63,39 @@ def groups(document: dict[str, Any], *, base: str) -> dict[str, list[dict[str, A
                 "method": method.upper(),
                 "parameters": operation.get("parameters", []),
                 "curl": shlex.join(
-                    ["curl", base + example(path, operation), *_body(operation)]
+                    [
+                        "curl",
+                        *(["--request", method.upper()] if method != "get" else []),
+                        base + example(path, operation),
+                        *_token(operation),
+                        *_body(operation, document),
+                    ]
                 ),
             }
             found.setdefault(operation["tags"][0], []).append(entry)
     return found
 
 
-def _body(operation: dict[str, Any]) -> list[str]:
-    """Make the options that send an operation's example."""
+def _token(operation: dict[str, Any]) -> list[str]:
+    """Make the option that sends a token, where one is needed."""
+    if "security" not in operation:
+        return []
+    return ["--header", "Authorization: Bearer TOKEN"]
+
+
+def _body(operation: dict[str, Any], document: dict[str, Any]) -> list[str]:
+    """Make the options that send an operation's example, its own or its model's."""
     if "requestBody" not in operation:
         return []
     ((media_type, content),) = operation["requestBody"]["content"].items()
+    if "example" in content:
+        body = content["example"]
+    else:
+        model = content["schema"]["$ref"].rpartition("/")[2]
+        body = document["components"]["schemas"][model]["examples"][0]
     return [
-        *("--header", "Authorization: Bearer TOKEN"),
         *("--header", f"Content-Type: {media_type}"),
-        *("--data", json.dumps(content["example"])),
+        *("--data", json.dumps(body)),
     ]
 
 
@@ -93,7 +110,7 @@ def example(path: str, operation: dict[str, Any]) -> str:
         if not values or parameter["name"] in ("from", "to"):
             continue
         if parameter["in"] == "path":
-            path = path.replace("{" + parameter["name"] + "}", values[0])
+            path = path.replace("{" + parameter["name"] + "}", str(values[0]))
         else:
             query.append(f"{parameter['name']}={values[0]}")
     return path + ("?" + "&".join(query) if query else "")

@@ -96,7 +96,17 @@ class CountedHour(BaseModel):
 class Count(BaseModel):
     """A short count to be extrapolated."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "quantity": "motor",
+                    "hours": [{"time": "2026-03-03T06:00:00Z", "volume": 412}],
+                }
+            ]
+        },
+    )
 
     quantity: str = "motor"
     hours: list[CountedHour] = Field(min_length=1, max_length=500)

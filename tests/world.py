@@ -8,7 +8,17 @@ The volume of an hour is 10 times its number in the day and the number of the ch
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
-from verkehrspuls.model import Channel, Installation, Sensor, Site, Town
+from verkehrspuls.model import (
+    Arm,
+    Channel,
+    Corridor,
+    Installation,
+    Junction,
+    Sensor,
+    Site,
+    Station,
+    Town,
+)
 from verkehrspuls.storage.database import Connection, connect
 from verkehrspuls.storage.registry import register
 
@@ -97,6 +107,26 @@ TOWN: Final = Town(
         _sensor("air", PUBLIC, "no2", scheme=None),
         _sensor("loop", RADWEG, "alle", scheme="bicycle"),
         _sensor("gate", HIDDEN, "tor", scheme="tls-8+1"),
+    ),
+    corridors=(
+        Corridor(
+            key="nordtangente-ost",
+            name="Nordtangente",
+            stations=(
+                Station(site="pariser-strasse", direction="ost", chainage_m=0),
+                Station(site="radweg", direction="", chainage_m=1200),
+            ),
+        ),
+    ),
+    junctions=(
+        Junction(
+            key="markt",
+            name="Markt",
+            arms=(
+                Arm(site="pariser-strasse", direction="ost", leads="in"),
+                Arm(site="pariser-strasse", direction="west", leads="out"),
+            ),
+        ),
     ),
 )
 SECRET_TOWN: Final = Town(

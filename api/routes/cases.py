@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
 from fastapi import APIRouter, Path, Query, Request
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from analytics.sentences import sentence
 from api import PREFIX, authorised, casework, schemas
@@ -14,7 +14,7 @@ from verkehrspuls.storage import series
 
 router = APIRouter(prefix=PREFIX, tags=["figures"])
 
-Number = Annotated[int, Path(description="number of the case", ge=1)]
+Number = Annotated[int, Path(description="number of the case", ge=1, examples=[1])]
 _TOKEN: dict[str, Any] = {"security": [{"token": []}]}
 _DECIDING: dict[int | str, dict[str, Any]] = {
     status: RESPONSES[status] for status in (401, 404, 409, 422, 503)
@@ -78,6 +78,12 @@ class CaseInFull(CaseInWords):
 class Decision(BaseModel):
     """What a person decides; what is not named stays."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"state": "explained", "comment": "road works"}]
+        }
+    )
+
     state: Literal["suspected", "confirmed", "explained", "rejected"] | None = None
     effect: Literal["exclude", "caveat", "keep"] | None = None
     comment: str = Field("", max_length=casework.LONGEST_COMMENT)
@@ -91,6 +97,10 @@ class Decision(BaseModel):
 
 class Comment(BaseModel):
     """What a person remarks."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"comment": "the counter was cleaned"}]}
+    )
 
     comment: str = Field(min_length=1, max_length=casework.LONGEST_COMMENT)
 

@@ -44,7 +44,12 @@ CorridorKey = Annotated[
     ),
 ]
 JunctionKey = Annotated[
-    str, Path(description="key of the junction", pattern="^[a-z0-9-]{1,64}$")
+    str,
+    Path(
+        description="key of the junction",
+        pattern="^[a-z0-9-]{1,64}$",
+        examples=["markt"],
+    ),
 ]
 
 

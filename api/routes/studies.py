@@ -118,12 +118,19 @@ def compare(
     store: Store,
     municipality: MunicipalityKey,
     site: SiteKey,
-    first: Annotated[date, Query(description="first local day")],
-    last: Annotated[date, Query(description="last local day, included")],
+    first: Annotated[
+        date, Query(description="first local day", examples=["2026-03-01"])
+    ],
+    last: Annotated[
+        date, Query(description="last local day, included", examples=["2026-03-03"])
+    ],
     with_first: Annotated[
-        date | None, Query(description="first day of the earlier period")
+        date | None,
+        Query(description="first day of the earlier period", examples=["2026-02-01"]),
     ] = None,
-    with_last: Annotated[date | None, Query(description="and its last day")] = None,
+    with_last: Annotated[
+        date | None, Query(description="and its last day", examples=["2026-02-28"])
+    ] = None,
     with_site: Annotated[
         str | None,
         Query(
