@@ -76,6 +76,7 @@ class Likelihood:
     wild: Floats
     spike: Floats
     drop_out: Floats
+    stuck: Floats
     shift: Floats
     own_spread: Floats
 
@@ -87,12 +88,14 @@ def likelihood(expected: Expected) -> Likelihood:
     days = np.maximum(expected.days, 0.05)
     known = (1 - CARRIED) * spread + (spread + 1 / (mean + 0.5)) / days
     whole = known + CARRIED * spread
-    few = choice(count, 0.07 * mean + 0.1, np.ones_like(mean)) + log_gamma(count + 1)
+    few = choice(count, 0.07 * mean + 0.1, np.ones_like(mean))
+    factorial = log_gamma(count + 1)
     return Likelihood(
         wild=arrangements(count, WILD_SPREAD * whole)
         + choice(count, mean, 1 / (WILD_SPREAD * whole)),
-        spike=log_gamma(count + 1) - np.log((count + 1 + 0.1 * mean) * SPIKE_RANGE),
-        drop_out=np.where(count == 0, np.log(0.9), np.log(0.1) + few),
+        spike=factorial - np.log((count + 1 + 0.1 * mean) * SPIKE_RANGE),
+        drop_out=np.where(count == 0, np.log(0.9), np.log(0.1) + few + factorial),
+        stuck=factorial + np.log(0.97),
         shift=arrangements(count, whole)
         + choice(count, SHIFT[:, None, None] * mean + 0.1, 1 / whole),
         own_spread=known,
@@ -151,7 +154,7 @@ class Filter:
             [
                 weighed.spike[None, :, time],
                 weighed.drop_out[None, :, time],
-                np.where(same, np.log(0.97), np.log(1e-4) + normal)[None],
+                np.where(same, weighed.stuck[:, time], np.log(1e-4) + normal)[None],
                 ways + choice(counts, INCIDENT[:, None] * here + 0.1, 1 / near),
                 weighed.shift[:, :, time],
             ]
