@@ -48,7 +48,8 @@ class Worker:
         self._clock = clock
         self._stop = threading.Event()
         self._ready = False
-        self._due: dict[str, float] = {}
+        # what a back-fill is about to bring is not missing
+        self._due: dict[str, float] = {"impute": time.monotonic()}
         self._avoid: dict[int, float] = {}
         self._singly_until = 0.0
         self._days_left = False

@@ -86,7 +86,7 @@ class Ingest(Section):
     )
     bulk: bool = Field(False, description="read and acknowledge in bulk: faster")
     batch_readings: int = Field(
-        20_000, ge=1, le=100_000, description="a batch is not larger"
+        10_000, ge=1, le=100_000, description="a batch is not larger"
     )
     linger_ms: int = Field(
         50,
@@ -140,7 +140,7 @@ class Analytics(Section):
     baseline_weeks: int = Field(8, ge=2, le=52)
     silence_s: float = Field(60, gt=0, description="how often to look for silence")
     forecast_s: float = Field(300, gt=0, description="how often to forecast")
-    impute_s: float = Field(3600, gt=0, description="how often to impute gaps")
+    impute_s: float = Field(900, gt=0, description="how often to impute gaps")
     estimate_weeks: int = Field(
         12, ge=8, le=52, description="that forecasts and imputation learn from"
     )
