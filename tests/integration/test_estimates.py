@@ -1,5 +1,6 @@
 """Forecasts and imputed hours, from volumes in the database to the API."""
 
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,7 +10,9 @@ from fastapi.testclient import TestClient
 
 from analytics import estimates, jobs
 from analytics.store import Store, open_store
+from analytics.worker import Worker
 from api.app import create_app
+from tests.parts import wait_for
 from tests.towns import TOWN
 from verkehrspuls.settings import Analytics, Database, Settings
 from verkehrspuls.storage import series
@@ -130,6 +133,28 @@ def test_forecasts_are_replaced_and_kept_to_be_compared(store: Store) -> None:
     estimates.put_forecasts(store, soon, now=NOW + HOUR)
     oldest = _rows(store, "select min(made_at) from forecast")
     assert oldest == [(NOW,)]
+
+
+def test_the_worker_does_both_when_nothing_else_is_left(
+    store: Store, database: str
+) -> None:
+    settings = Settings(
+        database=Database(url=database),
+        analytics=Analytics(poll_s=0.05, impute_s=0.1),
+    )
+    worker = Worker(settings, on_ready=lambda: None, clock=lambda: NOW)
+    thread = threading.Thread(target=worker.run, name="worker")
+    thread.start()
+    done = (
+        "select (select count(*) from imputed_hour) = 3 "
+        "and (select count(*) from forecast) = 56 "
+        "and (select max(imputed) from daily_figure) > 0"
+    )
+    try:
+        wait_for(lambda: _rows(store, done)[0][0], 60)
+    finally:
+        worker.stop()
+        thread.join(30)
 
 
 def test_the_api_tells_of_both(store: Store, client: TestClient) -> None:
