@@ -45,8 +45,3 @@ def severity() -> pl.Expr:
         .then(pl.lit("medium"))
         .otherwise(pl.lit("low"))
     )
-
-
-def at_least(level: str, least: str) -> bool:
-    """Tell whether a level reaches another."""
-    return LEVELS.index(level) >= LEVELS.index(least)

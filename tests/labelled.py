@@ -31,7 +31,7 @@ class Found(NamedTuple):
     began: datetime
     ended: datetime
     reason: str
-    channels: frozenset[str]
+    channels: list[str]
 
 
 def load(
@@ -115,7 +115,7 @@ def found(connection: Connection) -> list[Found]:
         "where a.withdrawn_at is null and e.withdrawn_at is null "
         "group by a.anomaly_case_id, m.key order by a.began"
     ).fetchall()
-    return [Found(*row[:5], frozenset(row[5])) for row in rows]
+    return [Found(*row) for row in rows]
 
 
 def explains(event: dict[str, Any], case: Found) -> bool:
@@ -126,7 +126,7 @@ def explains(event: dict[str, Any], case: Found) -> bool:
         case.municipality == event["municipality"]
         and case.began < event["end"] + after
         and case.ended > event["start"]
-        and bool(felt & case.channels)
+        and not felt.isdisjoint(case.channels)
     )
 
 

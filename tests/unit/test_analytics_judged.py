@@ -156,7 +156,7 @@ def test_exceedance() -> None:
 
 
 def test_a_value_that_stands_still_is_stuck() -> None:
-    still = {"minimum": 31.2, "maximum": 31.2}
+    still: dict[str, Any] = {"minimum": 31.2, "maximum": 31.2}
     found = one(stuck.detect_values(*values(*[31.2] * 4, **still)))
     assert (found["ended"], found["reason"]) == (T + 4 * HOUR, "stuck")
     assert stuck.detect_values(*values(*[31.2] * 3, **still)).is_empty()
