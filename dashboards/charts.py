@@ -316,6 +316,7 @@ def _series_table(
 ) -> Table:
     """Counted volumes, not scaled up: the same numbers as the API's."""
     cells: list[list[str]] = []
+    estimated = _has_estimates(filled)
     head = [language.phrase("Day") if period.bin == "P1D" else language.phrase("Time")]
     for place, (direction, name) in enumerate(names):
         rows = filled.filter(pl.col("direction") == direction)
@@ -331,7 +332,24 @@ def _series_table(
             f"{name}: {counted}" if name else counted,
             language.phrase("Observed"),
         ]
+        if estimated:
+            for line, row in zip(cells, rows.to_dicts(), strict=True):
+                line.append(_estimate(row, language))
+            head.append(language.phrase("Estimated"))
     return Table(head, cells)
+
+
+def _estimate(row: Mapping[str, Any], language: Language) -> str:
+    """What is estimated of an interval, with its bounds where they are known."""
+    value = language.number(row["estimate"])
+    if row["estimate"] is None or row.get("estimate_low") is None:
+        return value
+    low, high = (language.number(row[f"estimate_{end}"]) for end in ("low", "high"))
+    return f"{value} ({low}–{high})"
+
+
+def _has_estimates(filled: pl.DataFrame) -> bool:
+    return "estimate" in filled.columns and filled["estimate"].count() > 0
 
 
 def _times(rows: pl.DataFrame, language: Language, period: Period) -> list[str]:
@@ -353,6 +371,13 @@ def _series_note(filled: pl.DataFrame, language: Language, *, period: Period) ->
         notes.append(
             language.phrase(
                 "The grey band is what is usual for the hour, from the weeks before."
+            )
+        )
+    if _has_estimates(filled):
+        notes.append(
+            language.phrase(
+                "Dotted with open circles is what was not counted but estimated; it is "
+                "in no sum."
             )
         )
     if period.coarsened:

@@ -199,10 +199,15 @@ def one_site(
     database = _database(request)
     with database.connection() as connection:
         found = series.site(connection, municipality, site)
-        cases = series.cases(connection, municipality=municipality, site=site)
-    view = site_page.view(found, query, tongue, now=at)
-    with database.frames() as url:
-        content = site_page.content(view, url, cases, query)
+        view = site_page.view(found, query, tongue, now=at)
+        with database.frames() as url:
+            content = site_page.content(
+                view,
+                query,
+                connection=connection,
+                url=url,
+                settings=request.app.state.settings.analytics,
+            )
     zones = {(municipality, site): found["time_zone"]}
     return _render(
         request,
@@ -211,7 +216,8 @@ def one_site(
         site=found,
         page=content,
         period=content.view.period,
-        cases=overview.case_lines(cases, zones, tongue),
+        cases=overview.case_lines(content.cases, zones, tongue),
+        older_cases=overview.case_lines(content.older_cases, zones, tongue),
         presets=PRESETS,
         bins=BINS,
         sensor_states=site_page.SENSOR_STATES,
@@ -236,10 +242,10 @@ def _standing(request: Request, database: Database, at: datetime) -> dict[str, A
         found: dict[str, Any] = {
             "municipalities": series.municipalities(connection),
             "sites": series.sites(connection),
-            "cases": series.cases(connection, current_only=True),
+            "cases": series.cases(connection, current_only=True, now=at),
         }
     with database.frames() as url:
-        found["newest"] = series.latest(url)
+        found["newest"] = series.latest(url, now=at)
     request.app.state.standing = (at, found)
     return found
 

@@ -8,17 +8,23 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from analytics.passport import SHARES, Passport
 from api.errors import BadParameter
-from dashboards import charts, describe, summaries
+from dashboards import charts, describe, key_figures, summaries
 from dashboards.charts import Chart, Names, Table
 from dashboards.downloads import downloads
 from dashboards.figures.series import Mark
-from dashboards.key_figures import KeyFigures, Mean, key_figures
+from dashboards.forecast import forecast_chart
+from dashboards.health import DAYS, Health, health
+from dashboards.key_figures import Counted, KeyFigure
 from dashboards.language import Language
 from dashboards.period import Period, read
 from verkehrspuls.calendar import public_holidays
 from verkehrspuls.quantities import COUNTED, ENVIRONMENT
+from verkehrspuls.settings import Analytics
+from verkehrspuls.storage import health as stored_health
 from verkehrspuls.storage import series
+from verkehrspuls.storage.database import Connection
 from verkehrspuls.text import mark
 
 #: what a sensor says of itself
@@ -30,16 +36,6 @@ SENSOR_STATES = {
 
 #: older than any reading
 EARLIEST = date(1990, 1, 1)
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A key figure: what it is, its value, and what it rests on."""
-
-    name: str
-    value: str
-    basis: str
-    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +75,15 @@ class Content:
     """What the template shows."""
 
     view: View
-    figures: Sequence[Figure]
+    figures: Sequence[KeyFigure]
     charts: Sequence[Chart]
     days: Table
     sentence: str
     passport: str
+    health: Health
+    #: cases to look at, and older ones that nobody decided
+    cases: Sequence[Mapping[str, Any]]
+    older_cases: Sequence[Mapping[str, Any]]
     #: there is data, but not in the period: the span of days that has some
     data_span: tuple[date, date] | None
 
@@ -121,9 +121,14 @@ def view(
 
 
 def content(
-    shown: View, url: str, cases: Sequence[Mapping[str, Any]], query: Mapping[str, str]
+    shown: View,
+    query: Mapping[str, str],
+    *,
+    connection: Connection,
+    url: str,
+    settings: Analytics,
 ) -> Content:
-    """Read and arrange it; `cases` are the site's open ones."""
+    """Read and arrange it."""
     days = _days(shown, url)
     span = None
     if shown.quantity and days.is_empty():
@@ -133,22 +138,43 @@ def content(
             period = read(query, shown.zone, now=shown.now, newest=span[1])
             shown, span = replace(shown, period=period), None
             days = _days(shown, url)
+    of_site = {"municipality": shown.site["municipality"], "site": shown.site["key"]}
+    cases = series.cases(connection, **of_site, now=shown.now)
     drawn: list[Chart] = []
-    figures: list[Figure] = []
+    figures: list[KeyFigure] = []
     passport = ""
     sentence = _whereabouts(shown)
     if shown.quantity and days.height:
         hours = _volumes(shown, url, interval_s=3600)
-        drawn += _counted(shown, url, days=days, hours=hours, cases=cases)
-        found = _key_figures(shown, days, hours)
-        figures = _figures(shown, found)
-        passport = _passport(shown, found)
+        drawn += _counted(shown, connection, url, days=days, hours=hours, cases=cases)
+        touching = series.cases(
+            connection,
+            **of_site,
+            quantity=shown.quantity,
+            start=shown.period.start,
+            end=shown.period.end,
+        )
+        of = _counted_days(shown, days, touching)
+        figures = [
+            key_figures.total(of, _total(shown, days, hours), shown.language),
+            *key_figures.of_flow(
+                of,
+                shown.language,
+                connection=connection,
+                url=url,
+                settings=settings,
+                now=shown.now,
+            ),
+        ]
+        passport = _passport(shown, of.passport)
         sentence += " " + shown.language.phrase(
             "%(share)s of the period is observed.",
-            share=shown.language.percent(found.observed),
+            share=shown.language.percent(of.passport.observed),
         )
     drawn += [_environment(shown, url, quantity=q) for q in shown.environment]
     sentence += " " + _heard(shown)
+    first = shown.today - timedelta(days=DAYS - 1)
+    verdicts = stored_health.days(connection, **of_site, first=first, last=shown.today)
     return Content(
         view=shown,
         figures=figures,
@@ -156,8 +182,15 @@ def content(
         days=charts.days_table(days, shown.language, zone=shown.zone),
         sentence=sentence,
         passport=passport,
+        health=health(shown.site, verdicts, shown.language, today=shown.today),
+        cases=[case for case in cases if case["current"]],
+        older_cases=[case for case in cases if not case["current"]],
         data_span=span,
     )
+
+
+def _of(shown: View) -> dict[str, Any]:
+    return {"site_id": shown.site["site_id"], "quantity": shown.quantity or ""}
 
 
 def _days(shown: View, url: str) -> pl.DataFrame:
@@ -196,6 +229,7 @@ def _volumes(shown: View, url: str, *, interval_s: Any) -> pl.DataFrame:
 
 def _counted(
     shown: View,
+    connection: Connection,
     url: str,
     *,
     days: pl.DataFrame,
@@ -213,6 +247,11 @@ def _counted(
         if period.bin == "PT15M":
             frame = _volumes(shown, url, interval_s=900)
         filled = summaries.fill_gaps(frame, period, shown.now)
+        if period.bin == "PT1H":
+            estimates = series.imputed(
+                url, **_of(shown), start=period.start, end=period.end
+            )
+            filled = summaries.with_estimates(filled, estimates)
     present = set(filled["direction"])
     names = [pair for pair in names if pair[0] in present] or [
         (direction, "") for direction in sorted(present)
@@ -231,6 +270,18 @@ def _counted(
     if hours.is_empty():
         return drawn
     together = summaries.cross_section(hours, shown.zone)
+    if period.end > shown.now:
+        drawn.append(
+            forecast_chart(
+                series.forecast(url, **_of(shown)),
+                series.forecast_errors(connection, **_of(shown)),
+                together,
+                language,
+                zone=shown.zone,
+                quantity=quantity,
+                now=shown.now,
+            )
+        )
     holidays = shown.holidays
     drawn.append(
         charts.profile_chart(together, language, quantity=quantity, holidays=holidays)
@@ -302,95 +353,38 @@ def _marks(cases: Sequence[Mapping[str, Any]], shown: View) -> list[Mark]:
     ]
 
 
-def _key_figures(shown: View, days: pl.DataFrame, hours: pl.DataFrame) -> KeyFigures:
-    """Of whole days; shares and means only of days that are over."""
-    over = min(shown.period.last, shown.today - timedelta(days=1))
-    last = over if over >= shown.period.first else shown.period.last
-    found = key_figures(
-        days.filter(pl.col("day") <= last),
-        shown.period.first,
-        last,
-        holidays=shown.holidays,
+def _counted_days(
+    shown: View, days: pl.DataFrame, cases: Sequence[Mapping[str, Any]]
+) -> Counted:
+    yesterday = shown.today - timedelta(days=1)
+    return Counted(
+        site=dict(shown.site),
+        quantity=shown.quantity or "",
+        first=shown.period.first,
+        last=shown.period.last,
+        ended=min(shown.period.last, yesterday)
+        if shown.period.whole_days
+        else shown.period.first - timedelta(days=1),
+        days=days.filter(pl.col("direction") == "all"),
+        cases=tuple(sorted(case["anomaly_case_id"] for case in cases)),
     )
+
+
+def _total(shown: View, days: pl.DataFrame, hours: pl.DataFrame) -> int:
     if not shown.period.whole_days:
-        return replace(found, total=int(hours["volume"].sum()))
-    everything = days.filter(pl.col("direction") == "all")
-    peak = everything.drop_nulls("peak_volume").sort("peak_volume").tail(1).to_dicts()
-    return replace(
-        found,
-        total=int(everything["volume"].sum()) if everything.height else None,
-        peak=peak[0]["peak_volume"] if peak else None,
-        peak_hour=peak[0]["peak_hour"] if peak else None,
-    )
+        return int(hours["volume"].sum())
+    return int(days.filter(pl.col("direction") == "all")["volume"].sum())
 
 
-def _figures(shown: View, found: KeyFigures) -> list[Figure]:
-    language, quantity = shown.language, shown.quantity or ""
-    per_day = language.unit(quantity, charts.PER["P1D"])
-    counted = [
-        Figure(
-            language.phrase("Sum in the period"),
-            language.number(found.total),
-            language.phrase(
-                "counted, not scaled up; %(share)s observed",
-                share=language.percent(found.observed),
-            ),
-        ),
-        Figure(
-            language.phrase("Daily traffic DTV"),
-            language.number(found.daily.value),
-            _gate(found.daily, language),
-            per_day,
-        ),
-        Figure(
-            language.phrase("Workday traffic DTVw"),
-            language.number(found.workday.value),
-            _gate(found.workday, language),
-            per_day,
-        ),
-        Figure(
-            language.phrase("Busiest hour"),
-            language.number(found.peak),
-            language.hour(found.peak_hour, shown.zone) if found.peak_hour else "",
-            language.unit(quantity),
-        ),
-    ]
-    if found.heavy is not None:
-        counted.append(
-            Figure(
-                language.phrase("Heavy traffic share"),
-                language.percent(found.heavy, 1),
-                language.phrase("lorries and buses, of what was counted"),
-            )
-        )
-    return counted
-
-
-def _gate(mean: Mean, language: Language) -> str:
-    text = language.phrase(
-        "%(valid)s of %(days)s days valid",
-        valid=language.number(mean.valid),
-        days=language.number(mean.days),
-    )
-    if mean.allowed:
-        return text
-    return language.phrase("%(valid)s; too few for a mean", valid=text)
-
-
-def _passport(shown: View, found: KeyFigures) -> str:
+def _passport(shown: View, found: Passport) -> str:
     language = shown.language
     text = language.phrase(
         "Of the period %(observed)s is observed, %(normalised)s scaled up from partly "
         "observed hours, %(imputed)s estimated, %(excluded)s excluded.",
-        **{
-            name: language.percent(getattr(found, name), 1)
-            for name in ("observed", "normalised", "imputed", "excluded")
-        },
+        **{name: language.percent(getattr(found, name), 1) for name in SHARES},
     )
-    if found.methods:
-        text += " " + language.phrase(
-            "Method: %(methods)s.", methods=", ".join(found.methods)
-        )
+    if found.method:
+        text += " " + language.phrase("Method: %(methods)s.", methods=found.method)
     return text
 
 

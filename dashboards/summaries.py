@@ -10,12 +10,15 @@ from typing import Final
 
 import polars as pl
 
+from analytics.passport import SHARES
 from dashboards.period import Period
 from dashboards.wall_clock import add_wall_clock, every
 from verkehrspuls.classes import CLASSES, HEAVY_CLASSES
 
 #: the share of an hour that must be observed (DOMAIN: hour valid from 75 % on)
 ENOUGH: Final = 0.75
+#: the share of a day that must be observed or estimated for the day to be estimated
+ENOUGH_WITH_ESTIMATES: Final = 0.99
 
 
 def fill_gaps(frame: pl.DataFrame, period: Period, now: datetime) -> pl.DataFrame:
@@ -54,11 +57,45 @@ def fill_days(days: pl.DataFrame, period: Period, today: date) -> pl.DataFrame:
             pl.col("observed").fill_null(0.0),
             pl.col("valid").fill_null(False),
             value=pl.when(pl.col("valid")).then(pl.col("volume_normalised")),
+            estimate=pl.when(
+                ~pl.col("valid").fill_null(value=False)
+                & (pl.sum_horizontal(SHARES) >= ENOUGH_WITH_ESTIMATES)
+            ).then(pl.col("volume_estimated")),
             local=pl.col("day").cast(pl.Datetime("us")),
             x=pl.col("day").cast(pl.Datetime("us")),
             fold=pl.lit(""),
         )
         .sort("direction", "day")
+    )
+
+
+def with_estimates(filled: pl.DataFrame, estimates: pl.DataFrame) -> pl.DataFrame:
+    """Add `estimate` with bounds to hours of `fill_gaps` that were not counted.
+
+    `estimates`: from `series.imputed`. What was counted of the hour is part of them.
+    """
+    known = pl.col("value").is_not_null() | pl.col("volume_imputed").is_null()
+    return (
+        filled.join(
+            estimates.select(
+                pl.col("time").cast(filled.schema["time"]),
+                *("direction", "volume_imputed", "imputed_low", "imputed_high"),
+            ),
+            on=["time", "direction"],
+            how="left",
+            maintain_order="left",
+        )
+        .with_columns(
+            pl.when(~known)
+            .then(pl.sum_horizontal("volume_normalised", part))
+            .alias(name)
+            for part, name in (
+                ("volume_imputed", "estimate"),
+                ("imputed_low", "estimate_low"),
+                ("imputed_high", "estimate_high"),
+            )
+        )
+        .drop("volume_imputed", "imputed_low", "imputed_high")
     )
 
 

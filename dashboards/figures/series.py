@@ -81,6 +81,7 @@ def series(
                 **on,
             }
         )
+        traces += _estimated(rows, x, on, place, language, unit)
         notes += [
             _word(mark, axis_name=f"y{suffix}")
             for mark in marks
@@ -118,20 +119,77 @@ def _usual(
         return []
     spread = 2 * pl.col("usual_spread")
     band = rows.select(
+        pl.Series("x", x),
         low=(pl.col("usual") - spread).clip(lower_bound=0).round(1),
         high=(pl.col("usual") + spread).round(1),
+        run=pl.col("usual").is_null().rle_id(),
+    ).drop_nulls()
+    common = {
+        "type": "scatter",
+        "mode": "lines",
+        "hoverinfo": "skip",
+        "line": {"width": 0},
+    } | on
+    traces: list[dict[str, object]] = []
+    # a filled area would run across gaps: each stretch has its own
+    for run in band.partition_by("run", maintain_order=True):
+        stretch = common | {"x": run["x"].to_list()}
+        traces += [
+            stretch | {"y": run["low"].to_list()},
+            stretch
+            | {
+                "y": run["high"].to_list(),
+                "fill": "tonexty",
+                "fillcolor": "var(--usual)",
+                "name": language.phrase("usual"),
+            },
+        ]
+    return traces
+
+
+def _estimated(
+    rows: pl.DataFrame,
+    x: list[str],
+    on: dict[str, str],
+    place: int,
+    language: Language,
+    unit: str,
+) -> list[dict[str, object]]:
+    """What is estimated: dashed, and joined to what was counted beside it."""
+    if "estimate" not in rows.columns or rows["estimate"].null_count() == rows.height:
+        return []
+    estimated = pl.col("estimate").is_not_null()
+    beside = estimated.shift(1).fill_null(value=False) | estimated.shift(-1).fill_null(
+        value=False
     )
-    common = {"type": "scatter", "mode": "lines", "x": x, "hoverinfo": "skip"} | on
+    line = rows.select(
+        pl.coalesce("estimate", pl.when(beside).then(pl.col("value"))).round(1)
+    ).to_series()
+    word = language.phrase("estimated")
     return [
-        common | {"y": band["low"].to_list(), "line": {"width": 0}},
-        common
-        | {
-            "y": band["high"].to_list(),
-            "line": {"width": 0},
-            "fill": "tonexty",
-            "fillcolor": "var(--usual)",
-            "name": language.phrase("usual"),
-        },
+        {
+            "type": "scatter",
+            "mode": "lines+markers",
+            "x": x,
+            "y": line.to_list(),
+            "text": [
+                ""
+                if estimate is None
+                else f"<b>{language.number(estimate)} {unit}</b> {word}"
+                for estimate in rows["estimate"]
+            ],
+            "hovertemplate": "%{text}<extra></extra>",
+            "hoverinfo": "skip",
+            "connectgaps": False,
+            "line": {"color": direction_colour(place), "width": 1.6, "dash": "dot"},
+            "marker": {
+                "size": [0 if estimate is None else 4 for estimate in rows["estimate"]],
+                "symbol": "circle-open",
+                "color": direction_colour(place),
+            },
+            "name": word,
+            **on,
+        }
     ]
 
 

@@ -147,10 +147,10 @@ def test_site_shows_the_sum_of_the_period(client: TestClient) -> None:
 def test_means_are_of_valid_days(client: TestClient) -> None:
     page = client.get(SITE + DAYS).text
     assert figures(page)["Tagesverkehr DTV"] == "6.300"
-    assert "2 von 3 Tagen gültig" in page
+    assert "verwendete Tage: 2, mindestens 2 nötig" in page
     page = client.get(SITE + "?from=2026-03-02&to=2026-03-04").text
     assert figures(page)["Tagesverkehr DTV"] == "–"
-    assert "zu wenige für ein Mittel" in page
+    assert "Gültige Tage: 1; nötig sind mindestens 2." in page
 
 
 def test_tables_hold_the_numbers_of_the_api(client: TestClient) -> None:

@@ -63,6 +63,7 @@ def days(first: date, counted: list[int], *, valid: list[bool]) -> pl.DataFrame:
                 "direction": "all",
                 "volume": volume,
                 "volume_normalised": volume * 1.1,
+                "volume_estimated": volume * 1.1,
                 "heavy": volume // 10,
                 "peak_hour": datetime(2026, 3, 1, 16, tzinfo=UTC) + timedelta(days=n),
                 "peak_volume": volume // 8,

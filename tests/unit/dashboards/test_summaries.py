@@ -35,6 +35,37 @@ def test_partly_observed_hours_are_scaled_or_left_open() -> None:
     assert filled["volume"].to_list() == [80, 80]
 
 
+def imputed(*hours: int) -> pl.DataFrame:
+    return pl.DataFrame(
+        [
+            {
+                "time": START + n * HOUR,
+                "direction": "in",
+                "volume_imputed": 30.0,
+                "imputed_low": 20.0,
+                "imputed_high": 40.0,
+            }
+            for n in hours
+        ]
+    ).with_columns(pl.col("time").cast(pl.Datetime("us", "UTC")))
+
+
+def test_only_what_was_not_counted_is_estimated() -> None:
+    frame = volumes(START, [10, None, 4], observed=[1, 1, 0.3]).with_columns(
+        volume_normalised=pl.when(pl.col("observed") == 1)
+        .then(pl.col("volume"))
+        .otherwise(pl.lit(4))
+        .cast(pl.Float64)
+    )
+    filled = summaries.fill_gaps(
+        frame, period(START, START + 4 * HOUR), START + 4 * HOUR
+    )
+    found = summaries.with_estimates(filled, imputed(0, 1, 2))
+    assert found["value"].to_list() == [10, None, None, None]
+    assert found["estimate"].to_list() == [None, 30, 34, None]
+    assert found["estimate_low"].to_list() == [None, 20, 24, None]
+
+
 def test_hour_that_lacks_a_direction_is_no_cross_section() -> None:
     frame = pl.concat(
         [volumes(START, [10, 20]), volumes(START, [1, None], direction="out")]

@@ -1,0 +1,93 @@
+"""What is to come: the forecast with its band, after what was counted last."""
+
+import polars as pl
+
+from dashboards.figures.layout import Figure, axis, caption, layout
+from dashboards.language import Language
+from dashboards.wall_clock import axis_text
+
+
+def forecast(
+    counted: pl.DataFrame,
+    coming: pl.DataFrame,
+    language: Language,
+    *,
+    unit: str,
+    height: int = 340,
+) -> Figure:
+    """Draw hours `counted` (`value`) and `coming` (`volume`, `low`, `high`).
+
+    The forecast is dashed and begins at the last hour that was counted.
+    """
+    band = {
+        "type": "scatter",
+        "mode": "lines",
+        "x": axis_text(coming["x"]),
+        "hoverinfo": "skip",
+        "line": {"width": 0},
+        "showlegend": False,
+    }
+    hours = pl.concat(
+        [
+            counted.drop_nulls("value").tail(1).select("x", "value"),
+            coming.select("x", value="volume"),
+        ]
+    )
+    foreseen, was_counted = language.phrase("forecast"), language.phrase("counted")
+    foretold = [
+        f"{_when(local, language)}<br><b>{language.number(volume)} {unit}</b><br>"
+        f"{language.number(low)}–{language.number(high)}<br>"
+        f"{foreseen}"
+        for local, volume, low, high in coming.select(
+            "local", "volume", "low", "high"
+        ).iter_rows()
+    ]
+    line = {
+        "type": "scatter",
+        "mode": "lines",
+        "connectgaps": False,
+        "hovertemplate": "%{text}<extra></extra>",
+    }
+    figure = layout(language, height=height, hovermode="x", showlegend=True)
+    figure["margin"] = figure["margin"] | {"t": 44}
+    figure["legend"] = figure["legend"] | {"y": 1.06}
+    figure["xaxis"] = axis(showgrid=False, type="date")
+    figure["yaxis"] = axis(rangemode="tozero", fixedrange=True, tickformat=",~r")
+    figure["annotations"] = [caption(unit, y=1)]
+    return {
+        "data": [
+            band | {"y": coming["low"].to_list()},
+            band
+            | {
+                "y": coming["high"].to_list(),
+                "fill": "tonexty",
+                "fillcolor": "var(--workday-fill)",
+            },
+            line
+            | {
+                "x": axis_text(counted["x"]),
+                "y": counted["value"].round(1).to_list(),
+                "text": [
+                    f"{_when(local, language)}<br>"
+                    f"<b>{language.number(value)} {unit}</b><br>"
+                    f"{was_counted}"
+                    for local, value in counted.select("local", "value").iter_rows()
+                ],
+                "name": was_counted,
+                "line": {"color": "var(--text)", "width": 2},
+            },
+            line
+            | {
+                "x": axis_text(hours["x"]),
+                "y": hours["value"].round(1).to_list(),
+                "text": [""] * (hours.height - coming.height) + foretold,
+                "name": language.phrase("forecast (9 of 10 in the band)"),
+                "line": {"color": "var(--workday)", "width": 2, "dash": "dash"},
+            },
+        ],
+        "layout": figure,
+    }
+
+
+def _when(local: object, language: Language) -> str:
+    return f"{language.weekday(local.weekday(), width='short')} {local:%d.%m. %H:%M}"  # type: ignore[attr-defined]
