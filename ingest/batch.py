@@ -171,12 +171,10 @@ class Collector:
         if decoded.status is not None:
             since = message.first_received_at or message.received_at
             batch.status[sensor.sensor_id] = (since, decoded.status)
-        problems = decoded.unusable
-        for reading in decoded.readings:
-            try:
-                self._add_reading(batch, tally, sensor, reading, received)
-            except Unusable as problem:
-                problems = (*problems, problem)
+        problems = [
+            *decoded.unusable,
+            *self._add_readings(batch, tally, sensor, decoded.readings, received),
+        ]
         if not problems:
             batch.readings += len(decoded.readings)
             tally.readings_written += len(decoded.readings)
@@ -212,33 +210,42 @@ class Collector:
             received_at=message.first_received_at or message.received_at,
         )
 
-    def _add_reading(
+    def _add_readings(
         self,
         batch: Batch,
         tally: Tally,
         sensor: RegisteredSensor,
-        reading: Reading,
+        readings: Sequence[Reading],
         received: int,
-    ) -> None:
-        """Put a reading into the rows."""
-        time = reading.time
+    ) -> list[Unusable]:
+        """Put readings into the rows; gives what is unusable."""
+        problems = []
         limits = self._limits
-        late = time < limits.late
-        if late or time > limits.latest:
-            check_time(time, limits)
-        feed = sensor.feed(reading.output, time)
-        if isinstance(reading, CountReading):
-            layout = layout_for(reading, sensor, feed)
-            row = count_row(reading, layout, feed.before, sensor.after, received)
-            new = add(batch.counts, row)
-        else:
-            check_value(reading, feed)
-            row = environment_row(reading, feed.before, sensor.after, received)
-            new = add(batch.environment, row)
-        if new:
-            tally.readings_new += 1
-        if late:
-            tally.readings_late += 1
+        for reading in readings:
+            time = reading.time
+            try:
+                late = time < limits.late
+                if late or time > limits.latest:
+                    check_time(time, limits)
+                feed = sensor.feed(reading.output, time)
+                if isinstance(reading, CountReading):
+                    layout = layout_for(reading, sensor, feed)
+                    row = count_row(
+                        reading, layout, feed.before, sensor.after, received
+                    )
+                    new = add(batch.counts, row)
+                else:
+                    check_value(reading, feed)
+                    row = environment_row(reading, feed.before, sensor.after, received)
+                    new = add(batch.environment, row)
+            except Unusable as problem:
+                problems.append(problem)
+                continue
+            if new:
+                tally.readings_new += 1
+            if late:
+                tally.readings_late += 1
+        return problems
 
 
 def _note(

@@ -4,14 +4,16 @@ The database is the embedded one, the broker Mosquitto where it is installed, el
 embedded one. Everything shares the machine: load, broker, workers, database. Each
 figure is of one run; compare ratios within it.
 
-- backlog: published while no worker runs, then drained; counted from when all workers
-  have taken their slots, just before they connect to the broker, and without what had
-  been stored by then. The start of a process is not meant.
+- backlog: published while no worker runs, then drained. Workers are held when they
+  have their slots, just before they connect to the broker, and counting begins when
+  all are let go: the start of a process is not meant.
 - live: published while the worker runs, from the first message to the last commit
 - latency: at a moderate rate, from publishing to the commit, by a connection that looks
   every few milliseconds
 - cpu_us: CPU of worker, database and broker for a message of the backlog; it depends
   less on what else runs than the rates do
+- outage: the worker's memory with the database down and its queue full, and how much
+  that grows until the database is back
 - copy_ratio: the bare COPY of the same rows, without key, ledger or broker, takes this
   share of the time of draining them; for messages with many readings, and with one
 - timescale: the same backlog into TimescaleDB, where a checkout has one for its tests
@@ -21,6 +23,7 @@ Lost, duplicates and balance are of all runs together.
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -53,6 +56,8 @@ PATIENCE_S: Final = 300
 #: per second, and for how long, when latency is measured; how often it is looked
 MODERATE: Final = (5_000, 4)
 LOOK_S: Final = 0.004
+#: how long the database is down
+OUTAGE_S: Final = 12
 ROW_BATCH: Final = 20_000
 _MOSQUITTO: Final = """
 listener {port} 127.0.0.1
@@ -105,6 +110,7 @@ def run(messages: int, *, multi: int = 100) -> dict[str, Any]:
     result["cpu_us_per_reading"] = round(found["cpu_us_worker"] / multi, 1)
     result["copy_ratio"] = found["copy_ratio"]
     result |= bench.latency()
+    result |= bench.outage(OUTAGE_S)
     for workers in (1, 2):
         name = f"timescale_backlog_{workers}_per_s"
         result[name] = None
@@ -145,19 +151,21 @@ class Bench:
             with _prepared(parts, messages, readings, rate=0) as publish:
                 publish()
             with _ingest(parts, bulk=bulk, workers=workers) as processes:
-                _wait(lambda: _served(connection) == workers)
+                _hold(processes, connection)
                 pids = parts.pids | {f"worker {p.pid}": p.pid for p in processes}
                 before = _used(pids)
-                began, first = time.perf_counter(), _stored(connection)
+                began = time.perf_counter()
+                for process in processes:
+                    process.send_signal(signal.SIGCONT)
                 _wait(lambda: _stored(connection) >= total)
                 took = time.perf_counter() - began
                 used = _used(pids)
             self.accounts.append(_account(connection, total))
             copy_s = _bare_copy(connection, messages, readings)
         return {
-            "per_s": round((total - first) / readings / took),
+            "per_s": round(messages / took),
             "copy_ratio": round(copy_s / took, 3),
-            **_cpu_us(before, used, (total - first) / readings),
+            **_cpu_us(before, used, messages),
         }
 
     def live(self, messages: int) -> dict[str, float]:
@@ -214,14 +222,14 @@ class Bench:
     def outage(self, seconds: float) -> dict[str, float]:
         """Publish at a moderate rate while the database is down, then let it come back.
 
-        Tells the worker's memory when its queue is full, and how much that grows
-        until the database is back; the broker holds the rest.
+        The queue, made small for it, is full after two seconds; the broker holds the
+        rest.
         """
         rate, _ = MODERATE
         messages = int(rate * seconds)
         with (
             _parts() as parts,
-            _ingest(parts) as processes,
+            _ingest(parts, queue=2 * rate) as processes,
             _prepared(parts, messages, 1, rate=rate) as publish,
         ):
             _ready(processes)
@@ -359,7 +367,7 @@ def _listens(port: int) -> bool:
 
 @contextmanager
 def _ingest(
-    parts: Parts, *, bulk: bool = True, workers: int = 1
+    parts: Parts, *, bulk: bool = True, workers: int = 1, queue: int = 40_000
 ) -> Iterator[list[subprocess.Popen[bytes]]]:
     """Run workers until the block ends; several share the load."""
     with ExitStack() as stack:
@@ -371,6 +379,7 @@ def _ingest(
                     "VERKEHRSPULS_DATABASE__URL": parts.database,
                     "VERKEHRSPULS_BROKER__URL": parts.broker,
                     "VERKEHRSPULS_INGEST__BULK": str(bulk),
+                    "VERKEHRSPULS_INGEST__QUEUE_MESSAGES": str(queue),
                     "VERKEHRSPULS_INGEST__SLOT": str(slot),
                     "VERKEHRSPULS_INGEST__SHARE": "bench" if workers > 1 else "",
                     "VERKEHRSPULS_LOG__LEVEL": "error",
@@ -469,13 +478,21 @@ def _bare_copy(connection: Connection, messages: int, readings: int) -> float:
     return time.perf_counter() - began
 
 
-def _served(connection: Connection) -> int:
-    """Tell how many workers have taken their slots."""
-    row = connection.execute(
-        "select count(*)::int from pg_locks "
-        "where locktype = 'advisory' and granted and objsubid = 2"
-    ).fetchone()
-    return row[0] if row else 0
+def _hold(processes: list[subprocess.Popen[bytes]], connection: Connection) -> None:
+    """Stop each worker as soon as it has its slot, until all have theirs."""
+    held: set[int] = set()
+
+    def hold() -> bool:
+        for (slot,) in connection.execute(
+            "select objid::int from pg_locks "
+            "where locktype = 'advisory' and granted and objsubid = 2"
+        ).fetchall():
+            if slot not in held:
+                processes[slot].send_signal(signal.SIGSTOP)
+                held.add(slot)
+        return len(held) == len(processes)
+
+    _wait(hold)
 
 
 def _stored(connection: Connection) -> int:

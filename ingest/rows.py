@@ -78,9 +78,11 @@ def count_row(
         values = pick(known)
     parts = parts.copy()
     parts[1::2] = values
+    since = reading.time - _EPOCH
     head = (
         before,
-        microseconds(reading.time),
+        # as `microseconds`, which would be a call for each reading
+        (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds,
         after,
         received,
         _ORIGINS[reading.time_origin],

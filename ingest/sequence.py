@@ -53,17 +53,16 @@ class SequenceNumbers(Struct):
 
     def add(self, numbered: Iterable[Numbered]) -> None:
         """Take in what came."""
+        run = self.runs[-1] if self.runs else None
         for seq, time in numbered:
-            if seq <= LARGEST:
+            if run and seq == run.last + 1 and time >= run.ended and seq <= LARGEST:
+                run.last, run.ended = seq, time  # as it should be
+            elif seq <= LARGEST:
                 self._add(seq, time)
+                run = self.runs[-1] if self.runs else None
 
     def _add(self, seq: int, time: datetime) -> None:
         runs = self.runs
-        if runs:
-            run = runs[-1]
-            if seq == run.last + 1 and time >= run.ended:  # as it should be
-                run.last, run.ended = seq, time
-                return
         index = bisect_right(runs, time, key=_began) - 1
         run_before = runs[index] if index >= 0 else None
         run_after = runs[index + 1] if index + 1 < len(runs) else None

@@ -98,8 +98,10 @@ def store(
             cursor.executemany(queries()["put_status"], _status_rows(batch))
         # last: other workers may wait for the rows of sensors that they share
         lost = _follow(connection, batch.numbered)
-        ledger = _ledger_rows(batch, changed, lost, slot)
-        execute(connection, "add_to_ledger", entries=_records(ledger))
+        ledger = _ledger_rows(batch, changed, lost)
+        if ledger:
+            columns = {name: _array(row[name] for row in ledger) for name in ledger[0]}
+            execute(connection, "add_to_ledger", slot=slot, **columns)
         # by this the next attempt knows whether this one has committed, should the
         # connection break now
         execute(connection, "note_batch", slot=slot, batch=attempt.batch)
@@ -163,14 +165,12 @@ def _copy(connection: Connection, query: str, rows: Rows) -> None:
         copy.write(copied(rows))
 
 
-def _array(numbers: Iterable[int]) -> str:
-    """Write numbers as PostgreSQL writes an array: that is the fastest for both."""
-    return f"{{{','.join(map(str, numbers))}}}"
+def _array(values: Iterable[object]) -> str:
+    """Write values as PostgreSQL writes an array: the fastest way for both sides.
 
-
-def _records(rows: Sequence[Any]) -> str:
-    """Write rows as JSON, for a statement that takes them all at once."""
-    return msgspec.json.encode(rows).decode()
+    For numbers, times, and texts without anything to be escaped.
+    """
+    return "{" + ",".join(map(str, values)) + "}"
 
 
 def _reject_row(reject: Reject, slot: int, reject_bytes: int) -> dict[str, Any]:
@@ -242,24 +242,33 @@ def _follow(
     """
     if not numbered:
         return Counter()
-    keys = _records(
-        [{"sensor_id": sensor_id, "kind": kind} for sensor_id, kind in numbered]
-    )
-    known = execute(connection, "take_sequences", keys=keys).fetchall()
+    keys = {
+        "sensors": _array(sensor_id for sensor_id, _ in numbered),
+        "kinds": _array(f'"{kind}"' for _, kind in numbered),
+    }
+    known = execute(connection, "take_sequences", **keys).fetchall()
     if len(known) < len(numbered):
-        execute(connection, "begin_sequences", keys=keys)
-        known = execute(connection, "take_sequences", keys=keys).fetchall()
+        execute(connection, "begin_sequences", **keys)
+        known = execute(connection, "take_sequences", **keys).fetchall()
     lost: Counter[int] = Counter()
     after = []
     for row in known:
-        sensor_id = row["sensor_id"]
+        sensor_id, kind = row["sensor_id"], row["kind"]
         sequence = _sequences.decode(row["state"])
         before = sequence.lost
-        sequence.add(numbered[sensor_id, row["kind"]])
+        sequence.add(numbered[sensor_id, kind])
         lost[sensor_id] += sequence.lost - before
-        row |= {"lost": sequence.lost, "resets": sequence.resets, "state": sequence}
-        after.append(row)
-    execute(connection, "put_sequences", sequences=_records(after))
+        after.append((sensor_id, kind, sequence))
+    execute(
+        connection,
+        "put_sequences",
+        sensors=_array(sensor_id for sensor_id, _, _ in after),
+        kinds=_array(f'"{kind}"' for _, kind, _ in after),
+        lost=_array(sequence.lost for _, _, sequence in after),
+        resets=_array(sequence.resets for _, _, sequence in after),
+        # JSON has no line breaks of its own
+        states=b"\n".join(msgspec.json.encode(each) for _, _, each in after).decode(),
+    )
     return lost
 
 
@@ -267,7 +276,7 @@ _sequences: Final = msgspec.json.Decoder(SequenceNumbers)
 
 
 def _ledger_rows(
-    batch: Batch, changed: Changed, lost: Counter[int], slot: int
+    batch: Batch, changed: Changed, lost: Counter[int]
 ) -> list[dict[str, Any]]:
     rows = []
     lost = lost.copy()
@@ -282,10 +291,9 @@ def _ledger_rows(
             sequence_lost = lost.pop(sensor_id, 0)
         rows.append(
             {
-                "slot": slot,
-                "sensor_id": sensor_id,
-                "hour": hour,
-                "last_received_at": tally.last_received_at,
+                "sensor_id": "null" if sensor_id is None else sensor_id,
+                "hour": hour.isoformat(),
+                "last_received_at": tally.last_received_at.isoformat(),
                 "messages_received": tally.messages,
                 "messages_accepted": tally.accepted,
                 "messages_partly_accepted": tally.partly_accepted,

@@ -13,6 +13,7 @@ of the threads die, the worker ends with its error, and whoever supervises it st
 anew: it is never connected but idle.
 """
 
+import contextlib
 import gc
 import logging
 import queue
@@ -41,6 +42,10 @@ REPORT_S = 10.0
 TAKE = 500
 #: how long a thread waits for another before it looks around
 PATIENCE_S = 0.5
+#: So many messages double the time that a batch is given, which is at most so many
+#: times `ingest.linger_ms`.
+MANY = 1000
+FULLER = 5
 #: thresholds of the garbage collector
 GARBAGE = (100_000, 20, 20)
 #: how often the collector looks whether the writer is free, when nothing comes
@@ -96,6 +101,8 @@ class Worker:
         self._taken: deque[Message] = deque()
         #: at most one that waits for the writer; None: that was the last
         self._batches: queue.Queue[Collected | None] = queue.Queue(maxsize=1)
+        #: the writer thread has
+        self._ended = threading.Event()
         #: the slot is ours and the registry was read
         self._prepared = threading.Event()
         self._sessions_lost = 0
@@ -175,13 +182,21 @@ class Worker:
                     return
             while self._taken or not self._inbox.finished:
                 collected = self._next_batch()
-                if collected.batch.messages:
-                    self._batches.put(collected)
+                if collected.batch.messages and not self._hand_over(collected):
+                    return
         except BaseException as error:
             self._failure = error
         finally:
             self._receiver.wake()
-            self._batches.put(None)
+            self._hand_over(None)
+
+    def _hand_over(self, collected: Collected | None) -> bool:
+        """Give a batch to the writer; False where that has ended."""
+        while not self._ended.is_set():
+            with contextlib.suppress(queue.Full):
+                self._batches.put(collected, timeout=PATIENCE_S)
+                return True
+        return False
 
     def _write_all(self) -> None:
         """Write batches until the last one is written; the writer thread."""
@@ -203,6 +218,7 @@ class Worker:
         except BaseException as error:
             self._failure = error
         finally:
+            self._ended.set()
             self._receiver.wake()
 
     def _prepare(self) -> None:
@@ -218,24 +234,32 @@ class Worker:
         self._writer.note_lost_session()
 
     def _next_batch(self) -> Collected:
-        """Collect until the batch is full, or old enough and the writer free."""
+        """Collect until the batch is full, or old enough and the writer free.
+
+        A batch costs the database something for each sensor in it. So one that fills
+        quickly is given more time, up to `FULLER` times `ingest.linger_ms`.
+        """
         now = datetime.now(UTC)
         collector = Collector(self._registry, formats(), Limits.at(now, self._settings))
         batch = Batch()
-        closes_at = time.monotonic() + PATIENCE_S
+        began = time.monotonic()
+        closes_s = PATIENCE_S
         most = self._settings.batch_readings
         # a message that is rejected has no readings, and takes room all the same
         while batch.readings < most and len(batch.messages) < most:
             if not self._taken:
-                wait_s = closes_at - time.monotonic()
+                wait_s = began + closes_s - time.monotonic()
                 free = self._batches.empty()
                 if (wait_s <= 0 and free) or self._inbox.finished:
                     break
                 self._taken.extend(self._inbox.take(max(wait_s, BUSY_S), at_most=TAKE))
                 continue
             if not batch.messages:
-                closes_at = time.monotonic() + self._settings.linger_ms / 1000
-            collector.add(batch, self._taken.popleft())
+                began = time.monotonic()
+            while self._taken and batch.readings < most and len(batch.messages) < most:
+                collector.add(batch, self._taken.popleft())
+            fuller = min(FULLER, 1 + len(batch.messages) / MANY)
+            closes_s = fuller * self._settings.linger_ms / 1000
         return Collected(batch, collector)
 
     def _write(self, collected: Collected) -> None:

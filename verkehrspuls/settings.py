@@ -89,13 +89,13 @@ class Ingest(Section):
         10_000, ge=1, le=100_000, description="a batch is not larger"
     )
     linger_ms: int = Field(
-        50,
+        30,
         ge=0,
         le=10_000,
         description="a batch closes after it, once the last one is written",
     )
     queue_messages: int = Field(
-        60_000, ge=1, description="not written yet; then reading stops"
+        40_000, ge=1, description="not written yet; then reading stops"
     )
     queue_mb: int = Field(64, ge=1, description="not written yet; then reading stops")
     future_h: int = Field(48, ge=0, description="a reading further ahead is rejected")

@@ -27,7 +27,13 @@ def test_ingest_is_measured_and_nothing_is_lost() -> None:
     assert found["balanced"] is True
     rates = ("stock_per_s", "backlog_1_per_s", "backlog_2_per_s", "live_per_s")
     assert all(found[name] > 0 for name in (*rates, "readings_per_s", "copy_ratio"))
+    assert all(
+        found[f"cpu_us_{part}"] >= 0 for part in ("worker", "database", "broker")
+    )
+    # null where there is no TimescaleDB
+    assert {"timescale_backlog_1_per_s", "timescale_backlog_2_per_s"} <= found.keys()
     assert 0 < found["p50_ms"] <= found["p99_ms"]
+    assert found["outage_rss_mb"] > 0
 
 
 @pytest.mark.parametrize("readings", ["1000", "700000"])

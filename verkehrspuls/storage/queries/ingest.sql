@@ -133,11 +133,24 @@ insert into ledger as l (
     messages_partly_accepted, messages_rejected, messages_unknown_sensor,
     readings_received, readings_stored, readings_duplicate, readings_corrected,
     readings_rejected, readings_late, sequence_lost)
-select slot, sensor_id, hour, last_received_at, messages_received, messages_accepted,
-       messages_partly_accepted, messages_rejected, messages_unknown_sensor,
-       readings_received, readings_stored, readings_duplicate, readings_corrected,
-       readings_rejected, readings_late, sequence_lost
-from json_populate_recordset(null::ledger, %(entries)s::json)
+select %(slot)s, given.*
+from unnest(
+    %(sensor_id)s::integer[],
+    %(hour)s::timestamptz[],
+    %(last_received_at)s::timestamptz[],
+    %(messages_received)s::bigint[],
+    %(messages_accepted)s::bigint[],
+    %(messages_partly_accepted)s::bigint[],
+    %(messages_rejected)s::bigint[],
+    %(messages_unknown_sensor)s::bigint[],
+    %(readings_received)s::bigint[],
+    %(readings_stored)s::bigint[],
+    %(readings_duplicate)s::bigint[],
+    %(readings_corrected)s::bigint[],
+    %(readings_rejected)s::bigint[],
+    %(readings_late)s::bigint[],
+    %(sequence_lost)s::bigint[]
+) as given
 on conflict (slot, sensor_id, hour) do update set
     last_received_at = greatest(l.last_received_at, excluded.last_received_at),
     messages_received = l.messages_received + excluded.messages_received,

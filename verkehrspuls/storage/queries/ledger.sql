@@ -26,7 +26,7 @@ where hour >= %(hour)s and kept > 0;
 -- Make the rows of sequences that are new, so that they can be locked.
 insert into sequence (sensor_id, kind, lost, resets, state)
 select sensor_id, kind, 0, 0, '{}'
-from json_populate_recordset(null::sequence, %(keys)s::json)
+from unnest(%(sensors)s::integer[], %(kinds)s::text[]) as given (sensor_id, kind)
 order by sensor_id, kind
 on conflict do nothing;
 
@@ -34,16 +34,18 @@ on conflict do nothing;
 -- Lock sequences, in the order of their keys, and read them.
 select s.sensor_id, s.kind, s.state::text as state
 from sequence s
-join json_populate_recordset(null::sequence, %(keys)s::json) as given
+join unnest(%(sensors)s::integer[], %(kinds)s::text[]) as given (sensor_id, kind)
     using (sensor_id, kind)
 order by s.sensor_id, s.kind
 for update of s;
 
 -- name: put_sequences
--- Write back what is known now.
+-- Write back what is known now; the states are lines of JSON.
 update sequence s
-set lost = given.lost, resets = given.resets, state = given.state
-from json_populate_recordset(null::sequence, %(sequences)s::json) as given
+set lost = given.lost, resets = given.resets, state = given.state::jsonb
+from unnest(%(sensors)s::integer[], %(kinds)s::text[], %(lost)s::bigint[],
+            %(resets)s::integer[], string_to_array(%(states)s, chr(10)))
+    as given (sensor_id, kind, lost, resets, state)
 where s.sensor_id = given.sensor_id and s.kind = given.kind;
 
 -- name: ledger_sums_differ

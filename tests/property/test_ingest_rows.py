@@ -1,0 +1,135 @@
+"""A packed row holds what the reading holds, whatever it names and in which order."""
+
+import struct
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.formats import CountReading, EnvironmentReading
+from ingest.rows import (
+    CONTENT,
+    KEY,
+    Rows,
+    add,
+    after_time,
+    before_time,
+    copied,
+    count_row,
+    environment_row,
+    hour_of,
+    hours,
+    layout_of,
+    microseconds,
+)
+from tests.rows import unpack
+from verkehrspuls.classes import COUNTS
+
+NOW = datetime(2026, 11, 21, 20, tzinfo=UTC)
+TIMES = st.datetimes(
+    NOW.replace(1970, tzinfo=None),
+    NOW.replace(2100, tzinfo=None),
+    timezones=st.just(UTC),
+)
+COUNT = st.integers(0, 1_000_000)
+FLOATS = st.none() | st.floats(0, 300, width=32)
+CLASSES = (
+    st.permutations(COUNTS)
+    .flatmap(
+        lambda names: st.lists(st.none() | COUNT, min_size=1, max_size=len(names)).map(
+            lambda found: dict(zip(names, found, strict=False))
+        )
+    )
+    .filter(lambda classes: any(count is not None for count in classes.values()))
+)
+READINGS = st.builds(
+    CountReading,
+    st.just("1"),
+    TIMES,
+    st.integers(1, 86_400),
+    CLASSES,
+    FLOATS,
+    FLOATS,
+    FLOATS,
+    FLOATS,
+    st.none() | st.lists(COUNT, min_size=1, max_size=20),
+    st.integers(0, 2),
+)
+
+
+def packed(reading: CountReading, channel: int = 7, sensor: int = 8) -> bytes:
+    before = before_time(channel, counts=True)
+    layout = layout_of(tuple(reading.classes))
+    return count_row(reading, layout, before, after_time(sensor), microseconds(NOW))
+
+
+@given(READINGS)
+def test_counts_are_packed_as_they_came(reading: CountReading) -> None:
+    whole = reading.occupancy is not None or reading.histogram is not None
+    assert unpack(packed(reading)) == [
+        *(7, reading.time, 8, NOW, reading.time_origin, reading.interval_s),
+        *map(reading.classes.get, COUNTS),
+        reading.speed_kmh,
+        reading.occupancy,
+        reading.histogram_from_kmh if whole else None,
+        reading.histogram_width_kmh if whole else None,
+        reading.histogram,
+    ]
+
+
+@given(TIMES, st.floats(allow_nan=False), st.integers(0, 2))
+def test_value_is_packed_as_it_came(time: datetime, value: float, whose: int) -> None:
+    reading = EnvironmentReading("t", time, 600, value, whose)
+    before = before_time(7, counts=False)
+    row = environment_row(reading, before, after_time(8), microseconds(NOW))
+    assert unpack(row) == [7, time, 8, NOW, whose, 600, value]
+
+
+@given(READINGS, READINGS)
+def test_key_and_content_are_where_they_are_said_to_be(
+    one: CountReading, other: CountReading
+) -> None:
+    first, second = packed(one), packed(other, sensor=9)
+    assert (first[:KEY] == second[:KEY]) == (one.time == other.time)
+    same = unpack(first)[5:] == unpack(second)[5:]
+    assert (first[CONTENT:] == second[CONTENT:]) == same
+
+
+@given(st.lists(st.tuples(st.integers(1, 3), TIMES), min_size=1))
+def test_rows_are_copied_in_the_order_of_their_keys(
+    keys: list[tuple[int, datetime]],
+) -> None:
+    rounds: list[Rows] = []
+    for channel, time in keys:
+        reading = CountReading("1", time, 60, {"car": 1})
+        add(rounds, packed(reading, channel))
+    (rows,) = rounds
+    assert {(unpack(row)[0], unpack(row)[1]) for row in rows.values()} == set(keys)
+    assert {(channel, hour_of(hour)) for channel, hour in hours(rows)} == {
+        (channel, time.replace(minute=0, second=0, microsecond=0))
+        for channel, time in keys
+    }
+    body = copied(rows)[19:-2]
+    size = len(next(iter(rows.values())))
+    found = [body[at : at + size] for at in range(0, len(body), size)]
+    channels = [unpack(row)[0] for row in found]
+    assert channels == sorted(channels)
+    assert sorted(found) == sorted(rows.values())
+
+
+def test_what_comes_again_goes_into_a_later_round_only_where_it_differs() -> None:
+    rounds: list[Rows] = []
+    told = [
+        add(rounds, packed(CountReading("1", NOW, 60, {"car": car})))
+        for car in (1, 1, 2, 2, 1, 1)
+    ]
+    assert told == [True, False, False, False, False, False]
+    cars = [unpack(row)[9] for rows in rounds for row in rows.values()]
+    assert cars == [1, 2, 1]
+
+
+@pytest.mark.parametrize("count", [2**31, -(2**31) - 1])
+def test_what_a_column_cannot_hold_is_an_error(count: int) -> None:
+    with pytest.raises(struct.error):
+        packed(CountReading("1", NOW + timedelta(0), 60, {"car": count}))
