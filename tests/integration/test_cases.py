@@ -15,7 +15,7 @@ import pytest
 from pydantic import SecretStr
 from starlette.testclient import TestClient
 
-from analytics import alert_sender, alerts, case_days
+from analytics import alert_sender, alerts, case_days, jobs
 from analytics.case_states import TransitionNotAllowed
 from analytics.store import open_store
 from api import casework, tokens
@@ -155,6 +155,26 @@ def test_a_finished_quarter_hour_is_judged_while_its_hour_runs(bench: Bench) -> 
     bench.compute(now=T + 45 * MINUTE)
     (case,) = [case for case in bench.cases() if case["reason"] == "no-traffic"]
     assert case["withdrawn"]
+
+
+def test_live_and_batch_find_the_same(bench: Bench) -> None:
+    for n in range(1, 6):
+        bench.count([1200] * 8, start=T - n * WEEK - HOUR)
+    series = [100] * 12 + [20, 25, 0, 0, 0, 0, 0, 0, 30] + [100] * 27 + [900] * 3
+    series += [100] * 9
+    query = (
+        "select channel_id, detector, reason, began, ended, observed, score "
+        "from case_member where withdrawn_at is null order by 1, 2, 4"
+    )
+    for n in range(0, len(series), 2):
+        start = T - HOUR + n * 5 * MINUTE
+        bench.count(series[n : n + 2], start=start, interval_s=300)
+        bench.compute(now=start + 10 * MINUTE)
+    live = bench.rows(query)
+    assert {"drop-out", "spike"} <= {row[1] for row in live}
+    jobs.mark_stale(bench.store, jobs.Choice())
+    bench.compute(now=start + 10 * MINUTE)
+    assert bench.rows(query) == live
 
 
 def test_days_are_judged_once_they_ended(bench: Bench) -> None:
