@@ -251,7 +251,7 @@ def _panel(
 ) -> Panel:
     """Choose the series that are counted throughout and have no trouble of their own.
 
-    Left out: more than 7 % unknown, more than 3 days without a count, an hour above
+    Left out: more than 7 % unknown, more than 5 days without a count, an hour above
     twelve times the 90th percentile, or, on more than 5 % of its days, `steady` times
     the median of the weekday or less than one in as many.
     """
@@ -296,7 +296,7 @@ def _sound(counts: Floats, least: int, steady: float) -> npt.NDArray[np.bool_]:
     return np.asarray(
         (known > 0.93)
         & (zeroed.mean(axis=1) >= least * known)
-        & ((days == 0).sum(axis=1) <= 3)
+        & ((days == 0).sum(axis=1) <= 5)
         & (zeroed.max(axis=1) < 12 * np.quantile(zeroed, 0.9, axis=1) + 20)
         & (((off < 1 / steady) | (off > steady)).mean(axis=(1, 2)) <= 0.05)
     )
