@@ -5,19 +5,12 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from api.passports import PassportOfFigure
+
 _INDICATIVE = (
     "values of these sensors are indicative (orientierend): a comparison says where to "
     "measure, not whether a limit is met"
 )
-
-
-class Covered(BaseModel):
-    """Where the figures come from."""
-
-    observed: float = Field(ge=0, le=1, description="share of the hours of the period")
-    hours_observed: int
-    hours_expected: int
-    method: str
 
 
 class Answer(BaseModel):
@@ -96,7 +89,7 @@ class Air(Answer):
     standards: dict[str, str] = Field(description="where each standard is written")
     comparison: list[Compared]
     corrected: Corrected
-    passport: dict[str, Covered] = Field(description="by quantity")
+    passport: dict[str, PassportOfFigure] = Field(description="by quantity")
 
 
 class NoiseDay(BaseModel):
@@ -153,7 +146,7 @@ class Noise(Answer):
     days: list[NoiseDay]
     levels: list[NoiseLevels]
     emission: Emission
-    passport: dict[str, Covered]
+    passport: dict[str, PassportOfFigure]
 
 
 class WindCell(BaseModel):
@@ -174,7 +167,7 @@ class Wind(Answer):
     classes_ms: list[float] = Field(description="upper ends of the classes of speed")
     quantity: str | None
     rose: list[WindCell]
-    passport: dict[str, Covered]
+    passport: dict[str, PassportOfFigure]
 
 
 class Crossing(BaseModel):
@@ -203,7 +196,7 @@ class WaterLevels(Answer):
     """Gauges of a site."""
 
     gauges: list[WaterLevel]
-    passport: dict[str, Covered]
+    passport: dict[str, PassportOfFigure]
 
 
 class ClassMean(BaseModel):
@@ -240,4 +233,4 @@ class Dependence(Answer):
     effects: list[Effect] = Field(
         description="least squares with a constant; an association is no cause"
     )
-    passport: dict[str, Covered]
+    passport: dict[str, PassportOfFigure]

@@ -4,6 +4,8 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
+from api.passports import PassportOfFigure
+
 
 class Station(BaseModel):
     """A direction of a site, at its place along a corridor."""
@@ -60,10 +62,9 @@ class Answer(BaseModel):
     corridor: str
     from_: datetime = Field(serialization_alias="from")
     to: datetime
-    observed: float = Field(
-        ge=0, le=1, description="share of the stations' intervals with a speed"
+    passport: PassportOfFigure = Field(
+        description="observed: share of the stations' intervals with a speed"
     )
-    method: str
 
 
 class FreeSpeed(BaseModel):
@@ -188,4 +189,7 @@ class Balances(BaseModel):
     from_: datetime = Field(serialization_alias="from")
     to: datetime
     balances: list[Balance]
+    passport: PassportOfFigure = Field(
+        description="observed: share of the hours in which all places are known"
+    )
     residuals: list[Residual] = Field(description="hours with |z| above 5")

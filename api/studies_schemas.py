@@ -58,6 +58,7 @@ class Compared(BaseModel):
     site: str
     quantity: str
     change: Change
+    passport: PassportOfFigure
 
 
 class Ranked(BaseModel):
@@ -72,6 +73,7 @@ class Ranked(BaseModel):
     days_before: int
     days_after: int
     reason: str | None
+    passport: PassportOfFigure
 
 
 class Ranking(BaseModel):

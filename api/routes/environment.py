@@ -12,6 +12,7 @@ from analytics import frames
 from analytics.environment import gauges, humidity, indices, limits, noise, rls19
 from analytics.environment import wind as winds
 from analytics.environment.with_traffic import class_means, effects, increments
+from analytics.passport import Passport
 from api import PREFIX
 from api import environment_schemas as schemas
 from api.database import Database
@@ -99,20 +100,37 @@ class Asked:
             **parts,
         }
 
-    def covered(
-        self, hours: dict[str, pl.DataFrame], methods: dict[str, str]
-    ) -> dict[str, dict[str, Any]]:
-        """Make the passports of quantities."""
+    def passports(self, hours: dict[str, pl.DataFrame]) -> dict[str, dict[str, Any]]:
+        """Make the passports of quantities that the site measures."""
         return {
-            quantity: {
-                "observed": min(1.0, found["observed_s"].sum() / 3600 / expected),
-                "hours_observed": found.height,
-                "hours_expected": expected,
-                "method": methods.get(quantity, f"{ENVIRONMENT[quantity].mean} mean"),
-            }
+            quantity: asdict(
+                Passport(
+                    observed=min(
+                        1.0, float(found["observed_s"].sum()) / 3600 / expected
+                    ),
+                    normalised=0.0,
+                    imputed=0.0,
+                    excluded=0.0,
+                    method=f"{ENVIRONMENT[quantity].mean} means of hours",
+                    cases=self.cases(quantity),
+                )
+            )
             for quantity, found in hours.items()
             if (expected := self.period.hours * len(self.channels(quantity)))
         }
+
+    def cases(self, quantity: str) -> tuple[int, ...]:
+        """Numbers of the open cases of a quantity that touch the period."""
+        with self.store.connection() as connection:
+            found = series.cases(
+                connection,
+                municipality=self.site["municipality"],
+                site=self.site["key"],
+                quantity=quantity,
+                start=self.period.start,
+                end=self.period.end,
+            )
+        return tuple(sorted(case["anomaly_case_id"] for case in found))
 
 
 def _ask(
@@ -187,7 +205,7 @@ def read_air(
             "hours": corrected,
             **asdict(parameters),
         },
-        passport=asked.covered({**hours, "humidity_pct": moist}, {}),
+        passport=asked.passports({**hours, "humidity_pct": moist}),
     )
 
 
@@ -217,7 +235,7 @@ def read_noise(asked: Ask) -> dict[str, Any]:
             "attenuation_db": attenuation,
             "hours": compared.to_dicts(),
         },
-        passport=asked.covered({"laeq_db": hours}, {}),
+        passport=asked.passports({"laeq_db": hours}),
     )
 
 
@@ -256,7 +274,7 @@ def read_wind(
         classes_ms=winds.CLASSES_MS,
         quantity=quantity,
         rose=winds.rose(wind, values).to_dicts(),
-        passport=asked.covered({"wind_ms": speed, "wind_deg": direction}, {}),
+        passport=asked.passports({"wind_ms": speed, "wind_deg": direction}),
     )
 
 
@@ -294,7 +312,7 @@ def read_water_level(asked: Ask) -> dict[str, Any]:
             }
         )
     return asked.answer(
-        gauges=found, passport=asked.covered({"water_level_cm": hours}, {})
+        gauges=found, passport=asked.passports({"water_level_cm": hours})
     )
 
 
@@ -341,7 +359,7 @@ def read_dependence(
         mean=together["mean"].mean(),
         by={name: class_means(together, "mean", on=name).to_dicts() for name in terms},
         effects=[asdict(e) for e in effects(together, "mean", terms=terms)],
-        passport=asked.covered({quantity: asked.hours(quantity)}, {}),
+        passport=asked.passports({quantity: asked.hours(quantity)}),
     )
 
 

@@ -1,12 +1,13 @@
 """`/corridors` and `/junctions`: what happens between the sites of a road."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 
 import polars as pl
 from fastapi import APIRouter, Path
 
+from analytics.passport import Passport
 from analytics.sections.bottlenecks import bottlenecks
 from analytics.sections.conservation import balances, residuals
 from analytics.sections.reliability import FEWEST_DAYS, reliability
@@ -34,6 +35,7 @@ STEP_M: Final = 100.0
 #: residuals that counting itself does not explain
 NOTABLE_Z: Final = 5.0
 METHOD: Final = "half-distance, time-mean speeds"
+BALANCE_METHOD: Final = "balance-1"
 
 CorridorKey = Annotated[
     str,
@@ -70,8 +72,7 @@ class _Road:
             "corridor": self.corridor["key"],
             "from_": self.period.start,
             "to": self.period.end,
-            "observed": min(1.0, known / max(1, expected)),
-            "method": METHOD,
+            "passport": _passport(known, expected, METHOD),
             **parts,
         }
 
@@ -267,6 +268,18 @@ def read_junction_balance(
     return _balances(store, _period(rows[0], from_, to, days=28, longest=366), places)
 
 
+def _passport(known: int, expected: int, method: str) -> dict[str, Any]:
+    return asdict(
+        Passport(
+            observed=min(1.0, known / max(1, expected)),
+            normalised=0.0,
+            imputed=0.0,
+            excluded=0.0,
+            method=method,
+        )
+    )
+
+
 def _corridor(store: Database, municipality: str, corridor: str) -> dict[str, Any]:
     with store.connection() as connection:
         rows = series.corridors(
@@ -356,5 +369,8 @@ def _balances(
         "from_": asked.start,
         "to": asked.end,
         "balances": balances(found).to_dicts(),
+        "passport": _passport(
+            found.height, asked.hours * signed["balance"].n_unique(), BALANCE_METHOD
+        ),
         "residuals": found.filter(pl.col("z").abs() > NOTABLE_Z).to_dicts(),
     }

@@ -18,7 +18,12 @@ from analytics.quality import validity
 from analytics.studies import as_known, short_count
 from analytics.studies.before_after import before_after
 from analytics.studies.change import Change
-from analytics.studies.comparison import compare_periods, compare_sites, rank
+from analytics.studies.comparison import (
+    METHOD,
+    compare_periods,
+    compare_sites,
+    rank,
+)
 from api import PREFIX
 from api import studies_schemas as schemas
 from api.database import Database
@@ -147,10 +152,11 @@ def compare(
             detail="Give either `with_site`, or `with_first` and `with_last`",
         )
     if with_site is not None:
-        found = compare_sites(
-            _days(store, municipality, with_site, quantity, first, last),
-            _days(store, municipality, site, quantity, first, last),
-        )
+        pair = [
+            _days(store, municipality, key, quantity, first, last)
+            for key in (with_site, site)
+        ]
+        found = compare_sites(*pair)
     else:
         before = (with_first or first, with_last or last)
         pair = [
@@ -164,6 +170,7 @@ def compare(
         "site": site,
         "quantity": quantity,
         "change": _change(found),
+        "passport": _passport(pl.concat(pair)),
     }
 
 
@@ -198,7 +205,10 @@ def read_ranking(
         "quantity": quantity,
         "middle": middle,
         "weeks": weeks,
-        "sites": found.to_dicts(),
+        "sites": [
+            row | {"passport": _passport(days[row["site"]])}
+            for row in found.iter_rows(named=True)
+        ],
     }
 
 
@@ -417,6 +427,13 @@ def _hours(
 def _local(hours: pl.DataFrame, zone: ZoneInfo) -> pl.DataFrame:
     day = pl.col("time").dt.convert_time_zone(zone.key).dt.date()
     return check(hours.with_columns(day=day), short_count.HOURS)
+
+
+def _passport(days: pl.DataFrame) -> dict[str, Any]:
+    used = days.filter("valid").height
+    return asdict(
+        of_days(days, method=METHOD, days_expected=days.height, days_used=used)
+    )
 
 
 def _change(found: Change) -> dict[str, Any]:

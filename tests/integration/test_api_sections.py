@@ -136,7 +136,7 @@ def test_corridor_is_listed_only_where_all_its_sites_are_public(
 
 def test_travel_time_doubles_in_the_jam(client: TestClient) -> None:
     found = ask(client, "corridors/linz/road/travel-times")
-    assert found["observed"] == 1
+    assert found["passport"]["observed"] == 1
     assert [row["free_kmh"] for row in found["free_speeds"]] == [50, 50, 50]
     times = {row["time"]: row["travel_s"] for row in found["corridor_intervals"]}
     assert times["2026-11-02T02:00:00Z"] == pytest.approx(144)
