@@ -76,7 +76,9 @@ class _State(Collector):
         yield rejected
         yield dropped
         cases = GaugeMetricFamily(
-            "verkehrspuls_open_cases", "Open anomaly cases.", labels=["municipality"]
+            "verkehrspuls_open_cases",
+            "Open anomaly cases that last or ended no more than a week ago.",
+            labels=["municipality"],
         )
         for row in self.state["cases"]:
             cases.add_metric([row["municipality"]], row["cases"])
