@@ -183,6 +183,19 @@ CASE_STATES: Final = {
 }
 
 
+SEVERITIES: Final = {
+    "low": mark("low"),
+    "medium": mark("medium"),
+    "high": mark("high"),
+}
+
+
+def severity(row: Mapping[str, Any], language: Language) -> str:
+    """Say how soon a person should look at a case."""
+    word = SEVERITIES[row["severity"]]
+    return language.phrase(word)
+
+
 def case_word(reason: str, language: Language) -> str:
     """Name a reason in a word; its code where no word is known."""
     return language.phrase(sentences.WORDS.get(reason, reason))

@@ -224,6 +224,9 @@ def case_lines(
                 case, language, zone=zones[case["municipality"], case["site"]]
             ),
             "state": describe.case_state(case, language),
+            "level": case["severity"],
+            "severity": describe.severity(case, language),
+            "details": f"/{language.key}/case/{case['anomaly_case_id']}",
         }
         for case in cases
         if (case["municipality"], case["site"]) in zones

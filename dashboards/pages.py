@@ -7,14 +7,15 @@ from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlencode
 
 import jinja2
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 
+from api import casework
 from api.database import Database
 from api.parameters import MunicipalityKey, SiteKey
 from api.problems import Problem
-from dashboards import overview, site_page
+from dashboards import case_page, overview, site_page
 from dashboards.assets import Assets
 from dashboards.language import Language
 from dashboards.period import BINS, PRESETS
@@ -32,6 +33,7 @@ from verkehrspuls.text import (
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 LanguageKey = Literal["de", "en"]
+CaseNumber = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 #: how long the towns' pages may be old, in seconds
 OVERVIEW_S: Final = 10
@@ -183,6 +185,24 @@ def one_town(
     """Show one town."""
     standing = _standing(request, _database(request), at)
     return _towns(request, Language(language), standing, at, only=municipality)
+
+
+@router.get("/{language}/case/{number}")
+def one_case(request: Request, language: LanguageKey, number: CaseNumber) -> Response:
+    """Show one anomaly case."""
+    tongue = Language(language)
+    with _database(request).connection() as connection:
+        case = casework.show(connection, number)
+        towns = series.municipalities(connection)
+    names = {town["key"]: town["name"] for town in towns}
+    return _render(
+        request,
+        tongue,
+        "case.html",
+        case=case,
+        town=names[case["municipality"]],
+        page=case_page.case_page(case, tongue),
+    )
 
 
 @router.get("/{language}/{municipality}/{site}")

@@ -24,7 +24,10 @@ NOW = datetime(2026, 3, 4, 0, 30, tzinfo=UTC)
 SITE = "/kaiserslautern/pariser-strasse?from=2026-03-01&to=2026-03-04"
 DESK = {"width": 1200, "height": 900}
 #: every kind of page
-KINDS = ("/", "/kaiserslautern", SITE, "/about", "/accessibility", "/kaiserslautern/x")
+KINDS = (
+    *("/", "/kaiserslautern", SITE, "/case/1", "/about", "/accessibility"),
+    "/kaiserslautern/x",
+)
 #: WCAG 2.2 AA and what axe-core calls best practice
 RULES = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]

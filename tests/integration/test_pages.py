@@ -240,6 +240,86 @@ def test_site_without_figures_says_so(client: TestClient) -> None:
     assert "Keine Daten in diesem Zeitraum." in page
 
 
+def test_key_figures_carry_their_passport(client: TestClient) -> None:
+    page = client.get(SITE + DAYS).text
+    found = re.findall(r'<dd class="passport"><details>(.*?)</details>', page, re.S)
+    assert len(found) == len(figures(page)) == 7
+    for passport in found:
+        assert "beobachtet: " in passport
+        assert "Verfahren: " in passport
+        assert "offene Fälle: 1" in passport
+
+
+def test_figure_without_value_says_why(client: TestClient) -> None:
+    page = client.get(SITE + DAYS).text
+    assert figures(page)["Geschwindigkeit V85"] == "–"
+    assert "keine Geschwindigkeitsverteilungen gemeldet" in page
+
+
+def test_period_without_a_whole_day_has_its_sum_only(client: TestClient) -> None:
+    assert list(figures(client.get(SITE + "?period=24h").text)) == ["Summe im Zeitraum"]
+
+
+def test_hours_that_were_not_counted_are_estimated_beside(
+    client: TestClient, url: str
+) -> None:
+    address = SITE + "?from=2026-03-03&to=2026-03-04&bin=PT1H"
+    assert "Geschätzt" not in client.get(address).text
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            "insert into vp.imputed_hour (channel_id, time, volume, low, high, method,"
+            " gap_h, made_at)"
+            " select channel_id, '2026-03-03 08:00Z', 90, 80, 99, 'x-1', 1, now()"
+            " from vp.channel where key = 'ost-2'"
+        )
+    try:
+        page = client.get(address).text
+    finally:
+        with psycopg.connect(url) as connection:
+            connection.execute("delete from vp.imputed_hour")
+    table = Tables(page).found["Wie viel Verkehr, und wann?"]
+    assert table[0][3] == "Geschätzt"
+    (row,) = [row for row in table[1:] if row[3] != "–"]
+    assert row[0].endswith("09:00")
+    assert row[3].endswith(")")
+    assert "in keiner Summe" in page
+
+
+def test_health_of_channels_is_told_in_words(client: TestClient, url: str) -> None:
+    assert "Noch kein Tag ist geprüft." in client.get(SITE).text
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            "insert into vp.channel_health (channel_id, day, verdict, complete, method,"
+            " judged_at) select channel_id, '2026-03-03',"
+            " case when channel.key = 'ost-2' then 'no-data' else 'good' end, true, 'health-1',"
+            " now() from vp.channel join vp.site using (site_id)"
+            " where site.key = 'pariser-strasse'"
+        )
+    try:
+        page = client.get(SITE).text
+    finally:
+        with psycopg.connect(url) as connection:
+            connection.execute("delete from vp.channel_health")
+    assert "An 1 von 4 Kanaltagen hat eine Prüfung einen Fehler gefunden." in page
+    assert "Fahrstreifen 2, Di, 03.03.2026: Es ist nichts angekommen." in page
+    table = Tables(page).found["Messen die Sensoren richtig?"]
+    assert [cell.strip() for cell in table[2][1:]] == [
+        "gut",
+        "keine Daten",
+        *["gut"] * 2,
+    ]
+
+
+def test_case_has_a_page(client: TestClient) -> None:
+    overview = client.get("/de/").text
+    (address,) = re.findall(r'class="details" href="([^"]+)"', overview)
+    page = client.get(address).text
+    assert "keine Messwerte" in page
+    assert "Dringlichkeit" in page
+    assert 'href="/de/kaiserslautern/pariser-strasse?from=2026-03-02' in page
+    assert client.get("/de/case/3").status_code == 404
+
+
 def test_devices_are_named(client: TestClient) -> None:
     rows = Tables(client.get(SITE).text).found["Geräte"]
     assert rows[1][:2] == ["Sensor air", "Muster 1"]

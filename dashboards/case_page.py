@@ -1,0 +1,133 @@
+"""The page of an anomaly case: what is unusual, the evidence, and what became of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from dashboards import describe
+from dashboards.charts import Table
+from dashboards.language import Language
+from verkehrspuls.text import mark
+
+EFFECTS: Final = {
+    "exclude": mark("its hours are left out of figures, once it is confirmed"),
+    "caveat": mark("figures are kept and say that the case is open"),
+    "keep": mark("figures are kept"),
+}
+KINDS: Final = {
+    "opened": mark("opened"),
+    "raised": mark("got worse"),
+    "withdrawn": mark("withdrawn"),
+    "returned": mark("came back"),
+    "decided": mark("decided"),
+    "comment": mark("comment"),
+}
+_BY_MACHINE: Final = "detectors"
+
+
+@dataclass(frozen=True, slots=True)
+class CasePage:
+    """What the template shows."""
+
+    heading: str
+    sentence: str
+    #: name and value
+    facts: Sequence[tuple[str, str]]
+    evidence: Table
+    history: Table
+    #: the site at the time of the case
+    link: str
+
+
+def case_page(case: Mapping[str, Any], language: Language) -> CasePage:
+    """Arrange a case with its members and history (`api.casework.show`)."""
+    zone = case["time_zone"]
+    word = describe.case_word(case["reason"], language)
+    facts = [
+        (language.phrase("State"), describe.case_state(case, language)),
+        (language.phrase("Severity"), describe.severity(case, language)),
+        (language.phrase("Began"), language.moment(case["began"], zone)),
+        (language.phrase("Newest evidence"), language.moment(case["ended"], zone)),
+        (
+            language.phrase("Effect on figures"),
+            language.phrase(EFFECTS[case["effect"]]),
+        ),
+    ]
+    return CasePage(
+        heading=language.phrase(
+            "Case %(number)s: %(word)s",
+            number=case["anomaly_case_id"],
+            word=word,
+        ),
+        sentence=describe.case(case, language, zone=zone),
+        facts=facts,
+        evidence=_evidence(case, language),
+        history=_history(case, language),
+        link=_link(case, language),
+    )
+
+
+def _evidence(case: Mapping[str, Any], language: Language) -> Table:
+    zone = case["time_zone"]
+    rows = [
+        (
+            f"{member['site_name']}, {member['channel_name']}",
+            describe.case_word(member["reason"], language)
+            + (f" ({language.phrase('withdrawn')})" if member["withdrawn_at"] else ""),
+            language.number(member["observed"], 1),
+            language.number(member["usual"], 1),
+            language.moment(member["began"], zone),
+            language.moment(member["ended"], zone),
+            language.number(member["score"], 1),
+            member["detector"],
+        )
+        for member in case["members"]
+    ]
+    head = (
+        language.phrase("Channel"),
+        language.phrase("Found"),
+        language.phrase("Observed"),
+        language.phrase("Usual"),
+        language.phrase("From"),
+        language.phrase("to"),
+        language.phrase("Score"),
+        language.phrase("Detector"),
+    )
+    return Table(head, rows)
+
+
+def _history(case: Mapping[str, Any], language: Language) -> Table:
+    rows = [
+        (
+            language.moment(event["at"], case["time_zone"]),
+            language.phrase(KINDS.get(event["kind"], event["kind"])),
+            language.phrase("detectors")
+            if event["who"] == _BY_MACHINE
+            else event["who"],
+            describe.case_state(event, language),
+            describe.severity(event, language),
+            event["comment"],
+        )
+        for event in case["history"]
+    ]
+    head = (
+        language.phrase("Time"),
+        language.phrase("Event"),
+        language.phrase("By"),
+        language.phrase("State"),
+        language.phrase("Severity"),
+        language.phrase("Comment"),
+    )
+    return Table(head, rows)
+
+
+def _link(case: Mapping[str, Any], language: Language) -> str:
+    zone = ZoneInfo(case["time_zone"])
+    first = case["began"].astimezone(zone).date() - timedelta(days=1)
+    until = case["ended"].astimezone(zone).date() + timedelta(days=2)
+    return (
+        f"/{language.key}/{case['municipality']}/{case['site']}"
+        f"?from={first}&to={until}&quantity={case['quantity']}"
+    )
