@@ -45,6 +45,7 @@ def case_page(case: Mapping[str, Any], language: Language) -> CasePage:
     """Arrange a case with its members and history (`api.casework.show`)."""
     zone = case["time_zone"]
     word = describe.case_word(case["reason"], language)
+    effect = EFFECTS[case["effect"]]
     facts = [
         (language.phrase("State"), describe.case_state(case, language)),
         (language.phrase("Severity"), describe.severity(case, language)),
@@ -52,7 +53,7 @@ def case_page(case: Mapping[str, Any], language: Language) -> CasePage:
         (language.phrase("Newest evidence"), language.moment(case["ended"], zone)),
         (
             language.phrase("Effect on figures"),
-            language.phrase(EFFECTS[case["effect"]]),
+            language.phrase(effect),
         ),
     ]
     return CasePage(
@@ -99,13 +100,12 @@ def _evidence(case: Mapping[str, Any], language: Language) -> Table:
 
 
 def _history(case: Mapping[str, Any], language: Language) -> Table:
+    machine = language.phrase("detectors")
     rows = [
         (
             language.moment(event["at"], case["time_zone"]),
-            language.phrase(KINDS.get(event["kind"], event["kind"])),
-            language.phrase("detectors")
-            if event["who"] == _BY_MACHINE
-            else event["who"],
+            _kind(event, language),
+            machine if event["who"] == _BY_MACHINE else event["who"],
             describe.case_state(event, language),
             describe.severity(event, language),
             event["comment"],
@@ -131,3 +131,8 @@ def _link(case: Mapping[str, Any], language: Language) -> str:
         f"/{language.key}/{case['municipality']}/{case['site']}"
         f"?from={first}&to={until}&quantity={case['quantity']}"
     )
+
+
+def _kind(event: Mapping[str, Any], language: Language) -> str:
+    word = KINDS[event["kind"]]
+    return language.phrase(word)
