@@ -101,7 +101,9 @@ class Worker:
         self._taken: deque[Message] = deque()
         #: at most one that waits for the writer; None: that was the last
         self._batches: queue.Queue[Collected | None] = queue.Queue(maxsize=1)
-        #: the writer thread has
+        #: a batch is being written; the next one may grow meanwhile
+        self._writing = False
+        #: the writer thread has ended
         self._ended = threading.Event()
         #: the slot is ours and the registry was read
         self._prepared = threading.Event()
@@ -156,6 +158,7 @@ class Worker:
                 writer.join(0.5)
             self._receiver.stop()
             if not writer.is_alive():
+                collector.join(2 * PATIENCE_S)
                 self._writer.close()
         if self._failure is not None:
             raise self._failure
@@ -212,7 +215,9 @@ class Worker:
                     continue
                 if collected is None:
                     return
+                self._writing = True
                 self._write(collected)
+                self._writing = False
         except Stopped:
             log.warning("stopped_without_database")
         except BaseException as error:
@@ -249,7 +254,7 @@ class Worker:
         while batch.readings < most and len(batch.messages) < most:
             if not self._taken:
                 wait_s = began + closes_s - time.monotonic()
-                free = self._batches.empty()
+                free = self._batches.empty() and not self._writing
                 if (wait_s <= 0 and free) or self._inbox.finished:
                     break
                 self._taken.extend(self._inbox.take(max(wait_s, BUSY_S), at_most=TAKE))

@@ -1,0 +1,86 @@
+"""A worker of which one part dies ends as a whole, and says why."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from ingest.batch import Batch, Collector, Message
+from ingest.resolve import Registry
+from ingest.worker import Worker
+from verkehrspuls.settings import Settings
+
+NOW = datetime(2026, 11, 21, 20, tzinfo=UTC)
+
+
+class Broken(Exception):
+    """What the parts die of."""
+
+
+class FakeWriter:
+    """A database that takes everything, or nothing."""
+
+    hangs = False
+
+    def __init__(self, *, broken: bool = False) -> None:
+        self.broken = broken
+        self.written: list[Message] = []
+
+    def with_retry(self, work: Callable[..., Any]) -> Registry:
+        return Registry()
+
+    def slot_is_known(self) -> bool:
+        return False
+
+    def write(self, batch: Batch, collector: Collector) -> Counter[str]:
+        if self.broken:
+            raise Broken
+        self.written += batch.messages
+        return Counter()
+
+    def interrupt(self) -> None: ...
+    def close(self) -> None: ...
+
+
+def worker(writer: FakeWriter, messages: int) -> Worker:
+    """Make a worker that has messages in its inbox, and no network."""
+    urls = {"database": "postgresql://nowhere/x", "broker": "mqtt://nowhere"}
+    made = Worker(
+        Settings.model_validate({part: {"url": url} for part, url in urls.items()})
+    )
+    made._writer = writer  # type: ignore[assignment]
+
+    def step(timeout_s: float = 0.5) -> None:
+        threading.Event().wait(0.01)
+
+    made._receiver.step = step  # type: ignore[method-assign]
+    made._inbox.put([Message("a/b", b"{}", NOW) for _ in range(messages)])
+    return made
+
+
+def test_dead_writer_ends_the_worker() -> None:
+    with pytest.raises(Broken):
+        worker(FakeWriter(broken=True), 3).run()
+
+
+def test_dead_collector_ends_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    def add(*_: object) -> None:
+        raise Broken
+
+    monkeypatch.setattr(Collector, "add", add)
+    with pytest.raises(Broken):
+        worker(FakeWriter(), 3).run()
+
+
+def test_stopped_worker_writes_what_it_has_and_leaves_no_thread() -> None:
+    writer = FakeWriter()
+    made = worker(writer, 25_000)
+    threading.Timer(0.2, made.stop).start()
+    made.run()
+    assert len(writer.written) == made.written == 25_000
+    assert not made._inbox.full
+    names = {thread.name for thread in threading.enumerate()}
+    assert not names & {"ingest.writer", "ingest.collector"}
