@@ -223,10 +223,10 @@ def panels(data: Path, *, odd: bool = True) -> Iterator[Panel]:
         )
         .filter(pl.col("key").str.starts_with("MQ_"), pl.col("value") >= 0)
     )
+    keys = loops.select("key").unique().collect()["key"].sort()
+    loops = loops.filter(pl.col("key").is_in(keys.gather_every(2, int(odd)).implode()))
     for first, least in LOOPS:
-        yield _panel(
-            f"loops {first:%Y-%m}", loops, first, least=least, odd=odd, steady=2
-        )
+        yield _panel(f"loops {first:%Y-%m}", loops, first, least=least, steady=2)
     bicycles = (
         pl.scan_parquet(data / "muenster_bike" / "stations_15min_2019_2026.parquet")
         .group_by(
@@ -237,7 +237,7 @@ def panels(data: Path, *, odd: bool = True) -> Iterator[Panel]:
         .filter(pl.col("len") == 4)
     )
     # few counters: all of them, from another year than those used for tuning
-    yield _panel("bicycles", bicycles, BICYCLES, least=0, odd=None, steady=5)
+    yield _panel("bicycles", bicycles, BICYCLES, least=0, steady=5)
 
 
 def _panel(
@@ -246,7 +246,6 @@ def _panel(
     first: datetime,
     *,
     least: int,
-    odd: bool | None,
     steady: float,
 ) -> Panel:
     """Choose the series that are counted throughout and have no trouble of their own.
@@ -278,8 +277,6 @@ def _panel(
     names = [name for name in wide.columns if name != "time"]
     counts = wide.select(names).to_numpy().T.astype(np.float64)
     good = np.flatnonzero(_sound(counts, least, steady))
-    if odd is not None:
-        good = good[odd::2]
     dice = np.random.default_rng(0)
     good = np.sort(dice.permutation(good)[:LARGEST_PANEL])
     # MQ_<site>_<lane>; a bicycle counter is a site of its own
