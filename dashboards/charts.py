@@ -236,6 +236,7 @@ def environment_chart(
     *,
     period: Period,
     quantity: str,
+    thresholds: Mapping[str, float],
     downloads: Sequence[tuple[str, str]],
 ) -> Chart:
     """An environment quantity by the hour, gaps filled with nulls."""
@@ -263,10 +264,22 @@ def environment_chart(
     return Chart(
         key=quantity.replace("_", "-"),
         heading=language.quantity(quantity),
-        sentence=describe.environment(
-            frame, language, period=period, quantity=quantity
+        sentence=" ".join(
+            filter(
+                None,
+                (
+                    describe.environment(
+                        frame, language, period=period, quantity=quantity
+                    ),
+                    describe.thresholds(
+                        frame, language, quantity=quantity, thresholds=thresholds
+                    ),
+                ),
+            )
         ),
-        figure=draw_environment(frame, language, quantity=quantity)
+        figure=draw_environment(
+            frame, language, quantity=quantity, thresholds=thresholds
+        )
         if known.height
         else None,
         table=Table(head, rows),

@@ -175,6 +175,37 @@ def environment(
     return f"{sentence} {observed}"
 
 
+def thresholds(
+    frame: pl.DataFrame,
+    language: Language,
+    *,
+    quantity: str,
+    thresholds: Mapping[str, float],
+) -> str:
+    """The highest threshold that the newest value reaches; empty without thresholds."""
+    known = frame.drop_nulls("mean")
+    if not thresholds or known.is_empty():
+        return ""
+    newest = float(known["mean"][-1])
+    reached = [name for name, value in thresholds.items() if newest >= value]
+    value = f"{language.number(newest)} {ENVIRONMENT[quantity].unit}"
+    if not reached:
+        return language.phrase(
+            "Now %(value)s: no threshold is reached, the lowest is %(name)s at "
+            "%(least)s.",
+            value=value,
+            name=min(thresholds, key=lambda name: thresholds[name]),
+            least=language.number(min(thresholds.values())),
+        )
+    highest = max(reached, key=lambda name: thresholds[name])
+    return language.phrase(
+        "Now %(value)s: %(name)s (%(threshold)s) is reached.",
+        value=value,
+        name=highest,
+        threshold=language.number(thresholds[highest]),
+    )
+
+
 CASE_STATES: Final = {
     "suspected": mark("suspected"),
     "confirmed": mark("confirmed"),

@@ -13,6 +13,7 @@ from api.errors import BadParameter
 from dashboards import charts, describe, key_figures, summaries
 from dashboards.charts import Chart, Names, Table
 from dashboards.downloads import downloads
+from dashboards.environment_charts import environment_charts, stored_hours
 from dashboards.figures.series import Mark
 from dashboards.forecast import forecast_chart
 from dashboards.health import DAYS, Health, health
@@ -171,7 +172,13 @@ def content(
             "%(share)s of the period is observed.",
             share=shown.language.percent(of.passport.observed),
         )
-    drawn += [_environment(shown, url, quantity=q) for q in shown.environment]
+    air = {quantity: _hours(shown, url, quantity) for quantity in shown.environment}
+    drawn += environment_charts(
+        {q: stored_hours(found, shown.site["channels"]) for q, found in air.items()},
+        shown.language,
+        zone=shown.zone,
+    )
+    drawn += [_environment(shown, found, quantity=q) for q, found in air.items()]
     sentence += " " + _heard(shown)
     first = shown.today - timedelta(days=DAYS - 1)
     verdicts = stored_health.days(connection, **of_site, first=first, last=shown.today)
@@ -314,23 +321,28 @@ def _names(shown: View) -> Names:
     return list(found.items())
 
 
-def _environment(shown: View, url: str, *, quantity: str) -> Chart:
-    frame = series.environment(
+def _hours(shown: View, url: str, quantity: str) -> pl.DataFrame:
+    return series.environment(
         url,
         site_id=shown.site["site_id"],
         quantity=quantity,
         start=shown.period.start,
         end=shown.period.end,
     )
-    first = frame["channel"].unique().sort()[:1]
+
+
+def _environment(shown: View, frame: pl.DataFrame, *, quantity: str) -> Chart:
+    first = frame["channel"].unique().sort()[:1].to_list()
     filled = summaries.fill_hours(
-        frame.filter(pl.col("channel").is_in(first.to_list())), shown.period, shown.now
+        frame.filter(pl.col("channel").is_in(first)), shown.period, shown.now
     )
+    thresholds = [c["thresholds"] for c in shown.site["channels"] if c["key"] in first]
     return charts.environment_chart(
         filled,
         shown.language,
         period=shown.period,
         quantity=quantity,
+        thresholds=next(iter(thresholds), {}),
         downloads=downloads(shown.site, quantity, shown.period, shown.language),
     )
 

@@ -1,15 +1,29 @@
 """An environment quantity, hour by hour; gaps stay gaps."""
 
+from collections.abc import Mapping
+
 import polars as pl
 
-from dashboards.figures.layout import Figure, axis, caption, layout, weekends
+from dashboards.figures.layout import (
+    Figure,
+    axis,
+    caption,
+    layout,
+    plain,
+    weekends,
+)
 from dashboards.language import Language
 from dashboards.wall_clock import axis_text
 from verkehrspuls.quantities import ENVIRONMENT
 
 
 def environment(
-    frame: pl.DataFrame, language: Language, *, quantity: str, height: int = 260
+    frame: pl.DataFrame,
+    language: Language,
+    *,
+    quantity: str,
+    thresholds: Mapping[str, float] | None = None,
+    height: int = 260,
 ) -> Figure:
     """Draw hourly means with the band of their extremes.
 
@@ -78,4 +92,24 @@ def environment(
         drawn["yaxis"]["rangemode"] = "tozero"
     drawn["annotations"] = [caption(found.unit)]
     drawn["shapes"] = weekends(frame)
+    for name, value in (thresholds or {}).items():
+        drawn["shapes"].append(
+            {
+                "type": "line",
+                "xref": "paper",
+                "x0": 0,
+                "x1": 1,
+                "y0": value,
+                "y1": value,
+                "line": {"width": 1, "dash": "dash", "color": "var(--case)"},
+            }
+        )
+        label = {"yref": "y", "font": {"color": "var(--case)", "size": 12}}
+        drawn["annotations"].append(caption(plain(name), x=0, y=value, **label))
+    if thresholds:
+        # a shape does not widen the axis
+        greatest = [*thresholds.values(), *frame["maximum"].drop_nulls()]
+        least = [*thresholds.values(), *frame["minimum"].drop_nulls()]
+        margin = 0.1 * (max(greatest) - min(least))
+        drawn["yaxis"]["range"] = [min(least) - margin, max(greatest) + margin]
     return {"data": traces, "layout": drawn}

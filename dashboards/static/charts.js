@@ -72,7 +72,7 @@
   function tools(plot, layout) {
     var bar = document.querySelector('.tools[data-for="' + plot.id + '"]');
     if (!bar) return;
-    var fixed = layout.xaxis && layout.xaxis.fixedrange;
+    var fixed = !layout.xaxis || layout.xaxis.fixedrange;
     bar.querySelectorAll("button").forEach(function (button) {
       var action = button.dataset.do;
       if (fixed && /^(in|out|all)$/.test(action)) button.hidden = true;

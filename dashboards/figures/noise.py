@@ -1,0 +1,49 @@
+"""Noise levels of day, evening and night, day by day."""
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from dashboards.figures.layout import DIRECTION_DASHES, Figure, axis, caption, layout
+from dashboards.language import Language
+
+
+def noise(
+    days: pl.DataFrame,
+    language: Language,
+    *,
+    names: Mapping[str, str],
+    height: int = 340,
+) -> Figure:
+    """Draw `noise.noise_days`: a line per level; a day without one is a gap."""
+    traces = [
+        {
+            "type": "scatter",
+            "mode": "lines+markers",
+            "x": [str(day) for day in days["day"]],
+            "y": days[level].round(1).to_list(),
+            "name": name,
+            "text": [
+                f"{name}, {language.day(day)}<br><b>{language.number(value, 1)} dB(A)"
+                "</b>"
+                for day, value in days.select("day", level).iter_rows()
+            ],
+            "hovertemplate": "%{text}<extra></extra>",
+            "connectgaps": False,
+            "line": {
+                "color": f"var(--direction-{place + 1})",
+                "dash": DIRECTION_DASHES[place],
+                "width": 2,
+            },
+            "marker": {"size": 5},
+        }
+        for place, (level, name) in enumerate(names.items())
+    ]
+    drawn = layout(language, height=height, showlegend=True)
+    drawn["margin"] = drawn["margin"] | {"t": 44}
+    drawn["legend"] = drawn["legend"] | {"y": 1.06}
+    drawn["xaxis"] = axis(showgrid=False, type="date", tickformat="%-d. %b", nticks=8)
+    # decibels have no natural zero
+    drawn["yaxis"] = axis(fixedrange=True, nticks=6)
+    drawn["annotations"] = [caption("dB(A)", y=1)]
+    return {"data": traces, "layout": drawn}
