@@ -22,7 +22,7 @@ _SCHOOL_DAY: Final = (pl.col("day_type") == "workday") & ~pl.col("school_holiday
 #: Which days belong to a mean, on the columns of `with_calendar`. Where school holidays
 #: are not known, a workday belongs to `dtv` alone.
 MEMBERS: Final[Mapping[str, pl.Expr]] = {
-    "dtv": pl.lit(value=True),
+    "dtv": pl.col("day").is_not_null(),
     "dtv_w5": _SCHOOL_DAY,
     "dtv_w3": _SCHOOL_DAY & pl.col("weekday").is_in([2, 3, 4]),
     "saturday": pl.col("day_type") == "saturday",

@@ -24,13 +24,16 @@ def flow_days(
 ) -> pl.DataFrame:
     """Make FLOW_DAYS from the days of one direction, both ends included.
 
-    A day without a row is there with an unknown volume: missing, not zero.
+    A day without a row is there with an unknown volume: missing, not zero. Heavy
+    vehicles are scaled like the volume, so that their share of it is that of the day.
     """
+    scaled = pl.col("volume_normalised").cast(pl.Float64) / pl.col("volume")
     calendar = pl.DataFrame({"day": pl.date_range(first, last, eager=True)})
     known = days.select(
         "day",
         "valid",
-        *(pl.col(name).cast(pl.Float64) for name in (*SHARES, "heavy")),
+        *(pl.col(name).cast(pl.Float64) for name in SHARES),
+        heavy=pl.col("heavy") * pl.when(pl.col("volume") > 0).then(scaled).otherwise(1),
         volume=pl.col("volume_normalised").cast(pl.Float64),
     )
     found = (

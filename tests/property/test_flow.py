@@ -111,7 +111,13 @@ def test_aadt_scales_with_the_traffic(volumes: list[int | None], factor: int) ->
             },
             schema={"day": pl.Date, "volume_normalised": pl.Float64},
         ).with_columns(
-            heavy=None, valid=True, observed=1, normalised=0, imputed=0, excluded=0
+            volume="volume_normalised",
+            heavy=None,
+            valid=True,
+            observed=1,
+            normalised=0,
+            imputed=0,
+            excluded=0,
         )
         days = flow_days(
             read,
