@@ -1,7 +1,7 @@
 """The pages' addresses. Nothing is kept in the server: the address is the state."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlencode
@@ -13,9 +13,10 @@ from starlette.exceptions import HTTPException
 
 from api import casework
 from api.database import Database
+from api.errors import BadParameter
 from api.parameters import MunicipalityKey, SiteKey
 from api.problems import Problem
-from dashboards import case_page, overview, site_page
+from dashboards import case_page, corridor_page, overview, period, site_page
 from dashboards.assets import Assets
 from dashboards.language import Language
 from dashboards.period import BINS, PRESETS
@@ -205,6 +206,42 @@ def one_case(request: Request, language: LanguageKey, number: CaseNumber) -> Res
     )
 
 
+@router.get("/{language}/{municipality}/corridor/{corridor}")
+def one_corridor(
+    request: Request,
+    language: LanguageKey,
+    municipality: MunicipalityKey,
+    corridor: SiteKey,
+    at: Now,
+    day: date | None = None,
+) -> Response:
+    """Show one corridor on a local day; the newest one that has ended by default."""
+    tongue = Language(language)
+    database = _database(request)
+    with database.connection() as connection:
+        rows = series.corridors(
+            connection, municipality=municipality, corridor=corridor
+        )
+        towns = series.municipalities(connection)
+    if not rows:
+        raise UnknownKey(kind="corridor", key=f"{municipality}/{corridor}")
+    found = rows[0]
+    shown = day or corridor_page.default_day(at, found["time_zone"])
+    if not 1970 < shown.year < 2200:
+        raise BadParameter(parameter="day", detail=period.YEARS)
+    with database.frames() as url:
+        page = corridor_page.corridor_page(found, url, shown, tongue)
+    return _render(
+        request,
+        tongue,
+        "corridor.html",
+        corridor=found,
+        town={town["key"]: town["name"] for town in towns}[municipality],
+        day=shown,
+        page=page,
+    )
+
+
 @router.get("/{language}/{municipality}/{site}")
 def one_site(
     request: Request,
@@ -262,6 +299,7 @@ def _standing(request: Request, database: Database, at: datetime) -> dict[str, A
         found: dict[str, Any] = {
             "municipalities": series.municipalities(connection),
             "sites": series.sites(connection),
+            "corridors": series.corridors(connection),
             "cases": series.cases(connection, current_only=True, now=at),
         }
     with database.frames() as url:
@@ -293,6 +331,9 @@ def _towns(
         town=towns[0] if only else None,
         lines=shown,
         counts=overview.counts(shown),
+        corridors=[
+            c for c in standing["corridors"] if only in (None, c["municipality"])
+        ],
         sentence=overview.sentence(shown, cases, language) if shown else "",
         map=overview.map_chart(shown, language, municipalities=towns)
         if shown

@@ -41,6 +41,8 @@ DEFAULT: Final = "7d"
 #: longer than any series; keeps a page from asking for the year 9999
 LONGEST_DAYS: Final = 3_660
 
+YEARS: Final = mark("Days are written like 2026-03-01, from 1970 to 2200")
+
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -190,6 +192,6 @@ def _day(query: Mapping[str, str], name: str) -> date | None:
     if day is None or not 1970 <= day.year <= 2200:
         raise BadParameter(
             parameter=name,
-            detail=mark("Days are written like 2026-03-01, from 1970 to 2200"),
+            detail=YEARS,
         )
     return day

@@ -26,7 +26,7 @@ DESK = {"width": 1200, "height": 900}
 #: every kind of page
 KINDS = (
     *("/", "/kaiserslautern", SITE, "/case/1", "/about", "/accessibility"),
-    "/kaiserslautern/x",
+    *("/kaiserslautern/corridor/nordtangente-ost", "/kaiserslautern/x"),
 )
 #: WCAG 2.2 AA and what axe-core calls best practice
 RULES = {

@@ -293,8 +293,8 @@ def test_health_of_channels_is_told_in_words(client: TestClient, url: str) -> No
         connection.execute(
             "insert into vp.channel_health (channel_id, day, verdict, complete, method,"
             " judged_at) select channel_id, '2026-03-03',"
-            " case when channel.key = 'ost-2' then 'no-data' else 'good' end, true, 'health-1',"
-            " now() from vp.channel join vp.site using (site_id)"
+            " case when channel.key = 'ost-2' then 'no-data' else 'good' end, true,"
+            " 'health-1', now() from vp.channel join vp.site using (site_id)"
             " where site.key = 'pariser-strasse'"
         )
     try:
@@ -320,6 +320,54 @@ def test_case_has_a_page(client: TestClient) -> None:
     assert "Dringlichkeit" in page
     assert 'href="/de/kaiserslautern/pariser-strasse?from=2026-03-02' in page
     assert client.get("/de/case/3").status_code == 404
+
+
+CORRIDOR = "/de/kaiserslautern/corridor/nordtangente-ost"
+
+
+def test_corridor_of_a_silent_station_says_so(client: TestClient) -> None:
+    assert f'href="{CORRIDOR}"' in client.get("/de/kaiserslautern").text
+    page = client.get(CORRIDOR).text
+    assert "1,2 km von Pariser Straße bis Radweg" in page
+    assert "Noch keine Daten in diesem Zeitraum." in page
+    # the second lane still counted on the day before
+    page = client.get(f"{CORRIDOR}?day=2026-03-02").text
+    table = Tables(page).found["Wo und wann ist es langsam?"]
+    assert table[12][1:] == ["47", "–"]
+    assert "Mindestens 10 Werktage" in page
+
+
+def test_corridor_shows_travel_times(client: TestClient, url: str) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            "update vp.corridor_station set site_id = (select site_id from vp.site"
+            " where key = 'pariser-strasse'), direction = 'west' where station = 1"
+        )
+    try:
+        page = client.get(f"{CORRIDOR}?day=2026-03-02").text
+    finally:
+        with psycopg.connect(url) as connection:
+            connection.execute(
+                "update vp.corridor_station set site_id = (select site_id from vp.site"
+                " where key = 'radweg'), direction = '' where station = 1"
+            )
+    # 1.2 km at 47.3 km/h
+    assert "mit 1,5 Minuten" in page
+    assert len(Tables(page).found["Wie lange dauert die Fahrt?"]) == 1 + 96
+
+
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [
+        (f"{CORRIDOR}?day=9999-12-31", 422),
+        (f"{CORRIDOR}?day=gestern", 422),
+        ("/de/kaiserslautern/corridor/nirgends", 404),
+    ],
+)
+def test_corridor_that_is_not_there(
+    client: TestClient, address: str, status: int
+) -> None:
+    assert client.get(address).status_code == status
 
 
 def test_devices_are_named(client: TestClient) -> None:

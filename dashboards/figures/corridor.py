@@ -1,0 +1,101 @@
+"""A corridor: its travel time over the day, and speeds in space and time."""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from dashboards.figures.layout import Figure, axis, caption, layout, plain
+from dashboards.language import Language
+
+_HOURS = {"tickvals": [0, 6, 12, 18, 24], "range": [0, 24], "fixedrange": True}
+
+
+def travel_times(
+    times: pl.DataFrame, language: Language, *, height: int = 340
+) -> Figure:
+    """Draw travel times (min) by `hour`: the day's, the usual mean and the 95 %."""
+    faster = language.phrase("19 of 20 workdays are faster")
+    styles = (
+        ("day", language.phrase("this day"), "var(--workday)", "solid"),
+        ("mean", language.phrase("mean of workdays"), "var(--soft)", "dash"),
+        (
+            "p95",
+            faster,
+            "var(--sunday)",
+            "dot",
+        ),
+    )
+    minutes = language.phrase("min")
+    traces = [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "x": times["hour"].to_list(),
+            "y": times[column].round(2).to_list(),
+            "name": name,
+            "text": [
+                f"{int(hour)}:{round(hour % 1 * 60):02}<br>{name}<br>"
+                f"<b>{language.number(value, 1)} {minutes}</b>"
+                for hour, value in times.select("hour", column).iter_rows()
+            ],
+            "hovertemplate": "%{text}<extra></extra>",
+            "connectgaps": False,
+            "line": {"color": colour, "dash": dash, "width": 2},
+        }
+        for column, name, colour, dash in styles
+    ]
+    drawn = layout(language, height=height, showlegend=True)
+    drawn["margin"] = drawn["margin"] | {"t": 64}
+    drawn["legend"] = drawn["legend"] | {"y": 1.06}
+    drawn["xaxis"] = axis(showgrid=False, **_HOURS)
+    drawn["yaxis"] = axis(rangemode="tozero", fixedrange=True)
+    drawn["annotations"] = [caption(minutes, y=1)]
+    return {"data": traces, "layout": drawn}
+
+
+def speed_field(
+    field: pl.DataFrame,
+    language: Language,
+    *,
+    stations: Sequence[tuple[float, str]],
+    height: int = 340,
+) -> Figure:
+    """Draw `hour`, `chainage_m`, `speed_kmh` as a heatmap; what is unknown is empty."""
+    wide = field.pivot(on="hour", index="chainage_m", values="speed_kmh")
+    hours = [float(name) for name in wide.columns[1:]]
+    trace = {
+        "type": "heatmap",
+        "x": hours,
+        "y": wide["chainage_m"].to_list(),
+        "z": [list(row) for row in wide.drop("chainage_m").rows()],
+        "hovertemplate": "%{x:.2f} h, %{y} m<br><b>%{z:.0f} km/h</b><extra></extra>",
+        # slow stands out: it is what one looks for
+        "colorscale": [[step / 4, f"var(--scale-{4 - step})"] for step in range(5)],
+        "zmin": 0,
+        "zmax": field["speed_kmh"].max(),
+        "colorbar": {
+            "title": {"text": "km/h", "side": "top", "font": {"size": 13}},
+            "thickness": 12,
+            "outlinewidth": 0,
+        },
+    }
+    drawn = layout(language, height=height)
+    drawn["margin"] = drawn["margin"] | {"l": 52}
+    drawn["xaxis"] = axis(showgrid=False, **_HOURS)
+    drawn["yaxis"] = axis(showgrid=False, fixedrange=True)
+    drawn["annotations"] = [
+        caption("m", y=1),
+        *(
+            caption(
+                plain(name),
+                x=0.2,
+                y=chainage,
+                xref="x",
+                yref="y",
+                bgcolor="var(--background)",
+                font={"color": "var(--text)", "size": 12},
+            )
+            for chainage, name in stations
+        ),
+    ]
+    return {"data": [trace], "layout": drawn}
