@@ -3,8 +3,9 @@
 from datetime import date, datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
+from api.moments import YEARS
 from api.passports import PassportOfFigure
 
 
@@ -91,8 +92,15 @@ class CountedHour(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    time: datetime = Field(description="its start, with offset")
-    volume: float = Field(ge=0)
+    time: AwareDatetime = Field(description="its start, with offset")
+    volume: float = Field(ge=0, le=100_000)
+
+    @field_validator("time")
+    @classmethod
+    def _of_our_time(cls, time: datetime) -> datetime:
+        if not YEARS[0] <= time.year <= YEARS[1]:
+            raise ValueError(f"the year must be from {YEARS[0]} to {YEARS[1]}")
+        return time
 
 
 class Count(BaseModel):

@@ -17,8 +17,14 @@ from analytics.frames import TIME, Schema, check
 
 METHOD: Final = "short-count-1"
 
-#: Whole hours of a permanent counter, or of the short count.
-HOURS: Final[Schema] = {"time": TIME, "day": pl.Date(), "volume": pl.Float64()}
+#: Whole hours of a permanent counter, or of the short count, with the local day and
+#: hour in which they begin.
+HOURS: Final[Schema] = {
+    "time": TIME,
+    "day": pl.Date(),
+    "hour": pl.Int8(),
+    "volume": pl.Float64(),
+}
 
 #: Permanent counters that are needed to tell how far they may be off.
 FEWEST_REFERENCES: Final = 3
@@ -61,10 +67,10 @@ def expand(
     same hours of the same day; DTV = exp(mean of ln(volume · factor)) over days and
     references, so that weather and season, which are the same for all, cancel out.
 
-    Error: each reference in turn is expanded from the same hours of each of its days by
-    the others. The variance of its mean error is between sites, that within is of days;
-    with n days it is site² + day²/n (in logarithms), the interval ± 1.96 times its
-    root, and `more_days` solves 1.96 · √(site² + day²/n) = ln 1.05 for n.
+    Error: each reference in turn is expanded from the same local hours of each of its
+    days by the others. The variance of its mean error is between sites, that within is
+    of days; with n days it is site² + day²/n (in logarithms), the interval ± 1.96 times
+    its root, and `more_days` solves 1.96 · √(site² + day²/n) = ln 1.05 for n.
 
     A day counts only where the short count and a reference have all of its counted
     hours. Source: the idea of expansion by permanent counters, FGSV/BASt V84 2001.
@@ -143,13 +149,12 @@ def _errors(
     means: Mapping[str, float],
 ) -> tuple[float, float] | None:
     """Standard errors (in logarithms) between sites, and of one day."""
-    clock = pl.col("time").dt.time()
-    pattern = counted.select(clock).unique()
+    pattern = counted.select("hour").unique()
     weekdays = counted.select(pl.col("day").dt.weekday()).unique()["day"].to_list()
     shares = pl.concat(
         check(hours, HOURS)
         .filter(pl.col("day").dt.weekday().is_in(weekdays))
-        .join(pattern, left_on=clock, right_on="time", how="semi")
+        .join(pattern, on="hour", how="semi")
         .group_by("day")
         .agg(pl.col("volume").sum(), pl.len())
         .filter((pl.col("len") == pattern.height) & (pl.col("volume") > 0))

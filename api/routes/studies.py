@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 from fastapi import APIRouter, Query, Request
+from pydantic import AfterValidator
 
 from analytics import frames
 from analytics.flow.figure import Reason
@@ -28,9 +29,11 @@ from api import PREFIX
 from api import studies_schemas as schemas
 from api.database import Database
 from api.errors import BadParameter
+from api.moments import YEARS
 from api.parameters import From, MunicipalityKey, SiteKey, Store, To
 from api.periods import period
 from api.problems import RESPONSES
+from verkehrspuls import calendar
 from verkehrspuls.quantities import COUNTED
 from verkehrspuls.storage import calendar as stored_calendar
 from verkehrspuls.storage import series
@@ -51,8 +54,17 @@ Quantity = Annotated[
         examples=["motor"],
     ),
 ]
+
+
+def _of_our_time(day: date) -> date:
+    if not YEARS[0] <= day.year <= YEARS[1]:
+        raise ValueError(f"the year must be from {YEARS[0]} to {YEARS[1]}")
+    return day
+
+
+Day = Annotated[date, AfterValidator(_of_our_time)]
 Middle = Annotated[
-    date,
+    Day,
     Query(description="first local day after the measure", examples=["2026-03-02"]),
 ]
 Weeks = Annotated[
@@ -124,17 +136,17 @@ def compare(
     municipality: MunicipalityKey,
     site: SiteKey,
     first: Annotated[
-        date, Query(description="first local day", examples=["2026-03-01"])
+        Day, Query(description="first local day", examples=["2026-03-01"])
     ],
     last: Annotated[
-        date, Query(description="last local day, included", examples=["2026-03-03"])
+        Day, Query(description="last local day, included", examples=["2026-03-03"])
     ],
     with_first: Annotated[
-        date | None,
+        Day | None,
         Query(description="first day of the earlier period", examples=["2026-02-01"]),
     ] = None,
     with_last: Annotated[
-        date | None, Query(description="and its last day", examples=["2026-02-28"])
+        Day | None, Query(description="and its last day", examples=["2026-02-28"])
     ] = None,
     with_site: Annotated[
         str | None,
@@ -288,14 +300,16 @@ def read_days_as_known(
 ) -> dict[str, Any]:
     """Compute local days from the readings in the versions that were known then.
 
-    Late readings and corrections that came after `known_at` have no say. The default
-    are the last 30 days, at most 93 come at once.
+    Each local day that the period touches is there as a whole. Late readings and
+    corrections that came after `known_at` have no say. The default are the last 30
+    days, at most 93 come at once.
     """
     if known_at.tzinfo is None:
         raise BadParameter(parameter="known_at", detail="The offset is missing")
     found = _site(store, municipality, site)
     now = datetime.now(UTC)
     asked = period(found, from_, to, now=now, days=30, longest_days=93)
+    zone = found["time_zone"]
     targets = pl.DataFrame(
         {"day": pl.date_range(asked.first, asked.last, eager=True)}
     ).select(pl.lit(found["site_id"], pl.Int32).alias("site_id"), "day")
@@ -312,8 +326,8 @@ def read_days_as_known(
             url,
             site_id=found["site_id"],
             quantity=quantity,
-            start=asked.start,
-            end=asked.end,
+            start=calendar.day_start(asked.first, zone),
+            end=calendar.day_end(asked.last, zone),
             known_at=known_at,
         )
         installed = series.installed(url, site_id=found["site_id"])
@@ -425,8 +439,11 @@ def _hours(
 
 
 def _local(hours: pl.DataFrame, zone: ZoneInfo) -> pl.DataFrame:
-    day = pl.col("time").dt.convert_time_zone(zone.key).dt.date()
-    return check(hours.with_columns(day=day), short_count.HOURS)
+    local = pl.col("time").dt.convert_time_zone(zone.key)
+    return check(
+        hours.with_columns(day=local.dt.date(), hour=local.dt.hour()),
+        short_count.HOURS,
+    )
 
 
 def _passport(days: pl.DataFrame) -> dict[str, Any]:

@@ -214,6 +214,10 @@ def test_short_count_is_expanded_by_the_other_counters(client: TestClient) -> No
         [{"time": "2026-05-05T06:30:00Z", "volume": 3}],
         [{"time": "2026-05-05T06:00:00Z", "volume": 3}] * 2,
         [{"time": "2026-05-05T06:00:00Z", "volume": -3}],
+        [{"time": "2026-05-05T06:00:00Z", "volume": 1e308}],
+        [{"time": "2026-05-05T06:00:00", "volume": 3}],
+        [{"time": "0001-01-01T00:00:00+14:00", "volume": 3}],
+        [{"time": "9999-12-31T23:00:00Z", "volume": 3}],
     ],
 )
 def test_short_count_that_cannot_be_is_refused(
@@ -247,6 +251,19 @@ def test_day_is_told_as_it_was_known(
         assert days["2026-02-02", "all"]["volume"] == volume
 
 
+def test_a_day_is_whole_also_where_the_period_begins_within_it(
+    client: TestClient,
+) -> None:
+    query = {
+        "known_at": "2026-02-03T16:00:00Z",
+        "from": "2026-02-02T12:00:00Z",
+        "to": "2026-02-02T13:00:00Z",
+    }
+    found = ask(client, "sites/linz/one/days-as-known", **query)
+    (day,) = [row for row in found["days"] if row["direction"] == "all"]
+    assert (day["day"], day["volume"]) == ("2026-02-02", 330)
+
+
 @pytest.mark.parametrize(
     ("path", "query"),
     [
@@ -256,6 +273,13 @@ def test_day_is_told_as_it_was_known(
             {"measure": "2026-03-02", "controls": "one"},
         ),
         ("sites/linz/one/days-as-known", {"known_at": "2026-02-03T12:00:00"}),
+        ("sites/linz/one/before-after", {"measure": "9999-12-31"}),
+        ("sites/linz/one/before-after", {"measure": "0001-01-01"}),
+        ("municipalities/linz/ranking", {"middle": "9999-12-31"}),
+        (
+            "sites/linz/one/compare",
+            {"first": "0001-01-01", "last": "0001-01-01", "with_site": "two"},
+        ),
     ],
 )
 def test_what_cannot_be_asked_is_refused(

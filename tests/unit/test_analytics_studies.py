@@ -256,7 +256,13 @@ def town_of_counters(
                 {"time": start + timedelta(days=d, hours=h), "volume": float(volume[h])}
                 for h in range(24)
             ]
-        frame = make(HOURS, [row | {"day": row["time"].date()} for row in rows])
+        frame = make(
+            HOURS,
+            [
+                row | {"day": row["time"].date(), "hour": row["time"].hour}
+                for row in rows
+            ],
+        )
         counters[f"r{n}"] = frame
         means[f"r{n}"] = dtv
     return counters, means
@@ -312,6 +318,26 @@ def test_more_days_help_against_days_but_not_against_sites() -> None:
     )
     counters, means = town_of_counters(6, 8, site_spread=0.1, day_spread=0.01)
     assert expand(counted(counters.pop("r0"), 8), counters, means).more_days is None
+
+
+def test_trap_2_hours_are_the_same_on_the_local_clock_after_it_changed() -> None:
+    """Peaks keep their local hours when the clock changes; nothing is unsure here."""
+    counters, means = town_of_counters(1, 6, site_spread=0.1, day_spread=0)
+    short = counted(counters["r0"], 8)
+    sure = expand(short, counters, means)
+    summer = pl.col("day") >= date(2026, 3, 29)
+    changed = {
+        key: hours.with_columns(
+            pl.when(summer)
+            .then(pl.col("time") - timedelta(hours=1))
+            .otherwise("time")
+            .alias("time")
+        )
+        for key, hours in counters.items()
+    }
+    found = expand(short, changed, means)
+    assert found.day_error == pytest.approx(sure.day_error, abs=1e-6)
+    assert found.site_error == pytest.approx(sure.site_error, rel=1e-6)
 
 
 def test_short_count_needs_permanent_counters_and_says_so() -> None:
