@@ -17,6 +17,7 @@ from api import PREFIX
 from api import environment_schemas as schemas
 from api.database import Database
 from api.errors import BadParameter
+from api.extracts import ALL
 from api.parameters import From, MunicipalityKey, SiteKey, Store, To
 from api.periods import Period, period
 from api.problems import RESPONSES
@@ -26,6 +27,8 @@ from verkehrspuls.storage import series
 router = APIRouter(prefix=f"{PREFIX}/sites/{{municipality}}/{{site}}", tags=["figures"])
 
 LONGEST_DAYS: Final = 366
+#: The shares of an hour come rounded to four digits.
+WHOLE: Final = 0.999
 _PARTICLES: Final = ("pm10_ugm3", "pm25_ugm3")
 
 
@@ -79,16 +82,18 @@ class Asked:
         )
 
     def traffic(self) -> pl.DataFrame:
-        """Read the hours of motor traffic, one row per direction."""
+        """Read the hours of motor traffic in which no lane of the site is missing."""
         with self.store.frames() as url:
-            return series.volumes(
+            found = series.volumes(
                 url,
                 site_id=self.site["site_id"],
                 quantity="motor",
                 start=self.period.start,
                 end=self.period.end,
                 interval_s=3600,
+                direction=ALL,
             )
+        return found.filter(pl.col("observed") + pl.col("normalised") >= WHOLE)
 
     def answer(self, **parts: object) -> dict[str, Any]:
         """Put an answer together."""
@@ -365,17 +370,13 @@ def read_dependence(
 
 def _together(asked: Asked, value: pl.DataFrame) -> pl.DataFrame:
     """Put flow, speed and wind beside the hours of a value."""
-    speed = pl.col("speed_kmh").cast(pl.Float64)
-    counted = pl.col("volume").filter(speed.is_not_null())
     traffic = (
         asked.traffic()
         .filter(pl.col("observed") >= 0.75)
-        .group_by("time")
-        .agg(
-            flow=(pl.col("volume") / pl.col("observed")).sum(),
-            speed=pl.when(counted.sum() > 0).then(
-                (speed * pl.col("volume")).sum() / counted.sum()
-            ),
+        .select(
+            "time",
+            flow=pl.col("volume") / pl.col("observed"),
+            speed=pl.col("speed_kmh").cast(pl.Float64),
         )
     )
     wind = asked.mean("wind_ms").rename({"mean": "wind"})

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from api.app import create_app
 from tests import parts
-from verkehrspuls.model import Channel, Site, Town
+from verkehrspuls.model import Channel, Installation, Sensor, Site, Town
 from verkehrspuls.settings import load
 from verkehrspuls.storage.database import Connection, connect
 from verkehrspuls.storage.registry import register
@@ -42,6 +42,7 @@ TOWN = Town(
                     for k in STATION
                 ),
                 Channel(key="cars", name="cars", quantity="motor", direction="in"),
+                Channel(key="back", name="back", quantity="motor", direction="out"),
             ),
         ),
         Site(
@@ -62,8 +63,26 @@ TOWN = Town(
             ),
         ),
     ),
-    sensors=(),
+    sensors=(
+        Sensor(
+            key="s",
+            name="s",
+            interval_s=3600,
+            class_scheme="tls-8+1",
+            installations=tuple(
+                Installation(
+                    site="station",
+                    channel=channel,
+                    output=channel,
+                    since=datetime(2020, 1, 1, tzinfo=UTC),
+                )
+                for channel in ("cars", "back")
+            ),
+        ),
+    ),
 )
+#: in this hour one direction is silent
+SILENT = 20
 
 
 def flow(n: int) -> int:
@@ -84,7 +103,7 @@ def client(_plain: parts.Databases) -> Iterator[TestClient]:
 def _fill(connection: Connection) -> None:
     ids = dict(
         connection.execute(
-            "select s.key || '/' || c.quantity, channel_id"
+            "select s.key || '/' || c.quantity || c.direction, channel_id"
             " from vp.channel c join vp.site s using (site_id)"
         ).fetchall()
     )
@@ -105,11 +124,15 @@ def _fill(connection: Connection) -> None:
                 "insert into vp.environment_hour values (%s, %s, 3600, %s, 0, 0)",
                 [ids[key], time, value(n)],
             )
-        connection.execute(
-            "insert into vp.volume (channel_id, interval_s, time, observed_s, volume,"
-            " car, truck, speed_kmh) values (%s, 3600, %s, 3600, %s, %s, 0, 50)",
-            [ids["station/motor"], time, flow(n), flow(n)],
-        )
+        for direction, share in (("in", 0.25), ("out", 0.75)):
+            if n == SILENT and direction == "out":
+                continue
+            connection.execute(
+                "insert into vp.volume (channel_id, interval_s, time, observed_s,"
+                " volume, car, truck, speed_kmh)"
+                " values (%s, 3600, %s, 3600, %s, %s, 0, 50)",
+                [ids[f"station/motor{direction}"], time, *2 * [share * flow(n)]],
+            )
     connection.commit()
 
 
@@ -144,7 +167,7 @@ def test_noise_has_levels_and_what_traffic_explains(client: TestClient) -> None:
     expected = 10 * log10((11 * 10**6.5 + 10**5.5) / 12)
     assert (day["day"], day["lday"]) == ("2026-11-02", pytest.approx(expected))
     assert found["levels"][0]["days_lden"] == 2
-    assert len(found["emission"]["hours"]) == HOURS
+    assert len(found["emission"]["hours"]) == HOURS - 1
     assert 10 < found["emission"]["attenuation_db"] < 30
 
 
@@ -165,8 +188,17 @@ def test_increment_over_the_background_goes_with_the_flow(client: TestClient) ->
     found = ask(client, "station/traffic-and-environment", background="park")
     means = [cell["mean"] for cell in found["by"]["flow"]]
     assert means == sorted(means)
-    assert found["mean"] == pytest.approx(0.05 * 650)
-    assert found["hours"] == HOURS
+    known = [flow(n) for n in range(HOURS) if n != SILENT]
+    assert found["mean"] == pytest.approx(0.05 * sum(known) / len(known))
+    assert found["hours"] == HOURS - 1
+
+
+def test_trap_1_a_silent_direction_is_not_an_empty_street(client: TestClient) -> None:
+    found = ask(client, "station/traffic-and-environment")
+    assert sum(cell["hours"] for cell in found["by"]["flow"]) == HOURS - 1
+    hours = ask(client, "station/noise")["emission"]["hours"]
+    silent = START + timedelta(hours=SILENT)
+    assert f"{silent:%Y-%m-%dT%H:%M:%SZ}" not in {row["time"] for row in hours}
 
 
 @pytest.mark.parametrize(
