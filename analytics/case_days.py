@@ -19,12 +19,10 @@ LEAD: Final = timedelta(days=35)
 AFTER: Final = timedelta(days=28)
 
 
-def mark(store: Store, hours: pl.DataFrame) -> None:
-    """Note the local days of computed CHANNEL_HOURS."""
+def mark(store: Store, days: pl.DataFrame) -> None:
+    """Note computed SITE_DAYS."""
     store.execute(
-        "mark_case_days",
-        channels=hours["channel_id"].to_list(),
-        hours=hours["hour"].to_list(),
+        "mark_case_days", sites=days["site_id"].to_list(), days=days["day"].to_list()
     )
 
 

@@ -58,6 +58,9 @@ def recompute(
         datetime | None,
         typer.Option("--to", formats=["%Y-%m-%d"], help="Last local day, included."),
     ] = None,
+    processes: Annotated[
+        int, typer.Option(min=1, help="That compute, each other sites.")
+    ] = 2,
     progress: Annotated[bool, typer.Option(help="Show progress.")] = True,
 ) -> None:
     """Compute figures anew from the readings, and judge anew what is unusual."""
@@ -74,7 +77,7 @@ def recompute(
         first=first.date() if first else None,
         last=last.date() if last else None,
     )
-    done = work(settings, choice, progress=progress)
+    done = work(settings, choice, progress=progress, processes=processes)
     typer.echo(f"channel hours computed: {done}", err=True)
 
 

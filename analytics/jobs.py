@@ -365,7 +365,7 @@ def _write(
     _put_usual(store, figures.usual)
     _mark_doubted(store, figures.doubted)
     case_store.write(store, figures.judgements)
-    case_days.mark(store, stale)
+    case_days.mark(store, days)
     log.debug(
         "refreshed",
         extra={

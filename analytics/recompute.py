@@ -1,6 +1,9 @@
 """Recomputing on demand: marks hours as stale and helps the workers to compute them."""
 
+import multiprocessing
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from rich.console import Console
@@ -15,21 +18,30 @@ from verkehrspuls.settings import Settings
 _WAIT_S = 0.2
 
 
-def recompute(settings: Settings, choice: jobs.Choice, *, progress: bool) -> int:
-    """Compute the chosen hours anew; returns how many were marked."""
+def recompute(
+    settings: Settings, choice: jobs.Choice, *, progress: bool, processes: int = 1
+) -> int:
+    """Compute the chosen hours anew; returns how many were marked.
+
+    Of several processes each does other sites; for a single claim one is enough.
+    """
     url = settings.database.url.get_secret_value()
     with open_store(url, application="verkehrspuls recompute") as store:
         if not jobs.count_sites(store, choice):
             kind = "municipality" if choice.site is None else "site"
             raise UnknownKey(kind=kind, key=choice.site or choice.municipality)
         marked = jobs.mark_stale(store, choice)
-        with Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            console=Console(stderr=True),
-            disable=not progress,
-        ) as bar:
+        others = processes - 1 if marked > settings.analytics.claim_hours else 0
+        with (
+            _helped(settings, choice, others),
+            Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                console=Console(stderr=True),
+                disable=not progress,
+            ) as bar,
+        ):
             task = bar.add_task("hours", total=marked)
             while left := jobs.count_stale(store, choice):
                 bar.update(task, completed=max(0, marked - left))
@@ -40,3 +52,27 @@ def recompute(settings: Settings, choice: jobs.Choice, *, progress: bool) -> int
         while case_days.judge(store, now=datetime.now(UTC)):
             pass
     return marked
+
+
+@contextmanager
+def _helped(settings: Settings, choice: jobs.Choice, number: int) -> Iterator[None]:
+    """Let further processes compute, too; what one cannot do is left to the rest."""
+    spawn = multiprocessing.get_context("spawn")
+    helpers = [
+        spawn.Process(target=_help, args=(settings, choice), daemon=True)
+        for _ in range(number)
+    ]
+    for helper in helpers:
+        helper.start()
+    yield
+    for helper in helpers:
+        helper.join()
+
+
+def _help(settings: Settings, choice: jobs.Choice) -> None:
+    url = settings.database.url.get_secret_value()
+    with open_store(url, application="verkehrspuls recompute") as store:
+        while jobs.count_stale(store, choice):
+            now = datetime.now(UTC)
+            if not jobs.process(store, settings.analytics, now=now):
+                time.sleep(_WAIT_S)

@@ -8,6 +8,7 @@
   such readings alone is missing, not zero.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
@@ -40,10 +41,12 @@ def volumes(readings: pl.DataFrame) -> pl.DataFrame:
     `observed_s` are the seconds that readings cover, each second once, and `gap_s` is
     the longest time of the bin that none covers, as far as it lies within the bin.
     """
+    readings = check(readings, COUNT_READINGS)
+    known = readings.lazy().with_columns(
+        volume=volume_of_reading(readings["quantity"].unique())
+    )
     known = (
-        check(readings, COUNT_READINGS)
-        .with_columns(volume=volume_of_reading())
-        .filter(pl.col("volume").is_not_null())
+        known.filter(pl.col("volume").is_not_null())
         .with_columns(
             place=pl.col("channel_id").cast(pl.Int64) * _APART
             + pl.col("time").dt.epoch("s"),
@@ -52,18 +55,27 @@ def volumes(readings: pl.DataFrame) -> pl.DataFrame:
         .with_columns(
             travelled=pl.col("speed_kmh").cast(pl.Float64) * pl.col("spotted")
         )
+        .drop("quantity", "channel_id", "time")
+        .collect()
     )
     if not known["place"].is_sorted():
         known = known.sort("place")
-    bins = [_bins(known, every_s) for every_s in BINS]
-    return check(pl.concat(bins), VOLUMES)
+    parts, found = known, []
+    for every_s in BINS:
+        fitting = known.filter(pl.col("interval_s") <= every_s)
+        if fitting.height > 0:
+            # bins that hold all readings are added up in place of these
+            sums = _sums(parts if fitting.height == known.height else fitting, every_s)
+            found.append(_bins(fitting, sums, every_s))
+            parts = sums if fitting.height == known.height else known
+    return check(pl.concat([empty(VOLUMES), *found]), VOLUMES)
 
 
-def volume_of_reading() -> pl.Expr:
-    """Volume of a row of COUNT_READINGS; null where it is unknown."""
+def volume_of_reading(quantities: Iterable[str] = tuple(VOLUME_CLASSES)) -> pl.Expr:
+    """Volume of a row of COUNT_READINGS of the quantities; null where it is unknown."""
     by_quantity = pl.lit(None, pl.Int32)
-    for quantity, classes in VOLUME_CLASSES.items():
-        parts = [name for name in classes if name != "total"]
+    for quantity in quantities:
+        parts = [name for name in VOLUME_CLASSES[quantity] if name != "total"]
         known = pl.any_horizontal(pl.col(parts).is_not_null())
         by_quantity = (
             pl.when((pl.col("quantity") == quantity) & known)
@@ -73,78 +85,78 @@ def volume_of_reading() -> pl.Expr:
     return pl.coalesce("total", by_quantity)
 
 
-def _bins(readings: pl.DataFrame, every_s: int) -> pl.DataFrame:
-    """Add sorted readings up to bins of one length.
+def _bins(readings: pl.DataFrame, sums: pl.DataFrame, every_s: int) -> pl.DataFrame:
+    """Give the bins of one length: their sums, and what sorted readings cover."""
+    place = readings["place"].to_numpy()
+    observed_s, gap_s = _cover(place, readings["interval_s"].to_numpy(), every_s)
+    spotted = pl.col("spotted")
+    return sums.with_columns(
+        pl.col("volume", *COUNTS).cast(pl.Int32),
+        channel_id=(pl.col("place") // _APART).cast(pl.Int32),
+        time=pl.from_epoch(pl.col("place") % _APART, "s")
+        .cast(pl.Datetime("us"))
+        .dt.replace_time_zone("UTC"),
+        observed_s=pl.Series(observed_s, dtype=pl.Int32),
+        gap_s=pl.Series(gap_s, dtype=pl.Int32),
+        interval_s=pl.lit(every_s, pl.Int32),
+        speed_kmh=pl.when(spotted > 0)
+        .then(pl.col("travelled") / spotted)
+        .cast(pl.Float32),
+    ).select(list(VOLUMES))
+
+
+def _sums(parts: pl.DataFrame, every_s: int) -> pl.DataFrame:
+    """Add sorted readings, or shorter bins of them, up to bins of one length.
 
     Rows of a bin follow each other, so sums are those of slices (`reduceat`): ten times
     as fast as grouping.
     """
-    readings = readings.filter(pl.col("interval_s") <= every_s)
-    if readings.is_empty():
-        return empty(VOLUMES)
-    place = readings["place"].to_numpy()
-    bins = place // every_s
-    is_first = np.append(True, bins[1:] != bins[:-1])
-    first = np.flatnonzero(is_first)
-    bins = bins[first] * every_s
-    observed_s, gap_s = _cover(
-        place % every_s, readings["interval_s"].to_numpy(), is_first, every_s
-    )
-    sums = {
-        name: _sums(readings[name], first)
-        for name in ("volume", *COUNTS, "spotted", "travelled")
-    }
-    spotted = pl.col("spotted")
-    return (
-        pl.DataFrame(
-            {
-                "channel_id": bins // _APART,
-                "time": pl.from_epoch(pl.Series(bins % _APART), "s"),
-                "observed_s": observed_s,
-                "gap_s": gap_s,
-                **sums,
-            }
-        )
-        .with_columns(
-            pl.col("channel_id", "observed_s", "gap_s", "volume", *COUNTS).cast(
-                pl.Int32
-            ),
-            pl.col("time").cast(pl.Datetime("us")).dt.replace_time_zone("UTC"),
-            interval_s=pl.lit(every_s, pl.Int32),
-            speed_kmh=pl.when(spotted > 0)
-            .then(pl.col("travelled") / spotted)
-            .cast(pl.Float32),
-        )
-        .select(list(VOLUMES))
+    bins = parts["place"].to_numpy() // every_s
+    first = _firsts(bins)
+    return pl.DataFrame(
+        {
+            "place": bins[first] * every_s,
+            **{
+                name: _sum(parts[name], first)
+                for name in ("volume", *COUNTS, "spotted", "travelled")
+            },
+        }
     )
 
 
-def _sums(values: pl.Series, first: Ints) -> pl.Series:
+def _firsts(bins: Ints) -> Ints:
+    """Tell where in sorted numbers each number begins."""
+    return np.flatnonzero(np.append(True, bins[1:] != bins[:-1]))
+
+
+def _sum(values: pl.Series, first: Ints) -> pl.Series:
     """Sums of the known values of each bin; null where it has none."""
-    if values.null_count() == values.len():
-        return pl.repeat(None, first.size, eager=True)
-    wide = pl.Float64 if values.dtype.is_float() else pl.Int64
-    sums = pl.Series(np.add.reduceat(values.fill_null(0).cast(wide).to_numpy(), first))
-    if not values.null_count():
-        return sums
+    wide = values.cast(pl.Float64 if values.dtype.is_float() else pl.Int64)
+    if wide.null_count() == wide.len():
+        return pl.repeat(None, first.size, dtype=wide.dtype, eager=True)
+    if not wide.null_count():
+        return pl.Series(np.add.reduceat(wide.to_numpy(), first))
+    sums = pl.Series(np.add.reduceat(wide.fill_null(0).to_numpy(), first))
     known = np.logical_or.reduceat(values.is_not_null().to_numpy(), first)
     return pl.select(pl.when(pl.Series(known)).then(sums)).to_series()
 
 
-def _cover(
-    start: Ints, interval_s: Ints, is_first: npt.NDArray[np.bool_], every_s: int
-) -> tuple[Ints, Ints]:
+def _cover(place: Ints, interval_s: Ints, every_s: int) -> tuple[Ints, Ints]:
     """Tell the seconds of each bin that its readings cover, and the longest gap.
 
-    `start` counts from the beginning of the bin. A sensor whose clock is offset reaches
-    beyond the end; that makes up for as much at the beginning.
+    A sensor whose clock is offset reaches beyond the end of a bin; that makes up for as
+    much at the beginning.
     """
-    first = np.flatnonzero(is_first)
+    bins = place // every_s
+    first = _firsts(bins)
+    # seconds from the beginning of the bin
+    start = place - bins * every_s
     end = start + interval_s
     # bins end to end, so far apart that one running maximum serves them all
-    laid = 2 * every_s * np.cumsum(is_first)
-    before = np.append(0, np.maximum.accumulate(laid + end)[:-1]) - laid
-    before = np.where(is_first, start, before)
+    laid = 2 * every_s * bins
+    before = np.empty_like(start)
+    before[1:] = np.maximum.accumulate(laid + end)[:-1] - laid[1:]
+    before[first] = start[first]
     covered = np.add.reduceat(np.maximum(end - np.maximum(start, before), 0), first)
     last_end = np.maximum.reduceat(end, first)
     gaps = (

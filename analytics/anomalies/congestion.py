@@ -48,6 +48,7 @@ def slow_runs(
         )
         .sort("channel_id", "time")
     )
+    measured = _near_slow(measured, speed, share)
     free = (
         measured.rolling(
             "time", period="24h", offset="-24h", closed="left", group_by="channel_id"
@@ -77,4 +78,18 @@ def slow_runs(
             pl.len().alias("length"),
         )
         .filter(pl.col("length") >= fewest)
+    )
+
+
+def _near_slow(measured: pl.DataFrame, speed: pl.Expr, share: float) -> pl.DataFrame:
+    """Keep channels and days near speeds that may be slow, for all that is free.
+
+    No percentile is above the greatest speed, which is quicker to find.
+    """
+    greatest = speed.rolling_max_by("time", "24h", closed="left").over("channel_id")
+    day = pl.col("time").dt.date()
+    slow = measured.filter(speed <= share * greatest).select("channel_id", day=day)
+    days = pl.concat([slow, slow.with_columns(pl.col("day") - pl.duration(days=1))])
+    return measured.join(
+        days, left_on=["channel_id", day], right_on=["channel_id", "day"], how="semi"
     )

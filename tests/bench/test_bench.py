@@ -6,8 +6,6 @@ import subprocess
 import sys
 from typing import Any
 
-import pytest
-
 
 def bench(*arguments: str) -> dict[str, Any]:
     run = subprocess.run(
@@ -36,9 +34,18 @@ def test_ingest_is_measured_and_nothing_is_lost() -> None:
     assert found["outage_rss_mb"] > 0
 
 
-@pytest.mark.parametrize("readings", ["1000", "700000"])
-def test_rollup_is_measured(readings: str) -> None:
-    found = bench("analytics", "--readings", readings)
-    assert found["volumes"] > 0
-    assert found["rollup_rows_per_s"] > 0
-    assert found["bare_ratio"] > 0
+def test_analytics_is_measured_beside_its_peers() -> None:
+    found = bench("analytics", "--readings", "60000", "--loaded", "50000")
+    rates = ("rollup", "baseline", "end_to_end", "health")
+    assert all(found[f"{name}_rows_per_s"] > 0 for name in rates)
+    assert found["detectors_rows_per_s"].keys() >= {"stuck", "spike", "drift"}
+    assert all(rate > 0 for rate in found["detectors_rows_per_s"].values())
+    # null where they are not installed
+    for peer in ("duckdb", "pandas"):
+        assert {f"{peer}_rows_per_s", f"{peer}_ratio"} <= found.keys()
+    assert found["peers_agree"] is not False
+    assert found["year_200_channels_s"] > 0
+    assert found["year_200_channels_measured_readings"] >= 50_000
+    assert 0 < found["fresh_p50_s"] <= found["fresh_p99_s"] <= found["fresh_s"]
+    assert 0 < found["rollup_peak_mb"] <= found["peak_mb"]
+    assert found["end_to_end_peak_mb"] > 0

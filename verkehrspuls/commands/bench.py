@@ -27,10 +27,17 @@ def ingest(
 @app.command()
 def analytics(
     readings: Annotated[int, typer.Option(help="How many readings.")] = 10_000_000,
+    loaded: Annotated[
+        int, typer.Option(help="How many of them go through the database.")
+    ] = 1_000_000,
+    year: Annotated[
+        bool, typer.Option("--year", help="Let 21 million go through it.")
+    ] = False,
     json: AsJson = False,
 ) -> None:
-    """Measure how fast readings become volumes."""
-    _show(import_module("analytics.bench").run(readings), json=json)
+    """Measure how fast readings become figures, beside DuckDB and pandas."""
+    run = import_module("analytics.bench").run
+    _show(run(readings, loaded=loaded, year=year), json=json)
 
 
 @app.command()

@@ -256,13 +256,11 @@ set attempts = attempts + 1, sent_at = %(sent_at)s, given_up = %(given_up)s
 where alert_id = any(%(alerts)s);
 
 -- name: mark_case_days
--- Note the local days of hours that were computed: they have to be judged as a whole.
+-- Note local days of sites that were computed: they have to be judged as a whole.
 insert into stale_case_day (municipality_id, day)
-select distinct s.municipality_id, (n.hour at time zone m.time_zone)::date
-from unnest(%(channels)s::integer[], %(hours)s::timestamptz[]) as n (channel_id, hour)
-join channel c using (channel_id)
+select distinct s.municipality_id, n.day
+from unnest(%(sites)s::integer[], %(days)s::date[]) as n (site_id, day)
 join site s using (site_id)
-join municipality m using (municipality_id)
 order by 1, 2
 on conflict do nothing;
 

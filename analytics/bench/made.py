@@ -1,0 +1,112 @@
+"""Readings for the bench: a town of 200 channels, counted every five minutes.
+
+Each site counts by day and night as a street does, in classes of TLS 8+1 and with a
+speed; the same readings at each run.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from analytics.frames import COUNT_READINGS
+from verkehrspuls.classes import COUNTS, MOTOR_CLASSES
+from verkehrspuls.model import Channel, Installation, Sensor, Site, Town
+
+#: a Wednesday; readings follow in the order of time, so that all lie in the past
+START: Final = datetime(2025, 1, 1, tzinfo=UTC)
+SITES: Final = 20
+LANES: Final = 10
+CHANNELS: Final = SITES * LANES
+INTERVAL_S: Final = 300
+PER_HOUR: Final = 3600 // INTERVAL_S
+#: hours of all channels that are made at once: as many channel hours as a claim has
+CHUNK_H: Final = 100
+
+#: vehicles in five minutes of the busiest hour, by class
+_BUSY: Final = dict(zip(MOTOR_CLASSES, (1, 1, 25, 3, 1, 1, 1, 1, 1), strict=True))
+_BY_HOUR: Final = np.array(
+    [5, 3, 2, 2, 4, 12, 40, 85, 90, 70, 62, 64, 66, 64, 68, 80, 98, 100, 80, 56, 40]
+    + [28, 18, 10]
+)
+
+
+def hours_of(readings: int) -> int:
+    """Tell how many hours of the town give at least so many readings."""
+    return -(-readings // (CHANNELS * PER_HOUR))
+
+
+def chunks(hours: int) -> Iterator[pl.DataFrame]:
+    """Make COUNT_READINGS of so many hours, a part of them at a time."""
+    for first in range(0, hours, CHUNK_H):
+        yield readings(first, min(CHUNK_H, hours - first))
+
+
+def readings(first: int, hours: int) -> pl.DataFrame:
+    """Make COUNT_READINGS of hours from START on, sorted by channel and time."""
+    dice = np.random.default_rng(first)
+    step = np.arange(first * PER_HOUR, (first + hours) * PER_HOUR)
+    number = np.tile(step, CHANNELS)
+    share = _BY_HOUR[number // PER_HOUR % 24] / 100
+    empty = pl.repeat(None, number.size, dtype=pl.Int32, eager=True)
+    counts = {
+        name: dice.poisson(_BUSY[name] * share) if name in _BUSY else empty
+        for name in COUNTS
+    }
+    return pl.DataFrame(
+        {
+            "channel_id": np.repeat(np.arange(1, CHANNELS + 1), step.size),
+            "time": pl.Series(number * INTERVAL_S * 1_000_000).cast(pl.Duration("us"))
+            + START,
+            "interval_s": np.full(number.size, INTERVAL_S),
+            **counts,
+            "speed_kmh": dice.normal(50, 4, number.size),
+            "quantity": pl.repeat("motor", number.size, eager=True),
+        }
+    ).cast(dict(COUNT_READINGS))  # type: ignore[arg-type]
+
+
+def town() -> Town:
+    """Give the town; the channels' numbers follow the order of registration."""
+    numbers = [(site, lane) for site in range(SITES) for lane in range(LANES)]
+    since = START - timedelta(days=1)
+    return Town(
+        key="bench",
+        name="Bench",
+        state="RP",
+        sites=tuple(
+            Site(
+                key=f"site-{site}",
+                name=f"Site {site}",
+                channels=tuple(
+                    Channel(
+                        key=f"lane-{lane}",
+                        name=f"Lane {lane}",
+                        quantity="motor",
+                        direction=("in", "out")[lane % 2],
+                    )
+                    for lane in range(LANES)
+                ),
+            )
+            for site in range(SITES)
+        ),
+        sensors=tuple(
+            Sensor(
+                key=f"sensor-{site}-{lane}",
+                name=f"Sensor {site} {lane}",
+                interval_s=INTERVAL_S,
+                class_scheme="tls-8+1",
+                installations=(
+                    Installation(
+                        site=f"site-{site}",
+                        channel=f"lane-{lane}",
+                        output="1",
+                        since=since,
+                    ),
+                ),
+            )
+            for site, lane in numbers
+        ),
+    )
