@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import typer
 
 #: What is being computed when the worker is told to stop may take this long.
-GRACE_S: Final = 3.0
+GRACE_S: Final = 2.0
 
 app = typer.Typer(help="Compute figures and look for anomalies.")
 
