@@ -284,7 +284,7 @@ def one_site(
 
 
 def _query(query: Mapping[str, str], **changed: str) -> str:
-    kept = {"quantity": query["quantity"]} if query.get("quantity") else {}
+    kept = {key: query[key] for key in ("quantity", "compare") if query.get(key)}
     return "?" + urlencode(kept | changed)
 
 

@@ -12,6 +12,7 @@ from analytics.passport import SHARES, Passport
 from api.errors import BadParameter
 from dashboards import charts, describe, key_figures, summaries
 from dashboards.charts import Chart, Names, Table
+from dashboards.comparison import Choices, choices, comparison
 from dashboards.downloads import downloads
 from dashboards.environment_charts import environment_charts, stored_hours
 from dashboards.figures.series import Mark
@@ -82,6 +83,9 @@ class Content:
     sentence: str
     passport: str
     health: Health
+    #: what it can be compared with, and how it compares
+    choices: Choices | None
+    comparison: str
     #: cases to look at, and older ones that nobody decided
     cases: Sequence[Mapping[str, Any]]
     older_cases: Sequence[Mapping[str, Any]]
@@ -145,6 +149,15 @@ def content(
     figures: list[KeyFigure] = []
     passport = ""
     sentence = _whereabouts(shown)
+    compared, offered = "", None
+    if shown.quantity:
+        offered = choices(
+            shown.site,
+            shown.quantity,
+            query.get("compare", ""),
+            shown.language,
+            connection=connection,
+        )
     if shown.quantity and days.height:
         hours = _volumes(shown, url, interval_s=3600)
         drawn += _counted(shown, connection, url, days=days, hours=hours, cases=cases)
@@ -167,6 +180,10 @@ def content(
                 now=shown.now,
             ),
         ]
+        if offered:
+            compared = comparison(
+                of, offered, shown.language, connection=connection, url=url
+            )
         passport = _passport(shown, of.passport)
         sentence += " " + shown.language.phrase(
             "%(share)s of the period is observed.",
@@ -192,6 +209,8 @@ def content(
         health=health(shown.site, verdicts, shown.language, today=shown.today),
         cases=[case for case in cases if case["current"]],
         older_cases=[case for case in cases if not case["current"]],
+        choices=offered,
+        comparison=compared,
         data_span=span,
     )
 

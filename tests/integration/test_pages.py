@@ -322,6 +322,37 @@ def test_case_has_a_page(client: TestClient) -> None:
     assert client.get("/de/case/3").status_code == 404
 
 
+def test_comparison_needs_weeks(client: TestClient) -> None:
+    page = client.get(SITE + DAYS + "&compare=previous").text
+    assert "Gegenüber dem Zeitraum davor (26.02.2026 – 28.02.2026) lässt sich" in page
+    assert "compare=previous" in page
+    assert 'value="previous" selected' in page
+
+
+def test_comparison_tells_the_change(client: TestClient, url: str) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            "insert into vp.daily_figure (site_id, quantity, direction, day, volume,"
+            " volume_normalised, volume_estimated, expected, observed, normalised,"
+            " imputed, excluded, valid, method)"
+            " select site_id, 'motor', 'all', day, v, v, v, 1, 1, 0, 0, 0, true, 'x-1'"
+            " from vp.site, generate_series(date '2025-09-01', '2025-10-26', '1 day')"
+            " day, lateral (select case when day < '2025-09-29' then 1000 else 1100"
+            " end + 10 * extract(week from day)::int %% 3 as v) v"
+            " where site.key = 'pariser-strasse'".replace("%%", "%")
+        )
+    try:
+        page = client.get(f"{SITE}?from=2025-09-29&to=2025-10-27&compare=previous").text
+    finally:
+        with psycopg.connect(url) as connection:
+            connection.execute("delete from vp.daily_figure where day < '2026-01-01'")
+    assert re.search(r"Gegenüber dem Zeitraum davor .* \+\d+,\d", page)
+
+
+def test_what_is_not_there_is_not_compared(client: TestClient) -> None:
+    assert client.get(SITE + DAYS + "&compare=site:hof").status_code == 422
+
+
 CORRIDOR = "/de/kaiserslautern/corridor/nordtangente-ost"
 
 
