@@ -57,10 +57,13 @@ def test_each_bin_is_served_with_what_analytics_says_of_it(bench: Bench) -> None
         bench.count([6] * (minutes // 5), start=T + n * HOUR, interval_s=300)
     bench.compute()
     bench.rows(
-        "insert into anomaly_case (site_id, channel_id, detector, began, ended, score,"
-        " reason, state, effect) select site_id, channel_id, 'test', %s, %s, 9,"
-        " 'above-usual', 'confirmed', 'exclude' from channel where channel_id = %s"
-        " returning 1",
+        "with found as (insert into anomaly_case (site_id, channel_id, detector, began,"
+        " ended, score, reason, state, effect) select site_id, channel_id, 'test', %s,"
+        " %s, 9, 'above-usual', 'confirmed', 'exclude' from channel"
+        " where channel_id = %s returning *)"
+        " insert into case_member (anomaly_case_id, channel_id, detector, began, ended,"
+        " score, reason) select anomaly_case_id, channel_id, detector, began, ended,"
+        " score, reason from found returning 1",
         T,
         T + HOUR / 2,
         bench.channel(),

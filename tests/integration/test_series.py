@@ -226,3 +226,64 @@ def test_reading_works_on_each_edition(database: str) -> None:
     world.build(database)
     assert volumes(database).height == 4
     assert series.latest(database).height == 2
+
+
+def test_what_a_person_excluded_leaves_all_figures(plain_database: str) -> None:
+    """All channels of a case, not the leading one alone."""
+    world.build(plain_database)
+    place = site_id(plain_database, "pariser-strasse")
+    hour = {"start": DAY_3, "end": DAY_3 + timedelta(hours=1)}
+
+    def figures() -> dict[str, list[tuple[object, ...]]]:
+        of_site = {"site_id": place, **hour}
+        motor = {**of_site, "quantity": "motor"}
+        url = plain_database
+        found = {
+            "volumes": volumes(url, direction="west", **hour).select("volume"),
+            "of_sites": series.volumes_of_sites(
+                url, site_ids=[place], interval_s=3600, **hour
+            )
+            .filter(direction="west")
+            .select("volume"),
+            "speeds": series.speed_histograms(url, direction="west", **motor).select(
+                "observed_s"
+            ),
+            "air": series.environment(url, quantity="no2_ugm3", **of_site).select(
+                "mean"
+            ),
+        }
+        return {name: frame.rows() for name, frame in found.items()}
+
+    with connect(plain_database) as connection:
+        connection.execute(
+            "select vp.ensure_range('environment_hour', %s, %s)", [DAY_3, DAY_3]
+        )
+        connection.execute(
+            "insert into vp.environment_hour select channel_id, %s, 3600, 20, 20, 20"
+            " from vp.channel where key = 'no2' on conflict do nothing",
+            [DAY_3],
+        )
+        connection.execute(
+            "select vp.ensure_range('speed_histogram', %s, %s)", [DAY_3, DAY_3]
+        )
+        connection.execute(
+            "insert into vp.speed_histogram select channel_id, %s, 3600,"
+            " array_fill(1, array[51]), null, 0, 0 from vp.channel"
+            " where key = 'west-1'",
+            [DAY_3],
+        )
+        # the case is led by another channel
+        connection.execute(
+            "insert into vp.case_member (anomaly_case_id, channel_id, detector, began,"
+            " ended, score, reason) select a.anomaly_case_id, c.channel_id, 'level',"
+            " a.began, a.ended, 9, 'silent' from vp.anomaly_case a, vp.channel c"
+            " where a.reason = 'silent' and c.key in ('west-1', 'no2')"
+        )
+    before = figures()
+    assert all(len(rows) == 1 and rows[0][0] for rows in before.values()), before
+    with connect(plain_database) as connection:
+        connection.execute(
+            "update vp.anomaly_case set state = 'confirmed', effect = 'exclude'"
+            " where reason = 'silent'"
+        )
+    assert figures() == {"volumes": [(None,)], "of_sites": [], "speeds": [], "air": []}

@@ -105,11 +105,13 @@ with counted as (
            or c.direction = %(direction)s)
     group by c.channel_id
 ), left_out as materialized (
-    select a.channel_id, a.began, a.ended
-    from vp.anomaly_case a
-    where a.site_id = %(site_id)s
+    select e.channel_id, e.began, e.ended
+    from vp.case_member e
+    join vp.anomaly_case a using (anomaly_case_id)
+    join counted on counted.channel_id = e.channel_id
+    where e.withdrawn_at is null
       and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
-      and a.began < %(end)s and a.ended > %(start)s
+      and e.began < %(end)s and e.ended > %(start)s
 ), bins as (
     -- a bin that is excluded knows nothing
     select v.time, counted.direction, v.observed_s as seen_s, excluded.is_so,
@@ -252,21 +254,29 @@ where d.site_id = %(site_id)s
 order by d.day, d.direction
 
 -- name: read_environment
--- Hourly means of an environment quantity of a site, per channel.
-select e.time, c.key as channel,
-       round(e.observed_s::numeric / 3600, 4)::double precision as observed,
-       e.mean, e.minimum, e.maximum
-from vp.environment_hour e
+-- Hourly means of an environment quantity of a site, per channel; without what a person
+-- excluded.
+select h.time, c.key as channel,
+       round(h.observed_s::numeric / 3600, 4)::double precision as observed,
+       h.mean, h.minimum, h.maximum
+from vp.environment_hour h
 join vp.channel c using (channel_id)
 join vp.site s using (site_id)
 where c.site_id = %(site_id)s
   and s.visibility = any(%(visible)s::text[])
   and c.quantity = %(quantity)s
-  and e.time >= %(start)s and e.time < %(end)s
-order by e.time, c.key
+  and h.time >= %(start)s and h.time < %(end)s
+  and not exists (
+      select from vp.case_member e
+      join vp.anomaly_case a using (anomaly_case_id)
+      where e.channel_id = h.channel_id and e.withdrawn_at is null
+        and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
+        and e.began < h.time + interval '1 hour' and e.ended > h.time)
+order by h.time, c.key
 
 -- name: read_speed_histograms
--- Merged speed histograms of a site's hours, per channel; direction 'all' is all.
+-- Merged speed histograms of a site's hours, per channel, without what a person
+-- excluded; direction 'all' is all.
 select h.channel_id, h.time, h.observed_s, h.counts, h.open_kmh, h.rebinned, h.refused
 from vp.speed_histogram h
 join vp.channel c using (channel_id)
@@ -276,6 +286,12 @@ where c.site_id = %(site_id)s
   and c.quantity = %(quantity)s
   and (%(direction)s::text = 'all' or c.direction = %(direction)s)
   and h.time >= %(start)s and h.time < %(end)s
+  and not exists (
+      select from vp.case_member e
+      join vp.anomaly_case a using (anomaly_case_id)
+      where e.channel_id = h.channel_id and e.withdrawn_at is null
+        and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
+        and e.began < h.time + interval '1 hour' and e.ended > h.time)
 order by h.time, h.channel_id
 
 -- name: list_cases
@@ -552,7 +568,8 @@ where (%(municipality)s::text is null or m.key = %(municipality)s)
 order by m.key, j.key
 
 -- name: read_volumes_of_sites
--- Volumes of motor vehicles of several sites, per direction, summed over lanes.
+-- Volumes of motor vehicles of several sites, per direction, summed over lanes; without
+-- what a person excluded.
 select c.site_id, c.direction, v.time,
        round(sum(v.observed_s)::numeric / (%(interval_s)s * lanes.count), 4)
            ::double precision as observed,
@@ -573,6 +590,12 @@ where c.site_id = any(%(site_ids)s::integer[])
   and c.quantity = 'motor'
   and v.interval_s = %(interval_s)s
   and v.time >= %(start)s and v.time < %(end)s
+  and not exists (
+      select from vp.case_member e
+      join vp.anomaly_case a using (anomaly_case_id)
+      where e.channel_id = v.channel_id and e.withdrawn_at is null
+        and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
+        and e.began < v.time + make_interval(secs => v.interval_s) and e.ended > v.time)
 group by c.site_id, c.direction, v.time, lanes.count
 order by v.time, c.site_id, c.direction
 
