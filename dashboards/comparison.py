@@ -113,7 +113,8 @@ def _said(found: Change, name: str, language: Language) -> str:
         )
     text = (
         mark(
-            "Compared with %(name)s %(change)s (with 95 %% between %(low)s and %(high)s)."
+            "Compared with %(name)s %(change)s (with 95 %% between %(low)s and "
+            "%(high)s)."
         )
         if found.clear
         else mark(
