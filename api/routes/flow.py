@@ -116,7 +116,11 @@ def read_figures(
     ] = None,
     capacity: Annotated[
         float | None,
-        Query(gt=0, description="in vehicles/h, for `service`; default by lanes"),
+        Query(
+            ge=1,
+            le=100_000,
+            description="in vehicles/h, for `service`; default by lanes",
+        ),
     ] = None,
     profile: Annotated[
         str | None,

@@ -120,6 +120,8 @@ def test_lanes_or_a_capacity_are_needed_for_its_use(client: TestClient) -> None:
         ("means", {"from": "2200-01-01", "to": "2200-01-02"}),
         ("aadt", {"from": "2024-01-01", "to": "2026-01-02"}),
         ("service", {"profile": "unknown"}),
+        ("service", {"capacity": "inf"}),
+        ("service", {"capacity": "1e-308"}),
         ("unknown", {}),
     ],
 )
