@@ -135,3 +135,35 @@ def test_what_cannot_be_answered_is_said(
 def test_a_private_site_has_no_figures(client: TestClient) -> None:
     answer = client.get("/api/v1/sites/kaiserslautern/hof/figures/means")
     assert answer.status_code == 404
+
+
+#: what some routes need
+ASKED = {
+    "measure": "2026-03-02",
+    "known_at": "2026-03-03T00:00:00Z",
+    "first": "2026-03-01",
+    "last": "2026-03-02",
+    "with_site": "pariser-strasse",
+}
+
+
+def test_trap_14_no_route_tells_of_a_private_site(client: TestClient) -> None:
+    """Neither by its own address, nor as the other site of a comparison."""
+    paths = client.get("/api/v1/openapi.json").json()["paths"]
+    of_site = [path for path, how in paths.items() if "{site}" in path and "get" in how]
+    assert len(of_site) > 10
+    for path in of_site:
+        address = path.format(
+            municipality="kaiserslautern", site="hof", kind="means", format="csv"
+        )
+        assert client.get(address, params=ASKED).status_code == 404, path
+    site = SITE.removesuffix("figures")
+    for asked in (
+        "compare?first=2026-03-01&last=2026-03-02&with_site=hof",
+        "before-after?measure=2026-03-02&controls=hof",
+        "traffic-and-environment?background=hof",
+    ):
+        assert client.get(site + asked).status_code == 404, asked
+    query = {"middle": "2026-03-02"}
+    ranking = client.get("/api/v1/municipalities/kaiserslautern/ranking", params=query)
+    assert [row["site"] for row in ranking.json()["sites"]] == ["pariser-strasse"]
