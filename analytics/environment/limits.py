@@ -5,7 +5,7 @@ A comparison with values of low-cost sensors is indicative: it is no finding in 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Final, Literal
 
 import polars as pl
@@ -131,17 +131,26 @@ _CAPTURE: Final = 0.9
 
 
 def compare(
-    hours: pl.DataFrame, quantity: str, *, limits: Sequence[Limit] = LIMITS
+    hours: pl.DataFrame,
+    quantity: str,
+    *,
+    since: datetime | None = None,
+    limits: Sequence[Limit] = LIMITS,
 ) -> pl.DataFrame:
     """Compare the years of channels of one quantity with its LIMITS (COMPARISON).
 
     Averages are rounded to the whole numbers that the limits are given in, half up,
-    before they are compared; a value that is reached is not exceeded.
+    before they are compared; a value that is reached is not exceeded. Of hours before
+    `since` only the running means of its day, and later, are made.
     """
+    running = daily_max_8h(hours).rename({"day": "at"})
+    if since is not None:
+        hours = hours.filter(pl.col("time") >= since)
+        running = running.filter(pl.col("at") >= (since + CLOCK).date())
     averages: dict[Average, pl.DataFrame] = {
         "hour": _averages(valid_hours(hours).rename({"time": "at"}), hour=True),
         "day": _averages(day_means(hours).rename({"day": "at"})),
-        "max_8h": _averages(daily_max_8h(hours).rename({"day": "at"})),
+        "max_8h": _averages(running),
     }
     years = year_means(hours)
     found = [

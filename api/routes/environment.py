@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
 import polars as pl
@@ -27,6 +27,8 @@ from verkehrspuls.storage import series
 router = APIRouter(prefix=f"{PREFIX}/sites/{{municipality}}/{{site}}", tags=["figures"])
 
 LONGEST_DAYS: Final = 366
+#: Running means of the first hours of a period reach so far before it.
+LOOK_BACK: Final = timedelta(hours=24)
 #: The shares of an hour come rounded to four digits.
 WHOLE: Final = 0.999
 _PARTICLES: Final = ("pm10_ugm3", "pm25_ugm3")
@@ -48,14 +50,14 @@ class Asked:
             if channel["quantity"] == quantity
         }
 
-    def hours(self, quantity: str) -> pl.DataFrame:
-        """Read ENVIRONMENT_HOURS, and their channel's key."""
+    def hours(self, quantity: str, *, before: timedelta = timedelta(0)) -> pl.DataFrame:
+        """Read ENVIRONMENT_HOURS, also some before, and their channel's key."""
         with self.store.frames() as url:
             found = series.environment(
                 url,
                 site_id=self.site["site_id"],
                 quantity=quantity,
-                start=self.period.start,
+                start=self.period.start - before,
                 end=self.period.end,
             )
         ids = self.channels(quantity)
@@ -182,13 +184,17 @@ def read_air(
     part of each calendar year that lies in the period.
     """
     chosen = indices.INDICES[index]
-    hours = {quantity: asked.hours(quantity) for quantity in chosen.ends}
+    since = pl.col("time") >= asked.period.start
+    longer = {q: asked.hours(q, before=LOOK_BACK) for q in chosen.ends}
+    hours = {quantity: found.filter(since) for quantity, found in longer.items()}
     moist = asked.hours("humidity_pct")
     parameters = humidity.Parameters()
     comparison = [
         row | {"quantity": quantity}
-        for quantity, found in hours.items()
-        for row in _named(limits.compare(found, quantity), found)
+        for quantity, found in longer.items()
+        for row in _named(
+            limits.compare(found, quantity, since=asked.period.start), found
+        )
     ]
     corrected = [
         row | {"quantity": quantity}
@@ -201,7 +207,7 @@ def read_air(
             "name": chosen.name,
             "classes": chosen.classes,
             "source": chosen.source,
-            "hours": indices.index_hours(hours, chosen).to_dicts(),
+            "hours": indices.index_hours(longer, chosen).filter(since).to_dicts(),
         },
         standards={key: s.source for key, s in limits.STANDARDS.items()},
         comparison=comparison,

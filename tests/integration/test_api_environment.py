@@ -161,6 +161,13 @@ def test_air_is_judged_and_called_indicative(client: TestClient) -> None:
     assert found["passport"]["no2_ugm3"]["observed"] == 1
 
 
+def test_running_means_know_the_hours_before_the_period(client: TestClient) -> None:
+    later = {"from": "2026-11-03T05:00:00Z", "index": "european-2017"}
+    first = ask(client, "station/air", **later)["index"]["hours"][0]
+    assert first["time"] == "2026-11-03T05:00:00Z"
+    assert "pm10_ugm3" not in first["missing"]
+
+
 def test_noise_has_levels_and_what_traffic_explains(client: TestClient) -> None:
     found = ask(client, "station/noise")
     day = found["days"][0]

@@ -196,3 +196,14 @@ def test_marylebone_road_has_the_exceedances_that_a_plain_count_finds(
     assert hourly["exceeded"] == (plain >= 200.5).sum() > 18
     assert (hourly["met"], yearly["met"]) == (False, False)
     assert yearly["greatest"] == pytest.approx(plain.mean())
+
+
+def test_a_period_begins_with_the_running_means_of_the_hours_before_it() -> None:
+    """Ozone was high from 17 to 1 o'clock; of the day before nothing is judged."""
+    ozone = hours(MIDNIGHT - 7 * HOUR, [200.0] * 8 + [8.0] * 23)
+    found = compare(ozone, "o3_ugm3", since=MIDNIGHT).filter(standard="39-bimschv")
+    exceeded = dict(found.select("kind", "exceeded").iter_rows())
+    assert exceeded == {"target": 1, "information": 1, "alert": 0}
+    alone = ozone.filter(pl.col("time") >= MIDNIGHT)
+    without = compare(alone, "o3_ugm3").filter(kind="target", standard="39-bimschv")
+    assert without["exceeded"].item() == 0
