@@ -42,11 +42,10 @@ def volumes(readings: pl.DataFrame) -> pl.DataFrame:
     the longest time of the bin that none covers, as far as it lies within the bin.
     """
     readings = check(readings, COUNT_READINGS)
-    known = readings.lazy().with_columns(
-        volume=volume_of_reading(readings["quantity"].unique())
-    )
     known = (
-        known.filter(pl.col("volume").is_not_null())
+        readings.lazy()
+        .with_columns(volume=volume_of_reading(readings["quantity"].unique()))
+        .filter(pl.col("volume").is_not_null())
         .with_columns(
             place=pl.col("channel_id").cast(pl.Int64) * _APART
             + pl.col("time").dt.epoch("s"),
@@ -63,11 +62,14 @@ def volumes(readings: pl.DataFrame) -> pl.DataFrame:
     parts, found = known, []
     for every_s in BINS:
         fitting = known.filter(pl.col("interval_s") <= every_s)
-        if fitting.height > 0:
-            # bins that hold all readings are added up in place of these
-            sums = _sums(parts if fitting.height == known.height else fitting, every_s)
-            found.append(_bins(fitting, sums, every_s))
-            parts = sums if fitting.height == known.height else known
+        if fitting.is_empty():
+            continue
+        if fitting.height < known.height:
+            found.append(_bins(fitting, _sums(fitting, every_s), every_s))
+        else:
+            # bins that hold all readings are added up to longer ones in their place
+            parts = _sums(parts, every_s)
+            found.append(_bins(fitting, parts, every_s))
     return check(pl.concat([empty(VOLUMES), *found]), VOLUMES)
 
 

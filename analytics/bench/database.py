@@ -51,7 +51,7 @@ def load(connection: Connection, hours: int) -> int:
         )
         columns = ", ".join(rows.columns)
         with connection.cursor().copy(
-            f"copy count_reading ({columns}) from stdin (format csv)"  # type: ignore[arg-type]
+            f"copy count_reading ({columns}) from stdin (format csv)"
         ) as copy:
             for part in rows.iter_slices(25_000):
                 text = part.write_csv(
@@ -95,7 +95,7 @@ def measure(readings: int) -> dict[str, float | int]:
 
 def _recompute(url: str) -> float:
     """Run the command; returns the greatest memory of one of its processes."""
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: S603
         [
             *(sys.executable, "-m", "verkehrspuls", "analytics", "recompute"),
             "--no-progress",

@@ -27,10 +27,11 @@ CHUNK_H: Final = 100
 
 #: vehicles in five minutes of the busiest hour, by class
 _BUSY: Final = dict(zip(MOTOR_CLASSES, (1, 1, 25, 3, 1, 1, 1, 1, 1), strict=True))
-_BY_HOUR: Final = np.array(
-    [5, 3, 2, 2, 4, 12, 40, 85, 90, 70, 62, 64, 66, 64, 68, 80, 98, 100, 80, 56, 40]
-    + [28, 18, 10]
-)
+#: share of them in each hour of the day (UTC), in percent
+_BY_HOUR: Final = np.array([
+    5, 3, 2, 2, 4, 12, 40, 85, 90, 70, 62, 64,
+    66, 64, 68, 80, 98, 100, 80, 56, 40, 28, 18, 10,
+])  # fmt: skip
 
 
 def hours_of(readings: int) -> int:

@@ -40,7 +40,7 @@ select channel_id, {{every}} as interval_s, bin * {{every}} as s, {{cover}},
        sum(speed_kmh::double * volume) filter (where speed_kmh > 0)
            / nullif(sum(volume) filter (where speed_kmh > 0), 0) as speed_kmh
 from rows group by channel_id, bin
-"""
+"""  # noqa: S608 - all parts are constants of this file
 _BEFORE: Final = """rows as (
     select *, max(ended) over (partition by channel_id, bin order by s
         rows between unbounded preceding and 1 preceding) as before

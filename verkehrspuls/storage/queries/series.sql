@@ -104,6 +104,12 @@ with counted as (
       and (%(direction)s::text is null or %(direction)s::text = 'all'
            or c.direction = %(direction)s)
     group by c.channel_id
+), lanes as materialized (
+    select direction, count(*) as channels,
+           bool_and(since <= %(start)s and until >= %(end)s
+                    + make_interval(secs => %(interval_s)s)) as always
+    from counted
+    group by direction
 ), left_out as materialized (
     select e.channel_id, e.began, e.ended
     from vp.case_member e
@@ -136,7 +142,8 @@ with counted as (
     from vp.volume v
     join counted using (channel_id)
     cross join lateral (
-        select exists (
+        -- asked of each bin only where anything is excluded at all
+        select exists (select from left_out) and exists (
             select from left_out x
             where x.channel_id = v.channel_id and x.ended > v.time
               and x.began < v.time + make_interval(secs => v.interval_s)
@@ -216,15 +223,24 @@ select summed.time, summed.direction,
        round(summed.usual::numeric, 1)::double precision as usual,
        round(summed.usual_spread::numeric, 1)::double precision as usual_spread
 from summed
+join lanes using (direction)
+-- looked up for each bin only where a channel was not attached all the time
 cross join lateral (
     select count(*) as channels,
            coalesce(sum(extract(epoch from
                least(counted.until, summed.time + make_interval(secs => %(interval_s)s))
                - greatest(counted.since, summed.time))), 0) as attached_s
     from counted
-    where counted.direction = summed.direction
+    where not lanes.always
+      and counted.direction = summed.direction
       and counted.since < summed.time + make_interval(secs => %(interval_s)s)
       and counted.until > summed.time
+) part
+cross join lateral (
+    select case when lanes.always then lanes.channels else part.channels end
+               as channels,
+           case when lanes.always then lanes.channels * %(interval_s)s
+                else part.attached_s end as attached_s
 ) installed
 cross join lateral (
     select %(interval_s)s * greatest(summed.channels, installed.channels) as length_s
