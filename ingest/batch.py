@@ -25,7 +25,14 @@ from ingest.formats import CountReading, Decode, Decoded, Reading
 from ingest.mapping import read_foreign
 from ingest.reasons import Unusable
 from ingest.resolve import RegisteredSensor, Registry
-from ingest.rows import Rows, add, count_row, environment_row, microseconds
+from ingest.rows import (
+    Rows,
+    add,
+    after_time,
+    count_row,
+    environment_row,
+    microseconds,
+)
 from ingest.sequence import Numbered
 from verkehrspuls.wire import StatusMessage, Topic
 
@@ -221,30 +228,41 @@ class Collector:
         """Put readings into the rows; gives what is unusable."""
         problems = []
         limits = self._limits
+        late_before, latest = limits.late, limits.latest
+        new = late = 0
+        # of the reading before: nearly always those of this one too
+        feed = output = origin = interval_s = None
+        after = b""
         for reading in readings:
             time = reading.time
             try:
-                late = time < limits.late
-                if late or time > limits.latest:
+                is_late = time < late_before
+                if is_late or time > latest:
                     check_time(time, limits)
-                feed = sensor.feed(reading.output, time)
+                if (
+                    feed is None
+                    or reading.output != output
+                    or not feed.since <= time < feed.until
+                ):
+                    feed = sensor.feed(reading.output, time)
+                    output = reading.output
+                if reading.interval_s != interval_s or reading.time_origin != origin:
+                    origin, interval_s = reading.time_origin, reading.interval_s
+                    after = after_time(sensor.sensor_id, received, origin, interval_s)
                 if isinstance(reading, CountReading):
                     layout = layout_for(reading, sensor, feed)
-                    row = count_row(
-                        reading, layout, feed.before, sensor.after, received
-                    )
-                    new = add(batch.counts, row)
+                    row = count_row(reading, layout, feed.before, after)
+                    new += add(batch.counts, row)
                 else:
                     check_value(reading, feed)
-                    row = environment_row(reading, feed.before, sensor.after, received)
-                    new = add(batch.environment, row)
+                    row = environment_row(reading, feed.before, after)
+                    new += add(batch.environment, row)
             except Unusable as problem:
                 problems.append(problem)
                 continue
-            if new:
-                tally.readings_new += 1
-            if late:
-                tally.readings_late += 1
+            late += is_late
+        tally.readings_new += new
+        tally.readings_late += late
         return problems
 
 

@@ -81,7 +81,10 @@ def publish(
         if writable:
             waiting = waiting[connection.send(waiting) :]
         if readable:
-            rest += connection.recv(65_536)
+            received = connection.recv(65_536)
+            if not received:
+                raise ConnectionError("the broker has closed the connection")
+            rest += received
             end = 0
             for first, _, end in packets(rest):  # noqa: B007 - the last end is used
                 acknowledged += first == _PUBACK

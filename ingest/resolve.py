@@ -15,7 +15,7 @@ import msgspec
 from paho.mqtt.matcher import MQTTMatcher
 
 from ingest.reasons import Unusable
-from ingest.rows import Layout, after_time, before_time
+from ingest.rows import Layout, before_time
 from verkehrspuls.classes import SCHEMES
 from verkehrspuls.model import Mapping, Profile
 from verkehrspuls.quantities import COUNTED
@@ -72,11 +72,6 @@ class RegisteredSensor:
     topic: str | None = None
     interval_s: int = 0
     profile: Profile = Profile()  # noqa: RUF009 - a frozen struct
-    #: see `ingest.rows`
-    after: bytes = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "after", after_time(self.sensor_id))
 
     def feed(self, output: str, time: datetime) -> Feed:
         """Find the channel an output feeds at a time."""

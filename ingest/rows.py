@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from operator import itemgetter
-from struct import Struct, iter_unpack, pack
+from struct import Struct
 from typing import Any, Final, NamedTuple
 
 from ingest.formats import CountReading, EnvironmentReading
@@ -26,15 +26,16 @@ BEGIN: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 END: Final = b"\xff\xff"
 
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 _HOUR_US: Final = 3_600_000_000
 #: each column is its length and its value
 _BEFORE: Final = Struct(">hiii")
-_AFTER: Final = Struct(">iii")
-#: before and time, after and receipt, whose clock, interval
-_HEAD: Final = ">14sq12sq10si"
-_ORIGINS: Final = tuple(pack(">ihi", 2, origin, 4) for origin in range(3))
+_AFTER: Final = Struct(">iiiqihii")
+#: before, time, after
+_HEAD: Final = ">14sq34s"
 _VALUE: Final = Struct(f"{_HEAD}id")
-_KEYS: Final = ">6xi4xq"
+_KEY: Final = Struct(">6xi4xq")
+_TIME: Final = Struct(">q")
 _FLOAT: Final = Struct(">if")
 _NULL: Final = b"\xff\xff\xff\xff"
 _FOUR: Final = b"\0\0\0\4"
@@ -47,8 +48,7 @@ _INT4: Final = 23
 
 def microseconds(time: datetime) -> int:
     """Tell a time as PostgreSQL keeps it."""
-    since = time - _EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    return (time - _EPOCH) // _MICROSECOND
 
 
 class Layout(NamedTuple):
@@ -64,7 +64,7 @@ class Layout(NamedTuple):
 
 
 def count_row(
-    reading: CountReading, layout: Layout, before: bytes, after: bytes, received: int
+    reading: CountReading, layout: Layout, before: bytes, after: bytes
 ) -> bytes:
     """Pack counts by the layout of their classes; a class that is null is NULL.
 
@@ -78,37 +78,19 @@ def count_row(
         values = pick(known)
     parts = parts.copy()
     parts[1::2] = values
-    since = reading.time - _EPOCH
-    head = (
-        before,
-        # as `microseconds`, which would be a call for each reading
-        (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds,
-        after,
-        received,
-        _ORIGINS[reading.time_origin],
-        reading.interval_s,
-    )
+    # as `microseconds`, which would be a call for each reading
+    time = (reading.time - _EPOCH) // _MICROSECOND
+    speed = reading.speed_kmh
     if reading.occupancy is not None or reading.histogram is not None:
-        return form.pack(*head, *parts) + _rest(reading)
-    if reading.speed_kmh is None:
-        return form.pack(*head, *parts) + _NO_REST
-    return with_speed.pack(*head, *parts, _FOUR, reading.speed_kmh, _NO_MORE)
+        return form.pack(before, time, after, *parts) + _rest(reading)
+    if speed is None:
+        return form.pack(before, time, after, *parts) + _NO_REST
+    return with_speed.pack(before, time, after, *parts, _FOUR, speed, _NO_MORE)
 
 
-def environment_row(
-    reading: EnvironmentReading, before: bytes, after: bytes, received: int
-) -> bytes:
+def environment_row(reading: EnvironmentReading, before: bytes, after: bytes) -> bytes:
     """Pack an environment value."""
-    return _VALUE.pack(
-        before,
-        microseconds(reading.time),
-        after,
-        received,
-        _ORIGINS[reading.time_origin],
-        reading.interval_s,
-        8,
-        reading.value,
-    )
+    return _VALUE.pack(before, microseconds(reading.time), after, 8, reading.value)
 
 
 def before_time(channel_id: int, *, counts: bool) -> bytes:
@@ -118,9 +100,14 @@ def before_time(channel_id: int, *, counts: bool) -> bytes:
     )
 
 
-def after_time(sensor_id: int) -> bytes:
-    """Pack what stands between the times of a reading and of its receipt."""
-    return _AFTER.pack(4, sensor_id, 8)
+def after_time(
+    sensor_id: int, received: int, time_origin: int, interval_s: int
+) -> bytes:
+    """Pack what stands between the time and the values.
+
+    Nearly always the same for all readings of a message.
+    """
+    return _AFTER.pack(4, sensor_id, 8, received, 2, time_origin, 4, interval_s)
 
 
 @lru_cache(maxsize=1000)
@@ -173,8 +160,17 @@ def copied(rows: Rows) -> bytes:
 
 def hours(rows: Rows) -> set[tuple[int, int]]:
     """Tell the hours of channels that rows are of, counted from the year 2000."""
-    keys = iter_unpack(_KEYS, b"".join(rows))
-    return {(channel_id, time // _HOUR_US) for channel_id, time in keys}
+    found = set()
+    # keys below this are of the hour that was found last
+    next_hour = b""
+    for key in sorted(rows):
+        if key < next_hour:
+            continue
+        channel_id, time = _KEY.unpack(key)
+        hour = time // _HOUR_US
+        found.add((channel_id, hour))
+        next_hour = key[:-8] + _TIME.pack((hour + 1) * _HOUR_US)
+    return found
 
 
 def hour_of(number: int) -> datetime:

@@ -22,7 +22,7 @@ Seconds = Annotated[int, Meta(ge=1, le=86_400)]
 Moment = Annotated[datetime, Meta(tz=True)]
 
 
-class SpeedHistogram(Struct, frozen=True, kw_only=True):
+class SpeedHistogram(Struct, frozen=True, kw_only=True, gc=False):
     """Counts of vehicles by speed, in bins of equal width from `from_kmh` up."""
 
     width_kmh: Annotated[float, Meta(gt=0, le=100)]
@@ -30,7 +30,7 @@ class SpeedHistogram(Struct, frozen=True, kw_only=True):
     counts: Annotated[list[Count], Meta(min_length=1, max_length=100)]
 
 
-class ChannelCounts(Struct, frozen=True, kw_only=True):
+class ChannelCounts(Struct, frozen=True, kw_only=True, gc=False):
     """What one output of a sensor counted in an interval."""
 
     channel: Annotated[str, Meta(min_length=1, max_length=64)]
@@ -40,7 +40,7 @@ class ChannelCounts(Struct, frozen=True, kw_only=True):
     occupancy: Annotated[float, Meta(ge=0, le=1)] | None = None
 
 
-class CountMessage(Struct, frozen=True, kw_only=True):
+class CountMessage(Struct, frozen=True, kw_only=True, gc=False):
     """Counts of all outputs of a sensor in the interval `[time, time + interval_s)`."""
 
     time: Moment
@@ -49,7 +49,7 @@ class CountMessage(Struct, frozen=True, kw_only=True):
     counts: Annotated[list[ChannelCounts], Meta(min_length=1, max_length=256)]
 
 
-class EnvironmentMessage(Struct, frozen=True, kw_only=True):
+class EnvironmentMessage(Struct, frozen=True, kw_only=True, gc=False):
     """Environment values over the interval `[time, time + interval_s)`."""
 
     time: Moment
@@ -58,7 +58,7 @@ class EnvironmentMessage(Struct, frozen=True, kw_only=True):
     values: dict[str, float | None]
 
 
-class StatusMessage(Struct, frozen=True, kw_only=True):
+class StatusMessage(Struct, frozen=True, kw_only=True, gc=False):
     """Whether a sensor is connected; retained, and its last will says offline."""
 
     state: Literal["online", "offline"]

@@ -91,14 +91,16 @@ def _decode(decoder: Any, payload: bytes) -> Any:
 
 
 def _add_counts(readings: list[Reading], message: CountMessage, time: datetime) -> None:
+    interval_s = message.interval_s
     for counts in message.counts:
-        if _NOTHING.issuperset(counts.classes.values()):
+        classes = counts.classes
+        if _NOTHING.issuperset(classes.values()):
             continue
         reading = CountReading(
             counts.channel,
             time,
-            message.interval_s,
-            counts.classes,
+            interval_s,
+            classes,
             counts.speed_kmh,
             counts.occupancy,
         )

@@ -61,7 +61,10 @@ READINGS = st.builds(
 def packed(reading: CountReading, channel: int = 7, sensor: int = 8) -> bytes:
     before = before_time(channel, counts=True)
     layout = layout_of(tuple(reading.classes))
-    return count_row(reading, layout, before, after_time(sensor), microseconds(NOW))
+    after = after_time(
+        sensor, microseconds(NOW), reading.time_origin, reading.interval_s
+    )
+    return count_row(reading, layout, before, after)
 
 
 @given(READINGS)
@@ -82,7 +85,8 @@ def test_counts_are_packed_as_they_came(reading: CountReading) -> None:
 def test_value_is_packed_as_it_came(time: datetime, value: float, whose: int) -> None:
     reading = EnvironmentReading("t", time, 600, value, whose)
     before = before_time(7, counts=False)
-    row = environment_row(reading, before, after_time(8), microseconds(NOW))
+    after = after_time(8, microseconds(NOW), reading.time_origin, reading.interval_s)
+    row = environment_row(reading, before, after)
     assert unpack(row) == [7, time, 8, NOW, whose, 600, value]
 
 
