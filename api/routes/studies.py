@@ -34,6 +34,7 @@ from api.parameters import From, MunicipalityKey, SiteKey, Store, To
 from api.periods import period
 from api.problems import RESPONSES
 from verkehrspuls import calendar
+from verkehrspuls.errors import UnknownKey
 from verkehrspuls.quantities import COUNTED
 from verkehrspuls.storage import calendar as stored_calendar
 from verkehrspuls.storage import series
@@ -364,6 +365,8 @@ def _counting(store: Database, municipality: str, quantity: str) -> Sequence[str
     """Keys of the sites of a municipality that count something."""
     with store.connection() as connection:
         found = series.sites(connection, municipality=municipality)
+    if not found:
+        raise UnknownKey(kind="municipality", key=municipality)
     return [
         site["key"]
         for site in found
@@ -374,7 +377,7 @@ def _counting(store: Database, municipality: str, quantity: str) -> Sequence[str
 def _zone(store: Database, municipality: str) -> ZoneInfo:
     with store.connection() as connection:
         found = series.sites(connection, municipality=municipality)
-    return ZoneInfo(found[0]["time_zone"]) if found else ZoneInfo("Europe/Berlin")
+    return ZoneInfo(found[0]["time_zone"])
 
 
 def _days(

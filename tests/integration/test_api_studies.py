@@ -286,3 +286,11 @@ def test_what_cannot_be_asked_is_refused(
     client: TestClient, path: str, query: dict[str, str]
 ) -> None:
     assert client.get(f"/api/v1/{path}", params=query).status_code == 422
+
+
+def test_municipality_that_is_not_there_is_not_found(client: TestClient) -> None:
+    path = "/api/v1/municipalities/moon"
+    ranking = client.get(f"{path}/ranking", params={"middle": str(MEASURE)})
+    hours = [{"time": "2026-05-05T06:00:00Z", "volume": 3}]
+    count = client.post(f"{path}/short-count", json={"hours": hours})
+    assert (ranking.status_code, count.status_code) == (404, 404)
