@@ -45,6 +45,8 @@ router = APIRouter(prefix=PREFIX, tags=["studies"])
 LONGEST_DAYS: Final = 2 * 366
 #: sites of a municipality that a ranking reads, at most
 MOST_SITES: Final = 500
+#: permanent counters that expand a short count, at most
+MOST_REFERENCES: Final = 20
 
 Quantity = Annotated[
     str,
@@ -259,6 +261,8 @@ def expand_short_count(
         ).filter("valid")
         if days.height < validity.DEFAULT.days_required(365):
             continue
+        if len(references) == MOST_REFERENCES:
+            break
         means[key] = float(days["volume"].mean())  # type: ignore[arg-type]
         references[key] = _hours(store, municipality, key, count.quantity, last, zone)
     counted = _local(
