@@ -78,7 +78,7 @@ BIN_VOLUMES: Final[Schema] = {
     for name in ("channel_id", "interval_s", "time", "observed_s", "volume")
 }
 STORED_VOLUMES: Final[Schema] = {**VOLUMES, "usual": _F32, "usual_spread": _F32}
-#: `valid`: see quality.validity; null where it was stored before there was such a thing.
+#: `valid`: see quality.validity; null where it was stored before that existed.
 VALID_VOLUMES: Final[Schema] = {**STORED_VOLUMES, "valid": pl.Boolean()}
 ENVIRONMENT_HOURS: Final[Schema] = {
     "channel_id": _I32,
