@@ -30,7 +30,7 @@ CLASSES: Final = (*MOTOR_CLASSES, "bicycle", "pedestrian")
 #: The count columns of readings and volumes; `total` where a sensor knows no classes.
 COUNTS: Final = ("total", *CLASSES)
 
-#: Class schemes: the columns that a sensor of it fills, and what TLS 8+1 calls them.
+#: Class schemes: the columns that a sensor fills, and which of TLS 8+1 each holds.
 #: Schemes with fewer classes merge them, so that `car` of "tls-2+1" is the car-like
 #: group (motorcycles too) and its `truck` the lorry-like one (cars with trailer too).
 #: Sources: BASt for 8+1 and 5+1; that nk counts as car-like in two classes is common
