@@ -254,7 +254,8 @@ def expand_short_count(
     keys = _counting(store, municipality, count.quantity)
     zone = _zone(store, municipality)
     last = times[-1].astimezone(zone).date()
-    references, means = {}, {}
+    references: dict[str, pl.DataFrame] = {}
+    means: dict[str, float] = {}
     for key in keys:
         days = _days(
             store, municipality, key, count.quantity, last - timedelta(days=364), last
