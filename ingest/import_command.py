@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
+    from collections import Counter
+
     from ingest.files import CountFile
     from verkehrspuls.settings import Settings
 
@@ -55,9 +57,6 @@ def counts(
     json: Annotated[bool, typer.Option("--json", help="Result as JSON.")] = False,
 ) -> None:
     """Import counts through the same checks and ledger as messages."""
-    import msgspec
-    from rich.console import Console
-
     from ingest.files.write import write_file
     from verkehrspuls.stack.state import resolve
 
@@ -65,16 +64,24 @@ def counts(
     file = read(
         settings, path, format, municipality, state, site, since=since, until=until
     )
-    result = write_file(settings, file)
-    if json:
-        print(msgspec.json.encode(dict(result)).decode())
-    else:
-        Console(stderr=True).print(
-            f"{result['readings_received']} readings: {result['readings_stored']} "
-            f"stored, {result['readings_duplicate']} there already, "
-            f"{result['readings_corrected']} corrected, "
-            f"{result['readings_rejected']} rejected."
-        )
+    _show(write_file(settings, file), json=json)
+
+
+@app.command()
+def messages(
+    path: Annotated[
+        Path,
+        typer.Argument(
+            help="Recording, as of `mosquitto_sub -F %j`.", exists=True, dir_okay=False
+        ),
+    ],
+    json: Annotated[bool, typer.Option("--json", help="Result as JSON.")] = False,
+) -> None:
+    """Import a recording of messages, as if the broker had delivered them."""
+    from ingest.files.write import write_recording
+    from verkehrspuls.stack.state import resolve
+
+    _show(write_recording(resolve(), path), json=json)
 
 
 @app.command()
@@ -134,6 +141,22 @@ def events(
     with connect(resolve().database.url.get_secret_value()) as connection:
         count = calendar.put_events(connection, rows)
     print(f"{count} events.", file=sys.stderr)
+
+
+def _show(result: "Counter[str]", *, json: bool) -> None:
+    import msgspec
+    from rich.console import Console
+
+    if json:
+        print(msgspec.json.encode(dict(result)).decode())
+        return
+    Console(stderr=True).print(
+        f"{result['messages_received']} messages, {result['readings_received']} "
+        f"readings: {result['readings_stored']} stored, "
+        f"{result['readings_duplicate']} there already, "
+        f"{result['readings_corrected']} corrected, "
+        f"{result['readings_rejected']} rejected."
+    )
 
 
 def read(

@@ -1,8 +1,10 @@
-"""Writing a file's counts directly: the path of a message, but for the broker."""
+"""Writing files directly: the path of a message, but for the broker."""
 
 import time
 from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -10,7 +12,7 @@ import msgspec
 from ingest import formats
 from ingest.batch import Batch, Collector, Message
 from ingest.check import Limits
-from ingest.files import CountFile, messages
+from ingest.files import CountFile, messages, recording
 from ingest.resolve import read_registry
 from ingest.write import Writer
 from verkehrspuls.model import Town
@@ -38,18 +40,33 @@ def _sleep(seconds: float) -> bool:
 
 def write_file(settings: Settings, file: CountFile) -> Counter[str]:
     """Write all counts of a file; returns the ledger's sums (`ingest.store.SUMS`)."""
+    now = datetime.now(UTC)
+    found = messages(file, per=timedelta(days=1))
+    return write(settings, (Message(each.topic, each.payload, now) for each in found))
+
+
+def write_recording(settings: Settings, path: Path) -> Counter[str]:
+    """Write the messages of a recording; returns the ledger's sums.
+
+    A line that is no message ends it; what stood before it may be written by then, and
+    is a duplicate when the mended file is taken again.
+    """
+    return write(settings, recording.read(path, now=datetime.now(UTC)))
+
+
+def write(settings: Settings, found: Iterable[Message]) -> Counter[str]:
+    """Write messages as a worker does, in the slot of imports."""
     ingest = settings.ingest.model_copy(update={"slot": SLOT})
     writer = Writer(settings.database.url.get_secret_value(), ingest, pause=_sleep)
     sums: Counter[str] = Counter()
     try:
-        now = datetime.now(UTC)
-        collector = Collector(
-            writer.with_retry(read_registry), formats.formats(), Limits.at(now, ingest)
-        )
+        limits = Limits.at(datetime.now(UTC), ingest)
+        registry = writer.with_retry(read_registry)
+        collector = Collector(registry, formats.formats(), limits)
         batch = Batch()
-        for found in messages(file, per=timedelta(days=1)):
-            collector.add(batch, Message(found.topic, found.payload, now))
-            if batch.readings >= ingest.batch_readings:
+        for message in found:
+            collector.add(batch, message)
+            if max(batch.readings, len(batch.messages)) >= ingest.batch_readings:
                 sums.update(writer.write(batch, collector))
                 batch = Batch()
         sums.update(writer.write(batch, collector))

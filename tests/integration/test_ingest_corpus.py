@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, LiteralString
 
 import msgspec
@@ -146,6 +147,33 @@ def assert_balanced(outcome: Outcome, sent: list[Case]) -> None:
         "select revision from environment_reading where revision > 0"
     )
     assert values == [{"revision": 999}]
+
+
+def recorded(topic: str, payload: bytes) -> bytes:
+    return msgspec.json.encode(
+        {"topic": topic, "base64": base64.b64encode(payload).decode()}
+    )
+
+
+def test_every_case_of_a_recording_ends_as_it_should(
+    plain_database: str, outcome: Outcome, tmp_path: Path
+) -> None:
+    sent = [case for case in cases() if not case.fixed_clock]
+    lines = [recorded(case.topics(), p) for case in sent for p in case.payloads()]
+    last = recorded(COUNTS_TOPIC, msgspec.json.encode(LAST))
+    path = tmp_path / "recording.ndjson"
+    path.write_bytes(b"\n".join([*lines, last]))
+    result = subprocess.run(
+        [sys.executable, "-m", "verkehrspuls", "import", "messages", str(path)],
+        env={**os.environ, "VERKEHRSPULS_DATABASE__URL": plain_database},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert f"{len(lines) + 1} messages" in result.stderr
+    assert_balanced(outcome, sent)
+    assert outcome.messages() == len(lines) + 1
 
 
 def expected_over_http(case: Case) -> tuple[int, str | None]:

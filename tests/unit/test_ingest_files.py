@@ -7,7 +7,15 @@ import msgspec
 import polars as pl
 import pytest
 
-from ingest.files import CountFile, cut, generic, messages, muenster_bike, muenster_kfz
+from ingest.files import (
+    CountFile,
+    cut,
+    generic,
+    messages,
+    muenster_bike,
+    muenster_kfz,
+    recording,
+)
 from verkehrspuls.errors import BadFile
 from verkehrspuls.model import Town
 from verkehrspuls.storage.registry import check
@@ -189,3 +197,35 @@ def test_cut_keeps_local_days_and_sites(tmp_path: Path) -> None:
     only = cut(day, sites=["a"])
     assert only.counts["car"].to_list() == [2]
     assert [site.key for site in only.town.sites] == ["a"]
+
+
+def test_recording_is_read_as_the_broker_gave_it(tmp_path: Path) -> None:
+    path = tmp_path / "recording"
+    path.write_bytes(
+        b'{"tst":"2026-11-21T21:00:00.5+0100","topic":"a/b","qos":1,"payload":"{}"}\n'
+        b"\n"
+        b'{"topic":"a/c","base64":"/w=="}\n'
+    )
+    now = datetime(2026, 11, 22, tzinfo=UTC)
+    text, binary = recording.read(path, now=now)
+    assert (text.topic, text.payload, text.received_at) == ("a/b", b"{}", now)
+    assert text.first_received_at == datetime(2026, 11, 21, 20, 0, 0, 500_000, UTC)
+    assert (binary.payload, binary.first_received_at) == (b"\xff", None)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"{",
+        b'{"topic":"a"}',
+        b'{"topic":"a","payload":"1","base64":"MQ=="}',
+        b'{"topic":"a","base64":"*"}',
+        b'{"topic":"a","payload":"1","tst":"2026-11-21T21:00:00"}',
+        b'{"topic":"a","payload":"1","tst":"yesterday"}',
+    ],
+)
+def test_line_that_is_no_message_is_named(tmp_path: Path, line: bytes) -> None:
+    path = tmp_path / "recording"
+    path.write_bytes(b'{"topic":"a","payload":"1"}\n' + line)
+    with pytest.raises(BadFile, match="line 2"):
+        list(recording.read(path, now=datetime(2026, 11, 22, tzinfo=UTC)))
