@@ -110,7 +110,8 @@ class Collector:
     def __init__(
         self, registry: Registry, formats: dict[str, Decode], limits: Limits
     ) -> None:
-        self._registry = registry
+        #: what senders are looked up in
+        self.registry = registry
         self._formats = formats
         self._limits = limits
         #: `id` of messages beyond their sensor's rate; nearly always none
@@ -127,11 +128,11 @@ class Collector:
         left = dict(beyond)
         refused = set()
         for message in reversed(messages):
-            _, sensor = self._registry.sender(message.topic)
+            _, sensor = self.registry.sender(message.topic)
             if sensor is not None and left.get(sensor.sensor_id, 0) > 0:
                 left[sensor.sensor_id] -= 1
                 refused.add(id(message))
-        collector = self.with_registry(self._registry)
+        collector = self.with_registry(self.registry)
         collector._beyond = frozenset(refused)
         return collector
 
@@ -145,7 +146,7 @@ class Collector:
     def add(self, batch: Batch, message: Message) -> None:
         """Add a message to a batch."""
         batch.messages.append(message)
-        topic, sensor = self._registry.sender(message.topic)
+        topic, sensor = self.registry.sender(message.topic)
         sensor_id = sensor.sensor_id if sensor else None
         hour, received = _receipt(message.received_at)
         tally = batch.ledger.get((sensor_id, hour))

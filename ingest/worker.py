@@ -270,8 +270,9 @@ class Worker:
     def _write(self, collected: Collected) -> None:
         batch, collector = collected
         unknown = any(reject.reason == "unknown-sensor" for reject in batch.rejects)
-        if unknown and self._look_again():
-            # registered a moment ago, perhaps
+        # registered a moment ago, perhaps: the registry may have been read again since
+        # the batch was collected
+        if unknown and (collector.registry is not self._registry or self._look_again()):
             collector = collector.with_registry(self._registry)
             batch = collector.collect(batch.messages)
         if beyond := self._rate.beyond(batch):

@@ -9,8 +9,12 @@ from typing import Any
 import pytest
 
 from ingest.batch import Batch, Collector, Message
+from ingest.check import Limits
+from ingest.formats import formats
 from ingest.resolve import Registry
-from ingest.worker import Worker
+from ingest.worker import Collected, Worker
+from tests.towns import COUNTS_TOPIC
+from tests.unit.test_ingest_batch import REGISTRY, counts, message, reasons
 from verkehrspuls.settings import Settings
 
 NOW = datetime(2026, 11, 21, 20, tzinfo=UTC)
@@ -28,6 +32,7 @@ class FakeWriter:
     def __init__(self, *, broken: bool = False) -> None:
         self.broken = broken
         self.written: list[Message] = []
+        self.rejected: list[str] = []
 
     def with_retry(self, work: Callable[..., Any]) -> Registry:
         return Registry()
@@ -39,6 +44,7 @@ class FakeWriter:
         if self.broken:
             raise Broken
         self.written += batch.messages
+        self.rejected += reasons(batch)
         return Counter()
 
     def interrupt(self) -> None: ...
@@ -84,3 +90,18 @@ def test_stopped_worker_writes_what_it_has_and_leaves_no_thread() -> None:
     assert not made._inbox.full
     names = {thread.name for thread in threading.enumerate()}
     assert not names & {"ingest.writer", "ingest.collector"}
+
+
+def test_batch_of_an_old_registry_is_collected_again() -> None:
+    """Collected while the one before it made the registry be read again."""
+    made = worker(writer := FakeWriter(), 0)
+    limits = Limits.at(NOW, made._settings)
+    before = Collector(Registry(), formats(), limits)
+    batch = before.collect([message(COUNTS_TOPIC, counts())])
+    assert reasons(batch) == ["unknown-sensor"]
+    made._registry = REGISTRY
+    made._looked_again = float("inf")  # it is not read once more
+    made._write(Collected(batch, before))
+    made._receiver.stop()
+    assert writer.rejected == []
+    assert made.written == 1
