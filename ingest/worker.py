@@ -269,10 +269,11 @@ class Worker:
 
     def _write(self, collected: Collected) -> None:
         batch, collector = collected
-        unknown = any(reject.reason == "unknown-sensor" for reject in batch.rejects)
-        # registered a moment ago, perhaps: the registry may have been read again since
-        # the batch was collected
-        if unknown and (collector.registry is not self._registry or self._look_again()):
+        # registered a moment ago, perhaps: the registry may have been read since the
+        # batch was collected, and if that does not tell either, it is read once more
+        while any(reject.reason == "unknown-sensor" for reject in batch.rejects):
+            if collector.registry is self._registry and not self._look_again():
+                break
             collector = collector.with_registry(self._registry)
             batch = collector.collect(batch.messages)
         if beyond := self._rate.beyond(batch):

@@ -29,13 +29,18 @@ class FakeWriter:
 
     hangs = False
 
-    def __init__(self, *, broken: bool = False) -> None:
+    def __init__(
+        self, *, broken: bool = False, registry: Registry | None = None
+    ) -> None:
         self.broken = broken
+        self.registry = registry
+        self.read = 0
         self.written: list[Message] = []
         self.rejected: list[str] = []
 
     def with_retry(self, work: Callable[..., Any]) -> Registry:
-        return Registry()
+        self.read += 1
+        return Registry() if self.registry is None else self.registry
 
     def slot_is_known(self) -> bool:
         return False
@@ -92,16 +97,27 @@ def test_stopped_worker_writes_what_it_has_and_leaves_no_thread() -> None:
     assert not names & {"ingest.writer", "ingest.collector"}
 
 
-def test_batch_of_an_old_registry_is_collected_again() -> None:
-    """Collected while the one before it made the registry be read again."""
-    made = worker(writer := FakeWriter(), 0)
+@pytest.mark.parametrize("read_since", [Registry(), REGISTRY])
+def test_batch_of_an_old_registry_is_collected_again(read_since: Registry) -> None:
+    """The registry was read since then, before or after the sensor was registered."""
+    made = worker(writer := FakeWriter(registry=REGISTRY), 0)
     limits = Limits.at(NOW, made._settings)
     before = Collector(Registry(), formats(), limits)
     batch = before.collect([message(COUNTS_TOPIC, counts())])
     assert reasons(batch) == ["unknown-sensor"]
-    made._registry = REGISTRY
-    made._looked_again = float("inf")  # it is not read once more
+    made._registry = read_since
     made._write(Collected(batch, before))
     made._receiver.stop()
     assert writer.rejected == []
     assert made.written == 1
+
+
+def test_sensor_that_stays_unknown_is_looked_up_once_and_rejected() -> None:
+    made = worker(writer := FakeWriter(), 0)
+    collector = Collector(made._registry, formats(), Limits.at(NOW, made._settings))
+    for _ in range(3):
+        batch = collector.collect([message(COUNTS_TOPIC, counts())])
+        made._write(Collected(batch, collector))
+    made._receiver.stop()
+    assert writer.rejected == 3 * ["unknown-sensor"]
+    assert writer.read == 1
