@@ -77,6 +77,8 @@ def given(*streams: Stream, days: Collection[date] = (DAY,), **more: Any) -> Evi
         site_id=1,
         sensor_id=1,
         road="",
+        latitude=None,
+        longitude=None,
         quantity="motor",
         direction="in",
         time_zone="Europe/Berlin",
@@ -234,7 +236,10 @@ def simulate(world: World, towns: Collection[str], first: date, days: int) -> Si
                         "municipality_id": number,
                         "site_id": sites.setdefault((key, one.site), len(sites) + 1),
                         "sensor_id": 100 * number + sensor_number,
-                        "road": town.site(one.site).road,
+                        **{
+                            name: getattr(town.site(one.site), name)
+                            for name in ("road", "latitude", "longitude")
+                        },
                         "quantity": channel.quantity,
                         "direction": channel.direction,
                         "state": town.town.state,

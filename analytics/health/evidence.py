@@ -83,7 +83,8 @@ def periods(
             # of a day on which sensors were swapped, the one that stayed
             pl.col(
                 *("ended", "day", "municipality_id", "site_id", "sensor_id"),
-                *("road", "quantity", "direction", "complete"),
+                *("road", "latitude", "longitude", "quantity", "direction"),
+                "complete",
             ).last(),
             pl.col("since").min(),
             pl.col("until").max(),

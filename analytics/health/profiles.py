@@ -13,6 +13,8 @@ FEWEST_H: Final = 18
 #: Distance of two profiles from which on they can be told apart: in independent counts
 #: each of 24 hours adds about 1/4.
 APART: Final = 50.0
+#: Length of a degree to the east over one to the north, at 50° N.
+DEGREE_EAST: Final = 0.64
 
 _ROAD = ("municipality_id", "road", "quantity", "direction")
 
@@ -21,18 +23,21 @@ def streams(evidence: Evidence) -> pl.DataFrame:
     """Hours of each direction at a site, with a `reference` profile.
 
     Lanes are added up; an hour counts where each of them is observed to 75 %. The
-    reference is what is usual for the direction (its own past); of one that is too new
-    for that, what the neighbours on the same road counted in the same direction.
+    reference is what is usual for the direction (its own past). Of one that is too new
+    for that, it is the sum of the profiles of its two neighbours: the next sites on
+    both sides along the road, in the same direction. At the end of a road there is
+    none: behind the town's centre the same direction leads out of it.
     """
+    where = ("latitude", "longitude")
     places = evidence.siblings.unique("channel_id").select(
-        "channel_id", "site_id", *_ROAD
+        "channel_id", "site_id", *_ROAD, *where
     )
     lanes = places.group_by(STREAM).agg(pl.len().alias("lanes"))
     usual = pl.col("usual")
     hours = (
         evidence.hours.filter(pl.col("observed_s") >= ENOUGH_OBSERVED * 3600)
         .join(places, on="channel_id")
-        .group_by("site_id", *_ROAD, "time")
+        .group_by("site_id", *_ROAD, *where, "time")
         .agg(
             pl.col("volume").sum().cast(pl.Float64),
             pl.when(usual.null_count() == 0).then(usual.sum()).cast(pl.Float64),
@@ -40,15 +45,30 @@ def streams(evidence: Evidence) -> pl.DataFrame:
         )
         .join(lanes, on=STREAM)
         .filter(pl.col("counted") == pl.col("lanes"))
+        .with_columns(
+            along=_along(), share=pl.col("volume") / pl.col("volume").sum().over(STREAM)
+        )
     )
     here = pl.len().over(*_ROAD, "time")
-    all_there = (here == here.max().over(_ROAD)) & (here > 1)
-    others = pl.col("volume").sum().over(*_ROAD, "time") - pl.col("volume")
-    by_road = pl.when(all_there & (pl.col("road") != "")).then(others)
+    all_there = (here == here.max().over(_ROAD)) & pl.col("along").is_not_null()
+    before, after = (
+        pl.col("share").shift(n).over(*_ROAD, "time", order_by="along") for n in (1, -1)
+    )
+    by_road = pl.when(all_there & (pl.col("road") != "")).then(before + after)
     has_past = usual.count().over(STREAM) * 2 >= pl.len().over(STREAM)
     return hours.with_columns(
         pl.when(has_past).then(usual).otherwise(by_road).alias("reference")
     ).select(*STREAM, "time", "volume", "reference")
+
+
+def _along() -> pl.Expr:
+    """Where a site lies along its road: to the east or north, as the road leads."""
+    north, east = pl.col("latitude"), pl.col("longitude") * DEGREE_EAST
+
+    def reach(of: pl.Expr) -> pl.Expr:
+        return of.max().over(_ROAD) - of.min().over(_ROAD)
+
+    return pl.when(reach(east) > reach(north)).then(east).otherwise(north)
 
 
 def distance(one: pl.Expr, other: pl.Expr) -> pl.Expr:

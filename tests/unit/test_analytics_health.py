@@ -40,7 +40,14 @@ def pair(
     site: int = 1,
 ) -> tuple[Stream, Stream]:
     """Both directions of a site."""
-    place = {"site_id": site, "sensor_id": site, "road": road}
+    place = {
+        "site_id": site,
+        "sensor_id": site,
+        "road": road,
+        # from west to east: 2, 1, 3
+        "latitude": 49.4,
+        "longitude": {1: 7.2, 2: 7.1, 3: 7.3}[site],
+    }
     return (
         Stream(
             channel_id=2 * site - 1,
@@ -396,6 +403,40 @@ class TestSwapped:
         assert failure(*wrong, *right)["verdict"] == "swapped-direction"
         new = pair(ordinary(seed=1), ordinary(OUTBOUND, seed=2), road="B 1", past=False)
         assert failure(*new, *right)["verdict"] == "good"
+
+    def test_at_the_end_of_a_road_neighbours_tell_nothing(self) -> None:
+        """Behind the town's centre the same direction leads out of it."""
+        right = [
+            *pair(ordinary(seed=3), ordinary(OUTBOUND, seed=4), road="B 1", site=1),
+            *pair(ordinary(seed=5), ordinary(OUTBOUND, seed=6), road="B 1", site=2),
+        ]
+        behind = pair(
+            ordinary(OUTBOUND, seed=1),
+            ordinary(seed=2),
+            road="B 1",
+            past=False,
+            site=3,
+        )
+        assert failure(*behind, *right)["verdict"] == "good"
+
+    def test_neighbours_that_differ_tell_nothing(self) -> None:
+        around = [
+            *pair(
+                ordinary(factor=3),
+                ordinary(OUTBOUND, factor=3, seed=4),
+                road="B 1",
+                site=2,
+            ),
+            *pair(ordinary(OUTBOUND, seed=5), ordinary(seed=6), road="B 1", site=3),
+        ]
+        for factor in (1, 3):
+            new = pair(
+                ordinary(OUTBOUND, seed=1, factor=factor),
+                ordinary(seed=2, factor=factor),
+                road="B 1",
+                past=False,
+            )
+            assert failure(*new, *around)["verdict"] == "good"
 
     def test_affinity_is_between_0_and_100(self) -> None:
         good = swapped.affinity(given(*pair(ordinary(), ordinary(OUTBOUND, seed=2))))

@@ -81,6 +81,12 @@ def test_healthy_channels_are_good() -> None:
     )
 
 
+def test_nothing_is_swapped_while_sensors_have_no_past() -> None:
+    """Mainzer Straße lies behind the centre: its east is the others' way out."""
+    first = judged([FIRST + timedelta(days=n) for n in range(7)])
+    assert "swapped-direction" not in first["verdict"]
+
+
 def test_an_incident_or_a_match_is_no_fault() -> None:
     for kind in ("incident", "event"):
         assert verdicts_of(kind) == {"good"}

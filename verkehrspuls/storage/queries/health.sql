@@ -40,8 +40,8 @@ select exists (select from stale_day where site_id = any(%(sites)s)) as left;
 
 -- name: health_channels
 -- All channels that were ever heard of, one row for each installation.
-select c.channel_id, s.municipality_id, c.site_id, i.sensor_id, s.road, c.quantity,
-       c.direction, m.time_zone, e.interval_s,
+select c.channel_id, s.municipality_id, c.site_id, i.sensor_id, s.road, s.latitude,
+       s.longitude, c.quantity, c.direction, m.time_zone, e.interval_s,
        greatest(coalesce(lower(i.period), '-infinity'), '1970-01-01') as since,
        least(coalesce(upper(i.period), 'infinity'), '2200-01-01') as until,
        heard.time as heard
