@@ -16,6 +16,8 @@ from analytics.health import evidence
 from analytics.health.evidence import LOOK_BACK, Evidence
 from analytics.health.verdicts import METHOD
 from analytics.health.verdicts import judge as judge_evidence
+from analytics.quality.gaps import Tolerance
+from analytics.quality.validity import DEFAULT
 from analytics.store import Store
 from analytics.volumes import volume_of_reading
 from verkehrspuls.settings import Health
@@ -70,11 +72,12 @@ def verdicts(
     *,
     now: datetime,
     by: Literal["day", "hour"] = "day",
+    gaps: Tolerance = DEFAULT.gaps,
 ) -> pl.DataFrame:
     """Read what the tests look at and give VERDICTS of SITE_DAYS.
 
     Hourly figures of all channels over the days and six before them; readings of the
-    wanted days only.
+    wanted days only. `gaps` is what hours bear.
     """
     channels = check(read("health_channels"), frames.HEALTH_CHANNELS)
     days = wanted["day"].unique().to_list()
@@ -95,7 +98,7 @@ def verdicts(
     )
     periods = siblings.join(wanted, on=["site_id", "day"], how="semi")
     readings = _readings(read, periods, channels)
-    return judge_evidence(Evidence(periods, siblings, readings, hours), limits)
+    return judge_evidence(Evidence(periods, siblings, readings, hours, gaps), limits)
 
 
 def _readings(

@@ -1,7 +1,7 @@
 """Evidence: what the tests of health are given, cut into periods of channels."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
@@ -10,6 +10,7 @@ import polars as pl
 from analytics import frames
 from analytics.frames import check
 from analytics.local_time import day_bounds, with_local
+from analytics.quality.gaps import Tolerance
 from verkehrspuls.quantities import COUNTED
 
 #: Hours are judged when they have ended for so long: readings come a little late.
@@ -35,6 +36,8 @@ class Evidence:
     readings: pl.DataFrame
     #: hourly STORED_VOLUMES of `siblings`, and of the days before them
     hours: pl.DataFrame
+    #: what an hour bears
+    gaps: Tolerance = field(default_factory=Tolerance)
 
 
 def periods(

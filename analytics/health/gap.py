@@ -2,8 +2,8 @@
 
 value: the longest silence inside the period in minutes, from its begin to its end as
 far as a sensor was installed. Threshold of a day: the outage alarm, 4 hours. Threshold
-of an hour: by what is usual for it, 5 to 20 minutes (`quality.gaps`), but never less
-than one reading.
+of an hour: by what is usual for it (`quality.gaps`; 5 to 20 minutes without settings),
+but never less than one reading.
 """
 
 from datetime import timedelta
@@ -11,7 +11,6 @@ from datetime import timedelta
 import polars as pl
 
 from analytics.health.evidence import Evidence, failures, usual_of
-from analytics.quality.gaps import Tolerance
 from verkehrspuls.settings import Health
 
 _KEY = ("channel_id", "began")
@@ -50,7 +49,7 @@ def find(evidence: Evidence, limits: Health) -> pl.DataFrame:
         pl.when(one_hour)
         .then(
             pl.max_horizontal(
-                Tolerance().seconds(pl.col("usual")) / 60, pl.col("interval_s") / 60
+                evidence.gaps.seconds(pl.col("usual")) / 60, pl.col("interval_s") / 60
             )
         )
         .otherwise(limits.outage_h * 60)

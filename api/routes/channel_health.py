@@ -11,12 +11,14 @@ from pydantic import BaseModel, Field
 
 from analytics import frames, health_store
 from analytics.health.verdicts import METHOD, TEXTS
+from analytics.quality.validity import Rules
 from api import PREFIX
 from api.database import Database
 from api.errors import BadParameter, TooLong
 from api.parameters import From, MunicipalityKey, SiteKey, Store, To
 from api.problems import RESPONSES
 from verkehrspuls.calendar import days_between
+from verkehrspuls.settings import Settings
 from verkehrspuls.storage import health, series
 from verkehrspuls.storage.database import read_frame
 from verkehrspuls.text import LANGUAGES, translate
@@ -101,8 +103,8 @@ def read_health(
                 connection, municipality=municipality, site=site, first=first, last=last
             )
     else:
-        limits = request.app.state.settings.health
-        rows = _hours(store, found, limits, first=first, last=last, now=now)
+        settings = request.app.state.settings
+        rows = _hours(store, found, settings, first=first, last=last, now=now)
     return {
         "municipality": municipality,
         "site": site,
@@ -117,7 +119,7 @@ def read_health(
 def _hours(
     store: Database,
     site: dict[str, Any],
-    limits: Any,
+    settings: Settings,
     *,
     first: date,
     last: date,
@@ -130,9 +132,10 @@ def _hours(
         found = health_store.verdicts(
             partial(read_frame, url),
             wanted.select(list(frames.SITE_DAYS)),
-            limits,
+            settings.health,
             now=now,
             by="hour",
+            gaps=Rules.of(settings.analytics).gaps,
         )
     channels = {one["channel_id"]: one for one in site["channels"]}
     return [

@@ -13,6 +13,7 @@ from analytics.health import out_of_range, swapped
 from analytics.health import verdicts as table
 from analytics.health.frozen import repeats
 from analytics.health.verdicts import TESTS, TEXTS, judge
+from analytics.quality.gaps import Tolerance
 from tests.frames import one, utc
 from tests.health import (
     BEGAN,
@@ -174,6 +175,13 @@ class TestGap:
         # 540 vehicles bear 10 minutes; 15 in the night bear 20
         assert bad["began"].to_list() == [BEGAN + timedelta(hours=8)]
         assert (bad["value"].item(), bad["threshold"].item()) == (15, 10)
+
+    def test_what_an_hour_bears_is_a_setting(self) -> None:
+        counts = ordinary()
+        counts[8 * HOUR + 4 : 8 * HOUR + 7] = [None] * 3
+        evidence = given(Stream(counts=counts), by="hour")
+        patient = replace(evidence, gaps=Tolerance(minutes=(30, 30, 30, 30)))
+        assert set(judge(patient, LIMITS)["verdict"]) == {"good"}
 
 
 class TestOutOfRange:
