@@ -4,7 +4,7 @@ Times are aware UTC and name the start of an interval. NULL is unknown, never ze
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, cast
 
 import polars as pl
 
@@ -389,6 +389,11 @@ def check(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:
     if wrong:
         raise WrongFrameError("; ".join(wrong))
     return frame.select(list(schema))
+
+
+def mean(values: pl.Series) -> float:
+    """Give the mean of numbers, of which there must be one."""
+    return float(cast("float", values.mean()))
 
 
 def empty(schema: Schema) -> pl.DataFrame:

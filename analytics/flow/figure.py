@@ -25,6 +25,7 @@ REASONS: Final = {
         "There are {have} permanent counters with the same hours; at least {need} are "
         "needed."
     ),
+    "periods-overlap": mark("The periods overlap."),
     "too-long": mark(
         "The period has {have} days; a year's figure takes {need} at most."
     ),

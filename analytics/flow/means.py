@@ -7,7 +7,7 @@ import polars as pl
 
 from analytics.calendar import MEMBERS
 from analytics.flow.figure import Figure, Reason, Result, ratio
-from analytics.frames import FLOW_DAYS, check
+from analytics.frames import FLOW_DAYS, check, mean
 from analytics.passport import of_days
 from analytics.quality.validity import DEFAULT, Rules
 
@@ -31,7 +31,7 @@ def means(days: pl.DataFrame, *, unit: str, rules: Rules = DEFAULT) -> Result:
         arithmetic mean of the normalised volumes of the valid days of the type, in
         vehicles per 24 h. Null below two valid days or half of the calendar's days.
     b_fr, b_so: mean Friday, mean Sunday over mean Tuesday to Thursday, in normal weeks:
-        without public and without school holidays.
+        whole ones of the period, without public and without school holidays.
     fer: mean workday (Mon-Fr) of the school holidays over `dtv_w5`.
     heavy_share: heavy vehicles over all, on the valid days that tell them (a ratio of
         sums); null where a sensor does not tell them.
@@ -131,7 +131,7 @@ def _mean(
         name=name,
         unit=f"{unit}/24 h",
         passport=passport,
-        value=None if reason else float(valid["volume"].mean()),  # type: ignore[arg-type]
+        value=None if reason else mean(valid["volume"]),
         reason=reason,
     )
 
@@ -142,11 +142,13 @@ def _gate(valid: int, calendar_days: int, rules: Rules) -> Reason | None:
 
 
 def _normal_weeks(days: pl.DataFrame) -> pl.DataFrame:
-    """The days of weeks without public or school holidays."""
+    """The days of weeks without public or school holidays.
+
+    Of a week that the period cuts off nobody knows, so it has to be whole.
+    """
     plain = ~pl.col("holiday") & ~pl.col("school_holiday")
-    return days.filter(
-        plain.all(ignore_nulls=False).over(pl.col("day").dt.truncate("1w"))
-    )
+    normal = plain.all(ignore_nulls=False) & (pl.len() == 7)
+    return days.filter(normal.over(pl.col("day").dt.truncate("1w")))
 
 
 def _unknown(days: pl.DataFrame) -> Reason | None:

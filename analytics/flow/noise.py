@@ -8,7 +8,7 @@ import polars as pl
 from analytics.flow.classes import GROUPS, summed
 from analytics.flow.figure import Figure, Reason, Result, ratio
 from analytics.flow.inputs import passport_of_bins
-from analytics.frames import FLOW_BINS, check
+from analytics.frames import FLOW_BINS, check, mean
 from analytics.passport import Passport
 from analytics.quality.validity import DEFAULT, Rules
 
@@ -90,7 +90,7 @@ def _mean(
         name=name,
         unit=f"{unit}/h",
         passport=of,
-        value=None if short else float(enough["flow"].mean()),  # type: ignore[arg-type]
+        value=None if short else mean(enough["flow"]),
         reason=Reason("too-few-hours", enough.height, len(period)) if short else None,
     )
 

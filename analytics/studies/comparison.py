@@ -6,6 +6,7 @@ from typing import Final
 
 import polars as pl
 
+from analytics.flow.figure import Reason
 from analytics.frames import FLOW_DAYS, Schema, check
 from analytics.studies.change import CHANGE_DAYS, Change, change
 
@@ -35,8 +36,16 @@ def compare_periods(
     """Estimate the change of a site's volume between two periods of FLOW_DAYS.
 
     Both ends included; weekdays are compared with their like, public holidays left out.
-    What else changed between the periods is part of the change.
+    What else changed between the periods is part of the change. Null if they overlap.
     """
+    if max(before[0], after[0]) <= min(before[1], after[1]):
+        return Change(
+            days_before=0,
+            days_after=0,
+            weeks_before=0,
+            weeks_after=0,
+            reason=Reason("periods-overlap"),
+        )
     later = pl.col("day").is_between(*after)
     found = (
         _valid(days)

@@ -13,7 +13,7 @@ from typing import Final
 import polars as pl
 
 from analytics.flow.figure import Reason
-from analytics.frames import TIME, Schema, check
+from analytics.frames import TIME, Schema, check, mean
 
 METHOD: Final = "short-count-1"
 
@@ -80,6 +80,9 @@ def expand(
     if len(references) < FEWEST_REFERENCES:
         reason = Reason("too-few-references", len(references), FEWEST_REFERENCES)
         return ShortCount(days_counted=days, references=len(references), reason=reason)
+    if not (counted["volume"] > 0).any():
+        nothing = Reason("no-traffic")
+        return ShortCount(days_counted=days, references=len(references), reason=nothing)
     factors = _factors(counted, references, means)
     if factors.is_empty():
         return ShortCount(
@@ -99,13 +102,13 @@ def expand(
         pl.col("estimate").log().mean(), pl.col("volume").first()
     )
     count = by_day.height
-    dtv = math.exp(float(by_day["estimate"].mean()))  # type: ignore[arg-type]
+    dtv = math.exp(mean(by_day["estimate"]))
     error = _Z * math.sqrt(site**2 + day**2 / count)
     return ShortCount(
         dtv=dtv,
         lower=dtv * math.exp(-error),
         upper=dtv * math.exp(error),
-        factor=dtv / float(by_day["volume"].mean()),  # type: ignore[arg-type]
+        factor=dtv / mean(by_day["volume"]),
         site_error=site,
         day_error=day,
         days_counted=count,

@@ -177,6 +177,13 @@ def test_a_holiday_on_a_thursday_counts_as_a_sunday() -> None:
     assert reason(found["b_fr"]) == "too-few-days"
 
 
+def test_a_normal_week_is_a_whole_one() -> None:
+    """The period ends on a Friday; the day after it is a public holiday."""
+    until_friday = days(lambda _: 100, date(2026, 9, 14), date(2026, 10, 2))
+    fridays = named(means(until_friday, unit="Kfz"))["b_fr"]
+    assert (fridays.value, fridays.passport.days_used) == (1, 2)
+
+
 def test_missing_days_are_left_out_and_not_zero() -> None:
     weeks = date(2026, 2, 2), date(2026, 2, 15)
     found = named(

@@ -165,6 +165,16 @@ def test_placebo_warns_of_a_site_that_was_already_changing() -> None:
     assert found.placebo.clear
 
 
+def test_periods_that_overlap_are_refused() -> None:
+    shared = (BEFORE[0], AFTER[0])
+    found = compare_periods(site(1), before=shared, after=AFTER)
+    assert found.value is None
+    assert found.reason is not None
+    assert found.reason.code == "periods-overlap"
+    ranking = rank({"a": site(1)}, before=BEFORE, after=(BEFORE[1], AFTER[1]))
+    assert ranking["reason"].to_list() == ["periods-overlap"]
+
+
 def test_sites_are_compared_on_the_same_days() -> None:
     town = season(12)
     one, other = site(13, town=town), site(14, town=town)
@@ -338,6 +348,15 @@ def test_trap_2_hours_are_the_same_on_the_local_clock_after_it_changed() -> None
     found = expand(short, changed, means)
     assert found.day_error == pytest.approx(sure.day_error, abs=1e-6)
     assert found.site_error == pytest.approx(sure.site_error, rel=1e-6)
+
+
+def test_a_short_count_of_zeros_has_nothing_to_expand() -> None:
+    counters, means = town_of_counters(7, 5, site_spread=0, day_spread=0)
+    none = counted(counters.pop("r0"), 8).with_columns(volume=pl.lit(0.0))
+    found = expand(none, counters, means)
+    assert found.dtv is None
+    assert found.reason is not None
+    assert found.reason.code == "no-traffic"
 
 
 def test_short_count_needs_permanent_counters_and_says_so() -> None:
