@@ -5,7 +5,8 @@ A client library would be slower than what is measured. Run as a process of its 
     python -m ingest.bench_load URL MESSAGES READINGS FIRST RATE
 
 It publishes the messages FIRST … FIRST + MESSAGES of `ingest.bench.message` at QoS 1,
-RATE a second (0: as fast as it goes), and prints how long that took.
+RATE a second (0: as fast as it goes), and prints how long that took. All packets are
+made, and the broker has answered, before it says "prepared" and waits for a line.
 """
 
 import select
@@ -54,14 +55,16 @@ def connect(url: str, client_id: str) -> socket.socket:
     return connection
 
 
+def packet(number: int, topic: str, payload: bytes) -> bytes:
+    """Make the PUBLISH packet of a message at QoS 1."""
+    body = text(topic) + (number % 65_535 + 1).to_bytes(2, "big") + payload
+    return bytes([_PUBLISH_QOS1]) + length(len(body)) + body
+
+
 def publish(
-    connection: socket.socket, messages: list[tuple[str, bytes]], *, rate: float = 0
+    connection: socket.socket, prepared: list[bytes], *, rate: float = 0
 ) -> float:
-    """Publish at QoS 1 until all are acknowledged; returns the seconds it took."""
-    prepared = []
-    for number, (topic, payload) in enumerate(messages):
-        body = text(topic) + (number % 65_535 + 1).to_bytes(2, "big") + payload
-        prepared.append(bytes([_PUBLISH_QOS1]) + length(len(body)) + body)
+    """Publish packets until all are acknowledged; returns the seconds it took."""
     connection.setblocking(False)
     sent = acknowledged = 0
     waiting, rest = b"", b""
@@ -98,11 +101,10 @@ def main() -> None:
 
     url, messages, readings, first, rate = sys.argv[1:]
     numbers = range(int(first), int(first) + int(messages))
-    prepared = [message(number, int(readings)) for number in numbers]
-    print("prepared", flush=True)
-    sys.stdin.readline()
-    connection = connect(url, f"bench-{first}")
-    with connection:
+    prepared = [packet(number, *message(number, int(readings))) for number in numbers]
+    with connect(url, f"bench-{first}") as connection:
+        print("prepared", flush=True)
+        sys.stdin.readline()
         print(publish(connection, prepared, rate=float(rate)), flush=True)
 
 
