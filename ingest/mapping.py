@@ -9,6 +9,7 @@ A field that is absent, null, or holds a sentinel of the profile gives no readin
 never zero.
 """
 
+import logging
 import math
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -32,6 +33,8 @@ from ingest.units import convert
 from verkehrspuls.model import Mapping, Profile, Source, TimeField
 from verkehrspuls.quantities import ENVIRONMENT
 
+log = logging.getLogger(__name__)
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _PER_MICROSECOND: Final = {"s": 1_000_000, "ms": 1_000, "us": 1, "ns": 0.001}
 #: what a count and a speed may be, as in the native format
@@ -48,9 +51,16 @@ def read_foreign(
     decode = _formats().get(sensor.payload_format)
     if decode is None:
         raise Unusable("unknown-format", repr(sensor.payload_format))
-    return readings_of(
-        decode(topic, payload, received_at), sensor, received_at=received_at
-    )
+    if not payload:  # a retained message was deleted
+        return Decoded([])
+    try:
+        records = decode(topic, payload, received_at)
+        return readings_of(records, sensor, received_at=received_at)
+    except Unusable:
+        raise
+    except Exception as error:  # a fault of ours, which must not stop all other sensors
+        log.exception("decoder_failed", extra={"topic": topic})
+        raise Unusable("unreadable", f"{type(error).__name__}: {error}") from error
 
 
 _formats = cache(foreign_formats)

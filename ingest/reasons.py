@@ -7,6 +7,9 @@ from ingest.sequence import Numbered
 from verkehrspuls.text import mark as _
 from verkehrspuls.text import translate
 
+#: Characters of a detail.
+LONGEST_DETAIL: Final = 300
+
 #: Reason codes with their meaning and what to do, for people.
 REASONS: Final = {
     "unknown-topic": _("The topic has no form that is known here."),
@@ -51,6 +54,8 @@ class Unusable(Exception):
     """A message or reading that cannot be used, with its reason code and the detail."""
 
     def __init__(self, reason: str, detail: str) -> None:
+        if len(detail) > LONGEST_DETAIL:  # it may quote what came
+            detail = f"{detail[:LONGEST_DETAIL]}…"
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail

@@ -25,7 +25,7 @@ Moment = Annotated[datetime, Meta(tz=True)]
 class SpeedHistogram(Struct, frozen=True, kw_only=True, gc=False):
     """Counts of vehicles by speed, in bins of equal width from `from_kmh` up."""
 
-    width_kmh: Annotated[float, Meta(gt=0, le=100)]
+    width_kmh: Annotated[float, Meta(ge=0.1, le=100)]
     from_kmh: Annotated[float, Meta(ge=0, le=300)] = 0.0
     counts: Annotated[list[Count], Meta(min_length=1, max_length=100)]
 

@@ -21,7 +21,7 @@ Value = bool | int | float | str | None
 DEEPEST: Final = 16
 
 _NUMBER: Final = re.compile(
-    r"[+-]?(\d{1,30}(\.\d{0,30})?|\.\d{1,30})([eE][+-]?\d{1,3})?"
+    r"[+-]?(\d{1,30}(\.\d{0,30})?|\.\d{1,30})([eE][+-]?\d{1,3})?", re.ASCII
 )
 
 

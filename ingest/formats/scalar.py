@@ -19,8 +19,6 @@ EXAMPLES: Final = (("haus/pegel/cm", b"182.5"),)
 
 def decode(_topic: str, payload: bytes, _received_at: datetime) -> list[Record]:
     """Decode a number."""
-    if not payload:  # a retained message was deleted
-        return []
     try:
         text = payload.decode()
     except UnicodeDecodeError as error:

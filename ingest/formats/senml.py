@@ -12,6 +12,7 @@ Any topic. Two formats: `senml-json` and `senml-cbor`.
 - A field whose name ends in `_` must be understood; as none is, the pack is refused.
 """
 
+import io
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
@@ -54,7 +55,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     bu: str = ""
     bv: Number | None = None
     bs: Number | None = None
-    bver: int | None = None
+    bver: Annotated[int, msgspec.Meta(ge=1, le=VERSION)] | None = None
     n: str = ""
     u: str = ""
     t: Number = 0.0
@@ -78,12 +79,15 @@ def decode_cbor(_topic: str, payload: bytes, received_at: datetime) -> list[Reco
     """Decode a pack in CBOR."""
     import cbor2
 
+    stream = io.BytesIO(payload)
     try:
-        found = cbor2.loads(payload)
+        found = cbor2.load(stream)
     except RecursionError as error:
         raise Unusable("too-deep", str(error)) from error
     except Exception as error:  # what a tag means may fail in many ways
         raise Unusable("unreadable", f"{type(error).__name__}: {error}") from error
+    if stream.tell() < len(payload):
+        raise Unusable("unreadable", "more behind the pack")
     if not isinstance(found, list) or not all(isinstance(e, dict) for e in found):
         raise Unusable("unreadable", "not an array of maps")
     pack = [
@@ -132,10 +136,7 @@ def resolve(pack: list[Entry], *, now: float) -> list[Entry]:
 def _version(entry: Entry, base: Entry) -> int | None:
     if entry.bver is not None and base.bver not in (None, entry.bver):
         raise Unusable("unreadable", "several versions in a pack")
-    version = base.bver if entry.bver is None else entry.bver
-    if version is not None and not 0 < version <= VERSION:
-        raise Unusable("unreadable", f"version {version} of SenML is not known")
-    return version
+    return base.bver if entry.bver is None else entry.bver
 
 
 def _has_value(entry: Entry) -> bool:

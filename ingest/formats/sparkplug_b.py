@@ -10,8 +10,9 @@ type, e.g. `spBv1.0/stadt/+/schrank-7/zaehler-1`. `DBIRTH`, `DDATA`, `NBIRTH` an
   the worker was started, or let the device send names always.
 - Metrics of one timestamp belong together, historical ones too: a reading's place is
   its time.
-- Time: the metric's timestamp, else the payload's, in milliseconds. Sequence: `seq`,
-  0 to 255, then from the start.
+- Time: the metric's timestamp, else the payload's, in milliseconds.
+- `seq` is not read: it counts the messages of an edge with all its devices, so that
+  there are gaps in those of one.
 """
 
 import struct
@@ -68,7 +69,7 @@ def decode(topic: str, payload: bytes, _received_at: datetime) -> list[Record]:
         return []
     device = "/".join((parts[1], *parts[3:]))
     try:
-        timestamp, seq, metrics = _payload(payload)
+        timestamp, metrics = _payload(payload)
     except (IndexError, OverflowError, UnicodeDecodeError) as error:
         raise Unusable("unreadable", f"not protobuf: {error}") from error
     if parts[2].endswith("BIRTH"):
@@ -79,7 +80,7 @@ def decode(topic: str, payload: bytes, _received_at: datetime) -> list[Record]:
         name, value = _named(metric, names)
         at = timestamp if metric.timestamp is None else metric.timestamp
         groups.setdefault(at, {})[name] = value
-    return [Record(_time(at), fields, seq=seq) for at, fields in groups.items()]
+    return [Record(_time(at), fields) for at, fields in groups.items()]
 
 
 def _remember(device: str, metrics: list[Metric]) -> None:
@@ -122,17 +123,15 @@ def _time(milliseconds: int | None) -> datetime | None:
 # sparkplug_b.proto. Field numbers stand where they are used.
 
 
-def _payload(payload: bytes) -> tuple[int | None, int | None, list[Metric]]:
-    timestamp = seq = None
+def _payload(payload: bytes) -> tuple[int | None, list[Metric]]:
+    timestamp = None
     metrics = []
     for number, value in _fields(payload):
         if number == 1 and isinstance(value, int):
             timestamp = value
         elif number == 2 and isinstance(value, bytes):
             metrics.append(_metric(value))
-        elif number == 3 and isinstance(value, int):
-            seq = value
-    return timestamp, seq, metrics
+    return timestamp, metrics
 
 
 def _metric(message: bytes) -> Metric:
@@ -156,6 +155,8 @@ def _metric(message: bytes) -> Metric:
             found["name"] = value.decode()
         elif number == 15:
             found["value"] = value.decode()
+        elif number in (16, 17, 18):
+            found["value"] = "bytes, a data set or a template"
     if is_null:
         found["value"] = None
     return Metric(**found)  # type: ignore[arg-type]

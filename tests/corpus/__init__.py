@@ -114,6 +114,7 @@ _FOREIGN = (
         _sensor(key, "scalar", "value", Profile(receipt_time=True), kind="raw")
         for key in ("level-1", "level-2")
     ),
+    _sensor("pack-1", "senml-cbor", "temp", Profile(), kind="raw"),
     _sensor("station-1", "tasmota", "DS18B20.Temperature", _STATION),
     *(
         _sensor(

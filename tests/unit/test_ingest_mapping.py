@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from ingest import mapping
 from ingest.formats import (
     DEVICE,
     NETWORK,
@@ -15,7 +16,7 @@ from ingest.formats import (
 )
 from ingest.formats.record import Record, Value
 from ingest.mapping import read_foreign
-from ingest.reasons import REASONS, Unusable
+from ingest.reasons import LONGEST_DETAIL, REASONS, Unusable
 from ingest.units import UNITS, convert
 from tests.unit.formats import NOW, decoded, readings, sensor, value
 from verkehrspuls.model import Mapping, PayloadFormat, Profile, Source, TimeField
@@ -33,6 +34,32 @@ def test_format_that_does_not_exist_is_told() -> None:
     with pytest.raises(Unusable) as refused:
         read_foreign(strange, "t", b"", received_at=NOW)
     assert refused.value.reason == "unknown-format"
+
+
+@pytest.mark.parametrize("payload_format", sorted(foreign_formats()))
+def test_deleted_retained_message_holds_nothing(payload_format: str) -> None:
+    gone = sensor(value("t", "temperature_c"), payload_format=payload_format)
+    assert read_foreign(gone, "t", b"", received_at=NOW).readings == []
+
+
+def test_fault_of_a_format_is_a_reason_and_no_exception(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> list[Record]:
+        return [1 / 0]  # type: ignore[list-item]
+
+    monkeypatch.setattr(mapping, "_formats", lambda: {"new": fail})
+    strange = sensor(value("t", "temperature_c"), payload_format="new")
+    with pytest.raises(Unusable, match="ZeroDivisionError") as refused:
+        read_foreign(strange, "t", b"1", received_at=NOW)
+    assert refused.value.reason == "unreadable"
+    assert "decoder_failed" in caplog.text
+
+
+def test_what_came_is_quoted_but_not_at_length() -> None:
+    with pytest.raises(Unusable) as refused:
+        convert(1.0, 100_000 * "x", "°C")
+    assert len(refused.value.detail) <= LONGEST_DETAIL + 1
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,10 @@
 """SenML packs; the examples of RFC 8428 resolve as the RFC's authors do."""
 
+import contextlib
 import json
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
 import cbor2
@@ -11,6 +14,7 @@ import pytest
 from ingest.formats import DEVICE, RECEIPT
 from ingest.formats.senml import (
     EXAMPLES,
+    LABELS,
     decode_cbor,
     decode_json,
     entries,
@@ -120,6 +124,7 @@ def test_base_value_and_base_sum_are_added() -> None:
         [{"n": "x", "v": 1, "vs": "1"}],
         [{"n": "x", "v": 1, "must_": 1}],
         [{"n": "x", "v": 1, "bver": 11}],
+        [{"n": "x", "v": 1, "bver": 0}],
         [{"n": "x", "v": 1, "bver": 5}, {"bver": 6, "n": "x", "v": 1}],
         [{"n": "x", "v": "1"}],
         [{"n": "x", "v": True}],
@@ -154,3 +159,19 @@ def test_malicious_cbor_is_refused(payload: bytes) -> None:
     with pytest.raises(Unusable) as refused:
         decode_cbor(TOPIC, payload, NOW)
     assert refused.value.reason in ("unreadable", "too-deep")
+
+
+@pytest.mark.parametrize("label", sorted(LABELS))
+def test_number_of_any_size_in_cbor_is_read_or_refused(label: int) -> None:
+    for number in (2**64, -(2**64), 2**40_000, Decimal("1e999999"), Fraction(1, 3)):
+        payload = cbor2.dumps([{0: "x", 2: 1, 6: AT} | {label: number}])
+        with contextlib.suppress(Unusable):
+            decode_cbor(TOPIC, payload, NOW)
+
+
+def test_cbor_with_something_behind_the_pack_is_refused() -> None:
+    pack = cbor2.dumps([{0: "x", 2: 1, 6: AT}])
+    assert len(decode_cbor(TOPIC, pack, NOW)) == 1
+    for more in (b"\0", pack):
+        with pytest.raises(Unusable, match="behind the pack"):
+            decode_cbor(TOPIC, pack + more, NOW)

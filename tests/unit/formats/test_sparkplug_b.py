@@ -8,7 +8,7 @@ import pytest
 from ingest.formats import sparkplug_b
 from ingest.formats.sparkplug_b import EXAMPLES, decode
 from ingest.reasons import Unusable
-from tests.unit.formats import NOW, readings, sensor
+from tests.unit.formats import NOW, decoded, readings, sensor
 from verkehrspuls.model import Mapping
 
 (BIRTH_TOPIC, BIRTH), (DATA_TOPIC, DATA) = EXAMPLES
@@ -132,3 +132,16 @@ def test_other_messages_hold_no_readings(kind: str) -> None:
 def test_broken_protobuf_is_refused(bad: bytes) -> None:
     with pytest.raises(Unusable):
         decode("spBv1.0/g/NDATA/e", bad, NOW)
+
+
+def test_value_of_another_kind_is_no_gap() -> None:
+    for kind in (16, 17, 18):
+        metric = field(1, "Counts/Car") + field(kind, b"\x08\x01")
+        (problem,) = decoded(decode(DATA_TOPIC, payload(metric), NOW), ROAD).unusable
+        assert problem.reason == "not-a-number"
+
+
+def test_number_of_the_edge_is_not_taken_for_one_of_the_device() -> None:
+    for number in (1, 5, 9):  # between them: the edge's other devices
+        body = payload(field(1, "Counts/Car") + field(10, 1)) + field(3, number)
+        assert decoded(decode(DATA_TOPIC, body, NOW), ROAD).numbered == []
