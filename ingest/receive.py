@@ -37,8 +37,10 @@ LONGEST_PAUSE_S: Final = 30.0
 STEADY_S: Final = 2.0
 #: on stopping, for acknowledgements that the network does not take
 FLUSH_S: Final = 0.5
-#: how many packets are read before the socket is asked again
+#: how many packets are read before the socket is asked again, and how many bytes: they
+#: may go beyond the bound of the inbox
 READS: Final = 200
+READ_BYTES: Final = 262_144
 #: Pause before reading in bulk, so that there is more than a packet to be read.
 GATHER_S: Final = 0.002
 _FAILURE: Final = 0x80
@@ -167,8 +169,9 @@ class Receiver:
         self._client.on_message = self._received
         # with a loop of its own, paho queues packets instead of writing each at once
         self._client.on_socket_register_write = lambda *_: None
-        #: read just now
+        #: read just now, and how large that is
         self._arrived: list[Message] = []
+        self._arrived_bytes = 0
         self._committed: deque[Sequence[Message]] = deque()
         self._wake_read, self._wake_write = socket.socketpair()
         self._wake_read.setblocking(False)
@@ -283,9 +286,11 @@ class Receiver:
                 break
             if self.received == before or self._inbox.full:
                 break
+            if self._arrived_bytes >= READ_BYTES:
+                break
         if self._arrived:
             self._inbox.put(self._arrived)
-            self._arrived = []
+            self._arrived, self._arrived_bytes = [], 0
 
     def _acknowledge(self) -> None:
         while self._committed:
@@ -387,6 +392,7 @@ class Receiver:
             topic = message.topic
         except UnicodeDecodeError:
             topic = repr(message._topic)
+        self._arrived_bytes += len(message.payload)
         self._arrived.append(
             Message(
                 topic,

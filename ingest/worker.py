@@ -187,6 +187,7 @@ class Worker:
                 collected = self._next_batch()
                 if collected.batch.messages and not self._hand_over(collected):
                     return
+                del collected  # it lives no longer than the inbox counts it
         except BaseException as error:
             self._failure = error
         finally:
@@ -218,6 +219,7 @@ class Worker:
                 self._writing = True
                 self._write(collected)
                 self._writing = False
+                del collected
         except Stopped:
             log.warning("stopped_without_database")
         except BaseException as error:

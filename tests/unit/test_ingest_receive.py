@@ -1,9 +1,11 @@
-"""What a worker subscribes to."""
+"""What a worker subscribes to, and how much it reads."""
 
+import paho.mqtt.client as paho
 import pytest
+from paho.mqtt.enums import MQTTErrorCode as Code
 
-from ingest.receive import native_topics, uncovered
-from verkehrspuls.settings import Ingest
+from ingest.receive import READ_BYTES, Inbox, Receiver, native_topics, uncovered
+from verkehrspuls.settings import Broker, Ingest
 
 
 def test_a_worker_hears_all_municipalities_or_its_own() -> None:
@@ -22,3 +24,25 @@ def test_a_worker_hears_all_municipalities_or_its_own() -> None:
 )
 def test_no_message_is_subscribed_to_twice(topics: set[str], left: set[str]) -> None:
     assert uncovered(topics, native_topics(Ingest())) == left
+
+
+def test_large_messages_go_no_further_beyond_the_bound_than_one_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The broker has many of them ready when reading begins."""
+    large = paho.MQTTMessage(topic=b"a/b")
+    large.payload = bytes(100_000)
+    inbox = Inbox(messages=1_000, size_bytes=1_000_000)
+    receiver = Receiver(Broker(url="mqtt://nowhere"), Ingest(), inbox)
+
+    def loop_read(max_packets: int = 1) -> Code:
+        receiver._received(None, None, large)
+        return Code.MQTT_ERR_SUCCESS
+
+    monkeypatch.setattr(receiver._client, "loop_read", loop_read)
+    while not inbox.full:
+        receiver._read()
+    receiver.stop()
+    taken = inbox.take(0, at_most=1_000)
+    read = sum(len(message.payload) for message in taken)
+    assert read < 1_000_000 + READ_BYTES + 100_000
