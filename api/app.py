@@ -16,6 +16,7 @@ from api.guard import Guard
 from api.intake import Trial
 from api.outlet import Outlet
 from api.routes import (
+    as_known,
     cases,
     channel_health,
     environment,
@@ -28,6 +29,7 @@ from api.routes import (
     rejects,
     sections,
     series,
+    short_count,
     sites,
     studies,
 )
@@ -72,7 +74,17 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.metrics = Metrics()
     for module in (
         *(municipalities, sites, series, flow, forecast, environment, sections, cases),
-        *(studies, readings, ledger, rejects, channel_health, health, reference),
+        *(
+            studies,
+            short_count,
+            as_known,
+            readings,
+            ledger,
+            rejects,
+            channel_health,
+            health,
+            reference,
+        ),
     ):
         app.include_router(module.router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]

@@ -6,15 +6,15 @@ The API serves them and the command `export` writes them.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final, Literal
-from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from analytics.passport import SHARES, Passport
 from analytics.volumes import METHOD as VOLUMES_METHOD
 from api.errors import BadParameter
+from api.periods import Period, ceiling, period
 from verkehrspuls.classes import VOLUME_CLASSES
 from verkehrspuls.quantities import COUNTED, ENVIRONMENT, QUANTITIES
 from verkehrspuls.storage import series
@@ -79,7 +79,7 @@ class SeriesPassport(Passport):
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What is asked for: figures of a site in `[start, end)`.
+    """What is asked for: figures of a site in a period.
 
     `direction` is a key, `all` for the cross-section or None for each direction.
     """
@@ -87,14 +87,8 @@ class Selection:
     site: dict[str, Any]
     quantity: str
     direction: str | None
-    start: datetime
-    end: datetime
+    period: Period
     bin: Bin
-
-    @property
-    def zone(self) -> ZoneInfo:
-        """The site's time zone."""
-        return ZoneInfo(self.site["time_zone"])
 
     @property
     def key(self) -> str:
@@ -123,17 +117,12 @@ def select(
     end: datetime | date | None,
     bin: Bin,
     now: datetime,
+    days: int = 7,
 ) -> Selection:
-    """Complete and check what is asked for.
+    """Complete and check what is asked for; see `period`.
 
-    A date means midnight at the site. The default is the last seven days, and the
-    site's first counted quantity.
+    The default is the last seven days, and the site's first counted quantity.
     """
-    zone = ZoneInfo(site["time_zone"])
-    until = _moment(end, zone) if end else _ceiling(now, SECONDS.get(bin, 3600))
-    since = _moment(start, zone) if start else until - timedelta(days=7)
-    if since >= until:
-        raise BadParameter(parameter="from", detail="`from` must be before `to`")
     measured = _measured(site)
     chosen = quantity or next(iter(measured), "")
     if chosen not in measured:
@@ -156,7 +145,15 @@ def select(
             parameter="direction",
             detail=f"The directions are {', '.join(filter(None, (ALL, *known)))}",
         )
-    return Selection(site, chosen, direction, since, until, bin)
+    asked = period(
+        site,
+        start,
+        end,
+        now=now,
+        days=days,
+        step_s=SECONDS.get(bin, 3600),
+    )
+    return Selection(site, chosen, direction, asked, bin)
 
 
 def read(
@@ -169,12 +166,12 @@ def read(
             url,
             site_id=site_id,
             quantity=quantity,
-            start=selection.start,
-            end=selection.end,
+            start=selection.period.start,
+            end=selection.period.end,
             visible=visible,
         )
     if selection.bin == DAY:
-        first, last = local_days(selection)
+        first, last = selection.period.local_days
         frame = series.days(
             url,
             site_id=site_id,
@@ -191,8 +188,8 @@ def read(
         url,
         site_id=site_id,
         quantity=quantity,
-        start=selection.start,
-        end=selection.end,
+        start=selection.period.start,
+        end=selection.period.end,
         interval_s=SECONDS[selection.bin],
         direction=selection.direction,
         visible=visible,
@@ -207,8 +204,8 @@ def read(
         url,
         site_id=site_id,
         quantity=quantity,
-        start=selection.start,
-        end=selection.end,
+        start=selection.period.start,
+        end=selection.period.end,
         direction=selection.direction,
         visible=visible,
     )
@@ -253,8 +250,8 @@ def complete(
         municipality=selection.site["municipality"],
         site=selection.site["key"],
         quantity=selection.quantity,
-        start=selection.start,
-        end=selection.end,
+        start=selection.period.start,
+        end=selection.period.end,
         visible=visible,
     )
     return Extract(
@@ -276,17 +273,19 @@ def passport(
     """Tell where the figures come from."""
     streams = _streams(selection)
     if selection.bin == DAY:
-        present = frame.filter(pl.col("day") < now.astimezone(selection.zone).date())
-        first, last = local_days(selection)
-        yesterday = now.astimezone(selection.zone).date() - timedelta(days=1)
+        present = frame.filter(
+            pl.col("day") < now.astimezone(selection.period.zone).date()
+        )
+        first, last = selection.period.local_days
+        yesterday = now.astimezone(selection.period.zone).date() - timedelta(days=1)
         expected = max(0, (min(last, yesterday) - first).days + 1) * streams
         methods = sorted(set(frame["method"])) if frame.height else []
         method = ", ".join(methods) or "no days yet"
     else:
         seconds = SECONDS[selection.bin]
-        stop = min(selection.end, _ceiling(now, seconds))
+        stop = min(selection.period.end, ceiling(now, seconds))
         present = frame.filter(pl.col("time") < stop)
-        expected = max(0, _bins(selection.start, stop, seconds)) * streams
+        expected = max(0, _bins(selection.period.start, stop, seconds)) * streams
         method = (
             VOLUMES_METHOD
             if selection.quantity in COUNTED
@@ -312,18 +311,6 @@ def _present(frame: pl.DataFrame) -> int:
     if "excluded" not in frame.columns:
         return frame.height
     return frame.filter(pl.col("observed") + pl.col("excluded") > 0).height
-
-
-def local_days(selection: Selection) -> tuple[date, date]:
-    """Give the first and last local day whose midnight is in the period.
-
-    The first is after the last where there is none.
-    """
-    first = selection.start.astimezone(selection.zone).date()
-    if _moment(first, selection.zone) < selection.start:
-        first += timedelta(days=1)
-    last = (selection.end - timedelta(microseconds=1)).astimezone(selection.zone)
-    return first, last.date()
 
 
 def _column(name: str, quantity: str) -> Column:
@@ -374,15 +361,3 @@ def _share(frame: pl.DataFrame, name: str, expected: int) -> float:
 def _bins(start: datetime, end: datetime, seconds: int) -> int:
     """Count the intervals that begin in `[start, end)`."""
     return math.ceil(end.timestamp() / seconds) - math.ceil(start.timestamp() / seconds)
-
-
-def _ceiling(moment: datetime, seconds: int) -> datetime:
-    return datetime.fromtimestamp(
-        math.ceil(moment.timestamp() / seconds) * seconds, UTC
-    )
-
-
-def _moment(given: datetime | date, zone: ZoneInfo) -> datetime:
-    if not isinstance(given, datetime):
-        given = datetime.combine(given, time.min, tzinfo=zone)
-    return given.astimezone(UTC)

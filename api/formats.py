@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 import polars as pl
@@ -42,8 +43,8 @@ def describe(extract: Extract) -> dict[str, Any]:
         },
         "quantity": selection.quantity,
         "direction": selection.direction,
-        "from": selection.start,
-        "to": selection.end,
+        "from": selection.period.start,
+        "to": selection.period.end,
         "bin": selection.bin,
         "columns": [asdict(column) for column in extract.columns],
         "passport": _passport(extract),
@@ -84,7 +85,7 @@ def to_german_csv(extract: Extract) -> bytes:
     columns: list[pl.Expr] = []
     for name in frame.columns:
         if name in moments:
-            local = pl.col(name).dt.convert_time_zone(extract.selection.zone.key)
+            local = pl.col(name).dt.convert_time_zone(extract.selection.period.zone.key)
             columns.append(local.dt.strftime("%d.%m.%Y %H:%M").alias(f"{name}_local"))
             columns.append(pl.col(name).dt.strftime(_UTC).alias(f"{name}_utc"))
         elif name in days:
@@ -123,12 +124,13 @@ FORMATS: Final = {
 
 def file_name(selection: Selection, ending: str) -> str:
     """Name a file: `site_from_to_bin.ext`; dates where they are local midnights."""
-    since, until = (_stamp(t, selection) for t in (selection.start, selection.end))
+    period = selection.period
+    since, until = (_stamp(time, period.zone) for time in (period.start, period.end))
     return f"{selection.site['key']}_{since}_{until}_{selection.bin}.{ending}"
 
 
-def _stamp(moment: datetime, selection: Selection) -> str:
-    local = moment.astimezone(selection.zone)
+def _stamp(moment: datetime, zone: ZoneInfo) -> str:
+    local = moment.astimezone(zone)
     if local.time() == local.time().min:
         return f"{local:%Y-%m-%d}"
     return re.sub(r":", "", f"{moment:%Y-%m-%dT%H:%M}Z")

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 from api.database import Database
 from api.moments import parse_moment
+from verkehrspuls.quantities import COUNTED
 
 _KEY: Final = "^[a-z0-9-]{1,64}$"
 #: keys that the examples of the reference use
@@ -56,6 +57,15 @@ To = Annotated[
         alias="to",
         description="end of the period, itself outside of it",
         examples=["2026-03-03T00:00:00Z"],
+    ),
+]
+Quantity = Annotated[
+    str,
+    Query(
+        description="what was counted",
+        json_schema_extra={"enum": list(COUNTED)},
+        pattern="^(" + "|".join(COUNTED) + ")$",
+        examples=["motor"],
     ),
 ]
 

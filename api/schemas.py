@@ -5,7 +5,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, Field
 
-from api.passports import PassportOfFigure
+from api.passports import Basis
 
 
 class Municipality(BaseModel):
@@ -154,13 +154,13 @@ class ColumnOfSeries(BaseModel):
     description: str
 
 
-class PassportOfSeries(PassportOfFigure):
+class PassportOfSeries(Basis):
     """Where the figures come from: shares of the period up to now."""
 
-    observed: float | None = Field(ge=0, le=1)  # type: ignore[assignment]
-    normalised: float | None = Field(ge=0, le=1)  # type: ignore[assignment]
-    imputed: float | None = Field(ge=0, le=1)  # type: ignore[assignment]
-    excluded: float | None = Field(ge=0, le=1)  # type: ignore[assignment]
+    observed: float | None = Field(ge=0, le=1)
+    normalised: float | None = Field(ge=0, le=1)
+    imputed: float | None = Field(ge=0, le=1)
+    excluded: float | None = Field(ge=0, le=1)
     intervals_expected: int
     intervals_present: int
     open_cases: list[Case] = Field(description="those that touch the period")

@@ -7,15 +7,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validato
 
 from api.moments import YEARS
 from api.passports import PassportOfFigure
-
-
-class ReasonOfStudy(BaseModel):
-    """Why there is no answer."""
-
-    code: str
-    have: float | None
-    need: float | None
-    text: dict[str, str] = Field(description="by language: de, en")
+from api.reasons import ReasonOfFigure
 
 
 class Change(BaseModel):
@@ -32,7 +24,7 @@ class Change(BaseModel):
     days_after: int
     weeks_before: int
     weeks_after: int
-    reason: ReasonOfStudy | None
+    reason: ReasonOfFigure | None
 
 
 class BeforeAfter(BaseModel):
@@ -136,7 +128,7 @@ class ShortCount(BaseModel):
         description="days more to be within 5 %; null: days alone will not do"
     )
     references: int = Field(description="permanent counters with the same hours")
-    reason: ReasonOfStudy | None
+    reason: ReasonOfFigure | None
     method: str
 
 

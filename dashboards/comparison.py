@@ -7,14 +7,13 @@ from typing import Any, Final
 
 import polars as pl
 
-from analytics.flow.inputs import flow_days
-from analytics.frames import SCHOOL_HOLIDAYS
 from analytics.studies.change import Change
 from analytics.studies.comparison import compare_periods, compare_sites
 from api.errors import BadParameter
+from api.sources import counting, read_days, school_holidays, sites_of
 from dashboards.key_figures import Counted
 from dashboards.language import Language
-from verkehrspuls.storage import calendar, series
+from verkehrspuls.storage import series
 from verkehrspuls.storage.database import Connection
 from verkehrspuls.text import mark
 
@@ -43,13 +42,12 @@ def choices(
     connection: Connection,
 ) -> Choices:
     """Offer periods, and the municipality's other sites that count the same."""
-    sites = series.sites(connection, municipality=site["municipality"])
+    sites = counting(sites_of(connection, site["municipality"]), quantity)
     names = [(key, language.phrase(name)) for key, name in PERIODS.items()]
     names += [
         (f"site:{other['key']}", other["name"])
         for other in sites
         if other["key"] != site["key"]
-        and any(channel["quantity"] == quantity for channel in other["channels"])
     ]
     if asked and asked not in dict(names):
         raise BadParameter(
@@ -72,22 +70,10 @@ def comparison(
     name = dict(chosen.names)[chosen.asked]
     if of.first > of.ended:
         return language.phrase("Only whole days that have ended are compared.")
-    holidays = pl.DataFrame(
-        calendar.school_holidays(connection), schema=dict(SCHOOL_HOLIDAYS)
-    )
+    holidays = school_holidays(connection)
 
     def days(site: Mapping[str, Any], first: date, last: date) -> pl.DataFrame:
-        read = series.days(
-            url,
-            site_id=site["site_id"],
-            quantity=of.quantity,
-            first=first,
-            last=last,
-            direction="all",
-        )
-        return flow_days(
-            read, first=first, last=last, state=site["state"], school_holidays=holidays
-        )
+        return read_days(url, site, of.quantity, first, last, school_holidays=holidays)
 
     after = (of.first, of.ended)
     if chosen.asked.startswith("site:"):

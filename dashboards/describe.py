@@ -6,6 +6,7 @@ from typing import Any, Final
 import polars as pl
 
 from analytics import sentences
+from analytics.frames import mean
 from dashboards.figures.classes import CLASS_NAMES
 from dashboards.language import Language
 from dashboards.period import Period
@@ -142,7 +143,7 @@ def environment(
     if found.mean == "arithmetic":
         sentence = language.phrase(
             "On average %(mean)s; highest hour %(value)s on %(when)s.",
-            mean=value(float(known["mean"].mean())),  # type: ignore[arg-type]
+            mean=value(mean(known["mean"])),
             value=value(highest["mean"]),
             when=when,
         )
@@ -170,7 +171,7 @@ def environment(
         )
     observed = language.phrase(
         "%(share)s of the period is observed.",
-        share=language.percent(float(frame["observed"].mean() or 0)),  # type: ignore[arg-type]
+        share=language.percent(mean(frame["observed"]) if frame.height else 0),
     )
     return f"{sentence} {observed}"
 

@@ -14,7 +14,7 @@ from analytics.frames import FLOW_BINS, empty
 from analytics.passport import Passport, of_days
 from api import figures
 from api.extracts import ALL
-from api.figures import Source
+from api.sources import Options, Source
 from dashboards import passports
 from dashboards.language import Language
 from verkehrspuls.settings import Analytics
@@ -127,7 +127,7 @@ def of_flow(
             connection=connection,
             turn=lambda: nullcontext(url),
             settings=settings,
-            options=figures.Options(),
+            options=Options(),
         )
 
     period = source("means", of.first, of.ended)

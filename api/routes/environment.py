@@ -153,7 +153,7 @@ def _ask(
     return Asked(
         store,
         found,
-        period(found, from_, to, now=now, days=30, longest_days=LONGEST_DAYS),
+        period(found, from_, to, now=now, days=30).at_most(LONGEST_DAYS),
     )
 
 

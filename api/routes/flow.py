@@ -7,16 +7,16 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, Field
 
-from analytics.flow.figure import Figure, Reason, Result
-from api import PREFIX, figures
-from api.figures import Options, Source
+from analytics.flow.figure import Figure, Result
+from api import PREFIX, figures, reasons
 from api.parameters import From, MunicipalityKey, SiteKey, Store, To
 from api.passports import PassportOfFigure
 from api.problems import RESPONSES
+from api.reasons import ReasonOfFigure
 from api.schemas import SiteOfSeries
+from api.sources import Options, Source
 from verkehrspuls.quantities import COUNTED
 from verkehrspuls.storage import series
-from verkehrspuls.text import LANGUAGES
 
 router = APIRouter(prefix=PREFIX, tags=["figures"])
 
@@ -33,15 +33,6 @@ Kind = Literal[
     "week-profile",
     "year-profile",
 ]
-
-
-class ReasonOfFigure(BaseModel):
-    """Why a figure is null."""
-
-    code: str
-    have: float | None
-    need: float | None
-    text: dict[str, str] = Field(description="by language: de, en")
 
 
 class FlowFigure(BaseModel):
@@ -156,22 +147,15 @@ def read_figures(
         "kind": kind,
         "quantity": selection.quantity,
         "direction": source.direction,
-        "from_": selection.start,
-        "to": selection.end,
+        "from_": selection.period.start,
+        "to": selection.period.end,
         "figures": [_figure(figure) for figure in result.figures],
         "table": _table(result),
     }
 
 
 def _figure(figure: Figure) -> dict[str, object]:
-    return {**asdict(figure), "reason": _reason(figure.reason)}
-
-
-def _reason(reason: Reason | None) -> dict[str, object] | None:
-    if reason is None:
-        return None
-    text = {language: reason.text(language) for language in LANGUAGES}
-    return {**asdict(reason), "text": text}
+    return {**asdict(figure), "reason": reasons.told(figure.reason)}
 
 
 def _table(result: Result) -> dict[str, object] | None:

@@ -294,7 +294,7 @@ def _period(
     place: dict[str, Any], from_: From, to: To, *, days: int, longest: int
 ) -> Period:
     now = datetime.now(UTC)
-    return period(place, from_, to, now=now, days=days, longest_days=longest)
+    return period(place, from_, to, now=now, days=days).at_most(longest)
 
 
 def _road(

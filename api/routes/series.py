@@ -1,7 +1,7 @@
 """`/sites/{municipality}/{site}/series`: figures with their passport."""
 
 import hashlib
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from api import PREFIX, extracts
 from api.database import Database
-from api.errors import NotAcceptable, TooLong
+from api.errors import NotAcceptable
 from api.extracts import Bin, Extract, Selection
 from api.formats import FORMATS, Format, file_name
 from api.parameters import From, MunicipalityKey, SiteKey, Store, To
@@ -81,13 +81,7 @@ def _select(
         bin=bin,
         now=datetime.now(UTC),
     )
-    length, longest = selection.end - selection.start, LONGEST[bin]
-    if length > timedelta(days=longest):
-        raise TooLong(
-            parameter="from",
-            detail=f"{length.days} days are too long for bin={bin}: at most {longest} "
-            "days. Ask for a shorter period or a larger bin",
-        )
+    selection.period.at_most(LONGEST[bin])
     return selection
 
 
@@ -207,8 +201,8 @@ def _read(store: Database, selection: Selection) -> Extract:
 def _links(selection: Selection, format: Format) -> str:
     """Link the description (RFC 8288), and the same figures in other formats."""
     query = {
-        "from": f"{selection.start:%Y-%m-%dT%H:%M:%SZ}",
-        "to": f"{selection.end:%Y-%m-%dT%H:%M:%SZ}",
+        "from": f"{selection.period.start:%Y-%m-%dT%H:%M:%SZ}",
+        "to": f"{selection.period.end:%Y-%m-%dT%H:%M:%SZ}",
         "bin": selection.bin,
         "quantity": selection.quantity,
     }

@@ -1,22 +1,15 @@
-"""Questions that planners ask: changes, comparisons, short counts, what was known."""
+"""Questions that planners ask: changes, comparisons, rankings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Annotated, Any, Final
-from zoneinfo import ZoneInfo
 
 import polars as pl
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from pydantic import AfterValidator
 
-from analytics import frames
-from analytics.flow.figure import Reason
-from analytics.flow.inputs import flow_days
-from analytics.frames import check
 from analytics.passport import of_days
-from analytics.quality import validity
-from analytics.studies import as_known, short_count
 from analytics.studies.before_after import before_after
 from analytics.studies.change import Change
 from analytics.studies.comparison import (
@@ -25,38 +18,21 @@ from analytics.studies.comparison import (
     compare_sites,
     rank,
 )
-from api import PREFIX
+from api import PREFIX, reasons
 from api import studies_schemas as schemas
 from api.database import Database
 from api.errors import BadParameter
 from api.moments import YEARS
-from api.parameters import From, MunicipalityKey, SiteKey, Store, To
-from api.periods import period
+from api.parameters import MunicipalityKey, Quantity, SiteKey, Store
 from api.problems import RESPONSES
-from verkehrspuls import calendar
-from verkehrspuls.errors import UnknownKey
-from verkehrspuls.quantities import COUNTED
-from verkehrspuls.storage import calendar as stored_calendar
+from api.sources import counting, read_days, school_holidays, sites_of
 from verkehrspuls.storage import series
-from verkehrspuls.text import LANGUAGES
 
 router = APIRouter(prefix=PREFIX, tags=["studies"])
 
 LONGEST_DAYS: Final = 2 * 366
 #: sites of a municipality that a ranking reads, at most
 MOST_SITES: Final = 500
-#: permanent counters that expand a short count, at most
-MOST_REFERENCES: Final = 20
-
-Quantity = Annotated[
-    str,
-    Query(
-        description="what was counted",
-        json_schema_extra={"enum": list(COUNTED)},
-        pattern="^(" + "|".join(COUNTED) + ")$",
-        examples=["motor"],
-    ),
-]
 
 
 def _of_our_time(day: date) -> date:
@@ -103,13 +79,11 @@ def read_before_after(
     others = [key for key in controls.split(",") if key]
     if site in others:
         raise BadParameter(parameter="controls", detail="A site cannot control itself")
-    days = {
-        key: _days(store, municipality, key, quantity, first, last)
-        for key in (site, *others)
-    }
+    sites = _sites(store, municipality, (site, *others))
+    own, *controlled = _days(store, sites, quantity, first, last)
     found = before_after(
-        days[site],
-        {key: days[key] for key in others},
+        own,
+        dict(zip(others, controlled, strict=True)),
         before=(first, measure - timedelta(days=1)),
         after=(measure, last),
     )
@@ -167,16 +141,16 @@ def compare(
             detail="Give either `with_site`, or `with_first` and `with_last`",
         )
     if with_site is not None:
-        pair = [
-            _days(store, municipality, key, quantity, first, last)
-            for key in (with_site, site)
-        ]
+        sites = _sites(store, municipality, (with_site, site))
+        pair = _days(store, sites, quantity, first, last)
         found = compare_sites(*pair)
     else:
         before = (with_first or first, with_last or last)
+        own = _sites(store, municipality, (site,))
         pair = [
-            _days(store, municipality, site, quantity, *span)
+            days
             for span in (before, (first, last))
+            for days in _days(store, own, quantity, *span)
         ]
         both = pl.concat(pair).unique("day", maintain_order=True)
         found = compare_periods(both, before=before, after=(first, last))
@@ -206,10 +180,12 @@ def read_ranking(
     """Order the sites of a municipality by what changed from one day on."""
     span = timedelta(weeks=weeks)
     first, last = middle - span, middle + span - timedelta(days=1)
-    days = {
-        key: _days(store, municipality, key, quantity, first, last)
-        for key in _counting(store, municipality, quantity)
-    }
+    with store.connection() as connection:
+        every = sites_of(connection, municipality)
+    sites = counting(every, quantity)[:MOST_SITES]
+    keys = [site["key"] for site in sites]
+    read = _days(store, sites, quantity, first, last)
+    days = dict(zip(keys, read, strict=True))
     found = rank(
         days,
         before=(first, middle - timedelta(days=1)),
@@ -227,231 +203,32 @@ def read_ranking(
     }
 
 
-@router.post(
-    "/municipalities/{municipality}/short-count",
-    operation_id="expandShortCount",
-    summary="From a short count to the mean day of a year",
-    response_model=schemas.ShortCount,
-    responses=RESPONSES,
-)
-def expand_short_count(
-    store: Store, municipality: MunicipalityKey, count: schemas.Count
-) -> dict[str, Any]:
-    """Extrapolate whole counted hours by the town's permanent counters.
-
-    Nothing is stored. The counters' means are of the 365 days up to the last one
-    counted.
-    """
-    if count.quantity not in COUNTED:
-        raise BadParameter(
-            parameter="quantity", detail=f"There is {', '.join(COUNTED)}"
-        )
-    times = sorted(hour.time.astimezone(UTC) for hour in count.hours)
-    if any(time.minute or time.second or time.microsecond for time in times):
-        raise BadParameter(parameter="hours", detail="Hours begin on the hour")
-    if len(set(times)) < len(times):
-        raise BadParameter(parameter="hours", detail="An hour is there twice")
-    keys = _counting(store, municipality, count.quantity)
-    zone = _zone(store, municipality)
-    last = times[-1].astimezone(zone).date()
-    references: dict[str, pl.DataFrame] = {}
-    means: dict[str, float] = {}
-    for key in keys:
-        days = _days(
-            store, municipality, key, count.quantity, last - timedelta(days=364), last
-        ).filter("valid")
-        if days.height < validity.DEFAULT.days_required(365):
-            continue
-        if len(references) == MOST_REFERENCES:
-            break
-        means[key] = float(days["volume"].mean())  # type: ignore[arg-type]
-        references[key] = _hours(store, municipality, key, count.quantity, last, zone)
-    counted = _local(
-        pl.DataFrame(
-            [(hour.time, hour.volume) for hour in count.hours],
-            schema={"time": frames.TIME, "volume": pl.Float64},
-            orient="row",
-        ),
-        zone,
-    )
-    found = short_count.expand(counted, references, means)
-    return asdict(found) | {
-        "reason": _reason(found.reason),
-        "method": short_count.METHOD,
-    }
-
-
-@router.get(
-    "/sites/{municipality}/{site}/days-as-known",
-    operation_id="readDaysAsKnown",
-    summary="Days as known at an earlier time",
-    response_model=schemas.KnownDays,
-    responses=RESPONSES,
-)
-def read_days_as_known(
-    request: Request,
-    store: Store,
-    municipality: MunicipalityKey,
-    site: SiteKey,
-    known_at: Annotated[
-        datetime,
-        Query(
-            description="as if read at this time (RFC 3339)",
-            examples=["2026-03-03T00:00:00Z"],
-        ),
-    ],
-    from_: From = None,
-    to: To = None,
-    quantity: Quantity = "motor",
-) -> dict[str, Any]:
-    """Compute local days from the readings in the versions that were known then.
-
-    Each local day that the period touches is there as a whole. Late readings and
-    corrections that came after `known_at` have no say. The default are the last 30
-    days, at most 93 come at once.
-    """
-    if known_at.tzinfo is None:
-        raise BadParameter(parameter="known_at", detail="The offset is missing")
-    found = _site(store, municipality, site)
-    now = datetime.now(UTC)
-    asked = period(found, from_, to, now=now, days=30, longest_days=93)
-    zone = found["time_zone"]
-    targets = pl.DataFrame(
-        {"day": pl.date_range(asked.first, asked.last, eager=True)}
-    ).select(pl.lit(found["site_id"], pl.Int32).alias("site_id"), "day")
-    channels = pl.DataFrame(
-        [
-            {name: (found | channel)[name] for name in frames.CHANNELS}
-            for channel in found["channels"]
-            if channel["quantity"] == quantity
-        ],
-        schema=dict(frames.CHANNELS),
-    )
-    with store.frames() as url:
-        readings = series.counts_known_at(
-            url,
-            site_id=found["site_id"],
-            quantity=quantity,
-            start=calendar.day_start(asked.first, zone),
-            end=calendar.day_end(asked.last, zone),
-            known_at=known_at,
-        )
-        installed = series.installed(url, site_id=found["site_id"])
-    days = as_known.days_as_known(
-        check(readings, frames.COUNT_READINGS),
-        targets,
-        channels=channels,
-        installed=check(installed, frames.INSTALLED),
-        rules=validity.Rules.of(request.app.state.settings.analytics),
-    ).sort("day", "direction")
-    cross_section = days.filter(pl.col("direction") == "all")
-    return {
-        "municipality": municipality,
-        "site": site,
-        "quantity": quantity,
-        "known_at": known_at,
-        "days": days.drop("site_id", "quantity").to_dicts(),
-        "passport": asdict(
-            of_days(
-                cross_section,
-                method=as_known.METHOD,
-                days_expected=targets.height,
-            )
-        ),
-    }
-
-
-def _site(store: Database, municipality: str, site: str) -> dict[str, Any]:
-    with store.connection() as connection:
-        return series.site(connection, municipality, site)
-
-
-def _counting(store: Database, municipality: str, quantity: str) -> Sequence[str]:
-    """Keys of the sites of a municipality that count something."""
-    with store.connection() as connection:
-        found = series.sites(connection, municipality=municipality)
-    if not found:
-        raise UnknownKey(kind="municipality", key=municipality)
-    return [
-        site["key"]
-        for site in found
-        if any(channel["quantity"] == quantity for channel in site["channels"])
-    ][:MOST_SITES]
-
-
-def _zone(store: Database, municipality: str) -> ZoneInfo:
-    with store.connection() as connection:
-        found = series.sites(connection, municipality=municipality)
-    return ZoneInfo(found[0]["time_zone"])
-
-
 def _days(
     store: Database,
-    municipality: str,
-    site: str,
+    sites: Sequence[Mapping[str, Any]],
     quantity: str,
     first: date,
     last: date,
-) -> pl.DataFrame:
-    """Read FLOW_DAYS of a cross-section."""
+) -> list[pl.DataFrame]:
+    """Read FLOW_DAYS of the cross-section of sites."""
     if first > last:
         raise BadParameter(parameter="first", detail="`first` must not be after `last`")
     if (last - first).days > LONGEST_DAYS:
         raise BadParameter(
             parameter="first", detail=f"At most {LONGEST_DAYS} days are compared"
         )
-    found = _site(store, municipality, site)
-    with store.connection() as connection, store.frames() as url:
-        holidays = pl.DataFrame(
-            stored_calendar.school_holidays(connection),
-            schema=dict(frames.SCHOOL_HOLIDAYS),
-        )
-        read = series.days(
-            url,
-            site_id=found["site_id"],
-            quantity=quantity,
-            first=first,
-            last=last,
-            direction="all",
-        )
-    return flow_days(
-        read, first=first, last=last, state=found["state"], school_holidays=holidays
-    )
-
-
-def _hours(
-    store: Database,
-    municipality: str,
-    site: str,
-    quantity: str,
-    last: date,
-    zone: ZoneInfo,
-) -> pl.DataFrame:
-    """Read the valid hours of a permanent counter over a year (short_count.HOURS)."""
-    found = _site(store, municipality, site)
-    end = datetime.combine(last + timedelta(days=1), datetime.min.time(), zone)
+    with store.connection() as connection:
+        holidays = school_holidays(connection)
     with store.frames() as url:
-        read = series.volumes(
-            url,
-            site_id=found["site_id"],
-            quantity=quantity,
-            start=(end - timedelta(days=365)).astimezone(UTC),
-            end=end.astimezone(UTC),
-            interval_s=3600,
-            direction="all",
-        )
-    whole = read.filter("valid").with_columns(
-        volume=pl.col("volume_normalised").cast(pl.Float64)
-    )
-    return _local(whole, zone)
+        return [
+            read_days(url, site, quantity, first, last, school_holidays=holidays)
+            for site in sites
+        ]
 
 
-def _local(hours: pl.DataFrame, zone: ZoneInfo) -> pl.DataFrame:
-    local = pl.col("time").dt.convert_time_zone(zone.key)
-    return check(
-        hours.with_columns(day=local.dt.date(), hour=local.dt.hour()),
-        short_count.HOURS,
-    )
+def _sites(store: Database, municipality: str, keys: Sequence[str]) -> list[series.Row]:
+    with store.connection() as connection:
+        return [series.site(connection, municipality, key) for key in keys]
 
 
 def _passport(days: pl.DataFrame) -> dict[str, Any]:
@@ -462,11 +239,4 @@ def _passport(days: pl.DataFrame) -> dict[str, Any]:
 
 
 def _change(found: Change) -> dict[str, Any]:
-    return asdict(found) | {"clear": found.clear, "reason": _reason(found.reason)}
-
-
-def _reason(reason: Reason | None) -> dict[str, Any] | None:
-    if reason is None:
-        return None
-    text = {language: reason.text(language) for language in LANGUAGES}
-    return {**asdict(reason), "text": text}
+    return asdict(found) | {"clear": found.clear, "reason": reasons.told(found.reason)}

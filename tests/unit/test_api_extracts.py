@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from api import extracts
-from api.errors import BadParameter
+from api.errors import BadParameter, TooLong
 from api.extracts import Bin, Selection
 
 NOW = datetime(2026, 3, 8, 12, 7, tzinfo=UTC)
@@ -57,15 +57,24 @@ def volumes(hours: int, *, direction: str = "ost", observed: float = 1.0) -> Any
 def test_default_is_seven_days_to_the_end_of_the_running_interval() -> None:
     selection = select()
     assert selection.quantity == "motor"
-    assert selection.end == datetime(2026, 3, 8, 13, tzinfo=UTC)
-    assert selection.end - selection.start == timedelta(days=7)
+    assert selection.period.end == datetime(2026, 3, 8, 13, tzinfo=UTC)
+    assert selection.period.end - selection.period.start == timedelta(days=7)
 
 
 def test_a_date_is_midnight_at_the_site() -> None:
     selection = select(start=date(2026, 3, 1), end=date(2026, 3, 30))
-    assert selection.start == datetime(2026, 2, 28, 23, tzinfo=UTC)
+    assert selection.period.start == datetime(2026, 2, 28, 23, tzinfo=UTC)
     # summer time began on the 29th
-    assert selection.end == datetime(2026, 3, 29, 22, tzinfo=UTC)
+    assert selection.period.end == datetime(2026, 3, 29, 22, tzinfo=UTC)
+
+
+def test_days_back_and_the_longest_period_are_by_the_local_clock() -> None:
+    # summer time ends on 25 October: that day has 25 hours
+    month = select(end=date(2026, 11, 8), days=28).period
+    assert month.local_days == (date(2026, 10, 11), date(2026, 11, 7))
+    assert month.at_most(28) is month
+    with pytest.raises(TooLong, match="at most 27 days"):
+        month.at_most(27)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +130,7 @@ def test_passport_does_not_expect_what_has_not_begun() -> None:
     selection = select(
         direction="all", start=NOW.replace(minute=0), end=NOW + timedelta(days=9)
     )
-    frame = volumes(13).filter(pl.col("time") >= selection.start)
+    frame = volumes(13).filter(pl.col("time") >= selection.period.start)
     passport = extracts.passport(selection, frame=frame, cases=[], now=NOW)
     assert (passport.intervals_expected, passport.observed) == (1, 1.0)
 
@@ -173,7 +182,7 @@ def test_passport_of_days_is_their_mean_and_leaves_today_out() -> None:
 def test_days_are_those_whose_midnight_is_in_the_period(
     start: date, end: date, days: tuple[date, date]
 ) -> None:
-    assert extracts.local_days(select(start=start, end=end, bin="P1D")) == days
+    assert select(start=start, end=end, bin="P1D").period.local_days == days
 
 
 @pytest.mark.parametrize("bin", ["PT15M", "PT1H"])

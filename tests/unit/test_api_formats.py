@@ -2,12 +2,14 @@ import io
 import json
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
 
 from api import formats
 from api.extracts import Column, Extract, Selection, SeriesPassport
+from api.periods import Period
 
 SITE: dict[str, Any] = {
     "municipality": "kaiserslautern",
@@ -20,9 +22,15 @@ SITE: dict[str, Any] = {
 AUTUMN = datetime(2026, 10, 24, 23, tzinfo=UTC)
 
 
+def period(start: datetime, end: datetime) -> Period:
+    return Period(start, end, ZoneInfo("Europe/Berlin"))
+
+
 def extract(frame: pl.DataFrame, *, expected: int = 3) -> Extract:
     return Extract(
-        Selection(SITE, "motor", None, AUTUMN, AUTUMN + timedelta(hours=3), "PT1H"),
+        Selection(
+            SITE, "motor", None, period(AUTUMN, AUTUMN + timedelta(hours=3)), "PT1H"
+        ),
         frame,
         [Column(name, None, "") for name in frame.columns],
         SeriesPassport(
@@ -122,7 +130,7 @@ def test_json_has_null_for_unknown_and_nan() -> None:
 def test_file_name_says_site_period_and_bin(
     start: datetime, end: datetime, name: str
 ) -> None:
-    selection = Selection(SITE, "motor", None, start, end, "PT1H")
+    selection = Selection(SITE, "motor", None, period(start, end), "PT1H")
     assert formats.file_name(selection, "csv") == name
 
 

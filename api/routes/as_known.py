@@ -1,0 +1,105 @@
+"""`/sites/{municipality}/{site}/days-as-known`: what was known at an earlier time."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import polars as pl
+from fastapi import APIRouter, Query, Request
+
+from analytics import frames
+from analytics.passport import of_days
+from analytics.quality import validity
+from analytics.studies import as_known
+from api import PREFIX
+from api import studies_schemas as schemas
+from api.errors import BadParameter
+from api.extracts import ALL
+from api.parameters import From, MunicipalityKey, Quantity, SiteKey, Store, To
+from api.periods import period
+from api.problems import RESPONSES
+from verkehrspuls import calendar
+from verkehrspuls.storage import series
+
+router = APIRouter(prefix=PREFIX, tags=["studies"])
+
+
+@router.get(
+    "/sites/{municipality}/{site}/days-as-known",
+    operation_id="readDaysAsKnown",
+    summary="Days as known at an earlier time",
+    response_model=schemas.KnownDays,
+    responses=RESPONSES,
+)
+def read_days_as_known(
+    request: Request,
+    store: Store,
+    municipality: MunicipalityKey,
+    site: SiteKey,
+    known_at: Annotated[
+        datetime,
+        Query(
+            description="as if read at this time (RFC 3339)",
+            examples=["2026-03-03T00:00:00Z"],
+        ),
+    ],
+    from_: From = None,
+    to: To = None,
+    quantity: Quantity = "motor",
+) -> dict[str, Any]:
+    """Compute local days from the readings in the versions that were known then.
+
+    Each local day that the period touches is there as a whole. Late readings and
+    corrections that came after `known_at` have no say. The default are the last 30
+    days, at most 93 come at once.
+    """
+    if known_at.tzinfo is None:
+        raise BadParameter(parameter="known_at", detail="The offset is missing")
+    with store.connection() as connection:
+        found = series.site(connection, municipality, site)
+    now = datetime.now(UTC)
+    asked = period(found, from_, to, now=now, days=30).at_most(93)
+    zone = found["time_zone"]
+    targets = pl.DataFrame(
+        {"day": pl.date_range(asked.first, asked.last, eager=True)}
+    ).select(pl.lit(found["site_id"], pl.Int32).alias("site_id"), "day")
+    channels = pl.DataFrame(
+        [
+            {name: (found | channel)[name] for name in frames.CHANNELS}
+            for channel in found["channels"]
+            if channel["quantity"] == quantity
+        ],
+        schema=dict(frames.CHANNELS),
+    )
+    with store.frames() as url:
+        readings = series.counts_known_at(
+            url,
+            site_id=found["site_id"],
+            quantity=quantity,
+            start=calendar.day_start(asked.first, zone),
+            end=calendar.day_end(asked.last, zone),
+            known_at=known_at,
+        )
+        installed = series.installed(url, site_id=found["site_id"])
+    days = as_known.days_as_known(
+        frames.check(readings, frames.COUNT_READINGS),
+        targets,
+        channels=channels,
+        installed=frames.check(installed, frames.INSTALLED),
+        rules=validity.Rules.of(request.app.state.settings.analytics),
+    ).sort("day", "direction")
+    cross_section = days.filter(pl.col("direction") == ALL)
+    return {
+        "municipality": municipality,
+        "site": site,
+        "quantity": quantity,
+        "known_at": known_at,
+        "days": days.drop("site_id", "quantity").to_dicts(),
+        "passport": asdict(
+            of_days(
+                cross_section,
+                method=as_known.METHOD,
+                days_expected=targets.height,
+            )
+        ),
+    }
