@@ -93,3 +93,15 @@ def test_frame_of_a_query_holds_utc(connection: Connection, database: str) -> No
     frame = read_frame(database, "outputs")
     assert frame["since"].dtype.time_zone == "UTC"  # type: ignore[attr-defined]
     assert frame.height == 3
+
+
+def test_frames_come_again_after_the_server_closed_idle_connections(
+    connection: Connection, database: str
+) -> None:
+    write(connection, database, (NOW, 3))
+    assert read_frame(database, "outputs").height == 3
+    connection.execute(
+        "select pg_terminate_backend(pid) from pg_stat_activity "
+        "where datname = current_database() and pid <> pg_backend_pid()"
+    )
+    assert read_frame(database, "outputs").height == 3

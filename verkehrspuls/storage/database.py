@@ -7,6 +7,7 @@ Every query stands in a file under a heading `-- name: <query_name>`; call sites
 import atexit
 import re
 import threading
+import time
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
@@ -70,11 +71,25 @@ def read_frame(url: str, query: str, **parameters: Any) -> "pl.DataFrame":
 
     Times come as aware UTC. On a connection of its own: it sees what is committed.
     """
-    with _arrow(url) as arrow, arrow.cursor() as cursor:
-        cursor.execute("set time zone 'UTC'")
-        cursor.execute("set search_path = vp, public")
-        cursor.execute(quoted(query, parameters))
-        return cast("pl.DataFrame", cursor.fetch_polars())
+    from adbc_driver_manager import AdbcStatusCode, OperationalError
+
+    text = quoted(query, parameters)
+    if used := _idle_arrow(url):
+        try:
+            return _fetch(url, used, text)
+        except OperationalError as error:
+            # the server went away meanwhile, and may be back
+            if error.status_code != AdbcStatusCode.IO:
+                raise
+    return _fetch(url, _new_arrow(url), text)
+
+
+def one(connection: Connection, query: str, **parameters: Any) -> dict[str, Any]:
+    """Give the row of a named query that always has one."""
+    row = execute(connection, query, **parameters).fetchone()
+    if row is None:
+        raise LookupError(f"{query} gave no row")
+    return cast("dict[str, Any]", row)
 
 
 def quoted(query: str, parameters: Mapping[str, Any]) -> str:
@@ -85,14 +100,49 @@ def quoted(query: str, parameters: Mapping[str, Any]) -> str:
     return queries()[query] % literals
 
 
-#: A connection for Arrow by URL, from which others are cloned: a clone takes 5 ms, a
-#: new connection 60, because it reads the server's types first.
+#: By URL a connection for Arrow from which others are cloned: a clone takes 5 ms, a new
+#: one 60, because it reads the server's types first.
 _arrows: dict[str, Any] = {}
 _ARROWS: Final = 8
+#: Connections that were used, and when. In a new one a query takes 15 ms longer,
+#: because its server process does not know the tables yet.
+_idle: dict[str, list[tuple[Any, float]]] = {}
+_IDLE: Final = 4
+_IDLE_S: Final = 60.0
 _arrows_lock = threading.Lock()
 
 
-def _arrow(url: str) -> Any:
+def _fetch(url: str, arrow: Any, text: str) -> "pl.DataFrame":
+    """Read a frame, and keep the connection for the next one."""
+    try:
+        with arrow.cursor() as cursor:
+            cursor.execute(text)
+            frame = cast("pl.DataFrame", cursor.fetch_polars())
+    except BaseException:
+        arrow.close()
+        raise
+    with _arrows_lock:
+        idle = _idle.setdefault(url, [])
+        if url in _arrows and len(idle) < _IDLE:
+            idle.append((arrow, time.monotonic()))
+            return frame
+    arrow.close()
+    return frame
+
+
+def _idle_arrow(url: str) -> Any:
+    """Take a connection that was used a moment ago; None where there is none."""
+    while True:
+        with _arrows_lock:
+            if not _idle.get(url):
+                return None
+            arrow, since = _idle[url].pop()
+        if time.monotonic() - since < _IDLE_S:
+            return arrow
+        arrow.close()
+
+
+def _new_arrow(url: str) -> Any:
     from adbc_driver_manager import Error
     from adbc_driver_postgresql import dbapi
 
@@ -100,15 +150,25 @@ def _arrow(url: str) -> Any:
         with _arrows_lock:
             if url not in _arrows:
                 while len(_arrows) >= _ARROWS:
-                    _arrows.pop(next(iter(_arrows))).close()
+                    _close_arrow(next(iter(_arrows)))
                 if not _arrows:
                     atexit.register(_close_arrows)
                 _arrows[url] = dbapi.connect(url, autocommit=True)
-            return _arrows[url].adbc_clone()
+            arrow = _arrows[url].adbc_clone()
+        with arrow.cursor() as cursor:
+            cursor.execute("set time zone 'UTC'")
+            cursor.execute("set search_path = vp, public")
     except Error as error:
         raise DatabaseUnavailable(reason=str(error)) from error
+    return arrow
+
+
+def _close_arrow(url: str) -> None:
+    _arrows.pop(url).close()
+    for arrow, _ in _idle.pop(url, ()):
+        arrow.close()
 
 
 def _close_arrows() -> None:
     while _arrows:
-        _arrows.popitem()[1].close()
+        _close_arrow(next(iter(_arrows)))
