@@ -14,6 +14,7 @@ from analytics.flow import parameters
 from analytics.flow.inputs import flow_bins, flow_days
 from analytics.quality.validity import Rules
 from api.extracts import ALL, Selection
+from verkehrspuls.calendar import day_end, day_start
 from verkehrspuls.errors import UnknownKey
 from verkehrspuls.quantities import QUANTITIES
 from verkehrspuls.settings import Analytics
@@ -58,14 +59,12 @@ class Source:
         # lends the database's URL while frames are read, not while is computed
         self._turn = turn
         self._visible = visible
-        self._cases = series.cases(
+        #: open cases that touch the figures
+        self.open_cases = series.open_cases(
             connection,
-            municipality=self.site["municipality"],
-            site=self.site["key"],
-            quantity=selection.quantity,
+            [(self.site["site_id"], selection.quantity, self.direction)],
             start=self.period.start,
             end=self.period.end,
-            limit=10_000,
             visible=visible,
         )
         self._school_holidays = school_holidays(connection)
@@ -130,17 +129,6 @@ class Source:
             and (sensor["until"] is None or sensor["until"] > self.period.start)
         }
         return found.pop() if len(found) == 1 else None
-
-    @property
-    def open_cases(self) -> tuple[int, ...]:
-        """Open cases that touch the figures."""
-        return tuple(
-            sorted(
-                case["anomaly_case_id"]
-                for case in self._cases
-                if self.direction in (ALL, case["direction"])
-            )
-        )
 
     def days(self) -> pl.DataFrame:
         """FLOW_DAYS of the direction that is asked for."""
@@ -244,6 +232,25 @@ def read_days(
         last=last,
         state=site["state"],
         school_holidays=school_holidays,
+    )
+
+
+def open_cases(
+    connection: Connection,
+    sites: Sequence[Mapping[str, Any]],
+    quantity: str,
+    first: date,
+    last: date,
+) -> tuple[int, ...]:
+    """Find the open cases that touch days of cross-sections, both ends included."""
+    if not sites:
+        return ()
+    zone = sites[0]["time_zone"]
+    return series.open_cases(
+        connection,
+        [(site["site_id"], quantity, ALL) for site in sites],
+        start=day_start(first, zone),
+        end=day_end(last, zone),
     )
 
 

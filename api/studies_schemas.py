@@ -130,6 +130,9 @@ class ShortCount(BaseModel):
     references: int = Field(description="permanent counters with the same hours")
     reason: ReasonOfFigure | None
     method: str
+    passport: PassportOfFigure = Field(
+        description="of the days of the permanent counters"
+    )
 
 
 class KnownDays(BaseModel):

@@ -250,6 +250,11 @@ def _cases(connection: Connection, ids: dict[tuple[str, str, str], int]) -> None
                 ids["kaiserslautern", site, key],
             ],
         )
+    connection.execute(
+        "insert into vp.case_member (anomaly_case_id, channel_id, detector, began,"
+        " ended, score, reason, withdrawn_at) select anomaly_case_id, channel_id,"
+        " detector, began, ended, score, reason, withdrawn_at from vp.anomaly_case"
+    )
 
 
 def _ledger(connection: Connection) -> None:
@@ -277,6 +282,13 @@ def _ledger(connection: Connection) -> None:
         "insert into vp.ledger_reject values (0, null, %s, 'not-json', 3, 1, 0)",
         [hour],
     )
+    columns = connection.execute("select * from vp.ledger_sum").description or []
+    sums = ", ".join(f"sum({column.name})" for column in columns[2:])
+    connection.execute(
+        f"insert into vp.ledger_sum select slot, municipality_id, {sums} from vp.ledger"
+        " left join vp.sensor using (sensor_id) group by slot, municipality_id"
+    )
+    connection.execute("insert into vp.ledger_reject_sum values (0, 'not-json', 3, 1)")
     connection.execute(
         "insert into vp.stale_bucket values (1, %s), (2, %s)", [hour] * 2
     )

@@ -59,8 +59,9 @@ def class_means(
 ) -> pl.DataFrame:
     """Average `value` by equally filled classes of the column `on` (CLASS_MEANS).
 
-    The interval is from the means of days, because hours of a day resemble each other:
-    mean ± 1.96·s/√(days). Null with fewer than three days in a class.
+    The interval is from the means of local days (column `day`), because hours of a day
+    resemble each other: mean ± 1.96·s/√(days). Null with fewer than three days in a
+    class.
     """
     known = hours.drop_nulls([value, on])
     if known.is_empty():
@@ -68,7 +69,7 @@ def class_means(
     number = (pl.col(on).rank("ordinal") - 1) * classes // pl.len()
     by_day = (
         known.with_columns(number=number)
-        .group_by("number", pl.col("time").dt.date().alias("day"))
+        .group_by("number", "day")
         .agg(
             lowest=pl.col(on).min(),
             greatest=pl.col(on).max(),
@@ -104,13 +105,14 @@ def effects(
     """Estimate what each term adds to a value, by least squares with a constant.
 
     Intervals (95 %) allow for hours of a day that resemble each other: standard errors
-    clustered by day (Liang and Zeger 1986, with the factor n/(n-1) of few clusters).
+    clustered by local day (column `day`; Liang and Zeger 1986, with the factor n/(n-1)
+    of few clusters).
     Empty where a term does not vary, is told by the others, or days are fewer than
     three times the terms. An association is no proof of a cause: weather and hour of
     day move both traffic and air.
     """
     known = hours.drop_nulls([value, *terms]).sort("time")
-    days = known["time"].dt.date().rank("dense").to_numpy().astype(int) - 1
+    days = known["day"].rank("dense").to_numpy().astype(int) - 1
     count = int(days.max()) + 1 if days.size else 0
     x = np.column_stack(
         [np.ones(known.height), *(known[term].to_numpy() for term in terms)]

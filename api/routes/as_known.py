@@ -18,6 +18,7 @@ from api.extracts import ALL
 from api.parameters import From, MunicipalityKey, Quantity, SiteKey, Store, To
 from api.periods import period
 from api.problems import RESPONSES
+from api.sources import open_cases
 from verkehrspuls import calendar
 from verkehrspuls.storage import series
 
@@ -81,6 +82,8 @@ def read_days_as_known(
             known_at=known_at,
         )
         installed = series.installed(url, site_id=found["site_id"])
+    with store.connection() as connection:
+        cases = open_cases(connection, [found], quantity, asked.first, asked.last)
     days = as_known.days_as_known(
         frames.check(readings, frames.COUNT_READINGS),
         targets,
@@ -100,6 +103,7 @@ def read_days_as_known(
                 cross_section,
                 method=as_known.METHOD,
                 days_expected=targets.height,
+                cases=cases,
             )
         ),
     }

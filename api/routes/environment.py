@@ -1,6 +1,6 @@
 """`/sites/{municipality}/{site}/…`: air, noise, wind, water level, with the traffic."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
@@ -107,8 +107,13 @@ class Asked:
             **parts,
         }
 
-    def passports(self, hours: dict[str, pl.DataFrame]) -> dict[str, dict[str, Any]]:
-        """Make the passports of quantities that the site measures."""
+    def passports(
+        self, hours: dict[str, pl.DataFrame], *, cases: Iterable[int] = ()
+    ) -> dict[str, dict[str, Any]]:
+        """Make the passports of quantities that the site measures.
+
+        `cases` are those of what is set beside them.
+        """
         return {
             quantity: asdict(
                 Passport(
@@ -119,25 +124,22 @@ class Asked:
                     imputed=0.0,
                     excluded=0.0,
                     method=f"{ENVIRONMENT[quantity].mean} means of hours",
-                    cases=self.cases(quantity),
+                    cases=tuple(sorted({*self.cases(quantity), *cases})),
                 )
             )
             for quantity, found in hours.items()
             if (expected := self.period.hours * len(self.channels(quantity)))
         }
 
-    def cases(self, quantity: str) -> tuple[int, ...]:
-        """Numbers of the open cases of a quantity that touch the period."""
+    def cases(self, *quantities: str) -> tuple[int, ...]:
+        """Numbers of the open cases of quantities that touch the period."""
         with self.store.connection() as connection:
-            found = series.cases(
+            return series.open_cases(
                 connection,
-                municipality=self.site["municipality"],
-                site=self.site["key"],
-                quantity=quantity,
+                [(self.site["site_id"], quantity, ALL) for quantity in quantities],
                 start=self.period.start,
                 end=self.period.end,
             )
-        return tuple(sorted(case["anomaly_case_id"] for case in found))
 
 
 def _ask(
@@ -356,10 +358,12 @@ def read_dependence(
     """Tell how a concentration goes with flow, speed and wind, hour by hour."""
     _concentration(quantity)
     value = asked.mean(quantity)
+    cases = asked.cases("motor", "wind_ms")
     if background is not None:
         with asked.store.connection() as connection:
             other = series.site(connection, asked.site["municipality"], background)
         away = Asked(asked.store, other, asked.period)
+        cases += away.cases(quantity)
         value = increments(value, away.mean(quantity)).select("time", mean="increment")
     together = _together(asked, value)
     terms = [name for name in ("flow", "speed", "wind") if together[name].count()]
@@ -370,7 +374,7 @@ def read_dependence(
         mean=together["mean"].mean(),
         by={name: class_means(together, "mean", on=name).to_dicts() for name in terms},
         effects=[asdict(e) for e in effects(together, "mean", terms=terms)],
-        passport=asked.passports({quantity: asked.hours(quantity)}),
+        passport=asked.passports({quantity: asked.hours(quantity)}, cases=cases),
     )
 
 
@@ -386,11 +390,13 @@ def _together(asked: Asked, value: pl.DataFrame) -> pl.DataFrame:
         )
     )
     wind = asked.mean("wind_ms").rename({"mean": "wind"})
+    local = pl.col("time").dt.convert_time_zone(asked.site["time_zone"])
     return (
         value.join(traffic, on="time")
         .join(wind, on="time", how="left")
         .sort("time")
         .drop_nulls("mean")
+        .with_columns(day=local.dt.date())
     )
 
 

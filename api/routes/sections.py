@@ -1,5 +1,6 @@
 """`/corridors` and `/junctions`: what happens between the sites of a road."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
@@ -63,6 +64,7 @@ class _Road:
     period: Period
     intervals: pl.DataFrame
     free: pl.DataFrame
+    cases: tuple[int, ...]
 
     def answer(self, **parts: object) -> dict[str, Any]:
         """Put an answer together."""
@@ -72,7 +74,7 @@ class _Road:
             "corridor": self.corridor["key"],
             "from_": self.period.start,
             "to": self.period.end,
-            "passport": _passport(known, expected, METHOD),
+            "passport": _passport(known, expected, METHOD, self.cases),
             **parts,
         }
 
@@ -268,7 +270,9 @@ def read_junction_balance(
     return _balances(store, _period(rows[0], from_, to, days=28, longest=366), places)
 
 
-def _passport(known: int, expected: int, method: str) -> dict[str, Any]:
+def _passport(
+    known: int, expected: int, method: str, cases: tuple[int, ...]
+) -> dict[str, Any]:
     return asdict(
         Passport(
             observed=min(1.0, known / max(1, expected)),
@@ -276,6 +280,7 @@ def _passport(known: int, expected: int, method: str) -> dict[str, Any]:
             imputed=0.0,
             excluded=0.0,
             method=method,
+            cases=cases,
         )
     )
 
@@ -329,7 +334,21 @@ def _road(
         if s["speed_limit_kmh"]
     }
     free = free_speeds(intervals, time_zone=found["time_zone"], limits_kmh=limits)
-    return _Road(found, asked, intervals, free)
+    places = [(s["site_id"], s["direction"]) for s in found["stations"]]
+    return _Road(found, asked, intervals, free, _cases(store, asked, places))
+
+
+def _cases(
+    store: Database, asked: Period, places: Iterable[tuple[int, str]]
+) -> tuple[int, ...]:
+    """Find the open cases that touch directions of sites."""
+    with store.connection() as connection:
+        return series.open_cases(
+            connection,
+            [(site_id, "motor", direction) for site_id, direction in places],
+            start=asked.start,
+            end=asked.end,
+        )
 
 
 def _volumes(
@@ -370,7 +389,10 @@ def _balances(
         "to": asked.end,
         "balances": balances(found).to_dicts(),
         "passport": _passport(
-            found.height, asked.hours * signed["balance"].n_unique(), BALANCE_METHOD
+            found.height,
+            asked.hours * signed["balance"].n_unique(),
+            BALANCE_METHOD,
+            _cases(store, asked, signed.select("site_id", "direction").iter_rows()),
         ),
         "residuals": found.filter(pl.col("z").abs() > NOTABLE_Z).to_dicts(),
     }

@@ -9,6 +9,7 @@ import polars as pl
 from fastapi import APIRouter
 
 from analytics import frames
+from analytics.passport import of_days
 from analytics.quality import validity
 from analytics.studies import short_count
 from api import PREFIX, reasons
@@ -17,7 +18,14 @@ from api.database import Database
 from api.errors import BadParameter
 from api.parameters import MunicipalityKey, Store
 from api.problems import RESPONSES
-from api.sources import HOUR_S, counting, read_days, school_holidays, sites_of
+from api.sources import (
+    HOUR_S,
+    counting,
+    open_cases,
+    read_days,
+    school_holidays,
+    sites_of,
+)
 from verkehrspuls import calendar
 from verkehrspuls.quantities import COUNTED
 from verkehrspuls.storage import series
@@ -60,16 +68,21 @@ def expand_short_count(
     last = times[-1].astimezone(zone).date()
     references: dict[str, pl.DataFrame] = {}
     means: dict[str, float] = {}
+    used: list[series.Row] = []
+    behind = [frames.empty(frames.FLOW_DAYS)]
     for site in counting(sites, count.quantity):
         if len(references) == MOST_REFERENCES:
             break
         with store.frames() as url:
             days = read_days(
                 url, site, count.quantity, last - year, last, school_holidays=holidays
-            ).filter("valid")
-        if days.height >= validity.DEFAULT.days_required(365):
-            means[site["key"]] = frames.mean(days["volume"])
+            )
+        valid = days.filter("valid")
+        if valid.height >= validity.DEFAULT.days_required(365):
+            means[site["key"]] = frames.mean(valid["volume"])
             references[site["key"]] = _hours(store, site, count.quantity, last)
+            used.append(site)
+            behind.append(days)
     counted = _local(
         pl.DataFrame(
             [(hour.time, hour.volume) for hour in count.hours],
@@ -79,9 +92,21 @@ def expand_short_count(
         zone,
     )
     found = short_count.expand(counted, references, means)
+    with store.connection() as connection:
+        cases = open_cases(connection, used, count.quantity, last - year, last)
+    days = pl.concat(behind)
     return asdict(found) | {
         "reason": reasons.told(found.reason),
         "method": short_count.METHOD,
+        "passport": asdict(
+            of_days(
+                days,
+                method=short_count.METHOD,
+                days_expected=days.height,
+                days_used=days.filter("valid").height,
+                cases=cases,
+            )
+        ),
     }
 
 

@@ -25,7 +25,7 @@ from api.errors import BadParameter
 from api.moments import YEARS
 from api.parameters import MunicipalityKey, Quantity, SiteKey, Store
 from api.problems import RESPONSES
-from api.sources import counting, read_days, school_holidays, sites_of
+from api.sources import counting, open_cases, read_days, school_holidays, sites_of
 from verkehrspuls.storage import series
 
 router = APIRouter(prefix=PREFIX, tags=["studies"])
@@ -97,7 +97,8 @@ def read_before_after(
         "without_controls": _change(found.site),
         "controls": {key: _change(one) for key, one in found.controls.items()},
         "placebo": _change(found.placebo),
-        "passport": asdict(found.passport),
+        "passport": asdict(found.passport)
+        | {"cases": _cases(store, sites, quantity, (first, last))},
     }
 
 
@@ -142,16 +143,14 @@ def compare(
         )
     if with_site is not None:
         sites = _sites(store, municipality, (with_site, site))
+        spans = [(first, last)]
         pair = _days(store, sites, quantity, first, last)
         found = compare_sites(*pair)
     else:
         before = (with_first or first, with_last or last)
-        own = _sites(store, municipality, (site,))
-        pair = [
-            days
-            for span in (before, (first, last))
-            for days in _days(store, own, quantity, *span)
-        ]
+        sites = _sites(store, municipality, (site,))
+        spans = [before, (first, last)]
+        pair = [days for span in spans for days in _days(store, sites, quantity, *span)]
         both = pl.concat(pair).unique("day", maintain_order=True)
         found = compare_periods(both, before=before, after=(first, last))
     return {
@@ -159,7 +158,7 @@ def compare(
         "site": site,
         "quantity": quantity,
         "change": _change(found),
-        "passport": _passport(pl.concat(pair)),
+        "passport": _passport(pl.concat(pair), _cases(store, sites, quantity, *spans)),
     }
 
 
@@ -183,9 +182,9 @@ def read_ranking(
     with store.connection() as connection:
         every = sites_of(connection, municipality)
     sites = counting(every, quantity)[:MOST_SITES]
-    keys = [site["key"] for site in sites]
+    by_key = {site["key"]: site for site in sites}
     read = _days(store, sites, quantity, first, last)
-    days = dict(zip(keys, read, strict=True))
+    days = dict(zip(by_key, read, strict=True))
     found = rank(
         days,
         before=(first, middle - timedelta(days=1)),
@@ -197,7 +196,13 @@ def read_ranking(
         "middle": middle,
         "weeks": weeks,
         "sites": [
-            row | {"passport": _passport(days[row["site"]])}
+            row
+            | {
+                "passport": _passport(
+                    days[row["site"]],
+                    _cases(store, [by_key[row["site"]]], quantity, (first, last)),
+                )
+            }
             for row in found.iter_rows(named=True)
         ],
     }
@@ -231,10 +236,27 @@ def _sites(store: Database, municipality: str, keys: Sequence[str]) -> list[seri
         return [series.site(connection, municipality, key) for key in keys]
 
 
-def _passport(days: pl.DataFrame) -> dict[str, Any]:
-    used = days.filter("valid").height
+def _cases(
+    store: Database,
+    sites: Sequence[Mapping[str, Any]],
+    quantity: str,
+    *spans: tuple[date, date],
+) -> tuple[int, ...]:
+    """Find the open cases that touch days of sites, in one of the spans."""
+    with store.connection() as connection:
+        found = [open_cases(connection, sites, quantity, *span) for span in spans]
+    return tuple(sorted({case for cases in found for case in cases}))
+
+
+def _passport(days: pl.DataFrame, cases: tuple[int, ...]) -> dict[str, Any]:
     return asdict(
-        of_days(days, method=METHOD, days_expected=days.height, days_used=used)
+        of_days(
+            days,
+            method=METHOD,
+            days_expected=days.height,
+            days_used=days.filter("valid").height,
+            cases=cases,
+        )
     )
 
 

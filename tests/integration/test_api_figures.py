@@ -31,6 +31,14 @@ def client(_plain: parts.Databases) -> Iterator[TestClient]:
                 " || array_fill(0, array[39]), null, 0, 0 from vp.channel"
                 " where key like 'ost-%%'"
             )
+            # the other direction has a part in the case
+            connection.execute(
+                "insert into vp.case_member (anomaly_case_id, channel_id, detector,"
+                " began, ended, score, reason) select m.anomaly_case_id, c.channel_id,"
+                " 'other', m.began, m.ended, 1, 'other' from vp.case_member m"
+                " join vp.channel o using (channel_id), vp.channel c"
+                " where o.key = 'ost-2' and c.key = 'west-1'"
+            )
         app = create_app(load({"VERKEHRSPULS_DATABASE__URL": url}))
         with TestClient(app, raise_server_exceptions=False) as client:
             yield client
@@ -64,6 +72,16 @@ def test_each_figure_has_a_value_or_a_reason_and_its_passport(
         assert figure["passport"]["method"]
         # the second lane fell silent on the third day
         assert len(figure["passport"]["cases"]) == 1
+
+
+@pytest.mark.parametrize("direction", ["ost", "west"])
+def test_a_case_touches_the_figures_of_all_its_members(
+    client: TestClient, direction: str
+) -> None:
+    found = named(read(client, "means", direction=direction))
+    assert len(found["dtv"]["passport"]["cases"]) == 1
+    before = named(read(client, "means", direction=direction, to="2026-03-02"))
+    assert before["dtv"]["passport"]["cases"] == []
 
 
 def test_means_are_of_valid_days(client: TestClient) -> None:

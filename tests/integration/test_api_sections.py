@@ -78,6 +78,7 @@ def client(_plain: parts.Databases) -> Iterator[TestClient]:
             register(connection, TOWN)
             register(connection, TOWN)  # once more changes nothing
             _fill(connection)
+            _case(connection)
         app = create_app(load({"VERKEHRSPULS_DATABASE__URL": url}))
         with TestClient(app) as client:
             yield client
@@ -119,6 +120,22 @@ def _fill(connection: Connection) -> None:
     connection.commit()
 
 
+def _case(connection: Connection) -> None:
+    """It is led by A, and B has a part in it."""
+    connection.execute(
+        "with led as (insert into vp.anomaly_case (site_id, channel_id, detector,"
+        " began, ended, score, reason) select site_id, channel_id, 'level', %(at)s,"
+        " %(at)s + interval '1 day', 1, 'below' from vp.channel join vp.site s"
+        " using (site_id) where s.key = 'a' returning *)"
+        " insert into vp.case_member (anomaly_case_id, channel_id, detector, began,"
+        " ended, score, reason) select led.anomaly_case_id, c.channel_id,"
+        " led.detector, led.began, led.ended, 1, 'below' from led, vp.channel c"
+        " join vp.site s using (site_id) where s.key in ('a', 'b')",
+        {"at": START + timedelta(days=3)},
+    )
+    connection.commit()
+
+
 def ask(client: TestClient, path: str, **query: str) -> Any:
     response = client.get(f"/api/v1/{path}", params=PERIOD | query)
     assert response.status_code == 200, response.text
@@ -132,6 +149,17 @@ def test_corridor_is_listed_only_where_all_its_sites_are_public(
     assert [row["key"] for row in found] == ["road"]
     assert [s["chainage_m"] for s in found[0]["stations"]] == [0, 1000, 2000]
     assert client.get("/api/v1/corridors/linz/hidden/balance").status_code == 404
+
+
+def test_passports_name_the_cases_of_their_places(client: TestClient) -> None:
+    for path in (
+        "corridors/linz/road/travel-times",
+        "corridors/linz/road/balance",
+        "junctions/linz/crossing/balance",
+    ):
+        assert len(ask(client, path)["passport"]["cases"]) == 1, path
+        later = ask(client, path, **{"from": "2026-11-10"})
+        assert later["passport"]["cases"] == [], path
 
 
 def test_travel_time_doubles_in_the_jam(client: TestClient) -> None:

@@ -58,6 +58,7 @@ def client(_plain: parts.Databases) -> Iterator[TestClient]:
         with connect(url) as connection:
             register(connection, TOWN)
             _fill(connection)
+            _case(connection)
         app = create_app(load({"VERKEHRSPULS_DATABASE__URL": url}))
         with TestClient(app) as client:
             yield client
@@ -131,6 +132,22 @@ def _correct(connection: Connection) -> None:
     )
 
 
+def _case(connection: Connection) -> None:
+    """On the second day, led by `one`; `two` has a part in it."""
+    connection.execute(
+        "with led as (insert into vp.anomaly_case (site_id, channel_id, detector,"
+        " began, ended, score, reason) select site_id, channel_id, 'level', %(at)s,"
+        " %(at)s + interval '6 hours', 1, 'below' from vp.channel join vp.site s"
+        " using (site_id) where s.key = 'one' returning *)"
+        " insert into vp.case_member (anomaly_case_id, channel_id, detector, began,"
+        " ended, score, reason) select led.anomaly_case_id, c.channel_id,"
+        " led.detector, led.began, led.ended, 1, 'below' from led, vp.channel c"
+        " join vp.site s using (site_id) where s.key in ('one', 'two')",
+        {"at": datetime(2026, 1, 6, 12, tzinfo=UTC)},
+    )
+    connection.commit()
+
+
 def ask(client: TestClient, path: str, **query: str | int) -> Any:
     response = client.get(f"/api/v1/{path}", params=query)
     assert response.status_code == 200, response.text
@@ -152,6 +169,32 @@ def test_measure_took_a_fifth_and_controls_sharpen_the_answer(
     assert effect["upper"] - effect["lower"] < alone["upper"] - alone["lower"]
     assert not found["controls"]["one"]["clear"]
     assert found["passport"]["observed"] == 1
+
+
+def test_passports_name_the_cases_of_all_sites(client: TestClient) -> None:
+    known = {"known_at": "2026-02-03T16:00:00Z"}
+    week = {"first": "2026-01-05", "last": "2026-01-11"}
+    measure = str(FIRST + timedelta(weeks=4))
+    asked: list[tuple[str, dict[str, str], int]] = [
+        ("changed/before-after", {"measure": measure}, 0),
+        ("changed/before-after", {"measure": measure, "controls": "two"}, 1),
+        ("changed/compare", week | {"with_site": "one"}, 1),
+        ("changed/compare", week | {"with_site": "three"}, 0),
+        (
+            "two/compare",
+            {"with_" + key: day for key, day in week.items()}
+            | {"first": "2026-01-12", "last": "2026-01-18"},
+            1,
+        ),
+        ("two/days-as-known", known | {"from": "2026-01-06", "to": "2026-01-07"}, 1),
+        ("two/days-as-known", known | {"from": "2026-01-07", "to": "2026-01-08"}, 0),
+    ]
+    for path, query, cases in asked:
+        found = ask(client, f"sites/linz/{path}", **query)
+        assert len(found["passport"]["cases"]) == cases, (path, query)
+    ranking = ask(client, "municipalities/linz/ranking", middle=measure)["sites"]
+    touched = {row["site"] for row in ranking if row["passport"]["cases"]}
+    assert touched == {"one", "two"}
 
 
 def test_few_weeks_have_a_reason_in_both_languages(client: TestClient) -> None:
@@ -203,6 +246,11 @@ def test_short_count_is_expanded_by_the_other_counters(client: TestClient) -> No
     assert found["references"] == len(SITES)
     assert found["dtv"] == pytest.approx(2 * 24 * HOUR, rel=0.1)
     assert found["lower"] < found["dtv"] < found["upper"]
+    passport = found["passport"]
+    days = (date(2026, 7, 14) - FIRST).days + 1
+    assert passport["days_used"] == len(SITES) * days
+    assert passport["observed"] == pytest.approx(days / 365)
+    assert len(passport["cases"]) == 1
     cycles = client.post(path, json={"hours": hours, "quantity": "bicycle"}).json()
     assert cycles["reason"]["code"] == "too-few-references"
 

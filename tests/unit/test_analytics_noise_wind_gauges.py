@@ -223,7 +223,7 @@ def made_hours() -> pl.DataFrame:
             "wind": wind,
             "increment": 10 + 0.02 * flow - 1.5 * wind + daily,
         }
-    )
+    ).with_columns(day=pl.col("time").dt.convert_time_zone("Europe/Berlin").dt.date())
 
 
 def test_effects_are_found_within_their_intervals() -> None:
@@ -240,6 +240,19 @@ def test_days_that_differ_widen_the_interval() -> None:
     )
     (effect,) = effects(hours, "increment", terms=["parity"])
     assert effect.high - effect.low > 2  # 4 · 3 / √60, about 3; by hours about 1
+
+
+def test_trap_2_days_are_local_ones() -> None:
+    """Four local days lie on five days of UTC."""
+    midnight = utc("2026-02-28 23:00")
+    hours = [midnight + i * HOUR for i in range(4 * 24)]
+    made = pl.DataFrame(
+        {"time": hours, "flow": [float(n % 7) for n in range(96)]}
+    ).with_columns(
+        increment=pl.col("flow") * 2,
+        day=pl.col("time").dt.convert_time_zone("Europe/Berlin").dt.date(),
+    )
+    assert class_means(made, "increment", on="flow", classes=1)["days"].to_list() == [4]
 
 
 def test_terms_that_cannot_be_told_apart_have_no_effect() -> None:

@@ -21,6 +21,8 @@ EVERYTHING: Final = ("public", "cluster", "private")
 CURRENT_DAYS: Final = 7
 
 Row = dict[str, Any]
+#: id of a site, quantity, and direction or `all`
+Place = tuple[int, str, str]
 
 
 def municipalities(
@@ -388,6 +390,28 @@ def cases(
         limit=limit,
         visible=list(visible),
     ).fetchall()
+
+
+def open_cases(
+    connection: Connection,
+    places: Sequence[Place],
+    *,
+    start: datetime,
+    end: datetime,
+    visible: Sequence[str] = PUBLIC,
+) -> tuple[int, ...]:
+    """Find the open cases that touch what was counted at places in a period."""
+    rows = execute(
+        connection,
+        "list_open_cases",
+        sites=[site_id for site_id, _, _ in places],
+        quantities=[quantity for _, quantity, _ in places],
+        directions=[direction for _, _, direction in places],
+        start=start,
+        end=end,
+        visible=list(visible),
+    )
+    return tuple(row["anomaly_case_id"] for row in rows)
 
 
 def latest(

@@ -356,6 +356,24 @@ where s.visibility = any(%(visible)s::text[])
 order by a.began desc, a.anomaly_case_id desc
 limit %(limit)s
 
+-- name: list_open_cases
+-- Open cases with a member in a period at one of some places; direction 'all' is all.
+-- Shown only where the leading site is visible.
+select distinct a.anomaly_case_id
+from unnest(%(sites)s::integer[], %(quantities)s::text[], %(directions)s::text[])
+     as place (site_id, quantity, direction)
+join vp.channel c
+  on c.site_id = place.site_id and c.quantity = place.quantity
+ and place.direction in ('all', c.direction)
+join vp.case_member e on e.channel_id = c.channel_id
+join vp.anomaly_case a on a.anomaly_case_id = e.anomaly_case_id
+join vp.site s on s.site_id = a.site_id
+where s.visibility = any(%(visible)s::text[])
+  and e.withdrawn_at is null and a.withdrawn_at is null
+  and a.state in ('suspected', 'confirmed')
+  and e.began < %(end)s and e.ended > %(start)s
+order by a.anomaly_case_id
+
 -- name: read_latest
 -- The newest whole hour of each site and counted quantity: the last one that had ended
 -- by `now` and for which anything was counted.
