@@ -497,7 +497,8 @@ order by hours.hour desc, visible.municipality, visible.sensor
 limit %(limit)s
 
 -- name: sum_ledger
--- The whole ledger per municipality; null is that of no known sensor.
+-- The whole ledger per municipality, by its running sums; null is that of no known
+-- sensor.
 select m.key as municipality,
        sum(l.messages_received)::bigint as messages_received,
        sum(l.messages_accepted)::bigint as messages_accepted,
@@ -511,8 +512,7 @@ select m.key as municipality,
        sum(l.readings_rejected)::bigint as readings_rejected,
        sum(l.readings_late)::bigint as readings_late,
        sum(l.sequence_lost)::bigint as sequence_lost
-from vp.ledger l
-left join vp.sensor e using (sensor_id)
+from vp.ledger_sum l
 left join vp.municipality m using (municipality_id)
 group by m.key
 order by m.key
@@ -522,7 +522,7 @@ order by m.key
 -- counted because there was no room; replays are not counted again.
 select reason, sum(messages)::bigint as messages,
        sum(messages - kept)::bigint as only_counted
-from vp.ledger_reject
+from vp.ledger_reject_sum
 where slot <> 101
 group by reason
 order by reason
@@ -604,34 +604,41 @@ order by m.key, j.key
 -- name: read_volumes_of_sites
 -- Volumes of motor vehicles of several sites, per direction, summed over lanes; without
 -- what a person excluded.
-select c.site_id, c.direction, v.time,
-       round(sum(v.observed_s)::numeric / (%(interval_s)s * lanes.count), 4)
+with counted as (
+    select c.channel_id, c.site_id, c.direction,
+           count(*) over (partition by c.site_id, c.direction) as lanes
+    from vp.channel c
+    join vp.site s using (site_id)
+    where c.site_id = any(%(site_ids)s::integer[])
+      and s.visibility = any(%(visible)s::text[])
+      and c.quantity = 'motor'
+), left_out as materialized (
+    select e.channel_id, e.began, e.ended
+    from vp.case_member e
+    join vp.anomaly_case a using (anomaly_case_id)
+    join counted on counted.channel_id = e.channel_id
+    where e.withdrawn_at is null
+      and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
+      and e.began < %(end)s and e.ended > %(start)s
+)
+select counted.site_id, counted.direction, v.time,
+       round(sum(v.observed_s)::numeric / (%(interval_s)s * counted.lanes), 4)
            ::double precision as observed,
        sum(v.volume)::integer as volume,
        sum(v.speed_kmh::double precision * v.volume)
            / nullif(sum(v.volume) filter (where v.speed_kmh is not null), 0)
            as speed_kmh
 from vp.volume v
-join vp.channel c using (channel_id)
-join vp.site s using (site_id)
-join lateral (
-    select count(*) as count from vp.channel o
-    where o.site_id = c.site_id and o.direction = c.direction
-      and o.quantity = 'motor'
-) lanes on true
-where c.site_id = any(%(site_ids)s::integer[])
-  and s.visibility = any(%(visible)s::text[])
-  and c.quantity = 'motor'
-  and v.interval_s = %(interval_s)s
+join counted using (channel_id)
+where v.interval_s = %(interval_s)s
   and v.time >= %(start)s and v.time < %(end)s
-  and not exists (
-      select from vp.case_member e
-      join vp.anomaly_case a using (anomaly_case_id)
-      where e.channel_id = v.channel_id and e.withdrawn_at is null
-        and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
-        and e.began < v.time + make_interval(secs => v.interval_s) and e.ended > v.time)
-group by c.site_id, c.direction, v.time, lanes.count
-order by v.time, c.site_id, c.direction
+  -- asked of each bin only where anything is excluded at all
+  and not (exists (select from left_out) and exists (
+      select from left_out x
+      where x.channel_id = v.channel_id and x.ended > v.time
+        and x.began < v.time + make_interval(secs => v.interval_s)))
+group by counted.site_id, counted.direction, v.time, counted.lanes
+order by v.time, counted.site_id, counted.direction
 
 -- name: read_counts_known_at
 -- Count readings of a site in the versions that were known at an earlier time: a value
