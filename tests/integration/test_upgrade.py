@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from alembic import command
 
-from verkehrspuls.storage import migrate
-from verkehrspuls.storage.database import connect
+from verkehrspuls.storage import ledger, migrate
+from verkehrspuls.storage.database import connect, execute
 
 #: the revision of the first release
 RELEASED = "0005"
@@ -42,6 +42,17 @@ def released(database: str) -> str:
             " values (1, 'motor', 'all', %s, 7, 7, 0.04, 0, 0, 0, false, 'daily-1')",
             [T.date()],
         )
+        for hour in range(2):
+            connection.execute(
+                "insert into ledger values"
+                " (0, null, %s, %s, 3, 0, 0, 0, 3, 0, 0, 0, 0, 0)",
+                [T + timedelta(hours=hour), T],
+            )
+            connection.execute(
+                "insert into ledger_reject values"
+                " (0, null, %s, 'unknown-topic', 3, 2, 0)",
+                [T + timedelta(hours=hour)],
+            )
         connection.execute(
             "select compress_before('volume', %s)", [T + timedelta(days=60)]
         )
@@ -62,3 +73,15 @@ def test_figures_of_the_first_release_are_kept(released: str) -> None:
     # what was not computed then is unknown
     assert volumes == [(7, 7, None, None)]
     assert days == [(7, None, None)]
+
+
+def test_running_sums_begin_with_what_was_counted(released: str) -> None:
+    migrate.migrate(released)
+    with connect(released) as connection:
+        summed = execute(connection, "sum_ledger").fetchall()
+        rejects = execute(connection, "count_rejected").fetchall()
+        assert ledger.prove(connection).differences["running"] == []
+    assert [(row["municipality"], row["messages_received"]) for row in summed] == [
+        (None, 6)
+    ]
+    assert [tuple(row.values()) for row in rejects] == [("unknown-topic", 6, 2)]

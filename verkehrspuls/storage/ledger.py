@@ -21,6 +21,7 @@ CHECKS: Final = {
     "corrected.",
     "rejects": "Other rejected messages are kept than were counted as kept.",
     "sequences": "Other gaps are known of sequence numbers than were counted.",
+    "running": "The running sums, of which metrics tell, are other than the ledger's.",
 }
 
 

@@ -127,30 +127,63 @@ values (%(received_at)s, %(slot)s, %(sensor_id)s, %(topic)s, %(payload)s,
         %(payload_bytes)s, %(reason)s, %(detail)s, %(readings_rejected)s);
 
 -- name: add_to_ledger
--- Add a batch's counts to the rows of this worker's slot.
+-- Add a batch's counts to the rows of this worker's slot, and to its running sums.
+with given as (
+    select *
+    from unnest(
+        %(sensor_id)s::integer[],
+        %(hour)s::timestamptz[],
+        %(last_received_at)s::timestamptz[],
+        %(messages_received)s::bigint[],
+        %(messages_accepted)s::bigint[],
+        %(messages_partly_accepted)s::bigint[],
+        %(messages_rejected)s::bigint[],
+        %(messages_unknown_sensor)s::bigint[],
+        %(readings_received)s::bigint[],
+        %(readings_stored)s::bigint[],
+        %(readings_duplicate)s::bigint[],
+        %(readings_corrected)s::bigint[],
+        %(readings_rejected)s::bigint[],
+        %(readings_late)s::bigint[],
+        %(sequence_lost)s::bigint[]
+    ) as given (
+        sensor_id, hour, last_received_at, messages_received, messages_accepted,
+        messages_partly_accepted, messages_rejected, messages_unknown_sensor,
+        readings_received, readings_stored, readings_duplicate, readings_corrected,
+        readings_rejected, readings_late, sequence_lost)
+), summed as (
+    insert into ledger_sum as s
+    select %(slot)s, e.municipality_id, sum(messages_received),
+           sum(messages_accepted), sum(messages_partly_accepted),
+           sum(messages_rejected), sum(messages_unknown_sensor),
+           sum(readings_received), sum(readings_stored), sum(readings_duplicate),
+           sum(readings_corrected), sum(readings_rejected), sum(readings_late),
+           sum(sequence_lost)
+    from given
+    left join sensor e using (sensor_id)
+    group by e.municipality_id
+    on conflict (slot, municipality_id) do update set
+        messages_received = s.messages_received + excluded.messages_received,
+        messages_accepted = s.messages_accepted + excluded.messages_accepted,
+        messages_partly_accepted =
+            s.messages_partly_accepted + excluded.messages_partly_accepted,
+        messages_rejected = s.messages_rejected + excluded.messages_rejected,
+        messages_unknown_sensor =
+            s.messages_unknown_sensor + excluded.messages_unknown_sensor,
+        readings_received = s.readings_received + excluded.readings_received,
+        readings_stored = s.readings_stored + excluded.readings_stored,
+        readings_duplicate = s.readings_duplicate + excluded.readings_duplicate,
+        readings_corrected = s.readings_corrected + excluded.readings_corrected,
+        readings_rejected = s.readings_rejected + excluded.readings_rejected,
+        readings_late = s.readings_late + excluded.readings_late,
+        sequence_lost = s.sequence_lost + excluded.sequence_lost
+)
 insert into ledger as l (
     slot, sensor_id, hour, last_received_at, messages_received, messages_accepted,
     messages_partly_accepted, messages_rejected, messages_unknown_sensor,
     readings_received, readings_stored, readings_duplicate, readings_corrected,
     readings_rejected, readings_late, sequence_lost)
-select %(slot)s, given.*
-from unnest(
-    %(sensor_id)s::integer[],
-    %(hour)s::timestamptz[],
-    %(last_received_at)s::timestamptz[],
-    %(messages_received)s::bigint[],
-    %(messages_accepted)s::bigint[],
-    %(messages_partly_accepted)s::bigint[],
-    %(messages_rejected)s::bigint[],
-    %(messages_unknown_sensor)s::bigint[],
-    %(readings_received)s::bigint[],
-    %(readings_stored)s::bigint[],
-    %(readings_duplicate)s::bigint[],
-    %(readings_corrected)s::bigint[],
-    %(readings_rejected)s::bigint[],
-    %(readings_late)s::bigint[],
-    %(sequence_lost)s::bigint[]
-) as given
+select %(slot)s, given.* from given
 on conflict (slot, sensor_id, hour) do update set
     last_received_at = greatest(l.last_received_at, excluded.last_received_at),
     messages_received = l.messages_received + excluded.messages_received,

@@ -1,7 +1,14 @@
 -- The ledger: what is written besides the counts, its proof, and rejected messages.
 
 -- name: add_to_ledger_rejects
--- Add a batch's rejects, by reason, to the rows of this worker's slot.
+-- Add a batch's rejects, by reason, to the rows of this worker's slot, and to its sums.
+with summed as (
+    insert into ledger_reject_sum as s (slot, reason, messages, kept)
+    values (%(slot)s, %(reason)s, %(messages)s, %(kept)s)
+    on conflict (slot, reason) do update set
+        messages = s.messages + excluded.messages,
+        kept = s.kept + excluded.kept
+)
 insert into ledger_reject as l
     (slot, sensor_id, hour, reason, messages, kept, readings)
 values (%(slot)s, %(sensor_id)s, %(hour)s, %(reason)s, %(messages)s, %(kept)s,
@@ -193,6 +200,37 @@ left join sensor e using (sensor_id)
 left join municipality m using (municipality_id)
 where coalesce(counted.lost, 0) <> coalesce(known.lost, 0)
 order by 1, 2;
+
+-- name: ledger_running_differ
+-- Running sums that say other than the ledger, or than its rejects by reason.
+with counted as (
+    select l.slot, e.municipality_id,
+           sum(l.messages_received)::bigint, sum(l.messages_accepted)::bigint,
+           sum(l.messages_partly_accepted)::bigint, sum(l.messages_rejected)::bigint,
+           sum(l.messages_unknown_sensor)::bigint, sum(l.readings_received)::bigint,
+           sum(l.readings_stored)::bigint, sum(l.readings_duplicate)::bigint,
+           sum(l.readings_corrected)::bigint, sum(l.readings_rejected)::bigint,
+           sum(l.readings_late)::bigint, sum(l.sequence_lost)::bigint
+    from ledger l
+    left join sensor e using (sensor_id)
+    group by l.slot, e.municipality_id
+), rejects as (
+    select slot, reason, sum(messages)::bigint, sum(kept)::bigint
+    from ledger_reject
+    group by slot, reason
+), differing as (
+    select slot, municipality_id, null as reason
+    from ((table counted except table ledger_sum)
+          union (table ledger_sum except table counted)) d
+    union
+    select slot, null, reason
+    from ((table rejects except table ledger_reject_sum)
+          union (table ledger_reject_sum except table rejects)) d
+)
+select d.slot, m.key as municipality, d.reason
+from differing d
+left join municipality m using (municipality_id)
+order by 1, 2, 3;
 
 -- name: ledger_totals
 -- What was checked.
