@@ -381,10 +381,11 @@ class WrongFrameError(TypeError):
 
 def check(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:
     """Give the declared columns of a frame in their order; further ones are dropped."""
+    found = frame.schema
     wrong = [
-        f"{name} is {frame.schema.get(name, 'missing')}, not {dtype}"
+        f"{name} is {found.get(name, 'missing')}, not {dtype}"
         for name, dtype in schema.items()
-        if frame.schema.get(name) != dtype
+        if found.get(name) != dtype
     ]
     if wrong:
         raise WrongFrameError("; ".join(wrong))

@@ -9,26 +9,29 @@
 """
 
 from collections.abc import Iterable
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from analytics.frames import COUNT_READINGS, VOLUMES, check, empty
+from analytics.frames import COUNT_READINGS, TIME, VOLUMES, check, empty
 from verkehrspuls.classes import COUNTS, VOLUME_CLASSES
 
 Ints = npt.NDArray[np.integer]
+Numbers = npt.NDArray[Any]
 
 METHOD: Final = "volumes-2"
 
 #: Lengths of the bins in seconds.
 BINS: Final = (900, 3600)
 
-
 #: Seconds from the times of a channel to those of the next, laid end to end: more than
 #: there are since 1970, and a multiple of each bin.
 _APART: Final = 3600 * 2**22
+_I32_MAX: Final = 2**31 - 1
+_SUMMED: Final = ("volume", *COUNTS, "spotted", "travelled")
 
 
 def volumes(readings: pl.DataFrame) -> pl.DataFrame:
@@ -42,34 +45,21 @@ def volumes(readings: pl.DataFrame) -> pl.DataFrame:
     the longest time of the bin that none covers, as far as it lies within the bin.
     """
     readings = check(readings, COUNT_READINGS)
-    known = (
-        readings.lazy()
-        .with_columns(volume=volume_of_reading(readings["quantity"].unique()))
-        .filter(pl.col("volume").is_not_null())
-        .with_columns(
-            place=pl.col("channel_id").cast(pl.Int64) * _APART
-            + pl.col("time").dt.epoch("s"),
-            spotted=pl.when(pl.col("speed_kmh") > 0).then("volume"),
-        )
-        .with_columns(
-            travelled=pl.col("speed_kmh").cast(pl.Float64) * pl.col("spotted")
-        )
-        .drop("quantity", "channel_id", "time")
-        .collect()
-    )
-    if not known["place"].is_sorted():
-        known = known.sort("place")
+    if readings.is_empty():
+        return empty(VOLUMES)
+    known = _known(readings)
+    overlap = bool((known["start"][1:] < known["end"][:-1]).any())
     parts, found = known, []
     for every_s in BINS:
         fitting = known.filter(pl.col("interval_s") <= every_s)
         if fitting.is_empty():
             continue
-        if fitting.height < known.height:
-            found.append(_bins(fitting, _sums(fitting, every_s), every_s))
+        if overlap or fitting.height < known.height:
+            bins = _added_up(_each_second_once(fitting, every_s), every_s)
         else:
-            # bins that hold all readings are added up to longer ones in their place
-            parts = _sums(parts, every_s)
-            found.append(_bins(fitting, parts, every_s))
+            # bins of all readings are added up to longer ones in their place
+            bins = parts = _added_up(parts, every_s)
+        found.append(_volumes(bins, every_s))
     return check(pl.concat([empty(VOLUMES), *found]), VOLUMES)
 
 
@@ -87,83 +77,167 @@ def volume_of_reading(quantities: Iterable[str] = tuple(VOLUME_CLASSES)) -> pl.E
     return pl.coalesce("total", by_quantity)
 
 
-def _bins(readings: pl.DataFrame, sums: pl.DataFrame, every_s: int) -> pl.DataFrame:
-    """Give the bins of one length: their sums, and what sorted readings cover."""
-    place = readings["place"].to_numpy()
-    observed_s, gap_s = _cover(place, readings["interval_s"].to_numpy(), every_s)
+def _known(readings: pl.DataFrame) -> pl.DataFrame:
+    """Give the readings of a known volume, sorted, as parts of bins (`_added_up`)."""
+    place = (
+        readings["channel_id"].to_numpy().astype(np.int64) * _APART
+        + readings["time"].to_physical().to_numpy() // 1_000_000
+    )
+    quantity = readings["quantity"]
+    if (quantity == quantity[0]).all():
+        quantity = quantity.head(1)
+    none = pl.lit(0, pl.Int64)
+    spotted = pl.col("speed_kmh") > 0
+    known = (
+        readings.lazy()
+        .with_columns(place=place, volume=volume_of_reading(quantity.unique()))
+        .filter(pl.col("volume").is_not_null())
+        .select(
+            "interval_s",
+            "place",
+            "volume",
+            *COUNTS,
+            start="place",
+            end=pl.col("place") + pl.col("interval_s"),
+            gap_s=none,
+            missed_s=none,
+            spotted=pl.when(spotted).then("volume"),
+            travelled=pl.when(spotted).then(
+                pl.col("speed_kmh").cast(pl.Float64) * pl.col("volume")
+            ),
+        )
+        .collect()
+    )
+    return known if known["place"].is_sorted() else known.sort("place")
+
+
+def _each_second_once(readings: pl.DataFrame, every_s: int) -> pl.DataFrame:
+    """Let readings cover only what those before them in their bin do not."""
+    # bins twice as far apart, so that one running maximum serves them all
+    laid = readings["place"].to_numpy() // every_s * every_s
+    start = readings["start"].to_numpy() + laid
+    reached = np.maximum.accumulate(readings["end"].to_numpy() + laid)
+    start[1:] = np.maximum(start[1:], reached[:-1])
+    return readings.with_columns(start=start - laid, end=reached - laid)
+
+
+def _added_up(parts: pl.DataFrame, every_s: int) -> pl.DataFrame:
+    """Add sorted readings, or shorter bins of them, up to bins of one length.
+
+    A part belongs to the bin of its `place`; it covers `start` to `end` but for
+    `missed_s`, of which `gap_s` are the longest in a row. None covers a second twice.
+    """
+    bins = parts["place"].to_numpy() // every_s
+    change = bins[1:] != bins[:-1]
+    first = np.flatnonzero(np.append(True, change))
+    last = np.append(first[1:], bins.size) - 1
+    start, end, inside, missed = (
+        parts[name].to_numpy() for name in ("start", "end", "gap_s", "missed_s")
+    )
+    gap_s, missed_s = np.zeros((2, first.size), np.int64)
+    # gaps are few: those within parts, and those between them
+    within = np.flatnonzero(inside)
+    before = np.flatnonzero((start[1:] > end[:-1]) & ~change) + 1
+    between = start[before] - end[before - 1]
+    for rows, longest, all_s in (
+        (within, inside[within], missed[within]),
+        (before, between, between),
+    ):
+        at = np.searchsorted(first, rows, side="right") - 1
+        np.maximum.at(gap_s, at, longest)
+        np.add.at(missed_s, at, all_s)
+    turns = _Turns.of(first, bins.size)
+    return pl.DataFrame(
+        {
+            "place": bins[first] * every_s,
+            "start": start[first],
+            "end": end[last],
+            "gap_s": gap_s,
+            "missed_s": missed_s,
+            **{name: _sum(parts[name], turns) for name in _SUMMED},
+        }
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Turns:
+    """Rows of bins by turns: the first row of each bin, the second ones, and so on.
+
+    Bins are short and many: to add a whole turn at a time is several times as fast as
+    to add bin by bin, or to group. The longest bins come first, so that a turn is added
+    to the front of the sums; `back` puts the bins into their order again. Bins that are
+    all equally long are in it already, and their turns are slices.
+    """
+
+    bins: int
+    rows: tuple[Ints | slice, ...]
+    back: Ints | None
+
+    @classmethod
+    def of(cls, first: Ints, rows: int) -> "_Turns":
+        """Take turns of bins that begin at the `first` of so many rows."""
+        length = np.diff(first, append=rows)
+        longest = int(length.max())
+        if longest * first.size == rows:
+            alike = tuple(slice(turn, None, longest) for turn in range(longest))
+            return cls(first.size, alike, None)
+        # numbers of one or two bytes are sorted without comparing them
+        shorter = (longest - length).astype(np.min_scalar_type(longest))
+        order = np.argsort(shorter, kind="stable")
+        back = np.empty_like(order)
+        back[order] = np.arange(order.size)
+        longer = first.size - np.cumsum(np.bincount(length))
+        ordered = first[order]
+        turns = tuple(ordered[: longer[turn]] + turn for turn in range(longest))
+        return cls(first.size, turns, back)
+
+    def sum(self, values: Numbers) -> Numbers:
+        """Add the values of each bin."""
+        first, *others = self.rows
+        whole = values.dtype.kind == "i"
+        wide = whole and np.abs(values).max() > _I32_MAX // len(self.rows)
+        found = values[first].astype(np.int64 if wide else values.dtype)
+        for rows in others:
+            more = values[rows]
+            found[: more.size] += more
+        return found if self.back is None else found[self.back]
+
+
+def _sum(values: pl.Series, turns: _Turns) -> pl.Series:
+    """Sums of the known values of each bin; null where it has none."""
+    unknown = values.null_count()
+    if unknown == values.len():
+        return values.head(turns.bins)
+    if not unknown:
+        return pl.Series(turns.sum(values.to_numpy()))
+    known = turns.sum(values.is_not_null().cast(pl.Int32).to_numpy())
+    sums = pl.Series(turns.sum(values.fill_null(0).to_numpy()))
+    return sums.set(pl.Series(known == 0), None)
+
+
+def _volumes(bins: pl.DataFrame, every_s: int) -> pl.DataFrame:
+    """Give VOLUMES of bins of one length.
+
+    A sensor whose clock is offset reaches beyond the end of a bin; that makes up for as
+    much at the beginning.
+    """
+    place, start, end, gap_s, missed_s = (
+        bins[name].to_numpy() for name in ("place", "start", "end", "gap_s", "missed_s")
+    )
+    channel = place // _APART
+    beyond = end - place - every_s
+    at_ends = np.maximum(start - place - np.maximum(beyond, 0), -beyond)
     spotted = pl.col("spotted")
-    return sums.with_columns(
+    return bins.select(
         pl.col("volume", *COUNTS).cast(pl.Int32),
-        channel_id=(pl.col("place") // _APART).cast(pl.Int32),
-        time=pl.from_epoch(pl.col("place") % _APART, "s")
-        .cast(pl.Datetime("us"))
-        .dt.replace_time_zone("UTC"),
-        observed_s=pl.Series(observed_s, dtype=pl.Int32),
-        gap_s=pl.Series(gap_s, dtype=pl.Int32),
+        channel_id=pl.Series(channel, dtype=pl.Int32),
+        time=pl.Series((place - channel * _APART) * 1_000_000).cast(TIME),
+        observed_s=pl.Series(
+            np.minimum(end - start - missed_s, every_s), dtype=pl.Int32
+        ),
+        gap_s=pl.Series(np.maximum(np.maximum(at_ends, gap_s), 0), dtype=pl.Int32),
         interval_s=pl.lit(every_s, pl.Int32),
         speed_kmh=pl.when(spotted > 0)
         .then(pl.col("travelled") / spotted)
         .cast(pl.Float32),
     ).select(list(VOLUMES))
-
-
-def _sums(parts: pl.DataFrame, every_s: int) -> pl.DataFrame:
-    """Add sorted readings, or shorter bins of them, up to bins of one length.
-
-    Rows of a bin follow each other, so sums are those of slices (`reduceat`): ten times
-    as fast as grouping.
-    """
-    bins = parts["place"].to_numpy() // every_s
-    first = _firsts(bins)
-    return pl.DataFrame(
-        {
-            "place": bins[first] * every_s,
-            **{
-                name: _sum(parts[name], first)
-                for name in ("volume", *COUNTS, "spotted", "travelled")
-            },
-        }
-    )
-
-
-def _firsts(bins: Ints) -> Ints:
-    """Tell where in sorted numbers each number begins."""
-    return np.flatnonzero(np.append(True, bins[1:] != bins[:-1]))
-
-
-def _sum(values: pl.Series, first: Ints) -> pl.Series:
-    """Sums of the known values of each bin; null where it has none."""
-    wide = values.cast(pl.Float64 if values.dtype.is_float() else pl.Int64)
-    if wide.null_count() == wide.len():
-        return pl.repeat(None, first.size, dtype=wide.dtype, eager=True)
-    if not wide.null_count():
-        return pl.Series(np.add.reduceat(wide.to_numpy(), first))
-    sums = pl.Series(np.add.reduceat(wide.fill_null(0).to_numpy(), first))
-    known = np.logical_or.reduceat(values.is_not_null().to_numpy(), first)
-    return pl.select(pl.when(pl.Series(known)).then(sums)).to_series()
-
-
-def _cover(place: Ints, interval_s: Ints, every_s: int) -> tuple[Ints, Ints]:
-    """Tell the seconds of each bin that its readings cover, and the longest gap.
-
-    A sensor whose clock is offset reaches beyond the end of a bin; that makes up for as
-    much at the beginning.
-    """
-    bins = place // every_s
-    first = _firsts(bins)
-    # seconds from the beginning of the bin
-    start = place - bins * every_s
-    end = start + interval_s
-    # bins end to end, so far apart that one running maximum serves them all
-    laid = 2 * every_s * bins
-    before = np.empty_like(start)
-    before[1:] = np.maximum.accumulate(laid + end)[:-1] - laid[1:]
-    before[first] = start[first]
-    covered = np.add.reduceat(np.maximum(end - np.maximum(start, before), 0), first)
-    last_end = np.maximum.reduceat(end, first)
-    gaps = (
-        np.maximum.reduceat(start - before, first),
-        start[first] - np.maximum(last_end - every_s, 0),
-        every_s - last_end,
-    )
-    return np.minimum(covered, every_s), np.maximum(np.maximum.reduce(gaps), 0)

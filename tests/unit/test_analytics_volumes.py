@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import polars as pl
 import pytest
 
@@ -5,6 +7,7 @@ from analytics.volumes import volumes
 from tests.frames import counts, one, utc
 
 T = utc("2026-11-18 10:00")
+MINUTE = timedelta(minutes=1)
 
 
 def bins(readings: pl.DataFrame, interval_s: int) -> pl.DataFrame:
@@ -91,3 +94,36 @@ def test_observed_seconds_are_capped() -> None:
         {"time": utc("2026-11-18 10:30"), "car": 9, "interval_s": 3600},
     )
     assert one(bins(readings, 3600))["observed_s"] == 3600
+
+
+def test_readings_longer_than_a_quarter_are_in_the_hour_beside_shorter_ones() -> None:
+    readings = counts(
+        {"time": T, "car": 4, "interval_s": 1800},
+        {"time": utc("2026-11-18 10:30"), "car": 2},
+        {"time": utc("2026-11-18 10:40"), "car": 1},
+    )
+    assert bins(readings, 900)["volume"].to_list() == [3]
+    whole = one(bins(readings, 3600))
+    assert (whole["volume"], whole["observed_s"], whole["gap_s"]) == (7, 2400, 900)
+
+
+def test_bins_of_many_and_of_few_readings_do_not_mix() -> None:
+    minutes = [{"time": T + n * MINUTE, "car": 1} for n in range(15)]
+    fives = [
+        {"time": T + n * MINUTE, "car": 10, "channel_id": 2, "interval_s": 300}
+        for n in (0, 10)
+    ]
+    found = bins(counts(*minutes, *fives, interval_s=60), 900)
+    assert found["volume"].to_list() == [15, 20]
+    assert found["observed_s"].to_list() == [900, 600]
+    assert found["gap_s"].to_list() == [0, 300]
+    assert found["speed_kmh"].to_list() == [None, None]
+
+
+def test_counts_whose_sum_is_too_large_are_an_error_and_not_another_number() -> None:
+    most = 2**31 - 1
+    readings = counts(
+        {"time": T, "total": most}, {"time": T + 5 * MINUTE, "total": most}
+    )
+    with pytest.raises(pl.exceptions.InvalidOperationError):
+        volumes(readings)
