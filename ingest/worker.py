@@ -32,6 +32,7 @@ from ingest.receive import Inbox, Receiver
 from ingest.resolve import Registry, filters, read_registry
 from ingest.write import Stopped, Writer
 from verkehrspuls.settings import Settings
+from verkehrspuls.storage.slots import count_workers
 
 log = logging.getLogger(__name__)
 
@@ -302,5 +303,7 @@ class Worker:
 
     def _read_registry(self) -> None:
         self._registry = self._writer.with_retry(read_registry)
+        if self._settings.share:
+            self._rate.workers = self._writer.with_retry(count_workers)
         self._registry_read = time.monotonic()
         self._receiver.listen(filters(self._registry, self._settings.municipalities))

@@ -15,11 +15,13 @@ from ingest.check import Limits
 from ingest.formats import formats
 from ingest.resolve import read_registry
 from ingest.write import Writer
+from tests.parts import wait_for
 from tests.towns import AIR_TOPIC, COUNTS_TOPIC, TOWN
 from verkehrspuls.errors import SlotTaken
 from verkehrspuls.settings import Ingest
 from verkehrspuls.storage.database import connect
 from verkehrspuls.storage.registry import register
+from verkehrspuls.storage.slots import count_workers
 
 NOW = datetime(2026, 11, 21, 20, tzinfo=UTC)
 
@@ -188,6 +190,21 @@ def test_one_worker_per_slot(world: World, database: str) -> None:
     second = Writer(database, Ingest(), pause=lambda _: False)
     with pytest.raises(SlotTaken, match="slot 0"):
         second.with_retry(lambda _: None)
+
+
+def test_workers_are_counted_while_they_are_connected(plain_database: str) -> None:
+    """By that they share the rate limit; imports and replays are none."""
+    first, second, replay = (
+        Writer(plain_database, Ingest().model_copy(update={"slot": slot}), pause=bool)
+        for slot in (0, 1, 101)
+    )
+    replay.with_retry(lambda _: None)
+    assert first.with_retry(count_workers) == 1
+    assert second.with_retry(count_workers) == 2
+    second.close()
+    wait_for(lambda: first.with_retry(count_workers) == 1)
+    replay.close()
+    first.close()
 
 
 def test_ledger_cannot_be_out_of_balance(world: World) -> None:

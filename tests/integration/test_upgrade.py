@@ -77,7 +77,7 @@ def test_figures_of_the_first_release_are_kept(released: str) -> None:
 
 def test_running_sums_begin_with_what_was_counted(released: str) -> None:
     migrate.migrate(released)
-    with connect(released) as connection:
+    with connect(released, autocommit=True) as connection:
         summed = execute(connection, "sum_ledger").fetchall()
         rejects = execute(connection, "count_rejected").fetchall()
         assert ledger.prove(connection).differences["running"] == []

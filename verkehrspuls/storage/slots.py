@@ -29,3 +29,10 @@ class Slot:
 def slots(connection: Connection) -> list[Slot]:
     """List the slots of the last day."""
     return [Slot(**row) for row in execute(connection, "slots")]
+
+
+def count_workers(connection: Connection) -> int:
+    """Tell how many ingest workers are connected to the database."""
+    row = execute(connection, "count_workers").fetchone() or {"workers": 0}
+    connection.commit()
+    return int(row["workers"])

@@ -257,6 +257,14 @@ from ingest_slot
 where slot < 100 and committed_at > now() - interval '1 day'
 order by slot;
 
+-- name: count_workers
+-- How many ingest workers are connected to the database, each by its slot.
+select count(*) as workers from pg_locks
+where locktype = 'advisory' and granted and objsubid = 2
+  and database = (select oid from pg_database where datname = current_database())
+  and classid::bigint = hashtext('vp.ingest.slot')::bigint & 4294967295
+  and objid::bigint < 100;
+
 -- name: slot_known
 -- Whether a slot was served before, and not drained since.
 select from ingest_slot where slot = %(slot)s and drained_at is null;
