@@ -6,7 +6,7 @@ row by row from what was seen up to it:
 
 - interval: the smallest difference among the first ten times of the table. Traffic's is
   15 minutes or an hour, and all times so far are multiples of it apart.
-- counts: all values of the series so far are whole and not negative.
+- counts: all values of the series so far are whole, from 0 to 10⁹.
 
 Scores lie between 0 and 1, an alarm is 0.5 and above. Rows of one anomaly share the
 number of a case. A case begins with an alarm and lasts as long as a fault is more
@@ -22,6 +22,8 @@ from analytics.anomalies import general, traffic
 #: Times from whose differences the interval is taken; before, there is no score.
 FIRST_TIMES: Final = 10
 INTERVALS_S: Final = (900, 3600)
+#: More than that nobody counts in an interval.
+MOST: Final = 1e9
 ALARM: Final = 0.5
 #: Rows after a case in which an alarm continues it.
 CONTINUES: Final = 6
@@ -39,7 +41,7 @@ def scores(rows: pl.DataFrame) -> pl.DataFrame:
     key = pl.col("key").rank("dense") if "key" in rows.columns else pl.lit(0)
     value, times = pl.col("value"), rows["time"].unique().sort()
     interval_s, until = _traffic(times)
-    whole = value.is_null() | ((value >= 0) & (value == value.round()))
+    whole = value.is_null() | (value.is_between(0, MOST) & (value == value.round()))
     ordered = (
         rows.select(key.cast(pl.UInt32).alias("key"), "time", value.cast(pl.Float64))
         .with_row_index("given")
@@ -54,15 +56,16 @@ def scores(rows: pl.DataFrame) -> pl.DataFrame:
     others = ordered.filter(~pl.col("counts").all().over("key"))
     if len(others):
         found.append(_as_anything(others).filter(~pl.col("counts")))
-    settled = times[min(FIRST_TIMES, len(times)) - 1] if len(times) else None
+    first = pl.lit(value=True)
+    if len(times) >= FIRST_TIMES:
+        first = pl.col("time") < times[FIRST_TIMES - 1]
+    nothing = pl.when(pl.col("value").is_not_null()).then(0.0)
     judged = pl.concat(found).select(
         "given",
         "key",
         "time",
         "stays",
-        score=pl.when((pl.col("time") < settled) & pl.col("score").is_not_null())
-        .then(0.0)
-        .otherwise("score"),
+        score=pl.when(first).then(nothing).otherwise("score"),
     )
     scored = _cases(judged.sort("key", "time", "given")).sort("given")
     return rows.with_columns(scored["score"], scored["case"])

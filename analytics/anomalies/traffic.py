@@ -220,7 +220,10 @@ class Traffic:
         judged = np.isfinite(counts) & (days > network.FEWEST_DAYS)
         expected = Expected(counts, mean, wide, days, judged)
         weighed = likelihood(expected)
-        unusual = np.log(np.median(ratio, axis=0)) / UNUSUAL
+        # a series without a past may be one that is yet to begin
+        known = ratio[(days > 0).any(axis=1)]
+        unusual = np.log(np.median(known, axis=0) if len(known) else 1.0) / UNUSUAL
+        unusual = np.broadcast_to(unusual, len(steps))
         score, odds = np.zeros_like(counts), np.zeros_like(counts)
         masses = np.zeros((len(KINDS), *counts.shape))
         for at, (step, slot) in enumerate(zip(steps, slots, strict=True)):

@@ -60,6 +60,30 @@ def test_what_comes_later_changes_no_score_and_no_case(seed: int, cut: int) -> N
 
 
 @settings(max_examples=5)
+@given(seed=st.integers(0, 99), cut=st.integers(1, 400))
+def test_series_that_begin_later_change_nothing(seed: int, cut: int) -> None:
+    begins = START + timedelta(hours=400)
+    rows = town(seed, series=9, hours=500).filter(
+        (pl.col("key") < "s6") | (pl.col("time") >= begins)
+    )
+    past = rows.filter(pl.col("time") < START + timedelta(hours=cut))
+    known = score.scores(rows).filter(pl.col("time") < START + timedelta(hours=cut))
+    order = ["key", "time"]
+    found = score.scores(past).sort(order)
+    assert_frame_equal(found, known.sort(order), rel_tol=0, abs_tol=1e-12)
+
+
+@pytest.mark.parametrize("cut", [1, 9, 10, 11])
+def test_first_rows_are_what_they_are_without_those_after(cut: int) -> None:
+    rows = town(1, series=2, hours=30, sound=True).with_columns(
+        value=pl.when(pl.col("time").dt.hour() != 4).then("value")
+    )
+    past = rows.filter(pl.col("time") < START + timedelta(hours=cut))
+    known = score.scores(rows).filter(pl.col("time") < START + timedelta(hours=cut))
+    assert_frame_equal(score.scores(past), known)
+
+
+@settings(max_examples=5)
 @given(seed=st.integers(0, 99), cuts=st.lists(st.integers(1, HOURS - 1), max_size=6))
 def test_live_rows_are_judged_like_those_of_a_file(seed: int, cuts: list[int]) -> None:
     rows = town(seed)

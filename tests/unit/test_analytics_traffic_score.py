@@ -1,5 +1,6 @@
 """The anomaly score of traffic: what it finds and what it leaves alone."""
 
+import gzip
 import json
 import sys
 from datetime import date, datetime, timedelta
@@ -161,12 +162,68 @@ def test_german_files_are_read(tmp_path: Path) -> None:
     assert rows["key"].to_list() == ["a", "a"]
 
 
-@pytest.mark.parametrize("text", ["2026-03-01T00:00:00Z", "2026-03-01 01:00:00+01:00"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-03-01T00:00:00Z",
+        "2026-03-01 00:00 UTC",
+        "2026-03-01 01:00:00+01:00",
+        "2026-03-01 01:00:00.000+0100",
+        "2026-03-01 01:00:00+01",
+    ],
+)
 def test_offsets_are_understood(tmp_path: Path, text: str) -> None:
     path = tmp_path / "o.csv"
     path.write_text(f"timestamp,value\n{text},1\n")
     moment = table.read(path)["time"][0]
     assert moment.isoformat() == "2026-03-01T00:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        GERMAN.replace("a\n", "ä\n").encode("cp1252"),
+        GERMAN.encode("utf-16"),
+        GERMAN.replace("\n", "\r\n").encode(),
+        GERMAN.replace("\n", "\r").encode(),
+        GERMAN.replace(";", "\t").encode(),
+        GERMAN.replace(".2026", ".26").encode(),
+        GERMAN.replace("01.03.", "2026/03/01").replace("012026", "01").encode(),
+        gzip.compress(GERMAN.encode()),
+        f"{GERMAN}\n\n".encode(),
+    ],
+    ids=["windows", "utf-16", "crlf", "cr", "tab", "year", "slash", "gzip", "blank"],
+)
+def test_a_file_says_the_same_however_it_is_written(
+    tmp_path: Path, file: bytes
+) -> None:
+    path = tmp_path / "f.csv"
+    path.write_bytes(file)
+    rows = table.read(path, key="Stelle")
+    assert rows["value"].to_list() == [1234.5, None]
+    assert [f"{time:%d.%m.%Y %H}" for time in rows["time"]] == [
+        "01.03.2026 00",
+        "01.03.2026 01",
+    ]
+
+
+def test_times_may_be_written_in_several_ways_in_one_file(tmp_path: Path) -> None:
+    path = tmp_path / "m.csv"
+    times = ("2026-03-01", "2026-03-01 00:15", "2026-03-01T00:30:00.5")
+    path.write_text("time,value\n" + "".join(f"{time},1\n" for time in times))
+    found = table.read(path)["time"]
+    assert [time.minute for time in found] == [0, 15, 30]
+
+
+def test_what_is_not_finite_is_missing_and_a_key_may_be_empty(tmp_path: Path) -> None:
+    path = tmp_path / "i.csv"
+    values = ("1", "inf", "-1e999", "NaN")
+    path.write_text(
+        "time,value,key\n" + "".join(f"2026-03-01,{value},\n" for value in values)
+    )
+    rows = table.read(path)
+    assert rows["value"].to_list() == [1, None, None, None]
+    assert score.scores(rows)["score"].to_list() == [0, None, None, None]
 
 
 @pytest.mark.parametrize(
@@ -177,6 +234,8 @@ def test_offsets_are_understood(tmp_path: Path, text: str) -> None:
         ("when,value\n2026-03-01 00:00,1\n", "--time. There are: when, value"),
         ("time,value\n", "no row"),
         ("", "empty"),
+        ("time,value\n2026-03-01 00:00,1,2\n", "more fields than defined"),
+        ("time,value\n2026-03-01 00:00Z,1\n2026-03-01 01:00,1\n", "line 3: "),
     ],
 )
 def test_bad_files_are_refused_with_the_line(
