@@ -31,7 +31,7 @@ ALL: Final = "all"
 
 #: Both peaks, local hours: first and the one after the last.
 PEAKS: Final = ((6, 10), (15, 19))
-#: An hour may be the peak hour with this share observed.
+#: An hour may be the peak hour with this share observed at each channel.
 PEAK_HOUR_OBSERVED: Final = 0.75
 
 _HOUR_S = 3600
@@ -64,7 +64,7 @@ def days(
     - speed_kmh: hourly speeds weighted by volume (time mean).
     - peak_hour, peak_volume: the four consecutive quarter-hours with the greatest sum,
       or the greatest hour where not all channels count by quarter-hours; null where
-      no hour is observed to 75 %. The earliest of several.
+      no hour is observed to 75 % at each channel. The earliest of several.
     - expected: share at which sensors were attached.
     - valid: 21 of 24 hours are valid at all channels, those of both peaks among them.
     """
@@ -82,8 +82,7 @@ def days(
     hours = rows.filter(pl.col("interval_s") == _HOUR_S)
     quarters = rows.filter(pl.col("interval_s") == _QUARTER_S)
     present = _present(rows, of_day, installed=check(installed, INSTALLED))
-    by_hour = _by_time(hours).join(present, on="group")
-    by_quarter = _by_time(quarters).join(present, on="group")
+    by_hour, by_quarter = _by_time(hours, present), _by_time(quarters, present)
     figures = (
         groups.join(present, on="group")
         .join(_sums(hours), on="group")
@@ -187,15 +186,24 @@ def _sums(hours: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _by_time(bins: pl.DataFrame) -> pl.DataFrame:
-    """Sums over channels of each bin, by group."""
-    return _by_group(
+def _by_time(bins: pl.DataFrame, present: pl.DataFrame) -> pl.DataFrame:
+    """Sums over channels of each bin, by group, with what `_present` counts.
+
+    `least_s` is what the channel with the least observed: 0 where one has no bin.
+    """
+    sums = _by_group(
         bins,
         "time",
         of=[
             pl.col("local_hour").first(),
-            pl.col("volume", "observed_s", "valid").sum(),
+            pl.col("volume", "valid").sum(),
+            pl.col("observed_s").min().alias("least_s"),
+            pl.len().alias("known"),
         ],
+    )
+    whole = pl.col("known") == pl.col("channels")
+    return sums.join(present, on="group").with_columns(
+        pl.when(whole).then("least_s").otherwise(0)
     )
 
 
@@ -220,13 +228,12 @@ def _peak_hours(by_quarter: pl.DataFrame, by_hour: pl.DataFrame) -> pl.DataFrame
         .join(by_hour.group_by("group").agg(counted), on=["group", "volume"])
         .select("group")
     )
-    columns = ("group", "time", "volume", "observed_s", "channels")
+    columns = ("group", "time", "volume", "least_s")
     sliding = _sliding(by_quarter.join(fine, on="group", how="semi"))
     clock = by_hour.join(fine, on="group", how="anti")
-    enough = PEAK_HOUR_OBSERVED * _HOUR_S * pl.col("channels")
     return (
         pl.concat([sliding.select(columns), clock.select(columns)])
-        .filter(pl.col("observed_s") >= enough)
+        .filter(pl.col("least_s") >= PEAK_HOUR_OBSERVED * _HOUR_S)
         .sort("volume", "time", descending=[True, False])
         .unique("group", keep="first", maintain_order=True)
         .select("group", peak_hour="time", peak_volume="volume")
@@ -248,7 +255,7 @@ def _sliding(by_quarter: pl.DataFrame) -> pl.DataFrame:
         return pl.sum_horizontal(later).alias(name)
 
     return by_quarter.sort("group", "time").with_columns(
-        hour("volume"), hour("observed_s")
+        hour("volume"), hour("least_s")
     )
 
 

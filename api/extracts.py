@@ -222,12 +222,16 @@ def _with_imputed(hours: pl.DataFrame, estimates: pl.DataFrame) -> pl.DataFrame:
         hours.drop("imputed")
         .join(estimates, on=["time", "direction"], how="full", coalesce=True)
         .with_columns(
-            pl.col("observed", "normalised", "excluded", "imputed").fill_null(0),
+            pl.col("observed", "normalised", "imputed").fill_null(0),
             pl.col("expected").fill_null(pl.col("imputed")),
             pl.when(pl.col("observed").is_null())
             .then(pl.lit(value=False))
             .otherwise("valid")
             .alias("valid"),
+            # what is imputed in place of something excluded is not excluded, too
+            excluded=(
+                pl.col("excluded").fill_null(0) - pl.col("in_place").fill_null(0)
+            ).clip(0),
             volume_estimated=pl.when(known | imputed).then(
                 pl.sum_horizontal("volume_normalised", "volume_imputed").round(1)
             ),

@@ -48,12 +48,16 @@ def stored_hours(
 ) -> pl.DataFrame:
     """Give `series.environment` as ENVIRONMENT_HOURS, what analytics takes."""
     ids = {channel["key"]: channel["channel_id"] for channel in channels}
-    return found.with_columns(
-        pl.col("channel")
-        .replace_strict(ids, default=None, return_dtype=pl.Int32)
-        .alias("channel_id"),
-        (pl.col("observed") * 3600).round().cast(pl.Int32).alias("observed_s"),
-    ).select(list(ENVIRONMENT_HOURS))
+    return (
+        found.drop_nulls("mean")
+        .with_columns(
+            pl.col("channel")
+            .replace_strict(ids, default=None, return_dtype=pl.Int32)
+            .alias("channel_id"),
+            (pl.col("observed") * 3600).round().cast(pl.Int32).alias("observed_s"),
+        )
+        .select(list(ENVIRONMENT_HOURS))
+    )
 
 
 def environment_charts(

@@ -22,7 +22,7 @@ FREE_SPEEDS: Final[Schema] = {
     "free_kmh": pl.Float64(),
 }
 
-#: Share of an interval that must be observed.
+#: Share of an interval that each lane must have observed.
 ENOUGH_OBSERVED: Final = 0.75
 #: Free is what the faster ones drive at night, on roads that are then empty.
 FREE_QUANTILE: Final = 0.85
@@ -35,14 +35,16 @@ def station_intervals(
 ) -> pl.DataFrame:
     """Put volumes on their corridor (STATION_INTERVALS).
 
-    `volumes` has `site_id`, `direction`, `time`, `observed` (share), `volume` and
-    `speed_kmh`; `stations` has `station`, `site_id`, `direction`, `chainage_m`. Flow is
-    volume · 3600 / (observed · interval); intervals observed by less than three
-    quarters are left out. A speed of zero or below is a sensor's way to say unknown.
+    `volumes` has `site_id`, `direction`, `time`, `observed` (share), `least_observed`
+    (that of the lane with the least), `volume` and `speed_kmh`; `stations` has
+    `station`, `site_id`, `direction`, `chainage_m`. Flow is volume · 3600 / (observed ·
+    interval). Intervals that a lane observed by less than three quarters are left out:
+    a sum over lanes that lacks one is not scaled by the others. A speed of zero or
+    below is a sensor's way to say unknown.
     """
     speed = pl.col("speed_kmh").cast(pl.Float64)
     return check(
-        volumes.filter(pl.col("observed") >= ENOUGH_OBSERVED)
+        volumes.filter(pl.col("least_observed") >= ENOUGH_OBSERVED)
         .join(stations, on=["site_id", "direction"])
         .with_columns(
             pl.col("station").cast(pl.Int32),

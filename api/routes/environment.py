@@ -51,7 +51,10 @@ class Asked:
         }
 
     def hours(self, quantity: str, *, before: timedelta = timedelta(0)) -> pl.DataFrame:
-        """Read ENVIRONMENT_HOURS, also some before, and their channel's key."""
+        """Read ENVIRONMENT_HOURS, also some before, and their channel's key.
+
+        Of an hour that a person excluded, its share (`excluded`) is all that is known.
+        """
         with self.store.frames() as url:
             found = series.environment(
                 url,
@@ -66,7 +69,7 @@ class Asked:
             .replace_strict(ids, default=None, return_dtype=pl.Int32)
             .alias("channel_id"),
             (pl.col("observed") * 3600).round().cast(pl.Int32).alias("observed_s"),
-        ).select(*frames.ENVIRONMENT_HOURS, "channel")
+        ).select(*frames.ENVIRONMENT_HOURS, "channel", "excluded")
 
     def mean(self, quantity: str) -> pl.DataFrame:
         """Read the hours of a quantity of the site: `time`, `mean` over channels."""
@@ -79,6 +82,7 @@ class Asked:
         kind = ENVIRONMENT[quantity].mean
         return (
             self.hours(quantity)
+            .drop_nulls("mean")
             .group_by("time", maintain_order=True)
             .agg(over_channels.get(kind, value.mean()).alias("mean"))
         )
@@ -122,7 +126,7 @@ class Asked:
                     ),
                     normalised=0.0,
                     imputed=0.0,
-                    excluded=0.0,
+                    excluded=min(1.0, float(found["excluded"].sum()) / expected),
                     method=f"{ENVIRONMENT[quantity].mean} means of hours",
                     cases=tuple(sorted({*self.cases(quantity), *cases})),
                 )
@@ -187,8 +191,9 @@ def read_air(
     """
     chosen = indices.INDICES[index]
     since = pl.col("time") >= asked.period.start
-    longer = {q: asked.hours(q, before=LOOK_BACK) for q in chosen.ends}
-    hours = {quantity: found.filter(since) for quantity, found in longer.items()}
+    every = {q: asked.hours(q, before=LOOK_BACK) for q in chosen.ends}
+    longer = {quantity: found.drop_nulls("mean") for quantity, found in every.items()}
+    hours = {quantity: found.filter(since) for quantity, found in every.items()}
     moist = asked.hours("humidity_pct")
     parameters = humidity.Parameters()
     comparison = [
@@ -201,7 +206,9 @@ def read_air(
     corrected = [
         row | {"quantity": quantity}
         for quantity in _PARTICLES
-        for row in _named(humidity.correct(hours[quantity], moist), hours[quantity])
+        for row in _named(
+            humidity.correct(longer[quantity].filter(since), moist), hours[quantity]
+        )
     ]
     return asked.answer(
         index={
@@ -301,12 +308,13 @@ def read_wind(
 def read_water_level(asked: Ask) -> dict[str, Any]:
     """Tell where gauges stand, their trend, and which thresholds they crossed."""
     hours = asked.hours("water_level_cm")
-    trend = {row["channel"]: row for row in _named(gauges.trends(hours), hours)}
+    known = hours.drop_nulls("mean")
+    trend = {row["channel"]: row for row in _named(gauges.trends(known), hours)}
     found = []
     for channel in asked.site["channels"]:
         if channel["quantity"] != "water_level_cm":
             continue
-        mine = hours.filter(pl.col("channel") == channel["key"])
+        mine = known.filter(pl.col("channel") == channel["key"])
         newest = trend.get(channel["key"], {})
         level = newest.get("level")
         thresholds = channel["thresholds"]

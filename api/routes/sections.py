@@ -13,7 +13,11 @@ from analytics.sections.bottlenecks import bottlenecks
 from analytics.sections.conservation import balances, residuals
 from analytics.sections.reliability import FEWEST_DAYS, reliability
 from analytics.sections.smoothing import speed_field
-from analytics.sections.stations import free_speeds, station_intervals
+from analytics.sections.stations import (
+    ENOUGH_OBSERVED,
+    free_speeds,
+    station_intervals,
+)
 from analytics.sections.travel_time import (
     corridor_intervals,
     delays,
@@ -379,7 +383,7 @@ def _balances(
     ).with_columns(places=pl.len().over("balance").cast(pl.Int32))
     volumes = (
         _volumes(store, asked, signed["site_id"].to_list(), HOUR_S)
-        .filter(pl.col("observed") >= 0.75)
+        .filter(pl.col("least_observed") >= ENOUGH_OBSERVED)
         .with_columns(volume=pl.col("volume") / pl.col("observed"))
         .join(signed, on=["site_id", "direction"])
     )

@@ -107,6 +107,46 @@ def test_what_is_imputed_stays_until_its_gap_changes(store: Store) -> None:
     assert found == [(GAP + HOUR, 2), (GAP + 2 * HOUR, 2)]
 
 
+def test_what_a_person_excluded_is_imputed_and_stays_stored(
+    store: Store, client: TestClient
+) -> None:
+    estimates.put_imputed(store, SETTINGS, now=NOW)
+    began = GAP - 5 * HOUR
+    store.connection.execute(
+        "with told as (insert into anomaly_case (site_id, channel_id, detector, began,"
+        " ended, score, reason, state, effect) select site_id, channel_id, 'level',"
+        " %(began)s, %(ended)s, 1, 'above', 'confirmed', 'exclude' from channel"
+        " where key = 'out' returning *) insert into case_member (anomaly_case_id,"
+        " channel_id, detector, began, ended, score, reason) select anomaly_case_id,"
+        " channel_id, detector, began, ended, score, reason from told",
+        {"began": began, "ended": began + 2 * HOUR},
+    )
+    assert estimates.put_imputed(store, SETTINGS, now=NOW) == 2
+    assert estimates.put_imputed(store, SETTINGS, now=NOW) == 0
+    answer = client.get(
+        "/api/v1/sites/kusel/b420/series.json",
+        params={
+            "from": began.isoformat(),
+            "to": (began + HOUR).isoformat(),
+            "direction": "out",
+        },
+    ).json()
+    (hour,) = answer["rows"]
+    assert (hour["volume"], hour["observed"], hour["imputed"]) == (None, 0, 1)
+    assert (hour["excluded"], hour["valid"]) == (0, False)
+    assert hour["volume_estimated"] > 0
+    assert hour["imputed_by"]
+    stored = "select count(*) from volume where interval_s = 3600 and time = %s"
+    assert store.connection.execute(stored, [began]).fetchone() == (2,)
+    _compute(store)
+    (day,) = _rows(
+        store,
+        "select observed, imputed, excluded, volume_estimated > volume"
+        " from daily_figure where day = '2026-09-08' and direction = 'out'",
+    )
+    assert day == (pytest.approx(22 / 24), pytest.approx(2 / 24), 0, True)
+
+
 def test_forecasts_are_replaced_and_kept_to_be_compared(store: Store) -> None:
     made = estimates.put_forecasts(store, SETTINGS, now=NOW - 24 * HOUR)
     # two channels: four quarter-hours, 24 hours

@@ -158,8 +158,8 @@ def test_environment_tells_means_with_their_extremes(url: str) -> None:
         end=world.FIRST + timedelta(hours=2),
     )
     assert found.rows() == [
-        (world.FIRST, "no2", 0.8333, 20.5, -0.5, 60.25),
-        (world.FIRST + timedelta(hours=1), "no2", 0.8333, 21.5, -0.5, 61.25),
+        (world.FIRST, "no2", 0.8333, 0, 20.5, -0.5, 60.25),
+        (world.FIRST + timedelta(hours=1), "no2", 0.8333, 0, 21.5, -0.5, 61.25),
     ]
 
 
@@ -249,8 +249,11 @@ def test_what_a_person_excluded_leaves_all_figures(plain_database: str) -> None:
                 "observed_s"
             ),
             "air": series.environment(url, quantity="no2_ugm3", **of_site).select(
-                "mean"
+                "mean", "observed", "excluded"
             ),
+            "latest": series.latest(url, now=DAY_3 + timedelta(minutes=119))
+            .filter(site_id=place, quantity="motor")
+            .select("volume", "observed"),
         }
         return {name: frame.rows() for name, frame in found.items()}
 
@@ -286,4 +289,42 @@ def test_what_a_person_excluded_leaves_all_figures(plain_database: str) -> None:
             "update vp.anomaly_case set state = 'confirmed', effect = 'exclude'"
             " where reason = 'silent'"
         )
-    assert figures() == {"volumes": [(None,)], "of_sites": [], "speeds": [], "air": []}
+    assert figures() == {
+        "volumes": [(None,)],
+        "of_sites": [],
+        "speeds": [],
+        "air": [(None, 0, 1)],
+        # of three channels, one is left
+        "latest": [(3, pytest.approx(1 / 3, abs=1e-4))],
+    }
+
+
+@pytest.mark.parametrize(
+    ("until", "observed", "least", "latest"),
+    [("infinity", 0.5, 0, 2 / 3), ("2026-03-03", 1, 1, 1)],
+    ids=["silent", "removed"],
+)
+def test_a_lane_that_was_removed_is_not_expected_any_more(
+    plain_database: str, until: str, observed: float, least: float, latest: float
+) -> None:
+    world.build(plain_database)
+    with connect(plain_database) as connection:
+        connection.execute(
+            "update vp.installation i set period = tstzrange(lower(i.period), %s)"
+            " from vp.channel c where c.channel_id = i.channel_id and c.key = 'ost-2'",
+            [until],
+        )
+    place = site_id(plain_database, "pariser-strasse")
+    found = series.volumes_of_sites(
+        plain_database,
+        site_ids=[place],
+        interval_s=3600,
+        start=DAY_3 - timedelta(hours=1),
+        end=DAY_3 + timedelta(hours=1),
+    )
+    before, after = found.filter(direction="ost").rows(named=True)
+    assert (before["observed"], before["least_observed"]) == (1, 1)
+    assert (after["observed"], after["least_observed"]) == (observed, least)
+    newest = series.latest(plain_database, now=DAY_3 + timedelta(minutes=119))
+    motor = newest.filter(site_id=place, quantity="motor").row(0, named=True)
+    assert motor["observed"] == pytest.approx(latest, abs=1e-4)

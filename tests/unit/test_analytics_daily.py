@@ -186,6 +186,38 @@ def test_an_hour_with_too_little_observed_is_no_peak() -> None:
     assert figures(poor)["in"]["peak_volume"] is None
 
 
+@pytest.mark.parametrize(
+    # of the hour from 7:15 on the silent lane knows three quarters
+    ("quarterly", "peak"),
+    [(True, (START + 29 * HOUR / 4, 3 * 40 + 300)), (False, (START, 160))],
+)
+def test_an_hour_without_one_of_four_lanes_is_no_peak(
+    quarterly: bool, peak: tuple[datetime, int]
+) -> None:
+    """Three of four lanes are 75 % of what is expected, and a quarter too few."""
+    lanes = range(1, 5)
+    parts = []
+    for lane in lanes:
+        # at eight o'clock the fourth lane is silent
+        known = [n for n in range(24) if lane < 4 or n != 8]
+        counted = {n: 400 if n == 8 else 40 for n in known}
+        parts += [
+            hours(START + n * HOUR, [volume], channel_id=lane)
+            for n, volume in counted.items()
+        ]
+        if quarterly:
+            parts += [
+                quarters(START + n * HOUR, [volume // 4] * 4, channel_id=lane)
+                for n, volume in counted.items()
+            ]
+    found = figures(
+        pl.concat(parts),
+        places=channels(*({"channel_id": lane} for lane in lanes)),
+        attached=installed(*({"channel_id": lane} for lane in lanes)),
+    )["all"]
+    assert (found["peak_hour"], found["peak_volume"]) == peak
+
+
 def test_excluded_hours_count_only_as_excluded() -> None:
     spans = make(
         frames.SPANS,

@@ -117,8 +117,10 @@ def test_stations_take_what_is_observed_enough_and_no_sentinel_for_a_speed() -> 
             "site_id": [1, 1, 1],
             "direction": ["in"] * 3,
             "time": [T, T + QUARTER, T + 2 * QUARTER],
-            "observed": [1.0, 0.8, 0.7],
-            "volume": [100, 80, 70],
+            "observed": [1.0, 0.8, 0.75],
+            # in the last one of four lanes is silent
+            "least_observed": [1.0, 0.8, 0.0],
+            "volume": [100, 80, 75],
             "speed_kmh": [50.0, 0.0, 50.0],
         }
     ).cast({"time": frames.TIME})

@@ -14,7 +14,8 @@ order by m.municipality_id, c.quantity;
 select pg_try_advisory_xact_lock(hashtext('vp.estimate'), %(municipality_id)s) as mine;
 
 -- name: volumes_of_town
--- Volumes of one length of the channels of a municipality that count a quantity.
+-- Volumes of one length of the channels of a municipality that count a quantity, but for
+-- what a person excluded.
 select v.channel_id, v.interval_s, v.time, v.observed_s, v.volume
 from channel c
 join site s using (site_id)
@@ -25,6 +26,12 @@ cross join lateral (
     offset 0
 ) v
 where s.municipality_id = %(municipality_id)s and c.quantity = %(quantity)s
+  and not exists (
+      select from case_member e
+      join anomaly_case a using (anomaly_case_id)
+      where e.channel_id = v.channel_id and e.withdrawn_at is null
+        and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
+        and e.began < v.time + make_interval(secs => v.interval_s) and e.ended > v.time)
 
 -- name: installations_of_town
 -- When sensors were attached to these channels; open ends far away.
@@ -90,7 +97,8 @@ where c.site_id = any(%(sites)s) and i.time >= %(since)s and i.time < %(until)s;
 -- What is imputed of a site and quantity per hour and direction, summed over lanes;
 -- direction 'all' sums over everything, null gives each one. Of an hour that was
 -- observed to less than half, only the rest is imputed; what was counted after all, not
--- at all. The bounds of a sum are the sums of the bounds, as if all lanes went together.
+-- at all; of what a person excluded, the whole hour (`in_place`: share of what had been
+-- observed of it). The bounds of a sum are the sums of the bounds, as if all lanes went together.
 with counted as (
     select c.channel_id,
            case when %(direction)s::text = 'all' then 'all' else c.direction end
@@ -106,6 +114,8 @@ with counted as (
 select h.time, counted.direction,
        round((sum(rest.part) / installed.channels)::numeric, 4)::double precision
            as imputed,
+       round((sum(rest.in_place) / installed.channels)::numeric, 4)::double precision
+           as in_place,
        round(sum(h.volume * rest.part)::numeric, 1)::double precision
            as volume_imputed,
        round(sum(h.low * rest.part)::numeric, 1)::double precision as imputed_low,
@@ -116,7 +126,18 @@ join counted using (channel_id)
 left join vp.volume v
   on v.channel_id = h.channel_id and v.interval_s = 3600 and v.time = h.time
 cross join lateral (
-    select 1 - coalesce(v.observed_s, 0) / 3600::double precision as part
+    select coalesce(v.observed_s, 0) / 3600::double precision as share,
+           exists (
+               select from vp.case_member e
+               join vp.anomaly_case a using (anomaly_case_id)
+               where e.channel_id = h.channel_id and e.withdrawn_at is null
+                 and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
+                 and e.began < h.time + interval '1 hour' and e.ended > h.time
+           ) as excluded
+) observed
+cross join lateral (
+    select case when excluded then 1 else 1 - share end as part,
+           case when excluded then share else 0 end as in_place
 ) rest
 cross join lateral (
     select count(distinct x.channel_id) as channels
@@ -167,7 +188,8 @@ order by f.interval_s, f.time
 -- name: read_forecast_errors
 -- What the kept forecasts of a site and quantity missed by, channel by channel: sum of
 -- what they missed over the sum of what came, and the share that lay in the interval.
--- Compared is what was observed at least to half, scaled to a whole interval.
+-- Compared is what was observed at least to half, and what no person excluded, scaled
+-- to a whole interval.
 with counted as (
     select c.channel_id
     from vp.channel c
@@ -182,6 +204,13 @@ with counted as (
     join counted using (channel_id)
     join vp.volume v using (channel_id, interval_s, time)
     where v.observed_s >= v.interval_s / 2
+      and not exists (
+          select from vp.case_member e
+          join vp.anomaly_case a using (anomaly_case_id)
+          where e.channel_id = v.channel_id and e.withdrawn_at is null
+            and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
+            and e.began < v.time + make_interval(secs => v.interval_s)
+            and e.ended > v.time)
       and f.time + make_interval(secs => f.interval_s) <= (
           select max(made_at) from vp.forecast join counted using (channel_id))
 )

@@ -270,24 +270,33 @@ where d.site_id = %(site_id)s
 order by d.day, d.direction
 
 -- name: read_environment
--- Hourly means of an environment quantity of a site, per channel; without what a person
--- excluded.
+-- Hourly means of an environment quantity of a site, per channel. An hour that a person
+-- excluded knows nothing but its share.
 select h.time, c.key as channel,
-       round(h.observed_s::numeric / 3600, 4)::double precision as observed,
-       h.mean, h.minimum, h.maximum
+       case when excluded.is_so then 0 else share.of_hour end as observed,
+       case when excluded.is_so then share.of_hour else 0 end as excluded,
+       case when not excluded.is_so then h.mean end as mean,
+       case when not excluded.is_so then h.minimum end as minimum,
+       case when not excluded.is_so then h.maximum end as maximum
 from vp.environment_hour h
 join vp.channel c using (channel_id)
 join vp.site s using (site_id)
+cross join lateral (
+    select round(h.observed_s::numeric / 3600, 4)::double precision as of_hour
+) share
+cross join lateral (
+    select exists (
+        select from vp.case_member e
+        join vp.anomaly_case a using (anomaly_case_id)
+        where e.channel_id = h.channel_id and e.withdrawn_at is null
+          and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
+          and e.began < h.time + interval '1 hour' and e.ended > h.time
+    ) as is_so
+) excluded
 where c.site_id = %(site_id)s
   and s.visibility = any(%(visible)s::text[])
   and c.quantity = %(quantity)s
   and h.time >= %(start)s and h.time < %(end)s
-  and not exists (
-      select from vp.case_member e
-      join vp.anomaly_case a using (anomaly_case_id)
-      where e.channel_id = h.channel_id and e.withdrawn_at is null
-        and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
-        and e.began < h.time + interval '1 hour' and e.ended > h.time)
 order by h.time, c.key
 
 -- name: read_speed_histograms
@@ -376,10 +385,16 @@ order by a.anomaly_case_id
 
 -- name: read_latest
 -- The newest whole hour of each site and counted quantity: the last one that had ended
--- by `now` and for which anything was counted.
-with newest as (
-    select c.site_id, c.quantity, max(v.time) as time,
-           count(*) as channels
+-- by `now` and for which anything was counted that no person excluded. Observed is the
+-- share over the channels at which a sensor was attached.
+with left_out as materialized (
+    select e.channel_id, e.began, e.ended
+    from vp.case_member e
+    join vp.anomaly_case a using (anomaly_case_id)
+    where e.withdrawn_at is null
+      and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
+), newest as (
+    select c.site_id, c.quantity, max(v.time) as time
     from vp.channel c
     join vp.site s using (site_id)
     cross join lateral (
@@ -387,6 +402,10 @@ with newest as (
         from vp.volume v
         where v.channel_id = c.channel_id and v.interval_s = 3600
           and v.time <= coalesce(%(now)s::timestamptz, now()) - interval '1 hour'
+          and not exists (
+              select from left_out x
+              where x.channel_id = v.channel_id
+                and x.began < v.time + interval '1 hour' and x.ended > v.time)
         order by v.time desc
         limit 1
     ) v
@@ -397,13 +416,25 @@ select newest.site_id, newest.quantity, newest.time, sum(v.volume) as volume,
        round(case when count(*) = count(v.usual)
                   then sum(v.usual::double precision) end::numeric, 1)::double precision
            as usual,
-       round(sum(v.observed_s)::numeric / (3600 * newest.channels), 4)::double precision
+       round(sum(v.observed_s)::numeric
+             / (3600 * greatest(count(*), installed.channels)), 4)::double precision
            as observed
 from newest
 join vp.channel c using (site_id, quantity)
 join vp.volume v on v.channel_id = c.channel_id and v.interval_s = 3600
                 and v.time = newest.time
-group by newest.site_id, newest.quantity, newest.time, newest.channels
+cross join lateral (
+    select count(distinct i.channel_id) as channels
+    from vp.installation i
+    join vp.channel o using (channel_id)
+    where o.site_id = newest.site_id and o.quantity = newest.quantity
+      and i.period && tstzrange(newest.time, newest.time + interval '1 hour')
+) installed
+where not exists (
+    select from left_out x
+    where x.channel_id = v.channel_id
+      and x.began < v.time + interval '1 hour' and x.ended > v.time)
+group by newest.site_id, newest.quantity, newest.time, installed.channels
 order by newest.site_id, newest.quantity
 
 -- name: list_ledger
@@ -603,42 +634,69 @@ order by m.key, j.key
 
 -- name: read_volumes_of_sites
 -- Volumes of motor vehicles of several sites, per direction, summed over lanes; without
--- what a person excluded.
+-- what a person excluded. `observed` is the share over all lanes at which a sensor was
+-- attached, as in read_volumes, `least_observed` that of the one with the least: nothing
+-- where one is missing.
 with counted as (
     select c.channel_id, c.site_id, c.direction,
-           count(*) over (partition by c.site_id, c.direction) as lanes
+           min(coalesce(lower(i.period), '-infinity')) as since,
+           max(coalesce(upper(i.period), 'infinity')) as until
     from vp.channel c
     join vp.site s using (site_id)
+    left join vp.installation i using (channel_id)
     where c.site_id = any(%(site_ids)s::integer[])
       and s.visibility = any(%(visible)s::text[])
       and c.quantity = 'motor'
-), left_out as materialized (
-    select e.channel_id, e.began, e.ended
-    from vp.case_member e
-    join vp.anomaly_case a using (anomaly_case_id)
-    join counted on counted.channel_id = e.channel_id
-    where e.withdrawn_at is null
-      and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
-      and e.began < %(end)s and e.ended > %(start)s
+    group by c.channel_id
+), lanes as materialized (
+    select site_id, direction, count(*) as channels,
+           bool_and(since <= %(start)s and until >= %(end)s
+                    + make_interval(secs => %(interval_s)s)) as always
+    from counted
+    group by site_id, direction
+), summed as (
+    select o.site_id, o.direction, v.time, count(*) as channels,
+           sum(v.observed_s) as observed_s, min(v.observed_s) as least_s,
+           sum(v.volume)::integer as volume,
+           sum(v.speed_kmh::double precision * v.volume)
+               / nullif(sum(v.volume) filter (where v.speed_kmh is not null), 0)
+               as speed_kmh
+    from vp.volume v
+    join counted o using (channel_id)
+    where v.interval_s = %(interval_s)s
+      and v.time >= %(start)s and v.time < %(end)s
+      and not exists (
+          select from vp.case_member e
+          join vp.anomaly_case a using (anomaly_case_id)
+          where e.channel_id = v.channel_id and e.withdrawn_at is null
+            and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
+            and e.began < v.time + make_interval(secs => v.interval_s) and e.ended > v.time)
+    group by o.site_id, o.direction, v.time
 )
-select counted.site_id, counted.direction, v.time,
-       round(sum(v.observed_s)::numeric / (%(interval_s)s * counted.lanes), 4)
+select summed.site_id, summed.direction, summed.time,
+       round(summed.observed_s::numeric / (%(interval_s)s * whole.channels), 4)
            ::double precision as observed,
-       sum(v.volume)::integer as volume,
-       sum(v.speed_kmh::double precision * v.volume)
-           / nullif(sum(v.volume) filter (where v.speed_kmh is not null), 0)
-           as speed_kmh
-from vp.volume v
-join counted using (channel_id)
-where v.interval_s = %(interval_s)s
-  and v.time >= %(start)s and v.time < %(end)s
-  -- asked of each bin only where anything is excluded at all
-  and not (exists (select from left_out) and exists (
-      select from left_out x
-      where x.channel_id = v.channel_id and x.ended > v.time
-        and x.began < v.time + make_interval(secs => v.interval_s)))
-group by counted.site_id, counted.direction, v.time, counted.lanes
-order by v.time, counted.site_id, counted.direction
+       case when summed.channels = whole.channels
+           then round(summed.least_s::numeric / %(interval_s)s, 4)::double precision
+           else 0
+       end as least_observed,
+       summed.volume, summed.speed_kmh
+from summed
+join lanes using (site_id, direction)
+-- looked up for each bin only where a channel was not attached all the time
+cross join lateral (
+    select count(*) as channels
+    from counted
+    where not lanes.always
+      and counted.site_id = summed.site_id and counted.direction = summed.direction
+      and counted.since < summed.time + make_interval(secs => %(interval_s)s)
+      and counted.until > summed.time
+) part
+cross join lateral (
+    select greatest(summed.channels, case when lanes.always then lanes.channels
+                                          else part.channels end) as channels
+) whole
+order by summed.time, summed.site_id, summed.direction
 
 -- name: read_counts_known_at
 -- Count readings of a site in the versions that were known at an earlier time: a value
