@@ -2,9 +2,9 @@
 
 A client library would be slower than what is measured. Run as a process of its own:
 
-    python -m ingest.bench_load URL MESSAGES READINGS FIRST RATE
+    python -m ingest.bench.publish URL MESSAGES READINGS FIRST RATE
 
-It publishes the messages FIRST … FIRST + MESSAGES of `ingest.bench.message` at QoS 1,
+It publishes the messages FIRST … FIRST + MESSAGES of `ingest.bench.load` at QoS 1,
 RATE a second (0: as fast as it goes), and prints how long that took. All packets are
 made, and the broker has answered, before it says "prepared" and waits for a line.
 """
@@ -97,7 +97,7 @@ def publish(
 
 def main() -> None:
     """Publish what the arguments say."""
-    from ingest.bench import message
+    from ingest.bench.load import message
 
     url, messages, readings, first, rate = sys.argv[1:]
     numbers = range(int(first), int(first) + int(messages))
