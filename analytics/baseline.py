@@ -1,12 +1,17 @@
 """Baseline: what volume is usual for a channel in an hour, seen from before it."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
 from math import pi
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from analytics.frames import CHANNELS, USUAL, VOLUMES, check
-from analytics.local_time import with_local
+from analytics.forecast.profile import median
+from analytics.frames import CHANNELS, TIME, USUAL, VOLUMES, check, empty
 from verkehrspuls import calendar
 
 #: An hour counts as a sample, and is judged, from this share of it observed on
@@ -23,6 +28,12 @@ ROUGHNESS: Final = {"motor": 0.1, "bicycle": 0.3, "pedestrian": 0.25}
 PRIOR_SAMPLES: Final = 4
 
 _HOUR_S = 3600
+_HOUR_US = 3_600_000_000
+_HOURS_OF_DAY = 24
+_EPOCH = date(1970, 1, 1).toordinal()
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.integer]
 
 
 def whole_hour_volume() -> pl.Expr:
@@ -52,81 +63,136 @@ def usual(
     were k = PRIOR_SAMPLES samples (r = ROUGHNESS), so that a few samples of a new
     sensor that happen to agree do not make it sure; and with the variance of a median.
     """
-    places = check(channels, CHANNELS).select(
-        "channel_id", "quantity", "state", "time_zone"
-    )
-    samples = (
-        with_local(_hourly(hours).join(places.drop("quantity"), on="channel_id"))
-        .with_columns(whole_hour_volume().alias("sample"))
-        .drop_nulls("sample")
-        .select("channel_id", "local_hour", "sample", sample_day="day")
-    )
-    targets = with_local(
-        targets.select("channel_id", "time").join(places, on="channel_id")
-    )
-    days = _sample_days(targets, weeks=weeks)
-    near = _robust(targets, days.filter("same_weekday"), samples)
-    rest = targets.join(near, on=["channel_id", "time"], how="anti")
-    far = _robust(rest, days, samples)
-    return check(pl.concat([near, far]), USUAL)
+    samples = _hourly(hours).select("channel_id", "time", sample=whole_hour_volume())
+    samples = samples.drop_nulls("sample")
+    places = check(channels, CHANNELS).sort("channel_id")
+    found = [
+        _of_place(
+            samples.join(of_place, on="channel_id", how="semi"),
+            targets.join(of_place, on="channel_id", how="semi"),
+            channels=of_place,
+            weeks=weeks,
+        )
+        for of_place in places.partition_by("state", "time_zone")
+    ]
+    return check(pl.concat([empty(USUAL), *found]), USUAL)
+
+
+def _of_place(
+    samples: pl.DataFrame, targets: pl.DataFrame, *, channels: pl.DataFrame, weeks: int
+) -> pl.DataFrame:
+    """USUAL of channels that share clock and calendar."""
+    state, zone = channels["state"][0], channels["time_zone"][0]
+    known = _Samples.of(samples, channels["channel_id"], zone)
+    days, hours = _local(targets["time"], zone)
+    channel = _numbers(targets["channel_id"], channels["channel_id"])
+    columns = channel * _HOURS_OF_DAY + hours
+    found = np.zeros((3, targets.height))
+    order = np.argsort(days, kind="stable")
+    first = np.flatnonzero(np.diff(days[order], prepend=-1))
+    for rows in np.split(order, first[1:]):
+        day = date.fromordinal(_EPOCH + int(days[rows[0]]))
+        alike = _like_days(day, state, weeks=weeks)
+        found[:, rows] = known.robust(columns[rows], alike)
+    usual, deviation, number = found
+    rough = channels["quantity"].replace_strict(ROUGHNESS, return_dtype=pl.Float64)
+    spread = _spread(usual, deviation, number, rough.to_numpy()[channel])
+    return targets.select(
+        "channel_id",
+        "time",
+        usual=pl.Series(usual, dtype=pl.Float32),
+        usual_spread=pl.Series(spread, dtype=pl.Float32),
+    ).filter(pl.Series(number > 0))
 
 
 def _hourly(hours: pl.DataFrame) -> pl.DataFrame:
     return check(hours, VOLUMES).filter(pl.col("interval_s") == _HOUR_S)
 
 
-def _sample_days(targets: pl.DataFrame, *, weeks: int) -> pl.DataFrame:
-    """For each state and day: the days before it that are like it."""
-    rows = [
-        (
-            state,
-            day,
-            other,
-            calendar.day_type(day, state) != "workday"
-            or other.weekday() == day.weekday(),
-        )
-        for state, day in targets.select("state", "day").unique().iter_rows()
-        for other in calendar.like_days(day, state, weeks=weeks)
-    ]
-    return pl.DataFrame(
-        rows,
-        schema={
-            "state": pl.String,
-            "day": pl.Date,
-            "sample_day": pl.Date,
-            "same_weekday": pl.Boolean,
-        },
-        orient="row",
-    )
+def _like_days(day: date, state: str, *, weeks: int) -> list[list[date]]:
+    """The days before a day that are like it: the closest ones, and all of them."""
+    alike = list(calendar.like_days(day, state, weeks=weeks))
+    if calendar.day_type(day, state) != "workday":
+        return [alike]
+    return [[other for other in alike if other.weekday() == day.weekday()], alike]
 
 
-def _robust(
-    targets: pl.DataFrame, days: pl.DataFrame, samples: pl.DataFrame
-) -> pl.DataFrame:
-    """Median and spread of the samples of each target; none with too few."""
-    sample, median, known = pl.col("sample"), pl.col("usual"), pl.col("samples")
-    rough = pl.col("quantity").replace_strict(ROUGHNESS, return_dtype=pl.Float64)
-    own = pl.max_horizontal((pl.col("deviation") * MAD_TO_SIGMA) ** 2, median + 1)
-    common = median + 1 + (rough * median) ** 2
-    spread = (known * own + PRIOR_SAMPLES * common) / (known + PRIOR_SAMPLES)
-    return (
-        targets.select("channel_id", "quantity", "time", "state", "day", "local_hour")
-        .join(days, on=["state", "day"])
-        .join(samples, on=["channel_id", "sample_day", "local_hour"])
-        .group_by("channel_id", "quantity", "time")
-        .agg(
-            median_of_samples := sample.median().alias("usual"),
-            (sample - median_of_samples).abs().median().alias("deviation"),
-            sample.count().cast(pl.Float64).alias("samples"),
-        )
-        .filter(pl.col("samples") >= FEWEST_SAMPLES)
-        .select(
-            "channel_id",
-            "time",
-            median.cast(pl.Float32),
-            (spread * (1 + pi / 2 / known))
-            .sqrt()
-            .cast(pl.Float32)
-            .alias("usual_spread"),
-        )
-    )
+@dataclass(frozen=True, slots=True)
+class _Samples:
+    """Volumes of whole hours: a row for each local day, NaN where there is none.
+
+    A column is an hour of the local clock of a channel. A day with an hour that comes
+    twice has a second row.
+    """
+
+    rows: dict[date, list[int]]
+    values: Floats
+
+    @classmethod
+    def of(cls, samples: pl.DataFrame, channels: pl.Series, zone: str) -> "_Samples":
+        """Lay out rows of `channel_id`, `time`, `sample`."""
+        day, hour = _local(samples["time"], zone)
+        days, row = np.unique(day, return_inverse=True)
+        column = _numbers(samples["channel_id"], channels) * _HOURS_OF_DAY + hour
+        number = np.arange(samples.height)
+        last = np.empty((days.size, channels.len() * _HOURS_OF_DAY), np.int64)
+        last[row, column] = number
+        again = last[row, column] != number
+        doubled = np.unique(row[again])
+        row[again] = days.size + np.searchsorted(doubled, row[again])
+        values = np.full((days.size + doubled.size, last.shape[1]), np.nan)
+        values[row, column] = samples["sample"].to_numpy()
+        rows: dict[date, list[int]] = {}
+        for at, of_day in enumerate([*days, *days[doubled]]):
+            rows.setdefault(date.fromordinal(_EPOCH + int(of_day)), []).append(at)
+        return cls(rows, values)
+
+    def robust(self, columns: Ints, choices: Sequence[Sequence[date]]) -> Floats:
+        """Median, deviation and number of the samples of columns.
+
+        The first choice of days that gives enough samples serves; without any, the
+        number is zero.
+        """
+        found = np.zeros((3, columns.size))
+        left = np.arange(columns.size)
+        for days in choices:
+            rows = [row for day in days for row in self.rows.get(day, ())]
+            samples = self.values[rows].take(columns[left], axis=1)
+            known = np.isfinite(samples).sum(axis=0)
+            enough = known >= FEWEST_SAMPLES
+            if not enough.all():
+                samples = samples[:, enough]
+            usual = median(samples)
+            deviation = median(np.abs(samples - usual))
+            found[:, left[enough]] = usual, deviation, known[enough]
+            left = left[~enough]
+            if not left.size:
+                break
+        return found
+
+
+def _local(times: pl.Series, zone: str) -> tuple[Ints, Ints]:
+    """Local day, in days since 1970, and hour of the local clock of whole hours."""
+    if times.is_empty():
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    number = times.to_physical().to_numpy() // _HOUR_US
+    first = number.min()
+    # each hour between them once: channels share them
+    hours = pl.Series(np.arange(first, number.max() + 1) * _HOUR_US).cast(TIME)
+    local = hours.dt.convert_time_zone(zone)
+    day, hour = local.dt.date().to_physical(), local.dt.hour()
+    at = number - first
+    return day.to_numpy()[at], hour.to_numpy()[at]
+
+
+def _numbers(ids: pl.Series, channels: pl.Series) -> Ints:
+    """Where channels are among the sorted ones."""
+    return channels.search_sorted(ids).to_numpy().astype(np.int64)
+
+
+def _spread(usual: Floats, deviation: Floats, samples: Floats, rough: Floats) -> Floats:
+    """Spread of the median of samples; see `usual`."""
+    own = np.maximum((deviation * MAD_TO_SIGMA) ** 2, usual + 1)
+    common = usual + 1 + (rough * usual) ** 2
+    variance = (samples * own + PRIOR_SAMPLES * common) / (samples + PRIOR_SAMPLES)
+    return np.sqrt(variance * (1 + pi / 2 / np.maximum(samples, 1)))
