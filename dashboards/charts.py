@@ -3,9 +3,10 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
+from markupsafe import Markup, escape
 
 from dashboards import describe, summaries
 from dashboards.figures.classes import CLASS_NAMES
@@ -20,6 +21,7 @@ from dashboards.figures.series import series as draw_series
 from dashboards.figures.week import week as draw_week
 from dashboards.language import Language
 from dashboards.period import Period
+from dashboards.wall_clock import written
 from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.text import mark
 
@@ -28,6 +30,13 @@ PER = {"PT15M": mark("15 min"), "PT1H": mark("h"), "P1D": mark("day")}
 
 Names = Sequence[tuple[str, str]]
 
+_TAGS: Final = {
+    "\x1c": '<tr><th scope="row">',
+    "\x1d": "</th><td>",
+    "\x1e": "</td><td>",
+    "\x1f": "</td></tr>\n",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -35,6 +44,18 @@ class Table:
 
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
+
+    @property
+    def body(self) -> Markup:
+        """The rows as HTML; thousands of them, so they are escaped in one go."""
+        lines = (
+            f"\x1c{first}\x1d" + "\x1e".join(cells) + "\x1f"
+            for first, *cells in self.rows
+        )
+        text = str(escape("".join(lines)))
+        for sign, tag in _TAGS.items():
+            text = text.replace(sign, tag)
+        return Markup(text)  # noqa: S704 - escaped above
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,15 +265,17 @@ def environment_chart(
     known = frame.drop_nulls("mean")
     rows = [
         (
-            _moment(local, fold, language),
+            when,
             language.number(mean, 1),
             language.number(low, 1),
             language.number(high, 1),
             language.percent(observed),
         )
-        for local, fold, mean, low, high, observed in known.select(
-            "local", "fold", "mean", "minimum", "maximum", "observed"
-        ).iter_rows()
+        for when, mean, low, high, observed in zip(
+            written(known, language),
+            *known.select("mean", "minimum", "maximum", "observed"),
+            strict=True,
+        )
     ]
     head = (
         language.phrase("Hour"),
@@ -368,14 +391,7 @@ def _has_estimates(filled: pl.DataFrame) -> bool:
 def _times(rows: pl.DataFrame, language: Language, period: Period) -> list[str]:
     if period.bin == "P1D":
         return [language.day(day) for day in rows["day"]]
-    return [
-        _moment(local, fold, language)
-        for local, fold in rows.select("local", "fold").iter_rows()
-    ]
-
-
-def _moment(local: Any, fold: str, language: Language) -> str:
-    return f"{language.short_day(local)} {local:%H:%M}{f' {fold}' if fold else ''}"
+    return written(rows, language)
 
 
 def _series_note(filled: pl.DataFrame, language: Language, *, period: Period) -> str:

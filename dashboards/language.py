@@ -33,9 +33,9 @@ class Language:
         return Locale.parse(_LOCALES[self.key])
 
     @cached_property
-    def _signs(self) -> dict[int, str]:
+    def _signs(self) -> tuple[str, str]:
         symbols = self.locale.number_symbols["latn"]
-        return {ord(","): symbols["group"], ord("."): symbols["decimal"]}
+        return symbols["group"], symbols["decimal"]
 
     @property
     def other(self) -> "Language":
@@ -56,8 +56,9 @@ class Language:
         """Write a number with the language's signs; a dash where it is unknown."""
         if value is None:
             return NO_FIGURE
-        written = f"{value:,.{digits}f}".translate(self._signs)
-        return written.replace("-", "−")
+        group, decimal = self._signs
+        written = f"{value:,.{digits}f}".replace("-", "−")
+        return written.replace(",", "\0").replace(".", decimal).replace("\0", group)
 
     def percent(self, share: float | None, digits: int = 0) -> str:
         """Write a share of 0 to 1; what is not whole is not rounded up to 100."""
@@ -87,10 +88,6 @@ class Language:
     def day(self, day: date) -> str:
         """Write a day with its weekday."""
         return f"{self._short_weekdays[day.weekday()]}, {self.plain_day(day)}"
-
-    def short_day(self, day: date) -> str:
-        """Write a day with its weekday, as short as tables need it."""
-        return f"{self._short_weekdays[day.weekday()]} {day:%d.%m.%Y}"
 
     @cached_property
     def _short_weekdays(self) -> tuple[str, ...]:

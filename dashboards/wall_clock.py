@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
+from dashboards.language import Language
+
 
 def add_wall_clock(frame: pl.DataFrame, zone: str) -> pl.DataFrame:
     """Add columns for a UTC column `time`.
@@ -47,6 +49,23 @@ def every(start: datetime, end: datetime, interval: timedelta) -> pl.DataFrame:
             )
         }
     )
+
+
+def written(
+    frame: pl.DataFrame, language: Language, pattern: str = "%d.%m.%Y %H:%M"
+) -> list[str]:
+    """Write wall times with their weekday, and A or B where an hour comes twice."""
+    local = frame["local"]
+    texts = zip(
+        local.dt.weekday(), local.dt.strftime(pattern), frame["fold"], strict=True
+    )
+    names = [language.weekday(number, width="short") for number in range(7)]
+    return [
+        f"{names[weekday - 1]} {text} {fold}"
+        if fold
+        else f"{names[weekday - 1]} {text}"
+        for weekday, text, fold in texts
+    ]
 
 
 def axis_text(times: pl.Series) -> list[str]:

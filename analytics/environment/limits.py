@@ -3,7 +3,7 @@
 A comparison with values of low-cost sensors is indicative: it is no finding in law.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final, Literal
@@ -143,22 +143,25 @@ def compare(
     before they are compared; a value that is reached is not exceeded. Of hours before
     `since` only the running means of its day, and later, are made.
     """
-    running = daily_max_8h(hours).rename({"day": "at"})
-    if since is not None:
-        hours = hours.filter(pl.col("time") >= since)
-        running = running.filter(pl.col("at") >= (since + CLOCK).date())
-    averages: dict[Average, pl.DataFrame] = {
-        "hour": _averages(valid_hours(hours).rename({"time": "at"}), hour=True),
-        "day": _averages(day_means(hours).rename({"day": "at"})),
-        "max_8h": _averages(running),
+    first = date.min if since is None else (since + CLOCK).date()
+    later = hours if since is None else hours.filter(pl.col("time") >= since)
+    make: dict[Average, Callable[[], pl.DataFrame]] = {
+        "hour": lambda: _averages(valid_hours(later).rename({"time": "at"}), hour=True),
+        "day": lambda: _averages(day_means(later).rename({"day": "at"})),
+        "max_8h": lambda: _averages(
+            daily_max_8h(hours).rename({"day": "at"}).filter(pl.col("at") >= first)
+        ),
+        "year": lambda: year_means(later),
     }
-    years = year_means(hours)
+    chosen = [limit for limit in limits if limit.quantity == quantity]
+    averages = {
+        average: make[average]() for average in {limit.average for limit in chosen}
+    }
     found = [
-        _of_years(years, limit)
+        _of_years(averages[limit.average], limit)
         if limit.average == "year"
         else _of_parts(averages[limit.average], limit)
-        for limit in limits
-        if limit.quantity == quantity
+        for limit in chosen
     ]
     return pl.concat([pl.DataFrame(schema=dict(COMPARISON)), *found])
 

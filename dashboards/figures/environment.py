@@ -13,7 +13,7 @@ from dashboards.figures.layout import (
     weekends,
 )
 from dashboards.language import Language
-from dashboards.wall_clock import axis_text
+from dashboards.wall_clock import axis_text, written
 from verkehrspuls.quantities import ENVIRONMENT
 
 
@@ -37,13 +37,14 @@ def environment(
         "x": x,
         "y": frame["mean"].round(2).to_list(),
         "text": [
-            f"{language.weekday(local.weekday(), width='short')} {local:%d.%m. %H:%M}"
-            f"{f' {fold}' if fold else ''}<br>"
+            f"{when}<br>"
             f"<b>{language.number(mean, 1)} {found.unit}</b><br>"
             f"{language.percent(share)} {observed}"
-            for local, fold, mean, share in frame.select(
-                "local", "fold", "mean", "observed"
-            ).iter_rows()
+            for when, mean, share in zip(
+                written(frame, language, "%d.%m. %H:%M"),
+                *frame.select("mean", "observed"),
+                strict=True,
+            )
         ],
         "hovertemplate": "%{text}<extra></extra>",
     }

@@ -4,7 +4,7 @@ import polars as pl
 
 from dashboards.figures.layout import Figure, axis, caption, layout
 from dashboards.language import Language
-from dashboards.wall_clock import axis_text
+from dashboards.wall_clock import axis_text, written
 
 
 def forecast(
@@ -35,12 +35,14 @@ def forecast(
     )
     foreseen, was_counted = language.phrase("forecast"), language.phrase("counted")
     foretold = [
-        f"{_when(local, language)}<br><b>{language.number(volume)} {unit}</b><br>"
+        f"{when}<br><b>{language.number(volume)} {unit}</b><br>"
         f"{language.number(low)}–{language.number(high)}<br>"
         f"{foreseen}"
-        for local, volume, low, high in coming.select(
-            "local", "volume", "low", "high"
-        ).iter_rows()
+        for when, volume, low, high in zip(
+            written(coming, language, "%d.%m. %H:%M"),
+            *coming.select("volume", "low", "high"),
+            strict=True,
+        )
     ]
     line = {
         "type": "scatter",
@@ -68,10 +70,12 @@ def forecast(
                 "x": axis_text(counted["x"]),
                 "y": counted["value"].round(1).to_list(),
                 "text": [
-                    f"{_when(local, language)}<br>"
-                    f"<b>{language.number(value)} {unit}</b><br>"
-                    f"{was_counted}"
-                    for local, value in counted.select("local", "value").iter_rows()
+                    f"{when}<br><b>{language.number(value)} {unit}</b><br>{was_counted}"
+                    for when, value in zip(
+                        written(counted, language, "%d.%m. %H:%M"),
+                        counted["value"],
+                        strict=True,
+                    )
                 ],
                 "name": was_counted,
                 "line": {"color": "var(--text)", "width": 2},
@@ -87,7 +91,3 @@ def forecast(
         ],
         "layout": figure,
     }
-
-
-def _when(local: object, language: Language) -> str:
-    return f"{language.weekday(local.weekday(), width='short')} {local:%d.%m. %H:%M}"  # type: ignore[attr-defined]

@@ -17,7 +17,7 @@ from dashboards.figures.layout import (
     weekends,
 )
 from dashboards.language import Language
-from dashboards.wall_clock import axis_text
+from dashboards.wall_clock import axis_text, written
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def series(
         spikecolor="var(--line)",
         spikemode="across",
     )
-    figure["shapes"] = [*weekends(frame), *_marked(marks, directions, panels)]
+    figure["shapes"] = [*weekends(frame), *_marked(marks, directions)]
     figure["annotations"] = notes
     return {"data": traces, "layout": figure}
 
@@ -195,31 +195,29 @@ def _estimated(
 
 def _hover(rows: pl.DataFrame, language: Language, unit: str) -> list[str]:
     observed = language.phrase("observed")
-    whole_days = "day" in rows.columns
-    texts = []
-    for local, fold, value, share in rows.select(
-        "local", "fold", "value", "observed"
-    ).iter_rows():
-        when = f"{language.weekday(local.weekday(), width='short')} {local:%d.%m.}"
-        if not whole_days:
-            when += f" {local:%H:%M}{f' {fold}' if fold else ''}"
-        texts.append(
-            f"{when}<br><b>{language.number(value)} {unit}</b>"
-            f"<br>{language.percent(share)} {observed}"
+    pattern = "%d.%m." if "day" in rows.columns else "%d.%m. %H:%M"
+    return [
+        f"{when}<br><b>{language.number(value)} {unit}</b>"
+        f"<br>{language.percent(share)} {observed}"
+        for when, value, share in zip(
+            written(rows, language, pattern),
+            *rows.select("value", "observed"),
+            strict=True,
         )
-    return texts
+    ]
 
 
 def _marked(
-    marks: Sequence[Mark], directions: Sequence[tuple[str, str]], panels: int
+    marks: Sequence[Mark], directions: Sequence[tuple[str, str]]
 ) -> list[dict[str, object]]:
-    places = {key: place for place, (key, _) in enumerate(directions)}
+    # the first axis is called y, the second y2
+    axes = {key: f"y{n if n > 1 else ''}" for n, (key, _) in enumerate(directions, 1)}
     return [
         {
             "type": "rect",
             "layer": "below",
             "xref": "x",
-            "yref": f"y{'' if places[mark.direction] == 0 else places[mark.direction] + 1} domain",  # noqa: E501
+            "yref": f"{axes[mark.direction]} domain",
             "x0": f"{mark.began:%Y-%m-%d %H:%M}",
             "x1": f"{mark.ended:%Y-%m-%d %H:%M}",
             "y0": 0,
@@ -228,7 +226,7 @@ def _marked(
             "fillcolor": "var(--case-fill)",
         }
         for mark in marks
-        if mark.direction in places
+        if mark.direction in axes
     ]
 
 
