@@ -21,17 +21,23 @@ from ingest.check import (
     check_value,
     layout_for,
 )
-from ingest.formats import CountReading, Decode, Decoded, Reading
+from ingest.formats import (
+    DEVICE,
+    CountReading,
+    CountSeries,
+    Decode,
+    Decoded,
+    Reading,
+)
 from ingest.mapping import read_foreign
 from ingest.reasons import Unusable
 from ingest.resolve import RegisteredSensor, Registry
 from ingest.rows import (
-    Rows,
-    add,
     after_time,
     count_row,
     environment_row,
     microseconds,
+    series_rows,
 )
 from ingest.sequence import Numbered
 from verkehrspuls.wire import StatusMessage, Topic
@@ -75,8 +81,6 @@ class Tally:
     readings_late: int = 0
     #: readings that went into the rows
     readings_written: int = 0
-    #: of those: with a key that stood in the batch for the first time
-    readings_new: int = 0
 
     @property
     def messages(self) -> int:
@@ -91,10 +95,9 @@ class Batch:
     """What one transaction writes."""
 
     messages: list[Message] = field(default_factory=list)
-    #: rows for COPY in the order of `count_reading`; a key stands once per round, and
-    #: a later round corrects the earlier one
-    counts: list[Rows] = field(default_factory=list)
-    environment: list[Rows] = field(default_factory=list)
+    #: rows for COPY, as they came; a later one of the same key corrects the earlier one
+    counts: list[bytes] = field(default_factory=list)
+    environment: list[bytes] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     #: by (sensor_id, hour); sensor_id None for messages of no known sensor
     ledger: dict[tuple[int | None, datetime], Tally] = field(default_factory=dict)
@@ -179,16 +182,22 @@ class Collector:
         if decoded.status is not None:
             since = message.first_received_at or message.received_at
             batch.status[sensor.sensor_id] = (since, decoded.status)
+        readings = decoded.readings
+        series = decoded.series
+        if series is not None:
+            if self._add_series(batch, tally, sensor, series, received):
+                return
+            readings = series.readings()
         problems = [
             *decoded.unusable,
-            *self._add_readings(batch, tally, sensor, decoded.readings, received),
+            *self._add_readings(batch, tally, sensor, readings, received),
         ]
         if not problems:
-            batch.readings += len(decoded.readings)
-            tally.readings_written += len(decoded.readings)
+            batch.readings += len(readings)
+            tally.readings_written += len(readings)
             tally.accepted += 1
             return
-        written = len(decoded.readings) + len(decoded.unusable) - len(problems)
+        written = len(readings) + len(decoded.unusable) - len(problems)
         batch.readings += written
         tally.readings_written += written
         tally.readings_rejected += len(problems)
@@ -218,6 +227,41 @@ class Collector:
             received_at=message.first_received_at or message.received_at,
         )
 
+    def _add_series(
+        self,
+        batch: Batch,
+        tally: Tally,
+        sensor: RegisteredSensor,
+        series: CountSeries,
+        received: int,
+    ) -> bool:
+        """Put a whole series into the rows; False where it is to be looked at by one.
+
+        Most messages with many readings are one of these, and all in order.
+        """
+        limits = self._limits
+        first, last = series.times[0], series.times[-1]
+        is_late = last < limits.late
+        try:
+            if is_late:
+                check_time(first, limits)
+            elif first < limits.late or last > limits.latest:
+                return False
+            feed = sensor.feed(series.output, first)
+            if last >= feed.until:
+                return False
+            layout = layout_for(series.classes[0], series.output, sensor, feed)
+        except Unusable:
+            return False
+        after = after_time(sensor.sensor_id, received, DEVICE, series.interval_s)
+        rows = series_rows(series, layout, feed.before, after)
+        batch.counts += rows
+        batch.readings += len(rows)
+        tally.readings_written += len(rows)
+        tally.readings_late += len(rows) if is_late else 0
+        tally.accepted += bool(rows)
+        return bool(rows)
+
     def _add_readings(
         self,
         batch: Batch,
@@ -230,7 +274,8 @@ class Collector:
         problems = []
         limits = self._limits
         late_before, latest = limits.late, limits.latest
-        new = late = 0
+        counts, environment = batch.counts, batch.environment
+        late = 0
         # of the reading before: nearly always those of this one too
         feed = output = origin = interval_s = None
         after = b""
@@ -251,18 +296,15 @@ class Collector:
                     origin, interval_s = reading.time_origin, reading.interval_s
                     after = after_time(sensor.sensor_id, received, origin, interval_s)
                 if isinstance(reading, CountReading):
-                    layout = layout_for(reading, sensor, feed)
-                    row = count_row(reading, layout, feed.before, after)
-                    new += add(batch.counts, row)
+                    layout = layout_for(reading.classes, output, sensor, feed)
+                    counts.append(count_row(reading, layout, feed.before, after))
                 else:
                     check_value(reading, feed)
-                    row = environment_row(reading, feed.before, after)
-                    new += add(batch.environment, row)
+                    environment.append(environment_row(reading, feed.before, after))
             except Unusable as problem:
                 problems.append(problem)
                 continue
             late += is_late
-        tally.readings_new += new
         tally.readings_late += late
         return problems
 

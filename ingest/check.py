@@ -1,12 +1,12 @@
 """What makes a reading unusable, so that the database never sees a bad row."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from ingest.formats import CountReading, EnvironmentReading, Reading
+from ingest.formats import EnvironmentReading, Reading
 from ingest.reasons import Unusable
 from ingest.resolve import Feed, RegisteredSensor
 from ingest.rows import Layout, layout_of
@@ -63,17 +63,19 @@ def check_readings(readings: Sequence[Reading]) -> None:
         )
 
 
-def layout_for(reading: CountReading, sensor: RegisteredSensor, feed: Feed) -> Layout:
+def layout_for(
+    classes: Iterable[str], output: str, sensor: RegisteredSensor, feed: Feed
+) -> Layout:
     """Find the layout of counts; refuses classes that the sensor cannot tell.
 
     Sensors name the same classes over and over, so that this is remembered.
     """
-    names = tuple(reading.classes)
+    names = tuple(classes)
     layout = feed.layouts.get(names)
     if layout is not None:
         return layout
     if not feed.counts:
-        raise Unusable("wrong-kind", f"counts for {reading.output!r}")
+        raise Unusable("wrong-kind", f"counts for {output!r}")
     if unknown := set(names) - sensor.classes:
         name = min(unknown)
         if name in CLASSES or name == "total":

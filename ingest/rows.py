@@ -5,18 +5,16 @@ whose clock), and of its content (interval and values). Equal keys and equal con
 are equal bytes, and rows sorted as bytes are in the order of their keys.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import repeat
 from operator import itemgetter
 from struct import Struct
 from typing import Any, Final, NamedTuple
 
-from ingest.formats import CountReading, EnvironmentReading
+from ingest.formats import CountReading, CountSeries, EnvironmentReading
 from verkehrspuls.classes import COUNTS
-
-#: Rows by their keys.
-Rows = dict[bytes, bytes]
 
 #: How long the key is, and where the content begins.
 KEY: Final = 22
@@ -56,11 +54,14 @@ class Layout(NamedTuple):
 
     #: gives the counts in the order of the columns
     pick: Callable[[Mapping[str, int | None]], Iterable[int | None]]
-    #: a constant and a count in turn, and a constant at the end
+    #: a constant and a count in turn
     parts: list[Any]
-    #: the row up to the classes, and with a speed where nothing else is behind them
+    #: the row and its end where nothing is behind the classes
     form: Struct
+    end: bytes
+    #: and where there is a speed: that stands between `to_speed` and `_NO_MORE`
     with_speed: Struct
+    to_speed: bytes
 
 
 def count_row(
@@ -70,22 +71,46 @@ def count_row(
 
     `before` and `after` are what `before_time` and `after_time` give.
     """
-    pick, parts, form, with_speed = layout
-    values = pick(reading.classes)
+    values = layout.pick(reading.classes)
     if None in values:
         known = {name: n for name, n in reading.classes.items() if n is not None}
-        pick, parts, form, with_speed = layout_of(tuple(known))
-        values = pick(known)
+        layout = layout_of(tuple(known))
+        values = layout.pick(known)
+    _, parts, form, end, with_speed, to_speed = layout
     parts = parts.copy()
     parts[1::2] = values
     # as `microseconds`, which would be a call for each reading
     time = (reading.time - _EPOCH) // _MICROSECOND
     speed = reading.speed_kmh
     if reading.occupancy is not None or reading.histogram is not None:
-        return form.pack(before, time, after, *parts) + _rest(reading)
+        row = form.pack(before, time, after, *parts, end)
+        return row[: -len(_NO_REST)] + _rest(reading)
     if speed is None:
-        return form.pack(before, time, after, *parts) + _NO_REST
-    return with_speed.pack(before, time, after, *parts, _FOUR, speed, _NO_MORE)
+        return form.pack(before, time, after, *parts, end)
+    return with_speed.pack(before, time, after, *parts, to_speed, speed, _NO_MORE)
+
+
+def series_rows(
+    series: CountSeries, layout: Layout, before: bytes, after: bytes
+) -> list[bytes]:
+    """Pack a series as `count_row` would each of its readings; none if one has nulls.
+
+    No step of it is taken for each reading.
+    """
+    times = series.times
+    first, last = microseconds(times[0]), microseconds(times[-1])
+    counts = map(layout.pick, series.classes)
+    columns: list[Sequence[int | None]] = [*zip(*counts, strict=True)]
+    if any(None in column for column in columns):
+        return []
+    fields: list[Iterable[Any]] = [repeat(before)]
+    fields += range(first, last + 1, (last - first) // (len(times) - 1)), repeat(after)
+    for constant, column in zip(layout.parts[::2], columns, strict=True):
+        fields += repeat(constant), column
+    if series.speeds is None:
+        return list(map(layout.form.pack, *fields, repeat(layout.end)))
+    fields += repeat(layout.to_speed), series.speeds, repeat(_NO_MORE)
+    return list(map(layout.with_speed.pack, *fields))
 
 
 def environment_row(reading: EnvironmentReading, before: bytes, after: bytes) -> bytes:
@@ -123,53 +148,58 @@ def layout_of(names: tuple[str, ...]) -> Layout:
         form += f"{len(constant)}si"
         parts += [constant, 0]
         constant = b""
-    form += f"{len(constant)}s"
     # of one name alone, `itemgetter` would give no tuple
     pick: Any = itemgetter(*columns) if len(columns) > 1 else dict.values
-    return Layout(pick, [*parts, constant], Struct(form), Struct(f"{form}4sf16s"))
+    end, to_speed = constant + _NO_REST, constant + _FOUR
+    return Layout(
+        pick,
+        parts,
+        Struct(f"{form}{len(end)}s"),
+        end,
+        Struct(f"{form}{len(to_speed)}sf16s"),
+        to_speed,
+    )
 
 
-def add(rounds: list[Rows], row: bytes) -> bool:
-    """Put a row into the first round that may take it; leave out a duplicate.
+def rounds(rows: Sequence[bytes]) -> list[list[bytes]]:
+    """Sort rows into rounds, each in the order of its keys.
 
-    A key stands once per round, and a later round corrects the earlier ones. Tells
-    whether the key is new.
+    A key stands once per round, and a later round corrects the earlier ones. What
+    comes again as it stood is left out. Sorting is good for the index, and two workers
+    never deadlock.
     """
-    key = row[:KEY]
-    if not rounds:
-        rounds.append({})
-    if rounds[0].setdefault(key, row) is row:
-        return True
-    # a key that stands in a round stands in all before it
-    standing = [rows for rows in rounds if key in rows]
-    if standing[-1][key][CONTENT:] == row[CONTENT:]:
-        return False
-    if len(standing) == len(rounds):
-        rounds.append({})
-    rounds[len(standing)][key] = row
-    return False
-
-
-def copied(rows: Rows) -> bytes:
-    """Join rows for COPY, in the order of their keys.
-
-    That is good for the index, and two workers never deadlock.
-    """
-    return b"".join([BEGIN, *sorted(rows.values()), END])
-
-
-def hours(rows: Rows) -> set[tuple[int, int]]:
-    """Tell the hours of channels that rows are of, counted from the year 2000."""
-    found = set()
-    # keys below this are of the hour that was found last
-    next_hour = b""
-    for key in sorted(rows):
-        if key < next_hour:
+    if len({row[:KEY] for row in rows}) == len(rows):  # nearly always
+        return [sorted(rows)] if rows else []
+    found: list[dict[bytes, bytes]] = []
+    for row in rows:
+        key = row[:KEY]
+        # a key that stands in a round stands in all before it
+        standing = [each for each in found if key in each]
+        if standing and standing[-1][key][CONTENT:] == row[CONTENT:]:
             continue
-        channel_id, time = _KEY.unpack(key)
+        if len(standing) == len(found):
+            found.append({})
+        found[len(standing)][key] = row
+    return [sorted(each.values()) for each in found]
+
+
+def copied(rows: Iterable[bytes]) -> bytes:
+    """Join rows for COPY."""
+    return b"".join([BEGIN, *rows, END])
+
+
+def hours(rows: Iterable[bytes]) -> set[tuple[int, int]]:
+    """Tell the hours of channels that sorted rows are of, counted from 2000."""
+    found = set()
+    # rows below this are of the hour that was found last
+    next_hour = b""
+    for row in rows:
+        if row < next_hour:
+            continue
+        channel_id, time = _KEY.unpack_from(row)
         hour = time // _HOUR_US
         found.add((channel_id, hour))
-        next_hour = key[:-8] + _TIME.pack((hour + 1) * _HOUR_US)
+        next_hour = row[: KEY - 8] + _TIME.pack((hour + 1) * _HOUR_US)
     return found
 
 

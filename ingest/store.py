@@ -11,7 +11,7 @@ import msgspec
 from psycopg import errors
 
 from ingest.batch import Batch, Reject
-from ingest.rows import Rows, copied, hours
+from ingest.rows import copied, hours, rounds
 from ingest.sequence import Numbered, SequenceNumbers
 from verkehrspuls.storage.database import Connection, execute, queries
 
@@ -44,6 +44,9 @@ class Attempt:
 #: What became of readings: how many, by sensor, hour of receipt, and outcome.
 Changed = Counter[tuple[int | None, datetime, str]]
 
+#: The rounds of rows by kind of reading.
+Kinds = dict[str, list[list[bytes]]]
+
 
 def store(
     connection: Connection,
@@ -64,12 +67,18 @@ def store(
     the way over the staging table, which finds duplicates and corrections.
     """
     kept = attempt.kept or []
+    kinds: Kinds = {
+        "counts": rounds(batch.counts),
+        "environment": rounds(batch.environment),
+    }
+    once = sum(len(rows) for found in kinds.values() for rows in found[:1])
     with connection.transaction():
-        all_new = expect_new and _copy_new(connection, batch)
+        # where none comes twice, what is written is what is stored
+        all_new = expect_new and once == batch.readings and _copy_new(connection, kinds)
         if all_new:
             changed: Changed = Counter(
                 {
-                    (sensor_id, hour, "stored"): tally.readings_new
+                    (sensor_id, hour, "stored"): tally.readings_written
                     for (sensor_id, hour), tally in batch.ledger.items()
                 }
             )
@@ -77,10 +86,10 @@ def store(
             raise NotNew
         else:
             changed = _upsert(
-                connection, batch, newest=again.received_at if again else None
+                connection, kinds, newest=again.received_at if again else None
             )
             stored = sum(n for key, n in changed.items() if key[2] == "stored")
-            all_new = stored == batch.readings
+            all_new = stored == once
         cursor = connection.cursor()
         if kept:
             cursor.executemany(
@@ -110,22 +119,16 @@ def store(
     return sums, all_new
 
 
-def _kinds(batch: Batch) -> tuple[tuple[str, list[Rows]], ...]:
-    return ("counts", batch.counts), ("environment", batch.environment)
-
-
-def _copy_new(connection: Connection, batch: Batch) -> bool:
+def _copy_new(connection: Connection, kinds: Kinds) -> bool:
     """Copy rows straight into their tables; False where one of them is there already.
 
     Nothing is written then.
     """
-    if len(batch.counts) > 1 or len(batch.environment) > 1:
-        return False
     stale: set[tuple[int, int]] = set()
     try:
         with connection.transaction():
-            for kind, rounds in _kinds(batch):
-                for rows in rounds:
+            for kind, found in kinds.items():
+                for rows in found:
                     _copy(connection, f"copy_new_{kind}", rows)
                     stale |= hours(rows)
     except errors.UniqueViolation:
@@ -141,26 +144,26 @@ def _copy_new(connection: Connection, batch: Batch) -> bool:
 
 
 def _upsert(
-    connection: Connection, batch: Batch, *, newest: datetime | None
+    connection: Connection, kinds: Kinds, *, newest: datetime | None
 ) -> Changed:
     """Copy into the staging table and upsert from it, round after round.
 
     What was received after `newest` is not corrected; None: everything is.
     """
     changed: Changed = Counter()
-    for kind, rounds in _kinds(batch):
-        for index, rows in enumerate(rounds):
+    for kind, found in kinds.items():
+        for index, rows in enumerate(found):
             if index:
                 connection.execute(queries()["empty_staging"])
             _copy(connection, f"copy_{kind}", rows)
-            for found in execute(connection, f"store_{kind}", newest=newest):
+            for row in execute(connection, f"store_{kind}", newest=newest):
                 for outcome in ("stored", "corrected"):
-                    key = found["sensor_id"], found["hour"], outcome
-                    changed[key] += found[outcome]
+                    key = row["sensor_id"], row["hour"], outcome
+                    changed[key] += row[outcome]
     return changed
 
 
-def _copy(connection: Connection, query: str, rows: Rows) -> None:
+def _copy(connection: Connection, query: str, rows: list[bytes]) -> None:
     with connection.cursor().copy(queries()[query]) as copy:
         copy.write(copied(rows))
 

@@ -17,6 +17,7 @@ import contextlib
 import gc
 import logging
 import queue
+import sys
 import threading
 import time
 from collections import deque
@@ -49,6 +50,9 @@ MANY = 1000
 FULLER = 5
 #: thresholds of the garbage collector
 GARBAGE = (100_000, 20, 20)
+#: After so long a thread that computes lets another one go on. In the usual 5 ms the
+#: database would run dry, again and again, while the next piece of a batch waits.
+SWITCH_S = 0.0005
 #: how often the collector looks whether the writer is free, when nothing comes
 BUSY_S = 0.002
 
@@ -126,6 +130,7 @@ class Worker:
         # messages and rows, of which there are many, make no cycles
         gc.freeze()
         gc.set_threshold(*GARBAGE)
+        sys.setswitchinterval(SWITCH_S)
         # daemons: a database that does not answer must not keep the process alive
         writer = threading.Thread(
             target=self._write_all, name="ingest.writer", daemon=True

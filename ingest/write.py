@@ -250,12 +250,11 @@ class Writer:
         """Make the partitions that the batch needs, in transactions of their own."""
         needed = {
             (series, _month(hour_of(hour)))
-            for series, rounds in (
+            for series, rows in (
                 ("count_reading", batch.counts),
                 ("environment_reading", batch.environment),
             )
-            for rows in rounds
-            for hour in {hour for _, hour in hours(rows)}
+            for hour in {hour for _, hour in hours(sorted(rows))}
         } | {
             ("rejected_message", _month(reject.message.received_at))
             for reject in batch.rejects
@@ -293,7 +292,7 @@ def _refused(batch: Batch, message: Message, detail: str) -> Batch:
     ((key, tally),) = batch.ledger.items()
     readings = tally.readings_written + tally.readings_rejected
     tally.readings_written, tally.readings_rejected = 0, readings
-    tally.readings_late = tally.readings_new = 0
+    tally.readings_late = 0
     tally.accepted = tally.partly_accepted = tally.unknown_sensor = 0
     tally.rejected = 1
     return Batch(

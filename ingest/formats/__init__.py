@@ -8,6 +8,7 @@ channels: `ingest.mapping` makes readings of records, as the registry says. Both
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from itertools import repeat
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 DEVICE: Final = 0
 NETWORK: Final = 1
 RECEIPT: Final = 2
+
+#: What is there of a reading that is none.
+NOTHING: Final = frozenset({None})
 
 
 class CountReading(Struct, gc=False):
@@ -54,6 +58,28 @@ class EnvironmentReading(Struct, gc=False):
 Reading = CountReading | EnvironmentReading
 
 
+class CountSeries(Struct, gc=False):
+    """Counts of one output at times in even steps, all of the same classes."""
+
+    output: str
+    #: two at least
+    times: list[datetime]
+    interval_s: int
+    classes: list[dict[str, int | None]]
+    #: None: none has a speed
+    speeds: list[float | None] | None
+
+    def readings(self) -> list[Reading]:
+        """Give them one by one; one of which nothing is known is none."""
+        return [
+            CountReading(self.output, time, self.interval_s, classes, speed)
+            for time, classes, speed in zip(
+                self.times, self.classes, self.speeds or repeat(None), strict=False
+            )
+            if not NOTHING.issuperset(classes.values())
+        ]
+
+
 class Decoded(Struct, gc=False):
     """What a payload holds: readings, a status, and the parts that are unusable."""
 
@@ -61,6 +87,8 @@ class Decoded(Struct, gc=False):
     status: StatusMessage | None = None
     unusable: tuple[Unusable, ...] = ()
     numbered: Sequence[Numbered] = ()
+    #: in place of readings
+    series: CountSeries | None = None
 
 
 Decode = Callable[[str, bytes], Decoded]
@@ -106,6 +134,7 @@ __all__: Final = [
     "NETWORK",
     "RECEIPT",
     "CountReading",
+    "CountSeries",
     "Decode",
     "Decoded",
     "EnvironmentReading",

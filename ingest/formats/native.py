@@ -3,14 +3,22 @@
 A class or value that is null is a gap: it is not a reading, and never zero.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from operator import sub
 from typing import Any, Final
 
 import msgspec
 
-from ingest.formats import CountReading, Decoded, EnvironmentReading, Reading
+from ingest.formats import (
+    NOTHING,
+    CountReading,
+    CountSeries,
+    Decoded,
+    EnvironmentReading,
+    Reading,
+)
 from ingest.reasons import Unusable
-from ingest.sequence import Numbered
 from verkehrspuls.wire import CountMessage, EnvironmentMessage, StatusMessage
 
 _FIRST: Final = datetime.min.replace(tzinfo=UTC)
@@ -20,7 +28,6 @@ _DECODERS: Final[dict[str, Any]] = {
     "environment": msgspec.json.Decoder(EnvironmentMessage | list[EnvironmentMessage]),
 }
 _status: Final = msgspec.json.Decoder(StatusMessage)
-_NOTHING: Final = frozenset({None})
 _parts: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
@@ -41,8 +48,13 @@ def decode(kind: str, payload: bytes) -> Decoded:
         messages = decoded if type(decoded) is list else [decoded]
     except Unusable as problem:
         messages, unusable = _usable(decoder, payload, problem)
+    if kind == "counts" and len(messages) > 1 and not unusable:
+        series = _series(messages)
+        if series is not None:
+            numbered = [(m.seq, m.time) for m in messages if m.seq is not None]
+            return Decoded([], numbered=numbered, series=series)
     readings: list[Reading] = []
-    numbered: list[Numbered] = []
+    numbered = []
     add = _add_counts if kind == "counts" else _add_values
     for message in messages:
         time = message.time
@@ -90,11 +102,42 @@ def _decode(decoder: Any, payload: bytes) -> Any:
         raise Unusable("unreadable", str(error)) from error
 
 
+def _series(messages: Sequence[CountMessage]) -> CountSeries | None:
+    """Take as a series what a sensor sends after an outage; None where it is none."""
+    times = [message.time for message in messages]
+    counts = [each for message in messages for each in message.counts]
+    steps = list(map(sub, times[1:], times))
+    if (
+        len(counts) != len(times)
+        or steps.count(steps[0]) != len(steps)
+        or times[0] >= times[-1]
+    ):
+        return None
+    alike = {
+        (
+            time.tzinfo,
+            message.interval_s,
+            each.channel,
+            tuple(each.classes),
+            each.speed_kmh is None,
+            each.occupancy is None,
+            each.speed_histogram is None,
+        )
+        for time, message, each in zip(times, messages, counts, strict=True)
+    }
+    tz, interval_s, output, _, no_speed, no_occupancy, no_histogram = alike.pop()
+    if alike or tz is not UTC or not (no_occupancy and no_histogram):
+        return None
+    classes = [each.classes for each in counts]
+    speeds = None if no_speed else [each.speed_kmh for each in counts]
+    return CountSeries(output, times, interval_s, classes, speeds)
+
+
 def _add_counts(readings: list[Reading], message: CountMessage, time: datetime) -> None:
     interval_s = message.interval_s
     for counts in message.counts:
         classes = counts.classes
-        if _NOTHING.issuperset(classes.values()):
+        if NOTHING.issuperset(classes.values()):
             continue
         reading = CountReading(
             counts.channel,

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,7 +20,7 @@ from tests.parts import wait_for
 from tests.towns import AIR_TOPIC, COUNTS_TOPIC, TOWN
 from verkehrspuls.errors import SlotTaken
 from verkehrspuls.settings import Ingest
-from verkehrspuls.storage.database import connect
+from verkehrspuls.storage.database import Connection, connect, execute
 from verkehrspuls.storage.registry import register
 from verkehrspuls.storage.slots import count_workers
 
@@ -83,6 +84,79 @@ def test_histogram_is_stored_as_it_came(world: World, histogram: list[int]) -> N
     )
     assert list(row.values()) == [histogram, 10, 5]
     assert world.write(sent)["readings_duplicate"] == 1
+
+
+def test_one_known_reading_among_new_ones_is_told_from_them(world: World) -> None:
+    """Copying straight into the table meets it, and is undone."""
+    later = [counts(NOW + timedelta(minutes=5 * i)) for i in range(1, 9)]
+    world.write(later[3])
+    assert world.writer._known_for == 0
+    sums = world.write(*later, later[0], counts(NOW + timedelta(minutes=10), car=7))
+    assert sums["readings_received"] == 10
+    assert sums["readings_stored"] == 7
+    assert sums["readings_duplicate"] == 2
+    assert sums["readings_corrected"] == 1
+    found = world.rows("select car from count_reading order by time")
+    assert [row["car"] for row in found] == [3, 7, 3, 3, 3, 3, 3, 3]
+    assert world.writer._known_for > 0
+
+
+def test_what_is_known_is_not_expected_to_be_new_for_a_while(world: World) -> None:
+    world.write(counts())
+    world.write(counts())
+    known_for = world.writer._known_for
+    # what only comes twice in a batch tells nothing of what is in the database
+    other = counts(NOW + timedelta(minutes=5))
+    assert world.write(other, other)["readings_duplicate"] == 1
+    assert world.writer._known_for == known_for - 1
+
+
+def test_workers_that_write_the_same_readings_store_them_once(
+    world: World, database: str
+) -> None:
+    sent = [counts(NOW + timedelta(minutes=5 * i), car=i % 7) for i in range(500)]
+    writers = [
+        Writer(database, Ingest(slot=slot), pause=lambda _: False) for slot in (1, 2, 3)
+    ]
+
+    def write(writer: Writer) -> Counter[str]:
+        sums: Counter[str] = Counter()
+        for first in range(0, len(sent), 50):
+            batch = world.collector.collect(sent[first : first + 50])
+            sums += writer.write(batch, world.collector)
+        return sums
+
+    with ThreadPoolExecutor(len(writers)) as pool:
+        sums = sum(pool.map(write, writers), Counter())
+    for writer in writers:
+        writer.close()
+    assert sums["readings_received"] == 1500
+    assert sums["readings_stored"] == 500
+    assert sums["readings_duplicate"] == 1000
+    assert len(world.rows("select from count_reading")) == 500
+
+
+def test_connection_that_breaks_after_the_copy_leaves_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[int] = []
+
+    def note(connection: Connection, query: str, **parameters: Any) -> Any:
+        if query == "note_batch" and not told:
+            told.append(len(world.rows("select from count_reading")))
+            world.rows(
+                "select pg_terminate_backend(pid, 5000) from pg_stat_activity "
+                "where application_name = 'ingest 0'"
+            )
+        return execute(connection, query, **parameters)
+
+    monkeypatch.setattr("ingest.store.execute", note)
+    world.writer._pause = lambda _: False
+    sums = world.write(counts(), counts(NOW + timedelta(minutes=5)))
+    assert told == [0]
+    assert sums["readings_stored"] == 2
+    assert sums["readings_duplicate"] == 0
+    assert len(world.rows("select from count_reading")) == 2
 
 
 def test_correction_replaces_and_keeps_what_it_replaced(world: World) -> None:

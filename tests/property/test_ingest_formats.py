@@ -158,16 +158,15 @@ def test_every_foreign_message_and_reading_is_counted_once(
     assert sum(t.readings_rejected for t in tallies) == sum(
         reject.readings for reject in batch.rejects
     )
-    for rows in (*batch.counts, *batch.environment):
-        for row in map(unpack, rows.values()):
-            assert limits.earliest <= row[1] <= limits.latest
-            assert row[4] in (0, 1, 2)
-            assert 1 <= row[5] <= 86_400
-            # what the database's types hold
-            assert all(
-                value is None or (value == value and abs(value) < 2**31)
-                for value in row[6:]
-            )
+    for row in map(unpack, (*batch.counts, *batch.environment)):
+        assert limits.earliest <= row[1] <= limits.latest
+        assert row[4] in (0, 1, 2)
+        assert 1 <= row[5] <= 86_400
+        # what the database's types hold
+        assert all(
+            value is None or (value == value and abs(value) < 2**31)
+            for value in row[6:]
+        )
 
 
 def test_every_format_has_an_example_that_makes_a_reading() -> None:
@@ -176,7 +175,7 @@ def test_every_format_has_an_example_that_makes_a_reading() -> None:
     )
     assert {name for name, _, _ in EXAMPLES} == foreign_formats().keys()
     assert batch.rejects == []
-    channels = {unpack(row)[0] for rows in batch.environment for row in rows.values()}
+    channels = {unpack(row)[0] for row in batch.environment}
     assert channels == {2 * number + 1 for number in range(len(EXAMPLES))}
-    channels = {unpack(row)[0] for rows in batch.counts for row in rows.values()}
+    channels = {unpack(row)[0] for row in batch.counts}
     assert channels == {2 * number for number in range(len(EXAMPLES))}

@@ -7,12 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.formats import CountReading, EnvironmentReading
+from ingest.formats import CountReading, CountSeries, EnvironmentReading
 from ingest.rows import (
     CONTENT,
     KEY,
-    Rows,
-    add,
     after_time,
     before_time,
     copied,
@@ -22,6 +20,8 @@ from ingest.rows import (
     hours,
     layout_of,
     microseconds,
+    rounds,
+    series_rows,
 )
 from tests.rows import unpack
 from verkehrspuls.classes import COUNTS
@@ -104,33 +104,58 @@ def test_key_and_content_are_where_they_are_said_to_be(
 def test_rows_are_copied_in_the_order_of_their_keys(
     keys: list[tuple[int, datetime]],
 ) -> None:
-    rounds: list[Rows] = []
-    for channel, time in keys:
-        reading = CountReading("1", time, 60, {"car": 1})
-        add(rounds, packed(reading, channel))
-    (rows,) = rounds
-    assert {(unpack(row)[0], unpack(row)[1]) for row in rows.values()} == set(keys)
+    (rows,) = rounds(
+        [packed(CountReading("1", time, 60, {"car": 1}), key) for key, time in keys]
+    )
+    assert {(unpack(row)[0], unpack(row)[1]) for row in rows} == set(keys)
     assert {(channel, hour_of(hour)) for channel, hour in hours(rows)} == {
         (channel, time.replace(minute=0, second=0, microsecond=0))
         for channel, time in keys
     }
     body = copied(rows)[19:-2]
-    size = len(next(iter(rows.values())))
+    size = len(rows[0])
     found = [body[at : at + size] for at in range(0, len(body), size)]
     channels = [unpack(row)[0] for row in found]
     assert channels == sorted(channels)
-    assert sorted(found) == sorted(rows.values())
+    assert sorted(found) == rows
 
 
 def test_what_comes_again_goes_into_a_later_round_only_where_it_differs() -> None:
-    rounds: list[Rows] = []
-    told = [
-        add(rounds, packed(CountReading("1", NOW, 60, {"car": car})))
-        for car in (1, 1, 2, 2, 1, 1)
-    ]
-    assert told == [True, False, False, False, False, False]
-    cars = [unpack(row)[9] for rows in rounds for row in rows.values()]
+    rows = [packed(CountReading("1", NOW, 60, {"car": n})) for n in (1, 1, 2, 2, 1, 1)]
+    cars = [unpack(row)[9] for each in rounds(rows) for row in each]
     assert cars == [1, 2, 1]
+    assert rounds([]) == []
+
+
+@given(
+    TIMES.filter(lambda time: time.year < 2099),
+    st.timedeltas(timedelta(microseconds=1), timedelta(days=1)),
+    st.lists(st.lists(st.none() | COUNT, min_size=3, max_size=3), min_size=2),
+    st.permutations(COUNTS),
+    st.none() | st.floats(0, 300, width=32),
+)
+def test_series_is_packed_as_its_readings_are(
+    first: datetime,
+    step: timedelta,
+    counts: list[list[int | None]],
+    names: list[str],
+    speed: float | None,
+) -> None:
+    series = CountSeries(
+        "1",
+        [first + number * step for number in range(len(counts))],
+        60,
+        [dict(zip(names, each, strict=False)) for each in counts],
+        None if speed is None else [speed + number for number in range(len(counts))],
+    )
+    rows = series_rows(
+        series,
+        layout_of(tuple(names[:3])),
+        before_time(7, counts=True),
+        after_time(8, microseconds(NOW), 0, 60),
+    )
+    whole = not any(None in each for each in counts)
+    assert rows == [packed(each) for each in series.readings() if whole]  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("count", [2**31, -(2**31) - 1])

@@ -9,6 +9,7 @@ from ingest.batch import Batch, Collector, Message
 from ingest.check import Limits
 from ingest.formats import formats
 from ingest.resolve import Feed, RegisteredSensor, Registry
+from ingest.rows import rounds
 from tests.rows import unpack
 from tests.towns import AIR_TOPIC, COUNTS_TOPIC
 from verkehrspuls.classes import COUNTS, SCHEMES
@@ -54,8 +55,7 @@ def reasons(batch: Batch) -> list[str]:
 
 
 def test_absent_class_is_unknown_and_not_zero() -> None:
-    (rows,) = collect(message(COUNTS_TOPIC, counts())).counts
-    row = unpack(*rows.values())
+    row = unpack(*collect(message(COUNTS_TOPIC, counts())).counts)
     classes = dict(zip(COUNTS, row[6 : 6 + len(COUNTS)], strict=True))
     assert classes == dict.fromkeys(COUNTS) | {"car": 3, "truck": 1}
 
@@ -70,14 +70,14 @@ def test_null_value_is_a_gap() -> None:
 
 def test_duplicate_in_a_batch_is_written_once() -> None:
     batch = collect(*[message(COUNTS_TOPIC, counts())] * 3)
-    assert [len(rows) for rows in batch.counts] == [1]
+    assert [len(rows) for rows in rounds(batch.counts)] == [1]
     assert batch.readings == 3
 
 
 def test_other_content_in_a_batch_is_a_correction_in_a_later_round() -> None:
     other = counts(counts=[{"channel": "1", "classes": {"car": 9}}])
     batch = collect(*(message(COUNTS_TOPIC, each) for each in (counts(), other, other)))
-    assert [len(rows) for rows in batch.counts] == [1, 1]
+    assert [len(rows) for rows in rounds(batch.counts)] == [1, 1]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from ingest.check import Limits
 from ingest.formats import formats
 from ingest.reasons import REASONS
 from ingest.resolve import Feed, RegisteredSensor, Registry
+from ingest.rows import KEY
 from tests.corpus import FOLDER, Case, cases, moment, town
 from tests.rows import unpack
 from tests.unit.test_ingest_batch import EVER, NOW
@@ -55,8 +56,8 @@ def test_case_ends_as_it_should(case: Case) -> None:
     (tally,) = batch.ledger.values()
     messages = len(case.payloads())
     assert tally.messages == messages == len(batch.messages)
-    rows = [row for rounds in (batch.counts, batch.environment) for row in rounds]
-    assert len({key for each in rows for key in each}) == case.rows
+    rows = [*batch.counts, *batch.environment]
+    assert len({row[:KEY] for row in rows}) == case.rows
     assert [reject.reason for reject in batch.rejects] == (
         [case.reason] if case.reason else []
     )
@@ -70,7 +71,7 @@ def test_case_ends_as_it_should(case: Case) -> None:
     assert all(case.hint in reject.detail for reject in batch.rejects)
     if not rows:
         return
-    last = unpack(list(rows[-1].values())[-1])
+    last = unpack(rows[-1])
     if case.car is not None:
         assert last[6 + COUNTS.index("car")] == case.car
     if case.value is not None:
@@ -89,7 +90,7 @@ def test_all_cases_in_one_batch_balance() -> None:
     assert sum(t.readings_rejected for t in tallies) == sum(
         reject.readings for reject in batch.rejects
     )
-    keys = {key for rows in (*batch.counts, *batch.environment) for key in rows}
+    keys = {row[:KEY] for row in (*batch.counts, *batch.environment)}
     assert len(keys) == sum(case.rows for case in CASES)
 
 
