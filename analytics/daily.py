@@ -6,6 +6,7 @@ data), so a channel that was silent lowers the observed share. A day without any
 has no row.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import polars as pl
@@ -14,7 +15,7 @@ from analytics.frames import (
     CHANNELS,
     DAYS,
     IMPUTED,
-    INSTALLED,
+    INSTALLATIONS,
     SITE_DAYS,
     SPANS,
     VALID_VOLUMES,
@@ -23,9 +24,9 @@ from analytics.frames import (
 )
 from analytics.local_time import day_bounds, with_local
 from analytics.quality import completeness, validity
-from verkehrspuls.classes import HEAVY_CLASSES
+from verkehrspuls.classes import HEAVY_CLASSES, SCHEMES, columns_of
 
-METHOD: Final = "daily-2"
+METHOD: Final = "daily-3"
 #: Direction of the cross-section.
 ALL: Final = "all"
 
@@ -39,6 +40,7 @@ _QUARTER_S = 900
 _GROUP = ("site_id", "quantity", "direction", "day")
 #: numbers of a channel's groups: its direction, and the cross-section
 _NUMBERS = ("group", "whole")
+_CHANNEL = ("channel_id", "day")
 _SECONDS = ("observed_s", "normalised_s", "imputed_s", "excluded_s")
 
 
@@ -60,7 +62,9 @@ def days(
     - volume: what was counted, not scaled up; null where nothing was.
     - volume_normalised: with hours observed at least to half scaled to whole ones.
     - volume_estimated: with what was imputed for the other hours, too.
-    - heavy: sum of HEAVY_CLASSES; null where a channel never told one of them apart.
+    - heavy: sum of the columns that hold HEAVY_CLASSES by the class scheme of the
+      channel's sensors (TLS 8+1 where it is unknown); null where a channel's scheme
+      cannot tell them, sensors of several were attached, or a column was never told.
     - speed_kmh: hourly speeds weighted by volume (time mean).
     - peak_hour, peak_volume: the four consecutive quarter-hours with the greatest sum,
       or the greatest hour where not all channels count by quarter-hours; null where
@@ -81,11 +85,14 @@ def days(
     ).join(of_day.select("channel_id", "day", *_NUMBERS), on=["channel_id", "day"])
     hours = rows.filter(pl.col("interval_s") == _HOUR_S)
     quarters = rows.filter(pl.col("interval_s") == _QUARTER_S)
-    present = _present(rows, of_day, installed=check(installed, INSTALLED))
+    attached = _attached(of_day, check(installed, INSTALLATIONS))
+    present = _present(rows, of_day, attached)
     by_hour, by_quarter = _by_time(hours, present), _by_time(quarters, present)
     figures = (
         groups.join(present, on="group")
-        .join(_sums(hours), on="group")
+        .join(
+            _sums(hours.join(_schemes(attached), on=_CHANNEL, how="left")), on="group"
+        )
         .join(_valid_hours(by_hour), on="group", how="left")
         .join(_peak_hours(by_quarter, by_hour), on="group", how="left")
     )
@@ -122,31 +129,44 @@ def _by_group(rows: pl.DataFrame, *keys: str, of: list[pl.Expr]) -> pl.DataFrame
     )
 
 
+def _attached(of_day: pl.DataFrame, installed: pl.DataFrame) -> pl.DataFrame:
+    """Installations of channels on days: `attached_s`, `class_scheme`."""
+    overlap = pl.min_horizontal("until", "day_ended") - pl.max_horizontal(
+        "since", "day_began"
+    )
+    return (
+        of_day.join(day_bounds(of_day), on=["time_zone", "day"])
+        .join(installed, on="channel_id")
+        .select(*_CHANNEL, "class_scheme", attached_s=overlap.dt.total_seconds())
+        .filter(pl.col("attached_s") > 0)
+    )
+
+
+def _schemes(attached: pl.DataFrame) -> pl.DataFrame:
+    """The class scheme of each channel and day; `several` where sensors differ."""
+    scheme = pl.col("class_scheme")
+    several = pl.when(scheme.n_unique() > 1).then(pl.lit("several"))
+    return attached.group_by(_CHANNEL).agg(
+        several.otherwise(scheme.first()).alias("class_scheme")
+    )
+
+
 def _present(
-    rows: pl.DataFrame, of_day: pl.DataFrame, *, installed: pl.DataFrame
+    rows: pl.DataFrame, of_day: pl.DataFrame, attached: pl.DataFrame
 ) -> pl.DataFrame:
     """Count the channels by group that were installed or have data, with their seconds.
 
     `hours` are those of the day, `day_s` its seconds times the channels, `expected_s`
     those of them at which a sensor was attached.
     """
-    keys = ("channel_id", "day")
     days = of_day.join(day_bounds(of_day), on=["time_zone", "day"])
-    overlap = pl.min_horizontal("until", "day_ended") - pl.max_horizontal(
-        "since", "day_began"
-    )
-    attached = (
-        days.join(installed, on="channel_id")
-        .select(*keys, attached_s=overlap.dt.total_seconds())
-        .filter(pl.col("attached_s") > 0)
-    )
-    with_data = rows.select(*keys, attached_s=pl.lit(0, pl.Int64)).unique()
+    with_data = rows.select(*_CHANNEL, attached_s=pl.lit(0, pl.Int64)).unique()
     day_s = (pl.col("day_ended") - pl.col("day_began")).dt.total_seconds()
     by_channel = (
-        pl.concat([attached, with_data])
-        .group_by(keys)
+        pl.concat([attached.drop("class_scheme"), with_data])
+        .group_by(_CHANNEL)
         .agg(pl.col("attached_s").sum())
-        .join(days, on=keys)
+        .join(days, on=_CHANNEL)
         .select(*_NUMBERS, "attached_s", day_s=day_s)
     )
     return _by_group(
@@ -163,8 +183,6 @@ def _present(
 def _sums(hours: pl.DataFrame) -> pl.DataFrame:
     """Sums over hours and channels, by group."""
     volume, speed = pl.col("volume"), pl.col("speed_kmh").cast(pl.Float64)
-    known = pl.all_horizontal(pl.col(name).count() > 0 for name in HEAVY_CLASSES)
-    heavy = pl.sum_horizontal(pl.col(name).sum() for name in HEAVY_CLASSES)
     sums = ("volume", "volume_normalised", "volume_estimated", *_SECONDS)
     by_channel = (
         hours.with_columns(
@@ -173,7 +191,7 @@ def _sums(hours: pl.DataFrame) -> pl.DataFrame:
         .group_by(*_NUMBERS, "channel_id")
         .agg(
             pl.col(*sums, "travelled", "spotted").sum(),
-            pl.when(known).then(heavy).alias("heavy"),
+            _heavy().alias("heavy"),
         )
     )
     tells = pl.col("heavy").null_count() == 0
@@ -184,6 +202,21 @@ def _sums(hours: pl.DataFrame) -> pl.DataFrame:
             pl.when(tells).then(pl.col("heavy").sum()).alias("heavy"),
         ],
     )
+
+
+def _heavy() -> pl.Expr:
+    """Heavy vehicles of a channel and day, by its class scheme."""
+
+    def told(columns: Sequence[str]) -> pl.Expr:
+        known = pl.all_horizontal(pl.col(name).count() > 0 for name in columns)
+        return pl.when(known).then(pl.sum_horizontal(pl.col(columns).sum()))
+
+    scheme = pl.col("class_scheme").first()
+    found = pl.when(scheme.is_null()).then(told(HEAVY_CLASSES))
+    for key in SCHEMES:
+        if columns := columns_of(key, HEAVY_CLASSES):
+            found = found.when(scheme == key).then(told(columns))
+    return found
 
 
 def _by_time(bins: pl.DataFrame, present: pl.DataFrame) -> pl.DataFrame:

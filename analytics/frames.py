@@ -35,6 +35,8 @@ INSTALLED: Final[Schema] = {
     "until": TIME,
     "interval_s": _I32,
 }
+#: The same, with the sensor's class scheme.
+INSTALLATIONS: Final[Schema] = {**INSTALLED, "class_scheme": _TEXT}
 #: Count readings as stored, and what their channel counts.
 COUNT_READINGS: Final[Schema] = {
     "channel_id": _I32,

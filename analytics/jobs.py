@@ -265,7 +265,7 @@ def _read(
         refresh.Given(
             stale=stale,
             channels=channels,
-            installed=_frame(installed.fetchall(), frames.INSTALLED),
+            installed=_frame(installed.fetchall(), frames.INSTALLATIONS),
             counts=check(counts, frames.COUNT_READINGS),
             histograms=check(
                 counts.filter(pl.col("histogram").is_not_null()),

@@ -14,7 +14,7 @@ from simulators.scenario import Drift, Dropout, Event, Fault, Stuck, Swapped
 from simulators.street import Passage, passages
 from simulators.town import SimulatedTown, Street
 from simulators.world import DAY_S, World
-from verkehrspuls.classes import SCHEMES
+from verkehrspuls.classes import CONTENTS
 from verkehrspuls.model import Sensor
 
 A = TypeVar("A", Ints, Floats)
@@ -23,11 +23,6 @@ F = TypeVar("F", bound=Fault)
 #: speed histograms: 5 km/h bins from 0; the last one is open in a real device
 BIN_KMH, BINS = 5, 24
 
-#: which TLS classes a scheme's class holds, where it does not tell all apart
-_LENGTH_2 = {
-    "car": ("unclassified", "motorcycle", "car", "van"),
-    "truck": ("car_trailer", "truck", "truck_trailer", "articulated", "bus"),
-}
 #: vehicle lengths in m, and that of the detection zone, for occupancy
 _LENGTHS = (4.5, 2.2, 4.4, 5.5, 9.0, 9.0, 17.0, 16.5, 12.0)
 _ZONE_M = 2.0
@@ -165,7 +160,7 @@ def _outputs(
         found[one.output] = _measure(
             passage,
             town.behaviour.streets[one.site],
-            SCHEMES[device.class_scheme or ""],
+            CONTENTS[device.class_scheme or ""],
             chance,
         )
     return found
@@ -184,7 +179,7 @@ def _kept(world: World, town: SimulatedTown, device: Sensor, day: int) -> Floats
 def _measure(
     passage: Passage,
     street: Street,
-    scheme: tuple[str, ...],
+    scheme: Mapping[str, tuple[str, ...]],
     chance: np.random.Generator,
 ) -> Output:
     number = passage.counts.sum(axis=1)
@@ -202,18 +197,16 @@ def _measure(
         share = metres / (np.maximum(passage.speed_kmh, 3) / 3.6 * STEP_S)
         occupancy = np.round(np.minimum(share, 1.0), 4)
     speed = np.where(number > 0, np.round(np.maximum(speed, 1.0), 1), np.nan)
-    return Output(scheme, _classify(passage, scheme), speed, histogram, occupancy)
+    classes = tuple(scheme)
+    counts = _classify(passage, scheme)
+    return Output(classes, counts, speed, histogram, occupancy)
 
 
-def _classify(passage: Passage, scheme: tuple[str, ...]) -> Ints:
+def _classify(passage: Passage, scheme: Mapping[str, tuple[str, ...]]) -> Ints:
     """Tell apart only what the class scheme can."""
-    if scheme == passage.classes:
-        return passage.counts
-    if scheme == ("total",):
-        return np.asarray(passage.counts.sum(axis=1, keepdims=True))
     column = dict(zip(passage.classes, passage.counts.T, strict=True))
     return np.stack(
-        [np.sum([column[name] for name in _LENGTH_2[key]], axis=0) for key in scheme],
+        [np.sum([column[name] for name in held], axis=0) for held in scheme.values()],
         axis=1,
     )
 

@@ -89,7 +89,7 @@ def channels(*rows: Mapping[str, Any]) -> pl.DataFrame:
 
 def installed(*rows: Mapping[str, Any], **same: Any) -> pl.DataFrame:
     return make(
-        frames.INSTALLED,
+        frames.INSTALLATIONS,
         rows or [{}],
         **{
             "channel_id": 1,

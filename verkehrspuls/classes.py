@@ -6,6 +6,7 @@ tell the class or did not report it. NULL is unknown and never zero.
 Source of the classes: BASt, "Grundklassifizierung nach TLS 2012".
 """
 
+from collections.abc import Collection
 from typing import Final
 
 #: Motor vehicle classes, TLS 8+1 in the order of the table.
@@ -58,6 +59,21 @@ CONTENTS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "pedestrian": {"pedestrian": ("pedestrian",)},
 }
 SCHEMES: Final = {scheme: tuple(columns) for scheme, columns in CONTENTS.items()}
+
+
+def columns_of(scheme: str, wanted: Collection[str]) -> tuple[str, ...]:
+    """Name the columns that together hold just these classes of TLS 8+1.
+
+    None do where the scheme cannot tell them: never heavy vehicles from two classes,
+    whose `truck` holds cars with trailer, too.
+    """
+    found = {
+        column: held
+        for column, held in CONTENTS.get(scheme, {}).items()
+        if set(wanted).issuperset(held)
+    }
+    return tuple(found) if set().union(*found.values()) == set(wanted) else ()
+
 
 #: The classes whose sum is the volume of a channel, by what the channel counts.
 VOLUME_CLASSES: Final[dict[str, tuple[str, ...]]] = {

@@ -8,7 +8,12 @@ import polars as pl
 from analytics.flow.figure import Figure, Reason, Result, ratio
 from analytics.flow.inputs import passport_of_bins
 from analytics.frames import FLOW_BINS, Schema, check
-from verkehrspuls.classes import CONTENTS, HEAVY_CLASSES, VOLUME_CLASSES
+from verkehrspuls.classes import (
+    CONTENTS,
+    HEAVY_CLASSES,
+    VOLUME_CLASSES,
+    columns_of,
+)
 
 METHOD: Final = "classes-1"
 
@@ -34,18 +39,10 @@ CLASS_VOLUMES: Final[Schema] = {
 def summed(wanted: frozenset[str], scheme: str | None) -> pl.Expr | None:
     """Sum the columns that hold these classes; None where the scheme cannot tell them.
 
-    A column belongs to them where all it holds does; together they must hold all of
-    them. So heavy is never computed from two classes, whose `truck` holds cars with
-    trailer, too. A sum is null where one of its columns is.
+    A sum is null where one of its columns is.
     """
-    columns = {
-        column: held
-        for column, held in CONTENTS.get(scheme or "", {}).items()
-        if wanted.issuperset(held)
-    }
-    if set().union(*columns.values()) != wanted:
-        return None
-    return pl.sum_horizontal(list(columns), ignore_nulls=False)
+    columns = columns_of(scheme or "", wanted)
+    return pl.sum_horizontal(columns, ignore_nulls=False) if columns else None
 
 
 def car_units(scheme: str | None, units: Mapping[str, float]) -> pl.Expr | None:

@@ -88,7 +88,7 @@ def read_days_as_known(
         frames.check(readings, frames.COUNT_READINGS),
         targets,
         channels=channels,
-        installed=frames.check(installed, frames.INSTALLED),
+        installed=frames.check(installed, frames.INSTALLATIONS),
         rules=validity.Rules.of(request.app.state.settings.analytics),
     ).sort("day", "direction")
     cross_section = days.filter(pl.col("direction") == ALL)

@@ -145,6 +145,25 @@ def test_heavy_traffic_is_unknown_where_a_class_is_never_told() -> None:
     assert figures(told)["in"]["heavy"] == 6 * 24
 
 
+@pytest.mark.parametrize(
+    ("schemes", "heavy"),
+    [
+        (["tls-5+1"], 6),
+        (["tls-8+1"], None),
+        (["tls-2+1"], None),
+        (["tls-5+1", "tls-8+1"], None),
+    ],
+)
+def test_heavy_traffic_is_what_the_class_scheme_tells(
+    schemes: list[str], heavy: int | None
+) -> None:
+    """5+1 counts articulated lorries with those that have a trailer."""
+    told = hours(START, [10] * 24, truck=1, truck_trailer=5, bus=0, car_trailer=7)
+    attached = installed(*({"class_scheme": scheme} for scheme in schemes))
+    found = figures(told, attached=attached)["all"]["heavy"]
+    assert found == (heavy and heavy * 24)
+
+
 def test_heavy_traffic_of_a_cross_section_needs_all_channels() -> None:
     heavy = {"truck": 1, "truck_trailer": 0, "articulated": 0, "bus": 0}
     places = channels({"channel_id": 1}, {"channel_id": 2, "direction": "out"})

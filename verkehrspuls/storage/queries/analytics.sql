@@ -56,7 +56,7 @@ order by c.channel_id;
 select i.channel_id,
        greatest(coalesce(lower(i.period), '-infinity'), '1970-01-01') as since,
        least(coalesce(upper(i.period), 'infinity'), '2200-01-01') as until,
-       e.interval_s
+       e.interval_s, e.class_scheme
 from installation i
 join sensor e using (sensor_id)
 join channel c using (channel_id)

@@ -734,7 +734,7 @@ join vp.channel c using (channel_id)
 select i.channel_id,
        greatest(coalesce(lower(i.period), '-infinity'), '1970-01-01') as since,
        least(coalesce(upper(i.period), 'infinity'), '2200-01-01') as until,
-       e.interval_s
+       e.interval_s, e.class_scheme
 from vp.installation i
 join vp.sensor e using (sensor_id)
 join vp.channel c using (channel_id)
