@@ -1,8 +1,8 @@
 """Baseline: what volume is usual for a channel in an hour, seen from before it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from math import pi
 from typing import Final
 
@@ -10,9 +10,17 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from analytics.calendar import with_calendar
 from analytics.forecast.profile import median
-from analytics.frames import CHANNELS, TIME, USUAL, VOLUMES, check, empty
-from verkehrspuls import calendar
+from analytics.frames import (
+    CHANNELS,
+    SCHOOL_HOLIDAYS,
+    TIME,
+    USUAL,
+    VOLUMES,
+    check,
+    empty,
+)
 
 #: An hour counts as a sample, and is judged, from this share of it observed on
 #: (DOMAIN.md 6: an hour is valid from 75 % on).
@@ -26,6 +34,9 @@ MAD_TO_SIGMA: Final = 1.4826
 #: who walks and cycles; and how many samples that is worth.
 ROUGHNESS: Final = {"motor": 0.1, "bicycle": 0.3, "pedestrian": 0.25}
 PRIOR_SAMPLES: Final = 4
+
+#: Day types of which each serves where there are too few days of the other.
+WORKDAYS: Final = ("workday", "school_holiday_workday")
 
 _HOUR_S = 3600
 _HOUR_US = 3_600_000_000
@@ -47,15 +58,23 @@ def whole_hour_volume() -> pl.Expr:
 
 
 def usual(
-    hours: pl.DataFrame, targets: pl.DataFrame, *, channels: pl.DataFrame, weeks: int
+    hours: pl.DataFrame,
+    targets: pl.DataFrame,
+    *,
+    channels: pl.DataFrame,
+    weeks: int,
+    school_holidays: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """Compute USUAL for the channel hours of `targets` from `hours` before their day.
 
     usual = median of the whole-hour volumes at the same local hour over the preceding
-    `weeks`: of the same weekday where it is a workday (public holidays left out), else
-    of days of the same type (Saturdays; Sundays with public holidays). With fewer than
-    four samples of a workday's weekday, all workdays serve; with fewer than four of
-    these, too, the usual volume is unknown and the hour has no row.
+    `weeks`, of the first of these days that give four samples; without any, it is
+    unknown and the hour has no row:
+
+    - of a Saturday: Saturdays; of a Sunday or public holiday: both of these
+    - of another day: the same weekday and all such days, which lie in school holidays
+      if and only if it does; the same weekday and all such days of any time
+    - where SCHOOL_HOLIDAYS do not tell of a day, it counts as one outside of them
 
     spread² = (n·max(s², P) + k·(P + (r·usual)²)) / (n + k) · (1 + π/(2n)): of n samples
     with s = 1.4826 · median |sample - usual|, never below the noise that counting has
@@ -72,6 +91,9 @@ def usual(
             targets.join(of_place, on="channel_id", how="semi"),
             channels=of_place,
             weeks=weeks,
+            school_holidays=empty(SCHOOL_HOLIDAYS)
+            if school_holidays is None
+            else school_holidays,
         )
         for of_place in places.partition_by("state", "time_zone")
     ]
@@ -79,10 +101,17 @@ def usual(
 
 
 def _of_place(
-    samples: pl.DataFrame, targets: pl.DataFrame, *, channels: pl.DataFrame, weeks: int
+    samples: pl.DataFrame,
+    targets: pl.DataFrame,
+    *,
+    channels: pl.DataFrame,
+    weeks: int,
+    school_holidays: pl.DataFrame,
 ) -> pl.DataFrame:
     """USUAL of channels that share clock and calendar."""
-    state, zone = channels["state"][0], channels["time_zone"][0]
+    if targets.is_empty():
+        return empty(USUAL)
+    zone = channels["time_zone"][0]
     known = _Samples.of(samples, channels["channel_id"], zone)
     days, hours = _local(targets["time"], zone)
     channel = _numbers(targets["channel_id"], channels["channel_id"])
@@ -90,9 +119,14 @@ def _of_place(
     found = np.zeros((3, targets.height))
     order = np.argsort(days, kind="stable")
     first = np.flatnonzero(np.diff(days[order], prepend=-1))
+    types = _day_types(
+        _date(days.min()) - timedelta(weeks=weeks),
+        _date(days.max()),
+        channels["state"][0],
+        school_holidays,
+    )
     for rows in np.split(order, first[1:]):
-        day = date.fromordinal(_EPOCH + int(days[rows[0]]))
-        alike = _like_days(day, state, weeks=weeks)
+        alike = _like_days(_date(days[rows[0]]), types, weeks=weeks)
         found[:, rows] = known.robust(columns[rows], alike)
     usual, deviation, number = found
     rough = channels["quantity"].replace_strict(ROUGHNESS, return_dtype=pl.Float64)
@@ -109,12 +143,32 @@ def _hourly(hours: pl.DataFrame) -> pl.DataFrame:
     return check(hours, VOLUMES).filter(pl.col("interval_s") == _HOUR_S)
 
 
-def _like_days(day: date, state: str, *, weeks: int) -> list[list[date]]:
-    """The days before a day that are like it: the closest ones, and all of them."""
-    alike = list(calendar.like_days(day, state, weeks=weeks))
-    if calendar.day_type(day, state) != "workday":
+def _like_days(day: date, types: Mapping[date, str], *, weeks: int) -> list[list[date]]:
+    """The days before a day that are like it, those that are most like it first."""
+    before = [day - timedelta(days=n) for n in range(1, 7 * weeks + 1)]
+    alike = [other for other in before if types[other] == types[day]]
+    if types[day] not in WORKDAYS:
         return [alike]
-    return [[other for other in alike if other.weekday() == day.weekday()], alike]
+    both = [other for other in before if types[other] in WORKDAYS]
+    return [
+        chosen
+        for days in (alike, both)
+        for chosen in (
+            [other for other in days if other.weekday() == day.weekday()],
+            days,
+        )
+    ]
+
+
+def _day_types(
+    first: date, last: date, state: str, school_holidays: pl.DataFrame
+) -> dict[date, str]:
+    """The types of days, see `analytics.calendar`."""
+    days = pl.DataFrame({"day": pl.date_range(first, last, eager=True)})
+    found = with_calendar(
+        days.with_columns(state=pl.lit(state)), school_holidays=school_holidays
+    )
+    return dict(found.select("day", "day_type").iter_rows())
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +198,7 @@ class _Samples:
         values[row, column] = samples["sample"].to_numpy()
         rows: dict[date, list[int]] = {}
         for at, of_day in enumerate([*days, *days[doubled]]):
-            rows.setdefault(date.fromordinal(_EPOCH + int(of_day)), []).append(at)
+            rows.setdefault(_date(of_day), []).append(at)
         return cls(rows, values)
 
     def robust(self, columns: Ints, choices: Sequence[Sequence[date]]) -> Floats:
@@ -183,6 +237,10 @@ def _local(times: pl.Series, zone: str) -> tuple[Ints, Ints]:
     day, hour = local.dt.date().to_physical(), local.dt.hour()
     at = number - first
     return day.to_numpy()[at], hour.to_numpy()[at]
+
+
+def _date(day: int) -> date:
+    return date.fromordinal(_EPOCH + int(day))
 
 
 def _numbers(ids: pl.Series, channels: pl.Series) -> Ints:

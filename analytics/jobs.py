@@ -29,6 +29,7 @@ from analytics.quality import validity
 from analytics.store import Store
 from verkehrspuls.quantities import COUNTED
 from verkehrspuls.settings import Analytics
+from verkehrspuls.storage import calendar
 
 log = logging.getLogger(__name__)
 
@@ -279,6 +280,7 @@ def _read(
             hours=_stored_hours(store, windows.values),
             excluded=_frame(excluded.fetchall(), frames.SPANS),
             imputed=_frame(imputed.fetchall(), frames.IMPUTED),
+            school_holidays=_school_holidays(store),
             cases=stored_cases,
         ),
         windows,
@@ -307,6 +309,13 @@ def _readings(
         return frames.empty(schema)
     found = store.read(kind, **_spans(spans))
     return check(found.join(quantities, on="channel_id"), schema)
+
+
+def _school_holidays(store: Store) -> pl.DataFrame:
+    return pl.DataFrame(
+        calendar.school_holidays(store.connection),
+        schema=dict(frames.SCHOOL_HOLIDAYS),
+    )
 
 
 def _stored_hours(store: Store, windows: pl.DataFrame) -> pl.DataFrame:

@@ -48,6 +48,7 @@ class Given:
     hours: pl.DataFrame
     excluded: pl.DataFrame
     imputed: pl.DataFrame
+    school_holidays: pl.DataFrame
     cases: pl.DataFrame
 
 
@@ -134,7 +135,13 @@ def refresh(
     )
     key = ("channel_id", "time")
     targets = pl.concat([hours.select(key), quarter_hours.around(quarters)]).unique()
-    usual = baseline.usual(counted, targets, channels=given.channels, weeks=weeks)
+    usual = baseline.usual(
+        counted,
+        targets,
+        channels=given.channels,
+        weeks=weeks,
+        school_holidays=given.school_holidays,
+    )
     judged = _with_usual(hours, usual, rules)
     current = pl.concat(
         [

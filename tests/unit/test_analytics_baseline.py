@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 
 from analytics.baseline import usual
+from analytics.frames import SCHOOL_HOLIDAYS
 from tests.frames import HOUR, channels, hours, one, utc, volumes
 
 #: Wednesday, 10:00 in Berlin
@@ -130,3 +131,59 @@ def test_channels_do_not_mix() -> None:
     places = channels({"channel_id": 1}, {"channel_id": 2})
     found = usual(history, targets, channels=places, weeks=8).sort("channel_id")
     assert found["usual"].to_list() == [100, 200]
+
+
+def of_summer(target: datetime, holidays: pl.DataFrame | None) -> float:
+    """Usual volume, of 100 on workdays and 60 on those of the holidays."""
+    first = date(2026, 6, 29)
+    history = at(
+        *(
+            (
+                utc("2026-06-01 08:00") + timedelta(days=n),
+                60 if date(2026, 6, 1) + timedelta(days=n) >= first else 100,
+            )
+            for n in range(70)
+        )
+    )
+    found = usual(
+        history,
+        at((target, 0)),
+        channels=channels(),
+        weeks=8,
+        school_holidays=holidays,
+    )
+    return float(one(found)["usual"])
+
+
+def school_holidays(*terms: tuple[str, str]) -> pl.DataFrame:
+    return pl.DataFrame(
+        [("RP", "holidays", *map(date.fromisoformat, term)) for term in terms],
+        schema=dict(SCHOOL_HOLIDAYS),
+        orient="row",
+    )
+
+
+SUMMER = school_holidays(("2026-04-01", "2026-04-10"), ("2026-06-29", "2026-08-07"))
+
+
+def test_days_of_school_holidays_are_compared_with_each_other() -> None:
+    # the second Wednesday of them: seven workdays of other weekdays are samples
+    wednesday = utc("2026-07-08 08:00")
+    assert of_summer(wednesday, None) == 100
+    assert of_summer(wednesday, SUMMER) == 60
+    # the first days of them have too few, and take what there is
+    assert of_summer(utc("2026-06-30 08:00"), SUMMER) == 100
+
+
+def test_days_after_school_holidays_are_not_compared_with_them() -> None:
+    monday = utc("2026-08-10 08:00")
+    assert of_summer(monday, None) == 60
+    autumn = school_holidays(("2026-06-29", "2026-08-07"), ("2026-10-05", "2026-10-16"))
+    before = pl.concat([SUMMER.head(1), autumn])
+    assert of_summer(monday, before) == 100
+
+
+def test_days_of_which_school_holidays_do_not_tell_are_workdays() -> None:
+    # what is known ends with the holidays
+    assert of_summer(utc("2026-08-10 08:00"), SUMMER) == 100
+    assert of_summer(utc("2026-07-08 08:00"), school_holidays()) == 100
