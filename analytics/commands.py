@@ -7,6 +7,8 @@ from typing import Annotated, Final
 
 import typer
 
+from verkehrspuls.errors import UsageError
+
 #: What is being computed when the worker is told to stop may take this long.
 GRACE_S: Final = 2.0
 
@@ -180,6 +182,9 @@ def score(
     )
     write = scored.write_json if json else scored.write_csv
     if out:
-        write(out)
+        try:
+            write(out)
+        except OSError as error:
+            raise UsageError(reason=f"{out} cannot be written: {error}") from error
     else:
         typer.echo(write(), nl=json)

@@ -20,12 +20,12 @@ def utc(given: datetime | date) -> datetime:
     return datetime.combine(given, time.min, tzinfo=UTC)
 
 
-def parse_moment(text: str) -> datetime | date:
+def parse_moment(text: object) -> datetime | date:
     """Read an RFC 3339 time with offset, or a date.
 
     A blank before the offset is a plus that was not encoded in an address.
     """
-    found = _FORM.fullmatch(text)
+    found = _FORM.fullmatch(text) if isinstance(text, str) else None
     if found is None:
         raise ValueError(
             "give a date, 2026-03-01, or a time with offset, 2026-03-01T00:00:00Z"
@@ -37,3 +37,21 @@ def parse_moment(text: str) -> datetime | date:
         return date.fromisoformat(day)
     offset = offset.upper().replace(" ", "+")
     return datetime.fromisoformat(f"{day}T{clock}{offset}")
+
+
+def parse_day(text: object) -> date:
+    """Read a date."""
+    found = parse_moment(text)
+    if isinstance(found, datetime):
+        raise ValueError("give a date, 2026-03-01")  # noqa: TRY004 - it is a text
+    return found
+
+
+def parse_time(text: object) -> datetime:
+    """Read an RFC 3339 time with offset."""
+    found = parse_moment(text)
+    if not isinstance(found, datetime):
+        raise ValueError(  # noqa: TRY004 - it is a text
+            "give a time with offset, 2026-03-01T00:00:00Z"
+        )
+    return found

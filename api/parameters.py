@@ -7,7 +7,7 @@ from fastapi import Depends, Path, Query, Request
 from pydantic import BeforeValidator, WithJsonSchema
 
 from api.database import Database
-from api.moments import parse_moment
+from api.moments import parse_day, parse_moment, parse_time
 from verkehrspuls.quantities import COUNTED
 
 _KEY: Final = "^[a-z0-9-]{1,64}$"
@@ -22,6 +22,8 @@ _Moment = Annotated[
         {"type": "string", "anyOf": [{"format": "date-time"}, {"format": "date"}]}
     ),
 ]
+Day = Annotated[date, BeforeValidator(parse_day)]
+Instant = Annotated[datetime, BeforeValidator(parse_time)]
 
 MunicipalityKey = Annotated[
     str,

@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from api import PREFIX
 from api.errors import BadParameter, NotAcceptable, NotAuthorised, Unreadable
@@ -181,13 +182,24 @@ def _http(request: Request, error: Exception) -> Response:
     code = {404: "not-found", 405: "method-not-allowed"}.get(
         error.status_code, "invalid" if error.status_code < 500 else "internal"
     )
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(_allowed(request))
     return respond(
-        request,
-        error.status_code,
-        code=code,
-        detail=MEANINGS[code],
-        headers=dict(error.headers or {}),
+        request, error.status_code, code=code, detail=MEANINGS[code], headers=headers
     )
+
+
+def _allowed(request: Request) -> list[str]:
+    """Tell the methods of an address, which may be those of several routes."""
+    return [
+        method
+        for method in _METHODS
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL
+            for route in request.app.routes
+        )
+    ]
 
 
 def _validation(request: Request, error: Exception) -> Response:
@@ -239,6 +251,7 @@ def _own(request: Request, error: Exception) -> Response:
     return respond(request, status, code=error.code, detail=detail, headers=headers)
 
 
+_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 #: Statuses of errors whose message is for the client.
 _SAID: Final = frozenset({401, 403, 409, 413, 415, 422, 429})
 

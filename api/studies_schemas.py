@@ -3,9 +3,9 @@
 from datetime import date, datetime
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
-from api.moments import YEARS
+from api.parameters import Instant
 from api.passports import PassportOfFigure
 from api.reasons import ReasonOfFigure
 
@@ -84,15 +84,8 @@ class CountedHour(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    time: AwareDatetime = Field(description="its start, with offset")
-    volume: float = Field(ge=0, le=100_000)
-
-    @field_validator("time")
-    @classmethod
-    def _of_our_time(cls, time: datetime) -> datetime:
-        if not YEARS[0] <= time.year <= YEARS[1]:
-            raise ValueError(f"the year must be from {YEARS[0]} to {YEARS[1]}")
-        return time
+    time: Instant = Field(description="its start, with offset")
+    volume: float = Field(ge=0, le=100_000, strict=True)
 
 
 class Count(BaseModel):

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import jinja2
 from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 
 from api import casework
@@ -34,6 +35,16 @@ from verkehrspuls.text import (
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 LanguageKey = Literal["de", "en"]
+
+
+class _LanguageConvertor(StringConvertor):
+    """Of a page's address; those of the API are none."""
+
+    regex = "|".join(LANGUAGES)
+
+
+register_url_convertor("language", _LanguageConvertor())
+
 CaseNumber = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 #: how long the towns' pages may be old, in seconds
@@ -160,26 +171,26 @@ def icon(request: Request) -> Response:
     return RedirectResponse(request.app.state.assets.addresses["icon.svg"], 308)
 
 
-@router.get("/{language}/about")
+@router.get("/{language:language}/about")
 def about(request: Request, language: LanguageKey) -> Response:
     """Say what is measured, and why."""
     return _render(request, Language(language), f"about.{language}.html")
 
 
-@router.get("/{language}/accessibility")
+@router.get("/{language:language}/accessibility")
 def accessibility(request: Request, language: LanguageKey) -> Response:
     """Say how accessible the pages are."""
     return _render(request, Language(language), f"accessibility.{language}.html")
 
 
-@router.get("/{language}/")
+@router.get("/{language:language}/")
 def all_towns(request: Request, language: LanguageKey, at: Now) -> Response:
     """Show all towns."""
     database = _database(request)
     return _towns(request, Language(language), _standing(request, database, at), at)
 
 
-@router.get("/{language}/{municipality}")
+@router.get("/{language:language}/{municipality}")
 def one_town(
     request: Request, language: LanguageKey, municipality: MunicipalityKey, at: Now
 ) -> Response:
@@ -188,7 +199,7 @@ def one_town(
     return _towns(request, Language(language), standing, at, only=municipality)
 
 
-@router.get("/{language}/case/{number}")
+@router.get("/{language:language}/case/{number}")
 def one_case(request: Request, language: LanguageKey, number: CaseNumber) -> Response:
     """Show one anomaly case."""
     tongue = Language(language)
@@ -206,7 +217,7 @@ def one_case(request: Request, language: LanguageKey, number: CaseNumber) -> Res
     )
 
 
-@router.get("/{language}/{municipality}/corridor/{corridor}")
+@router.get("/{language:language}/{municipality}/corridor/{corridor}")
 def one_corridor(
     request: Request,
     language: LanguageKey,
@@ -242,7 +253,7 @@ def one_corridor(
     )
 
 
-@router.get("/{language}/{municipality}/{site}")
+@router.get("/{language:language}/{municipality}/{site}")
 def one_site(
     request: Request,
     language: LanguageKey,

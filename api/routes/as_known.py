@@ -13,9 +13,8 @@ from analytics.quality import validity
 from analytics.studies import as_known
 from api import PREFIX
 from api import studies_schemas as schemas
-from api.errors import BadParameter
 from api.extracts import ALL
-from api.parameters import From, MunicipalityKey, Quantity, SiteKey, Store, To
+from api.parameters import From, Instant, MunicipalityKey, Quantity, SiteKey, Store, To
 from api.periods import period
 from api.problems import RESPONSES
 from api.sources import open_cases
@@ -38,7 +37,7 @@ def read_days_as_known(
     municipality: MunicipalityKey,
     site: SiteKey,
     known_at: Annotated[
-        datetime,
+        Instant,
         Query(
             description="as if read at this time (RFC 3339)",
             examples=["2026-03-03T00:00:00Z"],
@@ -54,8 +53,6 @@ def read_days_as_known(
     corrections that came after `known_at` have no say. The default are the last 30
     days, at most 93 come at once.
     """
-    if known_at.tzinfo is None:
-        raise BadParameter(parameter="known_at", detail="The offset is missing")
     with store.connection() as connection:
         found = series.site(connection, municipality, site)
     now = datetime.now(UTC)

@@ -15,7 +15,7 @@ from analytics.studies import short_count
 from api import PREFIX, reasons
 from api import studies_schemas as schemas
 from api.database import Database
-from api.errors import BadParameter
+from api.errors import Unreadable
 from api.parameters import MunicipalityKey, Store
 from api.problems import RESPONSES
 from api.sources import (
@@ -52,14 +52,14 @@ def expand_short_count(
     counted.
     """
     if count.quantity not in COUNTED:
-        raise BadParameter(
-            parameter="quantity", detail=f"There is {', '.join(COUNTED)}"
+        raise Unreadable(
+            pointer="#/body/quantity", detail=f"There is {', '.join(COUNTED)}"
         )
     times = sorted(hour.time.astimezone(UTC) for hour in count.hours)
     if any(time.minute or time.second or time.microsecond for time in times):
-        raise BadParameter(parameter="hours", detail="Hours begin on the hour")
+        raise Unreadable(pointer="#/body/hours", detail="Hours begin on the hour")
     if len(set(times)) < len(times):
-        raise BadParameter(parameter="hours", detail="An hour is there twice")
+        raise Unreadable(pointer="#/body/hours", detail="An hour is there twice")
     with store.connection() as connection:
         sites = sites_of(connection, municipality)
         holidays = school_holidays(connection)

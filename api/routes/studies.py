@@ -7,7 +7,6 @@ from typing import Annotated, Any, Final
 
 import polars as pl
 from fastapi import APIRouter, Query
-from pydantic import AfterValidator
 
 from analytics.passport import of_days
 from analytics.studies.before_after import before_after
@@ -22,8 +21,7 @@ from api import PREFIX, reasons
 from api import studies_schemas as schemas
 from api.database import Database
 from api.errors import BadParameter
-from api.moments import YEARS
-from api.parameters import MunicipalityKey, Quantity, SiteKey, Store
+from api.parameters import Day, MunicipalityKey, Quantity, SiteKey, Store
 from api.problems import RESPONSES
 from api.sources import counting, open_cases, read_days, school_holidays, sites_of
 from verkehrspuls.storage import series
@@ -35,13 +33,6 @@ LONGEST_DAYS: Final = 2 * 366
 MOST_SITES: Final = 500
 
 
-def _of_our_time(day: date) -> date:
-    if not YEARS[0] <= day.year <= YEARS[1]:
-        raise ValueError(f"the year must be from {YEARS[0]} to {YEARS[1]}")
-    return day
-
-
-Day = Annotated[date, AfterValidator(_of_our_time)]
 Middle = Annotated[
     Day,
     Query(description="first local day after the measure", examples=["2026-03-02"]),

@@ -110,6 +110,17 @@ def test_writing_is_not_allowed(client: TestClient, method: str) -> None:
     assert response.headers["allow"] == "GET"
 
 
+@pytest.mark.parametrize(
+    ("path", "allowed"), [("cases/1", "GET, PATCH"), ("readings", "POST")]
+)
+def test_all_methods_of_an_address_are_named(
+    client: TestClient, path: str, allowed: str
+) -> None:
+    response = client.delete(f"/api/v1/{path}")
+    check(response, status=405, code="method-not-allowed")
+    assert response.headers["allow"] == allowed
+
+
 def test_the_callers_trace_goes_on(client: TestClient) -> None:
     trace = "4bf92f3577b34da6a3ce929d0e0e4736"
     header = f"00-{trace}-00f067aa0ba902b7-01"

@@ -266,13 +266,18 @@ def test_short_count_is_expanded_by_the_other_counters(client: TestClient) -> No
         [{"time": "2026-05-05T06:00:00", "volume": 3}],
         [{"time": "0001-01-01T00:00:00+14:00", "volume": 3}],
         [{"time": "9999-12-31T23:00:00Z", "volume": 3}],
+        [{"time": 0, "volume": 3}],
+        [{"time": "2026-05-05T06:00:00Z", "volume": False}],
+        [{"time": "2026-05-05T06:00:00Z", "volume": "3"}],
     ],
 )
 def test_short_count_that_cannot_be_is_refused(
     client: TestClient, hours: list[dict[str, object]]
 ) -> None:
     path = "/api/v1/municipalities/linz/short-count"
-    assert client.post(path, json={"hours": hours}).status_code == 422
+    response = client.post(path, json={"hours": hours})
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["pointer"].startswith("#/body/hours")
 
 
 @pytest.mark.parametrize(
@@ -321,6 +326,10 @@ def test_a_day_is_whole_also_where_the_period_begins_within_it(
             {"measure": "2026-03-02", "controls": "one"},
         ),
         ("sites/linz/one/days-as-known", {"known_at": "2026-02-03T12:00:00"}),
+        ("sites/linz/one/days-as-known", {"known_at": "0.5"}),
+        ("sites/linz/one/days-as-known", {"known_at": "2026-02-03"}),
+        ("sites/linz/one/before-after", {"measure": "0"}),
+        ("sites/linz/one/before-after", {"measure": "2026-03-02T00:00:00Z"}),
         ("sites/linz/one/before-after", {"measure": "9999-12-31"}),
         ("sites/linz/one/before-after", {"measure": "0001-01-01"}),
         ("municipalities/linz/ranking", {"middle": "9999-12-31"}),

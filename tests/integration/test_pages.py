@@ -425,7 +425,7 @@ def test_language_is_remembered_only_where_it_differs(client: TestClient) -> Non
         ("/de/nirgends", 404, "Hier ist nichts"),
         ("/en/kaiserslautern/hof", 404, "There is nothing here"),
         ("/de/kaiserslautern/BAD", 422, "Das lässt sich nicht zeigen"),
-        ("/fr/", 422, "Das lässt sich nicht zeigen"),
+        ("/fr/", 404, "Hier ist nichts"),
         ("/nothing/at/all/here", 404, "Hier ist nichts"),
         (SITE + "?from=gestern", 422, "Tage schreibt man wie 2026-03-01"),
         (SITE + "?from=2026-03-02&to=2026-03-01", 422, "höchstens zehn Jahre"),
@@ -511,3 +511,9 @@ def test_overview_is_read_anew_after_a_while(
             connection.execute(
                 "update vp.anomaly_case set state = 'suspected' where reason = 'silent'"
             )
+
+
+def test_language_that_there_is_none_of_is_not_found(client: TestClient) -> None:
+    for path in ("/fr/", "/fr/kaiserslautern", "/api/v1/nothing", "/api/v2/sites"):
+        assert client.get(path).status_code == 404
+    assert client.get("/api/v1/readings").status_code == 405

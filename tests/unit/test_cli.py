@@ -1,4 +1,5 @@
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -68,3 +69,37 @@ def test_error_becomes_its_exit_code(
 
     monkeypatch.setattr(cli, "app", fail)
     assert exit_code(monkeypatch) == code
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        ("analytics score {file} -o {folder}/nowhere/o.csv", 2, "cannot be written"),
+        ("analytics score {folder}/none.csv", 2, "No such file"),
+        ("import town {latin}", 2, "cannot be read as a registration"),
+        ("bench ingest --messages -3", 2, "--messages"),
+    ],
+)
+def test_wrong_call_is_told_in_a_line(
+    arguments: str,
+    code: int,
+    says: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file, latin = tmp_path / "f.csv", tmp_path / "latin.toml"
+    file.write_text("time,value\n2026-03-01,1\n")
+    latin.write_bytes('name = "Straße"'.encode("latin-1"))
+    words = arguments.format(file=file, folder=tmp_path, latin=latin).split()
+    assert exit_code(monkeypatch, *words) == code
+    assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("url", ["nonsense", "mysql://x", "postgresql://[::1"])
+def test_url_that_cannot_be_read_is_told_without_a_traceback(
+    url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("VERKEHRSPULS_DATABASE__URL", url)
+    assert exit_code(monkeypatch, "site", "list") == 3
+    assert "check VERKEHRSPULS_DATABASE__URL" in capsys.readouterr().err

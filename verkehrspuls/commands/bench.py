@@ -17,7 +17,7 @@ def _group() -> None:
 
 @app.command()
 def ingest(
-    messages: Annotated[int, typer.Option(help="How many messages.")] = 200_000,
+    messages: Annotated[int, typer.Option(help="How many messages.", min=1)] = 200_000,
     json: AsJson = False,
 ) -> None:
     """Measure how fast messages get from the broker into the database."""

@@ -40,7 +40,8 @@ def connect(
             connect_timeout=10,
             **kwargs,
         )
-    except psycopg.OperationalError as error:
+    # a URL that cannot be read is a ProgrammingError
+    except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
         raise DatabaseUnavailable(reason=str(error).strip()) from error
 
 

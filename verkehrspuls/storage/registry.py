@@ -19,7 +19,7 @@ def load_town(path: Path) -> Town:
     try:
         town = msgspec.toml.decode(path.read_bytes(), type=Town)
         check(town)
-    except (OSError, msgspec.MsgspecError, UsageError) as error:
+    except (OSError, UnicodeError, msgspec.MsgspecError, UsageError) as error:
         raise BadFile(path=path, format="a registration", reason=error) from error
     return town
 
