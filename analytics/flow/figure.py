@@ -11,16 +11,16 @@ from verkehrspuls.text import mark, translate
 
 #: Why a figure has no value. `{have}` and `{need}` are numbers.
 REASONS: Final = {
-    "too-few-days": mark("There are {have} valid days; at least {need} are needed."),
-    "too-few-months": mark("There are {have} months; at least {need} are needed."),
+    "too-few-days": mark("Valid days: {have}; at least {need} are needed."),
+    "too-few-months": mark("Months with data: {have}; at least {need} are needed."),
     "too-few-weekdays": mark(
-        "There are {have} weekdays with enough months; at least {need} are needed."
+        "Weekdays with enough months: {have}; at least {need} are needed."
     ),
     "too-few-hours": mark(
         "There are {have} hours that were observed well enough; at least {need} are "
         "needed."
     ),
-    "too-few-weeks": mark("There are {have} weeks; at least {need} are needed."),
+    "too-few-weeks": mark("Weeks: {have}; at least {need} are needed."),
     "too-few-references": mark(
         "There are {have} permanent counters with the same hours; at least {need} are "
         "needed."

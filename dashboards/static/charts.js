@@ -179,6 +179,17 @@
       });
     }, { rootMargin: "400px" });
     plots.forEach(function (plot) { observer.observe(plot); });
-    window.addEventListener("beforeprint", function () { plots.forEach(draw); });
+    // on paper always light, and as wide as a page
+    window.addEventListener("beforeprint", function () {
+      root.dataset.theme = "light";
+      root.classList.add("printing");
+      plots.forEach(draw);
+    });
+    window.addEventListener("afterprint", function () {
+      if (remembered()) root.dataset.theme = remembered();
+      else delete root.dataset.theme;
+      root.classList.remove("printing");
+      plots.forEach(draw);
+    });
   });
 })();

@@ -255,7 +255,7 @@ def test_key_figures_carry_their_passport(client: TestClient) -> None:
 def test_figure_without_value_says_why(client: TestClient) -> None:
     page = client.get(SITE + DAYS).text
     assert figures(page)["Geschwindigkeit V85"] == "–"
-    assert "keine Geschwindigkeitsverteilungen gemeldet" in page
+    assert "keine Verteilung der Geschwindigkeit gemeldet" in page
 
 
 def test_period_without_a_whole_day_has_its_sum_only(client: TestClient) -> None:
