@@ -14,7 +14,9 @@ from verkehrspuls.storage import series
 
 router = APIRouter(prefix=PREFIX, tags=["figures"])
 
-Number = Annotated[int, Path(description="number of the case", ge=1, examples=[1])]
+Number = Annotated[
+    int, Path(description="number of the case", ge=1, le=2**63 - 1, examples=[1])
+]
 _TOKEN: dict[str, Any] = {"security": [{"token": []}]}
 _DECIDING: dict[int | str, dict[str, Any]] = {
     status: RESPONSES[status] for status in (401, 404, 409, 422, 503)

@@ -21,6 +21,8 @@ from ingest.formats import (
 from ingest.reasons import Unusable
 from verkehrspuls.wire import CountMessage, EnvironmentMessage, StatusMessage
 
+#: An array of more is none of messages, and not looked through one by one.
+MOST_PARTS: Final = 5_000
 _FIRST: Final = datetime.min.replace(tzinfo=UTC)
 _LAST: Final = datetime.max.replace(tzinfo=UTC)
 _DECODERS: Final[dict[str, Any]] = {
@@ -74,7 +76,7 @@ def _usable(
         parts = _parts.decode(payload)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         parts = []
-    if not parts:
+    if not parts or len(parts) > MOST_PARTS:
         raise problem
     usable: list[Any] = []
     unusable = []

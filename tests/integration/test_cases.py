@@ -246,6 +246,7 @@ def test_a_token_for_cases_decides_and_one_for_readings_does_not(bench: Bench) -
         assert shown["members"][0]["detector"] == "unusual-volume"
         assert "mehr als üblich, 400 statt 100" in shown["sentence_de"]
         assert client.get("/api/v1/cases/999999").status_code == 404
+        assert client.get(f"/api/v1/cases/{2**63}").status_code == 422
         headers = {"Authorization": f"Bearer {deciding}"}
         refused = client.post("/api/v1/readings", json=[], headers=headers)
         assert refused.status_code == 401

@@ -142,6 +142,12 @@ def test_back_fill_is_used_in_part_where_one_interval_is_bad() -> None:
     )
 
 
+def test_array_of_anything_is_one_reject_and_not_thousands() -> None:
+    batch = collect(Message(COUNTS_TOPIC, b"[" + 100_000 * b"1," + b"1]", NOW))
+    (reject,) = batch.rejects
+    assert (reject.reason, reject.readings) == ("unreadable", 0)
+
+
 def test_deep_nesting_is_rejected_and_not_fatal() -> None:
     deep = b'{"x":' + b"[" * 200_000 + b"]" * 200_000 + b"}"
     batch = collect(Message(COUNTS_TOPIC, deep, NOW))
