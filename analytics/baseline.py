@@ -84,7 +84,8 @@ def usual(
     """
     samples = _hourly(hours).select("channel_id", "time", sample=whole_hour_volume())
     samples = samples.drop_nulls("sample")
-    places = check(channels, CHANNELS).sort("channel_id")
+    counting = pl.col("quantity").is_in(list(ROUGHNESS))
+    places = check(channels, CHANNELS).filter(counting).sort("channel_id")
     found = [
         _of_place(
             samples.join(of_place, on="channel_id", how="semi"),

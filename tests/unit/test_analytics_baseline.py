@@ -128,7 +128,9 @@ def test_channels_do_not_mix() -> None:
         for channel in (1, 2)
     )
     targets = pl.concat([hours(TARGET, [0], channel_id=c) for c in (1, 2)])
-    places = channels({"channel_id": 1}, {"channel_id": 2})
+    # what does not count has no usual volume, and is in nobody's way
+    air = {"channel_id": 3, "quantity": "no2_ugm3"}
+    places = channels({"channel_id": 1}, {"channel_id": 2}, air)
     found = usual(history, targets, channels=places, weeks=8).sort("channel_id")
     assert found["usual"].to_list() == [100, 200]
 
