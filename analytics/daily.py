@@ -212,11 +212,14 @@ def _heavy() -> pl.Expr:
         return pl.when(known).then(pl.sum_horizontal(pl.col(columns).sum()))
 
     scheme = pl.col("class_scheme").first()
-    found = pl.when(scheme.is_null()).then(told(HEAVY_CLASSES))
-    for key in SCHEMES:
-        if columns := columns_of(key, HEAVY_CLASSES):
-            found = found.when(scheme == key).then(told(columns))
-    return found
+    return pl.coalesce(
+        pl.when(scheme.is_null()).then(told(HEAVY_CLASSES)),
+        *(
+            pl.when(scheme == key).then(told(columns))
+            for key in SCHEMES
+            if (columns := columns_of(key, HEAVY_CLASSES))
+        ),
+    )
 
 
 def _by_time(bins: pl.DataFrame, present: pl.DataFrame) -> pl.DataFrame:

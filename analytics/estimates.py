@@ -7,7 +7,7 @@ dies leaves what was.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 import polars as pl
@@ -18,6 +18,7 @@ from analytics.forecast.horizons import STEPS, forecast, origin
 from analytics.frames import check
 from analytics.imputation.impute import LONGEST_H, impute
 from analytics.store import Store
+from verkehrspuls.calendar import day_end, day_start
 from verkehrspuls.quantities import COUNTED
 from verkehrspuls.settings import Analytics
 
@@ -27,6 +28,8 @@ KEPT_S: Final = {900: [900], 3600: [3600, 86_400]}
 #: Readings may be so late before an hour is called missing.
 LATE: Final = timedelta(hours=1)
 
+_LONGEST: Final = timedelta(hours=LONGEST_H)
+_EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _KEY: Final = ("channel_id", "time", "gap_h")
 
 
@@ -42,6 +45,16 @@ class _Town:
     def key(self) -> dict[str, Any]:
         """As parameters of queries."""
         return {"municipality_id": self.municipality_id, "quantity": self.quantity}
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """What is read of hours, and from `judged` to `ended` imputed."""
+
+    since: datetime
+    judged: datetime
+    ended: datetime
+    until: datetime
 
 
 def put_forecasts(store: Store, settings: Analytics, *, now: datetime) -> int:
@@ -62,16 +75,55 @@ def put_imputed(store: Store, settings: Analytics, *, now: datetime) -> int:
     An hour stays as it was imputed until it is counted after all, or its gap changes.
     Days whose hours changed are marked, to be computed anew.
     """
+    span = _last_weeks(settings, now=now)
+    return sum(_impute(store, town, span, now=now) for town in _towns(store))
+
+
+def impute_history(
+    store: Store,
+    settings: Analytics,
+    *,
+    now: datetime,
+    municipality: str | None = None,
+    first: date | None = None,
+    last: date | None = None,
+) -> int:
+    """Impute what is missing before the last weeks; returns how many hours changed.
+
+    Local days, both included; None is all. Four weeks are judged at once, with the four
+    before and after them, each in a transaction of its own.
+    """
+    recent = _last_weeks(settings, now=now)
+    changed = 0
+    for town in _towns(store, municipality):
+        known = store.execute("known_of_town", **town.key).fetchone()
+        if known is None or known["since"] is None:
+            continue
+        zone = town.place.time_zone
+        began = max(known["since"], day_start(first, zone) if first else _EVER)
+        ended = min(known["until"], recent.judged)
+        if last:
+            ended = min(ended, day_end(last, zone))
+        while began < ended:
+            next_one = min(began + _LONGEST, ended)
+            until = min(next_one + _LONGEST, recent.until)
+            span = _Span(began - _LONGEST, began, next_one, until)
+            changed += _impute(store, town, span, now=now)
+            began = next_one
+    return changed
+
+
+def _last_weeks(settings: Analytics, *, now: datetime) -> _Span:
     until = origin(now - LATE, 3600)
     since = until - timedelta(weeks=settings.estimate_weeks)
-    return sum(
-        _impute(store, town, since=since, until=until, now=now)
-        for town in _towns(store)
-    )
+    # a gap that reaches further back than the hours that were read may be longer
+    return _Span(since, since + _LONGEST, until, until)
 
 
-def _towns(store: Store) -> Iterator[_Town]:
-    rows = store.execute("estimated_towns", counted=list(COUNTED)).fetchall()
+def _towns(store: Store, municipality: str | None = None) -> Iterator[_Town]:
+    rows = store.execute(
+        "estimated_towns", counted=list(COUNTED), municipality=municipality
+    ).fetchall()
     for row in rows:
         place = Place(row["time_zone"], row["state"])
         yield _Town(row["municipality_id"], row["quantity"], place)
@@ -108,25 +160,25 @@ def _forecast(
     return found.height
 
 
-def _impute(
-    store: Store, town: _Town, *, since: datetime, until: datetime, now: datetime
-) -> int:
-    # a gap that reaches further back than the hours that were read may be longer
-    judged = since + timedelta(hours=LONGEST_H)
+def _impute(store: Store, town: _Town, span: _Span, *, now: datetime) -> int:
     with store.connection.transaction():
         if not _mine(store, town):
             return 0
-        volumes = _volumes(store, town, interval_s=3600, since=since, until=until)
+        volumes = _volumes(
+            store, town, interval_s=3600, since=span.since, until=span.until
+        )
         installed = store.execute("installations_of_town", **town.key).fetchall()
         found = impute(
             volumes,
             pl.DataFrame(installed, schema=dict(frames.INSTALLED), orient="row"),
             town.place,
-            since=since,
-            until=until,
-        ).filter(pl.col("time") >= judged)
+            since=span.since,
+            until=span.until,
+        ).filter(pl.col("time").is_between(span.judged, span.ended, closed="left"))
         stored = check(
-            store.read("imputed_of_town", since=judged, until=until, **town.key),
+            store.read(
+                "imputed_of_town", since=span.judged, until=span.ended, **town.key
+            ),
             {name: frames.IMPUTED_HOURS[name] for name in _KEY},
         )
         gone = stored.join(found, on=_KEY, how="anti")

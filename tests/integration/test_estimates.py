@@ -107,6 +107,24 @@ def test_what_is_imputed_stays_until_its_gap_changes(store: Store) -> None:
     assert found == [(GAP + HOUR, 2), (GAP + 2 * HOUR, 2)]
 
 
+def test_gaps_of_history_are_imputed_when_asked_for(store: Store) -> None:
+    """The worker looks at the last weeks only; more is read in pieces."""
+    weeks = SETTINGS.model_copy(update={"estimate_weeks": 5})
+    assert estimates.put_imputed(store, weeks, now=NOW) == 0
+
+    def history(**chosen: Any) -> int:
+        return estimates.impute_history(store, weeks, now=NOW, **chosen)
+
+    assert history(last=GAP.date() - timedelta(days=1)) == 0
+    assert history(first=GAP.date() + timedelta(days=1)) == 0
+    assert history(municipality="moon") == 0
+    assert history() == 3
+    found = _rows(store, "select time, gap_h from imputed_hour order by time")
+    assert found == [(GAP + n * HOUR, 3) for n in range(3)]
+    assert history() == 0
+    assert estimates.put_imputed(store, weeks, now=NOW) == 0
+
+
 def test_what_a_person_excluded_is_imputed_and_stays_stored(
     store: Store, client: TestClient
 ) -> None:

@@ -1,12 +1,13 @@
 -- Forecasts and imputed hours: what is read for them, and what replaces them.
 
 -- name: estimated_towns
--- Municipalities that count something, with their clock and calendar.
+-- Municipalities that count something, with their clock and calendar; all or one.
 select distinct m.municipality_id, m.state, m.time_zone, c.quantity
 from municipality m
 join site s using (municipality_id)
 join channel c using (site_id)
 where c.quantity = any(%(counted)s)
+  and (%(municipality)s::text is null or m.key = %(municipality)s)
 order by m.municipality_id, c.quantity;
 
 -- name: try_estimate
@@ -32,6 +33,23 @@ where s.municipality_id = %(municipality_id)s and c.quantity = %(quantity)s
       where e.channel_id = v.channel_id and e.withdrawn_at is null
         and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
         and e.began < v.time + make_interval(secs => v.interval_s) and e.ended > v.time)
+
+-- name: known_of_town
+-- When the first and the last hour with volumes of these channels begin.
+select min(earliest.time) as since, max(latest.time) as until
+from channel c
+join site s using (site_id)
+cross join lateral (
+    select v.time from volume v
+    where v.channel_id = c.channel_id and v.interval_s = 3600
+    order by v.time limit 1
+) earliest
+cross join lateral (
+    select v.time from volume v
+    where v.channel_id = c.channel_id and v.interval_s = 3600
+    order by v.time desc limit 1
+) latest
+where s.municipality_id = %(municipality_id)s and c.quantity = %(quantity)s;
 
 -- name: installations_of_town
 -- When sensors were attached to these channels; open ends far away.
