@@ -29,6 +29,8 @@ SPREADING: Final = (
     "unusual-volume",
     "unusual-day",
 )
+#: What all of a municipality have in common is one case, and no other's.
+COMMON: Final = ("town-above-usual", "town-below-usual")
 #: Sensors that fall silent within this time of each other have one cause.
 SILENT_TOGETHER: Final = timedelta(minutes=15)
 #: Events of the street are named by what is short and sharp only up to this length.
@@ -99,6 +101,8 @@ def _family() -> pl.Expr:
     return (
         pl.when(detector == "silence")
         .then(pl.lit("silence"))
+        .when(pl.col("reason").is_in(COMMON))
+        .then("reason")
         .when(detector.is_in(["level-shift", "drift"]))
         .then(pl.lit("level"))
         .when(counts | (detector == "odd-pair"))
@@ -128,6 +132,7 @@ def _links(marked: pl.DataFrame) -> pl.DataFrame:
         pl.col(name).is_in(SPREADING) for name in ("detector", "detector_2")
     )
     near = spread & (_km() <= NEAR_KM) & (apart <= TOGETHER)
+    common = pl.col("family").is_in(COMMON)
     silent = (pl.col("family") == "silence") & (apart <= SILENT_TOGETHER)
     return (
         here.join_where(
@@ -137,7 +142,7 @@ def _links(marked: pl.DataFrame) -> pl.DataFrame:
             pl.col("municipality_id") == pl.col("municipality_id_2"),
             pl.col("family") == pl.col("family_2"),
         )
-        .filter(same_site | near | silent)
+        .filter((same_site & ~common) | near | silent | (common & (apart <= TOGETHER)))
         .select(one="case_member_id", other="case_member_id_2")
     )
 

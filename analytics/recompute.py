@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from analytics import case_days, jobs
+from analytics import case_days, estimates, jobs
 from analytics.store import open_store
 from verkehrspuls.errors import UnknownKey
 from verkehrspuls.settings import Settings
@@ -23,7 +23,8 @@ def recompute(
 ) -> int:
     """Compute the chosen hours anew; returns how many were marked.
 
-    Of several processes each does other sites; for a single claim one is enough.
+    What is missing of their days is imputed, however long ago they were. Of several
+    processes each does other sites; for a single claim one is enough.
     """
     url = settings.database.url.get_secret_value()
     with open_store(url, application="verkehrspuls recompute") as store:
@@ -49,6 +50,19 @@ def recompute(
                 if not jobs.process(store, settings.analytics, now=now):
                     time.sleep(_WAIT_S)
             bar.update(task, completed=marked)
+        if estimates.impute_history(
+            store,
+            settings.analytics,
+            municipality=choice.municipality,
+            first=choice.first,
+            last=choice.last,
+            now=datetime.now(UTC),
+        ):
+            # the days that they touch
+            while jobs.count_stale(store, choice):
+                now = datetime.now(UTC)
+                if not jobs.process(store, settings.analytics, now=now):
+                    time.sleep(_WAIT_S)
         while case_days.judge(store, now=datetime.now(UTC)):
             pass
     return marked

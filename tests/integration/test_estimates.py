@@ -9,6 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from analytics import estimates, jobs
+from analytics.recompute import recompute
 from analytics.store import Store, open_store
 from analytics.worker import Worker
 from api.app import create_app
@@ -123,6 +124,26 @@ def test_gaps_of_history_are_imputed_when_asked_for(store: Store) -> None:
     assert found == [(GAP + n * HOUR, 3) for n in range(3)]
     assert history() == 0
     assert estimates.put_imputed(store, weeks, now=NOW) == 0
+
+
+def test_recomputing_imputes_the_history_of_its_choice(
+    store: Store, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = jobs.Choice(municipality="kusel", first=GAP.date(), last=GAP.date())
+    asked: list[dict[str, Any]] = []
+
+    def history(given: Store, _: Analytics, *, now: datetime, **choice: Any) -> int:
+        asked.append(choice)
+        # as if it had marked an hour
+        given.execute("mark_hours", channels=[1], hours=[GAP])
+        given.connection.commit()
+        return 1
+
+    monkeypatch.setattr(estimates, "impute_history", history)
+    settings = Settings(database=Database(url=database))
+    assert recompute(settings, chosen, progress=False)
+    assert asked == [{"municipality": "kusel", "first": GAP.date(), "last": GAP.date()}]
+    assert jobs.count_stale(store, chosen) == 0
 
 
 def test_what_a_person_excluded_is_imputed_and_stays_stored(
