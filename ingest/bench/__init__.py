@@ -18,12 +18,18 @@ figure is of one run; compare ratios within it.
 - copy_ratio: the bare COPY of the same rows, without key, ledger or broker, takes this
   share of the time of draining them; for messages with many readings, and with one
 - timescale: the same backlog into TimescaleDB, where a checkout has one for its tests
+- killed: what became of messages while the worker was killed twice with -9 and started
+  again; some come twice then, and are counted as duplicates
+- node_red: the same messages live through flows of Node-RED, where it is installed, and
+  how many of them never arrive; `node_red_killed_lost` after the same two kills. It
+  neither checks nor counts what it stores; see `ingest.bench.node_red`.
 
-Lost, duplicates and balance are of all runs together.
+Lost, duplicates and balance are of all other runs together.
 """
 
 from typing import Any
 
+from ingest.bench.node_red import run_flows
 from ingest.bench.parts import has_timescale
 from ingest.bench.runs import OUTAGE_S, Bench
 
@@ -57,6 +63,8 @@ def run(messages: int, *, multi: int = 100) -> dict[str, Any]:
         if has_timescale():
             found = bench.backlog(messages, workers=workers, timescale=True)
             result[name] = found["per_s"]
+    result |= bench.killed()
+    result |= run_flows()
     result["lost"] = sum(account.lost for account in bench.accounts)
     result["duplicates"] = sum(account.duplicates for account in bench.accounts)
     result["balanced"] = all(account.balanced for account in bench.accounts)

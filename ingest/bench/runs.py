@@ -2,6 +2,7 @@
 
 import signal
 import time
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
@@ -21,6 +22,9 @@ MODERATE: Final = (5_000, 6)
 LOOK_S: Final = 0.004
 #: how long the database is down
 OUTAGE_S: Final = 12
+#: per second, and for how long, while a process is killed; when that is
+WHILE_KILLED: Final = (2_000, 8)
+KILLS_S: Final = (2.5, 5.5)
 ROW_BATCH: Final = 20_000
 
 
@@ -163,6 +167,29 @@ class Bench:
             "outage_rss_growth_mb": round(most_mb - full_mb, 1),
             "after_outage_rss_mb": round(after_mb, 1),
         }
+
+    def killed(self) -> dict[str, float]:
+        """Kill the worker twice while it is published, and start it again at once."""
+        rate, seconds = WHILE_KILLED
+        messages = rate * seconds
+        with (
+            start_parts() as parts,
+            connect(parts.database, autocommit=True) as connection,
+            prepared(parts, messages, 1, rate=rate) as publish,
+            ExitStack() as stack,
+        ):
+            processes = stack.enter_context(start_workers(parts))
+            ready(processes)
+            began = time.perf_counter()
+            finish = publish(wait=False)
+            for kill_s in KILLS_S:
+                time.sleep(max(0.0, began + kill_s - time.perf_counter()))
+                processes[0].kill()
+                processes = stack.enter_context(start_workers(parts))
+            finish()
+            wait(lambda: _missing(connection, messages))
+            account = _account(connection, messages)
+        return {f"killed_{name}": found for name, found in account._asdict().items()}
 
 
 def _bare_copy(connection: Connection, messages: int, readings: int) -> float:

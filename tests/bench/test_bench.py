@@ -32,6 +32,10 @@ def test_ingest_is_measured_and_nothing_is_lost() -> None:
     assert {"timescale_backlog_1_per_s", "timescale_backlog_2_per_s"} <= found.keys()
     assert 0 < found["p50_ms"] <= found["p99_ms"]
     assert found["outage_rss_mb"] > 0
+    assert found["killed_lost"] == 0
+    assert found["killed_balanced"] is True
+    # null where Node-RED is not installed
+    assert {"node_red_batch_per_s", "node_red_killed_lost"} <= found.keys()
 
 
 def test_analytics_is_measured_beside_its_peers() -> None:
