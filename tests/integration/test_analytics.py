@@ -191,7 +191,7 @@ def test_an_hour_that_lost_its_readings_loses_its_figures(bench: Bench) -> None:
     assert bench.rows("select * from daily_figure") == []
 
 
-def test_a_case_opens_and_is_withdrawn_when_the_data_is_corrected(bench: Bench) -> None:
+def test_trap_6_a_case_is_withdrawn_when_the_data_is_corrected(bench: Bench) -> None:
     bench.usual_weeks()
     bench.count([400])
     bench.compute()
@@ -209,7 +209,7 @@ def test_a_case_opens_and_is_withdrawn_when_the_data_is_corrected(bench: Bench) 
     assert [case["withdrawn"] for case in unusual] == [False]
 
 
-def test_what_a_person_decided_stays(bench: Bench) -> None:
+def test_trap_6_what_a_person_decided_stays(bench: Bench) -> None:
     bench.usual_weeks()
     bench.count([400])
     bench.compute()

@@ -155,6 +155,48 @@ def test_a_private_site_has_no_figures(client: TestClient) -> None:
     assert answer.status_code == 404
 
 
+def test_trap_8_the_cross_section_is_not_counted_beside_its_directions(
+    client: TestClient,
+) -> None:
+    def dtv(**direction: str) -> float:
+        value: float = named(read(client, "means", **direction))["dtv"]["value"]
+        return value
+
+    assert dtv() == dtv(direction="ost") + dtv(direction="west")
+    shares = named(read(client, "means"))
+    assert shares["share_ost"]["value"] + shares["share_west"]["value"] == 1
+    path = SITE.replace("figures", "series.json")
+    days = client.get(path, params=PERIOD | {"bin": "P1D"}).json()["rows"]
+    assert {row["direction"] for row in days} == {"ost", "west"}
+
+
+def test_trap_20_no_route_reads_a_history_without_an_end(client: TestClient) -> None:
+    """Who asks for two hundred years is told what is possible, before any is read."""
+    paths = client.get("/api/v1/openapi.json").json()["paths"]
+    bounded = [
+        path
+        for path, how in paths.items()
+        if "{municipality}" in path
+        and {"from", "to"}
+        <= {one["name"] for one in how.get("get", {}).get("parameters", ())}
+    ]
+    assert len(bounded) > 12
+    for path in bounded:
+        address = path.format(
+            municipality="kaiserslautern",
+            site="pariser-strasse",
+            corridor="nordtangente-ost",
+            junction="markt",
+            kind="peaks",
+            format="csv",
+        )
+        asked = ASKED | {"from": "1971-01-01", "to": "2171-01-01"}
+        asked |= {"quantity": "no2_ugm3"} if "environment" in path else {}
+        answer = client.get(address, params=asked)
+        assert answer.status_code == 422, (address, answer.text[:200])
+        assert "at most" in answer.json()["detail"].lower(), answer.json()
+
+
 #: what some routes need
 ASKED = {
     "measure": "2026-03-02",

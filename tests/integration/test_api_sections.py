@@ -219,10 +219,31 @@ def test_what_is_not_there_is_not_found(client: TestClient) -> None:
         assert client.get(f"/api/v1/{path}").status_code == 404
 
 
+def test_trap_8_a_junction_counts_each_vehicle_once_in_and_once_out(
+    client: TestClient,
+) -> None:
+    """Two of the three sites are arms, with 400 and 360 an hour; none counts twice."""
+    (crossing,) = ask(client, "junctions/linz/crossing/balance")["balances"]
+    assert crossing["entered"] == DAYS * 24 * 400
+    assert crossing["left"] == DAYS * 24 * 360
+    road = ask(client, "corridors/linz/road/balance")["balances"]
+    # the one in the middle is left by what it is entered by, in a balance each
+    assert [(row["entered"], row["left"]) for row in road] == [
+        (DAYS * 24 * 400, DAYS * 24 * 400),
+        (DAYS * 24 * 400, DAYS * 24 * 360),
+    ]
+
+
+def test_trap_12_chainage_rises_in_the_direction_of_travel() -> None:
+    """Whichever way the road is numbered, each direction is a corridor of its own."""
+    with pytest.raises(UsageError, match="chainage"):
+        check(town(corridors=(corridor("back", ("a", 1000), ("b", 0)),)))
+    check(town(corridors=(corridor("back", ("b", 0), ("a", 1000)),)))
+
+
 @pytest.mark.parametrize(
     ("wrong", "word"),
     [
-        ({"corridors": (corridor("back", ("a", 1000), ("b", 0)),)}, "chainage"),
         ({"corridors": (corridor("far", ("a", 0), ("moon", 1)),)}, "moon"),
         (
             {

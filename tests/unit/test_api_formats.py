@@ -66,7 +66,7 @@ def test_csv_is_rfc_4180_in_utc() -> None:
     )
 
 
-def test_german_csv_has_local_times_and_tells_the_doubled_hour_apart() -> None:
+def test_trap_19_german_csv_has_local_times_and_tells_the_doubled_hour_apart() -> None:
     assert formats.to_german_csv(extract(FRAME)).decode("utf-8") == (
         "\ufefftime_local;time_utc;direction;volume;speed_kmh\r\n"
         "25.10.2026 01:00;2026-10-24T23:00:00Z;ost;1;47,5\r\n"
@@ -77,7 +77,7 @@ def test_german_csv_has_local_times_and_tells_the_doubled_hour_apart() -> None:
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
 @pytest.mark.parametrize("form", ["csv", "csv-de"])
-def test_text_that_excel_would_run_is_defused(start: str, form: str) -> None:
+def test_trap_19_text_that_excel_would_run_is_defused(start: str, form: str) -> None:
     frame = pl.DataFrame({"method": [f"{start}1+1", "daily-1"]})
     text = formats.FORMATS[form].write(extract(frame)).decode()
     assert f"'{start}1+1" in text
@@ -89,7 +89,7 @@ def test_negative_numbers_stay_numbers() -> None:
     assert text == "mean\r\n-4.5\r\n"
 
 
-def test_german_csv_writes_days_as_germans_do() -> None:
+def test_trap_19_german_csv_writes_days_as_germans_do() -> None:
     frame = pl.DataFrame({"day": [date(2026, 3, 1)], "volume": [7]})
     text = formats.to_german_csv(extract(frame)).decode("utf-8-sig")
     assert text == "day;volume\r\n01.03.2026;7\r\n"
