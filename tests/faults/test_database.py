@@ -130,6 +130,7 @@ def test_backend_terminated_again_and_again(server: Server) -> None:
         finally:
             ended.set()
             thread.join(PATIENCE_S)
+        assert it.worker.said("database_retry") >= 5
         it.finish(sender)
 
 
