@@ -2,12 +2,13 @@
 
 `process` does one claim in one transaction: it locks sites, takes their stale hours,
 computes, replaces the figures and commits. A worker that dies leaves everything as it
-was. Readings are read after the claim on a connection of their own, so what a claimed
-mark stands for is committed and visible; a mark that comes later is claimed later.
+was. Readings are read after the claim, by statements that see what was committed until
+then: what a claimed mark stands for is visible; a mark that comes later is claimed
+later.
 """
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -64,13 +65,39 @@ def process(
 
     Of the sites to avoid none is taken; singly, one site at a time.
     """
+    hours = 1 if singly else settings.claim_hours
+    _, marks = _process(
+        store, settings, lambda: _lock_stale_sites(store, hours, avoid), now=now
+    )
+    return marks
+
+
+def finish(store: Store, settings: Analytics, *, now: datetime) -> Iterator[int]:
+    """Compute all that is stale of some sites; gives the marks taken by each claim.
+
+    The sites are looked for once, because that reads the marks of all.
+    """
+    sites, marks = _process(
+        store,
+        settings,
+        lambda: _lock_stale_sites(store, settings.claim_hours, ()),
+        now=now,
+    )
+    while marks:
+        yield marks
+        _, marks = _process(store, settings, lambda: _lock(store, sites), now=now)
+
+
+def _process(
+    store: Store, settings: Analytics, lock: Callable[[], list[int]], *, now: datetime
+) -> tuple[list[int], int]:
+    """Do one claim at sites that `lock` locks; returns them and the marks taken."""
     with store.connection.transaction():
-        hours = 1 if singly else settings.claim_hours
-        sites = _lock_stale_sites(store, hours, avoid)
+        sites = lock()
         if not sites:
-            return 0
+            return sites, 0
         try:
-            return _claim(store, settings, sites, now=now)
+            return sites, _claim(store, settings, sites, now=now)
         except Exception as error:
             raise ClaimFailed(sites) from error
 
@@ -79,16 +106,16 @@ def _claim(
     store: Store, settings: Analytics, sites: list[int], *, now: datetime
 ) -> int:
     """Take the marks of locked sites, and compute what they ask for."""
-    claimed = store.execute(
+    claimed = store.read_columns(
         "claim_buckets",
         sites=sites,
         hours=settings.claim_hours,
         weeks=settings.baseline_weeks,
-    ).fetchall()
-    stale = _computable(_frame(claimed, frames.CHANNEL_HOURS), settings, now=now)
+    )
+    stale = _computable(check(claimed, frames.CHANNEL_HOURS), settings, now=now)
     if not stale.is_empty():
         _refresh(store, stale, settings, now=now)
-    return len(claimed)
+    return claimed.height
 
 
 def check_silence(store: Store, *, now: datetime) -> int:
@@ -181,12 +208,17 @@ def _lock_stale_sites(store: Store, hours: int, avoid: Collection[int]) -> list[
     for row in store.execute("stale_sites").fetchall():
         if row["site_id"] in avoid:
             continue
-        if store.execute("lock_site", site=row["site_id"]).fetchone():
+        if _lock(store, [row["site_id"]]):
             found.append(row["site_id"])
             total += row["hours"]
         if total >= hours:
             break
     return found
+
+
+def _lock(store: Store, sites: Sequence[int]) -> list[int]:
+    """Lock those of the sites that no other worker has."""
+    return [site for site in sites if store.execute("lock_site", site=site).fetchone()]
 
 
 def _computable(
@@ -260,7 +292,7 @@ def _read(
     excluded = store.execute("excluded_spans", **around)
     imputed = store.execute("imputed_of_sites", **around)
     windows = wanted.windows.widened(stored_cases)
-    counts = _readings(store, wanted, channels, kind="count_readings", counted=True)
+    counts, histograms = _count_readings(store, wanted, channels)
     spans = refresh.stored_spans(wanted, channels, windows, weeks=weeks)
     return (
         refresh.Given(
@@ -268,13 +300,8 @@ def _read(
             channels=channels,
             installed=_frame(installed.fetchall(), frames.INSTALLATIONS),
             counts=check(counts, frames.COUNT_READINGS),
-            histograms=check(
-                counts.filter(pl.col("histogram").is_not_null()),
-                frames.HISTOGRAM_READINGS,
-            ),
-            environment=_readings(
-                store, wanted, channels, kind="environment_readings", counted=False
-            ),
+            histograms=histograms,
+            environment=_environment_readings(store, wanted, channels),
             neighbours=_frame(neighbours.fetchall(), frames.INTERVALS),
             stored=_stored_volumes(store, spans),
             hours=_stored_hours(store, windows.values),
@@ -287,28 +314,38 @@ def _read(
     )
 
 
-def _readings(
-    store: Store,
-    wanted: refresh.Plan,
-    channels: pl.DataFrame,
-    *,
-    kind: str,
-    counted: bool,
+def _count_readings(
+    store: Store, wanted: refresh.Plan, channels: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """COUNT_READINGS, and their HISTOGRAM_READINGS."""
+    chosen = channels.filter(pl.col("quantity").is_in(list(COUNTED)))
+    spans = wanted.readings.join(chosen, on="channel_id", how="semi")
+    histograms = frames.empty(frames.HISTOGRAM_READINGS)
+    if spans.is_empty():
+        return frames.empty(frames.COUNT_READINGS), histograms
+    found = store.read_columns("count_readings", **_spans(spans))
+    having = found.filter(pl.col("histograms") > 0)
+    spans = spans.join(having, on="channel_id", how="semi")
+    if not spans.is_empty():
+        read = store.read("histogram_readings", **_spans(spans))
+        histograms = check(read, frames.HISTOGRAM_READINGS)
+    return check(_with_quantity(found, chosen), frames.COUNT_READINGS), histograms
+
+
+def _environment_readings(
+    store: Store, wanted: refresh.Plan, channels: pl.DataFrame
 ) -> pl.DataFrame:
-    """Readings of the counting or of the other channels, with their quantity."""
-    schema = (
-        {**frames.COUNT_READINGS, **frames.HISTOGRAM_READINGS}
-        if counted
-        else frames.ENVIRONMENT_READINGS
-    )
-    quantities = channels.select("channel_id", "quantity")
-    counts = pl.col("quantity").is_in(list(COUNTED))
-    chosen = quantities.filter(counts if counted else ~counts)
+    """ENVIRONMENT_READINGS."""
+    chosen = channels.filter(~pl.col("quantity").is_in(list(COUNTED)))
     spans = wanted.readings.join(chosen, on="channel_id", how="semi")
     if spans.is_empty():
-        return frames.empty(schema)
-    found = store.read(kind, **_spans(spans))
-    return check(found.join(quantities, on="channel_id"), schema)
+        return frames.empty(frames.ENVIRONMENT_READINGS)
+    found = store.read("environment_readings", **_spans(spans))
+    return check(_with_quantity(found, chosen), frames.ENVIRONMENT_READINGS)
+
+
+def _with_quantity(readings: pl.DataFrame, channels: pl.DataFrame) -> pl.DataFrame:
+    return readings.join(channels.select("channel_id", "quantity"), on="channel_id")
 
 
 def _school_holidays(store: Store) -> pl.DataFrame:
@@ -329,10 +366,12 @@ def _stored_hours(store: Store, windows: pl.DataFrame) -> pl.DataFrame:
 def _stored_volumes(store: Store, spans: pl.DataFrame) -> pl.DataFrame:
     if spans.is_empty():
         return frames.empty(frames.VALID_VOLUMES)
-    found = store.read(
-        "stored_volumes", intervals=spans["interval_s"].to_list(), **_spans(spans)
+    found = store.read_columns(
+        "volume_columns", intervals=spans["interval_s"].to_list(), **_spans(spans)
     )
-    return check(found, frames.VALID_VOLUMES)
+    return check(
+        found.with_columns(pl.col("valid").cast(pl.Boolean)), frames.VALID_VOLUMES
+    )
 
 
 def _write(
@@ -366,7 +405,7 @@ def _write(
         sites=days["site_id"].to_list(),
         days=days["day"].to_list(),
     )
-    store.copy("copy_volumes", figures.volumes)
+    store.copy_columns("copy_volumes", figures.volumes)
     store.copy("copy_environment_hours", figures.environment)
     store.copy("copy_speed_histograms", _with_arrays(figures.histograms))
     store.copy("copy_days", figures.days)

@@ -2,7 +2,7 @@
 
 import multiprocessing
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableSequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -10,12 +10,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from analytics import case_days, estimates, jobs
-from analytics.store import open_store
+from analytics.store import Store, open_store
 from verkehrspuls.errors import UnknownKey
 from verkehrspuls.settings import Settings
 
 #: How long to wait where other workers hold what is left.
 _WAIT_S = 0.2
+#: Marks that each process has taken.
+_Taken = MutableSequence[int]
 
 
 def recompute(
@@ -34,7 +36,7 @@ def recompute(
         marked = jobs.mark_stale(store, choice)
         others = processes - 1 if marked > settings.analytics.claim_hours else 0
         with (
-            _helped(settings, choice, others),
+            _helped(settings, choice, others) as taken,
             Progress(
                 TextColumn("{task.description}"),
                 BarColumn(),
@@ -44,11 +46,8 @@ def recompute(
             ) as bar,
         ):
             task = bar.add_task("hours", total=marked)
-            while left := jobs.count_stale(store, choice):
-                bar.update(task, completed=max(0, marked - left))
-                now = datetime.now(UTC)
-                if not jobs.process(store, settings.analytics, now=now):
-                    time.sleep(_WAIT_S)
+            for _ in _compute(store, settings, choice, taken, 0):
+                bar.update(task, completed=min(sum(taken), marked))
             bar.update(task, completed=marked)
         if estimates.impute_history(
             store,
@@ -68,25 +67,38 @@ def recompute(
     return marked
 
 
+def _compute(
+    store: Store, settings: Settings, choice: jobs.Choice, taken: _Taken, number: int
+) -> Iterator[None]:
+    """Compute until nothing chosen is stale, whoever does it; yields at each claim."""
+    while jobs.count_stale(store, choice):
+        before = taken[number]
+        for marks in jobs.finish(store, settings.analytics, now=datetime.now(UTC)):
+            taken[number] += marks
+            yield
+        if taken[number] == before:
+            time.sleep(_WAIT_S)
+
+
 @contextmanager
-def _helped(settings: Settings, choice: jobs.Choice, number: int) -> Iterator[None]:
+def _helped(settings: Settings, choice: jobs.Choice, others: int) -> Iterator[_Taken]:
     """Let further processes compute, too; what one cannot do is left to the rest."""
     spawn = multiprocessing.get_context("spawn")
+    # without a lock, which a killed process would keep
+    taken: _Taken = spawn.RawArray("q", 1 + others)
     helpers = [
-        spawn.Process(target=_help, args=(settings, choice), daemon=True)
-        for _ in range(number)
+        spawn.Process(target=_help, args=(settings, choice, taken, 1 + n), daemon=True)
+        for n in range(others)
     ]
     for helper in helpers:
         helper.start()
-    yield
+    yield taken
     for helper in helpers:
         helper.join()
 
 
-def _help(settings: Settings, choice: jobs.Choice) -> None:
+def _help(settings: Settings, choice: jobs.Choice, taken: _Taken, number: int) -> None:
     url = settings.database.url.get_secret_value()
     with open_store(url, application="verkehrspuls recompute") as store:
-        while jobs.count_stale(store, choice):
-            now = datetime.now(UTC)
-            if not jobs.process(store, settings.analytics, now=now):
-                time.sleep(_WAIT_S)
+        for _ in _compute(store, settings, choice, taken, number):
+            pass

@@ -11,6 +11,7 @@ from typing import Any, cast
 import polars as pl
 import psycopg
 
+from verkehrspuls.storage.columns import encode, read_columns
 from verkehrspuls.storage.database import Connection, connect, execute, queries
 
 #: Rows that go to the server as one piece of CSV.
@@ -36,11 +37,14 @@ class Store:
             cursor.execute(self._quote(queries()[query], parameters))
             return cast("pl.DataFrame", cursor.fetch_polars())
 
-    def copy(self, query: str, frame: pl.DataFrame) -> None:
-        """Write a frame by COPY, with a named query.
+    def read_columns(self, query: str, **parameters: Any) -> pl.DataFrame:
+        """Read a named query's rows, which are arrays: see `storage.columns`."""
+        return read_columns(self.connection, query, **parameters)
 
-        As CSV, which Polars writes without touching a row in Python: as fast as binary
-        COPY of the same rows (250,000 a second), and nulls and texts need no care.
+    def copy(self, query: str, frame: pl.DataFrame) -> None:
+        """Write a frame by COPY of CSV, with a named query.
+
+        Polars writes it without touching a row in Python; nulls and texts need no care.
         """
         if frame.is_empty():
             return
@@ -48,6 +52,14 @@ class Store:
             for part in frame.iter_slices(_SLICE):
                 text = part.write_csv(include_header=False, datetime_format=_CSV_TIME)
                 copy.write(text.encode())
+
+    def copy_columns(self, query: str, frame: pl.DataFrame) -> None:
+        """Write a frame of numbers by binary COPY: a quarter less for the server."""
+        if frame.is_empty():
+            return
+        with self.connection.cursor().copy(queries()[query]) as copy:
+            for piece in encode(frame):
+                copy.write(piece)
 
 
 @contextmanager

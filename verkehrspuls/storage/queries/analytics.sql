@@ -20,26 +20,31 @@ select site_id from site where site_id = %(site)s for no key update skip locked;
 select site_id from site order by site_id for no key update skip locked;
 
 -- name: claim_buckets
--- Take the oldest stale hours of locked sites, of each site those of its first weeks.
-with oldest as (
-    select c.site_id, min(b.hour) as hour
-    from stale_bucket b
-    join channel c using (channel_id)
+-- Take the oldest stale hours of locked sites, of each site those of its first weeks;
+-- hours as arrays.
+-- By index and by place, whatever the planner last knew of a table that is mostly empty.
+with mine as materialized (
+    select c.site_id, b.hour, b.place
+    from channel c
+    cross join lateral (
+        select b.hour, b.ctid as place from stale_bucket b
+        where b.channel_id = c.channel_id
+        offset 0
+    ) b
     where c.site_id = any(%(sites)s)
-    group by c.site_id
 ), picked as (
-    select b.ctid
-    from stale_bucket b
-    join channel c using (channel_id)
-    join oldest o using (site_id)
-    where b.hour < o.hour + make_interval(weeks => %(weeks)s)
-    order by b.hour
+    select m.place
+    from mine m
+    join (select site_id, min(hour) as hour from mine group by site_id) o using (site_id)
+    where m.hour < o.hour + make_interval(weeks => %(weeks)s)
+    order by m.hour
     limit %(hours)s
+), claimed as (
+    delete from stale_bucket b
+    where b.ctid = any(array(select place from picked))
+    returning b.channel_id, b.hour
 )
-delete from stale_bucket b
-using picked
-where b.ctid = picked.ctid
-returning b.channel_id, b.hour;
+select channel_id, array_agg(hour) as hour from claimed group by channel_id;
 
 -- name: channels_of_channels
 -- All channels of the sites of some channels, with what their municipality says of
@@ -63,10 +68,28 @@ join channel c using (channel_id)
 where c.site_id = any(%(sites)s);
 
 -- name: count_readings
--- Count readings in a span of each channel, by the primary key.
-select r.channel_id, r.time, r.interval_s, r.total, r.unclassified, r.motorcycle,
-       r.car, r.van, r.car_trailer, r.truck, r.truck_trailer, r.articulated, r.bus,
-       r.bicycle, r.pedestrian, r.speed_kmh,
+-- Count readings in a span of each channel, by the primary key; columns as arrays.
+select span.channel_id, r.*
+from unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])
+     as span (channel_id, since, until)
+cross join lateral (
+    select count(r.histogram)::integer as histograms,
+           array_agg(r.time) as time, array_agg(r.interval_s) as interval_s,
+           array_agg(r.total) as total, array_agg(r.unclassified) as unclassified,
+           array_agg(r.motorcycle) as motorcycle, array_agg(r.car) as car,
+           array_agg(r.van) as van, array_agg(r.car_trailer) as car_trailer,
+           array_agg(r.truck) as truck, array_agg(r.truck_trailer) as truck_trailer,
+           array_agg(r.articulated) as articulated, array_agg(r.bus) as bus,
+           array_agg(r.bicycle) as bicycle, array_agg(r.pedestrian) as pedestrian,
+           array_agg(r.speed_kmh) as speed_kmh
+    from count_reading r
+    where r.channel_id = span.channel_id
+      and r.time >= span.since and r.time < span.until
+) r
+
+-- name: histogram_readings
+-- The speed histograms of count readings in a span of each channel.
+select r.channel_id, r.time, r.interval_s,
        r.histogram_from_kmh, r.histogram_width_kmh, r.histogram
 from unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])
      as span (channel_id, since, until)
@@ -74,11 +97,12 @@ cross join lateral (
     select * from count_reading r
     where r.channel_id = span.channel_id
       and r.time >= span.since and r.time < span.until
+      and r.histogram is not null
     offset 0
 ) r
 
 -- name: environment_readings
--- The same for environment readings.
+-- Environment readings in a span of each channel.
 select r.channel_id, r.time, r.interval_s, r.value
 from unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])
      as span (channel_id, since, until)
@@ -143,6 +167,29 @@ cross join lateral (
     offset 0
 ) v
 
+-- name: volume_columns
+-- The same, columns as arrays.
+select span.channel_id, span.interval_s, v.*
+from unnest(%(channels)s::integer[], %(intervals)s::integer[],
+            %(since)s::timestamptz[], %(until)s::timestamptz[])
+     as span (channel_id, interval_s, since, until)
+cross join lateral (
+    select array_agg(v.time) as time, array_agg(v.observed_s) as observed_s,
+           array_agg(v.gap_s) as gap_s, array_agg(v.volume) as volume,
+           array_agg(v.total) as total, array_agg(v.unclassified) as unclassified,
+           array_agg(v.motorcycle) as motorcycle, array_agg(v.car) as car,
+           array_agg(v.van) as van, array_agg(v.car_trailer) as car_trailer,
+           array_agg(v.truck) as truck, array_agg(v.truck_trailer) as truck_trailer,
+           array_agg(v.articulated) as articulated, array_agg(v.bus) as bus,
+           array_agg(v.bicycle) as bicycle, array_agg(v.pedestrian) as pedestrian,
+           array_agg(v.speed_kmh) as speed_kmh, array_agg(v.usual) as usual,
+           array_agg(v.usual_spread) as usual_spread,
+           array_agg(v.valid::integer) as valid
+    from volume v
+    where v.channel_id = span.channel_id and v.interval_s = span.interval_s
+      and v.time >= span.since and v.time < span.until
+) v
+
 -- name: stored_environment_hours
 -- Environment figures in a span of each channel, as they were last computed.
 select e.channel_id, e.time, e.observed_s, e.mean, e.minimum, e.maximum
@@ -186,7 +233,7 @@ copy volume (
     channel_id, interval_s, time, observed_s, gap_s, volume, total, unclassified,
     motorcycle, car, van, car_trailer, truck, truck_trailer, articulated, bus, bicycle,
     pedestrian, speed_kmh, usual, usual_spread, valid
-) from stdin (format csv);
+) from stdin (format binary);
 
 -- name: copy_environment_hours
 -- Columns in the order of analytics.frames.ENVIRONMENT_HOURS.
@@ -228,24 +275,25 @@ with chosen as (
     join municipality m using (municipality_id)
     where (%(municipality)s::text is null or m.key = %(municipality)s)
       and (%(site)s::text is null or s.key = %(site)s)
-), hours as (
-    select r.channel_id, date_trunc('hour', r.time) as hour
-    from count_reading r join chosen using (channel_id)
-    where r.time >= since and r.time < until
-    union
-    select r.channel_id, date_trunc('hour', r.time)
-    from environment_reading r join chosen using (channel_id)
-    where r.time >= since and r.time < until
-    union
-    select v.channel_id, v.time
-    from volume v join chosen using (channel_id)
-    where v.interval_s = 3600 and v.time >= since and v.time < until
-    union
-    select e.channel_id, e.time
-    from environment_hour e join chosen using (channel_id)
-    where e.time >= since and e.time < until
 )
-insert into stale_bucket (channel_id, hour) select channel_id, hour from hours;
+insert into stale_bucket (channel_id, hour)
+select c.channel_id, h.hour
+from chosen c
+cross join lateral (
+    select date_bin('1 hour', r.time, 'epoch') as hour from count_reading r
+    where r.channel_id = c.channel_id and r.time >= c.since and r.time < c.until
+    union
+    select date_bin('1 hour', r.time, 'epoch') from environment_reading r
+    where r.channel_id = c.channel_id and r.time >= c.since and r.time < c.until
+    union
+    select v.time from volume v
+    where v.channel_id = c.channel_id and v.interval_s = 3600
+      and v.time >= c.since and v.time < c.until
+    union
+    select e.time from environment_hour e
+    where e.channel_id = c.channel_id and e.time >= c.since and e.time < c.until
+    order by hour
+) h;
 
 -- name: mark_hours
 -- Mark hours of channels as stale.
