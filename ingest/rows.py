@@ -93,15 +93,15 @@ def count_row(
 def series_rows(
     series: CountSeries, layout: Layout, before: bytes, after: bytes
 ) -> list[bytes]:
-    """Pack a series as `count_row` would each of its readings; none if one has nulls.
+    """Pack a series as `count_row` would each of its readings, but in no step for each.
 
-    No step of it is taken for each reading.
+    None where one of its counts is null, or it counts nothing.
     """
     times = series.times
     first, last = microseconds(times[0]), microseconds(times[-1])
     counts = map(layout.pick, series.classes)
     columns: list[Sequence[int | None]] = [*zip(*counts, strict=True)]
-    if any(None in column for column in columns):
+    if not columns or any(None in column for column in columns):
         return []
     fields: list[Iterable[Any]] = [repeat(before)]
     fields += range(first, last + 1, (last - first) // (len(times) - 1)), repeat(after)

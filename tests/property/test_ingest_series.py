@@ -52,7 +52,7 @@ RARELY = st.integers(0, 20).map(lambda number: number == 0)
 @st.composite
 def arrays(draw: st.DrawFn) -> list[dict[str, Any]]:
     """Intervals that are mostly alike and in even steps."""
-    names = draw(st.permutations([*sorted(CLASSES), "ufo"]))[: draw(st.integers(1, 4))]
+    names = draw(st.permutations([*sorted(CLASSES), "ufo"]))[: draw(st.integers(0, 4))]
     start, step = draw(STARTS), timedelta(minutes=draw(st.integers(-1, 3)))
     speed, rare = draw(st.none() | st.floats(0, 300, width=32)), draw(st.booleans())
     intervals = []
@@ -70,7 +70,7 @@ def arrays(draw: st.DrawFn) -> list[dict[str, Any]]:
         }
         if rare and draw(RARELY):
             counts["classes"] = dict.fromkeys(names)
-        if rare and draw(RARELY):
+        if rare and names and draw(RARELY):
             counts["classes"][names[0]] = None
         if rare and draw(RARELY):
             counts |= draw(
