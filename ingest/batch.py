@@ -171,14 +171,14 @@ class Collector:
                 check_readings(decoded.readings)
         except Unusable as problem:
             if problem.numbered:
-                _note(batch, sensor.sensor_id, topic, problem.numbered)
+                self._note(batch, sensor.sensor_id, topic, problem.numbered)
             tally.rejected += 1
             batch.rejects.append(
                 Reject(message, sensor_id, problem.reason, problem.detail, 0)
             )
             return
         if decoded.numbered:
-            _note(batch, sensor.sensor_id, topic, decoded.numbered)
+            self._note(batch, sensor.sensor_id, topic, decoded.numbered)
         if decoded.status is not None:
             since = message.first_received_at or message.received_at
             batch.status[sensor.sensor_id] = (since, decoded.status)
@@ -208,6 +208,23 @@ class Collector:
         first = problems[0]
         batch.rejects.append(
             Reject(message, sensor_id, first.reason, first.detail, len(problems))
+        )
+
+    def _note(
+        self,
+        batch: Batch,
+        sensor_id: int,
+        topic: Topic | None,
+        numbered: Sequence[Numbered],
+    ) -> None:
+        """Note sequence numbers; a sensor may number each kind of message by itself.
+
+        A time too far ahead is taken for the latest that is accepted: else whatever
+        comes from then on would be from before it.
+        """
+        latest = self._limits.latest
+        batch.numbered.setdefault((sensor_id, topic.kind if topic else ""), []).extend(
+            [(seq, time) if time <= latest else (seq, latest) for seq, time in numbered]
         )
 
     def _decode(
@@ -307,14 +324,6 @@ class Collector:
             late += is_late
         tally.readings_late += late
         return problems
-
-
-def _note(
-    batch: Batch, sensor_id: int, topic: Topic | None, numbered: Sequence[Numbered]
-) -> None:
-    # a sensor may number each kind of message by itself
-    key = (sensor_id, topic.kind if topic else "")
-    batch.numbered.setdefault(key, []).extend(numbered)
 
 
 @lru_cache(maxsize=1)  # all messages of a read were received at one time

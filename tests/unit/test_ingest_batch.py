@@ -10,6 +10,7 @@ from ingest.check import Limits
 from ingest.formats import formats
 from ingest.resolve import Feed, RegisteredSensor, Registry
 from ingest.rows import rounds
+from ingest.sequence import SequenceNumbers
 from tests.rows import unpack
 from tests.towns import AIR_TOPIC, COUNTS_TOPIC
 from verkehrspuls.classes import COUNTS, SCHEMES
@@ -140,6 +141,20 @@ def test_back_fill_is_used_in_part_where_one_interval_is_bad() -> None:
     assert (tally.partly_accepted, tally.readings_written, tally.readings_rejected) == (
         (1, 1, 1)
     )
+
+
+def test_clock_that_ran_ahead_hides_no_later_restart() -> None:
+    sent = [counts(seq=7, time="2126-01-01T00:00:00Z")]
+    # a week later, begun anew
+    later = NOW + timedelta(days=7)
+    sent += [counts(seq=seq, time=later + timedelta(minutes=seq)) for seq in (1, 2, 4)]
+    numbers = SequenceNumbers()
+    for each, now in zip(sent, (NOW, *3 * (later,)), strict=True):
+        collector = Collector(REGISTRY, formats(), Limits.at(now, Ingest()))
+        batch = collector.collect([message(COUNTS_TOPIC, each)])
+        for numbered in batch.numbered.values():
+            numbers.add(numbered)
+    assert (numbers.resets, numbers.lost) == (1, 1)
 
 
 def test_array_of_anything_is_one_reject_and_not_thousands() -> None:
