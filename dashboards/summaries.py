@@ -1,7 +1,8 @@
 """Summaries of a site's frames for charts: pure, frames in, frames out.
 
 Frames are those of `verkehrspuls.storage.series`. A value that is shown is scaled to
-the whole interval; where less than `ENOUGH` of the interval was observed there is none.
+the whole interval; where less than `ENOUGH` of the interval was observed there is none,
+nor where a lane was observed to less than half: the others do not stand for it.
 """
 
 from collections.abc import Collection, Sequence
@@ -10,6 +11,7 @@ from typing import Final
 
 import polars as pl
 
+from analytics.flow.inputs import WHOLE
 from analytics.passport import SHARES
 from dashboards.period import Period
 from dashboards.wall_clock import add_wall_clock, every
@@ -212,5 +214,6 @@ def order(directions: Sequence[str], channels: Sequence[dict[str, str]]) -> list
 
 
 def _scaled() -> pl.Expr:
-    enough = pl.col("observed") >= ENOUGH
+    every_lane = pl.col("observed") + pl.col("normalised") >= WHOLE
+    enough = (pl.col("observed") >= ENOUGH) & every_lane
     return pl.when(enough).then(pl.col("volume") / pl.col("observed"))

@@ -10,8 +10,9 @@ from analytics.frames import FLOW_BINS, FLOW_DAYS, check
 from analytics.passport import SHARES, Passport
 from verkehrspuls.classes import COUNTS
 
-#: The shares of a bin come rounded to four digits.
-_WHOLE: Final = 0.999
+#: Observed and normalised of a bin to whose sum no lane is missing: shares come rounded
+#: to four digits.
+WHOLE: Final = 0.999
 
 
 def flow_days(
@@ -63,7 +64,7 @@ def flow_bins(
     that is missing or excluded makes the sum over lanes unknown, not smaller.
     """
     local = pl.col("time").dt.convert_time_zone(time_zone)
-    whole = pl.col("observed") + pl.col("normalised") >= _WHOLE
+    whole = pl.col("observed") + pl.col("normalised") >= WHOLE
     known = pl.coalesce("valid", whole)
     found = (
         volumes.with_columns(

@@ -12,6 +12,7 @@ from analytics import frames
 from analytics.environment import gauges, humidity, indices, limits, noise, rls19
 from analytics.environment import wind as winds
 from analytics.environment.with_traffic import class_means, effects, increments
+from analytics.flow.inputs import WHOLE
 from analytics.passport import Passport
 from api import PREFIX
 from api import environment_schemas as schemas
@@ -29,8 +30,6 @@ router = APIRouter(prefix=f"{PREFIX}/sites/{{municipality}}/{{site}}", tags=["fi
 LONGEST_DAYS: Final = 366
 #: Running means of the first hours of a period reach so far before it.
 LOOK_BACK: Final = timedelta(hours=24)
-#: The shares of an hour come rounded to four digits.
-WHOLE: Final = 0.999
 _PARTICLES: Final = ("pm10_ugm3", "pm25_ugm3")
 
 

@@ -30,6 +30,7 @@ def volumes(
             "time": start + timedelta(hours=n),
             "direction": direction,
             "observed": shares[n],
+            "normalised": 1 - shares[n] if shares[n] >= 0.5 else 0.0,
             "volume": volume,
             **{
                 name: (classes[name][n] if name in classes else None) for name in COUNTS
@@ -46,6 +47,7 @@ def volumes(
             "time": pl.Datetime("us", "UTC"),
             "direction": pl.String,
             "observed": pl.Float64,
+            "normalised": pl.Float64,
             "volume": pl.Int64,
             **{name: pl.Int64() for name in COUNTS},
             "usual": pl.Float64,

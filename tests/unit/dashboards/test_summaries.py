@@ -35,6 +35,17 @@ def test_partly_observed_hours_are_scaled_or_left_open() -> None:
     assert filled["volume"].to_list() == [80, 80]
 
 
+def test_three_of_four_lanes_are_no_hour() -> None:
+    frame = volumes(START, [75, 75], observed=[0.75, 0.75]).with_columns(
+        # the second one lacks a lane, the first one a quarter of each
+        normalised=pl.Series([0.25, 0.0])
+    )
+    filled = summaries.fill_gaps(
+        frame, period(START, START + 2 * HOUR), START + 2 * HOUR
+    )
+    assert filled["value"].to_list() == [100, None]
+
+
 def imputed(*hours: int) -> pl.DataFrame:
     return pl.DataFrame(
         [
