@@ -120,8 +120,8 @@ TOWN: Final = Town(
     ),
     junctions=(
         Junction(
-            key="markt",
-            name="Markt",
+            key="mainzer-tor",
+            name="Mainzer Tor",
             arms=(
                 Arm(site="pariser-strasse", direction="ost", leads="in"),
                 Arm(site="pariser-strasse", direction="west", leads="out"),

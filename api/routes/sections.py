@@ -55,7 +55,7 @@ JunctionKey = Annotated[
     Path(
         description="key of the junction",
         pattern="^[a-z0-9-]{1,64}$",
-        examples=["markt"],
+        examples=["mainzer-tor"],
     ),
 ]
 

@@ -1,7 +1,11 @@
 """The shipped towns: valid, complete and where they should be."""
 
+from typing import Any, get_args
+
 import pytest
 
+from api import parameters
+from api.routes import sections
 from simulators import demand
 from simulators.scenario import load_scenarios
 from simulators.town import HERE, SimulatedTown, load_towns, read
@@ -123,6 +127,17 @@ def test_scenarios_name_what_there_is() -> None:
             pairs = getattr(scenario, "pairs", ())
             assert {output for pair in pairs for output in pair} <= outputs
             assert set(getattr(scenario, "offsets", {})) <= outputs
+
+
+def test_examples_of_the_api_are_in_a_simulated_town() -> None:
+    town = next(one.town for one in TOWNS if one.key == parameters.TOWN)
+    assert parameters.SITE in {site.key for site in town.sites}
+    for annotated, known in (
+        (sections.CorridorKey, town.corridors),
+        (sections.JunctionKey, town.junctions),
+    ):
+        path: Any = get_args(annotated)[1]
+        assert set(path.examples) <= {one.key for one in known}
 
 
 def test_a_file_that_is_no_town_is_refused() -> None:

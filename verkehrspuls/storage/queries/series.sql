@@ -202,26 +202,24 @@ with counted as (
     from bins v
     group by v.time, v.direction
 )
+-- rounded half up as doubles: numeric takes as long as all the rest
 select summed.time, summed.direction,
-       round(greatest(installed.attached_s, summed.observed_s + summed.excluded_s)
-             / whole.length_s, 4)::double precision as expected,
-       round(summed.observed_s::numeric / whole.length_s, 4)::double precision
-           as observed,
-       round(summed.normalised_s::numeric / whole.length_s, 4)::double precision
+       floor(greatest(installed.attached_s, summed.observed_s + summed.excluded_s)
+             / whole.length_s * 10000 + 0.5) / 10000 as expected,
+       floor(summed.observed_s / whole.length_s * 10000 + 0.5) / 10000 as observed,
+       floor(summed.normalised_s / whole.length_s * 10000 + 0.5) / 10000
            as normalised,
        0::double precision as imputed,
-       round(summed.excluded_s::numeric / whole.length_s, 4)::double precision
-           as excluded,
+       floor(summed.excluded_s / whole.length_s * 10000 + 0.5) / 10000 as excluded,
        summed.valid and summed.channels * %(interval_s)s = whole.length_s as valid,
        summed.volume,
-       round(summed.volume_normalised::numeric, 1)::double precision
-           as volume_normalised,
+       floor(summed.volume_normalised * 10 + 0.5) / 10 as volume_normalised,
        summed.total, summed.unclassified, summed.motorcycle, summed.car,
        summed.van, summed.car_trailer, summed.truck, summed.truck_trailer,
        summed.articulated, summed.bus, summed.bicycle, summed.pedestrian,
-       round(summed.speed_kmh::numeric, 1)::double precision as speed_kmh,
-       round(summed.usual::numeric, 1)::double precision as usual,
-       round(summed.usual_spread::numeric, 1)::double precision as usual_spread
+       floor(summed.speed_kmh * 10 + 0.5) / 10 as speed_kmh,
+       floor(summed.usual * 10 + 0.5) / 10 as usual,
+       floor(summed.usual_spread * 10 + 0.5) / 10 as usual_spread
 from summed
 join lanes using (direction)
 -- looked up for each bin only where a channel was not attached all the time
@@ -229,7 +227,8 @@ cross join lateral (
     select count(*) as channels,
            coalesce(sum(extract(epoch from
                least(counted.until, summed.time + make_interval(secs => %(interval_s)s))
-               - greatest(counted.since, summed.time))), 0) as attached_s
+               - greatest(counted.since, summed.time))), 0)::double precision
+               as attached_s
     from counted
     where not lanes.always
       and counted.direction = summed.direction
@@ -243,7 +242,8 @@ cross join lateral (
                 else part.attached_s end as attached_s
 ) installed
 cross join lateral (
-    select %(interval_s)s * greatest(summed.channels, installed.channels) as length_s
+    select (%(interval_s)s * greatest(summed.channels, installed.channels))
+               ::double precision as length_s
 ) whole
 order by summed.time, summed.direction
 
