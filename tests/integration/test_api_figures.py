@@ -186,7 +186,7 @@ def test_trap_20_no_route_reads_a_history_without_an_end(client: TestClient) -> 
             municipality="kaiserslautern",
             site="pariser-strasse",
             corridor="nordtangente-ost",
-            junction="markt",
+            junction="mainzer-tor",
             kind="peaks",
             format="csv",
         )
