@@ -137,3 +137,17 @@ def test_what_is_sent_after_an_outage_is_a_series(speed: float | None) -> None:
     assert decoded.series is not None
     assert not decoded.readings
     assert len(collect([intervals]).counts) == 5
+
+
+def test_series_that_counts_nothing_is_no_reading() -> None:
+    nothing = [
+        {
+            "time": NOW + timedelta(minutes=number),
+            "interval_s": 60,
+            "counts": [{"channel": "1", "classes": {}, "speed_kmh": 50}],
+        }
+        for number in range(2)
+    ]
+    batch = collect([nothing])
+    (tally,) = batch.ledger.values()
+    assert (tally.accepted, tally.readings_written, batch.counts) == (1, 0, [])
