@@ -8,13 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics import frames
+from analytics.baseline import usual
 from analytics.daily import days
 from analytics.environment.hours import hours as environment_hours
 from analytics.local_time import with_local
 from analytics.volumes import volumes
 from tests.frames import channels, counts, installed, stored, utc, values
+from tests.frames import volumes as hour_volumes
 
 START = utc("2026-03-28 12:00")
+DAY = timedelta(days=1)
 COUNT = st.none() | st.integers(0, 500)
 
 READINGS = st.lists(
@@ -165,6 +168,49 @@ def test_each_second_is_observed_once_and_gaps_are_where_none_is(
             else:
                 longest = max(longest, run)
         assert bin["gap_s"] == longest
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 3), st.integers(0, 13 * 7), st.integers(0, 500)),
+        min_size=20,
+        max_size=120,
+        unique_by=lambda row: row[:2],
+    ),
+    st.randoms(),
+)
+@settings(deadline=None, max_examples=30)
+def test_what_is_usual_depends_on_neither_order_nor_company(
+    rows: list[tuple[int, int, int]], random: Random
+) -> None:
+    def hours(rows: list[tuple[int, int, int]]) -> pl.DataFrame:
+        return hour_volumes(
+            *(
+                {"channel_id": channel, "time": START + day * DAY, "volume": volume}
+                for channel, day, volume in rows
+            )
+        )
+
+    def of(history: pl.DataFrame, targets: pl.DataFrame) -> pl.DataFrame:
+        return usual(history, targets, channels=PLACES, weeks=8)
+
+    history = hours(rows)
+    together = of(history, history).sort("channel_id", "time")
+    shuffled = random.sample(rows, len(rows))
+    part = hours(shuffled[: len(rows) // 2])
+    found = pl.concat(
+        [
+            of(hours(shuffled), part),
+            # each channel on its own, as another claim would have it
+            *(
+                of(history.filter(pl.col("channel_id") == channel), others)
+                for (channel,), others in history.join(
+                    part, on=["channel_id", "time"], how="anti"
+                ).group_by("channel_id")
+            ),
+        ]
+    )
+    assert together.equals(found.sort("channel_id", "time"))
 
 
 @given(
