@@ -58,10 +58,8 @@ def recompute(
             now=datetime.now(UTC),
         ):
             # the days that they touch
-            while jobs.count_stale(store, choice):
-                now = datetime.now(UTC)
-                if not jobs.process(store, settings.analytics, now=now):
-                    time.sleep(_WAIT_S)
+            for _ in _compute(store, settings, choice, taken, 0):
+                pass
         while case_days.judge(store, now=datetime.now(UTC)):
             pass
     return marked
