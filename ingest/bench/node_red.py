@@ -1,6 +1,6 @@
 """The same messages through Node-RED, with flows as they are often built.
 
-Measured where the program `node-red` is found, by `VERKEHRSPULS_NODE_RED` or in PATH,
+Measured where the program `node-red` is found, by `NODE_RED` or in PATH,
 and the package `pg` is installed next to it (`npm install node-red pg`). Its flows, in
 `node_red.json`: a thousand messages joined and stored by one `json_to_recordset`, and a
 statement for each message. Both take a persistent session at QoS 1, and a pool of ten
@@ -81,7 +81,7 @@ def run_flows() -> dict[str, int | None]:
 
 
 def _program() -> Path | None:
-    found = shutil.which(os.environ.get("VERKEHRSPULS_NODE_RED", "node-red"))
+    found = shutil.which(os.environ.get("NODE_RED", "node-red"))
     if found is None:
         return None
     program = Path(found).resolve()

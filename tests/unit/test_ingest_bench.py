@@ -20,7 +20,7 @@ def test_what_is_waited_for_in_vain_is_an_error(
 def test_without_node_red_its_figures_are_null(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("VERKEHRSPULS_NODE_RED", "no-such-program")
+    monkeypatch.setenv("NODE_RED", "no-such-program")
     assert set(peer.run_flows().values()) == {None}
 
 
