@@ -29,8 +29,10 @@ SPREADING: Final = (
     "unusual-volume",
     "unusual-day",
 )
-#: What all of a municipality have in common is one case, and no other's.
-COMMON: Final = ("town-above-usual", "town-below-usual")
+#: What is unusual in the same way at so many sites of a municipality has one cause,
+#: however far apart they are: weather, a strike.
+COMMON_SITES: Final = 4
+COMMON: Final = ("unusual-volume", "unusual-day")
 #: Sensors that fall silent within this time of each other have one cause.
 SILENT_TOGETHER: Final = timedelta(minutes=15)
 #: Events of the street are named by what is short and sharp only up to this length.
@@ -66,8 +68,9 @@ def group(members: pl.DataFrame) -> Groups:
     """Join MEMBERS that have one cause.
 
     Members of a site and family are together when there is no more than a LULL between
-    them; over sites see `TOGETHER`. A group keeps the oldest number (`anomaly_case_id`)
-    that its members had; where a case falls apart, the part that began first keeps it.
+    them; over sites see `TOGETHER` and `COMMON_SITES`. A group keeps the oldest number
+    (`anomaly_case_id`) that its members had; where a case falls apart, the part that
+    began first keeps it.
     """
     marked = check(members, MEMBERS).with_columns(_family().alias("family"))
     labelled = _components(marked, _links(marked)).sort("began", "case_member_id")
@@ -101,8 +104,6 @@ def _family() -> pl.Expr:
     return (
         pl.when(detector == "silence")
         .then(pl.lit("silence"))
-        .when(pl.col("reason").is_in(COMMON))
-        .then("reason")
         .when(detector.is_in(["level-shift", "drift"]))
         .then(pl.lit("level"))
         .when(counts | (detector == "odd-pair"))
@@ -120,7 +121,9 @@ def _links(marked: pl.DataFrame) -> pl.DataFrame:
         "latitude",
         "longitude",
         "family",
+        "quantity",
         "detector",
+        "reason",
         "began",
         "ended",
     )
@@ -132,18 +135,25 @@ def _links(marked: pl.DataFrame) -> pl.DataFrame:
         pl.col(name).is_in(SPREADING) for name in ("detector", "detector_2")
     )
     near = spread & (_km() <= NEAR_KM) & (apart <= TOGETHER)
-    common = pl.col("family").is_in(COMMON)
     silent = (pl.col("family") == "silence") & (apart <= SILENT_TOGETHER)
-    return (
-        here.join_where(
-            there,
-            pl.col("began") <= pl.col("ended_2") + LULL,
-            pl.col("ended") + LULL >= pl.col("began_2"),
-            pl.col("municipality_id") == pl.col("municipality_id_2"),
-            pl.col("family") == pl.col("family_2"),
-        )
-        .filter((same_site & ~common) | near | silent | (common & (apart <= TOGETHER)))
-        .select(one="case_member_id", other="case_member_id_2")
+    pairs = here.join_where(
+        there,
+        pl.col("began") <= pl.col("ended_2") + LULL,
+        pl.col("ended") + LULL >= pl.col("began_2"),
+        pl.col("municipality_id") == pl.col("municipality_id_2"),
+        pl.col("family") == pl.col("family_2"),
+    )
+    alike = (apart <= TOGETHER) & pl.all_horizontal(
+        pl.col(name) == pl.col(f"{name}_2")
+        for name in ("detector", "reason", "quantity")
+    )
+    sites = pl.max_horizontal(
+        pl.col(f"site_id{other}").filter(alike).n_unique().over(f"case_member_id{own}")
+        for own, other in (("", "_2"), ("_2", ""))
+    )
+    common = alike & pl.col("detector").is_in(COMMON) & (sites >= COMMON_SITES)
+    return pairs.filter(same_site | near | silent | common).select(
+        one="case_member_id", other="case_member_id_2"
     )
 
 

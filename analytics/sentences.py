@@ -23,14 +23,6 @@ WHAT: Final = {
     "day-below-usual": mark(
         "a day with less than usual, %(observed)s instead of %(usual)s"
     ),
-    "town-above-usual": mark(
-        "a day with more than usual in the whole town, here %(observed)s instead of "
-        "%(usual)s"
-    ),
-    "town-below-usual": mark(
-        "a day with less than usual in the whole town, here %(observed)s instead of "
-        "%(usual)s"
-    ),
     "incident": mark("a sudden fall, %(observed)s instead of %(usual)s"),
     "incident-speed": mark("sudden jam, %(observed)s km/h instead of %(usual)s km/h"),
     "congestion": mark("slow traffic, %(observed)s km/h instead of %(usual)s km/h"),
@@ -59,8 +51,6 @@ WORDS: Final = {
     "below-usual": mark("less than usual"),
     "day-above-usual": mark("unusual day"),
     "day-below-usual": mark("unusual day"),
-    "town-above-usual": mark("unusual day of the town"),
-    "town-below-usual": mark("unusual day of the town"),
     "incident": mark("incident"),
     "incident-speed": mark("incident"),
     "congestion": mark("congestion"),

@@ -88,17 +88,16 @@ def test_sensors_that_fall_silent_at_once_are_one_case() -> None:
     assert not together(member(1, 0, 9), member(2, 0.5, 5, **far), **silent)
 
 
-def test_a_day_of_the_whole_town_is_one_case_and_takes_no_other_with_it() -> None:
-    town = {"detector": "unusual-day", "reason": "town-below-usual", "latitude": None}
-    day = [member(n, 0, 24, site_id=n, **town) for n in (1, 2, 3)]
-    incident = member(4, 8, 9, detector="incident", reason="incident")
-    found = group(members(*day, incident)).cases.sort("began")
-    assert found["sites"].to_list() == [3, 1]
-    assert found["detector"].to_list() == ["unusual-day", "incident"]
-    other = member(5, 0, 24, site_id=5, municipality_id=2, **town)
-    assert not together(day[0], other)
-    tomorrow = member(6, 24, 48, **town)
-    assert not together(day[0], tomorrow)
+def test_what_is_unusual_at_many_sites_is_one_case_and_at_few_it_is_not() -> None:
+    far = [member(n, 0, 1, site_id=n, latitude=49 + n / 10) for n in range(1, 5)]
+    assert together(*far)
+    assert group(members(*far[:3])).cases.height == 3
+    # the first and the last of them have but two near them in time
+    later = [row | {"began": T + n * HOUR / 2} for n, row in enumerate(far)]
+    assert together(*later)
+    # in the same way
+    assert not together(*far[:3], far[3] | {"reason": "above-usual"})
+    assert not together(*far[:3], far[3] | {"quantity": "bicycle"})
 
 
 def test_air_and_traffic_of_a_site_have_their_own_cases() -> None:

@@ -204,23 +204,6 @@ def test_unusual_day() -> None:
     assert unusual_day.detect(days([*usual_days(20), 0.85])).is_empty()
 
 
-def test_a_day_that_is_unusual_in_the_whole_town_is_told_apart() -> None:
-    quiet = [[*usual_days(20 + n), 0.6][-21:] for n in range(5)]
-    found = unusual_day.detect(days(*quiet))
-    assert found["reason"].to_list() == ["town-below-usual"] * 5
-    assert (found["usual"] == 10_000).all()
-
-
-def test_a_day_that_is_usual_but_for_the_rest_of_the_town() -> None:
-    quiet = [[*usual_days(20 + n), 0.6][-21:] for n in range(5)]
-    found = unusual_day.detect(days([*usual_days(20), 1], *quiet))
-    alone = one(found.filter(pl.col("channel_id") == 1))
-    assert alone["reason"] == "day-above-usual"
-    assert alone["usual"] == pytest.approx(6000, rel=0.001)
-    others = found.filter(pl.col("channel_id") > 1)
-    assert others["reason"].to_list() == ["town-below-usual"] * 5
-
-
 def test_a_day_with_few_known_hours_is_not_judged() -> None:
     short = days([1, 0.1]).with_columns(hours=pl.lit(19, pl.Int32))
     assert unusual_day.detect(short).is_empty()
