@@ -1,5 +1,6 @@
 """A database that dies, hangs, refuses or fills up; rows 6-13 and 36."""
 
+import contextlib
 import os
 import subprocess
 import threading
@@ -190,13 +191,10 @@ def fill_and_recover(directory: Path) -> None:
         send(sender, range(20))
         parts.wait_for(it.stored, PATIENCE_S)
         ballast = directory / "ballast"
-        with ballast.open("wb") as file:
-            try:
-                while True:
-                    file.write(b"x" * 65_536)
-                    file.flush()
-            except OSError:
-                pass
+        # without a buffer: what were left in it would fail once more on closing
+        with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(b"x" * 65_536)
         send(sender, range(20, 3000))
         sender.flush()
         parts.wait_for(
