@@ -7,7 +7,6 @@ that is no text stands in `base64` in place of `payload`. Other fields are not r
 """
 
 import base64
-import binascii
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,7 +38,7 @@ def read(path: Path, *, now: datetime) -> Iterator[Message]:
                 continue
             try:
                 yield _message(decoder.decode(line), now)
-            except (ValueError, binascii.Error) as error:
+            except (ValueError, OverflowError) as error:
                 reason = f"line {number}: {error}"
                 raise BadFile(path=path, format=FORMAT, reason=reason) from error
 

@@ -222,6 +222,7 @@ def test_recording_is_read_as_the_broker_gave_it(tmp_path: Path) -> None:
         b'{"topic":"a","base64":"*"}',
         b'{"topic":"a","payload":"1","tst":"2026-11-21T21:00:00"}',
         b'{"topic":"a","payload":"1","tst":"yesterday"}',
+        b'{"topic":"a","payload":"1","tst":"0001-01-01T00:00:00+14:00"}',
     ],
 )
 def test_line_that_is_no_message_is_named(tmp_path: Path, line: bytes) -> None:
