@@ -8,11 +8,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from analytics.frames import GROUPED, MEMBERS, check
 from analytics.severity import severity
 from verkehrspuls.quantities import COUNTED
+
+#: Rows of a frame.
+Places = npt.NDArray[np.int64]
 
 #: Members of one site belong together when no more than this lies between them.
 LULL: Final = timedelta(hours=3)
@@ -113,56 +118,69 @@ def _family() -> pl.Expr:
 
 
 def _links(marked: pl.DataFrame) -> pl.DataFrame:
-    """Pairs of members that belong together, both ways (`one`, `other`)."""
-    columns = (
-        "case_member_id",
-        "municipality_id",
-        "site_id",
-        "latitude",
-        "longitude",
-        "family",
-        "quantity",
-        "detector",
-        "reason",
-        "began",
-        "ended",
-    )
-    here = marked.select(columns)
-    there = here.rename({name: f"{name}_2" for name in columns})
-    same_site = pl.col("site_id") == pl.col("site_id_2")
-    apart = (pl.col("began") - pl.col("began_2")).abs()
-    spread = pl.all_horizontal(
-        pl.col(name).is_in(SPREADING) for name in ("detector", "detector_2")
-    )
-    near = spread & (_km() <= NEAR_KM) & (apart <= TOGETHER)
-    silent = (pl.col("family") == "silence") & (apart <= SILENT_TOGETHER)
-    pairs = here.join_where(
-        there,
-        pl.col("began") <= pl.col("ended_2") + LULL,
-        pl.col("ended") + LULL >= pl.col("began_2"),
-        pl.col("municipality_id") == pl.col("municipality_id_2"),
-        pl.col("family") == pl.col("family_2"),
-    )
-    alike = (apart <= TOGETHER) & pl.all_horizontal(
-        pl.col(name) == pl.col(f"{name}_2")
-        for name in ("detector", "reason", "quantity")
-    )
-    sites = pl.max_horizontal(
-        pl.col(f"site_id{other}").filter(alike).n_unique().over(f"case_member_id{own}")
-        for own, other in (("", "_2"), ("_2", ""))
-    )
-    common = alike & pl.col("detector").is_in(COMMON) & (sites >= COMMON_SITES)
-    return pairs.filter(same_site | near | silent | common).select(
-        one="case_member_id", other="case_member_id_2"
-    )
+    """Pairs of members that belong together, both ways (`one`, `other`).
+
+    By their place in the order of time: where all is unusual for weeks, there are
+    millions of pairs, too many for whole rows.
+    """
+    marked = marked.sort("began")
+    one, other = _close(marked)
+
+    def same(name: str) -> npt.NDArray[np.bool_]:
+        column = marked[name]
+        if column.dtype == pl.String:
+            column = column.cast(pl.Categorical).to_physical()
+        values = column.to_numpy()
+        return np.asarray(values[one] == values[other])
+
+    kept = same("municipality_id") & same("family")
+    one, other = one[kept], other[kept]
+    began = marked["began"].to_numpy()
+    apart = np.abs(began[one] - began[other])
+    together = apart <= np.timedelta64(TOGETHER)
+    spreads = marked["detector"].is_in(SPREADING).to_numpy()
+    near = together & spreads[one] & spreads[other]
+    near[near] = _km(marked, one[near], other[near]) <= NEAR_KM
+    silent = (marked["family"] == "silence").to_numpy()[one]
+    silent &= apart <= np.timedelta64(SILENT_TOGETHER)
+    alike = together & same("detector") & same("reason") & same("quantity")
+    alike &= marked["detector"].is_in(COMMON).to_numpy()[one]
+    sites = _sites(marked, one[alike], other[alike])
+    alike[alike] = np.maximum(sites[one[alike]], sites[other[alike]]) >= COMMON_SITES
+    linked = same("site_id") | near | silent | alike
+    member = marked["case_member_id"].to_numpy()
+    return pl.DataFrame({"one": member[one[linked]], "other": member[other[linked]]})
 
 
-def _km() -> pl.Expr:
+def _close(marked: pl.DataFrame) -> tuple[Places, Places]:
+    """Places of sorted members between which there is at most a LULL, both ways."""
+    began, ended = (marked[name].to_numpy() for name in ("began", "ended"))
+    here = np.arange(marked.height)
+    # of each, itself and those that begin later
+    number = np.searchsorted(began, ended + np.timedelta64(LULL), side="right") - here
+    one = np.repeat(here, number)
+    before = np.repeat(number.cumsum() - number, number)
+    other = one + np.arange(one.size) - before
+    later = other > one
+    return np.append(one, other[later]), np.append(other, one[later])
+
+
+def _sites(marked: pl.DataFrame, one: Places, other: Places) -> npt.NDArray[np.int64]:
+    """Count the sites at which each member has others."""
+    site = marked["site_id"].to_numpy()
+    pairs = pl.DataFrame({"one": one, "site": site[other]}).unique()
+    return np.bincount(pairs["one"].to_numpy(), minlength=marked.height)
+
+
+def _km(marked: pl.DataFrame, one: Places, other: Places) -> npt.NDArray[np.float64]:
     """Distance of two places; unknown places are near nothing."""
-    north = pl.col("latitude") - pl.col("latitude_2")
-    east = pl.col("longitude") - pl.col("longitude_2")
-    east = east * pl.col("latitude").radians().cos()
-    return ((north**2 + east**2).sqrt() * _KM_PER_DEGREE).fill_null(float("inf"))
+    latitude, longitude = (
+        marked[name].fill_null(float("nan")).to_numpy()
+        for name in ("latitude", "longitude")
+    )
+    north = latitude[one] - latitude[other]
+    east = (longitude[one] - longitude[other]) * np.cos(np.radians(latitude[one]))
+    return np.asarray(np.sqrt(north**2 + east**2) * _KM_PER_DEGREE)
 
 
 def _components(marked: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:
