@@ -12,6 +12,7 @@ from email.message import EmailMessage
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from analytics import case_states
 from analytics.sentences import sentence
 from analytics.severity import LEVELS
 from verkehrspuls.settings import Alerts
@@ -24,19 +25,7 @@ FIRST_WAIT: Final = timedelta(seconds=30)
 LONGEST_WAIT: Final = timedelta(hours=2)
 
 #: What became of a case, by kind of event.
-KINDS: Final = {
-    "opened": mark("new"),
-    "raised": mark("got worse"),
-    "returned": mark("came back"),
-    "withdrawn": mark("withdrawn"),
-    "decided": mark("decided"),
-}
-STATES: Final = {
-    "suspected": mark("suspected"),
-    "confirmed": mark("confirmed"),
-    "explained": mark("explained"),
-    "rejected": mark("rejected"),
-}
+KINDS: Final = case_states.KINDS | {"opened": mark("new")}
 
 
 def destinations(settings: Alerts) -> list[str]:
@@ -171,4 +160,4 @@ def signature(body: bytes, secret: str, *, now: datetime) -> str:
 
 def _become(change: Mapping[str, Any], case: Mapping[str, Any]) -> str:
     kind: str = change["kind"]
-    return STATES[case["state"]] if kind == "decided" else KINDS[kind]
+    return case_states.STATES[case["state"]] if kind == "decided" else KINDS[kind]

@@ -3,13 +3,34 @@
 from typing import Final
 
 from verkehrspuls.errors import UsageError
+from verkehrspuls.text import mark
 
 #: The state of a case that no person has decided.
 SUSPECTED: Final = "suspected"
 #: A case whose cause is no longer in the data (column `withdrawn_at`).
 WITHDRAWN: Final = "withdrawn"
+#: The states that are kept, in words.
+STATES: Final = {
+    SUSPECTED: mark("suspected"),
+    "confirmed": mark("confirmed"),
+    "explained": mark("explained"),
+    "rejected": mark("rejected"),
+}
 #: What can be done to the figures of the hours that a case covers.
-EFFECTS: Final = ("exclude", "caveat", "keep")
+EFFECTS: Final = {
+    "exclude": mark("its hours are left out of figures, once it is confirmed"),
+    "caveat": mark("figures are kept and say that the case is open"),
+    "keep": mark("figures are kept"),
+}
+#: What can become of a case, as its history tells.
+KINDS: Final = {
+    "opened": mark("opened"),
+    "raised": mark("got worse"),
+    "withdrawn": mark("withdrawn"),
+    "returned": mark("came back"),
+    "decided": mark("decided"),
+    "comment": mark("comment"),
+}
 #: States in which the effect `exclude` counts.
 EXCLUDING: Final = frozenset({"confirmed", "explained"})
 

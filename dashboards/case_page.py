@@ -6,24 +6,11 @@ from datetime import timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from analytics import case_states
 from dashboards import describe
 from dashboards.charts import Table
 from dashboards.language import Language
-from verkehrspuls.text import mark
 
-EFFECTS: Final = {
-    "exclude": mark("its hours are left out of figures, once it is confirmed"),
-    "caveat": mark("figures are kept and say that the case is open"),
-    "keep": mark("figures are kept"),
-}
-KINDS: Final = {
-    "opened": mark("opened"),
-    "raised": mark("got worse"),
-    "withdrawn": mark("withdrawn"),
-    "returned": mark("came back"),
-    "decided": mark("decided"),
-    "comment": mark("comment"),
-}
 _BY_MACHINE: Final = "detectors"
 
 
@@ -45,7 +32,7 @@ def case_page(case: Mapping[str, Any], language: Language) -> CasePage:
     """Arrange a case with its members and history (`api.casework.show`)."""
     zone = case["time_zone"]
     word = describe.case_word(case["reason"], language)
-    effect = EFFECTS[case["effect"]]
+    effect = case_states.EFFECTS[case["effect"]]
     facts = [
         (language.phrase("State"), describe.case_state(case, language)),
         (language.phrase("Severity"), describe.severity(case, language)),
@@ -134,5 +121,5 @@ def _link(case: Mapping[str, Any], language: Language) -> str:
 
 
 def _kind(event: Mapping[str, Any], language: Language) -> str:
-    word = KINDS[event["kind"]]
+    word = case_states.KINDS[event["kind"]]
     return language.phrase(word)

@@ -11,17 +11,15 @@ import polars as pl
 from analytics.sections.bottlenecks import bottlenecks
 from analytics.sections.reliability import FEWEST_DAYS, reliability
 from analytics.sections.smoothing import speed_field
-from analytics.sections.stations import free_speeds, station_intervals
 from analytics.sections.travel_time import corridor_intervals, section_intervals
+from api.corridors import QUARTER_S, read_corridor
 from dashboards.charts import Chart, Table
 from dashboards.figures import corridor as figures
 from dashboards.language import Language
 from verkehrspuls.calendar import day_end, day_start
-from verkehrspuls.storage import series
 
 #: days up to the one shown that usual times and bottlenecks are of
 LOOK_BACK: Final = 28
-_QUARTER_S: Final = 900
 _STEP_M: Final = 100.0
 
 
@@ -40,36 +38,14 @@ def corridor_page(
     zone = corridor["time_zone"]
     start = day_start(day - timedelta(days=LOOK_BACK - 1), zone)
     stations = corridor["stations"]
-    volumes = series.volumes_of_sites(
-        url,
-        site_ids=sorted({station["site_id"] for station in stations}),
-        start=start,
-        end=day_end(day, zone),
-        interval_s=_QUARTER_S,
-    )
-    places = pl.DataFrame(
-        stations,
-        schema={
-            "station": pl.Int32,
-            "site_id": pl.Int32,
-            "direction": pl.String,
-            "chainage_m": pl.Float64,
-        },
-    )
-    intervals = station_intervals(volumes, places, interval_s=_QUARTER_S)
-    limits = {
-        s["station"]: float(s["speed_limit_kmh"])
-        for s in stations
-        if s["speed_limit_kmh"]
-    }
-    free = free_speeds(intervals, time_zone=zone, limits_kmh=limits)
+    intervals, free = read_corridor(url, corridor, start=start, end=day_end(day, zone))
     times = corridor_intervals(
         section_intervals(intervals, free), count=len(stations) - 1
     )
     weekday = pl.col("time").dt.convert_time_zone(zone).dt.weekday()
     usual = reliability(times.filter(weekday <= 5), time_zone=zone)
     today = _of_day(times, day, zone).select("hour", day=pl.col("travel_s") / 60)
-    found = bottlenecks(intervals, free, interval_s=_QUARTER_S)
+    found = bottlenecks(intervals, free, interval_s=QUARTER_S)
     length = stations[-1]["chainage_m"] - stations[0]["chainage_m"]
     return CorridorPage(
         sentence=language.phrase(
@@ -166,7 +142,7 @@ def _field(
     names = {s["station"]: s["site_name"] for s in stations}
     slowest = speeds.row(0, named=True)
     field = _of_day(
-        speed_field(shown.drop("hour"), interval_s=_QUARTER_S, step_m=_STEP_M),
+        speed_field(shown.drop("hour"), interval_s=QUARTER_S, step_m=_STEP_M),
         day,
         zone,
     )

@@ -6,6 +6,7 @@ from typing import Any, Final
 import polars as pl
 
 from analytics import sentences
+from analytics.case_states import STATES
 from analytics.frames import mean
 from dashboards.figures.classes import CLASS_NAMES
 from dashboards.language import Language
@@ -207,14 +208,6 @@ def thresholds(
     )
 
 
-CASE_STATES: Final = {
-    "suspected": mark("suspected"),
-    "confirmed": mark("confirmed"),
-    "explained": mark("explained"),
-    "rejected": mark("rejected"),
-}
-
-
 SEVERITIES: Final = {
     "low": mark("low"),
     "medium": mark("medium"),
@@ -235,7 +228,7 @@ def case_word(reason: str, language: Language) -> str:
 
 def case_state(row: Mapping[str, Any], language: Language) -> str:
     """Name a case's state."""
-    state = CASE_STATES[row["state"]]
+    state = STATES[row["state"]]
     return language.phrase(state)
 
 

@@ -21,6 +21,7 @@ from dashboards import case_page, corridor_page, overview, period, site_page
 from dashboards.assets import Assets
 from dashboards.language import Language
 from dashboards.period import BINS, PRESETS
+from dashboards.view import view
 from verkehrspuls import __version__
 from verkehrspuls.errors import UnknownKey
 from verkehrspuls.storage import series
@@ -267,10 +268,10 @@ def one_site(
     database = _database(request)
     with database.connection() as connection:
         found = series.site(connection, municipality, site)
-        view = site_page.view(found, query, tongue, now=at)
+        shown = view(found, query, tongue, now=at)
         with database.frames() as url:
             content = site_page.content(
-                view,
+                shown,
                 query,
                 connection=connection,
                 url=url,

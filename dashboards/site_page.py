@@ -2,27 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from analytics.passport import SHARES, Passport
-from api.errors import BadParameter
-from dashboards import charts, describe, key_figures, summaries
-from dashboards.charts import Chart, Names, Table
+from dashboards import charts, key_figures, summaries
+from dashboards.charts import Chart, Table
 from dashboards.comparison import Choices, choices, comparison
+from dashboards.counted_charts import counted_charts, volumes
 from dashboards.downloads import downloads
 from dashboards.environment_charts import environment_charts, stored_hours
-from dashboards.figures.series import Mark
-from dashboards.forecast import forecast_chart
 from dashboards.health import DAYS, Health, health
 from dashboards.key_figures import Counted, KeyFigure
-from dashboards.language import Language
-from dashboards.period import Period, read
-from verkehrspuls.calendar import public_holidays
-from verkehrspuls.quantities import COUNTED, ENVIRONMENT
+from dashboards.period import read
+from dashboards.view import View
 from verkehrspuls.settings import Analytics
 from verkehrspuls.storage import health as stored_health
 from verkehrspuls.storage import series
@@ -38,38 +33,6 @@ SENSOR_STATES = {
 
 #: older than any reading
 EARLIEST = date(1990, 1, 1)
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """What is shown of a site: a period, and what was measured in it."""
-
-    site: Mapping[str, Any]
-    language: Language
-    now: datetime
-    period: Period
-    #: the counted quantity, if any
-    quantity: str | None
-    #: environment quantities, in the registry's order
-    environment: tuple[str, ...]
-
-    @property
-    def zone(self) -> str:
-        """The site's time zone."""
-        return str(self.site["time_zone"])
-
-    @property
-    def today(self) -> date:
-        """The local day."""
-        return self.now.astimezone(ZoneInfo(self.zone)).date()
-
-    @property
-    def holidays(self) -> set[date]:
-        """Public holidays of the period's years."""
-        years = range(self.period.first.year, self.period.last.year + 1)
-        return {
-            day for year in years for day in public_holidays(self.site["state"], year)
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,38 +54,6 @@ class Content:
     older_cases: Sequence[Mapping[str, Any]]
     #: there is data, but not in the period: the span of days that has some
     data_span: tuple[date, date] | None
-
-
-def view(
-    site: Mapping[str, Any],
-    query: Mapping[str, str],
-    language: Language,
-    *,
-    now: datetime,
-) -> View:
-    """Read what to show from the query string."""
-    measured = list(dict.fromkeys(c["quantity"] for c in site["channels"]))
-    counted = [q for q in COUNTED if q in measured]
-    environment = [q for q in measured if q in ENVIRONMENT]
-    asked = query.get("quantity", "")
-    if asked and asked not in measured:
-        raise BadParameter(
-            parameter="quantity", detail=mark("The site does not measure that")
-        )
-    return View(
-        site=site,
-        language=language,
-        now=now,
-        period=read(query, site["time_zone"], now=now),
-        quantity=asked
-        if asked in COUNTED
-        else next(iter(counted), None)
-        if not asked
-        else None,
-        environment=tuple(environment)
-        if not asked
-        else tuple(q for q in environment if q == asked),
-    )
 
 
 def content(
@@ -159,8 +90,10 @@ def content(
             connection=connection,
         )
     if shown.quantity and days.height:
-        hours = _volumes(shown, url, interval_s=3600)
-        drawn += _counted(shown, connection, url, days=days, hours=hours, cases=cases)
+        hours = volumes(shown, url, interval_s=3600)
+        drawn += counted_charts(
+            shown, connection, url, days=days, hours=hours, cases=cases
+        )
         touching = series.cases(
             connection,
             **of_site,
@@ -215,17 +148,9 @@ def content(
     )
 
 
-def _of(shown: View) -> dict[str, Any]:
-    return {"site_id": shown.site["site_id"], "quantity": shown.quantity or ""}
-
-
 def _days(shown: View, url: str) -> pl.DataFrame:
     return series.days(
-        url,
-        site_id=shown.site["site_id"],
-        quantity=shown.quantity or "",
-        first=shown.period.first,
-        last=shown.period.last,
+        url, **shown.counted, first=shown.period.first, last=shown.period.last
     )
 
 
@@ -233,111 +158,12 @@ def _span(shown: View, url: str) -> tuple[date, date] | None:
     """The days from and to which there are figures at all."""
     known = series.days(
         url,
-        site_id=shown.site["site_id"],
-        quantity=shown.quantity or "",
+        **shown.counted,
         first=EARLIEST,
         last=shown.today + timedelta(days=1),
         direction="all",
     )["day"]
     return (known[0], known[-1]) if len(known) else None
-
-
-def _volumes(shown: View, url: str, *, interval_s: Any) -> pl.DataFrame:
-    return series.volumes(
-        url,
-        site_id=shown.site["site_id"],
-        quantity=shown.quantity or "",
-        start=shown.period.start,
-        end=shown.period.end,
-        interval_s=interval_s,
-    )
-
-
-def _counted(
-    shown: View,
-    connection: Connection,
-    url: str,
-    *,
-    days: pl.DataFrame,
-    hours: pl.DataFrame,
-    cases: Sequence[Mapping[str, Any]],
-) -> list[Chart]:
-    """The charts of the counted quantity."""
-    language, period = shown.language, shown.period
-    quantity = shown.quantity or ""
-    names = _names(shown)
-    if period.bin == "P1D":
-        filled = summaries.fill_days(days, period, shown.today)
-    else:
-        frame = hours
-        if period.bin == "PT15M":
-            frame = _volumes(shown, url, interval_s=900)
-        filled = summaries.fill_gaps(frame, period, shown.now)
-        if period.bin == "PT1H":
-            estimates = series.imputed(
-                url, **_of(shown), start=period.start, end=period.end
-            )
-            filled = summaries.with_estimates(filled, estimates)
-    present = set(filled["direction"])
-    names = [pair for pair in names if pair[0] in present] or [
-        (direction, "") for direction in sorted(present)
-    ]
-    drawn = [
-        charts.series_chart(
-            filled,
-            language,
-            period=period,
-            quantity=quantity,
-            names=names,
-            marks=_marks(cases, shown),
-            downloads=downloads(shown.site, quantity, period, language),
-        )
-    ]
-    if hours.is_empty():
-        return drawn
-    together = summaries.cross_section(hours, shown.zone)
-    if period.end > shown.now:
-        drawn.append(
-            forecast_chart(
-                series.forecast(url, **_of(shown)),
-                series.forecast_errors(connection, **_of(shown)),
-                together,
-                language,
-                zone=shown.zone,
-                quantity=quantity,
-                now=shown.now,
-            )
-        )
-    holidays = shown.holidays
-    drawn.append(
-        charts.profile_chart(together, language, quantity=quantity, holidays=holidays)
-    )
-    drawn.append(charts.week_chart(together, language, quantity=quantity))
-    if len(names) > 1:
-        drawn.append(
-            charts.directions_chart(
-                hours,
-                language,
-                zone=shown.zone,
-                quantity=quantity,
-                names=names,
-                holidays=holidays,
-            )
-        )
-    by_class = charts.classes_chart(hours, language)
-    return [*drawn, by_class] if by_class else drawn
-
-
-def _names(shown: View) -> Names:
-    """Directions of the quantity with their names, in the registry's order."""
-    found: dict[str, str] = {}
-    for channel in shown.site["channels"]:
-        if channel["quantity"] == shown.quantity:
-            key = channel["direction"]
-            found.setdefault(
-                key, channel["direction_name"] or (key and channel["name"])
-            )
-    return list(found.items())
 
 
 def _hours(shown: View, url: str, quantity: str) -> pl.DataFrame:
@@ -364,24 +190,6 @@ def _environment(shown: View, frame: pl.DataFrame, *, quantity: str) -> Chart:
         thresholds=next(iter(thresholds), {}),
         downloads=downloads(shown.site, quantity, shown.period, shown.language),
     )
-
-
-def _marks(cases: Sequence[Mapping[str, Any]], shown: View) -> list[Mark]:
-    zone, period = ZoneInfo(shown.zone), shown.period
-    return [
-        Mark(
-            began=max(case["began"], period.start)
-            .astimezone(zone)
-            .replace(tzinfo=None),
-            ended=min(case["ended"], period.end).astimezone(zone).replace(tzinfo=None),
-            direction=case["direction"],
-            word=describe.case_word(case["reason"], shown.language),
-        )
-        for case in cases
-        if case["quantity"] == shown.quantity
-        and case["ended"] > period.start
-        and case["began"] < period.end
-    ]
 
 
 def _counted_days(

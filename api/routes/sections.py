@@ -15,8 +15,6 @@ from analytics.sections.reliability import FEWEST_DAYS, reliability
 from analytics.sections.smoothing import speed_field
 from analytics.sections.stations import (
     ENOUGH_OBSERVED,
-    free_speeds,
-    station_intervals,
 )
 from analytics.sections.travel_time import (
     corridor_intervals,
@@ -25,6 +23,7 @@ from analytics.sections.travel_time import (
 )
 from api import PREFIX
 from api import sections_schemas as schemas
+from api.corridors import QUARTER_S, read_corridor
 from api.database import Database
 from api.parameters import From, MunicipalityKey, OfMunicipality, Store, To
 from api.periods import Period, period
@@ -34,7 +33,6 @@ from verkehrspuls.storage import series
 
 router = APIRouter(prefix=PREFIX, tags=["figures"])
 
-QUARTER_S: Final = 900
 HOUR_S: Final = 3600
 STEP_M: Final = 100.0
 #: residuals that counting itself does not explain
@@ -318,26 +316,8 @@ def _road(
 ) -> _Road:
     found = _corridor(store, municipality, corridor)
     asked = _period(found, from_, to, days=days, longest=longest)
-    stations = pl.DataFrame(
-        found["stations"],
-        schema={
-            "station": pl.Int32,
-            "site_id": pl.Int32,
-            "direction": pl.String,
-            "chainage_m": pl.Float64,
-        },
-    )
-    intervals = station_intervals(
-        _volumes(store, asked, stations["site_id"].to_list(), QUARTER_S),
-        stations,
-        interval_s=QUARTER_S,
-    )
-    limits = {
-        s["station"]: float(s["speed_limit_kmh"])
-        for s in found["stations"]
-        if s["speed_limit_kmh"]
-    }
-    free = free_speeds(intervals, time_zone=found["time_zone"], limits_kmh=limits)
+    with store.frames() as url:
+        intervals, free = read_corridor(url, found, start=asked.start, end=asked.end)
     places = [(s["site_id"], s["direction"]) for s in found["stations"]]
     return _Road(found, asked, intervals, free, _cases(store, asked, places))
 

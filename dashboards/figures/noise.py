@@ -42,7 +42,9 @@ def noise(
     drawn = layout(language, height=height, showlegend=True)
     drawn["margin"] = drawn["margin"] | {"t": 44}
     drawn["legend"] = drawn["legend"] | {"y": 1.06}
-    drawn["xaxis"] = axis(showgrid=False, type="date", tickformat="%-d. %b", nticks=6, tickangle=0)
+    drawn["xaxis"] = axis(
+        showgrid=False, type="date", tickformat="%-d. %b", nticks=6, tickangle=0
+    )
     # decibels have no natural zero
     drawn["yaxis"] = axis(fixedrange=True, nticks=6)
     drawn["annotations"] = [caption("dB(A)", y=1)]

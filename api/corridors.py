@@ -1,0 +1,40 @@
+"""The speeds along a corridor, as routes and pages start from them."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import polars as pl
+
+from analytics.sections.stations import free_speeds, station_intervals
+from verkehrspuls.storage import series
+
+QUARTER_S: Final = 900
+_STATIONS: Final = {
+    "station": pl.Int32,
+    "site_id": pl.Int32,
+    "direction": pl.String,
+    "chainage_m": pl.Float64,
+}
+
+
+def read_corridor(
+    url: str, corridor: Mapping[str, Any], *, start: datetime, end: datetime
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Read the quarter-hours of a corridor's stations, and their free speeds."""
+    stations = pl.DataFrame(corridor["stations"], schema=_STATIONS)
+    volumes = series.volumes_of_sites(
+        url,
+        site_ids=stations["site_id"].unique().sort().to_list(),
+        start=start,
+        end=end,
+        interval_s=QUARTER_S,
+    )
+    intervals = station_intervals(volumes, stations, interval_s=QUARTER_S)
+    limits = {
+        station["station"]: float(station["speed_limit_kmh"])
+        for station in corridor["stations"]
+        if station["speed_limit_kmh"]
+    }
+    zone = corridor["time_zone"]
+    return intervals, free_speeds(intervals, time_zone=zone, limits_kmh=limits)
