@@ -67,6 +67,8 @@ def _evidence(readings: pl.DataFrame) -> Evidence:
             until=pl.col("began") + pl.duration(days=1),
             day=pl.col("began").dt.date(),
             road=pl.lit(""),
+            latitude=pl.lit(0.0),
+            longitude=pl.lit(0.0),
             quantity=pl.lit("motor"),
             direction=pl.lit(""),
             complete=pl.lit(value=True),
