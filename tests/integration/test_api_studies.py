@@ -201,7 +201,7 @@ def test_few_weeks_have_a_reason_in_both_languages(client: TestClient) -> None:
     path = "sites/linz/changed/before-after"
     reason = ask(client, path, measure=str(MEASURE), weeks=2)["effect"]["reason"]
     assert reason["code"] == "too-few-weeks"
-    assert reason["text"]["de"] == "Es gibt 2 Wochen; nötig sind mindestens 3."
+    assert reason["text"]["de"] == "Wochen: 2; nötig sind mindestens 3."
 
 
 def test_ranking_begins_with_the_greatest_rise(client: TestClient) -> None:
