@@ -56,7 +56,7 @@ def _judge(store: Store, taken: list[dict[str, Any]]) -> None:
     spans = cases.widen(spans, stored)
 
     def read(query: str, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
-        since: datetime = spans["since"].min()  # type: ignore[assignment]
+        since: datetime = spans.select(pl.min("since")).item()
         rows = store.execute(query, channels=channels, since=since - LEAD, until=until)
         frame = pl.DataFrame(rows.fetchall(), dict(schema), orient="row")
         return check(frame, schema)

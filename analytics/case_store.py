@@ -77,8 +77,7 @@ def _put_case(store: Store, case: dict[str, Any]) -> int:
     """Write a case, and what became of it; returns its number."""
     number: int | None = case["anomaly_case_id"]
     if number is None:
-        opened = store.execute("open_case", **case).fetchone()
-        number = int(opened["anomaly_case_id"])  # type: ignore[index]
+        number = int(store.one("open_case", **case)["anomaly_case_id"])
         store.execute("put_case", **case | {"anomaly_case_id": number})
         _note(store, number, "opened")
         return number

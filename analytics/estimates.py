@@ -193,8 +193,7 @@ def _impute(store: Store, town: _Town, span: _Span, *, now: datetime) -> int:
 
 
 def _mine(store: Store, town: _Town) -> bool:
-    row = store.execute("try_estimate", municipality_id=town.municipality_id).fetchone()
-    return bool(row["mine"])  # type: ignore[index]
+    return bool(store.one("try_estimate", municipality_id=town.municipality_id)["mine"])
 
 
 def _volumes(store: Store, town: _Town, **span: Any) -> pl.DataFrame:

@@ -61,8 +61,7 @@ def judge(store: Store, limits: Health, *, now: datetime) -> bool:
             method=METHOD,
             now=now,
         )
-        row = store.execute("days_left", sites=sites).fetchone()
-    return bool(row["left"])  # type: ignore[index]
+        return bool(store.one("days_left", sites=sites)["left"])
 
 
 def verdicts(

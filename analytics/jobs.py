@@ -144,7 +144,7 @@ def check_silence(store: Store, *, now: datetime) -> int:
 def maintain(store: Store, settings: Analytics, *, now: datetime) -> bool:
     """Make partitions ahead, drop and compress the old; False where another does."""
     with store.connection.transaction():
-        if not store.execute("try_maintenance").fetchone()["mine"]:  # type: ignore[index]
+        if not store.one("try_maintenance")["mine"]:
             return False
         store.execute("ensure_ahead", now=now)
         dropped = 0
@@ -191,14 +191,12 @@ def count_sites(store: Store, choice: Choice) -> int:
 
 def _count(store: Store, query: str, name: str, choice: Choice) -> int:
     with store.connection.transaction():
-        row = store.execute(
-            query, municipality=choice.municipality, site=choice.site
-        ).fetchone()
-    return int(row[name])  # type: ignore[index]
+        row = store.one(query, municipality=choice.municipality, site=choice.site)
+    return int(row[name])
 
 
 def _chunks(store: Store, query: str, cutoff: datetime) -> int:
-    return int(store.execute(query, cutoff=cutoff).fetchone()["chunks"])  # type: ignore[index]
+    return int(store.one(query, cutoff=cutoff)["chunks"])
 
 
 def _lock_stale_sites(store: Store, hours: int, avoid: Collection[int]) -> list[int]:
@@ -284,10 +282,11 @@ def _read(
     )
     neighbours = store.execute("neighbour_readings", **_spans(wanted.readings))
     installed = store.execute("installations_of_sites", sites=sites)
+    first, last = stale.select(first=pl.min("hour"), last=pl.max("hour")).row(0)
     around = {
         "sites": sites,
-        "since": stale["hour"].min() - timedelta(days=2),  # type: ignore[operator]
-        "until": stale["hour"].max() + timedelta(days=2),  # type: ignore[operator]
+        "since": first - timedelta(days=2),
+        "until": last + timedelta(days=2),
     }
     excluded = store.execute("excluded_spans", **around)
     imputed = store.execute("imputed_of_sites", **around)

@@ -12,7 +12,7 @@ import polars as pl
 import psycopg
 
 from verkehrspuls.storage.columns import encode, read_columns
-from verkehrspuls.storage.database import Connection, connect, execute, queries
+from verkehrspuls.storage.database import Connection, connect, execute, one, queries
 
 #: Rows that go to the server as one piece of CSV.
 _SLICE = 25_000
@@ -30,6 +30,10 @@ class Store:
     def execute(self, query: str, **parameters: Any) -> psycopg.Cursor[Any]:
         """Run a named query; rows come as dicts."""
         return execute(self.connection, query, **parameters)
+
+    def one(self, query: str, **parameters: Any) -> dict[str, Any]:
+        """Give the row of a named query that always has one."""
+        return one(self.connection, query, **parameters)
 
     def read(self, query: str, **parameters: Any) -> pl.DataFrame:
         """Read a named query's rows; it sees what is committed, and only that."""

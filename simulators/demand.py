@@ -134,8 +134,9 @@ def local_day(zone: str, day: int) -> LocalDay:
     clock = ZoneInfo(zone)
     offsets = np.array(
         [
-            int((midnight + timedelta(hours=h)).astimezone(clock).utcoffset().seconds)  # type: ignore[union-attr]
+            (local.replace(tzinfo=UTC) - local).seconds
             for h in range(24)
+            for local in [(midnight + timedelta(hours=h)).astimezone(clock)]
         ]
     )
     seconds: Floats = day * 86_400 + np.arange(STEPS, dtype=np.float64) * STEP_S

@@ -136,10 +136,10 @@ def collected(
         return Evidence(
             periods, periods, none(frames.HEALTH_READINGS), none(frames.STORED_VOLUMES)
         )
-    since, until = periods["began"].min(), periods["ended"].max()
+    since, until = periods.select(pl.min("began"), pl.max("ended")).row(0)
     within = pl.col("time").is_between(since, until, closed="left")
     mine = readings.filter(within).with_columns(volume=volume_of_reading())
-    looked = pl.col("time").is_between(since - LOOK_BACK, until, closed="left")  # type: ignore[operator]
+    looked = pl.col("time").is_between(since - LOOK_BACK, until, closed="left")
     return Evidence(
         periods,
         periods,

@@ -50,13 +50,13 @@ def rates(hours: int) -> tuple[int, dict[str, int]]:
     usual = baseline.usual(
         counted,
         of_hour.select("channel_id", "time"),
-        channels=channels.cast(dict(frames.CHANNELS)),  # type: ignore[arg-type]
+        channels=channels.cast(pl.Schema(frames.CHANNELS)),
         weeks=WEEKS,
     )
     rate = round(of_hour.height / (time.perf_counter() - began))
     key = ["channel_id", "time"]
     judged = of_hour.join(usual, on=key, how="left")
-    last = counted["time"].max() - timedelta(weeks=2)  # type: ignore[operator]
+    last = counted.select(pl.max("time")).item() - timedelta(weeks=2)
     quarters = quarter_hours.with_usual(
         counted.filter(
             pl.col("interval_s") == quarter_hours.QUARTER_S, pl.col("time") >= last
@@ -80,7 +80,7 @@ def _days(hours: pl.DataFrame) -> pl.DataFrame:
             quantity=pl.lit("motor"),
             time_zone=pl.lit(_ZONE),
         )
-        .cast(dict(frames.CHANNEL_DAYS))  # type: ignore[arg-type]
+        .cast(pl.Schema(frames.CHANNEL_DAYS))
     )
 
 

@@ -66,7 +66,7 @@ def readings(first: int, hours: int) -> pl.DataFrame:
             "speed_kmh": dice.normal(50, 4, number.size),
             "quantity": pl.repeat("motor", number.size, eager=True),
         }
-    ).cast(dict(COUNT_READINGS))  # type: ignore[arg-type]
+    ).cast(pl.Schema(COUNT_READINGS))
 
 
 def town() -> Town:

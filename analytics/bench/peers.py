@@ -76,9 +76,9 @@ def _same(result: pl.DataFrame, volumes: pl.DataFrame) -> bool:
         .sort(key)
     )
     ours = ours.sort(key)
-    near = (theirs["speed_kmh"] - ours["speed_kmh"]).abs().max()
-    return theirs.drop("speed_kmh").equals(ours.drop("speed_kmh")) and (
-        near is None or float(near) < 0.01  # type: ignore[arg-type]
+    apart = (theirs["speed_kmh"] - ours["speed_kmh"]).abs().drop_nulls()
+    return theirs.drop("speed_kmh").equals(ours.drop("speed_kmh")) and bool(
+        (apart < 0.01).all()
     )
 
 

@@ -120,10 +120,10 @@ def _with_space_mean(hours: pl.DataFrame, histograms: pl.DataFrame) -> pl.DataFr
 
 def _free_flow(rows: pl.DataFrame, limit_kmh: float | None) -> float | None:
     night = rows.filter(pl.col("hour").is_in(NIGHT))["v"].drop_nulls()
-    if len(night) < FEWEST_NIGHT_HOURS:
-        return None
     free = night.quantile(FREE_FLOW, interpolation="linear")
-    return min(free, limit_kmh or free)  # type: ignore[type-var]
+    if free is None or len(night) < FEWEST_NIGHT_HOURS:
+        return None
+    return min(free, limit_kmh or free)
 
 
 def _levels(rows: pl.DataFrame, profile: ServiceProfile) -> pl.DataFrame:

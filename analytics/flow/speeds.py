@@ -54,8 +54,7 @@ def speeds(
     """
     histograms, hours = check(histograms, SPEED_HISTOGRAMS), check(hours, FLOW_BINS)
     counts = as_matrix(histograms["counts"]).sum(axis=0)
-    begin = histograms["open_kmh"].min()
-    open_kmh = float(begin) if begin is not None else None  # type: ignore[arg-type]
+    open_kmh: float | None = histograms.select(pl.min("open_kmh")).item()
     total = int(counts.sum())
     passport = _passport(histograms, total, expected_s=expected_s)
     nothing = None if total else Reason("no-histograms")

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeVar
@@ -64,9 +64,9 @@ def flatten(value: Any, path: str = "") -> dict[str, Value]:
 
 def _leaves(value: Any, path: str, depth: int) -> Iterator[tuple[str, Value]]:
     if isinstance(value, dict):
-        inner = value.items()
+        inner: Iterable[tuple[object, Any]] = value.items()
     elif isinstance(value, list):
-        inner = enumerate(value)  # type: ignore[assignment]
+        inner = enumerate(value)
     else:
         if value is None or isinstance(value, bool | int | float | str):
             yield path, value

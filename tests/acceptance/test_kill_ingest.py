@@ -87,7 +87,7 @@ def message(number: int) -> bytes:
 
 
 def stored(connection: Connection) -> int:
-    (count,) = connection.execute("select count(*) from count_reading").fetchone()  # type: ignore[misc]
+    ((count,),) = connection.execute("select count(*) from count_reading").fetchall()
     return int(count)
 
 

@@ -182,7 +182,9 @@ def test_keyboard_reaches_the_content_first(browser: Browser, server: str) -> No
         page.keyboard.press("Tab")
         skip = page.locator(".skip")
         assert skip.evaluate("link => link === document.activeElement")
-        assert skip.bounding_box()["y"] >= 0  # type: ignore[index]
+        box = skip.bounding_box()
+        assert box is not None
+        assert box["y"] >= 0
         page.keyboard.press("Enter")
         assert page.evaluate("document.activeElement.id") == "content"
 

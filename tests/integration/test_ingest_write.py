@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, LiteralString
 
 import msgspec
 import psycopg
@@ -40,8 +40,8 @@ class World:
     def write(self, *messages: Message) -> Counter[str]:
         return self.writer.write(self.collector.collect(messages), self.collector)
 
-    def rows(self, query: str) -> list[Any]:
-        return self.connection.execute(query).fetchall()  # type: ignore[arg-type]
+    def rows(self, query: LiteralString) -> list[Any]:
+        return self.connection.execute(query).fetchall()
 
 
 @pytest.fixture

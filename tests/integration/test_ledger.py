@@ -75,7 +75,7 @@ class World:
         return dict(rejects.replay(self.settings, Choice(**choice)))
 
     def value(self, query: str) -> Any:
-        return self.connection.execute(query).fetchone()[0]  # type: ignore[index]
+        return self.connection.execute(query).fetchall()[0][0]
 
     def proof(self) -> ledger.Proof:
         return ledger.prove(self.connection)

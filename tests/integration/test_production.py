@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from paho.mqtt.client import Client
+from paho.mqtt.client import Client, MQTTMessage
 
 from tests import parts
 from verkehrspuls import mqtt
@@ -132,8 +132,8 @@ def listening(deployment: Deployment) -> Iterator[list[tuple[str, bytes]]]:
     seen: list[tuple[str, bytes]] = []
     granted: list[object] = []
 
-    def collect(_client: Client, _data: object, message: object) -> None:
-        seen.append((message.topic, message.payload))  # type: ignore[attr-defined]
+    def collect(_client: Client, _data: object, message: MQTTMessage) -> None:
+        seen.append((message.topic, message.payload))
 
     url = deployment.ingest_url
     made = mqtt.client(url, client_id="ingest", clean=False, ca_file=deployment.ca_file)

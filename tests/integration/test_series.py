@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import polars as pl
 import pytest
@@ -28,13 +29,13 @@ def site_id(url: str, key: str) -> int:
 
 
 def volumes(url: str, *, key: str = "pariser-strasse", **given: object) -> pl.DataFrame:
-    asked = {
+    asked: dict[str, Any] = {
         "quantity": "motor",
         "start": DAY_3 - timedelta(hours=1),
         "end": DAY_3 + timedelta(hours=1),
         "interval_s": 3600,
     }
-    return series.volumes(url, site_id=site_id(url, key), **{**asked, **given})  # type: ignore[arg-type]
+    return series.volumes(url, site_id=site_id(url, key), **{**asked, **given})
 
 
 def test_only_what_may_be_seen_is_found(url: str) -> None:
@@ -177,10 +178,10 @@ def test_environment_tells_means_with_their_extremes(url: str) -> None:
     ],
 )
 def test_cases_are_found_newest_first(
-    url: str, asked: dict[str, object], reasons: list[str]
+    url: str, asked: dict[str, Any], reasons: list[str]
 ) -> None:
     with connect(url) as connection:
-        found = series.cases(connection, **asked)  # type: ignore[arg-type]
+        found = series.cases(connection, **asked)
     assert [case["reason"] for case in found] == reasons
 
 

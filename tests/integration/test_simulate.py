@@ -16,7 +16,7 @@ from simulators.publish import backfill, sensors
 from simulators.world import standard
 from tests.parts import Broker, wait_for
 from verkehrspuls import mqtt, wire
-from verkehrspuls.storage.database import connect, execute
+from verkehrspuls.storage.database import Connection, connect, execute
 
 UNTIL = datetime(2026, 11, 17, 0, 0, tzinfo=UTC)
 
@@ -106,7 +106,7 @@ def test_history_arrives_and_goes_on_where_it_stopped(
     assert got[topic] == 23
 
 
-def _put_reading(connection, time: datetime) -> None:  # type: ignore[no-untyped-def]
+def _put_reading(connection: Connection, time: datetime) -> None:
     connection.execute("select vp.ensure_range('count_reading', %s, %s)", [time, time])
     connection.execute(
         "insert into vp.count_reading (channel_id, time, interval_s, sensor_id,"

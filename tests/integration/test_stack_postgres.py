@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -135,7 +136,7 @@ def test_nothing_is_left_of_a_killed_parent(directory: Path) -> None:
         parent.kill()
         parent.wait()
     for pid in pids:
-        wait_for(lambda pid=pid: is_gone(pid), timeout=20)  # type: ignore[misc]
+        wait_for(partial(is_gone, pid), timeout=20)
     assert not (directory / "data" / "postmaster.pid").exists()
 
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import LiteralString
 
+import polars as pl
 import pytest
 
 from ingest.batch import Collector
@@ -37,9 +39,8 @@ def write(connection: Connection, url: str, *readings: tuple[datetime, int]) -> 
     writer.close()
 
 
-def value(connection: Connection, statement: str) -> object:
-    row = connection.execute(statement).fetchone()  # type: ignore[call-overload]
-    return row[0]
+def value(connection: Connection, statement: LiteralString) -> object:
+    return connection.execute(statement).fetchall()[0][0]
 
 
 def test_migrating_again_changes_nothing(database: str) -> None:
@@ -91,7 +92,7 @@ def test_every_series_can_be_compressed_and_dropped(connection: Connection) -> N
 def test_frame_of_a_query_holds_utc(connection: Connection, database: str) -> None:
     write(connection, database, (NOW, 3))
     frame = read_frame(database, "outputs")
-    assert frame["since"].dtype.time_zone == "UTC"  # type: ignore[attr-defined]
+    assert frame.schema["since"] == pl.Datetime("us", "UTC")
     assert frame.height == 3
 
 

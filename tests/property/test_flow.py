@@ -82,10 +82,11 @@ def test_quantiles_rise_and_the_space_mean_is_the_least(
     )
     named: dict[str, Figure] = {figure.name: figure for figure in found.figures}
     values = [named[name].value for name in ("v15", "v50", "v85")]
-    if None in values:
-        assert values == [None] * 3
+    known = [value for value in values if value is not None]
+    if len(known) < 3:
+        assert not known
         return
-    assert values == sorted(values)  # type: ignore[type-var]
+    assert known == sorted(known)
     space, time = named["mean_space"].value, named["mean_time"].value
     assert space is not None
     assert time is not None

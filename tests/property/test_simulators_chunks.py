@@ -9,6 +9,7 @@ from simulators import environment, faults, street
 from simulators.publish import sensors
 from simulators.sensor import messages
 from simulators.world import DAY_S, World, standard, weather_of
+from verkehrspuls.model import Sensor
 
 WORLD = standard(1)
 SENSORS = list(sensors(WORLD))
@@ -33,7 +34,9 @@ def forget() -> None:
     start=moments,
     spans=st.lists(st.integers(1, 12 * 3600), min_size=1, max_size=5),
 )
-def test_it_does_not_matter_how_time_is_cut(which, start, spans) -> None:  # type: ignore[no-untyped-def]
+def test_it_does_not_matter_how_time_is_cut(
+    which: tuple[str, Sensor], start: int, spans: list[int]
+) -> None:
     municipality, sensor = which
     whole = messages(WORLD, municipality, sensor, start, start + sum(spans))
     forget()
@@ -46,8 +49,8 @@ def test_it_does_not_matter_how_time_is_cut(which, start, spans) -> None:  # typ
 
 @settings(deadline=None, max_examples=30)
 @given(which=st.sampled_from(SENSORS), start=moments, length=hours)
-def test_the_same_seed_gives_the_same_and_another_seed_another(  # type: ignore[no-untyped-def]
-    which, start, length
+def test_the_same_seed_gives_the_same_and_another_seed_another(
+    which: tuple[str, Sensor], start: int, length: int
 ) -> None:
     municipality, sensor = which
 

@@ -42,7 +42,7 @@ def as_volumes(values: Floats, *, start: datetime = START) -> pl.DataFrame:
             "observed_s": 3600,
             "volume": values[rows, columns],
         },
-    ).cast(dict(frames.BIN_VOLUMES))  # type: ignore[arg-type]
+    ).cast(pl.Schema(frames.BIN_VOLUMES))
 
 
 def as_grid(values: Floats, *, start: datetime = START) -> Grid:

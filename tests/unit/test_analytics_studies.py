@@ -280,7 +280,7 @@ def town_of_counters(
 
 def counted(hours: pl.DataFrame, *days: int) -> pl.DataFrame:
     """2 × 3 hours of some days."""
-    first: datetime = hours["time"].min()  # type: ignore[assignment]
+    first: datetime = hours.select(pl.min("time")).item()
     chosen = [(first + timedelta(days=d)).date() for d in days]
     return hours.filter(
         pl.col("day").is_in(chosen)

@@ -10,7 +10,7 @@ from simulators.faults import Report, report
 from simulators.scenario import Drift, Dropout, Recurrence, Scenario, Stuck, Swapped
 from simulators.sensor import messages
 from simulators.street import passages
-from simulators.town import load_towns
+from simulators.town import SimulatedTown, load_towns
 from simulators.world import DAY_S, World
 from verkehrspuls.classes import SCHEMES
 
@@ -159,7 +159,9 @@ def test_a_drifting_cell_runs_away() -> None:
 
 
 @pytest.mark.parametrize("town", QUIET.towns, ids=lambda town: town.key)
-def test_a_sensor_tells_apart_what_its_scheme_can_and_loses_nothing(town) -> None:  # type: ignore[no-untyped-def]
+def test_a_sensor_tells_apart_what_its_scheme_can_and_loses_nothing(
+    town: SimulatedTown,
+) -> None:
     for sensor in town.town.sensors:
         if sensor.class_scheme is None:
             continue

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 import pytest
@@ -11,6 +12,7 @@ from simulators.sensor import kind, messages
 from simulators.world import DAY_S, World, standard
 from verkehrspuls import wire
 from verkehrspuls.classes import SCHEMES
+from verkehrspuls.model import Sensor
 from verkehrspuls.quantities import ENVIRONMENT
 
 WORLD = standard(1)
@@ -38,7 +40,9 @@ class Recorder:
     list(sensors(WORLD)),
     ids=lambda one: one if isinstance(one, str) else one.key,
 )
-def test_payloads_are_native_and_within_the_class_scheme(municipality, sensor) -> None:  # type: ignore[no-untyped-def]
+def test_payloads_are_native_and_within_the_class_scheme(
+    municipality: str, sensor: Sensor
+) -> None:
     body = msgspec.json.encode(
         messages(WORLD, municipality, sensor, START, START + DAY_S)
     )
@@ -69,7 +73,9 @@ def test_intervals_are_named_by_their_start_and_numbered() -> None:
     )
 
 
-def history(world: World, start: int, until: int, **newest: int) -> Iterator[dict]:  # type: ignore[type-arg]
+def history(
+    world: World, start: int, until: int, **newest: int
+) -> Iterator[dict[str, Any]]:
     """All messages of a back-fill, decoded."""
     known = {("kaiserslautern", key): time for key, time in newest.items()}
     for one in backfill(world, start, until, newest=known):

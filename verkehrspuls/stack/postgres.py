@@ -293,10 +293,10 @@ class PostgresServer:
         if self._furnished:
             return
         texts = queries()
-        if not connection.execute(texts["role_exists"]).fetchone()[0]:  # type: ignore[index]
+        if connection.execute(texts["role_exists"]).fetchall() != [(True,)]:
             word = process.secret(self.directory / "vp.password", self._account)
             connection.execute(texts["create_role"], {"password": word})
-        if not connection.execute(texts["database_exists"]).fetchone()[0]:  # type: ignore[index]
+        if connection.execute(texts["database_exists"]).fetchall() != [(True,)]:
             connection.execute(texts["create_database"])
         self._furnished = True
 

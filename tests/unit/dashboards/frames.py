@@ -4,14 +4,14 @@ from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 
-from dashboards.period import Period
+from dashboards.period import Bin, Period
 from verkehrspuls.classes import COUNTS
 
 BERLIN = "Europe/Berlin"
 
 
-def period(start: datetime, end: datetime, bin: str = "PT1H") -> Period:
-    return Period(start=start, end=end, zone=BERLIN, bin=bin, preset="")  # type: ignore[arg-type]
+def period(start: datetime, end: datetime, bin: Bin = "PT1H") -> Period:
+    return Period(start=start, end=end, zone=BERLIN, bin=bin, preset="")
 
 
 def volumes(
