@@ -52,7 +52,7 @@ FULLER = 5
 GARBAGE = (100_000, 20, 20)
 #: After so long a thread that computes lets another one go on. In the usual 5 ms the
 #: database would run dry, again and again, while the next piece of a batch waits.
-SWITCH_S = 0.0001
+SWITCH_S = 0.0005
 #: how often the collector looks whether the writer is free, when nothing comes
 BUSY_S = 0.002
 
