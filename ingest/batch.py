@@ -223,9 +223,9 @@ class Collector:
         comes from then on would be from before it.
         """
         latest = self._limits.latest
-        batch.numbered.setdefault((sensor_id, topic.kind if topic else ""), []).extend(
-            [(seq, time) if time <= latest else (seq, latest) for seq, time in numbered]
-        )
+        found = batch.numbered.setdefault((sensor_id, topic.kind if topic else ""), [])
+        for seq, time in numbered:
+            found.append((seq, time if time <= latest else latest))
 
     def _decode(
         self, sensor: RegisteredSensor, message: Message, topic: Topic | None

@@ -27,7 +27,6 @@ from analytics.bench import made
 from analytics.volumes import volumes
 
 WEEKS: Final = 8
-_ZONE: Final = "Europe/Berlin"
 
 
 def rates(hours: int) -> tuple[int, dict[str, int]]:
@@ -43,7 +42,7 @@ def rates(hours: int) -> tuple[int, dict[str, int]]:
             quantity=pl.lit("motor"),
             direction=pl.lit("in"),
             state=pl.lit("RP"),
-            time_zone=pl.lit(_ZONE),
+            time_zone=pl.lit(made.ZONE),
         )
     )
     began = time.perf_counter()
@@ -67,7 +66,7 @@ def rates(hours: int) -> tuple[int, dict[str, int]]:
 
 
 def _days(hours: pl.DataFrame) -> pl.DataFrame:
-    local = pl.col("time").dt.convert_time_zone(_ZONE).dt.date()
+    local = pl.col("time").dt.convert_time_zone(made.ZONE).dt.date()
     return (
         hours.group_by("channel_id", local.alias("day"))
         .agg(
@@ -78,7 +77,7 @@ def _days(hours: pl.DataFrame) -> pl.DataFrame:
         .with_columns(
             municipality_id=pl.lit(1),
             quantity=pl.lit("motor"),
-            time_zone=pl.lit(_ZONE),
+            time_zone=pl.lit(made.ZONE),
         )
         .cast(pl.Schema(frames.CHANNEL_DAYS))
     )

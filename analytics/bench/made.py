@@ -21,13 +21,14 @@ SITES: Final = 20
 LANES: Final = 10
 CHANNELS: Final = SITES * LANES
 INTERVAL_S: Final = 300
+ZONE: Final = "Europe/Berlin"
 PER_HOUR: Final = 3600 // INTERVAL_S
 #: hours of all channels that are made at once: as many channel hours as a claim has
 CHUNK_H: Final = 100
 
 #: vehicles in five minutes of the busiest hour, by class
 _BUSY: Final = dict(zip(MOTOR_CLASSES, (1, 1, 25, 3, 1, 1, 1, 1, 1), strict=True))
-#: share of them in each hour of the day (UTC), in percent
+#: share of them in each hour of the local clock, in percent
 _BY_HOUR: Final = np.array([
     5, 3, 2, 2, 4, 12, 40, 85, 90, 70, 62, 64,
     66, 64, 68, 80, 98, 100, 80, 56, 40, 28, 18, 10,
@@ -48,23 +49,30 @@ def chunks(hours: int) -> Iterator[pl.DataFrame]:
 def readings(first: int, hours: int) -> pl.DataFrame:
     """Make COUNT_READINGS of hours from START on, sorted by channel and time."""
     dice = np.random.default_rng(first)
-    step = np.arange(first * PER_HOUR, (first + hours) * PER_HOUR)
-    number = np.tile(step, CHANNELS)
-    share = _BY_HOUR[number // PER_HOUR % 24] / 100
-    empty = pl.repeat(None, number.size, dtype=pl.Int32, eager=True)
+    began = START + timedelta(hours=first)
+    times = pl.datetime_range(
+        began,
+        began + timedelta(hours=hours),
+        timedelta(seconds=INTERVAL_S),
+        closed="left",
+        eager=True,
+    )
+    rows = CHANNELS * len(times)
+    local_hour = times.dt.convert_time_zone(ZONE).dt.hour().to_numpy()
+    share = np.tile(_BY_HOUR[local_hour] / 100, CHANNELS)
+    empty = pl.repeat(None, rows, dtype=pl.Int32, eager=True)
     counts = {
         name: dice.poisson(_BUSY[name] * share) if name in _BUSY else empty
         for name in COUNTS
     }
     return pl.DataFrame(
         {
-            "channel_id": np.repeat(np.arange(1, CHANNELS + 1), step.size),
-            "time": pl.Series(number * INTERVAL_S * 1_000_000).cast(pl.Duration("us"))
-            + START,
-            "interval_s": np.full(number.size, INTERVAL_S),
+            "channel_id": np.repeat(np.arange(1, CHANNELS + 1), len(times)),
+            "time": pl.concat([times] * CHANNELS),
+            "interval_s": np.full(rows, INTERVAL_S),
             **counts,
-            "speed_kmh": dice.normal(50, 4, number.size),
-            "quantity": pl.repeat("motor", number.size, eager=True),
+            "speed_kmh": dice.normal(50, 4, rows),
+            "quantity": pl.repeat("motor", rows, eager=True),
         }
     ).cast(pl.Schema(COUNT_READINGS))
 

@@ -6,7 +6,8 @@ figure is of one run; compare ratios within it.
 
 - backlog: published while no worker runs, then drained. Workers are held when they
   have their slots, just before they connect to the broker, and counting begins when
-  all are let go: the start of a process is not meant.
+  all are let go: the start of a process is not meant. With one worker and with two
+  (`_2_`), of messages with one reading and with many (`readings_`).
 - live: published while the worker runs, from the first message to the last commit
 - latency: at a moderate rate, from publishing to the commit, by a connection that looks
   every few milliseconds; not in the first second, when everything is new to worker and
@@ -55,6 +56,8 @@ def run(messages: int, *, multi: int = 100) -> dict[str, Any]:
     result["readings_per_s"] = found["per_s"] * multi
     result["cpu_us_per_reading"] = round(found["cpu_us_worker"] / multi, 1)
     result["copy_ratio"] = found["copy_ratio"]
+    found = bench.backlog(3 * messages // multi, readings=multi, workers=2)
+    result["readings_2_per_s"] = found["per_s"] * multi
     result |= bench.latency()
     result |= bench.outage(OUTAGE_S)
     for workers in (1, 2):

@@ -29,7 +29,7 @@ def analytics(
     readings: Annotated[int, typer.Option(help="How many readings.")] = 10_000_000,
     loaded: Annotated[
         int, typer.Option(help="How many of them go through the database.")
-    ] = 1_000_000,
+    ] = 4_000_000,
     year: Annotated[
         bool, typer.Option("--year", help="Let 21 million go through it.")
     ] = False,
