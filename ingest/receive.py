@@ -294,6 +294,7 @@ class Receiver:
 
     def _acknowledge(self) -> None:
         while self._committed:
+            # what came by an earlier connection is delivered again by this one
             mids = [
                 message.mid
                 for message in self._committed.popleft()
