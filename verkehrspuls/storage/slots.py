@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from verkehrspuls.storage.database import Connection, execute
+from verkehrspuls.storage.database import Connection, execute, one
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,6 @@ def slots(connection: Connection) -> list[Slot]:
 
 def count_workers(connection: Connection) -> int:
     """Tell how many ingest workers are connected to the database."""
-    row = execute(connection, "count_workers").fetchone() or {"workers": 0}
+    workers = int(one(connection, "count_workers")["workers"])
     connection.commit()
-    return int(row["workers"])
+    return workers
