@@ -26,7 +26,7 @@ from analytics.frames import (
 #: (DOMAIN.md 6: an hour is valid from 75 % on).
 ENOUGH_OBSERVED: Final = 0.75
 #: Samples below which there is no median of a weekday, and none of a day type.
-FEWEST_SAMPLES: Final = 4
+FEWEST_SAMPLES: Final = 2
 #: Scales the median absolute deviation to a standard deviation of normal noise.
 MAD_TO_SIGMA: Final = 1.4826
 
@@ -68,7 +68,7 @@ def usual(
     """Compute USUAL for the channel hours of `targets` from `hours` before their day.
 
     usual = median of the whole-hour volumes at the same local hour over the preceding
-    `weeks`, of the first of these days that give four samples; without any, it is
+    `weeks`, of the first of these days that give two samples; without any, it is
     unknown and the hour has no row:
 
     - of a Saturday: Saturdays; of a Sunday or public holiday: both of these

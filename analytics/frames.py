@@ -80,6 +80,17 @@ BIN_VOLUMES: Final[Schema] = {
     for name in ("channel_id", "interval_s", "time", "observed_s", "volume")
 }
 STORED_VOLUMES: Final[Schema] = {**VOLUMES, "usual": _F32, "usual_spread": _F32}
+#: Channels of a town, where they are and what they measure.
+PLACES: Final[Schema] = {"channel_id": _I32, "site_id": _I32, "quantity": _TEXT}
+#: Their hours with what is usual for them.
+USUAL_HOURS: Final[Schema] = {
+    **PLACES,
+    "time": TIME,
+    "observed_s": _I32,
+    "volume": _I32,
+    "usual": _F32,
+    "usual_spread": _F32,
+}
 #: `valid`: see quality.validity; null where it was stored before that existed.
 VALID_VOLUMES: Final[Schema] = {**STORED_VOLUMES, "valid": pl.Boolean()}
 ENVIRONMENT_HOURS: Final[Schema] = {

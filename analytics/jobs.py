@@ -17,6 +17,7 @@ import polars as pl
 
 from analytics import (
     case_days,
+    case_hours,
     case_store,
     cases,
     frames,
@@ -412,6 +413,7 @@ def _write(
     _put_usual(store, figures.usual)
     _mark_doubted(store, figures.doubted)
     case_store.write(store, figures.judgements)
+    case_hours.mark(store, _site_hours(given.channels, stale, figures.usual))
     case_days.mark(store, days)
     log.debug(
         "refreshed",
@@ -423,6 +425,18 @@ def _write(
             "usual": figures.usual.height,
         },
     )
+
+
+def _site_hours(
+    channels: pl.DataFrame, stale: pl.DataFrame, usual: pl.DataFrame
+) -> pl.DataFrame:
+    """Hours of counting sites that were computed, or for which something else is usual.
+
+    Gives `site_id` and `hour`.
+    """
+    changed = pl.concat([stale, usual.select("channel_id", hour="time")])
+    counting = channels.filter(pl.col("quantity").is_in(list(COUNTED)))
+    return changed.join(counting, on="channel_id").select("site_id", "hour")
 
 
 def _hours_in(stored: pl.DataFrame, stale: pl.DataFrame) -> pl.DataFrame:

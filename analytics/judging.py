@@ -1,8 +1,8 @@
 """Which detectors judge what, over which times, and what of it becomes members.
 
-Whole hours, finished quarter-hours, hours of air and noise, and gaps are judged with
-the claim that computes them, so seconds after a reading came; whole days once they
-ended.
+Finished quarter-hours, hours of air and noise, gaps, and whether a counter is stuck are
+judged with the claim that computes them, so seconds after a reading came. Right after
+it the hours of a town are held against each other; whole days once they ended.
 """
 
 from collections.abc import Mapping
@@ -53,9 +53,9 @@ class Windows:
 
     def widened(self, stored: pl.DataFrame) -> "Windows":
         """Widen to the STORED_CASES that touch them."""
-        others = (silence.NAME, *OF_DAYS)
+        others = (silence.NAME, unusual_volume.NAME, *OF_DAYS)
         touching = stored.filter(~pl.col("detector").is_in(others))
-        hourly = pl.col("detector").is_in([stuck.NAME, unusual_volume.NAME])
+        hourly = pl.col("detector") == stuck.NAME
         return Windows(
             cases.widen(self.hours, touching.filter(hourly)),
             cases.widen(self.quarters, touching.filter(~hourly)),
@@ -87,17 +87,21 @@ def lead(spans: pl.DataFrame) -> pl.DataFrame:
 def judge_hours(
     hours: pl.DataFrame, spans: pl.DataFrame, stored: pl.DataFrame, *, now: datetime
 ) -> list[cases.Judgement]:
-    """Judge whole hours (STORED_VOLUMES) of counting channels.
+    """Judge whole hours (STORED_VOLUMES) of counting channels, each by itself."""
+    whole = hours.filter(pl.col("time") + _HOUR <= now)
+    return _judged({stuck.NAME: stuck.detect(whole)}, spans, stored)
+
+
+def judge_town(
+    hours: pl.DataFrame, *, spans: pl.DataFrame, stored: pl.DataFrame
+) -> list[cases.Judgement]:
+    """Judge whole hours (USUAL_HOURS) of a town's counting channels together.
 
     What a stuck detector explains is not called unusual, too.
     """
-    whole = hours.filter(pl.col("time") + _HOUR <= now)
-    still = stuck.detect(whole)
-    found = {
-        stuck.NAME: still,
-        unusual_volume.NAME: cases.without(unusual_volume.detect(whole), still),
-    }
-    return _judged(found, spans, stored)
+    still = stored.filter(pl.col("detector") == stuck.NAME)
+    found = cases.without(unusual_volume.detect(hours), still)
+    return _judged({unusual_volume.NAME: found}, spans, stored)
 
 
 def judge_quarters(

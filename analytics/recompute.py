@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from analytics import case_days, estimates, jobs
+from analytics import case_days, case_hours, estimates, jobs
 from analytics.store import Store, open_store
 from verkehrspuls.errors import UnknownKey
 from verkehrspuls.settings import Settings
@@ -60,8 +60,9 @@ def recompute(
             # the days that they touch
             for _ in _compute(store, settings, choice, taken, 0):
                 pass
-        while case_days.judge(store, now=datetime.now(UTC)):
-            pass
+        for judge in (case_hours.judge, case_days.judge):
+            while judge(store, now=datetime.now(UTC)):
+                pass
     return marked
 
 

@@ -10,7 +10,15 @@ from datetime import UTC, datetime
 import psycopg
 from adbc_driver_manager import Error as ArrowError
 
-from analytics import alert_sender, alerts, case_days, estimates, health_store, jobs
+from analytics import (
+    alert_sender,
+    alerts,
+    case_days,
+    case_hours,
+    estimates,
+    health_store,
+    jobs,
+)
 from analytics.store import Store, open_store
 from verkehrspuls.errors import DatabaseUnavailable
 from verkehrspuls.settings import Settings
@@ -102,7 +110,7 @@ class Worker:
                 self._done("maintain")
             if self._process(store):
                 continue
-            if case_days.judge(store, now=self._clock()):
+            if self._judge_cases(store):
                 continue
             if self._is_due("silence", self._settings.silence_s):
                 jobs.check_silence(store, now=self._clock())
@@ -132,6 +140,11 @@ class Worker:
             took_s = round(time.monotonic() - began, 3)
             log.info("computed", extra={"marks": marks, "took_s": took_s})
         return marks >= self._settings.claim_hours
+
+    def _judge_cases(self, store: Store) -> bool:
+        """Judge hours or days of a town; tells whether there may be more at once."""
+        now = self._clock()
+        return bool(case_hours.judge(store, now=now) or case_days.judge(store, now=now))
 
     def _judge_health(self, store: Store) -> bool:
         """Judge a week of days that are due; tells whether there are more at once."""

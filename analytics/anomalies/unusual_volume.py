@@ -1,6 +1,7 @@
-"""Detector unusual-volume: an hour far above or below what is usual for it.
+"""Detector unusual-volume: an hour far above or below what is expected of it.
 
-score = |observed - usual| / spread, with the spread of the baseline (never below the
+Expected is what is usual, times what the rest of the town does (`analytics.network`).
+score = |observed - expected| / spread, with the spread of the baseline (never below the
 noise of counting). Hit: score above 5 and a change of more than 30 %. Only hours
 observed to 75 % whose usual volume is known are judged.
 """
@@ -9,8 +10,8 @@ from typing import Final
 
 import polars as pl
 
-from analytics.baseline import whole_hour_volume
-from analytics.frames import HITS, STORED_VOLUMES, check
+from analytics.frames import HITS, check
+from analytics.network import with_expected
 
 NAME: Final = "unusual-volume"
 
@@ -18,19 +19,20 @@ NAME: Final = "unusual-volume"
 def detect(
     hours: pl.DataFrame, *, score: float = 5.0, change: float = 0.3
 ) -> pl.DataFrame:
-    """Find HITS in the hourly rows of STORED_VOLUMES; `observed` is a whole hour's."""
-    observed, usual = pl.col("observed"), pl.col("usual").cast(pl.Float64)
-    difference = observed - usual
+    """Find HITS in the USUAL_HOURS of a town; `observed` is a whole hour's.
+
+    `usual` of a hit is what was expected.
+    """
+    expected = pl.col("expected")
+    difference = pl.col("observed") - expected
     return check(
-        check(hours, STORED_VOLUMES)
-        .filter(pl.col("interval_s") == 3600)
-        .with_columns(whole_hour_volume().alias("observed"))
+        with_expected(hours)
         .select(
             "channel_id",
             pl.col("time").alias("began"),
             (pl.col("time") + pl.duration(hours=1)).alias("ended"),
-            observed,
-            usual,
+            "observed",
+            expected.alias("usual"),
             (difference.abs() / pl.col("usual_spread")).alias("score"),
             pl.when(difference > 0)
             .then(pl.lit("above-usual"))
@@ -38,7 +40,8 @@ def detect(
             .alias("reason"),
         )
         .filter(
-            (pl.col("score") > score) & (difference.abs() > change * usual),
+            (pl.col("score") > score)
+            & ((pl.col("observed") - pl.col("usual")).abs() > change * pl.col("usual"))
         ),
         HITS,
     )

@@ -44,12 +44,13 @@ def rates(hours: int) -> tuple[int, dict[str, int]]:
             state=pl.lit("RP"),
             time_zone=pl.lit(made.ZONE),
         )
+        .cast(pl.Schema(frames.CHANNELS))
     )
     began = time.perf_counter()
     usual = baseline.usual(
         counted,
         of_hour.select("channel_id", "time"),
-        channels=channels.cast(pl.Schema(frames.CHANNELS)),
+        channels=channels,
         weeks=WEEKS,
     )
     rate = round(of_hour.height / (time.perf_counter() - began))
@@ -62,7 +63,8 @@ def rates(hours: int) -> tuple[int, dict[str, int]]:
         ),
         usual,
     )
-    return rate, _detectors(judged, quarters, _days(judged))
+    of_town = judged.join(channels, on="channel_id").select(list(frames.USUAL_HOURS))
+    return rate, _detectors(judged, quarters, _days(judged), of_town)
 
 
 def _days(hours: pl.DataFrame) -> pl.DataFrame:
@@ -84,7 +86,10 @@ def _days(hours: pl.DataFrame) -> pl.DataFrame:
 
 
 def _detectors(
-    hours: pl.DataFrame, quarters: pl.DataFrame, days: pl.DataFrame
+    hours: pl.DataFrame,
+    quarters: pl.DataFrame,
+    days: pl.DataFrame,
+    usual: pl.DataFrame,
 ) -> dict[str, int]:
     readings = made.readings(0, made.CHUNK_H).select(list(frames.INTERVALS))
     installed = readings.group_by("channel_id").agg(
@@ -94,7 +99,7 @@ def _detectors(
     )
     detectors: dict[str, tuple[pl.DataFrame, Callable[[pl.DataFrame], object]]] = {
         stuck.NAME: (hours, stuck.detect),
-        unusual_volume.NAME: (hours, unusual_volume.detect),
+        unusual_volume.NAME: (usual, unusual_volume.detect),
         spike.NAME: (quarters, spike.detect),
         drop_out.NAME: (quarters, drop_out.detect),
         incident.NAME: (quarters, incident.detect),

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from analytics import case_days, jobs
+from analytics import case_days, case_hours, jobs
 from analytics.store import open_store
 from simulators.world import DAY_S, standard
 from tests import labelled
@@ -25,8 +25,9 @@ def test_events_are_found_and_little_else(plain_database: str) -> None:
         labelled.load(store.connection, world, TOWNS, first=first, last=last)
         while jobs.process(store, Analytics(), now=END):
             pass
-        while case_days.judge(store, now=END):
-            pass
+        for judge in (case_hours.judge, case_days.judge):
+            while judge(store, now=END):
+                pass
         cases = labelled.found(store.connection)
     events = [
         event

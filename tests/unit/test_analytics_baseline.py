@@ -63,8 +63,19 @@ def test_nothing_from_the_day_itself_or_after_counts() -> None:
 
 
 def test_hours_before_the_window_do_not_count() -> None:
-    history = at(*((TARGET - (n + 6) * WEEK, 100) for n in range(4)))
+    history = at(*((TARGET - n * WEEK, 100) for n in range(8, 12)))
     assert of(history).is_empty()
+
+
+def test_two_like_days_suffice() -> None:
+    weeks = at(*((TARGET - n * WEEK, volume) for n, volume in ((1, 90), (2, 110))))
+    found = one(of(weeks))
+    assert found["usual"] == 100
+    common = 101 + (0.1 * 100) ** 2
+    # deviations of 10 are above the noise of counting
+    spread = ((2 * 14.826**2 + 4 * common) / 6 * (1 + math.pi / 4)) ** 0.5
+    assert found["usual_spread"] == pytest.approx(spread)
+    assert of(weeks.head(1)).is_empty()
 
 
 def test_incomplete_hours_are_no_samples_and_nearly_whole_ones_are_scaled() -> None:

@@ -30,29 +30,36 @@ def judged(*rows: tuple[int, float], **same: Any) -> pl.DataFrame:
     )
 
 
+def at_site(*rows: tuple[int, float], **same: Any) -> pl.DataFrame:
+    """The same of the only site of a town."""
+    hours = judged(*rows, **same)
+    place = {"site_id": pl.lit(1, pl.Int32), "quantity": pl.lit("motor")}
+    return frames.check(hours.with_columns(**place), frames.USUAL_HOURS)
+
+
 class TestUnusualVolume:
     def test_far_above(self) -> None:
-        found = one(unusual_volume.detect(judged((100, 100), (160, 100), (149, 100))))
+        found = one(unusual_volume.detect(at_site((100, 100), (160, 100), (149, 100))))
         assert found["began"] == T + HOUR
         assert found["ended"] == T + 2 * HOUR
         assert found["reason"] == "above-usual"
         assert (found["observed"], found["usual"], found["score"]) == (160, 100, 6)
 
     def test_far_below(self) -> None:
-        found = one(unusual_volume.detect(judged((30, 100))))
+        found = one(unusual_volume.detect(at_site((30, 100))))
         assert (found["reason"], found["score"]) == ("below-usual", 7)
 
     def test_a_small_relative_change_is_no_hit(self) -> None:
-        assert unusual_volume.detect(judged((1290, 1000))).is_empty()
-        assert not unusual_volume.detect(judged((1310, 1000))).is_empty()
+        assert unusual_volume.detect(at_site((1290, 1000))).is_empty()
+        assert not unusual_volume.detect(at_site((1310, 1000))).is_empty()
 
     def test_a_partly_observed_hour_is_scaled_or_left_alone(self) -> None:
         # 75 in three quarters of an hour is 100
-        assert unusual_volume.detect(judged((75, 100), observed_s=2700)).is_empty()
-        assert unusual_volume.detect(judged((0, 100), observed_s=2699)).is_empty()
+        assert unusual_volume.detect(at_site((75, 100), observed_s=2700)).is_empty()
+        assert unusual_volume.detect(at_site((0, 100), observed_s=2699)).is_empty()
 
     def test_nothing_is_unusual_without_a_baseline(self) -> None:
-        hours = judged((9999, 1)).with_columns(
+        hours = at_site((9999, 1)).with_columns(
             usual=pl.lit(None, pl.Float32), usual_spread=pl.lit(None, pl.Float32)
         )
         assert unusual_volume.detect(hours).is_empty()

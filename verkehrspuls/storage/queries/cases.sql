@@ -291,12 +291,51 @@ using ready r
 where d.municipality_id = r.municipality_id and d.day < r.today
 returning d.municipality_id, d.day, r.time_zone, r.today;
 
+-- name: mark_case_hours
+-- Note hours of sites: they have to be judged beside the rest of their town.
+insert into stale_case_hour (municipality_id, hour)
+select distinct s.municipality_id, n.hour
+from unnest(%(sites)s::integer[], %(hours)s::timestamptz[]) as n (site_id, hour)
+join site s using (site_id)
+order by 1, 2
+on conflict do nothing;
+
+-- name: take_hours
+-- Take hours of one municipality that ended by `now`: four weeks from the first one on.
+-- The municipality is locked.
+with ready as (
+    select m.municipality_id,
+           (select min(h.hour) from stale_case_hour h
+            where h.municipality_id = m.municipality_id) as first
+    from municipality m
+    where exists (
+        select from stale_case_hour h
+        where h.municipality_id = m.municipality_id
+          and h.hour <= %(now)s::timestamptz - interval '1 hour')
+    order by m.municipality_id
+    limit 1
+    for no key update of m skip locked
+)
+delete from stale_case_hour h
+using ready r
+where h.municipality_id = r.municipality_id
+  and h.hour <= %(now)s::timestamptz - interval '1 hour'
+  and h.hour < r.first + interval '28 days'
+returning h.municipality_id, h.hour;
+
 -- name: channels_of_municipality
--- All channels of a municipality.
-select c.channel_id
+-- All channels of a municipality, where they are and what they measure.
+select c.channel_id, c.site_id, c.quantity
 from channel c join site s using (site_id)
 where s.municipality_id = %(municipality)s
 order by c.channel_id;
+
+-- name: usual_hours
+-- Hours of counting channels for which something is usual.
+select channel_id, time, observed_s, volume, usual, usual_spread
+from volume
+where channel_id = any(%(channels)s) and interval_s = 3600
+  and time >= %(since)s and time < %(until)s and usual is not null;
 
 -- name: channel_days
 -- Local days of counting channels against what is usual; hours that are observed well enough.

@@ -1,0 +1,71 @@
+"""Judging the hours of a town together: as soon as one of them is computed.
+
+A municipality at a time, because a channel's hour is compared with what the other sites
+do in it (`analytics.network`). Sites are computed one after the other, and whatever
+changes an hour notes it, so it is judged again with each of them.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import polars as pl
+
+from analytics import case_store, cases, frames, judging
+from analytics.anomalies import unusual_volume
+from analytics.frames import check
+from analytics.store import Store
+from verkehrspuls.quantities import COUNTED
+
+_HOUR = timedelta(hours=1)
+
+
+def mark(store: Store, hours: pl.DataFrame) -> None:
+    """Note `hour`s of sites (`site_id`) that were computed, or are usual otherwise."""
+    hours = hours.unique()
+    if not hours.is_empty():
+        store.execute(
+            "mark_case_hours",
+            sites=hours["site_id"].to_list(),
+            hours=hours["hour"].to_list(),
+        )
+
+
+def judge(store: Store, *, now: datetime) -> int:
+    """Judge hours of one municipality that are to be judged; returns how many."""
+    with store.connection.transaction():
+        taken = store.execute("take_hours", now=now).fetchall()
+        if taken:
+            _judge(store, taken, now=now)
+    return len(taken)
+
+
+def _judge(store: Store, taken: list[dict[str, Any]], *, now: datetime) -> None:
+    first, last = (get(row["hour"] for row in taken) for get in (min, max))
+    rows = store.execute(
+        "channels_of_municipality", municipality=taken[0]["municipality_id"]
+    ).fetchall()
+    places = pl.DataFrame(rows, schema=dict(frames.PLACES), orient="row").filter(
+        pl.col("quantity").is_in(list(COUNTED))
+    )
+    # a run of stuck hours may have begun before, or go on after
+    spans = places.select(
+        "channel_id",
+        since=pl.lit(first - judging.AROUND, frames.TIME),
+        until=pl.lit(last + _HOUR + judging.AROUND, frames.TIME),
+    )
+    stored = case_store.stored(store, spans)
+    spans = cases.widen(spans, stored.filter(pl.col("detector") == unusual_volume.NAME))
+    hours = store.read(
+        "usual_hours",
+        channels=places["channel_id"].to_list(),
+        since=spans.select(pl.min("since")).item(),
+        until=spans.select(pl.max("until")).item(),
+    ).filter(pl.col("time") + _HOUR <= now)
+    case_store.write(
+        store,
+        judging.judge_town(
+            check(hours.join(places, on="channel_id"), frames.USUAL_HOURS),
+            spans=spans,
+            stored=stored,
+        ),
+    )
