@@ -349,9 +349,7 @@ VERDICTS: Final[Schema] = {
 #: Local days of counting channels: hours whose usual volume is known, scaled to whole
 #: hours, and what is usual for these.
 CHANNEL_DAYS: Final[Schema] = {
-    "channel_id": _I32,
-    "municipality_id": _I32,
-    "quantity": _TEXT,
+    **PLACES,
     "time_zone": _TEXT,
     "day": pl.Date(),
     "hours": _I32,

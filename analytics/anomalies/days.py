@@ -26,7 +26,7 @@ PRIOR_DAYS: Final = 7
 def judged(days: pl.DataFrame) -> pl.DataFrame:
     """Add `x`, `net` and the bounds of the day to CHANNEL_DAYS with enough hours."""
     x = ((pl.col("observed") + 1) / (pl.col("usual") + 1)).log().alias("x")
-    town = ("municipality_id", "quantity", "day")
+    town = ("quantity", "day")
     network = pl.when(pl.len().over(town) >= NETWORK).then(
         pl.col("x").median().over(town)
     )

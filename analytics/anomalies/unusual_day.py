@@ -1,7 +1,8 @@
-"""Detector unusual-day: a whole day far above or below what is usual for it.
+"""Detector unusual-day: a whole day far above or below what is expected of it.
 
-score = |x| / √(s² + 1/(usual + 1)), x = ln((observed + 1) / (usual + 1)) and s the
-spread of x over the 28 days before, shrunk for new channels
+Expected is what is usual, times what the rest of the town does (`analytics.network`).
+score = |x| / √(s² + 1/(expected + 1)), x = ln((observed + 1) / (expected + 1)) and s
+the spread of x over the 28 days before, shrunk for new channels
 (`analytics.anomalies.days`). Hit: score above 4 and a change of more than 25 %.
 """
 
@@ -11,7 +12,8 @@ from typing import Final
 import polars as pl
 
 from analytics.anomalies import days as of_days
-from analytics.frames import HITS, check
+from analytics.frames import CHANNEL_DAYS, HITS, check
+from analytics.network import with_expected
 
 NAME: Final = "unusual-day"
 
@@ -19,8 +21,10 @@ NAME: Final = "unusual-day"
 def detect(
     days: pl.DataFrame, *, score: float = 4.0, change: float = 0.25
 ) -> pl.DataFrame:
-    """Find HITS in CHANNEL_DAYS."""
-    judged = of_days.judged(days)
+    """Find HITS in the CHANNEL_DAYS of a town; `usual` is what was expected."""
+    known = check(days, CHANNEL_DAYS).filter(pl.col("hours") >= of_days.ENOUGH_HOURS)
+    expected = with_expected(known, when="day").with_columns(usual="expected")
+    judged = of_days.judged(expected)
     past = of_days.before(judged, "x", period="28d", offset="-28d")
     x = pl.col("x")
     far = (x > log(1 + change)) | (x < log(1 - change))

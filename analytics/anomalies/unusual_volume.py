@@ -10,7 +10,8 @@ from typing import Final
 
 import polars as pl
 
-from analytics.frames import HITS, check
+from analytics.baseline import whole_hour_volume
+from analytics.frames import HITS, USUAL_HOURS, check
 from analytics.network import with_expected
 
 NAME: Final = "unusual-volume"
@@ -23,10 +24,15 @@ def detect(
 
     `usual` of a hit is what was expected.
     """
+    known = (
+        check(hours, USUAL_HOURS)
+        .with_columns(whole_hour_volume().alias("observed"))
+        .drop_nulls(["observed", "usual"])
+    )
     expected = pl.col("expected")
     difference = pl.col("observed") - expected
     return check(
-        with_expected(hours)
+        with_expected(known, when="time")
         .select(
             "channel_id",
             pl.col("time").alias("began"),

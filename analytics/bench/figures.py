@@ -77,7 +77,7 @@ def _days(hours: pl.DataFrame) -> pl.DataFrame:
             pl.col("usual").fill_null(pl.col("volume")).sum(),
         )
         .with_columns(
-            municipality_id=pl.lit(1),
+            site_id=(pl.col("channel_id") - 1) // made.LANES + 1,
             quantity=pl.lit("motor"),
             time_zone=pl.lit(made.ZONE),
         )

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
+from math import exp, log
 from typing import Any
 
 import polars as pl
@@ -167,19 +168,19 @@ def test_a_value_that_stands_still_is_stuck() -> None:
 
 
 def days(*ratios: Sequence[float]) -> pl.DataFrame:
-    """Days of channels 1, 2, …: what is observed, as shares of a usual 10,000."""
+    """Days of sites 1, 2, … of one channel: observed, as shares of a usual 10,000."""
     return make(
         frames.CHANNEL_DAYS,
         [
             {
                 "channel_id": channel,
+                "site_id": channel,
                 "day": DAY + timedelta(days=day),
                 "observed": 10_000 * ratio,
             }
             for channel, series in enumerate(ratios, start=1)
             for day, ratio in enumerate(series)
         ],
-        municipality_id=1,
         quantity="motor",
         time_zone="Europe/Berlin",
         hours=24,
@@ -202,6 +203,18 @@ def test_unusual_day() -> None:
     # a new channel is judged against what is common
     assert unusual_day.detect(days([1, 0.5])).height == 1
     assert unusual_day.detect(days([*usual_days(20), 0.85])).is_empty()
+
+
+def test_a_day_that_is_like_that_all_over_the_town_is_not_unusual() -> None:
+    rainy = [*usual_days(20), 0.72]
+    assert unusual_day.detect(days(rainy)).height == 1
+    assert unusual_day.detect(days(*[rainy] * 12)).is_empty()
+    alone = unusual_day.detect(days([*usual_days(20), 1], *[rainy] * 12))
+    hit = one(alone)
+    assert (hit["channel_id"], hit["reason"]) == (1, "day-above-usual")
+    assert hit["usual"] == pytest.approx(10_000 * exp(log(7201 / 10_001) * 12 / 16))
+    storm = days(*[[*usual_days(20), 0.3]] * 12)
+    assert unusual_day.detect(storm).height == 12
 
 
 def test_a_day_with_few_known_hours_is_not_judged() -> None:

@@ -33,7 +33,8 @@ def town(*sites: tuple[int, float], **same: Any) -> pl.DataFrame:
 
 
 def expected(hours: pl.DataFrame) -> list[float]:
-    found = network.with_expected(hours).sort("time", "channel_id")
+    observed = hours.with_columns(observed=pl.col("volume").cast(pl.Float64))
+    found = network.with_expected(observed, when="time").sort("time", "channel_id")
     return [round(value, 6) for value in found["expected"]]
 
 
@@ -90,12 +91,14 @@ def test_what_is_counted_otherwise_or_at_another_time_has_no_say() -> None:
     assert expected(pl.concat([motor, later]))[:5] == [100] * 5
 
 
-def test_an_unknown_hour_has_no_say() -> None:
-    known = town(*[(150, 100.0)] * 4)
-    partly = town((150, 100.0), observed_s=2699).with_columns(
-        site_id=pl.lit(9, pl.Int32)
+def test_an_hour_observed_in_part_has_no_say() -> None:
+    around = town(*[(130, 100.0)] * 4).with_columns(site_id=pl.col("site_id") + 1)
+    partly = around.with_columns(
+        observed_s=pl.when(pl.col("site_id") == 1).then(2699).otherwise("observed_s")
     )
-    assert expected(pl.concat([known, partly])) == [100] * 4
+    alone = town((145, 100.0))
+    assert unusual_volume.detect(pl.concat([alone, around])).is_empty()
+    assert unusual_volume.detect(pl.concat([alone, partly])).height == 1
 
 
 def test_what_the_town_does_too_is_not_unusual() -> None:

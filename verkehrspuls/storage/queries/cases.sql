@@ -339,7 +339,7 @@ where channel_id = any(%(channels)s) and interval_s = 3600
 
 -- name: channel_days
 -- Local days of counting channels against what is usual; hours that are observed well enough.
-select v.channel_id, s.municipality_id, c.quantity, m.time_zone,
+select v.channel_id, c.site_id, c.quantity, m.time_zone,
        (v.time at time zone m.time_zone)::date as day, count(*)::integer as hours,
        sum(v.volume * 3600.0::double precision / v.observed_s) as observed,
        sum(v.usual::double precision) as usual
