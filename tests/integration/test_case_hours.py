@@ -1,11 +1,12 @@
 """Hours of a town held against each other, however late some of them come."""
 
+import random
 from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 
-from analytics import case_hours
+from analytics import case_hours, jobs
 from analytics.store import open_store
 from tests.integration.test_analytics import HOUR, NOW, WEEK, Bench, T
 from verkehrspuls.model import Channel, Site, Town
@@ -98,3 +99,51 @@ def test_hours_of_a_long_time_are_judged_in_parts(bench: Bench) -> None:
         )
     taken = [case_hours.judge(bench.store, now=NOW) for _ in range(4)]
     assert taken == [1, 2, 1, 0]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_what_comes_in_pieces_ends_with_the_cases_of_all_at_once(
+    bench: Bench, seed: int
+) -> None:
+    chance = random.Random(seed)
+    hours = 48
+    town = [chance.choice([1, 1, 1, 0.8, 1.25]) for _ in range(hours)]
+    counts = {
+        site: [round(1000 * ratio * chance.uniform(0.95, 1.05)) for ratio in town]
+        for site in SITES
+    }
+    for _ in range(6):
+        site, first = chance.choice(SITES), chance.randrange(hours - 6)
+        factor = chance.choice([0, 0.55, 1.7])
+        for hour in range(first, first + chance.randint(1, 6)):
+            counts[site][hour] = round(counts[site][hour] * factor)
+    for week in range(1, 4):
+        for site in SITES:
+            channel = bench.channel("all", site=site)
+            bench.count([1000] * hours, start=T - week * WEEK, channel=channel)
+    pieces = [(site, first) for site in SITES for first in range(0, hours, 8)]
+    chance.shuffle(pieces)
+    for site, first in pieces:
+        bench.count(
+            counts[site][first : first + 8],
+            start=T + first * HOUR,
+            channel=bench.channel("all", site=site),
+        )
+        if chance.random() < 0.3:
+            bench.compute(now=T + hours * HOUR)
+    bench.compute(now=T + hours * HOUR)
+    standing = members(bench)
+    assert {detector for _, detector, *_ in standing} >= {"unusual-volume"}
+    jobs.mark_stale(bench.store, jobs.Choice())
+    bench.compute(now=T + hours * HOUR)
+    assert members(bench) == standing
+
+
+def members(bench: Bench) -> set[tuple[object, ...]]:
+    """All that stands, with its evidence."""
+    return set(
+        bench.rows(
+            "select channel_id, detector, began, ended, reason, observed, usual, score "
+            "from case_member where withdrawn_at is null"
+        )
+    )
