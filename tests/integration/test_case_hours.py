@@ -117,18 +117,20 @@ def test_what_comes_in_pieces_ends_with_the_cases_of_all_at_once(
         factor = chance.choice([0, 0.55, 1.7])
         for hour in range(first, first + chance.randint(1, 6)):
             counts[site][hour] = round(counts[site][hour] * factor)
-    for week in range(1, 4):
-        for site in SITES:
-            channel = bench.channel("all", site=site)
-            bench.count([1000] * hours, start=T - week * WEEK, channel=channel)
-    pieces = [(site, first) for site in SITES for first in range(0, hours, 8)]
+    pieces = [
+        (site, T + first * HOUR, counts[site][first : first + 8])
+        for site in SITES
+        for first in range(0, hours, 8)
+    ]
+    # what is usual comes late, too
+    pieces += [
+        (site, T - week * WEEK, [1000 + 20 * week] * hours)
+        for site in SITES
+        for week in range(1, 4)
+    ]
     chance.shuffle(pieces)
-    for site, first in pieces:
-        bench.count(
-            counts[site][first : first + 8],
-            start=T + first * HOUR,
-            channel=bench.channel("all", site=site),
-        )
+    for site, start, series in pieces:
+        bench.count(series, start=start, channel=bench.channel("all", site=site))
         if chance.random() < 0.3:
             bench.compute(now=T + hours * HOUR)
     bench.compute(now=T + hours * HOUR)
