@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -90,6 +91,23 @@ def test_a_running_hour_is_judged_when_it_has_ended(bench: Bench) -> None:
     assert case_hours.judge(bench.store, now=T + HOUR) == 0
 
 
+def test_hours_that_turn_out_to_be_stuck_are_no_longer_unusual(bench: Bench) -> None:
+    channel = bench.channel("all", site=SITES[0])
+    for week in range(1, 6):
+        hours = [1000, 990, 1010, 1005]
+        bench.count(hours, start=T - week * WEEK, channel=channel)
+    for hour in range(4):
+        bench.count([1700], start=T + hour * HOUR, channel=channel)
+        bench.compute()
+        standing = {detector for _, detector, *_ in members(bench)}
+        assert standing == {"stuck" if hour == 3 else "unusual-volume"}
+    # and are again when one of them is corrected
+    bench.count([1000], start=T + HOUR, channel=channel)
+    bench.compute()
+    found = sorted((began, ended) for _, _, began, ended, *_ in members(bench))
+    assert found == [(T, T + HOUR), (T + 2 * HOUR, T + 4 * HOUR)]
+
+
 def test_hours_of_a_long_time_are_judged_in_parts(bench: Bench) -> None:
     for days in (0, 27, 28, 100):
         bench.store.connection.execute(
@@ -141,7 +159,7 @@ def test_what_comes_in_pieces_ends_with_the_cases_of_all_at_once(
     assert members(bench) == standing
 
 
-def members(bench: Bench) -> set[tuple[object, ...]]:
+def members(bench: Bench) -> set[tuple[Any, ...]]:
     """All that stands, with its evidence."""
     return set(
         bench.rows(
