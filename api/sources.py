@@ -151,9 +151,19 @@ class Source:
         return self._bins(self.direction, _QUARTER_S)
 
     def histograms(self) -> pl.DataFrame:
-        """SPEED_HISTOGRAMS of its channels."""
+        """SPEED_HISTOGRAMS of its channels, without what a person excluded."""
+        known = self._histograms.drop_nulls("counts")
+        return frames.check(known, frames.SPEED_HISTOGRAMS)
+
+    @property
+    def histograms_excluded_s(self) -> int:
+        """Seconds of histograms that a person excluded."""
+        return int(self._histograms["excluded_s"].sum())
+
+    @cached_property
+    def _histograms(self) -> pl.DataFrame:
         with self._turn() as url:
-            found = series.speed_histograms(
+            return series.speed_histograms(
                 url,
                 site_id=self.site["site_id"],
                 quantity=self.selection.quantity,
@@ -162,7 +172,6 @@ class Source:
                 direction=self.direction,
                 visible=self._visible,
             )
-        return frames.check(found, frames.SPEED_HISTOGRAMS)
 
     def _days(self, direction: str) -> pl.DataFrame:
         with self._turn() as url:

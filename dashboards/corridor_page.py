@@ -38,7 +38,8 @@ def corridor_page(
     zone = corridor["time_zone"]
     start = day_start(day - timedelta(days=LOOK_BACK - 1), zone)
     stations = corridor["stations"]
-    intervals, free = read_corridor(url, corridor, start=start, end=day_end(day, zone))
+    read = read_corridor(url, corridor, start=start, end=day_end(day, zone))
+    intervals, free = read.intervals, read.free
     times = corridor_intervals(
         section_intervals(intervals, free), count=len(stations) - 1
     )

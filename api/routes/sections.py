@@ -66,6 +66,7 @@ class _Road:
     period: Period
     intervals: pl.DataFrame
     free: pl.DataFrame
+    excluded: int
     cases: tuple[int, ...]
 
     def answer(self, **parts: object) -> dict[str, Any]:
@@ -76,7 +77,9 @@ class _Road:
             "corridor": self.corridor["key"],
             "from_": self.period.start,
             "to": self.period.end,
-            "passport": _passport(known, expected, METHOD, self.cases),
+            "passport": _passport(
+                known, expected, METHOD, self.cases, excluded=self.excluded
+            ),
             **parts,
         }
 
@@ -273,14 +276,14 @@ def read_junction_balance(
 
 
 def _passport(
-    known: int, expected: int, method: str, cases: tuple[int, ...]
+    known: int, expected: int, method: str, cases: tuple[int, ...], *, excluded: int
 ) -> dict[str, Any]:
     return asdict(
         Passport(
             observed=min(1.0, known / max(1, expected)),
             normalised=0.0,
             imputed=0.0,
-            excluded=0.0,
+            excluded=min(1.0, excluded / max(1, expected)),
             method=method,
             cases=cases,
         )
@@ -317,9 +320,10 @@ def _road(
     found = _corridor(store, municipality, corridor)
     asked = _period(found, from_, to, days=days, longest=longest)
     with store.frames() as url:
-        intervals, free = read_corridor(url, found, start=asked.start, end=asked.end)
+        read = read_corridor(url, found, start=asked.start, end=asked.end)
     places = [(s["site_id"], s["direction"]) for s in found["stations"]]
-    return _Road(found, asked, intervals, free, _cases(store, asked, places))
+    cases = _cases(store, asked, places)
+    return _Road(found, asked, read.intervals, read.free, read.excluded, cases)
 
 
 def _cases(
@@ -361,13 +365,15 @@ def _balances(
         },
         orient="row",
     ).with_columns(places=pl.len().over("balance").cast(pl.Int32))
-    volumes = (
-        _volumes(store, asked, signed["site_id"].to_list(), HOUR_S)
-        .filter(pl.col("least_observed") >= ENOUGH_OBSERVED)
-        .with_columns(volume=pl.col("volume") / pl.col("observed"))
-        .join(signed, on=["site_id", "direction"])
+    volumes = _volumes(store, asked, signed["site_id"].to_list(), HOUR_S).join(
+        signed, on=["site_id", "direction"]
     )
-    found = residuals(volumes)
+    excluded = volumes.filter(pl.col("excluded") > 0).select("balance", "time")
+    found = residuals(
+        volumes.filter(pl.col("least_observed") >= ENOUGH_OBSERVED).with_columns(
+            volume=pl.col("volume") / pl.col("observed")
+        )
+    )
     return {
         "from_": asked.start,
         "to": asked.end,
@@ -377,6 +383,7 @@ def _balances(
             asked.hours * signed["balance"].n_unique(),
             BALANCE_METHOD,
             _cases(store, asked, signed.select("site_id", "direction").iter_rows()),
+            excluded=excluded.n_unique(),
         ),
         "residuals": found.filter(pl.col("z").abs() > NOTABLE_Z).to_dicts(),
     }

@@ -18,7 +18,7 @@ PERIOD = {"from": "2026-03-01", "to": "2026-03-04"}
 
 
 @pytest.fixture(scope="module")
-def client(_plain: parts.Databases) -> Iterator[TestClient]:
+def url(_plain: parts.Databases) -> Iterator[str]:
     with _plain.fresh() as url:
         world.build(url)
         with connect(url) as connection:
@@ -39,9 +39,14 @@ def client(_plain: parts.Databases) -> Iterator[TestClient]:
                 " join vp.channel o using (channel_id), vp.channel c"
                 " where o.key = 'ost-2' and c.key = 'west-1'"
             )
-        app = create_app(load({"VERKEHRSPULS_DATABASE__URL": url}))
-        with TestClient(app, raise_server_exceptions=False) as client:
-            yield client
+        yield url
+
+
+@pytest.fixture(scope="module")
+def client(url: str) -> Iterator[TestClient]:
+    app = create_app(load({"VERKEHRSPULS_DATABASE__URL": url}))
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield client
 
 
 def read(client: TestClient, kind: str, **parameters: Any) -> dict[str, Any]:
@@ -119,6 +124,33 @@ def test_speeds_are_of_the_direction(client: TestClient) -> None:
     west = named(read(client, "speeds", direction="west"))
     assert west["v85"]["reason"]["code"] == "no-histograms"
     assert west["mean_time"]["value"] == pytest.approx(47.3)
+
+
+def test_speeds_tell_what_a_person_excluded(client: TestClient, url: str) -> None:
+    """The case of the second lane, and both histograms are of 8 o'clock that day."""
+    period = {"from": "2026-03-02", "to": "2026-03-03"}
+
+    def shares(kind: str = "speeds") -> tuple[float, float]:
+        found = read(client, kind, direction="ost", **period)
+        passport = found["table"]["passport"]
+        return passport["observed"], passport["excluded"]
+
+    assert shares() == (pytest.approx(1 / 24), 0)
+    change = "update vp.case_member set began = began - interval '1 day'"
+    decide = "update vp.anomaly_case set state = 'confirmed', effect = 'exclude'"
+    with connect(url) as connection:
+        connection.execute(change)
+        connection.execute(decide)
+        connection.commit()
+        try:
+            # of two lanes one
+            assert shares() == (pytest.approx(1 / 48), pytest.approx(1 / 48))
+            assert shares("classes")[1] == pytest.approx(0.5)
+        finally:
+            connection.execute(change.replace("-", "+"))
+            connection.execute(
+                decide.replace("confirmed", "suspected").replace("exclude", "caveat")
+            )
 
 
 def test_lanes_or_a_capacity_are_needed_for_its_use(client: TestClient) -> None:

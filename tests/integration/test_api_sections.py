@@ -1,6 +1,7 @@
 """Corridors and junctions over HTTP: three counters, a jam each morning."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -72,16 +73,21 @@ TOWN = town(
 
 
 @pytest.fixture(scope="module")
-def client(_plain: parts.Databases) -> Iterator[TestClient]:
+def url(_plain: parts.Databases) -> Iterator[str]:
     with _plain.fresh() as url:
         with connect(url) as connection:
             register(connection, TOWN)
             register(connection, TOWN)  # once more changes nothing
             _fill(connection)
             _case(connection)
-        app = create_app(load({"VERKEHRSPULS_DATABASE__URL": url}))
-        with TestClient(app) as client:
-            yield client
+        yield url
+
+
+@pytest.fixture(scope="module")
+def client(url: str) -> Iterator[TestClient]:
+    app = create_app(load({"VERKEHRSPULS_DATABASE__URL": url}))
+    with TestClient(app) as client:
+        yield client
 
 
 def _fill(connection: Connection) -> None:
@@ -160,6 +166,42 @@ def test_passports_name_the_cases_of_their_places(client: TestClient) -> None:
         assert len(ask(client, path)["passport"]["cases"]) == 1, path
         later = ask(client, path, **{"from": "2026-11-10"})
         assert later["passport"]["cases"] == [], path
+
+
+def test_passports_tell_what_a_person_excluded(client: TestClient, url: str) -> None:
+    """A day of A and B: two of three stations, and each balance."""
+    query = {"from": "2026-11-05", "to": "2026-11-07"}
+    paths = {
+        "corridors/linz/road/travel-times": 2 / 3,
+        "corridors/linz/road/balance": 1.0,
+        "junctions/linz/crossing/balance": 1.0,
+    }
+
+    def shares(path: str) -> tuple[float, float]:
+        passport = ask(client, path, **query)["passport"]
+        return passport["observed"], passport["excluded"]
+
+    assert {path: shares(path) for path in paths} == dict.fromkeys(paths, (1, 0))
+    with decided(url, "confirmed", "exclude"):
+        assert {path: shares(path) for path in paths} == {
+            path: (pytest.approx(1 - share / 2), pytest.approx(share / 2))
+            for path, share in paths.items()
+        }
+
+
+@contextmanager
+def decided(url: str, state: str, effect: str) -> Iterator[None]:
+    """For a while, a person has decided the case."""
+    change = "update vp.anomaly_case set state = %s, effect = %s"
+    with connect(url, autocommit=True) as connection:
+        before = connection.execute(
+            "select state, effect from vp.anomaly_case"
+        ).fetchone()
+        connection.execute(change, [state, effect])
+        try:
+            yield
+        finally:
+            connection.execute(change, before)
 
 
 def test_travel_time_doubles_in_the_jam(client: TestClient) -> None:

@@ -245,9 +245,9 @@ def test_what_a_person_excluded_leaves_all_figures(plain_database: str) -> None:
                 url, site_ids=[place], interval_s=3600, **hour
             )
             .filter(direction="west")
-            .select("volume"),
+            .select("volume", "observed", "least_observed", "excluded"),
             "speeds": series.speed_histograms(url, direction="west", **motor).select(
-                "observed_s"
+                "observed_s", "counts", "excluded_s"
             ),
             "air": series.environment(url, quantity="no2_ugm3", **of_site).select(
                 "mean", "observed", "excluded"
@@ -292,8 +292,8 @@ def test_what_a_person_excluded_leaves_all_figures(plain_database: str) -> None:
         )
     assert figures() == {
         "volumes": [(None,)],
-        "of_sites": [],
-        "speeds": [],
+        "of_sites": [(None, 0, 0, 1)],
+        "speeds": [(0, None, 3600)],
         "air": [(None, 0, 1)],
         # of three channels, one is left
         "latest": [(3, pytest.approx(1 / 3, abs=1e-4))],

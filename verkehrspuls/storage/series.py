@@ -232,7 +232,8 @@ def speed_histograms(
 ) -> pl.DataFrame:
     """Read the merged speed histograms of hours, per channel.
 
-    Direction `all` is all of them. Only hours with histograms have a row.
+    Direction `all` is all of them. Only hours with histograms have a row; of one that
+    a person excluded, `excluded_s` is all that is known.
     """
     return read_frame(
         url,

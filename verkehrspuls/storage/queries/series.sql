@@ -300,23 +300,32 @@ where c.site_id = %(site_id)s
 order by h.time, c.key
 
 -- name: read_speed_histograms
--- Merged speed histograms of a site's hours, per channel, without what a person
--- excluded; direction 'all' is all.
-select h.channel_id, h.time, h.observed_s, h.counts, h.open_kmh, h.rebinned, h.refused
+-- Merged speed histograms of a site's hours, per channel; direction 'all' is all. An hour
+-- that a person excluded knows nothing but how much of it there was.
+select h.channel_id, h.time,
+       case when excluded.is_so then 0 else h.observed_s end as observed_s,
+       case when excluded.is_so then h.observed_s else 0 end as excluded_s,
+       case when not excluded.is_so then h.counts end as counts,
+       case when not excluded.is_so then h.open_kmh end as open_kmh,
+       case when not excluded.is_so then h.rebinned end as rebinned,
+       case when not excluded.is_so then h.refused end as refused
 from vp.speed_histogram h
 join vp.channel c using (channel_id)
 join vp.site s using (site_id)
+cross join lateral (
+    select exists (
+        select from vp.case_member e
+        join vp.anomaly_case a using (anomaly_case_id)
+        where e.channel_id = h.channel_id and e.withdrawn_at is null
+          and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
+          and e.began < h.time + interval '1 hour' and e.ended > h.time
+    ) as is_so
+) excluded
 where c.site_id = %(site_id)s
   and s.visibility = any(%(visible)s::text[])
   and c.quantity = %(quantity)s
   and (%(direction)s::text = 'all' or c.direction = %(direction)s)
   and h.time >= %(start)s and h.time < %(end)s
-  and not exists (
-      select from vp.case_member e
-      join vp.anomaly_case a using (anomaly_case_id)
-      where e.channel_id = h.channel_id and e.withdrawn_at is null
-        and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
-        and e.began < h.time + interval '1 hour' and e.ended > h.time)
 order by h.time, h.channel_id
 
 -- name: list_cases
@@ -633,10 +642,10 @@ where (%(municipality)s::text is null or m.key = %(municipality)s)
 order by m.key, j.key
 
 -- name: read_volumes_of_sites
--- Volumes of motor vehicles of several sites, per direction, summed over lanes; without
--- what a person excluded. `observed` is the share over all lanes at which a sensor was
--- attached, as in read_volumes, `least_observed` that of the one with the least: nothing
--- where one is missing.
+-- Volumes of motor vehicles of several sites, per direction, summed over lanes. What a
+-- person excluded counts for nothing but its share. `observed` is the share over all
+-- lanes at which a sensor was attached, as in read_volumes, `least_observed` that of the
+-- one with the least: nothing where one is missing or excluded.
 with counted as (
     select c.channel_id, c.site_id, c.direction,
            min(coalesce(lower(i.period), '-infinity')) as since,
@@ -654,28 +663,45 @@ with counted as (
                     + make_interval(secs => %(interval_s)s)) as always
     from counted
     group by site_id, direction
+), left_out as materialized (
+    select e.channel_id, e.began, e.ended
+    from vp.case_member e
+    join vp.anomaly_case a using (anomaly_case_id)
+    join counted on counted.channel_id = e.channel_id
+    where e.withdrawn_at is null
+      and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
+      and e.began < %(end)s and e.ended > %(start)s
 ), summed as (
     select o.site_id, o.direction, v.time, count(*) as channels,
-           sum(v.observed_s) as observed_s, min(v.observed_s) as least_s,
-           sum(v.volume)::integer as volume,
+           coalesce(sum(v.observed_s) filter (where not excluded.is_so), 0)
+               as observed_s,
+           coalesce(sum(v.observed_s) filter (where excluded.is_so), 0) as excluded_s,
+           min(case when excluded.is_so then 0 else v.observed_s end) as least_s,
+           (sum(v.volume) filter (where not excluded.is_so))::integer as volume,
            sum(v.speed_kmh::double precision * v.volume)
-               / nullif(sum(v.volume) filter (where v.speed_kmh is not null), 0)
+               filter (where not excluded.is_so)
+               / nullif(sum(v.volume) filter (where v.speed_kmh is not null
+                                              and not excluded.is_so), 0)
                as speed_kmh
     from vp.volume v
     join counted o using (channel_id)
+    cross join lateral (
+        -- asked of each bin only where anything is excluded at all
+        select exists (select from left_out) and exists (
+            select from left_out x
+            where x.channel_id = v.channel_id and x.ended > v.time
+              and x.began < v.time + make_interval(secs => v.interval_s)
+        ) as is_so
+    ) excluded
     where v.interval_s = %(interval_s)s
       and v.time >= %(start)s and v.time < %(end)s
-      and not exists (
-          select from vp.case_member e
-          join vp.anomaly_case a using (anomaly_case_id)
-          where e.channel_id = v.channel_id and e.withdrawn_at is null
-            and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
-            and e.began < v.time + make_interval(secs => v.interval_s) and e.ended > v.time)
     group by o.site_id, o.direction, v.time
 )
 select summed.site_id, summed.direction, summed.time,
        round(summed.observed_s::numeric / (%(interval_s)s * whole.channels), 4)
            ::double precision as observed,
+       round(summed.excluded_s::numeric / (%(interval_s)s * whole.channels), 4)
+           ::double precision as excluded,
        case when summed.channels = whole.channels
            then round(summed.least_s::numeric / %(interval_s)s, 4)::double precision
            else 0
