@@ -117,7 +117,8 @@ with counted as (
     join counted on counted.channel_id = e.channel_id
     where e.withdrawn_at is null
       and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
-      and e.began < %(end)s and e.ended > %(start)s
+      and e.began < %(end)s + make_interval(secs => %(interval_s)s)
+      and e.ended > %(start)s
 ), bins as (
     -- a bin that is excluded knows nothing
     select v.time, counted.direction, v.observed_s as seen_s, excluded.is_so,
@@ -142,12 +143,14 @@ with counted as (
     from vp.volume v
     join counted using (channel_id)
     cross join lateral (
-        -- asked of each bin only where anything is excluded at all
+        -- asked of each bin only where anything is excluded at all, and once (offset 0):
+        -- else each column that it decides on would ask again
         select exists (select from left_out) and exists (
             select from left_out x
             where x.channel_id = v.channel_id and x.ended > v.time
               and x.began < v.time + make_interval(secs => v.interval_s)
         ) as is_so
+        offset 0
     ) excluded
     where v.interval_s = %(interval_s)s
       and v.time >= %(start)s and v.time < %(end)s
@@ -272,36 +275,65 @@ order by d.day, d.direction
 -- name: read_environment
 -- Hourly means of an environment quantity of a site, per channel. An hour that a person
 -- excluded knows nothing but its share.
-select h.time, c.key as channel,
+with measured as (
+    select c.channel_id, c.key
+    from vp.channel c
+    join vp.site s using (site_id)
+    where c.site_id = %(site_id)s
+      and s.visibility = any(%(visible)s::text[])
+      and c.quantity = %(quantity)s
+), left_out as materialized (
+    select e.channel_id, e.began, e.ended
+    from vp.case_member e
+    join vp.anomaly_case a using (anomaly_case_id)
+    join measured on measured.channel_id = e.channel_id
+    where e.withdrawn_at is null
+      and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
+      and e.began < %(end)s + interval '1 hour' and e.ended > %(start)s
+)
+select h.time, measured.key as channel,
        case when excluded.is_so then 0 else share.of_hour end as observed,
        case when excluded.is_so then share.of_hour else 0 end as excluded,
        case when not excluded.is_so then h.mean end as mean,
        case when not excluded.is_so then h.minimum end as minimum,
        case when not excluded.is_so then h.maximum end as maximum
 from vp.environment_hour h
-join vp.channel c using (channel_id)
-join vp.site s using (site_id)
+join measured using (channel_id)
 cross join lateral (
     select round(h.observed_s::numeric / 3600, 4)::double precision as of_hour
 ) share
 cross join lateral (
-    select exists (
-        select from vp.case_member e
-        join vp.anomaly_case a using (anomaly_case_id)
-        where e.channel_id = h.channel_id and e.withdrawn_at is null
-          and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
-          and e.began < h.time + interval '1 hour' and e.ended > h.time
+    -- asked of each hour only where anything is excluded at all, and once (offset 0)
+    select exists (select from left_out) and exists (
+        select from left_out x
+        where x.channel_id = h.channel_id
+          and x.began < h.time + interval '1 hour' and x.ended > h.time
     ) as is_so
+    offset 0
 ) excluded
-where c.site_id = %(site_id)s
-  and s.visibility = any(%(visible)s::text[])
-  and c.quantity = %(quantity)s
-  and h.time >= %(start)s and h.time < %(end)s
-order by h.time, c.key
+where h.time >= %(start)s and h.time < %(end)s
+order by h.time, measured.key
 
 -- name: read_speed_histograms
 -- Merged speed histograms of a site's hours, per channel; direction 'all' is all. An hour
 -- that a person excluded knows nothing but how much of it there was.
+with counted as (
+    select c.channel_id
+    from vp.channel c
+    join vp.site s using (site_id)
+    where c.site_id = %(site_id)s
+      and s.visibility = any(%(visible)s::text[])
+      and c.quantity = %(quantity)s
+      and (%(direction)s::text = 'all' or c.direction = %(direction)s)
+), left_out as materialized (
+    select e.channel_id, e.began, e.ended
+    from vp.case_member e
+    join vp.anomaly_case a using (anomaly_case_id)
+    join counted on counted.channel_id = e.channel_id
+    where e.withdrawn_at is null
+      and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
+      and e.began < %(end)s + interval '1 hour' and e.ended > %(start)s
+)
 select h.channel_id, h.time,
        case when excluded.is_so then 0 else h.observed_s end as observed_s,
        case when excluded.is_so then h.observed_s else 0 end as excluded_s,
@@ -310,22 +342,17 @@ select h.channel_id, h.time,
        case when not excluded.is_so then h.rebinned end as rebinned,
        case when not excluded.is_so then h.refused end as refused
 from vp.speed_histogram h
-join vp.channel c using (channel_id)
-join vp.site s using (site_id)
+join counted using (channel_id)
 cross join lateral (
-    select exists (
-        select from vp.case_member e
-        join vp.anomaly_case a using (anomaly_case_id)
-        where e.channel_id = h.channel_id and e.withdrawn_at is null
-          and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
-          and e.began < h.time + interval '1 hour' and e.ended > h.time
+    -- asked of each hour only where anything is excluded at all, and once (offset 0)
+    select exists (select from left_out) and exists (
+        select from left_out x
+        where x.channel_id = h.channel_id
+          and x.began < h.time + interval '1 hour' and x.ended > h.time
     ) as is_so
+    offset 0
 ) excluded
-where c.site_id = %(site_id)s
-  and s.visibility = any(%(visible)s::text[])
-  and c.quantity = %(quantity)s
-  and (%(direction)s::text = 'all' or c.direction = %(direction)s)
-  and h.time >= %(start)s and h.time < %(end)s
+where h.time >= %(start)s and h.time < %(end)s
 order by h.time, h.channel_id
 
 -- name: list_cases
@@ -670,7 +697,8 @@ with counted as (
     join counted on counted.channel_id = e.channel_id
     where e.withdrawn_at is null
       and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
-      and e.began < %(end)s and e.ended > %(start)s
+      and e.began < %(end)s + make_interval(secs => %(interval_s)s)
+      and e.ended > %(start)s
 ), summed as (
     select o.site_id, o.direction, v.time, count(*) as channels,
            coalesce(sum(v.observed_s) filter (where not excluded.is_so), 0)
@@ -686,12 +714,14 @@ with counted as (
     from vp.volume v
     join counted o using (channel_id)
     cross join lateral (
-        -- asked of each bin only where anything is excluded at all
+        -- asked of each bin only where anything is excluded at all, and once (offset 0):
+        -- else each column that it decides on would ask again
         select exists (select from left_out) and exists (
             select from left_out x
             where x.channel_id = v.channel_id and x.ended > v.time
               and x.began < v.time + make_interval(secs => v.interval_s)
         ) as is_so
+        offset 0
     ) excluded
     where v.interval_s = %(interval_s)s
       and v.time >= %(start)s and v.time < %(end)s
