@@ -687,7 +687,9 @@ def test_what_classes_do_not_add_up_to_is_kept() -> None:
     assert named(found)["difference"].value == 2
     assert volumes_of(found)["all"] == 140
     assert volumes_of(found)["unclassified"] == 1
-    assert reason(named(classified("tls-8+1", EIGHT))["difference"]) == "class-scheme"
+    assert reason(named(classified("tls-8+1", EIGHT))["difference"]) == "no-total"
+    alone = named(classified("total", {"total": 140}))
+    assert reason(alone["difference"]) == "class-scheme"
 
 
 def test_a_class_that_was_not_told_is_null_and_not_zero() -> None:
