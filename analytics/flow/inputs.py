@@ -27,6 +27,8 @@ def flow_days(
 
     A day without a row is there with an unknown volume: missing, not zero. Heavy
     vehicles are scaled like the volume, so that their share of it is that of the day.
+    Nothing imputed is in the volume, so that share is zero; `excluded` of `days` is all
+    that was left out, also where something is imputed in its place.
     """
     scaled = pl.col("volume_normalised").cast(pl.Float64) / pl.col("volume")
     calendar = pl.DataFrame({"day": pl.date_range(first, last, eager=True)})
@@ -44,6 +46,7 @@ def flow_days(
         .with_columns(
             pl.col(SHARES).fill_null(0), pl.col("valid").fill_null(value=False)
         )
+        .with_columns(imputed=pl.lit(0.0))
         .sort("day")
     )
     return check(found, FLOW_DAYS)

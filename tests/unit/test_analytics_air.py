@@ -172,7 +172,11 @@ def test_classes_have_no_holes_between_their_ends(index: Index) -> None:
         for level, end in enumerate(ends):
             values = [end - 0.4, float(end), end + 0.4, end + 0.5, end + 1.0]
             found = [
-                one(index_hours({quantity: hours(MIDNIGHT, [value] * 24)}, index).tail(1))
+                one(
+                    index_hours({quantity: hours(MIDNIGHT, [value] * 24)}, index).tail(
+                        1
+                    )
+                )
                 for value in values
             ]
             whole = index.key != "european-2017"

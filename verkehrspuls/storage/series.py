@@ -220,6 +220,32 @@ def days(
     )
 
 
+def excluded(
+    url: str,
+    *,
+    site_id: int,
+    quantity: str,
+    start: datetime,
+    end: datetime,
+    direction: str,
+    visible: Sequence[str] = PUBLIC,
+) -> pl.DataFrame:
+    """Read when a person excluded channels, in spans that touch the period.
+
+    Direction `all` is all of them.
+    """
+    return read_frame(
+        url,
+        "read_excluded",
+        site_id=site_id,
+        quantity=quantity,
+        start=start,
+        end=end,
+        direction=direction,
+        visible=list(visible),
+    )
+
+
 def speed_histograms(
     url: str,
     *,

@@ -272,6 +272,21 @@ where d.site_id = %(site_id)s
   and d.day >= %(first)s::date and d.day <= %(last)s::date
 order by d.day, d.direction
 
+-- name: read_excluded
+-- When a person excluded what channels of a site count; direction 'all' is all.
+select e.channel_id, e.began as since, e.ended as until
+from vp.case_member e
+join vp.anomaly_case a using (anomaly_case_id)
+join vp.channel c on c.channel_id = e.channel_id
+join vp.site s on s.site_id = c.site_id
+where c.site_id = %(site_id)s
+  and s.visibility = any(%(visible)s::text[])
+  and c.quantity = %(quantity)s
+  and (%(direction)s::text = 'all' or c.direction = %(direction)s)
+  and e.withdrawn_at is null
+  and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
+  and e.began < %(end)s and e.ended > %(start)s
+
 -- name: read_environment
 -- Hourly means of an environment quantity of a site, per channel. An hour that a person
 -- excluded knows nothing but its share.
