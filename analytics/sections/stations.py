@@ -66,8 +66,9 @@ def free_speeds(
     """Find the speed of free traffic at each station (FREE_SPEEDS).
 
     85th percentile of the speeds of night intervals (22 to 6 o'clock, local), linear
-    between them, capped by the speed limit of the station where it is known: who drives faster than allowed
-    loses no time. A station with fewer than eight such intervals has no row.
+    between them, capped by the speed limit of the station where it is known: who drives
+    faster than allowed loses no time. A station with fewer than eight such intervals
+    has no row.
     """
     hour = pl.col("time").dt.convert_time_zone(time_zone).dt.hour()
     night = (hour >= NIGHT[0]) | (hour < NIGHT[1])

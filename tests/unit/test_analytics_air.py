@@ -167,7 +167,7 @@ def test_worst_pollutant_decides_and_a_missing_one_is_told() -> None:
 
 @pytest.mark.parametrize("index", INDICES.values(), ids=lambda index: index.key)
 def test_classes_have_no_holes_between_their_ends(index: Index) -> None:
-    """NO2 10 and 10.4 are of the first class where it is from 0 to 10 and 11 follows."""
+    """NO2 10.4 is of the first class where that is 0 to 10, and 11 begins the next."""
     for quantity, ends in index.ends.items():
         for level, end in enumerate(ends):
             values = [end - 0.4, float(end), end + 0.4, end + 0.5, end + 1.0]
