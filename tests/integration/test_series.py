@@ -350,6 +350,7 @@ def test_a_bin_is_excluded_also_where_the_period_ends_in_it(
     [
         ("read_volumes", {"quantity": "motor", "interval_s": 900}),
         ("read_volumes_of_sites", {"site_ids": [1], "interval_s": 900}),
+        ("read_imputed", {"quantity": "motor"}),
         ("read_environment", {"quantity": "no2_ugm3"}),
         ("read_speed_histograms", {"quantity": "motor"}),
     ],

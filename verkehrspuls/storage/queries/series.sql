@@ -742,13 +742,13 @@ with counted as (
       and v.time >= %(start)s and v.time < %(end)s
     group by o.site_id, o.direction, v.time
 )
+-- rounded half up as doubles, as in read_volumes
 select summed.site_id, summed.direction, summed.time,
-       round(summed.observed_s::numeric / (%(interval_s)s * whole.channels), 4)
-           ::double precision as observed,
-       round(summed.excluded_s::numeric / (%(interval_s)s * whole.channels), 4)
-           ::double precision as excluded,
-       case when summed.channels = whole.channels
-           then round(summed.least_s::numeric / %(interval_s)s, 4)::double precision
+       floor(summed.observed_s / whole.length_s * 10000 + 0.5) / 10000 as observed,
+       floor(summed.excluded_s / whole.length_s * 10000 + 0.5) / 10000 as excluded,
+       case when summed.channels * %(interval_s)s = whole.length_s
+           then floor(summed.least_s / %(interval_s)s::double precision * 10000 + 0.5)
+                / 10000
            else 0
        end as least_observed,
        summed.volume, summed.speed_kmh
@@ -764,8 +764,10 @@ cross join lateral (
       and counted.until > summed.time
 ) part
 cross join lateral (
-    select greatest(summed.channels, case when lanes.always then lanes.channels
-                                          else part.channels end) as channels
+    select (%(interval_s)s
+            * greatest(summed.channels, case when lanes.always then lanes.channels
+                                             else part.channels end))
+               ::double precision as length_s
 ) whole
 order by summed.time, summed.site_id, summed.direction
 
