@@ -93,7 +93,7 @@ def bins(*rows: Mapping[str, Any], interval_s: int = 3600) -> pl.DataFrame:
         normalised=1 - pl.col("observed"),
         imputed=0.0,
         excluded=0.0,
-        valid=pl.col("observed") >= 0.75 if interval_s == 3600 else None,
+        valid=pl.col("observed") >= 0.75,
         volume_normalised=pl.col("volume") / pl.col("observed"),
     )
     return flow_bins(
