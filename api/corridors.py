@@ -8,6 +8,7 @@ from typing import Any, Final
 import polars as pl
 
 from analytics.sections.stations import free_speeds, station_intervals
+from verkehrspuls import calendar
 from verkehrspuls.storage import series
 
 QUARTER_S: Final = 900
@@ -56,3 +57,13 @@ def read_corridor(
         free_speeds(intervals, time_zone=zone, limits_kmh=limits),
         left_out.join(stations, on=["site_id", "direction"]).height,
     )
+
+
+def on_workdays(times: pl.DataFrame, corridor: Mapping[str, Any]) -> pl.DataFrame:
+    """Keep what was on workdays: Mondays to Fridays that are no public holidays."""
+    day = pl.col("time").dt.convert_time_zone(corridor["time_zone"]).dt.date()
+    days = times.select(day.unique())["time"]
+    workdays = [
+        one for one in days if calendar.day_type(one, corridor["state"]) == "workday"
+    ]
+    return times.filter(day.is_in(workdays))

@@ -23,7 +23,7 @@ from analytics.sections.travel_time import (
 )
 from api import PREFIX
 from api import sections_schemas as schemas
-from api.corridors import QUARTER_S, read_corridor
+from api.corridors import QUARTER_S, on_workdays, read_corridor
 from api.database import Database
 from api.parameters import From, MunicipalityKey, OfMunicipality, Store, To
 from api.periods import Period, period
@@ -139,7 +139,9 @@ def read_reliability(
     from_: From = None,
     to: To = None,
 ) -> dict[str, Any]:
-    """Compare the same time of day over the Mondays to Fridays of a period.
+    """Compare the same time of day over the workdays of a period.
+
+    Workdays are Mondays to Fridays that are no public holidays.
 
     The default is the last 28 days, at most 366 come at once.
     """
@@ -148,12 +150,10 @@ def read_reliability(
     times = corridor_intervals(
         section_intervals(road.intervals, road.free), count=count
     )
-    zone = road.corridor["time_zone"]
-    weekday = pl.col("time").dt.convert_time_zone(zone).dt.weekday()
-    return road.answer(
-        days_required=FEWEST_DAYS,
-        reliability=reliability(times.filter(weekday <= 5), time_zone=zone).to_dicts(),
+    found = reliability(
+        on_workdays(times, road.corridor), time_zone=road.corridor["time_zone"]
     )
+    return road.answer(days_required=FEWEST_DAYS, reliability=found.to_dicts())
 
 
 @router.get(

@@ -5,10 +5,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import polars as pl
 import pytest
 from starlette.testclient import TestClient
 
 from api.app import create_app
+from api.corridors import on_workdays
 from tests import parts
 from verkehrspuls.errors import UsageError
 from verkehrspuls.model import Arm, Channel, Corridor, Junction, Site, Station, Town
@@ -220,6 +222,16 @@ def test_travel_time_is_as_reliable_as_its_jam(client: TestClient) -> None:
     jam = next(row for row in found["reliability"] if row["minute"] == 7 * 60)
     assert (jam["days"], jam["buffer_index"]) == (10, 0)
     assert jam["planning_time_index"] == pytest.approx(306 / 144)
+
+
+def test_a_public_holiday_is_no_workday() -> None:
+    """Of Christmas 2026 Thursday is one; the time of the 25th begins on the 24th."""
+    times = pl.DataFrame(
+        {"time": [datetime(2026, 12, day, 23, tzinfo=UTC) for day in range(21, 28)]}
+    )
+    corridor = {"state": "RP", "time_zone": "Europe/Berlin"}
+    found = on_workdays(times, corridor)["time"].dt.day().to_list()
+    assert found == [21, 22, 23, 27]
 
 
 def test_bottleneck_is_at_the_second_counter_each_day(client: TestClient) -> None:

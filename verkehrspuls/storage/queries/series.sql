@@ -645,7 +645,8 @@ select (select count(*) from vp.stale_bucket) as stale_buckets,
 -- name: list_corridors
 -- Corridors with their stations, in the order in which they are passed; only those all
 -- of whose sites may be seen. A key that is null selects all.
-select r.corridor_id, r.key, r.name, m.key as municipality, m.time_zone, k.stations
+select r.corridor_id, r.key, r.name, m.key as municipality, m.state, m.time_zone,
+       k.stations
 from vp.corridor r
 join vp.municipality m using (municipality_id)
 join lateral (
