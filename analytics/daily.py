@@ -207,7 +207,6 @@ def _sums(hours: pl.DataFrame) -> pl.DataFrame:
 
 def _heavy() -> pl.Expr:
     """Heavy vehicles of a channel and day, by its class scheme."""
-
     counted = pl.col("volume").count()
 
     def told(columns: Sequence[str]) -> pl.Expr:

@@ -62,9 +62,9 @@ def flow_bins(
 ) -> pl.DataFrame:
     """Make FLOW_BINS from the quarter-hours or hours of one direction.
 
-    flow = normalised volume · 3600 / interval_s, where the bin is valid; of one that was
-    stored before there was validity, where each lane was observed to half. A lane that
-    is missing or excluded makes the sum over lanes unknown, not smaller.
+    flow = normalised volume · 3600 / interval_s, where the bin is valid; of one stored
+    before there was validity, where each lane was observed to half. A lane that is
+    missing or excluded makes the sum over lanes unknown, not smaller.
     """
     local = pl.col("time").dt.convert_time_zone(time_zone)
     whole = pl.col("observed") + pl.col("normalised") >= WHOLE
