@@ -224,6 +224,29 @@ def test_travel_time_is_as_reliable_as_its_jam(client: TestClient) -> None:
     assert jam["planning_time_index"] == pytest.approx(306 / 144)
 
 
+def test_an_interval_in_which_nobody_passed_is_observed(
+    client: TestClient, url: str
+) -> None:
+    """A quarter-hour without a vehicle, and one with some and no speed."""
+    change = (
+        "update vp.volume set volume = %s, speed_kmh = null where interval_s = 900"
+        " and time = %s and channel_id = (select channel_id from vp.channel"
+        " join vp.site s using (site_id) where s.key = 'c')"
+    )
+    back = change.replace("null", "50")
+    query = {"from": "2026-11-15", "to": "2026-11-16"}
+    at = START + timedelta(days=13, hours=2)
+    with connect(url, autocommit=True) as connection:
+        try:
+            connection.execute(change.encode(), [0, at])
+            connection.execute(change.encode(), [9, at + timedelta(hours=1)])
+            found = ask(client, "corridors/linz/road/travel-times", **query)
+        finally:
+            for n in (0, 1):
+                connection.execute(back.encode(), [90, at + timedelta(hours=n)])
+    assert found["passport"]["observed"] == pytest.approx(1 - 1 / (3 * 96))
+
+
 def test_a_public_holiday_is_no_workday() -> None:
     """Of Christmas 2026 Thursday is one; the time of the 25th begins on the 24th."""
     times = pl.DataFrame(
