@@ -26,7 +26,7 @@ from analytics.local_time import day_bounds, with_local
 from analytics.quality import completeness, validity
 from verkehrspuls.classes import HEAVY_CLASSES, SCHEMES, columns_of
 
-METHOD: Final = "daily-3"
+METHOD: Final = "daily-4"
 #: Direction of the cross-section.
 ALL: Final = "all"
 
@@ -64,7 +64,8 @@ def days(
     - volume_estimated: with what was imputed for the other hours, too.
     - heavy: sum of the columns that hold HEAVY_CLASSES by the class scheme of the
       channel's sensors (TLS 8+1 where it is unknown); null where a channel's scheme
-      cannot tell them, sensors of several were attached, or a column was never told.
+      cannot tell them, sensors of several were attached, or a counted hour does not
+      tell a column: its heavy vehicles are unknown, not none.
     - speed_kmh: hourly speeds weighted by volume (time mean).
     - peak_hour, peak_volume: the four consecutive quarter-hours with the greatest sum,
       or the greatest hour where not all channels count by quarter-hours; null where
@@ -206,9 +207,12 @@ def _sums(hours: pl.DataFrame) -> pl.DataFrame:
 
 def _heavy() -> pl.Expr:
     """Heavy vehicles of a channel and day, by its class scheme."""
+    counted = pl.col("volume").count()
 
     def told(columns: Sequence[str]) -> pl.Expr:
-        known = pl.all_horizontal(pl.col(name).count() > 0 for name in columns)
+        known = pl.all_horizontal(
+            counted > 0, *(pl.col(name).count() == counted for name in columns)
+        )
         return pl.when(known).then(pl.sum_horizontal(pl.col(columns).sum()))
 
     scheme = pl.col("class_scheme").first()

@@ -53,12 +53,15 @@ def command(
         typer.Option(help="File, or folder for a name of its own. [default: stdout]"),
     ] = None,
 ) -> None:
-    """Write a site's figures to a file, or to standard output."""
+    """Write a site's figures to a file, or to standard output.
+
+    A CSV file gets one of the same name with its units and passport beside it.
+    """
     import sys
     from datetime import UTC
 
     from api import extracts
-    from api.formats import FORMATS, file_name
+    from api.formats import FORMATS, file_name, to_description
     from api.registry_commands import parse_key
     from verkehrspuls.stack.state import resolve
     from verkehrspuls.storage import series
@@ -94,10 +97,14 @@ def command(
         return
     if output.is_dir():
         output /= file_name(selection, chosen.ending)
-    try:
-        output.write_bytes(body)
-    except OSError as error:
-        raise BadFile(path=output, format=format.value, reason=error) from error
+    files = {output: body}
+    if format in (_Format.CSV, _Format.CSV_DE):
+        files[output.with_suffix(".passport.json")] = to_description(extract)
+    for path, content in files.items():
+        try:
+            path.write_bytes(content)
+        except OSError as error:
+            raise BadFile(path=path, format=format.value, reason=error) from error
     print(f"{output}: {extract.frame.height} rows", file=sys.stderr)
 
 

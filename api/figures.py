@@ -24,7 +24,7 @@ from analytics.flow.figure import Result, with_cases
 from api import extracts
 from api.errors import BadParameter
 from api.extracts import DAY, Selection
-from api.sources import HOUR_S, Source
+from api.sources import Source
 from verkehrspuls import calendar
 
 
@@ -73,7 +73,9 @@ def _speeds(of: Source) -> Result:
         histograms,
         of.hours() if means_only else frames.empty(frames.FLOW_BINS),
         limit_kmh=of.limit_kmh,
-        expected_s=of.hours_expected * HOUR_S * len(of.channels),
+        expected=of.hours_expected,
+        lanes=len(of.channels),
+        excluded_s=of.histograms_excluded_s,
     )
 
 

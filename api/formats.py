@@ -59,6 +59,11 @@ def _passport(extract: Extract) -> dict[str, Any]:
     return told
 
 
+def to_description(extract: Extract) -> bytes:
+    """Write the description alone, to lie beside a format that has no room for it."""
+    return msgspec.json.format(msgspec.json.encode(describe(extract)), indent=2)
+
+
 def to_json(extract: Extract) -> bytes:
     """Write the description and the rows as one object."""
     return msgspec.json.encode({**describe(extract), "rows": extract.frame.to_dicts()})

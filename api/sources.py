@@ -14,7 +14,7 @@ from analytics.flow import parameters
 from analytics.flow.inputs import flow_bins, flow_days
 from analytics.quality.validity import Rules
 from api.extracts import ALL, Selection
-from verkehrspuls.calendar import day_end, day_start
+from verkehrspuls.calendar import day_end, day_length_h, day_start, local_day
 from verkehrspuls.errors import UnknownKey
 from verkehrspuls.quantities import QUANTITIES
 from verkehrspuls.settings import Analytics
@@ -151,9 +151,19 @@ class Source:
         return self._bins(self.direction, _QUARTER_S)
 
     def histograms(self) -> pl.DataFrame:
-        """SPEED_HISTOGRAMS of its channels."""
+        """SPEED_HISTOGRAMS of its channels, without what a person excluded."""
+        known = self._histograms.drop_nulls("counts")
+        return frames.check(known, frames.SPEED_HISTOGRAMS)
+
+    @property
+    def histograms_excluded_s(self) -> int:
+        """Seconds of histograms that a person excluded."""
+        return int(self._histograms["excluded_s"].sum())
+
+    @cached_property
+    def _histograms(self) -> pl.DataFrame:
         with self._turn() as url:
-            found = series.speed_histograms(
+            return series.speed_histograms(
                 url,
                 site_id=self.site["site_id"],
                 quantity=self.selection.quantity,
@@ -162,7 +172,6 @@ class Source:
                 direction=self.direction,
                 visible=self._visible,
             )
-        return frames.check(found, frames.SPEED_HISTOGRAMS)
 
     def _days(self, direction: str) -> pl.DataFrame:
         with self._turn() as url:
@@ -217,21 +226,50 @@ def read_days(
     visible: Sequence[str] = series.PUBLIC,
 ) -> pl.DataFrame:
     """Read FLOW_DAYS of a site from `first` to `last`, both included."""
-    found = series.days(
-        url,
-        site_id=site["site_id"],
-        quantity=quantity,
-        first=first,
-        last=last,
-        direction=direction,
-        visible=visible,
-    )
+    of_site: dict[str, Any] = {
+        "site_id": site["site_id"],
+        "quantity": quantity,
+        "direction": direction,
+        "visible": visible,
+    }
+    found = series.days(url, first=first, last=last, **of_site)
+    left_out = _left_out(url, site["time_zone"], first, last, of_site)
     return flow_days(
-        found,
+        found.join(left_out, on="day", how="left").with_columns(
+            excluded=pl.coalesce("left_out", "excluded")
+        ),
         first=first,
         last=last,
         state=site["state"],
         school_holidays=school_holidays,
+    )
+
+
+def _left_out(
+    url: str, time_zone: str, first: date, last: date, of_site: Mapping[str, Any]
+) -> pl.DataFrame:
+    """Share of days (`day`, `left_out`) that a person excluded, where one did.
+
+    Stored days tell of it only where nothing is imputed in its place.
+    """
+    start, end = day_start(first, time_zone), day_end(last, time_zone)
+    spans = series.excluded(url, start=start, end=end, **of_site)
+    if spans.is_empty():
+        return pl.DataFrame(schema={"day": pl.Date, "left_out": pl.Float64})
+    since, until = spans.select(pl.col("since").min(), pl.col("until").max()).row(0)
+    hours = series.volumes(
+        url,
+        start=max(start, day_start(local_day(since, time_zone), time_zone)),
+        end=min(end, until),
+        interval_s=HOUR_S,
+        **of_site,
+    )
+    local = pl.col("time").dt.convert_time_zone(time_zone)
+    touched = hours.filter(pl.col("excluded") > 0)
+    by_day = touched.group_by(day=local.dt.date()).agg(pl.col("excluded").sum())
+    lengths = [day_length_h(day, time_zone) for day in by_day["day"]]
+    return by_day.select(
+        "day", left_out=pl.col("excluded") / pl.Series(lengths, dtype=pl.Float64)
     )
 
 

@@ -12,7 +12,7 @@ from analytics.sections.bottlenecks import bottlenecks
 from analytics.sections.reliability import FEWEST_DAYS, reliability
 from analytics.sections.smoothing import speed_field
 from analytics.sections.travel_time import corridor_intervals, section_intervals
-from api.corridors import QUARTER_S, read_corridor
+from api.corridors import QUARTER_S, on_workdays, read_corridor
 from dashboards.charts import Chart, Table
 from dashboards.figures import corridor as figures
 from dashboards.language import Language
@@ -38,12 +38,12 @@ def corridor_page(
     zone = corridor["time_zone"]
     start = day_start(day - timedelta(days=LOOK_BACK - 1), zone)
     stations = corridor["stations"]
-    intervals, free = read_corridor(url, corridor, start=start, end=day_end(day, zone))
+    read = read_corridor(url, corridor, start=start, end=day_end(day, zone))
+    intervals, free = read.intervals, read.free
     times = corridor_intervals(
         section_intervals(intervals, free), count=len(stations) - 1
     )
-    weekday = pl.col("time").dt.convert_time_zone(zone).dt.weekday()
-    usual = reliability(times.filter(weekday <= 5), time_zone=zone)
+    usual = reliability(on_workdays(times, corridor), time_zone=zone)
     today = _of_day(times, day, zone).select("hour", day=pl.col("travel_s") / 60)
     found = bottlenecks(intervals, free, interval_s=QUARTER_S)
     length = stations[-1]["chainage_m"] - stations[0]["chainage_m"]

@@ -149,7 +149,9 @@ def of_flow(
                 fast.histograms(),
                 empty(FLOW_BINS),
                 limit_kmh=fast.limit_kmh,
-                expected_s=fast.hours_expected * 3600 * len(fast.channels),
+                expected=fast.hours_expected,
+                lanes=len(fast.channels),
+                excluded_s=fast.histograms_excluded_s,
             )
         )
     found = {

@@ -39,6 +39,7 @@ ENVIRONMENT: Final = {
     for q in (
         Quantity("no2_ugm3", _("Nitrogen dioxide NO₂"), "µg/m³", -5, 2_000),
         Quantity("o3_ugm3", _("Ozone O₃"), "µg/m³", -5, 1_000),
+        Quantity("so2_ugm3", _("Sulphur dioxide SO₂"), "µg/m³", -5, 2_000),
         Quantity("pm10_ugm3", _("Particulate matter PM10"), "µg/m³", -5, 5_000),
         Quantity("pm25_ugm3", _("Particulate matter PM2.5"), "µg/m³", -5, 5_000),
         Quantity("laeq_db", _("Noise level LAeq"), "dB(A)", 10, 140, "energetic"),

@@ -1,6 +1,7 @@
 """Air quality indices: the worst pollutant of an hour decides. By name and version.
 
-The classes of an index are bounded by upper ends, themselves within the class. A
+The classes of an index are bounded by upper ends, themselves within the class. Where
+they are published in whole numbers (0-10, 11-30), a value is rounded half up to one. A
 pollutant without value is left out, and the index called incomplete.
 """
 
@@ -27,6 +28,8 @@ class Index:
     ends: Mapping[str, tuple[float, ...]]
     #: quantities judged by their mean over the last 24 hours, not by the hour
     over_a_day: frozenset[str]
+    #: classes are of whole numbers
+    whole: bool
     source: str
 
 
@@ -53,8 +56,10 @@ INDICES: Final = {
                 "pm25_ugm3": (5, 15, 30, 50),
                 "o3_ugm3": (24, 72, 144, 240),
                 "no2_ugm3": (10, 30, 60, 100),
+                "so2_ugm3": (10, 30, 60, 100),
             },
             frozenset(),
+            True,
             "umweltbundesamt.de/en/node/73614",
         ),
         Index(
@@ -66,8 +71,10 @@ INDICES: Final = {
                 "pm10_ugm3": (15, 45, 120, 195, 270),
                 "no2_ugm3": (10, 25, 60, 100, 150),
                 "o3_ugm3": (60, 100, 120, 160, 180),
+                "so2_ugm3": (20, 40, 125, 190, 275),
             },
             frozenset(),
+            True,
             "airindex.eea.europa.eu",
         ),
         Index(
@@ -79,8 +86,10 @@ INDICES: Final = {
                 "pm10_ugm3": (20, 40, 50, 100, 150),
                 "no2_ugm3": (40, 90, 120, 230, 340),
                 "o3_ugm3": (50, 100, 130, 240, 380),
+                "so2_ugm3": (100, 200, 350, 500, 750),
             },
             _PM,
+            False,
             "airindex.eea.europa.eu, as published until 2025",
         ),
     )
@@ -137,9 +146,10 @@ def _levels(hours: pl.DataFrame, index: Index, quantity: str) -> pl.DataFrame:
         means = valid_hours(hours).select("time", "mean")
     ends = pl.Series(list(index.ends[quantity]), dtype=pl.Float64)
     level = ends.search_sorted
+    greatest = pl.col("mean").max()
     return (
         means.group_by("time")
-        .agg(pl.col("mean").max())
+        .agg((greatest + 0.5).floor() if index.whole else greatest)
         .with_columns(
             pl.lit(quantity).alias("quantity"),
             pl.col("mean")

@@ -57,7 +57,7 @@ STANDARDS: Final = {
             "39-bimschv",
             _("39th BImSchV (in force)"),
             date(2010, 8, 6),
-            "39. BImSchV §§ 3, 4, 5, 9; Directive 2008/50/EC",
+            "39. BImSchV §§ 2, 3, 4, 5, 9; Directive 2008/50/EC",
         ),
         Standard(
             "eu-2030",
@@ -85,6 +85,9 @@ LIMITS: Final = (
     Limit("39-bimschv", "o3_ugm3", "target", "max_8h", 120, allowed=25),
     Limit("39-bimschv", "o3_ugm3", "information", "hour", 180),
     Limit("39-bimschv", "o3_ugm3", "alert", "hour", 240),
+    Limit("39-bimschv", "so2_ugm3", "limit", "hour", 350, allowed=24),
+    Limit("39-bimschv", "so2_ugm3", "limit", "day", 125, allowed=3),
+    Limit("39-bimschv", "so2_ugm3", "alert", "hour", 500, hours=3),
     Limit("eu-2030", "no2_ugm3", "limit", "hour", 200, allowed=3),
     Limit("eu-2030", "no2_ugm3", "limit", "day", 50, allowed=18),
     Limit("eu-2030", "no2_ugm3", "limit", "year", 20),
@@ -97,6 +100,11 @@ LIMITS: Final = (
     Limit("eu-2030", "o3_ugm3", "target", "max_8h", 120, allowed=18),
     Limit("eu-2030", "o3_ugm3", "information", "hour", 180),
     Limit("eu-2030", "o3_ugm3", "alert", "hour", 240, hours=3),
+    Limit("eu-2030", "so2_ugm3", "limit", "hour", 350, allowed=3),
+    Limit("eu-2030", "so2_ugm3", "limit", "day", 50, allowed=18),
+    Limit("eu-2030", "so2_ugm3", "limit", "year", 20),
+    Limit("eu-2030", "so2_ugm3", "information", "hour", 275),
+    Limit("eu-2030", "so2_ugm3", "alert", "hour", 350, hours=3),
     Limit("who-2021", "no2_ugm3", "guideline", "day", 25, allowed=3),
     Limit("who-2021", "no2_ugm3", "guideline", "year", 10),
     Limit("who-2021", "pm10_ugm3", "guideline", "day", 45, allowed=3),
@@ -104,6 +112,7 @@ LIMITS: Final = (
     Limit("who-2021", "pm25_ugm3", "guideline", "day", 15, allowed=3),
     Limit("who-2021", "pm25_ugm3", "guideline", "year", 5),
     Limit("who-2021", "o3_ugm3", "guideline", "max_8h", 100, allowed=3),
+    Limit("who-2021", "so2_ugm3", "guideline", "day", 40, allowed=3),
 )
 
 #: A calendar year of a channel beside each value of its quantity. `exceeded` counts

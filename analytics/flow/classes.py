@@ -125,13 +125,14 @@ def classes(
     )
     sum_of_classes = pl.sum_horizontal(parts)
     difference = both.select((pl.col("total") - sum_of_classes).sum()).item()
+    lacks = "class-scheme" if hours["total"].count() else "no-total"
     figures.append(
         Figure(
             name="difference",
             unit=unit,
             passport=passport,
             value=None if both.is_empty() else float(difference),
-            reason=Reason("class-scheme") if both.is_empty() else None,
+            reason=Reason(lacks) if both.is_empty() else None,
         )
     )
     return Result(tuple(figures), check(table, CLASS_VOLUMES), passport)

@@ -33,6 +33,7 @@ REASONS: Final = {
         "The school holidays are not known for {have} workdays of the period."
     ),
     "class-scheme": mark("The sensors do not tell these vehicle classes apart."),
+    "no-total": mark("The sensors tell no sum beside the classes, to compare with."),
     "no-traffic": mark("Nothing was counted, so there is nothing to divide by."),
     "no-speeds": mark("The sensors told no speeds."),
     "no-histograms": mark("The sensors told no speed histograms, only means."),

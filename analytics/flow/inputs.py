@@ -27,6 +27,8 @@ def flow_days(
 
     A day without a row is there with an unknown volume: missing, not zero. Heavy
     vehicles are scaled like the volume, so that their share of it is that of the day.
+    Nothing imputed is in the volume, so that share is zero; `excluded` of `days` is all
+    that was left out, also where something is imputed in its place.
     """
     scaled = pl.col("volume_normalised").cast(pl.Float64) / pl.col("volume")
     calendar = pl.DataFrame({"day": pl.date_range(first, last, eager=True)})
@@ -44,6 +46,7 @@ def flow_days(
         .with_columns(
             pl.col(SHARES).fill_null(0), pl.col("valid").fill_null(value=False)
         )
+        .with_columns(imputed=pl.lit(0.0))
         .sort("day")
     )
     return check(found, FLOW_DAYS)
@@ -59,9 +62,9 @@ def flow_bins(
 ) -> pl.DataFrame:
     """Make FLOW_BINS from the quarter-hours or hours of one direction.
 
-    flow = normalised volume · 3600 / interval_s, where the hour is valid; of a quarter-
-    hour, which has no validity of its own, where each lane was observed to half. A lane
-    that is missing or excluded makes the sum over lanes unknown, not smaller.
+    flow = normalised volume · 3600 / interval_s, where the bin is valid; of one stored
+    before there was validity, where each lane was observed to half. A lane that is
+    missing or excluded makes the sum over lanes unknown, not smaller.
     """
     local = pl.col("time").dt.convert_time_zone(time_zone)
     whole = pl.col("observed") + pl.col("normalised") >= WHOLE

@@ -8,6 +8,7 @@ import polars as pl
 
 from analytics.flow.figure import Figure, Reason, Result
 from analytics.flow.histograms import BINS, WIDTH_KMH, as_matrix
+from analytics.flow.inputs import passport_of_bins
 from analytics.frames import FLOW_BINS, SPEED_HISTOGRAMS, Schema, check
 from analytics.passport import Passport
 
@@ -32,9 +33,14 @@ def speeds(
     hours: pl.DataFrame,
     *,
     limit_kmh: float | None,
-    expected_s: int,
+    expected: int,
+    lanes: int,
+    excluded_s: int = 0,
 ) -> Result:
     """Compute speeds from SPEED_HISTOGRAMS of all lanes; means also from FLOW_BINS.
+
+    The period has `expected` hours, and `excluded_s` seconds of histograms over all
+    lanes were left out because of a case.
 
     v15, v50, v85: quantiles of the merged histogram in km/h, linear inside the bin.
         Where a quantile lies in the open last bin of a device, its value is the begin
@@ -42,21 +48,27 @@ def speeds(
     mean_space: Σ n / Σ (n / v) over the bins with v in their middle, the harmonic mean,
         which is what density and travel time need.
     mean_time: Σ n v / Σ n, the arithmetic mean, always the greater of the two; from the
-        sensors' means of intervals where there is no histogram.
+        sensors' means of hours where there is no histogram; its passport is then that
+        of the hours with a speed.
     above_limit: share of vehicles faster than `limit_kmh`, linear inside the bin; null
         where the limit lies in the open last bin.
 
     Histograms are added, quantiles never averaged. The table is the distribution; bins
     from the open one on are one row without an end. The passport tells the share of the
-    time that histograms cover (`expected_s`: of the period, over all lanes), and as
-    `normalised` the share of it that had to be brought to another width of bins.
+    time, over all lanes, that histograms cover, and as `normalised` the share of it
+    that had to be brought to another width of bins.
     Source: DOMAIN.md 4.3.
     """
     histograms, hours = check(histograms, SPEED_HISTOGRAMS), check(hours, FLOW_BINS)
     counts = as_matrix(histograms["counts"]).sum(axis=0)
     open_kmh: float | None = histograms.select(pl.min("open_kmh")).item()
+    if counts[-1]:
+        # the last bin of the grid is open, too
+        end = float(_EDGES[-1])
+        open_kmh = end if open_kmh is None else min(end, open_kmh)
     total = int(counts.sum())
-    passport = _passport(histograms, total, expected_s=expected_s)
+    expected_s = max(expected * lanes * 3600, 1)
+    passport = _passport(histograms, total, expected_s, excluded_s=excluded_s)
     nothing = None if total else Reason("no-histograms")
     figures = [
         Figure(name=name, unit="km/h", passport=passport, reason=nothing)
@@ -74,7 +86,9 @@ def speeds(
             above=open_kmh is not None,
             reason=nothing,
         ),
-        _time_mean(counts, hours, passport=passport, above=open_kmh is not None),
+        _time_mean(counts, passport=passport, above=open_kmh is not None)
+        if total
+        else _mean_of_hours(hours, expected=expected),
         _above_limit(counts, limit_kmh, open_kmh=open_kmh, passport=passport),
     ]
     return Result(tuple(figures), _distribution(counts, open_kmh), passport)
@@ -88,15 +102,17 @@ def space_mean(counts: npt.NDArray[np.int64]) -> Floats:
     return found
 
 
-def _passport(histograms: pl.DataFrame, total: int, *, expected_s: int) -> Passport:
-    observed = float(histograms["observed_s"].sum()) / max(expected_s, 1)
+def _passport(
+    histograms: pl.DataFrame, total: int, expected_s: int, *, excluded_s: int
+) -> Passport:
+    observed = float(histograms["observed_s"].sum()) / expected_s
     rebinned = float(histograms["rebinned"].sum()) / max(total, 1)
     observed = min(1.0, observed)
     return Passport(
         observed=observed * (1 - rebinned),
         normalised=observed * rebinned,
         imputed=0.0,
-        excluded=0.0,
+        excluded=min(1.0, excluded_s / expected_s),
         method=METHOD,
     )
 
@@ -125,27 +141,34 @@ def _quantile(
 
 
 def _time_mean(
-    counts: npt.NDArray[np.int64],
-    hours: pl.DataFrame,
-    *,
-    passport: Passport,
-    above: bool,
+    counts: npt.NDArray[np.int64], *, passport: Passport, above: bool
 ) -> Figure:
-    """From the histogram; else of the means of hours, weighted by volume."""
-    value: float | None = None
-    if counts.any():
-        value = float((counts * _CENTRES).sum() / counts.sum())
-    else:
-        told = hours.drop_nulls(["speed_kmh", "volume"])
-        weights = told["volume"].to_numpy()
-        if weights.any():
-            value = float(np.average(told["speed_kmh"].to_numpy(), weights=weights))
     return Figure(
         name="mean_time",
         unit="km/h",
         passport=passport,
-        value=value,
+        value=float((counts * _CENTRES).sum() / counts.sum()),
         above=above,
+    )
+
+
+def _mean_of_hours(hours: pl.DataFrame, *, expected: int) -> Figure:
+    """The sensors' means of hours, weighted by volume."""
+    told = hours.drop_nulls(["speed_kmh", "volume"])
+    weights = told["volume"].to_numpy()
+    value: float | None = None
+    if weights.any():
+        value = float(np.average(told["speed_kmh"].to_numpy(), weights=weights))
+    # an hour without a speed is missing here, unless it is excluded
+    known = pl.col("speed_kmh").is_not_null()
+    with_speed = hours.with_columns(
+        pl.when(known).then(pl.col("observed", "normalised", "imputed")).otherwise(0)
+    )
+    return Figure(
+        name="mean_time",
+        unit="km/h",
+        passport=passport_of_bins(with_speed, method=METHOD, expected=expected),
+        value=value,
         reason=Reason("no-speeds") if value is None else None,
     )
 

@@ -1,9 +1,9 @@
 """Gap: too long a silence between readings (Toronto).
 
 value: the longest silence inside the period in minutes, from its begin to its end as
-far as a sensor was installed. Threshold of a day: the outage alarm, 4 hours. Threshold
-of an hour: by what is usual for it (`quality.gaps`; 5 to 20 minutes without settings),
-but never less than one reading.
+far as a sensor was installed. Threshold of a day, also of one that has only begun: the
+outage alarm, 4 hours. Threshold of an hour: by what is usual for it (`quality.gaps`; 5
+to 20 minutes without settings), but never less than one reading.
 """
 
 from datetime import timedelta
@@ -44,7 +44,10 @@ def find(evidence: Evidence, limits: Health) -> pl.DataFrame:
         .with_columns(longest.alias("minutes"))
         .join(usual_of(evidence), on=_KEY, how="left")
     )
-    one_hour = pl.col("ended") - pl.col("began") <= timedelta(hours=1)
+    # the first hour of a running day is as long, and not complete
+    one_hour = pl.col("complete") & (
+        pl.col("ended") - pl.col("began") <= timedelta(hours=1)
+    )
     bound = (
         pl.when(one_hour)
         .then(

@@ -65,9 +65,10 @@ def free_speeds(
 ) -> pl.DataFrame:
     """Find the speed of free traffic at each station (FREE_SPEEDS).
 
-    85th percentile of the speeds of night intervals (22 to 6 o'clock, local), capped by
-    the speed limit of the station where it is known: who drives faster than allowed
-    loses no time. A station with fewer than eight such intervals has no row.
+    85th percentile of the speeds of night intervals (22 to 6 o'clock, local), linear
+    between them, capped by the speed limit of the station where it is known: who drives
+    faster than allowed loses no time. A station with fewer than eight such intervals
+    has no row.
     """
     hour = pl.col("time").dt.convert_time_zone(time_zone).dt.hour()
     night = (hour >= NIGHT[0]) | (hour < NIGHT[1])
@@ -80,7 +81,10 @@ def free_speeds(
         check(intervals, STATION_INTERVALS)
         .filter(night & pl.col("speed_kmh").is_not_null())
         .group_by("station", "chainage_m")
-        .agg(pl.col("speed_kmh").quantile(FREE_QUANTILE), pl.len())
+        .agg(
+            pl.col("speed_kmh").quantile(FREE_QUANTILE, interpolation="linear"),
+            pl.len(),
+        )
         .filter(pl.col("len") >= FEWEST)
         .with_columns(free_kmh=pl.min_horizontal("speed_kmh", limit))
         .sort("station"),

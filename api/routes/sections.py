@@ -23,7 +23,7 @@ from analytics.sections.travel_time import (
 )
 from api import PREFIX
 from api import sections_schemas as schemas
-from api.corridors import QUARTER_S, read_corridor
+from api.corridors import QUARTER_S, on_workdays, read_corridor
 from api.database import Database
 from api.parameters import From, MunicipalityKey, OfMunicipality, Store, To
 from api.periods import Period, period
@@ -66,17 +66,22 @@ class _Road:
     period: Period
     intervals: pl.DataFrame
     free: pl.DataFrame
+    excluded: int
     cases: tuple[int, ...]
 
     def answer(self, **parts: object) -> dict[str, Any]:
         """Put an answer together."""
         expected = self.period.hours * 4 * len(self.corridor["stations"])
-        known = self.intervals["speed_kmh"].count()
+        # where nobody passed there was no speed to observe
+        told = pl.col("speed_kmh").is_not_null() | (pl.col("flow") == 0)
+        known = self.intervals.filter(told).height
         return {
             "corridor": self.corridor["key"],
             "from_": self.period.start,
             "to": self.period.end,
-            "passport": _passport(known, expected, METHOD, self.cases),
+            "passport": _passport(
+                known, expected, METHOD, self.cases, excluded=self.excluded
+            ),
             **parts,
         }
 
@@ -136,7 +141,9 @@ def read_reliability(
     from_: From = None,
     to: To = None,
 ) -> dict[str, Any]:
-    """Compare the same time of day over the Mondays to Fridays of a period.
+    """Compare the same time of day over the workdays of a period.
+
+    Workdays are Mondays to Fridays that are no public holidays.
 
     The default is the last 28 days, at most 366 come at once.
     """
@@ -145,12 +152,10 @@ def read_reliability(
     times = corridor_intervals(
         section_intervals(road.intervals, road.free), count=count
     )
-    zone = road.corridor["time_zone"]
-    weekday = pl.col("time").dt.convert_time_zone(zone).dt.weekday()
-    return road.answer(
-        days_required=FEWEST_DAYS,
-        reliability=reliability(times.filter(weekday <= 5), time_zone=zone).to_dicts(),
+    found = reliability(
+        on_workdays(times, road.corridor), time_zone=road.corridor["time_zone"]
     )
+    return road.answer(days_required=FEWEST_DAYS, reliability=found.to_dicts())
 
 
 @router.get(
@@ -273,14 +278,14 @@ def read_junction_balance(
 
 
 def _passport(
-    known: int, expected: int, method: str, cases: tuple[int, ...]
+    known: int, expected: int, method: str, cases: tuple[int, ...], *, excluded: int
 ) -> dict[str, Any]:
     return asdict(
         Passport(
             observed=min(1.0, known / max(1, expected)),
             normalised=0.0,
             imputed=0.0,
-            excluded=0.0,
+            excluded=min(1.0, excluded / max(1, expected)),
             method=method,
             cases=cases,
         )
@@ -317,9 +322,10 @@ def _road(
     found = _corridor(store, municipality, corridor)
     asked = _period(found, from_, to, days=days, longest=longest)
     with store.frames() as url:
-        intervals, free = read_corridor(url, found, start=asked.start, end=asked.end)
+        read = read_corridor(url, found, start=asked.start, end=asked.end)
     places = [(s["site_id"], s["direction"]) for s in found["stations"]]
-    return _Road(found, asked, intervals, free, _cases(store, asked, places))
+    cases = _cases(store, asked, places)
+    return _Road(found, asked, read.intervals, read.free, read.excluded, cases)
 
 
 def _cases(
@@ -361,13 +367,15 @@ def _balances(
         },
         orient="row",
     ).with_columns(places=pl.len().over("balance").cast(pl.Int32))
-    volumes = (
-        _volumes(store, asked, signed["site_id"].to_list(), HOUR_S)
-        .filter(pl.col("least_observed") >= ENOUGH_OBSERVED)
-        .with_columns(volume=pl.col("volume") / pl.col("observed"))
-        .join(signed, on=["site_id", "direction"])
+    volumes = _volumes(store, asked, signed["site_id"].to_list(), HOUR_S).join(
+        signed, on=["site_id", "direction"]
     )
-    found = residuals(volumes)
+    excluded = volumes.filter(pl.col("excluded") > 0).select("balance", "time")
+    found = residuals(
+        volumes.filter(pl.col("least_observed") >= ENOUGH_OBSERVED).with_columns(
+            volume=pl.col("volume") / pl.col("observed")
+        )
+    )
     return {
         "from_": asked.start,
         "to": asked.end,
@@ -377,6 +385,7 @@ def _balances(
             asked.hours * signed["balance"].n_unique(),
             BALANCE_METHOD,
             _cases(store, asked, signed.select("site_id", "direction").iter_rows()),
+            excluded=excluded.n_unique(),
         ),
         "residuals": found.filter(pl.col("z").abs() > NOTABLE_Z).to_dicts(),
     }

@@ -56,6 +56,26 @@ def test_export_names_the_file(url: str, tmp_path: Path) -> None:
     assert pl.read_parquet(io.BytesIO(file.read_bytes()))["volume"].sum() == 18_000
 
 
+@pytest.mark.parametrize("format", ["csv", "csv-de", "json", "parquet"])
+def test_a_file_carries_its_passport(url: str, tmp_path: Path, format: str) -> None:
+    """In the file, or in one beside it."""
+    file = tmp_path / "week.data"
+    done = run(url, "export", SITE, *PERIOD, "--format", format, "--output", file)
+    assert done.returncode == 0, done.stderr.decode()
+    beside = tmp_path / "week.passport.json"
+    assert beside.exists() == format.startswith("csv")
+    if format == "parquet":
+        described = json.loads(pl.read_parquet_metadata(file)["verkehrspuls"])
+    else:
+        described = json.loads((beside if beside.exists() else file).read_bytes())
+    passport = described["passport"]
+    # of four hours and two directions, the second lane of one is silent for two
+    assert passport["intervals_expected"] == 8
+    assert passport["observed"] == pytest.approx(1 - 2 * 0.5 / 8)
+    assert passport["method"] == "volumes-2"
+    assert len(passport["cases"]) == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [

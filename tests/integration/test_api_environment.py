@@ -148,7 +148,7 @@ def test_air_is_judged_and_called_indicative(client: TestClient) -> None:
     first = found["index"]["hours"][0]
     # NO2 25 is good, PM10 40 is moderate; the others are not measured
     assert (first["level"], first["decides"]) == (2, "pm10_ugm3")
-    assert first["missing"] == ["o3_ugm3", "pm25_ugm3"]
+    assert first["missing"] == ["o3_ugm3", "pm25_ugm3", "so2_ugm3"]
     hourly = next(
         row
         for row in found["comparison"]

@@ -1,6 +1,7 @@
 """Flow figures over HTTP, from the small world and from a sensor with histograms."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, get_args
 
 import pytest
@@ -18,7 +19,7 @@ PERIOD = {"from": "2026-03-01", "to": "2026-03-04"}
 
 
 @pytest.fixture(scope="module")
-def client(_plain: parts.Databases) -> Iterator[TestClient]:
+def url(_plain: parts.Databases) -> Iterator[str]:
     with _plain.fresh() as url:
         world.build(url)
         with connect(url) as connection:
@@ -39,9 +40,14 @@ def client(_plain: parts.Databases) -> Iterator[TestClient]:
                 " join vp.channel o using (channel_id), vp.channel c"
                 " where o.key = 'ost-2' and c.key = 'west-1'"
             )
-        app = create_app(load({"VERKEHRSPULS_DATABASE__URL": url}))
-        with TestClient(app, raise_server_exceptions=False) as client:
-            yield client
+        yield url
+
+
+@pytest.fixture(scope="module")
+def client(url: str) -> Iterator[TestClient]:
+    app = create_app(load({"VERKEHRSPULS_DATABASE__URL": url}))
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield client
 
 
 def read(client: TestClient, kind: str, **parameters: Any) -> dict[str, Any]:
@@ -119,6 +125,59 @@ def test_speeds_are_of_the_direction(client: TestClient) -> None:
     west = named(read(client, "speeds", direction="west"))
     assert west["v85"]["reason"]["code"] == "no-histograms"
     assert west["mean_time"]["value"] == pytest.approx(47.3)
+
+
+@contextmanager
+def excluded(url: str) -> Iterator[None]:
+    """For a while the second lane is excluded, from 00:00 to 24:00 on 2 March."""
+    changes = (
+        "update vp.case_member set began = began {0} interval '1 day',"
+        " ended = ended {0} interval '1 day'",
+        "update vp.anomaly_case set state = '{1}', effect = '{2}'",
+    )
+    with connect(url, autocommit=True) as connection:
+        for change in changes:
+            connection.execute(change.format("-", "confirmed", "exclude").encode())
+        try:
+            yield
+        finally:
+            for change in changes:
+                connection.execute(change.format("+", "suspected", "caveat").encode())
+
+
+def test_speeds_tell_what_a_person_excluded(client: TestClient, url: str) -> None:
+    """Both lanes have histograms of 8 o'clock on 2 March."""
+    period = {"from": "2026-03-02", "to": "2026-03-03"}
+
+    def shares(kind: str) -> tuple[float, float]:
+        found = read(client, kind, direction="ost", **period)
+        passport = found["table"]["passport"]
+        return passport["observed"], passport["excluded"]
+
+    assert shares("speeds") == (pytest.approx(1 / 24), 0)
+    with excluded(url):
+        # of two lanes one
+        assert shares("speeds") == (pytest.approx(1 / 48), pytest.approx(1 / 48))
+        assert shares("classes") == (0.5, 0.5)
+
+
+def test_what_was_imputed_is_in_no_mean(client: TestClient, url: str) -> None:
+    """A stored day tells of what is imputed, and not of what that stands in for."""
+    day = (
+        "update vp.daily_figure set observed = {0}, normalised = {1}, imputed = {2}"
+        " where day = '2026-03-02' and direction = 'ost'"
+    )
+    with excluded(url), connect(url, autocommit=True) as connection:
+        connection.execute(day.format(0.5, 0, 0.5).encode())
+        try:
+            found = read(client, "means", direction="ost", **{"from": "2026-03-01"})
+        finally:
+            connection.execute(day.format(1, 0.1, 0).encode())
+    # of three days: whole, half, and half without a reason
+    passport = named(found)["dtv"]["passport"]
+    assert passport["observed"] == pytest.approx(2 / 3)
+    assert passport["imputed"] == 0
+    assert passport["excluded"] == pytest.approx(0.5 / 3)
 
 
 def test_lanes_or_a_capacity_are_needed_for_its_use(client: TestClient) -> None:

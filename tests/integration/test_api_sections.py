@@ -1,13 +1,16 @@
 """Corridors and junctions over HTTP: three counters, a jam each morning."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import polars as pl
 import pytest
 from starlette.testclient import TestClient
 
 from api.app import create_app
+from api.corridors import on_workdays
 from tests import parts
 from verkehrspuls.errors import UsageError
 from verkehrspuls.model import Arm, Channel, Corridor, Junction, Site, Station, Town
@@ -72,16 +75,21 @@ TOWN = town(
 
 
 @pytest.fixture(scope="module")
-def client(_plain: parts.Databases) -> Iterator[TestClient]:
+def url(_plain: parts.Databases) -> Iterator[str]:
     with _plain.fresh() as url:
         with connect(url) as connection:
             register(connection, TOWN)
             register(connection, TOWN)  # once more changes nothing
             _fill(connection)
             _case(connection)
-        app = create_app(load({"VERKEHRSPULS_DATABASE__URL": url}))
-        with TestClient(app) as client:
-            yield client
+        yield url
+
+
+@pytest.fixture(scope="module")
+def client(url: str) -> Iterator[TestClient]:
+    app = create_app(load({"VERKEHRSPULS_DATABASE__URL": url}))
+    with TestClient(app) as client:
+        yield client
 
 
 def _fill(connection: Connection) -> None:
@@ -162,6 +170,42 @@ def test_passports_name_the_cases_of_their_places(client: TestClient) -> None:
         assert later["passport"]["cases"] == [], path
 
 
+def test_passports_tell_what_a_person_excluded(client: TestClient, url: str) -> None:
+    """A day of A and B: two of three stations, and each balance."""
+    query = {"from": "2026-11-05", "to": "2026-11-07"}
+    paths = {
+        "corridors/linz/road/travel-times": 2 / 3,
+        "corridors/linz/road/balance": 1.0,
+        "junctions/linz/crossing/balance": 1.0,
+    }
+
+    def shares(path: str) -> tuple[float, float]:
+        passport = ask(client, path, **query)["passport"]
+        return passport["observed"], passport["excluded"]
+
+    assert {path: shares(path) for path in paths} == dict.fromkeys(paths, (1, 0))
+    with decided(url, "confirmed", "exclude"):
+        assert {path: shares(path) for path in paths} == {
+            path: (pytest.approx(1 - share / 2), pytest.approx(share / 2))
+            for path, share in paths.items()
+        }
+
+
+@contextmanager
+def decided(url: str, state: str, effect: str) -> Iterator[None]:
+    """For a while, a person has decided the case."""
+    change = "update vp.anomaly_case set state = %s, effect = %s"
+    with connect(url, autocommit=True) as connection:
+        before = connection.execute(
+            "select state, effect from vp.anomaly_case"
+        ).fetchone()
+        connection.execute(change, [state, effect])
+        try:
+            yield
+        finally:
+            connection.execute(change, before)
+
+
 def test_travel_time_doubles_in_the_jam(client: TestClient) -> None:
     found = ask(client, "corridors/linz/road/travel-times")
     assert found["passport"]["observed"] == 1
@@ -178,6 +222,39 @@ def test_travel_time_is_as_reliable_as_its_jam(client: TestClient) -> None:
     jam = next(row for row in found["reliability"] if row["minute"] == 7 * 60)
     assert (jam["days"], jam["buffer_index"]) == (10, 0)
     assert jam["planning_time_index"] == pytest.approx(306 / 144)
+
+
+def test_an_interval_in_which_nobody_passed_is_observed(
+    client: TestClient, url: str
+) -> None:
+    """A quarter-hour without a vehicle, and one with some and no speed."""
+    change = (
+        "update vp.volume set volume = %s, speed_kmh = null where interval_s = 900"
+        " and time = %s and channel_id = (select channel_id from vp.channel"
+        " join vp.site s using (site_id) where s.key = 'c')"
+    )
+    back = change.replace("null", "50")
+    query = {"from": "2026-11-15", "to": "2026-11-16"}
+    at = START + timedelta(days=13, hours=2)
+    with connect(url, autocommit=True) as connection:
+        try:
+            connection.execute(change.encode(), [0, at])
+            connection.execute(change.encode(), [9, at + timedelta(hours=1)])
+            found = ask(client, "corridors/linz/road/travel-times", **query)
+        finally:
+            for n in (0, 1):
+                connection.execute(back.encode(), [90, at + timedelta(hours=n)])
+    assert found["passport"]["observed"] == pytest.approx(1 - 1 / (3 * 96))
+
+
+def test_a_public_holiday_is_no_workday() -> None:
+    """Of Christmas 2026 Thursday is one; the time of the 25th begins on the 24th."""
+    times = pl.DataFrame(
+        {"time": [datetime(2026, 12, day, 23, tzinfo=UTC) for day in range(21, 28)]}
+    )
+    corridor = {"state": "RP", "time_zone": "Europe/Berlin"}
+    found = on_workdays(times, corridor)["time"].dt.day().to_list()
+    assert found == [21, 22, 23, 27]
 
 
 def test_bottleneck_is_at_the_second_counter_each_day(client: TestClient) -> None:

@@ -8,7 +8,7 @@ import pytest
 from tests import parts, world
 from verkehrspuls.errors import UnknownKey
 from verkehrspuls.storage import series
-from verkehrspuls.storage.database import connect
+from verkehrspuls.storage.database import connect, queries
 
 DAY_3 = datetime(2026, 3, 3, tzinfo=UTC)
 
@@ -245,9 +245,9 @@ def test_what_a_person_excluded_leaves_all_figures(plain_database: str) -> None:
                 url, site_ids=[place], interval_s=3600, **hour
             )
             .filter(direction="west")
-            .select("volume"),
+            .select("volume", "observed", "least_observed", "excluded"),
             "speeds": series.speed_histograms(url, direction="west", **motor).select(
-                "observed_s"
+                "observed_s", "counts", "excluded_s"
             ),
             "air": series.environment(url, quantity="no2_ugm3", **of_site).select(
                 "mean", "observed", "excluded"
@@ -292,12 +292,89 @@ def test_what_a_person_excluded_leaves_all_figures(plain_database: str) -> None:
         )
     assert figures() == {
         "volumes": [(None,)],
-        "of_sites": [],
-        "speeds": [],
+        "of_sites": [(None, 0, 0, 1)],
+        "speeds": [(0, None, 3600)],
         "air": [(None, 0, 1)],
         # of three channels, one is left
         "latest": [(3, pytest.approx(1 / 3, abs=1e-4))],
     }
+
+
+def test_a_bin_is_excluded_also_where_the_period_ends_in_it(
+    plain_database: str,
+) -> None:
+    """A case from half past; the hour is read up to a quarter past, and as a whole."""
+    url = plain_database
+    world.build(url)
+    place = site_id(url, "pariser-strasse")
+    hour = DAY_3 - timedelta(hours=10)
+    with connect(url) as connection:
+        connection.execute(
+            "with found as (insert into vp.anomaly_case (site_id, channel_id, detector,"
+            " began, ended, score, reason, state, effect) select site_id, channel_id,"
+            " 'test', %s, %s, 9, 'above-usual', 'confirmed', 'exclude'"
+            " from vp.channel where key in ('west-1', 'no2') returning *)"
+            " insert into vp.case_member (anomaly_case_id, channel_id, detector, began,"
+            " ended, score, reason) select anomaly_case_id, channel_id, detector,"
+            " began, ended, score, reason from found",
+            [hour + timedelta(minutes=30), hour + timedelta(hours=1)],
+        )
+        connection.execute(
+            "select vp.ensure_range('speed_histogram', %s, %s)", [hour, hour]
+        )
+        connection.execute(
+            "insert into vp.speed_histogram select channel_id, %s, 3600,"
+            " array_fill(1, array[51]), null, 0, 0 from vp.channel"
+            " where key = 'west-1'",
+            [hour],
+        )
+    for minutes in (15, 60):
+        span = {"start": hour, "end": hour + timedelta(minutes=minutes)}
+        of_site = {"site_id": place, **span}
+        frames = (
+            volumes(url, direction="west", **span),
+            series.volumes_of_sites(
+                url, site_ids=[place], interval_s=3600, **span
+            ).filter(direction="west"),
+            series.environment(url, quantity="no2_ugm3", **of_site),
+            series.speed_histograms(
+                url, quantity="motor", direction="west", **of_site
+            ).with_columns(excluded=pl.col("excluded_s") / 3600),
+        )
+        found = [frame["excluded"].item() for frame in frames]
+        assert found == [1, 1, pytest.approx(3000 / 3600, abs=1e-4), 1], minutes
+
+
+@pytest.mark.parametrize(
+    ("query", "more"),
+    [
+        ("read_volumes", {"quantity": "motor", "interval_s": 900}),
+        ("read_volumes_of_sites", {"site_ids": [1], "interval_s": 900}),
+        ("read_imputed", {"quantity": "motor"}),
+        ("read_environment", {"quantity": "no2_ugm3"}),
+        ("read_speed_histograms", {"quantity": "motor"}),
+    ],
+)
+def test_a_bin_is_asked_once_whether_it_is_excluded(
+    url: str, query: str, more: dict[str, Any]
+) -> None:
+    """And not for each column: with one case in a year that took seconds."""
+    asked = {
+        "site_id": site_id(url, "pariser-strasse"),
+        "direction": "all",
+        "start": DAY_3,
+        "end": DAY_3 + timedelta(hours=1),
+        "visible": ["public"],
+    }
+    with connect(url) as connection:
+        connection.execute(
+            "select vp.ensure_range('speed_histogram', %s, %s)", [DAY_3, DAY_3]
+        )
+        plan = connection.execute(
+            b"explain " + queries()[query].encode(), asked | more
+        ).fetchall()
+    asks = [line for (line,) in plan if "CTE Scan on left_out x" in line]
+    assert len(asks) == 1, plan
 
 
 @pytest.mark.parametrize(

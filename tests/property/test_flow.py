@@ -78,7 +78,8 @@ def test_quantiles_rise_and_the_space_mean_is_the_least(
         merged(make(frames.HISTOGRAM_READINGS, rows)),
         frames.empty(frames.FLOW_BINS),
         limit_kmh=None,
-        expected_s=3600,
+        expected=1,
+        lanes=1,
     )
     named: dict[str, Figure] = {figure.name: figure for figure in found.figures}
     values = [named[name].value for name in ("v15", "v50", "v85")]

@@ -14,7 +14,7 @@ from analytics.environment.averages import (
     year_means,
 )
 from analytics.environment.humidity import Parameters, correct
-from analytics.environment.indices import INDICES, index_hours
+from analytics.environment.indices import INDICES, Index, index_hours
 from analytics.environment.limits import LIMITS, STANDARDS, Limit, compare
 from tests.frames import HOUR, make, one, utc
 from verkehrspuls.quantities import ENVIRONMENT
@@ -127,20 +127,61 @@ def test_each_limit_is_of_a_standard_and_a_known_quantity() -> None:
     assert {limit.quantity for limit in LIMITS} <= set(ENVIRONMENT)
 
 
+def test_sulphur_dioxide_is_compared_with_all_three_standards() -> None:
+    """A day at 41, and three hours of it at 501."""
+    found = compare(hours(MIDNIGHT, [501.0] * 3 + [41.0] * 21), "so2_ugm3")
+    exceeded = {
+        (row["standard"], row["kind"], row["average"]): row["exceeded"]
+        for row in found.iter_rows(named=True)
+    }
+    # the mean of the day is 98.5
+    assert exceeded == {
+        ("39-bimschv", "limit", "hour"): 3,
+        ("39-bimschv", "limit", "day"): 0,
+        ("39-bimschv", "alert", "hour"): 1,
+        ("eu-2030", "limit", "hour"): 3,
+        ("eu-2030", "limit", "day"): 1,
+        ("eu-2030", "limit", "year"): 1,
+        ("eu-2030", "information", "hour"): 3,
+        ("eu-2030", "alert", "hour"): 1,
+        ("who-2021", "guideline", "day"): 1,
+    }
+
+
 def test_worst_pollutant_decides_and_a_missing_one_is_told() -> None:
     found = one(
         index_hours(
             {
                 "no2_ugm3": hours(MIDNIGHT, [30.0]),
-                "pm10_ugm3": hours(MIDNIGHT, [54.1]),
+                "pm10_ugm3": hours(MIDNIGHT, [54.5]),
                 "pm25_ugm3": hours(MIDNIGHT, [5.0]),
             },
             INDICES["uba-2025"],
         )
     )
-    # the upper end is within its class: NO2 30 is good, PM10 54.1 is poor
+    # the upper end is within its class: NO2 30 is good, PM10 54.5 is 55 and poor
     assert (found["level"], found["decides"]) == (3, "pm10_ugm3")
-    assert found["missing"] == ["o3_ugm3"]
+    # to the Umweltbundesamt a station that lacks one of five is incomplete
+    assert found["missing"] == ["o3_ugm3", "so2_ugm3"]
+
+
+@pytest.mark.parametrize("index", INDICES.values(), ids=lambda index: index.key)
+def test_classes_have_no_holes_between_their_ends(index: Index) -> None:
+    """NO2 10.4 is of the first class where that is 0 to 10, and 11 begins the next."""
+    for quantity, ends in index.ends.items():
+        for level, end in enumerate(ends):
+            values = [end - 0.4, float(end), end + 0.4, end + 0.5, end + 1.0]
+            found = [
+                one(
+                    index_hours({quantity: hours(MIDNIGHT, [value] * 24)}, index).tail(
+                        1
+                    )
+                )
+                for value in values
+            ]
+            whole = index.key != "european-2017"
+            expected = [0, 0, 0, 1, 1] if whole else [0, 0, 1, 1, 1]
+            assert [row["level"] - level for row in found] == expected, (quantity, end)
 
 
 def test_versions_of_an_index_differ() -> None:

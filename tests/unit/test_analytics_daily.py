@@ -145,6 +145,17 @@ def test_heavy_traffic_is_unknown_where_a_class_is_never_told() -> None:
     assert figures(told)["in"]["heavy"] == 6 * 24
 
 
+def test_an_hour_that_tells_no_classes_is_not_one_without_heavy_traffic() -> None:
+    """A tenth is heavy; from noon on the sensor gives sums alone."""
+    heavy = {"truck": 10, "truck_trailer": 0, "articulated": 0, "bus": 0}
+    morning = hours(START, [100] * 12, **heavy)
+    afternoon = hours(START + 12 * HOUR, [100] * 12, total=100)
+    found = figures(pl.concat([morning, afternoon]))["in"]
+    assert (found["volume"], found["heavy"]) == (2400, None)
+    # what is missing as a whole takes no heavy vehicles with it
+    assert figures(morning)["in"]["heavy"] == 120
+
+
 @pytest.mark.parametrize(
     ("schemes", "heavy"),
     [

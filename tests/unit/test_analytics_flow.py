@@ -93,7 +93,7 @@ def bins(*rows: Mapping[str, Any], interval_s: int = 3600) -> pl.DataFrame:
         normalised=1 - pl.col("observed"),
         imputed=0.0,
         excluded=0.0,
-        valid=pl.col("observed") >= 0.75 if interval_s == 3600 else None,
+        valid=pl.col("observed") >= 0.75,
         volume_normalised=pl.col("volume") / pl.col("observed"),
     )
     return flow_bins(
@@ -687,7 +687,9 @@ def test_what_classes_do_not_add_up_to_is_kept() -> None:
     assert named(found)["difference"].value == 2
     assert volumes_of(found)["all"] == 140
     assert volumes_of(found)["unclassified"] == 1
-    assert reason(named(classified("tls-8+1", EIGHT))["difference"]) == "class-scheme"
+    assert reason(named(classified("tls-8+1", EIGHT))["difference"]) == "no-total"
+    alone = named(classified("total", {"total": 140}))
+    assert reason(alone["difference"]) == "class-scheme"
 
 
 def test_a_class_that_was_not_told_is_null_and_not_zero() -> None:

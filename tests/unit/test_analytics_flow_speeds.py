@@ -39,13 +39,17 @@ def figures(
     *rows: Mapping[str, Any],
     limit_kmh: float | None = None,
     hours: pl.DataFrame | None = None,
+    expected: int = 1,
+    excluded_s: int = 0,
     **same: Any,
 ) -> dict[str, Figure]:
     found = speeds(
         merged(readings(*rows, **same)),
         frames.empty(frames.FLOW_BINS) if hours is None else hours,
         limit_kmh=limit_kmh,
-        expected_s=3600,
+        expected=expected,
+        lanes=1,
+        excluded_s=excluded_s,
     )
     return {figure.name: figure for figure in found.figures}
 
@@ -169,6 +173,25 @@ def test_without_histograms_there_is_only_the_sensors_mean() -> None:
     assert figures()["mean_time"].reason == Reason("no-speeds")
 
 
+def test_the_sensors_mean_has_the_passport_of_the_hours_with_a_speed() -> None:
+    """Half an hour with speeds, an hour without, one excluded; no histogram."""
+    shares = {"normalised": 0.0, "imputed": 0.0, "excluded": 0.0}
+    hours = make(
+        frames.FLOW_BINS,
+        [
+            {"volume": 30.0, "speed_kmh": 40.0, "observed": 0.5, "normalised": 0.5},
+            {"volume": 30.0, "observed": 1.0},
+            {"observed": 0.0, "excluded": 1.0},
+        ],
+        **shares,
+    )
+    found = figures(hours=hours, expected=4)
+    passport = found["mean_time"].passport
+    assert (passport.observed, passport.normalised) == (0.125, 0.125)
+    assert passport.excluded == 0.25
+    assert found["v85"].passport.observed == 0
+
+
 @pytest.mark.parametrize(
     ("limit", "share"), [(50.0, 0.2), (52.5, 0.15), (10.0, 1.0), (60.0, 0.0)]
 )
@@ -201,7 +224,8 @@ def test_distribution(
         merged(readings({"histogram": histogram})),
         frames.empty(frames.FLOW_BINS),
         limit_kmh=None,
-        expected_s=3600,
+        expected=1,
+        lanes=1,
     ).table
     assert found is not None
     assert found.select("from_kmh", "to_kmh", "vehicles").rows() == rows
@@ -219,7 +243,14 @@ def test_the_passport_tells_the_time_covered_and_what_was_rebinned() -> None:
 
 
 def test_a_device_that_reaches_beyond_the_grid() -> None:
-    """Its open bin begins at 300 km/h; the grid's last one at 250."""
+    """Its open bin begins at 300 km/h; the grid's last one, open too, at 250."""
     found = figures({"histogram": [0, 3], "histogram_from_kmh": 295.0})
-    assert found["v85"].value is not None
-    assert found["v85"].value >= 250
+    assert (found["v85"].value, found["v85"].above) == (250, True)
+    assert found["mean_space"].above
+
+
+def test_what_was_excluded_is_not_missing() -> None:
+    found = figures({"histogram": [1, 2, 0], "interval_s": 900}, excluded_s=1800)
+    passport = found["v85"].passport
+    assert (passport.observed, passport.excluded) == (0.25, 0.5)
+    assert passport.missing == 0.25

@@ -176,6 +176,15 @@ class TestGap:
         assert bad["began"].to_list() == [BEGAN + timedelta(hours=8)]
         assert (bad["value"].item(), bad["threshold"].item()) == (15, 10)
 
+    def test_a_day_that_has_only_begun_bears_what_a_day_does(self) -> None:
+        """At twenty past one, of the first hour 21 minutes in a row are missing."""
+        counts = [None if 12 <= n < 33 else n % 3 for n in range(80)]
+        stream = Stream(counts=counts, interval_s=60)
+        soon = {"now": BEGAN + timedelta(minutes=80)}
+        found = failure(stream, **soon)
+        assert (found["verdict"], found["complete"]) == ("good", False)
+        assert verdicts(stream, by="hour", **soon) == {1: "gap"}
+
     def test_what_an_hour_bears_is_a_setting(self) -> None:
         counts = ordinary()
         counts[8 * HOUR + 4 : 8 * HOUR + 7] = [None] * 3

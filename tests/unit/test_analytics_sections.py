@@ -111,6 +111,13 @@ def test_free_speed_is_that_of_the_night_and_within_the_limit() -> None:
     assert free_speeds(day, time_zone="Europe/Berlin").is_empty()
 
 
+def test_free_speed_is_linear_between_the_speeds_of_the_night() -> None:
+    """Of 40, 42, … 54 the 85th percentile is at 0.85 · 7 = 5.95 of them."""
+    night = road([40 + 2 * n for n in range(8)], start=utc("2026-11-18 22:00"))
+    found = free_speeds(night, time_zone="Europe/Berlin")
+    assert found["free_kmh"].to_list() == [pytest.approx(40 + 2 * 5.95)]
+
+
 def test_stations_take_what_is_observed_enough_and_no_sentinel_for_a_speed() -> None:
     volumes = pl.DataFrame(
         {

@@ -220,6 +220,32 @@ def days(
     )
 
 
+def excluded(
+    url: str,
+    *,
+    site_id: int,
+    quantity: str,
+    start: datetime,
+    end: datetime,
+    direction: str,
+    visible: Sequence[str] = PUBLIC,
+) -> pl.DataFrame:
+    """Read when a person excluded channels, in spans that touch the period.
+
+    Direction `all` is all of them.
+    """
+    return read_frame(
+        url,
+        "read_excluded",
+        site_id=site_id,
+        quantity=quantity,
+        start=start,
+        end=end,
+        direction=direction,
+        visible=list(visible),
+    )
+
+
 def speed_histograms(
     url: str,
     *,
@@ -232,7 +258,8 @@ def speed_histograms(
 ) -> pl.DataFrame:
     """Read the merged speed histograms of hours, per channel.
 
-    Direction `all` is all of them. Only hours with histograms have a row.
+    Direction `all` is all of them. Only hours with histograms have a row; of one that
+    a person excluded, `excluded_s` is all that is known.
     """
     return read_frame(
         url,

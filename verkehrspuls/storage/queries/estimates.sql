@@ -128,6 +128,14 @@ with counted as (
       and c.quantity = %(quantity)s
       and (%(direction)s::text is null or %(direction)s::text = 'all'
            or c.direction = %(direction)s)
+), left_out as materialized (
+    select e.channel_id, e.began, e.ended
+    from vp.case_member e
+    join vp.anomaly_case a using (anomaly_case_id)
+    join counted on counted.channel_id = e.channel_id
+    where e.withdrawn_at is null
+      and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
+      and e.began < %(end)s + interval '1 hour' and e.ended > %(start)s
 )
 select h.time, counted.direction,
        round((sum(rest.part) / installed.channels)::numeric, 4)::double precision
@@ -144,14 +152,14 @@ join counted using (channel_id)
 left join vp.volume v
   on v.channel_id = h.channel_id and v.interval_s = 3600 and v.time = h.time
 cross join lateral (
+    -- asked once (offset 0), and not by each column that it decides on
     select coalesce(v.observed_s, 0) / 3600::double precision as share,
            exists (
-               select from vp.case_member e
-               join vp.anomaly_case a using (anomaly_case_id)
-               where e.channel_id = h.channel_id and e.withdrawn_at is null
-                 and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
-                 and e.began < h.time + interval '1 hour' and e.ended > h.time
+               select from left_out x
+               where x.channel_id = h.channel_id
+                 and x.began < h.time + interval '1 hour' and x.ended > h.time
            ) as excluded
+    offset 0
 ) observed
 cross join lateral (
     select case when excluded then 1 else 1 - share end as part,

@@ -117,7 +117,8 @@ with counted as (
     join counted on counted.channel_id = e.channel_id
     where e.withdrawn_at is null
       and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
-      and e.began < %(end)s and e.ended > %(start)s
+      and e.began < %(end)s + make_interval(secs => %(interval_s)s)
+      and e.ended > %(start)s
 ), bins as (
     -- a bin that is excluded knows nothing
     select v.time, counted.direction, v.observed_s as seen_s, excluded.is_so,
@@ -142,12 +143,14 @@ with counted as (
     from vp.volume v
     join counted using (channel_id)
     cross join lateral (
-        -- asked of each bin only where anything is excluded at all
+        -- asked of each bin only where anything is excluded at all, and once (offset 0):
+        -- else each column that it decides on would ask again
         select exists (select from left_out) and exists (
             select from left_out x
             where x.channel_id = v.channel_id and x.ended > v.time
               and x.began < v.time + make_interval(secs => v.interval_s)
         ) as is_so
+        offset 0
     ) excluded
     where v.interval_s = %(interval_s)s
       and v.time >= %(start)s and v.time < %(end)s
@@ -269,54 +272,102 @@ where d.site_id = %(site_id)s
   and d.day >= %(first)s::date and d.day <= %(last)s::date
 order by d.day, d.direction
 
+-- name: read_excluded
+-- When a person excluded what channels of a site count; direction 'all' is all.
+select e.channel_id, e.began as since, e.ended as until
+from vp.case_member e
+join vp.anomaly_case a using (anomaly_case_id)
+join vp.channel c on c.channel_id = e.channel_id
+join vp.site s on s.site_id = c.site_id
+where c.site_id = %(site_id)s
+  and s.visibility = any(%(visible)s::text[])
+  and c.quantity = %(quantity)s
+  and (%(direction)s::text = 'all' or c.direction = %(direction)s)
+  and e.withdrawn_at is null
+  and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
+  and e.began < %(end)s and e.ended > %(start)s
+
 -- name: read_environment
 -- Hourly means of an environment quantity of a site, per channel. An hour that a person
 -- excluded knows nothing but its share.
-select h.time, c.key as channel,
+with measured as (
+    select c.channel_id, c.key
+    from vp.channel c
+    join vp.site s using (site_id)
+    where c.site_id = %(site_id)s
+      and s.visibility = any(%(visible)s::text[])
+      and c.quantity = %(quantity)s
+), left_out as materialized (
+    select e.channel_id, e.began, e.ended
+    from vp.case_member e
+    join vp.anomaly_case a using (anomaly_case_id)
+    join measured on measured.channel_id = e.channel_id
+    where e.withdrawn_at is null
+      and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
+      and e.began < %(end)s + interval '1 hour' and e.ended > %(start)s
+)
+select h.time, measured.key as channel,
        case when excluded.is_so then 0 else share.of_hour end as observed,
        case when excluded.is_so then share.of_hour else 0 end as excluded,
        case when not excluded.is_so then h.mean end as mean,
        case when not excluded.is_so then h.minimum end as minimum,
        case when not excluded.is_so then h.maximum end as maximum
 from vp.environment_hour h
-join vp.channel c using (channel_id)
-join vp.site s using (site_id)
+join measured using (channel_id)
 cross join lateral (
     select round(h.observed_s::numeric / 3600, 4)::double precision as of_hour
 ) share
 cross join lateral (
-    select exists (
-        select from vp.case_member e
-        join vp.anomaly_case a using (anomaly_case_id)
-        where e.channel_id = h.channel_id and e.withdrawn_at is null
-          and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
-          and e.began < h.time + interval '1 hour' and e.ended > h.time
+    -- asked of each hour only where anything is excluded at all, and once (offset 0)
+    select exists (select from left_out) and exists (
+        select from left_out x
+        where x.channel_id = h.channel_id
+          and x.began < h.time + interval '1 hour' and x.ended > h.time
     ) as is_so
+    offset 0
 ) excluded
-where c.site_id = %(site_id)s
-  and s.visibility = any(%(visible)s::text[])
-  and c.quantity = %(quantity)s
-  and h.time >= %(start)s and h.time < %(end)s
-order by h.time, c.key
+where h.time >= %(start)s and h.time < %(end)s
+order by h.time, measured.key
 
 -- name: read_speed_histograms
--- Merged speed histograms of a site's hours, per channel, without what a person
--- excluded; direction 'all' is all.
-select h.channel_id, h.time, h.observed_s, h.counts, h.open_kmh, h.rebinned, h.refused
+-- Merged speed histograms of a site's hours, per channel; direction 'all' is all. An hour
+-- that a person excluded knows nothing but how much of it there was.
+with counted as (
+    select c.channel_id
+    from vp.channel c
+    join vp.site s using (site_id)
+    where c.site_id = %(site_id)s
+      and s.visibility = any(%(visible)s::text[])
+      and c.quantity = %(quantity)s
+      and (%(direction)s::text = 'all' or c.direction = %(direction)s)
+), left_out as materialized (
+    select e.channel_id, e.began, e.ended
+    from vp.case_member e
+    join vp.anomaly_case a using (anomaly_case_id)
+    join counted on counted.channel_id = e.channel_id
+    where e.withdrawn_at is null
+      and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
+      and e.began < %(end)s + interval '1 hour' and e.ended > %(start)s
+)
+select h.channel_id, h.time,
+       case when excluded.is_so then 0 else h.observed_s end as observed_s,
+       case when excluded.is_so then h.observed_s else 0 end as excluded_s,
+       case when not excluded.is_so then h.counts end as counts,
+       case when not excluded.is_so then h.open_kmh end as open_kmh,
+       case when not excluded.is_so then h.rebinned end as rebinned,
+       case when not excluded.is_so then h.refused end as refused
 from vp.speed_histogram h
-join vp.channel c using (channel_id)
-join vp.site s using (site_id)
-where c.site_id = %(site_id)s
-  and s.visibility = any(%(visible)s::text[])
-  and c.quantity = %(quantity)s
-  and (%(direction)s::text = 'all' or c.direction = %(direction)s)
-  and h.time >= %(start)s and h.time < %(end)s
-  and not exists (
-      select from vp.case_member e
-      join vp.anomaly_case a using (anomaly_case_id)
-      where e.channel_id = h.channel_id and e.withdrawn_at is null
-        and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
-        and e.began < h.time + interval '1 hour' and e.ended > h.time)
+join counted using (channel_id)
+cross join lateral (
+    -- asked of each hour only where anything is excluded at all, and once (offset 0)
+    select exists (select from left_out) and exists (
+        select from left_out x
+        where x.channel_id = h.channel_id
+          and x.began < h.time + interval '1 hour' and x.ended > h.time
+    ) as is_so
+    offset 0
+) excluded
+where h.time >= %(start)s and h.time < %(end)s
 order by h.time, h.channel_id
 
 -- name: list_cases
@@ -594,7 +645,8 @@ select (select count(*) from vp.stale_bucket) as stale_buckets,
 -- name: list_corridors
 -- Corridors with their stations, in the order in which they are passed; only those all
 -- of whose sites may be seen. A key that is null selects all.
-select r.corridor_id, r.key, r.name, m.key as municipality, m.time_zone, k.stations
+select r.corridor_id, r.key, r.name, m.key as municipality, m.state, m.time_zone,
+       k.stations
 from vp.corridor r
 join vp.municipality m using (municipality_id)
 join lateral (
@@ -633,10 +685,10 @@ where (%(municipality)s::text is null or m.key = %(municipality)s)
 order by m.key, j.key
 
 -- name: read_volumes_of_sites
--- Volumes of motor vehicles of several sites, per direction, summed over lanes; without
--- what a person excluded. `observed` is the share over all lanes at which a sensor was
--- attached, as in read_volumes, `least_observed` that of the one with the least: nothing
--- where one is missing.
+-- Volumes of motor vehicles of several sites, per direction, summed over lanes. What a
+-- person excluded counts for nothing but its share. `observed` is the share over all
+-- lanes at which a sensor was attached, as in read_volumes, `least_observed` that of the
+-- one with the least: nothing where one is missing or excluded.
 with counted as (
     select c.channel_id, c.site_id, c.direction,
            min(coalesce(lower(i.period), '-infinity')) as since,
@@ -654,30 +706,50 @@ with counted as (
                     + make_interval(secs => %(interval_s)s)) as always
     from counted
     group by site_id, direction
+), left_out as materialized (
+    select e.channel_id, e.began, e.ended
+    from vp.case_member e
+    join vp.anomaly_case a using (anomaly_case_id)
+    join counted on counted.channel_id = e.channel_id
+    where e.withdrawn_at is null
+      and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
+      and e.began < %(end)s + make_interval(secs => %(interval_s)s)
+      and e.ended > %(start)s
 ), summed as (
     select o.site_id, o.direction, v.time, count(*) as channels,
-           sum(v.observed_s) as observed_s, min(v.observed_s) as least_s,
-           sum(v.volume)::integer as volume,
+           coalesce(sum(v.observed_s) filter (where not excluded.is_so), 0)
+               as observed_s,
+           coalesce(sum(v.observed_s) filter (where excluded.is_so), 0) as excluded_s,
+           min(case when excluded.is_so then 0 else v.observed_s end) as least_s,
+           (sum(v.volume) filter (where not excluded.is_so))::integer as volume,
            sum(v.speed_kmh::double precision * v.volume)
-               / nullif(sum(v.volume) filter (where v.speed_kmh is not null), 0)
+               filter (where not excluded.is_so)
+               / nullif(sum(v.volume) filter (where v.speed_kmh is not null
+                                              and not excluded.is_so), 0)
                as speed_kmh
     from vp.volume v
     join counted o using (channel_id)
+    cross join lateral (
+        -- asked of each bin only where anything is excluded at all, and once (offset 0):
+        -- else each column that it decides on would ask again
+        select exists (select from left_out) and exists (
+            select from left_out x
+            where x.channel_id = v.channel_id and x.ended > v.time
+              and x.began < v.time + make_interval(secs => v.interval_s)
+        ) as is_so
+        offset 0
+    ) excluded
     where v.interval_s = %(interval_s)s
       and v.time >= %(start)s and v.time < %(end)s
-      and not exists (
-          select from vp.case_member e
-          join vp.anomaly_case a using (anomaly_case_id)
-          where e.channel_id = v.channel_id and e.withdrawn_at is null
-            and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
-            and e.began < v.time + make_interval(secs => v.interval_s) and e.ended > v.time)
     group by o.site_id, o.direction, v.time
 )
+-- rounded half up as doubles, as in read_volumes
 select summed.site_id, summed.direction, summed.time,
-       round(summed.observed_s::numeric / (%(interval_s)s * whole.channels), 4)
-           ::double precision as observed,
-       case when summed.channels = whole.channels
-           then round(summed.least_s::numeric / %(interval_s)s, 4)::double precision
+       floor(summed.observed_s / whole.length_s * 10000 + 0.5) / 10000 as observed,
+       floor(summed.excluded_s / whole.length_s * 10000 + 0.5) / 10000 as excluded,
+       case when summed.channels * %(interval_s)s = whole.length_s
+           then floor(summed.least_s / %(interval_s)s::double precision * 10000 + 0.5)
+                / 10000
            else 0
        end as least_observed,
        summed.volume, summed.speed_kmh
@@ -693,8 +765,10 @@ cross join lateral (
       and counted.until > summed.time
 ) part
 cross join lateral (
-    select greatest(summed.channels, case when lanes.always then lanes.channels
-                                          else part.channels end) as channels
+    select (%(interval_s)s
+            * greatest(summed.channels, case when lanes.always then lanes.channels
+                                             else part.channels end))
+               ::double precision as length_s
 ) whole
 order by summed.time, summed.site_id, summed.direction
 
