@@ -289,11 +289,17 @@ def _read(
         "since": first - timedelta(days=2),
         "until": last + timedelta(days=2),
     }
-    excluded = store.execute("excluded_spans", **around)
     imputed = store.execute("imputed_of_sites", **around)
     windows = wanted.windows.widened(stored_cases)
     counts, histograms = _count_readings(store, wanted, channels)
     spans = refresh.stored_spans(wanted, channels, windows, weeks=weeks)
+    # of samples of the baseline as well
+    excluded = store.execute(
+        "excluded_spans",
+        sites=sites,
+        since=min([around["since"], *spans["since"]]),
+        until=max([around["until"], *spans["until"]]),
+    )
     return (
         refresh.Given(
             stale=stale,

@@ -11,7 +11,7 @@ from analytics.environment.hours import hours as environment_hours
 from analytics.flow import histograms
 from analytics.frames import check
 from analytics.local_time import day_bounds, with_local
-from analytics.quality import validity
+from analytics.quality import completeness, validity
 from analytics.volumes import volumes
 from verkehrspuls.quantities import COUNTED
 
@@ -136,7 +136,7 @@ def refresh(
     key = ("channel_id", "time")
     targets = pl.concat([hours.select(key), quarter_hours.around(quarters)]).unique()
     usual = baseline.usual(
-        counted,
+        completeness.without_excluded(counted, given.excluded),
         targets,
         channels=given.channels,
         weeks=weeks,

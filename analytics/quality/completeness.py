@@ -68,16 +68,28 @@ def of_bins(
     )
 
 
-def _exclude(volumes: pl.DataFrame, excluded: pl.DataFrame) -> pl.DataFrame:
-    """Make bins that overlap a span know nothing but how much was observed."""
+def without_excluded(volumes: pl.DataFrame, excluded: pl.DataFrame) -> pl.DataFrame:
+    """Leave out bins that overlap a span of `excluded` (SPANS)."""
+    if excluded.is_empty():
+        return volumes
+    return volumes.join(_overlapping(volumes, excluded), on=_KEY, how="anti")
+
+
+def _overlapping(volumes: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
+    """The bins that overlap a span of their channel."""
     ends = pl.col("time") + pl.duration(seconds="interval_s")
-    hit = (
+    return (
         volumes.select(_KEY)
-        .join(excluded, on="channel_id")
+        .join(spans, on="channel_id")
         .filter((pl.col("time") < pl.col("until")) & (ends > pl.col("since")))
-        .select(*_KEY, is_excluded=pl.lit(value=True))
+        .select(_KEY)
         .unique()
     )
+
+
+def _exclude(volumes: pl.DataFrame, excluded: pl.DataFrame) -> pl.DataFrame:
+    """Make bins that overlap a span know nothing but how much was observed."""
+    hit = _overlapping(volumes, excluded).with_columns(is_excluded=pl.lit(value=True))
     known = pl.col("is_excluded").is_null()
     return (
         volumes.join(hit, on=_KEY, how="left")

@@ -257,6 +257,21 @@ def test_a_case_grows_over_claims(plain_bench: Bench) -> None:
     assert [(c["began"], c["ended"]) for c in unusual] == [(T, T + 40 * HOUR)]
 
 
+def test_excluded_hours_leave_what_is_usual(plain_bench: Bench) -> None:
+    for week, volume in ((3, 100), (2, 110), (1, 400)):
+        plain_bench.count([volume], start=T - week * WEEK)
+    plain_bench.count([100])
+    plain_bench.compute()
+    assert plain_bench.hour() == (100, 3600, 110)
+    plain_bench.rows(
+        "update anomaly_case set state = 'explained', effect = 'exclude' "
+        "where reason = 'above-usual' returning 1"
+    )
+    plain_bench.mark(plain_bench.channel(), T - WEEK)
+    plain_bench.compute()
+    assert plain_bench.hour() == (100, 3600, 105)
+
+
 def test_excluded_hours_leave_the_daily_figures(plain_bench: Bench) -> None:
     plain_bench.usual_weeks()
     plain_bench.count([400, 90])
