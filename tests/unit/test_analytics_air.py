@@ -148,6 +148,16 @@ def test_sulphur_dioxide_is_compared_with_all_three_standards() -> None:
     }
 
 
+@pytest.mark.parametrize(("quantity", "value"), [("pm10_ugm3", 90), ("pm25_ugm3", 50)])
+def test_days_of_particles_have_an_alert_value_from_2030(
+    quantity: str, value: float
+) -> None:
+    found = compare(hours(MIDNIGHT, [value + 0.6] * 24 + [value] * 24), quantity)
+    warned = found.filter(pl.col("kind").is_in(["information", "alert"]))
+    assert warned["exceeded"].to_list() == [1, 1]
+    assert set(warned["standard"]) == {"eu-2030"}
+
+
 def test_worst_pollutant_decides_and_a_missing_one_is_told() -> None:
     found = one(
         index_hours(
