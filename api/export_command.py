@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from verkehrspuls.errors import BadFile, UsageError
+from verkehrspuls.errors import UsageError
 
 
 class _Bin(StrEnum):
@@ -97,7 +97,8 @@ def command(
     try:
         output.write_bytes(body)
     except OSError as error:
-        raise BadFile(path=output, format=format.value, reason=error) from error
+        reason = f"{output} cannot be written: {error.strerror}"
+        raise UsageError(reason=reason) from error
     print(f"{output}: {extract.frame.height} rows", file=sys.stderr)
 
 

@@ -1,6 +1,7 @@
 """The web server as a process: it says when it is ready, and stops when told to."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -98,6 +99,18 @@ def test_an_address_that_is_taken_is_said_so(plain_database: str) -> None:
     assert f"127.0.0.1:{port} cannot be listened on" in errors
     assert "VERKEHRSPULS_API__PORT" in errors
     assert "Traceback" not in errors
+
+
+def test_a_host_that_there_is_none_of_is_said_so(plain_database: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "verkehrspuls", "api", "run", "--host", "no.invalid"],
+        env={**os.environ, "VERKEHRSPULS_DATABASE__URL": plain_database},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 3
+    assert "not known" in done.stderr
 
 
 def _waits(url: str) -> bool:
