@@ -19,6 +19,11 @@ NO_FIGURE: Final = "–"
 _LOCALES: Final = {"de": "de_DE", "en": "en_GB"}
 
 _UNITS: Final = {"Kfz": mark("veh"), "Rad": mark("bikes"), "Fuß": mark("people")}
+_COUNTED: Final = {
+    "motor": mark("vehicles"),
+    "bicycle": mark("bicycles"),
+    "pedestrian": mark("people"),
+}
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,11 @@ class Language:
     def quantity(self, key: str) -> str:
         """Name a quantity."""
         return self.phrase(QUANTITIES[key].name)
+
+    def counted(self, key: str) -> str:
+        """Name what is counted, behind a number: 17 Fahrräder."""
+        name = _COUNTED[key]
+        return self.phrase(name)
 
     def unit(self, key: str, per: str = "h") -> str:
         """Give a quantity's unit; of counted ones per hour, `15 min` or day."""
@@ -129,6 +139,14 @@ class Language:
     def month(self, day: date) -> str:
         """Name a month: März 2026."""
         return str(format_skeleton("yMMMM", day, locale=self.locale))
+
+    def span(self, seconds: int) -> str:
+        """Write how long an interval is."""
+        if seconds % 60:
+            return f"{self.number(seconds)} s"
+        if seconds % 3600:
+            return f"{self.number(seconds // 60)} min"
+        return f"{self.number(seconds // 3600)} h"
 
     def age(self, span: timedelta) -> str:
         """Say how long ago something was."""

@@ -12,6 +12,7 @@ from dashboards.figures.layout import (
     axis,
     caption,
     direction_colour,
+    extent,
     layout,
     plain,
     weekends,
@@ -91,7 +92,7 @@ def series(
         showgrid=False,
         type="date",
         anchor=f"y{panels}" if panels > 1 else "y",
-        range=_range(frame),
+        range=extent(frame),
         showspikes=True,
         spikethickness=1,
         spikedash="solid",
@@ -101,14 +102,6 @@ def series(
     figure["shapes"] = [*weekends(frame), *_marked(marks, directions)]
     figure["annotations"] = notes
     return {"data": traces, "layout": figure}
-
-
-def _range(frame: pl.DataFrame) -> list[str] | None:
-    if frame.is_empty():
-        return None
-    times = frame["x"].sort()
-    step = (times[-1] - times[0]) / max(1, times.n_unique() - 1)
-    return axis_text(pl.Series([times[0], times[-1] + step]))
 
 
 def _usual(

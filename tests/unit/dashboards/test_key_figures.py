@@ -36,7 +36,7 @@ def test_running_day_is_not_expected() -> None:
 
 def test_sum_says_what_share_is_observed() -> None:
     figure = total(counted(date(2026, 3, 3), date(2026, 3, 3)), 3000, ENGLISH)
-    assert figure.value == "3,000"
+    assert (figure.value, figure.unit) == ("3,000", "vehicles")
     assert "75 % observed" in figure.basis.replace("\N{NARROW NO-BREAK SPACE}", " ")
 
 

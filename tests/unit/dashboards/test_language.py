@@ -9,6 +9,7 @@ from babel.messages.frontend import parse_mapping_cfg
 from dashboards.language import Language
 from tests.parts import PROJECT
 from tests.unit.dashboards.frames import BERLIN
+from verkehrspuls.quantities import COUNTED
 from verkehrspuls.text import catalogue
 
 DE, EN = Language("de"), Language("en")
@@ -99,6 +100,13 @@ def test_units() -> None:
     assert EN.unit("motor", "15 min") == "veh/15 min"
     assert DE.unit("bicycle", "day") == "Rad/Tag"
     assert DE.unit("no2_ugm3") == "µg/m³"
+    # "Fuß/h" would be a length
+    assert DE.unit("pedestrian") == "Personen/h"
+    assert [DE.counted(key) for key in COUNTED] == ["Kfz", "Fahrräder", "Personen"]
+
+
+def test_spans() -> None:
+    assert [DE.span(seconds) for seconds in (90, 300, 3600)] == ["90 s", "5 min", "1 h"]
 
 
 @pytest.mark.parametrize(
