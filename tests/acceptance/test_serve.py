@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
@@ -16,7 +17,7 @@ import psycopg
 import pytest
 
 from tests import world
-from tests.parts import free_port, wait_for
+from tests.parts import PROJECT, free_port, wait_for
 
 
 @contextmanager
@@ -111,6 +112,23 @@ def test_a_host_that_there_is_none_of_is_said_so(plain_database: str) -> None:
     )
     assert done.returncode == 3
     assert "not known" in done.stderr
+
+
+def test_the_example_in_python_reads_the_series(plain_database: str) -> None:
+    world.build(plain_database)
+    guide = (PROJECT / "docs/how-to/export-data.md").read_text("utf-8")
+    example = guide.partition("```python\n")[2].partition("```")[0]
+    port = free_port()
+    with server(plain_database, port) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        address = f"127.0.0.1:{port}"
+        assert "127.0.0.1:8000" in example
+        found: dict[str, Any] = {}
+        exec(example.replace("127.0.0.1:8000", address), found)
+        process.terminate()
+        assert process.wait(10) == 0
+    assert found["hours"]["volume"].sum() > 0
 
 
 def _waits(url: str) -> bool:

@@ -132,6 +132,23 @@ def test_overview_says_how_sites_stand(client: TestClient) -> None:
     assert "keine Messwerte" in page
 
 
+def test_site_without_coordinates_is_listed_and_not_on_the_map(
+    client: TestClient, url: str
+) -> None:
+    place = "update vp.site set latitude = %s, longitude = %s where key = 'radweg'"
+    with psycopg.connect(url) as connection:
+        connection.execute(place, [None, None])
+    try:
+        for address in ("/de/", "/de/kaiserslautern"):
+            response = client.get(address)
+            assert response.status_code == 200
+            assert "1 Messstelle hat keine Koordinaten" in response.text
+            assert "/de/kaiserslautern/radweg" in response.text
+    finally:
+        with psycopg.connect(url) as connection:
+            connection.execute(place, [49.45, 7.76])
+
+
 def test_names_of_the_registry_are_never_markup(client: TestClient) -> None:
     for address in ("/de/", "/de/kaiserslautern", "/de/kaiserslautern/radweg"):
         page = client.get(address).text
