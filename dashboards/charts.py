@@ -213,7 +213,9 @@ def directions_chart(
         key="directions",
         heading=language.phrase("Which direction, and when?"),
         sentence=describe.directions(means, totals, language, names=names),
-        figure=draw_directions(means, language, names=names, unit=unit),
+        figure=draw_directions(means, language, names=names, unit=unit)
+        if means.height
+        else None,
         table=Table((language.phrase("Hour"), *(name for _, name in names)), rows),
         note=language.phrase("Means of workdays."),
     )

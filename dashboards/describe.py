@@ -94,6 +94,8 @@ def directions(
     names: Sequence[tuple[str, str]],
 ) -> str:
     """Each direction's share of the period and its busiest hour on workdays."""
+    if means.is_empty():
+        return language.phrase("No workday has been observed yet.")
     total = sum(totals.values())
     parts = []
     for key, name in names:

@@ -133,6 +133,9 @@ def _limits(hours: Mapping[str, pl.DataFrame], language: Language) -> Chart:
         if quantity in hours
         for row in limits.compare(hours[quantity], quantity).to_dicts()
     ]
+    heading = language.phrase("How does the air compare with limits?")
+    if not compared:
+        return _nothing("limits", heading, language)
     above = sum(row["met"] is False for row in compared)
     sentence = (
         language.plural(
@@ -184,7 +187,7 @@ def _limits(hours: Mapping[str, pl.DataFrame], language: Language) -> Chart:
     )
     return Chart(
         key="limits",
-        heading=language.phrase("How does the air compare with limits?"),
+        heading=heading,
         sentence=sentence,
         figure=None,
         table=Table(head, rows),

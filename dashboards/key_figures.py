@@ -75,6 +75,11 @@ class Counted:
     of_hours: Passport | None = None
 
     @property
+    def runs(self) -> bool:
+        """Whether the passport is of the days up to yesterday, and today runs."""
+        return self.first <= self.ended < self.last
+
+    @property
     def passport(self) -> Passport:
         """Where the period's days come from; days without figures are missing."""
         if self.of_hours is not None:
@@ -96,7 +101,9 @@ def total(of: Counted, volume: int | None, language: Language) -> KeyFigure:
         value=language.number(volume),
         unit=language.counted(of.quantity),
         basis=language.phrase(
-            "counted, not scaled up; %(share)s observed",
+            mark("counted, not scaled up; up to yesterday %(share)s observed")
+            if of.runs
+            else mark("counted, not scaled up; %(share)s observed"),
             share=language.percent(passport.observed),
         ),
         passport=passports.lines(passport, language),

@@ -120,7 +120,9 @@ def content(
             )
         passport = _passport(shown, of.passport)
         sentence += " " + shown.language.phrase(
-            "%(share)s of the period is observed.",
+            mark("Up to yesterday %(share)s of the period is observed.")
+            if of.runs
+            else mark("%(share)s of the period is observed."),
             share=shown.language.percent(of.passport.observed),
         )
     air = {quantity: _hours(shown, url, quantity) for quantity in shown.environment}

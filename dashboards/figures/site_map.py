@@ -224,9 +224,9 @@ def _town_names(
         taken += _along(x, y, wide)
         anchor = "center"
         if x < between[0] + third:
-            x, anchor = x - wide, "left"
+            x, anchor = max(x - wide, between[0]), "left"
         elif x > between[1] - third:
-            x, anchor = x + wide, "right"
+            x, anchor = min(x + wide, between[1]), "right"
         names.append(
             {
                 "x": round(x, 3),

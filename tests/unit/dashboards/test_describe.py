@@ -4,7 +4,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from dashboards import describe, summaries
+from dashboards import charts, describe, summaries
 from dashboards.language import Language
 from tests.unit.dashboards.frames import BERLIN, period, volumes
 
@@ -64,6 +64,19 @@ def test_busiest_hour_is_told_of_whole_days_only() -> None:
     assert describe.day_profile(begun, DE, unit="Kfz/h") == (
         "Noch ist kein ganzer Tag beobachtet."
     )
+
+
+def test_directions_without_a_workday_say_so() -> None:
+    saturday = START + timedelta(days=5)
+    frame = volumes(saturday, [10, 20])
+    means = summaries.by_direction(frame, BERLIN, ())
+    names = [("in", "Richtung Mitte")]
+    said = describe.directions(means, {"in": 30}, DE, names=names)
+    assert said == "Noch ist kein Werktag beobachtet."
+    chart = charts.directions_chart(
+        frame, DE, zone=BERLIN, quantity="motor", names=names, holidays=()
+    )
+    assert chart.figure is None
 
 
 def test_values_of_a_gauge_and_of_the_wind_have_their_unit() -> None:

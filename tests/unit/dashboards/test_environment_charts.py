@@ -55,6 +55,11 @@ def test_limit_is_not_called_met_after_two_days() -> None:
     assert limits.sentence == "No comparison is above what a year may have."
 
 
+def test_nothing_is_said_of_limits_where_nothing_was_measured() -> None:
+    limits = charts(no2_ugm3=hours(45).clear())["limits"]
+    assert limits.sentence == "No data yet in this period."
+
+
 def test_limit_that_is_exceeded_is_counted_among_all() -> None:
     limits = charts(no2_ugm3=hours(450))["limits"]
     found = [row[4] for row in limits.table.rows]

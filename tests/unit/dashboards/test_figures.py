@@ -143,6 +143,22 @@ def test_case_is_marked_with_a_word() -> None:
     assert "mehr als üblich" in words
 
 
+def test_words_of_cases_do_not_run_into_each_other() -> None:
+    shown = period(START, START + 100 * HOUR)
+    frame = volumes(START, list(range(100)))
+    filled = summaries.fill_gaps(frame, shown, shown.end)
+    began = START.replace(tzinfo=None)
+    marks = [
+        Mark(began + n * HOUR, began + (n + 1) * HOUR, "in", "mehr als üblich")
+        for n in (40, 42, 90)
+    ]
+    drawn = series(filled, DE, directions=NAMES, unit="Kfz/h", marks=marks)["layout"]
+    words = [a["x"] for a in drawn["annotations"] if a["text"] == "mehr als üblich"]
+    assert words == ["2026-03-03 17:00", "2026-03-05 19:00"]
+    bands = [shape for shape in drawn["shapes"] if "y domain" in shape["yref"]]
+    assert len(bands) == 3
+
+
 def test_volumes_start_at_zero() -> None:
     assert _series(volumes(START, [10]), 1)["layout"]["yaxis"]["rangemode"] == "tozero"
 
@@ -194,11 +210,15 @@ def test_map_keeps_angles() -> None:
 def test_names_at_the_edges_of_the_map_grow_inwards() -> None:
     towns = [
         replace(_places()[0], town=town, longitude=longitude, link=town)
-        for town, longitude in (("West", 6.5), ("Mitte", 7.5), ("Ost", 8.5))
+        for town, longitude in (("Landkreis West", 6.5), ("Mitte", 7.5), ("Ost", 8.5))
     ]
-    names = site_map(towns, DE, spread=True)["layout"]["annotations"][1:]
+    drawn = site_map(towns, DE, spread=True)["layout"]
+    names = drawn["annotations"][1:]
+    # plotly.js does not show what lies beyond the axis
+    west, east = drawn["xaxis"]["range"]
+    assert all(west <= name["x"] <= east for name in names)
     assert [(name["text"], name["xanchor"]) for name in names] == [
-        ("West", "left"),
+        ("Landkreis West", "left"),
         ("Mitte", "center"),
         ("Ost", "right"),
     ]
