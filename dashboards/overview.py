@@ -133,12 +133,14 @@ def sentence(
         reporting=language.number(reporting),
         sites=sites,
     )
-    compared = counts["more"] + counts["usual"] + counts["less"]
+    compared = [
+        f"{language.number(counts[key])} {language.phrase(STATES[key].word)}"
+        for key in ("more", "less", "usual")
+        if counts[key]
+    ]
     if compared:
         text += " " + language.phrase(
-            "In the newest whole hour %(more)s carry more than usual, %(less)s less, "
-            "%(usual)s about as much.",
-            **{key: language.number(counts[key]) for key in ("more", "less", "usual")},
+            "In the newest whole hour: %(sites)s.", sites=", ".join(compared)
         )
     if cases:
         text += " " + language.plural(

@@ -224,9 +224,9 @@ def _town_names(
         taken += _along(x, y, wide)
         anchor = "center"
         if x < between[0] + third:
-            x, anchor = max(x - wide, between[0]), "left"
+            x, anchor = max(x - wide, between[0] + 4 * pixel_km), "left"
         elif x > between[1] - third:
-            x, anchor = min(x + wide, between[1]), "right"
+            x, anchor = min(x + wide, between[1] - 4 * pixel_km), "right"
         names.append(
             {
                 "x": round(x, 3),

@@ -128,7 +128,7 @@ def test_overview_lists_public_sites_only(client: TestClient) -> None:
 def test_overview_says_how_sites_stand(client: TestClient) -> None:
     page = client.get("/de/").text
     assert "2 von 2 Messstellen melden rechtzeitig." in page
-    assert "1 Fall ist offen." in page
+    assert "In der letzten vollen Stunde: 1 wie üblich. 1 Fall ist offen." in page
     assert "keine Messwerte" in page
 
 
