@@ -21,10 +21,13 @@ def show(rows: Sequence[Row], columns: Sequence[str], *, title: str = "") -> Non
     from rich.text import Text
 
     # names of what the row is of are to be copied: they are never cut
-    first, *others = (Column(name, overflow="fold") for name in columns)
-    first.no_wrap = True
+    first = Column(columns[0], no_wrap=True)
     table = Table(
-        first, *others, title=title or None, title_justify="left", box=SIMPLE_HEAD
+        first,
+        *columns[1:],
+        title=title or None,
+        title_justify="left",
+        box=SIMPLE_HEAD,
     )
     for row in rows:
         # as text: what stands in the database is not markup
