@@ -66,12 +66,16 @@ class Language:
         return written.replace(",", "\0").replace(".", decimal).replace("\0", group)
 
     def percent(self, share: float | None, digits: int = 0) -> str:
-        """Write a share of 0 to 1; what is not whole is not rounded up to 100."""
+        """Write a share of 0 to 1; neither a rest nor a trace is rounded away."""
         if share is None:
             return NO_FIGURE
+        sign = ""
+        # sums of shares are wrong by less than this
+        if share > 1e-9 and round(share * 100, digits) == 0:
+            share, sign = 10.0 ** -(digits + 2), "<"
         if share < 1 and round(share * 100, digits) >= 100:
             share = 1 - 10.0 ** -(digits + 2)
-        return f"{self.number(share * 100, digits)}\N{NARROW NO-BREAK SPACE}%"
+        return f"{sign}{self.number(share * 100, digits)}\N{NARROW NO-BREAK SPACE}%"
 
     def quantity(self, key: str) -> str:
         """Name a quantity."""

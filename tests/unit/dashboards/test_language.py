@@ -82,6 +82,13 @@ def test_nearly_whole_is_not_whole() -> None:
     assert EN.percent(0.9999, 1) == "99.9\u202f%"
 
 
+def test_trace_is_not_nothing() -> None:
+    assert DE.percent(0.0) == DE.percent(1e-12) == "0\u202f%"
+    assert DE.percent(0.003) == "<1\u202f%"
+    assert DE.percent(0.0004, 1) == "<0,1\u202f%"
+    assert DE.percent(0.0051) == "1\u202f%"
+
+
 def test_dates() -> None:
     assert DE.plain_day(date(2026, 3, 1)) == "01.03.2026"
     assert EN.plain_day(date(2026, 3, 1)) == "1 Mar 2026"
