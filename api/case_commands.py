@@ -1,6 +1,6 @@
 """The command `verkehrspuls case`: look at cases, and decide them."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -19,7 +19,9 @@ Effect = Annotated[
         "--effect", help="On figures: exclude, caveat or keep; default: as it is."
     ),
 ]
-Tongue = Annotated[str, typer.Option("--language", help="de or en.")]
+Tongue = Annotated[
+    Literal["de", "en"], typer.Option("--language", help="Of sentences.")
+]
 
 
 @app.command("list")
@@ -37,7 +39,7 @@ def list_cases(
     from api import operator, tables
     from verkehrspuls.storage import series
 
-    with operator.connection() as connection:
+    with operator.connection(municipality) as connection:
         found = series.cases(
             connection,
             municipality=municipality,
@@ -111,7 +113,10 @@ def comment(
 ) -> None:
     """Write a comment on a case."""
     from api import casework, operator
+    from verkehrspuls.errors import UsageError
 
+    if not text.strip():
+        raise UsageError(reason="the comment is empty")
     with operator.connection() as connection:
         casework.remark(connection, number, who=_who(by), comment=text)
 

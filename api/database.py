@@ -14,8 +14,8 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from api.errors import NoTables, TooSlow
-from verkehrspuls.errors import DatabaseUnavailable
+from api.errors import TooSlow
+from verkehrspuls.errors import DatabaseUnavailable, NoTables
 from verkehrspuls.storage.database import Connection
 
 STATEMENT_MS = 10_000

@@ -14,8 +14,7 @@ VerkehrspulsError
 │   ├── StillRunning
 │   └── TooFast
 └── Unavailable
-    ├── TooSlow
-    └── NoTables
+    └── TooSlow
 """
 
 from verkehrspuls.errors import Unavailable, UsageError
@@ -111,9 +110,3 @@ class TooSlow(Unavailable):
     """The database took too long. Ask for a shorter period."""
 
     code = "too-slow"
-
-
-class NoTables(Unavailable):
-    """The database is not set up yet. Run `verkehrspuls db migrate`."""
-
-    code = "not-migrated"

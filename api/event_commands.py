@@ -57,7 +57,7 @@ def list_events(municipality: OfMunicipality = None, as_json: Json = False) -> N
     from api import operator, tables
     from verkehrspuls.storage import calendar, series
 
-    with operator.connection() as connection:
+    with operator.connection(municipality) as connection:
         rows = calendar.events(
             connection, municipality=municipality, visible=series.EVERYTHING
         )

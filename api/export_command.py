@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from verkehrspuls.errors import BadFile, UsageError
+from verkehrspuls.errors import UsageError
 
 
 class _Bin(StrEnum):
@@ -104,7 +104,8 @@ def command(
         try:
             path.write_bytes(content)
         except OSError as error:
-            raise BadFile(path=path, format=format.value, reason=error) from error
+            reason = f"{path} cannot be written: {error.strerror}"
+            raise UsageError(reason=reason) from error
     print(f"{output}: {extract.frame.height} rows", file=sys.stderr)
 
 

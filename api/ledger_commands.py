@@ -3,6 +3,7 @@
 import typer
 
 from api.operator import From, Json, OfMunicipality, OfSensor, To
+from verkehrspuls.errors import UnknownKey
 
 app = typer.Typer(
     help="Show what became of every message, and prove it.", no_args_is_help=True
@@ -33,13 +34,16 @@ def show(
     from verkehrspuls.storage import ledger
 
     town, key = operator.keys(municipality, sensor)
-    end = operator.moment(to) or datetime.now(UTC)
-    start = operator.moment(from_) or end - timedelta(days=1)
+    start, end = operator.period(from_, to)
+    end = end or datetime.now(UTC)
+    start = min(start or end - timedelta(days=1), end)
     start = start.replace(minute=0, second=0, microsecond=0)
-    with operator.connection() as connection:
+    with operator.connection(town) as connection:
         rows = ledger.of_sensors(
             connection, start=start, end=end, municipality=town, sensor=key
         )
+    if key and not rows:
+        raise UnknownKey(kind="sensor", key=sensor)
     if as_json:
         tables.show_json(rows)
         return

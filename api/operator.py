@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from verkehrspuls.errors import UsageError
+from verkehrspuls.errors import UnknownKey, UsageError
 
 if TYPE_CHECKING:
     from verkehrspuls.storage.database import Connection
@@ -42,6 +42,16 @@ def moment(text: str | None) -> datetime | None:
         raise UsageError(reason=f"{text}: {error}.") from error
 
 
+def period(
+    from_: str | None, to: str | None
+) -> tuple[datetime | None, datetime | None]:
+    """Read begin and end, of which each may be open."""
+    start, end = moment(from_), moment(to)
+    if start and end and start >= end:
+        raise UsageError(reason=f"--from {from_} must be before --to {to}")
+    return start, end
+
+
 def keys(municipality: str | None, sensor: str | None) -> tuple[str | None, str | None]:
     """Take `municipality/sensor` apart where it is given, else the municipality."""
     from api.registry_commands import parse_key
@@ -50,11 +60,18 @@ def keys(municipality: str | None, sensor: str | None) -> tuple[str | None, str 
 
 
 @contextmanager
-def connection() -> "Iterator[Connection]":
-    """Connect to the database that is set, or that of a running `up`."""
+def connection(municipality: str | None = None) -> "Iterator[Connection]":
+    """Connect to the database that is set, or that of a running `up`.
+
+    A municipality that is named must be registered.
+    """
     from verkehrspuls.stack.state import resolve
-    from verkehrspuls.storage.database import connect
+    from verkehrspuls.storage.database import connect, execute
 
     url = resolve().database.url.get_secret_value()
     with connect(url, application="verkehrspuls operator") as opened:
+        if municipality is not None:
+            found = execute(opened, "municipality", key=municipality)
+            if found.fetchone() is None:
+                raise UnknownKey(kind="municipality", key=municipality)
         yield opened

@@ -3,33 +3,24 @@
 The operator sees every site, whatever its visibility.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from api.operator import Json, OfMunicipality
 from verkehrspuls.errors import UnknownKey, UsageError
-
-if TYPE_CHECKING:
-    from verkehrspuls.storage.database import Connection
 
 site_app = typer.Typer(help="List and show sites.", no_args_is_help=True)
 sensor_app = typer.Typer(help="List and show sensors.", no_args_is_help=True)
-
-Json = Annotated[bool, typer.Option("--json", help="Write JSON.")]
-OfMunicipality = Annotated[
-    str | None, typer.Option("--municipality", help="Only of this municipality.")
-]
 
 
 @site_app.command("list")
 def list_sites(municipality: OfMunicipality = None, as_json: Json = False) -> None:
     """List sites."""
-    from api import tables
+    from api import operator, tables
     from verkehrspuls.storage import series
 
-    with _connection() as connection:
+    with operator.connection(municipality) as connection:
         sites = series.sites(
             connection, municipality=municipality, visible=series.EVERYTHING
         )
@@ -60,11 +51,11 @@ def show_site(
     as_json: Json = False,
 ) -> None:
     """Show a site with its channels and sensors."""
-    from api import tables
+    from api import operator, tables
     from verkehrspuls.storage import series
 
     municipality, key = parse_key(site, kind="site")
-    with _connection() as connection:
+    with operator.connection() as connection:
         found = series.site(connection, municipality, key, visible=series.EVERYTHING)
     if as_json:
         tables.show_json(found)
@@ -82,10 +73,10 @@ def show_site(
 @sensor_app.command("list")
 def list_sensors(municipality: OfMunicipality = None, as_json: Json = False) -> None:
     """List sensors, one line for each output that is attached to a channel."""
-    from api import tables
+    from api import operator, tables
     from verkehrspuls.storage import series
 
-    with _connection() as connection:
+    with operator.connection(municipality) as connection:
         sensors = series.sensors(
             connection, municipality=municipality, visible=series.EVERYTHING
         )
@@ -111,11 +102,11 @@ def show_sensor(
     as_json: Json = False,
 ) -> None:
     """Show a sensor with its installations."""
-    from api import tables
+    from api import operator, tables
     from verkehrspuls.storage import series
 
     municipality, key = parse_key(sensor, kind="sensor")
-    with _connection() as connection:
+    with operator.connection() as connection:
         rows = series.sensors(
             connection,
             municipality=municipality,
@@ -152,13 +143,3 @@ def parse_key(text: str, *, kind: str) -> tuple[str, str]:
 
 
 _SENSOR_COLUMNS = ("key", "model", "state", "output", "channel", "since", "until")
-
-
-@contextmanager
-def _connection() -> "Iterator[Connection]":
-    from verkehrspuls.stack.state import resolve
-    from verkehrspuls.storage.database import connect
-
-    url = resolve().database.url.get_secret_value()
-    with connect(url, application="verkehrspuls site") as connection:
-        yield connection

@@ -166,15 +166,22 @@ def _choice(
     to: str | None,
 ) -> dict[str, Any]:
     from api import operator
+    from ingest.reasons import REASONS
+    from verkehrspuls.errors import UsageError
 
+    if reason is not None and reason not in REASONS:
+        raise UsageError(
+            reason=f"there is no reason {reason}; there are {', '.join(REASONS)}"
+        )
     town, key = operator.keys(municipality, sensor)
+    start, end = operator.period(from_, to)
     return {
         "municipality": town,
         "sensor": key,
         "topic": topic,
         "reason": reason,
-        "start": operator.moment(from_),
-        "end": operator.moment(to),
+        "start": start,
+        "end": end,
     }
 
 

@@ -16,8 +16,8 @@ class Municipality(BaseModel):
     state: str = Field(description="Bundesland, ISO 3166-2 without the country")
     time_zone: str
     licence: str = Field(description="of its data; empty where none is stated")
-    latitude: float
-    longitude: float
+    latitude: float | None
+    longitude: float | None
     sites: int = Field(description="how many")
 
 
@@ -50,8 +50,8 @@ class Site(BaseModel):
     municipality_name: str
     road: str
     place: str
-    latitude: float
-    longitude: float
+    latitude: float | None
+    longitude: float | None
     speed_limit_kmh: int | None
     status: Literal["planned", "active", "retired"]
     state: str
@@ -103,7 +103,7 @@ class SiteFeature(BaseModel):
 
     type: Literal["Feature"]
     id: str
-    geometry: Point
+    geometry: Point | None = Field(description="null where no coordinates are known")
     properties: dict[str, Any]
 
 

@@ -55,7 +55,9 @@ def serve(app: ASGIApp, host: str, port: int) -> None:
     try:
         listening = socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else error
+        # a host that is not found has a negative number, which strerror does not know
+        number = error.errno or 0
+        reason = os.strerror(number) if number > 0 else error.strerror or error
         raise AddressTaken(host=host, port=port, reason=reason) from error
     config = uvicorn.Config(
         app,

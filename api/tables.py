@@ -17,10 +17,18 @@ def show(rows: Sequence[Row], columns: Sequence[str], *, title: str = "") -> Non
         return
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
     from rich.text import Text
 
-    table = Table(*columns, title=title or None, title_justify="left", box=SIMPLE_HEAD)
+    # names of what the row is of are to be copied: they are never cut
+    first = Column(columns[0], no_wrap=True)
+    table = Table(
+        first,
+        *columns[1:],
+        title=title or None,
+        title_justify="left",
+        box=SIMPLE_HEAD,
+    )
     for row in rows:
         # as text: what stands in the database is not markup
         table.add_row(*(Text(_cell(row[name])) for name in columns))

@@ -18,7 +18,8 @@ def create(
         str, typer.Argument(help="municipality, or municipality/sensor for one only.")
     ],
     days: Annotated[
-        int | None, typer.Option(min=1, help="Valid for so many days; else for ever.")
+        int | None,
+        typer.Option(min=1, max=36_500, help="Valid for so many days; else for ever."),
     ] = None,
     cases: Annotated[
         bool, typer.Option("--cases", help="For deciding cases, not for readings.")
@@ -62,7 +63,7 @@ def list_tokens(municipality: OfMunicipality = None, as_json: Json = False) -> N
     from api import operator, tables
     from verkehrspuls.storage.database import execute
 
-    with operator.connection() as connection:
+    with operator.connection(municipality) as connection:
         rows = execute(connection, "list_tokens", municipality=municipality).fetchall()
     if as_json:
         tables.show_json(rows)

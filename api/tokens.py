@@ -60,7 +60,7 @@ def create(
     if made is None:
         if sensor is not None:
             raise UnknownKey(kind="sensor", key=f"{municipality}/{sensor}")
-        raise UnknownMunicipality(kind="municipality", key=municipality)
+        raise UnknownKey(kind="municipality", key=municipality)
     connection.commit()
     return token
 
@@ -97,10 +97,6 @@ def revoke(connection: Connection, prefix: str) -> None:
 
 class UnknownToken(UnknownKey):
     """There is no token {key}. `verkehrspuls token list` shows all."""
-
-
-class UnknownMunicipality(UnknownKey):
-    """There is no municipality {key}. `verkehrspuls site list` shows some."""
 
 
 def _sha256(token: str) -> bytes:

@@ -9,9 +9,27 @@ from zoneinfo import ZoneInfo
 from analytics import case_states
 from dashboards import describe
 from dashboards.charts import Table
-from dashboards.language import Language
+from dashboards.language import NO_FIGURE, Language
+from verkehrspuls.quantities import COUNTED
+from verkehrspuls.text import mark
 
 _BY_MACHINE: Final = "detectors"
+#: reasons whose figures are speeds
+_OF_SPEED: Final = ("incident-speed", "congestion")
+DETECTORS: Final = {
+    "unusual-volume": mark("unusual hours"),
+    "unusual-day": mark("unusual days"),
+    "incident": mark("incidents"),
+    "congestion": mark("congestion"),
+    "spike": mark("spikes"),
+    "drop-out": mark("drop-outs"),
+    "stuck": mark("values that stand still"),
+    "silence": mark("readings that fail to come"),
+    "level-shift": mark("shifts of level"),
+    "drift": mark("drifts"),
+    "exceedance": mark("thresholds"),
+    "odd-pair": mark("traffic against noise"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +82,12 @@ def _evidence(case: Mapping[str, Any], language: Language) -> Table:
             f"{member['site_name']}, {member['channel_name']}",
             describe.case_word(member["reason"], language)
             + (f" ({language.phrase('withdrawn')})" if member["withdrawn_at"] else ""),
-            language.number(member["observed"], 1),
-            language.number(member["usual"], 1),
+            _figure(member, "observed", language),
+            _figure(member, "usual", language),
             language.moment(member["began"], zone),
             language.moment(member["ended"], zone),
             language.number(member["score"], 1),
-            member["detector"],
+            language.phrase(DETECTORS.get(member["detector"], member["detector"])),
         )
         for member in case["members"]
     ]
@@ -79,11 +97,23 @@ def _evidence(case: Mapping[str, Any], language: Language) -> Table:
         language.phrase("Observed"),
         language.phrase("Usual"),
         language.phrase("From"),
-        language.phrase("to"),
+        language.phrase("To"),
         language.phrase("Score"),
         language.phrase("Detector"),
     )
     return Table(head, rows)
+
+
+def _figure(member: Mapping[str, Any], name: str, language: Language) -> str:
+    """A value with its unit; vehicles, bicycles and people are whole."""
+    value, quantity = member[name], member["quantity"]
+    if value is None:
+        return NO_FIGURE
+    if member["reason"] in _OF_SPEED:
+        return f"{language.number(value)} km/h"
+    if quantity in COUNTED:
+        return f"{language.number(value)} {language.counted(quantity)}"
+    return f"{language.number(value, 1)} {language.unit(quantity)}"
 
 
 def _history(case: Mapping[str, Any], language: Language) -> Table:

@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import polars as pl
 from markupsafe import Markup, escape
@@ -19,7 +20,7 @@ from dashboards.figures.layout import Figure
 from dashboards.figures.series import Mark
 from dashboards.figures.series import series as draw_series
 from dashboards.figures.week import week as draw_week
-from dashboards.language import Language
+from dashboards.language import NO_FIGURE, Language
 from dashboards.period import Period
 from dashboards.wall_clock import written
 from verkehrspuls.quantities import ENVIRONMENT
@@ -212,7 +213,9 @@ def directions_chart(
         key="directions",
         heading=language.phrase("Which direction, and when?"),
         sentence=describe.directions(means, totals, language, names=names),
-        figure=draw_directions(means, language, names=names, unit=unit),
+        figure=draw_directions(means, language, names=names, unit=unit)
+        if means.height
+        else None,
         table=Table((language.phrase("Hour"), *(name for _, name in names)), rows),
         note=language.phrase("Means of workdays."),
     )
@@ -325,7 +328,7 @@ def days_table(days: pl.DataFrame, language: Language, *, zone: str) -> Table:
                 language.number(row["volume_normalised"]),
                 language.percent(share, 1),
                 language.number(row["peak_volume"]),
-                _hour(peak, language, zone) if peak else language.number(None),
+                _hour(peak, language, zone) if peak else NO_FIGURE,
                 language.percent(row["observed"]),
                 yes if row["valid"] else no,
             )
@@ -343,8 +346,10 @@ def days_table(days: pl.DataFrame, language: Language, *, zone: str) -> Table:
     return Table(head, rows)
 
 
-def _hour(peak: Any, language: Language, zone: str) -> str:
-    return language.hour(peak, zone).rpartition(", ")[2]
+def _hour(peak: datetime, language: Language, zone: str) -> str:
+    """An hour that may start at any quarter: 16:15–17:15."""
+    ends = (peak, peak + timedelta(hours=1))
+    return "–".join(language.clock(end.astimezone(ZoneInfo(zone))) for end in ends)
 
 
 def _series_table(

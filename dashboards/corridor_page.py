@@ -243,7 +243,7 @@ def _bottlenecks(
     head = (
         language.phrase("Site"),
         language.phrase("From"),
-        language.phrase("to"),
+        language.phrase("To"),
         language.phrase("Slowest (km/h)"),
         language.phrase("Queue (m)"),
         language.phrase("Delay (vehicle hours)"),

@@ -17,6 +17,10 @@ from verkehrspuls.text import mark
 #: nearer to what is usual than this is "about as much as usual"
 ABOUT: Final = 0.05
 
+#: hours of the day that must be known before one is called its busiest; in spring a
+#: day has no more
+_WHOLE_DAY_H: Final = 23
+
 _NOTHING: Final = mark("No data yet in this period.")
 
 
@@ -38,13 +42,14 @@ def series(
 
 
 def day_profile(profile: pl.DataFrame, language: Language, *, unit: str) -> str:
-    """When workdays and Sundays peak."""
-    peaks = {
-        row["day_type"]: row
-        for row in profile.drop_nulls("mean").sort("mean").to_dicts()
-    }
-    if not peaks:
+    """When workdays and Sundays peak; nothing of kinds of days that are not whole."""
+    known = profile.drop_nulls("mean")
+    if known.is_empty():
         return language.phrase(_NOTHING)
+    whole = known.filter(pl.len().over("day_type") >= _WHOLE_DAY_H)
+    if whole.is_empty():
+        return language.phrase("No whole day has been observed yet.")
+    peaks = {row["day_type"]: row for row in whole.sort("mean").to_dicts()}
     texts = {
         "workday": mark("On workdays the busiest hour is %(hours)s with %(value)s."),
         "saturday": mark("On Saturdays it is %(hours)s with %(value)s."),
@@ -89,6 +94,8 @@ def directions(
     names: Sequence[tuple[str, str]],
 ) -> str:
     """Each direction's share of the period and its busiest hour on workdays."""
+    if means.is_empty():
+        return language.phrase("No workday has been observed yet.")
     total = sum(totals.values())
     parts = []
     for key, name in names:
@@ -167,7 +174,7 @@ def environment(
         newest = known.sort("time").row(-1, named=True)
         sentence = language.phrase(
             "Newest: %(value)s on %(when)s (0° is north, 90° east).",
-            value=f"{language.number(newest['mean'])} {found.unit}",
+            value=f"{language.number(newest['mean'])}{found.unit}",
             when=_when(newest, language, period),
         )
     observed = language.phrase(
@@ -190,21 +197,25 @@ def thresholds(
         return ""
     newest = float(known["mean"][-1])
     reached = [name for name, value in thresholds.items() if newest >= value]
-    value = f"{language.number(newest)} {ENVIRONMENT[quantity].unit}"
+
+    def at(number: float) -> str:
+        return f"{language.number(number)} {ENVIRONMENT[quantity].unit}"
+
+    value = at(newest)
     if not reached:
         return language.phrase(
             "Now %(value)s: no threshold is reached, the lowest is %(name)s at "
             "%(least)s.",
             value=value,
             name=min(thresholds, key=lambda name: thresholds[name]),
-            least=language.number(min(thresholds.values())),
+            least=at(min(thresholds.values())),
         )
     highest = max(reached, key=lambda name: thresholds[name])
     return language.phrase(
         "Now %(value)s: %(name)s (%(threshold)s) is reached.",
         value=value,
         name=highest,
-        threshold=language.number(thresholds[highest]),
+        threshold=at(thresholds[highest]),
     )
 
 

@@ -23,10 +23,10 @@ _SECTORS: Final = {
     "en": ("N NNE NE ENE", "E ESE SE SSE", "S SSW SW WSW", "W WNW NW NNW"),
 }
 _LEVELS: Final = {
-    "lden": "Lden",
-    "lday": "Lday",
-    "levening": "Levening",
-    "lnight": "Lnight",
+    "lden": mark("whole day (Lden)"),
+    "lday": mark("day"),
+    "levening": mark("evening"),
+    "lnight": mark("night"),
 }
 _KINDS: Final = {
     "limit": mark("limit"),
@@ -133,11 +133,19 @@ def _limits(hours: Mapping[str, pl.DataFrame], language: Language) -> Chart:
         if quantity in hours
         for row in limits.compare(hours[quantity], quantity).to_dicts()
     ]
+    heading = language.phrase("How does the air compare with limits?")
+    if not compared:
+        return _nothing("limits", heading, language)
     above = sum(row["met"] is False for row in compared)
-    sentence = language.plural(
-        "Indicative: %(count)s comparison lies above what a year may have.",
-        "Indicative: %(count)s comparisons lie above what a year may have.",
-        above,
+    sentence = (
+        language.plural(
+            "%(count)s of %(all)s comparisons is above what a year may have.",
+            "%(count)s of %(all)s comparisons are above what a year may have.",
+            above,
+            all=language.number(len(compared)),
+        )
+        if above
+        else language.phrase("No comparison is above what a year may have.")
     )
     words = {
         True: language.phrase("met"),
@@ -179,7 +187,7 @@ def _limits(hours: Mapping[str, pl.DataFrame], language: Language) -> Chart:
     )
     return Chart(
         key="limits",
-        heading=language.phrase("How does the air compare with limits?"),
+        heading=heading,
         sentence=sentence,
         figure=None,
         table=Table(head, rows),
@@ -199,6 +207,7 @@ def _noise(hours: pl.DataFrame, language: Language, *, zone: str) -> Chart:
     days = days.filter(pl.col("channel_id") == days["channel_id"].min())
     levels = noise.noise_levels(days)
     found = levels.row(0, named=True)
+    names = {level: language.phrase(name) for level, name in _LEVELS.items()}
     rows = [
         (language.day(row["day"]), *(language.number(row[n], 1) for n in _LEVELS))
         for row in days.to_dicts()
@@ -212,14 +221,16 @@ def _noise(hours: pl.DataFrame, language: Language, *, zone: str) -> Chart:
     return Chart(
         key="noise",
         heading=heading,
-        sentence=language.phrase(
-            "Lden %(lden)s dB(A) from %(days)s days; day %(lday)s, evening "
-            "%(levening)s, night %(lnight)s dB(A).",
-            days=language.number(found["days_lden"]),
+        sentence=language.plural(
+            "Whole day (Lden) %(lden)s dB(A), from %(count)s day; day %(lday)s, "
+            "evening %(levening)s, night %(lnight)s dB(A).",
+            "Whole day (Lden) %(lden)s dB(A), from %(count)s days; day %(lday)s, "
+            "evening %(levening)s, night %(lnight)s dB(A).",
+            found["days_lden"],
             **{name: language.number(found[name], 1) for name in _LEVELS},
         ),
-        figure=draw_noise(days, language, names=_LEVELS),
-        table=Table((language.phrase("Day"), *_LEVELS.values()), rows),
+        figure=draw_noise(days, language, names=names),
+        table=Table((language.phrase("Day"), *names.values()), rows),
         note=language.phrase(
             "Measured, indicative: day 6–18, evening 18–22, night 22–6 h; Lden counts "
             "the evening 5 and the night 10 dB louder. Not the calculated level that "
@@ -261,8 +272,12 @@ def _wind(hours: Mapping[str, pl.DataFrame], language: Language) -> Chart:
         )
         for n, name in enumerate(names)
     ]
-    sentence = language.phrase(
-        "In %(calm)s of the hours it is calm.", calm=language.percent(calm)
+    sentence = (
+        language.phrase(
+            "In %(calm)s of the hours it is calm.", calm=language.percent(calm)
+        )
+        if calm
+        else language.phrase("It is never calm.")
     )
     if shares:
         most = max(shares, key=lambda sector: shares[sector])

@@ -34,7 +34,7 @@ _NAMES: Final = {
 }
 _BASES: Final = {
     "dtv": mark("mean of Monday to Sunday"),
-    "dtv_w5": mark("mean of Monday to Friday, without holidays"),
+    "dtv_w5": mark("mean of Monday to Friday, without public and school holidays"),
     "phf_day": mark("how evenly the peak hour flows: 1 is quite even"),
     "heavy_share": mark("lorries and buses, of what was counted"),
     "v85": mark("85 of 100 drive at most so fast"),
@@ -71,10 +71,19 @@ class Counted:
     days: pl.DataFrame
     #: open cases that touch them
     cases: tuple[int, ...] = ()
+    #: where the period's hours come from, where it is not one of whole days
+    of_hours: Passport | None = None
+
+    @property
+    def runs(self) -> bool:
+        """Whether the passport is of the days up to yesterday, and today runs."""
+        return self.first <= self.ended < self.last
 
     @property
     def passport(self) -> Passport:
         """Where the period's days come from; days without figures are missing."""
+        if self.of_hours is not None:
+            return self.of_hours
         last = self.ended if self.ended >= self.first else self.last
         known = self.days.filter(pl.col("day") <= last)
         return of_days(
@@ -90,8 +99,11 @@ def total(of: Counted, volume: int | None, language: Language) -> KeyFigure:
     return KeyFigure(
         name=language.phrase("Sum in the period"),
         value=language.number(volume),
+        unit=language.counted(of.quantity),
         basis=language.phrase(
-            "counted, not scaled up; %(share)s observed",
+            mark("counted, not scaled up; up to yesterday %(share)s observed")
+            if of.runs
+            else mark("counted, not scaled up; %(share)s observed"),
             share=language.percent(passport.observed),
         ),
         passport=passports.lines(passport, language),

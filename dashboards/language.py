@@ -19,6 +19,11 @@ NO_FIGURE: Final = "–"
 _LOCALES: Final = {"de": "de_DE", "en": "en_GB"}
 
 _UNITS: Final = {"Kfz": mark("veh"), "Rad": mark("bikes"), "Fuß": mark("people")}
+_COUNTED: Final = {
+    "motor": mark("vehicles"),
+    "bicycle": mark("bicycles"),
+    "pedestrian": mark("people"),
+}
 
 
 @dataclass(frozen=True)
@@ -61,16 +66,25 @@ class Language:
         return written.replace(",", "\0").replace(".", decimal).replace("\0", group)
 
     def percent(self, share: float | None, digits: int = 0) -> str:
-        """Write a share of 0 to 1; what is not whole is not rounded up to 100."""
+        """Write a share of 0 to 1; neither a rest nor a trace is rounded away."""
         if share is None:
             return NO_FIGURE
+        sign = ""
+        # sums of shares are wrong by less than this
+        if share > 1e-9 and round(share * 100, digits) == 0:
+            share, sign = 10.0 ** -(digits + 2), "<"
         if share < 1 and round(share * 100, digits) >= 100:
             share = 1 - 10.0 ** -(digits + 2)
-        return f"{self.number(share * 100, digits)}\N{NARROW NO-BREAK SPACE}%"
+        return f"{sign}{self.number(share * 100, digits)}\N{NARROW NO-BREAK SPACE}%"
 
     def quantity(self, key: str) -> str:
         """Name a quantity."""
         return self.phrase(QUANTITIES[key].name)
+
+    def counted(self, key: str) -> str:
+        """Name what is counted, behind a number: 17 Fahrräder."""
+        name = _COUNTED[key]
+        return self.phrase(name)
 
     def unit(self, key: str, per: str = "h") -> str:
         """Give a quantity's unit; of counted ones per hour, `15 min` or day."""
@@ -129,6 +143,14 @@ class Language:
     def month(self, day: date) -> str:
         """Name a month: März 2026."""
         return str(format_skeleton("yMMMM", day, locale=self.locale))
+
+    def span(self, seconds: int) -> str:
+        """Write how long an interval is."""
+        if seconds % 60:
+            return f"{self.number(seconds)} s"
+        if seconds % 3600:
+            return f"{self.number(seconds // 60)} min"
+        return f"{self.number(seconds // 3600)} h"
 
     def age(self, span: timedelta) -> str:
         """Say how long ago something was."""

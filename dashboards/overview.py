@@ -13,7 +13,7 @@ import polars as pl
 from dashboards import describe
 from dashboards.charts import Chart, Table
 from dashboards.figures.site_map import Place, site_map
-from dashboards.language import Language
+from dashboards.language import NO_FIGURE, Language
 from dashboards.states import STATES, State, relative, state
 from verkehrspuls.quantities import COUNTED
 
@@ -133,12 +133,14 @@ def sentence(
         reporting=language.number(reporting),
         sites=sites,
     )
-    compared = counts["more"] + counts["usual"] + counts["less"]
+    compared = [
+        f"{language.number(counts[key])} {language.phrase(STATES[key].word)}"
+        for key in ("more", "less", "usual")
+        if counts[key]
+    ]
     if compared:
         text += " " + language.phrase(
-            "In the newest whole hour %(more)s carry more than usual, %(less)s less, "
-            "%(usual)s about as much.",
-            **{key: language.number(counts[key]) for key in ("more", "less", "usual")},
+            "In the newest whole hour: %(sites)s.", sites=", ".join(compared)
         )
     if cases:
         text += " " + language.plural(
@@ -153,7 +155,11 @@ def map_chart(
     *,
     municipalities: Sequence[Mapping[str, Any]] = (),
 ) -> Chart:
-    """The map; with several municipalities marks are moved apart and towns named."""
+    """The map; with several municipalities marks are moved apart and towns named.
+
+    A site without coordinates is in the table only.
+    """
+    placed = [line for line in shown if _located(line.site)]
     places = [
         Place(
             name=line.site["name"],
@@ -170,7 +176,7 @@ def map_chart(
             ),
             link=line.link,
         )
-        for line in shown
+        for line in placed
     ]
     spread = len(municipalities) > 1
     rows = [
@@ -178,7 +184,9 @@ def map_chart(
             line.site["name"],
             line.site["municipality_name"],
             language.phrase(line.state.word),
-            f"{line.site['latitude']:.4f}, {line.site['longitude']:.4f}",
+            f"{line.site['latitude']:.4f}, {line.site['longitude']:.4f}"
+            if _located(line.site)
+            else NO_FIGURE,
         )
         for line in shown
     ]
@@ -200,14 +208,26 @@ def map_chart(
         note += " " + language.phrase(
             "Lines join the sites of one road; they are not the course of the road."
         )
+    if missing := len(shown) - len(placed):
+        note += " " + language.plural(
+            "%(count)s site has no coordinates and is not on the map.",
+            "%(count)s sites have no coordinates and are not on the map.",
+            missing,
+        )
     return Chart(
         key="map",
         heading=language.phrase("Where is there more or less traffic than usual?"),
         sentence="",
-        figure=site_map(places, language, spread=spread, height=560 if spread else 420),
+        figure=site_map(places, language, spread=spread, height=560 if spread else 420)
+        if places
+        else None,
         table=Table(head, rows),
         note=note,
     )
+
+
+def _located(site: Mapping[str, Any]) -> bool:
+    return site["latitude"] is not None and site["longitude"] is not None
 
 
 def case_lines(

@@ -359,11 +359,15 @@ def problem_page(request: Request, problem: Problem) -> Response:
     """Show an error as a page, with what to do."""
     first = request.url.path.removeprefix("/").partition("/")[0]
     language = Language(first if first in LANGUAGES else _preferred(request))
-    heading, advice = _PROBLEMS.get(problem.status, _OTHER_PROBLEM)
+    errors = problem.errors or ()
+    # a part of the path that cannot be is a page that is not there
+    astray = any(error.pointer.startswith("#/path/") for error in errors)
+    status = 404 if astray else problem.status
+    heading, advice = _PROBLEMS.get(status, _OTHER_PROBLEM)
     # what is not one of our texts is for programs
     details = [
         f"{language.phrase(detail)}."
-        for error in problem.errors or ()
+        for error in errors
         if (detail := error.detail.removesuffix(".")) in catalogue("de")
     ]
     response = _render(
@@ -374,6 +378,7 @@ def problem_page(request: Request, problem: Problem) -> Response:
         heading=language.phrase(heading),
         advice=language.phrase(advice),
         details=details,
+        again=request.url.path if status == 422 else None,
     )
-    response.status_code = problem.status
+    response.status_code = status
     return response

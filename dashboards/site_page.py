@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from analytics.passport import SHARES, Passport
+from api import extracts
 from dashboards import charts, key_figures, summaries
 from dashboards.charts import Chart, Table
 from dashboards.comparison import Choices, choices, comparison
@@ -101,7 +102,7 @@ def content(
             start=shown.period.start,
             end=shown.period.end,
         )
-        of = _counted_days(shown, days, touching)
+        of = _counted_days(shown, days, hours, touching)
         figures = [
             key_figures.total(of, _total(shown, days, hours), shown.language),
             *key_figures.of_flow(
@@ -119,7 +120,9 @@ def content(
             )
         passport = _passport(shown, of.passport)
         sentence += " " + shown.language.phrase(
-            "%(share)s of the period is observed.",
+            mark("Up to yesterday %(share)s of the period is observed.")
+            if of.runs
+            else mark("%(share)s of the period is observed."),
             share=shown.language.percent(of.passport.observed),
         )
     air = {quantity: _hours(shown, url, quantity) for quantity in shown.environment}
@@ -193,7 +196,10 @@ def _environment(shown: View, frame: pl.DataFrame, *, quantity: str) -> Chart:
 
 
 def _counted_days(
-    shown: View, days: pl.DataFrame, cases: Sequence[Mapping[str, Any]]
+    shown: View,
+    days: pl.DataFrame,
+    hours: pl.DataFrame,
+    cases: Sequence[dict[str, Any]],
 ) -> Counted:
     yesterday = shown.today - timedelta(days=1)
     return Counted(
@@ -206,7 +212,27 @@ def _counted_days(
         else shown.period.first - timedelta(days=1),
         days=days.filter(pl.col("direction") == "all"),
         cases=tuple(sorted(case["anomaly_case_id"] for case in cases)),
+        of_hours=None
+        if shown.period.whole_days
+        else _passport_of_hours(shown, hours, cases),
     )
+
+
+def _passport_of_hours(
+    shown: View, hours: pl.DataFrame, cases: Sequence[dict[str, Any]]
+) -> Passport:
+    """Where the hours come from; the running one is not expected yet."""
+    selection = extracts.select(
+        dict(shown.site),
+        quantity=shown.quantity,
+        direction=None,
+        start=shown.period.start,
+        end=shown.period.end,
+        bin="PT1H",
+        now=shown.now,
+    )
+    ended = shown.now.replace(minute=0, second=0, microsecond=0)
+    return extracts.passport(selection, frame=hours, cases=cases, now=ended)
 
 
 def _total(shown: View, days: pl.DataFrame, hours: pl.DataFrame) -> int:

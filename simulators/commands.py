@@ -165,4 +165,7 @@ def _seconds(text: str) -> int:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise UsageError(reason=f"{text} is no ISO 8601 time.") from error
+    # the calendar of holidays knows no others
+    if not 2000 <= moment.year < 2100:
+        raise UsageError(reason=f"{text}: the year must be from 2000 to 2099.")
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())

@@ -111,10 +111,11 @@ class Databases:
             )
 
     @contextmanager
-    def fresh(self) -> Iterator[str]:
-        """Give the URL of a new migrated database, dropped afterwards."""
+    def fresh(self, *, migrated: bool = True) -> Iterator[str]:
+        """Give the URL of a new database, dropped afterwards."""
         name = f"vp_test_{secrets.token_hex(8)}"
-        self._run("create database {} template {}", name, self._template)
+        template = self._template if migrated else "template0"
+        self._run("create database {} template {}", name, template)
         try:
             yield self._url_of(name)
         finally:

@@ -145,3 +145,18 @@ def main() -> None:
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:
+        told = _of_the_database(error)
+        if told is None:
+            raise
+        print(f"verkehrspuls: {told}", file=sys.stderr)
+        sys.exit(told.exit_code)
+
+
+def _of_the_database(error: Exception) -> VerkehrspulsError | None:
+    """Say what to do about an error of the database, where one was asked."""
+    if "psycopg" not in sys.modules:
+        return None
+    from verkehrspuls.storage.database import explained
+
+    return explained(error)

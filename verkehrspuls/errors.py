@@ -4,11 +4,13 @@
     ├── UsageError                exit 2   the call or a setting is wrong
     │   ├── UnknownSetting
     │   ├── UnknownKey
-    │   └── BadFile
+    │   ├── BadFile
+    │   └── NotPermitted
     ├── Unavailable               exit 3   a part does not answer
     │   ├── DatabaseUnavailable
     │   ├── BrokerUnavailable
     │   ├── NotMigrated
+    │   ├── NoTables
     │   ├── SlotTaken
     │   └── StackFailed
     ├── NotDrained                exit 1
@@ -37,7 +39,7 @@ class VerkehrspulsError(Exception):
 
 
 def _phrase(fact: object) -> str:
-    return str(fact).strip().rstrip(".")
+    return " ".join(str(fact).split()).rstrip(".?")
 
 
 class UsageError(VerkehrspulsError):
@@ -55,16 +57,32 @@ class UnknownSetting(UsageError):
 
 
 class UnknownKey(UsageError):
-    """There is no {kind} {key}. List what there is with `verkehrspuls {kind} list`."""
+    """There is no {kind} {key}.
+
+    List what there is with `verkehrspuls {listed} list`.
+    """
 
     code = "unknown-key"
     http_status = 404
+
+    def __init__(self, *, kind: str, key: object) -> None:
+        listed = "site" if kind == "municipality" else kind
+        super().__init__(kind=kind, key=key, listed=listed)
 
 
 class BadFile(UsageError):
     """{path} cannot be read as {format}: {reason}."""
 
     code = "bad-file"
+
+
+class NotPermitted(UsageError):
+    """The database's role may not do this: {reason}.
+
+    Let the role own its database, or set another one in VERKEHRSPULS_DATABASE__URL.
+    """
+
+    code = "not-permitted"
 
 
 class Unavailable(VerkehrspulsError):
@@ -98,6 +116,12 @@ class NotMigrated(Unavailable):
 
     Run `verkehrspuls db migrate`.
     """
+
+    code = "not-migrated"
+
+
+class NoTables(Unavailable):
+    """The database is not set up yet. Run `verkehrspuls db migrate`."""
 
     code = "not-migrated"
 

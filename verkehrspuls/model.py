@@ -67,7 +67,7 @@ class Site(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     road: str = ""
     place: str = ""
     speed_limit_kmh: int | None = None
-    visibility: str = "public"
+    visibility: Literal["public", "cluster", "private"] = "public"
     channels: tuple[Channel, ...]
 
 

@@ -89,14 +89,14 @@ def _sites(store: Database, municipality: str | None) -> list[dict[str, Any]]:
 
 def _feature(site: dict[str, Any]) -> dict[str, Any]:
     heard = site["last_received_at"]
+    place = [site["longitude"], site["latitude"]]
     quantities = sorted({channel["quantity"] for channel in site["channels"]})
     return {
         "type": "Feature",
         "id": f"{site['municipality']}/{site['key']}",
-        "geometry": {
-            "type": "Point",
-            "coordinates": [site["longitude"], site["latitude"]],
-        },
+        "geometry": {"type": "Point", "coordinates": place}
+        if None not in place
+        else None,
         "properties": {
             "name": site["name"],
             "municipality": site["municipality"],

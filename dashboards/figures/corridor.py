@@ -82,7 +82,7 @@ def speed_field(
     drawn = layout(language, height=height)
     drawn["margin"] = drawn["margin"] | {"l": 52}
     drawn["xaxis"] = axis(showgrid=False, **_HOURS)
-    drawn["yaxis"] = axis(showgrid=False, fixedrange=True)
+    drawn["yaxis"] = axis(showgrid=False, fixedrange=True, tickformat=",")
     drawn["annotations"] = [
         caption("m", y=1),
         *(

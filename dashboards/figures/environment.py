@@ -8,6 +8,7 @@ from dashboards.figures.layout import (
     Figure,
     axis,
     caption,
+    extent,
     layout,
     plain,
     weekends,
@@ -85,7 +86,7 @@ def environment(
             },
         ]
     drawn = layout(language, height=height, hovermode="x")
-    drawn["xaxis"] = axis(showgrid=False, type="date")
+    drawn["xaxis"] = axis(showgrid=False, type="date", range=extent(frame))
     drawn["yaxis"] = axis(fixedrange=True, nticks=5)
     if found.mean == "circular":
         drawn["yaxis"] |= {"range": [0, 360], "tickvals": [0, 90, 180, 270, 360]}

@@ -10,6 +10,7 @@ from typing import Any, Final
 import polars as pl
 
 from dashboards.language import Language
+from dashboards.wall_clock import axis_text
 
 Figure = dict[str, Any]
 
@@ -91,6 +92,15 @@ def caption(text: str, *, x: float = 0, y: float = 1, **more: Any) -> dict[str, 
         "showarrow": False,
         "font": {"color": "var(--text)", "size": 13},
     } | more
+
+
+def extent(frame: pl.DataFrame) -> list[str] | None:
+    """From the first interval to the end of the last: bands do not widen the axis."""
+    if frame.is_empty():
+        return None
+    times = frame["x"].sort()
+    step = (times[-1] - times[0]) / max(1, times.n_unique() - 1)
+    return axis_text(pl.Series([times[0], times[-1] + step]))
 
 
 def weekends(frame: pl.DataFrame) -> list[dict[str, Any]]:

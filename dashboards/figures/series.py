@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 import polars as pl
 
@@ -12,12 +13,16 @@ from dashboards.figures.layout import (
     axis,
     caption,
     direction_colour,
+    extent,
     layout,
     plain,
     weekends,
 )
 from dashboards.language import Language
 from dashboards.wall_clock import axis_text, written
+
+#: a letter's share of the axis, between that on a desktop and on a phone
+_LETTER: Final = 0.012
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +89,15 @@ def series(
         traces += _estimated(rows, x, on, place, language, unit)
         notes += [
             _word(mark, axis_name=f"y{suffix}")
-            for mark in marks
-            if mark.direction == direction
+            for mark in _legible(
+                [mark for mark in marks if mark.direction == direction], frame
+            )
         ]
     figure["xaxis"] = axis(
         showgrid=False,
         type="date",
         anchor=f"y{panels}" if panels > 1 else "y",
-        range=_range(frame),
+        range=extent(frame),
         showspikes=True,
         spikethickness=1,
         spikedash="solid",
@@ -101,14 +107,6 @@ def series(
     figure["shapes"] = [*weekends(frame), *_marked(marks, directions)]
     figure["annotations"] = notes
     return {"data": traces, "layout": figure}
-
-
-def _range(frame: pl.DataFrame) -> list[str] | None:
-    if frame.is_empty():
-        return None
-    times = frame["x"].sort()
-    step = (times[-1] - times[0]) / max(1, times.n_unique() - 1)
-    return axis_text(pl.Series([times[0], times[-1] + step]))
 
 
 def _usual(
@@ -228,6 +226,20 @@ def _marked(
         for mark in marks
         if mark.direction in axes
     ]
+
+
+def _legible(marks: Sequence[Mark], frame: pl.DataFrame) -> list[Mark]:
+    """Those whose words do not run into each other; the other bands stay wordless.
+
+    A word ends where its band does. All have a sentence in the list of cases.
+    """
+    times = frame["x"].sort()
+    letter = (times[-1] - times[0]) * _LETTER if len(times) else timedelta()
+    chosen: list[Mark] = []
+    for mark in sorted(marks, key=lambda mark: mark.ended):
+        if not chosen or mark.ended - letter * len(mark.word) >= chosen[-1].ended:
+            chosen.append(mark)
+    return chosen
 
 
 def _word(mark: Mark, *, axis_name: str) -> dict[str, object]:

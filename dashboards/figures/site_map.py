@@ -132,7 +132,11 @@ def site_map(
             "showarrow": False,
             "font": {"size": 12, "color": "var(--soft)"},
         },
-        *(_town_names(places, points, pixel_km=pixel_km) if spread else []),
+        *(
+            _town_names(places, points, pixel_km=pixel_km, between=(left, right))
+            if spread
+            else []
+        ),
     ]
     return {"data": traces, "layout": drawn}
 
@@ -194,8 +198,14 @@ def _town_names(
     points: Sequence[tuple[float, float]],
     *,
     pixel_km: float,
+    between: tuple[float, float],
 ) -> list[dict[str, object]]:
-    """Each town's name at that side of its marks where it covers least."""
+    """Each town's name at that side of its marks where it covers least.
+
+    A name near the west or the east end of the map is held at its outer edge, so that
+    it grows inwards where the map is narrow.
+    """
+    third = (between[1] - between[0]) / 3
     towns: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for place, point in zip(places, points, strict=True):
         towns[place.town].append(point)
@@ -212,9 +222,15 @@ def _town_names(
         ]
         x, y = min(sides, key=lambda side: _covered(side, wide, taken, pixel_km))
         taken += _along(x, y, wide)
+        anchor = "center"
+        if x < between[0] + third:
+            x, anchor = max(x - wide, between[0] + 4 * pixel_km), "left"
+        elif x > between[1] - third:
+            x, anchor = min(x + wide, between[1] - 4 * pixel_km), "right"
         names.append(
             {
                 "x": round(x, 3),
+                "xanchor": anchor,
                 "y": round(y, 3),
                 "text": plain(town),
                 "showarrow": False,

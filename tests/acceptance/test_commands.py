@@ -3,8 +3,14 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from tests.parts import Databases
 
 COMMAND = Path(sys.executable).with_name("verkehrspuls")
 
@@ -98,6 +104,34 @@ def test_command_without_a_database_says_how_to_get_one(tmp_path: Path) -> None:
     done = run(tmp_path, "db", "status", VERKEHRSPULS_STACK__DIRECTORY="state")
     assert done.returncode == 3
     assert "make up" in done.stderr
+
+
+@pytest.fixture
+def bare(_plain: Databases) -> Iterator[str]:
+    """An empty database in which nobody may make anything."""
+    with _plain.fresh(migrated=False) as url:
+        with psycopg.connect(url, autocommit=True) as owner:
+            name = sql.Identifier(owner.info.dbname)
+            owner.execute(
+                sql.SQL("revoke create on database {} from current_user").format(name)
+            )
+        yield url
+
+
+def test_role_without_rights_is_told_what_it_needs(tmp_path: Path, bare: str) -> None:
+    done = run(tmp_path, "db", "migrate", VERKEHRSPULS_DATABASE__URL=bare)
+    assert done.returncode == 2
+    assert "permission denied" in done.stderr
+    assert "own its database" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_database_that_was_never_migrated_is_told(tmp_path: Path, bare: str) -> None:
+    for command in (("site", "list"), ("ledger", "show"), ("reject", "count")):
+        done = run(tmp_path, *command, VERKEHRSPULS_DATABASE__URL=bare)
+        assert done.returncode == 3
+        assert "verkehrspuls db migrate" in done.stderr
+        assert "Traceback" not in done.stderr
 
 
 def test_unknown_setting_is_an_error_with_a_suggestion(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ import pytest
 from tests import parts, world
 
 SITE = "kaiserslautern/pariser-strasse"
+OF_NOBODY = ("--municipality", "moon")
+BACKWARDS = ("--from", "2026-03-02", "--to", "2026-03-01")
 PERIOD = ("--from", "2026-03-02T22:00:00Z", "--to", "2026-03-03T02:00:00Z")
 
 
@@ -84,8 +86,25 @@ def test_a_file_carries_its_passport(url: str, tmp_path: Path, format: str) -> N
         (("export", SITE, "--from", "gestern"), 2, "2026-03-01"),
         (("export", SITE, "--quantity", "bicycle"), 2, "motor, no2_ugm3"),
         (("export", SITE, "--bin", "PT5M"), 2, "PT15M"),
-        (("export", SITE, "--output", "/nowhere/at/all.csv"), 2, "/nowhere/at/all.csv"),
+        (("export", SITE, "--output", "/nowhere/at/all.csv"), 2, "cannot be written"),
         (("sensor", "show", "kaiserslautern/moon"), 2, "sensor list"),
+        (("site", "list", *OF_NOBODY), 2, "no municipality moon"),
+        (("sensor", "list", *OF_NOBODY), 2, "`verkehrspuls site list`"),
+        (("event", "list", *OF_NOBODY), 2, "no municipality moon"),
+        (("case", "list", *OF_NOBODY), 2, "no municipality moon"),
+        (("token", "list", *OF_NOBODY), 2, "no municipality moon"),
+        (("token", "create", "moon"), 2, "`verkehrspuls site list`"),
+        (("token", "create", "kaiserslautern", "--days", "99999999"), 2, "36500"),
+        (("ledger", "show", *OF_NOBODY), 2, "no municipality moon"),
+        (("ledger", "show", "--sensor", "kaiserslautern/moon"), 2, "sensor list"),
+        (("ledger", "show", *BACKWARDS), 2, "must be before"),
+        (("reject", "list", *BACKWARDS), 2, "must be before"),
+        (("reject", "list", "--reason", "moon"), 2, "unknown-sensor"),
+        (("reject", "list", "--limit", "9" * 20), 2, "too large"),
+        (("case", "list", "--language", "fr"), 2, "'en'"),
+        (("case", "show", "9" * 20), 2, "too large"),
+        (("case", "comment", "1", " "), 2, "empty"),
+        (("event", "add", "kaiserslautern", "", "--from", "2026-03-01"), 2, "a name"),
     ],
 )
 def test_errors_say_what_to_do(

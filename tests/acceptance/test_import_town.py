@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 TOWN = """
 key = "landau"
 name = "Landau in der Pfalz"
@@ -58,12 +60,29 @@ def test_registered_town_is_listed_and_brought_up_to_date(
     assert "radar-1" in listed.stdout
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong", "told"),
+    [
+        ('channel = "nord"', 'channel = "sued"', "ostring/sued"),
+        ('quantity = "motor"', 'quantity = "cars"', "ostring/nord measures cars"),
+        ('state = "RP"', 'state = "XX"', "there are BB, BE"),
+        # one town's file must not take down the pages of all
+        (
+            'state = "RP"',
+            'state = "RP"\ntime_zone = "Europe/Landau"',
+            "no time zone Europe/Landau",
+        ),
+        ('name = "Ostring"', 'name = "Ostring"\nvisibility = "secret"', "secret"),
+    ],
+)
 def test_file_that_contradicts_itself_is_refused_with_the_reason(
-    plain_database: str, tmp_path: Path
+    plain_database: str, tmp_path: Path, right: str, wrong: str, told: str
 ) -> None:
     file = tmp_path / "landau.toml"
-    file.write_text(TOWN.replace('channel = "nord"', 'channel = "sued"'))
+    file.write_text(TOWN.replace(right, wrong, 1))
     done = verkehrspuls(plain_database, "import", "town", str(file))
     assert done.returncode == 2
-    assert "ostring/sued" in done.stderr
+    assert told in done.stderr
+    assert "The call is wrong" not in done.stderr
+    assert "Traceback" not in done.stderr
     assert verkehrspuls(plain_database, "site", "list", "--json").stdout.strip() == "[]"

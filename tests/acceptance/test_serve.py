@@ -1,6 +1,7 @@
 """The web server as a process: it says when it is ready, and stops when told to."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -8,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
@@ -15,7 +17,7 @@ import psycopg
 import pytest
 
 from tests import world
-from tests.parts import free_port, wait_for
+from tests.parts import PROJECT, free_port, wait_for
 
 
 @contextmanager
@@ -98,6 +100,35 @@ def test_an_address_that_is_taken_is_said_so(plain_database: str) -> None:
     assert f"127.0.0.1:{port} cannot be listened on" in errors
     assert "VERKEHRSPULS_API__PORT" in errors
     assert "Traceback" not in errors
+
+
+def test_a_host_that_there_is_none_of_is_said_so(plain_database: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "verkehrspuls", "api", "run", "--host", "no.invalid"],
+        env={**os.environ, "VERKEHRSPULS_DATABASE__URL": plain_database},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 3
+    assert "not known" in done.stderr
+
+
+def test_the_example_in_python_reads_the_series(plain_database: str) -> None:
+    world.build(plain_database)
+    guide = (PROJECT / "docs/how-to/export-data.md").read_text("utf-8")
+    example = guide.partition("```python\n")[2].partition("```")[0]
+    port = free_port()
+    with server(plain_database, port) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        address = f"127.0.0.1:{port}"
+        assert "127.0.0.1:8000" in example
+        found: dict[str, Any] = {}
+        exec(example.replace("127.0.0.1:8000", address), found)
+        process.terminate()
+        assert process.wait(10) == 0
+    assert found["hours"]["volume"].sum() > 0
 
 
 def _waits(url: str) -> bool:

@@ -8,8 +8,10 @@ from typing import Any
 
 import jsonschema
 import polars as pl
+import psycopg
 import pytest
 from fastapi import FastAPI
+from psycopg import sql
 from starlette.testclient import TestClient
 
 from api import guard
@@ -134,6 +136,45 @@ def test_geojson_is_as_recorded(client: TestClient) -> None:
     response = client.get("/api/v1/sites.geojson")
     assert response.headers["content-type"] == "application/geo+json"
     golden("sites.geojson", response.content)
+
+
+def test_site_and_town_without_coordinates_are_served(
+    app: FastAPI, client: TestClient
+) -> None:
+    url = app.state.settings.database.url.get_secret_value()
+    with psycopg.connect(url) as connection:
+        for table, key in (("site", "radweg"), ("municipality", "kaiserslautern")):
+            connection.execute(
+                sql.SQL(
+                    "update vp.{} set latitude = null, longitude = null where key = %s"
+                ).format(sql.Identifier(table)),
+                [key],
+            )
+    try:
+        (town,) = client.get("/api/v1/municipalities").json()["municipalities"]
+        assert (town["latitude"], town["longitude"]) == (None, None)
+        for sites in ("/api/v1/sites", "/api/v1/sites?municipality=kaiserslautern"):
+            assert len(client.get(sites).json()["sites"]) == 2
+        one = client.get("/api/v1/sites/kaiserslautern/radweg").json()
+        assert one["latitude"] is None
+        features = client.get("/api/v1/sites.geojson").json()["features"]
+        # RFC 7946, 3.2: a feature without place has the geometry null
+        assert {f["id"]: f["geometry"] and "there" for f in features} == {
+            "kaiserslautern/pariser-strasse": "there",
+            "kaiserslautern/radweg": None,
+        }
+    finally:
+        with psycopg.connect(url) as connection:
+            for found, table in (
+                (world.RADWEG, "site"),
+                (world.TOWN, "municipality"),
+            ):
+                connection.execute(
+                    sql.SQL(
+                        "update vp.{} set latitude = %s, longitude = %s where key = %s"
+                    ).format(sql.Identifier(table)),
+                    [found.latitude, found.longitude, found.key],
+                )
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,11 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from analytics import sentences
 from dashboards import pages
 from dashboards.app import create_web
+from dashboards.case_page import DETECTORS
+from dashboards.language import Language
 from tests import parts, world
 from verkehrspuls.settings import load
 
@@ -125,8 +128,25 @@ def test_overview_lists_public_sites_only(client: TestClient) -> None:
 def test_overview_says_how_sites_stand(client: TestClient) -> None:
     page = client.get("/de/").text
     assert "2 von 2 Messstellen melden rechtzeitig." in page
-    assert "1 Fall ist offen." in page
+    assert "In der letzten vollen Stunde: 1 wie üblich. 1 Fall ist offen." in page
     assert "keine Messwerte" in page
+
+
+def test_site_without_coordinates_is_listed_and_not_on_the_map(
+    client: TestClient, url: str
+) -> None:
+    place = "update vp.site set latitude = %s, longitude = %s where key = 'radweg'"
+    with psycopg.connect(url) as connection:
+        connection.execute(place, [None, None])
+    try:
+        for address in ("/de/", "/de/kaiserslautern"):
+            response = client.get(address)
+            assert response.status_code == 200
+            assert "1 Messstelle hat keine Koordinaten" in response.text
+            assert "/de/kaiserslautern/radweg" in response.text
+    finally:
+        with psycopg.connect(url) as connection:
+            connection.execute(place, [49.45, 7.76])
 
 
 def test_names_of_the_registry_are_never_markup(client: TestClient) -> None:
@@ -259,7 +279,34 @@ def test_figure_without_value_says_why(client: TestClient) -> None:
 
 
 def test_period_without_a_whole_day_has_its_sum_only(client: TestClient) -> None:
-    assert list(figures(client.get(SITE + "?period=24h").text)) == ["Summe im Zeitraum"]
+    page = client.get(SITE + "?period=24h").text
+    assert list(figures(page)) == ["Summe im Zeitraum"]
+
+
+def test_share_of_the_newest_24_hours_is_that_of_its_hours(client: TestClient) -> None:
+    page = client.get(SITE + "?period=24h").text
+    # without the running hour
+    hours = client.get(
+        "/api/v1/sites/kaiserslautern/pariser-strasse/series.json"
+        "?from=2026-03-03T01:00:00Z&to=2026-03-04T00:00:00Z"
+    ).json()
+    share = hours["passport"]["observed"]
+    assert share == 0.75
+    said = Language("de").percent(share)
+    assert f"die letzten 24 Stunden. {said} des Zeitraums sind beobachtet." in page
+    assert f"nicht hochgerechnet; {said} beobachtet" in page
+
+
+def test_day_tells_at_which_quarter_its_busiest_hour_begins(
+    client: TestClient, url: str
+) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            "update vp.daily_figure set peak_hour = '2026-03-03 15:15Z'"
+            " where day = '2026-03-03' and direction = 'all'"
+        )
+    page = client.get(SITE + DAYS).text
+    assert Tables(page).found["Tag für Tag"][3][5] == "16:15–17:15"
 
 
 def test_hours_that_were_not_counted_are_estimated_beside(
@@ -320,6 +367,34 @@ def test_case_has_a_page(client: TestClient) -> None:
     assert "Dringlichkeit" in page
     assert 'href="/de/kaiserslautern/pariser-strasse?from=2026-03-02' in page
     assert client.get("/de/case/3").status_code == 404
+
+
+def test_evidence_of_a_case_is_in_words_and_units(client: TestClient, url: str) -> None:
+    overview = client.get("/de/").text
+    (address,) = re.findall(r'class="details" href="([^"]+)"', overview)
+    change = "update vp.case_member set detector = %s, reason = %s, observed = 15516"
+    with psycopg.connect(url) as connection:
+        old = connection.execute(
+            "select detector, reason, observed from vp.case_member"
+        ).fetchone()
+        connection.execute(change, ["unusual-day", "day-above-usual"])
+    try:
+        row = Tables(client.get(address).text).found["Was spricht dafür?"][1]
+        assert (row[2], row[7]) == ("15.516 Kfz", "ungewöhnliche Tage")
+        with psycopg.connect(url) as connection:
+            connection.execute(change, ["congestion", "congestion"])
+        row = Tables(client.get(address).text).found["Was spricht dafür?"][1]
+        assert (row[2], row[7]) == ("15.516 km/h", "Stau")
+    finally:
+        with psycopg.connect(url) as connection:
+            connection.execute(
+                "update vp.case_member set detector = %s, reason = %s, observed = %s",
+                old,
+            )
+
+
+def test_every_detector_has_a_name() -> None:
+    assert DETECTORS.keys() == sentences.WHY.keys()
 
 
 def test_comparison_needs_weeks(client: TestClient) -> None:
@@ -424,12 +499,14 @@ def test_language_is_remembered_only_where_it_differs(client: TestClient) -> Non
     [
         ("/de/nirgends", 404, "Hier ist nichts"),
         ("/en/kaiserslautern/hof", 404, "There is nothing here"),
-        ("/de/kaiserslautern/BAD", 422, "Das lässt sich nicht zeigen"),
+        ("/de/kaiserslautern/BAD", 404, "Hier ist nichts"),
+        ("/de/case/abc", 404, "Hier ist nichts"),
         ("/fr/", 404, "Hier ist nichts"),
         ("/nothing/at/all/here", 404, "Hier ist nichts"),
         (SITE + "?from=gestern", 422, "Tage schreibt man wie 2026-03-01"),
         (SITE + "?from=2026-03-02&to=2026-03-01", 422, "höchstens zehn Jahre"),
         (SITE + "?quantity=%3Cscript%3E", 422, "Die Messstelle misst das nicht"),
+        (SITE + "?period=nie", 422, f'<a href="{SITE}">'),
         ("/assets/style.0000.css", 404, "Hier ist nichts"),
     ],
 )

@@ -162,7 +162,7 @@ def test_the_truth_can_be_exported() -> None:
     assert len(events) > 20
 
 
-@pytest.mark.parametrize("until", ["yesterday", "2026-13-01"])
+@pytest.mark.parametrize("until", ["yesterday", "2026-13-01", "3000-01-01"])
 def test_a_time_that_is_none_is_a_usage_error(until: str) -> None:
     run = subprocess.run(
         [sys.executable, "-m", "verkehrspuls", "simulate", "truth", "--until", until],

@@ -86,6 +86,8 @@ def put_event(
     """Add an event, or bring that of this name and first day up to date."""
     if first > last:
         raise UsageError(reason=f"{name}: it ends before it begins.")
+    if not name.strip():
+        raise UsageError(reason="an event has a name.")
     row = execute(
         connection,
         "put_event",

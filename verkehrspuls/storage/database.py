@@ -16,7 +16,13 @@ from typing import TYPE_CHECKING, Any, Final, LiteralString, cast
 import psycopg
 from psycopg import rows, sql
 
-from verkehrspuls.errors import DatabaseUnavailable
+from verkehrspuls.errors import (
+    DatabaseUnavailable,
+    NoTables,
+    NotPermitted,
+    UsageError,
+    VerkehrspulsError,
+)
 
 if TYPE_CHECKING:
     import polars as pl
@@ -43,6 +49,24 @@ def connect(
     # a URL that cannot be read is a ProgrammingError
     except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
         raise DatabaseUnavailable(reason=str(error).strip()) from error
+
+
+def explained(error: BaseException) -> VerkehrspulsError | None:
+    """Say what to do about an error of the server; None for a fault of the program."""
+    cause = getattr(error, "orig", error)  # SQLAlchemy wraps the driver's
+    state = getattr(cause, "sqlstate", None) or ""
+    reason = str(cause).partition("\n")[0]
+    if state in ("42P01", "3F000"):  # no such table, no such schema
+        return NoTables()
+    if state == "42501":
+        return NotPermitted(reason=reason)
+    if state == "22003":
+        return UsageError(reason=f"a number is too large: {reason}")
+    if state[:2] in ("08", "53", "57") or (
+        not state and isinstance(cause, psycopg.OperationalError)
+    ):
+        return DatabaseUnavailable(reason=reason)
+    return None
 
 
 @cache

@@ -20,7 +20,8 @@ def load_town(path: Path) -> Town:
         town = msgspec.toml.decode(path.read_bytes(), type=Town)
         check(town)
     except (OSError, UnicodeError, msgspec.MsgspecError, UsageError) as error:
-        raise BadFile(path=path, format="a registration", reason=error) from error
+        reason = getattr(error, "reason", error)
+        raise BadFile(path=path, format="a registration", reason=reason) from error
     return town
 
 
@@ -33,7 +34,10 @@ def check(town: Town) -> None:
     }
     for where, quantity in quantities.items():
         if quantity not in QUANTITIES:
-            raise UsageError(reason=f"{where} measures {quantity}, which is not known.")
+            raise UsageError(
+                reason=f"{'/'.join(where)} measures {quantity}, which is not known."
+            )
+    _check_place(town)
     _check_roads(town)
     for sensor in town.sensors:
         if sensor.class_scheme is not None and sensor.class_scheme not in SCHEMES:
@@ -54,6 +58,27 @@ def check(town: Town) -> None:
                     reason=f"sensor {sensor.key}: a sensor has a class scheme if, and "
                     f"only if, it counts; {installation.channel} is {quantity}."
                 )
+
+
+def _check_place(town: Town) -> None:
+    """Refuse a state without calendar, and a time zone that does not exist."""
+    from holidays.countries.germany import Germany
+
+    if town.state not in Germany.subdivisions:
+        raise UsageError(
+            reason=f"there is no state {town.state}; there are "
+            f"{', '.join(Germany.subdivisions)}."
+        )
+    if not _is_zone(town.time_zone):
+        raise UsageError(reason=f"there is no time zone {town.time_zone}.")
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
 
 
 def _check_roads(town: Town) -> None:
@@ -105,12 +130,10 @@ def _check_format(sensor: Sensor) -> None:
             "payload format is a foreign one."
         )
     for zone in {time.zone for time in sensor.profile.times if time.zone}:
-        try:
-            ZoneInfo(zone)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        if not _is_zone(zone):
             raise UsageError(
                 reason=f"sensor {sensor.key}: there is no time zone {zone}."
-            ) from error
+            )
     for installation in sensor.installations:
         _check_mapping(sensor, installation, foreign=foreign)
 

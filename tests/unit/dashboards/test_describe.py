@@ -4,7 +4,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from dashboards import describe, summaries
+from dashboards import charts, describe, summaries
 from dashboards.language import Language
 from tests.unit.dashboards.frames import BERLIN, period, volumes
 
@@ -51,6 +51,55 @@ def test_profile_and_week_tell_the_busiest_hour() -> None:
         "Busiest is Tuesday, 0–1 h, with 23 veh/h on average; quietest is Monday, "
         "1–2 h, with 0 veh/h."
     )
+
+
+def test_busiest_hour_is_told_of_whole_days_only() -> None:
+    # Monday, and the first four hours of Tuesday, a holiday
+    hours = summaries.cross_section(volumes(START - HOUR, list(range(28))), BERLIN)
+    profile = summaries.day_profile(hours, [START.date() + timedelta(days=1)])
+    assert describe.day_profile(profile, DE, unit="Kfz/h") == (
+        "An Werktagen ist 23–24 Uhr die stärkste Stunde, mit 23 Kfz/h."
+    )
+    begun = profile.filter(pl.col("hour") < 4)
+    assert describe.day_profile(begun, DE, unit="Kfz/h") == (
+        "Noch ist kein ganzer Tag beobachtet."
+    )
+
+
+def test_directions_without_a_workday_say_so() -> None:
+    saturday = START + timedelta(days=5)
+    frame = volumes(saturday, [10, 20])
+    means = summaries.by_direction(frame, BERLIN, ())
+    names = [("in", "Richtung Mitte")]
+    said = describe.directions(means, {"in": 30}, DE, names=names)
+    assert said == "Noch ist kein Werktag beobachtet."
+    chart = charts.directions_chart(
+        frame, DE, zone=BERLIN, quantity="motor", names=names, holidays=()
+    )
+    assert chart.figure is None
+
+
+def test_values_of_a_gauge_and_of_the_wind_have_their_unit() -> None:
+    frame = pl.DataFrame(
+        {
+            "time": [START],
+            "observed": [1.0],
+            "mean": [327.0],
+            "local": [START.replace(tzinfo=None)],
+            "fold": [""],
+        }
+    )
+    stages = {"Meldestufe 1": 550.0}
+    assert describe.thresholds(
+        frame, DE, quantity="water_level_cm", thresholds=stages
+    ).endswith("die niedrigste ist Meldestufe 1 bei 550 cm.")
+    reached = {"Meldestufe 1": 300.0}
+    assert "(300 cm)" in describe.thresholds(
+        frame, DE, quantity="water_level_cm", thresholds=reached
+    )
+    shown = period(START, START + HOUR)
+    said = describe.environment(frame, DE, period=shown, quantity="wind_deg")
+    assert said.startswith("Zuletzt 327° am")
 
 
 def test_classes_tell_the_heavy_share() -> None:

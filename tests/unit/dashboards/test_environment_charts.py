@@ -52,12 +52,27 @@ def test_air_is_told_with_what_decides_and_what_is_missing() -> None:
 def test_limit_is_not_called_met_after_two_days() -> None:
     limits = charts(no2_ugm3=hours(45))["limits"]
     assert {row[4] for row in limits.table.rows} == {"cannot be told"}
-    assert limits.sentence.startswith("Indicative: 0 comparisons")
+    assert limits.sentence == "No comparison is above what a year may have."
+
+
+def test_nothing_is_said_of_limits_where_nothing_was_measured() -> None:
+    limits = charts(no2_ugm3=hours(45).clear())["limits"]
+    assert limits.sentence == "No data yet in this period."
+
+
+def test_limit_that_is_exceeded_is_counted_among_all() -> None:
+    limits = charts(no2_ugm3=hours(450))["limits"]
+    found = [row[4] for row in limits.table.rows]
+    many = found.count("not met")
+    assert limits.sentence.startswith(f"{many} of {len(found)} comparisons are above")
 
 
 def test_noise_levels_are_of_energy_and_have_a_gap_where_unknown() -> None:
     noise = charts(laeq_db=hours(60, 24))["noise"]
-    assert noise.sentence.startswith("Lden 66.4 dB(A) from 1 days; day 60.0")
+    assert noise.sentence.startswith(
+        "Whole day (Lden) 66.4 dB(A), from 1 day; day 60.0"
+    )
+    assert noise.table.head[1:] == ("whole day (Lden)", "day", "evening", "night")
     assert charts(laeq_db=hours(60, 0))["noise"].figure is None
 
 
@@ -67,6 +82,7 @@ def test_wind_has_a_sector_and_calm_none() -> None:
     assert {row[0]: row[-1] for row in wind.table.rows}["SW"].startswith("100")
     calm = charts(wind_ms=hours(0.2), wind_deg=hours(225))["wind"]
     assert calm.sentence.startswith("In 100")
+    assert wind.sentence.endswith("It is never calm.")
 
 
 def test_hours_keep_what_was_observed() -> None:

@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from importlib import resources
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 
 from dashboards import summaries
 from dashboards.figures.classes import classes
+from dashboards.figures.corridor import speed_field
 from dashboards.figures.day_profile import day_profile
 from dashboards.figures.directions import directions
 from dashboards.figures.environment import environment
@@ -141,6 +143,22 @@ def test_case_is_marked_with_a_word() -> None:
     assert "mehr als üblich" in words
 
 
+def test_words_of_cases_do_not_run_into_each_other() -> None:
+    shown = period(START, START + 100 * HOUR)
+    frame = volumes(START, list(range(100)))
+    filled = summaries.fill_gaps(frame, shown, shown.end)
+    began = START.replace(tzinfo=None)
+    marks = [
+        Mark(began + n * HOUR, began + (n + 1) * HOUR, "in", "mehr als üblich")
+        for n in (40, 42, 90)
+    ]
+    drawn = series(filled, DE, directions=NAMES, unit="Kfz/h", marks=marks)["layout"]
+    words = [a["x"] for a in drawn["annotations"] if a["text"] == "mehr als üblich"]
+    assert words == ["2026-03-03 17:00", "2026-03-05 19:00"]
+    bands = [shape for shape in drawn["shapes"] if "y domain" in shape["yref"]]
+    assert len(bands) == 3
+
+
 def test_volumes_start_at_zero() -> None:
     assert _series(volumes(START, [10]), 1)["layout"]["yaxis"]["rangemode"] == "tozero"
 
@@ -187,6 +205,57 @@ def test_map_keeps_angles() -> None:
     assert project(60, 0)[1] == pytest.approx(8399.7, abs=1)
     drawn = site_map(_places(), DE)
     assert drawn["layout"]["yaxis"]["scaleanchor"] == "x"
+
+
+def test_names_at_the_edges_of_the_map_grow_inwards() -> None:
+    towns = [
+        replace(_places()[0], town=town, longitude=longitude, link=town)
+        for town, longitude in (
+            ("Landkreis im fernen Westen", 6.5),
+            ("Mitte", 7.5),
+            ("Ost", 8.5),
+        )
+    ]
+    drawn = site_map(towns, DE, spread=True)["layout"]
+    names = drawn["annotations"][1:]
+    # plotly.js does not show what lies beyond the axis
+    west, east = drawn["xaxis"]["range"]
+    assert all(west < name["x"] < east for name in names)
+    assert [(name["text"], name["xanchor"]) for name in names] == [
+        ("Landkreis im fernen Westen", "left"),
+        ("Mitte", "center"),
+        ("Ost", "right"),
+    ]
+
+
+def test_bands_of_weekends_do_not_widen_the_axis() -> None:
+    hours = [START + timedelta(days=5, hours=n) for n in range(3)]
+    frame = pl.DataFrame(
+        {
+            "time": hours,
+            "observed": 1.0,
+            "mean": 20.0,
+            "minimum": 10.0,
+            "maximum": 30.0,
+        },
+        schema_overrides={"time": pl.Datetime("us", "UTC")},
+    )
+    shown = period(hours[0], hours[0] + timedelta(hours=3))
+    filled = summaries.fill_hours(frame, shown, shown.end)
+    drawn = environment(filled, DE, quantity="no2_ugm3")
+    assert drawn["layout"]["shapes"][0]["x1"] > "2026-03-08"
+    assert drawn["layout"]["xaxis"]["range"] == [
+        "2026-03-07 01:00",
+        "2026-03-07 04:00",
+    ]
+
+
+def test_metres_of_a_corridor_have_the_signs_of_the_language() -> None:
+    field = pl.DataFrame(
+        {"hour": [8.0, 8.0], "chainage_m": [0.0, 3200.0], "speed_kmh": [50.0, 40.0]}
+    )
+    drawn = speed_field(field, DE, stations=[])["layout"]
+    assert (drawn["yaxis"]["tickformat"], drawn["separators"]) == (",", ",.")
 
 
 def test_marks_of_one_place_are_moved_apart() -> None:

@@ -36,8 +36,14 @@ def test_running_day_is_not_expected() -> None:
 
 def test_sum_says_what_share_is_observed() -> None:
     figure = total(counted(date(2026, 3, 3), date(2026, 3, 3)), 3000, ENGLISH)
-    assert figure.value == "3,000"
+    assert (figure.value, figure.unit) == ("3,000", "vehicles")
     assert "75 % observed" in figure.basis.replace("\N{NARROW NO-BREAK SPACE}", " ")
+
+
+def test_share_is_said_to_be_up_to_yesterday_while_today_runs() -> None:
+    figure = total(counted(date(2026, 3, 3), date(2026, 3, 2)), 3000, ENGLISH)
+    said = figure.basis.replace("\N{NARROW NO-BREAK SPACE}", " ")
+    assert said.endswith("up to yesterday 100 % observed")
 
 
 def test_passport_says_what_is_missing_and_needed() -> None:

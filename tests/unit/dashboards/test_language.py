@@ -9,6 +9,7 @@ from babel.messages.frontend import parse_mapping_cfg
 from dashboards.language import Language
 from tests.parts import PROJECT
 from tests.unit.dashboards.frames import BERLIN
+from verkehrspuls.quantities import COUNTED
 from verkehrspuls.text import catalogue
 
 DE, EN = Language("de"), Language("en")
@@ -81,6 +82,13 @@ def test_nearly_whole_is_not_whole() -> None:
     assert EN.percent(0.9999, 1) == "99.9\u202f%"
 
 
+def test_trace_is_not_nothing() -> None:
+    assert DE.percent(0.0) == DE.percent(1e-12) == "0\u202f%"
+    assert DE.percent(0.003) == "<1\u202f%"
+    assert DE.percent(0.0004, 1) == "<0,1\u202f%"
+    assert DE.percent(0.0051) == "1\u202f%"
+
+
 def test_dates() -> None:
     assert DE.plain_day(date(2026, 3, 1)) == "01.03.2026"
     assert EN.plain_day(date(2026, 3, 1)) == "1 Mar 2026"
@@ -99,6 +107,13 @@ def test_units() -> None:
     assert EN.unit("motor", "15 min") == "veh/15 min"
     assert DE.unit("bicycle", "day") == "Rad/Tag"
     assert DE.unit("no2_ugm3") == "µg/m³"
+    # "Fuß/h" would be a length
+    assert DE.unit("pedestrian") == "Personen/h"
+    assert [DE.counted(key) for key in COUNTED] == ["Kfz", "Fahrräder", "Personen"]
+
+
+def test_spans() -> None:
+    assert [DE.span(seconds) for seconds in (90, 300, 3600)] == ["90 s", "5 min", "1 h"]
 
 
 @pytest.mark.parametrize(
