@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from babel.numbers import format_decimal
 
-from verkehrspuls.quantities import COUNTED, ENVIRONMENT, QUANTITIES
+from verkehrspuls.quantities import COUNTED, ENVIRONMENT, NOUNS, QUANTITIES
 from verkehrspuls.text import mark, translate, translate_plural
 
 #: What is unusual, by reason; `observed` and `usual` come with their unit.
@@ -84,6 +84,8 @@ WHY: Final = {
 }
 #: Detectors whose figures are km/h.
 _SPEEDS: Final = ("incident-speed", "congestion")
+#: A score from here on is told without tenths.
+_FAR: Final = 10
 _LOCALES: Final = {"de": "de_DE", "en": "en_GB"}
 
 
@@ -112,7 +114,9 @@ def sentence(
         parts.append(_reach(case, language))
     why = WHY.get(case.get("detector", ""))
     if why:
-        parts.append(say(why, score=_number(case["score"], language, 1)))
+        # intervals are whole, and of what is far off no tenths matter
+        whole = case["detector"] == "silence" or case["score"] >= _FAR
+        parts.append(say(why, score=_number(case["score"], language, 1 - whole)))
     if len(case.get("detectors", ())) > 1:
         count = len(case["detectors"]) - 1
         parts.append(
@@ -131,6 +135,8 @@ def _where(case: Mapping[str, Any], language: str) -> str:
     direction = case["direction_name"] if case.get("channels", 1) == 1 else ""
     quantity = QUANTITIES.get(case["quantity"])
     named = translate(quantity.name, language) if quantity else case["channel_name"]
+    if language == "en" and case["quantity"] in COUNTED:
+        named = named.lower()
     return ", ".join(filter(None, (case.get("site_name"), direction or named)))
 
 
@@ -140,12 +146,18 @@ def _what(case: Mapping[str, Any], language: str) -> str:
     unknown = ("observed", "usual")
     if any(f"%({name})s" in text and case[name] is None for name in unknown):
         text = OTHER
-    unit = ENVIRONMENT[case["quantity"]].unit if case["quantity"] in ENVIRONMENT else ""
-    digits = 0 if case["quantity"] in COUNTED and reason not in _SPEEDS else 1
+    quantity = case["quantity"]
+    counted = quantity in COUNTED and reason not in _SPEEDS
+    unit = ENVIRONMENT[quantity].unit if quantity in ENVIRONMENT else ""
+    # 410 instead of 1,980 vehicles, but 31 µg/m³ instead of 12 µg/m³
+    units = {
+        "observed": unit,
+        "usual": translate(NOUNS[quantity], language) if counted else unit,
+    }
     return translate(text, language) % {
         "reason": translate(WORDS.get(reason, reason), language),
         **{
-            name: " ".join(filter(None, (_number(case[name], language, digits), unit)))
+            name: f"{_number(case[name], language, 1 - counted)} {units[name]}".strip()
             for name in unknown
         },
     }

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 from babel.dates import format_date, format_skeleton
 
-from verkehrspuls.quantities import QUANTITIES
+from verkehrspuls.quantities import NOUNS, QUANTITIES
 from verkehrspuls.text import LANGUAGES, mark, translate, translate_plural
 
 #: what stands for a figure that is not known; never a zero
@@ -19,11 +19,6 @@ NO_FIGURE: Final = "–"
 _LOCALES: Final = {"de": "de_DE", "en": "en_GB"}
 
 _UNITS: Final = {"Kfz": mark("veh"), "Rad": mark("bikes"), "Fuß": mark("people")}
-_COUNTED: Final = {
-    "motor": mark("vehicles"),
-    "bicycle": mark("bicycles"),
-    "pedestrian": mark("people"),
-}
 
 
 @dataclass(frozen=True)
@@ -83,8 +78,7 @@ class Language:
 
     def counted(self, key: str) -> str:
         """Name what is counted, behind a number: 17 Fahrräder."""
-        name = _COUNTED[key]
-        return self.phrase(name)
+        return self.phrase(NOUNS[key])
 
     def unit(self, key: str, per: str = "h") -> str:
         """Give a quantity's unit; of counted ones per hour, `15 min` or day."""

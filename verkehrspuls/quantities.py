@@ -33,6 +33,13 @@ COUNTED: Final = {
     )
 }
 
+#: What is counted, behind a number.
+NOUNS: Final = {
+    "motor": _("vehicles"),
+    "bicycle": _("bicycles"),
+    "pedestrian": _("people"),
+}
+
 #: Environment quantities by the key that a payload uses.
 ENVIRONMENT: Final = {
     q.key: q

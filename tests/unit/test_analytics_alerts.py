@@ -55,12 +55,12 @@ def change(number: int, kind: str = "opened") -> dict[str, Any]:
 
 def test_a_sentence_says_what_by_how_much_since_when_and_why() -> None:
     assert sentence(case(), "de") == (
-        "B 420, Richtung Kusel: weniger als üblich, 410 statt 1.980, von 18.11.2026 "
-        "22:30 bis 18.11.2026 23:30, das 9,3-Fache der üblichen Streuung, 1 weiteres "
+        "B 420, Richtung Kusel: weniger als üblich, 410 statt 1.980 Kfz, von "
+        "18.11.2026 22:30 bis 18.11.2026 23:30, das 9,3-Fache der üblichen Streuung, 1 weiteres "
         "Verfahren bestätigt es."
     )
     assert sentence(case(channels=3, sites=2), "en") == (
-        "B 420, Motor vehicles: less than usual, 410 instead of 1,980, from "
+        "B 420, motor vehicles: less than usual, 410 instead of 1,980 vehicles, from "
         "18 Nov 2026 22:30 to 18 Nov 2026 23:30, at 3 channels of 2 sites, "
         "9.3 times the usual spread, 1 other detector agrees."
     )
@@ -71,6 +71,14 @@ def test_a_sentence_names_the_unit_of_what_is_measured() -> None:
     assert "231.4 µg/m³, more than 200 µg/m³" in sentence(air, "en")
     jam = case(reason="incident-speed", detector="incident", observed=4.2, usual=49.0)
     assert "4.2 km/h instead of 49 km/h" in sentence(jam, "en")
+
+
+def test_a_sentence_rounds_to_what_its_figures_can_bear() -> None:
+    assert "12 intervals in a row" in sentence(
+        case(detector="silence", score=11.5), "en"
+    )
+    assert "198 times the usual spread" in sentence(case(score=198.1), "en")
+    assert "9.3 times the usual spread" in sentence(case(score=9.26), "en")
 
 
 def test_every_reason_has_its_words() -> None:

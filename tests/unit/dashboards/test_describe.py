@@ -142,7 +142,7 @@ def _case(reason: str, **more: Any) -> dict[str, Any]:
 
 def test_cases_are_sentences() -> None:
     assert describe.case(_case("above-usual"), DE, zone=BERLIN) == (
-        "Richtung Mitte: mehr als üblich, 3.120 statt 1.950, von Mo, 02.03.2026, "
+        "Richtung Mitte: mehr als üblich, 3.120 statt 1.950 Kfz, von Mo, 02.03.2026, "
         "01:00 bis Mo, 02.03.2026, 02:00."
     )
     assert describe.case(_case("silent", observed=None), EN, zone=BERLIN) == (
