@@ -391,7 +391,7 @@ def check(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:
     ]
     if wrong:
         raise WrongFrameError("; ".join(wrong))
-    return frame.select(list(schema))
+    return frame[list(schema)]
 
 
 def mean(values: pl.Series) -> float:
