@@ -400,7 +400,7 @@ def check(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:
     ]
     if wrong:
         raise WrongFrameError("; ".join(wrong))
-    return frame.select(list(schema))
+    return frame[list(schema)]
 
 
 def mean(values: pl.Series) -> float:

@@ -35,6 +35,8 @@ from verkehrspuls.storage import calendar
 
 log = logging.getLogger(__name__)
 
+_HOUR = timedelta(hours=1)
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -452,12 +454,20 @@ def _hours_in(stored: pl.DataFrame, stale: pl.DataFrame) -> pl.DataFrame:
 
 
 def _drop_hours(store: Store, query: str, hours: pl.DataFrame) -> None:
+    """Drop the figures of CHANNEL_HOURS, those in a row at once."""
     if not hours.is_empty():
-        store.execute(
-            query,
-            channels=hours["channel_id"].to_list(),
-            hours=hours["hour"].to_list(),
-        )
+        store.execute(query, **_spans(_in_a_row(hours)))
+
+
+def _in_a_row(hours: pl.DataFrame) -> pl.DataFrame:
+    """Give the SPANS that CHANNEL_HOURS cover."""
+    after = pl.col("hour").diff().over("channel_id") != _HOUR
+    return (
+        hours.sort("channel_id", "hour")
+        .group_by("channel_id", after.fill_null(value=True).cum_sum().alias("row"))
+        .agg(since=pl.col("hour").min(), until=pl.col("hour").max() + _HOUR)
+        .select(list(frames.SPANS))
+    )
 
 
 def _put_usual(store: Store, usual: pl.DataFrame) -> None:

@@ -75,8 +75,11 @@ def plan(stale: pl.DataFrame, channels: pl.DataFrame, *, weeks: int) -> Plan:
     days = with_local(
         stale.join(channels, on="channel_id").rename({"hour": "time"})
     ).select("site_id", "day")
-    readings = stale.group_by("channel_id").agg(
-        since=pl.col("hour").min(), until=pl.col("hour").max() + _HOUR
+    # by channel: readings come in the order in which they are asked for
+    readings = (
+        stale.group_by("channel_id")
+        .agg(since=pl.col("hour").min(), until=pl.col("hour").max() + _HOUR)
+        .sort("channel_id")
     )
     return Plan(
         days.unique(),

@@ -9,14 +9,15 @@
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property, reduce
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from analytics.frames import COUNT_READINGS, TIME, VOLUMES, check, empty
+from analytics.frames import COUNT_READINGS, VOLUMES, check, empty
 from verkehrspuls.classes import COUNTS, VOLUME_CLASSES
 
 Ints = npt.NDArray[np.integer]
@@ -27,11 +28,8 @@ METHOD: Final = "volumes-2"
 #: Lengths of the bins in seconds.
 BINS: Final = (900, 3600)
 
-#: Seconds from the times of a channel to those of the next, laid end to end: more than
-#: there are since 1970, and a multiple of each bin.
-_APART: Final = 3600 * 2**22
+_US: Final = 1_000_000
 _I32_MAX: Final = 2**31 - 1
-_SUMMED: Final = ("volume", *COUNTS, "spotted", "travelled")
 
 
 def volumes(readings: pl.DataFrame) -> pl.DataFrame:
@@ -44,23 +42,28 @@ def volumes(readings: pl.DataFrame) -> pl.DataFrame:
     `observed_s` are the seconds that readings cover, each second once, and `gap_s` is
     the longest time of the bin that none covers, as far as it lies within the bin.
     """
-    readings = check(readings, COUNT_READINGS)
-    if readings.is_empty():
+    known = _known(check(readings, COUNT_READINGS))
+    if known.is_empty():
         return empty(VOLUMES)
-    known = _known(readings)
-    overlap = bool((known["start"][1:] < known["end"][:-1]).any())
-    parts, found = known, []
+    whole = parts = _parts(known)
+    shortest_s, longest_s = whole.lasting_s.min(), whole.lasting_s.max()
+    _, ahead_s = whole.breaks
+    overlap = bool((ahead_s < 0).any())
+    found = []
     for every_s in BINS:
-        fitting = known.filter(pl.col("interval_s") <= every_s)
-        if fitting.is_empty():
+        if shortest_s > every_s:
             continue
-        if overlap or fitting.height < known.height:
-            bins = _added_up(_each_second_once(fitting, every_s), every_s)
-        else:
+        if longest_s <= every_s and not overlap:
             # bins of all readings are added up to longer ones in their place
-            bins = parts = _added_up(parts, every_s)
-        found.append(_volumes(bins, every_s))
-    return check(pl.concat([empty(VOLUMES), *found]), VOLUMES)
+            added = parts = _added_up(parts, _Bins.of(parts, every_s))
+        else:
+            fitting = whole
+            if longest_s > every_s:
+                fitting = _parts(known.filter(pl.col("interval_s") <= every_s))
+            bins = _Bins.of(fitting, every_s)
+            added = _added_up(_each_second_once(fitting, bins, every_s), bins)
+        found.append(_volumes(added, every_s))
+    return reduce(pl.DataFrame.vstack, found) if found else empty(VOLUMES)
 
 
 def volume_of_reading(quantities: Iterable[str] = tuple(VOLUME_CLASSES)) -> pl.Expr:
@@ -78,166 +81,232 @@ def volume_of_reading(quantities: Iterable[str] = tuple(VOLUME_CLASSES)) -> pl.E
 
 
 def _known(readings: pl.DataFrame) -> pl.DataFrame:
-    """Give the readings of a known volume, sorted, as parts of bins (`_added_up`)."""
-    place = (
-        readings["channel_id"].to_numpy().astype(np.int64) * _APART
-        + readings["time"].to_physical().to_numpy() // 1_000_000
-    )
-    quantity = readings["quantity"]
-    if (quantity == quantity[0]).all():
-        quantity = quantity.head(1)
-    none = pl.lit(0, pl.Int64)
-    spotted = pl.col("speed_kmh") > 0
-    known = (
-        readings.lazy()
-        .with_columns(place=place, volume=volume_of_reading(quantity.unique()))
-        .filter(pl.col("volume").is_not_null())
-        .select(
-            "interval_s",
-            "place",
-            "volume",
-            *COUNTS,
-            start="place",
-            end=pl.col("place") + pl.col("interval_s"),
-            gap_s=none,
-            missed_s=none,
-            spotted=pl.when(spotted).then("volume"),
-            travelled=pl.when(spotted).then(
-                pl.col("speed_kmh").cast(pl.Float64) * pl.col("volume")
-            ),
-        )
-        .collect()
-    )
-    return known if known["place"].is_sorted() else known.sort("place")
+    """Give the readings of a known volume, with it, by channel and time."""
+    if readings.is_empty():
+        return readings
+    channel, time = readings["channel_id"].to_numpy(), _numbers(readings["time"])
+    other = _changes(channel)
+    ordered = time[1:] >= time[:-1]
+    ordered[other - 1] = channel[other] > channel[other - 1]
+    if not ordered.all():
+        return _known(readings[np.lexsort((time, channel))])
+    # what a channel counts is the same for all of its readings
+    quantities = set(readings["quantity"][np.append(0, other)].to_list())
+    known = readings.hstack([_volume(readings, quantities)])
+    return known.drop_nulls("volume") if known["volume"].null_count() else known
 
 
-def _each_second_once(readings: pl.DataFrame, every_s: int) -> pl.DataFrame:
-    """Let readings cover only what those before them in their bin do not."""
-    # bins twice as far apart, so that one running maximum serves them all
-    laid = readings["place"].to_numpy() // every_s * every_s
-    start = readings["start"].to_numpy() + laid
-    reached = np.maximum.accumulate(readings["end"].to_numpy() + laid)
-    start[1:] = np.maximum(start[1:], reached[:-1])
-    return readings.with_columns(start=start - laid, end=reached - laid)
+def _volume(readings: pl.DataFrame, quantities: set[str]) -> pl.Series:
+    """Volumes of readings: where nothing is unknown, one sum of whole columns."""
+    if len(quantities) == 1:
+        (quantity,) = quantities
+        total, *classes = (readings[name] for name in VOLUME_CLASSES[quantity])
+        told = [column for column in classes if column.null_count() < len(column)]
+        unknown = sum(column.null_count() for column in told)
+        if told and not unknown and total.null_count() == len(total):
+            first, *others = (column.to_numpy() for column in told)
+            volume = first.copy()
+            for counts in others:
+                volume += counts
+            return pl.Series("volume", volume)
+    return readings.select(volume=volume_of_reading(quantities)).to_series()
 
 
-def _added_up(parts: pl.DataFrame, every_s: int) -> pl.DataFrame:
-    """Add sorted readings, or shorter bins of them, up to bins of one length.
+def _numbers(times: pl.Series) -> Ints:
+    """Give times as microseconds since 1970, which compare faster than times."""
+    return times.cast(pl.Int64).to_numpy()
 
-    A part belongs to the bin of its `place`; it covers `start` to `end` but for
-    `missed_s`, of which `gap_s` are the longest in a row. None covers a second twice.
+
+def _changes(values: Ints) -> Ints:
+    """Give the rows whose value is not that of the row before them."""
+    return np.flatnonzero(values[1:] != values[:-1]) + 1
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """Readings or bins of them, by channel and time, that are added up to bins.
+
+    A part covers `lasting_s` from its `start` but for `missed_s`, of which `gap_s` are
+    the longest in a row.
     """
-    bins = parts["place"].to_numpy() // every_s
-    change = bins[1:] != bins[:-1]
-    first = np.flatnonzero(np.append(True, change))
-    last = np.append(first[1:], bins.size) - 1
-    start, end, inside, missed = (
-        parts[name].to_numpy() for name in ("start", "end", "gap_s", "missed_s")
+
+    channel: Ints
+    start: Ints
+    lasting_s: Ints
+    gap_s: Ints
+    missed_s: Ints
+    #: sums by name; what is unknown counts as zero
+    sums: dict[str, Numbers]
+    #: how many numbers of a sum are known, where not all are
+    known: dict[str, Numbers]
+
+    @cached_property
+    def other(self) -> Ints:
+        """The rows that are of another channel than the row before them."""
+        return _changes(self.channel)
+
+    @cached_property
+    def breaks(self) -> tuple[Ints, Ints]:
+        """The rows that do not start where the row before ends, and how much later."""
+        ahead_s = self.start[1:] - self.start[:-1]
+        ahead_s -= self.lasting_s[:-1]
+        ahead_s[self.other - 1] = 0
+        rows = np.flatnonzero(ahead_s != 0)
+        return rows + 1, ahead_s[rows]
+
+
+def _parts(readings: pl.DataFrame) -> _Parts:
+    """Take readings of a known volume as parts of bins."""
+    sums, known = {}, {}
+    for name in ("volume", *COUNTS):
+        values = readings[name]
+        unknown = values.null_count()
+        if unknown == len(values):
+            continue
+        if unknown:
+            known[name] = values.is_not_null().cast(pl.Int32).to_numpy()
+            values = values.fill_null(0)
+        sums[name] = values.to_numpy()
+    speed = readings["speed_kmh"]
+    if speed.null_count() < len(speed):
+        if speed.null_count():
+            speed = speed.fill_null(0)
+        # zero and below is unknown
+        speeds = np.maximum(speed.to_numpy(), 0)
+        sums["spotted"] = sums["volume"] * (speeds != 0)
+        sums["travelled"] = sums["volume"] * speeds
+    none = np.zeros(readings.height, np.int8)
+    return _Parts(
+        readings["channel_id"].to_numpy(),
+        _numbers(readings["time"]) // _US,
+        readings["interval_s"].to_numpy(),
+        none,
+        none,
+        sums,
+        known,
     )
-    gap_s, missed_s = np.zeros((2, first.size), np.int64)
+
+
+def _each_second_once(readings: _Parts, bins: "_Bins", every_s: int) -> _Parts:
+    """Let readings last as long as those before them in their bin."""
+    # bins twice as far apart, so that one running maximum serves them all
+    apart = bins.of_rows(np.arange(readings.start.size)) * 2 * every_s
+    start = apart + readings.start % every_s
+    reached = np.maximum.accumulate(start + readings.lasting_s)
+    return replace(readings, lasting_s=reached - start)
+
+
+def _added_up(parts: _Parts, bins: "_Bins") -> _Parts:
+    """Add parts up to bins; of the parts of a bin none ends after the last."""
+    start, first, last = parts.start, bins.first, bins.last
+    lasting_s = start[last] - start[first] + parts.lasting_s[last]
+    gap_s, missed_s = np.zeros((2, len(lasting_s)), np.int32)
     # gaps are few: those within parts, and those between them
-    within = np.flatnonzero(inside)
-    before = np.flatnonzero((start[1:] > end[:-1]) & ~change) + 1
-    between = start[before] - end[before - 1]
-    for rows, longest, all_s in (
-        (within, inside[within], missed[within]),
-        (before, between, between),
+    within = np.flatnonzero(parts.missed_s != 0)
+    rows, ahead_s = parts.breaks
+    between = (ahead_s > 0) & (bins.of_rows(rows) == bins.of_rows(rows - 1))
+    before, empty_s = rows[between], ahead_s[between].astype(np.int32)
+    for part, longest, all_s in (
+        (within, parts.gap_s[within], parts.missed_s[within]),
+        (before, empty_s, empty_s),
     ):
-        at = np.searchsorted(first, rows, side="right") - 1
+        at = bins.of_rows(part)
         np.maximum.at(gap_s, at, longest)
         np.add.at(missed_s, at, all_s)
-    turns = _Turns.of(first, bins.size)
-    return pl.DataFrame(
-        {
-            "place": bins[first] * every_s,
-            "start": start[first],
-            "end": end[last],
-            "gap_s": gap_s,
-            "missed_s": missed_s,
-            **{name: _sum(parts[name], turns) for name in _SUMMED},
-        }
+    return _Parts(
+        parts.channel[first],
+        start[first],
+        lasting_s.astype(np.int32),
+        gap_s,
+        missed_s,
+        {name: bins.sum(values) for name, values in parts.sums.items()},
+        {name: bins.sum(values) for name, values in parts.known.items()},
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Turns:
-    """Rows of bins by turns: the first row of each bin, the second ones, and so on.
+class _Bins:
+    """Which parts, a row each, make which bin.
 
-    Bins are short and many: to add a whole turn at a time is several times as fast as
-    to add bin by bin, or to group. The longest bins come first, so that a turn is added
-    to the front of the sums; `back` puts the bins into their order again. Bins that are
-    all equally long are in it already, and their turns are slices.
+    Bins are short and many. Where all have as many rows, the second rows of all of them
+    are added to the first ones, and so on, each a slice; else sums are differences of
+    running sums. Numbers that are not whole are added in the same order either way.
     """
 
-    bins: int
-    rows: tuple[Ints | slice, ...]
-    back: Ints | None
+    first: Ints | slice
+    last: Ints | slice
+    #: the rows of the longest bin
+    most: int
+    #: the bin of each row; None where all have as many rows
+    of_row: Ints | None
 
     @classmethod
-    def of(cls, first: Ints, rows: int) -> "_Turns":
-        """Take turns of bins that begin at the `first` of so many rows."""
-        length = np.diff(first, append=rows)
-        longest = int(length.max())
-        if longest * first.size == rows:
-            alike = tuple(slice(turn, None, longest) for turn in range(longest))
-            return cls(first.size, alike, None)
-        # numbers of one or two bytes are sorted without comparing them
-        shorter = (longest - length).astype(np.min_scalar_type(longest))
-        order = np.argsort(shorter, kind="stable")
-        back = np.empty_like(order)
-        back[order] = np.arange(order.size)
-        longer = first.size - np.cumsum(np.bincount(length))
-        ordered = first[order]
-        turns = tuple(ordered[: longer[turn]] + turn for turn in range(longest))
-        return cls(first.size, turns, back)
+    def of(cls, parts: _Parts, every_s: int) -> "_Bins":
+        """Take the bins of parts: they change with the time and the channel."""
+        places = parts.start // every_s
+        change = places[1:] != places[:-1]
+        change[parts.other - 1] = True
+        most, more = divmod(change.size + 1, np.count_nonzero(change) + 1)
+        if not more and change[most - 1 :: most].all():
+            return cls(slice(0, None, most), slice(most - 1, None, most), most, None)
+        ends = np.flatnonzero(change)
+        first, last = np.append(0, ends + 1), np.append(ends, change.size)
+        of_row = np.append(0, np.cumsum(change))
+        return cls(first, last, int((last - first).max()) + 1, of_row)
+
+    def of_rows(self, rows: Ints) -> Ints:
+        """Give the bins of rows."""
+        return rows // self.most if self.of_row is None else self.of_row[rows]
 
     def sum(self, values: Numbers) -> Numbers:
-        """Add the values of each bin."""
-        first, *others = self.rows
-        whole = values.dtype.kind == "i"
-        wide = whole and np.abs(values).max() > _I32_MAX // len(self.rows)
-        found = values[first].astype(np.int64 if wide else values.dtype)
-        for rows in others:
-            more = values[rows]
-            found[: more.size] += more
-        return found if self.back is None else found[self.back]
+        """Add up the values of each bin."""
+        most = _I32_MAX // self.most
+        # unsigned, numbers below zero are large, too
+        if values.dtype == np.int32 and values.view(np.uint32).max() > most:
+            values = values.astype(np.int64)
+        if self.of_row is None:
+            turns = (values[turn :: self.most] for turn in range(self.most))
+            return reduce(np.add, turns)
+        if values.dtype.kind == "f":
+            return np.bincount(self.of_row, values)
+        # running sums may go round and round: their differences are right all the same
+        unsigned = values.view(f"u{values.itemsize}")
+        found = np.cumsum(unsigned, dtype=unsigned.dtype)[self.last]
+        found[1:] -= found[:-1].copy()
+        return found.view(values.dtype)
 
 
-def _sum(values: pl.Series, turns: _Turns) -> pl.Series:
-    """Sums of the known values of each bin; null where it has none."""
-    unknown = values.null_count()
-    if unknown == values.len():
-        return values.head(turns.bins)
-    if not unknown:
-        return pl.Series(turns.sum(values.to_numpy()))
-    known = turns.sum(values.is_not_null().cast(pl.Int32).to_numpy())
-    sums = pl.Series(turns.sum(values.fill_null(0).to_numpy()))
-    return sums.set(pl.Series(known == 0), None)
-
-
-def _volumes(bins: pl.DataFrame, every_s: int) -> pl.DataFrame:
+def _volumes(bins: _Parts, every_s: int) -> pl.DataFrame:
     """Give VOLUMES of bins of one length.
 
     A sensor whose clock is offset reaches beyond the end of a bin; that makes up for as
     much at the beginning.
     """
-    place, start, end, gap_s, missed_s = (
-        bins[name].to_numpy() for name in ("place", "start", "end", "gap_s", "missed_s")
-    )
-    channel = place // _APART
-    beyond = end - place - every_s
-    at_ends = np.maximum(start - place - np.maximum(beyond, 0), -beyond)
-    spotted = pl.col("spotted")
-    return bins.select(
-        pl.col("volume", *COUNTS).cast(pl.Int32),
-        channel_id=pl.Series(channel, dtype=pl.Int32),
-        time=pl.Series((place - channel * _APART) * 1_000_000).cast(TIME),
-        observed_s=pl.Series(
-            np.minimum(end - start - missed_s, every_s), dtype=pl.Int32
-        ),
-        gap_s=pl.Series(np.maximum(np.maximum(at_ends, gap_s), 0), dtype=pl.Int32),
-        interval_s=pl.lit(every_s, pl.Int32),
-        speed_kmh=pl.when(spotted > 0)
-        .then(pl.col("travelled") / spotted)
-        .cast(pl.Float32),
-    ).select(list(VOLUMES))
+    began = bins.start // every_s * every_s
+    since_s = (bins.start - began).astype(np.int32)
+    beyond_s = since_s + bins.lasting_s - every_s
+    at_ends = np.maximum(since_s - np.maximum(beyond_s, 0), -beyond_s)
+    found = {
+        "channel_id": bins.channel,
+        "interval_s": np.full_like(since_s, every_s),
+        "time": began * _US,
+        "observed_s": np.minimum(bins.lasting_s - bins.missed_s, every_s),
+        "gap_s": np.maximum(np.maximum(at_ends, bins.gap_s), 0),
+        **bins.sums,
+    }
+    known = dict(bins.known)
+    if "spotted" in found:
+        spotted = found["spotted"]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found["speed_kmh"] = (found["travelled"] / spotted).astype(np.float32)
+        known["speed_kmh"] = np.maximum(spotted, 0)
+    columns = []
+    for name, dtype in VOLUMES.items():
+        if name in found:
+            column = pl.Series(name, found[name]).cast(dtype)
+            if name in known:
+                column = column.set(pl.Series(known[name] == 0), None)
+        else:
+            column = pl.Series(name, [None], dtype).new_from_index(0, began.size)
+        columns.append(column)
+    return pl.DataFrame(columns)

@@ -193,6 +193,16 @@ def test_an_hour_that_lost_its_readings_loses_its_figures(bench: Bench) -> None:
     assert bench.rows("select * from daily_figure") == []
 
 
+def test_an_hour_between_stale_ones_keeps_its_figures(bench: Bench) -> None:
+    bench.count([10, 20, 30, 40])
+    bench.compute()
+    for n, cars in ((0, 11), (1, 21), (3, 41)):
+        bench.count([cars], start=T + n * HOUR)
+    bench.compute()
+    hours = [bench.hour(T + n * HOUR) for n in range(4)]
+    assert hours == [(cars, 3600, None) for cars in (11, 21, 30, 41)]
+
+
 def test_trap_6_a_case_is_withdrawn_when_the_data_is_corrected(bench: Bench) -> None:
     bench.usual_weeks()
     bench.count([400])

@@ -56,8 +56,8 @@ def change(number: int, kind: str = "opened") -> dict[str, Any]:
 def test_a_sentence_says_what_by_how_much_since_when_and_why() -> None:
     assert sentence(case(), "de") == (
         "B 420, Richtung Kusel: weniger als üblich, 410 statt 1.980 Kfz, von "
-        "18.11.2026 22:30 bis 18.11.2026 23:30, das 9,3-Fache der üblichen Streuung, 1 weiteres "
-        "Verfahren bestätigt es."
+        "18.11.2026 22:30 bis 18.11.2026 23:30, das 9,3-Fache der üblichen Streuung, "
+        "1 weiteres Verfahren bestätigt es."
     )
     assert sentence(case(channels=3, sites=2), "en") == (
         "B 420, motor vehicles: less than usual, 410 instead of 1,980 vehicles, from "

@@ -127,3 +127,17 @@ def test_counts_whose_sum_is_too_large_are_an_error_and_not_another_number() -> 
     )
     with pytest.raises(pl.exceptions.InvalidOperationError):
         volumes(readings)
+
+
+def test_sums_of_bins_are_right_where_all_together_are_too_large() -> None:
+    most = (2**31 - 1) // 6
+    minutes = [60 * hour + n for hour in range(3) for n in (0, 5, 15, 20, 25, 30)]
+    readings = counts(*({"time": T + n * MINUTE, "total": most} for n in minutes))
+    assert bins(readings, 900)["total"].to_list() == [n * most for n in (2, 3, 1) * 3]
+    assert bins(readings, 3600)["total"].to_list() == [6 * most] * 3
+
+
+def test_readings_before_1970_stay_with_their_channel() -> None:
+    then = utc("1969-12-31 23:55")
+    found = one(bins(counts({"time": then, "car": 1, "channel_id": 2}), 900))
+    assert (found["channel_id"], found["time"]) == (2, utc("1969-12-31 23:45"))

@@ -203,23 +203,26 @@ cross join lateral (
 ) e
 
 -- name: drop_volumes
--- Remove the volumes of hours of channels.
+-- Remove the volumes in spans of channels.
 delete from volume v
-using unnest(%(channels)s::integer[], %(hours)s::timestamptz[]) as stale (channel_id, hour)
-where v.channel_id = stale.channel_id and v.interval_s in (900, 3600)
-  and v.time >= stale.hour and v.time < stale.hour + interval '1 hour';
+using unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])
+    as span (channel_id, since, until)
+where v.channel_id = span.channel_id and v.interval_s in (900, 3600)
+  and v.time >= span.since and v.time < span.until;
 
 -- name: drop_speed_histograms
--- Remove the speed histograms of hours of channels.
+-- Remove the speed histograms in spans of channels.
 delete from speed_histogram h
-using unnest(%(channels)s::integer[], %(hours)s::timestamptz[]) as stale (channel_id, hour)
-where h.channel_id = stale.channel_id and h.time = stale.hour;
+using unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])
+    as span (channel_id, since, until)
+where h.channel_id = span.channel_id and h.time >= span.since and h.time < span.until;
 
 -- name: drop_environment_hours
--- Remove the environment figures of hours of channels.
+-- Remove the environment figures in spans of channels.
 delete from environment_hour e
-using unnest(%(channels)s::integer[], %(hours)s::timestamptz[]) as stale (channel_id, hour)
-where e.channel_id = stale.channel_id and e.time = stale.hour;
+using unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])
+    as span (channel_id, since, until)
+where e.channel_id = span.channel_id and e.time >= span.since and e.time < span.until;
 
 -- name: drop_days
 -- Remove the figures of local days of sites.
