@@ -31,7 +31,8 @@ def run() -> None:
     def stop(*_: object) -> None:
         worker.stop()
         signal.signal(signal.SIGALRM, signal.default_int_handler)
-        signal.setitimer(signal.ITIMER_REAL, GRACE_S)
+        # again and again: a library may swallow what is raised within it
+        signal.setitimer(signal.ITIMER_REAL, GRACE_S, GRACE_S)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
@@ -39,6 +40,7 @@ def run() -> None:
         worker.run()
     except KeyboardInterrupt:
         # the claim is rolled back: the next worker takes it again
+        signal.setitimer(signal.ITIMER_REAL, 0)
         logging.getLogger(__name__).warning("claim_given_up")
 
 
@@ -71,6 +73,7 @@ def recompute(
     from verkehrspuls import log
     from verkehrspuls.stack.state import resolve
 
+    _refuse_backwards(first, last)
     settings = resolve()
     log.configure(level=settings.log.level, style=settings.log.format)
     choice = jobs.Choice(
@@ -113,13 +116,16 @@ def health(
 
     from verkehrspuls.stack.state import resolve
     from verkehrspuls.storage import health as stored
+    from verkehrspuls.storage import registry
     from verkehrspuls.storage.database import connect
     from verkehrspuls.storage.series import EVERYTHING
 
+    _refuse_backwards(first, last)
     until = last.date() if last else datetime.now(UTC).date()
     since = first.date() if first else until - timedelta(days=1)
     url = resolve().database.url.get_secret_value()
     with connect(url, application="verkehrspuls health") as connection:
+        registry.require_sites(connection, municipality=municipality, site=site)
         rows = stored.days(
             connection,
             first=since,
@@ -188,3 +194,10 @@ def score(
             raise UsageError(reason=f"{out} cannot be written: {error}") from error
     else:
         typer.echo(write(), nl=json)
+
+
+def _refuse_backwards(first: datetime | None, last: datetime | None) -> None:
+    if first and last and last < first:
+        raise UsageError(
+            reason="The period ends before it begins: swap --from and --to."
+        )

@@ -184,18 +184,11 @@ def mark_stale(store: Store, choice: Choice) -> int:
 
 def count_stale(store: Store, choice: Choice) -> int:
     """Count the stale hours of the chosen sites."""
-    return _count(store, "count_stale", "hours", choice)
-
-
-def count_sites(store: Store, choice: Choice) -> int:
-    """Count the chosen sites."""
-    return _count(store, "count_chosen_sites", "sites", choice)
-
-
-def _count(store: Store, query: str, name: str, choice: Choice) -> int:
     with store.connection.transaction():
-        row = store.one(query, municipality=choice.municipality, site=choice.site)
-    return int(row[name])
+        row = store.one(
+            "count_stale", municipality=choice.municipality, site=choice.site
+        )
+    return int(row["hours"])
 
 
 def _chunks(store: Store, query: str, cutoff: datetime) -> int:

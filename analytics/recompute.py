@@ -1,6 +1,7 @@
 """Recomputing on demand: marks hours as stale and helps the workers to compute them."""
 
 import multiprocessing
+import signal
 import time
 from collections.abc import Iterator, MutableSequence
 from contextlib import contextmanager
@@ -11,8 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from analytics import case_days, case_hours, estimates, jobs
 from analytics.store import Store, open_store
-from verkehrspuls.errors import UnknownKey
 from verkehrspuls.settings import Settings
+from verkehrspuls.storage import registry
 
 #: How long to wait where other workers hold what is left.
 _WAIT_S = 0.2
@@ -30,9 +31,9 @@ def recompute(
     """
     url = settings.database.url.get_secret_value()
     with open_store(url, application="verkehrspuls recompute") as store:
-        if not jobs.count_sites(store, choice):
-            kind = "municipality" if choice.site is None else "site"
-            raise UnknownKey(kind=kind, key=choice.site or choice.municipality)
+        registry.require_sites(
+            store.connection, municipality=choice.municipality, site=choice.site
+        )
         marked = jobs.mark_stale(store, choice)
         others = processes - 1 if marked > settings.analytics.claim_hours else 0
         with (
@@ -97,6 +98,8 @@ def _helped(settings: Settings, choice: jobs.Choice, others: int) -> Iterator[_T
 
 
 def _help(settings: Settings, choice: jobs.Choice, taken: _Taken, number: int) -> None:
+    # who presses Ctrl-C means the command, which ends its helpers
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     url = settings.database.url.get_secret_value()
     with open_store(url, application="verkehrspuls recompute") as store:
         for _ in _compute(store, settings, choice, taken, number):

@@ -8,6 +8,7 @@ import time
 from datetime import UTC, datetime
 
 import psycopg
+import pytest
 
 from tests.parts import wait_for
 from tests.towns import TOWN
@@ -55,15 +56,26 @@ def test_recompute_computes_what_is_chosen(plain_database: str) -> None:
     assert volumes(plain_database) == [(42,)]
 
 
-def test_recompute_refuses_a_site_that_is_not_there(plain_database: str) -> None:
+@pytest.mark.parametrize("verb", ["recompute", "health"])
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--site", "nowhere"), "no site nowhere"),
+        (("--municipality", "nowhere"), "no municipality nowhere"),
+        (("--from", "2026-02-01", "--to", "2026-01-01"), "ends before it begins"),
+    ],
+)
+def test_what_is_not_there_is_refused(
+    plain_database: str, verb: str, arguments: tuple[str, ...], said: str
+) -> None:
     run = subprocess.run(
-        command("recompute", "--site", "nowhere"),
+        command(verb, *arguments),
         env=environment(plain_database),
         capture_output=True,
         text=True,
     )
     assert run.returncode == 2
-    assert "nowhere" in run.stderr
+    assert said in run.stderr
 
 
 def test_run_says_ready_and_stops_when_told(plain_database: str) -> None:

@@ -147,3 +147,22 @@ def test_a_run_that_was_killed_loses_no_mark(
     assert jobs.count_stale(store, ALL) == MARKS
     assert recompute(settings, ALL, progress=False, processes=2) == MARKS
     assert figures(store) == alone
+
+
+def test_a_run_that_is_interrupted_says_so_in_a_line(
+    store: Store, settings: Settings, alone: list[list[Any]]
+) -> None:
+    command = (sys.executable, "-m", "verkehrspuls", "analytics", "recompute")
+    with (
+        writing_held(settings) as both_wait,
+        subprocess.Popen(
+            command, stderr=subprocess.PIPE, start_new_session=True, text=True
+        ) as run,
+    ):
+        wait_for(both_wait, 60)
+        os.killpg(run.pid, signal.SIGINT)
+        _, said = run.communicate(timeout=30)
+    assert run.returncode == 130
+    assert "Traceback" not in said
+    assert "Process" not in said
+    assert jobs.count_stale(store, ALL) == MARKS

@@ -8,10 +8,10 @@ import msgspec
 from psycopg.types.json import Jsonb
 
 from verkehrspuls.classes import SCHEMES
-from verkehrspuls.errors import BadFile, UsageError
+from verkehrspuls.errors import BadFile, UnknownKey, UsageError
 from verkehrspuls.model import Installation, Sensor, Town
 from verkehrspuls.quantities import COUNTED, QUANTITIES
-from verkehrspuls.storage.database import Connection, execute
+from verkehrspuls.storage.database import Connection, execute, one
 
 
 def load_town(path: Path) -> Town:
@@ -266,3 +266,15 @@ def _put(connection: Connection, kind: str, record: Any, **others: Any) -> int:
             "a channel keeps what it measures, so register a new one."
         )
     return int(row[f"{kind}_id"])
+
+
+def require_sites(
+    connection: Connection, *, municipality: str | None, site: str | None
+) -> None:
+    """Refuse a municipality or site that is not registered; None is all."""
+    if municipality is None and site is None:
+        return
+    chosen = {"municipality": municipality, "site": site}
+    if not one(connection, "count_chosen_sites", **chosen)["sites"]:
+        kind = "municipality" if site is None else "site"
+        raise UnknownKey(kind=kind, key=chosen[kind])
