@@ -10,7 +10,6 @@ from typing import Any, Final
 import polars as pl
 
 from analytics import case_store, cases, frames, judging
-from analytics.frames import check
 from analytics.store import Store
 from verkehrspuls.calendar import day_end, day_start
 
@@ -57,9 +56,9 @@ def _judge(store: Store, taken: list[dict[str, Any]]) -> None:
 
     def read(query: str, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
         since: datetime = spans.select(pl.min("since")).item()
-        rows = store.execute(query, channels=channels, since=since - LEAD, until=until)
-        frame = pl.DataFrame(rows.fetchall(), dict(schema), orient="row")
-        return check(frame, schema)
+        return store.frame(
+            query, schema, channels=channels, since=since - LEAD, until=until
+        )
 
     case_store.write(
         store,

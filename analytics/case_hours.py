@@ -41,12 +41,11 @@ def judge(store: Store, *, now: datetime) -> int:
 
 def _judge(store: Store, taken: list[dict[str, Any]], *, now: datetime) -> None:
     first, last = (get(row["hour"] for row in taken) for get in (min, max))
-    rows = store.execute(
-        "channels_of_municipality", municipality=taken[0]["municipality_id"]
-    ).fetchall()
-    places = pl.DataFrame(rows, schema=dict(frames.PLACES), orient="row").filter(
-        pl.col("quantity").is_in(list(COUNTED))
-    )
+    places = store.frame(
+        "channels_of_municipality",
+        frames.PLACES,
+        municipality=taken[0]["municipality_id"],
+    ).filter(pl.col("quantity").is_in(list(COUNTED)))
     # a run of stuck hours may have begun before, or go on after
     spans = places.select(
         "channel_id",

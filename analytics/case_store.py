@@ -8,7 +8,6 @@ import polars as pl
 from analytics import frames
 from analytics.case_groups import LULL, Groups, group
 from analytics.cases import Judgement
-from analytics.frames import check
 from analytics.severity import LEVELS
 from analytics.store import Store
 
@@ -35,27 +34,26 @@ def write(store: Store, judgements: Sequence[Judgement]) -> None:
 
 def stored(store: Store, spans: pl.DataFrame) -> pl.DataFrame:
     """Read the STORED_CASES that touch SPANS."""
-    rows = store.execute(
+    return store.frame(
         "cases_of_channels",
+        frames.STORED_CASES,
         channels=spans["channel_id"].to_list(),
         since=spans["since"].to_list(),
         until=spans["until"].to_list(),
-    ).fetchall()
-    return pl.DataFrame(rows, schema=dict(frames.STORED_CASES), orient="row")
+    )
 
 
 def _regroup(store: Store, changed: Sequence[dict[str, Any]]) -> None:
     channels = sorted({row["channel_id"] for row in changed})
     locked = store.execute("lock_municipalities", channels=channels).fetchall()
     municipalities = [row["municipality_id"] for row in locked]
-    members = store.execute(
+    found = store.frame(
         "members_to_group",
+        frames.MEMBERS,
         municipalities=municipalities,
         since=min(row["began"] for row in changed) - LULL,
         until=max(row["ended"] for row in changed) + LULL,
     )
-    schema = frames.MEMBERS
-    found = check(pl.DataFrame(members.fetchall(), dict(schema), orient="row"), schema)
     if not found.is_empty():
         _put(store, group(found))
     for row in store.execute("withdraw_cases", municipalities=municipalities):

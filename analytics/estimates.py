@@ -167,10 +167,9 @@ def _impute(store: Store, town: _Town, span: _Span, *, now: datetime) -> int:
         volumes = _volumes(
             store, town, interval_s=3600, since=span.since, until=span.until
         )
-        installed = store.execute("installations_of_town", **town.key).fetchall()
         found = impute(
             volumes,
-            pl.DataFrame(installed, schema=dict(frames.INSTALLED), orient="row"),
+            store.frame("installations_of_town", frames.INSTALLED, **town.key),
             town.place,
             since=span.since,
             until=span.until,

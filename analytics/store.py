@@ -11,6 +11,7 @@ from typing import Any, cast
 import polars as pl
 import psycopg
 
+from analytics.frames import Schema
 from verkehrspuls.storage.columns import encode, read_columns
 from verkehrspuls.storage.database import Connection, connect, execute, one, queries
 
@@ -30,6 +31,11 @@ class Store:
     def execute(self, query: str, **parameters: Any) -> psycopg.Cursor[Any]:
         """Run a named query; rows come as dicts."""
         return execute(self.connection, query, **parameters)
+
+    def frame(self, query: str, schema: Schema, **parameters: Any) -> pl.DataFrame:
+        """Read a named query's few rows, in the transaction, as a frame of a schema."""
+        rows = self.execute(query, **parameters).fetchall()
+        return pl.DataFrame(rows, schema=dict(schema), orient="row")
 
     def one(self, query: str, **parameters: Any) -> dict[str, Any]:
         """Give the row of a named query that always has one."""
