@@ -21,6 +21,8 @@ from api.schemas import ItemOutcome
 from api.tokens import Bearer
 from verkehrspuls.settings import Ingest
 from verkehrspuls.storage.database import Connection
+from verkehrspuls.text import LANGUAGES
+from verkehrspuls.text import mark as _
 from verkehrspuls.wire import KEY_PATTERN, KINDS, parse_topic, topic
 
 if TYPE_CHECKING:
@@ -191,10 +193,11 @@ class Trial:
     def _try(
         self, collector: "Collector", message: "Message", index: int
     ) -> ItemOutcome:
-        from ingest.reasons import explain
+        from ingest.reasons import Detail, explain
 
         if len(message.payload) > self._settings.message_bytes - _ENVELOPE:
-            reason, detail, used = "too-large", f"{len(message.payload)} bytes", 0
+            size = Detail.of(_("{} bytes"), len(message.payload))
+            reason, detail, used = "too-large", size, 0
         else:
             batch = collector.collect([message])
             if not batch.rejects:
@@ -205,7 +208,7 @@ class Trial:
             index=index,
             status="partly-accepted" if used else "rejected",
             reason=reason,
-            detail={name: explain(reason, detail, name) for name in ("de", "en")},
+            detail={name: explain(reason, detail, name) for name in LANGUAGES},
         )
 
     def _known(self, connection: Connection, sent: Sequence[Sent]) -> "Registry":

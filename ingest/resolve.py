@@ -20,6 +20,7 @@ from verkehrspuls.classes import SCHEMES
 from verkehrspuls.model import Mapping, Profile
 from verkehrspuls.quantities import COUNTED
 from verkehrspuls.storage.database import Connection, execute
+from verkehrspuls.text import mark as _
 from verkehrspuls.wire import Topic, parse_topic
 
 log = logging.getLogger(__name__)
@@ -78,7 +79,7 @@ class RegisteredSensor:
         for feed in self.feeds.get(output, ()):
             if feed.since <= time < feed.until:
                 return feed
-        raise Unusable("unknown-output", f"{output!r} at {time.isoformat()}")
+        raise Unusable("unknown-output", _("{} at {}"), repr(output), time.isoformat())
 
 
 class Registry(dict[tuple[str, str], RegisteredSensor]):

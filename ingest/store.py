@@ -186,7 +186,8 @@ def _reject_row(reject: Reject, slot: int, reject_bytes: int) -> dict[str, Any]:
         "payload": message.payload[:reject_bytes],
         "payload_bytes": len(message.payload),
         "reason": reject.reason,
-        "detail": reject.detail.replace("\0", "\\0"),
+        "detail": reject.detail.text,
+        "detail_values": reject.detail.stored(),
         "readings_rejected": reject.readings,
     }
 

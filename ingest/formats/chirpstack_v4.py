@@ -64,7 +64,7 @@ def decode(topic: str, payload: bytes, _received_at: datetime) -> list[Record]:
         return []
     uplink = read_json(_uplink, payload)
     if uplink.object is None:
-        raise Unusable("no-decoded-object", f"fPort {uplink.f_port}")
+        raise Unusable("no-decoded-object", f"fPort = {uplink.f_port}")
     fields = flatten(uplink.object, "object")
     fields |= {"f_port": uplink.f_port, "f_cnt": uplink.f_cnt}
     fields |= best_reception(uplink.rx_info)

@@ -10,7 +10,8 @@ from typing import Any, Final, NamedTuple, TypeVar
 import msgspec
 
 from ingest.formats import DEVICE
-from ingest.reasons import Unusable
+from ingest.reasons import SAYS, Unusable
+from verkehrspuls.text import mark as _
 
 T = TypeVar("T")
 
@@ -50,11 +51,11 @@ def read_json(decoder: "msgspec.json.Decoder[T]", payload: bytes) -> T:
     try:
         return decoder.decode(payload)
     except UnicodeDecodeError as error:
-        raise Unusable("not-utf8", str(error)) from error
+        raise Unusable("not-utf8", SAYS, str(error)) from error
     except RecursionError as error:
-        raise Unusable("too-deep", str(error)) from error
+        raise Unusable("too-deep", SAYS, str(error)) from error
     except msgspec.MsgspecError as error:
-        raise Unusable("unreadable", str(error)) from error
+        raise Unusable("unreadable", SAYS, str(error)) from error
 
 
 def flatten(value: Any, path: str = "") -> dict[str, Value]:
@@ -85,6 +86,11 @@ def number_of(text: str) -> float | None:
         return None
     number = float(text)
     return number if math.isfinite(number) else None
+
+
+def as_quoted(text: str) -> str:
+    """Give the detail of a text that is no number: why not, where that can be told."""
+    return _("{}, with a decimal comma") if "," in text else "{}"
 
 
 def aware(text: str | None) -> datetime | None:

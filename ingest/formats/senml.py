@@ -21,7 +21,8 @@ import msgspec
 
 from ingest.formats import DEVICE, RECEIPT
 from ingest.formats.record import Record, Value, read_json
-from ingest.reasons import Unusable
+from ingest.reasons import SAYS, Unusable
+from verkehrspuls.text import mark as _
 
 EXAMPLES: Final = (
     (
@@ -83,13 +84,15 @@ def decode_cbor(_topic: str, payload: bytes, received_at: datetime) -> list[Reco
     try:
         found = cbor2.load(stream)
     except RecursionError as error:
-        raise Unusable("too-deep", str(error)) from error
+        raise Unusable("too-deep", SAYS, str(error)) from error
     except Exception as error:  # what a tag means may fail in many ways
-        raise Unusable("unreadable", f"{type(error).__name__}: {error}") from error
+        raise Unusable(
+            "unreadable", SAYS, f"{type(error).__name__}: {error}"
+        ) from error
     if stream.tell() < len(payload):
-        raise Unusable("unreadable", "more behind the pack")
+        raise Unusable("unreadable", _("more behind the pack"))
     if not isinstance(found, list) or not all(isinstance(e, dict) for e in found):
-        raise Unusable("unreadable", "not an array of maps")
+        raise Unusable("unreadable", _("not an array of maps"))
     pack = [
         {LABELS.get(label, label): value for label, value in entry.items()}
         for entry in found
@@ -102,14 +105,16 @@ def entries(pack: list[dict[Any, Any]]) -> list[Entry]:
     for entry in pack:
         for label in entry:
             if isinstance(label, str) and label.endswith("_"):
-                raise Unusable("unreadable", f"{label[:80]!r} must be understood")
+                raise Unusable(
+                    "unreadable", _("{} must be understood"), repr(label[:80])
+                )
     try:
         return [
             msgspec.convert({k: v for k, v in e.items() if isinstance(k, str)}, Entry)
             for e in pack
         ]
     except (msgspec.ValidationError, OverflowError) as error:
-        raise Unusable("unreadable", str(error)) from error
+        raise Unusable("unreadable", SAYS, str(error)) from error
 
 
 def resolve(pack: list[Entry], *, now: float) -> list[Entry]:
@@ -135,7 +140,7 @@ def resolve(pack: list[Entry], *, now: float) -> list[Entry]:
 
 def _version(entry: Entry, base: Entry) -> int | None:
     if entry.bver is not None and base.bver not in (None, entry.bver):
-        raise Unusable("unreadable", "several versions in a pack")
+        raise Unusable("unreadable", _("several versions in a pack"))
     return base.bver if entry.bver is None else entry.bver
 
 
@@ -143,14 +148,14 @@ def _has_value(entry: Entry) -> bool:
     values = (entry.v, entry.vs, entry.vb, entry.vd)
     given = sum(value is not None for value in values)
     if given > 1:
-        raise Unusable("unreadable", "a record with several values")
+        raise Unusable("unreadable", _("a record with several values"))
     return given == 1 or entry.s is not None
 
 
 def _resolved(entry: Entry, base: Entry, now: float) -> Entry:
     name = base.bn + entry.n
     if not _NAME.fullmatch(name):
-        raise Unusable("unreadable", f"{name[:80]!r} is no name")
+        raise Unusable("unreadable", _("{} is no name"), repr(name[:80]))
     time = base.bt + entry.t
     plain = entry.v is None and (entry.vs, entry.vb, entry.vd) == (None, None, None)
     value = entry.v

@@ -22,7 +22,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 from ingest.formats.record import Record, Value
-from ingest.reasons import Unusable
+from ingest.reasons import Detail, Unusable
+from verkehrspuls.text import mark as _
 
 EXAMPLES: Final = (
     (
@@ -46,6 +47,8 @@ _TYPES: Final = ("DBIRTH", "DDATA", "NBIRTH", "NDATA")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 #: Signed integers by data type, with their width in bits.
 _SIGNED: Final = {1: 8, 2: 16, 3: 32, 4: 64}
+#: What else a metric may hold, by its field's number.
+_NO_NUMBERS: Final = {16: "bytes_value", 17: "dataset_value", 18: "template_value"}
 
 
 class Metric(NamedTuple):
@@ -71,7 +74,9 @@ def decode(topic: str, payload: bytes, _received_at: datetime) -> list[Record]:
     try:
         timestamp, metrics = _payload(payload)
     except (IndexError, OverflowError, UnicodeDecodeError) as error:
-        raise Unusable("unreadable", f"not protobuf: {error}") from error
+        raise Unusable(
+            "unreadable", _("not protobuf: {}"), Detail.of(str(error))
+        ) from error
     if parts[2].endswith("BIRTH"):
         _remember(device, metrics)
     names = _born.get(device, {})
@@ -100,7 +105,7 @@ def _named(metric: Metric, names: dict[int, tuple[str, int]]) -> tuple[str, Valu
         born_name, born_type = names[metric.alias]
         name, datatype = name or born_name, datatype or born_type
     if not name:
-        raise Unusable("no-birth", f"alias {metric.alias}")
+        raise Unusable("no-birth", f"alias = {metric.alias}")
     value = metric.value
     bits = _SIGNED.get(datatype)
     if bits and type(value) is int and value >= 1 << (bits - 1):
@@ -116,7 +121,7 @@ def _time(milliseconds: int | None) -> datetime | None:
     try:
         return _EPOCH + timedelta(milliseconds=milliseconds)
     except OverflowError as error:
-        raise Unusable("not-a-time", f"timestamp {milliseconds}") from error
+        raise Unusable("not-a-time", f"timestamp = {milliseconds}") from error
 
 
 # Of protobuf only what these two messages need; the schema is that of Eclipse Tahu,
@@ -155,8 +160,8 @@ def _metric(message: bytes) -> Metric:
             found["name"] = value.decode()
         elif number == 15:
             found["value"] = value.decode()
-        elif number in (16, 17, 18):
-            found["value"] = "bytes, a data set or a template"
+        elif number in _NO_NUMBERS:
+            found["value"] = _NO_NUMBERS[number]
     if is_null:
         found["value"] = None
     return Metric(**found)  # type: ignore[arg-type]
@@ -179,7 +184,7 @@ def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
         else:
             raise IndexError(f"wire type {wire}")
         if at + size > len(message):
-            raise IndexError("cut off")
+            raise IndexError(_("cut off"))
         content = message[at : at + size]
         at += size
         yield number, content if wire == 2 else int.from_bytes(content, "little")
@@ -194,4 +199,4 @@ def _varint(message: bytes, at: int) -> tuple[int, int]:
         if byte < 0x80:
             return value, at
         shift += 7
-    raise IndexError("a number of more than 64 bits")
+    raise IndexError(_("a number of more than 64 bits"))

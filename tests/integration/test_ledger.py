@@ -14,6 +14,7 @@ from ingest.check import Limits
 from ingest.formats import formats
 from ingest.keep import Keeper
 from ingest.rate import RateLimit
+from ingest.reasons import Detail
 from ingest.rejects import Choice
 from ingest.resolve import read_registry
 from ingest.write import Writer
@@ -30,6 +31,8 @@ UNKNOWN_TOPIC = "vp/v1/kusel/camera-9/counts"
 
 class World:
     """A database with the town, and a writer whose settings can be chosen."""
+
+    now = NOW
 
     def __init__(self, url: str, **ingest: object) -> None:
         self.url = url
@@ -55,7 +58,7 @@ class World:
 
     @property
     def limits(self) -> Limits:
-        return Limits.at(NOW, self.settings.ingest)
+        return Limits.at(self.now, self.settings.ingest)
 
     def mend(self, topic: str = UNKNOWN_TOPIC) -> None:
         """Register the sensor of a topic, in place of the camera that is there."""
@@ -194,7 +197,7 @@ def test_late_and_lost_are_counted(world: World) -> None:
 
 def test_sensor_of_which_nothing_came_is_expected(plain: World) -> None:
     hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    start = hour - timedelta(hours=2)
+    start = plain.now = hour - timedelta(hours=2)
     message = counts(start, at=start)
     plain.write(message, message, Message(COUNTS_TOPIC, b"?", start))
     rows = ledger.of_sensors(plain.connection, start=start, end=hour)
@@ -257,6 +260,8 @@ def test_message_refused_again_stays_with_the_new_reason(world: World) -> None:
     (row,) = ledger.rejects(world.connection, limit=9, **Choice()._asdict(), open=True)
     assert (row["reason"], row["last_reason"]) == ("unknown-sensor", "unknown-output")
     assert row["attempts"] == 1
+    last = Detail(row["last_detail"], row["last_detail_values"])
+    assert last.say("de") == f"'9' zum Zeitpunkt {NOW.isoformat()}"
     assert world.value("select count(*) from rejected_message") == 1
     assert world.proof().holds
 

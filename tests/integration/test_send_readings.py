@@ -140,7 +140,12 @@ def test_readings_take_the_way_of_every_message(
         ]
         assert told["items"][3]["reason"] == "unknown-sensor"
         assert told["items"][5]["reason"] == "out-of-range"
-        assert set(told["items"][5]["detail"]) == {"de", "en"}
+        assert told["items"][5]["detail"]["de"].endswith(
+            "(no2_ugm3 = 1000000000.0, möglich sind -5 bis 2000 µg/m³)"
+        )
+        assert told["items"][5]["detail"]["en"].endswith(
+            "(no2_ugm3 = 1000000000.0, possible are -5 to 2000 µg/m³)"
+        )
 
         def stored() -> int:
             ((count,),) = town.execute(

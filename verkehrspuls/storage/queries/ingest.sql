@@ -122,9 +122,11 @@ group by 1, 2;
 -- name: reject_message
 -- Keep a message that could not be used.
 insert into rejected_message (received_at, slot, sensor_id, topic, payload,
-                              payload_bytes, reason, detail, readings_rejected)
+                              payload_bytes, reason, detail, detail_values,
+                              readings_rejected)
 values (%(received_at)s, %(slot)s, %(sensor_id)s, %(topic)s, %(payload)s,
-        %(payload_bytes)s, %(reason)s, %(detail)s, %(readings_rejected)s);
+        %(payload_bytes)s, %(reason)s, %(detail)s, %(detail_values)s,
+        %(readings_rejected)s);
 
 -- name: add_to_ledger
 -- Add a batch's counts to the rows of this worker's slot, and to its running sums.
