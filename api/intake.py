@@ -23,7 +23,7 @@ from verkehrspuls.settings import Ingest
 from verkehrspuls.storage.database import Connection
 from verkehrspuls.text import LANGUAGES
 from verkehrspuls.text import mark as _
-from verkehrspuls.wire import KEY_PATTERN, KINDS, parse_topic, topic
+from verkehrspuls.wire import KEY_PATTERN, KINDS, is_topic, parse_topic, topic
 
 if TYPE_CHECKING:
     from ingest.batch import Collector, Message
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 #: room that topic and header take of the largest packet
 _ENVELOPE: Final = 2048
+#: characters of a topic; no filter is longer
+LONGEST: Final = 1024
 _UNKNOWN_S: Final = 1.0
 
 
@@ -120,9 +122,7 @@ def _sent(item: Item, bearer: Bearer, pointer: str) -> Sent:
             raise Unreadable(
                 pointer=pointer, detail="give either `topic` or the sensor's keys"
             )
-        if not 0 < len(item.topic) <= 1024 or not {"+", "#", "\0"}.isdisjoint(
-            item.topic
-        ):
+        if len(item.topic) > LONGEST or not is_topic(item.topic):
             raise Unreadable(pointer=f"{pointer}/topic", detail="this is no topic")
         return Sent(item.topic, payload)
     sensor = item.sensor or bearer.sensor

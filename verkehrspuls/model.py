@@ -10,17 +10,24 @@ from typing import Annotated, Literal, NewType
 
 from msgspec import Meta, Struct
 
+from verkehrspuls.wire import LEVELS, REFUSED
+
 MunicipalityId = NewType("MunicipalityId", int)
 SiteId = NewType("SiteId", int)
 ChannelId = NewType("ChannelId", int)
 SensorId = NewType("SensorId", int)
 
-Key = Annotated[str, Meta(pattern="^[a-z0-9-]{1,64}$")]
+Key = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,64}\Z")]
 Latitude = Annotated[float, Meta(ge=-90, le=90)]
 Longitude = Annotated[float, Meta(ge=-180, le=180)]
+_LEVEL = rf"([^+#/{REFUSED}]+|\+)"
 #: MQTT topic filter: `+` stands for one level; `#` at the end for all that follow
 TopicFilter = Annotated[
-    str, Meta(pattern=r"^([^+#\x00/]+|\+)(/([^+#\x00/]+|\+))*(/#)?$", max_length=1024)
+    str,
+    Meta(
+        pattern=rf"^{_LEVEL}(/{_LEVEL}){{0,{LEVELS - 1}}}(/#)?\Z",
+        max_length=1024,
+    ),
 ]
 #: names of `ingest.formats`
 PayloadFormat = Literal[

@@ -9,12 +9,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
+import msgspec
 import pytest
 from starlette.testclient import TestClient
 
 from api import tokens
 from api.app import create_app
 from ingest.worker import Worker
+from tests import corpus
 from tests.parts import Broker, free_port, wait_for
 from tests.towns import AIR_TOPIC, COUNTS_TOPIC, TOWN
 from verkehrspuls.settings import Settings, load
@@ -104,6 +106,25 @@ def problem(response: httpx2.Response, status: int, code: str) -> dict[str, Any]
     found: dict[str, Any] = response.json()
     assert found["type"].endswith(f"#{code}")
     return found
+
+
+def test_topic_that_no_broker_takes_stops_no_other_sender(
+    plain_database: str, broker: Broker, town: Connection
+) -> None:
+    level = next(sensor for sensor in corpus.town().sensors if sensor.key == "level-1")
+    odd = msgspec.structs.replace(level, topic="vp/v1/kusel/+/odd")
+    register(town, msgspec.structs.replace(corpus.town(), sensors=(*TOWN.sensors, odd)))
+    message = {"base64": base64.b64encode(b"1").decode()}
+    with serving(settings_of(plain_database, broker.publish_url)) as client:
+        sender = Sender(client, tokens.create(town, "kusel"))
+        refused = sender.send([message | {"topic": "vp/v1/kusel/a\tb/odd"}])
+        told = problem(refused, 422, "invalid")
+        assert told["errors"][0]["pointer"] == "#/0/topic"
+        # a blank is taken by most
+        response = sender.send([message | {"topic": "vp/v1/kusel/a b/odd"}])
+        assert response.status_code in (202, 503), response.text
+        good = sender.send([{"sensor": "camera-1", "message": native()}])
+        assert good.status_code == 202, good.text
 
 
 def test_readings_take_the_way_of_every_message(
