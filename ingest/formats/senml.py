@@ -14,7 +14,9 @@ Any topic. Two formats: `senml-json` and `senml-cbor`.
 
 import io
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -40,6 +42,8 @@ LABELS: Final = {
 }
 #: The version that we know; a higher one may mean something else.
 VERSION: Final = 10
+#: Bytes of a number; no float has more.
+LONGEST_NUMBER: Final = 128
 #: Smaller times are relative to now.
 ABSOLUTE: Final = 2**28
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-:./_]*")
@@ -82,7 +86,7 @@ def decode_cbor(_topic: str, payload: bytes, received_at: datetime) -> list[Reco
 
     stream = io.BytesIO(payload)
     try:
-        found = cbor2.load(stream)
+        found = cbor2.load(stream, semantic_decoders=_TAGS)
     except RecursionError as error:
         raise Unusable("too-deep", SAYS, str(error)) from error
     except Exception as error:  # what a tag means may fail in many ways
@@ -98,6 +102,38 @@ def decode_cbor(_topic: str, payload: bytes, received_at: datetime) -> list[Reco
         for entry in found
     ]
     return _records(entries(pack), received_at)
+
+
+def _bignum(number: bytes, _immutable: bool) -> float:
+    if len(number) > LONGEST_NUMBER:
+        raise ValueError(f"a number of {len(number)} bytes")
+    return float(int.from_bytes(number))
+
+
+def _negative_bignum(number: bytes, immutable: bool) -> float:
+    return -1 - _bignum(number, immutable)
+
+
+def _decimal(parts: Sequence[int], _immutable: bool) -> float:
+    exponent, mantissa = parts
+    return float(Decimal(mantissa).scaleb(exponent))
+
+
+def _same(value: Any, _immutable: bool) -> Any:
+    return value
+
+
+def _refuse(_value: Any, _immutable: bool) -> None:
+    raise ValueError("no tag of a number")
+
+
+#: What tags mean in a pack: numbers, and that it is CBOR. What else cbor2 knows is none
+#: of SenML's, and some of it can take minutes: to reduce a fraction, or to compile a
+#: regular expression.
+_TAGS: Final = {
+    **dict.fromkeys((0, 1, 5, 30, 35, 36, 37, 100, 258, 260, 261, 1004), _refuse),
+    **{2: _bignum, 3: _negative_bignum, 4: _decimal, 55799: _same},
+}
 
 
 def entries(pack: list[dict[Any, Any]]) -> list[Entry]:
