@@ -116,7 +116,7 @@ def readings_of(
                 readings.append(reading)
     if not mapped:
         names = sorted({name for record in records for name in record.fields})
-        unmapped = Unusable("no-mapped-field", _("there are {}"), _some(names))
+        unmapped = Unusable("no-mapped-field", _("there are {}"), _some(names) or "…")
         unmapped.numbered = numbered
         raise unmapped
     return Decoded(readings, unusable=tuple(unusable), numbered=numbered)

@@ -20,6 +20,9 @@ Value = bool | int | float | str | None
 
 #: Fields nested more deeply are left out.
 DEEPEST: Final = 16
+#: Characters of a path. Longer ones are left out: no mapping can name them, and a long
+#: key over many values would take a thousand times the memory of the payload.
+LONGEST: Final = 256
 
 _NUMBER: Final = re.compile(
     r"[+-]?(\d{1,30}(\.\d{0,30})?|\.\d{1,30})([eE][+-]?\d{1,3})?", re.ASCII
@@ -69,10 +72,11 @@ def _leaves(value: Any, path: str, depth: int) -> Iterator[tuple[str, Value]]:
     elif isinstance(value, list):
         inner = enumerate(value)
     else:
-        if value is None or isinstance(value, bool | int | float | str):
+        known = value is None or isinstance(value, bool | int | float | str)
+        if known and len(path) <= LONGEST:
             yield path, value
         return
-    if depth < DEEPEST:
+    if depth < DEEPEST and len(path) < LONGEST:
         for key, each in inner:
             yield from _leaves(each, f"{path}.{key}" if path else str(key), depth + 1)
 

@@ -22,7 +22,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from ingest.formats import DEVICE, RECEIPT
-from ingest.formats.record import Record, Value, read_json
+from ingest.formats.record import LONGEST, Record, Value, read_json
 from ingest.reasons import SAYS, Unusable
 from verkehrspuls.text import mark as _
 
@@ -47,6 +47,8 @@ LONGEST_NUMBER: Final = 128
 #: Smaller times are relative to now.
 ABSOLUTE: Final = 2**28
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-:./_]*")
+#: Too long for a mapping to name it, and so for all that is longer.
+_CUT: Final = LONGEST + 1
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 Number = Annotated[float, msgspec.Meta(ge=-1e300, le=1e300)]
@@ -162,7 +164,7 @@ def resolve(pack: list[Entry], *, now: float) -> list[Entry]:
     resolved = []
     for entry in pack:
         base = Entry(
-            bn=entry.bn or base.bn,
+            bn=(entry.bn or base.bn)[:_CUT],
             bt=entry.bt or base.bt,
             bu=entry.bu or base.bu,
             bv=base.bv if entry.bv is None else entry.bv,
@@ -189,7 +191,7 @@ def _has_value(entry: Entry) -> bool:
 
 
 def _resolved(entry: Entry, base: Entry, now: float) -> Entry:
-    name = base.bn + entry.n
+    name = (base.bn + entry.n)[:_CUT]
     if not _NAME.fullmatch(name):
         raise Unusable("unreadable", _("{} is no name"), repr(name[:80]))
     time = base.bt + entry.t

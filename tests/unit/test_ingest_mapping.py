@@ -1,8 +1,10 @@
 """From records of foreign payloads to readings, as the registry says."""
 
+import tracemalloc
 import typing
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from ingest import mapping
@@ -14,7 +16,7 @@ from ingest.formats import (
     EnvironmentReading,
     foreign_formats,
 )
-from ingest.formats.record import Record, Value
+from ingest.formats.record import Record, Value, flatten
 from ingest.mapping import read_foreign
 from ingest.reasons import LONGEST_DETAIL, REASONS, Unusable
 from ingest.units import UNITS, convert
@@ -268,3 +270,17 @@ def test_every_reason_that_is_given_is_known() -> None:
     }
     assert len(given) > 10
     assert given <= REASONS.keys()
+
+
+def test_long_key_over_many_values_takes_no_memory() -> None:
+    values = ",".join(100_000 * "1")
+    payload = f'{{"{4000 * "k"}": [{values}], "t": 4.1}}'.encode()
+    tracemalloc.start()
+    fields = flatten(msgspec.json.decode(payload))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert fields == {"t": 4.1}
+    assert most < 20 * len(payload)
+    # what a mapping may name is there
+    assert flatten({"k" * 253: [7, 8]}) == {"k" * 253 + ".0": 7, "k" * 253 + ".1": 8}
+    assert flatten({"k" * 256: 7, "k" * 257: 8}) == {"k" * 256: 7}

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import time
+import tracemalloc
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -203,3 +204,15 @@ def test_number_may_have_a_tag(number: object, expected: float) -> None:
     for payload in (pack, b"\xd9\xd9\xf7" + pack):  # "this is CBOR"
         (record,) = decode_cbor(TOPIC, payload, NOW)
         assert record.fields == {"x": expected}
+
+
+def test_long_base_name_of_many_records_takes_no_memory() -> None:
+    pack = [{"bn": 50_000 * "u", "n": "t", "v": 1}]
+    pack += [{"n": f"t{number}", "v": 1} for number in range(2_000)]
+    payload = msgspec.json.encode([*pack, {"bn": "x", "v": 7}])
+    tracemalloc.start()
+    (record,) = decode_json(TOPIC, payload, NOW)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert sorted(record.fields) == [257 * "u", "x"]  # no mapping can name the one
+    assert most < 50 * len(payload)
