@@ -171,6 +171,9 @@ class Collector:
             decoded = self._decode(sensor, message, topic)
             if len(decoded.readings) > MOST_VALUES:
                 check_readings(decoded.readings)
+            if decoded.status is not None and decoded.status.time is not None:
+                # else no later one would replace it
+                check_time(decoded.status.time, self._limits)
         except Unusable as problem:
             if problem.numbered:
                 self._note(batch, sensor.sensor_id, topic, problem.numbered)
