@@ -57,9 +57,9 @@ Number = Annotated[float, msgspec.Meta(ge=-1e300, le=1e300)]
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     """A record of a pack, or a resolved one."""
 
-    bn: str = ""
-    bt: Number = 0.0
-    bu: str = ""
+    bn: str | None = None
+    bt: Number | None = None
+    bu: str | None = None
     bv: Number | None = None
     bs: Number | None = None
     bver: Annotated[int, msgspec.Meta(ge=1, le=VERSION)] | None = None
@@ -160,13 +160,13 @@ def resolve(pack: list[Entry], *, now: float) -> list[Entry]:
 
     Times are in seconds since 1970; base fields hold for a record and those after it.
     """
-    base = Entry()
+    base = Entry(bn="", bt=0.0, bu="")
     resolved = []
     for entry in pack:
         base = Entry(
-            bn=(entry.bn or base.bn)[:_CUT],
-            bt=entry.bt or base.bt,
-            bu=entry.bu or base.bu,
+            bn=((base.bn if entry.bn is None else entry.bn) or "")[:_CUT],
+            bt=base.bt if entry.bt is None else entry.bt,
+            bu=base.bu if entry.bu is None else entry.bu,
             bv=base.bv if entry.bv is None else entry.bv,
             bs=base.bs if entry.bs is None else entry.bs,
             bver=_version(entry, base),
@@ -191,17 +191,17 @@ def _has_value(entry: Entry) -> bool:
 
 
 def _resolved(entry: Entry, base: Entry, now: float) -> Entry:
-    name = (base.bn + entry.n)[:_CUT]
+    name = ((base.bn or "") + entry.n)[:_CUT]
     if not _NAME.fullmatch(name):
         raise Unusable("unreadable", _("{} is no name"), repr(name[:80]))
-    time = base.bt + entry.t
+    time = (base.bt or 0.0) + entry.t
     plain = entry.v is None and (entry.vs, entry.vb, entry.vd) == (None, None, None)
     value = entry.v
     if value is not None or (plain and base.bv is not None):
         value = (value or 0.0) + (base.bv or 0.0)
     return Entry(
         n=name,
-        u=entry.u or base.bu,
+        u=entry.u or base.bu or "",
         t=time if time >= ABSOLUTE else now + time,
         v=value,
         vs=entry.vs,

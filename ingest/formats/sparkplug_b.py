@@ -8,9 +8,13 @@ type, e.g. `spBv1.0/stadt/+/schrank-7/zaehler-1`. `DBIRTH`, `DDATA`, `NBIRTH` an
 - A metric with an alias and no name has the name that the last birth of that edge or
   device gave it. Until that came it is kept as `no-birth`; so ask for a rebirth after
   the worker was started, or let the device send names always.
+- A birth of the edge ends what its devices were called before: each is born anew.
+- Compressed payloads are refused.
 - Metrics of one timestamp belong together, historical ones too: a reading's place is
   its time.
 - Time: the metric's timestamp, else the payload's, in milliseconds.
+- By its specification data come at quality of service 0: what is lost on the way to the
+  worker is not repeated.
 - `seq` is not read: it counts the messages of an edge with all its devices, so that
   there are gaps in those of one.
 """
@@ -43,6 +47,8 @@ EXAMPLES: Final = (
 #: How many edges and devices, and how many metrics of each, are remembered.
 DEVICES: Final = 1_000
 METRICS: Final = 1_000
+#: What stands for a name where the metrics are in a compressed body.
+_COMPRESSED: Final = b"SPBV1.0_COMPRESSED"
 _TYPES: Final = ("DBIRTH", "DDATA", "NBIRTH", "NDATA")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 #: Signed integers by data type, with their width in bits.
@@ -78,6 +84,8 @@ def decode(topic: str, payload: bytes, _received_at: datetime) -> list[Record]:
             "unreadable", _("not protobuf: {}"), Detail.of(str(error))
         ) from error
     if parts[2].endswith("BIRTH"):
+        if parts[2] == "NBIRTH":
+            _forget_devices(device)
         _remember(device, metrics)
     names = _born.get(device, {})
     groups: dict[int | None, dict[str, Value]] = {}
@@ -97,6 +105,12 @@ def _remember(device: str, metrics: list[Metric]) -> None:
     _born.move_to_end(device)
     if len(_born) > DEVICES:
         _born.popitem(last=False)
+
+
+def _forget_devices(edge: str) -> None:
+    """Forget the names of an edge's devices: aliases may mean others from now on."""
+    for device in [name for name in _born if name.startswith(f"{edge}/")]:
+        del _born[device]
 
 
 def _named(metric: Metric, names: dict[int, tuple[str, int]]) -> tuple[str, Value]:
@@ -136,6 +150,8 @@ def _payload(payload: bytes) -> tuple[int | None, list[Metric]]:
             timestamp = value
         elif number == 2 and isinstance(value, bytes):
             metrics.append(_metric(value))
+        elif number == 4 and value == _COMPRESSED:
+            raise Unusable("unreadable", _("the payload is compressed"))
     return timestamp, metrics
 
 

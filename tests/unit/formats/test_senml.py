@@ -216,3 +216,15 @@ def test_long_base_name_of_many_records_takes_no_memory() -> None:
     tracemalloc.stop()
     assert sorted(record.fields) == [257 * "u", "x"]  # no mapping can name the one
     assert most < 50 * len(payload)
+
+
+def test_base_fields_hold_until_the_next_of_their_name_be_it_empty() -> None:
+    pack = [
+        {"bn": "a", "bt": AT, "bu": "Cel", "n": "b", "v": 1},
+        {"bn": "", "bt": 0, "bu": "", "n": "c", "v": 2},
+        {"n": "d", "u": "%RH", "v": 3},
+    ]
+    first, second = decode_json(TOPIC, msgspec.json.encode(pack), NOW)
+    assert (first.time_origin, second.time_origin) == (DEVICE, RECEIPT)
+    assert first.units["ab"] == "Cel"
+    assert second.fields == {"c": 2, "d": 3, "d %RH": 3}

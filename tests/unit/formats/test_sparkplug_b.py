@@ -145,3 +145,19 @@ def test_number_of_the_edge_is_not_taken_for_one_of_the_device() -> None:
     for number in (1, 5, 9):  # between them: the edge's other devices
         body = payload(field(1, "Counts/Car") + field(10, 1)) + field(3, number)
         assert decoded(decode(DATA_TOPIC, body, NOW), ROAD).numbered == []
+
+
+def test_birth_of_the_edge_ends_the_names_of_its_devices() -> None:
+    decode(BIRTH_TOPIC, BIRTH, NOW)
+    decode("spBv1.0/stadt/NBIRTH/schrank-77", payload(), NOW)  # of another one
+    assert decode(DATA_TOPIC, DATA, NOW)
+    decode("spBv1.0/stadt/NBIRTH/schrank-7", payload(), NOW)
+    with pytest.raises(Unusable) as refused:
+        decode(DATA_TOPIC, DATA, NOW)
+    assert refused.value.reason == "no-birth"
+
+
+def test_compressed_payload_is_refused_and_not_taken_for_an_empty_one() -> None:
+    body = field(1, NOW_MS) + field(4, "SPBV1.0_COMPRESSED") + field(5, b"\x1f\x8b")
+    with pytest.raises(Unusable, match="compressed"):
+        decode(DATA_TOPIC, body, NOW)
