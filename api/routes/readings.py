@@ -28,6 +28,8 @@ from verkehrspuls.storage.database import execute
 router = APIRouter(prefix=PREFIX, tags=["sending"], route_class=authorised.Route)
 
 LONGEST_KEY: Final = 255
+#: media type and encoding of a body
+_TAKEN: Final = ("application/json", "identity")
 _EXAMPLE: Final = {
     "sensor": "camera-1",
     "message": {
@@ -101,7 +103,9 @@ async def send_readings(request: Request) -> Response:
     be read a moment later.
     """
     settings: Api = request.app.state.settings.api
-    if request.headers.get("content-type", "").split(";")[0] != "application/json":
+    media_type = request.headers.get("content-type", "").partition(";")[0]
+    encoding = request.headers.get("content-encoding", "identity")
+    if (media_type.strip().lower(), encoding.lower()) != _TAKEN:
         raise WrongType
     body = await _body(request, settings.ingest_bytes)
     return await run_in_threadpool(_take, request, body)

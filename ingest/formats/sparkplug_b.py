@@ -109,8 +109,9 @@ def _remember(device: str, metrics: list[Metric]) -> None:
 
 def _forget_devices(edge: str) -> None:
     """Forget the names of an edge's devices: aliases may mean others from now on."""
-    for device in [name for name in _born if name.startswith(f"{edge}/")]:
-        del _born[device]
+    for device in list(_born):  # at once: other threads may add some
+        if device.startswith(f"{edge}/"):
+            _born.pop(device, None)
 
 
 def _named(metric: Metric, names: dict[int, tuple[str, int]]) -> tuple[str, Value]:

@@ -286,8 +286,17 @@ def test_limits_of_a_request(plain_database: str, town: Connection) -> None:
         sender = Sender(client, token)
         problem(sender.send([bad] * 4), 413, "too-many")
         problem(sender.send([bad] * 1000), 413, "too-many")
-        problem(sender.send(bad, content_type="text/csv"), 415, "wrong-type")
-        problem(sender.send([bad] * 3), 422, "nothing-accepted")
+        for wrong in (
+            {"content_type": "text/csv"},
+            {"content_type": "application/json-seq"},
+            {"content_encoding": "gzip"},
+        ):
+            problem(sender.send(bad, **wrong), 415, "wrong-type")
+        named = "Application/JSON ; charset=utf-8"
+        response = sender.send(
+            [bad] * 3, content_type=named, content_encoding="Identity"
+        )
+        problem(response, 422, "nothing-accepted")
         response = sender.send([bad] * 3)
         problem(response, 429, "too-fast")
         assert 25 <= int(response.headers["retry-after"]) <= 30
