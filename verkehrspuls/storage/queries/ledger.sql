@@ -182,23 +182,29 @@ having sum(c.kept) <> sum(c.there) + sum(c.gone)
 order by c.hour, 1, 2, 4;
 
 -- name: ledger_sequences_differ
--- Sensors of which the ledger says other than their sequences.
+-- Sensors of which the ledger says other than their sequences, or those other than what
+-- new numbers are reckoned from.
 with counted as (
     select sensor_id, sum(sequence_lost) as lost
     from ledger
     where sensor_id is not null
     group by 1
 ), known as (
-    select sensor_id, sum(lost) as lost from sequence group by 1
+    select sensor_id, sum(lost) as lost,
+           coalesce(sum((state ->> 'lost')::bigint), 0) as followed
+    from sequence
+    group by 1
 )
 select m.key as municipality, e.key as sensor,
        coalesce(counted.lost, 0)::bigint as counted,
-       coalesce(known.lost, 0)::bigint as known
+       coalesce(known.lost, 0)::bigint as known,
+       coalesce(known.followed, 0)::bigint as followed
 from counted
 full join known using (sensor_id)
 left join sensor e using (sensor_id)
 left join municipality m using (municipality_id)
 where coalesce(counted.lost, 0) <> coalesce(known.lost, 0)
+   or known.lost <> known.followed
 order by 1, 2;
 
 -- name: ledger_running_differ
