@@ -140,4 +140,5 @@ def test_there_is_room_when_the_receiver_is_woken(
     )
     collector = Collector(Registry(), formats(), Limits.at(NOW, waiting._settings))
     waiting._write(Collected(collector.collect(taken), collector))
+    waiting._receiver.stop()
     assert full == [False]
