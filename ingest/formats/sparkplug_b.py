@@ -6,8 +6,9 @@ type, e.g. `spBv1.0/stadt/+/schrank-7/zaehler-1`. `DBIRTH`, `DDATA`, `NBIRTH` an
 
 - Fields: the metric's name, e.g. `Counts/Car`. A metric that `is_null` is a gap.
 - A metric with an alias and no name has the name that the last birth of that edge or
-  device gave it. Until that came it is kept as `no-birth`; so ask for a rebirth after
-  the worker was started, or let the device send names always.
+  device gave it. Births are kept in the database, so that they hold when the worker is
+  started anew, and for all workers. What comes before any birth is kept as `no-birth`,
+  and can be replayed after it.
 - A birth of the edge ends what its devices were called before: each is born anew.
 - Compressed payloads are refused.
 - Metrics of one timestamp belong together, historical ones too: a reading's place is
@@ -21,7 +22,7 @@ type, e.g. `spBv1.0/stadt/+/schrank-7/zaehler-1`. `DBIRTH`, `DDATA`, `NBIRTH` an
 
 import struct
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -67,11 +68,41 @@ class Metric(NamedTuple):
     value: Value = None
 
 
-#: Names and data types by alias, of each edge or device since its last birth.
-_born: OrderedDict[str, dict[int, tuple[str, int]]] = OrderedDict()
+class Birth(NamedTuple):
+    """What an edge or device said when it was born."""
+
+    #: when that was received
+    at: datetime
+    #: names and data types by alias
+    names: dict[int, tuple[str, int]]
 
 
-def decode(topic: str, payload: bytes, _received_at: datetime) -> list[Record]:
+#: The last birth of each edge and device, and those that are not stored yet.
+_born: OrderedDict[str, Birth] = OrderedDict()
+_unsaved: OrderedDict[str, Birth] = OrderedDict()
+
+
+def unsaved() -> dict[str, Birth]:
+    """Give the births that are to be stored, by edge or device."""
+    return dict(_unsaved)
+
+
+def saved(births: Mapping[str, Birth]) -> None:
+    """Take note that births are stored."""
+    for device, birth in births.items():
+        if _unsaved.get(device) is birth:
+            _unsaved.pop(device, None)
+
+
+def learn(births: Iterable[tuple[str, Birth]]) -> None:
+    """Take births from where they are stored, where they are newer."""
+    for device, birth in births:
+        known = _born.get(device)
+        if known is None or known.at < birth.at:
+            _put(_born, device, birth)
+
+
+def decode(topic: str, payload: bytes, received_at: datetime) -> list[Record]:
     """Decode a birth or data message; a birth is remembered."""
     parts = topic.split("/")
     if len(parts) not in (4, 5) or parts[2] not in _TYPES:
@@ -84,10 +115,10 @@ def decode(topic: str, payload: bytes, _received_at: datetime) -> list[Record]:
             "unreadable", _("not protobuf: {}"), Detail.of(str(error))
         ) from error
     if parts[2].endswith("BIRTH"):
-        if parts[2] == "NBIRTH":
-            _forget_devices(device)
-        _remember(device, metrics)
-    names = _born.get(device, {})
+        birth = Birth(received_at, _names_in(metrics))
+        for births in (_born, _unsaved):
+            _put(births, device, birth)
+    names = _names(device)
     groups: dict[int | None, dict[str, Value]] = {}
     for metric in metrics:
         name, value = _named(metric, names)
@@ -96,22 +127,28 @@ def decode(topic: str, payload: bytes, _received_at: datetime) -> list[Record]:
     return [Record(_time(at), fields) for at, fields in groups.items()]
 
 
-def _remember(device: str, metrics: list[Metric]) -> None:
-    _born[device] = {
+def _names_in(metrics: list[Metric]) -> dict[int, tuple[str, int]]:
+    return {
         metric.alias: (metric.name[:256], metric.datatype)
         for metric in metrics[:METRICS]
         if metric.alias is not None and metric.name is not None
     }
-    _born.move_to_end(device)
-    if len(_born) > DEVICES:
-        _born.popitem(last=False)
 
 
-def _forget_devices(edge: str) -> None:
-    """Forget the names of an edge's devices: aliases may mean others from now on."""
-    for device in list(_born):  # at once: other threads may add some
-        if device.startswith(f"{edge}/"):
-            _born.pop(device, None)
+def _put(births: OrderedDict[str, Birth], device: str, birth: Birth) -> None:
+    births[device] = birth
+    births.move_to_end(device)
+    if len(births) > DEVICES:
+        births.popitem(last=False)
+
+
+def _names(device: str) -> dict[int, tuple[str, int]]:
+    """Tell what aliases mean; nothing where the edge was born again since."""
+    birth = _born.get(device)
+    edge = _born.get("/".join(device.split("/")[:2]))
+    if birth is None or (edge is not None and edge.at > birth.at):
+        return {}
+    return birth.names
 
 
 def _named(metric: Metric, names: dict[int, tuple[str, int]]) -> tuple[str, Value]:

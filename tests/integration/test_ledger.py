@@ -11,7 +11,7 @@ import pytest
 from ingest import rejects
 from ingest.batch import Collector, Message
 from ingest.check import Limits
-from ingest.formats import formats
+from ingest.formats import formats, sparkplug_b
 from ingest.keep import Keeper
 from ingest.rate import RateLimit
 from ingest.reasons import Detail
@@ -19,7 +19,7 @@ from ingest.rejects import Choice
 from ingest.resolve import read_registry
 from ingest.write import Writer
 from tests.towns import AIR_TOPIC, COUNTS_TOPIC, TOWN
-from verkehrspuls.model import Installation
+from verkehrspuls.model import Installation, Mapping
 from verkehrspuls.settings import Settings, load
 from verkehrspuls.storage import ledger
 from verkehrspuls.storage.database import connect
@@ -236,6 +236,54 @@ def test_replay_does_not_undo_what_came_since(world: World) -> None:
     assert (result["used"], result["readings_duplicate"]) == (1, 1)
     assert world.value("select car from count_reading") == 2
     assert world.proof().holds
+
+
+def test_names_of_a_birth_outlive_the_worker(plain: World) -> None:
+    """Its aliases mean the same to a worker that is started anew, or to another."""
+    camera = TOWN.sensors[0]
+    cabinet = msgspec.structs.replace(
+        camera,
+        key="cabinet-7",
+        payload_format="sparkplug-b",
+        topic="spBv1.0/stadt/+/schrank-7/zaehler-1",
+        installations=(
+            msgspec.structs.replace(
+                camera.installations[0], mapping=Mapping(classes={"car": "Counts/Car"})
+            ),
+        ),
+    )
+    camera = msgspec.structs.replace(camera, installations=camera.installations[1:])
+    sensors = (camera, cabinet)
+    register(plain.connection, msgspec.structs.replace(TOWN, sensors=sensors))
+
+    def restart() -> None:
+        sparkplug_b._born.clear()
+        sparkplug_b._unsaved.clear()
+
+    birth, data = (
+        Message(topic, payload, NOW) for topic, payload in sparkplug_b.EXAMPLES
+    )
+    restart()
+    plain.write(data)
+    assert plain.counted("no-birth")["messages"] == 1
+    restart()
+    plain.write(birth)
+    assert sparkplug_b.unsaved() == {}
+    restart()
+    assert plain.replay()["used"] == 1
+    restart()
+    plain.write(data)
+    assert plain.value("select array_agg(car order by time) from count_reading") == [
+        *(12, 14)
+    ]
+    # one that is older than what is known changes nothing
+    older = birth.received_at - timedelta(hours=1)
+    sparkplug_b.decode(birth.topic, b"", older)
+    plain.write(data)
+    restart()
+    plain.write(data)
+    assert plain.counted("no-birth")["messages"] == 1
+    assert plain.proof().holds
 
 
 def test_message_used_in_part_is_replayed_wholly(world: World) -> None:

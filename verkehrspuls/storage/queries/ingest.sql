@@ -213,6 +213,19 @@ on conflict (sensor_id) do update set
     firmware = coalesce(excluded.firmware, s.firmware)
 where s.since <= excluded.since;
 
+-- name: put_birth
+-- What an edge or device of Sparkplug said at its last birth.
+insert into sparkplug_birth as b (device, born_at, names)
+values (%(device)s, %(born_at)s, %(names)s)
+on conflict (device) do update set born_at = excluded.born_at, names = excluded.names
+where b.born_at <= excluded.born_at;
+
+-- name: births
+-- The newest of them; those read last are the newest.
+select device, born_at, names
+from (select * from sparkplug_birth order by born_at desc limit %(most)s) b
+order by born_at;
+
 -- name: ensure_range
 -- Make partitions for a range of times.
 select ensure_range(%(series)s, %(earliest)s, %(latest)s);
