@@ -56,7 +56,7 @@ class Channel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     #: a key of `quantities.QUANTITIES`
     quantity: str
     #: key of the direction, e.g. `in`; empty where there is none
-    direction: str = ""
+    direction: Annotated[str, Meta(pattern=r"^(?!all\Z)[a-z0-9-]{0,64}\Z")] = ""
     #: the direction's name to show, e.g. "Richtung Innenstadt"
     direction_name: str = ""
     lane: int | None = None
@@ -73,8 +73,8 @@ class Site(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     longitude: Longitude | None = None
     road: str = ""
     place: str = ""
-    speed_limit_kmh: int | None = None
-    visibility: str = "public"
+    speed_limit_kmh: Annotated[int, Meta(ge=5, le=200)] | None = None
+    visibility: Literal["public", "cluster", "private"] = "public"
     channels: tuple[Channel, ...]
 
 
@@ -173,7 +173,7 @@ class Installation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     site: Key
     channel: Key
     #: the output's name in the sensor's payloads
-    output: str
+    output: Annotated[str, Meta(min_length=1, max_length=64)]
     since: datetime
     until: datetime | None = None
     #: of a foreign format; a native payload names outputs and classes itself
@@ -190,7 +190,7 @@ class Sensor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     #: what it publishes under, where the format is a foreign one
     topic: TopicFilter | None = None
     profile: Profile = Profile()
-    interval_s: int
+    interval_s: Annotated[int, Meta(ge=1, le=86_400)]
     #: a key of `classes.SCHEMES`; None for an environment sensor
     class_scheme: str | None = None
     installations: tuple[Installation, ...]

@@ -243,8 +243,9 @@ select batch from ingest_slot where slot = %(slot)s;
 
 -- name: limit_session
 -- How long a statement may take and wait for a lock, and when a connection whose other
--- end is gone is noticed by the server.
+-- end is gone, or stands still with its locks, is noticed by the server.
 select set_config('statement_timeout', %(statement_ms)s::text, false),
+       set_config('idle_in_transaction_session_timeout', %(statement_ms)s::text, false),
        set_config('lock_timeout', %(lock_ms)s::text, false),
        set_config('tcp_keepalives_idle', '30', false),
        set_config('tcp_keepalives_interval', '10', false),
