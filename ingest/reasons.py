@@ -95,7 +95,7 @@ class Detail(NamedTuple):
 
 
 def _storable(text: str) -> str:
-    text = text.replace("\0", "\\0")
+    text = text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
     return text if len(text) <= LONGEST_DETAIL else f"{text[:LONGEST_DETAIL]}…"
 
 

@@ -41,7 +41,7 @@ def test_what_came_changes_no_text() -> None:
 
 
 def test_detail_can_be_stored_whatever_it_quotes() -> None:
-    told = Detail.of("{} bytes", "\0" + LONGEST_DETAIL * "ä")
+    told = Detail.of("{} bytes", "\0\ud800" + LONGEST_DETAIL * "ä")
     assert "\\u0000" not in (told.stored() or "")
     assert len(told.say("de")) < LONGEST_DETAIL + 20
 
