@@ -1,16 +1,52 @@
-"""Who makes a request: the token in its `Authorization` header."""
+"""Who makes a request: the token in its `Authorization` header.
 
-from typing import cast
+A route says in its OpenAPI description which token it needs; what is said there is what
+is asked for, before anything else of the request is looked at.
+"""
 
-from fastapi import Request
+from collections.abc import Callable, Coroutine
+from typing import Any, cast
+
+from fastapi import Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.routing import APIRoute
 
 from api import tokens
 from api.database import Database
 from api.errors import NotAuthorised
 
 
-def bearer(request: Request, *, purpose: tokens.Purpose) -> tokens.Bearer:
-    """Find whose token it is, valid for a purpose; else `NotAuthorised`."""
+def needs(purpose: tokens.Purpose) -> dict[str, Any]:
+    """Describe, for `openapi_extra`, that a token for this purpose is needed."""
+    return {"security": [{"token": [purpose]}]}
+
+
+class Route(APIRoute):
+    """A route that finds out whose token it is first."""
+
+    def get_route_handler(
+        self,
+    ) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Put the question before what reads parameters and body."""
+        handle = super().get_route_handler()
+        security = (self.openapi_extra or {}).get("security")
+        if not security:
+            return handle
+        (purpose,) = security[0]["token"]
+
+        async def asked(request: Request) -> Response:
+            request.state.bearer = await run_in_threadpool(_find, request, purpose)
+            return await handle(request)
+
+        return asked
+
+
+def bearer(request: Request) -> tokens.Bearer:
+    """Tell whose token it is, on a route that needs one."""
+    return cast("tokens.Bearer", request.state.bearer)
+
+
+def _find(request: Request, purpose: tokens.Purpose) -> tokens.Bearer:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     store = cast("Database", request.app.state.database)
     found = None

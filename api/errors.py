@@ -75,7 +75,7 @@ class TooMany(UsageError):
 
 
 class WrongType(UsageError):
-    """Readings are taken as application/json."""
+    """Readings are taken as application/json, and not compressed."""
 
     code = "wrong-type"
     http_status = 415

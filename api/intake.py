@@ -21,7 +21,9 @@ from api.schemas import ItemOutcome
 from api.tokens import Bearer
 from verkehrspuls.settings import Ingest
 from verkehrspuls.storage.database import Connection
-from verkehrspuls.wire import KEY_PATTERN, KINDS, parse_topic, topic
+from verkehrspuls.text import LANGUAGES
+from verkehrspuls.text import mark as _
+from verkehrspuls.wire import KEY_PATTERN, KINDS, is_topic, parse_topic, topic
 
 if TYPE_CHECKING:
     from ingest.batch import Collector, Message
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 #: room that topic and header take of the largest packet
 _ENVELOPE: Final = 2048
+#: characters of a topic; no filter is longer
+LONGEST: Final = 1024
 _UNKNOWN_S: Final = 1.0
 
 
@@ -118,9 +122,7 @@ def _sent(item: Item, bearer: Bearer, pointer: str) -> Sent:
             raise Unreadable(
                 pointer=pointer, detail="give either `topic` or the sensor's keys"
             )
-        if not 0 < len(item.topic) <= 1024 or not {"+", "#", "\0"}.isdisjoint(
-            item.topic
-        ):
+        if len(item.topic) > LONGEST or not is_topic(item.topic):
             raise Unreadable(pointer=f"{pointer}/topic", detail="this is no topic")
         return Sent(item.topic, payload)
     sensor = item.sensor or bearer.sensor
@@ -191,10 +193,11 @@ class Trial:
     def _try(
         self, collector: "Collector", message: "Message", index: int
     ) -> ItemOutcome:
-        from ingest.reasons import explain
+        from ingest.reasons import Detail, explain
 
         if len(message.payload) > self._settings.message_bytes - _ENVELOPE:
-            reason, detail, used = "too-large", f"{len(message.payload)} bytes", 0
+            size = Detail.of(_("{} bytes"), len(message.payload))
+            reason, detail, used = "too-large", size, 0
         else:
             batch = collector.collect([message])
             if not batch.rejects:
@@ -205,7 +208,7 @@ class Trial:
             index=index,
             status="partly-accepted" if used else "rejected",
             reason=reason,
-            detail={name: explain(reason, detail, name) for name in ("de", "en")},
+            detail={name: explain(reason, detail, name) for name in LANGUAGES},
         )
 
     def _known(self, connection: Connection, sent: Sequence[Sent]) -> "Registry":

@@ -35,22 +35,22 @@ class Outlet:
         because what arrives twice is stored once.
         """
         publisher = self._connected()
-        deadline = time.monotonic() + WAIT_S
-        sent = [
-            publisher.publish(topic, payload, timeout_s=_left(deadline))
-            for topic, payload in messages
-        ]
-        for info in sent:
-            try:
-                info.wait_for_publish(_left(deadline))
-            except (RuntimeError, ValueError) as error:
-                raise BrokerUnavailable(reason=str(error)) from error
-            if not info.is_published():
-                raise BrokerUnavailable(reason="it did not acknowledge in time.")
+        try:
+            _publish(publisher, messages)
+        except BrokerUnavailable:
+            # what a broker does not take it would be sent again and again
+            self._let_go(publisher)
+            raise
 
     def close(self) -> None:
         """Disconnect."""
         self._open.close()
+
+    def _let_go(self, publisher: "Publisher") -> None:
+        with self._lock:
+            if self._publisher is publisher:
+                self._publisher = None
+                self._open.close()
 
     def _connected(self) -> "Publisher":
         if not self._lock.acquire(timeout=WAIT_S):
@@ -89,6 +89,21 @@ class Outlet:
         except BrokerUnavailable:
             self._next_attempt = time.monotonic() + PAUSE_S
             raise
+
+
+def _publish(publisher: "Publisher", messages: Iterable[tuple[str, bytes]]) -> None:
+    deadline = time.monotonic() + WAIT_S
+    sent = [
+        (topic, publisher.publish(topic, payload, timeout_s=_left(deadline)))
+        for topic, payload in messages
+    ]
+    for topic, info in sent:
+        try:
+            info.wait_for_publish(_left(deadline))
+        except (RuntimeError, ValueError) as error:
+            raise BrokerUnavailable(reason=str(error)) from error
+        if not info.is_published():
+            raise BrokerUnavailable(reason=f"it did not acknowledge {topic!r} in time.")
 
 
 def _left(deadline: float) -> float:

@@ -83,7 +83,7 @@ MEANINGS: Final = {
     "into which it can.",
     "not-allowed": "The token is for other sensors. Nothing of the request was taken.",
     "too-many": "The request has too many messages or bytes. Send several.",
-    "wrong-type": "Readings are taken as `application/json`.",
+    "wrong-type": "Readings are taken as `application/json`, and not compressed.",
     "nothing-accepted": "None of the messages can be used; `items` says why.",
     "key-reused": "The same `Idempotency-Key` came with another body.",
     "still-running": "The first request with this `Idempotency-Key` has not ended. Try "

@@ -1,11 +1,14 @@
 """The command `verkehrspuls reject`: messages that could not be used."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from api.operator import From, Json, OfMunicipality, OfSensor, To
-from verkehrspuls.errors import UnknownKey
+from verkehrspuls.errors import UnknownKey, UsageError
+
+if TYPE_CHECKING:
+    from ingest.reasons import Detail
 
 app = typer.Typer(
     help="Look for rejected messages, and replay them.", no_args_is_help=True
@@ -20,6 +23,12 @@ Number = Annotated[int, typer.Argument(help="Number of the message, see `list`."
 
 class UnknownReject(UnknownKey):
     """There is no rejected message {key}. `verkehrspuls reject list` shows what is."""
+
+
+class UnknownReason(UsageError):
+    """There is no reason {reason}; {suggestion}. There are: {known}."""
+
+    code = "unknown-reason"
 
 
 @app.command("list")
@@ -43,8 +52,9 @@ def list_rejects(
     choice = _choice(municipality, sensor, topic, reason, from_, to)
     with operator.connection() as connection:
         rows = ledger.rejects(connection, limit=limit, open=not replayed, **choice)
+    rows = [_told(row) for row in rows]
     if as_json:
-        tables.show_json([row | {"explanation": _explanation(row)} for row in rows])
+        tables.show_json(rows)
         return
     tables.show(
         [row | {"number": row["rejected_message_id"]} for row in rows],
@@ -66,14 +76,17 @@ def show(number: Number, as_json: Json = False) -> None:
     if row is None:
         raise UnknownReject(kind="reject", key=number)
     payload: bytes = row.pop("payload")
-    explanation = _explanation(row)
-    if as_json:
-        readable = _text(payload)
-        body = {"text": readable} if readable is not None else {"hex": payload.hex()}
-        tables.show_json(row | {"explanation": explanation, "payload": body})
-        return
-    facts = row | {f"explanation ({name})": text for name, text in explanation.items()}
+    row = _told(row)
     readable = _text(payload)
+    if as_json:
+        body = {"text": readable} if readable is not None else {"hex": payload.hex()}
+        tables.show_json(row | {"payload": body})
+        return
+    facts: dict[str, Any] = {}
+    for name, value in row.items():
+        said = value if isinstance(value, dict) else {}
+        facts |= {f"{name} ({language})": text for language, text in said.items()}
+        facts |= {} if said else {name: value}
     facts["payload"] = repr(payload) if readable is None else readable
     tables.show([{"what": k, "value": v} for k, v in facts.items()], ("what", "value"))
 
@@ -100,7 +113,7 @@ def count(
         rows = ledger.count_rejects(connection, **choice)
     if as_json:
         tables.show_json(
-            [row | {"explanation": _explanation(row | {"detail": ""})} for row in rows]
+            [row | {"explanation": _explanation(row["reason"])} for row in rows]
         )
         return
     columns = ("municipality", "sensor", "reason", "messages", "kept", "readings")
@@ -130,7 +143,6 @@ def replay(
     from api import tables
     from ingest.rejects import Choice
     from ingest.rejects import replay as replay_all
-    from verkehrspuls.errors import UsageError
     from verkehrspuls.stack.state import resolve
 
     choice = _choice(municipality, sensor, topic, reason, from_, to)
@@ -166,13 +178,9 @@ def _choice(
     to: str | None,
 ) -> dict[str, Any]:
     from api import operator
-    from ingest.reasons import REASONS
-    from verkehrspuls.errors import UsageError
 
-    if reason is not None and reason not in REASONS:
-        raise UsageError(
-            reason=f"there is no reason {reason}; there are {', '.join(REASONS)}"
-        )
+    if reason is not None:
+        _check_reason(reason)
     town, key = operator.keys(municipality, sensor)
     start, end = operator.period(from_, to)
     return {
@@ -185,11 +193,40 @@ def _choice(
     }
 
 
-def _explanation(row: dict[str, Any]) -> dict[str, str]:
-    from ingest.reasons import explain
+def _check_reason(reason: str) -> None:
+    import difflib
+
+    from ingest.reasons import REASONS
+
+    if reason in REASONS:
+        return
+    near = difflib.get_close_matches(reason, REASONS, n=1)
+    raise UnknownReason(
+        reason=reason,
+        suggestion=f"did you mean {near[0]}" if near else "none is like it",
+        known=", ".join(REASONS),
+    )
+
+
+def _told(row: dict[str, Any]) -> dict[str, Any]:
+    """Say in each language what was wrong, at first and when it was replayed."""
+    from ingest.reasons import Detail
+
+    told = dict(row)
+    for when in ("", "last_"):
+        reason, values = told[f"{when}reason"], told.pop(f"{when}detail_values")
+        if reason is not None:
+            detail = Detail(told[f"{when}detail"], values or ())
+            told[f"{when}detail"] = detail.say("en")
+            told[f"{when}explanation"] = _explanation(reason, detail)
+    return told
+
+
+def _explanation(reason: str, detail: "Detail | None" = None) -> dict[str, str]:
+    from ingest.reasons import Detail, explain
     from verkehrspuls.text import LANGUAGES
 
-    return {name: explain(row["reason"], row["detail"], name) for name in LANGUAGES}
+    return {name: explain(reason, detail or Detail(), name) for name in LANGUAGES}
 
 
 def _text(payload: bytes) -> str | None:

@@ -30,7 +30,7 @@ from ingest.formats import (
     Reading,
 )
 from ingest.mapping import read_foreign
-from ingest.reasons import Unusable
+from ingest.reasons import Detail, Unusable
 from ingest.resolve import RegisteredSensor, Registry
 from ingest.rows import (
     after_time,
@@ -40,6 +40,7 @@ from ingest.rows import (
     series_rows,
 )
 from ingest.sequence import Numbered
+from verkehrspuls.text import mark as _
 from verkehrspuls.wire import StatusMessage, Topic
 
 
@@ -63,7 +64,7 @@ class Reject(NamedTuple):
     message: Message
     sensor_id: int | None
     reason: str
-    detail: str
+    detail: Detail
     readings: int
 
 
@@ -162,13 +163,17 @@ class Collector:
                 tally.rejected += 1
             else:
                 tally.unknown_sensor += 1
-            detail = message.topic
-            batch.rejects.append(Reject(message, None, reason, detail, 0))
+            batch.rejects.append(
+                Reject(message, None, reason, Detail.of(message.topic), 0)
+            )
             return
         try:
             decoded = self._decode(sensor, message, topic)
             if len(decoded.readings) > MOST_VALUES:
                 check_readings(decoded.readings)
+            if decoded.status is not None and decoded.status.time is not None:
+                # else no later one would replace it
+                check_time(decoded.status.time, self._limits)
         except Unusable as problem:
             if problem.numbered:
                 self._note(batch, sensor.sensor_id, topic, problem.numbered)
@@ -234,7 +239,7 @@ class Collector:
             raise Unusable("rate-limited", "")
         size = len(message.payload)
         if size > self._limits.message_bytes:
-            raise Unusable("too-large", f"{size} bytes")
+            raise Unusable("too-large", _("{} bytes"), size)
         if topic is not None and sensor.topic is None:
             return self._formats["native"](topic.kind, message.payload)
         return read_foreign(

@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from ingest.formats import EnvironmentReading, Reading
-from ingest.reasons import Unusable
+from ingest.reasons import POSSIBLE, Unusable
 from ingest.resolve import Feed, RegisteredSensor
 from ingest.rows import Layout, layout_of
 from verkehrspuls.classes import CLASSES
 from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.settings import Ingest
+from verkehrspuls.text import mark as _
 
 #: So many combinations of classes are remembered of an output.
 REMEMBERED: Final = 100
@@ -59,7 +60,11 @@ def check_readings(readings: Sequence[Reading]) -> None:
     (output, time), most = values.most_common(1)[0]
     if most > MOST_VALUES:
         raise Unusable(
-            "too-many-values", f"{most} for {output!r} at {time.isoformat()}"
+            "too-many-values",
+            _("{} for {} at {}"),
+            most,
+            repr(output),
+            time.isoformat(),
         )
 
 
@@ -75,7 +80,7 @@ def layout_for(
     if layout is not None:
         return layout
     if not feed.counts:
-        raise Unusable("wrong-kind", f"counts for {output!r}")
+        raise Unusable("wrong-kind", _("counts for {}"), repr(output))
     if unknown := set(names) - sensor.classes:
         name = min(unknown)
         if name in CLASSES or name == "total":
@@ -91,10 +96,12 @@ def check_value(reading: EnvironmentReading, feed: Feed) -> None:
     """Refuse what is physically impossible."""
     quantity = ENVIRONMENT.get(feed.quantity)
     if quantity is None:
-        raise Unusable("wrong-kind", f"a value for {reading.output!r}")
+        raise Unusable("wrong-kind", _("a value for {}"), repr(reading.output))
     if not quantity.minimum <= reading.value <= quantity.maximum:
         raise Unusable(
             "out-of-range",
-            f"{reading.output} = {reading.value}, possible are "
-            f"{quantity.minimum} to {quantity.maximum} {quantity.unit}",
+            POSSIBLE,
+            f"{reading.output} = {reading.value}",
+            quantity.minimum,
+            f"{quantity.maximum} {quantity.unit}",
         )

@@ -26,12 +26,13 @@ from ingest.formats import (
     Reading,
     foreign_formats,
 )
-from ingest.formats.record import Record, Value, number_of
-from ingest.reasons import Unusable
+from ingest.formats.record import Record, Value, as_quoted, number_of
+from ingest.reasons import POSSIBLE, Unusable
 from ingest.resolve import Feed, RegisteredSensor
 from ingest.units import convert
 from verkehrspuls.model import Mapping, Profile, Source, TimeField
 from verkehrspuls.quantities import ENVIRONMENT
+from verkehrspuls.text import mark as _
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +61,11 @@ def read_foreign(
         raise
     except Exception as error:  # a fault of ours, which must not stop all other sensors
         log.exception("decoder_failed", extra={"topic": topic})
-        raise Unusable("unreadable", f"{type(error).__name__}: {error}") from error
+        raise Unusable(
+            "unreadable",
+            _("the decoder failed: {}"),
+            f"{type(error).__name__}: {error}",
+        ) from error
 
 
 _formats = cache(foreign_formats)
@@ -111,7 +116,7 @@ def readings_of(
                 readings.append(reading)
     if not mapped:
         names = sorted({name for record in records for name in record.fields})
-        unmapped = Unusable("no-mapped-field", f"there are {_some(names)}")
+        unmapped = Unusable("no-mapped-field", _("there are {}"), _some(names) or "…")
         unmapped.numbered = numbered
         raise unmapped
     return Decoded(readings, unusable=tuple(unusable), numbered=numbered)
@@ -160,7 +165,7 @@ def _interval(
     if record.interval_s is not None:
         interval_s = record.interval_s
         if not 1 <= interval_s <= _LONGEST_S:
-            raise Unusable("out-of-range", f"an interval of {interval_s} s")
+            raise Unusable("out-of-range", _("an interval of {} s"), interval_s)
     try:
         time = time.astimezone(UTC)
         if record.interval_s is None and sensor.profile.time_is == "end":
@@ -181,7 +186,9 @@ def _time(
         return record.time, record.time_origin
     if profile.receipt_time:
         return record.time or received_at, RECEIPT
-    raise Unusable("no-time", "see receipt_time and times of the sensor's profile")
+    raise Unusable(
+        "no-time", _("see {} and {} of the sensor's profile"), "receipt_time", "times"
+    )
 
 
 def _device_time(value: Value, field: TimeField) -> datetime:
@@ -202,7 +209,7 @@ def _device_time(value: Value, field: TimeField) -> datetime:
         raise Unusable("not-a-time", text) from error
     if time.tzinfo is None:
         if field.zone is None:
-            raise Unusable("not-a-time", f"{text} has no offset")
+            raise Unusable("not-a-time", _("{} has no offset"), text)
         # the hour that an autumn night has twice: the first of the two, as in files
         time = time.replace(tzinfo=ZoneInfo(field.zone), fold=0)
     try:
@@ -211,7 +218,7 @@ def _device_time(value: Value, field: TimeField) -> datetime:
     except (OverflowError, ValueError) as error:
         raise Unusable("not-a-time", text) from error
     if there.replace(tzinfo=None) != time.replace(tzinfo=None):
-        raise Unusable("not-a-time", f"{text}: the clock skipped that")
+        raise Unusable("not-a-time", _("{}: the clock skipped that"), text)
     return utc
 
 
@@ -263,13 +270,15 @@ def _count(
         return None
     _check(value, _MOST, source.field)
     if not rounded and value != int(value):
-        raise Unusable("not-a-number", f"{source.field} = {value} is not whole")
+        raise Unusable(
+            "not-a-number", _("{} is not whole"), f"{source.field} = {value}"
+        )
     return math.floor(value + 0.5)
 
 
 def _check(value: float | None, most: float, what: str) -> None:
     if value is not None and not 0 <= value <= most:
-        raise Unusable("out-of-range", f"{what} = {value}, possible are 0 to {most}")
+        raise Unusable("out-of-range", POSSIBLE, f"{what} = {value}", 0, most)
 
 
 def _number(
@@ -283,14 +292,14 @@ def _number(
     if isinstance(value, str) and profile.text_numbers:
         number = number_of(value)
     if isinstance(number, bool) or not isinstance(number, int | float):
-        hint = ", with a decimal comma" if "," in str(value) else ""
-        raise Unusable("not-a-number", f"{source.field} = {str(value)[:80]!r}{hint}")
+        text = str(value)[:80]
+        raise Unusable("not-a-number", as_quoted(text), f"{source.field} = {text!r}")
     try:
         number = float(number)
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise Unusable("not-a-number", f"{source.field} is not finite")
+        raise Unusable("not-a-number", _("{} is not finite"), source.field)
     for name in (source.field, "*"):
         if number in profile.sentinels.get(name, ()):
             return None

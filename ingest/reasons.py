@@ -1,13 +1,20 @@
-"""Why a message or a reading in it was not used: the code stored, and what it says."""
+"""Why a message or a reading in it was not used: the code stored, and what it says.
+
+The reason is a code. The detail is a source text with places for values, so that it can
+be told in any language; what comes from the payload or from a library is a value, and
+stays as it is.
+"""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final, NamedTuple
+
+import msgspec
 
 from ingest.sequence import Numbered
 from verkehrspuls.text import mark as _
 from verkehrspuls.text import translate
 
-#: Characters of a detail.
+#: Characters of a detail, and of each value in it.
 LONGEST_DETAIL: Final = 300
 
 #: Reason codes with their meaning and what to do, for people.
@@ -44,20 +51,70 @@ REASONS: Final = {
 }
 
 
-def explain(reason: str, detail: str, language: str) -> str:
+#: What a library says of the payload; it does so in English.
+SAYS: Final = _("the decoder says: {}")
+POSSIBLE: Final = _("{}, possible are {} to {}")
+
+
+class Detail(NamedTuple):
+    """What in particular was wrong: a text, and what stands in its places `{}`.
+
+    Without values the text may as well be what came, and is not looked at for places.
+    """
+
+    text: str = ""
+    #: texts, numbers, or details again
+    values: Sequence[Any] = ()
+
+    @classmethod
+    def of(cls, text: str, *values: "str | float | Detail") -> "Detail":
+        """Make one that can be stored, whatever it quotes."""
+        return cls(
+            _storable(text),
+            [_storable(each) if isinstance(each, str) else each for each in values],
+        )
+
+    def stored(self) -> str | None:
+        """Give the values as the database keeps them."""
+        return msgspec.json.encode(self.values).decode() if self.values else None
+
+    def say(self, language: str) -> str:
+        """Say it in a language."""
+        text = translate(self.text, language)
+        if not self.values:
+            return text
+        return text.format(
+            *(
+                # a detail comes back from the database as a list
+                Detail(*value).say(language)
+                if isinstance(value, list | tuple)
+                else value
+                for value in self.values
+            )
+        )
+
+
+def _storable(text: str) -> str:
+    text = text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
+    return text if len(text) <= LONGEST_DETAIL else f"{text[:LONGEST_DETAIL]}…"
+
+
+def explain(reason: str, detail: Detail, language: str) -> str:
     """Say in a language what was wrong, and in what; a code of old as it is."""
     meaning = translate(REASONS.get(reason, reason), language)
-    return f"{meaning} ({detail})" if detail else meaning
+    said = detail.say(language)
+    return f"{meaning} ({said})" if said else meaning
 
 
 class Unusable(Exception):
-    """A message or reading that cannot be used, with its reason code and the detail."""
+    """A message or reading that cannot be used, with its reason code and the detail.
 
-    def __init__(self, reason: str, detail: str) -> None:
-        if len(detail) > LONGEST_DETAIL:  # it may quote what came
-            detail = f"{detail[:LONGEST_DETAIL]}…"
-        super().__init__(f"{reason}: {detail}")
+    The values stand in the places `{}` of the text.
+    """
+
+    def __init__(self, reason: str, text: str, *values: str | float | Detail) -> None:
+        super().__init__(reason, text, *values)
         self.reason = reason
-        self.detail = detail
+        self.detail = Detail.of(text, *values)
         #: sequence numbers that could be read all the same
         self.numbered: Sequence[Numbered] = ()

@@ -120,10 +120,8 @@ def _mark(page: list[Rejected]) -> Callable[[Connection, Batch], None]:
             ids=[rejected.rejected_message_id for rejected in page],
             received=[rejected.received_at for rejected in page],
             reasons=[reject.reason if reject else None for reject in found],
-            details=[
-                reject.detail.replace("\0", "\\0") if reject else None
-                for reject in found
-            ],
+            details=[reject.detail.text if reject else None for reject in found],
+            values=[reject.detail.stored() if reject else None for reject in found],
         )
         # replayed by an attempt whose answer was lost, or dropped by retention
         if marked.rowcount != len(page):

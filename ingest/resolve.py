@@ -14,12 +14,14 @@ from typing import Any, Final, TypeVar
 import msgspec
 from paho.mqtt.matcher import MQTTMatcher
 
+from ingest.formats import sparkplug_b
 from ingest.reasons import Unusable
 from ingest.rows import Layout, before_time
 from verkehrspuls.classes import SCHEMES
 from verkehrspuls.model import Mapping, Profile
 from verkehrspuls.quantities import COUNTED
 from verkehrspuls.storage.database import Connection, execute
+from verkehrspuls.text import mark as _
 from verkehrspuls.wire import Topic, parse_topic
 
 log = logging.getLogger(__name__)
@@ -78,7 +80,7 @@ class RegisteredSensor:
         for feed in self.feeds.get(output, ()):
             if feed.since <= time < feed.until:
                 return feed
-        raise Unusable("unknown-output", f"{output!r} at {time.isoformat()}")
+        raise Unusable("unknown-output", _("{} at {}"), repr(output), time.isoformat())
 
 
 class Registry(dict[tuple[str, str], RegisteredSensor]):
@@ -173,8 +175,18 @@ def read_registry(connection: Connection) -> Registry:
                     _valid(row["mapping"], Mapping, row),
                 )
             )
+    if any(each.payload_format == "sparkplug-b" for each in registry.values()):
+        rows = execute(connection, "births", most=sparkplug_b.DEVICES)
+        sparkplug_b.learn((row["device"], _birth(row)) for row in rows)
     connection.commit()
     return registry
+
+
+def _birth(row: dict[str, Any]) -> sparkplug_b.Birth:
+    return sparkplug_b.Birth(row["born_at"], _names.decode(row["names"]))
+
+
+_names: Final = msgspec.json.Decoder(dict[int, tuple[str, int]])
 
 
 def _valid(value: object, kind: type[S], row: dict[str, Any]) -> S | None:

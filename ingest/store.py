@@ -11,6 +11,7 @@ import msgspec
 from psycopg import errors
 
 from ingest.batch import Batch, Reject
+from ingest.formats import sparkplug_b
 from ingest.rows import copied, hours, rounds
 from ingest.sequence import Numbered, SequenceNumbers
 from verkehrspuls.storage.database import Connection, execute, queries
@@ -103,6 +104,9 @@ def store(
             )
         if again is not None:
             again.mark(connection, batch)
+        births = sparkplug_b.unsaved()
+        if births:
+            cursor.executemany(queries()["put_birth"], _birth_rows(births))
         if batch.status:
             cursor.executemany(queries()["put_status"], _status_rows(batch))
         # last: other workers may wait for the rows of sensors that they share
@@ -116,6 +120,7 @@ def store(
         execute(connection, "note_batch", slot=slot, batch=attempt.batch)
         sums = Counter({name: sum(row[name] for row in ledger) for name in SUMS})
         attempt.sums = sums
+    sparkplug_b.saved(births)
     return sums, all_new
 
 
@@ -186,9 +191,21 @@ def _reject_row(reject: Reject, slot: int, reject_bytes: int) -> dict[str, Any]:
         "payload": message.payload[:reject_bytes],
         "payload_bytes": len(message.payload),
         "reason": reject.reason,
-        "detail": reject.detail.replace("\0", "\\0"),
+        "detail": reject.detail.text,
+        "detail_values": reject.detail.stored(),
         "readings_rejected": reject.readings,
     }
+
+
+def _birth_rows(births: dict[str, sparkplug_b.Birth]) -> list[dict[str, Any]]:
+    return [
+        {
+            "device": device.replace("\0", "\\0"),
+            "born_at": birth.at,
+            "names": msgspec.json.encode(birth.names),
+        }
+        for device, birth in sorted(births.items())
+    ]
 
 
 def _status_rows(batch: Batch) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ and neither are shares of gas volume (ppm, ppb): they need temperature and press
 from typing import Final, NamedTuple
 
 from ingest.reasons import Unusable
+from verkehrspuls.text import mark as _
 
 
 class Unit(NamedTuple):
@@ -61,7 +62,7 @@ def convert(value: float, unit: str, into: str) -> float:
         return value
     known, wanted = UNITS.get(unit), UNITS.get(into)
     if known is None or wanted is None or known.dimension != wanted.dimension:
-        raise Unusable("unknown-unit", f"{unit!r} cannot become {into!r}")
+        raise Unusable("unknown-unit", _("{} cannot become {}"), repr(unit), repr(into))
     base = value * known.scale + known.offset
     # 12 digits: what the conversion adds to them is noise
     return float(f"{(base - wanted.offset) / wanted.scale:.12g}")

@@ -289,8 +289,9 @@ class Worker:
             collector = collector.limited(batch.messages, beyond)
             batch = collector.collect(batch.messages)
         self._writer.write(batch, collector)
-        self._receiver.committed(batch.messages)
+        # room first: the receiver, woken, looks whether there is some
         self._inbox.release(batch.messages)
+        self._receiver.committed(batch.messages)
         self.written += len(batch.messages)
         self._readings += batch.readings
 

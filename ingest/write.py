@@ -15,11 +15,13 @@ import psycopg
 
 from ingest.batch import Batch, Collector, Message, Reject
 from ingest.keep import Keeper
+from ingest.reasons import Detail
 from ingest.rows import hour_of, hours
 from ingest.store import Again, Attempt, store
 from verkehrspuls.errors import DatabaseUnavailable, SlotTaken
 from verkehrspuls.settings import Ingest
 from verkehrspuls.storage.database import Connection, connect, execute, queries
+from verkehrspuls.text import mark as _
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +76,7 @@ class Writer:
             messages = batch.messages
             if len(messages) == 1:
                 log.exception("database_refused", extra={"topic": messages[0].topic})
-                return self._try(_refused(batch, messages[0], str(error)))
+                return self._try(_refused(batch, messages[0], error))
             middle = len(messages) // 2
             sums: Counter[str] = Counter()
             for half in (messages[:middle], messages[middle:]):
@@ -91,7 +93,7 @@ class Writer:
         except BAD_ROWS as error:
             if len(batch.messages) > 1:
                 raise
-            return self._try(_refused(batch, batch.messages[0], str(error)), again)
+            return self._try(_refused(batch, batch.messages[0], error), again)
 
     def _try(self, batch: Batch, again: Again | None = None) -> Counter[str]:
         """Write a batch, and make partitions that lack; `BAD_ROWS` are raised."""
@@ -287,8 +289,9 @@ def _lacks_partition(error: psycopg.Error) -> bool:
     return missing and error.diag.constraint_name is None
 
 
-def _refused(batch: Batch, message: Message, detail: str) -> Batch:
+def _refused(batch: Batch, message: Message, error: Exception) -> Batch:
     """The batch of one message with all its readings rejected."""
+    detail = Detail.of(_("the database says: {}"), str(error))
     ((key, tally),) = batch.ledger.items()
     readings = tally.readings_written + tally.readings_rejected
     tally.readings_written, tally.readings_rejected = 0, readings

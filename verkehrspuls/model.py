@@ -10,17 +10,24 @@ from typing import Annotated, Literal, NewType
 
 from msgspec import Meta, Struct
 
+from verkehrspuls.wire import LEVELS, REFUSED
+
 MunicipalityId = NewType("MunicipalityId", int)
 SiteId = NewType("SiteId", int)
 ChannelId = NewType("ChannelId", int)
 SensorId = NewType("SensorId", int)
 
-Key = Annotated[str, Meta(pattern="^[a-z0-9-]{1,64}$")]
+Key = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,64}\Z")]
 Latitude = Annotated[float, Meta(ge=-90, le=90)]
 Longitude = Annotated[float, Meta(ge=-180, le=180)]
+_LEVEL = rf"([^+#/{REFUSED}]+|\+)"
 #: MQTT topic filter: `+` stands for one level; `#` at the end for all that follow
 TopicFilter = Annotated[
-    str, Meta(pattern=r"^([^+#\x00/]+|\+)(/([^+#\x00/]+|\+))*(/#)?$", max_length=1024)
+    str,
+    Meta(
+        pattern=rf"^{_LEVEL}(/{_LEVEL}){{0,{LEVELS - 1}}}(/#)?\Z",
+        max_length=1024,
+    ),
 ]
 #: names of `ingest.formats`
 PayloadFormat = Literal[
@@ -49,7 +56,7 @@ class Channel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     #: a key of `quantities.QUANTITIES`
     quantity: str
     #: key of the direction, e.g. `in`; empty where there is none
-    direction: str = ""
+    direction: Annotated[str, Meta(pattern=r"^(?!all\Z)[a-z0-9-]{0,64}\Z")] = ""
     #: the direction's name to show, e.g. "Richtung Innenstadt"
     direction_name: str = ""
     lane: int | None = None
@@ -66,7 +73,7 @@ class Site(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     longitude: Longitude | None = None
     road: str = ""
     place: str = ""
-    speed_limit_kmh: int | None = None
+    speed_limit_kmh: Annotated[int, Meta(ge=5, le=200)] | None = None
     visibility: Literal["public", "cluster", "private"] = "public"
     channels: tuple[Channel, ...]
 
@@ -166,7 +173,7 @@ class Installation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     site: Key
     channel: Key
     #: the output's name in the sensor's payloads
-    output: str
+    output: Annotated[str, Meta(min_length=1, max_length=64)]
     since: datetime
     until: datetime | None = None
     #: of a foreign format; a native payload names outputs and classes itself
@@ -183,7 +190,7 @@ class Sensor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     #: what it publishes under, where the format is a foreign one
     topic: TopicFilter | None = None
     profile: Profile = Profile()
-    interval_s: int
+    interval_s: Annotated[int, Meta(ge=1, le=86_400)]
     #: a key of `classes.SCHEMES`; None for an environment sensor
     class_scheme: str | None = None
     installations: tuple[Installation, ...]

@@ -4,15 +4,19 @@ import logging
 import ssl
 import threading
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 from urllib.parse import unquote, urlsplit
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from verkehrspuls.errors import BrokerUnavailable, UsageError
+from verkehrspuls.wire import is_topic
 
 log = logging.getLogger(__name__)
+
+#: So many topics are named in an error.
+_NAMED: Final = 3
 
 
 class Will(NamedTuple):
@@ -94,6 +98,10 @@ class Publisher:
         self._changed = threading.Condition()
         self._refused: str | None = None
         self._connected = False
+        #: topics by packet identifier: of messages that are not acknowledged, and
+        #: identifiers of those that were before `publish` had noted them
+        self._waiting: dict[int, str] = {}
+        self._early: set[int] = set()
         self.published = 0
         self.acknowledged = 0
 
@@ -141,31 +149,52 @@ class Publisher:
     ) -> paho.MQTTMessageInfo:
         """Send a message; waits while the window is full.
 
-        What is returned tells whether the message was acknowledged.
+        What is returned tells whether the message was acknowledged. `UsageError` where
+        no broker would: it would close the connection, and again when the message is
+        repeated, and nothing else would arrive.
         """
+        if not is_topic(topic):
+            raise UsageError(reason=f"{topic[:200]!r} is no topic to publish under.")
         with self._changed:
             if not self._changed.wait_for(
                 lambda: self._pending < self._window, timeout_s
             ):
-                raise BrokerUnavailable(reason="it acknowledges nothing.")
+                raise self._unacknowledged()
             self.published += 1
         # kept by paho over a lost connection, and sent again after it
-        return self._client.publish(topic, payload, qos=1, retain=retain)
+        info = self._client.publish(topic, payload, qos=1, retain=retain)
+        with self._changed:
+            if info.mid in self._early:
+                self._early.remove(info.mid)
+            else:
+                self._waiting[info.mid] = topic
+        return info
 
     def flush(self, timeout_s: float = 60) -> None:
         """Wait until everything is acknowledged; `BrokerUnavailable` after the time."""
         with self._changed:
             if not self._changed.wait_for(lambda: self._pending == 0, timeout_s):
-                reason = f"{self._pending} messages were not acknowledged."
-                raise BrokerUnavailable(reason=reason)
+                raise self._unacknowledged()
+
+    def _unacknowledged(self) -> BrokerUnavailable:
+        """Say which messages are not: the first of them may be what is wrong."""
+        topics = list(dict.fromkeys(self._waiting.values()))
+        named = ", ".join(repr(topic[:200]) for topic in topics[:_NAMED])
+        more = f" and {len(topics) - _NAMED} more" if len(topics) > _NAMED else ""
+        return BrokerUnavailable(
+            reason=f"{self._pending} messages were not acknowledged, "
+            f"under {named}{more}."
+        )
 
     @property
     def _pending(self) -> int:
         return self.published - self.acknowledged
 
-    def _on_publish(self, *_: Any) -> None:
+    def _on_publish(self, _client: Any, _data: Any, mid: int, *_: Any) -> None:
         with self._changed:
             self.acknowledged += 1
+            if self._waiting.pop(mid, None) is None:
+                self._early.add(mid)
             self._changed.notify_all()
 
     def _on_connect(

@@ -16,6 +16,18 @@ PREFIX: Final = "vp/v1"
 KINDS: Final = ("counts", "environment", "status")
 KEY_PATTERN: Final = re.compile(r"[a-z0-9-]{1,64}")
 
+#: Characters, for a set of a regular expression, that make brokers hang up:
+#: control characters, and those that no text has. NATS takes no blanks either.
+REFUSED: Final = "\0-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef" + "".join(
+    chr(plane + last)
+    for plane in range(0, 0x110000, 0x10000)
+    for last in (0xFFFE, 0xFFFF)
+)
+#: Mosquitto takes no more levels of a topic.
+LEVELS: Final = 200
+_LONGEST: Final = 65_535
+_TOPIC: Final = re.compile(f"[^+#{REFUSED}]+")
+
 #: A count fits the database's 4-byte integer with room for sums.
 Count = Annotated[int, Meta(ge=0, le=1_000_000)]
 Seconds = Annotated[int, Meta(ge=1, le=86_400)]
@@ -73,6 +85,15 @@ class Topic(NamedTuple):
     municipality: str
     sensor: str
     kind: str
+
+
+def is_topic(text: str) -> bool:
+    """Tell whether brokers take a message under a topic."""
+    return (
+        _TOPIC.fullmatch(text) is not None
+        and len(text.encode()) <= _LONGEST
+        and text.count("/") < LEVELS
+    )
 
 
 def topic(municipality: str, sensor: str, kind: str) -> str:

@@ -12,12 +12,11 @@ from api.parameters import OfMunicipality, OfSite, Store
 from api.problems import RESPONSES
 from verkehrspuls.storage import series
 
-router = APIRouter(prefix=PREFIX, tags=["figures"])
+router = APIRouter(prefix=PREFIX, tags=["figures"], route_class=authorised.Route)
 
 Number = Annotated[
     int, Path(description="number of the case", ge=1, le=2**63 - 1, examples=[1])
 ]
-_TOKEN: dict[str, Any] = {"security": [{"token": []}]}
 _DECIDING: dict[int | str, dict[str, Any]] = {
     status: RESPONSES[status] for status in (401, 404, 409, 422, 503)
 }
@@ -156,7 +155,7 @@ def get_case(store: Store, number: Number) -> dict[str, object]:
     summary="Decide an anomaly case",
     response_model=CaseInFull,
     responses=_DECIDING,
-    openapi_extra=_TOKEN,
+    openapi_extra=authorised.needs("cases"),
 )
 def decide_case(
     request: Request, store: Store, number: Number, decision: Decision
@@ -166,7 +165,7 @@ def decide_case(
     Needs a token for the cases of the municipality. Hours that thereby leave the
     figures, or come back, are computed anew at once.
     """
-    who = authorised.bearer(request, purpose="cases")
+    who = authorised.bearer(request)
     with store.writing() as connection:
         casework.change(
             connection,
@@ -185,13 +184,13 @@ def decide_case(
     status_code=201,
     response_model=CaseInFull,
     responses=_DECIDING,
-    openapi_extra=_TOKEN,
+    openapi_extra=authorised.needs("cases"),
 )
 def comment_case(
     request: Request, store: Store, number: Number, remark: Comment
 ) -> dict[str, object]:
     """Write a comment; it changes neither state nor figures."""
-    who = authorised.bearer(request, purpose="cases")
+    who = authorised.bearer(request)
     with store.writing() as connection:
         casework.remark(
             connection,

@@ -25,9 +25,11 @@ from api.problems import MEANINGS, RESPONSES, respond
 from verkehrspuls.settings import Api
 from verkehrspuls.storage.database import execute
 
-router = APIRouter(prefix=PREFIX, tags=["sending"])
+router = APIRouter(prefix=PREFIX, tags=["sending"], route_class=authorised.Route)
 
 LONGEST_KEY: Final = 255
+#: media type and encoding of a body
+_TAKEN: Final = ("application/json", "identity")
 _EXAMPLE: Final = {
     "sensor": "camera-1",
     "message": {
@@ -55,7 +57,7 @@ _BODY: Final[dict[str, Any]] = {
             "first one was, for a day, and has no second effect",
         }
     ],
-    "security": [{"token": []}],
+    **authorised.needs("readings"),
 }
 
 
@@ -101,13 +103,12 @@ async def send_readings(request: Request) -> Response:
     be read a moment later.
     """
     settings: Api = request.app.state.settings.api
-    if request.headers.get("content-type", "").split(";")[0] != "application/json":
-        # before the body, but not before the token
-        await run_in_threadpool(_bearer, request)
+    media_type = request.headers.get("content-type", "").partition(";")[0]
+    encoding = request.headers.get("content-encoding", "identity")
+    if (media_type.strip().lower(), encoding.lower()) != _TAKEN:
         raise WrongType
-    bearer = await run_in_threadpool(_bearer, request)
     body = await _body(request, settings.ingest_bytes)
-    return await run_in_threadpool(_take, request, bearer, body)
+    return await run_in_threadpool(_take, request, body)
 
 
 async def _body(request: Request, most: int) -> bytes:
@@ -121,12 +122,9 @@ async def _body(request: Request, most: int) -> bytes:
     return b"".join(parts)
 
 
-def _bearer(request: Request) -> tokens.Bearer:
-    return authorised.bearer(request, purpose="readings")
-
-
-def _take(request: Request, bearer: tokens.Bearer, body: bytes) -> Response:
+def _take(request: Request, body: bytes) -> Response:
     state = request.app.state
+    bearer = authorised.bearer(request)
     settings: Api = state.settings.api
     sent = intake.read_items(body, bearer, at_most=settings.ingest_items)
     key = request.headers.get("idempotency-key")

@@ -9,7 +9,7 @@ from api.errors import BadParameter
 from api.moments import utc
 from api.parameters import From, OfMunicipality, Store, To
 from api.problems import RESPONSES
-from ingest.reasons import explain
+from ingest.reasons import Detail, explain
 from verkehrspuls.storage import ledger
 from verkehrspuls.text import LANGUAGES
 
@@ -53,7 +53,7 @@ def count_rejects(
         "reasons": [
             counts
             | {"reason": reason}
-            | {"meaning": {name: explain(reason, "", name) for name in LANGUAGES}}
+            | {"meaning": {name: explain(reason, Detail(), name) for name in LANGUAGES}}
             for reason, counts in sorted(ledger.reasons(rows).items())
         ],
     }

@@ -181,7 +181,7 @@ def one_output_town(
 
     `devices` are by channel; the sensor's one output is called "1".
     """
-    return msgspec.structs.replace(
+    made = msgspec.structs.replace(
         town,
         sites=tuple(sites),
         sensors=tuple(
@@ -200,3 +200,5 @@ def one_output_town(
             for channel in site.channels
         ),
     )
+    # a file may name what cannot be registered
+    return msgspec.convert(msgspec.to_builtins(made), Town)

@@ -10,7 +10,7 @@ missing, `interval_s` is 900 and `quantity` motor. Count columns are named as in
 """
 
 import re
-from datetime import datetime
+from datetime import MAXYEAR, MINYEAR, datetime
 from pathlib import Path
 from typing import Final
 
@@ -72,7 +72,11 @@ def _table(path: Path) -> pl.DataFrame:
 def _times(texts: pl.Series, time_zone: str) -> pl.Series:
     """Parse each different text once; offset or wall clock as the text has it."""
     different = texts.unique()
+    if different.null_count():
+        raise ValueError("a row has no time")
     parsed = [datetime.fromisoformat(text) for text in different]
+    if wrong := [time for time in parsed if not MINYEAR < time.year < MAXYEAR]:
+        raise ValueError(f"there is no time {wrong[0].isoformat()} in UTC")
     moments = pl.DataFrame(
         {
             "text": different,
@@ -109,6 +113,8 @@ def _town(town: Town, counts: pl.DataFrame) -> Town:
             )
         quantity, direction, interval_s = told.row(0)
         key = f"{site}-{channel}"
+        if key in devices:
+            raise ValueError(f"{key} may be one site and channel or another")
         sites.setdefault(str(site), []).append(
             Channel(key=key, name=str(channel), quantity=quantity, direction=direction)
         )

@@ -40,6 +40,8 @@ class Reception(msgspec.Struct, frozen=True, rename="camel"):
     """How a gateway heard the uplink."""
 
     gw_time: Moment | None = None
+    #: the same, as older versions call it
+    time: Moment | None = None
     rssi: float | None = None
     snr: float | None = None
 
@@ -64,12 +66,13 @@ def decode(topic: str, payload: bytes, _received_at: datetime) -> list[Record]:
         return []
     uplink = read_json(_uplink, payload)
     if uplink.object is None:
-        raise Unusable("no-decoded-object", f"fPort {uplink.f_port}")
+        raise Unusable("no-decoded-object", f"fPort = {uplink.f_port}")
     fields = flatten(uplink.object, "object")
     fields |= {"f_port": uplink.f_port, "f_cnt": uplink.f_cnt}
     fields |= best_reception(uplink.rx_info)
-    told = (heard.gw_time for heard in uplink.rx_info if heard.gw_time is not None)
-    return [Record(next(told, uplink.time), fields, NETWORK, seq=uplink.f_cnt)]
+    told = (heard.gw_time or heard.time for heard in uplink.rx_info)
+    time = next(filter(None, told), uplink.time)
+    return [Record(time, fields, NETWORK, seq=uplink.f_cnt)]
 
 
 def best_reception(receptions: list[Any]) -> dict[str, Value]:

@@ -18,7 +18,8 @@ from ingest.formats import (
     EnvironmentReading,
     Reading,
 )
-from ingest.reasons import Unusable
+from ingest.reasons import SAYS, Unusable
+from verkehrspuls.text import mark as _
 from verkehrspuls.wire import CountMessage, EnvironmentMessage, StatusMessage
 
 #: An array of more is none of messages, and not looked through one by one.
@@ -84,10 +85,12 @@ def _usable(
         try:
             decoded = _decode(decoder, bytes(part))
         except Unusable as problem:
-            unusable.append(Unusable(problem.reason, f"[{index}]: {problem.detail}"))
+            unusable.append(Unusable(problem.reason, "[{}]: {}", index, problem.detail))
             continue
         if isinstance(decoded, list):
-            unusable.append(Unusable("unreadable", f"[{index}]: an array in an array"))
+            unusable.append(
+                Unusable("unreadable", _("[{}]: an array in an array"), index)
+            )
         else:
             usable.append(decoded)
     return usable, tuple(unusable)
@@ -97,11 +100,11 @@ def _decode(decoder: Any, payload: bytes) -> Any:
     try:
         return decoder.decode(payload)
     except UnicodeDecodeError as error:
-        raise Unusable("not-utf8", str(error)) from error
+        raise Unusable("not-utf8", SAYS, str(error)) from error
     except RecursionError as error:
-        raise Unusable("too-deep", str(error)) from error
+        raise Unusable("too-deep", SAYS, str(error)) from error
     except msgspec.MsgspecError as error:
-        raise Unusable("unreadable", str(error)) from error
+        raise Unusable("unreadable", SAYS, str(error)) from error
 
 
 def _series(messages: Sequence[CountMessage]) -> CountSeries | None:

@@ -10,7 +10,8 @@ from typing import Any, Final, NamedTuple, TypeVar
 import msgspec
 
 from ingest.formats import DEVICE
-from ingest.reasons import Unusable
+from ingest.reasons import SAYS, Unusable
+from verkehrspuls.text import mark as _
 
 T = TypeVar("T")
 
@@ -19,6 +20,9 @@ Value = bool | int | float | str | None
 
 #: Fields nested more deeply are left out.
 DEEPEST: Final = 16
+#: Characters of a path. Longer ones are left out: no mapping can name them, and a long
+#: key over many values would take a thousand times the memory of the payload.
+LONGEST: Final = 256
 
 _NUMBER: Final = re.compile(
     r"[+-]?(\d{1,30}(\.\d{0,30})?|\.\d{1,30})([eE][+-]?\d{1,3})?", re.ASCII
@@ -50,11 +54,11 @@ def read_json(decoder: "msgspec.json.Decoder[T]", payload: bytes) -> T:
     try:
         return decoder.decode(payload)
     except UnicodeDecodeError as error:
-        raise Unusable("not-utf8", str(error)) from error
+        raise Unusable("not-utf8", SAYS, str(error)) from error
     except RecursionError as error:
-        raise Unusable("too-deep", str(error)) from error
+        raise Unusable("too-deep", SAYS, str(error)) from error
     except msgspec.MsgspecError as error:
-        raise Unusable("unreadable", str(error)) from error
+        raise Unusable("unreadable", SAYS, str(error)) from error
 
 
 def flatten(value: Any, path: str = "") -> dict[str, Value]:
@@ -68,10 +72,11 @@ def _leaves(value: Any, path: str, depth: int) -> Iterator[tuple[str, Value]]:
     elif isinstance(value, list):
         inner = enumerate(value)
     else:
-        if value is None or isinstance(value, bool | int | float | str):
+        known = value is None or isinstance(value, bool | int | float | str)
+        if known and len(path) <= LONGEST:
             yield path, value
         return
-    if depth < DEEPEST:
+    if depth < DEEPEST and len(path) < LONGEST:
         for key, each in inner:
             yield from _leaves(each, f"{path}.{key}" if path else str(key), depth + 1)
 
@@ -85,6 +90,11 @@ def number_of(text: str) -> float | None:
         return None
     number = float(text)
     return number if math.isfinite(number) else None
+
+
+def as_quoted(text: str) -> str:
+    """Give the detail of a text that is no number: why not, where that can be told."""
+    return _("{}, with a decimal comma") if "," in text else "{}"
 
 
 def aware(text: str | None) -> datetime | None:

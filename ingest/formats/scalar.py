@@ -11,8 +11,8 @@ Any topic, one for each value: `haus/pegel/cm`.
 from datetime import datetime
 from typing import Final
 
-from ingest.formats.record import Record, number_of
-from ingest.reasons import Unusable
+from ingest.formats.record import Record, as_quoted, number_of
+from ingest.reasons import SAYS, Unusable
 
 EXAMPLES: Final = (("haus/pegel/cm", b"182.5"),)
 
@@ -22,9 +22,8 @@ def decode(_topic: str, payload: bytes, _received_at: datetime) -> list[Record]:
     try:
         text = payload.decode()
     except UnicodeDecodeError as error:
-        raise Unusable("not-utf8", str(error)) from error
+        raise Unusable("not-utf8", SAYS, str(error)) from error
     value = number_of(text)
     if value is None:
-        hint = ", with a decimal comma" if "," in text else ""
-        raise Unusable("not-a-number", f"{text[:80]!r}{hint}")
+        raise Unusable("not-a-number", as_quoted(text), repr(text[:80]))
     return [Record(None, {"value": value})]

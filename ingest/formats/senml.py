@@ -14,14 +14,17 @@ Any topic. Two formats: `senml-json` and `senml-cbor`.
 
 import io
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Annotated, Any, Final
 
 import msgspec
 
 from ingest.formats import DEVICE, RECEIPT
-from ingest.formats.record import Record, Value, read_json
-from ingest.reasons import Unusable
+from ingest.formats.record import LONGEST, Record, Value, read_json
+from ingest.reasons import SAYS, Unusable
+from verkehrspuls.text import mark as _
 
 EXAMPLES: Final = (
     (
@@ -39,9 +42,13 @@ LABELS: Final = {
 }
 #: The version that we know; a higher one may mean something else.
 VERSION: Final = 10
+#: Bytes of a number; no float has more.
+LONGEST_NUMBER: Final = 128
 #: Smaller times are relative to now.
 ABSOLUTE: Final = 2**28
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-:./_]*")
+#: Too long for a mapping to name it, and so for all that is longer.
+_CUT: Final = LONGEST + 1
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 Number = Annotated[float, msgspec.Meta(ge=-1e300, le=1e300)]
@@ -50,9 +57,9 @@ Number = Annotated[float, msgspec.Meta(ge=-1e300, le=1e300)]
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     """A record of a pack, or a resolved one."""
 
-    bn: str = ""
-    bt: Number = 0.0
-    bu: str = ""
+    bn: str | None = None
+    bt: Number | None = None
+    bu: str | None = None
     bv: Number | None = None
     bs: Number | None = None
     bver: Annotated[int, msgspec.Meta(ge=1, le=VERSION)] | None = None
@@ -81,15 +88,17 @@ def decode_cbor(_topic: str, payload: bytes, received_at: datetime) -> list[Reco
 
     stream = io.BytesIO(payload)
     try:
-        found = cbor2.load(stream)
+        found = cbor2.load(stream, semantic_decoders=_TAGS)
     except RecursionError as error:
-        raise Unusable("too-deep", str(error)) from error
+        raise Unusable("too-deep", SAYS, str(error)) from error
     except Exception as error:  # what a tag means may fail in many ways
-        raise Unusable("unreadable", f"{type(error).__name__}: {error}") from error
+        raise Unusable(
+            "unreadable", SAYS, f"{type(error).__name__}: {error}"
+        ) from error
     if stream.tell() < len(payload):
-        raise Unusable("unreadable", "more behind the pack")
+        raise Unusable("unreadable", _("more behind the pack"))
     if not isinstance(found, list) or not all(isinstance(e, dict) for e in found):
-        raise Unusable("unreadable", "not an array of maps")
+        raise Unusable("unreadable", _("not an array of maps"))
     pack = [
         {LABELS.get(label, label): value for label, value in entry.items()}
         for entry in found
@@ -97,19 +106,53 @@ def decode_cbor(_topic: str, payload: bytes, received_at: datetime) -> list[Reco
     return _records(entries(pack), received_at)
 
 
+def _bignum(number: bytes, _immutable: bool) -> float:
+    if len(number) > LONGEST_NUMBER:
+        raise ValueError(f"a number of {len(number)} bytes")
+    return float(int.from_bytes(number))
+
+
+def _negative_bignum(number: bytes, immutable: bool) -> float:
+    return -1 - _bignum(number, immutable)
+
+
+def _decimal(parts: Sequence[int], _immutable: bool) -> float:
+    exponent, mantissa = parts
+    return float(Decimal(mantissa).scaleb(exponent))
+
+
+def _same(value: Any, _immutable: bool) -> Any:
+    return value
+
+
+def _refuse(_value: Any, _immutable: bool) -> None:
+    raise ValueError("no tag of a number")
+
+
+#: What tags mean in a pack: numbers, and that it is CBOR. What else cbor2 knows is none
+#: of SenML's, and some of it can take minutes: to reduce a fraction, or to compile a
+#: regular expression.
+_TAGS: Final = {
+    **dict.fromkeys((0, 1, 5, 30, 35, 36, 37, 100, 258, 260, 261, 1004), _refuse),
+    **{2: _bignum, 3: _negative_bignum, 4: _decimal, 55799: _same},
+}
+
+
 def entries(pack: list[dict[Any, Any]]) -> list[Entry]:
     """Convert a pack as it was decoded; unknown fields are left out."""
     for entry in pack:
         for label in entry:
             if isinstance(label, str) and label.endswith("_"):
-                raise Unusable("unreadable", f"{label[:80]!r} must be understood")
+                raise Unusable(
+                    "unreadable", _("{} must be understood"), repr(label[:80])
+                )
     try:
         return [
             msgspec.convert({k: v for k, v in e.items() if isinstance(k, str)}, Entry)
             for e in pack
         ]
     except (msgspec.ValidationError, OverflowError) as error:
-        raise Unusable("unreadable", str(error)) from error
+        raise Unusable("unreadable", SAYS, str(error)) from error
 
 
 def resolve(pack: list[Entry], *, now: float) -> list[Entry]:
@@ -117,13 +160,13 @@ def resolve(pack: list[Entry], *, now: float) -> list[Entry]:
 
     Times are in seconds since 1970; base fields hold for a record and those after it.
     """
-    base = Entry()
+    base = Entry(bn="", bt=0.0, bu="")
     resolved = []
     for entry in pack:
         base = Entry(
-            bn=entry.bn or base.bn,
-            bt=entry.bt or base.bt,
-            bu=entry.bu or base.bu,
+            bn=((base.bn if entry.bn is None else entry.bn) or "")[:_CUT],
+            bt=base.bt if entry.bt is None else entry.bt,
+            bu=base.bu if entry.bu is None else entry.bu,
             bv=base.bv if entry.bv is None else entry.bv,
             bs=base.bs if entry.bs is None else entry.bs,
             bver=_version(entry, base),
@@ -135,7 +178,7 @@ def resolve(pack: list[Entry], *, now: float) -> list[Entry]:
 
 def _version(entry: Entry, base: Entry) -> int | None:
     if entry.bver is not None and base.bver not in (None, entry.bver):
-        raise Unusable("unreadable", "several versions in a pack")
+        raise Unusable("unreadable", _("several versions in a pack"))
     return base.bver if entry.bver is None else entry.bver
 
 
@@ -143,22 +186,22 @@ def _has_value(entry: Entry) -> bool:
     values = (entry.v, entry.vs, entry.vb, entry.vd)
     given = sum(value is not None for value in values)
     if given > 1:
-        raise Unusable("unreadable", "a record with several values")
+        raise Unusable("unreadable", _("a record with several values"))
     return given == 1 or entry.s is not None
 
 
 def _resolved(entry: Entry, base: Entry, now: float) -> Entry:
-    name = base.bn + entry.n
+    name = ((base.bn or "") + entry.n)[:_CUT]
     if not _NAME.fullmatch(name):
-        raise Unusable("unreadable", f"{name[:80]!r} is no name")
-    time = base.bt + entry.t
+        raise Unusable("unreadable", _("{} is no name"), repr(name[:80]))
+    time = (base.bt or 0.0) + entry.t
     plain = entry.v is None and (entry.vs, entry.vb, entry.vd) == (None, None, None)
     value = entry.v
     if value is not None or (plain and base.bv is not None):
         value = (value or 0.0) + (base.bv or 0.0)
     return Entry(
         n=name,
-        u=entry.u or base.bu,
+        u=entry.u or base.bu or "",
         t=time if time >= ABSOLUTE else now + time,
         v=value,
         vs=entry.vs,

@@ -19,6 +19,7 @@ import msgspec
 
 from ingest.formats.record import Record, Value, aware, flatten, read_json
 from ingest.reasons import Unusable
+from verkehrspuls.text import mark as _
 
 EXAMPLES: Final = (
     (
@@ -76,16 +77,16 @@ def _results(observation: Observation) -> Iterator[tuple[str | None, Any]]:
     rows = observation.data_array
     if rows is None:
         if observation.result is msgspec.UNSET:
-            raise Unusable("unreadable", "an observation without result")
+            raise Unusable("unreadable", _("an observation without result"))
         yield observation.phenomenon_time, observation.result
         return
     places = {name: at for at, name in enumerate(observation.components)}
     at, result_at = places.get("phenomenonTime"), places.get("result")
     if result_at is None:
-        raise Unusable("unreadable", "components without result")
+        raise Unusable("unreadable", _("components without result"))
     for row in rows:
         if len(row) != len(observation.components):
-            raise Unusable("unreadable", "a row that does not match its components")
+            raise Unusable("unreadable", _("a row that does not match its components"))
         time = row[at] if at is not None else None
         if time is not None and not isinstance(time, str):
             raise Unusable("not-a-time", f"phenomenonTime = {str(time)[:80]!r}")

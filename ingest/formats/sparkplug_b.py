@@ -6,23 +6,29 @@ type, e.g. `spBv1.0/stadt/+/schrank-7/zaehler-1`. `DBIRTH`, `DDATA`, `NBIRTH` an
 
 - Fields: the metric's name, e.g. `Counts/Car`. A metric that `is_null` is a gap.
 - A metric with an alias and no name has the name that the last birth of that edge or
-  device gave it. Until that came it is kept as `no-birth`; so ask for a rebirth after
-  the worker was started, or let the device send names always.
+  device gave it. Births are kept in the database, so that they hold when the worker is
+  started anew, and for all workers. What comes before any birth is kept as `no-birth`,
+  and can be replayed after it.
+- A birth of the edge ends what its devices were called before: each is born anew.
+- Compressed payloads are refused.
 - Metrics of one timestamp belong together, historical ones too: a reading's place is
   its time.
 - Time: the metric's timestamp, else the payload's, in milliseconds.
+- By its specification data come at quality of service 0: what is lost on the way to the
+  worker is not repeated.
 - `seq` is not read: it counts the messages of an edge with all its devices, so that
   there are gaps in those of one.
 """
 
 import struct
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 from ingest.formats.record import Record, Value
-from ingest.reasons import Unusable
+from ingest.reasons import Detail, Unusable
+from verkehrspuls.text import mark as _
 
 EXAMPLES: Final = (
     (
@@ -42,10 +48,14 @@ EXAMPLES: Final = (
 #: How many edges and devices, and how many metrics of each, are remembered.
 DEVICES: Final = 1_000
 METRICS: Final = 1_000
+#: What stands for a name where the metrics are in a compressed body.
+_COMPRESSED: Final = b"SPBV1.0_COMPRESSED"
 _TYPES: Final = ("DBIRTH", "DDATA", "NBIRTH", "NDATA")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 #: Signed integers by data type, with their width in bits.
 _SIGNED: Final = {1: 8, 2: 16, 3: 32, 4: 64}
+#: What else a metric may hold, by its field's number.
+_NO_NUMBERS: Final = {16: "bytes_value", 17: "dataset_value", 18: "template_value"}
 
 
 class Metric(NamedTuple):
@@ -58,11 +68,41 @@ class Metric(NamedTuple):
     value: Value = None
 
 
-#: Names and data types by alias, of each edge or device since its last birth.
-_born: OrderedDict[str, dict[int, tuple[str, int]]] = OrderedDict()
+class Birth(NamedTuple):
+    """What an edge or device said when it was born."""
+
+    #: when that was received
+    at: datetime
+    #: names and data types by alias
+    names: dict[int, tuple[str, int]]
 
 
-def decode(topic: str, payload: bytes, _received_at: datetime) -> list[Record]:
+#: The last birth of each edge and device, and those that are not stored yet.
+_born: OrderedDict[str, Birth] = OrderedDict()
+_unsaved: OrderedDict[str, Birth] = OrderedDict()
+
+
+def unsaved() -> dict[str, Birth]:
+    """Give the births that are to be stored, by edge or device."""
+    return dict(_unsaved)
+
+
+def saved(births: Mapping[str, Birth]) -> None:
+    """Take note that births are stored."""
+    for device, birth in births.items():
+        if _unsaved.get(device) is birth:
+            _unsaved.pop(device, None)
+
+
+def learn(births: Iterable[tuple[str, Birth]]) -> None:
+    """Take births from where they are stored, where they are newer."""
+    for device, birth in births:
+        known = _born.get(device)
+        if known is None or known.at < birth.at:
+            _put(_born, device, birth)
+
+
+def decode(topic: str, payload: bytes, received_at: datetime) -> list[Record]:
     """Decode a birth or data message; a birth is remembered."""
     parts = topic.split("/")
     if len(parts) not in (4, 5) or parts[2] not in _TYPES:
@@ -71,10 +111,14 @@ def decode(topic: str, payload: bytes, _received_at: datetime) -> list[Record]:
     try:
         timestamp, metrics = _payload(payload)
     except (IndexError, OverflowError, UnicodeDecodeError) as error:
-        raise Unusable("unreadable", f"not protobuf: {error}") from error
+        raise Unusable(
+            "unreadable", _("not protobuf: {}"), Detail.of(str(error))
+        ) from error
     if parts[2].endswith("BIRTH"):
-        _remember(device, metrics)
-    names = _born.get(device, {})
+        birth = Birth(received_at, _names_in(metrics))
+        for births in (_born, _unsaved):
+            _put(births, device, birth)
+    names = _names(device)
     groups: dict[int | None, dict[str, Value]] = {}
     for metric in metrics:
         name, value = _named(metric, names)
@@ -83,15 +127,28 @@ def decode(topic: str, payload: bytes, _received_at: datetime) -> list[Record]:
     return [Record(_time(at), fields) for at, fields in groups.items()]
 
 
-def _remember(device: str, metrics: list[Metric]) -> None:
-    _born[device] = {
+def _names_in(metrics: list[Metric]) -> dict[int, tuple[str, int]]:
+    return {
         metric.alias: (metric.name[:256], metric.datatype)
         for metric in metrics[:METRICS]
         if metric.alias is not None and metric.name is not None
     }
-    _born.move_to_end(device)
-    if len(_born) > DEVICES:
-        _born.popitem(last=False)
+
+
+def _put(births: OrderedDict[str, Birth], device: str, birth: Birth) -> None:
+    births[device] = birth
+    births.move_to_end(device)
+    if len(births) > DEVICES:
+        births.popitem(last=False)
+
+
+def _names(device: str) -> dict[int, tuple[str, int]]:
+    """Tell what aliases mean; nothing where the edge was born again since."""
+    birth = _born.get(device)
+    edge = _born.get("/".join(device.split("/")[:2]))
+    if birth is None or (edge is not None and edge.at > birth.at):
+        return {}
+    return birth.names
 
 
 def _named(metric: Metric, names: dict[int, tuple[str, int]]) -> tuple[str, Value]:
@@ -100,7 +157,7 @@ def _named(metric: Metric, names: dict[int, tuple[str, int]]) -> tuple[str, Valu
         born_name, born_type = names[metric.alias]
         name, datatype = name or born_name, datatype or born_type
     if not name:
-        raise Unusable("no-birth", f"alias {metric.alias}")
+        raise Unusable("no-birth", f"alias = {metric.alias}")
     value = metric.value
     bits = _SIGNED.get(datatype)
     if bits and type(value) is int and value >= 1 << (bits - 1):
@@ -116,7 +173,7 @@ def _time(milliseconds: int | None) -> datetime | None:
     try:
         return _EPOCH + timedelta(milliseconds=milliseconds)
     except OverflowError as error:
-        raise Unusable("not-a-time", f"timestamp {milliseconds}") from error
+        raise Unusable("not-a-time", f"timestamp = {milliseconds}") from error
 
 
 # Of protobuf only what these two messages need; the schema is that of Eclipse Tahu,
@@ -131,6 +188,8 @@ def _payload(payload: bytes) -> tuple[int | None, list[Metric]]:
             timestamp = value
         elif number == 2 and isinstance(value, bytes):
             metrics.append(_metric(value))
+        elif number == 4 and value == _COMPRESSED:
+            raise Unusable("unreadable", _("the payload is compressed"))
     return timestamp, metrics
 
 
@@ -155,8 +214,8 @@ def _metric(message: bytes) -> Metric:
             found["name"] = value.decode()
         elif number == 15:
             found["value"] = value.decode()
-        elif number in (16, 17, 18):
-            found["value"] = "bytes, a data set or a template"
+        elif number in _NO_NUMBERS:
+            found["value"] = _NO_NUMBERS[number]
     if is_null:
         found["value"] = None
     return Metric(**found)  # type: ignore[arg-type]
@@ -179,7 +238,7 @@ def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
         else:
             raise IndexError(f"wire type {wire}")
         if at + size > len(message):
-            raise IndexError("cut off")
+            raise IndexError(_("cut off"))
         content = message[at : at + size]
         at += size
         yield number, content if wire == 2 else int.from_bytes(content, "little")
@@ -194,4 +253,4 @@ def _varint(message: bytes, at: int) -> tuple[int, int]:
         if byte < 0x80:
             return value, at
         shift += 7
-    raise IndexError("a number of more than 64 bits")
+    raise IndexError(_("a number of more than 64 bits"))

@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from ingest.formats.record import Record, aware, flatten, read_json
-from ingest.reasons import Unusable
+from ingest.reasons import SAYS, Unusable
 
 EXAMPLES: Final = (
     (
@@ -46,7 +46,7 @@ def decode(_topic: str, payload: bytes, _received_at: datetime) -> list[Record]:
         try:
             found = msgspec.convert(found, Report).report
         except msgspec.ValidationError as error:
-            raise Unusable("unreadable", str(error)) from error
+            raise Unusable("unreadable", SAYS, str(error)) from error
     return [_record(each) for each in (found if isinstance(found, list) else [found])]
 
 

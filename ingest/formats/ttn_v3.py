@@ -77,7 +77,7 @@ def decode(topic: str, payload: bytes, _received_at: datetime) -> list[Record]:
     envelope = read_json(_uplink, payload)
     uplink = envelope.uplink_message
     if uplink.decoded_payload is None and not uplink.normalized_payload:
-        raise Unusable("no-decoded-object", f"f_port {uplink.f_port}")
+        raise Unusable("no-decoded-object", f"f_port = {uplink.f_port}")
     fields = flatten(uplink.decoded_payload or {}, "decoded_payload")
     fields |= flatten(uplink.normalized_payload, "normalized_payload")
     fields |= {"f_port": uplink.f_port, "f_cnt": uplink.f_cnt}

@@ -96,18 +96,28 @@ def test_rejects_are_found_counted_and_replayed(world: World) -> None:
     shown, _ = run(world, "reject", "show", number)
     assert "\x1b" not in shown
     assert told(world, "reject", "show", number)["payload"] == {"text": "\x1b[31m"}
+    assert "(der Dekodierer meldet: JSON is malformed" in shown
+    assert "(the decoder says: JSON is malformed" in shown
     run(world, "reject", "show", "999999", code=2)
     counted = told(world, "reject", "count")
     assert {row["reason"]: row["messages"] for row in counted} == {
         "unknown-sensor": 2,
         "unreadable": 1,
     }
+    for verb in ("list", "count", "replay"):
+        _, errors = run(world, "reject", verb, "--reason", "unknown-sensr", code=2)
+        assert "did you mean unknown-sensor." in errors
+        assert "out-of-range" in errors  # all that there are
     run(world, "reject", "replay", code=2)  # says what is meant first
     world.mend()
     result = told(world, "reject", "replay", "--all")
     assert (result["messages"], result["used"], result["rejected"]) == (3, 1, 2)
     assert len(told(world, "reject", "list")) == 2
     assert len(told(world, "reject", "list", "--replayed")) == 3
+    again = told(world, "reject", "list", "--reason", "unreadable")[0]
+    assert again["last_explanation"] == again["explanation"]
+    assert again["last_detail"] == again["detail"]
+    assert again["detail"].startswith("the decoder says: JSON is malformed")
     assert told(world, "ledger", "check")["holds"]
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 import threading
 from pathlib import Path
@@ -107,6 +108,29 @@ def test_lock_is_not_waited_for_without_end(server: Server) -> None:
         send(sender, range(50))
         parts.wait_for(lambda: it.worker.said("lock timeout"), PATIENCE_S)
         FAULTS["ledger locked"].heal(injury)  # type: ignore[misc]
+        it.finish(sender)
+
+
+def test_worker_that_stands_still_keeps_no_lock(server: Server) -> None:
+    """Paused within its transaction, it would hold up all others until it goes on."""
+    with (
+        world(server, "nats", ingest__database_s=2) as it,
+        Sender(it.broker.publish_url) as sender,
+        server.admin(it.name) as rival,
+    ):
+        rival.autocommit = False
+        rival.execute("set search_path = vp")
+        rival.execute("lock table ledger in access exclusive mode")
+        sender.counts(0)
+        parts.wait_for(lambda: waits_for_lock(it), PATIENCE_S, every=0.005)
+        it.worker.send(signal.SIGSTOP)
+        try:
+            rival.commit()  # the worker has its lock, and does not go on
+            rival.execute("set lock_timeout = '20s'")
+            rival.execute("lock table ledger in access exclusive mode")
+            rival.commit()
+        finally:
+            it.worker.send(signal.SIGCONT)
         it.finish(sender)
 
 

@@ -74,6 +74,43 @@ def test_each_operation_answers_its_example_as_described(
             )
 
 
+@pytest.mark.parametrize("token", ["", "vp_00000000_" + "x" * 43])
+@pytest.mark.parametrize(
+    ("body", "media_type"),
+    [
+        (b"", ""),
+        (b"{", "application/json"),
+        (b"7", "application/json"),
+        (b"\xff", "text/plain"),
+        (b"x" * 3_000_000, "application/json"),
+    ],
+    ids=lambda value: str(value[:20]),
+)
+def test_token_is_asked_for_before_anything_else(
+    client: TestClient,
+    document: dict[str, Any],
+    token: str,
+    body: bytes,
+    media_type: str,
+) -> None:
+    headers = {"Content-Type": media_type} if media_type else {}
+    headers |= {"Authorization": f"Bearer {token}"} if token else {}
+    asked = set()
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            if "security" not in operation:
+                continue
+            asked.add(operation["operationId"])
+            for address in (example(path, operation), path):  # `{number}` is none
+                response = client.request(
+                    method, address, content=body, headers=headers
+                )
+                assert response.status_code == 401, (method, address, response.text)
+                assert response.json()["type"].endswith("#not-authorised")
+                assert response.headers["www-authenticate"].startswith("Bearer")
+    assert asked == {"sendReadings", "decideCase", "commentCase"}
+
+
 def test_the_document_is_openapi_3_1_with_names_and_examples(
     document: dict[str, Any],
 ) -> None:

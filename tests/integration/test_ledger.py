@@ -11,14 +11,15 @@ import pytest
 from ingest import rejects
 from ingest.batch import Collector, Message
 from ingest.check import Limits
-from ingest.formats import formats
+from ingest.formats import formats, sparkplug_b
 from ingest.keep import Keeper
 from ingest.rate import RateLimit
+from ingest.reasons import Detail
 from ingest.rejects import Choice
 from ingest.resolve import read_registry
 from ingest.write import Writer
 from tests.towns import AIR_TOPIC, COUNTS_TOPIC, TOWN
-from verkehrspuls.model import Installation
+from verkehrspuls.model import Installation, Mapping
 from verkehrspuls.settings import Settings, load
 from verkehrspuls.storage import ledger
 from verkehrspuls.storage.database import connect
@@ -30,6 +31,8 @@ UNKNOWN_TOPIC = "vp/v1/kusel/camera-9/counts"
 
 class World:
     """A database with the town, and a writer whose settings can be chosen."""
+
+    now = NOW
 
     def __init__(self, url: str, **ingest: object) -> None:
         self.url = url
@@ -55,7 +58,7 @@ class World:
 
     @property
     def limits(self) -> Limits:
-        return Limits.at(NOW, self.settings.ingest)
+        return Limits.at(self.now, self.settings.ingest)
 
     def mend(self, topic: str = UNKNOWN_TOPIC) -> None:
         """Register the sensor of a topic, in place of the camera that is there."""
@@ -155,6 +158,7 @@ def test_ledger_is_proved_after_all_that_can_happen(world: World) -> None:
         ("delete from ledger where sensor_id is null", ["sums", "running"]),
         ("update ledger_reject set kept = 0", ["rejects", "running"]),
         ("delete from sequence", ["sequences"]),
+        ("update sequence set state = '{}'", ["sequences"]),
         ("update ledger_sum set readings_late = readings_late + 1", ["running"]),
         ("delete from ledger_reject_sum", ["running"]),
     ],
@@ -194,7 +198,7 @@ def test_late_and_lost_are_counted(world: World) -> None:
 
 def test_sensor_of_which_nothing_came_is_expected(plain: World) -> None:
     hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    start = hour - timedelta(hours=2)
+    start = plain.now = hour - timedelta(hours=2)
     message = counts(start, at=start)
     plain.write(message, message, Message(COUNTS_TOPIC, b"?", start))
     rows = ledger.of_sensors(plain.connection, start=start, end=hour)
@@ -234,6 +238,54 @@ def test_replay_does_not_undo_what_came_since(world: World) -> None:
     assert world.proof().holds
 
 
+def test_names_of_a_birth_outlive_the_worker(plain: World) -> None:
+    """Its aliases mean the same to a worker that is started anew, or to another."""
+    camera = TOWN.sensors[0]
+    cabinet = msgspec.structs.replace(
+        camera,
+        key="cabinet-7",
+        payload_format="sparkplug-b",
+        topic="spBv1.0/stadt/+/schrank-7/zaehler-1",
+        installations=(
+            msgspec.structs.replace(
+                camera.installations[0], mapping=Mapping(classes={"car": "Counts/Car"})
+            ),
+        ),
+    )
+    camera = msgspec.structs.replace(camera, installations=camera.installations[1:])
+    sensors = (camera, cabinet)
+    register(plain.connection, msgspec.structs.replace(TOWN, sensors=sensors))
+
+    def restart() -> None:
+        sparkplug_b._born.clear()
+        sparkplug_b._unsaved.clear()
+
+    birth, data = (
+        Message(topic, payload, NOW) for topic, payload in sparkplug_b.EXAMPLES
+    )
+    restart()
+    plain.write(data)
+    assert plain.counted("no-birth")["messages"] == 1
+    restart()
+    plain.write(birth)
+    assert sparkplug_b.unsaved() == {}
+    restart()
+    assert plain.replay()["used"] == 1
+    restart()
+    plain.write(data)
+    assert plain.value("select array_agg(car order by time) from count_reading") == [
+        *(12, 14)
+    ]
+    # one that is older than what is known changes nothing
+    older = birth.received_at - timedelta(hours=1)
+    sparkplug_b.decode(birth.topic, b"", older)
+    plain.write(data)
+    restart()
+    plain.write(data)
+    assert plain.counted("no-birth")["messages"] == 1
+    assert plain.proof().holds
+
+
 def test_message_used_in_part_is_replayed_wholly(world: World) -> None:
     world.write(counts(outputs=("1", "9")), counts(car=7))
     camera = TOWN.sensors[0]
@@ -257,6 +309,8 @@ def test_message_refused_again_stays_with_the_new_reason(world: World) -> None:
     (row,) = ledger.rejects(world.connection, limit=9, **Choice()._asdict(), open=True)
     assert (row["reason"], row["last_reason"]) == ("unknown-sensor", "unknown-output")
     assert row["attempts"] == 1
+    last = Detail(row["last_detail"], row["last_detail_values"])
+    assert last.say("de") == f"'9' zum Zeitpunkt {NOW.isoformat()}"
     assert world.value("select count(*) from rejected_message") == 1
     assert world.proof().holds
 

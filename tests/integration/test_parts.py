@@ -1,10 +1,12 @@
 """The servers that the tests themselves stand on."""
 
 import psycopg
+import pytest
 from paho.mqtt.client import Client
 
 from tests import parts
 from verkehrspuls import mqtt
+from verkehrspuls.errors import BrokerUnavailable, UsageError
 from verkehrspuls.storage import migrate
 
 
@@ -49,6 +51,25 @@ def test_series_of_a_cloned_database_take_any_time(database: str) -> None:
         )
         left = connection.execute("select count(*) from vp.environment_reading")
         assert left.fetchone() == (2,)
+
+
+def test_publisher_names_what_was_not_acknowledged(broker: parts.Broker) -> None:
+    with mqtt.Publisher(broker.publish_url, client_id="publisher") as publisher:
+        broker.stop()
+        for sensor in "abcd":
+            publisher.publish(f"vp/v1/town/{sensor}/counts", b"{}")
+        with pytest.raises(BrokerUnavailable) as refused:
+            publisher.flush(0.1)
+        assert "4 messages" in str(refused.value)
+        assert "'vp/v1/town/a/counts'" in str(refused.value)
+        assert "and 1 more" in str(refused.value)
+        broker.start()
+        publisher.flush(20)
+        # no broker takes it: refused beforehand, and nothing is held up
+        with pytest.raises(UsageError, match="no topic"):
+            publisher.publish("vp/v1/town/a\tb/counts", b"{}")
+        publisher.publish("vp/v1/town/a/counts", b"{}")
+        publisher.flush(10)
 
 
 def test_broker_keeps_a_session_over_a_restart(broker: parts.Broker) -> None:

@@ -5,11 +5,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from alembic import command
 
+from ingest.reasons import Detail
 from verkehrspuls.storage import ledger, migrate
 from verkehrspuls.storage.database import connect, execute
 
 #: the revision of the first release
 RELEASED = "0005"
+OLD_DETAIL = "t = '{}', with a decimal comma"
 T = datetime(2026, 9, 16, 8, tzinfo=UTC)
 
 
@@ -53,6 +55,13 @@ def released(database: str) -> str:
                 " (0, null, %s, 'unknown-topic', 3, 2, 0)",
                 [T + timedelta(hours=hour)],
             )
+        connection.execute("select ensure_range('rejected_message', %s, %s)", [T, T])
+        connection.execute(
+            "insert into rejected_message (received_at, slot, topic, payload,"
+            " payload_bytes, reason, detail, readings_rejected)"
+            " values (%s, 0, 'a', 'b', 1, 'not-a-number', %s, 1)",
+            [T, OLD_DETAIL],
+        )
         connection.execute(
             "select compress_before('volume', %s)", [T + timedelta(days=60)]
         )
@@ -85,3 +94,14 @@ def test_running_sums_begin_with_what_was_counted(released: str) -> None:
         (None, 6)
     ]
     assert [tuple(row.values()) for row in rejects] == [("unknown-topic", 6, 2)]
+
+
+def test_rejects_of_the_first_release_are_told(released: str) -> None:
+    migrate.migrate(released)
+    everything = dict.fromkeys(
+        ("municipality", "sensor", "topic", "reason", "start", "end")
+    )
+    with connect(released) as connection:
+        (row,) = ledger.rejects(connection, limit=9, open=True, **everything)
+    assert row["detail_values"] is None
+    assert Detail(row["detail"], row["detail_values"] or ()).say("de") == OLD_DETAIL

@@ -147,6 +147,21 @@ def test_generic_file_with_offsets_and_wall_clock(tmp_path: Path) -> None:
         ("time,site,channel,car\n2025-07-01,A B,b,3\n", "no key"),
         ("time,site,channel,car,bicycle\n2025-07-01,a,b,3,4\n", "class scheme"),
         ("", "cannot be read"),
+        ("time,site,channel,car\n,a,b,3\n", "no time"),
+        ("time,site,channel,car\n0001-01-01T00:00:00,a,b,3\n", "0001-01-01"),
+        ("time,site,channel,car\n9999-12-31T23:59:59-14:00,a,b,3\n", "9999-12-31"),
+        *(
+            (f"time,site,channel,interval_s,car\n2025-07-01,a,b,{seconds},3\n", why)
+            for seconds, why in (("0", ">= 1"), ("86401", "<= 86400"), ("", "null"))
+        ),
+        *(
+            (f"time,site,channel,direction,car\n2025-07-01,a,b,{key},3\n", "regex")
+            for key in ("to town", "all")
+        ),
+        (
+            "time,site,channel,car\n2025-07-01,a-b,c,3\n2025-07-01,a,b-c,3\n",
+            "a-b-c may be",
+        ),
     ],
 )
 def test_bad_generic_file_says_what_is_wrong(

@@ -121,3 +121,24 @@ def test_sensor_that_stays_unknown_is_looked_up_once_and_rejected() -> None:
     made._receiver.stop()
     assert writer.rejected == 3 * ["unknown-sensor"]
     assert writer.read == 1
+
+
+def test_there_is_room_when_the_receiver_is_woken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It reads on at once, and does not look around half a second later."""
+    waiting = worker(FakeWriter(), 0)
+    messages = [
+        Message("a/b", b"", NOW) for _ in range(waiting._settings.queue_messages)
+    ]
+    waiting._inbox.put(messages)
+    taken = waiting._inbox.take(0, at_most=len(messages))
+    assert waiting._inbox.full
+    full = []
+    monkeypatch.setattr(
+        waiting._receiver, "committed", lambda _: full.append(waiting._inbox.full)
+    )
+    collector = Collector(Registry(), formats(), Limits.at(NOW, waiting._settings))
+    waiting._write(Collected(collector.collect(taken), collector))
+    waiting._receiver.stop()
+    assert full == [False]

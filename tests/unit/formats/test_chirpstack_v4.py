@@ -1,7 +1,7 @@
 """ChirpStack v4 events."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -84,3 +84,14 @@ def test_real_codecs_make_readings(data: Path) -> None:
     assert fields(counter)["object.RTL_SUM"] == 4
     assert fields(station)["object.air_temperature"] == pytest.approx(27.678, abs=1e-3)
     assert "object.air_temperature" not in fields(battery)
+
+
+@pytest.mark.parametrize("name", ["gwTime", "time"])
+def test_time_is_that_of_the_first_gateway_that_tells_one(name: str) -> None:
+    heard = [
+        {"rssi": -60},
+        {name: "2026-11-21T20:00:01.790Z"},
+        {name: "1970-01-01T00:00:00Z"},
+    ]
+    (record,) = decode(TOPIC, change(rxInfo=heard), NOW)
+    assert record.time == NOW + timedelta(seconds=1, milliseconds=790)

@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import time
+import tracemalloc
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -10,6 +12,7 @@ from pathlib import Path
 import cbor2
 import msgspec
 import pytest
+from cbor2 import CBORTag
 
 from ingest.formats import DEVICE, RECEIPT
 from ingest.formats.senml import (
@@ -153,11 +156,21 @@ def test_pack_against_the_rules_is_refused(pack: object) -> None:
         cbor2.dumps([{0: "x", 2: float("nan")}]),
         cbor2.dumps([{0: "x", 2: float("inf")}]),
         cbor2.dumps([{0: "x", 2: 10**400}]),
+        # what would take minutes: a decimal fraction of a million digits, a float to
+        # base 2, an expression to be compiled
+        cbor2.dumps([{0: "x", 2: CBORTag(4, [0, 1 << 4_000_000])}]),
+        cbor2.dumps([{0: "x", 2: CBORTag(5, [2**15, 1 << 4_000_000])}]),
+        cbor2.dumps([{0: "x", 2: CBORTag(30, [1 << 4_000_000, 3**2_500_000])}]),
+        cbor2.dumps([{0: "x", 2: CBORTag(35, "(a|b)" * 180_000)}]),
+        cbor2.dumps([{0: "x", 2: CBORTag(4, [2**40, 1])}]),
     ],
+    ids=lambda payload: payload[:12].hex(),
 )
-def test_malicious_cbor_is_refused(payload: bytes) -> None:
+def test_malicious_cbor_is_refused_at_once(payload: bytes) -> None:
+    began = time.process_time()
     with pytest.raises(Unusable) as refused:
         decode_cbor(TOPIC, payload, NOW)
+    assert time.process_time() - began < 0.5
     assert refused.value.reason in ("unreadable", "too-deep")
 
 
@@ -175,3 +188,43 @@ def test_cbor_with_something_behind_the_pack_is_refused() -> None:
     for more in (b"\0", pack):
         with pytest.raises(Unusable, match="behind the pack"):
             decode_cbor(TOPIC, pack + more, NOW)
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [
+        (CBORTag(4, [-2, 27315]), 273.15),
+        (CBORTag(4, [-2, -(2**70)]), -(2**70) / 100),
+        (2**70, 2.0**70),
+        (-(2**70), -(2.0**70)),
+    ],
+)
+def test_number_may_have_a_tag(number: object, expected: float) -> None:
+    pack = cbor2.dumps([{0: "x", 2: number}])
+    for payload in (pack, b"\xd9\xd9\xf7" + pack):  # "this is CBOR"
+        (record,) = decode_cbor(TOPIC, payload, NOW)
+        assert record.fields == {"x": expected}
+
+
+def test_long_base_name_of_many_records_takes_no_memory() -> None:
+    pack = [{"bn": 50_000 * "u", "n": "t", "v": 1}]
+    pack += [{"n": f"t{number}", "v": 1} for number in range(2_000)]
+    payload = msgspec.json.encode([*pack, {"bn": "x", "v": 7}])
+    tracemalloc.start()
+    (record,) = decode_json(TOPIC, payload, NOW)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert sorted(record.fields) == [257 * "u", "x"]  # no mapping can name the one
+    assert most < 50 * len(payload)
+
+
+def test_base_fields_hold_until_the_next_of_their_name_be_it_empty() -> None:
+    pack = [
+        {"bn": "a", "bt": AT, "bu": "Cel", "n": "b", "v": 1},
+        {"bn": "", "bt": 0, "bu": "", "n": "c", "v": 2},
+        {"n": "d", "u": "%RH", "v": 3},
+    ]
+    first, second = decode_json(TOPIC, msgspec.json.encode(pack), NOW)
+    assert (first.time_origin, second.time_origin) == (DEVICE, RECEIPT)
+    assert first.units["ab"] == "Cel"
+    assert second.fields == {"c": 2, "d": 3, "d %RH": 3}

@@ -19,6 +19,7 @@ NOW_MS = 1795291200000
 @pytest.fixture(autouse=True)
 def _unborn() -> None:
     sparkplug_b._born.clear()
+    sparkplug_b._unsaved.clear()
 
 
 def varint(number: int) -> bytes:
@@ -77,7 +78,8 @@ def test_what_is_remembered_is_bounded() -> None:
         for n in range(sparkplug_b.METRICS + 5)
     ]
     decode("spBv1.0/g/NBIRTH/big", payload(*many), NOW)
-    assert len(sparkplug_b._born["g/big"]) == sparkplug_b.METRICS
+    assert len(sparkplug_b._born["g/big"].names) == sparkplug_b.METRICS
+    assert len(sparkplug_b.unsaved()) == sparkplug_b.DEVICES
 
 
 @pytest.mark.parametrize(
@@ -145,3 +147,20 @@ def test_number_of_the_edge_is_not_taken_for_one_of_the_device() -> None:
     for number in (1, 5, 9):  # between them: the edge's other devices
         body = payload(field(1, "Counts/Car") + field(10, 1)) + field(3, number)
         assert decoded(decode(DATA_TOPIC, body, NOW), ROAD).numbered == []
+
+
+def test_birth_of_the_edge_ends_the_names_of_its_devices() -> None:
+    decode(BIRTH_TOPIC, BIRTH, NOW)
+    later = NOW + timedelta(seconds=1)
+    decode("spBv1.0/stadt/NBIRTH/schrank-77", payload(), later)  # of another one
+    assert decode(DATA_TOPIC, DATA, NOW)
+    decode("spBv1.0/stadt/NBIRTH/schrank-7", payload(), later)
+    with pytest.raises(Unusable) as refused:
+        decode(DATA_TOPIC, DATA, NOW)
+    assert refused.value.reason == "no-birth"
+
+
+def test_compressed_payload_is_refused_and_not_taken_for_an_empty_one() -> None:
+    body = field(1, NOW_MS) + field(4, "SPBV1.0_COMPRESSED") + field(5, b"\x1f\x8b")
+    with pytest.raises(Unusable, match="compressed"):
+        decode(DATA_TOPIC, body, NOW)

@@ -122,9 +122,11 @@ group by 1, 2;
 -- name: reject_message
 -- Keep a message that could not be used.
 insert into rejected_message (received_at, slot, sensor_id, topic, payload,
-                              payload_bytes, reason, detail, readings_rejected)
+                              payload_bytes, reason, detail, detail_values,
+                              readings_rejected)
 values (%(received_at)s, %(slot)s, %(sensor_id)s, %(topic)s, %(payload)s,
-        %(payload_bytes)s, %(reason)s, %(detail)s, %(readings_rejected)s);
+        %(payload_bytes)s, %(reason)s, %(detail)s, %(detail_values)s,
+        %(readings_rejected)s);
 
 -- name: add_to_ledger
 -- Add a batch's counts to the rows of this worker's slot, and to its running sums.
@@ -211,6 +213,19 @@ on conflict (sensor_id) do update set
     firmware = coalesce(excluded.firmware, s.firmware)
 where s.since <= excluded.since;
 
+-- name: put_birth
+-- What an edge or device of Sparkplug said at its last birth.
+insert into sparkplug_birth as b (device, born_at, names)
+values (%(device)s, %(born_at)s, %(names)s)
+on conflict (device) do update set born_at = excluded.born_at, names = excluded.names
+where b.born_at <= excluded.born_at;
+
+-- name: births
+-- The newest of them; those read last are the newest.
+select device, born_at, names
+from (select * from sparkplug_birth order by born_at desc limit %(most)s) b
+order by born_at;
+
 -- name: ensure_range
 -- Make partitions for a range of times.
 select ensure_range(%(series)s, %(earliest)s, %(latest)s);
@@ -228,8 +243,9 @@ select batch from ingest_slot where slot = %(slot)s;
 
 -- name: limit_session
 -- How long a statement may take and wait for a lock, and when a connection whose other
--- end is gone is noticed by the server.
+-- end is gone, or stands still with its locks, is noticed by the server.
 select set_config('statement_timeout', %(statement_ms)s::text, false),
+       set_config('idle_in_transaction_session_timeout', %(statement_ms)s::text, false),
        set_config('lock_timeout', %(lock_ms)s::text, false),
        set_config('tcp_keepalives_idle', '30', false),
        set_config('tcp_keepalives_interval', '10', false),

@@ -182,23 +182,29 @@ having sum(c.kept) <> sum(c.there) + sum(c.gone)
 order by c.hour, 1, 2, 4;
 
 -- name: ledger_sequences_differ
--- Sensors of which the ledger says other than their sequences.
+-- Sensors of which the ledger says other than their sequences, or those other than what
+-- new numbers are reckoned from.
 with counted as (
     select sensor_id, sum(sequence_lost) as lost
     from ledger
     where sensor_id is not null
     group by 1
 ), known as (
-    select sensor_id, sum(lost) as lost from sequence group by 1
+    select sensor_id, sum(lost) as lost,
+           coalesce(sum((state ->> 'lost')::bigint), 0) as followed
+    from sequence
+    group by 1
 )
 select m.key as municipality, e.key as sensor,
        coalesce(counted.lost, 0)::bigint as counted,
-       coalesce(known.lost, 0)::bigint as known
+       coalesce(known.lost, 0)::bigint as known,
+       coalesce(known.followed, 0)::bigint as followed
 from counted
 full join known using (sensor_id)
 left join sensor e using (sensor_id)
 left join municipality m using (municipality_id)
 where coalesce(counted.lost, 0) <> coalesce(known.lost, 0)
+   or known.lost <> known.followed
 order by 1, 2;
 
 -- name: ledger_running_differ
@@ -312,8 +318,9 @@ order by m.key, e.key;
 -- name: list_rejects
 -- Rejected messages that are kept, newest first; what is null selects all.
 select r.rejected_message_id, r.received_at, m.key as municipality, e.key as sensor,
-       r.topic, r.payload_bytes, r.reason, r.detail, r.readings_rejected,
-       r.replayed_at, r.attempts, r.last_reason, r.last_detail,
+       r.topic, r.payload_bytes, r.reason, r.detail, r.detail_values,
+       r.readings_rejected, r.replayed_at, r.attempts, r.last_reason, r.last_detail,
+       r.last_detail_values,
        length(r.payload) < r.payload_bytes as cut
 from rejected_message r
 left join sensor e using (sensor_id)
@@ -334,7 +341,8 @@ limit %(limit)s;
 -- One rejected message with its payload.
 select r.rejected_message_id, r.received_at, r.slot, m.key as municipality,
        e.key as sensor, r.topic, r.payload, r.payload_bytes, r.reason, r.detail,
-       r.readings_rejected, r.replayed_at, r.attempts, r.last_reason, r.last_detail,
+       r.detail_values, r.readings_rejected, r.replayed_at, r.attempts, r.last_reason,
+       r.last_detail, r.last_detail_values,
        length(r.payload) < r.payload_bytes as cut
 from rejected_message r
 left join sensor e using (sensor_id)
@@ -402,9 +410,11 @@ where r.replayed_at is null
 -- Say what replaying came to: used wholly, or still not, and why.
 update rejected_message r
 set replayed_at = case when given.reason is null then now() end,
-    attempts = r.attempts + 1, last_reason = given.reason, last_detail = given.detail
+    attempts = r.attempts + 1, last_reason = given.reason, last_detail = given.detail,
+    last_detail_values = given.detail_values
 from unnest(%(ids)s::bigint[], %(received)s::timestamptz[], %(reasons)s::text[],
-            %(details)s::text[]) as given (id, received_at, reason, detail)
+            %(details)s::text[], %(values)s::jsonb[])
+    as given (id, received_at, reason, detail, detail_values)
 where r.rejected_message_id = given.id and r.received_at = given.received_at
   and r.replayed_at is null;
 

@@ -1,0 +1,86 @@
+"""Why something was not used is told in each language, and stored so that it can be."""
+
+import ast
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+
+from ingest.reasons import LONGEST_DETAIL, REASONS, Detail, Unusable, explain
+from tests.parts import PROJECT
+from verkehrspuls.text import LANGUAGES, catalogue
+
+NESTED = Unusable("unreadable", "[{}]: {}", 3, Detail.of("{} is no name", "'ä'")).detail
+
+
+def test_detail_is_told_in_each_language() -> None:
+    assert NESTED.say("en") == "[3]: 'ä' is no name"
+    assert NESTED.say("de") == "[3]: 'ä' ist kein Name"
+    assert explain("unreadable", NESTED, "de").startswith("Die Nachricht hat nicht")
+    assert explain("unreadable", NESTED, "de").endswith("([3]: 'ä' ist kein Name)")
+
+
+def test_detail_that_was_stored_is_told_as_before() -> None:
+    values = msgspec.json.decode(NESTED.stored() or "")
+    assert all(
+        Detail(NESTED.text, values).say(language) == NESTED.say(language)
+        for language in LANGUAGES
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["{} at {0} {x.__class__}", "'a', possible are 0 to 1"]
+)
+def test_what_came_and_what_was_kept_of_old_is_shown_as_it_is(text: str) -> None:
+    assert Detail.of(text).stored() is None
+    assert Detail(text).say("de") == text
+
+
+def test_what_came_changes_no_text() -> None:
+    assert Detail.of("{} at {}", "{1}", "{}").say("en") == "{1} at {}"
+
+
+def test_detail_can_be_stored_whatever_it_quotes() -> None:
+    told = Detail.of("{} bytes", "\0\ud800" + LONGEST_DETAIL * "ä")
+    assert "\\u0000" not in (told.stored() or "")
+    assert len(told.say("de")) < LONGEST_DETAIL + 20
+
+
+def test_meaning_stands_alone_where_there_is_no_detail() -> None:
+    assert explain("too-deep", Detail(), "en") == REASONS["too-deep"]
+    assert explain("of-old", Detail(), "de") == "of-old"
+
+
+def details() -> Iterator[tuple[str, ast.expr]]:
+    """The texts of details, as they are written in the code of ingest."""
+    for file in sorted((PROJECT / "ingest").rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            place = f"{file.name}:{node.lineno}"
+            if isinstance(node.func, ast.Name) and node.func.id == "Unusable":
+                yield place, node.args[1]
+            if ast.unparse(node.func) == "Detail.of":
+                yield place, node.args[0]
+
+
+def words(text: ast.expr) -> str:
+    """What is written in a text without being marked for translation."""
+    if isinstance(text, ast.Constant):
+        return str(text.value)
+    if isinstance(text, ast.JoinedStr):  # a field and its value: `field = …`
+        parts = [v.value for v in text.values if isinstance(v, ast.Constant)]
+        said = "".join(map(str, parts))
+        return "" if said.strip().endswith("=") else said
+    return ""
+
+
+def test_no_words_of_a_detail_stay_untranslated() -> None:
+    found = list(details())
+    assert len(found) > 40
+    for place, text in found:
+        assert not any(map(str.isalpha, words(text))), place
+        if isinstance(text, ast.Call) and ast.unparse(text.func) == "_":
+            (source,) = text.args
+            assert isinstance(source, ast.Constant)
+            assert source.value in catalogue("de"), place
