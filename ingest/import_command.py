@@ -98,10 +98,9 @@ def town(
     found = load_town(path)
     with connect(resolve().database.url.get_secret_value()) as connection:
         register(connection, found)
-    Console(stderr=True).print(
-        f"{found.name}: {len(found.sites)} sites and {len(found.sensors)} sensors "
-        "registered."
-    )
+    number = {"site": len(found.sites), "sensor": len(found.sensors)}
+    what = " and ".join(f"{n} {name}{'s' * (n != 1)}" for name, n in number.items())
+    Console(stderr=True).print(f"{found.name}: {what} registered.")
 
 
 @app.command()
@@ -175,9 +174,12 @@ def read(
 
     from ingest.files import cut, formats
     from ingest.files.write import municipality_of
+    from verkehrspuls.errors import UsageError
     from verkehrspuls.storage.database import connect
     from verkehrspuls.storage.registry import register
 
+    if since and until and until <= since:
+        raise UsageError(reason="the period ends before it begins")
     with connect(settings.database.url.get_secret_value()) as connection:
         town = municipality_of(connection, municipality, state=state)
         file = cut(

@@ -142,7 +142,7 @@ class SlotTaken(Unavailable):
 
 
 class NotDrained(VerkehrspulsError):
-    """Slot {slot} still receives; {messages} messages were taken, its session stays.
+    """Slot {slot} is not drained; {messages} messages were taken, its session stays.
 
     Give its municipalities to another slot first, or allow more time (--at-most), or a
     shorter silence (--idle).

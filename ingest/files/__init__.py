@@ -15,6 +15,7 @@ import msgspec
 import polars as pl
 
 from verkehrspuls.classes import COUNTS
+from verkehrspuls.errors import UsageError
 from verkehrspuls.model import Installation, Sensor, Site, Town
 from verkehrspuls.wire import topic
 
@@ -30,6 +31,9 @@ SCHEMA: Final = pl.Schema(
         "speed_kmh": pl.Float64(),
     }
 )
+
+#: So many sites are named where another was asked for.
+MOST_NAMED: Final = 5
 
 #: Installations of a file's sensors reach back as far as ingest accepts readings.
 SINCE: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -125,7 +129,17 @@ def cut(
     until: date | None = None,
     sites: Collection[str] = (),
 ) -> CountFile:
-    """Keep the local days `[since, until)` and these sites; where not given, all."""
+    """Keep the local days `[since, until)` and these sites; where not given, all.
+
+    A `UsageError` where the file has no such site, or no count of these days.
+    """
+    there = {site.key for site in file.town.sites}
+    if other := set(sites) - there:
+        some = ", ".join(sorted(there)[:MOST_NAMED])
+        raise UsageError(
+            reason=f"the file has no site {min(other)}; there are {len(there)}: {some}"
+            + (", …" if len(there) > MOST_NAMED else "")
+        )
     day = pl.col("time").dt.convert_time_zone(file.town.time_zone).dt.date()
     town, counts = file.town, file.counts
     if since:
@@ -143,6 +157,12 @@ def cut(
             ),
         )
         counts = counts.filter(pl.col("sensor").is_in([s.key for s in town.sensors]))
+    if counts.is_empty() and not file.counts.is_empty():
+        first, last = file.counts.select(first=day.min(), last=day.max()).row(0)
+        raise UsageError(
+            reason=f"of these days the file counts nothing; it goes from {first} to "
+            f"{last}"
+        )
     return replace(file, town=town, counts=counts)
 
 

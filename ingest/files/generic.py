@@ -51,6 +51,8 @@ def read(path: Path, town: Town) -> CountFile:
 
 
 def _table(path: Path) -> pl.DataFrame:
+    if path.is_dir():
+        raise ValueError("it is a folder; a file is wanted")
     with path.open(encoding="utf-8-sig") as lines:
         header = lines.readline()
     separator = ";" if header.count(";") > header.count(",") else ","

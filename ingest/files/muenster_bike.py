@@ -21,6 +21,8 @@ from verkehrspuls.model import Channel, Site, Town
 
 FORMAT: Final = "muenster-bike"
 INTERVAL_S: Final = 900
+#: Names of the parquet form's counters.
+NAMES: Final = "channels.csv"
 _STATION = re.compile(r"(\d+) \((.*)\)")
 
 
@@ -63,7 +65,7 @@ def _parquet(path: Path) -> list[pl.DataFrame]:
     counts = pl.read_parquet(path)
     if "station_id" in counts.columns:
         counts = counts.filter(pl.col("station_id") == pl.col("channel_id"))
-    names = path.parent / "channels.csv"
+    names = path.parent / NAMES
     if names.is_file():
         known = pl.read_csv(names, columns=["channel_id", "name"])
     else:
@@ -82,7 +84,9 @@ def _parquet(path: Path) -> list[pl.DataFrame]:
 
 
 def _csvs(path: Path) -> list[pl.DataFrame]:
-    files = sorted(path.rglob("*.csv")) if path.is_dir() else [path]
+    files = [path]
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*.csv") if file.name != NAMES)
     if not files:
         raise BadFile(path=path, format=FORMAT, reason="there is no CSV in it")
     return [_csv(file) for file in files]

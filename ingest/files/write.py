@@ -15,6 +15,7 @@ from ingest.check import Limits
 from ingest.files import CountFile, messages, recording
 from ingest.resolve import read_registry
 from ingest.write import Writer
+from verkehrspuls.errors import UsageError
 from verkehrspuls.model import Town
 from verkehrspuls.settings import Settings
 from verkehrspuls.storage.database import Connection, execute
@@ -24,13 +25,20 @@ SLOT: Final = 100
 
 
 def municipality_of(connection: Connection, key: str, *, state: str) -> Town:
-    """Find a municipality, without sites and sensors, or make a new one."""
+    """Find a municipality, without sites and sensors, or make a new one.
+
+    A key that cannot be one is a `UsageError`.
+    """
     row = execute(connection, "municipality", key=key).fetchone() or {
         "key": key,
         "name": key.replace("-", " ").title(),
         "state": state,
     }
-    return msgspec.convert({**row, "sites": (), "sensors": ()}, Town)
+    try:
+        return msgspec.convert({**row, "sites": (), "sensors": ()}, Town)
+    except msgspec.ValidationError as error:
+        reason = f"{key} is no key: a to z, digits and hyphens, 64 characters at most"
+        raise UsageError(reason=reason) from error
 
 
 def _sleep(seconds: float) -> bool:

@@ -16,7 +16,7 @@ from ingest.files import (
     muenster_kfz,
     recording,
 )
-from verkehrspuls.errors import BadFile
+from verkehrspuls.errors import BadFile, UsageError
 from verkehrspuls.model import Town
 from verkehrspuls.storage.registry import check
 
@@ -245,3 +245,23 @@ def test_line_that_is_no_message_is_named(tmp_path: Path, line: bytes) -> None:
     path.write_bytes(b'{"topic":"a","payload":"1"}\n' + line)
     with pytest.raises(BadFile, match="line 2"):
         list(recording.read(path, now=datetime(2026, 11, 22, tzinfo=UTC)))
+
+
+def test_what_a_file_does_not_have_is_told(tmp_path: Path) -> None:
+    bike(tmp_path, ["2025-07-01 00:00,8,2,0,0", "2025-07-02 23:45,9,2,0,0"])
+    file = muenster_bike.read(tmp_path, TOWN)
+    with pytest.raises(UsageError, match=r"no site 99; there are 1: 77"):
+        cut(file, sites=["77", "99"])
+    with pytest.raises(UsageError, match=r"from 2025-07-01 to 2025-07-02"):
+        cut(file, since=date(2025, 8, 1))
+
+
+def test_names_beside_the_counts_of_a_folder_are_no_counts(tmp_path: Path) -> None:
+    (tmp_path / "channels.csv").write_text("channel_id,name\n77,Am Tor\n")
+    bike(tmp_path, ["2025-07-01 00:00,8,2,0,0"])
+    assert muenster_bike.read(tmp_path, TOWN).counts["bicycle"].to_list() == [8]
+
+
+def test_a_folder_is_no_generic_file(tmp_path: Path) -> None:
+    with pytest.raises(BadFile, match="it is a folder"):
+        generic.read(tmp_path, TOWN)
