@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from operator import itemgetter
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -33,10 +34,12 @@ from ingest.mapping import read_foreign
 from ingest.reasons import Detail, Unusable
 from ingest.resolve import RegisteredSensor, Registry
 from ingest.rows import (
+    Round,
     after_time,
     count_row,
     environment_row,
     microseconds,
+    packed,
     series_rows,
 )
 from ingest.sequence import Numbered
@@ -106,6 +109,16 @@ class Batch:
     #: sequence numbers by sensor and kind of message
     numbered: dict[tuple[int, str], list[Numbered]] = field(default_factory=dict)
     readings: int = 0
+    _packed: dict[str, list[Round]] = field(default_factory=dict, repr=False)
+
+    def packed(self) -> dict[str, list[Round]]:
+        """Pack the rows of a complete batch, once: by kind, in rounds for COPY."""
+        if not self._packed:
+            self._packed = {
+                "counts": packed(self.counts),
+                "environment": packed(self.environment),
+            }
+        return self._packed
 
 
 class Collector:
@@ -229,8 +242,10 @@ class Collector:
         """
         latest = self._limits.latest
         found = batch.numbered.setdefault((sensor_id, topic.kind if topic else ""), [])
-        for seq, time in numbered:
-            found.append((seq, time if time <= latest else latest))
+        if max(map(_time_of, numbered)) <= latest:
+            found += numbered
+        else:
+            found += [(seq, min(time, latest)) for seq, time in numbered]
 
     def _decode(
         self, sensor: RegisteredSensor, message: Message, topic: Topic | None
@@ -329,6 +344,10 @@ class Collector:
             late += is_late
         tally.readings_late += late
         return problems
+
+
+#: of a sequence number
+_time_of = itemgetter(1)
 
 
 @lru_cache(maxsize=1)  # all messages of a read were received at one time

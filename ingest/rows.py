@@ -23,6 +23,7 @@ CONTENT: Final = 48
 BEGIN: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 END: Final = b"\xff\xff"
 
+_key_of: Final = itemgetter(slice(KEY))
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _HOUR_US: Final = 3_600_000_000
@@ -161,6 +162,21 @@ def layout_of(names: tuple[str, ...]) -> Layout:
     )
 
 
+class Round(NamedTuple):
+    """Rows that are copied at once; none of their keys comes twice."""
+
+    rows: int
+    #: as COPY wants them
+    packed: bytes
+    #: hours of channels, as `hours` gives them
+    hours: set[tuple[int, int]]
+
+
+def packed(rows: Sequence[bytes]) -> list[Round]:
+    """Pack rows in rounds for COPY."""
+    return [Round(len(each), copied(each), hours(each)) for each in rounds(rows)]
+
+
 def rounds(rows: Sequence[bytes]) -> list[list[bytes]]:
     """Sort rows into rounds, each in the order of its keys.
 
@@ -168,7 +184,7 @@ def rounds(rows: Sequence[bytes]) -> list[list[bytes]]:
     comes again as it stood is left out. Sorting is good for the index, and two workers
     never deadlock.
     """
-    if len({row[:KEY] for row in rows}) == len(rows):  # nearly always
+    if len(set(map(_key_of, rows))) == len(rows):  # nearly always
         return [sorted(rows)] if rows else []
     found: list[dict[bytes, bytes]] = []
     for row in rows:

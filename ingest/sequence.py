@@ -11,8 +11,9 @@ What was lost just before that, nobody can tell; it is not counted.
 """
 
 from bisect import bisect_right, insort
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
+from operator import le
 from typing import Final
 
 from msgspec import Struct
@@ -51,9 +52,12 @@ class SequenceNumbers(Struct):
     resets: int = 0
     runs: list[Run] = []
 
-    def add(self, numbered: Iterable[Numbered]) -> None:
+    def add(self, numbered: Sequence[Numbered]) -> None:
         """Take in what came."""
         run = self.runs[-1] if self.runs else None
+        if run and _follow(run, numbered):
+            run.last, run.ended = numbered[-1]
+            return
         for seq, time in numbered:
             if run and seq == run.last + 1 and time >= run.ended and seq <= LARGEST:
                 run.last, run.ended = seq, time  # as it should be
@@ -111,6 +115,19 @@ class SequenceNumbers(Struct):
         run.gaps[index : index + 1] = [part for part in parts if part[0] <= part[1]]
         del run.gaps[:-GAPS]
         self.lost -= 1
+
+
+def _follow(run: Run, numbered: Sequence[Numbered]) -> bool:
+    """Whether all numbers follow a run, each the one before it, as they should."""
+    numbers, times = zip(*numbered, strict=True)
+    first, last = numbers[0], numbers[-1]
+    return (
+        first == run.last + 1
+        and last <= LARGEST
+        and numbers == tuple(range(first, first + len(numbers)))
+        and times[0] >= run.ended
+        and all(map(le, times, times[1:]))
+    )
 
 
 def _began(run: Run) -> datetime:

@@ -12,7 +12,7 @@ from psycopg import errors
 
 from ingest.batch import Batch, Reject
 from ingest.formats import sparkplug_b
-from ingest.rows import copied, hours, rounds
+from ingest.rows import Round
 from ingest.sequence import Numbered, SequenceNumbers
 from verkehrspuls.storage.database import Connection, execute, queries
 
@@ -45,8 +45,8 @@ class Attempt:
 #: What became of readings: how many, by sensor, hour of receipt, and outcome.
 Changed = Counter[tuple[int | None, datetime, str]]
 
-#: The rounds of rows by kind of reading.
-Kinds = dict[str, list[list[bytes]]]
+#: Rounds of rows by kind of reading.
+Kinds = dict[str, list[Round]]
 
 
 def store(
@@ -68,11 +68,8 @@ def store(
     the way over the staging table, which finds duplicates and corrections.
     """
     kept = attempt.kept or []
-    kinds: Kinds = {
-        "counts": rounds(batch.counts),
-        "environment": rounds(batch.environment),
-    }
-    once = sum(len(rows) for found in kinds.values() for rows in found[:1])
+    kinds = batch.packed()
+    once = sum(each.rows for found in kinds.values() for each in found[:1])
     with connection.transaction():
         # where none comes twice, what is written is what is stored
         all_new = expect_new and once == batch.readings and _copy_new(connection, kinds)
@@ -133,9 +130,9 @@ def _copy_new(connection: Connection, kinds: Kinds) -> bool:
     try:
         with connection.transaction():
             for kind, found in kinds.items():
-                for rows in found:
-                    _copy(connection, f"copy_new_{kind}", rows)
-                    stale |= hours(rows)
+                for each in found:
+                    _copy(connection, f"copy_new_{kind}", each)
+                    stale |= each.hours
     except errors.UniqueViolation:
         return False
     if stale:
@@ -157,10 +154,10 @@ def _upsert(
     """
     changed: Changed = Counter()
     for kind, found in kinds.items():
-        for index, rows in enumerate(found):
+        for index, each in enumerate(found):
             if index:
                 connection.execute(queries()["empty_staging"])
-            _copy(connection, f"copy_{kind}", rows)
+            _copy(connection, f"copy_{kind}", each)
             for row in execute(connection, f"store_{kind}", newest=newest):
                 for outcome in ("stored", "corrected"):
                     key = row["sensor_id"], row["hour"], outcome
@@ -168,9 +165,9 @@ def _upsert(
     return changed
 
 
-def _copy(connection: Connection, query: str, rows: list[bytes]) -> None:
+def _copy(connection: Connection, query: str, rows: Round) -> None:
     with connection.cursor().copy(queries()[query]) as copy:
-        copy.write(copied(rows))
+        copy.write(rows.packed)
 
 
 def _array(values: Iterable[object]) -> str:

@@ -273,6 +273,9 @@ class Worker:
                 collector.add(batch, self._taken.popleft())
             fuller = min(FULLER, 1 + len(batch.messages) / MANY)
             closes_s = fuller * self._settings.linger_ms / 1000
+        if self._writing:
+            # else the writer, which waits, does it while the next one is collected
+            batch.packed()
         return Collected(batch, collector)
 
     def _write(self, collected: Collected) -> None:

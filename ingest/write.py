@@ -16,7 +16,7 @@ import psycopg
 from ingest.batch import Batch, Collector, Message, Reject
 from ingest.keep import Keeper
 from ingest.reasons import Detail
-from ingest.rows import hour_of, hours
+from ingest.rows import hour_of
 from ingest.store import Again, Attempt, store
 from verkehrspuls.errors import DatabaseUnavailable, SlotTaken
 from verkehrspuls.settings import Ingest
@@ -30,6 +30,8 @@ T = TypeVar("T")
 #: Whose fault an error is: these say that the rows are bad, all others that the
 #: database is not well, so that the same batch may succeed later.
 BAD_ROWS: Final = (psycopg.DataError, psycopg.IntegrityError)
+#: Tables of readings, by kind.
+SERIES: Final = {"counts": "count_reading", "environment": "environment_reading"}
 #: For so many batches after one with known readings, more of them are expected.
 KNOWN_BATCHES: Final = 20
 LONGEST_PAUSE_S: Final = 30.0
@@ -251,12 +253,10 @@ class Writer:
     def _make_room(self, batch: Batch) -> None:
         """Make the partitions that the batch needs, in transactions of their own."""
         needed = {
-            (series, _month(hour_of(hour)))
-            for series, rows in (
-                ("count_reading", batch.counts),
-                ("environment_reading", batch.environment),
-            )
-            for hour in {hour for _, hour in hours(sorted(rows))}
+            (SERIES[kind], _month(hour_of(hour)))
+            for kind, rounds in batch.packed().items()
+            for each in rounds
+            for _, hour in each.hours
         } | {
             ("rejected_message", _month(reject.message.received_at))
             for reject in batch.rejects

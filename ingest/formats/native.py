@@ -5,7 +5,7 @@ A class or value that is null is a gap: it is not a reading, and never zero.
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from operator import sub
+from operator import attrgetter, sub
 from typing import Any, Final
 
 import msgspec
@@ -30,6 +30,10 @@ _DECODERS: Final[dict[str, Any]] = {
     "counts": msgspec.json.Decoder(CountMessage | list[CountMessage]),
     "environment": msgspec.json.Decoder(EnvironmentMessage | list[EnvironmentMessage]),
 }
+_INTERVAL, _ZONE = attrgetter("interval_s"), attrgetter("tzinfo")
+_OUTPUT, _CLASSES = attrgetter("channel"), attrgetter("classes")
+_SPEED = attrgetter("speed_kmh")
+_IN_NO_SERIES: Final = attrgetter("occupancy"), attrgetter("speed_histogram")
 _status: Final = msgspec.json.Decoder(StatusMessage)
 _parts: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -118,24 +122,21 @@ def _series(messages: Sequence[CountMessage]) -> CountSeries | None:
         or times[0] >= times[-1]
     ):
         return None
-    alike = {
-        (
-            time.tzinfo,
-            message.interval_s,
-            each.channel,
-            tuple(each.classes),
-            each.speed_kmh is None,
-            each.occupancy is None,
-            each.speed_histogram is None,
-        )
-        for time, message, each in zip(times, messages, counts, strict=True)
-    }
-    tz, interval_s, output, _, no_speed, no_occupancy, no_histogram = alike.pop()
-    if alike or tz is not UTC or not (no_occupancy and no_histogram):
+    # each of these looks at one thing in all of them, in no step of Python for each
+    number = len(counts)
+    intervals, outputs = set(map(_INTERVAL, messages)), set(map(_OUTPUT, counts))
+    classes, speeds = list(map(_CLASSES, counts)), list(map(_SPEED, counts))
+    speedless = speeds.count(None)
+    if (
+        {*map(_ZONE, times)} != {UTC}
+        or len(intervals) + len(outputs) + len(set(map(tuple, classes))) != 3
+        or speedless not in (0, number)
+        or any([*map(get, counts)].count(None) != number for get in _IN_NO_SERIES)
+    ):
         return None
-    classes = [each.classes for each in counts]
-    speeds = None if no_speed else [each.speed_kmh for each in counts]
-    return CountSeries(output, times, interval_s, classes, speeds)
+    return CountSeries(
+        outputs.pop(), times, intervals.pop(), classes, None if speedless else speeds
+    )
 
 
 def _add_counts(readings: list[Reading], message: CountMessage, time: datetime) -> None:

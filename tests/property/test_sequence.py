@@ -47,7 +47,7 @@ def test_each_start_of_the_sensor_is_a_run_of_its_own(came: list[set[int]]) -> N
     sequence = SequenceNumbers()
     expected, resets, highest = 0, 0, -1
     for number, seqs in enumerate(came):
-        sequence.add(numbered(seq, since=1000 * number) for seq in sorted(seqs))
+        sequence.add([numbered(seq, since=1000 * number) for seq in sorted(seqs)])
         if min(seqs) > highest >= 0:
             # begins above what was seen: nobody can tell that from a loss
             expected += max(seqs) - highest - len(seqs)
@@ -60,8 +60,8 @@ def test_each_start_of_the_sensor_is_a_run_of_its_own(came: list[set[int]]) -> N
 
 def test_back_fill_from_before_a_reset_fills_its_gap() -> None:
     sequence = SequenceNumbers()
-    sequence.add(numbered(seq) for seq in (100, 101, 104))
-    sequence.add(numbered(seq, since=500) for seq in (0, 1))
+    sequence.add([numbered(seq) for seq in (100, 101, 104)])
+    sequence.add([numbered(seq, since=500) for seq in (0, 1)])
     assert (sequence.lost, sequence.resets) == (2, 1)
     sequence.add([numbered(102), numbered(103)])
     assert (sequence.lost, sequence.resets) == (0, 1)
@@ -83,8 +83,8 @@ def test_jump_that_no_loss_explains_is_a_new_beginning() -> None:
 
 def test_first_message_after_a_reset_may_be_late() -> None:
     sequence = SequenceNumbers()
-    sequence.add(numbered(seq) for seq in range(90, 100))
-    sequence.add(numbered(seq, since=500) for seq in (2, 0, 1))
+    sequence.add([numbered(seq) for seq in range(90, 100)])
+    sequence.add([numbered(seq, since=500) for seq in (2, 0, 1)])
     assert (sequence.lost, sequence.resets) == (0, 1)
 
 
@@ -99,8 +99,27 @@ def test_what_is_remembered_is_bounded(given_: list[tuple[int, int]]) -> None:
 
 def test_every_other_message_lost_is_counted_and_remembered_in_part() -> None:
     sequence = SequenceNumbers()
-    sequence.add(numbered(seq) for seq in range(0, 2001, 2))
+    sequence.add([numbered(seq) for seq in range(0, 2001, 2)])
     assert sequence.lost == 1000
     assert len(sequence.runs[0].gaps) == GAPS
-    sequence.add(numbered(seq) for seq in range(1, 2001, 2))
+    sequence.add([numbered(seq) for seq in range(1, 2001, 2)])
     assert sequence.lost == 1000 - GAPS
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.integers(1, 6), st.booleans()), max_size=8)
+)
+def test_numbers_at_once_are_those_one_by_one(
+    parts: list[tuple[int, int, bool]],
+) -> None:
+    """Stretches that follow each other, overlap, leave something out, or run back."""
+    at_once, single = SequenceNumbers(runs=[]), SequenceNumbers(runs=[])
+    first = 10
+    for skipped, length, backwards in parts:
+        stretch = [numbered(seq) for seq in range(first, first + length)]
+        came = stretch[::-1] if backwards else stretch
+        at_once.add(came)
+        for each in came:
+            single.add([each])
+        first += length + skipped - 2
+    assert at_once == single
