@@ -6,7 +6,7 @@ changes an hour notes it, so it is judged again with each of them.
 """
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
@@ -16,7 +16,7 @@ from analytics.frames import check
 from analytics.store import Store
 from verkehrspuls.quantities import COUNTED
 
-_HOUR = timedelta(hours=1)
+_HOUR: Final = timedelta(hours=1)
 
 
 def mark(store: Store, hours: pl.DataFrame) -> None:
@@ -57,7 +57,8 @@ def _judge(store: Store, taken: list[dict[str, Any]], *, now: datetime) -> None:
     hours = store.read(
         "usual_hours",
         channels=places["channel_id"].to_list(),
-        since=spans.select(pl.min("since")).item(),
+        # of the first hour, too, the ratio may have to be forecast
+        since=spans.select(pl.min("since")).item() - _HOUR,
         until=spans.select(pl.max("until")).item(),
     ).filter(pl.col("time") + _HOUR <= now)
     case_store.write(

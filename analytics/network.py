@@ -5,6 +5,7 @@ road or a market moves one. So what a channel is expected to count in an hour or
 day is what is usual for it, times the network ratio.
 """
 
+from datetime import timedelta
 from math import log
 from typing import Final
 
@@ -18,23 +19,34 @@ DRAWN: Final = 4
 MOST: Final = 0.3
 
 
-def with_expected(rows: pl.DataFrame, *, when: str) -> pl.DataFrame:
+def with_expected(
+    rows: pl.DataFrame, *, when: str, step: timedelta | None = None
+) -> pl.DataFrame:
     """Add `expected` to what channels of a town `observed` in hours or on days.
 
     Rows have `site_id`, `quantity`, `observed`, `usual`, and `when` names their time.
     expected = usual · exp(r), with the median x of the n other sites of the town that
     count the same at that time, drawn towards zero where they are few:
-    r = x · n / (n + DRAWN), within ± ln(1 + MOST), and 0 with fewer than FEWEST_SITES.
+    r = x · n / (n + DRAWN), within ± ln(1 + MOST).
     x = ln((observed + 1) / (usual + 1)) is that of a site's channels together: they
     have one road, and one fault.
+
+    With fewer than FEWEST_SITES, as where the others have not reported yet, r is
+    forecast as that of a `step` before; without a step, or a ratio then, it is 0.
     """
+    key = ["site_id", "quantity", when]
+    others = _of_others(rows, when)
+    found = rows.join(others, on=key, how="left")
+    if step is not None:
+        before = others.select(
+            "site_id", "quantity", pl.col(when) + step, before="others"
+        )
+        found = found.join(before, on=key, how="left").with_columns(
+            others=pl.coalesce("others", "before")
+        )
     ratio = pl.col("others").fill_null(0.0).clip(-log(1 + MOST), log(1 + MOST))
-    found = rows.join(
-        _of_others(rows, when), on=["site_id", "quantity", when], how="left"
-    )
-    return found.with_columns(
-        expected=pl.col("usual").cast(pl.Float64) * ratio.exp()
-    ).drop("others")
+    expected = pl.col("usual").cast(pl.Float64) * ratio.exp()
+    return found.select(*rows.columns, expected=expected)
 
 
 def _of_others(rows: pl.DataFrame, when: str) -> pl.DataFrame:

@@ -1,11 +1,13 @@
 """Detector unusual-volume: an hour far above or below what is expected of it.
 
-Expected is what is usual, times what the rest of the town does (`analytics.network`).
+Expected is what is usual, times what the rest of the town does, or is forecast to do
+as long as it has not reported (`analytics.network`).
 score = |observed - expected| / spread, with the spread of the baseline (never below the
 noise of counting). Hit: score above 5 and a change of more than 30 %. Only hours
 observed to 75 % whose usual volume is known are judged.
 """
 
+from datetime import timedelta
 from typing import Final
 
 import polars as pl
@@ -15,6 +17,8 @@ from analytics.frames import HITS, USUAL_HOURS, check
 from analytics.network import with_expected
 
 NAME: Final = "unusual-volume"
+#: Length of what is judged, and how far back the forecast of the network ratio looks.
+HOUR: Final = timedelta(hours=1)
 
 
 def detect(
@@ -32,11 +36,11 @@ def detect(
     expected = pl.col("expected")
     difference = pl.col("observed") - expected
     return check(
-        with_expected(known, when="time")
+        with_expected(known, when="time", step=HOUR)
         .select(
             "channel_id",
             pl.col("time").alias("began"),
-            (pl.col("time") + pl.duration(hours=1)).alias("ended"),
+            (pl.col("time") + HOUR).alias("ended"),
             "observed",
             expected.alias("usual"),
             (difference.abs() / pl.col("usual_spread")).alias("score"),

@@ -101,6 +101,31 @@ def test_an_hour_observed_in_part_has_no_say() -> None:
     assert unusual_volume.detect(pl.concat([alone, partly])).height == 1
 
 
+def test_until_the_others_have_reported_their_ratio_is_forecast() -> None:
+    before = town(*[(125, 100.0)] * 6)
+    first = town((130, 100.0), time=T + HOUR)
+    observed = pl.concat([before, first]).with_columns(
+        observed=pl.col("volume").cast(pl.Float64)
+    )
+
+    def newest(rows: pl.DataFrame, **step: Any) -> float:
+        found = network.with_expected(rows, when="time", **step)
+        return round(found.filter(site_id=0).sort("time")["expected"][-1], 2)
+
+    ratio = round(100 * exp(log(126 / 101) * 5 / 9), 2)
+    assert newest(observed, step=HOUR) == ratio
+    assert newest(observed) == 100
+    assert newest(observed.filter(pl.col("time") > T), step=HOUR) == 100
+    # what they do then, and no longer what was forecast
+    came = town(*[(100, 100.0)] * 6, time=T + HOUR)
+    came = came.with_columns(observed=pl.lit(100.0))
+    assert newest(pl.concat([observed.head(6), came]), step=HOUR) == 100
+    # and the hour is judged by it
+    assert one(unusual_volume.detect(town((145, 100.0))))["score"] == 9
+    alone = pl.concat([before, town((145, 100.0), time=T + HOUR)])
+    assert unusual_volume.detect(alone).is_empty()
+
+
 def test_what_the_town_does_too_is_not_unusual() -> None:
     around = [(112, 100.0), (115, 100.0), (118, 100.0), (121, 100.0), (124, 100.0)]
     assert one(unusual_volume.detect(town((135, 100.0))))["score"] == 7
