@@ -119,7 +119,8 @@ class Databases:
         try:
             yield self._url_of(name)
         finally:
-            wait_for(lambda: self._drop(name))
+            # a large one may be vacuumed for a while
+            wait_for(lambda: self._drop(name), 60)
 
     def _drop(self, name: str) -> bool:
         try:
