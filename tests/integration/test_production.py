@@ -113,7 +113,6 @@ def deployment() -> Iterator[Deployment]:
             "listener 8883": f"listener {made.port} 127.0.0.1",
             "listener 1883": f"listener {parts.free_port()}",
             "/mosquitto/secrets": str(folder / "secrets" / "broker"),
-            "/mosquitto/config": str(folder / "mosquitto"),
             "/mosquitto/data": str(data),
         }.items():
             assert there in text
