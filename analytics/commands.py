@@ -198,6 +198,4 @@ def score(
 
 def _refuse_backwards(first: datetime | None, last: datetime | None) -> None:
     if first and last and last < first:
-        raise UsageError(
-            reason="The period ends before it begins: swap --from and --to."
-        )
+        raise UsageError(reason="the period ends before it begins")

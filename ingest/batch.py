@@ -39,7 +39,7 @@ from ingest.rows import (
     count_row,
     environment_row,
     microseconds,
-    packed,
+    pack,
     series_rows,
 )
 from ingest.sequence import Numbered
@@ -115,8 +115,8 @@ class Batch:
         """Pack the rows of a complete batch, once: by kind, in rounds for COPY."""
         if not self._packed:
             self._packed = {
-                "counts": packed(self.counts),
-                "environment": packed(self.environment),
+                "counts": pack(self.counts),
+                "environment": pack(self.environment),
             }
         return self._packed
 

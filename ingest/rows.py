@@ -172,7 +172,7 @@ class Round(NamedTuple):
     hours: set[tuple[int, int]]
 
 
-def packed(rows: Sequence[bytes]) -> list[Round]:
+def pack(rows: Sequence[bytes]) -> list[Round]:
     """Pack rows in rounds for COPY."""
     return [Round(len(each), copied(each), hours(each)) for each in rounds(rows)]
 

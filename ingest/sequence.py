@@ -55,7 +55,7 @@ class SequenceNumbers(Struct):
     def add(self, numbered: Sequence[Numbered]) -> None:
         """Take in what came."""
         run = self.runs[-1] if self.runs else None
-        if run and _follow(run, numbered):
+        if run and numbered and _follow(run, numbered):
             run.last, run.ended = numbered[-1]
             return
         for seq, time in numbered:

@@ -107,19 +107,34 @@ def test_every_other_message_lost_is_counted_and_remembered_in_part() -> None:
 
 
 @given(
-    st.lists(st.tuples(st.integers(0, 5), st.integers(1, 6), st.booleans()), max_size=8)
+    st.lists(
+        st.tuples(
+            st.integers(-2, 3),
+            st.lists(st.integers(0, 5), min_size=1, max_size=6),
+            st.booleans(),
+        ),
+        max_size=8,
+    )
 )
 def test_numbers_at_once_are_those_one_by_one(
-    parts: list[tuple[int, int, bool]],
+    parts: list[tuple[int, list[int], bool]],
 ) -> None:
-    """Stretches that follow each other, overlap, leave something out, or run back."""
+    """Stretches that follow each other, overlap or leave something out, at any times.
+
+    Some go on in time as well, some are from earlier, and some run to and fro.
+    """
     at_once, single = SequenceNumbers(runs=[]), SequenceNumbers(runs=[])
     first = 10
-    for skipped, length, backwards in parts:
-        stretch = [numbered(seq) for seq in range(first, first + length)]
-        came = stretch[::-1] if backwards else stretch
+    for skipped, minutes, in_order in parts:
+        first += skipped
+        times = sorted(minutes) if in_order else minutes
+        came = [
+            (first + n, START + timedelta(minutes=minute))
+            for n, minute in enumerate(times)
+        ]
         at_once.add(came)
+        at_once.add([])
         for each in came:
             single.add([each])
-        first += length + skipped - 2
+        first += len(came)
     assert at_once == single
