@@ -121,7 +121,7 @@ def test_numbers_at_once_are_those_one_by_one(
 ) -> None:
     """Stretches that follow each other, overlap or leave something out, at any times.
 
-    Some go on in time as well, some are from earlier, and some run to and fro.
+    Some go on in time as well, some are from earlier, and some have no order in time.
     """
     at_once, single = SequenceNumbers(runs=[]), SequenceNumbers(runs=[])
     first = 10
