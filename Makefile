@@ -47,6 +47,7 @@ check: setup ## Check format, lint, types, layers, spelling and documentation
 bench: setup ## Measure how fast it is
 	$(BIN)/verkehrspuls bench ingest
 	$(BIN)/verkehrspuls bench analytics
+	$(BIN)/verkehrspuls bench pages
 
 .PHONY: setup
 setup: .venv/develop ## Set up .venv, with all that tests and checks need

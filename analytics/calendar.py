@@ -5,6 +5,7 @@ several means: all days to DTV, a Tuesday outside school holidays to DTVw5 and D
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
@@ -70,6 +71,20 @@ def known_terms(school_holidays: pl.DataFrame) -> pl.DataFrame:
         .agg(pl.col("first").min(), pl.col("last").max())
         .drop("term")
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Until when the school holidays of a state are known; None: nothing is."""
+
+    state: str
+    until: date | None
+
+
+def terms_of(school_holidays: pl.DataFrame, state: str) -> Terms:
+    """Tell until when the school holidays of a state are known, and its name."""
+    last = known_terms(school_holidays).filter(state=state)["last"].to_list()
+    return Terms(calendar.state_name(state), max(last, default=None))
 
 
 def _days(days: pl.DataFrame, school_holidays: pl.DataFrame) -> pl.DataFrame:

@@ -53,9 +53,15 @@ ENVIRONMENT_READINGS: Final[Schema] = {
     "value": _F64,
     "quantity": _TEXT,
 }
+#: What is known of readings besides, and read only where it matters: when they were
+#: received (where they overlap), and how many seconds of its interval the sensor says
+#: that it observed (where it says so).
+READING_DETAILS: Final[Schema] = {"received_at": TIME, "observed_s": _I32}
 #: When readings of any kind began, and how long they lasted.
 INTERVALS: Final[Schema] = {"channel_id": _I32, "time": TIME, "interval_s": _I32}
-#: The newest reading of each installed channel.
+#: When the newest reading of each channel was measured.
+NEWEST: Final[Schema] = {"channel_id": _I32, "time": TIME}
+#: The newest readings of each installed channel.
 LAST_READINGS: Final[Schema] = {**INTERVALS, "received_at": TIME}
 #: What is usual for a channel and hour, and its robust spread.
 USUAL: Final[Schema] = {
@@ -97,6 +103,24 @@ ENVIRONMENT_HOURS: Final[Schema] = {
     "channel_id": _I32,
     "time": TIME,
     "observed_s": _I32,
+    "mean": _F64,
+    "minimum": _F64,
+    "maximum": _F64,
+}
+#: Counts over intervals of more than an hour: see `analytics.volumes.long_intervals`.
+LONG_VOLUMES: Final[Schema] = {
+    **INTERVALS,
+    "volume": _I32,
+    **_COUNTS,
+    "speed_kmh": _F32,
+}
+#: Environment values over such intervals.
+LONG_VALUES: Final[Schema] = {**INTERVALS, "value": _F64}
+#: Local days of environment channels.
+ENVIRONMENT_DAYS: Final[Schema] = {
+    "channel_id": _I32,
+    "day": pl.Date(),
+    "observed": _F64,
     "mean": _F64,
     "minimum": _F64,
     "maximum": _F64,
@@ -327,6 +351,15 @@ HEALTH_READINGS: Final[Schema] = {
     "time_origin": pl.Int16(),
     "daytime": pl.Boolean(),
 }
+#: Intervals above an hour, as far as they are of the local day that they belong to;
+#: `usual` is that of a whole day.
+HEALTH_TOTALS: Final[Schema] = {
+    **INTERVALS,
+    "quantity": _TEXT,
+    "volume": _I32,
+    "value": _F64,
+    "usual": _F64,
+}
 #: What a test of health finds wrong with a period of a channel.
 FAILURES: Final[Schema] = {
     "channel_id": _I32,
@@ -377,7 +410,7 @@ PAIRED_HOURS: Final[Schema] = {
     "usual": _F64,
     "level": _F64,
 }
-#: How unusual a count of a series is (`analytics.anomalies.traffic`).
+#: How unusual a count of a series is (`analytics.scores.traffic`).
 TRAFFIC_SCORES: Final[Schema] = {
     "score": _F64,
     "odds": _F64,
@@ -401,6 +434,13 @@ def check(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:
     if wrong:
         raise WrongFrameError("; ".join(wrong))
     return frame[list(schema)]
+
+
+def with_details(readings: pl.DataFrame, schema: Schema) -> pl.DataFrame:
+    """Give the declared columns of readings, and of READING_DETAILS what is there."""
+    found = readings.schema
+    told = {name: kind for name, kind in READING_DETAILS.items() if name in found}
+    return check(readings, {**schema, **told})
 
 
 def mean(values: pl.Series) -> float:

@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette_compress import CompressMiddleware
 
-from api import PREFIX, problems, reference, schemas
+from api import conditional, problems, query, reference
+from api.bodies import BodyLimit
 from api.database import Database
 from api.guard import Guard
 from api.intake import Trial
@@ -33,6 +34,7 @@ from api.routes import (
     sites,
     studies,
 )
+from api.schemas import common
 from verkehrspuls.metrics import Metrics
 from verkehrspuls.settings import Settings
 
@@ -60,10 +62,11 @@ def create_app(settings: Settings) -> FastAPI:
             "in UTC; periods are half-open; null is unknown and never zero. Errors "
             "are `application/problem+json`."
         ),
-        openapi_url=f"{PREFIX}/openapi.json",
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
+        dependencies=[Depends(query.only_known)],
     )
     app.state.url = url
     app.state.database = Database(url, size=settings.api.pool)
@@ -89,7 +92,9 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(module.router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     problems.install(app)
+    app.add_middleware(conditional.Conditional)
     app.add_middleware(CompressMiddleware)
+    app.add_middleware(BodyLimit, larger={readings.PATH: settings.api.ingest_bytes})
     app.add_middleware(Guard, metrics=app.state.metrics)
     return app
 
@@ -102,7 +107,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
             "token": {"type": "http", "scheme": "bearer"}
         }
         known = document["components"]["schemas"]
-        for model in (problems.Problem, *schemas.WRITTEN_BY_HAND):
+        for model in (problems.Problem, *common.WRITTEN_BY_HAND):
             schema = model.model_json_schema(
                 ref_template="#/components/schemas/{model}", mode="serialization"
             )

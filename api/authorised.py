@@ -11,9 +11,9 @@ from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
 
-from api import tokens
 from api.database import Database
 from api.errors import NotAuthorised
+from verkehrspuls.access import tokens
 
 
 def needs(purpose: tokens.Purpose) -> dict[str, Any]:

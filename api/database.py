@@ -8,19 +8,20 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
 
 import psycopg
-from psycopg.conninfo import make_conninfo
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from api.errors import TooSlow
-from verkehrspuls.errors import DatabaseUnavailable, NoTables
-from verkehrspuls.storage.database import Connection
+from verkehrspuls.errors import DatabaseUnavailable, Unavailable
+from verkehrspuls.storage.database import Connection, explained, of_driver
+from verkehrspuls.storage.watch import Lost, Watched, conninfo
 
 STATEMENT_MS = 10_000
 #: how long a request waits for its turn, and for a database that is away
 WAIT_S = 3.0
+#: so long nobody else waits for a server that was lost
+REST_S = 2.0
 
 _SESSION = (
     "-c TimeZone=UTC -c search_path=vp,public -c default_transaction_read_only=on"
@@ -40,24 +41,22 @@ class Database:
     """
 
     def __init__(self, url: str, *, size: int) -> None:
-        self._pool: ConnectionPool[Connection] = ConnectionPool(
-            url,
+        self._where = conninfo(url, options=_SESSION)
+        self._lost_at = float("-inf")
+        self._pool: ConnectionPool[Watched] = ConnectionPool(
+            self._where,
+            connection_class=Watched,
             min_size=1,
             max_size=size,
             open=False,
             timeout=WAIT_S,
             max_waiting=100,
             reconnect_timeout=10,
-            check=ConnectionPool.check_connection,
-            kwargs={
-                "options": _SESSION,
-                "application_name": "verkehrspuls api",
-                "connect_timeout": 5,
-            },
+            check=self._check,
+            kwargs={"application_name": "verkehrspuls api"},
             name="api",
         )
         self._frames = threading.BoundedSemaphore(size)
-        self._conninfo = make_conninfo(url, options=_SESSION, connect_timeout=5)
 
     def open(self) -> None:
         """Start to connect; returns at once."""
@@ -70,8 +69,14 @@ class Database:
     @contextmanager
     def connection(self) -> Iterator[Connection]:
         """Lend a connection for one read-only transaction."""
-        with _told(), self._pool.connection() as connection:
-            yield connection
+        with self._told(), self._pool.connection() as connection:
+            try:
+                yield connection
+            except Exception:
+                if self._rests:
+                    # it would not answer to a rollback either
+                    connection.close()
+                raise
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -83,42 +88,61 @@ class Database:
     @contextmanager
     def frames(self) -> Iterator[str]:
         """Lend a turn to read frames; gives the URL for `read_frame`."""
-        with _told():
+        with self._told():
             if not self._frames.acquire(timeout=WAIT_S):
                 raise PoolTimeout("all turns are taken")
             try:
-                yield self._conninfo
+                yield self._where
             finally:
                 self._frames.release()
 
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Measure the time, and tell errors of the server from those of the program.
 
-@contextmanager
-def _told() -> Iterator[None]:
-    """Measure the time, and tell errors of the server from those of the program."""
-    from adbc_driver_manager import Error as ArrowError
-    from polars.exceptions import ComputeError
+        For a moment after the server was lost nobody else waits for it.
+        """
+        if self._rests:
+            raise DatabaseUnavailable(reason="it did not answer a moment ago")
+        began = time.perf_counter()
+        try:
+            yield
+        except Exception as error:
+            if isinstance(error, Lost):
+                self._note_lost()
+            if _is_slow(error):
+                raise TooSlow from error
+            told = explained(error)
+            if told is error or not isinstance(told, Unavailable):
+                raise
+            raise told from error
+        finally:
+            spent = spent_ms.get()
+            if spent is not None:
+                ms = (time.perf_counter() - began) * 1000
+                spent["db"] = spent.get("db", 0) + ms
 
-    began = time.perf_counter()
-    try:
-        yield
-    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
-        raise NoTables from error
-    except psycopg.errors.QueryCanceled as error:
-        raise TooSlow from error
-    except psycopg.OperationalError as error:
-        raise _away(error) from error
-    except (ArrowError, ComputeError) as error:
-        if "statement timeout" in str(error):
-            raise TooSlow from error
-        state = getattr(error, "sqlstate", None) or "08000"
-        if state[:2] in {"08", "53", "57"}:
-            raise _away(error) from error
-        raise
-    finally:
-        spent = spent_ms.get()
-        if spent is not None:
-            spent["db"] = spent.get("db", 0) + (time.perf_counter() - began) * 1000
+    def _check(self, connection: Watched) -> None:
+        """Refuse a connection that does not answer before it is lent."""
+        connection.answer_s = WAIT_S
+        try:
+            ConnectionPool.check_connection(connection)
+        except Lost:
+            self._note_lost()
+            raise
+        connection.answer_s = None
+
+    @property
+    def _rests(self) -> bool:
+        return time.monotonic() - self._lost_at < REST_S
+
+    def _note_lost(self) -> None:
+        """Note that the server was lost: all connections to it are, as a rule."""
+        rests, self._lost_at = self._rests, time.monotonic()
+        if not rests:
+            self._pool.drain()
 
 
-def _away(error: Any) -> DatabaseUnavailable:
-    return DatabaseUnavailable(reason=" ".join(str(error).split()))
+def _is_slow(error: Exception) -> bool:
+    canceled = isinstance(error, psycopg.errors.QueryCanceled)
+    return canceled or (of_driver(error) and "statement timeout" in str(error))

@@ -3,7 +3,7 @@
 VerkehrspulsError
 ├── UsageError
 │   ├── BadParameter
-│   │   └── TooLong
+│   │   └── NotTaken
 │   ├── NotAcceptable
 │   ├── Unreadable
 │   ├── NotAuthorised
@@ -17,23 +17,17 @@ VerkehrspulsError
     └── TooSlow
 """
 
-from verkehrspuls.errors import Unavailable, UsageError
+from verkehrspuls.errors import BadParameter, Unavailable, UsageError
 
 
-class BadParameter(UsageError):
+class NotTaken(BadParameter):
     """{detail}."""
 
     code = "invalid"
-    http_status = 422
 
-    parameter: str
-    detail: str
-
-
-class TooLong(BadParameter):
-    """{detail}."""
-
-    code = "too-long"
+    #: what the detail is made of, for pages: a text with places `{}`, their values
+    text: str
+    values: tuple[str, ...]
 
 
 class NotAcceptable(UsageError):

@@ -1,4 +1,4 @@
-"""Extracts as files: JSON, CSV (RFC 4180), CSV for German Excel, Parquet."""
+"""Extracts as files: JSON, CSV (RFC 4180), CSV for Excel, Parquet."""
 
 import io
 import re
@@ -11,12 +11,12 @@ from zoneinfo import ZoneInfo
 import msgspec
 import polars as pl
 
-from analytics.passport import SHARES
-from api.extracts import Extract, Selection
+from analytics.quality.passport import SHARES
+from analytics.reports.extracts import Extract, Selection
+from api import office
 
-#: A text cell that begins so would be run as a formula.
-_FORMULA: Final = r"^([=+\-@\t\r])"
-_UTC: Final = "%Y-%m-%dT%H:%M:%SZ"
+#: for people with a spreadsheet, not for programs: not chosen by `Accept`
+OFFICE: Final = ("csv-de", "csv-en")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,7 @@ def describe(extract: Extract) -> dict[str, Any]:
             "name": site["name"],
             "time_zone": site["time_zone"],
             "licence": site["licence"],
+            "simulated": site["simulated"],
         },
         "quantity": selection.quantity,
         "direction": selection.direction,
@@ -70,40 +71,28 @@ def to_json(extract: Extract) -> bytes:
 
 
 def to_csv(extract: Extract) -> bytes:
-    """Write comma-separated rows under one heading line; times in UTC."""
+    """Write comma-separated rows under one heading line; times in UTC.
+
+    There is no room but in a column for that the data is simulated.
+    """
+    frame = extract.frame
+    if extract.selection.site["simulated"]:
+        frame = frame.with_columns(simulated=pl.lit(value=True))
     return (
-        _harmless(extract.frame)
-        .write_csv(line_terminator="\r\n", datetime_format=_UTC)
+        _harmless(frame)
+        .write_csv(line_terminator="\r\n", datetime_format=office.UTC)
         .encode()
     )
 
 
 def to_german_csv(extract: Extract) -> bytes:
-    """Write what a German Excel opens by double click.
+    """Write what a German Excel opens by double click."""
+    return office.write(extract, "de")
 
-    Semicolons, decimal commas, a byte order mark, and local times of the site; the UTC
-    time beside them tells the two hours apart that the clock shows twice in autumn.
-    """
-    frame = _harmless(extract.frame)
-    moments = [c for c, t in frame.schema.items() if isinstance(t, pl.Datetime)]
-    days = [c for c, t in frame.schema.items() if t == pl.Date]
-    columns: list[pl.Expr] = []
-    for name in frame.columns:
-        if name in moments:
-            local = pl.col(name).dt.convert_time_zone(extract.selection.period.zone.key)
-            columns.append(local.dt.strftime("%d.%m.%Y %H:%M").alias(f"{name}_local"))
-            columns.append(pl.col(name).dt.strftime(_UTC).alias(f"{name}_utc"))
-        elif name in days:
-            columns.append(pl.col(name).dt.strftime("%d.%m.%Y"))
-        else:
-            columns.append(pl.col(name))
-    return (
-        frame.select(columns)
-        .write_csv(
-            separator=";", decimal_comma=True, include_bom=True, line_terminator="\r\n"
-        )
-        .encode()
-    )
+
+def to_english_csv(extract: Extract) -> bytes:
+    """Write what an English Excel opens by double click."""
+    return office.write(extract, "en")
 
 
 def to_parquet(extract: Extract) -> bytes:
@@ -122,16 +111,21 @@ FORMATS: Final = {
         Format("json", "application/json", "json", to_json),
         Format("csv", "text/csv", "csv", to_csv),
         Format("csv-de", "text/csv", "csv", to_german_csv),
+        Format("csv-en", "text/csv", "csv", to_english_csv),
         Format("parquet", "application/vnd.apache.parquet", "parquet", to_parquet),
     )
 }
 
 
 def file_name(selection: Selection, ending: str) -> str:
-    """Name a file: `site_from_to_bin.ext`; dates where they are local midnights."""
+    """Name a file: `site_from_to_bin.ext`; dates where they are local midnights.
+
+    One of simulated data begins with that word.
+    """
     period = selection.period
     since, until = (_stamp(time, period.zone) for time in (period.start, period.end))
-    return f"{selection.site['key']}_{since}_{until}_{selection.bin}.{ending}"
+    mark = "simulated_" if selection.site["simulated"] else ""
+    return f"{mark}{selection.site['key']}_{since}_{until}_{selection.bin}.{ending}"
 
 
 def _stamp(moment: datetime, zone: ZoneInfo) -> str:
@@ -142,4 +136,4 @@ def _stamp(moment: datetime, zone: ZoneInfo) -> str:
 
 
 def _harmless(frame: pl.DataFrame) -> pl.DataFrame:
-    return frame.with_columns(pl.col(pl.String).str.replace(_FORMULA, "'$1"))
+    return frame.with_columns(pl.col(pl.String).str.replace(office.FORMULA, "'$1"))

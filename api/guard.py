@@ -1,9 +1,13 @@
-"""What holds for every response: headers, time taken, and no exception that escapes."""
+"""What holds for every response: headers, time taken, and no exception that escapes.
+
+The `Host` of a request is anybody's word and goes no further than here.
+"""
 
 import logging
 import re
 import secrets
 import time
+from collections.abc import Iterator
 from typing import Final
 
 from starlette.datastructures import MutableHeaders
@@ -31,6 +35,9 @@ HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+#: So much of a body is handed over at once: the rest is not copied into the buffer of a
+#: connection whose client takes its time.
+PIECE_BYTES: Final = 65_536
 _TRACEPARENT: Final = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -48,6 +55,10 @@ class Guard:
             return
         request = Request(scope)
         scope["trace_id"] = _trace_id(request.headers.get("traceparent", ""))
+        # what is not known cannot be repeated: addresses made from the request are
+        # relative, whatever it says that its host is
+        scope["server"] = None
+        scope["headers"] = [each for each in scope["headers"] if each[0] != b"host"]
         method = scope["method"]
         if method == "HEAD":
             # answered like GET, without the body
@@ -73,15 +84,16 @@ class Guard:
                 )
             elif method == "HEAD":
                 message = {**message, "body": b""}
-            await send(message)
+            for piece in _pieces(message):
+                await send(piece)
 
         try:
             await self.app(scope, receive, complete)
-        except Exception:
+        except Exception as error:
             log.exception("failed", extra={"trace_id": scope["trace_id"]})
             if status:
                 raise
-            await problems.internal(request)(scope, receive, complete)
+            await problems.unexpected(request, error)(scope, receive, complete)
         finally:
             spent_ms.reset(token)
             route = getattr(scope.get("route"), "path", "unmatched")
@@ -97,6 +109,15 @@ class Guard:
                     "trace_id": scope["trace_id"],
                 },
             )
+
+
+def _pieces(message: Message) -> Iterator[Message]:
+    """Cut a body, without copying it."""
+    rest = memoryview(message.get("body", b""))
+    while len(rest) > PIECE_BYTES:
+        piece, rest = rest[:PIECE_BYTES], rest[PIECE_BYTES:]
+        yield {"type": message["type"], "body": bytes(piece), "more_body": True}
+    yield {**message, "body": bytes(rest)} if "body" in message else message
 
 
 def _trace_id(traceparent: str) -> str:

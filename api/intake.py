@@ -17,8 +17,9 @@ import msgspec
 from msgspec import Struct
 
 from api.errors import NotAllowed, TooMany, Unreadable
-from api.schemas import ItemOutcome
-from api.tokens import Bearer
+from api.schemas.common import ItemOutcome
+from verkehrspuls import wording
+from verkehrspuls.access.tokens import Bearer
 from verkehrspuls.settings import Ingest
 from verkehrspuls.storage.database import Connection
 from verkehrspuls.text import LANGUAGES
@@ -54,6 +55,7 @@ class _Native(Struct):
 
     values: msgspec.Raw = msgspec.Raw()
     state: msgspec.Raw = msgspec.Raw()
+    counts: msgspec.Raw = msgspec.Raw()
 
 
 class Sent(NamedTuple):
@@ -67,15 +69,18 @@ _raw: Final = msgspec.json.Decoder(msgspec.Raw)
 _raws: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _item: Final = msgspec.json.Decoder(Item)
 _fields: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_native: Final = msgspec.json.Decoder(_Native | list[_Native])
+_native: Final = msgspec.json.Decoder(_Native)
 
 
 def read_items(body: bytes, bearer: Bearer, *, at_most: int) -> list[Sent]:
     """Take a request's body apart; one that is wrong is refused as a whole.
 
     A token of one sensor may also send that sensor's native message as it is, or an
-    array of its intervals.
+    array of its intervals. NaN and infinity become texts, which ingest leaves out.
     """
+    from ingest.formats.salvage import as_json
+
+    body = as_json(body)
     parts = _parts(body)
     if len(parts) > at_most:
         raise TooMany(what="messages", most=at_most)
@@ -87,7 +92,9 @@ def read_items(body: bytes, bearer: Bearer, *, at_most: int) -> list[Sent]:
         try:
             item = _item.decode(part)
         except (msgspec.MsgspecError, RecursionError) as error:
-            raise Unreadable(pointer=pointer, detail=str(error)) from error
+            raise Unreadable(
+                pointer=pointer, detail=wording.explain(error).say()
+            ) from error
         found.append(_sent(item, bearer, pointer))
     return found
 
@@ -98,7 +105,7 @@ def _parts(body: bytes) -> list[msgspec.Raw]:
             return _raws.decode(body)
         return [_raw.decode(body)]
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise Unreadable(pointer="#", detail=str(error)) from error
+        raise Unreadable(pointer="#", detail=wording.explain(error).say()) from error
 
 
 def _is_item(part: msgspec.Raw) -> bool:
@@ -141,17 +148,31 @@ def _sent(item: Item, bearer: Bearer, pointer: str) -> Sent:
 
 
 def _kind(payload: bytes) -> str:
-    """Tell the kind of a native message by what it holds."""
-    try:
-        decoded = _native.decode(payload)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return KINDS[0]  # ingest says what is wrong with it
-    for each in decoded if isinstance(decoded, list) else [decoded]:
-        if bytes(each.values):
+    """Tell the kind of a native message by what it holds.
+
+    Of an array by the first object that tells it: others may be wrong.
+    """
+    for part in _objects(payload):
+        try:
+            found = _native.decode(part)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            continue  # ingest says what is wrong with it
+        if bytes(found.values):
             return "environment"
-        if bytes(each.state):
+        if bytes(found.state):
             return "status"
-    return "counts"
+        if bytes(found.counts):
+            break
+    return KINDS[0]
+
+
+def _objects(payload: bytes) -> Sequence[bytes | msgspec.Raw]:
+    if payload.lstrip()[:1] != b"[":
+        return [payload]
+    try:
+        return _raws.decode(payload)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return []
 
 
 class Trial:
@@ -177,17 +198,19 @@ class Trial:
         now = datetime.now(UTC)
         registry = self._known(connection, sent)
         owners = {sensor.sensor_id: key for key, sensor in registry.items()}
-        for index, each in enumerate(sent):
-            native = parse_topic(each.topic)
-            found = None if native else registry.listen(each.topic)
-            owner = native[:2] if native else owners[found.sensor_id] if found else None
-            if owner is None or not bearer.may_send_for(*owner):
-                raise NotAllowed(index=index)
         limits = Limits.at(now, self._settings)
         collector = Collector(registry, formats(), limits)
+        messages = [Message(each.topic, each.payload, now) for each in sent]
+        for index, message in enumerate(messages):
+            native, found = collector.senders(message)
+            # what none of a topic's sensors takes may be said to whoever has one
+            found = found or registry.senders(message.topic)[1][:1]
+            of = [native[:2]] if native else [owners[each.sensor_id] for each in found]
+            if not of or not all(bearer.may_send_for(*owner) for owner in of):
+                raise NotAllowed(index=index)
         return [
-            self._try(collector, Message(each.topic, each.payload, now), index)
-            for index, each in enumerate(sent)
+            self._try(collector, message, index)
+            for index, message in enumerate(messages)
         ]
 
     def _try(

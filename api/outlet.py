@@ -65,8 +65,6 @@ class Outlet:
         return self._publisher
 
     def _connect(self) -> "Publisher":
-        import secrets
-
         from verkehrspuls.mqtt import Publisher
 
         url = (
@@ -81,7 +79,7 @@ class Outlet:
             return self._open.enter_context(
                 Publisher(
                     url,
-                    f"verkehrspuls-http-{secrets.token_hex(4)}",
+                    "verkehrspuls-http",
                     window=2000,
                     ca_file=self._broker.ca_file,
                 )

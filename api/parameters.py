@@ -7,8 +7,8 @@ from fastapi import Depends, Path, Query, Request
 from pydantic import BeforeValidator, WithJsonSchema
 
 from api.database import Database
-from api.moments import parse_day, parse_moment, parse_time
-from verkehrspuls.quantities import COUNTED
+from verkehrspuls.moments import parse_day, parse_moment, parse_time
+from verkehrspuls.quantities import COUNTED, QUANTITIES
 
 _KEY: Final = "^[a-z0-9-]{1,64}$"
 #: keys that the examples of the reference use
@@ -62,11 +62,21 @@ To = Annotated[
     ),
 ]
 Quantity = Annotated[
-    str,
+    str | None,
     Query(
-        description="what was counted",
+        description="what was counted; default is the site's first",
         json_schema_extra={"enum": list(COUNTED)},
         pattern="^(" + "|".join(COUNTED) + ")$",
+        examples=["motor"],
+    ),
+]
+#: and what was measured
+AnyQuantity = Annotated[
+    str | None,
+    Query(
+        description="in which something was found",
+        json_schema_extra={"enum": list(QUANTITIES)},
+        pattern="^(" + "|".join(QUANTITIES) + ")$",
         examples=["motor"],
     ),
 ]

@@ -7,7 +7,7 @@ program's inside is told; `trace_id` finds the log entry.
 import http
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -17,9 +17,11 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from api import PREFIX
-from api.errors import BadParameter, NotAcceptable, NotAuthorised, Unreadable
-from api.schemas import ItemOutcome
-from verkehrspuls.errors import UnknownKey, VerkehrspulsError
+from api.errors import NotAcceptable, NotAuthorised, NotTaken, Unreadable
+from api.schemas.common import ItemOutcome
+from verkehrspuls.errors import BadParameter, Unavailable, UnknownKey, VerkehrspulsError
+from verkehrspuls.storage.database import explained
+from verkehrspuls.text import translate
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +30,8 @@ MEDIA_TYPE: Final = "application/problem+json"
 REFERENCE: Final = f"{PREFIX}/docs#"
 #: after which time a client may ask again
 RETRY_S: Final = 5
+#: of one request that are told
+MOST_ERRORS: Final = 20
 
 
 class Invalid(BaseModel):
@@ -35,6 +39,24 @@ class Invalid(BaseModel):
 
     pointer: str = Field(description="JSON pointer into the request")
     detail: str
+    #: the text that has its values in `{}`, where the detail is made of one
+    _text: str = ""
+    _values: tuple[str, ...] = ()
+
+    def made_of(self, text: str, values: tuple[str, ...]) -> Self:
+        """Note what the detail is made of."""
+        self._text, self._values = text, values
+        return self
+
+    @property
+    def text(self) -> str:
+        """The text, as catalogues have it."""
+        return self._text or self.detail.removesuffix(".")
+
+    def say(self, language: str) -> str:
+        """Say what is wrong, for a page."""
+        text = translate(self.text, language)
+        return text.format(*self._values) if self._values else text
 
 
 class Problem(BaseModel):
@@ -68,10 +90,13 @@ class Problem(BaseModel):
 #: What the codes mean and what to do; the reference page shows it.
 MEANINGS: Final = {
     "not-found": "There is nothing at this address.",
+    "not-http": "The request cannot be read: it is no HTTP, or its address and headers "
+    "are too long.",
     "method-not-allowed": "The address does not take this method; `Allow` names those "
     "that it does.",
     "not-acceptable": "None of the formats in `Accept` is served here.",
-    "invalid": "A parameter is wrong; `errors` says which and why.",
+    "invalid": "A parameter is wrong, is none that the address takes, or is given more "
+    "than once; `errors` says which and why.",
     "unknown-key": "There is no such municipality, site or sensor that you may see.",
     "too-long": "The period is too long for the bin, or the answer too large. "
     "Ask for a shorter period, a larger bin, or one municipality.",
@@ -121,13 +146,16 @@ RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
 
 def install(app: FastAPI) -> None:
     """Answer each error of the application as a problem."""
-    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(HTTPException, of_http)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(VerkehrspulsError, _own)
 
 
-def internal(request: Request) -> Response:
-    """Answer an error that nobody expected."""
+def unexpected(request: Request, error: Exception) -> Response:
+    """Answer an error that no route expected: of the database, or of the program."""
+    told = explained(error)
+    if isinstance(told, Unavailable):
+        return _own(request, told)
     return respond(request, 500, code="internal", detail=MEANINGS["internal"])
 
 
@@ -161,7 +189,7 @@ def respond(
     page: Callable[[Request, Problem], Response] | None = getattr(
         request.app.state, "problem_page", None
     )
-    if page and _is_for_people(request.url.path):
+    if page and is_for_people(request.url.path):
         response = page(request, problem)
         response.headers.update(headers)
         return response
@@ -173,20 +201,23 @@ def respond(
     )
 
 
-def _is_for_people(path: str) -> bool:
+def is_for_people(path: str) -> bool:
+    """Whether an address is that of a page, and not of the API or for the operator."""
     return not path.startswith(("/api/", "/metrics", "/healthz", "/readyz"))
 
 
-def _http(request: Request, error: Exception) -> Response:
+def of_http(request: Request, error: Exception) -> Response:
+    """Answer an error of the framework."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
-    code = {404: "not-found", 405: "method-not-allowed"}.get(
+    code = {404: "not-found", 405: "method-not-allowed", 413: "too-many"}.get(
         error.status_code, "invalid" if error.status_code < 500 else "internal"
     )
+    detail = error.detail if code == "too-many" else MEANINGS[code]
     headers = dict(error.headers or {})
     if error.status_code == 405:
         headers["Allow"] = ", ".join(_allowed(request))
     return respond(
-        request, error.status_code, code=code, detail=MEANINGS[code], headers=headers
+        request, error.status_code, code=code, detail=detail, headers=headers
     )
 
 
@@ -214,7 +245,7 @@ def _validation(request: Request, error: Exception) -> Response:
                 pointer="#/" + "/".join(_escaped(part) for part in e["loc"]),
                 detail=e["msg"].removeprefix("Value error, "),
             )
-            for e in error.errors()
+            for e in error.errors()[:MOST_ERRORS]
         ],
     )
 
@@ -223,7 +254,11 @@ def _own(request: Request, error: Exception) -> Response:
     assert isinstance(error, VerkehrspulsError)  # noqa: S101 - registered for it
     status = error.http_status
     if isinstance(error, BadParameter):
-        invalid = Invalid(pointer=f"#/query/{error.parameter}", detail=str(error))
+        invalid = Invalid(
+            pointer=f"#/query/{_escaped(error.parameter)}", detail=str(error)
+        )
+        if isinstance(error, NotTaken):
+            invalid = invalid.made_of(error.text, error.values)
         return respond(
             request, status, code=error.code, detail=str(error), errors=[invalid]
         )

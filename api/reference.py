@@ -10,7 +10,7 @@ import shlex
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
@@ -19,7 +19,16 @@ from api.problems import MEANINGS
 
 router = APIRouter(prefix=PREFIX)
 
+#: stands in the examples for the server's own, which a request cannot be asked for
+ADDRESS: Final = "https://traffic.example.org"
+
 _METHODS: Final = ("get", "post", "put", "patch", "delete")
+
+
+@router.get("/openapi.json", include_in_schema=False)
+def describe(request: Request) -> JSONResponse:
+    """Give the OpenAPI document."""
+    return JSONResponse(request.app.openapi())
 
 
 @router.get("/docs", include_in_schema=False)
@@ -36,7 +45,8 @@ def show_reference(request: Request) -> HTMLResponse:
     environment.filters["marked"] = marked
     page = environment.get_template("reference.html").render(
         document=document,
-        groups=groups(document, base=str(request.base_url).rstrip("/")),
+        groups=groups(document, base=ADDRESS),
+        address=ADDRESS,
         problems=MEANINGS,
         schemas={
             name: json.dumps(schema, indent=2, ensure_ascii=False)

@@ -1,5 +1,7 @@
 """Serving an application until SIGTERM or Ctrl-C."""
 
+import asyncio
+import functools
 import logging
 import os
 import signal
@@ -11,7 +13,17 @@ from typing import Final
 import uvicorn
 from starlette.types import ASGIApp
 
+from api.connections import (
+    BACKLOG,
+    MOST_HEAD_BYTES,
+    UNSENT_BYTES,
+    Connection,
+    Connections,
+    raise_file_limit,
+)
+from verkehrspuls import service
 from verkehrspuls.errors import Unavailable
+from verkehrspuls.settings import Api
 
 log = logging.getLogger(__name__)
 
@@ -33,10 +45,21 @@ class AddressTaken(Unavailable):
 class _Server(uvicorn.Server):
     """Prints `ready` when it listens, and ends with exit code 0 when told to."""
 
+    def __init__(self, config: uvicorn.Config, watch: Connections) -> None:
+        super().__init__(config)
+        self.watch = watch
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        asyncio.get_running_loop().set_exception_handler(self.watch.handle)
         await super().startup(sockets=sockets)
         if self.started:
-            print("ready", flush=True)
+            service.ready()
+
+    async def on_tick(self, counter: int) -> bool:
+        # ten times a second
+        if counter % 5 == 0:
+            self.watch.sweep()
+        return await super().on_tick(counter)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         # not remembered as uvicorn does, which would raise the signal again at the end
@@ -49,26 +72,40 @@ class _Server(uvicorn.Server):
         last.start()
 
 
-def serve(app: ASGIApp, host: str, port: int) -> None:
-    """Listen on an address until a signal ends it; port 0 takes a free one."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        listening = socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
-        # a host that is not found has a negative number, which strerror does not know
-        number = error.errno or 0
-        reason = os.strerror(number) if number > 0 else error.strerror or error
-        raise AddressTaken(host=host, port=port, reason=reason) from error
-    config = uvicorn.Config(
+def configured(app: ASGIApp, settings: Api, watch: Connections) -> uvicorn.Config:
+    """Configure the server: its bounds, what it logs, and which proxies it believes."""
+    return uvicorn.Config(
         app,
+        http=functools.partial(Connection, watch=watch),  # type: ignore[arg-type]
+        ws="none",
+        backlog=BACKLOG,
+        h11_max_incomplete_event_size=MOST_HEAD_BYTES,
         log_config=None,
         log_level="warning",
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
+        forwarded_allow_ips=list(settings.trusted_proxies),
     )
+
+
+def serve(app: ASGIApp, host: str, port: int, settings: Api) -> None:
+    """Listen on an address until a signal ends it; port 0 takes a free one."""
+    raise_file_limit()
+    watch = Connections(most=settings.connections, request_s=settings.request_s)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        # a host that is not found has a negative number, which strerror does not know
+        number = error.errno or 0
+        reason = os.strerror(number) if number > 0 else error.strerror or error
+        raise AddressTaken(host=host, port=port, reason=reason) from error
     with listening:
+        # connections have it from here: else the kernel takes megabytes of an answer,
+        # and a slow client seems to take nothing for minutes
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
         shown = f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{listening.getsockname()[1]}"
         log.info("listening", extra={"address": address})
-        _Server(config).run(sockets=[listening])
+        _Server(configured(app, settings, watch), watch).run(sockets=[listening])

@@ -8,11 +8,12 @@ from verkehrspuls.settings import Settings
 def create_web(settings: Settings) -> FastAPI:
     """Make the application that `verkehrspuls api run` serves."""
     from api.app import create_app
-    from dashboards import pages
     from dashboards.assets import Assets
+    from dashboards.pages import add_pages
+    from dashboards.remembered import Remembered
 
     app = create_app(settings)
     app.state.assets = Assets()
-    app.state.problem_page = pages.problem_page
-    app.include_router(pages.router)
+    app.state.remembered = Remembered()
+    add_pages(app)
     return app

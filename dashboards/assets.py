@@ -13,6 +13,8 @@ from typing import Final
 
 from fastapi import Request, Response
 
+from api.negotiation import takes
+
 _OURS: Final = ("style.css", "charts.js", "icon.svg")
 _MEDIA_TYPES: Final = {
     "css": "text/css; charset=utf-8",
@@ -65,7 +67,7 @@ class Assets:
             return None
         headers = {"Cache-Control": _FOR_EVER, "Vary": "Accept-Encoding"}
         content = asset.content
-        if "gzip" in request.headers.get("accept-encoding", ""):
+        if takes(request.headers.get("accept-encoding", ""), "gzip"):
             headers["Content-Encoding"] = "gzip"
             content = asset.compressed
         return Response(content, media_type=asset.media_type, headers=headers)

@@ -1,27 +1,52 @@
 """What a chart shows and what a case says, as one sentence made from the data."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import polars as pl
 
-from analytics import sentences
-from analytics.case_states import STATES
+from analytics.cases import sentences
+from analytics.cases.states import STATES
 from analytics.frames import mean
-from dashboards.figures.classes import CLASS_NAMES
-from dashboards.language import Language
+from dashboards.language import NO_FIGURE, Language
 from dashboards.period import Period
+from dashboards.states import LATE
+from verkehrspuls.classes import CLASS_NAMES
 from verkehrspuls.quantities import ENVIRONMENT
+from verkehrspuls.storage.series import Counts
 from verkehrspuls.text import mark
 
 #: nearer to what is usual than this is "about as much as usual"
 ABOUT: Final = 0.05
 
+#: so many days must be known of an hour before a sentence calls it the busiest
+FEWEST_DAYS: Final = 3
+
 #: hours of the day that must be known before one is called its busiest; in spring a
 #: day has no more
 _WHOLE_DAY_H: Final = 23
 
+_HOUR: Final = timedelta(hours=1)
+
 _NOTHING: Final = mark("No data yet in this period.")
+
+_FEW_DAYS: Final = mark(
+    "Too few days are observed to tell what a usual one looks like: it takes "
+    "%(count)s of a kind."
+)
+_FEW_HOURS: Final = mark("Too few hours are observed to tell the busiest of the week.")
+#: hours of the week that must be known before one of a single week is its busiest
+_WEEK_FROM_H: Final = 3 * 24
+
+_NO_HOUR: Final = mark("No whole hour has been observed yet.")
+_NO_DAY: Final = mark("No whole day has been observed yet.")
+#: where something was counted, but no step of the period is whole
+_UNFINISHED: Final = {
+    "PT15M": mark("No whole quarter-hour has been observed yet."),
+    "PT1H": _NO_HOUR,
+    "P1D": _NO_DAY,
+}
 
 
 def series(
@@ -30,12 +55,13 @@ def series(
     """The peak, and the comparison with what is usual."""
     known = frame.drop_nulls("value")
     if known.is_empty():
-        return language.phrase(_NOTHING)
-    peak = known.sort("value").row(-1, named=True)
+        counted = frame["volume"].null_count() < frame.height
+        return language.phrase(_UNFINISHED[period.bin] if counted else _NOTHING)
+    peak, when = _highest(known, "value", language, period)
     sentence = language.phrase(
         "Peak %(value)s on %(when)s%(direction)s.",
         value=f"{language.number(peak['value'])} {unit}",
-        when=_when(peak, language, period),
+        when=when,
         direction=f" ({names[peak['direction']]})" if names[peak["direction"]] else "",
     )
     return " ".join(filter(None, (sentence, _compared(known, language))))
@@ -45,11 +71,16 @@ def day_profile(profile: pl.DataFrame, language: Language, *, unit: str) -> str:
     """When workdays and Sundays peak; nothing of kinds of days that are not whole."""
     known = profile.drop_nulls("mean")
     if known.is_empty():
-        return language.phrase(_NOTHING)
+        return language.phrase(_NO_HOUR)
     whole = known.filter(pl.len().over("day_type") >= _WHOLE_DAY_H)
     if whole.is_empty():
-        return language.phrase("No whole day has been observed yet.")
-    peaks = {row["day_type"]: row for row in whole.sort("mean").to_dicts()}
+        return language.phrase(_NO_DAY)
+    enough = whole.filter(pl.col("days").min().over("day_type") >= FEWEST_DAYS)
+    if enough.is_empty():
+        return language.phrase(_FEW_DAYS, count=FEWEST_DAYS)
+    # the earliest of several that are equal
+    ranked = enough.sort("mean", "hour", descending=[False, True])
+    peaks = {row["day_type"]: row for row in ranked.to_dicts()}
     texts = {
         "workday": mark("On workdays the busiest hour is %(hours)s with %(value)s."),
         "saturday": mark("On Saturdays it is %(hours)s with %(value)s."),
@@ -70,13 +101,28 @@ def day_profile(profile: pl.DataFrame, language: Language, *, unit: str) -> str:
 
 def week(means: pl.DataFrame, language: Language, *, unit: str) -> str:
     """The busiest hour of the week and the quietest."""
-    known = means.drop_nulls("mean").sort("mean")
+    known = means.drop_nulls("mean").sort("weekday", "hour")
     if known.is_empty():
-        return language.phrase(_NOTHING)
-    least, most = known.row(0, named=True), known.row(-1, named=True)
+        return language.phrase(_NO_HOUR)
+    # hours of an average week, or of one that was counted
+    often = known.filter(pl.col("hours") < FEWEST_DAYS).is_empty()
+    if not often and known.height < _WEEK_FROM_H:
+        return language.phrase(_FEW_HOURS)
+    least = known.row(known["mean"].arg_min() or 0, named=True)
+    most = known.row(known["mean"].arg_max() or 0, named=True)
+    text = (
+        mark(
+            "Busiest is %(day)s, %(hours)s, with %(value)s on average; quietest is "
+            "%(quiet_day)s, %(quiet_hours)s, with %(quiet_value)s."
+        )
+        if often
+        else mark(
+            "In this period it was busiest on %(day)s, %(hours)s, with %(value)s; "
+            "quietest on %(quiet_day)s, %(quiet_hours)s, with %(quiet_value)s."
+        )
+    )
     return language.phrase(
-        "Busiest is %(day)s, %(hours)s, with %(value)s on average; quietest is "
-        "%(quiet_day)s, %(quiet_hours)s, with %(quiet_value)s.",
+        text,
         day=language.weekday(most["weekday"]),
         hours=language.hours(most["hour"]),
         value=f"{language.number(most['mean'])} {unit}",
@@ -99,25 +145,31 @@ def directions(
     total = sum(totals.values())
     parts = []
     for key, name in names:
-        rows = means.filter(pl.col("direction") == key).sort("mean")
+        rows = means.filter(pl.col("direction") == key).sort("hour")
         if rows.is_empty() or not total:
             continue
+        known = rows.filter(pl.col("days") >= FEWEST_DAYS)
+        text = mark("%(name)s: %(share)s of the traffic")
+        if known.height >= _WHOLE_DAY_H:
+            text = mark(
+                "%(name)s: %(share)s of the traffic, on workdays most at %(hours)s"
+            )
         parts.append(
             language.phrase(
-                "%(name)s: %(share)s of the traffic, on workdays most at %(hours)s",
+                text,
                 name=name,
                 share=language.percent(totals.get(key, 0) / total),
-                hours=language.hours(rows["hour"][-1]),
+                hours=language.hours(rows["hour"][rows["mean"].arg_max() or 0]),
             )
         )
-    return "; ".join(parts) + "." if parts else language.phrase(_NOTHING)
+    return "; ".join(parts) + "." if parts else language.phrase(_NO_HOUR)
 
 
-def classes(counted: pl.DataFrame, language: Language) -> str:
-    """The greatest class and the heavy share."""
+def classes(counted: pl.DataFrame, language: Language, *, heavy: str) -> str:
+    """The greatest class and the `heavy` share, where there is one."""
     known = counted.drop_nulls("share").sort("share")
     if known.is_empty():
-        return language.phrase(_NOTHING)
+        return language.phrase("No vehicle of a known class was counted.")
     most = known.row(-1, named=True)
     name = CLASS_NAMES[most["class"]]
     sentence = language.phrase(
@@ -125,12 +177,10 @@ def classes(counted: pl.DataFrame, language: Language) -> str:
         name=language.phrase(name),
         share=language.percent(most["share"], 1),
     )
-    heavy = known.filter("heavy")
-    if heavy.is_empty():
+    if heavy == NO_FIGURE:
         return sentence
-    share = language.percent(float(heavy["share"].sum()), 1)
     return f"{sentence} " + language.phrase(
-        "Heavy traffic (lorries and buses) is %(share)s.", share=share
+        "Heavy traffic (lorries and buses) is %(share)s.", share=heavy
     )
 
 
@@ -146,18 +196,22 @@ def environment(
     def value(number: float) -> str:
         return f"{language.number(number, 1)} {found.unit}"
 
-    highest = known.sort("mean").row(-1, named=True)
-    when = _when(highest, language, period)
+    highest, when = _highest(known, "mean", language, period)
+    by_day = "day" in frame.columns
     if found.mean == "arithmetic":
         sentence = language.phrase(
-            "On average %(mean)s; highest hour %(value)s on %(when)s.",
+            mark("On average %(mean)s; highest day %(value)s on %(when)s.")
+            if by_day
+            else mark("On average %(mean)s; highest hour %(value)s on %(when)s."),
             mean=value(mean(known["mean"])),
             value=value(highest["mean"]),
             when=when,
         )
     elif found.mean == "sum":
         sentence = language.phrase(
-            "In all %(sum)s; most in one hour %(value)s on %(when)s.",
+            mark("In all %(sum)s; most on one day %(value)s on %(when)s.")
+            if by_day
+            else mark("In all %(sum)s; most in one hour %(value)s on %(when)s."),
             sum=value(float(known["mean"].sum())),
             value=value(highest["mean"]),
             when=when,
@@ -165,13 +219,15 @@ def environment(
     elif found.mean == "energetic":
         level = known.select((10 ** (pl.col("mean") / 10)).mean().log10() * 10).item()
         sentence = language.phrase(
-            "Energetic mean %(mean)s; loudest hour %(value)s on %(when)s.",
+            mark("Energetic mean %(mean)s; loudest day %(value)s on %(when)s.")
+            if by_day
+            else mark("Energetic mean %(mean)s; loudest hour %(value)s on %(when)s."),
             mean=value(level),
             value=value(highest["mean"]),
             when=when,
         )
     else:
-        newest = known.sort("time").row(-1, named=True)
+        newest = known.sort("local").row(-1, named=True)
         sentence = language.phrase(
             "Newest: %(value)s on %(when)s (0° is north, 90° east).",
             value=f"{language.number(newest['mean'])}{found.unit}",
@@ -190,33 +246,51 @@ def thresholds(
     *,
     quantity: str,
     thresholds: Mapping[str, float],
+    period: Period,
+    now: datetime,
 ) -> str:
-    """The highest threshold that the newest value reaches; empty without thresholds."""
+    """The highest threshold that is reached; empty without thresholds.
+
+    By the newest hour where that is of now, else by the highest one of the period.
+    """
     known = frame.drop_nulls("mean")
     if not thresholds or known.is_empty():
         return ""
-    newest = float(known["mean"][-1])
-    reached = [name for name, value in thresholds.items() if newest >= value]
+    newest = known.sort("time").row(-1, named=True)
+    is_now = period.end > now and now - newest["time"] <= _HOUR + LATE
+    shown = newest if is_now else known.sort("mean").row(-1, named=True)
+    reached = [name for name, value in thresholds.items() if shown["mean"] >= value]
 
     def at(number: float) -> str:
         return f"{language.number(number)} {ENVIRONMENT[quantity].unit}"
 
-    value = at(newest)
-    if not reached:
-        return language.phrase(
-            "Now %(value)s: no threshold is reached, the lowest is %(name)s at "
-            "%(least)s.",
-            value=value,
-            name=min(thresholds, key=lambda name: thresholds[name]),
-            least=at(min(thresholds.values())),
-        )
-    highest = max(reached, key=lambda name: thresholds[name])
+    # of those reached the highest, else the lowest of all
+    among = reached or [min(thresholds, key=lambda name: thresholds[name])]
+    named = max(among, key=lambda name: thresholds[name])
     return language.phrase(
-        "Now %(value)s: %(name)s (%(threshold)s) is reached.",
-        value=value,
-        name=highest,
-        threshold=at(thresholds[highest]),
+        _THRESHOLDS[is_now, bool(reached)],
+        value=at(shown["mean"]),
+        when=_when(shown, language, period),
+        name=named,
+        threshold=at(thresholds[named]),
     )
+
+
+#: by whether it is of now, and whether a threshold is reached
+_THRESHOLDS: Final = {
+    (True, True): mark("Now %(value)s: %(name)s (%(threshold)s) is reached."),
+    (True, False): mark(
+        "Now %(value)s: no threshold is reached, the lowest is %(name)s at "
+        "%(threshold)s."
+    ),
+    (False, True): mark(
+        "In this period %(name)s (%(threshold)s) was reached: %(value)s on %(when)s."
+    ),
+    (False, False): mark(
+        "In this period no threshold was reached, the lowest is %(name)s at "
+        "%(threshold)s."
+    ),
+}
 
 
 SEVERITIES: Final = {
@@ -243,6 +317,40 @@ def case_state(row: Mapping[str, Any], language: Language) -> str:
     return language.phrase(state)
 
 
+def open_cases(counts: Counts, language: Language) -> str:
+    """How many cases are open, as every page says it: empty where none is.
+
+    Those of history are none to look at, so they are told apart, see `history`.
+    """
+    current, older = map(language.number, (counts.current, counts.older))
+    if not counts.older:
+        text = mark("open cases: %(current)s of the last week")
+        return language.phrase(text, current=current) if counts.current else ""
+    if not counts.current:
+        return language.phrase(
+            mark("open cases: %(older)s older than a week"), older=older
+        )
+    text = mark("open cases: %(current)s of the last week, %(older)s older")
+    return language.phrase(text, current=current, older=older)
+
+
+def open_cases_sentence(counts: Counts, language: Language) -> str:
+    """Say the same as a sentence of its own."""
+    told = open_cases(counts, language)
+    return f"{told[0].upper()}{told[1:]}." if told else ""
+
+
+def history(counts: Counts, language: Language) -> str:
+    """How many cases are of history, and what that is; empty where none is."""
+    if not counts.history:
+        return ""
+    return language.plural(
+        "%(count)s case is history: it had ended a week before it was found.",
+        "%(count)s cases are history: they had ended a week before they were found.",
+        counts.history,
+    )
+
+
 def case(row: Mapping[str, Any], language: Language, *, zone: str) -> str:
     """Say what a case is about; its site is named beside it."""
     return sentences.sentence(
@@ -250,6 +358,19 @@ def case(row: Mapping[str, Any], language: Language, *, zone: str) -> str:
         language.key,
         moment=lambda time: language.moment(time, zone),
     )
+
+
+def _highest(
+    known: pl.DataFrame, column: str, language: Language, period: Period
+) -> tuple[Mapping[str, Any], str]:
+    """Find the first of the highest rows, and say when it was, or first was."""
+    by = [name for name in ("time", "day") if name in known.columns]
+    highest = known.filter(pl.col(column) == pl.col(column).max()).sort(by)
+    first = highest.row(0, named=True)
+    when = _when(first, language, period)
+    if highest.height > 1:
+        when = language.phrase(mark("%(when)s, and as much again later"), when=when)
+    return first, when
 
 
 def _when(row: Mapping[str, Any], language: Language, period: Period) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from dashboards import addresses
 from dashboards.language import Language
 from dashboards.period import Period
 from verkehrspuls.quantities import ENVIRONMENT
@@ -12,17 +13,22 @@ from verkehrspuls.text import mark
 #: formats of the API with their labels
 FORMATS: Final = {
     "csv": mark("CSV"),
-    "csv-de": mark("CSV for German Excel"),
+    "csv-{language}": mark("CSV for Excel"),
     "parquet": mark("Parquet"),
     "json": mark("JSON"),
 }
 
 
 def downloads(
-    site: Mapping[str, Any], quantity: str, period: Period, language: Language
+    site: Mapping[str, Any],
+    quantity: str,
+    period: Period,
+    language: Language,
+    *,
+    by_day: bool = False,
 ) -> Sequence[tuple[str, str]]:
-    """Link the shown series in each format."""
-    bin = "PT1H" if quantity in ENVIRONMENT else period.bin
+    """Link the shown series in each format; environment by the hour, or `by_day`."""
+    bin = "PT1H" if quantity in ENVIRONMENT and not by_day else period.bin
     base = f"/api/v1/sites/{site['municipality']}/{site['key']}/series"
     query = {
         "quantity": quantity,
@@ -30,7 +36,33 @@ def downloads(
         "to": f"{period.end:%Y-%m-%dT%H:%M:%SZ}",
         "bin": bin,
     }
-    return [
-        (language.phrase(label), f"{base}?{urlencode(query | {'format': key})}")
-        for key, label in FORMATS.items()
-    ]
+    found = []
+    for key, label in FORMATS.items():
+        format = key.format(language=language.key)
+        address = f"{base}?{urlencode(query | {'format': format})}"
+        found.append((language.phrase(label), address))
+    return found
+
+
+def all_rows(
+    site: Mapping[str, Any],
+    period: Period,
+    language: Language,
+    *,
+    of: str,
+    quantity: str = "",
+) -> str:
+    """The address of a table's rows, page by page; `of` is a key of `rows_page.KINDS`.
+
+    Whole days, and the steps that the figure has.
+    """
+    query = {
+        "of": of,
+        "quantity": quantity,
+        "from": str(period.first),
+        "until": str(period.last),
+        "bin": period.bin,
+    }
+    query = {name: value for name, value in query.items() if value}
+    base = addresses.rows(language.key, site["municipality"], site["key"])
+    return f"{base}?{urlencode(query)}"

@@ -1,7 +1,7 @@
 """A page's language: texts, numbers and times as people of that language write them."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -18,6 +18,8 @@ NO_FIGURE: Final = "–"
 #: German writes 1.912, English 1,912
 _LOCALES: Final = {"de": "de_DE", "en": "en_GB"}
 
+#: what was installed before it was installed ever since
+_NO_BEGINNING: Final = datetime(1970, 1, 2, tzinfo=UTC)
 _UNITS: Final = {"Kfz": mark("veh"), "Rad": mark("bikes"), "Fuß": mark("people")}
 
 
@@ -73,8 +75,8 @@ class Language:
         return f"{sign}{self.number(share * 100, digits)}\N{NARROW NO-BREAK SPACE}%"
 
     def quantity(self, key: str) -> str:
-        """Name a quantity."""
-        return self.phrase(QUANTITIES[key].name)
+        """Name a quantity; one that is not known here by its key."""
+        return self.phrase(QUANTITIES[key].name) if key in QUANTITIES else key
 
     def counted(self, key: str) -> str:
         """Name what is counted, behind a number: 17 Fahrräder."""
@@ -82,7 +84,7 @@ class Language:
 
     def unit(self, key: str, per: str = "h") -> str:
         """Give a quantity's unit; of counted ones per hour, `15 min` or day."""
-        unit = QUANTITIES[key].unit
+        unit = QUANTITIES[key].unit if key in QUANTITIES else ""
         counted, slash, _ = unit.partition("/")
         if not slash or counted not in _UNITS:
             return unit
@@ -108,6 +110,24 @@ class Language:
         if first == last:
             return self.day(first)
         return f"{self.plain_day(first)} – {self.plain_day(last)}"
+
+    def installed(
+        self, since: datetime | None, until: datetime | None, zone: str
+    ) -> str:
+        """Write from when until when, exclusive, something is in its place: local days.
+
+        What begins with 1970 begins nowhere, as the sensors of imported files.
+        """
+        first = last = None
+        if since is not None and since > _NO_BEGINNING:
+            first = since.astimezone(ZoneInfo(zone)).date()
+        if until is not None:
+            last = (until - timedelta(microseconds=1)).astimezone(ZoneInfo(zone)).date()
+        if first and last:
+            return self.days(first, last)
+        if first:
+            return self.phrase(mark("since %(day)s"), day=self.plain_day(first))
+        return self.phrase(mark("to %(day)s"), day=self.plain_day(last)) if last else ""
 
     def clock(self, time: datetime) -> str:
         """Write a local time of day; a repeated hour in autumn as A and B."""

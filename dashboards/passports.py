@@ -1,8 +1,9 @@
 """The passport of a figure in words: one click away from each value."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 
-from analytics.passport import Passport
+from analytics.quality.passport import Passport
 from dashboards.language import Language
 from verkehrspuls.text import mark
 
@@ -15,12 +16,37 @@ _SHARES = {
 }
 
 
-def lines(passport: Passport, language: Language) -> Sequence[tuple[str, str]]:
+#: What the hours are that a wall clock showed twice, in a list and in a sentence.
+_AMBIGUOUS = mark("hour shown twice, with readings that may be of the other pass")
+_SENTENCE = mark(
+    "The clock showed an hour twice; readings may be of the other pass: %(hours)s."
+)
+
+
+def ambiguous(hours: Iterable[datetime], zone: str, language: Language) -> str:
+    """Say which hours' readings may be of the other pass; empty where none are."""
+    told = _hours(hours, zone, language)
+    return language.phrase(_SENTENCE, hours=told) if told else ""
+
+
+def _hours(hours: Iterable[datetime], zone: str, language: Language) -> str:
+    return "; ".join(language.hour(hour, zone) for hour in hours)
+
+
+def lines(
+    passport: Passport, language: Language, *, zone: str
+) -> Sequence[tuple[str, str]]:
     """Name its parts, each with its value."""
     found = [
         (language.phrase(name), language.percent(getattr(passport, share), 1))
         for share, name in _SHARES.items()
     ]
+    if passport.suspected:
+        share = language.percent(passport.suspected, 1)
+        found.append((language.phrase("suspected of a sensor's fault"), share))
+    if passport.ambiguous_hours:
+        hours = _hours(passport.ambiguous_hours, zone, language)
+        found.append((language.phrase(_AMBIGUOUS), hours))
     if passport.days_used is not None:
         days = language.number(passport.days_used)
         if passport.days_required is not None:

@@ -1,18 +1,19 @@
 """The period that a page shows: read from its query string, in the site's local days.
 
-The state of a page is its address: `period` names a preset, or `from` and `to` are
-local days, half-open `[from, to)`; `bin` is an ISO 8601 duration.
+The state of a page is its address: `period` names a preset, or days are given: `from`
+and `until`, both included, as people and the page's form say it, or half-open
+`[from, to)`, as at the API. `bin` is an ISO 8601 duration.
 """
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
-from api.errors import BadParameter
 from verkehrspuls.calendar import day_start
+from verkehrspuls.errors import BadParameter
 from verkehrspuls.text import mark
 
 Bin = Literal["PT15M", "PT1H", "P1D"]
@@ -59,6 +60,8 @@ class Period:
     preset: str
     #: the bin that was asked for is too fine for the length
     coarsened: bool = False
+    #: the bin that was asked for, or empty
+    asked_bin: str = ""
 
     @property
     def first(self) -> date:
@@ -97,10 +100,6 @@ class Period:
             "P1D": timedelta(days=1),
         }[self.bin]
 
-    def query(self) -> dict[str, str]:
-        """The query string that leads to this period, with fixed days."""
-        return {"from": str(self.first), "to": str(self.until), "bin": self.bin}
-
 
 def read(
     query: Mapping[str, str], zone: str, *, now: datetime, newest: date | None = None
@@ -111,39 +110,67 @@ def read(
     ends there, so that a series that ended years ago opens where it has data.
     """
     preset = query.get("period", "")
-    given = _day(query, "from"), _day(query, "to")
     today = now.astimezone(ZoneInfo(zone)).date()
+    given = _given(query, today)
+    asked = query.get("bin", "")
     if preset and preset not in PRESETS:
         raise BadParameter(parameter="period", detail=mark("This period is not known"))
-    if any(given):
-        preset = ""
-        to = given[1] or today + timedelta(days=1)
-        first = given[0] or to - timedelta(days=7)
-    else:
-        if not preset and newest and newest < today - timedelta(days=1):
-            today = newest
-        else:
-            preset = preset or DEFAULT
-        first, to = _preset(preset or DEFAULT, today)
-    if not first < to or (to - first).days > LONGEST_DAYS:
+    if preset:
+        found = _of_preset(preset, asked, zone, now=now, today=today)
+        # the form sends the preset's days with it; other days go before it
+        if given in (None, (found.first, found.until)):
+            return found
+    if given:
+        return _period(*given, asked, zone)
+    if newest and newest < today - timedelta(days=1):
+        return _period(*_preset(DEFAULT, newest), asked, zone)
+    return _of_preset(DEFAULT, asked, zone, now=now, today=today)
+
+
+def _given(query: Mapping[str, str], today: date) -> tuple[date, date] | None:
+    """The days that are asked for, `[first, to)`; None where there are none."""
+    first, last, to = (_day(query, name) for name in ("from", "until", "to"))
+    if first is None and last is None and to is None:
+        return None
+    if last is not None:
+        to = last + timedelta(days=1)
+    elif to is not None and to == first:
+        # the same day twice is that day
+        to += timedelta(days=1)
+    to = to or max(today, first or today) + timedelta(days=1)
+    first = first or to - timedelta(days=7)
+    named = "until" if last is not None else "to" if query.get("to") else "from"
+    if not first < to:
         raise BadParameter(
-            parameter="from",
-            detail=mark(
-                "The period must start before it ends and last ten years at most"
-            ),
+            parameter=named, detail=mark("The last day lies before the first")
         )
-    start, end = day_start(first, zone), day_start(to, zone)
+    if (to - first).days > LONGEST_DAYS:
+        raise BadParameter(
+            parameter="from", detail=mark("A period lasts ten years at most")
+        )
+    return first, to
+
+
+def _of_preset(
+    preset: str, asked: str, zone: str, *, now: datetime, today: date
+) -> Period:
+    found = _period(*_preset(preset, today), asked, zone)
     if preset == "24h":
         end = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
-        start = end - timedelta(hours=24)
-    chosen, coarsened = _bin(query.get("bin", ""), (to - first).days)
+        found = replace(found, start=end - timedelta(hours=24), end=end)
+    return replace(found, preset=preset)
+
+
+def _period(first: date, to: date, asked: str, zone: str) -> Period:
+    chosen, coarsened = _bin(asked, (to - first).days)
     return Period(
-        start=start,
-        end=end,
+        start=day_start(first, zone),
+        end=day_start(to, zone),
         zone=zone,
         bin=chosen,
-        preset=preset,
+        preset="",
         coarsened=coarsened,
+        asked_bin=asked,
     )
 
 
@@ -181,17 +208,27 @@ def _bin(asked: str, days: int) -> tuple[Bin, bool]:
 
 
 def _day(query: Mapping[str, str], name: str) -> date | None:
-    text = query.get(name, "").strip()
-    if not text:
+    return read_day(query.get(name, ""), name)
+
+
+def read_day(text: str, parameter: str) -> date | None:
+    """Read a local day; None where there is none."""
+    if not text.strip():
         return None
+    day = _parsed(text.strip())
+    if day is None or not 1970 <= day.year <= 2200:
+        raise BadParameter(parameter=parameter, detail=YEARS)
+    return day
+
+
+def is_day(text: str) -> bool:
+    """Tell whether a date field can show a text."""
+    return _parsed(text) is not None
+
+
+def _parsed(text: str) -> date | None:
     try:
         # fromisoformat also reads 20260301 and 2026-W09-7
-        day = date.fromisoformat(text) if _DAY.fullmatch(text) else None
+        return date.fromisoformat(text) if _DAY.fullmatch(text) else None
     except ValueError:
-        day = None
-    if day is None or not 1970 <= day.year <= 2200:
-        raise BadParameter(
-            parameter=name,
-            detail=YEARS,
-        )
-    return day
+        return None

@@ -12,13 +12,16 @@ from typing import Final
 import polars as pl
 
 from analytics.flow.inputs import WHOLE
-from analytics.passport import SHARES
+from analytics.quality.passport import SHARES
+from analytics.quantiles import lower, upper
 from dashboards.period import Period
 from dashboards.wall_clock import add_wall_clock, every
-from verkehrspuls.classes import CLASSES, HEAVY_CLASSES
+from verkehrspuls.classes import CLASSES
 
 #: the share of an hour that must be observed (DOMAIN: hour valid from 75 % on)
 ENOUGH: Final = 0.75
+#: of seven days, so many must be known for their mean
+SMOOTHED_LEAST: Final = 4
 #: the share of a day that must be observed or estimated for the day to be estimated
 ENOUGH_WITH_ESTIMATES: Final = 0.99
 
@@ -37,7 +40,7 @@ def fill_gaps(frame: pl.DataFrame, period: Period, now: datetime) -> pl.DataFram
         .join(frame, on=["time", "direction"], how="left")
         .with_columns(
             pl.col("observed").fill_null(0.0),
-            value=_scaled(),
+            value=whole_value(),
         )
         .sort("direction", "time")
     )
@@ -114,11 +117,31 @@ def fill_hours(frame: pl.DataFrame, period: Period, now: datetime) -> pl.DataFra
     return add_wall_clock(filled, period.zone)
 
 
+def fill_environment_days(
+    days: pl.DataFrame, period: Period, today: date
+) -> pl.DataFrame:
+    """Give an environment series a row for every local day up to today."""
+    grid = pl.DataFrame(
+        {"day": pl.date_range(period.first, min(period.last, today), eager=True)}
+    )
+    return grid.join(days, on="day", how="left").with_columns(
+        pl.col("observed").fill_null(0.0),
+        local=pl.col("day").cast(pl.Datetime("us")),
+        x=pl.col("day").cast(pl.Datetime("us")),
+        fold=pl.lit(""),
+    )
+
+
+def smoothed(values: pl.Series) -> pl.Series:
+    """Mean of the seven days around each, where most of them are known."""
+    return values.rolling_mean(7, min_samples=SMOOTHED_LEAST, center=True)
+
+
 def cross_section(hours: pl.DataFrame, zone: str) -> pl.DataFrame:
     """Sum the directions of whole hours; an hour that lacks one has no row."""
     directions = hours["direction"].n_unique()
     summed = (
-        hours.with_columns(value=_scaled())
+        hours.with_columns(value=whole_value())
         .group_by("time")
         .agg(
             pl.col("value").sum(),
@@ -154,18 +177,22 @@ def day_profile(hours: pl.DataFrame, holidays: Collection[date]) -> pl.DataFrame
         .group_by("day_type", pl.col("local").dt.hour().alias("hour"))
         .agg(
             pl.col("value").mean().alias("mean"),
-            pl.col("value").quantile(0.15, "linear").alias("low"),
-            pl.col("value").quantile(0.85, "linear").alias("high"),
+            lower(pl.col("value"), 15).alias("low"),
+            upper(pl.col("value"), 85).alias("high"),
             pl.len().alias("days"),
         )
         .sort("day_type", "hour")
     )
 
 
-def week(hours: pl.DataFrame) -> pl.DataFrame:
-    """Mean by weekday (0 is Monday) and local hour of a cross-section."""
+def week(hours: pl.DataFrame, holidays: Collection[date]) -> pl.DataFrame:
+    """Mean by weekday (0 is Monday) and local hour of a cross-section.
+
+    Public holidays are left out, because they are no usual weekday.
+    """
     return (
-        hours.group_by(
+        hours.filter(~pl.col("local").dt.date().is_in(list(holidays)))
+        .group_by(
             (pl.col("local").dt.weekday() - 1).alias("weekday"),
             pl.col("local").dt.hour().alias("hour"),
         )
@@ -178,12 +205,12 @@ def by_direction(
     hours: pl.DataFrame, zone: str, holidays: Collection[date]
 ) -> pl.DataFrame:
     """Mean by direction and local hour, workdays only."""
-    scaled = hours.with_columns(value=_scaled()).drop_nulls("value")
+    scaled = hours.with_columns(value=whole_value()).drop_nulls("value")
     return (
         with_day_type(add_wall_clock(scaled, zone), holidays)
         .filter(pl.col("day_type") == "workday")
         .group_by("direction", pl.col("local").dt.hour().alias("hour"))
-        .agg(pl.col("value").mean().alias("mean"))
+        .agg(pl.col("value").mean().alias("mean"), pl.len().alias("days"))
         .sort("direction", "hour")
     )
 
@@ -199,10 +226,7 @@ def classes(hours: pl.DataFrame) -> pl.DataFrame:
         schema={"class": pl.String, "volume": pl.Int64},
     )
     total = pl.col("volume").sum()
-    return counted.with_columns(
-        share=pl.when(total > 0).then(pl.col("volume") / total),
-        heavy=pl.col("class").is_in(HEAVY_CLASSES),
-    )
+    return counted.with_columns(share=pl.when(total > 0).then(pl.col("volume") / total))
 
 
 def order(directions: Sequence[str], channels: Sequence[dict[str, str]]) -> list[str]:
@@ -213,7 +237,8 @@ def order(directions: Sequence[str], channels: Sequence[dict[str, str]]) -> list
     )
 
 
-def _scaled() -> pl.Expr:
+def whole_value() -> pl.Expr:
+    """Volume of the whole interval; null where too little of it was observed."""
     every_lane = pl.col("observed") + pl.col("normalised") >= WHOLE
     enough = (pl.col("observed") >= ENOUGH) & every_lane
     return pl.when(enough).then(pl.col("volume") / pl.col("observed"))

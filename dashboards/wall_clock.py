@@ -54,8 +54,13 @@ def every(start: datetime, end: datetime, interval: timedelta) -> pl.DataFrame:
 def written(
     frame: pl.DataFrame, language: Language, pattern: str = "%d.%m.%Y %H:%M"
 ) -> list[str]:
-    """Write wall times with their weekday, and A or B where an hour comes twice."""
+    """Write wall times with their weekday, and A or B where an hour comes twice.
+
+    A month has no weekday.
+    """
     local = frame["local"]
+    if "%d" not in pattern:
+        return local.dt.strftime(pattern).to_list()
     texts = zip(
         local.dt.weekday(), local.dt.strftime(pattern), frame["fold"], strict=True
     )

@@ -37,8 +37,9 @@ _PUBLISH: Final = 0x30
 _PUBACK: Final = b"\x40\x02"
 
 
-#: A PUBLISH packet at QoS 0 or 1: topic, payload, and packet identifier, 0 at QoS 0.
-Published = tuple[bytes, bytes, int]
+#: A PUBLISH packet at QoS 0 or 1: topic, payload, packet identifier (0 at QoS 0), and
+#: whether the broker had kept it for whoever subscribes.
+Published = tuple[bytes, bytes, int, bool]
 
 
 class Malformed(Exception):
@@ -86,11 +87,11 @@ def published(data: bytes, first: int, start: int, end: int) -> Published:
     if not first & 0x02:
         if topic_end > end:
             raise Malformed
-        return data[topic_start:topic_end], data[topic_end:end], 0
+        return data[topic_start:topic_end], data[topic_end:end], 0, first & 1 == 1
     if topic_end + 2 > end:
         raise Malformed
     mid = data[topic_end] << 8 | data[topic_end + 1]
-    return data[topic_start:topic_end], data[topic_end + 2 : end], mid
+    return data[topic_start:topic_end], data[topic_end + 2 : end], mid, first & 1 == 1
 
 
 class BulkClient(paho.Client):

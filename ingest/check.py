@@ -2,17 +2,19 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from ingest.formats import EnvironmentReading, Reading
-from ingest.reasons import POSSIBLE, Unusable
+from ingest.reasons import POSSIBLE, Detail, Unusable
 from ingest.resolve import Feed, RegisteredSensor
 from ingest.rows import Layout, layout_of
-from verkehrspuls.classes import CLASSES
+from verkehrspuls import wording
+from verkehrspuls.classes import CLASSES, COUNTS
 from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.settings import Ingest
+from verkehrspuls.storage.clocks import AHEAD_S
 from verkehrspuls.text import mark as _
 
 #: So many combinations of classes are remembered of an output.
@@ -32,6 +34,17 @@ class Limits:
     late: datetime
     latest: datetime
     message_bytes: int
+    #: what is later is accepted, and said
+    ahead: datetime
+    #: how far `latest` is from the receipt
+    future: timedelta = timedelta(0)
+
+    def received(self, at: datetime) -> "Limits":
+        """Judge by another time of receipt: that of a message taken up again."""
+        latest, ahead = at + self.future, at + timedelta(seconds=AHEAD_S)
+        return replace(
+            self, latest=min(latest, self.latest), ahead=min(ahead, self.ahead)
+        )
 
     @classmethod
     def at(cls, now: datetime, settings: Ingest) -> "Limits":
@@ -41,6 +54,8 @@ class Limits:
             late=now - timedelta(hours=settings.late_h),
             latest=now + timedelta(hours=settings.future_h),
             message_bytes=settings.message_bytes,
+            ahead=now + timedelta(seconds=AHEAD_S),
+            future=timedelta(hours=settings.future_h),
         )
 
 
@@ -84,12 +99,17 @@ def layout_for(
     if unknown := set(names) - sensor.classes:
         name = min(unknown)
         if name in CLASSES or name == "total":
-            raise Unusable("class-not-in-scheme", repr(name))
-        raise Unusable("unknown-class", repr(name))
+            raise Unusable("class-not-in-scheme", *_known(name, sensor.classes))
+        raise Unusable("unknown-class", *_known(name, sensor.classes or COUNTS))
     if len(feed.layouts) >= REMEMBERED:  # another order each time: whoever does that
         feed.layouts.clear()
     layout = feed.layouts[names] = layout_of(names)
     return layout
+
+
+def _known(word: str, known: Iterable[str]) -> tuple[str, str, Detail]:
+    text, values = wording.told(word, sorted(known))
+    return "{}; {}", repr(word), Detail.of(text, *values)
 
 
 def check_value(reading: EnvironmentReading, feed: Feed) -> None:

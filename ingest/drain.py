@@ -9,12 +9,12 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from ingest.receive import client_id
 from ingest.worker import Worker
 from verkehrspuls import mqtt
 from verkehrspuls.errors import BrokerUnavailable, NotDrained
 from verkehrspuls.settings import Settings
 from verkehrspuls.storage.database import connect, execute
+from verkehrspuls.storage.slots import session_of
 
 
 def drain(
@@ -40,18 +40,17 @@ def drain(
     slot = settings.ingest.slot
     if not worker.drained:
         raise NotDrained(slot=slot, messages=worker.written)
-    _end_session(settings)
     with connect(settings.database.url.get_secret_value()) as connection:
+        _end_session(settings, session_of(connection, slot))
         execute(connection, "note_drained", slot=slot)
+        execute(connection, "forget_session", slot=slot)
     return worker.written
 
 
-def _end_session(settings: Settings) -> None:
+def _end_session(settings: Settings, client_id: str) -> None:
     """Connect anew with a clean session: the broker forgets the old one."""
     url = settings.broker.url.get_secret_value()
-    made = mqtt.client(
-        url, client_id=client_id(settings.ingest.slot), ca_file=settings.broker.ca_file
-    )
+    made = mqtt.client(url, client_id=client_id, ca_file=settings.broker.ca_file)
     answered = threading.Event()
 
     def answer(_c: Any, _d: Any, _f: Any, reason: Any, _p: Any) -> None:

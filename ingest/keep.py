@@ -6,8 +6,14 @@ things bound what is kept:
 
 - `ingest.keep_rejects`, the rows in all. The second half of it is for messages of
   registered sensors at their rate, so that a flood does not take their room.
+  A message of a registered sensor is kept whole, so that it can be replayed; one that
+  is larger than `ingest.reject_bytes` takes the room of several. Of an array as large
+  as that the unusable parts alone are kept. Of strangers no more than these bytes are.
 - `ingest.keep_flood_per_minute`, for a sensor's messages beyond its rate, each, and for
   those of unknown senders, together.
+
+What a broker had kept, and cannot be dated, comes again at each subscription: of that
+only the examples are kept.
 """
 
 import logging
@@ -24,6 +30,19 @@ log = logging.getLogger(__name__)
 
 #: How often the kept rows are counted, while messages are rejected.
 COUNT_S: Final = 30.0
+
+
+def bytes_of(reject: Reject, reject_bytes: int) -> bytes:
+    """Tell what is worth keeping: the message, or of a large one the unusable parts."""
+    payload = reject.message.payload
+    return reject.parts if reject.parts and len(payload) > reject_bytes else payload
+
+
+def kept_of(reject: Reject, reject_bytes: int) -> bytes:
+    """Tell what is kept of it: all, but of strangers and what no message may be."""
+    payload = bytes_of(reject, reject_bytes)
+    cut = reject.sensor_id is None or reject.reason == "too-large"
+    return payload[:reject_bytes] if cut else payload
 
 
 class Example(NamedTuple):
@@ -45,6 +64,7 @@ class Keeper:
     ) -> None:
         self._rows = settings.keep_rejects
         self._flood = settings.keep_flood_per_minute
+        self._bytes = settings.reject_bytes
         self._clock = clock
         self._kept = 0
         self._counted_at: float | None = None
@@ -68,14 +88,17 @@ class Keeper:
     def _keeps(self, reject: Reject) -> bool:
         hour = reject.message.received_at.replace(minute=0, second=0, microsecond=0)
         example = Example(reject.sensor_id, reject.reason, hour)
-        room = self._has_room(reject)
+        size = max(1, -(-len(kept_of(reject, self._bytes)) // max(1, self._bytes)))
+        room = self._has_room(reject, size)
         if not room and example in self._examples:
             return False
         self._examples.add(example)
-        self._kept += 1
+        self._kept += size
         return True
 
-    def _has_room(self, reject: Reject) -> bool:
+    def _has_room(self, reject: Reject, size: int) -> bool:
+        if reject.reason == "retained":  # it comes again at each subscription
+            return False
         flood = reject.sensor_id is None or reject.reason == "rate-limited"
         if self._kept >= (self._rows // 2 if flood else self._rows):
             if not self._full:
@@ -85,11 +108,16 @@ class Keeper:
         if not flood:
             return True
         kept = self._floods.get(reject.sensor_id, 0)
-        self._floods[reject.sensor_id] = kept + 1
+        self._floods[reject.sensor_id] = kept + size
         return kept < self._flood
 
     def _count(self, connection: Connection, now: datetime) -> None:
-        row = execute(connection, "count_kept_rejects", most=self._rows).fetchone()
+        row = execute(
+            connection,
+            "count_kept_rejects",
+            most=self._rows,
+            reject_bytes=max(1, self._bytes),
+        ).fetchone()
         self._kept = row["kept"] if row else 0
         if self._full and self._kept < self._rows // 2:
             log.info("room_for_rejects_again", extra={"kept": self._kept})

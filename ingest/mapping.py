@@ -3,7 +3,9 @@
 The time of a reading is that of the first field of the sensor's profile that is there
 (the device's), else what the format finds (the device's, or that of a gateway or
 network server), else, where the profile allows it, that of receipt. Its origin is
-stored with the reading.
+stored with the reading. A time that cannot be right, too old or too far ahead of the
+receipt, is passed over where the payload tells another, and that is noted. Where the
+payload tells a time and none that can be used, the receipt never stands in for it.
 
 A field that is absent, null, or holds a sentinel of the profile gives no reading, and
 never zero.
@@ -11,52 +13,160 @@ never zero.
 
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from typing import Final
+from functools import cache, partial
+from itertools import groupby
+from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
+
+from msgspec.structs import replace
 
 from ingest.formats import (
     DEVICE,
+    NETWORK,
     RECEIPT,
     CountReading,
     Decoded,
     EnvironmentReading,
+    Frame,
     Reading,
     foreign_formats,
 )
-from ingest.formats.record import Record, Value, as_quoted, number_of
-from ingest.reasons import POSSIBLE, Unusable
+from ingest.formats.record import Record, Value, as_quoted, no_time, number_of
+from ingest.reasons import POSSIBLE, Detail, Dropped, Unusable, dated
 from ingest.resolve import Feed, RegisteredSensor
+from ingest.sequence import LARGEST
 from ingest.units import convert
+from verkehrspuls import wording
 from verkehrspuls.model import Mapping, Profile, Source, TimeField
 from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.text import mark as _
+from verkehrspuls.wire import FASTEST_KMH, Ambiguous
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+#: paths of fields
+Mapped = Container[str]
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+#: what stands for a time of which no field is known
+_ORIGINS: Final = {DEVICE: "time", NETWORK: "network"}
 _PER_MICROSECOND: Final = {"s": 1_000_000, "ms": 1_000, "us": 1, "ns": 0.001}
 #: what a count and a speed may be, as in the native format
 _MOST: Final = 1_000_000
-_FASTEST_KMH: Final = 300
-_LONGEST_S: Final = 86_400
+_MOST_OF: Final = {"speed_kmh": FASTEST_KMH, "occupancy": 1}
+#: the local day of 25 hours: what is longer cannot be told by days
+_LONGEST_S: Final = 90_000
+#: A device's clock is not exact, either.
+_MOST_OBSERVED: Final = 1.05
+#: The hour that an autumn night has twice, and how far a clock may be ahead.
+_PASS: Final = timedelta(hours=1)
+_SLACK: Final = timedelta(minutes=2)
 _DETAIL_FIELDS: Final = 8
+#: characters of a device and its session
+_SESSION: Final = 200
+
+
+class _Sentinel(Unusable):
+    """A value that the profile names as no value."""
+
+
+#: the earliest and the latest time that can be right
+Span = tuple[datetime, datetime]
+#: see `Decoded.passed_over`
+PassedOver = Sequence[tuple[str, str, str]]
+_ALWAYS: Final = (
+    datetime.min.replace(tzinfo=UTC),
+    datetime.max.replace(tzinfo=UTC),
+)
 
 
 def read_foreign(
-    sensor: RegisteredSensor, topic: str, payload: bytes, *, received_at: datetime
+    sensor: RegisteredSensor,
+    topic: str,
+    payload: bytes,
+    *,
+    received_at: datetime,
+    possible: Span = _ALWAYS,
 ) -> Decoded:
     """Decode a message of a foreign format into readings."""
-    decode = _formats().get(sensor.payload_format)
+    return _carefully(
+        topic,
+        lambda: readings_of(
+            _records(sensor.payload_format, topic, payload, received_at),
+            sensor,
+            received_at=received_at,
+            possible=possible,
+        ),
+    )
+
+
+def takers(
+    sensors: Sequence[RegisteredSensor],
+    topic: str,
+    payload: bytes,
+    *,
+    received_at: datetime,
+) -> Sequence[RegisteredSensor]:
+    """Find those of a topic's sensors that a message is meant for; none: for nobody.
+
+    Of several topics that take it in, as given, the first one at which anybody does.
+    """
+    decoded: dict[str, Sequence[Record | Unusable] | Unusable] = {}
+    empty: list[RegisteredSensor] = []
+    bad: list[RegisteredSensor] = []
+    for _topic, group in groupby(sensors, key=lambda sensor: sensor.topic):
+        found = []
+        for sensor in group:
+            if not sensor.profile.only:
+                found.append(sensor)
+                continue
+            name = sensor.payload_format
+            if name not in decoded:
+                try:
+                    decoded[name] = _carefully(
+                        topic,
+                        partial(_records, name, topic, payload, received_at),
+                    )
+                except Unusable as problem:
+                    decoded[name] = problem
+            records = decoded[name]
+            if isinstance(records, Unusable):
+                bad.append(sensor)
+            elif not records:
+                empty.append(sensor)
+            elif any(
+                isinstance(record, Record) and _is_meant(record, sensor.profile)
+                for record in records
+            ):
+                found.append(sensor)
+            elif not any(isinstance(record, Record) for record in records):
+                bad.append(sensor)
+        if found:
+            return found
+    # who takes it says why there is no reading
+    return (empty or bad)[:1]
+
+
+def _records(
+    payload_format: str, topic: str, payload: bytes, received_at: datetime
+) -> Sequence[Record | Unusable]:
+    decode = _formats().get(payload_format)
     if decode is None:
-        raise Unusable("unknown-format", repr(sensor.payload_format))
+        text, values = wording.told(payload_format, _formats())
+        raise Unusable(
+            "unknown-format", "{}; {}", repr(payload_format), Detail.of(text, *values)
+        )
     if not payload:  # a retained message was deleted
-        return Decoded([])
+        return []
+    return decode(topic, payload, received_at)
+
+
+def _carefully(topic: str, work: Callable[[], T]) -> T:
     try:
-        records = decode(topic, payload, received_at)
-        return readings_of(records, sensor, received_at=received_at)
+        return work()
     except Unusable:
         raise
     except Exception as error:  # a fault of ours, which must not stop all other sensors
@@ -72,31 +182,49 @@ _formats = cache(foreign_formats)
 
 
 def readings_of(
-    records: list[Record], sensor: RegisteredSensor, *, received_at: datetime
+    found: Sequence[Record | Unusable],
+    sensor: RegisteredSensor,
+    *,
+    received_at: datetime,
+    possible: Span = _ALWAYS,
 ) -> Decoded:
     """Turn records into readings; what is unusable in one does not harm the others."""
     profile = sensor.profile
+    stamped = [
+        _stamped(each, possible) if each.stamps else (each, ())
+        for each in found
+        if isinstance(each, Record)
+    ]
+    records = [record for record, _ in stamped]
+    passed_over = [one for _, passed in stamped for one in passed]
     numbered = [
         (record.seq, record.time or received_at)
         for record in records
         if record.seq is not None
     ]
-    records = [record for record in records if _is_meant(record, profile)]
     readings: list[Reading] = []
-    unusable: list[Unusable] = []
-    mapped = not records
-    for record in records:
+    unusable = [each for each in found if isinstance(each, Unusable)]
+    dropped: list[Dropped] = []
+    meant = mapped = False
+    for told, record in _whole(records):
+        if not _is_meant(record, profile):
+            continue
+        meant = True
         fields = [
             (output, feed)
             for output, feeds in sensor.feeds.items()
             for feed in feeds
-            if feed.mapping is None or _has_field(record, feed.mapping)
+            if feed.mapping is None or _has_field(told, feed.mapping)
         ]
         if not fields:
             continue
         mapped = True
         try:
-            time, interval_s, origin = _interval(record, sensor, received_at)
+            time, interval_s, origin, ambiguous, passed = _interval(
+                record, sensor, received_at, possible
+            )
+            passed_over += passed
+            observed = _observed(record, profile, interval_s, dropped)
         except Unusable as problem:
             unusable.append(problem)
             continue
@@ -107,19 +235,77 @@ def readings_of(
                     record,
                     _feed(sensor.feeds[output], time),
                     profile,
-                    (output, time, interval_s, origin),
+                    (output, time, interval_s, origin, ambiguous),
+                    observed,
+                    dropped,
                 )
             except Unusable as problem:
-                unusable.append(problem)
+                alone = records[0].time == records[-1].time
+                unusable.append(problem if alone else dated(problem, time))
                 continue
             if reading is not None:
                 readings.append(reading)
-    if not mapped:
+    if meant and not mapped:
         names = sorted({name for record in records for name in record.fields})
         unmapped = Unusable("no-mapped-field", _("there are {}"), _some(names) or "…")
         unmapped.numbered = numbered
         raise unmapped
-    return Decoded(readings, unusable=tuple(unusable), numbered=numbered)
+    return Decoded(
+        readings,
+        unusable=tuple(unusable),
+        numbered=numbered,
+        frame=_frame(records, readings),
+        dropped=dropped,
+        passed_over=passed_over,
+    )
+
+
+def _frame(records: list[Record], readings: list[Reading]) -> Frame | None:
+    """Tell the frame that readings are of, where their time is not the device's."""
+    if len(records) != 1 or not readings or readings[0].time_origin == DEVICE:
+        return None
+    session, counter = records[0].session, records[0].seq
+    if session is None or counter is None or not 0 <= counter <= LARGEST:
+        return None
+    return Frame(session.replace("\0", "")[:_SESSION], counter)
+
+
+def _whole(records: list[Record]) -> Iterator[tuple[Mapped, Record]]:
+    """Give the fields that each record tells, and it with those that it leaves as is.
+
+    The latter is good until the next one is asked for.
+    """
+    so_far: dict[tuple[datetime | None, int], dict[str, Value]] = {}
+    again = any(record.again for record in records)
+    for record in records:
+        if not again:
+            yield record.fields, record
+            continue
+        at = record.time, record.time_origin
+        if record.again and at in so_far:
+            so_far[at].update(record.fields)
+        else:
+            so_far[at] = dict(record.fields)
+        yield record.fields, record._replace(fields=so_far[at])
+
+
+def _stamped(record: Record, possible: Span) -> tuple[Record, PassedOver]:
+    """Take the first stamp that can be right; where none can, the first as it is."""
+    first, last = possible
+    right = wrong = None
+    passed = []
+    for each in record.stamps:
+        if each.time is None or not first <= each.time <= last:
+            passed.append(each)
+            wrong = wrong or each.time
+        elif right is None:
+            right = each
+        elif each.doubtful:
+            passed.append(each)
+    if right is None:
+        return record._replace(time=wrong), ()
+    passed_over = [(each.field, str(each.said)[:80], right.field) for each in passed]
+    return record._replace(time=right.time), passed_over
 
 
 def _feed(feeds: list[Feed], time: datetime) -> Feed:
@@ -152,15 +338,22 @@ def _source(given: str | Source) -> Source:
     return Source(field=given) if isinstance(given, str) else given
 
 
-def _has_field(record: Record, mapping: Mapping) -> bool:
-    return any(source.field in record.fields for source in _sources(mapping))
+def _has_field(fields: Mapped, mapping: Mapping) -> bool:
+    return any(source.field in fields for source in _sources(mapping))
 
 
 def _interval(
-    record: Record, sensor: RegisteredSensor, received_at: datetime
-) -> tuple[datetime, int, int]:
-    """Tell start (UTC), seconds and origin of a record's interval."""
-    time, origin = _time(record, sensor.profile, received_at)
+    record: Record,
+    sensor: RegisteredSensor,
+    received_at: datetime,
+    possible: Span,
+) -> tuple[datetime, int, int, Ambiguous | None, PassedOver]:
+    """Tell start (UTC), seconds and origin of a record's interval.
+
+    And why, if so, nobody knows which pass of a doubled hour its time is of, and which
+    times were passed over.
+    """
+    time, origin, ambiguous, passed_over = _time(record, sensor, received_at, possible)
     interval_s = sensor.interval_s
     if record.interval_s is not None:
         interval_s = record.interval_s
@@ -172,26 +365,64 @@ def _interval(
             time -= timedelta(seconds=interval_s)
     except OverflowError as error:
         raise Unusable("not-a-time", time.isoformat()) from error
-    return time, interval_s, origin
+    return time, interval_s, origin, ambiguous, passed_over
 
 
 def _time(
-    record: Record, profile: Profile, received_at: datetime
-) -> tuple[datetime, int]:
-    for field in profile.times:
-        value = record.fields.get(field.field)
-        if value is not None:
-            return _device_time(value, field), DEVICE
+    record: Record,
+    sensor: RegisteredSensor,
+    received_at: datetime,
+    possible: Span,
+) -> tuple[datetime, int, Ambiguous | None, PassedOver]:
+    profile = sensor.profile
+    # What begins an interval is sent at its end; of short ones many are sent at once,
+    # and either way the pass can be told.
+    lag = timedelta(seconds=sensor.interval_s)
+    lags = profile.time_is == "start" and lag > _PASS / 2
+    sent = received_at - lag if lags else received_at
+    first, last = possible
+    found = None
     if record.time is not None and record.time_origin != RECEIPT:
-        return record.time, record.time_origin
+        found = record.time
+    wrong: list[tuple[TimeField, datetime]] = []
+    for field in profile.times:
+        value = _said(record, field.field)
+        if value is None:
+            continue
+        time, ambiguous = _device_time(value, field, sent)
+        if first <= time <= last:
+            return time, DEVICE, ambiguous, _passed_over(wrong, field.field)
+        wrong.append((field, time))
+    if found is not None and (not wrong or first <= found <= last):
+        origin = record.time_origin
+        return found, origin, None, _passed_over(wrong, _ORIGINS[origin])
+    if wrong:  # it is told when the time is looked at
+        return wrong[0][1], DEVICE, None, ()
+    if record.stamps:
+        raise no_time(record.stamps[0])
     if profile.receipt_time:
-        return record.time or received_at, RECEIPT
+        return record.time or received_at, RECEIPT, None, ()
     raise Unusable(
         "no-time", _("see {} and {} of the sensor's profile"), "receipt_time", "times"
     )
 
 
-def _device_time(value: Value, field: TimeField) -> datetime:
+def _said(record: Record, field: str) -> Value:
+    """Read a field that should hold a time, be it one of the format's own."""
+    if field in record.fields:
+        return record.fields[field]
+    said = (each.said for each in record.stamps if each.field == field)
+    found = next(said, None)
+    return found if isinstance(found, str | int | float) else None
+
+
+def _passed_over(wrong: list[tuple[TimeField, datetime]], taken: str) -> PassedOver:
+    return [(field.field, time.isoformat(), taken) for field, time in wrong]
+
+
+def _device_time(
+    value: Value, field: TimeField, sent: datetime
+) -> tuple[datetime, Ambiguous | None]:
     text = f"{field.field} = {str(value)[:80]!r}"
     if field.unit != "iso":
         if isinstance(value, str):
@@ -200,18 +431,22 @@ def _device_time(value: Value, field: TimeField) -> datetime:
             raise Unusable("not-a-time", text)
         try:
             microseconds = int(value * _PER_MICROSECOND[field.unit])
-            return _EPOCH + timedelta(microseconds=microseconds)
+            return _EPOCH + timedelta(microseconds=microseconds), None
         except (OverflowError, ValueError) as error:
             raise Unusable("not-a-time", text) from error
     try:
         time = datetime.fromisoformat(value if isinstance(value, str) else "")
     except ValueError as error:
         raise Unusable("not-a-time", text) from error
+    ambiguous: Ambiguous | None = None
     if time.tzinfo is None:
         if field.zone is None:
-            raise Unusable("not-a-time", _("{} has no offset"), text)
-        # the hour that an autumn night has twice: the first of the two, as in files
-        time = time.replace(tzinfo=ZoneInfo(field.zone), fold=0)
+            raise Unusable(
+                "not-a-time",
+                _("{} has no offset: name it in `times`, with its zone"),
+                text,
+            )
+        time, ambiguous = _on_clock(time, ZoneInfo(field.zone), sent)
     try:
         utc = time.astimezone(UTC)
         there = utc.astimezone(time.tzinfo)
@@ -219,16 +454,39 @@ def _device_time(value: Value, field: TimeField) -> datetime:
         raise Unusable("not-a-time", text) from error
     if there.replace(tzinfo=None) != time.replace(tzinfo=None):
         raise Unusable("not-a-time", _("{}: the clock skipped that"), text)
-    return utc
+    return utc, ambiguous
+
+
+def _on_clock(
+    time: datetime, zone: ZoneInfo, sent: datetime
+) -> tuple[datetime, Ambiguous | None]:
+    """Tell a time on a wall clock, which an autumn night shows for an hour twice.
+
+    It is the second pass where the message came within that hour or soon after, and the
+    first where the second would have been of the future. What came later may be of
+    either: it is taken for the first, as in files, and is ambiguous.
+    """
+    first, second = (time.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
+    try:
+        began = second.astimezone(UTC)
+    except (OverflowError, ValueError):
+        return first, None
+    late = sent - began
+    if first.utcoffset() == second.utcoffset() or late < -_SLACK:
+        return first, None
+    return (second, None) if late < _PASS else (first, "late")
 
 
 def _reading(
     record: Record,
     feed: Feed,
     profile: Profile,
-    head: tuple[str, datetime, int, int],
+    head: tuple[str, datetime, int, int, Ambiguous | None],
+    observed: float | None,
+    dropped: list[Dropped],
 ) -> Reading | None:
-    output, time, interval_s, origin = head
+    output, time, interval_s, origin, ambiguous = head
+    observed_s = None if observed is None else round(observed * interval_s)
     mapping = feed.mapping
     if mapping is None:
         raise Unusable("no-mapping", repr(output))
@@ -241,30 +499,123 @@ def _reading(
         )
         quantity = ENVIRONMENT.get(feed.quantity)
         into = quantity.unit if quantity else None
-        value = _number(record, source, profile, into=into)
+        try:
+            value = _number(record, source, profile, into=into)
+        except _Sentinel as problem:
+            dropped.append(_dropped(output, record, source, problem))
+            return None
         if value is None:
             return None
-        return EnvironmentReading(output, time, interval_s, value, origin)
-    classes: dict[str, int | None] = {}
-    for name, given in mapping.classes.items():
-        classes[name] = _count(record, _source(given), profile, rounded=mapping.round)
+        return EnvironmentReading(
+            output, time, interval_s, value, origin, observed_s, ambiguous
+        )
+    left: list[Dropped] = []
+    scale = observed if record.scaled and observed is not None else 1.0
+    classes = _classes(record, mapping, profile, left, scale=scale)
     if all(count is None for count in classes.values()):
+        dropped += left
         return None
     speed = occupancy = None
     if mapping.speed_kmh is not None:
-        speed = _number(record, _source(mapping.speed_kmh), profile, into="km/h")
-        _check(speed, _FASTEST_KMH, "speed_kmh")
+        source = _source(mapping.speed_kmh)
+        speed = _optional(record, source, profile, left, ("speed_kmh", "km/h"))
     if mapping.occupancy is not None:
-        occupancy = _number(record, _source(mapping.occupancy), profile, into="1")
-        _check(occupancy, 1, "occupancy")
+        source = _source(mapping.occupancy)
+        occupancy = _optional(record, source, profile, left, ("occupancy", "1"))
+    dropped += left
     return CountReading(
-        output, time, interval_s, classes, speed, occupancy, time_origin=origin
+        output,
+        time,
+        interval_s,
+        classes,
+        speed,
+        occupancy,
+        time_origin=origin,
+        observed_s=observed_s,
+        ambiguous=ambiguous,
     )
 
 
+def _observed(
+    record: Record, profile: Profile, interval_s: int, dropped: list[Dropped]
+) -> float | None:
+    """Read the share of its interval that the device says it observed."""
+    given = profile.observed or record.observed
+    if given is None:
+        return None
+    source = _source(given)
+    seconds = source.unit == "s"
+    if seconds:
+        source = replace(source, unit=None)
+    try:
+        share = _number(record, source, profile, into=None if seconds else "1")
+        if seconds and share is not None:
+            share /= interval_s
+        _check(share, _MOST_OBSERVED, source.field)
+    except Unusable as problem:
+        dropped.append(_dropped("observed", record, source, problem))
+        return None
+    return None if share is None else min(share, 1.0)
+
+
+def _classes(
+    record: Record,
+    mapping: Mapping,
+    profile: Profile,
+    dropped: list[Dropped],
+    *,
+    scale: float,
+) -> dict[str, int | None]:
+    """Read the counts; one that is unusable is left out where the total is known."""
+    found: dict[str, int | None] = {}
+    wrong: dict[str, tuple[Source, Unusable]] = {}
+    for name, given in mapping.classes.items():
+        source = _source(given)
+        try:
+            found[name] = _count(
+                record, source, profile, rounded=mapping.round, scale=scale
+            )
+        except Unusable as problem:
+            wrong[name] = source, problem
+    for name, (source, fault) in wrong.items():
+        if isinstance(fault, _Sentinel):
+            found[name] = None
+        elif found.get("total") is None:
+            raise fault
+        dropped.append(_dropped(f"classes.{name}", record, source, fault))
+    return found
+
+
+def _optional(
+    record: Record,
+    source: Source,
+    profile: Profile,
+    dropped: list[Dropped],
+    field: tuple[str, str],
+) -> float | None:
+    """Read a field, of this name and unit, that counts can do without."""
+    name, unit = field
+    try:
+        value = _number(record, source, profile, into=unit)
+        _check(value, _MOST_OF[name], source.field)
+    except Unusable as problem:
+        dropped.append(_dropped(name, record, source, problem))
+        return None
+    return value
+
+
+def _dropped(name: str, record: Record, source: Source, problem: Unusable) -> Dropped:
+    value = record.fields.get(source.field)
+    kind = "sentinel" if isinstance(problem, _Sentinel) else "wrong"
+    if problem.reason == "out-of-range" and isinstance(value, int | float):
+        kind = "below" if value * source.factor + source.offset < 0 else "above"
+    return Dropped(name, kind, str(value)[:80])
+
+
 def _count(
-    record: Record, source: Source, profile: Profile, *, rounded: bool
+    record: Record, source: Source, profile: Profile, *, rounded: bool, scale: float
 ) -> int | None:
+    """Read a count; `scale` is by what a count that was scaled up is multiplied."""
     value = _number(record, source, profile, into=None)
     if value is None:
         return None
@@ -273,7 +624,7 @@ def _count(
         raise Unusable(
             "not-a-number", _("{} is not whole"), f"{source.field} = {value}"
         )
-    return math.floor(value + 0.5)
+    return math.floor(value * scale + 0.5)
 
 
 def _check(value: float | None, most: float, what: str) -> None:
@@ -284,8 +635,13 @@ def _check(value: float | None, most: float, what: str) -> None:
 def _number(
     record: Record, source: Source, profile: Profile, *, into: str | None
 ) -> float | None:
-    """Read a field as a number in a unit; None where there is no value."""
+    """Read a field as a number in a unit; None where there is no value.
+
+    Raises `Unusable` where it is none, and `_Sentinel` where it says "no value".
+    """
     value = record.fields.get(source.field)
+    if record.unusable and source.field in record.unusable:
+        raise record.unusable[source.field]
     if value is None:
         return None
     number: Value = value
@@ -302,7 +658,7 @@ def _number(
         raise Unusable("not-a-number", _("{} is not finite"), source.field)
     for name in (source.field, "*"):
         if number in profile.sentinels.get(name, ()):
-            return None
+            raise _Sentinel("sentinel", "{}", source.field)
     unit = record.units.get(source.field) or source.unit
     if unit is not None and into is not None:
         number = convert(number, unit, into)

@@ -6,16 +6,22 @@ stays as it is.
 """
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from ingest.sequence import Numbered
+from verkehrspuls import wording
 from verkehrspuls.text import mark as _
 from verkehrspuls.text import translate
 
 #: Characters of a detail, and of each value in it.
 LONGEST_DETAIL: Final = 300
+
+#: So many unusable readings of a message are described.
+MOST_NAMED: Final = 5
 
 #: Reason codes with their meaning and what to do, for people.
 REASONS: Final = {
@@ -35,6 +41,13 @@ REASONS: Final = {
     "no-decoded-object": _(
         "The network server sent no decoded object; set up a codec there."
     ),
+    "simulated": _("The network server says that no device sent this: it is a test."),
+    "not-to-be-stored": _("The device says that this value is not to be stored."),
+    "not-meant": _("None of the sensors of this topic takes payloads like this one."),
+    "retained": _(
+        "The broker had kept the message, and it has no time of its own: when it was "
+        "measured nobody knows."
+    ),
     "no-birth": _("A metric goes by a number that no birth message has named."),
     "no-time": _("The payload has no time, and that of receipt may not stand in."),
     "not-a-time": _("The field for the time holds none, or one that never was."),
@@ -51,9 +64,61 @@ REASONS: Final = {
 }
 
 
-#: What a library says of the payload; it does so in English.
-SAYS: Final = _("the decoder says: {}")
+#: What to do about it at the sensor or in its registration, for commands.
+ADVICE: Final = {
+    "unknown-topic": "Publish under a topic of `verkehrspuls sensor show`, or register "
+    "the sensor with this topic.",
+    "unknown-sensor": "Register the sensor, or correct the keys in its topic.",
+    "unknown-output": "Correct the payload's channel, or the installation's output and "
+    "dates.",
+    "unknown-class": "Rename the class in the payload, or map it.",
+    "class-not-in-scheme": "Register the class scheme that has all classes of the "
+    "sensor.",
+    "wrong-kind": "Publish under the topic of the other kind, or correct the channel's "
+    "quantity.",
+    "too-large": "Send fewer intervals in a message.",
+    "unknown-format": "Correct the sensor's payload_format.",
+    "no-mapping": "Give the installation a mapping.",
+    "no-mapped-field": "Correct the mapping: it names fields as the payload does.",
+    "no-decoded-object": "Set up a codec for the device at the network server.",
+    "simulated": "Nothing: it is no reading. Let the device itself send one.",
+    "not-to-be-stored": "Map another metric, or let the device send it without "
+    "is_transient.",
+    "not-meant": "Register the device, or correct `only` in the profiles of the "
+    "topic's sensors.",
+    "retained": "Let the payload tell its time (`times` in the profile), or let the "
+    "sensor publish without retain.",
+    "no-birth": "Let the device send its birth again.",
+    "no-time": "Name the time's field in the profile (`times`), or let that of receipt "
+    "stand in (`receipt_time`).",
+    "not-a-time": "Correct `times` in the sensor's profile, or the device's clock.",
+    "not-a-number": "Correct the mapping, or allow text_numbers in the profile.",
+    "unknown-unit": "Correct the unit in the mapping.",
+    "out-of-range": "Correct unit or factor in the mapping, or repair the device.",
+    "too-old": "Set the device's clock.",
+    "too-new": "Set the device's clock and its time zone; times are UTC or have an "
+    "offset.",
+}
+#: Where the payload itself is not as it should be.
+COMPARE: Final = "Compare the payload with docs/reference/topics-and-payloads.md."
+
+#: Texts of details that are stored, and not made any more.
+OLD: Final = (
+    _("the decoder says: {}"),
+    _("{} has no offset"),
+    _("{} cannot become {}"),
+    _("{} at {}"),
+    _("[{}]: an array in an array"),
+)
+#: What is wrong with a payload: see `explained`.
+SAYS: Final = "{}"
+DEEP: Final = _("arrays or objects are nested too deeply")
+NO_TEXT: Final = _("byte {} is not UTF-8")
 POSSIBLE: Final = _("{}, possible are {} to {}")
+_IN_SECONDS: Final = _("{} = {}: {}; write whole seconds, 1 to 90000")
+_IN_NUMBERS: Final = _(
+    "{} = {}: {}; write null where there is no value, else a number without quotes"
+)
 
 
 class Detail(NamedTuple):
@@ -99,11 +164,82 @@ def _storable(text: str) -> str:
     return text if len(text) <= LONGEST_DETAIL else f"{text[:LONGEST_DETAIL]}…"
 
 
+def dated(problem: "Unusable", time: datetime) -> "Unusable":
+    """Name the time of a reading, where its message holds others too."""
+    if problem.reason in _NAME_THE_TIME:
+        return problem
+    said = time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return Unusable(problem.reason, "{}: {}", said, problem.detail)
+
+
+def several(details: Sequence[Detail]) -> Detail:
+    """Make one detail of those of several readings: the first of them, and how many."""
+    if len(details) == 1:
+        return details[0]
+    shown = details[:MOST_NAMED]
+    text = "; ".join(["{}"] * len(shown))
+    if left := len(details) - len(shown):
+        return Detail.of(_("{}; and {} more"), Detail.of(text, *shown), left)
+    return Detail.of(text, *shown)
+
+
 def explain(reason: str, detail: Detail, language: str) -> str:
     """Say in a language what was wrong, and in what; a code of old as it is."""
     meaning = translate(REASONS.get(reason, reason), language)
     said = detail.say(language)
     return f"{meaning} ({said})" if said else meaning
+
+
+def explained(error: Exception) -> Detail:
+    """Put what the decoder says of a payload into words of ours."""
+    return _explained(str(error))
+
+
+@lru_cache(maxsize=1000)  # a device that sends it wrong does so again and again
+def _explained(error: str) -> Detail:
+    where, text, values = wording.explain(error)
+    said = Detail.of(text, *map(_translatable, values))
+    return Detail.of("{}: {}", where, said) if where else said
+
+
+def of_field(name: str, value: str, error: Exception) -> Detail:
+    """Say of a field what is wrong with its value, and what would be right."""
+    said = explained(error)
+    if name == "interval_s":
+        return Detail.of(_IN_SECONDS, name, value, said)
+    number = str(error).startswith(("Expected `int", "Expected `float"))
+    return Detail.of(_IN_NUMBERS if number else "{} = {}: {}", name, value, said)
+
+
+def _translatable(value: str) -> str | Detail:
+    """Make a detail of kinds of values, such as `text / a number`."""
+    kinds = value.split(" / ")
+    if not set(kinds) <= set(wording.KINDS.values()):
+        return value
+    return Detail.of(" / ".join("{}" for _ in kinds), *map(Detail.of, kinds))
+
+
+class Dropped(NamedTuple):
+    """A field that was left out of a reading which can be used without it."""
+
+    field: str
+    #: a key of `DROPPED`
+    problem: str
+    #: as it came
+    value: str
+
+
+#: What can be wrong with a field that is dropped, for people.
+DROPPED: Final = {
+    "below": _("smaller than it can be, as -1 where nothing was measured"),
+    "above": _("larger than it can be, as 65535 where nothing was measured"),
+    "wrong": _("no number, or not what the field holds"),
+    "sentinel": _("a value that the sensor's profile names as no value"),
+}
+
+
+#: Their details have the time.
+_NAME_THE_TIME: Final = frozenset({"too-old", "too-new", "unknown-output"})
 
 
 class Unusable(Exception):

@@ -1,7 +1,8 @@
 """Receiving over MQTT: one thread that reads, queues, and acknowledges.
 
 The session is persistent, under a client id that belongs to the worker slot, so that
-the broker keeps for a stopped worker what arrives meanwhile. A message is acknowledged
+the broker keeps for a stopped worker what arrives meanwhile. Nobody can guess that id:
+whoever connects with it takes the session over. A message is acknowledged
 after its transaction has committed, in the order of receipt, and only over the
 connection it came by; over any later one the broker delivers it again, and the key
 (channel, time) absorbs it.
@@ -18,6 +19,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 
 import paho.mqtt.client as paho
@@ -115,11 +117,6 @@ def native_topics(settings: Ingest) -> list[str]:
     return [f"{PREFIX}/{key}/+/+" for key in settings.municipalities or ("+",)]
 
 
-def client_id(slot: int) -> str:
-    """Tell the client identifier of a slot: always the same."""
-    return f"verkehrspuls-ingest-{slot}"
-
-
 def uncovered(topics: Iterable[str], others: Collection[str]) -> frozenset[str]:
     """Leave out topic filters that others, or one among them, take in already.
 
@@ -129,11 +126,14 @@ def uncovered(topics: Iterable[str], others: Collection[str]) -> frozenset[str]:
     return frozenset(
         topic
         for topic in wanted
-        if not any(
-            paho.topic_matches_sub(other, topic)
-            for other in (*others, *(wanted - {topic}))
-        )
+        if not any(_covers(other, topic) for other in (*others, *(wanted - {topic})))
     )
+
+
+def _covers(one: str, other: str) -> bool:
+    """Whether a topic filter takes in all that another one does."""
+    deep = one.endswith("#") or not other.endswith("#")
+    return deep and bool(paho.topic_matches_sub(one, other))
 
 
 class Receiver:
@@ -153,22 +153,20 @@ class Receiver:
         self._url = broker.url.get_secret_value()
         self._keepalive_s = broker.keepalive_s
         self._topics = native_topics(settings)
-        # workers of a group share the load, where the broker offers it
-        self._group = f"$share/{settings.share}/" if settings.share else ""
+        #: Workers of a group share the load, where the broker offers it; and the name
+        #: of the group in earlier versions, which a session may still be a member of.
+        self._group = ""
+        self._former_group = f"$share/{settings.share}/" if settings.share else ""
         self._foreign: frozenset[str] = frozenset()
+        self._registered: frozenset[str] = frozenset()
+        self._beside_refused = False
         self._foreign_subscribed: frozenset[str] = frozenset()
         self._inbox = inbox
         self._on_ready = on_ready
-        self._client = _client(self._url, broker, settings)
-        if isinstance(self._client, BulkClient):
-            self._client.on_messages = self._received_many
-        self._client.on_connect = self._connected
-        self._client.on_subscribe = self._subscribed
-        self._client.on_unsubscribe = self._unsubscribed
-        self._client.on_disconnect = self._disconnected
-        self._client.on_message = self._received
-        # with a loop of its own, paho queues packets instead of writing each at once
-        self._client.on_socket_register_write = lambda *_: None
+        self._ca_file = broker.ca_file
+        self._bulk = settings.bulk
+        #: made by `serve`
+        self._client: paho.Client
         #: read just now, and how large that is
         self._arrived: list[Message] = []
         self._arrived_bytes = 0
@@ -176,6 +174,7 @@ class Receiver:
         self._wake_read, self._wake_write = socket.socketpair()
         self._wake_read.setblocking(False)
         self._wake_write.setblocking(False)
+        self._serving = False
         self._connection = 0
         self._next_attempt = 0.0
         self._pause_s = 0.5
@@ -187,15 +186,39 @@ class Receiver:
         #: be missing.
         self.expects_session = False
         self.sessions_lost = 0
+        #: of the broker, from the last connection; none: it speaks no TLS
+        self.certificate_ends: datetime | None = None
+
+    def serve(self, client_id: str, *, group: str = "", expects_session: bool) -> None:
+        """Take the slot's client identifier and group; once, before `step`."""
+        self._group = f"$share/{group}/" if group else ""
+        made = _client(self._url, client_id, self._ca_file, bulk=self._bulk)
+        if isinstance(made, BulkClient):
+            made.on_messages = self._received_many
+        made.on_connect = self._connected
+        made.on_subscribe = self._subscribed
+        made.on_unsubscribe = self._unsubscribed
+        made.on_disconnect = self._disconnected
+        made.on_message = self._received
+        # with a loop of its own, paho queues packets instead of writing each at once
+        made.on_socket_register_write = lambda *_: None
+        self.expects_session = expects_session
+        self._client = made
+        self._serving = True
 
     def committed(self, messages: Sequence[Message]) -> None:
         """Hand over messages whose transaction has committed; from any thread."""
         self._committed.append(messages)
         self.wake()
 
-    def listen(self, topics: Iterable[str]) -> None:
-        """Subscribe to the topics of foreign formats as well; from any thread."""
-        self._foreign = uncovered(topics, self._topics)
+    def listen(self, topics: Iterable[str], *, beside: Iterable[str] = ()) -> None:
+        """Subscribe to the topics of foreign formats as well; from any thread.
+
+        What is `beside` them is left out where the broker does not let us read it.
+        """
+        self._registered = uncovered(topics, self._topics)
+        wide = () if self._beside_refused else beside
+        self._foreign = uncovered({*self._registered, *wide}, self._topics)
         self.wake()
 
     def wake(self) -> None:
@@ -237,7 +260,7 @@ class Receiver:
         """Disconnect; the session stays, and the broker collects for it."""
         self._acknowledge()
         self._stopping.set()
-        if self._client.socket() is not None:
+        if self._serving and self._client.socket() is not None:
             self._flush()
             self._hang_up()
             self._client.disconnect()
@@ -330,6 +353,7 @@ class Receiver:
             log.error("broker_refused", extra={"reason": str(reason)})
             return
         self._connection += 1
+        self.certificate_ends = mqtt.certificate_ends(client)
         log.info("broker_connected", extra={"session_present": flags.session_present})
         if self.expects_session and not flags.session_present:
             self.sessions_lost += 1
@@ -341,15 +365,26 @@ class Receiver:
         self._foreign_subscribed = frozenset()
         if not self._draining:
             self._native_mid = self._subscribe(self._topics)
+            if self._group and flags.session_present:
+                self._leave(self._former_group)
         elif self._group:
             # the others of the group get its share from now on
-            topics = [*self._topics, *sorted(self._foreign)]
-            client.unsubscribe([self._group + topic for topic in topics])
+            self._leave(self._former_group, self._group)
         else:
             # some brokers would forget what waits for a subscription that ends
-            self._unsubscribed()
+            self._ready()
+
+    def _leave(self, *groups: str) -> None:
+        topics = [*self._topics, *sorted(self._foreign)]
+        self._client.unsubscribe(
+            [group + topic for group in groups for topic in topics]
+        )
 
     def _unsubscribed(self, *_: Any) -> None:
+        if self._draining:
+            self._ready()
+
+    def _ready(self) -> None:
         self._subscribed_at = time.monotonic()
         self._on_ready()
 
@@ -368,13 +403,16 @@ class Receiver:
             if refused:
                 topics = sorted(self._foreign)
                 log.error("subscription_refused", extra={"topics": topics})
+                self._beside_refused = True
+                self._foreign = self._registered
+                if self._foreign != frozenset(topics):
+                    self._foreign_subscribed = frozenset()
             return
         if refused:
             log.error("subscription_refused", extra={"topics": self._topics})
             client.disconnect()
             return
-        self._subscribed_at = time.monotonic()
-        self._on_ready()
+        self._ready()
 
     def _disconnected(
         self, _client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any
@@ -401,6 +439,7 @@ class Receiver:
                 datetime.now(UTC),
                 message.mid if message.qos else 0,
                 self._connection,
+                message.retain,
             )
         )
 
@@ -409,8 +448,15 @@ class Receiver:
         connection = self._connection
         self._inbox.put(
             [
-                Message(topic.decode("utf-8", "replace"), payload, now, mid, connection)
-                for topic, payload, mid in found
+                Message(
+                    topic.decode("utf-8", "replace"),
+                    payload,
+                    now,
+                    mid,
+                    connection,
+                    retained,
+                )
+                for topic, payload, mid, retained in found
             ]
         )
 
@@ -429,19 +475,21 @@ def _corked(connection: Any) -> Iterator[None]:
         connection.setsockopt(socket.IPPROTO_TCP, option, 0)
 
 
-def _client(url: str, broker: Broker, settings: Ingest) -> paho.Client:
+def _client(
+    url: str, client_id: str, ca_file: Path | None, *, bulk: bool
+) -> paho.Client:
     """Make the client: the bulk one where it is wanted and this paho allows."""
-    kind = BulkClient if settings.bulk else paho.Client
+    kind = BulkClient if bulk else paho.Client
     made = mqtt.client(
         url,
-        client_id=client_id(settings.slot),
+        client_id=client_id,
         clean=False,
         manual_ack=True,
-        ca_file=broker.ca_file,
+        ca_file=ca_file,
         kind=kind,
     )
-    lacking = missing(made) if settings.bulk else ""
+    lacking = missing(made) if bulk else ""
     if not lacking:
         return made
     log.warning("bulk_unavailable", extra={"reason": lacking})
-    return _client(url, broker, settings.model_copy(update={"bulk": False}))
+    return _client(url, client_id, ca_file, bulk=False)

@@ -17,7 +17,7 @@ from ingest.check import Limits
 from ingest.formats import formats
 from ingest.resolve import Registry, read_registry
 from ingest.store import Again, NotNew
-from ingest.write import BAD_ROWS, Writer
+from ingest.write import BAD_ROWS, COMMAND_S, Writer
 from verkehrspuls.settings import Settings
 from verkehrspuls.storage.database import Connection, execute
 
@@ -47,6 +47,9 @@ class Rejected(NamedTuple):
     received_at: datetime
     topic: str
     payload: bytes
+    retained: bool
+    #: the same, or when a recording says that it came
+    first_received_at: datetime
 
 
 class _NotThere(Exception):
@@ -61,7 +64,8 @@ def replay(settings: Settings, choice: Choice) -> Counter[str]:
     ledger's sums of readings.
     """
     ingest = settings.ingest.model_copy(update={"slot": SLOT})
-    writer = Writer(settings.database.url.get_secret_value(), ingest, pause=_sleep)
+    url = settings.database.url.get_secret_value()
+    writer = Writer(url, ingest, pause=_sleep, at_most_s=COMMAND_S)
     now = datetime.now(UTC)
     sums: Counter[str] = Counter()
     try:
@@ -72,6 +76,7 @@ def replay(settings: Settings, choice: Choice) -> Counter[str]:
 
         for page in _pages(writer, choice, until=now):
             sums.update(again(page))
+        writer.note_newest()
         sums["cut"] = writer.with_retry(lambda c: _count_cut(c, choice))
     finally:
         writer.close()
@@ -82,7 +87,9 @@ def _replay(
     writer: Writer, page: list[Rejected], collector: Collector, now: datetime
 ) -> Counter[str]:
     """Replay messages: together where all their readings are new, else one by one."""
-    batch = collector.collect([_message(rejected, now) for rejected in page])
+    batch = writer.settled(
+        collector.collect([_message(rejected, now) for rejected in page]), collector
+    )
     single = len(page) == 1
     newest = page[0].received_at if single else None
     try:
@@ -105,7 +112,8 @@ def _message(rejected: Rejected, now: datetime) -> Message:
         rejected.topic,
         rejected.payload,
         now,
-        first_received_at=rejected.received_at,
+        retained=rejected.retained,
+        first_received_at=rejected.first_received_at,
     )
 
 

@@ -1,7 +1,9 @@
 """From a topic to a sensor, and from its output to a channel, by the registry.
 
 A native topic names its sensor. A foreign one is looked for among the topics and topic
-filters that sensors are registered with; an exact topic goes before a filter.
+filters that sensors are registered with. Several sensors may have one topic, told apart
+by what their payloads hold (`only`): the most particular topic goes first, an exact one
+before a filter.
 """
 
 import logging
@@ -14,9 +16,10 @@ from typing import Any, Final, TypeVar
 import msgspec
 from paho.mqtt.matcher import MQTTMatcher
 
-from ingest.formats import sparkplug_b
-from ingest.reasons import Unusable
+from ingest.formats import DEVICE_LEVELS, sparkplug_b
+from ingest.reasons import Detail, Unusable
 from ingest.rows import Layout, before_time
+from verkehrspuls import wording
 from verkehrspuls.classes import SCHEMES
 from verkehrspuls.model import Mapping, Profile
 from verkehrspuls.quantities import COUNTED
@@ -32,6 +35,9 @@ S = TypeVar("S", bound=msgspec.Struct)
 REMEMBERED: Final = 10_000
 #: Characters of a topic; no filter is longer.
 LONGEST: Final = 1024
+
+#: The year in which the query `outputs` lets an installation without an end end.
+FOR_EVER: Final = 2200
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,12 @@ class Feed:
         """Whether the channel counts, rather than measures the environment."""
         return self.quantity in COUNTED
 
+    @property
+    def days(self) -> str:
+        """The period in words of any language; without a second day it goes on."""
+        until = "" if self.until.year >= FOR_EVER else f" {self.until:%Y-%m-%d}"
+        return f"{self.since:%Y-%m-%d} –{until}"
+
 
 @dataclass(frozen=True, slots=True)
 class RegisteredSensor:
@@ -80,7 +92,22 @@ class RegisteredSensor:
         for feed in self.feeds.get(output, ()):
             if feed.since <= time < feed.until:
                 return feed
-        raise Unusable("unknown-output", _("{} at {}"), repr(output), time.isoformat())
+        if output in self.feeds:
+            spans = ", ".join(feed.days for feed in self.feeds[output])
+            raise Unusable(
+                "unknown-output",
+                _("{} at {}; it is installed {}"),
+                *(repr(output), time.isoformat(), spans),
+            )
+        text, values = wording.told(output, sorted(self.feeds))
+        raise Unusable(
+            "unknown-output",
+            _("{} at {}; {}"),
+            *(repr(output), time.isoformat(), Detail.of(text, *values)),
+        )
+
+
+Sensors = tuple[RegisteredSensor, ...]
 
 
 class Registry(dict[tuple[str, str], RegisteredSensor]):
@@ -92,51 +119,55 @@ class Registry(dict[tuple[str, str], RegisteredSensor]):
     def __init__(self, sensors: Map[tuple[str, str], RegisteredSensor] = {}) -> None:
         super().__init__(sensors)
         #: foreign sensors by exact topics, and by filters
-        self._foreign: tuple[dict[str, RegisteredSensor], MQTTMatcher] | None = None
-        self._remembered: dict[str, RegisteredSensor | None] = {}
-        self._senders: dict[str, tuple[Topic | None, RegisteredSensor]] = {}
+        self._foreign: tuple[dict[str, Sensors], MQTTMatcher] | None = None
+        self._remembered: dict[str, Sensors] = {}
+        self._senders: dict[str, tuple[Topic | None, Sensors]] = {}
 
-    def sender(self, topic: str) -> tuple[Topic | None, RegisteredSensor | None]:
-        """Find who publishes under a topic, with its parts where it is a native one."""
+    def senders(self, topic: str) -> tuple[Topic | None, Sensors]:
+        """Find who may publish under a topic, with its parts where it is a native one.
+
+        Under a native one that is one sensor at most.
+        """
         found = self._senders.get(topic)
         if found is not None:
             return found
         parts = parse_topic(topic)
-        sensor = self.get(parts[:2]) if parts else self.listen(topic)
-        if parts and sensor:  # no more than there are sensors and kinds of message
-            self._senders[topic] = parts, sensor
-        return parts, sensor
+        if parts is None:
+            return None, self.listen(topic)
+        sensor = self.get(parts[:2])
+        if sensor is None:
+            return parts, ()
+        # no more than there are sensors and kinds of message
+        self._senders[topic] = found = parts, (sensor,)
+        return found
 
-    def listen(self, topic: str) -> RegisteredSensor | None:
-        """Find the sensor that publishes under a foreign topic."""
+    def listen(self, topic: str) -> Sensors:
+        """Find the sensors of a foreign topic, those of the most particular first."""
         if self._foreign is None:  # made whole, and then shown to other threads
             self._foreign = self._sort()
-        exact, filters = self._foreign
-        found = exact.get(topic)
-        if found is not None:
-            return found
         if topic in self._remembered:
             return self._remembered[topic]
         if len(topic) > LONGEST:
-            return None
+            return ()
+        exact, filters = self._foreign
+        # the more particular before the wider ones
         matches = filters.iter_match(topic)  # type: ignore[no-untyped-call]
-        found = next(matches, None)
+        found = exact.get(topic, ()) + tuple(each for one in matches for each in one)
         if len(self._remembered) >= REMEMBERED:  # whoever floods us with topics
             self._remembered.clear()
         self._remembered[topic] = found
         return found
 
-    def _sort(self) -> tuple[dict[str, RegisteredSensor], MQTTMatcher]:
-        exact: dict[str, RegisteredSensor] = {}
-        filters = MQTTMatcher()  # type: ignore[no-untyped-call]
+    def _sort(self) -> tuple[dict[str, Sensors], MQTTMatcher]:
+        by_topic: dict[str, Sensors] = {}
         for sensor in self.values():
-            if sensor.topic is None:
-                continue
-            if "+" in sensor.topic or sensor.topic.endswith("#"):
-                filters[sensor.topic] = sensor
-            else:
-                exact[sensor.topic] = sensor
-        return exact, filters
+            if sensor.topic is not None:
+                by_topic[sensor.topic] = (*by_topic.get(sensor.topic, ()), sensor)
+        filters = MQTTMatcher()  # type: ignore[no-untyped-call]
+        for topic, sensors in by_topic.items():
+            if "+" in topic or topic.endswith("#"):
+                filters[topic] = sensors
+        return by_topic, filters
 
 
 def filters(registry: Registry, municipalities: Collection[str] = ()) -> set[str]:
@@ -146,6 +177,33 @@ def filters(registry: Registry, municipalities: Collection[str] = ()) -> set[str
         for (municipality, _), sensor in registry.items()
         if sensor.topic and (not municipalities or municipality in municipalities)
     }
+
+
+def beside(registry: Registry) -> set[str]:
+    """Return the topics of foreign sensors with any device in place of the registered.
+
+    What arrives under them and belongs to nobody is from a device that was registered
+    under a wrong topic, or not at all.
+    """
+    return {
+        _any_device(sensor.topic, DEVICE_LEVELS.get(sensor.payload_format))
+        for sensor in registry.values()
+        if sensor.topic
+    }
+
+
+def _any_device(topic: str, levels: Collection[int] | None) -> str:
+    first, *others = topic.split("/")
+    named = range(1, len(others) + 1) if levels is None else levels
+    return "/".join(
+        [
+            first,
+            *(
+                "+" if number in named and level != "#" else level
+                for number, level in enumerate(others, 1)
+            ),
+        ]
+    )
 
 
 _EVER = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))

@@ -13,17 +13,26 @@ from operator import itemgetter
 from struct import Struct
 from typing import Any, Final, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from ingest.formats import CountReading, CountSeries, EnvironmentReading
 from verkehrspuls.classes import COUNTS
 
 #: How long the key is, and where the content begins.
 KEY: Final = 22
 CONTENT: Final = 48
+#: The key, whence it came, and the interval: what all rows begin with.
+HEAD: Final = 56
 #: What COPY wants before the first row and after the last.
 BEGIN: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 END: Final = b"\xff\xff"
 
+#: The beginnings of rows as numbers: see `heads`.
+Heads = npt.NDArray[Any]
+
 _key_of: Final = itemgetter(slice(KEY))
+_head_of: Final = itemgetter(slice(HEAD))
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _HOUR_US: Final = 3_600_000_000
@@ -32,22 +41,28 @@ _BEFORE: Final = Struct(">hiii")
 _AFTER: Final = Struct(">iiiqihii")
 #: before, time, after
 _HEAD: Final = ">14sq34s"
-_VALUE: Final = Struct(f"{_HEAD}id")
-_KEY: Final = Struct(">6xi4xq")
+_VALUE: Final = Struct(f"{_HEAD}idi")
+_OBSERVED_VALUE: Final = Struct(f"{_HEAD}idii")
 _TIME: Final = Struct(">q")
 _FLOAT: Final = Struct(">if")
+_INTEGER: Final = Struct(">ii")
 _NULL: Final = b"\xff\xff\xff\xff"
 _FOUR: Final = b"\0\0\0\4"
-_NO_REST: Final = 5 * _NULL
-_NO_MORE: Final = 4 * _NULL
-_COUNT_COLUMNS: Final = 6 + len(COUNTS) + 5
-_ENVIRONMENT_COLUMNS: Final = 7
+_NO_REST: Final = 6 * _NULL
+_NO_MORE: Final = 5 * _NULL
+_COUNT_COLUMNS: Final = 6 + len(COUNTS) + 6
+_ENVIRONMENT_COLUMNS: Final = 8
 _INT4: Final = 23
 
 
 def microseconds(time: datetime) -> int:
     """Tell a time as PostgreSQL keeps it."""
     return (time - _EPOCH) // _MICROSECOND
+
+
+def time_of_key(time: datetime) -> bytes:
+    """Pack a time as it stands at the end of a row's key."""
+    return _TIME.pack(microseconds(time))
 
 
 class Layout(NamedTuple):
@@ -83,7 +98,11 @@ def count_row(
     # as `microseconds`, which would be a call for each reading
     time = (reading.time - _EPOCH) // _MICROSECOND
     speed = reading.speed_kmh
-    if reading.occupancy is not None or reading.histogram is not None:
+    if (
+        reading.occupancy is not None
+        or reading.histogram is not None
+        or reading.observed_s is not None
+    ):
         row = form.pack(before, time, after, *parts, end)
         return row[: -len(_NO_REST)] + _rest(reading)
     if speed is None:
@@ -116,7 +135,11 @@ def series_rows(
 
 def environment_row(reading: EnvironmentReading, before: bytes, after: bytes) -> bytes:
     """Pack an environment value."""
-    return _VALUE.pack(before, microseconds(reading.time), after, 8, reading.value)
+    time = (reading.time - _EPOCH) // _MICROSECOND
+    observed_s = reading.observed_s
+    if observed_s is None:
+        return _VALUE.pack(before, time, after, 8, reading.value, -1)
+    return _OBSERVED_VALUE.pack(before, time, after, 8, reading.value, 4, observed_s)
 
 
 def before_time(channel_id: int, *, counts: bool) -> bytes:
@@ -157,7 +180,7 @@ def layout_of(names: tuple[str, ...]) -> Layout:
         parts,
         Struct(f"{form}{len(end)}s"),
         end,
-        Struct(f"{form}{len(to_speed)}sf16s"),
+        Struct(f"{form}{len(to_speed)}sf{len(_NO_MORE)}s"),
         to_speed,
     )
 
@@ -168,13 +191,21 @@ class Round(NamedTuple):
     rows: int
     #: as COPY wants them
     packed: bytes
+    heads: Heads
     #: hours of channels, as `hours` gives them
     hours: set[tuple[int, int]]
+    #: whether what is known already gives way
+    corrects: bool = True
 
 
 def pack(rows: Sequence[bytes]) -> list[Round]:
     """Pack rows in rounds for COPY."""
-    return [Round(len(each), copied(each), hours(each)) for each in rounds(rows)]
+    found = []
+    for each in rounds(rows):
+        packed = copied(each)
+        begun = heads(each, packed)
+        found.append(Round(len(each), packed, begun, hours(begun)))
+    return found
 
 
 def rounds(rows: Sequence[bytes]) -> list[list[bytes]]:
@@ -204,19 +235,37 @@ def copied(rows: Iterable[bytes]) -> bytes:
     return b"".join([BEGIN, *rows, END])
 
 
-def hours(rows: Iterable[bytes]) -> set[tuple[int, int]]:
+def heads(rows: Sequence[bytes], packed: bytes) -> Heads:
+    """Read the beginnings of rows, which were joined to `packed`.
+
+    An array with the fields channel, time (microseconds since 2000), sensor, received
+    (likewise) and interval_s.
+    """
+    if len(set(map(len, rows))) == 1:  # nearly always, and then they are not copied
+        return np.frombuffer(packed, _head(len(rows[0])), len(rows), len(BEGIN))
+    return np.frombuffer(b"".join(map(_head_of, rows)), _head(HEAD))
+
+
+@lru_cache(maxsize=100)
+def _head(size: int) -> "np.dtype[Any]":
+    """Describe what stands at the beginning of every row of a size, and where."""
+    return np.dtype(
+        {
+            "names": ["channel", "time", "sensor", "received", "interval_s"],
+            "formats": [">i4", ">i8", ">i4", ">i8", ">i4"],
+            "offsets": [6, 14, 26, 34, 52],
+            "itemsize": size,
+        }
+    )
+
+
+def hours(found: Heads) -> set[tuple[int, int]]:
     """Tell the hours of channels that sorted rows are of, counted from 2000."""
-    found = set()
-    # rows below this are of the hour that was found last
-    next_hour = b""
-    for row in rows:
-        if row < next_hour:
-            continue
-        channel_id, time = _KEY.unpack_from(row)
-        hour = time // _HOUR_US
-        found.add((channel_id, hour))
-        next_hour = row[: KEY - 8] + _TIME.pack((hour + 1) * _HOUR_US)
-    return found
+    channel = found["channel"].astype(np.int64)
+    hour = found["time"].astype(np.int64) // _HOUR_US
+    other = (channel[1:] != channel[:-1]) | (hour[1:] != hour[:-1])
+    first = np.append(True, other) if found.size else other
+    return set(zip(channel[first].tolist(), hour[first].tolist(), strict=True))
 
 
 def hour_of(number: int) -> datetime:
@@ -225,7 +274,7 @@ def hour_of(number: int) -> datetime:
 
 
 def _rest(reading: CountReading) -> bytes:
-    """Pack speed, occupancy and histogram."""
+    """Pack speed, occupancy, histogram, and the seconds that were observed."""
     return b"".join(
         [
             _float(reading.speed_kmh),
@@ -233,6 +282,9 @@ def _rest(reading: CountReading) -> bytes:
             _float(reading.histogram_from_kmh),
             _float(reading.histogram_width_kmh),
             _integers(reading.histogram),
+            _NULL
+            if reading.observed_s is None
+            else _INTEGER.pack(4, reading.observed_s),
         ]
     )
 

@@ -1,20 +1,22 @@
 """What the transaction of a batch holds: readings, rejects, status and the ledger."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID, uuid4
 
 import msgspec
 from psycopg import errors
 
-from ingest.batch import Batch, Reject
+from ingest.batch import Batch, Framed, Reject
 from ingest.formats import sparkplug_b
-from ingest.rows import Round
+from ingest.keep import bytes_of, kept_of
+from ingest.overlap import Overlapping, Overlaps
+from ingest.rows import Round, copied, heads
 from ingest.sequence import Numbered, SequenceNumbers
-from verkehrspuls.storage.database import Connection, execute, queries
+from verkehrspuls.storage.database import Connection, array, execute, queries
 
 
 class NotNew(Exception):
@@ -45,6 +47,9 @@ class Attempt:
 #: What became of readings: how many, by sensor, hour of receipt, and outcome.
 Changed = Counter[tuple[int | None, datetime, str]]
 
+#: Before any receipt: what is written as of then corrects nothing.
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
 #: Rounds of rows by kind of reading.
 Kinds = dict[str, list[Round]]
 
@@ -57,6 +62,7 @@ def store(
     reject_bytes: int,
     expect_new: bool,
     attempt: Attempt,
+    overlaps: Overlaps,
     again: Again | None = None,
 ) -> tuple[Counter[str], bool]:
     """Write a batch; returns the ledger's sums, and whether all readings were new.
@@ -68,9 +74,11 @@ def store(
     the way over the staging table, which finds duplicates and corrections.
     """
     kept = attempt.kept or []
-    kinds = batch.packed()
-    once = sum(each.rows for found in kinds.values() for each in found[:1])
     with connection.transaction():
+        if batch.framed:
+            _know_again(connection, batch)
+        kinds = batch.packed()
+        once = sum(each.rows for found in kinds.values() for each in found[:1])
         # where none comes twice, what is written is what is stored
         all_new = expect_new and once == batch.readings and _copy_new(connection, kinds)
         if all_new:
@@ -84,10 +92,12 @@ def store(
             raise NotNew
         else:
             changed = _upsert(
-                connection, kinds, newest=again.received_at if again else None
+                connection, batch, kinds, newest=again.received_at if again else None
             )
             stored = sum(n for key, n in changed.items() if key[2] == "stored")
             all_new = stored == once
+        if batch.ambiguous:
+            _note_passes(connection, batch)
         cursor = connection.cursor()
         if kept:
             cursor.executemany(
@@ -104,21 +114,116 @@ def store(
         births = sparkplug_b.unsaved()
         if births:
             cursor.executemany(queries()["put_birth"], _birth_rows(births))
+        if batch.passed_over:
+            cursor.executemany(queries()["put_passed_over"], _passed_rows(batch))
         if batch.status:
             cursor.executemany(queries()["put_status"], _status_rows(batch))
+        dropped = _dropped_rows(batch, slot)
+        if dropped:
+            cursor.executemany(queries()["add_dropped_fields"], dropped)
+        overlapping = overlaps.count(connection, batch)
         # last: other workers may wait for the rows of sensors that they share
         lost = _follow(connection, batch.numbered)
-        ledger = _ledger_rows(batch, changed, lost)
+        ledger = _ledger_rows(batch, changed, lost, overlapping)
         if ledger:
-            columns = {name: _array(row[name] for row in ledger) for name in ledger[0]}
+            columns = {name: array(row[name] for row in ledger) for name in ledger[0]}
             execute(connection, "add_to_ledger", slot=slot, **columns)
         # by this the next attempt knows whether this one has committed, should the
         # connection break now
         execute(connection, "note_batch", slot=slot, batch=attempt.batch)
         sums = Counter({name: sum(row[name] for row in ledger) for name in SUMS})
+        sums["messages_refused"] = len(batch.rejects)
+        sums["fields_dropped"] = sum(row["fields"] for row in dropped)
         attempt.sums = sums
+    overlaps.committed()
     sparkplug_b.saved(births)
     return sums, all_new
+
+
+def _know_again(connection: Connection, batch: Batch) -> None:
+    """Give frames that came before the time that they had then.
+
+    So they are known by their key, like everything that comes again. Of copies the
+    earliest is right, as none was heard before it was sent: what was stored of a later
+    one that came alone is taken back.
+    """
+    first: dict[_FrameKey, datetime] = {}
+    for framed in batch.framed:
+        key = _frame_key(framed)
+        first[key] = min(first.get(key, framed.time), framed.time)
+    keys = _frame_columns(sorted(first))
+    # waits for another worker that stores the same frame
+    execute(
+        connection,
+        "put_frames",
+        **keys,
+        times=[time for _, time in sorted(first.items())],
+    )
+    known = {
+        (row["sensor_id"], row["session"], row["counter"]): row["time"]
+        for row in execute(connection, "frames", **keys)
+    }
+    anew: dict[_FrameKey, datetime] = {}
+    late: list[tuple[Framed, datetime]] = []
+    for framed in batch.framed:
+        key = _frame_key(framed)
+        before = known[key]
+        if timedelta(0) < before - first[key] <= framed.within:
+            late.append((framed, before))
+            known[key] = anew[key] = before = first[key]
+        if abs(framed.time - before) > framed.within:
+            known[key] = anew[key] = framed.time
+        elif framed.time != before:
+            batch.moved(framed, before)
+    if anew:
+        times = [time for _, time in sorted(anew.items())]
+        execute(connection, "renew_frames", **_frame_columns(sorted(anew)), times=times)
+    if late:
+        _take_back(connection, batch, late)
+
+
+def _take_back(
+    connection: Connection, batch: Batch, late: Sequence[tuple[Framed, datetime]]
+) -> None:
+    """Move readings of frames at these times to the history; other copies follow."""
+    for kind, rows in (
+        ("count", [batch.counts[framed.counts] for framed, _ in late]),
+        ("environment", [batch.environment[framed.environment] for framed, _ in late]),
+    ):
+        found = [
+            (channel_id, framed.sensor_id, time)
+            for of_frame, (framed, time) in zip(rows, late, strict=True)
+            if of_frame
+            for channel_id in set(heads(of_frame, copied(of_frame))["channel"].tolist())
+        ]
+        if not found:
+            continue
+        channels, sensors, times = zip(*found, strict=True)
+        history = f"{kind}_reading_history"
+        span = {"earliest": min(times), "latest": max(times)}
+        execute(connection, "ensure_range", series=history, **span)
+        execute(
+            connection,
+            f"take_back_{kind}",
+            channels=list(channels),
+            sensors=list(sensors),
+            times=list(times),
+        )
+
+
+_FrameKey = tuple[int, str, int]
+
+
+def _frame_key(framed: Framed) -> _FrameKey:
+    return framed.sensor_id, framed.frame.session, framed.frame.counter
+
+
+def _frame_columns(keys: Sequence[_FrameKey]) -> dict[str, Any]:
+    return {
+        "sensors": [sensor_id for sensor_id, _, _ in keys],
+        "sessions": [session for _, session, _ in keys],
+        "counters": [counter for _, _, counter in keys],
+    }
 
 
 def _copy_new(connection: Connection, kinds: Kinds) -> bool:
@@ -131,7 +236,7 @@ def _copy_new(connection: Connection, kinds: Kinds) -> bool:
         with connection.transaction():
             for kind, found in kinds.items():
                 for each in found:
-                    _copy(connection, f"copy_new_{kind}", each)
+                    copy_rows(connection, f"copy_new_{kind}", each)
                     stale |= each.hours
     except errors.UniqueViolation:
         return False
@@ -139,14 +244,14 @@ def _copy_new(connection: Connection, kinds: Kinds) -> bool:
         execute(
             connection,
             "mark_stale_hours",
-            channels=_array(channel_id for channel_id, _ in stale),
-            hours=_array(hour for _, hour in stale),
+            channels=array(channel_id for channel_id, _ in stale),
+            hours=array(hour for _, hour in stale),
         )
     return True
 
 
 def _upsert(
-    connection: Connection, kinds: Kinds, *, newest: datetime | None
+    connection: Connection, batch: Batch, kinds: Kinds, *, newest: datetime | None
 ) -> Changed:
     """Copy into the staging table and upsert from it, round after round.
 
@@ -157,25 +262,39 @@ def _upsert(
         for index, each in enumerate(found):
             if index:
                 connection.execute(queries()["empty_staging"])
-            _copy(connection, f"copy_{kind}", each)
-            for row in execute(connection, f"store_{kind}", newest=newest):
+            copy_rows(connection, f"copy_{kind}", each)
+            known = newest if each.corrects else _EPOCH
+            written = execute(connection, f"store_{kind}", newest=known).fetchall()
+            execute(connection, f"forget_ambiguous_{kind}", **_ambiguous(batch))
+            for row in written:
                 for outcome in ("stored", "corrected"):
                     key = row["sensor_id"], row["hour"], outcome
                     changed[key] += row[outcome]
     return changed
 
 
-def _copy(connection: Connection, query: str, rows: Round) -> None:
+def _note_passes(connection: Connection, batch: Batch) -> None:
+    """Note of which readings, of those that were written now, the time is ambiguous."""
+    execute(
+        connection,
+        "note_ambiguous",
+        **_ambiguous(batch),
+        whys=[why for why, _ in batch.ambiguous.values()],
+        received=[received for _, received in batch.ambiguous.values()],
+    )
+
+
+def _ambiguous(batch: Batch) -> dict[str, Any]:
+    return {
+        "channels": [channel_id for channel_id, _ in batch.ambiguous],
+        "times": [time for _, time in batch.ambiguous],
+    }
+
+
+def copy_rows(connection: Connection, query: str, rows: Round) -> None:
+    """Copy rows by a query that takes them."""
     with connection.cursor().copy(queries()[query]) as copy:
         copy.write(rows.packed)
-
-
-def _array(values: Iterable[object]) -> str:
-    """Write values as PostgreSQL writes an array: the fastest way for both sides.
-
-    For numbers, times, and texts without anything to be escaped.
-    """
-    return "{" + ",".join(map(str, values)) + "}"
 
 
 def _reject_row(reject: Reject, slot: int, reject_bytes: int) -> dict[str, Any]:
@@ -185,12 +304,14 @@ def _reject_row(reject: Reject, slot: int, reject_bytes: int) -> dict[str, Any]:
         "slot": slot,
         "sensor_id": reject.sensor_id,
         "topic": message.topic.replace("\0", "\\0"),
-        "payload": message.payload[:reject_bytes],
-        "payload_bytes": len(message.payload),
+        "payload": kept_of(reject, reject_bytes),
+        "payload_bytes": len(bytes_of(reject, reject_bytes)),
         "reason": reject.reason,
         "detail": reject.detail.text,
         "detail_values": reject.detail.stored(),
         "readings_rejected": reject.readings,
+        "retained": message.retained,
+        "first_received_at": message.first_received_at,
     }
 
 
@@ -205,6 +326,20 @@ def _birth_rows(births: dict[str, sparkplug_b.Birth]) -> list[dict[str, Any]]:
     ]
 
 
+def _passed_rows(batch: Batch) -> list[dict[str, Any]]:
+    return [
+        {
+            "sensor_id": sensor_id,
+            "field": field.replace("\0", "\\0"),
+            "messages": found.messages,
+            "said": found.said[:80].replace("\0", "\\0"),
+            "taken": found.taken.replace("\0", "\\0"),
+            "received_at": found.received_at,
+        }
+        for (sensor_id, field), found in sorted(batch.passed_over.items())
+    ]
+
+
 def _status_rows(batch: Batch) -> list[dict[str, Any]]:
     return [
         {
@@ -213,8 +348,9 @@ def _status_rows(batch: Batch) -> list[dict[str, Any]]:
             "since": status.time or received_at,
             "battery_pct": status.battery_pct,
             "firmware": status.firmware,
+            "undated": retained and status.time is None,
         }
-        for sensor_id, (received_at, status) in sorted(
+        for sensor_id, (received_at, status, retained) in sorted(
             batch.status.items(), key=lambda item: item[0]
         )
     ]
@@ -228,8 +364,10 @@ def _ledger_reject_rows(
     for reject in batch.rejects:
         key = _reject_key(reject)
         messages[key] += 1
-        readings[key] += reject.readings
-    kept_of = Counter(map(_reject_key, kept))
+        readings[key] += reject.readings - sum(reject.reasons.values())
+        for reason, number in reject.reasons.items():
+            readings[*key[:2], reason] += number
+    kept_by = Counter(map(_reject_key, kept))
     return [
         {
             "slot": slot,
@@ -237,10 +375,28 @@ def _ledger_reject_rows(
             "hour": key[1],
             "reason": key[2],
             "messages": messages[key],
-            "kept": kept_of[key],
+            "kept": kept_by[key],
             "readings": readings[key],
         }
-        for key in sorted(messages)
+        for key in sorted(messages | readings)
+    ]
+
+
+def _dropped_rows(batch: Batch, slot: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "slot": slot,
+            "sensor_id": sensor_id,
+            "hour": hour,
+            "field": field,
+            "problem": problem,
+            "value": tally.dropped_values[field, problem].replace("\0", "\\0"),
+            "fields": number,
+        }
+        for (sensor_id, hour), tally in sorted(
+            batch.ledger.items(), key=lambda item: (item[0][0] or 0, item[0][1])
+        )
+        for (field, problem), number in sorted(tally.dropped.items())
     ]
 
 
@@ -260,8 +416,8 @@ def _follow(
     if not numbered:
         return Counter()
     keys = {
-        "sensors": _array(sensor_id for sensor_id, _ in numbered),
-        "kinds": _array(f'"{kind}"' for _, kind in numbered),
+        "sensors": array(sensor_id for sensor_id, _ in numbered),
+        "kinds": array(f'"{kind}"' for _, kind in numbered),
     }
     known = execute(connection, "take_sequences", **keys).fetchall()
     if len(known) < len(numbered):
@@ -279,10 +435,10 @@ def _follow(
     execute(
         connection,
         "put_sequences",
-        sensors=_array(sensor_id for sensor_id, _, _ in after),
-        kinds=_array(f'"{kind}"' for _, kind, _ in after),
-        lost=_array(sequence.lost for _, _, sequence in after),
-        resets=_array(sequence.resets for _, _, sequence in after),
+        sensors=array(sensor_id for sensor_id, _, _ in after),
+        kinds=array(f'"{kind}"' for _, kind, _ in after),
+        lost=array(sequence.lost for _, _, sequence in after),
+        resets=array(sequence.resets for _, _, sequence in after),
         # JSON has no line breaks of its own
         states=b"\n".join(msgspec.json.encode(each) for _, _, each in after).decode(),
     )
@@ -293,7 +449,7 @@ _sequences: Final = msgspec.json.Decoder(SequenceNumbers)
 
 
 def _ledger_rows(
-    batch: Batch, changed: Changed, lost: Counter[int]
+    batch: Batch, changed: Changed, lost: Counter[int], overlapping: Overlapping
 ) -> list[dict[str, Any]]:
     rows = []
     lost = lost.copy()
@@ -323,6 +479,7 @@ def _ledger_rows(
                 "readings_rejected": tally.readings_rejected,
                 "readings_late": tally.readings_late,
                 "sequence_lost": sequence_lost,
+                "readings_overlapping": overlapping[sensor_id or 0, hour],
             }
         )
     return rows

@@ -1,68 +1,23 @@
-"""Units of foreign payloads, converted into those of our quantities.
+"""Units of foreign payloads, converted into those of our quantities."""
 
-Names are those of SenML (RFC 8428 and its secondary units, RFC 8798), of UCUM, and
-what devices print. A unit of another dimension than the quantity's is not converted,
-and neither are shares of gas volume (ppm, ppb): they need temperature and pressure.
-"""
-
-from typing import Final, NamedTuple
-
-from ingest.reasons import Unusable
+from ingest.reasons import Detail, Unusable
+from verkehrspuls import units, wording
 from verkehrspuls.text import mark as _
+from verkehrspuls.units import UNITS
 
-
-class Unit(NamedTuple):
-    """A unit as `value * scale + offset` in its dimension's base unit."""
-
-    dimension: str
-    scale: float = 1.0
-    offset: float = 0.0
-
-
-_C: Final = Unit("temperature in °C")
-_F: Final = Unit("temperature in °C", 5 / 9, -160 / 9)
-_UGM3: Final = Unit("concentration in µg/m³")
-_DB: Final = Unit("level in dB")
-_PERCENT: Final = Unit("share in percent")
-_MS: Final = Unit("speed in m/s")
-_KMH: Final = Unit("speed in m/s", 1 / 3.6)
-_MPH: Final = Unit("speed in m/s", 0.44704)
-_KNOT: Final = Unit("speed in m/s", 1852 / 3600)
-_DEGREE: Final = Unit("angle in degrees")
-
-UNITS: Final = {
-    **dict.fromkeys(("°C", "Cel", "C", "degC"), _C),
-    **dict.fromkeys(("°F", "[degF]", "F", "degF"), _F),
-    "K": Unit("temperature in °C", 1.0, -273.15),
-    # the micro sign and the Greek letter look the same
-    **dict.fromkeys(("µg/m³", "\u03bcg/m³", "ug/m3", "µg/m3", "\u03bcg/m3"), _UGM3),
-    **dict.fromkeys(("mg/m3", "mg/m³"), Unit("concentration in µg/m³", 1e3)),
-    **dict.fromkeys(("g/m3", "g/m³"), Unit("concentration in µg/m³", 1e6)),
-    "kg/m3": Unit("concentration in µg/m³", 1e9),
-    **dict.fromkeys(("dB(A)", "dB", "dBA"), _DB),
-    **dict.fromkeys(("%", "%RH", "/100", "percent"), _PERCENT),
-    **dict.fromkeys(("/", "1"), Unit("share in percent", 100.0)),
-    **dict.fromkeys(("m/s", "mps"), _MS),
-    **dict.fromkeys(("km/h", "kmh", "kph"), _KMH),
-    **dict.fromkeys(("mph", "[mi_i]/h"), _MPH),
-    **dict.fromkeys(("kn", "[kn_i]"), _KNOT),
-    **dict.fromkeys(("°", "deg"), _DEGREE),
-    "rad": Unit("angle in degrees", 57.29577951308232),
-    "m": Unit("length in m"),
-    "cm": Unit("length in m", 0.01),
-    "mm": Unit("length in m", 0.001),
-    "[in_i]": Unit("length in m", 0.0254),
-    "[ft_i]": Unit("length in m", 0.3048),
-}
+__all__ = ["UNITS", "convert"]
 
 
 def convert(value: float, unit: str, into: str) -> float:
     """Convert a value; `Unusable` where a unit is unknown or of another dimension."""
-    if unit == into:
-        return value
-    known, wanted = UNITS.get(unit), UNITS.get(into)
-    if known is None or wanted is None or known.dimension != wanted.dimension:
-        raise Unusable("unknown-unit", _("{} cannot become {}"), repr(unit), repr(into))
-    base = value * known.scale + known.offset
-    # 12 digits: what the conversion adds to them is noise
-    return float(f"{(base - wanted.offset) / wanted.scale:.12g}")
+    if not units.convertible(unit, into):
+        known = units.units_of(into)
+        text, values = wording.told(unit, known)
+        raise Unusable(
+            "unknown-unit",
+            _("{} cannot become {}; {}"),
+            repr(unit[:80]),
+            repr(into),
+            Detail.of(text, *values),
+        )
+    return units.convert(value, unit, into)

@@ -16,6 +16,7 @@ anew: it is never connected but idle.
 import contextlib
 import gc
 import logging
+import math
 import queue
 import sys
 import threading
@@ -30,16 +31,21 @@ from ingest.check import Limits
 from ingest.formats import formats
 from ingest.rate import RateLimit
 from ingest.receive import Inbox, Receiver
-from ingest.resolve import Registry, filters, read_registry
+from ingest.resolve import Registry, beside, filters, read_registry
 from ingest.write import Stopped, Writer
 from verkehrspuls.settings import Settings
+from verkehrspuls.storage.clocks import ahead
 from verkehrspuls.storage.slots import count_workers
 
 log = logging.getLogger(__name__)
 
+#: Reasons for which a sensor may have been registered meanwhile.
+UNKNOWN = ("unknown-sensor", "unknown-topic")
 #: An unknown sensor makes the registry be read again, but not more often than this.
 UNKNOWN_SENSOR_S = 1.0
 REPORT_S = 10.0
+#: It is said so often that a sensor's clock is ahead.
+SAY_AHEAD_S = 3600.0
 #: how many messages the collector takes out of the inbox at once
 TAKE = 500
 #: how long a thread waits for another before it looks around
@@ -113,10 +119,13 @@ class Worker:
         #: the slot is ours and the registry was read
         self._prepared = threading.Event()
         self._sessions_lost = 0
+        self._certificate_ends: datetime | None = None
         self._registry = Registry()
         self._registry_read = 0.0
         self._looked_again = float("-inf")
         self._readings = 0
+        #: when it was last said of a sensor that its clock is ahead
+        self._said_ahead: dict[int, float] = {}
         self._rate = RateLimit(self._settings)
 
     def stop(self) -> None:
@@ -213,14 +222,16 @@ class Worker:
         try:
             self._prepare()
             while True:
-                self._note_lost_sessions()
+                self._note_session()
                 if time.monotonic() - self._registry_read > self._settings.registry_s:
                     self._read_registry()
                 try:
                     collected = self._batches.get(timeout=PATIENCE_S)
                 except queue.Empty:
+                    self._writer.note_newest()
                     continue
                 if collected is None:
+                    self._writer.note_newest()
                     return
                 self._writing = True
                 self._write(collected)
@@ -236,15 +247,21 @@ class Worker:
 
     def _prepare(self) -> None:
         self._read_registry()
-        self._receiver.expects_session = self._writer.slot_is_known()
+        self._receiver.serve(
+            self._writer.session(),
+            group=self._writer.group() if self._settings.share else "",
+            expects_session=self._writer.slot_is_known(),
+        )
         self._prepared.set()
 
-    def _note_lost_sessions(self) -> None:
-        """Let others know that messages may be missing."""
-        if self._sessions_lost == self._receiver.sessions_lost:
-            return
-        self._sessions_lost = self._receiver.sessions_lost
-        self._writer.note_lost_session()
+    def _note_session(self) -> None:
+        """Let others know that messages may be missing, or a certificate expires."""
+        if self._sessions_lost != self._receiver.sessions_lost:
+            self._sessions_lost = self._receiver.sessions_lost
+            self._writer.note_lost_session()
+        if self._certificate_ends != self._receiver.certificate_ends:
+            self._certificate_ends = self._receiver.certificate_ends
+            self._writer.note_certificate(self._certificate_ends)
 
     def _next_batch(self) -> Collected:
         """Collect until the batch is full, or old enough and the writer free.
@@ -282,7 +299,7 @@ class Worker:
         batch, collector = collected
         # registered a moment ago, perhaps: the registry may have been read since the
         # batch was collected, and if that does not tell either, it is read once more
-        while any(reject.reason == "unknown-sensor" for reject in batch.rejects):
+        while any(reject.reason in UNKNOWN for reject in batch.rejects):
             if collector.registry is self._registry and not self._look_again():
                 break
             collector = collector.with_registry(self._registry)
@@ -292,11 +309,30 @@ class Worker:
             collector = collector.limited(batch.messages, beyond)
             batch = collector.collect(batch.messages)
         self._writer.write(batch, collector)
+        if batch.ahead:
+            self._say_ahead(batch)
         # room first: the receiver, woken, looks whether there is some
         self._inbox.release(batch.messages)
         self._receiver.committed(batch.messages)
         self.written += len(batch.messages)
         self._readings += batch.readings
+
+    def _say_ahead(self, batch: Batch) -> None:
+        """Say whose clock is ahead: at its first message, and once an hour."""
+        now = time.monotonic()
+        keys = {sensor.sensor_id: key for key, sensor in self._registry.items()}
+        for sensor_id, ended in batch.ahead.items():
+            if now - self._said_ahead.get(sensor_id, -math.inf) < SAY_AHEAD_S:
+                continue
+            self._said_ahead[sensor_id] = now
+            minutes = round((ended - datetime.now(UTC)).total_seconds() / 60)
+            log.warning(
+                "clock_ahead",
+                extra={
+                    "sensor": "/".join(keys.get(sensor_id, ())),
+                    "reason": ahead(minutes, "en"),
+                },
+            )
 
     def _look_again(self) -> bool:
         """Read the registry because of an unknown sensor, but not at each of a flood.
@@ -315,4 +351,10 @@ class Worker:
         if self._settings.share:
             self._rate.workers = self._writer.with_retry(count_workers)
         self._registry_read = time.monotonic()
-        self._receiver.listen(filters(self._registry, self._settings.municipalities))
+        municipalities = self._settings.municipalities
+        # where the work is parted, others hear their sensors themselves
+        wide = self._settings.unregistered and not municipalities
+        self._receiver.listen(
+            filters(self._registry, municipalities),
+            beside=beside(self._registry) if wide else (),
+        )

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import math
 import os
 import random
 import socket
@@ -13,14 +14,17 @@ from typing import Final, TypeVar
 
 import psycopg
 
-from ingest.batch import Batch, Collector, Message, Reject
+from ingest.batch import Batch, Collector, Content, Message, Reject
 from ingest.keep import Keeper
+from ingest.newest import FEW, Newest
+from ingest.overlap import Overlaps
 from ingest.reasons import Detail
 from ingest.rows import hour_of
 from ingest.store import Again, Attempt, store
 from verkehrspuls.errors import DatabaseUnavailable, SlotTaken
 from verkehrspuls.settings import Ingest
 from verkehrspuls.storage.database import Connection, connect, execute, queries
+from verkehrspuls.storage.slots import group_of, session_of
 from verkehrspuls.text import mark as _
 
 log = logging.getLogger(__name__)
@@ -36,6 +40,8 @@ SERIES: Final = {"counts": "count_reading", "environment": "environment_reading"
 KNOWN_BATCHES: Final = 20
 LONGEST_PAUSE_S: Final = 30.0
 SLOT_ATTEMPTS: Final = 20
+#: So long a command tries to write.
+COMMAND_S: Final = 10.0
 #: An attempt that takes so many times `database_s` hangs, and is broken off.
 HANGS: Final = 3
 
@@ -53,11 +59,16 @@ class Writer:
         settings: Ingest,
         *,
         pause: Callable[[float], bool],
+        at_most_s: float = math.inf,
     ) -> None:
-        """Prepare; `pause(seconds)` waits, and says whether to stop."""
+        """Prepare; `pause(seconds)` waits, and says whether to stop.
+
+        What fails is not tried again after `at_most_s`: its error is raised.
+        """
         self._url = url
         self._settings = settings
         self._pause = pause
+        self._at_most_s = at_most_s
         self._slot = settings.slot
         self._connection: Connection | None = None
         #: the server's process of the last connection
@@ -65,6 +76,8 @@ class Writer:
         self._busy_since: float | None = None
         self._known_for = 0
         self._keeper = Keeper(settings)
+        self._newest = Newest()
+        self._overlaps = Overlaps()
 
     def write(self, batch: Batch, collector: Collector) -> Counter[str]:
         """Write a batch; returns when it has committed, with the ledger's sums.
@@ -72,6 +85,7 @@ class Writer:
         Where the database refuses rows that passed every check, the batch is halved
         until the message is found; that one is kept as a reject.
         """
+        batch = self.settled(batch, collector)
         try:
             return self._try(batch)
         except BAD_ROWS as error:
@@ -84,6 +98,13 @@ class Writer:
             for half in (messages[:middle], messages[middle:]):
                 sums.update(self.write(collector.collect(half), collector))
             return sums
+
+    def settled(self, batch: Batch, collector: Collector) -> Batch:
+        """Collect again what needs to know the newest readings: see `ingest.batch`."""
+        if not batch.undated:
+            return batch
+        known = self.with_retry(lambda c: _newest_of(c, batch.undated))
+        return collector.knowing(known).collect(batch.messages)
 
     def write_again(self, batch: Batch, again: Again) -> Counter[str]:
         """Write a replayed message, or several whose readings are all new.
@@ -111,6 +132,7 @@ class Writer:
     def with_retry(self, work: Callable[[Connection], T]) -> T:
         """Do work on the connection until it succeeds, pausing longer each time."""
         ceiling = 0.25
+        began = time.monotonic()
         while True:
             self._busy_since = time.monotonic()
             try:
@@ -120,8 +142,13 @@ class Writer:
             except (psycopg.Error, DatabaseUnavailable) as error:
                 self._busy_since = None
                 self.close()
+                if time.monotonic() - began > self._at_most_s:
+                    raise
                 ceiling = min(2 * ceiling, LONGEST_PAUSE_S)
-                log.warning(
+                # a command says what became of it
+                is_command = math.isfinite(self._at_most_s)
+                log.log(
+                    logging.INFO if is_command else logging.WARNING,
                     "database_retry",
                     extra={"reason": str(error).strip(), "pause_s": ceiling},
                 )
@@ -130,6 +157,22 @@ class Writer:
                     raise Stopped from error
             finally:
                 self._busy_since = None
+
+    def session(self) -> str:
+        """Return the client identifier of this slot's session at the broker."""
+        return self._name(lambda connection: session_of(connection, self._slot))
+
+    def group(self) -> str:
+        """Return the name of this worker's group at the broker."""
+        return self._name(lambda c: group_of(c, self._settings.share))
+
+    def _name(self, choose: Callable[[Connection], str]) -> str:
+        def ask(connection: Connection) -> str:
+            name = choose(connection)
+            connection.commit()
+            return name
+
+        return self.with_retry(ask)
 
     def slot_is_known(self) -> bool:
         """Whether messages wait for this slot at the broker, be it none."""
@@ -141,6 +184,10 @@ class Writer:
 
         return self.with_retry(ask)
 
+    def note_certificate(self, ends: datetime | None) -> None:
+        """Note until when the broker's certificate is valid; none: it has none."""
+        self._note("note_certificate", ends=ends)
+
     def note_lost_session(self) -> None:
         """Note that the broker had forgotten this slot's session."""
         self._note("note_lost_session")
@@ -149,9 +196,13 @@ class Writer:
         """Note that nothing waits for this slot any more."""
         self._note("note_drained")
 
-    def _note(self, query: str) -> None:
+    def note_newest(self) -> None:
+        """Note what is left of the newest messages, when no more come for now."""
+        self.with_retry(lambda c: self._newest.note(c, slot=self._slot, late=True))
+
+    def _note(self, query: str, **facts: object) -> None:
         def note(connection: Connection) -> None:
-            execute(connection, query, slot=self._slot)
+            execute(connection, query, slot=self._slot, **facts)
             connection.commit()
 
         self.with_retry(note)
@@ -184,6 +235,8 @@ class Writer:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+        # whether the last batch has committed is not known
+        self._overlaps = Overlaps()
 
     def _connected(self) -> Connection:
         if self._connection is None or self._connection.closed:
@@ -245,9 +298,13 @@ class Writer:
             expect_new=again.received_at is None if again else self._known_for == 0,
             again=again,
             attempt=attempt,
+            overlaps=self._overlaps,
         )
         # what is known already comes in runs: after a reconnect, in a replay
         self._known_for = max(0, self._known_for - 1) if all_new else KNOWN_BATCHES
+        self._newest.add(batch)
+        few = len(batch.messages) <= FEW
+        self._newest.note(connection, slot=self._slot, late=few)
         return sums
 
     def _make_room(self, batch: Batch) -> None:
@@ -276,6 +333,21 @@ class Writer:
         self.with_retry(make)
 
 
+def _newest_of(
+    connection: Connection, undated: dict[int, datetime]
+) -> dict[int, Content | None]:
+    """Read what the newest readings of channels hold; None where there is none."""
+    known: dict[int, Content | None] = dict.fromkeys(undated)
+    given = {"channels": [*undated], "received": [*undated.values()]}
+    for kind in SERIES:
+        for row in execute(connection, f"newest_{kind}", **given):
+            channel_id = row.pop("channel_id")
+            held = {name: each for name, each in row.items() if each is not None}
+            known[channel_id] = held
+    connection.commit()
+    return known
+
+
 def _has_committed(connection: Connection, attempt: Attempt, slot: int) -> bool:
     """Tell whether a batch is the newest one that was committed for a slot."""
     row = execute(connection, "newest_batch", slot=slot).fetchone()
@@ -292,16 +364,20 @@ def _lacks_partition(error: psycopg.Error) -> bool:
 def _refused(batch: Batch, message: Message, error: Exception) -> Batch:
     """The batch of one message with all its readings rejected."""
     detail = Detail.of(_("the database says: {}"), str(error))
-    ((key, tally),) = batch.ledger.items()
-    readings = tally.readings_written + tally.readings_rejected
-    tally.readings_written, tally.readings_rejected = 0, readings
-    tally.readings_late = 0
-    tally.accepted = tally.partly_accepted = tally.unknown_sensor = 0
-    tally.rejected = 1
+    rejects = []
+    for (sensor_id, _hour), tally in batch.ledger.items():
+        readings = tally.readings_written + tally.readings_rejected
+        tally.readings_written, tally.readings_rejected = 0, readings
+        tally.readings_late = 0
+        tally.accepted = tally.partly_accepted = tally.unknown_sensor = 0
+        tally.rejected = 1
+        reject = Reject(message, sensor_id, "database-refused", detail, readings)
+        tally.came = [(message.received_at, 0, (readings, reject.reason, detail))]
+        rejects.append(reject)
     return Batch(
         messages=[message],
-        rejects=[Reject(message, key[0], "database-refused", detail, readings)],
-        ledger={key: tally},
+        rejects=rejects,
+        ledger=batch.ledger,
         numbered=batch.numbered,
     )
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from verkehrspuls.cli import output
+
 _EVERY_S: Final = 5.0
 
 
@@ -40,6 +42,6 @@ def _lines(title: str, total: int) -> Callable[[], None]:
         now = time.monotonic()
         if now - said >= _EVERY_S or done == total:
             said = now
-            print(f"{title}: {done / total:.0%}", file=sys.stderr, flush=True)
+            output.tell(f"{title}: {done / total:.0%}")
 
     return advance

@@ -10,7 +10,7 @@ orderly stop; after a crash it stays `online`, and silence tells.
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -18,7 +18,7 @@ from typing import Final
 import msgspec
 
 from simulators.sensor import kind, messages
-from simulators.world import World
+from simulators.world import DAY_S, World
 from verkehrspuls import wire
 from verkehrspuls.errors import BrokerUnavailable
 from verkehrspuls.model import Sensor
@@ -54,21 +54,40 @@ def backfill(
     until: int,
     *,
     newest: Mapping[tuple[str, str], int],
+    there: Mapping[tuple[str, str], Set[int]] | None = None,
 ) -> Iterator[Payload | None]:
     """Give the messages on intervals from `start` that ended by `until`, oldest first.
 
     `newest` tells for municipality and sensor which interval (its start) is there
-    already; nothing up to it is made again. Yields once per sensor and block, None
-    where there is nothing to send, so that progress can be counted.
+    already, and `there` which blocks have some: what is between is not made again,
+    and what is missing is. Without `there` nothing up to the newest is missing. Yields
+    once per sensor and block, None where there is nothing to send, so that progress
+    can be counted.
     """
     for block in blocks(start, until):
         for municipality, sensor in sensors(world):
             step = sensor.interval_s
             first = max(block, start // step * step)
-            if (municipality, sensor.key) in newest:
-                first = max(first, newest[municipality, sensor.key] + step)
+            key = municipality, sensor.key
+            if key in newest and (
+                there is None or _whole(there.get(key, set()), block)
+            ):
+                first = max(first, newest[key] + step)
             last = min(block + BLOCK_S, until // step * step)
             yield _payload(world, municipality, sensor, first, last)
+
+
+def _whole(there: Set[int], block: int) -> bool:
+    """Whether a block is there from its beginning to its end, or to the newest.
+
+    Of one after which others are missing nobody knows: it is made again, and what is
+    known already counts as such. Less than a day says nothing of what lacks before.
+    """
+    if len(there) * BLOCK_S < DAY_S:
+        return True
+    after = block + BLOCK_S
+    ends = after in there or max(there, default=block) <= block
+    return ends and {block - BLOCK_S, block} <= there
 
 
 def blocks(start: int, until: int) -> range:

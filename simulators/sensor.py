@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
+from math import inf
 from typing import Any, Final
 
 import numpy as np
@@ -23,9 +24,15 @@ def kind(sensor: Sensor) -> str:
 def messages(
     world: World, municipality: str, sensor: Sensor, start: int, end: int
 ) -> list[dict[str, Any]]:
-    """Give a sensor's messages on intervals that begin within `[start, end)`."""
+    """Give a sensor's messages on intervals that begin within `[start, end)`.
+
+    Before its outputs were installed, and after their end, it has nothing to say.
+    """
     found: list[dict[str, Any]] = []
     step = sensor.interval_s
+    periods = _periods(sensor)
+    start = int(max(start, min(since for since, _ in periods.values())))
+    end = int(min(end, max(until for _, until in periods.values())))
     first = -(-start // step) * step
     while first < end:
         day = first // DAY_S
@@ -35,7 +42,38 @@ def messages(
             report(world, municipality, sensor.key, day), day, step, span
         )
         first = (day + 1) * DAY_S
+    if len(set(periods.values())) > 1:
+        found = [each for each in found if _keep_installed(each, periods)]
     return found
+
+
+#: when an output was installed, in s since 1970
+Period = tuple[float, float]
+
+
+def _periods(sensor: Sensor) -> dict[str, Period]:
+    """Tell from when to when the outputs of a sensor were installed."""
+    found: dict[str, Period] = {}
+    for each in sensor.installations:
+        since, until = found.get(each.output, (inf, -inf))
+        ends = each.until.timestamp() if each.until else inf
+        began = each.since.timestamp()
+        found[each.output] = min(since, began), max(until, ends)
+    return found
+
+
+def _keep_installed(message: dict[str, Any], periods: dict[str, Period]) -> bool:
+    """Leave in a message what was installed then; False where that is nothing."""
+    time = datetime.fromisoformat(message["time"]).timestamp()
+    installed = {
+        name for name, (since, until) in periods.items() if since <= time < until
+    }
+    if "counts" in message:
+        message["counts"] = [p for p in message["counts"] if p["channel"] in installed]
+        return bool(message["counts"])
+    values = message["values"]
+    message["values"] = {name: values[name] for name in values if name in installed}
+    return bool(message["values"])
 
 
 def _messages(

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from verkehrspuls.errors import BadFile
+from verkehrspuls.files import read_bytes
 from verkehrspuls.model import Channel, Installation, Sensor, Site, Town
 
 HERE: Final = Path(__file__).parent
@@ -132,6 +133,6 @@ def load_towns() -> tuple[SimulatedTown, ...]:
 def read(path: Path, kind: type[T]) -> T:
     """Read a TOML file as a record; `BadFile` says what is wrong with it."""
     try:
-        return msgspec.toml.decode(path.read_bytes(), type=kind)
+        return msgspec.toml.decode(read_bytes(path, format="TOML"), type=kind)
     except (OSError, msgspec.MsgspecError) as error:
         raise BadFile(path=path, format="TOML", reason=error) from error

@@ -30,6 +30,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest test begins first: the others run beside it, on the other cores."""
+    items.sort(key=lambda item: item.get_closest_marker("longest") is None)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _clean_environment() -> Iterator[None]:
     """No setting of the person who runs the tests reaches them."""
@@ -49,6 +55,12 @@ def _plain() -> Iterator[parts.Databases]:
 @pytest.fixture(scope="session")
 def _oldest() -> Iterator[parts.Databases]:
     with parts.oldest() as url, closing(parts.Databases(url)) as databases:
+        yield databases
+
+
+@pytest.fixture(scope="session")
+def _container() -> Iterator[parts.Databases]:
+    with parts.timescale_container() as url, closing(parts.Databases(url)) as databases:
         yield databases
 
 

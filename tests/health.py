@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from analytics import baseline, frames
+from analytics import frames
+from analytics.baseline.hours import usual as usual_volumes
 from analytics.health import evidence
 from analytics.health.evidence import LOOK_BACK, Evidence
 from analytics.health.verdicts import judge
-from analytics.volumes import volume_of_reading, volumes
+from analytics.volumes.volume import volume_of_reading, volumes
 from simulators import faults
 from simulators.world import DAY_S, World
 from tests.frames import make, utc
@@ -265,7 +266,7 @@ def simulate(world: World, towns: Collection[str], first: date, days: int) -> Si
     hours = volumes(counts.select(list(frames.COUNT_READINGS))).filter(
         pl.col("interval_s") == 3600
     )
-    usual = baseline.usual(
+    usual = usual_volumes(
         hours, hours, channels=channels.select(list(frames.CHANNELS)), weeks=8
     )
     return Simulated(

@@ -14,8 +14,8 @@ from simulators.faults import report
 from simulators.town import SimulatedTown
 from simulators.world import DAY_S, World
 from verkehrspuls.model import Sensor
+from verkehrspuls.registry.towns import register
 from verkehrspuls.storage.database import Connection
-from verkehrspuls.storage.registry import register
 
 #: A cause may be noticed until so long after it ended, and leaves traces that long.
 AFTER = timedelta(hours=2)

@@ -289,13 +289,21 @@ def timescale() -> Iterator[str]:
         }
         with DebianServer(TIMESCALE_ROOT, 17, **settings) as server:
             yield server.url
-    elif _docker_answers():
-        from testcontainers.postgres import PostgresContainer
-
-        with PostgresContainer(image("database"), driver=None) as container:
-            yield container.get_connection_url()
+    elif shutil.which("docker"):
+        with timescale_container() as url:
+            yield url
     else:
         missing("no TimescaleDB: build one as root with .ci/timescale")
+
+
+@contextmanager
+def timescale_container() -> Iterator[str]:
+    """Give the URL of the database that the production file set runs."""
+    docker("version")
+    from testcontainers.community.postgres import PostgresContainer
+
+    with PostgresContainer(image("database"), driver=None) as container:
+        yield container.get_connection_url()
 
 
 def image(service: str) -> str:
@@ -305,12 +313,12 @@ def image(service: str) -> str:
     return found
 
 
-def _docker_answers() -> bool:
-    docker = shutil.which("docker")
-    if docker is None:
-        return False
-    asked = subprocess.run([docker, "version"], capture_output=True, timeout=20)
-    return asked.returncode == 0
+def docker(*arguments: str) -> None:
+    """Run a command of Docker; the test is skipped where it fails."""
+    command = [program("docker", package="docker.io"), *arguments]
+    asked = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    if asked.returncode != 0:
+        missing(f"{' '.join(command)}: {asked.stderr.strip()}")
 
 
 class Broker(Protocol):

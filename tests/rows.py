@@ -25,10 +25,10 @@ def _value(column: int, columns: int, field: bytes) -> Any:
     if column in (1, 3):
         (microseconds,) = struct.unpack(">q", field)
         return EPOCH + timedelta(microseconds=microseconds)
-    if columns == 7 and column == 6:
+    if columns == 8 and column == 6:
         return struct.unpack(">d", field)[0]
-    if columns == 23 and 18 <= column <= 21:
+    if columns == 24 and 18 <= column <= 21:
         return struct.unpack(">f", field)[0]
-    if columns == 23 and column == 22:
+    if columns == 24 and column == 22:
         return list(struct.unpack(f">{len(field) // 4}i", field))[6::2]
     return struct.unpack(_INTEGERS[len(field)], field)[0]

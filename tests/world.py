@@ -19,8 +19,8 @@ from verkehrspuls.model import (
     Station,
     Town,
 )
+from verkehrspuls.registry.towns import register
 from verkehrspuls.storage.database import Connection, connect
-from verkehrspuls.storage.registry import register
 
 SINCE: Final = datetime(2026, 1, 1, tzinfo=UTC)
 FIRST: Final = datetime(2026, 3, 1, tzinfo=UTC)
@@ -252,8 +252,9 @@ def _cases(connection: Connection, ids: dict[tuple[str, str, str], int]) -> None
         )
     connection.execute(
         "insert into vp.case_member (anomaly_case_id, channel_id, detector, began,"
-        " ended, score, reason, withdrawn_at) select anomaly_case_id, channel_id,"
-        " detector, began, ended, score, reason, withdrawn_at from vp.anomaly_case"
+        " ended, observed, usual, score, reason, withdrawn_at) select anomaly_case_id,"
+        " channel_id, detector, began, ended, observed, usual, score, reason,"
+        " withdrawn_at from vp.anomaly_case"
     )
 
 
@@ -291,4 +292,9 @@ def _ledger(connection: Connection) -> None:
     connection.execute("insert into vp.ledger_reject_sum values (0, 'not-json', 3, 1)")
     connection.execute(
         "insert into vp.stale_bucket values (1, %s), (2, %s)", [hour] * 2
+    )
+    connection.execute(
+        "insert into vp.newest_reading select * from (select channel_id,"
+        " vp.newest_reading(channel_id, now()) as time from vp.channel) newest"
+        " where time is not null"
     )

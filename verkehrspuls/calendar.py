@@ -9,6 +9,8 @@ from functools import cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from verkehrspuls.wording import choice, nearest
+
 DayType = Literal["workday", "saturday", "sunday_or_holiday"]
 
 _DAY = timedelta(days=1)
@@ -23,9 +25,32 @@ def public_holidays(state: str, year: int) -> dict[date, str]:
     """
     from holidays.countries.germany import Germany
 
-    subdivision = state if state in Germany.subdivisions else None
+    subdivision = state if state in states() else None
     found = Germany(subdiv=subdivision, years=year, language="de")
     return {day: str(name) for day, name in found.items()}
+
+
+@cache
+def states() -> dict[str, str]:
+    """The German names of the states by their ISO 3166-2 codes. Do not change them."""
+    from holidays.countries.germany import Germany
+
+    return {key: name for name, key in Germany.subdivisions_aliases.items()}
+
+
+def state_name(state: str) -> str:
+    """The German name of a state; its key where it is not known."""
+    return states().get(state, state)
+
+
+def no_state(word: str) -> str:
+    """Say in English that there is no such state, and which one was meant."""
+    # by code, by name, and the one city that the holidays know besides
+    meant = {"Augsburg": "BY"} | {
+        way: key for key, name in states().items() for way in (key, name)
+    }
+    known = choice(meant.get(nearest(word, meant), word), states())
+    return f"there is no state {word}; {known}"
 
 
 @cache
@@ -44,6 +69,26 @@ def is_bridge_day(day: date, state: str) -> bool:
     """Tell whether a day is a Brückentag: a workday between two days off."""
     return day_type(day, state) == "workday" and all(
         day_type(other, state) != "workday" for other in (day - _DAY, day + _DAY)
+    )
+
+
+def at_clock(wall: datetime, time_zone: str) -> datetime:
+    """Tell when (UTC) a town's clock shows a time that is given without offset.
+
+    `ValueError` where it does so twice, or never: at the changes of the clock.
+    """
+    zone = ZoneInfo(time_zone)
+    first, second = (wall.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
+    if first.utcoffset() == second.utcoffset():
+        return first.astimezone(UTC)
+    if first.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != wall:
+        raise ValueError(
+            f"in {time_zone} the clock skips {wall.isoformat()}; write the time that "
+            "it shows then, or one with offset"
+        )
+    raise ValueError(
+        f"in {time_zone} the clock shows {wall.isoformat()} twice; write "
+        f"{first.isoformat()} or {second.isoformat()}"
     )
 
 

@@ -9,6 +9,8 @@ Source of the classes: BASt, "Grundklassifizierung nach TLS 2012".
 from collections.abc import Collection
 from typing import Final
 
+from verkehrspuls.text import mark
+
 #: Motor vehicle classes, TLS 8+1 in the order of the table.
 MOTOR_CLASSES: Final = (
     "unclassified",
@@ -27,6 +29,21 @@ HEAVY_CLASSES: Final = ("truck", "truck_trailer", "articulated", "bus")
 
 #: Every class a payload may name.
 CLASSES: Final = (*MOTOR_CLASSES, "bicycle", "pedestrian")
+
+#: What classes are called, behind a number or as a heading.
+CLASS_NAMES: Final = {
+    "unclassified": mark("not classified"),
+    "motorcycle": mark("motorcycles"),
+    "car": mark("cars"),
+    "van": mark("vans"),
+    "car_trailer": mark("cars with trailer"),
+    "truck": mark("lorries"),
+    "truck_trailer": mark("lorries with trailer"),
+    "articulated": mark("articulated lorries"),
+    "bus": mark("buses"),
+    "bicycle": mark("bicycles"),
+    "pedestrian": mark("pedestrians"),
+}
 
 #: The count columns of readings and volumes; `total` where a sensor knows no classes.
 COUNTS: Final = ("total", *CLASSES)

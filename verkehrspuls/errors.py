@@ -2,6 +2,8 @@
 
     VerkehrspulsError
     ├── UsageError                exit 2   the call or a setting is wrong
+    │   ├── BadParameter
+    │   │   └── TooLong
     │   ├── UnknownSetting
     │   ├── UnknownKey
     │   ├── BadFile
@@ -12,16 +14,18 @@
     │   ├── NotMigrated
     │   ├── NoTables
     │   ├── SlotTaken
-    │   └── StackFailed
+    │   ├── StackFailed
+    │   └── StateGone
     ├── NotDrained                exit 1
     ├── ServerTooOld              exit 1
+    ├── MachineFailed             exit 1
     └── FoundProblems             exit 4   a check ran and found something
 
 The docstring of a class is its message: it says what happened and what to do. Facts
 are attributes, filled into the message by name.
 """
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 
 class VerkehrspulsError(Exception):
@@ -50,6 +54,22 @@ class UsageError(VerkehrspulsError):
     http_status = 400
 
 
+class BadParameter(UsageError):
+    """{detail}."""
+
+    code = "invalid"
+    http_status = 422
+
+    parameter: str
+    detail: str
+
+
+class TooLong(BadParameter):
+    """{detail}."""
+
+    code = "too-long"
+
+
 class UnknownSetting(UsageError):
     """There is no setting {name}; {suggestion}."""
 
@@ -66,7 +86,7 @@ class UnknownKey(UsageError):
     http_status = 404
 
     def __init__(self, *, kind: str, key: object) -> None:
-        listed = "site" if kind == "municipality" else kind
+        listed = "town" if kind == "municipality" else kind
         super().__init__(kind=kind, key=key, listed=listed)
 
 
@@ -96,7 +116,8 @@ class Unavailable(VerkehrspulsError):
 class DatabaseUnavailable(Unavailable):
     """The database does not answer: {reason}.
 
-    Start the embedded one with `make up`, or check VERKEHRSPULS_DATABASE__URL.
+    Start it (`make up`, in containers `docker compose up`), or check
+    VERKEHRSPULS_DATABASE__URL.
     """
 
     code = "database-unavailable"
@@ -105,7 +126,8 @@ class DatabaseUnavailable(Unavailable):
 class BrokerUnavailable(Unavailable):
     """The MQTT broker does not answer: {reason}.
 
-    Start the embedded one with `make up`, or check VERKEHRSPULS_BROKER__URL.
+    Start it (`make up`, in containers `docker compose up`), or check
+    VERKEHRSPULS_BROKER__URL.
     """
 
     code = "broker-unavailable"
@@ -132,6 +154,15 @@ class StackFailed(Unavailable):
     code = "stack-failed"
 
 
+class StateGone(Unavailable):
+    """{directory} was removed or replaced while `up` ran; everything is stopped.
+
+    Nothing would be kept there, and another `up` could start on it.
+    """
+
+    code = "state-gone"
+
+
 class SlotTaken(Unavailable):
     """Another ingest worker serves slot {slot}.
 
@@ -155,6 +186,18 @@ class ServerTooOld(VerkehrspulsError):
     """PostgreSQL {version} is too old; {oldest} or newer is needed."""
 
     code = "server-too-old"
+
+
+class MachineFailed(VerkehrspulsError):
+    """The machine refused to read or write: {reason}."""
+
+    code = "machine-failed"
+
+    @classmethod
+    def of(cls, error: OSError) -> Self:
+        """Wrap an error of the operating system."""
+        where = f"{error.filename}: " if error.filename else ""
+        return cls(reason=f"{where}{error.strerror or error}")
 
 
 class FoundProblems(VerkehrspulsError):

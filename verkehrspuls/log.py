@@ -5,6 +5,8 @@ import logging
 import sys
 from datetime import UTC, datetime
 
+from verkehrspuls.cli.output import escape, escape_json
+
 _PLAIN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
 
 
@@ -19,12 +21,13 @@ class ConsoleFormatter(logging.Formatter):
         """Render one line, and the traceback where there is one."""
         clock = datetime.fromtimestamp(record.created, UTC).astimezone()
         fields = "".join(f" {k}={v}" for k, v in _fields(record).items())
+        # what strangers sent must neither command the terminal nor make lines
         line = (
             f"{clock:%H:%M:%S} {record.levelname.lower():7} "
-            f"{record.name:24} {record.getMessage()}{fields}"
+            f"{record.name:24} {escape(record.getMessage() + fields)}"
         )
         if record.exc_info:
-            line += "\n" + self.formatException(record.exc_info)
+            line += "\n" + escape(self.formatException(record.exc_info), lines=True)
         return line
 
 
@@ -42,7 +45,7 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             entry["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(entry, default=str, ensure_ascii=False)
+        return escape_json(json.dumps(entry, default=str, ensure_ascii=False))
 
 
 def configure(*, level: str, style: str) -> None:

@@ -100,9 +100,26 @@ class _State(Collector):
             if row["since_last_commit_s"] is not None:
                 yield GaugeMetricFamily(
                     "verkehrspuls_seconds_since_last_commit",
-                    "Age of the newest message that ingest has committed.",
+                    "Age of the newest message of a broker that ingest has committed.",
                     value=row["since_last_commit_s"],
                 )
+            if row["certificate_ends"] is not None:
+                yield GaugeMetricFamily(
+                    "verkehrspuls_broker_certificate_expiry_timestamp_seconds",
+                    "Until when the broker's certificate is valid, in Unix time.",
+                    value=row["certificate_ends"].timestamp(),
+                )
+        for row in self.state["alerts"]:
+            yield GaugeMetricFamily(
+                "verkehrspuls_alerts_waiting",
+                "Alerts that failed more than once or that nobody sends: an alarm.",
+                value=row["waiting"],
+            )
+            yield GaugeMetricFamily(
+                "verkehrspuls_alerts_given_up",
+                "Alerts of the last two days given up after all attempts: an alarm.",
+                value=row["given_up"],
+            )
 
 
 def _ledger(rows: list[Row]) -> Iterable[Metric]:
@@ -129,6 +146,7 @@ def _ledger(rows: list[Row]) -> Iterable[Metric]:
         yield became
     for name, text in (
         ("readings_late", "Readings that came later than the setting ingest.late_h."),
+        ("readings_overlapping", "Readings that overlapped others when they came."),
         ("sequence_lost", "Messages missing now, by their sequence numbers."),
     ):
         found = GaugeMetricFamily(f"verkehrspuls_{name}", text, labels=["municipality"])

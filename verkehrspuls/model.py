@@ -6,7 +6,7 @@ Keys match `[a-z0-9-]{1,64}` and are unique within the municipality.
 
 from collections.abc import Mapping as Map
 from datetime import datetime
-from typing import Annotated, Literal, NewType
+from typing import Annotated, Final, Literal, NewType
 
 from msgspec import Meta, Struct
 
@@ -18,6 +18,30 @@ ChannelId = NewType("ChannelId", int)
 SensorId = NewType("SensorId", int)
 
 Key = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,64}\Z")]
+#: What breaks a line, a table or a terminal: control characters, separators of lines,
+#: and what turns the direction of text.
+CONTROLS: Final = "\0-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
+#: Characters that show nothing by themselves.
+_BLANK: Final = (
+    "\xad\u115f\u1160\u200b-\u200f\u2060-\u2064\u2800\u3164\ufe00-\ufe0f\ufeff"
+    "\U000e0000-\U000e007f"
+)
+#: To be shown; not empty.
+Name = Annotated[
+    str,
+    Meta(
+        pattern=rf"^[^{CONTROLS}]*[^\s{CONTROLS}{_BLANK}][^{CONTROLS}]*\Z",
+        max_length=200,
+    ),
+]
+#: To be shown; may be empty.
+Words = Annotated[str, Meta(pattern=rf"^[^{CONTROLS}]*\Z", max_length=1000)]
+#: Where a link may lead: a page, or mail; or empty. A pattern of Python and of Rust.
+LINK: Final = (
+    r"(https?://[^\s/?#@:\"<>\\]+(:[0-9]{1,5})?([/?#][^\s\"<>\\]*)?"
+    r"|mailto:[^\s@\"<>\\?]+@[^\s@\"<>\\?]+(\?[^\s\"<>\\]*)?)?"
+)
+Link = Annotated[str, Meta(pattern=rf"^{LINK}\Z", max_length=500)]
 Latitude = Annotated[float, Meta(ge=-90, le=90)]
 Longitude = Annotated[float, Meta(ge=-180, le=180)]
 _LEVEL = rf"([^+#/{REFUSED}]+|\+)"
@@ -45,6 +69,10 @@ PayloadFormat = Literal[
 ]
 #: path of a field in a decoded payload, e.g. `object.people_in`
 Field = Annotated[str, Meta(min_length=1, max_length=256)]
+#: Of a town that names none.
+TIME_ZONE: Final = "Europe/Berlin"
+#: With an offset; in a registration file without one that of the town's clock.
+Since = Annotated[datetime, Meta(tz=True)]
 Scalar = bool | int | float | str
 
 
@@ -52,27 +80,27 @@ class Channel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One stream measured at a site: a lane in a direction, or one quantity."""
 
     key: Key
-    name: str
+    name: Name
     #: a key of `quantities.QUANTITIES`
     quantity: str
     #: key of the direction, e.g. `in`; empty where there is none
     direction: Annotated[str, Meta(pattern=r"^(?!all\Z)[a-z0-9-]{0,64}\Z")] = ""
     #: the direction's name to show, e.g. "Richtung Innenstadt"
-    direction_name: str = ""
-    lane: int | None = None
+    direction_name: Words = ""
+    lane: Annotated[int, Meta(ge=-99, le=99)] | None = None
     #: values that matter here, by their name to show: stages of a gauge
-    thresholds: Map[str, float] = {}
+    thresholds: Annotated[Map[Name, float], Meta(max_length=20)] = {}
 
 
 class Site(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A place where something is measured; coordinates (WGS 84) where known."""
 
     key: Key
-    name: str
+    name: Name
     latitude: Latitude | None = None
     longitude: Longitude | None = None
-    road: str = ""
-    place: str = ""
+    road: Words = ""
+    place: Words = ""
     speed_limit_kmh: Annotated[int, Meta(ge=5, le=200)] | None = None
     visibility: Literal["public", "cluster", "private"] = "public"
     channels: tuple[Channel, ...]
@@ -128,8 +156,9 @@ class TimeField(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     zone: Annotated[
         str | None,
         Meta(
-            description="time zone of a stamp without offset; of the hour that an "
-            "autumn night has twice it is the first"
+            description="time zone of a stamp without offset; the hour that an autumn "
+            "night has twice is its second pass for what came within that; what came "
+            "later is taken for the first, and noted as ambiguous"
         ),
     ] = None
 
@@ -154,13 +183,24 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             "does not tell the interval"
         ),
     ] = "start"
+    observed: Annotated[
+        Field | Source | None,
+        Meta(
+            description="how much of its interval the device observed: its unit is "
+            "`s`, `%`, or `1` (where none is named) for a share of 0 to 1; what cannot "
+            "be is taken as unknown"
+        ),
+    ] = None
     sentinels: Annotated[
         Map[str, tuple[float, ...]],
         Meta(description='values that mean "no value", by field; `*` for all'),
     ] = {}
     only: Annotated[
         Map[Field, Scalar],
-        Meta(description="only payloads with these values in these fields are read"),
+        Meta(
+            description="only payloads with these values in these fields are read; "
+            "so sensors of one topic are told apart"
+        ),
     ] = {}
     text_numbers: Annotated[
         bool, Meta(description="text that is a number is taken as one")
@@ -173,9 +213,9 @@ class Installation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     site: Key
     channel: Key
     #: the output's name in the sensor's payloads
-    output: Annotated[str, Meta(min_length=1, max_length=64)]
-    since: datetime
-    until: datetime | None = None
+    output: Annotated[str, Meta(pattern=rf"^[^{CONTROLS}]{{1,64}}\Z")]
+    since: Since
+    until: Since | None = None
     #: of a foreign format; a native payload names outputs and classes itself
     mapping: Mapping | None = None
 
@@ -184,8 +224,8 @@ class Sensor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A device, the payload format it speaks and what it can tell apart."""
 
     key: Key
-    name: str
-    model: str = ""
+    name: Name
+    model: Words = ""
     payload_format: PayloadFormat = "native"
     #: what it publishes under, where the format is a foreign one
     topic: TopicFilter | None = None
@@ -209,7 +249,7 @@ class Corridor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One direction of travel along a road; the way back is another corridor."""
 
     key: Key
-    name: str
+    name: Name
     #: in the order in which they are passed
     stations: Annotated[tuple[Station, ...], Meta(min_length=2)]
 
@@ -226,7 +266,7 @@ class Junction(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where all ways in and out are counted."""
 
     key: Key
-    name: str
+    name: Name
     arms: Annotated[tuple[Arm, ...], Meta(min_length=2)]
 
 
@@ -234,11 +274,17 @@ class Town(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A municipality with its sites and sensors."""
 
     key: Key
-    name: str
+    name: Name
     #: ISO 3166-2 code of the state without the country, e.g. RP
     state: str
-    time_zone: str = "Europe/Berlin"
-    licence: str = ""
+    time_zone: str = TIME_ZONE
+    licence: Words = ""
+    #: its sensors are simulated: every page, export and answer says so
+    simulated: bool = False
+    #: where its imprint, its privacy notice and whom to ask are, for its pages
+    imprint: Link = ""
+    privacy: Link = ""
+    contact: Link = ""
     latitude: Latitude | None = None
     longitude: Longitude | None = None
     sites: tuple[Site, ...]

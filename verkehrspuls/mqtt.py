@@ -1,8 +1,10 @@
 """MQTT 3.1.1 through paho: connecting by URL, and publishing without loss."""
 
 import logging
+import secrets
 import ssl
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 from urllib.parse import unquote, urlsplit
@@ -70,6 +72,15 @@ def connect(made: paho.Client, url: str, *, keepalive_s: int = 60) -> None:
         raise BrokerUnavailable(reason=reason) from error
 
 
+def certificate_ends(connected: paho.Client) -> datetime | None:
+    """Return until when the broker's certificate is valid; none without TLS."""
+    connection = connected.socket()
+    if not isinstance(connection, ssl.SSLSocket):
+        return None
+    ends = str((connection.getpeercert() or {})["notAfter"])
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(ends), UTC)
+
+
 class Publisher:
     """Publishes at QoS 1 over reconnects and knows what the broker acknowledged.
 
@@ -80,12 +91,14 @@ class Publisher:
     def __init__(
         self,
         url: str,
-        client_id: str,
+        name: str,
         *,
         window: int = 200,
         will: Will | None = None,
         ca_file: Path | None = None,
     ) -> None:
+        # who connects with the same client id throws the other out: nobody guesses it
+        client_id = f"{name}-{secrets.token_hex(8)}"
         self._client: paho.Client = client(
             url, client_id=client_id, will=will, ca_file=ca_file
         )

@@ -6,6 +6,10 @@ from typing import Final, Literal
 from verkehrspuls.classes import VOLUME_CLASSES
 from verkehrspuls.text import mark as _
 
+#: The share of a reading that others of its channel may cover without taking it: clocks
+#: are a little uneven. See docs/reference/completeness.md.
+OVERLAP_TOLERANCE: Final = 0.05
+
 #: How values of an hour become one. Decibels are averaged by energy, wind directions
 #: as vectors; rain adds up.
 Mean = Literal["arithmetic", "energetic", "circular", "sum"]

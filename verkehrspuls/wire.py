@@ -28,10 +28,19 @@ LEVELS: Final = 200
 _LONGEST: Final = 65_535
 _TOPIC: Final = re.compile(f"[^+#{REFUSED}]+")
 
+#: No mean speed is higher; 254 and 255 are what devices send where they have none.
+FASTEST_KMH: Final = 250
 #: A count fits the database's 4-byte integer with room for sums.
 Count = Annotated[int, Meta(ge=0, le=1_000_000)]
-Seconds = Annotated[int, Meta(ge=1, le=86_400)]
+#: Up to the local day of 25 hours: what is longer cannot be told by days.
+Seconds = Annotated[int, Meta(ge=1, le=90_000)]
+#: Of an interval, where the sensor did not look all the time.
+Observed = Annotated[float, Meta(ge=0, le=90_000)]
 Moment = Annotated[datetime, Meta(tz=True)]
+#: Why nobody knows which pass of the hour that a wall clock shows twice a time is of:
+#: it is there once; both are there, in no order; what was recorded ends or begins in
+#: that hour; it came too late for its receipt to tell.
+Ambiguous = Literal["once", "unordered", "ends", "begins", "late"]
 
 
 class SpeedHistogram(Struct, frozen=True, kw_only=True, gc=False):
@@ -47,7 +56,7 @@ class ChannelCounts(Struct, frozen=True, kw_only=True, gc=False):
 
     channel: Annotated[str, Meta(min_length=1, max_length=64)]
     classes: dict[str, Count | None]
-    speed_kmh: Annotated[float, Meta(ge=0, le=300)] | None = None
+    speed_kmh: Annotated[float, Meta(ge=0, le=FASTEST_KMH)] | None = None
     speed_histogram: SpeedHistogram | None = None
     occupancy: Annotated[float, Meta(ge=0, le=1)] | None = None
 
@@ -58,6 +67,9 @@ class CountMessage(Struct, frozen=True, kw_only=True, gc=False):
     time: Moment
     interval_s: Seconds
     seq: Annotated[int, Meta(ge=0)] | None = None
+    observed_s: Observed | None = None
+    #: of the time
+    ambiguous: Ambiguous | None = None
     counts: Annotated[list[ChannelCounts], Meta(min_length=1, max_length=256)]
 
 
@@ -67,6 +79,8 @@ class EnvironmentMessage(Struct, frozen=True, kw_only=True, gc=False):
     time: Moment
     interval_s: Seconds
     seq: Annotated[int, Meta(ge=0)] | None = None
+    observed_s: Observed | None = None
+    ambiguous: Ambiguous | None = None
     values: dict[str, float | None]
 
 

@@ -13,7 +13,7 @@ from typing import Final
 
 import polars as pl
 
-from analytics.frames import ENVIRONMENT_HOURS, TIME, Schema, check
+from analytics.frames import ENVIRONMENT_HOURS, LONG_VALUES, TIME, Schema, check
 
 #: Central European Time, all year round
 CLOCK: Final = timedelta(hours=1)
@@ -88,23 +88,58 @@ def daily_max_8h(hours: pl.DataFrame) -> pl.DataFrame:
     return _of_days(means, pl.col("mean").max())
 
 
-def day_means(hours: pl.DataFrame) -> pl.DataFrame:
-    """Average the valid hours of each day (DAY_MEANS); a day needs 18 of the 24."""
-    return _of_days(valid_hours(hours), pl.col("mean").mean())
+def day_means(hours: pl.DataFrame, long: pl.DataFrame | None = None) -> pl.DataFrame:
+    """Average the valid hours of each day (DAY_MEANS); a day needs 18 of the 24.
+
+    Of other days it is what `long` (LONG_VALUES) tells over 18 hours or more, such as a
+    station's daily mean; it belongs to the day of its middle.
+    """
+    of_hours = _of_days(valid_hours(hours), pl.col("mean").mean())
+    if long is None or long.is_empty():
+        return of_hours
+    middle = pl.col("time") + pl.duration(seconds="interval_s") / 2 + CLOCK
+    of_long = (
+        check(long, LONG_VALUES)
+        .filter(pl.col("interval_s") >= CAPTURE * 24 * _HOUR_S)
+        .group_by("channel_id", middle.dt.date().alias("day"))
+        .agg(
+            pl.col("value").mean().alias("mean"),
+            (pl.col("interval_s").max() // _HOUR_S).clip(0, 24).alias("parts"),
+        )
+        .join(of_hours, on=["channel_id", "day"], how="anti")
+    )
+    both = pl.concat([of_hours, check(of_long, DAY_MEANS)])
+    return both.sort("channel_id", "day")
 
 
-def year_means(hours: pl.DataFrame, *, capture: float = YEAR_CAPTURE) -> pl.DataFrame:
+def year_means(
+    hours: pl.DataFrame,
+    long: pl.DataFrame | None = None,
+    *,
+    capture: float = YEAR_CAPTURE,
+) -> pl.DataFrame:
     """Average the valid hours of each calendar year (YEAR_MEANS).
 
-    `capture` is the share of the year's hours that are valid; below that the mean is
-    given, but not valid.
+    Where days are told by `long` (see `day_means`), each weighs as many hours as it
+    has. `capture` is the share of the year's hours that are valid; below that the mean
+    is given, but not valid.
     """
-    year = (pl.col("time") + CLOCK).dt.year()
+    parts = valid_hours(hours).select(
+        "channel_id", "mean", day=(pl.col("time") + CLOCK).dt.date(), parts=1
+    )
+    if long is not None and not long.is_empty():
+        by_long = day_means(hours.clear(), long).join(
+            day_means(hours), on=["channel_id", "day"], how="anti"
+        )
+        days = by_long.select("channel_id", "mean", "day", "parts")
+        parts = pl.concat(
+            [parts.join(days, on=["channel_id", "day"], how="anti"), days]
+        )
+    year, weight = pl.col("day").dt.year(), pl.col("parts")
     length = pl.when(pl.date(pl.col("year"), 1, 1).dt.is_leap_year()).then(366)
     return check(
-        valid_hours(hours)
-        .group_by("channel_id", year.alias("year"))
-        .agg(pl.col("mean").mean(), pl.len().alias("parts"))
+        parts.group_by("channel_id", year.alias("year"))
+        .agg((pl.col("mean") * weight).sum() / weight.sum(), weight.sum())
         .with_columns(capture=pl.col("parts") / (24 * length.otherwise(365)))
         .with_columns(valid=pl.col("capture") >= capture)
         .sort("channel_id", "year"),

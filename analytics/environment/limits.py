@@ -22,6 +22,10 @@ from verkehrspuls.text import mark as _
 
 Average = Literal["hour", "day", "max_8h", "year"]
 Kind = Literal["limit", "target", "information", "alert", "guideline"]
+#: what a standard is in a year
+Group = Literal["in-force", "coming", "recommended"]
+#: what the law wants kept; other kinds call for information, or are recommended
+BINDING: Final[tuple[Kind, ...]] = ("limit", "target")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,17 @@ class Standard:
     #: from when on it holds; None: it is a recommendation
     since: date | None
     source: str
+    #: from when on another one holds in its place
+    until: date | None = None
+
+    def group(self, year: int) -> Group | None:
+        """What it is at the beginning of a year; None: another one has replaced it."""
+        at = date(year, 1, 1)
+        if self.since is None:
+            return "recommended"
+        if self.until is not None and self.until <= at:
+            return None
+        return "in-force" if self.since <= at else "coming"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +70,10 @@ STANDARDS: Final = {
     for standard in (
         Standard(
             "39-bimschv",
-            _("39th BImSchV (in force)"),
+            _("39th BImSchV"),
             date(2010, 8, 6),
             "39. BImSchV §§ 2, 3, 4, 5, 9; Directive 2008/50/EC",
+            until=date(2030, 1, 1),
         ),
         Standard(
             "eu-2030",
@@ -123,10 +139,13 @@ LIMITS: Final = (
 #: the hours, days or events above the value, `judged` those that have an average;
 #: `greatest` is the greatest average. `met` is null where too little was observed to
 #: tell: what exceeds more often than is allowed does so however much is missing.
+#: `group` says whether the standard is in force in that year, comes later, or is a
+#: recommendation; one that another has replaced is left out.
 COMPARISON: Final[Schema] = {
     "channel_id": pl.Int32(),
     "year": pl.Int32(),
     "standard": pl.String(),
+    "group": pl.String(),
     "kind": pl.String(),
     "average": pl.String(),
     "value": pl.Float64(),
@@ -147,6 +166,7 @@ def compare(
     hours: pl.DataFrame,
     quantity: str,
     *,
+    long: pl.DataFrame | None = None,
     since: datetime | None = None,
     limits: Sequence[Limit] = LIMITS,
 ) -> pl.DataFrame:
@@ -154,17 +174,18 @@ def compare(
 
     Averages are rounded to the whole numbers that the limits are given in, half up,
     before they are compared; a value that is reached is not exceeded. Of hours before
-    `since` only the running means of its day, and later, are made.
+    `since` only the running means of its day, and later, are made. `long` (LONG_VALUES)
+    are daily means and the like, of days of which hours do not tell enough.
     """
     first = date.min if since is None else (since + CLOCK).date()
     later = hours if since is None else hours.filter(pl.col("time") >= since)
     make: dict[Average, Callable[[], pl.DataFrame]] = {
         "hour": lambda: _averages(valid_hours(later).rename({"time": "at"}), hour=True),
-        "day": lambda: _averages(day_means(later).rename({"day": "at"})),
+        "day": lambda: _averages(day_means(later, long).rename({"day": "at"})),
         "max_8h": lambda: _averages(
             daily_max_8h(hours).rename({"day": "at"}).filter(pl.col("at") >= first)
         ),
-        "year": lambda: year_means(later),
+        "year": lambda: year_means(later, long),
     }
     chosen = [limit for limit in limits if limit.quantity == quantity]
     averages = {
@@ -238,8 +259,16 @@ def _of_years(years: pl.DataFrame, limit: Limit) -> pl.DataFrame:
 
 
 def _described(known: pl.DataFrame, limit: Limit) -> pl.DataFrame:
+    standard = STANDARDS[limit.standard]
+    groups = {year: standard.group(year) for year in known["year"].unique()}
     return check(
         known.with_columns(
+            group=pl.col("year").replace_strict(
+                groups, default=None, return_dtype=pl.String
+            )
+        )
+        .drop_nulls("group")
+        .with_columns(
             standard=pl.lit(limit.standard),
             kind=pl.lit(limit.kind),
             average=pl.lit(limit.average),

@@ -10,7 +10,7 @@ import polars as pl
 
 from analytics.flow.figure import Figure, Reason, Result
 from analytics.frames import FLOW_BINS, FLOW_DAYS, check
-from analytics.passport import of_days
+from analytics.quality.passport import of_days
 
 METHOD: Final = "aadt-1"
 #: Longest period of a year's figure.

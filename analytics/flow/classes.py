@@ -99,7 +99,7 @@ def classes(
     figures = [
         ratio(
             f"{name}_share",
-            *_sums(hours, groups[name]),
+            *sums_of(hours, groups[name]),
             passport=passport,
             reason=None if groups[name] is not None else Reason("class-scheme"),
         )
@@ -138,8 +138,8 @@ def classes(
     return Result(tuple(figures), check(table, CLASS_VOLUMES), passport)
 
 
-def _sums(hours: pl.DataFrame, of: pl.Expr | None) -> tuple[float, float]:
-    """Sum of a group, and the volume of the hours that tell it."""
+def sums_of(hours: pl.DataFrame, of: pl.Expr | None) -> tuple[float, float]:
+    """Sum a group (`summed`), and the volume of the hours that tell it."""
     if of is None:
         return 0.0, 0.0
     told = hours.select(of=of, volume="volume").drop_nulls()

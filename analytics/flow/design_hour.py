@@ -9,7 +9,7 @@ from analytics.flow.aadt import LONGEST_DAYS
 from analytics.flow.figure import Figure, Reason, Result, ratio
 from analytics.flow.inputs import passport_of_bins
 from analytics.frames import FLOW_BINS, check
-from analytics.passport import Passport
+from analytics.quality.passport import Passport
 
 METHOD: Final = "design-hour-1"
 RANKS: Final = (30, 50, 100)

@@ -1,20 +1,32 @@
 """What all flow figures share: a value with unit and passport, or a reason."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 import polars as pl
 
-from analytics.passport import Passport
+from analytics.quality.passport import Passport
 from verkehrspuls.text import mark, translate
 
-#: Why a figure has no value. `{have}` and `{need}` are numbers.
+#: Why a figure has no value. `{have}` and `{need}` are numbers, `{months}` are named,
+#: others are `facts`.
 REASONS: Final = {
     "too-few-days": mark("Valid days: {have}; at least {need} are needed."),
     "too-few-months": mark("Months with data: {have}; at least {need} are needed."),
     "too-few-weekdays": mark(
         "Weekdays with enough months: {have}; at least {need} are needed."
+    ),
+    "needs-quarters": mark(
+        "Quarter-hours are needed; here whole hours are counted, no shorter intervals."
+    ),
+    "needs-hours": mark(
+        "Hours are needed; here longer intervals are counted, such as daily totals."
+    ),
+    "less-than-a-year": mark(
+        "Twelve months with enough valid days are needed; {have} are there. "
+        "These lack: {months}."
     ),
     "too-few-hours": mark(
         "There are {have} hours that were observed well enough; at least {need} are "
@@ -25,6 +37,10 @@ REASONS: Final = {
         "There are {have} permanent counters with the same hours; at least {need} are "
         "needed."
     ),
+    "too-few-pairs": mark(
+        "Days with a partner in the other period: {have}; at least {need} are needed, "
+        "so that like is compared with like."
+    ),
     "periods-overlap": mark("The periods overlap."),
     "too-long": mark(
         "The period has {have} days; a year's figure takes {need} at most."
@@ -32,11 +48,18 @@ REASONS: Final = {
     "school-holidays-unknown": mark(
         "The school holidays are not known for {have} workdays of the period."
     ),
-    "class-scheme": mark("The sensors do not tell these vehicle classes apart."),
+    "school-holidays-unpublished": mark(
+        "The school holidays of {years} in {state} are not published yet ({have} "
+        "workdays of the period)."
+    ),
+    "class-scheme": mark(
+        "The sensors do not tell these vehicles apart from others; of two classes, the "
+        "lorries hold cars with trailer, too."
+    ),
     "no-total": mark("The sensors tell no sum beside the classes, to compare with."),
     "no-traffic": mark("Nothing was counted, so there is nothing to divide by."),
     "no-speeds": mark("The sensors told no speeds."),
-    "no-histograms": mark("The sensors told no speed histograms, only means."),
+    "no-histograms": mark("The sensors told no speed histograms."),
     "no-limit": mark("The site has no speed limit on record; give one."),
     "open-bin": mark(
         "The histograms end at {have} km/h: what is above is not told apart."
@@ -55,14 +78,30 @@ class Reason:
     code: str
     have: float | None = None
     need: float | None = None
+    #: of the calendar, 1 is January
+    months: Sequence[int] = ()
+    #: what else its text names
+    facts: tuple[tuple[str, str], ...] = ()
 
     def text(self, language: str) -> str:
         """Say it in a language."""
         sentence = translate(REASONS[self.code], language)
         numbers = {"have": self.have, "need": self.need}
         return sentence.format(
-            **{key: f"{value:g}" for key, value in numbers.items() if value is not None}
+            **{
+                key: f"{value:g}" for key, value in numbers.items() if value is not None
+            },
+            months=", ".join(month_names(self.months, language)),
+            **dict(self.facts),
         )
+
+
+def month_names(months: Sequence[int], language: str) -> list[str]:
+    """Name months of the calendar in a language."""
+    from babel.dates import get_month_names
+
+    names = get_month_names("wide", context="stand-alone", locale=language)
+    return [names[month] for month in months]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +122,9 @@ class Figure:
     above: bool = False
     at: datetime | None = None
     reason: Reason | None = None
+    #: the same without what is suspected to be of a sensor's fault; None where nothing
+    #: is
+    without_suspected: "Figure | None" = None
 
     def __post_init__(self) -> None:
         if (self.value is None) != (self.reason is not None):
@@ -96,6 +138,9 @@ class Result:
     figures: tuple[Figure, ...]
     table: pl.DataFrame | None = None
     passport: Passport | None = None
+    #: the same without what is suspected to be of a sensor's fault; None where nothing
+    #: is
+    without_suspected: "Result | None" = None
 
 
 def ratio(
@@ -116,15 +161,18 @@ def ratio(
     return Figure(name=name, unit=unit, passport=passport, value=over / under)
 
 
-def with_cases(result: Result, cases: tuple[int, ...]) -> Result:
-    """Name the open cases that touch the period in each passport."""
-    if not cases:
+def touched_by(
+    result: Result, *, cases: tuple[int, ...], ambiguous_hours: tuple[datetime, ...]
+) -> Result:
+    """Name in each passport what touches the period: open cases, ambiguous hours."""
+    if not cases and not ambiguous_hours:
         return result
+
+    def told(passport: Passport) -> Passport:
+        return replace(passport, cases=cases, ambiguous_hours=ambiguous_hours)
+
     return Result(
-        tuple(
-            replace(figure, passport=replace(figure.passport, cases=cases))
-            for figure in result.figures
-        ),
+        tuple(replace(f, passport=told(f.passport)) for f in result.figures),
         result.table,
-        result.passport and replace(result.passport, cases=cases),
+        result.passport and told(result.passport),
     )

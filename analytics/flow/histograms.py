@@ -10,7 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from analytics.frames import HISTOGRAM_READINGS, SPEED_HISTOGRAMS, TIME, check
+from analytics.frames import (
+    HISTOGRAM_READINGS,
+    SPEED_HISTOGRAMS,
+    TIME,
+    check,
+    with_details,
+)
+from analytics.volumes import overlaps
 
 #: The grid: bins of 5 km/h from 0 to 250, and one for what is above.
 WIDTH_KMH: Final = 5
@@ -24,8 +31,13 @@ _LAYOUT: Final = ("histogram_from_kmh", "histogram_width_kmh", "bins")
 _KEY: Final = ("channel_id", "time")
 
 
-def merged(readings: pl.DataFrame) -> pl.DataFrame:
+def merged(readings: pl.DataFrame, *, of: pl.DataFrame | None = None) -> pl.DataFrame:
     """Add HISTOGRAM_READINGS up to SPEED_HISTOGRAMS by channel and hour.
+
+    With `of` only those of these CHANNEL_HOURS: other readings are there for what they
+    cover. Of readings that overlap, and of which `received_at` is known, one of which
+    more than half counts is taken whole, the others are left out: see
+    `analytics.volumes.overlaps`.
 
     Histograms of one layout (begin, width, number of bins) are added first, then
     brought to the grid: what is below a grid edge is read off the sums, linearly inside
@@ -42,7 +54,9 @@ def merged(readings: pl.DataFrame) -> pl.DataFrame:
     A reading without a histogram is left out, and not taken for one of zeros; one that
     is longer than an hour belongs to none.
     """
-    readings = check(readings, HISTOGRAM_READINGS)
+    readings = _counting(with_details(readings, HISTOGRAM_READINGS))
+    if of is not None:
+        readings = overlaps.of_hours(readings, of)
     lists = readings["histogram"]
     # lists are dear to move: they are picked once, in the order in which they are added
     rows = (
@@ -92,6 +106,17 @@ def merged(readings: pl.DataFrame) -> pl.DataFrame:
         .sort(_KEY)
     )
     return check(summed, SPEED_HISTOGRAMS)
+
+
+def _counting(readings: pl.DataFrame) -> pl.DataFrame:
+    """Leave out readings whose seconds later ones cover for the most part."""
+    if "received_at" not in readings.columns:
+        return readings
+    readings = overlaps.in_order(readings.filter(pl.col("interval_s") <= _HOUR_S))
+    seconds = overlaps.counted_s(readings)
+    if seconds is None:
+        return readings
+    return readings.filter(2 * seconds > pl.col("interval_s"))
 
 
 def as_matrix(counts: pl.Series, bins: int = BINS) -> Ints:

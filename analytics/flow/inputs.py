@@ -7,7 +7,7 @@ import polars as pl
 
 from analytics.calendar import with_calendar
 from analytics.frames import FLOW_BINS, FLOW_DAYS, check
-from analytics.passport import SHARES, Passport
+from analytics.quality.passport import SHARES, Passport
 from verkehrspuls.classes import COUNTS
 
 #: Observed and normalised of a bin to whose sum no lane is missing: shares come rounded
@@ -30,24 +30,38 @@ def flow_days(
     Nothing imputed is in the volume, so that share is zero; `excluded` of `days` is all
     that was left out, also where something is imputed in its place.
     """
+    return on_calendar(days, calendar(first, last, state, school_holidays))
+
+
+def calendar(
+    first: date, last: date, state: str, school_holidays: pl.DataFrame
+) -> pl.DataFrame:
+    """Make the days of a state's calendar, both ends included."""
+    return (
+        pl.DataFrame({"day": pl.date_range(first, last, eager=True)})
+        .with_columns(state=pl.lit(state))
+        .pipe(with_calendar, school_holidays=school_holidays)
+    )
+
+
+def on_calendar(days: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:
+    """Make FLOW_DAYS like `flow_days`: by `site_id` as well where the calendar is."""
+    key = [name for name in ("site_id", "day") if name in calendar.columns]
     scaled = pl.col("volume_normalised").cast(pl.Float64) / pl.col("volume")
-    calendar = pl.DataFrame({"day": pl.date_range(first, last, eager=True)})
     known = days.select(
-        "day",
+        *key,
         "valid",
         *(pl.col(name).cast(pl.Float64) for name in SHARES),
         heavy=pl.col("heavy") * pl.when(pl.col("volume") > 0).then(scaled).otherwise(1),
         volume=pl.col("volume_normalised").cast(pl.Float64),
     )
     found = (
-        calendar.with_columns(state=pl.lit(state))
-        .pipe(with_calendar, school_holidays=school_holidays)
-        .join(known, on="day", how="left")
+        calendar.join(known, on=key, how="left")
         .with_columns(
             pl.col(SHARES).fill_null(0), pl.col("valid").fill_null(value=False)
         )
         .with_columns(imputed=pl.lit(0.0))
-        .sort("day")
+        .sort(key)
     )
     return check(found, FLOW_DAYS)
 

@@ -1,17 +1,27 @@
 """Mean daily traffic by day type, its factors, heavy share and directional split."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 import polars as pl
 
-from analytics.calendar import MEMBERS
+from analytics.calendar import MEMBERS, Terms
 from analytics.flow.figure import Figure, Reason, Result, ratio
 from analytics.frames import FLOW_DAYS, check, mean
-from analytics.passport import of_days
+from analytics.quality.passport import of_days
 from analytics.quality.validity import DEFAULT, Rules
 
-METHOD: Final = "means-1"
+METHOD: Final = "means-2"
+
+#: What is told of a year only, and the mean of the same days of any period.
+YEARLY: Final = {
+    "dtv": "mean_day",
+    "dtv_w5": "mean_workday",
+    "dtv_w3": "mean_tue_thu",
+}
+#: Days of the shortest month: a month counts by no fewer, wherever a period cuts it.
+_MONTH_DAYS: Final = 28
 
 #: A workday is in none of the means of workdays, or outside of them, where it is not
 #: known whether it is a school holiday.
@@ -24,25 +34,44 @@ _MEMBERS: Final = {
 }
 
 
-def means(days: pl.DataFrame, *, unit: str, rules: Rules = DEFAULT) -> Result:
+def means(
+    days: pl.DataFrame,
+    *,
+    unit: str,
+    rules: Rules = DEFAULT,
+    terms: Terms | None = None,
+) -> Result:
     """Compute the means of FLOW_DAYS by day type, and what is divided from them.
 
-    dtv, dtv_w5, dtv_w3, saturday, sunday_or_holiday, school_holiday_workday:
-        arithmetic mean of the normalised volumes of the valid days of the type, in
-        vehicles per 24 h. Null below two valid days or half of the calendar's days.
+    mean_day, mean_workday, mean_tue_thu, saturday, sunday_or_holiday,
+    school_holiday_workday: arithmetic mean of the normalised volumes of the valid days
+        of the type, in vehicles per 24 h. Null below two valid days or half of the
+        calendar's days.
+    dtv, dtv_w5, dtv_w3: the first three of a year or more, by the names that are meant
+        for a year; null where one of the twelve months has not so many valid days.
     b_fr, b_so: mean Friday, mean Sunday over mean Tuesday to Thursday, in normal weeks:
         whole ones of the period, without public and without school holidays.
-    fer: mean workday (Mon-Fr) of the school holidays over `dtv_w5`.
+    fer: mean workday (Mon-Fr) of the school holidays over `mean_workday`.
     heavy_share: heavy vehicles over all, on the valid days that tell them (a ratio of
         sums); null where a sensor does not tell them.
 
-    A day that is missing or not valid is left out, and never zero. Source: day types
+    A day that is missing or not valid is left out, and never zero. `terms` says until
+    when school holidays are known, for the reason where they are not. Source: day types
     and gate of DAVe, factors of the BASt station yearbook (DOMAIN.md 4.2).
     """
     days = check(days, FLOW_DAYS)
     found = {
-        name: _mean(name, days, member, unit=unit, rules=rules)
+        name: _mean(name, days, member, unit=unit, rules=rules, terms=terms)
         for name, member in _MEMBERS.items()
+    }
+    found |= {
+        of_any: replace(found[name], name=of_any) for name, of_any in YEARLY.items()
+    }
+    lacking = _lacking_year(days, rules)
+    found |= {
+        name: replace(found[name], value=None, reason=found[name].reason or lacking)
+        for name in YEARLY
+        if lacking
     }
     normal = _normal_weeks(days)
     tuesdays, fridays, sundays = (
@@ -55,13 +84,13 @@ def means(days: pl.DataFrame, *, unit: str, rules: Rules = DEFAULT) -> Result:
         )
         for name, weekdays in (("tue_thu", [2, 3, 4]), ("fr", [5]), ("so", [7]))
     )
-    unknown = _unknown(days) if normal.is_empty() else None
+    unknown = _unknown(days, terms) if normal.is_empty() else None
     return Result(
         (
             *found.values(),
             _over("b_fr", fridays, tuesdays, reason=unknown),
             _over("b_so", sundays, tuesdays, reason=unknown),
-            _over("fer", found["school_holiday_workday"], found["dtv_w5"]),
+            _over("fer", found["school_holiday_workday"], found["mean_workday"]),
             _heavy_share(days, rules),
         )
     )
@@ -113,7 +142,13 @@ def directional_split(
 
 
 def _mean(
-    name: str, days: pl.DataFrame, member: pl.Expr, *, unit: str, rules: Rules
+    name: str,
+    days: pl.DataFrame,
+    member: pl.Expr,
+    *,
+    unit: str,
+    rules: Rules,
+    terms: Terms | None = None,
 ) -> Figure:
     of_type = days.filter(member)
     valid = of_type.filter("valid")
@@ -124,7 +159,9 @@ def _mean(
         days_used=valid.height,
         days_required=rules.days_required(of_type.height),
     )
-    reason = _unknown(days.filter(member.is_null())) or _gate(
+    # whether a day is a member is unknown only where its school holidays are
+    doubtful = days["school_holiday"].has_nulls()
+    reason = (doubtful and _unknown(days.filter(member.is_null()), terms)) or _gate(
         valid.height, of_type.height, rules
     )
     return Figure(
@@ -141,6 +178,22 @@ def _gate(valid: int, calendar_days: int, rules: Rules) -> Reason | None:
     return None if valid >= need else Reason("too-few-days", valid, need)
 
 
+def _lacking_year(days: pl.DataFrame, rules: Rules) -> Reason | None:
+    """The reason where not all months of a year have enough valid days."""
+    months = (
+        days.group_by(month=pl.col("day").dt.month())
+        .agg(pl.len(), pl.col("valid").sum())
+        .iter_rows()
+    )
+    enough = {
+        month
+        for month, of, valid in months
+        if not _gate(valid, max(of, _MONTH_DAYS), rules)
+    }
+    lacking = tuple(month for month in range(1, 13) if month not in enough)
+    return Reason("less-than-a-year", len(enough), 12, lacking) if lacking else None
+
+
 def _normal_weeks(days: pl.DataFrame) -> pl.DataFrame:
     """The days of weeks without public or school holidays.
 
@@ -151,10 +204,20 @@ def _normal_weeks(days: pl.DataFrame) -> pl.DataFrame:
     return days.filter(normal.over(pl.col("day").dt.truncate("1w")))
 
 
-def _unknown(days: pl.DataFrame) -> Reason | None:
+def _unknown(days: pl.DataFrame, terms: Terms | None) -> Reason | None:
     """The reason where it is not known whether days are school holidays."""
-    count = days.filter(~_KNOWN).height
-    return Reason("school-holidays-unknown", count) if count else None
+    unknown = days.filter(~_KNOWN)["day"]
+    if unknown.is_empty():
+        return None
+    if terms is None or terms.until is None or (unknown <= terms.until).any():
+        return Reason("school-holidays-unknown", unknown.len())
+    years = unknown.dt.year().unique().sort().to_list()
+    told = "–".join(str(year) for year in dict.fromkeys((years[0], years[-1])))
+    return Reason(
+        "school-holidays-unpublished",
+        unknown.len(),
+        facts=(("years", told), ("state", terms.state)),
+    )
 
 
 def _over(

@@ -9,7 +9,7 @@ from analytics.flow.classes import GROUPS, summed
 from analytics.flow.figure import Figure, Reason, Result, ratio
 from analytics.flow.inputs import passport_of_bins
 from analytics.frames import FLOW_BINS, check, mean
-from analytics.passport import Passport
+from analytics.quality.passport import Passport
 from analytics.quality.validity import DEFAULT, Rules
 
 METHOD: Final = "noise-flows-1"

@@ -1,6 +1,5 @@
 """Car units and level-of-service profiles: parameters that a town may replace."""
 
-import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -8,7 +7,9 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from verkehrspuls import wording
 from verkehrspuls.errors import BadFile
+from verkehrspuls.files import parse_toml, read_text
 
 SHIPPED: Final = Path(__file__).with_name("parameters.toml")
 
@@ -43,6 +44,11 @@ def load(path: Path | None = None) -> Parameters:
     """Read the file; None is the one that is shipped."""
     path = path or SHIPPED
     try:
-        return msgspec.convert(tomllib.loads(path.read_text("utf-8")), Parameters)
-    except (OSError, ValueError) as error:
+        document = parse_toml(read_text(path, format="TOML"))
+    except (RecursionError, ValueError) as error:
         raise BadFile(path=path, format="TOML", reason=error) from error
+    try:
+        return msgspec.convert(document, Parameters)
+    except msgspec.ValidationError as error:
+        reason = wording.explain(error, document, Parameters).say()
+        raise BadFile(path=path, format="TOML", reason=reason) from error

@@ -8,9 +8,9 @@ import polars as pl
 from analytics.flow.figure import Figure, Reason, Result
 from analytics.flow.inputs import passport_of_bins
 from analytics.frames import FLOW_BINS, TIME, Schema, check
-from analytics.passport import Passport
+from analytics.quality.passport import Passport
 
-METHOD: Final = "peaks-1"
+METHOD: Final = "peaks-2"
 #: Local hours `[first, last)` in which a peak is looked for; the usual times of short
 #: counts in towns (DOMAIN.md 4.2).
 BLOCKS: Final[Mapping[str, tuple[int, int]]] = {
@@ -32,6 +32,7 @@ PEAKS: Final[Schema] = {
 
 def peaks(
     quarters: pl.DataFrame,
+    hours: pl.DataFrame | None = None,
     *,
     unit: str,
     expected: int,
@@ -39,29 +40,44 @@ def peaks(
 ) -> Result:
     """Find the peak hour of each local day and block in FLOW_BINS of quarter-hours.
 
+    `hours` are FLOW_BINS of hours, of counters that tell no quarter-hours.
+
     volume: the greatest sum of four quarter-hours in a row that lie in the block, in
         vehicles/h, the earliest of several. Quarter-hours observed in part count as
         whole ones; four in a row must be known, and 75 % of the block's.
     phf: V60 / (4 · greatest V15 within that hour), from 0.25 (all in one quarter-hour)
         to 1 (even); null where nothing passed.
+    clock_hour: the greatest flow of a whole hour by the clock in the block, also of a
+        block of which less is known. It is no greater than the peak hour.
 
-    The figures are the greatest peak of the period in each block, with its PHF; the
-    table has each day. A block without enough has no row: missing, not zero. Source:
-    DAVe's sliding hour; PHF as in the HCM (DOMAIN.md 4.2).
+    The figures are the greatest peak of the period in each block, with its PHF, and the
+    greatest clock hour; the table has the peaks of each day. A block without enough has
+    no row: missing, not zero. Source: DAVe's sliding hour; PHF as in the HCM (DOMAIN.md
+    4.2).
     """
     quarters = check(quarters, FLOW_BINS)
     passport = passport_of_bins(quarters, method=METHOD, expected=expected)
-    hours = _hours(quarters)
+    sliding = _hours(quarters)
     table = pl.concat(
-        [_of_block(quarters, hours, name, span) for name, span in blocks.items()]
+        [_of_block(quarters, sliding, name, span) for name, span in blocks.items()]
     ).sort("day", "block")
-    figures = [
-        figure
-        for name in blocks
-        for figure in _greatest(
-            table.filter(pl.col("block") == name), name, unit=unit, passport=passport
+    clock, of_clock = _clock_hours(sliding, hours), passport
+    reason = Reason("too-few-days", 0, 1)
+    if hours is not None:
+        of_clock = passport_of_bins(
+            check(hours, FLOW_BINS), method=METHOD, expected=expected // 4
         )
-    ]
+        if not quarters["flow"].count() and hours["flow"].count():
+            reason = Reason("needs-quarters")
+    figures: list[Figure] = []
+    for name, span in blocks.items():
+        of_block = table.filter(pl.col("block") == name)
+        figures += _greatest(
+            of_block, name, unit=unit, passport=passport, reason=reason
+        )
+        figures.append(
+            _greatest_clock_hour(clock, name, span, unit=unit, passport=of_clock)
+        )
     return Result(tuple(figures), check(table, PEAKS), passport)
 
 
@@ -109,12 +125,45 @@ def _of_block(
     )
 
 
+def _clock_hours(sliding: pl.DataFrame, hours: pl.DataFrame | None) -> pl.DataFrame:
+    """Give `time`, `hour` and `flow` of the hours by the clock, of either kind."""
+    columns = ("time", "hour", "flow")
+    found = sliding.filter(pl.col("time").dt.minute() == 0).select(
+        "time", "hour", flow="volume"
+    )
+    if hours is None:
+        return found
+    others = hours.drop_nulls("flow").join(found, on="time", how="anti")
+    return pl.concat([found, others.select(columns)])
+
+
+def _greatest_clock_hour(
+    clock: pl.DataFrame,
+    block: str,
+    span: tuple[int, int],
+    *,
+    unit: str,
+    passport: Passport,
+) -> Figure:
+    first, last = span
+    of_block = clock.filter(pl.col("hour").is_between(first, last, closed="left"))
+    ranked = of_block.sort("flow", "time", descending=[True, False])
+    nothing = ranked.is_empty()
+    return Figure(
+        name=f"clock_hour_{block}",
+        unit=f"{unit}/h",
+        passport=passport,
+        value=None if nothing else ranked["flow"][0],
+        at=None if nothing else ranked["time"][0],
+        reason=Reason("too-few-hours", 0, 1) if nothing else None,
+    )
+
+
 def _greatest(
-    table: pl.DataFrame, block: str, *, unit: str, passport: Passport
+    table: pl.DataFrame, block: str, *, unit: str, passport: Passport, reason: Reason
 ) -> tuple[Figure, Figure]:
     names = f"peak_{block}", f"phf_{block}"
     if table.is_empty():
-        reason = Reason("too-few-days", 0, 1)
         return (
             Figure(name=names[0], unit=f"{unit}/h", passport=passport, reason=reason),
             Figure(name=names[1], unit="1", passport=passport, reason=reason),

@@ -8,12 +8,13 @@ from analytics.calendar import MEMBERS
 from analytics.flow.figure import Result
 from analytics.flow.inputs import passport_of_bins
 from analytics.frames import FLOW_BINS, FLOW_DAYS, Schema, check
-from analytics.passport import of_days
+from analytics.quality.passport import of_days
 from analytics.quality.validity import DEFAULT, Rules
+from analytics.quantiles import lower, upper
 
 METHOD: Final = "profiles-1"
-#: The band: of 100 days, 70 lie between these quantiles.
-BAND: Final = (0.15, 0.85)
+#: The band: of 100 days, 70 lie between these percentiles.
+BAND: Final = (15, 85)
 #: Samples below which there are no quantiles.
 FEWEST_SAMPLES: Final = 4
 #: The types of a day profile; workdays also where school holidays are not known.
@@ -44,7 +45,8 @@ def day_profile(hours: pl.DataFrame, *, expected: int) -> Result:
 
     mean, median and the quantiles 0.15 and 0.85 of the flows of each local hour, over
     the days of a type (DAY_TYPES). An hour observed below 75 % is
-    left out; quantiles need four samples, a mean one. On the day on which the clock
+    left out; quantiles need four samples, a mean one, and are one of the samples (see
+    `analytics.quantiles`). On the day on which the clock
     strikes two twice that hour gives two samples.
     """
     hours = check(hours, FLOW_BINS)
@@ -112,19 +114,15 @@ def year_profile(days: pl.DataFrame, *, rules: Rules = DEFAULT) -> Result:
 
 
 def _profile(rows: pl.DataFrame, by: list[str], value: str) -> pl.DataFrame:
-    lower, upper = BAND
+    edges = {"lower": lower(pl.col(value), BAND[0]), "median": pl.col(value).median()}
+    edges["upper"] = upper(pl.col(value), BAND[1])
     enough = pl.col(value).count() >= FEWEST_SAMPLES
     return (
         rows.drop_nulls(value)
         .group_by(by)
         .agg(
             pl.col(value).mean().alias("mean"),
-            *(
-                pl.when(enough)
-                .then(pl.col(value).quantile(q, interpolation="linear"))
-                .alias(name)
-                for name, q in (("lower", lower), ("median", 0.5), ("upper", upper))
-            ),
+            *(pl.when(enough).then(found).alias(name) for name, found in edges.items()),
             pl.col(value).count().alias("samples"),
         )
         .sort(by)

@@ -11,7 +11,7 @@ from analytics.flow.inputs import passport_of_bins
 from analytics.flow.parameters import ServiceProfile
 from analytics.flow.speeds import space_mean
 from analytics.frames import FLOW_BINS, SPEED_HISTOGRAMS, Schema, check
-from analytics.passport import Passport
+from analytics.quality.passport import Passport
 
 METHOD: Final = "service-1"
 LEVELS: Final = ("A", "B", "C", "D", "E", "F")

@@ -10,7 +10,7 @@ from analytics.flow.figure import Figure, Reason, Result
 from analytics.flow.histograms import BINS, WIDTH_KMH, as_matrix
 from analytics.flow.inputs import passport_of_bins
 from analytics.frames import FLOW_BINS, SPEED_HISTOGRAMS, Schema, check
-from analytics.passport import Passport
+from analytics.quality.passport import Passport
 
 METHOD: Final = "speeds-1"
 QUANTILES: Final = {"v15": 0.15, "v50": 0.5, "v85": 0.85}

@@ -3,7 +3,7 @@
 value: hours of the longest run of equal values. Occupancy above zero: 4 hours (PeMS:
 Σ|Δocc| < 1e-5 over 48 readings of 5 minutes). Environment: 6 hours; but water levels
 and precipitation may stand still, and so may values at the end of their range (fog,
-calm).
+calm). Daily means are not asked: whole numbers of them are often alike.
 """
 
 from typing import Final
@@ -13,6 +13,7 @@ import polars as pl
 from analytics.health.evidence import Evidence, counted, failures
 from analytics.health.frozen import PERIOD, repeats
 from analytics.health.out_of_range import RANGES
+from analytics.volumes.long_intervals import HOUR_S
 from verkehrspuls.settings import Health
 
 MAY_REST: Final = ("precipitation_mm", "water_level_cm")
@@ -25,6 +26,7 @@ def find(evidence: Evidence, limits: Health) -> pl.DataFrame:
         evidence.readings.filter(~counted())
         .join(RANGES, on="quantity")
         .filter(
+            pl.col("interval_s") <= HOUR_S,
             pl.col("value").is_between("minimum", "maximum", closed="none"),
             ~pl.col("quantity").is_in(MAY_REST),
         )

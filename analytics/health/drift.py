@@ -13,7 +13,7 @@ from typing import Final
 
 import polars as pl
 
-from analytics.baseline import ENOUGH_OBSERVED
+from analytics.baseline.hours import ENOUGH_OBSERVED
 from analytics.health.evidence import LOOK_BACK, Evidence, failures
 from analytics.health.profiles import FEWEST_H
 from verkehrspuls.settings import Health

@@ -8,15 +8,18 @@ from typing import Final, Literal
 import polars as pl
 
 from analytics import frames
-from analytics.frames import check
+from analytics.frames import HEALTH_TOTALS, check
 from analytics.local_time import day_bounds, with_local
 from analytics.quality.gaps import Tolerance
+from analytics.volumes.long_intervals import WHOLE_DAY_S, with_day
 from verkehrspuls.quantities import COUNTED
 
 #: Hours are judged when they have ended for so long: readings come a little late.
 PATIENCE: Final = timedelta(minutes=15)
 #: Days of hourly volumes before a period that the tests look back on.
 LOOK_BACK: Final = timedelta(days=6)
+#: The same of intervals above an hour, with one that reaches into them.
+TOTALS_BACK: Final = timedelta(days=30)
 #: Daytime of PeMS, local hours.
 DAYTIME: Final = (5, 22)
 
@@ -36,6 +39,8 @@ class Evidence:
     readings: pl.DataFrame
     #: hourly STORED_VOLUMES of `siblings`, and of the days before them
     hours: pl.DataFrame
+    #: HEALTH_TOTALS of `periods`, and of the days before them
+    totals: pl.DataFrame = field(default_factory=lambda: frames.empty(HEALTH_TOTALS))
     #: what an hour bears
     gaps: Tolerance = field(default_factory=Tolerance)
 
@@ -52,17 +57,24 @@ def periods(
 
     A period reaches to the last whole hour that ended 15 minutes before `now`. Expected
     are the seconds in which a sensor was installed, from the first hour ever heard of
-    the channel; a period without any is left out, and so are sensors that report less
-    than hourly, for which there are no hours. `observed` (channel_id, time, observed_s)
-    is what hours of figures cover.
+    the channel; a period without any is left out. Of sensors that report less than
+    hourly there are days only, once they ended; without readings, an interval later.
+    `observed` (channel_id, time, observed_s) is what hours of figures cover, and longer
+    intervals by their middle.
     """
-    known = check(channels, frames.HEALTH_CHANNELS).filter(pl.col("interval_s") <= 3600)
+    long = pl.col("interval_s") > 3600
+    known = check(channels, frames.HEALTH_CHANNELS)
+    if by == "hour":
+        known = known.filter(~long)
     wanted = known.join(_days(days), how="cross")
     last = pl.lit(now - PATIENCE, frames.TIME).dt.truncate("1h")
     spans = wanted.join(day_bounds(wanted), on=["time_zone", "day"]).with_columns(
         began="day_began", ended=pl.min_horizontal("day_ended", last)
     )
-    spans = spans.with_columns(complete=pl.col("ended") == pl.col("day_ended"))
+    waited = pl.col("day_ended") + pl.duration(seconds="interval_s") <= now
+    spans = spans.with_columns(
+        complete=pl.col("ended") == pl.col("day_ended"), due=~long | waited
+    ).filter(~long | pl.col("complete"))
     if by == "hour":
         spans = (
             spans.filter(pl.col("began") < pl.col("ended"))
@@ -87,7 +99,7 @@ def periods(
             pl.col(
                 *("ended", "day", "municipality_id", "site_id", "sensor_id"),
                 *("road", "latitude", "longitude", "quantity", "direction"),
-                "complete",
+                *("complete", "due"),
             ).last(),
             pl.col("since").min(),
             pl.col("until").max(),
@@ -96,9 +108,9 @@ def periods(
     )
     heard = within(installed, observed).group_by(_KEY).agg(pl.col("observed_s").sum())
     return check(
-        installed.join(heard, on=_KEY, how="left").with_columns(
-            pl.col("observed_s").fill_null(0).cast(pl.Int32)
-        ),
+        installed.join(heard, on=_KEY, how="left")
+        .with_columns(pl.col("observed_s").fill_null(0).cast(pl.Int32))
+        .filter((pl.col("observed_s") > 0) | pl.col("due")),
         frames.PERIODS,
     ).sort(_KEY)
 
@@ -133,6 +145,44 @@ def within(spans: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def totals(long: pl.DataFrame, channels: pl.DataFrame) -> pl.DataFrame:
+    """Set intervals above an hour into their local days (HEALTH_TOTALS).
+
+    Whoever tells of a whole day tells of all of it, wherever it was cut. usual: median
+    of the whole days of the four weeks before, two at least.
+    """
+    whole = pl.col("interval_s") >= WHOLE_DAY_S
+    began = pl.when(whole).then("day_began")
+    ends = pl.col("time") + pl.duration(seconds="interval_s")
+    days = with_day(long, channels)
+    days = (
+        days.join(day_bounds(days), on=["time_zone", "day"])
+        .join(channels.select("channel_id", "quantity").unique(), on="channel_id")
+        .with_columns(
+            whole=whole,
+            time=began.otherwise(pl.max_horizontal("time", "day_began")),
+            ended=pl.min_horizontal(ends, "day_ended"),
+        )
+        .with_columns(
+            interval_s=pl.when("whole")
+            .then(pl.col("day_ended") - pl.col("day_began"))
+            .otherwise(pl.col("ended") - pl.col("time"))
+            .dt.total_seconds()
+            .cast(pl.Int32)
+        )
+        .sort("channel_id", "day")
+    )
+    usual = (
+        days.filter("whole")
+        .rolling("day", period="28d", closed="left", group_by="channel_id")
+        .agg(usual=pl.when(pl.col("volume").count() > 1).then(pl.median("volume")))
+        .unique(["channel_id", "day"])
+    )
+    return check(
+        days.join(usual, on=["channel_id", "day"], how="left"), HEALTH_TOTALS
+    ).sort("channel_id", "time")
+
+
 def readings(
     spans: pl.DataFrame, found: pl.DataFrame, channels: pl.DataFrame
 ) -> pl.DataFrame:
@@ -164,8 +214,15 @@ def hours_of(evidence: Evidence) -> pl.DataFrame:
 def usual_of(evidence: Evidence) -> pl.DataFrame:
     """What is usual over each period: `usual`; null where it is unknown."""
     usual = pl.col("usual")
+    columns = (*_KEY, "usual")
     return (
-        hours_of(evidence)
+        pl.concat(
+            [
+                hours_of(evidence).select(columns),
+                within(evidence.periods, evidence.totals).select(columns).unique(_KEY),
+            ],
+            how="vertical_relaxed",
+        )
         .group_by(_KEY)
         .agg(pl.when(usual.count() > 0).then(usual.sum()).cast(pl.Float64))
     )

@@ -4,15 +4,15 @@ A run of n equal counts above zero, in readings that follow each other directly,
 score of the detector `stuck`, -lg of the probability of chance. value: the greatest
 score of the period, causal: a run counts from the reading on in which it is known.
 Threshold 8, from 4 readings on. Runs are those inside the period, so that its verdict
-does not depend on what else is judged with it.
+does not depend on what else is judged with it; those of daily totals reach back.
 """
 
 from typing import Final
 
 import polars as pl
 
-from analytics.anomalies.stuck import equal_score
-from analytics.health.evidence import Evidence, failures
+from analytics.detectors.stuck import equal_score
+from analytics.health.evidence import Evidence, failures, within
 from verkehrspuls.settings import Health
 
 FEWEST: Final = 4
@@ -21,9 +21,14 @@ PERIOD: Final = ("channel_id", "began")
 
 def find(evidence: Evidence, limits: Health) -> pl.DataFrame:
     """Find periods with a run of equal counts that is no chance."""
-    runs = repeats(evidence.readings, "volume", key=PERIOD).filter(
-        (pl.col("run") >= FEWEST) & (pl.col("volume") > 0)
-    )
+    columns = (*PERIOD, "volume", "run")
+    totals = repeats(evidence.totals, "volume")
+    runs = pl.concat(
+        [
+            repeats(evidence.readings, "volume", key=PERIOD).select(columns),
+            within(evidence.periods, totals).select(columns),
+        ]
+    ).filter((pl.col("run") >= FEWEST) & (pl.col("volume") > 0))
     length = pl.col("run").cast(pl.Float64)
     scores = runs.group_by(PERIOD).agg(
         equal_score(pl.col("volume"), length).max().alias("score")

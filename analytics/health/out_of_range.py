@@ -12,8 +12,7 @@ import polars as pl
 from analytics.health.evidence import Evidence, failures
 from verkehrspuls.quantities import COUNTED, QUANTITIES
 from verkehrspuls.settings import Health
-
-FASTEST_KMH: Final = 250.0
+from verkehrspuls.wire import FASTEST_KMH
 
 RANGES: Final = pl.DataFrame(
     [(key, one.minimum, one.maximum) for key, one in QUANTITIES.items()],

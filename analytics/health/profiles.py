@@ -4,7 +4,7 @@ from typing import Final
 
 import polars as pl
 
-from analytics.baseline import ENOUGH_OBSERVED
+from analytics.baseline.hours import ENOUGH_OBSERVED
 from analytics.health.evidence import Evidence
 
 STREAM: Final = ("site_id", "quantity", "direction")

@@ -21,6 +21,7 @@ from analytics.health import (
     mode_zero,
     no_data,
     out_of_range,
+    overlap,
     swapped,
     zero_count,
 )
@@ -29,7 +30,7 @@ from analytics.health.levels import OF_COUNTS, OF_DEVICES, Levels, attribute
 from verkehrspuls.settings import Health
 from verkehrspuls.text import mark
 
-METHOD: Final = "health-1"
+METHOD: Final = "health-2"
 GOOD: Final = "good"
 
 
@@ -56,6 +57,16 @@ TESTS: Final = (
         counts=False,
     ),
     Test("gap", mark("Readings are missing for too long."), gap.find, counts=False),
+    Test(
+        "readings-overlap",
+        mark(
+            "The same time is told more than once. Each second counts once, by what "
+            "came last: look at the sensor's clock, its interval, and at what was "
+            "imported."
+        ),
+        overlap.find,
+        counts=False,
+    ),
     Test(
         "out-of-range",
         mark("There are values that cannot be."),
@@ -121,6 +132,26 @@ TESTS: Final = (
 TEXTS: Final = {
     GOOD: mark("No test found a fault."),
     **{test.name: test.text for test in TESTS},
+}
+#: And in a word, for tables.
+WORDS: Final = {
+    GOOD: mark("good"),
+    "no-data": mark("no data"),
+    "insufficient-data": mark("too little data"),
+    "gap": mark("long gap"),
+    "readings-overlap": mark("told twice"),
+    "out-of-range": mark("impossible value"),
+    "mode-zero": mark("one mode missing"),
+    "zero-count": mark("only zeros"),
+    "card-off": mark("empty intervals"),
+    "high-value": mark("too high"),
+    "intermittent": mark("contradictory"),
+    "constant": mark("stands still"),
+    "frozen": mark("frozen"),
+    "bins-offset": mark("intervals shifted"),
+    "swapped-direction": mark("direction swapped"),
+    "clock-offset": mark("wrong clock"),
+    "drift": mark("drift"),
 }
 
 

@@ -11,7 +11,7 @@ from typing import Final
 
 import polars as pl
 
-from analytics.anomalies import stuck
+from analytics.detectors import stuck
 from analytics.frames import STORED_VOLUMES
 from analytics.health.evidence import Evidence, failures, usual_of, within
 from verkehrspuls.settings import Health

@@ -4,12 +4,13 @@ from typing import Final
 
 import polars as pl
 
-from analytics import daily
-from analytics.frames import SPANS, VALID_VOLUMES, check, empty
+from analytics.frames import COUNT_READINGS, SPANS, VALID_VOLUMES, check, empty
 from analytics.quality import validity
-from analytics.volumes import volumes
+from analytics.volumes import daily, long_intervals
+from analytics.volumes.volume import volumes
 
-METHOD: Final = f"{daily.METHOD}-as-known"
+AS_KNOWN: Final = "-as-known"
+METHOD: Final = daily.METHOD + AS_KNOWN
 
 
 def days_as_known(
@@ -37,5 +38,6 @@ def days_as_known(
         channels=channels,
         installed=installed,
         excluded=empty(SPANS),
+        long=long_intervals.volumes(check(readings, COUNT_READINGS)),
         rules=rules,
-    ).with_columns(method=pl.lit(METHOD))
+    ).with_columns(method=pl.col("method") + AS_KNOWN)

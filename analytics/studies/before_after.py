@@ -2,17 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Final
 
 import polars as pl
 
-from analytics.flow.figure import Reason
 from analytics.frames import FLOW_DAYS, check
-from analytics.passport import Passport, of_days
-from analytics.studies.change import Change, change
+from analytics.quality.passport import Passport, of_days
+from analytics.studies.change import Change, change_of_pairs
+from analytics.studies.pairs import LEFT_OUT, pair
 
-METHOD: Final = "before-after-1"
+METHOD: Final = "before-after-2"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,54 +40,53 @@ def before_after(
     """Compare FLOW_DAYS before and after a measure (periods include both ends).
 
     effect: change of ln V - mean over controls of ln V_control, on days that are valid
-    at the site and at all of its controls; without controls that of ln V alone. Days
-    without any traffic have no logarithm and are left out. `day_types` chooses days;
-    public holidays are left out unless they are chosen.
+    at the site and at all of its controls, each with its partner of the other period;
+    without controls that of ln V alone. Days without any traffic have no logarithm and
+    are left out. `day_types` chooses days; public holidays are left out unless they are
+    chosen.
     """
-    chosen = {
-        key: _valid(days, before, after, day_types)
-        for key, days in {"": site, **controls}.items()
-    }
-    treated = chosen.pop("")
-    together = treated.select("day", "weekday", "later", "value")
+    treated = _values(site, day_types)
+    chosen = {key: _values(days, day_types) for key, days in controls.items()}
+    together = treated
     for days in chosen.values():
-        share = days.select("day", other=pl.col("value") / max(len(chosen), 1))
+        share = days.select("day", other=pl.col("value") / len(chosen))
         together = (
-            together.join(share, on="day")
+            together.join(share, on="day", how="left")
             .with_columns(value=pl.col("value") - pl.col("other"))
             .drop("other")
         )
     calendar = check(site, FLOW_DAYS).filter(_within(before) | _within(after))
+    effect = pair(together, before=before, after=after)
+
+    def alone(days: pl.DataFrame) -> Change:
+        return change_of_pairs(pair(days, before=before, after=after))
+
     return BeforeAfter(
-        effect=change(together),
-        site=change(treated),
-        controls={key: change(days) for key, days in chosen.items()},
-        placebo=_placebo(together.filter(~pl.col("later"))),
+        effect=change_of_pairs(effect),
+        site=alone(treated),
+        controls={key: alone(days) for key, days in chosen.items()},
+        placebo=_placebo(together, before),
         passport=of_days(
             calendar,
             method=METHOD,
             days_expected=calendar.height,
-            days_used=together.height,
+            days_used=2 * effect.found.height,
         ),
     )
 
 
-def _valid(
-    days: pl.DataFrame,
-    before: tuple[date, date],
-    after: tuple[date, date],
-    day_types: Sequence[str] | None,
-) -> pl.DataFrame:
-    kind = (
+def _values(days: pl.DataFrame, day_types: Sequence[str] | None) -> pl.DataFrame:
+    """PAIR_DAYS of a site."""
+    chosen = (
         ~pl.col("holiday")
         if day_types is None
         else pl.col("day_type").is_in(list(day_types))
     )
-    return (
-        check(days, FLOW_DAYS)
-        .filter(_within(before) | _within(after))
-        .filter(kind & pl.col("valid") & (pl.col("volume") > 0))
-        .with_columns(value=pl.col("volume").log(), later=_within(after))
+    usable = chosen & pl.col("valid") & (pl.col("volume") > 0)
+    return check(days, FLOW_DAYS).select(
+        "day",
+        kind=pl.when(chosen).then("day_type").otherwise(pl.lit(LEFT_OUT)),
+        value=pl.when(usable).then(pl.col("volume").log()),
     )
 
 
@@ -95,11 +94,12 @@ def _within(period: tuple[date, date]) -> pl.Expr:
     return pl.col("day").is_between(*period)
 
 
-def _placebo(earlier: pl.DataFrame) -> Change:
-    if earlier.is_empty():
-        nothing = Reason("too-few-weeks", 0, 1)
-        return Change(
-            days_before=0, days_after=0, weeks_before=0, weeks_after=0, reason=nothing
-        )
-    middle = earlier["day"].sort()[earlier.height // 2]
-    return change(earlier.with_columns(later=pl.col("day") >= middle))
+def _placebo(days: pl.DataFrame, before: tuple[date, date]) -> Change:
+    """The second half of the time before against the first, in whole weeks."""
+    half = timedelta(weeks=max(1, ((before[1] - before[0]).days + 1) // 14))
+    middle = before[1] - half
+    day = timedelta(days=1)
+    pairs = pair(
+        days, before=(middle - half + day, middle), after=(middle + day, before[1])
+    )
+    return change_of_pairs(pairs)

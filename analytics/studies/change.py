@@ -1,4 +1,7 @@
-"""The change between two groups of days, with its interval: what all studies share."""
+"""The change between two groups of days, with its interval: what all studies share.
+
+Periods are compared by pairs of days (`change_of_pairs`), other groups by weekday.
+"""
 
 import math
 from dataclasses import dataclass, replace
@@ -10,6 +13,7 @@ import polars as pl
 
 from analytics.flow.figure import Reason
 from analytics.frames import Schema, check
+from analytics.studies.pairs import Pairs
 
 #: Days of both groups: `value` is a logarithm; `later` tells the groups apart.
 CHANGE_DAYS: Final[Schema] = {
@@ -42,6 +46,10 @@ class Change:
     days_after: int
     weeks_before: int
     weeks_after: int
+    #: pairs of days that the change is from, and those left out because their days are
+    #: not alike; null where groups are compared, not pairs
+    days_paired: int | None = None
+    days_unlike: int | None = None
     reason: Reason | None = None
 
     @property
@@ -98,12 +106,66 @@ def change(days: pl.DataFrame, *, comparisons: int = 1) -> Change:
     )
 
 
+def change_of_pairs(
+    pairs: Pairs, *, comparisons: int = 1, overlapping: bool = False
+) -> Change:
+    """Estimate how much the later day of pairs differs from the earlier one.
+
+    The mean of the paired differences; their standard error is clustered by calendar
+    week, because days of a week resemble each other, and the interval is Student's with
+    weeks - 1 degrees of freedom. `detectable` and `comparisons` as of `change`.
+
+    Where fewer than 90 % of the days have a partner the periods are not alike, and
+    there is no change to tell.
+    """
+    found = pairs.found.with_columns(week=pl.col("day").dt.truncate("1w"))
+    weeks = found["week"].n_unique()
+    nothing = Change(
+        days_before=pairs.days_before,
+        days_after=pairs.days_after,
+        weeks_before=weeks,
+        weeks_after=weeks,
+        days_paired=found.height,
+        days_unlike=pairs.unlike,
+    )
+    if not pairs.enough:
+        few = Reason("too-few-pairs", found.height, pairs.needed)
+        reason = Reason("periods-overlap") if overlapping else few
+        return replace(nothing, reason=reason)
+    if weeks < FEWEST_WEEKS:
+        return replace(nothing, reason=Reason("too-few-weeks", weeks, FEWEST_WEEKS))
+    difference, error = _of_weeks(found)
+    t = student((1 + CONFIDENCE) / 2, weeks - 1)
+    widened = student(1 - (1 - CONFIDENCE) / 2 / comparisons, weeks - 1)
+    return replace(
+        nothing,
+        value=math.expm1(difference),
+        lower=math.expm1(difference - widened * error),
+        upper=math.expm1(difference + widened * error),
+        detectable=math.expm1((t + student(POWER, weeks - 1)) * error),
+    )
+
+
+def _of_weeks(found: pl.DataFrame) -> tuple[float, float]:
+    """The mean of `value`, and its standard error clustered by `week`."""
+    values = found["value"].to_numpy()
+    mean = float(values.mean())
+    sums = (
+        found.group_by("week").agg((pl.col("value") - mean).sum())["value"].to_numpy()
+    )
+    clusters = sums.size
+    factor = clusters / (clusters - 1)
+    return mean, math.sqrt(factor * float((sums**2).sum())) / values.size
+
+
 def student(probability: float, freedom: int) -> float:
     """Quantile of Student's distribution.
 
     Expansion in 1/freedom, Abramowitz and Stegun 26.7.5: right to 0.3 % from four
-    degrees of freedom on, at 97.5 %.
+    degrees of freedom on, at 97.5 %; with two its closed form.
     """
+    if freedom == 2:
+        return (2 * probability - 1) / math.sqrt(2 * probability * (1 - probability))
     z = NormalDist().inv_cdf(probability)
     terms = (
         (z**3 + z) / 4,

@@ -1,25 +1,29 @@
 """`/sites/{municipality}/{site}/days-as-known`: what was known at an earlier time."""
 
 from dataclasses import asdict
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final
 
 import polars as pl
 from fastapi import APIRouter, Query, Request
 
 from analytics import frames
-from analytics.passport import of_days
 from analytics.quality import validity
+from analytics.quality.passport import of_days
+from analytics.reports.extracts import ALL, channels_of, quantity_of
+from analytics.reports.periods import period
+from analytics.reports.sources import touching_days
 from analytics.studies import as_known
+from analytics.volumes import long_intervals
 from api import PREFIX
-from api import studies_schemas as schemas
-from api.extracts import ALL
 from api.parameters import From, Instant, MunicipalityKey, Quantity, SiteKey, Store, To
-from api.periods import period
 from api.problems import RESPONSES
-from api.sources import open_cases
+from api.schemas import studies as schemas
 from verkehrspuls import calendar
+from verkehrspuls.quantities import COUNTED
 from verkehrspuls.storage import series
+
+HOUR: Final = timedelta(hours=1)
 
 router = APIRouter(prefix=PREFIX, tags=["studies"])
 
@@ -45,7 +49,7 @@ def read_days_as_known(
     ],
     from_: From = None,
     to: To = None,
-    quantity: Quantity = "motor",
+    quantity: Quantity = None,
 ) -> dict[str, Any]:
     """Compute local days from the readings in the versions that were known then.
 
@@ -55,34 +59,32 @@ def read_days_as_known(
     """
     with store.connection() as connection:
         found = series.site(connection, municipality, site)
+    counted = quantity_of(found, asked=quantity, among=COUNTED)
     now = datetime.now(UTC)
     asked = period(found, from_, to, now=now, days=30).at_most(93)
     zone = found["time_zone"]
     targets = pl.DataFrame(
         {"day": pl.date_range(asked.first, asked.last, eager=True)}
     ).select(pl.lit(found["site_id"], pl.Int32).alias("site_id"), "day")
-    channels = pl.DataFrame(
-        [
-            {name: (found | channel)[name] for name in frames.CHANNELS}
-            for channel in found["channels"]
-            if channel["quantity"] == quantity
-        ],
-        schema=dict(frames.CHANNELS),
-    )
+    channels = channels_of(found, counted).select(*frames.CHANNELS)
     with store.frames() as url:
         readings = series.counts_known_at(
             url,
             site_id=found["site_id"],
-            quantity=quantity,
-            start=calendar.day_start(asked.first, zone),
-            end=calendar.day_end(asked.last, zone),
+            quantity=counted,
+            # with what reaches into the days, be it a day long, or what they reach into
+            start=calendar.day_start(asked.first, zone)
+            - timedelta(seconds=long_intervals.LONGEST_S),
+            end=calendar.day_end(asked.last, zone) + HOUR,
             known_at=known_at,
         )
         installed = series.installed(url, site_id=found["site_id"])
     with store.connection() as connection:
-        cases = open_cases(connection, [found], quantity, asked.first, asked.last)
+        touching = touching_days(
+            connection, [found], counted, (asked.first, asked.last)
+        )
     days = as_known.days_as_known(
-        frames.check(readings, frames.COUNT_READINGS),
+        frames.with_details(readings, frames.COUNT_READINGS),
         targets,
         channels=channels,
         installed=frames.check(installed, frames.INSTALLATIONS),
@@ -91,16 +93,18 @@ def read_days_as_known(
     cross_section = days.filter(pl.col("direction") == ALL)
     return {
         "municipality": municipality,
+        "simulated": found["simulated"],
         "site": site,
-        "quantity": quantity,
+        "quantity": counted,
         "known_at": known_at,
         "days": days.drop("site_id", "quantity").to_dicts(),
         "passport": asdict(
             of_days(
                 cross_section,
-                method=as_known.METHOD,
+                method=", ".join(sorted(cross_section["method"].unique()))
+                or as_known.METHOD,
                 days_expected=targets.height,
-                cases=cases,
+                **touching,
             )
         ),
     }

@@ -6,10 +6,14 @@ from typing import Annotated, Any, Literal, Self
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from analytics.sentences import sentence
-from api import PREFIX, authorised, casework, schemas
-from api.parameters import OfMunicipality, OfSite, Store
+from analytics.cases import casework
+from analytics.cases.sentences import sentence
+from api import PREFIX, authorised
+from api.parameters import AnyQuantity, From, OfMunicipality, OfSite, Store, To
 from api.problems import RESPONSES
+from api.schemas import common
+from verkehrspuls.errors import BadParameter
+from verkehrspuls.moments import utc
 from verkehrspuls.storage import series
 
 router = APIRouter(prefix=PREFIX, tags=["figures"], route_class=authorised.Route)
@@ -56,16 +60,32 @@ class Change(BaseModel):
     comment: str
 
 
-class CaseInWords(schemas.Case):
+class CaseInWords(common.Case):
     """A case, and a sentence that says what is unusual, since when, and why."""
 
     sentence_de: str
     sentence_en: str
 
 
+class Counts(BaseModel):
+    """How many cases are open."""
+
+    current: int = Field(description="that last or ended no more than a week ago")
+    older: int = Field(description="that nobody decided since")
+    history: int = Field(
+        description="that had ended for more than a week when they were found, as in "
+        "what is imported"
+    )
+
+
 class Cases(BaseModel):
     """Cases, newest first."""
 
+    counts: Counts = Field(
+        description="of all that are open in the municipality or at the site, whatever "
+        "else is asked for"
+    )
+    total: int = Field(description="how many match, beside `limit` and `skip`")
     cases: list[CaseInWords]
 
 
@@ -117,23 +137,61 @@ def list_cases(
     store: Store,
     municipality: OfMunicipality = None,
     site: OfSite = None,
-    open: Annotated[bool, Query(description="only cases that are still open")] = True,
+    open: Annotated[
+        bool, Query(description="only cases that are still open and no history")
+    ] = True,
     current: Annotated[
         bool, Query(description="of the open ones only those of the last week")
     ] = False,
+    history: Annotated[
+        bool,
+        Query(
+            description="in their place open ones that had ended for more than a week "
+            "when they were found"
+        ),
+    ] = False,
+    quantity: AnyQuantity = None,
+    from_: From = None,
+    to: To = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    skip: Annotated[
+        int, Query(ge=0, le=1_000_000, description="so many newer ones come first")
+    ] = 0,
 ) -> dict[str, object]:
-    """List cases, newest first: what seems unusual or broken, with the evidence."""
-    with store.connection() as connection:
-        found = series.cases(
+    """List cases, newest first: what seems unusual or broken, with the evidence.
+
+    Of a site, a case says what was found there. With `from` and `to` only those are
+    listed that touch the period; a day is one in UTC.
+    """
+    if history and (current or not open):
+        raise BadParameter(
+            parameter="history", detail="Ask for `history` without `open` or `current`"
+        )
+    standing = None if not open else series.CURRENT if current else series.UNDECIDED
+
+    def read(limit: int, skip: int) -> list[series.Row]:
+        return series.cases(
             connection,
             municipality=municipality,
             site=site,
-            open_only=open,
-            current_only=current,
+            quantity=quantity,
+            start=None if from_ is None else utc(from_),
+            end=None if to is None else utc(to),
+            standing=series.HISTORY if history else standing,
             limit=limit,
+            skip=skip,
         )
-    return {"cases": [in_words(case) for case in found]}
+
+    with store.connection() as connection:
+        found = read(limit, skip)
+        # beyond the end there is no row that tells how many there are
+        first = found or (read(1, 0) if skip else [])
+        counts = series.count_cases(connection, municipality=municipality, site=site)
+    return {
+        "counts": series.in_all(counts)._asdict(),
+        "total": first[0]["matching"] if first else 0,
+        "cases": [in_words(case) for case in found],
+    }
 
 
 @router.get(

@@ -9,17 +9,20 @@ import polars as pl
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 
-from analytics import frames, health_store
+from analytics import frames
 from analytics.health.verdicts import METHOD, TEXTS
+from analytics.jobs import health_store
 from analytics.quality.validity import Rules
+from analytics.reports.extracts import ALL
 from api import PREFIX
 from api.database import Database
-from api.errors import BadParameter, TooLong
 from api.parameters import From, MunicipalityKey, SiteKey, Store, To
 from api.problems import RESPONSES
-from verkehrspuls.calendar import days_between
+from api.schemas.passports import Simulated
+from verkehrspuls.calendar import day_end, day_start, days_between
+from verkehrspuls.errors import BadParameter, TooLong
 from verkehrspuls.settings import Settings
-from verkehrspuls.storage import health, series
+from verkehrspuls.storage import health, ledger, series
 from verkehrspuls.storage.database import read_frame
 from verkehrspuls.text import LANGUAGES, translate
 
@@ -49,7 +52,19 @@ class Verdict(BaseModel):
     text: dict[str, str] = Field(description="what it means, by language")
 
 
-class SiteHealth(BaseModel):
+class DroppedField(BaseModel):
+    """A field that was left out of readings that are stored without it."""
+
+    sensor: str
+    field: str
+    problem: str = Field(description="what was wrong with it: below, above or wrong")
+    value: str = Field(description="the last one")
+    fields: int = Field(description="how many were left out")
+    first_hour: datetime = Field(description="of reception, UTC")
+    last_hour: datetime
+
+
+class SiteHealth(Simulated):
     """Detector health of a site."""
 
     municipality: str
@@ -59,6 +74,13 @@ class SiteHealth(BaseModel):
     last: date
     method: str
     verdicts: list[Verdict]
+    ambiguous_hours: list[datetime] = Field(
+        description="hours (UTC) of these days that a wall clock showed twice: nobody "
+        "knows which pass their readings are of"
+    )
+    fields_dropped: list[DroppedField] = Field(
+        description="of the site's sensors, in the hours of reception of these days"
+    )
 
 
 @router.get(
@@ -96,6 +118,25 @@ def read_health(
         raise TooLong(
             parameter="from", detail=f"bin={bin}: at most {LONGEST[bin]} days come"
         )
+    start, end = day_start(first, zone.key), day_end(last, zone.key)
+    with store.connection() as connection:
+        dropped = ledger.dropped_fields(
+            connection,
+            municipality=municipality,
+            site=site,
+            sensor=None,
+            start=start,
+            end=end,
+        )
+        ambiguous_hours = series.ambiguous_hours(
+            connection,
+            [
+                (found["site_id"], quantity, ALL)
+                for quantity in {channel["quantity"] for channel in found["channels"]}
+            ],
+            start=start,
+            end=end,
+        )
     rows: list[dict[str, Any]]
     if bin == "P1D":
         with store.connection() as connection:
@@ -107,12 +148,15 @@ def read_health(
         rows = _hours(store, found, settings, first=first, last=last, now=now)
     return {
         "municipality": municipality,
+        "simulated": found["simulated"],
         "site": site,
         "bin": bin,
         "first": first,
         "last": last,
         "method": METHOD,
+        "ambiguous_hours": ambiguous_hours,
         "verdicts": [row | {"text": _text(row["verdict"])} for row in rows],
+        "fields_dropped": dropped,
     }
 
 

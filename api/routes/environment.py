@@ -1,28 +1,46 @@
 """`/sites/{municipality}/{site}/…`: air, noise, wind, water level, with the traffic."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
-from datetime import timedelta
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 import polars as pl
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 
 from analytics.environment import gauges, humidity, indices, limits, noise, rls19
 from analytics.environment import wind as winds
 from analytics.environment.with_traffic import class_means, effects, increments
+from analytics.reports.environment import LONGEST_DAYS, LOOK_BACK, Asked, ask
+from analytics.reports.periods import period
 from api import PREFIX
-from api import environment_schemas as schemas
-from api.environment import Ask, Asked
-from api.errors import BadParameter
+from api.parameters import From, MunicipalityKey, SiteKey, Store, To
 from api.problems import RESPONSES
+from api.schemas import environment as schemas
+from verkehrspuls.errors import BadParameter
 from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.storage import series
 
 router = APIRouter(prefix=f"{PREFIX}/sites/{{municipality}}/{{site}}", tags=["figures"])
 
-#: Running means of the first hours of a period reach so far before it.
-LOOK_BACK: Final = timedelta(hours=24)
+
+def _ask(
+    store: Store,
+    municipality: MunicipalityKey,
+    site: SiteKey,
+    from_: From = None,
+    to: To = None,
+) -> Asked:
+    with store.connection() as connection:
+        found = series.site(connection, municipality, site)
+    now = datetime.now(UTC)
+    return ask(
+        store, found, period(found, from_, to, now=now, days=30).at_most(LONGEST_DAYS)
+    )
+
+
+Ask = Annotated[Asked, Depends(_ask)]
+
 _PARTICLES: Final = ("pm10_ugm3", "pm25_ugm3")
 
 
@@ -50,6 +68,14 @@ def read_air(
     part of each calendar year that lies in the period.
     """
     chosen = indices.INDICES[index]
+    suspects = asked.suspects(*chosen.ends, "humidity_pct", before=LOOK_BACK)
+    return asked.answer(lambda of: _air(of, chosen), suspects) | {
+        "standards": {key: s.source for key, s in limits.STANDARDS.items()}
+    }
+
+
+def _air(asked: Asked, chosen: indices.Index) -> dict[str, Any]:
+    """Compute what is told of the air."""
     since = pl.col("time") >= asked.period.start
     every = {q: asked.hours(q, before=LOOK_BACK) for q in chosen.ends}
     longer = {quantity: found.drop_nulls("mean") for quantity, found in every.items()}
@@ -60,33 +86,35 @@ def read_air(
         row | {"quantity": quantity}
         for quantity, found in longer.items()
         for row in _named(
-            limits.compare(found, quantity, since=asked.period.start), found
+            limits.compare(
+                found, quantity, long=asked.long(quantity), since=asked.period.start
+            ),
+            asked,
         )
     ]
     corrected = [
         row | {"quantity": quantity}
         for quantity in _PARTICLES
         for row in _named(
-            humidity.correct(longer[quantity].filter(since), moist), hours[quantity]
+            humidity.correct(longer[quantity].filter(since), moist), asked
         )
     ]
-    return asked.answer(
-        index={
+    return {
+        "index": {
             "key": chosen.key,
             "name": chosen.name,
             "classes": chosen.classes,
             "source": chosen.source,
             "hours": indices.index_hours(longer, chosen).filter(since).to_dicts(),
         },
-        standards={key: s.source for key, s in limits.STANDARDS.items()},
-        comparison=comparison,
-        corrected={
+        "comparison": comparison,
+        "corrected": {
             "method": humidity.METHOD,
             "hours": corrected,
             **asdict(parameters),
         },
-        passport=asked.passports({**hours, "humidity_pct": moist}),
-    )
+        "passport": asked.passports({**hours, "humidity_pct": moist}),
+    }
 
 
 @router.get(
@@ -101,22 +129,27 @@ def read_noise(asked: Ask) -> dict[str, Any]:
 
     Beside them the emission of the traffic counted at the site (RLS-19).
     """
+    return asked.answer(_noise, asked.suspects("laeq_db", "motor"))
+
+
+def _noise(asked: Asked) -> dict[str, Any]:
+    """Compute what is told of the noise."""
     hours = asked.hours("laeq_db")
     days = noise.noise_days(hours, time_zone=asked.site["time_zone"])
     compared = rls19.compare(
         rls19.traffic_hours(asked.traffic()), asked.mean("laeq_db")
     )
     attenuation = (compared["emitted"] - compared["measured"]).median()
-    return asked.answer(
-        days=_named(days, hours),
-        levels=_named(noise.noise_levels(days), hours),
-        emission={
+    return {
+        "days": _named(days, asked),
+        "levels": _named(noise.noise_levels(days), asked),
+        "emission": {
             "method": rls19.METHOD,
             "attenuation_db": attenuation,
             "hours": compared.to_dicts(),
         },
-        passport=asked.passports({"laeq_db": hours}),
-    )
+        "passport": asked.passports({"laeq_db": hours}),
+    }
 
 
 @router.get(
@@ -138,24 +171,30 @@ def read_wind(
     ] = None,
 ) -> dict[str, Any]:
     """Count the hours of a period by where the wind blew from, and how fast."""
-    values = None
     if quantity is not None:
         _concentration(quantity)
-        values = asked.mean(quantity)
+    suspects = asked.suspects("wind_ms", "wind_deg", *filter(None, [quantity]))
+    return asked.answer(lambda of: _wind(of, quantity), suspects) | {
+        "sectors": winds.SECTORS,
+        "calm_ms": winds.CALM_MS,
+        "classes_ms": winds.CLASSES_MS,
+        "quantity": quantity,
+    }
+
+
+def _wind(asked: Asked, quantity: str | None) -> dict[str, Any]:
+    """Compute what is told of the wind."""
+    values = None if quantity is None else asked.mean(quantity)
     speed, direction = asked.hours("wind_ms"), asked.hours("wind_deg")
     wind = (
         asked.mean("wind_ms")
         .rename({"mean": "speed"})
         .join(asked.mean("wind_deg").rename({"mean": "direction"}), on="time")
     )
-    return asked.answer(
-        sectors=winds.SECTORS,
-        calm_ms=winds.CALM_MS,
-        classes_ms=winds.CLASSES_MS,
-        quantity=quantity,
-        rose=winds.rose(wind, values).to_dicts(),
-        passport=asked.passports({"wind_ms": speed, "wind_deg": direction}),
-    )
+    return {
+        "rose": winds.rose(wind, values).to_dicts(),
+        "passport": asked.passports({"wind_ms": speed, "wind_deg": direction}),
+    }
 
 
 @router.get(
@@ -167,9 +206,14 @@ def read_wind(
 )
 def read_water_level(asked: Ask) -> dict[str, Any]:
     """Tell where gauges stand, their trend, and which thresholds they crossed."""
+    return asked.answer(_water_level, asked.suspects("water_level_cm"))
+
+
+def _water_level(asked: Asked) -> dict[str, Any]:
+    """Compute what is told of gauges."""
     hours = asked.hours("water_level_cm")
     known = hours.drop_nulls("mean")
-    trend = {row["channel"]: row for row in _named(gauges.trends(known), hours)}
+    trend = {row["channel"]: row for row in _named(gauges.trends(known), asked)}
     found = []
     for channel in asked.site["channels"]:
         if channel["quantity"] != "water_level_cm":
@@ -192,9 +236,10 @@ def read_water_level(asked: Ask) -> dict[str, Any]:
                 **{name: newest.get(name) for name in ("time", "level", "cm_per_h")},
             }
         )
-    return asked.answer(
-        gauges=found, passport=asked.passports({"water_level_cm": hours})
-    )
+    return {
+        "gauges": found,
+        "passport": asked.passports({"water_level_cm": hours}),
+    }
 
 
 @router.get(
@@ -225,25 +270,42 @@ def read_dependence(
 ) -> dict[str, Any]:
     """Tell how a concentration goes with flow, speed and wind, hour by hour."""
     _concentration(quantity)
-    value = asked.mean(quantity)
-    cases = asked.cases("motor", "wind_ms")
+    suspects = asked.suspects(quantity, "motor", "wind_ms")
+    away = None
     if background is not None:
         with asked.store.connection() as connection:
             other = series.site(connection, asked.site["municipality"], background)
-        away = Asked(asked.store, other, asked.period)
+        away = ask(asked.store, other, asked.period)
+        suspects = pl.concat([suspects, away.suspects(quantity)])
+    return asked.answer(lambda of: _dependence(of, quantity, away), suspects) | {
+        "quantity": quantity,
+        "background": background,
+    }
+
+
+def _dependence(asked: Asked, quantity: str, away: Asked | None) -> dict[str, Any]:
+    """Compute what is told of a concentration, beside that `away` from the road."""
+    value = asked.mean(quantity)
+    beside = ("motor", "wind_ms")
+    cases, unsure = asked.cases(*beside), asked.ambiguous_hours(*beside)
+    if away is not None:
+        elsewhere = replace(away, trusted=asked.trusted).mean(quantity)
         cases += away.cases(quantity)
-        value = increments(value, away.mean(quantity)).select("time", mean="increment")
+        unsure += away.ambiguous_hours(quantity)
+        value = increments(value, elsewhere).select("time", mean="increment")
     together = _together(asked, value)
     terms = [name for name in ("flow", "speed", "wind") if together[name].count()]
-    return asked.answer(
-        quantity=quantity,
-        background=background,
-        hours=together.height,
-        mean=together["mean"].mean(),
-        by={name: class_means(together, "mean", on=name).to_dicts() for name in terms},
-        effects=[asdict(e) for e in effects(together, "mean", terms=terms)],
-        passport=asked.passports({quantity: asked.hours(quantity)}, cases=cases),
-    )
+    return {
+        "hours": together.height,
+        "mean": together["mean"].mean(),
+        "by": {
+            name: class_means(together, "mean", on=name).to_dicts() for name in terms
+        },
+        "effects": [asdict(e) for e in effects(together, "mean", terms=terms)],
+        "passport": asked.passports(
+            {quantity: asked.hours(quantity)}, cases=cases, ambiguous_hours=unsure
+        ),
+    }
 
 
 def _together(asked: Asked, value: pl.DataFrame) -> pl.DataFrame:
@@ -276,9 +338,13 @@ def _concentration(quantity: str) -> None:
         )
 
 
-def _named(found: pl.DataFrame, hours: pl.DataFrame) -> list[dict[str, Any]]:
+def _named(found: pl.DataFrame, asked: Asked) -> list[dict[str, Any]]:
     """Give rows with the key of their channel in place of its id."""
-    keys = hours.select("channel_id", "channel").unique()
+    keys = pl.DataFrame(
+        [(c["channel_id"], c["key"]) for c in asked.site["channels"]],
+        schema={"channel_id": pl.Int32, "channel": pl.String},
+        orient="row",
+    )
     return (
         found.join(keys, on="channel_id", maintain_order="left")
         .drop("channel_id")

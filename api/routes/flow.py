@@ -8,13 +8,15 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, Field
 
 from analytics.flow.figure import Figure, Result
-from api import PREFIX, figures, reasons
+from analytics.reports import figures
+from analytics.reports.sources import Options, Source, known
+from api import PREFIX
 from api.parameters import From, MunicipalityKey, SiteKey, Store, To
-from api.passports import PassportOfFigure
 from api.problems import RESPONSES
-from api.reasons import ReasonOfFigure
-from api.schemas import SiteOfSeries
-from api.sources import Options, Source
+from api.schemas import reasons
+from api.schemas.common import SiteOfSeries
+from api.schemas.passports import WITHOUT_SUSPECTED, PassportOfFigure
+from api.schemas.reasons import ReasonOfFigure
 from verkehrspuls.quantities import COUNTED
 from verkehrspuls.storage import series
 
@@ -35,10 +37,9 @@ Kind = Literal[
 ]
 
 
-class FlowFigure(BaseModel):
-    """A figure; null where there is a reason."""
+class FlowValue(BaseModel):
+    """A value; null where there is a reason."""
 
-    name: str
     value: float | None
     unit: str = Field(description="`1` for a share or factor")
     lower: float | None = Field(description="of an interval of 95 %")
@@ -47,6 +48,13 @@ class FlowFigure(BaseModel):
     at: datetime | None = Field(description="when it was, for peaks")
     reason: ReasonOfFigure | None
     passport: PassportOfFigure
+
+
+class FlowFigure(FlowValue):
+    """A figure; null where there is a reason."""
+
+    name: str
+    without_suspected: FlowValue | None = Field(description=WITHOUT_SUSPECTED)
 
 
 class FlowTable(BaseModel):
@@ -68,6 +76,9 @@ class FlowFigures(BaseModel):
     to: datetime
     figures: list[FlowFigure]
     table: FlowTable | None
+    table_without_suspected: FlowTable | None = Field(
+        description="the same table, see `without_suspected`"
+    )
 
 
 @router.get(
@@ -134,13 +145,14 @@ def read_figures(
         now=datetime.now(UTC),
     )
     with store.connection() as connection:
-        source = Source(
-            selection,
-            connection=connection,
-            turn=store.frames,
-            settings=request.app.state.settings.analytics,
-            options=Options(limit_kmh=limit_kmh, capacity=capacity, profile=profile),
-        )
+        of_period = known(connection, selection)
+    source = Source(
+        selection,
+        known=of_period,
+        turn=store.frames,
+        settings=request.app.state.settings.analytics,
+        options=Options(limit_kmh=limit_kmh, capacity=capacity, profile=profile),
+    )
     result = figures.compute(kind, source)
     return {
         "site": found,
@@ -151,11 +163,18 @@ def read_figures(
         "to": selection.period.end,
         "figures": [_figure(figure) for figure in result.figures],
         "table": _table(result),
+        "table_without_suspected": result.without_suspected
+        and _table(result.without_suspected),
     }
 
 
 def _figure(figure: Figure) -> dict[str, object]:
-    return {**asdict(figure), "reason": reasons.told(figure.reason)}
+    without = figure.without_suspected
+    return {
+        **asdict(figure),
+        "reason": reasons.told(figure.reason),
+        "without_suspected": without and _figure(without),
+    }
 
 
 def _table(result: Result) -> dict[str, object] | None:

@@ -6,12 +6,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from api import PREFIX, extracts
-from api.errors import BadParameter
-from api.extracts import ALL
+from analytics.reports import extracts
+from analytics.reports.extracts import ALL
+from api import PREFIX
 from api.parameters import MunicipalityKey, SiteKey, Store
 from api.problems import RESPONSES
-from api.schemas import SiteOfSeries
+from api.schemas.common import SiteOfSeries
+from verkehrspuls.errors import BadParameter
 from verkehrspuls.quantities import COUNTED
 from verkehrspuls.storage import series
 
@@ -51,7 +52,8 @@ class Forecast(BaseModel):
     quantity: str
     direction: str
     intervals: list[ForecastInterval] = Field(
-        description="empty where too little is known of the weeks before"
+        description="empty where too little is known of the weeks before, or where "
+        "there are no hours: daily totals are not forecast"
     )
     errors: list[ForecastError]
 

@@ -5,12 +5,13 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
 
-from api import PREFIX, schemas
-from api.errors import BadParameter, TooLong
-from api.moments import utc
+from api import PREFIX
 from api.parameters import From, OfMunicipality, OfSensor, Store, To
 from api.problems import RESPONSES
+from api.schemas import common
+from verkehrspuls.errors import BadParameter, TooLong
 from verkehrspuls.metrics import MESSAGE_OUTCOMES, READING_OUTCOMES
+from verkehrspuls.moments import utc
 from verkehrspuls.storage import series
 
 router = APIRouter(prefix=PREFIX, tags=["operation"])
@@ -23,7 +24,7 @@ MOST: Final = 20_000
     "/ledger",
     operation_id="readLedger",
     summary="Read the ledger",
-    response_model=schemas.Ledger,
+    response_model=common.Ledger,
     responses={422: RESPONSES[422], 503: RESPONSES[503]},
 )
 def read_ledger(
@@ -48,6 +49,13 @@ def read_ledger(
     if end - start > LONGEST:
         raise TooLong(parameter="from", detail="At most 31 days come at once")
     with store.connection() as connection:
+        if silent:
+            sensors = series.count_sensors(
+                connection, municipality=municipality, sensor=sensor
+            )
+            # refused before all these hours are made
+            if sensors * (end - start) > 2 * MOST * timedelta(hours=1):
+                raise _too_many()
         rows = series.ledger(
             connection,
             start=start,
@@ -58,11 +66,8 @@ def read_ledger(
             limit=MOST + 1,
         )
     if len(rows) > MOST:
-        raise TooLong(
-            parameter="from",
-            detail=f"More than {MOST} rows: ask for a shorter period or one sensor",
-        )
-    sums = {name: _sum(rows, name) for name in schemas.LedgerSums.model_fields}
+        raise _too_many()
+    sums = {name: _sum(rows, name) for name in common.LedgerSums.model_fields}
     return {
         "from_": start,
         "to": end,
@@ -70,6 +75,13 @@ def read_ledger(
         "balance": {noun: _balance(sums, noun) for noun in ("messages", "readings")},
         "rows": rows,
     }
+
+
+def _too_many() -> TooLong:
+    return TooLong(
+        parameter="from",
+        detail=f"More than {MOST} rows: ask for a shorter period or one sensor",
+    )
 
 
 def _sum(rows: list[dict[str, Any]], name: str) -> int:

@@ -2,9 +2,10 @@
 
 from fastapi import APIRouter
 
-from api import PREFIX, schemas
+from api import PREFIX
 from api.parameters import Store
 from api.problems import RESPONSES
+from api.schemas import common
 from verkehrspuls.storage import series
 
 router = APIRouter(prefix=PREFIX, tags=["registry"])
@@ -14,7 +15,7 @@ router = APIRouter(prefix=PREFIX, tags=["registry"])
     "/municipalities",
     operation_id="listMunicipalities",
     summary="List municipalities",
-    response_model=schemas.Municipalities,
+    response_model=common.Municipalities,
     responses={503: RESPONSES[503]},
 )
 def list_municipalities(store: Store) -> dict[str, object]:

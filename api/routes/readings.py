@@ -10,23 +10,21 @@ from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 
-from api import PREFIX, authorised, intake, schemas, tokens
+from api import PREFIX, authorised, intake
 from api.database import Database
-from api.errors import (
-    BadParameter,
-    KeyReused,
-    StillRunning,
-    TooFast,
-    TooMany,
-    WrongType,
-)
+from api.errors import KeyReused, StillRunning, TooFast, WrongType
 from api.outlet import Outlet
 from api.problems import MEANINGS, RESPONSES, respond
+from api.schemas import common
+from verkehrspuls.access import tokens
+from verkehrspuls.errors import BadParameter
 from verkehrspuls.settings import Api
 from verkehrspuls.storage.database import execute
 
 router = APIRouter(prefix=PREFIX, tags=["sending"], route_class=authorised.Route)
 
+#: its bodies may be larger than others
+PATH: Final = f"{PREFIX}/readings"
 LONGEST_KEY: Final = 255
 #: media type and encoding of a body
 _TAKEN: Final = ("application/json", "identity")
@@ -89,7 +87,7 @@ class Pace:
     operation_id="sendReadings",
     summary="Send readings",
     status_code=202,
-    response_model=schemas.Intake,
+    response_model=common.Intake,
     responses={
         202: {"description": "The broker has taken what is accepted"},
         **{s: RESPONSES[s] for s in (401, 403, 409, 413, 415, 422, 429, 503)},
@@ -102,24 +100,11 @@ async def send_readings(request: Request) -> Response:
     Each is tried beforehand, and `items` says what will become of it. The readings can
     be read a moment later.
     """
-    settings: Api = request.app.state.settings.api
     media_type = request.headers.get("content-type", "").partition(";")[0]
     encoding = request.headers.get("content-encoding", "identity")
     if (media_type.strip().lower(), encoding.lower()) != _TAKEN:
         raise WrongType
-    body = await _body(request, settings.ingest_bytes)
-    return await run_in_threadpool(_take, request, body)
-
-
-async def _body(request: Request, most: int) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > most:
-            raise TooMany(what="bytes", most=most)
-        parts.append(part)
-    return b"".join(parts)
+    return await run_in_threadpool(_take, request, await request.body())
 
 
 def _take(request: Request, body: bytes) -> Response:
@@ -156,20 +141,20 @@ def _take(request: Request, body: bytes) -> Response:
 
 def _publish(
     request: Request, bearer: tokens.Bearer, sent: list[intake.Sent]
-) -> schemas.Intake:
+) -> common.Intake:
     state = request.app.state
     with state.database.connection() as connection:
-        items: list[schemas.ItemOutcome] = state.trial.run(connection, sent, bearer)
+        items: list[common.ItemOutcome] = state.trial.run(connection, sent, bearer)
     usable = [sent[item.index] for item in items if item.status != "rejected"]
     outlet: Outlet = state.outlet
     if usable:
         outlet.publish(usable)
-    return schemas.Intake(
+    return common.Intake(
         accepted=len(usable), rejected=len(items) - len(usable), items=items
     )
 
 
-def _answer(request: Request, outcome: schemas.Intake) -> Response:
+def _answer(request: Request, outcome: common.Intake) -> Response:
     if outcome.items and not outcome.accepted:
         return respond(
             request,
@@ -187,7 +172,7 @@ def _answer(request: Request, outcome: schemas.Intake) -> Response:
 
 def _begin(
     store: Database, bearer: tokens.Bearer, key: str, body: bytes
-) -> schemas.Intake | None:
+) -> common.Intake | None:
     """Take a key for this request; the answer where it was answered before."""
     if not (0 < len(key) <= LONGEST_KEY and key.isprintable()):
         raise BadParameter(
@@ -206,4 +191,4 @@ def _begin(
         raise KeyReused
     if known["answer"] is None:
         raise StillRunning
-    return schemas.Intake.model_validate(known["answer"])
+    return common.Intake.model_validate(known["answer"])

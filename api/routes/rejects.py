@@ -1,26 +1,30 @@
 """`/rejects`: how many messages could not be used, and why."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from fastapi import APIRouter
 
-from api import PREFIX, schemas
-from api.errors import BadParameter
-from api.moments import utc
+from api import PREFIX
 from api.parameters import From, OfMunicipality, Store, To
 from api.problems import RESPONSES
+from api.schemas import common
 from ingest.reasons import Detail, explain
+from verkehrspuls.errors import BadParameter, TooLong
+from verkehrspuls.moments import utc
 from verkehrspuls.storage import ledger
 from verkehrspuls.text import LANGUAGES
 
 router = APIRouter(prefix=PREFIX, tags=["operation"])
+
+LONGEST: Final = timedelta(days=366)
 
 
 @router.get(
     "/rejects",
     operation_id="countRejects",
     summary="Count rejected messages",
-    response_model=schemas.Rejects,
+    response_model=common.Rejects,
     responses={422: RESPONSES[422], 503: RESPONSES[503]},
 )
 def count_rejects(
@@ -31,6 +35,7 @@ def count_rejects(
 ) -> dict[str, object]:
     """Count rejected messages by reason; the default is the last 24 hours of receipt.
 
+    At most 366 days come at once.
     Counts only: whose messages they are, and what is in them, is for the operator, and
     there is no login here. See `verkehrspuls reject list` and `reject show`.
     """
@@ -38,6 +43,8 @@ def count_rejects(
     start = utc(from_) if from_ else end - timedelta(days=1)
     if start >= end:
         raise BadParameter(parameter="from", detail="`from` must be before `to`")
+    if end - start > LONGEST:
+        raise TooLong(parameter="from", detail="At most 366 days come at once")
     with store.connection() as connection:
         rows = ledger.count_rejects(
             connection,

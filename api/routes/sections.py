@@ -1,17 +1,27 @@
 """`/corridors` and `/junctions`: what happens between the sites of a road."""
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 import polars as pl
 from fastapi import APIRouter, Path
 
-from analytics.passport import Passport
+from analytics.quality import suspected
+from analytics.quality.passport import Passport
+from analytics.reports.corridors import (
+    QUARTER_S,
+    on_workdays,
+    read_corridor,
+    stations_of,
+)
+from analytics.reports.periods import Period, period
+from analytics.reports.sources import Touching, touching
+from analytics.reports.suspected import of_places
 from analytics.sections.bottlenecks import bottlenecks
 from analytics.sections.conservation import balances, residuals
-from analytics.sections.reliability import FEWEST_DAYS, reliability
+from analytics.sections.reliability import FEWEST_DAYS, FEWEST_FOR_95, reliability
 from analytics.sections.smoothing import speed_field
 from analytics.sections.stations import (
     ENOUGH_OBSERVED,
@@ -22,12 +32,10 @@ from analytics.sections.travel_time import (
     section_intervals,
 )
 from api import PREFIX
-from api import sections_schemas as schemas
-from api.corridors import QUARTER_S, on_workdays, read_corridor
 from api.database import Database
 from api.parameters import From, MunicipalityKey, OfMunicipality, Store, To
-from api.periods import Period, period
 from api.problems import RESPONSES
+from api.schemas import sections as schemas
 from verkehrspuls.errors import UnknownKey
 from verkehrspuls.storage import series
 
@@ -63,27 +71,13 @@ class _Road:
     """A corridor in a period: its stations, their intervals and free speeds."""
 
     corridor: dict[str, Any]
-    period: Period
     intervals: pl.DataFrame
     free: pl.DataFrame
-    excluded: int
-    cases: tuple[int, ...]
 
-    def answer(self, **parts: object) -> dict[str, Any]:
-        """Put an answer together."""
-        expected = self.period.hours * 4 * len(self.corridor["stations"])
-        # where nobody passed there was no speed to observe
-        told = pl.col("speed_kmh").is_not_null() | (pl.col("flow") == 0)
-        known = self.intervals.filter(told).height
-        return {
-            "corridor": self.corridor["key"],
-            "from_": self.period.start,
-            "to": self.period.end,
-            "passport": _passport(
-                known, expected, METHOD, self.cases, excluded=self.excluded
-            ),
-            **parts,
-        }
+    @property
+    def sections(self) -> int:
+        """How many sections it has."""
+        return len(self.corridor["stations"]) - 1
 
 
 @router.get(
@@ -117,14 +111,20 @@ def read_travel_times(
 
     The default is the last seven days, at most 62 come at once.
     """
-    road = _road(store, municipality, corridor, from_, to, days=7, longest=62)
+    found = _corridor(store, municipality, corridor)
+    asked = _period(found, from_, to, days=7, longest=62)
+    return _answer(store, found, asked, _travel_times)
+
+
+def _travel_times(road: _Road) -> dict[str, Any]:
+    """Compute travel times, and delays of sections."""
     sections = section_intervals(road.intervals, road.free)
-    count = len(road.corridor["stations"]) - 1
-    return road.answer(
-        free_speeds=road.free.to_dicts(),
-        corridor_intervals=corridor_intervals(sections, count=count).to_dicts(),
-        delays=delays(sections, interval_s=QUARTER_S).to_dicts(),
-    )
+    times = corridor_intervals(sections, count=road.sections)
+    return {
+        "free_speeds": road.free.to_dicts(),
+        "corridor_intervals": times.to_dicts(),
+        "delays": delays(sections, interval_s=QUARTER_S).to_dicts(),
+    }
 
 
 @router.get(
@@ -145,17 +145,25 @@ def read_reliability(
 
     Workdays are Mondays to Fridays that are no public holidays.
 
-    The default is the last 28 days, at most 366 come at once.
+    The default is the last 35 days, at most 366 come at once.
     """
-    road = _road(store, municipality, corridor, from_, to, days=28, longest=366)
-    count = len(road.corridor["stations"]) - 1
+    found = _corridor(store, municipality, corridor)
+    asked = _period(found, from_, to, days=35, longest=366)
+    return _answer(store, found, asked, _reliability) | {
+        "days_required": FEWEST_DAYS,
+        "days_required_p95": FEWEST_FOR_95,
+    }
+
+
+def _reliability(road: _Road) -> dict[str, Any]:
+    """Compute how reliable travel times are on workdays."""
     times = corridor_intervals(
-        section_intervals(road.intervals, road.free), count=count
+        section_intervals(road.intervals, road.free), count=road.sections
     )
     found = reliability(
         on_workdays(times, road.corridor), time_zone=road.corridor["time_zone"]
     )
-    return road.answer(days_required=FEWEST_DAYS, reliability=found.to_dicts())
+    return {"reliability": found.to_dicts()}
 
 
 @router.get(
@@ -176,9 +184,15 @@ def read_bottlenecks(
 
     The default is the last seven days, at most 62 come at once.
     """
-    road = _road(store, municipality, corridor, from_, to, days=7, longest=62)
+    found = _corridor(store, municipality, corridor)
+    asked = _period(found, from_, to, days=7, longest=62)
+    return _answer(store, found, asked, _bottlenecks)
+
+
+def _bottlenecks(road: _Road) -> dict[str, Any]:
+    """Find bottlenecks."""
     found = bottlenecks(road.intervals, road.free, interval_s=QUARTER_S)
-    return road.answer(bottlenecks=found.to_dicts())
+    return {"bottlenecks": found.to_dicts()}
 
 
 @router.get(
@@ -199,9 +213,15 @@ def read_speed_field(
 
     The default is the last day, at most two days come at once.
     """
-    road = _road(store, municipality, corridor, from_, to, days=1, longest=2)
+    found = _corridor(store, municipality, corridor)
+    asked = _period(found, from_, to, days=1, longest=2)
+    return _answer(store, found, asked, _field) | {"step_m": STEP_M}
+
+
+def _field(road: _Road) -> dict[str, Any]:
+    """Smooth speeds."""
     field = speed_field(road.intervals, interval_s=QUARTER_S, step_m=STEP_M)
-    return road.answer(step_m=STEP_M, cells=field.to_dicts())
+    return {"cells": field.to_dicts()}
 
 
 @router.get(
@@ -230,7 +250,7 @@ def read_corridor_balance(
         for a, b in zip(found["stations"], found["stations"][1:], strict=False)
         for place, sign in ((a, 1), (b, -1))
     ]
-    return _balances(store, asked, places)
+    return _balances(store, found, asked, places)
 
 
 @router.get(
@@ -274,11 +294,18 @@ def read_junction_balance(
         (junction, arm["site_id"], arm["direction"], 1 if arm["leads"] == "in" else -1)
         for arm in rows[0]["arms"]
     ]
-    return _balances(store, _period(rows[0], from_, to, days=28, longest=366), places)
+    asked = _period(rows[0], from_, to, days=28, longest=366)
+    return _balances(store, rows[0], asked, places)
 
 
 def _passport(
-    known: int, expected: int, method: str, cases: tuple[int, ...], *, excluded: int
+    known: int,
+    expected: int,
+    method: str,
+    touching: Touching,
+    *,
+    excluded: int,
+    suspected: float,
 ) -> dict[str, Any]:
     return asdict(
         Passport(
@@ -287,7 +314,8 @@ def _passport(
             imputed=0.0,
             excluded=min(1.0, excluded / max(1, expected)),
             method=method,
-            cases=cases,
+            suspected=suspected,
+            **touching,
         )
     )
 
@@ -309,53 +337,87 @@ def _period(
     return period(place, from_, to, now=now, days=days).at_most(longest)
 
 
-def _road(
+def _answer(
     store: Database,
-    municipality: str,
-    corridor: str,
-    from_: From,
-    to: To,
-    *,
-    days: int,
-    longest: int,
-) -> _Road:
-    found = _corridor(store, municipality, corridor)
-    asked = _period(found, from_, to, days=days, longest=longest)
-    with store.frames() as url:
-        read = read_corridor(url, found, start=asked.start, end=asked.end)
-    places = [(s["site_id"], s["direction"]) for s in found["stations"]]
-    cases = _cases(store, asked, places)
-    return _Road(found, asked, read.intervals, read.free, read.excluded, cases)
-
-
-def _cases(
-    store: Database, asked: Period, places: Iterable[tuple[int, str]]
-) -> tuple[int, ...]:
-    """Find the open cases that touch directions of sites."""
+    corridor: dict[str, Any],
+    asked: Period,
+    figures: Callable[[_Road], dict[str, Any]],
+) -> dict[str, Any]:
+    """Put the answer of a corridor together."""
+    stations = stations_of(corridor)
     with store.connection() as connection:
-        return series.open_cases(
+        suspects = of_places(connection, stations, start=asked.start, end=asked.end)
+    share = suspected.share(
+        suspects,
+        start=asked.start,
+        end=asked.end,
+        channels=stations.height,
+        by="station",
+    )
+    found_there = _touching(store, asked, stations)
+    expected = asked.hours * 4 * stations.height
+
+    def compute(trusted: bool) -> dict[str, Any]:
+        with store.frames() as url:
+            read = read_corridor(
+                url, corridor, start=asked.start, end=asked.end, trusted=trusted
+            )
+        # where nobody passed there was no speed to observe
+        told = pl.col("speed_kmh").is_not_null() | (pl.col("flow") == 0)
+        return figures(_Road(corridor, read.intervals, read.free)) | {
+            "passport": _passport(
+                read.intervals.filter(told).height,
+                expected,
+                METHOD,
+                found_there,
+                excluded=read.excluded,
+                suspected=0.0 if trusted else share,
+            )
+        }
+
+    return {"corridor": corridor["key"]} | _of_period(
+        corridor, asked, compute, suspects
+    )
+
+
+def _of_period(
+    of: dict[str, Any],
+    asked: Period,
+    compute: Callable[[bool], dict[str, Any]],
+    suspects: pl.DataFrame,
+) -> dict[str, Any]:
+    """Put an answer together; without `suspects`, too, where any are."""
+    found, without = suspected.both(compute, suspects)
+    return {
+        "simulated": of["simulated"],
+        "from_": asked.start,
+        "to": asked.end,
+        **found,
+        "without_suspected": without,
+    }
+
+
+def _touching(store: Database, asked: Period, places: pl.DataFrame) -> Touching:
+    """Find what touches directions of sites."""
+    with store.connection() as connection:
+        return touching(
             connection,
-            [(site_id, "motor", direction) for site_id, direction in places],
+            [
+                (site_id, "motor", direction)
+                for site_id, direction in places.select(
+                    "site_id", "direction"
+                ).iter_rows()
+            ],
             start=asked.start,
             end=asked.end,
-        )
-
-
-def _volumes(
-    store: Database, asked: Period, site_ids: list[int], interval_s: Literal[900, 3600]
-) -> pl.DataFrame:
-    with store.frames() as url:
-        return series.volumes_of_sites(
-            url,
-            site_ids=sorted(set(site_ids)),
-            start=asked.start,
-            end=asked.end,
-            interval_s=interval_s,
         )
 
 
 def _balances(
-    store: Database, asked: Period, places: list[tuple[str, int, str, int]]
+    store: Database,
+    of: dict[str, Any],
+    asked: Period,
+    places: list[tuple[str, int, str, int]],
 ) -> dict[str, Any]:
     signed = pl.DataFrame(
         places,
@@ -367,25 +429,42 @@ def _balances(
         },
         orient="row",
     ).with_columns(places=pl.len().over("balance").cast(pl.Int32))
-    volumes = _volumes(store, asked, signed["site_id"].to_list(), HOUR_S).join(
-        signed, on=["site_id", "direction"]
+    with store.connection() as connection:
+        suspects = of_places(connection, signed, start=asked.start, end=asked.end)
+    count = signed["balance"].n_unique()
+    share = suspected.share(
+        suspects, start=asked.start, end=asked.end, channels=count, by="balance"
     )
-    excluded = volumes.filter(pl.col("excluded") > 0).select("balance", "time")
-    found = residuals(
-        volumes.filter(pl.col("least_observed") >= ENOUGH_OBSERVED).with_columns(
-            volume=pl.col("volume") / pl.col("observed")
+    found_there = _touching(store, asked, signed)
+
+    def compute(trusted: bool) -> dict[str, Any]:
+        with store.frames() as url:
+            read = series.volumes_of_sites(
+                url,
+                site_ids=signed["site_id"].unique().sort().to_list(),
+                start=asked.start,
+                end=asked.end,
+                interval_s=HOUR_S,
+                trusted=trusted,
+            )
+        volumes = read.join(signed, on=["site_id", "direction"])
+        excluded = volumes.filter(pl.col("excluded") > 0).select("balance", "time")
+        found = residuals(
+            volumes.filter(pl.col("least_observed") >= ENOUGH_OBSERVED).with_columns(
+                volume=pl.col("volume") / pl.col("observed")
+            )
         )
-    )
-    return {
-        "from_": asked.start,
-        "to": asked.end,
-        "balances": balances(found).to_dicts(),
-        "passport": _passport(
-            found.height,
-            asked.hours * signed["balance"].n_unique(),
-            BALANCE_METHOD,
-            _cases(store, asked, signed.select("site_id", "direction").iter_rows()),
-            excluded=excluded.n_unique(),
-        ),
-        "residuals": found.filter(pl.col("z").abs() > NOTABLE_Z).to_dicts(),
-    }
+        return {
+            "balances": balances(found).to_dicts(),
+            "passport": _passport(
+                found.height,
+                asked.hours * count,
+                BALANCE_METHOD,
+                found_there,
+                excluded=excluded.n_unique(),
+                suspected=0.0 if trusted else share,
+            ),
+            "residuals": found.filter(pl.col("z").abs() > NOTABLE_Z).to_dicts(),
+        }
+
+    return _of_period(of, asked, compute, suspects)

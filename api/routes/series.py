@@ -1,17 +1,18 @@
 """`/sites/{municipality}/{site}/series`: figures with their passport."""
 
-import hashlib
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from api import PREFIX, extracts
+from analytics.reports import extracts
+from analytics.reports.extracts import Bin, Extract, Selection
+from api import PREFIX
 from api.database import Database
 from api.errors import NotAcceptable
-from api.extracts import Bin, Extract, Selection
-from api.formats import FORMATS, Format, file_name
+from api.formats import FORMATS, OFFICE, Format, file_name
+from api.negotiation import weight
 from api.parameters import From, MunicipalityKey, SiteKey, Store, To
 from api.problems import RESPONSES
 from verkehrspuls.quantities import QUANTITIES
@@ -108,7 +109,7 @@ def read_series(
     format: Annotated[
         str | None,
         Query(
-            description="in place of `Accept`; `csv-de` is for a German Excel",
+            description="in place of `Accept`; `csv-de` and `csv-en` are for Excel",
             json_schema_extra={"enum": list(FORMATS)},
             pattern="^(" + "|".join(FORMATS) + ")$",
             examples=["json"],
@@ -120,7 +121,7 @@ def read_series(
     The same with the suffixes `.json`, `.csv` and `.parquet`.
     """
     chosen = FORMATS[format] if format else _accepted(request.headers.get("accept"))
-    return _answer(request, store, selection, chosen)
+    return _answer(store, selection, chosen)
 
 
 @router.get(
@@ -130,9 +131,9 @@ def read_series(
     response_class=Response,
     responses=_described("json"),
 )
-def read_json(request: Request, store: Store, selection: Selected) -> Response:
+def read_json(store: Store, selection: Selected) -> Response:
     """Give the figures as JSON, with columns, units and passport."""
-    return _answer(request, store, selection, FORMATS["json"])
+    return _answer(store, selection, FORMATS["json"])
 
 
 @router.get(
@@ -143,21 +144,21 @@ def read_json(request: Request, store: Store, selection: Selected) -> Response:
     responses=_described("csv"),
 )
 def read_csv(
-    request: Request,
     store: Store,
     selection: Selected,
     format: Annotated[
         str,
         Query(
             description="`csv` is RFC 4180 with UTC times; `csv-de` has semicolons, "
-            "decimal commas and local times, for a German Excel",
-            json_schema_extra={"enum": ["csv", "csv-de"]},
-            pattern="^csv(-de)?$",
+            "decimal commas, local times and German names, for Excel; `csv-en` the "
+            "same in English",
+            json_schema_extra={"enum": ["csv", *OFFICE]},
+            pattern="^csv(-de|-en)?$",
         ),
     ] = "csv",
 ) -> Response:
     """Give the figures as CSV; the header `Link` leads to units and passport."""
-    return _answer(request, store, selection, FORMATS[format])
+    return _answer(store, selection, FORMATS[format])
 
 
 @router.get(
@@ -167,22 +168,15 @@ def read_csv(
     response_class=Response,
     responses=_described("parquet"),
 )
-def read_parquet(request: Request, store: Store, selection: Selected) -> Response:
+def read_parquet(store: Store, selection: Selected) -> Response:
     """Give the figures as Parquet; units and passport are in its metadata."""
-    return _answer(request, store, selection, FORMATS["parquet"])
+    return _answer(store, selection, FORMATS["parquet"])
 
 
-def _answer(
-    request: Request, store: Database, selection: Selection, format: Format
-) -> Response:
+def _answer(store: Database, selection: Selection, format: Format) -> Response:
     extract = _read(store, selection)
     body = format.write(extract)
-    etag = f'W/"{hashlib.sha256(body).hexdigest()[:32]}"'
-    headers = {"ETag": etag, "Vary": "Accept", "Link": _links(selection, format)}
-    if etag in [
-        tag.strip() for tag in request.headers.get("if-none-match", "").split(",")
-    ]:
-        return Response(status_code=304, headers=headers)
+    headers = {"Vary": "Accept", "Link": _links(selection, format)}
     if format.key != "json":
         name = file_name(selection, format.ending)
         headers["Content-Disposition"] = f'attachment; filename="{name}"'
@@ -214,7 +208,7 @@ def _links(selection: Selection, format: Format) -> str:
         f'rel="{"describedby" if other.key == "json" else "alternate"}"; '
         f'type="{other.media_type}"'
         for other in FORMATS.values()
-        if other.key != "csv-de" and other is not format
+        if other.key not in OFFICE and other is not format
     )
 
 
@@ -222,29 +216,8 @@ def _accepted(accept: str | None) -> Format:
     """Choose by `Accept`: the best weight, JSON where there is a choice."""
     if not accept:
         return FORMATS["json"]
-    offers = [f for f in FORMATS.values() if f.key != "csv-de"]
-    best = max(offers, key=lambda offer: _weight(accept, offer.media_type))
-    if _weight(accept, best.media_type) <= 0:
+    offers = [f for f in FORMATS.values() if f.key not in OFFICE]
+    best = max(offers, key=lambda offer: weight(accept, offer.media_type))
+    if weight(accept, best.media_type) <= 0:
         raise NotAcceptable(served=", ".join(offer.media_type for offer in offers))
     return best
-
-
-def _weight(accept: str, media_type: str) -> float:
-    """Weigh a media type by the most specific range that names it (RFC 9110)."""
-    ranges = {"*/*": 1, media_type.split("/")[0] + "/*": 2, media_type: 3}
-    found = (0, 0.0)
-    for part in accept.split(","):
-        name, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        if name in ranges:
-            found = max(found, (ranges[name], _quality(parameters)))
-    return found[1]
-
-
-def _quality(parameters: list[str]) -> float:
-    for parameter in parameters:
-        if parameter.startswith("q="):
-            try:
-                return min(1.0, max(0.0, float(parameter[2:])))
-            except ValueError:
-                return 0.0
-    return 1.0

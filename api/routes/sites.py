@@ -1,21 +1,23 @@
 """`/sites`: the registry, as JSON and on the map."""
 
+from datetime import datetime
 from typing import Any, Final
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
-from api import PREFIX, schemas
+from api import PREFIX
 from api.database import Database
-from api.errors import TooLong
 from api.parameters import MunicipalityKey, OfMunicipality, SiteKey, Store
 from api.problems import RESPONSES
+from api.schemas import common
+from verkehrspuls.errors import TooLong
 from verkehrspuls.storage import series
 
 router = APIRouter(prefix=PREFIX, tags=["registry"])
 
 #: More sites in one answer are refused rather than cut off.
-MOST: Final = 2000
+MOST: Final = 10_000
 GEOJSON: Final = "application/geo+json"
 
 
@@ -23,13 +25,13 @@ GEOJSON: Final = "application/geo+json"
     "/sites",
     operation_id="listSites",
     summary="List sites",
-    response_model=schemas.Sites,
+    response_model=common.Sites,
     responses={422: RESPONSES[422], 503: RESPONSES[503]},
 )
 def list_sites(store: Store, municipality: OfMunicipality = None) -> dict[str, object]:
     """List sites with their channels, by names of municipality and site.
 
-    There are no pages: up to 2,000 sites come at once, and beyond that the
+    There are no pages: up to 10,000 sites come at once, and beyond that the
     `municipality` must be given.
     """
     return {"sites": _sites(store, municipality)}
@@ -64,7 +66,7 @@ def map_sites(store: Store, municipality: OfMunicipality = None) -> JSONResponse
     "/sites/{municipality}/{site}",
     operation_id="getSite",
     summary="Show a site",
-    response_model=schemas.SiteDetail,
+    response_model=common.SiteDetail,
     responses=RESPONSES,
 )
 def get_site(
@@ -77,18 +79,18 @@ def get_site(
 
 def _sites(store: Database, municipality: str | None) -> list[dict[str, Any]]:
     with store.connection() as connection:
-        found = series.sites(connection, municipality=municipality)
-    if len(found) > MOST:
-        raise TooLong(
-            parameter="municipality",
-            detail=f"There are {len(found)} sites and at most {MOST} come at once: "
-            "give a municipality",
-        )
-    return found
+        towns = series.municipalities(connection)
+        count = sum(t["sites"] for t in towns if municipality in (None, t["key"]))
+        if count > MOST:
+            raise TooLong(
+                parameter="municipality",
+                detail=f"There are {count} sites and at most {MOST} come at once: "
+                "give a municipality",
+            )
+        return series.sites(connection, municipality=municipality)
 
 
 def _feature(site: dict[str, Any]) -> dict[str, Any]:
-    heard = site["last_received_at"]
     place = [site["longitude"], site["latitude"]]
     quantities = sorted({channel["quantity"] for channel in site["channels"]})
     return {
@@ -101,12 +103,18 @@ def _feature(site: dict[str, Any]) -> dict[str, Any]:
             "name": site["name"],
             "municipality": site["municipality"],
             "municipality_name": site["municipality_name"],
+            "simulated": site["simulated"],
             "road": site["road"],
             "place": site["place"],
             "speed_limit_kmh": site["speed_limit_kmh"],
             "status": site["status"],
             "quantities": ", ".join(quantities),
             "channels": len(site["channels"]),
-            "last_received_at": heard and heard.isoformat().replace("+00:00", "Z"),
+            "last_received_at": _stamp(site["last_received_at"]),
+            "newest_reading_at": _stamp(site["newest_reading_at"]),
         },
     }
+
+
+def _stamp(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat().replace("+00:00", "Z")

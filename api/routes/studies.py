@@ -8,8 +8,20 @@ from typing import Annotated, Any, Final
 import polars as pl
 from fastapi import APIRouter, Query
 
-from analytics.passport import of_days
-from analytics.studies.before_after import before_after
+from analytics.quality import suspected
+from analytics.quality.passport import of_days
+from analytics.reports.extracts import quantity_of
+from analytics.reports.sources import (
+    Touching,
+    counting,
+    read_days_of_sites,
+    school_holidays,
+    sites_of,
+    suspected_of,
+    touching_days,
+    touching_days_of_sites,
+)
+from analytics.studies.before_after import BeforeAfter, before_after
 from analytics.studies.change import Change
 from analytics.studies.comparison import (
     METHOD,
@@ -17,19 +29,22 @@ from analytics.studies.comparison import (
     compare_sites,
     rank,
 )
-from api import PREFIX, reasons
-from api import studies_schemas as schemas
+from analytics.studies.pairs import YEAR
+from api import PREFIX
 from api.database import Database
-from api.errors import BadParameter
 from api.parameters import Day, MunicipalityKey, Quantity, SiteKey, Store
 from api.problems import RESPONSES
-from api.sources import counting, open_cases, read_days, school_holidays, sites_of
+from api.schemas import reasons
+from api.schemas import studies as schemas
+from verkehrspuls.calendar import day_end, day_start
+from verkehrspuls.errors import BadParameter
+from verkehrspuls.quantities import COUNTED
 from verkehrspuls.storage import series
 
 router = APIRouter(prefix=PREFIX, tags=["studies"])
 
 LONGEST_DAYS: Final = 2 * 366
-#: sites of a municipality that a ranking reads, at most
+#: sites of a municipality that a ranking considers at once
 MOST_SITES: Final = 500
 
 
@@ -62,7 +77,7 @@ def read_before_after(
             pattern="^[a-z0-9-]{1,64}(,[a-z0-9-]{1,64}){0,19}$|^$",
         ),
     ] = "",
-    quantity: Quantity = "motor",
+    quantity: Quantity = None,
 ) -> dict[str, Any]:
     """Estimate what a measure changed, from valid days without public holidays."""
     span = timedelta(weeks=weeks)
@@ -71,25 +86,35 @@ def read_before_after(
     if site in others:
         raise BadParameter(parameter="controls", detail="A site cannot control itself")
     sites = _sites(store, municipality, (site, *others))
-    own, *controlled = _days(store, sites, quantity, first, last)
-    found = before_after(
-        own,
-        dict(zip(others, controlled, strict=True)),
-        before=(first, measure - timedelta(days=1)),
-        after=(measure, last),
-    )
+    counted = quantity_of(*sites, asked=quantity, among=COUNTED)
+    suspects = _suspected(store, sites, counted, (first, last))
+
+    def estimate(trusted: bool) -> BeforeAfter:
+        without = suspects if trusted else None
+        own, *controlled = _days(store, sites, counted, first, last, without=without)
+        return before_after(
+            own,
+            dict(zip(others, controlled, strict=True)),
+            before=(first, measure - timedelta(days=1)),
+            after=(measure, last),
+        )
+
+    found, trusted = suspected.both(estimate, suspects)
     return {
         "municipality": municipality,
+        "simulated": sites[0]["simulated"],
         "site": site,
-        "quantity": quantity,
+        "quantity": counted,
         "measure": measure,
         "weeks": weeks,
         "effect": _change(found.effect),
+        "effect_without_suspected": trusted and _change(trusted.effect),
         "without_controls": _change(found.site),
         "controls": {key: _change(one) for key, one in found.controls.items()},
         "placebo": _change(found.placebo),
         "passport": asdict(found.passport)
-        | {"cases": _cases(store, sites, quantity, (first, last))},
+        | _touching(store, sites, counted, (first, last))
+        | {"suspected": _share(suspects, sites, counted, (first, last))},
     }
 
 
@@ -112,7 +137,11 @@ def compare(
     ],
     with_first: Annotated[
         Day | None,
-        Query(description="first day of the earlier period", examples=["2026-02-01"]),
+        Query(
+            description="first day of the earlier period; without it and `with_site` "
+            "that of 52 weeks before is taken",
+            examples=["2026-02-01"],
+        ),
     ] = None,
     with_last: Annotated[
         Day | None, Query(description="and its last day", examples=["2026-02-28"])
@@ -124,10 +153,15 @@ def compare(
             pattern="^[a-z0-9-]{1,64}$",
         ),
     ] = None,
-    quantity: Quantity = "motor",
+    quantity: Quantity = None,
 ) -> dict[str, Any]:
-    """Tell how much more was counted than in an earlier period, or at another site."""
-    if (with_site is None) == (with_first is None or with_last is None):
+    """Tell how much more was counted than in an earlier period, or at another site.
+
+    Days are compared in pairs of the same weekday. Without another period or site the
+    earlier period is that of 52 weeks before.
+    """
+    earlier = {with_first, with_last} - {None}
+    if (with_first is None) != (with_last is None) or (with_site and earlier):
         raise BadParameter(
             parameter="with_site",
             detail="Give either `with_site`, or `with_first` and `with_last`",
@@ -135,21 +169,45 @@ def compare(
     if with_site is not None:
         sites = _sites(store, municipality, (with_site, site))
         spans = [(first, last)]
-        pair = _days(store, sites, quantity, first, last)
-        found = compare_sites(*pair)
     else:
-        before = (with_first or first, with_last or last)
+        before = (
+            with_first or _year_before(first),
+            with_last or _year_before(last),
+        )
         sites = _sites(store, municipality, (site,))
         spans = [before, (first, last)]
-        pair = [days for span in spans for days in _days(store, sites, quantity, *span)]
+    counted = quantity_of(*sites, asked=quantity, among=COUNTED)
+    suspects = _suspected(store, sites, counted, *spans)
+
+    def change(pair: Sequence[pl.DataFrame]) -> Change:
+        if with_site is not None:
+            return compare_sites(*pair)
         both = pl.concat(pair).unique("day", maintain_order=True)
-        found = compare_periods(both, before=before, after=(first, last))
+        return compare_periods(both, before=spans[0], after=spans[1])
+
+    def read(without: pl.DataFrame | None = None) -> list[pl.DataFrame]:
+        return [
+            days
+            for span in spans
+            for days in _days(store, sites, counted, *span, without=without)
+        ]
+
+    pair = read()
+    found = change(pair)
     return {
         "municipality": municipality,
+        "simulated": sites[0]["simulated"],
         "site": site,
-        "quantity": quantity,
+        "quantity": counted,
         "change": _change(found),
-        "passport": _passport(pl.concat(pair), _cases(store, sites, quantity, *spans)),
+        "change_without_suspected": None
+        if suspects.is_empty()
+        else _change(change(read(suspects))),
+        "passport": _passport(
+            pl.concat(pair),
+            _touching(store, sites, counted, *spans),
+            _share(suspects, sites, counted, *spans),
+        ),
     }
 
 
@@ -165,38 +223,77 @@ def read_ranking(
     municipality: MunicipalityKey,
     middle: Middle,
     weeks: Weeks = 8,
-    quantity: Quantity = "motor",
+    quantity: Quantity = None,
+    skip: Annotated[
+        int, Query(ge=0, le=1_000_000, description="so many sites, by name, come first")
+    ] = 0,
 ) -> dict[str, Any]:
-    """Order the sites of a municipality by what changed from one day on."""
+    """Order the sites of a municipality by what changed from one day on.
+
+    At most 500 sites are considered at once, by name: `considered` of `counting`. The
+    next ones come with `skip`; intervals hold for all that count.
+    """
     span = timedelta(weeks=weeks)
     first, last = middle - span, middle + span - timedelta(days=1)
     with store.connection() as connection:
         every = sites_of(connection, municipality)
-    sites = counting(every, quantity)[:MOST_SITES]
-    by_key = {site["key"]: site for site in sites}
-    read = _days(store, sites, quantity, first, last)
-    days = dict(zip(by_key, read, strict=True))
-    found = rank(
-        days,
-        before=(first, middle - timedelta(days=1)),
-        after=(middle, last),
+    counted = quantity or next(
+        (key for key in COUNTED if counting(every, key)), "motor"
     )
+    able = counting(every, counted)
+    sites = able[skip : skip + MOST_SITES]
+    by_key = {site["key"]: site for site in sites}
+    suspects = _suspected(store, sites, counted, (first, last))
+
+    def read(without: pl.DataFrame | None = None) -> dict[str, pl.DataFrame]:
+        found = _days(store, sites, counted, first, last, without=without)
+        return dict(zip(by_key, found, strict=True))
+
+    def ranked(days: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+        return rank(
+            days,
+            comparisons=len(able),
+            before=(first, middle - timedelta(days=1)),
+            after=(middle, last),
+        )
+
+    days = read()
+    with store.connection() as connection:
+        touching = touching_days_of_sites(connection, sites, counted, (first, last))
+    touched = set(suspects["site_id"])
+    without: dict[str, Any] = {}
+    if touched:
+        trusted = ranked(read(suspects))
+        without = dict(trusted.select("site", "change").iter_rows())
     return {
         "municipality": municipality,
-        "quantity": quantity,
+        "simulated": every[0]["simulated"],
+        "quantity": counted,
         "middle": middle,
         "weeks": weeks,
+        "counting": len(able),
+        "considered": len(sites),
         "sites": [
             row
             | {
+                "change_without_suspected": without.get(row["site"])
+                if by_key[row["site"]]["site_id"] in touched
+                else None,
                 "passport": _passport(
                     days[row["site"]],
-                    _cases(store, [by_key[row["site"]]], quantity, (first, last)),
-                )
+                    touching[by_key[row["site"]]["site_id"]],
+                    _share(suspects, [by_key[row["site"]]], counted, (first, last)),
+                ),
             }
-            for row in found.iter_rows(named=True)
+            for row in ranked(days).iter_rows(named=True)
         ],
     }
+
+
+def _year_before(day: date) -> date:
+    if day - date.min < YEAR:
+        raise BadParameter(parameter="first", detail="There is no year before")
+    return day - YEAR
 
 
 def _days(
@@ -205,8 +302,10 @@ def _days(
     quantity: str,
     first: date,
     last: date,
+    *,
+    without: pl.DataFrame | None = None,
 ) -> list[pl.DataFrame]:
-    """Read FLOW_DAYS of the cross-section of sites."""
+    """Read FLOW_DAYS of the cross-section of sites, `without` SUSPECTED spans."""
     if first > last:
         raise BadParameter(parameter="first", detail="`first` must not be after `last`")
     if (last - first).days > LONGEST_DAYS:
@@ -216,10 +315,15 @@ def _days(
     with store.connection() as connection:
         holidays = school_holidays(connection)
     with store.frames() as url:
-        return [
-            read_days(url, site, quantity, first, last, school_holidays=holidays)
-            for site in sites
-        ]
+        return read_days_of_sites(
+            url,
+            sites,
+            quantity,
+            first,
+            last,
+            school_holidays=holidays,
+            without=without,
+        )
 
 
 def _sites(store: Database, municipality: str, keys: Sequence[str]) -> list[series.Row]:
@@ -227,28 +331,68 @@ def _sites(store: Database, municipality: str, keys: Sequence[str]) -> list[seri
         return [series.site(connection, municipality, key) for key in keys]
 
 
-def _cases(
+def _touching(
     store: Database,
     sites: Sequence[Mapping[str, Any]],
     quantity: str,
     *spans: tuple[date, date],
-) -> tuple[int, ...]:
-    """Find the open cases that touch days of sites, in one of the spans."""
+) -> Touching:
+    """Find what touches days of sites, in one of the spans."""
     with store.connection() as connection:
-        found = [open_cases(connection, sites, quantity, *span) for span in spans]
-    return tuple(sorted({case for cases in found for case in cases}))
+        return touching_days(connection, sites, quantity, *spans)
 
 
-def _passport(days: pl.DataFrame, cases: tuple[int, ...]) -> dict[str, Any]:
+def _suspected(
+    store: Database,
+    sites: Sequence[Mapping[str, Any]],
+    quantity: str,
+    *spans: tuple[date, date],
+) -> pl.DataFrame:
+    """Read what is suspected to be of a sensor's fault in one of the spans."""
+    with store.connection() as connection:
+        found = [suspected_of(connection, sites, quantity, *span) for span in spans]
+    return pl.concat(found).unique(maintain_order=True)
+
+
+def _share(
+    suspects: pl.DataFrame,
+    sites: Sequence[Mapping[str, Any]],
+    quantity: str,
+    *spans: tuple[date, date],
+) -> float:
+    """What part of the spans of sites that is; spans may differ in length."""
+    if suspects.is_empty():
+        return 0.0
+    zone = sites[0]["time_zone"]
+    bounds = [(day_start(first, zone), day_end(last, zone)) for first, last in spans]
+    channels = sum(
+        channel["quantity"] == quantity
+        for site in sites
+        for channel in site["channels"]
+    )
+    of_sites = suspects.filter(
+        pl.col("site_id").is_in([site["site_id"] for site in sites])
+    )
+    whole = sum(((end - start) for start, end in bounds), timedelta())
+    return sum(
+        suspected.share(of_sites, start=start, end=end, channels=channels)
+        * ((end - start) / whole)
+        for start, end in bounds
+    )
+
+
+def _passport(
+    days: pl.DataFrame, touching: Touching, suspected: float
+) -> dict[str, Any]:
     return asdict(
         of_days(
             days,
             method=METHOD,
             days_expected=days.height,
             days_used=days.filter("valid").height,
-            cases=cases,
+            **touching,
         )
-    )
+    ) | {"suspected": suspected}
 
 
 def _change(found: Change) -> dict[str, Any]:

@@ -1,26 +1,10 @@
 """What passed, by vehicle class."""
 
-from typing import Final
-
 import polars as pl
 
 from dashboards.figures.layout import Figure, axis, layout
 from dashboards.language import Language
-from verkehrspuls.text import mark
-
-CLASS_NAMES: Final = {
-    "unclassified": mark("not classified"),
-    "motorcycle": mark("motorcycles"),
-    "car": mark("cars"),
-    "van": mark("vans"),
-    "car_trailer": mark("cars with trailer"),
-    "truck": mark("lorries"),
-    "truck_trailer": mark("lorries with trailer"),
-    "articulated": mark("articulated lorries"),
-    "bus": mark("buses"),
-    "bicycle": mark("bicycles"),
-    "pedestrian": mark("pedestrians"),
-}
+from verkehrspuls.classes import CLASS_NAMES
 
 
 def classes(counted: pl.DataFrame, language: Language, *, height: int = 340) -> Figure:

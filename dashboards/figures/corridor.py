@@ -13,11 +13,15 @@ _HOURS = {"tickvals": [0, 6, 12, 18, 24], "range": [0, 24], "fixedrange": True}
 def travel_times(
     times: pl.DataFrame, language: Language, *, height: int = 340
 ) -> Figure:
-    """Draw travel times (min) by `hour`: the day's, the usual mean and the 95 %."""
+    """Draw travel times (min) by `hour`: the day's, the usual median and the 95 %.
+
+    Between `lower` and `upper`, a band, lie 7 of 10 workdays. `hour` is the place on
+    the axis, `clock` the wall time as it is written.
+    """
     faster = language.phrase("19 of 20 workdays are faster")
     styles = (
         ("day", language.phrase("this day"), "var(--workday)", "solid"),
-        ("mean", language.phrase("mean of workdays"), "var(--soft)", "dash"),
+        ("median", language.phrase("median of workdays"), "var(--soft)", "dash"),
         (
             "p95",
             faster,
@@ -26,6 +30,22 @@ def travel_times(
         ),
     )
     minutes = language.phrase("min")
+    band: list[dict[str, object]] = [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "x": times["hour"].to_list(),
+            "y": times[column].round(2).to_list(),
+            "hoverinfo": "skip",
+            "line": {"width": 0},
+            "showlegend": False,
+            **filling,
+        }
+        for column, filling in (
+            ("lower", {}),
+            ("upper", {"fill": "tonexty", "fillcolor": "var(--workday-fill)"}),
+        )
+    ]
     traces = [
         {
             "type": "scatter",
@@ -34,9 +54,8 @@ def travel_times(
             "y": times[column].round(2).to_list(),
             "name": name,
             "text": [
-                f"{int(hour)}:{round(hour % 1 * 60):02}<br>{name}<br>"
-                f"<b>{language.number(value, 1)} {minutes}</b>"
-                for hour, value in times.select("hour", column).iter_rows()
+                f"{clock}<br>{name}<br><b>{language.number(value, 1)} {minutes}</b>"
+                for clock, value in times.select("clock", column).iter_rows()
             ],
             "hovertemplate": "%{text}<extra></extra>",
             "connectgaps": False,
@@ -50,7 +69,7 @@ def travel_times(
     drawn["xaxis"] = axis(showgrid=False, **_HOURS)
     drawn["yaxis"] = axis(rangemode="tozero", fixedrange=True)
     drawn["annotations"] = [caption(minutes, y=1)]
-    return {"data": traces, "layout": drawn}
+    return {"data": [*band, *traces], "layout": drawn}
 
 
 def speed_field(

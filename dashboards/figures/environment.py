@@ -4,17 +4,18 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from dashboards.figures.hover import hover
 from dashboards.figures.layout import (
     Figure,
     axis,
     caption,
-    extent,
     layout,
     plain,
+    time_axis,
     weekends,
 )
 from dashboards.language import Language
-from dashboards.wall_clock import axis_text, written
+from dashboards.wall_clock import axis_text
 from verkehrspuls.quantities import ENVIRONMENT
 
 
@@ -24,30 +25,27 @@ def environment(
     *,
     quantity: str,
     thresholds: Mapping[str, float] | None = None,
+    pattern: str = "%d.%m. %H:%M",
     height: int = 260,
 ) -> Figure:
-    """Draw hourly means with the band of their extremes.
+    """Draw means, of hours or longer steps, with the band of their extremes.
 
     Sums (rain) are bars from zero; wind directions are points, for a line through
     north would cross the whole circle.
     """
     found = ENVIRONMENT[quantity]
     x = axis_text(frame["x"])
-    observed = language.phrase("observed")
     main: dict[str, object] = {
         "x": x,
         "y": frame["mean"].round(2).to_list(),
-        "text": [
-            f"{when}<br>"
-            f"<b>{language.number(mean, 1)} {found.unit}</b><br>"
-            f"{language.percent(share)} {observed}"
-            for when, mean, share in zip(
-                written(frame, language, "%d.%m. %H:%M"),
-                *frame.select("mean", "observed"),
-                strict=True,
-            )
-        ],
-        "hovertemplate": "%{text}<extra></extra>",
+        **hover(
+            frame,
+            language,
+            value="mean",
+            unit=found.unit,
+            pattern=pattern,
+            digits=1,
+        ),
     }
     traces: list[dict[str, object]] = []
     if found.mean == "sum":
@@ -86,7 +84,7 @@ def environment(
             },
         ]
     drawn = layout(language, height=height, hovermode="x")
-    drawn["xaxis"] = axis(showgrid=False, type="date", range=extent(frame))
+    drawn["xaxis"] = time_axis(frame)
     drawn["yaxis"] = axis(fixedrange=True, nticks=5)
     if found.mean == "circular":
         drawn["yaxis"] |= {"range": [0, 360], "tickvals": [0, 90, 180, 270, 360]}

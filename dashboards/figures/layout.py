@@ -4,7 +4,7 @@ A figure is plotly.js' own structure as plain dicts. A colour is written `var(--
 and looked up in the style sheet when the figure is drawn, so that it follows the theme.
 """
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 import polars as pl
@@ -101,6 +101,24 @@ def extent(frame: pl.DataFrame) -> list[str] | None:
     times = frame["x"].sort()
     step = (times[-1] - times[0]) / max(1, times.n_unique() - 1)
     return axis_text(pl.Series([times[0], times[-1] + step]))
+
+
+def time_axis(frame: pl.DataFrame, **more: Any) -> dict[str, Any]:
+    """The axis of a frame with wall times; over months it is named by them."""
+    found = axis(showgrid=False, type="date", range=extent(frame), **more)
+    if long(frame):
+        found |= {"tickformat": "%b\n%Y", "showgrid": True, "ticklabelmode": "period"}
+    return found
+
+
+def long(frame: pl.DataFrame) -> bool:
+    """Whether a frame with wall times covers so much that days are not told apart."""
+    first, last = frame["local"].min(), frame["local"].max()
+    return (
+        isinstance(first, datetime)
+        and isinstance(last, datetime)
+        and (last - first).days >= _BANDS_DAYS
+    )
 
 
 def weekends(frame: pl.DataFrame) -> list[dict[str, Any]]:

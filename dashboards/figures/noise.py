@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from dashboards.figures.hover import MOST_WORDS
 from dashboards.figures.layout import DIRECTION_DASHES, Figure, axis, caption, layout
 from dashboards.language import Language
 
@@ -20,15 +21,10 @@ def noise(
         {
             "type": "scatter",
             "mode": "lines+markers",
-            "x": [str(day) for day in days["day"]],
+            "x": [f"{day} 00:00" for day in days["day"]],
             "y": days[level].round(1).to_list(),
             "name": name,
-            "text": [
-                f"{name}, {language.day(day)}<br><b>{language.number(value, 1)} dB(A)"
-                "</b>"
-                for day, value in days.select("day", level).iter_rows()
-            ],
-            "hovertemplate": "%{text}<extra></extra>",
+            **_hover(days, level, name, language),
             "connectgaps": False,
             "line": {
                 "color": f"var(--direction-{place + 1})",
@@ -49,3 +45,17 @@ def noise(
     drawn["yaxis"] = axis(fixedrange=True, nticks=6)
     drawn["annotations"] = [caption("dB(A)", y=1)]
     return {"data": traces, "layout": drawn}
+
+
+def _hover(
+    days: pl.DataFrame, level: str, name: str, language: Language
+) -> dict[str, object]:
+    """Which level, when, how loud; of many days put together by the browser."""
+    if days.height > MOST_WORDS:
+        template = f"{name}, %{{x|%a, %d.%m.%Y}}<br><b>%{{y:.1f}} dB(A)</b>"
+        return {"hovertemplate": template + "<extra></extra>"}
+    words = [
+        f"{name}, {language.day(day)}<br><b>{language.number(value, 1)} dB(A)</b>"
+        for day, value in days.select("day", level).iter_rows()
+    ]
+    return {"text": words, "hovertemplate": "%{text}<extra></extra>"}

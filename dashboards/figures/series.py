@@ -7,22 +7,29 @@ from typing import Final
 
 import polars as pl
 
+from dashboards.figures.hover import hover
 from dashboards.figures.layout import (
     DIRECTION_DASHES,
     Figure,
     axis,
     caption,
     direction_colour,
-    extent,
     layout,
+    long,
     plain,
+    time_axis,
     weekends,
 )
 from dashboards.language import Language
-from dashboards.wall_clock import axis_text, written
+from dashboards.summaries import smoothed
+from dashboards.wall_clock import axis_text
 
 #: a letter's share of the axis, between that on a desktop and on a phone
 _LETTER: Final = 0.012
+#: of a panel's height, where words of cases stand above its lines
+_ROOM_FOR_WORDS: Final = 1.3
+#: of a panel's height, where a case is a mark at its foot
+_FOOT: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,7 @@ def series(
     notes: list[dict[str, object]] = []
     figure = layout(language, height=height, hovermode="x")
     gap = 0.16
+    is_long = long(frame)
     for place, (direction, name) in enumerate(directions):
         rows = frame.filter(pl.col("direction") == direction)
         suffix = "" if place == 0 else str(place + 1)
@@ -67,18 +75,25 @@ def series(
         x = axis_text(rows["x"])
         on = {"xaxis": "x", "yaxis": f"y{suffix}"}
         traces += _usual(rows, x, on, language)
+        smooth = smoothed(rows["value"]) if is_long else None
         traces.append(
             {
                 "type": "scatter",
                 "mode": "lines" if rows.height > 45 else "lines+markers",
+                "opacity": 1 if smooth is None else 0.4,
                 "x": x,
                 "y": rows["value"].round(1).to_list(),
-                "text": _hover(rows, language, unit),
-                "hovertemplate": "%{text}<extra></extra>",
+                **hover(
+                    rows,
+                    language,
+                    value="value",
+                    unit=unit,
+                    pattern="%d.%m." if "day" in rows.columns else "%d.%m. %H:%M",
+                ),
                 "connectgaps": False,
                 "line": {
                     "color": direction_colour(place),
-                    "width": 1.6,
+                    "width": 1.6 if smooth is None else 1,
                     "dash": DIRECTION_DASHES[0],
                 },
                 "marker": {"size": 4},
@@ -86,25 +101,41 @@ def series(
                 **on,
             }
         )
-        traces += _estimated(rows, x, on, place, language, unit)
-        notes += [
-            _word(mark, axis_name=f"y{suffix}")
-            for mark in _legible(
-                [mark for mark in marks if mark.direction == direction], frame
+        if smooth is not None:
+            traces.append(
+                {
+                    "type": "scatter",
+                    "mode": "lines",
+                    "x": x,
+                    "y": smooth.round(1).to_list(),
+                    "hoverinfo": "skip",
+                    "connectgaps": False,
+                    "line": {"color": direction_colour(place), "width": 2.4},
+                    "name": language.phrase("mean of 7 days"),
+                    **on,
+                }
             )
-        ]
-    figure["xaxis"] = axis(
-        showgrid=False,
-        type="date",
+        traces += _estimated(rows, x, on, place, language, unit)
+        here = [mark for mark in marks if mark.direction == direction]
+        if here and not is_long:
+            # words stand above the lines
+            figure[f"yaxis{suffix}"]["range"] = [0, _top(rows) * _ROOM_FOR_WORDS]
+            notes += [
+                _word(mark, axis_name=f"y{suffix}") for mark in _legible(here, frame)
+            ]
+    figure["xaxis"] = time_axis(
+        frame,
         anchor=f"y{panels}" if panels > 1 else "y",
-        range=extent(frame),
         showspikes=True,
         spikethickness=1,
         spikedash="solid",
         spikecolor="var(--line)",
         spikemode="across",
     )
-    figure["shapes"] = [*weekends(frame), *_marked(marks, directions)]
+    figure["shapes"] = [
+        *weekends(frame),
+        *_marked(marks, directions, at_foot=is_long),
+    ]
     figure["annotations"] = notes
     return {"data": traces, "layout": figure}
 
@@ -191,23 +222,27 @@ def _estimated(
     ]
 
 
-def _hover(rows: pl.DataFrame, language: Language, unit: str) -> list[str]:
-    observed = language.phrase("observed")
-    pattern = "%d.%m." if "day" in rows.columns else "%d.%m. %H:%M"
-    return [
-        f"{when}<br><b>{language.number(value)} {unit}</b>"
-        f"<br>{language.percent(share)} {observed}"
-        for when, value, share in zip(
-            written(rows, language, pattern),
-            *rows.select("value", "observed"),
-            strict=True,
+def _top(rows: pl.DataFrame) -> float:
+    """The greatest value that a panel draws."""
+    drawn = [
+        rows.select(column).to_series().max()
+        for column in (
+            "value",
+            *({"estimate"} & set(rows.columns)),
         )
     ]
+    if "usual" in rows.columns:
+        drawn.append(
+            rows.select(pl.col("usual") + 2 * pl.col("usual_spread")).to_series().max()
+        )
+    known = [float(value) for value in drawn if isinstance(value, int | float)]
+    return max(known, default=0) or 1
 
 
 def _marked(
-    marks: Sequence[Mark], directions: Sequence[tuple[str, str]]
+    marks: Sequence[Mark], directions: Sequence[tuple[str, str]], *, at_foot: bool
 ) -> list[dict[str, object]]:
+    """Bands of cases; where months are shown they lie at the foot of the panel only."""
     # the first axis is called y, the second y2
     axes = {key: f"y{n if n > 1 else ''}" for n, (key, _) in enumerate(directions, 1)}
     return [
@@ -219,9 +254,13 @@ def _marked(
             "x0": f"{mark.began:%Y-%m-%d %H:%M}",
             "x1": f"{mark.ended:%Y-%m-%d %H:%M}",
             "y0": 0,
-            "y1": 1,
-            "line": {"width": 1, "dash": "dot", "color": "var(--case)"},
-            "fillcolor": "var(--case-fill)",
+            "y1": _FOOT if at_foot else 1,
+            "line": {
+                "width": 1,
+                "dash": "solid" if at_foot else "dot",
+                "color": "var(--case)",
+            },
+            "fillcolor": "var(--case)" if at_foot else "var(--case-fill)",
         }
         for mark in marks
         if mark.direction in axes

@@ -4,9 +4,10 @@ It needs no WebGL, no glyphs and nobody else's server, follows the theme and pri
 """
 
 import math
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
 
 from dashboards.figures.layout import Figure, layout, plain
 from dashboards.language import Language
@@ -18,6 +19,12 @@ _RADIUS_KM = 6378.137
 _WIDTH = 1000
 #: half of a letter's width in pixels
 _LETTER = 3.6
+#: more sites than these are drawn as clusters, one for each cell of the map
+MOST_MARKS: Final = 150
+#: side of such a cell in pixels
+_CELL: Final = 36
+#: of more marks, or towns, than these only those are named whose names fit
+MOST_NAMED: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +42,10 @@ class Place:
     state: str
     #: what the pointer tells, line by line
     words: tuple[str, ...]
+    #: where a click leads; empty: nowhere
     link: str
+    #: more than one: a cluster
+    sites: int = 1
 
 
 def project(latitude: float, longitude: float) -> tuple[float, float]:
@@ -55,20 +65,36 @@ def site_map(
     """Draw sites by state.
 
     `spread` is for several towns: marks that would cover each other are moved apart
-    and the towns are named. Else the sites are, and those of one road are joined.
+    and the towns are named. Else the sites are, and those of one road are joined. Of
+    more than MOST_MARKS sites, those that are close together share a mark.
     """
     points = [project(place.latitude, place.longitude) for place in places]
     (left, right), (low, high) = _extent(points)
     #: km in a pixel where the page has its full width
     pixel_km = max((right - left) / _WIDTH, (high - low) / height)
-    if spread:
+    towns: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    clustered = len(places) > MOST_MARKS
+    if spread and not clustered:
         points = _apart(points, distance=20 * pixel_km)
-    sides = _sides(places, points, pixel_km=pixel_km, between=(left, right))
-    traces: list[dict[str, object]] = [] if spread else _roads(places, points)
+    for place, point in zip(places, points, strict=True):
+        towns[place.town].append(point)
+    latitude = sum(p.latitude for p in places) / len(places) if places else 50.0
+    if clustered:
+        places, points = _clusters(places, points, language, cell_km=_CELL * pixel_km)
+    sides = _sides(
+        places,
+        points,
+        pixel_km=pixel_km,
+        between=(left, right),
+        crowded=clustered or len(places) > MOST_NAMED,
+    )
+    traces: list[dict[str, object]] = (
+        [] if spread or clustered else _roads(places, points)
+    )
     for key, state in STATES.items():
         shown = [
-            (place, point)
-            for place, point in zip(places, points, strict=True)
+            (place, point, side)
+            for place, point, side in zip(places, points, sides, strict=True)
             if place.state == key
         ]
         if not shown:
@@ -78,23 +104,25 @@ def site_map(
                 "type": "scatter",
                 "mode": "markers" if spread else "markers+text",
                 "name": language.phrase(state.word),
-                "x": [round(point[0], 3) for _, point in shown],
-                "y": [round(point[1], 3) for _, point in shown],
-                "text": [plain(place.name) for place, _ in shown],
-                "textposition": [sides[place.link] for place, _ in shown],
+                "x": [round(point[0], 3) for _, point, _ in shown],
+                "y": [round(point[1], 3) for _, point, _ in shown],
+                "text": [plain(place.name) if side else "" for place, _, side in shown],
+                "textposition": [side or "top center" for _, _, side in shown],
                 "textfont": {"size": 12, "color": "var(--text)"},
                 "hovertext": [
                     "<br>".join(
                         [f"<b>{plain(place.name)}</b>", *map(plain, place.words)]
                     )
-                    for place, _ in shown
+                    for place, _, _ in shown
                 ],
                 "hovertemplate": "%{hovertext}<extra></extra>",
-                "customdata": [place.link for place, _ in shown],
+                "customdata": [place.link for place, _, _ in shown],
                 "cliponaxis": False,
                 "marker": {
                     "symbol": state.symbol,
-                    "size": 13,
+                    "size": [_size(place) for place, _, _ in shown]
+                    if clustered
+                    else 13,
                     "color": f"var(--state-{key})",
                     "line": {"width": 1.5, "color": f"var(--state-{key})"},
                 },
@@ -111,7 +139,7 @@ def site_map(
     drawn["xaxis"] = hidden | {"range": [left, right]}
     drawn["yaxis"] = hidden | {"range": [low, high], "scaleanchor": "x"}
     drawn["dragmode"] = False if spread else "pan"
-    length, label = _scale(places, language, goal=80 * pixel_km)
+    length, label = _scale(latitude, language, goal=80 * pixel_km)
     drawn["shapes"] = [
         {
             "type": "line",
@@ -133,12 +161,104 @@ def site_map(
             "font": {"size": 12, "color": "var(--soft)"},
         },
         *(
-            _town_names(places, points, pixel_km=pixel_km, between=(left, right))
+            _town_names(towns, points, pixel_km=pixel_km, between=(left, right))
             if spread
             else []
         ),
     ]
     return {"data": traces, "layout": drawn}
+
+
+def _size(place: Place) -> int:
+    """Diameter of a mark in pixels; of a cluster by the logarithm of its sites."""
+    return round(13 + 6 * math.log10(place.sites))
+
+
+def _clusters(
+    places: Sequence[Place],
+    points: Sequence[tuple[float, float]],
+    language: Language,
+    *,
+    cell_km: float,
+) -> tuple[list[Place], list[tuple[float, float]]]:
+    """Join the sites of each cell of a grid: at their middle, by their commonest state.
+
+    A cluster leads to its town, where it is of one.
+    """
+    cells: dict[tuple[int, int], list[tuple[Place, tuple[float, float]]]] = {}
+    for place, point in zip(places, points, strict=True):
+        cell = math.floor(point[0] / cell_km), math.floor(point[1] / cell_km)
+        cells.setdefault(cell, []).append((place, point))
+    joined, middles = [], []
+    for inside in cells.values():
+        count = len(inside)
+        middles.append(
+            (
+                sum(point[0] for _, point in inside) / count,
+                sum(point[1] for _, point in inside) / count,
+            )
+        )
+        first = inside[0][0]
+        if count == 1:
+            joined.append(first)
+            continue
+        states = Counter(place.state for place, _ in inside)
+        ways = {place.link.rpartition("/")[0] for place, _ in inside}
+        joined.append(
+            replace(
+                first,
+                name=language.plural("%(count)s site", "%(count)s sites", count),
+                state=max(STATES, key=lambda key: states[key]),
+                words=tuple(
+                    f"{language.number(states[key])} {language.phrase(state.word)}"
+                    for key, state in STATES.items()
+                    if states[key]
+                ),
+                link=ways.pop() if len(ways) == 1 else "",
+                sites=count,
+            )
+        )
+    return joined, middles
+
+
+class _Taken:
+    """Where marks and names are, so that what is near a point is found at once."""
+
+    def __init__(self, points: Iterable[tuple[float, float]], *, pixel_km: float):
+        self._km = 32 * pixel_km
+        self._pixel_km = pixel_km
+        self._cells: dict[tuple[int, int], list[tuple[float, float]]] = {}
+        self.add(points)
+
+    def add(self, points: Iterable[tuple[float, float]]) -> None:
+        """Take points."""
+        for x, y in points:
+            self._cells.setdefault(self._cell(x, y), []).append((x, y))
+
+    def add_name(self, x: float, y: float, wide: float) -> None:
+        """Take points along a name, so that others keep away from all of it."""
+        self.add((x + wide * step / 2, y) for step in range(-2, 3))
+
+    def covered(self, at: tuple[float, float], wide: float) -> int:
+        """How many marks and names a name would cover there."""
+        x, y = at
+        beside, above = wide + 8 * self._pixel_km, 14 * self._pixel_km
+        left, low = self._cell(x - beside, y - above)
+        right, high = self._cell(x + beside, y + above)
+        return sum(
+            abs(other[0] - x) < beside and abs(other[1] - y) < above
+            for column in range(left, right + 1)
+            for row in range(low, high + 1)
+            for other in self._cells.get((column, row), ())
+        )
+
+    def _cell(self, x: float, y: float) -> tuple[int, int]:
+        return math.floor(x / self._km), math.floor(y / self._km)
+
+
+def _wide(name: str, pixel_km: float) -> float:
+    """Half of a name's width, at most that of the map."""
+    return min(len(name) * _LETTER, _WIDTH / 2) * pixel_km
 
 
 def _sides(
@@ -147,45 +267,50 @@ def _sides(
     *,
     pixel_km: float,
     between: tuple[float, float],
-) -> dict[str, str]:
-    """At which side of its mark each site's name covers least, by link.
+    crowded: bool,
+) -> list[str]:
+    """At which side of its mark each site's name covers least; empty: it is left out.
 
     `between`: the map's west and east end, beyond which names would be cut off.
     """
-    taken = list(points)
-    found = {}
+    taken = _Taken(points, pixel_km=pixel_km)
+    found = []
     for place, (x, y) in zip(places, points, strict=True):
-        wide = len(place.name) * _LETTER * pixel_km
+        if place.sites > 1:
+            found.append("")
+            continue
+        wide = _wide(place.name, pixel_km)
         beside = wide + 10 * pixel_km
         sides = {
             "top center": (x, y + 16 * pixel_km),
             "bottom center": (x, y - 16 * pixel_km),
             "middle right": (x + beside, y),
             "middle left": (x - beside, y),
+            "top right": (x + beside, y + 14 * pixel_km),
+            "top left": (x - beside, y + 14 * pixel_km),
+            "bottom right": (x + beside, y - 14 * pixel_km),
+            "bottom left": (x - beside, y - 14 * pixel_km),
         }
         fitting = {
             side: (at, height)
             for side, (at, height) in sides.items()
             if between[0] <= at - wide and at + wide <= between[1]
         }
-        found[place.link], (x, y) = min(
-            (fitting or sides).items(),
-            key=lambda side: _covered(side[1], wide, taken, pixel_km),
-        )
-        taken += _along(x, y, wide)
+        covers = {
+            side: taken.covered(at, wide) for side, at in (fitting or sides).items()
+        }
+        side = min(covers, key=lambda side: covers[side])
+        # what a name would cover could not be read: the pointer and the list tell it
+        if covers[side] or (crowded and not fitting):
+            found.append("")
+            continue
+        found.append(side)
+        taken.add_name(*sides[side], wide)
     return found
 
 
-def _along(x: float, y: float, wide: float) -> list[tuple[float, float]]:
-    """Points along a name, so that others keep away from all of it."""
-    return [(x + wide * step / 2, y) for step in range(-2, 3)]
-
-
-def _scale(
-    places: Sequence[Place], language: Language, *, goal: float
-) -> tuple[float, str]:
+def _scale(latitude: float, language: Language, *, goal: float) -> tuple[float, str]:
     """A round length up to `goal` on the map, in its km, and what it says."""
-    latitude = sum(p.latitude for p in places) / len(places) if places else 50.0
     stretch = 1 / math.cos(math.radians(latitude))
     power = 10 ** math.floor(math.log10(goal / stretch))
     length = max(step * power for step in (1, 2, 5) if step * power * stretch <= goal)
@@ -194,8 +319,8 @@ def _scale(
 
 
 def _town_names(
-    places: Sequence[Place],
-    points: Sequence[tuple[float, float]],
+    towns: Mapping[str, Sequence[tuple[float, float]]],
+    marks: Sequence[tuple[float, float]],
     *,
     pixel_km: float,
     between: tuple[float, float],
@@ -203,25 +328,34 @@ def _town_names(
     """Each town's name at that side of its marks where it covers least.
 
     A name near the west or the east end of the map is held at its outer edge, so that
-    it grows inwards where the map is narrow.
+    it grows inwards where the map is narrow. Of more than MOST_NAMED towns those with
+    the most sites come first, and names that do not fit are left out.
     """
     third = (between[1] - between[0]) / 3
-    towns: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    for place, point in zip(places, points, strict=True):
-        towns[place.town].append(point)
+    crowded = len(towns) > MOST_NAMED
     names: list[dict[str, object]] = []
-    taken = list(points)
-    for town, inside in towns.items():
+    taken = _Taken(marks, pixel_km=pixel_km)
+    for town in sorted(towns, key=lambda town: crowded and -len(towns[town])):
+        inside = towns[town]
         middle = sum(x for x, _ in inside) / len(inside)
-        wide = len(town) * _LETTER * pixel_km
+        wide = _wide(town, pixel_km)
         sides = [
             (middle, min(y for _, y in inside) - 20 * pixel_km),
             (middle, max(y for _, y in inside) + 20 * pixel_km),
             (min(x for x, _ in inside) - wide - 12 * pixel_km, inside[0][1]),
             (max(x for x, _ in inside) + wide + 12 * pixel_km, inside[-1][1]),
         ]
-        x, y = min(sides, key=lambda side: _covered(side, wide, taken, pixel_km))
-        taken += _along(x, y, wide)
+        if crowded:
+            sides = [
+                side
+                for side in sides
+                if between[0] <= side[0] - wide and side[0] + wide <= between[1]
+            ]
+        covers = [taken.covered(side, wide) for side in sides]
+        if crowded and min(covers, default=1):
+            continue
+        x, y = sides[covers.index(min(covers))]
+        taken.add_name(x, y, wide)
         anchor = "center"
         if x < between[0] + third:
             x, anchor = max(x - wide, between[0] + 4 * pixel_km), "left"
@@ -238,19 +372,6 @@ def _town_names(
             }
         )
     return names
-
-
-def _covered(
-    side: tuple[float, float],
-    wide: float,
-    taken: Sequence[tuple[float, float]],
-    pixel_km: float,
-) -> int:
-    """How many marks and names a name would cover there."""
-    return sum(
-        abs(x - side[0]) < wide + 8 * pixel_km and abs(y - side[1]) < 14 * pixel_km
-        for x, y in taken
-    )
 
 
 def _roads(
@@ -298,23 +419,38 @@ def _apart(
     moved = [list(point) for point in points]
     for _round in range(60):
         calm = True
-        for i, one in enumerate(moved):
-            for j in range(i):
-                other = moved[j]
-                dx, dy = one[0] - other[0], one[1] - other[1]
-                away = math.hypot(dx, dy)
-                if away >= distance * 0.999:
-                    continue
-                calm = False
-                if away < 1e-9:
-                    # the golden angle: points of one place leave it like a sunflower
-                    dx, dy = 1e-6 * math.cos(2.4 * i), 1e-6 * math.sin(2.4 * i)
-                    away = 1e-6
-                push = (distance - away) / 2 / away
-                one[0] += dx * push
-                one[1] += dy * push
-                other[0] -= dx * push
-                other[1] -= dy * push
+        for i, j in _near(moved, 2 * distance):
+            one, other = moved[i], moved[j]
+            dx, dy = one[0] - other[0], one[1] - other[1]
+            away = math.hypot(dx, dy)
+            if away >= distance * 0.999:
+                continue
+            calm = False
+            if away < 1e-9:
+                # the golden angle: points of one place leave it like a sunflower
+                dx, dy = 1e-6 * math.cos(2.4 * i), 1e-6 * math.sin(2.4 * i)
+                away = 1e-6
+            push = (distance - away) / 2 / away
+            one[0] += dx * push
+            one[1] += dy * push
+            other[0] -= dx * push
+            other[1] -= dy * push
         if calm:
             break
     return [(point[0], point[1]) for point in moved]
+
+
+def _near(points: Sequence[Sequence[float]], distance: float) -> list[tuple[int, int]]:
+    """Pairs of points, later one first, that may be as near as that: a grid's."""
+    cells: dict[tuple[int, int], list[int]] = defaultdict(list)
+    pairs = []
+    for i, (x, y) in enumerate(points):
+        column, row = math.floor(x / distance), math.floor(y / distance)
+        pairs += [
+            (i, j)
+            for right in (-1, 0, 1)
+            for up in (-1, 0, 1)
+            for j in cells.get((column + right, row + up), ())
+        ]
+        cells[column, row].append(i)
+    return sorted(pairs)

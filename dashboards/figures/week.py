@@ -1,15 +1,30 @@
 """Mean by weekday and hour, as a heatmap."""
 
+from collections.abc import Sequence
+from typing import Final
+
 import polars as pl
 
 from dashboards.figures.layout import Figure, axis, layout
 from dashboards.language import Language
 
+#: a week of rows has the height of other charts; fewer rows are not taller for it
+_ROW: Final = 40
+_AROUND: Final = 60
+_LEAST: Final = 180
+
 
 def week(
-    means: pl.DataFrame, language: Language, *, unit: str, height: int = 340
+    means: pl.DataFrame,
+    language: Language,
+    *,
+    unit: str,
+    weekdays: Sequence[int] = range(7),
 ) -> Figure:
-    """Draw `summaries.week`; a cell that nothing is known of stays empty."""
+    """Draw `summaries.week`; a cell that nothing is known of stays empty.
+
+    `weekdays` are those of the period, Monday is 0: only they have a row.
+    """
     known = {
         (weekday, hour): (mean, hours)
         for weekday, hour, mean, hours in means.select(
@@ -18,13 +33,13 @@ def week(
     }
     values = [
         [_rounded(known.get((weekday, hour), (None, 0))[0]) for hour in range(24)]
-        for weekday in range(7)
+        for weekday in weekdays
     ]
     texts = [
         [_hover(weekday, hour, known, language, unit) for hour in range(24)]
-        for weekday in range(7)
+        for weekday in weekdays
     ]
-    drawn = layout(language, height=height)
+    drawn = layout(language, height=max(_LEAST, _AROUND + _ROW * len(weekdays)))
     drawn["margin"] = {"l": 40, "r": 12, "t": 12, "b": 36}
     drawn["xaxis"] = axis(
         showgrid=False,
@@ -35,8 +50,8 @@ def week(
         showgrid=False,
         fixedrange=True,
         autorange="reversed",
-        tickvals=list(range(7)),
-        ticktext=[language.weekday(day, width="short").rstrip(".") for day in range(7)],
+        tickvals=list(range(len(weekdays))),
+        ticktext=[language.weekday(day, width="short").rstrip(".") for day in weekdays],
     )
     trace = {
         "type": "heatmap",

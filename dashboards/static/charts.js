@@ -12,6 +12,8 @@
     responsive: true,
     scrollZoom: false,
     doubleClick: "reset",
+    // its bubbles lie over the page, and a button says the same
+    showTips: false,
     locale: root.lang === "de" ? "de" : "en"
   };
   var drawn = new Map();
@@ -46,11 +48,52 @@
     return value;
   }
 
+  // Spread out what the page packs, see figures/payload.py.
+  var packed = {
+    // [value, count]
+    runs: function (value) {
+      return [].concat.apply([], value.runs.map(function (run) {
+        return new Array(run[1]).fill(run[0]);
+      }));
+    },
+    // [begin, step, count], in minutes
+    times: function (value) {
+      return [].concat.apply([], value.times.map(function (run) {
+        return Array.from({ length: run[2] }, function (nothing, n) {
+          var time = new Date((run[0] + n * run[1]) * 60000);
+          return time.toISOString().slice(0, 16).replace("T", " ");
+        });
+      }));
+    },
+    // two bytes each, the lower one first
+    numbers: function (value) {
+      var bytes = atob(value.numbers);
+      return Array.from({ length: bytes.length / 2 }, function (nothing, n) {
+        var steps = bytes.charCodeAt(2 * n) + 256 * bytes.charCodeAt(2 * n + 1);
+        return steps === 65535 ? null : value.from + steps / value.by;
+      });
+    },
+    alike: function (value) {
+      return [].concat.apply([], value.alike.map(function (group) {
+        return Array.from({ length: group.spans.length / 2 }, function (nothing, n) {
+          var times = { x0: group.spans[2 * n], x1: group.spans[2 * n + 1] };
+          return Object.assign(times, group.common);
+        });
+      }));
+    }
+  };
+
+  function spread(key, value) {
+    var kind = value && typeof value === "object" && !Array.isArray(value) &&
+      Object.keys(packed).find(function (name) { return name in value; });
+    return kind ? packed[kind](value) : value;
+  }
+
   function draw(plot) {
     var source = document.getElementById(plot.dataset.figure);
-    var figure = coloured(JSON.parse(source.textContent), getComputedStyle(root));
+    var figure = coloured(JSON.parse(source.textContent, spread), getComputedStyle(root));
     // names of sites would cover each other on a narrow map
-    if (plot.clientWidth < 600) {
+    if (plot.clientWidth < 800) {
       figure.data.forEach(function (trace) {
         if (trace.mode === "markers+text") trace.mode = "markers";
       });
@@ -64,7 +107,7 @@
         if (typeof link === "string" && /^\/[a-z]/.test(link)) location.assign(link);
       });
       // Plotly keeps its state in the layout that it was given
-      tools(plot, JSON.parse(source.textContent).layout);
+      tools(plot, JSON.parse(source.textContent, spread).layout);
     });
   }
 
@@ -78,11 +121,12 @@
       if (fixed && /^(in|out|all)$/.test(action)) button.hidden = true;
       button.addEventListener("click", function () {
         if (action === "png" || action === "svg") {
-          Plotly.downloadImage(plot, {
+          Plotly.downloadImage(marked(plot), {
             format: action,
             width: 1200,
             height: plot.clientHeight,
-            filename: location.pathname.split("/").slice(2).join("_") + "_" + plot.id
+            filename: (simulated() ? "simulated_" : "") +
+              location.pathname.split("/").slice(3).join("_") + "_" + plot.id
           });
         } else if (action === "all") {
           Plotly.relayout(plot, start(layout));
@@ -92,6 +136,24 @@
       });
     });
     bar.hidden = false;
+  }
+
+  // What the banner says, for images that leave the page.
+  function simulated() {
+    var banner = document.querySelector(".simulated strong");
+    return banner ? banner.textContent : "";
+  }
+
+  function marked(plot) {
+    if (!simulated()) return plot;
+    var note = {
+      text: simulated(), xref: "paper", yref: "paper", x: 1, y: 1, xanchor: "right",
+      yanchor: "bottom", showarrow: false,
+      font: { size: 13, color: getComputedStyle(root).getPropertyValue("--case").trim() }
+    };
+    var layout = Object.assign({}, plot.layout);
+    layout.annotations = (layout.annotations || []).concat([note]);
+    return { data: plot.data, layout: layout, config: config };
   }
 
   function axes(layout) {
@@ -164,6 +226,12 @@
   // Deferred scripts have run by then, so Plotly is there.
   document.addEventListener("DOMContentLoaded", function () {
     themeButton();
+    window.addEventListener("beforeprint", function () {
+      var at = document.getElementById("printed-at");
+      document.getElementById("printed-address").textContent = location.href;
+      at.textContent = ", " + at.dataset.says + " " + new Intl.DateTimeFormat(
+        root.lang, { dateStyle: "medium", timeStyle: "short" }).format(new Date());
+    });
     var plots = Array.from(document.querySelectorAll(".plot"));
     if (!plots.length || !window.Plotly) return;
     register();

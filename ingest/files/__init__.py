@@ -4,16 +4,19 @@
 of the native format, through the same decoding, checks and ledger.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 import polars as pl
 
+from ingest.files.wall_clock import AMBIGUOUS
+from ingest.reasons import Detail
 from verkehrspuls.classes import COUNTS
 from verkehrspuls.errors import UsageError
 from verkehrspuls.model import Installation, Sensor, Site, Town
@@ -29,8 +32,20 @@ SCHEMA: Final = pl.Schema(
         "interval_s": pl.Int32(),
         **dict.fromkeys(COUNTS, pl.Int64()),
         "speed_kmh": pl.Float64(),
+        # why nobody knows which pass of a doubled hour it is of; null: that is known
+        "ambiguous": pl.String(),
     }
 )
+
+#: Rows of a file that hold no reading: null where the row does not say.
+LEFT_OUT: Final = pl.Schema(
+    {"sensor": pl.String(), "day": pl.Date(), "reason": pl.String()}
+)
+#: Of a time that a wall clock skipped.
+NEVER_WAS: Final = "time that never was"
+
+#: Bytes of a message: a rejected one is kept whole, and written in one batch.
+LARGEST: Final = 60_000
 
 #: So many sites are named where another was asked for.
 MOST_NAMED: Final = 5
@@ -45,8 +60,22 @@ class CountFile:
 
     town: Town
     counts: pl.DataFrame
-    #: rows of the file that hold no reading, by reason
-    left_out: dict[str, int] = field(default_factory=dict)
+    #: rows of the file that hold no reading (LEFT_OUT)
+    unread: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=LEFT_OUT))
+    #: what is to be said of all its counts
+    remark: str = ""
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """Rows that hold no reading, by reason."""
+        return dict(self.unread.group_by("reason", maintain_order=True).len().rows())
+
+    @property
+    def told(self) -> dict[str, int]:
+        """Rows of which something is to be said, by what that is."""
+        found = self.counts["ambiguous"].drop_nulls().value_counts().sort("ambiguous")
+        told = {AMBIGUOUS[why]: rows for why, rows in found.iter_rows()}
+        return told | ({self.remark: self.counts.height} if self.remark else {})
 
 
 class Read(Protocol):
@@ -76,7 +105,10 @@ def formats() -> dict[str, Read]:
 
 
 def messages(file: CountFile, *, per: timedelta) -> Iterator[FileMessage]:
-    """Turn counts into native messages, ordered by time, one per sensor and period."""
+    """Turn counts into native messages, ordered by time, by sensor and period.
+
+    One for each, or several where it would be large.
+    """
     counts = file.counts
     used = [c for c in COUNTS if not counts[c].is_null().all()]
     has_speed = not counts["speed_kmh"].is_null().all()
@@ -86,6 +118,7 @@ def messages(file: CountFile, *, per: timedelta) -> Iterator[FileMessage]:
             "sensor",
             "time",
             "interval_s",
+            "ambiguous",
             "output",
             "speed_kmh",
             *used,
@@ -97,29 +130,87 @@ def messages(file: CountFile, *, per: timedelta) -> Iterator[FileMessage]:
     for (_, sensor), group in groupby(rows, key=lambda row: row[:2]):
         intervals = []
         due = datetime.min.replace(tzinfo=UTC)
-        for (time, interval_s), outputs in groupby(group, key=lambda row: row[2:4]):
+        for (time, interval_s, ambiguous), outputs in groupby(
+            group, key=lambda row: row[2:5]
+        ):
             due = max(due, time + timedelta(seconds=interval_s))
             intervals.append(
                 {
                     "time": time,
                     "interval_s": interval_s,
+                    **({"ambiguous": ambiguous} if ambiguous else {}),
                     "counts": [
                         {
-                            "channel": row[4],
+                            "channel": row[5],
                             "classes": {
                                 name: count
-                                for name, count in zip(used, row[6:], strict=True)
+                                for name, count in zip(used, row[7:], strict=True)
                                 if count is not None
                             },
-                            **({"speed_kmh": row[5]} if has_speed else {}),
+                            **({"speed_kmh": row[6]} if has_speed else {}),
                         }
                         for row in outputs
                     ],
                 }
             )
-        yield FileMessage(
-            due, topic(file.town.key, sensor, "counts"), encode(intervals)
-        )
+        to = topic(file.town.key, sensor, "counts")
+        for payload in _payloads(intervals, encode):
+            yield FileMessage(due, to, payload)
+
+
+def _payloads(intervals: list[Any], encode: Callable[[Any], bytes]) -> Iterator[bytes]:
+    """Encode intervals, in as many messages as it takes to keep each of them whole."""
+    payload = encode(intervals)
+    if len(payload) <= LARGEST or len(intervals) == 1:
+        yield payload
+        return
+    # as many as are needed, of about the same size
+    step = max(1, len(intervals) // (len(payload) // LARGEST + 1))
+    for first in range(0, len(intervals), step):
+        yield encode(intervals[first : first + step])
+
+
+class Outlook(NamedTuple):
+    """What importing a file would come to, where none of it is stored yet."""
+
+    readings: int
+    sites: int
+    channels: int
+    #: local times of the first and last interval's start
+    first: str
+    last: str
+    #: readings by what is wrong
+    rejected: dict[str, int]
+    #: fields by name and what is wrong
+    fields_dropped: dict[str, int]
+
+
+def outlook(file: CountFile) -> Outlook:
+    """Decode what a file would bring as ingest does, and store nothing."""
+    from ingest.formats import native
+    from ingest.reasons import DROPPED
+
+    rejected: Counter[str] = Counter()
+    dropped: Counter[str] = Counter()
+    for message in messages(file, per=timedelta(days=1)):
+        found = native.decode("counts", message.payload)
+        for each in found.unusable:
+            inner = each.detail.values[-1] if each.detail.values else each.detail
+            said = inner if isinstance(inner, str) else Detail(*inner).say("en")
+            rejected[said if len(rejected) < MOST_NAMED else "…"] += 1
+        dropped.update(f"{name}, {DROPPED[what]}" for name, what, _ in found.dropped)
+    there = pl.col("time").dt.convert_time_zone(file.town.time_zone)
+    times = file.counts.select(first=there.min(), last=there.max()).row(0)
+    first, last = (time.isoformat(sep=" ") if time else "" for time in times)
+    return Outlook(
+        readings=file.counts.height,
+        sites=len(file.town.sites),
+        channels=sum(len(site.channels) for site in file.town.sites),
+        first=first,
+        last=last,
+        rejected=dict(rejected),
+        fields_dropped=dict(dropped),
+    )
 
 
 def cut(
@@ -141,11 +232,15 @@ def cut(
             + (", …" if len(there) > MOST_NAMED else "")
         )
     day = pl.col("time").dt.convert_time_zone(file.town.time_zone).dt.date()
-    town, counts = file.town, file.counts
+    town, counts, unread = file.town, file.counts, file.unread
+    # what a row does not say is cut from nowhere
+    any_day, any_sensor = (pl.col(n).is_null() for n in ("day", "sensor"))
     if since:
         counts = counts.filter(day >= since)
+        unread = unread.filter(any_day | (pl.col("day") >= since))
     if until:
         counts = counts.filter(day < until)
+        unread = unread.filter(any_day | (pl.col("day") < until))
     if sites:
         town = msgspec.structs.replace(
             town,
@@ -156,14 +251,15 @@ def cut(
                 if any(at.site in sites for at in sensor.installations)
             ),
         )
-        counts = counts.filter(pl.col("sensor").is_in([s.key for s in town.sensors]))
+        kept = pl.col("sensor").is_in([sensor.key for sensor in town.sensors])
+        counts, unread = counts.filter(kept), unread.filter(any_sensor | kept)
     if counts.is_empty() and not file.counts.is_empty():
         first, last = file.counts.select(first=day.min(), last=day.max()).row(0)
         raise UsageError(
             reason=f"of these days the file counts nothing; it goes from {first} to "
             f"{last}"
         )
-    return replace(file, town=town, counts=counts)
+    return replace(file, town=town, counts=counts, unread=unread)
 
 
 def whole(counts: pl.DataFrame) -> pl.DataFrame:
@@ -172,18 +268,14 @@ def whole(counts: pl.DataFrame) -> pl.DataFrame:
     return counts.with_columns(missing).select(*SCHEMA).cast(SCHEMA)
 
 
-def localise(column: str, time_zone: str) -> pl.Expr:
-    """Turn local wall-clock times into UTC.
+def without_reading(rows: pl.DataFrame, why: Mapping[str, pl.Expr]) -> pl.DataFrame:
+    """Find the rows that hold no reading (LEFT_OUT); `why` are reasons with their rows.
 
-    A wall clock shows the hour of the autumn change twice; where a file does not say
-    which is meant, it is the first (summer time). A time that never was, in the hour
-    skipped in spring, becomes null.
+    Rows have `sensor` and `day`.
     """
-    return (
-        pl.col(column)
-        .dt.replace_time_zone(time_zone, ambiguous="earliest", non_existent="null")
-        .dt.convert_time_zone("UTC")
-        .dt.cast_time_unit("us")
+    return pl.concat(
+        rows.filter(wrong).select("sensor", "day", reason=pl.lit(reason))
+        for reason, wrong in why.items()
     )
 
 

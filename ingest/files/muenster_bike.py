@@ -15,9 +15,20 @@ from typing import Final
 
 import polars as pl
 
-from ingest.files import CountFile, Device, localise, one_output_town, whole
+from ingest.files import (
+    NEVER_WAS,
+    CountFile,
+    Device,
+    one_output_town,
+    whole,
+    without_reading,
+)
+from ingest.files.wall_clock import localise
+from verkehrspuls import spreadsheet
 from verkehrspuls.errors import BadFile
+from verkehrspuls.files import check_file
 from verkehrspuls.model import Channel, Site, Town
+from verkehrspuls.spreadsheet import Problems
 
 FORMAT: Final = "muenster-bike"
 INTERVAL_S: Final = 900
@@ -30,29 +41,37 @@ def read(path: Path, town: Town) -> CountFile:
     """Read a folder of CSVs, one CSV, or a parquet file."""
     try:
         stations = _parquet(path) if path.suffix == ".parquet" else _csvs(path)
-    except (OSError, pl.exceptions.PolarsError, ValueError) as error:
+    except pl.exceptions.PolarsError as error:
+        reason = "it is no Parquet file with the columns channel_id, ts and count"
+        raise BadFile(path=path, format=FORMAT, reason=reason) from error
+    except (OSError, ValueError) as error:
         raise BadFile(path=path, format=FORMAT, reason=error) from error
     counts = pl.concat(stations)
     names = dict(counts.select("station", "name").unique().sort("station").iter_rows())
     sites = [_site(str(station), name) for station, name in names.items()]
     devices = dict.fromkeys((site.key for site in sites), Device(INTERVAL_S, "bicycle"))
-    counts = counts.with_columns(time=localise("ts", town.time_zone))
+    counts = counts.with_columns(
+        *localise(counts, "ts", town.time_zone, by=["station"]),
+        sensor=pl.col("station").cast(pl.String),
+        day=pl.col("ts").dt.date(),
+    )
     usable = counts.drop_nulls(["count", "time"])
     return CountFile(
         one_output_town(town, sites, devices),
         whole(
             usable.select(
-                sensor=pl.col("station").cast(pl.String),
+                "sensor",
+                "time",
+                "ambiguous",
                 output=pl.lit("1"),
-                time="time",
                 interval_s=pl.lit(INTERVAL_S),
                 bicycle="count",
             )
         ),
-        {
-            "blank": counts["count"].null_count(),
-            "time that never was": counts["time"].null_count(),
-        },
+        without_reading(
+            counts,
+            {"blank": pl.col("count").is_null(), NEVER_WAS: pl.col("time").is_null()},
+        ),
     )
 
 
@@ -62,6 +81,7 @@ def _site(key: str, name: str) -> Site:
 
 
 def _parquet(path: Path) -> list[pl.DataFrame]:
+    check_file(path, format=FORMAT)
     counts = pl.read_parquet(path)
     if "station_id" in counts.columns:
         counts = counts.filter(pl.col("station_id") == pl.col("channel_id"))
@@ -93,15 +113,27 @@ def _csvs(path: Path) -> list[pl.DataFrame]:
 
 
 def _csv(path: Path) -> pl.DataFrame:
-    frame = pl.read_csv(path, infer_schema=False)
+    check_file(path, format=FORMAT)
+    problems = Problems()
+    sheet = spreadsheet.read(path, problems, format=FORMAT)
+    frame = sheet.cells
     # the station stands first, its counters after it
     found = _STATION.fullmatch(frame.columns[1]) if frame.width > 1 else None
     if frame.columns[0] != "Datetime" or found is None:
         reason = "the header is not `Datetime,<id> (<station>),…`"
         raise BadFile(path=path, format=FORMAT, reason=reason)
-    return frame.select(
-        station=pl.lit(int(found[1]), pl.Int64),
-        name=pl.lit(found[2]),
-        ts=pl.col("Datetime").str.to_datetime("%Y-%m-%d %H:%M", time_unit="us"),
-        count=pl.col(frame.columns[1]).cast(pl.Int64),
+    times, texts = frame["Datetime"], frame[frame.columns[1]]
+    moments = times.str.to_datetime("%Y-%m-%d %H:%M", time_unit="us", strict=False)
+    known = moments.is_not_null()
+    problems.add_rows(sheet.lines, times, ~known, "is no time such as 2026-11-21 20:00")
+    counts = spreadsheet.numbers(texts, separator=sheet.separator, whole=True)
+    counts.note(problems, sheet.lines, texts, "whole number")
+    problems.check(path, FORMAT)
+    return pl.DataFrame(
+        {
+            "station": pl.Series([int(found[1])] * len(frame), dtype=pl.Int64),
+            "name": pl.Series([found[2]] * len(frame), dtype=pl.String),
+            "ts": moments,
+            "count": counts.values.cast(pl.Int64),
+        }
     )

@@ -15,8 +15,17 @@ from typing import Final
 
 import polars as pl
 
-from ingest.files import CountFile, Device, localise, one_output_town, whole
+from ingest.files import (
+    NEVER_WAS,
+    CountFile,
+    Device,
+    one_output_town,
+    whole,
+    without_reading,
+)
+from ingest.files.wall_clock import localise
 from verkehrspuls.errors import BadFile
+from verkehrspuls.files import check_file, read_bytes
 from verkehrspuls.model import Channel, Site, Town
 
 FORMAT: Final = "muenster-kfz"
@@ -28,9 +37,10 @@ _HOURS: Final = 24
 
 def read(path: Path, town: Town) -> CountFile:
     """Read a folder of daily files, one of them, or a parquet file."""
-    left_out = {"line without 24 values": 0}
+    unread: list[pl.DataFrame] = []
     try:
         if path.suffix == ".parquet":
+            check_file(path, format=FORMAT)
             counts = pl.read_parquet(path).select(
                 pl.col("detector").cast(pl.String),
                 ts=pl.col("date").cast(pl.Datetime("us"))
@@ -41,14 +51,20 @@ def read(path: Path, town: Town) -> CountFile:
             files = sorted(path.rglob("*.csv")) if path.is_dir() else [path]
             if not files:
                 raise BadFile(path=path, format=FORMAT, reason="there is no CSV in it")
-            counts = pl.concat([_day(file, left_out) for file in files])
-    except (OSError, pl.exceptions.PolarsError, ValueError) as error:
+            counts = pl.concat([_day(file, unread) for file in files])
+    except pl.exceptions.PolarsError as error:
+        reason = "it is no Parquet file with the columns detector, date, hour and count"
+        raise BadFile(path=path, format=FORMAT, reason=reason) from error
+    except (OSError, ValueError) as error:
         raise BadFile(path=path, format=FORMAT, reason=error) from error
-    counts = counts.with_columns(time=localise("ts", town.time_zone))
-    left_out["blank"] = counts["count"].null_count()
-    left_out["time that never was"] = counts["time"].null_count()
     names = counts["detector"].unique().sort()
     keys = pl.DataFrame({"detector": names, "sensor": [_key(n) for n in names]})
+    counts = counts.with_columns(
+        *localise(counts, "ts", town.time_zone, by=["detector"]),
+        day=pl.col("ts").dt.date(),
+    ).join(keys, on="detector", maintain_order="left")
+    blank, never_was = (pl.col(name).is_null() for name in ("count", "time"))
+    unread.append(without_reading(counts, {"blank": blank, NEVER_WAS: never_was}))
     return CountFile(
         one_output_town(
             town,
@@ -56,36 +72,41 @@ def read(path: Path, town: Town) -> CountFile:
             dict.fromkeys(keys["sensor"], Device(INTERVAL_S, "total")),
         ),
         whole(
-            counts.drop_nulls(["count", "time"])
-            .join(keys, on="detector")
-            .select(
+            counts.drop_nulls(["count", "time"]).select(
                 "sensor",
+                "time",
+                "ambiguous",
                 output=pl.lit("1"),
-                time="time",
                 interval_s=pl.lit(INTERVAL_S),
                 total="count",
             )
         ),
-        left_out,
+        pl.concat(unread),
     )
 
 
-def _day(path: Path, left_out: dict[str, int]) -> pl.DataFrame:
-    lines = path.read_text("latin-1").splitlines()
+def _day(path: Path, unread: list[pl.DataFrame]) -> pl.DataFrame:
+    lines = read_bytes(path, format=FORMAT).decode("latin-1").splitlines()
     date = _DATE.search(lines[0]) if lines else None
     if date is None:
         reason = "the first line does not name a date"
         raise BadFile(path=path, format=FORMAT, reason=reason)
     day = pl.datetime(*(int(part) for part in date.groups()))
     detectors: list[str] = []
+    short: list[str] = []
     values: list[list[int | None]] = []
-    for line in lines[1:]:
+    for number, line in enumerate(lines[1:], start=2):
         name, *cells = line.removesuffix(";").split(";")
         if len(cells) != _HOURS:
-            left_out["line without 24 values"] += 1
+            short.append(_key(name))
             continue
         detectors.append(name)
-        values.append([int(cell) if cell.strip() else None for cell in cells])
+        values.append([_count(path, number, cell) for cell in cells])
+    unread.append(
+        pl.DataFrame({"sensor": short}, schema={"sensor": pl.String}).select(
+            "sensor", day=day.cast(pl.Date), reason=pl.lit("line without 24 values")
+        )
+    )
     return (
         pl.DataFrame(
             {"detector": detectors, "count": values},
@@ -96,6 +117,16 @@ def _day(path: Path, left_out: dict[str, int]) -> pl.DataFrame:
         .select("detector", ts=day + pl.duration(hours=pl.col("hour")), count="count")
         .cast({"ts": pl.Datetime("us")})
     )
+
+
+def _count(path: Path, line: int, cell: str) -> int | None:
+    if not cell.strip():
+        return None
+    try:
+        return int(cell)
+    except ValueError as error:
+        reason = f"line {line}: {cell[:60]!r} is no whole number"
+        raise BadFile(path=path, format=FORMAT, reason=reason) from error
 
 
 def _sites(detectors: list[str]) -> list[Site]:

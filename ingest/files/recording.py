@@ -2,61 +2,131 @@
 
     {"topic": "vp/v1/…", "payload": "…", "tst": "2026-11-21T20:00:00.123456+0100"}
 
-As `mosquitto_sub -F %j` writes them, where `tst` is when the message came. A payload
-that is no text stands in `base64` in place of `payload`. Other fields are not read.
+As `mosquitto_sub -F %j` writes them, where `tst` is when the message came; Mosquitto
+2.0.11 writes `…56Z+0100` for the same local time. `-F %J` writes a payload that is JSON
+as it is. A payload that is no text stands in `base64` or `hex` in place of `payload`.
+A line needs `tst` where its payload tells no time. `retain` says of a message that the
+broker had kept it. Other fields are not read.
 """
 
 import base64
-from collections.abc import Iterator
+import re
+import sys
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import msgspec
 
 from ingest.batch import Message
-from verkehrspuls.errors import BadFile
+from verkehrspuls import wording
+from verkehrspuls.files import check_file
 
 FORMAT: Final = "a recording"
+#: Bytes of a line: four times the largest message that a broker of ours takes.
+LONGEST: Final = 4 * 1024 * 1024
+
+#: Why a line is skipped whose message would be dated by the time of the import.
+UNDATED: Final = (
+    "neither the payload nor the line tells a time; add `tst`, when it came, as "
+    "`mosquitto_sub -F %j` does"
+)
+
+_Z_AND_OFFSET: Final = re.compile(r"Z(?=[+-]\d)")
 
 
 class Recorded(msgspec.Struct, frozen=True):
     """One line."""
 
     topic: str
-    payload: str | None = None
+    payload: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     base64: str | None = None
+    hex: str | None = None
     tst: str | None = None
+    payloadlen: int | None = None
+    retain: bool | int = False
 
 
-def read(path: Path, *, now: datetime) -> Iterator[Message]:
-    """Give the messages of a file; received now, and first when the line says."""
+def read(
+    path: Path,
+    *,
+    now: datetime,
+    skipped: Callable[[int, str], None],
+    is_undated: Callable[[Message], bool],
+) -> Iterator[Message]:
+    """Read the messages of a file; received now, and first when the line says.
+
+    A line that is no message is handed to `skipped`, with its number and the reason. So
+    is one that does not say when it came, where the message `is_undated` without that.
+    """
     decoder = msgspec.json.Decoder(Recorded)
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, start=1):
+    # read line by line, so however long it is
+    check_file(path, format=FORMAT, most=sys.maxsize)
+    with path.open("rb") as file:
+        for number, line in enumerate(_lines(file), start=1):
             if not line.strip():
                 continue
+            if len(line) > LONGEST:
+                skipped(number, f"it is longer than {LONGEST} bytes")
+                continue
             try:
-                yield _message(decoder.decode(line), now)
-            except (ValueError, OverflowError) as error:
-                reason = f"line {number}: {error}"
-                raise BadFile(path=path, format=FORMAT, reason=reason) from error
+                message = _message(decoder.decode(line), now)
+            except (ValueError, OverflowError, RecursionError) as error:
+                known = isinstance(error, msgspec.MsgspecError)
+                skipped(number, wording.explain(error).say() if known else str(error))
+                continue
+            if message.first_received_at is None and is_undated(message):
+                skipped(number, UNDATED)
+                continue
+            yield message
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    """Read line by line; of one that is too long the beginning, one byte too much."""
+    while line := file.readline(LONGEST + 1):
+        yield line
+        while len(line) > LONGEST and not line.endswith(b"\n"):
+            line = file.readline(LONGEST + 1)
 
 
 def _message(recorded: Recorded, now: datetime) -> Message:
-    if (recorded.payload is None) == (recorded.base64 is None):
-        raise ValueError("give either `payload` or `base64`")
-    first = datetime.fromisoformat(recorded.tst) if recorded.tst else None
-    if first is not None and first.tzinfo is None:
-        raise ValueError("the offset of `tst` is missing")
-    payload = (
-        base64.b64decode(recorded.base64, validate=True)
-        if recorded.base64 is not None
-        else (recorded.payload or "").encode("utf-8", "surrogatepass")
-    )
+    first = None
+    if recorded.tst:
+        try:
+            first = datetime.fromisoformat(_Z_AND_OFFSET.sub("", recorded.tst))
+        except ValueError as error:
+            raise ValueError(f"`tst` is no time: {recorded.tst!r}") from error
+        if first.tzinfo is None:
+            raise ValueError("the offset of `tst` is missing")
     return Message(
         recorded.topic,
-        payload,
+        _payload(recorded),
         now,
+        retained=bool(recorded.retain),
         first_received_at=first.astimezone(UTC) if first else None,
     )
+
+
+def _payload(recorded: Recorded) -> bytes:
+    given = (recorded.base64, recorded.hex, recorded.payload)
+    if sum(each not in (None, msgspec.UNSET) for each in given) != 1:
+        raise ValueError("give either `payload`, `base64` or `hex`")
+    if recorded.base64 is not None:
+        return base64.b64decode(recorded.base64, validate=True)
+    if recorded.hex is not None:
+        return bytes.fromhex(recorded.hex)
+    raw = bytes(recorded.payload or b"")
+    if raw == b"null":  # an empty one: a retained message was deleted
+        return b""
+    if not raw.startswith(b'"'):
+        return raw
+    payload = msgspec.json.decode(raw, type=str).encode("utf-8", "surrogatepass")
+    if recorded.payloadlen == len(raw) != len(payload):  # a text that is JSON, by %J
+        return raw
+    if recorded.payloadlen is not None and recorded.payloadlen != len(payload):
+        raise ValueError(
+            f"of {recorded.payloadlen} bytes of payload {len(payload)} are there: it "
+            "is no text, record it as `hex`"
+        )
+    return payload

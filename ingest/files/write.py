@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -14,9 +14,11 @@ from ingest.batch import Batch, Collector, Message
 from ingest.check import Limits
 from ingest.files import CountFile, messages, recording
 from ingest.resolve import read_registry
-from ingest.write import Writer
-from verkehrspuls.errors import UsageError
+from ingest.rows import hour_of
+from ingest.write import COMMAND_S, Writer
+from verkehrspuls.errors import BadFile, UsageError
 from verkehrspuls.model import Town
+from verkehrspuls.quantities import OVERLAP_TOLERANCE
 from verkehrspuls.settings import Settings
 from verkehrspuls.storage.database import Connection, execute
 
@@ -24,21 +26,22 @@ from verkehrspuls.storage.database import Connection, execute
 SLOT: Final = 100
 
 
-def municipality_of(connection: Connection, key: str, *, state: str) -> Town:
+def municipality_of(connection: Connection, key: str, *, state: str | None) -> Town:
     """Find a municipality, without sites and sensors, or make a new one.
 
-    A key that cannot be one is a `UsageError`.
+    A key that cannot be one is a `UsageError`, and so is a new one without a state.
     """
-    row = execute(connection, "municipality", key=key).fetchone() or {
-        "key": key,
-        "name": key.replace("-", " ").title(),
-        "state": state,
-    }
+    row = execute(connection, "municipality", key=key).fetchone()
+    new = {"key": key, "name": key.replace("-", " ").title(), "state": state or ""}
     try:
-        return msgspec.convert({**row, "sites": (), "sensors": ()}, Town)
+        town = msgspec.convert({**(row or new), "sites": (), "sensors": ()}, Town)
     except msgspec.ValidationError as error:
         reason = f"{key} is no key: a to z, digits and hyphens, 64 characters at most"
         raise UsageError(reason=reason) from error
+    if row is None and not state:
+        reason = f"municipality {key} is new: say its state, such as --state RP"
+        raise UsageError(reason=reason)
+    return town
 
 
 def _sleep(seconds: float) -> bool:
@@ -53,31 +56,91 @@ def write_file(settings: Settings, file: CountFile) -> Counter[str]:
     return write(settings, (Message(each.topic, each.payload, now) for each in found))
 
 
-def write_recording(settings: Settings, path: Path) -> Counter[str]:
+def write_recording(
+    settings: Settings, path: Path, *, skipped: Callable[[int, str], None]
+) -> Counter[str]:
     """Write the messages of a recording; returns the ledger's sums.
 
-    A line that is no message ends it; what stood before it may be written by then, and
-    is a duplicate when the mended file is taken again.
+    A line that is no message, or that nobody can date, is handed to `skipped`, with its
+    number and the reason, and counted as `lines_skipped`; the mended file can be taken
+    again.
     """
-    return write(settings, recording.read(path, now=datetime.now(UTC)))
+    lines = 0
+
+    def skip(number: int, reason: str) -> None:
+        nonlocal lines
+        lines += 1
+        skipped(number, reason)
+
+    now = datetime.now(UTC)
+    sums = _write(
+        settings,
+        lambda collector: recording.read(
+            path, now=now, skipped=skip, is_undated=collector.is_undated
+        ),
+    )
+    if not sums["messages_received"]:
+        reason = "none of its lines can be taken; see docs/how-to/replay-real-data.md"
+        raise BadFile(path=path, format=recording.FORMAT, reason=reason)
+    sums["lines_skipped"] = lines
+    return sums
+
+
+def _span(hours: dict[int, tuple[int, int]], batch: Batch) -> None:
+    """Widen the hours of channels, from the first to the last, by those of a batch."""
+    for rounds in batch.packed().values():
+        for each in rounds:
+            for channel_id, hour in each.hours:
+                first, last = hours.get(channel_id, (hour, hour))
+                hours[channel_id] = min(first, hour), max(last, hour)
+
+
+def _overlapping(connection: Connection, hours: dict[int, tuple[int, int]]) -> int:
+    row = execute(
+        connection,
+        "count_overlapping",
+        channels=list(hours),
+        since=[hour_of(first) for first, _ in hours.values()],
+        until=[hour_of(last + 1) for _, last in hours.values()],
+        share=OVERLAP_TOLERANCE,
+    ).fetchone()
+    connection.commit()
+    return int(row["readings"]) if row else 0
 
 
 def write(settings: Settings, found: Iterable[Message]) -> Counter[str]:
-    """Write messages as a worker does, in the slot of imports."""
+    """Write messages as a worker does, in the slot of imports.
+
+    Among the sums is `readings_overlapping`: of the readings that are there now, in the
+    hours that were written, those that share their time with others.
+    """
+    return _write(settings, lambda _: found)
+
+
+def _write(
+    settings: Settings, read: Callable[[Collector], Iterable[Message]]
+) -> Counter[str]:
     ingest = settings.ingest.model_copy(update={"slot": SLOT})
-    writer = Writer(settings.database.url.get_secret_value(), ingest, pause=_sleep)
+    url = settings.database.url.get_secret_value()
+    writer = Writer(url, ingest, pause=_sleep, at_most_s=COMMAND_S)
     sums: Counter[str] = Counter()
+    hours: dict[int, tuple[int, int]] = {}
     try:
         limits = Limits.at(datetime.now(UTC), ingest)
         registry = writer.with_retry(read_registry)
         collector = Collector(registry, formats.formats(), limits)
         batch = Batch()
-        for message in found:
+        for message in read(collector):
             collector.add(batch, message)
             if max(batch.readings, len(batch.messages)) >= ingest.batch_readings:
                 sums.update(writer.write(batch, collector))
+                _span(hours, batch)
                 batch = Batch()
         sums.update(writer.write(batch, collector))
+        _span(hours, batch)
+        writer.note_newest()
+        overlapping = writer.with_retry(lambda c: _overlapping(c, hours))
+        sums["readings_overlapping"] = overlapping
     finally:
         writer.close()
     return sums

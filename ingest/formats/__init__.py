@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from ingest.reasons import Unusable
+from ingest.reasons import Dropped, Unusable
 from ingest.sequence import Numbered
-from verkehrspuls.wire import StatusMessage
+from verkehrspuls.wire import Ambiguous, StatusMessage
 
 if TYPE_CHECKING:
     from ingest.formats.record import DecodeForeign
@@ -43,6 +43,10 @@ class CountReading(Struct, gc=False):
     histogram_width_kmh: float | None = None
     histogram: list[int] | None = None
     time_origin: int = DEVICE
+    #: seconds of the interval that the device says it observed
+    observed_s: int | None = None
+    #: why nobody knows which pass of a doubled hour the time is of
+    ambiguous: Ambiguous | None = None
 
 
 class EnvironmentReading(Struct, gc=False):
@@ -53,6 +57,8 @@ class EnvironmentReading(Struct, gc=False):
     interval_s: int
     value: float
     time_origin: int = DEVICE
+    observed_s: int | None = None
+    ambiguous: Ambiguous | None = None
 
 
 Reading = CountReading | EnvironmentReading
@@ -80,6 +86,14 @@ class CountSeries(Struct, gc=False):
         ]
 
 
+class Frame(Struct, frozen=True, gc=False):
+    """Which frame of a radio network a message holds, so that its repeats are known."""
+
+    #: the device and its session
+    session: str
+    counter: int
+
+
 class Decoded(Struct, gc=False):
     """What a payload holds: readings, a status, and the parts that are unusable."""
 
@@ -89,6 +103,13 @@ class Decoded(Struct, gc=False):
     numbered: Sequence[Numbered] = ()
     #: in place of readings
     series: CountSeries | None = None
+    #: none where the device tells the time itself: then a repeat has the same
+    frame: Frame | None = None
+    #: fields that were left out of readings
+    dropped: Sequence[Dropped] = ()
+    #: Times that cannot be right, for which another one of the payload stands in: the
+    #: field, what it said, and the field that was taken.
+    passed_over: Sequence[tuple[str, str, str]] = ()
 
 
 Decode = Callable[[str, bytes], Decoded]
@@ -129,8 +150,19 @@ def foreign_formats() -> dict[str, "DecodeForeign"]:
     }
 
 
+#: The levels of a topic that name the device, where a format fixes its topics.
+DEVICE_LEVELS: Final = {
+    "chirpstack-v4": (3,),
+    "sensorthings": (1,),
+    "sparkplug-b": (3, 4),
+    "tasmota": (1,),
+    "ttn-v3": (3,),
+}
+
+
 __all__: Final = [
     "DEVICE",
+    "DEVICE_LEVELS",
     "NETWORK",
     "RECEIPT",
     "CountReading",
@@ -138,6 +170,7 @@ __all__: Final = [
     "Decode",
     "Decoded",
     "EnvironmentReading",
+    "Frame",
     "Reading",
     "foreign_formats",
     "formats",

@@ -7,9 +7,12 @@ readings; other events (`join`, `status`, `log`, …) are counted and left.
   gateway that heard best `rssi` and `snr`.
 - Fields that are 0 or false are left out by ChirpStack: a missing `fCnt` is 0. Fields
   inside of `object` are not: one that is absent is unknown.
-- Time: of the first gateway that tells its own, else the network server's.
-- Sequence: `fCnt`.
+- Time: of the first gateway that tells its own, else the network server's. One that
+  cannot be right is passed over, and that is noted with the sensor.
+- Sequence: `fCnt`. A frame that comes again under its number is a repeat, also with
+  another time, as long as the device has not joined anew (`devAddr`).
 - Without a codec there is no `object`, and the message is kept as `no-decoded-object`.
+  A frame that holds nothing for the application is counted and left.
 """
 
 from datetime import datetime
@@ -18,9 +21,9 @@ from typing import Any, Final
 import msgspec
 
 from ingest.formats import NETWORK
-from ingest.formats.record import Record, Value, flatten, read_json
+from ingest.formats.network import best_reception, heard_at
+from ingest.formats.record import Record, flatten, read_json, stamp, usable
 from ingest.reasons import Unusable
-from verkehrspuls.wire import Moment
 
 EXAMPLES: Final = (
     (
@@ -39,21 +42,32 @@ EXAMPLES: Final = (
 class Reception(msgspec.Struct, frozen=True, rename="camel"):
     """How a gateway heard the uplink."""
 
-    gw_time: Moment | None = None
+    gw_time: Any = None
     #: the same, as older versions call it
-    time: Moment | None = None
+    time: Any = None
     rssi: float | None = None
     snr: float | None = None
+
+
+class Device(msgspec.Struct, frozen=True, rename="camel"):
+    """Who sent it."""
+
+    dev_eui: str = ""
 
 
 class Uplink(msgspec.Struct, frozen=True, rename="camel"):
     """The event `up`."""
 
-    time: Moment | None = None
+    device_info: Device = Device()
+    #: given anew when the device joins
+    dev_addr: str = ""
+    time: Any = None
     f_cnt: int = 0
     f_port: int = 0
+    data: Any = None
     object: dict[str, Any] | None = None
-    rx_info: list[Reception] = []
+    #: one that cannot be read is left out, and the others hold
+    rx_info: Any = None
 
 
 _uplink: Final = msgspec.json.Decoder(Uplink)
@@ -65,20 +79,21 @@ def decode(topic: str, payload: bytes, _received_at: datetime) -> list[Record]:
     if is_event and event != "up":
         return []
     uplink = read_json(_uplink, payload)
+    if uplink.object is None and not uplink.f_port and not uplink.data:
+        return []  # it speaks to the network only
     if uplink.object is None:
         raise Unusable("no-decoded-object", f"fPort = {uplink.f_port}")
     fields = flatten(uplink.object, "object")
     fields |= {"f_port": uplink.f_port, "f_cnt": uplink.f_cnt}
-    fields |= best_reception(uplink.rx_info)
-    told = (heard.gw_time or heard.time for heard in uplink.rx_info)
-    time = next(filter(None, told), uplink.time)
-    return [Record(time, fields, NETWORK, seq=uplink.f_cnt)]
-
-
-def best_reception(receptions: list[Any]) -> dict[str, Value]:
-    """Tell signal strength (dBm) and signal to noise (dB) of the best reception."""
-    known = [heard for heard in receptions if heard.rssi is not None]
-    if not known:
-        return {}
-    best = max(known, key=lambda heard: heard.rssi)
-    return {"rssi": best.rssi, "snr": best.snr}
+    receptions = usable(uplink.rx_info, Reception)
+    fields |= best_reception(receptions)
+    gateways = [
+        stamp("rxInfo.gwTime", heard.gw_time) or stamp("rxInfo.time", heard.time)
+        for heard in receptions
+    ]
+    told = heard_at(gateways, [stamp("time", uplink.time)])
+    time = told[0].time if told else None
+    session = f"{uplink.device_info.dev_eui}/{uplink.dev_addr}"
+    return [
+        Record(time, fields, NETWORK, seq=uplink.f_cnt, session=session, stamps=told)
+    ]

@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from ingest.formats import (
+    DEVICE,
     NOTHING,
     CountReading,
     CountSeries,
@@ -18,50 +19,63 @@ from ingest.formats import (
     EnvironmentReading,
     Reading,
 )
-from ingest.reasons import SAYS, Unusable
-from verkehrspuls.text import mark as _
+from ingest.formats.salvage import salvage, salvage_part
+from ingest.reasons import Dropped, Unusable
+from ingest.sequence import Numbered
 from verkehrspuls.wire import CountMessage, EnvironmentMessage, StatusMessage
 
-#: An array of more is none of messages, and not looked through one by one.
-MOST_PARTS: Final = 5_000
 _FIRST: Final = datetime.min.replace(tzinfo=UTC)
 _LAST: Final = datetime.max.replace(tzinfo=UTC)
 _DECODERS: Final[dict[str, Any]] = {
     "counts": msgspec.json.Decoder(CountMessage | list[CountMessage]),
     "environment": msgspec.json.Decoder(EnvironmentMessage | list[EnvironmentMessage]),
+    "status": msgspec.json.Decoder(StatusMessage),
 }
 _INTERVAL, _ZONE = attrgetter("interval_s"), attrgetter("tzinfo")
+_IN_NO_SERIES_OF: Final = attrgetter("observed_s"), attrgetter("ambiguous")
 _OUTPUT, _CLASSES = attrgetter("channel"), attrgetter("classes")
 _SPEED = attrgetter("speed_kmh")
 _IN_NO_SERIES: Final = attrgetter("occupancy"), attrgetter("speed_histogram")
-_status: Final = msgspec.json.Decoder(StatusMessage)
-_parts: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def decode(kind: str, payload: bytes) -> Decoded:
     """Decode a payload published under a topic of this kind.
 
-    An array is used in part where some of its objects are unusable: each of those
-    counts as one reading.
+    A payload that is not as it should be is used in part: see `ingest.formats.salvage`.
+    Each part of it that is unusable counts as one reading.
     """
     if not payload:  # a retained message was deleted
         return Decoded([])
-    if kind == "status":
-        return Decoded([], status=_decode(_status, payload))
-    decoder = _DECODERS[kind]
     unusable: tuple[Unusable, ...] = ()
+    dropped: tuple[Dropped, ...] = ()
     try:
-        decoded = _decode(decoder, payload)
+        decoded = _DECODERS[kind].decode(payload)
         messages = decoded if type(decoded) is list else [decoded]
-    except Unusable as problem:
-        messages, unusable = _usable(decoder, payload, problem)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        messages, unusable, dropped = salvage(kind, payload, error)
+    if kind == "status":
+        return Decoded([], status=messages[0], dropped=dropped)
     if kind == "counts" and len(messages) > 1 and not unusable:
         series = _series(messages)
         if series is not None:
             numbered = [(m.seq, m.time) for m in messages if m.seq is not None]
-            return Decoded([], numbered=numbered, series=series)
+            return Decoded([], numbered=numbered, series=series, dropped=dropped)
+    return _decoded(kind, messages, unusable, dropped)
+
+
+def decode_part(kind: str, part: bytes) -> Decoded:
+    """Decode one object of an array."""
+    return _decoded(kind, *salvage_part(kind, part))
+
+
+def _decoded(
+    kind: str,
+    messages: list[Any],
+    unusable: tuple[Unusable, ...],
+    dropped: tuple[Dropped, ...],
+) -> Decoded:
     readings: list[Reading] = []
-    numbered = []
+    numbered: list[Numbered] = []
     add = _add_counts if kind == "counts" else _add_values
     for message in messages:
         time = message.time
@@ -69,46 +83,14 @@ def decode(kind: str, payload: bytes) -> Decoded:
             time = _utc(time)
         if message.seq is not None:
             numbered.append((message.seq, time))
+        first = len(readings)
         add(readings, message, time)
-    return Decoded(readings, None, unusable, numbered)
-
-
-def _usable(
-    decoder: Any, payload: bytes, problem: Unusable
-) -> tuple[list[Any], tuple[Unusable, ...]]:
-    """Take what is usable out of an array; else there is the one problem."""
-    try:
-        parts = _parts.decode(payload)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        parts = []
-    if not parts or len(parts) > MOST_PARTS:
-        raise problem
-    usable: list[Any] = []
-    unusable = []
-    for index, part in enumerate(parts):
-        try:
-            decoded = _decode(decoder, bytes(part))
-        except Unusable as problem:
-            unusable.append(Unusable(problem.reason, "[{}]: {}", index, problem.detail))
-            continue
-        if isinstance(decoded, list):
-            unusable.append(
-                Unusable("unreadable", _("[{}]: an array in an array"), index)
-            )
-        else:
-            usable.append(decoded)
-    return usable, tuple(unusable)
-
-
-def _decode(decoder: Any, payload: bytes) -> Any:
-    try:
-        return decoder.decode(payload)
-    except UnicodeDecodeError as error:
-        raise Unusable("not-utf8", SAYS, str(error)) from error
-    except RecursionError as error:
-        raise Unusable("too-deep", SAYS, str(error)) from error
-    except msgspec.MsgspecError as error:
-        raise Unusable("unreadable", SAYS, str(error)) from error
+        if message.ambiguous is not None:
+            for reading in readings[first:]:
+                reading.ambiguous = message.ambiguous
+    if not dropped:  # nearly always; a keyword takes its time
+        return Decoded(readings, None, unusable, numbered)
+    return Decoded(readings, None, unusable, numbered, dropped=dropped)
 
 
 def _series(messages: Sequence[CountMessage]) -> CountSeries | None:
@@ -132,6 +114,7 @@ def _series(messages: Sequence[CountMessage]) -> CountSeries | None:
         or len(intervals) + len(outputs) + len(set(map(tuple, classes))) != 3
         or speedless not in (0, number)
         or any([*map(get, counts)].count(None) != number for get in _IN_NO_SERIES)
+        or any([*map(get, messages)].count(None) != number for get in _IN_NO_SERIES_OF)
     ):
         return None
     return CountSeries(
@@ -140,7 +123,9 @@ def _series(messages: Sequence[CountMessage]) -> CountSeries | None:
 
 
 def _add_counts(readings: list[Reading], message: CountMessage, time: datetime) -> None:
-    interval_s = message.interval_s
+    interval_s, observed_s = message.interval_s, message.observed_s
+    if observed_s is not None:
+        observed_s = _observed(observed_s, interval_s)
     for counts in message.counts:
         classes = counts.classes
         if NOTHING.issuperset(classes.values()):
@@ -153,6 +138,8 @@ def _add_counts(readings: list[Reading], message: CountMessage, time: datetime) 
             counts.speed_kmh,
             counts.occupancy,
         )
+        if observed_s is not None:
+            reading.observed_s = observed_s
         histogram = counts.speed_histogram
         if histogram is not None:
             reading.histogram_from_kmh = histogram.from_kmh
@@ -164,12 +151,20 @@ def _add_counts(readings: list[Reading], message: CountMessage, time: datetime) 
 def _add_values(
     readings: list[Reading], message: EnvironmentMessage, time: datetime
 ) -> None:
+    interval_s, observed_s = message.interval_s, message.observed_s
+    if observed_s is not None:
+        observed_s = _observed(observed_s, interval_s)
     readings += [
         # never minus zero
-        EnvironmentReading(output, time, message.interval_s, value or 0.0)
+        EnvironmentReading(output, time, interval_s, value or 0.0, DEVICE, observed_s)
         for output, value in message.values.items()
         if value is not None
     ]
+
+
+def _observed(observed_s: float, interval_s: int) -> int:
+    """Round the seconds that the sensor says it observed, none beyond its interval."""
+    return round(min(observed_s, interval_s))
 
 
 def _utc(time: datetime) -> datetime:

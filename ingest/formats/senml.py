@@ -6,7 +6,8 @@ Any topic. Two formats: `senml-json` and `senml-cbor`.
   one pack gives a name values in several units, each is also there with its unit after
   a space: `urn:dev:ow:10e2073a01080063 %RH`. A sum is `{name} sum`.
 - Units: the record's, by SenML's names.
-- Records of one time belong together. Data values (`vd`) are left out.
+- Records of one time belong together; of a name that comes again at its time, the
+  later value corrects the earlier. Data values (`vd`) are left out.
 - Time: the record's. A time below 2²⁸ s is relative to now, and none at all is now:
   both are the time of receipt, which the profile has to allow.
 - A field whose name ends in `_` must be understood; as none is, the pack is refused.
@@ -22,8 +23,17 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from ingest.formats import DEVICE, RECEIPT
-from ingest.formats.record import LONGEST, Record, Value, read_json
-from ingest.reasons import SAYS, Unusable
+from ingest.formats.record import (
+    LONGEST,
+    Record,
+    Value,
+    as_kind,
+    gather,
+    read_json,
+    records_of,
+)
+from ingest.formats.salvage import placed
+from ingest.reasons import DEEP, Unusable
 from verkehrspuls.text import mark as _
 
 EXAMPLES: Final = (
@@ -49,6 +59,7 @@ ABSOLUTE: Final = 2**28
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-:./_]*")
 #: Too long for a mapping to name it, and so for all that is longer.
 _CUT: Final = LONGEST + 1
+_BASELESS: Final = _("[{}]: what holds for it in [{}] cannot be used")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 Number = Annotated[float, msgspec.Meta(ge=-1e300, le=1e300)]
@@ -74,15 +85,22 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     s: Number | None = None
 
 
-_pack: Final = msgspec.json.Decoder(list[dict[str, Any]])
+#: Fields that hold for the records after theirs too.
+BASE: Final = ("bn", "bt", "bu", "bv", "bs", "bver")
+
+_pack: Final = msgspec.json.Decoder(list[Any])
 
 
-def decode_json(_topic: str, payload: bytes, received_at: datetime) -> list[Record]:
+def decode_json(
+    _topic: str, payload: bytes, received_at: datetime
+) -> Sequence[Record | Unusable]:
     """Decode a pack in JSON."""
-    return _records(entries(read_json(_pack, payload)), received_at)
+    return _records(read_json(_pack, payload), received_at)
 
 
-def decode_cbor(_topic: str, payload: bytes, received_at: datetime) -> list[Record]:
+def decode_cbor(
+    _topic: str, payload: bytes, received_at: datetime
+) -> Sequence[Record | Unusable]:
     """Decode a pack in CBOR."""
     import cbor2
 
@@ -90,20 +108,24 @@ def decode_cbor(_topic: str, payload: bytes, received_at: datetime) -> list[Reco
     try:
         found = cbor2.load(stream, semantic_decoders=_TAGS)
     except RecursionError as error:
-        raise Unusable("too-deep", SAYS, str(error)) from error
+        raise Unusable("too-deep", DEEP) from error
+    except cbor2.CBORDecodeEOF as error:
+        raise Unusable("unreadable", _("it ends too early")) from error
     except Exception as error:  # what a tag means may fail in many ways
         raise Unusable(
-            "unreadable", SAYS, f"{type(error).__name__}: {error}"
+            "unreadable", _("it is no CBOR from byte {} on"), stream.tell()
         ) from error
     if stream.tell() < len(payload):
         raise Unusable("unreadable", _("more behind the pack"))
-    if not isinstance(found, list) or not all(isinstance(e, dict) for e in found):
+    if not isinstance(found, list):
         raise Unusable("unreadable", _("not an array of maps"))
-    pack = [
-        {LABELS.get(label, label): value for label, value in entry.items()}
-        for entry in found
-    ]
-    return _records(entries(pack), received_at)
+    return _records([_labelled(entry) for entry in found], received_at)
+
+
+def _labelled(entry: Any) -> Any:
+    if not isinstance(entry, dict):
+        return entry
+    return {LABELS.get(label, label): value for label, value in entry.items()}
 
 
 def _bignum(number: bytes, _immutable: bool) -> float:
@@ -138,31 +160,66 @@ _TAGS: Final = {
 }
 
 
-def entries(pack: list[dict[Any, Any]]) -> list[Entry]:
-    """Convert a pack as it was decoded; unknown fields are left out."""
+def entries(pack: list[Any], problems: list[Unusable] | None = None) -> list[Entry]:
+    """Convert a pack as it was decoded; unknown fields are left out.
+
+    What is wrong with an entry is added to `problems`; its base fields hold. Where
+    those are wrong, the entries after it cannot be used either. None: it is raised.
+    """
+    problems = _Raising() if problems is None else problems
     for entry in pack:
-        for label in entry:
+        for label in entry if isinstance(entry, dict) else ():
             if isinstance(label, str) and label.endswith("_"):
                 raise Unusable(
                     "unreadable", _("{} must be understood"), repr(label[:80])
                 )
-    try:
-        return [
-            msgspec.convert({k: v for k, v in e.items() if isinstance(k, str)}, Entry)
-            for e in pack
-        ]
-    except (msgspec.ValidationError, OverflowError) as error:
-        raise Unusable("unreadable", SAYS, str(error)) from error
+    found = []
+    for index, entry in enumerate(pack):
+        try:
+            found.append(_entry(entry))
+        except Unusable as problem:
+            problems.append(placed(index, problem))
+            base = (
+                {n: entry[n] for n in BASE if n in entry}
+                if isinstance(entry, dict)
+                else {}
+            )
+            try:
+                found.append(_entry(base))
+            except Unusable:
+                problems += [
+                    Unusable("unreadable", _BASELESS, later, index)
+                    for later in range(index + 1, len(pack))
+                ]
+                break
+    return found
 
 
-def resolve(pack: list[Entry], *, now: float) -> list[Entry]:
+class _Raising(list[Unusable]):
+    """Raises what is added."""
+
+    def append(self, problem: Unusable) -> None:
+        raise problem
+
+
+def _entry(entry: Any) -> Entry:
+    if not isinstance(entry, dict):
+        return as_kind(entry, Entry)
+    return as_kind({k: v for k, v in entry.items() if isinstance(k, str)}, Entry)
+
+
+def resolve(
+    pack: list[Entry], *, now: float, problems: list[Unusable] | None = None
+) -> list[Entry]:
     """Resolve base fields and relative times (RFC 8428, 4.6), in the order given.
 
     Times are in seconds since 1970; base fields hold for a record and those after it.
+    What is wrong with an entry is added to `problems`; None: it is raised.
     """
+    problems = _Raising() if problems is None else problems
     base = Entry(bn="", bt=0.0, bu="")
     resolved = []
-    for entry in pack:
+    for index, entry in enumerate(pack):
         base = Entry(
             bn=((base.bn if entry.bn is None else entry.bn) or "")[:_CUT],
             bt=base.bt if entry.bt is None else entry.bt,
@@ -171,8 +228,11 @@ def resolve(pack: list[Entry], *, now: float) -> list[Entry]:
             bs=base.bs if entry.bs is None else entry.bs,
             bver=_version(entry, base),
         )
-        if _has_value(entry):
-            resolved.append(_resolved(entry, base, now))
+        try:
+            if _has_value(entry):
+                resolved.append(_resolved(entry, base, now))
+        except Unusable as problem:
+            problems.append(placed(index, problem))
     return resolved
 
 
@@ -211,39 +271,48 @@ def _resolved(entry: Entry, base: Entry, now: float) -> Entry:
     )
 
 
-def _records(pack: list[Entry], received_at: datetime) -> list[Record]:
+def _records(pack: list[Any], received_at: datetime) -> Sequence[Record | Unusable]:
     """Group what is resolved by time."""
+    problems: list[Unusable] = []
     # relative times are told apart by resolving them from 0
     now = received_at.timestamp()
-    fields: dict[tuple[float, bool], dict[str, Value]] = {}
+    found: list[tuple[tuple[float, bool], dict[str, Value]]] = []
     units: dict[tuple[float, bool], dict[str, str]] = {}
-    for entry in resolve(pack, now=0.0):
+    for entry in resolve(entries(pack, problems), now=0.0, problems=problems):
         relative = entry.t < ABSOLUTE
         at = (entry.t + now if relative else entry.t, relative)
-        for path, value in _values(entry):
-            fields.setdefault(at, {}).setdefault(path, value)
-            if entry.u:
-                units.setdefault(at, {}).setdefault(path, entry.u)
-    return [
-        Record(
-            _time(at),
-            found,
-            RECEIPT if relative else DEVICE,
-            units=units.get((at, relative), {}),
-        )
-        for (at, relative), found in fields.items()
-    ]
+        # the unit of the name alone is that of its first value
+        known = units.setdefault(at, {})
+        if len(entry.n) > LONGEST and entry.n in known:
+            continue
+        first = known.setdefault(entry.n, entry.u)
+        fields = _values(entry, plain=first == entry.u)
+        known.update(dict.fromkeys(fields, entry.u))
+        found.append((at, fields))
+    told = {
+        at: {path: unit for path, unit in known.items() if unit}
+        for at, known in units.items()
+    }
+
+    def record(group: tuple[tuple[float, bool], dict[str, Value], bool]) -> Record:
+        at, fields, again = group
+        time, relative = at
+        origin = RECEIPT if relative else DEVICE
+        return Record(_time(time), fields, origin, units=told[at], again=again)
+
+    return records_of(gather(found), record, problems)
 
 
-def _values(entry: Entry) -> list[tuple[str, Value]]:
-    found: list[tuple[str, Value]] = []
+def _values(entry: Entry, *, plain: bool) -> dict[str, Value]:
+    found: dict[str, Value] = {}
     for value in (entry.v, entry.vs, entry.vb):
         if value is not None:
-            found.append((entry.n, value))
+            if plain:
+                found[entry.n] = value
             if entry.u:
-                found.append((f"{entry.n} {entry.u}", value))
+                found[f"{entry.n} {entry.u}"] = value
     if entry.s is not None:
-        found.append((f"{entry.n} sum", entry.s))
+        found[f"{entry.n} sum"] = entry.s
     return found
 
 

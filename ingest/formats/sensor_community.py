@@ -6,18 +6,33 @@ Any topic.
   `BME280_temperature` (°C), `BME280_humidity` (%), `BME280_pressure` (Pa). Values come
   as text, and are taken as numbers.
 - Particulate matter is in µg/m³. The pressure is in pascal.
-- Time: `timestamp` where it is there and has an offset; the devices send none, so the
-  profile has to say that the time of receipt may stand in.
+- Time: `timestamp` where it is there; without an offset it is UTC, as the network's
+  interface writes it. Where a device writes local time, name the field in the profile's
+  `times`, with its zone. Most devices send none, so the profile has to say that the
+  time of receipt may stand in.
+- Of a `value_type` that comes again, the later value corrects the earlier.
 - A value that is empty is a gap. Sensors that are broken report 0 or a fixed value:
   list those as sentinels in the profile.
 """
 
-from datetime import datetime
-from typing import Final
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
 
 import msgspec
 
-from ingest.formats.record import Record, Value, aware, number_of, read_json
+from ingest.formats.record import (
+    Record,
+    Value,
+    as_kind,
+    gather,
+    number_of,
+    read_json,
+    settled,
+    stamp,
+)
+from ingest.formats.salvage import placed
+from ingest.reasons import Unusable
 
 EXAMPLES: Final = (
     (
@@ -41,18 +56,34 @@ class DataValue(msgspec.Struct, frozen=True):
 class Push(msgspec.Struct, frozen=True):
     """The body."""
 
-    sensordatavalues: list[DataValue]
-    timestamp: str | None = None
+    sensordatavalues: list[Any]
+    timestamp: Any = None
 
 
 _push: Final = msgspec.json.Decoder(Push)
 
 
-def decode(_topic: str, payload: bytes, _received_at: datetime) -> list[Record]:
+def decode(
+    _topic: str, payload: bytes, _received_at: datetime
+) -> Sequence[Record | Unusable]:
     """Decode a push."""
     push = read_json(_push, payload)
-    fields = {each.value_type: _value(each.value) for each in push.sensordatavalues}
-    return [Record(aware(push.timestamp), fields)]
+    told = stamp("timestamp", push.timestamp, zone=UTC)
+    time = told[0].time if told else None
+    fields: list[tuple[None, dict[str, Value]]] = []
+    unusable: list[Unusable] = []
+    for index, part in enumerate(push.sensordatavalues):
+        try:
+            found = as_kind(part, DataValue)
+        except Unusable as problem:
+            unusable.append(placed(index, problem))
+        else:
+            fields.append((None, {found.value_type: _value(found.value)}))
+    made = [
+        Record(time, found, stamps=told, again=again)
+        for _, found, again in gather(fields)
+    ]
+    return settled([*unusable, *made])
 
 
 def _value(value: str | float | None) -> Value:

@@ -5,19 +5,32 @@ Topic `v1.1/Datastreams(5)/Observations`, or any.
 - Fields: `Datastreams(5).result`; where neither topic nor payload tells the datastream,
   `result`. A result that is an object gives one field for each of its own.
 - Observations of one `phenomenonTime` in a message belong together: so classes of one
-  output can come as a datastream each, if they come in one message.
-- Time: `phenomenonTime`. Where it is an interval, that is the reading's; where it is an
-  instant, the sensor's interval and profile say which it is.
+  output can come as a datastream each, if they come in one message. What comes again
+  for its time corrects what came before.
+- Time: `phenomenonTime`, else `resultTime`. Where it is an interval, that is the
+  reading's; where it is an instant, the sensor's interval and profile say which it is.
+  An instant that cannot be right is passed over where `resultTime` can be.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 
-from ingest.formats.record import Record, Value, aware, flatten, read_json
+from ingest.formats.record import (
+    Record,
+    Stamp,
+    Value,
+    as_kind,
+    aware,
+    flatten,
+    gather,
+    read_json,
+    settled,
+)
+from ingest.formats.salvage import placed
 from ingest.reasons import Unusable
 from verkehrspuls.text import mark as _
 
@@ -49,55 +62,108 @@ class Observation(msgspec.Struct, frozen=True):
 
     result: Any = msgspec.UNSET
     phenomenon_time: str | None = msgspec.field(default=None, name="phenomenonTime")
+    result_time: str | None = msgspec.field(default=None, name="resultTime")
     datastream: Reference | None = msgspec.field(default=None, name="Datastream")
     components: list[str] = []
-    data_array: list[list[Any]] | None = msgspec.field(default=None, name="dataArray")
+    data_array: list[Any] | None = msgspec.field(default=None, name="dataArray")
 
 
-_observations: Final = msgspec.json.Decoder(Observation | list[Observation])
+_observations: Final = msgspec.json.Decoder(list[Any] | dict[str, Any])
+#: The times of an observation, the better one first.
+TIMES: Final = ("phenomenonTime", "resultTime")
+#: start and seconds, and the time of the result where the start cannot be right
+Place = tuple[datetime | None, int | None, datetime | None]
+#: Clocks that were never set are years before.
+FIRST_YEAR: Final = 2000
 _IN_TOPIC: Final = re.compile(r"Datastreams\(([^)]{1,64})\)/Observations$")
 
 
-def decode(topic: str, payload: bytes, _received_at: datetime) -> list[Record]:
+def decode(
+    topic: str, payload: bytes, _received_at: datetime
+) -> Sequence[Record | Unusable]:
     """Decode observations."""
     found = read_json(_observations, payload)
     match = _IN_TOPIC.search(topic)
-    by_time: dict[str, dict[str, Value]] = {}
-    for each in found if isinstance(found, list) else [found]:
-        datastream = str(each.datastream.id) if each.datastream else None
-        if datastream is None and match:
-            datastream = match[1]
-        path = f"Datastreams({datastream}).result" if datastream else "result"
-        for time, result in _results(each):
-            by_time.setdefault(time or "", {}).update(flatten(result, path))
-    return [_record(time, fields) for time, fields in by_time.items()]
+    rows: list[tuple[Place, dict[str, Value]]] = []
+    stamps: dict[Place, tuple[Stamp, ...]] = {}
+    unusable: list[Unusable] = []
+    alone = not isinstance(found, list)
+    for index, part in enumerate([found] if alone else found):
+        try:
+            each = as_kind(part, Observation)
+            datastream = str(each.datastream.id) if each.datastream else None
+            if datastream is None and match:
+                datastream = match[1]
+            path = f"Datastreams({datastream}).result" if datastream else "result"
+            for times, result in _results(each, unusable):
+                try:
+                    place, told = _place(times)
+                except Unusable as problem:
+                    unusable.append(problem)
+                    continue
+                rows.append((place, flatten(result, path)))
+                stamps.setdefault(place, told)
+        except Unusable as problem:
+            if alone:
+                raise
+            unusable.append(placed(index, problem))
+    made = [
+        Record(place[0], fields, interval_s=place[1], again=again, stamps=stamps[place])
+        for place, fields, again in gather(rows)
+    ]
+    return settled([*made, *unusable])
 
 
-def _results(observation: Observation) -> Iterator[tuple[str | None, Any]]:
+def _results(
+    observation: Observation, unusable: list[Unusable]
+) -> Iterator[tuple[dict[str, str], Any]]:
+    """Give the results with their times; rows that are none go to `unusable`."""
     rows = observation.data_array
     if rows is None:
         if observation.result is msgspec.UNSET:
             raise Unusable("unreadable", _("an observation without result"))
-        yield observation.phenomenon_time, observation.result
+        told = (observation.phenomenon_time, observation.result_time)
+        yield {n: t for n, t in zip(TIMES, told, strict=True) if t}, observation.result
         return
     places = {name: at for at, name in enumerate(observation.components)}
-    at, result_at = places.get("phenomenonTime"), places.get("result")
+    result_at = places.get("result")
     if result_at is None:
         raise Unusable("unreadable", _("components without result"))
-    for row in rows:
-        if len(row) != len(observation.components):
-            raise Unusable("unreadable", _("a row that does not match its components"))
-        time = row[at] if at is not None else None
-        if time is not None and not isinstance(time, str):
-            raise Unusable("not-a-time", f"phenomenonTime = {str(time)[:80]!r}")
-        yield time, row[result_at]
+    for index, row in enumerate(rows):
+        try:
+            yield _times_of(row, observation.components), row[result_at]
+        except Unusable as problem:
+            place = Unusable(
+                problem.reason, "{}: {}", f"dataArray[{index}]", problem.detail
+            )
+            unusable.append(place)
 
 
-def _record(text: str, fields: dict[str, Value]) -> Record:
+def _times_of(row: Any, components: list[str]) -> dict[str, str]:
+    if not isinstance(row, list) or len(row) != len(components):
+        raise Unusable("unreadable", _("a row that does not match its components"))
+    cells = dict(zip(components, row, strict=True))
+    times = {name: cells[name] for name in TIMES if cells.get(name) not in (None, "")}
+    for name, time in times.items():
+        if not isinstance(time, str):
+            raise Unusable("not-a-time", f"{name} = {str(time)[:80]!r}")
+    return times
+
+
+def _place(times: dict[str, str]) -> tuple[Place, tuple[Stamp, ...]]:
+    """Read the interval, or else the times that may be that of an instant."""
+    if not times:
+        return (None, None, None), ()
+    name, text = next(iter(times.items()))
     first, is_interval, last = text.partition("/")
     start, end = aware(first), aware(last)
-    if text and (start is None or (is_interval and end is None)):
-        raise Unusable("not-a-time", f"phenomenonTime = {text[:80]!r}")
-    if start is None or end is None:
-        return Record(start, fields)
-    return Record(start, fields, interval_s=round((end - start).total_seconds()))
+    if start and end:
+        return (start, round((end - start).total_seconds()), None), ()
+    result = aware(times.get("resultTime"))
+    if is_interval or not (start or result):
+        raise Unusable("not-a-time", f"{name} = {text[:80]!r}")
+    if result is None or name == "resultTime":
+        return (start, None, None), ()
+    told = tuple(Stamp(each, said, aware(said)) for each, said in times.items())
+    unset = start is None or start.year < FIRST_YEAR
+    return (start, None, result if unset else None), told

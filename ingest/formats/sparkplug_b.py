@@ -12,7 +12,8 @@ type, e.g. `spBv1.0/stadt/+/schrank-7/zaehler-1`. `DBIRTH`, `DDATA`, `NBIRTH` an
 - A birth of the edge ends what its devices were called before: each is born anew.
 - Compressed payloads are refused.
 - Metrics of one timestamp belong together, historical ones too: a reading's place is
-  its time.
+  its time. Of a metric that comes again at its time, the later value corrects the
+  earlier. One that `is_transient` is not to be stored, and is rejected.
 - Time: the metric's timestamp, else the payload's, in milliseconds.
 - By its specification data come at quality of service 0: what is lost on the way to the
   worker is not repeated.
@@ -22,11 +23,12 @@ type, e.g. `spBv1.0/stadt/+/schrank-7/zaehler-1`. `DBIRTH`, `DDATA`, `NBIRTH` an
 
 import struct
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
-from ingest.formats.record import Record, Value
+from ingest.formats.record import Record, Value, gather, records_of
+from ingest.formats.salvage import placed
 from ingest.reasons import Detail, Unusable
 from verkehrspuls.text import mark as _
 
@@ -66,6 +68,8 @@ class Metric(NamedTuple):
     timestamp: int | None = None
     datatype: int = 0
     value: Value = None
+    #: not to be stored, says the device
+    is_transient: bool = False
 
 
 class Birth(NamedTuple):
@@ -102,29 +106,42 @@ def learn(births: Iterable[tuple[str, Birth]]) -> None:
             _put(_born, device, birth)
 
 
-def decode(topic: str, payload: bytes, received_at: datetime) -> list[Record]:
+def decode(
+    topic: str, payload: bytes, received_at: datetime
+) -> Sequence[Record | Unusable]:
     """Decode a birth or data message; a birth is remembered."""
     parts = topic.split("/")
     if len(parts) not in (4, 5) or parts[2] not in _TYPES:
         return []
     device = "/".join((parts[1], *parts[3:]))
+    problems: list[Unusable] = []
     try:
-        timestamp, metrics = _payload(payload)
-    except (IndexError, OverflowError, UnicodeDecodeError) as error:
-        raise Unusable(
-            "unreadable", _("not protobuf: {}"), Detail.of(str(error))
-        ) from error
+        timestamp, metrics = _payload(payload, problems)
+    except _FAULTS as error:
+        raise _no_protobuf(error) from error
     if parts[2].endswith("BIRTH"):
         birth = Birth(received_at, _names_in(metrics))
         for births in (_born, _unsaved):
             _put(births, device, birth)
     names = _names(device)
-    groups: dict[int | None, dict[str, Value]] = {}
-    for metric in metrics:
-        name, value = _named(metric, names)
+    found: list[tuple[int | None, dict[str, Value]]] = []
+    passing = {}
+    for index, metric in enumerate(metrics):
+        try:
+            name, value = _named(metric, names)
+        except Unusable as problem:
+            problems.append(placed(index, problem))
+            continue
         at = timestamp if metric.timestamp is None else metric.timestamp
-        groups.setdefault(at, {})[name] = value
-    return [Record(_time(at), fields) for at, fields in groups.items()]
+        found.append((at, {name: value}))
+        if metric.is_transient:
+            passing[name] = Unusable("not-to-be-stored", repr(name))
+
+    def record(group: tuple[int | None, dict[str, Value], bool]) -> Record:
+        at, fields, again = group
+        return Record(_time(at), fields, again=again, unusable=passing)
+
+    return records_of(gather(found), record, problems)
 
 
 def _names_in(metrics: list[Metric]) -> dict[int, tuple[str, int]]:
@@ -180,14 +197,30 @@ def _time(milliseconds: int | None) -> datetime | None:
 # sparkplug_b.proto. Field numbers stand where they are used.
 
 
-def _payload(payload: bytes) -> tuple[int | None, list[Metric]]:
+#: What we say ourselves; all else means that the payload is shorter than it says.
+_OURS: Final = (_("cut off"), _("a number of more than 64 bits"))
+_FAULTS: Final = (IndexError, OverflowError, UnicodeDecodeError)
+
+
+def _no_protobuf(error: Exception) -> Unusable:
+    known = str(error) if isinstance(error, IndexError) else ""
+    said = Detail.of(known if known in _OURS else _("cut off"))
+    return Unusable("unreadable", _("not protobuf: {}"), said)
+
+
+def _payload(
+    payload: bytes, problems: list[Unusable]
+) -> tuple[int | None, list[Metric]]:
     timestamp = None
     metrics = []
     for number, value in _fields(payload):
         if number == 1 and isinstance(value, int):
             timestamp = value
         elif number == 2 and isinstance(value, bytes):
-            metrics.append(_metric(value))
+            try:
+                metrics.append(_metric(value))
+            except _FAULTS as error:
+                problems.append(placed(len(metrics), _no_protobuf(error)))
         elif number == 4 and value == _COMPRESSED:
             raise Unusable("unreadable", _("the payload is compressed"))
     return timestamp, metrics
@@ -200,6 +233,8 @@ def _metric(message: bytes) -> Metric:
         if isinstance(value, int):
             if number in (2, 3, 4):
                 found[("alias", "timestamp", "datatype")[number - 2]] = value
+            elif number == 6:
+                found["is_transient"] = value != 0
             elif number == 7:
                 is_null = value != 0
             elif number in (10, 11):

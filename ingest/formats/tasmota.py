@@ -6,7 +6,8 @@ Topic `tele/{device}/SENSOR`. Others (`STATE`, `LWT`, `INFO1`, …) are counted 
 - Units: `TempUnit` (C or F) holds for each `Temperature` and `DewPoint`, `SpeedUnit`
   for each `Speed`.
 - Time: `Time` is a local time without offset. Name it in the profile's `times`, with
-  the device's zone: `{ field = "Time", zone = "Europe/Berlin" }`.
+  the device's zone: `{ field = "Time", zone = "Europe/Berlin" }`. Where it cannot be
+  used, the reading is rejected; the time of receipt does not stand in for it.
 - null is a gap: so a device reports a sensor that does not answer.
 """
 
@@ -15,7 +16,7 @@ from typing import Any, Final
 
 import msgspec
 
-from ingest.formats.record import Record, aware, flatten, read_json
+from ingest.formats.record import Record, flatten, read_json, stamp
 
 EXAMPLES: Final = (
     (
@@ -42,5 +43,6 @@ def decode(topic: str, payload: bytes, _received_at: datetime) -> list[Record]:
         told = found.get(UNITS.get(path.rpartition(".")[2], ""))
         if isinstance(told, str):
             units[path] = told
-    time = found.get("Time")
-    return [Record(aware(time if isinstance(time, str) else None), fields, units=units)]
+    told = stamp("Time", found.get("Time"))
+    time = told[0].time if told else None
+    return [Record(time, fields, units=units, stamps=told)]

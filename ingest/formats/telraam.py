@@ -4,18 +4,31 @@ Any topic; the payload is one record, an array of them, or an object with `repor
 
 - Fields: all of a record by name, e.g. `car`, `heavy`, `bike`, `pedestrian`, with
   `_lft` and `_rgt` for the two directions.
-- Counts are scaled up to the whole hour by `uptime` and come as fractions: set `round`
-  in the mapping. Where `uptime` is 0 nothing was seen, and the zeros are gaps.
+- `uptime` is the share of the hour in which the device counted: that much of it is
+  observed. Telraam scales counts up to the whole hour by it, so that they come as
+  fractions: set `round` in the mapping. Stored is what was counted, count × `uptime`;
+  `volume_normalised` scales it up again, where at least half was observed. Where
+  `uptime` is 0 nothing was seen, and the zeros are gaps.
 - Time: `date`, the start of the interval. `interval` is `hourly` or `quarterly`.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 
-from ingest.formats.record import Record, aware, flatten, read_json
-from ingest.reasons import SAYS, Unusable
+from ingest.formats.record import (
+    Record,
+    as_kind,
+    as_object,
+    aware,
+    each,
+    flatten,
+    read_json,
+)
+from ingest.reasons import Detail, Unusable
+from verkehrspuls import wording
 
 EXAMPLES: Final = (
     (
@@ -30,35 +43,41 @@ EXAMPLES: Final = (
 INTERVALS: Final = {"hourly": 3600, "quarterly": 900}
 
 
-class Report(msgspec.Struct, frozen=True):
-    """Records as the interface wraps them."""
-
-    report: list[dict[str, Any]]
+_records: Final = msgspec.json.Decoder(list[Any] | dict[str, Any])
 
 
-_records: Final = msgspec.json.Decoder(list[dict[str, Any]] | dict[str, Any])
-
-
-def decode(_topic: str, payload: bytes, _received_at: datetime) -> list[Record]:
+def decode(
+    _topic: str, payload: bytes, _received_at: datetime
+) -> Sequence[Record | Unusable]:
     """Decode records."""
     found = read_json(_records, payload)
     if isinstance(found, dict) and "report" in found:
-        try:
-            found = msgspec.convert(found, Report).report
-        except msgspec.ValidationError as error:
-            raise Unusable("unreadable", SAYS, str(error)) from error
-    return [_record(each) for each in (found if isinstance(found, list) else [found])]
+        found = as_kind(found["report"], list[Any])
+    return each(found, _record) if isinstance(found, list) else [_record(found)]
 
 
-def _record(found: dict[str, Any]) -> Record:
+def _record(part: Any) -> Record:
+    found = as_object(part)
     date = found.get("date")
     time = aware(date if isinstance(date, str) else None)
     if time is None:
         raise Unusable("not-a-time", f"date = {str(date)[:80]!r}")
     interval = found.get("interval", "hourly")
     if not isinstance(interval, str) or interval not in INTERVALS:
-        raise Unusable("unreadable", f"interval = {str(interval)[:80]!r}")
+        text, values = wording.told(str(interval), INTERVALS)
+        raise Unusable(
+            "unreadable",
+            "{}; {}",
+            f"interval = {str(interval)[:80]!r}",
+            Detail.of(text, *values),
+        )
     fields = flatten(found)
     if found.get("uptime") == 0:
         fields = dict.fromkeys(fields)
-    return Record(time, fields, interval_s=INTERVALS[interval])
+    return Record(
+        time,
+        fields,
+        interval_s=INTERVALS[interval],
+        observed="uptime",
+        scaled=True,
+    )

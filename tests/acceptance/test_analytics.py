@@ -12,8 +12,8 @@ import pytest
 
 from tests.parts import wait_for
 from tests.towns import TOWN
+from verkehrspuls.registry.towns import register
 from verkehrspuls.storage.database import connect
-from verkehrspuls.storage.registry import register
 
 T = datetime(2026, 9, 16, 8, tzinfo=UTC)
 

@@ -11,6 +11,7 @@ import pytest
 from psycopg import sql
 
 from tests.parts import Databases
+from verkehrspuls.errors import StackFailed
 
 COMMAND = Path(sys.executable).with_name("verkehrspuls")
 
@@ -53,7 +54,7 @@ def test_doctor_finds_nothing_wrong_where_nothing_runs(tmp_path: Path) -> None:
     findings = {one["part"]: one for one in json.loads(done.stdout)}
     assert done.returncode == 0
     assert findings["up"]["state"] == "off"
-    assert findings["database"]["advice"] == "Start it with `make up`."
+    assert findings["database"]["advice"].startswith("Start it with `make up`")
     assert str(tmp_path / "state") in findings["data"]["detail"]
 
 
@@ -70,6 +71,42 @@ def test_doctor_names_the_parts_of_a_database_that_is_set(
         "timescale-apache",
         "timescale-community",
     )
+
+
+#: settings of the containers of docker-compose.yml, which have no embedded parts
+CONTAINERS = (
+    ("broker__url",),
+    ("broker__publish_url",),
+    (),
+)
+
+
+@pytest.mark.parametrize("brokers", CONTAINERS, ids=["ingest", "api", "analytics"])
+def test_doctor_misses_no_embedded_parts_where_a_database_is_set(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    plain_database: str,
+    brokers: tuple[str, ...],
+) -> None:
+    from verkehrspuls.settings import load
+    from verkehrspuls.stack import checks
+
+    def none(*_: object) -> Path:
+        raise StackFailed(part="database", reason="the wheel is missing")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(checks.binaries, "postgres_binaries", none)
+    monkeypatch.setattr(checks.binaries, "broker_binary", none)
+    given = {f"VERKEHRSPULS_{name}".upper(): "mqtt://127.0.0.1:1" for name in brokers}
+    given["VERKEHRSPULS_DATABASE__URL"] = plain_database
+    findings = checks.examine(load(given))
+    wrong = {one.part for one in findings if one.state == checks.PROBLEM}
+    assert wrong <= {"broker, receiving", "broker, publishing"}
+    assert not {"up", "data"} & {one.part for one in findings}
+    # where nothing is set they are needed
+    assert checks.PROBLEM in {
+        one.state for one in checks.examine(load({})) if one.part == "embedded parts"
+    }
 
 
 def test_doctor_says_what_to_do_and_ends_with_4(tmp_path: Path) -> None:

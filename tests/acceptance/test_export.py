@@ -74,7 +74,7 @@ def test_a_file_carries_its_passport(url: str, tmp_path: Path, format: str) -> N
     # of four hours and two directions, the second lane of one is silent for two
     assert passport["intervals_expected"] == 8
     assert passport["observed"] == pytest.approx(1 - 2 * 0.5 / 8)
-    assert passport["method"] == "volumes-2"
+    assert passport["method"] == "volumes-3"
     assert len(passport["cases"]) == 1
 
 
@@ -84,16 +84,18 @@ def test_a_file_carries_its_passport(url: str, tmp_path: Path, format: str) -> N
         (("export", "moon"), 2, "site list"),
         (("export", "kaiserslautern/moon"), 2, "site list"),
         (("export", SITE, "--from", "gestern"), 2, "2026-03-01"),
+        (("export", SITE, "--from", "2026-03-29T02:30:00"), 2, "the clock skips"),
+        (("export", SITE, "--to", "2026-10-25T02:30:00"), 2, "twice; write"),
         (("export", SITE, "--quantity", "bicycle"), 2, "motor, no2_ugm3"),
         (("export", SITE, "--bin", "PT5M"), 2, "PT15M"),
         (("export", SITE, "--output", "/nowhere/at/all.csv"), 2, "cannot be written"),
         (("sensor", "show", "kaiserslautern/moon"), 2, "sensor list"),
         (("site", "list", *OF_NOBODY), 2, "no municipality moon"),
-        (("sensor", "list", *OF_NOBODY), 2, "`verkehrspuls site list`"),
+        (("sensor", "list", *OF_NOBODY), 2, "`verkehrspuls town list`"),
         (("event", "list", *OF_NOBODY), 2, "no municipality moon"),
         (("case", "list", *OF_NOBODY), 2, "no municipality moon"),
         (("token", "list", *OF_NOBODY), 2, "no municipality moon"),
-        (("token", "create", "moon"), 2, "`verkehrspuls site list`"),
+        (("token", "create", "moon"), 2, "`verkehrspuls town list`"),
         (("token", "create", "kaiserslautern", "--days", "99999999"), 2, "36500"),
         (("ledger", "show", *OF_NOBODY), 2, "no municipality moon"),
         (("ledger", "show", "--sensor", "kaiserslautern/moon"), 2, "sensor list"),

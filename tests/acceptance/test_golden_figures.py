@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from analytics.jobs import process
-from analytics.store import open_store
+from analytics.jobs.claims import process
+from analytics.jobs.store import open_store
 from dashboards.app import create_web
 from tests.acceptance.test_kill_ingest import ingest
 from tests.parts import Broker, wait_for
@@ -84,9 +84,9 @@ def test_all_years_imported(
     assert shares(connection, date(2025, 10, 26)) == pytest.approx(24 / 25)
     settings = load({"VERKEHRSPULS_DATABASE__URL": plain_database})
     with TestClient(create_web(settings)) as web:
-        page = web.get(f"/de/muenster/{SITE}?from=2019-01-01&to=2020-01-01").text
+        page = web.get(f"/de/towns/muenster/{SITE}?from=2019-01-01&to=2020-01-01").text
         assert "2.723.934" in page
-        page = web.get(f"/en/muenster/{SITE}?from=2025-01-01&to=2026-01-01").text
+        page = web.get(f"/en/towns/muenster/{SITE}?from=2025-01-01&to=2026-01-01").text
         assert "2,599,754" in page
 
 

@@ -4,8 +4,10 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 
 TOWN = """
@@ -70,7 +72,7 @@ def test_registered_town_is_listed_and_brought_up_to_date(
         (
             'state = "RP"',
             'state = "RP"\ntime_zone = "Europe/Landau"',
-            "no time zone Europe/Landau",
+            "no time zone Europe/Landau; did you mean Europe/",
         ),
         ('name = "Ostring"', 'name = "Ostring"\nvisibility = "secret"', "secret"),
     ],
@@ -86,3 +88,102 @@ def test_file_that_contradicts_itself_is_refused_with_the_reason(
     assert "The call is wrong" not in done.stderr
     assert "Traceback" not in done.stderr
     assert verkehrspuls(plain_database, "site", "list", "--json").stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", ["[/bold]", "[red]x", "<script>", "%(x)s{}"])
+def test_a_name_is_printed_as_it_is(
+    plain_database: str, tmp_path: Path, name: str
+) -> None:
+    file = tmp_path / "landau.toml"
+    file.write_text(TOWN.replace("Landau in der Pfalz", name))
+    done = verkehrspuls(plain_database, "import", "town", str(file))
+    assert (done.returncode, done.stderr) == (
+        0,
+        f"{name}: 1 site and 1 sensor registered.\n",
+    )
+
+
+def test_an_error_commands_no_terminal(plain_database: str, tmp_path: Path) -> None:
+    file = tmp_path / "landau.toml"
+    file.write_text(TOWN.replace('state = "RP"', 'state = "\\u001b[2J\\u202e\\u009b"'))
+    for path in (file, tmp_path / "a\x1b[2J\u202e"):
+        done = verkehrspuls(plain_database, "import", "town", str(path))
+        assert done.returncode == 2
+        assert not set(done.stderr) & set("\x1b\x9b\u202e")
+        assert "\\x1b" in done.stderr or "\\x9b" in done.stderr
+
+
+def test_what_only_the_database_knows_is_told_in_a_line(
+    plain_database: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "landau.toml"
+    file.write_text(TOWN)
+    assert verkehrspuls(plain_database, "import", "town", str(file)).returncode == 0
+    # the channel has a sensor already, which the new file does not name
+    file.write_text(TOWN.replace('key = "radar-1"', 'key = "radar-2"'))
+    done = verkehrspuls(plain_database, "import", "town", str(file))
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "sensor radar-2" in done.stderr
+    assert "sensor radar-1" in done.stderr
+
+
+def test_doctor_tells_of_another_interval_than_the_registered_one(
+    plain_database: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "landau.toml"
+    file.write_text(TOWN)
+    assert verkehrspuls(plain_database, "import", "town", str(file)).returncode == 0
+    time = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=5)
+    payload = {"time": time.isoformat(), "interval_s": 60, "counts": []}
+    payload["counts"] = [{"channel": "1", "classes": {"car": 3}}]
+    line = {"topic": "vp/v1/landau/radar-1/counts", "payload": json.dumps(payload)}
+    recording = tmp_path / "recording"
+    recording.write_text(json.dumps(line))
+    done = verkehrspuls(plain_database, "import", "messages", str(recording))
+    assert "1 stored" in done.stderr
+    found = verkehrspuls(plain_database, "doctor").stdout
+    assert "it sends intervals of 60 s and is registered with 300 s" in found
+    assert "Register interval_s = 60" in found
+
+
+def test_what_only_the_database_refuses_is_one_line(
+    plain_database: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "landau.toml"
+    file.write_text(TOWN)
+    assert verkehrspuls(plain_database, "import", "town", str(file)).returncode == 0
+    with psycopg.connect(plain_database, autocommit=True) as connection:
+        connection.execute(
+            "alter table vp.local_event add constraint no_feast check (name <> 'Fest')"
+        )
+        connection.execute(
+            "alter table vp.site add constraint no_west check (key <> 'west')"
+        )
+    file.write_text(TOWN.replace("ostring", "west"))
+    for arguments, told in (
+        (("event", "add", "landau", "Fest", "--from", "2026-05-01"), "no_feast"),
+        (("import", "town", str(file)), "site west: the database refuses it"),
+    ):
+        done = verkehrspuls(plain_database, *arguments)
+        assert done.returncode == 2
+        assert told in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("event", "add", "\udcff", "Fest", "--from", "2026-05-01"),
+        ("sensor", "show", "landau/\udcff"),
+        ("reject", "list", "--topic", "\udcff"),
+    ],
+)
+def test_argument_that_is_no_text_is_refused_in_one_line(
+    plain_database: str, arguments: tuple[str, ...]
+) -> None:
+    done = verkehrspuls(plain_database, *arguments)
+    assert done.returncode == 2
+    assert "is not UTF-8 text" in done.stderr
+    assert done.stderr.count("\n") == 1

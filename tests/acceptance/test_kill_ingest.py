@@ -19,8 +19,8 @@ from tests.parts import Broker, wait_for
 from tests.towns import COUNTS_TOPIC, TOWN
 from verkehrspuls.model import Mapping, Profile
 from verkehrspuls.mqtt import Publisher
+from verkehrspuls.registry.towns import register
 from verkehrspuls.storage.database import Connection, connect
-from verkehrspuls.storage.registry import register
 
 START = datetime(2026, 9, 1, tzinfo=UTC)
 MESSAGES = 3_000

@@ -96,8 +96,8 @@ def test_rejects_are_found_counted_and_replayed(world: World) -> None:
     shown, _ = run(world, "reject", "show", number)
     assert "\x1b" not in shown
     assert told(world, "reject", "show", number)["payload"] == {"text": "\x1b[31m"}
-    assert "(der Dekodierer meldet: JSON is malformed" in shown
-    assert "(the decoder says: JSON is malformed" in shown
+    assert "(ab Byte 0 ist es kein JSON)" in shown
+    assert "(it is no JSON, from byte 0 on)" in shown
     run(world, "reject", "show", "999999", code=2)
     counted = told(world, "reject", "count")
     assert {row["reason"]: row["messages"] for row in counted} == {
@@ -106,7 +106,7 @@ def test_rejects_are_found_counted_and_replayed(world: World) -> None:
     }
     for verb in ("list", "count", "replay"):
         _, errors = run(world, "reject", verb, "--reason", "unknown-sensr", code=2)
-        assert "did you mean unknown-sensor." in errors
+        assert "did you mean unknown-sensor?" in errors
         assert "out-of-range" in errors  # all that there are
     run(world, "reject", "replay", code=2)  # says what is meant first
     world.mend()
@@ -117,7 +117,7 @@ def test_rejects_are_found_counted_and_replayed(world: World) -> None:
     again = told(world, "reject", "list", "--reason", "unreadable")[0]
     assert again["last_explanation"] == again["explanation"]
     assert again["last_detail"] == again["detail"]
-    assert again["detail"].startswith("the decoder says: JSON is malformed")
+    assert again["detail"].startswith("it is no JSON, from byte")
     assert told(world, "ledger", "check")["holds"]
 
 

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,16 +29,16 @@ class Up:
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
+    def start(self, *arguments: str, parts: Collection[str] = PARTS) -> None:
         with (self.directory / "err").open("ab") as errors:
             self.process = subprocess.Popen(
-                [COMMAND, "up", "--weeks", "1", "--port", str(self.port)],
+                [COMMAND, "up", "--weeks", "1", "--port", str(self.port), *arguments],
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
                 cwd=self.directory,
                 env={**os.environ, **self.settings},
             )
-        wait_for(lambda: set(self.pids()) == set(PARTS), timeout=120, every=0.2)
+        wait_for(lambda: set(self.pids()) == set(parts), timeout=120, every=0.2)
 
     def running(self) -> dict[str, Any]:
         try:

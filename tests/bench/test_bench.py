@@ -54,3 +54,14 @@ def test_analytics_is_measured_beside_its_peers() -> None:
     assert 0 < found["fresh_p50_s"] <= found["fresh_p99_s"] <= found["fresh_s"]
     assert 0 < found["rollup_peak_mb"] <= found["peak_mb"]
     assert found["end_to_end_peak_mb"] > 0
+
+
+def test_pages_are_measured_with_many_sites() -> None:
+    found = bench("pages", "--sites", "300")
+    assert (found["sites"], found["towns"]) == (300, 13)
+    pages = ("overview", "town", "small_town", "site", "ledger", "ranking", "metrics")
+    for name in (*pages, "sites_of_all", "sites_of_town", "geojson"):
+        assert found[f"{name}_status"] == 200
+        assert found[f"{name}_s"] > 0
+        assert found[f"{name}_kb"] > 0
+    assert found["overview_again_s"] > 0

@@ -8,12 +8,15 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+import httpx2
+import psycopg
 import pytest
 import uvicorn
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, Page, Request, sync_playwright
+from psycopg import sql
 
-from dashboards import pages
+from dashboards import render
 from dashboards.app import create_web
 from tests import parts, world
 from verkehrspuls.settings import load
@@ -21,12 +24,12 @@ from verkehrspuls.settings import load
 pytestmark = pytest.mark.browser
 
 NOW = datetime(2026, 3, 4, 0, 30, tzinfo=UTC)
-SITE = "/kaiserslautern/pariser-strasse?from=2026-03-01&to=2026-03-04"
+SITE = "/towns/kaiserslautern/pariser-strasse?from=2026-03-01&to=2026-03-04"
 DESK = {"width": 1200, "height": 900}
 #: every kind of page
 KINDS = (
-    *("/", "/kaiserslautern", SITE, "/case/1", "/about", "/accessibility"),
-    *("/kaiserslautern/corridor/nordtangente-ost", "/kaiserslautern/x"),
+    *("/", "/towns/kaiserslautern", SITE, "/cases/1", "/about", "/accessibility"),
+    *("/corridors/kaiserslautern/nordtangente-ost", "/towns/kaiserslautern/x"),
 )
 #: WCAG 2.2 AA and what axe-core calls best practice
 RULES = {
@@ -34,25 +37,32 @@ RULES = {
 }
 
 
+@contextmanager
+def serving(url: str) -> Iterator[str]:
+    """Serve the pages of a database."""
+    app = create_web(load({"VERKEHRSPULS_DATABASE__URL": url}))
+    app.dependency_overrides[render.now] = lambda: NOW
+    listening = socket.create_server(("127.0.0.1", 0))
+    running = uvicorn.Server(uvicorn.Config(app, log_config=None))
+    thread = threading.Thread(
+        target=running.run, kwargs={"sockets": [listening]}, name="pages"
+    )
+    thread.start()
+    try:
+        parts.wait_for(lambda: running.started)
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        running.should_exit = True
+        thread.join(10)
+        listening.close()
+
+
 @pytest.fixture(scope="module")
 def server(_plain: parts.Databases) -> Iterator[str]:
     with _plain.fresh() as url:
         world.build(url)
-        app = create_web(load({"VERKEHRSPULS_DATABASE__URL": url}))
-        app.dependency_overrides[pages.now] = lambda: NOW
-        listening = socket.create_server(("127.0.0.1", 0))
-        running = uvicorn.Server(uvicorn.Config(app, log_config=None))
-        thread = threading.Thread(
-            target=running.run, kwargs={"sockets": [listening]}, name="pages"
-        )
-        thread.start()
-        try:
-            parts.wait_for(lambda: running.started)
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        finally:
-            running.should_exit = True
-            thread.join(10)
-            listening.close()
+        with serving(url) as address:
+            yield address
 
 
 @pytest.fixture(scope="module")
@@ -231,10 +241,10 @@ def test_image_is_made_in_the_browser(browser: Browser, server: str) -> None:
 
 def test_click_on_the_map_leads_to_the_site(browser: Browser, server: str) -> None:
     with opened(browser, server) as page:
-        page.goto("/de/kaiserslautern")
+        page.goto("/de/towns/kaiserslautern")
         draw_all(page)
         page.locator("#map-plot .points path").first.click(force=True)
-        page.wait_for_url("**/de/kaiserslautern/*")
+        page.wait_for_url("**/de/towns/kaiserslautern/*")
 
 
 def test_page_works_without_scripts(browser: Browser, server: str) -> None:
@@ -243,7 +253,124 @@ def test_page_works_without_scripts(browser: Browser, server: str) -> None:
         table = page.locator("section.chart details").first
         table.locator("summary").click()
         assert table.locator("tbody tr").count() == 72
-        page.get_by_label("Von").fill("2026-03-02")
+        page.get_by_label("Von", exact=True).fill("2026-03-02")
         page.get_by_role("button", name="Zeigen").click()
         assert "from=2026-03-02" in page.url
         assert page.locator("noscript p").first.is_visible()
+
+
+LONG = "/de/towns/kaiserslautern/pariser-strasse?from=2025-12-01&to=2026-03-04&bin=PT1H"
+
+
+def test_figures_draw_the_numbers_that_are_known(browser: Browser, server: str) -> None:
+    """Long lists are packed on their way, and spread out again."""
+    known = httpx2.get(
+        f"{server}/api/v1/sites/kaiserslautern/pariser-strasse/series.json",
+        params={"from": "2026-03-01", "to": "2026-03-04", "direction": "west"},
+    ).json()
+    volumes = [row["volume"] for row in known["rows"]]
+    with opened(browser, server) as page:
+        page.goto(LONG)
+        page.wait_for_selector("#series-plot .main-svg")
+        drawn = page.evaluate(
+            "() => document.getElementById('series-plot').data.map(trace =>"
+            " ({x: trace.x, y: Array.from(trace.y), name: trace.name}))"
+        )
+    lines = [trace for trace in drawn if "Einsiedlerhof" in (trace["name"] or "")]
+    assert len(lines[0]["x"]) == len(lines[0]["y"]) > 2000
+    found = dict(zip(lines[0]["x"], lines[0]["y"], strict=True))
+    assert found["2026-02-28 12:00"] is None
+    assert [found[f"2026-03-03 {hour:02}:00"] for hour in range(24)] == volumes[-24:]
+
+
+def test_a_drag_zooms_without_a_bubble_and_the_pointer_covers_no_date(
+    browser: Browser, server: str
+) -> None:
+    with opened(browser, server) as page:
+        page.goto(f"/de{SITE}")
+        draw_all(page)
+        plot = page.locator("#series-plot")
+        plot.scroll_into_view_if_needed()
+        box = plot.bounding_box()
+        assert box is not None
+        across, down = box["x"] + box["width"] / 2, box["y"] + box["height"] / 4
+        page.mouse.move(across, down, steps=4)
+        page.locator("#series-plot .hovertext").first.wait_for()
+        assert page.locator("#series-plot .axistext").first.is_hidden()
+        before = page.evaluate(
+            "document.getElementById('series-plot')._fullLayout.xaxis.range"
+        )
+        page.mouse.down()
+        page.mouse.move(across + 200, down, steps=8)
+        page.mouse.up()
+        page.wait_for_function(
+            "before => document.getElementById('series-plot')._fullLayout.xaxis"
+            ".range.join() !== before.join()",
+            arg=before,
+        )
+        assert page.locator(".notifier-note").count() == 0
+
+
+def test_paper_has_no_empty_heading_and_says_where_and_when(
+    browser: Browser, server: str
+) -> None:
+    with opened(browser, server, color_scheme="dark") as page:
+        for address in ("/de/towns/kaiserslautern", f"/de{SITE}", "/de/cases/1"):
+            page.goto(address)
+            draw_all(page)
+            page.emulate_media(media="print", color_scheme="dark")
+            page.evaluate("dispatchEvent(new Event('beforeprint'))")
+            empty = page.evaluate(
+                """() => [...document.querySelectorAll('section > h2')]
+                   .filter(head => head.offsetParent !== null)
+                   .filter(head => ![...head.parentElement.children].some(
+                     other => other !== head && other.offsetHeight > 0))
+                   .map(head => head.textContent)"""
+            )
+            assert empty == []
+            foot = page.locator(".printed").inner_text()
+            assert f"Adresse: {page.url}, gedruckt am" in foot
+            # dark on white, whatever the screen has
+            for word in page.locator(".cases .word").all():
+                colours = word.evaluate(
+                    "w => [getComputedStyle(w).color, getComputedStyle(w)"
+                    ".backgroundColor]"
+                )
+                assert colours == ["rgb(27, 33, 38)", "rgba(0, 0, 0, 0)"]
+        page.goto(f"/de{SITE}")
+        assert "Zeitraum: 01.03.2026 – 03.03.2026" in (
+            page.locator(".printed").text_content() or ""
+        )
+
+
+def test_long_words_do_not_widen_a_phones_page(
+    browser: Browser, plain_database: str
+) -> None:
+    world.build(plain_database)
+    long = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamten" * 2
+    with psycopg.connect(plain_database) as connection:
+        for table in ("municipality", "site", "channel", "sensor", "corridor"):
+            connection.execute(
+                sql.SQL("update vp.{} set name = key || %s").format(
+                    sql.Identifier(table)
+                ),
+                [long],
+            )
+        connection.execute(
+            "update vp.channel set direction_name = %s where direction <> ''", [long]
+        )
+        connection.execute("update vp.site set road = %s, place = %s", [long, long])
+        connection.execute("update vp.sensor set model = %s", [long])
+        connection.execute("update vp.municipality set licence = %s", [long])
+    viewport = {"width": 360, "height": 900}
+    with (
+        serving(plain_database) as server,
+        opened(browser, server, viewport=viewport) as page,
+    ):
+        for kind in KINDS:
+            page.goto(f"/de{kind}")
+            draw_all(page)
+            page.evaluate(
+                "document.querySelectorAll('details').forEach(d => d.open = true)"
+            )
+            assert page.evaluate("document.documentElement.scrollWidth") <= 360, kind

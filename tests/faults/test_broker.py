@@ -4,7 +4,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from random import Random
 
@@ -20,6 +20,9 @@ from tests.faults.world import OUTPUTS, PATIENCE_S, START, Sender, Server, World
 from tests.towns import COUNTS_TOPIC
 from verkehrspuls import mqtt
 from verkehrspuls.settings import Broker, Ingest
+from verkehrspuls.stack.checks import PROBLEM, _slots
+from verkehrspuls.storage.database import connect
+from verkehrspuls.storage.slots import slots
 
 KINDS = ("nats", "mosquitto")
 
@@ -114,12 +117,79 @@ def test_session_that_the_broker_forgot_raises_an_alarm(
 
 def forget_session(it: World) -> None:
     """Let the broker forget the worker's session, as if it had expired."""
-    other = mqtt.client(it.broker.url, client_id="verkehrspuls-ingest-0", clean=True)
-    mqtt.connect(other, it.broker.url)
-    other.loop_start()
-    parts.wait_for(other.is_connected, PATIENCE_S)
-    other.disconnect()
-    other.loop_stop()
+    cheat(it.broker.url, [it.session], clean=True)
+
+
+#: client identifiers that a cheater can guess: ours of older versions, and what else is
+#: written in the code
+GUESSES = (
+    "verkehrspuls-ingest-0",
+    "verkehrspuls-ingest",
+    "verkehrspuls-doctor",
+    "verkehrspuls-http",
+    "verkehrspuls-simulate-live",
+    "verkehrspuls-replay",
+    "vp-probe",
+    "ingest",
+)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nobody_takes_over_a_session_by_guessing_its_name(
+    server: Server, kind: str
+) -> None:
+    """A password that may publish only: a web server's, a simulator's."""
+    with world(server, kind) as it, Sender(it.broker.publish_url) as sender:
+        send(sender, range(100))
+        parts.wait_for(lambda: it.stored() == 200, PATIENCE_S)
+        for clean in (True, False):
+            cheat(it.broker.publish_url, GUESSES, clean=clean)
+        assert it.worker.said("broker_lost") == 0
+        assert it.worker.end() == 0
+        send(sender, range(100, 300))
+        sender.flush()
+        for clean in (True, False):
+            cheat(it.broker.publish_url, GUESSES, clean=clean)
+        it.worker.restart()
+        it.finish(sender)
+        assert it.worker.said("session_lost") == 0
+
+
+def test_session_of_an_older_version_is_kept_and_told(server: Server) -> None:
+    """What waits in it is not stranded by an upgrade; `doctor` says how to end it."""
+    with world(server, "mosquitto") as it, Sender(it.broker.publish_url) as sender:
+        send(sender, range(10))
+        parts.wait_for(lambda: it.stored() == 20, PATIENCE_S)
+        assert it.worker.end() == 0
+        with connect(it.database, autocommit=True) as connection:
+            connection.execute(
+                "update ingest_session set client_id = 'verkehrspuls-ingest-0'"
+            )
+            it.worker.restart()
+            assert [slot.guessable for slot in slots(connection)] == [True]
+            (told,) = _slots(slots(connection))
+            assert told.state == PROBLEM
+            assert "ingest drain --slot 0" in told.advice
+            assert it.worker.end() == 0
+            send(sender, range(10, 20))
+            sender.flush()
+            it.worker.start("drain", "--slot", "0", "--idle", "1")
+            assert it.worker.process.wait(PATIENCE_S) == 0
+            assert it.stored() == 40
+            it.worker.restart()
+            assert [slot.guessable for slot in slots(connection)] == [False]
+        it.finish(sender)
+
+
+def cheat(url: str, client_ids: Iterable[str], *, clean: bool) -> None:
+    """Connect under client identifiers that belong to others, and take what comes."""
+    for client_id in client_ids:
+        other = mqtt.client(url, client_id=client_id, clean=clean)
+        mqtt.connect(other, url)
+        other.loop_start()
+        parts.wait_for(other.is_connected, PATIENCE_S)
+        other.disconnect()
+        other.loop_stop()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -272,6 +342,7 @@ def receiving(
     inbox = Inbox(messages=messages, size_bytes=1 << 30)
     url = f"mqtt://127.0.0.1:{port}"
     receiver = Receiver(Broker.model_validate({"url": url}), Ingest(bulk=bulk), inbox)
+    receiver.serve("session", expects_session=False)
     try:
         yield inbox, receiver
     finally:

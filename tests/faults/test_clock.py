@@ -14,9 +14,12 @@ from ingest.resolve import read_registry
 from ingest.worker import Worker
 from ingest.write import Writer
 from tests.towns import COUNTS_TOPIC, TOWN
+from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import Ingest, Settings
+from verkehrspuls.stack import checks
+from verkehrspuls.storage import series
+from verkehrspuls.storage.clocks import sensor_clocks
 from verkehrspuls.storage.database import connect
-from verkehrspuls.storage.registry import register
 
 NOW = datetime(2026, 11, 21, 20, 30, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -95,6 +98,84 @@ def test_clock_of_a_sensor_is_wrong(
         assert stored(connection) == rows
         kept = connection.execute("select reason from rejected_message").fetchall()
         assert len(kept) == 1 - rows
+
+
+def test_a_clock_that_is_an_hour_ahead_is_said_at_its_first_message(
+    plain_database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is stored, its offset is kept, and nothing of the future is shown."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    time = now + timedelta(minutes=57)
+    with connect(plain_database, autocommit=True) as connection:
+        register(connection, TOWN)
+        writer = Writer(plain_database, Ingest(), pause=lambda _: True)
+        collector = Collector(
+            read_registry(connection), formats(), Limits.at(now, Ingest())
+        )
+        batch = collector.collect([counts(now, time)])
+        broker = {"broker": {"url": "mqtt://127.0.0.1:9"}}
+        worker = Worker(Settings.model_validate(broker))
+        worker._say_ahead(batch)
+        worker._say_ahead(batch)
+        worker._receiver.stop()
+        (record,) = (r for r in caplog.records if r.message == "clock_ahead")
+        assert "ahead: is local time marked as Z?" in record.__dict__["reason"]
+        assert list(batch.ahead.values()) == [time + timedelta(minutes=5)]
+        writer.write(batch, collector)
+        writer.close()
+        assert stored(connection) == 1
+        (clock,) = sensor_clocks(connection, municipality=TOWN.key)
+        assert (clock.offset_s, clock.minutes_ahead) == (-62 * 60, 62)
+        assert clock.facts["hint"] == "62 minutes ahead: is local time marked as Z?"
+        assert clock.says("de") == (
+            "62 Minuten voraus: Ist Ortszeit mit Z gekennzeichnet?"
+        )
+        said = {one.part: one for one in checks._clocks(connection)}
+    found = said[f"clock of {TOWN.key}/{clock.sensor}"]
+    assert (found.state, found.detail) == ("problem", clock.says("en"))
+    assert said["clocks"].state == "ok"
+
+
+def test_a_clock_that_was_mended_is_not_told_of_any_more(plain_database: str) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    with connect(plain_database, autocommit=True) as connection:
+        register(connection, TOWN)
+        writer = Writer(plain_database, Ingest(), pause=lambda _: True)
+        limits = Limits.at(now, Ingest())
+        collector = Collector(read_registry(connection), formats(), limits)
+        minute = timedelta(minutes=1)
+        # the end of each interval of five minutes, as the sensor told it
+        sent = [
+            counts(now - 2 * minute, now + 55 * minute),
+            counts(now - minute, now - 6 * minute),
+        ]
+        writer.write(collector.collect(sent), collector)
+        writer.close()
+        (clock,) = sensor_clocks(connection)
+        assert clock.minutes_ahead is None
+        assert clock.newest_offset_s == 0
+
+
+def test_a_message_of_the_future_is_not_the_newest(plain_database: str) -> None:
+    """Of an ingest worker whose clock was a day ahead, and is right again."""
+    now = datetime.now(UTC)
+    with connect(plain_database, autocommit=True) as connection:
+        register(connection, TOWN)
+        writer = Writer(plain_database, Ingest(), pause=lambda _: True)
+        for at in (now + 24 * HOUR, now):
+            limits = Limits.at(at, Ingest())
+            collector = Collector(read_registry(connection), formats(), limits)
+            writer.write(collector.collect([counts(at, at - HOUR)]), collector)
+        writer.close()
+        lag_s = series.lag_s(connection)
+        assert lag_s is not None
+        assert -1 < lag_s < 60
+        sites = series.sites(connection, visible=series.EVERYTHING)
+        heard = [site["last_received_at"] for site in sites]
+        assert max(at for at in heard if at) <= datetime.now(UTC)
+        (found,) = (one for one in checks._clocks(connection) if one.part == "clocks")
+        assert found.state == "problem"
+        assert "ingest's was 86" in found.detail
 
 
 def stored(connection: psycopg.Connection[tuple[int]]) -> int:

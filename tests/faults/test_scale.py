@@ -1,6 +1,7 @@
 """Several workers: shares, partitions, a slot that is given up; row 24."""
 
 import signal
+import threading
 
 import msgspec
 import pytest
@@ -18,7 +19,8 @@ from tests.faults.world import (
     world,
 )
 from tests.towns import TOWN
-from verkehrspuls.storage.registry import register
+from verkehrspuls import mqtt
+from verkehrspuls.registry.towns import register
 from verkehrspuls.storage.slots import slots
 
 
@@ -89,6 +91,30 @@ def test_slot_is_taken_over_by_a_new_process(server: Server) -> None:
         second = another(it, 1)
         it.wait_for_all(sender)
         assert second.end() == 0
+        it.finish(sender)
+
+
+def test_worker_leaves_the_group_of_an_older_version(server: Server) -> None:
+    """Its session would get each message by both groups."""
+    with (
+        world(server, "mosquitto", ingest__share="ingest") as it,
+        Sender(it.broker.publish_url) as sender,
+    ):
+        assert it.worker.end() == 0
+        former = mqtt.client(it.broker.url, client_id=it.session, clean=False)
+        joined = threading.Event()
+        former.on_subscribe = lambda *_: joined.set()
+        mqtt.connect(former, it.broker.url)
+        former.loop_start()
+        parts.wait_for(former.is_connected, PATIENCE_S)
+        former.subscribe("$share/ingest/vp/v1/+/+/+", qos=1)
+        assert joined.wait(PATIENCE_S)
+        former.disconnect()
+        former.loop_stop()
+        it.worker.restart()
+        send(sender, range(50))
+        it.wait_for_all(sender)
+        assert received_by(it, 0) == 50
         it.finish(sender)
 
 

@@ -159,9 +159,7 @@ def test_client_id_taken_by_somebody_else(server: Server) -> None:
 
         def take_over() -> None:
             while not ended.wait(0.05):
-                other = mqtt.client(
-                    it.broker.url, client_id="verkehrspuls-ingest-0", clean=False
-                )
+                other = mqtt.client(it.broker.url, client_id=it.session, clean=False)
                 mqtt.connect(other, it.broker.url)
                 other.loop_start()
                 parts.wait_for(other.is_connected, PATIENCE_S)

@@ -28,10 +28,10 @@ from tests import parts
 from tests.faults.proxy import Proxy
 from tests.towns import COUNTS_TOPIC, TOWN
 from verkehrspuls import mqtt
+from verkehrspuls.registry.towns import register
 from verkehrspuls.stack.broker import Broker as Nats
 from verkehrspuls.stack.postgres import PORT, PostgresServer
 from verkehrspuls.storage.database import Connection, connect
-from verkehrspuls.storage.registry import register
 
 #: what a wait may take on a busy machine
 PATIENCE_S = 120
@@ -279,6 +279,11 @@ class World:
 
     def note(self, event: str) -> None:
         self.history.append((time.monotonic() - self.began, event))
+
+    @property
+    def session(self) -> str:
+        """The client identifier of the worker's session at the broker."""
+        return str(self._one("select client_id from ingest_session"))
 
     def stored(self) -> int:
         return int(self._one("select count(*) from count_reading"))

@@ -9,15 +9,16 @@ from typing import Any
 import msgspec
 import polars as pl
 import pytest
+import time_machine
 
-from analytics import case_hours, jobs
-from analytics.store import Store, open_store
-from analytics.worker import Worker
+from analytics.jobs import case_hours, claims, health_store
+from analytics.jobs.store import Store, open_store
+from analytics.jobs.worker import Worker
 from tests.parts import wait_for
 from tests.towns import TOWN
 from verkehrspuls.model import Site
-from verkehrspuls.settings import Analytics, Database, Settings, load
-from verkehrspuls.storage.registry import register
+from verkehrspuls.registry.towns import register
+from verkehrspuls.settings import Analytics, Database, Health, Settings, load
 
 HOUR = timedelta(hours=1)
 WEEK = timedelta(weeks=1)
@@ -25,6 +26,7 @@ WEEK = timedelta(weeks=1)
 T = datetime(2026, 9, 16, 8, tzinfo=UTC)
 NOW = T + timedelta(days=1)
 SETTINGS = Analytics()
+HEALTH = Health()
 
 
 class Bench:
@@ -79,7 +81,7 @@ class Bench:
     def compute(self, *, now: datetime = NOW) -> int:
         """Let a worker do all that is stale."""
         total = 0
-        while done := jobs.process(self.store, SETTINGS, now=now):
+        while done := claims.process(self.store, SETTINGS, now=now):
             total += done
         while case_hours.judge(self.store, now=now):
             pass
@@ -302,9 +304,9 @@ def test_silence_opens_lasts_and_ends(bench: Bench) -> None:
     bench.compute(now=T + HOUR)
     end = T + HOUR
     # the other direction never had a reading: it is not in operation yet
-    assert jobs.check_silence(bench.store, now=end + HOUR / 2) == 0
-    assert jobs.check_silence(bench.store, now=end + HOUR) == 1
-    assert jobs.check_silence(bench.store, now=end + 2 * HOUR) == 1
+    assert claims.check_silence(bench.store, now=end + HOUR / 2) == 0
+    assert claims.check_silence(bench.store, now=end + HOUR) == 1
+    assert claims.check_silence(bench.store, now=end + 2 * HOUR) == 1
     (case,) = bench.cases()
     assert (case["reason"], case["began"], case["ended"]) == (
         "silent",
@@ -321,6 +323,116 @@ def test_silence_opens_lasts_and_ends(bench: Bench) -> None:
     assert [case["withdrawn"] for case in bench.cases()] == [True]
 
 
+DAY = timedelta(days=1)
+
+
+def test_what_a_clock_a_day_ahead_made_is_taken_back(bench: Bench) -> None:
+    bench.count([5] * 12, interval_s=300)
+    end = T + HOUR
+    bench.compute(now=end)
+    ahead = end + DAY
+    assert claims.check_silence(bench.store, now=ahead) == 1
+    health_store.mark_running(bench.store, now=ahead)
+    while health_store.judge(bench.store, HEALTH, now=ahead):
+        pass
+    with bench.store.connection.transaction():
+        bench.store.execute(
+            "mark_hours", channels=[bench.channel()], hours=[end + 5 * HOUR]
+        )
+        bench.rows(
+            "insert into imputed_hour values (%s, %s, 5, 1, 9, 'x', 2, %s) returning 1",
+            *(bench.channel(), end + 5 * HOUR, ahead),
+        )
+    now = end + HOUR / 4
+    assert claims.check_silence(bench.store, now=now) == 0
+    assert [case["withdrawn"] for case in bench.cases()] == [True]
+    assert bench.rows("select * from imputed_hour") == []
+    bench.compute(now=now)
+    today = T.date()
+    assert bench.rows("select max(day) from daily_figure") == [(today,)]
+    health_store.mark_running(bench.store, now=now)
+    while health_store.judge(bench.store, HEALTH, now=now):
+        pass
+    found = bench.rows("select day, complete from channel_health order by day desc")
+    assert found[0] == (today, False)
+    # who is silent indeed is found again, and until now
+    assert claims.check_silence(bench.store, now=end + HOUR) == 1
+    (case,) = bench.cases()
+    assert (case["ended"], case["withdrawn"]) == (end + HOUR, False)
+
+
+def test_a_case_of_the_future_ends_now_though_a_person_decided_it(
+    plain_bench: Bench,
+) -> None:
+    plain_bench.count([5] * 12, interval_s=300)
+    end = T + HOUR
+    plain_bench.compute(now=end)
+    claims.check_silence(plain_bench.store, now=end + DAY)
+    plain_bench.rows("update anomaly_case set state = 'confirmed' returning 1")
+    claims.check_silence(plain_bench.store, now=end + 2 * HOUR)
+    (case,) = plain_bench.cases()
+    assert (case["state"], case["ended"]) == ("confirmed", end + 2 * HOUR)
+    assert plain_bench.rows("select ended from case_member") == [(end + 2 * HOUR,)]
+
+
+def test_a_clock_that_is_ahead_makes_no_gap_and_hides_no_silence(bench: Bench) -> None:
+    """A sensor that marks local time as Z, from its second hour on."""
+    bench.count([5] * 12, interval_s=300)
+    now = T + HOUR
+    bench.compute(now=now)
+    received = now + timedelta(minutes=5)
+    bench.rows(
+        "insert into count_reading (channel_id, time, interval_s, sensor_id, "
+        "received_at, car) values (%s, %s, 300, 1, %s, 5) returning 1",
+        *(bench.channel(), now + HOUR, received),
+    )
+    bench.mark(bench.channel(), now + HOUR)
+    bench.compute(now=received)
+    assert bench.cases() == []
+    assert claims.check_silence(bench.store, now=received + HOUR / 2) == 0
+    later = received + timedelta(minutes=31)
+    assert claims.check_silence(bench.store, now=later) == 1
+    (case,) = bench.cases()
+    assert (case["began"], case["ended"]) == (received, later)
+
+
+def test_a_sensor_whose_clock_was_mended_is_not_silent(plain_bench: Bench) -> None:
+    plain_bench.count([5], start=T + 2 * HOUR, interval_s=300)
+    plain_bench.rows("update count_reading set received_at = %s returning 1", T)
+    plain_bench.count([5] * 12, interval_s=300)
+    now = T + HOUR
+    plain_bench.compute(now=now)
+    assert claims.check_silence(plain_bench.store, now=now + HOUR / 4) == 0
+
+
+def test_the_clock_of_the_database_goes_before_the_worker_s(
+    plain_bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever is ahead of it says so, and makes nothing of the future."""
+    settings = Settings(database=Database(url=plain_bench.url))
+    worker = Worker(settings, on_ready=lambda: None)
+    (now,) = plain_bench.rows("select now()")[0]
+    with time_machine.travel(now + DAY):
+        told = worker._now(plain_bench.store)
+    assert abs(told - now) < timedelta(minutes=5)
+    (record,) = (r for r in caplog.records if r.message == "clock_differs")
+    assert record.__dict__["ahead_s"] == pytest.approx(86_400, abs=300)
+
+
+def test_after_a_jump_of_the_clock_nobody_is_silent_at_once(
+    plain_bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after this machine was suspended: what waits at the broker comes first."""
+    settings = Settings(database=Database(url=plain_bench.url))
+    worker = Worker(settings, on_ready=lambda: None)
+    worker._now(plain_bench.store)
+    assert worker._settled
+    real = plain_bench.store.now()
+    monkeypatch.setattr(Store, "now", lambda _: real + 8 * HOUR)
+    worker._now(plain_bench.store)
+    assert not worker._settled
+
+
 def test_a_failed_claim_leaves_its_marks(
     plain_bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -330,8 +442,8 @@ def test_a_failed_claim_leaves_its_marks(
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch:
-        patch.setattr("analytics.case_store.write", fail)
-        with pytest.raises(jobs.ClaimFailed):
+        patch.setattr("analytics.jobs.case_store.write", fail)
+        with pytest.raises(claims.ClaimFailed):
             plain_bench.compute()
     assert plain_bench.rows("select * from volume") == []
     assert plain_bench.compute() == 1
@@ -347,14 +459,14 @@ def test_site_that_fails_does_not_stop_the_others(
     bad = plain_bench.channel("in", site="other")
     plain_bench.count([50])
     plain_bench.count([70], channel=bad)
-    refresh = jobs._refresh
+    refresh = claims._refresh
 
     def fail(store: Any, stale: pl.DataFrame, *rest: Any, **more: Any) -> None:
         if bad in stale["channel_id"]:
             raise ZeroDivisionError
         refresh(store, stale, *rest, **more)
 
-    monkeypatch.setattr(jobs, "_refresh", fail)
+    monkeypatch.setattr(claims, "_refresh", fail)
     url = {"VERKEHRSPULS_DATABASE__URL": plain_bench.url}
     worker = Worker(load(url), on_ready=lambda: None)
     for _ in range(4):
@@ -385,8 +497,8 @@ def test_two_workers_give_the_same_as_one(bench: Bench) -> None:
 
     def work() -> None:
         with open_store(bench.url, application="test") as store:
-            while jobs.count_stale(store, jobs.Choice()):
-                jobs.process(store, small, now=NOW)
+            while claims.count_stale(store, claims.Choice()):
+                claims.process(store, small, now=NOW)
 
     def figures() -> list[list[tuple[Any, ...]]]:
         return [
@@ -401,7 +513,7 @@ def test_two_workers_give_the_same_as_one(bench: Bench) -> None:
         worker.join(60)
     together = figures()
     assert len(together[0]) == 12 * 72
-    jobs.mark_stale(bench.store, jobs.Choice())
+    claims.mark_stale(bench.store, claims.Choice())
     bench.compute()
     assert figures() == together
 
@@ -411,14 +523,14 @@ def test_recomputing_a_choice_marks_its_local_days(plain_bench: Bench) -> None:
     plain_bench.compute()
     plain_bench.rows("update volume set volume = 999 returning 1")
     day = date(2026, 9, 17)
-    choice = jobs.Choice(municipality="kusel", site="b420", first=day, last=day)
-    assert jobs.mark_stale(plain_bench.store, choice) == 24
+    choice = claims.Choice(municipality="kusel", site="b420", first=day, last=day)
+    assert claims.mark_stale(plain_bench.store, choice) == 24
     plain_bench.compute()
     wrong = plain_bench.rows(
         "select min(time), max(time), count(*) from volume where volume = 999"
     )
     assert wrong[0][2] == 24
-    assert jobs.mark_stale(plain_bench.store, replace(choice, site="elsewhere")) == 0
+    assert claims.mark_stale(plain_bench.store, replace(choice, site="elsewhere")) == 0
 
 
 def test_maintenance_makes_room_ahead_and_drops_what_is_old(bench: Bench) -> None:
@@ -427,18 +539,18 @@ def test_maintenance_makes_room_ahead_and_drops_what_is_old(bench: Bench) -> Non
     bench.count([1])
     bench.compute()
     keep = SETTINGS.model_copy(update={"keep_raw_days": 90})
-    assert jobs.maintain(bench.store, keep, now=NOW)
+    assert claims.maintain(bench.store, keep, now=NOW)
     assert bench.rows("select time from count_reading") == [(T,)]
     # figures stay, also when such an hour is marked again
     channel = bench.channel()
     bench.mark(channel, old)
-    assert jobs.process(bench.store, keep, now=NOW) == 1
+    assert claims.process(bench.store, keep, now=NOW) == 1
     assert bench.hour(old) == (1, 3600, None)
 
 
 def test_partitions_are_made_ahead(plain_bench: Bench) -> None:
     now = datetime(2031, 5, 31, 12, tzinfo=UTC)
-    jobs.maintain(plain_bench.store, SETTINGS, now=now)
+    claims.maintain(plain_bench.store, SETTINGS, now=now)
     found = plain_bench.rows(
         "select relname from pg_class "
         "where relname ~ '^count_reading_20310.$' order by 1"
@@ -472,3 +584,53 @@ def test_a_worker_computes_at_once_and_comes_back(plain_bench: Bench) -> None:
         worker.stop()
         thread.join(10)
     assert not thread.is_alive()
+
+
+def test_readings_that_come_again_with_shifted_times_count_once(bench: Bench) -> None:
+    series = [10 + n % 5 for n in range(48)]
+    quarter = timedelta(minutes=15)
+    bench.count(series, interval_s=900)
+    bench.compute()
+    before = [bench.hour(T + n * HOUR) for n in range(12)]
+    assert before[0] == (sum(series[:4]), 3600, None)
+    # 14 minutes later, over the edges of hours too: each second is of one of the two
+    bench.count(series, start=T + 14 * timedelta(minutes=1), interval_s=900)
+    bench.compute()
+    hours = [bench.hour(T + n * HOUR) for n in range(12)]
+    assert sum(hour[0] for hour in hours if hour) == round(sum(series) * 734 / 720)
+    assert all(hour and hour[1] == 3600 for hour in hours)
+    # whoever computes one hour alone finds the same, and those next to it stay right
+    for n in range(12):
+        bench.mark(bench.channel(), T + n * HOUR)
+        bench.compute()
+    assert [bench.hour(T + n * HOUR) for n in range(12)] == hours
+    # the last quarter of an hour corrected: the first of the next one changes with it
+    late = T + HOUR - timedelta(minutes=1)
+    bench.rows(
+        "update count_reading set received_at = %s, car = 50 "
+        "where channel_id = %s and time = %s returning 1",
+        NOW,
+        bench.channel(),
+        T + HOUR - quarter,
+    )
+    bench.mark(bench.channel(), late)
+    bench.compute()
+    corrected = [bench.hour(T + n * HOUR) for n in range(12)]
+    assert corrected[1] != hours[1] or corrected[0] != hours[0]
+    for n in range(12):
+        bench.mark(bench.channel(), T + n * HOUR)
+    bench.compute()
+    assert [bench.hour(T + n * HOUR) for n in range(12)] == corrected
+
+
+def test_what_a_device_says_that_it_observed_is_observed(bench: Bench) -> None:
+    bench.count([100, 100])
+    bench.rows(
+        "update count_reading set observed_s = case when time = %s then 72 end "
+        "returning 1",
+        T,
+    )
+    bench.compute()
+    assert bench.hour() == (100, 72, None)
+    assert bench.hour(T + HOUR) == (100, 3600, None)
+    assert bench.rows("select valid from volume where time = %s", T) == [(False,)]

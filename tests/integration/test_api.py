@@ -402,4 +402,4 @@ def test_reference_lists_every_operation_and_asks_nobody_else(
             assert f'id="{operation["operationId"]}"' in response.text
     assert "<script" not in response.text
     assert not re.search(r'(src|href)="(https?:)?//', response.text)
-    assert "curl http://testserver/api/v1/sites" in response.text
+    assert "curl https://traffic.example.org/api/v1/sites" in response.text

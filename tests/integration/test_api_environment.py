@@ -9,11 +9,13 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.app import create_app
+from dashboards.app import create_web
 from tests import parts
+from tests.suspicion import suspicion, told_until_decided
 from verkehrspuls.model import Channel, Installation, Sensor, Site, Town
+from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import load
 from verkehrspuls.storage.database import Connection, connect
-from verkehrspuls.storage.registry import register
 
 #: 6 o'clock in Berlin
 START = datetime(2026, 11, 2, 5, tzinfo=UTC)
@@ -90,14 +92,19 @@ def flow(n: int) -> int:
 
 
 @pytest.fixture(scope="module")
-def client(_plain: parts.Databases) -> Iterator[TestClient]:
+def url(_plain: parts.Databases) -> Iterator[str]:
     with _plain.fresh() as url:
         with connect(url) as connection:
             register(connection, TOWN)
             _fill(connection)
-        app = create_app(load({"VERKEHRSPULS_DATABASE__URL": url}))
-        with TestClient(app) as client:
-            yield client
+        yield url
+
+
+@pytest.fixture(scope="module")
+def client(url: str) -> Iterator[TestClient]:
+    app = create_app(load({"VERKEHRSPULS_DATABASE__URL": url}))
+    with TestClient(app) as client:
+        yield client
 
 
 def _fill(connection: Connection) -> None:
@@ -206,6 +213,110 @@ def test_trap_1_a_silent_direction_is_not_an_empty_street(client: TestClient) ->
     hours = ask(client, "station/noise")["emission"]["hours"]
     silent = START + timedelta(hours=SILENT)
     assert f"{silent:%Y-%m-%dT%H:%M:%SZ}" not in {row["time"] for row in hours}
+
+
+@pytest.mark.parametrize(
+    ("site", "path", "quantity"),
+    [
+        ("station", "air", "no2_ugm3"),
+        ("station", "air", "pm10_ugm3"),
+        ("station", "noise", "laeq_db"),
+        ("station", "wind", "wind_ms"),
+        ("pegel", "water-level", "water_level_cm"),
+        ("station", "traffic-and-environment", "no2_ugm3"),
+    ],
+)
+def test_what_a_stuck_sensor_touches_is_told_without_it_as_well(
+    client: TestClient, url: str, site: str, path: str, quantity: str
+) -> None:
+    """Of two days the last twelve hours: from there on a gauge rises further."""
+    ended = START + timedelta(hours=HOURS)
+    began = ended - timedelta(hours=12)
+    found, trusted = told_until_decided(
+        lambda: ask(client, f"{site}/{path}"), url, site, quantity, began, ended
+    )
+    assert found["passport"][quantity]["suspected"] == pytest.approx(1 / 4)
+    if path == "water-level":
+        (gauge,), (sure,) = found["gauges"], trusted["gauges"]
+        assert (gauge["level"], sure["level"]) == (244, 150 + 2 * 35)
+    if path == "noise":
+        (levels,), (sure,) = found["levels"], trusted["levels"]
+        assert (levels["days_lnight"], sure["days_lnight"]) == (2, 1)
+    if quantity == "no2_ugm3" and path == "air":
+        judged = {
+            (row["standard"], row["average"], row["kind"]): row["judged"]
+            for row in trusted["comparison"]
+            if row["quantity"] == quantity
+        }
+        assert judged["39-bimschv", "hour", "limit"] == HOURS - 12
+
+
+@pytest.mark.parametrize(
+    ("site", "quantity", "charts"),
+    [
+        ("station", "pm10_ugm3", {"air", "pm10-ugm3"}),
+        # another quantity decides the class of the index in each hour
+        ("station", "no2_ugm3", {"limits", "no2-ugm3"}),
+        ("station", "laeq_db", {"noise", "laeq-db"}),
+        ("pegel", "water_level_cm", {"water-level-cm"}),
+    ],
+)
+def test_a_page_says_beside_each_figure_what_it_is_without_a_stuck_sensor(
+    url: str, site: str, quantity: str, charts: set[str]
+) -> None:
+    path = f"/de/towns/linz/{site}?from=2026-11-02&to=2026-11-04"
+    ended = START + timedelta(hours=HOURS)
+
+    def said(page: str) -> set[str]:
+        return {
+            part.partition("-heading")[0]
+            for part in page.split('<section class="chart" aria-labelledby="')[1:]
+            if "in denen ein Fehler vermutet wird" in part
+        }
+
+    with TestClient(create_web(load({"VERKEHRSPULS_DATABASE__URL": url}))) as web:
+        assert said(web.get(path).text) == set()
+        with suspicion(
+            url, site, quantity, ended - timedelta(hours=12), ended
+        ) as decide:
+            assert said(web.get(path).text) == charts
+            decide(state="rejected")
+            assert said(web.get(path).text) == set()
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("station/noise", {}),
+        ("station/traffic-and-environment", {}),
+        ("station/traffic-and-environment", {"background": "park"}),
+    ],
+)
+def test_what_is_set_beside_a_value_is_told_without_a_fault_too(
+    client: TestClient, url: str, path: str, query: dict[str, str]
+) -> None:
+    ended = START + timedelta(hours=HOURS)
+    beside = ("park", "no2_ugm3") if query else ("station", "motor")
+    with suspicion(url, *beside, ended - timedelta(hours=6), ended):
+        found = ask(client, path, **query)
+    hours, sure = (
+        len(of["emission"]["hours"]) if "emission" in of else of["hours"]
+        for of in (found, found["without_suspected"])
+    )
+    assert hours - sure == 6
+
+
+def test_a_fault_just_before_the_period_touches_running_means_only(
+    client: TestClient, url: str
+) -> None:
+    later = {"from": "2026-11-03T05:00:00Z"}
+    ended = START + timedelta(hours=20)
+    with suspicion(url, "station", "pm10_ugm3", START, ended):
+        air = ask(client, "station/air", **later)
+        wind = ask(client, "station/wind", **later, quantity="pm10_ugm3")
+    assert air["passport"]["pm10_ugm3"]["suspected"] == 0
+    assert air["without_suspected"] is not None
+    assert wind["without_suspected"] is None
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import httpx2
+import polars as pl
 import psycopg
 import pytest
 from fastapi import FastAPI, Request, Response
@@ -79,6 +80,7 @@ def check(response: httpx2.Response, *, status: int, code: str) -> dict[str, Any
         ("/api/v1/sites?municipality=%00", 422, "invalid", "pattern"),
         ("/api/v1/cases?limit=0", 422, "invalid", "greater than"),
         ("/api/v1/ledger?from=2020-01-01", 422, "too-long", "31 days"),
+        ("/api/v1/rejects?from=2020-01-01", 422, "too-long", "366 days"),
         ("/api/v1/ledger?from=2026-03-02&to=2026-03-01", 422, "invalid", "before"),
     ],
 )
@@ -157,7 +159,7 @@ def test_people_get_a_page_where_the_application_has_one(url: str) -> None:
 
     app.state.problem_page = page
     with client_of(app) as client:
-        assert client.get("/de/nothing").text == "<h1>404</h1>"
+        assert client.get("/de/towns/nothing").text == "<h1>404</h1>"
         check(client.get("/api/v1/nothing"), status=404, code="not-found")
 
 
@@ -275,3 +277,42 @@ def forwarded(port: int, *, to: dict[str, Any]) -> Iterator[None]:
             for one in sockets:
                 one.close()
             thread.join(5)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pl.exceptions.ComputeError("the database is lost: 2 values, one is wanted"),
+        pl.exceptions.ColumnNotFoundError("statement timeout"),
+        KeyError("libpq"),
+        ZeroDivisionError("division by zero"),
+        MemoryError(),
+    ],
+    ids=lambda fault: type(fault).__name__,
+)
+@pytest.mark.parametrize("lend", ["frames", "connection"])
+def test_an_error_of_the_program_is_no_lost_database(
+    url: str, fault: Exception, lend: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is told as one of the server, and its trace is logged; others are served."""
+    app = create_app(load({"VERKEHRSPULS_DATABASE__URL": url}))
+
+    def work() -> None:
+        raise fault
+
+    def fail(request: Request) -> None:
+        with getattr(request.app.state.database, lend)():
+            try:
+                psycopg.connect("host=127.0.0.1 port=1 connect_timeout=1")
+            except psycopg.OperationalError:
+                # another one is taken, and what it reads is worked on
+                work()
+
+    app.get("/fails")(fail)
+    with client_of(app) as client:
+        check(client.get("/fails"), status=500, code="internal")
+        told = [record for record in caplog.records if record.exc_info]
+        assert type(fault).__name__ in caplog.text
+        assert "in fail" in caplog.text
+        assert told
+        assert client.get(SERIES).status_code == 200

@@ -9,14 +9,16 @@ import polars as pl
 import pytest
 from starlette.testclient import TestClient
 
+from analytics.reports.corridors import on_workdays
 from api.app import create_app
-from api.corridors import on_workdays
+from dashboards.app import create_web
 from tests import parts
+from tests.suspicion import suspicion, told_until_decided
 from verkehrspuls.errors import UsageError
 from verkehrspuls.model import Arm, Channel, Corridor, Junction, Site, Station, Town
+from verkehrspuls.registry.towns import check, register
 from verkehrspuls.settings import load
 from verkehrspuls.storage.database import Connection, connect
-from verkehrspuls.storage.registry import check, register
 
 #: midnight in Berlin, a Monday
 START = datetime(2026, 11, 1, 23, tzinfo=UTC)
@@ -191,6 +193,55 @@ def test_passports_tell_what_a_person_excluded(client: TestClient, url: str) -> 
         }
 
 
+@pytest.mark.parametrize(
+    ("path", "share"),
+    [
+        ("corridors/linz/road/travel-times", 1 / 3),
+        ("corridors/linz/road/reliability", 1 / 3),
+        ("corridors/linz/road/bottlenecks", 1 / 3),
+        ("corridors/linz/road/speed-field", 1 / 3),
+        ("corridors/linz/road/balance", 1 / 2),
+        ("junctions/linz/crossing/balance", 1),
+    ],
+)
+def test_what_a_frozen_counter_touches_is_told_without_it_as_well(
+    client: TestClient, url: str, path: str, share: float
+) -> None:
+    """A is frozen on a morning, through its jam: one of three stations."""
+    began, ended = (START + timedelta(days=2, hours=hour) for hour in (6, 12))
+    query = {"from": "2026-11-03", "to": "2026-11-05"}
+    if path.endswith("reliability"):
+        query = PERIOD
+    found, trusted = told_until_decided(
+        lambda: ask(client, path, **query), url, "a", "motor", began, ended
+    )
+    hours = 24 * (14 if query is PERIOD else 2)
+    assert found["passport"]["suspected"] == pytest.approx(6 / hours * share)
+    if "corridor_intervals" in found:
+        times = {row["time"]: row["travel_s"] for row in trusted["corridor_intervals"]}
+        # only one section is left, so the whole is unknown
+        assert times["2026-11-04T06:00:00Z"] is None
+        assert times["2026-11-03T06:00:00Z"] == pytest.approx(306)
+    if path.startswith("junctions"):
+        (crossing,) = trusted["balances"]
+        assert crossing["entered"] == (48 - 6) * 400
+
+
+def test_page_of_a_corridor_says_what_is_without_a_frozen_counter(url: str) -> None:
+    """The sentences of travel times, and of what stalls, say it; then nobody does."""
+    path = "/de/corridors/linz/road?day=2026-11-11"
+    began = START + timedelta(days=9, hours=6)
+    said = "Ohne Stunden, in denen ein Fehler vermutet wird: "
+    with TestClient(create_web(load({"VERKEHRSPULS_DATABASE__URL": url}))) as web:
+        assert said not in web.get(path).text
+        with suspicion(url, "a", "motor", began, began + timedelta(hours=4)) as decide:
+            page = web.get(path).text
+            assert "am längsten um 7:00" in page.lower()
+            assert f"{said}Am längsten um " in page
+            decide(state="confirmed", effect="exclude")
+            assert said not in web.get(path).text
+
+
 @contextmanager
 def decided(url: str, state: str, effect: str) -> Iterator[None]:
     """For a while, a person has decided the case."""
@@ -220,8 +271,11 @@ def test_travel_time_doubles_in_the_jam(client: TestClient) -> None:
 def test_travel_time_is_as_reliable_as_its_jam(client: TestClient) -> None:
     found = ask(client, "corridors/linz/road/reliability")
     jam = next(row for row in found["reliability"] if row["minute"] == 7 * 60)
-    assert (jam["days"], jam["buffer_index"]) == (10, 0)
-    assert jam["planning_time_index"] == pytest.approx(306 / 144)
+    assert (jam["days"], jam["median_s"]) == (10, pytest.approx(306))
+    assert jam["median_index"] == pytest.approx(306 / 144)
+    # for that ten days are too few
+    assert (jam["buffer_index"], jam["planning_time_index"]) == (None, None)
+    assert (found["days_required"], found["days_required_p95"]) == (10, 20)
 
 
 def test_an_interval_in_which_nobody_passed_is_observed(

@@ -10,15 +10,17 @@ from starlette.testclient import TestClient
 
 from api.app import create_app
 from tests import parts
+from tests.suspicion import ambiguous, hours_of, suspicion
 from verkehrspuls.model import Channel, Installation, Sensor, Site, Town
+from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import load
 from verkehrspuls.storage.database import Connection, connect
-from verkehrspuls.storage.registry import register
 
 FIRST = date(2026, 1, 5)
 MEASURE = FIRST + timedelta(weeks=10)
 WEEKS = 28
 SITES = ("changed", "one", "two", "three", "four")
+CYCLE_PATH = "cycle-path"
 #: how many are counted in an hour of a site, with 480 a day
 HOUR = 20
 TOWN = Town(
@@ -29,9 +31,12 @@ TOWN = Town(
         Site(
             key=key,
             name=key,
-            channels=(Channel(key="in", name="in", quantity="motor", direction="in"),),
+            channels=(Channel(key="in", name="in", quantity=quantity, direction="in"),),
         )
-        for key in SITES
+        for key, quantity in (
+            *((key, "motor") for key in SITES),
+            (CYCLE_PATH, "bicycle"),
+        )
     ),
     sensors=(
         Sensor(
@@ -50,18 +55,26 @@ TOWN = Town(
         ),
     ),
 )
+#: where nobody counts motor vehicles
+CYCLE_TOWN = Town(key="rad", name="Rad", state="RP", sites=TOWN.sites[-1:], sensors=())
 
 
 @pytest.fixture(scope="module")
-def client(_plain: parts.Databases) -> Iterator[TestClient]:
+def url(_plain: parts.Databases) -> Iterator[str]:
     with _plain.fresh() as url:
         with connect(url) as connection:
             register(connection, TOWN)
+            register(connection, CYCLE_TOWN)
             _fill(connection)
             _case(connection)
-        app = create_app(load({"VERKEHRSPULS_DATABASE__URL": url}))
-        with TestClient(app) as client:
-            yield client
+        yield url
+
+
+@pytest.fixture(scope="module")
+def client(url: str) -> Iterator[TestClient]:
+    app = create_app(load({"VERKEHRSPULS_DATABASE__URL": url}))
+    with TestClient(app) as client:
+        yield client
 
 
 def _fill(connection: Connection) -> None:
@@ -197,6 +210,40 @@ def test_passports_name_the_cases_of_all_sites(client: TestClient) -> None:
     assert touched == {"one", "two"}
 
 
+@pytest.mark.parametrize(
+    ("study", "query"),
+    [
+        ("compare", {"first": "2026-02-02", "last": "2026-02-08"}),
+        ("before-after", {"measure": str(MEASURE)}),
+        ("days-as-known", {"known_at": "2026-02-03T16:00:00Z"}),
+    ],
+)
+def test_a_study_is_of_what_the_site_counts(
+    client: TestClient, study: str, query: dict[str, str]
+) -> None:
+    path = f"sites/linz/{CYCLE_PATH}/{study}"
+    assert ask(client, path, **query)["quantity"] == "bicycle"
+    assert ask(client, f"sites/linz/one/{study}", **query)["quantity"] == "motor"
+    refused = client.get(f"/api/v1/{path}", params=query | {"quantity": "motor"})
+    assert refused.status_code == 422
+    assert "The site measures bicycle, not motor" in refused.text
+
+
+def test_a_ranking_is_of_what_the_town_counts(client: TestClient) -> None:
+    found = ask(client, "municipalities/rad/ranking", middle=str(MEASURE))
+    assert (found["quantity"], found["counting"]) == ("bicycle", 1)
+
+
+def test_sites_that_count_nothing_in_common_are_not_compared(
+    client: TestClient,
+) -> None:
+    week = {"first": "2026-02-02", "last": "2026-02-08"}
+    path = f"/api/v1/sites/linz/{CYCLE_PATH}/compare"
+    refused = client.get(path, params=week | {"with_site": "one"})
+    assert refused.status_code == 422
+    assert "All of the sites measure nothing" in refused.text
+
+
 def test_few_weeks_have_a_reason_in_both_languages(client: TestClient) -> None:
     path = "sites/linz/changed/before-after"
     reason = ask(client, path, measure=str(MEASURE), weeks=2)["effect"]["reason"]
@@ -231,7 +278,23 @@ def test_sites_and_periods_are_compared(client: TestClient) -> None:
         with_first=str(FIRST),
         with_last=str(MEASURE - timedelta(days=1)),
     )
+    # the weeks around Easter are left out: their partners are school days
+    assert periods["change"]["reason"] is None
     assert periods["change"]["lower"] < -0.2 < periods["change"]["upper"]
+    assert 8 <= periods["change"]["days_unlike"] <= 20
+    together = periods["change"]["days_paired"] + periods["change"]["days_unlike"]
+    assert together == 57
+
+
+def test_a_year_is_compared_with_the_same_weeks_of_the_year_before(
+    client: TestClient,
+) -> None:
+    """There is no year before here: the days lack partners, and that is told."""
+    path = "sites/linz/one/compare"
+    found = ask(client, path, first="2026-01-05", last="2026-07-19")["change"]
+    assert (found["value"], found["days_paired"]) == (None, 0)
+    assert found["reason"]["code"] == "too-few-pairs"
+    assert "0; nötig sind mindestens 1" in found["reason"]["text"]["de"]
 
 
 def test_short_count_is_expanded_by_the_other_counters(client: TestClient) -> None:
@@ -253,6 +316,56 @@ def test_short_count_is_expanded_by_the_other_counters(client: TestClient) -> No
     assert len(passport["cases"]) == 1
     cycles = client.post(path, json={"hours": hours, "quantity": "bicycle"}).json()
     assert cycles["reason"]["code"] == "too-few-references"
+
+
+def test_short_count_is_told_without_frozen_counters_as_well(
+    client: TestClient, url: str
+) -> None:
+    """One of five counters is frozen on the day counted: four expand it."""
+    hours = [
+        {"time": f"2026-07-14T{hour:02}:00:00Z", "volume": 2 * HOUR}
+        for hour in (6, 7, 8)
+    ]
+
+    def count() -> Any:
+        path = "/api/v1/municipalities/linz/short-count"
+        return client.post(path, json={"hours": hours}).json()
+
+    plain = count()
+    assert plain["without_suspected"] is None
+    began = datetime(2026, 7, 14, 5, tzinfo=UTC)
+    with suspicion(url, "four", "motor", began, began + timedelta(hours=6)) as decide:
+        found = count()
+        assert (found["dtv"], found["references"]) == (plain["dtv"], len(SITES))
+        assert found["passport"]["suspected"] == pytest.approx(
+            6 / (365 * 24 * len(SITES)), rel=0.01
+        )
+        trusted = found["without_suspected"]
+        assert trusted["references"] == len(SITES) - 1
+        assert trusted["dtv"] != found["dtv"]
+        assert trusted["passport"]["suspected"] == 0
+        with ambiguous(url, "four", "motor", began):
+            doubled = count()
+        for told in (doubled, doubled["without_suspected"]):
+            assert hours_of(told["passport"]) == [began]
+        decide(state="rejected")
+        assert count()["without_suspected"] is None
+        decide(state="confirmed", effect="exclude")
+        confirmed = count()
+        assert confirmed["without_suspected"] is None
+        assert confirmed["references"] == len(SITES) - 1
+
+
+def test_short_count_leaves_out_a_counter_of_too_few_trusted_days(
+    client: TestClient, url: str
+) -> None:
+    hours = [{"time": "2026-07-14T06:00:00Z", "volume": 2 * HOUR}]
+    path = "/api/v1/municipalities/linz/short-count"
+    began = datetime(2026, 1, 4, 23, tzinfo=UTC)
+    with suspicion(url, "four", "motor", began, began + timedelta(days=60)):
+        found = client.post(path, json={"hours": hours}).json()
+    trusted = found["without_suspected"]
+    assert (found["references"], trusted["references"]) == (5, 4)
 
 
 @pytest.mark.parametrize(
@@ -320,7 +433,18 @@ def test_a_day_is_whole_also_where_the_period_begins_within_it(
 @pytest.mark.parametrize(
     ("path", "query"),
     [
-        ("sites/linz/one/compare", {"first": "2026-02-02", "last": "2026-02-03"}),
+        (
+            "sites/linz/one/compare",
+            {
+                "first": "2026-02-02",
+                "last": "2026-02-03",
+                "with_first": "2025-02-03",
+            },
+        ),
+        (
+            "sites/linz/one/compare",
+            {"first": "0001-02-02", "last": "0001-02-03"},
+        ),
         (
             "sites/linz/one/before-after",
             {"measure": "2026-03-02", "controls": "one"},

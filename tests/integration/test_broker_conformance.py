@@ -19,7 +19,7 @@ from tests import parts
 from verkehrspuls import mqtt
 from verkehrspuls.errors import BrokerUnavailable
 from verkehrspuls.stack.checks import OK, PROBLEM, _keeping
-from verkehrspuls.stack.probe import MESSAGES, Probe, probe
+from verkehrspuls.stack.probe import MESSAGES, Probe, probe, sessions_are_open
 
 PATIENCE_S = 60
 
@@ -316,6 +316,11 @@ def test_doctor_finds_that_the_broker_keeps_messages(own: Any) -> None:
     with Client(own.url, "verkehrspuls-doctor").connected() as it:
         assert it.session_present is False
     assert time.monotonic() - began < PATIENCE_S
+
+
+def test_doctor_finds_that_a_session_belongs_to_who_knows_its_name(own: Any) -> None:
+    """At these brokers; so our names are random."""
+    assert sessions_are_open(own.url, own.publish_url, ca_file=None)
 
 
 def test_doctor_finds_a_broker_that_drops_messages() -> None:

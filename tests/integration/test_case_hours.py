@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from analytics import case_hours, jobs
-from analytics.store import open_store
+from analytics.jobs import case_hours, claims
+from analytics.jobs.store import open_store
 from tests.integration.test_analytics import HOUR, NOW, WEEK, Bench, T
 from verkehrspuls.model import Channel, Site, Town
-from verkehrspuls.storage.registry import register
+from verkehrspuls.registry.towns import register
 
 SITES = tuple(f"site-{n}" for n in range(6))
 TOWN = Town(
@@ -154,7 +154,7 @@ def test_what_comes_in_pieces_ends_with_the_cases_of_all_at_once(
     bench.compute(now=T + hours * HOUR)
     standing = members(bench)
     assert {detector for _, detector, *_ in standing} >= {"unusual-volume"}
-    jobs.mark_stale(bench.store, jobs.Choice())
+    claims.mark_stale(bench.store, claims.Choice())
     bench.compute(now=T + hours * HOUR)
     assert members(bench) == standing
 

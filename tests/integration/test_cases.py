@@ -15,12 +15,13 @@ import pytest
 from pydantic import SecretStr
 from starlette.testclient import TestClient
 
-from analytics import alert_sender, alerts, case_days, jobs
-from analytics.case_states import TransitionNotAllowed
-from analytics.store import open_store
-from api import casework, tokens
+from analytics.cases import alerts, casework
+from analytics.cases.states import TransitionNotAllowed
+from analytics.jobs import alert_sender, case_days, claims
+from analytics.jobs.store import open_store
 from api.app import create_app
 from tests.integration.test_analytics import HOUR, NOW, WEEK, Bench, T
+from verkehrspuls.access import tokens
 from verkehrspuls.errors import UnknownKey
 from verkehrspuls.settings import Alerts, load
 from verkehrspuls.storage import series
@@ -60,7 +61,7 @@ def test_two_directions_that_show_the_same_are_one_case(bench: Bench) -> None:
     bench.compute()
     bench.count([500], channel=other)
     bench.compute()
-    found = series.cases(bench.store.connection, open_only=False)
+    found = series.cases(bench.store.connection, standing=None)
     both = [case for case in found if case["reason"] == "above-usual"]
     assert [(case["channels"], case["observed"]) for case in both] == [(2, 500)]
     case = casework.show(bench.store.connection, both[0]["anomaly_case_id"])
@@ -172,7 +173,7 @@ def test_live_and_batch_find_the_same(bench: Bench) -> None:
         bench.compute(now=start + 10 * MINUTE)
     live = bench.rows(query)
     assert {"drop-out", "spike"} <= {row[1] for row in live}
-    jobs.mark_stale(bench.store, jobs.Choice())
+    claims.mark_stale(bench.store, claims.Choice())
     bench.compute(now=start + 10 * MINUTE)
     assert bench.rows(query) == live
 
@@ -203,7 +204,7 @@ def test_old_cases_are_history(bench: Bench) -> None:
     connection = bench.store.connection
 
     def current(now: datetime) -> list[int]:
-        found = series.cases(connection, current_only=True, now=now)
+        found = series.cases(connection, standing=series.CURRENT, now=now)
         return [row["anomaly_case_id"] for row in found if row["current"]]
 
     assert case in current(NOW)

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
-from analytics import case_days, case_hours, jobs
-from analytics.store import open_store
+from analytics.jobs import case_days, case_hours, claims
+from analytics.jobs.store import open_store
 from simulators.world import DAY_S, standard
 from tests import labelled
 from verkehrspuls.settings import Analytics
@@ -23,7 +23,7 @@ def test_events_are_found_and_little_else(plain_database: str) -> None:
     judged = (first + 7 * LEARNED_WEEKS) * DAY_S
     with open_store(plain_database, application="test") as store:
         labelled.load(store.connection, world, TOWNS, first=first, last=last)
-        while jobs.process(store, Analytics(), now=END):
+        while claims.process(store, Analytics(), now=END):
             pass
         for judge in (case_hours.judge, case_days.judge):
             while judge(store, now=END):

@@ -7,7 +7,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from analytics import frames
-from analytics.store import Store, open_store
+from analytics.jobs.store import Store, open_store
 
 T = datetime(2026, 9, 16, 8, tzinfo=UTC)
 HOURS = 6

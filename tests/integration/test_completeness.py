@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 from analytics import frames
+from analytics.jobs.store import open_store
 from analytics.quality import completeness
-from analytics.store import open_store
 from tests.integration.test_analytics import HOUR, WEEK, Bench, T
 from verkehrspuls.storage import series
 

@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from analytics import estimates, jobs
-from analytics.recompute import recompute
-from analytics.store import Store, open_store
-from analytics.worker import Worker
+from analytics.jobs import claims, estimates
+from analytics.jobs.recompute import recompute
+from analytics.jobs.store import Store, open_store
+from analytics.jobs.worker import Worker
 from api.app import create_app
 from tests.parts import wait_for
 from tests.towns import TOWN
+from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import Analytics, Database, Settings
 from verkehrspuls.storage import series
-from verkehrspuls.storage.registry import register
 
 HOUR = timedelta(hours=1)
 SETTINGS = Analytics()
@@ -67,7 +67,7 @@ def _rows(store: Store, query: str) -> list[Any]:
 
 
 def _compute(store: Store) -> None:
-    while jobs.process(store, SETTINGS, now=NOW):
+    while claims.process(store, SETTINGS, now=NOW):
         pass
 
 
@@ -129,7 +129,7 @@ def test_gaps_of_history_are_imputed_when_asked_for(store: Store) -> None:
 def test_recomputing_imputes_the_history_of_its_choice(
     store: Store, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chosen = jobs.Choice(municipality="kusel", first=GAP.date(), last=GAP.date())
+    chosen = claims.Choice(municipality="kusel", first=GAP.date(), last=GAP.date())
     asked: list[dict[str, Any]] = []
 
     def history(given: Store, _: Analytics, *, now: datetime, **choice: Any) -> int:
@@ -143,7 +143,7 @@ def test_recomputing_imputes_the_history_of_its_choice(
     settings = Settings(database=Database(url=database))
     assert recompute(settings, chosen, progress=False)
     assert asked == [{"municipality": "kusel", "first": GAP.date(), "last": GAP.date()}]
-    assert jobs.count_stale(store, chosen) == 0
+    assert claims.count_stale(store, chosen) == 0
 
 
 def test_what_a_person_excluded_is_imputed_and_stays_stored(

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from analytics import jobs
-from analytics.store import Store, open_store
+from analytics.jobs import claims
+from analytics.jobs.store import Store, open_store
 from tests.towns import TOWN
+from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import Analytics
-from verkehrspuls.storage.registry import register
 
 T = datetime(2026, 9, 16, 8, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -40,7 +40,7 @@ def send(store: Store, time: datetime, histogram: list[int] | None) -> None:
             "insert into stale_bucket values (1, date_trunc('hour', %s::timestamptz))",
             [time],
         )
-    while jobs.process(store, Analytics(), now=T + timedelta(days=1)):
+    while claims.process(store, Analytics(), now=T + timedelta(days=1)):
         pass
 
 

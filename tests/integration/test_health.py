@@ -9,9 +9,9 @@ import pytest
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
-from analytics import health_store
-from analytics.commands import app as commands
-from analytics.store import open_store
+from analytics.commands.analytics import app as commands
+from analytics.jobs import health_store
+from analytics.jobs.store import open_store
 from api.app import create_app
 from tests.frames import utc
 from tests.health import BEGAN, DAY, ordinary

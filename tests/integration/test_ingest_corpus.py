@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, LiteralString
 
@@ -14,15 +15,15 @@ import msgspec
 import pytest
 from psycopg.rows import dict_row
 
-from api import tokens
 from tests.corpus import Case, cases, town
 from tests.integration.test_send_readings import Sender, serving, settings_of
 from tests.parts import Broker, Mosquitto, wait_for
 from tests.parts import broker as start_broker
 from tests.towns import COUNTS_TOPIC
+from verkehrspuls.access import tokens
 from verkehrspuls.mqtt import Publisher
+from verkehrspuls.registry.towns import register
 from verkehrspuls.storage.database import connect
-from verkehrspuls.storage.registry import register
 
 LAST = {
     "time": "2025-01-01T00:00:00Z",
@@ -151,7 +152,11 @@ def assert_balanced(outcome: Outcome, sent: list[Case]) -> None:
 
 def recorded(topic: str, payload: bytes) -> bytes:
     return msgspec.json.encode(
-        {"topic": topic, "base64": base64.b64encode(payload).decode()}
+        {
+            "tst": datetime.now(UTC),
+            "topic": topic,
+            "base64": base64.b64encode(payload).decode(),
+        }
     )
 
 

@@ -19,9 +19,9 @@ from ingest.write import Writer
 from tests.parts import wait_for
 from tests.towns import AIR_TOPIC, COUNTS_TOPIC, TOWN
 from verkehrspuls.errors import SlotTaken
+from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import Ingest
 from verkehrspuls.storage.database import Connection, connect, execute
-from verkehrspuls.storage.registry import register
 from verkehrspuls.storage.slots import count_workers
 
 NOW = datetime(2026, 11, 21, 20, tzinfo=UTC)

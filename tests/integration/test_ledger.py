@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from ingest import rejects
-from ingest.batch import Collector, Message
+from ingest.batch import Collector, Message, Reject
 from ingest.check import Limits
 from ingest.formats import formats, sparkplug_b
 from ingest.keep import Keeper
@@ -20,10 +20,11 @@ from ingest.resolve import read_registry
 from ingest.write import Writer
 from tests.towns import AIR_TOPIC, COUNTS_TOPIC, TOWN
 from verkehrspuls.model import Installation, Mapping
+from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import Settings, load
 from verkehrspuls.storage import ledger
-from verkehrspuls.storage.database import connect
-from verkehrspuls.storage.registry import register
+from verkehrspuls.storage.database import connect, execute
+from verkehrspuls.storage.series import ledger as ledger_hours
 
 NOW = datetime(2026, 11, 21, 20, tzinfo=UTC)
 UNKNOWN_TOPIC = "vp/v1/kusel/camera-9/counts"
@@ -196,6 +197,14 @@ def test_late_and_lost_are_counted(world: World) -> None:
     assert world.proof().holds
 
 
+def test_overlaps_are_among_the_running_sums(plain: World) -> None:
+    plain.write(counts(), counts(NOW + timedelta(minutes=2)))
+    plain.write(counts(NOW - timedelta(minutes=2)))
+    (row,) = execute(plain.connection, "sum_ledger").fetchall()
+    assert row["readings_overlapping"] == 3
+    assert plain.proof().holds
+
+
 def test_sensor_of_which_nothing_came_is_expected(plain: World) -> None:
     hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     start = plain.now = hour - timedelta(hours=2)
@@ -310,7 +319,9 @@ def test_message_refused_again_stays_with_the_new_reason(world: World) -> None:
     assert (row["reason"], row["last_reason"]) == ("unknown-sensor", "unknown-output")
     assert row["attempts"] == 1
     last = Detail(row["last_detail"], row["last_detail_values"])
-    assert last.say("de") == f"'9' zum Zeitpunkt {NOW.isoformat()}"
+    assert last.say("de") == (
+        f"'9' zum Zeitpunkt {NOW.isoformat()}; vorhanden sind 1, 2"
+    )
     assert world.value("select count(*) from rejected_message") == 1
     assert world.proof().holds
 
@@ -417,3 +428,101 @@ def test_statement_cannot_bend_the_ledger(plain: World) -> None:
     plain.write(counts())
     with pytest.raises(psycopg.errors.CheckViolation):
         plain.connection.execute("update ledger set readings_late = 2")
+
+
+def long_array(
+    bad: dict[int, dict[str, Any]], *, parts: int = 2000, output: str = "1"
+) -> Message:
+    """Make a back-fill of more than is kept of a message, with some other parts."""
+    intervals = [
+        {
+            "time": NOW - timedelta(minutes=5 * n),
+            "interval_s": 300,
+            "counts": [{"channel": output, "classes": {"car": 3}}],
+        }
+        | bad.get(n, {})
+        for n in range(parts)
+    ]
+    return Message(COUNTS_TOPIC, msgspec.json.encode(intervals), NOW)
+
+
+def test_bad_parts_of_a_long_message_are_kept_alone_and_replayed(world: World) -> None:
+    other = {"counts": [{"channel": "9", "classes": {"car": 5}}]}
+    message = long_array({700: other, 1900: other, 1950: {"interval_s": 0}})
+    assert len(message.payload) > world.settings.ingest.reject_bytes
+    world.write(message)
+    assert world.value("select count(*) from count_reading") == 1997
+    (row,) = ledger.rejects(world.connection, limit=9, **Choice()._asdict(), open=True)
+    assert (row["cut"], row["readings_rejected"]) == (False, 3)
+    found = world.value("select payload from rejected_message")
+    assert [part["interval_s"] for part in msgspec.json.decode(found)] == [300, 300, 0]
+    assert world.counted("unknown-output")["readings"] == 2
+    assert world.counted("unreadable")["readings"] == 1
+    assert world.proof().holds
+    camera = TOWN.sensors[0]
+    first, *others = camera.installations
+    renamed = msgspec.structs.replace(first, output="9")
+    mended = msgspec.structs.replace(camera, installations=(renamed, *others))
+    register(
+        world.connection,
+        msgspec.structs.replace(TOWN, sensors=(mended, *TOWN.sensors[1:])),
+    )
+    result = world.replay()
+    assert (result["readings_stored"], result["readings_rejected"]) == (2, 1)
+    assert world.proof().holds
+
+
+def test_long_message_of_which_nothing_is_usable_is_kept_whole(world: World) -> None:
+    message = long_array({}, output="9")
+    world.write(message)
+    (row,) = ledger.rejects(world.connection, limit=9, **Choice()._asdict(), open=True)
+    assert (row["cut"], row["readings_rejected"]) == (False, 2000)
+    keeper = Keeper(world.settings.ingest)
+    keeper.choose(world.connection, [reject_of(message)])
+    size = -(-len(message.payload) // world.settings.ingest.reject_bytes)
+    assert keeper._kept == 2 * size
+
+
+def reject_of(message: Message) -> Reject:
+    return Reject(message, 1, "unknown-output", Detail(), 2000)
+
+
+def test_dropped_fields_are_counted_with_their_last_value(world: World) -> None:
+    slow = {"channel": "1", "classes": {"car": 3}, "speed_kmh": -1}
+    lost = {"channel": "1", "classes": {"car": 3}, "speed_kmh": 65535}
+    world.write(long_array({1: {"counts": [slow]}, 2: {"counts": [lost]}}, parts=3))
+    everything = dict.fromkeys(("municipality", "site", "sensor", "start", "end"))
+    rows = ledger.dropped_fields(world.connection, **everything)
+    assert rows == ledger.dropped_fields(
+        world.connection, **everything | {"site": TOWN.sites[0].key}
+    )
+    elsewhere = everything | {"site": "elsewhere"}
+    assert ledger.dropped_fields(world.connection, **elsewhere) == []
+    assert [(r["problem"], r["value"], r["fields"]) for r in rows] == [
+        ("above", "65535", 1),
+        ("below", "-1", 1),
+    ]
+    assert world.value("select count(*) from count_reading") == 3
+    assert world.proof().holds
+
+
+def test_api_tells_what_was_left_out_and_messages_by_their_first_reason(
+    world: World,
+) -> None:
+    slow = {"channel": "1", "classes": {"car": 3}, "speed_kmh": -1}
+    other = {"counts": [{"channel": "9", "classes": {"car": 5}}]}
+    world.write(
+        long_array({1: {"counts": [slow]}, 2: other, 3: {"interval_s": 0}}, parts=4)
+    )
+    (row,) = ledger_hours(
+        world.connection,
+        start=NOW - timedelta(hours=1),
+        end=NOW + timedelta(hours=1),
+        municipality="kusel",
+        sensor="camera-1",
+        silent=False,
+        limit=9,
+    )
+    assert row["fields_dropped"] == {"speed_kmh:below": 1}
+    assert row["rejects"] == {"unknown-output": 1}
+    assert (row["readings_stored"], row["readings_rejected"]) == (2, 2)

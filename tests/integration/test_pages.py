@@ -6,20 +6,22 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 
+import polars as pl
 import psycopg
 import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from analytics import sentences
-from dashboards import pages
+from analytics.cases import sentences
+from dashboards import render
 from dashboards.app import create_web
-from dashboards.case_page import DETECTORS
 from dashboards.language import Language
+from dashboards.pages.case.view import DETECTORS
+from dashboards.pages.corridor import view
 from tests import parts, world
 from verkehrspuls.settings import load
 
-SITE = "/de/kaiserslautern/pariser-strasse"
+SITE = "/de/towns/kaiserslautern/pariser-strasse"
 DAYS = "?from=2026-03-01&to=2026-03-04"
 NOW = datetime(2026, 3, 4, 0, 30, tzinfo=UTC)
 
@@ -43,7 +45,7 @@ def url(_plain: parts.Databases) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def app(url: str) -> FastAPI:
     app = create_web(load({"VERKEHRSPULS_DATABASE__URL": url}))
-    app.dependency_overrides[pages.now] = lambda: NOW
+    app.dependency_overrides[render.now] = lambda: NOW
     return app
 
 
@@ -97,6 +99,33 @@ def figures(page: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ("/kaiserslautern", "/towns/kaiserslautern"),
+        (
+            "/kaiserslautern/pariser-strasse?period=7d",
+            "/towns/kaiserslautern/pariser-strasse?period=7d",
+        ),
+        (
+            "/kaiserslautern/pariser-strasse/table?quantity=motor",
+            "/towns/kaiserslautern/pariser-strasse/table?quantity=motor",
+        ),
+        (
+            "/kaiserslautern/corridor/nordtangente-ost?day=2026-03-02",
+            "/corridors/kaiserslautern/nordtangente-ost?day=2026-03-02",
+        ),
+        ("/case/1", "/cases/1"),
+    ],
+)
+def test_address_of_before_leads_to_that_of_now(
+    client: TestClient, before: str, now: str
+) -> None:
+    moved = client.get(f"/en{before}")
+    assert (moved.status_code, moved.headers["Location"]) == (308, f"/en{now}")
+    assert client.get(f"/en{now}").status_code == 200
+
+
+@pytest.mark.parametrize(
     ("headers", "cookies", "language"),
     [
         ({}, {}, "de"),
@@ -128,7 +157,10 @@ def test_overview_lists_public_sites_only(client: TestClient) -> None:
 def test_overview_says_how_sites_stand(client: TestClient) -> None:
     page = client.get("/de/").text
     assert "2 von 2 Messstellen melden rechtzeitig." in page
-    assert "In der letzten vollen Stunde: 1 wie üblich. 1 Fall ist offen." in page
+    assert (
+        "In der letzten vollen Stunde: 1 wie üblich. Offene Fälle: 1 der letzten Woche."
+        in page
+    )
     assert "keine Messwerte" in page
 
 
@@ -139,18 +171,77 @@ def test_site_without_coordinates_is_listed_and_not_on_the_map(
     with psycopg.connect(url) as connection:
         connection.execute(place, [None, None])
     try:
-        for address in ("/de/", "/de/kaiserslautern"):
+        for address in ("/de/", "/de/towns/kaiserslautern"):
             response = client.get(address)
             assert response.status_code == 200
             assert "1 Messstelle hat keine Koordinaten" in response.text
-            assert "/de/kaiserslautern/radweg" in response.text
+            assert "/de/towns/kaiserslautern/radweg" in response.text
     finally:
         with psycopg.connect(url) as connection:
             connection.execute(place, [49.45, 7.76])
 
 
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ((0, 0), "(0, 0) liegen nicht in Deutschland"),
+        ((7.76, 49.45), "(7.76, 49.45) liegen nicht in Deutschland"),
+        ((54.3, 13.1), "(54.3, 13.1) liegen weit weg von allen anderen Messstellen"),
+    ],
+)
+def test_site_that_is_somewhere_else_does_not_shrink_the_map(
+    client: TestClient, app: FastAPI, url: str, place: tuple[float, float], said: str
+) -> None:
+    def width() -> float:
+        app.state.standing = None
+        page = client.get("/de/").text
+        figure = re.search(r'id="map-figure">(.*?)</script>', page, re.DOTALL)
+        assert figure
+        left, right = json.loads(figure[1])["layout"]["xaxis"]["range"]
+        return float(right - left)
+
+    before = width()
+    move = "update vp.site set latitude = %s, longitude = %s where key = 'radweg'"
+    with psycopg.connect(url) as connection:
+        connection.execute(move, place)
+    try:
+        assert width() <= before
+        page = client.get("/de/towns/kaiserslautern").text
+        assert said in page
+        assert "1 Messstelle hat keine Koordinaten" in page
+    finally:
+        with psycopg.connect(url) as connection:
+            connection.execute(move, [49.45, 7.76])
+
+
+def test_town_has_its_page_as_soon_as_it_is_registered(
+    client: TestClient, url: str
+) -> None:
+    assert client.get("/de/").status_code == 200
+    assert client.get("/de/towns/neustadt").status_code == 404
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            "insert into vp.municipality (key, name, state, time_zone) "
+            "values ('neustadt', 'Neustadt', 'RP', 'Europe/Berlin')"
+        )
+        connection.execute(
+            "insert into vp.site (municipality_id, key, name) select municipality_id,"
+            " 'platz', 'Platz' from vp.municipality where key = 'neustadt'"
+        )
+    try:
+        assert client.get("/de/towns/neustadt").status_code == 200
+    finally:
+        with psycopg.connect(url) as connection:
+            connection.execute("delete from vp.site where key = 'platz'")
+            connection.execute("delete from vp.municipality where key = 'neustadt'")
+
+
 def test_names_of_the_registry_are_never_markup(client: TestClient) -> None:
-    for address in ("/de/", "/de/kaiserslautern", "/de/kaiserslautern/radweg"):
+    for address in (
+        "/de/",
+        "/de/towns/kaiserslautern",
+        "/de/towns/kaiserslautern/radweg",
+    ):
         page = client.get(address).text
         assert "=1+1 &lt;b&gt;" in page
         assert "=1+1 <b>" not in page
@@ -166,10 +257,10 @@ def test_site_shows_the_sum_of_the_period(client: TestClient) -> None:
 
 def test_means_are_of_valid_days(client: TestClient) -> None:
     page = client.get(SITE + DAYS).text
-    assert figures(page)["Tagesverkehr DTV"] == "6.300"
+    assert figures(page)["Mittel je Tag"] == "6.300"
     assert "verwendete Tage: 2, mindestens 2 nötig" in page
     page = client.get(SITE + "?from=2026-03-02&to=2026-03-04").text
-    assert figures(page)["Tagesverkehr DTV"] == "–"
+    assert figures(page)["Mittel je Tag"] == "–"
     assert "Gültige Tage: 1; nötig sind mindestens 2." in page
 
 
@@ -192,11 +283,11 @@ def test_tables_hold_the_numbers_of_the_api(client: TestClient) -> None:
 def test_day_of_25_hours_names_the_repeated_hour(
     client: TestClient, app: FastAPI
 ) -> None:
-    app.dependency_overrides[pages.now] = lambda: datetime(2026, 10, 27, tzinfo=UTC)
+    app.dependency_overrides[render.now] = lambda: datetime(2026, 10, 27, tzinfo=UTC)
     try:
         page = client.get(SITE + "?from=2026-10-25&to=2026-10-26&bin=PT1H").text
     finally:
-        app.dependency_overrides[pages.now] = lambda: NOW
+        app.dependency_overrides[render.now] = lambda: NOW
     table = Tables(page).found["Wie viel Verkehr, und wann?"]
     times = [row[0][-7:].strip() for row in table[1:]]
     assert len(times) == 25
@@ -244,21 +335,21 @@ def test_period_without_data_leads_to_where_there_is_some(client: TestClient) ->
     page = client.get(SITE + "?from=2025-01-01&to=2025-02-01").text
     assert "Keine Daten in diesem Zeitraum." in page
     assert "01.03.2026 – 03.03.2026" in page
-    assert 'href="?from=2026-03-01&amp;to=2026-03-04"' in page
+    assert 'href="?from=2026-03-01&amp;until=2026-03-03"' in page
 
 
 def test_site_opens_where_its_data_is(client: TestClient, app: FastAPI) -> None:
-    app.dependency_overrides[pages.now] = lambda: datetime(2031, 1, 1, tzinfo=UTC)
+    app.dependency_overrides[render.now] = lambda: datetime(2031, 1, 1, tzinfo=UTC)
     try:
         page = client.get(SITE).text
     finally:
-        app.dependency_overrides[pages.now] = lambda: NOW
+        app.dependency_overrides[render.now] = lambda: NOW
     assert figures(page)["Summe im Zeitraum"] == "7.000"
     assert "19.10.2026 – 25.10.2026" in page
 
 
 def test_site_without_figures_says_so(client: TestClient) -> None:
-    page = client.get("/de/kaiserslautern/radweg").text
+    page = client.get("/de/towns/kaiserslautern/radweg").text
     assert "Keine Daten in diesem Zeitraum." in page
 
 
@@ -365,8 +456,8 @@ def test_case_has_a_page(client: TestClient) -> None:
     page = client.get(address).text
     assert "keine Messwerte" in page
     assert "Dringlichkeit" in page
-    assert 'href="/de/kaiserslautern/pariser-strasse?from=2026-03-02' in page
-    assert client.get("/de/case/3").status_code == 404
+    assert 'href="/de/towns/kaiserslautern/pariser-strasse?from=2026-03-02' in page
+    assert client.get("/de/cases/3").status_code == 404
 
 
 def test_evidence_of_a_case_is_in_words_and_units(client: TestClient, url: str) -> None:
@@ -399,7 +490,7 @@ def test_every_detector_has_a_name() -> None:
 
 def test_comparison_needs_weeks(client: TestClient) -> None:
     page = client.get(SITE + DAYS + "&compare=previous").text
-    assert "Gegenüber dem Zeitraum davor (26.02.2026 – 28.02.2026) lässt sich" in page
+    assert "Gegenüber dem Zeitraum davor (22.02.2026 – 24.02.2026) lässt sich" in page
     assert "compare=previous" in page
     assert 'value="previous" selected' in page
 
@@ -422,17 +513,120 @@ def test_comparison_tells_the_change(client: TestClient, url: str) -> None:
         with psycopg.connect(url) as connection:
             connection.execute("delete from vp.daily_figure where day < '2026-01-01'")
     assert re.search(r"Gegenüber dem Zeitraum davor .* \+\d+,\d", page)
+    assert re.search(r"Verglichen wurden \d+ Tage, jeder mit seinem Gegenstück", page)
+
+
+def test_a_calendar_year_is_compared_with_the_same_weeks_of_the_year_before(
+    client: TestClient, url: str, app: FastAPI
+) -> None:
+    """A year of 365 days, 52 weeks after one that ends on its first day."""
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            "insert into vp.daily_figure (site_id, quantity, direction, day, volume,"
+            " volume_normalised, volume_estimated, expected, observed, normalised,"
+            " imputed, excluded, valid, method)"
+            " select site_id, 'motor', 'all', day, v, v, v, 1, 1, 0, 0, 0, true, 'x-1'"
+            " from vp.site, generate_series(date '2023-12-25', '2024-12-31', '1 day')"
+            " day, lateral (select 1000 + 100 * extract(year from day)::int % 5"
+            " + 10 * (extract(week from day)::int % 3) as v) v"
+            " where site.key = 'radweg'".replace("'motor'", "'bicycle'")
+        )
+        connection.execute(
+            "insert into vp.daily_figure select site_id, quantity, direction,"
+            " day + 364, volume * 1.1, volume_normalised * 1.1, heavy, speed_kmh,"
+            " peak_hour, peak_volume, observed, normalised, imputed, excluded, valid,"
+            " method, expected, volume_estimated * 1.1 from vp.daily_figure"
+            " where quantity = 'bicycle' and day >= '2024-01-08' and day < '2025-01-01'"
+        )
+    address = (
+        "/towns/kaiserslautern/radweg?from=2025-01-01&to=2026-01-01&compare=last-year"
+    )
+    app.dependency_overrides[render.now] = lambda: datetime(2026, 3, 1, tzinfo=UTC)
+    try:
+        german = client.get(f"/de{address}").text
+        english = client.get(f"/en{address}").text
+        quarter = client.get(
+            f"/de{address.replace('2025-01-01', '2024-06-01')}&quantity=bicycle"
+        ).text
+    finally:
+        app.dependency_overrides[render.now] = lambda: NOW
+        with psycopg.connect(url) as connection:
+            connection.execute("delete from vp.daily_figure where quantity = 'bicycle'")
+    assert "überschneiden" not in german
+    assert re.search(r"Gegenüber denselben Wochen .*\+\d+,\d", german)
+    paired = re.search(r"Verglichen wurden (\d+) Tage", german)
+    assert paired
+    assert 280 <= int(paired[1]) <= 364
+    assert "each with its partner of the same weekday" in english
+    # nineteen months against themselves
+    assert "überschneiden" in quarter
+
+
+@pytest.mark.parametrize(
+    ("language", "heading"),
+    [("de", "Etwas ist schiefgegangen"), ("en", "Something went wrong")],
+)
+def test_a_fault_of_the_program_is_not_told_as_a_lost_database(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, language: str, heading: str
+) -> None:
+    def fail(*_: object) -> None:
+        pl.DataFrame({"x": [1, 1], "y": [1, 1], "z": [1, 2]}).pivot(
+            on="x", index="y", values="z"
+        )
+
+    monkeypatch.setattr(view, "corridor_page", fail)
+    response = client.get(f"/{language}{CORRIDOR.removeprefix('/de')}")
+    assert response.status_code == 500
+    assert heading in response.text
+    assert "retry-after" not in response.headers
 
 
 def test_what_is_not_there_is_not_compared(client: TestClient) -> None:
     assert client.get(SITE + DAYS + "&compare=site:hof").status_code == 422
 
 
-CORRIDOR = "/de/kaiserslautern/corridor/nordtangente-ost"
+def test_heavy_traffic_is_told_only_where_the_class_scheme_tells_it(
+    client: TestClient, url: str
+) -> None:
+    """Of two classes the lorries hold cars with trailer: then no share is a heavy one.
+
+    A page of the newest 24 hours has no figures of days to take it from.
+    """
+
+    def count_by(scheme: str | None, others: int | None) -> None:
+        with psycopg.connect(url) as connection:
+            connection.execute("update vp.sensor set class_scheme = %s", [scheme])
+            connection.execute(
+                "update vp.volume set truck_trailer = %(others)s,"
+                " articulated = %(others)s, bus = %(others)s where car is not null",
+                {"others": others},
+            )
+
+    def told(query: str) -> tuple[bool, bool]:
+        period = {"from": "2026-03-01", "to": "2026-03-04"}
+        path = "/api/v1/sites/kaiserslautern/pariser-strasse/figures/classes"
+        figures = client.get(path, params=period).json()["figures"]
+        share = next(one for one in figures if one["name"] == "heavy_share")
+        page = client.get(SITE + query).text
+        said = page.partition('id="classes-sentence">')[2].partition("</p>")[0]
+        assert "Am häufigsten" in said
+        return share["value"] is not None, "Schwerverkehr" in said
+
+    try:
+        count_by("length-2", 0)
+        assert told("?period=24h") == (False, False)
+        count_by("tls-8+1", 0)
+        # in other words, because pages are remembered
+        assert told("?period=24h&quantity=motor") == (True, True)
+    finally:
+        count_by(None, None)
+
+
+CORRIDOR = "/de/corridors/kaiserslautern/nordtangente-ost"
 
 
 def test_corridor_of_a_silent_station_says_so(client: TestClient) -> None:
-    assert f'href="{CORRIDOR}"' in client.get("/de/kaiserslautern").text
+    assert f'href="{CORRIDOR}"' in client.get("/de/towns/kaiserslautern").text
     page = client.get(CORRIDOR).text
     assert "1,2 km von Pariser Straße bis Radweg" in page
     assert "Noch keine Daten in diesem Zeitraum." in page
@@ -441,6 +635,20 @@ def test_corridor_of_a_silent_station_says_so(client: TestClient) -> None:
     table = Tables(page).found["Wo und wann ist es langsam?"]
     assert table[12][1:] == ["47", "–"]
     assert "Mindestens 10 Werktage" in page
+
+
+def test_corridor_of_days_without_data_says_nothing_of_bottlenecks(
+    client: TestClient,
+) -> None:
+    def said(day: str) -> str:
+        page = client.get(f"{CORRIDOR}?day={day}").text
+        return page.partition("Wo stockt der Verkehr?")[2].partition("</section>")[0]
+
+    assert "Noch keine Daten in diesem Zeitraum." in said("2027-06-01")
+    assert "Engp" not in said("2027-06-01")
+    known = said("2026-03-02")
+    assert "0 Engpässe dauerten in diesen Wochen" in known
+    assert "Geschwindigkeiten gibt es von 2 Tagen" in known
 
 
 def test_corridor_shows_travel_times(client: TestClient, url: str) -> None:
@@ -467,7 +675,7 @@ def test_corridor_shows_travel_times(client: TestClient, url: str) -> None:
     [
         (f"{CORRIDOR}?day=9999-12-31", 422),
         (f"{CORRIDOR}?day=gestern", 422),
-        ("/de/kaiserslautern/corridor/nirgends", 404),
+        ("/de/corridors/kaiserslautern/nirgends", 404),
     ],
 )
 def test_corridor_that_is_not_there(
@@ -497,14 +705,14 @@ def test_language_is_remembered_only_where_it_differs(client: TestClient) -> Non
 @pytest.mark.parametrize(
     ("address", "status", "said"),
     [
-        ("/de/nirgends", 404, "Hier ist nichts"),
-        ("/en/kaiserslautern/hof", 404, "There is nothing here"),
-        ("/de/kaiserslautern/BAD", 404, "Hier ist nichts"),
-        ("/de/case/abc", 404, "Hier ist nichts"),
+        ("/de/towns/nirgends", 404, "Hier ist nichts"),
+        ("/en/towns/kaiserslautern/hof", 404, "There is nothing here"),
+        ("/de/towns/kaiserslautern/BAD", 404, "Hier ist nichts"),
+        ("/de/cases/abc", 404, "Hier ist nichts"),
         ("/fr/", 404, "Hier ist nichts"),
         ("/nothing/at/all/here", 404, "Hier ist nichts"),
         (SITE + "?from=gestern", 422, "Tage schreibt man wie 2026-03-01"),
-        (SITE + "?from=2026-03-02&to=2026-03-01", 422, "höchstens zehn Jahre"),
+        (SITE + "?from=2026-03-02&to=2026-03-01", 422, "liegt vor dem ersten"),
         (SITE + "?quantity=%3Cscript%3E", 422, "Die Messstelle misst das nicht"),
         (SITE + "?period=nie", 422, f'<a href="{SITE}">'),
         ("/assets/style.0000.css", 404, "Hier ist nichts"),
@@ -571,19 +779,19 @@ def test_texts_stand_in_both_languages(client: TestClient, page: str) -> None:
 def test_overview_is_read_anew_after_a_while(
     client: TestClient, app: FastAPI, url: str
 ) -> None:
-    assert "1 Fall ist offen." in client.get("/de/").text
+    assert "Offene Fälle: 1 der letzten Woche." in client.get("/de/").text
     with psycopg.connect(url) as connection:
         connection.execute(
             "update vp.anomaly_case set state = 'explained' where reason = 'silent'"
         )
     try:
-        assert "1 Fall ist offen." in client.get("/de/").text
-        app.dependency_overrides[pages.now] = lambda: datetime(
+        assert "Offene Fälle: 1 der letzten Woche." in client.get("/de/").text
+        app.dependency_overrides[render.now] = lambda: datetime(
             2026, 3, 4, 0, 31, tzinfo=UTC
         )
-        assert "1 Fall ist offen." not in client.get("/de/").text
+        assert "Offene Fälle: 1 der letzten Woche." not in client.get("/de/").text
     finally:
-        app.dependency_overrides[pages.now] = lambda: NOW
+        app.dependency_overrides[render.now] = lambda: NOW
         with psycopg.connect(url) as connection:
             connection.execute(
                 "update vp.anomaly_case set state = 'suspected' where reason = 'silent'"

@@ -54,7 +54,7 @@ def test_series_of_a_cloned_database_take_any_time(database: str) -> None:
 
 
 def test_publisher_names_what_was_not_acknowledged(broker: parts.Broker) -> None:
-    with mqtt.Publisher(broker.publish_url, client_id="publisher") as publisher:
+    with mqtt.Publisher(broker.publish_url, name="publisher") as publisher:
         broker.stop()
         for sensor in "abcd":
             publisher.publish(f"vp/v1/town/{sensor}/counts", b"{}")
@@ -90,7 +90,7 @@ def test_broker_keeps_a_session_over_a_restart(broker: parts.Broker) -> None:
     first = listener()
     first.disconnect()
     first.loop_stop()
-    with mqtt.Publisher(broker.publish_url, client_id="publisher") as publisher:
+    with mqtt.Publisher(broker.publish_url, name="publisher") as publisher:
         publisher.publish("vp/v1/town/sensor/counts", b"kept")
         publisher.flush(10)
     broker.stop()

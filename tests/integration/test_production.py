@@ -9,17 +9,29 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from paho.mqtt.client import Client, MQTTMessage
 
+from ingest.formats import chirpstack_v4
 from tests import parts
+from tests.faults.world import START, Worker
+from tests.towns import COUNTS_TOPIC, TOWN
+from tests.unit.ingest.test_resolve import how_to
 from verkehrspuls import mqtt
 from verkehrspuls.errors import BrokerUnavailable
+from verkehrspuls.model import Town
+from verkehrspuls.registry.towns import register
 from verkehrspuls.stack import process
 from verkehrspuls.stack.account import Account
-from verkehrspuls.stack.probe import probe
+from verkehrspuls.stack.checks import OK, PROBLEM, _of_nobody, _silent, _slots
+from verkehrspuls.stack.probe import probe, sessions_are_open
+from verkehrspuls.storage import ledger
+from verkehrspuls.storage.database import Connection, connect
+from verkehrspuls.storage.slots import Slot
 
 #: of the container
 ACCOUNT = 1883
@@ -30,7 +42,9 @@ class Deployment:
     """The folder `deploy`, with secrets, and Mosquitto on it."""
 
     folder: Path
+    #: of the sensors' listener, and of that of ingest and the web server
     port: int
+    inner_port: int
     running: process.Process | None = None
 
     @property
@@ -49,7 +63,12 @@ class Deployment:
                 account=Account("mosquitto", ACCOUNT, ACCOUNT),
                 output=log,
             )
-        parts.wait_for(lambda: parts.answers(self.port) or self.has_ended())
+        parts.wait_for(
+            lambda: (
+                all(map(parts.answers, (self.port, self.inner_port)))
+                or self.has_ended()
+            )
+        )
 
     def has_ended(self) -> bool:
         """Tell whether it did; its log is shown then, by the failing test."""
@@ -63,9 +82,9 @@ class Deployment:
         self.running.send_signal(number)
         self.running.wait(10)
 
-    def credential(self, user: str) -> str:
+    def credential(self, user: str, *options: str) -> str:
         made = subprocess.run(
-            [self.folder / "credential", user],
+            [self.folder / "credential", user, *options],
             check=True,
             capture_output=True,
             text=True,
@@ -88,11 +107,12 @@ class Deployment:
 
     def _secret(self, name: str) -> str:
         made = (self.folder / "secrets" / name).read_text().strip()
-        return made.replace("broker:8883", f"localhost:{self.port}")
+        return made.replace("broker:8884", f"localhost:{self.inner_port}")
 
 
 @pytest.fixture
-def deployment() -> Iterator[Deployment]:
+def folder() -> Iterator[Path]:
+    """The folder `deploy` of an installation, prepared."""
     if os.geteuid() != 0:
         parts.missing(
             "deploy/prepare gives files to the containers' accounts: not root"
@@ -104,29 +124,37 @@ def deployment() -> Iterator[Deployment]:
             parts.PROJECT / "deploy", folder, ignore=shutil.ignore_patterns("secrets")
         )
         subprocess.run([folder / "prepare", "localhost"], check=True)
-        made = Deployment(folder, parts.free_port())
-        data = folder / "data"
-        data.mkdir()
-        shutil.chown(data, ACCOUNT, ACCOUNT)
-        text = (folder / "mosquitto" / "mosquitto.conf").read_text()
-        for there, here in {
-            "listener 8883": f"listener {made.port} 127.0.0.1",
-            "listener 1883": f"listener {parts.free_port()}",
-            "/mosquitto/secrets": str(folder / "secrets" / "broker"),
-            "/mosquitto/data": str(data),
-        }.items():
-            assert there in text
-            text = text.replace(there, here)
-        (folder / "mosquitto.conf").write_text(text)
-        try:
-            made.start()
-            yield made
-        finally:
-            made.end(signal.SIGTERM)
+        yield folder
+
+
+@pytest.fixture
+def deployment(folder: Path) -> Iterator[Deployment]:
+    made = Deployment(folder, parts.free_port(), parts.free_port())
+    data = folder / "data"
+    data.mkdir()
+    shutil.chown(data, ACCOUNT, ACCOUNT)
+    text = (folder / "mosquitto" / "mosquitto.conf").read_text()
+    for there, here in {
+        "listener 8883": f"listener {made.port} 127.0.0.1",
+        "listener 8884": f"listener {made.inner_port} 127.0.0.1",
+        "listener 1883": f"listener {parts.free_port()}",
+        "/mosquitto/secrets": str(folder / "secrets" / "broker"),
+        "/mosquitto/data": str(data),
+    }.items():
+        assert there in text
+        text = text.replace(there, here)
+    (folder / "mosquitto.conf").write_text(text)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.end(signal.SIGTERM)
 
 
 @contextmanager
-def listening(deployment: Deployment) -> Iterator[list[tuple[str, bytes]]]:
+def listening(
+    deployment: Deployment, *topics: str
+) -> Iterator[list[tuple[str, bytes]]]:
     """Listen as the ingest worker does, and give what arrives."""
     seen: list[tuple[str, bytes]] = []
     granted: list[object] = []
@@ -141,7 +169,7 @@ def listening(deployment: Deployment) -> Iterator[list[tuple[str, bytes]]]:
     mqtt.connect(made, url)
     made.loop_start()
     parts.wait_for(made.is_connected)
-    made.subscribe("vp/v1/+/+/+", qos=1)
+    made.subscribe([(topic, 1) for topic in topics or ("vp/v1/+/+/+",)])
     parts.wait_for(lambda: granted)
     try:
         yield seen
@@ -170,6 +198,221 @@ def test_sensor_publishes_under_its_own_topics_only(deployment: Deployment) -> N
         own = "vp/v1/kaiserslautern/camera-1/counts"
         parts.wait_for(lambda: (own, own.encode()) in seen)
         assert [topic for topic, _ in seen] == [own]
+
+
+@pytest.mark.parametrize("clean", [True, False], ids=["clean", "persistent"])
+def test_sensor_cannot_take_over_the_session_of_ingest(
+    deployment: Deployment, plain_database: str, tmp_path: Path, clean: bool
+) -> None:
+    """Not even with the client identifier that nobody can guess."""
+    worker = working(deployment, plain_database, tmp_path)
+    with connect(plain_database, autocommit=True) as connection:
+        row = connection.execute("select client_id from ingest_session").fetchone()
+        assert row
+        user = "kusel/camera-1"
+        url = deployment.url(user, deployment.credential(user))
+
+        def take_over() -> None:
+            made = mqtt.client(
+                url,
+                client_id=str(row[0]),
+                clean=clean,
+                ca_file=deployment.ca_file,
+            )
+            mqtt.connect(made, url)
+            made.loop_start()
+            parts.wait_for(made.is_connected)
+            made.subscribe("vp/v1/+/+/+", qos=1)
+            made.disconnect()
+            made.loop_stop()
+
+        with mqtt.Publisher(url, "camera", ca_file=deployment.ca_file) as sensor:
+            publish_counts(sensor, range(10))
+        parts.wait_for(lambda: stored(connection) == 20)
+        take_over()
+        assert worker.said("broker_lost") == 0
+        assert worker.end() == 0
+        with mqtt.Publisher(url, "camera", ca_file=deployment.ca_file) as sensor:
+            publish_counts(sensor, range(10, 210))
+        take_over()
+        worker.restart()
+        parts.wait_for(lambda: stored(connection) == 420, 30)
+        assert worker.said("session_lost") == 0
+        assert worker.end() == 0
+
+
+def working(
+    deployment: Deployment,
+    database: str,
+    directory: Path,
+    town: Town = TOWN,
+    **settings: object,
+) -> Worker:
+    with connect(database) as connection:
+        register(connection, town)
+    worker = Worker(
+        directory / "worker.log",
+        database__url=database,
+        broker__url=deployment.ingest_url,
+        broker__ca_file=deployment.ca_file,
+        log__format="json",
+        **settings,
+    )
+    worker.restart()
+    return worker
+
+
+def stored(connection: Connection) -> int:
+    row = connection.execute("select count(*) from count_reading").fetchone()
+    assert row
+    return int(row[0])
+
+
+def test_sensor_takes_no_share_of_the_messages_away(
+    deployment: Deployment, plain_database: str, tmp_path: Path
+) -> None:
+    """Mosquitto gives a share to who may not read it: that share would be lost."""
+    worker = working(deployment, plain_database, tmp_path, ingest__share="ingest")
+    users = ("kusel/camera-1", "kusel/air-1")
+    url, cheater_url = (
+        deployment.url(user, deployment.credential(user)) for user in users
+    )
+    ca_file = deployment.ca_file
+    cheater = mqtt.client(cheater_url, client_id="any", clean=False, ca_file=ca_file)
+    seen: list[object] = []
+    cheater.on_message = lambda *args: seen.append(args)
+    granted: list[object] = []
+    cheater.on_subscribe = lambda *args: granted.append(args)
+    mqtt.connect(cheater, cheater_url)
+    cheater.loop_start()
+    parts.wait_for(cheater.is_connected)
+    topics = ("vp/v1/+/+/+", "vp/v1/#", "#", "$SYS/#", "$share/ingest/vp/v1/+/+/+")
+    cheater.subscribe([(topic, 1) for topic in topics])
+    parts.wait_for(lambda: granted)
+    with mqtt.Publisher(url, "camera", ca_file=ca_file) as sensor:
+        publish_counts(sensor, range(100))
+    with connect(plain_database, autocommit=True) as connection:
+        parts.wait_for(lambda: stored(connection) == 200, 30)
+    cheater.disconnect()
+    cheater.loop_stop()
+    assert seen == []
+    assert worker.end() == 0
+
+
+def publish_counts(sensor: mqtt.Publisher, numbers: range) -> None:
+    for number in numbers:
+        body = {
+            "time": START + timedelta(minutes=5 * number),
+            "interval_s": 300,
+            "counts": [{"channel": o, "classes": {"car": number}} for o in ("1", "2")],
+        }
+        sensor.publish(COUNTS_TOPIC, msgspec.json.encode(body))
+    sensor.flush(30)
+
+
+def test_sensor_throws_no_other_sensor_out(deployment: Deployment) -> None:
+    """The broker takes the user name for the client identifier."""
+    ca_file = deployment.ca_file
+    urls = [
+        deployment.url(user, deployment.credential(user))
+        for user in ("kusel/camera-1", "kusel/air-1")
+    ]
+    assert not sessions_are_open(urls[0], urls[1], ca_file=ca_file)
+    lost: list[object] = []
+    victim = mqtt.client(urls[0], client_id="camera", clean=False, ca_file=ca_file)
+    victim.on_disconnect = lambda *args: lost.append(args)
+    mqtt.connect(victim, urls[0])
+    victim.loop_start()
+    parts.wait_for(victim.is_connected)
+    for client_id in ("camera", "kusel/camera-1"):
+        other = mqtt.client(urls[1], client_id=client_id, clean=True, ca_file=ca_file)
+        mqtt.connect(other, urls[1])
+        other.loop_start()
+        parts.wait_for(other.is_connected)
+        # an answer of the broker proves that it dealt with the connection before
+        with mqtt.Publisher(urls[1], "other", ca_file=ca_file):
+            pass
+        other.disconnect()
+        other.loop_stop()
+    assert lost == []
+    assert victim.is_connected()
+    victim.disconnect()
+    victim.loop_stop()
+
+
+def test_network_server_writes_for_foreign_sensors_and_what_is_of_nobody_is_told(
+    deployment: Deployment, plain_database: str, tmp_path: Path
+) -> None:
+    worker = working(deployment, plain_database, tmp_path, how_to())
+    ca_file = deployment.ca_file
+    (topic, payload), *_ = chirpstack_v4.EXAMPLES
+    wrong = topic.replace("0101010101010101", "0101010101010102")
+    url = deployment.url(
+        "chirpstack", deployment.credential("chirpstack", "--write", "application/#")
+    )
+    with connect(plain_database, autocommit=True) as connection:
+        told = _silent(ledger.never_sent(connection))
+        assert told.state == PROBLEM
+        assert ledger.senders_missing(connection)
+        assert "weilerbach/wetter-1 (tele/wetter-1/+)" in told.detail
+        with mqtt.Publisher(url, "chirpstack", ca_file=ca_file) as server:
+            for each in (wrong, "vp/v1/weilerbach/zaehler-1/counts", topic):
+                server.publish(each, payload)
+            server.flush(10)
+        parts.wait_for(lambda: stored(connection) == 2)
+        parts.wait_for(lambda: ledger.of_nobody(connection))
+        (nobody,) = ledger.of_nobody(connection)
+        assert (nobody["topic"], nobody["messages"]) == (wrong, 1)
+        told = _of_nobody([nobody])
+        assert told.state == PROBLEM
+        assert wrong in told.detail
+        assert "zaehler-1" not in _silent(ledger.never_sent(connection)).detail
+        assert ledger.prove(connection).holds
+    assert worker.end() == 0
+
+
+def test_topics_are_given_anew_without_a_new_password_until_it_is_revoked(
+    deployment: Deployment,
+) -> None:
+    user = "weilerbach/wetter-1"
+    url = deployment.url(user, deployment.credential(user))
+    assert deployment.credential(user, "--write", "tele/a/+", "tele/b c/+") == ""
+    ca_file = deployment.ca_file
+    own = f"vp/v1/{user}/status"
+    with (
+        listening(deployment, "tele/+/+", "vp/v1/+/+/+") as seen,
+        mqtt.Publisher(url, "any", ca_file=ca_file) as sensor,
+    ):
+        for topic in ("tele/x/SENSOR", "tele/b c/SENSOR", "tele/a/SENSOR", own):
+            sensor.publish(topic, b"{}")
+        parts.wait_for(lambda: own in [topic for topic, _ in seen], 30)
+        heard = dict.fromkeys(topic for topic, _ in seen)
+        assert list(heard) == ["tele/b c/SENSOR", "tele/a/SENSOR", own]
+        deployment.credential(user, "--revoke")
+        # who is connected is thrown out, and not let in again
+        parts.wait_for(lambda: sensor._refused, 30)
+        assert not sensor.connected
+    with pytest.raises(BrokerUnavailable, match=r"(?i)not authori[sz]ed"):
+        mqtt.Publisher(url, "any", ca_file=ca_file).__enter__()
+    for name in ("access", "filters", "users"):
+        text = (deployment.folder / "secrets" / "broker" / name).read_text()
+        assert "wetter-1" not in text
+        assert "tele/" not in text
+
+
+def test_services_move_from_the_listener_of_the_sensors(
+    deployment: Deployment,
+) -> None:
+    """Who upgrades runs `deploy/prepare` again."""
+    secrets = deployment.folder / "secrets"
+    for name in ("broker_url", "broker_publish_url"):
+        made = (secrets / name).read_text()
+        (secrets / name).write_text(made.replace(":8884", ":8883"))
+        before = (secrets / name).stat()
+        subprocess.run([deployment.folder / "prepare", "localhost"], check=True)
+        assert (secrets / name).read_text() == made
+        after = (secrets / name).stat()
+        assert (after.st_uid, after.st_mode) == (before.st_uid, before.st_mode)
 
 
 def test_web_server_publishes_for_all_sensors_and_reads_nothing(
@@ -210,6 +453,115 @@ def test_broker_is_believed_only_by_its_certificate(deployment: Deployment) -> N
         shake_hands(deployment.port, "localhost", ssl.create_default_context())
     with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
         shake_hands(deployment.port, "elsewhere", own)
+
+
+def test_renewed_certificate_is_believed_by_who_knows_the_old_authority(
+    folder: Path, tmp_path: Path
+) -> None:
+    secrets = folder / "secrets"
+    known = tmp_path / "ca-of-a-sensor"
+    shutil.copy(secrets / "broker_ca", known)
+    before = certificate(folder)
+    names = ("mqtt.example.org", "192.0.2.7", "2001:db8::7")
+    refused = prepare(folder, *names)
+    assert refused.returncode == 1
+    assert "the certificate is not for mqtt.example.org" in refused.stderr
+    assert certificate(folder) == before
+    assert prepare(folder, "--renew", *names).returncode == 0
+    assert certificate(folder) != before
+    assert (secrets / "broker_ca").read_bytes() == known.read_bytes()
+    assert [(secrets / "broker" / f"server.{it}").stat().st_uid for it in CRT_KEY] == [
+        ACCOUNT,
+        ACCOUNT,
+    ]
+    checks = [("-verify_hostname", "mqtt.example.org"), ("-verify_hostname", "broker")]
+    for check in (*checks, ("-verify_ip", names[1]), ("-verify_ip", names[2])):
+        openssl("verify", "-CAfile", known, *check, secrets / "broker" / "server.crt")
+    # the same names again need nothing
+    before = certificate(folder)
+    assert prepare(folder, *names).returncode == 0
+    assert certificate(folder) == before
+
+
+@pytest.mark.parametrize(
+    ("gone", "renew", "said"),
+    [
+        ("broker/server.key", True, "server.crt is there, but"),
+        ("broker/server.crt", False, "server.key is there, but"),
+        ("broker_ca", False, "Put it back from your backup"),
+        ("broker_ca.key", True, "Put the authority's key back"),
+    ],
+)
+def test_half_of_a_pair_is_refused_and_nothing_is_changed(
+    folder: Path, gone: str, renew: bool, said: str
+) -> None:
+    (folder / "secrets" / gone).unlink()
+    there = contents(folder)
+    made = prepare(folder, *["--renew"] * renew, "localhost")
+    assert made.returncode == 1
+    assert said in made.stderr
+    assert contents(folder) == there
+
+
+def test_certificate_ends_with_its_authority_at_the_latest(folder: Path) -> None:
+    secrets = folder / "secrets"
+    ca, key = secrets / "broker_ca", secrets / "broker_ca.key"
+    subject = ("-subj", "/CN=short", "-key", key, "-out", ca)
+    openssl("req", "-x509", "-new", "-days", "40", *subject)
+    assert prepare(folder, "--renew", "localhost").returncode == 0
+    ends = [
+        openssl("x509", "-noout", "-enddate", "-in", file)
+        for file in (secrets / "broker" / "server.crt", ca)
+    ]
+    server, authority = (
+        ssl.cert_time_to_seconds(end.strip().partition("=")[2]) for end in ends
+    )
+    assert 0 <= authority - server < 2 * 86_400
+
+
+def test_doctor_tells_thirty_days_before_that_the_certificate_ends() -> None:
+    now = datetime.now(UTC)
+    states = []
+    for days in (-1, 29, 31):
+        slot = Slot(
+            slot=0,
+            committed_at=now,
+            served=True,
+            drained=False,
+            sessions_lost=0,
+            session_lost_at=None,
+            guessable=False,
+            certificate_ends=now + timedelta(days=days),
+        )
+        (told,) = _slots([slot])
+        states.append(told.state)
+    assert states == [PROBLEM, PROBLEM, OK]
+
+
+CRT_KEY = ("crt", "key")
+
+
+def certificate(folder: Path) -> bytes:
+    return (folder / "secrets" / "broker" / "server.crt").read_bytes()
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    files = (file for file in (folder / "secrets").rglob("*") if file.is_file())
+    return {str(file): file.read_bytes() for file in files}
+
+
+def prepare(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [folder / "prepare", *arguments], capture_output=True, text=True
+    )
+
+
+def openssl(*arguments: str | Path) -> str:
+    program = parts.program("openssl", package="openssl")
+    done = subprocess.run(
+        [program, *arguments], check=True, capture_output=True, text=True
+    )
+    return done.stdout
 
 
 def shake_hands(port: int, host: str, context: ssl.SSLContext) -> None:

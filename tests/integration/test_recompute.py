@@ -14,15 +14,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from analytics import jobs
-from analytics.recompute import recompute
-from analytics.store import Store, open_store
+from analytics.jobs import claims
+from analytics.jobs.recompute import recompute
+from analytics.jobs.store import Store, open_store
 from tests.parts import wait_for
 from tests.towns import TOWN
 from verkehrspuls.model import Site
+from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import Settings, load
 from verkehrspuls.storage.database import connect
-from verkehrspuls.storage.registry import register
 
 T = datetime(2026, 6, 15, tzinfo=UTC)
 HOURS = 72
@@ -31,7 +31,7 @@ SITES = tuple(
 )
 #: two channels of each site count
 MARKS = len(SITES) * 2 * HOURS
-ALL = jobs.Choice()
+ALL = claims.Choice()
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def test_a_run_that_was_killed_loses_no_mark(
     ):
         wait_for(both_wait, 60)
         os.killpg(run.pid, signal.SIGKILL)
-    assert jobs.count_stale(store, ALL) == MARKS
+    assert claims.count_stale(store, ALL) == MARKS
     assert recompute(settings, ALL, progress=False, processes=2) == MARKS
     assert figures(store) == alone
 
@@ -165,4 +165,4 @@ def test_a_run_that_is_interrupted_says_so_in_a_line(
     assert run.returncode == 130
     assert "Traceback" not in said
     assert "Process" not in said
-    assert jobs.count_stale(store, ALL) == MARKS
+    assert claims.count_stale(store, ALL) == MARKS

@@ -13,16 +13,17 @@ import msgspec
 import pytest
 from starlette.testclient import TestClient
 
-from api import tokens
 from api.app import create_app
 from ingest.worker import Worker
 from tests import corpus
 from tests.parts import Broker, free_port, wait_for
 from tests.towns import AIR_TOPIC, COUNTS_TOPIC, TOWN
+from verkehrspuls.access import tokens
+from verkehrspuls.model import Mapping, Profile
+from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import Settings, load
 from verkehrspuls.storage import ledger
 from verkehrspuls.storage.database import Connection, connect
-from verkehrspuls.storage.registry import register
 
 ADDRESS = "/api/v1/readings"
 NOW = datetime(2026, 11, 21, 20, tzinfo=UTC)
@@ -125,6 +126,55 @@ def test_topic_that_no_broker_takes_stops_no_other_sender(
         assert response.status_code in (202, 503), response.text
         good = sender.send([{"sensor": "camera-1", "message": native()}])
         assert good.status_code == 202, good.text
+
+
+def test_token_of_a_sensor_sends_what_its_topic_shares_with_others(
+    plain_database: str, broker: Broker, town: Connection
+) -> None:
+    level = next(sensor for sensor in corpus.town().sensors if sensor.key == "level-1")
+    (installed,) = level.installations
+    site = next(each for each in corpus.town().sites if each.key == installed.site)
+    second = msgspec.structs.replace(
+        next(each for each in site.channels if each.key == installed.channel), key="b"
+    )
+    wider = msgspec.structs.replace(site, channels=(*site.channels, second))
+    both = [
+        msgspec.structs.replace(
+            level,
+            key=f"level-{device}",
+            payload_format="tasmota",
+            topic="vp/v1/kusel/gateway/SENSOR",
+            profile=Profile(receipt_time=True, only={"id": device}),
+            installations=(
+                msgspec.structs.replace(
+                    installed, channel=channel, mapping=Mapping(field="cm")
+                ),
+            ),
+        )
+        for device, channel in ((1, installed.channel), (2, "b"))
+    ]
+    sites = [wider if each.key == site.key else each for each in corpus.town().sites]
+    register(
+        town,
+        msgspec.structs.replace(
+            corpus.town(), sites=tuple(sites), sensors=(*TOWN.sensors, *both)
+        ),
+    )
+
+    def of(device: int) -> dict[str, Any]:
+        body = {"id": device, "cm": 80}
+        return {"topic": "vp/v1/kusel/gateway/SENSOR", "message": body}
+
+    with serving(settings_of(plain_database, broker.publish_url)) as client:
+        sender = Sender(client, tokens.create(town, "kusel", sensor="level-2"))
+        assert sender.send([of(2)]).status_code == 202
+        problem(sender.send([of(1)]), 403, "not-allowed")
+        of_town = Sender(client, tokens.create(town, "kusel"))
+        answer = of_town.send([of(1), of(2), of(3)])
+        assert answer.status_code == 202
+        statuses = [item["status"] for item in answer.json()["items"]]
+        assert statuses == ["accepted", "accepted", "rejected"]
+        assert answer.json()["items"][2]["reason"] == "not-meant"
 
 
 def test_readings_take_the_way_of_every_message(
@@ -310,6 +360,32 @@ def test_sensor_with_a_token_of_its_own_sends_its_native_message(
         for body in (air(), [air(), air(1.0)]):
             response = Sender(client, token).send(body)
             assert response.json()["items"] == [{"index": 0, "status": "accepted"}]
+
+
+def test_what_json_does_not_have_costs_no_other_message(
+    plain_database: str, broker: Broker, town: Connection
+) -> None:
+    token = tokens.create(town, "kusel")
+    nan = native() | {"counts": [{"channel": "1", "classes": {"car": 1}}]}
+    nan["counts"][0]["speed_kmh"] = float("nan")
+    bad = native(5, counts=[{"channel": "1", "classes": {"car": float("nan")}}])
+    with serving(settings_of(plain_database, broker.publish_url)) as client:
+        sent = [{"sensor": "camera-1", "message": each} for each in (nan, bad)]
+        told = Sender(client, token).send(sent).json()
+        assert [item["status"] for item in told["items"]] == ["accepted", "rejected"]
+
+
+def test_bad_interval_of_an_array_costs_no_other(
+    plain_database: str, broker: Broker, town: Connection
+) -> None:
+    token = tokens.create(town, "kusel", sensor="air-1")
+    bad = air() | {"interval_s": 0}
+    with serving(settings_of(plain_database, broker.publish_url)) as client:
+        for body in ([None, air()], [bad, air()]):
+            response = Sender(client, token).send(body)
+            (item,) = response.json()["items"]
+            assert item["status"] == "partly-accepted"
+            assert "[0]" in item["detail"]["de"]
 
 
 def test_request_that_comes_again_has_no_second_effect(

@@ -12,15 +12,27 @@ from ingest.check import Limits
 from ingest.formats import formats
 from ingest.resolve import read_registry
 from ingest.write import Writer
+from tests.conftest import EDITIONS
 from tests.integration.test_ingest_write import counts
+from tests.parts import Databases
 from tests.towns import TOWN
+from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import Ingest
 from verkehrspuls.storage import migrate
 from verkehrspuls.storage.database import Connection, connect, read_frame
-from verkehrspuls.storage.registry import register
 
 NOW = datetime(2026, 11, 21, 20, tzinfo=UTC)
 OLD = NOW - timedelta(days=200)
+
+
+@pytest.fixture(
+    params=(*EDITIONS, pytest.param("container", marks=pytest.mark.timescale))
+)
+def database(request: pytest.FixtureRequest) -> Iterator[str]:
+    """URL of a fresh migrated database: each edition, and the production's image."""
+    databases: Databases = request.getfixturevalue(f"_{request.param}")
+    with databases.fresh() as url:
+        yield url
 
 
 @pytest.fixture

@@ -2,11 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 from alembic import command
 
 from ingest.reasons import Detail
-from verkehrspuls.storage import ledger, migrate
+from verkehrspuls.registry.towns import registered_faults
+from verkehrspuls.storage import ledger, migrate, series
 from verkehrspuls.storage.database import connect, execute
 
 #: the revision of the first release
@@ -94,6 +96,56 @@ def test_running_sums_begin_with_what_was_counted(released: str) -> None:
         (None, 6)
     ]
     assert [tuple(row.values()) for row in rejects] == [("unknown-topic", 6, 2)]
+
+
+def test_what_no_page_could_show_is_mended_and_told(released: str) -> None:
+    with connect(released) as connection:
+        connection.execute(
+            "update municipality set time_zone = 'right/Europe/Berlin', name = %s",
+            ["a\x1b[2J" + "x" * 300],
+        )
+    migrate.migrate(released)
+    with connect(released) as connection:
+        row = connection.execute(
+            "select name, time_zone, notice from municipality"
+        ).fetchone()
+        (said,) = registered_faults(connection).values()
+    assert row is not None
+    name, zone, notice = row
+    assert name.startswith("a\ufffd[2Jx")
+    assert len(name) == 200
+    assert zone == "Europe/Berlin"
+    assert "right/Europe/Berlin" in notice
+    assert notice in said
+
+
+@pytest.mark.parametrize("name", ["", " \u00a0", "\u200b\u2060", "\u3164", "\u00ad"])
+def test_name_that_shows_nothing_becomes_the_key_and_is_not_taken_again(
+    released: str, name: str
+) -> None:
+    with connect(released, autocommit=True) as connection:
+        connection.execute("update municipality set name = %s", [name])
+        connection.execute("update site set name = %s", [name])
+    migrate.migrate(released)
+    with connect(released, autocommit=True) as connection:
+        towns = series.municipalities(connection)
+        sites = series.sites(connection)
+        assert [town["name"] for town in towns] == ["kusel"]
+        assert [site["name"] for site in sites] == ["b420"]
+        for table in ("municipality", "site"):
+            with pytest.raises(psycopg.errors.CheckViolation):
+                connection.execute(f"update vp.{table} set name = %s", [name])
+
+
+def test_simulated_towns_of_before_are_known_as_such(released: str) -> None:
+    with connect(released, autocommit=True) as connection:
+        connection.execute(
+            "update municipality set licence = 'dl-de/by-2-0; simulierte Werte'"
+        )
+    migrate.migrate(released)
+    with connect(released) as connection:
+        assert series.municipalities(connection)[0]["simulated"] is True
+        assert series.sites(connection)[0]["simulated"] is True
 
 
 def test_rejects_of_the_first_release_are_told(released: str) -> None:

@@ -1,18 +1,19 @@
 """What must hold for any readings: order, chunks and repetition change nothing."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
+from typing import Any
 
 import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics import frames
-from analytics.baseline import usual
-from analytics.daily import days
+from analytics.baseline.hours import usual
 from analytics.environment.hours import hours as environment_hours
 from analytics.local_time import with_local
-from analytics.volumes import volumes
+from analytics.volumes.daily import days
+from analytics.volumes.volume import volumes
 from tests.frames import channels, counts, installed, stored, utc, values
 from tests.frames import volumes as hour_volumes
 
@@ -41,6 +42,18 @@ READINGS = st.lists(
 PLACES = channels(
     *({"channel_id": n, "direction": d} for n, d in ((1, "in"), (2, "in"), (3, "out")))
 )
+
+
+def apart(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those rows that overlap none before them."""
+    free: dict[int, datetime] = {}
+    found = []
+    for row in sorted(rows, key=lambda row: (row["channel_id"], row["time"])):
+        if row["time"] >= free.get(row["channel_id"], row["time"]):
+            found.append(row)
+            end = row["time"] + timedelta(seconds=row["interval_s"])
+            free[row["channel_id"]] = end
+    return found
 
 
 def volume_of(readings: pl.DataFrame) -> int:
@@ -89,7 +102,7 @@ def equal(one: pl.DataFrame, other: pl.DataFrame) -> bool:
 @given(READINGS)
 @settings(deadline=None, max_examples=30)
 def test_counts_are_conserved(rows: list[dict[str, object]]) -> None:
-    readings = counts(*rows)
+    readings = counts(*apart(rows))
     found, daily = figures(readings)
     expected = volume_of(readings)
     assert found.filter(pl.col("interval_s") == 3600)["volume"].sum() == expected
@@ -112,6 +125,18 @@ def test_the_order_of_rows_changes_nothing(
     assert all(equal(one, other) for one, other in zip(before, after, strict=True))
 
 
+def near(readings: pl.DataFrame, hour: datetime) -> pl.DataFrame:
+    """Readings of an hour and of those beside it, received in one order."""
+    since, until = hour - timedelta(hours=1), hour + timedelta(hours=2)
+    return readings.filter(
+        pl.col("time") >= since, pl.col("time") < until
+    ).with_columns(received_at=pl.lit(START).cast(frames.TIME))
+
+
+def hours_of(readings: pl.DataFrame) -> pl.DataFrame:
+    return readings.select("channel_id", hour=pl.col("time").dt.truncate("1h")).unique()
+
+
 @given(READINGS)
 @settings(deadline=None, max_examples=30)
 def test_hours_computed_in_chunks_are_the_same(rows: list[dict[str, object]]) -> None:
@@ -120,7 +145,11 @@ def test_hours_computed_in_chunks_are_the_same(rows: list[dict[str, object]]) ->
     by_hour = readings.with_columns(
         pl.col("time").dt.truncate("1h").alias("hour")
     ).partition_by("hour", include_key=False)
-    parts = [volumes(part) for part in by_hour] or [volumes(readings)]
+    parts = [
+        # with what reaches into the hour, or what it reaches into
+        volumes(near(readings, part["time"].dt.truncate("1h")[0]), of=hours_of(part))
+        for part in by_hour
+    ] or [volumes(readings)]
     chunked = pl.concat(parts).sort("channel_id", "interval_s", "time")
     assert equal(whole, chunked)
 
@@ -144,7 +173,7 @@ def test_shares_are_shares_and_nothing_is_invented(
 def test_each_second_is_observed_once_and_gaps_are_where_none_is(
     rows: list[dict[str, object]],
 ) -> None:
-    readings = counts(*rows)
+    readings = counts(*apart(rows))
     found = volumes(readings).filter(pl.col("interval_s") == 3600)
     known = readings.filter(
         pl.any_horizontal(pl.col("total", "car", "bus").is_not_null())

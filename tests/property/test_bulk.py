@@ -57,7 +57,7 @@ def made(kind: type[paho.Client], peer: socket.socket) -> tuple[paho.Client, See
 
     def on_message(_client: object, _data: object, message: paho.MQTTMessage) -> None:
         mid = message.mid if message.qos else 0
-        seen.append((message._topic, bytes(message.payload), mid))
+        seen.append((message._topic, bytes(message.payload), mid, message.retain))
 
     def on_messages(messages: Sequence[Published], _now: datetime) -> None:
         seen.extend(messages)

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics import frames
-from analytics.daily import days
 from analytics.forecast import horizons, model
 from analytics.imputation.impute import impute
+from analytics.volumes.daily import days
 from tests.frames import HOUR, channels, installed, stored, utc, volumes
-from tests.unit.test_analytics_forecast import (
+from tests.unit.analytics.test_forecast import (
     NOW,
     PLACE,
     ROWS,

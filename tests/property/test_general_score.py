@@ -6,7 +6,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics.anomalies.general import Judge
+from analytics.scores.general import Judge
 
 Series = tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]
 

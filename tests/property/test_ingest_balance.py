@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ingest.batch import Message
 from tests.towns import AIR_TOPIC, COUNTS_TOPIC
-from tests.unit.test_ingest_batch import NOW, collect
+from tests.unit.ingest.test_batch import NOW, collect
 
 TOPICS = st.sampled_from(
     [COUNTS_TOPIC, AIR_TOPIC, "vp/v1/kusel/camera-1/status", "vp/v1/x/y/counts", "a/b"]

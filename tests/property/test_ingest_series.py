@@ -54,7 +54,7 @@ def arrays(draw: st.DrawFn) -> list[dict[str, Any]]:
     """Intervals that are mostly alike and in even steps."""
     names = draw(st.permutations([*sorted(CLASSES), "ufo"]))[: draw(st.integers(0, 4))]
     start, step = draw(STARTS), timedelta(minutes=draw(st.integers(-1, 3)))
-    speed, rare = draw(st.none() | st.floats(0, 300, width=32)), draw(st.booleans())
+    speed, rare = draw(st.none() | st.floats(0, 250, width=32)), draw(st.booleans())
     intervals = []
     for number in range(draw(st.integers(1, 8))):
         counts: dict[str, Any] = {

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from analytics.anomalies import score, traffic
+from analytics.scores import score, traffic
 
 START = datetime(2026, 3, 2)  # noqa: DTZ001 - a Monday, on the local clock
 HOURS = 5 * 168

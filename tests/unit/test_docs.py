@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.documented import PAGES
 from tests.parts import PROJECT
 from verkehrspuls.classes import COUNTS, SCHEMES
 from verkehrspuls.quantities import ENVIRONMENT, QUANTITIES
 from verkehrspuls.storage.migrate import MIGRATIONS
 
 DOCS = PROJECT / "docs"
-PAGES = sorted([*PROJECT.glob("*.md"), *DOCS.rglob("*.md")])
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 

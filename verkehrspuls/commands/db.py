@@ -4,7 +4,9 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Migrate the database, and tell how far it is.")
+from verkehrspuls.cli import output
+
+app = typer.Typer()
 
 
 @app.command()
@@ -16,9 +18,11 @@ def migrate() -> None:
     url = resolve().database.url.get_secret_value()
     before, after = bring_up(url)
     if before == after:
-        print(f"The database has revision {after} already.")
+        output.say(f"The database has revision {after} already.")
     else:
-        print(f"The database has revision {after} now; before: {before or 'none'}.")
+        output.say(
+            f"The database has revision {after} now; before: {before or 'none'}."
+        )
 
 
 @app.command()
@@ -29,17 +33,17 @@ def status(
 
     Ends with exit code 4 where they differ.
     """
-    import json
-
     from verkehrspuls.stack.state import resolve
     from verkehrspuls.storage.migrate import status as ask
 
     current, needed = ask(resolve().database.url.get_secret_value())
     if as_json:
-        print(json.dumps({"current": current, "needed": needed}))
+        output.show_json({"current": current, "needed": needed}, indent=None)
     else:
-        print(f"The database has revision {current or 'none'}, needed is {needed}.")
+        output.say(
+            f"The database has revision {current or 'none'}, needed is {needed}."
+        )
     if current != needed:
         if not as_json:
-            print("Run `verkehrspuls db migrate`.")
+            output.say("Run `verkehrspuls db migrate`.")
         raise typer.Exit(4)

@@ -13,21 +13,21 @@ def command(
     Works while `up` runs, and when nothing does. Ends with exit code 4 where a problem
     was found.
     """
-    import json
     from dataclasses import asdict
 
+    from verkehrspuls.cli import output
     from verkehrspuls.errors import FoundProblems
     from verkehrspuls.settings import load
     from verkehrspuls.stack.checks import PROBLEM, examine
 
     findings = examine(load())
     if as_json:
-        print(json.dumps([asdict(one) for one in findings], ensure_ascii=False))
+        output.show_json(list(map(asdict, findings)), indent=None)
     else:
         width = max(len(one.part) for one in findings)
         for one in findings:
-            print(f"{one.part:{width}}  {one.state:7}  {one.detail}")
+            output.say(f"{one.part:{width}}  {one.state:7}  {one.detail}")
             if one.advice:
-                print(f"{'':{width}}           {one.advice}")
+                output.say(f"{'':{width}}           {one.advice}")
     if problems := sum(one.state == PROBLEM for one in findings):
         raise FoundProblems(count=problems)

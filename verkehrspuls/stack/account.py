@@ -2,6 +2,9 @@
 
 An ordinary user's servers run as that user. Root's run as an account (`stack.account`)
 that owns their directories; the permissions of other directories are never loosened.
+
+Whoever else runs as that account can read their passwords and data. No account is made
+here: `up` and `doctor` say so instead, with the lines that make one.
 """
 
 import os
@@ -11,6 +14,8 @@ from pathlib import Path
 
 from verkehrspuls.errors import StackFailed
 
+#: Accounts that are nobody's own.
+SHARED = ("nobody", "daemon")
 SEARCH = 0o1
 READ = 0o4
 
@@ -68,6 +73,34 @@ def server_account(name: str, *, part: str) -> Account | None:
     return Account(name=name, uid=entry.pw_uid, gid=entry.pw_gid)
 
 
+def shared_with(account: Account) -> str:
+    """Say who else may run as an account; empty where it is the servers' alone."""
+    if account.name in SHARED:
+        return "which other programs of the machine use as well"
+    others = sum(
+        _owner(process) == account.uid for process in Path("/proc").glob("[0-9]*")
+    )
+    return f"as which other programs run, too ({others} processes)" if others else ""
+
+
+def own_account(directory: Path) -> str:
+    """Say how to give the servers an account of their own."""
+    return (
+        "Give the servers an account of their own: stop everything, then as root "
+        "`useradd --system --user-group --shell /usr/sbin/nologin verkehrspuls`, "
+        "`chown --recursive "
+        f"verkehrspuls: {directory}/postgres {directory}/broker` where they are there, "
+        "and set VERKEHRSPULS_STACK__ACCOUNT=verkehrspuls"
+    )
+
+
+def _owner(process: Path) -> int | None:
+    try:
+        return process.stat().st_uid
+    except OSError:
+        return None  # it has ended
+
+
 def private_directory(path: Path, account: Account | None, *, part: str) -> None:
     """Make a folder that only its server can enter, or check that it is such a one."""
     owner = account.uid if account else os.geteuid()
@@ -92,3 +125,23 @@ def private_directory(path: Path, account: Account | None, *, part: str) -> None
             reason=f"{path} belongs to user id {status.st_uid}, not {owner}. Run as "
             "that user, or set VERKEHRSPULS_STACK__DIRECTORY to another folder.",
         )
+
+
+def private_file(
+    path: Path, content: bytes, account: Account | None = None, *, lasting: bool = True
+) -> None:
+    """Write a file that only its owner reads: whole, or not at all.
+
+    What is not `lasting` may be gone or empty after a power failure.
+    """
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    with os.fdopen(os.open(fresh, flags, 0o600), "wb") as file:
+        if account:
+            os.fchown(file.fileno(), account.uid, account.gid)
+        file.write(content)
+        file.flush()
+        if lasting:
+            os.fsync(file.fileno())
+    fresh.replace(path)

@@ -62,6 +62,6 @@ def _count(url: str) -> int:
     try:
         with connect(url, application="verkehrspuls up") as connection:
             row = execute(connection, "stale_bucket_count").fetchone()
-    except (DatabaseUnavailable, psycopg.OperationalError):
+    except (DatabaseUnavailable, psycopg.Error, OSError):
         return 1
     return int(row["buckets"]) if row else 0

@@ -11,23 +11,28 @@
 Two credentials with a right each; nothing else is allowed, except that ingest may
 publish under the topic of `probe`, which is no reading's. An acknowledged message
 outlives a killed broker at once and a power failure after `sync_interval`.
+
+After a disk was full NATS refuses every message, however much room there is again,
+until it is started anew: see `is_stuck`.
 """
 
 import json
-import os
 import random
 import re
+import secrets
+import shutil
 import signal
 import socket
 import struct
 import subprocess
+import time
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 from verkehrspuls.errors import StackFailed
 from verkehrspuls.stack import process
-from verkehrspuls.stack.account import private_directory, server_account
+from verkehrspuls.stack.account import private_directory, private_file, server_account
 from verkehrspuls.stack.binaries import broker_binary, reachable_broker
 from verkehrspuls.wire import PREFIX
 
@@ -36,6 +41,12 @@ HOST = "127.0.0.1"
 PORTS = range(20_000, 30_000)
 MB = 1 << 20
 _PORT_TAKEN = "address already in use"
+_REFUSED = b"JetStream failed to store"
+#: with less room it is no use to start it anew
+ROOM_BYTES = 8 * MB
+#: how often its log is looked at, and how much of it
+LOOK_S = 5.0
+LOOK_BYTES = 65_536
 
 
 class Broker:
@@ -52,6 +63,10 @@ class Broker:
         self._log = self.directory / "log"
         self._account = server_account(account, part=self.name)
         self._start_s = start_s
+        #: how far its log was looked at, when it is again, and what was found
+        self._looked = 0
+        self._look_at = 0.0
+        self._refused = False
 
     def __enter__(self) -> Self:
         self.start()
@@ -98,11 +113,10 @@ class Broker:
         if self._account is not None:
             binary = reachable_broker(binary, self.directory, self._account)
         configuration = self.directory / "nats.conf"
-        configuration.unlink(missing_ok=True)
-        configuration.touch(mode=0o600)
-        configuration.write_text(json.dumps(self._configuration(), indent=2), "utf-8")
-        if self._account is not None:
-            os.chown(configuration, self._account.uid, self._account.gid)
+        text = json.dumps(self._configuration(), indent=2)
+        private_file(configuration, text.encode(), self._account)
+        self._refused = False
+        self._looked = self._log_size()
         with (self._log / "start.log").open("wb") as output:
             self.process = process.leashed(
                 [binary, "--config", configuration],
@@ -118,6 +132,33 @@ class Broker:
         if self.process is None or self.process.poll() is not None:
             return False
         return lets_in(self.url)
+
+    def is_stuck(self) -> bool:
+        """Tell whether it has refused messages since its start, and has room for them.
+
+        Its log is all that tells: it lets clients in, and says that it is well.
+        """
+        now = time.monotonic()
+        if now < self._look_at:
+            return False
+        self._look_at = now + LOOK_S
+        try:
+            size = self._log_size()
+            begin = self._looked if self._looked <= size else 0  # it was rotated
+            with (self._log / "nats.log").open("rb") as file:
+                file.seek(max(begin, size - LOOK_BYTES))
+                self._refused = self._refused or _REFUSED in file.read(LOOK_BYTES)
+            self._looked = size
+            room = shutil.disk_usage(self.directory).free
+        except OSError:
+            return False
+        return self._refused and room > ROOM_BYTES
+
+    def _log_size(self) -> int:
+        try:
+            return (self._log / "nats.log").stat().st_size
+        except FileNotFoundError:
+            return 0
 
     def last_words(self) -> str:
         """Give the end of the broker's log."""
@@ -143,9 +184,9 @@ class Broker:
 
     def _port(self) -> int:
         kept = self.directory / "port"
-        if not kept.exists():
-            kept.write_text(f"{free_port(PORTS)}\n", "ascii")
-        return int(kept.read_text("ascii"))
+        if not kept.exists() or not kept.read_bytes().strip().isdigit():
+            private_file(kept, f"{free_port(PORTS)}\n".encode())
+        return int(kept.read_bytes())
 
     def _configuration(self) -> dict[str, Any]:
         # NATS writes `/` of MQTT topics as `.`, and `topic/#` takes in `topic` itself
@@ -199,7 +240,8 @@ class Broker:
 def lets_in(url: str, *, timeout_s: float = 2) -> bool:
     """Tell whether a broker accepts the credential of a URL, by MQTT's CONNECT."""
     parts = urlsplit(url)
-    words = ("vp-probe", parts.username or "", parts.password or "")
+    name = f"vp-{secrets.token_hex(8)}"
+    words = (name, parts.username or "", parts.password or "")
     body = b"\x00\x04MQTT\x04\xc2\x00\x0a" + b"".join(
         struct.pack("!H", len(word)) + word.encode() for word in words
     )

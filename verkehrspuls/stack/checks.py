@@ -4,28 +4,35 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from verkehrspuls import __version__
 from verkehrspuls.errors import BrokerUnavailable, VerkehrspulsError
 from verkehrspuls.settings import Settings
 from verkehrspuls.stack import binaries, broker, postgres
-from verkehrspuls.stack.account import server_account
+from verkehrspuls.stack.account import SHARED, own_account, server_account
 from verkehrspuls.stack.state import Running, read_running, resolve, state_directory
 
 if TYPE_CHECKING:
     from verkehrspuls.stack.probe import Probe
+    from verkehrspuls.storage.alerts import HeldUp
+    from verkehrspuls.storage.database import Connection
+    from verkehrspuls.storage.ledger import Row
     from verkehrspuls.storage.slots import Slot
 
 OK: Final = "ok"
 OFF: Final = "off"
 PROBLEM: Final = "problem"
 
+#: Faults, sites, sensors or topics that are named at once.
+NAMED: Final = 10
+#: of so many sensors it is said that their clock is ahead
+MANY_CLOCKS: Final = 5
 #: a database that runs out of room stops taking readings
 LEAST_FREE_BYTES = 1 << 30
 
@@ -45,15 +52,19 @@ def examine(settings: Settings) -> list[Finding]:
     """Look at all parts."""
     directory = state_directory(settings)
     running = read_running(directory)
+    own = running is not None or not settings.database.url.get_secret_value()
+    findings = [_program()]
+    if own:
+        findings.append(_directory(directory, running))
+    findings += _embedded(settings)
     settings = resolve(settings, database=False)
-    findings = [_program(), _directory(directory, running), _embedded(settings)]
     for check in (_database, _broker):
         try:
             findings += check(settings)
         except VerkehrspulsError as error:
             part = check.__name__.removeprefix("_")
             findings.append(Finding(part, PROBLEM, str(error)))
-    return [*findings, *_parts(running, directory)]
+    return [*findings, *(_parts(running, directory) if own else ())]
 
 
 def _program() -> Finding:
@@ -82,27 +93,48 @@ def _directory(directory: Path, running: Running | None) -> Finding:
     return Finding("data", OK, detail)
 
 
-def _embedded(settings: Settings) -> Finding:
+def _embedded(settings: Settings) -> Iterator[Finding]:
     """The programs that `up` starts where no URL is set."""
     part = "embedded parts"
+    database = settings.database.url.get_secret_value()
+    versions = []
     try:
-        folder = binaries.postgres_binaries(settings.stack.postgres_binaries)
-        program = binaries.broker_binary()
+        if not database:
+            folder = binaries.postgres_binaries(settings.stack.postgres_binaries)
+            versions.append(f"PostgreSQL {postgres.program_version(folder)}")
+        if not settings.broker.url.get_secret_value():
+            program = binaries.broker_binary()
+            versions.append(f"NATS {broker.program_version(program)}")
+        if not versions:
+            return
         account = server_account(settings.stack.account, part=part)
-        version = (
-            f"PostgreSQL {postgres.program_version(folder)}, "
-            f"NATS {broker.program_version(program)}"
-        )
     except (VerkehrspulsError, OSError) as error:
-        return Finding(part, PROBLEM, str(error))
-    whom = f", run as {account.name}" if account else ""
-    return Finding(part, OK, f"{version}{whom}", version)
+        if database:
+            yield Finding(part, OFF, "not installed; only `up` would need them")
+        else:
+            yield Finding(part, PROBLEM, str(error))
+        return
+    version = ", ".join(versions)
+    if account is None:
+        yield Finding(part, OK, version, version)
+        return
+    whom = f"{version}, run as {account.name}"
+    if account.name not in SHARED:
+        yield Finding(part, OK, whom, version)
+        return
+    detail = f"{whom}, as which other programs run, too: these can read all passwords"
+    advice = own_account(state_directory(settings))
+    yield Finding(part, OK, detail, version, advice)
 
 
 def _database(settings: Settings) -> Iterator[Finding]:
+    from verkehrspuls.registry.calendar import known_until
+    from verkehrspuls.registry.towns import registered_faults
+    from verkehrspuls.storage.alerts import held_up
     from verkehrspuls.storage.database import connect, execute
-    from verkehrspuls.storage.ledger import only_counted
+    from verkehrspuls.storage.ledger import never_sent, of_nobody, only_counted
     from verkehrspuls.storage.migrate import status
+    from verkehrspuls.storage.series import municipalities
     from verkehrspuls.storage.slots import slots
 
     url = settings.database.url.get_secret_value()
@@ -122,7 +154,16 @@ def _database(settings: Settings) -> Iterator[Finding]:
         yield Finding("migrations", OK, f"revision {current}", current or "")
         edition = execute(connection, "storage_edition").fetchone() or {}
         yield _rejects(only_counted(connection))
+        yield _alerts(held_up(connection), lacks=settings.alerts.lacks)
+        yield from _registry(registered_faults(connection))
+        yield _addresses(municipalities(connection), settings)
+        yield from _intervals(execute(connection, "unlike_intervals").fetchall())
+        yield from _figures(execute(connection, "lately_set_aside").fetchall())
+        yield _calendar(known_until(connection), datetime.now(UTC).date())
+        yield _silent(never_sent(connection))
+        yield _of_nobody(of_nobody(connection))
         yield from _slots(slots(connection))
+        yield from _clocks(connection)
     if edition["edition"] == edition["detected"]:
         yield Finding("storage edition", OK, edition["edition"], edition["edition"])
     else:
@@ -147,6 +188,155 @@ def _rejects(only_counted: int) -> Finding:
     )
 
 
+def _alerts(found: "HeldUp", *, lacks: str) -> Finding:
+    if lacks:
+        advice = "Set it, or analytics does not start."
+        return Finding("alerts", PROBLEM, lacks, advice=advice)
+    if not found:
+        return Finding("alerts", OK, "none waits too long")
+    return Finding(
+        "alerts",
+        PROBLEM,
+        f"they do not reach whom they are for: {found}",
+        advice="See `alert_failed` in the log of analytics. Mend the address, or the "
+        "server that it names; what waits is sent then.",
+    )
+
+
+def _registry(faults: "Mapping[str, Sequence[str]]") -> Iterator[Finding]:
+    """What is registered and cannot be worked with, by town."""
+    if not faults:
+        yield Finding("registrations", OK, "all of them can be worked with")
+    for town, said in faults.items():
+        yield Finding(
+            f"registration {town}",
+            PROBLEM,
+            "; ".join(said[:NAMED]) + (f"; {len(said)} in all" * (len(said) > NAMED)),
+            advice="Mend it in the registration file, and run "
+            "`verkehrspuls import town` again.",
+        )
+
+
+def _calendar(until: "Mapping[str, date | None]", today: date) -> Finding:
+    """Until when the school holidays of the towns' states are known."""
+    known = ", ".join(f"{state} until {last}" for state, last in until.items() if last)
+    short = [state for state, last in until.items() if not last or last < today]
+    if not short:
+        return Finding("school holidays", OK, known or "no town is registered")
+    return Finding(
+        "school holidays",
+        PROBLEM,
+        f"they are not known for today: {', '.join(short)}"
+        + (f" ({known})" if known else ""),
+        advice="Means of workdays (DTVw5) have no value for later days. Bring the "
+        "program up to date, or import the Ferienordnung with `verkehrspuls import "
+        "holidays`.",
+    )
+
+
+def _addresses(towns: "Sequence[Mapping[str, Any]]", settings: Settings) -> Finding:
+    """Imprint, privacy notice and contact of towns that are shown to everybody.
+
+    Beside `up` they are not needed yet.
+    """
+    part = "imprint and contact"
+    lacking = [
+        f"{town['key']} ({', '.join(lacks)})"
+        for town in towns
+        if not town["simulated"]
+        and (
+            lacks := [
+                name
+                for name in type(settings.pages).model_fields
+                if not town[name] and not getattr(settings.pages, name)
+            ]
+        )
+    ]
+    if not lacking:
+        return Finding(part, OK, "each municipality with public sites has them")
+    detail = f"{len(lacking)} municipalities lack some: {_some(lacking)}"
+    trial = read_running(state_directory(settings)) is not None
+    return Finding(
+        part,
+        OK if trial else PROBLEM,
+        detail,
+        advice="Write them into the registration file, or set "
+        "VERKEHRSPULS_PAGES__IMPRINT, __PRIVACY and __CONTACT for all.",
+    )
+
+
+def _intervals(unlike: "Sequence[Mapping[str, Any]]") -> Iterator[Finding]:
+    """Sensors that send other intervals than they are registered with."""
+    for row in unlike[:NAMED]:
+        yield Finding(
+            f"interval {row['municipality']}/{row['sensor']}",
+            PROBLEM,
+            f"it sends intervals of {row['sent_s']} s and is registered with "
+            f"{row['registered_s']} s: readings are stored as they come, but gaps and "
+            "what was expected are reckoned with the registered one",
+            advice=f"Register interval_s = {row['sent_s']}, or set the device up anew.",
+        )
+
+
+def _figures(failed: "Sequence[Mapping[str, Any]]") -> Iterator[Finding]:
+    """Sites and towns that a worker tried to compute, and could not."""
+    if not failed:
+        yield Finding("figures", OK, "nothing failed at the last try")
+    for row in failed[:NAMED]:
+        where = "/".join(filter(None, (row["municipality"], row["site"])))
+        yield Finding(
+            f"figures {where}",
+            PROBLEM,
+            f"they cannot be computed: {row['reason']}",
+            advice="Others are; it is tried again every 10 minutes, and nothing is "
+            "lost. See what the analytics worker logs (claim_failed).",
+        )
+
+
+def _silent(found: "list[Row]") -> Finding:
+    """Sensors of which nothing ever came: perhaps the broker drops what they send."""
+    part = "silent sensors"
+    if not found:
+        return Finding(part, OK, "each installed sensor has sent before")
+    foreign = [one for one in found if one["topic"]]
+    detail = f"{len(found)} never sent: " + _some(
+        f"{one['sensor']} ({one['topic']})" if one["topic"] else one["sensor"]
+        for one in found
+    )
+    if not foreign and not found[0]["in_service"]:
+        return Finding(part, OK, detail)
+    advice = "See whether each publishes under its topic, and may."
+    if foreign:
+        advice += (
+            " A topic of its own needs a line of access, for the sender and for ingest:"
+            " see `verkehrspuls sensor access`."
+        )
+    return Finding(part, PROBLEM, detail, advice=advice)
+
+
+def _of_nobody(found: "list[Row]") -> Finding:
+    """Topics of which messages came, and which no sensor is registered with."""
+    part = "unknown senders"
+    if not found:
+        return Finding(part, OK, "each message of the last day is of a known sensor")
+    messages = sum(one["messages"] for one in found)
+    topics = _some(f"{one['topic'][:200]!r} ({one['messages']})" for one in found)
+    return Finding(
+        part,
+        PROBLEM,
+        f"{messages} messages of the last day belong to nobody, under {topics}",
+        advice="Register their sensors, or mend the topic of one that never sent; then "
+        "`verkehrspuls reject replay`.",
+    )
+
+
+def _some(words: Iterable[str]) -> str:
+    """Join the first words, and say how many more there are."""
+    every = list(words)
+    more = f" and {len(every) - NAMED} more" if len(every) > NAMED else ""
+    return ", ".join(every[:NAMED]) + more
+
+
 def _slots(found: "list[Slot]") -> Iterator[Finding]:
     """Slots whose messages wait in vain, or whose session the broker had forgotten."""
     for one in found:
@@ -169,9 +359,82 @@ def _slots(found: "list[Slot]") -> Iterator[Finding]:
                 advice="See the gaps with `verkehrspuls ledger check`, and how the "
                 "broker has to be set up in docs/how-to/run-in-production.md.",
             )
+        elif one.certificate_expires(datetime.now(UTC)):
+            yield Finding(
+                part,
+                PROBLEM,
+                "the broker's certificate is valid until "
+                f"{one.certificate_ends:%Y-%m-%d %H:%M}Z only",
+                advice="Renew it: `sudo deploy/prepare --renew HOST`, then restart the "
+                "broker; sensors keep the authority that they have.",
+            )
+        elif one.guessable and not one.drained:
+            yield Finding(
+                part,
+                PROBLEM,
+                "its session has a name of an older version, which can be guessed: "
+                "whoever connects to the broker with it takes what waits there",
+                advice="Start a worker of another slot, stop this one and run "
+                f"`verkehrspuls ingest drain --slot {one.slot}`, as "
+                "docs/how-to/scale-ingest.md tells.",
+            )
         else:
             state = "closed" if one.drained else "a worker serves it"
             yield Finding(part, OK, state)
+
+
+def _clocks(connection: "Connection") -> Iterator[Finding]:
+    """Whether the clocks of this machine, the database, ingest and sensors agree."""
+    from verkehrspuls.storage import clocks
+
+    differ = {
+        "this machine's is": clocks.ours_ahead_s(connection),
+        "ingest's was": clocks.receipt_ahead_s(connection),
+    }
+    wrong = [
+        f"{whose} {abs(s):.0f} s {'ahead of' if s > 0 else 'behind'} the database's"
+        for whose, s in differ.items()
+        if abs(s) > clocks.DIFFER_S
+    ]
+    if wrong:
+        yield Finding(
+            "clocks",
+            PROBLEM,
+            "; ".join(wrong),
+            advice="Set the clocks by NTP; analytics goes by that of the database.",
+        )
+    else:
+        yield Finding("clocks", OK, "this machine's and the database's agree")
+    lately = datetime.now(UTC) - timedelta(days=1)
+    for row in clocks.passed_over(connection, since=lately)[:MANY_CLOCKS]:
+        yield Finding(
+            f"times of {row['municipality']}/{row['sensor']}",
+            PROBLEM,
+            f"{row['field']} said {row['said']}, which cannot be; {row['taken']} was "
+            "taken",
+            advice="Set the clock of the device or gateway.",
+        )
+    sensors = clocks.sensor_clocks(connection)
+    found = [one for one in sensors if one.minutes_ahead is not None]
+    if len(found) >= MANY_CLOCKS and len(found) > len(sensors) / 2:
+        yield Finding(
+            "clocks of sensors",
+            PROBLEM,
+            f"{len(found)} of {len(sensors)} are ahead",
+            advice="Look whether the clock of ingest's machine is behind.",
+        )
+        return
+    for one in found[:MANY_CLOCKS]:
+        yield Finding(
+            f"clock of {one.municipality}/{one.sensor}",
+            PROBLEM,
+            one.says("en") or "",
+            advice="Set its clock or its time zone; see `verkehrspuls sensor show "
+            f"{one.municipality}/{one.sensor}`.",
+        )
+    if len(found) > MANY_CLOCKS:
+        more = f"{len(found) - MANY_CLOCKS} more are ahead"
+        yield Finding("clocks of sensors", PROBLEM, more)
 
 
 def _lately(moment: datetime | None) -> bool:
@@ -181,7 +444,7 @@ def _lately(moment: datetime | None) -> bool:
 def _broker(settings: Settings) -> Iterator[Finding]:
     """Each credential that is known has to be let in."""
     from verkehrspuls.mqtt import Publisher
-    from verkehrspuls.stack.probe import probe
+    from verkehrspuls.stack.probe import probe, sessions_are_open
 
     known = {
         "receiving": settings.broker.url.get_secret_value(),
@@ -197,15 +460,31 @@ def _broker(settings: Settings) -> Iterator[Finding]:
         where = urlsplit(url)
         detail = f"{where.scheme}://{where.hostname}:{where.port or 'default'}"
         try:
-            with Publisher(
-                url, f"vp-doctor-{os.getpid()}", ca_file=settings.broker.ca_file
-            ):
+            with Publisher(url, "verkehrspuls-doctor", ca_file=settings.broker.ca_file):
                 yield Finding(part, OK, f"{detail} lets us in")
         except BrokerUnavailable as error:
             yield Finding(part, PROBLEM, f"{detail}: {error}")
             continue
         if right == "receiving":
             yield from _keeping(probe(url, ca_file=settings.broker.ca_file))
+        elif known["receiving"] not in ("", url):
+            yield _sessions(
+                is_open=sessions_are_open(
+                    known["receiving"], url, ca_file=settings.broker.ca_file
+                )
+            )
+
+
+def _sessions(*, is_open: bool) -> Finding:
+    """Whether a session belongs to its credential, or to whoever knows its name."""
+    return Finding(
+        "broker, sessions",
+        OK,
+        "whoever knows the name of a session can end it, with any credential that is "
+        "let in there; the names of ours are random"
+        if is_open
+        else "a session belongs to its credential",
+    )
 
 
 def _keeping(found: "Probe | None") -> Iterator[Finding]:
@@ -252,4 +531,4 @@ def _parts(running: Running | None, directory: Path) -> Iterator[Finding]:
             yield Finding(part.name, OK, f"pid {part.pid} {says}{restarts}")
 
 
-_START = "Start it with `make up`."
+_START = "Start it with `make up`, in containers with `docker compose up`."

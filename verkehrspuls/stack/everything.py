@@ -7,17 +7,20 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from pydantic import SecretStr
 
 from verkehrspuls import __version__
+from verkehrspuls.cli import output
 from verkehrspuls.errors import StackFailed
 from verkehrspuls.settings import Settings
+from verkehrspuls.stack.account import own_account, server_account, shared_with
 from verkehrspuls.stack.backlog import show_backlog
 from verkehrspuls.stack.broker import Broker, free_port
 from verkehrspuls.stack.postgres import PostgresServer
@@ -26,10 +29,12 @@ from verkehrspuls.stack.state import (
     Running,
     locked,
     make_directory,
+    needs_servers,
     state_directory,
     write_running,
 )
 from verkehrspuls.stack.supervisor import Supervisor
+from verkehrspuls.talk import tell
 
 #: all parts together stop within five seconds
 STOP_BUDGET_S = 4.5
@@ -37,6 +42,8 @@ STOP_BUDGET_S = 4.5
 DRAIN_S = 1.5
 #: a first start may meet a part that is just being started again
 ATTEMPTS = 3
+#: whoever is asked to stop and does not is asked again after this
+ASK_AGAIN_S = 1.0
 #: the history goes on where it stopped, over failures of other parts
 HISTORY_ATTEMPTS = 10
 
@@ -52,8 +59,16 @@ def run(settings: Settings, *, show_logs: bool, with_parent: bool) -> None:
     directory = state_directory(settings)
     make_directory(directory)
     say(f"Verkehrspuls {__version__}, data in {directory}")
-    with locked(directory):
+    if os.geteuid() == 0 and needs_servers(settings):
+        account = server_account(settings.stack.account, part="up")
+        if account and (others := shared_with(account)):
+            say(
+                f"warning: as root, the servers run as {account.name}, {others}; these "
+                f"can read all passwords and data. {own_account(directory)}"
+            )
+    with locked(directory) as require:
         supervisor = Supervisor(say=say, start_s=settings.stack.start_s)
+        supervisor.look = require
         try:
             with interruptible():
                 Everything(settings, directory, supervisor, show_logs=show_logs).run()
@@ -78,24 +93,31 @@ def end_with_parent() -> None:
 
 def say(line: str) -> None:
     """Tell the person at the terminal, above a progress bar where there is one."""
-    clear = "\r\033[K" if sys.stderr.isatty() else ""
-    print(f"{clear}{line}", file=sys.stderr, flush=True)
+    with suppress(OSError, ValueError):
+        clear = "\r\033[K" if sys.stderr.isatty() else ""
+        output.tell(line, before=clear)
 
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Let the first signal to stop raise `Interrupted`; the rest are heard already."""
-    asked = False
+    """Let a signal to stop raise `Interrupted` until this is left; ignore later ones.
+
+    Raise it again each second: a library may swallow what is raised within it.
+    """
+    left = False
 
     def ask(*_: object) -> None:
-        nonlocal asked
-        if not asked:
-            asked = True
+        if not left:
+            signal.setitimer(signal.ITIMER_REAL, ASK_AGAIN_S)
             raise Interrupted
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM):
         signal.signal(number, ask)
-    yield
+    try:
+        yield
+    finally:
+        left = True
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 class Everything:
@@ -174,6 +196,7 @@ class Everything:
             )
             server.start()
             self._supervisor.add(server, running=True)
+            self._supervisor.look = partial(_look, self._supervisor.look, server)
             url, publish_url = server.url, server.publish_url
             seconds = time.monotonic() - began
             say(f"broker: NATS {server.version()}, {seconds:.1f} s")
@@ -218,7 +241,8 @@ class Everything:
             log=self._directory / "log" / f"{name}.log",
             once=once,
             shows_progress=shows_progress,
-            echo=say if self._show_logs else None,
+            say=say,
+            echo=self._show_logs,
         )
 
     def _show_address(self) -> None:
@@ -226,8 +250,8 @@ class Everything:
         self._supervisor.wait(lambda: page_answers(host, port))
         address = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
         self._running = replace(self._running, address=address)
-        self._tell()
-        print(f"Verkehrspuls: {address}", flush=True)
+        self._supervisor.tell()
+        tell(f"Verkehrspuls: {address}")
 
     def _reached_at(self) -> tuple[str, int]:
         host = self._settings.api.host
@@ -262,6 +286,14 @@ class Everything:
             parts=self._supervisor.states(),
         )
         write_running(self._directory, self._running)
+
+
+def _look(require: Callable[[], None], broker: Broker) -> None:
+    """Look at what the supervisor cannot see from outside."""
+    require()
+    if broker.is_stuck():
+        say("broker: it refuses messages since the disk was full, and is started anew")
+        broker.ask_to_stop()
 
 
 def page_answers(host: str, port: int) -> bool:

@@ -26,7 +26,7 @@ import psycopg
 
 from verkehrspuls.errors import StackFailed
 from verkehrspuls.stack import process
-from verkehrspuls.stack.account import private_directory, server_account
+from verkehrspuls.stack.account import private_directory, private_file, server_account
 from verkehrspuls.stack.binaries import postgres_binaries, reachable_postgres
 
 #: of the longest socket address, on macOS; Linux allows four bytes more
@@ -271,7 +271,7 @@ class PostgresServer:
             stale.unlink()
         if lock.exists():
             _, _, rest = lock.read_text("utf-8").partition("\n")
-            lock.write_text(f"{os.getpid()}\n{rest}", "utf-8")
+            private_file(lock, f"{os.getpid()}\n{rest}".encode(), self._account)
 
     def _predecessor(self, lock: Path) -> int | None:
         """Find a live server of this data: its command line says so."""

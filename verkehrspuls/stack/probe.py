@@ -6,6 +6,7 @@ readings, so that no worker ever sees it. The credential of ingest may publish t
 and nowhere else.
 """
 
+import hmac
 import secrets
 import threading
 import time
@@ -13,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import unquote, urlsplit
 
 import paho.mqtt.client as paho
 
@@ -21,7 +23,6 @@ from verkehrspuls.errors import BrokerUnavailable
 from verkehrspuls.wire import PREFIX
 
 TOPIC: Final = f"{PREFIX}/doctor/probe"
-CLIENT_ID: Final = "verkehrspuls-doctor"
 #: Mosquitto keeps 1000 by default, and has 20 more on their way
 MESSAGES: Final = 1200
 #: how long silence lasts until nothing more is expected
@@ -45,7 +46,7 @@ def probe(url: str, *, ca_file: Path | None, messages: int = MESSAGES) -> Probe 
     listener = _Listener(url, ca_file, token)
     listener.forget()
     try:
-        with mqtt.Publisher(url, f"{CLIENT_ID}-{token}", ca_file=ca_file) as publisher:
+        with mqtt.Publisher(url, "verkehrspuls-doctor", ca_file=ca_file) as publisher:
             with listener:
                 publisher.publish(TOPIC, f"{token} first".encode())
                 if not listener.wait(lambda: listener.returned == {b"first"}):
@@ -60,6 +61,55 @@ def probe(url: str, *, ca_file: Path | None, messages: int = MESSAGES) -> Probe 
     return Probe(messages, len(listener.returned) - 1, listener.dropped)
 
 
+def sessions_are_open(url: str, other_url: str, *, ca_file: Path | None) -> bool:
+    """Tell whether another credential ends a session whose name it knows.
+
+    Most brokers allow that. Tried with a session of our own, of a random name.
+    """
+    name = f"verkehrspuls-doctor-{secrets.token_hex(16)}"
+    try:
+        _visit(url, name, ca_file, clean=False)
+        _visit(other_url, name, ca_file, clean=True)
+        return not _visit(url, name, ca_file, clean=False)
+    finally:
+        _visit(url, name, ca_file, clean=True)
+
+
+def _visit(url: str, name: str, ca_file: Path | None, *, clean: bool) -> bool:
+    """Connect and leave; tells whether the broker knew the session."""
+    made = mqtt.client(url, client_id=name, clean=clean, ca_file=ca_file)
+    present: list[bool] = []
+
+    def connected(_c: Any, _d: Any, flags: Any, reason: Any, _p: Any) -> None:
+        if not reason.is_failure:
+            present.append(bool(flags.session_present))
+            answered.set()
+
+    answered = threading.Event()
+    made.on_connect = connected
+    mqtt.connect(made, url)
+    made.loop_start()
+    try:
+        if not answered.wait(10):
+            raise BrokerUnavailable(reason="no CONNACK.")
+    finally:
+        made.disconnect()
+        made.loop_stop()
+        made.on_connect = None
+    return present[0]
+
+
+def session_name(url: str) -> str:
+    """Return the client id of the probe's session.
+
+    It is the same at each probe, so that what a killed one left is ended by the next
+    one, and derived from the password, so that nobody else can guess it.
+    """
+    password = unquote(urlsplit(url).password or "")
+    digest = hmac.digest(password.encode(), TOPIC.encode(), "sha256")
+    return f"verkehrspuls-doctor-{digest.hex()[:32]}"
+
+
 class _Listener:
     """A session that comes and goes."""
 
@@ -68,6 +118,7 @@ class _Listener:
         self.dropped: int | None = None
         self._url, self._ca_file = url, ca_file
         self._token = token.encode()
+        self._client_id = session_name(url)
         self._client: paho.Client
         self._changed = threading.Condition()
         self._subscribed = False
@@ -104,7 +155,7 @@ class _Listener:
 
     def _connect(self, *, clean: bool) -> None:
         self._client = mqtt.client(
-            self._url, client_id=CLIENT_ID, clean=clean, ca_file=self._ca_file
+            self._url, client_id=self._client_id, clean=clean, ca_file=self._ca_file
         )
         self._client.on_message = self._on_message
         self._client.on_subscribe = self._on_subscribe

@@ -11,7 +11,7 @@ from typing import IO, Protocol
 
 from verkehrspuls.errors import StackFailed
 from verkehrspuls.stack import leash
-from verkehrspuls.stack.account import Account
+from verkehrspuls.stack.account import Account, private_file
 
 Process = subprocess.Popen[bytes]
 
@@ -152,14 +152,8 @@ def last_lines(*files: Path, count: int = 12) -> str:
 
 def secret(path: Path, account: Account | None) -> str:
     """Read a random password, made where there is none yet; only its owner reads it."""
-    if not path.exists():
+    if not path.exists() or not path.stat().st_size:
         import secrets
 
-        fresh = path.with_suffix(".new")
-        fresh.unlink(missing_ok=True)
-        fresh.touch(mode=0o600)
-        fresh.write_text(secrets.token_urlsafe(24) + "\n", "utf-8")
-        if account:
-            os.chown(fresh, account.uid, account.gid)
-        fresh.replace(path)
+        private_file(path, f"{secrets.token_urlsafe(24)}\n".encode(), account)
     return path.read_text("utf-8").strip()

@@ -12,8 +12,8 @@ Commands in another terminal use `resolve`: where a URL is not set, it is that o
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,9 +21,14 @@ from pathlib import Path
 import msgspec
 from pydantic import SecretStr
 
-from verkehrspuls.errors import BrokerUnavailable, DatabaseUnavailable, StackFailed
+from verkehrspuls.errors import (
+    BrokerUnavailable,
+    DatabaseUnavailable,
+    StackFailed,
+    StateGone,
+)
 from verkehrspuls.settings import Settings, load
-from verkehrspuls.stack.account import server_account
+from verkehrspuls.stack.account import private_file, server_account
 from verkehrspuls.stack.process import wait_until
 
 FOLDER = ".verkehrspuls"
@@ -63,7 +68,7 @@ def state_directory(settings: Settings, *, project: Path | None = None) -> Path:
         return settings.stack.directory.absolute()
     folder = (project or Path.cwd()).resolve()
     account = None
-    if os.geteuid() == 0 and _needs_servers(settings):
+    if os.geteuid() == 0 and needs_servers(settings):
         account = server_account(settings.stack.account, part="up")
     if account is None or account.reaches(folder / FOLDER):
         return folder / FOLDER
@@ -76,7 +81,7 @@ def resolve(
     """Fill in the URLs of what runs here where none are set; some may be needed."""
     settings = settings or load()
     running = None
-    if _needs_servers(settings):
+    if needs_servers(settings):
         running = read_running(state_directory(settings))
     if running is not None:
         given = {
@@ -119,9 +124,13 @@ def make_directory(directory: Path) -> None:
 
 
 @contextmanager
-def locked(directory: Path) -> Iterator[None]:
-    """Hold the state directory; `StackFailed` says who else does."""
-    descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+def locked(directory: Path) -> Iterator[Callable[[], None]]:
+    """Hold the state directory; `StackFailed` says who else does.
+
+    What it yields raises `StateGone` where the directory has been removed or replaced.
+    """
+    lock, told = directory / "lock", directory / "running.json"
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
 
     def take() -> bool:
         try:
@@ -134,20 +143,30 @@ def locked(directory: Path) -> Iterator[None]:
         # for a moment it may be held by a command that only looks
         if not wait_until(take, timeout_s=0.5):
             raise StackFailed(part="up", reason=_who_runs(directory))
-        yield
-        # while the lock is held: nobody's but ours
-        (directory / "running.json").unlink(missing_ok=True)
+
+        def require() -> None:
+            try:
+                same = os.path.samestat(os.fstat(descriptor), lock.stat())
+            except FileNotFoundError:
+                same = False
+            except OSError:
+                return  # a disk that does not answer is no reason
+            if not same:
+                raise StateGone(directory=directory)
+
+        # while the lock is held it is nobody's but ours, be it of one that was killed
+        told.unlink(missing_ok=True)
+        yield require
+        with suppress(OSError):
+            told.unlink(missing_ok=True)
     finally:
         os.close(descriptor)
 
 
 def write_running(directory: Path, running: Running) -> None:
     """Let other commands know what runs."""
-    fresh = directory / "running.json.new"
-    fresh.unlink(missing_ok=True)
-    fresh.touch(mode=0o600)
-    fresh.write_bytes(msgspec.json.encode(running))
-    fresh.replace(directory / "running.json")
+    content = msgspec.json.encode(running)
+    private_file(directory / "running.json", content, lasting=False)
 
 
 def read_running(directory: Path) -> Running | None:
@@ -160,6 +179,11 @@ def read_running(directory: Path) -> Running | None:
         )
     except FileNotFoundError:
         return None
+    except msgspec.DecodeError as error:
+        raise DatabaseUnavailable(
+            reason=f"the one that runs on {directory} tells nothing of use, "
+            "be it that it is of another version"
+        ) from error
     except PermissionError as error:
         raise DatabaseUnavailable(
             reason=f"the one that runs on {directory} belongs to another user"
@@ -168,7 +192,7 @@ def read_running(directory: Path) -> Running | None:
 
 def is_locked(directory: Path) -> bool:
     """Tell whether an `up` runs on a state directory."""
-    descriptor = os.open(directory / "lock", os.O_RDWR)
+    descriptor = os.open(directory / "lock", os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -179,7 +203,8 @@ def is_locked(directory: Path) -> bool:
         os.close(descriptor)
 
 
-def _needs_servers(settings: Settings) -> bool:
+def needs_servers(settings: Settings) -> bool:
+    """Tell whether a URL is not set, so that the embedded server is meant."""
     urls = (settings.database.url, settings.broker.url)
     return not all(url.get_secret_value() for url in urls)
 
@@ -195,7 +220,8 @@ def _who_runs(directory: Path) -> str:
         running = None
     if running is None:
         return f"another one is just starting or stopping on {directory}"
-    minutes = (datetime.now(UTC) - running.since).total_seconds() / 60
+    # not below zero, where the clock was put back
+    minutes = max(0, (datetime.now(UTC) - running.since).total_seconds() / 60)
     return (
         f"it runs already on {directory}: pid {running.pid}, for {minutes:.0f} min, "
         f"{running.address or 'no page yet'}. Stop it with `kill {running.pid}`, or "

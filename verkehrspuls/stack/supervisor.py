@@ -3,19 +3,25 @@
 A part that dies is started again after 1, 2, 4 … 30 s; one that then runs for a
 minute begins anew at 1 s. Everything happens in `step`, called from the main thread,
 which never waits: while one part is starting, the others are watched.
+
+No part ends it, whatever its methods raise, and neither does a disk that takes nothing:
+what others are told of the parts is tried again.
 """
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
-from verkehrspuls.errors import StackFailed
+from verkehrspuls.errors import MachineFailed, StackFailed
 from verkehrspuls.stack.process import Part, describe_end
 from verkehrspuls.stack.state import PartState
 
 LONGEST_DELAY_S = 30.0
 RECOVERED_S = 60.0
 STEP_S = 0.1
+#: what could not be told is tried again after so long
+TELL_AGAIN_S = 5.0
 #: how long one part may take to stop before the next one is asked to
 PATIENCE_S = 0.5
 
@@ -71,7 +77,12 @@ class Supervisor:
         self._start_s = start_s
         self._clock = clock
         self._watched: list[Watched] = []
+        #: lets others know how the parts do
         self.changed: Callable[[], None] = lambda: None
+        #: called at each step; raises where it makes no sense to go on
+        self.look: Callable[[], None] = lambda: None
+        #: when to tell again what could not be told; none: all is told
+        self._tell_at: float | None = None
 
     def add(
         self, part: Part, *, running: bool = False, attempts: int | None = None
@@ -82,8 +93,8 @@ class Supervisor:
         )
         self._watched.append(watched)
         if not running:
-            part.spawn()
-        self.changed()
+            self._start(watched)
+        self.tell()
         return watched
 
     def states(self) -> tuple[PartState, ...]:
@@ -92,13 +103,32 @@ class Supervisor:
 
     def step(self) -> None:
         """Look at each part once, and start those that are due."""
+        self.look()
         for one in list(self._watched):
             before = one.state()
             self._look_at(one)
             if one.done:
                 self._watched.remove(one)
             if one.done or one.state() != before:
-                self.changed()
+                self.tell()
+        if self._tell_at is not None and self._clock() >= self._tell_at:
+            self.tell()
+
+    def tell(self) -> None:
+        """Let others know how the parts do; where that fails it is said once."""
+        try:
+            self.changed()
+        except OSError as error:
+            if self._tell_at is None:
+                self._say(
+                    "other commands cannot be told what runs: "
+                    f"{error.strerror or error}. Everything goes on."
+                )
+            self._tell_at = self._clock() + TELL_AGAIN_S
+        else:
+            if self._tell_at is not None:
+                self._say("other commands are told again what runs")
+            self._tell_at = None
 
     def wait(self, condition: Callable[[], bool]) -> None:
         """Watch until something holds."""
@@ -128,7 +158,8 @@ class Supervisor:
         for one in reversed(self._watched):
             if _ended(one):
                 continue
-            one.part.ask_to_stop()
+            with suppress(OSError):
+                one.part.ask_to_stop()
             patience = min(deadline, self._clock() + PATIENCE_S)
             while not _ended(one) and self._clock() < patience:
                 time.sleep(0.01)
@@ -153,23 +184,30 @@ class Supervisor:
         if code == 0 and one.part.once:
             one.done = True
         elif code is not None:
-            self._put_off(one, describe_end(code), one.part.last_words())
+            self._put_off(one, describe_end(code), _last_words(one.part))
         elif not one.answers:
-            one.answers = one.part.answers()
+            one.answers, why = _asked(one.part)
             if one.answers and one.restarts:
                 self._say(f"{one.part.name} answers again")
             late = self._clock() > one.began + self._start_s
             if late and not one.answers and not one.part.once:
-                self._say(f"{one.part.name} does not answer within {self._start_s:g} s")
+                self._say(
+                    f"{one.part.name} does not answer within {self._start_s:g} s{why}"
+                )
                 one.part.make_stop()
 
     def _start_again(self, one: Watched) -> None:
+        one.restarts += 1
+        self._start(one)
+
+    def _start(self, one: Watched) -> None:
         one.due = None
         one.began = self._clock()
-        one.restarts += 1
         try:
             one.part.spawn()
-        except (StackFailed, OSError) as error:
+        except OSError as error:
+            self._put_off(one, str(MachineFailed.of(error)), "")
+        except Exception as error:
             self._put_off(one, str(error), "")
 
     def _put_off(self, one: Watched, reason: str, last_words: str) -> None:
@@ -184,6 +222,21 @@ class Supervisor:
             self._say(f"{one.part.name}: {reason} Starting it again in {delay:g} s.")
         for line in last_words.splitlines()[-4:]:
             self._say(f"  {line}")
+
+
+def _asked(part: Part) -> tuple[bool, str]:
+    """Whether a part answers, and why it could not be asked."""
+    try:
+        return part.answers(), ""
+    except Exception as error:
+        return False, f": {error}"
+
+
+def _last_words(part: Part) -> str:
+    try:
+        return part.last_words()
+    except OSError as error:
+        return f"its log cannot be read: {error}"
 
 
 def _ended(one: Watched) -> bool:

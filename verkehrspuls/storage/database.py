@@ -8,10 +8,10 @@ import atexit
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING, Any, Final, LiteralString, cast
+from typing import TYPE_CHECKING, Any, Final, LiteralString, NamedTuple, cast
 
 import psycopg
 from psycopg import rows, sql
@@ -20,9 +20,11 @@ from verkehrspuls.errors import (
     DatabaseUnavailable,
     NoTables,
     NotPermitted,
+    Unavailable,
     UsageError,
     VerkehrspulsError,
 )
+from verkehrspuls.storage.watch import Lost, Watch, Watched, conninfo, in_time
 
 if TYPE_CHECKING:
     import polars as pl
@@ -39,12 +41,8 @@ def connect(
 ) -> Connection:
     """Open a connection; `DatabaseUnavailable` says what to do where it fails."""
     try:
-        return psycopg.connect(
-            url,
-            options=_SESSION,
-            application_name=application,
-            connect_timeout=10,
-            **kwargs,
+        return Watched.connect(
+            conninfo(url, options=_SESSION, application_name=application), **kwargs
         )
     # a URL that cannot be read is a ProgrammingError
     except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
@@ -52,21 +50,90 @@ def connect(
 
 
 def explained(error: BaseException) -> VerkehrspulsError | None:
-    """Say what to do about an error of the server; None for a fault of the program."""
+    """Say what to do about an error of the server; None for a fault of the program.
+
+    What was lost with the server may be told by several errors, each of the one before.
+    A fault of the program that comes after one stays a fault of the program.
+    """
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, Unavailable):
+            return found
+        if told := _explained(found):
+            return told
+        own = found.__suppress_context__ or not of_driver(found)
+        found = found.__cause__ or (None if own else found.__context__)
+    return None
+
+
+def of_driver(error: BaseException) -> bool:
+    """Tell whether an error is told by a driver of the database, or by the system."""
+    module = type(error).__module__.partition(".")[0]
+    return module in _DRIVERS or isinstance(error, OSError) or _came_with_frame(error)
+
+
+def _came_with_frame(error: BaseException) -> bool:
+    """Tell whether an error of the server came while its rows became a frame."""
+    kind = f"{type(error).__module__}.{type(error).__name__}"
+    return kind == "polars.exceptions.ComputeError" and "[libpq]" in str(error)
+
+
+def is_lost(error: BaseException) -> bool:
+    """Tell whether an error says that the database is away, and may be back."""
+    return isinstance(explained(error), DatabaseUnavailable)
+
+
+def _explained(error: BaseException) -> VerkehrspulsError | None:
     cause = getattr(error, "orig", error)  # SQLAlchemy wraps the driver's
     state = getattr(cause, "sqlstate", None) or ""
-    reason = str(cause).partition("\n")[0]
+    reason = " ".join(str(cause).partition("\n")[0].split())
     if state in ("42P01", "3F000"):  # no such table, no such schema
         return NoTables()
     if state == "42501":
         return NotPermitted(reason=reason)
     if state == "22003":
         return UsageError(reason=f"a number is too large: {reason}")
-    if state[:2] in ("08", "53", "57") or (
-        not state and isinstance(cause, psycopg.OperationalError)
+    if state[:2] in _AWAY or state in _AWAY_FOR_US:
+        return DatabaseUnavailable(reason=reason)
+    kind = f"{type(cause).__module__}.{type(cause).__name__}"
+    if not state and (
+        isinstance(cause, psycopg.OperationalError)
+        or kind in _AWAY_BY_ARROW
+        or _came_with_frame(cause)
     ):
         return DatabaseUnavailable(reason=reason)
     return None
+
+
+def refused(error: BaseException) -> VerkehrspulsError | None:
+    """Say in a line what the database refuses of a call; None where it is none of that.
+
+    The last resort: what is known to be refused is told before, and better.
+    """
+    cause = getattr(error, "orig", error)
+    if not isinstance(cause, psycopg.IntegrityError | psycopg.DataError):
+        return None
+    return UsageError(reason=refusal(cause))
+
+
+def refusal(error: psycopg.Error) -> str:
+    """Put what the database refuses, and which value, into a line."""
+    told = error.diag
+    said = told.message_primary or str(error).partition("\n")[0]
+    parts = [f"the database refuses it: {said}", told.message_detail or ""]
+    return ". ".join(" ".join(part.split()).rstrip(".") for part in parts if part)
+
+
+#: Classes of states: no connection, no resources, stopped by somebody, system error.
+_AWAY: Final = ("08", "53", "57", "58")
+#: Errors of ADBC, which is not loaded for this.
+_AWAY_BY_ARROW: Final = (
+    "adbc_driver_manager.OperationalError",
+    "adbc_driver_manager.InternalError",
+)
+_DRIVERS: Final = ("psycopg", "psycopg_pool", "adbc_driver_manager", "sqlalchemy")
+#: It reads only (a replica), or has ended our transaction because it stood still.
+_AWAY_FOR_US: Final = ("25006", "25P03", "25P04")
 
 
 @cache
@@ -96,17 +163,16 @@ def read_frame(url: str, query: str, **parameters: Any) -> "pl.DataFrame":
 
     Times come as aware UTC. On a connection of its own: it sees what is committed.
     """
-    from adbc_driver_manager import AdbcStatusCode, OperationalError
-
-    text = quoted(query, parameters)
-    if used := _idle_arrow(url):
-        try:
-            return _fetch(url, used, text)
-        except OperationalError as error:
-            # the server went away meanwhile, and may be back
-            if error.status_code != AdbcStatusCode.IO:
-                raise
-    return _fetch(url, _new_arrow(url), text)
+    where, text = conninfo(url), quoted(query, parameters)
+    try:
+        return in_time(where, lambda watch: _read(where, text, watch))
+    except Lost:
+        # those that were opened before are lost, too
+        with _arrows_lock:
+            lost = _idle.pop(where, [])
+        for arrow in lost:
+            arrow.connection.close()
+        raise
 
 
 def one(connection: Connection, query: str, **parameters: Any) -> dict[str, Any]:
@@ -125,75 +191,128 @@ def quoted(query: str, parameters: Mapping[str, Any]) -> str:
     return queries()[query] % literals
 
 
-#: By URL a connection for Arrow from which others are cloned: a clone takes 5 ms, a new
-#: one 60, because it reads the server's types first.
+class _Arrow(NamedTuple):
+    """A connection for Arrow, the server's process behind it, and when it was used."""
+
+    connection: Any
+    backend: int
+    used: float
+
+
+#: By conninfo a connection for Arrow from which others are cloned: a clone takes 5 ms,
+#: a new one 60, because it reads the server's types first.
 _arrows: dict[str, Any] = {}
 _ARROWS: Final = 8
-#: Connections that were used, and when. In a new one a query takes 15 ms longer,
-#: because its server process does not know the tables yet.
-_idle: dict[str, list[tuple[Any, float]]] = {}
+#: Connections that were used. In a new one a query takes 15 ms longer, because its
+#: server process does not know the tables yet.
+_idle: dict[str, list[_Arrow]] = {}
 _IDLE: Final = 4
 _IDLE_S: Final = 60.0
 _arrows_lock = threading.Lock()
+#: One is opened at a time; where the server does not answer that takes long.
+_opening = threading.Lock()
+_OPENING_S: Final = 5.0
 
 
-def _fetch(url: str, arrow: Any, text: str) -> "pl.DataFrame":
+def _read(where: str, text: str, watch: Watch) -> "pl.DataFrame":
+    from adbc_driver_manager import AdbcStatusCode, OperationalError
+
+    if used := _idle_arrow(where):
+        try:
+            return _fetch(where, used, text, watch)
+        except OperationalError as error:
+            # the server went away meanwhile, and may be back
+            if error.status_code != AdbcStatusCode.IO:
+                raise
+    return _fetch(where, _new_arrow(where), text, watch)
+
+
+def _fetch(where: str, arrow: _Arrow, text: str, watch: Watch) -> "pl.DataFrame":
     """Read a frame, and keep the connection for the next one."""
+    watch.backend = arrow.backend
     try:
-        with arrow.cursor() as cursor:
+        with arrow.connection.cursor() as cursor:
             cursor.execute(text)
             frame = cast("pl.DataFrame", cursor.fetch_polars())
     except BaseException:
-        arrow.close()
+        arrow.connection.close()
         raise
     with _arrows_lock:
-        idle = _idle.setdefault(url, [])
-        if url in _arrows and len(idle) < _IDLE:
-            idle.append((arrow, time.monotonic()))
+        idle = _idle.setdefault(where, [])
+        if where in _arrows and len(idle) < _IDLE:
+            idle.append(arrow._replace(used=time.monotonic()))
             return frame
-    arrow.close()
+    arrow.connection.close()
     return frame
 
 
-def _idle_arrow(url: str) -> Any:
+def _idle_arrow(where: str) -> _Arrow | None:
     """Take a connection that was used a moment ago; None where there is none."""
     while True:
         with _arrows_lock:
-            if not _idle.get(url):
+            if not _idle.get(where):
                 return None
-            arrow, since = _idle[url].pop()
-        if time.monotonic() - since < _IDLE_S:
+            arrow = _idle[where].pop()
+        if time.monotonic() - arrow.used < _IDLE_S:
             return arrow
-        arrow.close()
+        arrow.connection.close()
 
 
-def _new_arrow(url: str) -> Any:
+def _new_arrow(where: str) -> _Arrow:
     from adbc_driver_manager import Error
-    from adbc_driver_postgresql import dbapi
 
+    if not _opening.acquire(timeout=_OPENING_S):
+        raise DatabaseUnavailable(reason="it takes long to connect")
     try:
-        with _arrows_lock:
-            if url not in _arrows:
-                while len(_arrows) >= _ARROWS:
-                    _close_arrow(next(iter(_arrows)))
-                if not _arrows:
-                    atexit.register(_close_arrows)
-                _arrows[url] = dbapi.connect(url, autocommit=True)
-            arrow = _arrows[url].adbc_clone()
-        with arrow.cursor() as cursor:
-            cursor.execute("set time zone 'UTC'")
-            cursor.execute("set search_path = vp, public")
+        return _opened(where)
     except Error as error:
         raise DatabaseUnavailable(reason=str(error)) from error
-    return arrow
+    finally:
+        _opening.release()
 
 
-def _close_arrow(url: str) -> None:
-    _arrows.pop(url).close()
-    for arrow, _ in _idle.pop(url, ()):
-        arrow.close()
+def _opened(where: str) -> _Arrow:
+    from adbc_driver_postgresql import dbapi
+
+    if where not in _arrows:
+        made = dbapi.connect(where, autocommit=True)
+        with _arrows_lock:
+            while len(_arrows) >= _ARROWS:
+                _close_arrow(next(iter(_arrows)))
+            if not _arrows:
+                atexit.register(_close_arrows)
+            _arrows[where] = made
+    return _Arrow(*prepared(_arrows[where].adbc_clone()), time.monotonic())
+
+
+def prepared(connection: Any) -> tuple[Any, int]:
+    """Set a new connection for Arrow up; returns it, and the server's process."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("set time zone 'UTC'")
+            cursor.execute("set search_path = vp, public")
+            cursor.execute("select pg_backend_pid()")
+            backend = cursor.fetch_polars().item()
+    except BaseException:
+        connection.close()
+        raise
+    return connection, backend
+
+
+def _close_arrow(where: str) -> None:
+    _arrows.pop(where).close()
+    for arrow in _idle.pop(where, ()):
+        arrow.connection.close()
 
 
 def _close_arrows() -> None:
     while _arrows:
         _close_arrow(next(iter(_arrows)))
+
+
+def array(values: Iterable[object]) -> str:
+    """Write values as PostgreSQL writes an array: the fastest way for both sides.
+
+    For numbers, times, and texts without anything to be escaped.
+    """
+    return "{" + ",".join(map(str, values)) + "}"

@@ -116,6 +116,14 @@ def reasons(rows: Sequence[Row]) -> Row:
     return found
 
 
+def dropped_fields(connection: Connection, **choice: object) -> list[Row]:
+    """List fields that were left out of readings, by sensor and what was wrong.
+
+    `choice`: municipality, site, sensor, start and end (hours); None is all.
+    """
+    return execute(connection, "dropped_fields", **choice).fetchall()
+
+
 _COUNTED: Final = ("messages", "kept", "readings")
 
 
@@ -123,3 +131,19 @@ def only_counted(connection: Connection) -> int:
     """Tell how many messages of late were counted, but not kept for want of room."""
     row: Row = execute(connection, "only_counted").fetchone() or {}
     return int(row["messages"])
+
+
+def never_sent(connection: Connection) -> list[Row]:
+    """List installed sensors of which no message ever came, foreign ones first."""
+    return execute(connection, "never_sent").fetchall()
+
+
+def of_nobody(connection: Connection) -> list[Row]:
+    """List topics of the last day that belong to no sensor, with their messages."""
+    return execute(connection, "of_nobody").fetchall()
+
+
+def senders_missing(connection: Connection) -> bool:
+    """Tell whether messages belong to nobody, or a foreign sensor never sent."""
+    row: Row = execute(connection, "senders_missing").fetchone() or {}
+    return bool(row["missing"])

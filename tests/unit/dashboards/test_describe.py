@@ -4,8 +4,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from dashboards import charts, describe, summaries
-from dashboards.language import Language
+from dashboards import describe, summaries
+from dashboards.charts import charts
+from dashboards.language import NO_FIGURE, Language
 from tests.unit.dashboards.frames import BERLIN, period, volumes
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -42,21 +43,57 @@ def test_empty_series_says_so() -> None:
 
 
 def test_profile_and_week_tell_the_busiest_hour() -> None:
-    hours = summaries.cross_section(volumes(START, list(range(24))), BERLIN)
+    # Monday to Wednesday
+    hours = summaries.cross_section(
+        volumes(START - HOUR, [*range(24), *range(24), *range(24)]), BERLIN
+    )
     profile = summaries.day_profile(hours, ())
     assert describe.day_profile(profile, DE, unit="Kfz/h") == (
-        "An Werktagen ist 0–1 Uhr die stärkste Stunde, mit 23 Kfz/h."
+        "An Werktagen ist 23–24 Uhr die stärkste Stunde, mit 23 Kfz/h."
     )
-    assert describe.week(summaries.week(hours), EN, unit="veh/h") == (
-        "Busiest is Tuesday, 0–1 h, with 23 veh/h on average; quietest is Monday, "
-        "1–2 h, with 0 veh/h."
+    assert describe.week(summaries.week(hours, ()), EN, unit="veh/h") == (
+        "In this period it was busiest on Monday, 23–24 h, with 23 veh/h; quietest on "
+        "Monday, 0–1 h, with 0 veh/h."
+    )
+    weeks = [n % 24 for n in range(3 * 7 * 24)]
+    often = summaries.cross_section(volumes(START - HOUR, weeks), BERLIN)
+    assert describe.week(summaries.week(often, ()), EN, unit="veh/h").startswith(
+        "Busiest is Monday, 23–24 h, with 23 veh/h on average; quietest is Monday, 0"
+    )
+
+
+def test_too_few_days_tell_no_usual_day_and_no_busiest_hour() -> None:
+    two_days = volumes(START - HOUR, [*range(24), *range(24)])
+    hours = summaries.cross_section(two_days, BERLIN)
+    profile = summaries.day_profile(hours, ())
+    assert describe.day_profile(profile, EN, unit="veh/h").startswith("Too few days")
+    assert describe.week(summaries.week(hours, ()), EN, unit="veh/h").startswith(
+        "Too few hours"
+    )
+    # four hours of a Friday
+    friday = volumes(START + timedelta(days=4, hours=18), [1, 2, 9, 3])
+    means = summaries.by_direction(friday, BERLIN, ())
+    said = describe.directions(means, {"in": 15}, EN, names=[("in", "Centre")])
+    assert said == "Centre: 100\u202f% of the traffic."
+
+
+def test_the_first_of_several_equal_peaks_is_named() -> None:
+    shown = period(START, START + 4 * HOUR)
+    filled = summaries.fill_gaps(volumes(START, [5, 9, 9, 9]), shown, shown.end)
+    said = describe.series(
+        filled, EN, period=shown, unit="veh/h", names={"in": "Centre"}
+    )
+    assert said.startswith(
+        "Peak 9 veh/h on Mon, 2 Mar 2026, 02:00, and as much again later (Centre)."
     )
 
 
 def test_busiest_hour_is_told_of_whole_days_only() -> None:
-    # Monday, and the first four hours of Tuesday, a holiday
-    hours = summaries.cross_section(volumes(START - HOUR, list(range(28))), BERLIN)
-    profile = summaries.day_profile(hours, [START.date() + timedelta(days=1)])
+    # Monday to Wednesday, and the first four hours of Thursday, a holiday
+    hours = summaries.cross_section(
+        volumes(START - HOUR, [*range(24), *range(24), *range(28)]), BERLIN
+    )
+    profile = summaries.day_profile(hours, [START.date() + timedelta(days=3)])
     assert describe.day_profile(profile, DE, unit="Kfz/h") == (
         "An Werktagen ist 23–24 Uhr die stärkste Stunde, mit 23 Kfz/h."
     )
@@ -90,12 +127,13 @@ def test_values_of_a_gauge_and_of_the_wind_have_their_unit() -> None:
         }
     )
     stages = {"Meldestufe 1": 550.0}
+    of_now = {"quantity": "water_level_cm", "period": period(START, START + 9 * HOUR)}
     assert describe.thresholds(
-        frame, DE, quantity="water_level_cm", thresholds=stages
+        frame, DE, thresholds=stages, now=START + HOUR, **of_now
     ).endswith("die niedrigste ist Meldestufe 1 bei 550 cm.")
     reached = {"Meldestufe 1": 300.0}
     assert "(300 cm)" in describe.thresholds(
-        frame, DE, quantity="water_level_cm", thresholds=reached
+        frame, DE, thresholds=reached, now=START + HOUR, **of_now
     )
     shown = period(START, START + HOUR)
     said = describe.environment(frame, DE, period=shown, quantity="wind_deg")
@@ -104,10 +142,17 @@ def test_values_of_a_gauge_and_of_the_wind_have_their_unit() -> None:
 
 def test_classes_tell_the_heavy_share() -> None:
     frame = volumes(START, [10], car=[9], truck=[1])
-    assert describe.classes(summaries.classes(frame), DE) == (
+    assert describe.classes(summaries.classes(frame), DE, heavy="10,0\u202f%") == (
         "Am häufigsten: Pkw mit 90,0\u202f%. Der Schwerverkehr (Lkw und Busse) macht "
         "10,0\u202f% aus."
     )
+
+
+def test_the_heavy_share_is_that_of_the_key_figures_or_none() -> None:
+    counted = summaries.classes(volumes(START, [10], car=[9], truck=[1]))
+    said = describe.classes(counted, EN, heavy="3.5 %")
+    assert said.endswith("Heavy traffic (lorries and buses) is 3.5 %.")
+    assert "eavy" not in describe.classes(counted, EN, heavy=NO_FIGURE)
 
 
 def test_decibels_are_averaged_by_energy() -> None:
@@ -160,3 +205,46 @@ def test_unknown_reason_is_told_by_its_code(language: Language) -> None:
 def test_case_without_numbers_does_not_invent_them() -> None:
     said = describe.case(_case("above-usual", observed=None), EN, zone=BERLIN)
     assert "something unusual (more than usual)" in said
+
+
+@pytest.mark.parametrize(
+    ("hours", "ends", "said"),
+    [
+        (2, 9, "Jetzt 238 cm: Keine Schwelle ist erreicht"),
+        # old, or the page shows what is past
+        (6, 9, "In diesem Zeitraum wurde Stufe 1 (300 cm) erreicht: 327 cm am"),
+        (2, 2, "In diesem Zeitraum wurde Stufe 1 (300 cm) erreicht: 327 cm am"),
+        (8760, 2, "In diesem Zeitraum wurde Stufe 1 (300 cm) erreicht: 327 cm am"),
+    ],
+)
+def test_now_is_only_what_is_now(hours: int, ends: int, said: str) -> None:
+    """A gauge that stood at 327 cm, and an hour later at 238 cm."""
+    frame = pl.DataFrame(
+        {
+            "time": [START, START + HOUR],
+            "mean": [327.0, 238.0],
+            "local": [START.replace(tzinfo=None)] * 2,
+            "fold": ["", ""],
+        }
+    )
+    told = describe.thresholds(
+        frame,
+        DE,
+        quantity="water_level_cm",
+        thresholds={"Stufe 1": 300.0, "Stufe 2": 500.0},
+        period=period(START, START + ends * HOUR),
+        now=START + hours * HOUR,
+    )
+    assert told.startswith(said)
+    low = describe.thresholds(
+        frame,
+        DE,
+        quantity="water_level_cm",
+        thresholds={"Stufe 1": 400.0},
+        period=period(START, START + 2 * HOUR),
+        now=START + 99 * HOUR,
+    )
+    assert low == (
+        "In diesem Zeitraum wurde keine Schwelle erreicht, "
+        "die niedrigste ist Stufe 1 bei 400 cm."
+    )

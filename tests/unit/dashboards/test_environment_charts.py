@@ -2,22 +2,24 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
-from analytics.frames import ENVIRONMENT_HOURS
-from dashboards.charts import Chart
-from dashboards.environment_charts import environment_charts, stored_hours
+from analytics.frames import ENVIRONMENT_HOURS, LONG_VALUES, empty
+from analytics.reports.extracts import stored_hours
+from dashboards.charts.charts import Chart
 from dashboards.language import Language
+from dashboards.pages.site.environment import environment_charts
+from tests.frames import HOUR, make, utc
 from tests.unit.dashboards.frames import BERLIN
 
 START = datetime(2026, 3, 2, 5, tzinfo=UTC)
 ENGLISH = Language("en")
 
 
-def hours(value: float, count: int = 48) -> pl.DataFrame:
+def hours(value: float, count: int = 48, start: datetime = START) -> pl.DataFrame:
     return pl.DataFrame(
         [
             {
                 "channel_id": 1,
-                "time": START + timedelta(hours=n),
+                "time": start + timedelta(hours=n),
                 "observed_s": 3600,
                 "mean": value,
                 "minimum": value,
@@ -52,7 +54,13 @@ def test_air_is_told_with_what_decides_and_what_is_missing() -> None:
 def test_limit_is_not_called_met_after_two_days() -> None:
     limits = charts(no2_ugm3=hours(45))["limits"]
     assert {row[4] for row in limits.table.rows} == {"cannot be told"}
-    assert limits.sentence == "No comparison is above what a year may have."
+    assert limits.sentence.startswith(
+        "None of 2 limits in force is exceeded by more than a year may have; 2 of them "
+        "can be judged only when more"
+    )
+    assert limits.sentence.endswith(
+        "2 of these can be judged only when more of the year is observed."
+    )
 
 
 def test_nothing_is_said_of_limits_where_nothing_was_measured() -> None:
@@ -60,11 +68,33 @@ def test_nothing_is_said_of_limits_where_nothing_was_measured() -> None:
     assert limits.sentence == "No data yet in this period."
 
 
-def test_limit_that_is_exceeded_is_counted_among_all() -> None:
+def test_limits_that_are_exceeded_are_counted_among_those_in_force() -> None:
     limits = charts(no2_ugm3=hours(450))["limits"]
-    found = [row[4] for row in limits.table.rows]
-    many = found.count("not met")
-    assert limits.sentence.startswith(f"{many} of {len(found)} comparisons are above")
+    assert {row[4] for row in limits.table.rows} == {"not met", "cannot be told"}
+    assert limits.sentence.startswith("1 of 2 limits in force is exceeded")
+    assert "1 threshold of information or alert was exceeded." in limits.sentence
+
+
+def test_a_station_that_keeps_the_law_is_not_blamed_for_what_comes() -> None:
+    """A year of NO2 at 30 and PM10 at 22: the law is kept, WHO and 2030 are not."""
+    year, start = 365 * 24, datetime(2025, 12, 31, 23, tzinfo=UTC)
+    limits = charts(
+        no2_ugm3=hours(30, year, start=start), pm10_ugm3=hours(22, year, start=start)
+    )["limits"]
+    assert limits.sentence == (
+        "All limits in force are met (4). Of the limits that come (from 2030) 2 of 5 "
+        "would be exceeded. Of the recommendations of the WHO 3 of 4 are exceeded."
+    )
+    # a table in the order of what binds
+    validity = [row[-1] for row in limits.table.rows]
+    assert list(dict.fromkeys(validity)) == ["in force", "coming", "recommended"]
+
+
+def test_from_2030_on_the_directive_is_in_force_and_replaces_the_ordinance() -> None:
+    limits = charts(no2_ugm3=hours(30, start=datetime(2030, 3, 2, tzinfo=UTC)))
+    found = {(row[1], row[-1]) for row in limits["limits"].table.rows}
+    assert {validity for _, validity in found} == {"in force", "recommended"}
+    assert not any("BImSchV" in standard for standard, _ in found)
 
 
 def test_noise_levels_are_of_energy_and_have_a_gap_where_unknown() -> None:
@@ -98,3 +128,18 @@ def test_hours_keep_what_was_observed() -> None:
     ).with_columns(pl.col("time").cast(pl.Datetime("us", "UTC")))
     found = stored_hours(read, [{"key": "no2", "channel_id": 7}])
     assert found.select("channel_id", "observed_s").row(0) == (7, 1800)
+
+
+def test_a_station_of_daily_means_has_limits_and_no_index() -> None:
+    day = {"channel_id": 1, "interval_s": 86_400, "value": 60.0}
+    long = make(
+        LONG_VALUES,
+        [day | {"time": utc("2026-01-31 23:00") + n * 24 * HOUR} for n in range(40)],
+    )
+    quantities = {"pm10_ugm3": empty(ENVIRONMENT_HOURS)}
+    air, limits = environment_charts(
+        quantities, ENGLISH, zone=BERLIN, long={"pm10_ugm3": long}
+    )
+    assert air.sentence.startswith("It needs hours")
+    assert any("60.0" in str(row) for row in limits.table.rows)
+    assert limits.sentence.startswith("1 of 2 limits in force is exceeded")

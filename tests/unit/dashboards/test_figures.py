@@ -40,7 +40,7 @@ def _all_figures() -> list[dict[str, Any]]:
     return [
         _series(frame, 200),
         day_profile(profile, DE, unit="Kfz/h"),
-        week(summaries.week(hours), DE, unit="Kfz/h"),
+        week(summaries.week(hours, ()), DE, unit="Kfz/h"),
         directions(means, DE, names=NAMES, unit="Kfz/h"),
         classes(summaries.classes(frame), DE),
         *(_environment(quantity) for quantity in ("no2_ugm3", "wind_deg")),
@@ -76,7 +76,7 @@ def _places() -> list[Place]:
             town="Kaiserslautern",
             state="usual",
             words=("wie üblich",),
-            link=f"/de/x/{n}",
+            link=f"/de/towns/x/{n}",
         )
         for n in range(3)
     ]
@@ -268,3 +268,48 @@ def test_marks_of_one_place_are_moved_apart() -> None:
 def test_sites_of_a_road_are_joined() -> None:
     road = site_map(_places(), DE)["data"][0]
     assert (road["name"], road["mode"], len(road["x"])) == ("B 37", "lines", 3)
+
+
+def test_week_of_a_period_of_two_days_has_two_rows() -> None:
+    hours = summaries.cross_section(volumes(START, list(range(48))), BERLIN)
+    drawn = week(summaries.week(hours, ()), DE, unit="Kfz/h", weekdays=[0, 1])
+    assert drawn["layout"]["yaxis"]["ticktext"] == ["Mo", "Di"]
+    assert len(drawn["data"][0]["z"]) == 2
+    assert drawn["layout"]["height"] < 200
+
+
+def _days_drawn(length: int, marks: list[Mark]) -> dict[str, Any]:
+    first = date(2026, 1, 1)
+    frame = days(first, [100 + n % 7 for n in range(length)], valid=[True] * length)
+    end = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=length)
+    shown = period(datetime(2026, 1, 1, tzinfo=UTC), end, bin="P1D")
+    filled = summaries.fill_days(frame, shown, end.date())
+    return series(
+        filled, DE, directions=[("all", "")], unit="Kfz/Tag", marks=marks, height=340
+    )
+
+
+JANUARY = datetime(2026, 1, 1, tzinfo=UTC)
+MARK = Mark(JANUARY.replace(day=10), JANUARY.replace(day=12), "all", "nur Nullen")
+
+
+def test_a_year_has_months_a_mean_of_weeks_and_no_word_over_numbers() -> None:
+    drawn = _days_drawn(365, [MARK])
+    names = [trace["name"] for trace in drawn["data"]]
+    assert "Mittel über 7 Tage" in names
+    mean = drawn["data"][names.index("Mittel über 7 Tage")]
+    # each week is alike
+    assert set(mean["y"][3:-4]) == {113.3}
+    assert drawn["layout"]["xaxis"]["tickformat"] == "%b\n%Y"
+    assert "nur Nullen" not in json.dumps(drawn["layout"]["annotations"])
+    (band,) = [
+        shape for shape in drawn["layout"]["shapes"] if "domain" in shape["yref"]
+    ]
+    assert band["y1"] <= 0.1
+
+
+def test_words_of_cases_stand_above_the_lines() -> None:
+    drawn = _days_drawn(30, [MARK])
+    assert "nur Nullen" in json.dumps(drawn["layout"]["annotations"])
+    assert drawn["layout"]["yaxis"]["range"][1] >= 106 * 1.1 * 1.25
+    assert "range" not in _days_drawn(30, [])["layout"]["yaxis"]

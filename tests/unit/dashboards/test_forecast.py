@@ -4,8 +4,8 @@ from typing import Any
 import polars as pl
 
 from dashboards import summaries
-from dashboards.charts import Chart
-from dashboards.forecast import forecast_chart
+from dashboards.charts.charts import Chart
+from dashboards.charts.forecast import forecast_chart
 from dashboards.language import Language
 from tests.unit.dashboards.frames import BERLIN, volumes
 

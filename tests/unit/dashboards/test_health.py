@@ -1,7 +1,7 @@
 from datetime import date, timedelta
 
-from dashboards.health import DAYS, health
 from dashboards.language import Language
+from dashboards.pages.site.health import DAYS, health
 
 TODAY = date(2026, 3, 15)
 ENGLISH = Language("en")

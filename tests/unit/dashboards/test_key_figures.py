@@ -1,11 +1,14 @@
-from datetime import date
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import Literal
 
 import pytest
 
-from analytics.passport import Passport
+from analytics.flow.figure import Figure
+from analytics.quality.passport import Passport
 from dashboards import passports
-from dashboards.key_figures import Counted, total
 from dashboards.language import Language
+from dashboards.pages.site.key_figures import Counted, basis_of, days_told, total
 from tests.unit.dashboards.frames import days
 
 FIRST = date(2026, 3, 2)
@@ -14,7 +17,7 @@ ENGLISH = Language("en")
 
 def counted(last: date, ended: date) -> Counted:
     return Counted(
-        site={},
+        site={"time_zone": "Europe/Berlin"},
         quantity="motor",
         first=FIRST,
         last=last,
@@ -46,6 +49,37 @@ def test_share_is_said_to_be_up_to_yesterday_while_today_runs() -> None:
     assert said.endswith("up to yesterday 100 % observed")
 
 
+def test_the_days_of_the_figures_are_said_once() -> None:
+    whole = days_told(counted(date(2026, 3, 3), date(2026, 3, 3)), ENGLISH)
+    assert "2 Mar 2026 – 3 Mar 2026" in whole
+    assert whole.endswith("1 of 2.")
+    running = days_told(counted(date(2026, 3, 3), date(2026, 3, 2)), ENGLISH)
+    assert "today still runs" in running
+    assert running.endswith("1 of 1.")
+    assert days_told(counted(date(2026, 3, 3), date(2026, 3, 1)), ENGLISH) == ""
+
+
+@pytest.mark.parametrize(
+    ("used", "says"),
+    [
+        (1, "Mittel von 1 Tag, nicht von einer ganzen Woche"),
+        (6, "Mittel von 6 Tagen, nicht von einer ganzen Woche"),
+        (7, "Mittel von Montag bis Sonntag"),
+    ],
+)
+def test_a_mean_of_some_days_is_none_of_monday_to_sunday(used: int, says: str) -> None:
+    passport = Passport(
+        observed=1.0,
+        normalised=0.0,
+        imputed=0.0,
+        excluded=0.0,
+        method="means-2",
+        days_used=used,
+    )
+    figure = Figure(name="mean_day", unit="Kfz", passport=passport, value=100.0)
+    assert basis_of(figure, Language("de")) == says
+
+
 def test_passport_says_what_is_missing_and_needed() -> None:
     lines = dict(
         passports.lines(
@@ -56,11 +90,33 @@ def test_passport_says_what_is_missing_and_needed() -> None:
                 excluded=0.1,
                 days_used=3,
                 days_required=4,
-                method="means-1",
+                method="means-2",
             ),
             ENGLISH,
+            zone="Europe/Berlin",
         )
     )
     assert lines["missing"].startswith("20.0")
     assert lines["days used"] == "3, at least 4 needed"
-    assert lines["method"] == "means-1"
+    assert not any("twice" in name for name in lines)
+    assert lines["method"] == "means-2"
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "hour"),
+    [
+        ("de", "doppelt gezeigte Stunde, deren", "So, 26.10.2025, 2–3 Uhr A"),
+        ("en", "hour shown twice, with", "Sun, 26 Oct 2025, 2–3 h A"),
+    ],
+)
+def test_passport_names_the_hour_of_which_the_pass_is_not_known(
+    key: Literal["de", "en"], name: str, hour: str
+) -> None:
+    unsure = (datetime(2025, 10, 26, tzinfo=UTC),)
+    of = replace(counted(date(2026, 3, 3), date(2026, 3, 3)), ambiguous_hours=unsure)
+    figure = total(of, 3000, Language(key))
+    ((said, value),) = [each for each in figure.passport if name in each[0]]
+    assert (said[: len(name)], value) == (name, hour)
+    told = passports.ambiguous(unsure, "Europe/Berlin", Language(key))
+    assert told.endswith(f": {hour}.")
+    assert passports.ambiguous((), "Europe/Berlin", Language(key)) == ""

@@ -132,3 +132,19 @@ def test_spans() -> None:
 )
 def test_ages(span: timedelta, said: str) -> None:
     assert DE.age(span) == said
+
+
+def test_what_is_installed_is_told_in_local_days_both_included() -> None:
+    berlin = "Europe/Berlin"
+    since = datetime(2023, 12, 31, 23, tzinfo=UTC)
+    until = datetime(2024, 6, 30, 22, tzinfo=UTC)
+    assert DE.installed(since, None, berlin) == "seit 01.01.2024"
+    assert DE.installed(since, until, berlin) == "01.01.2024 – 30.06.2024"
+    assert DE.installed(None, until, berlin) == "bis 30.06.2024"
+    assert EN.installed(since, None, berlin) == "since 1 Jan 2024"
+
+
+def test_what_was_installed_ever_since_has_no_first_day() -> None:
+    ever = datetime(1970, 1, 1, tzinfo=UTC)
+    assert DE.installed(ever, None, "Europe/Berlin") == ""
+    assert DE.installed(None, None, "Europe/Berlin") == ""

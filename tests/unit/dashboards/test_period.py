@@ -2,9 +2,9 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from api.errors import BadParameter
 from dashboards.period import PRESETS, read
 from tests.unit.dashboards.frames import BERLIN
+from verkehrspuls.errors import BadParameter
 
 NOW = datetime(2026, 3, 18, 12, 30, tzinfo=UTC)
 
@@ -48,6 +48,38 @@ def test_24_hours_end_with_the_current_hour() -> None:
     assert not found.whole_days
 
 
+def test_last_day_of_the_form_is_included() -> None:
+    found = read({"from": "2026-03-01", "until": "2026-03-03"}, BERLIN, now=NOW)
+    assert found == read({"from": "2026-03-01", "to": "2026-03-04"}, BERLIN, now=NOW)
+    assert (found.first, found.last) == (date(2026, 3, 1), date(2026, 3, 3))
+
+
+@pytest.mark.parametrize("end", ["until", "to"])
+def test_the_same_day_twice_is_that_day(end: str) -> None:
+    found = read({"from": "2026-10-25", end: "2026-10-25"}, BERLIN, now=NOW)
+    assert (found.first, found.last) == (date(2026, 10, 25), date(2026, 10, 25))
+    assert (found.end - found.start).total_seconds() == 25 * 3600
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_stays_where_its_days_are_sent_unchanged(preset: str) -> None:
+    shown = read({"period": preset, "bin": ""}, BERLIN, now=NOW)
+    sent = {"period": preset, "from": str(shown.first), "until": str(shown.last)}
+    assert read(sent, BERLIN, now=NOW) == shown
+
+
+def test_other_days_go_before_the_preset_that_was_shown() -> None:
+    query = {"period": "24h", "from": "2026-03-17", "until": "2026-03-17"}
+    found = read(query, BERLIN, now=NOW)
+    assert (found.preset, found.first, found.last) == ("", *[date(2026, 3, 17)] * 2)
+    assert found.whole_days
+
+
+def test_a_first_day_ahead_is_a_day() -> None:
+    found = read({"from": "2026-04-01"}, BERLIN, now=NOW)
+    assert (found.first, found.last) == (date(2026, 4, 1), date(2026, 4, 1))
+
+
 def test_every_preset_can_be_read() -> None:
     for preset in PRESETS:
         assert read({"period": preset}, BERLIN, now=NOW).preset == preset
@@ -71,7 +103,8 @@ def test_too_fine_a_bin_is_made_coarser() -> None:
         {"from": "20260301"},
         {"from": "2026-02-30"},
         {"to": "9999-12-31"},
-        {"from": "2026-03-02", "to": "2026-03-02"},
+        {"from": "2026-03-02", "until": "2026-03-01"},
+        {"from": "2026-03-02", "until": "9999-12-31"},
         {"from": "2026-03-02", "to": "2026-03-01"},
         {"from": "1990-01-01", "to": "2026-03-01"},
         {"period": "fortnight"},

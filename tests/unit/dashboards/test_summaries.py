@@ -3,7 +3,9 @@ from datetime import UTC, date, datetime, timedelta
 import polars as pl
 import pytest
 
-from dashboards import summaries
+from dashboards import steps, summaries
+from dashboards.summaries import smoothed
+from dashboards.wall_clock import add_wall_clock
 from tests.unit.dashboards.frames import BERLIN, period, volumes
 
 #: a Monday
@@ -99,11 +101,20 @@ def test_quantiles_enclose_the_mean_of_workdays() -> None:
         (pl.col("hour") == 12) & (pl.col("day_type") == "workday")
     ).row(0, named=True)
     assert noon["mean"] == pytest.approx(2)
-    assert (noon["low"], noon["high"]) == pytest.approx((0.6, 3.4))
+    assert (noon["low"], noon["high"]) == (0, 4)
+
+
+def test_a_week_has_no_public_holidays_in_it() -> None:
+    """As the week profile of the API: a holiday is no usual weekday."""
+    hours = summaries.cross_section(volumes(START, [1] * 24 * 8), BERLIN)
+    monday = hours["local"][0].date()
+    found = summaries.week(hours, {monday}).filter(pl.col("weekday") == 0)
+    assert found["hours"].unique().to_list() == [1]
 
 
 def test_week_is_in_local_time() -> None:
-    found = summaries.week(summaries.cross_section(volumes(START, [5]), BERLIN))
+    hours = summaries.cross_section(volumes(START, [5]), BERLIN)
+    found = summaries.week(hours, ())
     assert found.row(0, named=True) == {
         "weekday": 0,
         "hour": 1,
@@ -115,4 +126,52 @@ def test_week_is_in_local_time() -> None:
 def test_unknown_classes_are_left_out_and_shares_are_of_the_known() -> None:
     frame = volumes(START, [10, 10], car=[9, 9], truck=[1, 1])
     found = summaries.classes(frame)
-    assert found.rows() == [("car", 18, 0.9, False), ("truck", 2, 0.1, True)]
+    assert found.rows() == [("car", 18, 0.9), ("truck", 2, 0.1)]
+
+
+def environment_hours(means: list[float | None], *, first: int = 0) -> pl.DataFrame:
+    """Hours of a station from a local midnight on, as `fill_hours` gives them."""
+    start = datetime(2026, 3, 1, 23, tzinfo=UTC)
+    times = [start + timedelta(hours=first + n) for n in range(len(means))]
+    frame = pl.DataFrame(
+        {
+            "time": times,
+            "mean": pl.Series(means, dtype=pl.Float64),
+            "minimum": pl.Series(means, dtype=pl.Float64) - 1,
+            "maximum": pl.Series(means, dtype=pl.Float64) + 1,
+            "observed": [0.0 if mean is None else 1.0 for mean in means],
+        },
+        schema_overrides={"time": pl.Datetime("us", "UTC")},
+    )
+    return add_wall_clock(frame, BERLIN)
+
+
+@pytest.mark.parametrize(
+    ("quantity", "hours", "day"),
+    [
+        ("temperature_c", [0.0] * 12 + [10.0] * 12, 5.0),
+        # by energy, not by number: half of the time ten times as loud
+        ("laeq_db", [60.0] * 12 + [70.0] * 12, 67.404),
+        # through north, not through south
+        ("wind_deg", [350.0] * 12 + [20.0] * 12, 5.0),
+        ("precipitation_mm", [0.5] * 24, 12.0),
+        # three quarters of the hours are enough, less are not
+        ("no2_ugm3", [8.0] * 18 + [None] * 6, 8.0),
+        ("no2_ugm3", [8.0] * 17 + [None] * 7, None),
+    ],
+)
+def test_day_of_a_station_is_the_quantitys_own_mean(
+    quantity: str, hours: list[float | None], day: float | None
+) -> None:
+    (row,) = steps.environment(environment_hours(hours), quantity, "P1D").to_dicts()
+    assert row["local"].date() == date(2026, 3, 2)
+    assert row["mean"] == (None if day is None else pytest.approx(day, abs=1e-3))
+    known = [value for value in hours if value is not None]
+    assert row["observed"] == pytest.approx(len(known) / 24)
+    assert row["minimum"] == min(known) - 1
+
+
+def test_mean_of_seven_days_needs_most_of_them() -> None:
+    days = pl.Series([10.0, None, None, None, 10.0, 17.0, 10.0, 10.0, 10.0, 10.0])
+    assert smoothed(days).to_list()[0] is None
+    assert smoothed(days)[6] == pytest.approx(67 / 6)

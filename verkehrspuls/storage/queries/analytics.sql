@@ -59,8 +59,8 @@ order by c.channel_id;
 -- name: installations_of_sites
 -- When sensors were attached to the channels of sites; open ends far away.
 select i.channel_id,
-       greatest(coalesce(lower(i.period), '-infinity'), '1970-01-01') as since,
-       least(coalesce(upper(i.period), 'infinity'), '2200-01-01') as until,
+       greatest('1970-01-01', least('2200-01-01', lower(i.period))) as since,
+       greatest('1970-01-01', least('2200-01-01', upper(i.period))) as until,
        e.interval_s, e.class_scheme
 from installation i
 join sensor e using (sensor_id)
@@ -68,12 +68,14 @@ join channel c using (channel_id)
 where c.site_id = any(%(sites)s);
 
 -- name: count_readings
--- Count readings in a span of each channel, by the primary key; columns as arrays.
+-- Count readings in a span of each channel, and those of the hour before that reach into
+-- it, by the primary key; columns as arrays.
 select span.channel_id, r.*
 from unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])
      as span (channel_id, since, until)
 cross join lateral (
     select count(r.histogram)::integer as histograms,
+           count(r.observed_s)::integer as observed,
            array_agg(r.time) as time, array_agg(r.interval_s) as interval_s,
            array_agg(r.total) as total, array_agg(r.unclassified) as unclassified,
            array_agg(r.motorcycle) as motorcycle, array_agg(r.car) as car,
@@ -84,7 +86,28 @@ cross join lateral (
            array_agg(r.speed_kmh) as speed_kmh
     from count_reading r
     where r.channel_id = span.channel_id
-      and r.time >= span.since and r.time < span.until
+      and r.time >= span.since - interval '1 hour' and r.time < span.until
+      and (r.time >= span.since
+           or r.time + make_interval(secs => r.interval_s) > span.since)
+) r
+
+-- name: reading_details
+-- When the readings in a span of each channel were received, and what their sensors say
+-- that they observed.
+select r.channel_id, r.time, r.received_at, r.observed_s
+from unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])
+     as span (channel_id, since, until)
+cross join lateral (
+    (select r.channel_id, r.time, r.received_at, r.observed_s from count_reading r
+     where r.channel_id = span.channel_id
+       and r.time >= span.since and r.time < span.until
+     offset 0)
+    union all
+    (select r.channel_id, r.time, r.received_at, r.observed_s
+     from environment_reading r
+     where r.channel_id = span.channel_id
+       and r.time >= span.since and r.time < span.until
+     offset 0)
 ) r
 
 -- name: histogram_readings
@@ -102,14 +125,17 @@ cross join lateral (
 ) r
 
 -- name: environment_readings
--- Environment readings in a span of each channel.
-select r.channel_id, r.time, r.interval_s, r.value
+-- Environment readings in a span of each channel, and those of the hour before that
+-- reach into it.
+select r.channel_id, r.time, r.interval_s, r.value, r.observed_s
 from unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])
      as span (channel_id, since, until)
 cross join lateral (
     select * from environment_reading r
     where r.channel_id = span.channel_id
-      and r.time >= span.since and r.time < span.until
+      and r.time >= span.since - interval '1 hour' and r.time < span.until
+      and (r.time >= span.since
+           or r.time + make_interval(secs => r.interval_s) > span.since)
     offset 0
 ) r
 
@@ -137,7 +163,9 @@ cross join lateral (
 ) r;
 
 -- name: last_readings
--- The newest reading of each channel of sites at which a sensor is installed now.
+-- The newest reading of each channel of sites at which a sensor is installed now, and
+-- the newest that is not of the future: a clock that was ahead may have been mended. Of a
+-- sensor of which all was imported from files nobody expects that it sends.
 select r.channel_id, r.time, r.interval_s, r.received_at
 from channel c
 join installation i
@@ -145,11 +173,70 @@ join installation i
 cross join lateral (
     (select r.channel_id, r.time, r.interval_s, r.received_at from count_reading r
      where r.channel_id = c.channel_id order by r.time desc limit 1)
-    union all
+    union
+    (select r.channel_id, r.time, r.interval_s, r.received_at from count_reading r
+     where r.channel_id = c.channel_id and r.time <= %(now)s
+     order by r.time desc limit 1)
+    union
     (select r.channel_id, r.time, r.interval_s, r.received_at from environment_reading r
      where r.channel_id = c.channel_id order by r.time desc limit 1)
+    union
+    (select r.channel_id, r.time, r.interval_s, r.received_at from environment_reading r
+     where r.channel_id = c.channel_id and r.time <= %(now)s
+     order by r.time desc limit 1)
 ) r
-where c.site_id = any(%(sites)s);
+where c.site_id = any(%(sites)s)
+  and (exists (select from ledger l where l.sensor_id = i.sensor_id and l.slot < 100)
+       or not exists (select from ledger l where l.sensor_id = i.sensor_id));
+
+-- name: future_members
+-- Members of cases at sites that end in the future: a clock was ahead. With the local
+-- day in which each began.
+select e.case_member_id, e.channel_id, e.detector, e.began, c.site_id,
+       coalesce(a.state, 'suspected') as state,
+       (e.began at time zone m.time_zone)::date as day
+from case_member e
+join channel c using (channel_id)
+join site s using (site_id)
+join municipality m using (municipality_id)
+left join anomaly_case a using (anomaly_case_id)
+where c.site_id = any(%(sites)s) and e.withdrawn_at is null
+  and e.ended > %(now)s::timestamptz + interval '1 minute';
+
+-- name: end_members
+-- Let members of cases that a person decided end now, or withdraw what is to begin.
+with ended as (
+    update case_member e
+    set ended = case when e.began < %(now)s then %(now)s else e.ended end,
+        withdrawn_at = case when e.began >= %(now)s then now() end
+    where e.case_member_id = any(%(members)s)
+    returning e.anomaly_case_id
+)
+update anomaly_case a
+set ended = case when a.began < %(now)s then %(now)s else a.ended end,
+    withdrawn_at = case when a.began >= %(now)s then now() else a.withdrawn_at end,
+    updated_at = now()
+where a.anomaly_case_id in (select anomaly_case_id from ended)
+  and a.ended > %(now)s;
+
+-- name: drop_future
+-- Forget what was computed for times that are still to come: hours that were imputed,
+-- and the health of days. Imputed hours have to be computed without them.
+with hours as (
+    delete from imputed_hour i
+    using channel c
+    where c.channel_id = i.channel_id and c.site_id = any(%(sites)s)
+      and i.time > %(now)s
+    returning i.channel_id, i.time
+), health as (
+    delete from channel_health h
+    using channel c
+    join site s using (site_id)
+    join municipality m using (municipality_id)
+    where c.channel_id = h.channel_id and s.site_id = any(%(sites)s)
+      and h.day > (%(now)s::timestamptz at time zone m.time_zone)::date
+)
+insert into stale_bucket (channel_id, hour) select channel_id, time from hours;
 
 -- name: stored_volumes
 -- Volumes in a span of each channel and length, as they were last computed.
@@ -202,6 +289,19 @@ cross join lateral (
     offset 0
 ) e
 
+-- name: stored_long_volumes
+-- Counts over intervals above an hour that began in a span of each channel.
+select v.channel_id, v.time, v.interval_s, v.volume, v.total, v.unclassified,
+       v.motorcycle, v.car, v.van, v.car_trailer, v.truck, v.truck_trailer,
+       v.articulated, v.bus, v.bicycle, v.pedestrian, v.speed_kmh
+from unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])
+     as span (channel_id, since, until)
+cross join lateral (
+    select * from long_volume v
+    where v.channel_id = span.channel_id and v.time >= span.since and v.time < span.until
+    offset 0
+) v;
+
 -- name: drop_volumes
 -- Remove the volumes in spans of channels.
 delete from volume v
@@ -224,6 +324,20 @@ using unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::times
     as span (channel_id, since, until)
 where e.channel_id = span.channel_id and e.time >= span.since and e.time < span.until;
 
+-- name: drop_long_volumes
+-- Remove counts over intervals above an hour that began in spans of channels.
+delete from long_volume v
+using unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])
+    as span (channel_id, since, until)
+where v.channel_id = span.channel_id and v.time >= span.since and v.time < span.until;
+
+-- name: drop_long_environment
+-- Remove environment values over such intervals.
+delete from long_environment e
+using unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])
+    as span (channel_id, since, until)
+where e.channel_id = span.channel_id and e.time >= span.since and e.time < span.until;
+
 -- name: drop_days
 -- Remove the figures of local days of sites.
 delete from daily_figure d
@@ -242,6 +356,17 @@ copy volume (
 -- Columns in the order of analytics.frames.ENVIRONMENT_HOURS.
 copy environment_hour (channel_id, time, observed_s, mean, minimum, maximum)
 from stdin (format csv);
+
+-- name: copy_long_volumes
+-- Columns in the order of analytics.frames.LONG_VOLUMES.
+copy long_volume (
+    channel_id, time, interval_s, volume, total, unclassified, motorcycle, car, van,
+    car_trailer, truck, truck_trailer, articulated, bus, bicycle, pedestrian, speed_kmh
+) from stdin (format csv);
+
+-- name: copy_long_environment
+-- Columns in the order of analytics.frames.LONG_VALUES.
+copy long_environment (channel_id, time, interval_s, value) from stdin (format csv);
 
 -- name: copy_speed_histograms
 -- Columns in the order of analytics.frames.SPEED_HISTOGRAMS.
@@ -276,7 +401,8 @@ with chosen as (
     from channel c
     join site s using (site_id)
     join municipality m using (municipality_id)
-    where (%(municipality)s::text is null or m.key = %(municipality)s)
+    where (%(state)s::text is null or m.state = %(state)s)
+      and (%(municipality)s::text is null or m.key = %(municipality)s)
       and (%(site)s::text is null or s.key = %(site)s)
 )
 insert into stale_bucket (channel_id, hour)
@@ -295,8 +421,22 @@ cross join lateral (
     union
     select e.time from environment_hour e
     where e.channel_id = c.channel_id and e.time >= c.since and e.time < c.until
+    union
+    select date_bin('1 hour', l.time, 'epoch') from long_volume l
+    where l.channel_id = c.channel_id and l.time >= c.since and l.time < c.until
+    union
+    select date_bin('1 hour', l.time, 'epoch') from long_environment l
+    where l.channel_id = c.channel_id and l.time >= c.since and l.time < c.until
     order by hour
 ) h;
+
+-- name: put_newest_readings
+-- Note when the newest readings of channels were measured; what is known to be newer stays.
+insert into newest_reading as n (channel_id, time)
+select channel_id, time
+from unnest(%(channels)s::integer[], %(times)s::timestamptz[]) as given (channel_id, time)
+on conflict (channel_id) do update set time = excluded.time
+where n.time < excluded.time;
 
 -- name: mark_hours
 -- Mark hours of channels as stale.
@@ -336,6 +476,10 @@ select pg_try_advisory_xact_lock(hashtext('vp.maintenance')) as mine;
 select ensure_range(series, %(now)s::timestamptz, %(now)s::timestamptz + interval '2 months')
 from series order by series;
 
+-- name: drop_frames
+-- Forget frames of radio networks: they come again within a day, or not at all.
+delete from frame where time < %(now)s::timestamptz - interval '2 days';
+
 -- name: drop_raw
 -- Drop readings, and what corrections replaced, that are older; returns chunks dropped.
 select coalesce(sum(drop_before(series, %(cutoff)s)), 0) as chunks
@@ -352,3 +496,20 @@ select drop_before('rejected_message', %(cutoff)s) as chunks;
 select coalesce(sum(compress_before(series, %(cutoff)s)), 0) as chunks
 from series
 where series <> 'rejected_message';
+
+-- name: put_set_aside
+-- Note that the figures of a site, or the cases of a municipality, could not be computed.
+insert into set_aside (municipality_id, site_id, at, reason)
+select coalesce(%(municipality)s::integer,
+                (select municipality_id from site where site_id = %(site)s::integer)),
+       %(site)s::integer, now(), left(%(reason)s, 300)
+on conflict (municipality_id, site_id) do update set at = now(), reason = excluded.reason;
+
+-- name: lately_set_aside
+-- What failed within half an hour, that is at the last try.
+select m.key as municipality, s.key as site, a.reason
+from set_aside a
+join municipality m using (municipality_id)
+left join site s on s.site_id = a.site_id
+where a.at > now() - interval '30 minutes'
+order by m.key, s.key;

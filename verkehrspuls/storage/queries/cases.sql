@@ -162,14 +162,23 @@ set state = %(state)s, effect = %(effect)s, updated_at = now()
 where anomaly_case_id = %(anomaly_case_id)s;
 
 -- name: mark_case_stale
--- Let the figures of the hours of a case be computed anew; returns how many.
+-- Let the figures of the hours of a case be computed anew, and the days of intervals
+-- above an hour that it touches; returns how many.
 insert into stale_bucket (channel_id, hour)
-select distinct e.channel_id, hour
+select e.channel_id, hour
 from case_member e
 cross join generate_series(
     date_trunc('hour', e.began), e.ended - interval '1 microsecond', interval '1 hour')
     as hour
-where e.anomaly_case_id = %(anomaly_case_id)s and e.withdrawn_at is null;
+where e.anomaly_case_id = %(anomaly_case_id)s and e.withdrawn_at is null
+union
+-- one belongs to the day of its middle
+select e.channel_id,
+       date_trunc('hour', v.time + make_interval(secs => v.interval_s / 2))
+from case_member e
+join long_volume v using (channel_id)
+where e.anomaly_case_id = %(anomaly_case_id)s and e.withdrawn_at is null
+  and v.time < e.ended and v.time + make_interval(secs => v.interval_s) > e.began;
 
 -- name: case_members
 -- The members of a case, those that were withdrawn too.
@@ -192,14 +201,17 @@ order by case_event_id;
 -- name: make_alerts
 -- A message for each change of a case that a rule and a destination are for: that it
 -- opened, came back or got worse while it was new, and what became of it once somebody
--- was told. After one message the next of a municipality waits for the digest.
+-- was told. Nobody is told of history. After one message the next of a municipality
+-- waits for the digest.
 insert into alert (case_event_id, anomaly_case_id, municipality_id, destination, due_at)
 select e.case_event_id, a.anomaly_case_id, m.municipality_id, d.destination,
        greatest(
            %(now)s::timestamptz,
+           -- none was sent by a clock that was ahead
            (select max(l.sent_at) from alert l
             where l.municipality_id = m.municipality_id
-              and l.destination = d.destination) + make_interval(mins => %(digest_min)s))
+              and l.destination = d.destination and l.sent_at <= %(now)s)
+               + make_interval(mins => %(digest_min)s))
 from case_event e
 join anomaly_case a using (anomaly_case_id)
 join site s using (site_id)
@@ -211,6 +223,7 @@ where e.at > %(now)s::timestamptz - make_interval(hours => %(newest_h)s)
   and case
       when e.kind in ('opened', 'raised', 'returned') then
           a.withdrawn_at is null and a.state = 'suspected'
+          and vp.case_stands(a, %(now)s::timestamptz, %(current_days)s) <> 'history'
           and a.ended > %(now)s::timestamptz - make_interval(hours => %(newest_h)s)
           and array_position(array['low', 'medium', 'high'], a.severity)
               >= array_position(array['low', 'medium', 'high'], r.severity)
@@ -221,28 +234,61 @@ where e.at > %(now)s::timestamptz - make_interval(hours => %(newest_h)s)
       end
 on conflict (case_event_id, destination) do nothing;
 
+-- name: hasten_alerts
+-- No message waits longer than a day for its turn: a clock was ahead when it was put off.
+update alert set due_at = %(now)s
+where sent_at is null and given_up is null
+  and due_at > %(now)s::timestamptz + interval '1 day';
+
 -- name: municipality_keys
 -- All municipalities.
-select key from municipality order by key;
+select key from municipality where removed_at is null order by key;
 
 -- name: due_alerts
--- Messages of one municipality and destination that are due; no other sender has them.
+-- Messages of one municipality and destination that are due and were tried as often, at
+-- most so many; no other sender has them.
 with first as (
-    select alert_id, municipality_id, destination from alert
-    where sent_at is null and given_up is null and due_at <= %(now)s
-    order by due_at, alert_id
+    select f.alert_id, f.municipality_id, f.destination, f.attempts, d.most
+    from alert f
+    join unnest(%(destinations)s::text[], %(most)s::integer[])
+        as d (destination, most) using (destination)
+    where f.sent_at is null and f.given_up is null and f.due_at <= %(now)s
+    order by f.due_at, f.alert_id
     limit 1
-    for no key update skip locked
+    for no key update of f skip locked
 )
-select l.alert_id, l.attempts, l.destination, l.anomaly_case_id, e.kind, e.at, e.who,
-       m.key as municipality, m.name as municipality_name, m.time_zone
+select l.alert_id, attempts, destination, l.anomaly_case_id, e.kind, e.at, e.who,
+       m.key as municipality, m.name as municipality_name, m.time_zone, m.simulated
 from first
-join alert l using (municipality_id, destination)
+join alert l using (municipality_id, destination, attempts)
 join case_event e using (case_event_id)
 join municipality m on m.municipality_id = l.municipality_id
 where l.sent_at is null and l.given_up is null and l.due_at <= %(now)s
 order by l.alert_id
+limit (select most from first)
 for no key update of l skip locked;
+
+-- name: give_up_unset_alerts
+-- Messages to a destination for which no address is set any more.
+update alert set given_up = 'no address is set'
+where sent_at is null and given_up is null
+  and destination <> all(%(destinations)s::text[]);
+
+-- name: alerts_held_up
+-- Messages that failed more than once or that nobody sends, how long the oldest of them
+-- has waited, and those of the last two days that were given up.
+select count(*) filter (where waits) as waiting,
+       extract(epoch from now() - min(created_at) filter (where waits))::float8
+           as oldest_s,
+       count(*) filter (where not waits) as given_up
+from (
+    select created_at, given_up is null as waits
+    from vp.alert
+    where sent_at is null
+      and (given_up is null and (attempts > 1 or due_at < now() - interval '5 minutes')
+           or created_at > now() - interval '2 days'
+              and given_up not in ('withdrawn before it was told', 'no address is set'))
+) as held_up;
 
 -- name: delay_alerts
 -- Try later; `attempts` more were made.
@@ -271,7 +317,8 @@ with ready as (
     select m.municipality_id, m.time_zone,
            (%(now)s::timestamptz at time zone m.time_zone)::date as today
     from municipality m
-    where exists (
+    where m.municipality_id <> all(%(avoid)s::integer[])
+      and exists (
             select from stale_case_day d
             where d.municipality_id = m.municipality_id
               and d.day < (%(now)s::timestamptz at time zone m.time_zone)::date)
@@ -308,7 +355,8 @@ with ready as (
            (select min(h.hour) from stale_case_hour h
             where h.municipality_id = m.municipality_id) as first
     from municipality m
-    where exists (
+    where m.municipality_id <> all(%(avoid)s::integer[])
+      and exists (
         select from stale_case_hour h
         where h.municipality_id = m.municipality_id
           and h.hour <= %(now)s::timestamptz - interval '1 hour')

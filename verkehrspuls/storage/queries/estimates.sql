@@ -54,8 +54,8 @@ where s.municipality_id = %(municipality_id)s and c.quantity = %(quantity)s;
 -- name: installations_of_town
 -- When sensors were attached to these channels; open ends far away.
 select i.channel_id,
-       greatest(coalesce(lower(i.period), '-infinity'), '1970-01-01') as since,
-       least(coalesce(upper(i.period), 'infinity'), '2200-01-01') as until,
+       greatest('1970-01-01', least('2200-01-01', lower(i.period))) as since,
+       greatest('1970-01-01', least('2200-01-01', upper(i.period))) as until,
        e.interval_s
 from installation i
 join sensor e using (sensor_id)

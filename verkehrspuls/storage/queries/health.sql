@@ -8,7 +8,9 @@ on conflict do nothing;
 
 -- name: mark_running_days
 -- Mark each site's running day, and days that nobody judged since they ended: of a
--- silent sensor nothing else does. After a long rest of the workers, 31 days of them.
+-- silent sensor nothing else does. After a long rest of the workers, 31 days of them. A
+-- day of sensors that report less than hourly is judged a day after it ended. Where all
+-- was imported from files, nobody expects that anything comes today.
 insert into stale_day (site_id, day)
 select s.site_id, each.day::date
 from site s
@@ -22,9 +24,25 @@ cross join lateral (
     join channel c using (channel_id)
     where c.site_id = s.site_id and h.complete and h.day >= clock.today - 31
 ) judged
-cross join generate_series(coalesce(judged.day + 1, clock.today), clock.today,
+-- one that was judged by a clock that was ahead is judged again
+cross join lateral (
+    select exists (
+        select from channel c
+        join installation i using (channel_id)
+        join sensor e using (sensor_id)
+        where c.site_id = s.site_id and e.interval_s > 3600) as there
+) longer
+cross join generate_series(least(judged.day + 1, clock.today - 2 * longer.there::integer),
+                           clock.today,
                            interval '1 day') each (day)
 where s.site_id = any(%(sites)s)
+  and exists (
+      select from channel c
+      join installation i using (channel_id)
+      where c.site_id = s.site_id
+        and (exists (select from ledger l
+                     where l.sensor_id = i.sensor_id and l.slot < 100)
+             or not exists (select from ledger l where l.sensor_id = i.sensor_id)))
 on conflict do nothing;
 
 -- name: claim_days
@@ -42,8 +60,8 @@ select exists (select from stale_day where site_id = any(%(sites)s)) as left;
 -- All channels that were ever heard of, one row for each installation.
 select c.channel_id, s.municipality_id, c.site_id, i.sensor_id, s.road, s.latitude,
        s.longitude, c.quantity, c.direction, m.time_zone, e.interval_s,
-       greatest(coalesce(lower(i.period), '-infinity'), '1970-01-01') as since,
-       least(coalesce(upper(i.period), 'infinity'), '2200-01-01') as until,
+       greatest('1970-01-01', least('2200-01-01', lower(i.period))) as since,
+       greatest('1970-01-01', least('2200-01-01', upper(i.period))) as until,
        heard.time as heard
 from channel c
 join site s using (site_id)
@@ -51,13 +69,43 @@ join municipality m using (municipality_id)
 join installation i using (channel_id)
 join sensor e using (sensor_id)
 cross join lateral (
-    (select v.time from volume v
-     where v.channel_id = c.channel_id and v.interval_s = 3600
-     order by v.time limit 1)
+    select min(known.time) as time from (
+        (select v.time from volume v
+         where v.channel_id = c.channel_id and v.interval_s = 3600
+         order by v.time limit 1)
+        union all
+        (select h.time from environment_hour h
+         where h.channel_id = c.channel_id order by h.time limit 1)
+        union all
+        -- its middle: that is of the day that it belongs to
+        (select l.time + make_interval(secs => l.interval_s / 2) from long_volume l
+         where l.channel_id = c.channel_id order by l.time limit 1)
+        union all
+        (select l.time + make_interval(secs => l.interval_s / 2)
+         from long_environment l
+         where l.channel_id = c.channel_id order by l.time limit 1)
+    ) known
+) heard
+where heard.time is not null;
+
+-- name: long_intervals
+-- Intervals above an hour that began in a span of each channel: counts and values.
+select l.channel_id, l.time, l.interval_s, l.volume, l.value
+from unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])
+     as span (channel_id, since, until)
+cross join lateral (
+    (select v.channel_id, v.time, v.interval_s, v.volume, null::double precision as value
+     from long_volume v
+     where v.channel_id = span.channel_id
+       and v.time >= span.since and v.time < span.until
+     offset 0)
     union all
-    (select h.time from environment_hour h
-     where h.channel_id = c.channel_id order by h.time limit 1)
-) heard;
+    (select e.channel_id, e.time, e.interval_s, null, e.value
+     from long_environment e
+     where e.channel_id = span.channel_id
+       and e.time >= span.since and e.time < span.until
+     offset 0)
+) l;
 
 -- name: health_counts
 -- Count readings in a span of each channel, with occupancy and whose clock it was.

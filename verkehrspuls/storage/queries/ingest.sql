@@ -7,10 +7,11 @@ create temp table if not exists stage_count on commit delete rows as
 select channel_id, time, sensor_id, received_at, time_origin, interval_s, total,
        unclassified, motorcycle, car, van, car_trailer, truck, truck_trailer,
        articulated, bus, bicycle, pedestrian, speed_kmh, occupancy, histogram_from_kmh,
-       histogram_width_kmh, histogram
+       histogram_width_kmh, histogram, observed_s
 from count_reading with no data;
 create temp table if not exists stage_environment on commit delete rows as
-select channel_id, time, sensor_id, received_at, time_origin, interval_s, value
+select channel_id, time, sensor_id, received_at, time_origin, interval_s, value,
+       observed_s
 from environment_reading with no data;
 
 -- name: copy_counts
@@ -27,13 +28,13 @@ copy count_reading (
     channel_id, time, sensor_id, received_at, time_origin, interval_s, total,
     unclassified, motorcycle, car, van, car_trailer, truck, truck_trailer, articulated,
     bus, bicycle, pedestrian, speed_kmh, occupancy, histogram_from_kmh,
-    histogram_width_kmh, histogram
+    histogram_width_kmh, histogram, observed_s
 ) from stdin (format binary);
 
 -- name: copy_new_environment
 -- The same for environment readings.
 copy environment_reading (
-    channel_id, time, sensor_id, received_at, time_origin, interval_s, value
+    channel_id, time, sensor_id, received_at, time_origin, interval_s, value, observed_s
 ) from stdin (format binary);
 
 -- name: mark_stale_hours
@@ -56,7 +57,7 @@ with written as (
         channel_id, time, sensor_id, received_at, time_origin, interval_s, total,
         unclassified, motorcycle, car, van, car_trailer, truck, truck_trailer,
         articulated, bus, bicycle, pedestrian, speed_kmh, occupancy,
-        histogram_from_kmh, histogram_width_kmh, histogram)
+        histogram_from_kmh, histogram_width_kmh, histogram, observed_s)
     select * from stage_count order by channel_id, time
     on conflict (channel_id, time) do update set
         sensor_id = excluded.sensor_id, received_at = excluded.received_at,
@@ -71,18 +72,18 @@ with written as (
         occupancy = excluded.occupancy,
         histogram_from_kmh = excluded.histogram_from_kmh,
         histogram_width_kmh = excluded.histogram_width_kmh,
-        histogram = excluded.histogram
+        histogram = excluded.histogram, observed_s = excluded.observed_s
     where (r.interval_s, r.total, r.unclassified, r.motorcycle, r.car, r.van,
            r.car_trailer, r.truck, r.truck_trailer, r.articulated, r.bus, r.bicycle,
            r.pedestrian, r.speed_kmh, r.occupancy, r.histogram_from_kmh,
-           r.histogram_width_kmh, r.histogram)
+           r.histogram_width_kmh, r.histogram, r.observed_s)
         is distinct from
           (excluded.interval_s, excluded.total, excluded.unclassified,
            excluded.motorcycle, excluded.car, excluded.van, excluded.car_trailer,
            excluded.truck, excluded.truck_trailer, excluded.articulated, excluded.bus,
            excluded.bicycle, excluded.pedestrian, excluded.speed_kmh,
            excluded.occupancy, excluded.histogram_from_kmh,
-           excluded.histogram_width_kmh, excluded.histogram)
+           excluded.histogram_width_kmh, excluded.histogram, excluded.observed_s)
       and (%(newest)s::timestamptz is null or r.received_at <= %(newest)s)
     returning r.channel_id, r.time, r.sensor_id, r.received_at, r.revision
 ), marked as (
@@ -99,14 +100,16 @@ group by 1, 2;
 -- The same for environment readings.
 with written as (
     insert into environment_reading as r
-        (channel_id, time, sensor_id, received_at, time_origin, interval_s, value)
+        (channel_id, time, sensor_id, received_at, time_origin, interval_s, value,
+         observed_s)
     select * from stage_environment order by channel_id, time
     on conflict (channel_id, time) do update set
         sensor_id = excluded.sensor_id, received_at = excluded.received_at,
         time_origin = excluded.time_origin, revision = r.revision + 1,
         interval_s = excluded.interval_s,
-        value = excluded.value
-    where (r.interval_s, r.value) is distinct from (excluded.interval_s, excluded.value)
+        value = excluded.value, observed_s = excluded.observed_s
+    where (r.interval_s, r.value, r.observed_s)
+        is distinct from (excluded.interval_s, excluded.value, excluded.observed_s)
       and (%(newest)s::timestamptz is null or r.received_at <= %(newest)s)
     returning r.channel_id, r.time, r.sensor_id, r.received_at, r.revision
 ), marked as (
@@ -119,14 +122,266 @@ select sensor_id, date_trunc('hour', received_at) as hour,
 from written
 group by 1, 2;
 
+-- name: forget_ambiguous_counts
+-- What the staging table holds is certain, but for these times of channels.
+delete from ambiguous_reading a
+using stage_count s
+where s.channel_id = a.channel_id and s.time = a.time
+  and not exists (
+      select from unnest(%(channels)s::integer[], %(times)s::timestamptz[])
+          as given (channel_id, time)
+      where given.channel_id = a.channel_id and given.time = a.time);
+
+-- name: forget_ambiguous_environment
+-- The same for environment readings.
+delete from ambiguous_reading a
+using stage_environment s
+where s.channel_id = a.channel_id and s.time = a.time
+  and not exists (
+      select from unnest(%(channels)s::integer[], %(times)s::timestamptz[])
+          as given (channel_id, time)
+      where given.channel_id = a.channel_id and given.time = a.time);
+
+-- name: note_ambiguous
+-- Note readings that nobody can date for sure: of these those that were written by this
+-- receipt. One that is known already stays as certain as it was.
+insert into ambiguous_reading (channel_id, time, why)
+select given.channel_id, given.time, given.why
+from unnest(%(channels)s::integer[], %(times)s::timestamptz[], %(whys)s::text[],
+            %(received)s::timestamptz[]) as given (channel_id, time, why, received_at)
+where exists (
+        select from count_reading r
+        where r.channel_id = given.channel_id and r.time = given.time
+          and r.received_at = given.received_at)
+   or exists (
+        select from environment_reading r
+        where r.channel_id = given.channel_id and r.time = given.time
+          and r.received_at = given.received_at)
+on conflict (channel_id, time) do update set why = excluded.why, noted_at = now();
+
+-- name: put_frames
+-- Note frames of radio networks; those that are known stay as they are.
+insert into frame (sensor_id, session, counter, time)
+select * from unnest(%(sensors)s::integer[], %(sessions)s::text[],
+                     %(counters)s::bigint[], %(times)s::timestamptz[])
+on conflict do nothing;
+
+-- name: frames
+-- When frames came first.
+select f.sensor_id, f.session, f.counter, f.time
+from frame f
+join unnest(%(sensors)s::integer[], %(sessions)s::text[], %(counters)s::bigint[])
+    as given (sensor_id, session, counter) using (sensor_id, session, counter);
+
+-- name: renew_frames
+-- Note that devices have counted anew.
+update frame f
+set time = given.time
+from unnest(%(sensors)s::integer[], %(sessions)s::text[], %(counters)s::bigint[],
+            %(times)s::timestamptz[]) as given (sensor_id, session, counter, time)
+where f.sensor_id = given.sensor_id and f.session = given.session
+  and f.counter = given.counter;
+
+-- name: take_back_count
+-- Move readings at these times of channels to the history: an earlier copy of their
+-- frame tells when they were. Marks their hours as stale.
+with gone as (
+    delete from count_reading r
+    using unnest(%(channels)s::integer[], %(sensors)s::integer[],
+                 %(times)s::timestamptz[]) as given (channel_id, sensor_id, time)
+    where r.channel_id = given.channel_id and r.time = given.time
+      and r.sensor_id = given.sensor_id
+    returning r.*
+), kept as (
+    insert into count_reading_history (
+        channel_id, time, interval_s, sensor_id, received_at, time_origin, revision,
+        total, unclassified, motorcycle, car, van, car_trailer, truck, truck_trailer,
+        articulated, bus, bicycle, pedestrian, speed_kmh, occupancy,
+        histogram_from_kmh, histogram_width_kmh, histogram, observed_s, replaced_at)
+    select
+        channel_id, time, interval_s, sensor_id, received_at, time_origin, revision,
+        total, unclassified, motorcycle, car, van, car_trailer, truck, truck_trailer,
+        articulated, bus, bicycle, pedestrian, speed_kmh, occupancy,
+        histogram_from_kmh, histogram_width_kmh, histogram, observed_s, now()
+    from gone
+)
+insert into stale_bucket (channel_id, hour)
+select distinct channel_id, date_trunc('hour', time, 'UTC') from gone;
+
+-- name: take_back_environment
+-- The same for environment readings.
+with gone as (
+    delete from environment_reading r
+    using unnest(%(channels)s::integer[], %(sensors)s::integer[],
+                 %(times)s::timestamptz[]) as given (channel_id, sensor_id, time)
+    where r.channel_id = given.channel_id and r.time = given.time
+      and r.sensor_id = given.sensor_id
+    returning r.*
+), kept as (
+    insert into environment_reading_history (
+        channel_id, time, interval_s, sensor_id, received_at, time_origin, revision,
+        value, observed_s, replaced_at)
+    select
+        channel_id, time, interval_s, sensor_id, received_at, time_origin, revision,
+        value, observed_s, now()
+    from gone
+)
+insert into stale_bucket (channel_id, hour)
+select distinct channel_id, date_trunc('hour', time, 'UTC') from gone;
+
+-- name: count_overlapping
+-- Of the readings in a span of each channel, those of which others cover more than a
+-- share.
+select count(*) as readings
+from unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])
+     as span (channel_id, since, until)
+cross join lateral (
+    select r.time, r.interval_s, r.time + make_interval(secs => r.interval_s) as ended,
+           max(r.time + make_interval(secs => r.interval_s)) over (
+               order by r.time rows between unbounded preceding and 1 preceding
+           ) as reached,
+           lead(r.time) over (order by r.time) as next
+    from (
+        select c.time, c.interval_s from count_reading c
+        where c.channel_id = span.channel_id
+          and c.time >= span.since - interval '1 hour'
+          and c.time < span.until + interval '1 hour'
+        union all
+        select e.time, e.interval_s from environment_reading e
+        where e.channel_id = span.channel_id
+          and e.time >= span.since - interval '1 hour'
+          and e.time < span.until + interval '1 hour'
+    ) r
+) r
+where r.time >= span.since and r.time < span.until
+  and (extract(epoch from least(coalesce(r.reached, r.time), r.ended) - r.time)
+           > %(share)s * r.interval_s
+       or extract(epoch from r.ended - r.next) > %(share)s * r.interval_s);
+
+-- name: turns
+-- The turns of those channels that are uneven.
+select channel_id, turn from uneven_channel
+where channel_id = any(%(channels)s::integer[]);
+
+-- name: take_turns
+-- Note that channels are uneven, and that this worker writes to them.
+insert into uneven_channel as u (channel_id)
+select unnest(%(channels)s::integer[]) order by 1
+on conflict (channel_id) do update set turn = u.turn + 1
+returning channel_id, turn;
+
+-- name: look_alone
+-- Let no other worker look for overlaps until this one has committed.
+select pg_advisory_xact_lock(hashtext('vp.overlap'));
+
+-- name: overlapping
+-- The places of those readings, which are stored, that share more than a part of their
+-- time with others; times in microseconds since 2000. They are looked at by the hour, so
+-- that each reading of a channel that sends every few seconds is read only thrice.
+with given as materialized (
+    select channel_id, '2000-01-01'::timestamptz + time * interval '1 microsecond' as time,
+           interval_s, place, time / 3600000000 as hour
+    from unnest(%(channels)s::integer[], %(times)s::bigint[], %(intervals)s::integer[])
+         with ordinality as given (channel_id, time, interval_s, place)
+), span as materialized (
+    select channel_id, hour, min(time) as first, max(time) as last,
+           max(time + make_interval(secs => interval_s)) as ended
+    from given group by channel_id, hour
+), beside as materialized (
+    select span.channel_id, span.hour, r.time, r.reached, r.next
+    from span
+    cross join lateral (
+        select r.time,
+               max(r.time + make_interval(secs => r.interval_s)) over (
+                   order by r.time rows between unbounded preceding and 1 preceding
+               ) as reached,
+               lead(r.time) over (order by r.time) as next
+        from (
+            select c.time, c.interval_s from count_reading c
+            where c.channel_id = span.channel_id
+              and c.time > span.first - interval '1 hour' and c.time < span.ended
+            union all
+            select e.time, e.interval_s from environment_reading e
+            where e.channel_id = span.channel_id
+              and e.time > span.first - interval '1 hour' and e.time < span.ended
+        ) r
+    ) r
+    where r.time between span.first and span.last
+)
+select given.place
+from given
+join beside using (channel_id, hour, time)
+cross join lateral (
+    select given.time + make_interval(secs => given.interval_s) as ended
+) g
+where (beside.reached is not null
+       and extract(epoch from least(beside.reached, g.ended) - given.time)
+           > %(share)s * given.interval_s)
+   or extract(epoch from g.ended - beside.next) > %(share)s * given.interval_s;
+
+-- name: surroundings
+-- Of stretches of channels: when the last reading ends that begins in it or in the hour
+-- before, when the next one begins (null: never), when the last one begins of the
+-- following ones (null: these are all), and whether all of them and the one before last
+-- as long as the first and are whole intervals away from it. Times in microseconds since
+-- 2000.
+with given as (
+    select channel_id, interval_s, place, %(following)s::integer as following,
+           '2000-01-01'::timestamptz + first * interval '1 microsecond' as first,
+           '2000-01-01'::timestamptz + ended * interval '1 microsecond' as ended
+    from unnest(%(channels)s::integer[], %(firsts)s::bigint[], %(ends)s::bigint[],
+                %(intervals)s::integer[])
+         with ordinality as given (channel_id, first, ended, interval_s, place)
+)
+select (extract(epoch from max(r.time + make_interval(secs => r.interval_s))
+                           filter (where r.time < given.ended)
+                           - '2000-01-01'::timestamptz) * 1000000)::bigint as reached,
+       (extract(epoch from min(r.time) filter (where r.time >= given.ended)
+                           - '2000-01-01'::timestamptz) * 1000000)::bigint as next,
+       case when count(*) filter (where r.time >= given.ended) >= given.following then
+           (extract(epoch from max(r.time) - '2000-01-01'::timestamptz)
+            * 1000000)::bigint
+       end as last,
+       bool_and(r.interval_s = given.interval_s
+                and date_bin(make_interval(secs => given.interval_s), r.time, given.first)
+                    = r.time) as even
+from given
+cross join lateral (
+    (select c.time, c.interval_s from count_reading c
+     where c.channel_id = given.channel_id
+       and c.time > given.first - interval '1 hour' and c.time < given.ended)
+    union all
+    (select c.time, c.interval_s from count_reading c
+     where c.channel_id = given.channel_id and c.time < given.first
+     order by c.time desc limit 1)
+    union all
+    (select c.time, c.interval_s from count_reading c
+     where c.channel_id = given.channel_id and c.time >= given.ended
+     order by c.time limit %(following)s)
+    union all
+    (select e.time, e.interval_s from environment_reading e
+     where e.channel_id = given.channel_id
+       and e.time > given.first - interval '1 hour' and e.time < given.ended)
+    union all
+    (select e.time, e.interval_s from environment_reading e
+     where e.channel_id = given.channel_id and e.time < given.first
+     order by e.time desc limit 1)
+    union all
+    (select e.time, e.interval_s from environment_reading e
+     where e.channel_id = given.channel_id and e.time >= given.ended
+     order by e.time limit %(following)s)
+) r
+group by given.place, given.following
+order by given.place;
+
 -- name: reject_message
 -- Keep a message that could not be used.
 insert into rejected_message (received_at, slot, sensor_id, topic, payload,
                               payload_bytes, reason, detail, detail_values,
-                              readings_rejected)
+                              readings_rejected, retained, first_received_at)
 values (%(received_at)s, %(slot)s, %(sensor_id)s, %(topic)s, %(payload)s,
         %(payload_bytes)s, %(reason)s, %(detail)s, %(detail_values)s,
-        %(readings_rejected)s);
+        %(readings_rejected)s, %(retained)s, %(first_received_at)s);
 
 -- name: add_to_ledger
 -- Add a batch's counts to the rows of this worker's slot, and to its running sums.
@@ -147,12 +402,13 @@ with given as (
         %(readings_corrected)s::bigint[],
         %(readings_rejected)s::bigint[],
         %(readings_late)s::bigint[],
-        %(sequence_lost)s::bigint[]
+        %(sequence_lost)s::bigint[],
+        %(readings_overlapping)s::bigint[]
     ) as given (
         sensor_id, hour, last_received_at, messages_received, messages_accepted,
         messages_partly_accepted, messages_rejected, messages_unknown_sensor,
         readings_received, readings_stored, readings_duplicate, readings_corrected,
-        readings_rejected, readings_late, sequence_lost)
+        readings_rejected, readings_late, sequence_lost, readings_overlapping)
 ), summed as (
     insert into ledger_sum as s
     select %(slot)s, e.municipality_id, sum(messages_received),
@@ -160,7 +416,7 @@ with given as (
            sum(messages_rejected), sum(messages_unknown_sensor),
            sum(readings_received), sum(readings_stored), sum(readings_duplicate),
            sum(readings_corrected), sum(readings_rejected), sum(readings_late),
-           sum(sequence_lost)
+           sum(sequence_lost), sum(readings_overlapping)
     from given
     left join sensor e using (sensor_id)
     group by e.municipality_id
@@ -178,13 +434,14 @@ with given as (
         readings_corrected = s.readings_corrected + excluded.readings_corrected,
         readings_rejected = s.readings_rejected + excluded.readings_rejected,
         readings_late = s.readings_late + excluded.readings_late,
-        sequence_lost = s.sequence_lost + excluded.sequence_lost
+        sequence_lost = s.sequence_lost + excluded.sequence_lost,
+        readings_overlapping = s.readings_overlapping + excluded.readings_overlapping
 )
 insert into ledger as l (
     slot, sensor_id, hour, last_received_at, messages_received, messages_accepted,
     messages_partly_accepted, messages_rejected, messages_unknown_sensor,
     readings_received, readings_stored, readings_duplicate, readings_corrected,
-    readings_rejected, readings_late, sequence_lost)
+    readings_rejected, readings_late, sequence_lost, readings_overlapping)
 select %(slot)s, given.* from given
 on conflict (slot, sensor_id, hour) do update set
     last_received_at = greatest(l.last_received_at, excluded.last_received_at),
@@ -201,24 +458,74 @@ on conflict (slot, sensor_id, hour) do update set
     readings_corrected = l.readings_corrected + excluded.readings_corrected,
     readings_rejected = l.readings_rejected + excluded.readings_rejected,
     readings_late = l.readings_late + excluded.readings_late,
-    sequence_lost = l.sequence_lost + excluded.sequence_lost;
+    sequence_lost = l.sequence_lost + excluded.sequence_lost,
+    readings_overlapping = l.readings_overlapping + excluded.readings_overlapping;
+
+-- name: put_newest_messages
+-- Note what became of the newest messages of sensors; given the oldest first.
+insert into newest_message as n (slot, sensor_id, messages)
+select %(slot)s, sensor_id, (array_agg(message order by place desc))[:%(most)s]
+from unnest(%(sensors)s::integer[], string_to_array(%(messages)s, chr(10)))
+     with ordinality as given (sensor_id, message, place)
+group by sensor_id
+order by sensor_id
+on conflict (slot, sensor_id) do update set
+    messages = (excluded.messages || n.messages)[:%(most)s];
 
 -- name: put_status
--- What a sensor says of itself; an older message never replaces a newer one.
+-- What a sensor says of itself; an older message never replaces a newer one, but for
+-- one of the future: its clock, or ours, was ahead. What was retained and has no time
+-- holds since it was known.
 insert into sensor_status as s (sensor_id, state, since, battery_pct, firmware)
 values (%(sensor_id)s, %(state)s, %(since)s, %(battery_pct)s, %(firmware)s)
 on conflict (sensor_id) do update set
-    state = excluded.state, since = excluded.since,
+    state = excluded.state,
+    since = case when %(undated)s and s.state = excluded.state then s.since
+                 else excluded.since end,
     battery_pct = coalesce(excluded.battery_pct, s.battery_pct),
     firmware = coalesce(excluded.firmware, s.firmware)
-where s.since <= excluded.since;
+where s.since <= excluded.since or s.since > now() + interval '1 minute';
+
+-- name: put_passed_over
+-- Note that a sensor's messages tell times that cannot be right.
+insert into passed_over as p (sensor_id, field, messages, said, taken, received_at)
+values (%(sensor_id)s, %(field)s, %(messages)s, %(said)s, %(taken)s, %(received_at)s)
+on conflict (sensor_id, field) do update set
+    messages = p.messages + excluded.messages, said = excluded.said,
+    taken = excluded.taken, received_at = greatest(p.received_at, excluded.received_at);
+
+-- name: newest_counts
+-- What the newest readings of channels hold, of those before a message was received.
+select r.channel_id, r.total, r.unclassified, r.motorcycle, r.car, r.van,
+       r.car_trailer, r.truck, r.truck_trailer, r.articulated, r.bus, r.bicycle,
+       r.pedestrian, r.speed_kmh, r.occupancy
+from unnest(%(channels)s::integer[], %(received)s::timestamptz[])
+         as given (channel_id, received_at)
+cross join lateral (
+    select * from count_reading c
+    where c.channel_id = given.channel_id and c.time <= given.received_at
+    order by c.time desc
+    limit 1
+) r;
+
+-- name: newest_environment
+-- The same for environment readings.
+select r.channel_id, r.value
+from unnest(%(channels)s::integer[], %(received)s::timestamptz[])
+         as given (channel_id, received_at)
+cross join lateral (
+    select * from environment_reading e
+    where e.channel_id = given.channel_id and e.time <= given.received_at
+    order by e.time desc
+    limit 1
+) r;
 
 -- name: put_birth
 -- What an edge or device of Sparkplug said at its last birth.
 insert into sparkplug_birth as b (device, born_at, names)
 values (%(device)s, %(born_at)s, %(names)s)
 on conflict (device) do update set born_at = excluded.born_at, names = excluded.names
-where b.born_at <= excluded.born_at;
+where b.born_at <= excluded.born_at or b.born_at > now() + interval '1 minute';
 
 -- name: births
 -- The newest of them; those read last are the newest.
@@ -260,7 +567,8 @@ where pid = %(pid)s and usename = current_user
 -- name: slots
 -- Worker slots of the last day: when they last wrote, and whether a worker serves them.
 select slot, committed_at, drained_at is not null as drained, sessions_lost,
-       session_lost_at,
+       session_lost_at, certificate_ends,
+       coalesce(client_id = 'verkehrspuls-ingest-' || slot, false) as guessable,
        exists (
            select from pg_locks
            where locktype = 'advisory' and granted and objsubid = 2
@@ -269,7 +577,7 @@ select slot, committed_at, drained_at is not null as drained, sessions_lost,
              and classid::bigint = hashtext('vp.ingest.slot')::bigint & 4294967295
              and objid::bigint = slot
        ) as served
-from ingest_slot
+from ingest_slot left join ingest_session using (slot)
 where slot < 100 and committed_at > now() - interval '1 day'
 order by slot;
 
@@ -294,6 +602,65 @@ where slot = %(slot)s;
 -- Note that nothing waits for a slot any more.
 update ingest_slot set drained_at = now() where slot = %(slot)s;
 
+-- name: session_of
+-- The client identifier of a slot's session at the broker: the given one at first.
+insert into ingest_session as s (slot, client_id) values (%(slot)s, %(client_id)s)
+on conflict (slot) do update set client_id = s.client_id
+returning client_id;
+
+-- name: group_of
+-- The name at the broker of a group of workers: the given one at first.
+insert into ingest_group as g (share, name) values (%(share)s, %(name)s)
+on conflict (share) do update set name = g.name
+returning name;
+
+-- name: forget_session
+-- Drop the client identifier of a slot whose session has ended at the broker.
+delete from ingest_session where slot = %(slot)s;
+
+-- name: note_certificate
+-- Note until when the certificate of a slot's broker is valid.
+update ingest_session set certificate_ends = %(ends)s where slot = %(slot)s;
+
 -- name: take_slot
 -- One worker per slot: held as long as the connection lives.
 select pg_try_advisory_lock(hashtext('vp.ingest.slot'), %(slot)s) as taken;
+
+-- name: tried_counts
+-- The staged rows, which are rolled back, and what storing them would come to.
+select s.key as site, c.key as channel, t.time, t.interval_s,
+       jsonb_strip_nulls(given.content) - 'interval_s' as values,
+       case when r.channel_id is null then 'stored'
+            when known.content @> given.content and given.content @> known.content
+                then 'known already'
+            else 'corrects what is known'
+       end as outcome
+from stage_count t
+join channel c using (channel_id)
+join site s using (site_id)
+left join count_reading r on r.channel_id = t.channel_id and r.time = t.time
+cross join lateral (
+    select to_jsonb(t) - array['channel_id', 'time', 'sensor_id', 'received_at',
+                               'time_origin'] as content
+) given
+cross join lateral (
+    select to_jsonb(r) - array['channel_id', 'time', 'sensor_id', 'received_at',
+                               'time_origin', 'revision'] as content
+) known
+order by t.time, s.key, c.key;
+
+-- name: tried_environment
+-- The same for environment readings.
+select s.key as site, c.key as channel, t.time, t.interval_s,
+       jsonb_build_object(c.quantity, t.value) as values,
+       case when r.channel_id is null then 'stored'
+            when (r.interval_s, r.value, r.observed_s)
+                     is not distinct from (t.interval_s, t.value, t.observed_s)
+                then 'known already'
+            else 'corrects what is known'
+       end as outcome
+from stage_environment t
+join channel c using (channel_id)
+join site s using (site_id)
+left join environment_reading r on r.channel_id = t.channel_id and r.time = t.time
+order by t.time, s.key, c.key;

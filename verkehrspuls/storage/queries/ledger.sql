@@ -19,9 +19,43 @@ on conflict (slot, sensor_id, hour, reason) do update set
     readings = l.readings + excluded.readings;
 
 -- name: count_kept_rejects
--- How many rejected messages are kept; counting ends at the bound.
-select count(*) as kept
-from (select from rejected_message limit %(most)s) kept;
+-- How much room the rejected messages take that are kept, a large one that of several;
+-- counting ends at the bound.
+select coalesce(sum(greatest(1, ceil(size / %(reject_bytes)s))), 0)::bigint as kept
+from (select octet_length(payload)::numeric as size
+      from rejected_message limit %(most)s) kept;
+
+-- name: add_dropped_fields
+-- Count fields that were left out of readings, with the last value of each.
+insert into ledger_field as l (slot, sensor_id, hour, field, problem, value, fields)
+values (%(slot)s, %(sensor_id)s, %(hour)s, %(field)s, %(problem)s, %(value)s,
+        %(fields)s)
+on conflict (slot, sensor_id, hour, field, problem) do update set
+    fields = l.fields + excluded.fields, value = excluded.value;
+
+-- name: dropped_fields
+-- The fields that were left out of readings in a period, by sensor; of a site those of
+-- the sensors that were ever attached to it.
+select m.key as municipality, e.key as sensor, l.field, l.problem,
+       (array_agg(l.value order by l.hour desc))[1] as value,
+       sum(l.fields)::bigint as fields, min(l.hour) as first_hour,
+       max(l.hour) as last_hour
+from ledger_field l
+join sensor e using (sensor_id)
+join municipality m using (municipality_id)
+where (%(municipality)s::text is null or m.key = %(municipality)s)
+  and (%(sensor)s::text is null or e.key = %(sensor)s)
+  and (%(site)s::text is null or l.sensor_id in (
+      select i.sensor_id
+      from installation i
+      join channel c using (channel_id)
+      join site s using (site_id)
+      where s.key = %(site)s and s.municipality_id = m.municipality_id))
+  and (%(start)s::timestamptz is null or l.hour >= %(start)s)
+  and (%(end)s::timestamptz is null or l.hour < %(end)s)
+  and l.slot <> 101
+group by 1, 2, 3, 4
+order by 1, 2, 3, 4;
 
 -- name: reject_examples
 -- Of what sensors and reasons a message is kept already, from an hour of receipt on.
@@ -74,7 +108,8 @@ select l.slot, m.key as municipality, e.key as sensor, l.hour,
        l.readings_rejected - coalesce(r.readings, 0) as reject_readings
 from ledger l
 left join rejects r
-    on r.slot = l.slot and r.hour = l.hour and r.sensor_id is not distinct from l.sensor_id
+    on r.slot = l.slot and r.hour = l.hour
+    and coalesce(r.sensor_id, 0) = coalesce(l.sensor_id, 0)
 left join sensor e on e.sensor_id = l.sensor_id
 left join municipality m using (municipality_id)
 where l.messages_received <> l.messages_accepted + l.messages_partly_accepted
@@ -89,7 +124,8 @@ union all
 select r.slot, m.key, e.key, r.hour, 0, 0, -r.messages, -r.readings
 from rejects r
 left join ledger l
-    on l.slot = r.slot and l.hour = r.hour and l.sensor_id is not distinct from r.sensor_id
+    on l.slot = r.slot and l.hour = r.hour
+    and coalesce(l.sensor_id, 0) = coalesce(r.sensor_id, 0)
 left join sensor e on e.sensor_id = r.sensor_id
 left join municipality m using (municipality_id)
 where l.slot is null
@@ -216,7 +252,8 @@ with counted as (
            sum(l.messages_unknown_sensor)::bigint, sum(l.readings_received)::bigint,
            sum(l.readings_stored)::bigint, sum(l.readings_duplicate)::bigint,
            sum(l.readings_corrected)::bigint, sum(l.readings_rejected)::bigint,
-           sum(l.readings_late)::bigint, sum(l.sequence_lost)::bigint
+           sum(l.readings_late)::bigint, sum(l.sequence_lost)::bigint,
+           sum(l.readings_overlapping)::bigint
     from ledger l
     left join sensor e using (sensor_id)
     group by l.slot, e.municipality_id
@@ -276,6 +313,7 @@ with expected as (
            sum(readings_corrected) as readings_corrected,
            sum(readings_rejected) as readings_rejected,
            sum(readings_late) as readings_late,
+           sum(readings_overlapping) as readings_overlapping,
            sum(sequence_lost) as sequence_lost
     from ledger
     where hour >= %(start)s and hour < %(end)s
@@ -287,7 +325,17 @@ with expected as (
         from ledger_reject
         where hour >= %(start)s and hour < %(end)s
         group by 1, 2
+        having sum(messages) > 0
     ) r
+    group by sensor_id
+), left_out as (
+    select sensor_id, jsonb_object_agg(field || ':' || problem, fields) as dropped
+    from (
+        select sensor_id, field, problem, sum(fields)::bigint as fields
+        from ledger_field
+        where hour >= %(start)s and hour < %(end)s
+        group by 1, 2, 3
+    ) f
     group by sensor_id
 )
 select m.key as municipality, e.key as sensor, came.last_received_at,
@@ -303,14 +351,17 @@ select m.key as municipality, e.key as sensor, came.last_received_at,
        coalesce(came.readings_corrected, 0)::bigint as readings_corrected,
        coalesce(came.readings_rejected, 0)::bigint as readings_rejected,
        coalesce(came.readings_late, 0)::bigint as readings_late,
+       coalesce(came.readings_overlapping, 0)::bigint as readings_overlapping,
        coalesce(came.sequence_lost, 0)::bigint as sequence_lost,
-       coalesce(reasons.rejects, '{}') as rejects
+       coalesce(reasons.rejects, '{}') as rejects,
+       coalesce(left_out.dropped, '{}') as fields_dropped
 from came
 full join expected on expected.sensor_id = came.sensor_id
 left join sensor e on e.sensor_id = coalesce(came.sensor_id, expected.sensor_id)
 left join municipality m using (municipality_id)
-left join reasons on reasons.sensor_id is not distinct from came.sensor_id
+left join reasons on coalesce(reasons.sensor_id, 0) = coalesce(came.sensor_id, 0)
     and (came.sensor_id is not null or came.messages_received is not null)
+left join left_out on left_out.sensor_id = came.sensor_id
 where (%(municipality)s::text is null or m.key = %(municipality)s)
   and (%(sensor)s::text is null or e.key = %(sensor)s)
 order by m.key, e.key;
@@ -325,10 +376,12 @@ select r.rejected_message_id, r.received_at, m.key as municipality, e.key as sen
 from rejected_message r
 left join sensor e using (sensor_id)
 left join municipality m using (municipality_id)
-where (%(municipality)s::text is null or m.key = %(municipality)s
+where ((%(municipality)s::text is null or m.key = %(municipality)s
        or (r.sensor_id is null and r.topic like 'vp/v1/' || %(municipality)s || '/%%'))
-  and (%(sensor)s::text is null or e.key = %(sensor)s
-       or (r.sensor_id is null and split_part(r.topic, '/', 4) = %(sensor)s))
+      and (%(sensor)s::text is null or e.key = %(sensor)s
+           or (r.sensor_id is null and split_part(r.topic, '/', 4) = %(sensor)s))
+      or (r.sensor_id is null and r.reason = 'not-meant'
+          and shared_by(r.topic, %(municipality)s, %(sensor)s)))
   and (%(topic)s::text is null or strpos(r.topic, %(topic)s) > 0)
   and (%(reason)s::text is null or r.reason = %(reason)s)
   and (%(start)s::timestamptz is null or r.received_at >= %(start)s)
@@ -370,7 +423,8 @@ order by messages desc, 1, 2, 3;
 
 -- name: next_rejects
 -- The oldest messages to replay after one of them. Those that are cut cannot be.
-select r.rejected_message_id, r.received_at, r.topic, r.payload
+select r.rejected_message_id, r.received_at, r.topic, r.payload, r.retained,
+       coalesce(r.first_received_at, r.received_at) as first_received_at
 from rejected_message r
 left join sensor e using (sensor_id)
 left join municipality m using (municipality_id)
@@ -378,10 +432,12 @@ where (r.received_at, r.rejected_message_id) > (%(after)s, %(after_id)s)
   and r.received_at <= %(until)s
   and r.replayed_at is null
   and length(r.payload) = r.payload_bytes
-  and (%(municipality)s::text is null or m.key = %(municipality)s
+  and ((%(municipality)s::text is null or m.key = %(municipality)s
        or (r.sensor_id is null and r.topic like 'vp/v1/' || %(municipality)s || '/%%'))
-  and (%(sensor)s::text is null or e.key = %(sensor)s
-       or (r.sensor_id is null and split_part(r.topic, '/', 4) = %(sensor)s))
+      and (%(sensor)s::text is null or e.key = %(sensor)s
+           or (r.sensor_id is null and split_part(r.topic, '/', 4) = %(sensor)s))
+      or (r.sensor_id is null and r.reason = 'not-meant'
+          and shared_by(r.topic, %(municipality)s, %(sensor)s)))
   and (%(topic)s::text is null or strpos(r.topic, %(topic)s) > 0)
   and (%(reason)s::text is null or r.reason = %(reason)s)
   and (%(start)s::timestamptz is null or r.received_at >= %(start)s)
@@ -397,10 +453,12 @@ left join sensor e using (sensor_id)
 left join municipality m using (municipality_id)
 where r.replayed_at is null
   and length(r.payload) < r.payload_bytes
-  and (%(municipality)s::text is null or m.key = %(municipality)s
+  and ((%(municipality)s::text is null or m.key = %(municipality)s
        or (r.sensor_id is null and r.topic like 'vp/v1/' || %(municipality)s || '/%%'))
-  and (%(sensor)s::text is null or e.key = %(sensor)s
-       or (r.sensor_id is null and split_part(r.topic, '/', 4) = %(sensor)s))
+      and (%(sensor)s::text is null or e.key = %(sensor)s
+           or (r.sensor_id is null and split_part(r.topic, '/', 4) = %(sensor)s))
+      or (r.sensor_id is null and r.reason = 'not-meant'
+          and shared_by(r.topic, %(municipality)s, %(sensor)s)))
   and (%(topic)s::text is null or strpos(r.topic, %(topic)s) > 0)
   and (%(reason)s::text is null or r.reason = %(reason)s)
   and (%(start)s::timestamptz is null or r.received_at >= %(start)s)
@@ -417,6 +475,43 @@ from unnest(%(ids)s::bigint[], %(received)s::timestamptz[], %(reasons)s::text[],
     as given (id, received_at, reason, detail, detail_values)
 where r.rejected_message_id = given.id and r.received_at = given.received_at
   and r.replayed_at is null;
+
+-- name: never_sent
+-- Sensors that are installed now and of which no message ever came, with the topics of
+-- foreign formats, which come first; and whether messages came more than an hour ago.
+select m.key || '/' || e.key as sensor, e.topic,
+       exists (select from ledger where hour < now() - interval '2 hours') as in_service
+from sensor e
+join municipality m using (municipality_id)
+where exists (select from installation i
+              where i.sensor_id = e.sensor_id and i.period @> now())
+  and not exists (select from ledger l where l.sensor_id = e.sensor_id)
+order by e.topic is null, sensor;
+
+-- name: of_nobody
+-- Topics of the last day that belong to no sensor, and were not replayed since: how many
+-- messages of them are kept, the most first.
+select topic, count(*) as messages
+from rejected_message
+where received_at > now() - interval '1 day' and sensor_id is null
+  and reason in ('unknown-sensor', 'unknown-topic') and replayed_at is null
+group by topic
+order by messages desc, topic;
+
+-- name: senders_missing
+-- Whether messages of the last day belong to no sensor, or an installed sensor with a
+-- topic of its own never sent.
+select exists (
+           select from ledger_reject
+           where hour > now() - interval '1 day' and sensor_id is null
+             and reason in ('unknown-sensor', 'unknown-topic')
+       ) or exists (
+           select from sensor e
+           where e.topic is not null
+             and exists (select from installation i
+                         where i.sensor_id = e.sensor_id and i.period @> now())
+             and not exists (select from ledger l where l.sensor_id = e.sensor_id)
+       ) as missing;
 
 -- name: only_counted
 -- Messages of the last two hours that were rejected and not kept: there is no room.

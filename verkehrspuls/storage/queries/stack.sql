@@ -27,3 +27,7 @@ select edition, vp.detect_edition() as detected from vp.storage;
 -- name: stale_bucket_count
 -- What analytics still has to compute.
 select count(*) as buckets from vp.stale_bucket;
+
+-- name: backend_state
+-- What a process of the server does for a client that waits for it.
+select state from pg_stat_activity where pid = %(pid)s::integer;

@@ -9,7 +9,8 @@ select %(prefix)s, %(sha256)s, m.municipality_id, e.sensor_id, %(purpose)s, %(no
        %(expires_at)s
 from municipality m
 left join sensor e on e.municipality_id = m.municipality_id and e.key = %(sensor)s
-where m.key = %(municipality)s
+    and e.removed_at is null
+where m.key = %(municipality)s and m.removed_at is null
   and (%(sensor)s::text is null or e.sensor_id is not null)
 returning api_token_id;
 
@@ -45,7 +46,8 @@ where t.prefix = %(prefix)s and t.purpose = %(purpose)s and t.revoked_at is null
 -- When a token was used; not more often than once a minute.
 update api_token set last_used_at = now()
 where api_token_id = %(api_token_id)s
-  and (last_used_at is null or last_used_at < now() - interval '1 minute');
+  and (last_used_at is null
+       or last_used_at not between now() - interval '1 minute' and now());
 
 -- name: begin_request
 -- Take a request that names a key: nothing comes back where another has it. One that
@@ -54,7 +56,7 @@ insert into idempotent_request as r (api_token_id, key, sha256)
 values (%(api_token_id)s, %(key)s, %(sha256)s)
 on conflict (api_token_id, key) do update set received_at = now()
 where r.answer is null and r.sha256 = excluded.sha256
-  and r.received_at < now() - interval '1 minute'
+  and r.received_at not between now() - interval '1 minute' and now()
 returning key;
 
 -- name: find_request
@@ -73,5 +75,6 @@ delete from idempotent_request
 where api_token_id = %(api_token_id)s and key = %(key)s and answer is null;
 
 -- name: drop_old_requests
--- Forget answers after a day.
-delete from idempotent_request where received_at < now() - interval '1 day';
+-- Forget answers after a day, and those of a clock that was ahead.
+delete from idempotent_request
+where received_at not between now() - interval '1 day' and now() + interval '1 hour';

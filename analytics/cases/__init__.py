@@ -1,0 +1,1 @@
+"""Anomaly cases: members, groups, states, sentences and alerts."""

@@ -1,0 +1,182 @@
+"""Alerts: which changes of cases are told to whom, in what words, and when again.
+
+Nothing here touches a network or the database; `analytics.jobs.alert_sender` does.
+"""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, time, timedelta
+from email.message import EmailMessage
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from analytics.cases import states
+from analytics.cases.sentences import sentence
+from analytics.cases.severity import LEVELS
+from verkehrspuls.errors import UsageError
+from verkehrspuls.settings import Alerts
+from verkehrspuls.text import mark, translate, translate_plural
+
+#: Cases that a message names; of more it says how many.
+MOST: Final = 30
+#: Characters of a line.
+LINE: Final = 1000
+#: Waits between attempts double from the first to the longest.
+FIRST_WAIT: Final = timedelta(seconds=30)
+LONGEST_WAIT: Final = timedelta(hours=2)
+
+#: What became of a case, by kind of event.
+KINDS: Final = states.KINDS | {"opened": mark("new")}
+
+
+def destinations(settings: Alerts) -> list[str]:
+    """Where messages go; nowhere, unless addresses are set."""
+    found = []
+    if settings.webhook_url.get_secret_value():
+        found.append("webhook")
+    if settings.email_to and settings.smtp_host:
+        found.append("email")
+    return found
+
+
+def least_severities(rules: Sequence[str], keys: Iterable[str]) -> dict[str, str]:
+    """The least severity that is told, by municipality; others are told nothing.
+
+    A rule is `municipality:severity`; `*` stands for all that have none of their own,
+    and the severity `off` for nothing.
+    """
+    wanted = dict(rule.split(":", 1) for rule in rules)
+    found = {key: wanted.get(key, wanted.get("*", "off")) for key in keys}
+    return {key: level for key, level in found.items() if level in LEVELS}
+
+
+def require_addresses(settings: Alerts) -> None:
+    """Refuse settings by which messages that are wanted would be sent nowhere."""
+    if settings.lacks:
+        raise UsageError(reason=settings.lacks)
+
+
+def quiet_until(quiet: str, now: datetime, zone: str) -> datetime | None:
+    """When a quiet period (`22:00-06:00`, local) ends that `now` lies in, else None."""
+    if not quiet:
+        return None
+    begin, end = (time.fromisoformat(part) for part in quiet.split("-"))
+    local = now.astimezone(ZoneInfo(zone))
+    clock = local.time()
+    within = begin <= clock < end if begin <= end else clock >= begin or clock < end
+    if not within:
+        return None
+    day = local.date() + timedelta(days=int(clock >= end))
+    return datetime.combine(day, end, ZoneInfo(zone)).astimezone(now.tzinfo)
+
+
+def wait(attempts: int) -> timedelta:
+    """How long to wait after so many failed attempts."""
+    return min(FIRST_WAIT * int(2 ** min(attempts, 20)), LONGEST_WAIT)
+
+
+def lines(
+    changes: Sequence[Mapping[str, Any]],
+    cases: Mapping[int, Mapping[str, Any]],
+    language: str,
+) -> list[str]:
+    """A line for each case of `changes`, the newest change of each."""
+    newest = {change["anomaly_case_id"]: change for change in changes}
+    shown = [
+        f"#{number} [{translate(_become(change, cases[number]), language)}] "
+        f"{in_a_line(sentence(cases[number], language))}"
+        for number, change in list(newest.items())[:MOST]
+    ]
+    if (more := len(newest) - MOST) > 0:
+        text = translate_plural(
+            "… and %(count)s more case", "… and %(count)s more cases", more, language
+        )
+        shown.append(text % {"count": more})
+    return shown
+
+
+def in_a_line(text: str) -> str:
+    """Let a text be one line of bounded length, without characters that direct."""
+    shown = "".join(sign if sign.isprintable() else " " for sign in text)
+    return " ".join(shown.split())[:LINE]
+
+
+def subject(changes: Sequence[Mapping[str, Any]], language: str) -> str:
+    """What a digest is about, in a line."""
+    count = len({change["anomaly_case_id"] for change in changes})
+    text = translate_plural(
+        "%(place)s: %(count)s case", "%(place)s: %(count)s cases", count, language
+    )
+    place = changes[0]["municipality_name"]
+    if changes[0]["simulated"]:
+        place += f" ({translate(mark('simulated'), language)})"
+    return text % {"place": place, "count": count}
+
+
+def email(
+    changes: Sequence[Mapping[str, Any]],
+    cases: Mapping[int, Mapping[str, Any]],
+    settings: Alerts,
+) -> EmailMessage:
+    """One message for a digest."""
+    message = EmailMessage()
+    message["Subject"] = f"Verkehrspuls, {subject(changes, settings.language)}"
+    message["From"] = settings.email_from or settings.email_to[0]
+    message["To"] = ", ".join(settings.email_to)
+    message["Message-ID"] = f"<{key(changes)}@verkehrspuls>"
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content("\n\n".join(lines(changes, cases, settings.language)) + "\n")
+    return message
+
+
+def webhook_body(
+    changes: Sequence[Mapping[str, Any]], cases: Mapping[int, Mapping[str, Any]]
+) -> bytes:
+    """One JSON object for a digest; `id` of a change never comes with another one."""
+    told = [
+        {
+            "id": change["alert_id"],
+            "change": change["kind"],
+            "at": change["at"].isoformat(),
+            "by": change["who"],
+            "case": change["anomaly_case_id"],
+            **{
+                name: cases[change["anomaly_case_id"]][name]
+                for name in ("site", "reason", "severity", "state", "effect")
+            },
+            **{
+                name: cases[change["anomaly_case_id"]][name].isoformat()
+                for name in ("began", "ended")
+            },
+            **{
+                f"sentence_{language}": sentence(
+                    cases[change["anomaly_case_id"]], language
+                )
+                for language in ("de", "en")
+            },
+        }
+        for change in changes
+    ]
+    body = {name: changes[0][name] for name in ("municipality", "simulated")}
+    body["changes"] = told
+    return json.dumps(body, ensure_ascii=False).encode()
+
+
+def key(changes: Sequence[Mapping[str, Any]]) -> str:
+    """The same for the same digest: what was sent twice can be told."""
+    numbers = ",".join(str(change["alert_id"]) for change in changes)
+    return hashlib.sha256(numbers.encode()).hexdigest()[:32]
+
+
+def signature(body: bytes, secret: str, *, now: datetime) -> str:
+    """`t=<Unix time>,v1=<HMAC-SHA-256 of time, full stop and body>`."""
+    stamp = str(int(now.timestamp()))
+    signed = hmac.new(secret.encode(), f"{stamp}.".encode() + body, hashlib.sha256)
+    return f"t={stamp},v1={signed.hexdigest()}"
+
+
+def _become(change: Mapping[str, Any], case: Mapping[str, Any]) -> str:
+    kind: str = change["kind"]
+    return states.STATES[case["state"]] if kind == "decided" else KINDS[kind]

@@ -1,0 +1,86 @@
+"""What persons do with cases: decide, comment, and look at their history."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from analytics.cases.states import SUSPECTED, WITHDRAWN, check_transition, excludes
+from verkehrspuls.errors import UnknownKey
+from verkehrspuls.storage import series
+from verkehrspuls.storage.database import Connection, execute
+
+LONGEST_COMMENT: Final = 10_000
+
+
+def change(
+    connection: Connection,
+    case: int,
+    *,
+    who: str,
+    state: str | None = None,
+    effect: str | None = None,
+    comment: str = "",
+    municipality: str | None = None,
+) -> int:
+    """Decide a case; returns how many hours of figures are computed anew because of it.
+
+    With a municipality only a case of that one. Committed by the caller.
+    """
+    stands = _find(connection, case, municipality=municipality)
+    before = WITHDRAWN if stands["withdrawn_at"] else stands["state"]
+    after, then = state or before, effect or stands["effect"]
+    check_transition(before, after)
+    if (after, then) == (before, stands["effect"]):
+        if comment:
+            _note(connection, case, "comment", who, comment)
+        return 0
+    execute(connection, "decide_case", anomaly_case_id=case, state=after, effect=then)
+    _note(connection, case, "decided", who, comment)
+    if after == SUSPECTED or excludes(after, then) != excludes(
+        before, stands["effect"]
+    ):
+        # given back to the detectors, it is also judged anew
+        return execute(connection, "mark_case_stale", anomaly_case_id=case).rowcount
+    return 0
+
+
+def remark(
+    connection: Connection,
+    case: int,
+    *,
+    who: str,
+    comment: str,
+    municipality: str | None = None,
+) -> None:
+    """Write a comment on a case, whatever its state. Committed by the caller."""
+    _find(connection, case, municipality=municipality)
+    _note(connection, case, "comment", who, comment)
+
+
+def show(
+    connection: Connection, case: int, *, visible: Sequence[str] = series.PUBLIC
+) -> dict[str, Any]:
+    """One case with its evidence and its history."""
+    found = series.cases(connection, case=case, standing=None, visible=visible)
+    if not found:
+        raise UnknownKey(kind="case", key=case)
+    named = {"anomaly_case_id": case}
+    members = execute(connection, "case_members", visible=list(visible), **named)
+    history = execute(connection, "case_history", **named)
+    return {**found[0], "members": members.fetchall(), "history": history.fetchall()}
+
+
+def _find(
+    connection: Connection, case: int, *, municipality: str | None
+) -> dict[str, Any]:
+    """How a case stands; nobody else changes it, until the transaction ends."""
+    execute(connection, "lock_municipality_of_case", anomaly_case_id=case)
+    stands = execute(connection, "find_case", anomaly_case_id=case).fetchone()
+    if stands is None or municipality not in (None, stands["municipality"]):
+        raise UnknownKey(kind="case", key=case)
+    return dict(stands)
+
+
+def _note(connection: Connection, case: int, kind: str, who: str, text: str) -> None:
+    execute(
+        connection, "note_case", anomaly_case_id=case, kind=kind, who=who, comment=text
+    )

@@ -1,0 +1,215 @@
+"""Groups of case members: what several detectors and channels tell of one cause.
+
+Which members are together depends on the members alone, not on the order in which they
+were found; only the number of a case is kept from one time to the next.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from analytics.cases.severity import severity
+from analytics.frames import GROUPED, MEMBERS, check
+from verkehrspuls.quantities import COUNTED
+from verkehrspuls.reasons import BROKEN, SHARP
+
+#: Rows of a frame.
+Places = npt.NDArray[np.int64]
+
+#: Members of one site belong together when no more than this lies between them.
+LULL: Final = timedelta(hours=3)
+#: Those of different sites only where they began within this time of each other, …
+TOGETHER: Final = timedelta(hours=1)
+#: … are this near, as the crow flies, …
+NEAR_KM: Final = 3.0
+#: … and were found by one of these; silence reaches over a whole municipality.
+SPREADING: Final = (
+    "incident",
+    "congestion",
+    "drop-out",
+    "spike",
+    "unusual-volume",
+    "unusual-day",
+)
+#: What is unusual in the same way at so many sites of a municipality has one cause,
+#: however far apart they are: weather, a strike.
+COMMON_SITES: Final = 4
+COMMON: Final = ("unusual-volume", "unusual-day")
+#: Sensors that fall silent within this time of each other have one cause.
+SILENT_TOGETHER: Final = timedelta(minutes=15)
+#: Events of the street are named by what is short and sharp only up to this length.
+SHORT: Final = timedelta(hours=6)
+
+_KM_PER_DEGREE: Final = 111.2
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """GROUPED cases, and of each member (`case_member_id`) the `group` it is in."""
+
+    cases: pl.DataFrame
+    members: pl.DataFrame
+
+
+def group(members: pl.DataFrame) -> Groups:
+    """Join MEMBERS that have one cause.
+
+    Members of a site and family are together when there is no more than a LULL between
+    them; over sites see `TOGETHER` and `COMMON_SITES`. A group keeps the oldest number
+    (`anomaly_case_id`) that its members had; where a case falls apart, the part that
+    began first keeps it.
+    """
+    marked = check(members, MEMBERS).with_columns(_family().alias("family"))
+    labelled = _components(marked, _links(marked)).sort("began", "case_member_id")
+    span = pl.col("ended").max() - pl.col("began").min()
+    leading = labelled.sort(
+        "group",
+        _rank(span.over("group")),
+        -pl.col("score"),
+        "began",
+        "case_member_id",
+    ).group_by("group", maintain_order=True)
+    cases = leading.agg(
+        pl.col("municipality_id", "site_id", "channel_id", "detector").first(),
+        pl.col("began").min(),
+        pl.col("ended").max(),
+        pl.col("observed", "usual", "score", "reason").first(),
+        pl.col("detector").unique().sort().alias("detectors"),
+        pl.col("channel_id").n_unique().cast(pl.Int32).alias("channels"),
+        pl.col("site_id").n_unique().cast(pl.Int32).alias("sites"),
+    )
+    numbered = cases.join(_numbers(labelled), on="group", how="left")
+    return Groups(
+        check(numbered.with_columns(severity().alias("severity")), GROUPED),
+        labelled.select("case_member_id", "group"),
+    )
+
+
+def _family() -> pl.Expr:
+    """What can have one cause."""
+    detector, counts = pl.col("detector"), pl.col("quantity").is_in(list(COUNTED))
+    return (
+        pl.when(detector == "silence")
+        .then(pl.lit("silence"))
+        .when(detector.is_in(["level-shift", "drift"]))
+        .then(pl.lit("level"))
+        .when(counts | (detector == "odd-pair"))
+        .then(pl.lit("traffic"))
+        .otherwise(pl.lit("environment"))
+    )
+
+
+def _links(marked: pl.DataFrame) -> pl.DataFrame:
+    """Pairs of members that belong together, both ways (`one`, `other`).
+
+    By their place in the order of time: where all is unusual for weeks, there are
+    millions of pairs, too many for whole rows.
+    """
+    marked = marked.sort("began")
+    one, other = _close(marked)
+
+    def same(name: str) -> npt.NDArray[np.bool_]:
+        column = marked[name]
+        if column.dtype == pl.String:
+            column = column.cast(pl.Categorical).to_physical()
+        values = column.to_numpy()
+        return np.asarray(values[one] == values[other])
+
+    kept = same("municipality_id") & same("family")
+    one, other = one[kept], other[kept]
+    began = marked["began"].to_numpy()
+    apart = np.abs(began[one] - began[other])
+    together = apart <= np.timedelta64(TOGETHER)
+    spreads = marked["detector"].is_in(SPREADING).to_numpy()
+    near = together & spreads[one] & spreads[other]
+    near[near] = _km(marked, one[near], other[near]) <= NEAR_KM
+    silent = (marked["family"] == "silence").to_numpy()[one]
+    silent &= apart <= np.timedelta64(SILENT_TOGETHER)
+    alike = together & same("detector") & same("reason") & same("quantity")
+    alike &= marked["detector"].is_in(COMMON).to_numpy()[one]
+    sites = _sites(marked, one[alike], other[alike])
+    alike[alike] = np.maximum(sites[one[alike]], sites[other[alike]]) >= COMMON_SITES
+    linked = same("site_id") | near | silent | alike
+    member = marked["case_member_id"].to_numpy()
+    return pl.DataFrame({"one": member[one[linked]], "other": member[other[linked]]})
+
+
+def _close(marked: pl.DataFrame) -> tuple[Places, Places]:
+    """Places of sorted members between which there is at most a LULL, both ways."""
+    began, ended = (marked[name].to_numpy() for name in ("began", "ended"))
+    here = np.arange(marked.height)
+    # of each, itself and those that begin later
+    number = np.searchsorted(began, ended + np.timedelta64(LULL), side="right") - here
+    one = np.repeat(here, number)
+    before = np.repeat(number.cumsum() - number, number)
+    other = one + np.arange(one.size) - before
+    later = other > one
+    return np.append(one, other[later]), np.append(other, one[later])
+
+
+def _sites(marked: pl.DataFrame, one: Places, other: Places) -> npt.NDArray[np.int64]:
+    """Count the sites at which each member has others."""
+    site = marked["site_id"].to_numpy()
+    pairs = pl.DataFrame({"one": one, "site": site[other]}).unique()
+    return np.bincount(pairs["one"].to_numpy(), minlength=marked.height)
+
+
+def _km(marked: pl.DataFrame, one: Places, other: Places) -> npt.NDArray[np.float64]:
+    """Distance of two places; unknown places are near nothing."""
+    latitude, longitude = (
+        marked[name].fill_null(float("nan")).to_numpy()
+        for name in ("latitude", "longitude")
+    )
+    north = latitude[one] - latitude[other]
+    east = (longitude[one] - longitude[other]) * np.cos(np.radians(latitude[one]))
+    return np.asarray(np.sqrt(north**2 + east**2) * _KM_PER_DEGREE)
+
+
+def _components(marked: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:
+    """Add `group`: the least member of those that links lead to."""
+    label = marked.select("case_member_id", group="case_member_id")
+    while True:
+        least = (
+            links.join(label, left_on="other", right_on="case_member_id")
+            .group_by("one")
+            .agg(pl.col("group").min().alias("reached"))
+        )
+        spread = label.join(
+            least, left_on="case_member_id", right_on="one", how="left"
+        ).select("case_member_id", group=pl.min_horizontal("group", "reached"))
+        # a label's own label may be less already: halves the number of rounds
+        spread = spread.join(
+            spread.rename({"group": "shorter"}),
+            left_on="group",
+            right_on="case_member_id",
+        ).select("case_member_id", group="shorter")
+        if spread.sort("case_member_id").equals(label.sort("case_member_id")):
+            return marked.join(label, on="case_member_id")
+        label = spread
+
+
+def _rank(length: pl.Expr) -> pl.Expr:
+    """What names a case comes first: broken sensors, then what is sharp, if short."""
+    reason = pl.col("reason")
+    order = pl.lit(len(BROKEN) + 1.0)
+    for place, name in enumerate(BROKEN):
+        order = pl.when(reason == name).then(pl.lit(place)).otherwise(order)
+    for place, name in enumerate(SHARP):
+        # what is short and sharp is named before what is unusual, what lasts after it
+        sharp = pl.when(length <= SHORT).then(place / 10).otherwise(2 + place)
+        order = pl.when(reason == name).then(len(BROKEN) + sharp).otherwise(order)
+    return order
+
+
+def _numbers(labelled: pl.DataFrame) -> pl.DataFrame:
+    """The number that each group keeps, if any."""
+    return (
+        labelled.drop_nulls("anomaly_case_id")
+        .unique("anomaly_case_id", keep="first", maintain_order=True)
+        .group_by("group")
+        .agg(pl.col("anomaly_case_id").min())
+    )

@@ -1,0 +1,1 @@
+"""Commands of analytics, one file a noun."""

@@ -1,0 +1,166 @@
+"""The command `verkehrspuls case`: look at cases, and decide them."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from verkehrspuls.cli import output
+from verkehrspuls.cli.options import Json, OfMunicipality
+
+app = typer.Typer(no_args_is_help=True)
+
+Number = Annotated[int, typer.Argument(help="Number of the case.", min=1)]
+By = Annotated[
+    str | None, typer.Option("--by", help="Who decides; default: the account's name.")
+]
+Text = Annotated[str, typer.Option("--comment", help="Why.")]
+Effect = Annotated[
+    str | None,
+    typer.Option(
+        "--effect", help="On figures: exclude, caveat or keep; default: as it is."
+    ),
+]
+Tongue = Annotated[
+    Literal["de", "en"], typer.Option("--language", help="Of sentences.")
+]
+
+
+@app.command("list")
+def list_cases(
+    municipality: OfMunicipality = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also what is decided, withdrawn or old.")
+    ] = False,
+    history: Annotated[
+        bool,
+        typer.Option(
+            "--history", help="Those that had ended a week before they were found."
+        ),
+    ] = False,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
+    language: Tongue = "de",
+    as_json: Json = False,
+) -> None:
+    """List cases, newest first: open ones that ended no more than a week ago."""
+    from analytics.cases.sentences import sentence
+    from verkehrspuls.cli import options
+    from verkehrspuls.errors import UsageError
+    from verkehrspuls.storage import series
+
+    if everything and history:
+        raise UsageError(reason="give either --all or --history")
+    chosen = series.HISTORY if history else series.CURRENT
+    with options.connection(municipality) as connection:
+        found = series.cases(
+            connection,
+            municipality=municipality,
+            standing=None if everything else chosen,
+            limit=limit,
+            visible=series.EVERYTHING,
+        )
+    matching = found[0]["matching"] if found else 0
+    rows = [row | {"sentence": sentence(row, language)} for row in found]
+    if as_json:
+        output.show_json(rows)
+        return
+    columns = ("case", "municipality", "severity", "state", "effect", "sentence")
+    output.show([row | {"case": row["anomaly_case_id"]} for row in rows], columns)
+    if matching > len(rows):
+        output.tell(f"these are the newest {len(rows)} of {matching} cases")
+
+
+@app.command()
+def show(number: Number, language: Tongue = "de", as_json: Json = False) -> None:
+    """Show a case with its evidence and its history."""
+    from analytics.cases import casework
+    from analytics.cases.sentences import sentence
+    from verkehrspuls.cli import options
+    from verkehrspuls.storage import series
+
+    with options.connection() as connection:
+        case = casework.show(connection, number, visible=series.EVERYTHING)
+    if as_json:
+        output.show_json(case)
+        return
+    withdrawn = ", withdrawn" if case["withdrawn_at"] else ""
+    output.say(sentence(case, language))
+    output.say(f"{case['severity']}, {case['state']}{withdrawn}, {case['effect']}\n")
+    evidence = ("site", "channel", "detector", "reason", "began", "ended", "observed")
+    output.show(case["members"], (*evidence, "usual", "score", "withdrawn_at"))
+    output.say()
+    output.show(case["history"], ("at", "who", "kind", "state", "effect", "comment"))
+
+
+@app.command()
+def confirm(
+    number: Number, effect: Effect = None, comment: Text = "", by: By = None
+) -> None:
+    """It is so; with `--effect exclude` its hours leave the figures."""
+    _decide(number, "confirmed", effect, comment, by)
+
+
+@app.command()
+def explain(
+    number: Number, effect: Effect = None, comment: Text = "", by: By = None
+) -> None:
+    """It is so, and the comment says why: a match, a closed road."""
+    _decide(number, "explained", effect, comment, by)
+
+
+@app.command()
+def reject(number: Number, comment: Text = "", by: By = None) -> None:
+    """It is nothing: figures stay as they are."""
+    _decide(number, "rejected", "keep", comment, by)
+
+
+@app.command()
+def reopen(number: Number, comment: Text = "", by: By = None) -> None:
+    """Give the case back to the detectors: what was decided is undone."""
+    _decide(number, "suspected", "caveat", comment, by)
+
+
+@app.command()
+def comment(
+    number: Number,
+    text: Annotated[str, typer.Argument(help="What is to be said.")],
+    by: By = None,
+) -> None:
+    """Write a comment on a case."""
+    from analytics.cases import casework
+    from verkehrspuls.cli import options
+    from verkehrspuls.errors import UsageError
+
+    if not text.strip():
+        raise UsageError(reason="the comment is empty")
+    with options.connection() as connection:
+        casework.remark(connection, number, who=_who(by), comment=text)
+
+
+def _decide(
+    number: int, state: str, effect: str | None, comment: str, by: str | None
+) -> None:
+    from analytics.cases import casework
+    from analytics.cases.states import EFFECTS
+    from verkehrspuls import wording
+    from verkehrspuls.cli import options
+    from verkehrspuls.errors import UsageError
+
+    if effect is not None and effect not in EFFECTS:
+        known = wording.choice(effect, EFFECTS)
+        raise UsageError(reason=f"there is no effect {effect}; {known}")
+    with options.connection() as connection:
+        hours = casework.change(
+            connection,
+            number,
+            who=_who(by),
+            state=state,
+            effect=effect,
+            comment=comment,
+        )
+    output.tell(f"hours that are computed anew: {hours}")
+
+
+def _who(by: str | None) -> str:
+    import getpass
+
+    return by or getpass.getuser()

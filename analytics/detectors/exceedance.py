@@ -1,0 +1,55 @@
+"""Detector exceedance: an hour of air above a limit, alert or information threshold.
+
+Hour means (75 % observed) above the hourly value of Directive (EU) 2024/2881 and the
+39. BImSchV: NO₂ 200 µg/m³, O₃ 180 µg/m³ (information), one hit for each run of hours;
+score = highest mean / value. Limits of days and years are not judged here:
+`analytics.environment` compares them. A low-cost sensor shows only the order of
+magnitude; the case says what was measured, not that a limit in the sense of the law was
+exceeded.
+"""
+
+from datetime import timedelta
+from typing import Final
+
+import polars as pl
+
+from analytics.baseline.hours import ENOUGH_OBSERVED
+from analytics.detectors import runs
+from analytics.frames import ENVIRONMENT_HOURS, HITS, check
+
+NAME: Final = "exceedance"
+REASONS: Final = ("above-limit",)
+#: µg/m³; Directive (EU) 2024/2881, annexes I and III.
+HOURLY: Final = {"no2_ugm3": 200.0, "o3_ugm3": 180.0}
+
+
+def detect(hours: pl.DataFrame, quantities: pl.DataFrame) -> pl.DataFrame:
+    """Find HITS in ENVIRONMENT_HOURS; `quantities` names that of each channel."""
+    values = pl.DataFrame(
+        {"quantity": list(HOURLY), "usual": list(HOURLY.values())},
+        schema={"quantity": pl.String, "usual": pl.Float64},
+    )
+    above = (
+        check(hours, ENVIRONMENT_HOURS)
+        .join(quantities.select("channel_id", "quantity"), on="channel_id")
+        .join(values, on="quantity")
+        .filter(
+            (pl.col("observed_s") >= ENOUGH_OBSERVED * 3600)
+            & (pl.col("mean") > pl.col("usual"))
+        )
+    )
+    return check(
+        runs.number(above, step=timedelta(hours=1))
+        .group_by("channel_id", "run")
+        .agg(
+            pl.col("time").min().alias("began"),
+            (pl.col("time").max() + timedelta(hours=1)).alias("ended"),
+            pl.col("mean").max().alias("observed"),
+            pl.col("usual").first(),
+        )
+        .with_columns(
+            score=pl.col("observed") / pl.col("usual"),
+            reason=pl.lit("above-limit"),
+        ),
+        HITS,
+    )

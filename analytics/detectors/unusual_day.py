@@ -1,0 +1,47 @@
+"""Detector unusual-day: a whole day far above or below what is expected of it.
+
+Expected is what is usual, times what the rest of the town does: see
+`analytics.baseline.network`.
+score = |x| / √(s² + 1/(expected + 1)), x = ln((observed + 1) / (expected + 1)) and s
+the spread of x over the 28 days before, shrunk for new channels
+(`analytics.detectors.days`). Hit: score above 4 and a change of more than 25 %.
+"""
+
+from math import log
+from typing import Final
+
+import polars as pl
+
+from analytics.baseline.network import with_expected
+from analytics.detectors import days as of_days
+from analytics.frames import CHANNEL_DAYS, HITS, check
+
+NAME: Final = "unusual-day"
+REASONS: Final = ("day-above-usual", "day-below-usual")
+
+
+def detect(
+    days: pl.DataFrame, *, score: float = 4.0, change: float = 0.25
+) -> pl.DataFrame:
+    """Find HITS in the CHANNEL_DAYS of a town; `usual` is what was expected."""
+    known = check(days, CHANNEL_DAYS).filter(pl.col("hours") >= of_days.ENOUGH_HOURS)
+    expected = with_expected(known, when="day").with_columns(usual="expected")
+    judged = of_days.judged(expected)
+    past = of_days.before(judged, "x", period="28d", offset="-28d")
+    x = pl.col("x")
+    far = (x > log(1 + change)) | (x < log(1 - change))
+    noise = (pl.col("spread") ** 2 + 1 / (pl.col("usual") + 1)).sqrt()
+    return check(
+        judged.join(past, on=["channel_id", "day"], how="left")
+        .with_columns(pl.col("spread").fill_null(pl.col("prior")))
+        .with_columns((x.abs() / noise).alias("score"))
+        .filter((pl.col("score") > score) & far)
+        .with_columns(
+            began="day_began",
+            ended="day_ended",
+            reason=pl.when(x > 0)
+            .then(pl.lit("day-above-usual"))
+            .otherwise(pl.lit("day-below-usual")),
+        ),
+        HITS,
+    )

@@ -1,0 +1,38 @@
+"""Overlap: readings of a channel cover the same time more than once.
+
+value: seconds that readings cover beyond what counts, as a share of what counts
+(`analytics.volumes.overlaps`); threshold 1 %. A file that was imported twice with
+shifted times has 100 %.
+"""
+
+import polars as pl
+
+from analytics.frames import FAILURES, empty
+from analytics.health.evidence import Evidence, failures
+from analytics.volumes import overlaps
+from verkehrspuls.settings import Health
+
+_KEY = ("channel_id", "time")
+
+
+def find(evidence: Evidence, limits: Health) -> pl.DataFrame:
+    """Find periods in which too much is told more than once."""
+    # a reading may be of a day and of an hour
+    readings = overlaps.in_order(evidence.readings.unique(_KEY))
+    seconds = overlaps.counted_s(readings)
+    if seconds is None:
+        return empty(FAILURES)
+    counted = readings.select(_KEY, counted_s=seconds)
+    shares = (
+        evidence.readings.join(counted, on=_KEY)
+        .group_by("channel_id", "began")
+        .agg(pl.col("interval_s").sum(), pl.col("counted_s").sum())
+        .with_columns(
+            share=(pl.col("interval_s") - pl.col("counted_s")) / pl.col("counted_s")
+        )
+    )
+    return failures(
+        shares.filter(pl.col("share") > limits.overlap),
+        value=pl.col("share"),
+        threshold=limits.overlap,
+    )

@@ -1,0 +1,1 @@
+"""Jobs: claim what is stale, read, compute, store."""

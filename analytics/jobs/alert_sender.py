@@ -1,0 +1,364 @@
+"""Sends alerts: by webhook and e-mail, to the addresses that are set and to no other.
+
+What is to be sent stands in the table `alert`; several workers may send. A message is
+sent at least once; the same digest has the same key, so that who gets it twice can
+tell. Redirects are not followed, and an answer is not read beyond its status.
+
+Whatever goes wrong with a message is a failed attempt, and it is tried again later:
+neither a message nor an address holds up the others.
+"""
+
+import io
+import logging
+import smtplib
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from datetime import datetime
+from email.message import EmailMessage
+from http.client import HTTPConnection, HTTPSConnection
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import psycopg
+
+from analytics.cases import alerts
+from verkehrspuls.errors import DatabaseUnavailable
+from verkehrspuls.settings import Alerts, Settings
+from verkehrspuls.storage import series
+from verkehrspuls.storage.database import Connection, connect, execute, one
+
+log = logging.getLogger(__name__)
+
+#: How long a server may take for a step, and for all of a message.
+ANSWER_S: Final = 10.0
+MESSAGE_S: Final = 20.0
+#: How much a mail server may say about a message.
+REPLIES_BYTES: Final = 1_000_000
+EVERY_S: Final = 5.0
+#: Changes that one message tells of; the rest comes in the next one. An e-mail lists
+#: few and counts the rest.
+CHANGES: Final = {"webhook": 200, "email": 100_000}
+
+Changes = Sequence[Mapping[str, Any]]
+Cases = Mapping[int, Mapping[str, Any]]
+Deliver = Callable[[Alerts, Any, Changes, datetime], None]
+
+
+class HTTPError(OSError):
+    """A server answered with a status that is not of success."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def run(settings: Settings, destination: str, stop: threading.Event) -> None:
+    """Send to a destination until `stop` is set; a lost database is waited for."""
+    url = settings.database.url.get_secret_value()
+    while not stop.is_set():
+        try:
+            with connect(url, application="verkehrspuls alerts") as connection:
+                while not stop.is_set():
+                    with connection.transaction():
+                        now = one(connection, "clock")["now"]
+                    if not send(connection, settings.alerts, now=now, to=[destination]):
+                        stop.wait(EVERY_S)
+        except (
+            psycopg.OperationalError,
+            psycopg.InterfaceError,
+            DatabaseUnavailable,
+        ) as error:
+            log.warning("database_lost", extra={"reason": str(error).strip()})
+            stop.wait(EVERY_S)
+
+
+def send(
+    connection: Connection,
+    settings: Alerts,
+    *,
+    now: datetime,
+    to: Sequence[str] | None = None,
+) -> bool:
+    """Make and send what is due to one of the destinations; False where nothing is.
+
+    `to` are destinations; default: all that are set.
+    """
+    _make(connection, settings, now=now)
+    with connection.transaction():
+        due = _due(connection, alerts.destinations(settings) if to is None else to, now)
+        if not due:
+            return False
+        try:
+            with connection.transaction():
+                _try(connection, settings, due, now=now)
+        except psycopg.OperationalError:
+            raise
+        except Exception as error:
+            _put_off(connection, settings, due, error, now=now)
+    return True
+
+
+def give_up_unset(connection: Connection, settings: Alerts) -> None:
+    """Give up what waits for a destination for which no address is set any more."""
+    with connection.transaction():
+        execute(
+            connection,
+            "give_up_unset_alerts",
+            destinations=alerts.destinations(settings),
+        )
+
+
+def _make(connection: Connection, settings: Alerts, *, now: datetime) -> None:
+    with connection.transaction():
+        rows = execute(connection, "municipality_keys").fetchall()
+        wanted = alerts.least_severities(settings.rules, [row["key"] for row in rows])
+        execute(
+            connection,
+            "make_alerts",
+            now=now,
+            rules=list(wanted),
+            severities=list(wanted.values()),
+            destinations=alerts.destinations(settings),
+            digest_min=settings.digest_min,
+            newest_h=settings.newest_h,
+            current_days=series.CURRENT_DAYS,
+        )
+        execute(connection, "hasten_alerts", now=now)
+
+
+def _due(connection: Connection, to: Sequence[str], now: datetime) -> Changes:
+    rows = execute(
+        connection,
+        "due_alerts",
+        now=now,
+        destinations=list(to),
+        most=[CHANGES[destination] for destination in to],
+    ).fetchall()
+    return [
+        {**row, "municipality_name": alerts.in_a_line(row["municipality_name"])}
+        for row in rows
+    ]
+
+
+def _try(
+    connection: Connection, settings: Alerts, due: Changes, *, now: datetime
+) -> None:
+    """Send a message of what is due; what cannot be put into words waits alone."""
+    until = alerts.quiet_until(settings.quiet, now, due[0]["time_zone"])
+    if until is not None:
+        _delay(connection, due, due_at=until, attempts=0)
+        return
+    cases = _cases(connection, due)
+    stale = [row for row in due if _in_vain(row, cases)]
+    _settle(connection, stale, given_up="withdrawn before it was told")
+    rest = [row for row in due if row not in stale]
+    compose, deliver = _WAYS[due[0]["destination"]]
+    try:
+        message = rest and compose(rest, cases, settings)
+    except Exception as error:
+        sound = [row for row in rest if _is_sound(row, cases, settings)]
+        unsound = [row for row in rest if row not in sound]
+        if not unsound:
+            raise
+        _put_off(connection, settings, unsound, error, now=now)
+        rest = sound
+        message = rest and compose(rest, cases, settings)
+    if rest:
+        deliver(settings, message, rest, now)
+        log.info("alerts_sent", extra={"changes": len(rest)})
+        _settle(connection, rest, sent_at=now)
+
+
+def _is_sound(row: Mapping[str, Any], cases: Cases, settings: Alerts) -> bool:
+    compose, _ = _WAYS[row["destination"]]
+    try:
+        compose([row], cases, settings)
+    except Exception:
+        return False
+    return True
+
+
+def _put_off(
+    connection: Connection,
+    settings: Alerts,
+    rows: Changes,
+    error: Exception,
+    *,
+    now: datetime,
+) -> None:
+    """Note a failed attempt: later the next one, or no more."""
+    # the address may hold a secret: only what kind of error it is is logged
+    code = getattr(error, "code", None) or getattr(error, "smtp_code", None) or ""
+    reason = f"{type(error).__name__} {code}".strip()
+    attempts = max(row["attempts"] for row in rows) + 1
+    log.warning("alert_failed", extra={"reason": reason, "attempts": attempts})
+    if attempts >= settings.attempts:
+        _settle(connection, rows, given_up=reason)
+    else:
+        _delay(connection, rows, due_at=now + alerts.wait(attempts), attempts=1)
+
+
+def _webhook(settings: Alerts, body: bytes, due: Changes, now: datetime) -> None:
+    url = urlsplit(settings.webhook_url.get_secret_value())
+    if url.scheme not in ("http", "https") or not url.hostname:
+        raise OSError("not an HTTP address")
+    headers = {
+        "Content-Type": "application/json",
+        "User-Agent": "verkehrspuls",
+        "Idempotency-Key": alerts.key(due),
+        "Connection": "close",
+    }
+    if secret := settings.webhook_secret.get_secret_value():
+        headers["Verkehrspuls-Signature"] = alerts.signature(body, secret, now=now)
+    target = (url.path or "/") + (f"?{url.query}" if url.query else "")
+    # no proxy, no redirect: only the address that is set
+    kind = HTTPSConnection if url.scheme == "https" else HTTPConnection
+    with (
+        closing(kind(url.hostname, url.port, timeout=ANSWER_S)) as connection,
+        _bounded(lambda: connection.sock),
+    ):
+        connection.request("POST", target, body, headers)
+        status = connection.getresponse().status
+    if not 200 <= status < 300:
+        raise HTTPError(status)
+
+
+def _email(
+    settings: Alerts, message: EmailMessage, _due: Changes, now: datetime
+) -> None:
+    message["Date"] = now
+    secure = ssl.create_default_context()
+    where = (settings.smtp_host, settings.smtp_port)
+    made: list[_Brief] = []
+    with _bounded(lambda: made[0].sock if made else None):
+        server: smtplib.SMTP = (
+            _BriefTls(*where, timeout=ANSWER_S, context=secure, made=made)
+            if settings.smtp_security == "tls"
+            else _Brief(*where, timeout=ANSWER_S, made=made)
+        )
+        with closing(server):
+            if settings.smtp_security == "starttls":
+                server.starttls(context=secure)
+            if settings.smtp_user:
+                password = settings.smtp_password.get_secret_value()
+                server.login(settings.smtp_user, password)
+            refused = server.send_message(message)
+            if refused:
+                log.warning("recipients_refused", extra={"recipients": len(refused)})
+            # it has the message: how it says goodbye does not matter
+            with suppress(OSError, smtplib.SMTPException):
+                server.quit()
+
+
+class _Brief(smtplib.SMTP):
+    """A mail client that hears so much and no more; it is in `made` from the start."""
+
+    def __init__(self, *arguments: Any, made: "list[_Brief]", **more: Any) -> None:
+        self.sock = None
+        made.append(self)
+        super().__init__(*arguments, **more)
+
+    def getreply(self) -> tuple[int, bytes]:
+        if self.file is None and self.sock is not None:
+            self.file = _Limited(self.sock.makefile("rb", buffering=0))
+        return super().getreply()
+
+
+class _BriefTls(_Brief, smtplib.SMTP_SSL):
+    """The same, with TLS from the start."""
+
+
+class _Limited(io.BufferedReader):
+    """Lines that end with an error where there are too many."""
+
+    left = REPLIES_BYTES
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        line = super().readline(size)
+        self.left -= len(line)
+        if self.left < 0:
+            raise OSError("the server talks without an end")
+        return line
+
+
+@contextmanager
+def _bounded(find: Callable[[], socket.socket | None]) -> Iterator[None]:
+    """Shut a connection down after `MESSAGE_S`, however slowly something still comes.
+
+    A time-out of a socket is one for each piece that comes.
+    """
+    done = threading.Event()
+
+    def watch() -> None:
+        left = MESSAGE_S
+        while not done.wait(left):
+            if (found := find()) is not None:
+                with suppress(OSError):
+                    socket.socket.shutdown(found, socket.SHUT_RDWR)
+            left = 1.0
+
+    threading.Thread(target=watch, name="alerts.watch", daemon=True).start()
+    try:
+        yield
+    finally:
+        done.set()
+
+
+#: How a message is put into words, and how it is delivered.
+_WAYS: Final[Mapping[str, tuple[Callable[[Changes, Cases, Alerts], Any], Deliver]]] = {
+    "webhook": (
+        lambda due, cases, _: alerts.webhook_body(due, cases),
+        _webhook,
+    ),
+    "email": (alerts.email, _email),
+}
+
+
+def _cases(connection: Connection, due: Changes) -> dict[int, dict[str, Any]]:
+    found = {}
+    for number in {row["anomaly_case_id"] for row in due}:
+        for case in series.cases(
+            connection, case=number, standing=None, visible=series.EVERYTHING
+        ):
+            found[number] = case
+    return found
+
+
+def _in_vain(row: Mapping[str, Any], cases: Cases) -> bool:
+    """Tell whether a change that nobody was told of is not so any more."""
+    case = cases.get(row["anomaly_case_id"])
+    if case is None:
+        return True
+    gone = case["withdrawn_at"] is not None
+    return gone and row["kind"] in ("opened", "raised", "returned")
+
+
+def _settle(
+    connection: Connection,
+    rows: Changes,
+    *,
+    sent_at: datetime | None = None,
+    given_up: str | None = None,
+) -> None:
+    execute(
+        connection,
+        "settle_alerts",
+        alerts=[row["alert_id"] for row in rows],
+        sent_at=sent_at,
+        given_up=given_up,
+    )
+
+
+def _delay(
+    connection: Connection, rows: Changes, *, due_at: datetime, attempts: int
+) -> None:
+    execute(
+        connection,
+        "delay_alerts",
+        alerts=[row["alert_id"] for row in rows],
+        due_at=due_at,
+        attempts=attempts,
+    )

@@ -1,0 +1,101 @@
+"""Judging whole days: once they have ended, and again when their data changes.
+
+A municipality at a time, because a channel's day is compared with that of its town.
+"""
+
+from collections.abc import Collection, Mapping
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+
+import polars as pl
+
+from analytics import frames
+from analytics.cases import judging, members
+from analytics.jobs import case_store
+from analytics.jobs.store import Store, school_holidays
+from analytics.volumes import long_intervals
+from verkehrspuls.calendar import day_end, day_start
+from verkehrspuls.quantities import QUANTITIES
+
+#: Days before a day that are compared with it, and after it that are with them.
+LEAD: Final = timedelta(days=35)
+AFTER: Final = timedelta(days=28)
+
+
+def mark(store: Store, days: pl.DataFrame) -> None:
+    """Note computed SITE_DAYS."""
+    store.execute(
+        "mark_case_days", sites=days["site_id"].to_list(), days=days["day"].to_list()
+    )
+
+
+def judge(store: Store, *, now: datetime, avoid: Collection[int] = ()) -> int:
+    """Judge the days of one municipality that are to be judged; returns how many."""
+    with store.connection.transaction():
+        taken = store.execute("take_days", now=now, avoid=list(avoid)).fetchall()
+        if taken:
+            with case_store.of_town(taken[0]["municipality_id"]):
+                _judge(store, taken)
+    return len(taken)
+
+
+def _judge(store: Store, taken: list[dict[str, Any]]) -> None:
+    first, zone = min(row["day"] for row in taken), taken[0]["time_zone"]
+    yesterday: date = taken[0]["today"] - timedelta(days=1)
+    last = min(max(row["day"] for row in taken) + AFTER, yesterday)
+    found = store.execute(
+        "channels_of_municipality", municipality=taken[0]["municipality_id"]
+    )
+    channels = [row["channel_id"] for row in found if row["quantity"] in QUANTITIES]
+    until = day_end(last, zone)
+    spans = pl.DataFrame(
+        {"channel_id": channels}, schema={"channel_id": pl.Int32()}
+    ).with_columns(
+        since=pl.lit(day_start(first, zone), frames.TIME),
+        until=pl.lit(until, frames.TIME),
+    )
+    stored = case_store.stored(store, spans).filter(
+        pl.col("detector").is_in(judging.OF_DAYS)
+    )
+    spans = members.widen(spans, stored)
+
+    def read(query: str, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
+        since: datetime = spans.select(pl.min("since")).item()
+        return store.frame(
+            query, schema, channels=channels, since=since - LEAD, until=until
+        )
+
+    case_store.write(
+        store,
+        judging.judge_days(
+            _with_totals(store, read("channel_days", frames.CHANNEL_DAYS), spans),
+            read("value_days", frames.VALUE_DAYS),
+            read("paired_hours", frames.PAIRED_HOURS),
+            spans=spans,
+            stored=stored,
+        ),
+    )
+
+
+def _with_totals(
+    store: Store, by_hours: pl.DataFrame, spans: pl.DataFrame
+) -> pl.DataFrame:
+    """Add the daily totals of the days that have no hours (CHANNEL_DAYS)."""
+    weeks = timedelta(weeks=long_intervals.USUAL_WEEKS, days=1)
+    channels = spans["channel_id"].to_list()
+    long = store.frame(
+        "stored_long_volumes",
+        frames.LONG_VOLUMES,
+        channels=channels,
+        since=(spans["since"] - LEAD - weeks).to_list(),
+        until=spans["until"].to_list(),
+    )
+    if long.is_empty():
+        return by_hours
+    totals = long_intervals.channel_days(
+        long,
+        store.frame("channels_of_channels", frames.CHANNELS, channels=channels),
+        school_holidays(store),
+    )
+    day = ["channel_id", "day"]
+    return pl.concat([by_hours, totals.join(by_hours, on=day, how="anti")])

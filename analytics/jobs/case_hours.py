@@ -1,0 +1,77 @@
+"""Judging the hours of a town together: as soon as one of them is computed.
+
+A municipality at a time, because a channel's hour is compared with what the other sites
+do in it (`analytics.baseline.network`). Sites are computed one after the other, and
+whatever changes an hour notes it, so it is judged again with each of them.
+"""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import polars as pl
+
+from analytics import frames
+from analytics.cases import judging, members
+from analytics.detectors import unusual_volume
+from analytics.frames import check
+from analytics.jobs import case_store
+from analytics.jobs.store import Store
+from verkehrspuls.quantities import COUNTED
+
+_HOUR: Final = timedelta(hours=1)
+
+
+def mark(store: Store, hours: pl.DataFrame) -> None:
+    """Note `hour`s of sites (`site_id`) that were computed, or are usual otherwise."""
+    hours = hours.unique()
+    if not hours.is_empty():
+        store.execute(
+            "mark_case_hours",
+            sites=hours["site_id"].to_list(),
+            hours=hours["hour"].to_list(),
+        )
+
+
+def judge(store: Store, *, now: datetime, avoid: Collection[int] = ()) -> int:
+    """Judge hours of one municipality that are to be judged; returns how many."""
+    with store.connection.transaction():
+        taken = store.execute("take_hours", now=now, avoid=list(avoid)).fetchall()
+        if taken:
+            with case_store.of_town(taken[0]["municipality_id"]):
+                _judge(store, taken, now=now)
+    return len(taken)
+
+
+def _judge(store: Store, taken: list[dict[str, Any]], *, now: datetime) -> None:
+    first, last = (get(row["hour"] for row in taken) for get in (min, max))
+    places = store.frame(
+        "channels_of_municipality",
+        frames.PLACES,
+        municipality=taken[0]["municipality_id"],
+    ).filter(pl.col("quantity").is_in(list(COUNTED)))
+    # a run of stuck hours may have begun before, or go on after
+    spans = places.select(
+        "channel_id",
+        since=pl.lit(first - judging.AROUND, frames.TIME),
+        until=pl.lit(last + _HOUR + judging.AROUND, frames.TIME),
+    )
+    stored = case_store.stored(store, spans)
+    spans = members.widen(
+        spans, stored.filter(pl.col("detector") == unusual_volume.NAME)
+    )
+    hours = store.read(
+        "usual_hours",
+        channels=places["channel_id"].to_list(),
+        # of the first hour, too, the ratio may have to be forecast
+        since=spans.select(pl.min("since")).item() - _HOUR,
+        until=spans.select(pl.max("until")).item(),
+    ).filter(pl.col("time") + _HOUR <= now)
+    case_store.write(
+        store,
+        judging.judge_town(
+            check(hours.join(places, on="channel_id"), frames.USUAL_HOURS),
+            spans=spans,
+            stored=stored,
+        ),
+    )

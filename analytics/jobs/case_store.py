@@ -1,0 +1,115 @@
+"""Writing what detectors find: members, their cases, and what became of them."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+import polars as pl
+
+from analytics import frames
+from analytics.cases.groups import LULL, Groups, group
+from analytics.cases.members import Judgement
+from analytics.cases.severity import LEVELS
+from analytics.jobs.store import Store
+
+#: Who changed a case, where no person did.
+DETECTORS: Final = "detectors"
+_COLUMNS: Final = tuple(frames.CASES)
+
+
+class TownFailed(Exception):
+    """The cases of this municipality could not be judged; what is due stays due."""
+
+    def __init__(self, municipality: int) -> None:
+        super().__init__(f"municipality {municipality}")
+        self.municipality = municipality
+
+
+@contextmanager
+def of_town(municipality: int) -> Iterator[None]:
+    """Name the municipality whose judging fails, so that others go on."""
+    try:
+        yield
+    except Exception as error:
+        raise TownFailed(municipality) from error
+
+
+def write(store: Store, judgements: Sequence[Judgement]) -> None:
+    """Put and withdraw members, and group anew what that touches.
+
+    In the transaction of the store; the municipalities are locked to its end.
+    """
+    changed: list[dict[str, Any]] = []
+    found = pl.concat([one.cases for one in judgements])
+    if not found.is_empty():
+        columns = {name: found[name].to_list() for name in _COLUMNS}
+        changed += store.execute("put_members", **columns).fetchall()
+    if withdrawn := [member for one in judgements for member in one.withdrawn]:
+        changed += store.execute("withdraw_members", members=withdrawn).fetchall()
+    if changed:
+        _regroup(store, changed)
+
+
+def stored(store: Store, spans: pl.DataFrame) -> pl.DataFrame:
+    """Read the STORED_CASES that touch SPANS."""
+    return store.frame(
+        "cases_of_channels",
+        frames.STORED_CASES,
+        channels=spans["channel_id"].to_list(),
+        since=spans["since"].to_list(),
+        until=spans["until"].to_list(),
+    )
+
+
+def _regroup(store: Store, changed: Sequence[dict[str, Any]]) -> None:
+    channels = sorted({row["channel_id"] for row in changed})
+    locked = store.execute("lock_municipalities", channels=channels).fetchall()
+    municipalities = [row["municipality_id"] for row in locked]
+    found = store.frame(
+        "members_to_group",
+        frames.MEMBERS,
+        municipalities=municipalities,
+        since=min(row["began"] for row in changed) - LULL,
+        until=max(row["ended"] for row in changed) + LULL,
+    )
+    if not found.is_empty():
+        _put(store, group(found))
+    for row in store.execute("withdraw_cases", municipalities=municipalities):
+        _note(store, row["anomaly_case_id"], "withdrawn")
+
+
+def _put(store: Store, groups: Groups) -> None:
+    numbers: dict[int, int] = {}
+    for case in groups.cases.sort("began", "group").iter_rows(named=True):
+        numbers[case["group"]] = _put_case(store, case)
+    store.execute(
+        "put_member_cases",
+        members=groups.members["case_member_id"].to_list(),
+        cases=[numbers[number] for number in groups.members["group"]],
+    )
+
+
+def _put_case(store: Store, case: dict[str, Any]) -> int:
+    """Write a case, and what became of it; returns its number."""
+    number: int | None = case["anomaly_case_id"]
+    if number is None:
+        number = int(store.one("open_case", **case)["anomaly_case_id"])
+        store.execute("put_case", **case | {"anomaly_case_id": number})
+        _note(store, number, "opened")
+        return number
+    before = store.execute("put_case", **case).fetchone()
+    if before is not None and before["withdrawn_at"] is not None:
+        _note(store, number, "returned")
+    elif before is not None and _worse(case["severity"], before["severity"]):
+        _note(store, number, "raised")
+    return number
+
+
+def _worse(severity: str, before: str) -> bool:
+    return LEVELS.index(severity) > LEVELS.index(before)
+
+
+def _note(store: Store, case: int, kind: str) -> None:
+    store.execute(
+        "note_case", anomaly_case_id=case, kind=kind, who=DETECTORS, comment=""
+    )

@@ -1,0 +1,226 @@
+"""Forecasts and imputed hours in the database: what is read, and what is replaced.
+
+One municipality and kind of traffic in a transaction; one worker has a municipality at
+a time. What is written depends on what is committed at that time only, so a worker that
+dies leaves what was.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final
+
+import polars as pl
+
+from analytics import frames
+from analytics.forecast.grid import Place
+from analytics.forecast.horizons import STEPS, forecast, origin
+from analytics.frames import check
+from analytics.imputation.impute import LONGEST_H, impute
+from analytics.jobs.store import Store
+from verkehrspuls.calendar import day_end, day_start
+from verkehrspuls.quantities import COUNTED
+from verkehrspuls.settings import Analytics
+from verkehrspuls.storage.database import is_lost
+
+#: Leads of which forecasts are kept, to be compared with what came: 15 minutes, 1 hour
+#: and 1 day ahead.
+KEPT_S: Final = {900: [900], 3600: [3600, 86_400]}
+#: Readings may be so late before an hour is called missing.
+LATE: Final = timedelta(hours=1)
+
+_LONGEST: Final = timedelta(hours=LONGEST_H)
+_EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_KEY: Final = ("channel_id", "time", "gap_h")
+
+
+@dataclass(frozen=True, slots=True)
+class _Town:
+    """A municipality and what is counted in it."""
+
+    municipality_id: int
+    quantity: str
+    place: Place
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """As parameters of queries."""
+        return {"municipality_id": self.municipality_id, "quantity": self.quantity}
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """What is read of hours, and from `judged` to `ended` imputed."""
+
+    since: datetime
+    judged: datetime
+    ended: datetime
+    until: datetime
+
+
+def put_forecasts(store: Store, settings: Analytics, *, now: datetime) -> int:
+    """Replace the forecasts of all municipalities; returns how many were made."""
+    made = _each(
+        store,
+        lambda town: sum(
+            _forecast(store, town, interval_s, settings, now=now)
+            for interval_s in STEPS
+        ),
+    )
+    cutoff = now - timedelta(days=settings.keep_forecast_days)
+    with store.connection.transaction():
+        store.execute("drop_old_forecasts", cutoff=cutoff)
+    return made
+
+
+def put_imputed(store: Store, settings: Analytics, *, now: datetime) -> int:
+    """Impute what is missing of the last weeks; returns how many hours changed.
+
+    An hour stays as it was imputed until it is counted after all, or its gap changes.
+    Days whose hours changed are marked, to be computed anew.
+    """
+    span = _last_weeks(settings, now=now)
+    return _each(store, lambda town: _impute(store, town, span, now=now))
+
+
+def impute_history(
+    store: Store,
+    settings: Analytics,
+    *,
+    now: datetime,
+    municipality: str | None = None,
+    first: date | None = None,
+    last: date | None = None,
+) -> int:
+    """Impute what is missing before the last weeks; returns how many hours changed.
+
+    Local days, both included; None is all. Four weeks are judged at once, with the four
+    before and after them, each in a transaction of its own.
+    """
+    recent = _last_weeks(settings, now=now)
+    changed = 0
+    for town in _towns(store, municipality):
+        known = store.execute("known_of_town", **town.key).fetchone()
+        if known is None or known["since"] is None:
+            continue
+        zone = town.place.time_zone
+        began = max(known["since"], day_start(first, zone) if first else _EVER)
+        ended = min(known["until"], recent.judged)
+        if last:
+            ended = min(ended, day_end(last, zone))
+        while began < ended:
+            next_one = min(began + _LONGEST, ended)
+            until = min(next_one + _LONGEST, recent.until)
+            span = _Span(began - _LONGEST, began, next_one, until)
+            changed += _impute(store, town, span, now=now)
+            began = next_one
+    return changed
+
+
+def _each(store: Store, work: Callable[[_Town], int]) -> int:
+    """Do the work for each town; what fails for one is raised after the others."""
+    done, failed = 0, []
+    for town in list(_towns(store)):
+        try:
+            done += work(town)
+        except Exception as error:
+            if is_lost(error):
+                raise
+            failed.append(error)
+    if failed:
+        raise ExceptionGroup("estimates of towns failed", failed)
+    return done
+
+
+def _last_weeks(settings: Analytics, *, now: datetime) -> _Span:
+    until = origin(now - LATE, 3600)
+    since = until - timedelta(weeks=settings.estimate_weeks)
+    # a gap that reaches further back than the hours that were read may be longer
+    return _Span(since, since + _LONGEST, until, until)
+
+
+def _towns(store: Store, municipality: str | None = None) -> Iterator[_Town]:
+    rows = store.execute(
+        "estimated_towns", counted=list(COUNTED), municipality=municipality
+    ).fetchall()
+    for row in rows:
+        place = Place(row["time_zone"], row["state"])
+        yield _Town(row["municipality_id"], row["quantity"], place)
+
+
+def _forecast(
+    store: Store, town: _Town, interval_s: int, settings: Analytics, *, now: datetime
+) -> int:
+    made_at = origin(now, interval_s)
+    with store.connection.transaction():
+        if not _mine(store, town):
+            return 0
+        found = forecast(
+            _volumes(
+                store,
+                town,
+                interval_s=interval_s,
+                since=made_at - timedelta(weeks=settings.estimate_weeks),
+                until=made_at,
+            ),
+            town.place,
+            interval_s=interval_s,
+            now=now,
+            weeks=settings.estimate_weeks,
+        )
+        store.execute(
+            "drop_forecasts",
+            interval_s=interval_s,
+            made_at=made_at,
+            kept=KEPT_S[interval_s],
+            **town.key,
+        )
+        store.copy("copy_forecasts", found)
+    return found.height
+
+
+def _impute(store: Store, town: _Town, span: _Span, *, now: datetime) -> int:
+    with store.connection.transaction():
+        if not _mine(store, town):
+            return 0
+        volumes = _volumes(
+            store, town, interval_s=3600, since=span.since, until=span.until
+        )
+        found = impute(
+            volumes,
+            store.frame("installations_of_town", frames.INSTALLED, **town.key),
+            town.place,
+            since=span.since,
+            until=span.until,
+        ).filter(pl.col("time").is_between(span.judged, span.ended, closed="left"))
+        stored = check(
+            store.read(
+                "imputed_of_town", since=span.judged, until=span.ended, **town.key
+            ),
+            {name: frames.IMPUTED_HOURS[name] for name in _KEY},
+        )
+        gone = stored.join(found, on=_KEY, how="anti")
+        fresh = found.join(stored, on=_KEY, how="anti")
+        store.execute("drop_imputed", **_hours(gone))
+        rows = fresh.drop("interval_s").with_columns(made_at=pl.lit(now, frames.TIME))
+        store.copy("copy_imputed", rows)
+        columns = ("channel_id", "time")
+        changed = pl.concat([gone.select(columns), fresh.select(columns)]).unique()
+        store.execute("mark_hours", **_hours(changed))
+    return changed.height
+
+
+def _mine(store: Store, town: _Town) -> bool:
+    return bool(store.one("try_estimate", municipality_id=town.municipality_id)["mine"])
+
+
+def _volumes(store: Store, town: _Town, **span: Any) -> pl.DataFrame:
+    found = store.read("volumes_of_town", **span, **town.key)
+    return check(found, frames.BIN_VOLUMES)
+
+
+def _hours(rows: pl.DataFrame) -> dict[str, list[Any]]:
+    return {
+        "channels": rows["channel_id"].to_list(),
+        "hours": rows["time"].to_list(),
+    }

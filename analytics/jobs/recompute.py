@@ -1,0 +1,113 @@
+"""Recomputing on demand: marks hours as stale and helps the workers to compute them."""
+
+import multiprocessing
+import signal
+import time
+from collections.abc import Iterator, MutableSequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from analytics.jobs import case_days, case_hours, claims, estimates
+from analytics.jobs.store import Store, open_store
+from verkehrspuls.registry import towns
+from verkehrspuls.settings import Settings
+from verkehrspuls.storage.database import is_lost
+
+#: How long to wait where other workers hold what is left.
+_WAIT_S = 0.2
+#: Marks that each process has taken.
+_Taken = MutableSequence[int]
+
+
+def recompute(
+    settings: Settings, choice: claims.Choice, *, progress: bool, processes: int = 1
+) -> int:
+    """Compute the chosen hours anew; returns how many were marked.
+
+    What is missing of their days is imputed, however long ago they were. Of several
+    processes each does other sites; for a single claim one is enough.
+    """
+    url = settings.database.url.get_secret_value()
+    with open_store(url, application="verkehrspuls recompute") as store:
+        towns.require_sites(
+            store.connection, municipality=choice.municipality, site=choice.site
+        )
+        marked = claims.mark_stale(store, choice)
+        others = processes - 1 if marked > settings.analytics.claim_hours else 0
+        with (
+            _helped(settings, choice, others) as taken,
+            Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                console=Console(stderr=True),
+                disable=not progress,
+            ) as bar,
+        ):
+            task = bar.add_task("hours", total=marked)
+            for _ in _compute(store, settings, choice, taken, 0):
+                bar.update(task, completed=min(sum(taken), marked))
+            bar.update(task, completed=marked)
+        if estimates.impute_history(
+            store,
+            settings.analytics,
+            municipality=choice.municipality,
+            first=choice.first,
+            last=choice.last,
+            now=store.now(),
+        ):
+            # the days that they touch
+            for _ in _compute(store, settings, choice, taken, 0):
+                pass
+        for judge in (case_hours.judge, case_days.judge):
+            while judge(store, now=store.now()):
+                pass
+    return marked
+
+
+def _compute(
+    store: Store, settings: Settings, choice: claims.Choice, taken: _Taken, number: int
+) -> Iterator[None]:
+    """Compute until nothing chosen is stale, whoever does it; yields at each claim."""
+    while claims.count_stale(store, choice):
+        before = taken[number]
+        for marks in claims.finish(store, settings.analytics, now=store.now()):
+            taken[number] += marks
+            yield
+        if taken[number] == before:
+            time.sleep(_WAIT_S)
+
+
+@contextmanager
+def _helped(settings: Settings, choice: claims.Choice, others: int) -> Iterator[_Taken]:
+    """Let further processes compute, too; what one cannot do is left to the rest."""
+    spawn = multiprocessing.get_context("spawn")
+    # without a lock, which a killed process would keep
+    taken: _Taken = spawn.RawArray("q", 1 + others)
+    helpers = [
+        spawn.Process(target=_help, args=(settings, choice, taken, 1 + n), daemon=True)
+        for n in range(others)
+    ]
+    for helper in helpers:
+        helper.start()
+    yield taken
+    for helper in helpers:
+        helper.join()
+
+
+def _help(
+    settings: Settings, choice: claims.Choice, taken: _Taken, number: int
+) -> None:
+    # who presses Ctrl-C means the command, which ends its helpers
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    url = settings.database.url.get_secret_value()
+    try:
+        with open_store(url, application="verkehrspuls recompute") as store:
+            for _ in _compute(store, settings, choice, taken, number):
+                pass
+    except Exception as error:
+        # the command finds out for itself, and says so once
+        if not is_lost(error):
+            raise

@@ -1,0 +1,129 @@
+"""A worker's connections to the database: one for statements, one that reads frames.
+
+Frames come over Arrow (ADBC), whose connections are dear to open (50 ms of CPU) and
+cheap to keep.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, cast
+
+import polars as pl
+import psycopg
+
+from analytics.frames import SCHOOL_HOLIDAYS, Schema
+from verkehrspuls.registry import calendar
+from verkehrspuls.storage.columns import encode, read_columns
+from verkehrspuls.storage.database import (
+    Connection,
+    connect,
+    execute,
+    one,
+    prepared,
+    queries,
+)
+from verkehrspuls.storage.watch import Watch, conninfo, in_time
+
+#: Rows that go to the server as one piece of CSV.
+_SLICE = 25_000
+_CSV_TIME = "%Y-%m-%d %H:%M:%S%.f%:z"
+
+
+class Store:
+    """Statements in the transaction of `connection`; frames of what is committed."""
+
+    def __init__(
+        self, connection: Connection, arrow: Any, backend: int, where: str
+    ) -> None:
+        """Take both connections, the server's process of the latter, its conninfo."""
+        self.connection = connection
+        self._arrow = arrow
+        self._backend = backend
+        self._where = where
+        #: whether a frame is being read, be it in vain
+        self.reads = False
+        self._quote = psycopg.ClientCursor(connection).mogrify
+
+    def execute(self, query: str, **parameters: Any) -> psycopg.Cursor[Any]:
+        """Run a named query; rows come as dicts."""
+        return execute(self.connection, query, **parameters)
+
+    def now(self) -> datetime:
+        """Tell the time by the clock of the database, which all workers share."""
+        now: datetime = self.one("clock")["now"]
+        return now
+
+    def frame(self, query: str, schema: Schema, **parameters: Any) -> pl.DataFrame:
+        """Read a named query's few rows, in the transaction, as a frame of a schema."""
+        rows = self.execute(query, **parameters).fetchall()
+        return pl.DataFrame(rows, schema=dict(schema), orient="row")
+
+    def one(self, query: str, **parameters: Any) -> dict[str, Any]:
+        """Give the row of a named query that always has one."""
+        return one(self.connection, query, **parameters)
+
+    def read(self, query: str, **parameters: Any) -> pl.DataFrame:
+        """Read a named query's rows; it sees what is committed, and only that."""
+        text = self._quote(queries()[query], parameters)
+
+        def fetch(watch: Watch) -> pl.DataFrame:
+            watch.backend = self._backend
+            try:
+                with self._arrow.cursor() as cursor:
+                    cursor.execute(text)
+                    return cast("pl.DataFrame", cursor.fetch_polars())
+            finally:
+                self.reads = False
+
+        self.reads = True
+        return in_time(self._where, fetch)
+
+    def read_columns(self, query: str, **parameters: Any) -> pl.DataFrame:
+        """Read a named query's rows, which are arrays: see `storage.columns`."""
+        return read_columns(self.connection, query, **parameters)
+
+    def copy(self, query: str, frame: pl.DataFrame) -> None:
+        """Write a frame by COPY of CSV, with a named query.
+
+        Polars writes it without touching a row in Python; nulls and texts need no care.
+        """
+        if frame.is_empty():
+            return
+        with self.connection.cursor().copy(queries()[query]) as copy:
+            for part in frame.iter_slices(_SLICE):
+                text = part.write_csv(include_header=False, datetime_format=_CSV_TIME)
+                copy.write(text.encode())
+
+    def copy_columns(self, query: str, frame: pl.DataFrame) -> None:
+        """Write a frame of numbers by binary COPY: a quarter less for the server."""
+        if frame.is_empty():
+            return
+        with self.connection.cursor().copy(queries()[query]) as copy:
+            for piece in encode(frame):
+                copy.write(piece)
+
+
+@contextmanager
+def open_store(url: str, *, application: str) -> Iterator[Store]:
+    """Open both connections; each transaction is begun where it is needed."""
+    from adbc_driver_postgresql import dbapi
+
+    where = conninfo(url)
+    with connect(url, application=application, autocommit=True) as connection:
+        arrow, backend = in_time(
+            where, lambda _: prepared(dbapi.connect(where, autocommit=True))
+        )
+        store = Store(connection, arrow, backend, where)
+        try:
+            yield store
+        finally:
+            if not store.reads:
+                arrow.close()
+
+
+def school_holidays(store: Store) -> pl.DataFrame:
+    """Read what is known of school holidays (SCHOOL_HOLIDAYS)."""
+    return pl.DataFrame(
+        calendar.school_holidays(store.connection), schema=dict(SCHOOL_HOLIDAYS)
+    )

@@ -1,0 +1,1 @@
+"""Reports: read once, compute through the pure functions, return typed values."""

@@ -1,0 +1,559 @@
+"""What flow figures are computed from, read for a site and its whole local days."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from copy import copy
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cached_property
+from typing import Any, Final, Literal, Self, TypedDict
+
+import polars as pl
+
+from analytics import frames
+from analytics.calendar import Terms, terms_of
+from analytics.flow import parameters
+from analytics.flow.inputs import calendar as calendar_of
+from analytics.flow.inputs import flow_bins, on_calendar
+from analytics.quality import suspected, validity
+from analytics.quality.validity import Rules
+from analytics.reports.extracts import ALL, Selection
+from analytics.reports.suspected import read_suspected, trusted_days
+from verkehrspuls.calendar import day_end, day_length_h, day_start, local_day
+from verkehrspuls.errors import BadParameter, UnknownKey
+from verkehrspuls.quantities import QUANTITIES
+from verkehrspuls.registry import calendar
+from verkehrspuls.settings import Analytics
+from verkehrspuls.storage import series
+from verkehrspuls.storage.database import Connection
+
+HOUR_S: Final = 3600
+_QUARTER_S: Final = 900
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a figure may be told beyond the period; None is the site's or default."""
+
+    limit_kmh: float | None = None
+    capacity: float | None = None
+    profile: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What is known of a source's period before its figures are read."""
+
+    #: what touches the figures
+    touching: "Touching"
+    #: what is suspected to be of a sensor's fault (SUSPECTED); what lies outside of the
+    #: period changes nothing
+    suspected: pl.DataFrame
+    #: SCHOOL_HOLIDAYS
+    school_holidays: pl.DataFrame
+
+
+def known(
+    connection: Connection,
+    selection: Selection,
+    *,
+    visible: Sequence[str] = series.PUBLIC,
+) -> Known:
+    """Read what is known of the period of a selection."""
+    site_id, direction = selection.site["site_id"], selection.direction or ALL
+    period: dict[str, Any] = {
+        "start": selection.period.start,
+        "end": selection.period.end,
+        "visible": visible,
+    }
+    return Known(
+        touching=touching(
+            connection, [(site_id, selection.quantity, direction)], **period
+        ),
+        suspected=read_suspected(
+            connection,
+            [site_id],
+            selection.quantity,
+            direction=direction,
+            **period,
+        ),
+        school_holidays=school_holidays(connection),
+    )
+
+
+class Source:
+    """What figures of a site, quantity, direction and period are computed from."""
+
+    def __init__(
+        self,
+        selection: Selection,
+        *,
+        known: Known,
+        turn: Callable[[], AbstractContextManager[str]],
+        settings: Analytics,
+        options: Options,
+        trusted: bool = False,
+        days: pl.DataFrame | None = None,
+        visible: Sequence[str] = series.PUBLIC,
+    ) -> None:
+        """Take it; `days` are those of the direction, where they are read already."""
+        self.selection = selection
+        self.period = selection.period
+        self.site = selection.site
+        self.direction = selection.direction or ALL
+        self.first, self.last = self.period.local_days
+        self.parameters = parameters.load(settings.flow_parameters)
+        self.settings = settings
+        self.rules = Rules.of(settings)
+        self.options = options
+        profiles = self.parameters.service
+        key = settings.service_profile if options.profile is None else options.profile
+        if key not in profiles:
+            raise BadParameter(
+                parameter="profile", detail=f"The profiles are {', '.join(profiles)}"
+            )
+        #: of the levels of service
+        self.profile = profiles[key]
+        # lends the database's URL while frames are read, not while is computed
+        self._turn = turn
+        self._visible = visible
+        #: what touches the figures, see `Touching`
+        self.touching = known.touching
+        #: left out where the source is to be trusted
+        self.suspected = known.suspected
+        self._trusted = trusted
+        self._days_read = days
+        self._school_holidays = known.school_holidays
+
+    def trusted(self) -> Self:
+        """The same without what is suspected to be of a sensor's fault."""
+        found = copy(self)
+        found._trusted = True
+        # read anew
+        found._days_read = None
+        found.__dict__.pop("_histograms", None)
+        return found
+
+    @property
+    def suspected_share(self) -> float:
+        """What part of the period is suspected."""
+        return suspected.share(
+            self.suspected,
+            start=self.period.start,
+            end=self.period.end,
+            channels=len(self.channels),
+        )
+
+    @property
+    def unit(self) -> str:
+        """What is counted, such as Kfz."""
+        return QUANTITIES[self.selection.quantity].unit.removesuffix("/h")
+
+    @property
+    def terms(self) -> Terms:
+        """Until when the school holidays of the site's state are known."""
+        return terms_of(self._school_holidays, self.site["state"])
+
+    @property
+    def length(self) -> int:
+        """Days of the period."""
+        return (self.last - self.first).days + 1
+
+    @property
+    def hours_expected(self) -> int:
+        """Hours of the period; local days have 23, 24 or 25."""
+        seconds = (self.period.end - self.period.start).total_seconds()
+        return int(seconds // HOUR_S)
+
+    @cached_property
+    def channels(self) -> list[dict[str, Any]]:
+        """The channels of the quantity and direction."""
+        return [
+            channel
+            for channel in self.site["channels"]
+            if channel["quantity"] == self.selection.quantity
+            and self.direction in (ALL, channel["direction"])
+        ]
+
+    @property
+    def directions(self) -> list[str]:
+        """All directions of the quantity."""
+        return sorted(
+            {
+                channel["direction"]
+                for channel in self.site["channels"]
+                if channel["quantity"] == self.selection.quantity
+            }
+        )
+
+    @property
+    def lanes(self) -> int | None:
+        """How many lanes there are; None where one is not numbered."""
+        lanes = {(channel["direction"], channel["lane"]) for channel in self.channels}
+        return None if any(lane is None for _, lane in lanes) else len(lanes)
+
+    @property
+    def limit_kmh(self) -> float | None:
+        """The speed limit."""
+        return self.options.limit_kmh or self.site["speed_limit_kmh"]
+
+    @property
+    def scheme(self) -> str | None:
+        """The class scheme of all sensors of the period; None where they differ."""
+        return scheme_of(
+            self.site, self.channels, start=self.period.start, end=self.period.end
+        )
+
+    def days(self) -> pl.DataFrame:
+        """FLOW_DAYS of the direction that is asked for."""
+        return self._days(self.direction)
+
+    def days_by_direction(self) -> dict[str, pl.DataFrame]:
+        """FLOW_DAYS of each direction."""
+        return {key: self._days(key) for key in self.directions}
+
+    def hours(self) -> pl.DataFrame:
+        """FLOW_BINS of the hours of the direction that is asked for."""
+        return self._bins(self.direction, HOUR_S)
+
+    def hours_by_direction(self) -> dict[str, pl.DataFrame]:
+        """FLOW_BINS of the hours of each direction."""
+        return {key: self._bins(key, HOUR_S) for key in self.directions}
+
+    def quarters(self) -> pl.DataFrame:
+        """FLOW_BINS of the quarter-hours of the direction that is asked for."""
+        return self._bins(self.direction, _QUARTER_S)
+
+    def histograms(self) -> pl.DataFrame:
+        """SPEED_HISTOGRAMS of its channels, without what a person excluded."""
+        known = self._histograms.drop_nulls("counts")
+        return frames.check(known, frames.SPEED_HISTOGRAMS)
+
+    @property
+    def histograms_excluded_s(self) -> int:
+        """Seconds of histograms that a person excluded."""
+        return int(self._histograms["excluded_s"].sum())
+
+    @cached_property
+    def _histograms(self) -> pl.DataFrame:
+        with self._turn() as url:
+            return series.speed_histograms(
+                url,
+                site_id=self.site["site_id"],
+                quantity=self.selection.quantity,
+                start=self.period.start,
+                end=self.period.end,
+                direction=self.direction,
+                trusted=self._trusted,
+                visible=self._visible,
+            )
+
+    def _days(self, direction: str) -> pl.DataFrame:
+        found = self._days_read if direction == self.direction else None
+        with self._turn() as url:
+            return read_days(
+                url,
+                self.site,
+                self.selection.quantity,
+                self.first,
+                self.last,
+                direction=direction,
+                school_holidays=self._school_holidays,
+                without=self.suspected if self._trusted and found is None else None,
+                found=found,
+                rules=self.rules,
+                visible=self._visible,
+            )
+
+    def _bins(self, direction: str, interval_s: Literal[900, 3600]) -> pl.DataFrame:
+        with self._turn() as url:
+            found = series.volumes(
+                url,
+                site_id=self.site["site_id"],
+                quantity=self.selection.quantity,
+                start=self.period.start,
+                end=self.period.end,
+                interval_s=interval_s,
+                direction=direction,
+                trusted=self._trusted,
+                visible=self._visible,
+            )
+        return flow_bins(
+            found,
+            interval_s=interval_s,
+            time_zone=self.site["time_zone"],
+            state=self.site["state"],
+            school_holidays=self._school_holidays,
+        )
+
+
+def scheme_of(
+    site: Mapping[str, Any],
+    channels: Sequence[Mapping[str, Any]],
+    *,
+    start: datetime,
+    end: datetime,
+) -> str | None:
+    """Tell the class scheme of all sensors of channels; None where they differ."""
+    keys = {channel["key"] for channel in channels}
+    found = {
+        sensor["class_scheme"]
+        for sensor in site["sensors"]
+        if sensor["channel"] in keys
+        and (sensor["since"] is None or sensor["since"] < end)
+        and (sensor["until"] is None or sensor["until"] > start)
+    }
+    return found.pop() if len(found) == 1 else None
+
+
+def suspected_of(
+    connection: Connection,
+    sites: Sequence[Mapping[str, Any]],
+    quantity: str,
+    first: date,
+    last: date,
+) -> pl.DataFrame:
+    """Read SUSPECTED of the cross-sections of sites on days, both ends included."""
+    if not sites:
+        return suspected.frame([])
+    zone = sites[0]["time_zone"]
+    return read_suspected(
+        connection,
+        [site["site_id"] for site in sites],
+        quantity,
+        start=day_start(first, zone),
+        end=day_end(last, zone),
+    )
+
+
+def school_holidays(connection: Connection) -> pl.DataFrame:
+    """Read SCHOOL_HOLIDAYS."""
+    return pl.DataFrame(
+        calendar.school_holidays(connection), schema=dict(frames.SCHOOL_HOLIDAYS)
+    )
+
+
+def read_days(
+    url: str,
+    site: Mapping[str, Any],
+    quantity: str,
+    first: date,
+    last: date,
+    *,
+    direction: str = ALL,
+    school_holidays: pl.DataFrame,
+    without: pl.DataFrame | None = None,
+    found: pl.DataFrame | None = None,
+    rules: Rules = validity.DEFAULT,
+    visible: Sequence[str] = series.PUBLIC,
+) -> pl.DataFrame:
+    """Read FLOW_DAYS of a site from `first` to `last`, both included.
+
+    `found` are days of the direction as `series.days` gives them, where they are read
+    already.
+    """
+    return read_days_of_sites(
+        url,
+        [site],
+        quantity,
+        first,
+        last,
+        direction=direction,
+        school_holidays=school_holidays,
+        without=without,
+        found=None
+        if found is None
+        else found.with_columns(site_id=pl.lit(site["site_id"], pl.Int32)),
+        rules=rules,
+        visible=visible,
+    )[0]
+
+
+def read_days_of_sites(
+    url: str,
+    sites: Sequence[Mapping[str, Any]],
+    quantity: str,
+    first: date,
+    last: date,
+    *,
+    direction: str = ALL,
+    school_holidays: pl.DataFrame,
+    without: pl.DataFrame | None = None,
+    found: pl.DataFrame | None = None,
+    rules: Rules = validity.DEFAULT,
+    visible: Sequence[str] = series.PUBLIC,
+) -> list[pl.DataFrame]:
+    """Read FLOW_DAYS of each site of a municipality, in their order, all at once.
+
+    `without` are SUSPECTED spans that are left out; `found` as in `read_days`, with
+    `site_id`.
+    """
+    if not sites:
+        return []
+    of_sites: dict[str, Any] = {
+        "quantity": quantity,
+        "direction": direction,
+        "visible": visible,
+    }
+    site_ids = [site["site_id"] for site in sites]
+    zone = sites[0]["time_zone"]
+    start, end = day_start(first, zone), day_end(last, zone)
+    if found is None:
+        found = series.days_of_sites(
+            url, site_ids=site_ids, first=first, last=last, **of_sites
+        )
+    spans = series.excluded(url, site_ids=site_ids, start=start, end=end, **of_sites)
+    if without is not None:
+        known = found.partition_by("site_id", as_dict=True)
+        for site in sites:
+            mine = without.filter(site_id=site["site_id"])
+            if mine.height:
+                key = (site["site_id"],)
+                known[key] = trusted_days(
+                    url,
+                    site,
+                    quantity,
+                    known.get(key, found.clear()),
+                    mine,
+                    first=first,
+                    last=last,
+                    rules=rules,
+                    visible=visible,
+                )
+        found = pl.concat([found.clear(), *known.values()])
+    left_out = [
+        _left_out(url, zone, (start, end), excluded, of_sites | {"site_id": site_id})
+        for (site_id,), excluded in spans.partition_by("site_id", as_dict=True).items()
+    ]
+    if left_out:
+        found = found.join(
+            pl.concat(left_out), on=["site_id", "day"], how="left"
+        ).with_columns(excluded=pl.max_horizontal("left_out", "excluded"))
+    shared = calendar_of(first, last, sites[0]["state"], school_holidays)
+    order = sorted(set(site_ids))
+    every = pl.DataFrame({"site_id": order}, schema={"site_id": pl.Int32})
+    read = on_calendar(found, every.join(shared, how="cross"))
+    of_site = dict(zip(order, read.iter_slices(shared.height), strict=True))
+    return [of_site[site_id] for site_id in site_ids]
+
+
+def _left_out(
+    url: str,
+    time_zone: str,
+    between: tuple[datetime, datetime],
+    spans: pl.DataFrame,
+    of_site: Mapping[str, Any],
+) -> pl.DataFrame:
+    """Share of days (`site_id`, `day`, `left_out`) that a person excluded.
+
+    Stored days tell of it only where nothing is imputed in its place.
+    """
+    start, end = between
+    since, until = spans.select(pl.col("since").min(), pl.col("until").max()).row(0)
+    hours = series.volumes(
+        url,
+        start=max(start, day_start(local_day(since, time_zone), time_zone)),
+        end=min(end, until),
+        interval_s=HOUR_S,
+        **of_site,
+    )
+    local = pl.col("time").dt.convert_time_zone(time_zone)
+    touched = hours.filter(pl.col("excluded") > 0)
+    by_day = touched.group_by(day=local.dt.date()).agg(pl.col("excluded").sum())
+    lengths = [day_length_h(day, time_zone) for day in by_day["day"]]
+    return by_day.select(
+        pl.lit(of_site["site_id"], pl.Int32).alias("site_id"),
+        "day",
+        left_out=pl.col("excluded") / pl.Series(lengths, dtype=pl.Float64),
+    )
+
+
+class Touching(TypedDict):
+    """What touches a figure, for its passport."""
+
+    #: open ones
+    cases: tuple[int, ...]
+    ambiguous_hours: tuple[datetime, ...]
+
+
+def touching(
+    connection: Connection,
+    places: Sequence[series.Place],
+    *,
+    start: datetime,
+    end: datetime,
+    visible: Sequence[str] = series.PUBLIC,
+) -> Touching:
+    """Find what touches figures of places in a period."""
+    return {
+        "cases": series.open_cases(
+            connection, places, start=start, end=end, visible=visible
+        ),
+        "ambiguous_hours": series.ambiguous_hours(
+            connection, places, start=start, end=end, visible=visible
+        ),
+    }
+
+
+def touching_days(
+    connection: Connection,
+    sites: Sequence[Mapping[str, Any]],
+    quantity: str,
+    *spans: tuple[date, date],
+) -> Touching:
+    """Find what touches days of cross-sections; spans include both ends."""
+    found = touching_days_of_sites(connection, sites, quantity, *spans).values()
+    return {
+        "cases": tuple(sorted({n for each in found for n in each["cases"]})),
+        "ambiguous_hours": tuple(
+            sorted({hour for each in found for hour in each["ambiguous_hours"]})
+        ),
+    }
+
+
+def touching_days_of_sites(
+    connection: Connection,
+    sites: Sequence[Mapping[str, Any]],
+    quantity: str,
+    *spans: tuple[date, date],
+) -> dict[int, Touching]:
+    """Find the same by `site_id`."""
+    places = [(site["site_id"], quantity, ALL) for site in sites]
+    cases: defaultdict[int, set[int]] = defaultdict(set)
+    hours: defaultdict[int, set[datetime]] = defaultdict(set)
+    for first, last in spans if sites else ():
+        zone = sites[0]["time_zone"]
+        start, end = day_start(first, zone), day_end(last, zone)
+        open_ = series.open_cases_of_sites(connection, places, start=start, end=end)
+        for site_id, numbers in open_.items():
+            cases[site_id].update(numbers)
+        unsure = series.ambiguous_hours_of_sites(
+            connection, places, start=start, end=end
+        )
+        for site_id, those in unsure.items():
+            hours[site_id].update(those)
+    return {
+        site_id: {
+            "cases": tuple(sorted(cases[site_id])),
+            "ambiguous_hours": tuple(sorted(hours[site_id])),
+        }
+        for site_id, _, _ in places
+    }
+
+
+def sites_of(connection: Connection, municipality: str) -> list[series.Row]:
+    """List the sites of a municipality, which must have one, as registered."""
+    found = series.sites(connection, municipality=municipality, heard=False)
+    if not found:
+        raise UnknownKey(kind="municipality", key=municipality)
+    return found
+
+
+def counting(sites: Sequence[series.Row], quantity: str) -> list[series.Row]:
+    """Choose the sites that count something."""
+    return [
+        site
+        for site in sites
+        if any(channel["quantity"] == quantity for channel in site["channels"])
+    ]

@@ -1,0 +1,140 @@
+"""What speaks against rows of an extract: open cases, suspected faults, and health."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import polars as pl
+
+from analytics import frames
+from analytics.health.verdicts import GOOD
+from verkehrspuls.calendar import day_end, day_start
+from verkehrspuls.storage import health, series
+from verkehrspuls.storage.database import Connection
+
+#: Columns that are added, with what they hold.
+COLUMNS: Final = {
+    "open_cases": "numbers of open anomaly cases that touch the row",
+    "suspected": "faults of a sensor that are suspected and that nobody has decided on",
+    "health": "verdicts on the channels' health on the day: `good`, or what is not",
+}
+_ALL: Final = "all"
+_STEPS: Final = {"PT15M": timedelta(minutes=15), "PT1H": timedelta(hours=1)}
+
+
+def with_standing(
+    frame: pl.DataFrame,
+    *,
+    site: Mapping[str, Any],
+    quantity: str,
+    bin: str,
+    start: datetime,
+    end: datetime,
+    suspects: Sequence[Mapping[str, Any]],
+    connection: Connection,
+    visible: Sequence[str] = series.PUBLIC,
+) -> pl.DataFrame:
+    """Add COLUMNS to rows that have a `day` or `time`, a `direction` or `channel`.
+
+    `suspects` are rows of `series.suspected`.
+    """
+    if frame.is_empty():
+        return frame.with_columns(**{name: pl.lit(None, pl.String) for name in COLUMNS})
+    zone = site["time_zone"]
+    first, last = (
+        moment.astimezone(UTC).date() + timedelta(days=days)
+        for moment, days in ((start, -1), (end, 1))
+    )
+    verdicts = health.days(
+        connection,
+        first=first,
+        last=last,
+        municipality=site["municipality"],
+        site=site["key"],
+        visible=visible,
+    )
+    told = {
+        "open_cases": [
+            row | {"text": str(row["anomaly_case_id"])}
+            for row in series.findings(
+                connection,
+                site_id=site["site_id"],
+                quantity=quantity,
+                start=start,
+                end=end,
+                visible=visible,
+            )
+        ],
+        "suspected": [
+            {**row, "text": row["fault"], "began": row["since"], "ended": row["until"]}
+            for row in suspects
+        ],
+        "health": [
+            row
+            | {
+                "text": row["verdict"],
+                "began": day_start(row["day"], zone),
+                "ended": day_end(row["day"], zone),
+            }
+            for row in verdicts
+            if row["quantity"] == quantity
+        ],
+    }
+    key = "channel" if "channel" in frame.columns else "direction"
+    known = set(frame[key])
+    for name, rows in told.items():
+        spans = _spans(rows, key, known, start=start, end=end)
+        texts = _by_bin(spans, key, bin, zone)
+        if name == "health":
+            texts = texts.with_columns(_worst(pl.col("text")))
+        texts = texts.with_columns(pl.col("text").list.join(" ").alias(name))
+        on = ["day" if bin == "P1D" else "time", key]
+        frame = frame.join(texts.drop("text"), on=on, how="left", maintain_order="left")
+    return frame
+
+
+def _worst(texts: pl.Expr) -> pl.Expr:
+    """Leave out `good` beside what is not."""
+    bad = texts.list.filter(pl.element() != GOOD)
+    return pl.when(bad.list.len() > 0).then(bad).otherwise(texts)
+
+
+def _spans(
+    rows: Iterable[Mapping[str, Any]],
+    key: str,
+    known: set[str],
+    *,
+    start: datetime,
+    end: datetime,
+) -> pl.DataFrame:
+    """Texts with their times inside the period, for each key that they are told of."""
+    found = [
+        (each, max(row["began"], start), min(row["ended"], end), row["text"])
+        for row in rows
+        for each in {row[key], _ALL}
+        if each in known and row["began"] < end and row["ended"] > start
+    ]
+    schema = {key: pl.String(), "began": frames.TIME, "ended": frames.TIME}
+    return pl.DataFrame(found, schema={**schema, "text": pl.String()}, orient="row")
+
+
+def _by_bin(spans: pl.DataFrame, key: str, bin: str, zone: str) -> pl.DataFrame:
+    """The texts of each bin, sorted, each once."""
+    last = pl.col("ended") - timedelta(microseconds=1)
+    if bin == "P1D":
+        on = "day"
+        bins = pl.date_ranges(
+            pl.col("began").dt.convert_time_zone(zone).dt.date(),
+            last.dt.convert_time_zone(zone).dt.date(),
+        )
+    else:
+        on, step = "time", _STEPS[bin]
+        bins = pl.datetime_ranges(
+            pl.col("began").dt.truncate(step), last.dt.truncate(step), step
+        )
+    return (
+        spans.with_columns(bins.alias(on))
+        .explode(on)
+        .group_by(on, key)
+        .agg(pl.col("text").unique().sort())
+    )

@@ -1,0 +1,1 @@
+"""Anomaly scores for series of any kind, and for counts of traffic."""

@@ -1,0 +1,1 @@
+"""Volumes: from readings to quarter-hours, hours and local days."""

@@ -1,0 +1,123 @@
+"""The command `verkehrspuls export`."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from verkehrspuls.cli.output import tell
+from verkehrspuls.errors import UsageError
+
+
+class _Bin(StrEnum):
+    PT15M = "PT15M"
+    PT1H = "PT1H"
+    P1D = "P1D"
+
+
+class _Format(StrEnum):
+    CSV = "csv"
+    CSV_DE = "csv-de"
+    CSV_EN = "csv-en"
+    PARQUET = "parquet"
+    JSON = "json"
+
+
+def command(
+    site: Annotated[str, typer.Argument(help="municipality/site")],
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            help="Begin: a date or time at the site, or a time with offset. "
+            "[default: seven days before the end]",
+        ),
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option("--to", help="End, itself left out. [default: now]"),
+    ] = None,
+    bin: Annotated[_Bin, typer.Option(help="Length of an interval.")] = _Bin.PT1H,
+    quantity: Annotated[
+        str | None, typer.Option(help="What. [default: what the site counts first]")
+    ] = None,
+    direction: Annotated[
+        str | None,
+        typer.Option(help="A direction, or `all` for their sum. [default: each]"),
+    ] = None,
+    format: Annotated[
+        _Format, typer.Option(help="csv-de and csv-en are for Excel.")
+    ] = _Format.CSV,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="File, or folder for a name of its own. [default: stdout]"),
+    ] = None,
+) -> None:
+    """Write a site's figures to a file, or to standard output.
+
+    A CSV file gets one of the same name with its units and passport beside it.
+    """
+    import sys
+    from datetime import UTC
+
+    from analytics.reports import extracts
+    from api.formats import FORMATS, file_name, to_description
+    from verkehrspuls.cli.options import parse_key
+    from verkehrspuls.stack.state import resolve
+    from verkehrspuls.storage import series
+    from verkehrspuls.storage.database import connect
+
+    chosen = FORMATS[format.value]
+    if format is _Format.PARQUET and output is None and sys.stdout.isatty():
+        raise UsageError(reason="Parquet is not for a terminal: give --output")
+    municipality, key = parse_key(site, kind="site")
+    now = datetime.now(UTC)
+    url = resolve().database.url.get_secret_value()
+    with connect(url, application="verkehrspuls export") as connection:
+        found = series.site(connection, municipality, key, visible=series.EVERYTHING)
+        zone = found["time_zone"]
+        selection = extracts.select(
+            found,
+            quantity=quantity,
+            direction=direction,
+            start=_moment("--from", since, zone),
+            end=_moment("--to", until, zone),
+            bin=bin.value,
+            now=now,
+        )
+        extract = extracts.complete(
+            selection,
+            frame=extracts.read(selection, url=url, visible=series.EVERYTHING),
+            connection=connection,
+            now=now,
+            visible=series.EVERYTHING,
+        )
+    body = chosen.write(extract)
+    if output is None:
+        sys.stdout.buffer.write(body)
+        return
+    if output.is_dir():
+        output /= file_name(selection, chosen.ending)
+    files = {output: body}
+    if format in (_Format.CSV, _Format.CSV_DE, _Format.CSV_EN):
+        files[output.with_suffix(".passport.json")] = to_description(extract)
+    for path, content in files.items():
+        try:
+            path.write_bytes(content)
+        except OSError as error:
+            reason = f"{path} cannot be written: {error.strerror}"
+            raise UsageError(reason=reason) from error
+    tell(f"{output}: {extract.frame.height} rows")
+
+
+def _moment(option: str, text: str | None, zone: str) -> datetime | date | None:
+    from verkehrspuls.moments import parse_at
+
+    if text is None:
+        return None
+    try:
+        return parse_at(text, zone)
+    except ValueError as error:
+        raise UsageError(reason=f"{option} {text}: {error}") from error

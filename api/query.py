@@ -1,0 +1,86 @@
+"""Which query parameters an address takes: what it does not know is refused.
+
+A parameter that was misspelt would else ask for something other than was meant, and
+one that comes twice would count once. It holds for each route that declares what it
+takes; the application has it as a dependency, so that no route can forget it.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from fastapi import Request
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+
+from api.errors import NotTaken
+from api.problems import is_for_people
+from verkehrspuls.text import mark
+from verkehrspuls.wording import nearest
+
+#: What load balancers ask, some with a parameter of their own against caches.
+PROBES: Final = frozenset({"/healthz", "/readyz"})
+#: What mail programs and social networks append to a link that people share. Pages
+#: open all the same and make nothing of it.
+TRACKING: Final = ("utm_", "mc_", "mtm_", "pk_")
+_TRACKING_NAMES: Final = frozenset(
+    {"fbclid", "gclid", "dclid", "msclkid", "twclid", "igshid", "yclid", "_ga"}
+)
+_CUT: Final = 80
+_MISSPELT: Final = mark(
+    "There is no parameter {}; did you mean {}? The address takes {}"
+)
+_UNKNOWN: Final = mark("There is no parameter {}; the address takes {}")
+_NONE: Final = mark("There is no parameter {}; the address takes none")
+_TWICE: Final = mark("The parameter {} is given more than once")
+
+
+async def only_known(request: Request) -> None:
+    """Refuse parameters that the route does not take, or that come twice.
+
+    But for `PROBES`: who watches adds what it likes, and takes a refusal for a failure.
+    """
+    if not request.url.query or request.url.path in PROBES:
+        return
+    known = taken(request.scope["route"])
+    people = is_for_people(request.url.path)
+    seen: set[str] = set()
+    for name, _ in request.query_params.multi_items():
+        if people and is_tracking(name):
+            continue
+        if name not in known:
+            raise _refused(name, *_unknown(name, known))
+        if name in seen:
+            raise _refused(name, _TWICE, (name,))
+        seen.add(name)
+
+
+def is_tracking(name: str) -> bool:
+    """Whether others appended it, to follow who opens a link."""
+    return name in _TRACKING_NAMES or name.startswith(TRACKING)
+
+
+def taken(route: APIRoute) -> tuple[str, ...]:
+    """The parameters that a route takes; none is a list."""
+    return tuple(dict.fromkeys(_parameters(route.dependant)))
+
+
+def _parameters(dependant: Dependant) -> Iterator[str]:
+    for field in dependant.query_params:
+        yield field.alias
+    for inner in dependant.dependencies:
+        yield from _parameters(inner)
+
+
+def _unknown(name: str, known: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    shown, there = name[:_CUT], ", ".join(known)
+    if not known:
+        return _NONE, (shown,)
+    if near := nearest(name, known):
+        return _MISSPELT, (shown, near, there)
+    return _UNKNOWN, (shown, there)
+
+
+def _refused(name: str, text: str, values: tuple[str, ...]) -> NotTaken:
+    return NotTaken(
+        parameter=name[:_CUT], detail=text.format(*values), text=text, values=values
+    )

@@ -1,0 +1,1 @@
+"""What answers hold, one file a resource; the reference is made from it."""

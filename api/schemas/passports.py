@@ -1,0 +1,50 @@
+"""The passport of a figure, as answers carry it."""
+
+from datetime import datetime
+from typing import Final
+
+from pydantic import BaseModel, Field
+
+#: describes a figure without what is suspected, beside the figure itself
+WITHOUT_SUSPECTED: Final = (
+    "the same without what is suspected to be of a sensor's fault, as long as nobody "
+    "has decided; null where nothing is"
+)
+
+
+class Simulated(BaseModel):
+    """Whose data it is: that of a town that measures, or of one that is made up."""
+
+    simulated: bool = Field(
+        description="the data comes from simulated sensors, nothing of it was measured"
+    )
+
+
+class Basis(BaseModel):
+    """What a figure rests on, but for the shares."""
+
+    days_used: int | None
+    days_required: int | None
+    method: str = Field(description="name and version")
+    cases: list[int] = Field(description="open cases that touch the period")
+    suspected: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share in which a fault of a sensor is suspected and nobody has "
+        "decided: it is in the figure, which is told without it as well",
+    )
+    ambiguous_hours: list[datetime] = Field(
+        [],
+        description="hours (UTC) of the period that a wall clock showed twice: nobody "
+        "knows which pass their readings are of",
+    )
+
+
+class PassportOfFigure(Basis):
+    """Where a figure comes from: shares of what was expected."""
+
+    observed: float = Field(ge=0, le=1)
+    normalised: float = Field(ge=0, le=1)
+    imputed: float = Field(ge=0, le=1)
+    excluded: float = Field(ge=0, le=1)

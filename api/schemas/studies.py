@@ -1,0 +1,160 @@
+"""What the routes of `api.routes.studies` take and answer."""
+
+from datetime import date, datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.parameters import Instant
+from api.schemas.passports import WITHOUT_SUSPECTED, PassportOfFigure, Simulated
+from api.schemas.reasons import ReasonOfFigure
+
+
+class Change(BaseModel):
+    """A relative change: 0.1 is ten percent more."""
+
+    value: float | None
+    lower: float | None = Field(description="of an interval of 95 %")
+    upper: float | None
+    detectable: float | None = Field(
+        description="the least change that would have been found with 80 %"
+    )
+    clear: bool = Field(description="the interval leaves out that nothing changed")
+    days_before: int
+    days_after: int
+    weeks_before: int
+    weeks_after: int
+    days_paired: int | None = Field(
+        description="days that were compared with their partner in the other period"
+    )
+    days_unlike: int | None = Field(
+        description="left out with their partner: one is a holiday or in school "
+        "holidays, and the other is not"
+    )
+    reason: ReasonOfFigure | None
+
+
+class BeforeAfter(Simulated):
+    """A measure: what changed at the site beyond what changed at its controls."""
+
+    municipality: str
+    site: str
+    quantity: str
+    measure: date
+    weeks: int
+    effect: Change
+    effect_without_suspected: Change | None = Field(description=WITHOUT_SUSPECTED)
+    without_controls: Change
+    controls: dict[str, Change]
+    placebo: Change = Field(
+        description="found in the middle of the time before, where there is nothing"
+    )
+    passport: PassportOfFigure
+
+
+class Compared(Simulated):
+    """A comparison."""
+
+    municipality: str
+    site: str
+    quantity: str
+    change: Change
+    change_without_suspected: Change | None = Field(description=WITHOUT_SUSPECTED)
+    passport: PassportOfFigure
+
+
+class Ranked(BaseModel):
+    """A site by its change."""
+
+    site: str
+    change: float | None
+    change_without_suspected: float | None = Field(
+        description="without what is suspected to be of a sensor's fault"
+    )
+    lower: float | None
+    upper: float | None
+    detectable: float | None
+    clear: bool
+    days_before: int
+    days_after: int
+    days_paired: int | None
+    reason: str | None
+    passport: PassportOfFigure
+
+
+class Ranking(Simulated):
+    """Sites by the change of their volume; intervals hold for all together."""
+
+    municipality: str
+    quantity: str
+    middle: date
+    weeks: int
+    counting: int = Field(description="sites that count the quantity")
+    considered: int = Field(description="of them; the others come with `skip`")
+    sites: list[Ranked]
+
+
+class CountedHour(BaseModel):
+    """A whole hour of a short count."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    time: Instant = Field(description="its start, with offset")
+    volume: float = Field(ge=0, le=100_000, strict=True)
+
+
+class Count(BaseModel):
+    """A short count to be extrapolated."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "quantity": "motor",
+                    "hours": [{"time": "2026-03-03T06:00:00Z", "volume": 412}],
+                }
+            ]
+        },
+    )
+
+    quantity: str = "motor"
+    hours: list[CountedHour] = Field(min_length=1, max_length=500)
+
+
+class ShortCountFigures(BaseModel):
+    """Mean daily traffic from a short count, with what it rests on."""
+
+    dtv: float | None
+    lower: float | None = Field(description="of an interval of 95 %")
+    upper: float | None
+    factor: float | None
+    site_error: float | None = Field(description="relative standard error of sites")
+    day_error: float | None = Field(description="and of one day's count")
+    days_counted: int
+    more_days: int | None = Field(
+        description="days more to be within 5 %; null: days alone will not do"
+    )
+    references: int = Field(description="permanent counters with the same hours")
+    reason: ReasonOfFigure | None
+    passport: PassportOfFigure = Field(
+        description="of the days of the permanent counters"
+    )
+
+
+class ShortCount(Simulated, ShortCountFigures):
+    """Mean daily traffic from a short count."""
+
+    method: str
+    without_suspected: ShortCountFigures | None = Field(description=WITHOUT_SUSPECTED)
+
+
+class KnownDays(Simulated):
+    """Local days as they were known at an earlier time."""
+
+    municipality: str
+    site: str
+    quantity: str
+    known_at: datetime
+    days: list[dict[str, Any]]
+    passport: PassportOfFigure

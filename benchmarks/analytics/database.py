@@ -1,0 +1,121 @@
+"""From readings in the database to all figures and cases, as `recompute` does it."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from analytics.jobs import health_store
+from analytics.jobs.store import open_store
+from benchmarks.analytics import made
+from verkehrspuls.registry.towns import register
+from verkehrspuls.settings import Health
+from verkehrspuls.storage.database import Connection, connect
+from verkehrspuls.storage.migrate import migrate
+
+#: readings of a year of the town
+YEAR: Final = 365 * 24 * made.CHANNELS * made.PER_HOUR
+
+
+@contextmanager
+def empty_database() -> Iterator[str]:
+    """Run a database of its own with all tables; gives its URL."""
+    from verkehrspuls.stack.postgres import PostgresServer
+
+    with tempfile.TemporaryDirectory(prefix="vp-") as folder:
+        directory = Path(folder)
+        directory.chmod(0o755)  # as root the server runs as another account
+        with PostgresServer(directory / "postgres") as server:
+            migrate(server.url)
+            yield server.url
+
+
+@contextmanager
+def database() -> Iterator[str]:
+    """Run a database of its own, with the bench's town; gives its URL."""
+    with empty_database() as url:
+        with connect(url) as connection:
+            register(connection, made.town())
+        yield url
+
+
+def load(connection: Connection, hours: int) -> int:
+    """Copy readings into the database; returns how many."""
+    total = 0
+    for chunk in made.chunks(hours):
+        rows = chunk.drop("quantity").with_columns(
+            sensor_id="channel_id", received_at="time"
+        )
+        connection.execute(
+            "select ensure_range('count_reading', %s, %s)",
+            [chunk["time"].min(), chunk["time"].max()],
+        )
+        columns = ", ".join(rows.columns)
+        with connection.cursor().copy(
+            f"copy count_reading ({columns}) from stdin (format csv)"
+        ) as copy:
+            for part in rows.iter_slices(25_000):
+                text = part.write_csv(
+                    include_header=False, datetime_format="%Y-%m-%d %H:%M:%S%:z"
+                )
+                copy.write(text.encode())
+        total += rows.height
+    connection.commit()
+    return total
+
+
+def measure(readings: int) -> dict[str, float | int]:
+    """Load readings and compute all figures and cases of them, as a user would.
+
+    `end_to_end_rows_per_s` is from the command to its end, with two processes; health
+    is judged afterwards by the worker, here in one process.
+    """
+    hours = made.hours_of(readings)
+    with database() as url:
+        with connect(url) as connection:
+            loaded = load(connection, hours)
+        with connect(url, autocommit=True) as connection:
+            connection.execute("vacuum analyze")
+        began = time.perf_counter()
+        peak_mb = _recompute(url)
+        took = time.perf_counter() - began
+        began = time.perf_counter()
+        with open_store(url, application="bench") as store:
+            while health_store.judge(store, Health(), now=datetime.now(UTC)):
+                pass
+        health_s = time.perf_counter() - began
+    return {
+        "end_to_end_readings": loaded,
+        "end_to_end_rows_per_s": round(loaded / took),
+        "end_to_end_peak_mb": round(peak_mb),
+        "health_rows_per_s": round(loaded / health_s),
+        "year_200_channels_s": round(YEAR / loaded * took, 1),
+        "year_200_channels_measured_readings": loaded,
+    }
+
+
+def _recompute(url: str) -> float:
+    """Run the command; returns the greatest memory of one of its processes."""
+    process = subprocess.Popen(  # noqa: S603
+        [
+            *(sys.executable, "-m", "verkehrspuls", "analytics", "recompute"),
+            "--no-progress",
+        ],
+        env={
+            "VERKEHRSPULS_DATABASE__URL": url,
+            "VERKEHRSPULS_LOG__LEVEL": "error",
+        },
+        stderr=subprocess.DEVNULL,
+    )
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError("the figures could not be recomputed")
+    # kilobytes on Linux
+    return used.ru_maxrss / 1024

@@ -1,0 +1,76 @@
+"""The command `verkehrspuls bench`: what it measures is told in each bench's file."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from verkehrspuls.cli import output
+
+app = typer.Typer()
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+@app.callback()
+def _group() -> None:
+    """Measure how fast it is, on this machine."""
+
+
+@app.command()
+def ingest(
+    messages: Annotated[int, typer.Option(help="How many messages.", min=1)] = 200_000,
+    json: AsJson = False,
+) -> None:
+    """Measure how fast messages get from the broker into the database."""
+    from benchmarks.ingest import run
+
+    _show(run(messages), json=json)
+
+
+@app.command()
+def analytics(
+    readings: Annotated[int, typer.Option(help="How many readings.")] = 10_000_000,
+    loaded: Annotated[
+        int, typer.Option(help="How many of them go through the database.")
+    ] = 4_000_000,
+    year: Annotated[
+        bool, typer.Option("--year", help="Let 21 million go through it.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Measure how fast readings become figures, beside DuckDB and pandas."""
+    from benchmarks.analytics import run
+
+    _show(run(readings, loaded=loaded, year=year), json=json)
+
+
+@app.command()
+def anomalies(
+    data: Annotated[
+        Path, typer.Option(envvar="VERKEHRSPULS_DATA", help="Folder of real data.")
+    ] = Path("../shared/data"),
+    json: AsJson = False,
+) -> None:
+    """Measure what the anomaly score, forecasts and imputation are worth."""
+    from benchmarks.proof.anomalies import run
+
+    _show(run(data), json=json)
+
+
+@app.command()
+def pages(
+    sites: Annotated[int, typer.Option(help="How many sites.", min=1)] = 5000,
+    json: AsJson = False,
+) -> None:
+    """Measure how long pages and answers take with thousands of sites."""
+    from benchmarks.pages import run
+
+    _show(run(sites), json=json)
+
+
+def _show(result: dict[str, Any], *, json: bool) -> None:
+    if json:
+        output.show_json(result, indent=None)
+        return
+    rows = [{"measured": name, "value": value} for name, value in result.items()]
+    output.show(rows, ("measured", "value"))

@@ -1,0 +1,39 @@
+"""The addresses of pages, all made here; the routes of `pages/` answer to them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def overview(language: str) -> str:
+    """Return the address of the overview of all towns."""
+    return f"/{language}/"
+
+
+def town(language: str, key: str) -> str:
+    """Return the address of a town."""
+    return f"/{language}/towns/{key}"
+
+
+def site(language: str, municipality: str, key: str) -> str:
+    """Return the address of a site."""
+    return f"/{language}/towns/{municipality}/{key}"
+
+
+def rows(language: str, municipality: str, key: str) -> str:
+    """Return the address of all rows of a site's table."""
+    return f"{site(language, municipality, key)}/table"
+
+
+def corridor(language: str, municipality: str, key: str) -> str:
+    """Return the address of a corridor."""
+    return f"/{language}/corridors/{municipality}/{key}"
+
+
+def case(language: str, number: int) -> str:
+    """Return the address of an anomaly case."""
+    return f"/{language}/cases/{number}"
+
+
+def site_of(language: str, row: Mapping[str, Any]) -> str:
+    """Return the address of the site that a row names by `municipality` and `site`."""
+    return site(language, row["municipality"], row["site"])

@@ -1,0 +1,1 @@
+"""Charts as pages show them: heading, sentence, figure and table of each."""

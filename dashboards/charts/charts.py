@@ -1,0 +1,622 @@
+"""Charts as pages show them: heading, sentence, figure, table and downloads of one."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import polars as pl
+from markupsafe import Markup, escape
+
+from dashboards import describe, steps, summaries
+from dashboards.figures.classes import classes as draw_classes
+from dashboards.figures.day_profile import DAY_TYPE_NAMES
+from dashboards.figures.day_profile import day_profile as draw_day_profile
+from dashboards.figures.directions import directions as draw_directions
+from dashboards.figures.environment import environment as draw_environment
+from dashboards.figures.layout import Figure, long
+from dashboards.figures.payload import payload
+from dashboards.figures.series import Mark
+from dashboards.figures.series import series as draw_series
+from dashboards.figures.week import week as draw_week
+from dashboards.language import NO_FIGURE, Language
+from dashboards.period import Period
+from dashboards.wall_clock import written
+from verkehrspuls.classes import CLASS_NAMES
+from verkehrspuls.quantities import ENVIRONMENT
+from verkehrspuls.text import mark
+
+#: what an hour, a quarter and a day are called in a unit
+PER = {"PT15M": mark("15 min"), "PT1H": mark("h"), "P1D": mark("day")}
+
+Names = Sequence[tuple[str, str]]
+
+#: how a point's time is written
+_PATTERNS: Final = {"PT1H": "%d.%m. %H:%M", "P1D": "%d.%m.%Y", "P1M": "%m.%Y"}
+_CONDENSED: Final = {
+    "P1D": mark(
+        "The line is of daily means, the band of the lowest and highest hours; of "
+        "shorter periods hours are shown."
+    ),
+    "P1M": mark(
+        "The line is of monthly means, the band of the lowest and highest hours; of "
+        "shorter periods days or hours are shown."
+    ),
+}
+
+_TAGS: Final = {
+    "\x1c": '<tr><th scope="row">',
+    "\x1d": "</th><td>",
+    "\x1e": "</td><td>",
+    "\x1f": "</td></tr>\n",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table's head and rows, as text; the first cell of a row names it."""
+
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    #: where all rows are, where these stand for more of them
+    all_rows: str = ""
+    #: they are the first of them
+    cut: bool = False
+
+    @property
+    def body(self) -> Markup:
+        """The rows as HTML; thousands of them, so they are escaped in one go."""
+        lines = (
+            f"\x1c{first}\x1d" + "\x1e".join(cells) + "\x1f"
+            for first, *cells in self.rows
+        )
+        text = str(escape("".join(lines)))
+        for sign, tag in _TAGS.items():
+            text = text.replace(sign, tag)
+        return Markup(text)  # noqa: S704 - escaped above
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """One question and its answer."""
+
+    key: str
+    heading: str
+    sentence: str
+    figure: Figure | None
+    table: Table
+    note: str = ""
+    #: (label, address)
+    downloads: Sequence[tuple[str, str]] = field(default=())
+
+    @property
+    def height(self) -> int:
+        """The figure's height in pixels, kept free while it loads."""
+        return int(self.figure["layout"]["height"]) if self.figure else 0
+
+    @property
+    def payload(self) -> Markup:
+        """The figure as the page carries it."""
+        return payload(self.figure or {"data": [], "layout": {}})
+
+
+def series_chart(
+    filled: pl.DataFrame,
+    language: Language,
+    *,
+    period: Period,
+    quantity: str,
+    names: Names,
+    marks: Sequence[Mark],
+    downloads: Sequence[tuple[str, str]],
+    all_rows: str = "",
+) -> Chart:
+    """Volumes over time, from `summaries.fill_gaps` or `fill_days`."""
+    unit = language.unit(quantity, PER[period.bin])
+    by_key = dict(names)
+    return Chart(
+        key="series",
+        heading=language.phrase("How much traffic, and when?"),
+        sentence=describe.series(
+            filled, language, period=period, unit=unit, names=by_key
+        ),
+        figure=draw_series(
+            filled,
+            language,
+            directions=names,
+            unit=unit,
+            marks=marks,
+            height=340 if len(names) < 3 else 120 * len(names) + 40,
+        ),
+        table=_series_table(
+            filled, language, period=period, names=names, all_rows=all_rows
+        ),
+        note=_series_note(filled, language, period=period, marks=marks),
+        downloads=downloads,
+    )
+
+
+def profile_chart(
+    hours: pl.DataFrame,
+    language: Language,
+    *,
+    quantity: str,
+    holidays: Collection[date],
+) -> Chart:
+    """The mean course of a day, from `summaries.cross_section`."""
+    unit = language.unit(quantity)
+    profile = summaries.day_profile(hours, holidays)
+    means = {
+        (day_type, hour): (mean, low, high)
+        for day_type, hour, mean, low, high in profile.select(
+            "day_type", "hour", "mean", "low", "high"
+        ).iter_rows()
+    }
+    unknown = (None, None, None)
+    rows = [
+        (
+            language.hours(hour),
+            *(
+                language.number(means.get((day_type, hour), unknown)[0])
+                for day_type in DAY_TYPE_NAMES
+            ),
+            *(
+                language.number(figure)
+                for figure in means.get(("workday", hour), unknown)[1:]
+            ),
+        )
+        for hour in range(24)
+    ]
+    head = (
+        language.phrase("Hour"),
+        *(language.phrase(name) for name in DAY_TYPE_NAMES.values()),
+        language.phrase("Workday, 15 % quantile"),
+        language.phrase("Workday, 85 % quantile"),
+    )
+    return Chart(
+        key="profile",
+        heading=language.phrase("What does a usual day look like?"),
+        sentence=describe.day_profile(profile, language, unit=unit),
+        figure=draw_day_profile(profile, language, unit=unit),
+        table=Table(head, rows),
+        note=language.phrase(
+            "Means of hours of which at least three quarters were observed, in all "
+            "directions together. Between the edges of the band lie 7 of 10 workdays."
+        ),
+    )
+
+
+def week_chart(
+    hours: pl.DataFrame,
+    language: Language,
+    *,
+    quantity: str,
+    holidays: Collection[date],
+    weekdays: Sequence[int] = range(7),
+) -> Chart:
+    """Mean by weekday and hour, from `summaries.cross_section`."""
+    unit = language.unit(quantity)
+    means = summaries.week(hours, holidays)
+    known = {
+        (weekday, hour): mean
+        for weekday, hour, mean in means.select("weekday", "hour", "mean").iter_rows()
+    }
+    rows = [
+        (
+            language.hours(hour),
+            *(language.number(known.get((weekday, hour))) for weekday in weekdays),
+        )
+        for hour in range(24)
+    ]
+    head = (language.phrase("Hour"), *(language.weekday(day) for day in weekdays))
+    return Chart(
+        key="week",
+        heading=language.phrase("On which weekdays and hours is it busy?"),
+        sentence=describe.week(means, language, unit=unit),
+        figure=draw_week(means, language, unit=unit, weekdays=weekdays),
+        table=Table(head, rows),
+        note=language.phrase("Public holidays are left out.")
+        if means["hours"].sum() < hours.height
+        else "",
+    )
+
+
+def directions_chart(
+    hours: pl.DataFrame,
+    language: Language,
+    *,
+    zone: str,
+    quantity: str,
+    names: Names,
+    holidays: Collection[date],
+) -> Chart:
+    """The mean course of a workday by direction, from hourly volumes."""
+    unit = language.unit(quantity)
+    means = summaries.by_direction(hours, zone, holidays)
+    totals = dict(hours.group_by("direction").agg(pl.col("volume").sum()).iter_rows())
+    known = {
+        (direction, hour): mean
+        for direction, hour, mean in means.select(
+            "direction", "hour", "mean"
+        ).iter_rows()
+    }
+    rows = [
+        (
+            language.hours(hour),
+            *(language.number(known.get((key, hour))) for key, _ in names),
+        )
+        for hour in range(24)
+    ]
+    total = language.phrase("counted in the period")
+    rows.append((total, *(language.number(totals.get(key)) for key, _ in names)))
+    return Chart(
+        key="directions",
+        heading=language.phrase("Which direction, and when?"),
+        sentence=describe.directions(means, totals, language, names=names),
+        figure=draw_directions(means, language, names=names, unit=unit)
+        if means.height
+        else None,
+        table=Table((language.phrase("Hour"), *(name for _, name in names)), rows),
+        note=language.phrase("Means of workdays."),
+    )
+
+
+def classes_chart(
+    hours: pl.DataFrame, language: Language, *, heavy: str
+) -> Chart | None:
+    """The classes' shares, from hourly volumes; None where no classes are told.
+
+    `heavy`: the heavy share as it is told.
+    """
+    counted = summaries.classes(hours)
+    if counted.height < 2:
+        return None
+    rows = [
+        (
+            language.phrase(CLASS_NAMES[key]),
+            language.number(volume),
+            language.percent(share, 1),
+        )
+        for key, volume, share in counted.select("class", "volume", "share").iter_rows()
+    ]
+    return Chart(
+        key="classes",
+        heading=language.phrase("Which vehicles?"),
+        sentence=describe.classes(counted, language, heavy=heavy),
+        figure=draw_classes(counted, language),
+        table=Table(
+            (
+                language.phrase("Class"),
+                language.phrase("Counted"),
+                language.phrase("Share"),
+            ),
+            rows,
+        ),
+        note=language.phrase(
+            "Classes after TLS 8+1, as the sensor tells them apart. Vehicles that it "
+            "could not classify stay a class of their own."
+        ),
+    )
+
+
+def environment_chart(
+    frame: pl.DataFrame,
+    language: Language,
+    *,
+    period: Period,
+    now: datetime,
+    quantity: str,
+    thresholds: Mapping[str, float],
+    downloads: Sequence[tuple[str, str]],
+    all_rows: str = "",
+) -> Chart:
+    """An environment quantity by the hour or day, gaps filled with nulls.
+
+    Where the period's step is a day, figure and table are by days, or months where it
+    is long; the text is by the hour, unless longer intervals are all that is told.
+    """
+    by_day = "day" in frame.columns
+    finest = "P1D" if by_day or period.bin == "P1D" else "PT1H"
+    drawn = steps.fitting(frame, finest, steps.MOST_POINTS)
+    listed = steps.fitting(frame, finest)
+    shown = steps.environment(frame, quantity, drawn)
+    rows = shown if drawn == listed else steps.environment(frame, quantity, listed)
+    table = environment_table(rows, language, quantity=quantity, step=listed)
+    return Chart(
+        key=quantity.replace("_", "-"),
+        heading=language.quantity(quantity),
+        sentence=" ".join(
+            filter(
+                None,
+                (
+                    describe.environment(
+                        frame, language, period=period, quantity=quantity
+                    ),
+                    describe.thresholds(
+                        frame,
+                        language,
+                        quantity=quantity,
+                        thresholds=thresholds,
+                        period=period,
+                        now=now,
+                    ),
+                ),
+            )
+        ),
+        figure=draw_environment(
+            shown,
+            language,
+            quantity=quantity,
+            thresholds=thresholds,
+            pattern=_PATTERNS[drawn],
+        )
+        if frame["mean"].count()
+        else None,
+        table=table
+        if listed == ("P1D" if by_day else "PT1H")
+        else replace(table, all_rows=all_rows if table.rows else ""),
+        note=language.phrase(_CONDENSED[drawn])
+        if drawn in _CONDENSED and not by_day
+        else "",
+        downloads=downloads,
+    )
+
+
+def environment_table(
+    frame: pl.DataFrame, language: Language, *, quantity: str, step: str
+) -> Table:
+    """What was measured, by hours or longer steps; those without any have no row."""
+    known = frame.filter(pl.col("mean").is_not_null() | pl.col("minimum").is_not_null())
+    rows = [
+        (
+            when,
+            language.number(mean, 1),
+            language.number(low, 1),
+            language.number(high, 1),
+            language.percent(observed),
+        )
+        for when, mean, low, high, observed in zip(
+            _times(known, language, step),
+            *known.select("mean", "minimum", "maximum", "observed"),
+            strict=True,
+        )
+    ]
+    head = (
+        language.phrase(steps.HEADS[step]),
+        language.phrase(
+            mark("Sum (%(unit)s)")
+            if step != "PT1H" and ENVIRONMENT[quantity].mean == "sum"
+            else mark("Mean (%(unit)s)"),
+            unit=ENVIRONMENT[quantity].unit,
+        ),
+        language.phrase("Minimum"),
+        language.phrase("Maximum"),
+        language.phrase("Observed"),
+    )
+    return Table(head, rows)
+
+
+def days_or_months(
+    days: pl.DataFrame, language: Language, *, zone: str, all_rows: str
+) -> Table:
+    """Day figures, or those of months where there are more days than a table takes."""
+    together = of_all(days)
+    if together.height <= steps.MOST_ROWS:
+        return days_table(days, language, zone=zone)
+    valid = pl.col("valid").sum().alias("valid_days")
+    known = pl.col("heavy").is_not_null()
+    months = together.group_by(
+        pl.col("day").dt.truncate("1mo").alias("month"), maintain_order=True
+    ).agg(
+        pl.col("volume", "volume_normalised").sum(),
+        pl.when(known.any()).then(pl.col("heavy").sum()).alias("heavy"),
+        pl.col("volume").filter(known).sum().alias("told_apart"),
+        pl.col("peak_volume").max(),
+        pl.col("peak_hour").sort_by("peak_volume", nulls_last=False).last(),
+        pl.col("observed").sum(),
+        pl.col("day").first().dt.days_in_month().alias("days"),
+        valid,
+    )
+    rows = [
+        (
+            language.month(row["month"]),
+            language.number(row["volume"]),
+            language.number(row["volume_normalised"]),
+            language.percent(
+                row["heavy"] / row["told_apart"]
+                if row["heavy"] is not None and row["told_apart"]
+                else None,
+                1,
+            ),
+            language.number(row["peak_volume"]),
+            f"{language.day(row['peak_hour'].astimezone(ZoneInfo(zone)).date())}, "
+            f"{_hour(row['peak_hour'], language, zone)}"
+            if row["peak_hour"]
+            else NO_FIGURE,
+            language.percent(row["observed"] / row["days"]),
+            language.phrase(
+                "%(part)s of %(all)s days", part=row["valid_days"], all=row["days"]
+            ),
+        )
+        for row in months.to_dicts()
+    ]
+    head = (
+        language.phrase("Month"),
+        *days_table(days.clear(), language, zone=zone).head[1:],
+    )
+    return Table(head, rows, all_rows)
+
+
+def of_all(days: pl.DataFrame) -> pl.DataFrame:
+    """The days of all directions together, in order."""
+    return days.filter(pl.col("direction") == "all").sort("day")
+
+
+def days_table(days: pl.DataFrame, language: Language, *, zone: str) -> Table:
+    """Day figures of the cross-section with their passport."""
+    yes, no = language.phrase("yes"), language.phrase("no")
+    rows = []
+    for row in of_all(days).to_dicts():
+        heavy = row["heavy"]
+        share = heavy / row["volume"] if heavy is not None and row["volume"] else None
+        peak = row["peak_hour"]
+        rows.append(
+            (
+                language.day(row["day"]),
+                language.number(row["volume"]),
+                language.number(row["volume_normalised"]),
+                language.percent(share, 1),
+                language.number(row["peak_volume"]),
+                _hour(peak, language, zone) if peak else NO_FIGURE,
+                language.percent(row["observed"]),
+                yes if row["valid"] else no,
+            )
+        )
+    head = (
+        language.phrase("Day"),
+        language.phrase("Counted"),
+        language.phrase("Scaled to whole hours"),
+        language.phrase("Heavy share"),
+        language.phrase("Peak hour"),
+        language.phrase("Peak from–to"),
+        language.phrase("Observed"),
+        language.phrase("Counts for means"),
+    )
+    return Table(head, rows)
+
+
+def _hour(peak: datetime, language: Language, zone: str) -> str:
+    """An hour that may start at any quarter: 16:15–17:15."""
+    ends = (peak, peak + timedelta(hours=1))
+    return "–".join(language.clock(end.astimezone(ZoneInfo(zone))) for end in ends)
+
+
+def _series_table(
+    filled: pl.DataFrame,
+    language: Language,
+    *,
+    period: Period,
+    names: Names,
+    all_rows: str,
+) -> Table:
+    step = steps.fitting(filled, period.bin)
+    if step == period.bin:
+        return series_table(filled, language, step=step, names=names)
+    longer = steps.volumes(filled, step)
+    table = series_table(longer, language, step=step, names=names)
+    return replace(table, all_rows=all_rows)
+
+
+def series_table(
+    filled: pl.DataFrame, language: Language, *, step: str, names: Names
+) -> Table:
+    """Counted volumes, not scaled up: the same numbers as the API's."""
+    cells: list[list[str]] = []
+    estimated = _has_estimates(filled)
+    head = [language.phrase("Day") if step == "P1D" else language.phrase("Time")]
+    if step == "P1M":
+        head = [language.phrase("Month")]
+    for place, (direction, name) in enumerate(names):
+        rows = filled.filter(pl.col("direction") == direction)
+        if place == 0:
+            cells = [[when] for when in _times(rows, language, step)]
+        for line, (volume, observed) in zip(
+            cells, rows.select("volume", "observed").iter_rows(), strict=True
+        ):
+            line.append(language.number(volume))
+            line.append(language.percent(observed))
+        counted = language.phrase("Counted")
+        head += [
+            f"{name}: {counted}" if name else counted,
+            language.phrase("Observed"),
+        ]
+        if estimated:
+            for line, row in zip(cells, rows.to_dicts(), strict=True):
+                line.append(_estimate(row, language))
+            head.append(language.phrase("Estimated"))
+    return Table(head, cells)
+
+
+def _estimate(row: Mapping[str, Any], language: Language) -> str:
+    """What is estimated of an interval, with its bounds where they are known."""
+    value = language.number(row["estimate"])
+    if row["estimate"] is None or row.get("estimate_low") is None:
+        return value
+    low, high = (language.number(row[f"estimate_{end}"]) for end in ("low", "high"))
+    return f"{value} ({low}–{high})"
+
+
+def _has_estimates(filled: pl.DataFrame) -> bool:
+    return "estimate" in filled.columns and filled["estimate"].count() > 0
+
+
+def _has_two_kinds(filled: pl.DataFrame) -> bool:
+    """Whether what is usual swings between two kinds of days: see the baseline."""
+    if "usual_spread" not in filled.columns:
+        return False
+    swings = pl.col("usual").is_null() & pl.col("usual_spread").is_not_null()
+    return not filled.filter(swings).is_empty()
+
+
+def _times(rows: pl.DataFrame, language: Language, step: str) -> list[str]:
+    if step == "P1M":
+        return [language.month(day) for day in rows["local"].dt.date()]
+    if step == "P1D":
+        return [language.day(day) for day in rows["local"].dt.date()]
+    return written(rows, language)
+
+
+def _series_note(
+    filled: pl.DataFrame, language: Language, *, period: Period, marks: Sequence[Mark]
+) -> str:
+    notes = []
+    if long(filled):
+        notes.append(
+            language.phrase("The strong line is the mean of the seven days around.")
+        )
+        if marks:
+            notes.append(language.phrase("Marks at the foot are times of open cases."))
+    if "usual" in filled.columns and filled["usual"].null_count() < filled.height:
+        notes.append(
+            language.phrase(
+                "The grey band is what is usual for the hour, from the weeks before."
+            )
+        )
+    if _has_two_kinds(filled):
+        notes.append(
+            language.phrase(
+                "Where the band has a gap, such days are of two kinds, some with far "
+                "more than others (match days or market, say): nothing between them is "
+                "usual, and nothing is compared. Events on record tell them apart."
+            )
+        )
+    if _has_estimates(filled):
+        notes.append(
+            language.phrase(
+                "Dotted with open circles is what was not counted but estimated; it is "
+                "in no sum."
+            )
+        )
+    if period.coarsened:
+        notes.append(language.phrase("Finer steps are shown for shorter periods."))
+    if filled["fold"].is_in(["A", "B"]).any():
+        notes.append(
+            language.phrase(
+                "Clocks were put back in this period: A is the first pass of the "
+                "repeated hour, B the second."
+            )
+        )
+    if period.bin == "P1D":
+        notes.append(
+            language.phrase("Days of which too little was observed are left open.")
+        )
+    else:
+        notes.append(
+            language.phrase(
+                "Partly observed intervals are scaled up in the figure, the table "
+                "shows what was counted; below three quarters observed the line has a "
+                "gap."
+            )
+        )
+    return " ".join(notes)

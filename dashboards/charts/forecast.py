@@ -1,0 +1,123 @@
+"""The chart of what is to come at a site."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import polars as pl
+
+from dashboards.charts.charts import Chart, Table
+from dashboards.figures.forecast import forecast as draw
+from dashboards.language import Language
+from dashboards.wall_clock import add_wall_clock, every
+
+#: hours that were counted and are drawn before those to come
+_BEFORE = 12
+_HOUR = timedelta(hours=1)
+
+
+def forecast_chart(
+    intervals: pl.DataFrame,
+    errors: Sequence[Mapping[str, Any]],
+    hours: pl.DataFrame,
+    language: Language,
+    *,
+    zone: str,
+    quantity: str,
+    now: datetime,
+) -> Chart:
+    """The coming day by hours, from `series.forecast`, after the last hours counted.
+
+    `hours`: from `summaries.cross_section`. Hours that are over are not shown.
+    """
+    unit = language.unit(quantity)
+    coming = add_wall_clock(
+        intervals.filter(
+            (pl.col("interval_s") == _HOUR.seconds) & (pl.col("time") > now - _HOUR)
+        ),
+        zone,
+    )
+    heading = language.phrase("How much traffic is to come?")
+    if coming.is_empty():
+        return Chart(
+            key="forecast",
+            heading=heading,
+            sentence=language.phrase(
+                "There is no forecast yet: it needs volumes by the hour, at least two "
+                "known days like the coming ones, and readings that still arrive. "
+                "Daily totals are not forecast."
+            ),
+            figure=None,
+            table=Table((), ()),
+        )
+    begins: datetime = coming["time"][0]
+    grid = every(begins - _BEFORE * _HOUR, begins, _HOUR)
+    counted = add_wall_clock(
+        grid.with_columns(pl.col("time").cast(hours.schema["time"])).join(
+            hours.select("time", "value"), on="time", how="left"
+        ),
+        zone,
+    )
+    rows = [
+        (
+            language.hour(time, zone),
+            language.number(volume),
+            language.number(low),
+            language.number(high),
+        )
+        for time, volume, low, high in coming.select(
+            "time", "volume", "low", "high"
+        ).iter_rows()
+    ]
+    head = (
+        language.phrase("Hour"),
+        language.phrase("Forecast (%(unit)s)", unit=unit),
+        language.phrase("Lower bound"),
+        language.phrase("Upper bound"),
+    )
+    return Chart(
+        key="forecast",
+        heading=heading,
+        sentence=_sentence(coming, errors, language, zone=zone, unit=unit),
+        figure=draw(counted, coming, language, unit=unit),
+        table=Table(head, rows),
+        note=language.phrase(
+            "Made at %(made)s from what was counted until then; it knows nothing of "
+            "weather, events and road works. Method: %(method)s.",
+            made=language.moment(coming["made_at"][0], zone),
+            method=coming["method"][0],
+        ),
+    )
+
+
+def _sentence(
+    coming: pl.DataFrame,
+    errors: Sequence[Mapping[str, Any]],
+    language: Language,
+    *,
+    zone: str,
+    unit: str,
+) -> str:
+    first = coming.row(0, named=True)
+    most = coming.sort("volume", "time", descending=[False, True]).row(-1, named=True)
+    text = language.phrase(
+        "%(hour)s probably %(value)s (nine of ten times %(low)s to %(high)s); most is "
+        "expected on %(peak_hour)s with %(peak)s.",
+        hour=language.hour(first["time"], zone),
+        value=f"{language.number(first['volume'])} {unit}",
+        low=language.number(first["low"]),
+        high=language.number(first["high"]),
+        peak_hour=language.hour(most["time"], zone),
+        peak=f"{language.number(most['volume'])} {unit}",
+    )
+    missed = {
+        row["lead_s"]: row["wape"]
+        for row in errors
+        if row["interval_s"] == _HOUR.seconds and row["wape"] is not None
+    }
+    if not missed:
+        return text
+    return f"{text} " + language.phrase(
+        "An hour ahead such forecasts were lately %(missed)s off.",
+        missed=language.percent(missed[min(missed)]),
+    )

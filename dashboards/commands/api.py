@@ -1,0 +1,39 @@
+"""`verkehrspuls api`: the web server, with the API and the pages."""
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def api() -> None:
+    """Group the commands of the web server."""
+
+
+@app.command()
+def run(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65_535, help="Port; 0 takes a free one.")
+    ] = None,
+) -> None:
+    """Serve the API and the pages until SIGTERM or Ctrl-C.
+
+    Prints `ready` when it listens. Host and port come from the settings where they are
+    not given.
+    """
+    from api.server import serve
+    from dashboards.app import create_web
+    from verkehrspuls import service
+    from verkehrspuls.settings import load
+
+    settings = load()
+    service.begin(settings.log)
+    serve(
+        create_web(settings),
+        settings.api.host if host is None else host,
+        settings.api.port if port is None else port,
+        settings.api,
+    )

@@ -1,0 +1,68 @@
+"""What a point of a line says when a reader points at it."""
+
+from typing import Any, Final
+
+import polars as pl
+
+from dashboards.language import Language
+from dashboards.wall_clock import written
+
+#: points whose words are written out; those of more are put together by the browser
+MOST_WORDS: Final = 48
+
+
+def hover(
+    rows: pl.DataFrame,
+    language: Language,
+    *,
+    value: str,
+    unit: str,
+    pattern: str,
+    digits: int = 0,
+) -> dict[str, Any]:
+    """Say when, how much, and what share was observed: attributes of a trace.
+
+    `value` is the column that is drawn.
+    """
+    observed = language.phrase("observed")
+    if rows.height <= MOST_WORDS:
+        words = [
+            f"{when}<br><b>{language.number(number, digits)} {unit}</b>"
+            f"<br>{language.percent(share)} {observed}"
+            for when, number, share in zip(
+                written(rows, language, pattern),
+                *rows.select(value, "observed"),
+                strict=True,
+            )
+        ]
+        return {"text": words, "hovertemplate": "%{text}<extra></extra>"}
+    figure = (
+        f"<br><b>%{{y:,.{digits}f}} {unit}</b>"
+        f"<br>%{{customdata}}\N{NARROW NO-BREAK SPACE}% {observed}<extra></extra>"
+    )
+    plain = f"%{{x|%a {pattern}}}{figure}"
+    template: str | list[str] = plain
+    if rows["fold"].is_in(["A", "B"]).any():
+        # an hour that comes twice stands on the axis where it did not begin
+        twice = iter(written(rows.filter(pl.col("fold") != ""), language, pattern))
+        template = [f"{next(twice)}{figure}" if f else plain for f in rows["fold"]]
+    return {"customdata": _percent(rows["observed"]), "hovertemplate": template}
+
+
+def _percent(shares: pl.Series) -> list[int | None]:
+    """Whole percent; neither a rest nor a trace is rounded away."""
+    share = pl.col("share")
+    whole = (share * 100).round().cast(pl.Int16)
+    known: list[int | None] = (
+        pl.DataFrame({"share": shares})
+        .select(
+            pl.when(share >= 1)
+            .then(100)
+            .when(share > 1e-9)
+            .then(whole.clip(1, 99))
+            .otherwise(whole)
+        )
+        .to_series()
+        .to_list()
+    )
+    return known

@@ -1,0 +1,25 @@
+"""The pages: a folder each, with its route, its view and its template.
+
+A folder with a `route.py` is a page; its `router` has the page's addresses, and its
+`LINK`, if it has one, stands in the navigation.
+"""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from fastapi import FastAPI
+
+from dashboards.pages.problem.view import problem_page
+from dashboards.render import Link
+
+
+def add_pages(app: FastAPI) -> None:
+    """Add all pages to the application; addresses of before come last."""
+    links: list[Link] = []
+    names = {module.name for module in iter_modules(__path__)} - {"problem"}
+    for name in sorted(names, key=lambda name: (name == "old", name)):
+        page = import_module(f"{__name__}.{name}.route")
+        app.include_router(page.router)
+        links += [page.LINK] if hasattr(page, "LINK") else []
+    app.state.links = links
+    app.state.problem_page = problem_page

@@ -1,0 +1,35 @@
+"""The page of an anomaly case."""
+
+from typing import Annotated
+
+from fastapi import Path, Request, Response
+
+from analytics.cases import casework
+from dashboards.language import Language
+from dashboards.pages.case.view import case_page
+from dashboards.render import LanguageKey, database_of, page_router, render
+from verkehrspuls.storage import series
+
+CaseNumber = Annotated[int, Path(ge=1, le=2**63 - 1)]
+
+
+router = page_router()
+
+
+@router.get("/{language:language}/cases/{number}")
+def one_case(request: Request, language: LanguageKey, number: CaseNumber) -> Response:
+    """Show one anomaly case."""
+    tongue = Language(language)
+    with database_of(request).connection() as connection:
+        case = casework.show(connection, number)
+        towns = series.municipalities(connection)
+    town = next(town for town in towns if town["key"] == case["municipality"])
+    return render(
+        request,
+        tongue,
+        "pages/case/case.html",
+        of=[town],
+        case=case,
+        town=town["name"],
+        page=case_page(case, tongue),
+    )

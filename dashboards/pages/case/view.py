@@ -1,0 +1,158 @@
+"""The page of an anomaly case: what is unusual, the evidence, and what became of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from analytics.cases import states
+from dashboards import addresses, describe
+from dashboards.charts.charts import Table
+from dashboards.language import NO_FIGURE, Language
+from dashboards.steps import MOST_ROWS
+from verkehrspuls.quantities import COUNTED
+from verkehrspuls.text import mark
+
+_BY_MACHINE: Final = "detectors"
+#: reasons whose figures are speeds
+_OF_SPEED: Final = ("incident-speed", "congestion")
+DETECTORS: Final = {
+    "unusual-volume": mark("unusual hours"),
+    "unusual-day": mark("unusual days"),
+    "incident": mark("incidents"),
+    "congestion": mark("congestion"),
+    "spike": mark("spikes"),
+    "drop-out": mark("drop-outs"),
+    "stuck": mark("values that stand still"),
+    "silence": mark("readings that fail to come"),
+    "level-shift": mark("shifts of level"),
+    "drift": mark("drifts"),
+    "exceedance": mark("thresholds"),
+    "odd-pair": mark("traffic against noise"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CasePage:
+    """What the template shows."""
+
+    heading: str
+    sentence: str
+    #: name and value
+    facts: Sequence[tuple[str, str]]
+    evidence: Table
+    history: Table
+    #: the site at the time of the case
+    link: str
+
+
+def case_page(case: Mapping[str, Any], language: Language) -> CasePage:
+    """Arrange a case with its members and history (`analytics.cases.casework.show`)."""
+    zone = case["time_zone"]
+    word = describe.case_word(case["reason"], language)
+    effect = states.EFFECTS[case["effect"]]
+    facts = [
+        (language.phrase("State"), describe.case_state(case, language)),
+        (language.phrase("Severity"), describe.severity(case, language)),
+        (language.phrase("Began"), language.moment(case["began"], zone)),
+        (language.phrase("Newest evidence"), language.moment(case["ended"], zone)),
+        (
+            language.phrase("Effect on figures"),
+            language.phrase(effect),
+        ),
+    ]
+    return CasePage(
+        heading=language.phrase(
+            "Case %(number)s: %(word)s",
+            number=case["anomaly_case_id"],
+            word=word,
+        ),
+        sentence=describe.case(case, language, zone=zone),
+        facts=facts,
+        evidence=_evidence(case, language),
+        history=_history(case, language),
+        link=_link(case, language),
+    )
+
+
+def _evidence(case: Mapping[str, Any], language: Language) -> Table:
+    zone = case["time_zone"]
+    rows = [
+        (
+            f"{member['site_name']}, {member['channel_name']}",
+            describe.case_word(member["reason"], language)
+            + (f" ({language.phrase('withdrawn')})" if member["withdrawn_at"] else ""),
+            _figure(member, "observed", language),
+            _figure(member, "usual", language),
+            language.moment(member["began"], zone),
+            language.moment(member["ended"], zone),
+            language.number(member["score"], 1),
+            language.phrase(DETECTORS.get(member["detector"], member["detector"])),
+        )
+        for member in case["members"][:MOST_ROWS]
+    ]
+    head = (
+        language.phrase("Channel"),
+        language.phrase("Found"),
+        language.phrase("Observed"),
+        language.phrase("Usual"),
+        language.phrase("From"),
+        language.phrase("To"),
+        language.phrase("Score"),
+        language.phrase("Detector"),
+    )
+    if len(case["members"]) <= MOST_ROWS:
+        return Table(head, rows)
+    return Table(head, rows, f"/api/v1/cases/{case['anomaly_case_id']}", cut=True)
+
+
+def _figure(member: Mapping[str, Any], name: str, language: Language) -> str:
+    """A value with its unit; vehicles, bicycles and people are whole."""
+    value, quantity = member[name], member["quantity"]
+    if value is None:
+        return NO_FIGURE
+    if member["reason"] in _OF_SPEED:
+        return f"{language.number(value)} km/h"
+    if quantity in COUNTED:
+        return f"{language.number(value)} {language.counted(quantity)}"
+    return f"{language.number(value, 1)} {language.unit(quantity)}"
+
+
+def _history(case: Mapping[str, Any], language: Language) -> Table:
+    machine = language.phrase("detectors")
+    rows = [
+        (
+            language.moment(event["at"], case["time_zone"]),
+            _kind(event, language),
+            machine if event["who"] == _BY_MACHINE else event["who"],
+            describe.case_state(event, language),
+            describe.severity(event, language),
+            event["comment"],
+        )
+        for event in case["history"]
+    ]
+    head = (
+        language.phrase("Time"),
+        language.phrase("Event"),
+        language.phrase("By"),
+        language.phrase("State"),
+        language.phrase("Severity"),
+        language.phrase("Comment"),
+    )
+    return Table(head, rows)
+
+
+def _link(case: Mapping[str, Any], language: Language) -> str:
+    zone = ZoneInfo(case["time_zone"])
+    first = case["began"].astimezone(zone).date() - timedelta(days=1)
+    until = case["ended"].astimezone(zone).date() + timedelta(days=2)
+    return (
+        f"{addresses.site_of(language.key, case)}"
+        f"?from={first}&to={until}&quantity={case['quantity']}"
+    )
+
+
+def _kind(event: Mapping[str, Any], language: Language) -> str:
+    word = states.KINDS[event["kind"]]
+    return language.phrase(word)

@@ -1,0 +1,65 @@
+"""The page of a corridor."""
+
+from fastapi import Request, Response
+
+from api.parameters import MunicipalityKey, SiteKey
+from dashboards import period
+from dashboards.language import Language
+from dashboards.pages.corridor import view
+from dashboards.render import LanguageKey, Now, database_of, known, page_router, render
+from verkehrspuls.errors import BadParameter, UnknownKey
+from verkehrspuls.storage import series
+
+router = page_router()
+
+
+@router.get("/{language:language}/corridors/{municipality}/{corridor}")
+def one_corridor(
+    request: Request,
+    language: LanguageKey,
+    municipality: MunicipalityKey,
+    corridor: SiteKey,
+    at: Now,
+    day: str = "",
+) -> Response:
+    """Show one corridor on a local day; the newest one that has ended by default."""
+    tongue = Language(language)
+    database = database_of(request)
+    with database.connection() as connection:
+        changes = series.changes(connection)
+        rows = series.corridors(
+            connection, municipality=municipality, corridor=corridor
+        )
+        towns = series.municipalities(connection)
+    if not rows:
+        raise UnknownKey(kind="corridor", key=f"{municipality}/{corridor}")
+    found = rows[0]
+    town = next(town for town in towns if town["key"] == municipality)
+
+    def made() -> Response:
+        page, errors, entered = None, {}, day
+        try:
+            shown = period.read_day(day, "day")
+        except BadParameter as error:
+            errors["day"] = f"{tongue.phrase(error.detail)}."
+        else:
+            shown = shown or view.default_day(at, found["time_zone"])
+            entered = str(shown)
+            with database.connection() as connection, database.frames() as url:
+                page = view.corridor_page(
+                    found, shown, tongue, connection=connection, url=url
+                )
+        response = render(
+            request,
+            tongue,
+            "pages/corridor/corridor.html",
+            of=[town],
+            corridor=found,
+            town=town["name"],
+            form={"day": entered, "errors": errors},
+            page=page,
+        )
+        response.status_code = 422 if errors else 200
+        return response
+
+    return known(request, tongue, at, changes, make=made)

@@ -1,0 +1,400 @@
+"""The page of a corridor: how long the drive takes, and where it stalls."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from analytics.quality import suspected
+from analytics.reports.corridors import (
+    QUARTER_S,
+    Speeds,
+    on_workdays,
+    read_corridor,
+    stations_of,
+)
+from analytics.reports.suspected import of_places
+from analytics.sections.bottlenecks import bottlenecks
+from analytics.sections.reliability import (
+    FEWEST_DAYS,
+    FEWEST_FOR_95,
+    OUTLIER_OF_SECOND,
+    reliability,
+)
+from analytics.sections.smoothing import speed_field
+from analytics.sections.stations import STATION_INTERVALS
+from analytics.sections.travel_time import corridor_intervals, section_intervals
+from dashboards.charts.charts import Chart, Table
+from dashboards.figures import corridor as figures
+from dashboards.language import Language
+from dashboards.pages.site.counted import all_told
+from dashboards.wall_clock import add_wall_clock, every
+from verkehrspuls.calendar import day_end, day_start
+from verkehrspuls.storage.database import Connection
+
+#: Days up to the one shown that usual times and bottlenecks are of: 25 workdays, so
+#: that 20 are left where some are holidays or lack data.
+LOOK_BACK: Final = 35
+_STEP_M: Final = 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class CorridorPage:
+    """What the template shows."""
+
+    sentence: str
+    charts: Sequence[Chart]
+
+
+def corridor_page(
+    corridor: Mapping[str, Any],
+    day: date,
+    language: Language,
+    *,
+    connection: Connection,
+    url: str,
+) -> CorridorPage:
+    """Read and arrange a corridor on a local day, and the five weeks up to it."""
+    zone = corridor["time_zone"]
+    start = day_start(day - timedelta(days=LOOK_BACK - 1), zone)
+    end = day_end(day, zone)
+    stations = corridor["stations"]
+
+    def drawn(trusted: bool) -> list[Chart]:
+        read = read_corridor(url, corridor, start=start, end=end, trusted=trusted)
+        return _charts(read, corridor, day, language)
+
+    suspects = of_places(connection, stations_of(corridor), start=start, end=end)
+    found, without = suspected.both(drawn, suspects)
+    length = stations[-1]["chainage_m"] - stations[0]["chainage_m"]
+    return CorridorPage(
+        sentence=language.phrase(
+            "%(length)s km from %(first)s to %(last)s, on %(day)s and the %(count)s "
+            "days up to it. Travel times are estimated from speeds at %(stations)s "
+            "sites.",
+            length=language.number(length / 1000, 1),
+            first=stations[0]["site_name"],
+            last=stations[-1]["site_name"],
+            day=language.day(day),
+            count=LOOK_BACK,
+            stations=language.number(len(stations)),
+        ),
+        charts=all_told(found, without, language),
+    )
+
+
+def _charts(
+    read: Speeds, corridor: Mapping[str, Any], day: date, language: Language
+) -> list[Chart]:
+    """Draw the day, and the weeks up to it."""
+    zone, stations = corridor["time_zone"], corridor["stations"]
+    intervals = read.intervals
+    times = corridor_intervals(
+        section_intervals(intervals, read.free), count=len(stations) - 1
+    )
+    usual = reliability(on_workdays(times, corridor), time_zone=zone)
+    today = _steps(day, zone, timedelta(seconds=QUARTER_S)).join(
+        times.select("time", day=pl.col("travel_s") / 60),
+        on="time",
+        how="left",
+        maintain_order="left",
+    )
+    found = bottlenecks(intervals, read.free, interval_s=QUARTER_S)
+    return [
+        _times(today, usual, language),
+        _field(intervals, stations, day, zone, language),
+        _reliability(usual, language),
+        _bottlenecks(found, intervals, stations, zone, language),
+    ]
+
+
+def _of_day(frame: pl.DataFrame, day: date, zone: str) -> pl.DataFrame:
+    """Add where each time of a local day stands on an axis, and how it is written.
+
+    `hour`: in hours after midnight; the two passes of a repeated hour share its width.
+    `clock`: the wall time, with A or B in a repeated hour.
+    """
+    local = pl.col("local")
+    minutes = local.dt.hour().cast(pl.Int32) * 60 + local.dt.minute()
+    fold = pl.when(pl.col("fold") != "").then(pl.lit(" ") + pl.col("fold"))
+    return (
+        add_wall_clock(frame, zone)
+        .filter(local.dt.date() == day)
+        .with_columns(
+            hour=(pl.col("x") - local.dt.truncate("1d")).dt.total_seconds() / 3600,
+            minute=minutes,
+            clock=pl.format(
+                "{}:{}{}",
+                local.dt.hour(),
+                local.dt.strftime("%M"),
+                fold.otherwise(pl.lit("")),
+            ),
+        )
+    )
+
+
+def _steps(day: date, zone: str, step: timedelta) -> pl.DataFrame:
+    """All steps of a local day of 23, 24 or 25 hours."""
+    steps = every(day_start(day, zone), day_end(day, zone), step)
+    return _of_day(steps, day, zone)
+
+
+def _times(today: pl.DataFrame, usual: pl.DataFrame, language: Language) -> Chart:
+    together = today.join(
+        usual.select(
+            "minute",
+            median=pl.col("median_s") / 60,
+            lower=pl.col("lower_s") / 60,
+            upper=pl.col("upper_s") / 60,
+            p95=pl.col("p95_s") / 60,
+        ),
+        on="minute",
+        how="left",
+        maintain_order="left",
+    )
+    known = together.drop_nulls("day").sort("day", "hour", descending=[False, True])
+    sentence = language.phrase("No data yet in this period.")
+    if known.height:
+        longest = known.row(-1, named=True)
+        sentence = language.phrase(
+            "Longest at %(time)s with %(longest)s minutes, shortest %(shortest)s.",
+            time=longest["clock"],
+            longest=language.number(longest["day"], 1),
+            shortest=language.number(known["day"][0], 1),
+        )
+    rows = [
+        (clock, *(language.number(value, 1) for value in values))
+        for clock, *values in together.select(
+            "clock", "day", "median", "p95"
+        ).iter_rows()
+    ]
+    head = (
+        language.phrase("Time"),
+        language.phrase("this day"),
+        language.phrase("median of workdays"),
+        language.phrase("19 of 20 workdays are faster"),
+    )
+    return Chart(
+        key="times",
+        heading=language.phrase("How long does the drive take?"),
+        sentence=sentence,
+        figure=figures.travel_times(together, language) if known.height else None,
+        table=Table(head, rows if known.height else ()),
+        note=language.phrase(
+            "Minutes, by quarter-hours. Between the edges of the band lie 7 of 10 "
+            "workdays. A station that is silent is not bridged: the line has a gap."
+        ),
+    )
+
+
+def _field(
+    intervals: pl.DataFrame,
+    stations: Sequence[Mapping[str, Any]],
+    day: date,
+    zone: str,
+    language: Language,
+) -> Chart:
+    shown = _of_day(intervals, day, zone)
+    heading = language.phrase("Where and when is it slow?")
+    speeds = shown.drop_nulls("speed_kmh").sort("speed_kmh", "time")
+    if speeds.is_empty():
+        return Chart(
+            key="field",
+            heading=heading,
+            sentence=language.phrase("No data yet in this period."),
+            figure=None,
+            table=Table((), ()),
+        )
+    names = {s["station"]: s["site_name"] for s in stations}
+    slowest = speeds.row(0, named=True)
+    field = _of_day(
+        speed_field(
+            shown.select(list(STATION_INTERVALS)),
+            interval_s=QUARTER_S,
+            step_m=_STEP_M,
+        ),
+        day,
+        zone,
+    )
+    by_hour = shown.group_by("station", pl.col("time").dt.truncate("1h")).agg(
+        pl.col("speed_kmh").mean()
+    )
+    known = {(s, h): v for s, h, v in by_hour.iter_rows()}
+    rows = [
+        (
+            f"{language.hours(minute // 60)} {fold}".rstrip(),
+            *(language.number(known.get((s, hour))) for s in names),
+        )
+        for hour, minute, fold in _steps(day, zone, timedelta(hours=1))
+        .select("time", "minute", "fold")
+        .iter_rows()
+    ]
+    return Chart(
+        key="field",
+        heading=heading,
+        sentence=language.phrase(
+            "Slowest at %(site)s at %(time)s with %(speed)s km/h.",
+            site=names[slowest["station"]],
+            time=slowest["clock"],
+            speed=language.number(slowest["speed_kmh"]),
+        ),
+        figure=figures.speed_field(
+            field.with_columns(pl.col("speed_kmh").round(1)),
+            language,
+            stations=[(s["chainage_m"], s["site_name"]) for s in stations],
+        ),
+        table=Table((language.phrase("Hour"), *names.values()), rows),
+        note=language.phrase(
+            "Smoothed between the sites; the more it stands out, the slower. The "
+            "table has the mean speeds in km/h that were measured at the sites."
+        ),
+    )
+
+
+def _reliability(usual: pl.DataFrame, language: Language) -> Chart:
+    hourly = usual.filter(pl.col("minute") % 60 == 0)
+    sentence = " ".join(
+        filter(None, (_planned(usual, language), _odd(usual, language)))
+    )
+    names = (
+        "median_index",
+        "buffer_index",
+        "planning_time_index",
+        "misery_index",
+    )
+    rows = [
+        (
+            _clock(row["minute"] / 60),
+            language.number(row["days"]),
+            *(language.number(row[name], 2) for name in names),
+        )
+        for row in hourly.to_dicts()
+    ]
+    head = (
+        language.phrase("Time"),
+        language.phrase("Workdays"),
+        language.phrase("Median / free"),
+        language.phrase("Buffer"),
+        language.phrase("95 % / free"),
+        language.phrase("Worst fifth / free"),
+    )
+    return Chart(
+        key="reliability",
+        heading=language.phrase("How far can one rely on it?"),
+        sentence=sentence,
+        figure=None,
+        table=Table(head, rows if usual["median_s"].count() else ()),
+        note=language.phrase(
+            "Percentiles are the time of one of the days: of 20 workdays the second "
+            "longest, so that a single odd day does not move it."
+        ),
+    )
+
+
+def _planned(usual: pl.DataFrame, language: Language) -> str:
+    """Say what to plan for 19 of 20 workdays, or how many days that takes."""
+    known = usual.drop_nulls("planning_time_index").sort(
+        "planning_time_index", "minute", descending=[True, False]
+    )
+    if known.height:
+        worst = known.row(0, named=True)
+        return language.phrase(
+            "Whoever must be in time on 19 of 20 workdays plans %(factor)s times the "
+            "free travel time at %(time)s.",
+            factor=language.number(worst["planning_time_index"], 2),
+            time=_clock(worst["minute"] / 60),
+        )
+    most = usual["days"].max() or 0
+    if isinstance(most, int) and most >= FEWEST_DAYS:
+        return language.phrase(
+            "What 19 of 20 workdays need can be told from %(days)s workdays on; there "
+            "are %(most)s with travel times.",
+            days=FEWEST_FOR_95,
+            most=most,
+        )
+    return language.phrase(
+        "At least %(days)s workdays with travel times are needed.", days=FEWEST_DAYS
+    )
+
+
+def _odd(usual: pl.DataFrame, language: Language) -> str:
+    """Name the day that took far longer than all others; empty without one.
+
+    Where 19 of 20 days took as long at another time, it is not alone.
+    """
+    seconds = usual["p95_s"].max() or 0.0
+    odd = usual.filter(pl.col("outlier_s") > OUTLIER_OF_SECOND * pl.lit(seconds)).sort(
+        "outlier_s", descending=True
+    )
+    if odd.is_empty():
+        return ""
+    longest = odd.row(0, named=True)
+    return language.phrase(
+        "One day stands out: on %(day)s at %(time)s it took %(longest)s minutes, in "
+        "the median %(median)s.",
+        day=language.day(longest["outlier_day"]),
+        time=_clock(longest["minute"] / 60),
+        longest=language.number(longest["outlier_s"] / 60, 1),
+        median=language.number(longest["median_s"] / 60, 1),
+    )
+
+
+def _bottlenecks(
+    found: pl.DataFrame,
+    intervals: pl.DataFrame,
+    stations: Sequence[Mapping[str, Any]],
+    zone: str,
+    language: Language,
+) -> Chart:
+    names = {s["station"]: s["site_name"] for s in stations}
+    rows = [
+        (
+            names[row["station"]],
+            language.moment(row["began"], zone),
+            language.moment(row["ended"], zone),
+            language.number(row["slowest_kmh"]),
+            language.number(row["extent_m"]),
+            language.number(row["delay_h"], 1),
+        )
+        for row in found.sort("began", descending=True).to_dicts()
+    ]
+    head = (
+        language.phrase("Site"),
+        language.phrase("From"),
+        language.phrase("To"),
+        language.phrase("Slowest (km/h)"),
+        language.phrase("Queue (m)"),
+        language.phrase("Delay (vehicle hours)"),
+    )
+    measured = intervals.drop_nulls("speed_kmh")["time"].dt.convert_time_zone(zone)
+    days = measured.dt.date().n_unique()
+    sentence = language.plural(
+        "%(count)s bottleneck lasted an hour or longer in these weeks, of which "
+        "%(days)s days have speeds.",
+        "%(count)s bottlenecks lasted an hour or longer in these weeks, of which "
+        "%(days)s days have speeds.",
+        len(rows),
+        days=language.number(days),
+    )
+    # where nothing was measured, nothing is known of bottlenecks
+    if not days:
+        sentence = language.phrase("No data yet in this period.")
+    return Chart(
+        key="bottlenecks",
+        heading=language.phrase("Where does traffic stall?"),
+        sentence=sentence,
+        figure=None,
+        table=Table(head, rows),
+    )
+
+
+def _clock(hour: float) -> str:
+    return f"{int(hour)}:{round(hour % 1 * 60):02}"
+
+
+def default_day(now: datetime, zone: str) -> date:
+    """The newest local day that has ended."""
+    return now.astimezone(ZoneInfo(zone)).date() - timedelta(days=1)

@@ -1,0 +1,1 @@
+"""The address without a language, and what browsers load besides pages."""

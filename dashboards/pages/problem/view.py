@@ -1,0 +1,60 @@
+"""The page of an error: what happened, and what to do."""
+
+from typing import Final
+
+from fastapi import Request, Response
+
+from api.problems import Problem
+from dashboards.language import Language
+from dashboards.render import preferred, render
+from verkehrspuls.text import LANGUAGES, catalogue, mark
+
+_PROBLEMS: Final = {
+    404: (
+        mark("There is nothing here"),
+        mark("The address may be mistyped, or the site is not public."),
+    ),
+    422: (
+        mark("This cannot be shown"),
+        mark("Something in the address does not fit. Choose the period anew."),
+    ),
+    503: (
+        mark("The data cannot be reached"),
+        mark("The database does not answer at the moment. Reload in a few seconds."),
+    ),
+}
+_OTHER_PROBLEM: Final = (
+    mark("Something went wrong"),
+    mark("The server made an error. Try again; if it stays, tell the operator."),
+)
+
+
+def problem_page(request: Request, problem: Problem) -> Response:
+    """Show an error as a page, with what to do."""
+    first = request.url.path.removeprefix("/").partition("/")[0]
+    language = Language(first if first in LANGUAGES else preferred(request))
+    errors = problem.errors or ()
+    # a part of the path that cannot be is a page that is not there
+    astray = any(error.pointer.startswith("#/path/") for error in errors)
+    status = 404 if astray else problem.status
+    heading, advice = _PROBLEMS.get(status, _OTHER_PROBLEM)
+    # what is not one of our texts is for programs
+    details = [
+        f"{error.say(language.key).removesuffix('.')}."
+        for error in errors
+        if error.text.removesuffix(".") in catalogue("de")
+    ]
+    response = render(
+        request,
+        language,
+        "pages/problem/problem.html",
+        problem=problem,
+        heading=language.phrase(heading),
+        advice=language.phrase(advice),
+        details=details,
+        again=request.url.path if status == 422 else None,
+        # without what could not be understood
+        address=request.url.path,
+    )
+    response.status_code = status
+    return response

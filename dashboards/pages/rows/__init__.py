@@ -1,0 +1,1 @@
+"""The page with all rows of a table."""

@@ -1,0 +1,62 @@
+"""The page with all rows of one of a site's tables."""
+
+from urllib.parse import urlencode
+
+from fastapi import Request, Response
+
+from api.parameters import MunicipalityKey, SiteKey
+from dashboards import addresses
+from dashboards.language import Language
+from dashboards.pages.rows.view import rows_page
+from dashboards.pages.site.selection import Asked, selection
+from dashboards.render import (
+    LanguageKey,
+    Now,
+    PageNumber,
+    database_of,
+    known,
+    page_router,
+    render,
+)
+from verkehrspuls.storage import series
+
+router = page_router()
+
+
+@router.get("/{language:language}/towns/{municipality}/{site}/table")
+def all_rows(
+    request: Request,
+    language: LanguageKey,
+    municipality: MunicipalityKey,
+    site: SiteKey,
+    at: Now,
+    query: Asked,
+    of: str = "series",
+    page: PageNumber = 1,
+) -> Response:
+    """Show all rows of one of a site's tables, page by page."""
+    tongue = Language(language)
+    database = database_of(request)
+    with database.connection() as connection:
+        changes = series.changes(connection)
+        found = series.site(connection, municipality, site)
+    kept = {name: value for name, value in query.items() if value}
+
+    def made() -> Response:
+        shown = selection(found, query, tongue, now=at)
+        with database.frames() as url:
+            content = rows_page(shown, url, of=of, page=page)
+        return render(
+            request,
+            tongue,
+            "pages/rows/rows.html",
+            of=[found],
+            site=found,
+            page=content,
+            quantity=content.quantity,
+            period=shown.period,
+            back=f"{addresses.site(language, municipality, site)}?{urlencode(kept)}",
+            turn=lambda number: "?" + urlencode({"of": of} | kept | {"page": number}),
+        )
+
+    return known(request, tongue, at, changes, found, make=made)

@@ -1,0 +1,187 @@
+"""The change of a site's traffic against another period or another site."""
+
+import heapq
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+import polars as pl
+
+from analytics.reports.sources import counting, read_days, sites_of, suspected_of
+from analytics.studies.change import Change
+from analytics.studies.comparison import compare_periods, compare_sites
+from analytics.studies.pairs import YEAR
+from dashboards.language import Language
+from dashboards.pages.site.key_figures import Counted
+from verkehrspuls.errors import BadParameter
+from verkehrspuls.storage import series
+from verkehrspuls.storage.database import Connection
+from verkehrspuls.text import mark
+
+PERIODS: Final = {
+    "previous": mark("the period before"),
+    "last-year": mark("the same weeks of last year"),
+}
+#: other sites that are offered
+MOST_SITES: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What a site can be compared with: keys with names, and what was asked for."""
+
+    names: Sequence[tuple[str, str]]
+    asked: str
+
+
+def choices(
+    site: Mapping[str, Any],
+    quantity: str,
+    asked: str,
+    language: Language,
+    *,
+    connection: Connection,
+) -> Choices:
+    """Offer periods, and the municipality's other sites that count the same.
+
+    Of more than MOST_SITES the nearest, and the one that is asked for.
+    """
+    sites = counting(sites_of(connection, site["municipality"]), quantity)
+    others = {
+        f"site:{other['key']}": other for other in sites if other["key"] != site["key"]
+    }
+    offered = set(
+        heapq.nsmallest(MOST_SITES, others, key=lambda key: _apart(site, others[key]))
+    ) | {asked}
+    names = [(key, language.phrase(name)) for key, name in PERIODS.items()]
+    names += [(key, other["name"]) for key, other in others.items() if key in offered]
+    if asked and asked not in dict(names):
+        raise BadParameter(
+            parameter="compare", detail=mark("There is nothing to compare with")
+        )
+    return Choices(names, asked)
+
+
+def _apart(one: Mapping[str, Any], other: Mapping[str, Any]) -> float:
+    """Order sites by their distance; those without coordinates come last."""
+    places = [site[name] for site in (one, other) for name in ("latitude", "longitude")]
+    if None in places:
+        return math.inf
+    latitude, longitude, north, east = places
+    return math.hypot(
+        north - latitude, (east - longitude) * math.cos(math.radians(latitude))
+    )
+
+
+def comparison(
+    of: Counted,
+    chosen: Choices,
+    language: Language,
+    *,
+    school_holidays: pl.DataFrame,
+    connection: Connection,
+    url: str,
+) -> str:
+    """Say the change and its interval in one sentence; empty where none is asked."""
+    if not chosen.asked:
+        return ""
+    name = dict(chosen.names)[chosen.asked]
+    if of.first > of.ended:
+        return language.phrase("Only whole days that have ended are compared.")
+    after = (of.first, of.ended)
+    # whole weeks, so that each day has a partner of its weekday
+    weeks = math.ceil(((of.ended - of.first).days + 1) / 7)
+    shift = timedelta(weeks=weeks) if chosen.asked == "previous" else YEAR
+    before = (of.first - shift, of.ended - shift)
+    if chosen.asked.startswith("site:"):
+        other = series.site(
+            connection, of.site["municipality"], chosen.asked.removeprefix("site:")
+        )
+        compared = [(other, *after), (of.site, *after)]
+    else:
+        other = None
+        name = f"{name} ({language.days(*before)})"
+        compared = [(of.site, *before), (of.site, *after)]
+
+    def said(without: pl.DataFrame | None = None) -> str:
+        pair = [
+            read_days(
+                url,
+                site,
+                of.quantity,
+                first,
+                last,
+                school_holidays=school_holidays,
+                without=without,
+            )
+            for site, first, last in compared
+        ]
+        if other:
+            return _said(compare_sites(*pair), name, language)
+        both = pl.concat(pair).unique("day").sort("day")
+        found = compare_periods(both, before=before, after=after)
+        return _said(found, name, language)
+
+    suspects = pl.concat(
+        [
+            suspected_of(connection, [site], of.quantity, first, last)
+            for site, first, last in compared
+        ]
+    )
+    if suspects.is_empty():
+        return said()
+    text = language.phrase(
+        "Without hours in which a fault is suspected: %(sentence)s",
+        sentence=said(suspects),
+    )
+    return f"{said()} {text}"
+
+
+def _said(found: Change, name: str, language: Language) -> str:
+    if found.reason or found.value is None:
+        why = found.reason.text(language.key) if found.reason else ""
+        return language.phrase(
+            "Compared with %(name)s no change can be told. %(why)s", name=name, why=why
+        )
+    text = (
+        mark(
+            "Compared with %(name)s %(change)s (with 95 %% between %(low)s and "
+            "%(high)s)."
+        )
+        if found.clear
+        else mark(
+            "Compared with %(name)s no clear change: %(change)s (with 95 %% between "
+            "%(low)s and %(high)s). One of %(detectable)s would have been found."
+        )
+    )
+    said = language.phrase(
+        text,
+        name=name,
+        change=_signed(found.value, language),
+        low=_signed(found.lower, language),
+        high=_signed(found.upper, language),
+        detectable=language.percent(found.detectable, 1),
+    )
+    return f"{said} {_paired(found, language)}"
+
+
+def _paired(found: Change, language: Language) -> str:
+    """Say how many days were compared, and why not more."""
+    said = language.phrase(
+        "%(days)s days were compared, each with its partner of the same weekday.",
+        days=language.number(found.days_paired),
+    )
+    if found.days_unlike:
+        said += " " + language.phrase(
+            "%(days)s were left out: they or their partners are public holidays or in "
+            "school holidays, and the other is not.",
+            days=language.number(found.days_unlike),
+        )
+    return said
+
+
+def _signed(share: float | None, language: Language) -> str:
+    sign = "+" if share is not None and share > 0 else ""
+    return sign + language.percent(share, 1)

@@ -1,0 +1,477 @@
+"""What the air, the noise and the wind of a site come to, from their hours."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+import polars as pl
+
+from analytics.environment import indices, limits, noise, wind
+from dashboards import steps
+from dashboards.charts.charts import Chart, Table
+from dashboards.figures.air import air as draw_air
+from dashboards.figures.noise import noise as draw_noise
+from dashboards.figures.wind_rose import wind_rose as draw_wind_rose
+from dashboards.language import Language
+from verkehrspuls.quantities import ENVIRONMENT
+from verkehrspuls.text import mark
+
+#: the index that pages show
+INDEX: Final = indices.INDICES["uba-2025"]
+
+_SECTORS: Final = {
+    "de": ("N NNO NO ONO", "O OSO SO SSO", "S SSW SW WSW", "W WNW NW NNW"),
+    "en": ("N NNE NE ENE", "E ESE SE SSE", "S SSW SW WSW", "W WNW NW NNW"),
+}
+_LEVELS: Final = {
+    "lden": mark("whole day (Lden)"),
+    "lday": mark("day"),
+    "levening": mark("evening"),
+    "lnight": mark("night"),
+}
+_KINDS: Final = {
+    "limit": mark("limit"),
+    "target": mark("target"),
+    "information": mark("information threshold"),
+    "alert": mark("alert threshold"),
+    "guideline": mark("guideline"),
+}
+_GROUPS: Final = {
+    "in-force": mark("in force"),
+    "coming": mark("coming"),
+    "recommended": mark("recommended"),
+}
+_AVERAGES: Final = {
+    "hour": mark("hourly mean"),
+    "day": mark("daily mean"),
+    "max_8h": mark("greatest 8-hour mean of a day"),
+    "year": mark("yearly mean"),
+}
+
+
+def environment_charts(
+    hours: Mapping[str, pl.DataFrame],
+    language: Language,
+    *,
+    zone: str,
+    all_rows: str = "",
+    long: Mapping[str, pl.DataFrame] | None = None,
+) -> list[Chart]:
+    """The charts that a site's environment quantities allow (ENVIRONMENT_HOURS).
+
+    `long` are LONG_VALUES of them, such as daily means, where there are some.
+    """
+    drawn: list[Chart] = []
+    if any(quantity in hours for quantity in INDEX.ends):
+        drawn += [
+            _air(hours, language, zone=zone, by_day=bool(long)),
+            _limits(hours, long or {}, language),
+        ]
+    if "laeq_db" in hours:
+        drawn.append(
+            _noise(
+                hours["laeq_db"],
+                language,
+                zone=zone,
+                by_day=bool(long),
+                all_rows=all_rows,
+            )
+        )
+    if "wind_ms" in hours and "wind_deg" in hours:
+        drawn.append(_wind(hours, language))
+    return drawn
+
+
+def _air(
+    hours: Mapping[str, pl.DataFrame],
+    language: Language,
+    *,
+    zone: str,
+    by_day: bool,
+) -> Chart:
+    judged = indices.index_hours(hours, INDEX)
+    names = [language.phrase(name) for name in INDEX.classes]
+    heading = language.phrase("How good is the air?")
+    if judged.is_empty():
+        return _nothing("air", heading, language, *_of_air(hours), by_day=by_day)
+    counted = dict(judged.group_by("level").len().iter_rows())
+    shares = [
+        (name, counted.get(level, 0) / judged.height)
+        for level, name in enumerate(names)
+    ]
+    newest = judged.row(-1, named=True)
+    worst = max(counted)
+    sentence = language.phrase(
+        "Newest hour (%(hour)s): %(level)s, decided by %(quantity)s; worst hour of the "
+        "period: %(worst)s.",
+        hour=language.hour(newest["time"], zone),
+        level=names[newest["level"]],
+        quantity=language.quantity(newest["decides"]),
+        worst=names[worst],
+    )
+    missing = [language.quantity(quantity) for quantity in newest["missing"]]
+    note = language.phrase(
+        "%(index)s (%(key)s), indicative: low-cost sensors do not measure as the law "
+        "wants it.",
+        index=language.phrase(INDEX.name),
+        key=INDEX.key,
+    )
+    if missing:
+        note += " " + language.phrase(
+            "Without %(quantities)s, so the air may be worse.",
+            quantities=", ".join(missing),
+        )
+    rows = [
+        (name, language.number(counted.get(level, 0)), language.percent(share, 1))
+        for level, (name, share) in enumerate(shares)
+    ]
+    head = (
+        language.phrase("Class of the index"),
+        language.phrase("Hours"),
+        language.phrase("Share"),
+    )
+    return Chart(
+        key="air",
+        heading=heading,
+        sentence=sentence,
+        figure=draw_air(shares, language),
+        table=Table(head, rows),
+        note=note,
+    )
+
+
+def _of_air(hours: Mapping[str, pl.DataFrame]) -> list[pl.DataFrame]:
+    return [hours[quantity] for quantity in INDEX.ends if quantity in hours]
+
+
+def _limits(
+    hours: Mapping[str, pl.DataFrame],
+    long: Mapping[str, pl.DataFrame],
+    language: Language,
+) -> Chart:
+    compared = [
+        row | {"quantity": quantity}
+        for quantity in INDEX.ends
+        if quantity in hours
+        for row in limits.compare(
+            hours[quantity], quantity, long=long.get(quantity)
+        ).to_dicts()
+    ]
+    heading = language.phrase("How does the air compare with limits?")
+    if not compared:
+        return _nothing("limits", heading, language, *_of_air(hours))
+    compared.sort(key=lambda row: (row["year"], list(_GROUPS).index(row["group"])))
+    years = {row["year"] for row in compared}
+    words = {
+        True: language.phrase("met"),
+        False: language.phrase("not met"),
+        None: language.phrase("cannot be told"),
+    }
+    rows = [
+        (
+            ", ".join(
+                (
+                    language.quantity(row["quantity"]),
+                    _named(_AVERAGES, row["average"], language),
+                    *([str(row["year"])] if len(years) > 1 else ()),
+                )
+            ),
+            ", ".join(
+                (
+                    _standard(row["standard"], language),
+                    _named(_KINDS, row["kind"], language),
+                )
+            ),
+            f"{language.number(row['value'])} {ENVIRONMENT[row['quantity']].unit}",
+            language.number(row["greatest"], 1),
+            words[row["met"]],
+            language.number(row["exceeded"]),
+            language.number(row["allowed"]),
+            language.percent(row["capture"]),
+            _named(_GROUPS, row["group"], language),
+        )
+        for row in compared
+    ]
+    head = (
+        language.phrase("Average"),
+        language.phrase("Standard"),
+        language.phrase("Value"),
+        language.phrase("Greatest"),
+        language.phrase("Indicative finding"),
+        language.phrase("Above"),
+        language.phrase("Allowed in a year"),
+        language.phrase("Share of the year observed"),
+        language.phrase("Validity"),
+    )
+    return Chart(
+        key="limits",
+        heading=heading,
+        sentence=_kept(compared, language),
+        figure=None,
+        table=Table(head, rows),
+        note=language.phrase(
+            "Of the part of each calendar year that lies in the period. That a limit "
+            "is met is said only with nine tenths of the year observed; a comparison "
+            "says where to measure, not whether a limit is met in law."
+        ),
+    )
+
+
+def _kept(compared: Sequence[Mapping[str, Any]], language: Language) -> str:
+    """Say whether the limits in force are kept; then what comes, and what is advised.
+
+    Thresholds that call for information or alert are told only where one is exceeded.
+    """
+
+    def of(*groups: str, binding: bool = True) -> list[bool | None]:
+        return [
+            row["met"]
+            for row in compared
+            if row["group"] in groups
+            and (row["kind"] in limits.BINDING or row["group"] == "recommended")
+            is binding
+        ]
+
+    now, thresholds = of("in-force"), of("in-force", binding=False)
+    said = []
+    if now:
+        said.append(_in_force(now, language))
+    if above := thresholds.count(False):
+        said.append(
+            language.plural(
+                "%(count)s threshold of information or alert was exceeded.",
+                "%(count)s thresholds of information or alert were exceeded.",
+                above,
+            )
+        )
+    for found, text in (
+        (of("coming"), _COMING),
+        (of("recommended"), _RECOMMENDED),
+    ):
+        if found:
+            said.append(
+                language.phrase(
+                    text,
+                    count=language.number(found.count(False)),
+                    all=language.number(len(found)),
+                )
+            )
+        if unknown := found.count(None):
+            said.append(
+                language.plural(
+                    "%(count)s of these can be judged only when more of the year is "
+                    "observed.",
+                    "%(count)s of these can be judged only when more of the year is "
+                    "observed.",
+                    unknown,
+                )
+            )
+    return " ".join(said)
+
+
+def _in_force(met: Sequence[bool | None], language: Language) -> str:
+    count = language.number(len(met))
+    if above := met.count(False):
+        return language.plural(
+            "%(count)s of %(all)s limits in force is exceeded by more than a year may "
+            "have.",
+            "%(count)s of %(all)s limits in force are exceeded by more than a year may "
+            "have.",
+            above,
+            all=count,
+        )
+    if None in met:
+        return language.phrase(
+            "None of %(all)s limits in force is exceeded by more than a year may have; "
+            "%(unknown)s of them can be judged only when more of the year is observed.",
+            all=count,
+            unknown=language.number(met.count(None)),
+        )
+    return language.phrase("All limits in force are met (%(all)s).", all=count)
+
+
+_COMING: Final = mark(
+    "Of the limits that come (from 2030) %(count)s of %(all)s would be exceeded."
+)
+_RECOMMENDED: Final = mark(
+    "Of the recommendations of the WHO %(count)s of %(all)s are exceeded."
+)
+
+
+def _noise(
+    hours: pl.DataFrame,
+    language: Language,
+    *,
+    zone: str,
+    by_day: bool,
+    all_rows: str,
+) -> Chart:
+    heading = language.phrase("How loud are day, evening and night?")
+    if hours.is_empty():
+        return _nothing("noise", heading, language, by_day=by_day)
+    days = noise_days(hours, zone=zone)
+    levels = noise.noise_levels(days)
+    found = levels.row(0, named=True)
+    names = {level: language.phrase(name) for level, name in _LEVELS.items()}
+    table = noise_table(days, language)
+    if len(table.rows) > steps.MOST_ROWS:
+        table = replace(_months(days, language), all_rows=all_rows)
+    mean = language.phrase("energetic mean")
+    table = replace(table, rows=[*table.rows, (mean, *_levels(found, language))])
+    return Chart(
+        key="noise",
+        heading=heading,
+        sentence=language.plural(
+            "Whole day (Lden) %(lden)s dB(A), from %(count)s day; day %(lday)s, "
+            "evening %(levening)s, night %(lnight)s dB(A).",
+            "Whole day (Lden) %(lden)s dB(A), from %(count)s days; day %(lday)s, "
+            "evening %(levening)s, night %(lnight)s dB(A).",
+            found["days_lden"],
+            **{name: language.number(found[name], 1) for name in _LEVELS},
+        ),
+        figure=draw_noise(days, language, names=names),
+        table=table,
+        note=language.phrase(
+            "Measured, indicative: day 6–18, evening 18–22, night 22–6 h; Lden counts "
+            "the evening 5 and the night 10 dB louder. Not the calculated level that "
+            "legal limits are about."
+        ),
+    )
+
+
+def noise_days(hours: pl.DataFrame, *, zone: str) -> pl.DataFrame:
+    """The noise of each day at the first channel."""
+    days = noise.noise_days(hours, time_zone=zone)
+    return days.filter(pl.col("channel_id") == days["channel_id"].min())
+
+
+def noise_table(days: pl.DataFrame, language: Language) -> Table:
+    """The levels of each day."""
+    head = (language.phrase(text) for text in (mark("Day"), *_LEVELS.values()))
+    rows = [
+        (language.day(row["day"]), *_levels(row, language)) for row in days.to_dicts()
+    ]
+    return Table(tuple(head), rows)
+
+
+def _months(days: pl.DataFrame, language: Language) -> Table:
+    """The energetic means of each month."""
+    head = (language.phrase(text) for text in (mark("Month"), *_LEVELS.values()))
+    rows = [
+        (
+            language.month(part["day"][0]),
+            *_levels(noise.noise_levels(part).row(0, named=True), language),
+        )
+        for part in days.with_columns(
+            month=pl.col("day").dt.truncate("1mo")
+        ).partition_by("month", include_key=False, maintain_order=True)
+    ]
+    return Table(tuple(head), rows)
+
+
+def _levels(found: Mapping[str, Any], language: Language) -> list[str]:
+    return [language.number(found[name], 1) for name in _LEVELS]
+
+
+def _wind(hours: Mapping[str, pl.DataFrame], language: Language) -> Chart:
+    heading = language.phrase("Where does the wind come from?")
+    if hours["wind_ms"].is_empty() or hours["wind_deg"].is_empty():
+        return _nothing("wind", heading, language)
+    speed, direction = (
+        found.filter(pl.col("channel_id") == found["channel_id"].min())
+        for found in (hours["wind_ms"], hours["wind_deg"])
+    )
+    together = speed.select("time", speed="mean").join(
+        direction.select("time", direction="mean"), on="time"
+    )
+    rose = wind.rose(together)
+    if rose.is_empty():
+        return _nothing("wind", heading, language, speed)
+    names = " ".join(_SECTORS[language.key]).split()
+    classes = _wind_classes(language)
+    of_sectors = rose.drop_nulls("sector").group_by("sector").agg(pl.col("share").sum())
+    shares = dict(of_sectors.iter_rows())
+    calm = float(rose.filter(pl.col("sector").is_null())["share"].sum())
+    known = {
+        (row["sector"], row["speed_class"]): row["share"] for row in rose.to_dicts()
+    }
+    rows = [
+        (
+            name,
+            *(
+                language.percent(known.get((n, speed), 0.0), 1)
+                for speed in range(len(classes))
+            ),
+            language.percent(shares.get(n, 0.0), 1),
+        )
+        for n, name in enumerate(names)
+    ]
+    sentence = (
+        language.phrase(
+            "In %(calm)s of the hours it is calm.", calm=language.percent(calm)
+        )
+        if calm
+        else language.phrase("It is never calm.")
+    )
+    if shares:
+        most = max(shares, key=lambda sector: shares[sector])
+        sentence = (
+            language.phrase(
+                "Most often from %(direction)s (%(share)s of the hours).",
+                direction=names[most],
+                share=language.percent(shares[most]),
+            )
+            + f" {sentence}"
+        )
+    return Chart(
+        key="wind",
+        heading=heading,
+        sentence=sentence,
+        figure=draw_wind_rose(rose, language, directions=names, classes=classes),
+        table=Table((language.phrase("From"), *classes, language.phrase("all")), rows),
+    )
+
+
+def _wind_classes(language: Language) -> list[str]:
+    ends = [language.number(end) for end in wind.CLASSES_MS]
+    calm = language.number(wind.CALM_MS, 1)
+    between = zip([calm, *ends], ends, strict=False)
+    return [f"{low}–{high} m/s" for low, high in between] + [f"≥ {ends[-1]} m/s"]
+
+
+def _nothing(
+    key: str,
+    heading: str,
+    language: Language,
+    *hours: pl.DataFrame,
+    by_day: bool = False,
+) -> Chart:
+    """The chart of a figure that cannot be told: of no hours, or too few.
+
+    `by_day`: there are daily means, or the like, in their place.
+    """
+    measured = any(found.height for found in hours)
+    text = (
+        mark("It needs hours; here longer intervals are measured, such as daily means.")
+        if by_day and not measured
+        else mark("What was measured in this period is too little for it yet.")
+        if measured
+        else mark("No data yet in this period.")
+    )
+    return Chart(
+        key=key,
+        heading=heading,
+        sentence=language.phrase(text),
+        figure=None,
+        table=Table((), ()),
+    )
+
+
+def _named(names: Mapping[str, str], key: str, language: Language) -> str:
+    name = names[key]
+    return language.phrase(name)
+
+
+def _standard(key: str, language: Language) -> str:
+    standard = limits.STANDARDS[key]
+    return language.phrase(standard.name)

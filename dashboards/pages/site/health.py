@@ -1,0 +1,115 @@
+"""Whether the sensors of a site measure soundly: verdicts of the last days."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import groupby
+from typing import Any, Final
+
+from analytics.health.verdicts import GOOD, TEXTS, WORDS
+from dashboards.language import Language
+
+#: days that are shown, today included
+DAYS: Final = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A verdict: its sign, a word, and what it means."""
+
+    sign: str
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Verdicts by day and channel, newest day first."""
+
+    sentence: str
+    #: "which channel, when: what was found", the newest first
+    failures: Sequence[str]
+    channels: Sequence[str]
+    rows: Sequence[tuple[str, Sequence[Cell]]]
+
+
+def health(
+    site: Mapping[str, Any],
+    verdicts: Sequence[Mapping[str, Any]],
+    language: Language,
+    *,
+    today: date,
+) -> Health:
+    """Arrange the verdicts (`storage.health.days`) of the last `DAYS` days."""
+    names = {c["key"]: _name(c, site, language) for c in site["channels"]}
+    known = {(row["day"], row["channel"]): row["verdict"] for row in verdicts}
+    days = [today - timedelta(days=n) for n in range(DAYS)]
+    bad = sum(verdict != GOOD for verdict in known.values())
+    if not known:
+        sentence = language.phrase("No day has been judged yet.")
+    elif not bad:
+        sentence = language.phrase(
+            "No test found a fault on any channel in the last %(days)s days.",
+            days=DAYS,
+        )
+    else:
+        sentence = language.plural(
+            "On %(count)s of %(all)s channel-days a test found a fault.",
+            "On %(count)s of %(all)s channel-days a test found a fault.",
+            bad,
+            all=language.number(len(known)),
+        )
+    return Health(
+        sentence=sentence,
+        failures=_failures(names, known, days, language),
+        channels=list(names.values()),
+        rows=[
+            (
+                language.day(day),
+                [_cell(known.get((day, key)), language) for key in names],
+            )
+            for day in days
+        ]
+        if known
+        else [],
+    )
+
+
+def _name(
+    channel: Mapping[str, Any], site: Mapping[str, Any], language: Language
+) -> str:
+    """Name a channel as shortly as it can be told apart."""
+    alike = [
+        c
+        for c in site["channels"]
+        if (c["quantity"], c["direction"])
+        == (channel["quantity"], channel["direction"])
+    ]
+    if len(alike) > 1:
+        return str(channel["name"] or channel["key"])
+    return str(channel["direction_name"] or language.quantity(channel["quantity"]))
+
+
+def _cell(verdict: str | None, language: Language) -> Cell:
+    if verdict is None:
+        return Cell("none", language.phrase("not judged"))
+    word = language.phrase(WORDS.get(verdict, verdict))
+    return Cell("usual" if verdict == GOOD else "more", word)
+
+
+def _failures(
+    names: Mapping[str, str],
+    known: Mapping[tuple[date, str], str],
+    days: Sequence[date],
+    language: Language,
+) -> list[str]:
+    """Say what was found, days in a row together."""
+    found = []
+    for key, name in names.items():
+        of_days = [(day, known.get((day, key), GOOD)) for day in days]
+        for verdict, run in groupby(of_days, key=lambda pair: pair[1]):
+            if verdict != GOOD:
+                span = [day for day, _ in run]
+                when = language.days(span[-1], span[0])
+                text = language.phrase(TEXTS.get(verdict, verdict))
+                found.append((span[0], f"{name}, {when}: {text}"))
+    return [text for _, text in sorted(found, key=lambda run: run[0], reverse=True)]

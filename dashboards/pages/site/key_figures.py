@@ -1,0 +1,356 @@
+"""The figures a site's page opens with, each with its passport or its reason."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+
+import polars as pl
+
+from analytics.flow import means, peaks, speeds
+from analytics.flow.figure import (
+    Figure,
+    Reason,
+    Result,
+    month_names,
+    touched_by,
+)
+from analytics.frames import FLOW_BINS, empty
+from analytics.quality.passport import Passport, of_days
+from analytics.quality.suspected import touched
+from analytics.reports import figures
+from analytics.reports.extracts import ALL
+from analytics.reports.sources import Known, Options, Source
+from dashboards import passports
+from dashboards.language import Language
+from verkehrspuls.settings import Analytics
+from verkehrspuls.text import mark
+
+#: V85 is of so many days at the end of a longer period: a page must not take seconds
+SPEED_DAYS: Final = 31
+
+_NAMES: Final = {
+    "dtv": mark("Daily traffic DTV"),
+    "mean_day": mark("Mean per day"),
+    "dtv_w5": mark("Workday traffic DTVw5"),
+    "mean_workday": mark("Mean per workday"),
+    "peak_day": mark("Peak hour"),
+    "clock_hour_day": mark("Busiest full hour"),
+    "phf_day": mark("Peak hour factor"),
+    "heavy_share": mark("Heavy traffic share"),
+    "v85": mark("Speed V85"),
+}
+_BASES: Final = {
+    "dtv": mark("mean of Monday to Sunday"),
+    "mean_day": mark("mean of Monday to Sunday"),
+    "dtv_w5": mark("mean of Monday to Friday, without public and school holidays"),
+    "mean_workday": mark(
+        "mean of Monday to Friday, without public and school holidays"
+    ),
+    "phf_day": mark("how evenly the peak hour flows: 1 is quite even"),
+    "heavy_share": mark("lorries and buses, of what was counted"),
+    "v85": mark("85 of 100 drive at most so fast"),
+}
+WEEK_DAYS: Final = 7
+#: months that must be there for those that lack to be named
+FEWEST_MONTHS: Final = 6
+#: told of motor traffic only
+_OF_MOTORS: Final = ("heavy_share", "v85")
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFigure:
+    """A key figure: what it is, its value, and what it rests on."""
+
+    name: str
+    value: str
+    basis: str
+    #: its parts in words
+    passport: Sequence[tuple[str, str]]
+    unit: str = ""
+    #: name of the flow figure
+    key: str = ""
+    #: open cases that touch it
+    cases: Sequence[int] = ()
+    #: its value without what is suspected to be of a sensor's fault, where any is; and
+    #: the words for it
+    trusted: str = ""
+    without: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What was counted in which days of a site: what key figures are made of."""
+
+    site: dict[str, Any]
+    quantity: str
+    #: local days, both included; flow figures are of the ended ones up to `ended`
+    first: date
+    last: date
+    ended: date
+    #: day figures of the cross-section
+    days: pl.DataFrame
+    #: open cases that touch them, and hours whose readings may be of another one
+    cases: tuple[int, ...] = ()
+    ambiguous_hours: tuple[datetime, ...] = ()
+    #: where the period's hours come from, where it is not one of whole days
+    of_hours: Passport | None = None
+    #: the same without what is suspected to be of a sensor's fault, where any is, and
+    #: what share of the period that is
+    trusted: "Counted | None" = None
+    suspected: float = 0.0
+    is_trusted: bool = False
+
+    @property
+    def runs(self) -> bool:
+        """Whether the passport is of the days up to yesterday, and today runs."""
+        return self.first <= self.ended < self.last
+
+    @property
+    def passport(self) -> Passport:
+        """Where the period's days come from; days without figures are missing."""
+        if self.of_hours is not None:
+            return touched(
+                replace(self.of_hours, ambiguous_hours=self.ambiguous_hours),
+                self.suspected,
+            )
+        last = self.ended if self.ended >= self.first else self.last
+        known = self.days.filter(pl.col("day") <= last)
+        return touched(
+            of_days(
+                known,
+                method=", ".join(sorted(known["method"].unique())),
+                days_expected=(last - self.first).days + 1,
+                ambiguous_hours=self.ambiguous_hours,
+            ),
+            self.suspected,
+        )
+
+
+def days_told(of: Counted, language: Language) -> str:
+    """Say once of which days the figures are; empty where they are of no whole days."""
+    if of.ended < of.first:
+        return ""
+    days = language.days(of.first, of.ended)
+    count = (of.ended - of.first).days + 1
+    valid = of.days.filter(pl.col("valid"), pl.col("day") <= of.ended).height
+    text = (
+        mark(
+            "The figures are of the days that have ended: %(days)s; today still runs. "
+            "Means are of days that are observed well enough: %(valid)s of %(count)s."
+        )
+        if of.runs
+        else mark(
+            "The figures are of %(days)s. Means are of days that are observed well "
+            "enough: %(valid)s of %(count)s."
+        )
+    )
+    return language.phrase(text, days=days, valid=valid, count=count)
+
+
+def total(
+    of: Counted, volume: int | None, language: Language, *, trusted: int | None = None
+) -> KeyFigure:
+    """What was counted in the period; `trusted` is that without what is suspected."""
+    passport = of.passport
+    unit = language.counted(of.quantity)
+    return KeyFigure(
+        name=language.phrase("Sum in the period"),
+        value=language.number(volume),
+        unit=unit,
+        without=_without(f"{language.number(trusted)} {unit}", language)
+        if of.trusted
+        else "",
+        basis=language.phrase(
+            mark("counted, not scaled up; up to yesterday %(share)s observed")
+            if of.runs
+            else mark("counted, not scaled up; %(share)s observed"),
+            share=language.percent(passport.observed),
+        ),
+        passport=passports.lines(passport, language, zone=of.site["time_zone"]),
+        cases=of.cases,
+    )
+
+
+def basis_of(figure: Figure, language: Language) -> str:
+    """What a figure is the mean of; of fewer than seven days not of a whole week."""
+    used = figure.passport.days_used
+    if figure.name == "mean_day" and used is not None and used < WEEK_DAYS:
+        return language.plural(
+            "mean of %(count)s day, not of a whole week",
+            "mean of %(count)s days, not of a whole week",
+            used,
+        )
+    return language.phrase(_BASES[figure.name]) if figure.name in _BASES else ""
+
+
+def of_flow(
+    of: Counted,
+    language: Language,
+    *,
+    known: Known,
+    url: str,
+    settings: Analytics,
+    now: datetime,
+) -> list[KeyFigure]:
+    """The flow figures of the days that have ended; none where none has.
+
+    `known` is what is known of all days of the period.
+    """
+    if of.first > of.ended:
+        return []
+
+    def source(of: Counted, kind: str, first: date, last: date) -> Source:
+        selection = figures.select(
+            of.site,
+            kind,
+            quantity=of.quantity,
+            direction=ALL,
+            start=first,
+            end=last + timedelta(days=1),
+            now=now,
+        )
+        return Source(
+            selection,
+            known=known,
+            turn=lambda: nullcontext(url),
+            settings=settings,
+            options=Options(),
+            trusted=of.is_trusted,
+            days=of.days,
+        )
+
+    found = _figures(of, source)
+    without = _figures(of.trusted, source) if of.trusted else {}
+    lacking = found["dtv"].reason
+    return [
+        _shown(found[name], without.get(name), of, language, lacking=lacking)
+        for name in _chosen(found)
+        if of.quantity == "motor" or name not in _OF_MOTORS
+    ]
+
+
+def _figures(
+    of: Counted, source: Callable[[Counted, str, date, date], Source]
+) -> dict[str, Figure]:
+    """Compute the flow figures by name."""
+    period = source(of, "means", of.first, of.ended)
+    results = [
+        means.means(
+            period.days(), unit=period.unit, rules=period.rules, terms=period.terms
+        )
+    ]
+    peaks_of_days = of.days.filter(pl.col("day") <= of.ended).drop_nulls("peak_volume")
+    busiest = peaks_of_days.sort("peak_volume", descending=True)["day"].to_list()
+    # the sliding peak of each day is stored: only the greatest one's day is read
+    known = of.days.filter(pl.col("day") <= of.ended).drop_nulls("volume")["day"]
+    day = [of.ended, *known.sort(), *busiest[:1]][-1]
+    peak = figures.of_kind("peaks", source(of, "peaks", day, day))
+    passport = replace(of.passport, method=peaks.METHOD, days_used=None)
+    results.append(
+        Result(tuple(replace(figure, passport=passport) for figure in peak.figures))
+    )
+    if of.quantity == "motor":
+        since = max(of.first, of.ended - timedelta(days=SPEED_DAYS - 1))
+        fast = source(of, "speeds", since, of.ended)
+        results.append(
+            speeds.speeds(
+                fast.histograms(),
+                empty(FLOW_BINS),
+                limit_kmh=fast.limit_kmh,
+                expected=fast.hours_expected,
+                lanes=len(fast.channels),
+                excluded_s=fast.histograms_excluded_s,
+            )
+        )
+    return {
+        figure.name: replace(figure, passport=touched(figure.passport, of.suspected))
+        for result in results
+        for figure in touched_by(
+            result, cases=of.cases, ambiguous_hours=of.ambiguous_hours
+        ).figures
+    }
+
+
+def _chosen(found: Mapping[str, Figure]) -> list[str]:
+    """Choose what is shown: of a year's figure and a period's, the one that holds.
+
+    A clock hour is told where the peak hour needs quarter-hours, which says so.
+    """
+    yearly = {name for name in means.YEARLY if name in found and found[name].value}
+    left_out = {means.YEARLY[name] if name in yearly else name for name in means.YEARLY}
+    if found["peak_day"].value is not None or found["clock_hour_day"].value is None:
+        left_out.add("clock_hour_day")
+    if found["peak_day"].value is None:
+        left_out.add("phf_day")
+    return [name for name in _NAMES if name in found and name not in left_out]
+
+
+def _without(value: str, language: Language) -> str:
+    return language.phrase(
+        "without hours in which a fault is suspected: %(value)s", value=value
+    )
+
+
+def _year_lacks(lacking: Reason, language: Language) -> str:
+    """Why the mean of the days is no DTV."""
+    if (lacking.have or 0) < FEWEST_MONTHS:
+        return language.phrase(mark("a DTV is of a whole year"))
+    return language.phrase(
+        mark("no DTV, because these months lack: %(months)s"),
+        months=", ".join(month_names(lacking.months, language.key)),
+    )
+
+
+def _shown(
+    figure: Figure,
+    trusted: Figure | None,
+    of: Counted,
+    language: Language,
+    *,
+    lacking: Reason | None,
+) -> KeyFigure:
+    unit = _unit(figure, of.quantity, language)
+    basis = basis_of(figure, language)
+    if figure.name == "mean_day" and lacking and lacking.code == "less-than-a-year":
+        basis += "; " + _year_lacks(lacking, language)
+    if figure.at and not basis:
+        basis = language.moment(figure.at, of.site["time_zone"])
+    if figure.name == "v85" and (of.ended - of.first).days >= SPEED_DAYS:
+        basis += language.phrase(
+            ", of the last %(days)s days of the period", days=SPEED_DAYS
+        )
+    if figure.reason:
+        basis = figure.reason.text(language.key)
+    value = _value(trusted, language) if trusted else ""
+    return KeyFigure(
+        key=figure.name,
+        name=language.phrase(_NAMES[figure.name]),
+        value=_value(figure, language),
+        basis=basis,
+        unit=unit,
+        trusted=value,
+        without=_without(f"{value} {unit}".strip(), language)
+        if trusted and figure.value is not None
+        else "",
+        passport=passports.lines(figure.passport, language, zone=of.site["time_zone"]),
+        cases=figure.passport.cases,
+    )
+
+
+def _value(figure: Figure, language: Language) -> str:
+    if figure.name == "heavy_share":
+        return language.percent(figure.value, 1)
+    digits = 2 if figure.unit == "1" else 0
+    return (">\N{NO-BREAK SPACE}" if figure.above else "") + language.number(
+        figure.value, digits
+    )
+
+
+def _unit(figure: Figure, quantity: str, language: Language) -> str:
+    if figure.value is None or figure.unit == "1":
+        return ""
+    if figure.unit == "km/h":
+        return "km/h"
+    return language.unit(quantity, mark("day") if "24" in figure.unit else "h")

@@ -1,0 +1,142 @@
+"""The form that chooses what a site's page shows, with what was entered.
+
+It survives mistakes: what was entered stays, and the message stands at its field.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from dashboards.language import Language
+from dashboards.pages.site.comparison import Choices
+from dashboards.period import BINS, PRESETS, Period
+from verkehrspuls.errors import BadParameter
+from verkehrspuls.quantities import COUNTED
+from verkehrspuls.text import catalogue, mark
+
+#: what presets keep, besides the period
+_KEPT: Final = ("quantity", "compare", "bin")
+#: steps of environment quantities
+_HOURLY: Final = ("PT1H", "P1D")
+_UNFIT: Final = mark("This does not fit")
+
+#: (value, name, whether it is chosen)
+Options = Sequence[tuple[str, str, bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What the template shows."""
+
+    #: addresses of presets
+    presets: Options
+    #: the preset that is shown, sent along so that it stays where no day is changed
+    preset: str
+    first: str
+    last: str
+    quantities: Options
+    bins: Options
+    comparisons: Options
+    #: what is wrong, by field
+    errors: Mapping[str, str]
+
+    @property
+    def general(self) -> Sequence[str]:
+        """What is wrong and belongs to no field that is shown."""
+        shown = ("from", "until", "quantity", "bin", "compare")
+        return [text for field, text in self.errors.items() if field not in shown]
+
+
+def form(
+    site: Mapping[str, Any],
+    query: Mapping[str, str],
+    language: Language,
+    *,
+    period: Period | None = None,
+    choices: Choices | None = None,
+    error: BadParameter | None = None,
+) -> Form:
+    """Fill the form from what is shown; after a mistake from what was entered."""
+    kept = {name: query[name] for name in _KEPT if query.get(name)}
+    wrong = error.parameter if error else ""
+    measured = list(dict.fromkeys(c["quantity"] for c in site["channels"]))
+    asked = query.get("quantity", "")
+    counts = (
+        (asked in COUNTED) if asked in measured else bool(set(measured) & {*COUNTED})
+    )
+    bins = [(key, name) for key, name in BINS.items() if counts or key in _HOURLY]
+    first, last = (str(period.first), str(period.last)) if period else _entered(query)
+    preset = period.preset if period else ""
+    return Form(
+        presets=[
+            (
+                "?"
+                + urlencode(
+                    {k: v for k, v in kept.items() if k != wrong} | {"period": key}
+                ),
+                language.phrase(name),
+                key == preset,
+            )
+            for key, name in PRESETS.items()
+        ],
+        preset=preset,
+        first=first,
+        last=last,
+        quantities=_options(
+            [(key, language.quantity(key)) for key in measured],
+            query.get("quantity", ""),
+            language.phrase("all"),
+        )
+        if len(measured) > 1
+        else (),
+        bins=_options(
+            [(key, language.phrase(name)) for key, name in bins],
+            period.asked_bin if period else query.get("bin", ""),
+            _fitting(period, bins, language),
+        ),
+        comparisons=_options(
+            choices.names, query.get("compare", ""), language.phrase("nothing")
+        )
+        if choices
+        else (),
+        errors={_field(wrong): _said(error, language)} if error else {},
+    )
+
+
+def _options(names: Sequence[tuple[str, str]], chosen: str, default: str) -> Options:
+    return [("", default, chosen not in dict(names))] + [
+        (key, name, key == chosen) for key, name in names
+    ]
+
+
+def _fitting(
+    period: Period | None, bins: Sequence[tuple[str, str]], language: Language
+) -> str:
+    """The default step, with what it is now: the finest that is there, at least."""
+    word = language.phrase("fitting")
+    if period is None or period.asked_bin:
+        return word
+    shown = dict(bins).get(period.bin, bins[0][1])
+    return f"{word} ({language.phrase(shown)})"
+
+
+def _entered(query: Mapping[str, str]) -> tuple[str, str]:
+    """What was entered as first and last day."""
+    last = query.get("until", "")
+    if not last and query.get("to"):
+        last = query["to"]
+        with suppress(ValueError, OverflowError):
+            last = str(date.fromisoformat(last) - timedelta(days=1))
+    return query.get("from", ""), last
+
+
+def _field(parameter: str) -> str:
+    return "until" if parameter == "to" else parameter
+
+
+def _said(error: BadParameter | None, language: Language) -> str:
+    detail = error.detail.removesuffix(".") if error else ""
+    return language.phrase(detail if detail in catalogue("de") else _UNFIT) + "."

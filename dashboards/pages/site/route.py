@@ -1,0 +1,136 @@
+"""The page of a site."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from fastapi import Request, Response
+
+from api.parameters import MunicipalityKey, SiteKey
+from dashboards import describe
+from dashboards.language import Language
+from dashboards.pages.site import view
+from dashboards.pages.site.comparison import choices
+from dashboards.pages.site.period_form import form
+from dashboards.pages.site.selection import Asked, selection
+from dashboards.pages.towns.view import MOST_CASES, case_lines
+from dashboards.period import Period
+from dashboards.render import LanguageKey, Now, database_of, known, page_router, render
+from verkehrspuls.errors import BadParameter
+from verkehrspuls.quantities import COUNTED
+from verkehrspuls.storage import series
+from verkehrspuls.storage.database import Connection
+
+router = page_router()
+
+
+@router.get("/{language:language}/towns/{municipality}/{site}")
+def one_site(
+    request: Request,
+    language: LanguageKey,
+    municipality: MunicipalityKey,
+    site: SiteKey,
+    at: Now,
+    query: Asked,
+) -> Response:
+    """Show one site."""
+    tongue = Language(language)
+    with database_of(request).connection() as connection:
+        changes = series.changes(connection)
+        found = series.site(connection, municipality, site)
+    return known(
+        request,
+        tongue,
+        at,
+        changes,
+        found,
+        make=lambda: _site(request, tongue, found, query, at),
+    )
+
+
+def _site(
+    request: Request,
+    tongue: Language,
+    found: Mapping[str, Any],
+    query: Mapping[str, str],
+    at: datetime,
+) -> Response:
+    database = database_of(request)
+    with database.connection() as connection:
+        try:
+            shown = selection(found, query, tongue, now=at)
+            with database.frames() as url:
+                content = view.content(
+                    shown,
+                    query,
+                    connection=connection,
+                    url=url,
+                    settings=request.app.state.settings.analytics,
+                )
+        except BadParameter as error:
+            return _mistaken(request, tongue, found, query, error, connection)
+    zones = {(found["municipality"], found["key"]): found["time_zone"]}
+    return render(
+        request,
+        tongue,
+        "pages/site/site.html",
+        of=[found],
+        site=found,
+        page=content,
+        form=form(
+            found,
+            query,
+            tongue,
+            period=content.view.period,
+            choices=content.choices,
+        ),
+        cases=case_lines(content.cases[:MOST_CASES], zones, tongue),
+        other_cases={
+            standing: case_lines(cases, zones, tongue)
+            for standing, cases in content.other_cases.items()
+        },
+        open_cases=describe.open_cases_sentence(content.counts, tongue),
+        history=describe.history(content.counts, tongue),
+        printed=_span(content.view.period, tongue),
+        sensor_states=view.SENSOR_STATES,
+        now=at,
+    )
+
+
+def _span(shown: Period, language: Language) -> str:
+    """A page's period in days, or in times where it is not of whole days."""
+    if shown.whole_days:
+        return language.days(shown.first, shown.last)
+    ends = (language.moment(end, shown.zone) for end in (shown.start, shown.end))
+    return " – ".join(ends)
+
+
+def _mistaken(
+    request: Request,
+    language: Language,
+    site: Mapping[str, Any],
+    query: Mapping[str, str],
+    error: BadParameter,
+    connection: Connection,
+) -> Response:
+    """Show the form with what was entered, and what is wrong at its field."""
+    measured = [channel["quantity"] for channel in site["channels"]]
+    counted = next((quantity for quantity in measured if quantity in COUNTED), "")
+    response = render(
+        request,
+        language,
+        "pages/site/site_form.html",
+        of=[site],
+        site=site,
+        form=form(
+            site,
+            query,
+            language,
+            choices=choices(site, counted, "", language, connection=connection)
+            if counted
+            else None,
+            error=error,
+        ),
+    )
+    response.status_code = 422
+    return response

@@ -1,0 +1,109 @@
+"""What a site's page shows: which period and quantities of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from fastapi import Depends, Query
+
+from dashboards.language import Language
+from dashboards.period import Period, read
+from verkehrspuls.calendar import public_holidays
+from verkehrspuls.errors import BadParameter
+from verkehrspuls.quantities import COUNTED, ENVIRONMENT
+from verkehrspuls.text import mark
+
+
+def _asked(
+    period: str = "",
+    from_: Annotated[str, Query(alias="from")] = "",
+    until: str = "",
+    to: str = "",
+    bin: str = "",
+    quantity: str = "",
+    compare: str = "",
+) -> dict[str, str]:
+    """What a site's address asks for; a field that was left empty asks for nothing."""
+    return {
+        "period": period,
+        "from": from_,
+        "until": until,
+        "to": to,
+        "bin": bin,
+        "quantity": quantity,
+        "compare": compare,
+    }
+
+
+Asked = Annotated[dict[str, str], Depends(_asked)]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What is shown of a site: a period, and what was measured in it."""
+
+    site: Mapping[str, Any]
+    language: Language
+    now: datetime
+    period: Period
+    #: the counted quantity, if any
+    quantity: str | None
+    #: environment quantities, in the registry's order
+    environment: tuple[str, ...]
+
+    @property
+    def zone(self) -> str:
+        """The site's time zone."""
+        return str(self.site["time_zone"])
+
+    @property
+    def today(self) -> date:
+        """The local day."""
+        return self.now.astimezone(ZoneInfo(self.zone)).date()
+
+    @property
+    def counted(self) -> dict[str, Any]:
+        """The series that is counted, as `storage.series` takes it."""
+        return {"site_id": self.site["site_id"], "quantity": self.quantity or ""}
+
+    @property
+    def holidays(self) -> set[date]:
+        """Public holidays of the period's years."""
+        years = range(self.period.first.year, self.period.last.year + 1)
+        return {
+            day for year in years for day in public_holidays(self.site["state"], year)
+        }
+
+
+def selection(
+    site: Mapping[str, Any],
+    query: Mapping[str, str],
+    language: Language,
+    *,
+    now: datetime,
+) -> View:
+    """Read what to show from the query string."""
+    measured = list(dict.fromkeys(c["quantity"] for c in site["channels"]))
+    counted = [q for q in COUNTED if q in measured]
+    environment = [q for q in measured if q in ENVIRONMENT]
+    asked = query.get("quantity", "")
+    if asked and asked not in measured:
+        raise BadParameter(
+            parameter="quantity", detail=mark("The site does not measure that")
+        )
+    return View(
+        site=site,
+        language=language,
+        now=now,
+        period=read(query, site["time_zone"], now=now),
+        quantity=asked
+        if asked in COUNTED
+        else next(iter(counted), None)
+        if not asked
+        else None,
+        environment=tuple(environment)
+        if not asked
+        else tuple(q for q in environment if q == asked),
+    )

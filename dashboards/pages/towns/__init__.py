@@ -1,0 +1,1 @@
+"""The pages of all towns and of one town."""

@@ -1,0 +1,480 @@
+"""The pages of all towns and of one town: how its sites stand now.
+
+They show them on a map and in a list, with the cases that are open.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import polars as pl
+
+from dashboards import addresses, describe
+from dashboards.charts.charts import Chart, Table
+from dashboards.figures.site_map import MOST_MARKS, Place, site_map
+from dashboards.language import NO_FIGURE, Language
+from dashboards.newest import is_fresh, newest_reading
+from dashboards.states import (
+    ENOUGH,
+    LATE,
+    MISSED_LATE,
+    STATES,
+    State,
+    shown_ratio,
+    state,
+    whole_volume,
+)
+from verkehrspuls.quantities import COUNTED, ENVIRONMENT
+from verkehrspuls.storage.series import Counts, Where
+from verkehrspuls.text import mark
+
+#: more sites than these are grouped by town, those of one town are paged
+MOST_LISTED: Final = 200
+#: values of a station that its row shows
+MOST_VALUES: Final = 3
+_ORDER: Final = list(ENVIRONMENT)
+_HOUR_S: Final = 3600
+#: open cases that a page tells, at most
+MOST_CASES: Final = 100
+#: addresses of all of them
+_DATA: Final = (("JSON", "/api/v1/sites"), ("GeoJSON", "/api/v1/sites.geojson"))
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A site and how it stands; in words only where it is shown."""
+
+    site: Mapping[str, Any]
+    state: State
+    #: how many cases are open at it
+    cases: Counts
+    #: newest whole hour, a row of `series.latest`
+    hour: Mapping[str, Any] | None
+    language: Language
+    now: datetime
+    #: newest whole hour of each environment quantity, rows of `series.latest_values`
+    values: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def link(self) -> str:
+        """The site's page."""
+        return addresses.site(
+            self.language.key, self.site["municipality"], self.site["key"]
+        )
+
+    @property
+    def quantities(self) -> str:
+        """What is counted and measured."""
+        language = self.language
+        quantities = dict.fromkeys(c["quantity"] for c in self.site["channels"])
+        counted = [q for q in quantities if q in COUNTED]
+        others = len(quantities) - len(counted)
+        names = [language.quantity(q) for q in counted]
+        if others == 1 and not counted:
+            names = [language.quantity(next(iter(quantities)))]
+        elif others:
+            names.append(
+                language.plural(
+                    "%(count)s environment quantity",
+                    "%(count)s environment quantities",
+                    others,
+                )
+            )
+        return ", ".join(names)
+
+    @property
+    def newest(self) -> str:
+        """Newest whole hour: "812 veh/h, 17–18 h", or empty.
+
+        What cannot be scaled to the whole hour says how much of it was observed.
+        """
+        if self.hour is None:
+            return ""
+        language, hour = self.language, self.hour
+        text = language.phrase(
+            "%(value)s, %(hour)s",
+            value=f"{language.number(whole_volume(hour))} "
+            f"{language.unit(hour['quantity'])}",
+            hour=_hour(hour["time"], self.site["time_zone"], language, now=self.now),
+        )
+        if (observed := hour["observed"] or 0) >= ENOUGH:
+            return text
+        return language.phrase(
+            "%(volume)s, %(share)s observed",
+            volume=text,
+            share=language.percent(observed),
+        )
+
+    @property
+    def measured(self) -> str:
+        """Newest values of a station: "Water level 183 cm, 17–18 h", or empty.
+
+        What is much older than it should be is called old.
+        """
+        by_time: dict[tuple[datetime, int], list[str]] = {}
+        for row in self.values[:MOST_VALUES]:
+            interval = row["time"], row["interval_s"]
+            by_time.setdefault(interval, []).append(self._value(row))
+        texts = [
+            ", ".join([*values, self._when(*interval)])
+            for interval, values in sorted(by_time.items(), reverse=True)
+        ]
+        if (more := len(self.values) - MOST_VALUES) > 0:
+            texts.append(self.language.phrase("%(count)s more", count=more))
+        return "; ".join(texts)
+
+    def _value(self, row: Mapping[str, Any]) -> str:
+        found, language = ENVIRONMENT[row["quantity"]], self.language
+        digits = 0 if abs(row["mean"]) >= 100 or found.unit == "cm" else 1
+        number = language.number(row["mean"], digits)
+        return f"{language.quantity(found.key)} {number}\N{NO-BREAK SPACE}{found.unit}"
+
+    def _when(self, time: datetime, interval_s: int) -> str:
+        zone, length = self.site["time_zone"], timedelta(seconds=interval_s)
+        ended = time + length
+        if interval_s > _HOUR_S:
+            text = self.language.phrase(
+                "mean of %(count)s hours until %(time)s",
+                count=self.language.number(interval_s / _HOUR_S),
+                time=self.language.moment(ended, zone),
+            )
+        else:
+            text = _hour(time, zone, self.language, now=self.now)
+        if self.now - ended <= max(LATE, MISSED_LATE * length):
+            return text
+        return self.language.phrase("%(hour)s (old)", hour=text)
+
+    @property
+    def note(self) -> str:
+        """Why there is no figure although messages come, or empty."""
+        note = _NOTES.get(self.state.key)
+        return self.language.phrase(note) if note else ""
+
+    @property
+    def compared(self) -> str:
+        """Its share of what is usual, or empty where that is too little to compare."""
+        ratio = None if self.hour is None else shown_ratio(self.hour)
+        if ratio is None or self.state.key not in ("more", "usual", "less"):
+            return ""
+        return self.language.phrase(
+            "%(percent)s of usual", percent=self.language.percent(ratio)
+        )
+
+    @property
+    def heard(self) -> str:
+        """How long ago its newest message came, and what is not of now."""
+        heard = self.site["last_received_at"]
+        if not heard:
+            return self.language.phrase(
+                "message %(age)s", age=self.language.phrase("never")
+            )
+        if self.site["newest_reading_at"] and not is_fresh(self.site, self.now):
+            return newest_reading(self.site, self.language, now=self.now)
+        age = self.language.age(self.now - heard)
+        return self.language.phrase("message %(age)s", age=age)
+
+    @property
+    def faults(self) -> list[str]:
+        """What of its registration cannot be used."""
+        return [fault.say(self.language.key) for fault in self.site["faults"]]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A town in place of its sites."""
+
+    name: str
+    link: str
+    sites: int
+    counts: Sequence[tuple[State, int]]
+    cases: Counts
+
+
+_NOTES: Final = {
+    "mixed": mark(
+        "on some of these days there is far more than on others, so none is usual"
+    ),
+    "begun": mark("values appear as soon as an hour is full"),
+    "daily": mark("its figures are by day, on its page"),
+    "rejected": mark("the sensor is being set up or its messages are faulty"),
+}
+
+
+def lines(
+    sites: Sequence[Mapping[str, Any]],
+    newest: pl.DataFrame,
+    cases: Mapping[Where, Counts],
+    language: Language,
+    *,
+    now: datetime,
+    values: Sequence[Mapping[str, Any]] = (),
+) -> list[Line]:
+    """Tell how each site stands. A site that counts several things: its first one."""
+    hours: dict[int, dict[str, Any]] = {}
+    order = list(COUNTED)
+    for row in newest.filter(pl.col("quantity").is_in(order)).to_dicts():
+        held = hours.get(row["site_id"])
+        if held is None or order.index(row["quantity"]) < order.index(held["quantity"]):
+            hours[row["site_id"]] = row
+    measured: dict[int, list[Mapping[str, Any]]] = {}
+    for value in values:
+        measured.setdefault(value["site_id"], []).append(value)
+    for found in measured.values():
+        found.sort(key=lambda row: _ORDER.index(row["quantity"]))
+    return [
+        Line(
+            site=site,
+            state=state(site, hour := hours.get(site["site_id"]), now=now),
+            cases=cases.get((site["municipality"], site["key"]), Counts()),
+            hour=hour,
+            language=language,
+            now=now,
+            values=measured.get(site["site_id"], ()),
+        )
+        for site in sites
+    ]
+
+
+def groups(
+    shown: Sequence[Line],
+    municipalities: Sequence[Mapping[str, Any]],
+    cases: Mapping[Where, Counts],
+    language: Language,
+) -> list[Group]:
+    """Sum up sites by town, in the order of the towns."""
+    by_town = _by_town(shown)
+    return [
+        Group(
+            name=town["name"],
+            link=addresses.town(language.key, town["key"]),
+            sites=len(inside),
+            counts=counts(inside),
+            cases=cases.get((town["key"], None), Counts()),
+        )
+        for town in municipalities
+        if (inside := by_town.get(town["key"], []))
+    ]
+
+
+def _by_town(shown: Sequence[Line]) -> dict[str, list[Line]]:
+    found: dict[str, list[Line]] = {}
+    for line in shown:
+        found.setdefault(line.site["municipality"], []).append(line)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What of the sites a page lists: towns, or sites by town; and on which page."""
+
+    groups: Sequence[Group]
+    #: (town, its sites)
+    towns: Sequence[tuple[Mapping[str, Any], Sequence[Line]]]
+    page: int = 1
+    pages: int = 1
+    #: where all are, where they are not all listed: (label, address)
+    downloads: Sequence[tuple[str, str]] = ()
+
+
+def listed(
+    shown: Sequence[Line],
+    municipalities: Sequence[Mapping[str, Any]],
+    cases: Mapping[Where, Counts],
+    language: Language,
+    *,
+    page: int,
+) -> Listed:
+    """Choose what a page lists: up to MOST_LISTED sites, else towns, else a part."""
+    grouped = len(municipalities) > 1 and len(shown) > MOST_LISTED
+    every: Sequence[Any] = (
+        groups(shown, municipalities, cases, language) if grouped else shown
+    )
+    pages = max(1, -(-len(every) // MOST_LISTED))
+    page = min(page, pages)
+    part = every[(page - 1) * MOST_LISTED : page * MOST_LISTED]
+    query = (
+        f"?municipality={municipalities[0]['key']}" if municipalities[1:] == [] else ""
+    )
+    by_town = {} if grouped else _by_town(part)
+    return Listed(
+        groups=part if grouped else (),
+        towns=[(town, by_town.get(town["key"], [])) for town in municipalities]
+        if not grouped
+        else (),
+        page=page,
+        pages=pages,
+        downloads=[(label, address + query) for label, address in _DATA]
+        if len(shown) > MOST_LISTED
+        else (),
+    )
+
+
+def _hour(time: datetime, zone: str, language: Language, *, now: datetime) -> str:
+    """Write an hour; without its day where it cannot be mistaken."""
+    full = language.hour(time, zone)
+    return full.rpartition(", ")[2] if now - time < timedelta(hours=12) else full
+
+
+def counts(shown: Sequence[Line]) -> list[tuple[State, int]]:
+    """How many sites are in each state that occurs: the map's legend."""
+    numbers = Counter(line.state.key for line in shown)
+    return [(found, numbers[key]) for key, found in STATES.items() if numbers[key]]
+
+
+def sentence(shown: Sequence[Line], cases: Counts, language: Language) -> str:
+    """What the page shows and how good the data is."""
+    counts = Counter(line.state.key for line in shown)
+    reporting = len(shown) - counts["none"] - counts["late"] - counts["rejected"]
+    sites = language.plural("%(count)s site", "%(count)s sites", len(shown))
+    text = language.plural(
+        "%(count)s of %(sites)s reports in time.",
+        "%(count)s of %(sites)s report in time.",
+        reporting,
+        sites=sites,
+    )
+    compared = [
+        f"{language.number(counts[key])} {language.phrase(STATES[key].word)}"
+        for key in ("more", "less", "usual")
+        if counts[key]
+    ]
+    if compared:
+        text += " " + language.phrase(
+            "In the newest whole hour: %(sites)s.", sites=", ".join(compared)
+        )
+    return f"{text} {describe.open_cases_sentence(cases, language)}".rstrip()
+
+
+def map_chart(
+    shown: Sequence[Line],
+    language: Language,
+    *,
+    municipalities: Sequence[Mapping[str, Any]],
+    listed: Listed,
+) -> Chart:
+    """The map; with several municipalities marks are moved apart and towns named.
+
+    Its table is of what the page lists. A site without coordinates is in it only.
+    """
+    placed = [line for line in shown if _located(line.site)]
+    clustered = len(placed) > MOST_MARKS
+    places = [
+        Place(
+            name=line.site["name"],
+            latitude=line.site["latitude"],
+            longitude=line.site["longitude"],
+            road=line.site["road"],
+            town=line.site["municipality_name"],
+            state=line.state.key,
+            words=(language.phrase(line.state.word),)
+            if clustered
+            else tuple(
+                filter(
+                    None,
+                    (
+                        language.phrase(line.state.word),
+                        line.newest or line.measured,
+                        line.compared,
+                    ),
+                )
+            ),
+            link=line.link,
+        )
+        for line in placed
+    ]
+    spread = len(municipalities) > 1
+    note = language.phrase(
+        "The newest whole hour compared with what is usual for it: more is above "
+        "125 %, less below 75 %."
+    )
+    if clustered:
+        note += " " + language.phrase(
+            "Sites that are close together share a mark, in the state of most of them."
+        )
+    elif spread:
+        note += " " + language.phrase(
+            "Marks that would cover each other are moved apart."
+        )
+    else:
+        note += " " + language.phrase(
+            "Lines join the sites of one road; they are not the course of the road."
+        )
+    if missing := len(shown) - len(placed):
+        note += " " + language.plural(
+            "%(count)s site has no coordinates and is not on the map.",
+            "%(count)s sites have no coordinates and are not on the map.",
+            missing,
+        )
+    return Chart(
+        key="map",
+        heading=language.phrase("Where is there more or less traffic than usual?"),
+        sentence="",
+        figure=site_map(places, language, spread=spread, height=560 if spread else 420)
+        if places
+        else None,
+        table=_table(listed, language),
+        note=note,
+        downloads=listed.downloads,
+    )
+
+
+def _table(listed: Listed, language: Language) -> Table:
+    """The map's table: towns with their sites by state, or sites."""
+    if listed.groups:
+        head = [language.phrase("Municipality"), language.phrase("Sites")]
+        head += [language.phrase(state.word) for state in STATES.values()]
+        rows = []
+        for group in listed.groups:
+            numbers = dict(group.counts)
+            cells = [group.sites, *(numbers.get(s, 0) for s in STATES.values())]
+            rows.append((group.name, *map(language.number, cells)))
+        return Table(head, rows)
+    head = [
+        language.phrase("Site"),
+        language.phrase("Municipality"),
+        language.phrase("State"),
+        language.phrase("Latitude, longitude"),
+    ]
+    return Table(
+        head,
+        [
+            (
+                line.site["name"],
+                line.site["municipality_name"],
+                language.phrase(line.state.word),
+                f"{line.site['latitude']:.4f}, {line.site['longitude']:.4f}"
+                if _located(line.site)
+                else NO_FIGURE,
+            )
+            for _, inside in listed.towns
+            for line in inside
+        ],
+    )
+
+
+def _located(site: Mapping[str, Any]) -> bool:
+    return site["latitude"] is not None and site["longitude"] is not None
+
+
+def case_lines(
+    cases: Sequence[Mapping[str, Any]],
+    zones: Mapping[tuple[str, str], str],
+    language: Language,
+) -> list[dict[str, str]]:
+    """Open cases as sentences, with where they lead."""
+    return [
+        {
+            "site": case["site_name"],
+            "link": addresses.site_of(language.key, case),
+            "sentence": describe.case(
+                case, language, zone=zones[case["municipality"], case["site"]]
+            ),
+            "state": describe.case_state(case, language),
+            "level": case["severity"],
+            "severity": describe.severity(case, language),
+            "details": addresses.case(language.key, case["anomaly_case_id"]),
+        }
+        for case in cases
+        if (case["municipality"], case["site"]) in zones
+    ]

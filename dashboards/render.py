@@ -1,0 +1,217 @@
+"""Rendering: a page's template in the reader's language, made only where it is new.
+
+Nothing is kept in the server: the address is the state.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Annotated, Any, Final, Literal, NamedTuple, TypeVar
+from urllib.parse import urlencode
+
+import jinja2
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import HTMLResponse
+from starlette.convertors import StringConvertor, register_url_convertor
+
+from api import conditional, negotiation
+from api.database import Database
+from api.query import is_tracking
+from dashboards import addresses, period
+from dashboards.assets import Assets
+from dashboards.language import Language
+from dashboards.owners import owners
+from dashboards.remembered import Remembered
+from verkehrspuls import __version__
+from verkehrspuls.text import LANGUAGES, translate, translate_plural
+
+LanguageKey = Literal["de", "en"]
+
+_Response = TypeVar("_Response", bound=Response)
+
+
+class _LanguageConvertor(StringConvertor):
+    """Of a page's address; those of the API are none."""
+
+    regex = "|".join(LANGUAGES)
+
+
+register_url_convertor("language", _LanguageConvertor())
+
+#: of a list that is too long for one page
+PageNumber = Annotated[int, Query(ge=1, le=1_000_000)]
+#: remembers the language that a person switched to
+COOKIE: Final = "language"
+#: who may see what pages show; part of what a remembered page is known by
+ANYBODY: Final = "anybody"
+#: what the language of a page, or the cookie that comes with it, depends on
+VARY: Final = "Accept-Language, Cookie"
+
+
+class Link(NamedTuple):
+    """A page's entry in the navigation: a marked text, the path below the language."""
+
+    text: str
+    path: str
+    #: in the header as well, not in the footer only
+    header: bool = False
+
+
+def page_router() -> APIRouter:
+    """Return a router for the addresses of a page."""
+    return APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+
+def now() -> datetime:
+    """The clock of the pages."""
+    return datetime.now(UTC)
+
+
+Now = Annotated[datetime, Depends(now)]
+
+
+@lru_cache(maxsize=len(LANGUAGES))
+def _templates(key: str) -> jinja2.Environment:
+    language = Language(key)
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("dashboards", ""),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    environment.install_gettext_callables(  # type: ignore[attr-defined]
+        lambda text: translate(text, key),
+        lambda one, many, count: translate_plural(one, many, count, key),
+        newstyle=True,
+    )
+    environment.globals |= {
+        "language": language,
+        "version": __version__,
+        "is_day": period.is_day,
+        "addresses": addresses,
+    }
+    return environment
+
+
+def render(
+    request: Request,
+    language: Language,
+    template: str,
+    *,
+    of: Iterable[Mapping[str, Any]] = (),
+    address: str | None = None,
+    **context: Any,
+) -> HTMLResponse:
+    """Render a page; `of` are the towns, or sites, whose data it shows.
+
+    `address` is the one to print, where it is not that which was asked for.
+    """
+    assets: Assets = request.app.state.assets
+    page = _templates(language.key).get_template(template)
+    text = page.render(
+        assets=assets.addresses,
+        switch=_switch(request, language),
+        path=request.url.path,
+        links=request.app.state.links,
+        address=address or _with_query(request, request.url.path),
+        owners=owners(of, request.app.state.settings.pages),
+        **context,
+    )
+    return in_language(request, language, HTMLResponse(text))
+
+
+def in_language(request: Request, language: Language, response: _Response) -> _Response:
+    """Say what the answer depends on; keep the language that a reader switched to."""
+    response.headers["Vary"] = VARY
+    if preferred(request) != language.key:
+        response.set_cookie(
+            COOKIE, language.key, max_age=31_536_000, samesite="lax", httponly=True
+        )
+    return response
+
+
+def known(
+    request: Request,
+    language: Language,
+    at: datetime,
+    *made_of: object,
+    make: Callable[[], Response],
+) -> Response:
+    """Give a page that is made only where nobody has it yet: 304, remembered, or new.
+
+    It is known by all that it is made of: its address, its language, the program, who
+    may see it, the minute (for it says how long ago things were), who answers for the
+    pages, and the data.
+    """
+    parts = (
+        request.url.path,
+        query_of(request),
+        language.key,
+        __version__,
+        ANYBODY,
+        at.replace(second=0, microsecond=0),
+        request.app.state.settings.pages,
+        *made_of,
+    )
+    tag = conditional.tag(*(repr(part).encode() for part in parts))
+    headers = {"ETag": tag}
+    held = request.headers.getlist("if-none-match")
+    # `*` is whatever there is, and it is not known yet whether there is a page
+    if "*" not in held and negotiation.holds(held, tag):
+        return in_language(request, language, Response(None, 304, headers))
+    remembered: Remembered = request.app.state.remembered
+    other: list[Response] = []
+
+    def text() -> bytes:
+        made = make()
+        if made.status_code != 200:
+            other.append(made)
+            raise _NotThePage
+        return bytes(made.body)
+
+    try:
+        page = HTMLResponse(remembered.get(tag, text), headers=headers)
+    except _NotThePage:
+        return other[0]
+    return in_language(request, language, page)
+
+
+class _NotThePage(Exception):
+    """What was made is an error, which is for who asked only."""
+
+
+def query_of(request: Request) -> str:
+    """What an address asks for, without what others appended to follow readers."""
+    asked = request.query_params.multi_items()
+    return urlencode([pair for pair in asked if not is_tracking(pair[0])])
+
+
+def _switch(request: Request, language: Language) -> str:
+    """The same page, with its query, in the other language."""
+    path = request.url.path
+    first, slash, rest = path.removeprefix("/").partition("/")
+    other = language.other.key
+    if first not in LANGUAGES:
+        return f"/{other}/"
+    return _with_query(request, f"/{other}{slash or '/'}{rest}")
+
+
+def _with_query(request: Request, path: str) -> str:
+    return f"{path}?{found}" if (found := query_of(request)) else path
+
+
+def preferred(request: Request) -> str:
+    """The reader's language: the one switched to, else the browser's, else German."""
+    chosen = request.cookies.get(COOKIE)
+    if chosen in LANGUAGES:
+        return chosen
+    asked = ",".join(request.headers.getlist("accept-language"))
+    return negotiation.language(asked, LANGUAGES)
+
+
+def database_of(request: Request) -> Database:
+    """Return the database that pages read."""
+    database: Database = request.app.state.database
+    return database

@@ -1,0 +1,74 @@
+"""How finely a page tells a series: a table that would be too long is by longer steps.
+
+All rows are then one click away, page by page, and in the downloads.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import polars as pl
+
+from analytics.environment.hours import spans
+from dashboards.summaries import ENOUGH
+from verkehrspuls.text import mark
+
+#: rows of a table, at most
+MOST_ROWS: Final = 200
+#: points of a line, at most: hours of two months, days of four years; then by months
+MOST_POINTS: Final = 1_500
+#: an interval of the newest steps, longer and longer, by the begin that names it
+STEPS: Final[dict[str, Callable[[], pl.Expr]]] = {
+    "PT15M": lambda: pl.col("time"),
+    "PT1H": lambda: pl.col("time").dt.truncate("1h"),
+    "P1D": lambda: pl.col("local").dt.truncate("1d"),
+    "P1M": lambda: pl.col("local").dt.truncate("1mo"),
+}
+#: what a row is called by
+HEADS: Final = {
+    "PT15M": mark("Time"),
+    "PT1H": mark("Hour"),
+    "P1D": mark("Day"),
+    "P1M": mark("Month"),
+}
+
+
+def fitting(frame: pl.DataFrame, step: str, most: int = MOST_ROWS) -> str:
+    """The first step from this one on that gives no more rows; months at last."""
+    longer = list(STEPS)[list(STEPS).index(step) :]
+    return next(
+        (key for key in longer if frame.select(STEPS[key]().n_unique()).item() <= most),
+        longer[-1],
+    )
+
+
+def volumes(filled: pl.DataFrame, step: str) -> pl.DataFrame:
+    """Sum `summaries.fill_gaps` or `fill_days` of each direction by longer steps.
+
+    What was counted, and the share that was observed; estimates where there are some.
+    """
+    wall = ["local", "x", "fold"]
+    sums = ["volume", *({"estimate"} & set(filled.columns))]
+    return (
+        filled.group_by("direction", STEPS[step]().alias("step"), maintain_order=True)
+        .agg(
+            *(pl.col(name).first() for name in wall),
+            *(
+                pl.when(pl.col(name).count() > 0).then(pl.col(name).sum()).alias(name)
+                for name in sums
+            ),
+            pl.col("observed").mean(),
+        )
+        .with_columns(day=pl.col("local").dt.date())
+    )
+
+
+def environment(filled: pl.DataFrame, quantity: str, step: str) -> pl.DataFrame:
+    """Condense `summaries.fill_hours`, or `fill_environment_days`, by longer steps."""
+    wall = filled.group_by(STEPS[step]().alias("step"), maintain_order=True).agg(
+        pl.col("local", "fold").first(),
+        x=pl.col("x").first()
+        if step == "PT1H"
+        else pl.col("x").first().dt.truncate("1d"),
+    )
+    condensed = spans(filled, quantity, STEPS[step]().alias("step"), enough=ENOUGH)
+    return wall.join(condensed, on="step", maintain_order="left")

@@ -1,0 +1,1 @@
+"""Commands of ingest, one file a noun."""

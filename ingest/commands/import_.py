@@ -1,0 +1,259 @@
+"""The command `verkehrspuls import`: files, straight into the database."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, Literal
+
+import typer
+
+from verkehrspuls.cli import output
+
+if TYPE_CHECKING:
+    from collections import Counter
+
+    from ingest.files import CountFile
+    from verkehrspuls.settings import Settings
+
+app = typer.Typer()
+
+#: So many lines of a recording are named that are skipped.
+MOST_LINES: Final = 20
+
+# what `import counts` and `replay` have in common
+FileOrFolder = Annotated[Path, typer.Argument(help="File or folder.", exists=True)]
+Format = Annotated[
+    Literal["generic", "muenster-bike", "muenster-kfz"],
+    typer.Option(help="What the file is; see docs/how-to/replay-real-data.md."),
+]
+Municipality = Annotated[
+    str | None,
+    typer.Option(
+        help="Key of the municipality; registered if it is new.",
+        show_default="muenster, for its formats",
+    ),
+]
+State = Annotated[
+    str | None,
+    typer.Option(
+        help="Its state, for the holidays, where it is new: e.g. RP.",
+        show_default="NW, for the formats of Münster",
+    ),
+]
+Only = Annotated[
+    list[str] | None, typer.Option("--site", help="Only this site; may be repeated.")
+]
+Since = Annotated[
+    datetime | None,
+    typer.Option("--from", formats=["%Y-%m-%d"], help="First local day."),
+]
+Until = Annotated[
+    datetime | None,
+    typer.Option("--to", formats=["%Y-%m-%d"], help="Local day after the last."),
+]
+
+
+@app.callback()
+def _group() -> None:
+    """Take files straight into the database."""
+
+
+@app.command()
+def counts(
+    path: FileOrFolder,
+    format: Format,
+    municipality: Municipality = None,
+    state: State = None,
+    site: Only = None,
+    since: Since = None,
+    until: Until = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Store nothing; say what would be stored, and all that is wrong.",
+        ),
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Result as JSON.")] = False,
+) -> None:
+    """Import counts through the same checks and ledger as messages."""
+    from ingest.files.write import write_file
+    from verkehrspuls.stack.state import resolve
+
+    settings = resolve()
+    what = (settings, path, format, municipality, state, site)
+    if dry_run:
+        _try(*what, since=since, until=until, json=json)
+        return
+    file = read(*what, since=since, until=until)
+    result = write_file(settings, file)
+    _show(result, json=json)
+    _found(result)
+
+
+@app.command()
+def messages(
+    path: Annotated[
+        Path,
+        typer.Argument(
+            help="Recording, as of `mosquitto_sub -F %j`.", exists=True, dir_okay=False
+        ),
+    ],
+    json: Annotated[bool, typer.Option("--json", help="Result as JSON.")] = False,
+) -> None:
+    """Import a recording of messages, as if the broker had delivered them.
+
+    A line that is no message is named and left out.
+    """
+    from ingest.files.write import write_recording
+    from verkehrspuls.stack.state import resolve
+
+    named = 0
+
+    def name(number: int, reason: str) -> None:
+        nonlocal named
+        named += 1
+        if named <= MOST_LINES:
+            output.tell(f"line {number} is skipped: {reason}")
+
+    result = write_recording(resolve(), path, skipped=name)
+    _show(result, json=json)
+    if named:
+        output.tell(
+            f"{named} line{'s' * (named != 1)} of {path} skipped; mend them and import "
+            "the file again, nothing counts twice."
+        )
+    _found(result)
+
+
+def _show(result: "Counter[str]", *, json: bool) -> None:
+    if json:
+        output.show_json(dict(result), indent=None)
+        return
+    output.tell(
+        f"{result['messages_received']} messages, {result['readings_received']} "
+        f"readings: {result['readings_stored']} stored, "
+        f"{result['readings_duplicate']} there already, "
+        f"{result['readings_corrected']} corrected, "
+        f"{result['readings_rejected']} rejected."
+    )
+    if overlapping := result["readings_overlapping"]:
+        output.tell(
+            f"{overlapping} readings of these channels and times overlap others: each "
+            "second counts once, by what came last. If that is not what you mean, look "
+            "at the times and intervals of the file."
+        )
+    if fields := result["fields_dropped"]:
+        output.tell(
+            f"{fields} field{'s' * (fields != 1)} left out that cannot be used; see "
+            "`verkehrspuls ledger show`."
+        )
+
+
+def _found(result: "Counter[str]") -> None:
+    """Say where what was rejected is; exit code 4 where nothing could be used."""
+    from verkehrspuls.errors import FoundProblems
+
+    refused = result["readings_rejected"] or result["messages_refused"]
+    if refused:
+        output.tell(
+            "What was rejected is kept with its reason: `verkehrspuls reject list`; "
+            "mended, `verkehrspuls reject replay` takes it in."
+        )
+    if (
+        refused
+        and result["messages_refused"] >= result["messages_received"]
+        and result["readings_received"] == result["readings_rejected"]
+    ):
+        raise FoundProblems(count=refused)
+
+
+def _try(
+    settings: "Settings",
+    path: Path,
+    format: str,
+    municipality: str | None,
+    state: str | None,
+    sites: list[str] | None,
+    *,
+    since: datetime | None,
+    until: datetime | None,
+    json: bool,
+) -> None:
+    """Say what a file would bring, or all that is wrong with it."""
+    from ingest.files import outlook
+    from verkehrspuls.errors import BadFile, FoundProblems
+
+    try:
+        file = read(
+            *(settings, path, format, municipality, state, sites),
+            since=since,
+            until=until,
+            dry_run=True,
+        )
+    except BadFile as error:
+        problems: list[str] = getattr(error, "problems", [])
+        if not problems:
+            raise
+        number: int = getattr(error, "number", len(problems))
+        if json:
+            output.show_json({"problems": problems, "number": number}, indent=None)
+        for line in () if json else problems:
+            output.say(line)
+        if more := number - len(problems):
+            output.tell(f"… and {more} more.")
+        raise FoundProblems(count=number) from error
+    found = outlook(file)
+    if json:
+        output.show_json(found._asdict(), indent=None)
+        return
+    output.say(
+        f"{found.readings} readings of {found.channels} channels at {found.sites} "
+        f"sites, from {found.first} to {found.last}. Nothing was stored."
+    )
+    for what, number in found.rejected.items():
+        output.say(f"{number} of them would be rejected: {what}")
+    for what, number in found.fields_dropped.items():
+        output.say(f"{number} fields would be left out: {what}")
+
+
+def read(
+    settings: "Settings",
+    path: Path,
+    format: str,
+    municipality: str | None,
+    state: str | None,
+    sites: list[str] | None,
+    *,
+    since: datetime | None,
+    until: datetime | None,
+    dry_run: bool = False,
+) -> "CountFile":
+    """Read what is asked for of a file, and register its sites but for a dry run."""
+    from ingest.files import cut, formats
+    from ingest.files.write import municipality_of
+    from verkehrspuls.errors import UsageError
+    from verkehrspuls.registry.towns import register
+    from verkehrspuls.storage.database import connect
+
+    if since and until and until <= since:
+        raise UsageError(reason="the period ends before it begins")
+    if format.startswith("muenster-"):
+        municipality, state = municipality or "muenster", state or "NW"
+    if municipality is None:
+        raise UsageError(reason="say with --municipality where this was counted")
+    with connect(settings.database.url.get_secret_value()) as connection:
+        town = municipality_of(connection, municipality, state=state)
+        file = cut(
+            formats()[format](path, town),
+            since=since.date() if since else None,
+            until=until.date() if until else None,
+            sites=sites or (),
+        )
+        if not dry_run:
+            register(connection, file.town, keep=True)
+    for reason, rows in file.left_out.items():
+        if rows:
+            output.tell(f"{rows} rows hold no reading: {reason}")
+    for what, rows in file.told.items():
+        output.tell(f"{rows} rows {what}.")
+    return file

@@ -1,0 +1,70 @@
+"""The command `verkehrspuls ingest`."""
+
+from typing import Annotated
+
+import typer
+
+from verkehrspuls.cli import output
+
+app = typer.Typer()
+
+
+@app.callback()
+def _group() -> None:
+    """Receive messages and store their readings."""
+
+
+@app.command()
+def run() -> None:
+    """Run an ingest worker until it is told to stop (SIGTERM drains)."""
+    import signal
+
+    from ingest.worker import Worker
+    from verkehrspuls import service
+    from verkehrspuls.stack.state import resolve
+
+    settings = resolve(broker=True)
+    service.begin(settings.log)
+    worker = Worker(settings, on_ready=service.ready)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: worker.stop())
+    worker.run()
+
+
+@app.command()
+def drain(
+    slot: Annotated[int, typer.Option(help="The slot.", min=0, max=99)],
+    idle: Annotated[
+        float, typer.Option(help="Done when nothing came for so many seconds.", min=0.1)
+    ] = 5,
+    at_most: Annotated[
+        float, typer.Option(help="Give up after so many seconds.", min=1)
+    ] = 3600,
+) -> None:
+    """Take what waits for a slot whose worker is gone for good, and close the slot.
+
+    The broker keeps messages for a slot until they are taken. When none is left the
+    slot's session is ended, so that no more are kept for it.
+    """
+    import signal
+
+    from ingest.drain import drain as take
+    from ingest.worker import Worker
+    from verkehrspuls import log
+    from verkehrspuls.stack.state import resolve
+
+    settings = resolve(broker=True)
+    log.configure(level=settings.log.level, style=settings.log.format)
+    ingest = settings.ingest.model_copy(update={"slot": slot})
+
+    def stop_on_signal(worker: Worker) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: worker.stop())
+
+    messages = take(
+        settings.model_copy(update={"ingest": ingest}),
+        idle_s=idle,
+        at_most_s=at_most,
+        with_worker=stop_on_signal,
+    )
+    output.say(f"Slot {slot} is closed; {messages} messages had waited for it.")

@@ -1,0 +1,114 @@
+"""The command `verkehrspuls ledger`: what became of every message, and the proof."""
+
+import typer
+
+from verkehrspuls.cli import output
+from verkehrspuls.cli.options import From, Json, OfMunicipality, OfSensor, To
+from verkehrspuls.errors import UnknownKey
+
+app = typer.Typer(no_args_is_help=True)
+
+_COLUMNS = (
+    *("sensor", "readings_expected", "readings_received", "readings_stored"),
+    *("readings_duplicate", "readings_corrected", "readings_rejected"),
+    *("readings_late", "readings_overlapping", "sequence_lost", "messages_received"),
+    *("rejects", "fields_dropped", "last_message"),
+)
+
+
+@app.command()
+def show(
+    municipality: OfMunicipality = None,
+    sensor: OfSensor = None,
+    from_: From = None,
+    to: To = None,
+    as_json: Json = False,
+) -> None:
+    """Show a period by sensor, those of which nothing came too; the last 24 hours.
+
+    The period is that of receipt, in whole hours.
+    """
+    from datetime import UTC, datetime, timedelta
+
+    from ingest.reasons import DROPPED
+    from verkehrspuls.cli import options
+    from verkehrspuls.storage import ledger
+
+    town, key = options.keys(municipality, sensor)
+    start, end = options.period(from_, to)
+    end = end or datetime.now(UTC)
+    start = min(start or end - timedelta(days=1), end)
+    start = start.replace(minute=0, second=0, microsecond=0)
+    with options.connection(town) as connection:
+        rows = ledger.of_sensors(
+            connection, start=start, end=end, municipality=town, sensor=key
+        )
+        dropped = ledger.dropped_fields(
+            connection,
+            start=start,
+            end=end,
+            municipality=town,
+            site=None,
+            sensor=key,
+        )
+    if key and not rows:
+        raise UnknownKey(kind="sensor", key=sensor)
+    if as_json:
+        output.show_json(rows)
+        return
+    output.show(
+        [
+            row
+            | {
+                "sensor": f"{row['municipality']}/{row['sensor']}"
+                if row["sensor"]
+                else "(unknown)",
+                "rejects": _counted(row["rejects"]),
+                "fields_dropped": _counted(row["fields_dropped"]),
+                "last_message": row["last_received_at"],
+            }
+            for row in rows
+        ],
+        _COLUMNS,
+    )
+    for row in dropped:
+        output.say(
+            f"{row['municipality']}/{row['sensor']}: {row['field']} was left out "
+            f"{row['fields']} times: {DROPPED[row['problem']]}. The last was "
+            f"{row['value']}."
+        )
+
+
+def _counted(numbers: dict[str, int]) -> str:
+    return " ".join(f"{name}:{number}" for name, number in numbers.items() if number)
+
+
+@app.command()
+def check(as_json: Json = False) -> None:
+    """Prove the ledger against the tables; ends with exit code 4 where it differs.
+
+    Reads every reading once, as of one moment, so ingest may go on meanwhile.
+    """
+    from verkehrspuls.cli import options
+    from verkehrspuls.errors import FoundProblems
+    from verkehrspuls.storage import ledger
+
+    with options.connection() as connection:
+        proof = ledger.prove(connection)
+    if as_json:
+        output.show_json(
+            {"holds": proof.holds, "totals": proof.totals, **proof.differences}
+        )
+    else:
+        for name, rows in proof.differences.items():
+            if rows:
+                output.say(f"{name}: {ledger.CHECKS[name]}")
+                output.show(rows, list(rows[0]))
+            else:
+                output.say(f"{name}: in order")
+        output.say(
+            f"{proof.totals['messages_received']} messages with "
+            f"{proof.totals['readings_received']} readings in the ledger."
+        )
+    if not proof.holds:
+        raise FoundProblems(count=sum(map(len, proof.differences.values())))

@@ -1,0 +1,223 @@
+"""The command `verkehrspuls reject`: messages that could not be used."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from verkehrspuls.cli import output
+from verkehrspuls.cli.options import From, Json, OfMunicipality, OfSensor, To
+from verkehrspuls.errors import UnknownKey, UsageError
+
+if TYPE_CHECKING:
+    from ingest.reasons import Detail
+
+app = typer.Typer(no_args_is_help=True)
+
+Topic = Annotated[
+    str | None, typer.Option("--topic", help="Only whose topic has this in it.")
+]
+Reason = Annotated[str | None, typer.Option("--reason", help="Only of this code.")]
+Number = Annotated[int, typer.Argument(help="Number of the message, see `list`.")]
+
+
+class UnknownReject(UnknownKey):
+    """There is no rejected message {key}. `verkehrspuls reject list` shows what is."""
+
+
+class UnknownReason(UsageError):
+    """There is no reason {reason}; {known}."""
+
+    code = "unknown-reason"
+
+
+@app.command("list")
+def list_rejects(
+    municipality: OfMunicipality = None,
+    sensor: OfSensor = None,
+    topic: Topic = None,
+    reason: Reason = None,
+    from_: From = None,
+    to: To = None,
+    replayed: Annotated[
+        bool, typer.Option("--replayed", help="Those too that were replayed since.")
+    ] = False,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
+    as_json: Json = False,
+) -> None:
+    """List rejected messages that are kept, the newest first."""
+    from verkehrspuls.cli import options
+    from verkehrspuls.storage import ledger
+
+    choice = _choice(municipality, sensor, topic, reason, from_, to)
+    with options.connection() as connection:
+        rows = ledger.rejects(connection, limit=limit, open=not replayed, **choice)
+    rows = [_told(row) for row in rows]
+    if as_json:
+        output.show_json(rows)
+        return
+    output.show(
+        [row | {"number": row["rejected_message_id"]} for row in rows],
+        (
+            *("number", "received_at", "topic", "reason", "detail", "payload_bytes"),
+            *("replayed_at", "attempts", "last_reason"),
+        ),
+    )
+
+
+@app.command()
+def show(number: Number, as_json: Json = False) -> None:
+    """Show a rejected message, with its payload and what is wrong with it."""
+    from verkehrspuls.cli import options
+    from verkehrspuls.storage import ledger
+
+    with options.connection() as connection:
+        row = ledger.reject(connection, number)
+    if row is None:
+        raise UnknownReject(kind="reject", key=number)
+    payload: bytes = row.pop("payload")
+    row = _told(row)
+    readable = _text(payload)
+    if as_json:
+        body = {"text": readable} if readable is not None else {"hex": payload.hex()}
+        output.show_json(row | {"payload": body})
+        return
+    facts: dict[str, Any] = {}
+    for name, value in row.items():
+        said = value if isinstance(value, dict) else {}
+        facts |= {f"{name} ({language})": text for language, text in said.items()}
+        facts |= {} if said else {name: value}
+    facts["payload"] = repr(payload) if readable is None else readable
+    output.show([{"what": k, "value": v} for k, v in facts.items()], ("what", "value"))
+
+
+@app.command()
+def count(
+    municipality: OfMunicipality = None,
+    sensor: OfSensor = None,
+    reason: Reason = None,
+    from_: From = None,
+    to: To = None,
+    as_json: Json = False,
+) -> None:
+    """Count rejected messages by sensor and reason, those not kept too.
+
+    From the ledger, which never forgets; the period is in whole hours of receipt.
+    """
+    from verkehrspuls.cli import options
+    from verkehrspuls.storage import ledger
+
+    choice = _choice(municipality, sensor, None, reason, from_, to)
+    del choice["topic"]
+    with options.connection() as connection:
+        rows = ledger.count_rejects(connection, **choice)
+    if as_json:
+        output.show_json(
+            [row | {"explanation": _explanation(row["reason"])} for row in rows]
+        )
+        return
+    columns = ("municipality", "sensor", "reason", "messages", "kept", "readings")
+    output.show(rows, (*columns, "first_hour", "last_hour"))
+
+
+@app.command()
+def replay(
+    municipality: OfMunicipality = None,
+    sensor: OfSensor = None,
+    topic: Topic = None,
+    reason: Reason = None,
+    from_: From = None,
+    to: To = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="All of them, where nothing is chosen.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Take rejected messages in again, after what was wrong is mended.
+
+    The oldest first. Safe to repeat, and to interrupt: what was used is not used
+    twice, and what is rejected again stays.
+    """
+    from ingest.rejects import Choice
+    from ingest.rejects import replay as replay_all
+    from verkehrspuls.stack.state import resolve
+
+    choice = _choice(municipality, sensor, topic, reason, from_, to)
+    if not everything and not any(choice.values()):
+        raise UsageError(reason="choose messages, or say --all")
+    sums = replay_all(resolve(), Choice(**choice))
+    if as_json:
+        outcomes = ("stored", "duplicate", "corrected", "rejected")
+        readings = (f"readings_{outcome}" for outcome in outcomes)
+        names = ("messages", "used", "rejected", "cut", *readings)
+        output.show_json({name: sums[name] for name in names})
+        return
+    output.tell(
+        f"{sums['messages']} messages: {sums['used']} used, {sums['rejected']} "
+        f"rejected again; readings: {sums['readings_stored']} stored, "
+        f"{sums['readings_duplicate']} there already, "
+        f"{sums['readings_corrected']} corrected.",
+    )
+    if sums["cut"]:
+        output.tell(
+            f"{sums['cut']} cannot be replayed: only their begin was kept.",
+        )
+
+
+def _choice(
+    municipality: str | None,
+    sensor: str | None,
+    topic: str | None,
+    reason: str | None,
+    from_: str | None,
+    to: str | None,
+) -> dict[str, Any]:
+    from verkehrspuls.cli import options
+
+    if reason is not None:
+        _check_reason(reason)
+    town, key = options.keys(municipality, sensor)
+    start, end = options.period(from_, to)
+    return {
+        "municipality": town,
+        "sensor": key,
+        "topic": topic,
+        "reason": reason,
+        "start": start,
+        "end": end,
+    }
+
+
+def _check_reason(reason: str) -> None:
+    from ingest.reasons import REASONS
+    from verkehrspuls import wording
+
+    if reason not in REASONS:
+        raise UnknownReason(reason=reason, known=wording.choice(reason, REASONS))
+
+
+def _told(row: dict[str, Any]) -> dict[str, Any]:
+    """Say in each language what was wrong, at first and when it was replayed."""
+    from ingest.reasons import Detail
+
+    told = dict(row)
+    for when in ("", "last_"):
+        reason, values = told[f"{when}reason"], told.pop(f"{when}detail_values")
+        if reason is not None:
+            detail = Detail(told[f"{when}detail"], values or ())
+            told[f"{when}detail"] = detail.say("en")
+            told[f"{when}explanation"] = _explanation(reason, detail)
+    return told
+
+
+def _explanation(reason: str, detail: "Detail | None" = None) -> dict[str, str]:
+    from ingest.reasons import Detail, explain
+    from verkehrspuls.text import LANGUAGES
+
+    return {name: explain(reason, detail or Detail(), name) for name in LANGUAGES}
+
+
+def _text(payload: bytes) -> str | None:
+    try:
+        return payload.decode()
+    except UnicodeDecodeError:
+        return None

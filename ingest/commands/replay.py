@@ -1,0 +1,68 @@
+"""The command `verkehrspuls replay`: real files, published like a sensor would."""
+
+from typing import Annotated
+
+import typer
+
+from ingest.commands.import_ import (
+    FileOrFolder,
+    Format,
+    Municipality,
+    Only,
+    Since,
+    State,
+    Until,
+)
+from verkehrspuls.cli import output
+
+
+def command(
+    path: FileOrFolder,
+    format: Format,
+    municipality: Municipality = None,
+    state: State = None,
+    site: Only = None,
+    since: Since = None,
+    until: Until = None,
+    speed: Annotated[
+        float,
+        typer.Option(min=0, help="Times real time; 0: as fast as the broker takes it."),
+    ] = 0,
+) -> None:
+    """Publish a file's counts over MQTT, and register its sites before."""
+    import time
+    from datetime import timedelta
+
+    from rich.console import Console
+    from rich.progress import track
+
+    from ingest.commands.import_ import read
+    from ingest.files import messages
+    from verkehrspuls.mqtt import Publisher
+    from verkehrspuls.stack.state import resolve
+
+    settings = resolve(broker=True)
+    file = read(
+        settings, path, format, municipality, state, site, since=since, until=until
+    )
+    # at a chosen speed each interval is a message, else each day of a sensor
+    per = timedelta(minutes=1) if speed else timedelta(days=1)
+    found = list(messages(file, per=per))
+    url = settings.broker.publish_url.get_secret_value()
+    console = Console(stderr=True)
+    with Publisher(
+        url or settings.broker.url.get_secret_value(),
+        "verkehrspuls-replay",
+        ca_file=settings.broker.ca_file,
+    ) as publisher:
+        began = time.monotonic()
+        for message in track(found, "Replay", console=console):
+            if speed:
+                passed_s = (message.due - found[0].due).total_seconds() / speed
+                time.sleep(max(0.0, began + passed_s - time.monotonic()))
+            publisher.publish(message.topic, message.payload)
+        publisher.flush()
+    output.tell(
+        f"{publisher.acknowledged} messages with {file.counts.height} readings "
+        "published and acknowledged."
+    )

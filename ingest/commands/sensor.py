@@ -1,0 +1,179 @@
+"""`verkehrspuls sensor`: what ingest makes of a sensor's messages."""
+
+from typing import Annotated, Any
+
+import typer
+
+from verkehrspuls.cli import options, output
+from verkehrspuls.cli.options import Json, parse_key
+
+app = typer.Typer(no_args_is_help=True)
+
+_FACTS = ("what", "value")
+
+
+@app.command("show")
+def show_sensor(
+    sensor: Annotated[str, typer.Argument(help="municipality/sensor")],
+    as_json: Json = False,
+) -> None:
+    """Show a sensor: its topics, installations, newest messages, and rejects."""
+    from ingest.reasons import DROPPED, Detail, explain
+    from verkehrspuls.registry import commissioning
+
+    with options.connection() as connection:
+        found = commissioning.sensor(connection, *parse_key(sensor, kind="sensor"))
+    del found["sensor_id"]
+    for message in found["messages"]:
+        detail = Detail(message.pop("detail"), message.pop("detail_values"))
+        reason = message["reason"]
+        message["why"] = explain(reason, detail, "en") if reason else None
+    for reject in found["rejects"]:
+        see = f"verkehrspuls reject list --sensor {sensor} --reason {reject['reason']}"
+        # none: the messages are kept for another reason, which they have too
+        reject["see"] = see if reject["messages"] else None
+    for field in found["left_out"]:
+        field["why"] = DROPPED[field["problem"]]
+    if as_json:
+        output.show_json(found)
+        return
+    names = (
+        *("installations", "messages", "passed_over", "ambiguous"),
+        *("rejects", "left_out"),
+    )
+    lists = {name: found.pop(name) for name in names}
+    facts = found | {
+        "topics": ", ".join(found["topics"]),
+        "profile": _json(found["profile"]),
+        "clock": _clock(found["clock"]),
+    }
+    if found["payload_format"] == "native":
+        facts = {k: v for k, v in facts.items() if k not in ("topic", "profile")}
+    output.show(
+        [{"what": name, "value": value} for name, value in facts.items()],
+        ("what", "value"),
+    )
+    output.show(
+        [
+            row | {"mapping": _json(row["mapping"]), "last": _json(row["last"])}
+            for row in lists["installations"]
+        ],
+        (
+            *("output", "site", "channel", "quantity", "since", "until", "mapping"),
+            *("last_time", "last"),
+        ),
+        title="installations, with the newest reading of each channel",
+        whole=True,
+    )
+    output.show(
+        lists["messages"],
+        (
+            *("received_at", "came", "outcome", "readings", "readings_rejected"),
+            *("reason", "why"),
+        ),
+        title="the newest messages",
+        whole=True,
+    )
+    if lists["passed_over"]:
+        output.show(
+            lists["passed_over"],
+            ("field", "messages", "said", "taken", "received_at"),
+            title="times that cannot be right, and the field that was taken",
+            whole=True,
+        )
+    if lists["ambiguous"]:
+        output.show(
+            lists["ambiguous"],
+            ("site", "channel", "hour", "readings", "why"),
+            title="readings of an hour that the clock showed twice, pass unknown",
+            whole=True,
+        )
+    output.show(
+        lists["rejects"],
+        ("reason", "messages", "readings", "last_hour", "see"),
+        title="rejects by reason",
+        whole=True,
+    )
+    if lists["left_out"]:
+        output.show(
+            lists["left_out"],
+            ("field", "fields", "why", "value", "last_hour"),
+            title="fields left out of readings, with their last value",
+            whole=True,
+        )
+
+
+@app.command("try")
+def try_message(
+    file: Annotated[
+        typer.FileBinaryRead, typer.Argument(help="A payload; - is standard input.")
+    ],
+    topic: Annotated[str, typer.Option(help="The topic that it would come under.")],
+    at: Annotated[
+        str | None,
+        typer.Option("--at", help="As if it came then, a time with offset; else now."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say what would become of a message, without storing anything.
+
+    Decoded, resolved and checked as ingest does it. Ends with 4 where it, or a part
+    of it, could not be used.
+    """
+    from datetime import UTC, datetime
+
+    from ingest.batch import Message
+    from ingest.trial import attempt
+    from verkehrspuls.errors import FoundProblems
+    from verkehrspuls.stack.state import resolve
+
+    settings = resolve().ingest
+    # one byte more is too large already
+    payload = file.read(settings.message_bytes + 1)
+    received_at = options.moment(at) or datetime.now(UTC)
+    with options.connection() as connection:
+        found = attempt(connection, settings, Message(topic, payload, received_at))
+    problem = found.problem
+    if as_json:
+        output.show_json(
+            found._asdict() | {"problem": problem._asdict() if problem else None}
+        )
+    else:
+        facts: dict[str, object] = {"outcome": found.outcome, "sensor": found.sensor}
+        if found.status:
+            facts["status"] = _json(found.status)
+        if problem:
+            facts |= {
+                "reason": problem.reason,
+                "why": problem.why,
+                "what to do": problem.advice,
+                "readings rejected": problem.readings,
+            }
+        for each in found.left_out:
+            facts[f"left out: {each['field']}"] = (
+                f"{each['fields']} times, {each['why']}; the last was {each['value']}"
+            )
+        output.show([{"what": k, "value": v} for k, v in facts.items()], _FACTS)
+        output.show(
+            [row | {"values": _json(row["values"])} for row in found.readings],
+            ("site", "channel", "time", "interval_s", "values", "outcome"),
+            title="readings that would be stored" if found.readings else "no readings",
+            whole=True,
+        )
+    if problem:
+        raise FoundProblems(count=max(1, problem.readings))
+
+
+def _json(value: object) -> str:
+    import msgspec
+
+    return msgspec.json.encode(value).decode() if value else ""
+
+
+def _clock(clock: dict[str, Any] | None) -> str:
+    """Say what the newest readings tell of the sensor's clock."""
+    if clock is None:
+        return ""
+    if clock["hint"]:
+        return str(clock["hint"])
+    return f"readings come {clock['offset_s']:.0f} s after the end of their interval"

@@ -1,0 +1,136 @@
+"""Trying a message: what ingest would make of it, with nothing stored.
+
+It takes the way of any message, up to the rows for the database; those are staged,
+compared with what is there, and rolled back.
+"""
+
+from difflib import get_close_matches
+from typing import Any, NamedTuple
+
+import msgspec
+
+from ingest import formats
+from ingest.batch import Batch, Collector, Message, Reject
+from ingest.check import Limits
+from ingest.reasons import ADVICE, COMPARE, DROPPED, explain
+from ingest.resolve import RegisteredSensor, Registry, read_registry
+from ingest.store import copy_rows
+from verkehrspuls.settings import Ingest
+from verkehrspuls.storage.database import Connection, execute, queries
+from verkehrspuls.wire import parse_topic
+
+Row = dict[str, Any]
+
+#: So many names are proposed.
+PROPOSED = 5
+
+
+class Problem(NamedTuple):
+    """Why a message, or readings in it, would be rejected."""
+
+    reason: str
+    why: str
+    advice: str
+    #: how many readings; none where the message as a whole cannot be read
+    readings: int
+
+
+class Trial(NamedTuple):
+    """What would become of a message."""
+
+    #: accepted, partly accepted, rejected, or unknown sensor
+    outcome: str
+    #: municipality/sensor
+    sensor: str | None
+    #: each with its channel, interval, values, and whether it would be stored
+    readings: list[Row]
+    #: what the sensor would be known to say of itself
+    status: Row | None
+    problem: Problem | None
+    #: fields that would be left out of readings: name, what is wrong, last value
+    left_out: list[Row]
+
+
+def attempt(connection: Connection, settings: Ingest, message: Message) -> Trial:
+    """Take a message as ingest would, and store nothing."""
+    registry = read_registry(connection)
+    limits = Limits.at(message.received_at, settings)
+    batch = Collector(registry, formats.formats(), limits).collect([message])
+    outcomes = batch.outcomes
+    named = {each.sensor_id: key for key, each in registry.items()}
+    takers = [named[sensor_id] for sensor_id, _ in batch.ledger if sensor_id]
+    sensor = registry[takers[0]] if takers else None
+    said = next(iter(batch.status.values()), None)
+    return Trial(
+        # where several sensors take it: the worst
+        outcome=next(name for name, messages in outcomes.items() if messages),
+        sensor=", ".join(map("/".join, takers)) or None,
+        readings=_staged(connection, batch),
+        status=msgspec.to_builtins(said[1]) if said else None,
+        problem=_problem(batch.rejects[0], sensor, registry) if batch.rejects else None,
+        left_out=[
+            {
+                "field": name,
+                "fields": number,
+                "why": DROPPED[fault],
+                "value": tally.dropped_values[name, fault],
+            }
+            for tally in batch.ledger.values()
+            for (name, fault), number in tally.dropped.items()
+        ],
+    )
+
+
+def _staged(connection: Connection, batch: Batch) -> list[Row]:
+    """Stage the rows of a batch, see what storing them comes to, and roll back."""
+    found: list[Row] = []
+    with connection.transaction(force_rollback=True):
+        connection.execute(queries()["make_staging"])
+        for kind, rounds in batch.packed().items():
+            for each in rounds:
+                connection.execute(queries()["empty_staging"])
+                copy_rows(connection, f"copy_{kind}", each)
+                found += execute(connection, f"tried_{kind}").fetchall()
+    return found
+
+
+def _problem(
+    reject: Reject, sensor: RegisteredSensor | None, registry: Registry
+) -> Problem:
+    advice = ADVICE.get(reject.reason, COMPARE)
+    there = _there(reject, sensor, registry)
+    return Problem(
+        reason=reject.reason,
+        why=explain(reject.reason, reject.detail, "en"),
+        advice=f"{advice} {there}" if there else advice,
+        readings=reject.readings,
+    )
+
+
+def _there(reject: Reject, sensor: RegisteredSensor | None, registry: Registry) -> str:
+    """Name what there is in place of what was not found."""
+    if reject.reason == "not-meant":
+        of_topic = {each.sensor_id for each in registry.listen(reject.message.topic)}
+        sharing = ["/".join(k) for k, s in registry.items() if s.sensor_id in of_topic]
+        return f"They are {', '.join(sharing[:PROPOSED])}."
+    if sensor is None:
+        topic = parse_topic(reject.message.topic)
+        given = "/".join(topic[:2]) if topic else reject.message.topic
+        known = ["/".join(key) for key in registry] if topic else _topics(registry)
+        near = get_close_matches(given, known, PROPOSED, cutoff=0.4)
+        what = "Registered sensors" if topic else "Registered topics"
+        return f"{what} with a similar name: {', '.join(near)}." if near else ""
+    if reject.reason == "unknown-output":
+        outputs = "; ".join(
+            f"{output!r} ({feed.days})"
+            for output, feeds in sorted(sensor.feeds.items())
+            for feed in feeds
+        )
+        return f"Its outputs are {outputs}." if outputs else "It has no output yet."
+    if reject.reason in ("class-not-in-scheme", "unknown-class"):
+        return f"The scheme has {', '.join(sorted(sensor.classes))}."
+    return ""
+
+
+def _topics(registry: Registry) -> list[str]:
+    return [sensor.topic for sensor in registry.values() if sensor.topic]

@@ -1,0 +1,221 @@
+"""Which pages are made anew, and which are not: by what they are made of."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any, LiteralString
+
+import psycopg
+import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from dashboards import render
+from dashboards.app import create_web
+from dashboards.pages.corridor import view as corridor_view
+from dashboards.pages.site import view as site_view
+from tests import parts, world
+from verkehrspuls.settings import load
+
+SITE = "/de/towns/kaiserslautern/pariser-strasse"
+CORRIDOR = "/de/corridors/kaiserslautern/nordtangente-ost"
+TABLE = f"{SITE}/table?quantity=motor&from=2026-03-01&to=2026-03-04"
+PAGES = (
+    SITE,
+    CORRIDOR,
+    TABLE,
+    "/de/",
+    "/de/towns/kaiserslautern",
+    "/de/cases/1",
+    "/de/about",
+)
+NOW = datetime(2026, 3, 4, 0, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def url(_plain: parts.Databases) -> Iterator[str]:
+    with _plain.fresh() as url:
+        world.build(url)
+        yield url
+
+
+def web(url: str, at: datetime = NOW) -> FastAPI:
+    app = create_web(load({"VERKEHRSPULS_DATABASE__URL": url}))
+    app.dependency_overrides[render.now] = lambda: at
+    return app
+
+
+@pytest.fixture
+def app(url: str) -> FastAPI:
+    return web(url)
+
+
+@pytest.fixture
+def client(app: FastAPI) -> Iterator[TestClient]:
+    with TestClient(app, follow_redirects=False) as client:
+        yield client
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What was computed."""
+    found: list[str] = []
+    for module, name in ((site_view, "content"), (corridor_view, "corridor_page")):
+        compute = getattr(module, name)
+
+        def counted(
+            *values: Any, _compute: Any = compute, _name: str = name, **more: Any
+        ) -> Any:
+            found.append(_name)
+            return _compute(*values, **more)
+
+        monkeypatch.setattr(module, name, counted)
+    return found
+
+
+def tag(client: TestClient, path: str = SITE) -> str:
+    response = client.get(path)
+    assert response.status_code == 200
+    return str(response.headers["etag"])
+
+
+def change(url: str, statement: LiteralString) -> None:
+    with psycopg.connect(url) as connection:
+        assert connection.execute(statement).rowcount
+
+
+CHANGES: dict[str, LiteralString] = {
+    "hours": "update vp.volume set volume = volume + 1 where interval_s = 3600",
+    "days": "update vp.daily_figure set volume = volume + 1",
+    "air": "update vp.environment_hour set mean = mean + 1",
+    "a decision": "update vp.anomaly_case set state = 'confirmed'",
+    "a finding": "update vp.case_member set withdrawn_at = now()",
+    "a name": "update vp.site set name = 'Anderswo'",
+    "a removal": "delete from vp.corridor_station where station = 1",
+    "a message": "update vp.ledger set last_received_at = last_received_at"
+    " + interval '20 s', hour = hour + interval '1 hour' where sensor_id is not null",
+    "a status": "insert into vp.sensor_status (sensor_id, state, since)"
+    " select sensor_id, 'online', now() from vp.sensor",
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_site_is_another_page_as_soon_as_something_changed(
+    client: TestClient, url: str, what: str
+) -> None:
+    before = tag(client)
+    assert tag(client) == before
+    change(url, CHANGES[what])
+    assert tag(client) != before
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_all_processes_give_the_same_tag(
+    client: TestClient, url: str, path: str
+) -> None:
+    with TestClient(web(url)) as other:
+        assert tag(other, path) == tag(client, path)
+
+
+@pytest.mark.parametrize("path", [SITE, CORRIDOR])
+def test_who_holds_a_page_lets_nothing_be_computed(
+    client: TestClient, url: str, made: list[str], path: str
+) -> None:
+    first = tag(client, path)
+    assert len(made) == 1
+    # nor in a process that has not made it
+    with TestClient(web(url)) as other:
+        for reader in (client, other):
+            for method in ("GET", "HEAD"):
+                again = reader.request(method, path, headers={"if-none-match": first})
+                assert (again.status_code, again.content) == (304, b"")
+    assert len(made) == 1
+
+
+def test_what_eight_ask_for_at_once_is_computed_once(
+    client: TestClient, made: list[str]
+) -> None:
+    together = threading.Barrier(8)
+
+    def ask() -> bytes:
+        together.wait(10)
+        return client.get(SITE).content
+
+    with ThreadPoolExecutor(8) as people:
+        answers = [people.submit(ask) for _ in range(8)]
+        assert len({answer.result(30) for answer in answers}) == 1
+    assert made == ["content"]
+
+
+def test_a_page_shows_what_changed_while_others_hold_the_old_one(
+    client: TestClient, url: str
+) -> None:
+    first = tag(client)
+    change(url, CHANGES["a name"])
+    answer = client.get(SITE, headers={"if-none-match": first})
+    assert answer.status_code == 200
+    assert "Anderswo" in answer.text
+
+
+def test_what_is_not_committed_is_on_no_page_and_in_no_tag(
+    client: TestClient, url: str
+) -> None:
+    first = tag(client)
+    with psycopg.connect(url) as connection:
+        connection.execute(CHANGES["a name"])
+        assert tag(client) == first
+        # another one commits meanwhile
+        change(url, CHANGES["days"])
+        second = tag(client)
+        assert second != first
+    assert tag(client) not in (first, second)
+
+
+def test_changes_that_were_undone_are_none(client: TestClient, url: str) -> None:
+    first = tag(client)
+    with psycopg.connect(url) as connection:
+        connection.execute(CHANGES["a name"])
+        connection.rollback()
+    assert tag(client) == first
+    with psycopg.connect(url) as connection:
+        connection.execute("savepoint before")
+        connection.execute(CHANGES["days"])
+        connection.execute("rollback to before")
+        connection.execute(CHANGES["a name"])
+    assert tag(client) != first
+
+
+def test_each_language_query_and_minute_is_a_page_of_its_own(
+    client: TestClient, url: str
+) -> None:
+    tags = {
+        tag(client, path) for path in (SITE, f"{SITE}?period=30d", f"/en{SITE[3:]}")
+    }
+    assert len(tags) == 3
+    with TestClient(web(url, NOW + timedelta(seconds=59))) as later:
+        assert tag(later) in tags
+    with TestClient(web(url, NOW + timedelta(seconds=60))) as later:
+        assert tag(later) not in tags
+
+
+def test_what_others_appended_makes_no_other_page(client: TestClient) -> None:
+    first = client.get(SITE)
+    shared = client.get(f"{SITE}?fbclid=secret&utm_source=x")
+    assert shared.headers["etag"] == first.headers["etag"]
+    assert "secret" not in shared.text
+
+
+def test_an_error_is_not_remembered(client: TestClient) -> None:
+    wrong = f"{SITE}?from=gestern"
+    for _ in range(2):
+        answer = client.get(wrong, headers={"if-none-match": "*"})
+        assert (answer.status_code, "etag" in answer.headers) == (422, False)
+
+
+def test_the_cookie_is_that_of_who_asks(client: TestClient) -> None:
+    english, german = f"/en{SITE[3:]}", {"accept-language": "de"}
+    for headers, sets in ((german, True), ({"accept-language": "en"}, False)) * 2:
+        client.cookies.clear()
+        answer = client.get(english, headers=headers)
+        assert ("set-cookie" in answer.headers) is sets

@@ -1,0 +1,316 @@
+"""Ending and removing sensors, sites and towns, in each storage edition."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, LiteralString
+
+import msgspec
+import pytest
+from psycopg.rows import dict_row
+
+from analytics.jobs import claims
+from analytics.jobs.store import open_store
+from ingest.batch import Collector, Message
+from ingest.check import Limits
+from ingest.formats import formats
+from ingest.resolve import read_registry
+from ingest.write import Writer
+from tests.towns import SINCE, TOWN
+from verkehrspuls.errors import UnknownKey, UsageError
+from verkehrspuls.model import (
+    Arm,
+    Channel,
+    Corridor,
+    Installation,
+    Junction,
+    Sensor,
+    Site,
+    Station,
+    Town,
+)
+from verkehrspuls.registry import commissioning, removal
+from verkehrspuls.registry.towns import register
+from verkehrspuls.settings import Ingest, load
+from verkehrspuls.storage import ledger, series
+from verkehrspuls.storage.database import connect, execute
+
+NOW = datetime(2026, 11, 21, 20, tzinfo=UTC)
+
+#: a second site, whose sensor replaced another one at a channel of the first
+WORLD: Town = msgspec.structs.replace(
+    TOWN,
+    sites=(
+        *TOWN.sites,
+        Site(
+            key="b423",
+            name="B 423",
+            channels=(
+                Channel(key="in", name="einwärts", quantity="motor", direction="in"),
+                Channel(key="out", name="auswärts", quantity="motor", direction="out"),
+            ),
+        ),
+    ),
+    sensors=(
+        *TOWN.sensors,
+        Sensor(
+            key="loop-1",
+            name="Schleife 1",
+            interval_s=300,
+            class_scheme="tls-8+1",
+            installations=(
+                Installation(site="b423", channel="in", output="1", since=SINCE),
+                Installation(site="b423", channel="out", output="2", since=SINCE),
+            ),
+        ),
+    ),
+    corridors=(
+        Corridor(
+            key="road",
+            name="Straße",
+            stations=(
+                Station(site="b420", direction="in", chainage_m=0),
+                Station(site="b423", direction="in", chainage_m=500),
+            ),
+        ),
+    ),
+    junctions=(
+        Junction(
+            key="node",
+            name="Knoten",
+            arms=(
+                Arm(site="b420", direction="in", leads="in"),
+                Arm(site="b423", direction="out", leads="out"),
+            ),
+        ),
+    ),
+)
+
+
+class World:
+    """A town with readings, figures, cases and rejects of two sites."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.connection = connect(url, row_factory=dict_row, autocommit=True)
+        register(self.connection, WORLD)
+        self.writer = Writer(url, Ingest(), pause=lambda _: True)
+        self.registry = read_registry(self.connection)
+        for sensor in ("camera-1", "loop-1"):
+            for minutes in range(0, 120, 5):
+                self.send(sensor, minutes, car=4)
+            self.send(sensor, 0, car=5)  # a correction
+            self.send(sensor, 0, lorry=5)  # a reject
+        self.compute()
+        # where the edition can: what is compressed is removed as well
+        for table in ("count_reading", "count_reading_history", "volume"):
+            self.connection.execute(
+                "select vp.compress_before(%s, %s)", [table, NOW + timedelta(days=30)]
+            )
+        self.put_case("b423", ["b423"])
+        self.put_case("b423", ["b423", "b420"])
+        assert self.holds
+
+    def send(self, sensor: str, minutes: int, **classes: int) -> None:
+        counts = [{"channel": output, "classes": classes} for output in ("1", "2")]
+        time = NOW - timedelta(hours=2) + timedelta(minutes=minutes)
+        body = {"time": time, "interval_s": 300, "counts": counts}
+        topic = f"vp/v1/kusel/{sensor}/counts"
+        message = Message(topic, msgspec.json.encode(body), NOW)
+        limits = Limits.at(NOW, Ingest())
+        collector = Collector(self.registry, formats(), limits)
+        self.writer.write(collector.collect([message]), collector)
+
+    def compute(self) -> None:
+        analytics = load({"VERKEHRSPULS_DATABASE__URL": self.url}).analytics
+        with open_store(self.url, application="test") as store:
+            while claims.process(store, analytics, now=NOW):
+                pass
+
+    def put_case(self, leading: str, sites: list[str]) -> None:
+        row = self.connection.execute(
+            "insert into vp.anomaly_case (site_id, channel_id, detector, began, ended,"
+            " score, reason) select s.site_id, c.channel_id, 'level', %s, %s, 7,"
+            " 'silent' from vp.site s join vp.channel c using (site_id)"
+            " where s.key = %s and c.key = 'in' returning anomaly_case_id",
+            [NOW - timedelta(hours=len(sites)), NOW, leading],
+        ).fetchone()
+        assert row is not None
+        self.connection.execute(
+            "insert into vp.case_member (anomaly_case_id, channel_id, detector, began,"
+            " ended, score, reason) select %s, c.channel_id, 'level', %s, %s, 7,"
+            " 'silent' from vp.site s join vp.channel c using (site_id)"
+            " where s.key = any(%s) and c.key = 'in'",
+            [row["anomaly_case_id"], NOW - timedelta(hours=len(sites)), NOW, sites],
+        )
+        self.connection.execute(
+            "insert into vp.case_event (anomaly_case_id, kind, who) values"
+            " (%s, 'opened', 'detectors')",
+            [row["anomaly_case_id"]],
+        )
+
+    def count(self, table: LiteralString) -> int:
+        row = self.connection.execute(
+            b"select count(*) as rows from vp." + table.encode()
+        ).fetchone()
+        return int(row["rows"]) if row else 0
+
+    @property
+    def holds(self) -> bool:
+        return ledger.prove(self.connection).holds
+
+    def remove(self, kind: str, *keys: str, sure: bool = True) -> dict[str, int]:
+        return removal.remove(
+            self.connection, kind, *keys, with_readings=sure, sure=sure
+        )
+
+    def volume(self, site: str) -> list[dict[str, Any]]:
+        return self.connection.execute(
+            "select v.volume from vp.volume v join vp.channel c using (channel_id)"
+            " join vp.site s using (site_id) where s.key = %s",
+            [site],
+        ).fetchall()
+
+
+@pytest.fixture
+def world(database: str) -> Iterator[World]:
+    world = World(database)
+    yield world
+    world.writer.close()
+    world.connection.close()
+
+
+@pytest.fixture
+def plain_world(plain_database: str) -> Iterator[World]:
+    world = World(plain_database)
+    yield world
+    world.writer.close()
+    world.connection.close()
+
+
+def test_sensor_that_is_removed_leaves_the_ledger_and_its_rejects(world: World) -> None:
+    before = ledger.prove(world.connection).totals
+    rejects = world.count("rejected_message")
+    went = world.remove("sensor", "kusel", "loop-1")
+    assert (went["readings"], went["messages"], went["rejects"]) == (48, 26, 1)
+    proof = ledger.prove(world.connection)
+    assert proof.holds
+    assert proof.totals == before
+    assert world.count("rejected_message") == rejects
+    with pytest.raises(UnknownKey):
+        commissioning.sensor(world.connection, "kusel", "loop-1")
+    assert ("kusel", "loop-1") not in read_registry(world.connection)
+    # its channels stay, without the figures that it gave them
+    assert world.volume("b423")
+    world.compute()
+    assert not world.volume("b423")
+    assert world.volume("b420")
+    # registered again it goes on
+    register(world.connection, WORLD)
+    world.send("loop-1", 5, car=3)
+    assert world.holds
+    found = commissioning.sensor(world.connection, "kusel", "loop-1")
+    assert found["messages_received"] == 27
+
+
+def test_site_that_is_removed_leaves_no_trace_of_itself(world: World) -> None:
+    went = world.remove("site", "kusel", "b423")
+    assert (went["readings"], went["cases"], went["messages"]) == (48, 2, 26)
+    assert world.holds
+    assert [s["key"] for s in series.sites(world.connection)] == ["b420"]
+    (case,) = world.connection.execute(
+        "select s.key, a.sites, a.channels from vp.anomaly_case a"
+        " join vp.site s using (site_id)"
+    ).fetchall()
+    assert case == {"key": "b420", "sites": 1, "channels": 1}
+    assert world.count("case_event") == 1
+    assert world.count("corridor") == world.count("junction") == 0
+    assert len(world.volume("b420")) == world.count("volume")
+    assert world.count("stale_bucket") == 0
+    # its sensor stays registered, attached to nothing
+    (row,) = series.sensors(
+        world.connection, sensor="loop-1", visible=series.EVERYTHING
+    )
+    assert row["site"] is None
+    world.compute()
+    # a worker that has not read the registry since
+    world.send("loop-1", 5, car=3)
+    assert world.count("stale_bucket") > 0
+    removal.sweep(world.connection)
+    assert world.count("stale_bucket") == 0
+    assert world.count("count_reading") == 48
+    assert world.holds
+
+
+def test_town_that_is_removed_can_be_registered_again(world: World) -> None:
+    world.remove("town", "kusel")
+    assert world.holds
+    assert removal.towns(world.connection) == []
+    assert not series.municipalities(world.connection, visible=series.EVERYTHING)
+    assert not read_registry(world.connection)
+    for table in ("site", "channel", "count_reading", "anomaly_case", "volume"):
+        assert world.count(table) == 0, table
+    assert world.count("rejected_message") == 2
+    with pytest.raises(UnknownKey):
+        world.remove("town", "kusel")
+    register(world.connection, WORLD)
+    world.registry = read_registry(world.connection)
+    world.send("camera-1", 0, car=1)
+    assert world.holds
+    assert len(removal.towns(world.connection)) == 1
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [("site", "kusel", "b423"), ("sensor", "kusel", "loop-1"), ("town", "kusel")],
+)
+def test_nothing_goes_where_data_hang_on_it(
+    plain_world: World, keys: tuple[str, str]
+) -> None:
+    readings = plain_world.count("count_reading")
+    with pytest.raises(removal.DataHang, match=r"\d+ readings and \d cases") as refused:
+        plain_world.remove(*keys, sure=False)
+    assert "--with-readings and --yes" in str(refused.value)
+    with pytest.raises(removal.DataHang, match="add --yes"):
+        removal.remove(plain_world.connection, *keys, with_readings=True, sure=False)
+    assert plain_world.count("count_reading") == readings
+    assert len(read_registry(plain_world.connection)) == 3
+
+
+def test_what_never_had_data_is_removed_at_once(plain_world: World) -> None:
+    went = plain_world.remove("sensor", "kusel", "air-1", sure=False)
+    assert went["readings"] == 0
+    with pytest.raises(UnknownKey, match="kusel/air-1"):
+        plain_world.remove("sensor", "kusel", "air-1")
+    with pytest.raises(UnknownKey, match="kusel/nowhere"):
+        plain_world.remove("site", "kusel", "nowhere")
+    assert plain_world.holds
+
+
+def test_sensor_ends_by_date_and_keeps_its_figures(plain_world: World) -> None:
+    at = NOW - timedelta(hours=1)
+    connection = plain_world.connection
+    assert removal.end_sensor(connection, "kusel", "loop-1", at=at) == ["1", "2"]
+    found = commissioning.sensor(connection, "kusel", "loop-1")
+    assert {row["until"] for row in found["installations"]} == {at}
+    assert plain_world.volume("b423")
+    # it is not there twice
+    assert removal.end_sensor(connection, "kusel", "loop-1", at=NOW) == []
+    with pytest.raises(UsageError, match="attached only after that"):
+        removal.end_sensor(connection, "kusel", "loop-1", at=SINCE - timedelta(days=1))
+    plain_world.registry = read_registry(connection)
+    plain_world.send("loop-1", 90, car=3)
+    newest = commissioning.sensor(connection, "kusel", "loop-1")["messages"][0]
+    assert (newest["outcome"], newest["reason"]) == ("rejected", "unknown-output")
+
+
+def test_tokens_of_what_is_removed_are_revoked(plain_world: World) -> None:
+    from verkehrspuls.access import tokens
+
+    tokens.create(plain_world.connection, "kusel", sensor="loop-1")
+    tokens.create(plain_world.connection, "kusel")
+    plain_world.remove("sensor", "kusel", "loop-1")
+    states = execute(plain_world.connection, "list_tokens", municipality="kusel")
+    assert sorted(row["state"] for row in states) == ["revoked", "valid"]
+    plain_world.remove("town", "kusel")
+    states = execute(plain_world.connection, "list_tokens", municipality="kusel")
+    assert {row["state"] for row in states} == {"revoked"}

@@ -1,0 +1,200 @@
+"""What each how-to for contributors leads to: looked for where people look for it.
+
+Run in a copy of the project in which the how-tos were followed, with the URL of a
+migrated, empty database for each: `python -m tests.seen add-a-quantity=URL`.
+"""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import psycopg
+from starlette.testclient import TestClient
+
+from ingest.batch import Message
+from tests import world
+from tests.integration.test_ledger import NOW
+from tests.integration.test_ledger import World as Ingest
+from verkehrspuls.model import Channel, Installation, Mapping, Sensor, Site, Town
+from verkehrspuls.registry.towns import register
+from verkehrspuls.settings import load
+
+PROJECT: Final = Path(__file__).parents[1]
+
+
+@contextmanager
+def web(url: str, now: datetime = world.LAST) -> Iterator[TestClient]:
+    """Pages and API at a time, by default the end of the figures of `tests.world`."""
+    from dashboards import render
+    from dashboards.app import create_web
+
+    app = create_web(load({"VERKEHRSPULS_DATABASE__URL": url}))
+    app.dependency_overrides[render.now] = lambda: now
+    with TestClient(app) as client:
+        yield client
+
+
+def command(url: str, *words: str) -> str:
+    """What a command says."""
+    done = subprocess.run(
+        [sys.executable, "-m", "verkehrspuls", *words],
+        env={"VERKEHRSPULS_DATABASE__URL": url, "PYTHONPATH": str(PROJECT)},
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    return done.stdout + done.stderr
+
+
+def reference(page: str) -> str:
+    """The text of a page of the reference."""
+    return (PROJECT / "docs" / "reference" / f"{page}.md").read_text("utf-8")
+
+
+def station(quantity: str, **more: Any) -> Town:
+    """A town with one station that measures a quantity, at its output `x`."""
+    installation = Installation(
+        site="garten",
+        channel="x",
+        output="x",
+        since=world.SINCE,
+        mapping=Mapping(field="temp") if more else None,
+    )
+    sensor = Sensor(
+        key="wetter",
+        name="Wetter",
+        interval_s=3600,
+        installations=(installation,),
+        **more,
+    )
+    return Town(
+        key="landau",
+        name="Landau",
+        state="RP",
+        sites=(
+            Site(
+                key="garten",
+                name="Garten",
+                channels=(Channel(key="x", name="x", quantity=quantity),),
+            ),
+        ),
+        sensors=(sensor,),
+    )
+
+
+def payload_format(url: str) -> None:
+    """A message of the format becomes a reading, and the reference describes it."""
+    with closing(Ingest(url)) as ingest:
+        register(
+            ingest.connection,
+            station("temperature_c", payload_format="key-value", topic="garten/+"),
+        )
+        ingest.write(Message("garten/1", b"t=2026-11-21T19:00:00Z;temp=4.1", NOW))
+        assert ingest.value("select value from vp.environment_reading") == 4.1
+    assert "wetter" in command(url, "sensor", "list", "--municipality", "landau")
+    assert "`key-value`" in reference("formats")
+
+
+def detector(url: str) -> None:
+    """A case of it says what it is about, on its page, in the API and the command."""
+    from analytics import frames
+    from analytics.cases import judging
+    from tests.frames import make
+    from tests.unit.analytics.test_judged import T, counted
+
+    quarters = counted(100, 420, 110)
+    spans = make(
+        frames.SPANS, [{"channel_id": 1, "since": T, "until": T + timedelta(hours=1)}]
+    )
+    judged = judging.judge_quarters(
+        quarters,
+        spans,
+        frames.empty(frames.STORED_CASES),
+        motor=quarters.select("channel_id").unique(),
+        now=datetime(2030, 1, 1, tzinfo=UTC),
+    )
+    assert "crowd" in str(judged)
+    world.build(url)
+    with psycopg.connect(url) as connection:
+        for table in ("anomaly_case", "case_member"):
+            connection.execute(
+                f"update vp.{table} set detector = 'crowd', reason = 'crowd'"
+            )
+    with web(url) as client:
+        found = client.get("/api/v1/cases").json()["cases"][0]
+        assert "Andrang" in str(found)
+        page = client.get(f"/de/cases/{found['anomaly_case_id']}").text
+        assert "Andrang, " in page
+        assert "das 6,2-Fache des Üblichen" in page
+    assert "Andrang, " in command(url, "case", "list", "--all")
+    assert "`crowd`" in reference("detectors")
+
+
+def chart(url: str) -> None:
+    """It is on the page of a site, in both languages, with its table."""
+    world.build(url)
+    query = "?from=2026-03-01&to=2026-03-04"
+    with web(url) as client:
+        german, english = (
+            client.get(f"/{key}/towns/kaiserslautern/pariser-strasse{query}").text
+            for key in ("de", "en")
+        )
+    assert "An welchem Wochentag ist am meisten los?" in german
+    assert "Which weekday is the busiest?" in english
+    assert 'data-figure="weekdays-figure"' in german
+
+
+def quantity(url: str) -> None:
+    """A value of it is stored, served and shown, and one out of range is rejected."""
+    with closing(Ingest(url)) as ingest:
+        register(ingest.connection, station("dew_point_c"))
+        for hour, value in ((18, 12.3), (19, 101.3)):
+            reading = {
+                "time": f"2026-11-21T{hour}:00:00Z",
+                "interval_s": 3600,
+                "values": {"x": value},
+            }
+            topic = "vp/v1/landau/wetter/environment"
+            ingest.write(Message(topic, msgspec.json.encode(reading), NOW))
+        assert ingest.value("select count(*) from vp.environment_reading") == 1
+    assert "out-of-range" in command(url, "reject", "list")
+    command(url, "analytics", "recompute")
+    with web(url, NOW + timedelta(days=1)) as client:
+        query = "?from=2026-11-21&to=2026-11-22"
+        page = client.get(f"/de/towns/landau/garten{query}").text
+        assert "Taupunkt" in page
+        assert "12,3" in page
+        series = client.get(f"/api/v1/sites/landau/garten/series.csv{query}")
+        assert "12.3" in series.text
+    assert "12.3" in command(
+        url, "export", "landau/garten", "--from", "2026-11-21", "--to", "2026-11-22"
+    )
+    assert "`dew_point_c`" in reference("topics-and-payloads")
+
+
+def page(url: str) -> None:
+    """It can be reached from each page."""
+    world.build(url)
+    with web(url) as client:
+        assert "/de/licences" in client.get("/de/").text
+        assert client.get("/de/licences").status_code == 200
+
+
+#: By how-to.
+SEEN: Final[dict[str, Callable[[str], None]]] = {
+    "add-a-payload-format": payload_format,
+    "add-a-detector": detector,
+    "add-a-chart": chart,
+    "add-a-quantity": quantity,
+    "add-a-page": page,
+}
+
+if __name__ == "__main__":
+    for argument in sys.argv[1:]:
+        how_to, _, database = argument.partition("=")
+        SEEN[how_to](database)

@@ -1,0 +1,225 @@
+"""What the pages of towns list, where there are few sites and where there are many."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+
+from dashboards import describe
+from dashboards.language import Language
+from dashboards.pages.towns import view
+from dashboards.pages.towns.view import MOST_LISTED
+from verkehrspuls.quantities import ENVIRONMENT
+from verkehrspuls.storage.series import Counts
+
+NOW = datetime(2026, 3, 4, 12, 30, tzinfo=UTC)
+DE = Language("de")
+#: a case at two sites of a town counts once for it
+CASES = {
+    ("town-0", None): Counts(current=2, older=1, history=30),
+    ("town-0", "site-0"): Counts(current=2, history=30),
+    ("town-0", "site-1"): Counts(current=1, older=1),
+}
+NOTHING = pl.DataFrame(schema={"site_id": pl.Int32, "quantity": pl.String})
+
+
+def towns(*sizes: int) -> list[dict[str, Any]]:
+    return [
+        {"key": f"town-{number}", "name": f"Stadt {number}", "sites": size}
+        for number, size in enumerate(sizes)
+    ]
+
+
+def lines(municipalities: list[dict[str, Any]]) -> list[view.Line]:
+    sites = [
+        {
+            "site_id": place,
+            "key": f"site-{place}",
+            "name": f"Straße {place}",
+            "municipality": town["key"],
+            "municipality_name": town["name"],
+            "time_zone": "Europe/Berlin",
+            "latitude": 49.0,
+            "longitude": 7.0,
+            "road": "",
+            "channels": [{"quantity": "no2_ugm3"}],
+            "last_received_at": NOW - timedelta(minutes=1),
+            "newest_reading_at": NOW - timedelta(minutes=10),
+        }
+        for town in municipalities
+        for place in range(town["sites"])
+    ]
+    return view.lines(sites, NOTHING, CASES, DE, now=NOW)
+
+
+def test_few_sites_are_all_listed_by_town() -> None:
+    some = towns(120, 0, 80)
+    found = view.listed(lines(some), some, CASES, DE, page=1)
+    assert [(town["key"], len(inside)) for town, inside in found.towns] == [
+        ("town-0", 120),
+        ("town-1", 0),
+        ("town-2", 80),
+    ]
+    assert (found.groups, found.pages, found.downloads) == ((), 1, ())
+    assert found.towns[0][1][0].cases.undecided == 2
+
+
+@pytest.mark.parametrize(
+    ("observed", "says"),
+    [
+        (0.25, "90 Kfz/h, 11–12 Uhr, zu 25 % beobachtet"),
+        (0.8, "112 Kfz/h, 11–12 Uhr"),
+        (None, "90 Kfz/h, 11–12 Uhr, zu 0 % beobachtet"),
+    ],
+)
+def test_part_of_an_hour_says_what_was_observed(
+    observed: float | None, says: str
+) -> None:
+    (line,) = lines(towns(1))
+    hour = {"time": NOW.replace(hour=10, minute=0), "volume": 90, "usual": None}
+    part = replace(line, hour=hour | {"observed": observed, "quantity": "motor"})
+    assert " ".join(part.newest.split()) == says
+
+
+def test_many_sites_of_several_towns_are_grouped() -> None:
+    some = towns(4000, 1000)
+    found = view.listed(lines(some), some, CASES, DE, page=1)
+    assert not found.towns
+    assert [(g.name, g.sites, g.link, g.cases.undecided) for g in found.groups] == [
+        ("Stadt 0", 4000, "/de/towns/town-0", 3),
+        ("Stadt 1", 1000, "/de/towns/town-1", 0),
+    ]
+    assert [(s.key, n) for s, n in found.groups[0].counts] == [("environment", 4000)]
+    assert [address for _, address in found.downloads] == [
+        "/api/v1/sites",
+        "/api/v1/sites.geojson",
+    ]
+    chart = view.map_chart(lines(some), DE, municipalities=some, listed=found)
+    assert [row[:2] for row in chart.table.rows] == [
+        ("Stadt 0", "4.000"),
+        ("Stadt 1", "1.000"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("page", "shown", "first"),
+    [(1, 200, "site-0"), (3, 50, "site-400"), (99, 50, "site-400")],
+)
+def test_many_sites_of_a_town_are_paged(page: int, shown: int, first: str) -> None:
+    some = towns(2 * MOST_LISTED + 50)
+    found = view.listed(lines(some), some, CASES, DE, page=page)
+    ((_, inside),) = found.towns
+    assert (found.pages, found.page, len(inside)) == (3, min(page, 3), shown)
+    assert inside[0].site["key"] == first
+    assert found.downloads[0][1] == "/api/v1/sites?municipality=town-0"
+
+
+def test_many_towns_are_paged() -> None:
+    some = towns(*[2] * 450)
+    found = view.listed(lines(some), some, CASES, DE, page=2)
+    assert (len(found.groups), found.pages) == (200, 3)
+
+
+@pytest.mark.parametrize(
+    ("sites", "said"),
+    [
+        (1, "1 von 1 Messstelle meldet rechtzeitig."),
+        (2, "2 von 2 Messstellen melden rechtzeitig."),
+    ],
+)
+def test_sentence_has_the_form_of_its_number(sites: int, said: str) -> None:
+    assert view.sentence(lines(towns(sites)), Counts(), DE) == said
+
+
+@pytest.mark.parametrize(
+    ("counts", "german", "english"),
+    [
+        (Counts(), "", ""),
+        (Counts(history=1391), "", ""),
+        (
+            Counts(16, 0, 5),
+            "Offene Fälle: 16 der letzten Woche.",
+            "Open cases: 16 of the last week.",
+        ),
+        (
+            Counts(0, 1851),
+            "Offene Fälle: 1.851, älter als eine Woche.",
+            "Open cases: 1,851 older than a week.",
+        ),
+        (
+            Counts(16, 851),
+            "Offene Fälle: 16 der letzten Woche, 851 ältere.",
+            "Open cases: 16 of the last week, 851 older.",
+        ),
+    ],
+)
+def test_open_cases_are_told_in_one_way(
+    counts: Counts, german: str, english: str
+) -> None:
+    for language, said in (("de", german), ("en", english)):
+        assert describe.open_cases_sentence(counts, Language(language)) == said
+        sentence = view.sentence(lines(towns(1)), counts, Language(language))
+        assert sentence.endswith(said)
+
+
+def test_history_is_told_apart() -> None:
+    assert describe.history(Counts(3, 4), DE) == ""
+    assert describe.history(Counts(3, 4, 1391), DE).startswith("1.391 Fälle sind Gesch")
+
+
+def value(
+    quantity: str, mean: float, time: datetime, *, interval_s: int = 3600
+) -> dict[str, Any]:
+    """A row of `series.latest_values`."""
+    return {
+        "site_id": 0,
+        "quantity": quantity,
+        "time": time,
+        "interval_s": interval_s,
+        "mean": mean,
+    }
+
+
+def test_row_of_a_station_shows_its_newest_values_with_unit_and_time() -> None:
+    hour = datetime(2026, 3, 4, 11, tzinfo=UTC)
+    values = [
+        value("temperature_c", -1.25, hour),
+        value("no2_ugm3", 18.24, hour),
+    ]
+    site = lines(towns(1))[0].site
+    (line,) = view.lines([site], NOTHING, {}, DE, now=NOW, values=values)
+    assert line.measured == (
+        "Stickstoffdioxid NO₂ 18,2\xa0µg/m³, Temperatur −1,2\xa0°C, 12–13 Uhr"
+    )
+
+
+def test_old_values_of_a_station_say_so_and_when() -> None:
+    values = [value("water_level_cm", 482.6, datetime(2025, 2, 1, 11, tzinfo=UTC))]
+    site = lines(towns(1))[0].site
+    (line,) = view.lines([site], NOTHING, {}, DE, now=NOW, values=values)
+    assert line.measured == (
+        "Wasserstand 483\xa0cm, Sa, 01.02.2025, 12–13 Uhr (veraltet)"
+    )
+
+
+@pytest.mark.parametrize(("days_ago", "old"), [(1, ""), (4, " (veraltet)")])
+def test_row_of_a_station_with_daily_means_shows_them(days_ago: int, old: str) -> None:
+    began = datetime(2026, 3, 3, 23, tzinfo=UTC) - timedelta(days=days_ago)
+    values = [value("pm10_ugm3", 21.5, began, interval_s=86_400)]
+    site = lines(towns(1))[0].site
+    (line,) = view.lines([site], NOTHING, {}, DE, now=NOW, values=values)
+    day = DE.moment(began + timedelta(days=1), site["time_zone"])
+    assert line.measured == (
+        f"Feinstaub PM10 21,5\xa0µg/m³, Mittel über 24 Stunden bis {day}{old}"
+    )
+
+
+def test_row_of_a_station_with_many_quantities_stays_short() -> None:
+    hour = datetime(2026, 3, 4, 11, tzinfo=UTC)
+    values = [value(quantity, 1.0, hour) for quantity in ENVIRONMENT]
+    site = lines(towns(1))[0].site
+    (line,) = view.lines([site], NOTHING, {}, DE, now=NOW, values=values)
+    assert line.measured.count(" 1,0") == 3
+    assert line.measured.endswith("; 9 weitere")

@@ -1,0 +1,114 @@
+"""Noting the newest messages takes little of a worker's time, whatever comes."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import psycopg
+import pytest
+
+from ingest import newest
+from ingest.batch import Batch, Came, Tally
+from ingest.newest import MOST, SHARE, Newest
+from ingest.reasons import Detail
+
+NOW = datetime(2026, 11, 21, 20, tzinfo=UTC)
+
+
+class Database:
+    """A connection whose statements take a while, on a clock of its own."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        self.takes_s = 0.01
+        self.broken = False
+        self.noted: list[dict[int, str]] = []
+        monkeypatch.setattr(newest, "execute", self._execute)
+
+    def transaction(self) -> "Database":
+        return self
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def _execute(self, _: object, query: str, **parameters: Any) -> None:
+        assert query == "put_newest_messages"
+        self.now += self.takes_s
+        if self.broken:
+            raise psycopg.errors.ForeignKeyViolation
+        lines = parameters["messages"].split("\n")
+        assert len(lines) == len(parameters["sensors"])
+        self.noted.append(dict(zip(parameters["sensors"], lines, strict=False)))
+
+
+@pytest.fixture
+def database(monkeypatch: pytest.MonkeyPatch) -> Database:
+    return Database(monkeypatch)
+
+
+def batch(sensor_id: int | None, *readings: int, **tally: Any) -> Batch:
+    came: list[Came] = [
+        (NOW + timedelta(seconds=n), number, None) for n, number in enumerate(readings)
+    ]
+    return Batch(ledger={(sensor_id, NOW): Tally(NOW, came=came, **tally)})
+
+
+def test_under_load_it_takes_a_share_of_the_time(database: Database) -> None:
+    noting = Newest(clock=lambda: database.now)
+    began = database.now
+    for _ in range(1000):
+        database.now += 0.001
+        noting.add(batch(1, 5))
+        noting.note(database, slot=0)  # type: ignore[arg-type]
+    spent = len(database.noted) * database.takes_s
+    assert 0 < spent <= 2 * SHARE * (database.now - began)
+    # what is left is noted when no more comes
+    noting.add(batch(2, 7))
+    noting.note(database, slot=0, late=True)  # type: ignore[arg-type]
+    assert set(database.noted[-1]) >= {2}
+
+
+def test_of_each_sensor_the_newest_are_noted_and_of_strangers_none(
+    database: Database,
+) -> None:
+    noting = Newest(clock=lambda: database.now)
+    noting.add(batch(1, *range(MOST + 5)))
+    noting.add(batch(1, 99))
+    noting.add(batch(None, 1))
+    noting.note(database, slot=0)  # type: ignore[arg-type]
+    (noted,) = database.noted
+    assert set(noted) == {1}
+    assert msgspec.json.decode(noted[1])[1] == 99
+    noting.note(database, slot=0, late=True)  # type: ignore[arg-type]
+    assert len(database.noted) == 1
+
+
+def test_reason_is_noted_with_what_it_quotes(database: Database) -> None:
+    noting = Newest(clock=lambda: database.now)
+    detail = Detail.of("{} at\n{}", "'ä'\n\0", 3)
+    came: list[Came] = [(NOW, 2, (1, "unknown-output", detail))]
+    noting.add(Batch(ledger={(1, NOW): Tally(NOW, came=came)}))
+    noting.note(database, slot=0)  # type: ignore[arg-type]
+    at, readings, refused, reason, text, values = msgspec.json.decode(
+        database.noted[0][1]
+    )
+    assert (datetime.fromisoformat(at), readings, refused) == (NOW, 2, 1)
+    assert (reason, Detail(text, values).say("en")) == (
+        "unknown-output",
+        detail.say("en"),
+    )
+
+
+def test_note_that_fails_leaves_the_batch_as_it_is(database: Database) -> None:
+    noting = Newest(clock=lambda: database.now)
+    database.broken = True
+    noting.add(batch(1, 1))
+    noting.note(database, slot=0)  # type: ignore[arg-type]
+    database.broken = False
+    database.now += 10
+    noting.add(batch(1, 2))
+    noting.note(database, slot=0)  # type: ignore[arg-type]
+    assert len(database.noted) == 1

@@ -1,0 +1,39 @@
+"""What holds all parts of `up` together."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+
+from verkehrspuls.stack.everything import Interrupted, interruptible
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
+
+
+@pytest.fixture(autouse=True)
+def _handlers() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_who_swallows_that_it_is_to_stop_is_asked_again() -> None:
+    def swallow() -> None:
+        with suppress(Interrupted):
+            os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(10)
+
+    with pytest.raises(Interrupted), interruptible():
+        swallow()
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+def test_who_stops_already_is_not_asked_again() -> None:
+    with pytest.raises(Interrupted), interruptible():
+        os.kill(os.getpid(), signal.SIGINT)
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(0.01)

@@ -1,0 +1,21 @@
+import subprocess
+import sys
+
+DIE = """
+import threading, time
+from verkehrspuls import service
+from verkehrspuls.settings import Log
+
+service.begin(Log())
+threading.Thread(target=lambda: 1 / 0, name="paho", daemon=True).start()
+time.sleep(60)
+"""
+
+
+def test_dead_thread_ends_its_process() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", DIE], capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == 1
+    assert "thread_died thread_name=paho" in done.stderr
+    assert "ZeroDivisionError" in done.stderr

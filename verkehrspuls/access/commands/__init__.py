@@ -1,0 +1,1 @@
+"""Commands of access, one file a noun."""

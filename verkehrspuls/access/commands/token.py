@@ -1,0 +1,101 @@
+"""The command `verkehrspuls token`: who may write over HTTP."""
+
+from typing import Annotated
+
+import typer
+
+from verkehrspuls.cli import output
+from verkehrspuls.cli.options import Json, OfMunicipality
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command()
+def create(
+    scope: Annotated[
+        str, typer.Argument(help="municipality, or municipality/sensor for one only.")
+    ],
+    days: Annotated[
+        int | None,
+        typer.Option(min=1, max=36_500, help="Valid for so many days; else for ever."),
+    ] = None,
+    cases: Annotated[
+        bool, typer.Option("--cases", help="For deciding cases, not for readings.")
+    ] = False,
+    note: Annotated[str, typer.Option(help="What or whom it is for.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Make a token, and show it: this once only."""
+    from datetime import UTC, datetime, timedelta
+
+    from verkehrspuls.access import tokens
+    from verkehrspuls.cli import options
+    from verkehrspuls.cli.options import parse_key
+    from verkehrspuls.errors import UsageError
+
+    municipality, sensor = (
+        parse_key(scope, kind="sensor") if "/" in scope else (scope, None)
+    )
+    if cases and sensor:
+        raise UsageError(reason="cases are a municipality's, not a sensor's")
+    expires_at = datetime.now(UTC) + timedelta(days=days) if days else None
+    with options.connection() as connection:
+        token = tokens.create(
+            connection,
+            municipality,
+            sensor=sensor,
+            purpose="cases" if cases else "readings",
+            note=note,
+            expires_at=expires_at,
+        )
+    if as_json:
+        output.show_json({"token": token, "expires_at": expires_at})
+        return
+    output.say(token)
+    output.tell("It is not stored and cannot be shown again.")
+
+
+@app.command("list")
+def list_tokens(municipality: OfMunicipality = None, as_json: Json = False) -> None:
+    """List tokens by their begin, with what they may send for."""
+    from verkehrspuls.cli import options
+    from verkehrspuls.storage.database import execute
+
+    with options.connection(municipality) as connection:
+        rows = execute(connection, "list_tokens", municipality=municipality).fetchall()
+    if as_json:
+        output.show_json(rows)
+        return
+    output.show(
+        [
+            row
+            | {
+                "token": f"{row['prefix']}…",
+                "scope": "/".join(filter(None, (row["municipality"], row["sensor"]))),
+            }
+            for row in rows
+        ],
+        (
+            "token",
+            "scope",
+            "purpose",
+            "state",
+            "note",
+            "created_at",
+            "expires_at",
+            "last_used_at",
+        ),
+    )
+
+
+@app.command()
+def revoke(
+    token: Annotated[str, typer.Argument(help="Begin of the token, as in `list`.")],
+) -> None:
+    """Let a token end at once."""
+    from verkehrspuls.access import tokens
+    from verkehrspuls.cli import options
+
+    with options.connection() as connection:
+        tokens.revoke(connection, token.removesuffix("…"))
+    output.tell("It is not valid any more.")

@@ -1,0 +1,1 @@
+"""The registry: towns, sites, sensors, holidays and events, validated and written."""

@@ -1,0 +1,327 @@
+"""School holidays of states and local events of municipalities.
+
+Local days, `first` to `last`, both included. Files are CSV, separated by comma or
+semicolon, with a heading line.
+"""
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date, timedelta
+from functools import cache
+from importlib import resources
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from verkehrspuls import wording
+from verkehrspuls.calendar import no_state, states
+from verkehrspuls.errors import BadFile, UnknownKey, UsageError
+from verkehrspuls.files import MOST_TEXT
+from verkehrspuls.model import Name, Words
+from verkehrspuls.storage.database import Connection, execute
+
+Row = dict[str, Any]
+
+_DAY: Final = timedelta(days=1)
+_FORMAT: Final = "a calendar"
+#: Years that a calendar may be of.
+YEARS: Final = range(1970, 2201)
+_NO_YEAR: Final = f"the year must be from {YEARS[0]} to {YEARS[-1]}"
+_GERMAN: Final = re.compile(r"(\d\d)\.(\d\d)\.(\d{4})", re.ASCII)
+_HOLIDAYS: Final = ("state", "name", "first", "last", "source")
+_EVENTS: Final = ("municipality", "site", "name", "first", "last", "note")
+
+
+def school_holidays(connection: Connection) -> list[Row]:
+    """List the school holidays that apply, by state and day.
+
+    Of a state for which some were imported those alone; else what the program brings.
+    """
+    imported = execute(connection, "imported_school_holidays").fetchall()
+    states = {row["state"] for row in imported}
+    return imported + [row for row in shipped() if row["state"] not in states]
+
+
+@cache
+def shipped() -> list[Row]:
+    """List the school holidays that come with the program. Do not change them."""
+    text = (resources.files("verkehrspuls") / "school_holidays.csv").read_text("utf-8")
+    return _parse(text, _HOLIDAYS)
+
+
+def known_until(connection: Connection) -> dict[str, date | None]:
+    """Tell the last day of the school holidays known of each state that has a town."""
+    last: dict[str, date] = {}
+    for row in school_holidays(connection):
+        last[row["state"]] = max(row["last"], last.get(row["state"], date.min))
+    states = execute(connection, "states_of_towns").fetchall()
+    return {row["state"]: last.get(row["state"]) for row in states}
+
+
+def load_school_holidays(path: Path) -> list[Row]:
+    """Read school holidays from a file, and refuse what contradicts itself."""
+    rows = _load(path, _HOLIDAYS)
+    for row in rows:
+        if row["state"] not in states():
+            raise _bad(path, no_state(row["state"]))
+        if not row["source"]:
+            raise _bad(path, f"{_named(row)}: the source is missing")
+        if wrong := _wrong_words(row["name"], row["source"]):
+            raise _bad(path, f"{_named(row)[:60]!r}: {wrong}")
+    ordered = sorted(rows, key=lambda row: (row["state"], row["first"]))
+    for one, other in pairwise(ordered):
+        if one["state"] == other["state"] and one["last"] >= other["first"]:
+            raise _bad(path, f"{_named(one)} and {_named(other)} overlap")
+    return ordered
+
+
+def replace_school_holidays(
+    connection: Connection, rows: Sequence[Row]
+) -> dict[str, int]:
+    """Replace all school holidays of the states in `rows`; tells how many by state.
+
+    Days that were in holidays and are not, or the other way, become stale.
+    """
+    counts = Counter(row["state"] for row in rows)
+    with connection.transaction():
+        before = [row for row in school_holidays(connection) if row["state"] in counts]
+        execute(connection, "drop_school_holidays", states=list(counts))
+        for row in rows:
+            execute(connection, "add_school_holiday", **row)
+        for state, first, last in sorted(_terms(before) ^ _terms(rows)):
+            _mark_stale(connection, first, last, state=state)
+    return dict(counts)
+
+
+def _terms(rows: Sequence[Row]) -> set[tuple[str, date, date]]:
+    return {(row["state"], row["first"], row["last"]) for row in rows}
+
+
+def _mark_stale(
+    connection: Connection,
+    first: date,
+    last: date,
+    *,
+    state: str | None = None,
+    municipality: str | None = None,
+    site: str | None = None,
+) -> None:
+    """Have the figures of local days computed anew, and what is usual after them."""
+    execute(
+        connection,
+        "mark_stale",
+        first=first,
+        last=last,
+        state=state,
+        municipality=municipality,
+        site=site,
+    )
+
+
+def load_events(path: Path) -> list[Row]:
+    """Read events from a file; `site` and `note` may be empty."""
+    rows = [row | {"site": row["site"] or None} for row in _load(path, _EVENTS)]
+    seen: set[tuple[str, ...]] = set()
+    for row in rows:
+        if wrong := _wrong_words(row["name"], row["note"]):
+            raise _bad(path, f"{row['name'][:60]!r}: {wrong}")
+        where = f"{row['municipality']}/{row['site']}" if row["site"] else ""
+        key = (where or row["municipality"], row["name"], row["first"].isoformat())
+        if key in seen:
+            raise _bad(
+                path,
+                f"the event {key[1]} of {key[0]} from {key[2]} is there twice; each is "
+                "there once",
+            )
+        seen.add(key)
+    return rows
+
+
+def _wrong_words(name: str, note: str = "") -> str:
+    """Say what of an event's name or note cannot be shown; empty where nothing is."""
+    for what, text, kind in (("the name", name, Name), ("the note", note, Words)):
+        try:
+            msgspec.convert(text, kind)
+        except msgspec.ValidationError as error:
+            return f"{what}: {wording.explain(error).say()}"
+    return ""
+
+
+def put_event(
+    connection: Connection,
+    *,
+    municipality: str,
+    site: str | None,
+    name: str,
+    first: date,
+    last: date,
+    note: str = "",
+) -> int:
+    """Add an event, or bring that of this name and first day up to date.
+
+    The days on which it is, and was not before, become stale, and the other way round.
+    """
+    if first > last:
+        raise UsageError(reason=f"{name}: it ends before it begins.")
+    if not name.strip():
+        raise UsageError(reason="an event has a name.")
+    if wrong := _wrong_words(name, note):
+        raise UsageError(reason=wrong)
+    for day in (first, last):
+        if day.year not in YEARS:
+            raise UsageError(reason=f"{day}: {_NO_YEAR}")
+    with connection.transaction():
+        row = execute(
+            connection,
+            "put_event",
+            municipality=municipality,
+            site=site,
+            name=name,
+            first=first,
+            last=last,
+            note=note,
+        ).fetchone()
+        if row is None:
+            kind, key = (
+                ("site", f"{municipality}/{site}") if site else ("", municipality)
+            )
+            raise UnknownKey(kind=kind or "municipality", key=key)
+        known_until = row["last_before"] or first - _DAY
+        if known_until != last:
+            _mark_stale(
+                connection,
+                min(known_until, last) + _DAY,
+                max(known_until, last),
+                municipality=municipality,
+                site=site,
+            )
+    return int(row["local_event_id"])
+
+
+def put_events(connection: Connection, rows: Sequence[Row]) -> int:
+    """Add events, all or none; returns how many."""
+    with connection.transaction():
+        for row in rows:
+            put_event(connection, **row)
+    return len(rows)
+
+
+def events(
+    connection: Connection,
+    *,
+    municipality: str | None = None,
+    site: str | None = None,
+    first: date | None = None,
+    last: date | None = None,
+    visible: Sequence[str] = ("public",),
+) -> list[Row]:
+    """List events that touch the local days from `first` to `last`, both included."""
+    return execute(
+        connection,
+        "list_events",
+        municipality=municipality,
+        site=site,
+        first=first,
+        last=last,
+        visible=list(visible),
+    ).fetchall()
+
+
+def events_of_sites(connection: Connection, sites: Sequence[int]) -> list[Row]:
+    """List events as they concern each site, those of its municipality with them."""
+    return execute(connection, "events_of_sites", sites=list(sites)).fetchall()
+
+
+def remove_event(connection: Connection, event: int) -> None:
+    """Forget an event; its days become stale."""
+    with connection.transaction():
+        gone = execute(connection, "remove_event", event=event).fetchone()
+        if gone is None:
+            raise UnknownKey(kind="event", key=event)
+        _mark_stale(connection, **gone)
+
+
+def _load(path: Path, columns: Sequence[str]) -> list[Row]:
+    from verkehrspuls import spreadsheet
+
+    try:
+        text = spreadsheet.decoded(path, format=_FORMAT, most=MOST_TEXT)
+        rows = _parse(text, columns)
+    except (OSError, EOFError, ValueError, csv.Error) as error:
+        raise _bad(path, error) from error
+    if not rows:
+        raise _bad(path, "there is no row")
+    return rows
+
+
+def _parse(text: str, columns: Sequence[str]) -> list[Row]:
+    lines = text.splitlines()
+    heading = next((line for line in lines if line.strip()), "")
+    reader = csv.reader(lines, delimiter=max(";,\t", key=heading.count), strict=True)
+    names: list[str] = []
+    rows: list[Row] = []
+    for cells in reader:
+        line = reader.line_num
+        if not any(cell.strip() for cell in cells):
+            continue
+        if not names:
+            names = [cell.strip().lower() for cell in cells]
+            missing = set(columns) - set(names)
+            if missing:
+                raise ValueError(f"the heading lacks {', '.join(sorted(missing))}")
+            continue
+        while len(cells) > len(names) and not cells[-1].strip():
+            cells.pop()
+        if len(cells) != len(names):
+            raise ValueError(
+                f"line {line}: it has {len(cells)} cells, the heading {len(names)}; "
+                "write empty cells with their separators, and quote cells that have "
+                "one in them"
+            )
+        rows.append(_row(line, dict(zip(names, cells, strict=True)), columns))
+    if not names:
+        raise ValueError(f"it is empty; the heading lacks {', '.join(columns)}")
+    return rows
+
+
+def _row(line: int, given: dict[str, str], columns: Sequence[str]) -> Row:
+    row: Row = {name: given[name].strip() for name in columns}
+    for name in ("first", "last"):
+        row[name] = _day(line, name, row[name])
+    if row["first"] > row["last"]:
+        raise ValueError(f"line {line}: {row['name']} ends before it begins")
+    if not row["name"]:
+        raise ValueError(f"line {line}: the name is missing")
+    return row
+
+
+def _day(line: int, name: str, text: str) -> date:
+    day = _parsed(line, name, text)
+    if day.year not in YEARS:
+        raise ValueError(f"line {line}: {name} is {text}; {_NO_YEAR}")
+    return day
+
+
+def _parsed(line: int, name: str, text: str) -> date:
+    german = _GERMAN.fullmatch(text)
+    try:
+        return date.fromisoformat(
+            "-".join(reversed(german.groups())) if german else text
+        )
+    except ValueError as error:
+        raise ValueError(
+            f"line {line}: {name} is {text[:60]!r}; write a day as 2026-12-24 or "
+            "24.12.2026"
+        ) from error
+
+
+def _bad(path: Path, reason: object) -> BadFile:
+    return BadFile(path=path, format=_FORMAT, reason=reason)
+
+
+def _named(row: Row) -> str:
+    return f"{row['name']} {row['state']} {row['first']}"

@@ -1,0 +1,1 @@
+"""Commands of the registry, one file a noun."""

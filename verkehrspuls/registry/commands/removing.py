@@ -1,0 +1,41 @@
+"""What the commands share that remove what is registered."""
+
+from typing import Annotated
+
+import typer
+
+from verkehrspuls.cli import options, output
+
+WithReadings = Annotated[
+    bool, typer.Option("--with-readings", help="With all readings and cases of it.")
+]
+Yes = Annotated[
+    bool, typer.Option("--yes", help="It is meant: nothing brings readings back.")
+]
+
+
+def remove(
+    kind: str,
+    named: str,
+    municipality: str,
+    key: str | None,
+    with_readings: bool,
+    sure: bool,
+) -> None:
+    """Remove what is registered, and say what went and what stays."""
+    from verkehrspuls.registry import removal
+
+    with options.connection() as connection:
+        went = removal.remove(
+            connection,
+            kind,
+            municipality,
+            key,
+            with_readings=with_readings,
+            sure=sure,
+        )
+    output.tell(
+        f"{kind} {named} is removed, with {went['readings']} readings and "
+        f"{went['cases']} cases; {went['messages']} messages stay counted in the "
+        f"ledger, and {went['rejects']} rejects stay."
+    )

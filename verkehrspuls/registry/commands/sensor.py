@@ -1,0 +1,107 @@
+"""`verkehrspuls sensor`: the sensors that are registered, with their ends."""
+
+from typing import Annotated
+
+import typer
+
+from verkehrspuls.cli import options, output
+from verkehrspuls.cli.options import Json, OfMunicipality, parse_key
+from verkehrspuls.registry.commands.removing import WithReadings, Yes, remove
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command("list")
+def list_sensors(municipality: OfMunicipality = None, as_json: Json = False) -> None:
+    """List sensors, one line for each output that is attached to a channel."""
+    from verkehrspuls.storage import series
+
+    with options.connection(municipality) as connection:
+        sensors = series.sensors(
+            connection, municipality=municipality, visible=series.EVERYTHING
+        )
+    if as_json:
+        output.show_json(sensors)
+        return
+    output.show(
+        [
+            sensor
+            | {
+                "sensor": f"{sensor['municipality']}/{sensor['key']}",
+                "newest_reading": sensor["newest_reading_at"],
+                "last_message": sensor["last_received_at"],
+            }
+            for sensor in sensors
+        ],
+        (
+            *("sensor", "model", "state", "site", "channel", "output"),
+            *("newest_reading", "last_message"),
+        ),
+    )
+
+
+@app.command("end")
+def end_sensor(
+    sensor: Annotated[str, typer.Argument(help="municipality/sensor")],
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at", help="A date or time there, or a time with offset; else now."
+        ),
+    ] = None,
+) -> None:
+    """End a sensor's installations by date; all that it measured stays.
+
+    Write the date into its registration file as well, as `until`.
+    """
+    from datetime import UTC, datetime
+
+    from verkehrspuls.registry import removal
+
+    municipality, key = parse_key(sensor, kind="sensor")
+    with options.connection() as connection:
+        ends = options.moment_there(connection, municipality, at) or datetime.now(UTC)
+        ended = removal.end_sensor(connection, municipality, key, at=ends)
+    told = f"outputs {', '.join(ended)} end at {ends:%Y-%m-%dT%H:%M:%SZ}"
+    output.tell(f"{sensor}: {told if ended else 'nothing is attached after that'}.")
+
+
+@app.command("remove")
+def remove_sensor(
+    sensor: Annotated[str, typer.Argument(help="municipality/sensor")],
+    with_readings: WithReadings = False,
+    yes: Yes = False,
+) -> None:
+    """Remove a sensor, and its tokens; its channels stay.
+
+    A device that is taken down is ended by date instead: see `end`.
+    """
+    remove("sensor", sensor, *parse_key(sensor, kind="sensor"), with_readings, yes)
+
+
+@app.command("access")
+def show_access(municipality: OfMunicipality = None, as_json: Json = False) -> None:
+    """List the topics of foreign formats, and how to allow each at the broker.
+
+    The broker of the production file set drops what nobody was allowed to write, and
+    tells neither the sender nor ingest.
+    """
+    import shlex
+
+    from verkehrspuls.storage import series
+
+    with options.connection(municipality) as connection:
+        found = series.foreign_topics(connection, municipality)
+    rows = [
+        row
+        | {
+            "command": shlex.join(
+                ["deploy/credential", row["sensor"], "--write", row["topic"]]
+            )
+        }
+        for row in found
+    ]
+    if as_json:
+        output.show_json(rows)
+        return
+    output.show(rows, ("sensor", "payload_format", "topic", "command"))

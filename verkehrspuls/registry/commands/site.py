@@ -1,0 +1,86 @@
+"""`verkehrspuls site`: the sites that are registered, whatever their visibility."""
+
+from typing import Annotated, Any
+
+import typer
+
+from verkehrspuls.cli import options, output
+from verkehrspuls.cli.options import Json, OfMunicipality, parse_key
+from verkehrspuls.registry.commands.removing import WithReadings, Yes, remove
+
+app = typer.Typer(help="List, show and remove sites.", no_args_is_help=True)
+
+_SENSOR_COLUMNS = ("key", "model", "state", "output", "channel", "since", "until")
+
+
+@app.command("list")
+def list_sites(municipality: OfMunicipality = None, as_json: Json = False) -> None:
+    """List sites."""
+    from verkehrspuls.storage import series
+
+    with options.connection(municipality) as connection:
+        sites = series.sites(
+            connection, municipality=municipality, visible=series.EVERYTHING
+        )
+    sites = [_told(site) for site in sites]
+    if as_json:
+        output.show_json(sites)
+        return
+    output.show(
+        [
+            site
+            | {
+                "site": f"{site['municipality']}/{site['key']}",
+                "channels": len(site["channels"]),
+                "measures": " ".join(sorted({c["quantity"] for c in site["channels"]})),
+                "newest_reading": site["newest_reading_at"],
+                "last_message": site["last_received_at"],
+            }
+            for site in sites
+        ],
+        (
+            *("site", "name", "channels", "measures"),
+            *("status", "visibility", "newest_reading", "last_message"),
+        ),
+    )
+
+
+@app.command("show")
+def show_site(
+    site: Annotated[str, typer.Argument(help="municipality/site")],
+    as_json: Json = False,
+) -> None:
+    """Show a site with its channels and sensors."""
+    from verkehrspuls.storage import series
+
+    municipality, key = parse_key(site, kind="site")
+    with options.connection() as connection:
+        found = _told(
+            series.site(connection, municipality, key, visible=series.EVERYTHING)
+        )
+    if as_json:
+        output.show_json(found)
+        return
+    facts = {k: v for k, v in found.items() if k not in ("channels", "sensors")}
+    facts["faults"] = "; ".join(found["faults"])
+    output.show([{"what": k, "value": v} for k, v in facts.items()], ("what", "value"))
+    output.show(
+        found["channels"],
+        ("key", "name", "quantity", "direction", "direction_name", "lane"),
+        title="channels",
+    )
+    output.show(found["sensors"], _SENSOR_COLUMNS, title="sensors")
+
+
+@app.command("remove")
+def remove_site(
+    site: Annotated[str, typer.Argument(help="municipality/site")],
+    with_readings: WithReadings = False,
+    yes: Yes = False,
+) -> None:
+    """Remove a site with its channels; its sensors stay registered."""
+    remove("site", site, *parse_key(site, kind="site"), with_readings, yes)
+
+
+def _told(site: dict[str, Any]) -> dict[str, Any]:
+    return site | {"faults": [fault.say("en") for fault in site["faults"]]}

@@ -1,0 +1,34 @@
+"""`verkehrspuls town`: the municipalities that are registered."""
+
+from typing import Annotated
+
+import typer
+
+from verkehrspuls.cli import options, output
+from verkehrspuls.cli.options import Json
+from verkehrspuls.registry.commands.removing import WithReadings, Yes, remove
+
+app = typer.Typer(help="List and remove towns.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_towns(as_json: Json = False) -> None:
+    """List the municipalities that are registered."""
+    from verkehrspuls.registry import removal
+
+    with options.connection() as connection:
+        rows = removal.towns(connection)
+    if as_json:
+        output.show_json(rows)
+        return
+    output.show(rows, ("town", "name", "state", "time_zone", "sites", "sensors"))
+
+
+@app.command("remove")
+def remove_town(
+    town: Annotated[str, typer.Argument(help="Key of the municipality.")],
+    with_readings: WithReadings = False,
+    yes: Yes = False,
+) -> None:
+    """Remove a municipality with all of its sites, sensors and tokens."""
+    remove("town", town, town, None, with_readings, yes)

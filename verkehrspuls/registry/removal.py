@@ -1,0 +1,183 @@
+"""Ending sensors by date, and removing what is registered: each in one transaction.
+
+The ledger stays, and still adds up: readings that go are counted as dropped, as those
+that retention drops. So do rejected messages. A sensor or municipality that is
+registered again under its key goes on with its ledger.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from verkehrspuls.errors import UnknownKey, UsageError
+from verkehrspuls.storage.database import Connection, execute, one
+
+#: What hangs on a site, sensor or municipality: readings and cases go with it, messages
+#: stay counted in the ledger and rejects stay kept.
+Hanging = dict[str, int]
+
+#: How a thing is named in commands.
+SITE: Final = "site"
+SENSOR: Final = "sensor"
+TOWN: Final = "town"
+
+
+class DataHang(UsageError):
+    """Nothing is removed: {readings} readings and {cases} cases hang on {kind} {key}.
+
+    {instead}. To remove them with it, add {missing}. {messages} messages stay counted
+    in the ledger, and {rejects} rejects stay.
+    """
+
+    code = "data-hang"
+
+
+_INSTEAD: Final = {
+    SENSOR: "Usually `verkehrspuls sensor end` is right: its figures stay",
+    SITE: "Usually `verkehrspuls sensor end` of its sensors is right: figures stay",
+    TOWN: "Export what is to be kept with `verkehrspuls export`",
+}
+
+
+def end_sensor(
+    connection: Connection, municipality: str, sensor: str, *, at: datetime
+) -> list[str]:
+    """End a sensor's installations; returns the outputs that were attached."""
+    with connection.transaction():
+        (sensor_id,) = _sensors(connection, municipality, sensor)
+        when = {"sensor_id": sensor_id, "at": at}
+        ended = execute(connection, "end_installations", **when).fetchall()
+        later = execute(connection, "installed_later", **when).fetchall()
+        if not ended and later:
+            raise UsageError(
+                reason=f"output {later[0]['output']} of {municipality}/{sensor} is "
+                "attached only after that; correct its registration instead"
+            )
+    return [row["output"] for row in ended]
+
+
+def remove(
+    connection: Connection,
+    kind: str,
+    municipality: str,
+    key: str | None = None,
+    *,
+    with_readings: bool,
+    sure: bool,
+) -> Hanging:
+    """Remove a site, a sensor, or (without a key) a municipality.
+
+    Where data hang on it they must be named (`with_readings`) and it must be `sure`;
+    returns what did.
+    """
+    with connection.transaction():
+        sites: list[int] = []
+        sensors: list[int] = []
+        if kind != SENSOR:
+            sites = _sites(connection, municipality, key)
+        if kind != SITE:
+            sensors = _sensors(connection, municipality, key)
+        town = one(connection, "lock_town", municipality=municipality)
+        channels = _channels(connection, sites)
+        of_sensor = sensors[0] if kind == SENSOR else None
+        at = channels
+        if kind == SENSOR:
+            found = execute(connection, "channels_of_town", municipality=municipality)
+            at = [row["channel_id"] for row in found]
+        hanging: Hanging = one(
+            connection,
+            "hanging",
+            channels=at,
+            sensor=of_sensor,
+            sensors=sensors,
+            case_channels=channels,
+        )
+        _refuse(hanging, kind, municipality, key, with_readings, sure)
+        for query in ("forget_ambiguous", "remove_readings"):
+            execute(connection, query, channels=at, sensor=of_sensor)
+        if sites:
+            _remove_sites(connection, town["municipality_id"], sites, channels)
+        if sensors:
+            execute(connection, "forget_sensors", sensors=sensors)
+        if kind == TOWN:
+            execute(connection, "forget_town", **town)
+    sweep(connection)
+    return hanging
+
+
+def towns(connection: Connection) -> list[dict[str, Any]]:
+    """List the municipalities that are registered."""
+    return execute(connection, "list_towns").fetchall()
+
+
+def _refuse(
+    hanging: Hanging,
+    kind: str,
+    municipality: str,
+    key: str | None,
+    with_readings: bool,
+    sure: bool,
+) -> None:
+    if not (hanging["readings"] or hanging["cases"]) or (with_readings and sure):
+        return
+    missing = "--yes" if with_readings else "--with-readings and --yes"
+    raise DataHang(
+        **hanging,
+        kind=kind,
+        key=f"{municipality}/{key}" if key else municipality,
+        instead=_INSTEAD[kind],
+        missing=missing,
+    )
+
+
+def _remove_sites(
+    connection: Connection,
+    municipality_id: int,
+    sites: Sequence[int],
+    channels: Sequence[int],
+) -> None:
+    members = execute(connection, "remove_members", channels=channels)
+    cases = list({row["anomaly_case_id"] for row in members})
+    chosen = {"sites": sites, "channels": channels}
+    execute(connection, "lead_cases", cases=cases)
+    execute(connection, "remove_cases", cases=cases, **chosen)
+    execute(connection, "remove_figures", channels=channels)
+    execute(connection, "leave_roads", sites=sites)
+    execute(connection, "remove_roads", municipality_id=municipality_id)
+    execute(connection, "remove_sites", sites=sites)
+
+
+def _sites(connection: Connection, municipality: str, key: str | None) -> list[int]:
+    if not execute(connection, "find_town", municipality=municipality).fetchone():
+        raise UnknownKey(kind="municipality", key=municipality)
+    rows = execute(
+        connection, "lock_sites_of_town", municipality=municipality, site=key
+    ).fetchall()
+    if key and not rows:
+        raise UnknownKey(kind="site", key=f"{municipality}/{key}")
+    return [row["site_id"] for row in rows]
+
+
+def _sensors(connection: Connection, municipality: str, key: str | None) -> list[int]:
+    rows = execute(
+        connection, "sensors_of_town", municipality=municipality, sensor=key
+    ).fetchall()
+    if key and not rows:
+        raise UnknownKey(kind="sensor", key=f"{municipality}/{key}")
+    return [row["sensor_id"] for row in rows]
+
+
+def _channels(connection: Connection, sites: Sequence[int]) -> list[int]:
+    rows = execute(connection, "channels_of_sites", sites=sites)
+    return [row["channel_id"] for row in rows]
+
+
+def sweep(connection: Connection) -> int:
+    """Remove readings that came for channels while these were removed."""
+    with connection.transaction():
+        rows = execute(connection, "orphaned_channels").fetchall()
+        channels = [row["channel_id"] for row in rows]
+        if channels:
+            execute(connection, "remove_readings", channels=channels, sensor=None)
+            execute(connection, "remove_figures", channels=channels)
+    return len(channels)

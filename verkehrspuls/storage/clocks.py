@@ -1,0 +1,111 @@
+"""Clocks: that of the database, which all go by, ours, and those of sensors."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from verkehrspuls.storage.database import Connection, execute, one
+from verkehrspuls.text import mark as _
+from verkehrspuls.text import translate
+
+#: Clocks of ours that differ by more than this are wrong.
+DIFFER_S: Final = 60.0
+#: A sensor that is further ahead is told of.
+AHEAD_S: Final = 300.0
+#: How many readings of a sensor are looked at.
+READINGS: Final = 20
+
+_AHEAD: Final = _("{} minutes ahead: is local time marked as Z?")
+
+
+@dataclass(frozen=True, slots=True)
+class SensorClock:
+    """How a sensor's clock stands against that of ingest, by its newest readings."""
+
+    municipality: str
+    sensor: str
+    name: str
+    readings: int
+    received_at: datetime
+    #: seconds from the end of an interval to its receipt: the median, and of the last
+    #: one. Below zero the clock is ahead; above it is late, or the message was.
+    offset_s: float
+    newest_offset_s: float
+
+    @property
+    def minutes_ahead(self) -> int | None:
+        """How far the last reading was from the future; None: it was not."""
+        ahead_s = -self.newest_offset_s
+        return round(ahead_s / 60) if ahead_s > AHEAD_S else None
+
+    def says(self, language: str) -> str | None:
+        """Say what is wrong with it; None: nothing."""
+        minutes = self.minutes_ahead
+        return None if minutes is None else ahead(minutes, language)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Give what is shown of it as JSON."""
+        return {
+            "readings": self.readings,
+            "offset_s": round(self.offset_s, 1),
+            "newest_offset_s": round(self.newest_offset_s, 1),
+            "hint": self.says("en"),
+        }
+
+
+def ahead(minutes: int, language: str) -> str:
+    """Say how far a clock is ahead, and what the cause is as a rule."""
+    return translate(_AHEAD, language).format(minutes)
+
+
+def sensor_clocks(
+    connection: Connection,
+    *,
+    municipality: str | None = None,
+    sensor: str | None = None,
+) -> list[SensorClock]:
+    """Read how the clocks of sensors stand; those that never sent are left out."""
+    rows = execute(
+        connection,
+        "sensor_clocks",
+        municipality=municipality,
+        sensor=sensor,
+        most=READINGS,
+    )
+    return [SensorClock(**row) for row in rows]
+
+
+def passed_over(
+    connection: Connection,
+    *,
+    municipality: str | None = None,
+    sensor: str | None = None,
+    since: datetime | None = None,
+) -> list[dict[str, Any]]:
+    """Read which times of sensors cannot be right, and what stood in for them.
+
+    `since`: only those that came since then.
+    """
+    return execute(
+        connection,
+        "passed_over",
+        municipality=municipality,
+        sensor=sensor,
+        since=since,
+    ).fetchall()
+
+
+def ours_ahead_s(connection: Connection) -> float:
+    """Tell by how many seconds the clock of this process is ahead of the database's."""
+    now: datetime = one(connection, "clock")["now"]
+    return (datetime.now(UTC) - now).total_seconds()
+
+
+def receipt_ahead_s(connection: Connection) -> float:
+    """Tell how far in the future, in seconds, ingest received its last message."""
+    at: datetime | None = one(connection, "newest_receipt")["received_at"]
+    if at is None:
+        return 0.0
+    now: datetime = one(connection, "clock")["now"]
+    return max(0.0, (at - now).total_seconds())

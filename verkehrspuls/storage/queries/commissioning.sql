@@ -1,0 +1,79 @@
+-- What is known of one sensor, for whoever brings it into service.
+
+-- name: sensor_facts
+-- A sensor with its status, and what the ledger says of all its time.
+select e.sensor_id, m.key as municipality, e.key, e.name, e.model, e.payload_format,
+       e.topic, e.profile, e.interval_s, e.class_scheme,
+       coalesce(st.state, 'unknown') as state, st.since as state_since, st.battery_pct,
+       st.firmware, l.*
+from sensor e
+join municipality m using (municipality_id)
+left join sensor_status st using (sensor_id)
+cross join lateral (
+    select max(last_received_at) as last_received_at,
+           coalesce(sum(messages_received), 0)::bigint as messages_received,
+           coalesce(sum(messages_accepted), 0)::bigint as messages_accepted,
+           coalesce(sum(messages_partly_accepted), 0)::bigint
+               as messages_partly_accepted,
+           coalesce(sum(messages_rejected), 0)::bigint as messages_rejected,
+           coalesce(sum(readings_received), 0)::bigint as readings_received,
+           coalesce(sum(readings_stored), 0)::bigint as readings_stored,
+           coalesce(sum(readings_duplicate), 0)::bigint as readings_duplicate,
+           coalesce(sum(readings_corrected), 0)::bigint as readings_corrected,
+           coalesce(sum(readings_rejected), 0)::bigint as readings_rejected,
+           coalesce(sum(sequence_lost), 0)::bigint as sequence_lost
+    from ledger
+    where sensor_id = e.sensor_id
+) l
+where m.key = %(municipality)s and e.key = %(sensor)s and e.removed_at is null;
+
+-- name: sensor_installations
+-- What a sensor's outputs are attached to, with the newest reading of each channel,
+-- whichever sensor it is from.
+select i.output, s.key as site, c.key as channel, c.quantity,
+       case when isfinite(lower(i.period)) then lower(i.period) end as since,
+       case when isfinite(upper(i.period)) then upper(i.period) end as until,
+       i.mapping, r.time as last_time, r.last
+from installation i
+join channel c using (channel_id)
+join site s using (site_id)
+left join lateral (
+    (select r.time, jsonb_strip_nulls(to_jsonb(r)) - array[
+                'channel_id', 'time', 'sensor_id', 'time_origin', 'revision'] as last
+     from count_reading r
+     where r.channel_id = c.channel_id order by r.time desc limit 1)
+    union all
+    (select r.time, to_jsonb(r) - array[
+                'channel_id', 'time', 'sensor_id', 'time_origin', 'revision']
+     from environment_reading r
+     where r.channel_id = c.channel_id order by r.time desc limit 1)
+) r on true
+where i.sensor_id = %(sensor_id)s
+order by i.output, lower(i.period);
+
+-- name: sensor_ambiguous
+-- Readings of a sensor whose wall clock showed their time twice, by channel and hour
+-- (UTC), while nothing tells which of the two is meant.
+select s.key as site, c.key as channel, date_trunc('hour', a.time, 'UTC') as hour,
+       count(*) as readings, string_agg(distinct a.why, ' ') as why
+from (select distinct channel_id from vp.installation
+      where sensor_id = %(sensor_id)s) i
+join vp.ambiguous a using (channel_id)
+join vp.channel c using (channel_id)
+join vp.site s using (site_id)
+where exists (
+        select from vp.count_reading r
+        where r.channel_id = a.channel_id and r.time = a.time
+          and r.sensor_id = %(sensor_id)s)
+   or exists (
+        select from vp.environment_reading r
+        where r.channel_id = a.channel_id and r.time = a.time
+          and r.sensor_id = %(sensor_id)s)
+group by s.key, c.key, hour
+order by hour desc, s.key, c.key;
+
+-- name: sensor_newest_messages
+-- The newest messages of a sensor, by the slot that received them.
+select slot, unnest(messages) as message
+from newest_message
+where sensor_id = %(sensor_id)s;

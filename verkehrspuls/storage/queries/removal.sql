@@ -1,0 +1,254 @@
+-- Ending and removing what is registered. The ledger and the rejects stay.
+
+-- name: end_installations
+-- End those installations of a sensor that last at a time, and mark the hours since then.
+with ended as (
+    update installation
+    set period = tstzrange(lower(period), %(at)s::timestamptz)
+    where sensor_id = %(sensor_id)s
+      and coalesce(upper(period), 'infinity') > %(at)s
+      and coalesce(lower(period), '-infinity') < %(at)s
+    returning channel_id, output
+), marked as (
+    insert into stale_bucket (channel_id, hour)
+    select ended.channel_id, hour
+    from ended, generate_series(
+        date_trunc('hour', %(at)s::timestamptz, 'UTC'), now(), '1 hour') hour
+)
+select output from ended order by output;
+
+-- name: installed_later
+-- Outputs that are attached only after a time.
+select output from installation
+where sensor_id = %(sensor_id)s and lower(period) >= %(at)s
+order by output;
+
+-- name: find_town
+-- A municipality that is registered.
+select municipality_id from municipality
+where key = %(municipality)s and removed_at is null;
+
+-- name: lock_sites_of_town
+-- The sites of a municipality, or one of them: no figure of theirs is computed meanwhile.
+select s.site_id
+from site s
+join municipality m using (municipality_id)
+where m.key = %(municipality)s and (%(site)s::text is null or s.key = %(site)s)
+order by s.site_id
+for update of s;
+
+-- name: lock_town
+-- Cases of a municipality are grouped, and decided, by one transaction at a time.
+select municipality_id from municipality
+where key = %(municipality)s
+for no key update;
+
+-- name: channels_of_sites
+-- The channels of sites.
+select channel_id from channel where site_id = any(%(sites)s::integer[]);
+
+-- name: channels_of_town
+-- All channels of a municipality.
+select c.channel_id
+from channel c
+join site s using (site_id)
+join municipality m using (municipality_id)
+where m.key = %(municipality)s;
+
+-- name: sensors_of_town
+-- The sensors of a municipality, or one of them.
+select e.sensor_id
+from sensor e
+join municipality m using (municipality_id)
+where m.key = %(municipality)s and (%(sensor)s::text is null or e.key = %(sensor)s)
+  and e.removed_at is null
+order by e.sensor_id
+for update of e;
+
+-- name: hanging
+-- What hangs on channels, and on sensors: readings of all sensors at the channels, or
+-- only of these; cases; what the ledger counts and what is kept, which stay.
+with concerned as (
+    select sensor_id from unnest(%(sensors)s::integer[]) as given (sensor_id)
+    union
+    select sensor_id from installation
+    where channel_id = any(%(case_channels)s::integer[])
+)
+select (select count(*) from count_reading
+        where channel_id = any(%(channels)s::integer[])
+          and (%(sensor)s::integer is null or sensor_id = %(sensor)s))
+       + (select count(*) from environment_reading
+          where channel_id = any(%(channels)s::integer[])
+            and (%(sensor)s::integer is null or sensor_id = %(sensor)s)) as readings,
+       (select count(distinct anomaly_case_id) from case_member
+        where channel_id = any(%(case_channels)s::integer[])) as cases,
+       (select coalesce(sum(messages_received), 0)::bigint from ledger
+        where sensor_id = any(array(select sensor_id from concerned))) as messages,
+       (select count(*) from rejected_message
+        where sensor_id = any(array(select sensor_id from concerned))) as rejects;
+
+-- name: remove_readings
+-- Remove readings of channels, those of one sensor or of all.
+select remove_readings(%(channels)s::integer[], %(sensor)s::integer);
+
+-- name: forget_ambiguous
+-- Forget that times of these readings are ambiguous.
+delete from ambiguous_reading a
+where a.channel_id = any(%(channels)s::integer[])
+  and (%(sensor)s::integer is null
+       or exists (
+           select from count_reading r
+           where r.channel_id = a.channel_id and r.time = a.time
+             and r.sensor_id = %(sensor)s)
+       or exists (
+           select from environment_reading r
+           where r.channel_id = a.channel_id and r.time = a.time
+             and r.sensor_id = %(sensor)s));
+
+-- name: forget_sensors
+-- Take sensors out of the registry; what they sent stays in the ledger.
+with installations as (
+    delete from installation where sensor_id = any(%(sensors)s::integer[])
+), status as (
+    delete from sensor_status where sensor_id = any(%(sensors)s::integer[])
+), messages as (
+    delete from newest_message where sensor_id = any(%(sensors)s::integer[])
+), tokens as (
+    update api_token set revoked_at = coalesce(revoked_at, now())
+    where sensor_id = any(%(sensors)s::integer[])
+)
+update sensor set removed_at = now() where sensor_id = any(%(sensors)s::integer[]);
+
+-- name: remove_members
+-- Remove what detectors found on channels; returns the cases that it was part of.
+delete from case_member where channel_id = any(%(channels)s::integer[])
+returning anomaly_case_id;
+
+-- name: lead_cases
+-- Cases that have members elsewhere are shown by the worst of those; they are grouped
+-- anew when one of their hours is computed.
+update anomaly_case a
+set (site_id, channel_id, detector, observed, usual, score, reason) = (
+        select c.site_id, e.channel_id, e.detector, e.observed, e.usual, e.score,
+               e.reason
+        from case_member e
+        join channel c using (channel_id)
+        where e.anomaly_case_id = a.anomaly_case_id
+        order by e.withdrawn_at is not null, e.score desc, e.case_member_id
+        limit 1),
+    (began, ended, detectors, channels, sites) = (
+        select min(e.began), max(e.ended), array_agg(distinct e.detector),
+               count(distinct e.channel_id), count(distinct c.site_id)
+        from case_member e
+        join channel c using (channel_id)
+        where e.anomaly_case_id = a.anomaly_case_id),
+    updated_at = now()
+where a.anomaly_case_id = any(%(cases)s::bigint[])
+  and exists (select from case_member e where e.anomaly_case_id = a.anomaly_case_id);
+
+-- name: remove_cases
+-- Remove cases that have no member left, with what became of them.
+with gone as (
+    select a.anomaly_case_id
+    from anomaly_case a
+    where (a.anomaly_case_id = any(%(cases)s::bigint[])
+           or a.channel_id = any(%(channels)s::integer[])
+           or a.site_id = any(%(sites)s::integer[]))
+      and not exists (
+          select from case_member e where e.anomaly_case_id = a.anomaly_case_id)
+), alerts as (
+    delete from alert where anomaly_case_id in (select anomaly_case_id from gone)
+), events as (
+    delete from case_event where anomaly_case_id in (select anomaly_case_id from gone)
+)
+delete from anomaly_case where anomaly_case_id in (select anomaly_case_id from gone);
+
+-- name: remove_figures
+-- Remove what was computed of channels.
+with volumes as (
+    delete from volume where channel_id = any(%(channels)s::integer[])
+), hours as (
+    delete from environment_hour where channel_id = any(%(channels)s::integer[])
+), long_volumes as (
+    delete from long_volume where channel_id = any(%(channels)s::integer[])
+), long_values as (
+    delete from long_environment where channel_id = any(%(channels)s::integer[])
+), histograms as (
+    delete from speed_histogram where channel_id = any(%(channels)s::integer[])
+), imputed as (
+    delete from imputed_hour where channel_id = any(%(channels)s::integer[])
+), forecasts as (
+    delete from forecast where channel_id = any(%(channels)s::integer[])
+), health as (
+    delete from channel_health where channel_id = any(%(channels)s::integer[])
+), newest as (
+    delete from newest_reading where channel_id = any(%(channels)s::integer[])
+), installations as (
+    delete from installation where channel_id = any(%(channels)s::integer[])
+)
+delete from stale_bucket where channel_id = any(%(channels)s::integer[]);
+
+-- name: leave_roads
+-- Take sites out of corridors and junctions.
+with stations as (
+    delete from corridor_station where site_id = any(%(sites)s::integer[])
+)
+delete from junction_arm where site_id = any(%(sites)s::integer[]);
+
+-- name: remove_roads
+-- Remove corridors and junctions that lead nowhere any more.
+with corridors as (
+    delete from corridor r
+    where r.municipality_id = %(municipality_id)s
+      and (select count(*) from corridor_station t
+           where t.corridor_id = r.corridor_id) < 2
+)
+delete from junction j
+where j.municipality_id = %(municipality_id)s
+  and (select count(distinct a.leads) from junction_arm a
+       where a.junction_id = j.junction_id) < 2;
+
+-- name: remove_sites
+-- Remove sites with their channels and days; nothing else hangs on them by now.
+with days as (
+    delete from daily_figure where site_id = any(%(sites)s::integer[])
+), stale as (
+    delete from stale_day where site_id = any(%(sites)s::integer[])
+), events as (
+    delete from local_event where site_id = any(%(sites)s::integer[])
+), channels as (
+    delete from channel where site_id = any(%(sites)s::integer[])
+)
+delete from site where site_id = any(%(sites)s::integer[]);
+
+-- name: forget_town
+-- Take a municipality out of the registry.
+with events as (
+    delete from local_event where municipality_id = %(municipality_id)s
+), days as (
+    delete from stale_case_day where municipality_id = %(municipality_id)s
+), hours as (
+    delete from stale_case_hour where municipality_id = %(municipality_id)s
+), tokens as (
+    update api_token set revoked_at = coalesce(revoked_at, now())
+    where municipality_id = %(municipality_id)s
+)
+update municipality set removed_at = now()
+where municipality_id = %(municipality_id)s;
+
+-- name: orphaned_channels
+-- Channels that were removed while a worker that did not know it yet wrote readings.
+select distinct b.channel_id
+from stale_bucket b
+where not exists (select from channel c where c.channel_id = b.channel_id);
+
+-- name: list_towns
+-- All municipalities that are registered, those without sites too.
+select m.key as town, m.name, m.state, m.time_zone,
+       (select count(*) from site s where s.municipality_id = m.municipality_id)
+           as sites,
+       (select count(*) from sensor e
+        where e.municipality_id = m.municipality_id and e.removed_at is null) as sensors
+from municipality m
+where m.removed_at is null
+order by m.key;
