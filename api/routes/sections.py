@@ -37,7 +37,7 @@ from api.parameters import From, MunicipalityKey, OfMunicipality, Store, To
 from api.problems import RESPONSES
 from api.schemas import sections as schemas
 from verkehrspuls.errors import UnknownKey
-from verkehrspuls.storage import series
+from verkehrspuls.storage import known, series
 
 router = APIRouter(prefix=PREFIX, tags=["figures"])
 
@@ -85,12 +85,15 @@ class _Road:
     operation_id="listCorridors",
     summary="List corridors",
     response_model=schemas.Corridors,
-    responses={422: RESPONSES[422], 503: RESPONSES[503]},
+    responses={status: RESPONSES[status] for status in (404, 422, 503)},
 )
 def list_corridors(store: Store, municipality: OfMunicipality = None) -> dict[str, Any]:
     """List corridors with their stations, in the order in which they are passed."""
     with store.connection() as connection:
-        return {"corridors": series.corridors(connection, municipality=municipality)}
+        found = series.corridors(connection, municipality=municipality)
+        if not found:
+            known.require(connection, municipality, visible=series.PUBLIC)
+    return {"corridors": found}
 
 
 @router.get(
@@ -258,12 +261,15 @@ def read_corridor_balance(
     operation_id="listJunctions",
     summary="List junctions",
     response_model=schemas.Junctions,
-    responses={422: RESPONSES[422], 503: RESPONSES[503]},
+    responses={status: RESPONSES[status] for status in (404, 422, 503)},
 )
 def list_junctions(store: Store, municipality: OfMunicipality = None) -> dict[str, Any]:
     """List junctions with their ways in and out."""
     with store.connection() as connection:
-        return {"junctions": series.junctions(connection, municipality=municipality)}
+        found = series.junctions(connection, municipality=municipality)
+        if not found:
+            known.require(connection, municipality, visible=series.PUBLIC)
+    return {"junctions": found}
 
 
 @router.get(
