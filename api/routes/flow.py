@@ -18,7 +18,7 @@ from api.schemas.common import SiteOfSeries
 from api.schemas.passports import WITHOUT_SUSPECTED, PassportOfFigure
 from api.schemas.reasons import ReasonOfFigure
 from verkehrspuls.quantities import COUNTED
-from verkehrspuls.storage import series
+from verkehrspuls.storage.sites import read_site
 
 router = APIRouter(prefix=PREFIX, tags=["figures"])
 
@@ -134,7 +134,7 @@ def read_figures(
     A figure that cannot be told is null, with the reason and what would be needed.
     """
     with store.connection() as connection:
-        found = series.site(connection, municipality, site)
+        found = read_site(connection, municipality, site)
     selection = figures.select(
         found,
         kind,

@@ -15,7 +15,8 @@ from ingest.formats import formats
 from ingest.resolve import read_registry
 from ingest.rows import copied
 from verkehrspuls.settings import Ingest
-from verkehrspuls.storage.database import Connection, connect, queries
+from verkehrspuls.storage.database import Connection, connect
+from verkehrspuls.storage.named import queries
 
 #: per second, and for how long, when latency is measured; how often it is looked
 MODERATE: Final = (5_000, 6)
