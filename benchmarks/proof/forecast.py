@@ -110,7 +110,7 @@ def measure(data: Path) -> dict[str, Any]:
 
 
 def bicycles(data: Path) -> Grid:
-    """Return quarter-hourly station totals, from half a year before the held-out part."""
+    """Return quarter-hourly station totals, starting half a year earlier."""
     counts = pl.read_parquet(data / BICYCLES).select(
         series="channel_id", local=pl.col("ts").cast(pl.Datetime("us")), count="count"
     )
@@ -118,7 +118,7 @@ def bicycles(data: Path) -> Grid:
 
 
 def motor(data: Path) -> Grid:
-    """Return loop counts by hours, from half a year before the held-out part."""
+    """Return hourly loop counts, starting half a year before the held-out part."""
     counts = pl.read_parquet(data / LOOPS).with_columns(
         pl.col("detector").cast(pl.String)
     )
