@@ -21,21 +21,20 @@ import queue
 import sys
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from ingest.batch import Batch, Collector, Message
 from ingest.check import Limits
 from ingest.formats import formats
 from ingest.rate import RateLimit
 from ingest.receive import Inbox, Receiver
-from ingest.resolve import Registry, beside, filters, read_registry
+from ingest.resolve import Registry, beside, filters
 from ingest.write import Stopped, Writer
 from verkehrspuls.settings import Settings
 from verkehrspuls.storage.clocks import ahead
-from verkehrspuls.storage.slots import count_workers
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +69,50 @@ class Collected(NamedTuple):
     collector: Collector
 
 
+class BatchWriter(Protocol):
+    """What writes batches and knows the database: `ingest.write.Writer`, or a fake.
+
+    All but `hangs` and `interrupt` are called by the writer thread only.
+    """
+
+    @property
+    def hangs(self) -> bool:
+        """Whether an attempt takes longer than a database that is well ever does."""
+
+    def interrupt(self) -> None:
+        """Break off what is being tried; it is tried again."""
+
+    def write(self, batch: Batch, collector: Collector) -> Counter[str]:
+        """Write a batch; return when it has committed, with the ledger's sums."""
+
+    def registry(self) -> Registry:
+        """Read the registry."""
+
+    def workers(self) -> int:
+        """Count the workers that are connected to the database."""
+
+    def session(self) -> str:
+        """Return the client identifier of this slot's session at the broker."""
+
+    def group(self) -> str:
+        """Return the name of this worker's group at the broker."""
+
+    def slot_is_known(self) -> bool:
+        """Whether messages may wait for this slot at the broker."""
+
+    def note_newest(self) -> None:
+        """Note what is left of the newest messages."""
+
+    def note_certificate(self, ends: datetime | None) -> None:
+        """Note until when the broker's certificate is valid."""
+
+    def note_lost_session(self) -> None:
+        """Note that the broker had forgotten this slot's session."""
+
+    def close(self) -> None:
+        """Close the connection."""
+
+
 class Worker:
     """One worker slot."""
 
@@ -77,10 +120,14 @@ class Worker:
         self,
         settings: Settings,
         *,
+        writer: BatchWriter | None = None,
         on_ready: Callable[[], None] = lambda: None,
         drain_idle_s: float | None = None,
     ) -> None:
-        """Prepare; with `drain_idle_s` it ends when no message came for that time."""
+        """Prepare; with `drain_idle_s` it ends when no message came for that time.
+
+        Without a `writer` it writes to the database of the settings.
+        """
         self._settings = settings.ingest
         self._stop = threading.Event()
         self._failure: BaseException | None = None
@@ -103,7 +150,7 @@ class Worker:
         #: messages whose transaction has committed
         self.written = 0
         self.drained = False
-        self._writer = Writer(
+        self._writer: BatchWriter = writer or Writer(
             settings.database.url.get_secret_value(),
             self._settings,
             pause=self._stop.wait,
@@ -352,9 +399,9 @@ class Worker:
         return True
 
     def _read_registry(self) -> None:
-        self._registry = self._writer.with_retry(read_registry)
+        self._registry = self._writer.registry()
         if self._settings.share:
-            self._rate.workers = self._writer.with_retry(count_workers)
+            self._rate.workers = self._writer.workers()
         self._registry_read = time.monotonic()
         municipalities = self._settings.municipalities
         # if the load is split by municipality, each worker subscribes to its own

@@ -19,12 +19,13 @@ from ingest.keep import Keeper
 from ingest.newest import LOW_LOAD_MESSAGES, Newest
 from ingest.overlap import Overlaps
 from ingest.reasons import Detail
+from ingest.resolve import Registry, read_registry
 from ingest.rows import hour_of
 from ingest.store import Again, Attempt, store
 from verkehrspuls.errors import DatabaseUnavailable, SlotTaken
 from verkehrspuls.settings import Ingest
 from verkehrspuls.storage.database import Connection, connect, execute, queries
-from verkehrspuls.storage.slots import group_of, session_of
+from verkehrspuls.storage.slots import count_workers, group_of, session_of
 from verkehrspuls.text import mark as _
 
 log = logging.getLogger(__name__)
@@ -160,6 +161,14 @@ class Writer:
                     raise Stopped from error
             finally:
                 self._busy_since = None
+
+    def registry(self) -> Registry:
+        """Read the registry."""
+        return self.with_retry(read_registry)
+
+    def workers(self) -> int:
+        """Count the workers that are connected to the database."""
+        return self.with_retry(count_workers)
 
     def session(self) -> str:
         """Return the client identifier of this slot's session at the broker."""

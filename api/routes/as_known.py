@@ -18,7 +18,7 @@ from analytics.volumes import long_intervals
 from api import PREFIX
 from api.parameters import From, Instant, MunicipalityKey, Quantity, SiteKey, Store, To
 from api.problems import RESPONSES
-from api.schemas import studies as schemas
+from api.schemas import as_known as schemas
 from verkehrspuls import calendar
 from verkehrspuls.quantities import COUNTED
 from verkehrspuls.storage import series

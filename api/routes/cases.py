@@ -1,17 +1,15 @@
 """`/cases`: what seems unusual or broken, and what persons say of it."""
 
-from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
-from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from analytics.cases import casework
 from analytics.cases.sentences import sentence
 from api import PREFIX, authorised
 from api.parameters import AnyQuantity, From, OfMunicipality, OfSite, Store, To
 from api.problems import RESPONSES
-from api.schemas import common
+from api.schemas import cases as schemas
 from verkehrspuls.errors import BadParameter
 from verkehrspuls.moments import utc
 from verkehrspuls.storage import series
@@ -26,111 +24,11 @@ _DECIDING: dict[int | str, dict[str, Any]] = {
 }
 
 
-class Member(BaseModel):
-    """What one detector found on one channel."""
-
-    detector: str
-    began: datetime
-    ended: datetime
-    observed: float | None
-    usual: float | None
-    score: float
-    reason: str
-    withdrawn_at: datetime | None
-    site: str
-    site_name: str
-    channel: str
-    channel_name: str
-    quantity: str
-    direction: str
-    direction_name: str
-
-
-class Change(BaseModel):
-    """What became of a case."""
-
-    at: datetime
-    kind: str = Field(
-        description="opened, raised, withdrawn, returned, decided or comment"
-    )
-    who: str = Field(description="`detectors`, or the name of a token")
-    state: str
-    effect: str
-    severity: str
-    comment: str
-
-
-class CaseInWords(common.Case):
-    """A case, and a sentence that says what is unusual, since when, and why."""
-
-    sentence_de: str
-    sentence_en: str
-
-
-class Counts(BaseModel):
-    """How many cases are open."""
-
-    current: int = Field(description="that last or ended no more than a week ago")
-    older: int = Field(description="that nobody decided since")
-    history: int = Field(
-        description="that had ended for more than a week when they were found, as in "
-        "what is imported"
-    )
-
-
-class Cases(BaseModel):
-    """Cases, newest first."""
-
-    counts: Counts = Field(
-        description="of all that are open in the municipality or at the site, whatever "
-        "else is asked for"
-    )
-    total: int = Field(description="how many match, beside `limit` and `skip`")
-    cases: list[CaseInWords]
-
-
-class CaseInFull(CaseInWords):
-    """A case with its evidence and its history."""
-
-    members: list[Member]
-    history: list[Change]
-
-
-class Decision(BaseModel):
-    """What a person decides; what is not named stays."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"state": "explained", "comment": "road works"}]
-        }
-    )
-
-    state: Literal["suspected", "confirmed", "explained", "rejected"] | None = None
-    effect: Literal["exclude", "caveat", "keep"] | None = None
-    comment: str = Field("", max_length=casework.LONGEST_COMMENT)
-
-    @model_validator(mode="after")
-    def _says_something(self) -> Self:
-        if self.state is None and self.effect is None:
-            raise ValueError("name a state, an effect, or both")
-        return self
-
-
-class Comment(BaseModel):
-    """What a person remarks."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"comment": "the counter was cleaned"}]}
-    )
-
-    comment: str = Field(min_length=1, max_length=casework.LONGEST_COMMENT)
-
-
 @router.get(
     "/cases",
     operation_id="listCases",
     summary="List anomaly cases",
-    response_model=Cases,
+    response_model=schemas.Cases,
     responses={422: RESPONSES[422], 503: RESPONSES[503]},
 )
 def list_cases(
@@ -198,7 +96,7 @@ def list_cases(
     "/cases/{number}",
     operation_id="getCase",
     summary="Show an anomaly case",
-    response_model=CaseInFull,
+    response_model=schemas.CaseInFull,
     responses={status: RESPONSES[status] for status in (404, 422, 503)},
 )
 def get_case(store: Store, number: Number) -> dict[str, object]:
@@ -211,12 +109,12 @@ def get_case(store: Store, number: Number) -> dict[str, object]:
     "/cases/{number}",
     operation_id="decideCase",
     summary="Decide an anomaly case",
-    response_model=CaseInFull,
+    response_model=schemas.CaseInFull,
     responses=_DECIDING,
     openapi_extra=authorised.needs("cases"),
 )
 def decide_case(
-    request: Request, store: Store, number: Number, decision: Decision
+    request: Request, store: Store, number: Number, decision: schemas.Decision
 ) -> dict[str, object]:
     """Move a case to another state, or change its effect on figures.
 
@@ -240,12 +138,12 @@ def decide_case(
     operation_id="commentCase",
     summary="Comment on an anomaly case",
     status_code=201,
-    response_model=CaseInFull,
+    response_model=schemas.CaseInFull,
     responses=_DECIDING,
     openapi_extra=authorised.needs("cases"),
 )
 def comment_case(
-    request: Request, store: Store, number: Number, remark: Comment
+    request: Request, store: Store, number: Number, remark: schemas.Comment
 ) -> dict[str, object]:
     """Write a comment; it changes neither state nor figures."""
     who = authorised.bearer(request)

@@ -4,14 +4,13 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
 
 from analytics.reports import extracts
 from analytics.reports.extracts import ALL
 from api import PREFIX
 from api.parameters import MunicipalityKey, SiteKey, Store
 from api.problems import RESPONSES
-from api.schemas.common import SiteOfSeries
+from api.schemas import forecast as schemas
 from verkehrspuls.errors import BadParameter
 from verkehrspuls.quantities import COUNTED
 from verkehrspuls.storage import series
@@ -19,50 +18,11 @@ from verkehrspuls.storage import series
 router = APIRouter(prefix=PREFIX, tags=["figures"])
 
 
-class ForecastInterval(BaseModel):
-    """A volume that is to come; nine of ten lie between `low` and `high`."""
-
-    time: datetime = Field(description="start of the interval, UTC")
-    interval_s: int
-    lead_s: int = Field(description="from `made_at` to the end of the interval")
-    made_at: datetime = Field(description="nothing that began later was known")
-    volume: float = Field(description="in the interval")
-    low: float
-    high: float
-    method: str
-
-
-class ForecastError(BaseModel):
-    """What forecasts of the last weeks missed by, for one lead."""
-
-    interval_s: int
-    lead_s: int
-    since: datetime
-    compared: int = Field(description="intervals of channels that were counted")
-    wape: float | None = Field(
-        description="sum of what was missed over the sum of what was counted"
-    )
-    coverage: float = Field(description="share that lay between low and high")
-
-
-class Forecast(BaseModel):
-    """The coming hour by quarter-hours, and the coming day by hours."""
-
-    site: SiteOfSeries
-    quantity: str
-    direction: str
-    intervals: list[ForecastInterval] = Field(
-        description="empty where too little is known of the weeks before, or where "
-        "there are no hours: daily totals are not forecast"
-    )
-    errors: list[ForecastError]
-
-
 @router.get(
     "/sites/{municipality}/{site}/forecast",
     operation_id="readForecast",
     summary="Read the forecast",
-    response_model=Forecast,
+    response_model=schemas.Forecast,
     responses=RESPONSES,
 )
 def read_forecast(

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from api import PREFIX
 from api.parameters import From, OfMunicipality, OfSensor, Store, To
 from api.problems import RESPONSES
-from api.schemas import common
+from api.schemas import ledger as schemas
 from verkehrspuls.errors import BadParameter, TooLong
 from verkehrspuls.metrics import MESSAGE_OUTCOMES, READING_OUTCOMES
 from verkehrspuls.moments import utc
@@ -24,7 +24,7 @@ MOST: Final = 20_000
     "/ledger",
     operation_id="readLedger",
     summary="Read the ledger",
-    response_model=common.Ledger,
+    response_model=schemas.Ledger,
     responses={422: RESPONSES[422], 503: RESPONSES[503]},
 )
 def read_ledger(
@@ -67,7 +67,7 @@ def read_ledger(
         )
     if len(rows) > MOST:
         raise _too_many()
-    sums = {name: _sum(rows, name) for name in common.LedgerSums.model_fields}
+    sums = {name: _sum(rows, name) for name in schemas.LedgerSums.model_fields}
     return {
         "from_": start,
         "to": end,

@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from api import PREFIX
 from api.parameters import Store
 from api.problems import RESPONSES
-from api.schemas import common
+from api.schemas import municipalities as schemas
 from verkehrspuls.storage import series
 
 router = APIRouter(prefix=PREFIX, tags=["registry"])
@@ -15,7 +15,7 @@ router = APIRouter(prefix=PREFIX, tags=["registry"])
     "/municipalities",
     operation_id="listMunicipalities",
     summary="List municipalities",
-    response_model=common.Municipalities,
+    response_model=schemas.Municipalities,
     responses={503: RESPONSES[503]},
 )
 def list_municipalities(store: Store) -> dict[str, object]:

@@ -30,7 +30,7 @@ from api.errors import Unreadable
 from api.parameters import MunicipalityKey, Store
 from api.problems import RESPONSES
 from api.schemas import reasons
-from api.schemas import studies as schemas
+from api.schemas import short_count as schemas
 from verkehrspuls import calendar
 from verkehrspuls.quantities import COUNTED
 from verkehrspuls.storage import series

@@ -10,7 +10,7 @@ from api import PREFIX
 from api.database import Database
 from api.parameters import MunicipalityKey, OfMunicipality, SiteKey, Store
 from api.problems import RESPONSES
-from api.schemas import common
+from api.schemas import sites as schemas
 from verkehrspuls.errors import TooLong
 from verkehrspuls.storage import series
 
@@ -25,7 +25,7 @@ GEOJSON: Final = "application/geo+json"
     "/sites",
     operation_id="listSites",
     summary="List sites",
-    response_model=common.Sites,
+    response_model=schemas.Sites,
     responses={422: RESPONSES[422], 503: RESPONSES[503]},
 )
 def list_sites(store: Store, municipality: OfMunicipality = None) -> dict[str, object]:
@@ -66,7 +66,7 @@ def map_sites(store: Store, municipality: OfMunicipality = None) -> JSONResponse
     "/sites/{municipality}/{site}",
     operation_id="getSite",
     summary="Show a site",
-    response_model=common.SiteDetail,
+    response_model=schemas.SiteDetail,
     responses=RESPONSES,
 )
 def get_site(

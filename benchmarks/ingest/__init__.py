@@ -10,8 +10,8 @@ figure is of one run; compare ratios within it.
   of messages with one reading and with many (`readings_`).
 - live: published while the worker runs, from the first message to the last commit
 - latency: at a moderate rate, from publishing to the commit, seen by a connection that
-  polls every few milliseconds; not in the first second, when everything is new to worker and
-  database, the partition too
+  polls every few milliseconds; not in the first second, when everything is new to
+  worker and database, the partition too
 - cpu_us: CPU of worker, database and broker per message of the backlog; it depends
   less on what else runs than the rates do
 - outage: the worker's memory with the database down and its queue full, and how much

@@ -13,7 +13,7 @@ from analytics.jobs.recompute import recompute
 from analytics.jobs.store import Store, open_store
 from analytics.jobs.worker import Worker
 from api.app import create_app
-from tests.parts import wait_for
+from tests.parts import PATIENCE_S, wait_for
 from tests.towns import TOWN
 from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import Analytics, Database, Settings
@@ -230,10 +230,10 @@ def test_the_worker_does_both_when_nothing_else_is_left(
         "and (select max(imputed) from daily_figure) > 0"
     )
     try:
-        wait_for(lambda: _rows(store, done)[0][0], 60)
+        wait_for(lambda: _rows(store, done)[0][0])
     finally:
         worker.stop()
-        thread.join(30)
+        thread.join(PATIENCE_S)
 
 
 def test_the_api_tells_of_both(store: Store, client: TestClient) -> None:

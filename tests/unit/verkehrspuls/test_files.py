@@ -16,6 +16,7 @@ from analytics.flow import parameters
 from analytics.scores import table
 from ingest.files import formats, recording
 from tests import world
+from tests.parts import PATIENCE_S
 from verkehrspuls.errors import BadFile
 from verkehrspuls.files import read_bytes, read_text
 from verkehrspuls.registry import calendar, towns
@@ -69,7 +70,7 @@ def test_a_pipe_that_is_written_to_is_read_to_its_end() -> None:
     written = threading.Event()
 
     def write() -> None:
-        written.wait(10)
+        written.wait(PATIENCE_S)
         with os.fdopen(into, "wb") as pipe:
             for part in ("postgresql://", "vp@here", "/ä" * 50_000, "\n"):
                 pipe.write(part.encode())
