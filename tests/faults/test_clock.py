@@ -117,8 +117,8 @@ def test_a_clock_that_is_an_hour_ahead_is_said_at_its_first_message(
         batch = collector.collect([counts(now, time)])
         broker = {"broker": {"url": "mqtt://127.0.0.1:9"}}
         worker = Worker(Settings.model_validate(broker))
-        worker._say_ahead(batch)
-        worker._say_ahead(batch)
+        worker._log_ahead(batch)
+        worker._log_ahead(batch)
         worker._receiver.stop()
         (record,) = (r for r in caplog.records if r.message == "clock_ahead")
         assert "ahead: is local time marked as Z?" in record.__dict__["reason"]

@@ -132,7 +132,7 @@ def test_a_large_file_is_not_read(tmp_path: Path) -> None:
 def test_a_line_of_a_recording_is_bounded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recording, "LONGEST", 1 << 20)
+    monkeypatch.setattr(recording, "MAX_LINE_BYTES", 1 << 20)
     path = tmp_path / "line"
     path.write_bytes(
         b'{"topic": "' + b"x" * (2 << 20) + b'\n{"topic": "a/b", "payload": "1"}\n'
