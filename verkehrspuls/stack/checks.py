@@ -135,7 +135,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
     from verkehrspuls.storage.database import connect, execute
     from verkehrspuls.storage.ledger import never_sent, of_nobody, only_counted
     from verkehrspuls.storage.migrate import status
-    from verkehrspuls.storage.series import municipalities
+    from verkehrspuls.storage.sites import list_municipalities
     from verkehrspuls.storage.slots import slots
 
     url = settings.database.url.get_secret_value()
@@ -154,7 +154,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
         yield _rejects(only_counted(connection))
         yield _alerts(held_up(connection), lacks=settings.alerts.lacks)
         yield from _registry(registered_faults(connection))
-        yield _addresses(municipalities(connection), settings)
+        yield _addresses(list_municipalities(connection), settings)
         yield from _intervals(execute(connection, "unlike_intervals").fetchall())
         yield from _figures(execute(connection, "lately_set_aside").fetchall())
         yield _calendar(known_until(connection), datetime.now(UTC).date())

@@ -1,20 +1,13 @@
-"""Connections to PostgreSQL, and the SQL of `queries/*.sql` by name.
-
-Every query stands in a file under a heading `-- name: <query_name>`; call sites say
-`execute(connection, "query_name", parameter=value)`.
-"""
+"""Connections to PostgreSQL, and named queries that are run on them."""
 
 import atexit
-import re
 import threading
 import time
-from collections.abc import Iterable, Mapping
-from functools import cache
-from importlib import resources
-from typing import TYPE_CHECKING, Any, Final, LiteralString, NamedTuple, cast
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import psycopg
-from psycopg import rows, sql
+from psycopg import rows
 
 from verkehrspuls.errors import (
     DatabaseUnavailable,
@@ -24,16 +17,18 @@ from verkehrspuls.errors import (
     UsageError,
     VerkehrspulsError,
 )
+from verkehrspuls.storage.named import queries, quoted
 from verkehrspuls.storage.watch import Lost, Watch, Watched, conninfo, in_time
 
 if TYPE_CHECKING:
     import polars as pl
 
 Connection = psycopg.Connection[Any]
+#: A row as a dict.
+Row = dict[str, Any]
 
 #: UTC in, UTC out, and no name found by accident in another schema.
 _SESSION = "-c TimeZone=UTC -c search_path=vp,public"
-_HEADING = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 
 def connect(
@@ -134,20 +129,6 @@ _DRIVERS: Final = ("psycopg", "psycopg_pool", "adbc_driver_manager")
 _AWAY_FOR_US: Final = ("25006", "25P03", "25P04")
 
 
-@cache
-def queries() -> Mapping[str, LiteralString]:
-    """All named queries."""
-    found: dict[str, LiteralString] = {}
-    folder = resources.files("verkehrspuls.storage") / "queries"
-    for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        parts = _HEADING.split(file.read_text("utf-8"))
-        for name, text in zip(parts[1::2], parts[2::2], strict=True):
-            if name in found:
-                raise ValueError(f"query {name} is defined twice, see {file.name}")
-            found[name] = cast("LiteralString", text.strip().removesuffix(";"))
-    return found
-
-
 def execute(
     connection: Connection, query: str, **parameters: Any
 ) -> psycopg.Cursor[Any]:
@@ -179,14 +160,6 @@ def one(connection: Connection, query: str, **parameters: Any) -> dict[str, Any]
     if row is None:
         raise LookupError(f"{query} gave no row")
     return cast("dict[str, Any]", row)
-
-
-def quoted(query: str, parameters: Mapping[str, Any]) -> str:
-    """Give a named query with its parameters in it, quoted, for drivers without any."""
-    literals = {
-        name: sql.Literal(value).as_string(None) for name, value in parameters.items()
-    }
-    return queries()[query] % literals
 
 
 class _Arrow(NamedTuple):
