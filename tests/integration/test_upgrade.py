@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
-from alembic import command
 
 from ingest.reasons import Detail
+from tests.integration.test_migrations import by_alembic
 from verkehrspuls.registry.towns import registered_faults
 from verkehrspuls.storage import ledger, migrate
 from verkehrspuls.storage.database import connect, execute
@@ -23,10 +23,7 @@ def released(database: str) -> str:
     """URL of a database of the first release, with a volume and a day."""
     with connect(database, autocommit=True) as connection:
         connection.execute("drop schema vp cascade")
-        connection.execute("create schema vp")
-    with migrate._engine(database).connect() as connection:
-        command.upgrade(migrate._config(connection), RELEASED)
-        connection.commit()
+        by_alembic(database, RELEASED)
     with connect(database, autocommit=True) as connection:
         connection.execute(
             "with m as (insert into municipality (key, name, state, time_zone)"

@@ -79,9 +79,8 @@ def is_lost(error: BaseException) -> bool:
 
 
 def _explained(error: BaseException) -> VerkehrspulsError | None:
-    cause = getattr(error, "orig", error)  # SQLAlchemy wraps the driver's
-    state = getattr(cause, "sqlstate", None) or ""
-    reason = " ".join(str(cause).partition("\n")[0].split())
+    state = getattr(error, "sqlstate", None) or ""
+    reason = " ".join(str(error).partition("\n")[0].split())
     if state in ("42P01", "3F000"):  # no such table, no such schema
         return NoTables()
     if state == "42501":
@@ -90,11 +89,11 @@ def _explained(error: BaseException) -> VerkehrspulsError | None:
         return UsageError(reason=f"a number is too large: {reason}")
     if state[:2] in _AWAY or state in _AWAY_FOR_US:
         return DatabaseUnavailable(reason=reason)
-    kind = f"{type(cause).__module__}.{type(cause).__name__}"
+    kind = f"{type(error).__module__}.{type(error).__name__}"
     if not state and (
-        isinstance(cause, psycopg.OperationalError)
+        isinstance(error, psycopg.OperationalError)
         or kind in _AWAY_BY_ARROW
-        or _came_with_frame(cause)
+        or _came_with_frame(error)
     ):
         return DatabaseUnavailable(reason=reason)
     return None
@@ -105,10 +104,9 @@ def refused(error: BaseException) -> VerkehrspulsError | None:
 
     The last resort: what is known to be refused is told before, and better.
     """
-    cause = getattr(error, "orig", error)
-    if not isinstance(cause, psycopg.IntegrityError | psycopg.DataError):
+    if not isinstance(error, psycopg.IntegrityError | psycopg.DataError):
         return None
-    return UsageError(reason=refusal(cause))
+    return UsageError(reason=refusal(error))
 
 
 def refusal(error: psycopg.Error) -> str:
@@ -126,7 +124,7 @@ _AWAY_BY_ARROW: Final = (
     "adbc_driver_manager.OperationalError",
     "adbc_driver_manager.InternalError",
 )
-_DRIVERS: Final = ("psycopg", "psycopg_pool", "adbc_driver_manager", "sqlalchemy")
+_DRIVERS: Final = ("psycopg", "psycopg_pool", "adbc_driver_manager")
 #: It reads only (a replica), or has ended our transaction because it stood still.
 _AWAY_FOR_US: Final = ("25006", "25P03", "25P04")
 
