@@ -10,8 +10,8 @@ import polars as pl
 from analytics.cases import casework, evidence
 from verkehrspuls.quantities import COUNTED
 from verkehrspuls.storage import evidence as stored
-from verkehrspuls.storage import series
 from verkehrspuls.storage.reader import Reader
+from verkehrspuls.storage.visibility import PUBLIC
 
 _HOUR: Final = timedelta(hours=1)
 
@@ -32,7 +32,7 @@ def report(
     number: int,
     *,
     now: datetime,
-    visible: Sequence[str] = series.PUBLIC,
+    visible: Sequence[str] = PUBLIC,
 ) -> Report:
     """Read a case and the course of the channel that names it."""
     with reader.connection() as connection:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import polars as pl
 
 from verkehrspuls.storage.database import read_frame
-from verkehrspuls.storage.series import PUBLIC
+from verkehrspuls.storage.visibility import PUBLIC
 
 
 def volumes(

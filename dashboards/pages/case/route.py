@@ -8,7 +8,7 @@ from analytics.reports.case import report
 from dashboards.language import Language
 from dashboards.pages.case.view import case_page
 from dashboards.render import LanguageKey, Now, database_of, page_router, render
-from verkehrspuls.storage import series
+from verkehrspuls.storage.sites import list_municipalities
 
 CaseNumber = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
@@ -26,7 +26,7 @@ def one_case(
     found = report(database, number, now=at)
     case = found.case
     with database.connection() as connection:
-        towns = series.municipalities(connection)
+        towns = list_municipalities(connection)
     town = next(town for town in towns if town["key"] == case["municipality"])
     return render(
         request,
