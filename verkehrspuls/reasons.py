@@ -1,4 +1,8 @@
-"""Reasons of anomaly cases: which of several names one, and which are faults."""
+"""Reasons of anomaly cases that queries treat in a way of their own.
+
+What a reason is says the record of its detector (`analytics.detectors`); a test holds
+these lists to it.
+"""
 
 from typing import Final
 
@@ -7,7 +11,6 @@ BROKEN: Final = (
     "silent",
     "stuck",
     "zeros",
-    "swapped",
     "above-limit",
     "noise-without-cars",
     "cars-without-noise",

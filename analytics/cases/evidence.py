@@ -6,14 +6,14 @@ its evidence is shown the same way, with some time before and after it.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any, Final, Literal
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from analytics.baseline.quarter_hours import QUARTER_S, add_usual
-from analytics.cases.judging import OF_DAYS
-from analytics.detectors import congestion, drop_out, incident, odd_pair, spike
+from analytics.detectors import detectors, reasons
 from analytics.detectors.days import ENOUGH_HOURS
 from analytics.frames import TIME, Schema, check
 from verkehrspuls import calendar
@@ -44,12 +44,9 @@ _LENGTH: Final[Mapping[Step, timedelta]] = {
 }
 #: The usual band reaches so many spreads to both sides.
 SPREADS: Final = 2
+_MIDNIGHT: Final = time()
 #: Share of an interval from which on its volume is scaled to the whole.
 _ENOUGH: Final = 0.75
-_BY_QUARTER: Final = (congestion.NAME, drop_out.NAME, incident.NAME, spike.NAME)
-#: Detectors whose findings are of whole days.
-BY_DAY: Final = tuple(name for name in OF_DAYS if name != odd_pair.NAME)
-_SPEED_REASONS: Final = ("incident-speed", *congestion.REASONS)
 #: Findings that last longer are shown in longer steps.
 _LONGEST: Final[Mapping[Step, timedelta]] = {
     "PT15M": timedelta(hours=36),
@@ -79,13 +76,16 @@ class View:
 def view(case: Mapping[str, Any], *, now: datetime) -> View:
     """Choose what of its channel tells most of a row of a case (`series.cases`)."""
     counts = case["quantity"] in COUNTED
-    detector, began, ended = case["detector"], case["found_began"], case["found_ended"]
+    began, ended = case["found_began"], case["found_ended"]
+    zone = case["time_zone"]
+    of_days = is_of_days(case["detector"], began, ended, zone)
+    judge, reason = detectors().get(case["detector"]), reasons().get(case["reason"])
     step: Step = "PT1H"
-    if detector in BY_DAY:
+    if of_days:
         step = "P1D"
-    elif detector in _BY_QUARTER and counts:
+    elif judge and judge.quarters and counts:
         step = "PT15M"
-    if case["reason"] in _SPEED_REASONS:
+    if reason and reason.is_speed:
         # speeds have no sum over longer steps
         return _around(View("speed", "PT15M", began, ended), case, now=now)
     if step == "PT15M" and ended - began > _LONGEST[step]:
@@ -95,9 +95,17 @@ def view(case: Mapping[str, Any], *, now: datetime) -> View:
     if counts:
         return _around(View("volume", step, began, ended), case, now=now)
     # detectors of days judge their lowest hours
-    of_lowest = detector in BY_DAY
-    measure: Literal["mean", "minimum"] = "minimum" if of_lowest else "mean"
+    measure: Literal["mean", "minimum"] = "minimum" if of_days else "mean"
     return _around(View(measure, step, began, ended), case, now=now)
+
+
+def is_of_days(detector: str, began: datetime, ended: datetime, zone: str) -> bool:
+    """Tell whether a finding is of whole local days, as detectors of days give them."""
+    judge = detectors().get(detector)
+    if judge is None or judge.days is None:
+        return False
+    clock = ZoneInfo(zone)
+    return all(end.astimezone(clock).time() == _MIDNIGHT for end in (began, ended))
 
 
 def _around(chosen: View, case: Mapping[str, Any], *, now: datetime) -> View:

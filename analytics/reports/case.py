@@ -80,5 +80,10 @@ def _spans(
         for member in case["members"]
         if (member["site"], member["channel"]) == (case["site"], case["channel"])
         and (withdrawn or not member["withdrawn_at"])
-        and (chosen.step == "P1D" or member["detector"] not in evidence.BY_DAY)
+        and (
+            chosen.step == "P1D"
+            or not evidence.is_of_days(
+                member["detector"], member["began"], member["ended"], case["time_zone"]
+            )
+        )
     ]

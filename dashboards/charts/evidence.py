@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from analytics.cases.evidence import View
-from analytics.detectors import drift
 from analytics.reports.case import Report
 from dashboards import describe
 from dashboards.charts.charts import PER, Chart, Table
@@ -41,6 +40,7 @@ _NOTES: Final = {
         "the sensor may have moved."
     ),
 }
+_CREEPING: Final = "drift"
 _THRESHOLD: Final = "above-limit"
 
 
@@ -115,7 +115,7 @@ def _sentence(
     # what creeps is told by where it has come to
     by = (
         [pl.col("time")]
-        if case["detector"] == drift.NAME
+        if case["detector"] == _CREEPING
         else [far, -pl.int_range(pl.len())]
     )
     row = found.sort(by).row(-1, named=True)

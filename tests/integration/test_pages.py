@@ -12,11 +12,9 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from analytics.cases import sentences
 from dashboards import render
 from dashboards.app import create_web
 from dashboards.language import Language
-from dashboards.pages.case.view import DETECTORS
 from dashboards.pages.corridor import view
 from tests import parts, world
 from verkehrspuls.settings import load
@@ -502,10 +500,6 @@ def test_course_of_a_case_is_drawn_told_and_listed(client: TestClient) -> None:
     assert by_hour["Di 03.03. 00:00"][0] == "234"
     assert by_hour["Di 03.03. 01:00"] == ["–", "–", "–", "–", "ja"]
     assert len(rows) > 24
-
-
-def test_every_detector_has_a_name() -> None:
-    assert DETECTORS.keys() == sentences.WHY.keys()
 
 
 def test_comparison_needs_weeks(client: TestClient) -> None:
