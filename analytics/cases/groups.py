@@ -15,7 +15,7 @@ import polars as pl
 from analytics.cases.severity import severity
 from analytics.frames import GROUPED, MEMBERS, check
 from verkehrspuls.quantities import COUNTED
-from verkehrspuls.reasons import BROKEN, SHARP
+from verkehrspuls.reasons import BROKEN, STREET_EVENTS
 
 #: Rows of a frame.
 Places = npt.NDArray[np.int64]
@@ -198,7 +198,7 @@ def _rank(length: pl.Expr) -> pl.Expr:
     order = pl.lit(len(BROKEN) + 1.0)
     for place, name in enumerate(BROKEN):
         order = pl.when(reason == name).then(pl.lit(place)).otherwise(order)
-    for place, name in enumerate(SHARP):
+    for place, name in enumerate(STREET_EVENTS):
         # what is short and sharp is named before what is unusual, what lasts after it
         sharp = pl.when(length <= SHORT).then(place / 10).otherwise(2 + place)
         order = pl.when(reason == name).then(len(BROKEN) + sharp).otherwise(order)

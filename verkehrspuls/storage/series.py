@@ -13,7 +13,7 @@ import polars as pl
 from verkehrspuls import places
 from verkehrspuls.errors import UnknownKey
 from verkehrspuls.quantities import COUNTED, QUANTITIES
-from verkehrspuls.reasons import FAULTS, FAULTY_DAYS, NAMING
+from verkehrspuls.reasons import FAULT_VERDICTS, FAULTS, PRIORITY
 from verkehrspuls.storage.database import Connection, execute, one, read_frame
 from verkehrspuls.text import mark, translate
 
@@ -34,7 +34,7 @@ Row = dict[str, Any]
 
 _FAULTS: Final[Mapping[str, list[str]]] = {
     "faults": list(FAULTS),
-    "verdicts": list(FAULTY_DAYS),
+    "verdicts": list(FAULT_VERDICTS),
 }
 
 
@@ -154,7 +154,7 @@ def _leave_out_astray(town: Sequence[Row]) -> None:
     """Leave out coordinates far from a municipality's other sites, and say so."""
     known = [(row["latitude"], row["longitude"]) for row in town]
     its_own = town[0]["town_latitude"], town[0]["town_longitude"]
-    told = [its_own] if None not in its_own and places.is_believable(*its_own) else []
+    told = [its_own] if None not in its_own and places.is_plausible(*its_own) else []
     middle = places.middle([*known, *told])
     for row, place in zip(town, known, strict=True):
         if places.are_far(place, middle):
@@ -169,7 +169,7 @@ def _leave_out_astray(town: Sequence[Row]) -> None:
 
 def _placed(row: Row) -> Row:
     """Leave out coordinates that cannot be those of a German town."""
-    if row["latitude"] is None or places.is_believable(
+    if row["latitude"] is None or places.is_plausible(
         row["latitude"], row["longitude"] or 0.0
     ):
         return row
@@ -695,7 +695,7 @@ def cases(
         case=case,
         standing=None if standing is None else list(standing),
         current_days=CURRENT_DAYS,
-        naming=list(NAMING),
+        naming=list(PRIORITY),
         now=now,
         limit=limit,
         skip=skip,
@@ -723,7 +723,7 @@ def findings(
         quantity=quantity,
         start=start,
         end=end,
-        naming=list(NAMING),
+        naming=list(PRIORITY),
         visible=list(visible),
     ).fetchall()
 
