@@ -16,7 +16,8 @@ from ingest.keep import bytes_of, kept_of
 from ingest.overlap import Overlapping, Overlaps
 from ingest.rows import Round, copied, heads
 from ingest.sequence import Numbered, SequenceNumbers
-from verkehrspuls.storage.database import Connection, array, execute, queries
+from verkehrspuls.storage.database import Connection, array, execute
+from verkehrspuls.storage.named import queries
 
 
 class NotNew(Exception):

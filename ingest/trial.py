@@ -16,7 +16,8 @@ from ingest.reasons import ADVICE, DROPPED, PAYLOAD_ADVICE, explain
 from ingest.resolve import RegisteredSensor, Registry, read_registry
 from ingest.store import copy_rows
 from verkehrspuls.settings import Ingest
-from verkehrspuls.storage.database import Connection, execute, queries
+from verkehrspuls.storage.database import Connection, execute
+from verkehrspuls.storage.named import queries
 from verkehrspuls.wire import parse_topic
 
 Row = dict[str, Any]

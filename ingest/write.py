@@ -24,7 +24,8 @@ from ingest.rows import hour_of
 from ingest.store import Again, Attempt, store
 from verkehrspuls.errors import DatabaseUnavailable, SlotTaken
 from verkehrspuls.settings import Ingest
-from verkehrspuls.storage.database import Connection, connect, execute, queries
+from verkehrspuls.storage.database import Connection, connect, execute
+from verkehrspuls.storage.named import queries
 from verkehrspuls.storage.slots import count_workers, group_of, session_of
 from verkehrspuls.text import mark as _
 

@@ -40,7 +40,7 @@ class Metrics:
     def render(self, state: Mapping[str, list[Row]] | None) -> bytes:
         """Render all metrics.
 
-        `state` is the result of `storage.series.state`; None if the database does not
+        `state` is the result of `operation.read_state`; None if the database does not
         answer.
         """
         stored = CollectorRegistry()

@@ -120,7 +120,7 @@ def health(
     from verkehrspuls.stack.state import resolve
     from verkehrspuls.storage import health as stored
     from verkehrspuls.storage.database import connect
-    from verkehrspuls.storage.series import EVERYTHING
+    from verkehrspuls.storage.visibility import EVERYTHING
 
     _refuse_backwards(first, last)
     until = last.date() if last else datetime.now(UTC).date()

@@ -12,7 +12,8 @@ from api.schemas import ledger as schemas
 from verkehrspuls.errors import BadParameter, TooLong
 from verkehrspuls.metrics import MESSAGE_OUTCOMES, READING_OUTCOMES
 from verkehrspuls.moments import utc
-from verkehrspuls.storage import series
+from verkehrspuls.storage.ledger_hours import list_ledger
+from verkehrspuls.storage.sensors import count_sensors
 
 router = APIRouter(prefix=PREFIX, tags=["operation"])
 
@@ -50,13 +51,13 @@ def read_ledger(
         raise TooLong(parameter="from", detail="At most 31 days come at once")
     with store.connection() as connection:
         if silent:
-            sensors = series.count_sensors(
+            sensors = count_sensors(
                 connection, municipality=municipality, sensor=sensor
             )
             # refused before all these hours are made
             if sensors * (end - start) > 2 * MOST * timedelta(hours=1):
                 raise _too_many()
-        rows = series.ledger(
+        rows = list_ledger(
             connection,
             start=start,
             end=end,

@@ -15,8 +15,9 @@ import msgspec
 from benchmarks.analytics import made
 from benchmarks.analytics.database import database
 from verkehrspuls.mqtt import Publisher
-from verkehrspuls.storage import series
 from verkehrspuls.storage.database import connect
+from verkehrspuls.storage.sites import list_sites
+from verkehrspuls.storage.volumes import read_volumes
 
 TIMEOUT_S: Final = 60
 POLL_S: Final = 0.02
@@ -52,7 +53,7 @@ def measure(seconds: int) -> dict[str, float | None]:
             stack.callback(_end, process)
             process.stdout.readline()  # type: ignore[union-attr]
         with connect(url) as connection:
-            site: Any = series.sites(connection)[0]
+            site: Any = list_sites(connection)[0]
         published: list[float] = []
         publisher = stack.enter_context(Publisher(broker.publish_url, "bench"))
         thread = threading.Thread(
@@ -103,7 +104,7 @@ def _watch(url: str, site_id: int, since: datetime, vehicles: int) -> list[float
     seen: list[float] = []
     deadline = time.perf_counter() + TIMEOUT_S + vehicles / made.LANES
     while len(seen) < vehicles and time.perf_counter() < deadline:
-        bins = series.volumes(
+        bins = read_volumes(
             url,
             site_id=site_id,
             quantity="motor",

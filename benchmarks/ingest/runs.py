@@ -15,7 +15,8 @@ from ingest.formats import formats
 from ingest.resolve import read_registry
 from ingest.rows import copied
 from verkehrspuls.settings import Ingest
-from verkehrspuls.storage.database import Connection, connect, queries
+from verkehrspuls.storage.database import Connection, connect
+from verkehrspuls.storage.named import queries
 
 #: messages per second and duration when latency is measured; interval of polling
 LATENCY_LOAD: Final = (5_000, 6)

@@ -22,7 +22,6 @@ from tests.integration.test_cases import Inbox, now_open, unusual
 from tests.parts import PATIENCE_S, bound_s, wait_for
 from verkehrspuls.settings import Alerts, Analytics, Settings, load
 from verkehrspuls.stack.checks import PROBLEM, examine
-from verkehrspuls.storage import series
 from verkehrspuls.storage.alerts import held_up
 
 Talk = Callable[[socket.socket], None]
@@ -300,7 +299,7 @@ def test_alerts_that_wait_too_long_are_told_of(bench: Bench) -> None:
 def test_lost_case_holds_up_no_other(bench: Bench, monkeypatch: Any) -> None:
     unusual(bench)
     now: datetime = now_open(bench)
-    monkeypatch.setattr(series, "cases", lambda *_, **__: [])
+    monkeypatch.setattr(alert_sender, "list_cases", lambda *_, **__: [])
     with Inbox().open() as inbox:
         alert_sender.send(bench.store.connection, inbox.settings(), now=now)
     assert not inbox.requests

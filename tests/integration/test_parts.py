@@ -11,8 +11,9 @@ from verkehrspuls.storage import migrate
 
 
 def test_database_is_migrated_and_empty(database: str) -> None:
-    current, newest = migrate.status(database)
-    assert current == newest
+    found = migrate.status(database)
+    assert found.current == found.needed
+    assert found.fault is None
 
     with psycopg.connect(database) as connection:
         assert connection.execute("select count(*) from vp.site").fetchone() == (0,)
