@@ -1,4 +1,8 @@
-"""Reasons of anomaly cases: their priority in naming a case, and which are faults."""
+"""Reasons of anomaly cases that queries treat specially.
+
+The records of the detectors (`analytics.detectors`) define the reasons; a test compares
+these lists with them.
+"""
 
 from typing import Final
 
@@ -7,7 +11,6 @@ BROKEN: Final = (
     "silent",
     "stuck",
     "zeros",
-    "swapped",
     "above-limit",
     "noise-without-cars",
     "cars-without-noise",

@@ -12,11 +12,9 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from analytics.cases import sentences
 from dashboards import render
 from dashboards.app import create_web
 from dashboards.language import Language
-from dashboards.pages.case.view import DETECTORS
 from dashboards.pages.corridor import view
 from tests import parts, world
 from verkehrspuls.settings import load
@@ -482,10 +480,6 @@ def test_evidence_of_a_case_is_in_words_and_units(client: TestClient, url: str) 
                 "update vp.case_member set detector = %s, reason = %s, observed = %s",
                 old,
             )
-
-
-def test_every_detector_has_a_name() -> None:
-    assert DETECTORS.keys() == sentences.WHY.keys()
 
 
 def test_comparison_needs_weeks(client: TestClient) -> None:

@@ -7,30 +7,14 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from analytics.cases import states
+from analytics.detectors import detectors, reasons
 from dashboards import addresses, describe
 from dashboards.charts.charts import Table
 from dashboards.language import NO_FIGURE, Language
 from dashboards.steps import MOST_ROWS
 from verkehrspuls.quantities import COUNTED
-from verkehrspuls.text import mark
 
 _BY_MACHINE: Final = "detectors"
-#: reasons whose figures are speeds
-_OF_SPEED: Final = ("incident-speed", "congestion")
-DETECTORS: Final = {
-    "unusual-volume": mark("unusual hours"),
-    "unusual-day": mark("unusual days"),
-    "incident": mark("incidents"),
-    "congestion": mark("congestion"),
-    "spike": mark("spikes"),
-    "drop-out": mark("drop-outs"),
-    "stuck": mark("values that stand still"),
-    "silence": mark("readings that fail to come"),
-    "level-shift": mark("shifts of level"),
-    "drift": mark("drifts"),
-    "exceedance": mark("thresholds"),
-    "odd-pair": mark("traffic against noise"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +72,7 @@ def _evidence(case: Mapping[str, Any], language: Language) -> Table:
             language.moment(member["began"], zone),
             language.moment(member["ended"], zone),
             language.number(member["score"], 1),
-            language.phrase(DETECTORS.get(member["detector"], member["detector"])),
+            _detector(member["detector"], language),
         )
         for member in case["members"][:MOST_ROWS]
     ]
@@ -107,12 +91,18 @@ def _evidence(case: Mapping[str, Any], language: Language) -> Table:
     return Table(head, rows, f"/api/v1/cases/{case['anomaly_case_id']}", cut=True)
 
 
+def _detector(code: str, language: Language) -> str:
+    known = detectors().get(code)
+    return language.phrase(known.name) if known else code
+
+
 def _figure(member: Mapping[str, Any], name: str, language: Language) -> str:
     """A value with its unit; vehicles, bicycles and people are whole."""
     value, quantity = member[name], member["quantity"]
     if value is None:
         return NO_FIGURE
-    if member["reason"] in _OF_SPEED:
+    reason = reasons().get(member["reason"])
+    if reason and reason.is_speed:
         return f"{language.number(value)} km/h"
     if quantity in COUNTED:
         return f"{language.number(value)} {language.counted(quantity)}"

@@ -57,18 +57,7 @@ with counted as (
     select v.time, counted.direction, v.observed_s as seen_s, excluded.is_so,
            case when not excluded.is_so then v.observed_s end as observed_s,
            case when not excluded.is_so then v.volume end as volume,
-           case when not excluded.is_so then v.total end as total,
-           case when not excluded.is_so then v.unclassified end as unclassified,
-           case when not excluded.is_so then v.motorcycle end as motorcycle,
-           case when not excluded.is_so then v.car end as car,
-           case when not excluded.is_so then v.van end as van,
-           case when not excluded.is_so then v.car_trailer end as car_trailer,
-           case when not excluded.is_so then v.truck end as truck,
-           case when not excluded.is_so then v.truck_trailer end as truck_trailer,
-           case when not excluded.is_so then v.articulated end as articulated,
-           case when not excluded.is_so then v.bus end as bus,
-           case when not excluded.is_so then v.bicycle end as bicycle,
-           case when not excluded.is_so then v.pedestrian end as pedestrian,
+           {{case when not excluded.is_so then v.$count end as $count}},
            case when not excluded.is_so then v.speed_kmh end as speed_kmh,
            case when not excluded.is_so then v.usual end as usual,
            case when not excluded.is_so then v.usual_spread end as usual_spread,
@@ -99,30 +88,8 @@ with counted as (
                     then v.volume
                          * (%(interval_s)s::double precision / v.observed_s)
                     else v.volume end) as volume_normalised,
-           case when count(v.observed_s) = count(v.total)
-               then sum(v.total) end as total,
-           case when count(v.observed_s) = count(v.unclassified)
-               then sum(v.unclassified) end as unclassified,
-           case when count(v.observed_s) = count(v.motorcycle)
-               then sum(v.motorcycle) end as motorcycle,
-           case when count(v.observed_s) = count(v.car)
-               then sum(v.car) end as car,
-           case when count(v.observed_s) = count(v.van)
-               then sum(v.van) end as van,
-           case when count(v.observed_s) = count(v.car_trailer)
-               then sum(v.car_trailer) end as car_trailer,
-           case when count(v.observed_s) = count(v.truck)
-               then sum(v.truck) end as truck,
-           case when count(v.observed_s) = count(v.truck_trailer)
-               then sum(v.truck_trailer) end as truck_trailer,
-           case when count(v.observed_s) = count(v.articulated)
-               then sum(v.articulated) end as articulated,
-           case when count(v.observed_s) = count(v.bus)
-               then sum(v.bus) end as bus,
-           case when count(v.observed_s) = count(v.bicycle)
-               then sum(v.bicycle) end as bicycle,
-           case when count(v.observed_s) = count(v.pedestrian)
-               then sum(v.pedestrian) end as pedestrian,
+           {{case when count(v.observed_s) = count(v.$count)
+               then sum(v.$count) end as $count}},
            sum(v.speed_kmh::double precision * v.volume)
                / nullif(sum(v.volume)
                         filter (where v.speed_kmh is not null), 0)
@@ -147,9 +114,7 @@ select summed.time, summed.direction,
        summed.valid and summed.channels * %(interval_s)s = whole.length_s as valid,
        summed.volume,
        floor(summed.volume_normalised * 10 + 0.5) / 10 as volume_normalised,
-       summed.total, summed.unclassified, summed.motorcycle, summed.car,
-       summed.van, summed.car_trailer, summed.truck, summed.truck_trailer,
-       summed.articulated, summed.bus, summed.bicycle, summed.pedestrian,
+       {{summed.$count}},
        floor(summed.speed_kmh * 10 + 0.5) / 10 as speed_kmh,
        floor(summed.usual * 10 + 0.5) / 10 as usual,
        floor(summed.usual_spread * 10 + 0.5) / 10 as usual_spread
@@ -279,9 +244,8 @@ order by summed.time, summed.site_id, summed.direction
 -- name: read_channel_volumes
 -- Quarter-hours and hours of the channels of a site and quantity in spans, as computed.
 -- Span by span, by the primary key: else the planner reads the whole table for many spans.
-select v.channel_id, v.interval_s, v.time, v.observed_s, v.gap_s, v.volume, v.total,
-       v.unclassified, v.motorcycle, v.car, v.van, v.car_trailer, v.truck,
-       v.truck_trailer, v.articulated, v.bus, v.bicycle, v.pedestrian, v.speed_kmh,
+select v.channel_id, v.interval_s, v.time, v.observed_s, v.gap_s, v.volume, {{v.$count}},
+       v.speed_kmh,
        v.usual, v.usual_spread, v.valid
 from unnest(%(since)s::timestamptz[], %(until)s::timestamptz[]) as span (since, until)
 join vp.channel c on c.site_id = %(site_id)s and c.quantity = %(quantity)s
@@ -298,9 +262,7 @@ order by v.channel_id, v.interval_s, v.time
 -- name: read_long_volumes
 -- Counts over intervals above an hour of the channels of a site and quantity, those that
 -- began in the period.
-select v.channel_id, v.time, v.interval_s, v.volume, v.total, v.unclassified,
-       v.motorcycle, v.car, v.van, v.car_trailer, v.truck, v.truck_trailer,
-       v.articulated, v.bus, v.bicycle, v.pedestrian, v.speed_kmh
+select v.channel_id, v.time, v.interval_s, v.volume, {{v.$count}}, v.speed_kmh
 from vp.long_volume v
 join vp.channel c using (channel_id)
 join vp.site s using (site_id)
@@ -322,9 +284,8 @@ with known as (
       and r.received_at <= %(known_at)s
     union all
     select h.channel_id, h.time, h.interval_s, h.sensor_id, h.received_at,
-           h.time_origin, h.revision, h.total, h.unclassified, h.motorcycle, h.car,
-           h.van, h.car_trailer, h.truck, h.truck_trailer, h.articulated, h.bus,
-           h.bicycle, h.pedestrian, h.speed_kmh, h.occupancy, h.histogram_from_kmh,
+           h.time_origin, h.revision, {{h.$count}}, h.speed_kmh, h.occupancy,
+           h.histogram_from_kmh,
            h.histogram_width_kmh, h.histogram, h.observed_s
     from vp.count_reading_history h
     join vp.channel c using (channel_id)
@@ -334,9 +295,8 @@ with known as (
       and h.time >= %(start)s and h.time < %(end)s
       and h.received_at <= %(known_at)s and h.replaced_at > %(known_at)s
 )
-select k.channel_id, k.time, k.interval_s, k.received_at, k.observed_s, k.total,
-       k.unclassified, k.motorcycle, k.car, k.van, k.car_trailer, k.truck, k.truck_trailer,
-       k.articulated, k.bus, k.bicycle, k.pedestrian, k.speed_kmh, c.quantity
+select k.channel_id, k.time, k.interval_s, k.received_at, k.observed_s, {{k.$count}},
+       k.speed_kmh, c.quantity
 from known k
 join vp.channel c using (channel_id)
 

@@ -7,10 +7,14 @@ from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 
+import pytest
+
+from verkehrspuls.classes import COUNTS
 from verkehrspuls.storage.named import queries
 
 ROOT = Path(__file__).parents[4]
 PACKAGES = ("verkehrspuls", "ingest", "analytics", "api", "dashboards", "simulators")
+QUERIES = ROOT / "verkehrspuls/storage/queries"
 #: Functions whose first text is the name of a query.
 RUN = frozenset(
     {
@@ -88,3 +92,16 @@ def test_each_query_that_is_run_exists() -> None:
     run = set(names_run())
     assert len(run) > 200
     assert sorted(run - queries().keys()) == []
+
+
+@pytest.mark.parametrize("file", sorted(QUERIES.glob("*.sql")), ids=lambda f: f.name)
+def test_count_columns_are_listed_nowhere(file: Path) -> None:
+    """What each count column needs is written once, between `{{` and `}}`."""
+    named = {name for name in COUNTS if "_" in name or name == "unclassified"}
+    assert named & set(re.findall(r"\w+", file.read_text("utf-8"))) == set()
+
+
+def test_what_stands_in_braces_is_repeated_for_each_count() -> None:
+    text = queries()["read_volumes"]
+    assert "{{" not in text
+    assert all(f"sum(v.{name}) end as {name}" in text for name in COUNTS)
