@@ -313,7 +313,7 @@ def test_reasons_that_queries_know_are_those_of_the_records() -> None:
         return tuple(sorted(found, key=lambda code: found[code]))
 
     assert ordered(lambda one: one.names) == reasons.BROKEN
-    assert ordered(lambda one: one.sharp) == reasons.SHARP
+    assert ordered(lambda one: one.sharp) == reasons.STREET_EVENTS
     assert {code for code, one in known.items() if one.is_fault} == {*reasons.FAULTS}
 
 
