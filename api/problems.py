@@ -20,8 +20,9 @@ from api import PREFIX
 from api.errors import NotAcceptable, NotAuthorised, NotTaken, Unreadable
 from api.schemas.readings import ItemOutcome
 from verkehrspuls.errors import BadParameter, Unavailable, UnknownKey, VerkehrspulsError
-from verkehrspuls.storage import known, series
+from verkehrspuls.storage import known
 from verkehrspuls.storage.database import explained
+from verkehrspuls.storage.visibility import PUBLIC
 from verkehrspuls.text import translate
 
 log = logging.getLogger(__name__)
@@ -296,7 +297,7 @@ def _meant(request: Request, error: UnknownKey) -> str:
         return ""
     try:
         with request.app.state.database.connection() as connection:
-            return known.meant(connection, error, visible=series.PUBLIC)
+            return known.meant(connection, error, visible=PUBLIC)
     except Unavailable:
         return ""
 

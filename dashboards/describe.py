@@ -14,7 +14,7 @@ from dashboards.period import Period
 from dashboards.states import LATE
 from verkehrspuls.classes import CLASS_NAMES
 from verkehrspuls.quantities import ENVIRONMENT
-from verkehrspuls.storage.series import Counts
+from verkehrspuls.storage.case_lists import Counts
 from verkehrspuls.text import mark
 
 #: nearer to what is usual than this is "about as much as usual"
@@ -308,7 +308,7 @@ def severity(row: Mapping[str, Any], language: Language) -> str:
 
 def case_word(reason: str, language: Language) -> str:
     """Name a reason in a word; its code where no word is known."""
-    return language.phrase(sentences.WORDS.get(reason, reason))
+    return language.phrase(sentences.word(reason))
 
 
 def case_state(row: Mapping[str, Any], language: Language) -> str:

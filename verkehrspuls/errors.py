@@ -1,7 +1,7 @@
-"""What can go wrong, in one tree.
+"""The tree of errors.
 
     VerkehrspulsError
-    ├── UsageError                exit 2   the call or a setting is wrong
+    ├── UsageError                exit 2   a call or setting is wrong
     │   ├── BadParameter
     │   │   └── TooLong
     │   ├── UnknownSetting
@@ -18,11 +18,12 @@
     │   └── StateGone
     ├── NotDrained                exit 1
     ├── ServerTooOld              exit 1
+    ├── DatabaseTooNew            exit 1
     ├── MachineFailed             exit 1
     └── FoundProblems             exit 4   a check ran and found something
 
-The docstring of a class is its message: it says what happened and what to do. Facts
-are attributes, filled into the message by name.
+The docstring of a class is its message: what happened and what to do. Attributes fill
+its places by name.
 """
 
 from typing import Any, ClassVar, Self
@@ -190,6 +191,16 @@ class ServerTooOld(VerkehrspulsError):
     """PostgreSQL {version} is too old; {oldest} or newer is needed."""
 
     code = "server-too-old"
+
+
+class DatabaseTooNew(VerkehrspulsError):
+    """The database has revision {current}, this program knows those up to {newest}.
+
+    Install the version of Verkehrspuls that migrated the database, or a newer one.
+    Migrations go forward only: for an older version, restore a backup of its time.
+    """
+
+    code = "database-too-new"
 
 
 class MachineFailed(VerkehrspulsError):

@@ -67,7 +67,8 @@ def command(
     from verkehrspuls.cli import database, periods
     from verkehrspuls.cli.keys import parse_key
     from verkehrspuls.stack.state import resolve
-    from verkehrspuls.storage import series
+    from verkehrspuls.storage.sites import read_site
+    from verkehrspuls.storage.visibility import EVERYTHING
 
     chosen = FORMATS[format.value]
     if format is _Format.PARQUET and output is None and sys.stdout.isatty():
@@ -78,7 +79,7 @@ def command(
     with database.connection(
         settings=settings, application="verkehrspuls export"
     ) as connection:
-        found = series.site(connection, municipality, key, visible=series.EVERYTHING)
+        found = read_site(connection, municipality, key, visible=EVERYTHING)
         zone = found["time_zone"]
         selection = extracts.select(
             found,
@@ -94,11 +95,11 @@ def command(
             frame=extracts.read(
                 selection,
                 url=settings.database.url.get_secret_value(),
-                visible=series.EVERYTHING,
+                visible=EVERYTHING,
             ),
             connection=connection,
             now=now,
-            visible=series.EVERYTHING,
+            visible=EVERYTHING,
         )
     body = chosen.write(extract)
     if output is None:

@@ -12,7 +12,16 @@ from api.problems import RESPONSES
 from api.schemas import cases as schemas
 from verkehrspuls.errors import BadParameter
 from verkehrspuls.moments import utc
-from verkehrspuls.storage import known, series
+from verkehrspuls.storage import case_lists, known
+from verkehrspuls.storage.case_lists import (
+    CURRENT,
+    HISTORY,
+    UNDECIDED,
+    count_cases,
+    sum_towns,
+)
+from verkehrspuls.storage.database import Row
+from verkehrspuls.storage.visibility import EVERYTHING, PUBLIC
 
 router = APIRouter(prefix=PREFIX, tags=["figures"], route_class=authorised.Route)
 
@@ -65,17 +74,17 @@ def list_cases(
         raise BadParameter(
             parameter="history", detail="Ask for `history` without `open` or `current`"
         )
-    standing = None if not open else series.CURRENT if current else series.UNDECIDED
+    standing = None if not open else CURRENT if current else UNDECIDED
 
-    def read(limit: int, skip: int) -> list[series.Row]:
-        return series.cases(
+    def read(limit: int, skip: int) -> list[Row]:
+        return case_lists.list_cases(
             connection,
             municipality=municipality,
             site=site,
             quantity=quantity,
             start=None if from_ is None else utc(from_),
             end=None if to is None else utc(to),
-            standing=series.HISTORY if history else standing,
+            standing=HISTORY if history else standing,
             limit=limit,
             skip=skip,
         )
@@ -85,10 +94,10 @@ def list_cases(
         # beyond the end there is no row that tells how many there are
         first = found or (read(1, 0) if skip else [])
         if not first:
-            known.require(connection, municipality, site=site, visible=series.PUBLIC)
-        counts = series.count_cases(connection, municipality=municipality, site=site)
+            known.require(connection, municipality, site=site, visible=PUBLIC)
+        counts = count_cases(connection, municipality=municipality, site=site)
     return {
-        "counts": series.in_all(counts)._asdict(),
+        "counts": sum_towns(counts)._asdict(),
         "total": first[0]["matching"] if first else 0,
         "cases": [in_words(case) for case in found],
     }
@@ -169,5 +178,5 @@ def in_words(case: dict[str, Any]) -> dict[str, Any]:
 
 
 def _in_full(connection: Any, number: int) -> dict[str, Any]:
-    found = casework.show(connection, number, visible=series.EVERYTHING)
+    found = casework.show(connection, number, visible=EVERYTHING)
     return in_words(found)

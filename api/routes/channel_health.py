@@ -21,8 +21,10 @@ from api.schemas import channel_health as schemas
 from verkehrspuls.calendar import day_end, day_start, days_between
 from verkehrspuls.errors import BadParameter, TooLong
 from verkehrspuls.settings import Settings
-from verkehrspuls.storage import health, ledger, series
+from verkehrspuls.storage import health, ledger
 from verkehrspuls.storage.database import read_frame
+from verkehrspuls.storage.doubts import list_ambiguous_hours
+from verkehrspuls.storage.sites import read_site
 from verkehrspuls.text import LANGUAGES, translate
 
 router = APIRouter(prefix=PREFIX, tags=["figures"])
@@ -55,7 +57,7 @@ def read_health(
     The default is the last seven days. Today is judged so far.
     """
     with store.connection() as connection:
-        found = series.site(connection, municipality, site)
+        found = read_site(connection, municipality, site)
     now = datetime.now(UTC)
     zone = ZoneInfo(found["time_zone"])
     # `to` is outside of the period
@@ -77,7 +79,7 @@ def read_health(
             start=start,
             end=end,
         )
-        ambiguous_hours = series.ambiguous_hours(
+        ambiguous_hours = list_ambiguous_hours(
             connection,
             [
                 (found["site_id"], quantity, ALL)

@@ -15,7 +15,7 @@ from api.problems import RESPONSES
 from api.schemas import flow as schemas
 from api.schemas import reasons
 from verkehrspuls.quantities import COUNTED
-from verkehrspuls.storage import series
+from verkehrspuls.storage.sites import read_site
 
 router = APIRouter(prefix=PREFIX, tags=["figures"])
 
@@ -75,7 +75,7 @@ def read_figures(
     A figure that cannot be told is null, with the reason and what would be needed.
     """
     with store.connection() as connection:
-        found = series.site(connection, municipality, site)
+        found = read_site(connection, municipality, site)
     selection = figures.select(
         found,
         kind,

@@ -13,7 +13,9 @@ from api.problems import RESPONSES
 from api.schemas import forecast as schemas
 from verkehrspuls.errors import BadParameter
 from verkehrspuls.quantities import COUNTED
-from verkehrspuls.storage import series
+from verkehrspuls.storage import estimates
+from verkehrspuls.storage.estimates import list_forecast_errors
+from verkehrspuls.storage.sites import read_site
 
 router = APIRouter(prefix=PREFIX, tags=["figures"])
 
@@ -48,7 +50,7 @@ def read_forecast(
 ) -> dict[str, Any]:
     """Give the newest forecast, and how far the ones before it were off."""
     with store.connection() as connection:
-        found = series.site(connection, municipality, site)
+        found = read_site(connection, municipality, site)
         selection = extracts.select(
             found,
             quantity=quantity,
@@ -67,7 +69,7 @@ def read_forecast(
             "quantity": selection.quantity,
             "direction": direction,
         }
-        errors = series.forecast_errors(connection, **of)
+        errors = list_forecast_errors(connection, **of)
     with store.frames() as url:
-        intervals = series.forecast(url, **of)
+        intervals = estimates.read_forecast(url, **of)
     return {**of, "site": found, "intervals": intervals.to_dicts(), "errors": errors}

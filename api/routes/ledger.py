@@ -12,7 +12,10 @@ from api.schemas import ledger as schemas
 from verkehrspuls.errors import BadParameter, TooLong
 from verkehrspuls.metrics import MESSAGE_OUTCOMES, READING_OUTCOMES
 from verkehrspuls.moments import utc
-from verkehrspuls.storage import known, series
+from verkehrspuls.storage import known
+from verkehrspuls.storage.ledger_hours import list_ledger
+from verkehrspuls.storage.sensors import count_sensors
+from verkehrspuls.storage.visibility import PUBLIC
 
 router = APIRouter(prefix=PREFIX, tags=["operation"])
 
@@ -50,13 +53,13 @@ def read_ledger(
         raise TooLong(parameter="from", detail="At most 31 days come at once")
     with store.connection() as connection:
         if silent:
-            sensors = series.count_sensors(
+            sensors = count_sensors(
                 connection, municipality=municipality, sensor=sensor
             )
             # refused before all these hours are made
             if sensors * (end - start) > 2 * MOST * timedelta(hours=1):
                 raise _too_many()
-        rows = series.ledger(
+        rows = list_ledger(
             connection,
             start=start,
             end=end,
@@ -66,9 +69,7 @@ def read_ledger(
             limit=MOST + 1,
         )
         if not rows:
-            known.require(
-                connection, municipality, sensor=sensor, visible=series.PUBLIC
-            )
+            known.require(connection, municipality, sensor=sensor, visible=PUBLIC)
     if len(rows) > MOST:
         raise _too_many()
     sums = {name: _sum(rows, name) for name in schemas.LedgerSums.model_fields}

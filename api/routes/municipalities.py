@@ -6,7 +6,7 @@ from api import PREFIX
 from api.parameters import Store
 from api.problems import RESPONSES
 from api.schemas import municipalities as schemas
-from verkehrspuls.storage import series
+from verkehrspuls.storage import sites
 
 router = APIRouter(prefix=PREFIX, tags=["registry"])
 
@@ -21,4 +21,4 @@ router = APIRouter(prefix=PREFIX, tags=["registry"])
 def list_municipalities(store: Store) -> dict[str, object]:
     """List the municipalities that have a site you may see, by name."""
     with store.connection() as connection:
-        return {"municipalities": series.municipalities(connection)}
+        return {"municipalities": sites.list_municipalities(connection)}

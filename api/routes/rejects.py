@@ -12,7 +12,8 @@ from api.schemas import rejects as schemas
 from ingest.reasons import Detail, explain
 from verkehrspuls.errors import BadParameter, TooLong
 from verkehrspuls.moments import utc
-from verkehrspuls.storage import known, ledger, series
+from verkehrspuls.storage import known, ledger
+from verkehrspuls.storage.visibility import PUBLIC
 from verkehrspuls.text import LANGUAGES
 
 router = APIRouter(prefix=PREFIX, tags=["operation"])
@@ -55,7 +56,7 @@ def count_rejects(
             end=end,
         )
         if not rows:
-            known.require(connection, municipality, visible=series.PUBLIC)
+            known.require(connection, municipality, visible=PUBLIC)
     return {
         "from_": start,
         "to": end,

@@ -12,7 +12,9 @@ from api.parameters import MunicipalityKey, OfMunicipality, SiteKey, Store
 from api.problems import RESPONSES
 from api.schemas import sites as schemas
 from verkehrspuls.errors import TooLong
-from verkehrspuls.storage import known, series
+from verkehrspuls.storage import known, sites
+from verkehrspuls.storage.sites import list_municipalities, read_site
+from verkehrspuls.storage.visibility import PUBLIC
 
 router = APIRouter(prefix=PREFIX, tags=["registry"])
 
@@ -75,12 +77,12 @@ def get_site(
 ) -> dict[str, object]:
     """Show a site with its channels and sensors."""
     with store.connection() as connection:
-        return series.site(connection, municipality, site)
+        return read_site(connection, municipality, site)
 
 
 def _sites(store: Database, municipality: str | None) -> list[dict[str, Any]]:
     with store.connection() as connection:
-        towns = series.municipalities(connection)
+        towns = list_municipalities(connection)
         count = sum(t["sites"] for t in towns if municipality in (None, t["key"]))
         if count > MOST:
             raise TooLong(
@@ -88,9 +90,9 @@ def _sites(store: Database, municipality: str | None) -> list[dict[str, Any]]:
                 detail=f"There are {count} sites and at most {MOST} come at once: "
                 "give a municipality",
             )
-        found = series.sites(connection, municipality=municipality)
+        found = sites.list_sites(connection, municipality=municipality)
         if not found:
-            known.require(connection, municipality, visible=series.PUBLIC)
+            known.require(connection, municipality, visible=PUBLIC)
         return found
 
 

@@ -1,6 +1,6 @@
-"""How fast the spine's functions are on volumes in memory: baseline and detectors.
+"""Speed of baseline and detectors on volumes in memory.
 
-Rates are in rows of each one's own input: hours, quarter-hours, readings or days.
+Rates are in rows of the input of each function: hours, quarter-hours, readings or days.
 """
 
 import time
@@ -32,7 +32,7 @@ WEEKS: Final = 8
 
 
 def rates(hours: int) -> tuple[int, dict[str, int]]:
-    """Measure hours per second of the baseline, and rows of each detector."""
+    """Measure the hours per second of the baseline, and the rows of each detector."""
     counted = pl.concat([volumes(chunk) for chunk in made.chunks(hours)])
     of_hour = counted.filter(pl.col("interval_s") == 3600)
     channels = (
@@ -100,17 +100,17 @@ def _detectors(
         interval_s=pl.col("interval_s").first(),
     )
     detectors: dict[str, tuple[pl.DataFrame, Callable[[pl.DataFrame], object]]] = {
-        stuck.NAME: (hours, stuck.detect),
-        unusual_volume.NAME: (usual, unusual_volume.detect),
-        spike.NAME: (quarters, spike.detect),
-        drop_out.NAME: (quarters, drop_out.detect),
-        incident.NAME: (quarters, incident.detect),
-        f"{incident.NAME}-speed": (quarters, incident.detect_speeds),
-        congestion.NAME: (quarters, congestion.detect),
-        silence.NAME: (readings, lambda rows: silence.gaps(rows, installed)),
-        unusual_day.NAME: (days, unusual_day.detect),
-        level_shift.NAME: (days, level_shift.detect),
-        drift.NAME: (days, drift.detect),
+        stuck.DETECTOR.code: (hours, stuck.detect),
+        unusual_volume.DETECTOR.code: (usual, unusual_volume.detect),
+        spike.DETECTOR.code: (quarters, spike.detect),
+        drop_out.DETECTOR.code: (quarters, drop_out.detect),
+        incident.DETECTOR.code: (quarters, incident.detect),
+        f"{incident.DETECTOR.code}-speed": (quarters, incident.detect_speeds),
+        congestion.DETECTOR.code: (quarters, congestion.detect),
+        silence.DETECTOR.code: (readings, lambda rows: silence.gaps(rows, installed)),
+        unusual_day.DETECTOR.code: (days, unusual_day.detect),
+        level_shift.DETECTOR.code: (days, level_shift.detect),
+        drift.DETECTOR.code: (days, drift.detect),
     }
     found = {}
     for name, (rows, detect) in detectors.items():

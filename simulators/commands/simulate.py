@@ -35,7 +35,7 @@ Seed = Annotated[
 
 @app.command()
 def register() -> None:
-    """Put the simulated towns into the registry, or bring them up to date there."""
+    """Register the simulated towns, or update them."""
     from simulators.town import load_towns
     from verkehrspuls.cli import database
     from verkehrspuls.registry import towns
@@ -54,9 +54,9 @@ def history(
     seed: Seed = None,
     progress: Annotated[bool, typer.Option(help="Show progress.")] = True,
 ) -> None:
-    """Publish the past as back-fill; what the database has already is left out.
+    """Publish the past as back-fill; skip what the database has already.
 
-    It begins when the sensors were installed, however many weeks are asked for.
+    Begins when the sensors were installed, whatever the number of weeks.
     """
     import gc
 
@@ -69,7 +69,7 @@ def history(
     end = _seconds(to)
     start = end - (settings.simulator.weeks if weeks is None else weeks) * 604_800
     there = _blocks(settings, blocks(start - BLOCK_S, end))
-    gc.disable()  # millions of small objects, none of them in a cycle
+    gc.disable()  # millions of small objects, without cycles
     with _publisher(settings, "history") as publisher:
         while start < end:
             total = len(blocks(start, end)) * sum(1 for _ in sensors(world))
@@ -79,7 +79,7 @@ def history(
                     if payload is not None:
                         publisher.publish(payload.topic, payload.payload)
                     advance()
-            # what ended meanwhile; live goes on from there
+            # intervals that ended in the meantime; `live` continues from there
             start, end = end, end if to else _seconds(to)
             if end - start < 60:
                 break
@@ -90,7 +90,7 @@ def history(
 
 @app.command()
 def live(seed: Seed = None) -> None:
-    """Publish each interval of each sensor when it ends, until told to stop."""
+    """Publish each interval of each sensor when it ends, until interrupted."""
     import signal
 
     from simulators import publish
@@ -111,7 +111,7 @@ def truth(
     to: To = None,
     as_json: Json = False,
 ) -> None:
-    """List the injected events: what happened where, from when to when."""
+    """List the injected events: what, where, from when to when."""
     from simulators.world import standard
     from verkehrspuls.settings import load
 
@@ -151,7 +151,7 @@ def _publisher(settings: "Settings", name: str) -> "Publisher":
 
 
 def _newest(settings: "Settings") -> dict[tuple[str, str], int]:
-    """Per municipality and sensor, the newest interval that is in the database."""
+    """Read the newest stored interval by municipality and sensor."""
     from verkehrspuls.cli import database
     from verkehrspuls.storage.database import execute
 
@@ -165,7 +165,7 @@ def _newest(settings: "Settings") -> dict[tuple[str, str], int]:
 
 
 def _blocks(settings: "Settings", blocks: range) -> dict[tuple[str, str], set[int]]:
-    """Per municipality and sensor, the blocks of which the database has readings."""
+    """Read the blocks with stored readings by municipality and sensor."""
     from collections import defaultdict
 
     from verkehrspuls.cli import database
@@ -184,14 +184,14 @@ def _blocks(settings: "Settings", blocks: range) -> dict[tuple[str, str], set[in
 
 
 def _seconds(text: str | None) -> int:
-    """Return a time in s since 1970; now where none is given."""
+    """Parse a time into s since 1970; now if there is none."""
     from datetime import UTC, datetime
 
     from verkehrspuls.cli import periods
     from verkehrspuls.errors import UsageError
 
     moment = periods.moment("--to", text) or datetime.now(UTC)
-    # the calendar of holidays knows no others
+    # the calendar of holidays covers only these years
     if not 2000 <= moment.year < 2100:
         raise UsageError(reason=f"{text}: the year must be from 2000 to 2099.")
     return int(moment.timestamp())

@@ -24,17 +24,18 @@ def connection(
     there is told with the nearest one that is registered.
     """
     from verkehrspuls.stack.state import resolve
-    from verkehrspuls.storage import known, series
+    from verkehrspuls.storage import known
     from verkehrspuls.storage.database import connect
+    from verkehrspuls.storage.visibility import EVERYTHING
 
     url = (settings or resolve()).database.url.get_secret_value()
     with connect(url, application=application) as opened:
         try:
-            known.require(opened, municipality, visible=series.EVERYTHING)
+            known.require(opened, municipality, visible=EVERYTHING)
             yield opened
         except UnknownKey as error:
             opened.rollback()
-            near = known.meant(opened, error, visible=series.EVERYTHING)
+            near = known.meant(opened, error, visible=EVERYTHING)
             if not near:
                 raise
             raise UnknownKey(kind=error.kind, key=error.key, meant=near) from error

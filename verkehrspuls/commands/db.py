@@ -12,10 +12,10 @@ app = typer.Typer()
 def migrate(as_json: Json = False) -> None:
     """Bring the database up to this program's revision; safe to repeat."""
     from verkehrspuls.stack.state import resolve
-    from verkehrspuls.storage.migrate import migrate as bring_up
+    from verkehrspuls.storage import migrate as migrations
 
     url = resolve().database.url.get_secret_value()
-    before, after = bring_up(url)
+    before, after = migrations.migrate(url)
     if as_json:
         output.show_json({"before": before, "after": after})
     elif before == after:
@@ -24,24 +24,31 @@ def migrate(as_json: Json = False) -> None:
         output.say(
             f"The database has revision {after} now; before: {before or 'none'}."
         )
+    _tell_changed(migrations.status(url).changed)
 
 
 @app.command()
 def status(as_json: Json = False) -> None:
     """Tell the database's revision and the one that this program needs.
 
-    Ends with exit code 4 where they differ.
+    Ends with exit code 4 where they differ, or a migration was changed afterwards.
     """
     from verkehrspuls.stack.state import resolve
-    from verkehrspuls.storage.migrate import status as ask
+    from verkehrspuls.storage import migrate as migrations
 
-    current, needed = ask(resolve().database.url.get_secret_value())
+    found = migrations.status(resolve().database.url.get_secret_value())
     if as_json:
-        output.show_json({"current": current, "needed": needed})
+        told = {"current": found.current, "needed": found.needed}
+        output.show_json(told | {"changed": found.changed})
     else:
-        output.say(
-            f"The database has revision {current or 'none'}, needed is {needed}."
-        )
-    if current != needed:
-        output.tell("Run `verkehrspuls db migrate`.")
+        needed = f"The database has revision {found.current}, as is needed."
+        output.say(str(found.fault or needed))
+        _tell_changed(found.changed)
+    if found.fault or found.changed:
         raise typer.Exit(4)
+
+
+def _tell_changed(files: tuple[str, ...]) -> None:
+    """Name migrations whose files are not what was applied."""
+    if files:
+        output.tell(f"Changed after they were applied: {', '.join(files)}.")

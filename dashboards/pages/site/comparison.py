@@ -16,8 +16,8 @@ from analytics.studies.pairs import YEAR
 from dashboards.language import Language
 from dashboards.pages.site.key_figures import Counted
 from verkehrspuls.errors import BadParameter
-from verkehrspuls.storage import series
 from verkehrspuls.storage.database import Connection
+from verkehrspuls.storage.sites import read_site
 from verkehrspuls.text import mark
 
 PERIODS: Final = {
@@ -96,7 +96,7 @@ def comparison(
     shift = timedelta(weeks=weeks) if chosen.asked == "previous" else YEAR
     before = (of.first - shift, of.ended - shift)
     if chosen.asked.startswith("site:"):
-        other = series.site(
+        other = read_site(
             connection, of.site["municipality"], chosen.asked.removeprefix("site:")
         )
         compared = [(other, *after), (of.site, *after)]

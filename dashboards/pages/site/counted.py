@@ -23,8 +23,13 @@ from dashboards.pages.site.key_figures import Counted, KeyFigure
 from dashboards.pages.site.selection import View
 from dashboards.period import Period
 from verkehrspuls.calendar import day_end
-from verkehrspuls.storage import series
 from verkehrspuls.storage.database import Connection
+from verkehrspuls.storage.estimates import (
+    list_forecast_errors,
+    read_forecast,
+    read_imputed,
+)
+from verkehrspuls.storage.volumes import read_volumes
 
 
 def counted_charts(
@@ -39,7 +44,7 @@ def counted_charts(
     of: Counted,
     figures: Sequence[KeyFigure],
 ) -> list[Chart]:
-    """Draw the charts of the counted quantity; `findings` are `series.findings`.
+    """Draw the charts of the counted quantity; `findings` are `list_findings`.
 
     `trusted` are the hours without what is suspected to be of a sensor's fault; None
     where nothing is. Classes are of the days of the key figures, and their heavy share
@@ -69,8 +74,8 @@ def counted_charts(
     if period.end > shown.now:
         drawn.append(
             forecast_chart(
-                series.forecast(url, **shown.counted),
-                series.forecast_errors(connection, **shown.counted),
+                read_forecast(url, **shown.counted),
+                list_forecast_errors(connection, **shown.counted),
                 together,
                 language,
                 zone=shown.zone,
@@ -189,7 +194,7 @@ def filled_series(
         frame = volumes(shown, url, interval_s=900)
     filled = summaries.fill_gaps(frame, period, shown.now)
     if period.bin == "PT1H":
-        estimates = series.imputed(
+        estimates = read_imputed(
             url, **shown.counted, start=period.start, end=period.end
         )
         filled = summaries.with_estimates(filled, estimates)
@@ -206,8 +211,8 @@ def names_of(shown: View, filled: pl.DataFrame) -> Names:
 def volumes(
     shown: View, url: str, *, interval_s: Literal[900, 3600], trusted: bool = False
 ) -> pl.DataFrame:
-    """Read the volumes of the period by direction; see `series.volumes`."""
-    return series.volumes(
+    """Read the volumes of the period by direction; see `read_volumes`."""
+    return read_volumes(
         url,
         **shown.counted,
         start=shown.period.start,

@@ -65,7 +65,7 @@ class View:
 
     @property
     def counted(self) -> dict[str, Any]:
-        """The series that is counted, as `storage.series` takes it."""
+        """The series that is counted, as functions of `storage` take it."""
         return {"site_id": self.site["site_id"], "quantity": self.quantity or ""}
 
     @property

@@ -34,8 +34,18 @@ from dashboards.period import Period, read
 from dashboards.states import LATE
 from verkehrspuls.settings import Analytics
 from verkehrspuls.storage import health as stored_health
-from verkehrspuls.storage import series
+from verkehrspuls.storage.case_lists import (
+    OPEN,
+    Counts,
+    count_cases,
+    list_cases,
+    list_findings,
+    sum_towns,
+)
 from verkehrspuls.storage.database import Connection
+from verkehrspuls.storage.days import read_daily_figures
+from verkehrspuls.storage.doubts import list_ambiguous_hours
+from verkehrspuls.storage.environment import read_environment, read_long_environment
 from verkehrspuls.text import mark
 
 #: what a sensor says of itself
@@ -72,7 +82,7 @@ class Content:
     cases: Sequence[Mapping[str, Any]]
     #: the other ones, by how they stand, and how many of all there are
     other_cases: Mapping[str, Sequence[Mapping[str, Any]]]
-    counts: series.Counts
+    counts: Counts
     #: there is data, but not in the period: the span of days that has some
     data_span: tuple[date, date] | None
 
@@ -99,7 +109,7 @@ def content(
             days = counted_days(shown, url)
     shown = _as_begun(shown, query, days)
     of_site = {"municipality": shown.site["municipality"], "site": shown.site["key"]}
-    touching = series.cases(
+    touching = list_cases(
         connection,
         **of_site,
         quantity=shown.quantity,
@@ -133,7 +143,7 @@ def content(
             if suspects.is_empty()
             else volumes(shown, url, interval_s=3600, trusted=True)
         )
-        findings = series.findings(
+        findings = list_findings(
             connection,
             **shown.counted,
             start=shown.period.start,
@@ -220,7 +230,7 @@ def content(
     passport = f"{passport} {ambiguous(unsure, shown.zone, shown.language)}".strip()
     first = shown.today - timedelta(days=DAYS - 1)
     verdicts = stored_health.days(connection, **of_site, first=first, last=shown.today)
-    counts = series.in_all(series.count_cases(connection, **of_site, now=shown.now))
+    counts = sum_towns(count_cases(connection, **of_site, now=shown.now))
     return Content(
         view=shown,
         figures=figures,
@@ -254,12 +264,12 @@ def _other_cases(
     connection: Connection,
     shown: View,
     told: Sequence[Mapping[str, Any]],
-    counts: series.Counts,
+    counts: Counts,
 ) -> dict[str, list[Mapping[str, Any]]]:
     """Open cases of the site that are not told already, the newest by standing."""
     known = {case["anomaly_case_id"] for case in told}
     found = {
-        standing: series.cases(
+        standing: list_cases(
             connection,
             municipality=shown.site["municipality"],
             site=shown.site["key"],
@@ -269,7 +279,7 @@ def _other_cases(
         )
         if getattr(counts, standing)
         else []
-        for standing in series.OPEN
+        for standing in OPEN
     }
     return {
         standing: [case for case in cases if case["anomaly_case_id"] not in known]
@@ -290,7 +300,7 @@ def _as_begun(shown: View, query: Mapping[str, str], days: pl.DataFrame) -> View
 
 def counted_days(shown: View, url: str) -> pl.DataFrame:
     """Read the local days of the counted quantity in the period."""
-    return series.days(
+    return read_daily_figures(
         url, **shown.counted, first=shown.period.first, last=shown.period.last
     )
 
@@ -306,7 +316,7 @@ def _newest_period(shown: View, query: Mapping[str, str]) -> Period:
 
 def _span(shown: View, url: str) -> tuple[date, date] | None:
     """The days from and to which there are figures at all."""
-    known = series.days(
+    known = read_daily_figures(
         url,
         **shown.counted,
         first=EARLIEST,
@@ -320,7 +330,7 @@ def environment_hours(
     shown: View, url: str, quantity: str, *, trusted: bool = False
 ) -> pl.DataFrame:
     """Read the hours of an environment quantity in the period."""
-    return series.environment(
+    return read_environment(
         url,
         site_id=shown.site["site_id"],
         quantity=quantity,
@@ -418,7 +428,7 @@ def _environment_hours(shown: View, frame: pl.DataFrame, *, quantity: str) -> Ch
 
 def _long(shown: View, url: str, quantity: str, *, trusted: bool) -> pl.DataFrame:
     """Values over intervals above an hour, such as daily means (LONG_VALUES)."""
-    found = series.long_environment(
+    found = read_long_environment(
         url,
         site_id=shown.site["site_id"],
         quantity=quantity,
@@ -487,7 +497,7 @@ def _ambiguous(
     connection: Connection, shown: View, *quantities: str
 ) -> tuple[datetime, ...]:
     """Hours of the period whose readings may be of the other pass of that hour."""
-    return series.ambiguous_hours(
+    return list_ambiguous_hours(
         connection,
         [(shown.site["site_id"], quantity, ALL) for quantity in quantities],
         start=shown.period.start,

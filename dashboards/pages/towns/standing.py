@@ -9,10 +9,16 @@ from typing import Any, Final
 import polars as pl
 from fastapi import Request
 
+from analytics.reports.town import read_air_now
 from api.database import WAIT_S, Database
 from dashboards.render import database_of
 from verkehrspuls.errors import DatabaseUnavailable, Unavailable
-from verkehrspuls.storage import series
+from verkehrspuls.storage.case_lists import CURRENT, count_cases, list_cases
+from verkehrspuls.storage.corridors import list_corridors
+from verkehrspuls.storage.environment import list_latest_values
+from verkehrspuls.storage.operation import count_changes
+from verkehrspuls.storage.sites import list_municipalities, list_sites
+from verkehrspuls.storage.volumes import read_latest
 
 #: how long the towns' pages may be old, in seconds
 OVERVIEW_S: Final = 10
@@ -29,7 +35,7 @@ def known_towns(request: Request) -> Sequence[Mapping[str, Any]]:
         return found
     try:
         with database_of(request).connection() as connection:
-            return series.municipalities(connection)
+            return list_municipalities(connection)
     except Unavailable:
         return ()
 
@@ -57,19 +63,19 @@ def standing(request: Request, database: Database, at: datetime) -> dict[str, An
             return known
         with database.connection() as connection:
             # before all that it tells of
-            changes = series.changes(connection)
+            changes = count_changes(connection)
         with ThreadPoolExecutor(1, "newest-hours") as beside:
             newest = beside.submit(_newest, database, at)
             with database.connection() as connection:
                 found: dict[str, Any] = {
-                    "municipalities": series.municipalities(connection),
-                    "sites": series.sites(connection),
-                    "corridors": series.corridors(connection),
-                    "cases": series.cases(connection, standing=series.CURRENT, now=at),
-                    "counts": series.count_cases(connection, now=at),
-                    "values": series.latest_values(connection, now=at),
+                    "municipalities": list_municipalities(connection),
+                    "sites": list_sites(connection),
+                    "corridors": list_corridors(connection),
+                    "cases": list_cases(connection, standing=CURRENT, now=at),
+                    "counts": count_cases(connection, now=at),
+                    "values": list_latest_values(connection, now=at),
                 }
-            found["newest"] = newest.result()
+            found["newest"], found["air"] = newest.result()
             # of thousands of sites: written out once
             found["made_of"] = repr(
                 (
@@ -90,6 +96,7 @@ def standing(request: Request, database: Database, at: datetime) -> dict[str, An
         _reading.release()
 
 
-def _newest(database: Database, at: datetime) -> pl.DataFrame:
+def _newest(database: Database, at: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Read the newest hours of what is counted, and the indices of the air."""
     with database.frames() as url:
-        return series.latest(url, now=at)
+        return read_latest(url, now=at), read_air_now(url, now=at)

@@ -69,11 +69,11 @@ def list_events(municipality: OfMunicipality = None, as_json: Json = False) -> N
     """List events in their order."""
     from verkehrspuls.cli import database
     from verkehrspuls.registry import calendar
-    from verkehrspuls.storage import series
+    from verkehrspuls.storage.visibility import EVERYTHING
 
     with database.connection(municipality) as connection:
         rows = calendar.events(
-            connection, municipality=municipality, visible=series.EVERYTHING
+            connection, municipality=municipality, visible=EVERYTHING
         )
     columns = ("event", "municipality", "site", "name", "first", "last", "note")
     output.show_list(rows, columns, as_json=as_json)
