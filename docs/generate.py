@@ -252,6 +252,21 @@ def _struct_table(kind: type) -> Iterator[str]:
     yield ""
 
 
+def detectors_table() -> str:
+    """What each detector judges, its reasons, and what its score is."""
+    from analytics.detectors import detectors
+
+    rows = ["| detector | judges | reasons | score |", "|---|---|---|---|"]
+    for code, one in detectors().items():
+        reasons = ", ".join(f"`{reason.code}`" for reason in one.reasons)
+        rows.append(f"| `{code}` | {one.judges} | {reasons} | {one.score} |")
+    return "\n".join(rows)
+
+
+#: Tables of pages that are written by hand, by page and name of the table.
+TABLES: dict[tuple[str, str], Callable[[], str]] = {
+    ("detectors.md", "detectors"): detectors_table,
+}
 PAGES: dict[str, Callable[[], str]] = {
     "formats.md": formats_page,
     "api.md": api_page,
@@ -259,6 +274,16 @@ PAGES: dict[str, Callable[[], str]] = {
     "cli.md": commands_page,
     "reasons.md": reasons_page,
 }
+
+
+def with_table(page: str, name: str, rows: str) -> str:
+    """Put rows between the marks of a table in a page."""
+    begin, end = f"<!-- table of {name}: docs/generate.py -->\n", "<!-- end -->"
+    before, found, rest = page.partition(begin)
+    _, ended, after = rest.partition(end)
+    if not found or not ended:
+        raise ValueError(f"no place for a table of {name}")
+    return f"{before}{begin}\n{rows}\n\n{end}{after}"
 
 
 def _sentence(text: str | None) -> str:
@@ -309,9 +334,12 @@ def main() -> int:
     """Write the pages, or compare them."""
     os.environ |= {"COLUMNS": "80", "NO_COLOR": "1"}
     different = []
-    for name, page in PAGES.items():
+    pages = {name: page() for name, page in PAGES.items()}
+    for (name, table), rows in TABLES.items():
+        text = pages.get(name) or (REFERENCE / name).read_text("utf-8")
+        pages[name] = with_table(text, table, rows())
+    for name, text in pages.items():
         file = REFERENCE / name
-        text = page()
         if not file.exists() or file.read_text("utf-8") != text:
             different.append(name)
         if "--check" not in sys.argv:

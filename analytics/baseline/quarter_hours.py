@@ -31,9 +31,14 @@ def with_usual(quarters: pl.DataFrame, usual: pl.DataFrame) -> pl.DataFrame:
     hour H and the quarter's u: spread = √(u + 1 + max(spread_H² - H, 0)/16 + (r·u)²),
     r = ROUGHNESS. Unknown where the hour is.
     """
-    of_hour = check(usual, USUAL)
+    frame = add_usual(check(quarters, VOLUMES), check(usual, USUAL))
+    return check(frame, STORED_VOLUMES)
+
+
+def add_usual(quarters: pl.DataFrame, of_hour: pl.DataFrame) -> pl.DataFrame:
+    """Do the same for whatever has a `channel_id` and a `time`."""
     hour = pl.col("time").dt.truncate("1h")
-    frame = check(quarters, VOLUMES).with_columns(hour=hour)
+    frame = quarters.with_columns(hour=hour)
     for name, hours in (("before", -1), ("here", 0), ("after", 1)):
         frame = frame.join(
             of_hour.select(
@@ -53,12 +58,10 @@ def with_usual(quarters: pl.DataFrame, usual: pl.DataFrame) -> pl.DataFrame:
     part = (here + slope * place) / 4
     more = (pl.col("spread_here") ** 2 - here).clip(lower_bound=0) / 16
     spread = (part + 1 + more + (ROUGHNESS * part) ** 2).sqrt()
-    return check(
-        frame.with_columns(
-            part.cast(pl.Float32).alias("usual"),
-            spread.cast(pl.Float32).alias("usual_spread"),
-        ),
-        STORED_VOLUMES,
+    return frame.select(
+        *quarters.columns,
+        part.cast(pl.Float32).alias("usual"),
+        spread.cast(pl.Float32).alias("usual_spread"),
     )
 
 

@@ -15,10 +15,10 @@ import polars as pl
 
 from analytics.baseline.hours import ENOUGH_OBSERVED
 from analytics.detectors import runs
+from analytics.detectors.record import Detector, Reason
 from analytics.frames import ENVIRONMENT_HOURS, HITS, check
+from verkehrspuls.text import mark
 
-NAME: Final = "exceedance"
-REASONS: Final = ("above-limit",)
 #: µg/m³; Directive (EU) 2024/2881, annexes I and III.
 HOURLY: Final = {"no2_ugm3": 200.0, "o3_ugm3": 180.0}
 
@@ -53,3 +53,22 @@ def detect(hours: pl.DataFrame, quantities: pl.DataFrame) -> pl.DataFrame:
         ),
         HITS,
     )
+
+
+DETECTOR: Final = Detector(
+    code="exceedance",
+    name=mark("thresholds"),
+    evidence=mark("hourly mean of the measured values"),
+    reasons=(
+        Reason(
+            code="above-limit",
+            word=mark("above a threshold"),
+            sentence=mark("%(observed)s, more than %(usual)s in an hour"),
+            severity=1,
+            names=40,
+        ),
+    ),
+    judges="hours of NO₂ and O₃",
+    score="highest hour / value",
+    values=detect,
+)

@@ -12,7 +12,7 @@ import polars as pl
 from analytics.health.evidence import Evidence, failures
 from verkehrspuls.quantities import COUNTED, QUANTITIES
 from verkehrspuls.settings import Health
-from verkehrspuls.wire import FASTEST_KMH
+from verkehrspuls.wire import MAX_SPEED_KMH
 
 RANGES: Final = pl.DataFrame(
     [(key, one.minimum, one.maximum) for key, one in QUANTITIES.items()],
@@ -39,6 +39,6 @@ def outside(readings: pl.DataFrame) -> pl.DataFrame:
     wrong = pl.any_horizontal(
         value < pl.col("minimum"),
         value > pl.col("maximum"),
-        ~pl.col("speed_kmh").is_between(0, FASTEST_KMH),
+        ~pl.col("speed_kmh").is_between(0, MAX_SPEED_KMH),
     )
     return readings.join(RANGES, on="quantity").filter(wrong.fill_null(value=False))

@@ -231,7 +231,7 @@ def refresh(
                 channels=given.channels,
                 now=now,
             ),
-            judging.judge_gaps(
+            *judging.judge_gaps(
                 _intervals(given),
                 wanted.readings,
                 given.cases,

@@ -60,7 +60,7 @@ def read_air(
             pattern="^(" + "|".join(indices.INDICES) + ")$",
             examples=["uba-2025"],
         ),
-    ] = "uba-2025",
+    ] = indices.SHOWN,
 ) -> dict[str, Any]:
     """Judge the air of a period: index, limits by calendar year, correction of PM.
 

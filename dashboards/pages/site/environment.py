@@ -17,7 +17,7 @@ from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.text import mark
 
 #: the index that pages show
-INDEX: Final = indices.INDICES["uba-2025"]
+INDEX: Final = indices.INDICES[indices.SHOWN]
 
 _SECTORS: Final = {
     "de": ("N NNO NO ONO", "O OSO SO SSO", "S SSW SW WSW", "W WNW NW NNW"),
