@@ -1,24 +1,21 @@
 """`/rejects`: how many messages could not be used, and why."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from fastapi import APIRouter
 
 from api import PREFIX
-from api.parameters import From, OfMunicipality, Store, To
+from api.parameters import From, OfMunicipality, Store, To, receipt
 from api.problems import RESPONSES
 from api.schemas import rejects as schemas
 from ingest.reasons import Detail, explain
-from verkehrspuls.errors import BadParameter, TooLong
-from verkehrspuls.moments import utc
 from verkehrspuls.storage import known, ledger
 from verkehrspuls.storage.visibility import PUBLIC
 from verkehrspuls.text import LANGUAGES
 
 router = APIRouter(prefix=PREFIX, tags=["operation"])
 
-LONGEST: Final = timedelta(days=366)
+LONGEST_DAYS: Final = 366
 
 
 @router.get(
@@ -36,17 +33,14 @@ def count_rejects(
 ) -> dict[str, object]:
     """Count rejected messages by reason; the default is the last 24 hours of receipt.
 
-    At most 366 days come at once.
+    A date means midnight in the municipality that is named, else UTC, and at most 366
+    days come at once.
     Counts only: whose messages they are, and what is in them, is for the operator, and
     there is no login here. See `verkehrspuls reject list` and `reject show`.
     """
-    end = utc(to) if to else datetime.now(UTC)
-    start = utc(from_) if from_ else end - timedelta(days=1)
-    if start >= end:
-        raise BadParameter(parameter="from", detail="`from` must be before `to`")
-    if end - start > LONGEST:
-        raise TooLong(parameter="from", detail="At most 366 days come at once")
     with store.connection() as connection:
+        zone = known.time_zone(connection, municipality)
+        start, end = receipt(from_, to, zone, longest_days=LONGEST_DAYS)
         rows = ledger.count_rejects(
             connection,
             municipality=municipality,
