@@ -22,7 +22,7 @@ from analytics.sections.conservation import balances, residuals
 from analytics.sections.reliability import reliability
 from analytics.sections.smoothing import speed_field
 from analytics.sections.stations import (
-    ENOUGH_OBSERVED,
+    MIN_OBSERVED,
     STATION_INTERVALS,
     free_speeds,
     station_intervals,
@@ -403,7 +403,7 @@ def _of_places(
         volumes = read.join(signed, on=["site_id", "direction"])
         excluded = volumes.filter(pl.col("excluded") > 0).select("balance", "time")
         found = residuals(
-            volumes.filter(pl.col("least_observed") >= ENOUGH_OBSERVED).with_columns(
+            volumes.filter(pl.col("least_observed") >= MIN_OBSERVED).with_columns(
                 volume=pl.col("volume") / pl.col("observed")
             )
         )

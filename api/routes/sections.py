@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path
 
 from analytics.reports import corridors as reports
 from analytics.reports.periods import Period, period
-from analytics.sections.reliability import FEWEST_DAYS, FEWEST_FOR_95
+from analytics.sections.reliability import MIN_DAYS, MIN_DAYS_FOR_95
 from api import PREFIX
 from api.parameters import From, MunicipalityKey, OfMunicipality, Store, To
 from api.problems import RESPONSES
@@ -108,8 +108,8 @@ def read_reliability(
     asked = _period(found, from_, to, days=35, longest=366)
     report = reports.reliability_of(store, found, asked)
     return _of_corridor(report, _as("reliability")) | {
-        "days_required": FEWEST_DAYS,
-        "days_required_p95": FEWEST_FOR_95,
+        "days_required": MIN_DAYS,
+        "days_required_p95": MIN_DAYS_FOR_95,
     }
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from analytics.baseline.standing import ENOUGH
 from analytics.reports.town import INDEX
 from dashboards import addresses, describe
 from dashboards.charts.charts import Chart, Table
@@ -18,7 +19,6 @@ from dashboards.figures.site_map import MOST_MARKS, Place, site_map
 from dashboards.language import NO_FIGURE, Language
 from dashboards.newest import is_fresh, newest_reading
 from dashboards.states import (
-    ENOUGH,
     LATE,
     MISSED_LATE,
     STATES,
@@ -405,7 +405,7 @@ def map_chart(
     spread = len(municipalities) > 1
     note = language.phrase(
         "The newest whole hour compared with what is usual for it: more is above "
-        "125 %, less below 75 %."
+        "125 %, less below 75 %, where chance does not explain it."
     )
     if clustered:
         note += " " + language.phrase(
