@@ -15,7 +15,8 @@ from api import PREFIX
 from api.parameters import From, MunicipalityKey, OfMunicipality, Store, To
 from api.problems import RESPONSES
 from api.schemas import sections as schemas
-from verkehrspuls.storage import corridors
+from verkehrspuls.storage import corridors, known
+from verkehrspuls.storage.visibility import PUBLIC
 
 router = APIRouter(prefix=PREFIX, tags=["figures"])
 
@@ -44,14 +45,15 @@ JunctionKey = Annotated[
     operation_id="listCorridors",
     summary="List corridors",
     response_model=schemas.Corridors,
-    responses={422: RESPONSES[422], 503: RESPONSES[503]},
+    responses={status: RESPONSES[status] for status in (404, 422, 503)},
 )
 def list_corridors(store: Store, municipality: OfMunicipality = None) -> dict[str, Any]:
     """List corridors with their stations, in the order in which they are passed."""
     with store.connection() as connection:
-        return {
-            "corridors": corridors.list_corridors(connection, municipality=municipality)
-        }
+        found = corridors.list_corridors(connection, municipality=municipality)
+        if not found:
+            known.require(connection, municipality, visible=PUBLIC)
+    return {"corridors": found}
 
 
 @router.get(
@@ -190,14 +192,15 @@ def read_corridor_balance(
     operation_id="listJunctions",
     summary="List junctions",
     response_model=schemas.Junctions,
-    responses={422: RESPONSES[422], 503: RESPONSES[503]},
+    responses={status: RESPONSES[status] for status in (404, 422, 503)},
 )
 def list_junctions(store: Store, municipality: OfMunicipality = None) -> dict[str, Any]:
     """List junctions with their ways in and out."""
     with store.connection() as connection:
-        return {
-            "junctions": corridors.list_junctions(connection, municipality=municipality)
-        }
+        found = corridors.list_junctions(connection, municipality=municipality)
+        if not found:
+            known.require(connection, municipality, visible=PUBLIC)
+    return {"junctions": found}
 
 
 @router.get(
