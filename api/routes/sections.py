@@ -1,4 +1,4 @@
-"""`/corridors` and `/junctions`: what happens between the sites of a road."""
+"""`/corridors` and `/junctions`: traffic between the sites of a road."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -44,8 +44,8 @@ router = APIRouter(prefix=PREFIX, tags=["figures"])
 
 HOUR_S: Final = 3600
 STEP_M: Final = 100.0
-#: residuals that counting itself does not explain
-NOTABLE_Z: Final = 5.0
+#: Minimum z of residuals that counting errors do not explain
+MIN_NOTABLE_Z: Final = 5.0
 METHOD: Final = "half-distance, time-mean speeds"
 BALANCE_METHOD: Final = "balance-1"
 
@@ -77,7 +77,7 @@ class _Road:
 
     @property
     def sections(self) -> int:
-        """How many sections it has."""
+        """Number of sections."""
         return len(self.corridor["stations"]) - 1
 
 
@@ -89,7 +89,7 @@ class _Road:
     responses={422: RESPONSES[422], 503: RESPONSES[503]},
 )
 def list_corridors(store: Store, municipality: OfMunicipality = None) -> dict[str, Any]:
-    """List corridors with their stations, in the order in which they are passed."""
+    """List corridors with their stations in the order of travel."""
     with store.connection() as connection:
         return {
             "corridors": corridors.list_corridors(connection, municipality=municipality)
@@ -110,9 +110,9 @@ def read_travel_times(
     from_: From = None,
     to: To = None,
 ) -> dict[str, Any]:
-    """Give travel times by the quarter-hour, from spot speeds, and delays.
+    """Return travel times by the quarter-hour, from spot speeds, and delays.
 
-    The default is the last seven days, at most 62 come at once.
+    The default is the last seven days, the maximum is 62 days.
     """
     found = _corridor(store, municipality, corridor)
     asked = _period(found, from_, to, days=7, longest=62)
@@ -146,9 +146,9 @@ def read_reliability(
 ) -> dict[str, Any]:
     """Compare the same time of day over the workdays of a period.
 
-    Workdays are Mondays to Fridays that are no public holidays.
+    Workdays are Mondays to Fridays that are not public holidays.
 
-    The default is the last 35 days, at most 366 come at once.
+    The default is the last 35 days, the maximum is 366 days.
     """
     found = _corridor(store, municipality, corridor)
     asked = _period(found, from_, to, days=35, longest=366)
@@ -159,7 +159,7 @@ def read_reliability(
 
 
 def _reliability(road: _Road) -> dict[str, Any]:
-    """Compute how reliable travel times are on workdays."""
+    """Compute the reliability of travel times on workdays."""
     times = corridor_intervals(
         section_intervals(road.intervals, road.free), count=road.sections
     )
@@ -185,7 +185,7 @@ def read_bottlenecks(
 ) -> dict[str, Any]:
     """Find where slow traffic became free again, five of seven quarter-hours long.
 
-    The default is the last seven days, at most 62 come at once.
+    The default is the last seven days, the maximum is 62 days.
     """
     found = _corridor(store, municipality, corridor)
     asked = _period(found, from_, to, days=7, longest=62)
@@ -214,7 +214,7 @@ def read_speed_field(
 ) -> dict[str, Any]:
     """Smooth speeds to a field: every 100 m, every quarter-hour.
 
-    The default is the last day, at most two days come at once.
+    The default is the last day, the maximum is two days.
     """
     found = _corridor(store, municipality, corridor)
     asked = _period(found, from_, to, days=1, longest=2)
@@ -241,10 +241,10 @@ def read_corridor_balance(
     from_: From = None,
     to: To = None,
 ) -> dict[str, Any]:
-    """Compare the volumes of stations that follow each other, by the hour.
+    """Compare the volumes of consecutive stations, by the hour.
 
-    Streets that join between two stations show as a bias. The default is the last 28
-    days, at most 366 come at once.
+    Junctions between two stations appear as a bias. The default is the last 28 days,
+    the maximum is 366 days.
     """
     found = _corridor(store, municipality, corridor)
     asked = _period(found, from_, to, days=28, longest=366)
@@ -285,9 +285,9 @@ def read_junction_balance(
     from_: From = None,
     to: To = None,
 ) -> dict[str, Any]:
-    """Compare what enters a junction with what leaves it, by the hour.
+    """Compare the traffic entering and leaving a junction, by the hour.
 
-    The default is the last 28 days, at most 366 come at once.
+    The default is the last 28 days, the maximum is 366 days.
     """
     with store.connection() as connection:
         rows = corridors.list_junctions(
@@ -348,7 +348,7 @@ def _answer(
     asked: Period,
     figures: Callable[[_Road], dict[str, Any]],
 ) -> dict[str, Any]:
-    """Put the answer of a corridor together."""
+    """Build the response for a corridor."""
     stations = stations_of(corridor)
     with store.connection() as connection:
         suspects = of_places(connection, stations, start=asked.start, end=asked.end)
@@ -367,7 +367,7 @@ def _answer(
             read = read_corridor(
                 url, corridor, start=asked.start, end=asked.end, trusted=trusted
             )
-        # where nobody passed there was no speed to observe
+        # without traffic there was no speed to observe
         told = pl.col("speed_kmh").is_not_null() | (pl.col("flow") == 0)
         return figures(_Road(corridor, read.intervals, read.free)) | {
             "passport": _passport(
@@ -391,7 +391,7 @@ def _of_period(
     compute: Callable[[bool], dict[str, Any]],
     suspects: pl.DataFrame,
 ) -> dict[str, Any]:
-    """Put an answer together; without `suspects`, too, where any are."""
+    """Build the response of a period; also without `suspects`, if there are any."""
     found, without = suspected.both(compute, suspects)
     return {
         "simulated": of["simulated"],
@@ -403,7 +403,7 @@ def _of_period(
 
 
 def _touching(store: Database, asked: Period, places: pl.DataFrame) -> Touching:
-    """Find what touches directions of sites."""
+    """Find cases and ambiguous hours that touch directions of sites."""
     with store.connection() as connection:
         return touching(
             connection,
@@ -469,7 +469,7 @@ def _balances(
                 excluded=excluded.n_unique(),
                 suspected=0.0 if trusted else share,
             ),
-            "residuals": found.filter(pl.col("z").abs() > NOTABLE_Z).to_dicts(),
+            "residuals": found.filter(pl.col("z").abs() > MIN_NOTABLE_Z).to_dicts(),
         }
 
     return _of_period(of, asked, compute, suspects)
