@@ -49,7 +49,7 @@ from verkehrspuls import wording
 from verkehrspuls.model import Mapping, Profile, Source, TimeField
 from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.text import mark as _
-from verkehrspuls.wire import FASTEST_KMH, Ambiguous
+from verkehrspuls.wire import MAX_SPEED_KMH, Ambiguous
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ _ORIGINS: Final = {DEVICE: "time", NETWORK: "network"}
 _PER_MICROSECOND: Final = {"s": 1_000_000, "ms": 1_000, "us": 1, "ns": 0.001}
 #: limits of counts and speeds, as in the native format
 _MAX_COUNT: Final = 1_000_000
-_MAX_VALUES: Final = {"speed_kmh": FASTEST_KMH, "occupancy": 1}
+_MAX_VALUES: Final = {"speed_kmh": MAX_SPEED_KMH, "occupancy": 1}
 #: a local day of 25 hours; longer intervals cannot be assigned to days
 _MAX_INTERVAL_S: Final = 90_000
 #: Tolerance for inexact clocks of devices.
@@ -173,7 +173,7 @@ def _records(
 ) -> Sequence[Record | Unusable]:
     decode = decoders.get(payload_format)
     if decode is None:
-        text, values = wording.told(payload_format, decoders)
+        text, values = wording.suggestion(payload_format, decoders)
         raise Unusable(
             "unknown-format", "{}; {}", repr(payload_format), Detail.of(text, *values)
         )

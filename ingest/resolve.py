@@ -100,7 +100,7 @@ class RegisteredSensor:
                 _("{} at {}; it is installed {}"),
                 *(repr(output), time.isoformat(), spans),
             )
-        text, values = wording.told(output, sorted(self.feeds))
+        text, values = wording.suggestion(output, sorted(self.feeds))
         raise Unusable(
             "unknown-output",
             _("{} at {}; {}"),

@@ -1,7 +1,7 @@
-"""What can go wrong, in one tree.
+"""The tree of errors.
 
     VerkehrspulsError
-    ├── UsageError                exit 2   the call or a setting is wrong
+    ├── UsageError                exit 2   a call or setting is wrong
     │   ├── BadParameter
     │   │   └── TooLong
     │   ├── UnknownSetting
@@ -22,8 +22,8 @@
     ├── MachineFailed             exit 1
     └── FoundProblems             exit 4   a check ran and found something
 
-The docstring of a class is its message: it says what happened and what to do. Facts
-are attributes, filled into the message by name.
+The docstring of a class is its message: what happened and what to do. Attributes fill
+its places by name.
 """
 
 from typing import Any, ClassVar, Self

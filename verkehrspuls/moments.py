@@ -1,4 +1,4 @@
-"""Times as people and programs give them."""
+"""Parse times written by people and programs."""
 
 import re
 from datetime import UTC, date, datetime, time
@@ -14,21 +14,21 @@ _FORM: Final = re.compile(
 _WALL: Final = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?", re.ASCII
 )
-#: The years a figure can be of.
+#: The range of years for figures.
 YEARS: Final = (1970, 2200)
 
 
 def utc(given: datetime | date) -> datetime:
-    """Take a date for midnight UTC."""
+    """Convert a date to midnight UTC."""
     if isinstance(given, datetime):
         return given.astimezone(UTC)
     return datetime.combine(given, time.min, tzinfo=UTC)
 
 
 def parse_moment(text: object) -> datetime | date:
-    """Read an RFC 3339 time with offset, or a date.
+    """Parse an RFC 3339 time with offset, or a date.
 
-    A blank before the offset is a plus that was not encoded in an address.
+    A blank before the offset is a plus sign that was not encoded in a URL.
     """
     found = _FORM.fullmatch(text) if isinstance(text, str) else None
     if found is None:
@@ -45,7 +45,7 @@ def parse_moment(text: object) -> datetime | date:
 
 
 def parse_at(text: str, time_zone: str) -> datetime | date:
-    """Read a time with offset, one that a town's clock shows, or a date."""
+    """Parse a time with offset, one on a town's clock, or a date."""
     if _WALL.fullmatch(text) is None:
         return parse_moment(text)
     wall = datetime.fromisoformat(text)
@@ -55,7 +55,7 @@ def parse_at(text: str, time_zone: str) -> datetime | date:
 
 
 def parse_day(text: object) -> date:
-    """Read a date."""
+    """Parse a date."""
     found = parse_moment(text)
     if isinstance(found, datetime):
         raise ValueError("give a date, 2026-03-01")  # noqa: TRY004 - it is a text
@@ -63,7 +63,7 @@ def parse_day(text: object) -> date:
 
 
 def parse_time(text: object) -> datetime:
-    """Read an RFC 3339 time with offset."""
+    """Parse an RFC 3339 time with offset."""
     found = parse_moment(text)
     if not isinstance(found, datetime):
         raise ValueError(  # noqa: TRY004 - it is a text

@@ -21,10 +21,10 @@ from analytics.reports.sources import Touching, touching
 from analytics.reports.suspected import of_places
 from analytics.sections.bottlenecks import bottlenecks
 from analytics.sections.conservation import balances, residuals
-from analytics.sections.reliability import FEWEST_DAYS, FEWEST_FOR_95, reliability
+from analytics.sections.reliability import MIN_DAYS, MIN_DAYS_FOR_95, reliability
 from analytics.sections.smoothing import speed_field
 from analytics.sections.stations import (
-    ENOUGH_OBSERVED,
+    MIN_OBSERVED,
 )
 from analytics.sections.travel_time import (
     corridor_intervals,
@@ -153,8 +153,8 @@ def read_reliability(
     found = _corridor(store, municipality, corridor)
     asked = _period(found, from_, to, days=35, longest=366)
     return _answer(store, found, asked, _reliability) | {
-        "days_required": FEWEST_DAYS,
-        "days_required_p95": FEWEST_FOR_95,
+        "days_required": MIN_DAYS,
+        "days_required_p95": MIN_DAYS_FOR_95,
     }
 
 
@@ -455,7 +455,7 @@ def _balances(
         volumes = read.join(signed, on=["site_id", "direction"])
         excluded = volumes.filter(pl.col("excluded") > 0).select("balance", "time")
         found = residuals(
-            volumes.filter(pl.col("least_observed") >= ENOUGH_OBSERVED).with_columns(
+            volumes.filter(pl.col("least_observed") >= MIN_OBSERVED).with_columns(
                 volume=pl.col("volume") / pl.col("observed")
             )
         )

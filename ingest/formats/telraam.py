@@ -65,7 +65,7 @@ def _record(part: Any) -> Record:
         raise Unusable("not-a-time", f"date = {str(date)[:80]!r}")
     interval = found.get("interval", "hourly")
     if not isinstance(interval, str) or interval not in INTERVALS:
-        text, values = wording.told(str(interval), INTERVALS)
+        text, values = wording.suggestion(str(interval), INTERVALS)
         raise Unusable(
             "unreadable",
             "{}; {}",

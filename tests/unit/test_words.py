@@ -31,6 +31,7 @@ from ingest import formats as payload_formats
 from ingest.commands import import_
 from ingest.reasons import REASONS
 from ingest.units import UNITS
+from tests.catalogue import catalogue
 from tests.parts import PROJECT
 from verkehrspuls import calendar, reasons, text
 from verkehrspuls.classes import CLASS_NAMES, CLASSES, SCHEMES
@@ -62,7 +63,7 @@ class Kind:
             for key in keys:
                 if not texts.get(key):
                     yield f"{self.name} {key}: no {place}"
-                elif texts[key] not in text.catalogue("de"):
+                elif texts[key] not in catalogue("de"):
                     yield f"{self.name} {key}: no German for {place}: {texts[key]}"
             for key in texts.keys() - set(keys) if self.closed else ():
                 yield f"{self.name} {key}: there is none, but {place}"
@@ -316,7 +317,7 @@ def test_reasons_that_queries_know_are_those_of_the_records() -> None:
         return tuple(sorted(found, key=lambda code: found[code]))
 
     assert ordered(lambda one: one.names) == reasons.BROKEN
-    assert ordered(lambda one: one.sharp) == reasons.SHARP
+    assert ordered(lambda one: one.sharp) == reasons.STREET_EVENTS
     assert {code for code, one in known.items() if one.is_fault} == {*reasons.FAULTS}
 
 
@@ -372,7 +373,7 @@ def test_state_of_a_site_has_its_sign() -> None:
 
 def test_classes_of_indices_have_their_words() -> None:
     words = {word for index in indices.INDICES.values() for word in index.classes}
-    assert words - text.catalogue("de").keys() == set()
+    assert words - catalogue("de").keys() == set()
 
 
 def test_pages_of_prose_are_in_each_language() -> None:

@@ -8,8 +8,10 @@ from zoneinfo import ZoneInfo
 
 from analytics.cases import states
 from analytics.detectors import detectors, reasons
+from analytics.reports.case import Report
 from dashboards import addresses, describe
-from dashboards.charts.charts import Table
+from dashboards.charts.charts import Chart, Table
+from dashboards.charts.evidence import evidence_chart
 from dashboards.language import NO_FIGURE, Language
 from dashboards.steps import MOST_ROWS
 from verkehrspuls.quantities import COUNTED
@@ -25,14 +27,17 @@ class CasePage:
     sentence: str
     #: name and value
     facts: Sequence[tuple[str, str]]
+    #: of the channel that names it
+    course: Chart
     evidence: Table
     history: Table
     #: the site at the time of the case
     link: str
 
 
-def case_page(case: Mapping[str, Any], language: Language) -> CasePage:
-    """Arrange a case with its members and history (`analytics.cases.casework.show`)."""
+def case_page(report: Report, language: Language) -> CasePage:
+    """Arrange the report of a case."""
+    case = report.case
     zone = case["time_zone"]
     word = describe.case_word(case["reason"], language)
     effect = states.EFFECTS[case["effect"]]
@@ -54,6 +59,7 @@ def case_page(case: Mapping[str, Any], language: Language) -> CasePage:
         ),
         sentence=describe.case(case, language, zone=zone),
         facts=facts,
+        course=evidence_chart(report, language),
         evidence=_evidence(case, language),
         history=_history(case, language),
         link=_link(case, language),

@@ -19,9 +19,9 @@ from analytics.reports.corridors import (
 from analytics.reports.suspected import of_places
 from analytics.sections.bottlenecks import bottlenecks
 from analytics.sections.reliability import (
-    FEWEST_DAYS,
-    FEWEST_FOR_95,
-    OUTLIER_OF_SECOND,
+    MIN_DAYS,
+    MIN_DAYS_FOR_95,
+    OUTLIER_TO_SECOND,
     reliability,
 )
 from analytics.sections.smoothing import speed_field
@@ -308,15 +308,15 @@ def _planned(usual: pl.DataFrame, language: Language) -> str:
             time=_clock(worst["minute"] / 60),
         )
     most = usual["days"].max() or 0
-    if isinstance(most, int) and most >= FEWEST_DAYS:
+    if isinstance(most, int) and most >= MIN_DAYS:
         return language.phrase(
             "What 19 of 20 workdays need can be told from %(days)s workdays on; there "
             "are %(most)s with travel times.",
-            days=FEWEST_FOR_95,
+            days=MIN_DAYS_FOR_95,
             most=most,
         )
     return language.phrase(
-        "At least %(days)s workdays with travel times are needed.", days=FEWEST_DAYS
+        "At least %(days)s workdays with travel times are needed.", days=MIN_DAYS
     )
 
 
@@ -326,7 +326,7 @@ def _odd(usual: pl.DataFrame, language: Language) -> str:
     Where 19 of 20 days took as long at another time, it is not alone.
     """
     seconds = usual["p95_s"].max() or 0.0
-    odd = usual.filter(pl.col("outlier_s") > OUTLIER_OF_SECOND * pl.lit(seconds)).sort(
+    odd = usual.filter(pl.col("outlier_s") > OUTLIER_TO_SECOND * pl.lit(seconds)).sort(
         "outlier_s", descending=True
     )
     if odd.is_empty():
