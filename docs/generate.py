@@ -66,9 +66,16 @@ def commands_page() -> str:
     parts = [
         NOTE,
         "# Commands\n",
-        "Data goes to standard output, talk to standard error. Reading commands take "
-        "`--json`. Commands that need the database or the broker find those of a "
+        "Data goes to standard output, notes and progress to standard error. Each "
+        "command that prints data takes `--json`: standard output is then one indented "
+        "JSON document. Commands that need the database or the broker find those of a "
         "running `make up` by themselves.\n",
+        "Periods are half-open, as those of the API: `--from` is their beginning and "
+        "`--to` their end, exclusive; a date means its beginning, so that `--from "
+        "2026-03-01 --to 2026-04-01` is March. `--until` of an event is its last day, "
+        "inclusive. Dates are written 2026-03-01, 01.03.2026, 1.3.26 or 2026/03/01, "
+        "and are those of the town, or UTC where no town is named; a time has an "
+        "offset, 2026-03-01T12:00:00Z.\n",
         "| exit code | meaning |",
         "|---|---|",
         "| 0 | done |",

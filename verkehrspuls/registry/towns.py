@@ -633,4 +633,5 @@ def require_sites(
     chosen = {"municipality": municipality, "site": site}
     if not one(connection, "count_chosen_sites", **chosen)["sites"]:
         kind = "municipality" if site is None else "site"
-        raise UnknownKey(kind=kind, key=chosen[kind])
+        key = "/".join(filter(None, (municipality, site)))
+        raise UnknownKey(kind=kind, key=key)
