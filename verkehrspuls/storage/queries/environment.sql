@@ -14,12 +14,9 @@ with measured as (
       and c.quantity = %(quantity)s
 ), left_out as materialized (
     select e.channel_id, e.began, e.ended
-    from vp.case_member e
-    join vp.anomaly_case a using (anomaly_case_id)
+    from vp.exclusion e
     join measured on measured.channel_id = e.channel_id
-    where e.withdrawn_at is null
-      and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
-      and e.began < %(end)s + interval '1 hour' and e.ended > %(start)s
+    where e.began < %(end)s + interval '1 hour' and e.ended > %(start)s
     union all
     select f.channel_id, f.began, f.ended
     from vp.suspected(
@@ -63,12 +60,9 @@ with measured as (
       and c.quantity = %(quantity)s
 ), left_out as materialized (
     select x.channel_id, x.began, x.ended
-    from vp.case_member x
-    join vp.anomaly_case a using (anomaly_case_id)
+    from vp.exclusion x
     join measured on measured.channel_id = x.channel_id
-    where x.withdrawn_at is null
-      and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
-      and x.ended > %(start)s
+    where x.ended > %(start)s
     union all
     select f.channel_id, f.began, f.ended
     from vp.suspected(
@@ -92,11 +86,7 @@ order by e.time, measured.key
 -- quantity of each site that counts nothing: of the first channel of those that have the
 -- newest one, what no person excluded.
 with left_out as materialized (
-    select e.channel_id, e.began, e.ended
-    from vp.case_member e
-    join vp.anomaly_case a using (anomaly_case_id)
-    where e.withdrawn_at is null
-      and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
+    select channel_id, began, ended from vp.exclusion
 )
 select distinct on (c.site_id, c.quantity)
        c.site_id, c.quantity, h.time, h.interval_s, h.mean
