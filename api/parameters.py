@@ -12,9 +12,9 @@ from verkehrspuls.moments import parse_day, parse_moment, parse_time, utc
 from verkehrspuls.quantities import COUNTED, QUANTITIES
 
 _KEY: Final = "^[a-z0-9-]{1,64}$"
-#: keys that the examples of the reference use
-TOWN: Final = "kaiserslautern"
-SITE: Final = "pariser-strasse"
+#: keys used in the examples of the reference
+EXAMPLE_TOWN: Final = "kaiserslautern"
+EXAMPLE_SITE: Final = "pariser-strasse"
 
 _Moment = Annotated[
     datetime | date,
@@ -28,18 +28,20 @@ Instant = Annotated[datetime, BeforeValidator(parse_time)]
 
 MunicipalityKey = Annotated[
     str,
-    Path(description="key of the municipality", pattern=_KEY, examples=[TOWN]),
+    Path(description="key of the municipality", pattern=_KEY, examples=[EXAMPLE_TOWN]),
 ]
 SiteKey = Annotated[
-    str, Path(description="key of the site", pattern=_KEY, examples=[SITE])
+    str, Path(description="key of the site", pattern=_KEY, examples=[EXAMPLE_SITE])
 ]
 OfMunicipality = Annotated[
     str | None,
-    Query(description="only this municipality", pattern=_KEY, examples=[TOWN]),
+    Query(description="only this municipality", pattern=_KEY, examples=[EXAMPLE_TOWN]),
 ]
 OfSite = Annotated[
     str | None,
-    Query(description="only the site of this key", pattern=_KEY, examples=[SITE]),
+    Query(
+        description="only the site of this key", pattern=_KEY, examples=[EXAMPLE_SITE]
+    ),
 ]
 OfSensor = Annotated[
     str | None,
@@ -71,7 +73,7 @@ Quantity = Annotated[
         examples=["motor"],
     ),
 ]
-#: and what was measured
+#: also environment quantities
 AnyQuantity = Annotated[
     str | None,
     Query(
@@ -88,7 +90,7 @@ def receipt(
     to: datetime | date | None,
     time_zone: str,
     *,
-    longest_days: int,
+    max_days: int,
 ) -> tuple[datetime, datetime]:
     """Complete and check a period of receipt; its default is the last 24 hours."""
     end = utc(to, time_zone) if to else datetime.now(UTC)
@@ -96,8 +98,8 @@ def receipt(
     if start >= end:
         raise BadParameter(parameter="from", detail="`from` must be before `to`")
     # days of a town where the clock is put back are an hour longer
-    if end - start > timedelta(days=longest_days, hours=time_zone != "UTC"):
-        detail = f"At most {longest_days} days come at once"
+    if end - start > timedelta(days=max_days, hours=time_zone != "UTC"):
+        detail = f"At most {max_days} days come at once"
         raise TooLong(parameter="from", detail=detail)
     return start, end
 

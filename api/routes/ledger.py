@@ -1,4 +1,4 @@
-"""`/ledger`: what became of every message."""
+"""`/ledger`: the outcome of every message."""
 
 from datetime import timedelta
 from typing import Annotated, Any, Final
@@ -18,8 +18,8 @@ from verkehrspuls.storage.visibility import PUBLIC
 
 router = APIRouter(prefix=PREFIX, tags=["operation"])
 
-LONGEST_DAYS: Final = 31
-MOST: Final = 20_000
+MAX_DAYS: Final = 31
+MAX_ROWS: Final = 20_000
 
 
 @router.get(
@@ -42,18 +42,18 @@ def read_ledger(
     """Count messages and readings per sensor and hour of reception.
 
     The default is the last 24 hours; a date means midnight in the municipality that is
-    named, else UTC, and at most 31 days come at once. `balance` is what was received
-    minus what became of it: zero, always.
+    named, else UTC, and the maximum is 31 days. `balance` is received minus all
+    outcomes: always zero.
     """
     with store.connection() as connection:
         zone = known.time_zone(connection, municipality)
-        start, end = receipt(from_, to, zone, longest_days=LONGEST_DAYS)
+        start, end = receipt(from_, to, zone, max_days=MAX_DAYS)
         if silent:
             sensors = count_sensors(
                 connection, municipality=municipality, sensor=sensor
             )
-            # refused before all these hours are made
-            if sensors * (end - start) > 2 * MOST * timedelta(hours=1):
+            # refuse before all these hours are read
+            if sensors * (end - start) > 2 * MAX_ROWS * timedelta(hours=1):
                 raise _too_many()
         rows = list_ledger(
             connection,
@@ -62,11 +62,11 @@ def read_ledger(
             municipality=municipality,
             sensor=sensor,
             silent=silent,
-            limit=MOST + 1,
+            limit=MAX_ROWS + 1,
         )
         if not rows:
             known.require(connection, municipality, sensor=sensor, visible=PUBLIC)
-    if len(rows) > MOST:
+    if len(rows) > MAX_ROWS:
         raise _too_many()
     sums = {name: _sum(rows, name) for name in schemas.LedgerSums.model_fields}
     return {
@@ -81,7 +81,7 @@ def read_ledger(
 def _too_many() -> TooLong:
     return TooLong(
         parameter="from",
-        detail=f"More than {MOST} rows: ask for a shorter period or one sensor",
+        detail=f"More than {MAX_ROWS} rows: ask for a shorter period or one sensor",
     )
 
 

@@ -1,4 +1,4 @@
-"""`/rejects`: how many messages could not be used, and why."""
+"""`/rejects`: number of unusable messages by reason."""
 
 from typing import Final
 
@@ -15,7 +15,7 @@ from verkehrspuls.text import LANGUAGES
 
 router = APIRouter(prefix=PREFIX, tags=["operation"])
 
-LONGEST_DAYS: Final = 366
+MAX_DAYS: Final = 366
 
 
 @router.get(
@@ -33,14 +33,13 @@ def count_rejects(
 ) -> dict[str, object]:
     """Count rejected messages by reason; the default is the last 24 hours of receipt.
 
-    A date means midnight in the municipality that is named, else UTC, and at most 366
-    days come at once.
-    Counts only: whose messages they are, and what is in them, is for the operator, and
-    there is no login here. See `verkehrspuls reject list` and `reject show`.
+    A date means midnight in the municipality that is named, else UTC, and the maximum
+    is 366 days. Only counts: senders and contents are for the operator, and there is no
+    login here. See `verkehrspuls reject list` and `reject show`.
     """
     with store.connection() as connection:
         zone = known.time_zone(connection, municipality)
-        start, end = receipt(from_, to, zone, longest_days=LONGEST_DAYS)
+        start, end = receipt(from_, to, zone, max_days=MAX_DAYS)
         rows = ledger.count_rejects(
             connection,
             municipality=municipality,
