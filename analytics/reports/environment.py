@@ -136,11 +136,12 @@ def air_of(
     long: Mapping[str, pl.DataFrame],
     *,
     index: indices.Index,
-    since: datetime,
+    since: datetime | None,
 ) -> Air:
-    """Judge the air since a time; `hours` (ENVIRONMENT_HOURS) reach back before it.
+    """Judge the air since a time, which ENVIRONMENT_HOURS reach back before.
 
-    `long` are LONG_VALUES, such as daily means, of quantities that have some.
+    None is since the first of the hours. `long` are LONG_VALUES, such as daily means,
+    of quantities that have some.
     """
     known = {key: found.drop_nulls("mean") for key, found in hours.items()}
     judged = indices.index_hours(known, index)
@@ -154,7 +155,7 @@ def air_of(
     nothing = pl.DataFrame(schema={**limits.COMPARISON, "quantity": pl.String()})
     return Air(
         index,
-        judged.filter(pl.col("time") >= since),
+        judged if since is None else judged.filter(pl.col("time") >= since),
         pl.concat([nothing, *compared]),
     )
 
