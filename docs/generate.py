@@ -180,7 +180,7 @@ def reasons_page() -> str:
 
 def formats_page() -> str:
     """The foreign payload formats, and how their fields become readings."""
-    from ingest.formats import foreign_formats
+    from ingest.formats import modules
     from ingest.units import UNITS
     from verkehrspuls.model import Mapping, Profile, Source, TimeField
 
@@ -201,11 +201,8 @@ def formats_page() -> str:
         "[counted](ledger.md#fields-that-were-left-out). There are as many elements "
         "as the message has room for.\n",
     ]
-    by_module: dict[str, list[str]] = {}
-    for name, decode in foreign_formats().items():
-        by_module.setdefault(decode.__module__, []).append(name)
-    for module, names in by_module.items():
-        parts += _format_section(sys.modules[module], names)
+    for module in modules():
+        parts += _format_section(module, [one.name for one in module.FORMATS])
     parts.append("## Profile\n")
     parts.append("Of a sensor: what its payloads do not say of themselves.\n")
     parts += _struct_table(Profile)
@@ -227,12 +224,15 @@ def formats_page() -> str:
 
 
 def _format_section(module: Any, names: list[str]) -> Iterator[str]:
+    from ingest.formats import Formats
+
     title, _, text = module.__doc__.partition("\n\n")
     yield f"## {_sentence(title).rstrip('.')}\n"
     yield f"`payload_format`: {', '.join(f'`{name}`' for name in names)}\n"
     yield text.strip() + "\n"
     now = datetime(2026, 11, 21, 20, 0, 5, tzinfo=UTC)
-    decode = getattr(module, "decode", None) or module.decode_json
+    # the examples of a file with several formats are of the last one
+    decode = Formats().foreign[names[-1]]
     for topic, payload in module.EXAMPLES:
         text = payload.decode() if payload.isascii() and b"\x12" not in payload else ""
         shown = text or payload.hex(" ")

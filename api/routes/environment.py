@@ -64,8 +64,8 @@ def read_air(
 ) -> dict[str, Any]:
     """Judge the air of a period: index, limits by calendar year, correction of PM.
 
-    The default is the last 30 days, at most 366 come at once. Comparisons are of the
-    part of each calendar year that lies in the period.
+    The default is the last 30 days, the maximum is 366 days. Comparisons cover the part
+    of each calendar year within the period.
     """
     report = reports.report_air(asked, indices.INDICES[index])
 
@@ -100,9 +100,9 @@ def read_air(
     responses=RESPONSES,
 )
 def read_noise(asked: Ask) -> dict[str, Any]:
-    """Give Lday, Levening, Lnight and Lden of days and of the period.
+    """Return Lday, Levening, Lnight and Lden of days and of the period.
 
-    Beside them the emission of the traffic counted at the site (RLS-19).
+    Also the emission of the traffic counted at the site (RLS-19).
     """
 
     def arranged(figures: tuple[reports.Noise, reports.Emission]) -> dict[str, Any]:
@@ -138,7 +138,7 @@ def read_wind(
         ),
     ] = None,
 ) -> dict[str, Any]:
-    """Count the hours of a period by where the wind blew from, and how fast."""
+    """Count the hours of a period by wind direction and speed."""
     if quantity is not None:
         _concentration(quantity)
     report = reports.report_wind(asked, quantity)
@@ -158,7 +158,7 @@ def read_wind(
     responses=RESPONSES,
 )
 def read_water_level(asked: Ask) -> dict[str, Any]:
-    """Tell where gauges stand, their trend, and which thresholds they crossed."""
+    """Return the level of gauges, their trend, and crossed thresholds."""
     return _answer(
         reports.report_water_level(asked),
         lambda gauges: {"gauges": [_gauge(gauge) for gauge in gauges]},
@@ -201,7 +201,7 @@ def read_dependence(
         ),
     ] = None,
 ) -> dict[str, Any]:
-    """Tell how a concentration goes with flow, speed and wind, hour by hour."""
+    """Compare a concentration with flow, speed and wind, hour by hour."""
     _concentration(quantity)
     away = None
     if background is not None:
@@ -232,7 +232,7 @@ def _concentration(quantity: str) -> None:
 
 
 def _named(found: pl.DataFrame, asked: Asked) -> list[dict[str, Any]]:
-    """Give rows with the key of their channel in place of its id."""
+    """Return rows with the key of their channel instead of its id."""
     keys = pl.DataFrame(
         [(c["channel_id"], c["key"]) for c in asked.site["channels"]],
         schema={"channel_id": pl.Int32, "channel": pl.String},
