@@ -19,8 +19,8 @@ class Locale(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: str
     #: place among the languages; readers without a preference get the first
     order: int = 99
-    #: locale of the Unicode CLDR, its own or a near one: signs of numbers, names of days
-    #: and months
+    #: locale of the Unicode CLDR, its own or a near one: signs of numbers, names of
+    #: days and months
     cldr: str
     #: patterns of a day, and of a day with its time (Unicode TR35)
     day: str

@@ -5,7 +5,7 @@ What is unusual and where, by how much, since when, and why it is believed.
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -129,6 +129,8 @@ def _number(value: float | None, language: str, digits: int) -> str:
     return str(format_decimal(round(value, digits), locale=locales()[language].cldr))
 
 
+#: the same cases are told again and again
+@lru_cache(maxsize=4096)
 def _moment(time: datetime, zone: str, language: str) -> str:
     local = time.astimezone(ZoneInfo(zone))
     pattern, locale = _moments(language)
