@@ -13,6 +13,9 @@ from verkehrspuls.classes import COUNTS
 #: Observed and normalised of a bin to whose sum no lane is missing: shares come rounded
 #: to four digits.
 WHOLE: Final = 0.999
+#: Whether what a bin carried is known: it is valid; of one stored before there was
+#: validity, no lane is missing.
+KNOWN: Final = pl.coalesce("valid", pl.col("observed") + pl.col("normalised") >= WHOLE)
 
 
 def flow_days(
@@ -80,21 +83,37 @@ def flow_bins(
     before there was validity, where each lane was observed to half. A lane that is
     missing or excluded makes the sum over lanes unknown, not smaller.
     """
+    local = pl.col("time").dt.convert_time_zone(time_zone).dt.date()
+    days = volumes.select(local.unique().alias("day"), state=pl.lit(state))
+    told = with_calendar(days, school_holidays=school_holidays)
+    found = _bins(volumes, interval_s=interval_s, time_zone=time_zone, days=told)
+    return check(found.collect(), FLOW_BINS)
+
+
+def flow_bins_by_direction(
+    volumes: pl.DataFrame, *, interval_s: int, time_zone: str, days: pl.DataFrame
+) -> pl.DataFrame:
+    """Make FLOW_BINS like `flow_bins`, of each `direction`; `days` see `calendar`."""
+    found = _bins(volumes, interval_s=interval_s, time_zone=time_zone, days=days)
+    return found.select("direction", *FLOW_BINS).collect()
+
+
+def _bins(
+    volumes: pl.DataFrame, *, interval_s: int, time_zone: str, days: pl.DataFrame
+) -> pl.LazyFrame:
     local = pl.col("time").dt.convert_time_zone(time_zone)
-    whole = pl.col("observed") + pl.col("normalised") >= WHOLE
-    known = pl.coalesce("valid", whole)
-    found = (
-        volumes.with_columns(
+    told = ("day", "weekday", "holiday", "school_holiday", "day_type")
+    return (
+        volumes.lazy()
+        .with_columns(
             pl.col("volume", *COUNTS, *SHARES, "speed_kmh").cast(pl.Float64),
             day=local.dt.date(),
             hour=local.dt.hour(),
-            state=pl.lit(state),
-            flow=pl.when(known).then(pl.col("volume_normalised") * (3600 / interval_s)),
+            flow=pl.when(KNOWN).then(pl.col("volume_normalised") * (3600 / interval_s)),
         )
-        .pipe(with_calendar, school_holidays=school_holidays)
+        .join(days.lazy().select(told), on="day", how="left")
         .sort("time")
     )
-    return check(found, FLOW_BINS)
 
 
 def passport_of_bins(bins: pl.DataFrame, *, method: str, expected: int) -> Passport:

@@ -50,19 +50,16 @@ def day_profile(hours: pl.DataFrame, *, expected: int) -> Result:
     strikes two twice that hour gives two samples.
     """
     hours = check(hours, FLOW_BINS)
-    found = [
-        _profile(
-            hours.filter(member).with_columns(day_type=pl.lit(name)),
-            ["day_type", "hour"],
-            "flow",
-        )
-        for name, member in DAY_TYPES.items()
-    ]
     return Result(
         (),
-        check(pl.concat(found), DAY_PROFILE),
+        check(_of_day_types(hours, []), DAY_PROFILE),
         passport_of_bins(hours, method=METHOD, expected=expected),
     )
+
+
+def day_profiles(hours: pl.DataFrame) -> pl.DataFrame:
+    """Profile the local day as `day_profile`, of each `direction` of FLOW_BINS."""
+    return _of_day_types(hours, ["direction"])
 
 
 def week_profile(hours: pl.DataFrame, *, expected: int) -> Result:
@@ -111,6 +108,24 @@ def year_profile(days: pl.DataFrame, *, rules: Rules = DEFAULT) -> Result:
             days_used=days.filter("valid").height,
         ),
     )
+
+
+def _of_day_types(hours: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+    """Profile the hours of each day type, in the order of DAY_TYPES.
+
+    A day belongs to several types: it has a row for each.
+    """
+    types = pl.concat_list(
+        pl.when(member).then(pl.lit(name)) for name, member in DAY_TYPES.items()
+    )
+    rows = (
+        hours.drop_nulls("flow")
+        .with_columns(day_type=types.list.drop_nulls())
+        .explode("day_type")
+        .with_columns(pl.col("day_type").cast(pl.Enum(list(DAY_TYPES))))
+    )
+    found = _profile(rows, [*by, "day_type", "hour"], "flow")
+    return found.with_columns(pl.col("day_type").cast(pl.String))
 
 
 def _profile(rows: pl.DataFrame, by: list[str], value: str) -> pl.DataFrame:

@@ -231,6 +231,7 @@ def volumes(
     end: datetime,
     interval_s: Literal[900, 3600],
     direction: str | None = None,
+    together: bool = False,
     trusted: bool = False,
     visible: Sequence[str] = PUBLIC,
 ) -> pl.DataFrame:
@@ -238,7 +239,8 @@ def volumes(
 
     Rows are there only where data is. `observed` is the share of the interval, over
     all lanes; `volume` is what was counted, not scaled up. `direction`: one key, `all`
-    for the cross-section, None for each direction. `trusted` leaves out what is
+    for the cross-section, None for each direction, with `together` the cross-section
+    (direction `all`) beside them. `trusted` leaves out what is
     suspected to be of a sensor's fault (`suspected`), as if a person had excluded it.
     """
     return read_frame(
@@ -250,6 +252,7 @@ def volumes(
         end=end,
         interval_s=interval_s,
         direction=direction,
+        together=together,
         trusted=trusted,
         **_FAULTS,
         visible=list(visible),
