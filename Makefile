@@ -35,11 +35,12 @@ soak: setup ## Run random histories of faults, such as ARGS="--histories 1000"
 	@$(BIN)/pytest tests/faults/test_histories.py $(ARGS)
 
 .PHONY: check
-check: setup ## Check format, lint, types, layers, spelling and documentation
+check: setup ## Check format, lint, types, layers, dependencies, spelling and documentation
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/deptry .
 	$(BIN)/codespell
 	$(BIN)/pytest --quiet tests/unit/test_docs.py
 

@@ -3,9 +3,10 @@
 `dashboards.app` adds the pages.
 """
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 from fastapi import Depends, FastAPI
 from starlette_compress import CompressMiddleware
@@ -34,9 +35,20 @@ from api.routes import (
     sites,
     studies,
 )
-from api.schemas import common
+from api.schemas.health import Health
+from api.schemas.series import Series
+from api.schemas.sites import SiteFeatures
 from verkehrspuls.metrics import Metrics
 from verkehrspuls.settings import Settings
+
+#: Models of answers that routes write themselves; OpenAPI refers to them by name.
+WRITTEN_BY_HAND: Final = (problems.Problem, SiteFeatures, Series, Health)
+#: Names of models that others share hold their module. Clients are generated from
+#: these names, so they stay when the module moves.
+PUBLISHED: Final = {
+    "api__schemas__cases__Change": "api__routes__cases__Change",
+    "api__schemas__ledger__Balance": "api__schemas__common__Balance",
+}
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -102,14 +114,27 @@ def create_app(settings: Settings) -> FastAPI:
 def _openapi(app: FastAPI) -> dict[str, Any]:
     """Describe the API, with the schemas that routes name without a model."""
     if app.openapi_schema is None:
-        document = FastAPI.openapi(app)
+        document = _named(FastAPI.openapi(app))
         document["components"]["securitySchemes"] = {
             "token": {"type": "http", "scheme": "bearer"}
         }
         known = document["components"]["schemas"]
-        for model in (problems.Problem, *common.WRITTEN_BY_HAND):
+        for model in WRITTEN_BY_HAND:
             schema = model.model_json_schema(
                 ref_template="#/components/schemas/{model}", mode="serialization"
             )
             known |= schema.pop("$defs", {}) | {model.__name__: schema}
+        app.openapi_schema = document
     return app.openapi_schema or {}
+
+
+def _named(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the document with the names that were published."""
+    text = json.dumps(document)
+    for name, published in PUBLISHED.items():
+        text = text.replace(name, published)
+    named: dict[str, Any] = json.loads(text)
+    named["components"]["schemas"] = dict(
+        sorted(named["components"]["schemas"].items())
+    )
+    return named

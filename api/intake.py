@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 
 from api.errors import NotAllowed, TooMany, Unreadable
-from api.schemas.common import ItemOutcome
+from api.schemas.readings import ItemOutcome
 from verkehrspuls import wording
 from verkehrspuls.access.tokens import Bearer
 from verkehrspuls.settings import Ingest

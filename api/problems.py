@@ -18,7 +18,7 @@ from starlette.routing import Match
 
 from api import PREFIX
 from api.errors import NotAcceptable, NotAuthorised, NotTaken, Unreadable
-from api.schemas.common import ItemOutcome
+from api.schemas.readings import ItemOutcome
 from verkehrspuls.errors import BadParameter, Unavailable, UnknownKey, VerkehrspulsError
 from verkehrspuls.storage.database import explained
 from verkehrspuls.text import translate

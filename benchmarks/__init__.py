@@ -1,1 +1,1 @@
-"""What is measured, beside peers: only in a checkout, not in the wheel."""
+"""Benchmarks, also of other tools: only in a checkout, not in the wheel."""

@@ -1,7 +1,7 @@
-"""How long pages and answers take where there are thousands of sites.
+"""Response times of pages and API with thousands of sites.
 
-Every answer is timed with nothing remembered (`…_s`), and the overview once more as the
-next reader gets it (`overview_again_s`). `…_kb` is the size of the answer, unpacked.
+Every response is timed with cold caches (`…_s`), the overview once more with warm ones
+(`overview_again_s`). `…_kb` is the uncompressed size.
 """
 
 import math
@@ -20,20 +20,20 @@ from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import load
 from verkehrspuls.storage.database import Connection, connect
 
-#: share of the sites that are in the largest town; the others are in towns of 5
-LARGEST: Final = 0.8
-SMALL: Final = 5
-#: of ledger and figures of each sensor
+#: share of sites in the largest town; other towns have this many sites
+LARGEST_TOWN_SHARE: Final = 0.8
+SMALL_TOWN_SITES: Final = 5
+#: hours of ledger and figures per sensor
 HOURS: Final = 24
 SINCE: Final = datetime(2025, 1, 1, tzinfo=UTC)
 
 
 def run(sites: int) -> dict[str, Any]:
-    """Make so many sites with a sensor each, and time what shows them."""
-    largest = max(1, round(sites * LARGEST))
+    """Create this many sites with a sensor each, and time the pages that show them."""
+    largest = max(1, round(sites * LARGEST_TOWN_SHARE))
     towns = [town(0, largest)]
-    for number, first in enumerate(range(largest, sites, SMALL), start=1):
-        towns.append(town(number, min(SMALL, sites - first)))
+    for number, first in enumerate(range(largest, sites, SMALL_TOWN_SITES), start=1):
+        towns.append(town(number, min(SMALL_TOWN_SITES, sites - first)))
     with empty_database() as url:
         began = time.perf_counter()
         with connect(url) as connection:
@@ -92,7 +92,7 @@ def _timed(
 
 
 def town(number: int, sites: int) -> Town:
-    """Make a town whose sites are on a spiral, 150 m apart; so are the towns, 20 km."""
+    """Create a town whose sites are on a spiral, 150 m apart; towns are 20 km apart."""
     x, y = _spiral(number, 0.2)
     places = [_spiral(place, 0.0015) for place in range(sites)]
     return Town(
@@ -130,7 +130,7 @@ def town(number: int, sites: int) -> Town:
 
 
 def _spiral(number: int, step: float) -> tuple[float, float]:
-    """Points of equal density around the middle (a sunflower's)."""
+    """Return points of equal density around the middle (a sunflower's pattern)."""
     away = step * math.sqrt(number)
     return away * math.cos(2.4 * number), away * math.sin(2.4 * number)
 

@@ -14,7 +14,7 @@ from dashboards.period import Period
 from dashboards.states import LATE
 from verkehrspuls.classes import CLASS_NAMES
 from verkehrspuls.quantities import ENVIRONMENT
-from verkehrspuls.storage.series import Counts
+from verkehrspuls.storage.case_lists import Counts
 from verkehrspuls.text import mark
 
 #: nearer to what is usual than this is "about as much as usual"

@@ -56,7 +56,7 @@ STATES: Final = {
 def state(
     site: Mapping[str, Any], newest: Mapping[str, Any] | None, *, now: datetime
 ) -> State:
-    """Return a site's state by its newest whole hour (a row of `series.latest`)."""
+    """Return a site's state by its newest whole hour (a row of `read_latest`)."""
     if newest is None:
         if (site.get("shortest_s") or 0) > _HOUR_S:
             return _by_days(site, now=now)

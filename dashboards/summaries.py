@@ -1,6 +1,6 @@
 """Summaries of a site's frames for charts: pure, frames in, frames out.
 
-Frames are those of `verkehrspuls.storage.series`. A value that is shown is scaled to
+Frames are those of `verkehrspuls.storage`. A value that is shown is scaled to
 the whole interval; where less than `ENOUGH` of the interval was observed there is none,
 nor where a lane was observed to less than half: the others do not stand for it.
 """
@@ -74,7 +74,7 @@ def fill_days(days: pl.DataFrame, period: Period, today: date) -> pl.DataFrame:
 def with_estimates(filled: pl.DataFrame, estimates: pl.DataFrame) -> pl.DataFrame:
     """Add `estimate` with bounds to hours of `fill_gaps` that were not counted.
 
-    `estimates`: from `series.imputed`. What was counted of the hour is part of them.
+    `estimates`: from `read_imputed`. What was counted of the hour is part of them.
     """
     known = pl.col("value").is_not_null() | pl.col("volume_imputed").is_null()
     return (

@@ -1,14 +1,14 @@
-"""A batch: messages turned into rows, rejects and the ledger's counts.
+"""Turn messages into a batch: rows, rejects and the ledger's counts.
 
 Every message is counted exactly once: accepted, partly accepted, rejected, or of an
-unknown sensor; one that several sensors of a topic take, once for each of them. Every
-reading in it is either among the rows, where the database tells stored, duplicate and
-corrected apart, or rejected.
+unknown sensor. A message that several sensors of one topic take is counted once for
+each sensor. Every reading is either among the rows, where the database distinguishes
+stored, duplicate and corrected, or it is rejected.
 
-What the broker had kept (a retained message) comes again at each subscription. With a
-time of its own it fills what is missing, and never corrects. Without one it is taken
-once, where its channel has no reading at all; else it is a duplicate of the newest, or
-rejected.
+The broker delivers a retained message again at each subscription. If the message has
+its own time, it fills gaps and never corrects. Without its own time it is stored once,
+only if its channel has no reading yet; otherwise it is a duplicate of the newest
+reading, or rejected.
 """
 
 from collections import Counter
@@ -23,7 +23,7 @@ from typing import Final, NamedTuple
 from msgspec import Struct
 
 from ingest.check import (
-    MOST_VALUES,
+    MAX_VALUES_PER_INTERVAL,
     Limits,
     check_readings,
     check_time,
@@ -46,7 +46,7 @@ from ingest.mapping import read_foreign, takers
 from ingest.reasons import Detail, Unusable, dated, several
 from ingest.resolve import RegisteredSensor, Registry
 from ingest.rows import (
-    KEY,
+    KEY_BYTES,
     Round,
     after_time,
     count_row,
@@ -60,23 +60,24 @@ from ingest.sequence import Numbered
 from verkehrspuls.text import mark as _
 from verkehrspuls.wire import Ambiguous, StatusMessage, Topic
 
-#: Frames of radio networks are known for so long.
-FRAMES_KEPT: Final = timedelta(days=1)
+#: Age up to which frames of radio networks are remembered.
+FRAME_RETENTION: Final = timedelta(days=1)
 
 
 class Message(Struct, frozen=True, gc=False):
-    """A message as it arrived."""
+    """A message as received."""
 
     topic: str
     payload: bytes
     received_at: datetime
     #: packet identifier; 0 where nothing has to be acknowledged (QoS 0, import)
     mid: int = 0
-    #: number of the connection it came over: an acknowledgement is good on that only
+    #: number of the connection that delivered it; only this connection can acknowledge
+    #: it
     connection: int = 0
-    #: kept by the broker, and delivered because we subscribed: it may be of long ago
+    #: retained by the broker and delivered because of our subscription: it may be old
     retained: bool = False
-    #: of a message that is replayed: when it came
+    #: for a replayed message: the time of its first receipt
     first_received_at: datetime | None = None
 
 
@@ -88,17 +89,17 @@ class Reject(NamedTuple):
     reason: str
     detail: Detail
     readings: int
-    #: those readings by their own reasons, where they differ
+    #: counts of those readings by reason, if the reasons differ
     reasons: Mapping[str, int] = MappingProxyType({})
-    #: of an array its unusable parts alone, as an array
+    #: for an array: only its unusable parts, as an array
     parts: bytes = b""
 
 
 #: What a reading holds, by column.
 Content = dict[str, float]
 
-#: What became of a message: when it came, its readings that went into the rows, and of
-#: those that did not how many, the reason and the detail.
+#: The outcome of a message: its time of receipt, the number of its readings that were
+#: written, and number, reason and detail of those that were not.
 Came = tuple[datetime, int, tuple[int, str, Detail] | None]
 
 
@@ -112,29 +113,29 @@ class Tally:
     rejected: int = 0
     unknown_sensor: int = 0
     readings_rejected: int = 0
-    #: of those that went into the rows: older than the setting ingest.late_h
+    #: readings among those written that are older than the setting ingest.late_h
     readings_late: int = 0
-    #: readings that went into the rows
+    #: number of readings written
     readings_written: int = 0
     came: list[Came] = field(default_factory=list, repr=False)
-    #: fields that were left out of readings, by name and what was wrong
+    #: fields left out of readings, by name and problem
     dropped: Counter[tuple[str, str]] = field(default_factory=Counter, repr=False)
-    #: the last value of each
+    #: the last value of each such field
     dropped_values: dict[tuple[str, str], str] = field(default_factory=dict, repr=False)
 
     @property
     def messages(self) -> int:
-        """All messages: each is one of these."""
+        """Return the total number of messages; each has exactly one outcome."""
         return (
             self.accepted + self.partly_accepted + self.rejected + self.unknown_sensor
         )
 
 
 class PassedOver(NamedTuple):
-    """Times of a field that cannot be right."""
+    """Implausible times of a field, which were skipped."""
 
     messages: int
-    #: the last of them, and the field that was taken in its place
+    #: the last implausible time, and the field that was used instead
     said: str
     taken: str
     received_at: datetime
@@ -147,10 +148,10 @@ class Framed:
     sensor_id: int
     kind: str
     frame: Frame
-    #: of its readings
+    #: time of its readings
     time: datetime
     number: Numbered
-    #: a frame of the same number within that time is the same
+    #: a frame with the same number within this duration is the same frame
     within: timedelta
     counts: slice
     environment: slice
@@ -158,32 +159,33 @@ class Framed:
 
 @dataclass(slots=True)
 class Batch:
-    """What one transaction writes."""
+    """The content of one transaction."""
 
     messages: list[Message] = field(default_factory=list)
-    #: rows for COPY, as they came; a later one of the same key corrects the earlier one
+    #: rows for COPY in order of receipt; a later row corrects an earlier one with the
+    #: same key
     counts: list[bytes] = field(default_factory=list)
     environment: list[bytes] = field(default_factory=list)
     #: rows of retained messages, which correct nothing
     retained: dict[str, list[bytes]] = field(default_factory=dict)
-    #: channels of retained readings without a time of their own, with the earliest
-    #: receipt; they are rejected as long as nobody tells what is known of the channels
+    #: channels of retained readings without their own time, with the earliest receipt;
+    #: these readings are rejected until the channels' newest readings are known
     undated: dict[int, datetime] = field(default_factory=dict)
     rejects: list[Reject] = field(default_factory=list)
-    #: by (sensor_id, hour); sensor_id None for messages of no known sensor
+    #: by (sensor_id, hour); sensor_id is None for messages of unknown sensors
     ledger: dict[tuple[int | None, datetime], Tally] = field(default_factory=dict)
-    #: what sensors say of themselves, and whether it was retained
+    #: status that sensors report, and whether the message was retained
     status: dict[int, tuple[datetime, StatusMessage, bool]] = field(
         default_factory=dict
     )
     #: sequence numbers by sensor and kind of message
     numbered: dict[tuple[int, str], list[Numbered]] = field(default_factory=dict)
-    #: by sensor the latest end of its readings that are accepted, and of the future
+    #: by sensor: the latest end of its accepted readings that lies in the future
     ahead: dict[int, datetime] = field(default_factory=dict)
     framed: list[Framed] = field(default_factory=list)
-    #: by sensor and field the times that cannot be right, and were passed over
+    #: by sensor and field: implausible times that were skipped
     passed_over: dict[tuple[int, str], PassedOver] = field(default_factory=dict)
-    #: by channel and time, why that is ambiguous and when the reading was received
+    #: by channel and time: why the time is ambiguous, and when the reading was received
     ambiguous: dict[tuple[int, datetime], tuple[Ambiguous, datetime]] = field(
         default_factory=dict
     )
@@ -191,13 +193,15 @@ class Batch:
     _packed: dict[str, list[Round]] = field(default_factory=dict, repr=False)
 
     def moved(self, framed: Framed, time: datetime) -> None:
-        """Give the rows of a frame the time at which it came before."""
+        """Move the rows of a frame to the time that its first copy had."""
         moved = time_of_key(time)
         for rows, places in (
             (self.counts, framed.counts),
             (self.environment, framed.environment),
         ):
-            rows[places] = [row[: KEY - 8] + moved + row[KEY:] for row in rows[places]]
+            rows[places] = [
+                row[: KEY_BYTES - 8] + moved + row[KEY_BYTES:] for row in rows[places]
+            ]
         numbers = self.numbered.get((framed.sensor_id, framed.kind), [])
         if framed.number in numbers:
             seq, noted = framed.number
@@ -208,7 +212,7 @@ class Batch:
         self._packed = {}
 
     def note_pass(self, channel_id: int, reading: Reading, received: datetime) -> None:
-        """Note whether it is known which pass of a doubled hour a reading is of."""
+        """Record whether the pass (first or second) of a repeated hour is known."""
         if reading.ambiguous is None:
             self.ambiguous.pop((channel_id, reading.time), None)
         else:
@@ -216,7 +220,7 @@ class Batch:
             self.ambiguous[channel_id, reading.time] = why
 
     def packed(self) -> dict[str, list[Round]]:
-        """Pack the rows of a complete batch, once: by kind, in rounds for COPY."""
+        """Pack the rows of a complete batch once: by kind, in rounds for COPY."""
         if not self._packed:
             self._packed = {
                 kind: [
@@ -234,7 +238,7 @@ class Batch:
         return {"counts": self.counts, "environment": self.environment}
 
     def set_apart(self, counts: int, environment: int) -> None:
-        """Let the rows beyond these numbers be those of a retained message."""
+        """Mark the rows after these positions as rows of a retained message."""
         for kind, begin in (("counts", counts), ("environment", environment)):
             rows = self._rows()[kind]
             self.retained.setdefault(kind, []).extend(rows[begin:])
@@ -242,7 +246,7 @@ class Batch:
 
     @property
     def outcomes(self) -> dict[str, int]:
-        """How many messages became what; the worst first."""
+        """Return the number of messages by outcome, the worst outcome first."""
         tallies = self.ledger.values()
         return {
             "unknown sensor": sum(each.unknown_sensor for each in tallies),
@@ -253,29 +257,28 @@ class Batch:
 
 
 class Collector:
-    """Turns messages into a batch; what is unknown or bad becomes a reject."""
+    """Collects messages into a batch; unknown or bad messages become rejects."""
 
     def __init__(
         self, registry: Registry, formats: dict[str, Decode], limits: Limits
     ) -> None:
-        #: what senders are looked up in
+        #: registry in which senders are looked up
         self.registry = registry
         self._formats = formats
         self._limits = limits
-        #: `id` of messages with the sensor whose rate they are beyond; nearly always
-        #: none
+        #: `id` of messages beyond the rate of a sensor, with that sensor; usually empty
         self._beyond: frozenset[tuple[int, int]] = frozenset()
-        #: what the newest readings of channels hold; None: not asked for
+        #: content of the newest readings of channels; None: not queried
         self._known: dict[int, Content | None] | None = None
 
     def with_registry(self, registry: Registry) -> "Collector":
-        """Make the same collector with another registry."""
+        """Return a copy of this collector with another registry."""
         return Collector(registry, self._formats, self._limits)
 
     def knowing(self, known: Mapping[int, Content | None]) -> "Collector":
-        """Make the same collector, that knows what channels held last.
+        """Return a copy of this collector that knows the newest content of channels.
 
-        Good for one batch; of a channel without any reading that is None.
+        Valid for one batch. The content is None for a channel without readings.
         """
         collector = self.with_registry(self.registry)
         collector._beyond = self._beyond
@@ -285,7 +288,7 @@ class Collector:
     def limited(
         self, messages: Sequence[Message], beyond: Mapping[int, int]
     ) -> "Collector":
-        """Make the same collector, that refuses the last so many of some sensors."""
+        """Return a copy that refuses the last messages of sensors beyond their rate."""
         left = dict(beyond)
         refused = set()
         for message in reversed(messages):
@@ -298,7 +301,7 @@ class Collector:
         return collector
 
     def collect(self, messages: Iterable[Message]) -> Batch:
-        """Make a batch of all these messages."""
+        """Collect all these messages into a new batch."""
         batch = Batch()
         for message in messages:
             self.add(batch, message)
@@ -308,7 +311,7 @@ class Collector:
         """Add a message to a batch."""
         batch.messages.append(message)
         topic, sensors = self.registry.senders(message.topic)
-        if len(sensors) == 1 and not message.retained:  # nearly always
+        if len(sensors) == 1 and not message.retained:  # the usual case
             self._add(batch, message, topic, sensors[0])
             return
         found = self.senders(message)[1]
@@ -323,7 +326,7 @@ class Collector:
     def senders(
         self, message: Message
     ) -> tuple[Topic | None, Sequence[RegisteredSensor]]:
-        """Find whose message it is, by its topic and, where that is shared, content."""
+        """Find a message's sensors by topic and, if the topic is shared, by content."""
         topic, sensors = self.registry.senders(message.topic)
         if len(sensors) < 2 or len(message.payload) > self._limits.message_bytes:
             return topic, sensors[:1]
@@ -335,12 +338,12 @@ class Collector:
         )
 
     def is_undated(self, message: Message) -> bool:
-        """Whether a reading or status of a message is dated by its receipt alone."""
+        """Return whether only the receipt dates a reading or status of a message."""
         topic, sensors = self.senders(message)
         for sensor in sensors:
             try:
                 decoded = self._decode(sensor, message, topic, self._limits)
-            except Unusable:  # it is told when the message is added
+            except Unusable:  # the error is recorded when the message is added
                 continue
             status = decoded.status
             if status is not None and status.time is None:
@@ -352,7 +355,7 @@ class Collector:
     def _refuse(
         self, batch: Batch, message: Message, topic: Topic | None, *, known: bool
     ) -> None:
-        """Reject a message that is of nobody; `known`: sensors have its topic."""
+        """Reject a message without a sensor; `known`: the topic belongs to sensors."""
         tally, _ = self._tally(batch, None, message)
         reason = "unknown-topic" if topic is None else "unknown-sensor"
         if topic is None:
@@ -372,7 +375,7 @@ class Collector:
     def _tally(
         self, batch: Batch, sensor_id: int | None, message: Message
     ) -> tuple[Tally, int]:
-        """Find where a message is counted, and its receipt as PostgreSQL keeps it."""
+        """Return the tally of a message, and its receipt as PostgreSQL stores it."""
         hour, received = _receipt(message.received_at)
         tally = batch.ledger.get((sensor_id, hour))
         if tally is None:
@@ -395,10 +398,10 @@ class Collector:
             limits = limits.received(message.first_received_at)
         try:
             decoded = self._decode(sensor, message, topic, limits)
-            if len(decoded.readings) > MOST_VALUES:
+            if len(decoded.readings) > MAX_VALUES_PER_INTERVAL:
                 check_readings(decoded.readings)
             if decoded.status is not None and decoded.status.time is not None:
-                # else no later one would replace it
+                # otherwise no later status would replace it
                 check_time(decoded.status.time, limits)
         except Unusable as problem:
             if problem.numbered and not message.retained:
@@ -410,7 +413,7 @@ class Collector:
             why = (0, problem.reason, problem.detail)
             tally.came.append((message.received_at, 0, why))
             return
-        # one that comes again begins no new count
+        # a repeated message does not start a new run
         if decoded.numbered and not message.retained:
             self._note(batch, sensor_id, topic, decoded.numbered)
         if decoded.dropped or decoded.passed_over or decoded.status is not None:
@@ -482,9 +485,9 @@ class Collector:
     def _placed(
         self, sensor: RegisteredSensor, topic: Topic, message: Message, limits: Limits
     ) -> tuple[list[Unusable], bytes]:
-        """Find the unusable readings of an array again, with their places in it.
+        """Find the unusable readings of an array again, with their positions in it.
 
-        Gives also the parts that they are of, as an array of their own.
+        Also return the parts of the array that contain them, as an array.
         """
         problems: list[Unusable] = []
         bad = []
@@ -512,12 +515,12 @@ class Collector:
         sensor: RegisteredSensor,
         readings: Sequence[Reading],
     ) -> tuple[list[Reading], int, list[Unusable]]:
-        """Tell what to take of a message, what of it is known, and what is refused."""
+        """Split a message's readings into those to take, known and refused."""
         taken, known, refused = [], 0, []
         for reading in readings:
             try:
                 channel_id = sensor.feed(reading.output, reading.time).channel_id
-            except Unusable:  # it is told when the reading is looked at
+            except Unusable:  # the error is recorded when the reading is checked
                 taken.append(reading)
                 continue
             content = content_of(reading)
@@ -548,10 +551,10 @@ class Collector:
         topic: Topic | None,
         numbered: Sequence[Numbered],
     ) -> None:
-        """Note sequence numbers; a sensor may number each kind of message by itself.
+        """Record sequence numbers; a sensor may number each kind of message separately.
 
-        A time too far ahead is taken for the latest that is accepted: else whatever
-        comes from then on would be from before it.
+        A time too far ahead is replaced by the latest accepted time; otherwise all
+        later messages would seem to come from before it.
         """
         key = sensor_id, topic.kind if topic else ""
         found = batch.numbered.get(key)
@@ -593,9 +596,9 @@ class Collector:
         received: int,
         limits: Limits,
     ) -> bool:
-        """Put a whole series into the rows; False where it is to be looked at by one.
+        """Put a whole series into the rows; return False if it must be checked singly.
 
-        Most messages with many readings are one of these, and all in order.
+        Most messages with many readings are such a series, with all readings valid.
         """
         first, last = series.times[0], series.times[-1]
         is_late = last < limits.late
@@ -628,12 +631,12 @@ class Collector:
         received: int,
         limits: Limits,
     ) -> list[Unusable]:
-        """Put readings into the rows; gives what is unusable."""
+        """Put readings into the rows; return the unusable ones."""
         problems = []
         late_before, ahead = limits.late, limits.ahead
         counts, environment = batch.counts, batch.environment
         late = 0
-        # of the reading before: nearly always those of this one too
+        # of the previous reading: usually the same for this one
         feed = output = origin = interval_s = None
         after = b""
         for reading in readings:
@@ -676,7 +679,7 @@ class Collector:
 def _note_aside(
     batch: Batch, tally: Tally, sensor_id: int, message: Message, decoded: Decoded
 ) -> None:
-    """Note what a message tells beside readings: nearly always nothing."""
+    """Record what a message contains besides readings: usually nothing."""
     for name, fault, value in decoded.dropped:
         tally.dropped[name, fault] += 1
         tally.dropped_values[name, fault] = value
@@ -692,18 +695,18 @@ def _note_aside(
 
 
 def _repeated_within(frame: Frame, sensor: RegisteredSensor) -> timedelta:
-    """Tell for how long a frame may come again.
+    """Return the duration within which a frame may be repeated.
 
-    A device that counts anew without a new session sends its first frame an interval
-    later, and needs as many more as the number to come to that again; half an interval
-    is left for uneven clocks.
+    A device that restarts its counter without a new session sends its first frame one
+    interval later, and needs that many intervals to reach the same number again; half
+    an interval is subtracted for inexact clocks.
     """
     needed = (frame.counter + 0.5) * timedelta(seconds=sensor.interval_s)
-    return min(needed, FRAMES_KEPT)
+    return min(needed, FRAME_RETENTION)
 
 
 def content_of(reading: Reading) -> Content:
-    """Tell what a reading holds, as far as it says something, by column."""
+    """Return the known values of a reading by column."""
     if not isinstance(reading, CountReading):
         return {"value": reading.value}
     told = {
@@ -715,14 +718,14 @@ def content_of(reading: Reading) -> Content:
 
 
 def is_same(content: Content, known: Content | None) -> bool:
-    """Whether all of a reading is in what is known; columns may hold less digits."""
+    """Return whether a reading equals the known content; columns may round it."""
     return known is not None and all(
         name in known and isclose(value, known[name], rel_tol=1e-6)
         for name, value in content.items()
     )
 
 
-@lru_cache(maxsize=1)  # all messages of a read were received at one time
+@lru_cache(maxsize=1)  # all messages of one read have the same time of receipt
 def _receipt(time: datetime) -> tuple[datetime, int]:
-    """Tell the hour of a receipt, and the receipt itself as PostgreSQL keeps it."""
+    """Return the hour of a receipt, and the receipt as PostgreSQL stores it."""
     return time.replace(minute=0, second=0, microsecond=0), microseconds(time)

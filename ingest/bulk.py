@@ -1,13 +1,12 @@
-"""Reading and acknowledging in bulk: an optional, faster way through paho.
+"""Read and acknowledge messages in bulk: an optional, faster way through paho.
 
-paho reads a packet with two or more calls to the socket and writes one for each
-acknowledgement. Here a read takes what is there, all complete PUBLISH packets in it are
-taken apart at once, and the acknowledgements of a batch are one write. All else
-(connecting, TLS, keep-alive, every other packet) stays with paho.
+paho makes two or more socket calls to read a packet, and one to write each
+acknowledgement. Here one read takes all available bytes, splits them into all complete
+PUBLISH packets, and writes the acknowledgements of a batch at once. Everything else
+(connecting, TLS, keep-alive, other packets) stays with paho.
 
-This uses names that paho does not promise to keep: `missing` tells at start whether
-they are there, in the version that the contract test has seen; else ingest takes the
-ordinary way.
+This uses private names of paho. At start `missing` checks that they exist in this
+version, which the contract test covers; otherwise ingest reads in the ordinary way.
 """
 
 import time
@@ -20,7 +19,7 @@ from paho.mqtt import __version__
 from paho.mqtt.enums import MQTTErrorCode as Code
 from paho.mqtt.exception import MalformedPacket
 
-#: The version whose inner names are used here.
+#: The paho version whose private names are used here.
 VERSION: Final = "2.2."
 _NAMES: Final = (
     "_in_packet",
@@ -32,13 +31,13 @@ _NAMES: Final = (
     "_sock",
     "_sock_recv",
 )
-CHUNK: Final = 262_144
+READ_CHUNK_BYTES: Final = 262_144
 _PUBLISH: Final = 0x30
 _PUBACK: Final = b"\x40\x02"
 
 
 #: A PUBLISH packet at QoS 0 or 1: topic, payload, packet identifier (0 at QoS 0), and
-#: whether the broker had kept it for whoever subscribes.
+#: whether it is a retained message.
 Published = tuple[bytes, bytes, int, bool]
 
 
@@ -47,7 +46,7 @@ class Malformed(Exception):
 
 
 def missing(client: paho.Client) -> str:
-    """Tell what this version of paho lacks for the bulk way; empty where nothing."""
+    """Return the private names that this version of paho lacks; empty if none."""
     if not __version__.startswith(VERSION):
         return f"paho-mqtt {__version__}"
     lacking = [name for name in _NAMES if not hasattr(client, name)]
@@ -55,7 +54,7 @@ def missing(client: paho.Client) -> str:
 
 
 def packets(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Give the complete packets in `data`: first byte, start and end of the body."""
+    """Return the complete packets in `data`: first byte, start and end of the body."""
     position, size = 0, len(data)
     while position + 2 <= size:
         length = data[position + 1]
@@ -81,7 +80,7 @@ def packets(data: bytes) -> Iterator[tuple[int, int, int]]:
 
 
 def published(data: bytes, first: int, start: int, end: int) -> Published:
-    """Take a PUBLISH packet at QoS 0 or 1 apart."""
+    """Decode a PUBLISH packet at QoS 0 or 1."""
     topic_start = start + 2
     topic_end = topic_start + (data[start] << 8 | data[start + 1])
     if not first & 0x02:
@@ -95,7 +94,7 @@ def published(data: bytes, first: int, start: int, end: int) -> Published:
 
 
 class BulkClient(paho.Client):
-    """A paho client that hands over messages by the list, for `manual_ack` only."""
+    """A paho client that delivers messages in lists, for `manual_ack` only."""
 
     _in_packet: Any
 
@@ -105,16 +104,16 @@ class BulkClient(paho.Client):
         self.on_messages: Callable[[Sequence[Published], datetime], None]
 
     def reconnect(self) -> Code:
-        """Connect anew, and forget the half packet of the lost connection."""
+        """Reconnect, and drop the incomplete packet of the lost connection."""
         self._rest = b""
         return super().reconnect()
 
     def loop_read(self, max_packets: int = 1) -> Code:
-        """Read once what is there, and hand over all messages that are complete."""
+        """Read all available bytes once, and deliver all complete messages."""
         if self._sock is None:
             return Code.MQTT_ERR_NO_CONN
         try:
-            chunk = self._sock_recv(CHUNK)
+            chunk = self._sock_recv(READ_CHUNK_BYTES)
         except BlockingIOError:
             return Code.MQTT_ERR_SUCCESS
         except OSError:
@@ -130,7 +129,7 @@ class BulkClient(paho.Client):
         return code if code is Code.MQTT_ERR_SUCCESS else self._loop_rc_handle(code)
 
     def acknowledge(self, mids: Sequence[int]) -> None:
-        """Acknowledge messages in this order, with one write."""
+        """Acknowledge messages in this order with one write."""
         packet = b"".join([_PUBACK + mid.to_bytes(2, "big") for mid in mids])
         self._packet_queue(_PUBACK[0], packet, 0, 0)
 

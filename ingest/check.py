@@ -1,4 +1,4 @@
-"""What makes a reading unusable, so that the database never sees a bad row."""
+"""Checks that reject unusable readings before they reach the database."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from ingest.formats import EnvironmentReading, Reading
-from ingest.reasons import POSSIBLE, Detail, Unusable
+from ingest.reasons import OUT_OF_RANGE, Detail, Unusable
 from ingest.resolve import Feed, RegisteredSensor
 from ingest.rows import Layout, layout_of
 from verkehrspuls import wording
@@ -17,30 +17,30 @@ from verkehrspuls.settings import Ingest
 from verkehrspuls.storage.clocks import AHEAD_S
 from verkehrspuls.text import mark as _
 
-#: So many combinations of classes are remembered of an output.
-REMEMBERED: Final = 100
-#: A message may correct itself so often: each time costs the database a statement.
-MOST_VALUES: Final = 1000
+#: Cached layouts per output; the cache is cleared beyond this.
+LAYOUT_CACHE_SIZE: Final = 100
+#: Values per interval in one message: each repetition costs the database a statement.
+MAX_VALUES_PER_INTERVAL: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The earliest and latest time, and the largest message, that are accepted.
+    """The accepted range of times, and the accepted size of a message.
 
-    What is before `late` is accepted, and counted as late.
+    Readings before `late` are accepted and counted as late.
     """
 
     earliest: datetime
     late: datetime
     latest: datetime
     message_bytes: int
-    #: what is later is accepted, and said
+    #: readings after this time are accepted and reported
     ahead: datetime
-    #: how far `latest` is from the receipt
+    #: difference between `latest` and the receipt
     future: timedelta = timedelta(0)
 
     def received(self, at: datetime) -> "Limits":
-        """Judge by another time of receipt: that of a message taken up again."""
+        """Return these limits for another receipt, such as a replayed message's."""
         latest, ahead = at + self.future, at + timedelta(seconds=AHEAD_S)
         return replace(
             self, latest=min(latest, self.latest), ahead=min(ahead, self.ahead)
@@ -60,7 +60,7 @@ class Limits:
 
 
 def check_time(time: datetime, limits: Limits) -> None:
-    """Refuse times of a clock that is not set, or runs wrong."""
+    """Refuse times of clocks that are not set or run wrong."""
     if time < limits.earliest:
         raise Unusable("too-old", time.isoformat())
     if time > limits.latest:
@@ -69,11 +69,11 @@ def check_time(time: datetime, limits: Limits) -> None:
 
 def check_readings(readings: Sequence[Reading]) -> None:
     """Refuse a message with too many values for one interval."""
-    if len(readings) <= MOST_VALUES:
+    if len(readings) <= MAX_VALUES_PER_INTERVAL:
         return
     values = Counter((reading.output, reading.time) for reading in readings)
     (output, time), most = values.most_common(1)[0]
-    if most > MOST_VALUES:
+    if most > MAX_VALUES_PER_INTERVAL:
         raise Unusable(
             "too-many-values",
             _("{} for {} at {}"),
@@ -86,9 +86,9 @@ def check_readings(readings: Sequence[Reading]) -> None:
 def layout_for(
     classes: Iterable[str], output: str, sensor: RegisteredSensor, feed: Feed
 ) -> Layout:
-    """Find the layout of counts; refuses classes that the sensor cannot tell.
+    """Find the layout of counts; refuse classes outside the sensor's class scheme.
 
-    Sensors name the same classes over and over, so that this is remembered.
+    Sensors repeat the same classes, so layouts are cached.
     """
     names = tuple(classes)
     layout = feed.layouts.get(names)
@@ -101,7 +101,7 @@ def layout_for(
         if name in CLASSES or name == "total":
             raise Unusable("class-not-in-scheme", *_known(name, sensor.classes))
         raise Unusable("unknown-class", *_known(name, sensor.classes or COUNTS))
-    if len(feed.layouts) >= REMEMBERED:  # another order each time: whoever does that
+    if len(feed.layouts) >= LAYOUT_CACHE_SIZE:  # the classes came in ever new orders
         feed.layouts.clear()
     layout = feed.layouts[names] = layout_of(names)
     return layout
@@ -113,14 +113,14 @@ def _known(word: str, known: Iterable[str]) -> tuple[str, str, Detail]:
 
 
 def check_value(reading: EnvironmentReading, feed: Feed) -> None:
-    """Refuse what is physically impossible."""
+    """Refuse physically impossible values."""
     quantity = ENVIRONMENT.get(feed.quantity)
     if quantity is None:
         raise Unusable("wrong-kind", _("a value for {}"), repr(reading.output))
     if not quantity.minimum <= reading.value <= quantity.maximum:
         raise Unusable(
             "out-of-range",
-            POSSIBLE,
+            OUT_OF_RANGE,
             f"{reading.output} = {reading.value}",
             quantity.minimum,
             f"{quantity.maximum} {quantity.unit}",

@@ -1,8 +1,8 @@
-"""Draining a slot that no worker will serve again.
+"""Drain a slot that no worker will serve again.
 
-The broker keeps for the session of a slot what came for it, for ever, also after its
-worker is gone for good. Draining takes all of that through the same code as a worker,
-and then ends the session, so that nothing waits for the slot any more.
+The broker keeps messages for the session of a slot forever, even after its worker is
+gone for good. Draining processes all of them with the same code as a worker, and then
+ends the session, so that no more messages are kept for the slot.
 """
 
 import threading
@@ -24,10 +24,11 @@ def drain(
     at_most_s: float,
     with_worker: Callable[[Worker], None] = lambda _: None,
 ) -> int:
-    """Drain the slot of the settings; returns how many messages waited for it.
+    """Drain the slot of the settings; return the number of messages that waited for it.
 
-    `NotDrained` where it was still receiving after `at_most_s`, or was stopped: then
-    its session stays. `with_worker` is told the worker, to stop it on a signal.
+    Raise `NotDrained` if messages still arrived after `at_most_s`, or if it was
+    stopped: the session then remains. `with_worker` receives the worker, so that a
+    signal can stop it.
     """
     worker = Worker(settings, drain_idle_s=idle_s)
     with_worker(worker)
@@ -48,7 +49,7 @@ def drain(
 
 
 def _end_session(settings: Settings, client_id: str) -> None:
-    """Connect anew with a clean session: the broker forgets the old one."""
+    """Connect with a clean session, so that the broker drops the old one."""
     url = settings.broker.url.get_secret_value()
     made = mqtt.client(url, client_id=client_id, ca_file=settings.broker.ca_file)
     answered = threading.Event()

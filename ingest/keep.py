@@ -1,19 +1,19 @@
-"""Which rejected messages are kept: all, while there is room for them.
+"""Decide which rejected messages are kept: all, while there is room for them.
 
-Each is counted in the ledger in any case. Where there is no room, one example is kept
-for each sensor, reason and hour, so that one can still see what it is about. Two
-things bound what is kept:
+The ledger counts each of them in any case. Without room, one example is kept for each
+sensor, reason and hour, so that the problem can still be examined. Two settings bound
+what is kept:
 
-- `ingest.keep_rejects`, the rows in all. The second half of it is for messages of
-  registered sensors at their rate, so that a flood does not take their room.
+- `ingest.keep_rejects`, the total number of rows. The second half is reserved for
+  messages of registered sensors within their rate, so that a flood does not take it.
   A message of a registered sensor is kept whole, so that it can be replayed; one that
-  is larger than `ingest.reject_bytes` takes the room of several. Of an array as large
-  as that the unusable parts alone are kept. Of strangers no more than these bytes are.
-- `ingest.keep_flood_per_minute`, for a sensor's messages beyond its rate, each, and for
-  those of unknown senders, together.
+  is larger than `ingest.reject_bytes` takes the room of several. Of an array of that
+  size only the unusable parts are kept. Of unknown senders at most these bytes are.
+- `ingest.keep_flood_per_minute`, for the messages of each sensor beyond its rate, and
+  for those of all unknown senders together.
 
-What a broker had kept, and cannot be dated, comes again at each subscription: of that
-only the examples are kept.
+The broker delivers retained messages that cannot be dated at each subscription again:
+only examples of them are kept.
 """
 
 import logging
@@ -28,25 +28,25 @@ from verkehrspuls.storage.database import Connection, execute
 
 log = logging.getLogger(__name__)
 
-#: How often the kept rows are counted, while messages are rejected.
+#: Interval between counts of the kept rows, while messages are rejected.
 COUNT_S: Final = 30.0
 
 
 def bytes_of(reject: Reject, reject_bytes: int) -> bytes:
-    """Tell what is worth keeping: the message, or of a large one the unusable parts."""
+    """Return the bytes to keep: the message, or of a large one the unusable parts."""
     payload = reject.message.payload
     return reject.parts if reject.parts and len(payload) > reject_bytes else payload
 
 
 def kept_of(reject: Reject, reject_bytes: int) -> bytes:
-    """Tell what is kept of it: all, but of strangers and what no message may be."""
+    """Return the bytes kept: all, or part of unknown or oversized messages."""
     payload = bytes_of(reject, reject_bytes)
     cut = reject.sensor_id is None or reject.reason == "too-large"
     return payload[:reject_bytes] if cut else payload
 
 
 class Example(NamedTuple):
-    """What one message is kept for, even where there is no room."""
+    """Key of an example, which is kept even without room."""
 
     sensor_id: int | None
     reason: str
@@ -54,9 +54,9 @@ class Example(NamedTuple):
 
 
 class Keeper:
-    """Chooses what to keep, as one worker sees it.
+    """Chooses the messages to keep, for one worker.
 
-    With several workers the bound is kept to what they reject in half a minute.
+    With several workers the bound may be exceeded by what they reject in half a minute.
     """
 
     def __init__(
@@ -70,12 +70,13 @@ class Keeper:
         self._counted_at: float | None = None
         self._examples: set[Example] = set()
         self._minute = 0
-        #: floods of this minute: how many are kept of a sensor's, and of unknown ones
+        #: number kept in this minute, by sensor beyond its rate, and for unknown
+        #: senders
         self._floods: dict[int | None, int] = {}
         self._full = False
 
     def choose(self, connection: Connection, rejects: Sequence[Reject]) -> list[Reject]:
-        """Choose those to keep; asks the database now and then how many there are."""
+        """Choose those to keep; query the number of kept rows from time to time."""
         now = self._clock()
         if self._counted_at is None or now - self._counted_at > COUNT_S:
             self._count(connection, rejects[0].message.received_at)
@@ -97,7 +98,7 @@ class Keeper:
         return True
 
     def _has_room(self, reject: Reject, size: int) -> bool:
-        if reject.reason == "retained":  # it comes again at each subscription
+        if reject.reason == "retained":  # it is delivered again at each subscription
             return False
         flood = reject.sensor_id is None or reject.reason == "rate-limited"
         if self._kept >= (self._rows // 2 if flood else self._rows):

@@ -1,13 +1,13 @@
-"""From records of a foreign payload to readings, as the registry says.
+"""Map records of a foreign payload to readings, as the registry specifies.
 
-The time of a reading is that of the first field of the sensor's profile that is there
-(the device's), else what the format finds (the device's, or that of a gateway or
-network server), else, where the profile allows it, that of receipt. Its origin is
-stored with the reading. A time that cannot be right, too old or too far ahead of the
-receipt, is passed over where the payload tells another, and that is noted. Where the
-payload tells a time and none that can be used, the receipt never stands in for it.
+The time of a reading is taken from the first field of the sensor's profile that is
+present (device time), else from the format (time of the device, gateway or network
+server), else, if the profile allows it, from the receipt. Its origin is stored with the
+reading. An implausible time, too old or too far ahead of the receipt, is skipped if the
+payload has another, and the skip is recorded. If the payload has times but none is
+usable, the receipt never replaces them.
 
-A field that is absent, null, or holds a sentinel of the profile gives no reading, and
+A field that is absent, null, or holds a sentinel of the profile yields no reading,
 never zero.
 """
 
@@ -34,9 +34,9 @@ from ingest.formats import (
     foreign_formats,
 )
 from ingest.formats.record import Record, Value, as_quoted, no_time, number_of
-from ingest.reasons import POSSIBLE, Detail, Dropped, Unusable, dated
+from ingest.reasons import OUT_OF_RANGE, Detail, Dropped, Unusable, dated
 from ingest.resolve import Feed, RegisteredSensor
-from ingest.sequence import LARGEST
+from ingest.sequence import MAX_NUMBER
 from ingest.units import convert
 from verkehrspuls import wording
 from verkehrspuls.model import Mapping, Profile, Source, TimeField
@@ -51,29 +51,29 @@ T = TypeVar("T")
 Mapped = Container[str]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-#: what stands for a time of which no field is known
+#: name of the time in messages if its field is unknown
 _ORIGINS: Final = {DEVICE: "time", NETWORK: "network"}
 _PER_MICROSECOND: Final = {"s": 1_000_000, "ms": 1_000, "us": 1, "ns": 0.001}
-#: what a count and a speed may be, as in the native format
-_MOST: Final = 1_000_000
-_MOST_OF: Final = {"speed_kmh": FASTEST_KMH, "occupancy": 1}
-#: the local day of 25 hours: what is longer cannot be told by days
-_LONGEST_S: Final = 90_000
-#: A device's clock is not exact, either.
-_MOST_OBSERVED: Final = 1.05
-#: The hour that an autumn night has twice, and how far a clock may be ahead.
+#: limits of counts and speeds, as in the native format
+_MAX_COUNT: Final = 1_000_000
+_MAX_VALUES: Final = {"speed_kmh": FASTEST_KMH, "occupancy": 1}
+#: a local day of 25 hours; longer intervals cannot be assigned to days
+_MAX_INTERVAL_S: Final = 90_000
+#: Tolerance for inexact clocks of devices.
+_MAX_OBSERVED: Final = 1.05
+#: The hour that occurs twice on an autumn night, and the tolerated clock error.
 _PASS: Final = timedelta(hours=1)
 _SLACK: Final = timedelta(minutes=2)
 _DETAIL_FIELDS: Final = 8
-#: characters of a device and its session
-_SESSION: Final = 200
+#: maximum characters of a device and its session
+_MAX_SESSION_LENGTH: Final = 200
 
 
 class _Sentinel(Unusable):
-    """A value that the profile names as no value."""
+    """A value that the profile defines as "no value"."""
 
 
-#: the earliest and the latest time that can be right
+#: the earliest and the latest plausible time
 Span = tuple[datetime, datetime]
 #: see `Decoded.passed_over`
 PassedOver = Sequence[tuple[str, str, str]]
@@ -110,9 +110,10 @@ def takers(
     *,
     received_at: datetime,
 ) -> Sequence[RegisteredSensor]:
-    """Find those of a topic's sensors that a message is meant for; none: for nobody.
+    """Find the sensors of a topic that a message is for; empty: none.
 
-    Of several topics that take it in, as given, the first one at which anybody does.
+    `sensors` are grouped by topic in order of priority; the first topic with a match
+    wins.
     """
     decoded: dict[str, Sequence[Record | Unusable] | Unusable] = {}
     empty: list[RegisteredSensor] = []
@@ -146,7 +147,7 @@ def takers(
                 bad.append(sensor)
         if found:
             return found
-    # who takes it says why there is no reading
+    # the sensor that takes it reports why there is no reading
     return (empty or bad)[:1]
 
 
@@ -169,7 +170,7 @@ def _carefully(topic: str, work: Callable[[], T]) -> T:
         return work()
     except Unusable:
         raise
-    except Exception as error:  # a fault of ours, which must not stop all other sensors
+    except Exception as error:  # a fault of ours must not stop all other sensors
         log.exception("decoder_failed", extra={"topic": topic})
         raise Unusable(
             "unreadable",
@@ -188,7 +189,7 @@ def readings_of(
     received_at: datetime,
     possible: Span = _ALWAYS,
 ) -> Decoded:
-    """Turn records into readings; what is unusable in one does not harm the others."""
+    """Turn records into readings; an unusable record does not affect the others."""
     profile = sensor.profile
     stamped = [
         _stamped(each, possible) if each.stamps else (each, ())
@@ -261,19 +262,19 @@ def readings_of(
 
 
 def _frame(records: list[Record], readings: list[Reading]) -> Frame | None:
-    """Tell the frame that readings are of, where their time is not the device's."""
+    """Return the frame of readings whose time is not the device's."""
     if len(records) != 1 or not readings or readings[0].time_origin == DEVICE:
         return None
     session, counter = records[0].session, records[0].seq
-    if session is None or counter is None or not 0 <= counter <= LARGEST:
+    if session is None or counter is None or not 0 <= counter <= MAX_NUMBER:
         return None
-    return Frame(session.replace("\0", "")[:_SESSION], counter)
+    return Frame(session.replace("\0", "")[:_MAX_SESSION_LENGTH], counter)
 
 
 def _whole(records: list[Record]) -> Iterator[tuple[Mapped, Record]]:
-    """Give the fields that each record tells, and it with those that it leaves as is.
+    """Return the fields of each record, completed by those that it leaves unchanged.
 
-    The latter is good until the next one is asked for.
+    Each result is valid until the next one is requested.
     """
     so_far: dict[tuple[datetime | None, int], dict[str, Value]] = {}
     again = any(record.again for record in records)
@@ -290,7 +291,7 @@ def _whole(records: list[Record]) -> Iterator[tuple[Mapped, Record]]:
 
 
 def _stamped(record: Record, possible: Span) -> tuple[Record, PassedOver]:
-    """Take the first stamp that can be right; where none can, the first as it is."""
+    """Return the first plausible time stamp, else the first one."""
     first, last = possible
     right = wrong = None
     passed = []
@@ -309,7 +310,7 @@ def _stamped(record: Record, possible: Span) -> tuple[Record, PassedOver]:
 
 
 def _feed(feeds: list[Feed], time: datetime) -> Feed:
-    """Find the feed of a time, else any: that there is none is told after the time."""
+    """Find the feed at a time, else any; a missing feed is reported after the time."""
     return next((f for f in feeds if f.since <= time < f.until), feeds[-1])
 
 
@@ -348,16 +349,16 @@ def _interval(
     received_at: datetime,
     possible: Span,
 ) -> tuple[datetime, int, int, Ambiguous | None, PassedOver]:
-    """Tell start (UTC), seconds and origin of a record's interval.
+    """Return start (UTC), seconds and origin of a record's interval.
 
-    And why, if so, nobody knows which pass of a doubled hour its time is of, and which
-    times were passed over.
+    Also return why the pass of a repeated hour is unknown, if it is, and which times
+    were skipped.
     """
     time, origin, ambiguous, passed_over = _time(record, sensor, received_at, possible)
     interval_s = sensor.interval_s
     if record.interval_s is not None:
         interval_s = record.interval_s
-        if not 1 <= interval_s <= _LONGEST_S:
+        if not 1 <= interval_s <= _MAX_INTERVAL_S:
             raise Unusable("out-of-range", _("an interval of {} s"), interval_s)
     try:
         time = time.astimezone(UTC)
@@ -375,8 +376,8 @@ def _time(
     possible: Span,
 ) -> tuple[datetime, int, Ambiguous | None, PassedOver]:
     profile = sensor.profile
-    # What begins an interval is sent at its end; of short ones many are sent at once,
-    # and either way the pass can be told.
+    # A time that marks the start of an interval is sent at its end; short intervals are
+    # sent several at once, and either way the pass can be determined.
     lag = timedelta(seconds=sensor.interval_s)
     lags = profile.time_is == "start" and lag > _PASS / 2
     sent = received_at - lag if lags else received_at
@@ -386,7 +387,7 @@ def _time(
         found = record.time
     wrong: list[tuple[TimeField, datetime]] = []
     for field in profile.times:
-        value = _said(record, field.field)
+        value = _time_field(record, field.field)
         if value is None:
             continue
         time, ambiguous = _device_time(value, field, sent)
@@ -396,7 +397,7 @@ def _time(
     if found is not None and (not wrong or first <= found <= last):
         origin = record.time_origin
         return found, origin, None, _passed_over(wrong, _ORIGINS[origin])
-    if wrong:  # it is told when the time is looked at
+    if wrong:  # reported when the time is checked
         return wrong[0][1], DEVICE, None, ()
     if record.stamps:
         raise no_time(record.stamps[0])
@@ -407,8 +408,8 @@ def _time(
     )
 
 
-def _said(record: Record, field: str) -> Value:
-    """Read a field that should hold a time, be it one of the format's own."""
+def _time_field(record: Record, field: str) -> Value:
+    """Read a field that should hold a time, or one that the format itself names."""
     if field in record.fields:
         return record.fields[field]
     said = (each.said for each in record.stamps if each.field == field)
@@ -460,11 +461,11 @@ def _device_time(
 def _on_clock(
     time: datetime, zone: ZoneInfo, sent: datetime
 ) -> tuple[datetime, Ambiguous | None]:
-    """Tell a time on a wall clock, which an autumn night shows for an hour twice.
+    """Convert a wall-clock time, which is ambiguous for an hour of an autumn night.
 
-    It is the second pass where the message came within that hour or soon after, and the
-    first where the second would have been of the future. What came later may be of
-    either: it is taken for the first, as in files, and is ambiguous.
+    It is of the second pass if the message was received within that hour or soon after,
+    and of the first if the second would lie in the future. A later message may be of
+    either pass: it is taken for the first, as in files, and is ambiguous.
     """
     first, second = (time.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
     try:
@@ -539,7 +540,7 @@ def _reading(
 def _observed(
     record: Record, profile: Profile, interval_s: int, dropped: list[Dropped]
 ) -> float | None:
-    """Read the share of its interval that the device says it observed."""
+    """Read the share of its interval that the device reports as observed."""
     given = profile.observed or record.observed
     if given is None:
         return None
@@ -551,7 +552,7 @@ def _observed(
         share = _number(record, source, profile, into=None if seconds else "1")
         if seconds and share is not None:
             share /= interval_s
-        _check(share, _MOST_OBSERVED, source.field)
+        _check(share, _MAX_OBSERVED, source.field)
     except Unusable as problem:
         dropped.append(_dropped("observed", record, source, problem))
         return None
@@ -566,7 +567,7 @@ def _classes(
     *,
     scale: float,
 ) -> dict[str, int | None]:
-    """Read the counts; one that is unusable is left out where the total is known."""
+    """Read the counts; drop an unusable one if the total is known."""
     found: dict[str, int | None] = {}
     wrong: dict[str, tuple[Source, Unusable]] = {}
     for name, given in mapping.classes.items():
@@ -593,11 +594,11 @@ def _optional(
     dropped: list[Dropped],
     field: tuple[str, str],
 ) -> float | None:
-    """Read a field, of this name and unit, that counts can do without."""
+    """Read an optional field of counts, of this name and unit."""
     name, unit = field
     try:
         value = _number(record, source, profile, into=unit)
-        _check(value, _MOST_OF[name], source.field)
+        _check(value, _MAX_VALUES[name], source.field)
     except Unusable as problem:
         dropped.append(_dropped(name, record, source, problem))
         return None
@@ -615,11 +616,11 @@ def _dropped(name: str, record: Record, source: Source, problem: Unusable) -> Dr
 def _count(
     record: Record, source: Source, profile: Profile, *, rounded: bool, scale: float
 ) -> int | None:
-    """Read a count; `scale` is by what a count that was scaled up is multiplied."""
+    """Read a count; `scale` multiplies a count that the device scaled up."""
     value = _number(record, source, profile, into=None)
     if value is None:
         return None
-    _check(value, _MOST, source.field)
+    _check(value, _MAX_COUNT, source.field)
     if not rounded and value != int(value):
         raise Unusable(
             "not-a-number", _("{} is not whole"), f"{source.field} = {value}"
@@ -629,15 +630,15 @@ def _count(
 
 def _check(value: float | None, most: float, what: str) -> None:
     if value is not None and not 0 <= value <= most:
-        raise Unusable("out-of-range", POSSIBLE, f"{what} = {value}", 0, most)
+        raise Unusable("out-of-range", OUT_OF_RANGE, f"{what} = {value}", 0, most)
 
 
 def _number(
     record: Record, source: Source, profile: Profile, *, into: str | None
 ) -> float | None:
-    """Read a field as a number in a unit; None where there is no value.
+    """Read a field as a number in a unit; None if it has no value.
 
-    Raises `Unusable` where it is none, and `_Sentinel` where it says "no value".
+    Raise `Unusable` if it is not a number, and `_Sentinel` if it means "no value".
     """
     value = record.fields.get(source.field)
     if record.unusable and source.field in record.unusable:

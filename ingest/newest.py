@@ -1,6 +1,7 @@
-"""What became of the newest messages of a sensor, for whoever brings it into service.
+"""Outcomes of the newest messages of a sensor, for commissioning it.
 
-Noted after the batch that holds them, and no proof of anything: that is the ledger.
+They are written after the commit of their batch and may be lost; the ledger is the
+authoritative record.
 """
 
 import logging
@@ -17,16 +18,16 @@ from verkehrspuls.storage.database import Connection, execute
 
 log = logging.getLogger(__name__)
 
-#: Messages that are kept of a sensor, by each slot.
-MOST: Final = 10
-#: Share of the time that noting may take; what comes meanwhile is noted together.
-SHARE: Final = 1 / 50
-#: Messages of a batch up to which it is noted at once: there is no load.
-FEW: Final = 10
+#: Messages kept per sensor and slot.
+MAX_KEPT: Final = 10
+#: Share of the time that writing may take; meanwhile outcomes accumulate.
+MAX_TIME_SHARE: Final = 1 / 50
+#: Batches of up to this many messages are written at once: the load is low.
+LOW_LOAD_MESSAGES: Final = 10
 
 
 class Newest:
-    """The newest messages that are not noted yet, by sensor."""
+    """The newest messages that are not written yet, by sensor."""
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -34,21 +35,23 @@ class Newest:
         self._came: dict[int, deque[Came]] = {}
 
     def add(self, batch: Batch) -> None:
-        """Take the messages of a batch that has committed."""
+        """Add the messages of a committed batch."""
         for (sensor_id, _), tally in batch.ledger.items():
             if sensor_id is None:
                 continue
             came = self._came.get(sensor_id)
             if came is None:
-                came = self._came[sensor_id] = deque(maxlen=MOST)
-            came.extend(tally.came[-MOST:])
+                came = self._came[sensor_id] = deque(maxlen=MAX_KEPT)
+            came.extend(tally.came[-MAX_KEPT:])
 
     def note(self, connection: Connection, *, slot: int, late: bool = False) -> None:
-        """Write them down where it is time, or `late`: when no more come for now."""
+        """Write them if it is time, or if `late`: no more messages for now."""
         began = self._clock()
         if not self._came or (began < self._due and not late):
             return
-        found = [(key, _told(one)) for key, came in self._came.items() for one in came]
+        found = [
+            (key, _encoded(one)) for key, came in self._came.items() for one in came
+        ]
         self._came.clear()
         try:
             with connection.transaction():
@@ -57,19 +60,19 @@ class Newest:
                     "put_newest_messages",
                     slot=slot,
                     sensors=[sensor_id for sensor_id, _ in found],
-                    # JSON has no line breaks of its own
+                    # JSON contains no line breaks of its own
                     messages="\n".join(told for _, told in found),
-                    most=MOST,
+                    most=MAX_KEPT,
                 )
         except psycopg.Error as error:
-            # the batch has committed, and must not be written again because of this
+            # the batch is committed and must not be written again because of this error
             log.warning("newest_not_noted", extra={"reason": str(error).strip()})
         ended = self._clock()
-        self._due = ended + (ended - began) / SHARE
+        self._due = ended + (ended - began) / MAX_TIME_SHARE
 
 
-def _told(came: Came) -> str:
-    """Write a message as JSON: when it came, readings used, and why others were not."""
+def _encoded(came: Came) -> str:
+    """Encode a message as JSON: receipt, readings used, and why others were not."""
     received_at, readings, why = came
     told = f'["{received_at.isoformat()}",{readings}'
     if why is None:

@@ -1,10 +1,10 @@
-"""Readings that share their time with others of their channel, for the ledger.
+"""Readings that overlap others of their channel in time, for the ledger.
 
-A channel is even as long as all its readings last equally long and begin in steps of
-that: then nothing overlaps, whichever worker wrote it, and nothing is asked. That a
-channel is uneven stands in the database. Of such a one a stretch of time is remembered
-that was free when it was last looked at; that holds until another worker writes to it.
-Whatever else comes is looked for in the database.
+A channel is even while all its readings have the same duration and start at multiples
+of it: then nothing overlaps, whichever worker wrote it, and no query is needed. The
+database records which channels are uneven. For an uneven channel a period without
+overlaps is cached; it is valid until another worker writes to the channel. Everything
+else is looked up in the database.
 """
 
 from collections import Counter
@@ -22,33 +22,32 @@ from verkehrspuls.storage.database import Connection, array, execute
 _US: Final = 1_000_000
 _HOUR_US: Final = 3600 * _US
 _FOR_EVER: Final = 2**62
-#: So many of the readings after those of a batch are looked at: another worker may be
-#: ahead.
-FOLLOWING: Final = 1000
-#: the turn of an even channel
+#: Readings checked after those of a batch: another worker may be ahead.
+READINGS_AHEAD: Final = 1000
+#: the `turn` (version) of an even channel
 _EVEN: Final = 0
 
-#: How many readings, by sensor and hour of receipt.
+#: Number of readings by sensor and hour of receipt.
 Overlapping = Counter[tuple[int, datetime]]
 Columns = dict[str, npt.NDArray[np.int64]]
 
-#: Of a channel: no reading of a batch that lies between `since` and `until` overlaps
-#: others; of an even one only those in its steps, wherever they lie.
+#: Per channel: no reading of a batch between `since` and `until` overlaps others; for
+#: an even channel only readings that start at its steps, at any time.
 _KNOWN: Final = ("channel", "since", "until", "interval", "step", "turn")
 
 
 class Overlaps:
-    """What is known of channels after the last batch that has committed."""
+    """What is known of channels after the last committed batch."""
 
     def __init__(self) -> None:
-        """Know nothing."""
+        """Start with nothing known."""
         self._known: Columns = {name: np.empty(0, np.int64) for name in _KNOWN}
         self._next = self._known
 
     def count(self, connection: Connection, batch: Batch) -> Overlapping:
-        """Count the readings of a batch, which is stored, that overlap others.
+        """Count the readings of a stored batch that overlap others.
 
-        What is learned counts when the batch is `committed`.
+        What it learns takes effect when the batch is `committed`.
         """
         rows = _sorted(batch)
         self._next = self._known
@@ -62,7 +61,7 @@ class Overlaps:
         if not is_free.all():
             execute(connection, "look_alone")
             doubtful = {name: column[~is_free] for name, column in groups.items()}
-            is_even = _learn(connection, doubtful, turns[~is_free])
+            is_even = _refresh(connection, doubtful, turns[~is_free])
             is_free[~is_free] = is_even
             if not is_even.all():
                 found = _look(connection, rows[~is_free[in_group]])
@@ -74,13 +73,13 @@ class Overlaps:
         return found
 
     def committed(self) -> None:
-        """Keep what was learned of the last batch."""
+        """Keep what the last batch taught."""
         self._known = self._next
 
     def _is_free(
         self, groups: Columns, turns: npt.NDArray[np.int64]
     ) -> npt.NDArray[np.bool_]:
-        """Tell which groups overlap nothing, and put what is known after them."""
+        """Return which groups overlap nothing, and extend the known periods by them."""
         known = self._known
         if not known["channel"].size:
             return np.zeros(turns.size, np.bool_)
@@ -101,7 +100,7 @@ class Overlaps:
                 groups["into"] == 0,
             )
         )
-        # late readings of an even channel change nothing in what is known of it
+        # late readings of an even channel do not change what is known of it
         groups["late"] = (
             (before["channel"] == groups["channel"])
             & even
@@ -113,7 +112,7 @@ class Overlaps:
 
 
 def _sorted(batch: Batch) -> Heads:
-    """Give the beginnings of rows by channel and time, of each key the last."""
+    """Return the heads of rows by channel and time, the last one per key."""
     rounds = [each for found in batch.packed().values() for each in found]
     corrects = [each.heads for each in rounds if each.corrects]
     retained = [each.heads for each in rounds if not each.corrects]
@@ -122,7 +121,7 @@ def _sorted(batch: Batch) -> Heads:
         for rows in (*corrects[::-1], *retained)
     ]
     if len(found) == 1 and (found[0]["time"] >= 0).all():
-        return found[0]  # as it is packed
+        return found[0]  # already in packed order
     rows: Heads = np.concatenate(found) if found else np.empty(0, _HEAD)
     order = np.lexsort((rows["time"], rows["channel"]))
     rows = rows[order]
@@ -142,7 +141,7 @@ _HEAD: Final = np.dtype(
 
 
 def _groups(rows: Heads) -> tuple[Columns, npt.NDArray[np.intp]]:
-    """Tell of each channel's rows what has to be known, and of each row its group."""
+    """Return what must be known for each channel's rows, and each row's group."""
     channel = rows["channel"].astype(np.int64)
     start = rows["time"].astype(np.int64)
     lasting = rows["interval_s"].astype(np.int64) * _US
@@ -174,7 +173,7 @@ def _groups(rows: Heads) -> tuple[Columns, npt.NDArray[np.intp]]:
 def _turns(
     connection: Connection, channels: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
-    """Read the turns of channels, which are sorted."""
+    """Read the turns of channels, given in sorted order."""
     turns = np.full(channels.size, _EVEN)
     for row in execute(connection, "turns", channels=array(channels.tolist())):
         turns[np.searchsorted(channels, row["channel_id"])] = row["turn"]
@@ -182,7 +181,7 @@ def _turns(
 
 
 def _look(connection: Connection, rows: Heads) -> Overlapping:
-    """Count by what the database holds."""
+    """Count overlaps by querying the database."""
     found: Overlapping = Counter()
     for row in execute(
         connection,
@@ -198,12 +197,12 @@ def _look(connection: Connection, rows: Heads) -> Overlapping:
     return found
 
 
-def _learn(
+def _refresh(
     connection: Connection, groups: Columns, turns: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.bool_]:
-    """Put into groups what is known of their channels now, and note uneven ones.
+    """Update groups with the current state of their channels; record uneven ones.
 
-    Returns which groups, and what is around them, are even, so that nothing overlaps.
+    Return which groups, with their surroundings, are even, so that nothing overlaps.
     """
     around = execute(
         connection,
@@ -212,7 +211,7 @@ def _learn(
         firsts=array(groups["first"].tolist()),
         ends=array(groups["ended"].tolist()),
         intervals=array((groups["interval"] // _US).tolist()),
-        following=FOLLOWING,
+        following=READINGS_AHEAD,
     ).fetchall()
     even: npt.NDArray[np.bool_] = np.array([row["even"] for row in around])
     even &= groups["uneven"] == 0
@@ -234,7 +233,7 @@ def _learn(
 
 
 def _put(known: Columns, learned: Columns) -> Columns:
-    """Put what was learned in place of what was known, by channel."""
+    """Replace what was known by what was learned, by channel."""
     stays = ~np.isin(known["channel"], learned["channel"], assume_unique=True)
     found = {
         name: np.append(column[stays], learned[name]) for name, column in known.items()

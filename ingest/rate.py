@@ -1,11 +1,11 @@
-"""How many messages a sensor may send: so that one that runs wild stops no other.
+"""Limit the message rate of each sensor, so that none can block the others.
 
-Each sensor has a bucket of tokens: it fills at the rate of the setting, up to what a
-sensor may bring at once after an outage. Buckets are only for registered sensors, so
-there are never more than those. They are looked at once a batch, not once a message.
+Each sensor has a token bucket: it fills at the configured rate, up to the number of
+messages that a sensor may send at once after an outage. Only registered sensors have
+buckets, which bounds their number. Buckets are checked once per batch, not per message.
 
-Workers that share a subscription get about the same part of each sensor's messages, so
-each allows its part of the limit.
+Workers that share a subscription receive about equal parts of each sensor's messages,
+so each worker allows its part of the limit.
 """
 
 import time
@@ -17,9 +17,9 @@ from verkehrspuls.settings import Ingest
 
 
 class RateLimit:
-    """The tokens of all sensors, as one worker counts them.
+    """Token buckets of all sensors in one worker.
 
-    `workers`: how many share the messages.
+    `workers` is the number of workers that share the messages.
     """
 
     def __init__(
@@ -29,13 +29,13 @@ class RateLimit:
         self._burst = float(settings.sensor_burst)
         self._clock = clock
         self.workers = 1
-        #: tokens left by sensor, and when that was
+        #: remaining tokens by sensor, and the time of that count
         self._buckets: dict[int, tuple[float, float]] = {}
 
     def beyond(self, batch: Batch) -> dict[int, int]:
-        """Tell how many messages of which sensors are to be refused; takes tokens.
+        """Take tokens; return how many messages of which sensors to refuse.
 
-        Nearly always none.
+        Usually empty.
         """
         now = self._clock()
         burst, per_s = self._burst / self.workers, self._per_s / self.workers

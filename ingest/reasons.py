@@ -1,8 +1,7 @@
-"""Why a message or a reading in it was not used: the code stored, and what it says.
+"""Why a message or a reading in it was not used: the stored code and its text.
 
 The reason is a code. The detail is a source text with places for values, so that it can
-be told in any language; what comes from the payload or from a library is a value, and
-stays as it is.
+be translated; values come from the payload or a library, and stay unchanged.
 """
 
 from collections.abc import Sequence
@@ -17,13 +16,13 @@ from verkehrspuls import wording
 from verkehrspuls.text import mark as _
 from verkehrspuls.text import translate
 
-#: Characters of a detail, and of each value in it.
-LONGEST_DETAIL: Final = 300
+#: Maximum characters of a detail, and of each value in it.
+MAX_DETAIL_LENGTH: Final = 300
 
-#: So many unusable readings of a message are described.
-MOST_NAMED: Final = 5
+#: Unusable readings described per message.
+MAX_READINGS_LISTED: Final = 5
 
-#: Reason codes with their meaning and what to do, for people.
+#: Meaning of each reason code and what to do, for people.
 REASONS: Final = {
     "unknown-topic": _("The topic has no form that is known here."),
     "unknown-sensor": _("No such sensor is registered in this municipality."),
@@ -64,7 +63,7 @@ REASONS: Final = {
 }
 
 
-#: What to do about it at the sensor or in its registration, for commands.
+#: Advice per reason code: what to change at the sensor or in its registration.
 ADVICE: Final = {
     "unknown-topic": "Publish under a topic of `verkehrspuls sensor show`, or register "
     "the sensor with this topic.",
@@ -99,22 +98,24 @@ ADVICE: Final = {
     "too-new": "Set the device's clock and its time zone; times are UTC or have an "
     "offset.",
 }
-#: Where the payload itself is not as it should be.
-COMPARE: Final = "Compare the payload with docs/reference/topics-and-payloads.md."
+#: Advice if the payload itself is invalid.
+PAYLOAD_ADVICE: Final = (
+    "Compare the payload with docs/reference/topics-and-payloads.md."
+)
 
-#: Texts of details that are stored, and not made any more.
-OLD: Final = (
+#: Texts of stored details that are no longer written.
+FORMER_TEXTS: Final = (
     _("the decoder says: {}"),
     _("{} has no offset"),
     _("{} cannot become {}"),
     _("{} at {}"),
     _("[{}]: an array in an array"),
 )
-#: What is wrong with a payload: see `explained`.
-SAYS: Final = "{}"
-DEEP: Final = _("arrays or objects are nested too deeply")
-NO_TEXT: Final = _("byte {} is not UTF-8")
-POSSIBLE: Final = _("{}, possible are {} to {}")
+#: Text for a problem of a payload: see `explained`.
+VERBATIM: Final = "{}"
+TOO_DEEP: Final = _("arrays or objects are nested too deeply")
+NOT_UTF8: Final = _("byte {} is not UTF-8")
+OUT_OF_RANGE: Final = _("{}, possible are {} to {}")
 _IN_SECONDS: Final = _("{} = {}: {}; write whole seconds, 1 to 90000")
 _IN_NUMBERS: Final = _(
     "{} = {}: {}; write null where there is no value, else a number without quotes"
@@ -122,35 +123,35 @@ _IN_NUMBERS: Final = _(
 
 
 class Detail(NamedTuple):
-    """What in particular was wrong: a text, and what stands in its places `{}`.
+    """What exactly was wrong: a text and the values for its places `{}`.
 
-    Without values the text may as well be what came, and is not looked at for places.
+    Without values the text may quote the payload, and its braces are not replaced.
     """
 
     text: str = ""
-    #: texts, numbers, or details again
+    #: texts, numbers, or nested details
     values: Sequence[Any] = ()
 
     @classmethod
     def of(cls, text: str, *values: "str | float | Detail") -> "Detail":
-        """Make one that can be stored, whatever it quotes."""
+        """Create a detail that can be stored, whatever it quotes."""
         return cls(
             _storable(text),
             [_storable(each) if isinstance(each, str) else each for each in values],
         )
 
     def stored(self) -> str | None:
-        """Give the values as the database keeps them."""
+        """Return the values as the database stores them."""
         return msgspec.json.encode(self.values).decode() if self.values else None
 
     def say(self, language: str) -> str:
-        """Say it in a language."""
+        """Return the text in a language."""
         text = translate(self.text, language)
         if not self.values:
             return text
         return text.format(
             *(
-                # a detail comes back from the database as a list
+                # the database returns a nested detail as a list
                 Detail(*value).say(language)
                 if isinstance(value, list | tuple)
                 else value
@@ -161,22 +162,22 @@ class Detail(NamedTuple):
 
 def _storable(text: str) -> str:
     text = text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")
-    return text if len(text) <= LONGEST_DETAIL else f"{text[:LONGEST_DETAIL]}…"
+    return text if len(text) <= MAX_DETAIL_LENGTH else f"{text[:MAX_DETAIL_LENGTH]}…"
 
 
 def dated(problem: "Unusable", time: datetime) -> "Unusable":
-    """Name the time of a reading, where its message holds others too."""
-    if problem.reason in _NAME_THE_TIME:
+    """Prefix the time of a reading, if its message holds others as well."""
+    if problem.reason in _WITH_TIME:
         return problem
     said = time.astimezone(UTC).isoformat().replace("+00:00", "Z")
     return Unusable(problem.reason, "{}: {}", said, problem.detail)
 
 
 def several(details: Sequence[Detail]) -> Detail:
-    """Make one detail of those of several readings: the first of them, and how many."""
+    """Combine the details of several readings: the first ones, and their number."""
     if len(details) == 1:
         return details[0]
-    shown = details[:MOST_NAMED]
+    shown = details[:MAX_READINGS_LISTED]
     text = "; ".join(["{}"] * len(shown))
     if left := len(details) - len(shown):
         return Detail.of(_("{}; and {} more"), Detail.of(text, *shown), left)
@@ -184,18 +185,18 @@ def several(details: Sequence[Detail]) -> Detail:
 
 
 def explain(reason: str, detail: Detail, language: str) -> str:
-    """Say in a language what was wrong, and in what; a code of old as it is."""
+    """Explain in a language what was wrong; an unknown code is returned unchanged."""
     meaning = translate(REASONS.get(reason, reason), language)
     said = detail.say(language)
     return f"{meaning} ({said})" if said else meaning
 
 
 def explained(error: Exception) -> Detail:
-    """Put what the decoder says of a payload into words of ours."""
+    """Translate an error message of the decoder into our words."""
     return _explained(str(error))
 
 
-@lru_cache(maxsize=1000)  # a device that sends it wrong does so again and again
+@lru_cache(maxsize=1000)  # a faulty device repeats the same error
 def _explained(error: str) -> Detail:
     where, text, values = wording.explain(error)
     said = Detail.of(text, *map(_translatable, values))
@@ -203,7 +204,7 @@ def _explained(error: str) -> Detail:
 
 
 def of_field(name: str, value: str, error: Exception) -> Detail:
-    """Say of a field what is wrong with its value, and what would be right."""
+    """Describe the problem of a field's value, and what would be right."""
     said = explained(error)
     if name == "interval_s":
         return Detail.of(_IN_SECONDS, name, value, said)
@@ -212,7 +213,7 @@ def of_field(name: str, value: str, error: Exception) -> Detail:
 
 
 def _translatable(value: str) -> str | Detail:
-    """Make a detail of kinds of values, such as `text / a number`."""
+    """Return a detail for a list of value types, such as `text / a number`."""
     kinds = value.split(" / ")
     if not set(kinds) <= set(wording.KINDS.values()):
         return value
@@ -220,16 +221,16 @@ def _translatable(value: str) -> str | Detail:
 
 
 class Dropped(NamedTuple):
-    """A field that was left out of a reading which can be used without it."""
+    """A field that was left out of an otherwise usable reading."""
 
     field: str
     #: a key of `DROPPED`
     problem: str
-    #: as it came
+    #: the value as received
     value: str
 
 
-#: What can be wrong with a field that is dropped, for people.
+#: Problems of dropped fields, for people.
 DROPPED: Final = {
     "below": _("smaller than it can be, as -1 where nothing was measured"),
     "above": _("larger than it can be, as 65535 where nothing was measured"),
@@ -238,19 +239,19 @@ DROPPED: Final = {
 }
 
 
-#: Their details have the time.
-_NAME_THE_TIME: Final = frozenset({"too-old", "too-new", "unknown-output"})
+#: Reasons whose details include the time.
+_WITH_TIME: Final = frozenset({"too-old", "too-new", "unknown-output"})
 
 
 class Unusable(Exception):
-    """A message or reading that cannot be used, with its reason code and the detail.
+    """Raised for an unusable message or reading, with reason code and detail.
 
-    The values stand in the places `{}` of the text.
+    The values fill the places `{}` of the text.
     """
 
     def __init__(self, reason: str, text: str, *values: str | float | Detail) -> None:
         super().__init__(reason, text, *values)
         self.reason = reason
         self.detail = Detail.of(text, *values)
-        #: sequence numbers that could be read all the same
+        #: sequence numbers that could still be read
         self.numbered: Sequence[Numbered] = ()

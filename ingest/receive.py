@@ -1,11 +1,11 @@
-"""Receiving over MQTT: one thread that reads, queues, and acknowledges.
+"""Receive over MQTT: one thread that reads, queues, and acknowledges.
 
 The session is persistent, under a client id that belongs to the worker slot, so that
-the broker keeps for a stopped worker what arrives meanwhile. Nobody can guess that id:
-whoever connects with it takes the session over. A message is acknowledged
-after its transaction has committed, in the order of receipt, and only over the
-connection it came by; over any later one the broker delivers it again, and the key
-(channel, time) absorbs it.
+the broker keeps messages for a stopped worker. The id cannot be guessed, because a
+client that connects with it takes over the session. A message is acknowledged after its
+transaction has committed, in order of receipt, and only over the connection that
+delivered it; after a reconnect the broker delivers it again, and the key (channel,
+time) makes it a duplicate.
 """
 
 import contextlib
@@ -33,27 +33,28 @@ from verkehrspuls.wire import PREFIX
 
 log = logging.getLogger(__name__)
 
-LONGEST_PAUSE_S: Final = 30.0
-#: A connection that lasts shorter counts as a failure: perhaps somebody else has our
-#: client id, and each of us throws the other out.
-STEADY_S: Final = 2.0
-#: on stopping, for acknowledgements that the network does not take
-FLUSH_S: Final = 0.5
-#: how many packets are read before the socket is asked again, and how many bytes: they
-#: may go beyond the bound of the inbox
-READS: Final = 200
-READ_BYTES: Final = 262_144
-#: Pause before reading in bulk, so that there is more than a packet to be read.
-GATHER_S: Final = 0.002
+MAX_RECONNECT_PAUSE_S: Final = 30.0
+#: A shorter connection counts as a failure: another client may have our client id, so
+#: that each disconnects the other.
+MIN_STABLE_S: Final = 2.0
+#: wait on stopping for acknowledgements that the network does not accept
+FLUSH_TIMEOUT_S: Final = 0.5
+#: packets and bytes read before the socket is checked again: they may exceed the bound
+#: of the inbox
+MAX_READ_PACKETS: Final = 200
+MAX_READ_BYTES: Final = 262_144
+#: Pause before reading in bulk, so that several packets are available.
+BULK_READ_PAUSE_S: Final = 0.002
 _FAILURE: Final = 0x80
 _DISCONNECT: Final = b"\xe0\x00"
 
 
 class Inbox:
-    """Messages from the network until they are written, bounded by count and bytes.
+    """Queue of received messages until they are written, bounded by count and bytes.
 
-    Where it is full the network thread stops reading, and the broker keeps the rest.
-    What was taken out counts until it is released: that bounds all that is held.
+    When it is full the network thread stops reading, and the broker keeps the rest.
+    Messages taken out count until they are released, so the bound covers all that are
+    held.
     """
 
     def __init__(self, *, messages: int, size_bytes: int) -> None:
@@ -69,7 +70,7 @@ class Inbox:
         return self._count >= self._limit or self._size >= self._size_limit
 
     def put(self, messages: Sequence[Message]) -> None:
-        """Add messages; never refuses, the bound is kept by not reading."""
+        """Add messages; never refuses: the receiver keeps the bound by not reading."""
         size = _size(messages)
         with self._changed:
             self._messages.extend(messages)
@@ -78,7 +79,7 @@ class Inbox:
             self._changed.notify()
 
     def take(self, timeout_s: float, *, at_most: int) -> list[Message]:
-        """Take the oldest messages; none after the time, or where it is closed."""
+        """Take the oldest messages; empty after the timeout or when closed."""
         with self._changed:
             if not self._messages and not self._closed:
                 self._changed.wait(timeout_s)
@@ -86,14 +87,14 @@ class Inbox:
             return [self._messages.popleft() for _ in range(count)]
 
     def release(self, messages: Sequence[Message]) -> None:
-        """Make room: messages that were taken are written."""
+        """Make room: these messages are written."""
         size = _size(messages)
         with self._changed:
             self._count -= len(messages)
             self._size -= size
 
     def close(self) -> None:
-        """Say that nothing more will come."""
+        """Close it: no more messages follow."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -109,18 +110,18 @@ def _size(messages: Sequence[Message]) -> int:
 
 
 def native_topics(settings: Ingest) -> list[str]:
-    """Tell under which topics sensors of the native format publish.
+    """Return the topics under which sensors of the native format publish.
 
-    Where the broker offers no shared subscriptions, each worker takes municipalities
-    of its own.
+    Without shared subscriptions at the broker, each worker serves its own
+    municipalities.
     """
     return [f"{PREFIX}/{key}/+/+" for key in settings.municipalities or ("+",)]
 
 
 def uncovered(topics: Iterable[str], others: Collection[str]) -> frozenset[str]:
-    """Leave out topic filters that others, or one among them, take in already.
+    """Remove topic filters that are covered by others, or by one another.
 
-    A broker may deliver a message once for each subscription that takes it in.
+    A broker may deliver a message once for each matching subscription.
     """
     wanted = frozenset(topics)
     return frozenset(
@@ -131,7 +132,7 @@ def uncovered(topics: Iterable[str], others: Collection[str]) -> frozenset[str]:
 
 
 def _covers(one: str, other: str) -> bool:
-    """Whether a topic filter takes in all that another one does."""
+    """Return whether a topic filter covers all topics of another."""
     deep = one.endswith("#") or not other.endswith("#")
     return deep and bool(paho.topic_matches_sub(one, other))
 
@@ -148,13 +149,13 @@ class Receiver:
         on_ready: Callable[[], None] = lambda: None,
         draining: bool = False,
     ) -> None:
-        """Prepare; `draining` takes what waits for the slot, and no more than that."""
+        """Prepare; with `draining`, receive only what waits for the slot."""
         self._draining = draining
         self._url = broker.url.get_secret_value()
         self._keepalive_s = broker.keepalive_s
         self._topics = native_topics(settings)
-        #: Workers of a group share the load, where the broker offers it; and the name
-        #: of the group in earlier versions, which a session may still be a member of.
+        #: Workers of a group share the load, if the broker supports it; and the group
+        #: name of earlier versions, of which a session may still be a member.
         self._group = ""
         self._former_group = f"$share/{settings.share}/" if settings.share else ""
         self._foreign: frozenset[str] = frozenset()
@@ -165,9 +166,9 @@ class Receiver:
         self._on_ready = on_ready
         self._ca_file = broker.ca_file
         self._bulk = settings.bulk
-        #: made by `serve`
+        #: created by `serve`
         self._client: paho.Client
-        #: read just now, and how large that is
+        #: messages just read, and their size in bytes
         self._arrived: list[Message] = []
         self._arrived_bytes = 0
         self._committed: deque[Sequence[Message]] = deque()
@@ -182,15 +183,15 @@ class Receiver:
         self._native_mid: int | None = None
         self._stopping = threading.Event()
         self.received = 0
-        #: Whether the broker should know our session; where it does not, messages may
-        #: be missing.
+        #: Whether the broker should know our session; if it does not, messages may be
+        #: missing.
         self.expects_session = False
         self.sessions_lost = 0
-        #: of the broker, from the last connection; none: it speaks no TLS
+        #: of the broker's certificate at the last connection; None: no TLS
         self.certificate_ends: datetime | None = None
 
     def serve(self, client_id: str, *, group: str = "", expects_session: bool) -> None:
-        """Take the slot's client identifier and group; once, before `step`."""
+        """Set the slot's client identifier and group; once, before `step`."""
         self._group = f"$share/{group}/" if group else ""
         made = _client(self._url, client_id, self._ca_file, bulk=self._bulk)
         if isinstance(made, BulkClient):
@@ -200,21 +201,21 @@ class Receiver:
         made.on_unsubscribe = self._unsubscribed
         made.on_disconnect = self._disconnected
         made.on_message = self._received
-        # with a loop of its own, paho queues packets instead of writing each at once
+        # with an external loop, paho queues packets instead of writing each at once
         made.on_socket_register_write = lambda *_: None
         self.expects_session = expects_session
         self._client = made
         self._serving = True
 
     def committed(self, messages: Sequence[Message]) -> None:
-        """Hand over messages whose transaction has committed; from any thread."""
+        """Acknowledge messages whose transaction has committed; from any thread."""
         self._committed.append(messages)
         self.wake()
 
     def listen(self, topics: Iterable[str], *, beside: Iterable[str] = ()) -> None:
-        """Subscribe to the topics of foreign formats as well; from any thread.
+        """Subscribe also to the topics of foreign formats; from any thread.
 
-        What is `beside` them is left out where the broker does not let us read it.
+        Topics `beside` them are skipped if the broker does not permit reading them.
         """
         self._registered = uncovered(topics, self._topics)
         wide = () if self._beside_refused else beside
@@ -223,11 +224,11 @@ class Receiver:
 
     def wake(self) -> None:
         """Interrupt the wait for the network; from any thread."""
-        with contextlib.suppress(OSError):  # about to wake up already, or stopped
+        with contextlib.suppress(OSError):  # waking up already, or stopped
             self._wake_write.send(b"\0")
 
     def step(self, timeout_s: float = 0.5) -> None:
-        """Do what is due: read, write, acknowledge, keep alive, reconnect."""
+        """Perform what is due: read, write, acknowledge, keep alive, reconnect."""
         self._acknowledge()
         connection = self._client.socket()
         if connection is None:
@@ -237,7 +238,7 @@ class Receiver:
             foreign = self._foreign
             self._subscribe(foreign - self._foreign_subscribed)
             self._foreign_subscribed = foreign
-        # a full inbox means back-pressure: the broker keeps what is not read
+        # a full inbox means back-pressure: the broker keeps unread messages
         reading = [] if self._inbox.full else [connection]
         decrypted = isinstance(connection, ssl.SSLSocket) and connection.pending()
         readable, writable, _ = select.select(
@@ -252,12 +253,12 @@ class Receiver:
             self._read()
         if connection in writable:
             self._client.loop_write()
-        if reading:  # without reading there is no PINGRESP to see
+        if reading:  # a PINGRESP is seen only while reading
             self._client.loop_misc()
         self._acknowledge()
 
     def stop(self) -> None:
-        """Disconnect; the session stays, and the broker collects for it."""
+        """Disconnect; the session remains, and the broker keeps messages for it."""
         self._acknowledge()
         self._stopping.set()
         if self._serving and self._client.socket() is not None:
@@ -268,25 +269,25 @@ class Receiver:
         self._wake_write.close()
 
     def _flush(self) -> None:
-        """Write what is to be written; a peer that is gone is not waited for."""
-        deadline = time.monotonic() + FLUSH_S
+        """Write pending bytes; do not wait for a peer that is gone."""
+        deadline = time.monotonic() + FLUSH_TIMEOUT_S
         while self._client.want_write() and time.monotonic() < deadline:
             connection = self._client.socket()
             if connection is None:
                 return
-            select.select([], [connection], [], FLUSH_S)
+            select.select([], [connection], [], FLUSH_TIMEOUT_S)
             self._client.loop_write()
 
     def _hang_up(self) -> None:
-        """Say that we go, and wait until the broker has gone as well.
+        """Send DISCONNECT, and wait until the broker has closed the connection.
 
-        To close while there is something to read would make the system reset the
-        connection, and the broker might never read our last acknowledgements.
+        Closing with unread bytes would reset the connection, and the broker might never
+        read our last acknowledgements.
         """
         connection: Any = self._client.socket()  # plain or TLS
         if connection is None:
             return
-        deadline = time.monotonic() + FLUSH_S
+        deadline = time.monotonic() + FLUSH_TIMEOUT_S
         with contextlib.suppress(OSError):
             connection.sendall(_DISCONNECT)
             connection.shutdown(socket.SHUT_WR)
@@ -296,20 +297,20 @@ class Receiver:
                     return
 
     def _wait(self, timeout_s: float) -> None:
-        """Wait to be woken, and take note of it."""
+        """Wait to be woken, and clear the signal."""
         if select.select([self._wake_read], [], [], timeout_s)[0]:
             self._wake_read.recv(4096)
 
     def _read(self) -> None:
         if isinstance(self._client, BulkClient):
-            time.sleep(GATHER_S)
-        for _ in range(READS):
+            time.sleep(BULK_READ_PAUSE_S)
+        for _ in range(MAX_READ_PACKETS):
             before = self.received
             if self._client.loop_read() != paho.MQTT_ERR_SUCCESS:
                 break
             if self.received == before or self._inbox.full:
                 break
-            if self._arrived_bytes >= READ_BYTES:
+            if self._arrived_bytes >= MAX_READ_BYTES:
                 break
         if self._arrived:
             self._inbox.put(self._arrived)
@@ -317,7 +318,7 @@ class Receiver:
 
     def _acknowledge(self) -> None:
         while self._committed:
-            # what came by an earlier connection is delivered again by this one
+            # messages of an earlier connection are delivered again over this one
             mids = [
                 message.mid
                 for message in self._committed.popleft()
@@ -340,7 +341,7 @@ class Receiver:
             return
         jitter = random.uniform(0.5, 1)  # noqa: S311 - spreads load, hides nothing
         self._next_attempt = time.monotonic() + self._pause_s * jitter
-        self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+        self._pause_s = min(2 * self._pause_s, MAX_RECONNECT_PAUSE_S)
         try:
             mqtt.connect(self._client, self._url, keepalive_s=self._keepalive_s)
         except BrokerUnavailable as error:
@@ -368,10 +369,10 @@ class Receiver:
             if self._group and flags.session_present:
                 self._leave(self._former_group)
         elif self._group:
-            # the others of the group get its share from now on
+            # from now on the other members of the group receive its share
             self._leave(self._former_group, self._group)
         else:
-            # some brokers would forget what waits for a subscription that ends
+            # some brokers drop waiting messages of a subscription that ends
             self._ready()
 
     def _leave(self, *groups: str) -> None:
@@ -399,7 +400,7 @@ class Receiver:
     ) -> None:
         refused = any(reason.value >= _FAILURE for reason in reasons)
         if mid != self._native_mid:
-            # one sensor's topic that is not allowed must not stop all others
+            # one forbidden topic of a sensor must not stop all others
             if refused:
                 topics = sorted(self._foreign)
                 log.error("subscription_refused", extra={"topics": topics})
@@ -417,10 +418,10 @@ class Receiver:
     def _disconnected(
         self, _client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any
     ) -> None:
-        # what was received over this connection can no longer be acknowledged
+        # messages received over this connection can no longer be acknowledged
         self._connection += 1
         since, self._subscribed_at = self._subscribed_at, None
-        if since is not None and time.monotonic() - since >= STEADY_S:
+        if since is not None and time.monotonic() - since >= MIN_STABLE_S:
             self._pause_s = 0.5
         if not self._stopping.is_set():
             log.warning("broker_lost", extra={"reason": str(reason)})
@@ -463,7 +464,7 @@ class Receiver:
 
 @contextlib.contextmanager
 def _corked(connection: Any) -> Iterator[None]:
-    """Let small writes leave together, where the system can do that (Linux)."""
+    """Combine small writes into one packet, where the system supports it (Linux)."""
     option = getattr(socket, "TCP_CORK", None)
     if connection is None or option is None:
         yield
@@ -478,7 +479,7 @@ def _corked(connection: Any) -> Iterator[None]:
 def _client(
     url: str, client_id: str, ca_file: Path | None, *, bulk: bool
 ) -> paho.Client:
-    """Make the client: the bulk one where it is wanted and this paho allows."""
+    """Create the client: the bulk client if requested and supported by this paho."""
     kind = BulkClient if bulk else paho.Client
     made = mqtt.client(
         url,

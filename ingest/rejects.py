@@ -1,9 +1,9 @@
-"""Replaying rejected messages, after what was wrong with them was mended.
+"""Replay rejected messages, after their cause was mended.
 
-They go through collector and writer like any message, under a slot of the ledger of
-their own. What a message brings and the mark that it was replayed are one transaction,
-so that no message is replayed twice, whenever it is killed. One that is rejected again
-stays, with the reason of the last attempt.
+They pass through collector and writer like any message, under their own slot of the
+ledger. A message's readings and the mark of its replay are one transaction, so that no
+message is replayed twice, even if the process is killed. A message that is rejected
+again stays, with the reason of the last attempt.
 """
 
 import time
@@ -21,16 +21,16 @@ from ingest.write import BAD_ROWS, COMMAND_S, Writer
 from verkehrspuls.settings import Settings
 from verkehrspuls.storage.database import Connection, execute
 
-#: The ledger's slot of replays; workers have 0 to 99, imports 100.
-SLOT: Final = 101
-#: messages taken from the database, and tried together
-PAGE: Final = 200
+#: The ledger's slot for replays; workers have 0 to 99, imports 100.
+REPLAY_SLOT: Final = 101
+#: messages read from the database, and tried together
+PAGE_SIZE: Final = 200
 
 _EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Choice(NamedTuple):
-    """Which rejected messages; None is all of them. Half-open in time."""
+    """Filter for rejected messages; None matches all. Half-open in time."""
 
     municipality: str | None = None
     sensor: str | None = None
@@ -41,14 +41,14 @@ class Choice(NamedTuple):
 
 
 class Rejected(NamedTuple):
-    """A message as it is kept."""
+    """A kept message."""
 
     rejected_message_id: int
     received_at: datetime
     topic: str
     payload: bytes
     retained: bool
-    #: the same, or when a recording says that it came
+    #: the same, or the time of receipt in a recording
     first_received_at: datetime
 
 
@@ -59,11 +59,11 @@ class _NotThere(Exception):
 def replay(settings: Settings, choice: Choice) -> Counter[str]:
     """Replay the messages of a choice, the oldest first.
 
-    Returns how many `messages` were tried, became `used` or were `rejected` again, how
-    many cannot be replayed because they were `cut` when they were kept, and the
-    ledger's sums of readings.
+    Return how many `messages` were tried, became `used` or were `rejected` again, how
+    many cannot be replayed because they were `cut` when kept, and the ledger's sums of
+    readings.
     """
-    ingest = settings.ingest.model_copy(update={"slot": SLOT})
+    ingest = settings.ingest.model_copy(update={"slot": REPLAY_SLOT})
     url = settings.database.url.get_secret_value()
     writer = Writer(url, ingest, pause=_sleep, at_most_s=COMMAND_S)
     now = datetime.now(UTC)
@@ -86,7 +86,7 @@ def replay(settings: Settings, choice: Choice) -> Counter[str]:
 def _replay(
     writer: Writer, page: list[Rejected], collector: Collector, now: datetime
 ) -> Counter[str]:
-    """Replay messages: together where all their readings are new, else one by one."""
+    """Replay messages: together if all their readings are new, else one by one."""
     batch = writer.settled(
         collector.collect([_message(rejected, now) for rejected in page]), collector
     )
@@ -119,7 +119,7 @@ def _message(rejected: Rejected, now: datetime) -> Message:
 
 def _mark(page: list[Rejected]) -> Callable[[Connection, Batch], None]:
     def mark(connection: Connection, batch: Batch) -> None:
-        """Say of each message whether it was used wholly."""
+        """Mark for each message whether it was used completely."""
         problems = {id(reject.message): reject for reject in batch.rejects}
         found: list[Reject | None] = [problems.get(id(m)) for m in batch.messages]
         marked = execute(
@@ -163,7 +163,7 @@ def _page(
         after=last[0],
         after_id=last[1],
         until=until,
-        limit=PAGE,
+        limit=PAGE_SIZE,
     ).fetchall()
     connection.commit()
     return [Rejected(**row) for row in rows]

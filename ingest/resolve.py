@@ -1,9 +1,9 @@
-"""From a topic to a sensor, and from its output to a channel, by the registry.
+"""Find the sensor of a topic, and the channel of an output, in the registry.
 
-A native topic names its sensor. A foreign one is looked for among the topics and topic
-filters that sensors are registered with. Several sensors may have one topic, told apart
-by what their payloads hold (`only`): the most particular topic goes first, an exact one
-before a filter.
+A native topic names its sensor. A foreign topic is matched against the topics and topic
+filters of registered sensors. Several sensors may share a topic and be told apart by
+their payloads (`only`): the most specific topic comes first, an exact one before a
+filter.
 """
 
 import logging
@@ -31,26 +31,26 @@ log = logging.getLogger(__name__)
 
 S = TypeVar("S", bound=msgspec.Struct)
 
-#: How many topics are remembered with the sensor found for them.
-REMEMBERED: Final = 10_000
+#: Cached topics with their sensors; the cache is cleared beyond this.
+TOPIC_CACHE_SIZE: Final = 10_000
 #: Characters of a topic; no filter is longer.
-LONGEST: Final = 1024
+MAX_TOPIC_LENGTH: Final = 1024
 
-#: The year in which the query `outputs` lets an installation without an end end.
-FOR_EVER: Final = 2200
+#: The end year that the query `outputs` returns for an installation without an end.
+OPEN_END_YEAR: Final = 2200
 
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """What an output feeds in the period `[since, until)`."""
+    """The channel that an output feeds in the period `[since, until)`."""
 
     channel_id: int
     quantity: str
     since: datetime
     until: datetime
-    #: of a foreign format; None also where the database holds one that is not valid
+    #: of a foreign format; also None if the stored mapping is invalid
     mapping: Mapping | None = None
-    #: of counts that were checked: by the classes that they name
+    #: layouts of checked counts, by the classes that they contain
     layouts: dict[tuple[str, ...], Layout] = field(
         default_factory=dict, compare=False, repr=False
     )
@@ -63,23 +63,23 @@ class Feed:
 
     @property
     def counts(self) -> bool:
-        """Whether the channel counts, rather than measures the environment."""
+        """Whether the channel counts traffic, rather than measures the environment."""
         return self.quantity in COUNTED
 
     @property
     def days(self) -> str:
-        """The period in words of any language; without a second day it goes on."""
-        until = "" if self.until.year >= FOR_EVER else f" {self.until:%Y-%m-%d}"
+        """Return the period in any language; without a second day it is open."""
+        until = "" if self.until.year >= OPEN_END_YEAR else f" {self.until:%Y-%m-%d}"
         return f"{self.since:%Y-%m-%d} –{until}"
 
 
 @dataclass(frozen=True, slots=True)
 class RegisteredSensor:
-    """A sensor as ingest needs it."""
+    """A sensor with the data that ingest needs."""
 
     sensor_id: int
     payload_format: str
-    #: the classes that its scheme has
+    #: the classes of its scheme
     classes: frozenset[str]
     feeds: dict[str, list[Feed]] = field(default_factory=dict)
     #: topic filter of a foreign format
@@ -88,7 +88,7 @@ class RegisteredSensor:
     profile: Profile = Profile()  # noqa: RUF009 - a frozen struct
 
     def feed(self, output: str, time: datetime) -> Feed:
-        """Find the channel an output feeds at a time."""
+        """Find the channel that an output feeds at a time."""
         for feed in self.feeds.get(output, ()):
             if feed.since <= time < feed.until:
                 return feed
@@ -113,7 +113,7 @@ Sensors = tuple[RegisteredSensor, ...]
 class Registry(dict[tuple[str, str], RegisteredSensor]):
     """Sensors by (municipality, sensor), and by the topics of foreign formats.
 
-    Not to be changed once a topic was looked up.
+    Must not be changed after the first lookup of a topic.
     """
 
     def __init__(self, sensors: Map[tuple[str, str], RegisteredSensor] = {}) -> None:
@@ -124,9 +124,9 @@ class Registry(dict[tuple[str, str], RegisteredSensor]):
         self._senders: dict[str, tuple[Topic | None, Sensors]] = {}
 
     def senders(self, topic: str) -> tuple[Topic | None, Sensors]:
-        """Find who may publish under a topic, with its parts where it is a native one.
+        """Find the sensors of a topic, and its parts if it is a native topic.
 
-        Under a native one that is one sensor at most.
+        A native topic has at most one sensor.
         """
         found = self._senders.get(topic)
         if found is not None:
@@ -137,23 +137,23 @@ class Registry(dict[tuple[str, str], RegisteredSensor]):
         sensor = self.get(parts[:2])
         if sensor is None:
             return parts, ()
-        # no more than there are sensors and kinds of message
+        # bounded by the number of sensors and kinds of message
         self._senders[topic] = found = parts, (sensor,)
         return found
 
     def listen(self, topic: str) -> Sensors:
-        """Find the sensors of a foreign topic, those of the most particular first."""
-        if self._foreign is None:  # made whole, and then shown to other threads
+        """Find the sensors of a foreign topic, the most specific topic first."""
+        if self._foreign is None:  # completed before other threads see it
             self._foreign = self._sort()
         if topic in self._remembered:
             return self._remembered[topic]
-        if len(topic) > LONGEST:
+        if len(topic) > MAX_TOPIC_LENGTH:
             return ()
         exact, filters = self._foreign
-        # the more particular before the wider ones
+        # specific filters before wider ones
         matches = filters.iter_match(topic)  # type: ignore[no-untyped-call]
         found = exact.get(topic, ()) + tuple(each for one in matches for each in one)
-        if len(self._remembered) >= REMEMBERED:  # whoever floods us with topics
+        if len(self._remembered) >= TOPIC_CACHE_SIZE:  # a flood of topics
             self._remembered.clear()
         self._remembered[topic] = found
         return found
@@ -171,7 +171,7 @@ class Registry(dict[tuple[str, str], RegisteredSensor]):
 
 
 def filters(registry: Registry, municipalities: Collection[str] = ()) -> set[str]:
-    """Tell the topics of foreign formats, of these municipalities or of all."""
+    """Return the topics of foreign formats, of these municipalities or of all."""
     return {
         sensor.topic
         for (municipality, _), sensor in registry.items()
@@ -180,10 +180,10 @@ def filters(registry: Registry, municipalities: Collection[str] = ()) -> set[str
 
 
 def beside(registry: Registry) -> set[str]:
-    """Return the topics of foreign sensors with any device in place of the registered.
+    """Return the topics of foreign sensors with a wildcard in place of the device.
 
-    What arrives under them and belongs to nobody is from a device that was registered
-    under a wrong topic, or not at all.
+    Messages there without a sensor come from devices that are registered under a wrong
+    topic, or not at all.
     """
     return {
         _any_device(sensor.topic, DEVICE_LEVELS.get(sensor.payload_format))
@@ -210,7 +210,7 @@ _EVER = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 
 
 def read_registry(connection: Connection) -> Registry:
-    """Read all sensors with what they feed."""
+    """Read all sensors with the channels they feed."""
     registry = Registry()
     for row in execute(connection, "outputs"):
         sensor = registry.get((row["municipality"], row["sensor"]))
@@ -248,7 +248,7 @@ _names: Final = msgspec.json.Decoder(dict[int, tuple[str, int]])
 
 
 def _valid(value: object, kind: type[S], row: dict[str, Any]) -> S | None:
-    """Convert what the database holds; somebody may have edited it there."""
+    """Convert a stored value, which somebody may have edited."""
     if value is None:
         return None
     try:

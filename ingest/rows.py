@@ -1,8 +1,8 @@
-"""Rows in the binary form of COPY: a reading is packed once, where it is read.
+"""Rows in the binary form of COPY: a reading is packed once, when it is read.
 
-A row is made of its key (channel, time), of whence it came (sensor, time of receipt,
-whose clock), and of its content (interval and values). Equal keys and equal contents
-are equal bytes, and rows sorted as bytes are in the order of their keys.
+A row consists of its key (channel, time), its origin (sensor, time of receipt, source
+of the time), and its content (interval and values). Equal keys and equal contents are
+equal bytes, and sorting rows as bytes sorts them by key.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,24 +19,24 @@ import numpy.typing as npt
 from ingest.formats import CountReading, CountSeries, EnvironmentReading
 from verkehrspuls.classes import COUNTS
 
-#: How long the key is, and where the content begins.
-KEY: Final = 22
-CONTENT: Final = 48
-#: The key, whence it came, and the interval: what all rows begin with.
-HEAD: Final = 56
-#: What COPY wants before the first row and after the last.
+#: Length of the key, and offset of the content.
+KEY_BYTES: Final = 22
+CONTENT_OFFSET: Final = 48
+#: Length of what all rows begin with: key, origin, and interval.
+HEAD_BYTES: Final = 56
+#: Header and trailer of COPY.
 BEGIN: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 END: Final = b"\xff\xff"
 
-#: The beginnings of rows as numbers: see `heads`.
+#: The heads of rows as numbers: see `heads`.
 Heads = npt.NDArray[Any]
 
-_key_of: Final = itemgetter(slice(KEY))
-_head_of: Final = itemgetter(slice(HEAD))
+_key_of: Final = itemgetter(slice(KEY_BYTES))
+_head_of: Final = itemgetter(slice(HEAD_BYTES))
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _HOUR_US: Final = 3_600_000_000
-#: each column is its length and its value
+#: each column is its length followed by its value
 _BEFORE: Final = Struct(">hiii")
 _AFTER: Final = Struct(">iiiqihii")
 #: before, time, after
@@ -56,26 +56,26 @@ _INT4: Final = 23
 
 
 def microseconds(time: datetime) -> int:
-    """Tell a time as PostgreSQL keeps it."""
+    """Return a time in microseconds since 2000 (UTC), as PostgreSQL stores it."""
     return (time - _EPOCH) // _MICROSECOND
 
 
 def time_of_key(time: datetime) -> bytes:
-    """Pack a time as it stands at the end of a row's key."""
+    """Pack a time as it appears at the end of a row's key."""
     return _TIME.pack(microseconds(time))
 
 
 class Layout(NamedTuple):
-    """Where the columns of some classes are; all other classes are NULL."""
+    """Positions of the columns of given classes; all other classes are NULL."""
 
-    #: gives the counts in the order of the columns
+    #: returns the counts in the order of the columns
     pick: Callable[[Mapping[str, int | None]], Iterable[int | None]]
-    #: a constant and a count in turn
+    #: a constant and a count, alternating
     parts: list[Any]
-    #: the row and its end where nothing is behind the classes
+    #: the complete row, if nothing follows the classes
     form: Struct
     end: bytes
-    #: and where there is a speed: that stands between `to_speed` and `_NO_MORE`
+    #: the row with a speed, which is between `to_speed` and `_NO_MORE`
     with_speed: Struct
     to_speed: bytes
 
@@ -83,9 +83,9 @@ class Layout(NamedTuple):
 def count_row(
     reading: CountReading, layout: Layout, before: bytes, after: bytes
 ) -> bytes:
-    """Pack counts by the layout of their classes; a class that is null is NULL.
+    """Pack counts by the layout of their classes; a null class is NULL.
 
-    `before` and `after` are what `before_time` and `after_time` give.
+    `before` and `after` are the results of `before_time` and `after_time`.
     """
     values = layout.pick(reading.classes)
     if None in values:
@@ -95,7 +95,7 @@ def count_row(
     _, parts, form, end, with_speed, to_speed = layout
     parts = parts.copy()
     parts[1::2] = values
-    # as `microseconds`, which would be a call for each reading
+    # as `microseconds`, but without a call per reading
     time = (reading.time - _EPOCH) // _MICROSECOND
     speed = reading.speed_kmh
     if (
@@ -113,9 +113,9 @@ def count_row(
 def series_rows(
     series: CountSeries, layout: Layout, before: bytes, after: bytes
 ) -> list[bytes]:
-    """Pack a series as `count_row` would each of its readings, but in no step for each.
+    """Pack a series as `count_row` packs each reading, but vectorised.
 
-    None where one of its counts is null, or it counts nothing.
+    Return None if one of its counts is null, or if it counts nothing.
     """
     times = series.times
     first, last = microseconds(times[0]), microseconds(times[-1])
@@ -143,7 +143,7 @@ def environment_row(reading: EnvironmentReading, before: bytes, after: bytes) ->
 
 
 def before_time(channel_id: int, *, counts: bool) -> bytes:
-    """Pack what stands before the time in all rows of a channel."""
+    """Pack the bytes before the time, equal in all rows of a channel."""
     return _BEFORE.pack(
         _COUNT_COLUMNS if counts else _ENVIRONMENT_COLUMNS, 4, channel_id, 8
     )
@@ -152,16 +152,16 @@ def before_time(channel_id: int, *, counts: bool) -> bytes:
 def after_time(
     sensor_id: int, received: int, time_origin: int, interval_s: int
 ) -> bytes:
-    """Pack what stands between the time and the values.
+    """Pack the bytes between the time and the values.
 
-    Nearly always the same for all readings of a message.
+    Usually the same for all readings of a message.
     """
     return _AFTER.pack(4, sensor_id, 8, received, 2, time_origin, 4, interval_s)
 
 
 @lru_cache(maxsize=1000)
 def layout_of(names: tuple[str, ...]) -> Layout:
-    """Lay out the columns of classes that are named in this order."""
+    """Lay out the columns of classes named in this order."""
     columns = [name for name in COUNTS if name in names]
     constant, form, parts = b"", _HEAD, list[Any]()
     for name in COUNTS:
@@ -172,7 +172,7 @@ def layout_of(names: tuple[str, ...]) -> Layout:
         form += f"{len(constant)}si"
         parts += [constant, 0]
         constant = b""
-    # of one name alone, `itemgetter` would give no tuple
+    # with a single name `itemgetter` would not return a tuple
     pick: Any = itemgetter(*columns) if len(columns) > 1 else dict.values
     end, to_speed = constant + _NO_REST, constant + _FOUR
     return Layout(
@@ -186,15 +186,15 @@ def layout_of(names: tuple[str, ...]) -> Layout:
 
 
 class Round(NamedTuple):
-    """Rows that are copied at once; none of their keys comes twice."""
+    """Rows that are copied at once; their keys are distinct."""
 
     rows: int
-    #: as COPY wants them
+    #: in the form of COPY
     packed: bytes
     heads: Heads
-    #: hours of channels, as `hours` gives them
+    #: hours of channels, as returned by `hours`
     hours: set[tuple[int, int]]
-    #: whether what is known already gives way
+    #: whether these rows replace known readings
     corrects: bool = True
 
 
@@ -211,18 +211,18 @@ def pack(rows: Sequence[bytes]) -> list[Round]:
 def rounds(rows: Sequence[bytes]) -> list[list[bytes]]:
     """Sort rows into rounds, each in the order of its keys.
 
-    A key stands once per round, and a later round corrects the earlier ones. What
-    comes again as it stood is left out. Sorting is good for the index, and two workers
-    never deadlock.
+    A key occurs once per round, and a later round corrects the earlier ones.
+    Repetitions with equal content are left out. Sorted rows suit the index, and avoid
+    deadlocks between workers.
     """
-    if len(set(map(_key_of, rows))) == len(rows):  # nearly always
+    if len(set(map(_key_of, rows))) == len(rows):  # the usual case
         return [sorted(rows)] if rows else []
     found: list[dict[bytes, bytes]] = []
     for row in rows:
-        key = row[:KEY]
-        # a key that stands in a round stands in all before it
+        key = row[:KEY_BYTES]
+        # a key in one round is also in all rounds before it
         standing = [each for each in found if key in each]
-        if standing and standing[-1][key][CONTENT:] == row[CONTENT:]:
+        if standing and standing[-1][key][CONTENT_OFFSET:] == row[CONTENT_OFFSET:]:
             continue
         if len(standing) == len(found):
             found.append({})
@@ -236,19 +236,19 @@ def copied(rows: Iterable[bytes]) -> bytes:
 
 
 def heads(rows: Sequence[bytes], packed: bytes) -> Heads:
-    """Read the beginnings of rows, which were joined to `packed`.
+    """Read the heads of rows, which were joined to `packed`.
 
-    An array with the fields channel, time (microseconds since 2000), sensor, received
-    (likewise) and interval_s.
+    Return an array with the fields channel, time (microseconds since 2000), sensor,
+    received (likewise) and interval_s.
     """
-    if len(set(map(len, rows))) == 1:  # nearly always, and then they are not copied
+    if len(set(map(len, rows))) == 1:  # the usual case; then the rows are not copied
         return np.frombuffer(packed, _head(len(rows[0])), len(rows), len(BEGIN))
-    return np.frombuffer(b"".join(map(_head_of, rows)), _head(HEAD))
+    return np.frombuffer(b"".join(map(_head_of, rows)), _head(HEAD_BYTES))
 
 
 @lru_cache(maxsize=100)
 def _head(size: int) -> "np.dtype[Any]":
-    """Describe what stands at the beginning of every row of a size, and where."""
+    """Return the data type of the head of rows with this size."""
     return np.dtype(
         {
             "names": ["channel", "time", "sensor", "received", "interval_s"],
@@ -260,7 +260,7 @@ def _head(size: int) -> "np.dtype[Any]":
 
 
 def hours(found: Heads) -> set[tuple[int, int]]:
-    """Tell the hours of channels that sorted rows are of, counted from 2000."""
+    """Return the (channel, hour) pairs of sorted rows; hours are counted from 2000."""
     channel = found["channel"].astype(np.int64)
     hour = found["time"].astype(np.int64) // _HOUR_US
     other = (channel[1:] != channel[:-1]) | (hour[1:] != hour[:-1])
@@ -269,12 +269,12 @@ def hours(found: Heads) -> set[tuple[int, int]]:
 
 
 def hour_of(number: int) -> datetime:
-    """Tell the start of an hour that is counted from the year 2000."""
+    """Return the start of an hour that is counted from the year 2000."""
     return _EPOCH + timedelta(hours=number)
 
 
 def _rest(reading: CountReading) -> bytes:
-    """Pack speed, occupancy, histogram, and the seconds that were observed."""
+    """Pack speed, occupancy, histogram, and the observed seconds."""
     return b"".join(
         [
             _float(reading.speed_kmh),
@@ -294,7 +294,7 @@ def _float(value: float | None) -> bytes:
 
 
 def _integers(values: list[int] | None) -> bytes:
-    """Pack an array: one dimension from 1, without nulls, each element of 4 bytes."""
+    """Pack an array: one dimension from 1, no nulls, elements of 4 bytes."""
     if values is None:
         return _NULL
     sized = [4] * (2 * len(values))

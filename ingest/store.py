@@ -1,4 +1,4 @@
-"""What the transaction of a batch holds: readings, rejects, status and the ledger."""
+"""The transaction of a batch: readings, rejects, status and the ledger."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -16,20 +16,21 @@ from ingest.keep import bytes_of, kept_of
 from ingest.overlap import Overlapping, Overlaps
 from ingest.rows import Round, copied, heads
 from ingest.sequence import Numbered, SequenceNumbers
-from verkehrspuls.storage.database import Connection, array, execute, queries
+from verkehrspuls.storage.database import Connection, array, execute
+from verkehrspuls.storage.named import queries
 
 
 class NotNew(Exception):
-    """A reading is known that was to be new; nothing was written."""
+    """Raised if a reading that was expected to be new exists; nothing was written."""
 
 
 class Again(NamedTuple):
-    """What is particular about a message that is replayed."""
+    """How to store a replayed message."""
 
-    #: When it was received: what was received since is newer than it. None: none of the
-    #: readings may be known, else `NotNew` is raised.
+    #: Its first receipt: readings received later are newer. None: all readings must be
+    #: new, else `NotNew` is raised.
     received_at: datetime | None
-    #: says in the same transaction that it was replayed
+    #: records the replay in the same transaction
     mark: Callable[[Connection, Batch], None]
 
 
@@ -38,16 +39,16 @@ class Attempt:
     """A batch that is tried until it has committed."""
 
     batch: UUID = field(default_factory=uuid4)
-    #: what it wrote when it got as far as its commit; None: it did not
+    #: the sums of an attempt that got as far as its commit, else None
     sums: Counter[str] | None = None
-    #: the rejects to be kept; None: not chosen yet, or there are none
+    #: the rejects to keep; None: not chosen yet, or there are none
     kept: list[Reject] | None = None
 
 
-#: What became of readings: how many, by sensor, hour of receipt, and outcome.
+#: Outcomes of readings: their number by sensor, hour of receipt, and outcome.
 Changed = Counter[tuple[int | None, datetime, str]]
 
-#: Before any receipt: what is written as of then corrects nothing.
+#: Before any receipt: rows received then correct nothing.
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 #: Rounds of rows by kind of reading.
@@ -65,13 +66,13 @@ def store(
     overlaps: Overlaps,
     again: Again | None = None,
 ) -> tuple[Counter[str], bool]:
-    """Write a batch; returns the ledger's sums, and whether all readings were new.
+    """Write a batch; return the ledger's sums, and whether all readings were new.
 
-    Of its rejects those that the attempt names are kept, the others counted only.
+    Only the rejects listed in the attempt are kept; the others are counted.
 
-    New readings take half the time where they are expected to be new: they are copied
-    straight into their table. Where one is there already, that is undone, and all take
-    the way over the staging table, which finds duplicates and corrections.
+    Readings expected to be new take half the time: they are copied straight into their
+    table. If one of them exists already, this is undone, and all pass through the
+    staging table, which finds duplicates and corrections.
     """
     kept = attempt.kept or []
     with connection.transaction():
@@ -79,7 +80,7 @@ def store(
             _know_again(connection, batch)
         kinds = batch.packed()
         once = sum(each.rows for found in kinds.values() for each in found[:1])
-        # where none comes twice, what is written is what is stored
+        # without repetitions, all rows written are stored
         all_new = expect_new and once == batch.readings and _copy_new(connection, kinds)
         if all_new:
             changed: Changed = Counter(
@@ -122,14 +123,14 @@ def store(
         if dropped:
             cursor.executemany(queries()["add_dropped_fields"], dropped)
         overlapping = overlaps.count(connection, batch)
-        # last: other workers may wait for the rows of sensors that they share
+        # last: other workers may wait for the rows of shared sensors
         lost = _follow(connection, batch.numbered)
         ledger = _ledger_rows(batch, changed, lost, overlapping)
         if ledger:
             columns = {name: array(row[name] for row in ledger) for name in ledger[0]}
             execute(connection, "add_to_ledger", slot=slot, **columns)
-        # by this the next attempt knows whether this one has committed, should the
-        # connection break now
+        # tells the next attempt whether this one has committed, if the connection
+        # breaks now
         execute(connection, "note_batch", slot=slot, batch=attempt.batch)
         sums = Counter({name: sum(row[name] for row in ledger) for name in SUMS})
         sums["messages_refused"] = len(batch.rejects)
@@ -141,11 +142,11 @@ def store(
 
 
 def _know_again(connection: Connection, batch: Batch) -> None:
-    """Give frames that came before the time that they had then.
+    """Give repeated frames the time of their first copy.
 
-    So they are known by their key, like everything that comes again. Of copies the
-    earliest is right, as none was heard before it was sent: what was stored of a later
-    one that came alone is taken back.
+    The key then identifies them, as all repetitions. The earliest copy is right,
+    because none is heard before it is sent: rows of a later copy that arrived alone are
+    taken back.
     """
     first: dict[_FrameKey, datetime] = {}
     for framed in batch.framed:
@@ -227,9 +228,9 @@ def _frame_columns(keys: Sequence[_FrameKey]) -> dict[str, Any]:
 
 
 def _copy_new(connection: Connection, kinds: Kinds) -> bool:
-    """Copy rows straight into their tables; False where one of them is there already.
+    """Copy rows straight into their tables; False if one of them exists already.
 
-    Nothing is written then.
+    In that case nothing is written.
     """
     stale: set[tuple[int, int]] = set()
     try:
@@ -253,9 +254,9 @@ def _copy_new(connection: Connection, kinds: Kinds) -> bool:
 def _upsert(
     connection: Connection, batch: Batch, kinds: Kinds, *, newest: datetime | None
 ) -> Changed:
-    """Copy into the staging table and upsert from it, round after round.
+    """Copy into the staging table and upsert from it, round by round.
 
-    What was received after `newest` is not corrected; None: everything is.
+    Readings received after `newest` are not corrected; None: all are.
     """
     changed: Changed = Counter()
     for kind, found in kinds.items():
@@ -274,7 +275,7 @@ def _upsert(
 
 
 def _note_passes(connection: Connection, batch: Batch) -> None:
-    """Note of which readings, of those that were written now, the time is ambiguous."""
+    """Record which of the readings just written have an ambiguous time."""
     execute(
         connection,
         "note_ambiguous",
@@ -292,7 +293,7 @@ def _ambiguous(batch: Batch) -> dict[str, Any]:
 
 
 def copy_rows(connection: Connection, query: str, rows: Round) -> None:
-    """Copy rows by a query that takes them."""
+    """Copy rows with a COPY statement."""
     with connection.cursor().copy(queries()[query]) as copy:
         copy.write(rows.packed)
 
@@ -401,7 +402,7 @@ def _dropped_rows(batch: Batch, slot: int) -> list[dict[str, Any]]:
 
 
 def _reject_key(reject: Reject) -> tuple[int, datetime, str]:
-    # 0 for no known sensor: identities begin at 1
+    # 0 for unknown sensors: identities begin at 1
     hour = _hour(reject.message.received_at)
     return reject.sensor_id or 0, hour, reject.reason
 
@@ -409,9 +410,9 @@ def _reject_key(reject: Reject) -> tuple[int, datetime, str]:
 def _follow(
     connection: Connection, numbered: dict[tuple[int, str], list[Numbered]]
 ) -> Counter[int]:
-    """Take sequence numbers into what is known; returns what was lost, by sensor.
+    """Update sequence numbers; return the number of lost messages by sensor.
 
-    Negative where messages came that had been counted as lost.
+    Negative if messages arrived that had been counted as lost.
     """
     if not numbered:
         return Counter()
@@ -439,7 +440,7 @@ def _follow(
         kinds=array(f'"{kind}"' for _, kind, _ in after),
         lost=array(sequence.lost for _, _, sequence in after),
         resets=array(sequence.resets for _, _, sequence in after),
-        # JSON has no line breaks of its own
+        # JSON contains no line breaks of its own
         states=b"\n".join(msgspec.json.encode(each) for _, _, each in after).decode(),
     )
     return lost
@@ -460,7 +461,7 @@ def _ledger_rows(
         if sensor_id is not None:
             stored = changed[sensor_id, hour, "stored"]
             corrected = changed[sensor_id, hour, "corrected"]
-            # in a batch that spans two hours: all to the first
+            # in a batch that spans two hours: all in the first
             sequence_lost = lost.pop(sensor_id, 0)
         rows.append(
             {
@@ -485,7 +486,7 @@ def _ledger_rows(
     return rows
 
 
-#: The sums that a written batch is told by.
+#: The sums of the ledger that describe a written batch.
 SUMS: Final = (
     "messages_received",
     "readings_received",

@@ -1,7 +1,7 @@
-"""Trying a message: what ingest would make of it, with nothing stored.
+"""Try a message: what ingest would make of it, without storing anything.
 
-It takes the way of any message, up to the rows for the database; those are staged,
-compared with what is there, and rolled back.
+The message takes the usual way up to the rows for the database, which are staged,
+compared with stored readings, and rolled back.
 """
 
 from difflib import get_close_matches
@@ -12,17 +12,18 @@ import msgspec
 from ingest import formats
 from ingest.batch import Batch, Collector, Message, Reject
 from ingest.check import Limits
-from ingest.reasons import ADVICE, COMPARE, DROPPED, explain
+from ingest.reasons import ADVICE, DROPPED, PAYLOAD_ADVICE, explain
 from ingest.resolve import RegisteredSensor, Registry, read_registry
 from ingest.store import copy_rows
 from verkehrspuls.settings import Ingest
-from verkehrspuls.storage.database import Connection, execute, queries
+from verkehrspuls.storage.database import Connection, execute
+from verkehrspuls.storage.named import queries
 from verkehrspuls.wire import parse_topic
 
 Row = dict[str, Any]
 
-#: So many names are proposed.
-PROPOSED = 5
+#: Number of names proposed.
+MAX_PROPOSALS = 5
 
 
 class Problem(NamedTuple):
@@ -31,28 +32,28 @@ class Problem(NamedTuple):
     reason: str
     why: str
     advice: str
-    #: how many readings; none where the message as a whole cannot be read
+    #: number of readings; None if the whole message cannot be read
     readings: int
 
 
 class Trial(NamedTuple):
-    """What would become of a message."""
+    """The expected outcome of a message."""
 
     #: accepted, partly accepted, rejected, or unknown sensor
     outcome: str
     #: municipality/sensor
     sensor: str | None
-    #: each with its channel, interval, values, and whether it would be stored
+    #: each with channel, interval, values, and whether it would be stored
     readings: list[Row]
-    #: what the sensor would be known to say of itself
+    #: the status that would be stored of the sensor
     status: Row | None
     problem: Problem | None
-    #: fields that would be left out of readings: name, what is wrong, last value
+    #: fields left out of readings: name, problem, last value
     left_out: list[Row]
 
 
 def attempt(connection: Connection, settings: Ingest, message: Message) -> Trial:
-    """Take a message as ingest would, and store nothing."""
+    """Process a message as ingest would, without storing anything."""
     registry = read_registry(connection)
     limits = Limits.at(message.received_at, settings)
     batch = Collector(registry, formats.formats(), limits).collect([message])
@@ -62,7 +63,7 @@ def attempt(connection: Connection, settings: Ingest, message: Message) -> Trial
     sensor = registry[takers[0]] if takers else None
     said = next(iter(batch.status.values()), None)
     return Trial(
-        # where several sensors take it: the worst
+        # the worst outcome, if several sensors take it
         outcome=next(name for name, messages in outcomes.items() if messages),
         sensor=", ".join(map("/".join, takers)) or None,
         readings=_staged(connection, batch),
@@ -82,7 +83,7 @@ def attempt(connection: Connection, settings: Ingest, message: Message) -> Trial
 
 
 def _staged(connection: Connection, batch: Batch) -> list[Row]:
-    """Stage the rows of a batch, see what storing them comes to, and roll back."""
+    """Stage the rows of a batch, return the result of storing them, and roll back."""
     found: list[Row] = []
     with connection.transaction(force_rollback=True):
         connection.execute(queries()["make_staging"])
@@ -97,7 +98,7 @@ def _staged(connection: Connection, batch: Batch) -> list[Row]:
 def _problem(
     reject: Reject, sensor: RegisteredSensor | None, registry: Registry
 ) -> Problem:
-    advice = ADVICE.get(reject.reason, COMPARE)
+    advice = ADVICE.get(reject.reason, PAYLOAD_ADVICE)
     there = _there(reject, sensor, registry)
     return Problem(
         reason=reject.reason,
@@ -108,16 +109,16 @@ def _problem(
 
 
 def _there(reject: Reject, sensor: RegisteredSensor | None, registry: Registry) -> str:
-    """Name what there is in place of what was not found."""
+    """List the existing names in place of the one not found."""
     if reject.reason == "not-meant":
         of_topic = {each.sensor_id for each in registry.listen(reject.message.topic)}
         sharing = ["/".join(k) for k, s in registry.items() if s.sensor_id in of_topic]
-        return f"They are {', '.join(sharing[:PROPOSED])}."
+        return f"They are {', '.join(sharing[:MAX_PROPOSALS])}."
     if sensor is None:
         topic = parse_topic(reject.message.topic)
         given = "/".join(topic[:2]) if topic else reject.message.topic
         known = ["/".join(key) for key in registry] if topic else _topics(registry)
-        near = get_close_matches(given, known, PROPOSED, cutoff=0.4)
+        near = get_close_matches(given, known, MAX_PROPOSALS, cutoff=0.4)
         what = "Registered sensors" if topic else "Registered topics"
         return f"{what} with a similar name: {', '.join(near)}." if near else ""
     if reject.reason == "unknown-output":

@@ -1,4 +1,4 @@
-"""Units of foreign payloads, converted into those of our quantities."""
+"""Convert units of foreign payloads into those of our quantities."""
 
 from ingest.reasons import Detail, Unusable
 from verkehrspuls import units, wording
@@ -9,7 +9,7 @@ __all__ = ["UNITS", "convert"]
 
 
 def convert(value: float, unit: str, into: str) -> float:
-    """Convert a value; `Unusable` where a unit is unknown or of another dimension."""
+    """Convert a value; raise `Unusable` for an unknown unit or another dimension."""
     if not units.convertible(unit, into):
         known = units.units_of(into)
         text, values = wording.told(unit, known)

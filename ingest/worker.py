@@ -1,4 +1,4 @@
-"""The ingest worker: three threads, each with one thing to do.
+"""The ingest worker: three threads, each with one task.
 
     network    Receiver: reads, and acknowledges what has committed
     collector  Collector: turns messages into batches
@@ -6,11 +6,11 @@
 
     Receiver ─Inbox→ Collector ─batch→ Writer ─committed→ Receiver
 
-The main thread runs the network. While a batch is being written the next one is
-collected: it grows until the writer is free, so that batches are small while little
-comes and large while much does. Only the writer thread uses the database. Should one
-of the threads die, the worker ends with its error, and whoever supervises it starts it
-anew: it is never connected but idle.
+The main thread runs the network. While one batch is written the next one is collected
+and grows until the writer is free, so that batches are small under low load and large
+under high load. Only the writer thread uses the database. If a thread dies, the worker
+ends with its error, and its supervisor restarts it: a worker is never connected but
+idle.
 """
 
 import contextlib
@@ -21,53 +21,96 @@ import queue
 import sys
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from ingest.batch import Batch, Collector, Message
 from ingest.check import Limits
 from ingest.formats import formats
 from ingest.rate import RateLimit
 from ingest.receive import Inbox, Receiver
-from ingest.resolve import Registry, beside, filters, read_registry
+from ingest.resolve import Registry, beside, filters
 from ingest.write import Stopped, Writer
 from verkehrspuls.settings import Settings
 from verkehrspuls.storage.clocks import ahead
-from verkehrspuls.storage.slots import count_workers
 
 log = logging.getLogger(__name__)
 
-#: Reasons for which a sensor may have been registered meanwhile.
-UNKNOWN = ("unknown-sensor", "unknown-topic")
-#: An unknown sensor makes the registry be read again, but not more often than this.
-UNKNOWN_SENSOR_S = 1.0
+#: Reasons that a registration may have removed in the meantime.
+REGISTRABLE = ("unknown-sensor", "unknown-topic")
+#: Minimum time between reads of the registry because of unknown sensors.
+REGISTRY_REREAD_S = 1.0
 REPORT_S = 10.0
-#: It is said so often that a sensor's clock is ahead.
-SAY_AHEAD_S = 3600.0
-#: how many messages the collector takes out of the inbox at once
-TAKE = 500
-#: how long a thread waits for another before it looks around
-PATIENCE_S = 0.5
-#: So many messages double the time that a batch is given, which is at most so many
-#: times `ingest.linger_ms`.
-MANY = 1000
-FULLER = 5
+#: Interval between log entries about a sensor whose clock is ahead.
+CLOCK_AHEAD_LOG_S = 3600.0
+#: maximum messages that the collector takes from the inbox at once
+MAX_TAKE = 500
+#: wait of a thread for another before it checks the state
+THREAD_WAIT_S = 0.5
+#: Each such number of messages extends the time of a batch by `ingest.linger_ms`, up to
+#: this multiple of it.
+LINGER_STEP_MESSAGES = 1000
+BATCH_LINGER_LIMIT = 5
 #: thresholds of the garbage collector
-GARBAGE = (100_000, 20, 20)
-#: After so long a thread that computes lets another one go on. In the usual 5 ms the
-#: database would run dry, again and again, while the next piece of a batch waits.
+GC_THRESHOLDS = (100_000, 20, 20)
+#: Interval after which a computing thread lets another one run. With the usual 5 ms the
+#: database would be idle again and again, while the next piece of a batch waits.
 SWITCH_S = 0.0005
-#: how often the collector looks whether the writer is free, when nothing comes
-BUSY_S = 0.002
+#: interval at which the collector checks whether the writer is free, without messages
+WRITER_CHECK_S = 0.002
 
 
 class Collected(NamedTuple):
-    """A batch, and by what it was collected: that may have to be done again."""
+    """A batch, and its collector, in case it must be collected again."""
 
     batch: Batch
     collector: Collector
+
+
+class BatchWriter(Protocol):
+    """What writes batches and knows the database: `ingest.write.Writer`, or a fake.
+
+    All but `hangs` and `interrupt` are called by the writer thread only.
+    """
+
+    @property
+    def hangs(self) -> bool:
+        """Whether an attempt takes longer than a database that is well ever does."""
+
+    def interrupt(self) -> None:
+        """Break off what is being tried; it is tried again."""
+
+    def write(self, batch: Batch, collector: Collector) -> Counter[str]:
+        """Write a batch; return when it has committed, with the ledger's sums."""
+
+    def registry(self) -> Registry:
+        """Read the registry."""
+
+    def workers(self) -> int:
+        """Count the workers that are connected to the database."""
+
+    def session(self) -> str:
+        """Return the client identifier of this slot's session at the broker."""
+
+    def group(self) -> str:
+        """Return the name of this worker's group at the broker."""
+
+    def slot_is_known(self) -> bool:
+        """Whether messages may wait for this slot at the broker."""
+
+    def note_newest(self) -> None:
+        """Note what is left of the newest messages."""
+
+    def note_certificate(self, ends: datetime | None) -> None:
+        """Note until when the broker's certificate is valid."""
+
+    def note_lost_session(self) -> None:
+        """Note that the broker had forgotten this slot's session."""
+
+    def close(self) -> None:
+        """Close the connection."""
 
 
 class Worker:
@@ -77,10 +120,14 @@ class Worker:
         self,
         settings: Settings,
         *,
+        writer: BatchWriter | None = None,
         on_ready: Callable[[], None] = lambda: None,
         drain_idle_s: float | None = None,
     ) -> None:
-        """Prepare; with `drain_idle_s` it ends when nothing came for so long."""
+        """Prepare; with `drain_idle_s` it ends when no message came for that time.
+
+        Without a `writer` it writes to the database of the settings.
+        """
         self._settings = settings.ingest
         self._stop = threading.Event()
         self._failure: BaseException | None = None
@@ -97,26 +144,26 @@ class Worker:
         )
         self._on_ready = on_ready
         self._drain_idle_s = drain_idle_s
-        #: messages seen, and since when no more came; none: not connected yet
+        #: messages seen, and time of the last one; None: not connected yet
         self._seen = 0
         self._idle_since: float | None = None
         #: messages whose transaction has committed
         self.written = 0
         self.drained = False
-        self._writer = Writer(
+        self._writer: BatchWriter = writer or Writer(
             settings.database.url.get_secret_value(),
             self._settings,
             pause=self._stop.wait,
         )
-        #: taken out of the inbox, for the next batch; only the collector touches it
+        #: taken from the inbox for the next batch; only the collector uses it
         self._taken: deque[Message] = deque()
-        #: at most one that waits for the writer; None: that was the last
+        #: at most one batch that waits for the writer; None: that was the last
         self._batches: queue.Queue[Collected | None] = queue.Queue(maxsize=1)
         #: a batch is being written; the next one may grow meanwhile
         self._writing = False
         #: the writer thread has ended
         self._ended = threading.Event()
-        #: the slot is ours and the registry was read
+        #: the slot is ours and the registry is read
         self._prepared = threading.Event()
         self._sessions_lost = 0
         self._certificate_ends: datetime | None = None
@@ -124,7 +171,7 @@ class Worker:
         self._registry_read = 0.0
         self._looked_again = float("-inf")
         self._readings = 0
-        #: when it was last said of a sensor that its clock is ahead
+        #: time of the last log entry about a sensor's clock, by sensor
         self._said_ahead: dict[int, float] = {}
         self._rate = RateLimit(self._settings)
 
@@ -135,10 +182,10 @@ class Worker:
 
     def run(self) -> None:
         """Receive and write until `stop` is called."""
-        # what lives as long as the process is not looked through again and again, and
-        # messages and rows, of which there are many, make no cycles
+        # objects that live as long as the process are not scanned again, and the many
+        # messages and rows contain no cycles
         gc.freeze()
-        gc.set_threshold(*GARBAGE)
+        gc.set_threshold(*GC_THRESHOLDS)
         sys.setswitchinterval(SWITCH_S)
         # daemons: a database that does not answer must not keep the process alive
         writer = threading.Thread(
@@ -154,7 +201,7 @@ class Worker:
             while not self._stop.is_set() and writer.is_alive() and not self._failure:
                 if self._writer.hangs:
                     self._writer.interrupt()
-                # not before the slot is ours: the broker would throw out its worker
+                # not before the slot is ours: the broker would disconnect its worker
                 if not self._prepared.wait(0 if self._prepared.is_set() else 0.2):
                     continue
                 self._receiver.step()
@@ -173,7 +220,7 @@ class Worker:
                 writer.join(0.5)
             self._receiver.stop()
             if not writer.is_alive():
-                collector.join(2 * PATIENCE_S)
+                collector.join(2 * THREAD_WAIT_S)
                 self._writer.close()
         if self._failure is not None:
             raise self._failure
@@ -183,7 +230,7 @@ class Worker:
         self._on_ready()
 
     def _is_drained(self) -> bool:
-        """Whether all that came is written, and nothing came for a while."""
+        """Return whether all messages are written and none came for the set time."""
         if self._drain_idle_s is None or self._idle_since is None:
             return False
         if self._receiver.received != self._seen:
@@ -195,7 +242,7 @@ class Worker:
     def _collect_all(self) -> None:
         """Collect batches until the inbox is closed and empty; the collector thread."""
         try:
-            while not self._prepared.wait(PATIENCE_S):
+            while not self._prepared.wait(THREAD_WAIT_S):
                 if self._inbox.finished:
                     return
             while self._taken or not self._inbox.finished:
@@ -210,10 +257,10 @@ class Worker:
             self._hand_over(None)
 
     def _hand_over(self, collected: Collected | None) -> bool:
-        """Give a batch to the writer; False where that has ended."""
+        """Pass a batch to the writer; return False if the writer has ended."""
         while not self._ended.is_set():
             with contextlib.suppress(queue.Full):
-                self._batches.put(collected, timeout=PATIENCE_S)
+                self._batches.put(collected, timeout=THREAD_WAIT_S)
                 return True
         return False
 
@@ -226,7 +273,7 @@ class Worker:
                 if time.monotonic() - self._registry_read > self._settings.registry_s:
                     self._read_registry()
                 try:
-                    collected = self._batches.get(timeout=PATIENCE_S)
+                    collected = self._batches.get(timeout=THREAD_WAIT_S)
                 except queue.Empty:
                     self._writer.note_newest()
                     continue
@@ -255,7 +302,7 @@ class Worker:
         self._prepared.set()
 
     def _note_session(self) -> None:
-        """Let others know that messages may be missing, or a certificate expires."""
+        """Record possibly missing messages and a certificate's end."""
         if self._sessions_lost != self._receiver.sessions_lost:
             self._sessions_lost = self._receiver.sessions_lost
             self._writer.note_lost_session()
@@ -266,40 +313,45 @@ class Worker:
     def _next_batch(self) -> Collected:
         """Collect until the batch is full, or old enough and the writer free.
 
-        A batch costs the database something for each sensor in it. So one that fills
-        quickly is given more time, up to `FULLER` times `ingest.linger_ms`.
+        A batch costs the database some work for each sensor in it. So a batch that
+        fills quickly gets more time, up to `BATCH_LINGER_LIMIT` times
+        `ingest.linger_ms`.
         """
         now = datetime.now(UTC)
         collector = Collector(self._registry, formats(), Limits.at(now, self._settings))
         batch = Batch()
         began = time.monotonic()
-        closes_s = PATIENCE_S
+        closes_s = THREAD_WAIT_S
         most = self._settings.batch_readings
-        # a message that is rejected has no readings, and takes room all the same
+        # a rejected message has no readings, but takes room as well
         while batch.readings < most and len(batch.messages) < most:
             if not self._taken:
                 wait_s = began + closes_s - time.monotonic()
                 free = self._batches.empty() and not self._writing
                 if (wait_s <= 0 and free) or self._inbox.finished:
                     break
-                self._taken.extend(self._inbox.take(max(wait_s, BUSY_S), at_most=TAKE))
+                self._taken.extend(
+                    self._inbox.take(max(wait_s, WRITER_CHECK_S), at_most=MAX_TAKE)
+                )
                 continue
             if not batch.messages:
                 began = time.monotonic()
             while self._taken and batch.readings < most and len(batch.messages) < most:
                 collector.add(batch, self._taken.popleft())
-            fuller = min(FULLER, 1 + len(batch.messages) / MANY)
+            fuller = min(
+                BATCH_LINGER_LIMIT, 1 + len(batch.messages) / LINGER_STEP_MESSAGES
+            )
             closes_s = fuller * self._settings.linger_ms / 1000
         if self._writing:
-            # else the writer, which waits, does it while the next one is collected
+            # otherwise the idle writer packs it while the next one is collected
             batch.packed()
         return Collected(batch, collector)
 
     def _write(self, collected: Collected) -> None:
         batch, collector = collected
-        # registered a moment ago, perhaps: the registry may have been read since the
-        # batch was collected, and if that does not tell either, it is read once more
-        while any(reject.reason in UNKNOWN for reject in batch.rejects):
+        # the sensor may just have been registered: the registry may have been read
+        # since the batch was collected; if not, it is read once more
+        while any(reject.reason in REGISTRABLE for reject in batch.rejects):
             if collector.registry is self._registry and not self._look_again():
                 break
             collector = collector.with_registry(self._registry)
@@ -310,19 +362,19 @@ class Worker:
             batch = collector.collect(batch.messages)
         self._writer.write(batch, collector)
         if batch.ahead:
-            self._say_ahead(batch)
-        # room first: the receiver, woken, looks whether there is some
+            self._log_ahead(batch)
+        # room first: the receiver, once woken, checks whether there is some
         self._inbox.release(batch.messages)
         self._receiver.committed(batch.messages)
         self.written += len(batch.messages)
         self._readings += batch.readings
 
-    def _say_ahead(self, batch: Batch) -> None:
-        """Say whose clock is ahead: at its first message, and once an hour."""
+    def _log_ahead(self, batch: Batch) -> None:
+        """Log sensors whose clock is ahead: at the first message, and once an hour."""
         now = time.monotonic()
         keys = {sensor.sensor_id: key for key, sensor in self._registry.items()}
         for sensor_id, ended in batch.ahead.items():
-            if now - self._said_ahead.get(sensor_id, -math.inf) < SAY_AHEAD_S:
+            if now - self._said_ahead.get(sensor_id, -math.inf) < CLOCK_AHEAD_LOG_S:
                 continue
             self._said_ahead[sensor_id] = now
             minutes = round((ended - datetime.now(UTC)).total_seconds() / 60)
@@ -335,24 +387,25 @@ class Worker:
             )
 
     def _look_again(self) -> bool:
-        """Read the registry because of an unknown sensor, but not at each of a flood.
+        """Read the registry because of an unknown sensor, at a limited rate.
 
-        However new what was read is: the sensor may have been registered since.
+        However recent the last read is: the sensor may have been registered since.
         """
         now = time.monotonic()
-        if now - self._looked_again <= UNKNOWN_SENSOR_S:
+        if now - self._looked_again <= REGISTRY_REREAD_S:
             return False
         self._looked_again = now
         self._read_registry()
         return True
 
     def _read_registry(self) -> None:
-        self._registry = self._writer.with_retry(read_registry)
+        self._registry = self._writer.registry()
         if self._settings.share:
-            self._rate.workers = self._writer.with_retry(count_workers)
+            self._rate.workers = self._writer.workers()
         self._registry_read = time.monotonic()
         municipalities = self._settings.municipalities
-        # where the work is parted, others hear their sensors themselves
+        # if the load is split by municipality, each worker subscribes to its own
+        # sensors
         wide = self._settings.unregistered and not municipalities
         self._receiver.listen(
             filters(self._registry, municipalities),

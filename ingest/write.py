@@ -1,4 +1,4 @@
-"""Writing batches: one transaction each, retried until it holds or the data is bad."""
+"""Write batches: one transaction each, retried until it commits or the data is bad."""
 
 import contextlib
 import logging
@@ -16,34 +16,39 @@ import psycopg
 
 from ingest.batch import Batch, Collector, Content, Message, Reject
 from ingest.keep import Keeper
-from ingest.newest import FEW, Newest
+from ingest.newest import LOW_LOAD_MESSAGES, Newest
 from ingest.overlap import Overlaps
 from ingest.reasons import Detail
+from ingest.resolve import Registry, read_registry
 from ingest.rows import hour_of
 from ingest.store import Again, Attempt, store
 from verkehrspuls.errors import DatabaseUnavailable, SlotTaken
 from verkehrspuls.settings import Ingest
-from verkehrspuls.storage.database import Connection, connect, execute, queries
-from verkehrspuls.storage.slots import group_of, session_of
+from verkehrspuls.storage.database import Connection, connect, execute
+from verkehrspuls.storage.named import queries
+from verkehrspuls.storage.slots import count_workers, group_of, session_of
 from verkehrspuls.text import mark as _
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-#: Whose fault an error is: these say that the rows are bad, all others that the
-#: database is not well, so that the same batch may succeed later.
+#: Errors caused by the rows; all others are caused by the database's state, so that the
+#: same batch may succeed later.
 BAD_ROWS: Final = (psycopg.DataError, psycopg.IntegrityError)
 #: Tables of readings, by kind.
-SERIES: Final = {"counts": "count_reading", "environment": "environment_reading"}
-#: For so many batches after one with known readings, more of them are expected.
+READING_TABLES: Final = {
+    "counts": "count_reading",
+    "environment": "environment_reading",
+}
+#: Batches after one with known readings for which more known ones are expected.
 KNOWN_BATCHES: Final = 20
-LONGEST_PAUSE_S: Final = 30.0
+MAX_RETRY_PAUSE_S: Final = 30.0
 SLOT_ATTEMPTS: Final = 20
-#: So long a command tries to write.
+#: Time for which a command tries to write.
 COMMAND_S: Final = 10.0
-#: An attempt that takes so many times `database_s` hangs, and is broken off.
-HANGS: Final = 3
+#: An attempt that takes this multiple of `database_s` hangs, and is interrupted.
+HANG_FACTOR: Final = 3
 
 
 class Stopped(Exception):
@@ -51,7 +56,7 @@ class Stopped(Exception):
 
 
 class Writer:
-    """Writes batches over one connection, which it renews when it breaks."""
+    """Writes batches over one connection, which it replaces when it breaks."""
 
     def __init__(
         self,
@@ -61,9 +66,9 @@ class Writer:
         pause: Callable[[float], bool],
         at_most_s: float = math.inf,
     ) -> None:
-        """Prepare; `pause(seconds)` waits, and says whether to stop.
+        """Prepare; `pause(seconds)` waits, and returns whether to stop.
 
-        What fails is not tried again after `at_most_s`: its error is raised.
+        After `at_most_s` a failure is not retried: its error is raised.
         """
         self._url = url
         self._settings = settings
@@ -71,7 +76,7 @@ class Writer:
         self._at_most_s = at_most_s
         self._slot = settings.slot
         self._connection: Connection | None = None
-        #: the server's process of the last connection
+        #: process number of the server for the last connection
         self._backend = 0
         self._busy_since: float | None = None
         self._known_for = 0
@@ -80,10 +85,10 @@ class Writer:
         self._overlaps = Overlaps()
 
     def write(self, batch: Batch, collector: Collector) -> Counter[str]:
-        """Write a batch; returns when it has committed, with the ledger's sums.
+        """Write a batch; return the ledger's sums after the commit.
 
-        Where the database refuses rows that passed every check, the batch is halved
-        until the message is found; that one is kept as a reject.
+        If the database refuses rows that passed every check, the batch is halved until
+        the message is found, which is kept as a reject.
         """
         batch = self.settled(batch, collector)
         try:
@@ -100,7 +105,7 @@ class Writer:
             return sums
 
     def settled(self, batch: Batch, collector: Collector) -> Batch:
-        """Collect again what needs to know the newest readings: see `ingest.batch`."""
+        """Collect again a batch that needs the newest readings: see `ingest.batch`."""
         if not batch.undated:
             return batch
         known = self.with_retry(lambda c: _newest_of(c, batch.undated))
@@ -109,7 +114,7 @@ class Writer:
     def write_again(self, batch: Batch, again: Again) -> Counter[str]:
         """Write a replayed message, or several whose readings are all new.
 
-        `NotNew` or `BAD_ROWS` are raised where several cannot be written together.
+        Raise `NotNew` or `BAD_ROWS` if several cannot be written together.
         """
         try:
             return self._try(batch, again)
@@ -119,7 +124,7 @@ class Writer:
             return self._try(_refused(batch, batch.messages[0], error), again)
 
     def _try(self, batch: Batch, again: Again | None = None) -> Counter[str]:
-        """Write a batch, and make partitions that lack; `BAD_ROWS` are raised."""
+        """Write a batch, and create missing partitions; raise `BAD_ROWS`."""
         attempt = Attempt()
         while True:
             try:
@@ -127,10 +132,10 @@ class Writer:
             except BAD_ROWS as error:
                 if not _lacks_partition(error):
                     raise
-            self._make_room(batch)
+            self._create_partitions(batch)
 
     def with_retry(self, work: Callable[[Connection], T]) -> T:
-        """Do work on the connection until it succeeds, pausing longer each time."""
+        """Run work on the connection until it succeeds, pausing longer each time."""
         ceiling = 0.25
         began = time.monotonic()
         while True:
@@ -144,19 +149,27 @@ class Writer:
                 self.close()
                 if time.monotonic() - began > self._at_most_s:
                     raise
-                ceiling = min(2 * ceiling, LONGEST_PAUSE_S)
-                # a command says what became of it
+                ceiling = min(2 * ceiling, MAX_RETRY_PAUSE_S)
+                # a command reports the outcome itself
                 is_command = math.isfinite(self._at_most_s)
                 log.log(
                     logging.INFO if is_command else logging.WARNING,
                     "database_retry",
                     extra={"reason": str(error).strip(), "pause_s": ceiling},
                 )
-                # jitter, so that workers do not come back all at once
+                # jitter, so that workers do not all reconnect at once
                 if self._pause(ceiling * random.uniform(0.5, 1)):  # noqa: S311
                     raise Stopped from error
             finally:
                 self._busy_since = None
+
+    def registry(self) -> Registry:
+        """Read the registry."""
+        return self.with_retry(read_registry)
+
+    def workers(self) -> int:
+        """Count the workers that are connected to the database."""
+        return self.with_retry(count_workers)
 
     def session(self) -> str:
         """Return the client identifier of this slot's session at the broker."""
@@ -175,7 +188,7 @@ class Writer:
         return self.with_retry(ask)
 
     def slot_is_known(self) -> bool:
-        """Whether messages wait for this slot at the broker, be it none."""
+        """Return whether messages may wait for this slot at the broker."""
 
         def ask(connection: Connection) -> bool:
             row = execute(connection, "slot_known", slot=self._slot).fetchone()
@@ -185,19 +198,19 @@ class Writer:
         return self.with_retry(ask)
 
     def note_certificate(self, ends: datetime | None) -> None:
-        """Note until when the broker's certificate is valid; none: it has none."""
+        """Record when the broker's certificate expires; None: no certificate."""
         self._note("note_certificate", ends=ends)
 
     def note_lost_session(self) -> None:
-        """Note that the broker had forgotten this slot's session."""
+        """Record that the broker had lost this slot's session."""
         self._note("note_lost_session")
 
     def note_drained(self) -> None:
-        """Note that nothing waits for this slot any more."""
+        """Record that no messages wait for this slot any more."""
         self._note("note_drained")
 
     def note_newest(self) -> None:
-        """Note what is left of the newest messages, when no more come for now."""
+        """Write the remaining newest messages, when no more come for now."""
         self.with_retry(lambda c: self._newest.note(c, slot=self._slot, late=True))
 
     def _note(self, query: str, **facts: object) -> None:
@@ -209,15 +222,15 @@ class Writer:
 
     @property
     def hangs(self) -> bool:
-        """Whether an attempt takes longer than a database that is well ever does."""
+        """Whether the attempt takes longer than a healthy database ever does."""
         since = self._busy_since
-        limit = HANGS * self._settings.database_s
+        limit = HANG_FACTOR * self._settings.database_s
         return since is not None and time.monotonic() - since > limit
 
     def interrupt(self) -> None:
-        """Break off what is being tried, from another thread; it is tried again.
+        """Interrupt the current attempt, from another thread; it is retried.
 
-        A server that is paused or out of reach answers no cancellation, so the
+        A server that is paused or unreachable does not answer a cancellation, so the
         connection is shut down on our side.
         """
         connection = self._connection
@@ -235,7 +248,7 @@ class Writer:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-        # whether the last batch has committed is not known
+        # unknown whether the last batch has committed
         self._overlaps = Overlaps()
 
     def _connected(self) -> Connection:
@@ -262,8 +275,8 @@ class Writer:
     def _take_slot(self, connection: Connection) -> bool:
         """Take the slot for as long as the connection lives.
 
-        The server may need a moment to notice that a killed worker is gone. Where it
-        has not noticed that our last connection broke, it is told.
+        The server may need a moment to notice that a killed worker is gone. If it has
+        not noticed that our last connection broke, its process is terminated.
         """
         for attempt in range(SLOT_ATTEMPTS):
             row = execute(connection, "take_slot", slot=self._slot).fetchone()
@@ -287,7 +300,7 @@ class Writer:
         if attempt.sums is not None and _has_committed(connection, attempt, self._slot):
             # only the answer to the commit was lost
             return attempt.sums
-        # one that is replayed is kept already
+        # a replayed message is kept already
         if attempt.kept is None and batch.rejects and again is None:
             attempt.kept = self._keeper.choose(connection, batch.rejects)
         sums, all_new = store(
@@ -300,17 +313,17 @@ class Writer:
             attempt=attempt,
             overlaps=self._overlaps,
         )
-        # what is known already comes in runs: after a reconnect, in a replay
+        # known readings come in runs: after a reconnect, in a replay
         self._known_for = max(0, self._known_for - 1) if all_new else KNOWN_BATCHES
         self._newest.add(batch)
-        few = len(batch.messages) <= FEW
+        few = len(batch.messages) <= LOW_LOAD_MESSAGES
         self._newest.note(connection, slot=self._slot, late=few)
         return sums
 
-    def _make_room(self, batch: Batch) -> None:
-        """Make the partitions that the batch needs, in transactions of their own."""
+    def _create_partitions(self, batch: Batch) -> None:
+        """Create the partitions that the batch needs, in separate transactions."""
         needed = {
-            (SERIES[kind], _month(hour_of(hour)))
+            (READING_TABLES[kind], _month(hour_of(hour)))
             for kind, rounds in batch.packed().items()
             for each in rounds
             for _, hour in each.hours
@@ -336,10 +349,10 @@ class Writer:
 def _newest_of(
     connection: Connection, undated: dict[int, datetime]
 ) -> dict[int, Content | None]:
-    """Read what the newest readings of channels hold; None where there is none."""
+    """Read the content of the newest readings of channels; None if there are none."""
     known: dict[int, Content | None] = dict.fromkeys(undated)
     given = {"channels": [*undated], "received": [*undated.values()]}
-    for kind in SERIES:
+    for kind in READING_TABLES:
         for row in execute(connection, f"newest_{kind}", **given):
             channel_id = row.pop("channel_id")
             held = {name: each for name, each in row.items() if each is not None}
@@ -349,20 +362,20 @@ def _newest_of(
 
 
 def _has_committed(connection: Connection, attempt: Attempt, slot: int) -> bool:
-    """Tell whether a batch is the newest one that was committed for a slot."""
+    """Return whether a batch is the newest one committed for a slot."""
     row = execute(connection, "newest_batch", slot=slot).fetchone()
     connection.commit()
     return row is not None and row["batch"] == attempt.batch
 
 
 def _lacks_partition(error: psycopg.Error) -> bool:
-    """Tell a missing partition from a violated constraint, which has a name."""
+    """Distinguish a missing partition from a violated constraint, which has a name."""
     missing = isinstance(error, psycopg.errors.CheckViolation)
     return missing and error.diag.constraint_name is None
 
 
 def _refused(batch: Batch, message: Message, error: Exception) -> Batch:
-    """The batch of one message with all its readings rejected."""
+    """Return a batch of one message with all its readings rejected."""
     detail = Detail.of(_("the database says: {}"), str(error))
     rejects = []
     for (sensor_id, _hour), tally in batch.ledger.items():

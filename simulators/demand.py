@@ -1,9 +1,9 @@
-"""How many vehicles, riders and walkers want to pass, before chance and events.
+"""Demand of vehicles, riders and walkers, before chance and events.
 
-The expected count of a day is the channel's daily mean times a factor each for the day
-of the week, season, school holidays and a deviation that a town's channels share. The
-day's shape comes from a profile. Profiles are set by hand after the usual shapes of
-German urban counts (two peaks by direction, a flat Sunday), not fitted to data.
+The expected count of a day is the channel's daily mean times factors for the day of the
+week, season, school holidays and a deviation that a town's channels share. The day's
+shape comes from a profile. Profiles are set by hand after the usual shapes of German
+urban counts (two peaks by direction, a flat Sunday), not fitted to data.
 """
 
 from collections.abc import Mapping
@@ -62,7 +62,7 @@ _MOTOR_WEEK = (0.98, 1.0, 1.0, 1.02, 1.06, 0.80, 0.62)
 
 @dataclass(frozen=True)
 class Profile:
-    """The rhythm of a kind of demand."""
+    """The rhythm of a kind of demand over day, week and year."""
 
     #: hourly weights of a working day, a Saturday, and a Sunday or public holiday
     workday: tuple[float, ...]
@@ -74,7 +74,7 @@ class Profile:
     season: float
     #: factor of a working day in the school holidays
     school_holiday: float
-    #: 1: kept away by rain and cold as riders are; 0: indifferent
+    #: 1: rain and cold keep people away, as riders; 0: indifferent
     outdoors: float = 0.0
 
 
@@ -121,7 +121,7 @@ class LocalDay:
     seconds: Floats
     #: interval of the local day, 0 to 287
     slot: Ints
-    #: days since 1970 of the local date, and which there are
+    #: days since 1970 of each local date, and the distinct dates
     date: Ints
     dates: tuple[int, ...]
     season: Floats
@@ -153,7 +153,7 @@ def local_day(zone: str, day: int) -> LocalDay:
 def expected(
     seed: int, town: str, stream: Stream, *, state: str, clock: LocalDay
 ) -> Floats:
-    """Expect a channel's counts per interval, before weather and events."""
+    """Return a channel's expected counts per interval, before weather and events."""
     rates = np.empty(STEPS)
     for number in clock.dates:
         here = clock.date == number
@@ -167,13 +167,13 @@ def expected(
 
 
 def ripple(seed: int, town: str, site: str, clock: LocalDay) -> Floats:
-    """What all channels of a site share from half hour to half hour; mean about 1."""
+    """Return the half-hourly variation that a site's channels share; mean about 1."""
     process = smooth(seed, f"{town}/{site}/ripple", clock.seconds, period_s=1800)
     return np.asarray(np.exp(0.05 * process))
 
 
 def outdoors(profile: str, weather: Weather) -> Floats:
-    """Weigh the weather: rain and cold keep riders and walkers at home."""
+    """Return the factor of the weather: rain and cold reduce riders and walkers."""
     dry = np.exp(-0.55 * np.sqrt(np.clip(weather.rain_mm_h, 0, None)))
     # 1 at 15 °C and above; a tenth less for each 4 °C below
     warm = np.clip(1 - 0.025 * (15.0 - weather.temperature_c), 0.35, 1.05)
@@ -182,7 +182,7 @@ def outdoors(profile: str, weather: Weather) -> Floats:
 
 
 def day_factor(profile: str, state: str, number: int) -> float:
-    """Tell the level of a local day (days since 1970), 1 on a mean day."""
+    """Return the level of a local day (days since 1970), 1 on a mean day."""
     rhythm = PROFILES[profile]
     day = _date(number)
     kind = day_type(day, state)
@@ -194,7 +194,7 @@ def day_factor(profile: str, state: str, number: int) -> float:
 
 
 def shape(profile: str, state: str, number: int) -> Floats:
-    """Tell how a local day spreads over its 288 intervals; sums to 1."""
+    """Return how a local day spreads over its 288 intervals; sums to 1."""
     return _shape(profile, day_type(_date(number), state))
 
 
@@ -208,7 +208,7 @@ def _shape(profile: str, kind: DayType) -> Floats:
 
 
 def _deviation(seed: int, town: str, number: int) -> float:
-    """A town's days deviate by some per cent, for all of its channels."""
+    """Return the deviation of a town's days by some per cent, for all its channels."""
     draw = generator(seed, f"{town}/day", number).standard_normal()
     return float(np.exp(0.035 * draw))
 
@@ -240,9 +240,9 @@ _HEAVY_DAYS: Final[Mapping[DayType, float]] = MappingProxyType(
 
 @lru_cache(maxsize=128)
 def class_shares(heavy: float, *, state: str, zone: str, day: int) -> Floats:
-    """Share out motor vehicles over TLS 8+1, by interval and class; rows sum to 1.
+    """Distribute motor vehicles over TLS 8+1, by interval and class; rows sum to 1.
 
-    On Sundays and public holidays lorries may not drive (StVO § 30), buses do.
+    On Sundays and public holidays lorries may not drive (StVO § 30), buses may.
     """
     clock = local_day(zone, day)
     hours = np.interp(
@@ -268,7 +268,7 @@ def class_shares(heavy: float, *, state: str, zone: str, day: int) -> Floats:
 
 @lru_cache(maxsize=4096)
 def _is_school_holiday(state: str, number: int) -> bool:
-    """School holidays by rule of thumb: near the real weeks, not the official table."""
+    """Return school holidays by rule of thumb: near the real weeks, not official."""
     day = _date(number)
     easter = next(
         holiday + timedelta(days=2)

@@ -1,8 +1,8 @@
 """Air, noise and water that follow traffic, wind and rain.
 
-The formulas are deliberately simple and stand in docs/reference/simulator.md with their
-sources. Devices are low-cost ones: particulate matter is read by light scattering
-and therefore too high in moist air.
+The formulas are deliberately simple; docs/reference/simulator.md has them with their
+sources. Devices are low-cost ones: particulate matter is read by light scattering and
+therefore too high in moist air.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from simulators.world import DAY_S, World
 
 #: exhaust lingers: e-folding time of its concentration at the kerb
 _LINGER_S: Final = 2400.0
-#: a heavy vehicle emits as much NOx and dust as so many light ones
+#: number of light vehicles whose NOx and dust equal those of a heavy one
 _HEAVY_EMISSION: Final = 6.0
 #: RLS-19 emission by vehicle group Pkw, Lkw1, Lkw2: A in dB, B in km/h, exponent C
 _RLS19: Final = ((88.0, 20.0, 3.06), (100.3, 40.0, 4.33), (105.4, 50.0, 4.88))
@@ -32,7 +32,7 @@ _KAPPA, _DENSITY = 0.3, 1.65
 def values(
     world: World, municipality: str, site: str, day: int, interval_s: int
 ) -> Mapping[str, Floats]:
-    """Give the true values of an environment site on a UTC day, by quantity."""
+    """Return the true values of an environment site on a UTC day, by quantity."""
     town = world.by_key[municipality]
     seconds = day * DAY_S + np.arange(DAY_S // interval_s) * float(interval_s)
     if site in town.behaviour.gauges:
@@ -49,7 +49,7 @@ def values(
     return found
 
 
-#: digits, standard deviation and lowest value of what a device shows
+#: decimal places, standard deviation and lowest value of a device's readings
 _DEVICE: Final = {
     "temperature_c": (1, 0.1, -50.0),
     "humidity_pct": (1, 0.6, 0.0),
@@ -108,13 +108,16 @@ def _air(
 
 
 def growth(humidity_pct: Floats) -> Floats:
-    """How much too high light scattering reads in moist air (κ-Köhler, by mass)."""
+    """Return the factor by which light scattering reads too high in moist air.
+
+    Source: κ-Köhler growth, by mass.
+    """
     water = np.minimum(humidity_pct, 95.0) / 100
     return np.asarray(1 + _KAPPA / _DENSITY / (1 / water - 1))
 
 
 def sound_power(groups: tuple[Floats, Floats, Floats], speed_kmh: Floats) -> Floats:
-    """Emission of a metre of road after RLS-19, as a power ratio (not in dB).
+    """Return the emission of a metre of road by RLS-19, as a power ratio (not in dB).
 
     `groups` are Pkw, Lkw1 and Lkw2 in veh/h. 10 lg of the result is L_W' in dB(A).
     Surface, gradient, junctions and reflections are left out.
@@ -129,7 +132,7 @@ def sound_power(groups: tuple[Floats, Floats, Floats], speed_kmh: Floats) -> Flo
 def _traffic(
     world: World, town: SimulatedTown, station: Station, seconds: Floats
 ) -> tuple[Floats, Floats]:
-    """What a station's street emits: exhaust in light veh/h, lingering; sound power."""
+    """Return a street's emissions: lingering exhaust (light veh/h), sound power."""
     day = int(seconds[0]) // DAY_S
     exhaust = np.zeros(2 * STEPS)
     sound = np.zeros(STEPS)
@@ -155,7 +158,7 @@ def _groups_per_hour(passage: Passage) -> tuple[Floats, Floats, Floats]:
 
 
 def water_level(seed: int, town: SimulatedTown, site: str, seconds: Floats) -> Floats:
-    """Give a river's level in cm: slow changes from afar, and the answer to rain.
+    """Return a river's level in cm: slow changes from afar, and the answer to rain.
 
     Rain runs off like through a cascade of three reservoirs (Nash 1957), scaled to 1 at
     its peak; in summer a part of it evaporates.

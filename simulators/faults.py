@@ -1,4 +1,4 @@
-"""What sensors make of the truth: their rounding, class scheme and faults."""
+"""Sensors turn truth into reports: rounding, class scheme and faults."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -41,7 +41,7 @@ class Output:
     occupancy: Floats | None = None
 
     def at(self, rows: Ints) -> "Output":
-        """Take intervals by their number, in any order and repeatedly."""
+        """Return these intervals by number, in any order and with repetitions."""
         return Output(
             self.classes,
             self.counts[rows],
@@ -51,7 +51,7 @@ class Output:
         )
 
     def joined(self, other: "Output") -> "Output":
-        """Put the intervals of an output of the same kind behind one's own."""
+        """Append the intervals of an output of the same kind."""
 
         def both(mine: A | None, theirs: A | None) -> A | None:
             if mine is None or theirs is None:
@@ -73,13 +73,13 @@ class Report:
 
     outputs: Mapping[str, Output]
     values: Mapping[str, Floats]
-    #: intervals that are sent at all
+    #: intervals that are sent
     sent: Flags
 
 
 @lru_cache(maxsize=256)
 def report(world: World, municipality: str, sensor: str, day: int) -> Report:
-    """Give what a sensor reports over a UTC day, with its faults."""
+    """Return what a sensor reports over a UTC day, with its faults."""
     device = world.by_key[municipality].sensor(sensor)
     found = _worn(world, municipality, sensor, day)
     seconds = day * DAY_S + np.arange(DAY_S // device.interval_s) * device.interval_s
@@ -97,7 +97,7 @@ def report(world: World, municipality: str, sensor: str, day: int) -> Report:
 
 @lru_cache(maxsize=256)
 def _worn(world: World, municipality: str, sensor: str, day: int) -> Report:
-    """What a sensor measures as it ages, without any sudden fault."""
+    """Return the measurements of an ageing sensor, without sudden faults."""
     town = world.by_key[municipality]
     device = town.sensor(sensor)
     size = DAY_S // device.interval_s
@@ -167,7 +167,7 @@ def _outputs(
 
 
 def _kept(world: World, town: SimulatedTown, device: Sensor, day: int) -> Floats | None:
-    """Share of what passes that a drifting sensor still counts."""
+    """Return the share of vehicles that a drifting sensor still counts."""
     seconds = day * DAY_S + np.arange(DAY_S // STEP_S) * STEP_S
     keep = np.ones(len(seconds))
     for event in _events(world, town.key, device.key, day, Drift):
@@ -203,7 +203,7 @@ def _measure(
 
 
 def _classify(passage: Passage, scheme: Mapping[str, tuple[str, ...]]) -> Ints:
-    """Tell apart only what the class scheme can."""
+    """Reduce classes to those of the class scheme."""
     column = dict(zip(passage.classes, passage.counts.T, strict=True))
     return np.stack(
         [np.sum([column[name] for name in held], axis=0) for held in scheme.values()],
@@ -214,7 +214,7 @@ def _classify(passage: Passage, scheme: Mapping[str, tuple[str, ...]]) -> Ints:
 def _histogram(
     mean: Floats, spread: float, number: Ints, chance: np.random.Generator
 ) -> Ints:
-    """Spread vehicles over speed bins; single speeds are logistically distributed."""
+    """Spread vehicles over speed bins; single speeds follow a logistic distribution."""
     edges = np.arange(BINS + 1) * float(BIN_KMH)
     edges[0], edges[-1] = -np.inf, np.inf
     scale = spread * np.sqrt(3) / np.pi
@@ -250,6 +250,6 @@ def _stick(found: Report, last: Report, row: int, during: Flags) -> Report:
 
 
 def _mixed(mine: Output, theirs: Output, rows: Ints, during: Flags) -> Output:
-    """Take the given rows of another output during a fault, else one's own."""
+    """Replace the given rows by those of another output during a fault."""
     size = len(during)
     return mine.joined(theirs).at(np.where(during, size + rows, np.arange(size)))

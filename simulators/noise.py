@@ -1,8 +1,8 @@
-"""Random numbers that depend on nothing but seed, name and time.
+"""Random numbers that depend only on seed, name and time.
 
 Counter-based (Philox): any day of any channel can be drawn at any time, in any order
-and by any process, and is the same each time. So history and live agree, and it does
-not matter how history is cut into pieces.
+and by any process, and is the same each time. So history and live data agree, however
+history is split.
 
 Source: Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (2011).
 """
@@ -21,13 +21,13 @@ _BLOCK = 256
 
 
 def generator(seed: int, name: str, index: int) -> np.random.Generator:
-    """Make the generator of a named thing for a day or block, at its beginning."""
+    """Create the generator of a named thing for a day or block, at its beginning."""
     counter = np.array([0, 0, index, 0], dtype=np.uint64)
     return np.random.Generator(np.random.Philox(key=_key(seed, name), counter=counter))
 
 
 def smooth(seed: int, name: str, seconds: Floats, *, period_s: float) -> Floats:
-    """Give a smooth process at times (s since 1970): standard normal at each of them.
+    """Return a smooth process at times (s since 1970): standard normal at each of them.
 
     Normal values at knots `period_s` apart are blended so that the variance stays 1.
     """

@@ -8,12 +8,12 @@ from typing import Final
 
 from verkehrspuls.cli import output
 
-_EVERY_S: Final = 5.0
+_UPDATE_S: Final = 5.0
 
 
 @contextmanager
 def shown(title: str, total: int, *, wanted: bool) -> Iterator[Callable[[], None]]:
-    """Show how far a loop is; it calls what this yields after each step."""
+    """Show the progress of a loop, which calls the yielded function after each step."""
     if not wanted:
         yield lambda: None
     elif sys.stderr.isatty():
@@ -40,7 +40,7 @@ def _lines(title: str, total: int) -> Callable[[], None]:
         nonlocal done, said
         done += 1
         now = time.monotonic()
-        if now - said >= _EVERY_S or done == total:
+        if now - said >= _UPDATE_S or done == total:
             said = now
             output.tell(f"{title}: {done / total:.0%}")
 

@@ -1,11 +1,11 @@
-"""Publishing what simulated sensors measure: history as back-fill, then live.
+"""Publish the readings of simulated sensors: history as back-fill, then live.
 
 History arrives as from real sensors after an outage: arrays of messages, oldest first
 across all sensors, so that days become complete in order.
 
 All sensors share one MQTT connection, which can have only one last will. So each
 sensor's status is published, retained, as `online` at the start and as `offline` at an
-orderly stop; after a crash it stays `online`, and silence tells.
+orderly stop; after a crash it stays `online`, and only silence reveals it.
 """
 
 import math
@@ -24,9 +24,9 @@ from verkehrspuls.errors import BrokerUnavailable
 from verkehrspuls.model import Sensor
 from verkehrspuls.mqtt import Publisher
 
-#: what one back-fill message holds; below 64 kB for each of the sensors
+#: span of one back-fill message; below 64 kB for each of the sensors
 BLOCK_S: Final = 6 * 3600
-#: live begins that far back: what ended while history was published
+#: live data starts this far back: intervals that ended while history was published
 CATCH_UP_S: Final = 900
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -34,7 +34,7 @@ _encode: Final = msgspec.json.Encoder().encode
 
 @dataclass(frozen=True)
 class Payload:
-    """A message to publish; `messages` is how many intervals it holds."""
+    """A message to publish; `messages` is the number of its intervals."""
 
     topic: str
     payload: bytes
@@ -42,7 +42,7 @@ class Payload:
 
 
 def sensors(world: World) -> Iterator[tuple[str, Sensor]]:
-    """List all sensors with their municipality's key."""
+    """List all sensors with the key of their municipality."""
     for town in world.towns:
         for sensor in town.town.sensors:
             yield town.key, sensor
@@ -56,13 +56,12 @@ def backfill(
     newest: Mapping[tuple[str, str], int],
     there: Mapping[tuple[str, str], Set[int]] | None = None,
 ) -> Iterator[Payload | None]:
-    """Give the messages on intervals from `start` that ended by `until`, oldest first.
+    """Return messages on intervals from `start` that ended by `until`, oldest first.
 
-    `newest` tells for municipality and sensor which interval (its start) is there
-    already, and `there` which blocks have some: what is between is not made again,
-    and what is missing is. Without `there` nothing up to the newest is missing. Yields
-    once per sensor and block, None where there is nothing to send, so that progress
-    can be counted.
+    `newest` is the start of the newest stored interval by municipality and sensor, and
+    `there` its blocks with stored readings: only missing blocks are generated. Without
+    `there` nothing is missing before the newest. Yields once per sensor and block, None
+    if there is nothing to send, so that progress can be counted.
     """
     for block in blocks(start, until):
         for municipality, sensor in sensors(world):
@@ -78,10 +77,10 @@ def backfill(
 
 
 def _whole(there: Set[int], block: int) -> bool:
-    """Whether a block is there from its beginning to its end, or to the newest.
+    """Return whether a block is complete, or complete up to the newest interval.
 
-    Of one after which others are missing nobody knows: it is made again, and what is
-    known already counts as such. Less than a day says nothing of what lacks before.
+    A block followed by a gap may be incomplete: it is generated again, and stored
+    readings count as duplicates. Less than a day says nothing about gaps before it.
     """
     if len(there) * BLOCK_S < DAY_S:
         return True
@@ -96,7 +95,7 @@ def blocks(start: int, until: int) -> range:
 
 
 def ended(world: World, after: int, until: int) -> Iterator[Payload]:
-    """Give the messages on intervals that ended within `(after, until]`, each alone."""
+    """Return messages on intervals that ended within `(after, until]`, each alone."""
     for municipality, sensor in sensors(world):
         step = sensor.interval_s
         for end in range((after // step + 1) * step, until + 1, step):
@@ -106,7 +105,7 @@ def ended(world: World, after: int, until: int) -> Iterator[Payload]:
 
 
 def statuses(world: World, state: str, now: float) -> Iterator[Payload]:
-    """Give the status messages of all sensors."""
+    """Return the status messages of all sensors."""
     text = datetime.fromtimestamp(int(now), UTC)
     body = _encode({"state": state, "time": text, "firmware": "simulator"})
     for municipality, sensor in sensors(world):
@@ -139,7 +138,7 @@ def live(
 
 def _say_offline(world: World, publisher: Publisher, now: float) -> None:
     try:
-        # while the broker is away nothing can be said, and no window is free
+        # while the broker is away nothing can be sent, and no window is free
         publisher.flush(1)
         _send_all(publisher, statuses(world, "offline", now), retain=True)
         publisher.flush(2)

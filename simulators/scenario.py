@@ -1,9 +1,9 @@
 """Injected events and their ground truth.
 
-An event recurs on the calendar: at a weekday and local time, in one of every so many
-weeks, counted from 5 January 1970. So it depends neither on when the simulator was
-started nor on how much history is made. With a period of four weeks it happens twice in
-the eight weeks that are shown, once with four weeks of ordinary days before it.
+An event recurs on the calendar: at a weekday and local time, in one of every
+`every_weeks` weeks, counted from 5 January 1970. So it depends neither on the start of
+the simulator nor on the length of history. With a period of four weeks it happens twice
+in the eight weeks that are shown, once with four weeks of ordinary days before it.
 """
 
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ class Recurrence(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     time: Annotated[str, Meta(pattern="^[0-2][0-9]:[0-5][05]$")]
     hours: Annotated[float, Meta(gt=0, le=24 * 28)]
     every_weeks: Annotated[int, Meta(ge=1)] = 4
-    #: which of them, 0 to every_weeks - 1
+    #: index of the week in the cycle, 0 to every_weeks - 1
     week: Annotated[int, Meta(ge=0)] = 0
 
 
@@ -38,7 +38,7 @@ class Scenario(
     """What happens to a street or to a sensor, and when."""
 
     key: str
-    #: in German, as a person in the town would write it down
+    #: in German, as a person in the town would describe it
     text: str
     municipality: str
     when: Recurrence
@@ -49,7 +49,7 @@ class Incident(Scenario, frozen=True, kw_only=True, tag="incident"):
 
     site: str
     direction: str
-    #: share of the capacity that is left
+    #: remaining share of the capacity
     capacity: Annotated[float, Meta(ge=0, lt=1)]
 
 
@@ -100,11 +100,11 @@ class Dropout(Fault, frozen=True, kw_only=True, tag="dropout"):
 
 
 class Drift(Fault, frozen=True, kw_only=True, tag="drift"):
-    """The sensor counts less and less, or its values run away, until it is serviced."""
+    """The sensor loses counts, or its values run away, until it is serviced."""
 
     #: share of the counts that is lost at the end
     loss: Annotated[float, Meta(ge=0, lt=1)] = 0.0
-    #: what is added to an environment quantity at the end
+    #: deviation of an environment quantity at the end
     offsets: dict[str, float] = {}
 
 
@@ -172,7 +172,7 @@ def _start(zone: str, week: int, weekday: int, time: str) -> int:
 
 
 def truth(event: Event[S], town: SimulatedTown) -> dict[str, Any]:
-    """Write an occurrence down: what, where, which channels, from when to when."""
+    """Describe an occurrence: what, where, which channels, from when to when."""
     scenario = event.scenario
     channels, also = _touched(scenario, town)
     return {
@@ -190,7 +190,7 @@ def truth(event: Event[S], town: SimulatedTown) -> dict[str, Any]:
 
 
 def _touched(scenario: Scenario, town: SimulatedTown) -> tuple[list[str], list[str]]:
-    """Channels (`site/channel`) an event acts on, and those that feel it besides."""
+    """Return the channels (`site/channel`) of an event, and others affected."""
 
     def lanes(site: str, direction: str) -> list[str]:
         return [f"{site}/{key}" for key in town.lanes(site, direction)]

@@ -17,16 +17,16 @@ _FIRST: Final = int(datetime(2020, 1, 1, tzinfo=UTC).timestamp())
 
 
 def kind(sensor: Sensor) -> str:
-    """Tell the kind of topic a sensor's readings go to."""
+    """Return the kind of topic a sensor's readings go to."""
     return "environment" if sensor.class_scheme is None else "counts"
 
 
 def messages(
     world: World, municipality: str, sensor: Sensor, start: int, end: int
 ) -> list[dict[str, Any]]:
-    """Give a sensor's messages on intervals that begin within `[start, end)`.
+    """Return a sensor's messages on intervals that begin within `[start, end)`.
 
-    Before its outputs were installed, and after their end, it has nothing to say.
+    None before its outputs were installed, nor after their end.
     """
     found: list[dict[str, Any]] = []
     step = sensor.interval_s
@@ -52,7 +52,7 @@ Period = tuple[float, float]
 
 
 def _periods(sensor: Sensor) -> dict[str, Period]:
-    """Tell from when to when the outputs of a sensor were installed."""
+    """Return the periods in which the outputs of a sensor were installed."""
     found: dict[str, Period] = {}
     for each in sensor.installations:
         since, until = found.get(each.output, (inf, -inf))
@@ -63,7 +63,7 @@ def _periods(sensor: Sensor) -> dict[str, Period]:
 
 
 def _keep_installed(message: dict[str, Any], periods: dict[str, Period]) -> bool:
-    """Leave in a message what was installed then; False where that is nothing."""
+    """Keep the installed outputs in a message; return False if there are none."""
     time = datetime.fromisoformat(message["time"]).timestamp()
     installed = {
         name for name, (since, until) in periods.items() if since <= time < until
@@ -104,7 +104,7 @@ def _messages(
 
 
 def _counts(key: str, output: Output, span: slice) -> list[dict[str, Any]]:
-    """One output's part of each message."""
+    """Build one output's part of each message."""
     parts: list[dict[str, Any]] = [
         {"channel": key, "classes": dict(zip(output.classes, row, strict=True))}
         for row in output.counts[span].tolist()

@@ -1,9 +1,9 @@
-"""What truly passes a counting site: demand, events, queues, chance and speeds.
+"""True traffic at a counting site: demand, events, queues, chance and speeds.
 
-Free traffic slows down with load after BPR (1964): v = v0 / (1 + 0.15 (q/c)^4).
-In a queue the congested branch of the triangular fundamental diagram holds (Daganzo
-1994): density k = k_jam - q/w, speed v = q/k, with w = 15 km/h and k_jam = 140 veh/km.
-An incident is a point queue; its tail grows upstream over the sites it reaches.
+Free traffic slows down with load after BPR (1964): v = v0 / (1 + 0.15 (q/c)^4). In a
+queue the congested branch of the triangular fundamental diagram holds (Daganzo 1994):
+density k = k_jam - q/w, speed v = q/k, with w = 15 km/h and k_jam = 140 veh/km. An
+incident is a point queue; its tail grows upstream over the sites it reaches.
 """
 
 from collections.abc import Mapping
@@ -26,15 +26,15 @@ WAVE_KMH: Final = 15.0
 JAM_VEH_KM: Final = 140.0
 #: share of a queue's vehicles that are still there a kilometre downstream
 THROUGH_KM: Final = 0.85
-#: a queue that has not gone by then is cut off
-LONGEST_QUEUE_S: Final = 6 * 3600
-#: gamma shape of the rate from interval to interval: platoons, and riders in groups
+#: maximum duration of a queue
+MAX_QUEUE_S: Final = 6 * 3600
+#: gamma shape of the rate per interval: platoons, and riders in groups
 _STEADINESS = {"motor": 60.0, "bicycle": 14.0, "pedestrian": 10.0}
 
 
 @dataclass(frozen=True)
 class Passage:
-    """What passes a channel in the intervals of a UTC day."""
+    """Traffic of a channel in the intervals of a UTC day."""
 
     #: classes in the order of the columns of `counts`
     classes: tuple[str, ...]
@@ -56,16 +56,16 @@ class Queue:
     """The course of an incident, in steps of a count interval from `seconds[0]`."""
 
     seconds: Floats
-    #: what passes, relative to what would
+    #: traffic that passes, relative to undisturbed traffic
     passed: Floats
-    #: vehicles that wait at the end of the step, per lane
+    #: vehicles waiting at the end of the step, per lane
     waiting: Floats
     #: flow in veh/h per lane
     flow: Floats
 
     @property
     def speed_kmh(self) -> Floats:
-        """Speed within the queue."""
+        """Speed within the queue in km/h."""
         return np.asarray(np.maximum(self.flow / self.density, 4.0))
 
     @property
@@ -75,7 +75,7 @@ class Queue:
 
     @property
     def reach_km(self) -> Floats:
-        """How far the queue reaches upstream."""
+        """Length of the queue upstream in km."""
         return np.asarray(self.waiting / self.density)
 
 
@@ -83,7 +83,7 @@ class Queue:
 def passages(
     world: World, municipality: str, site: str, day: int
 ) -> Mapping[str, Passage]:
-    """Draw what passes a site on a UTC day, by channel."""
+    """Draw the traffic of a site on a UTC day, by channel."""
     town = world.by_key[municipality]
     street = town.behaviour.streets[site]
     drawn = {}
@@ -109,14 +109,14 @@ def passages(
 
 @lru_cache(maxsize=256)
 def flows(world: World, municipality: str, site: str, day: int) -> Mapping[str, Flow]:
-    """Expect what passes a site on a UTC day, by channel, with all events."""
+    """Return a site's expected traffic on a UTC day by channel, with all events."""
     town = world.by_key[municipality]
     street = town.behaviour.streets[site]
     rates = dict(wanted(world, municipality, site, day))
     queued: dict[str, Floats] = {}
     first = day * DAY_S
     for event in world.events(
-        municipality, first - LONGEST_QUEUE_S, first + DAY_S, Incident
+        municipality, first - MAX_QUEUE_S, first + DAY_S, Incident
     ):
         place = _place(town, site, event)
         if place is None:
@@ -142,7 +142,7 @@ def flows(world: World, municipality: str, site: str, day: int) -> Mapping[str, 
 def wanted(
     world: World, municipality: str, site: str, day: int
 ) -> Mapping[str, Floats]:
-    """Expect who wants to pass a site: demand, weather, closures and gatherings."""
+    """Return the expected demand at a site, with weather, closures, gatherings."""
     town = world.by_key[municipality]
     rates = {key: rate.copy() for key, rate in _usual(world, town, site, day).items()}
     clock = demand.local_day(town.town.time_zone, day)
@@ -156,12 +156,12 @@ def wanted(
 
 @lru_cache(maxsize=64)
 def queue(world: World, event: Event[Incident]) -> Queue:
-    """Work out the point queue of an incident."""
+    """Compute the point queue of an incident."""
     scenario = event.scenario
     town = world.by_key[scenario.municipality]
     lanes = town.lanes(scenario.site, scenario.direction)
     begin = event.start // STEP_S * STEP_S
-    seconds = np.arange(begin, event.end + LONGEST_QUEUE_S, STEP_S, dtype=np.float64)
+    seconds = np.arange(begin, event.end + MAX_QUEUE_S, STEP_S, dtype=np.float64)
     days = range(begin // DAY_S, int(seconds[-1]) // DAY_S + 1)
     arriving = np.concatenate(
         [
@@ -260,7 +260,7 @@ def _gather(
 
 
 def _place(town: SimulatedTown, site: str, event: Event[Incident]) -> float | None:
-    """How far downstream of an incident a site lies, in km; None where it does not."""
+    """Return a site's distance downstream of an incident in km, else None."""
     incident = event.scenario
     if site == incident.site:
         return 0.0
@@ -275,7 +275,7 @@ def _place(town: SimulatedTown, site: str, event: Event[Incident]) -> float | No
 def _felt(
     course: Queue, place: float, street: Street, day: int
 ) -> tuple[Floats, Floats]:
-    """What a site feels of a queue over a day: passing share, and speed or NaN."""
+    """Return a queue's effect on a site over a day: passing share, speed or NaN."""
     seconds = day * DAY_S + np.arange(STEPS) * float(STEP_S)
     passed = np.ones(STEPS)
     speed = np.full(STEPS, np.nan)

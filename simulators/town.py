@@ -1,7 +1,7 @@
-"""The simulated towns: what is registered, and how their streets behave.
+"""The simulated towns: their registration, and the behaviour of their streets.
 
-`towns/<key>.toml` is an ordinary registration file. `behaviour/<key>.toml` holds what
-only a simulator knows: demand, capacities, backgrounds. Its keys are those of sites and
+`towns/<key>.toml` is an ordinary registration file. `behaviour/<key>.toml` holds the
+simulator's own data: demand, capacities, backgrounds. Its keys are those of sites and
 channels in the registration.
 """
 
@@ -53,9 +53,9 @@ class Street(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Station(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What an environment station stands beside."""
+    """The surroundings of an environment station."""
 
-    #: key of the counting site whose traffic it hears and smells
+    #: key of the counting site whose traffic it measures
     traffic: str
     distance_m: float
     #: urban background, yearly means in µg/m³ and dB(A)
@@ -65,10 +65,10 @@ class Station(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Gauge(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How a river answers to rain."""
+    """The answer of a river to rain."""
 
     mean_cm: float
-    #: slow changes that come from afar, standard deviation
+    #: standard deviation of slow changes that come from afar
     afar_cm: float
     #: rise at the peak after 1 mm of rain in one hour
     rise_cm_mm: float
@@ -77,10 +77,10 @@ class Gauge(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Behaviour(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What only the simulator knows of a town."""
+    """The simulator's own data of a town."""
 
     altitude_m: float
-    #: by corridor, the direction in which its kilometres rise
+    #: by corridor, the direction of rising kilometres
     corridors: dict[str, str] = {}
     streets: dict[str, Street] = {}
     stations: dict[str, Station] = {}
@@ -100,15 +100,15 @@ class SimulatedTown:
         return self.town.key
 
     def site(self, key: str) -> Site:
-        """The site of a key."""
+        """Return the site of a key."""
         return next(site for site in self.town.sites if site.key == key)
 
     def sensor(self, key: str) -> Sensor:
-        """The sensor of a key."""
+        """Return the sensor of a key."""
         return next(sensor for sensor in self.town.sensors if sensor.key == key)
 
     def channel(self, installation: Installation) -> Channel:
-        """The channel that an installation feeds."""
+        """Return the channel that an installation feeds."""
         site = self.site(installation.site)
         return next(c for c in site.channels if c.key == installation.channel)
 
@@ -131,7 +131,7 @@ def load_towns() -> tuple[SimulatedTown, ...]:
 
 
 def read(path: Path, kind: type[T]) -> T:
-    """Read a TOML file as a record; `BadFile` says what is wrong with it."""
+    """Read a TOML file as a record; raise `BadFile` with what is wrong in it."""
     try:
         return msgspec.toml.decode(read_bytes(path, format="TOML"), type=kind)
     except (OSError, msgspec.MsgspecError) as error:

@@ -27,12 +27,12 @@ class Weather:
 
 
 def season(seconds: Floats, *, warmest_day: float = 196.0) -> Floats:
-    """Tell the season at times: 1 in mid-July, -1 in mid-January."""
+    """Return the season at times: 1 in mid-July, -1 in mid-January."""
     return np.asarray(np.cos(2 * np.pi * (seconds / _YEAR_S - warmest_day / 365.2425)))
 
 
 def weather(seed: int, town: str, seconds: Floats, *, altitude_m: float) -> Weather:
-    """Give a town's weather at times (s since 1970, UTC)."""
+    """Return a town's weather at times (s since 1970, UTC)."""
     summer = season(seconds)
     wet = _process(seed, town, "wet", seconds, hours=18)
     cloud = 1 / (1 + np.exp(-2.0 * wet))
@@ -76,7 +76,7 @@ def weather(seed: int, town: str, seconds: Floats, *, altitude_m: float) -> Weat
 
 
 def rain_mm_h(seed: int, town: str, seconds: Floats) -> Floats:
-    """Give the intensity of rain: fronts that last hours, with showers in them."""
+    """Return the intensity of rain: fronts that last hours, with showers in them."""
     wet = _process(seed, town, "wet", seconds, hours=18)
     shower = smooth(seed, f"{town}/shower", seconds, period_s=2400)
     # the second factor has mean 1

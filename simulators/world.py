@@ -22,7 +22,7 @@ DAY_S = 86_400
 
 @dataclass(frozen=True, eq=False)
 class World:
-    """Everything that values depend on; compared by identity, so it keys caches."""
+    """All inputs of the simulated values; compared by identity, so it keys caches."""
 
     seed: int
     towns: tuple[SimulatedTown, ...]
@@ -43,7 +43,7 @@ class World:
                 yield from occurrences(scenario, zone, first, last)
 
     def truth(self, first: float, last: float) -> list[dict[str, Any]]:
-        """Write down all events within `[first, last)`, in order of their start."""
+        """List all events within `[first, last)`, in order of their start."""
         found = [
             truth(event, town)
             for town in self.towns
@@ -53,13 +53,13 @@ class World:
 
 
 def standard(seed: int) -> World:
-    """Make the world of the shipped towns and scenarios."""
+    """Build the world of the shipped towns and scenarios."""
     return World(seed=seed, towns=load_towns(), scenarios=load_scenarios())
 
 
 @lru_cache(maxsize=64)
 def weather_of(world: World, municipality: str, day: int) -> Weather:
-    """Give a town's weather in the middle of each count interval of a UTC day."""
+    """Return a town's weather in the middle of each count interval of a UTC day."""
     town = world.by_key[municipality]
     seconds = local_day(town.town.time_zone, day).seconds + STEP_S / 2
     return weather(world.seed, town.key, seconds, altitude_m=town.behaviour.altitude_m)

@@ -33,6 +33,7 @@ import pytest
 import yaml
 from psycopg import sql
 
+from verkehrspuls.stack import broker as embedded
 from verkehrspuls.stack import process
 from verkehrspuls.storage import migrate
 
@@ -40,6 +41,11 @@ T = TypeVar("T")
 
 PROJECT = Path(__file__).parents[1]
 TEMPLATE = "vp_template"
+#: below the ports that systems give to outgoing connections, and those of our broker:
+#: a client that connects again and again would else take the port of its server
+PORTS = range(10_000, 20_000)
+#: how long a wait for a condition may take, on a machine that is slow or busy
+PATIENCE_S = 120.0
 
 POSTGRES_URL = os.environ.get("VERKEHRSPULS_TEST_POSTGRES_URL", "")
 TIMESCALE_URL = os.environ.get("VERKEHRSPULS_TEST_TIMESCALE_URL", "")
@@ -67,7 +73,7 @@ def program(name: str, *, package: str) -> str:
 
 
 def wait_for(
-    condition: Callable[[], T], timeout: float = 10, *, every: float = 0.02
+    condition: Callable[[], T], timeout: float = PATIENCE_S, *, every: float = 0.02
 ) -> T:
     """Wait until a condition gives something true, and return that."""
     deadline = time.monotonic() + timeout
@@ -79,12 +85,14 @@ def wait_for(
     return found
 
 
+def bound_s(seconds: float) -> float:
+    """Return the bound of a measured time, longer on a machine with too much to do."""
+    return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 def free_port() -> int:
     """Find a port of 127.0.0.1 that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return embedded.free_port(PORTS)
 
 
 def answers(port: int) -> bool:
@@ -120,7 +128,7 @@ class Databases:
             yield self._url_of(name)
         finally:
             # a large one may be vacuumed for a while
-            wait_for(lambda: self._drop(name), 60)
+            wait_for(lambda: self._drop(name))
 
     def _drop(self, name: str) -> bool:
         try:
@@ -171,7 +179,7 @@ class DebianServer:
             self._process.wait(30)
         except subprocess.TimeoutExpired:
             self._process.send_signal(signal.SIGQUIT)
-            self._process.wait(30)
+            self._process.wait(PATIENCE_S)
         shutil.rmtree(self._root / self._data.lstrip("/"))
         self._log.unlink()
 
@@ -209,7 +217,7 @@ class DebianServer:
             # Ctrl-C is for pytest, which stops this in order
             process_group=0,
         )
-        wait_for(self._ready, timeout=60)
+        wait_for(self._ready)
         with psycopg.connect(self._admin_url, autocommit=True) as connection:
             connection.execute(
                 sql.SQL("create role vp login createdb password {}").format(
@@ -316,7 +324,7 @@ def image(service: str) -> str:
 def docker(*arguments: str) -> None:
     """Run a command of Docker; the test is skipped where it fails."""
     command = [program("docker", package="docker.io"), *arguments]
-    asked = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    asked = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S)
     if asked.returncode != 0:
         missing(f"{' '.join(command)}: {asked.stderr.strip()}")
 
@@ -404,13 +412,13 @@ class Mosquitto:
         now = time.time()
         saved = self.database
         # in whole seconds: the next save but one began after now
-        wait_for(lambda: saved.exists() and saved.stat().st_mtime > now + 1, 30)
+        wait_for(lambda: saved.exists() and saved.stat().st_mtime > now + 1)
 
     def stop(self) -> None:
         """Stop it; it saves its sessions first."""
         assert self.process is not None
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(PATIENCE_S)
 
 
 @contextmanager
@@ -419,9 +427,7 @@ def broker(kind: str) -> Iterator[Broker]:
     with reachable_directory() as directory:
         made: Broker
         if kind == "nats":
-            from verkehrspuls.stack.broker import Broker as Nats
-
-            made = Nats(directory / "data")
+            made = embedded.Broker(directory / "data")
         else:
             made = Mosquitto(directory / "data")
         made.start()

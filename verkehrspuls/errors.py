@@ -18,6 +18,7 @@
     │   └── StateGone
     ├── NotDrained                exit 1
     ├── ServerTooOld              exit 1
+    ├── DatabaseTooNew            exit 1
     ├── MachineFailed             exit 1
     └── FoundProblems             exit 4   a check ran and found something
 
@@ -186,6 +187,16 @@ class ServerTooOld(VerkehrspulsError):
     """PostgreSQL {version} is too old; {oldest} or newer is needed."""
 
     code = "server-too-old"
+
+
+class DatabaseTooNew(VerkehrspulsError):
+    """The database has revision {current}, this program knows those up to {newest}.
+
+    Install the version of Verkehrspuls that migrated the database, or a newer one.
+    Migrations go forward only: for an older version, restore a backup of its time.
+    """
+
+    code = "database-too-new"
 
 
 class MachineFailed(VerkehrspulsError):

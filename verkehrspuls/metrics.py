@@ -40,7 +40,7 @@ class Metrics:
     def render(self, state: Mapping[str, list[Row]] | None) -> bytes:
         """Render all metrics.
 
-        `state` is what `storage.series.state` gave; None: the database does not answer.
+        `state` is what `operation.read_state` gave; None: the database does not answer.
         """
         stored = CollectorRegistry()
         stored.register(_State(state))

@@ -5,8 +5,9 @@ from typing import Any, Final
 
 from analytics.cases.states import SUSPECTED, WITHDRAWN, check_transition, excludes
 from verkehrspuls.errors import UnknownKey
-from verkehrspuls.storage import series
+from verkehrspuls.storage.case_lists import list_cases
 from verkehrspuls.storage.database import Connection, execute
+from verkehrspuls.storage.visibility import PUBLIC
 
 LONGEST_COMMENT: Final = 10_000
 
@@ -57,10 +58,10 @@ def remark(
 
 
 def show(
-    connection: Connection, case: int, *, visible: Sequence[str] = series.PUBLIC
+    connection: Connection, case: int, *, visible: Sequence[str] = PUBLIC
 ) -> dict[str, Any]:
     """One case with its evidence and its history."""
-    found = series.cases(connection, case=case, standing=None, visible=visible)
+    found = list_cases(connection, case=case, standing=None, visible=visible)
     if not found:
         raise UnknownKey(kind="case", key=case)
     named = {"anomaly_case_id": case}

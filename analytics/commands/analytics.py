@@ -41,8 +41,11 @@ def run() -> None:
         worker.run()
     except KeyboardInterrupt:
         # the claim is rolled back: the next worker takes it again
-        signal.setitimer(signal.ITIMER_REAL, 0)
         logging.getLogger(__name__).warning("claim_given_up")
+    finally:
+        # an alarm while the interpreter ends, which takes long on a busy machine, would
+        # end the process as if it had been killed
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 @app.command()
@@ -117,7 +120,7 @@ def health(
     from verkehrspuls.stack.state import resolve
     from verkehrspuls.storage import health as stored
     from verkehrspuls.storage.database import connect
-    from verkehrspuls.storage.series import EVERYTHING
+    from verkehrspuls.storage.visibility import EVERYTHING
 
     _refuse_backwards(first, last)
     until = last.date() if last else datetime.now(UTC).date()

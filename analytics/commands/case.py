@@ -45,18 +45,19 @@ def list_cases(
     from analytics.cases.sentences import sentence
     from verkehrspuls.cli import options
     from verkehrspuls.errors import UsageError
-    from verkehrspuls.storage import series
+    from verkehrspuls.storage.case_lists import CURRENT, HISTORY, list_cases
+    from verkehrspuls.storage.visibility import EVERYTHING
 
     if everything and history:
         raise UsageError(reason="give either --all or --history")
-    chosen = series.HISTORY if history else series.CURRENT
+    chosen = HISTORY if history else CURRENT
     with options.connection(municipality) as connection:
-        found = series.cases(
+        found = list_cases(
             connection,
             municipality=municipality,
             standing=None if everything else chosen,
             limit=limit,
-            visible=series.EVERYTHING,
+            visible=EVERYTHING,
         )
     matching = found[0]["matching"] if found else 0
     rows = [row | {"sentence": sentence(row, language)} for row in found]
@@ -75,10 +76,10 @@ def show(number: Number, language: Tongue = "de", as_json: Json = False) -> None
     from analytics.cases import casework
     from analytics.cases.sentences import sentence
     from verkehrspuls.cli import options
-    from verkehrspuls.storage import series
+    from verkehrspuls.storage.visibility import EVERYTHING
 
     with options.connection() as connection:
-        case = casework.show(connection, number, visible=series.EVERYTHING)
+        case = casework.show(connection, number, visible=EVERYTHING)
     if as_json:
         output.show_json(case)
         return

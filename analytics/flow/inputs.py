@@ -86,21 +86,19 @@ def flow_bins(
     local = pl.col("time").dt.convert_time_zone(time_zone).dt.date()
     days = volumes.select(local.unique().alias("day"), state=pl.lit(state))
     told = with_calendar(days, school_holidays=school_holidays)
-    found = _bins(volumes, interval_s=interval_s, time_zone=time_zone, days=told)
+    found = lazy_flow_bins(
+        volumes, interval_s=interval_s, time_zone=time_zone, days=told
+    )
     return check(found.collect(), FLOW_BINS)
 
 
-def flow_bins_by_direction(
-    volumes: pl.DataFrame, *, interval_s: int, time_zone: str, days: pl.DataFrame
-) -> pl.DataFrame:
-    """Make FLOW_BINS like `flow_bins`, of each `direction`; `days` see `calendar`."""
-    found = _bins(volumes, interval_s=interval_s, time_zone=time_zone, days=days)
-    return found.select("direction", *FLOW_BINS).collect()
-
-
-def _bins(
+def lazy_flow_bins(
     volumes: pl.DataFrame, *, interval_s: int, time_zone: str, days: pl.DataFrame
 ) -> pl.LazyFrame:
+    """Make FLOW_BINS like `flow_bins`, with the other columns of `volumes`.
+
+    `days` are those of a `calendar`. Columns that are not asked for cost nothing.
+    """
     local = pl.col("time").dt.convert_time_zone(time_zone)
     told = ("day", "weekday", "holiday", "school_holiday", "day_type")
     return (

@@ -1,5 +1,6 @@
 """Profiles: how traffic runs over the day, the week and the year, with a band."""
 
+from collections.abc import Collection
 from typing import Final
 
 import polars as pl
@@ -57,9 +58,14 @@ def day_profile(hours: pl.DataFrame, *, expected: int) -> Result:
     )
 
 
-def day_profiles(hours: pl.DataFrame) -> pl.DataFrame:
-    """Profile the local day as `day_profile`, of each `direction` of FLOW_BINS."""
-    return _of_day_types(hours, ["direction"])
+def day_profiles(
+    hours: pl.DataFrame, *, types: Collection[str] = tuple(DAY_TYPES)
+) -> pl.DataFrame:
+    """Profile the local day as `day_profile`, of each `direction`, by some types.
+
+    Of FLOW_BINS it takes `direction`, `hour`, `flow` and what tells the type of a day.
+    """
+    return _of_day_types(hours, ["direction"], types=types)
 
 
 def week_profile(hours: pl.DataFrame, *, expected: int) -> Result:
@@ -110,21 +116,24 @@ def year_profile(days: pl.DataFrame, *, rules: Rules = DEFAULT) -> Result:
     )
 
 
-def _of_day_types(hours: pl.DataFrame, by: list[str]) -> pl.DataFrame:
-    """Profile the hours of each day type, in the order of DAY_TYPES.
+def _of_day_types(
+    hours: pl.DataFrame, by: list[str], *, types: Collection[str] = tuple(DAY_TYPES)
+) -> pl.DataFrame:
+    """Profile the hours of day types, in the order of DAY_TYPES.
 
-    A day belongs to several types: it has a row for each.
+    A day may belong to several of them.
     """
-    types = pl.concat_list(
-        pl.when(member).then(pl.lit(name)) for name, member in DAY_TYPES.items()
+    days = hours.select("day", "weekday", "school_holiday", "day_type").unique()
+    order = pl.Enum(list(DAY_TYPES))
+    members = pl.concat(
+        [
+            days.filter(member).select("day", day_type=pl.lit(name, order))
+            for name, member in DAY_TYPES.items()
+            if name in types
+        ]
     )
-    rows = (
-        hours.drop_nulls("flow")
-        .with_columns(day_type=types.list.drop_nulls())
-        .explode("day_type")
-        .with_columns(pl.col("day_type").cast(pl.Enum(list(DAY_TYPES))))
-    )
-    found = _profile(rows, [*by, "day_type", "hour"], "flow")
+    rows = hours.select(*by, "day", "hour", "flow").drop_nulls("flow")
+    found = _profile(rows.join(members, on="day"), [*by, "day_type", "hour"], "flow")
     return found.with_columns(pl.col("day_type").cast(pl.String))
 
 

@@ -27,8 +27,9 @@ import psycopg
 from analytics.cases import alerts
 from verkehrspuls.errors import DatabaseUnavailable
 from verkehrspuls.settings import Alerts, Settings
-from verkehrspuls.storage import series
+from verkehrspuls.storage.case_lists import CURRENT_DAYS, list_cases
 from verkehrspuls.storage.database import Connection, connect, execute, one
+from verkehrspuls.storage.visibility import EVERYTHING
 
 log = logging.getLogger(__name__)
 
@@ -124,7 +125,7 @@ def _make(connection: Connection, settings: Alerts, *, now: datetime) -> None:
             destinations=alerts.destinations(settings),
             digest_min=settings.digest_min,
             newest_h=settings.newest_h,
-            current_days=series.CURRENT_DAYS,
+            current_days=CURRENT_DAYS,
         )
         execute(connection, "hasten_alerts", now=now)
 
@@ -320,8 +321,8 @@ _WAYS: Final[Mapping[str, tuple[Callable[[Changes, Cases, Alerts], Any], Deliver
 def _cases(connection: Connection, due: Changes) -> dict[int, dict[str, Any]]:
     found = {}
     for number in {row["anomaly_case_id"] for row in due}:
-        for case in series.cases(
-            connection, case=number, standing=None, visible=series.EVERYTHING
+        for case in list_cases(
+            connection, case=number, standing=None, visible=EVERYTHING
         ):
             found[number] = case
     return found

@@ -15,14 +15,8 @@ import psycopg
 from analytics.frames import SCHOOL_HOLIDAYS, Schema
 from verkehrspuls.registry import calendar
 from verkehrspuls.storage.columns import encode, read_columns
-from verkehrspuls.storage.database import (
-    Connection,
-    connect,
-    execute,
-    one,
-    prepared,
-    queries,
-)
+from verkehrspuls.storage.database import Connection, connect, execute, one, prepared
+from verkehrspuls.storage.named import queries
 from verkehrspuls.storage.watch import Watch, conninfo, in_time
 
 #: Rows that go to the server as one piece of CSV.

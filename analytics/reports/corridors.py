@@ -9,7 +9,7 @@ import polars as pl
 
 from analytics.sections.stations import free_speeds, station_intervals
 from verkehrspuls import calendar
-from verkehrspuls.storage import series
+from verkehrspuls.storage.volumes import read_volumes_of_sites
 
 QUARTER_S: Final = 900
 _STATIONS: Final = {
@@ -50,7 +50,7 @@ def read_corridor(
     `trusted` leaves out what is suspected to be of a sensor's fault.
     """
     stations = stations_of(corridor)
-    volumes = series.volumes_of_sites(
+    volumes = read_volumes_of_sites(
         url,
         site_ids=stations["site_id"].unique().sort().to_list(),
         start=start,

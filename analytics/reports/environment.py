@@ -16,8 +16,11 @@ from analytics.reports.extracts import ALL
 from analytics.reports.periods import Period
 from analytics.reports.suspected import read_suspected
 from verkehrspuls.quantities import ENVIRONMENT
-from verkehrspuls.storage import series
+from verkehrspuls.storage.case_lists import list_open_cases
+from verkehrspuls.storage.doubts import list_ambiguous_hours
+from verkehrspuls.storage.environment import read_environment, read_long_environment
 from verkehrspuls.storage.reader import Reader
+from verkehrspuls.storage.volumes import read_volumes
 
 LONGEST_DAYS: Final = 366
 #: Running means of the first hours of a period reach so far before it.
@@ -49,7 +52,7 @@ class Asked:
         Of an hour that a person excluded, its share (`excluded`) is all that is known.
         """
         with self.store.frames() as url:
-            found = series.environment(
+            found = read_environment(
                 url,
                 site_id=self.site["site_id"],
                 quantity=quantity,
@@ -68,7 +71,7 @@ class Asked:
     def long(self, quantity: str) -> pl.DataFrame:
         """Read LONG_VALUES: what lasted longer than an hour, such as daily means."""
         with self.store.frames() as url:
-            found = series.long_environment(
+            found = read_long_environment(
                 url,
                 site_id=self.site["site_id"],
                 quantity=quantity,
@@ -97,7 +100,7 @@ class Asked:
     def traffic(self) -> pl.DataFrame:
         """Read the hours of motor traffic in which no lane of the site is missing."""
         with self.store.frames() as url:
-            found = series.volumes(
+            found = read_volumes(
                 url,
                 site_id=self.site["site_id"],
                 quantity="motor",
@@ -181,7 +184,7 @@ class Asked:
     def ambiguous_hours(self, *quantities: str) -> tuple[datetime, ...]:
         """Hours of the period in which nobody knows the times of readings."""
         with self.store.connection() as connection:
-            return series.ambiguous_hours(
+            return list_ambiguous_hours(
                 connection,
                 [(self.site["site_id"], quantity, ALL) for quantity in quantities],
                 start=self.period.start,
@@ -191,7 +194,7 @@ class Asked:
     def cases(self, *quantities: str) -> tuple[int, ...]:
         """Numbers of the open cases of quantities that touch the period."""
         with self.store.connection() as connection:
-            return series.open_cases(
+            return list_open_cases(
                 connection,
                 [(self.site["site_id"], quantity, ALL) for quantity in quantities],
                 start=self.period.start,

@@ -23,8 +23,14 @@ from verkehrspuls.calendar import day_end, day_start
 from verkehrspuls.classes import VOLUME_CLASSES
 from verkehrspuls.errors import BadParameter
 from verkehrspuls.quantities import COUNTED, ENVIRONMENT, QUANTITIES
-from verkehrspuls.storage import series
+from verkehrspuls.storage.case_lists import list_cases
 from verkehrspuls.storage.database import Connection
+from verkehrspuls.storage.days import read_daily_figures
+from verkehrspuls.storage.doubts import list_ambiguous_hours, list_suspected
+from verkehrspuls.storage.environment import read_environment, read_long_environment
+from verkehrspuls.storage.estimates import read_imputed
+from verkehrspuls.storage.visibility import PUBLIC
+from verkehrspuls.storage.volumes import read_volumes
 
 Bin = Literal["PT15M", "PT1H", "P1D"]
 
@@ -185,7 +191,7 @@ def quantity_of(
 
 
 def read(
-    selection: Selection, *, url: str, visible: Sequence[str] = series.PUBLIC
+    selection: Selection, *, url: str, visible: Sequence[str] = PUBLIC
 ) -> pl.DataFrame:
     """Read the figures that are selected."""
     site_id, quantity = selection.site["site_id"], selection.quantity
@@ -195,7 +201,7 @@ def read(
             selection.site, quantity, first, last, url=url, visible=visible
         )
     if quantity in ENVIRONMENT:
-        return series.environment(
+        return read_environment(
             url,
             site_id=site_id,
             quantity=quantity,
@@ -205,7 +211,7 @@ def read(
         )
     if selection.bin == DAY:
         first, last = selection.period.local_days
-        frame = series.days(
+        frame = read_daily_figures(
             url,
             site_id=site_id,
             quantity=quantity,
@@ -217,7 +223,7 @@ def read(
         if selection.direction is None:
             return frame.filter(pl.col("direction") != ALL)
         return frame
-    frame = series.volumes(
+    frame = read_volumes(
         url,
         site_id=site_id,
         quantity=quantity,
@@ -233,7 +239,7 @@ def read(
     )
     if selection.bin != "PT1H":
         return frame.select(columns)
-    estimates = series.imputed(
+    estimates = read_imputed(
         url,
         site_id=site_id,
         quantity=quantity,
@@ -255,7 +261,7 @@ def environment_days(
     *,
     url: str,
     trusted: bool = False,
-    visible: Sequence[str] = series.PUBLIC,
+    visible: Sequence[str] = PUBLIC,
 ) -> pl.DataFrame:
     """Read local days of an environment quantity of a site, both ends included.
 
@@ -272,11 +278,9 @@ def environment_days(
     start = day_start(first, zone)
     channels = channels_of(site, quantity)
     found = by_day.days(
-        stored_hours(series.environment(url, start=start, **asked), site["channels"]),
+        stored_hours(read_environment(url, start=start, **asked), site["channels"]),
         # an interval above an hour may begin the day before
-        series.long_environment(
-            url, start=start - timedelta(seconds=LONGEST_S), **asked
-        ),
+        read_long_environment(url, start=start - timedelta(seconds=LONGEST_S), **asked),
         channels.select(list(CHANNELS)),
         quantity=quantity,
     )
@@ -348,10 +352,10 @@ def complete(
     frame: pl.DataFrame,
     connection: Connection,
     now: datetime,
-    visible: Sequence[str] = series.PUBLIC,
+    visible: Sequence[str] = PUBLIC,
 ) -> Extract:
     """Add to figures what they mean and where they come from."""
-    cases = series.cases(
+    cases = list_cases(
         connection,
         municipality=selection.site["municipality"],
         site=selection.site["key"],
@@ -362,7 +366,7 @@ def complete(
         visible=visible,
     )
     period = selection.period
-    suspects = series.suspected(
+    suspects = list_suspected(
         connection,
         site_ids=[selection.site["site_id"]],
         quantity=selection.quantity,
@@ -395,7 +399,7 @@ def complete(
                 end=min(period.end, now),
                 channels=len(_channels(selection)),
             ),
-            ambiguous_hours=series.ambiguous_hours(
+            ambiguous_hours=list_ambiguous_hours(
                 connection,
                 [
                     (

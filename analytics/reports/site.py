@@ -15,7 +15,7 @@ import polars as pl
 
 from analytics.flow import classes, means, parameters, peaks, profiles, speeds
 from analytics.flow.figure import Figure, Result, touched_by
-from analytics.flow.inputs import KNOWN, flow_bins_by_direction, on_calendar
+from analytics.flow.inputs import KNOWN, lazy_flow_bins, on_calendar
 from analytics.flow.inputs import calendar as calendar_of
 from analytics.frames import FLOW_BINS, FLOW_DAYS, SPEED_HISTOGRAMS, check, empty
 from analytics.quality import suspected
@@ -42,14 +42,35 @@ from verkehrspuls.calendar import day_end, day_length_h, day_start, local_day
 from verkehrspuls.classes import VOLUME_CLASSES
 from verkehrspuls.quantities import QUANTITIES
 from verkehrspuls.settings import Analytics
-from verkehrspuls.storage import health, series
-from verkehrspuls.storage.database import Connection
+from verkehrspuls.storage import health
+from verkehrspuls.storage.case_lists import (
+    OPEN,
+    Counts,
+    count_cases,
+    list_cases,
+    list_findings,
+    sum_towns,
+)
+from verkehrspuls.storage.database import Connection, Row
+from verkehrspuls.storage.days import read_daily_figures
+from verkehrspuls.storage.doubts import list_ambiguous_hours
+from verkehrspuls.storage.estimates import (
+    list_forecast_errors,
+    read_forecast,
+    read_imputed,
+)
 from verkehrspuls.storage.reader import Reader
+from verkehrspuls.storage.sites import read_site
+from verkehrspuls.storage.speeds import read_speed_histograms
+from verkehrspuls.storage.volumes import read_volumes
 
 #: V85 is of so many days at the end of a longer period: a page must not take seconds
 SPEED_DAYS: Final = 31
 #: cases of a standing that are told beside those of the period, at most
 MOST_CASES: Final = 50
+#: kinds of days whose usual course is told
+DAY_TYPES: Final = ("workday", "saturday", "sunday_or_holiday")
+_OF_PROFILES: Final = ("day", "hour", "weekday", "school_holiday", "day_type", "flow")
 _QUARTER_S: Final = 900
 _DAY: Final = timedelta(days=1)
 
@@ -176,9 +197,9 @@ class Counted:
 class Charted:
     """What is told of the hours that count, of each direction and of all (`all`)."""
 
-    #: FLOW_BINS of hours, by `direction`
+    #: FLOW_BINS of the cross-section's hours
     hours: pl.DataFrame
-    #: DAY_PROFILE by `direction`
+    #: DAY_PROFILE of DAY_TYPES by `direction`
     day_profiles: pl.DataFrame
     #: WEEK_PROFILE of all directions
     week_profile: pl.DataFrame
@@ -200,12 +221,12 @@ class Around:
     """What is known around the figures of a site."""
 
     #: open cases that touch the period, the newest first
-    cases: Sequence[series.Row]
+    cases: Sequence[Row]
     #: the other ones, by how they stand, and how many of all there are
-    other_cases: Mapping[str, Sequence[series.Row]]
-    counts: series.Counts
+    other_cases: Mapping[str, Sequence[Row]]
+    counts: Counts
     #: what tests found of channels in the last days
-    verdicts: Sequence[series.Row]
+    verdicts: Sequence[Row]
     #: hours of the period whose readings may be of another one: of what is counted, and
     #: of all that is measured
     ambiguous_hours: tuple[datetime, ...]
@@ -213,11 +234,11 @@ class Around:
     #: what is suspected to be of a sensor's fault (SUSPECTED), of all that is measured
     suspected: pl.DataFrame
     #: sites of the municipality; none where nothing is counted
-    neighbours: Sequence[series.Row] = ()
+    neighbours: Sequence[Row] = ()
     #: what open cases found in the period
-    findings: Sequence[series.Row] = ()
+    findings: Sequence[Row] = ()
     #: by how much forecasts were off
-    forecast_errors: Sequence[series.Row] = ()
+    forecast_errors: Sequence[Row] = ()
     #: SCHOOL_HOLIDAYS
     school_holidays: pl.DataFrame = field(default_factory=pl.DataFrame)
 
@@ -262,7 +283,9 @@ class Report:
 def read_days(asked: Asked, reader: Reader) -> pl.DataFrame:
     """Read the local days of the period, of each direction and of all of them."""
     with reader.frames() as url:
-        return series.days(url, **asked.counted, first=asked.first, last=asked.last)
+        return read_daily_figures(
+            url, **asked.counted, first=asked.first, last=asked.last
+        )
 
 
 def around(
@@ -274,23 +297,21 @@ def around(
     measured = [*filter(None, (asked.quantity,)), *environment]
     places = [(site["site_id"], quantity, ALL) for quantity in measured]
     with reader.connection() as connection:
-        told = series.cases(
+        told = list_cases(
             connection,
             **of_site,
             quantity=asked.quantity,
             **asked.period,
             now=asked.now,
         )
-        counts = series.in_all(series.count_cases(connection, **of_site, now=asked.now))
-        ambiguous = series.ambiguous_hours(connection, places, **asked.period)
+        counts = sum_towns(count_cases(connection, **of_site, now=asked.now))
+        ambiguous = list_ambiguous_hours(connection, places, **asked.period)
         of_counted: dict[str, Any] = {}
         if asked.quantity:
             of_counted = {
                 "neighbours": sites_of(connection, site["municipality"]),
-                "findings": series.findings(
-                    connection, **asked.counted, **asked.period
-                ),
-                "forecast_errors": series.forecast_errors(connection, **asked.counted)
+                "findings": list_findings(connection, **asked.counted, **asked.period),
+                "forecast_errors": list_forecast_errors(connection, **asked.counted)
                 if asked.end > asked.now
                 else (),
                 "school_holidays": school_holidays(connection),
@@ -302,7 +323,7 @@ def around(
             verdicts=health.days(connection, **of_site, first=since, last=asked.today),
             ambiguous_hours=ambiguous
             if measured == [asked.quantity]
-            else series.ambiguous_hours(connection, places[:1], **asked.period)
+            else list_ambiguous_hours(connection, places[:1], **asked.period)
             if asked.quantity
             else (),
             ambiguous_of_all=ambiguous,
@@ -316,13 +337,13 @@ def around(
 def _other_cases(
     connection: Connection,
     asked: Asked,
-    told: Sequence[series.Row],
-    counts: series.Counts,
-) -> dict[str, list[series.Row]]:
+    told: Sequence[Row],
+    counts: Counts,
+) -> dict[str, list[Row]]:
     """Open cases of the site that are not told already, the newest by standing."""
     known = {case["anomaly_case_id"] for case in told}
     found = {
-        standing: series.cases(
+        standing: list_cases(
             connection,
             municipality=asked.site["municipality"],
             site=asked.site["key"],
@@ -332,7 +353,7 @@ def _other_cases(
         )
         if getattr(counts, standing)
         else []
-        for standing in series.OPEN
+        for standing in OPEN
     }
     return {
         standing: [case for case in cases if case["anomaly_case_id"] not in known]
@@ -370,7 +391,7 @@ class _Held(Source):
     ) -> None:
         """Take FLOW_DAYS, and FLOW_BINS of hours and quarter-hours, of all directions.
 
-        `histograms` as `series.speed_histograms` gives them.
+        `histograms` as `read_speed_histograms` gives them.
         """
         super().__init__(
             selection,
@@ -403,7 +424,7 @@ def volumes(
 ) -> pl.DataFrame:
     """Read the volumes of the period, of each direction and of all of them (`all`)."""
     directions = {channel["direction"] for channel in asked.channels}
-    found = series.volumes(
+    found = read_volumes(
         url,
         **asked.counted,
         **asked.period,
@@ -459,9 +480,9 @@ def report(
             )
         estimates = forecast = None
         if asked.bin == "PT1H":
-            estimates = series.imputed(url, **asked.counted, **asked.period)
+            estimates = read_imputed(url, **asked.counted, **asked.period)
         if asked.end > asked.now and not hours.is_empty():
-            forecast = series.forecast(url, **asked.counted)
+            forecast = read_forecast(url, **asked.counted)
     computed = _Computed(asked, known, suspects, settings, left_out=found.hours)
     counted = computed.counted(found)
     if without is not None:
@@ -475,17 +496,20 @@ def report(
             ),
             trusted=computed.counted(without, is_trusted=True),
         )
-    counted = replace(counted, figures=computed.figures(found, counted))
+    bins_of_hours = computed.bins(hours)
+    of_all = computed.figures(found, counted, hours=bins_of_hours)
+    counted = replace(counted, figures=of_all)
+    charted_trusted = None
     if without is not None and counted.trusted is not None:
-        trusted = replace(
-            counted.trusted, figures=computed.figures(without, counted.trusted)
-        )
-        counted = replace(counted, trusted=trusted)
+        trusted = computed.bins(without.hours)
+        figured = computed.figures(without, counted.trusted, hours=trusted)
+        counted = replace(counted, trusted=replace(counted.trusted, figures=figured))
+        charted_trusted = computed.charted(without, hours=trusted)
     return Report(
         asked=asked,
         counted=counted,
-        charted=computed.charted(found),
-        charted_trusted=None if without is None else computed.charted(without),
+        charted=computed.charted(found, hours=bins_of_hours),
+        charted_trusted=charted_trusted,
         days=days,
         bins=bins.filter(pl.col("direction") != ALL),
         hours=hours,
@@ -517,7 +541,7 @@ def _read(
         )
     day = _busiest(days, asked.ended)
     if quarters is None:
-        quarters = series.volumes(
+        quarters = read_volumes(
             url,
             **asked.counted,
             start=day_start(day, asked.zone),
@@ -527,7 +551,7 @@ def _read(
             trusted=trusted,
         )
     if asked.quantity == "motor":
-        histograms = series.speed_histograms(
+        histograms = read_speed_histograms(
             url,
             **asked.counted,
             start=day_start(_speeds_since(asked), asked.zone),
@@ -615,14 +639,18 @@ class _Computed:
             now=ended,
         )
 
-    def figures(self, of: _Frames, told: Counted) -> Mapping[str, Figure]:
-        """Compute the flow figures of the days that have ended, by name."""
+    def figures(
+        self, of: _Frames, told: Counted, *, hours: pl.DataFrame
+    ) -> Mapping[str, Figure]:
+        """Compute the flow figures of the days that have ended, by name.
+
+        `hours` are `bins` of the hours.
+        """
         asked = self._asked
         if asked.ended < asked.first:
             return {}
         days = self._flow_days(of.days)
-        hours = self._bins(_together(of.hours), HOUR_S)
-        quarters = self._bins(_together(of.quarters), _QUARTER_S)
+        quarters = self.bins(of.quarters, _QUARTER_S)
 
         def source(kind: str, first: date, last: date) -> Source:
             selection = figures.select(
@@ -691,17 +719,18 @@ class _Computed:
             tuple(replace(figure, passport=passport) for figure in found.figures)
         )
 
-    def charted(self, of: _Frames) -> Charted:
+    def charted(self, of: _Frames, *, hours: pl.DataFrame) -> Charted:
         """Profile the hours up to the last day that has ended, and sum their classes.
 
-        Of a period without such a day the hours are taken as they are.
+        Of a period without such a day the hours are taken as they are. `hours` are
+        `bins` of them.
         """
         asked = self._asked
         until = asked.end
         if asked.ended >= asked.first:
             until = day_end(asked.ended, asked.zone)
-        hours = self._bins(of.hours.filter(pl.col("time") < until), HOUR_S)
-        together = hours.filter(pl.col("direction") == ALL)
+        together = hours.filter(pl.col("time") < until)
+        each = self._lazy(of.hours.filter(pl.col("time") < until), HOUR_S)
         expected = int((until - asked.start).total_seconds() // HOUR_S)
         units = parameters.load(self._settings.flow_parameters).car_units
         by_class = classes.classes(
@@ -716,8 +745,10 @@ class _Computed:
         week = profiles.week_profile(together, expected=expected)
         sums = of.hours.group_by("direction").agg(pl.col("volume").sum())
         return Charted(
-            hours=hours,
-            day_profiles=profiles.day_profiles(hours),
+            hours=together,
+            day_profiles=profiles.day_profiles(
+                each.select("direction", *_OF_PROFILES).collect(), types=DAY_TYPES
+            ),
             week_profile=_table(week),
             totals=dict(sums.iter_rows()),
             classes=_table(by_class)
@@ -739,9 +770,12 @@ class _Computed:
         ended = self._calendar.filter(pl.col("day") <= self._asked.ended)
         return check(on_calendar(told, ended), FLOW_DAYS)
 
-    def _bins(self, found: pl.DataFrame, interval_s: int) -> pl.DataFrame:
-        """Make FLOW_BINS by `direction`."""
-        return flow_bins_by_direction(
+    def bins(self, found: pl.DataFrame, interval_s: int = HOUR_S) -> pl.DataFrame:
+        """Make FLOW_BINS of the cross-section."""
+        return self._lazy(_together(found), interval_s).select(*FLOW_BINS).collect()
+
+    def _lazy(self, found: pl.DataFrame, interval_s: int) -> pl.LazyFrame:
+        return lazy_flow_bins(
             found,
             interval_s=interval_s,
             time_zone=self._asked.zone,
@@ -800,7 +834,7 @@ def compared(
     compared = [(of.site, *before), (of.site, *after)]
     with reader.connection() as connection:
         if other:
-            site = series.site(connection, of.site["municipality"], other)
+            site = read_site(connection, of.site["municipality"], other)
             compared[0] = (site, *before)
         suspects = pl.concat(
             [

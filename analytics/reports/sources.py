@@ -25,8 +25,19 @@ from verkehrspuls.errors import BadParameter, UnknownKey
 from verkehrspuls.quantities import QUANTITIES
 from verkehrspuls.registry import calendar
 from verkehrspuls.settings import Analytics
-from verkehrspuls.storage import series
-from verkehrspuls.storage.database import Connection
+from verkehrspuls.storage.by_place import Place
+from verkehrspuls.storage.case_lists import list_open_cases, list_open_cases_of_sites
+from verkehrspuls.storage.database import Connection, Row
+from verkehrspuls.storage.days import read_daily_figures_of_sites
+from verkehrspuls.storage.doubts import (
+    list_ambiguous_hours,
+    list_ambiguous_hours_of_sites,
+    read_excluded,
+)
+from verkehrspuls.storage.sites import list_sites
+from verkehrspuls.storage.speeds import read_speed_histograms
+from verkehrspuls.storage.visibility import PUBLIC
+from verkehrspuls.storage.volumes import read_volumes
 
 HOUR_S: Final = 3600
 _QUARTER_S: Final = 900
@@ -58,7 +69,7 @@ def known(
     connection: Connection,
     selection: Selection,
     *,
-    visible: Sequence[str] = series.PUBLIC,
+    visible: Sequence[str] = PUBLIC,
 ) -> Known:
     """Read what is known of the period of a selection."""
     site_id, direction = selection.site["site_id"], selection.direction or ALL
@@ -95,7 +106,7 @@ class Source:
         options: Options,
         trusted: bool = False,
         days: pl.DataFrame | None = None,
-        visible: Sequence[str] = series.PUBLIC,
+        visible: Sequence[str] = PUBLIC,
     ) -> None:
         """Take it; `days` are those of the direction, where they are read already."""
         self.selection = selection
@@ -238,7 +249,7 @@ class Source:
     @cached_property
     def _histograms(self) -> pl.DataFrame:
         with self._turn() as url:
-            return series.speed_histograms(
+            return read_speed_histograms(
                 url,
                 site_id=self.site["site_id"],
                 quantity=self.selection.quantity,
@@ -268,7 +279,7 @@ class Source:
 
     def _bins(self, direction: str, interval_s: Literal[900, 3600]) -> pl.DataFrame:
         with self._turn() as url:
-            found = series.volumes(
+            found = read_volumes(
                 url,
                 site_id=self.site["site_id"],
                 quantity=self.selection.quantity,
@@ -346,12 +357,12 @@ def read_days(
     without: pl.DataFrame | None = None,
     found: pl.DataFrame | None = None,
     rules: Rules = validity.DEFAULT,
-    visible: Sequence[str] = series.PUBLIC,
+    visible: Sequence[str] = PUBLIC,
 ) -> pl.DataFrame:
     """Read FLOW_DAYS of a site from `first` to `last`, both included.
 
-    `found` are days of the direction as `series.days` gives them, where they are read
-    already.
+    `found` are days of the direction as `read_daily_figures` gives them, where they
+    are read already.
     """
     return read_days_of_sites(
         url,
@@ -382,7 +393,7 @@ def read_days_of_sites(
     without: pl.DataFrame | None = None,
     found: pl.DataFrame | None = None,
     rules: Rules = validity.DEFAULT,
-    visible: Sequence[str] = series.PUBLIC,
+    visible: Sequence[str] = PUBLIC,
 ) -> list[pl.DataFrame]:
     """Read FLOW_DAYS of each site of a municipality, in their order, all at once.
 
@@ -400,10 +411,10 @@ def read_days_of_sites(
     zone = sites[0]["time_zone"]
     start, end = day_start(first, zone), day_end(last, zone)
     if found is None:
-        found = series.days_of_sites(
+        found = read_daily_figures_of_sites(
             url, site_ids=site_ids, first=first, last=last, **of_sites
         )
-    spans = series.excluded(url, site_ids=site_ids, start=start, end=end, **of_sites)
+    spans = read_excluded(url, site_ids=site_ids, start=start, end=end, **of_sites)
     if without is not None:
         known = found.partition_by("site_id", as_dict=True)
         for site in sites:
@@ -451,7 +462,7 @@ def _left_out(
     """
     start, end = between
     since, until = spans.select(pl.col("since").min(), pl.col("until").max()).row(0)
-    hours = series.volumes(
+    hours = read_volumes(
         url,
         start=max(start, day_start(local_day(since, time_zone), time_zone)),
         end=min(end, until),
@@ -479,18 +490,18 @@ class Touching(TypedDict):
 
 def touching(
     connection: Connection,
-    places: Sequence[series.Place],
+    places: Sequence[Place],
     *,
     start: datetime,
     end: datetime,
-    visible: Sequence[str] = series.PUBLIC,
+    visible: Sequence[str] = PUBLIC,
 ) -> Touching:
     """Find what touches figures of places in a period."""
     return {
-        "cases": series.open_cases(
+        "cases": list_open_cases(
             connection, places, start=start, end=end, visible=visible
         ),
-        "ambiguous_hours": series.ambiguous_hours(
+        "ambiguous_hours": list_ambiguous_hours(
             connection, places, start=start, end=end, visible=visible
         ),
     }
@@ -525,12 +536,10 @@ def touching_days_of_sites(
     for first, last in spans if sites else ():
         zone = sites[0]["time_zone"]
         start, end = day_start(first, zone), day_end(last, zone)
-        open_ = series.open_cases_of_sites(connection, places, start=start, end=end)
+        open_ = list_open_cases_of_sites(connection, places, start=start, end=end)
         for site_id, numbers in open_.items():
             cases[site_id].update(numbers)
-        unsure = series.ambiguous_hours_of_sites(
-            connection, places, start=start, end=end
-        )
+        unsure = list_ambiguous_hours_of_sites(connection, places, start=start, end=end)
         for site_id, those in unsure.items():
             hours[site_id].update(those)
     return {
@@ -542,15 +551,15 @@ def touching_days_of_sites(
     }
 
 
-def sites_of(connection: Connection, municipality: str) -> list[series.Row]:
+def sites_of(connection: Connection, municipality: str) -> list[Row]:
     """List the sites of a municipality, which must have one, as registered."""
-    found = series.sites(connection, municipality=municipality, heard=False)
+    found = list_sites(connection, municipality=municipality, heard=False)
     if not found:
         raise UnknownKey(kind="municipality", key=municipality)
     return found
 
 
-def counting(sites: Sequence[series.Row], quantity: str) -> list[series.Row]:
+def counting(sites: Sequence[Row], quantity: str) -> list[Row]:
     """Choose the sites that count something."""
     return [
         site

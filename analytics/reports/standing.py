@@ -9,8 +9,10 @@ import polars as pl
 from analytics import frames
 from analytics.health.verdicts import GOOD
 from verkehrspuls.calendar import day_end, day_start
-from verkehrspuls.storage import health, series
+from verkehrspuls.storage import health
+from verkehrspuls.storage.case_lists import list_findings
 from verkehrspuls.storage.database import Connection
+from verkehrspuls.storage.visibility import PUBLIC
 
 #: Columns that are added, with what they hold.
 COLUMNS: Final = {
@@ -32,7 +34,7 @@ def with_standing(
     end: datetime,
     suspects: Sequence[Mapping[str, Any]],
     connection: Connection,
-    visible: Sequence[str] = series.PUBLIC,
+    visible: Sequence[str] = PUBLIC,
 ) -> pl.DataFrame:
     """Add COLUMNS to rows that have a `day` or `time`, a `direction` or `channel`.
 
@@ -56,7 +58,7 @@ def with_standing(
     told = {
         "open_cases": [
             row | {"text": str(row["anomaly_case_id"])}
-            for row in series.findings(
+            for row in list_findings(
                 connection,
                 site_id=site["site_id"],
                 quantity=quantity,

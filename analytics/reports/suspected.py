@@ -13,8 +13,11 @@ from analytics.reports.extracts import ALL, channels_of
 from analytics.volumes import daily
 from analytics.volumes.long_intervals import LONGEST_S, with_day
 from verkehrspuls.calendar import day_end, day_start
-from verkehrspuls.storage import series
 from verkehrspuls.storage.database import Connection
+from verkehrspuls.storage.doubts import list_suspected, read_excluded
+from verkehrspuls.storage.sensors import read_installed
+from verkehrspuls.storage.visibility import PUBLIC
+from verkehrspuls.storage.volumes import read_channel_volumes, read_long_volumes
 
 
 def read_suspected(
@@ -25,11 +28,11 @@ def read_suspected(
     start: datetime,
     end: datetime,
     direction: str = ALL,
-    visible: Sequence[str] = series.PUBLIC,
+    visible: Sequence[str] = PUBLIC,
 ) -> pl.DataFrame:
     """Read SUSPECTED of channels of sites in a period; see `series.suspected`."""
     return suspected.frame(
-        series.suspected(
+        list_suspected(
             connection,
             site_ids=site_ids,
             quantity=quantity,
@@ -68,7 +71,7 @@ def trusted_days(
     first: date,
     last: date,
     rules: Rules,
-    visible: Sequence[str] = series.PUBLIC,
+    visible: Sequence[str] = PUBLIC,
 ) -> pl.DataFrame:
     """Put in place of days that SUSPECTED spans touch what they are without them.
 
@@ -86,7 +89,7 @@ def trusted_days(
     reach = timedelta(seconds=LONGEST_S)
     channels = channels_of(site, quantity).select(*frames.CHANNELS)
     long = frames.check(
-        series.long_volumes(
+        read_long_volumes(
             url,
             start=day_start(first, zone) - reach,
             end=day_end(last, zone),
@@ -105,8 +108,8 @@ def trusted_days(
     if not days:
         return found
     periods = _periods(days, zone)
-    volumes = series.channel_volumes(url, spans=periods, **of_site)
-    excluded = series.excluded(
+    volumes = read_channel_volumes(url, spans=periods, **of_site)
+    excluded = read_excluded(
         url,
         site_ids=[place],
         quantity=quantity,
@@ -122,7 +125,7 @@ def trusted_days(
         ),
         channels=channels,
         installed=frames.check(
-            series.installed(url, site_id=place, visible=visible), frames.INSTALLATIONS
+            read_installed(url, site_id=place, visible=visible), frames.INSTALLATIONS
         ),
         excluded=pl.concat(
             [frames.check(excluded, frames.SPANS), suspected.spans(spans)]

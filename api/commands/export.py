@@ -66,8 +66,9 @@ def command(
     from api.formats import FORMATS, file_name, to_description
     from verkehrspuls.cli.options import parse_key
     from verkehrspuls.stack.state import resolve
-    from verkehrspuls.storage import series
     from verkehrspuls.storage.database import connect
+    from verkehrspuls.storage.sites import read_site
+    from verkehrspuls.storage.visibility import EVERYTHING
 
     chosen = FORMATS[format.value]
     if format is _Format.PARQUET and output is None and sys.stdout.isatty():
@@ -76,7 +77,7 @@ def command(
     now = datetime.now(UTC)
     url = resolve().database.url.get_secret_value()
     with connect(url, application="verkehrspuls export") as connection:
-        found = series.site(connection, municipality, key, visible=series.EVERYTHING)
+        found = read_site(connection, municipality, key, visible=EVERYTHING)
         zone = found["time_zone"]
         selection = extracts.select(
             found,
@@ -89,10 +90,10 @@ def command(
         )
         extract = extracts.complete(
             selection,
-            frame=extracts.read(selection, url=url, visible=series.EVERYTHING),
+            frame=extracts.read(selection, url=url, visible=EVERYTHING),
             connection=connection,
             now=now,
-            visible=series.EVERYTHING,
+            visible=EVERYTHING,
         )
     body = chosen.write(extract)
     if output is None:

@@ -18,10 +18,12 @@ from analytics.volumes import long_intervals
 from api import PREFIX
 from api.parameters import From, Instant, MunicipalityKey, Quantity, SiteKey, Store, To
 from api.problems import RESPONSES
-from api.schemas import studies as schemas
+from api.schemas import as_known as schemas
 from verkehrspuls import calendar
 from verkehrspuls.quantities import COUNTED
-from verkehrspuls.storage import series
+from verkehrspuls.storage.sensors import read_installed
+from verkehrspuls.storage.sites import read_site
+from verkehrspuls.storage.volumes import read_counts_known_at
 
 HOUR: Final = timedelta(hours=1)
 
@@ -58,7 +60,7 @@ def read_days_as_known(
     days, at most 93 come at once.
     """
     with store.connection() as connection:
-        found = series.site(connection, municipality, site)
+        found = read_site(connection, municipality, site)
     counted = quantity_of(found, asked=quantity, among=COUNTED)
     now = datetime.now(UTC)
     asked = period(found, from_, to, now=now, days=30).at_most(93)
@@ -68,7 +70,7 @@ def read_days_as_known(
     ).select(pl.lit(found["site_id"], pl.Int32).alias("site_id"), "day")
     channels = channels_of(found, counted).select(*frames.CHANNELS)
     with store.frames() as url:
-        readings = series.counts_known_at(
+        readings = read_counts_known_at(
             url,
             site_id=found["site_id"],
             quantity=counted,
@@ -78,7 +80,7 @@ def read_days_as_known(
             end=calendar.day_end(asked.last, zone) + HOUR,
             known_at=known_at,
         )
-        installed = series.installed(url, site_id=found["site_id"])
+        installed = read_installed(url, site_id=found["site_id"])
     with store.connection() as connection:
         touching = touching_days(
             connection, [found], counted, (asked.first, asked.last)

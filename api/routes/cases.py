@@ -1,20 +1,27 @@
 """`/cases`: what seems unusual or broken, and what persons say of it."""
 
-from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
-from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from analytics.cases import casework
 from analytics.cases.sentences import sentence
 from api import PREFIX, authorised
 from api.parameters import AnyQuantity, From, OfMunicipality, OfSite, Store, To
 from api.problems import RESPONSES
-from api.schemas import common
+from api.schemas import cases as schemas
 from verkehrspuls.errors import BadParameter
 from verkehrspuls.moments import utc
-from verkehrspuls.storage import series
+from verkehrspuls.storage import case_lists
+from verkehrspuls.storage.case_lists import (
+    CURRENT,
+    HISTORY,
+    UNDECIDED,
+    count_cases,
+    sum_towns,
+)
+from verkehrspuls.storage.database import Row
+from verkehrspuls.storage.visibility import EVERYTHING
 
 router = APIRouter(prefix=PREFIX, tags=["figures"], route_class=authorised.Route)
 
@@ -26,111 +33,11 @@ _DECIDING: dict[int | str, dict[str, Any]] = {
 }
 
 
-class Member(BaseModel):
-    """What one detector found on one channel."""
-
-    detector: str
-    began: datetime
-    ended: datetime
-    observed: float | None
-    usual: float | None
-    score: float
-    reason: str
-    withdrawn_at: datetime | None
-    site: str
-    site_name: str
-    channel: str
-    channel_name: str
-    quantity: str
-    direction: str
-    direction_name: str
-
-
-class Change(BaseModel):
-    """What became of a case."""
-
-    at: datetime
-    kind: str = Field(
-        description="opened, raised, withdrawn, returned, decided or comment"
-    )
-    who: str = Field(description="`detectors`, or the name of a token")
-    state: str
-    effect: str
-    severity: str
-    comment: str
-
-
-class CaseInWords(common.Case):
-    """A case, and a sentence that says what is unusual, since when, and why."""
-
-    sentence_de: str
-    sentence_en: str
-
-
-class Counts(BaseModel):
-    """How many cases are open."""
-
-    current: int = Field(description="that last or ended no more than a week ago")
-    older: int = Field(description="that nobody decided since")
-    history: int = Field(
-        description="that had ended for more than a week when they were found, as in "
-        "what is imported"
-    )
-
-
-class Cases(BaseModel):
-    """Cases, newest first."""
-
-    counts: Counts = Field(
-        description="of all that are open in the municipality or at the site, whatever "
-        "else is asked for"
-    )
-    total: int = Field(description="how many match, beside `limit` and `skip`")
-    cases: list[CaseInWords]
-
-
-class CaseInFull(CaseInWords):
-    """A case with its evidence and its history."""
-
-    members: list[Member]
-    history: list[Change]
-
-
-class Decision(BaseModel):
-    """What a person decides; what is not named stays."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"state": "explained", "comment": "road works"}]
-        }
-    )
-
-    state: Literal["suspected", "confirmed", "explained", "rejected"] | None = None
-    effect: Literal["exclude", "caveat", "keep"] | None = None
-    comment: str = Field("", max_length=casework.LONGEST_COMMENT)
-
-    @model_validator(mode="after")
-    def _says_something(self) -> Self:
-        if self.state is None and self.effect is None:
-            raise ValueError("name a state, an effect, or both")
-        return self
-
-
-class Comment(BaseModel):
-    """What a person remarks."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"comment": "the counter was cleaned"}]}
-    )
-
-    comment: str = Field(min_length=1, max_length=casework.LONGEST_COMMENT)
-
-
 @router.get(
     "/cases",
     operation_id="listCases",
     summary="List anomaly cases",
-    response_model=Cases,
+    response_model=schemas.Cases,
     responses={422: RESPONSES[422], 503: RESPONSES[503]},
 )
 def list_cases(
@@ -167,17 +74,17 @@ def list_cases(
         raise BadParameter(
             parameter="history", detail="Ask for `history` without `open` or `current`"
         )
-    standing = None if not open else series.CURRENT if current else series.UNDECIDED
+    standing = None if not open else CURRENT if current else UNDECIDED
 
-    def read(limit: int, skip: int) -> list[series.Row]:
-        return series.cases(
+    def read(limit: int, skip: int) -> list[Row]:
+        return case_lists.list_cases(
             connection,
             municipality=municipality,
             site=site,
             quantity=quantity,
             start=None if from_ is None else utc(from_),
             end=None if to is None else utc(to),
-            standing=series.HISTORY if history else standing,
+            standing=HISTORY if history else standing,
             limit=limit,
             skip=skip,
         )
@@ -186,9 +93,9 @@ def list_cases(
         found = read(limit, skip)
         # beyond the end there is no row that tells how many there are
         first = found or (read(1, 0) if skip else [])
-        counts = series.count_cases(connection, municipality=municipality, site=site)
+        counts = count_cases(connection, municipality=municipality, site=site)
     return {
-        "counts": series.in_all(counts)._asdict(),
+        "counts": sum_towns(counts)._asdict(),
         "total": first[0]["matching"] if first else 0,
         "cases": [in_words(case) for case in found],
     }
@@ -198,7 +105,7 @@ def list_cases(
     "/cases/{number}",
     operation_id="getCase",
     summary="Show an anomaly case",
-    response_model=CaseInFull,
+    response_model=schemas.CaseInFull,
     responses={status: RESPONSES[status] for status in (404, 422, 503)},
 )
 def get_case(store: Store, number: Number) -> dict[str, object]:
@@ -211,12 +118,12 @@ def get_case(store: Store, number: Number) -> dict[str, object]:
     "/cases/{number}",
     operation_id="decideCase",
     summary="Decide an anomaly case",
-    response_model=CaseInFull,
+    response_model=schemas.CaseInFull,
     responses=_DECIDING,
     openapi_extra=authorised.needs("cases"),
 )
 def decide_case(
-    request: Request, store: Store, number: Number, decision: Decision
+    request: Request, store: Store, number: Number, decision: schemas.Decision
 ) -> dict[str, object]:
     """Move a case to another state, or change its effect on figures.
 
@@ -240,12 +147,12 @@ def decide_case(
     operation_id="commentCase",
     summary="Comment on an anomaly case",
     status_code=201,
-    response_model=CaseInFull,
+    response_model=schemas.CaseInFull,
     responses=_DECIDING,
     openapi_extra=authorised.needs("cases"),
 )
 def comment_case(
-    request: Request, store: Store, number: Number, remark: Comment
+    request: Request, store: Store, number: Number, remark: schemas.Comment
 ) -> dict[str, object]:
     """Write a comment; it changes neither state nor figures."""
     who = authorised.bearer(request)
@@ -269,5 +176,5 @@ def in_words(case: dict[str, Any]) -> dict[str, Any]:
 
 
 def _in_full(connection: Any, number: int) -> dict[str, Any]:
-    found = casework.show(connection, number, visible=series.EVERYTHING)
+    found = casework.show(connection, number, visible=EVERYTHING)
     return in_words(found)

@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, Field
 
 from analytics import frames
 from analytics.health.verdicts import METHOD, TEXTS
@@ -18,12 +17,14 @@ from api import PREFIX
 from api.database import Database
 from api.parameters import From, MunicipalityKey, SiteKey, Store, To
 from api.problems import RESPONSES
-from api.schemas.passports import Simulated
+from api.schemas import channel_health as schemas
 from verkehrspuls.calendar import day_end, day_start, days_between
 from verkehrspuls.errors import BadParameter, TooLong
 from verkehrspuls.settings import Settings
-from verkehrspuls.storage import health, ledger, series
+from verkehrspuls.storage import health, ledger
 from verkehrspuls.storage.database import read_frame
+from verkehrspuls.storage.doubts import list_ambiguous_hours
+from verkehrspuls.storage.sites import read_site
 from verkehrspuls.text import LANGUAGES, translate
 
 router = APIRouter(prefix=PREFIX, tags=["figures"])
@@ -33,61 +34,11 @@ LONGEST: Final = {"P1D": 366, "PT1H": 7}
 _LOOK_BACK: Final = timedelta(days=6)
 
 
-class Verdict(BaseModel):
-    """What was found of a channel on a day, or in an hour."""
-
-    channel: str
-    quantity: str
-    direction: str
-    day: date = Field(description="local day of the site")
-    hour: datetime | None = Field(None, description="start of the hour; null for a day")
-    verdict: str = Field(description="`good`, or the first test that failed")
-    value: float | None = Field(description="what the test measured")
-    threshold: float | None = Field(description="where the test fails")
-    level: str | None = Field(
-        description="highest level at which all channels fail: broker, municipality, "
-        "site, sensor, quantity, direction or channel"
-    )
-    complete: bool = Field(description="false while the day runs")
-    text: dict[str, str] = Field(description="what it means, by language")
-
-
-class DroppedField(BaseModel):
-    """A field that was left out of readings that are stored without it."""
-
-    sensor: str
-    field: str
-    problem: str = Field(description="what was wrong with it: below, above or wrong")
-    value: str = Field(description="the last one")
-    fields: int = Field(description="how many were left out")
-    first_hour: datetime = Field(description="of reception, UTC")
-    last_hour: datetime
-
-
-class SiteHealth(Simulated):
-    """Detector health of a site."""
-
-    municipality: str
-    site: str
-    bin: Literal["P1D", "PT1H"]
-    first: date
-    last: date
-    method: str
-    verdicts: list[Verdict]
-    ambiguous_hours: list[datetime] = Field(
-        description="hours (UTC) of these days that a wall clock showed twice: nobody "
-        "knows which pass their readings are of"
-    )
-    fields_dropped: list[DroppedField] = Field(
-        description="of the site's sensors, in the hours of reception of these days"
-    )
-
-
 @router.get(
     "/sites/{municipality}/{site}/health",
     operation_id="readHealth",
     summary="Read detector health",
-    response_model=SiteHealth,
+    response_model=schemas.SiteHealth,
     responses=RESPONSES,
 )
 def read_health(
@@ -106,7 +57,7 @@ def read_health(
     The default is the last seven days. Today is judged so far.
     """
     with store.connection() as connection:
-        found = series.site(connection, municipality, site)
+        found = read_site(connection, municipality, site)
     now = datetime.now(UTC)
     zone = ZoneInfo(found["time_zone"])
     # `to` is outside of the period
@@ -128,7 +79,7 @@ def read_health(
             start=start,
             end=end,
         )
-        ambiguous_hours = series.ambiguous_hours(
+        ambiguous_hours = list_ambiguous_hours(
             connection,
             [
                 (found["site_id"], quantity, ALL)

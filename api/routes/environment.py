@@ -19,7 +19,7 @@ from api.problems import RESPONSES
 from api.schemas import environment as schemas
 from verkehrspuls.errors import BadParameter
 from verkehrspuls.quantities import ENVIRONMENT
-from verkehrspuls.storage import series
+from verkehrspuls.storage.sites import read_site
 
 router = APIRouter(prefix=f"{PREFIX}/sites/{{municipality}}/{{site}}", tags=["figures"])
 
@@ -32,7 +32,7 @@ def _ask(
     to: To = None,
 ) -> Asked:
     with store.connection() as connection:
-        found = series.site(connection, municipality, site)
+        found = read_site(connection, municipality, site)
     now = datetime.now(UTC)
     return ask(
         store, found, period(found, from_, to, now=now, days=30).at_most(LONGEST_DAYS)
@@ -274,7 +274,7 @@ def read_dependence(
     away = None
     if background is not None:
         with asked.store.connection() as connection:
-            other = series.site(connection, asked.site["municipality"], background)
+            other = read_site(connection, asked.site["municipality"], background)
         away = ask(asked.store, other, asked.period)
         suspects = pl.concat([suspects, away.suspects(quantity)])
     return asked.answer(lambda of: _dependence(of, quantity, away), suspects) | {

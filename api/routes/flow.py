@@ -2,10 +2,9 @@
 
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
-from pydantic import BaseModel, Field
 
 from analytics.flow.figure import Figure, Result
 from analytics.reports import figures
@@ -13,79 +12,19 @@ from analytics.reports.sources import Options, Source, known
 from api import PREFIX
 from api.parameters import From, MunicipalityKey, SiteKey, Store, To
 from api.problems import RESPONSES
+from api.schemas import flow as schemas
 from api.schemas import reasons
-from api.schemas.common import SiteOfSeries
-from api.schemas.passports import WITHOUT_SUSPECTED, PassportOfFigure
-from api.schemas.reasons import ReasonOfFigure
 from verkehrspuls.quantities import COUNTED
-from verkehrspuls.storage import series
+from verkehrspuls.storage.sites import read_site
 
 router = APIRouter(prefix=PREFIX, tags=["figures"])
-
-Kind = Literal[
-    "means",
-    "aadt",
-    "peaks",
-    "design-hour",
-    "classes",
-    "speeds",
-    "service",
-    "noise-flows",
-    "day-profile",
-    "week-profile",
-    "year-profile",
-]
-
-
-class FlowValue(BaseModel):
-    """A value; null where there is a reason."""
-
-    value: float | None
-    unit: str = Field(description="`1` for a share or factor")
-    lower: float | None = Field(description="of an interval of 95 %")
-    upper: float | None
-    above: bool = Field(description="the true value is greater than `value`")
-    at: datetime | None = Field(description="when it was, for peaks")
-    reason: ReasonOfFigure | None
-    passport: PassportOfFigure
-
-
-class FlowFigure(FlowValue):
-    """A figure; null where there is a reason."""
-
-    name: str
-    without_suspected: FlowValue | None = Field(description=WITHOUT_SUSPECTED)
-
-
-class FlowTable(BaseModel):
-    """Rows that belong to the figures, with a passport of their own."""
-
-    columns: list[str]
-    rows: list[dict[str, Any]] = Field(description="null is unknown, never zero")
-    passport: PassportOfFigure
-
-
-class FlowFigures(BaseModel):
-    """Figures of one kind."""
-
-    site: SiteOfSeries
-    kind: Kind
-    quantity: str
-    direction: str
-    from_: datetime = Field(serialization_alias="from")
-    to: datetime
-    figures: list[FlowFigure]
-    table: FlowTable | None
-    table_without_suspected: FlowTable | None = Field(
-        description="the same table, see `without_suspected`"
-    )
 
 
 @router.get(
     "/sites/{municipality}/{site}/figures/{kind}",
     operation_id="readFigures",
     summary="Read flow figures",
-    response_model=FlowFigures,
+    response_model=schemas.FlowFigures,
     responses=RESPONSES,
 )
 def read_figures(
@@ -93,7 +32,9 @@ def read_figures(
     store: Store,
     municipality: MunicipalityKey,
     site: SiteKey,
-    kind: Annotated[Kind, Path(description="which figures", examples=["means"])],
+    kind: Annotated[
+        schemas.Kind, Path(description="which figures", examples=["means"])
+    ],
     from_: From = None,
     to: To = None,
     quantity: Annotated[
@@ -134,7 +75,7 @@ def read_figures(
     A figure that cannot be told is null, with the reason and what would be needed.
     """
     with store.connection() as connection:
-        found = series.site(connection, municipality, site)
+        found = read_site(connection, municipality, site)
     selection = figures.select(
         found,
         kind,

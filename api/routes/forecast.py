@@ -4,65 +4,27 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
 
 from analytics.reports import extracts
 from analytics.reports.extracts import ALL
 from api import PREFIX
 from api.parameters import MunicipalityKey, SiteKey, Store
 from api.problems import RESPONSES
-from api.schemas.common import SiteOfSeries
+from api.schemas import forecast as schemas
 from verkehrspuls.errors import BadParameter
 from verkehrspuls.quantities import COUNTED
-from verkehrspuls.storage import series
+from verkehrspuls.storage import estimates
+from verkehrspuls.storage.estimates import list_forecast_errors
+from verkehrspuls.storage.sites import read_site
 
 router = APIRouter(prefix=PREFIX, tags=["figures"])
-
-
-class ForecastInterval(BaseModel):
-    """A volume that is to come; nine of ten lie between `low` and `high`."""
-
-    time: datetime = Field(description="start of the interval, UTC")
-    interval_s: int
-    lead_s: int = Field(description="from `made_at` to the end of the interval")
-    made_at: datetime = Field(description="nothing that began later was known")
-    volume: float = Field(description="in the interval")
-    low: float
-    high: float
-    method: str
-
-
-class ForecastError(BaseModel):
-    """What forecasts of the last weeks missed by, for one lead."""
-
-    interval_s: int
-    lead_s: int
-    since: datetime
-    compared: int = Field(description="intervals of channels that were counted")
-    wape: float | None = Field(
-        description="sum of what was missed over the sum of what was counted"
-    )
-    coverage: float = Field(description="share that lay between low and high")
-
-
-class Forecast(BaseModel):
-    """The coming hour by quarter-hours, and the coming day by hours."""
-
-    site: SiteOfSeries
-    quantity: str
-    direction: str
-    intervals: list[ForecastInterval] = Field(
-        description="empty where too little is known of the weeks before, or where "
-        "there are no hours: daily totals are not forecast"
-    )
-    errors: list[ForecastError]
 
 
 @router.get(
     "/sites/{municipality}/{site}/forecast",
     operation_id="readForecast",
     summary="Read the forecast",
-    response_model=Forecast,
+    response_model=schemas.Forecast,
     responses=RESPONSES,
 )
 def read_forecast(
@@ -88,7 +50,7 @@ def read_forecast(
 ) -> dict[str, Any]:
     """Give the newest forecast, and how far the ones before it were off."""
     with store.connection() as connection:
-        found = series.site(connection, municipality, site)
+        found = read_site(connection, municipality, site)
         selection = extracts.select(
             found,
             quantity=quantity,
@@ -107,7 +69,7 @@ def read_forecast(
             "quantity": selection.quantity,
             "direction": direction,
         }
-        errors = series.forecast_errors(connection, **of)
+        errors = list_forecast_errors(connection, **of)
     with store.frames() as url:
-        intervals = series.forecast(url, **of)
+        intervals = estimates.read_forecast(url, **of)
     return {**of, "site": found, "intervals": intervals.to_dicts(), "errors": errors}

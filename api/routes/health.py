@@ -9,10 +9,11 @@ from fastapi.responses import JSONResponse, Response
 from api.database import Database
 from api.parameters import Store
 from api.problems import RETRY_S
-from api.schemas import common
+from api.schemas import health as schemas
 from verkehrspuls.errors import Unavailable
-from verkehrspuls.storage import alerts, ledger, migrate, series
+from verkehrspuls.storage import alerts, ledger, migrate
 from verkehrspuls.storage.clocks import DIFFER_S, ours_ahead_s, receipt_ahead_s
+from verkehrspuls.storage.operation import read_lag_s, read_state
 from verkehrspuls.storage.slots import slots
 
 router = APIRouter(tags=["operation"])
@@ -34,7 +35,7 @@ _SCHEMA: Final[dict[str, Any]] = {
 )
 async def is_alive() -> JSONResponse:
     """Answer without asking anybody else."""
-    return _render(common.Health(status="pass"))
+    return _render(schemas.Health(status="pass"))
 
 
 @router.get(
@@ -49,11 +50,11 @@ async def is_alive() -> JSONResponse:
 )
 def is_ready(request: Request, store: Store) -> JSONResponse:
     """Check the database, its migrations, and whether ingest keeps up."""
-    checks: dict[str, list[common.Check]] = {}
+    checks: dict[str, list[schemas.Check]] = {}
     try:
         with store.connection() as connection:
             connection.execute("select 1")
-        checks["database"] = [common.Check(status="pass")]
+        checks["database"] = [schemas.Check(status="pass")]
         checks["migrations"] = [_migrations(request)]
         if checks["migrations"][0].status == "pass":
             checks["ingest:lag"] = [_lag(store)]
@@ -64,11 +65,11 @@ def is_ready(request: Request, store: Store) -> JSONResponse:
             checks["ingest:senders"] = [_senders(store)]
     except Unavailable:
         checks["database"] = [
-            common.Check(status="fail", output="The database does not answer.")
+            schemas.Check(status="fail", output="The database does not answer.")
         ]
     found = {check.status for part in checks.values() for check in part}
     worst = next(s for s in ("fail", "warn", "pass") if s in found)
-    return _render(common.Health(status=worst, checks=checks))
+    return _render(schemas.Health(status=worst, checks=checks))
 
 
 @router.get(
@@ -87,7 +88,7 @@ def read_metrics(request: Request, store: Store) -> Response:
     """Give the ledger's sums, work left, open cases and durations of requests."""
     try:
         with store.connection() as connection:
-            state = series.state(connection)
+            state = read_state(connection)
     except Unavailable:
         state = None
     return Response(
@@ -96,38 +97,34 @@ def read_metrics(request: Request, store: Store) -> Response:
     )
 
 
-def _migrations(request: Request) -> common.Check:
+def _migrations(request: Request) -> schemas.Check:
     # what is migrated stays so: asked until it is, then remembered
     if not getattr(request.app.state, "migrated", False):
-        current, newest = migrate.status(request.app.state.url)
-        if current != newest:
-            return common.Check(
-                status="fail",
-                output=f"The database has revision {current}, needed is {newest}. "
-                "Run `verkehrspuls db migrate`.",
-            )
+        fault = migrate.status(request.app.state.url).fault
+        if fault:
+            return schemas.Check(status="fail", output=str(fault))
         request.app.state.migrated = True
-    return common.Check(status="pass")
+    return schemas.Check(status="pass")
 
 
-def _lag(store: Database) -> common.Check:
+def _lag(store: Database) -> schemas.Check:
     with store.connection() as connection:
-        seconds = series.lag_s(connection)
+        seconds = read_lag_s(connection)
     if seconds is None:
-        return common.Check(status="warn", output="No message came yet.")
-    return common.Check(
+        return schemas.Check(status="warn", output="No message came yet.")
+    return schemas.Check(
         status="pass" if seconds <= LATE_S else "warn",
         observed_value=round(seconds, 1),
         observed_unit="s",
     )
 
 
-def _rejects(store: Database) -> common.Check:
+def _rejects(store: Database) -> schemas.Check:
     with store.connection() as connection:
         messages = ledger.only_counted(connection)
     if not messages:
-        return common.Check(status="pass")
-    return common.Check(
+        return schemas.Check(status="pass")
+    return schemas.Check(
         status="warn",
         output="There is no room to keep all rejected messages: of late so many were "
         "only counted.",
@@ -136,12 +133,12 @@ def _rejects(store: Database) -> common.Check:
     )
 
 
-def _alerts(store: Database) -> common.Check:
+def _alerts(store: Database) -> schemas.Check:
     with store.connection() as connection:
         held_up = alerts.held_up(connection)
     if not held_up:
-        return common.Check(status="pass")
-    return common.Check(
+        return schemas.Check(status="pass")
+    return schemas.Check(
         status="warn",
         output=f"Alerts do not reach whom they are for: {held_up}.",
         observed_value=held_up.waiting + held_up.given_up,
@@ -149,46 +146,46 @@ def _alerts(store: Database) -> common.Check:
     )
 
 
-def _senders(store: Database) -> common.Check:
+def _senders(store: Database) -> schemas.Check:
     """Whether messages belong to nobody, or sensors of foreign formats never sent."""
     with store.connection() as connection:
         if not ledger.senders_missing(connection):
-            return common.Check(status="pass")
-    return common.Check(
+            return schemas.Check(status="pass")
+    return schemas.Check(
         status="warn",
         output="Messages of the last day belong to no sensor, or a sensor of a foreign "
         "format never sent: see `verkehrspuls doctor`.",
     )
 
 
-def _slots(store: Database) -> common.Check:
+def _slots(store: Database) -> schemas.Check:
     with store.connection() as connection:
         found = slots(connection)
     stranded = [one.slot for one in found if one.stranded]
     if not stranded:
         now = datetime.now(UTC)
         if any(one.certificate_expires(now) for one in found):
-            return common.Check(
+            return schemas.Check(
                 status="warn", output="The broker's certificate expires soon."
             )
-        return common.Check(status="pass")
+        return schemas.Check(status="pass")
     words = ", ".join(map(str, stranded))
-    return common.Check(
+    return schemas.Check(
         status="warn",
         observed_value=len(stranded),
         output=f"No worker serves slot {words}; messages may wait at the broker.",
     )
 
 
-def _clock(store: Database) -> common.Check:
+def _clock(store: Database) -> schemas.Check:
     with store.connection() as connection:
         ours_s = ours_ahead_s(connection)
         receipt_s = receipt_ahead_s(connection)
     if max(abs(ours_s), receipt_s) <= DIFFER_S:
-        return common.Check(
+        return schemas.Check(
             status="pass", observed_value=round(ours_s, 1), observed_unit="s"
         )
-    return common.Check(
+    return schemas.Check(
         status="warn",
         output="The clocks of the database and of other parts differ; the database's "
         "is used.",
@@ -197,7 +194,7 @@ def _clock(store: Database) -> common.Check:
     )
 
 
-def _render(health: common.Health) -> JSONResponse:
+def _render(health: schemas.Health) -> JSONResponse:
     failed = health.status == "fail"
     headers = {"Retry-After": str(RETRY_S)} if failed else {}
     return JSONResponse(

@@ -8,11 +8,12 @@ from fastapi import APIRouter, Query
 from api import PREFIX
 from api.parameters import From, OfMunicipality, OfSensor, Store, To
 from api.problems import RESPONSES
-from api.schemas import common
+from api.schemas import ledger as schemas
 from verkehrspuls.errors import BadParameter, TooLong
 from verkehrspuls.metrics import MESSAGE_OUTCOMES, READING_OUTCOMES
 from verkehrspuls.moments import utc
-from verkehrspuls.storage import series
+from verkehrspuls.storage.ledger_hours import list_ledger
+from verkehrspuls.storage.sensors import count_sensors
 
 router = APIRouter(prefix=PREFIX, tags=["operation"])
 
@@ -24,7 +25,7 @@ MOST: Final = 20_000
     "/ledger",
     operation_id="readLedger",
     summary="Read the ledger",
-    response_model=common.Ledger,
+    response_model=schemas.Ledger,
     responses={422: RESPONSES[422], 503: RESPONSES[503]},
 )
 def read_ledger(
@@ -50,13 +51,13 @@ def read_ledger(
         raise TooLong(parameter="from", detail="At most 31 days come at once")
     with store.connection() as connection:
         if silent:
-            sensors = series.count_sensors(
+            sensors = count_sensors(
                 connection, municipality=municipality, sensor=sensor
             )
             # refused before all these hours are made
             if sensors * (end - start) > 2 * MOST * timedelta(hours=1):
                 raise _too_many()
-        rows = series.ledger(
+        rows = list_ledger(
             connection,
             start=start,
             end=end,
@@ -67,7 +68,7 @@ def read_ledger(
         )
     if len(rows) > MOST:
         raise _too_many()
-    sums = {name: _sum(rows, name) for name in common.LedgerSums.model_fields}
+    sums = {name: _sum(rows, name) for name in schemas.LedgerSums.model_fields}
     return {
         "from_": start,
         "to": end,

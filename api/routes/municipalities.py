@@ -5,8 +5,8 @@ from fastapi import APIRouter
 from api import PREFIX
 from api.parameters import Store
 from api.problems import RESPONSES
-from api.schemas import common
-from verkehrspuls.storage import series
+from api.schemas import municipalities as schemas
+from verkehrspuls.storage import sites
 
 router = APIRouter(prefix=PREFIX, tags=["registry"])
 
@@ -15,10 +15,10 @@ router = APIRouter(prefix=PREFIX, tags=["registry"])
     "/municipalities",
     operation_id="listMunicipalities",
     summary="List municipalities",
-    response_model=common.Municipalities,
+    response_model=schemas.Municipalities,
     responses={503: RESPONSES[503]},
 )
 def list_municipalities(store: Store) -> dict[str, object]:
     """List the municipalities that have a site you may see, by name."""
     with store.connection() as connection:
-        return {"municipalities": series.municipalities(connection)}
+        return {"municipalities": sites.list_municipalities(connection)}

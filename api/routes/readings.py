@@ -15,7 +15,7 @@ from api.database import Database
 from api.errors import KeyReused, StillRunning, TooFast, WrongType
 from api.outlet import Outlet
 from api.problems import MEANINGS, RESPONSES, respond
-from api.schemas import common
+from api.schemas import readings as schemas
 from verkehrspuls.access import tokens
 from verkehrspuls.errors import BadParameter
 from verkehrspuls.settings import Api
@@ -87,7 +87,7 @@ class Pace:
     operation_id="sendReadings",
     summary="Send readings",
     status_code=202,
-    response_model=common.Intake,
+    response_model=schemas.Intake,
     responses={
         202: {"description": "The broker has taken what is accepted"},
         **{s: RESPONSES[s] for s in (401, 403, 409, 413, 415, 422, 429, 503)},
@@ -141,20 +141,20 @@ def _take(request: Request, body: bytes) -> Response:
 
 def _publish(
     request: Request, bearer: tokens.Bearer, sent: list[intake.Sent]
-) -> common.Intake:
+) -> schemas.Intake:
     state = request.app.state
     with state.database.connection() as connection:
-        items: list[common.ItemOutcome] = state.trial.run(connection, sent, bearer)
+        items: list[schemas.ItemOutcome] = state.trial.run(connection, sent, bearer)
     usable = [sent[item.index] for item in items if item.status != "rejected"]
     outlet: Outlet = state.outlet
     if usable:
         outlet.publish(usable)
-    return common.Intake(
+    return schemas.Intake(
         accepted=len(usable), rejected=len(items) - len(usable), items=items
     )
 
 
-def _answer(request: Request, outcome: common.Intake) -> Response:
+def _answer(request: Request, outcome: schemas.Intake) -> Response:
     if outcome.items and not outcome.accepted:
         return respond(
             request,
@@ -172,7 +172,7 @@ def _answer(request: Request, outcome: common.Intake) -> Response:
 
 def _begin(
     store: Database, bearer: tokens.Bearer, key: str, body: bytes
-) -> common.Intake | None:
+) -> schemas.Intake | None:
     """Take a key for this request; the answer where it was answered before."""
     if not (0 < len(key) <= LONGEST_KEY and key.isprintable()):
         raise BadParameter(
@@ -191,4 +191,4 @@ def _begin(
         raise KeyReused
     if known["answer"] is None:
         raise StillRunning
-    return common.Intake.model_validate(known["answer"])
+    return schemas.Intake.model_validate(known["answer"])

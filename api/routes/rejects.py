@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from api import PREFIX
 from api.parameters import From, OfMunicipality, Store, To
 from api.problems import RESPONSES
-from api.schemas import common
+from api.schemas import rejects as schemas
 from ingest.reasons import Detail, explain
 from verkehrspuls.errors import BadParameter, TooLong
 from verkehrspuls.moments import utc
@@ -24,7 +24,7 @@ LONGEST: Final = timedelta(days=366)
     "/rejects",
     operation_id="countRejects",
     summary="Count rejected messages",
-    response_model=common.Rejects,
+    response_model=schemas.Rejects,
     responses={422: RESPONSES[422], 503: RESPONSES[503]},
 )
 def count_rejects(

@@ -37,7 +37,8 @@ from api.parameters import From, MunicipalityKey, OfMunicipality, Store, To
 from api.problems import RESPONSES
 from api.schemas import sections as schemas
 from verkehrspuls.errors import UnknownKey
-from verkehrspuls.storage import series
+from verkehrspuls.storage import corridors
+from verkehrspuls.storage.volumes import read_volumes_of_sites
 
 router = APIRouter(prefix=PREFIX, tags=["figures"])
 
@@ -90,7 +91,9 @@ class _Road:
 def list_corridors(store: Store, municipality: OfMunicipality = None) -> dict[str, Any]:
     """List corridors with their stations, in the order in which they are passed."""
     with store.connection() as connection:
-        return {"corridors": series.corridors(connection, municipality=municipality)}
+        return {
+            "corridors": corridors.list_corridors(connection, municipality=municipality)
+        }
 
 
 @router.get(
@@ -263,7 +266,9 @@ def read_corridor_balance(
 def list_junctions(store: Store, municipality: OfMunicipality = None) -> dict[str, Any]:
     """List junctions with their ways in and out."""
     with store.connection() as connection:
-        return {"junctions": series.junctions(connection, municipality=municipality)}
+        return {
+            "junctions": corridors.list_junctions(connection, municipality=municipality)
+        }
 
 
 @router.get(
@@ -285,7 +290,7 @@ def read_junction_balance(
     The default is the last 28 days, at most 366 come at once.
     """
     with store.connection() as connection:
-        rows = series.junctions(
+        rows = corridors.list_junctions(
             connection, municipality=municipality, junction=junction
         )
     if not rows:
@@ -322,7 +327,7 @@ def _passport(
 
 def _corridor(store: Database, municipality: str, corridor: str) -> dict[str, Any]:
     with store.connection() as connection:
-        rows = series.corridors(
+        rows = corridors.list_corridors(
             connection, municipality=municipality, corridor=corridor
         )
     if not rows:
@@ -439,7 +444,7 @@ def _balances(
 
     def compute(trusted: bool) -> dict[str, Any]:
         with store.frames() as url:
-            read = series.volumes_of_sites(
+            read = read_volumes_of_sites(
                 url,
                 site_ids=signed["site_id"].unique().sort().to_list(),
                 start=asked.start,

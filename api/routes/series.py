@@ -16,7 +16,7 @@ from api.negotiation import weight
 from api.parameters import From, MunicipalityKey, SiteKey, Store, To
 from api.problems import RESPONSES
 from verkehrspuls.quantities import QUANTITIES
-from verkehrspuls.storage import series
+from verkehrspuls.storage.sites import read_site
 
 router = APIRouter(prefix=PREFIX, tags=["figures"])
 
@@ -72,7 +72,7 @@ def _select(
     ] = None,
 ) -> Selection:
     with store.connection() as connection:
-        found = series.site(connection, municipality, site)
+        found = read_site(connection, municipality, site)
     selection = extracts.select(
         found,
         quantity=quantity,

@@ -30,10 +30,12 @@ from api.errors import Unreadable
 from api.parameters import MunicipalityKey, Store
 from api.problems import RESPONSES
 from api.schemas import reasons
-from api.schemas import studies as schemas
+from api.schemas import short_count as schemas
 from verkehrspuls import calendar
 from verkehrspuls.quantities import COUNTED
-from verkehrspuls.storage import series
+from verkehrspuls.storage.database import Row
+from verkehrspuls.storage.days import count_valid_days
+from verkehrspuls.storage.volumes import read_volumes
 
 router = APIRouter(prefix=PREFIX, tags=["studies"])
 
@@ -73,7 +75,7 @@ def expand_short_count(
     last = times[-1].astimezone(zone).date()
     able = counting(sites, count.quantity)
     with store.connection() as connection:
-        valid_days = series.valid_days(
+        valid_days = count_valid_days(
             connection,
             site_ids=[site["site_id"] for site in able],
             quantity=count.quantity,
@@ -98,7 +100,7 @@ def expand_short_count(
         suspects = suspected_of(connection, used, count.quantity, last - year, last)
     touched = set(suspects["site_id"])
 
-    def read(of: Sequence[series.Row], *, trusted: bool) -> dict[str, _Counter]:
+    def read(of: Sequence[Row], *, trusted: bool) -> dict[str, _Counter]:
         without = suspects if trusted else None
         return {
             site["key"]: _counter(
@@ -192,7 +194,7 @@ def _counter(
             without=without,
             rules=rules,
         )
-        read = series.volumes(
+        read = read_volumes(
             url,
             site_id=site["site_id"],
             quantity=quantity,

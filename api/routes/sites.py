@@ -10,9 +10,10 @@ from api import PREFIX
 from api.database import Database
 from api.parameters import MunicipalityKey, OfMunicipality, SiteKey, Store
 from api.problems import RESPONSES
-from api.schemas import common
+from api.schemas import sites as schemas
 from verkehrspuls.errors import TooLong
-from verkehrspuls.storage import series
+from verkehrspuls.storage import sites
+from verkehrspuls.storage.sites import list_municipalities, read_site
 
 router = APIRouter(prefix=PREFIX, tags=["registry"])
 
@@ -25,7 +26,7 @@ GEOJSON: Final = "application/geo+json"
     "/sites",
     operation_id="listSites",
     summary="List sites",
-    response_model=common.Sites,
+    response_model=schemas.Sites,
     responses={422: RESPONSES[422], 503: RESPONSES[503]},
 )
 def list_sites(store: Store, municipality: OfMunicipality = None) -> dict[str, object]:
@@ -66,7 +67,7 @@ def map_sites(store: Store, municipality: OfMunicipality = None) -> JSONResponse
     "/sites/{municipality}/{site}",
     operation_id="getSite",
     summary="Show a site",
-    response_model=common.SiteDetail,
+    response_model=schemas.SiteDetail,
     responses=RESPONSES,
 )
 def get_site(
@@ -74,12 +75,12 @@ def get_site(
 ) -> dict[str, object]:
     """Show a site with its channels and sensors."""
     with store.connection() as connection:
-        return series.site(connection, municipality, site)
+        return read_site(connection, municipality, site)
 
 
 def _sites(store: Database, municipality: str | None) -> list[dict[str, Any]]:
     with store.connection() as connection:
-        towns = series.municipalities(connection)
+        towns = list_municipalities(connection)
         count = sum(t["sites"] for t in towns if municipality in (None, t["key"]))
         if count > MOST:
             raise TooLong(
@@ -87,7 +88,7 @@ def _sites(store: Database, municipality: str | None) -> list[dict[str, Any]]:
                 detail=f"There are {count} sites and at most {MOST} come at once: "
                 "give a municipality",
             )
-        return series.sites(connection, municipality=municipality)
+        return sites.list_sites(connection, municipality=municipality)
 
 
 def _feature(site: dict[str, Any]) -> dict[str, Any]:

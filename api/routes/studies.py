@@ -39,7 +39,8 @@ from api.schemas import studies as schemas
 from verkehrspuls.calendar import day_end, day_start
 from verkehrspuls.errors import BadParameter
 from verkehrspuls.quantities import COUNTED
-from verkehrspuls.storage import series
+from verkehrspuls.storage.database import Row
+from verkehrspuls.storage.sites import read_site
 
 router = APIRouter(prefix=PREFIX, tags=["studies"])
 
@@ -326,9 +327,9 @@ def _days(
         )
 
 
-def _sites(store: Database, municipality: str, keys: Sequence[str]) -> list[series.Row]:
+def _sites(store: Database, municipality: str, keys: Sequence[str]) -> list[Row]:
     with store.connection() as connection:
-        return [series.site(connection, municipality, key) for key in keys]
+        return [read_site(connection, municipality, key) for key in keys]
 
 
 def _touching(

@@ -5,7 +5,8 @@ from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel, Field
 
-from api.schemas.passports import WITHOUT_SUSPECTED, PassportOfFigure, Simulated
+from api.schemas.common import Simulated
+from api.schemas.passports import WITHOUT_SUSPECTED, PassportOfFigure
 
 _INDICATIVE = (
     "values of these sensors are indicative (orientierend): a comparison says where to "

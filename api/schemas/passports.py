@@ -12,14 +12,6 @@ WITHOUT_SUSPECTED: Final = (
 )
 
 
-class Simulated(BaseModel):
-    """Whose data it is: that of a town that measures, or of one that is made up."""
-
-    simulated: bool = Field(
-        description="the data comes from simulated sensors, nothing of it was measured"
-    )
-
-
 class Basis(BaseModel):
     """What a figure rests on, but for the shares."""
 

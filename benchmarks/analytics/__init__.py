@@ -1,8 +1,8 @@
-"""How fast analytics is: in memory beside its peers, and from the database.
+"""Speed of analytics: in memory compared with other tools, and with the database.
 
-Everything is measured in one run, because machines differ: compare ratios. Readings
-are made chunk by chunk, as the worker claims them, so memory is bounded by the chunk;
-`peak_mb` is that of this process before the peers are measured.
+Everything is measured in one run, because machines differ: compare ratios. Readings are
+generated chunk by chunk, as the worker claims them, so the chunk bounds the memory;
+`peak_mb` is the memory of this process before the other tools run.
 """
 
 import resource
@@ -14,27 +14,27 @@ import polars as pl
 from analytics.volumes.volume import volumes
 from benchmarks.analytics import database, figures, fresh, made, peers
 
-#: readings that peers are given at once, which is better for them than many claims
+#: readings passed to the other tools at once, which suits them better than many claims
 PEER_READINGS: Final = 2_400_000
-#: weeks of the town for baseline and detectors: some more than the baseline looks back
+#: weeks of data for baseline and detectors: more than the baseline looks back
 FIGURE_WEEKS: Final = 10
-#: seconds of readings over MQTT
-FRESH_S: Final = 20
+#: seconds of publishing over MQTT
+PUBLISH_S: Final = 20
 
 
 def run(
     readings: int, *, loaded: int = 4_000_000, year: bool = False
 ) -> dict[str, Any]:
-    """Measure; rows per second of wall clock.
+    """Measure; results are rows per second of wall clock.
 
-    Of `readings` the rollup; `loaded` go through the database, those of a whole year
-    where `year` is asked for.
+    The rollup processes `readings`; `loaded` readings pass through the database, or
+    those of a whole year if `year` is set.
     """
-    # the database first: a process is said to have had the memory of its parent
+    # the database first: a child process is reported with the memory of its parent
     result: dict[str, Any] = database.measure(
-        database.YEAR if year else min(loaded, readings)
+        database.YEAR_READINGS if year else min(loaded, readings)
     )
-    result |= fresh.measure(min(FRESH_S, 2 + readings // 500_000))
+    result |= fresh.measure(min(PUBLISH_S, 2 + readings // 500_000))
     result |= {"readings": readings, **_rollup(readings)}
     rate, detectors = figures.rates(min(FIGURE_WEEKS * 168, made.hours_of(readings)))
     result |= {"baseline_rows_per_s": rate, "detectors_rows_per_s": detectors}

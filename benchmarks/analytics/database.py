@@ -1,4 +1,4 @@
-"""From readings in the database to all figures and cases, as `recompute` does it."""
+"""Time to compute all figures and cases from readings in the database."""
 
 import os
 import subprocess
@@ -19,13 +19,13 @@ from verkehrspuls.settings import Health
 from verkehrspuls.storage.database import Connection, connect
 from verkehrspuls.storage.migrate import migrate
 
-#: readings of a year of the town
-YEAR: Final = 365 * 24 * made.CHANNELS * made.PER_HOUR
+#: number of readings of the town in a year
+YEAR_READINGS: Final = 365 * 24 * made.CHANNELS * made.PER_HOUR
 
 
 @contextmanager
 def empty_database() -> Iterator[str]:
-    """Run a database of its own with all tables; gives its URL."""
+    """Run a database with all tables for the bench; yield its URL."""
     from verkehrspuls.stack.postgres import PostgresServer
 
     with tempfile.TemporaryDirectory(prefix="vp-") as folder:
@@ -38,7 +38,7 @@ def empty_database() -> Iterator[str]:
 
 @contextmanager
 def database() -> Iterator[str]:
-    """Run a database of its own, with the bench's town; gives its URL."""
+    """Run a database with the bench's town; yield its URL."""
     with empty_database() as url:
         with connect(url) as connection:
             register(connection, made.town())
@@ -46,7 +46,7 @@ def database() -> Iterator[str]:
 
 
 def load(connection: Connection, hours: int) -> int:
-    """Copy readings into the database; returns how many."""
+    """Copy readings into the database; return their number."""
     total = 0
     for chunk in made.chunks(hours):
         rows = chunk.drop("quantity").with_columns(
@@ -71,10 +71,10 @@ def load(connection: Connection, hours: int) -> int:
 
 
 def measure(readings: int) -> dict[str, float | int]:
-    """Load readings and compute all figures and cases of them, as a user would.
+    """Load readings and compute all their figures and cases, as a user would.
 
-    `end_to_end_rows_per_s` is from the command to its end, with two processes; health
-    is judged afterwards by the worker, here in one process.
+    `end_to_end_rows_per_s` covers the whole command, with two processes; the worker
+    judges health afterwards, which is measured here in one process.
     """
     hours = made.hours_of(readings)
     with database() as url:
@@ -95,13 +95,13 @@ def measure(readings: int) -> dict[str, float | int]:
         "end_to_end_rows_per_s": round(loaded / took),
         "end_to_end_peak_mb": round(peak_mb),
         "health_rows_per_s": round(loaded / health_s),
-        "year_200_channels_s": round(YEAR / loaded * took, 1),
+        "year_200_channels_s": round(YEAR_READINGS / loaded * took, 1),
         "year_200_channels_measured_readings": loaded,
     }
 
 
 def _recompute(url: str) -> float:
-    """Run the command; returns the greatest memory of one of its processes."""
+    """Run the command; return the greatest memory of one of its processes in MB."""
     process = subprocess.Popen(  # noqa: S603
         [
             *(sys.executable, "-m", "verkehrspuls", "analytics", "recompute"),

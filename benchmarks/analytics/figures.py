@@ -1,6 +1,6 @@
-"""How fast the spine's functions are on volumes in memory: baseline and detectors.
+"""Speed of baseline and detectors on volumes in memory.
 
-Rates are in rows of each one's own input: hours, quarter-hours, readings or days.
+Rates are in rows of the input of each function: hours, quarter-hours, readings or days.
 """
 
 import time
@@ -32,7 +32,7 @@ WEEKS: Final = 8
 
 
 def rates(hours: int) -> tuple[int, dict[str, int]]:
-    """Measure hours per second of the baseline, and rows of each detector."""
+    """Measure the hours per second of the baseline, and the rows of each detector."""
     counted = pl.concat([volumes(chunk) for chunk in made.chunks(hours)])
     of_hour = counted.filter(pl.col("interval_s") == 3600)
     channels = (

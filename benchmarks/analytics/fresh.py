@@ -1,4 +1,4 @@
-"""How long it takes from publishing a reading to the changed bin, as pages read it."""
+"""Time from publishing a reading until pages can read the changed bin."""
 
 import subprocess
 import sys
@@ -15,18 +15,19 @@ import msgspec
 from benchmarks.analytics import made
 from benchmarks.analytics.database import database
 from verkehrspuls.mqtt import Publisher
-from verkehrspuls.storage import series
 from verkehrspuls.storage.database import connect
+from verkehrspuls.storage.sites import list_sites
+from verkehrspuls.storage.volumes import read_volumes
 
-PATIENCE_S: Final = 60
-LOOK_S: Final = 0.02
+TIMEOUT_S: Final = 60
+POLL_S: Final = 0.02
 
 
 def measure(seconds: int) -> dict[str, float | None]:
-    """Publish a reading of one vehicle for each of 200 channels a second, and look.
+    """Publish a reading of one vehicle per second for each of 200 channels, and poll.
 
-    One site is watched: the bins of its sum are read again and again by the reading
-    layer, and vehicle n + 1 makes visible that reading n was counted.
+    One site is watched: the bins of its sum are read repeatedly through the reading
+    layer, and reading n is visible once the sum is n + 1.
     """
     from verkehrspuls.stack.broker import Broker
 
@@ -52,7 +53,7 @@ def measure(seconds: int) -> dict[str, float | None]:
             stack.callback(_end, process)
             process.stdout.readline()  # type: ignore[union-attr]
         with connect(url) as connection:
-            site: Any = series.sites(connection)[0]
+            site: Any = list_sites(connection)[0]
         published: list[float] = []
         publisher = stack.enter_context(Publisher(broker.publish_url, "bench"))
         thread = threading.Thread(
@@ -82,7 +83,7 @@ def _publish(
     began = time.perf_counter()
     step = 1 / made.CHANNELS
     for number in range(seconds * made.CHANNELS):
-        # site by site would come in bursts
+        # otherwise messages would arrive in bursts, site by site
         batch, place = divmod(number, made.CHANNELS)
         lane, site = divmod(place, made.SITES)
         reading = {
@@ -99,11 +100,11 @@ def _publish(
 
 
 def _watch(url: str, site_id: int, since: datetime, vehicles: int) -> list[float]:
-    """Tell when each vehicle became visible."""
+    """Return when each vehicle became visible."""
     seen: list[float] = []
-    deadline = time.perf_counter() + PATIENCE_S + vehicles / made.LANES
+    deadline = time.perf_counter() + TIMEOUT_S + vehicles / made.LANES
     while len(seen) < vehicles and time.perf_counter() < deadline:
-        bins = series.volumes(
+        bins = read_volumes(
             url,
             site_id=site_id,
             quantity="motor",
@@ -114,7 +115,7 @@ def _watch(url: str, site_id: int, since: datetime, vehicles: int) -> list[float
         )
         now = time.perf_counter()
         seen += [now] * (int(bins["volume"].sum() or 0) - len(seen))
-        time.sleep(LOOK_S)
+        time.sleep(POLL_S)
     return seen
 
 

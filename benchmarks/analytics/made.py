@@ -1,7 +1,7 @@
 """Readings for the bench: a town of 200 channels, counted every five minutes.
 
-Each site counts by day and night as a street does, in classes of TLS 8+1 and with a
-speed; the same readings at each run.
+Each site has the daily course of a street, in classes of TLS 8+1 and with a speed; each
+run generates the same readings.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from analytics.frames import COUNT_READINGS
 from verkehrspuls.classes import COUNTS, MOTOR_CLASSES
 from verkehrspuls.model import Channel, Installation, Sensor, Site, Town
 
-#: a Wednesday; readings follow in the order of time, so that all lie in the past
+#: a Wednesday; all generated readings lie in the past
 START: Final = datetime(2025, 1, 1, tzinfo=UTC)
 SITES: Final = 20
 LANES: Final = 10
@@ -23,7 +23,7 @@ CHANNELS: Final = SITES * LANES
 INTERVAL_S: Final = 300
 ZONE: Final = "Europe/Berlin"
 PER_HOUR: Final = 3600 // INTERVAL_S
-#: hours of all channels that are made at once: as many channel hours as a claim has
+#: hours of all channels generated at once: as many channel hours as in a claim
 CHUNK_H: Final = 100
 
 #: vehicles in five minutes of the busiest hour, by class
@@ -36,18 +36,18 @@ _BY_HOUR: Final = np.array([
 
 
 def hours_of(readings: int) -> int:
-    """Tell how many hours of the town give at least so many readings."""
+    """Return how many hours of the town contain at least this many readings."""
     return -(-readings // (CHANNELS * PER_HOUR))
 
 
 def chunks(hours: int) -> Iterator[pl.DataFrame]:
-    """Make COUNT_READINGS of so many hours, a part of them at a time."""
+    """Yield COUNT_READINGS of this many hours, chunk by chunk."""
     for first in range(0, hours, CHUNK_H):
         yield readings(first, min(CHUNK_H, hours - first))
 
 
 def readings(first: int, hours: int) -> pl.DataFrame:
-    """Make COUNT_READINGS of hours from START on, sorted by channel and time."""
+    """Generate COUNT_READINGS of hours from START on, sorted by channel and time."""
     dice = np.random.default_rng(first)
     began = START + timedelta(hours=first)
     times = pl.datetime_range(
@@ -78,7 +78,7 @@ def readings(first: int, hours: int) -> pl.DataFrame:
 
 
 def town() -> Town:
-    """Give the town; the channels' numbers follow the order of registration."""
+    """Return the town; channels are numbered in the order of registration."""
     numbers = [(site, lane) for site in range(SITES) for lane in range(LANES)]
     since = START - timedelta(days=1)
     return Town(

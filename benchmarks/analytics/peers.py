@@ -1,7 +1,7 @@
-"""The rollup as others do it: the same bins, columns and rules in DuckDB and pandas.
+"""The same rollup in other tools: equal bins, columns and rules in DuckDB and pandas.
 
-Both are given the readings as tables of their own beforehand, many more at once than a
-claim of ours has, and are looked for at run time: neither is needed by the product.
+Both receive the readings as their own tables in advance, many more at once than a claim
+holds, and are imported at run time: the product needs neither.
 """
 
 import tempfile
@@ -19,7 +19,7 @@ from verkehrspuls.classes import COUNTS, MOTOR_CLASSES
 
 _KNOWN: Final = " or ".join(f"{name} is not null" for name in MOTOR_CLASSES)
 _TOTAL: Final = " + ".join(f"coalesce({name}, 0)" for name in MOTOR_CLASSES)
-#: seconds that readings cover, and the longest gap: needs what came before in the bin
+#: seconds covered by readings, and the longest gap: needs the previous row of the bin
 _COVER: Final = (
     "least(sum(greatest(ended - greatest(began, coalesce(before, began)), 0)), {every})"
     " as observed_s, greatest(max(began - coalesce(before, began)),"
@@ -51,7 +51,7 @@ _BEFORE: Final = """rows as (
 def compared(
     readings: pl.DataFrame, volumes: pl.DataFrame
 ) -> dict[str, int | bool | None]:
-    """Measure both, rows per second; a result that is not `volumes` is an error."""
+    """Measure both in rows per second; fail if a result differs from `volumes`."""
     found: dict[str, int | bool | None] = {"peers_agree": None}
     for name, measure in (("duckdb", _duckdb), ("pandas", _pandas)):
         try:
@@ -89,7 +89,7 @@ def _timed(rows: int, work: Callable[[], Any]) -> tuple[int, Any]:
 
 
 def _duckdb(readings: pl.DataFrame) -> tuple[dict[str, int], pl.DataFrame]:
-    """Measure DuckDB; `sums` is the same without what the readings cover."""
+    """Measure DuckDB; `sums` is the same without the covered seconds."""
     duckdb: Any = import_module("duckdb")
     with tempfile.TemporaryDirectory() as folder, duckdb.connect() as connection:
         file = Path(folder) / "readings.parquet"

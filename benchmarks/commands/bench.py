@@ -1,4 +1,4 @@
-"""The command `verkehrspuls bench`: what it measures is told in each bench's file."""
+"""The command `verkehrspuls bench`; each bench's module documents its measurements."""
 
 from pathlib import Path
 from typing import Annotated, Any

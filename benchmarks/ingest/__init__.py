@@ -1,31 +1,31 @@
-"""How fast readings get from the broker into the database, on parts of its own.
+"""How fast readings get from the broker into the database, on separate parts.
 
 The database is the embedded one, the broker Mosquitto where it is installed, else the
 embedded one. Everything shares the machine: load, broker, workers, database. Each
 figure is of one run; compare ratios within it.
 
-- backlog: published while no worker runs, then drained. Workers are held when they
-  have their slots, just before they connect to the broker, and counting begins when
-  all are let go: the start of a process is not meant. With one worker and with two
-  (`_2_`), of messages with one reading and with many (`readings_`).
+- backlog: published while no worker runs, then drained. Workers are paused when they
+  have their slots, just before they connect to the broker, and timing begins when all
+  are resumed, so that it excludes process start. With one worker and with two (`_2_`),
+  of messages with one reading and with many (`readings_`).
 - live: published while the worker runs, from the first message to the last commit
-- latency: at a moderate rate, from publishing to the commit, by a connection that looks
-  every few milliseconds; not in the first second, when everything is new to worker and
-  database, the partition too
-- cpu_us: CPU of worker, database and broker for a message of the backlog; it depends
+- latency: at a moderate rate, from publishing to the commit, seen by a connection that
+  polls every few milliseconds; not in the first second, when everything is new to
+  worker and database, the partition too
+- cpu_us: CPU of worker, database and broker per message of the backlog; it depends
   less on what else runs than the rates do
 - outage: the worker's memory with the database down and its queue full, and how much
   that grows until the database is back
 - copy_ratio: the bare COPY of the same rows, without key, ledger or broker, takes this
   share of the time of draining them; for messages with many readings, and with one
 - timescale: the same backlog into TimescaleDB, where a checkout has one for its tests
-- killed: what became of messages while the worker was killed twice with -9 and started
-  again; some come twice then, and are counted as duplicates
+- killed: outcomes of messages while the worker was killed twice with -9 and started
+  again; some are delivered twice and counted as duplicates
 - node_red: the same messages live through flows of Node-RED, where it is installed, and
   how many of them never arrive; `node_red_killed_lost` after the same two kills. It
   neither checks nor counts what it stores; see `benchmarks.ingest.node_red`.
 
-Lost, duplicates and balance are of all other runs together.
+Lost, duplicates and balance cover all other runs together.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""The messages of a bench, and the process that publishes them."""
+"""Messages of a bench, and the process that publishes them."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ from benchmarks.ingest.parts import SENSORS, START, Parts
 
 
 def message(number: int, readings: int) -> tuple[str, bytes]:
-    """Make the message of a number: topic and payload."""
+    """Return topic and payload of the message with a number."""
     sensor, batch = number % SENSORS, number // SENSORS
     intervals = [
         {
@@ -38,7 +38,7 @@ def message(number: int, readings: int) -> tuple[str, bytes]:
 def prepared(
     parts: Parts, messages: int, readings: int, *, rate: float
 ) -> Iterator[Callable[..., Any]]:
-    """Prepare the load in a process of its own; what is given starts it."""
+    """Prepare the load in a separate process; the yielded function starts it."""
     process = subprocess.Popen(  # noqa: S603
         [
             *(sys.executable, "-m", "benchmarks.ingest.publish", parts.publish),

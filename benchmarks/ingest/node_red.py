@@ -1,9 +1,9 @@
-"""The same messages through Node-RED, with flows as they are often built.
+"""The same messages through Node-RED, with typical flows.
 
-Measured where the program `node-red` is found, by `NODE_RED` or in PATH,
-and the package `pg` is installed next to it (`npm install node-red pg`). Its flows, in
+Measured where the program `node-red` is found, by `NODE_RED` or in PATH, and the
+package `pg` is installed next to it (`npm install node-red pg`). Its flows, in
 `node_red.json`: a thousand messages joined and stored by one `json_to_recordset`, and a
-statement for each message. Both take a persistent session at QoS 1, and a pool of ten
+statement for each message. Both use a persistent session at QoS 1, and a pool of ten
 connections that gives up after ten seconds, as the usual nodes for PostgreSQL do.
 """
 
@@ -22,16 +22,16 @@ from urllib.parse import urlsplit
 
 from benchmarks.ingest.load import prepared
 from benchmarks.ingest.parts import Parts, start_parts, wait
-from benchmarks.ingest.runs import KILLS_S, WHILE_KILLED
+from benchmarks.ingest.runs import KILL_LOAD, KILLS_S
 from verkehrspuls.storage.database import Connection, connect
 
 Flow = Literal["batch", "row"]
 
-#: the slower one gets fewer messages
+#: fewer messages for the slower flow
 MESSAGES: Final[dict[Flow, int]] = {"batch": 50_000, "row": 8_000}
-#: when nothing was stored for so long, nothing more comes: its pool gives up after 10 s
-QUIET_S: Final = 12
-FIRST_S: Final = 60
+#: without new rows for this time, no more will come: the pool gives up after 10 s
+IDLE_S: Final = 12
+FIRST_ROW_TIMEOUT_S: Final = 60
 _SETTINGS: Final = """
 const { Pool } = require("pg");
 module.exports = {
@@ -52,9 +52,9 @@ module.exports = {
 
 
 def run_flows() -> dict[str, int | None]:
-    """Measure both flows, and what the faster one loses when it is killed.
+    """Measure both flows, and the losses of the faster one when it is killed.
 
-    Null where Node-RED or Mosquitto is not installed.
+    Null if Node-RED or Mosquitto is not installed.
     """
     found: dict[str, int | None] = {
         "node_red_batch_per_s": None,
@@ -72,7 +72,7 @@ def run_flows() -> dict[str, int | None]:
         for flow, messages in MESSAGES.items():
             per_s, lost = _run(program, flow, parts, messages)
             found |= {f"node_red_{flow}_per_s": per_s, f"node_red_{flow}_lost": lost}
-        rate, seconds = WHILE_KILLED
+        rate, seconds = KILL_LOAD
         _, lost = _run(
             program, "batch", parts, rate * seconds, rate=rate, kills_s=KILLS_S
         )
@@ -101,7 +101,7 @@ def _run(
     rate: float = 0,
     kills_s: tuple[float, ...] = (),
 ) -> tuple[int, int]:
-    """Publish messages; returns how many were stored a second, and how many never."""
+    """Publish messages; return how many were stored per second, and how many never."""
     with (
         connect(parts.database, autocommit=True) as connection,
         prepared(parts, messages, 1, rate=rate) as publish,
@@ -128,7 +128,7 @@ def _run(
 def _running(
     program: Path, flow: Flow, parts: Parts
 ) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
-    """Give what starts Node-RED with a flow, and waits until it has subscribed."""
+    """Yield a function that starts Node-RED and waits until it subscribes."""
     broker = urlsplit(parts.broker)
     with ExitStack() as stack:
         directory = Path(stack.enter_context(TemporaryDirectory(prefix="vp-")))
@@ -168,21 +168,21 @@ def _running(
 
 
 def _flow(flow: Flow) -> str:
-    """Keep the nodes of one flow, and the broker of both."""
+    """Return the nodes of one flow, and the broker of both."""
     nodes = json.loads((files(__package__) / "node_red.json").read_text())
     return json.dumps([one for one in nodes if one.get("z", flow) == flow])
 
 
 def _settled(connection: Connection, messages: int, began: float) -> tuple[int, float]:
-    """Wait for all rows, or until no more come; returns how many, and the seconds."""
+    """Wait for all rows, or until no more come; return their number and the seconds."""
     stored, changed = 0, time.perf_counter()
     while stored < messages:
         row = connection.execute("select count(*) from node_red").fetchone() or (0,)
         now = time.perf_counter()
         if row[0] > stored:
             stored, changed = row[0], now
-        # at first it is busy with reading
-        elif now - changed > (QUIET_S if stored else FIRST_S):
+        # at first it is busy reading
+        elif now - changed > (IDLE_S if stored else FIRST_ROW_TIMEOUT_S):
             break
         time.sleep(0.1)
     return stored, changed - began

@@ -20,7 +20,7 @@ from verkehrspuls.storage.migrate import migrate
 
 SENSORS: Final = 500
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
-PATIENCE_S: Final = 300
+TIMEOUT_S: Final = 300
 _MOSQUITTO: Final = """
 listener {port} 127.0.0.1
 allow_anonymous true
@@ -33,27 +33,27 @@ max_inflight_messages 0
 
 
 class Parts(NamedTuple):
-    """Where the parts of a bench are, and their processes."""
+    """Addresses of the bench's parts, and their processes."""
 
     database: str
     broker: str
     publish: str
     broker_name: str
     pids: dict[str, int]
-    #: stops and starts the database, where it is the embedded one
+    #: stops and starts the database, if it is the embedded one
     server: Any = None
 
 
 class TooLate(Exception):
-    """Something did not come; there is nothing to compare."""
+    """Something did not happen in time; there is nothing to compare."""
 
 
 def wait(missing: Callable[[], str]) -> None:
-    """Wait until nothing is missing any more; the text says what is."""
-    deadline = time.monotonic() + PATIENCE_S
+    """Wait until `missing` returns an empty text; the text names what is missing."""
+    deadline = time.monotonic() + TIMEOUT_S
     while what := missing():
         if time.monotonic() > deadline:
-            raise TooLate(f"missing after {PATIENCE_S} s: {what}")
+            raise TooLate(f"missing after {TIMEOUT_S} s: {what}")
         time.sleep(0.01)
 
 
@@ -65,7 +65,7 @@ def start_parts(*, timescale: bool = False) -> Iterator[Parts]:
 
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vp-")))
-        directory.chmod(0o755)  # as root the servers run as another account
+        directory.chmod(0o755)  # as root the servers run under another account
         pids = {}
         postgres = None
         if timescale:
@@ -92,7 +92,7 @@ def start_parts(*, timescale: bool = False) -> Iterator[Parts]:
 
 
 def has_timescale() -> bool:
-    """Whether this is a checkout with a TimescaleDB for its tests, and may start it."""
+    """Return whether this checkout has a startable TimescaleDB for its tests."""
     try:
         parts: Any = import_module("tests.parts")
     except ImportError:

@@ -1,12 +1,12 @@
-"""A load of MQTT messages: packets made beforehand, written as fast as they are taken.
+"""A load of MQTT messages: packets made beforehand, written at full speed.
 
-A client library would be slower than what is measured. Run as a process of its own:
+A client library would be slower than what is measured. Run it as a separate process:
 
     python -m benchmarks.ingest.publish URL MESSAGES READINGS FIRST RATE
 
 It publishes the messages FIRST … FIRST + MESSAGES of `benchmarks.ingest.load` at QoS 1,
-RATE a second (0: as fast as it goes), and prints how long that took. All packets are
-made, and the broker has answered, before it says "prepared" and waits for a line.
+RATE per second (0: unlimited), and prints the duration. All packets are made, and the
+broker has answered, before it prints "prepared" and waits for a line.
 """
 
 import select
@@ -64,7 +64,7 @@ def packet(number: int, topic: str, payload: bytes) -> bytes:
 def publish(
     connection: socket.socket, prepared: list[bytes], *, rate: float = 0
 ) -> float:
-    """Publish packets until all are acknowledged; returns the seconds it took."""
+    """Publish packets until all are acknowledged; return the seconds it took."""
     connection.setblocking(False)
     sent = acknowledged = 0
     waiting, rest = b"", b""
@@ -96,7 +96,7 @@ def publish(
 
 
 def main() -> None:
-    """Publish what the arguments say."""
+    """Publish according to the command line."""
     from benchmarks.ingest.load import message
 
     url, messages, readings, first, rate = sys.argv[1:]

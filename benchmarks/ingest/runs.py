@@ -1,4 +1,4 @@
-"""The runs of a bench, each on new parts, and what became of the readings of each."""
+"""The runs of a bench, each on new parts, and the outcome of their readings."""
 
 import signal
 import time
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from benchmarks.ingest.load import message, prepared
-from benchmarks.ingest.parts import PATIENCE_S, TooLate, start_parts, wait
+from benchmarks.ingest.parts import TIMEOUT_S, TooLate, start_parts, wait
 from benchmarks.ingest.workers import cpu_s, cpu_us, hold, ready, rss_mb, start_workers
 from ingest.batch import Collector, Message
 from ingest.check import Limits
@@ -15,21 +15,22 @@ from ingest.formats import formats
 from ingest.resolve import read_registry
 from ingest.rows import copied
 from verkehrspuls.settings import Ingest
-from verkehrspuls.storage.database import Connection, connect, queries
+from verkehrspuls.storage.database import Connection, connect
+from verkehrspuls.storage.named import queries
 
-#: per second, and for how long, when latency is measured; how often it is looked
-MODERATE: Final = (5_000, 6)
-LOOK_S: Final = 0.004
-#: how long the database is down
+#: messages per second and duration when latency is measured; interval of polling
+LATENCY_LOAD: Final = (5_000, 6)
+POLL_S: Final = 0.004
+#: duration of the database outage
 OUTAGE_S: Final = 12
-#: per second, and for how long, while a process is killed; when that is
-WHILE_KILLED: Final = (2_000, 8)
+#: messages per second and duration while a process is killed; times of the kills
+KILL_LOAD: Final = (2_000, 8)
 KILLS_S: Final = (2.5, 5.5)
 ROW_BATCH: Final = 20_000
 
 
 class Account(NamedTuple):
-    """What became of the readings of a run."""
+    """Outcome of the readings of a run."""
 
     lost: int
     duplicates: int
@@ -37,7 +38,7 @@ class Account(NamedTuple):
 
 
 class Bench:
-    """Runs, each on new parts, and the accounts of all."""
+    """Runs on new parts, and the accounts of all runs."""
 
     def __init__(self) -> None:
         self.broker = ""
@@ -60,7 +61,7 @@ class Bench:
         ):
             self.broker = parts.broker_name
             with start_workers(parts, bulk=bulk, workers=workers) as processes:
-                ready(processes)  # the session is made, and the worker away again
+                ready(processes)  # the session exists, and the worker is gone again
             with prepared(parts, messages, readings, rate=0) as publish:
                 publish()
             with start_workers(parts, bulk=bulk, workers=workers) as processes:
@@ -82,7 +83,7 @@ class Bench:
         }
 
     def live(self, messages: int) -> dict[str, float]:
-        """Receive while it is published."""
+        """Receive while messages are published."""
         with (
             start_parts() as parts,
             connect(parts.database, autocommit=True) as connection,
@@ -102,8 +103,8 @@ class Bench:
         }
 
     def latency(self) -> dict[str, float]:
-        """Watch from a connection of its own how many are visible, and when."""
-        rate, seconds = MODERATE
+        """Poll from a separate connection how many rows are visible, and when."""
+        rate, seconds = LATENCY_LOAD
         messages = rate * seconds
         with (
             start_parts() as parts,
@@ -117,12 +118,12 @@ class Bench:
             loader = publish(wait=False)
             while not watched or watched[-1][1] < messages:
                 watched.append((time.perf_counter() - began, _stored(connection)))
-                if watched[-1][0] > PATIENCE_S:
+                if watched[-1][0] > TIMEOUT_S:
                     raise TooLate(_missing(connection, messages))
-                time.sleep(LOOK_S)
+                time.sleep(POLL_S)
             loader()
             self.accounts.append(_account(connection, messages))
-        # message n is published at n / rate, and visible when n + 1 are
+        # message n is published at n / rate, and visible when n + 1 rows are
         delays: list[float] = []
         for at, visible in watched:
             delays += [at - n / rate for n in range(len(delays), visible)]
@@ -133,12 +134,12 @@ class Bench:
         }
 
     def outage(self, seconds: float) -> dict[str, float]:
-        """Publish at a moderate rate while the database is down, then let it come back.
+        """Publish at a moderate rate while the database is down, then start it again.
 
-        The queue, made small for it, is full after two seconds; the broker holds the
+        The queue, made small for this, is full after two seconds; the broker keeps the
         rest.
         """
-        rate, _ = MODERATE
+        rate, _ = LATENCY_LOAD
         messages = int(rate * seconds)
         with (
             start_parts() as parts,
@@ -169,8 +170,8 @@ class Bench:
         }
 
     def killed(self) -> dict[str, float]:
-        """Kill the worker twice while it is published, and start it again at once."""
-        rate, seconds = WHILE_KILLED
+        """Kill the worker twice while messages are published; restart it at once."""
+        rate, seconds = KILL_LOAD
         messages = rate * seconds
         with (
             start_parts() as parts,
@@ -193,7 +194,7 @@ class Bench:
 
 
 def _bare_copy(connection: Connection, messages: int, readings: int) -> float:
-    """COPY the same rows into a table without key; returns the seconds."""
+    """COPY the same rows into a table without key; return the seconds."""
     now = datetime.now(UTC)
     collector = Collector(
         read_registry(connection), formats(), Limits.at(now, Ingest())
@@ -222,7 +223,7 @@ def _missing(connection: Connection, readings: int) -> str:
 
 
 def _account(connection: Connection, readings: int) -> Account:
-    """Tell what was lost, what came twice, and whether the ledger balances."""
+    """Return lost and duplicate readings, and whether the ledger balances."""
     stored, duplicates, balanced = connection.execute(
         "select sum(readings_stored)::int, sum(readings_duplicate)::int, "
         "sum(readings_received) = sum(readings_stored + readings_duplicate "

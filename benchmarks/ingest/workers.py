@@ -1,4 +1,4 @@
-"""Ingest workers of a bench as processes of their own, and what they use."""
+"""Ingest workers of a bench as separate processes, and their resources."""
 
 import signal
 import subprocess
@@ -50,7 +50,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def hold(processes: list[subprocess.Popen[bytes]], connection: Connection) -> None:
-    """Stop each worker as soon as it has its slot, until all have theirs."""
+    """Pause each worker as soon as it has its slot, until all have theirs."""
     held: set[int] = set()
 
     def missing() -> str:
@@ -68,18 +68,18 @@ def hold(processes: list[subprocess.Popen[bytes]], connection: Connection) -> No
 
 
 def rss_mb(pid: int) -> float:
-    """Tell how much memory a process holds (Linux)."""
+    """Return the memory of a process in MB (Linux)."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
 
 def cpu_s(pids: dict[str, int]) -> dict[str, float]:
-    """Tell the seconds of CPU of processes and of all that they started."""
+    """Return the CPU seconds of processes and of all that they started."""
     parents = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             fields = (folder / "stat").read_text().rpartition(")")[2].split()
-        except OSError:  # ended meanwhile
+        except OSError:  # ended in the meantime
             continue
         parents[int(folder.name)] = int(fields[1]), _ticks(fields)
     used = dict.fromkeys(pids, 0.0)
@@ -94,14 +94,14 @@ def cpu_s(pids: dict[str, int]) -> dict[str, float]:
 
 
 def _ticks(fields: list[str]) -> float:
-    """Tell the seconds of CPU of a process and of its children that have ended."""
+    """Return the CPU seconds of a process and of its ended children."""
     return sum(map(int, fields[11:15])) / 100
 
 
 def cpu_us(
     before: dict[str, float], after: dict[str, float], messages: float
 ) -> dict[str, float]:
-    """Tell what a message cost each part; several workers together."""
+    """Return the CPU microseconds per message of each part; workers are added up."""
     spent: defaultdict[str, float] = defaultdict(float)
     for name, seconds in after.items():
         spent[f"cpu_us_{name.split()[0]}"] += seconds - before[name]

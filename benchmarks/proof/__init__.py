@@ -1,1 +1,1 @@
-"""What the detectors are worth: measured on labelled data, beside simpler ones."""
+"""Quality of the detectors, measured on labelled data beside simpler methods."""

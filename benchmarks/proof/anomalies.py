@@ -1,4 +1,4 @@
-"""What the published anomaly score is worth, and forecasts and imputation beside it.
+"""Quality of the published anomaly score, and of forecasts and imputation.
 
 Takes about five minutes on one core; each part needs its folders of real data.
 """
@@ -11,14 +11,14 @@ from typing import Any, Final
 from analytics.scores.score import scores
 from benchmarks.proof import faults, forecast, nab, simple
 
-#: Folders of data that each part needs.
+#: Data folders needed by each part.
 NEEDS: Final = {
     "nab": ("nab_full",),
     "faults": ("muenster_kfz", "muenster_bike"),
     "forecast": ("muenster_kfz", "muenster_bike"),
 }
 
-#: Keys of a measured score, as they are published.
+#: Keys of a measured score, as published.
 FAULT_KEYS: Final = {
     "faults_average_precision": "average_precision",
     "faults_event_recall": "event_recall",
@@ -27,7 +27,7 @@ FAULT_KEYS: Final = {
 
 
 def run(data: Path) -> dict[str, Any]:
-    """Measure all parts; what lacks its data is null, with the reason."""
+    """Measure all parts; a part without its data is null, with the reason."""
     return {
         **_part(data, "nab", _nab, ("nab_standard", "nab_realtraffic")),
         **_part(data, "faults", _faults, tuple(FAULT_KEYS)),

@@ -1,6 +1,6 @@
 """Faults injected into real counts, with their labels, and how well scores find them.
 
-Five kinds, of widely varying size and length, are laid on a panel of counted series:
+Five kinds, of widely varying size and length, are injected into a panel of series:
 
 ==========  ======================================================================
 kind        what happens
@@ -15,12 +15,12 @@ incident    1 to 4 hours count 15 to 65 % or 140 to 300 %; one of two is seen by
 
 Counts are thinned (binomial) or topped up (Poisson), so that they keep the noise of
 counting. Faults of a series do not overlap; a pause of a day lies between them. A fault
-may begin at any hour of the day. What changes no row's count is no fault.
+may begin at any hour of the day. An injection that changes no count is not a fault.
 
 The panels are hours of Münster's motor-vehicle loops and bicycle counters. Series of an
-even number and other seeds and periods were used to tune the score; measured is on
-those of an odd number. What really happened there (closed roads, races, storms) has no
-label and counts as false: no score can reach 1.
+even number and other seeds and periods were used to tune the score; results are
+measured on those of an odd number. What really happened there (closed roads, races,
+storms) has no label and counts as false: no score can reach 1.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -38,7 +38,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 KINDS: Final = ("spike", "drop-out", "stuck", "shift", "incident")
-#: faults of each kind for each series and week
+#: faults per series and week, by kind
 PER_WEEK: Final[Mapping[str, float]] = {
     "spike": 0.20,
     "drop-out": 0.16,
@@ -48,14 +48,14 @@ PER_WEEK: Final[Mapping[str, float]] = {
 }
 #: hours without fault between the faults of a series
 PAUSE_H: Final = 24
-#: hours at the beginning of a panel without faults, which are not measured either
-FIRST: Final = 6 * 168
+#: hours at the beginning of a panel without faults, excluded from the results
+WARM_UP_H: Final = 6 * 168
 WEEKS: Final = 18
 SEEDS: Final = (11, 12)
-#: beginnings of panels, and the mean count an hour of their smallest series
+#: starts of panels, and the mean hourly count of their smallest series
 LOOPS: Final = ((datetime(2015, 8, 31), 50), (datetime(2016, 1, 11), 15))  # noqa: DTZ001
 BICYCLES: Final = datetime(2023, 4, 3)  # noqa: DTZ001
-LARGEST_PANEL: Final = 60
+MAX_PANEL_SERIES: Final = 60
 
 
 class Fault(NamedTuple):
@@ -70,14 +70,14 @@ class Fault(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """Counts (series by hour, NaN where unknown) with faults, and which hours."""
+    """Counts (series by hour, NaN where unknown) with faults, and the hours."""
 
     counts: Floats
     faults: tuple[Fault, ...]
 
     @property
     def labels(self) -> npt.NDArray[np.bool_]:
-        """Tell of each row whether a fault lies on it."""
+        """Return for each row whether it has a fault."""
         found = np.zeros(self.counts.shape, dtype=bool)
         for fault in self.faults:
             found[fault.series, fault.first : fault.last] = True
@@ -92,9 +92,9 @@ def inject(
     first: int,
     per_week: Mapping[str, float] = PER_WEEK,
 ) -> Labelled:
-    """Lay faults on counts (series by hour) from the hour `first` on.
+    """Inject faults into counts (series by hour) from the hour `first` on.
 
-    `sites` names the site of each series: series of one site may share an incident.
+    `sites` are the sites of the series: series of one site may share an incident.
     """
     dice = np.random.default_rng(seed)
     out = counts.copy()
@@ -102,7 +102,7 @@ def inject(
     free[:, :first] = False
     weeks = (counts.shape[1] - first) / 168
     faults: list[Fault] = []
-    # long faults find no room once short ones lie everywhere
+    # long faults would find no room after the short ones
     for kind in ("shift", "drop-out", "stuck", "incident", "spike"):
         number = dice.poisson(per_week[kind] * weeks * len(counts))
         for series in dice.integers(len(counts), size=number).tolist():
@@ -157,7 +157,7 @@ def _lay(
 ) -> bool:
     rows = slice(fault.first, fault.last)
     room = slice(max(fault.first - PAUSE_H, 0), fault.last + PAUSE_H)
-    # an hour that was not counted cannot show a fault, and breaks a stuck run
+    # an hour that was not counted cannot show a fault, and interrupts a stuck run
     if not free[fault.series, rows].all():
         return False
     before = counts[fault.series, rows]
@@ -194,7 +194,7 @@ class Panel(NamedTuple):
     sites: list[str]
 
     def rows(self, counts: Floats) -> pl.DataFrame:
-        """Give counts of this panel as rows of `key`, `time`, `value`."""
+        """Return counts of this panel as rows of `key`, `time`, `value`."""
         series, hours = counts.shape
         times = pl.datetime_range(
             self.first,
@@ -213,7 +213,7 @@ class Panel(NamedTuple):
 
 
 def panels(data: Path, *, odd: bool = True) -> Iterator[Panel]:
-    """Read the panels; of the series those of an odd number (held out) or even."""
+    """Read the panels with the series of odd (held out) or even numbers."""
     loops = (
         pl.scan_parquet(data / "muenster_kfz" / "kfz_hourly_2015_2016.parquet")
         .select(
@@ -248,11 +248,11 @@ def _panel(
     least: int,
     steady: float,
 ) -> Panel:
-    """Choose the series that are counted throughout and have no trouble of their own.
+    """Choose the series that are counted throughout without faults of their own.
 
     Left out: more than 7 % unknown, more than 5 days without a count, an hour above
-    twelve times the 90th percentile, or, on more than 5 % of its days, `steady` times
-    the median of the weekday or less than one in as many.
+    twelve times the 90th percentile, or, on more than 5 % of its days, a count above
+    `steady` times the median of the weekday or below its reciprocal.
     """
     hours = pl.DataFrame(
         {
@@ -278,7 +278,7 @@ def _panel(
     counts = wide.select(names).to_numpy().T.astype(np.float64)
     good = np.flatnonzero(_sound(counts, least, steady))
     dice = np.random.default_rng(0)
-    good = np.sort(dice.permutation(good)[:LARGEST_PANEL])
+    good = np.sort(dice.permutation(good)[:MAX_PANEL_SERIES])
     # MQ_<site>_<lane>; a bicycle counter is a site of its own
     sites = [names[one].removeprefix("MQ_").split("_")[0] for one in good]
     return Panel(name, first, counts[good], sites)
@@ -300,18 +300,18 @@ def _sound(counts: Floats, least: int, steady: float) -> npt.NDArray[np.bool_]:
 
 
 def compare(data: Path, scores: Mapping[str, Score]) -> dict[str, Any]:
-    """Measure scores (rows of `key`, `time`, `value` to a score for each row).
+    """Measure scores (functions of rows of `key`, `time`, `value`).
 
-    For each score, means over panels and seeds, and each panel on its own.
+    For each score, means over panels and seeds, and the result of each panel.
     """
     found: dict[str, dict[str, list[dict[str, Any]]]] = {}
     for panel in panels(data):
         for seed in SEEDS:
-            labelled = inject(panel.counts, panel.sites, seed=seed, first=FIRST)
+            labelled = inject(panel.counts, panel.sites, seed=seed, first=WARM_UP_H)
             rows = panel.rows(labelled.counts)
             for name, score in scores.items():
                 measured = measure(
-                    score(rows).reshape(panel.counts.shape), labelled, first=FIRST
+                    score(rows).reshape(panel.counts.shape), labelled, first=WARM_UP_H
                 )
                 found.setdefault(name, {}).setdefault(panel.name, []).append(measured)
     return {
@@ -336,7 +336,7 @@ def _mean(measured: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def measure(score: Floats, labelled: Labelled, *, first: int) -> dict[str, Any]:
-    """Tell how well a score (series by hour) finds the faults from `first` on.
+    """Measure how well a score (series by hour) finds the faults from `first` on.
 
     - average precision over rows: mean of the precision at each row of a fault, rows
       in falling order of score

@@ -1,15 +1,15 @@
-"""What forecasts and imputation miss by, on a year of Münster's counters.
+"""Errors of forecasts and imputation on a year of Münster's counters.
 
 WAPE = sum of |estimate - counted| / sum of counted, over all counters together. Held
 out are the last twelve months of the bicycle counters (the totals of the 23 stations,
 as published) and the year 2016 of the motor-vehicle loops (`MQ_`, uncontrolled,
 negative counts unknown). Nothing was tuned on them.
 
-Forecasts: from each interval of the year, so many intervals ahead; weights are fitted
-anew every four weeks to the twelve weeks before. Imputation: in each piece of sixteen
-weeks gaps are made, the method is chosen on other gaps of what is left, as in the
-product. Beside them the simple methods: the median of the same time in the four weeks
-before, and that times the ratio of the last hour.
+Forecasts: from each interval of the year, a number of intervals ahead; weights are
+fitted anew every four weeks to the twelve weeks before. Imputation: in each piece of
+sixteen weeks gaps are created, the method is chosen on other gaps of what is left, as
+in the product. Simple methods for comparison: the median of the same time in the four
+weeks before, and that times the ratio of the last hour.
 """
 
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ LOOPS_HELD_OUT: Final = (
 
 @dataclass
 class _Sum:
-    """What was missed, added up."""
+    """Sums of errors."""
 
     missed: float = 0.0
     counted: float = 0.0
@@ -75,7 +75,7 @@ class _Sum:
 
 @dataclass
 class _Task:
-    """A method and those beside it, on the same values."""
+    """A method and its simple alternatives, on the same values."""
 
     ours: _Sum = field(default_factory=_Sum)
     others: dict[str, _Sum] = field(default_factory=dict)
@@ -110,7 +110,7 @@ def measure(data: Path) -> dict[str, Any]:
 
 
 def bicycles(data: Path) -> Grid:
-    """Station totals by quarter-hours, from half a year before what is held out."""
+    """Return quarter-hourly station totals, starting half a year earlier."""
     counts = pl.read_parquet(data / BICYCLES).select(
         series="channel_id", local=pl.col("ts").cast(pl.Datetime("us")), count="count"
     )
@@ -118,7 +118,7 @@ def bicycles(data: Path) -> Grid:
 
 
 def motor(data: Path) -> Grid:
-    """Loops by hours, from half a year before what is held out."""
+    """Return hourly loop counts, starting half a year before the held-out part."""
     counts = pl.read_parquet(data / LOOPS).with_columns(
         pl.col("detector").cast(pl.String)
     )
@@ -134,7 +134,7 @@ def motor(data: Path) -> Grid:
 
 
 def to_hours(quarters: Grid) -> Grid:
-    """Add quarter-hours up; an hour that lacks one is unknown."""
+    """Sum up quarter-hours; an hour with a missing one is unknown."""
     rows, channels = quarters.values.shape
     return grid.from_values(
         quarters.values.reshape(rows // 4, 4, channels).sum(axis=1),
@@ -176,7 +176,7 @@ def _grid(
 def _forecasts(
     whole: Grid, held_out: tuple[datetime, datetime], steps: dict[str, int]
 ) -> dict[str, _Task]:
-    """Forecast what is held out, piece by piece."""
+    """Forecast the held-out part, piece by piece."""
     tasks = {name: _Task() for name in steps}
     usual = _median_of_weeks(whole)
     last_hour = _mean_of_last_hour(ratio(whole.values, usual), whole.per_hour)
@@ -201,7 +201,7 @@ def _forecasts(
 def _imputation(
     whole: Grid, held_out: tuple[datetime, datetime], length_h: int
 ) -> _Task:
-    """Impute gaps of a length in what is held out."""
+    """Impute gaps of a length in the held-out part."""
     task = _Task()
     for window, _ in _windows(whole, held_out, timedelta(), timedelta(weeks=16)):
         gaps = hide(window, length_h, seed=1)
@@ -223,7 +223,7 @@ def _windows(
     before: timedelta,
     piece: timedelta = PIECE,
 ) -> Iterator[tuple[Grid, int]]:
-    """Pieces of what is held out with the time before them, and where they begin."""
+    """Yield pieces of the held-out part with the time before them, and their start."""
     began, end = held_out
     while began < end:
         rows = slice(whole.row(began - before), whole.row(min(began + piece, end)))
@@ -239,7 +239,7 @@ def _windows(
 
 
 def _median_of_weeks(whole: Grid) -> Floats:
-    """Median of the same local time one to four weeks before, whatever the day."""
+    """Return the median of the same local time one to four weeks before."""
     bins = 86_400 // whole.interval_s
     by_day = np.full((len(whole.days) + 28, bins, len(whole.channels)), np.nan)
     by_day[whole.day + 28, whole.bin] = whole.values
@@ -248,7 +248,7 @@ def _median_of_weeks(whole: Grid) -> Floats:
 
 
 def _mean_of_last_hour(ratios: Floats, rows: int) -> Floats:
-    """Mean of the last rows, unknown ones as zero."""
+    """Return the mean of the last rows, unknown ones as zero."""
     filled = np.nan_to_num(ratios)
     padded = np.vstack([np.zeros((rows, filled.shape[1])), filled]).cumsum(axis=0)
     found: Floats = (padded[rows:] - padded[:-rows]) / rows

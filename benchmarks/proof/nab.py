@@ -26,10 +26,10 @@ import polars as pl
 
 Array = npt.NDArray[np.float64]
 
-#: What an alarm outside of any window costs at most.
+#: Maximum cost of an alarm outside of any window.
 FALSE_COST: Final = 0.11
-#: False alarms in 1000 rows at which events found are counted.
-BUDGET: Final = 0.5
+#: False alarms per 1000 rows at which the events found are counted.
+FALSE_ALARM_BUDGET: Final = 0.5
 ALARM: Final = 0.5
 
 
@@ -43,30 +43,30 @@ class File:
 
     @property
     def unscored(self) -> int:
-        """Rows at the beginning in which alarms do not count."""
+        """Number of rows at the beginning in which alarms do not count."""
         return min(int(0.15 * len(self.rows)), 750)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """What each alarm changes in the sum, from the highest score down."""
+    """The change of the sum by each alarm, from the highest score down."""
 
     scores: Array
     changes: Array
     windows: int
 
     def at(self, threshold: float) -> float | None:
-        """The result (at most 100) with alarms from `threshold` on."""
+        """Return the result (at most 100) with alarms from `threshold` on."""
         if not self.windows:
             return None
         gained = self.changes[self.scores >= threshold].sum()
         return float(100 * gained / (2 * self.windows))
 
     def best_threshold(self) -> float:
-        """The score from which on alarms bring the highest sum."""
+        """Return the threshold with the highest sum."""
         if not len(self.scores):
             return ALARM
-        # rows of one score are alarms together
+        # rows of equal score become alarms together
         last = np.append(self.scores[1:] != self.scores[:-1], True)
         sums = np.where(last, np.cumsum(self.changes), -np.inf)
         return float(self.scores[sums.argmax()]) if sums.max() > 0 else np.inf
@@ -92,26 +92,26 @@ def _file(path: Path, name: str, labels: Sequence[tuple[str, str]]) -> File:
 
 
 def worth(rows: int, windows: Sequence[tuple[int, int]]) -> Array:
-    """What an alarm in each row is worth: up to 1 inside a window, negative outside."""
+    """Return an alarm's value in each row: up to 1 in a window, negative outside."""
     row, result = np.arange(rows), np.full(rows, -FALSE_COST)
     for first, last in windows:
         inside = slice(first, last + 1)
         length = last - first + 1
         result[inside] = _fading((row[inside] - last - 1) / length) / _fading(-1.0)
-        # windows are in order: the next one overwrites what follows
+        # windows are in order: the next one overwrites the tail
         behind = (row[last + 1 :] - last) / max(length - 1, 1)
         result[last + 1 :] = FALSE_COST * _fading(behind)
     return result
 
 
 def _fading(place: Array | float) -> Array:
-    """1 well before the end of a window (0), -1 well behind it."""
+    """Return 1 well before the end of a window (0), -1 well behind it."""
     bent = 2 / (1 + np.exp(5 * np.minimum(place, 3))) - 1
     return np.where(np.asarray(place) > 3, -1.0, bent)
 
 
 def tally(files: Sequence[File], scores: Sequence[Array]) -> Tally:
-    """Add up the alarms of all files, for any threshold."""
+    """Sum up the alarms of all files, for any threshold."""
     parts = [
         part
         for file, score in zip(files, scores, strict=True)
@@ -127,7 +127,7 @@ def tally(files: Sequence[File], scores: Sequence[Array]) -> Tally:
 
 
 def _changes(file: File, score: Array) -> list[tuple[Array, Array]]:
-    """Scores and what each changes: all false alarms, and those of each window."""
+    """Return scores and their changes: all false alarms, and those of each window."""
     value = worth(len(score), file.windows)
     counts = (np.arange(len(score)) >= file.unscored) & (score > 0)
     outside = counts.copy()
@@ -136,16 +136,19 @@ def _changes(file: File, score: Array) -> list[tuple[Array, Array]]:
         outside[first : last + 1] = False
         rows = first + np.flatnonzero(counts[first : last + 1])
         rows = rows[np.argsort(-score[rows], kind="stable")]
-        # the best so far, from the cost of a missed window on
+        # the best so far, starting with the cost of a missed window
         best = np.maximum.accumulate(np.append(-1.0, value[rows]))
         parts.append((score[rows], np.diff(best)))
     return [*parts, (score[outside], value[outside])]
 
 
 def events(
-    files: Sequence[File], scores: Sequence[Array], *, budget: float = BUDGET
+    files: Sequence[File],
+    scores: Sequence[Array],
+    *,
+    budget: float = FALSE_ALARM_BUDGET,
 ) -> float:
-    """Share of windows found with at most `budget` false alarms in 1000 rows.
+    """Return the share of windows found at `budget` false alarms per 1000 rows.
 
     False alarms are rows outside of windows; the beginning of a file does not count.
     """
@@ -197,7 +200,7 @@ def measure(
             folder: _part(files, found, folder).at(threshold) for folder in folders
         },
         "nab_event_recall": events(files, found),
-        "nab_event_budget": BUDGET,
+        "nab_event_budget": FALSE_ALARM_BUDGET,
         "nab_rows_per_s": round(sum(map(len, found)) / took_s),
     }
 

@@ -1,4 +1,4 @@
-"""Simple anomaly scores that the published one must beat; each for `key, time, value`.
+"""Simple anomaly scores that the published one must beat; input `key, time, value`.
 
 - poisson: |count - expected| / √(expected + 1), with expected = the median of the same
   hour in the eight weeks before times the median ratio of all series in that hour,
@@ -7,7 +7,7 @@
   length of a run of equal counts
 - traffic_anomaly: what `anomaly` of the package of this name compares with its two
   thresholds, the lesser of GEH of count and prediction and of its multiple of the
-  median GEH of all series in that hour; where it is installed. Prediction is that of
+  median GEH of all series in that hour; if it is installed. Prediction is that of
   `decompose` with one median for the whole table, so it looks ahead. Of 35 choices
   (windows of 3 to 28 days or none; GEH or z, its factor for low counts or none, alone
   or with a group's MAD or z) this one was best on the panels used for tuning.
@@ -54,7 +54,7 @@ def best_of(rows: pl.DataFrame) -> Floats:
 
 
 def traffic_anomaly(rows: pl.DataFrame) -> Floats:
-    """Score by the package of this name; ImportError where it is not installed."""
+    """Score by the package of this name; raise ImportError if it is not installed."""
     pandas = import_module("pandas")
     decompose = import_module("traffic_anomaly").decompose
     known = rows.drop_nulls("value")
@@ -86,7 +86,7 @@ def traffic_anomaly(rows: pl.DataFrame) -> Floats:
 
 
 def _wide(rows: pl.DataFrame) -> Floats:
-    """Counts by series and hour; rows are complete and ordered by key and time."""
+    """Pivot counts by series and hour; rows are complete and sorted."""
     series = rows["key"].n_unique()
     return rows["value"].fill_null(np.nan).to_numpy().reshape(series, -1)
 

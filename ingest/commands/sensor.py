@@ -171,7 +171,7 @@ def _json(value: object) -> str:
 
 
 def _clock(clock: dict[str, Any] | None) -> str:
-    """Say what the newest readings tell of the sensor's clock."""
+    """Return what the newest readings tell of the sensor's clock."""
     if clock is None:
         return ""
     if clock["hint"]:

@@ -1,7 +1,7 @@
-"""Files of counts, one file here per format: a path in, a `CountFile` out.
+"""Files of counts, one module per format: reads a path, returns a `CountFile`.
 
-`replay` publishes it over MQTT, `import counts` writes it directly; both as messages
-of the native format, through the same decoding, checks and ledger.
+`replay` publishes it over MQTT, `import counts` writes it directly; both send messages
+of the native format through the same decoding, checks and ledger.
 """
 
 from collections import Counter
@@ -23,7 +23,7 @@ from verkehrspuls.model import Installation, Sensor, Site, Town
 from verkehrspuls.wire import topic
 
 #: The columns of a file's frame: one row per sensor output and interval. Counts that
-#: the file does not have are null; `time` is the interval's start.
+#: are not in the file are null; `time` is the interval's start.
 SCHEMA: Final = pl.Schema(
     {
         "sensor": pl.String(),
@@ -32,57 +32,58 @@ SCHEMA: Final = pl.Schema(
         "interval_s": pl.Int32(),
         **dict.fromkeys(COUNTS, pl.Int64()),
         "speed_kmh": pl.Float64(),
-        # why nobody knows which pass of a doubled hour it is of; null: that is known
+        # why the pass of a repeated hour is unknown; null: it is known
         "ambiguous": pl.String(),
     }
 )
 
-#: Rows of a file that hold no reading: null where the row does not say.
+#: Rows of a file without a reading; null where the row has no such value.
 LEFT_OUT: Final = pl.Schema(
     {"sensor": pl.String(), "day": pl.Date(), "reason": pl.String()}
 )
-#: Of a time that a wall clock skipped.
-NEVER_WAS: Final = "time that never was"
+#: Reason for a time that the wall clock skipped.
+SKIPPED_TIME: Final = "time that never was"
 
-#: Bytes of a message: a rejected one is kept whole, and written in one batch.
-LARGEST: Final = 60_000
+#: Bytes of a message; rejected messages are kept whole and written in one batch.
+MAX_MESSAGE_BYTES: Final = 60_000
 
-#: So many sites are named where another was asked for.
-MOST_NAMED: Final = 5
+#: Sites listed in the message about an unknown site.
+MAX_SITES_LISTED: Final = 5
 
-#: Installations of a file's sensors reach back as far as ingest accepts readings.
-SINCE: Final = datetime(1970, 1, 1, tzinfo=UTC)
+#: Start of the installations of a file's sensors: the earliest time that ingest
+#: accepts.
+INSTALLED_SINCE: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class CountFile:
-    """What a file holds: the registration of its sites, and its counts."""
+    """The content of a file: the registration of its sites, and its counts."""
 
     town: Town
     counts: pl.DataFrame
-    #: rows of the file that hold no reading (LEFT_OUT)
+    #: rows of the file without a reading (LEFT_OUT)
     unread: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=LEFT_OUT))
-    #: what is to be said of all its counts
+    #: a remark on all its counts
     remark: str = ""
 
     @property
     def left_out(self) -> dict[str, int]:
-        """Rows that hold no reading, by reason."""
+        """Number of rows without a reading, by reason."""
         return dict(self.unread.group_by("reason", maintain_order=True).len().rows())
 
     @property
     def told(self) -> dict[str, int]:
-        """Rows of which something is to be said, by what that is."""
+        """Number of rows with a remark, by remark."""
         found = self.counts["ambiguous"].drop_nulls().value_counts().sort("ambiguous")
         told = {AMBIGUOUS[why]: rows for why, rows in found.iter_rows()}
         return told | ({self.remark: self.counts.height} if self.remark else {})
 
 
 class Read(Protocol):
-    """Reads a file or folder; `town` names the municipality it belongs to."""
+    """Reads a file or folder; `town` is the key of its municipality."""
 
     def __call__(self, path: Path, town: Town) -> CountFile:
-        """Read it, or raise `BadFile`."""
+        """Read it; raise `BadFile` if it is not of this format."""
 
 
 class FileMessage(NamedTuple):
@@ -94,7 +95,7 @@ class FileMessage(NamedTuple):
 
 
 def formats() -> dict[str, Read]:
-    """All file formats by name."""
+    """Return all file formats by name."""
     from ingest.files import generic, muenster_bike, muenster_kfz
 
     return {
@@ -105,9 +106,9 @@ def formats() -> dict[str, Read]:
 
 
 def messages(file: CountFile, *, per: timedelta) -> Iterator[FileMessage]:
-    """Turn counts into native messages, ordered by time, by sensor and period.
+    """Turn counts into native messages ordered by time, by sensor and period.
 
-    One for each, or several where it would be large.
+    One message each, or several if it would be too large.
     """
     counts = file.counts
     used = [c for c in COUNTS if not counts[c].is_null().all()]
@@ -159,19 +160,19 @@ def messages(file: CountFile, *, per: timedelta) -> Iterator[FileMessage]:
 
 
 def _payloads(intervals: list[Any], encode: Callable[[Any], bytes]) -> Iterator[bytes]:
-    """Encode intervals, in as many messages as it takes to keep each of them whole."""
+    """Encode intervals in as many messages as needed to keep each below the limit."""
     payload = encode(intervals)
-    if len(payload) <= LARGEST or len(intervals) == 1:
+    if len(payload) <= MAX_MESSAGE_BYTES or len(intervals) == 1:
         yield payload
         return
-    # as many as are needed, of about the same size
-    step = max(1, len(intervals) // (len(payload) // LARGEST + 1))
+    # the fewest messages of about equal size
+    step = max(1, len(intervals) // (len(payload) // MAX_MESSAGE_BYTES + 1))
     for first in range(0, len(intervals), step):
         yield encode(intervals[first : first + step])
 
 
 class Outlook(NamedTuple):
-    """What importing a file would come to, where none of it is stored yet."""
+    """The expected result of importing a file, if none of it is stored yet."""
 
     readings: int
     sites: int
@@ -179,14 +180,14 @@ class Outlook(NamedTuple):
     #: local times of the first and last interval's start
     first: str
     last: str
-    #: readings by what is wrong
+    #: number of readings by reason
     rejected: dict[str, int]
-    #: fields by name and what is wrong
+    #: number of fields by name and problem
     fields_dropped: dict[str, int]
 
 
 def outlook(file: CountFile) -> Outlook:
-    """Decode what a file would bring as ingest does, and store nothing."""
+    """Decode a file as ingest does, and store nothing."""
     from ingest.formats import native
     from ingest.reasons import DROPPED
 
@@ -197,7 +198,7 @@ def outlook(file: CountFile) -> Outlook:
         for each in found.unusable:
             inner = each.detail.values[-1] if each.detail.values else each.detail
             said = inner if isinstance(inner, str) else Detail(*inner).say("en")
-            rejected[said if len(rejected) < MOST_NAMED else "…"] += 1
+            rejected[said if len(rejected) < MAX_SITES_LISTED else "…"] += 1
         dropped.update(f"{name}, {DROPPED[what]}" for name, what, _ in found.dropped)
     there = pl.col("time").dt.convert_time_zone(file.town.time_zone)
     times = file.counts.select(first=there.min(), last=there.max()).row(0)
@@ -220,20 +221,20 @@ def cut(
     until: date | None = None,
     sites: Collection[str] = (),
 ) -> CountFile:
-    """Keep the local days `[since, until)` and these sites; where not given, all.
+    """Keep the local days `[since, until)` and these sites; without an argument, all.
 
-    A `UsageError` where the file has no such site, or no count of these days.
+    Raise `UsageError` if the file has no such site, or no count on these days.
     """
     there = {site.key for site in file.town.sites}
     if other := set(sites) - there:
-        some = ", ".join(sorted(there)[:MOST_NAMED])
+        some = ", ".join(sorted(there)[:MAX_SITES_LISTED])
         raise UsageError(
             reason=f"the file has no site {min(other)}; there are {len(there)}: {some}"
-            + (", …" if len(there) > MOST_NAMED else "")
+            + (", …" if len(there) > MAX_SITES_LISTED else "")
         )
     day = pl.col("time").dt.convert_time_zone(file.town.time_zone).dt.date()
     town, counts, unread = file.town, file.counts, file.unread
-    # what a row does not say is cut from nowhere
+    # rows without a day or sensor are always kept
     any_day, any_sensor = (pl.col(n).is_null() for n in ("day", "sensor"))
     if since:
         counts = counts.filter(day >= since)
@@ -263,15 +264,15 @@ def cut(
 
 
 def whole(counts: pl.DataFrame) -> pl.DataFrame:
-    """Bring a frame to `SCHEMA`: columns that the file does not have become null."""
+    """Complete a frame to `SCHEMA`: columns missing from the file become null."""
     missing = [pl.lit(None).alias(n) for n in SCHEMA if n not in counts.columns]
     return counts.with_columns(missing).select(*SCHEMA).cast(SCHEMA)
 
 
 def without_reading(rows: pl.DataFrame, why: Mapping[str, pl.Expr]) -> pl.DataFrame:
-    """Find the rows that hold no reading (LEFT_OUT); `why` are reasons with their rows.
+    """Find the rows without a reading (LEFT_OUT); `why` maps reasons to their rows.
 
-    Rows have `sensor` and `day`.
+    The rows have the columns `sensor` and `day`.
     """
     return pl.concat(
         rows.filter(wrong).select("sensor", "day", reason=pl.lit(reason))
@@ -280,7 +281,7 @@ def without_reading(rows: pl.DataFrame, why: Mapping[str, pl.Expr]) -> pl.DataFr
 
 
 class Device(NamedTuple):
-    """What a file tells of the sensor behind a channel."""
+    """The sensor of a channel as described by the file."""
 
     interval_s: int
     class_scheme: str
@@ -289,9 +290,9 @@ class Device(NamedTuple):
 def one_output_town(
     town: Town, sites: list[Site], devices: Mapping[str, Device]
 ) -> Town:
-    """Register sites so that each channel is fed by a sensor of its own, of its key.
+    """Register sites so that each channel has its own sensor with the channel's key.
 
-    `devices` are by channel; the sensor's one output is called "1".
+    `devices` are by channel; the sensor's only output is named "1".
     """
     made = msgspec.structs.replace(
         town,
@@ -304,7 +305,10 @@ def one_output_town(
                 class_scheme=devices[channel.key].class_scheme,
                 installations=(
                     Installation(
-                        site=site.key, channel=channel.key, output="1", since=SINCE
+                        site=site.key,
+                        channel=channel.key,
+                        output="1",
+                        since=INSTALLED_SINCE,
                     ),
                 ),
             )
@@ -312,5 +316,5 @@ def one_output_town(
             for channel in site.channels
         ),
     )
-    # a file may name what cannot be registered
+    # a file may contain names that cannot be registered
     return msgspec.convert(msgspec.to_builtins(made), Town)

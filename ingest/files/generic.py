@@ -1,17 +1,17 @@
-"""Generic CSV of counts, for data from anywhere.
+"""Generic CSV of counts, for data of any origin.
 
     time,site,channel,quantity,direction,interval_s,total,car,…,bicycle,speed_kmh
 
-As `verkehrspuls.spreadsheet` reads it, columns in any order; `time`, `site`, `channel`
-and at least one count column must be there. `time` is the interval's start in ISO 8601,
-with an offset or as the municipality's wall clock, or with a date such as 21.11.2026,
-21.11.26 or 2026/11/21; 24:00 is the end of its day. Where the column is missing,
-`quantity` is motor, and `interval_s` 900, or a day where all times are dates.
+`verkehrspuls.spreadsheet` reads it; columns may be in any order; `time`, `site`,
+`channel` and at least one count column are required. `time` is the interval's start in
+ISO 8601, with an offset or on the municipality's wall clock, or with a date such as
+21.11.2026, 21.11.26 or 2026/11/21; 24:00 is the end of its day. Defaults for missing
+columns: `quantity` is motor; `interval_s` is 900, or a day if all times are dates.
 Count columns are named as in `verkehrspuls.classes.COUNTS`; an empty cell is unknown,
-and never zero.
+never zero.
 
-A channel may have classes in some rows, a total in others, or both: what a total has
-beyond the classes beside it is `unclassified`.
+A channel may have classes in some rows, a total in others, or both: the part of a total
+that exceeds the classes beside it is `unclassified`.
 """
 
 import re
@@ -23,7 +23,7 @@ from typing import Final
 import polars as pl
 
 from ingest.files import (
-    NEVER_WAS,
+    SKIPPED_TIME,
     CountFile,
     Device,
     one_output_town,
@@ -39,55 +39,55 @@ from verkehrspuls.quantities import COUNTED
 from verkehrspuls.spreadsheet import Problems, Sheet
 
 FORMAT: Final = "generic"
-#: Where all problems are told.
+#: The command that lists all problems.
 HINT: Final = "; `verkehrspuls import counts --dry-run` lists them"
 REQUIRED: Final = frozenset({"time", "site", "channel"})
 DEFAULTS: Final = {"quantity": "motor", "direction": "", "interval_s": "900"}
 KNOWN: Final = REQUIRED | DEFAULTS.keys() | frozenset(COUNTS) | {"speed_kmh"}
 _KEY: Final = r"^[a-z0-9-]{1,31}$"
 _DIRECTION: Final = r"^[a-z0-9-]{0,64}$"
-LONGEST_S: Final = 86_400
+MAX_INTERVAL_S: Final = 86_400
 _CLOCK: Final = r"(?:[ T]+(?P<hour>\d\d?)(?P<rest>:\d\d(?::\d\d)?))?"
-#: Dates that offices write, in the order day, month, year and the other way round.
+#: Date formats of offices, day, month and year in both orders.
 _DATES: Final = (
     rf"(?P<day>\d\d?)\.(?P<month>\d\d?)\.(?P<year>\d{{4}}|\d\d){_CLOCK}",
     rf"(?P<year>\d{{4}})/(?P<month>\d\d?)/(?P<day>\d\d?){_CLOCK}",
 )
 _WRITTEN: Final = tuple(re.compile(date, re.ASCII) for date in _DATES)
-#: Years of two digits are of the last century from this one on.
+#: Two-digit years from this one on belong to the last century.
 _CENTURY: Final = 70
-#: May be day and month, or month and day.
+#: Ambiguous dates: day and month, or month and day.
 _EITHER: Final = r"^\d{1,2}/\d{1,2}/(?:\d{4}|\d{2})(?:\D|$)"
 _MIDNIGHT: Final = re.compile(r"^(\d{4}-\d\d-\d\d[ T])24:00(?=(?::00(?:\.0+)?)?(?!:))")
-#: What is said of rows whose times are all dates.
-DAILY: Final = (
+#: Remark on rows whose times are all dates.
+DATES_ONLY: Final = (
     f"have a date, and the file no column interval_s: each was taken for a whole day "
-    f"({LONGEST_S} s)"
+    f"({MAX_INTERVAL_S} s)"
 )
-#: So many rows are named that are left out.
-MOST_NAMED: Final = 5
+#: Number of rows listed that are left out.
+MAX_ROWS_LISTED: Final = 5
 
 
 def read(path: Path, town: Town) -> CountFile:
-    """Read one CSV file; what is wrong with it is told all at once."""
+    """Read one CSV file; report all its problems at once."""
     check_file(path, format=FORMAT)
     problems = Problems()
     sheet = spreadsheet.read(path, problems, format=FORMAT)
     table = _table(sheet, problems)
     if sheet.cells.is_empty() and not problems.number:
         problems.add(1, "no rows follow the heading")
-    # what is wrong with the columns themselves leaves nothing to look at
+    # rows cannot be checked if the columns themselves are wrong
     if REQUIRED - set(table.columns):
         problems.check(path, FORMAT, hint=HINT)
     number = partial(_numbers, table, sheet, problems)
     times = _times(table, problems, town.time_zone)
     interval_s = number("interval_s", pl.Int32())
-    # what has dates only holds daily values
+    # a file with dates only holds daily values
     given = "interval_s" in map(str.lower, sheet.cells.columns)
     daily = not given and times.height > 0 and times["is_date"].all()
     counts = table.with_columns(
         *times.select("time", "ambiguous", "day"),
-        pl.lit(LONGEST_S, pl.Int32).alias("interval_s") if daily else interval_s,
+        pl.lit(MAX_INTERVAL_S, pl.Int32).alias("interval_s") if daily else interval_s,
         number("speed_kmh", pl.Float64()),
         *(number(name, pl.Int64()) for name in COUNTS if name in table.columns),
         sensor=pl.concat_str("site", "channel", separator="-"),
@@ -99,18 +99,21 @@ def read(path: Path, town: Town) -> CountFile:
     unread = without_reading(counts, {"all their cells of counts are empty": ~counted})
     counts = _without_totals(counts.filter(counted))
     why = {_disagreeing(counts): ~pl.col("agree")}
-    why[NEVER_WAS] = pl.col("agree") & pl.col("time").is_null()
+    why[SKIPPED_TIME] = pl.col("agree") & pl.col("time").is_null()
     unread.extend(without_reading(counts, why))
     counts = counts.filter("agree")
     registered = _town(town, counts, problems)
     problems.check(path, FORMAT, hint=HINT)
     return CountFile(
-        registered, whole(counts.drop_nulls("time")), unread, DAILY if daily else ""
+        registered,
+        whole(counts.drop_nulls("time")),
+        unread,
+        DATES_ONLY if daily else "",
     )
 
 
 def _table(sheet: Sheet, problems: Problems) -> pl.DataFrame:
-    """Name the columns as we do, and say which are missing, or are none of ours."""
+    """Rename the columns to ours; report missing and unknown ones."""
     table = sheet.cells.rename({name: name.lower() for name in sheet.cells.columns})
     for name in sorted(REQUIRED - set(table.columns)):
         near = wording.nearest(name, table.columns)
@@ -135,7 +138,7 @@ def _table(sheet: Sheet, problems: Problems) -> pl.DataFrame:
 
 
 def _check_words(counts: pl.DataFrame, problems: Problems) -> None:
-    """Say which keys, quantities and intervals cannot be."""
+    """Report invalid keys, quantities and intervals."""
     lines = counts["line"]
     key = "is no key: up to 31 lower-case letters, digits, hyphens"
     direction = "is no key of a direction: lower-case letters, digits, hyphens; not all"
@@ -152,8 +155,8 @@ def _check_words(counts: pl.DataFrame, problems: Problems) -> None:
             f"is no quantity that is counted; there are {', '.join(COUNTED)}",
         ),
         "interval_s": (
-            ~pl.col("interval_s").is_between(1, LONGEST_S),
-            f"is no interval in seconds; possible are 1 to {LONGEST_S}",
+            ~pl.col("interval_s").is_between(1, MAX_INTERVAL_S),
+            f"is no interval in seconds; possible are 1 to {MAX_INTERVAL_S}",
         ),
     }
     for name, (wrong, what) in checks.items():
@@ -163,11 +166,11 @@ def _check_words(counts: pl.DataFrame, problems: Problems) -> None:
 
 
 def _without_totals(counts: pl.DataFrame) -> pl.DataFrame:
-    """Turn totals into classes where the channel has classes too.
+    """Turn totals into classes if the channel has classes as well.
 
-    What a total has beyond the classes of its row is `unclassified`; of bicycles and
-    pedestrians it is their number. Adds `agree`: false where that is negative, or other
-    than the row says.
+    The part of a total beyond the classes of its row is `unclassified`; for bicycles
+    and pedestrians it is their count. Adds the column `agree`: false if that part is
+    negative or differs from the row's own value.
     """
     classes = [name for name in COUNTS[1:] if name in counts.columns]
     if "total" not in counts.columns or not classes:
@@ -175,11 +178,11 @@ def _without_totals(counts: pl.DataFrame) -> pl.DataFrame:
     by_class = pl.any_horizontal(pl.col(classes).is_not_null())
     mixed = by_class.any().over("site", "channel") & pl.col("total").is_not_null()
     counts = counts.with_columns(
-        pl.lit(None, pl.Int64).alias(name) for name in RESTS if name not in classes
+        pl.lit(None, pl.Int64).alias(name) for name in REMAINDERS if name not in classes
     )
     agree = pl.lit(value=True)
     found = []
-    for rest in RESTS:
+    for rest in REMAINDERS:
         meant = mixed & (_rest_of_quantity == rest)
         others = pl.sum_horizontal(pl.lit(0), *(c for c in classes if c != rest))
         beyond = pl.col("total") - others
@@ -191,8 +194,8 @@ def _without_totals(counts: pl.DataFrame) -> pl.DataFrame:
     ).drop("mixed")
 
 
-#: What a total has beyond the classes beside it, by what the channel counts.
-RESTS: Final = ("unclassified", "bicycle", "pedestrian")
+#: The class of the part of a total beyond the classes, by what the channel counts.
+REMAINDERS: Final = ("unclassified", "bicycle", "pedestrian")
 _rest_of_quantity: Final = pl.col("quantity").replace_strict(
     {"bicycle": "bicycle", "pedestrian": "pedestrian"}, default="unclassified"
 )
@@ -200,8 +203,8 @@ _rest_of_quantity: Final = pl.col("quantity").replace_strict(
 
 def _disagreeing(counts: pl.DataFrame) -> str:
     lines = counts.filter(~pl.col("agree"))["line"]
-    named = ", ".join(map(str, lines[:MOST_NAMED]))
-    more = ", …" if len(lines) > MOST_NAMED else ""
+    named = ", ".join(map(str, lines[:MAX_ROWS_LISTED]))
+    more = ", …" if len(lines) > MAX_ROWS_LISTED else ""
     return f"their total is not the sum of their classes (line {named}{more})"
 
 
@@ -230,9 +233,10 @@ def _numbers(
 
 
 def _times(table: pl.DataFrame, problems: Problems, time_zone: str) -> pl.DataFrame:
-    """Parse each different text once; offset or wall clock as the text has it.
+    """Parse each distinct text once, with its offset or on the wall clock.
 
-    Columns as of `localise`, with the local `day`, and whether the text `is_date`.
+    Return the columns of `localise`, with the local `day`, and whether the text
+    `is_date`.
     """
     texts = table["time"]
     different = texts.unique()
@@ -280,12 +284,12 @@ def _times(table: pl.DataFrame, problems: Problems, time_zone: str) -> pl.DataFr
 
 
 def _is_date(text: str) -> bool:
-    """Whether a time says no hour; `_time` tells whether it is one."""
+    """Return whether a time has no hour; `_time` checks whether it is valid."""
     return ":" not in text and len(text) <= len("2026-11-21")
 
 
 def _time(text: str) -> datetime | None:
-    """Read a time; 24:00 is the end of its day. None where it is none."""
+    """Parse a time; 24:00 is the end of its day. None if it is invalid."""
     if written := next(filter(None, (each.fullmatch(text) for each in _WRITTEN)), None):
         part = written.groupdict(default="")
         year = part["year"]
@@ -304,7 +308,7 @@ def _time(text: str) -> datetime | None:
 
 
 def _town(town: Town, counts: pl.DataFrame, problems: Problems) -> Town:
-    """Derive the registration: a site, channel and sensor for each that is named."""
+    """Derive the registration: a site, channel and sensor for each name in the file."""
     sites: dict[str, list[Channel]] = {}
     devices: dict[str, Device] = {}
     columns: list[str] = [name for name in COUNTS if name in counts.columns]
@@ -352,7 +356,7 @@ def _town(town: Town, counts: pl.DataFrame, problems: Problems) -> Town:
 
 
 def _scheme(used: set[str]) -> str | None:
-    """Choose the smallest class scheme that has all the classes used."""
+    """Choose the smallest class scheme that contains all classes used."""
     for name, classes in sorted(SCHEMES.items(), key=lambda item: len(item[1])):
         if used <= set(classes):
             return name

@@ -1,12 +1,12 @@
 """Bicycle counters of Münster, 15 minutes, local wall clock.
 
-Raw form: a folder (or one file) of monthly CSVs, with the columns `Datetime`,
-`<id> (<name>)` for the station and each of its counters, and `<id>-status`. Parquet
-form: the columns channel_id, ts, count, status, and where it holds counters besides
-stations, station_id; names come from a `channels.csv` beside it.
+Raw form: a folder (or one file) of monthly CSVs, with the columns `Datetime`, `<id>
+(<name>)` for the station and each of its counters, and `<id>-status`. Parquet form: the
+columns channel_id, ts, count, status, and where it holds counters besides stations,
+station_id; names come from a `channels.csv` beside it.
 
-Read is the station's total, which the city publishes: the counters below it overlap
-and changed over the years. The status (0 raw, 4 corrected by the city) is not kept.
+Only the station's total is read, which the city publishes; its counters overlap and
+changed over the years. The status (0 raw, 4 corrected by the city) is not kept.
 """
 
 import re
@@ -16,7 +16,7 @@ from typing import Final
 import polars as pl
 
 from ingest.files import (
-    NEVER_WAS,
+    SKIPPED_TIME,
     CountFile,
     Device,
     one_output_town,
@@ -32,8 +32,8 @@ from verkehrspuls.spreadsheet import Problems
 
 FORMAT: Final = "muenster-bike"
 INTERVAL_S: Final = 900
-#: Names of the parquet form's counters.
-NAMES: Final = "channels.csv"
+#: File with the names of the parquet form's counters.
+NAMES_FILE: Final = "channels.csv"
 _STATION = re.compile(r"(\d+) \((.*)\)")
 
 
@@ -70,7 +70,10 @@ def read(path: Path, town: Town) -> CountFile:
         ),
         without_reading(
             counts,
-            {"blank": pl.col("count").is_null(), NEVER_WAS: pl.col("time").is_null()},
+            {
+                "blank": pl.col("count").is_null(),
+                SKIPPED_TIME: pl.col("time").is_null(),
+            },
         ),
     )
 
@@ -85,7 +88,7 @@ def _parquet(path: Path) -> list[pl.DataFrame]:
     counts = pl.read_parquet(path)
     if "station_id" in counts.columns:
         counts = counts.filter(pl.col("station_id") == pl.col("channel_id"))
-    names = path.parent / NAMES
+    names = path.parent / NAMES_FILE
     if names.is_file():
         known = pl.read_csv(names, columns=["channel_id", "name"])
     else:
@@ -106,7 +109,7 @@ def _parquet(path: Path) -> list[pl.DataFrame]:
 def _csvs(path: Path) -> list[pl.DataFrame]:
     files = [path]
     if path.is_dir():
-        files = sorted(file for file in path.rglob("*.csv") if file.name != NAMES)
+        files = sorted(file for file in path.rglob("*.csv") if file.name != NAMES_FILE)
     if not files:
         raise BadFile(path=path, format=FORMAT, reason="there is no CSV in it")
     return [_csv(file) for file in files]
@@ -117,7 +120,7 @@ def _csv(path: Path) -> pl.DataFrame:
     problems = Problems()
     sheet = spreadsheet.read(path, problems, format=FORMAT)
     frame = sheet.cells
-    # the station stands first, its counters after it
+    # the station comes first, then its counters
     found = _STATION.fullmatch(frame.columns[1]) if frame.width > 1 else None
     if frame.columns[0] != "Datetime" or found is None:
         reason = "the header is not `Datetime,<id> (<station>),…`"

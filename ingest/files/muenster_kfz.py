@@ -2,11 +2,11 @@
 
 Raw form: a folder (or one file) of daily files in Latin-1, semicolons, the first line
 `Name  /  Date: 2015_04_20;0:00;1:00;…`, then `<detector> (MQ<n>);<24 values>;`. A blank
-is a gap. Parquet form: the columns detector, date, hour, count.
+value is a gap. Parquet form: the columns detector, date, hour, count.
 
-A detector `MQ_03290_FV12_GR` is a channel of the junction `MQ_03290`; whatever is named
-otherwise (tests, sums over junctions) is a site of its own. Negative counts are passed
-on as they are: ingest rejects and keeps them.
+A detector `MQ_03290_FV12_GR` is a channel of the junction `MQ_03290`; any other name
+(tests, sums over junctions) is a site of its own. Negative counts are passed on
+unchanged; ingest rejects and keeps them.
 """
 
 import re
@@ -16,7 +16,7 @@ from typing import Final
 import polars as pl
 
 from ingest.files import (
-    NEVER_WAS,
+    SKIPPED_TIME,
     CountFile,
     Device,
     one_output_town,
@@ -64,7 +64,7 @@ def read(path: Path, town: Town) -> CountFile:
         day=pl.col("ts").dt.date(),
     ).join(keys, on="detector", maintain_order="left")
     blank, never_was = (pl.col(name).is_null() for name in ("count", "time"))
-    unread.append(without_reading(counts, {"blank": blank, NEVER_WAS: never_was}))
+    unread.append(without_reading(counts, {"blank": blank, SKIPPED_TIME: never_was}))
     return CountFile(
         one_output_town(
             town,
@@ -147,5 +147,5 @@ def _sites(detectors: list[str]) -> list[Site]:
 
 
 def _key(name: str) -> str:
-    # a leading hyphen stays: "Test" and "---Test" are two detectors
+    # keep a leading hyphen: "Test" and "---Test" are two detectors
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).rstrip("-")[:64]

@@ -1,12 +1,12 @@
-"""Recordings of messages: JSON, one message a line.
+"""Recordings of messages: JSON, one message per line.
 
     {"topic": "vp/v1/…", "payload": "…", "tst": "2026-11-21T20:00:00.123456+0100"}
 
-As `mosquitto_sub -F %j` writes them, where `tst` is when the message came; Mosquitto
-2.0.11 writes `…56Z+0100` for the same local time. `-F %J` writes a payload that is JSON
-as it is. A payload that is no text stands in `base64` or `hex` in place of `payload`.
-A line needs `tst` where its payload tells no time. `retain` says of a message that the
-broker had kept it. Other fields are not read.
+`mosquitto_sub -F %j` writes this format, where `tst` is the time of receipt; Mosquitto
+2.0.11 writes `…56Z+0100` for the same local time. `-F %J` writes a JSON payload as a
+JSON value. A payload that is not text is in `base64` or `hex` instead of `payload`. A
+line needs `tst` if its payload has no time. `retain` marks a retained message. Other
+fields are ignored.
 """
 
 import base64
@@ -24,10 +24,10 @@ from verkehrspuls import wording
 from verkehrspuls.files import check_file
 
 FORMAT: Final = "a recording"
-#: Bytes of a line: four times the largest message that a broker of ours takes.
-LONGEST: Final = 4 * 1024 * 1024
+#: Bytes of a line: four times the largest message that our broker accepts.
+MAX_LINE_BYTES: Final = 4 * 1024 * 1024
 
-#: Why a line is skipped whose message would be dated by the time of the import.
+#: Why a line is skipped if only the time of import would date its message.
 UNDATED: Final = (
     "neither the payload nor the line tells a time; add `tst`, when it came, as "
     "`mosquitto_sub -F %j` does"
@@ -55,20 +55,20 @@ def read(
     skipped: Callable[[int, str], None],
     is_undated: Callable[[Message], bool],
 ) -> Iterator[Message]:
-    """Read the messages of a file; received now, and first when the line says.
+    """Read the messages of a file; received now, and first received at `tst`.
 
-    A line that is no message is handed to `skipped`, with its number and the reason. So
-    is one that does not say when it came, where the message `is_undated` without that.
+    Lines that are not messages are passed to `skipped` with their number and the
+    reason; so are lines without `tst` whose message `is_undated`.
     """
     decoder = msgspec.json.Decoder(Recorded)
-    # read line by line, so however long it is
+    # read line by line, so files of any size are accepted
     check_file(path, format=FORMAT, most=sys.maxsize)
     with path.open("rb") as file:
         for number, line in enumerate(_lines(file), start=1):
             if not line.strip():
                 continue
-            if len(line) > LONGEST:
-                skipped(number, f"it is longer than {LONGEST} bytes")
+            if len(line) > MAX_LINE_BYTES:
+                skipped(number, f"it is longer than {MAX_LINE_BYTES} bytes")
                 continue
             try:
                 message = _message(decoder.decode(line), now)
@@ -83,11 +83,11 @@ def read(
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:
-    """Read line by line; of one that is too long the beginning, one byte too much."""
-    while line := file.readline(LONGEST + 1):
+    """Read line by line; of a line that is too long, only the limit plus one byte."""
+    while line := file.readline(MAX_LINE_BYTES + 1):
         yield line
-        while len(line) > LONGEST and not line.endswith(b"\n"):
-            line = file.readline(LONGEST + 1)
+        while len(line) > MAX_LINE_BYTES and not line.endswith(b"\n"):
+            line = file.readline(MAX_LINE_BYTES + 1)
 
 
 def _message(recorded: Recorded, now: datetime) -> Message:
@@ -117,12 +117,12 @@ def _payload(recorded: Recorded) -> bytes:
     if recorded.hex is not None:
         return bytes.fromhex(recorded.hex)
     raw = bytes(recorded.payload or b"")
-    if raw == b"null":  # an empty one: a retained message was deleted
+    if raw == b"null":  # an empty payload: a retained message was deleted
         return b""
     if not raw.startswith(b'"'):
         return raw
     payload = msgspec.json.decode(raw, type=str).encode("utf-8", "surrogatepass")
-    if recorded.payloadlen == len(raw) != len(payload):  # a text that is JSON, by %J
+    if recorded.payloadlen == len(raw) != len(payload):  # a JSON text by %J
         return raw
     if recorded.payloadlen is not None and recorded.payloadlen != len(payload):
         raise ValueError(

@@ -1,13 +1,12 @@
-"""Times of a wall clock in files, brought to UTC.
+"""Convert wall-clock times in files to UTC.
 
-In spring an hour does not exist: what a file says of it becomes null. In autumn an hour
-comes twice under the same times. Of each series (a channel) the order of the rows tells
-which of the two is meant: where the clock steps back, or shows the same time again, the
-second pass begins. A series may run backwards as well. Where the order does not tell,
-because the series has no order, the first of two equal times in the file is taken for
-the first pass; a time that comes only once without a step back is, too. Where a series
-begins within that hour, what goes on from there is its second pass. What is not known
-for sure is ambiguous, and says why.
+In spring one hour does not exist: its times become null. In autumn one hour appears
+twice with the same times. The order of the rows of each series (a channel) then
+decides: the second pass begins where the clock steps back or shows the same time again.
+A series may also run backwards. If the series has no order, the first of two equal
+times in the file is taken for the first pass, and so is a time that appears only once
+without a step back. If a series begins within that hour, the rows that continue from
+there are its second pass. Uncertain times are marked ambiguous, with the reason.
 """
 
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ import polars as pl
 
 from verkehrspuls.wire import Ambiguous
 
-#: What is said of rows that are ambiguous, by why they are.
+#: Remarks on ambiguous rows, by reason.
 AMBIGUOUS: Final[dict[Ambiguous, str]] = {
     "once": (
         "are of the hour that the clock showed twice, which the file has only once: "
@@ -44,9 +43,9 @@ AMBIGUOUS: Final[dict[Ambiguous, str]] = {
 def localise(
     rows: pl.DataFrame, column: str, time_zone: str, *, by: Sequence[str]
 ) -> pl.DataFrame:
-    """Bring wall-clock times to UTC (`time`); says where and why one is `ambiguous`.
+    """Convert wall-clock times to UTC (`time`), with the reason if `ambiguous`.
 
-    `by` names the columns that tell series apart; rows are in the order of the file.
+    `by` are the columns that identify a series; the rows are in the order of the file.
     """
     wall = pl.col(column)
     times = rows.with_row_index("row").select(
@@ -59,7 +58,7 @@ def localise(
     twice = times.filter(pl.col("first") != pl.col("second"))
     if twice.is_empty():
         return times.select(time="first", ambiguous=pl.lit(None, pl.String))
-    # a night of a series is told by itself
+    # each night of a series is decided separately
     night = [*by, pl.col("wall").dt.date().alias("night")]
     begins, ends = (pl.col(name) for name in ("begins", "ends"))
     told = (
@@ -68,14 +67,14 @@ def localise(
         .with_columns(
             back=(pl.col("wall").diff() <= 0).fill_null(value=False).over(night),
             again=pl.col("wall").cum_count().over(*by, "wall") > 1,
-            # nothing else of the series is before that hour, or after it
+            # the series has no rows before or after that hour
             begins=(pl.col("wall").min() <= pl.col("earliest")).over(night),
             ends=(pl.col("wall").max() >= pl.col("latest")).over(night),
         )
         .with_columns(
             stepped=(pl.col("back").cum_sum() > 0).over(night),
             pairs=(pl.len().over(*by, "wall") == 2),
-            # sorted by the clock, the passes are mixed: it steps back more than once
+            # if sorted by the clock, the passes are mixed: it steps back more than once
             ordered=pl.col("ordered") & (pl.col("back").sum() <= 1).over(night),
         )
         .with_columns(known=pl.col("ordered") & pl.col("back").any().over(night))
@@ -93,7 +92,7 @@ def localise(
         .with_columns(
             is_second=pl.when("ordered")
             .then(pl.col("stepped") | (pl.col("ambiguous") == "begins"))
-            # where each row comes twice, those of this hour are no two passes
+            # if each row appears twice, the rows of this hour are not two passes
             .otherwise(pl.col("again") & ~pl.col("repeats"))
         )
     )
@@ -118,9 +117,9 @@ def _in_utc(wall: pl.Expr, time_zone: str, which: str) -> pl.Expr:
 
 
 def _directions(times: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
-    """Tell of each series whether it has an order, and whether that is backwards.
+    """Return for each series whether it has an order, and whether that is backwards.
 
-    What lies in an hour that comes twice has no say.
+    Rows in an hour that appears twice are ignored.
     """
     step = pl.col("wall").diff()
     once = pl.col("first").eq_missing(pl.col("second"))
@@ -145,7 +144,7 @@ def _directions(times: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
         )
         .with_columns(
             pl.col("falls").fill_null(value=False),
-            # nothing but that hour: it runs forward, as nearly all do
+            # only that hour: assume forward, the usual direction
             pl.col("ordered").fill_null(value=True),
             pl.col("repeats").fill_null(value=False),
         )

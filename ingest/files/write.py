@@ -1,4 +1,4 @@
-"""Writing files directly: the path of a message, but for the broker."""
+"""Write files directly, without the broker: otherwise as messages are written."""
 
 import time
 from collections import Counter
@@ -22,14 +22,14 @@ from verkehrspuls.quantities import OVERLAP_TOLERANCE
 from verkehrspuls.settings import Settings
 from verkehrspuls.storage.database import Connection, execute
 
-#: The ledger's slot of imports; workers have 0 to 99.
-SLOT: Final = 100
+#: The ledger's slot for imports; workers have 0 to 99.
+IMPORT_SLOT: Final = 100
 
 
 def municipality_of(connection: Connection, key: str, *, state: str | None) -> Town:
-    """Find a municipality, without sites and sensors, or make a new one.
+    """Find a municipality, without sites and sensors, or create it.
 
-    A key that cannot be one is a `UsageError`, and so is a new one without a state.
+    Raise `UsageError` for an invalid key, or for a new municipality without a state.
     """
     row = execute(connection, "municipality", key=key).fetchone()
     new = {"key": key, "name": key.replace("-", " ").title(), "state": state or ""}
@@ -50,7 +50,7 @@ def _sleep(seconds: float) -> bool:
 
 
 def write_file(settings: Settings, file: CountFile) -> Counter[str]:
-    """Write all counts of a file; returns the ledger's sums (`ingest.store.SUMS`)."""
+    """Write all counts of a file; return the ledger's sums (`ingest.store.SUMS`)."""
     now = datetime.now(UTC)
     found = messages(file, per=timedelta(days=1))
     return write(settings, (Message(each.topic, each.payload, now) for each in found))
@@ -59,11 +59,11 @@ def write_file(settings: Settings, file: CountFile) -> Counter[str]:
 def write_recording(
     settings: Settings, path: Path, *, skipped: Callable[[int, str], None]
 ) -> Counter[str]:
-    """Write the messages of a recording; returns the ledger's sums.
+    """Write the messages of a recording; return the ledger's sums.
 
-    A line that is no message, or that nobody can date, is handed to `skipped`, with its
-    number and the reason, and counted as `lines_skipped`; the mended file can be taken
-    again.
+    Lines that are not messages, or that cannot be dated, are passed to `skipped` with
+    their number and the reason, and counted as `lines_skipped`; the mended file can be
+    imported again.
     """
     lines = 0
 
@@ -87,7 +87,7 @@ def write_recording(
 
 
 def _span(hours: dict[int, tuple[int, int]], batch: Batch) -> None:
-    """Widen the hours of channels, from the first to the last, by those of a batch."""
+    """Extend the first and last hour of each channel by those of a batch."""
     for rounds in batch.packed().values():
         for each in rounds:
             for channel_id, hour in each.hours:
@@ -111,8 +111,8 @@ def _overlapping(connection: Connection, hours: dict[int, tuple[int, int]]) -> i
 def write(settings: Settings, found: Iterable[Message]) -> Counter[str]:
     """Write messages as a worker does, in the slot of imports.
 
-    Among the sums is `readings_overlapping`: of the readings that are there now, in the
-    hours that were written, those that share their time with others.
+    The sums include `readings_overlapping`: the number of readings now stored in the
+    hours written that overlap others.
     """
     return _write(settings, lambda _: found)
 
@@ -120,7 +120,7 @@ def write(settings: Settings, found: Iterable[Message]) -> Counter[str]:
 def _write(
     settings: Settings, read: Callable[[Collector], Iterable[Message]]
 ) -> Counter[str]:
-    ingest = settings.ingest.model_copy(update={"slot": SLOT})
+    ingest = settings.ingest.model_copy(update={"slot": IMPORT_SLOT})
     url = settings.database.url.get_secret_value()
     writer = Writer(url, ingest, pause=_sleep, at_most_s=COMMAND_S)
     sums: Counter[str] = Counter()

@@ -13,7 +13,7 @@ import msgspec
 
 from ingest.formats import DEVICE
 from ingest.formats.salvage import placed
-from ingest.reasons import DEEP, NO_TEXT, SAYS, Unusable, explained
+from ingest.reasons import NOT_UTF8, TOO_DEEP, VERBATIM, Unusable, explained
 from verkehrspuls.text import mark as _
 
 T = TypeVar("T")
@@ -123,7 +123,7 @@ def as_kind(value: Any, kind: "type[T]") -> T:
     try:
         return msgspec.convert(value, kind)
     except (msgspec.ValidationError, OverflowError) as error:
-        raise Unusable("unreadable", SAYS, explained(error)) from error
+        raise Unusable("unreadable", VERBATIM, explained(error)) from error
 
 
 def usable(parts: Any, kind: "type[T]") -> list[T]:
@@ -140,11 +140,11 @@ def read_json(decoder: "msgspec.json.Decoder[T]", payload: bytes) -> T:
     try:
         return decoder.decode(payload)
     except UnicodeDecodeError as error:
-        raise Unusable("not-utf8", NO_TEXT, error.start) from error
+        raise Unusable("not-utf8", NOT_UTF8, error.start) from error
     except RecursionError as error:
-        raise Unusable("too-deep", DEEP) from error
+        raise Unusable("too-deep", TOO_DEEP) from error
     except msgspec.MsgspecError as error:
-        raise Unusable("unreadable", SAYS, explained(error)) from error
+        raise Unusable("unreadable", VERBATIM, explained(error)) from error
 
 
 def flatten(value: Any, path: str = "") -> dict[str, Value]:

@@ -15,9 +15,9 @@ from typing import Any, Final, NamedTuple, get_type_hints
 import msgspec
 
 from ingest.reasons import (
-    DEEP,
-    NO_TEXT,
-    SAYS,
+    NOT_UTF8,
+    TOO_DEEP,
+    VERBATIM,
     Dropped,
     Unusable,
     explained,
@@ -142,10 +142,10 @@ def placed(index: int, problem: Unusable) -> Unusable:
 def unreadable(error: Exception) -> Unusable:
     """Say why a payload cannot be decoded."""
     if isinstance(error, UnicodeDecodeError):
-        return Unusable("not-utf8", NO_TEXT, error.start)
+        return Unusable("not-utf8", NOT_UTF8, error.start)
     if isinstance(error, RecursionError):
-        return Unusable("too-deep", DEEP)
-    return Unusable("unreadable", SAYS, explained(error))
+        return Unusable("too-deep", TOO_DEEP)
+    return Unusable("unreadable", VERBATIM, explained(error))
 
 
 def as_json(payload: bytes) -> bytes:
@@ -283,7 +283,7 @@ def _head(document: dict[str, Any], dropped: list[Dropped]) -> dict[str, Any]:
     try:
         head = msgspec.structs.asdict(msgspec.convert(document, _Head))
     except msgspec.ValidationError as error:
-        raise Unusable("unreadable", SAYS, explained(error)) from error
+        raise Unusable("unreadable", VERBATIM, explained(error)) from error
     for name in _OPTIONAL_HEAD:
         value = document.get(name)
         if problem := _problem(value, _hints[name]):
@@ -310,7 +310,7 @@ def _wrong(where: str, value: Any, kind: Any) -> Unusable:
     try:
         msgspec.convert(value, kind)
     except (msgspec.ValidationError, OverflowError) as error:
-        return Unusable("unreadable", SAYS, of_field(where, _shown(value), error))
+        return Unusable("unreadable", VERBATIM, of_field(where, _shown(value), error))
     raise AssertionError(where)
 
 

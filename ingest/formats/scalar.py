@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Final
 
 from ingest.formats.record import Record, as_quoted, number_of
-from ingest.reasons import NO_TEXT, Unusable
+from ingest.reasons import NOT_UTF8, Unusable
 
 EXAMPLES: Final = (("haus/pegel/cm", b"182.5"),)
 
@@ -22,7 +22,7 @@ def decode(_topic: str, payload: bytes, _received_at: datetime) -> list[Record]:
     try:
         text = payload.decode()
     except UnicodeDecodeError as error:
-        raise Unusable("not-utf8", NO_TEXT, error.start) from error
+        raise Unusable("not-utf8", NOT_UTF8, error.start) from error
     value = number_of(text)
     if value is None:
         raise Unusable("not-a-number", as_quoted(text), repr(text[:80]))

@@ -33,7 +33,7 @@ from ingest.formats.record import (
     records_of,
 )
 from ingest.formats.salvage import placed
-from ingest.reasons import DEEP, Unusable
+from ingest.reasons import TOO_DEEP, Unusable
 from verkehrspuls.text import mark as _
 
 EXAMPLES: Final = (
@@ -108,7 +108,7 @@ def decode_cbor(
     try:
         found = cbor2.load(stream, semantic_decoders=_TAGS)
     except RecursionError as error:
-        raise Unusable("too-deep", DEEP) from error
+        raise Unusable("too-deep", TOO_DEEP) from error
     except cbor2.CBORDecodeEOF as error:
         raise Unusable("unreadable", _("it ends too early")) from error
     except Exception as error:  # what a tag means may fail in many ways

@@ -29,7 +29,7 @@ Seed = Annotated[
 
 @app.command()
 def register() -> None:
-    """Put the simulated towns into the registry, or bring them up to date there."""
+    """Register the simulated towns, or update them."""
     from simulators.town import load_towns
     from verkehrspuls.registry import towns
     from verkehrspuls.storage.database import connect
@@ -47,9 +47,9 @@ def history(
     seed: Seed = None,
     progress: Annotated[bool, typer.Option(help="Show progress.")] = True,
 ) -> None:
-    """Publish the past as back-fill; what the database has already is left out.
+    """Publish the past as back-fill; skip what the database has already.
 
-    It begins when the sensors were installed, however many weeks are asked for.
+    Begins when the sensors were installed, whatever the number of weeks.
     """
     import gc
 
@@ -62,7 +62,7 @@ def history(
     end = _seconds(until)
     start = end - (settings.simulator.weeks if weeks is None else weeks) * 604_800
     there = _blocks(settings, blocks(start - BLOCK_S, end))
-    gc.disable()  # millions of small objects, none of them in a cycle
+    gc.disable()  # millions of small objects, without cycles
     with _publisher(settings, "history") as publisher:
         while start < end:
             total = len(blocks(start, end)) * sum(1 for _ in sensors(world))
@@ -72,7 +72,7 @@ def history(
                     if payload is not None:
                         publisher.publish(payload.topic, payload.payload)
                     advance()
-            # what ended meanwhile; live goes on from there
+            # intervals that ended in the meantime; `live` continues from there
             start, end = end, end if until else _seconds(until)
             if end - start < 60:
                 break
@@ -83,7 +83,7 @@ def history(
 
 @app.command()
 def live(seed: Seed = None) -> None:
-    """Publish each interval of each sensor when it ends, until told to stop."""
+    """Publish each interval of each sensor when it ends, until interrupted."""
     import signal
 
     from simulators import publish
@@ -104,7 +104,7 @@ def truth(
     until: Until = "",
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
-    """List the injected events: what happened where, from when to when."""
+    """List the injected events: what, where, from when to when."""
     from simulators.world import standard
     from verkehrspuls.settings import load
 
@@ -144,7 +144,7 @@ def _publisher(settings: "Settings", name: str) -> "Publisher":
 
 
 def _newest(settings: "Settings") -> dict[tuple[str, str], int]:
-    """Per municipality and sensor, the newest interval that is in the database."""
+    """Read the newest stored interval by municipality and sensor."""
     from verkehrspuls.storage.database import connect, execute
 
     url = settings.database.url.get_secret_value()
@@ -158,7 +158,7 @@ def _newest(settings: "Settings") -> dict[tuple[str, str], int]:
 
 
 def _blocks(settings: "Settings", blocks: range) -> dict[tuple[str, str], set[int]]:
-    """Per municipality and sensor, the blocks of which the database has readings."""
+    """Read the blocks with stored readings by municipality and sensor."""
     from collections import defaultdict
 
     from verkehrspuls.storage.database import connect, execute
@@ -177,7 +177,7 @@ def _blocks(settings: "Settings", blocks: range) -> dict[tuple[str, str], set[in
 
 
 def _seconds(text: str) -> int:
-    """A time in s since 1970; now where none is given."""
+    """Parse a time into s since 1970; now if empty."""
     from datetime import UTC, datetime
 
     from verkehrspuls.errors import UsageError
@@ -188,7 +188,7 @@ def _seconds(text: str) -> int:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise UsageError(reason=f"{text} is no ISO 8601 time.") from error
-    # the calendar of holidays knows no others
+    # the calendar of holidays covers only these years
     if not 2000 <= moment.year < 2100:
         raise UsageError(reason=f"{text}: the year must be from 2000 to 2099.")
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 
-from tests.parts import wait_for
+from tests.parts import PATIENCE_S, bound_s, wait_for
 from tests.towns import TOWN
 from verkehrspuls.registry.towns import register
 from verkehrspuls.storage.database import connect
@@ -91,8 +91,8 @@ def test_run_says_ready_and_stops_when_told(plain_database: str) -> None:
             assert process.stdout.readline() == "ready\n"
             began = time.monotonic()
             process.send_signal(signal.SIGTERM)
-            assert process.wait(10) == 0
-            assert time.monotonic() - began < 5
+            assert process.wait(PATIENCE_S) == 0
+            assert time.monotonic() - began < bound_s(5)
         finally:
             process.kill()
 
@@ -130,8 +130,8 @@ def test_a_claim_that_takes_long_is_given_up(plain_database: str) -> None:
                 )
             began = time.monotonic()
             process.send_signal(signal.SIGTERM)
-            assert process.wait(10) == 0
-            assert time.monotonic() - began < 5
+            assert process.wait(PATIENCE_S) == 0
+            assert time.monotonic() - began < bound_s(5)
         finally:
             process.kill()
     with psycopg.connect(plain_database) as connection:

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from tests.parts import Databases
+from tests.parts import PATIENCE_S, Databases
 from verkehrspuls.errors import StackFailed
 
 COMMAND = Path(sys.executable).with_name("verkehrspuls")
@@ -26,7 +26,7 @@ def run(
         text=True,
         cwd=directory,
         env={**os.environ, **settings},
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
 

@@ -190,7 +190,7 @@ class Place:
                     )
                     if process.poll() is None:
                         os.killpg(process.pid, signal.SIGINT)
-                code = process.wait(90)
+                code = process.wait(parts.PATIENCE_S)
             finally:
                 if process.poll() is None:
                     os.killpg(process.pid, signal.SIGKILL)
@@ -330,7 +330,7 @@ def broker() -> Iterator[parts.Broker]:
         topic = f"vp/v1/{TOWN.key}/camera-7/status"
         with Publisher(found.publish_url, "test") as publisher:
             publisher.publish(topic, b'{"state": "online"}', retain=True)
-            publisher.flush(10)
+            publisher.flush(parts.PATIENCE_S)
         yield found
 
 

@@ -30,7 +30,7 @@ def run(url: str, *arguments: object) -> subprocess.CompletedProcess[bytes]:
         [sys.executable, "-m", "verkehrspuls", *map(str, arguments)],
         env={"VERKEHRSPULS_DATABASE__URL": url},
         capture_output=True,
-        timeout=60,
+        timeout=parts.PATIENCE_S,
     )
 
 

@@ -14,7 +14,7 @@ import pytest
 from simulators.publish import backfill
 from simulators.world import standard
 from tests.acceptance.test_up import Up
-from tests.parts import missing, program, reachable_directory, wait_for
+from tests.parts import PATIENCE_S, missing, program, reachable_directory, wait_for
 from verkehrspuls.mqtt import Publisher
 
 PARTS = ("database", "broker", "api", "analytics", "ingest")
@@ -83,7 +83,7 @@ def test_full_disk_ends_nothing_and_loses_nothing(up: Up) -> None:
 
         publish(40)
         publisher.flush()
-        wait_for(lambda: stored(running["database_url"]) == 40, timeout=30)
+        wait_for(lambda: stored(running["database_url"]) == 40)
 
         ingest = up.pids()["ingest"]
         fill(filler)
@@ -94,17 +94,17 @@ def test_full_disk_ends_nothing_and_loses_nothing(up: Up) -> None:
             fill(filler)
             return "cannot be told what runs: No space left" in up.said()
 
-        wait_for(is_full, timeout=30, every=0.5)
+        wait_for(is_full, every=0.5)
         assert publisher.acknowledged < publisher.published
         assert up.process is not None
         assert up.process.poll() is None
         filler.unlink()
 
-        wait_for(lambda: up.pids().get("ingest", ingest) != ingest, 60, every=0.2)
+        wait_for(lambda: up.pids().get("ingest", ingest) != ingest, every=0.2)
         publish(40)
-        publisher.flush(90)
-    wait_for(lambda: stored(running["database_url"]) == 120, timeout=60)
-    wait_for(lambda: set(up.pids()) == set(PARTS), timeout=60, every=0.2)
+        publisher.flush(PATIENCE_S)
+    wait_for(lambda: stored(running["database_url"]) == 120)
+    wait_for(lambda: set(up.pids()) == set(PARTS), every=0.2)
     assert up.run("ledger", "check").returncode == 0
     assert "Traceback" not in up.said()
     code, _ = up.stop(signal.SIGTERM)

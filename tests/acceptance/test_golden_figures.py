@@ -109,6 +109,6 @@ def test_a_year_replayed_over_mqtt(
             ).fetchall()
             return bool(rows[0][0] == 34_012)
 
-        wait_for(all_stored, timeout=60)
+        wait_for(all_stored)
     compute(plain_database)
     assert yearly(connection) == {2025: TOTALS[2025]}

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from tests.parts import Broker, wait_for
+from tests.parts import PATIENCE_S, Broker, wait_for
 from tests.towns import COUNTS_TOPIC, TOWN
 from verkehrspuls.model import Mapping, Profile
 from verkehrspuls.mqtt import Publisher
@@ -52,7 +52,7 @@ class Ingest:
 
     def end(self, number: signal.Signals) -> int:
         self.process.send_signal(number)
-        code = self.process.wait(15)
+        code = self.process.wait(PATIENCE_S)
         assert self.process.stdout is not None
         self.process.stdout.close()
         return code
@@ -124,7 +124,7 @@ def test_worker_killed_at_random_times(
                     worker.end(signal.SIGKILL)
                     worker.start()
             publisher.flush()
-        wait_for(lambda: stored(town) == 2 * MESSAGES, timeout=60)
+        wait_for(lambda: stored(town) == 2 * MESSAGES)
         assert worker.end(signal.SIGTERM) == 0
     assert_all_there_once(town, MESSAGES)
 
@@ -142,7 +142,7 @@ def test_broker_restarted_in_order(
                 broker.stop()
                 broker.start()
         publisher.flush()
-        wait_for(lambda: stored(town) == 2 * MESSAGES, timeout=60)
+        wait_for(lambda: stored(town) == 2 * MESSAGES)
     assert_all_there_once(town, MESSAGES)
 
 
@@ -157,7 +157,7 @@ def test_worker_away_while_messages_arrive(
             publisher.flush()
         assert stored(town) == 0
         worker.start()
-        wait_for(lambda: stored(town) == 2 * MESSAGES, timeout=60)
+        wait_for(lambda: stored(town) == 2 * MESSAGES)
     assert_all_there_once(town, MESSAGES)
 
 
@@ -174,7 +174,7 @@ def test_backlog_of_large_messages(
                 publisher.publish(COUNTS_TOPIC, message(number)[:-1] + padding)
             publisher.flush()
         worker.start()
-        wait_for(lambda: stored(town) == 2 * messages, timeout=60)
+        wait_for(lambda: stored(town) == 2 * messages)
         assert worker.end(signal.SIGTERM) == 0
     assert_all_there_once(town, messages)
 
@@ -205,7 +205,7 @@ def test_sensor_of_a_foreign_format_is_heard_once_it_is_registered(
                 rows = town.execute("select value from environment_reading")
                 return rows.fetchall() != []
 
-            wait_for(heard, timeout=60, every=1)
+            wait_for(heard, every=1)
 
 
 def test_second_worker_of_a_slot_ends_and_says_why(
@@ -213,7 +213,7 @@ def test_second_worker_of_a_slot_ends_and_says_why(
 ) -> None:
     with ingest(plain_database, broker.url) as worker:
         second = Ingest(plain_database, broker.url)
-        assert second.process.wait(30) == 3
+        assert second.process.wait(PATIENCE_S) == 3
         assert second.process.stdout is not None
         second.process.stdout.close()
         assert worker.process.poll() is None

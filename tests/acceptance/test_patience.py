@@ -16,14 +16,14 @@ from urllib.request import urlopen
 import pytest
 
 from dashboards.assets import Assets
-from tests.parts import free_port, wait_for
+from tests.parts import PATIENCE_S, bound_s, free_port, wait_for
 
 HEAD = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
 BODY = (
     b"POST /api/v1/municipalities/x/short-count HTTP/1.1\r\nHost: localhost\r\n"
     b"Content-Type: application/json\r\n"
 )
-REQUEST_S = 0.5
+REQUEST_S = 1
 FILES = 200
 
 
@@ -35,13 +35,13 @@ class Server:
         self.port = port
 
     def open(self, first: bytes = b"") -> socket.socket:
-        client = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        client = socket.create_connection(("127.0.0.1", self.port), PATIENCE_S)
         client.sendall(first)
         return client
 
     def is_alive(self) -> bool:
         address = f"http://127.0.0.1:{self.port}/healthz"
-        with urlopen(address, timeout=5) as answer:
+        with urlopen(address, timeout=bound_s(5)) as answer:
             return bool(json.load(answer)["status"] == "pass")
 
     def rss_mb(self) -> float:
@@ -90,7 +90,7 @@ def is_dropped(client: socket.socket, *, every: bytes = b"") -> bool:
     """Whether the server ends a connection on which `every` is sent again and again."""
     began = time.monotonic()
     client.settimeout(0.05)
-    while time.monotonic() - began < 8:
+    while time.monotonic() - began < bound_s(8):
         try:
             if every:
                 client.sendall(every)
@@ -152,7 +152,7 @@ def test_a_client_that_does_not_read_is_dropped(server: Server) -> None:
         began = time.monotonic()
 
         def ended() -> bool:
-            assert time.monotonic() - began < 20
+            assert time.monotonic() - began < bound_s(20)
             try:
                 client.sendall(asset * 50)
             except TimeoutError:
@@ -168,7 +168,7 @@ def asked_for_much(server: Server) -> socket.socket:
     """A client that asks for megabytes; it has little room for them."""
     client = socket.socket()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    client.settimeout(10)
+    client.settimeout(PATIENCE_S)
     client.connect(("127.0.0.1", server.port))
     address = Assets().addresses["plotly.js"]
     client.sendall(f"GET {address} HTTP/1.0\r\n\r\n".encode())
@@ -190,7 +190,7 @@ def test_answers_that_nobody_takes_use_little_memory_and_no_turn() -> None:
 
 def test_who_takes_an_answer_slowly_gets_all_of_it() -> None:
     """It takes longer than an answer may wait for somebody who takes nothing."""
-    with serving(request_s="1") as server, asked_for_much(server) as client:
+    with serving(request_s="2") as server, asked_for_much(server) as client:
         began = time.monotonic()
         length = 0
         while part := client.recv(65_536):
@@ -230,7 +230,7 @@ def test_unfinished_requests_take_nobodys_turn() -> None:
                 assert server.is_alive()
         assert server.is_alive()
         server.process.terminate()
-        _, errors = server.process.communicate(timeout=10)
+        _, errors = server.process.communicate(timeout=PATIENCE_S)
     lines = [line for line in errors.splitlines() if "api.connections" in line]
     assert len(lines) == 1, errors[-2000:]
     assert len(errors.splitlines()) < 10
@@ -247,7 +247,7 @@ def test_file_handles_that_are_used_up_are_told_once() -> None:
             stack.callback(server.open(HEAD).close)
         assert server.is_alive()
         server.process.terminate()
-        _, errors = server.process.communicate(timeout=10)
+        _, errors = server.process.communicate(timeout=PATIENCE_S)
     assert len(errors.splitlines()) < 10
 
 

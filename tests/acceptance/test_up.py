@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from tests.acceptance.test_commands import COMMAND, run
-from tests.parts import free_port, reachable_directory, wait_for
+from tests.parts import PATIENCE_S, bound_s, free_port, reachable_directory, wait_for
 from verkehrspuls.stack.process import command_line
 
 PARTS = ("database", "broker", "api", "analytics", "ingest", "simulator")
@@ -25,7 +25,10 @@ class Up:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.settings = {"VERKEHRSPULS_STACK__DIRECTORY": str(directory / "state")}
+        self.settings = {
+            "VERKEHRSPULS_STACK__DIRECTORY": str(directory / "state"),
+            "VERKEHRSPULS_STACK__START_S": str(PATIENCE_S),
+        }
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -38,7 +41,7 @@ class Up:
                 cwd=self.directory,
                 env={**os.environ, **self.settings},
             )
-        wait_for(lambda: set(self.pids()) == set(parts), timeout=120, every=0.2)
+        wait_for(lambda: set(self.pids()) == set(parts), every=0.2)
 
     def running(self) -> dict[str, Any]:
         try:
@@ -55,10 +58,10 @@ class Up:
 
     def kill(self, name: str) -> None:
         """Kill a part, and wait until it answers under another pid."""
-        wait_for(lambda: name in self.pids(), timeout=60)
+        wait_for(lambda: name in self.pids())
         pid = self.pids()[name]
         os.kill(pid, signal.SIGKILL)
-        wait_for(lambda: self.pids().get(name, pid) != pid, timeout=60, every=0.1)
+        wait_for(lambda: self.pids().get(name, pid) != pid, every=0.1)
         assert f"{name}: it was ended by SIGKILL. Starting it again" in self.said()
 
     def said(self) -> str:
@@ -72,11 +75,13 @@ class Up:
         assert self.process is not None
         began = time.monotonic()
         self.process.send_signal(number)
-        code = self.process.wait(20)
+        code = self.process.wait(PATIENCE_S)
         return code, time.monotonic() - began
 
     def page(self, path: str = "/") -> int:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", self.port, timeout=PATIENCE_S
+        )
         try:
             connection.request("GET", path)
             return connection.getresponse().status
@@ -136,7 +141,7 @@ def test_everything_runs_dies_comes_back_and_stops(up: Up) -> None:
     pids = up.pids()
     code, seconds = up.stop(signal.SIGTERM)
     assert code == 0
-    assert seconds < 8  # five, on a machine that does nothing else
+    assert seconds < bound_s(8)  # five, on a machine that does nothing else
     assert not [pid for pid in pids.values() if command_line(pid)]
     assert not (up.directory / "state" / "running.json").exists()
 

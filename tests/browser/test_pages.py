@@ -53,7 +53,7 @@ def serving(url: str) -> Iterator[str]:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     finally:
         running.should_exit = True
-        thread.join(10)
+        thread.join(parts.PATIENCE_S)
         listening.close()
 
 
@@ -97,6 +97,7 @@ def opened(browser: Browser, server: str, **options: Any) -> Iterator[Page]:
         "document.addEventListener('securitypolicyviolation',"
         " event => console.error('CSP ' + event.blockedURI))"
     )
+    context.set_default_timeout(1000 * parts.PATIENCE_S)
     page = context.new_page()
 
     def requested(request: Request) -> None:
@@ -267,6 +268,7 @@ def test_figures_draw_the_numbers_that_are_known(browser: Browser, server: str) 
     known = httpx2.get(
         f"{server}/api/v1/sites/kaiserslautern/pariser-strasse/series.json",
         params={"from": "2026-03-01", "to": "2026-03-04", "direction": "west"},
+        timeout=parts.PATIENCE_S,
     ).json()
     volumes = [row["volume"] for row in known["rows"]]
     with opened(browser, server) as page:

@@ -81,7 +81,7 @@ def _kill_database(it: Injury) -> None:
     process = it.world.server.server.process
     assert process is not None
     process.send_signal(signal.SIGQUIT)
-    process.wait(60)
+    process.wait(PATIENCE_S)
 
 
 def _start_database(it: Injury) -> None:

@@ -11,7 +11,7 @@ from random import Random
 import msgspec
 import pytest
 
-from ingest.receive import READS, Inbox, Receiver
+from ingest.receive import MAX_READ_PACKETS, Inbox, Receiver
 from tests import parts
 from tests.faults import world as harness
 from tests.faults.matrix import FAULTS, Injury
@@ -365,7 +365,7 @@ def test_broker_that_sends_more_than_agreed_is_not_read(bulk: bool) -> None:
         assert inbox.full  # until they are written
         inbox.release(first)
         # a chunk of 256 kB holds at most so many more
-        assert most <= held <= most + (2_000 if bulk else READS)
+        assert most <= held <= most + (2_000 if bulk else MAX_READ_PACKETS)
         assert fake.sent < total
         taken = held
         while taken < total and time.monotonic() < deadline:

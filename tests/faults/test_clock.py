@@ -17,9 +17,11 @@ from tests.towns import COUNTS_TOPIC, TOWN
 from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import Ingest, Settings
 from verkehrspuls.stack import checks
-from verkehrspuls.storage import series
 from verkehrspuls.storage.clocks import sensor_clocks
 from verkehrspuls.storage.database import connect
+from verkehrspuls.storage.operation import read_lag_s
+from verkehrspuls.storage.sites import list_sites
+from verkehrspuls.storage.visibility import EVERYTHING
 
 NOW = datetime(2026, 11, 21, 20, 30, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -115,8 +117,8 @@ def test_a_clock_that_is_an_hour_ahead_is_said_at_its_first_message(
         batch = collector.collect([counts(now, time)])
         broker = {"broker": {"url": "mqtt://127.0.0.1:9"}}
         worker = Worker(Settings.model_validate(broker))
-        worker._say_ahead(batch)
-        worker._say_ahead(batch)
+        worker._log_ahead(batch)
+        worker._log_ahead(batch)
         worker._receiver.stop()
         (record,) = (r for r in caplog.records if r.message == "clock_ahead")
         assert "ahead: is local time marked as Z?" in record.__dict__["reason"]
@@ -167,10 +169,10 @@ def test_a_message_of_the_future_is_not_the_newest(plain_database: str) -> None:
             collector = Collector(read_registry(connection), formats(), limits)
             writer.write(collector.collect([counts(at, at - HOUR)]), collector)
         writer.close()
-        lag_s = series.lag_s(connection)
+        lag_s = read_lag_s(connection)
         assert lag_s is not None
         assert -1 < lag_s < 60
-        sites = series.sites(connection, visible=series.EVERYTHING)
+        sites = list_sites(connection, visible=EVERYTHING)
         heard = [site["last_received_at"] for site in sites]
         assert max(at for at in heard if at) <= datetime.now(UTC)
         (found,) = (one for one in checks._clocks(connection) if one.part == "clocks")

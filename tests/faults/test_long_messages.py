@@ -43,4 +43,4 @@ def test_good_parts_are_stored_and_bad_ones_kept(server: Server, kind: str) -> N
         assert [each["time"] for each in left] == [
             msgspec.to_builtins(part(number)["time"]) for number in BAD
         ]
-        assert it.worker.end(within=10) == 0
+        assert it.worker.end(within=parts.bound_s(10)) == 0

@@ -33,8 +33,7 @@ from verkehrspuls.stack.broker import Broker as Nats
 from verkehrspuls.stack.postgres import PORT, PostgresServer
 from verkehrspuls.storage.database import Connection, connect
 
-#: what a wait may take on a busy machine
-PATIENCE_S = 120
+PATIENCE_S = parts.PATIENCE_S
 START = datetime(2026, 9, 1, tzinfo=UTC)
 READY = "\nready\n"
 OUTPUTS = {"1": "in", "2": "out"}
@@ -156,7 +155,9 @@ class Worker:
     def send(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
-    def end(self, number: signal.Signals = signal.SIGTERM, within: float = 60) -> int:
+    def end(
+        self, number: signal.Signals = signal.SIGTERM, within: float = PATIENCE_S
+    ) -> int:
         """End it and tell its exit code."""
         if self.alive:
             self.process.send_signal(number)

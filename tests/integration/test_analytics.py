@@ -14,7 +14,7 @@ import time_machine
 from analytics.jobs import case_hours, claims, health_store
 from analytics.jobs.store import Store, open_store
 from analytics.jobs.worker import Worker
-from tests.parts import wait_for
+from tests.parts import PATIENCE_S, wait_for
 from tests.towns import TOWN
 from verkehrspuls.model import Site
 from verkehrspuls.registry.towns import register
@@ -510,7 +510,7 @@ def test_two_workers_give_the_same_as_one(bench: Bench) -> None:
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(60)
+        worker.join(PATIENCE_S)
     together = figures()
     assert len(together[0]) == 12 * 72
     claims.mark_stale(bench.store, claims.Choice())
@@ -570,7 +570,7 @@ def test_a_worker_computes_at_once_and_comes_back(plain_bench: Bench) -> None:
     thread = threading.Thread(target=worker.run, name="worker")
     thread.start()
     try:
-        assert ready.wait(10)
+        assert ready.wait(PATIENCE_S)
         plain_bench.count([50])
         wait_for(plain_bench.hour)
         lost = plain_bench.rows(
@@ -582,7 +582,7 @@ def test_a_worker_computes_at_once_and_comes_back(plain_bench: Bench) -> None:
         wait_for(lambda: plain_bench.hour(T + HOUR))
     finally:
         worker.stop()
-        thread.join(10)
+        thread.join(PATIENCE_S)
     assert not thread.is_alive()
 
 

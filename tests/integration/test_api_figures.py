@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from analytics.reports import figures
 from api.app import create_app
-from api.routes.flow import Kind
+from api.schemas.flow import Kind
 from tests import parts, world
 from verkehrspuls.settings import load
 from verkehrspuls.storage.database import connect

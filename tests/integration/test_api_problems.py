@@ -18,13 +18,13 @@ from starlette.testclient import TestClient
 from api import database, guard, problems
 from api.app import create_app
 from tests import parts, world
-from tests.parts import free_port, wait_for
+from tests.parts import PATIENCE_S, free_port, wait_for
 from verkehrspuls.settings import load
 
 SERIES = "/api/v1/sites/kaiserslautern/pariser-strasse/series"
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "WAIT_S", 0.5)
 
@@ -184,6 +184,7 @@ def test_a_database_that_is_not_set_up_is_503(url: str) -> None:
             connection.execute("drop database empty_for_api with (force)")
 
 
+@pytest.mark.usefixtures("_impatient")
 def test_the_service_is_back_when_the_database_is(url: str) -> None:
     """Away at the start: 503 that says when to ask again; served once it is there."""
     port = free_port()
@@ -202,8 +203,8 @@ def test_the_service_is_back_when_the_database_is(url: str) -> None:
         assert client.get("/healthz").status_code == 200
         assert "verkehrspuls_database_up 0.0" in client.get("/metrics").text
         with forwarded(port, to=parameters):
-            wait_for(lambda: client.get("/readyz").status_code == 200, timeout=30)
-            assert client.get("/api/v1/sites").status_code == 200
+            for address in ("/readyz", "/api/v1/sites"):
+                wait_for(lambda a=address: client.get(a).status_code == 200)
         response = client.get(SERIES)
         check(response, status=503, code="database-unavailable")
 
@@ -276,7 +277,7 @@ def forwarded(port: int, *, to: dict[str, Any]) -> Iterator[None]:
             listening.shutdown(socket.SHUT_RDWR)
             for one in sockets:
                 one.close()
-            thread.join(5)
+            thread.join(PATIENCE_S)
 
 
 @pytest.mark.parametrize(

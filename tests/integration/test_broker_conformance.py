@@ -21,7 +21,7 @@ from verkehrspuls.errors import BrokerUnavailable
 from verkehrspuls.stack.checks import OK, PROBLEM, _keeping
 from verkehrspuls.stack.probe import MESSAGES, Probe, probe, sessions_are_open
 
-PATIENCE_S = 60
+PATIENCE_S = parts.PATIENCE_S
 
 
 @dataclass
@@ -299,7 +299,7 @@ def test_broker_keeps_what_it_promises(
         own.wait_until_saved()
     assert own.process is not None
     own.process.send_signal(number)
-    own.process.wait(30)
+    own.process.wait(PATIENCE_S)
     own.start()
     with ingest.connected() as it:
         assert it.session_present is True

@@ -13,8 +13,9 @@ from dashboards import render
 from dashboards.app import create_web
 from tests import parts, world
 from verkehrspuls.settings import load
-from verkehrspuls.storage import series
+from verkehrspuls.storage.case_lists import list_cases, list_findings
 from verkehrspuls.storage.database import Connection, connect
+from verkehrspuls.storage.sites import read_site
 
 #: the third day of the world's figures, at the sites
 BEGAN = datetime(2026, 3, 2, 23, tzinfo=UTC)
@@ -120,8 +121,8 @@ def test_a_sentence_names_the_time_of_what_it_says(client: TestClient) -> None:
 
 def test_charts_frame_what_was_found_when_it_was(url: str, client: TestClient) -> None:
     with connect(url) as connection:
-        place = series.site(connection, "kaiserslautern", "pariser-strasse")
-        found = series.findings(
+        place = read_site(connection, "kaiserslautern", "pariser-strasse")
+        found = list_findings(
             connection,
             site_id=place["site_id"],
             quantity="motor",
@@ -175,7 +176,7 @@ def test_what_ended_long_before_it_was_found_is_history(
         now = BEGAN + timedelta(days=40)
 
         def stands() -> str:
-            (case,) = series.cases(connection, case=number, standing=None, now=now)
+            (case,) = list_cases(connection, case=number, standing=None, now=now)
             return str(case["standing"])
 
         assert stands() == ("older" if days == 6 else "history")

@@ -24,7 +24,7 @@ from tests.integration.test_analytics import HOUR, NOW, WEEK, Bench, T
 from verkehrspuls.access import tokens
 from verkehrspuls.errors import UnknownKey
 from verkehrspuls.settings import Alerts, load
-from verkehrspuls.storage import series
+from verkehrspuls.storage.case_lists import CURRENT, list_cases
 
 MINUTE = timedelta(minutes=1)
 ALL = Alerts(rules=("*:low",), webhook_url=SecretStr("http://127.0.0.1:9/"))
@@ -61,7 +61,7 @@ def test_two_directions_that_show_the_same_are_one_case(bench: Bench) -> None:
     bench.compute()
     bench.count([500], channel=other)
     bench.compute()
-    found = series.cases(bench.store.connection, standing=None)
+    found = list_cases(bench.store.connection, standing=None)
     both = [case for case in found if case["reason"] == "above-usual"]
     assert [(case["channels"], case["observed"]) for case in both] == [(2, 500)]
     case = casework.show(bench.store.connection, both[0]["anomaly_case_id"])
@@ -204,12 +204,12 @@ def test_old_cases_are_history(bench: Bench) -> None:
     connection = bench.store.connection
 
     def current(now: datetime) -> list[int]:
-        found = series.cases(connection, standing=series.CURRENT, now=now)
+        found = list_cases(connection, standing=CURRENT, now=now)
         return [row["anomaly_case_id"] for row in found if row["current"]]
 
     assert case in current(NOW)
     assert current(NOW + timedelta(days=10)) == []
-    still = series.cases(connection, now=NOW + timedelta(days=10))
+    still = list_cases(connection, now=NOW + timedelta(days=10))
     assert case in [row["anomaly_case_id"] for row in still if row["open"]]
 
 

@@ -10,7 +10,8 @@ from analytics import frames
 from analytics.jobs.store import open_store
 from analytics.quality import completeness
 from tests.integration.test_analytics import HOUR, WEEK, Bench, T
-from verkehrspuls.storage import series
+from verkehrspuls.storage.sites import list_sites
+from verkehrspuls.storage.volumes import read_volumes
 
 MINUTE = timedelta(minutes=1)
 
@@ -23,9 +24,9 @@ def bench(plain_database: str) -> Iterator[Bench]:
 
 def served(bench: Bench, *, direction: str = "in", bins: int = 1) -> pl.DataFrame:
     (site,) = (
-        site for site in series.sites(bench.store.connection) if site["key"] == "b420"
+        site for site in list_sites(bench.store.connection) if site["key"] == "b420"
     )
-    return series.volumes(
+    return read_volumes(
         bench.url,
         site_id=site["site_id"],
         quantity="motor",

@@ -107,7 +107,7 @@ class Installation:
         pid = int(self.run(ask))
         os.kill(pid, signal.SIGKILL)
         # the engine starts it again by itself
-        parts.wait_for(lambda: int(self.run(ask)) not in (0, pid), 60, every=0.2)
+        parts.wait_for(lambda: int(self.run(ask)) not in (0, pid), every=0.2)
 
     def send(self, count: int) -> bytes:
         """Send that many messages as the sensor, all acknowledged; return the last."""
@@ -135,7 +135,7 @@ class Installation:
         self.run("docker compose kill ingest")
         last = self.send(count).decode()
         saved = "docker compose exec --no-TTY broker cat /mosquitto/data/mosquitto.db"
-        parts.wait_for(lambda: last in self.run(saved), 30, every=0.2)
+        parts.wait_for(lambda: last in self.run(saved), every=0.2)
 
     def ask(self, statement: str) -> str:
         """Ask the database."""
@@ -155,7 +155,7 @@ class Installation:
         Whether their channels are in order is judged later, and left out.
         """
         stale = "select count(*) from vp.stale_bucket"
-        parts.wait_for(lambda: self.ask(stale) == "0", 60, every=0.3)
+        parts.wait_for(lambda: self.ask(stale) == "0", every=0.3)
         until = FIRST + timedelta(hours=8)
         period = f"from={FIRST:%Y-%m-%dT%H:%MZ}&to={until:%Y-%m-%dT%H:%MZ}"
         path = f"/api/v1/sites/landau/ostring/series.csv?{period}&bin=PT1H"
@@ -168,11 +168,13 @@ class Installation:
 
         def answer() -> httpx2.Response | None:
             try:
-                return httpx2.get(f"http://127.0.0.1:{self.web_port}{path}")
+                return httpx2.get(
+                    f"http://127.0.0.1:{self.web_port}{path}", timeout=parts.PATIENCE_S
+                )
             except httpx2.TransportError:
                 return None
 
-        return parts.wait_for(answer, 60, every=0.3)
+        return parts.wait_for(answer, every=0.3)
 
 
 @pytest.fixture
@@ -222,7 +224,7 @@ def test_every_command_of_the_how_to_in_its_order(installation: Installation) ->
             for service in ("api", "analytics"):  # of ingest the page asks it
                 it.run(f"docker compose exec --no-TTY {service} verkehrspuls doctor")
         if name.startswith("docker compose up") and "deploy/backup" in ran:
-            parts.wait_for(it.all_stored, 60, every=0.3)
+            parts.wait_for(it.all_stored, every=0.3)
             it.run("docker compose exec --no-TTY api verkehrspuls ledger check")
             assert it.figures() == figures
             refused = it.run(f"deploy/restore {BACKUPS}/2026-11-28", fails=True)
@@ -251,12 +253,12 @@ def messages_outlive_everything(it: Installation) -> None:
     it.send(48)
     it.kill("ingest")
     it.send(24)
-    parts.wait_for(it.all_stored, 60, every=0.3)
+    parts.wait_for(it.all_stored, every=0.3)
     it.leave_at_broker(48)
     it.kill("broker")
     it.kill("database")
     it.run("docker compose start ingest")
-    parts.wait_for(it.all_stored, 90, every=0.3)
+    parts.wait_for(it.all_stored, every=0.3)
 
 
 def session_gets_a_new_name(it: Installation) -> None:
@@ -266,7 +268,7 @@ def session_gets_a_new_name(it: Installation) -> None:
         if command.text.startswith("sudo docker"):
             it.run(command.text.replace("ingest-1", f"{it.name}-second"))
             it.send(2)
-    parts.wait_for(it.all_stored, 60, every=0.3)
+    parts.wait_for(it.all_stored, every=0.3)
     now = it.ask("select client_id from vp.ingest_session where slot = 0")
     assert now.startswith("verkehrspuls-ingest-0-")
     assert now != before
@@ -339,7 +341,9 @@ def through_proxies(it: Installation) -> None:
     )
     trusting = ssl.create_default_context(cafile=certificate)
     with ExitStack() as stack:
-        web = stack.enter_context(httpx2.Client(verify=trusting))
+        web = stack.enter_context(
+            httpx2.Client(verify=trusting, timeout=parts.PATIENCE_S)
+        )
         for port, command in zip(
             ports,
             (
@@ -350,9 +354,9 @@ def through_proxies(it: Installation) -> None:
         ):
             log = stack.enter_context((folder / "log").open("ab"))
             proxy = process.leashed(command, when_left=signal.SIGTERM, output=log)
-            stack.callback(proxy.wait, 20)
+            stack.callback(proxy.wait, parts.PATIENCE_S)
             stack.callback(proxy.send_signal, signal.SIGTERM)
-            parts.wait_for(lambda port=port: parts.answers(port), 20)
+            parts.wait_for(lambda port=port: parts.answers(port))
             for path, status, location in (
                 ("/", 302, "/de/"),
                 ("/de", 307, "/de/"),

@@ -13,11 +13,11 @@ from analytics.jobs.recompute import recompute
 from analytics.jobs.store import Store, open_store
 from analytics.jobs.worker import Worker
 from api.app import create_app
-from tests.parts import wait_for
+from tests.parts import PATIENCE_S, wait_for
 from tests.towns import TOWN
 from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import Analytics, Database, Settings
-from verkehrspuls.storage import series
+from verkehrspuls.storage.estimates import list_forecast_errors
 
 HOUR = timedelta(hours=1)
 SETTINGS = Analytics()
@@ -199,7 +199,7 @@ def test_forecasts_are_replaced_and_kept_to_be_compared(store: Store) -> None:
     # of the earlier run: 15 minutes, 1 hour and 1 day ahead
     assert kept == [(NOW - 24 * HOUR, 2 * 3), (NOW, 2 * (4 + 24))]
     site = _rows(store, "select site_id from site where key = 'b420'")[0][0]
-    errors = series.forecast_errors(
+    errors = list_forecast_errors(
         store.connection, site_id=site, quantity="motor", direction="in"
     )
     assert [(row["lead_s"], row["compared"]) for row in errors] == [
@@ -230,10 +230,10 @@ def test_the_worker_does_both_when_nothing_else_is_left(
         "and (select max(imputed) from daily_figure) > 0"
     )
     try:
-        wait_for(lambda: _rows(store, done)[0][0], 60)
+        wait_for(lambda: _rows(store, done)[0][0])
     finally:
         worker.stop()
-        thread.join(30)
+        thread.join(PATIENCE_S)
 
 
 def test_the_api_tells_of_both(store: Store, client: TestClient) -> None:

@@ -13,7 +13,8 @@ from dashboards.app import create_web
 from tests import parts
 from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import load
-from verkehrspuls.storage.database import Connection, connect, queries
+from verkehrspuls.storage.database import Connection, connect
+from verkehrspuls.storage.named import queries
 
 #: fewer are in a few pages of each table, which are then read as a whole
 SITES = 800

@@ -18,8 +18,11 @@ from tests import parts
 from tests.towns import TOWN
 from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import Alerts, Analytics, load
-from verkehrspuls.storage import series
+from verkehrspuls.storage.case_lists import list_cases
 from verkehrspuls.storage.database import connect
+from verkehrspuls.storage.operation import read_lag_s
+from verkehrspuls.storage.sensors import list_sensors
+from verkehrspuls.storage.sites import list_sites
 
 #: eight weeks of 2023, hour by hour
 FIRST = datetime(2023, 5, 1, tzinfo=UTC)
@@ -109,7 +112,7 @@ def test_nobody_is_told_of_history(url: str) -> None:
 
 def test_who_only_imports_is_not_silent(url: str) -> None:
     with connect(url) as connection:
-        found = series.cases(connection, standing=None)
+        found = list_cases(connection, standing=None)
     recent = [c for c in found if c["ended"] > datetime(2024, 1, 1, tzinfo=UTC)]
     assert recent == []
 
@@ -133,7 +136,7 @@ def test_newest_reading_and_newest_message_are_two_facts(
 
 def test_an_import_is_no_sign_of_a_broker_that_sends(url: str) -> None:
     with connect(url) as connection:
-        assert series.lag_s(connection) is None
+        assert read_lag_s(connection) is None
 
 
 def test_nothing_is_expected_to_come_today(url: str) -> None:
@@ -174,8 +177,8 @@ def test_the_newest_reading_is_known_and_looked_for_only_from_there(
                 )
 
         def newest() -> datetime | None:
-            (site,) = series.sites(connection)
-            sensor, _ = series.sensors(connection, sensor="camera-1")
+            (site,) = list_sites(connection)
+            sensor, _ = list_sensors(connection, sensor="camera-1")
             assert sensor["newest_reading_at"] == site["newest_reading_at"]
             found: datetime | None = site["newest_reading_at"]
             return found

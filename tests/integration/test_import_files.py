@@ -15,7 +15,7 @@ import pytest
 
 from analytics.jobs import claims
 from analytics.jobs.store import open_store
-from tests.parts import PROJECT, Broker, program
+from tests.parts import PATIENCE_S, PROJECT, Broker, program
 from tests.parts import broker as start_broker
 from tests.towns import COUNTS_TOPIC, TOWN
 from verkehrspuls.model import Installation, Mapping, Profile, Sensor
@@ -87,7 +87,7 @@ def test_recording_of_mosquitto_sub(
             for payload in sent:
                 publisher.publish(COUNTS_TOPIC, payload)
             publisher.flush()
-        written, _ = recording.communicate(timeout=10)
+        written, _ = recording.communicate(timeout=PATIENCE_S)
     path.write_bytes(b"".join(_lines(written)))
     result = run(plain_database, "import", "messages", str(path), "--json")
     assert result.returncode == 0, result.stderr

@@ -17,7 +17,7 @@ from psycopg.rows import dict_row
 
 from tests.corpus import Case, cases, town
 from tests.integration.test_send_readings import Sender, serving, settings_of
-from tests.parts import Broker, Mosquitto, wait_for
+from tests.parts import PATIENCE_S, Broker, Mosquitto, wait_for
 from tests.parts import broker as start_broker
 from tests.towns import COUNTS_TOPIC
 from verkehrspuls.access import tokens
@@ -50,7 +50,7 @@ def worker(database: str, broker: str) -> Iterator[None]:
         yield
         assert process.poll() is None
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE_S) == 0
     finally:
         process.kill()
         process.wait()
@@ -106,11 +106,11 @@ def test_every_case_that_a_broker_delivers_ends_as_it_should(
                 for payload in case.payloads():
                     publisher.publish(case.topics(), payload, retain=case.retain)
             publisher.flush()
-            wait_for(lambda: outcome.messages() >= messages, 60)
+            wait_for(lambda: outcome.messages() >= messages)
             # and the flow goes on
             publisher.publish(COUNTS_TOPIC, msgspec.json.encode(LAST))
             publisher.flush()
-        wait_for(lambda: outcome.messages() > messages, 20)
+        wait_for(lambda: outcome.messages() > messages)
     assert_balanced(outcome, sent)
     assert outcome.messages() == messages + 1
 
@@ -226,6 +226,6 @@ def test_every_case_over_http_ends_as_it_should(
         answer = sender.send({"topic": COUNTS_TOPIC, "base64": last})
         assert answer.status_code == 202
         messages = sum(len(case.payloads()) for case in taken) + 1
-        wait_for(lambda: outcome.messages() >= messages, 60)
+        wait_for(lambda: outcome.messages() >= messages)
     assert_balanced(outcome, taken)
     assert outcome.messages() == messages

@@ -24,7 +24,7 @@ from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import Settings, load
 from verkehrspuls.storage import ledger
 from verkehrspuls.storage.database import connect, execute
-from verkehrspuls.storage.series import ledger as ledger_hours
+from verkehrspuls.storage.ledger_hours import list_ledger as ledger_hours
 
 NOW = datetime(2026, 11, 21, 20, tzinfo=UTC)
 UNKNOWN_TOPIC = "vp/v1/kusel/camera-9/counts"

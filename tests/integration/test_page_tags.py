@@ -139,12 +139,12 @@ def test_what_eight_ask_for_at_once_is_computed_once(
     together = threading.Barrier(8)
 
     def ask() -> bytes:
-        together.wait(10)
+        together.wait(parts.PATIENCE_S)
         return client.get(SITE).content
 
     with ThreadPoolExecutor(8) as people:
         answers = [people.submit(ask) for _ in range(8)]
-        assert len({answer.result(30) for answer in answers}) == 1
+        assert len({answer.result(parts.PATIENCE_S) for answer in answers}) == 1
     assert made == ["content"]
 
 

@@ -11,8 +11,9 @@ from verkehrspuls.storage import migrate
 
 
 def test_database_is_migrated_and_empty(database: str) -> None:
-    current, newest = migrate.status(database)
-    assert current == newest
+    found = migrate.status(database)
+    assert found.current == found.needed
+    assert found.fault is None
 
     with psycopg.connect(database) as connection:
         assert connection.execute("select count(*) from vp.site").fetchone() == (0,)
@@ -64,12 +65,12 @@ def test_publisher_names_what_was_not_acknowledged(broker: parts.Broker) -> None
         assert "'vp/v1/town/a/counts'" in str(refused.value)
         assert "and 1 more" in str(refused.value)
         broker.start()
-        publisher.flush(20)
+        publisher.flush(parts.PATIENCE_S)
         # no broker takes it: refused beforehand, and nothing is held up
         with pytest.raises(UsageError, match="no topic"):
             publisher.publish("vp/v1/town/a\tb/counts", b"{}")
         publisher.publish("vp/v1/town/a/counts", b"{}")
-        publisher.flush(10)
+        publisher.flush(parts.PATIENCE_S)
 
 
 def test_broker_keeps_a_session_over_a_restart(broker: parts.Broker) -> None:
@@ -92,7 +93,7 @@ def test_broker_keeps_a_session_over_a_restart(broker: parts.Broker) -> None:
     first.loop_stop()
     with mqtt.Publisher(broker.publish_url, name="publisher") as publisher:
         publisher.publish("vp/v1/town/sensor/counts", b"kept")
-        publisher.flush(10)
+        publisher.flush(parts.PATIENCE_S)
     broker.stop()
     broker.start()
     second = listener()

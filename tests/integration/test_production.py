@@ -80,7 +80,7 @@ class Deployment:
     def end(self, number: signal.Signals) -> None:
         assert self.running is not None
         self.running.send_signal(number)
-        self.running.wait(10)
+        self.running.wait(parts.PATIENCE_S)
 
     def credential(self, user: str, *options: str) -> str:
         made = subprocess.run(
@@ -194,7 +194,7 @@ def test_sensor_publishes_under_its_own_topics_only(deployment: Deployment) -> N
             "vp/v1/kaiserslautern/camera-1/counts",
         ):
             sensor.publish(topic, topic.encode())
-        sensor.flush(10)
+        sensor.flush(parts.PATIENCE_S)
         own = "vp/v1/kaiserslautern/camera-1/counts"
         parts.wait_for(lambda: (own, own.encode()) in seen)
         assert [topic for topic, _ in seen] == [own]
@@ -236,7 +236,7 @@ def test_sensor_cannot_take_over_the_session_of_ingest(
             publish_counts(sensor, range(10, 210))
         take_over()
         worker.restart()
-        parts.wait_for(lambda: stored(connection) == 420, 30)
+        parts.wait_for(lambda: stored(connection) == 420)
         assert worker.said("session_lost") == 0
         assert worker.end() == 0
 
@@ -292,7 +292,7 @@ def test_sensor_takes_no_share_of_the_messages_away(
     with mqtt.Publisher(url, "camera", ca_file=ca_file) as sensor:
         publish_counts(sensor, range(100))
     with connect(plain_database, autocommit=True) as connection:
-        parts.wait_for(lambda: stored(connection) == 200, 30)
+        parts.wait_for(lambda: stored(connection) == 200)
     cheater.disconnect()
     cheater.loop_stop()
     assert seen == []
@@ -307,7 +307,7 @@ def publish_counts(sensor: mqtt.Publisher, numbers: range) -> None:
             "counts": [{"channel": o, "classes": {"car": number}} for o in ("1", "2")],
         }
         sensor.publish(COUNTS_TOPIC, msgspec.json.encode(body))
-    sensor.flush(30)
+    sensor.flush(parts.PATIENCE_S)
 
 
 def test_sensor_throws_no_other_sensor_out(deployment: Deployment) -> None:
@@ -358,7 +358,7 @@ def test_network_server_writes_for_foreign_sensors_and_what_is_of_nobody_is_told
         with mqtt.Publisher(url, "chirpstack", ca_file=ca_file) as server:
             for each in (wrong, "vp/v1/weilerbach/zaehler-1/counts", topic):
                 server.publish(each, payload)
-            server.flush(10)
+            server.flush(parts.PATIENCE_S)
         parts.wait_for(lambda: stored(connection) == 2)
         parts.wait_for(lambda: ledger.of_nobody(connection))
         (nobody,) = ledger.of_nobody(connection)
@@ -385,12 +385,12 @@ def test_topics_are_given_anew_without_a_new_password_until_it_is_revoked(
     ):
         for topic in ("tele/x/SENSOR", "tele/b c/SENSOR", "tele/a/SENSOR", own):
             sensor.publish(topic, b"{}")
-        parts.wait_for(lambda: own in [topic for topic, _ in seen], 30)
+        parts.wait_for(lambda: own in [topic for topic, _ in seen])
         heard = dict.fromkeys(topic for topic, _ in seen)
         assert list(heard) == ["tele/b c/SENSOR", "tele/a/SENSOR", own]
         deployment.credential(user, "--revoke")
         # who is connected is thrown out, and not let in again
-        parts.wait_for(lambda: sensor._refused, 30)
+        parts.wait_for(lambda: sensor._refused)
         assert not sensor.connected
     with pytest.raises(BrokerUnavailable, match=r"(?i)not authori[sz]ed"):
         mqtt.Publisher(url, "any", ca_file=ca_file).__enter__()
@@ -425,7 +425,7 @@ def test_web_server_publishes_for_all_sensors_and_reads_nothing(
     ):
         for topic in ("$SYS/broker/uptime", "vp/v1/landau/camera-1/counts"):
             web.publish(topic, b"{}")
-        web.flush(10)
+        web.flush(parts.PATIENCE_S)
         parts.wait_for(lambda: seen)
         assert [topic for topic, _ in seen] == ["vp/v1/landau/camera-1/counts"]
 
@@ -582,7 +582,7 @@ def test_what_the_broker_saved_outlives_it(deployment: Deployment) -> None:
     with mqtt.Publisher(url, "camera", ca_file=deployment.ca_file) as sensor:
         for payload in expected:
             sensor.publish("vp/v1/kaiserslautern/camera-1/counts", payload)
-        sensor.flush(20)
+        sensor.flush(parts.PATIENCE_S)
         # it acknowledges a moment before it saves
         parts.wait_for(lambda: expected[-1] in saved.read_bytes())
         deployment.end(signal.SIGKILL)

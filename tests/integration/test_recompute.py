@@ -17,7 +17,7 @@ import pytest
 from analytics.jobs import claims
 from analytics.jobs.recompute import recompute
 from analytics.jobs.store import Store, open_store
-from tests.parts import wait_for
+from tests.parts import PATIENCE_S, wait_for
 from tests.towns import TOWN
 from verkehrspuls.model import Site
 from verkehrspuls.registry.towns import register
@@ -123,11 +123,11 @@ def test_what_a_killed_process_leaves_the_other_does(
     )
     with writing_held(settings) as both_wait:
         run.start()
-        wait_for(both_wait, 60)
+        wait_for(both_wait)
         (helper,) = multiprocessing.active_children()
         helper.kill()
         wait_for(lambda: not helper.is_alive())
-    run.join(60)
+    run.join(PATIENCE_S)
     assert not run.is_alive()
     assert figures(store) == alone
 
@@ -142,7 +142,7 @@ def test_a_run_that_was_killed_loses_no_mark(
             command, stderr=subprocess.DEVNULL, start_new_session=True
         ) as run,
     ):
-        wait_for(both_wait, 60)
+        wait_for(both_wait)
         os.killpg(run.pid, signal.SIGKILL)
     assert claims.count_stale(store, ALL) == MARKS
     assert recompute(settings, ALL, progress=False, processes=2) == MARKS
@@ -159,9 +159,9 @@ def test_a_run_that_is_interrupted_says_so_in_a_line(
             command, stderr=subprocess.PIPE, start_new_session=True, text=True
         ) as run,
     ):
-        wait_for(both_wait, 60)
+        wait_for(both_wait)
         os.killpg(run.pid, signal.SIGINT)
-        _, said = run.communicate(timeout=30)
+        _, said = run.communicate(timeout=PATIENCE_S)
     assert run.returncode == 130
     assert "Traceback" not in said
     assert "Process" not in said

@@ -31,8 +31,11 @@ from verkehrspuls.model import (
 from verkehrspuls.registry import commissioning, removal
 from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import Ingest, load
-from verkehrspuls.storage import ledger, series
+from verkehrspuls.storage import ledger
 from verkehrspuls.storage.database import connect, execute
+from verkehrspuls.storage.sensors import list_sensors
+from verkehrspuls.storage.sites import list_municipalities, list_sites
+from verkehrspuls.storage.visibility import EVERYTHING
 
 NOW = datetime(2026, 11, 21, 20, tzinfo=UTC)
 
@@ -216,7 +219,7 @@ def test_site_that_is_removed_leaves_no_trace_of_itself(world: World) -> None:
     went = world.remove("site", "kusel", "b423")
     assert (went["readings"], went["cases"], went["messages"]) == (48, 2, 26)
     assert world.holds
-    assert [s["key"] for s in series.sites(world.connection)] == ["b420"]
+    assert [s["key"] for s in list_sites(world.connection)] == ["b420"]
     (case,) = world.connection.execute(
         "select s.key, a.sites, a.channels from vp.anomaly_case a"
         " join vp.site s using (site_id)"
@@ -227,9 +230,7 @@ def test_site_that_is_removed_leaves_no_trace_of_itself(world: World) -> None:
     assert len(world.volume("b420")) == world.count("volume")
     assert world.count("stale_bucket") == 0
     # its sensor stays registered, attached to nothing
-    (row,) = series.sensors(
-        world.connection, sensor="loop-1", visible=series.EVERYTHING
-    )
+    (row,) = list_sensors(world.connection, sensor="loop-1", visible=EVERYTHING)
     assert row["site"] is None
     world.compute()
     # a worker that has not read the registry since
@@ -245,7 +246,7 @@ def test_town_that_is_removed_can_be_registered_again(world: World) -> None:
     world.remove("town", "kusel")
     assert world.holds
     assert removal.towns(world.connection) == []
-    assert not series.municipalities(world.connection, visible=series.EVERYTHING)
+    assert not list_municipalities(world.connection, visible=EVERYTHING)
     assert not read_registry(world.connection)
     for table in ("site", "channel", "count_reading", "anomaly_case", "volume"):
         assert world.count(table) == 0, table

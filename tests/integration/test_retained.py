@@ -20,7 +20,7 @@ from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import Settings
 from verkehrspuls.storage.database import connect
 
-PATIENCE_S = 30.0
+PATIENCE_S = parts.PATIENCE_S
 #: The embedded broker takes no other topics than these.
 LEVEL = "vp/v1/kusel/gauge/cm"
 STATUS_TOPIC = COUNTS_TOPIC.replace("counts", "status")

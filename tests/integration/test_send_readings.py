@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 from api.app import create_app
 from ingest.worker import Worker
 from tests import corpus
-from tests.parts import Broker, free_port, wait_for
+from tests.parts import PATIENCE_S, Broker, free_port, wait_for
 from tests.towns import AIR_TOPIC, COUNTS_TOPIC, TOWN
 from verkehrspuls.access import tokens
 from verkehrspuls.model import Mapping, Profile
@@ -94,11 +94,11 @@ def ingesting(database: str, broker: str) -> Iterator[None]:
     thread = threading.Thread(target=worker.run)
     thread.start()
     try:
-        assert ready.wait(20)
+        assert ready.wait(PATIENCE_S)
         yield
     finally:
         worker.stop()
-        thread.join(20)
+        thread.join(PATIENCE_S)
 
 
 def problem(response: httpx2.Response, status: int, code: str) -> dict[str, Any]:
@@ -436,9 +436,9 @@ def test_without_a_broker_nothing_is_taken(
         sender = Sender(client, token)
         assert sender.send(body, idempotency_key="a").status_code == 202
         broker.stop()
-        wait_for(lambda: sender.send(body).status_code == 503, timeout=20)
+        wait_for(lambda: sender.send(body).status_code == 503)
         broker.start()
-        wait_for(lambda: sender.send(body).status_code == 202, timeout=30)
+        wait_for(lambda: sender.send(body).status_code == 202)
 
 
 def test_broken_message_is_never_an_error_of_the_server(

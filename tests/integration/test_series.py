@@ -7,8 +7,22 @@ import pytest
 
 from tests import parts, world
 from verkehrspuls.errors import UnknownKey
-from verkehrspuls.storage import series
-from verkehrspuls.storage.database import connect, queries
+from verkehrspuls.storage.case_lists import list_cases
+from verkehrspuls.storage.database import connect
+from verkehrspuls.storage.days import read_daily_figures
+from verkehrspuls.storage.environment import read_environment
+from verkehrspuls.storage.ledger_hours import list_ledger
+from verkehrspuls.storage.named import queries
+from verkehrspuls.storage.operation import read_state
+from verkehrspuls.storage.sensors import list_sensors
+from verkehrspuls.storage.sites import list_municipalities, list_sites, read_site
+from verkehrspuls.storage.speeds import read_speed_histograms
+from verkehrspuls.storage.visibility import EVERYTHING
+from verkehrspuls.storage.volumes import (
+    read_latest,
+    read_volumes,
+    read_volumes_of_sites,
+)
 
 DAY_3 = datetime(2026, 3, 3, tzinfo=UTC)
 
@@ -22,9 +36,9 @@ def url(_plain: parts.Databases) -> Iterator[str]:
 
 def site_id(url: str, key: str) -> int:
     with connect(url) as connection:
-        found: int = series.site(
-            connection, "kaiserslautern", key, visible=series.EVERYTHING
-        )["site_id"]
+        found: int = read_site(connection, "kaiserslautern", key, visible=EVERYTHING)[
+            "site_id"
+        ]
         return found
 
 
@@ -35,32 +49,30 @@ def volumes(url: str, *, key: str = "pariser-strasse", **given: object) -> pl.Da
         "end": DAY_3 + timedelta(hours=1),
         "interval_s": 3600,
     }
-    return series.volumes(url, site_id=site_id(url, key), **{**asked, **given})
+    return read_volumes(url, site_id=site_id(url, key), **{**asked, **given})
 
 
 def test_only_what_may_be_seen_is_found(url: str) -> None:
     with connect(url) as connection:
-        assert [m["key"] for m in series.municipalities(connection)] == [
-            "kaiserslautern"
-        ]
-        assert [s["key"] for s in series.sites(connection)] == [
+        assert [m["key"] for m in list_municipalities(connection)] == ["kaiserslautern"]
+        assert [s["key"] for s in list_sites(connection)] == [
             "pariser-strasse",
             "radweg",
         ]
-        seen = series.sites(connection, visible=series.EVERYTHING)
+        seen = list_sites(connection, visible=EVERYTHING)
         assert [s["key"] for s in seen].count("hof") == 2
         with pytest.raises(UnknownKey):
-            series.site(connection, "kaiserslautern", "hof")
-        assert {c["site"] for c in series.cases(connection, standing=None)} == {
+            read_site(connection, "kaiserslautern", "hof")
+        assert {c["site"] for c in list_cases(connection, standing=None)} == {
             "pariser-strasse"
         }
-        assert "gate" not in {s["key"] for s in series.sensors(connection)}
+        assert "gate" not in {s["key"] for s in list_sensors(connection)}
 
 
 def test_figures_of_a_hidden_site_are_not_read_by_its_number(url: str) -> None:
     assert volumes(url, key="hof").is_empty()
-    assert volumes(url, key="hof", visible=series.EVERYTHING).height == 2
-    latest = series.latest(url)
+    assert volumes(url, key="hof", visible=EVERYTHING).height == 2
+    latest = read_latest(url)
     assert site_id(url, "hof") not in latest["site_id"].to_list()
 
 
@@ -88,7 +100,7 @@ def test_nothing_of_the_future_is_read(plain_database: str) -> None:
     span = {"start": hour, "end": later + timedelta(hours=1)}
     found = volumes(plain_database, direction="all", **span)
     assert found["time"].to_list() == [hour]
-    days = series.days(
+    days = read_daily_figures(
         plain_database,
         site_id=site_id(plain_database, "pariser-strasse"),
         quantity="motor",
@@ -100,7 +112,7 @@ def test_nothing_of_the_future_is_read(plain_database: str) -> None:
 
 def test_sites_tell_their_channels_and_newest_message(url: str) -> None:
     with connect(url) as connection:
-        site = series.site(connection, "kaiserslautern", "pariser-strasse")
+        site = read_site(connection, "kaiserslautern", "pariser-strasse")
     assert [c["key"] for c in site["channels"]] == ["ost-1", "ost-2", "west-1", "no2"]
     assert site["last_received_at"] == world.RECEIVED
     assert [(s["key"], s["channel"]) for s in site["sensors"]] == [
@@ -167,7 +179,7 @@ def test_a_class_unknown_for_one_lane_is_unknown_for_both(plain_database: str) -
 
 
 def test_days_include_the_last_and_the_cross_section(url: str) -> None:
-    found = series.days(
+    found = read_daily_figures(
         url,
         site_id=site_id(url, "pariser-strasse"),
         quantity="motor",
@@ -185,7 +197,7 @@ def test_days_include_the_last_and_the_cross_section(url: str) -> None:
 
 
 def test_environment_tells_means_with_their_extremes(url: str) -> None:
-    found = series.environment(
+    found = read_environment(
         url,
         site_id=site_id(url, "pariser-strasse"),
         quantity="no2_ugm3",
@@ -215,7 +227,7 @@ def test_cases_are_found_newest_first(
     url: str, asked: dict[str, Any], reasons: list[str]
 ) -> None:
     with connect(url) as connection:
-        found = series.cases(connection, **asked)
+        found = list_cases(connection, **asked)
     assert [case["reason"] for case in found] == reasons
 
 
@@ -223,11 +235,11 @@ def test_what_a_person_decided_is_not_open(plain_database: str) -> None:
     world.build(plain_database)
     with connect(plain_database) as connection:
         connection.execute("update vp.anomaly_case set state = 'explained'")
-        assert series.cases(connection) == []
+        assert list_cases(connection) == []
 
 
 def test_latest_is_the_newest_hour_that_has_ended(url: str) -> None:
-    found = series.latest(url, now=DAY_3 + timedelta(hours=1, minutes=59))
+    found = read_latest(url, now=DAY_3 + timedelta(hours=1, minutes=59))
     motor = found.filter(site_id=site_id(url, "pariser-strasse"), quantity="motor").row(
         0, named=True
     )
@@ -240,11 +252,11 @@ def test_latest_is_the_newest_hour_that_has_ended(url: str) -> None:
 def test_ledger_sums_over_worker_slots_and_balances(url: str) -> None:
     hour = world.RECEIVED.replace(minute=0, second=0)
     with connect(url) as connection:
-        rows = series.ledger(
+        rows = list_ledger(
             connection, start=hour, end=hour + timedelta(hours=1), sensor="camera"
         )
-        every = series.ledger(connection, start=hour, end=hour + timedelta(hours=1))
-        state = series.state(connection)
+        every = list_ledger(connection, start=hour, end=hour + timedelta(hours=1))
+        state = read_state(connection)
     assert [row["messages_received"] for row in rows] == [24]
     assert rows[0]["last_received_at"] == world.RECEIVED
     assert [row["sensor"] for row in every] == ["air", "camera", "loop", None]
@@ -260,7 +272,7 @@ def test_ledger_sums_over_worker_slots_and_balances(url: str) -> None:
 def test_reading_works_on_each_edition(database: str) -> None:
     world.build(database)
     assert volumes(database).height == 4
-    assert series.latest(database).height == 2
+    assert read_latest(database).height == 2
 
 
 def test_what_a_person_excluded_leaves_all_figures(plain_database: str) -> None:
@@ -275,18 +287,18 @@ def test_what_a_person_excluded_leaves_all_figures(plain_database: str) -> None:
         url = plain_database
         found = {
             "volumes": volumes(url, direction="west", **hour).select("volume"),
-            "of_sites": series.volumes_of_sites(
+            "of_sites": read_volumes_of_sites(
                 url, site_ids=[place], interval_s=3600, **hour
             )
             .filter(direction="west")
             .select("volume", "observed", "least_observed", "excluded"),
-            "speeds": series.speed_histograms(url, direction="west", **motor).select(
+            "speeds": read_speed_histograms(url, direction="west", **motor).select(
                 "observed_s", "counts", "excluded_s"
             ),
-            "air": series.environment(url, quantity="no2_ugm3", **of_site).select(
+            "air": read_environment(url, quantity="no2_ugm3", **of_site).select(
                 "mean", "observed", "excluded"
             ),
-            "latest": series.latest(url, now=DAY_3 + timedelta(minutes=119))
+            "latest": read_latest(url, now=DAY_3 + timedelta(minutes=119))
             .filter(site_id=place, quantity="motor")
             .select("volume", "observed"),
         }
@@ -367,11 +379,11 @@ def test_a_bin_is_excluded_also_where_the_period_ends_in_it(
         of_site = {"site_id": place, **span}
         frames = (
             volumes(url, direction="west", **span),
-            series.volumes_of_sites(
+            read_volumes_of_sites(
                 url, site_ids=[place], interval_s=3600, **span
             ).filter(direction="west"),
-            series.environment(url, quantity="no2_ugm3", **of_site),
-            series.speed_histograms(
+            read_environment(url, quantity="no2_ugm3", **of_site),
+            read_speed_histograms(
                 url, quantity="motor", direction="west", **of_site
             ).with_columns(excluded=pl.col("excluded_s") / 3600),
         )
@@ -451,7 +463,7 @@ def test_a_lane_that_was_removed_is_not_expected_any_more(
             [until],
         )
     place = site_id(plain_database, "pariser-strasse")
-    found = series.volumes_of_sites(
+    found = read_volumes_of_sites(
         plain_database,
         site_ids=[place],
         interval_s=3600,
@@ -461,6 +473,6 @@ def test_a_lane_that_was_removed_is_not_expected_any_more(
     before, after = found.filter(direction="ost").rows(named=True)
     assert (before["observed"], before["least_observed"]) == (1, 1)
     assert (after["observed"], after["least_observed"]) == (observed, least)
-    newest = series.latest(plain_database, now=DAY_3 + timedelta(minutes=119))
+    newest = read_latest(plain_database, now=DAY_3 + timedelta(minutes=119))
     motor = newest.filter(site_id=place, quantity="motor").row(0, named=True)
     assert motor["observed"] == pytest.approx(latest, abs=1e-4)

@@ -14,7 +14,7 @@ import pytest
 
 from simulators.publish import backfill, sensors
 from simulators.world import standard
-from tests.parts import Broker, wait_for
+from tests.parts import PATIENCE_S, Broker, bound_s, wait_for
 from verkehrspuls import mqtt, wire
 from verkehrspuls.storage.database import Connection, connect, execute
 
@@ -37,7 +37,7 @@ def simulate(*arguments: str, settings: dict[str, str]) -> str:
         env=settings,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_S,
     )
     assert run.returncode == 0, run.stderr
     return run.stdout + run.stderr
@@ -100,7 +100,7 @@ def test_history_arrives_and_goes_on_where_it_stopped(
                 got[message.topic] += len(found) if isinstance(found, list) else 1
             return got == due
 
-        wait_for(complete, timeout=60)
+        wait_for(complete)
     # the sensor that has readings sent what is missing only: 23 of 24 in two hours
     topic = wire.topic("linz-am-rhein", "fuss-rheintor", "counts")
     assert got[topic] == 23
@@ -142,7 +142,7 @@ def test_live_says_that_its_sensors_are_there_and_gone(
             }
             assert states == {"online"}
             process.terminate()
-            assert process.wait(5) == 0
+            assert process.wait(bound_s(5)) == 0
         finally:
             process.kill()
             process.wait()
@@ -168,7 +168,7 @@ def test_a_time_that_is_none_is_a_usage_error(until: str) -> None:
         [sys.executable, "-m", "verkehrspuls", "simulate", "truth", "--until", until],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
     assert run.returncode == 2
     assert until in run.stderr

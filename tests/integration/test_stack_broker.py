@@ -10,7 +10,7 @@ from typing import Any
 import paho.mqtt.client as paho
 import pytest
 
-from tests.parts import reachable_directory, wait_for
+from tests.parts import PATIENCE_S, reachable_directory, wait_for
 from verkehrspuls import mqtt
 from verkehrspuls.stack.broker import Broker, lets_in
 
@@ -57,7 +57,7 @@ class Client:
         return self.granted[-1]
 
     def publish(self, topic: str, payload: bytes) -> None:
-        self.client.publish(topic, payload, qos=1).wait_for_publish(10)
+        self.client.publish(topic, payload, qos=1).wait_for_publish(PATIENCE_S)
 
 
 @contextmanager
@@ -66,7 +66,7 @@ def connected(url: str, client_id: str, *, clean: bool = True) -> Iterator[Clien
     mqtt.connect(found.client, url)
     found.client.loop_start()
     try:
-        assert found.connected.wait(10)
+        assert found.connected.wait(PATIENCE_S)
         yield found
     finally:
         found.client.disconnect()
@@ -123,7 +123,7 @@ def test_acknowledged_messages_outlive_a_killed_broker(broker: Broker) -> None:
     assert broker.url == url
     with connected(url, "ingest", clean=False) as ingest:
         assert ingest.session_present
-        wait_for(lambda: len(ingest.received) >= 200, timeout=60)
+        wait_for(lambda: len(ingest.received) >= 200)
     assert {int(payload) for _, payload in ingest.received} == set(range(200))
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.parts import reachable_directory, wait_for
+from tests.parts import PATIENCE_S, reachable_directory, wait_for
 from verkehrspuls.errors import StackFailed
 from verkehrspuls.stack import process
 from verkehrspuls.stack.account import Account
@@ -109,7 +109,7 @@ def test_server_that_still_runs_gives_way(directory: Path) -> None:
         with PostgresServer(directory) as other:
             assert remembered(other.url) == 10
             assert server.process is not None
-            assert server.process.wait(10) == 0
+            assert server.process.wait(PATIENCE_S) == 0
 
 
 def test_nothing_is_left_of_a_killed_parent(directory: Path) -> None:
@@ -136,7 +136,7 @@ def test_nothing_is_left_of_a_killed_parent(directory: Path) -> None:
         parent.kill()
         parent.wait()
     for pid in pids:
-        wait_for(partial(is_gone, pid), timeout=20)
+        wait_for(partial(is_gone, pid))
     assert not (directory / "data" / "postmaster.pid").exists()
 
 

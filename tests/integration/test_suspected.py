@@ -22,8 +22,10 @@ from tests import parts
 from tests.integration.test_analytics import HOUR, Bench
 from tests.suspicion import ambiguous, hours_of
 from verkehrspuls.settings import load
-from verkehrspuls.storage import series
+from verkehrspuls.storage.case_lists import list_cases
 from verkehrspuls.storage.database import connect
+from verkehrspuls.storage.doubts import list_suspected
+from verkehrspuls.storage.sites import read_site
 from verkehrspuls.text import translate
 
 #: midnight in Berlin; October has a day of 25 hours
@@ -106,8 +108,8 @@ def right(*, night: bool) -> float:
 
 def test_frozen_nights_are_suspected_until_a_person_decides(url: str) -> None:
     with connect(url) as connection:
-        place = series.site(connection, "kusel", "b420")
-        rows = series.suspected(
+        place = read_site(connection, "kusel", "b420")
+        rows = list_suspected(
             connection,
             site_ids=[place["site_id"]],
             quantity="motor",
@@ -271,7 +273,7 @@ def test_what_a_person_decided_is_no_suspicion_any_more(
     with connect(url) as connection:
         numbers = {
             case["anomaly_case_id"]
-            for case in series.cases(connection, site="b420")
+            for case in list_cases(connection, site="b420")
             if case["reason"] == "stuck"
         }
         for number in numbers:

@@ -4,12 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
-from alembic import command
 
 from ingest.reasons import Detail
+from tests.integration.test_migrations import by_alembic
 from verkehrspuls.registry.towns import registered_faults
-from verkehrspuls.storage import ledger, migrate, series
+from verkehrspuls.storage import ledger, migrate
 from verkehrspuls.storage.database import connect, execute
+from verkehrspuls.storage.sites import list_municipalities, list_sites
 
 #: the revision of the first release
 RELEASED = "0005"
@@ -22,10 +23,7 @@ def released(database: str) -> str:
     """URL of a database of the first release, with a volume and a day."""
     with connect(database, autocommit=True) as connection:
         connection.execute("drop schema vp cascade")
-        connection.execute("create schema vp")
-    with migrate._engine(database).connect() as connection:
-        command.upgrade(migrate._config(connection), RELEASED)
-        connection.commit()
+        by_alembic(database, RELEASED)
     with connect(database, autocommit=True) as connection:
         connection.execute(
             "with m as (insert into municipality (key, name, state, time_zone)"
@@ -128,8 +126,8 @@ def test_name_that_shows_nothing_becomes_the_key_and_is_not_taken_again(
         connection.execute("update site set name = %s", [name])
     migrate.migrate(released)
     with connect(released, autocommit=True) as connection:
-        towns = series.municipalities(connection)
-        sites = series.sites(connection)
+        towns = list_municipalities(connection)
+        sites = list_sites(connection)
         assert [town["name"] for town in towns] == ["kusel"]
         assert [site["name"] for site in sites] == ["b420"]
         for table in ("municipality", "site"):
@@ -144,8 +142,8 @@ def test_simulated_towns_of_before_are_known_as_such(released: str) -> None:
         )
     migrate.migrate(released)
     with connect(released) as connection:
-        assert series.municipalities(connection)[0]["simulated"] is True
-        assert series.sites(connection)[0]["simulated"] is True
+        assert list_municipalities(connection)[0]["simulated"] is True
+        assert list_sites(connection)[0]["simulated"] is True
 
 
 def test_rejects_of_the_first_release_are_told(released: str) -> None:

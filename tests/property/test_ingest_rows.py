@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from ingest.formats import CountReading, CountSeries, EnvironmentReading
 from ingest.rows import (
-    CONTENT,
-    KEY,
+    CONTENT_OFFSET,
+    KEY_BYTES,
     after_time,
     before_time,
     copied,
@@ -106,9 +106,9 @@ def test_key_and_content_are_where_they_are_said_to_be(
     one: CountReading, other: CountReading
 ) -> None:
     first, second = packed(one), packed(other, sensor=9)
-    assert (first[:KEY] == second[:KEY]) == (one.time == other.time)
+    assert (first[:KEY_BYTES] == second[:KEY_BYTES]) == (one.time == other.time)
     same = unpack(first)[5:] == unpack(second)[5:]
-    assert (first[CONTENT:] == second[CONTENT:]) == same
+    assert (first[CONTENT_OFFSET:] == second[CONTENT_OFFSET:]) == same
 
 
 @given(st.lists(st.tuples(st.integers(1, 3), TIMES), min_size=1))

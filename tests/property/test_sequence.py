@@ -6,7 +6,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.sequence import GAPS, RUNS, Numbered, SequenceNumbers
+from ingest.sequence import MAX_GAPS, MAX_RUNS, Numbered, SequenceNumbers
 
 START = datetime(2026, 9, 1, tzinfo=UTC)
 
@@ -42,7 +42,7 @@ def test_lost_is_what_never_came_in_whatever_order(
     assert sequence.resets == 0
 
 
-@given(st.lists(st.sets(st.integers(0, 40), min_size=1), min_size=1, max_size=RUNS))
+@given(st.lists(st.sets(st.integers(0, 40), min_size=1), min_size=1, max_size=MAX_RUNS))
 def test_each_start_of_the_sensor_is_a_run_of_its_own(came: list[set[int]]) -> None:
     sequence = SequenceNumbers()
     expected, resets, highest = 0, 0, -1
@@ -92,8 +92,8 @@ def test_first_message_after_a_reset_may_be_late() -> None:
 def test_what_is_remembered_is_bounded(given_: list[tuple[int, int]]) -> None:
     sequence = SequenceNumbers()
     sequence.add((seq, START + timedelta(minutes=minute)) for seq, minute in given_)
-    assert len(sequence.runs) <= RUNS
-    assert all(len(run.gaps) <= GAPS for run in sequence.runs)
+    assert len(sequence.runs) <= MAX_RUNS
+    assert all(len(run.gaps) <= MAX_GAPS for run in sequence.runs)
     assert sequence.lost >= 0
 
 
@@ -101,9 +101,9 @@ def test_every_other_message_lost_is_counted_and_remembered_in_part() -> None:
     sequence = SequenceNumbers()
     sequence.add([numbered(seq) for seq in range(0, 2001, 2)])
     assert sequence.lost == 1000
-    assert len(sequence.runs[0].gaps) == GAPS
+    assert len(sequence.runs[0].gaps) == MAX_GAPS
     sequence.add([numbered(seq) for seq in range(1, 2001, 2)])
-    assert sequence.lost == 1000 - GAPS
+    assert sequence.lost == 1000 - MAX_GAPS
 
 
 @given(

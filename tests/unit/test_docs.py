@@ -12,7 +12,7 @@ from tests.documented import PAGES
 from tests.parts import PROJECT
 from verkehrspuls.classes import COUNTS, SCHEMES
 from verkehrspuls.quantities import ENVIRONMENT, QUANTITIES
-from verkehrspuls.storage.migrate import MIGRATIONS
+from verkehrspuls.storage.migrate import migrations
 
 DOCS = PROJECT / "docs"
 LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -84,9 +84,7 @@ def test_every_page_can_be_found_from_the_index() -> None:
 
 def test_every_table_is_described() -> None:
     page = (DOCS / "reference" / "data-model.md").read_text("utf-8")
-    statements = "".join(
-        file.read_text("utf-8") for file in (MIGRATIONS / "sql").iterdir()
-    )
+    statements = "".join(m.statements.decode() for m in migrations())
     tables = re.findall(r"^create table vp\.(\w+)", statements, re.MULTILINE)
     assert [name for name in tables if f"`{name}`" not in page] == []
 

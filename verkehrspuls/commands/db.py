@@ -13,16 +13,17 @@ app = typer.Typer()
 def migrate() -> None:
     """Bring the database up to this program's revision; safe to repeat."""
     from verkehrspuls.stack.state import resolve
-    from verkehrspuls.storage.migrate import migrate as bring_up
+    from verkehrspuls.storage import migrate as migrations
 
     url = resolve().database.url.get_secret_value()
-    before, after = bring_up(url)
+    before, after = migrations.migrate(url)
     if before == after:
         output.say(f"The database has revision {after} already.")
     else:
         output.say(
             f"The database has revision {after} now; before: {before or 'none'}."
         )
+    _say_changed(migrations.status(url).changed)
 
 
 @app.command()
@@ -31,19 +32,24 @@ def status(
 ) -> None:
     """Tell the database's revision and the one that this program needs.
 
-    Ends with exit code 4 where they differ.
+    Ends with exit code 4 where they differ, or a migration was changed afterwards.
     """
     from verkehrspuls.stack.state import resolve
-    from verkehrspuls.storage.migrate import status as ask
+    from verkehrspuls.storage import migrate as migrations
 
-    current, needed = ask(resolve().database.url.get_secret_value())
+    found = migrations.status(resolve().database.url.get_secret_value())
     if as_json:
-        output.show_json({"current": current, "needed": needed}, indent=None)
+        told = {"current": found.current, "needed": found.needed}
+        output.show_json(told | {"changed": found.changed}, indent=None)
     else:
-        output.say(
-            f"The database has revision {current or 'none'}, needed is {needed}."
-        )
-    if current != needed:
-        if not as_json:
-            output.say("Run `verkehrspuls db migrate`.")
+        needed = f"The database has revision {found.current}, as is needed."
+        output.say(str(found.fault or needed))
+        _say_changed(found.changed)
+    if found.fault or found.changed:
         raise typer.Exit(4)
+
+
+def _say_changed(files: tuple[str, ...]) -> None:
+    """Name migrations whose files are not what was applied."""
+    if files:
+        output.say(f"Changed after they were applied: {', '.join(files)}.")

@@ -604,8 +604,9 @@ def _put(
         if isinstance(value, str | int | float | None)
     }
     what = f"{where}{kind} {record.key}"
+    query = f"keep_{kind}" if write == "keep" else f"put_{kind}"
     with _entry(what):
-        row = execute(connection, f"{write}_{kind}", **fields, **others).fetchone()
+        row = execute(connection, query, **fields, **others).fetchone()
     if row is None:  # only a channel's update has a condition
         raise UsageError(
             reason=f"{what} is registered with another quantity; "

@@ -257,7 +257,8 @@ def lets_in(url: str, *, timeout_s: float = 2) -> bool:
 
 def free_port(ports: range) -> int:
     """Choose a port of 127.0.0.1 that nothing listens on."""
-    for port in random.sample(ports, k=100):
+    # of the system's chance: whoever seeds ours alike would be given the same ports
+    for port in random.SystemRandom().sample(ports, k=100):
         with socket.socket() as probe:
             try:
                 probe.bind((HOST, port))

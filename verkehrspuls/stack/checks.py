@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from verkehrspuls.storage.alerts import HeldUp
     from verkehrspuls.storage.database import Connection
     from verkehrspuls.storage.ledger import Row
+    from verkehrspuls.storage.migrate import Status
     from verkehrspuls.storage.slots import Slot
 
 OK: Final = "ok"
@@ -134,7 +135,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
     from verkehrspuls.storage.database import connect, execute
     from verkehrspuls.storage.ledger import never_sent, of_nobody, only_counted
     from verkehrspuls.storage.migrate import status
-    from verkehrspuls.storage.series import municipalities
+    from verkehrspuls.storage.sites import list_municipalities
     from verkehrspuls.storage.slots import slots
 
     url = settings.database.url.get_secret_value()
@@ -145,18 +146,15 @@ def _database(settings: Settings) -> Iterator[Finding]:
         row = execute(connection, "server_version").fetchone()
         version = str(row["server_version"]) if row else ""
         yield Finding("database", OK, f"PostgreSQL {version}", version)
-        current, needed = status(url)
-        if current != needed:
-            detail = f"revision {current or 'none'}, needed is {needed}"
-            advice = "Run `verkehrspuls db migrate`."
-            yield Finding("migrations", PROBLEM, detail, current or "", advice)
+        migrated = status(url)
+        yield _migrations(migrated)
+        if migrated.fault:
             return
-        yield Finding("migrations", OK, f"revision {current}", current or "")
         edition = execute(connection, "storage_edition").fetchone() or {}
         yield _rejects(only_counted(connection))
         yield _alerts(held_up(connection), lacks=settings.alerts.lacks)
         yield from _registry(registered_faults(connection))
-        yield _addresses(municipalities(connection), settings)
+        yield _addresses(list_municipalities(connection), settings)
         yield from _intervals(execute(connection, "unlike_intervals").fetchall())
         yield from _figures(execute(connection, "lately_set_aside").fetchall())
         yield _calendar(known_until(connection), datetime.now(UTC).date())
@@ -174,6 +172,22 @@ def _database(settings: Settings) -> Iterator[Finding]:
             edition["edition"],
             "Give the server back the TimescaleDB that it had.",
         )
+
+
+def _migrations(found: "Status") -> Finding:
+    part, version = "migrations", found.current or ""
+    if found.fault:
+        return Finding(part, PROBLEM, str(found.fault), version)
+    if found.changed:
+        return Finding(
+            part,
+            PROBLEM,
+            f"changed after they were applied: {', '.join(found.changed)}",
+            version,
+            "Give the program the files that it was released with: what was changed "
+            "in them is not in the database.",
+        )
+    return Finding(part, OK, f"revision {found.current}", version)
 
 
 def _rejects(only_counted: int) -> Finding:

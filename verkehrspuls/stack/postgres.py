@@ -282,13 +282,13 @@ class PostgresServer:
         return pid if str(self.data) in process.command_line(pid) else None
 
     def _is_ours(self, connection: psycopg.Connection[Any]) -> bool:
-        from verkehrspuls.storage.database import queries
+        from verkehrspuls.storage.named import queries
 
         row = connection.execute(queries()["data_directory"]).fetchone()
         return row is not None and Path(row[0]).resolve() == self.data.resolve()
 
     def _furnish(self, connection: psycopg.Connection[Any]) -> None:
-        from verkehrspuls.storage.database import queries
+        from verkehrspuls.storage.named import queries
 
         if self._furnished:
             return

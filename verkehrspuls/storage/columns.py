@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from verkehrspuls.storage.database import Connection, queries
+from verkehrspuls.storage.database import Connection
+from verkehrspuls.storage.named import queries
 
 #: Dimensions, a flag, the element's type, the number of elements, the lower bound.
 _HEAD: Final = 20

@@ -1,20 +1,13 @@
-"""Connections to PostgreSQL, and the SQL of `queries/*.sql` by name.
-
-Every query stands in a file under a heading `-- name: <query_name>`; call sites say
-`execute(connection, "query_name", parameter=value)`.
-"""
+"""Connections to PostgreSQL, and named queries that are run on them."""
 
 import atexit
-import re
 import threading
 import time
-from collections.abc import Iterable, Mapping
-from functools import cache
-from importlib import resources
-from typing import TYPE_CHECKING, Any, Final, LiteralString, NamedTuple, cast
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import psycopg
-from psycopg import rows, sql
+from psycopg import rows
 
 from verkehrspuls.errors import (
     DatabaseUnavailable,
@@ -24,16 +17,18 @@ from verkehrspuls.errors import (
     UsageError,
     VerkehrspulsError,
 )
+from verkehrspuls.storage.named import queries, quoted
 from verkehrspuls.storage.watch import Lost, Watch, Watched, conninfo, in_time
 
 if TYPE_CHECKING:
     import polars as pl
 
 Connection = psycopg.Connection[Any]
+#: A row as a dict.
+Row = dict[str, Any]
 
 #: UTC in, UTC out, and no name found by accident in another schema.
 _SESSION = "-c TimeZone=UTC -c search_path=vp,public"
-_HEADING = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 
 def connect(
@@ -84,9 +79,8 @@ def is_lost(error: BaseException) -> bool:
 
 
 def _explained(error: BaseException) -> VerkehrspulsError | None:
-    cause = getattr(error, "orig", error)  # SQLAlchemy wraps the driver's
-    state = getattr(cause, "sqlstate", None) or ""
-    reason = " ".join(str(cause).partition("\n")[0].split())
+    state = getattr(error, "sqlstate", None) or ""
+    reason = " ".join(str(error).partition("\n")[0].split())
     if state in ("42P01", "3F000"):  # no such table, no such schema
         return NoTables()
     if state == "42501":
@@ -95,11 +89,11 @@ def _explained(error: BaseException) -> VerkehrspulsError | None:
         return UsageError(reason=f"a number is too large: {reason}")
     if state[:2] in _AWAY or state in _AWAY_FOR_US:
         return DatabaseUnavailable(reason=reason)
-    kind = f"{type(cause).__module__}.{type(cause).__name__}"
+    kind = f"{type(error).__module__}.{type(error).__name__}"
     if not state and (
-        isinstance(cause, psycopg.OperationalError)
+        isinstance(error, psycopg.OperationalError)
         or kind in _AWAY_BY_ARROW
-        or _came_with_frame(cause)
+        or _came_with_frame(error)
     ):
         return DatabaseUnavailable(reason=reason)
     return None
@@ -110,10 +104,9 @@ def refused(error: BaseException) -> VerkehrspulsError | None:
 
     The last resort: what is known to be refused is told before, and better.
     """
-    cause = getattr(error, "orig", error)
-    if not isinstance(cause, psycopg.IntegrityError | psycopg.DataError):
+    if not isinstance(error, psycopg.IntegrityError | psycopg.DataError):
         return None
-    return UsageError(reason=refusal(cause))
+    return UsageError(reason=refusal(error))
 
 
 def refusal(error: psycopg.Error) -> str:
@@ -131,23 +124,9 @@ _AWAY_BY_ARROW: Final = (
     "adbc_driver_manager.OperationalError",
     "adbc_driver_manager.InternalError",
 )
-_DRIVERS: Final = ("psycopg", "psycopg_pool", "adbc_driver_manager", "sqlalchemy")
+_DRIVERS: Final = ("psycopg", "psycopg_pool", "adbc_driver_manager")
 #: It reads only (a replica), or has ended our transaction because it stood still.
 _AWAY_FOR_US: Final = ("25006", "25P03", "25P04")
-
-
-@cache
-def queries() -> Mapping[str, LiteralString]:
-    """All named queries."""
-    found: dict[str, LiteralString] = {}
-    folder = resources.files("verkehrspuls.storage") / "queries"
-    for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        parts = _HEADING.split(file.read_text("utf-8"))
-        for name, text in zip(parts[1::2], parts[2::2], strict=True):
-            if name in found:
-                raise ValueError(f"query {name} is defined twice, see {file.name}")
-            found[name] = cast("LiteralString", text.strip().removesuffix(";"))
-    return found
 
 
 def execute(
@@ -181,14 +160,6 @@ def one(connection: Connection, query: str, **parameters: Any) -> dict[str, Any]
     if row is None:
         raise LookupError(f"{query} gave no row")
     return cast("dict[str, Any]", row)
-
-
-def quoted(query: str, parameters: Mapping[str, Any]) -> str:
-    """Give a named query with its parameters in it, quoted, for drivers without any."""
-    literals = {
-        name: sql.Literal(value).as_string(None) for name, value in parameters.items()
-    }
-    return queries()[query] % literals
 
 
 class _Arrow(NamedTuple):

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from datetime import date
 
-from verkehrspuls.storage.database import Connection, execute
-from verkehrspuls.storage.series import PUBLIC, Row
+from verkehrspuls.storage.database import Connection, Row, execute
+from verkehrspuls.storage.visibility import PUBLIC
 
 
 def days(

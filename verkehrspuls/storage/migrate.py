@@ -1,86 +1,147 @@
-"""Migrations: forward only, each revision a file in `migrations/sql/`."""
+"""Migrations: forward only, the numbered files of `migrations/`, applied in order.
+
+Each is applied in a transaction of its own, together with its row in `vp.migration`.
+"""
 
 import logging
+from functools import cache
+from hashlib import sha256
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import Final, NamedTuple
 
-from verkehrspuls.errors import ServerTooOld
-
-if TYPE_CHECKING:
-    from alembic.config import Config
+from verkehrspuls.errors import (
+    DatabaseTooNew,
+    NotMigrated,
+    ServerTooOld,
+    VerkehrspulsError,
+)
+from verkehrspuls.storage.database import Connection, connect, execute, one
 
 log = logging.getLogger(__name__)
 
-MIGRATIONS = resources.files("verkehrspuls.storage") / "migrations"
+MIGRATIONS: Final = resources.files("verkehrspuls.storage") / "migrations"
 #: `unique nulls not distinct` and its kin
-OLDEST_SERVER = 15
+OLDEST_SERVER: Final = 15
 
 
-def run_sql(name: str) -> None:
-    """Execute a file of statements in the running migration's transaction."""
-    from alembic import op
+class Migration(NamedTuple):
+    """A file of `migrations/`, such as `0031_uneven_channels.sql`."""
 
-    statements = (MIGRATIONS / "sql" / name).read_text("utf-8")
-    # the driver's own execute: several statements, and no placeholder syntax
-    driver: Any = op.get_bind().connection.driver_connection
-    driver.execute(statements)
+    revision: str
+    name: str
+    statements: bytes
+    checksum: str
+
+    @property
+    def file(self) -> str:
+        """Its file name."""
+        return f"{self.revision}_{self.name}.sql"
+
+
+class Status(NamedTuple):
+    """How a database and this program fit together."""
+
+    #: the newest revision of the database, as `0031`; None: it was never migrated
+    current: str | None
+    #: the newest one of this program
+    needed: str
+    #: why the program cannot work with the database; None where it can
+    fault: VerkehrspulsError | None
+    #: files that were changed after they were applied
+    changed: tuple[str, ...]
+
+
+@cache
+def migrations() -> tuple[Migration, ...]:
+    """All migrations of this program, in order."""
+    files = (file for file in MIGRATIONS.iterdir() if file.name.endswith(".sql"))
+    return tuple(
+        _migration(file.name, file.read_text("utf-8").encode())
+        for file in sorted(files, key=lambda file: file.name)
+    )
 
 
 def migrate(url: str) -> tuple[str | None, str | None]:
     """Bring the database up to the newest revision; returns (before, after)."""
-    from alembic import command
-
-    with _engine(url).connect() as connection:
-        version = connection.dialect.server_version_info[0]
+    with connect(url, autocommit=True) as connection:
+        version = connection.info.server_version // 10_000
         if version < OLDEST_SERVER:
             raise ServerTooOld(version=version, oldest=OLDEST_SERVER)
-        connection.exec_driver_sql("create schema if not exists vp")
-        # one migration at a time, whoever starts first
-        connection.exec_driver_sql("select pg_advisory_lock(hashtext('vp.migrate'))")
-        connection.commit()
-        before = _current(connection)
-        command.upgrade(_config(connection), "head")
-        connection.commit()
-        after = _current(connection)
-        connection.exec_driver_sql("select pg_advisory_unlock_all()")
-        connection.commit()
-    log.info("migrated", extra={"before": before, "after": after})
-    return before, after
+        execute(connection, "lock_migrations")
+        applied = _applied(connection)
+        before = _status(applied)
+        if isinstance(before.fault, DatabaseTooNew):
+            raise before.fault
+        _make_table(connection, applied)
+        for migration in migrations():
+            if migration.revision not in applied:
+                with connection.transaction():
+                    connection.execute(migration.statements)
+                    _note(connection, migration)
+        after = _status(_applied(connection))
+    log.info("migrated", extra={"before": before.current, "after": after.current})
+    return before.current, after.current
 
 
-def status(url: str) -> tuple[str | None, str | None]:
-    """Tell the database's revision and the newest one of this program."""
-    from alembic.script import ScriptDirectory
-
-    with _engine(url).connect() as connection:
-        current = _current(connection)
-    return current, ScriptDirectory.from_config(_config(None)).get_current_head()
+def status(url: str) -> Status:
+    """Compare the database's migrations with those of this program."""
+    with connect(url, autocommit=True) as connection:
+        return _status(_applied(connection))
 
 
-def _engine(url: str) -> Any:
-    from sqlalchemy import create_engine
-    from sqlalchemy.pool import NullPool
+def _migration(file: str, statements: bytes) -> Migration:
+    revision, _, name = file.removesuffix(".sql").partition("_")
+    return Migration(revision, name, statements, sha256(statements).hexdigest())
 
-    from verkehrspuls.storage.database import connect
 
-    return create_engine(
-        "postgresql+psycopg://", creator=lambda: connect(url), poolclass=NullPool
+def _applied(connection: Connection) -> dict[str, str]:
+    """Read the revisions that were applied, and the checksums of their files."""
+    tables = one(connection, "migration_tables")
+    if tables["own"]:
+        rows = execute(connection, "applied_migrations").fetchall()
+        return {f"{row['number']:04}": row["checksum"] for row in rows}
+    newest = tables["alembic"] and one(connection, "alembic_revision")["revision"]
+    if not newest:
+        return {}
+    known = {m.revision: m.checksum for m in migrations() if m.revision <= newest}
+    return known if newest in known else {newest: ""}
+
+
+def _status(applied: dict[str, str]) -> Status:
+    known = {migration.revision: migration for migration in migrations()}
+    current, needed = max(applied, default=None), max(known)
+    fault: VerkehrspulsError | None = None
+    if applied.keys() - known.keys():
+        fault = DatabaseTooNew(current=current, newest=needed)
+    elif known.keys() - applied.keys():
+        fault = NotMigrated(current=current or "none", needed=needed)
+    changed = tuple(
+        migration.file
+        for revision, migration in known.items()
+        if applied.get(revision, migration.checksum) != migration.checksum
     )
+    return Status(current, needed, fault, changed)
 
 
-def _config(connection: Any) -> "Config":
-    from alembic.config import Config
+def _make_table(connection: Connection, applied: dict[str, str]) -> None:
+    """Make the table of migrations where there is none, with what Alembic kept."""
+    tables = one(connection, "migration_tables")
+    if tables["own"]:
+        return
+    with connection.transaction():
+        execute(connection, "make_migration_table")
+        for migration in migrations():
+            if migration.revision in applied:
+                _note(connection, migration)
+        if tables["alembic"]:
+            execute(connection, "drop_alembic_revision")
 
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.attributes["connection"] = connection
-    return config
 
-
-def _current(connection: Any) -> str | None:
-    from alembic.runtime.migration import MigrationContext
-
-    context = MigrationContext.configure(
-        connection, opts={"version_table_schema": "vp"}
+def _note(connection: Connection, migration: Migration) -> None:
+    execute(
+        connection,
+        "note_migration",
+        number=int(migration.revision),
+        name=migration.name,
+        checksum=migration.checksum,
     )
-    return context.get_current_revision()

@@ -19,6 +19,8 @@ from psycopg.abc import PQGen
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.json import set_json_loads
 
+from verkehrspuls.storage.named import queries
+
 T = TypeVar("T")
 
 #: After so many seconds without an answer the server is asked; it has as long for that.
@@ -166,16 +168,15 @@ def timeout_s(options: str) -> float | None:
 
 def _state(where: str, backend: int | None) -> str | None:
     """Ask what the server does for one of its processes; None: it does not answer."""
-    from verkehrspuls.storage.database import execute
-
     try:
         with Watched.connect(
             where, connect_timeout=int(ASK_S), autocommit=True
         ) as connection:
             connection.asks, connection.answer_s = False, ASK_S
-            row = execute(connection, "backend_state", pid=backend).fetchone()
+            query = queries()["backend_state"]
+            row = connection.execute(query, {"pid": backend}).fetchone()
     except psycopg.Error as error:
         # one that refuses us, such as for too many clients, is there
         return error.sqlstate
     # unknown where another one is between us
-    return (row and row["state"]) or "unknown"
+    return (row and row[0]) or "unknown"

@@ -8,7 +8,7 @@ from analytics.cases import casework
 from dashboards.language import Language
 from dashboards.pages.case.view import case_page
 from dashboards.render import LanguageKey, database_of, page_router, render
-from verkehrspuls.storage import series
+from verkehrspuls.storage.sites import list_municipalities
 
 CaseNumber = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
@@ -22,7 +22,7 @@ def one_case(request: Request, language: LanguageKey, number: CaseNumber) -> Res
     tongue = Language(language)
     with database_of(request).connection() as connection:
         case = casework.show(connection, number)
-        towns = series.municipalities(connection)
+        towns = list_municipalities(connection)
     town = next(town for town in towns if town["key"] == case["municipality"])
     return render(
         request,

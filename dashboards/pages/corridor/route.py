@@ -8,7 +8,9 @@ from dashboards.language import Language
 from dashboards.pages.corridor import view
 from dashboards.render import LanguageKey, Now, database_of, known, page_router, render
 from verkehrspuls.errors import BadParameter, UnknownKey
-from verkehrspuls.storage import series
+from verkehrspuls.storage.corridors import list_corridors
+from verkehrspuls.storage.operation import count_changes
+from verkehrspuls.storage.sites import list_municipalities
 
 router = page_router()
 
@@ -26,11 +28,9 @@ def one_corridor(
     tongue = Language(language)
     database = database_of(request)
     with database.connection() as connection:
-        changes = series.changes(connection)
-        rows = series.corridors(
-            connection, municipality=municipality, corridor=corridor
-        )
-        towns = series.municipalities(connection)
+        changes = count_changes(connection)
+        rows = list_corridors(connection, municipality=municipality, corridor=corridor)
+        towns = list_municipalities(connection)
     if not rows:
         raise UnknownKey(kind="corridor", key=f"{municipality}/{corridor}")
     found = rows[0]

@@ -18,7 +18,8 @@ from dashboards.render import (
     page_router,
     render,
 )
-from verkehrspuls.storage import series
+from verkehrspuls.storage.operation import count_changes
+from verkehrspuls.storage.sites import read_site
 
 router = page_router()
 
@@ -38,8 +39,8 @@ def all_rows(
     tongue = Language(language)
     database = database_of(request)
     with database.connection() as connection:
-        changes = series.changes(connection)
-        found = series.site(connection, municipality, site)
+        changes = count_changes(connection)
+        found = read_site(connection, municipality, site)
     kept = {name: value for name, value in query.items() if value}
 
     def made() -> Response:

@@ -20,7 +20,8 @@ from dashboards.pages.site.view import (
     filled_hours,
 )
 from verkehrspuls.errors import BadParameter
-from verkehrspuls.storage import series
+from verkehrspuls.storage.days import read_daily_figures
+from verkehrspuls.storage.estimates import read_imputed
 from verkehrspuls.text import mark
 
 #: rows of one page
@@ -101,14 +102,14 @@ def _counted(shown: View, url: str) -> pl.DataFrame:
         of_each = pl.col("direction") != ALL
         bins = volumes(asked, url, SECONDS[asked.bin]).filter(of_each)
     if asked.bin == "PT1H":
-        estimates = series.imputed(url, **asked.counted, **asked.period)
+        estimates = read_imputed(url, **asked.counted, **asked.period)
     return filled_series(shown, days=days, bins=bins, estimates=estimates)
 
 
 def counted_days(shown: View, url: str) -> pl.DataFrame:
     """Read the local days of the counted quantity in the period."""
     asked = shown.asked
-    return series.days(url, **asked.counted, first=asked.first, last=asked.last)
+    return read_daily_figures(url, **asked.counted, first=asked.first, last=asked.last)
 
 
 def _table(shown: View, part: pl.DataFrame, *, of: str, quantity: str) -> Table:

@@ -15,7 +15,7 @@ from analytics.studies.change import Change
 from analytics.studies.pairs import YEAR
 from dashboards.language import Language
 from verkehrspuls.errors import BadParameter
-from verkehrspuls.storage import series
+from verkehrspuls.storage.database import Row
 from verkehrspuls.storage.reader import Reader
 from verkehrspuls.text import mark
 
@@ -41,7 +41,7 @@ def choices(
     asked: str,
     language: Language,
     *,
-    sites: Sequence[series.Row],
+    sites: Sequence[Row],
 ) -> Choices:
     """Offer periods, and the municipality's other sites that count the same.
 

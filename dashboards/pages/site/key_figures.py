@@ -95,11 +95,7 @@ def total(of: Counted, language: Language) -> KeyFigure:
         name=language.phrase("Sum in the period"),
         value=language.number(of.total),
         unit=unit,
-        without=_without(
-            of.trusted.total, language.number(of.trusted.total), unit, language
-        )
-        if of.trusted
-        else "",
+        without=without,
         basis=language.phrase(
             mark("counted, not scaled up; up to yesterday %(share)s observed")
             if of.runs

@@ -19,7 +19,8 @@ from dashboards.period import Period
 from dashboards.render import LanguageKey, Now, database_of, known, page_router, render
 from verkehrspuls.errors import BadParameter
 from verkehrspuls.quantities import COUNTED
-from verkehrspuls.storage import series
+from verkehrspuls.storage.operation import count_changes
+from verkehrspuls.storage.sites import read_site
 
 router = page_router()
 
@@ -36,8 +37,8 @@ def one_site(
     """Show one site."""
     tongue = Language(language)
     with database_of(request).connection() as connection:
-        changes = series.changes(connection)
-        found = series.site(connection, municipality, site)
+        changes = count_changes(connection)
+        found = read_site(connection, municipality, site)
     return known(
         request,
         tongue,

@@ -30,7 +30,9 @@ from dashboards.passports import ambiguous
 from dashboards.period import Period, read
 from dashboards.states import LATE
 from verkehrspuls.settings import Analytics
-from verkehrspuls.storage import series
+from verkehrspuls.storage.case_lists import Counts
+from verkehrspuls.storage.days import read_daily_figures
+from verkehrspuls.storage.environment import read_environment, read_long_environment
 from verkehrspuls.storage.reader import Reader
 from verkehrspuls.text import mark
 
@@ -65,7 +67,7 @@ class Content:
     cases: Sequence[Mapping[str, Any]]
     #: the other ones, by how they stand, and how many of all there are
     other_cases: Mapping[str, Sequence[Mapping[str, Any]]]
-    counts: series.Counts
+    counts: Counts
     #: there is data, but not in the period: the span of days that has some
     data_span: tuple[date, date] | None
 
@@ -203,7 +205,7 @@ def _newest_period(shown: View, query: Mapping[str, str]) -> Period:
 def _span(shown: View, reader: Reader) -> tuple[date, date] | None:
     """The days from and to which there are figures at all."""
     with reader.frames() as url:
-        known = series.days(
+        known = read_daily_figures(
             url,
             **shown.asked.counted,
             first=EARLIEST,
@@ -217,7 +219,7 @@ def environment_hours(
     shown: View, url: str, quantity: str, *, trusted: bool = False
 ) -> pl.DataFrame:
     """Read the hours of an environment quantity in the period."""
-    return series.environment(
+    return read_environment(
         url,
         site_id=shown.site["site_id"],
         quantity=quantity,
@@ -318,7 +320,7 @@ def _environment_hours(shown: View, frame: pl.DataFrame, *, quantity: str) -> Ch
 
 def _long(shown: View, url: str, quantity: str, *, trusted: bool) -> pl.DataFrame:
     """Values over intervals above an hour, such as daily means (LONG_VALUES)."""
-    found = series.long_environment(
+    found = read_long_environment(
         url,
         site_id=shown.site["site_id"],
         quantity=quantity,

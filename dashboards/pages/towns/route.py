@@ -21,7 +21,8 @@ from dashboards.render import (
     render,
 )
 from verkehrspuls.errors import UnknownKey
-from verkehrspuls.storage import series
+from verkehrspuls.storage.case_lists import Counts, sum_towns
+from verkehrspuls.storage.sites import list_municipalities
 
 router = page_router()
 
@@ -56,7 +57,7 @@ def one_town(
     if not _has(now_standing["municipalities"], municipality):
         # registered a moment ago, perhaps
         with database.connection() as connection:
-            registered = series.municipalities(connection)
+            registered = list_municipalities(connection)
         if _has(registered, municipality):
             request.app.state.standing = None
             now_standing = standing(request, database, at)
@@ -100,9 +101,7 @@ def _towns(
         values=standing["values"],
     )
     listed = view.listed(shown, towns, counts, language, page=page)
-    in_all = (
-        counts.get((only, None), series.Counts()) if only else series.in_all(counts)
-    )
+    in_all = counts.get((only, None), Counts()) if only else sum_towns(counts)
     zones = {(s["municipality"], s["key"]): s["time_zone"] for s in sites}
     return render(
         request,

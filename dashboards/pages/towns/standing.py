@@ -12,7 +12,12 @@ from fastapi import Request
 from api.database import WAIT_S, Database
 from dashboards.render import database_of
 from verkehrspuls.errors import DatabaseUnavailable, Unavailable
-from verkehrspuls.storage import series
+from verkehrspuls.storage.case_lists import CURRENT, count_cases, list_cases
+from verkehrspuls.storage.corridors import list_corridors
+from verkehrspuls.storage.environment import list_latest_values
+from verkehrspuls.storage.operation import count_changes
+from verkehrspuls.storage.sites import list_municipalities, list_sites
+from verkehrspuls.storage.volumes import read_latest
 
 #: how long the towns' pages may be old, in seconds
 OVERVIEW_S: Final = 10
@@ -29,7 +34,7 @@ def known_towns(request: Request) -> Sequence[Mapping[str, Any]]:
         return found
     try:
         with database_of(request).connection() as connection:
-            return series.municipalities(connection)
+            return list_municipalities(connection)
     except Unavailable:
         return ()
 
@@ -57,17 +62,17 @@ def standing(request: Request, database: Database, at: datetime) -> dict[str, An
             return known
         with database.connection() as connection:
             # before all that it tells of
-            changes = series.changes(connection)
+            changes = count_changes(connection)
         with ThreadPoolExecutor(1, "newest-hours") as beside:
             newest = beside.submit(_newest, database, at)
             with database.connection() as connection:
                 found: dict[str, Any] = {
-                    "municipalities": series.municipalities(connection),
-                    "sites": series.sites(connection),
-                    "corridors": series.corridors(connection),
-                    "cases": series.cases(connection, standing=series.CURRENT, now=at),
-                    "counts": series.count_cases(connection, now=at),
-                    "values": series.latest_values(connection, now=at),
+                    "municipalities": list_municipalities(connection),
+                    "sites": list_sites(connection),
+                    "corridors": list_corridors(connection),
+                    "cases": list_cases(connection, standing=CURRENT, now=at),
+                    "counts": count_cases(connection, now=at),
+                    "values": list_latest_values(connection, now=at),
                 }
             found["newest"] = newest.result()
             # of thousands of sites: written out once
@@ -92,4 +97,4 @@ def standing(request: Request, database: Database, at: datetime) -> dict[str, An
 
 def _newest(database: Database, at: datetime) -> pl.DataFrame:
     with database.frames() as url:
-        return series.latest(url, now=at)
+        return read_latest(url, now=at)

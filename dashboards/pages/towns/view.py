@@ -27,7 +27,7 @@ from dashboards.states import (
     whole_volume,
 )
 from verkehrspuls.quantities import COUNTED, ENVIRONMENT
-from verkehrspuls.storage.series import Counts, Where
+from verkehrspuls.storage.case_lists import Counts, Where
 from verkehrspuls.text import mark
 
 #: more sites than these are grouped by town, those of one town are paged
@@ -50,11 +50,11 @@ class Line:
     state: State
     #: how many cases are open at it
     cases: Counts
-    #: newest whole hour, a row of `series.latest`
+    #: newest whole hour, a row of `read_latest`
     hour: Mapping[str, Any] | None
     language: Language
     now: datetime
-    #: newest whole hour of each environment quantity, rows of `series.latest_values`
+    #: newest whole hour of each environment quantity, rows of `list_latest_values`
     values: Sequence[Mapping[str, Any]] = ()
 
     @property

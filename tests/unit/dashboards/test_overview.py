@@ -12,7 +12,7 @@ from dashboards.language import Language
 from dashboards.pages.towns import view
 from dashboards.pages.towns.view import MOST_LISTED
 from verkehrspuls.quantities import ENVIRONMENT
-from verkehrspuls.storage.series import Counts
+from verkehrspuls.storage.case_lists import Counts
 
 NOW = datetime(2026, 3, 4, 12, 30, tzinfo=UTC)
 DE = Language("de")
@@ -172,7 +172,7 @@ def test_history_is_told_apart() -> None:
 def value(
     quantity: str, mean: float, time: datetime, *, interval_s: int = 3600
 ) -> dict[str, Any]:
-    """A row of `series.latest_values`."""
+    """A row of `list_latest_values`."""
     return {
         "site_id": 0,
         "quantity": quantity,

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from dashboards.remembered import Remembered
+from tests.parts import PATIENCE_S
 
 
 def counted(text: bytes, made: list[bytes]) -> Callable[[], bytes]:
@@ -33,13 +34,13 @@ def test_a_text_is_made_once_for_all_who_ask_at_the_same_time() -> None:
         return b"page"
 
     def ask() -> bytes:
-        all_ask.wait(10)
+        all_ask.wait(PATIENCE_S)
         return remembered.get("a", make)
 
     with ThreadPoolExecutor(8) as people:
         asked = [people.submit(ask) for _ in range(8)]
-        all_ask.wait(10)
-        assert [each.result(10) for each in asked] == [b"page"] * 8
+        all_ask.wait(PATIENCE_S)
+        assert [each.result(PATIENCE_S) for each in asked] == [b"page"] * 8
     assert made == [b"page"]
 
 
@@ -47,14 +48,14 @@ def test_others_wait_for_their_own_text_only() -> None:
     remembered, going_on = Remembered(), threading.Event()
 
     def slow() -> bytes:
-        assert going_on.wait(10)
+        assert going_on.wait(PATIENCE_S)
         return b"slow"
 
     with ThreadPoolExecutor(1) as beside:
         waiting = beside.submit(remembered.get, "slow", slow)
         assert remembered.get("fast", lambda: b"fast") == b"fast"
         going_on.set()
-        assert waiting.result(10) == b"slow"
+        assert waiting.result(PATIENCE_S) == b"slow"
 
 
 def test_where_making_fails_the_next_one_tries() -> None:

@@ -11,7 +11,7 @@ from benchmarks.ingest import parts
 def test_what_is_waited_for_in_vain_is_an_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(parts, "PATIENCE_S", 0)
+    monkeypatch.setattr(parts, "TIMEOUT_S", 0)
     with pytest.raises(parts.TooLate, match="3 of 7 readings"):
         parts.wait(lambda: "3 of 7 readings")
     parts.wait(lambda: "")

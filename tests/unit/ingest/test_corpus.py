@@ -7,7 +7,7 @@ from ingest.check import Limits
 from ingest.formats import formats
 from ingest.reasons import REASONS
 from ingest.resolve import Feed, RegisteredSensor, Registry
-from ingest.rows import KEY
+from ingest.rows import KEY_BYTES
 from tests.corpus import FOLDER, Case, cases, moment, town
 from tests.rows import unpack
 from tests.unit.ingest.test_batch import EVER, NOW
@@ -57,7 +57,7 @@ def test_case_ends_as_it_should(case: Case) -> None:
     messages = len(case.payloads())
     assert tally.messages == messages == len(batch.messages)
     rows = [*batch.counts, *batch.environment]
-    assert len({row[:KEY] for row in rows}) == case.rows
+    assert len({row[:KEY_BYTES] for row in rows}) == case.rows
     assert [reject.reason for reject in batch.rejects] == (
         [case.reason] if case.reason else []
     )
@@ -90,7 +90,7 @@ def test_all_cases_in_one_batch_balance() -> None:
     assert sum(t.readings_rejected for t in tallies) == sum(
         reject.readings for reject in batch.rejects
     )
-    keys = {row[:KEY] for row in (*batch.counts, *batch.environment)}
+    keys = {row[:KEY_BYTES] for row in (*batch.counts, *batch.environment)}
     assert len(keys) == sum(case.rows for case in CASES)
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from ingest.batch import Message
 from ingest.files import (
-    LARGEST,
+    MAX_MESSAGE_BYTES,
     CountFile,
     cut,
     generic,
@@ -350,7 +350,7 @@ def test_long_days_are_cut_into_messages_that_can_be_kept_whole(
     )
     file = read_generic(tmp_path, HEAD + rows)
     found = list(messages(file, per=timedelta(days=1)))
-    assert max(len(message.payload) for message in found) <= LARGEST
+    assert max(len(message.payload) for message in found) <= MAX_MESSAGE_BYTES
     assert sum(message.payload.count(b"interval_s") for message in found) == 8640
 
 
@@ -523,7 +523,7 @@ def test_times_of_each_mosquitto_are_read(tmp_path: Path, written: str) -> None:
         b"{",
         b"\xff\0",
         b"[" * 100_000,
-        b'"' + b"x" * recording.LONGEST + b'"',
+        b'"' + b"x" * recording.MAX_LINE_BYTES + b'"',
         b'{"topic":"a"}',
         b'{"topic":"a","payload":"1","base64":"MQ=="}',
         b'{"topic":"a","base64":"*"}',
@@ -689,8 +689,8 @@ def test_a_file_of_dates_holds_daily_values_and_says_so(tmp_path: Path) -> None:
     days = ["2025-03-29", "30.3.2025", "2025/03/31"]
     file = read(*days)
     assert file.counts["interval_s"].to_list() == [86_400] * 3
-    assert file.told == {generic.DAILY: 3}
-    assert cut(file, until=date(2025, 3, 30)).told == {generic.DAILY: 1}
+    assert file.told == {generic.DATES_ONLY: 3}
+    assert cut(file, until=date(2025, 3, 30)).told == {generic.DATES_ONLY: 1}
     # midnight of quarter-hours, as spreadsheets write it
     for time in ("2025-03-31 00:15", "2025-03-31T00", "20250331T00"):
         assert read(*days[:2], time).counts["interval_s"].to_list() == [900] * 3

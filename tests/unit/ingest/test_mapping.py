@@ -18,7 +18,7 @@ from ingest.formats import (
 )
 from ingest.formats.record import Record, Value, flatten
 from ingest.mapping import read_foreign
-from ingest.reasons import LONGEST_DETAIL, REASONS, Dropped, Unusable
+from ingest.reasons import MAX_DETAIL_LENGTH, REASONS, Dropped, Unusable
 from ingest.units import UNITS, convert
 from tests.unit.ingest.formats import NOW, decoded, readings, sensor, value
 from verkehrspuls.model import Mapping, PayloadFormat, Profile, Source, TimeField
@@ -61,7 +61,7 @@ def test_fault_of_a_format_is_a_reason_and_no_exception(
 def test_what_came_is_quoted_but_not_at_length() -> None:
     with pytest.raises(Unusable) as refused:
         convert(1.0, 100_000 * "x", "°C")
-    assert len(refused.value.detail.say("de")) <= LONGEST_DETAIL + 50
+    assert len(refused.value.detail.say("de")) <= MAX_DETAIL_LENGTH + 50
 
 
 @pytest.mark.parametrize(

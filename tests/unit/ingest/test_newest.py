@@ -9,7 +9,7 @@ import pytest
 
 from ingest import newest
 from ingest.batch import Batch, Came, Tally
-from ingest.newest import MOST, SHARE, Newest
+from ingest.newest import MAX_KEPT, MAX_TIME_SHARE, Newest
 from ingest.reasons import Detail
 
 NOW = datetime(2026, 11, 21, 20, tzinfo=UTC)
@@ -64,7 +64,7 @@ def test_under_load_it_takes_a_share_of_the_time(database: Database) -> None:
         noting.add(batch(1, 5))
         noting.note(database, slot=0)  # type: ignore[arg-type]
     spent = len(database.noted) * database.takes_s
-    assert 0 < spent <= 2 * SHARE * (database.now - began)
+    assert 0 < spent <= 2 * MAX_TIME_SHARE * (database.now - began)
     # what is left is noted when no more comes
     noting.add(batch(2, 7))
     noting.note(database, slot=0, late=True)  # type: ignore[arg-type]
@@ -75,7 +75,7 @@ def test_of_each_sensor_the_newest_are_noted_and_of_strangers_none(
     database: Database,
 ) -> None:
     noting = Newest(clock=lambda: database.now)
-    noting.add(batch(1, *range(MOST + 5)))
+    noting.add(batch(1, *range(MAX_KEPT + 5)))
     noting.add(batch(1, 99))
     noting.add(batch(None, 1))
     noting.note(database, slot=0)  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from ingest.reasons import LONGEST_DETAIL, REASONS, Detail, Unusable, explain
+from ingest.reasons import MAX_DETAIL_LENGTH, REASONS, Detail, Unusable, explain
 from tests.parts import PROJECT
 from verkehrspuls.text import LANGUAGES, catalogue
 
@@ -41,9 +41,9 @@ def test_what_came_changes_no_text() -> None:
 
 
 def test_detail_can_be_stored_whatever_it_quotes() -> None:
-    told = Detail.of("{} bytes", "\0\ud800" + LONGEST_DETAIL * "ä")
+    told = Detail.of("{} bytes", "\0\ud800" + MAX_DETAIL_LENGTH * "ä")
     assert "\\u0000" not in (told.stored() or "")
-    assert len(told.say("de")) < LONGEST_DETAIL + 20
+    assert len(told.say("de")) < MAX_DETAIL_LENGTH + 20
 
 
 def test_meaning_stands_alone_where_there_is_no_detail() -> None:

@@ -6,7 +6,7 @@ from paho.mqtt.enums import MQTTErrorCode as Code
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
-from ingest.receive import READ_BYTES, Inbox, Receiver, native_topics, uncovered
+from ingest.receive import MAX_READ_BYTES, Inbox, Receiver, native_topics, uncovered
 from verkehrspuls.settings import Broker, Ingest
 
 
@@ -64,4 +64,4 @@ def test_large_messages_go_no_further_beyond_the_bound_than_one_read(
     receiver.stop()
     taken = inbox.take(0, at_most=1_000)
     read = sum(len(message.payload) for message in taken)
-    assert read < 1_000_000 + READ_BYTES + 100_000
+    assert read < 1_000_000 + MAX_READ_BYTES + 100_000

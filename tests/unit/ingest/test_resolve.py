@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from ingest.resolve import (
-    REMEMBERED,
+    TOPIC_CACHE_SIZE,
     Feed,
     RegisteredSensor,
     Registry,
@@ -61,9 +61,9 @@ def test_sensor_is_found_by_its_topic(topic: str, key: str | None) -> None:
 
 def test_what_is_remembered_of_topics_is_bounded() -> None:
     registry = Registry(REGISTRY)
-    for number in range(2 * REMEMBERED):
+    for number in range(2 * TOPIC_CACHE_SIZE):
         registry.listen(f"flood/{number}")
-    assert len(registry._remembered) <= REMEMBERED
+    assert len(registry._remembered) <= TOPIC_CACHE_SIZE
     assert registry.listen("a/c/up")[0] is REGISTRY["kusel", "level"]
 
 

@@ -2,9 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
@@ -13,6 +11,7 @@ from ingest.check import Limits
 from ingest.formats import formats
 from ingest.resolve import Registry
 from ingest.worker import Collected, Worker
+from tests.parts import PATIENCE_S
 from tests.towns import COUNTS_TOPIC
 from tests.unit.ingest.test_batch import REGISTRY, counts, message, reasons
 from verkehrspuls.settings import Settings
@@ -33,23 +32,26 @@ class FakeWriter:
         self, *, broken: bool = False, registry: Registry | None = None
     ) -> None:
         self.broken = broken
-        self.registry = registry
+        self._registry = Registry() if registry is None else registry
         self.read = 0
         self.written: list[Message] = []
         self.rejected: list[str] = []
 
-    def with_retry(self, work: Callable[..., Any]) -> Registry:
+    def registry(self) -> Registry:
         self.read += 1
-        return Registry() if self.registry is None else self.registry
+        return self._registry
+
+    def workers(self) -> int:
+        return 1
 
     def session(self) -> str:
         return "session"
 
+    def group(self) -> str:
+        return "group"
+
     def slot_is_known(self) -> bool:
         return False
-
-    def note_newest(self) -> None:
-        pass
 
     def write(self, batch: Batch, collector: Collector) -> Counter[str]:
         if self.broken:
@@ -58,6 +60,9 @@ class FakeWriter:
         self.rejected += reasons(batch)
         return Counter()
 
+    def note_newest(self) -> None: ...
+    def note_certificate(self, ends: datetime | None) -> None: ...
+    def note_lost_session(self) -> None: ...
     def interrupt(self) -> None: ...
     def close(self) -> None: ...
 
@@ -66,9 +71,9 @@ def worker(writer: FakeWriter, messages: int) -> Worker:
     """Make a worker that has messages in its inbox, and no network."""
     urls = {"database": "postgresql://nowhere/x", "broker": "mqtt://nowhere"}
     made = Worker(
-        Settings.model_validate({part: {"url": url} for part, url in urls.items()})
+        Settings.model_validate({part: {"url": url} for part, url in urls.items()}),
+        writer=writer,
     )
-    made._writer = writer  # type: ignore[assignment]
 
     def step(timeout_s: float = 0.5) -> None:
         threading.Event().wait(0.01)
@@ -118,7 +123,10 @@ def test_batch_of_an_old_registry_is_collected_again(read_since: Registry) -> No
     assert made.written == 1
 
 
-def test_sensor_that_stays_unknown_is_looked_up_once_and_rejected() -> None:
+def test_sensor_that_stays_unknown_is_looked_up_once_and_rejected(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ingest.worker.UNKNOWN_SENSOR_S", PATIENCE_S)
     made = worker(writer := FakeWriter(), 0)
     collector = Collector(made._registry, formats(), Limits.at(NOW, made._settings))
     for _ in range(3):

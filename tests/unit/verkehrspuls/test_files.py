@@ -16,6 +16,7 @@ from analytics.flow import parameters
 from analytics.scores import table
 from ingest.files import formats, recording
 from tests import world
+from tests.parts import PATIENCE_S
 from verkehrspuls.errors import BadFile
 from verkehrspuls.files import read_bytes, read_text
 from verkehrspuls.registry import calendar, towns
@@ -69,7 +70,7 @@ def test_a_pipe_that_is_written_to_is_read_to_its_end() -> None:
     written = threading.Event()
 
     def write() -> None:
-        written.wait(10)
+        written.wait(PATIENCE_S)
         with os.fdopen(into, "wb") as pipe:
             for part in ("postgresql://", "vp@here", "/ä" * 50_000, "\n"):
                 pipe.write(part.encode())
@@ -131,7 +132,7 @@ def test_a_large_file_is_not_read(tmp_path: Path) -> None:
 def test_a_line_of_a_recording_is_bounded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recording, "LONGEST", 1 << 20)
+    monkeypatch.setattr(recording, "MAX_LINE_BYTES", 1 << 20)
     path = tmp_path / "line"
     path.write_bytes(
         b'{"topic": "' + b"x" * (2 << 20) + b'\n{"topic": "a/b", "payload": "1"}\n'

@@ -44,10 +44,10 @@ installations = [
 def refused(tmp_path: Path, text: str) -> str:
     path = tmp_path / "town.toml"
     path.write_text(text, "utf-8")
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(BadFile) as caught:
         load_town(path)
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
     said = str(caught.value)
     assert "\n" not in said
     assert len(said) < 1500

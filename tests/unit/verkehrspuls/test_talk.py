@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.parts import PATIENCE_S
 from verkehrspuls.talk import Unfailing
 
 SAY = """
@@ -80,4 +81,4 @@ def test_nobody_who_listens_ends_no_process(where: str) -> None:
     with process.stdout as reader:
         if where != "stopped":
             reader.close()
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE_S) == 0

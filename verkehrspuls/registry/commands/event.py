@@ -54,11 +54,11 @@ def list_events(municipality: OfMunicipality = None, as_json: Json = False) -> N
     """List events in their order."""
     from verkehrspuls.cli import options
     from verkehrspuls.registry import calendar
-    from verkehrspuls.storage import series
+    from verkehrspuls.storage.visibility import EVERYTHING
 
     with options.connection(municipality) as connection:
         rows = calendar.events(
-            connection, municipality=municipality, visible=series.EVERYTHING
+            connection, municipality=municipality, visible=EVERYTHING
         )
     if as_json:
         output.show_json(rows)

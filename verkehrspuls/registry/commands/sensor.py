@@ -14,11 +14,12 @@ app = typer.Typer(no_args_is_help=True)
 @app.command("list")
 def list_sensors(municipality: OfMunicipality = None, as_json: Json = False) -> None:
     """List sensors, one line for each output that is attached to a channel."""
-    from verkehrspuls.storage import series
+    from verkehrspuls.storage.sensors import list_sensors
+    from verkehrspuls.storage.visibility import EVERYTHING
 
     with options.connection(municipality) as connection:
-        sensors = series.sensors(
-            connection, municipality=municipality, visible=series.EVERYTHING
+        sensors = list_sensors(
+            connection, municipality=municipality, visible=EVERYTHING
         )
     if as_json:
         output.show_json(sensors)
@@ -88,10 +89,10 @@ def show_access(municipality: OfMunicipality = None, as_json: Json = False) -> N
     """
     import shlex
 
-    from verkehrspuls.storage import series
+    from verkehrspuls.storage.sensors import list_foreign_topics
 
     with options.connection(municipality) as connection:
-        found = series.foreign_topics(connection, municipality)
+        found = list_foreign_topics(connection, municipality)
     rows = [
         row
         | {

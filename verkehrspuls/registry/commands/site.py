@@ -16,12 +16,11 @@ _SENSOR_COLUMNS = ("key", "model", "state", "output", "channel", "since", "until
 @app.command("list")
 def list_sites(municipality: OfMunicipality = None, as_json: Json = False) -> None:
     """List sites."""
-    from verkehrspuls.storage import series
+    from verkehrspuls.storage.sites import list_sites
+    from verkehrspuls.storage.visibility import EVERYTHING
 
     with options.connection(municipality) as connection:
-        sites = series.sites(
-            connection, municipality=municipality, visible=series.EVERYTHING
-        )
+        sites = list_sites(connection, municipality=municipality, visible=EVERYTHING)
     sites = [_told(site) for site in sites]
     if as_json:
         output.show_json(sites)
@@ -51,13 +50,12 @@ def show_site(
     as_json: Json = False,
 ) -> None:
     """Show a site with its channels and sensors."""
-    from verkehrspuls.storage import series
+    from verkehrspuls.storage.sites import read_site
+    from verkehrspuls.storage.visibility import EVERYTHING
 
     municipality, key = parse_key(site, kind="site")
     with options.connection() as connection:
-        found = _told(
-            series.site(connection, municipality, key, visible=series.EVERYTHING)
-        )
+        found = _told(read_site(connection, municipality, key, visible=EVERYTHING))
     if as_json:
         output.show_json(found)
         return

@@ -77,12 +77,7 @@ cross join lateral (
     select count(r.histogram)::integer as histograms,
            count(r.observed_s)::integer as observed,
            array_agg(r.time) as time, array_agg(r.interval_s) as interval_s,
-           array_agg(r.total) as total, array_agg(r.unclassified) as unclassified,
-           array_agg(r.motorcycle) as motorcycle, array_agg(r.car) as car,
-           array_agg(r.van) as van, array_agg(r.car_trailer) as car_trailer,
-           array_agg(r.truck) as truck, array_agg(r.truck_trailer) as truck_trailer,
-           array_agg(r.articulated) as articulated, array_agg(r.bus) as bus,
-           array_agg(r.bicycle) as bicycle, array_agg(r.pedestrian) as pedestrian,
+           {{array_agg(r.$count) as $count}},
            array_agg(r.speed_kmh) as speed_kmh
     from count_reading r
     where r.channel_id = span.channel_id
@@ -240,9 +235,8 @@ insert into stale_bucket (channel_id, hour) select channel_id, time from hours;
 
 -- name: stored_volumes
 -- Volumes in a span of each channel and length, as they were last computed.
-select v.channel_id, v.interval_s, v.time, v.observed_s, v.gap_s, v.volume, v.total,
-       v.unclassified, v.motorcycle, v.car, v.van, v.car_trailer, v.truck,
-       v.truck_trailer, v.articulated, v.bus, v.bicycle, v.pedestrian, v.speed_kmh,
+select v.channel_id, v.interval_s, v.time, v.observed_s, v.gap_s, v.volume, {{v.$count}},
+       v.speed_kmh,
        v.usual, v.usual_spread, v.valid
 from unnest(%(channels)s::integer[], %(intervals)s::integer[],
             %(since)s::timestamptz[], %(until)s::timestamptz[])
@@ -263,12 +257,7 @@ from unnest(%(channels)s::integer[], %(intervals)s::integer[],
 cross join lateral (
     select array_agg(v.time) as time, array_agg(v.observed_s) as observed_s,
            array_agg(v.gap_s) as gap_s, array_agg(v.volume) as volume,
-           array_agg(v.total) as total, array_agg(v.unclassified) as unclassified,
-           array_agg(v.motorcycle) as motorcycle, array_agg(v.car) as car,
-           array_agg(v.van) as van, array_agg(v.car_trailer) as car_trailer,
-           array_agg(v.truck) as truck, array_agg(v.truck_trailer) as truck_trailer,
-           array_agg(v.articulated) as articulated, array_agg(v.bus) as bus,
-           array_agg(v.bicycle) as bicycle, array_agg(v.pedestrian) as pedestrian,
+           {{array_agg(v.$count) as $count}},
            array_agg(v.speed_kmh) as speed_kmh, array_agg(v.usual) as usual,
            array_agg(v.usual_spread) as usual_spread,
            array_agg(v.valid::integer) as valid
@@ -291,9 +280,7 @@ cross join lateral (
 
 -- name: stored_long_volumes
 -- Counts over intervals above an hour that began in a span of each channel.
-select v.channel_id, v.time, v.interval_s, v.volume, v.total, v.unclassified,
-       v.motorcycle, v.car, v.van, v.car_trailer, v.truck, v.truck_trailer,
-       v.articulated, v.bus, v.bicycle, v.pedestrian, v.speed_kmh
+select v.channel_id, v.time, v.interval_s, v.volume, {{v.$count}}, v.speed_kmh
 from unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])
      as span (channel_id, since, until)
 cross join lateral (
@@ -347,9 +334,8 @@ where d.site_id = stale.site_id and d.day = stale.day;
 -- name: copy_volumes
 -- Columns in the order of analytics.frames.VALID_VOLUMES.
 copy volume (
-    channel_id, interval_s, time, observed_s, gap_s, volume, total, unclassified,
-    motorcycle, car, van, car_trailer, truck, truck_trailer, articulated, bus, bicycle,
-    pedestrian, speed_kmh, usual, usual_spread, valid
+    channel_id, interval_s, time, observed_s, gap_s, volume, {{$count}}, speed_kmh,
+    usual, usual_spread, valid
 ) from stdin (format binary);
 
 -- name: copy_environment_hours
@@ -360,8 +346,7 @@ from stdin (format csv);
 -- name: copy_long_volumes
 -- Columns in the order of analytics.frames.LONG_VOLUMES.
 copy long_volume (
-    channel_id, time, interval_s, volume, total, unclassified, motorcycle, car, van,
-    car_trailer, truck, truck_trailer, articulated, bus, bicycle, pedestrian, speed_kmh
+    channel_id, time, interval_s, volume, {{$count}}, speed_kmh
 ) from stdin (format csv);
 
 -- name: copy_long_environment

@@ -109,9 +109,8 @@ cross join lateral (
 
 -- name: health_counts
 -- Count readings in a span of each channel, with occupancy and whose clock it was.
-select r.channel_id, r.time, r.interval_s, r.total, r.unclassified, r.motorcycle,
-       r.car, r.van, r.car_trailer, r.truck, r.truck_trailer, r.articulated, r.bus,
-       r.bicycle, r.pedestrian, r.speed_kmh, r.occupancy, r.time_origin
+select r.channel_id, r.time, r.interval_s, {{r.$count}}, r.speed_kmh, r.occupancy,
+       r.time_origin
 from unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])
      as span (channel_id, since, until)
 cross join lateral (

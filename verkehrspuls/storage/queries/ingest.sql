@@ -4,9 +4,8 @@
 -- name: make_staging
 -- The tables that COPY fills.
 create temp table if not exists stage_count on commit delete rows as
-select channel_id, time, sensor_id, received_at, time_origin, interval_s, total,
-       unclassified, motorcycle, car, van, car_trailer, truck, truck_trailer,
-       articulated, bus, bicycle, pedestrian, speed_kmh, occupancy, histogram_from_kmh,
+select channel_id, time, sensor_id, received_at, time_origin, interval_s, {{$count}},
+       speed_kmh, occupancy, histogram_from_kmh,
        histogram_width_kmh, histogram, observed_s
 from count_reading with no data;
 create temp table if not exists stage_environment on commit delete rows as
@@ -25,9 +24,8 @@ copy stage_environment from stdin (format binary);
 -- name: copy_new_counts
 -- Straight into the table, where all readings are expected to be new.
 copy count_reading (
-    channel_id, time, sensor_id, received_at, time_origin, interval_s, total,
-    unclassified, motorcycle, car, van, car_trailer, truck, truck_trailer, articulated,
-    bus, bicycle, pedestrian, speed_kmh, occupancy, histogram_from_kmh,
+    channel_id, time, sensor_id, received_at, time_origin, interval_s, {{$count}},
+    speed_kmh, occupancy, histogram_from_kmh,
     histogram_width_kmh, histogram, observed_s
 ) from stdin (format binary);
 
@@ -54,34 +52,23 @@ truncate stage_count, stage_environment;
 -- hour of receipt. Sorted, so that two workers never deadlock.
 with written as (
     insert into count_reading as r (
-        channel_id, time, sensor_id, received_at, time_origin, interval_s, total,
-        unclassified, motorcycle, car, van, car_trailer, truck, truck_trailer,
-        articulated, bus, bicycle, pedestrian, speed_kmh, occupancy,
+        channel_id, time, sensor_id, received_at, time_origin, interval_s, {{$count}},
+        speed_kmh, occupancy,
         histogram_from_kmh, histogram_width_kmh, histogram, observed_s)
     select * from stage_count order by channel_id, time
     on conflict (channel_id, time) do update set
         sensor_id = excluded.sensor_id, received_at = excluded.received_at,
         time_origin = excluded.time_origin, revision = r.revision + 1,
         interval_s = excluded.interval_s,
-        total = excluded.total, unclassified = excluded.unclassified,
-        motorcycle = excluded.motorcycle, car = excluded.car, van = excluded.van,
-        car_trailer = excluded.car_trailer, truck = excluded.truck,
-        truck_trailer = excluded.truck_trailer, articulated = excluded.articulated,
-        bus = excluded.bus, bicycle = excluded.bicycle,
-        pedestrian = excluded.pedestrian, speed_kmh = excluded.speed_kmh,
+        {{$count = excluded.$count}}, speed_kmh = excluded.speed_kmh,
         occupancy = excluded.occupancy,
         histogram_from_kmh = excluded.histogram_from_kmh,
         histogram_width_kmh = excluded.histogram_width_kmh,
         histogram = excluded.histogram, observed_s = excluded.observed_s
-    where (r.interval_s, r.total, r.unclassified, r.motorcycle, r.car, r.van,
-           r.car_trailer, r.truck, r.truck_trailer, r.articulated, r.bus, r.bicycle,
-           r.pedestrian, r.speed_kmh, r.occupancy, r.histogram_from_kmh,
+    where (r.interval_s, {{r.$count}}, r.speed_kmh, r.occupancy, r.histogram_from_kmh,
            r.histogram_width_kmh, r.histogram, r.observed_s)
         is distinct from
-          (excluded.interval_s, excluded.total, excluded.unclassified,
-           excluded.motorcycle, excluded.car, excluded.van, excluded.car_trailer,
-           excluded.truck, excluded.truck_trailer, excluded.articulated, excluded.bus,
-           excluded.bicycle, excluded.pedestrian, excluded.speed_kmh,
+          (excluded.interval_s, {{excluded.$count}}, excluded.speed_kmh,
            excluded.occupancy, excluded.histogram_from_kmh,
            excluded.histogram_width_kmh, excluded.histogram, excluded.observed_s)
       and (%(newest)s::timestamptz is null or r.received_at <= %(newest)s)
@@ -195,13 +182,11 @@ with gone as (
 ), kept as (
     insert into count_reading_history (
         channel_id, time, interval_s, sensor_id, received_at, time_origin, revision,
-        total, unclassified, motorcycle, car, van, car_trailer, truck, truck_trailer,
-        articulated, bus, bicycle, pedestrian, speed_kmh, occupancy,
+        {{$count}}, speed_kmh, occupancy,
         histogram_from_kmh, histogram_width_kmh, histogram, observed_s, replaced_at)
     select
         channel_id, time, interval_s, sensor_id, received_at, time_origin, revision,
-        total, unclassified, motorcycle, car, van, car_trailer, truck, truck_trailer,
-        articulated, bus, bicycle, pedestrian, speed_kmh, occupancy,
+        {{$count}}, speed_kmh, occupancy,
         histogram_from_kmh, histogram_width_kmh, histogram, observed_s, now()
     from gone
 )
@@ -496,9 +481,7 @@ on conflict (sensor_id, field) do update set
 
 -- name: newest_counts
 -- What the newest readings of channels hold, of those before a message was received.
-select r.channel_id, r.total, r.unclassified, r.motorcycle, r.car, r.van,
-       r.car_trailer, r.truck, r.truck_trailer, r.articulated, r.bus, r.bicycle,
-       r.pedestrian, r.speed_kmh, r.occupancy
+select r.channel_id, {{r.$count}}, r.speed_kmh, r.occupancy
 from unnest(%(channels)s::integer[], %(received)s::timestamptz[])
          as given (channel_id, received_at)
 cross join lateral (

@@ -152,7 +152,7 @@ def test_many_gateways_with_wrong_clocks_take_no_time() -> None:
         {"time": f"19{number % 100:02}-01-06T00:00:12Z"} for number in range(9_000)
     ]
     records = decode(TOPIC, uplink(rx_metadata=wrong), NOW)
-    began = time.monotonic()
+    began = time.process_time()
     found = readings_of(records, WARM, received_at=NOW, possible=POSSIBLE)
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
     assert {name for name, _, _ in found.passed_over} == {"rx_metadata.time"}

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 import pytest
 
+from tests.parts import PATIENCE_S
 from verkehrspuls.stack.everything import Interrupted, interruptible
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
@@ -25,7 +26,7 @@ def test_who_swallows_that_it_is_to_stop_is_asked_again() -> None:
     def swallow() -> None:
         with suppress(Interrupted):
             os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(10)
+        time.sleep(PATIENCE_S)
 
     with pytest.raises(Interrupted), interruptible():
         swallow()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from tests.parts import wait_for
+from tests.parts import PATIENCE_S, wait_for
 from verkehrspuls.settings import Api, Database, Settings, load
 from verkehrspuls.stack import process
 from verkehrspuls.stack.account import private_file
@@ -91,7 +91,7 @@ def test_command_is_ready_and_ends_where_its_log_cannot_be_written(
     part.spawn()
     wait_for(part.answers)
     assert part.process is not None
-    assert part.process.wait(10) == 0
+    assert part.process.wait(PATIENCE_S) == 0
     assert part.last_words().endswith("two")
     reason = os.strerror(errno.ENOSPC if closed == "disk" else errno.EISDIR)
     assert said == [f"{log} cannot be written: {reason}. ingest goes on."]

@@ -1,0 +1,147 @@
+"""What `/cases` takes and answers."""
+
+from datetime import datetime
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from analytics.cases import casework
+from api.schemas.common import Simulated
+
+
+class Case(Simulated):
+    """Something unusual or broken."""
+
+    anomaly_case_id: int
+    municipality: str
+    site: str
+    site_name: str
+    channel: str
+    channel_name: str
+    quantity: str
+    direction: str
+    direction_name: str
+    detector: str
+    began: datetime = Field(description="of all that was found together")
+    ended: datetime
+    found_began: datetime = Field(description="of the finding that names the case")
+    found_ended: datetime
+    observed: float | None = Field(description="by the finding that names the case")
+    usual: float | None
+    score: float = Field(description="how unlikely; greater is more unlikely")
+    reason: str = Field(description="code of the reason, e.g. `above-usual`")
+    severity: Literal["low", "medium", "high"]
+    detectors: list[str] = Field(description="that found something of it")
+    channels: int = Field(description="how many channels show it; `channel` leads")
+    sites: int
+    state: Literal["suspected", "confirmed", "explained", "rejected"]
+    effect: Literal["exclude", "caveat", "keep"]
+    open: bool
+    current: bool = Field(description="open, and ended no more than a week ago")
+    standing: Literal["current", "older", "history", "closed"] = Field(
+        description="`history` is open, but had ended for more than a week when it was "
+        "found: nobody has to look at it now"
+    )
+    opened_at: datetime
+    updated_at: datetime
+    withdrawn_at: datetime | None
+
+
+class CaseInWords(Case):
+    """A case, and a sentence that says what is unusual, since when, and why."""
+
+    sentence_de: str
+    sentence_en: str
+
+
+class Counts(BaseModel):
+    """How many cases are open."""
+
+    current: int = Field(description="that last or ended no more than a week ago")
+    older: int = Field(description="that nobody decided since")
+    history: int = Field(
+        description="that had ended for more than a week when they were found, as in "
+        "what is imported"
+    )
+
+
+class Cases(BaseModel):
+    """Cases, newest first."""
+
+    counts: Counts = Field(
+        description="of all that are open in the municipality or at the site, whatever "
+        "else is asked for"
+    )
+    total: int = Field(description="how many match, beside `limit` and `skip`")
+    cases: list[CaseInWords]
+
+
+class Member(BaseModel):
+    """What one detector found on one channel."""
+
+    detector: str
+    began: datetime
+    ended: datetime
+    observed: float | None
+    usual: float | None
+    score: float
+    reason: str
+    withdrawn_at: datetime | None
+    site: str
+    site_name: str
+    channel: str
+    channel_name: str
+    quantity: str
+    direction: str
+    direction_name: str
+
+
+class Change(BaseModel):
+    """What became of a case."""
+
+    at: datetime
+    kind: str = Field(
+        description="opened, raised, withdrawn, returned, decided or comment"
+    )
+    who: str = Field(description="`detectors`, or the name of a token")
+    state: str
+    effect: str
+    severity: str
+    comment: str
+
+
+class CaseInFull(CaseInWords):
+    """A case with its evidence and its history."""
+
+    members: list[Member]
+    history: list[Change]
+
+
+class Decision(BaseModel):
+    """What a person decides; what is not named stays."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"state": "explained", "comment": "road works"}]
+        }
+    )
+
+    state: Literal["suspected", "confirmed", "explained", "rejected"] | None = None
+    effect: Literal["exclude", "caveat", "keep"] | None = None
+    comment: str = Field("", max_length=casework.LONGEST_COMMENT)
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.state is None and self.effect is None:
+            raise ValueError("name a state, an effect, or both")
+        return self
+
+
+class Comment(BaseModel):
+    """What a person remarks."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"comment": "the counter was cleaned"}]}
+    )
+
+    comment: str = Field(min_length=1, max_length=casework.LONGEST_COMMENT)

@@ -1,0 +1,44 @@
+"""What `/sites/{municipality}/{site}/series` answers."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from api.schemas.cases import Case
+from api.schemas.common import SiteOfSeries
+from api.schemas.passports import Basis
+
+
+class ColumnOfSeries(BaseModel):
+    """What a column holds."""
+
+    name: str
+    unit: str | None = Field(description="`1` for a share")
+    description: str
+
+
+class PassportOfSeries(Basis):
+    """Where the figures come from: shares of the period up to now."""
+
+    observed: float | None = Field(ge=0, le=1)
+    normalised: float | None = Field(ge=0, le=1)
+    imputed: float | None = Field(ge=0, le=1)
+    excluded: float | None = Field(ge=0, le=1)
+    intervals_expected: int
+    intervals_present: int
+    open_cases: list[Case] = Field(description="those that touch the period")
+
+
+class Series(BaseModel):
+    """Figures of a site, with their passport."""
+
+    site: SiteOfSeries
+    quantity: str
+    direction: str | None
+    from_: datetime = Field(serialization_alias="from")
+    to: datetime
+    bin: Literal["PT15M", "PT1H", "P1D"]
+    columns: list[ColumnOfSeries]
+    passport: PassportOfSeries
+    rows: list[dict[str, Any]] = Field(description="null is unknown, never zero")

@@ -1,0 +1,107 @@
+"""Named queries: each is used, and each that is used exists."""
+
+import ast
+import re
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from verkehrspuls.classes import COUNTS
+from verkehrspuls.storage.named import queries
+
+ROOT = Path(__file__).parents[4]
+PACKAGES = ("verkehrspuls", "ingest", "analytics", "api", "dashboards", "simulators")
+QUERIES = ROOT / "verkehrspuls/storage/queries"
+#: Functions whose first text is the name of a query.
+RUN = frozenset(
+    {
+        "execute",
+        "one",
+        "read_frame",
+        "read_columns",
+        "quoted",
+        "read_by_site",
+        "read_record",
+        "read_records",
+    }
+)
+
+
+@cache
+def trees() -> tuple[ast.Module, ...]:
+    """Parse all modules that may run a query."""
+    files = (file for package in PACKAGES for file in (ROOT / package).rglob("*.py"))
+    return tuple(ast.parse(file.read_text("utf-8")) for file in files)
+
+
+def patterns() -> Iterator[str]:
+    """Find all texts; what is filled in of one is `*`."""
+    for tree in trees():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.JoinedStr):
+                yield "".join(
+                    str(part.value) if isinstance(part, ast.Constant) else "*"
+                    for part in node.values
+                )
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value
+
+
+def names_run() -> Iterator[str]:
+    """Find the names that are given to a function that runs a query."""
+    for tree in trees():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call):
+                called = node.func
+                name = getattr(called, "id", getattr(called, "attr", ""))
+                texts = (
+                    argument.value
+                    for argument in node.args[:3]
+                    if isinstance(argument, ast.Constant)
+                    and isinstance(argument.value, str)
+                )
+                first = next(texts, "")
+                # not a statement
+                if name in RUN and first.isidentifier():
+                    yield first
+            elif (
+                isinstance(node, ast.Subscript)
+                and isinstance(node.value, ast.Call)
+                and getattr(node.value.func, "id", "") == "queries"
+                and isinstance(node.slice, ast.Constant)
+            ):
+                yield str(node.slice.value)
+
+
+def test_each_query_is_used() -> None:
+    """A query whose name is in no module is left over."""
+    found = set(patterns())
+    parts = [text for text in found if re.match(r"[a-z]+_[a-z_]*\*", text)]
+    assert [
+        name
+        for name in queries()
+        if name not in found and not any(fnmatchcase(name, part) for part in parts)
+    ] == []
+
+
+def test_each_query_that_is_run_exists() -> None:
+    """A name that is run stands in a file."""
+    run = set(names_run())
+    assert len(run) > 200
+    assert sorted(run - queries().keys()) == []
+
+
+@pytest.mark.parametrize("file", sorted(QUERIES.glob("*.sql")), ids=lambda f: f.name)
+def test_count_columns_are_listed_nowhere(file: Path) -> None:
+    """What each count column needs is written once, between `{{` and `}}`."""
+    named = {name for name in COUNTS if "_" in name or name == "unclassified"}
+    assert named & set(re.findall(r"\w+", file.read_text("utf-8"))) == set()
+
+
+def test_what_stands_in_braces_is_repeated_for_each_count() -> None:
+    text = queries()["read_volumes"]
+    assert "{{" not in text
+    assert all(f"sum(v.{name}) end as {name}" in text for name in COUNTS)

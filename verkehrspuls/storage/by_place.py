@@ -1,0 +1,36 @@
+"""What is asked of places: a site, a quantity and a direction each."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from verkehrspuls.storage.database import Connection, execute
+
+#: id of a site, quantity, and direction or `all`
+Place = tuple[int, str, str]
+
+
+def read_by_site(
+    connection: Connection,
+    query: str,
+    column: str,
+    places: Sequence[Place],
+    start: datetime,
+    end: datetime,
+    visible: Sequence[str],
+) -> dict[int, list[Any]]:
+    """Read a column of a query about places in a period, by `site_id`."""
+    rows = execute(
+        connection,
+        query,
+        sites=[site_id for site_id, _, _ in places],
+        quantities=[quantity for _, quantity, _ in places],
+        directions=[direction for _, _, direction in places],
+        start=start,
+        end=end,
+        visible=list(visible),
+    )
+    found: dict[int, list[Any]] = {}
+    for row in rows:
+        found.setdefault(row["site_id"], []).append(row[column])
+    return found

@@ -1,0 +1,169 @@
+"""Lists and counts of anomaly cases, as pages and API read them.
+
+Times are aware UTC and periods half-open `[start, end)`.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from verkehrspuls.reasons import NAMING
+from verkehrspuls.storage.by_place import Place, read_by_site
+from verkehrspuls.storage.database import Connection, Row, execute
+from verkehrspuls.storage.visibility import PUBLIC
+
+#: For so many days a case that ended, and that nobody decided, is still looked at. One
+#: that had ended for longer when it was found is history: nobody is to look at it now.
+CURRENT_DAYS: Final = 7
+#: How open cases stand, see `vp.case_stands`.
+CURRENT: Final = ("current",)
+UNDECIDED: Final = ("current", "older")
+HISTORY: Final = ("history",)
+OPEN: Final = (*UNDECIDED, *HISTORY)
+
+
+def list_cases(
+    connection: Connection,
+    *,
+    municipality: str | None = None,
+    site: str | None = None,
+    quantity: str | None = None,
+    direction: str | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    case: int | None = None,
+    standing: Sequence[str] | None = OPEN,
+    now: datetime | None = None,
+    limit: int | None = None,
+    skip: int = 0,
+    visible: Sequence[str] = PUBLIC,
+) -> list[Row]:
+    """List anomaly cases, newest first; with a period, those that touch it.
+
+    A case says what was found at the site, of the quantity, in the direction and period
+    that are asked for: `found_began` and `found_ended` are the times of the finding
+    that names it, `began` and `ended` those of all of them together. `standing` is
+    `current`, `older`, `history` or `closed` at `now` (the database's clock where it is
+    None); None selects all. `matching` is how many there are beside limit and skip.
+    """
+    return execute(
+        connection,
+        "list_cases",
+        municipality=municipality,
+        site=site,
+        quantity=quantity,
+        direction=direction,
+        start=start,
+        end=end,
+        case=case,
+        standing=None if standing is None else list(standing),
+        current_days=CURRENT_DAYS,
+        naming=list(NAMING),
+        now=now,
+        limit=limit,
+        skip=skip,
+        visible=list(visible),
+    ).fetchall()
+
+
+def list_findings(
+    connection: Connection,
+    *,
+    site_id: int,
+    quantity: str,
+    start: datetime,
+    end: datetime,
+    visible: Sequence[str] = PUBLIC,
+) -> list[Row]:
+    """List what open cases found at a site in a period, by case and direction.
+
+    Of a case and direction, what names it comes first.
+    """
+    return execute(
+        connection,
+        "read_findings",
+        site_id=site_id,
+        quantity=quantity,
+        start=start,
+        end=end,
+        naming=list(NAMING),
+        visible=list(visible),
+    ).fetchall()
+
+
+class Counts(NamedTuple):
+    """How many cases are open, by how they stand."""
+
+    current: int = 0
+    older: int = 0
+    history: int = 0
+
+    @property
+    def undecided(self) -> int:
+        """Those that were once to be looked at."""
+        return self.current + self.older
+
+
+#: key of a municipality, and of a site or None for all of its sites
+Where = tuple[str, str | None]
+
+
+def count_cases(
+    connection: Connection,
+    *,
+    municipality: str | None = None,
+    site: str | None = None,
+    now: datetime | None = None,
+    visible: Sequence[str] = PUBLIC,
+) -> dict[Where, Counts]:
+    """Count the open cases of `list_cases`; where there is none, nothing is told."""
+    rows = execute(
+        connection,
+        "count_cases",
+        municipality=municipality,
+        site=site,
+        current_days=CURRENT_DAYS,
+        now=now,
+        visible=list(visible),
+    )
+    return {
+        (row["municipality"], row["site"]): Counts(
+            row["current"], row["older"], row["history"]
+        )
+        for row in rows
+    }
+
+
+def sum_towns(counted: Mapping[Where, Counts]) -> Counts:
+    """Sum up what `count_cases` tells of municipalities."""
+    towns = [counts for (_, site), counts in counted.items() if site is None]
+    return Counts(*(sum(each) for each in zip(*towns, strict=True)))
+
+
+def list_open_cases(
+    connection: Connection,
+    places: Sequence[Place],
+    *,
+    start: datetime,
+    end: datetime,
+    visible: Sequence[str] = PUBLIC,
+) -> tuple[int, ...]:
+    """Find the open cases that touch what was counted at places in a period."""
+    found = list_open_cases_of_sites(
+        connection, places, start=start, end=end, visible=visible
+    )
+    return tuple(sorted({case for cases in found.values() for case in cases}))
+
+
+def list_open_cases_of_sites(
+    connection: Connection,
+    places: Sequence[Place],
+    *,
+    start: datetime,
+    end: datetime,
+    visible: Sequence[str] = PUBLIC,
+) -> dict[int, list[int]]:
+    """Find them by `site_id`; sites without such a case lack."""
+    return read_by_site(
+        connection, "list_open_cases", "anomaly_case_id", places, start, end, visible
+    )

@@ -1,0 +1,108 @@
+"""Which values are excluded, suspected of a fault, or of a time nobody knows.
+
+Times are aware UTC and periods half-open `[start, end)`.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+import polars as pl
+
+from verkehrspuls.reasons import FAULTS, FAULTY_DAYS
+from verkehrspuls.storage.by_place import Place, read_by_site
+from verkehrspuls.storage.database import Connection, Row, execute, read_frame
+from verkehrspuls.storage.visibility import PUBLIC
+
+#: What queries that know `vp.suspected` are given.
+FAULT_PARAMETERS: Final[Mapping[str, list[str]]] = {
+    "faults": list(FAULTS),
+    "verdicts": list(FAULTY_DAYS),
+}
+
+
+def read_excluded(
+    url: str,
+    *,
+    site_ids: Sequence[int],
+    quantity: str,
+    start: datetime,
+    end: datetime,
+    direction: str,
+    visible: Sequence[str] = PUBLIC,
+) -> pl.DataFrame:
+    """Read when a person excluded channels of sites, in spans that touch the period.
+
+    Direction `all` is all of them.
+    """
+    return read_frame(
+        url,
+        "read_excluded",
+        site_ids=list(site_ids),
+        quantity=quantity,
+        start=start,
+        end=end,
+        direction=direction,
+        visible=list(visible),
+    )
+
+
+def list_suspected(
+    connection: Connection,
+    *,
+    site_ids: Sequence[int],
+    quantity: str | None,
+    start: datetime,
+    end: datetime,
+    direction: str,
+    visible: Sequence[str] = PUBLIC,
+) -> list[Row]:
+    """List when channels of sites are suspected of a fault that nobody has decided on.
+
+    Spans (`since`, `until`) that touch the period and have begun, with their `fault`:
+    the reason of a case, or the verdict of health on a whole day of which no case tells
+    the hours. Direction `all` is all of them, quantity None each.
+    """
+    return execute(
+        connection,
+        "read_suspected",
+        site_ids=list(site_ids),
+        quantity=quantity,
+        start=start,
+        end=end,
+        direction=direction,
+        **FAULT_PARAMETERS,
+        visible=list(visible),
+    ).fetchall()
+
+
+def list_ambiguous_hours(
+    connection: Connection,
+    places: Sequence[Place],
+    *,
+    start: datetime,
+    end: datetime,
+    visible: Sequence[str] = PUBLIC,
+) -> tuple[datetime, ...]:
+    """Find the hours (UTC) of a period in which nobody knows the times of readings.
+
+    The wall clock showed them twice, and nothing tells which of the two is meant.
+    """
+    found = list_ambiguous_hours_of_sites(
+        connection, places, start=start, end=end, visible=visible
+    )
+    return tuple(sorted({hour for hours in found.values() for hour in hours}))
+
+
+def list_ambiguous_hours_of_sites(
+    connection: Connection,
+    places: Sequence[Place],
+    *,
+    start: datetime,
+    end: datetime,
+    visible: Sequence[str] = PUBLIC,
+) -> dict[int, list[datetime]]:
+    """Find them by `site_id`; sites without such an hour lack."""
+    return read_by_site(
+        connection, "list_ambiguous_hours", "hour", places, start, end, visible
+    )

@@ -1,0 +1,115 @@
+-- The ledger per sensor and hour of reception; only of sensors with a site whose
+-- visibility is in `visible`.
+
+-- name: list_ledger
+-- The ledger per sensor and hour of reception, over all worker slots; messages of no
+-- known sensor have neither municipality nor sensor and are left out where one is asked
+-- for. Expected are the readings of all outputs while they were installed, up to now;
+-- `silent` asks for hours too in which nothing came. A sensor is visible where one of
+-- its sites is.
+with visible as (
+    select e.sensor_id, m.key as municipality, e.key as sensor, e.interval_s
+    from vp.sensor e
+    join vp.municipality m using (municipality_id)
+    where (%(municipality)s::text is null or m.key = %(municipality)s)
+      and (%(sensor)s::text is null or e.key = %(sensor)s)
+      and exists (
+          select from vp.installation i
+          join vp.channel c using (channel_id)
+          join vp.site s using (site_id)
+          where i.sensor_id = e.sensor_id
+            and s.visibility = any(%(visible)s::text[]))
+), came as (
+    select l.sensor_id, l.hour,
+           max(l.last_received_at) as last_received_at,
+           sum(l.messages_received)::bigint as messages_received,
+           sum(l.messages_accepted)::bigint as messages_accepted,
+           sum(l.messages_partly_accepted)::bigint as messages_partly_accepted,
+           sum(l.messages_rejected)::bigint as messages_rejected,
+           sum(l.messages_unknown_sensor)::bigint as messages_unknown_sensor,
+           sum(l.readings_received)::bigint as readings_received,
+           sum(l.readings_stored)::bigint as readings_stored,
+           sum(l.readings_duplicate)::bigint as readings_duplicate,
+           sum(l.readings_corrected)::bigint as readings_corrected,
+           sum(l.readings_rejected)::bigint as readings_rejected,
+           sum(l.readings_late)::bigint as readings_late,
+           sum(l.readings_overlapping)::bigint as readings_overlapping,
+           sum(l.sequence_lost)::bigint as sequence_lost
+    from vp.ledger l
+    where l.hour >= %(start)s and l.hour < %(end)s
+      and (l.sensor_id in (select sensor_id from visible)
+           or (l.sensor_id is null
+               and %(municipality)s::text is null and %(sensor)s::text is null))
+    group by l.sensor_id, l.hour
+), rejects as (
+    select sensor_id, hour, jsonb_object_agg(reason, messages order by reason) as reasons
+    from (
+        select r.sensor_id, r.hour, r.reason, sum(r.messages)::bigint as messages
+        from vp.ledger_reject r
+        where r.hour >= %(start)s and r.hour < %(end)s
+        group by r.sensor_id, r.hour, r.reason
+        having sum(r.messages) > 0
+    ) r
+    group by sensor_id, hour
+), left_out as (
+    select sensor_id, hour,
+           jsonb_object_agg(field || ':' || problem, fields) as dropped
+    from (
+        select f.sensor_id, f.hour, f.field, f.problem, sum(f.fields)::bigint as fields
+        from vp.ledger_field f
+        where f.hour >= %(start)s and f.hour < %(end)s
+        group by 1, 2, 3, 4
+    ) f
+    group by sensor_id, hour
+), hours as (
+    select sensor_id, hour from came
+    union
+    select visible.sensor_id, hour
+    from visible, generate_series(
+        date_trunc('hour', %(start)s::timestamptz, 'UTC'),
+        least(%(end)s::timestamptz, now()) - interval '1 microsecond', '1 hour') hour
+    where %(silent)s::boolean and hour >= %(start)s
+), expected as (
+    select hours.sensor_id, hours.hour,
+           round(sum(extract(epoch from
+               least(upper(i.period), hours.hour + interval '1 hour', now())
+               - greatest(lower(i.period), hours.hour))
+               / visible.interval_s))::bigint as readings
+    from hours
+    join visible using (sensor_id)
+    join vp.installation i using (sensor_id)
+    where i.period && tstzrange(
+        least(hours.hour, now()), least(hours.hour + interval '1 hour', now()))
+    group by hours.sensor_id, hours.hour
+)
+select visible.municipality, visible.sensor, hours.hour, came.last_received_at,
+       coalesce(expected.readings, 0) as readings_expected,
+       coalesce(came.messages_received, 0) as messages_received,
+       coalesce(came.messages_accepted, 0) as messages_accepted,
+       coalesce(came.messages_partly_accepted, 0) as messages_partly_accepted,
+       coalesce(came.messages_rejected, 0) as messages_rejected,
+       coalesce(came.messages_unknown_sensor, 0) as messages_unknown_sensor,
+       coalesce(came.readings_received, 0) as readings_received,
+       coalesce(came.readings_stored, 0) as readings_stored,
+       coalesce(came.readings_duplicate, 0) as readings_duplicate,
+       coalesce(came.readings_corrected, 0) as readings_corrected,
+       coalesce(came.readings_rejected, 0) as readings_rejected,
+       coalesce(came.readings_late, 0) as readings_late,
+       coalesce(came.readings_overlapping, 0) as readings_overlapping,
+       coalesce(came.sequence_lost, 0) as sequence_lost,
+       coalesce(rejects.reasons, '{}') as rejects,
+       coalesce(left_out.dropped, '{}') as fields_dropped
+from hours
+-- no sensor is 0: a join by `is not distinct from` would try each with each
+left join came on came.hour = hours.hour
+    and coalesce(came.sensor_id, 0) = coalesce(hours.sensor_id, 0)
+left join visible on visible.sensor_id = hours.sensor_id
+left join expected on expected.hour = hours.hour
+    and expected.sensor_id = hours.sensor_id
+left join rejects on rejects.hour = hours.hour
+    and coalesce(rejects.sensor_id, 0) = coalesce(hours.sensor_id, 0)
+left join left_out on left_out.hour = hours.hour
+    and left_out.sensor_id = hours.sensor_id
+where came.hour is not null or expected.readings > 0
+order by hours.hour desc, visible.municipality, visible.sensor
+limit %(limit)s

@@ -1,0 +1,40 @@
+-- Which migrations were applied.
+
+-- name: lock_migrations
+-- One program migrates at a time; until the connection ends.
+select pg_advisory_lock(hashtext('vp.migrate'));
+
+-- name: make_migration_table
+-- The schema may belong to somebody who made it for this role.
+do $$
+begin
+    if to_regnamespace('vp') is null then
+        create schema vp;
+    end if;
+    create table vp.migration (
+        number integer primary key,
+        name text not null,
+        checksum text not null,
+        applied_at timestamptz not null default now()
+    );
+    comment on table vp.migration is
+        'The migrations that were applied, each with the SHA-256 of its file.';
+end $$;
+
+-- name: migration_tables
+-- Alembic kept the number of the newest migration in a table of its own.
+select to_regclass('vp.migration') is not null as own,
+       to_regclass('vp.alembic_version') is not null as alembic;
+
+-- name: applied_migrations
+select number, checksum from vp.migration;
+
+-- name: alembic_revision
+select max(version_num) as revision from vp.alembic_version;
+
+-- name: drop_alembic_revision
+drop table vp.alembic_version;
+
+-- name: note_migration
+insert into vp.migration (number, name, checksum)
+values (%(number)s, %(name)s, %(checksum)s);

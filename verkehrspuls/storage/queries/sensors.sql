@@ -1,0 +1,77 @@
+-- Sensors and installations; only at sites whose visibility is in `visible`.
+
+-- name: list_sensors
+-- Sensors by municipality, site or key (null selects all), one row per installation. One
+-- that is installed nowhere is shown to who may see everything.
+select e.sensor_id, e.key, e.name, e.model, e.payload_format, e.interval_s,
+       e.class_scheme, coalesce(st.state, 'unknown') as state,
+       m.key as municipality, s.key as site, s.name as site_name,
+       i.output, c.key as channel,
+       case when lower(i.period) between '1970-01-01' and '2200-01-01'
+            then lower(i.period) end as since,
+       case when upper(i.period) between '1970-01-01' and '2200-01-01'
+            then upper(i.period) end as until,
+       newest.last_received_at, measured.newest_reading_at
+from vp.sensor e
+join vp.municipality m using (municipality_id)
+left join vp.installation i using (sensor_id)
+left join vp.channel c using (channel_id)
+left join vp.site s using (site_id)
+left join vp.sensor_status st using (sensor_id)
+left join lateral (
+    select l.last_received_at
+    from vp.ledger l
+    where l.sensor_id = e.sensor_id and l.hour <= now()
+    order by l.hour desc, l.last_received_at desc
+    limit 1
+) newest on true
+left join vp.newest_reading known on known.channel_id = i.channel_id
+left join lateral vp.newest_reading_since(i.channel_id, known.time) newest_of_channel
+  on true
+left join lateral (
+    -- looked for only where another sensor has taken over since
+    select case when newest_of_channel.newest_reading_at
+                         < coalesce(upper(i.period), 'infinity')
+                then newest_of_channel.newest_reading_at
+                else vp.newest_reading(i.channel_id, upper(i.period)) end as at
+) read on true
+left join lateral (
+    select case when read.at >= coalesce(lower(i.period), '-infinity')
+                then read.at end as newest_reading_at
+) measured on true
+where coalesce(s.visibility, 'private') = any(%(visible)s::text[])
+  and e.removed_at is null
+  and (%(municipality)s::text is null or m.key = %(municipality)s)
+  and (%(site)s::text is null
+       or s.key = %(site)s and e.sensor_id = any(array(
+           select o.sensor_id
+           from vp.site p
+           join vp.channel q using (site_id)
+           join vp.installation o using (channel_id)
+           where p.key = %(site)s)))
+  and (%(sensor)s::text is null or e.key = %(sensor)s)
+order by m.key, e.key, i.output, lower(i.period)
+
+-- name: count_sensors
+-- How many sensors there are at visible sites, by municipality or key; null is all.
+select count(distinct e.sensor_id) as sensors
+from vp.sensor e
+join vp.municipality m using (municipality_id)
+join vp.installation i using (sensor_id)
+join vp.channel c using (channel_id)
+join vp.site s using (site_id)
+where s.visibility = any(%(visible)s::text[])
+  and (%(municipality)s::text is null or m.key = %(municipality)s)
+  and (%(sensor)s::text is null or e.key = %(sensor)s)
+
+-- name: read_installed
+-- When sensors were attached to the channels of a site; open ends far away.
+select i.channel_id,
+       greatest('1970-01-01', least('2200-01-01', lower(i.period))) as since,
+       greatest('1970-01-01', least('2200-01-01', upper(i.period))) as until,
+       e.interval_s, e.class_scheme
+from vp.installation i
+join vp.sensor e using (sensor_id)
+join vp.channel c using (channel_id)
+join vp.site s using (site_id)
+where c.site_id = %(site_id)s and s.visibility = any(%(visible)s::text[])

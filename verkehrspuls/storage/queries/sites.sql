@@ -1,0 +1,68 @@
+-- Municipalities and sites; only those whose visibility is in `visible`.
+
+-- name: list_municipalities
+-- Municipalities with a visible site, and how many of those they have.
+select m.municipality_id, m.key, m.name, m.state, m.time_zone, m.licence, m.simulated,
+       m.imprint, m.privacy, m.contact, m.latitude, m.longitude,
+       count(*)::integer as sites
+from vp.municipality m
+join vp.site s using (municipality_id)
+where s.visibility = any(%(visible)s::text[])
+group by m.municipality_id
+order by m.name, m.key
+
+-- name: list_sites
+-- Sites with their channels. Where it is asked for (`heard`): when a sensor of theirs was
+-- last heard of, and when the newest of their readings was measured. What came in its
+-- last hour was used, rejected, or imported from a file; the shortest and longest
+-- interval of those heard of. A key that is null selects all.
+select s.site_id, s.key, s.name, s.road, s.place, s.latitude, s.longitude,
+       s.speed_limit_kmh, s.visibility, s.status,
+       m.key as municipality, m.name as municipality_name, m.state, m.time_zone,
+       m.licence, m.simulated, m.imprint, m.privacy, m.contact,
+       m.latitude as town_latitude, m.longitude as town_longitude,
+       coalesce(measuring.channels, '[]') as channels,
+       heard.last_received_at, heard.last_messages, heard.shortest_s,
+       heard.longest_s, measuring.newest_reading_at
+from vp.site s
+join vp.municipality m using (municipality_id)
+left join lateral (
+    select json_agg(json_build_object(
+               'channel_id', c.channel_id, 'key', c.key, 'name', c.name,
+               'quantity', c.quantity, 'direction', c.direction,
+               'direction_name', c.direction_name, 'lane', c.lane,
+               'thresholds', c.thresholds)
+               order by c.quantity, c.direction, c.lane, c.key) as channels,
+           max(newest.newest_reading_at) as newest_reading_at
+    from vp.channel c
+    left join vp.newest_reading known using (channel_id)
+    left join lateral vp.newest_reading_since(c.channel_id, known.time) newest
+      on %(heard)s::boolean
+    where c.site_id = s.site_id
+) measuring on true
+left join lateral (
+    select max(newest.last_received_at) as last_received_at,
+           min(e.interval_s) as shortest_s, max(e.interval_s) as longest_s,
+           case when bool_or(newest.used) then 'used'
+                when bool_or(newest.rejected) then 'rejected'
+                when bool_and(newest.slot >= 100) then 'imported'
+                else 'used'
+           end as last_messages
+    from vp.channel c
+    join vp.installation i using (channel_id)
+    join vp.sensor e using (sensor_id)
+    cross join lateral (
+        select l.last_received_at, l.slot,
+               l.slot < 100 and l.readings_received > l.readings_rejected as used,
+               l.slot < 100 and l.messages_rejected > 0 as rejected
+        from vp.ledger l
+        where l.sensor_id = e.sensor_id and l.hour <= now()
+        order by l.hour desc, l.last_received_at desc
+        limit 1
+    ) newest
+    where c.site_id = s.site_id and %(heard)s::boolean
+) heard on true
+where s.visibility = any(%(visible)s::text[])
+  and (%(municipality)s::text is null or m.key = %(municipality)s)
+  and (%(site)s::text is null or s.key = %(site)s)
+order by m.name, s.name, s.key

@@ -1,0 +1,149 @@
+"""Volumes: what was counted, per interval.
+
+Times are aware UTC and periods half-open `[start, end)`.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal
+
+import polars as pl
+
+from verkehrspuls.storage.database import read_frame
+from verkehrspuls.storage.doubts import FAULT_PARAMETERS
+from verkehrspuls.storage.visibility import PUBLIC
+
+
+def read_volumes(
+    url: str,
+    *,
+    site_id: int,
+    quantity: str,
+    start: datetime,
+    end: datetime,
+    interval_s: Literal[900, 3600],
+    direction: str | None = None,
+    together: bool = False,
+    trusted: bool = False,
+    visible: Sequence[str] = PUBLIC,
+) -> pl.DataFrame:
+    """Read volumes per interval and direction, summed over lanes.
+
+    Rows are there only where data is. `observed` is the share of the interval, over
+    all lanes; `volume` is what was counted, not scaled up. `direction`: one key, `all`
+    for the cross-section, None for each direction, with `together` the cross-section
+    (direction `all`) beside them. `trusted` leaves out what is suspected to be of a
+    sensor's fault (`suspected`), as if a person had excluded it.
+    """
+    return read_frame(
+        url,
+        "read_volumes",
+        site_id=site_id,
+        quantity=quantity,
+        start=start,
+        end=end,
+        interval_s=interval_s,
+        direction=direction,
+        together=together,
+        trusted=trusted,
+        **FAULT_PARAMETERS,
+        visible=list(visible),
+    )
+
+
+def read_volumes_of_sites(
+    url: str,
+    *,
+    site_ids: Sequence[int],
+    start: datetime,
+    end: datetime,
+    interval_s: Literal[900, 3600],
+    trusted: bool = False,
+    visible: Sequence[str] = PUBLIC,
+) -> pl.DataFrame:
+    """Read volumes of motor vehicles of several sites, like `read_volumes` of one."""
+    return read_frame(
+        url,
+        "read_volumes_of_sites",
+        site_ids=list(site_ids),
+        start=start,
+        end=end,
+        interval_s=interval_s,
+        trusted=trusted,
+        **FAULT_PARAMETERS,
+        visible=list(visible),
+    )
+
+
+def read_channel_volumes(
+    url: str,
+    *,
+    site_id: int,
+    quantity: str,
+    spans: Sequence[tuple[datetime, datetime]],
+    visible: Sequence[str] = PUBLIC,
+) -> pl.DataFrame:
+    """Read quarter-hours and hours of the channels of a site in spans, as computed."""
+    return read_frame(
+        url,
+        "read_channel_volumes",
+        site_id=site_id,
+        quantity=quantity,
+        since=[since for since, _ in spans],
+        until=[until for _, until in spans],
+        visible=list(visible),
+    )
+
+
+def read_long_volumes(
+    url: str,
+    *,
+    site_id: int,
+    quantity: str,
+    start: datetime,
+    end: datetime,
+    visible: Sequence[str] = PUBLIC,
+) -> pl.DataFrame:
+    """Read counts of a site's channels over intervals above an hour, by their start."""
+    return read_frame(
+        url,
+        "read_long_volumes",
+        site_id=site_id,
+        quantity=quantity,
+        start=start,
+        end=end,
+        visible=list(visible),
+    )
+
+
+def read_counts_known_at(
+    url: str,
+    *,
+    site_id: int,
+    quantity: str,
+    start: datetime,
+    end: datetime,
+    known_at: datetime,
+    visible: Sequence[str] = PUBLIC,
+) -> pl.DataFrame:
+    """Read count readings in the versions that were known at an earlier time."""
+    return read_frame(
+        url,
+        "read_counts_known_at",
+        site_id=site_id,
+        quantity=quantity,
+        start=start,
+        end=end,
+        known_at=known_at,
+        visible=list(visible),
+    )
+
+
+def read_latest(
+    url: str, *, now: datetime | None = None, visible: Sequence[str] = PUBLIC
+) -> pl.DataFrame:
+    """Read the newest whole hour of each site and counted quantity.
+
+    `now` is the database's clock where it is None.
+    """
+    return read_frame(url, "read_latest", now=now, visible=list(visible))
