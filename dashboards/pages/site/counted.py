@@ -65,6 +65,8 @@ def counted_charts(
                 now=shown.now,
             )
         )
+    # the series may be of quarter-hours, which not all tell
+    names = names_of(shown, report.hours.filter(pl.col("direction") != ALL))
     told = {figure.key: figure for figure in figures if figure.key}
     heavy, trusted = _heavy_shares(report, told, language)
     of_hours = _of_hours(report.charted, shown, names, heavy=heavy)
