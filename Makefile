@@ -42,7 +42,7 @@ check: setup ## Check format, lint, types, layers, dependencies, spelling and do
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
 	$(BIN)/codespell
-	$(BIN)/pytest --quiet tests/unit/test_docs.py
+	$(BIN)/pytest --quiet tests/unit/test_docs.py tests/unit/test_mirror.py
 
 .PHONY: bench
 bench: setup ## Measure how fast it is

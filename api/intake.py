@@ -28,6 +28,7 @@ from verkehrspuls.wire import KEY_PATTERN, KINDS, is_topic, parse_topic, topic
 
 if TYPE_CHECKING:
     from ingest.batch import Collector, Message
+    from ingest.formats import Formats
     from ingest.resolve import Registry
 
 #: room that topic and header take of the largest packet
@@ -182,6 +183,8 @@ class Trial:
         self._settings = settings
         self._lock = threading.Lock()
         self._registry: Registry | None = None
+        #: with what stateful formats remember; made with the first registry
+        self._formats: Formats | None = None
         self._read_at = 0.0
 
     def run(
@@ -193,13 +196,12 @@ class Trial:
         """
         from ingest.batch import Collector, Message
         from ingest.check import Limits
-        from ingest.formats import formats
 
         now = datetime.now(UTC)
-        registry = self._known(connection, sent)
+        registry, formats = self._known(connection, sent)
         owners = {sensor.sensor_id: key for key, sensor in registry.items()}
         limits = Limits.at(now, self._settings)
-        collector = Collector(registry, formats(), limits)
+        collector = Collector(registry, formats, limits)
         messages = [Message(each.topic, each.payload, now) for each in sent]
         for index, message in enumerate(messages):
             native, found = collector.senders(message)
@@ -234,10 +236,14 @@ class Trial:
             detail={name: explain(reason, detail, name) for name in LANGUAGES},
         )
 
-    def _known(self, connection: Connection, sent: Sequence[Sent]) -> "Registry":
+    def _known(
+        self, connection: Connection, sent: Sequence[Sent]
+    ) -> "tuple[Registry, Formats]":
+        from ingest.formats import Formats
         from ingest.resolve import read_registry
 
         with self._lock:
+            self._formats = formats = self._formats or Formats()
             age = time.monotonic() - self._read_at
             if self._registry is None or age > self._settings.registry_s:
                 age = float("inf")
@@ -246,6 +252,6 @@ class Trial:
                 if all(native and native[:2] in self._registry for native in natives):
                     age = 0.0
             if self._registry is None or age > _UNKNOWN_S:
-                self._registry = read_registry(connection)
+                self._registry = read_registry(connection, formats)
                 self._read_at = time.monotonic()
-            return self._registry
+            return self._registry, formats

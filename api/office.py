@@ -7,7 +7,7 @@ names in the reader's language, directions and channels theirs.
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Literal
@@ -72,10 +72,10 @@ NAMES: Final = CLASS_NAMES | {
     "suspected": mark("Suspected fault of a sensor"),
     "health": mark("Health of the sensors"),
 }
-#: Columns of codes that are told in words.
-WORDS: Final = {
-    "suspected": sentences.WORDS | verdicts.WORDS,
-    "health": verdicts.WORDS,
+#: Columns of codes that are told in words, and those words by code.
+WORDS: Final[Mapping[str, Callable[[], Mapping[str, str]]]] = {
+    "suspected": lambda: sentences.words() | verdicts.WORDS,
+    "health": lambda: verdicts.WORDS,
 }
 SIMULATED: Final = mark("Simulated data, no real measurements")
 
@@ -161,7 +161,7 @@ def _table(extract: Extract, language: str, dialect: Dialect) -> pl.DataFrame:
         elif name in ("direction", "channel"):
             column = column.replace(names)
         elif name in WORDS:
-            column = _in_words(column, WORDS[name], language)
+            column = _in_words(column, WORDS[name](), language)
         if type_ == pl.String:
             column = column.str.replace(FORMULA, "'$1")
         columns.append(column.alias(title))

@@ -20,7 +20,9 @@ from api import PREFIX
 from api.errors import NotAcceptable, NotAuthorised, NotTaken, Unreadable
 from api.schemas.readings import ItemOutcome
 from verkehrspuls.errors import BadParameter, Unavailable, UnknownKey, VerkehrspulsError
+from verkehrspuls.storage import known
 from verkehrspuls.storage.database import explained
+from verkehrspuls.storage.visibility import PUBLIC
 from verkehrspuls.text import translate
 
 log = logging.getLogger(__name__)
@@ -97,7 +99,8 @@ MEANINGS: Final = {
     "not-acceptable": "None of the formats in `Accept` is served here.",
     "invalid": "A parameter is wrong, is none that the address takes, or is given more "
     "than once; `errors` says which and why.",
-    "unknown-key": "There is no such municipality, site or sensor that you may see.",
+    "unknown-key": "There is no such municipality, site or sensor that you may see; "
+    "`detail` names the nearest one.",
     "too-long": "The period is too long for the bin, or the answer too large. "
     "Ask for a shorter period, a larger bin, or one municipality.",
     "too-slow": "The database took too long. Ask for a shorter period.",
@@ -273,7 +276,9 @@ def _own(request: Request, error: Exception) -> Response:
     if retry_s := getattr(error, "retry_s", None):
         headers["Retry-After"] = str(retry_s)
     if isinstance(error, UnknownKey):
-        detail = f"There is no {error.kind} {error.key}."  # type: ignore[attr-defined]
+        near = _meant(request, error)
+        said = f"; did you mean {near}?" if near else "."
+        detail = f"There is no {error.kind} {error.key}{said}"
     elif isinstance(error, NotAcceptable) or status in _SAID:
         detail = str(error)
     else:
@@ -284,6 +289,17 @@ def _own(request: Request, error: Exception) -> Response:
         code = error.code if error.code in MEANINGS else "internal"
         return respond(request, status, code=code, detail=MEANINGS[code])
     return respond(request, status, code=error.code, detail=detail, headers=headers)
+
+
+def _meant(request: Request, error: UnknownKey) -> str:
+    """Return the nearest key that everybody may see; pages do not show it."""
+    if is_for_people(request.url.path):
+        return ""
+    try:
+        with request.app.state.database.connection() as connection:
+            return known.meant(connection, error, visible=PUBLIC)
+    except Unavailable:
+        return ""
 
 
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")

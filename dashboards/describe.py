@@ -308,7 +308,7 @@ def severity(row: Mapping[str, Any], language: Language) -> str:
 
 def case_word(reason: str, language: Language) -> str:
     """Name a reason in a word; its code where no word is known."""
-    return language.phrase(sentences.WORDS.get(reason, reason))
+    return language.phrase(sentences.word(reason))
 
 
 def case_state(row: Mapping[str, Any], language: Language) -> str:

@@ -23,7 +23,7 @@ from dashboards.language import Language
 from dashboards.owners import owners
 from dashboards.remembered import Remembered
 from verkehrspuls import __version__
-from verkehrspuls.text import LANGUAGES, translate, translate_plural
+from verkehrspuls.text import LANGUAGES, catalogue
 
 LanguageKey = Literal["de", "en"]
 
@@ -81,10 +81,8 @@ def _templates(key: str) -> jinja2.Environment:
         lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
     )
-    environment.install_gettext_callables(  # type: ignore[attr-defined]
-        lambda text: translate(text, key),
-        lambda one, many, count: translate_plural(one, many, count, key),
-        newstyle=True,
+    environment.install_gettext_translations(  # type: ignore[attr-defined]
+        catalogue(key), newstyle=True
     )
     environment.globals |= {
         "language": language,

@@ -5,16 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from analytics.baseline import standing
 from verkehrspuls.quantities import COUNTED
 from verkehrspuls.text import mark
 
-#: more or less than usual, as share of it
-LESS: Final = 0.75
-MORE: Final = 1.25
-#: hours with less traffic than this are not compared: 3 instead of 1 is not news
-FEWEST: Final = 10
-#: the share of an hour that must be observed to be scaled
-ENOUGH: Final = 0.75
 #: the newest whole hour is normally this old at most, then the site is late
 LATE: Final = timedelta(hours=3)
 #: then there is no data to speak of
@@ -68,10 +62,14 @@ def state(
         return _by_messages(site, "late" if _is_old(site, now) else "begun", now=now)
     if age > LATE:
         return STATES["late"]
-    ratio = relative(newest)
-    if ratio is None:
+    found = _standing(newest)
+    if found is None:
         return STATES["mixed" if newest.get("two_kinds") else "new"]
-    return STATES["more" if ratio > MORE else "less" if ratio < LESS else "usual"]
+    return STATES[found]
+
+
+def _standing(newest: Mapping[str, Any]) -> standing.Standing | None:
+    return standing.standing(newest["volume"], newest["usual"], newest["observed"] or 0)
 
 
 def _is_old(site: Mapping[str, Any], now: datetime) -> bool:
@@ -125,20 +123,21 @@ def relative(newest: Mapping[str, Any]) -> float | None:
 
     Close to nothing is compared as if it were a little, so that nights are quiet.
     """
-    if newest["usual"] is None or not newest["observed"] or newest["observed"] < ENOUGH:
-        return None
-    return float(max(whole_volume(newest), FEWEST) / max(newest["usual"], FEWEST))
+    return standing.relative(newest["volume"], newest["usual"], newest["observed"] or 0)
 
 
 def whole_volume(newest: Mapping[str, Any]) -> float:
     """The newest hour's volume, scaled to the whole hour where that may be done."""
-    observed = newest["observed"] or 0
-    return float(newest["volume"] / (observed if observed >= ENOUGH else 1))
+    return standing.whole_volume(newest["volume"], newest["observed"] or 0)
 
 
 def shown_ratio(newest: Mapping[str, Any]) -> float | None:
-    """The share of what is usual that stands beside the volume; None of too little."""
+    """The share of what is usual that stands beside the volume; None of too little.
+
+    None as well where it is far from the usual and may be chance.
+    """
     ratio = relative(newest)
-    if ratio is None or min(whole_volume(newest), newest["usual"]) < FEWEST:
+    if ratio is None or min(whole_volume(newest), newest["usual"]) < standing.FEWEST:
         return None
-    return ratio
+    is_near = standing.LESS <= ratio <= standing.MORE
+    return ratio if is_near or _standing(newest) != "usual" else None

@@ -10,7 +10,7 @@ from typing import Final
 
 import polars as pl
 
-from analytics.flow.inputs import WHOLE
+from analytics.flow.inputs import MIN_WHOLE
 from analytics.quality.passport import SHARES
 from dashboards.period import Period
 from dashboards.wall_clock import add_wall_clock, every
@@ -136,6 +136,6 @@ def smoothed(values: pl.Series) -> pl.Series:
 
 def whole_value() -> pl.Expr:
     """The volume scaled to the whole interval; null where too little was observed."""
-    every_lane = pl.col("observed") + pl.col("normalised") >= WHOLE
+    every_lane = pl.col("observed") + pl.col("normalised") >= MIN_WHOLE
     enough = (pl.col("observed") >= ENOUGH) & every_lane
     return pl.when(enough).then("volume_normalised")

@@ -108,7 +108,7 @@ def layout_for(
 
 
 def _known(word: str, known: Iterable[str]) -> tuple[str, str, Detail]:
-    text, values = wording.told(word, sorted(known))
+    text, values = wording.suggestion(word, sorted(known))
     return "{}; {}", repr(word), Detail.of(text, *values)
 
 

@@ -12,7 +12,7 @@ def convert(value: float, unit: str, into: str) -> float:
     """Convert a value; raise `Unusable` for an unknown unit or another dimension."""
     if not units.convertible(unit, into):
         known = units.units_of(into)
-        text, values = wording.told(unit, known)
+        text, values = wording.suggestion(unit, known)
         raise Unusable(
             "unknown-unit",
             _("{} cannot become {}; {}"),

@@ -105,7 +105,7 @@ def detector(url: str) -> None:
     from analytics import frames
     from analytics.cases import judging
     from tests.frames import make
-    from tests.unit.analytics.test_judged import T, counted
+    from tests.unit.analytics.test_detectors_judged import T, counted
 
     quarters = counted(100, 420, 110)
     spans = make(

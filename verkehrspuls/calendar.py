@@ -18,10 +18,10 @@ _DAY = timedelta(days=1)
 
 @cache
 def public_holidays(state: str, year: int) -> dict[date, str]:
-    """Public holidays of a German state in a year, with their German names.
+    """Return the public holidays of a state in a year, with their German names.
 
-    `state` is the ISO 3166-2 code without the country, e.g. `RP`. A state that is not
-    known has the holidays that all states share. Do not change what is returned.
+    `state` is the ISO 3166-2 code without the country, e.g. `RP`. An unknown state has
+    the holidays common to all states. Do not change the result.
     """
     from holidays.countries.germany import Germany
 
@@ -32,20 +32,20 @@ def public_holidays(state: str, year: int) -> dict[date, str]:
 
 @cache
 def states() -> dict[str, str]:
-    """The German names of the states by their ISO 3166-2 codes. Do not change them."""
+    """Return the German names of the states by ISO 3166-2 code; do not change them."""
     from holidays.countries.germany import Germany
 
     return {key: name for name, key in Germany.subdivisions_aliases.items()}
 
 
 def state_name(state: str) -> str:
-    """The German name of a state; its key where it is not known."""
+    """Return the German name of a state, or its key if unknown."""
     return states().get(state, state)
 
 
 def no_state(word: str) -> str:
-    """Say in English that there is no such state, and which one was meant."""
-    # by code, by name, and the one city that the holidays know besides
+    """Explain in English that a state does not exist, with the nearest one."""
+    # by code, by name, and the one city with its own holidays
     meant = {"Augsburg": "BY"} | {
         way: key for key, name in states().items() for way in (key, name)
     }
@@ -55,7 +55,7 @@ def no_state(word: str) -> str:
 
 @cache
 def day_type(day: date, state: str) -> DayType:
-    """Type of a day; a public holiday counts as a Sunday, whatever its weekday.
+    """Return the type of a day; a public holiday counts as a Sunday.
 
     Source: the day types of DAVe and of the BASt station yearbook.
     """
@@ -66,16 +66,16 @@ def day_type(day: date, state: str) -> DayType:
 
 @cache
 def is_bridge_day(day: date, state: str) -> bool:
-    """Tell whether a day is a Brückentag: a workday between two days off."""
+    """Return whether a day is a Brückentag: a workday between two days off."""
     return day_type(day, state) == "workday" and all(
         day_type(other, state) != "workday" for other in (day - _DAY, day + _DAY)
     )
 
 
 def at_clock(wall: datetime, time_zone: str) -> datetime:
-    """Tell when (UTC) a town's clock shows a time that is given without offset.
+    """Convert a wall-clock time without offset to UTC.
 
-    `ValueError` where it does so twice, or never: at the changes of the clock.
+    Raise `ValueError` if the time occurs twice or never, at clock changes.
     """
     zone = ZoneInfo(time_zone)
     first, second = (wall.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
@@ -94,35 +94,35 @@ def at_clock(wall: datetime, time_zone: str) -> datetime:
 
 @cache
 def day_start(day: date, time_zone: str) -> datetime:
-    """The moment (UTC) at which a local day begins."""
+    """Return the start (UTC) of a local day."""
     return datetime.combine(day, time.min, ZoneInfo(time_zone)).astimezone(UTC)
 
 
 def day_end(day: date, time_zone: str) -> datetime:
-    """The moment (UTC) at which the next local day begins."""
+    """Return the end (UTC) of a local day."""
     return day_start(day + _DAY, time_zone)
 
 
 def day_length_h(day: date, time_zone: str) -> float:
-    """Hours of a local day: 24, or 23 and 25 where the clocks change."""
+    """Return the hours of a local day: 24, or 23 and 25 at clock changes."""
     span = day_end(day, time_zone) - day_start(day, time_zone)
     return span / timedelta(hours=1)
 
 
 def local_day(moment: datetime, time_zone: str) -> date:
-    """The local day in which an aware moment lies."""
+    """Return the local day of an aware time."""
     return moment.astimezone(ZoneInfo(time_zone)).date()
 
 
 def days_between(first: date, last: date) -> Iterator[date]:
-    """All days from `first` to `last`, both included."""
+    """Return all days from `first` to `last`, both included."""
     for offset in range((last - first).days + 1):
         yield first + offset * _DAY
 
 
 @cache
 def like_days(day: date, state: str, *, weeks: int) -> tuple[date, ...]:
-    """The preceding days, over so many weeks, that are of the same type as `day`."""
+    """Return the days of the same type as `day` in the weeks before it."""
     kind = day_type(day, state)
     before = days_between(day - timedelta(weeks=weeks), day - _DAY)
     return tuple(other for other in before if day_type(other, state) == kind)

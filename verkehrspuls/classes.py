@@ -1,7 +1,7 @@
-"""Vehicle classes after TLS 8+1, with bicycle and pedestrian, and class schemes.
+"""Vehicle classes by TLS 8+1, with bicycle and pedestrian, and class schemes.
 
-A count interval is stored wide: one column per class, NULL where the sensor cannot
-tell the class or did not report it. NULL is unknown and never zero.
+A count interval is stored wide: one column per class, NULL where the sensor cannot tell
+the class or did not report it. NULL is unknown and never zero.
 
 Source of the classes: BASt, "Grundklassifizierung nach TLS 2012".
 """
@@ -27,10 +27,10 @@ MOTOR_CLASSES: Final = (
 #: `car_trailer` is lorry-like in the 2-class scheme but not heavy.
 HEAVY_CLASSES: Final = ("truck", "truck_trailer", "articulated", "bus")
 
-#: Every class a payload may name.
+#: All classes that a payload may contain.
 CLASSES: Final = (*MOTOR_CLASSES, "bicycle", "pedestrian")
 
-#: What classes are called, behind a number or as a heading.
+#: Names of classes, after a number or as a heading.
 CLASS_NAMES: Final = {
     "unclassified": mark("not classified"),
     "motorcycle": mark("motorcycles"),
@@ -45,7 +45,7 @@ CLASS_NAMES: Final = {
     "pedestrian": mark("pedestrians"),
 }
 
-#: The count columns of readings and volumes; `total` where a sensor knows no classes.
+#: The count columns of readings and volumes; `total` for sensors without classes.
 COUNTS: Final = ("total", *CLASSES)
 
 #: Class schemes: the columns that a sensor fills, and which of TLS 8+1 each holds.
@@ -79,10 +79,10 @@ SCHEMES: Final = {scheme: tuple(columns) for scheme, columns in CONTENTS.items()
 
 
 def columns_of(scheme: str, wanted: Collection[str]) -> tuple[str, ...]:
-    """Name the columns that together hold just these classes of TLS 8+1.
+    """Return the columns whose sum is exactly these classes of TLS 8+1.
 
-    None do where the scheme cannot tell them: never heavy vehicles from two classes,
-    whose `truck` holds cars with trailer, too.
+    Empty if the scheme cannot separate them: two classes never yield heavy vehicles,
+    because their `truck` includes cars with trailer.
     """
     found = {
         column: held

@@ -1,7 +1,7 @@
-"""What can go wrong, in one tree.
+"""The tree of errors.
 
     VerkehrspulsError
-    ├── UsageError                exit 2   the call or a setting is wrong
+    ├── UsageError                exit 2   a call or setting is wrong
     │   ├── BadParameter
     │   │   └── TooLong
     │   ├── UnknownSetting
@@ -22,8 +22,8 @@
     ├── MachineFailed             exit 1
     └── FoundProblems             exit 4   a check ran and found something
 
-The docstring of a class is its message: it says what happened and what to do. Facts
-are attributes, filled into the message by name.
+The docstring of a class is its message: what happened and what to do. Attributes fill
+its places by name.
 """
 
 from typing import Any, ClassVar, Self
@@ -78,7 +78,7 @@ class UnknownSetting(UsageError):
 
 
 class UnknownKey(UsageError):
-    """There is no {kind} {key}.
+    """There is no {kind} {key}{suggestion}.
 
     List what there is with `verkehrspuls {listed} list`.
     """
@@ -86,9 +86,13 @@ class UnknownKey(UsageError):
     code = "unknown-key"
     http_status = 404
 
-    def __init__(self, *, kind: str, key: object) -> None:
+    kind: str
+    key: object
+
+    def __init__(self, *, kind: str, key: object, meant: str = "") -> None:
         listed = "town" if kind == "municipality" else kind
-        super().__init__(kind=kind, key=key, listed=listed)
+        suggestion = f"; did you mean {meant}" if meant else ""
+        super().__init__(kind=kind, key=key, suggestion=suggestion, listed=listed)
 
 
 class BadFile(UsageError):

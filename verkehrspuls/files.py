@@ -1,7 +1,7 @@
-"""Reading files that a person names: plain files, and never more than a bound.
+"""Read files named by a person: plain files, up to a maximum size.
 
-Where a file is read once and from the beginning, it may be a pipe that somebody writes
-to: standard input, or the output of a command (`<(…)`).
+A file that is read once from the beginning may also be a pipe: standard input, or the
+output of a command (`<(…)`).
 """
 
 import os
@@ -13,26 +13,26 @@ from typing import Any, Final
 
 from verkehrspuls.errors import BadFile
 
-#: Of registrations, calendars and settings.
-MOST_TEXT: Final = 16 << 20
-#: Of a file of counts, which is read as a whole.
-MOST_DATA: Final = 4 << 30
-#: Of a dotted key of TOML, whose parser takes time by their square.
-MOST_PARTS: Final = 50
+#: Bytes of registrations, calendars and settings.
+MAX_TEXT_BYTES: Final = 16 << 20
+#: Bytes of a file of counts, which is read as a whole.
+MAX_DATA_BYTES: Final = 4 << 30
+#: Parts of a dotted key in TOML, whose parser needs quadratic time.
+MAX_KEY_PARTS: Final = 50
 
 _PART: Final = r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')"""
 _LONG_KEY: Final = re.compile(
-    rf"(?<![\w-]){_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{{MOST_PARTS}}}"
+    rf"(?<![\w-]){_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{{MAX_KEY_PARTS}}}"
 )
 
 
-def check_file(path: Path, *, format: str, most: int = MOST_DATA) -> None:
-    """Refuse what is no plain file, cannot be read, or is larger than `most` bytes."""
+def check_file(path: Path, *, format: str, most: int = MAX_DATA_BYTES) -> None:
+    """Refuse a path that is not a plain, readable file of at most `most` bytes."""
     os.close(_open(path, format=format, most=most, pipe=False))
 
 
-def read_bytes(path: Path, *, format: str, most: int = MOST_TEXT) -> bytes:
-    """Read a file or pipe of at most `most` bytes; `BadFile` says what is wrong."""
+def read_bytes(path: Path, *, format: str, most: int = MAX_TEXT_BYTES) -> bytes:
+    """Read a file or pipe of at most `most` bytes; raise `BadFile` with the reason."""
     try:
         with os.fdopen(_open(path, format=format, most=most, pipe=True), "rb") as file:
             found = file.read(most + 1)
@@ -42,12 +42,12 @@ def read_bytes(path: Path, *, format: str, most: int = MOST_TEXT) -> bytes:
     if piped and not found:
         reason = "nothing comes from the pipe"
         raise BadFile(path=path, format=format, reason=reason)
-    if len(found) > most:  # it grew meanwhile
+    if len(found) > most:  # it has grown since the check
         raise _too_large(path, format, most)
     return found
 
 
-def read_text(path: Path, *, format: str, most: int = MOST_TEXT) -> str:
+def read_text(path: Path, *, format: str, most: int = MAX_TEXT_BYTES) -> str:
     """Read a file or pipe as UTF-8, with or without a byte-order mark."""
     try:
         return read_bytes(path, format=format, most=most).decode("utf-8-sig")
@@ -57,15 +57,15 @@ def read_text(path: Path, *, format: str, most: int = MOST_TEXT) -> str:
 
 
 def parse_toml(text: str) -> dict[str, Any]:
-    """Parse TOML; `ValueError` or `RecursionError` say what is wrong."""
+    """Parse TOML; raise `ValueError` or `RecursionError` with the reason."""
     if _LONG_KEY.search(text):
-        raise tomllib.TOMLDecodeError(f"A key has more than {MOST_PARTS} parts")
+        raise tomllib.TOMLDecodeError(f"A key has more than {MAX_KEY_PARTS} parts")
     return tomllib.loads(text)
 
 
 def _open(path: Path, *, format: str, most: int, pipe: bool) -> int:
     try:
-        # a FIFO that nobody writes to would be waited for
+        # opening a FIFO without a writer would block
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error

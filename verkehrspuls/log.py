@@ -21,7 +21,7 @@ class ConsoleFormatter(logging.Formatter):
         """Render one line, and the traceback where there is one."""
         clock = datetime.fromtimestamp(record.created, UTC).astimezone()
         fields = "".join(f" {k}={v}" for k, v in _fields(record).items())
-        # what strangers sent must neither command the terminal nor make lines
+        # texts of strangers must not control the terminal or break lines
         line = (
             f"{clock:%H:%M:%S} {record.levelname.lower():7} "
             f"{record.name:24} {escape(record.getMessage() + fields)}"
@@ -32,7 +32,7 @@ class ConsoleFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line."""
+    """Formats one JSON object per line."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Render one line."""

@@ -1,7 +1,7 @@
-"""Metrics in the Prometheus text format, in a registry of our own.
+"""Metrics in the Prometheus text format, in a separate registry.
 
-The sums come from the database at the moment they are asked for, so that they are
-those of all workers and survive a restart; durations of requests are this process's.
+Sums are read from the database on each request, so that they cover all workers and
+survive a restart; durations of requests are of this process only.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,7 +19,7 @@ METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
 
 
 class Metrics:
-    """What one process measures, and how it is told together with the database's."""
+    """The metrics of one process, rendered together with the database's."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -40,7 +40,8 @@ class Metrics:
     def render(self, state: Mapping[str, list[Row]] | None) -> bytes:
         """Render all metrics.
 
-        `state` is what `operation.read_state` gave; None: the database does not answer.
+        `state` is the result of `operation.read_state`; None if the database does not
+        answer.
         """
         stored = CollectorRegistry()
         stored.register(_State(state))

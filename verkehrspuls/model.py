@@ -1,7 +1,7 @@
-"""The registry's records: who measures what, where, with which sensor.
+"""Records of the registry: sites, channels, sensors and their installations.
 
-A `Town` is what a registration file (TOML) holds and what is registered as a whole.
-Keys match `[a-z0-9-]{1,64}` and are unique within the municipality.
+A `Town` is the content of a registration file (TOML) and is registered as a whole. Keys
+match `[a-z0-9-]{1,64}` and are unique within the municipality.
 """
 
 from collections.abc import Mapping as Map
@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal, NewType
 
 from msgspec import Meta, Struct
 
-from verkehrspuls.wire import LEVELS, REFUSED
+from verkehrspuls.wire import MAX_LEVELS, REFUSED
 
 MunicipalityId = NewType("MunicipalityId", int)
 SiteId = NewType("SiteId", int)
@@ -18,25 +18,26 @@ ChannelId = NewType("ChannelId", int)
 SensorId = NewType("SensorId", int)
 
 Key = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,64}\Z")]
-#: What breaks a line, a table or a terminal: control characters, separators of lines,
-#: and what turns the direction of text.
+#: Characters that break a line, a table or a terminal: control characters, line
+#: separators, and changes of text direction.
 CONTROLS: Final = "\0-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
-#: Characters that show nothing by themselves.
-_BLANK: Final = (
+#: Characters that are invisible.
+_INVISIBLE: Final = (
     "\xad\u115f\u1160\u200b-\u200f\u2060-\u2064\u2800\u3164\ufe00-\ufe0f\ufeff"
     "\U000e0000-\U000e007f"
 )
-#: To be shown; not empty.
+#: Text to display; not empty.
 Name = Annotated[
     str,
     Meta(
-        pattern=rf"^[^{CONTROLS}]*[^\s{CONTROLS}{_BLANK}][^{CONTROLS}]*\Z",
+        pattern=rf"^[^{CONTROLS}]*[^\s{CONTROLS}{_INVISIBLE}][^{CONTROLS}]*\Z",
         max_length=200,
     ),
 ]
-#: To be shown; may be empty.
+#: Text to display; may be empty.
 Words = Annotated[str, Meta(pattern=rf"^[^{CONTROLS}]*\Z", max_length=1000)]
-#: Where a link may lead: a page, or mail; or empty. A pattern of Python and of Rust.
+#: Target of a link: a page, a mail address, or empty. The pattern is valid in Python
+#: and Rust.
 LINK: Final = (
     r"(https?://[^\s/?#@:\"<>\\]+(:[0-9]{1,5})?([/?#][^\s\"<>\\]*)?"
     r"|mailto:[^\s@\"<>\\?]+@[^\s@\"<>\\?]+(\?[^\s\"<>\\]*)?)?"
@@ -45,33 +46,21 @@ Link = Annotated[str, Meta(pattern=rf"^{LINK}\Z", max_length=500)]
 Latitude = Annotated[float, Meta(ge=-90, le=90)]
 Longitude = Annotated[float, Meta(ge=-180, le=180)]
 _LEVEL = rf"([^+#/{REFUSED}]+|\+)"
-#: MQTT topic filter: `+` stands for one level; `#` at the end for all that follow
+#: MQTT topic filter: `+` matches one level; `#` at the end matches the rest
 TopicFilter = Annotated[
     str,
     Meta(
-        pattern=rf"^{_LEVEL}(/{_LEVEL}){{0,{LEVELS - 1}}}(/#)?\Z",
+        pattern=rf"^{_LEVEL}(/{_LEVEL}){{0,{MAX_LEVELS - 1}}}(/#)?\Z",
         max_length=1024,
     ),
 ]
-#: names of `ingest.formats`
-PayloadFormat = Literal[
-    "native",
-    "chirpstack-v4",
-    "scalar",
-    "senml-cbor",
-    "senml-json",
-    "sensor-community",
-    "sensorthings",
-    "sparkplug-b",
-    "tasmota",
-    "telraam",
-    "ttn-v3",
-]
+#: one of `verkehrspuls.registry.formats`
+PayloadFormat = Annotated[str, Meta(pattern=r"^[a-z0-9-]+\Z", max_length=64)]
 #: path of a field in a decoded payload, e.g. `object.people_in`
 Field = Annotated[str, Meta(min_length=1, max_length=256)]
-#: Of a town that names none.
-TIME_ZONE: Final = "Europe/Berlin"
-#: With an offset; in a registration file without one that of the town's clock.
+#: Default time zone of a town.
+DEFAULT_TIME_ZONE: Final = "Europe/Berlin"
+#: With an offset; in a registration file without one, on the town's clock.
 Since = Annotated[datetime, Meta(tz=True)]
 Scalar = bool | int | float | str
 
@@ -83,17 +72,17 @@ class Channel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: Name
     #: a key of `quantities.QUANTITIES`
     quantity: str
-    #: key of the direction, e.g. `in`; empty where there is none
+    #: key of the direction, e.g. `in`; empty if there is none
     direction: Annotated[str, Meta(pattern=r"^(?!all\Z)[a-z0-9-]{0,64}\Z")] = ""
-    #: the direction's name to show, e.g. "Richtung Innenstadt"
+    #: the direction's name for display, e.g. "Richtung Innenstadt"
     direction_name: Words = ""
     lane: Annotated[int, Meta(ge=-99, le=99)] | None = None
-    #: values that matter here, by their name to show: stages of a gauge
+    #: significant values by their name for display: stages of a gauge
     thresholds: Annotated[Map[Name, float], Meta(max_length=20)] = {}
 
 
 class Site(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A place where something is measured; coordinates (WGS 84) where known."""
+    """A place where something is measured; coordinates (WGS 84) if known."""
 
     key: Key
     name: Name
@@ -107,7 +96,7 @@ class Site(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A field with its unit and what is done to its value."""
+    """A field with its unit and conversions of its value."""
 
     field: Annotated[Field, Meta(description="path of the field")]
     unit: Annotated[
@@ -122,7 +111,7 @@ class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Mapping(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """From fields of a foreign payload to counts, or to one value."""
+    """Maps fields of a foreign payload to counts, or to one value."""
 
     classes: Annotated[
         Map[str, Field | Source],
@@ -146,7 +135,7 @@ class Mapping(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class TimeField(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A field that holds the device's time."""
+    """A field that contains the device's time."""
 
     field: Annotated[Field, Meta(description="path of the field")]
     unit: Annotated[
@@ -164,7 +153,7 @@ class TimeField(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the payloads of a sensor do not say of themselves."""
+    """Facts about a sensor's payloads that they do not contain."""
 
     times: Annotated[
         tuple[TimeField, ...],
@@ -216,18 +205,18 @@ class Installation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     output: Annotated[str, Meta(pattern=rf"^[^{CONTROLS}]{{1,64}}\Z")]
     since: Since
     until: Since | None = None
-    #: of a foreign format; a native payload names outputs and classes itself
+    #: for a foreign format; a native payload names outputs and classes itself
     mapping: Mapping | None = None
 
 
 class Sensor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A device, the payload format it speaks and what it can tell apart."""
+    """A device, its payload format and the classes that it distinguishes."""
 
     key: Key
     name: Name
     model: Words = ""
     payload_format: PayloadFormat = "native"
-    #: what it publishes under, where the format is a foreign one
+    #: its topic, if the format is foreign
     topic: TopicFilter | None = None
     profile: Profile = Profile()
     interval_s: Annotated[int, Meta(ge=1, le=86_400)]
@@ -237,11 +226,11 @@ class Sensor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Station(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A direction of a site, at its place along a corridor."""
+    """A direction of a site, at its position on a corridor."""
 
     site: Key
     direction: str
-    #: from the corridor's beginning; it rises in the direction of travel
+    #: from the start of the corridor; rises in the direction of travel
     chainage_m: float
 
 
@@ -250,12 +239,12 @@ class Corridor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     key: Key
     name: Name
-    #: in the order in which they are passed
+    #: in the order of travel
     stations: Annotated[tuple[Station, ...], Meta(min_length=2)]
 
 
 class Arm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A direction of a site that leads into a junction, or out of it."""
+    """A direction of a site that leads into or out of a junction."""
 
     site: Key
     direction: str
@@ -263,7 +252,7 @@ class Arm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Junction(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where all ways in and out are counted."""
+    """A junction at which all ways in and out are counted."""
 
     key: Key
     name: Name
@@ -277,11 +266,11 @@ class Town(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: Name
     #: ISO 3166-2 code of the state without the country, e.g. RP
     state: str
-    time_zone: str = TIME_ZONE
+    time_zone: str = DEFAULT_TIME_ZONE
     licence: Words = ""
-    #: its sensors are simulated: every page, export and answer says so
+    #: its sensors are simulated: every page, export and response states it
     simulated: bool = False
-    #: where its imprint, its privacy notice and whom to ask are, for its pages
+    #: addresses of imprint, privacy notice and contact, for its pages
     imprint: Link = ""
     privacy: Link = ""
     contact: Link = ""

@@ -1,4 +1,4 @@
-"""MQTT 3.1.1 through paho: connecting by URL, and publishing without loss."""
+"""MQTT 3.1.1 through paho: connect by URL, and publish without loss."""
 
 import logging
 import secrets
@@ -17,12 +17,12 @@ from verkehrspuls.wire import is_topic
 
 log = logging.getLogger(__name__)
 
-#: So many topics are named in an error.
-_NAMED: Final = 3
+#: Topics listed in an error.
+_MAX_TOPICS_LISTED: Final = 3
 
 
 class Will(NamedTuple):
-    """What the broker publishes, retained, when the connection breaks."""
+    """The message that the broker publishes, retained, when the connection breaks."""
 
     topic: str
     payload: bytes
@@ -38,7 +38,7 @@ def client(
     ca_file: Path | None = None,
     kind: type[paho.Client] = paho.Client,
 ) -> paho.Client:
-    """Make a client for an `mqtt://` or `mqtts://` URL, not yet connected."""
+    """Create a client for an `mqtt://` or `mqtts://` URL, not yet connected."""
     parts = urlsplit(url)
     if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
         raise UsageError(
@@ -62,7 +62,7 @@ def client(
 
 
 def connect(made: paho.Client, url: str, *, keepalive_s: int = 60) -> None:
-    """Open the connection to the URL's host; `BrokerUnavailable` where that fails."""
+    """Connect to the URL's host; raise `BrokerUnavailable` on failure."""
     parts = urlsplit(url)
     port = parts.port or (8883 if parts.scheme == "mqtts" else 1883)
     try:
@@ -73,7 +73,7 @@ def connect(made: paho.Client, url: str, *, keepalive_s: int = 60) -> None:
 
 
 def certificate_ends(connected: paho.Client) -> datetime | None:
-    """Return until when the broker's certificate is valid; none without TLS."""
+    """Return when the broker's certificate expires; None without TLS."""
     connection = connected.socket()
     if not isinstance(connection, ssl.SSLSocket):
         return None
@@ -82,10 +82,10 @@ def certificate_ends(connected: paho.Client) -> datetime | None:
 
 
 class Publisher:
-    """Publishes at QoS 1 over reconnects and knows what the broker acknowledged.
+    """Publishes at QoS 1 across reconnects, and records acknowledgements.
 
-    At most `window` messages are on their way; then `publish` waits. A message counts
-    as published when its PUBACK has arrived.
+    At most `window` messages are in transit; then `publish` waits. A message counts as
+    published when its PUBACK has arrived.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Publisher:
         will: Will | None = None,
         ca_file: Path | None = None,
     ) -> None:
-        # who connects with the same client id throws the other out: nobody guesses it
+        # random, because a client with the same id would disconnect this one
         client_id = f"{name}-{secrets.token_hex(8)}"
         self._client: paho.Client = client(
             url, client_id=client_id, will=will, ca_file=ca_file
@@ -111,19 +111,19 @@ class Publisher:
         self._changed = threading.Condition()
         self._refused: str | None = None
         self._connected = False
-        #: topics by packet identifier: of messages that are not acknowledged, and
-        #: identifiers of those that were before `publish` had noted them
+        #: topics of unacknowledged messages by packet identifier; also identifiers that
+        #: were acknowledged before `publish` had recorded them
         self._waiting: dict[int, str] = {}
         self._early: set[int] = set()
         self.published = 0
         self.acknowledged = 0
 
     def __enter__(self) -> Self:
-        """Connect, and wait until the broker has accepted."""
+        """Connect, and wait until the broker accepts."""
         try:
             connect(self._client, self._url)
         except BrokerUnavailable:
-            self._let_go()
+            self._release()
             raise
         self._client.loop_start()
         with self._changed:
@@ -134,22 +134,22 @@ class Publisher:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Disconnect; what is not acknowledged may or may not have arrived."""
+        """Disconnect; unacknowledged messages may or may not have arrived."""
         self._client.disconnect()
         self._client.loop_stop()
-        self._let_go()
+        self._release()
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         """Let the client close its sockets as soon as it is no longer used.
 
-        It knows us by its callbacks, and would wait for the garbage collector.
+        Its callbacks refer to this object, so it would wait for the garbage collector.
         """
         self._client.on_publish = None
         self._client.on_connect = None
 
     @property
     def connected(self) -> bool:
-        """Whether it is now; what is published meanwhile waits."""
+        """Whether it is connected now; messages published meanwhile wait."""
         return self._client.is_connected()
 
     def publish(
@@ -160,11 +160,11 @@ class Publisher:
         retain: bool = False,
         timeout_s: float | None = None,
     ) -> paho.MQTTMessageInfo:
-        """Send a message; waits while the window is full.
+        """Send a message; wait while the window is full.
 
-        What is returned tells whether the message was acknowledged. `UsageError` where
-        no broker would: it would close the connection, and again when the message is
-        repeated, and nothing else would arrive.
+        The result tells whether the message was acknowledged. Raise `UsageError` for a
+        message that no broker accepts: the broker would close the connection each time
+        it is repeated, and nothing else would arrive.
         """
         if not is_topic(topic):
             raise UsageError(reason=f"{topic[:200]!r} is no topic to publish under.")
@@ -174,7 +174,7 @@ class Publisher:
             ):
                 raise self._unacknowledged()
             self.published += 1
-        # kept by paho over a lost connection, and sent again after it
+        # paho keeps it over a lost connection, and sends it again
         info = self._client.publish(topic, payload, qos=1, retain=retain)
         with self._changed:
             if info.mid in self._early:
@@ -184,16 +184,20 @@ class Publisher:
         return info
 
     def flush(self, timeout_s: float = 60) -> None:
-        """Wait until everything is acknowledged; `BrokerUnavailable` after the time."""
+        """Wait for all acknowledgements; `BrokerUnavailable` after the timeout."""
         with self._changed:
             if not self._changed.wait_for(lambda: self._pending == 0, timeout_s):
                 raise self._unacknowledged()
 
     def _unacknowledged(self) -> BrokerUnavailable:
-        """Say which messages are not: the first of them may be what is wrong."""
+        """Describe the unacknowledged messages: the first one may be the cause."""
         topics = list(dict.fromkeys(self._waiting.values()))
-        named = ", ".join(repr(topic[:200]) for topic in topics[:_NAMED])
-        more = f" and {len(topics) - _NAMED} more" if len(topics) > _NAMED else ""
+        named = ", ".join(repr(topic[:200]) for topic in topics[:_MAX_TOPICS_LISTED])
+        more = (
+            f" and {len(topics) - _MAX_TOPICS_LISTED} more"
+            if len(topics) > _MAX_TOPICS_LISTED
+            else ""
+        )
         return BrokerUnavailable(
             reason=f"{self._pending} messages were not acknowledged, "
             f"under {named}{more}."

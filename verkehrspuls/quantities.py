@@ -1,4 +1,4 @@
-"""What a channel can measure: counted modes and environment quantities."""
+"""Quantities that a channel can measure: counted modes and environment quantities."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -6,18 +6,18 @@ from typing import Final, Literal
 from verkehrspuls.classes import VOLUME_CLASSES
 from verkehrspuls.text import mark as _
 
-#: The share of a reading that others of its channel may cover without taking it: clocks
-#: are a little uneven. See docs/reference/completeness.md.
+#: Tolerated share of a reading that others of its channel cover: clocks are slightly
+#: uneven. See docs/reference/completeness.md.
 OVERLAP_TOLERANCE: Final = 0.05
 
-#: How values of an hour become one. Decibels are averaged by energy, wind directions
-#: as vectors; rain adds up.
+#: How values are averaged over an hour. Decibels by energy, wind directions as vectors;
+#: rain is summed up.
 Mean = Literal["arithmetic", "energetic", "circular", "sum"]
 
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A quantity with its unit, its name to show, and what is physically possible."""
+    """A quantity with unit, name for display, and physically possible range."""
 
     key: str
     name: str
@@ -27,7 +27,7 @@ class Quantity:
     mean: Mean = "arithmetic"
 
 
-#: Counted modes; the unit is that of a flow.
+#: Counted modes with the unit of their flow.
 COUNTED: Final = {
     q.key: q
     for q in (
@@ -37,7 +37,7 @@ COUNTED: Final = {
     )
 }
 
-#: What is counted, behind a number.
+#: Names of what is counted, after a number.
 NOUNS: Final = {
     "motor": _("vehicles"),
     "bicycle": _("bicycles"),

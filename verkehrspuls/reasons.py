@@ -1,13 +1,16 @@
-"""Reasons of anomaly cases: which of several names one, and which are faults."""
+"""Reasons of anomaly cases that queries treat specially.
+
+The records of the detectors (`analytics.detectors`) define the reasons; a test compares
+these lists with them.
+"""
 
 from typing import Final
 
-#: Reasons that name a case whatever else was found, the first of them.
+#: Reasons that name a case before any others, in order of priority.
 BROKEN: Final = (
     "silent",
     "stuck",
     "zeros",
-    "swapped",
     "above-limit",
     "noise-without-cars",
     "cars-without-noise",
@@ -16,15 +19,21 @@ BROKEN: Final = (
     "drift-up",
     "drift-down",
 )
-#: What is short and sharp on the street.
-SHARP: Final = ("incident-speed", "incident", "congestion", "no-traffic", "spike")
-#: The order where it does not matter how long something lasted.
-NAMING: Final = (*BROKEN, *SHARP)
+#: Short, distinct events on the street.
+STREET_EVENTS: Final = (
+    "incident-speed",
+    "incident",
+    "congestion",
+    "no-traffic",
+    "spike",
+)
+#: Order of priority independent of duration.
+PRIORITY: Final = (*BROKEN, *STREET_EVENTS)
 
-#: Reasons by which values are suspected to be of a sensor's fault, not measured.
+#: Reasons for which values are suspected to be a sensor's fault.
 FAULTS: Final = ("stuck", "zeros", "no-traffic")
-#: Verdicts of health by which those of a whole day are.
-FAULTY_DAYS: Final = (
+#: Health verdicts for which the values of a whole day are suspected.
+FAULT_VERDICTS: Final = (
     "out-of-range",
     "zero-count",
     "card-off",

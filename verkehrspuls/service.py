@@ -1,4 +1,4 @@
-"""What the processes that run until they are told to stop have in common."""
+"""Common parts of processes that run until they are stopped."""
 
 import logging
 import os
@@ -6,7 +6,7 @@ import threading
 
 from verkehrspuls import log
 from verkehrspuls.settings import Log
-from verkehrspuls.talk import tell
+from verkehrspuls.talk import write_line
 
 _log = logging.getLogger(__name__)
 
@@ -14,15 +14,15 @@ _log = logging.getLogger(__name__)
 def begin(settings: Log) -> None:
     """Set up logging, and end the process when one of its threads dies.
 
-    Whoever supervises it starts it anew: it never lives on without a part of itself.
+    Its supervisor restarts it: it never continues without one of its parts.
     """
     log.configure(level=settings.level, style=settings.format)
     threading.excepthook = _end
 
 
 def ready() -> None:
-    """Tell whoever started the process that it is of use now."""
-    tell("ready")
+    """Report to the parent process that this process is ready."""
+    write_line("ready")
 
 
 def _end(died: threading.ExceptHookArgs) -> None:
@@ -33,5 +33,5 @@ def _end(died: threading.ExceptHookArgs) -> None:
         extra={"thread_name": name},
         exc_info=(died.exc_type, error, died.exc_traceback) if error else None,
     )
-    # what is not committed or acknowledged comes again
+    # uncommitted or unacknowledged messages are delivered again
     os._exit(1)

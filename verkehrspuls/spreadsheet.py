@@ -1,9 +1,9 @@
-"""Reading CSV as offices write it: texts, lines, numbers, and what is wrong with them.
+"""Read CSV as offices write it: texts, lines, numbers, and their problems.
 
 Comma, semicolon or tab between fields; UTF-8, UTF-16 or Windows-1252, with or without
-byte-order mark, as it is or packed with gzip; blank lines, blanks around, quotes, and
-separators at the end of a line. What is wrong is told by line, column and value, all
-of it at once. Nothing here asks a row at a time, but of files with quotes.
+byte-order mark, plain or compressed with gzip; blank lines, surrounding blanks, quotes,
+and separators at the end of a line. All problems are reported together, with line,
+column and value. Everything is vectorised, except in files with quotes.
 """
 
 import csv
@@ -19,17 +19,17 @@ from typing import Final
 import polars as pl
 
 from verkehrspuls.errors import BadFile
-from verkehrspuls.files import MOST_DATA, read_bytes
+from verkehrspuls.files import MAX_DATA_BYTES, read_bytes
 
 SEPARATORS: Final = ";,\t"
-#: So many problems of a file are described; the others are counted.
-MOST_PROBLEMS: Final = 50
-#: What stands in a cell that has no value.
+#: Problems of a file that are described; the others are counted.
+MAX_PROBLEMS: Final = 50
+#: Contents of a cell without value.
 EMPTY: Final = ("", "na", "n/a", "nan", "null", "none", "-", "–", "--", "k.a.", "k. a.")
-#: Characters of a value that are quoted.
-_SHOWN: Final = 60
+#: Characters of a quoted value.
+_MAX_QUOTED: Final = 60
 _GZIP: Final = b"\x1f\x8b"
-#: How files begin that are taken for CSV.
+#: First bytes of files that are mistaken for CSV.
 _NO_CSV: Final = {
     b"PK\x03\x04": "a workbook, of Excel or LibreOffice",
     b"\xd0\xcf\x11\xe0": "a workbook of an old Excel",
@@ -37,46 +37,46 @@ _NO_CSV: Final = {
     b"%PDF": "a PDF",
 }
 _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
-#: blanks and apostrophes between thousands
-_BETWEEN: Final = " \u00a0\u2009\u202f'’"
+#: blanks and apostrophes used as thousands separators
+_THOUSANDS: Final = " \u00a0\u2009\u202f'’"
 _EXPONENT: Final = r"([eE][+-]?\d{1,3})?"
 _PLAIN: Final = rf"^[+-]?\d+{_EXPONENT}$"
 
 
 @dataclass(slots=True)
 class Problems:
-    """What is wrong with a file: the first of it in words, and how much."""
+    """Problems of a file: the first ones in words, and their number."""
 
     said: list[tuple[int, str]] = field(default_factory=list)
     number: int = 0
 
     def add(self, line: int, what: str) -> None:
-        """Note one, of a line; 0 for none in particular."""
+        """Add a problem of a line; 0 for none in particular."""
         self.number += 1
-        if len(self.said) < MOST_PROBLEMS:
+        if len(self.said) < MAX_PROBLEMS:
             self.said.append((line, what))
 
     def add_rows(
         self, lines: pl.Series, texts: pl.Series, wrong: pl.Series, what: str
     ) -> None:
-        """Note the rows that are wrong in the same way; `what` names the remedy."""
+        """Add the rows with the same problem; `what` includes the remedy."""
         rows = wrong.fill_null(value=False).arg_true()
-        for row in rows.head(MOST_PROBLEMS):
-            text = str(texts[row] if texts[row] is not None else "")[:_SHOWN]
+        for row in rows.head(MAX_PROBLEMS):
+            text = str(texts[row] if texts[row] is not None else "")[:_MAX_QUOTED]
             self.add(int(lines[row]), f"{text!r} {what} (column {texts.name})")
-        self.number += max(0, len(rows) - MOST_PROBLEMS)
+        self.number += max(0, len(rows) - MAX_PROBLEMS)
 
     def lines(self) -> list[str]:
-        """Say each, in the order of the lines."""
+        """Describe each problem, in the order of the lines."""
         return [
             f"line {line}: {what}" if line else what
             for line, what in sorted(self.said, key=itemgetter(0))
         ]
 
     def check(self, path: Path, format: str, *, hint: str = "") -> None:
-        """Raise `BadFile` where there is any, by the first; it has all of them.
+        """Raise `BadFile` with the first problem, if there is any; it has all of them.
 
-        `hint` says where the others are told.
+        `hint` says where the others are listed.
         """
         if not self.number:
             return
@@ -94,16 +94,16 @@ class Problems:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """The cells of a file as texts, null where nothing stands, and their lines."""
+    """The cells of a file as texts, null if empty, and their lines."""
 
     cells: pl.DataFrame
-    #: the line of the file that each row begins in
+    #: the line of the file at which each row begins
     lines: pl.Series
     separator: str
 
 
 def read(path: Path, problems: Problems, *, format: str) -> Sheet:
-    """Read a file; rows that do not fit its heading are problems, and left out."""
+    """Read a file; report and leave out rows that do not fit its heading."""
     try:
         text = decoded(path, format=format)
     except UnicodeDecodeError as error:
@@ -117,8 +117,8 @@ def read(path: Path, problems: Problems, *, format: str) -> Sheet:
     return sheet
 
 
-def decoded(path: Path, *, format: str, most: int = MOST_DATA) -> str:
-    """Read a file as text, with line ends of whatever system."""
+def decoded(path: Path, *, format: str, most: int = MAX_DATA_BYTES) -> str:
+    """Read a file as text, with the line ends of any system."""
     data = read_bytes(path, format=format, most=most)
     if data.startswith(_GZIP):
         with gzip.open(io.BytesIO(data)) as packed:
@@ -133,7 +133,7 @@ def decoded(path: Path, *, format: str, most: int = MOST_DATA) -> str:
     else:
         try:
             text = data.decode("utf-8-sig")
-        except UnicodeDecodeError:  # as Excel writes it on Windows
+        except UnicodeDecodeError:  # written by Excel on Windows
             text = data.decode("cp1252")
     if (at := text.find("\0")) >= 0:
         line = text.count("\n", 0, at) + 1
@@ -142,7 +142,7 @@ def decoded(path: Path, *, format: str, most: int = MOST_DATA) -> str:
 
 
 def parse(text: str, problems: Problems) -> Sheet:
-    """Take a text apart; its first line that is not blank is the heading."""
+    """Split a text into cells; its first non-blank line is the heading."""
     rows = _by_lines(text, problems)
     named = [name for name in rows.cells.columns if not name.startswith("\0")]
     for name in set(rows.cells.columns) - set(named):
@@ -158,8 +158,8 @@ def parse(text: str, problems: Problems) -> Sheet:
 
 
 def _by_lines(text: str, problems: Problems) -> Sheet:
-    """Take a text apart, all lines at once; one by one where a cell has several."""
-    # no object for each line: a file may have millions
+    """Split a text at all lines at once; line by line if a cell has several lines."""
+    # without an object per line: a file may have millions
     lines = pl.Series("line", [text]).str.split("\n").explode()
     if (lines.str.count_matches('"', literal=True) % 2 == 1).any():
         return _by_rows(text, problems)
@@ -173,7 +173,7 @@ def _by_lines(text: str, problems: Problems) -> Sheet:
     names = _names(heading, problems, int(numbers[0]))
     rows, numbers = lines[1:], numbers[1:]
     fields = _cells(rows, separator)
-    # separators that only end a line say nothing
+    # separators that only end a line are ignored
     long = fields > len(names)
     if long.any():
         ends = rf"(\s*{re.escape(separator)}\s*)+$"
@@ -210,7 +210,7 @@ def _split(rows: pl.Series, separator: str, names: list[str]) -> pl.DataFrame:
 
 
 def _by_rows(text: str, problems: Problems) -> Sheet:
-    """Take a text apart in which cells may be quoted, with separators in them."""
+    """Split a text whose cells may be quoted, with separators in them."""
     heading = next((line for line in text.split("\n") if line.strip()), "")
     separator = _separator(heading)
     reader = csv.reader(io.StringIO(text), delimiter=separator)
@@ -244,14 +244,14 @@ def _separator(heading: str) -> str:
 
 
 def _names(cells: Iterable[str], problems: Problems, line: int) -> list[str]:
-    """Name the columns; what has no heading begins with a NUL."""
+    """Name the columns; names of columns without heading begin with a NUL."""
     names: list[str] = []
     stripped = [cell.strip() for cell in cells]
     while stripped and not stripped[-1]:  # separators that only end the line
         stripped.pop()
     for place, name in enumerate(stripped):
         if name in names:
-            problems.add(line, f"the heading has the column {name[:_SHOWN]} twice")
+            problems.add(line, f"the heading has the column {name[:_MAX_QUOTED]} twice")
             name = ""
         names.append(name or f"\0{place}")
     return names
@@ -267,25 +267,25 @@ def _ragged(fields: int, wanted: int) -> str:
 
 
 def _blank(cells: pl.DataFrame) -> pl.DataFrame:
-    """Take blanks away, and make null of what is empty."""
+    """Strip blanks, and replace empty cells by null."""
     stripped = pl.all().str.strip_chars()
     return cells.with_columns(pl.when(stripped != "").then(stripped))
 
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """Numbers that were read, null where there is none, and what is wrong."""
+    """Parsed numbers, null if there is none, and the problems."""
 
     values: pl.Series
-    #: what cannot be read
+    #: texts that are not numbers
     wrong: pl.Series
-    #: what may mean two numbers
+    #: texts that may mean two numbers
     unclear: pl.Series
 
     def note(
         self, problems: Problems, lines: pl.Series, texts: pl.Series, wanted: str
     ) -> None:
-        """Note what is wrong as problems."""
+        """Add the problems."""
         problems.add_rows(lines, texts, self.wrong, f"is no {wanted}")
         problems.add_rows(
             lines,
@@ -297,12 +297,13 @@ class Numbers:
 
 
 def numbers(texts: pl.Series, *, separator: str, whole: bool = False) -> Numbers:
-    """Read numbers as people write them: 1234.5, 1.234,5, 1,234.5, 1 234, 1'234, 112.0.
+    """Parse numbers as people write them: 1234.5, 1.234,5, 1,234.5, 1 234, 1'234.
 
-    What `1.234` and `1,234` mean, the other numbers of the column tell: which mark
-    stands before other than three digits, or more than once. Of whole numbers it is
-    1234. Where nothing tells, it is unclear: but for the decimal mark that goes with
-    the file's separator, and where the whole numbers beside it are all below 1000.
+    The other numbers of the column decide what `1.234` and `1,234` mean: by the mark
+    that precedes other than three digits, or occurs more than once. In a column of
+    whole numbers it is 1234. Otherwise the number is unclear, unless the mark is the
+    decimal mark that goes with the file's separator, or all whole numbers beside it are
+    below 1000.
     """
     different = texts.unique()
     read = _read(different.str.strip_chars(), separator=separator, whole=whole)
@@ -323,8 +324,8 @@ def numbers(texts: pl.Series, *, separator: str, whole: bool = False) -> Numbers
 def _read(texts: pl.Series, *, separator: str, whole: bool) -> pl.DataFrame:
     empty = texts.str.to_lowercase().is_in(EMPTY) | texts.is_null()
     plain = texts.set(empty, None).str.replace(r"^[−–]", "-")
-    spaced = plain.str.contains(rf"^[+-]?\d{{1,3}}([{_BETWEEN}]\d{{3}})+([.,]\d+)?$")
-    plain = plain.str.replace_all(f"[{_BETWEEN}]", "").zip_with(
+    spaced = plain.str.contains(rf"^[+-]?\d{{1,3}}([{_THOUSANDS}]\d{{3}})+([.,]\d+)?$")
+    plain = plain.str.replace_all(f"[{_THOUSANDS}]", "").zip_with(
         spaced.fill_null(value=False), plain
     )
     frame = pl.DataFrame({"given": plain, "spaced": spaced})
@@ -376,7 +377,7 @@ def _read(texts: pl.Series, *, separator: str, whole: bool) -> pl.DataFrame:
     value = text.cast(pl.Float64, strict=False)
     wrong = given.is_not_null() & (value.is_null() | ~value.is_finite())
     if whole:
-        wrong |= (value != value.round()) | (value.abs() > MOST_WHOLE)
+        wrong |= (value != value.round()) | (value.abs() > MAX_EXACT)
     return frame.select(
         value=pl.when(~wrong & ~unclear).then(value),
         wrong=(wrong & ~unclear).fill_null(value=False),
@@ -384,14 +385,14 @@ def _read(texts: pl.Series, *, separator: str, whole: bool) -> pl.DataFrame:
     )
 
 
-#: No larger whole number is exact as a float.
-MOST_WHOLE: Final = 2.0**53
+#: Larger whole numbers are not exact as floats.
+MAX_EXACT: Final = 2.0**53
 
 
 def _means_thousands(
     frame: pl.DataFrame, mark: str, *, separator: str, whole: bool
 ) -> bool | None:
-    """Tell what a mark before three digits means; None where nothing tells."""
+    """Return whether a mark separates thousands; None if unclear."""
     other = "comma" if mark == "point" else "point"
     has = {name: bool(frame[name].any()) for name in frame.columns[2:]}
     if not has[f"{mark}_unclear"]:
@@ -400,7 +401,7 @@ def _means_thousands(
     thousands = has[f"{mark}_grouped"] or has[f"{other}_decimal"]
     if decimal != thousands:
         return thousands
-    if decimal:  # written in both ways
+    if decimal:  # both marks were used
         return None
     beside = frame.filter("plain")["given"].cast(pl.Float64, strict=False).abs()
     unclear = frame.filter(f"{mark}_unclear")["given"]

@@ -1,9 +1,8 @@
-"""Talk: what a process says to whoever started it, who may not listen.
+"""Output to the parent process or terminal, which may not read it.
 
-A full disk, a closed terminal or a broken pipe never ends the process that speaks, and
-a reader that has stopped does not hold it up.
-What cannot be written is dropped and counted, and the count is written as soon as
-something can be written again.
+A full disk, a closed terminal or a broken pipe never ends the process that writes, and
+a stopped reader does not block it. Lines that cannot be written are dropped and
+counted; the count is written as soon as writing works again.
 """
 
 import errno
@@ -16,10 +15,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
-#: How long standard error may take to take something, and for how long it is left alone
-#: then.
-WAIT_S: Final = 2.0
-PAUSE_S: Final = 5.0
+#: Time that standard error may take for a write, and pause after a timeout.
+WRITE_TIMEOUT_S: Final = 2.0
+RETRY_PAUSE_S: Final = 5.0
 
 
 class Unfailing:
@@ -33,10 +31,10 @@ class Unfailing:
         pause_s: float = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Prepare; `changed` hears once why writing fails, and once that it works.
+        """Prepare; `changed` is called once when writing fails, and once when it works.
 
-        It gets the reason, or none, and how many lines were dropped. After a failure
-        nothing is tried for `pause_s`.
+        Its arguments are the reason, or None, and the number of dropped lines. After a
+        failure nothing is tried for `pause_s`.
         """
         self._write = write
         self._changed = changed
@@ -69,12 +67,12 @@ class Unfailing:
 
 
 class _Stream(io.RawIOBase):
-    """A descriptor of the process as a stream whose writes never fail."""
+    """A file descriptor of the process as a stream whose writes never fail."""
 
     def __init__(self, descriptor: int) -> None:
         super().__init__()
         self._descriptor = descriptor
-        self._lines = Unfailing(self._write_soon, pause_s=PAUSE_S)
+        self._lines = Unfailing(self._write_soon, pause_s=RETRY_PAUSE_S)
 
     def writable(self) -> bool:
         return True
@@ -90,36 +88,36 @@ class _Stream(io.RawIOBase):
         return len(data)
 
     def _write_soon(self, data: bytes) -> None:
-        """Write, unless nobody reads: so much at once does not wait after `select`."""
+        """Write, unless nobody reads: this many bytes never block after `select`."""
         rest = memoryview(data)
         while rest:
-            if not select.select([], [self._descriptor], [], WAIT_S)[1]:
+            if not select.select([], [self._descriptor], [], WRITE_TIMEOUT_S)[1]:
                 raise TimeoutError(errno.ETIMEDOUT, "nobody reads them")
             rest = rest[os.write(self._descriptor, rest[: select.PIPE_BUF]) :]
 
 
 def write_all(descriptor: int, data: bytes) -> None:
-    """Write all bytes to a descriptor, as `os.write` need not."""
+    """Write all bytes to a descriptor, which `os.write` does not guarantee."""
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
 
 
 def prepare() -> None:
-    """Let writing to standard error never fail, for all that write there.
+    """Make writes to standard error never fail, for all code in the process.
 
-    What was closed from the start leads nowhere: else the next file that is opened
-    would be taken for it.
+    Descriptors that are closed at the start are opened to the null device: otherwise
+    the next opened file would get their number.
     """
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest that is free
+            os.open(os.devnull, os.O_RDWR)  # uses the lowest free number
     if sys.stdout is None:
         sys.stdout = os.fdopen(1, "w", closefd=False)
     was = sys.stderr
-    if was is None or was is sys.__stderr__:  # else it is a test's
+    if was is None or was is sys.__stderr__:  # otherwise it belongs to a test
         sys.stderr = io.TextIOWrapper(
             io.BufferedWriter(_Stream(2)),
             encoding=was.encoding if was else "utf-8",
@@ -128,13 +126,13 @@ def prepare() -> None:
         )
 
 
-def give_up_stdout() -> None:
-    """Let what is left for standard output go nowhere: writing it has failed."""
+def discard_stdout() -> None:
+    """Discard the rest of standard output: writing it has failed."""
     if sys.stdout is sys.__stdout__:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
-def tell(line: str) -> None:
-    """Write a line to standard output for whoever waits for it, if anybody does."""
+def write_line(line: str) -> None:
+    """Write a line to standard output for the parent process, if it listens."""
     with suppress(OSError):
         write_all(1, f"{line}\n".encode())

@@ -1,12 +1,14 @@
 """Texts for people, German first, through gettext.
 
-Source texts are English; `locale/<language>.po` holds the German ones and is read
-directly, so that there is no compiled file to forget. `mark` marks a text for
-translation where it is defined; `translate` is called where it is shown.
+Source texts are English; `locale/<language>.po` holds the German ones. It is compiled
+when it is first needed, so that there is no compiled file to forget. `mark` marks a
+text for translation where it is defined; `translate` is called where it is shown.
 """
 
-from functools import cache
+from functools import cache, lru_cache
+from gettext import GNUTranslations, NullTranslations
 from importlib import resources
+from io import BytesIO
 from typing import Final
 
 LANGUAGES: Final = ("de", "en")
@@ -18,32 +20,34 @@ def mark(text: str) -> str:
 
 
 @cache
-def catalogue(language: str) -> dict[str, str | tuple[str, ...]]:
-    """Load the texts of a language, by source text; plural forms as a tuple."""
+def catalogue(language: str) -> NullTranslations:
+    """Load the texts of a language; the source texts where it has no catalogue."""
+    file = resources.files("verkehrspuls") / "locale" / f"{language}.po"
+    if not file.is_file():
+        return NullTranslations()
+    from babel.messages.mofile import write_mo
     from babel.messages.pofile import read_po
 
-    file = resources.files("verkehrspuls") / "locale" / f"{language}.po"
-    if language == "en" or not file.is_file():
-        return {}
+    compiled = BytesIO()
     with file.open("rb") as stream:
-        entries = [m for m in read_po(stream, locale=language) if m.id and m.string]
-    return {
-        m.id if isinstance(m.id, str) else m.id[0]: (
-            m.string if isinstance(m.string, str) else tuple(m.string or ())
-        )
-        for m in entries
-    }
+        write_mo(compiled, read_po(stream, locale=language))
+    compiled.seek(0)
+    return GNUTranslations(compiled)
 
 
+#: a page asks for the same few hundred texts again and again
+@lru_cache(maxsize=4096)
 def translate(text: str, language: str) -> str:
-    """Give a text in a language; the source text where there is none."""
-    found = catalogue(language).get(text, text)
-    return found if isinstance(found, str) else found[0]
+    """Return a text in a language; the source text where there is none."""
+    # gettext's entry for the empty text is the head of the catalogue
+    return catalogue(language).gettext(text) if text else text
 
 
 def translate_plural(one: str, many: str, count: int, language: str) -> str:
-    """Give the form of a text for a count; German and English have the same rule."""
-    forms = catalogue(language).get(one, (one, many))
-    if isinstance(forms, str):
-        forms = (forms, forms)
-    return forms[0 if count == 1 else 1]
+    """Return the form of a text for a count, by the rule of the language."""
+    return catalogue(language).ngettext(one, many, count)
+
+
+def is_translated(text: str, language: str) -> bool:
+    """Tell whether a text has words of its own in a language."""
+    return translate(text, language) != text

@@ -1,8 +1,8 @@
-"""Units of foreign payloads, converted into those of our quantities.
+"""Convert units of foreign payloads into those of our quantities.
 
-Names are those of SenML (RFC 8428 and its secondary units, RFC 8798), of UCUM, and
-what devices print. A unit of another dimension than the quantity's is not converted,
-and neither are shares of gas volume (ppm, ppb): they need temperature and pressure.
+Names are those of SenML (RFC 8428 and its secondary units, RFC 8798), of UCUM, and what
+devices print. A unit of another dimension than the quantity's is not converted, and
+neither are shares of gas volume (ppm, ppb): they need temperature and pressure.
 """
 
 from typing import Final, NamedTuple
@@ -54,7 +54,7 @@ UNITS: Final = {
 
 
 def convertible(unit: str, into: str) -> bool:
-    """Tell whether values of a unit can be converted into another."""
+    """Return whether values of a unit can be converted into another."""
     known, wanted = UNITS.get(unit), UNITS.get(into)
     return unit == into or (
         known is not None and wanted is not None and known.dimension == wanted.dimension
@@ -72,5 +72,5 @@ def convert(value: float, unit: str, into: str) -> float:
         return value
     known, wanted = UNITS[unit], UNITS[into]
     base = value * known.scale + known.offset
-    # 12 digits: what the conversion adds to them is noise
+    # 12 digits: further digits are noise of the conversion
     return float(f"{(base - wanted.offset) / wanted.scale:.12g}")

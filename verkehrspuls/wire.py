@@ -16,30 +16,30 @@ PREFIX: Final = "vp/v1"
 KINDS: Final = ("counts", "environment", "status")
 KEY_PATTERN: Final = re.compile(r"[a-z0-9-]{1,64}")
 
-#: Characters, for a set of a regular expression, that make brokers hang up:
-#: control characters, and those that no text has. NATS takes no blanks either.
+#: Characters, for a set of a regular expression, for which brokers disconnect: control
+#: characters and non-characters. NATS refuses blanks as well.
 REFUSED: Final = "\0-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef" + "".join(
     chr(plane + last)
     for plane in range(0, 0x110000, 0x10000)
     for last in (0xFFFE, 0xFFFF)
 )
-#: Mosquitto takes no more levels of a topic.
-LEVELS: Final = 200
-_LONGEST: Final = 65_535
+#: Maximum levels of a topic in Mosquitto.
+MAX_LEVELS: Final = 200
+_MAX_TOPIC_BYTES: Final = 65_535
 _TOPIC: Final = re.compile(f"[^+#{REFUSED}]+")
 
-#: No mean speed is higher; 254 and 255 are what devices send where they have none.
-FASTEST_KMH: Final = 250
+#: Maximum mean speed; devices send 254 and 255 for "no value".
+MAX_SPEED_KMH: Final = 250
 #: A count fits the database's 4-byte integer with room for sums.
 Count = Annotated[int, Meta(ge=0, le=1_000_000)]
-#: Up to the local day of 25 hours: what is longer cannot be told by days.
+#: Up to a local day of 25 hours: longer intervals cannot be assigned to days.
 Seconds = Annotated[int, Meta(ge=1, le=90_000)]
-#: Of an interval, where the sensor did not look all the time.
+#: Part of an interval, if the sensor did not observe all of it.
 Observed = Annotated[float, Meta(ge=0, le=90_000)]
 Moment = Annotated[datetime, Meta(tz=True)]
-#: Why nobody knows which pass of the hour that a wall clock shows twice a time is of:
-#: it is there once; both are there, in no order; what was recorded ends or begins in
-#: that hour; it came too late for its receipt to tell.
+#: Why the pass of a repeated wall-clock hour is unknown for a time: it occurs once;
+#: both passes occur, in no order; the recording ends or begins in that hour; it came
+#: too late for its receipt to decide.
 Ambiguous = Literal["once", "unordered", "ends", "begins", "late"]
 
 
@@ -52,11 +52,11 @@ class SpeedHistogram(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class ChannelCounts(Struct, frozen=True, kw_only=True, gc=False):
-    """What one output of a sensor counted in an interval."""
+    """Counts of one output of a sensor in an interval."""
 
     channel: Annotated[str, Meta(min_length=1, max_length=64)]
     classes: dict[str, Count | None]
-    speed_kmh: Annotated[float, Meta(ge=0, le=FASTEST_KMH)] | None = None
+    speed_kmh: Annotated[float, Meta(ge=0, le=MAX_SPEED_KMH)] | None = None
     speed_histogram: SpeedHistogram | None = None
     occupancy: Annotated[float, Meta(ge=0, le=1)] | None = None
 
@@ -85,7 +85,7 @@ class EnvironmentMessage(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class StatusMessage(Struct, frozen=True, kw_only=True, gc=False):
-    """Whether a sensor is connected; retained, and its last will says offline."""
+    """Whether a sensor is connected; retained, and its last will is `offline`."""
 
     state: Literal["online", "offline"]
     time: Moment | None = None
@@ -102,11 +102,11 @@ class Topic(NamedTuple):
 
 
 def is_topic(text: str) -> bool:
-    """Tell whether brokers take a message under a topic."""
+    """Return whether brokers accept a topic."""
     return (
         _TOPIC.fullmatch(text) is not None
-        and len(text.encode()) <= _LONGEST
-        and text.count("/") < LEVELS
+        and len(text.encode()) <= _MAX_TOPIC_BYTES
+        and text.count("/") < MAX_LEVELS
     )
 
 
@@ -116,7 +116,7 @@ def topic(municipality: str, sensor: str, kind: str) -> str:
 
 
 def parse_topic(text: str) -> Topic | None:
-    """Take a native topic apart; None where it is not one."""
+    """Parse a native topic; None if it is not one."""
     parts = text.split("/")
     if len(parts) != 5 or f"{parts[0]}/{parts[1]}" != PREFIX or parts[4] not in KINDS:
         return None

@@ -1,7 +1,7 @@
-"""Saying what is wrong with what a person or device wrote, and what would be right.
+"""Explain errors in what a person or device wrote, and what would be right.
 
-`choice` names the words that there are, and the nearest. `explain` puts what msgspec
-says of a document into words of ours, to be told in each language.
+`choice` lists the known words, and the nearest. `explain` translates msgspec's errors
+into our words, which are translated into each language.
 """
 
 import difflib
@@ -14,52 +14,52 @@ import msgspec
 
 from verkehrspuls.text import mark as _
 
-#: Words that are listed where another was written.
-_LISTED: Final = 40
+#: Known words listed for an unknown one.
+_MAX_LISTED: Final = 40
 _CUT: Final = 80
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Find the nearest of the words that there are; empty where none is like it."""
+    """Find the nearest of the known words; empty if none is similar."""
     return _nearest(word[:_CUT].lower(), tuple(known))
 
 
-@lru_cache(maxsize=1000)  # a sensor that is set up wrong says the same again and again
+@lru_cache(maxsize=1000)  # a misconfigured sensor repeats the same error
 def _nearest(word: str, known: tuple[str, ...]) -> str:
     by_lower = {each.lower(): each for each in known}
     found = difflib.get_close_matches(word, by_lower, n=1, cutoff=0.5)
     return by_lower[found[0]] if found else ""
 
 
-def told(word: str, known: Iterable[str]) -> tuple[str, tuple[str, ...]]:
-    """Say which words there are, and which was meant: a text with places, values."""
+def suggestion(word: str, known: Iterable[str]) -> tuple[str, tuple[str, ...]]:
+    """List the known words and the nearest one: a text with places, values."""
     words = list(known)
-    there = ", ".join(words[:_LISTED]) + (", …" if len(words) > _LISTED else "")
+    there = ", ".join(words[:_MAX_LISTED]) + (", …" if len(words) > _MAX_LISTED else "")
     if near := nearest(word, words):
         return _("did you mean {}? There are {}"), (near, there)
     return _("there are {}"), (there,)
 
 
 def choice(word: str, known: Iterable[str]) -> str:
-    """Say in English which words there are, and which was meant."""
-    text, values = told(word, known)
+    """List in English the known words, and the nearest one."""
+    text, values = suggestion(word, known)
     return text.format(*values)
 
 
 class Explained(NamedTuple):
-    """What is wrong: where in the document, a text with places `{}`, their values."""
+    """A problem: where in the document, a text with places `{}`, their values."""
 
     where: str
     text: str
     values: tuple[str, ...] = ()
 
     def say(self) -> str:
-        """Say it in English."""
+        """Return the text in English."""
         said = self.text.format(*self.values)
         return f"{self.where}: {said}" if self.where else said
 
 
-#: What msgspec calls the kinds of values.
+#: Names of msgspec's value types, and ours.
 KINDS: Final = {
     "int": _("a whole number"),
     "float": _("a number"),
@@ -71,8 +71,8 @@ KINDS: Final = {
     "datetime": _("a time"),
 }
 _NO_TIME: Final = _("it is no time; write it as 2026-11-21T20:00:00Z")
-#: What msgspec says, and our words for it.
-_SAID: Final = tuple(
+#: Error messages of msgspec, and our texts.
+_MESSAGES: Final = tuple(
     (re.compile(pattern, re.DOTALL), text)
     for pattern, text in (
         (
@@ -134,10 +134,10 @@ _SAID: Final = tuple(
 def explain(
     error: Exception | str, document: Any = None, kind: Any = None
 ) -> Explained:
-    """Put what msgspec says into our words.
+    """Translate an error of msgspec into our words.
 
-    Of the `document`, where it is there, entries are named by their keys; of its `kind`
-    (a `Struct`) the words and fields that there are.
+    With the `document` entries are named by their keys; with its `kind` (a `Struct`)
+    the known words and fields are listed.
     """
     said, _at, path = str(error).partition(" - at `$")
     where = path.removesuffix("`").removeprefix(".").replace("[...]", "")
@@ -150,7 +150,7 @@ def explain(
 
 
 def _in_words(said: str) -> tuple[str, tuple[str, ...]]:
-    for pattern, text in _SAID:
+    for pattern, text in _MESSAGES:
         if found := pattern.fullmatch(said):
             return text, tuple(_kind(each) for each in found.groups())
     return "{}", (said,)
@@ -179,7 +179,7 @@ def _named(where: str, document: Any) -> str:
 
 
 def _words(kind: Any, path: str, said: str, values: tuple[str, ...]) -> str:
-    """Name the fields of the record, or the words of the field, that there are."""
+    """List the known fields of the record, or words of the field."""
     unknown_field = "unknown field" in said
     if not (unknown_field or said.startswith("Invalid enum value")):
         return ""

@@ -13,9 +13,10 @@ import numpy.typing as npt
 import polars as pl
 
 from analytics.cases.severity import severity
+from analytics.detectors import detectors, reasons
+from analytics.detectors.record import TRAFFIC
 from analytics.frames import GROUPED, MEMBERS, check
 from verkehrspuls.quantities import COUNTED
-from verkehrspuls.reasons import BROKEN, SHARP
 
 #: Rows of a frame.
 Places = npt.NDArray[np.int64]
@@ -26,21 +27,10 @@ LULL: Final = timedelta(hours=3)
 TOGETHER: Final = timedelta(hours=1)
 #: … are this near, as the crow flies, …
 NEAR_KM: Final = 3.0
-#: … and were found by one of these; silence reaches over a whole municipality.
-SPREADING: Final = (
-    "incident",
-    "congestion",
-    "drop-out",
-    "spike",
-    "unusual-volume",
-    "unusual-day",
-)
+#: … and were found by detectors of what `spreads`.
 #: What is unusual in the same way at so many sites of a municipality has one cause,
-#: however far apart they are: weather, a strike.
+#: however far apart they are, where a detector `is_common`: weather, a strike.
 COMMON_SITES: Final = 4
-COMMON: Final = ("unusual-volume", "unusual-day")
-#: Sensors that fall silent within this time of each other have one cause.
-SILENT_TOGETHER: Final = timedelta(minutes=15)
 #: Events of the street are named by what is short and sharp only up to this length.
 SHORT: Final = timedelta(hours=6)
 
@@ -92,14 +82,10 @@ def group(members: pl.DataFrame) -> Groups:
 def _family() -> pl.Expr:
     """What can have one cause."""
     detector, counts = pl.col("detector"), pl.col("quantity").is_in(list(COUNTED))
-    return (
-        pl.when(detector == "silence")
-        .then(pl.lit("silence"))
-        .when(detector.is_in(["level-shift", "drift"]))
-        .then(pl.lit("level"))
-        .when(counts | (detector == "odd-pair"))
-        .then(pl.lit("traffic"))
-        .otherwise(pl.lit("environment"))
+    by_quantity = pl.when(counts).then(pl.lit(TRAFFIC)).otherwise(pl.lit("environment"))
+    families = {code: one.family for code, one in detectors().items() if one.family}
+    return detector.replace_strict(
+        families, default=by_quantity, return_dtype=pl.String
     )
 
 
@@ -124,16 +110,23 @@ def _links(marked: pl.DataFrame) -> pl.DataFrame:
     began = marked["began"].to_numpy()
     apart = np.abs(began[one] - began[other])
     together = apart <= np.timedelta64(TOGETHER)
-    spreads = marked["detector"].is_in(SPREADING).to_numpy()
+    known = detectors().values()
+    spreading = [one.code for one in known if one.spreads]
+    common = [one.code for one in known if one.is_common]
+    spreads = marked["detector"].is_in(spreading).to_numpy()
     near = together & spreads[one] & spreads[other]
     near[near] = _km(marked, one[near], other[near]) <= NEAR_KM
-    silent = (marked["family"] == "silence").to_numpy()[one]
-    silent &= apart <= np.timedelta64(SILENT_TOGETHER)
+    at_once = np.zeros_like(together)
+    for each in known:
+        if each.together is not None:
+            of_it = (marked["detector"] == each.code).to_numpy()
+            within = apart <= np.timedelta64(each.together)
+            at_once |= of_it[one] & of_it[other] & within
     alike = together & same("detector") & same("reason") & same("quantity")
-    alike &= marked["detector"].is_in(COMMON).to_numpy()[one]
+    alike &= marked["detector"].is_in(common).to_numpy()[one]
     sites = _sites(marked, one[alike], other[alike])
     alike[alike] = np.maximum(sites[one[alike]], sites[other[alike]]) >= COMMON_SITES
-    linked = same("site_id") | near | silent | alike
+    linked = same("site_id") | near | at_once | alike
     member = marked["case_member_id"].to_numpy()
     return pl.DataFrame({"one": member[one[linked]], "other": member[other[linked]]})
 
@@ -194,15 +187,24 @@ def _components(marked: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:
 
 def _rank(length: pl.Expr) -> pl.Expr:
     """What names a case comes first: broken sensors, then what is sharp, if short."""
-    reason = pl.col("reason")
-    order = pl.lit(len(BROKEN) + 1.0)
-    for place, name in enumerate(BROKEN):
-        order = pl.when(reason == name).then(pl.lit(place)).otherwise(order)
-    for place, name in enumerate(SHARP):
-        # what is short and sharp is named before what is unusual, what lasts after it
-        sharp = pl.when(length <= SHORT).then(place / 10).otherwise(2 + place)
-        order = pl.when(reason == name).then(len(BROKEN) + sharp).otherwise(order)
-    return order
+    known = reasons()
+    first = {code: one.names for code, one in known.items() if one.names is not None}
+    sharp = {code: one.sharp for code, one in known.items() if one.sharp is not None}
+
+    def place(of: dict[str, int]) -> pl.Expr:
+        return pl.col("reason").replace_strict(of, default=None, return_dtype=pl.Int32)
+
+    # what is short and sharp is named before what is unusual, what lasts after it
+    kind = (
+        pl.when(place(first).is_not_null())
+        .then(0)
+        .when(place(sharp).is_null())
+        .then(2)
+        .when(length <= SHORT)
+        .then(1)
+        .otherwise(3)
+    )
+    return kind * 1000 + pl.coalesce(place(first), place(sharp), 0)
 
 
 def _numbers(labelled: pl.DataFrame) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""Which detectors judge what, over which times, and what of it becomes members.
+"""What detectors judge, over which times, and what of it becomes members.
 
 Finished quarter-hours, hours of air and noise, gaps, and whether a counter is stuck are
 judged with the claim that computes them, so seconds after a reading came. Right after
@@ -8,31 +8,19 @@ it the hours of a town are held against each other; whole days once they ended.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 
 import polars as pl
 
 from analytics import frames
 from analytics.cases import members
-from analytics.detectors import (
-    congestion,
-    drift,
-    drop_out,
-    exceedance,
-    incident,
-    level_shift,
-    odd_pair,
-    silence,
-    spike,
-    stuck,
-    unusual_day,
-    unusual_volume,
-)
+from analytics.detectors import detectors, runs
+from analytics.detectors.record import Days
 from analytics.frames import check
 from verkehrspuls.quantities import COUNTED
 
-#: Detectors that judge whole days.
-OF_DAYS: Final = (unusual_day.NAME, level_shift.NAME, drift.NAME, odd_pair.NAME)
+#: What is judged, each as a function of the record of a detector.
+Stage = Literal["hours", "town", "quarters", "values", "gaps", "days"]
 #: Judged again around a stale hour: the beginning of what it may belong to, hours that
 #: were still running, and what is compared with it afterwards.
 AROUND: Final = timedelta(hours=24)
@@ -41,6 +29,13 @@ LEAD: Final = timedelta(hours=24)
 
 _HOUR: Final = timedelta(hours=1)
 _QUARTER: Final = timedelta(minutes=15)
+#: Judged over other times than the windows of a claim.
+_OTHERWISE: Final[tuple[Stage, ...]] = ("town", "gaps", "days")
+
+
+def codes_of(stage: Stage) -> list[str]:
+    """List the detectors that judge something."""
+    return [code for code, one in detectors().items() if getattr(one, stage)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +49,9 @@ class Windows:
 
     def widened(self, stored: pl.DataFrame) -> "Windows":
         """Widen to the STORED_CASES that touch them."""
-        others = (silence.NAME, unusual_volume.NAME, *OF_DAYS)
+        others = [code for stage in _OTHERWISE for code in codes_of(stage)]
         touching = stored.filter(~pl.col("detector").is_in(others))
-        hourly = pl.col("detector") == stuck.NAME
+        hourly = pl.col("detector").is_in(codes_of("hours"))
         return Windows(
             members.widen(self.hours, touching.filter(hourly)),
             members.widen(self.quarters, touching.filter(~hourly)),
@@ -90,7 +85,8 @@ def judge_hours(
 ) -> list[members.Judgement]:
     """Judge whole hours (STORED_VOLUMES) of counting channels, each by itself."""
     whole = hours.filter(pl.col("time") + _HOUR <= now)
-    return _judged({stuck.NAME: stuck.detect(whole)}, spans, stored)
+    found = {code: one.hours(whole) for code, one in detectors().items() if one.hours}
+    return _judged(found, spans, stored)
 
 
 def judge_town(
@@ -98,11 +94,15 @@ def judge_town(
 ) -> list[members.Judgement]:
     """Judge whole hours (USUAL_HOURS) of a town's counting channels together.
 
-    What a stuck detector explains is not called unusual, too.
+    What was found in these hours before may explain hits: what a stuck detector
+    explains is not called unusual, too.
     """
-    still = stored.filter(pl.col("detector") == stuck.NAME)
-    found = members.without(unusual_volume.detect(hours), still)
-    return _judged({unusual_volume.NAME: found}, spans, stored)
+    found = {code: one.town(hours) for code, one in detectors().items() if one.town}
+    before = {
+        code: stored.filter(pl.col("detector") == code)
+        for code in detectors().keys() - found.keys()
+    }
+    return _judged(found, spans, stored, before=before)
 
 
 def judge_quarters(
@@ -119,14 +119,10 @@ def judge_quarters(
     """
     whole = quarters.filter(pl.col("time") + _QUARTER <= now)
     vehicles = whole.join(motor, on="channel_id", how="semi")
-    empty = drop_out.detect(whole)
-    by_speed = incident.detect_speeds(vehicles)
-    by_volume = members.without(incident.detect(vehicles), empty)
     found = {
-        spike.NAME: spike.detect(whole),
-        drop_out.NAME: empty,
-        incident.NAME: pl.concat([by_speed, members.without(by_volume, by_speed)]),
-        congestion.NAME: congestion.detect(vehicles),
+        code: one.quarters(whole, vehicles)
+        for code, one in detectors().items()
+        if one.quarters
     }
     return _judged(found, spans, stored)
 
@@ -141,11 +137,10 @@ def judge_values(
 ) -> list[members.Judgement]:
     """Judge whole hours of air and noise (ENVIRONMENT_HOURS)."""
     whole = hours.filter(pl.col("time") + _HOUR <= now)
-    still = stuck.detect_values(whole, channels)
     found = {
-        stuck.NAME: still,
-        spike.NAME: members.without(spike.detect_values(whole, channels), still),
-        exceedance.NAME: exceedance.detect(whole, channels),
+        code: one.values(whole, channels)
+        for code, one in detectors().items()
+        if one.values
     }
     return _judged(found, spans, stored)
 
@@ -157,24 +152,24 @@ def judge_gaps(
     *,
     installed: pl.DataFrame,
     now: datetime,
-) -> members.Judgement:
+) -> list[members.Judgement]:
     """Judge the gaps from the reading before the stale hours to the one after them.
 
     A reading may be from a clock that is ahead: no gap ends after now.
     """
     spans = check(intervals, frames.INTERVALS).group_by("channel_id")
     judged = spans.agg(since=pl.col("time").min(), until=pl.col("time").max())
-    return members.judge(
-        silence.gaps(
-            intervals,
-            installed.with_columns(
-                until=pl.min_horizontal("until", pl.lit(now, frames.TIME))
-            ),
-        ),
-        silence.NAME,
-        stored=stored,
-        windows=judged.join(readings, on="channel_id", how="semi"),
-    )
+    until = pl.min_horizontal("until", pl.lit(now, frames.TIME))
+    return [
+        members.judge(
+            one.gaps(intervals, installed.with_columns(until=until)),
+            code,
+            stored=stored,
+            windows=judged.join(readings, on="channel_id", how="semi"),
+        )
+        for code, one in detectors().items()
+        if one.gaps
+    ]
 
 
 def judge_days(
@@ -189,30 +184,46 @@ def judge_days(
 
     What is called a shift of level is not called a drift, too.
     """
-    shifts = level_shift.detect(counts)
-    creeping = pl.concat([drift.detect(counts), drift.detect_values(values)])
-    found = {
-        unusual_day.NAME: unusual_day.detect(counts),
-        level_shift.NAME: shifts,
-        drift.NAME: members.without(creeping, shifts),
-        odd_pair.NAME: odd_pair.detect(pairs),
-    }
+    days = Days(counts, values, pairs)
+    found = {code: one.days(days) for code, one in detectors().items() if one.days}
     return _judged(found, spans, stored)
 
 
 def _judged(
-    found: Mapping[str, pl.DataFrame], spans: pl.DataFrame, stored: pl.DataFrame
+    found: Mapping[str, pl.DataFrame],
+    spans: pl.DataFrame,
+    stored: pl.DataFrame,
+    *,
+    before: Mapping[str, pl.DataFrame] | None = None,
 ) -> list[members.Judgement]:
-    """Judge what began in the spans: before them is only what it is compared with."""
+    """Judge what began in the spans: before them is only what it is compared with.
+
+    Hits that others explain are left out, be it that those were found `before`.
+    """
     began = pl.col("began")
+    others = {**(before or {}), **found}
     return [
         members.judge(
-            hits.join(spans, on="channel_id")
+            _unexplained(hits, code, others)
+            .join(spans, on="channel_id")
             .filter((began >= pl.col("since")) & (began < pl.col("until")))
             .select(hits.columns),
-            name,
+            code,
             stored=stored,
             windows=spans,
         )
-        for name, hits in found.items()
+        for code, hits in found.items()
     ]
+
+
+def _unexplained(
+    hits: pl.DataFrame, code: str, others: Mapping[str, pl.DataFrame]
+) -> pl.DataFrame:
+    """Leave out the HITS of a detector that hits of others explain."""
+    for reason in detectors()[code].reasons:
+        for other in reason.explained_by:
+            if other in others:
+                told = pl.col("reason") == reason.code
+                left = runs.without(hits.filter(told), others[other])
+                hits = pl.concat([hits.filter(~told), left])
+    return hits

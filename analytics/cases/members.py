@@ -8,6 +8,7 @@ from typing import Final
 
 import polars as pl
 
+from analytics.detectors import runs
 from analytics.frames import CASES, HITS, SPANS, STORED_CASES, check
 
 #: The state of a case that no person has decided.
@@ -52,20 +53,6 @@ def group(hits: pl.DataFrame, detector: str) -> pl.DataFrame:
     )
 
 
-def without(hits: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
-    """Leave out hits that overlap another frame's `[began, ended)` of their channel."""
-    spans = others.select("channel_id", other_began="began", other_ended="ended")
-    overlapping = (
-        hits.select("channel_id", "began", "ended")
-        .join(spans, on="channel_id")
-        .filter(
-            (pl.col("began") < pl.col("other_ended"))
-            & (pl.col("ended") > pl.col("other_began"))
-        )
-    )
-    return hits.join(overlapping, on=["channel_id", "began", "ended"], how="anti")
-
-
 def judge(
     hits: pl.DataFrame,
     detector: str,
@@ -80,7 +67,7 @@ def judge(
     """
     mine = check(stored, STORED_CASES).filter(pl.col("detector") == detector)
     undecided = pl.col("state") == UNDECIDED
-    found = group(without(hits, mine.filter(~undecided)), detector)
+    found = group(runs.without(hits, mine.filter(~undecided)), detector)
     withdrawn = (
         mine.filter(undecided)
         .join(check(windows, SPANS), on="channel_id")

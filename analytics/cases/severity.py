@@ -12,17 +12,11 @@ from typing import Final
 
 import polars as pl
 
+from analytics.detectors import reasons
+
 LEVELS: Final = ("low", "medium", "high")
 LONG: Final = timedelta(hours=6)
 FAR: Final = 0.5
-_WORSE: Final = (
-    "silent",
-    "stuck",
-    "zeros",
-    "above-limit",
-    "incident",
-    "incident-speed",
-)
 
 
 def severity() -> pl.Expr:
@@ -30,13 +24,18 @@ def severity() -> pl.Expr:
     change = (pl.col("observed") - pl.col("usual")).abs() / pl.col("usual")
     length = pl.col("ended") - pl.col("began")
     brief = (length <= timedelta(hours=1)) & (pl.col("channels") == 1)
+    of_reason = pl.col("reason").replace_strict(
+        {code: one.severity for code, one in reasons().items()},
+        default=0,
+        return_dtype=pl.Int8,
+    )
     points = (
         (pl.col("sites") > 1).cast(pl.Int8)
         + (length >= LONG).cast(pl.Int8)
         + (change >= FAR).fill_null(value=False).cast(pl.Int8)
         + (pl.col("detectors").list.len() > 1).cast(pl.Int8)
-        + pl.col("reason").is_in(_WORSE).cast(pl.Int8)
-        - ((pl.col("reason") == "congestion") | brief).cast(pl.Int8)
+        + pl.max_horizontal(of_reason, 0)
+        - ((of_reason < 0) | brief).cast(pl.Int8)
     )
     return (
         pl.when(points >= 3)

@@ -1,16 +1,25 @@
-"""One file per detector: its `NAME`, the `REASONS` of its hits, and what finds them."""
+"""One file per detector: what finds its hits, and its record `DETECTOR`."""
 
 import pkgutil
 from functools import cache
 from importlib import import_module
-from types import ModuleType
+
+from analytics.detectors.record import Detector, Reason
 
 
 @cache
-def detectors() -> dict[str, ModuleType]:
-    """All detectors by name: the files here that have one."""
+def detectors() -> dict[str, Detector]:
+    """All detectors by code, in the order of their codes: the records of files here."""
     modules = (
         import_module(f"{__name__}.{entry.name}")
         for entry in pkgutil.iter_modules(__path__)
     )
-    return {module.NAME: module for module in modules if hasattr(module, "NAME")}
+    found: list[Detector] = [
+        module.DETECTOR for module in modules if hasattr(module, "DETECTOR")
+    ]
+    return {one.code: one for one in sorted(found, key=lambda one: one.code)}
+
+
+def reasons() -> dict[str, Reason]:
+    """All reasons that hits give, by code."""
+    return {one.code: one for each in detectors().values() for one in each.reasons}

@@ -13,10 +13,10 @@ import polars as pl
 
 from analytics.baseline.quarter_hours import QUARTER_S
 from analytics.detectors import runs
+from analytics.detectors.record import Detector, Reason
 from analytics.frames import HITS, STORED_VOLUMES, check
+from verkehrspuls.text import mark
 
-NAME: Final = "congestion"
-REASONS: Final = ("congestion",)
 _QUARTER: Final = timedelta(seconds=QUARTER_S)
 
 
@@ -94,3 +94,24 @@ def _near_slow(measured: pl.DataFrame, speed: pl.Expr, share: float) -> pl.DataF
     return measured.join(
         days, left_on=["channel_id", day], right_on=["channel_id", "day"], how="semi"
     )
+
+
+DETECTOR: Final = Detector(
+    code="congestion",
+    name=mark("congestion"),
+    evidence=mark("measured speeds of at least half an hour"),
+    reasons=(
+        Reason(
+            code="congestion",
+            word=mark("congestion"),
+            sentence=mark("slow traffic, %(observed)s km/h instead of %(usual)s km/h"),
+            is_speed=True,
+            severity=-1,
+            sharp=30,
+        ),
+    ),
+    judges="quarter-hours with speeds",
+    score="10 · (1 − speed / free speed)",
+    quarters=lambda _, vehicles: detect(vehicles),
+    spreads=True,
+)

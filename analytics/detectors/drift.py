@@ -15,11 +15,11 @@ from typing import Final
 import polars as pl
 
 from analytics.detectors import days as of_days
+from analytics.detectors.record import Detector, Reason
 from analytics.frames import HITS, VALUE_DAYS, check
 from analytics.local_time import day_bounds
+from verkehrspuls.text import mark
 
-NAME: Final = "drift"
-REASONS: Final = ("drift-up", "drift-down")
 FEWEST: Final = 10
 #: Least change of the lowest hour, in the unit of the quantity [I].
 STEPS: Final = {"no2_ugm3": 8.0, "laeq_db": 4.0}
@@ -100,3 +100,34 @@ def _hits(found: pl.DataFrame, score: float) -> pl.DataFrame:
         ),
         HITS,
     )
+
+
+DETECTOR: Final = Detector(
+    code="drift",
+    name=mark("drifts"),
+    evidence=mark("steadily over two weeks, apart from the rest of the town"),
+    reasons=(
+        Reason(
+            code="drift-up",
+            word=mark("drift"),
+            sentence=mark(
+                "more from day to day, now %(observed)s instead of %(usual)s"
+            ),
+            explained_by=("level-shift",),
+            names=90,
+        ),
+        Reason(
+            code="drift-down",
+            word=mark("drift"),
+            sentence=mark(
+                "less from day to day, now %(observed)s instead of %(usual)s"
+            ),
+            explained_by=("level-shift",),
+            names=100,
+        ),
+    ),
+    judges="local days",
+    score="slope in its standard errors",
+    days=lambda days: pl.concat([detect(days.counts), detect_values(days.values)]),
+    family="level",
+)

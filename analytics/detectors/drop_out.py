@@ -13,10 +13,9 @@ import polars as pl
 
 from analytics.baseline.quarter_hours import QUARTER_S, observed
 from analytics.detectors import runs
+from analytics.detectors.record import Detector, Reason
 from analytics.frames import HITS, STORED_VOLUMES, check
-
-NAME: Final = "drop-out"
-REASONS: Final = ("no-traffic",)
+from verkehrspuls.text import mark
 
 
 def detect(
@@ -54,3 +53,23 @@ def detect(
         .with_columns(reason=pl.lit("no-traffic")),
         HITS,
     )
+
+
+DETECTOR: Final = Detector(
+    code="drop-out",
+    name=mark("drop-outs"),
+    evidence=mark("messages come, but they hardly count anything"),
+    reasons=(
+        Reason(
+            code="no-traffic",
+            word=mark("drop-out"),
+            sentence=mark("hardly anything counted, %(observed)s instead of %(usual)s"),
+            sharp=40,
+            is_fault=True,
+        ),
+    ),
+    judges="quarter-hours",
+    score="−lg of the Poisson probability",
+    quarters=lambda quarters, _: detect(quarters),
+    spreads=True,
+)

@@ -13,12 +13,12 @@ from typing import Final
 
 import polars as pl
 
-from analytics.baseline.hours import ENOUGH_OBSERVED
+from analytics.baseline.hours import MIN_OBSERVED
 from analytics.detectors import runs
+from analytics.detectors.record import Detector, Reason
 from analytics.frames import ENVIRONMENT_HOURS, HITS, check
+from verkehrspuls.text import mark
 
-NAME: Final = "exceedance"
-REASONS: Final = ("above-limit",)
 #: µg/m³; Directive (EU) 2024/2881, annexes I and III.
 HOURLY: Final = {"no2_ugm3": 200.0, "o3_ugm3": 180.0}
 
@@ -34,7 +34,7 @@ def detect(hours: pl.DataFrame, quantities: pl.DataFrame) -> pl.DataFrame:
         .join(quantities.select("channel_id", "quantity"), on="channel_id")
         .join(values, on="quantity")
         .filter(
-            (pl.col("observed_s") >= ENOUGH_OBSERVED * 3600)
+            (pl.col("observed_s") >= MIN_OBSERVED * 3600)
             & (pl.col("mean") > pl.col("usual"))
         )
     )
@@ -53,3 +53,22 @@ def detect(hours: pl.DataFrame, quantities: pl.DataFrame) -> pl.DataFrame:
         ),
         HITS,
     )
+
+
+DETECTOR: Final = Detector(
+    code="exceedance",
+    name=mark("thresholds"),
+    evidence=mark("hourly mean of the measured values"),
+    reasons=(
+        Reason(
+            code="above-limit",
+            word=mark("above a threshold"),
+            sentence=mark("%(observed)s, more than %(usual)s in an hour"),
+            severity=1,
+            names=40,
+        ),
+    ),
+    judges="hours of NO₂ and O₃",
+    score="highest hour / value",
+    values=detect,
+)

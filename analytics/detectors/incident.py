@@ -20,10 +20,10 @@ import polars as pl
 from analytics.baseline.quarter_hours import QUARTER_S, observed
 from analytics.detectors import runs
 from analytics.detectors.congestion import slow_runs
+from analytics.detectors.record import Detector, Reason
 from analytics.frames import HITS, STORED_VOLUMES, check
+from verkehrspuls.text import mark
 
-NAME: Final = "incident"
-REASONS: Final = ("incident", "incident-speed")
 #: Quarter-hours that an incident lasts at most.
 LONGEST: Final = 16
 _QUARTER: Final = timedelta(seconds=QUARTER_S)
@@ -85,3 +85,38 @@ def detect_speeds(quarters: pl.DataFrame, *, sharp: float = 0.5) -> pl.DataFrame
     brief = (pl.col("sharp") <= sharp) & (pl.col("length") <= LONGEST)
     found = slow_runs(quarters).filter(brief)
     return check(found.with_columns(reason=pl.lit("incident-speed")), HITS)
+
+
+def _find(vehicles: pl.DataFrame) -> pl.DataFrame:
+    """Find HITS by speed, and by volume where speeds tell nothing."""
+    by_speed = detect_speeds(vehicles)
+    return pl.concat([by_speed, runs.without(detect(vehicles), by_speed)])
+
+
+DETECTOR: Final = Detector(
+    code="incident",
+    name=mark("incidents"),
+    evidence=mark("it came within a quarter of an hour"),
+    reasons=(
+        Reason(
+            code="incident",
+            word=mark("incident"),
+            sentence=mark("a sudden fall, %(observed)s instead of %(usual)s"),
+            severity=1,
+            explained_by=("drop-out",),
+            sharp=20,
+        ),
+        Reason(
+            code="incident-speed",
+            word=mark("incident"),
+            sentence=mark("sudden jam, %(observed)s km/h instead of %(usual)s km/h"),
+            is_speed=True,
+            severity=1,
+            sharp=10,
+        ),
+    ),
+    judges="quarter-hours of motor vehicles",
+    score="robust standard deviations; see congestion",
+    quarters=lambda _, vehicles: _find(vehicles),
+    spreads=True,
+)

@@ -13,10 +13,10 @@ from typing import Final
 import polars as pl
 
 from analytics.detectors import days as of_days
+from analytics.detectors.record import Detector, Reason
 from analytics.frames import HITS, check
+from verkehrspuls.text import mark
 
-NAME: Final = "level-shift"
-REASONS: Final = ("level-up", "level-down")
 FEWEST_BEFORE: Final = 7
 
 
@@ -52,3 +52,32 @@ def detect(
         ),
         HITS,
     )
+
+
+DETECTOR: Final = Detector(
+    code="level-shift",
+    name=mark("shifts of level"),
+    evidence=mark("three days in a row, apart from the rest of the town"),
+    reasons=(
+        Reason(
+            code="level-up",
+            word=mark("shift of level"),
+            sentence=mark(
+                "lastingly more than before, %(observed)s instead of %(usual)s"
+            ),
+            names=70,
+        ),
+        Reason(
+            code="level-down",
+            word=mark("shift of level"),
+            sentence=mark(
+                "lastingly less than before, %(observed)s instead of %(usual)s"
+            ),
+            names=80,
+        ),
+    ),
+    judges="local days",
+    score="spreads",
+    days=lambda days: detect(days.counts),
+    family="level",
+)

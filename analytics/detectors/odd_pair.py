@@ -20,10 +20,10 @@ from typing import Final
 import polars as pl
 
 from analytics.detectors import runs
+from analytics.detectors.record import TRAFFIC, Detector, Reason
 from analytics.frames import HITS, PAIRED_HOURS, check
+from verkehrspuls.text import mark
 
-NAME: Final = "odd-pair"
-REASONS: Final = ("noise-without-cars", "cars-without-noise")
 _HOUR: Final = timedelta(hours=1)
 
 
@@ -85,3 +85,32 @@ def detect(
         .filter(pl.col("length") >= fewest),
         HITS,
     )
+
+
+DETECTOR: Final = Detector(
+    code="odd-pair",
+    name=mark("traffic against noise"),
+    evidence=mark("traffic and noise of the site differ by %(score)s dB"),
+    reasons=(
+        Reason(
+            code="noise-without-cars",
+            word=mark("noise without vehicles"),
+            sentence=mark(
+                "noise without vehicles to match, %(observed)s instead of %(usual)s"
+            ),
+            names=50,
+        ),
+        Reason(
+            code="cars-without-noise",
+            word=mark("vehicles without noise"),
+            sentence=mark(
+                "vehicles without noise to match, %(observed)s instead of %(usual)s"
+            ),
+            names=60,
+        ),
+    ),
+    judges="hours, once the day ended",
+    score="dB",
+    days=lambda days: detect(days.pairs),
+    family=TRAFFIC,
+)

@@ -17,3 +17,17 @@ def number(rows: pl.DataFrame, *, step: timedelta) -> pl.DataFrame:
     return ordered.with_columns(
         (~follows.fill_null(value=False)).cum_sum().alias("run")
     )
+
+
+def without(hits: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
+    """Leave out hits that overlap another frame's `[began, ended)` of their channel."""
+    spans = others.select("channel_id", other_began="began", other_ended="ended")
+    overlapping = (
+        hits.select("channel_id", "began", "ended")
+        .join(spans, on="channel_id")
+        .filter(
+            (pl.col("began") < pl.col("other_ended"))
+            & (pl.col("ended") > pl.col("other_began"))
+        )
+    )
+    return hits.join(overlapping, on=["channel_id", "began", "ended"], how="anti")

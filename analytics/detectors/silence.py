@@ -14,6 +14,7 @@ from typing import Final
 
 import polars as pl
 
+from analytics.detectors.record import Detector, Reason
 from analytics.frames import (
     HITS,
     INSTALLED,
@@ -22,9 +23,8 @@ from analytics.frames import (
     TIME,
     check,
 )
+from verkehrspuls.text import mark
 
-NAME: Final = "silence"
-REASONS: Final = ("silent",)
 #: Gaps up to this length are not judged.
 SHORTEST_S: Final = 1800
 #: Intervals that may be missing.
@@ -101,3 +101,26 @@ def _hits(between: pl.DataFrame, installed: pl.DataFrame) -> pl.DataFrame:
         ),
         HITS,
     )
+
+
+DETECTOR: Final = Detector(
+    code="silence",
+    name=mark("readings that fail to come"),
+    evidence=mark("%(score)s intervals in a row are missing"),
+    reasons=(
+        Reason(
+            code="silent",
+            word=mark("no readings"),
+            sentence=mark("no readings"),
+            severity=1,
+            names=10,
+        ),
+    ),
+    judges="gaps",
+    score="missed intervals",
+    whole_score=True,
+    gaps=gaps,
+    family="silence",
+    # broker, power or network of the town
+    together=timedelta(minutes=15),
+)

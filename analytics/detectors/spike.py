@@ -14,10 +14,10 @@ import polars as pl
 
 from analytics.baseline.hours import MAD_TO_SIGMA
 from analytics.baseline.quarter_hours import QUARTER_S, observed
+from analytics.detectors.record import Detector, Reason
 from analytics.frames import ENVIRONMENT_HOURS, HITS, STORED_VOLUMES, check
+from verkehrspuls.text import mark
 
-NAME: Final = "spike"
-REASONS: Final = ("spike",)
 #: Least step, in the unit of the quantity [I].
 STEPS: Final = {
     "no2_ugm3": 40.0,
@@ -109,3 +109,24 @@ def _hits(found: pl.DataFrame, *, length: timedelta) -> pl.DataFrame:
         ),
         HITS,
     )
+
+
+DETECTOR: Final = Detector(
+    code="spike",
+    name=mark("spikes"),
+    evidence=mark("far outside of what the day before was like"),
+    reasons=(
+        Reason(
+            code="spike",
+            word=mark("spike"),
+            sentence=mark("a sudden peak, %(observed)s instead of %(usual)s"),
+            explained_by=("stuck",),
+            sharp=50,
+        ),
+    ),
+    judges="quarter-hours; hours of air and noise",
+    score="robust standard deviations",
+    quarters=lambda quarters, _: detect(quarters),
+    values=detect_values,
+    spreads=True,
+)

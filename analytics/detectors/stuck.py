@@ -15,11 +15,11 @@ from typing import Final
 
 import polars as pl
 
-from analytics.baseline.hours import ENOUGH_OBSERVED
+from analytics.baseline.hours import MIN_OBSERVED
+from analytics.detectors.record import Detector, Reason
 from analytics.frames import ENVIRONMENT_HOURS, HITS, STORED_VOLUMES, check
+from verkehrspuls.text import mark
 
-NAME: Final = "stuck"
-REASONS: Final = ("stuck", "zeros")
 #: Quantities that never stand still for hours.
 RESTLESS: Final = ("no2_ugm3", "o3_ugm3", "pm10_ugm3", "pm25_ugm3", "laeq_db")
 
@@ -39,7 +39,7 @@ def detect(
         check(hours, STORED_VOLUMES)
         .filter(
             (pl.col("interval_s") == 3600)
-            & (pl.col("observed_s") >= ENOUGH_OBSERVED * 3600)
+            & (pl.col("observed_s") >= MIN_OBSERVED * 3600)
             & ((volume > 0) | zero)
         )
         .sort("channel_id", "time")
@@ -99,7 +99,7 @@ def detect_values(
         .join(quantities.select("channel_id", "quantity"), on="channel_id")
         .filter(
             pl.col("quantity").is_in(RESTLESS)
-            & (pl.col("observed_s") >= ENOUGH_OBSERVED * 3600)
+            & (pl.col("observed_s") >= MIN_OBSERVED * 3600)
             & (pl.col("minimum") == pl.col("maximum"))
         )
         .with_columns(volume="minimum")
@@ -121,3 +121,32 @@ def detect_values(
         ),
         HITS,
     )
+
+
+DETECTOR: Final = Detector(
+    code="stuck",
+    name=mark("values that stand still"),
+    evidence=mark("chance would do this less than once in a million"),
+    reasons=(
+        Reason(
+            code="stuck",
+            word=mark("stuck value"),
+            sentence=mark("the same value again and again"),
+            severity=1,
+            names=20,
+            is_fault=True,
+        ),
+        Reason(
+            code="zeros",
+            word=mark("only zeros"),
+            sentence=mark("nothing counted where usually %(usual)s are"),
+            severity=1,
+            names=30,
+            is_fault=True,
+        ),
+    ),
+    judges="hours",
+    score="−lg of the probability of chance; hours",
+    hours=detect,
+    values=detect_values,
+)

@@ -14,10 +14,9 @@ import polars as pl
 
 from analytics.baseline.network import with_expected
 from analytics.detectors import days as of_days
+from analytics.detectors.record import Detector, Reason
 from analytics.frames import CHANNEL_DAYS, HITS, check
-
-NAME: Final = "unusual-day"
-REASONS: Final = ("day-above-usual", "day-below-usual")
+from verkehrspuls.text import mark
 
 
 def detect(
@@ -45,3 +44,31 @@ def detect(
         ),
         HITS,
     )
+
+
+DETECTOR: Final = Detector(
+    code="unusual-day",
+    name=mark("unusual days"),
+    evidence=mark("%(score)s times the spread of such days"),
+    reasons=(
+        Reason(
+            code="day-above-usual",
+            word=mark("unusual day"),
+            sentence=mark(
+                "a day with more than usual, %(observed)s instead of %(usual)s"
+            ),
+        ),
+        Reason(
+            code="day-below-usual",
+            word=mark("unusual day"),
+            sentence=mark(
+                "a day with less than usual, %(observed)s instead of %(usual)s"
+            ),
+        ),
+    ),
+    judges="local days",
+    score="spreads of the channel's days",
+    days=lambda days: detect(days.counts),
+    spreads=True,
+    is_common=True,
+)

@@ -14,10 +14,10 @@ import polars as pl
 
 from analytics.baseline.hours import whole_hour_volume
 from analytics.baseline.network import with_expected
+from analytics.detectors.record import Detector, Reason
 from analytics.frames import HITS, USUAL_HOURS, check
+from verkehrspuls.text import mark
 
-NAME: Final = "unusual-volume"
-REASONS: Final = ("above-usual", "below-usual")
 #: Length of what is judged, and how far back the forecast of the network ratio looks.
 HOUR: Final = timedelta(hours=1)
 
@@ -56,3 +56,29 @@ def detect(
         ),
         HITS,
     )
+
+
+DETECTOR: Final = Detector(
+    code="unusual-volume",
+    name=mark("unusual hours"),
+    evidence=mark("%(score)s times the usual spread"),
+    reasons=(
+        Reason(
+            code="above-usual",
+            word=mark("more than usual"),
+            sentence=mark("more than usual, %(observed)s instead of %(usual)s"),
+            explained_by=("stuck",),
+        ),
+        Reason(
+            code="below-usual",
+            word=mark("less than usual"),
+            sentence=mark("less than usual, %(observed)s instead of %(usual)s"),
+            explained_by=("stuck",),
+        ),
+    ),
+    judges="hours",
+    score="robust standard deviations",
+    town=detect,
+    spreads=True,
+    is_common=True,
+)

@@ -1,8 +1,8 @@
-"""Air quality indices: the worst pollutant of an hour decides. By name and version.
+"""Air quality indices by name and version: the worst pollutant of an hour decides.
 
-The classes of an index are bounded by upper ends, themselves within the class. Where
-they are published in whole numbers (0-10, 11-30), a value is rounded half up to one. A
-pollutant without value is left out, and the index called incomplete.
+The upper end of a class belongs to the class. If the ends are published as whole
+numbers (0-10, 11-30), values are first rounded half up. A pollutant without value is
+left out, and the index called incomplete.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from typing import Final
 
 import polars as pl
 
-from analytics.environment.averages import running_means, valid_hours
+from analytics.environment.averages import MIN_CAPTURE, running_means, valid_hours
 from analytics.frames import TIME, Schema, check
 from verkehrspuls.text import mark as _
 
@@ -24,11 +24,11 @@ class Index:
     name: str
     #: the names of its classes, best first
     classes: tuple[str, ...]
-    #: upper ends of all classes but the last, in µg/m³
+    #: upper ends of all classes except the last, in µg/m³
     ends: Mapping[str, tuple[float, ...]]
     #: quantities judged by their mean over the last 24 hours, not by the hour
     over_a_day: frozenset[str]
-    #: classes are of whole numbers
+    #: whether class ends are whole numbers
     whole: bool
     source: str
 
@@ -42,6 +42,8 @@ _EUROPEAN: Final = (
     _("very poor"),
     _("extremely poor"),
 )
+#: The index that pages show, and that the API gives where none is asked for.
+SHOWN: Final = "uba-2025"
 _PM: Final = frozenset({"pm10_ugm3", "pm25_ugm3"})
 
 INDICES: Final = {
@@ -103,6 +105,8 @@ INDEX_HOURS: Final[Schema] = {
     "decides": pl.String(),
     "missing": pl.List(pl.String()),
 }
+#: The same of the newest hour of sites.
+INDEX_SITES: Final[Schema] = {"site_id": pl.Int32(), **INDEX_HOURS}
 
 
 def index_hours(hours: Mapping[str, pl.DataFrame], index: Index) -> pl.DataFrame:
@@ -120,10 +124,62 @@ def index_hours(hours: Mapping[str, pl.DataFrame], index: Index) -> pl.DataFrame
     nothing = pl.DataFrame(
         schema={"time": TIME, "quantity": pl.String, "level": pl.Int32}
     )
-    return check(
-        pl.concat([nothing, *levels])
-        .sort("time", "level", "quantity", descending=[False, True, False])
-        .group_by("time", maintain_order=True)
+    return check(_decided(pl.concat([nothing, *levels]), index), INDEX_HOURS)
+
+
+def index_of_sites(newest: pl.DataFrame, index: Index) -> pl.DataFrame:
+    """Judge one hour of each site (INDEX_SITES); only of an index of single hours.
+
+    `newest` are ENVIRONMENT_HOURS with `site_id` and `quantity`.
+    """
+    if index.over_a_day:
+        raise ValueError(f"{index.key} needs the hours of a day")
+    enough = newest.filter(pl.col("observed_s") >= MIN_CAPTURE * 3600)
+    levels = [
+        _of_means(
+            enough.filter(pl.col("quantity") == quantity), index, quantity, "site_id"
+        )
+        for quantity in index.ends
+    ]
+    return check(_decided(pl.concat(levels), index, "site_id"), INDEX_SITES)
+
+
+def _levels(hours: pl.DataFrame, index: Index, quantity: str) -> pl.DataFrame:
+    if quantity in index.over_a_day:
+        last_hour = pl.col("ended") - pl.duration(hours=1)
+        means = running_means(hours, length=24).select(last_hour.alias("time"), "mean")
+    else:
+        means = valid_hours(hours).select("time", "mean")
+    return _of_means(means, index, quantity)
+
+
+def _of_means(
+    means: pl.DataFrame, index: Index, quantity: str, *by: str
+) -> pl.DataFrame:
+    """Find the class of each time, of the highest mean; also `by` more columns."""
+    ends = pl.Series(list(index.ends[quantity]), dtype=pl.Float64)
+    level = ends.search_sorted
+    greatest = pl.col("mean").max()
+    return (
+        means.group_by(*by, "time")
+        .agg((greatest + 0.5).floor() if index.whole else greatest)
+        .with_columns(
+            pl.lit(quantity).alias("quantity"),
+            pl.col("mean")
+            .map_batches(lambda m: level(m, side="left").cast(pl.Int32), pl.Int32)
+            .alias("level"),
+        )
+        .select(*by, "time", "quantity", "level")
+    )
+
+
+def _decided(levels: pl.DataFrame, index: Index, *by: str) -> pl.DataFrame:
+    """Let the worst quantity of each time decide."""
+    key = [*by, "time"]
+    last = [False] * len(key)
+    return (
+        levels.sort(*key, "level", "quantity", descending=[*last, True, False])
+        .group_by(*key, maintain_order=True)
         .agg(
             pl.col("level").first(),
             pl.col("quantity").first().alias("decides"),
@@ -133,28 +189,5 @@ def index_hours(hours: Mapping[str, pl.DataFrame], index: Index) -> pl.DataFrame
             .first()
             .list.sort()
             .alias("missing"),
-        ),
-        INDEX_HOURS,
-    )
-
-
-def _levels(hours: pl.DataFrame, index: Index, quantity: str) -> pl.DataFrame:
-    if quantity in index.over_a_day:
-        last_hour = pl.col("ended") - pl.duration(hours=1)
-        means = running_means(hours, length=24).select(last_hour.alias("time"), "mean")
-    else:
-        means = valid_hours(hours).select("time", "mean")
-    ends = pl.Series(list(index.ends[quantity]), dtype=pl.Float64)
-    level = ends.search_sorted
-    greatest = pl.col("mean").max()
-    return (
-        means.group_by("time")
-        .agg((greatest + 0.5).floor() if index.whole else greatest)
-        .with_columns(
-            pl.lit(quantity).alias("quantity"),
-            pl.col("mean")
-            .map_batches(lambda m: level(m, side="left").cast(pl.Int32), pl.Int32)
-            .alias("level"),
         )
-        .select("time", "quantity", "level")
     )

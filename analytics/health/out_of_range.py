@@ -1,8 +1,8 @@
 """Out of range: a value that cannot be (HydroServer's range rule).
 
-Counts below zero or beyond the quantity's greatest flow, speeds below zero or above
-250 km/h, environment values outside of what the quantity allows. value: how many
-readings of the period; one is too many.
+Counts below zero or beyond the quantity's greatest flow, speeds below zero or above 250
+km/h, environment values outside of what the quantity allows. value: the number of such
+readings in the period; one is too many.
 """
 
 from typing import Final
@@ -12,7 +12,7 @@ import polars as pl
 from analytics.health.evidence import Evidence, failures
 from verkehrspuls.quantities import COUNTED, QUANTITIES
 from verkehrspuls.settings import Health
-from verkehrspuls.wire import FASTEST_KMH
+from verkehrspuls.wire import MAX_SPEED_KMH
 
 RANGES: Final = pl.DataFrame(
     [(key, one.minimum, one.maximum) for key, one in QUANTITIES.items()],
@@ -22,7 +22,7 @@ RANGES: Final = pl.DataFrame(
 
 
 def find(evidence: Evidence, _: Health) -> pl.DataFrame:
-    """Find periods with readings that cannot be."""
+    """Find periods with impossible readings."""
     found = (
         outside(evidence.readings)
         .group_by("channel_id", "began")
@@ -32,13 +32,13 @@ def find(evidence: Evidence, _: Health) -> pl.DataFrame:
 
 
 def outside(readings: pl.DataFrame) -> pl.DataFrame:
-    """Give the HEALTH_READINGS that cannot be; unknown values are none of them."""
+    """Return the impossible HEALTH_READINGS; unknown values are not among them."""
     flow = pl.col("volume") * 3600.0 / pl.col("interval_s")
     counts = pl.col("quantity").is_in(list(COUNTED))
     value = pl.when(counts).then(flow).otherwise(pl.col("value"))
     wrong = pl.any_horizontal(
         value < pl.col("minimum"),
         value > pl.col("maximum"),
-        ~pl.col("speed_kmh").is_between(0, FASTEST_KMH),
+        ~pl.col("speed_kmh").is_between(0, MAX_SPEED_KMH),
     )
     return readings.join(RANGES, on="quantity").filter(wrong.fill_null(value=False))

@@ -55,7 +55,7 @@ def _judge(store: Store, taken: list[dict[str, Any]]) -> None:
         until=pl.lit(until, frames.TIME),
     )
     stored = case_store.stored(store, spans).filter(
-        pl.col("detector").is_in(judging.OF_DAYS)
+        pl.col("detector").is_in(judging.codes_of("days"))
     )
     spans = members.widen(spans, stored)
 

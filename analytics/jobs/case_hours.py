@@ -13,7 +13,6 @@ import polars as pl
 
 from analytics import frames
 from analytics.cases import judging, members
-from analytics.detectors import unusual_volume
 from analytics.frames import check
 from analytics.jobs import case_store
 from analytics.jobs.store import Store
@@ -57,9 +56,8 @@ def _judge(store: Store, taken: list[dict[str, Any]], *, now: datetime) -> None:
         until=pl.lit(last + _HOUR + judging.AROUND, frames.TIME),
     )
     stored = case_store.stored(store, spans)
-    spans = members.widen(
-        spans, stored.filter(pl.col("detector") == unusual_volume.NAME)
-    )
+    judged = pl.col("detector").is_in(judging.codes_of("town"))
+    spans = members.widen(spans, stored.filter(judged))
     hours = store.read(
         "usual_hours",
         channels=places["channel_id"].to_list(),

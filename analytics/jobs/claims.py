@@ -129,7 +129,7 @@ def check_silence(store: Store, *, now: datetime) -> int:
         spans = hits.select("channel_id", since="began", until="ended")
         judged = cases.judge(
             hits,
-            silence.NAME,
+            silence.DETECTOR.code,
             stored=case_store.stored(store, spans),
             # nothing is withdrawn here: readings that come withdraw what they end
             windows=frames.empty(frames.SPANS),
@@ -141,7 +141,7 @@ def check_silence(store: Store, *, now: datetime) -> int:
         wrong = [
             row["case_member_id"]
             for row in future
-            if row["detector"] != silence.NAME
+            if row["detector"] != silence.DETECTOR.code
             or (row["channel_id"], row["began"]) not in found
         ]
         case_store.write(

@@ -76,7 +76,7 @@ def read_days_as_known(
             quantity=counted,
             # with what reaches into the days, be it a day long, or what they reach into
             start=calendar.day_start(asked.first, zone)
-            - timedelta(seconds=long_intervals.LONGEST_S),
+            - timedelta(seconds=long_intervals.MAX_INTERVAL_S),
             end=calendar.day_end(asked.last, zone) + HOUR,
             known_at=known_at,
         )

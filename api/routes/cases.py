@@ -12,7 +12,7 @@ from api.problems import RESPONSES
 from api.schemas import cases as schemas
 from verkehrspuls.errors import BadParameter
 from verkehrspuls.moments import utc
-from verkehrspuls.storage import case_lists
+from verkehrspuls.storage import case_lists, known
 from verkehrspuls.storage.case_lists import (
     CURRENT,
     HISTORY,
@@ -21,7 +21,7 @@ from verkehrspuls.storage.case_lists import (
     sum_towns,
 )
 from verkehrspuls.storage.database import Row
-from verkehrspuls.storage.visibility import EVERYTHING
+from verkehrspuls.storage.visibility import EVERYTHING, PUBLIC
 
 router = APIRouter(prefix=PREFIX, tags=["figures"], route_class=authorised.Route)
 
@@ -38,7 +38,7 @@ _DECIDING: dict[int | str, dict[str, Any]] = {
     operation_id="listCases",
     summary="List anomaly cases",
     response_model=schemas.Cases,
-    responses={422: RESPONSES[422], 503: RESPONSES[503]},
+    responses={status: RESPONSES[status] for status in (404, 422, 503)},
 )
 def list_cases(
     store: Store,
@@ -93,6 +93,8 @@ def list_cases(
         found = read(limit, skip)
         # beyond the end there is no row that tells how many there are
         first = found or (read(1, 0) if skip else [])
+        if not first:
+            known.require(connection, municipality, site=site, visible=PUBLIC)
         counts = count_cases(connection, municipality=municipality, site=site)
     return {
         "counts": sum_towns(counts)._asdict(),

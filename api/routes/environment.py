@@ -60,7 +60,7 @@ def read_air(
             pattern="^(" + "|".join(indices.INDICES) + ")$",
             examples=["uba-2025"],
         ),
-    ] = "uba-2025",
+    ] = indices.SHOWN,
 ) -> dict[str, Any]:
     """Judge the air of a period: index, limits by calendar year, correction of PM.
 
@@ -176,7 +176,7 @@ def read_wind(
     suspects = asked.suspects("wind_ms", "wind_deg", *filter(None, [quantity]))
     return asked.answer(lambda of: _wind(of, quantity), suspects) | {
         "sectors": winds.SECTORS,
-        "calm_ms": winds.CALM_MS,
+        "calm_ms": winds.MIN_WIND_MS,
         "classes_ms": winds.CLASSES_MS,
         "quantity": quantity,
     }

@@ -12,8 +12,10 @@ from api.schemas import ledger as schemas
 from verkehrspuls.errors import BadParameter, TooLong
 from verkehrspuls.metrics import MESSAGE_OUTCOMES, READING_OUTCOMES
 from verkehrspuls.moments import utc
+from verkehrspuls.storage import known
 from verkehrspuls.storage.ledger_hours import list_ledger
 from verkehrspuls.storage.sensors import count_sensors
+from verkehrspuls.storage.visibility import PUBLIC
 
 router = APIRouter(prefix=PREFIX, tags=["operation"])
 
@@ -26,7 +28,7 @@ MOST: Final = 20_000
     operation_id="readLedger",
     summary="Read the ledger",
     response_model=schemas.Ledger,
-    responses={422: RESPONSES[422], 503: RESPONSES[503]},
+    responses={status: RESPONSES[status] for status in (404, 422, 503)},
 )
 def read_ledger(
     store: Store,
@@ -66,6 +68,8 @@ def read_ledger(
             silent=silent,
             limit=MOST + 1,
         )
+        if not rows:
+            known.require(connection, municipality, sensor=sensor, visible=PUBLIC)
     if len(rows) > MOST:
         raise _too_many()
     sums = {name: _sum(rows, name) for name in schemas.LedgerSums.model_fields}

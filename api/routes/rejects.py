@@ -12,7 +12,8 @@ from api.schemas import rejects as schemas
 from ingest.reasons import Detail, explain
 from verkehrspuls.errors import BadParameter, TooLong
 from verkehrspuls.moments import utc
-from verkehrspuls.storage import ledger
+from verkehrspuls.storage import known, ledger
+from verkehrspuls.storage.visibility import PUBLIC
 from verkehrspuls.text import LANGUAGES
 
 router = APIRouter(prefix=PREFIX, tags=["operation"])
@@ -25,7 +26,7 @@ LONGEST: Final = timedelta(days=366)
     operation_id="countRejects",
     summary="Count rejected messages",
     response_model=schemas.Rejects,
-    responses={422: RESPONSES[422], 503: RESPONSES[503]},
+    responses={status: RESPONSES[status] for status in (404, 422, 503)},
 )
 def count_rejects(
     store: Store,
@@ -54,6 +55,8 @@ def count_rejects(
             start=start,
             end=end,
         )
+        if not rows:
+            known.require(connection, municipality, visible=PUBLIC)
     return {
         "from_": start,
         "to": end,

@@ -12,8 +12,9 @@ from api.parameters import MunicipalityKey, OfMunicipality, SiteKey, Store
 from api.problems import RESPONSES
 from api.schemas import sites as schemas
 from verkehrspuls.errors import TooLong
-from verkehrspuls.storage import sites
+from verkehrspuls.storage import known, sites
 from verkehrspuls.storage.sites import list_municipalities, read_site
+from verkehrspuls.storage.visibility import PUBLIC
 
 router = APIRouter(prefix=PREFIX, tags=["registry"])
 
@@ -27,7 +28,7 @@ GEOJSON: Final = "application/geo+json"
     operation_id="listSites",
     summary="List sites",
     response_model=schemas.Sites,
-    responses={422: RESPONSES[422], 503: RESPONSES[503]},
+    responses={status: RESPONSES[status] for status in (404, 422, 503)},
 )
 def list_sites(store: Store, municipality: OfMunicipality = None) -> dict[str, object]:
     """List sites with their channels, by names of municipality and site.
@@ -50,6 +51,7 @@ def list_sites(store: Store, municipality: OfMunicipality = None) -> dict[str, o
                 GEOJSON: {"schema": {"$ref": "#/components/schemas/SiteFeatures"}}
             },
         },
+        404: RESPONSES[404],
         422: RESPONSES[422],
         503: RESPONSES[503],
     },
@@ -88,7 +90,10 @@ def _sites(store: Database, municipality: str | None) -> list[dict[str, Any]]:
                 detail=f"There are {count} sites and at most {MOST} come at once: "
                 "give a municipality",
             )
-        return sites.list_sites(connection, municipality=municipality)
+        found = sites.list_sites(connection, municipality=municipality)
+        if not found:
+            known.require(connection, municipality, visible=PUBLIC)
+        return found
 
 
 def _feature(site: dict[str, Any]) -> dict[str, Any]:

@@ -100,17 +100,17 @@ def _detectors(
         interval_s=pl.col("interval_s").first(),
     )
     detectors: dict[str, tuple[pl.DataFrame, Callable[[pl.DataFrame], object]]] = {
-        stuck.NAME: (hours, stuck.detect),
-        unusual_volume.NAME: (usual, unusual_volume.detect),
-        spike.NAME: (quarters, spike.detect),
-        drop_out.NAME: (quarters, drop_out.detect),
-        incident.NAME: (quarters, incident.detect),
-        f"{incident.NAME}-speed": (quarters, incident.detect_speeds),
-        congestion.NAME: (quarters, congestion.detect),
-        silence.NAME: (readings, lambda rows: silence.gaps(rows, installed)),
-        unusual_day.NAME: (days, unusual_day.detect),
-        level_shift.NAME: (days, level_shift.detect),
-        drift.NAME: (days, drift.detect),
+        stuck.DETECTOR.code: (hours, stuck.detect),
+        unusual_volume.DETECTOR.code: (usual, unusual_volume.detect),
+        spike.DETECTOR.code: (quarters, spike.detect),
+        drop_out.DETECTOR.code: (quarters, drop_out.detect),
+        incident.DETECTOR.code: (quarters, incident.detect),
+        f"{incident.DETECTOR.code}-speed": (quarters, incident.detect_speeds),
+        congestion.DETECTOR.code: (quarters, congestion.detect),
+        silence.DETECTOR.code: (readings, lambda rows: silence.gaps(rows, installed)),
+        unusual_day.DETECTOR.code: (days, unusual_day.detect),
+        level_shift.DETECTOR.code: (days, level_shift.detect),
+        drift.DETECTOR.code: (days, drift.detect),
     }
     found = {}
     for name, (rows, detect) in detectors.items():

@@ -19,6 +19,7 @@ from typing import Any, Final
 import msgspec
 
 from ingest.formats.record import (
+    Format,
     Record,
     as_kind,
     as_object,
@@ -64,7 +65,7 @@ def _record(part: Any) -> Record:
         raise Unusable("not-a-time", f"date = {str(date)[:80]!r}")
     interval = found.get("interval", "hourly")
     if not isinstance(interval, str) or interval not in INTERVALS:
-        text, values = wording.told(str(interval), INTERVALS)
+        text, values = wording.suggestion(str(interval), INTERVALS)
         raise Unusable(
             "unreadable",
             "{}; {}",
@@ -81,3 +82,6 @@ def _record(part: Any) -> Record:
         observed="uptime",
         scaled=True,
     )
+
+
+FORMATS: Final = (Format(name="telraam", decode=decode),)

@@ -12,11 +12,9 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from analytics.cases import sentences
 from dashboards import render
 from dashboards.app import create_web
 from dashboards.language import Language
-from dashboards.pages.case.view import DETECTORS
 from dashboards.pages.corridor import view
 from tests import parts, world
 from verkehrspuls.settings import load
@@ -484,8 +482,24 @@ def test_evidence_of_a_case_is_in_words_and_units(client: TestClient, url: str) 
             )
 
 
-def test_every_detector_has_a_name() -> None:
-    assert DETECTORS.keys() == sentences.WHY.keys()
+def test_course_of_a_case_is_drawn_told_and_listed(client: TestClient) -> None:
+    page = client.get("/de/cases/1").text
+    assert "234 Kfz/h am Di, 03.03.2026, 0–1 Uhr statt 240 Kfz/h" in page
+    assert 'data-figure="course-figure"' in page
+    (rows,) = (
+        rows
+        for caption, rows in Tables(page).found.items()
+        if caption == "Was wurde beobachtet, und was ist üblich?"
+    )
+    assert rows[0] == [
+        *("Stunde", "Beobachtet (Kfz/h)", "Üblich (Kfz/h)", "Üblich von"),
+        *("Üblich bis", "Im Fall"),
+    ]
+    by_hour = {row[0]: row[1:] for row in rows[1:]}
+    # the lane fell silent on the third day
+    assert by_hour["Di 03.03. 00:00"][0] == "234"
+    assert by_hour["Di 03.03. 01:00"] == ["–", "–", "–", "–", "ja"]
+    assert len(rows) > 24
 
 
 def test_comparison_needs_weeks(client: TestClient) -> None:

@@ -27,7 +27,7 @@ from verkehrspuls.model import Town
 from verkehrspuls.registry.towns import register
 from verkehrspuls.stack import process
 from verkehrspuls.stack.account import Account
-from verkehrspuls.stack.checks import OK, PROBLEM, _of_nobody, _silent, _slots
+from verkehrspuls.stack.checks import OK, PROBLEM, _silent, _slots, _unregistered
 from verkehrspuls.stack.probe import probe, sessions_are_open
 from verkehrspuls.storage import ledger
 from verkehrspuls.storage.database import Connection, connect
@@ -363,7 +363,7 @@ def test_network_server_writes_for_foreign_sensors_and_what_is_of_nobody_is_told
         parts.wait_for(lambda: ledger.of_nobody(connection))
         (nobody,) = ledger.of_nobody(connection)
         assert (nobody["topic"], nobody["messages"]) == (wrong, 1)
-        told = _of_nobody([nobody])
+        told = _unregistered([nobody])
         assert told.state == PROBLEM
         assert wrong in told.detail
         assert "zaehler-1" not in _silent(ledger.never_sent(connection)).detail

@@ -3,7 +3,7 @@
 import ast
 import inspect
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -16,23 +16,24 @@ import pytest
 import analytics
 import api.errors
 from analytics import detectors as anomalies
-from analytics.cases import judging, sentences, severity, states
+from analytics.cases import judging, severity, states
+from analytics.detectors.record import Detector, Reason
 from analytics.environment import indices, limits
 from analytics.flow import aadt, figure
 from analytics.health import verdicts
 from analytics.imputation import methods
 from api import problems
 from dashboards import describe
-from dashboards.pages.case.view import DETECTORS
 from dashboards.pages.site import environment, key_figures
 from dashboards.states import STATES
 from ingest import files
+from ingest import formats as payload_formats
 from ingest.commands import import_
-from ingest.formats import foreign_formats, formats
 from ingest.reasons import REASONS
 from ingest.units import UNITS
+from tests.catalogue import catalogue
 from tests.parts import PROJECT
-from verkehrspuls import calendar, model, text
+from verkehrspuls import calendar, reasons, text
 from verkehrspuls.classes import CLASS_NAMES, CLASSES, SCHEMES
 from verkehrspuls.errors import VerkehrspulsError
 from verkehrspuls.quantities import COUNTED, ENVIRONMENT, NOUNS, QUANTITIES
@@ -62,7 +63,7 @@ class Kind:
             for key in keys:
                 if not texts.get(key):
                     yield f"{self.name} {key}: no {place}"
-                elif texts[key] not in text.catalogue("de"):
+                elif texts[key] not in catalogue("de"):
                     yield f"{self.name} {key}: no German for {place}: {texts[key]}"
             for key in texts.keys() - set(keys) if self.closed else ():
                 yield f"{self.name} {key}: there is none, but {place}"
@@ -76,17 +77,17 @@ def documented(page: str) -> set[str]:
     return set(re.findall(r"`#?([^`\n]+)`", (PROJECT / page).read_text("utf-8")))
 
 
-def of_cases(detectors: Mapping[str, ModuleType]) -> list[Kind]:
+def of_cases(detectors: Mapping[str, Detector]) -> list[Kind]:
     """Detectors, and the reasons that their cases give."""
-    reasons = [key for one in detectors.values() for key in getattr(one, "REASONS", ())]
+    reasons = {one.code: one for each in detectors.values() for one in each.reasons}
     page = f"{REFERENCE}detectors.md"
     return [
         Kind(
             "detector",
             detectors,
             {
-                "reason to believe it (WHY in cases/sentences.py)": sentences.WHY,
-                "name on the page of a case (DETECTORS in case/view.py)": (DETECTORS),
+                "evidence": {key: one.evidence for key, one in detectors.items()},
+                "name": {key: one.name for key, one in detectors.items()},
             },
             page,
         ),
@@ -94,8 +95,8 @@ def of_cases(detectors: Mapping[str, ModuleType]) -> list[Kind]:
             "reason",
             reasons,
             {
-                "sentence (WHAT in analytics/cases/sentences.py)": sentences.WHAT,
-                "word (WORDS in analytics/cases/sentences.py)": sentences.WORDS,
+                "sentence": {key: one.sentence for key, one in reasons.items()},
+                "word": {key: one.word for key, one in reasons.items()},
             },
             page,
         ),
@@ -151,7 +152,11 @@ def kinds() -> list[Kind]:
             f"{REFERENCE}topics-and-payloads.md",
         ),
         Kind("class scheme", SCHEMES, page=f"{REFERENCE}topics-and-payloads.md"),
-        Kind("payload format", foreign_formats(), page=f"{REFERENCE}formats.md"),
+        Kind(
+            "payload format",
+            payload_formats.foreign_formats(),
+            page=f"{REFERENCE}formats.md",
+        ),
         Kind("file format", files.formats(), page="docs/how-to/replay-real-data.md"),
         Kind(
             "state of a site",
@@ -251,19 +256,6 @@ def passport_methods() -> set[str]:
     return {one for one in found if one is not None}
 
 
-def not_judged(detectors: Mapping[str, ModuleType]) -> list[str]:
-    """The detectors that `analytics/cases/judging.py` does not name."""
-    tree = ast.parse(inspect.getsource(judging))
-    used = {
-        vars(judging)[node.value.id].NAME
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute)
-        and node.attr == "NAME"
-        and isinstance(node.value, ast.Name)
-    }
-    return [name for name in detectors if name not in used]
-
-
 @pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.name)
 def test_what_is_shown_has_its_words(kind: Kind) -> None:
     assert list(kind.missing()) == []
@@ -273,13 +265,14 @@ def test_every_kind_has_members() -> None:
     assert [kind.name for kind in kinds() if not list(kind.keys)] == []
 
 
-def test_every_detector_judges() -> None:
-    assert not_judged(anomalies.detectors()) == []
+@pytest.mark.parametrize("code", anomalies.detectors())
+def test_every_detector_judges(code: str) -> None:
+    assert any(code in judging.codes_of(stage) for stage in get_args(judging.Stage))
 
 
-@pytest.mark.parametrize("name", anomalies.detectors())
-def test_detector_declares_its_reasons(name: str) -> None:
-    module = anomalies.detectors()[name]
+@pytest.mark.parametrize("code", anomalies.detectors())
+def test_detector_declares_its_reasons(code: str) -> None:
+    module = module_of(code)
     tree = ast.parse(inspect.getsource(module))
     given = {
         str(node.args[0].value)
@@ -289,12 +282,25 @@ def test_detector_declares_its_reasons(name: str) -> None:
         and isinstance(node.args[0], ast.Constant)
         and isinstance(node.args[0].value, str)
     }
-    assert set(getattr(module, "REASONS", ())) == given
+    declared = [reason.code for reason in anomalies.detectors()[code].reasons]
+    assert sorted(declared) == sorted(given)
+
+
+def test_no_two_detectors_give_the_same_reason() -> None:
+    given = [
+        one.code for each in anomalies.detectors().values() for one in each.reasons
+    ]
+    assert sorted(given) == sorted(set(given))
+
+
+def test_what_explains_a_reason_is_a_detector() -> None:
+    others = {code for one in anomalies.reasons().values() for code in one.explained_by}
+    assert others <= anomalies.detectors().keys()
 
 
 def test_every_file_that_detects_is_a_detector() -> None:
     folder = Path(anomalies.__path__[0])
-    named = {module.__name__ for module in anomalies.detectors().values()}
+    named = {module_of(code).__name__ for code in anomalies.detectors()}
     detecting = {
         f"{anomalies.__name__}.{path.stem}"
         for path in folder.glob("[a-z]*.py")
@@ -303,17 +309,35 @@ def test_every_file_that_detects_is_a_detector() -> None:
     assert detecting == named
 
 
+def test_reasons_that_queries_know_are_those_of_the_records() -> None:
+    known = anomalies.reasons()
+
+    def ordered(place: Callable[[Reason], int | None]) -> tuple[str, ...]:
+        found = {code: at for code, one in known.items() if (at := place(one))}
+        return tuple(sorted(found, key=lambda code: found[code]))
+
+    assert ordered(lambda one: one.names) == reasons.BROKEN
+    assert ordered(lambda one: one.sharp) == reasons.STREET_EVENTS
+    assert {code for code, one in known.items() if one.is_fault} == {*reasons.FAULTS}
+
+
+def module_of(code: str) -> ModuleType:
+    """The file of a detector."""
+    return import_module(f"{anomalies.__name__}.{code.replace('-', '_')}")
+
+
 def test_detector_without_words_is_named_with_all_that_it_lacks() -> None:
-    storm = ModuleType("storm")
-    vars(storm).update(NAME="storm", REASONS=("gale",))
+    gale = Reason(code="gale", word="", sentence="it blows")
+    storm = Detector(
+        code="storm", name="", evidence="", reasons=(gale,), judges="", score=""
+    )
     more = {**anomalies.detectors(), "storm": storm}
-    assert not_judged(more) == ["storm"]
     assert [piece for kind in of_cases(more) for piece in kind.missing()] == [
-        "detector storm: no reason to believe it (WHY in cases/sentences.py)",
-        "detector storm: no name on the page of a case (DETECTORS in case/view.py)",
+        "detector storm: no evidence",
+        "detector storm: no name",
         "detector storm: no entry in docs/reference/detectors.md",
-        "reason gale: no sentence (WHAT in analytics/cases/sentences.py)",
-        "reason gale: no word (WORDS in analytics/cases/sentences.py)",
+        "reason gale: no German for sentence: it blows",
+        "reason gale: no word",
         "reason gale: no entry in docs/reference/detectors.md",
     ]
 
@@ -326,16 +350,13 @@ def test_word_without_german_and_word_of_nothing_are_named() -> None:
     ]
 
 
-def test_names_of_formats_are_those_of_the_registry() -> None:
-    known = {*formats(), *foreign_formats()}
-    assert set(get_args(model.PayloadFormat)) == known
+def test_names_of_file_formats_are_those_of_the_command() -> None:
     command = get_args(get_args(import_.Format)[0])
     assert set(command) == files.formats().keys()
 
 
-@pytest.mark.parametrize("name", sorted(foreign_formats()))
-def test_payload_format_has_examples_and_tests(name: str) -> None:
-    module: Any = import_module(foreign_formats()[name].__module__)
+@pytest.mark.parametrize("module", payload_formats.modules())
+def test_payload_format_has_examples_and_tests(module: Any) -> None:
     assert module.EXAMPLES
     stem = module.__name__.rpartition(".")[2]
     assert (
@@ -352,7 +373,7 @@ def test_state_of_a_site_has_its_sign() -> None:
 
 def test_classes_of_indices_have_their_words() -> None:
     words = {word for index in indices.INDICES.values() for word in index.classes}
-    assert words - text.catalogue("de").keys() == set()
+    assert words - catalogue("de").keys() == set()
 
 
 def test_pages_of_prose_are_in_each_language() -> None:

@@ -1,1 +1,1 @@
-"""Who asks, and what they may do: tokens."""
+"""Access: who asks, and what they may do. Today tokens."""

@@ -1,7 +1,7 @@
 """Tokens for sending readings and for deciding cases over HTTP.
 
-A token is shown once, when it is made. Stored are its begin, by which it is found and
-listed, and its SHA-256: it is random and long, so there is nothing to guess.
+A token is shown only once, when it is created. The database holds its prefix, which
+identifies it, and its SHA-256; no salt is needed, because a token is long and random.
 """
 
 import hashlib
@@ -20,17 +20,17 @@ _FORM: Final = re.compile(r"(vp_[0-9a-f]{8})_[\w-]{43}", re.ASCII)
 
 
 class Bearer(NamedTuple):
-    """Whose token it is: what it may send for."""
+    """The owner of a token: where it may send."""
 
     api_token_id: int
     municipality: str
     #: None: all sensors of the municipality
     sensor: str | None
-    #: what the operator wrote about the token, else its begin
+    #: the operator's note about the token, else its prefix
     name: str
 
     def may_send_for(self, municipality: str, sensor: str) -> bool:
-        """Tell whether it may."""
+        """Return whether the token may send for a sensor."""
         return municipality == self.municipality and self.sensor in (None, sensor)
 
 
@@ -43,7 +43,7 @@ def create(
     note: str = "",
     expires_at: datetime | None = None,
 ) -> str:
-    """Make a token; it is returned here, and nowhere else."""
+    """Create a token, which is returned only here."""
     prefix = f"vp_{secrets.token_hex(4)}"
     token = f"{prefix}_{secrets.token_urlsafe(32)}"
     made = execute(
@@ -68,7 +68,7 @@ def create(
 def find(
     connection: Connection, token: str, *, purpose: Purpose = "readings"
 ) -> Bearer | None:
-    """Find whose token it is; None where it is not valid for it, or not any more."""
+    """Find the owner of a token; None if unknown, expired or for another purpose."""
     form = _FORM.fullmatch(token)
     if form is None:
         return None
@@ -87,7 +87,7 @@ def find(
 
 
 def revoke(connection: Connection, prefix: str) -> None:
-    """Let a token end at once; it is known by its begin, or as a whole."""
+    """Revoke a token at once, by its prefix or the whole token."""
     form = _FORM.fullmatch(prefix)
     begin = form[1] if form else prefix
     if execute(connection, "revoke_token", prefix=begin).fetchone() is None:

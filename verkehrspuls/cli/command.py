@@ -159,7 +159,7 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except OSError as error:
-        talk.give_up_stdout()
+        talk.discard_stdout()
         if not isinstance(error, BrokenPipeError):  # who reads has enough, as `head`
             output.tell(f"verkehrspuls: {MachineFailed.of(error)}")
         sys.exit(MachineFailed.exit_code)

@@ -20,7 +20,7 @@ import msgspec
 from verkehrspuls import wording
 from verkehrspuls.calendar import no_state, states
 from verkehrspuls.errors import BadFile, UnknownKey, UsageError
-from verkehrspuls.files import MOST_TEXT
+from verkehrspuls.files import MAX_TEXT_BYTES
 from verkehrspuls.model import Name, Words
 from verkehrspuls.storage.database import Connection, execute
 
@@ -28,7 +28,7 @@ Row = dict[str, Any]
 
 _DAY: Final = timedelta(days=1)
 _FORMAT: Final = "a calendar"
-#: Years that a calendar may be of.
+#: Years that a calendar may contain.
 YEARS: Final = range(1970, 2201)
 _NO_YEAR: Final = f"the year must be from {YEARS[0]} to {YEARS[-1]}"
 _GERMAN: Final = re.compile(r"(\d\d)\.(\d\d)\.(\d{4})", re.ASCII)
@@ -39,7 +39,7 @@ _EVENTS: Final = ("municipality", "site", "name", "first", "last", "note")
 def school_holidays(connection: Connection) -> list[Row]:
     """List the school holidays that apply, by state and day.
 
-    Of a state for which some were imported those alone; else what the program brings.
+    A state with imported holidays has only those; any other has the shipped ones.
     """
     imported = execute(connection, "imported_school_holidays").fetchall()
     states = {row["state"] for row in imported}
@@ -48,13 +48,13 @@ def school_holidays(connection: Connection) -> list[Row]:
 
 @cache
 def shipped() -> list[Row]:
-    """List the school holidays that come with the program. Do not change them."""
+    """List the school holidays shipped with the program; do not change them."""
     text = (resources.files("verkehrspuls") / "school_holidays.csv").read_text("utf-8")
     return _parse(text, _HOLIDAYS)
 
 
 def known_until(connection: Connection) -> dict[str, date | None]:
-    """Tell the last day of the school holidays known of each state that has a town."""
+    """Return the last day of known school holidays for each state with a town."""
     last: dict[str, date] = {}
     for row in school_holidays(connection):
         last[row["state"]] = max(row["last"], last.get(row["state"], date.min))
@@ -63,7 +63,7 @@ def known_until(connection: Connection) -> dict[str, date | None]:
 
 
 def load_school_holidays(path: Path) -> list[Row]:
-    """Read school holidays from a file, and refuse what contradicts itself."""
+    """Read school holidays from a file, and refuse contradictions."""
     rows = _load(path, _HOLIDAYS)
     for row in rows:
         if row["state"] not in states():
@@ -82,9 +82,9 @@ def load_school_holidays(path: Path) -> list[Row]:
 def replace_school_holidays(
     connection: Connection, rows: Sequence[Row]
 ) -> dict[str, int]:
-    """Replace all school holidays of the states in `rows`; tells how many by state.
+    """Replace all school holidays of the states in `rows`; count them by state.
 
-    Days that were in holidays and are not, or the other way, become stale.
+    Days whose status changes become stale.
     """
     counts = Counter(row["state"] for row in rows)
     with connection.transaction():
@@ -110,7 +110,7 @@ def _mark_stale(
     municipality: str | None = None,
     site: str | None = None,
 ) -> None:
-    """Have the figures of local days computed anew, and what is usual after them."""
+    """Mark the figures of local days, and the baselines that use them, as stale."""
     execute(
         connection,
         "mark_stale",
@@ -142,7 +142,7 @@ def load_events(path: Path) -> list[Row]:
 
 
 def _wrong_words(name: str, note: str = "") -> str:
-    """Say what of an event's name or note cannot be shown; empty where nothing is."""
+    """Explain why an event's name or note cannot be displayed; empty if it can."""
     for what, text, kind in (("the name", name, Name), ("the note", note, Words)):
         try:
             msgspec.convert(text, kind)
@@ -161,9 +161,9 @@ def put_event(
     last: date,
     note: str = "",
 ) -> int:
-    """Add an event, or bring that of this name and first day up to date.
+    """Add an event, or update the one with this name and first day.
 
-    The days on which it is, and was not before, become stale, and the other way round.
+    Days that become or cease to be event days become stale.
     """
     if first > last:
         raise UsageError(reason=f"{name}: it ends before it begins.")
@@ -203,7 +203,7 @@ def put_event(
 
 
 def put_events(connection: Connection, rows: Sequence[Row]) -> int:
-    """Add events, all or none; returns how many."""
+    """Add events, all or none; return their number."""
     with connection.transaction():
         for row in rows:
             put_event(connection, **row)
@@ -232,12 +232,12 @@ def events(
 
 
 def events_of_sites(connection: Connection, sites: Sequence[int]) -> list[Row]:
-    """List events as they concern each site, those of its municipality with them."""
+    """List events by site, including those of its municipality."""
     return execute(connection, "events_of_sites", sites=list(sites)).fetchall()
 
 
 def remove_event(connection: Connection, event: int) -> None:
-    """Forget an event; its days become stale."""
+    """Remove an event; its days become stale."""
     with connection.transaction():
         gone = execute(connection, "remove_event", event=event).fetchone()
         if gone is None:
@@ -249,7 +249,7 @@ def _load(path: Path, columns: Sequence[str]) -> list[Row]:
     from verkehrspuls import spreadsheet
 
     try:
-        text = spreadsheet.decoded(path, format=_FORMAT, most=MOST_TEXT)
+        text = spreadsheet.decoded(path, format=_FORMAT, most=MAX_TEXT_BYTES)
         rows = _parse(text, columns)
     except (OSError, EOFError, ValueError, csv.Error) as error:
         raise _bad(path, error) from error

@@ -1,6 +1,6 @@
-"""What is known of one sensor, for whoever brings it into service.
+"""State of one sensor, for the person who brings it into service.
 
-For the operator: whatever the visibility of its sites.
+For the operator: independent of the visibility of its sites.
 """
 
 from datetime import datetime
@@ -17,18 +17,18 @@ from verkehrspuls.wire import topic
 
 Row = dict[str, Any]
 
-#: So many of the newest messages are told of.
-MESSAGES: Final = 10
-#: The ledger's slots that no message of a broker comes through.
+#: Newest messages shown.
+MAX_MESSAGES: Final = 10
+#: Ledger slots of messages that did not come through a broker.
 _WAYS: Final = {100: "imported", 101: "replayed"}
 
 
 def sensor(connection: Connection, municipality: str, key: str) -> Row:
-    """Find a sensor: what is registered, what came of it, and what became of that.
+    """Read a sensor: its registration, what it sent, and the outcomes.
 
-    `clock` is how its clock stands, see `storage.clocks`; null where nothing came.
-    `passed_over`: times in its messages that cannot be right. `ambiguous`: readings of
-    an hour that its clock showed twice, that may be of the other pass.
+    `clock` is the state of its clock, see `storage.clocks`; null without readings.
+    `passed_over`: implausible times in its messages. `ambiguous`: readings of an hour
+    that its clock showed twice, whose pass is unknown.
     """
     chosen = {"municipality": municipality, "sensor": key}
     row: Row | None = execute(connection, "sensor_facts", **chosen).fetchone()
@@ -57,7 +57,7 @@ def sensor(connection: Connection, municipality: str, key: str) -> Row:
 
 
 def _topics(row: Row, installations: list[Row]) -> list[str]:
-    """Name what it has to publish under."""
+    """List the topics under which it must publish."""
     if row["topic"]:
         return [row["topic"]]
     counts = {each["quantity"] in COUNTED for each in installations}
@@ -72,13 +72,13 @@ def _topics(row: Row, installations: list[Row]) -> list[str]:
 def _messages(connection: Connection, sensor_id: int) -> list[Row]:
     rows = execute(connection, "sensor_newest_messages", sensor_id=sensor_id)
     found = [_message(row["slot"], row["message"]) for row in rows]
-    # those of a moment in the order in which a slot has them: the newest is first
+    # messages of the same time in the order of the slot: the newest first
     found.sort(key=lambda message: message["received_at"], reverse=True)
-    return found[:MESSAGES]
+    return found[:MAX_MESSAGES]
 
 
 def _message(slot: int, text: str) -> Row:
-    """Read a message as `ingest.newest` wrote it."""
+    """Decode a message written by `ingest.newest`."""
     received_at, readings, *why = msgspec.json.decode(text)
     refused, reason, detail, values = why or (0, None, "", [])
     outcome = "accepted"

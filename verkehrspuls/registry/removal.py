@@ -1,8 +1,8 @@
-"""Ending sensors by date, and removing what is registered: each in one transaction.
+"""End sensors by date, and remove registered things: each in one transaction.
 
-The ledger stays, and still adds up: readings that go are counted as dropped, as those
-that retention drops. So do rejected messages. A sensor or municipality that is
-registered again under its key goes on with its ledger.
+The ledger stays and still adds up: removed readings count as dropped, as those removed
+by retention. Rejected messages stay. A sensor or municipality that is registered again
+under its key continues its ledger.
 """
 
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ from typing import Any, Final
 from verkehrspuls.errors import UnknownKey, UsageError
 from verkehrspuls.storage.database import Connection, execute, one
 
-#: What hangs on a site, sensor or municipality: readings and cases go with it, messages
-#: stay counted in the ledger and rejects stay kept.
+#: Data of a site, sensor or municipality: readings and cases are removed with it,
+#: messages stay counted in the ledger and rejects stay.
 Hanging = dict[str, int]
 
-#: How a thing is named in commands.
+#: Names of the kinds in commands.
 SITE: Final = "site"
 SENSOR: Final = "sensor"
 TOWN: Final = "town"
@@ -42,7 +42,7 @@ _INSTEAD: Final = {
 def end_sensor(
     connection: Connection, municipality: str, sensor: str, *, at: datetime
 ) -> list[str]:
-    """End a sensor's installations; returns the outputs that were attached."""
+    """End a sensor's installations; return the outputs that were attached."""
     with connection.transaction():
         (sensor_id,) = _sensors(connection, municipality, sensor)
         when = {"sensor_id": sensor_id, "at": at}
@@ -67,8 +67,7 @@ def remove(
 ) -> Hanging:
     """Remove a site, a sensor, or (without a key) a municipality.
 
-    Where data hang on it they must be named (`with_readings`) and it must be `sure`;
-    returns what did.
+    If it has data, `with_readings` and `sure` are required; return the numbers removed.
     """
     with connection.transaction():
         sites: list[int] = []
@@ -106,7 +105,7 @@ def remove(
 
 
 def towns(connection: Connection) -> list[dict[str, Any]]:
-    """List the municipalities that are registered."""
+    """List the registered municipalities."""
     return execute(connection, "list_towns").fetchall()
 
 
@@ -173,7 +172,7 @@ def _channels(connection: Connection, sites: Sequence[int]) -> list[int]:
 
 
 def sweep(connection: Connection) -> int:
-    """Remove readings that came for channels while these were removed."""
+    """Remove readings that arrived for channels while these were being removed."""
     with connection.transaction():
         rows = execute(connection, "orphaned_channels").fetchall()
         channels = [row["channel_id"] for row in rows]

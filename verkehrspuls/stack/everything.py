@@ -1,4 +1,4 @@
-"""All parts together, in their order: what `verkehrspuls up` runs."""
+"""All parts in their order of start: the command `verkehrspuls up`."""
 
 import http.client
 import os
@@ -34,22 +34,22 @@ from verkehrspuls.stack.state import (
     write_running,
 )
 from verkehrspuls.stack.supervisor import Supervisor
-from verkehrspuls.talk import tell
+from verkehrspuls.talk import write_line
 
-#: all parts together stop within five seconds
+#: all parts together must stop within five seconds
 STOP_BUDGET_S = 4.5
-#: within it ingest has to finish what it has in hand
+#: part of it in which ingest must finish its current work
 DRAIN_S = 1.5
-#: a first start may meet a part that is just being started again
+#: at a first start another part may just be restarting
 ATTEMPTS = 3
-#: whoever is asked to stop and does not is asked again after this
-ASK_AGAIN_S = 1.0
-#: the history goes on where it stopped, over failures of other parts
+#: interval of repeating a request to stop
+STOP_REPEAT_S = 1.0
+#: the history continues where it stopped, after failures of other parts
 HISTORY_ATTEMPTS = 10
 
 
 class Interrupted(BaseException):
-    """Somebody asked us to stop."""
+    """Raised when the user or system asks `up` to stop."""
 
 
 def run(settings: Settings, *, show_logs: bool, with_parent: bool) -> None:
@@ -58,29 +58,29 @@ def run(settings: Settings, *, show_logs: bool, with_parent: bool) -> None:
         end_with_parent()
     directory = state_directory(settings)
     make_directory(directory)
-    say(f"Verkehrspuls {__version__}, data in {directory}")
+    print_line(f"Verkehrspuls {__version__}, data in {directory}")
     if os.geteuid() == 0 and needs_servers(settings):
         account = server_account(settings.stack.account, part="up")
         if account and (others := shared_with(account)):
-            say(
+            print_line(
                 f"warning: as root, the servers run as {account.name}, {others}; these "
                 f"can read all passwords and data. {own_account(directory)}"
             )
     with locked(directory) as require:
-        supervisor = Supervisor(say=say, start_s=settings.stack.start_s)
+        supervisor = Supervisor(say=print_line, start_s=settings.stack.start_s)
         supervisor.look = require
         try:
             with interruptible():
                 Everything(settings, directory, supervisor, show_logs=show_logs).run()
         except Interrupted:
-            say("stopping")
+            print_line("stopping")
         finally:
             supervisor.stop(budget_s=STOP_BUDGET_S)
-    say("stopped")
+    print_line("stopped")
 
 
 def end_with_parent() -> None:
-    """Be asked to stop when the process that started this one ends."""
+    """Request a signal when the process that started this one ends."""
     parent = os.getppid()
 
     def watch() -> None:
@@ -91,8 +91,8 @@ def end_with_parent() -> None:
     threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
-def say(line: str) -> None:
-    """Tell the person at the terminal, above a progress bar where there is one."""
+def print_line(line: str) -> None:
+    """Print a line, above a progress bar if there is one."""
     with suppress(OSError, ValueError):
         clear = "\r\033[K" if sys.stderr.isatty() else ""
         output.tell(line, before=clear)
@@ -102,13 +102,13 @@ def say(line: str) -> None:
 def interruptible() -> Iterator[None]:
     """Let a signal to stop raise `Interrupted` until this is left; ignore later ones.
 
-    Raise it again each second: a library may swallow what is raised within it.
+    Raise it again each second: a library may swallow an exception raised in it.
     """
     left = False
 
     def ask(*_: object) -> None:
         if not left:
-            signal.setitimer(signal.ITIMER_REAL, ASK_AGAIN_S)
+            signal.setitimer(signal.ITIMER_REAL, STOP_REPEAT_S)
             raise Interrupted
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM):
@@ -138,7 +138,7 @@ class Everything:
         self._running = Running(pid=os.getpid(), since=datetime.now(UTC))
 
     def run(self) -> None:
-        """Start the parts one after another, and watch them for ever."""
+        """Start the parts one after another, and watch them until stopped."""
         self._start_database()
         self._start_broker()
         self._set(
@@ -165,7 +165,7 @@ class Everything:
 
     def _start_database(self) -> None:
         if url := self._settings.database.url.get_secret_value():
-            say("database: the one that is set")
+            print_line("database: the one that is set")
         else:
             began = time.monotonic()
             server = PostgresServer(
@@ -178,7 +178,7 @@ class Everything:
             self._supervisor.add(server, running=True)
             url = server.url
             seconds = time.monotonic() - began
-            say(f"database: PostgreSQL {server.version()}, {seconds:.1f} s")
+            print_line(f"database: PostgreSQL {server.version()}, {seconds:.1f} s")
         database = self._settings.database.model_copy(update={"url": SecretStr(url)})
         self._set(database=database)
 
@@ -186,7 +186,7 @@ class Everything:
         url = self._settings.broker.url.get_secret_value()
         publish_url = self._settings.broker.publish_url.get_secret_value() or url
         if url:
-            say("broker: the one that is set")
+            print_line("broker: the one that is set")
         else:
             began = time.monotonic()
             server = Broker(
@@ -199,7 +199,7 @@ class Everything:
             self._supervisor.look = partial(_look, self._supervisor.look, server)
             url, publish_url = server.url, server.publish_url
             seconds = time.monotonic() - began
-            say(f"broker: NATS {server.version()}, {seconds:.1f} s")
+            print_line(f"broker: NATS {server.version()}, {seconds:.1f} s")
         urls = {"url": SecretStr(url), "publish_url": SecretStr(publish_url)}
         self._set(broker=self._settings.broker.model_copy(update=urls))
 
@@ -216,16 +216,16 @@ class Everything:
                     self._supervisor.add(history, attempts=HISTORY_ATTEMPTS)
                 )
             except StackFailed as error:
-                say(f"{error} The sensors go on without their history.")
+                print_line(f"{error} The sensors go on without their history.")
         self._supervisor.add(self._program("simulator", "simulate", "live"))
         url = self._settings.database.url.get_secret_value()
-        show_backlog(url, say=say, step=self._supervisor.step)
+        show_backlog(url, say=print_line, step=self._supervisor.step)
 
     def _run_once(self, name: str, *arguments: str) -> None:
         began = time.monotonic()
         part = self._program(name, *arguments, once=True)
         self._supervisor.wait_for(self._supervisor.add(part, attempts=ATTEMPTS))
-        say(f"{name}: done, {time.monotonic() - began:.1f} s")
+        print_line(f"{name}: done, {time.monotonic() - began:.1f} s")
 
     def _program(
         self,
@@ -241,7 +241,7 @@ class Everything:
             log=self._directory / "log" / f"{name}.log",
             once=once,
             shows_progress=shows_progress,
-            say=say,
+            say=print_line,
             echo=self._show_logs,
         )
 
@@ -251,7 +251,7 @@ class Everything:
         address = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
         self._running = replace(self._running, address=address)
         self._supervisor.tell()
-        tell(f"Verkehrspuls: {address}")
+        write_line(f"Verkehrspuls: {address}")
 
     def _reached_at(self) -> tuple[str, int]:
         host = self._settings.api.host
@@ -259,7 +259,7 @@ class Everything:
         return "127.0.0.1" if anywhere else host, self._settings.api.port
 
     def _choose_port(self) -> int:
-        """Take the port that is set; the next free one where none was."""
+        """Use the port that is set; without one the next free port."""
         host, port = self._reached_at()
         if port == 0:
             return free_port(range(8000, 9000))
@@ -268,7 +268,7 @@ class Everything:
         if "port" not in self._settings.api.model_fields_set:
             for other in range(port + 1, port + 100):
                 if is_free(host, other):
-                    say(f"port {port} is taken, so the page is on port {other}")
+                    print_line(f"port {port} is taken, so the page is on port {other}")
                     return other
         raise StackFailed(
             part="api", reason=f"port {port} is taken. Choose another one with --port"
@@ -289,15 +289,17 @@ class Everything:
 
 
 def _look(require: Callable[[], None], broker: Broker) -> None:
-    """Look at what the supervisor cannot see from outside."""
+    """Check the parts in ways that the supervisor cannot."""
     require()
     if broker.is_stuck():
-        say("broker: it refuses messages since the disk was full, and is started anew")
-        broker.ask_to_stop()
+        print_line(
+            "broker: it refuses messages since the disk was full, and is started anew"
+        )
+        broker.terminate()
 
 
 def page_answers(host: str, port: int) -> bool:
-    """Tell whether the start page is there, be it that it leads on."""
+    """Return whether the start page answers, possibly with a redirect."""
     connection = http.client.HTTPConnection(host, port, timeout=2)
     try:
         connection.request("GET", "/")
@@ -309,7 +311,7 @@ def page_answers(host: str, port: int) -> bool:
 
 
 def is_free(host: str, port: int) -> bool:
-    """Tell whether nothing listens on a port."""
+    """Return whether a port is free."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

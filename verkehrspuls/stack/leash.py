@@ -2,13 +2,13 @@
 
     python -I -S leash.py PARENT SIGNAL UID GID PROGRAM [ARGUMENT…]
 
-A script of its own, so that the parent may have threads: what is done here would not
-be safe between its fork and exec. PARENT is the parent's pid; when the parent ends,
-the program gets SIGNAL. UID and GID are whom to become before, `-` for no change.
+A separate script, so that the parent may have threads: this code would not be safe
+between its fork and exec. PARENT is the parent's pid; when the parent ends, the program
+gets SIGNAL. UID and GID are the account to switch to first, `-` for no change.
 
-Linux does it by itself (PR_SET_PDEATHSIG) and the program takes this process's place.
-Elsewhere this process stays, watches its standard input, which the parent holds open,
-and passes signals on.
+Linux supports this (PR_SET_PDEATHSIG) and the program replaces this process. Elsewhere
+this process stays, watches its standard input, which the parent holds open, and passes
+signals on.
 """
 
 import ctypes
@@ -20,27 +20,27 @@ PR_SET_PDEATHSIG = 1
 
 
 def main(arguments: list[str]) -> int:
-    """Become the program, or watch over it."""
+    """Replace this process by the program, or watch over it."""
     parent, number, uid, gid, *command = arguments
     linux = sys.platform == "linux"
-    libc = ctypes.CDLL(None) if linux else None  # while its files can be read
+    libc = ctypes.CDLL(None) if linux else None  # while its files can still be read
     if uid != "-":
         os.setgroups([])
         os.setgid(int(gid))
         os.setuid(int(uid))
-    # ignored by Python, and what is ignored stays so in the program
+    # Python ignores it, and the program would inherit that
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     if libc is None:
         return watch(command, signal.Signals(int(number)))
-    # after the change of user, which would forget it
+    # after the change of user, which would reset it
     libc.prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
     if os.getppid() != int(parent):
-        return 1  # the parent was faster to end
+        return 1  # the parent has ended already
     os.execv(command[0], command)  # noqa: S606
 
 
 def watch(command: list[str], when_left: signal.Signals) -> int:
-    """Run the program until it ends, or until standard input does."""
+    """Run the program until it ends, or until standard input is closed."""
     import subprocess
     import threading
 

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: plain binaries under our own care.
+"""The embedded PostgreSQL: plain binaries run by us.
 
     directory/
         data/                 the cluster; PostgreSQL's own files
@@ -7,9 +7,9 @@
         vp.password           of the role `vp`, which owns the database `vp`
         run/                  the socket, unless its path would be too long
 
-It listens on that socket only. It never runs as root, and it is taken to be up only
-after a connection has proved that it serves this data: a pid proves nothing, it may be
-a zombie's or some other program's.
+It listens on that socket only and never runs as root. It counts as up only after a
+connection has proved that it serves this data: a pid may be a zombie's or another
+program's.
 """
 
 import hashlib
@@ -29,15 +29,15 @@ from verkehrspuls.stack import process
 from verkehrspuls.stack.account import private_directory, private_file, server_account
 from verkehrspuls.stack.binaries import postgres_binaries, reachable_postgres
 
-#: of the longest socket address, on macOS; Linux allows four bytes more
+#: maximum length of a socket address, on macOS; Linux allows four bytes more
 SOCKET_PATH_BYTES = 103
 PORT = 5432
-#: said by a start that comes before the last of a killed server's processes is gone
+#: error of a start while processes of a killed server are still ending
 _STILL_ENDING = "is still in use"
 
 
 class PostgresServer:
-    """A PostgreSQL server on a directory of its own."""
+    """A PostgreSQL server with its own directory."""
 
     name = "database"
     once = False
@@ -68,12 +68,12 @@ class PostgresServer:
 
     @property
     def url(self) -> str:
-        """The database `vp`, as its owner `vp`."""
+        """URL of the database `vp` for its owner `vp`."""
         return self._url("vp")
 
     @property
     def socket_directory(self) -> Path:
-        """The folder of the socket: the same at every start."""
+        """Folder of the socket: the same at every start."""
         inside = self.directory / "run"
         if len(os.fsencode(inside / f".s.PGSQL.{PORT}")) <= SOCKET_PATH_BYTES:
             return inside
@@ -81,7 +81,7 @@ class PostgresServer:
         return Path(tempfile.gettempdir()) / f"vp-{os.geteuid()}-{digest[:12]}"
 
     def start(self) -> None:
-        """Start the server, made at the first time, and wait until it answers."""
+        """Start the server, created at the first start, and wait until it answers."""
         deadline = time.monotonic() + self._start_s
         while True:
             self.spawn()
@@ -97,7 +97,7 @@ class PostgresServer:
             time.sleep(0.2)
 
     def stop(self, timeout_s: float = 30) -> None:
-        """Stop the server: in order, after `timeout_s` at once."""
+        """Stop the server: gracefully, after `timeout_s` at once."""
         process.stop(self, timeout_s=timeout_s)
 
     def spawn(self) -> None:
@@ -138,7 +138,7 @@ class PostgresServer:
             )
 
     def answers(self) -> bool:
-        """Tell whether our own server answers; its database and role are there then."""
+        """Return whether our server answers, with its database and role."""
         if self.process is None or self.process.poll() is not None:
             return False
         try:
@@ -155,21 +155,21 @@ class PostgresServer:
             return False
         return True
 
-    def last_words(self) -> str:
-        """Give the end of the server's log."""
+    def last_log_lines(self) -> str:
+        """Return the end of the server's log."""
         logs = sorted(self._log.glob("*.log"), key=lambda file: file.stat().st_mtime)
         return process.last_lines(*logs[-2:])
 
     def version(self) -> str:
-        """Give the version of the server's programs."""
+        """Return the version of the server's programs."""
         return program_version(postgres_binaries(self._given))
 
-    def ask_to_stop(self) -> None:
-        """End all sessions, write everything out and stop."""
+    def terminate(self) -> None:
+        """Request it to end all sessions, write everything and stop."""
         self._signal(signal.SIGINT)
 
-    def make_stop(self) -> None:
-        """Stop at once; the next start recovers from the log of changes."""
+    def kill(self) -> None:
+        """Kill it; the next start recovers from the write-ahead log."""
         self._signal(signal.SIGQUIT)
 
     def _signal(self, number: signal.Signals) -> None:
@@ -195,7 +195,7 @@ class PostgresServer:
             when_left=signal.SIGINT,
             account=self._account,
             output=output,
-            # a lock file with this pid is ours to take over, see _end_predecessor
+            # a lock file with this pid is taken over, see _end_predecessor
             environment={
                 **process.server_environment(),
                 "PG_GRANDPARENT_PID": str(os.getpid()),
@@ -204,7 +204,7 @@ class PostgresServer:
         )
 
     def _create(self, binaries: Path) -> None:
-        """Make the cluster: under another name until it is whole."""
+        """Create the cluster under a temporary name until it is complete."""
         process.secret(self.directory / "postgres.password", self._account)
         making = self.directory / "data.making"
         if making.exists():
@@ -244,11 +244,12 @@ class PostgresServer:
         )
 
     def _end_predecessor(self) -> None:
-        """Make way: stop a server that still runs here, and void a stale lock file.
+        """Stop a server that still runs here, and take over a stale lock file.
 
-        PostgreSQL takes any live process with the lock file's pid for a server, be it
-        a zombie or a stranger. Its own parent it lets pass, so that is written in;
-        the rest of the file, by which it finds a killed server's last processes, stays.
+        PostgreSQL takes any live process with the lock file's pid for a server, even a
+        zombie or an unrelated process. It accepts its own parent, so that pid is
+        written; the rest of the file, by which it finds processes of a killed server,
+        stays.
         """
         lock = self.data / "postmaster.pid"
         deadline = time.monotonic() + self._start_s
@@ -274,7 +275,7 @@ class PostgresServer:
             private_file(lock, f"{os.getpid()}\n{rest}".encode(), self._account)
 
     def _predecessor(self, lock: Path) -> int | None:
-        """Find a live server of this data: its command line says so."""
+        """Find a live server of this data by its command line."""
         try:
             pid = abs(int(lock.read_text("utf-8").splitlines()[0]))
         except (FileNotFoundError, IndexError, ValueError):

@@ -1,9 +1,9 @@
-"""Tries whether the broker keeps messages for an ingest worker that is away.
+"""Check whether the broker keeps messages for an ingest worker that is away.
 
-More messages than a broker keeps by default are published for a session of our own that
-is away; then it comes back and counts. The topic has fewer levels than those of
-readings, so that no worker ever sees it. The credential of ingest may publish there,
-and nowhere else.
+Publishes more messages than a broker keeps by default for a separate session that is
+away; the session then returns and counts. The topic has fewer levels than those of
+readings, so that no worker receives it. The credential of ingest may publish only
+there.
 """
 
 import hmac
@@ -23,25 +23,25 @@ from verkehrspuls.errors import BrokerUnavailable
 from verkehrspuls.wire import PREFIX
 
 TOPIC: Final = f"{PREFIX}/doctor/probe"
-#: Mosquitto keeps 1000 by default, and has 20 more on their way
+#: Mosquitto keeps 1000 by default, and 20 more in transit
 MESSAGES: Final = 1200
-#: how long silence lasts until nothing more is expected
+#: silence after which no more messages are expected
 SILENCE_S: Final = 3.0
 _DROPPED: Final = "$SYS/broker/publish/messages/dropped"
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What came back."""
+    """Result of a probe."""
 
     sent: int
     returned: int
-    #: since the broker started, for any client; none: the broker does not tell
+    #: since the broker started, for any client; None: the broker does not report it
     dropped: int | None
 
 
 def probe(url: str, *, ca_file: Path | None, messages: int = MESSAGES) -> Probe | None:
-    """Probe a broker; none where the credential may not publish under the topic."""
+    """Probe a broker; None if the credential may not publish under the topic."""
     token = secrets.token_hex(8)
     listener = _Listener(url, ca_file, token)
     listener.forget()
@@ -62,9 +62,9 @@ def probe(url: str, *, ca_file: Path | None, messages: int = MESSAGES) -> Probe 
 
 
 def sessions_are_open(url: str, other_url: str, *, ca_file: Path | None) -> bool:
-    """Tell whether another credential ends a session whose name it knows.
+    """Return whether another credential can take over a session by its id.
 
-    Most brokers allow that. Tried with a session of our own, of a random name.
+    Most brokers allow that. Tested with a separate session with a random id.
     """
     name = f"verkehrspuls-doctor-{secrets.token_hex(16)}"
     try:
@@ -76,7 +76,7 @@ def sessions_are_open(url: str, other_url: str, *, ca_file: Path | None) -> bool
 
 
 def _visit(url: str, name: str, ca_file: Path | None, *, clean: bool) -> bool:
-    """Connect and leave; tells whether the broker knew the session."""
+    """Connect and disconnect; return whether the broker knew the session."""
     made = mqtt.client(url, client_id=name, clean=clean, ca_file=ca_file)
     present: list[bool] = []
 
@@ -102,8 +102,8 @@ def _visit(url: str, name: str, ca_file: Path | None, *, clean: bool) -> bool:
 def session_name(url: str) -> str:
     """Return the client id of the probe's session.
 
-    It is the same at each probe, so that what a killed one left is ended by the next
-    one, and derived from the password, so that nobody else can guess it.
+    It is the same for each probe, so that the next one ends the session of a killed
+    one, and derived from the password, so that it cannot be guessed.
     """
     password = unquote(urlsplit(url).password or "")
     digest = hmac.digest(password.encode(), TOPIC.encode(), "sha256")
@@ -111,7 +111,7 @@ def session_name(url: str) -> str:
 
 
 class _Listener:
-    """A session that comes and goes."""
+    """A session that connects and disconnects."""
 
     def __init__(self, url: str, ca_file: Path | None, token: str) -> None:
         self.returned: set[bytes] = set()
@@ -137,13 +137,13 @@ class _Listener:
         self._client.loop_stop()
 
     def forget(self) -> None:
-        """Let the broker forget the session."""
+        """Delete the session at the broker."""
         self._connect(clean=True)
         self.wait(self._client.is_connected)
         self.__exit__()
 
     def wait(self, condition: Callable[[], bool]) -> bool:
-        """Wait until something holds; in vain where nothing is heard for a while."""
+        """Wait for a condition; give up when nothing is received for a while."""
         self._heard_at = time.monotonic()
         with self._changed:
             while not condition():
@@ -169,7 +169,7 @@ class _Listener:
     ) -> None:
         if not reason.is_failure:
             client.subscribe(TOPIC, qos=1)
-            client.subscribe(_DROPPED, qos=0)  # refused where it is not ours to read
+            client.subscribe(_DROPPED, qos=0)  # may be refused
 
     def _on_subscribe(self, *_: Any) -> None:
         with self._changed:

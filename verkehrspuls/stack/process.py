@@ -1,4 +1,4 @@
-"""Programs on the leash: started so that none outlives its parent."""
+"""Child processes that never outlive their parent."""
 
 import os
 import signal
@@ -21,23 +21,23 @@ class Part(Protocol):
 
     name: str
     process: Process | None
-    #: it ends by itself when it has done its work
+    #: it ends by itself when its work is done
     once: bool
 
     def spawn(self) -> None:
         """Start the process without waiting until it answers."""
 
     def answers(self) -> bool:
-        """Tell whether it is of use."""
+        """Return whether it is ready."""
 
-    def last_words(self) -> str:
-        """Give the end of its log."""
+    def last_log_lines(self) -> str:
+        """Return the end of its log."""
 
-    def ask_to_stop(self) -> None:
-        """Ask it to stop in order."""
+    def terminate(self) -> None:
+        """Request it to stop gracefully."""
 
-    def make_stop(self) -> None:
-        """Make it stop at once; nothing is lost."""
+    def kill(self) -> None:
+        """Kill it; no data is lost."""
 
 
 def leashed(
@@ -50,10 +50,10 @@ def leashed(
     environment: Mapping[str, str] | None = None,
     directory: Path | None = None,
 ) -> Process:
-    """Start a program that gets `when_left` when this thread's process ends.
+    """Start a program that receives `when_left` when this thread's process ends.
 
-    From the main thread only: Linux takes the end of the starting thread for the end
-    of the parent.
+    From the main thread only: Linux takes the end of the starting thread for the end of
+    the parent.
     """
     whom = (str(account.uid), str(account.gid)) if account else ("-", "-")
     return subprocess.Popen(  # noqa: S603
@@ -73,12 +73,12 @@ def leashed(
 
 
 def server_environment() -> dict[str, str]:
-    """The environment of a server: nothing of the person who starts it."""
+    """Return the environment of a server, without variables of the user."""
     return {"PATH": os.defpath, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
 
 def wait_for_answer(part: Part, *, timeout_s: float) -> None:
-    """Wait until a part answers; `StackFailed` with its last words if it does not."""
+    """Wait until a part answers; else raise `StackFailed` with the end of its log."""
     deadline = time.monotonic() + timeout_s
     while not part.answers():
         process = part.process
@@ -89,11 +89,11 @@ def wait_for_answer(part: Part, *, timeout_s: float) -> None:
         else:
             time.sleep(0.02)
             continue
-        raise StackFailed(part=part.name, reason=f"{reason}\n{part.last_words()}")
+        raise StackFailed(part=part.name, reason=f"{reason}\n{part.last_log_lines()}")
 
 
 def wait_until(condition: Callable[[], bool], *, timeout_s: float) -> bool:
-    """Wait until something holds, at most so long; tells whether it does."""
+    """Wait until a condition holds or the timeout passes; return whether it holds."""
     deadline = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() > deadline:
@@ -103,20 +103,20 @@ def wait_until(condition: Callable[[], bool], *, timeout_s: float) -> bool:
 
 
 def stop(part: Part, *, timeout_s: float) -> None:
-    """Stop a part: in order if it does so in time, else at once."""
+    """Stop a part: gracefully if it does so in time, else at once."""
     process = part.process
     if process is None or process.poll() is not None:
         return
-    part.ask_to_stop()
+    part.terminate()
     try:
         process.wait(timeout_s)
     except subprocess.TimeoutExpired:
-        part.make_stop()
+        part.kill()
         process.wait()
 
 
 def describe_end(code: int | None) -> str:
-    """Say how a process ended."""
+    """Describe how a process ended."""
     if code is None:
         return "it was never started."
     if code >= 0:
@@ -125,7 +125,7 @@ def describe_end(code: int | None) -> str:
 
 
 def command_line(pid: int) -> list[str]:
-    """Give the command line of a process; empty for one that ended or is a zombie."""
+    """Return the command line of a process; empty if it ended or is a zombie."""
     if sys.platform == "linux":
         try:
             text = Path(f"/proc/{pid}/cmdline").read_bytes()
@@ -139,7 +139,7 @@ def command_line(pid: int) -> list[str]:
 
 
 def last_lines(*files: Path, count: int = 12) -> str:
-    """Give the last lines of the given files together."""
+    """Return the last lines of the given files together."""
     lines: list[str] = []
     for file in files:
         try:
@@ -151,7 +151,7 @@ def last_lines(*files: Path, count: int = 12) -> str:
 
 
 def secret(path: Path, account: Account | None) -> str:
-    """Read a random password, made where there is none yet; only its owner reads it."""
+    """Read a random password, created if missing; only its owner can read it."""
     if not path.exists() or not path.stat().st_size:
         import secrets
 

@@ -1,7 +1,6 @@
-"""Our own commands as parts: `python -m verkehrspuls …` on the leash.
+"""Our own commands as parts: child processes `python -m verkehrspuls …`.
 
-What they say goes to a log file that is rotated; the line `ready` tells that they are
-of use.
+Their output goes to a rotated log file; the line `ready` reports readiness.
 """
 
 import os
@@ -19,10 +18,10 @@ from verkehrspuls.settings import CONFIG, PREFIX, Settings, environment_of
 from verkehrspuls.stack import process
 from verkehrspuls.talk import Unfailing, write_all
 
-LOG_BYTES = 10_000_000
-#: a longer line is taken for several
-LINE_BYTES = 65_536
-#: a log that could not be written is not tried for so long
+MAX_LOG_BYTES = 10_000_000
+#: a longer line is split
+MAX_LINE_BYTES = 65_536
+#: pause before a failed log is tried again
 LOG_PAUSE_S = 5.0
 READY = b"ready"
 
@@ -30,13 +29,13 @@ READY = b"ready"
 def program_environment(
     settings: Settings, environment: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
-    """The environment of our own commands: these settings, whatever file there is."""
+    """Return the environment of our commands: these settings, no settings file."""
     kept = {k: v for k, v in environment.items() if not k.startswith(PREFIX)}
     return {**kept, **environment_of(settings), CONFIG: os.devnull}
 
 
 class Program:
-    """A command of our own, kept running or run once."""
+    """One of our commands, kept running or run once."""
 
     def __init__(
         self,
@@ -59,7 +58,7 @@ class Program:
         self._lines = Unfailing(
             self._log.write, changed=self._say_dropped, pause_s=LOG_PAUSE_S
         )
-        # its progress bars need the terminal itself
+        # its progress bars need direct access to the terminal
         self._shows_progress = shows_progress
         self._say = say
         self._echo = echo
@@ -68,12 +67,12 @@ class Program:
         self._reader: threading.Thread | None = None
 
     def spawn(self) -> None:
-        """Start the command without waiting until it is of use."""
+        """Start the command without waiting until it is ready."""
         self._ready.clear()
         self._tail.clear()
         self.process = process.leashed(
             [sys.executable, "-m", "verkehrspuls", *self._arguments],
-            # whatever it is doing: no orphan, and nothing is lost by it
+            # at any time: no orphan remains, and no data is lost
             when_left=signal.SIGKILL,
             environment=self._environment,
             output=subprocess.PIPE,
@@ -87,37 +86,37 @@ class Program:
         )
         try:
             self._reader.start()
-        except RuntimeError as error:  # there is no room for a thread
-            self.make_stop()
+        except RuntimeError as error:  # the system cannot start a thread
+            self.kill()
             raise StackFailed(part=self.name, reason=error) from error
 
     def answers(self) -> bool:
-        """Tell whether it has said that it is ready."""
+        """Return whether it has reported readiness."""
         return self._ready.is_set()
 
-    def last_words(self) -> str:
-        """Give the end of its log."""
+    def last_log_lines(self) -> str:
+        """Return the end of its log."""
         if self._reader is not None:
             self._reader.join(1)
         return "\n".join(self._tail)
 
-    def ask_to_stop(self) -> None:
-        """Ask it to finish what it has in hand."""
+    def terminate(self) -> None:
+        """Request it to finish its current work and stop."""
         if self.process is not None:
             self.process.terminate()
 
-    def make_stop(self) -> None:
-        """Stop it at once; what it had in hand comes again."""
+    def kill(self) -> None:
+        """Kill it; its current work is repeated."""
         if self.process is not None:
             self.process.kill()
 
     def _read(self, stream: IO[bytes]) -> None:
-        """Read to the end, whatever becomes of the log: unread, the command would wait.
+        """Read to the end, even if the log fails: otherwise the command would block.
 
-        Neither is it ready before it was read to be.
+        The command is ready only after its line was read.
         """
         with stream, self._log:
-            while line := stream.readline(LINE_BYTES):
+            while line := stream.readline(MAX_LINE_BYTES):
                 if line.strip() == READY:
                     self._ready.set()
                     continue
@@ -136,13 +135,13 @@ class Program:
 
 
 class RotatedLog:
-    """A log file that starts anew, and keeps the one before, when it gets long.
+    """A log file that is rotated when it gets long; one old file is kept.
 
-    It is opened by the first line. An error of any line leaves it as it was, so that
-    the next one may be tried.
+    The first line opens it. An error while writing leaves it unchanged, so that the
+    next line may succeed.
     """
 
-    def __init__(self, path: Path, *, limit: int = LOG_BYTES) -> None:
+    def __init__(self, path: Path, *, limit: int = MAX_LOG_BYTES) -> None:
         self.path = path
         self._limit = limit
         self._descriptor: int | None = None
@@ -154,7 +153,7 @@ class RotatedLog:
         self._close()
 
     def write(self, line: bytes) -> None:
-        """Add a line; it is in the file at once."""
+        """Write a line to the file at once."""
         file = self._open()
         if os.fstat(file).st_size + len(line) > self._limit:
             self.path.replace(self.path.with_name(f"{self.path.name}.1"))

@@ -1,12 +1,12 @@
-"""Where the embedded parts keep their data, and how others find the running ones.
+"""The data of the embedded parts, and how commands find the running ones.
 
     <state directory>/
-        lock           held by `up` while it runs; the kernel lets go of it, always
+        lock           held by `up` while it runs; the kernel always releases it
         running.json   URLs with their passwords, and what runs; only the owner reads it
         postgres/  broker/  log/
 
-Commands in another terminal use `resolve`: where a URL is not set, it is that of the
-`up` which runs on the same state directory.
+Commands in another terminal use `resolve`: a URL that is not set is that of the `up`
+which runs on the same state directory.
 """
 
 import fcntl
@@ -47,7 +47,7 @@ class PartState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """An `up` that runs: what others need to know of it."""
+    """A running `up`, as others see it."""
 
     pid: int
     since: datetime
@@ -59,10 +59,10 @@ class Running:
 
 
 def state_directory(settings: Settings, *, project: Path | None = None) -> Path:
-    """Tell where data is kept: as set, else in the project's folder.
+    """Return the state directory: as set, else in the project's folder.
 
-    For root, whose servers run as another account, only where that account reaches
-    the folder; else below /var/lib, under a name made from the project's path.
+    For root, whose servers run as another account, only if that account reaches the
+    folder; else below /var/lib, under a name made from the project's path.
     """
     if settings.stack.directory is not None:
         return settings.stack.directory.absolute()
@@ -78,7 +78,7 @@ def state_directory(settings: Settings, *, project: Path | None = None) -> Path:
 def resolve(
     settings: Settings | None = None, *, database: bool = True, broker: bool = False
 ) -> Settings:
-    """Fill in the URLs of what runs here where none are set; some may be needed."""
+    """Fill in missing URLs from the running `up`; some may be required."""
     settings = settings or load()
     running = None
     if needs_servers(settings):
@@ -107,7 +107,7 @@ def resolve(
 
 
 def make_directory(directory: Path) -> None:
-    """Make the state directory: others may pass through it, not look into it."""
+    """Create the state directory; others may pass through it, not list it."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
         (directory / "log").mkdir(mode=0o700, exist_ok=True)
@@ -125,9 +125,9 @@ def make_directory(directory: Path) -> None:
 
 @contextmanager
 def locked(directory: Path) -> Iterator[Callable[[], None]]:
-    """Hold the state directory; `StackFailed` says who else does.
+    """Lock the state directory; raise `StackFailed` with the current holder.
 
-    What it yields raises `StateGone` where the directory has been removed or replaced.
+    The yielded function raises `StateGone` if the directory was removed or replaced.
     """
     lock, told = directory / "lock", directory / "running.json"
     descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
@@ -140,7 +140,7 @@ def locked(directory: Path) -> Iterator[Callable[[], None]]:
         return True
 
     try:
-        # for a moment it may be held by a command that only looks
+        # a command that only reads may hold it for a moment
         if not wait_until(take, timeout_s=0.5):
             raise StackFailed(part="up", reason=_who_runs(directory))
 
@@ -150,11 +150,11 @@ def locked(directory: Path) -> Iterator[Callable[[], None]]:
             except FileNotFoundError:
                 same = False
             except OSError:
-                return  # a disk that does not answer is no reason
+                return  # a disk that does not answer is ignored
             if not same:
                 raise StateGone(directory=directory)
 
-        # while the lock is held it is nobody's but ours, be it of one that was killed
+        # while the lock is held the file is ours, even one left by a killed process
         told.unlink(missing_ok=True)
         yield require
         with suppress(OSError):
@@ -164,13 +164,13 @@ def locked(directory: Path) -> Iterator[Callable[[], None]]:
 
 
 def write_running(directory: Path, running: Running) -> None:
-    """Let other commands know what runs."""
+    """Write what runs, for other commands."""
     content = msgspec.json.encode(running)
     private_file(directory / "running.json", content, lasting=False)
 
 
 def read_running(directory: Path) -> Running | None:
-    """Tell what runs on a state directory; none where its lock is free."""
+    """Read what runs on a state directory; None if its lock is free."""
     try:
         if not is_locked(directory):
             return None
@@ -191,7 +191,7 @@ def read_running(directory: Path) -> Running | None:
 
 
 def is_locked(directory: Path) -> bool:
-    """Tell whether an `up` runs on a state directory."""
+    """Return whether an `up` runs on a state directory."""
     descriptor = os.open(directory / "lock", os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -204,7 +204,7 @@ def is_locked(directory: Path) -> bool:
 
 
 def needs_servers(settings: Settings) -> bool:
-    """Tell whether a URL is not set, so that the embedded server is meant."""
+    """Return whether a URL is missing, so that the embedded server is needed."""
     urls = (settings.database.url, settings.broker.url)
     return not all(url.get_secret_value() for url in urls)
 
@@ -220,7 +220,7 @@ def _who_runs(directory: Path) -> str:
         running = None
     if running is None:
         return f"another one is just starting or stopping on {directory}"
-    # not below zero, where the clock was put back
+    # not negative after the clock was set back
     minutes = max(0, (datetime.now(UTC) - running.since).total_seconds() / 60)
     return (
         f"it runs already on {directory}: pid {running.pid}, for {minutes:.0f} min, "

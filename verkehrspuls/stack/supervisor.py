@@ -1,11 +1,11 @@
-"""Keeps parts running: watches them, starts them again with back-off, stops them.
+"""Keep parts running: watch them, restart them with back-off, stop them.
 
-A part that dies is started again after 1, 2, 4 … 30 s; one that then runs for a
-minute begins anew at 1 s. Everything happens in `step`, called from the main thread,
-which never waits: while one part is starting, the others are watched.
+A part that dies is restarted after 1, 2, 4 … 30 s; after a minute of running the delay
+is reset to 1 s. Everything happens in `step`, called from the main thread, which never
+waits: while one part is starting, the others are watched.
 
-No part ends it, whatever its methods raise, and neither does a disk that takes nothing:
-what others are told of the parts is tried again.
+No exception of a part ends it, and neither does a full disk: reporting the state of the
+parts is retried.
 """
 
 import time
@@ -17,43 +17,43 @@ from verkehrspuls.errors import MachineFailed, StackFailed
 from verkehrspuls.stack.process import Part, describe_end
 from verkehrspuls.stack.state import PartState
 
-LONGEST_DELAY_S = 30.0
+MAX_DELAY_S = 30.0
 RECOVERED_S = 60.0
 STEP_S = 0.1
-#: what could not be told is tried again after so long
-TELL_AGAIN_S = 5.0
-#: how long one part may take to stop before the next one is asked to
-PATIENCE_S = 0.5
+#: delay before a failed report is retried
+REPORT_RETRY_S = 5.0
+#: time for one part to stop before the next one is asked to
+STOP_WAIT_S = 0.5
 
 
 def delay_s(failures: int) -> float:
-    """How long to wait before the start after so many failures in a row."""
-    return min(LONGEST_DELAY_S, 2.0 ** min(failures - 1, 10))
+    """Return the delay before the start after this many failures in a row."""
+    return min(MAX_DELAY_S, 2.0 ** min(failures - 1, 10))
 
 
 def failures_after(failures: int, *, ran_s: float) -> int:
-    """Count a failure; a part that ran for long begins anew."""
+    """Count a failure; a long run resets the count."""
     return 1 if ran_s >= RECOVERED_S else failures + 1
 
 
 @dataclass(slots=True)
 class Watched:
-    """A part, and how it does. Times are of a monotonic clock, in seconds."""
+    """A part and its state. Times are of a monotonic clock, in seconds."""
 
     part: Part
     began: float
-    #: given up after so many failures in a row; none: never
+    #: give up after this many failures in a row; None: never
     attempts: int | None = None
     failures: int = 0
     restarts: int = 0
-    #: when it is to be started again; none: it is running
+    #: time of the next start; None: it is running
     due: float | None = None
     answers: bool = False
     done: bool = False
     given_up: bool = False
 
     def state(self) -> PartState:
-        """What others may know of it."""
+        """State of the part, for others."""
         process = self.part.process
         return PartState(
             name=self.part.name,
@@ -77,17 +77,17 @@ class Supervisor:
         self._start_s = start_s
         self._clock = clock
         self._watched: list[Watched] = []
-        #: lets others know how the parts do
+        #: reports the state of the parts
         self.changed: Callable[[], None] = lambda: None
-        #: called at each step; raises where it makes no sense to go on
+        #: called at each step; raises if there is no point in continuing
         self.look: Callable[[], None] = lambda: None
-        #: when to tell again what could not be told; none: all is told
+        #: time of the next report retry; None: the report is current
         self._tell_at: float | None = None
 
     def add(
         self, part: Part, *, running: bool = False, attempts: int | None = None
     ) -> Watched:
-        """Watch a part: start it, unless it is running and answers already."""
+        """Watch a part: start it, unless it already runs and answers."""
         watched = Watched(
             part=part, began=self._clock(), attempts=attempts, answers=running
         )
@@ -98,11 +98,11 @@ class Supervisor:
         return watched
 
     def states(self) -> tuple[PartState, ...]:
-        """How all parts do."""
+        """State of all parts."""
         return tuple(one.state() for one in self._watched)
 
     def step(self) -> None:
-        """Look at each part once, and start those that are due."""
+        """Check each part once, and start those that are due."""
         self.look()
         for one in list(self._watched):
             before = one.state()
@@ -115,7 +115,7 @@ class Supervisor:
             self.tell()
 
     def tell(self) -> None:
-        """Let others know how the parts do; where that fails it is said once."""
+        """Report the state of the parts; log the first failure only."""
         try:
             self.changed()
         except OSError as error:
@@ -124,20 +124,20 @@ class Supervisor:
                     "other commands cannot be told what runs: "
                     f"{error.strerror or error}. Everything goes on."
                 )
-            self._tell_at = self._clock() + TELL_AGAIN_S
+            self._tell_at = self._clock() + REPORT_RETRY_S
         else:
             if self._tell_at is not None:
                 self._say("other commands are told again what runs")
             self._tell_at = None
 
     def wait(self, condition: Callable[[], bool]) -> None:
-        """Watch until something holds."""
+        """Watch until a condition holds."""
         while not condition():
             self.step()
             time.sleep(STEP_S)
 
     def wait_for(self, one: Watched) -> None:
-        """Watch until a part answers, or is done if it runs once; or fails for good."""
+        """Watch until a part answers, has finished (if it runs once), or has failed."""
         self.wait(
             lambda: one.done or one.given_up or (one.answers and not one.part.once)
         )
@@ -149,18 +149,18 @@ class Supervisor:
             )
 
     def stop(self, *, budget_s: float) -> None:
-        """Stop all parts, the last one first, all together within the budget.
+        """Stop all parts in reverse order, together within the budget.
 
-        Each is asked, and given a moment before the next one is asked; what is left in
-        the end is made to stop. Nothing is lost by that.
+        Each is asked, and has a moment before the next one is asked; those left at the
+        end are killed. No data is lost.
         """
         deadline = self._clock() + budget_s
         for one in reversed(self._watched):
             if _ended(one):
                 continue
             with suppress(OSError):
-                one.part.ask_to_stop()
-            patience = min(deadline, self._clock() + PATIENCE_S)
+                one.part.terminate()
+            patience = min(deadline, self._clock() + STOP_WAIT_S)
             while not _ended(one) and self._clock() < patience:
                 time.sleep(0.01)
         while not all(map(_ended, self._watched)) and self._clock() < deadline:
@@ -168,7 +168,7 @@ class Supervisor:
         for one in reversed(self._watched):
             if not _ended(one) and one.part.process is not None:
                 self._say(f"{one.part.name} did not stop in time and is ended")
-                one.part.make_stop()
+                one.part.kill()
                 one.part.process.wait()
         self._watched.clear()
 
@@ -186,7 +186,7 @@ class Supervisor:
         elif code is not None:
             self._put_off(one, describe_end(code), _last_words(one.part))
         elif not one.answers:
-            one.answers, why = _asked(one.part)
+            one.answers, why = _check(one.part)
             if one.answers and one.restarts:
                 self._say(f"{one.part.name} answers again")
             late = self._clock() > one.began + self._start_s
@@ -194,7 +194,7 @@ class Supervisor:
                 self._say(
                     f"{one.part.name} does not answer within {self._start_s:g} s{why}"
                 )
-                one.part.make_stop()
+                one.part.kill()
 
     def _start_again(self, one: Watched) -> None:
         one.restarts += 1
@@ -210,7 +210,7 @@ class Supervisor:
         except Exception as error:
             self._put_off(one, str(error), "")
 
-    def _put_off(self, one: Watched, reason: str, last_words: str) -> None:
+    def _put_off(self, one: Watched, reason: str, last_log_lines: str) -> None:
         one.answers = False
         one.failures = failures_after(one.failures, ran_s=self._clock() - one.began)
         one.given_up = one.failures == one.attempts
@@ -220,12 +220,12 @@ class Supervisor:
             delay = delay_s(one.failures)
             one.due = self._clock() + delay
             self._say(f"{one.part.name}: {reason} Starting it again in {delay:g} s.")
-        for line in last_words.splitlines()[-4:]:
+        for line in last_log_lines.splitlines()[-4:]:
             self._say(f"  {line}")
 
 
-def _asked(part: Part) -> tuple[bool, str]:
-    """Whether a part answers, and why it could not be asked."""
+def _check(part: Part) -> tuple[bool, str]:
+    """Return whether a part answers, and an error of asking."""
     try:
         return part.answers(), ""
     except Exception as error:
@@ -234,7 +234,7 @@ def _asked(part: Part) -> tuple[bool, str]:
 
 def _last_words(part: Part) -> str:
     try:
-        return part.last_words()
+        return part.last_log_lines()
     except OSError as error:
         return f"its log cannot be read: {error}"
 

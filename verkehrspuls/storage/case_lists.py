@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from verkehrspuls.reasons import NAMING
+from verkehrspuls.reasons import PRIORITY
 from verkehrspuls.storage.by_place import Place, read_by_site
 from verkehrspuls.storage.database import Connection, Row, execute
 from verkehrspuls.storage.visibility import PUBLIC
@@ -58,7 +58,7 @@ def list_cases(
         case=case,
         standing=None if standing is None else list(standing),
         current_days=CURRENT_DAYS,
-        naming=list(NAMING),
+        naming=list(PRIORITY),
         now=now,
         limit=limit,
         skip=skip,
@@ -86,7 +86,7 @@ def list_findings(
         quantity=quantity,
         start=start,
         end=end,
-        naming=list(NAMING),
+        naming=list(PRIORITY),
         visible=list(visible),
     ).fetchall()
 

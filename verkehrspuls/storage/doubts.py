@@ -9,7 +9,7 @@ from typing import Final
 
 import polars as pl
 
-from verkehrspuls.reasons import FAULTS, FAULTY_DAYS
+from verkehrspuls.reasons import FAULT_VERDICTS, FAULTS
 from verkehrspuls.storage.by_place import Place, read_by_site
 from verkehrspuls.storage.database import Connection, Row, execute, read_frame
 from verkehrspuls.storage.visibility import PUBLIC
@@ -17,7 +17,7 @@ from verkehrspuls.storage.visibility import PUBLIC
 #: What queries that know `vp.suspected` are given.
 FAULT_PARAMETERS: Final[Mapping[str, list[str]]] = {
     "faults": list(FAULTS),
-    "verdicts": list(FAULTY_DAYS),
+    "verdicts": list(FAULT_VERDICTS),
 }
 
 

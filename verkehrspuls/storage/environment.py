@@ -84,3 +84,24 @@ def list_latest_values(
         counted=list(COUNTED),
         visible=list(visible),
     ).fetchall()
+
+
+def read_latest_air(
+    url: str,
+    quantities: Sequence[str],
+    *,
+    now: datetime | None = None,
+    visible: Sequence[str] = PUBLIC,
+) -> pl.DataFrame:
+    """Read the newest hour of each station in which some of the quantities are known.
+
+    Sites that also count are not among them. `now` as in `read_latest`.
+    """
+    return read_frame(
+        url,
+        "read_latest_air",
+        quantities=list(quantities),
+        now=now,
+        counted=list(COUNTED),
+        visible=list(visible),
+    )

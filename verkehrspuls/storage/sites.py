@@ -118,7 +118,7 @@ def _leave_out_astray(town: Sequence[Row]) -> None:
     """Leave out coordinates far from a municipality's other sites, and say so."""
     known = [(row["latitude"], row["longitude"]) for row in town]
     its_own = town[0]["town_latitude"], town[0]["town_longitude"]
-    told = [its_own] if None not in its_own and places.is_believable(*its_own) else []
+    told = [its_own] if None not in its_own and places.is_plausible(*its_own) else []
     middle = places.middle([*known, *told])
     for row, place in zip(town, known, strict=True):
         if places.are_far(place, middle):
@@ -133,7 +133,7 @@ def _leave_out_astray(town: Sequence[Row]) -> None:
 
 def _placed(row: Row) -> Row:
     """Leave out coordinates that cannot be those of a German town."""
-    if row["latitude"] is None or places.is_believable(
+    if row["latitude"] is None or places.is_plausible(
         row["latitude"], row["longitude"] or 0.0
     ):
         return row

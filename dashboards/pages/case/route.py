@@ -4,10 +4,10 @@ from typing import Annotated
 
 from fastapi import Path, Request, Response
 
-from analytics.cases import casework
+from analytics.reports.case import report
 from dashboards.language import Language
 from dashboards.pages.case.view import case_page
-from dashboards.render import LanguageKey, database_of, page_router, render
+from dashboards.render import LanguageKey, Now, database_of, page_router, render
 from verkehrspuls.storage.sites import list_municipalities
 
 CaseNumber = Annotated[int, Path(ge=1, le=2**63 - 1)]
@@ -17,11 +17,15 @@ router = page_router()
 
 
 @router.get("/{language:language}/cases/{number}")
-def one_case(request: Request, language: LanguageKey, number: CaseNumber) -> Response:
+def one_case(
+    request: Request, language: LanguageKey, number: CaseNumber, at: Now
+) -> Response:
     """Show one anomaly case."""
     tongue = Language(language)
-    with database_of(request).connection() as connection:
-        case = casework.show(connection, number)
+    database = database_of(request)
+    found = report(database, number, now=at)
+    case = found.case
+    with database.connection() as connection:
         towns = list_municipalities(connection)
     town = next(town for town in towns if town["key"] == case["municipality"])
     return render(
@@ -31,5 +35,5 @@ def one_case(request: Request, language: LanguageKey, number: CaseNumber) -> Res
         of=[town],
         case=case,
         town=town["name"],
-        page=case_page(case, tongue),
+        page=case_page(found, tongue),
     )

@@ -7,30 +7,16 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from analytics.cases import states
+from analytics.detectors import detectors, reasons
+from analytics.reports.case import Report
 from dashboards import addresses, describe
-from dashboards.charts.charts import Table
+from dashboards.charts.charts import Chart, Table
+from dashboards.charts.evidence import evidence_chart
 from dashboards.language import NO_FIGURE, Language
 from dashboards.steps import MOST_ROWS
 from verkehrspuls.quantities import COUNTED
-from verkehrspuls.text import mark
 
 _BY_MACHINE: Final = "detectors"
-#: reasons whose figures are speeds
-_OF_SPEED: Final = ("incident-speed", "congestion")
-DETECTORS: Final = {
-    "unusual-volume": mark("unusual hours"),
-    "unusual-day": mark("unusual days"),
-    "incident": mark("incidents"),
-    "congestion": mark("congestion"),
-    "spike": mark("spikes"),
-    "drop-out": mark("drop-outs"),
-    "stuck": mark("values that stand still"),
-    "silence": mark("readings that fail to come"),
-    "level-shift": mark("shifts of level"),
-    "drift": mark("drifts"),
-    "exceedance": mark("thresholds"),
-    "odd-pair": mark("traffic against noise"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +27,17 @@ class CasePage:
     sentence: str
     #: name and value
     facts: Sequence[tuple[str, str]]
+    #: of the channel that names it
+    course: Chart
     evidence: Table
     history: Table
     #: the site at the time of the case
     link: str
 
 
-def case_page(case: Mapping[str, Any], language: Language) -> CasePage:
-    """Arrange a case with its members and history (`analytics.cases.casework.show`)."""
+def case_page(report: Report, language: Language) -> CasePage:
+    """Arrange the report of a case."""
+    case = report.case
     zone = case["time_zone"]
     word = describe.case_word(case["reason"], language)
     effect = states.EFFECTS[case["effect"]]
@@ -70,6 +59,7 @@ def case_page(case: Mapping[str, Any], language: Language) -> CasePage:
         ),
         sentence=describe.case(case, language, zone=zone),
         facts=facts,
+        course=evidence_chart(report, language),
         evidence=_evidence(case, language),
         history=_history(case, language),
         link=_link(case, language),
@@ -88,7 +78,7 @@ def _evidence(case: Mapping[str, Any], language: Language) -> Table:
             language.moment(member["began"], zone),
             language.moment(member["ended"], zone),
             language.number(member["score"], 1),
-            language.phrase(DETECTORS.get(member["detector"], member["detector"])),
+            _detector(member["detector"], language),
         )
         for member in case["members"][:MOST_ROWS]
     ]
@@ -107,12 +97,18 @@ def _evidence(case: Mapping[str, Any], language: Language) -> Table:
     return Table(head, rows, f"/api/v1/cases/{case['anomaly_case_id']}", cut=True)
 
 
+def _detector(code: str, language: Language) -> str:
+    known = detectors().get(code)
+    return language.phrase(known.name) if known else code
+
+
 def _figure(member: Mapping[str, Any], name: str, language: Language) -> str:
     """A value with its unit; vehicles, bicycles and people are whole."""
     value, quantity = member[name], member["quantity"]
     if value is None:
         return NO_FIGURE
-    if member["reason"] in _OF_SPEED:
+    reason = reasons().get(member["reason"])
+    if reason and reason.is_speed:
         return f"{language.number(value)} km/h"
     if quantity in COUNTED:
         return f"{language.number(value)} {language.counted(quantity)}"

@@ -7,7 +7,7 @@ from fastapi import Request, Response
 from api.problems import Problem
 from dashboards.language import Language
 from dashboards.render import preferred, render
-from verkehrspuls.text import LANGUAGES, catalogue, mark
+from verkehrspuls.text import LANGUAGES, is_translated, mark
 
 _PROBLEMS: Final = {
     404: (
@@ -42,7 +42,7 @@ def problem_page(request: Request, problem: Problem) -> Response:
     details = [
         f"{error.say(language.key).removesuffix('.')}."
         for error in errors
-        if error.text.removesuffix(".") in catalogue("de")
+        if is_translated(error.text.removesuffix("."), "de")
     ]
     response = render(
         request,

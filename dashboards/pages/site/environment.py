@@ -17,7 +17,7 @@ from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.text import mark
 
 #: the index that pages show
-INDEX: Final = indices.INDICES["uba-2025"]
+INDEX: Final = indices.INDICES[indices.SHOWN]
 
 _SECTORS: Final = {
     "de": ("N NNO NO ONO", "O OSO SO SSO", "S SSW SW WSW", "W WNW NW NNW"),
@@ -434,7 +434,7 @@ def _wind(hours: Mapping[str, pl.DataFrame], language: Language) -> Chart:
 
 def _wind_classes(language: Language) -> list[str]:
     ends = [language.number(end) for end in wind.CLASSES_MS]
-    calm = language.number(wind.CALM_MS, 1)
+    calm = language.number(wind.MIN_WIND_MS, 1)
     between = zip([calm, *ends], ends, strict=False)
     return [f"{low}–{high} m/s" for low, high in between] + [f"≥ {ends[-1]} m/s"]
 

@@ -15,7 +15,7 @@ from dashboards.pages.site.comparison import Choices
 from dashboards.period import BINS, PRESETS, Period
 from verkehrspuls.errors import BadParameter
 from verkehrspuls.quantities import COUNTED
-from verkehrspuls.text import catalogue, mark
+from verkehrspuls.text import is_translated, mark
 
 #: what presets keep, besides the period
 _KEPT: Final = ("quantity", "compare", "bin")
@@ -139,4 +139,4 @@ def _field(parameter: str) -> str:
 
 def _said(error: BadParameter | None, language: Language) -> str:
     detail = error.detail.removesuffix(".") if error else ""
-    return language.phrase(detail if detail in catalogue("de") else _UNFIT) + "."
+    return language.phrase(detail if is_translated(detail, "de") else _UNFIT) + "."

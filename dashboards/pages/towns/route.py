@@ -99,6 +99,7 @@ def _towns(
         language,
         now=at,
         values=standing["values"],
+        air=standing["air"],
     )
     listed = view.listed(shown, towns, counts, language, page=page)
     in_all = counts.get((only, None), Counts()) if only else sum_towns(counts)

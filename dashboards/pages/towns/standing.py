@@ -9,6 +9,7 @@ from typing import Any, Final
 import polars as pl
 from fastapi import Request
 
+from analytics.reports.town import read_air_now
 from api.database import WAIT_S, Database
 from dashboards.render import database_of
 from verkehrspuls.errors import DatabaseUnavailable, Unavailable
@@ -74,7 +75,7 @@ def standing(request: Request, database: Database, at: datetime) -> dict[str, An
                     "counts": count_cases(connection, now=at),
                     "values": list_latest_values(connection, now=at),
                 }
-            found["newest"] = newest.result()
+            found["newest"], found["air"] = newest.result()
             # of thousands of sites: written out once
             found["made_of"] = repr(
                 (
@@ -95,6 +96,7 @@ def standing(request: Request, database: Database, at: datetime) -> dict[str, An
         _reading.release()
 
 
-def _newest(database: Database, at: datetime) -> pl.DataFrame:
+def _newest(database: Database, at: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Read the newest hours of what is counted, and the indices of the air."""
     with database.frames() as url:
-        return read_latest(url, now=at)
+        return read_latest(url, now=at), read_air_now(url, now=at)

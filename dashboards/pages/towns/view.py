@@ -11,13 +11,14 @@ from typing import Any, Final
 
 import polars as pl
 
+from analytics.baseline.standing import ENOUGH
+from analytics.reports.town import INDEX
 from dashboards import addresses, describe
 from dashboards.charts.charts import Chart, Table
 from dashboards.figures.site_map import MOST_MARKS, Place, site_map
 from dashboards.language import NO_FIGURE, Language
 from dashboards.newest import is_fresh, newest_reading
 from dashboards.states import (
-    ENOUGH,
     LATE,
     MISSED_LATE,
     STATES,
@@ -56,6 +57,8 @@ class Line:
     now: datetime
     #: newest whole hour of each environment quantity, rows of `list_latest_values`
     values: Sequence[Mapping[str, Any]] = ()
+    #: how good its air was in its newest hour, a row of INDEX_SITES
+    air: Mapping[str, Any] | None = None
 
     @property
     def link(self) -> str:
@@ -111,8 +114,11 @@ class Line:
     def measured(self) -> str:
         """Newest values of a station: "Water level 183 cm, 17–18 h", or empty.
 
-        What is much older than it should be is called old.
+        Where air is measured, its index and what decides it: "Air quality: moderate
+        (NO₂), 17–18 h". What is much older than it should be is called old.
         """
+        if self.air is not None:
+            return f"{self._quality(self.air)}, {self._when(self.air['time'], _HOUR_S)}"
         by_time: dict[tuple[datetime, int], list[str]] = {}
         for row in self.values[:MOST_VALUES]:
             interval = row["time"], row["interval_s"]
@@ -124,6 +130,16 @@ class Line:
         if (more := len(self.values) - MOST_VALUES) > 0:
             texts.append(self.language.phrase("%(count)s more", count=more))
         return "; ".join(texts)
+
+    def _quality(self, air: Mapping[str, Any]) -> str:
+        language = self.language
+        # a pollutant's name ends with its symbol
+        symbol = language.quantity(air["decides"]).rpartition(" ")[2]
+        return language.phrase(
+            "Air quality: %(level)s (%(quantity)s)",
+            level=language.phrase(INDEX.classes[air["level"]]),
+            quantity=symbol,
+        )
 
     def _value(self, row: Mapping[str, Any]) -> str:
         found, language = ENVIRONMENT[row["quantity"]], self.language
@@ -210,6 +226,7 @@ def lines(
     *,
     now: datetime,
     values: Sequence[Mapping[str, Any]] = (),
+    air: pl.DataFrame | None = None,
 ) -> list[Line]:
     """Tell how each site stands. A site that counts several things: its first one."""
     hours: dict[int, dict[str, Any]] = {}
@@ -218,6 +235,7 @@ def lines(
         held = hours.get(row["site_id"])
         if held is None or order.index(row["quantity"]) < order.index(held["quantity"]):
             hours[row["site_id"]] = row
+    judged = {row["site_id"]: row for row in air.to_dicts()} if air is not None else {}
     measured: dict[int, list[Mapping[str, Any]]] = {}
     for value in values:
         measured.setdefault(value["site_id"], []).append(value)
@@ -232,6 +250,7 @@ def lines(
             language=language,
             now=now,
             values=measured.get(site["site_id"], ()),
+            air=judged.get(site["site_id"]),
         )
         for site in sites
     ]
@@ -386,7 +405,7 @@ def map_chart(
     spread = len(municipalities) > 1
     note = language.phrase(
         "The newest whole hour compared with what is usual for it: more is above "
-        "125 %, less below 75 %."
+        "125 %, less below 75 %, where chance does not explain it."
     )
     if clustered:
         note += " " + language.phrase(

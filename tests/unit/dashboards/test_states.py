@@ -27,6 +27,7 @@ def _hour(**more: Any) -> dict[str, Any]:
         (_hour(), "usual"),
         (_hour(volume=130), "more"),
         (_hour(volume=70), "less"),
+        (_hour(volume=13, usual=18.0), "usual"),
         (_hour(volume=70, observed=0.8), "usual"),
         (_hour(usual=None), "new"),
         (_hour(usual=None, two_kinds=True), "mixed"),
@@ -106,6 +107,9 @@ def test_no_share_stands_beside_counts_that_it_does_not_fit() -> None:
     assert shown_ratio(_hour(volume=9, usual=17.0)) is None
     assert shown_ratio(_hour(volume=17, usual=9.0)) is None
     assert shown_ratio(_hour(usual=None)) is None
+    # what chance explains is not called less, whatever its share
+    assert shown_ratio(_hour(volume=13, usual=18.0)) is None
+    assert shown_ratio(_hour(volume=15, usual=18.0)) == pytest.approx(0.833, abs=0.001)
     partly = _hour(volume=40, observed=0.8, usual=100.0)
     assert whole_volume(partly) == 50
     assert shown_ratio(partly) == 0.5

@@ -7,8 +7,9 @@ import msgspec
 import pytest
 
 from ingest.reasons import MAX_DETAIL_LENGTH, REASONS, Detail, Unusable, explain
+from tests.catalogue import catalogue
 from tests.parts import PROJECT
-from verkehrspuls.text import LANGUAGES, catalogue
+from verkehrspuls.text import LANGUAGES
 
 NESTED = Unusable("unreadable", "[{}]: {}", 3, Detail.of("{} is no name", "'ä'")).detail
 

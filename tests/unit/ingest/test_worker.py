@@ -126,7 +126,7 @@ def test_batch_of_an_old_registry_is_collected_again(read_since: Registry) -> No
 def test_sensor_that_stays_unknown_is_looked_up_once_and_rejected(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("ingest.worker.UNKNOWN_SENSOR_S", PATIENCE_S)
+    monkeypatch.setattr("ingest.worker.REGISTRY_REREAD_S", PATIENCE_S)
     made = worker(writer := FakeWriter(), 0)
     collector = Collector(made._registry, formats(), Limits.at(NOW, made._settings))
     for _ in range(3):

@@ -2,10 +2,11 @@ import subprocess
 import sys
 
 from tests.parts import PATIENCE_S
-
-DIE = """
-import threading, time
 from verkehrspuls import service
+
+DIE = f"""
+import threading, time
+import {service.__name__} as service
 from verkehrspuls.settings import Log
 
 service.begin(Log())

@@ -19,7 +19,7 @@ for n in range(3000):
     print("said", n, file=sys.stderr)
     logging.getLogger("x").info("logged")
 if sys.argv[1] != 'stopped':
-    talk.tell("ready")
+    talk.write_line("ready")
 """
 
 

@@ -58,11 +58,9 @@ order by c.channel_id;
 
 -- name: installations_of_sites
 -- When sensors were attached to the channels of sites; open ends far away.
-select i.channel_id,
-       greatest('1970-01-01', least('2200-01-01', lower(i.period))) as since,
-       greatest('1970-01-01', least('2200-01-01', upper(i.period))) as until,
+select i.channel_id, i.since, i.until,
        e.interval_s, e.class_scheme
-from installation i
+from installed i
 join sensor e using (sensor_id)
 join channel c using (channel_id)
 where c.site_id = any(%(sites)s);

@@ -87,7 +87,7 @@ cross join lateral (
     select vp.case_stands(
         a, coalesce(%(now)s::timestamptz, now()), %(current_days)s) as how
 ) stands
-where a.withdrawn_at is null and a.state in ('suspected', 'confirmed')
+where vp.is_open(a)
   and s.visibility = any(%(visible)s::text[])
   and t.visibility = any(%(visible)s::text[])
   and (%(municipality)s::text is null or m.key = %(municipality)s)
@@ -107,8 +107,7 @@ join vp.site t on t.site_id = c.site_id
 join vp.site s on s.site_id = a.site_id
 where c.site_id = %(site_id)s and c.quantity = %(quantity)s
   and s.visibility = any(%(visible)s::text[]) and t.visibility = any(%(visible)s::text[])
-  and e.withdrawn_at is null and a.withdrawn_at is null
-  and a.state in ('suspected', 'confirmed')
+  and e.withdrawn_at is null and vp.is_open(a)
   and e.began < %(end)s and e.ended > %(start)s
 order by e.anomaly_case_id, c.direction,
          array_position(%(naming)s::text[], e.reason), e.score desc, e.began
@@ -126,7 +125,6 @@ join vp.case_member e on e.channel_id = c.channel_id
 join vp.anomaly_case a on a.anomaly_case_id = e.anomaly_case_id
 join vp.site s on s.site_id = a.site_id
 where s.visibility = any(%(visible)s::text[])
-  and e.withdrawn_at is null and a.withdrawn_at is null
-  and a.state in ('suspected', 'confirmed')
+  and e.withdrawn_at is null and vp.is_open(a)
   and e.began < %(end)s and e.ended > %(start)s
 order by a.anomaly_case_id

@@ -14,11 +14,9 @@ where a.state <> 'suspected' or e.withdrawn_at is null;
 -- name: excluded_spans
 -- What persons excluded from the figures of sites.
 select e.channel_id, e.began as since, e.ended as until
-from case_member e
-join anomaly_case a using (anomaly_case_id)
-join channel c on c.channel_id = e.channel_id
-where c.site_id = any(%(sites)s) and e.withdrawn_at is null
-  and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
+from exclusion e
+join channel c using (channel_id)
+where c.site_id = any(%(sites)s)
   and e.began < %(until)s and e.ended > %(since)s;
 
 -- name: put_members

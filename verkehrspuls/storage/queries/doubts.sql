@@ -4,16 +4,13 @@
 -- name: read_excluded
 -- When a person excluded what channels of sites count; direction 'all' is all.
 select c.site_id, e.channel_id, e.began as since, e.ended as until
-from vp.case_member e
-join vp.anomaly_case a using (anomaly_case_id)
-join vp.channel c on c.channel_id = e.channel_id
-join vp.site s on s.site_id = c.site_id
+from vp.exclusion e
+join vp.channel c using (channel_id)
+join vp.site s using (site_id)
 where c.site_id = any(%(site_ids)s::integer[])
   and s.visibility = any(%(visible)s::text[])
   and c.quantity = %(quantity)s
   and (%(direction)s::text = 'all' or c.direction = %(direction)s)
-  and e.withdrawn_at is null
-  and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
   and e.began < %(end)s and e.ended > %(start)s
 
 -- name: read_suspected

@@ -14,12 +14,9 @@ with measured as (
       and c.quantity = %(quantity)s
 ), left_out as materialized (
     select e.channel_id, e.began, e.ended
-    from vp.case_member e
-    join vp.anomaly_case a using (anomaly_case_id)
+    from vp.exclusion e
     join measured on measured.channel_id = e.channel_id
-    where e.withdrawn_at is null
-      and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
-      and e.began < %(end)s + interval '1 hour' and e.ended > %(start)s
+    where e.began < %(end)s + interval '1 hour' and e.ended > %(start)s
     union all
     select f.channel_id, f.began, f.ended
     from vp.suspected(
@@ -63,12 +60,9 @@ with measured as (
       and c.quantity = %(quantity)s
 ), left_out as materialized (
     select x.channel_id, x.began, x.ended
-    from vp.case_member x
-    join vp.anomaly_case a using (anomaly_case_id)
+    from vp.exclusion x
     join measured on measured.channel_id = x.channel_id
-    where x.withdrawn_at is null
-      and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
-      and x.ended > %(start)s
+    where x.ended > %(start)s
     union all
     select f.channel_id, f.began, f.ended
     from vp.suspected(
@@ -92,11 +86,7 @@ order by e.time, measured.key
 -- quantity of each site that counts nothing: of the first channel of those that have the
 -- newest one, what no person excluded.
 with left_out as materialized (
-    select e.channel_id, e.began, e.ended
-    from vp.case_member e
-    join vp.anomaly_case a using (anomaly_case_id)
-    where e.withdrawn_at is null
-      and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
+    select channel_id, began, ended from vp.exclusion
 )
 select distinct on (c.site_id, c.quantity)
        c.site_id, c.quantity, h.time, h.interval_s, h.mean
@@ -136,3 +126,39 @@ where s.visibility = any(%(visible)s::text[])
   and not exists (select from vp.channel o
                   where o.site_id = c.site_id and o.quantity = any(%(counted)s::text[]))
 order by c.site_id, c.quantity, h.ended desc, c.key
+
+-- name: read_latest_air
+-- Of each site that counts nothing: the newest hour in which three quarters of some of
+-- the quantities were observed, of all their channels; what no person excluded.
+with left_out as materialized (
+    select e.channel_id, e.began, e.ended
+    from vp.case_member e
+    join vp.anomaly_case a using (anomaly_case_id)
+    where e.withdrawn_at is null
+      and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
+), newest as (
+    select c.site_id, c.quantity, h.*,
+           max(h.time) over (partition by c.site_id) as last
+    from vp.channel c
+    join vp.site s using (site_id)
+    cross join lateral (
+        select h.channel_id, h.time, h.observed_s, h.mean, h.minimum, h.maximum
+        from vp.environment_hour h
+        where h.channel_id = c.channel_id and h.observed_s >= 2700
+          and h.time <= coalesce(%(now)s::timestamptz, now()) - interval '1 hour'
+          and not exists (
+              select from left_out x
+              where x.channel_id = h.channel_id
+                and x.began < h.time + interval '1 hour' and x.ended > h.time)
+        order by h.time desc
+        limit 1
+    ) h
+    where c.quantity = any(%(quantities)s::text[])
+      and s.visibility = any(%(visible)s::text[])
+      and not exists (
+          select from vp.channel o
+          where o.site_id = c.site_id and o.quantity = any(%(counted)s::text[]))
+)
+select site_id, quantity, channel_id, time, observed_s, mean, minimum, maximum
+from newest
+where time = last

@@ -28,10 +28,8 @@ cross join lateral (
 ) v
 where s.municipality_id = %(municipality_id)s and c.quantity = %(quantity)s
   and not exists (
-      select from case_member e
-      join anomaly_case a using (anomaly_case_id)
-      where e.channel_id = v.channel_id and e.withdrawn_at is null
-        and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
+      select from exclusion e
+      where e.channel_id = v.channel_id
         and e.began < v.time + make_interval(secs => v.interval_s) and e.ended > v.time)
 
 -- name: known_of_town
@@ -53,11 +51,9 @@ where s.municipality_id = %(municipality_id)s and c.quantity = %(quantity)s;
 
 -- name: installations_of_town
 -- When sensors were attached to these channels; open ends far away.
-select i.channel_id,
-       greatest('1970-01-01', least('2200-01-01', lower(i.period))) as since,
-       greatest('1970-01-01', least('2200-01-01', upper(i.period))) as until,
+select i.channel_id, i.since, i.until,
        e.interval_s
-from installation i
+from installed i
 join sensor e using (sensor_id)
 join channel c using (channel_id)
 join site s using (site_id)
@@ -130,12 +126,9 @@ with counted as (
            or c.direction = %(direction)s)
 ), left_out as materialized (
     select e.channel_id, e.began, e.ended
-    from vp.case_member e
-    join vp.anomaly_case a using (anomaly_case_id)
+    from vp.exclusion e
     join counted on counted.channel_id = e.channel_id
-    where e.withdrawn_at is null
-      and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
-      and e.began < %(end)s + interval '1 hour' and e.ended > %(start)s
+    where e.began < %(end)s + interval '1 hour' and e.ended > %(start)s
 )
 select h.time, counted.direction,
        round((sum(rest.part) / installed.channels)::numeric, 4)::double precision
@@ -231,10 +224,8 @@ with counted as (
     join vp.volume v using (channel_id, interval_s, time)
     where v.observed_s >= v.interval_s / 2
       and not exists (
-          select from vp.case_member e
-          join vp.anomaly_case a using (anomaly_case_id)
-          where e.channel_id = v.channel_id and e.withdrawn_at is null
-            and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
+          select from vp.exclusion e
+          where e.channel_id = v.channel_id
             and e.began < v.time + make_interval(secs => v.interval_s)
             and e.ended > v.time)
       and f.time + make_interval(secs => f.interval_s) <= (

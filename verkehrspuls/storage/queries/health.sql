@@ -60,13 +60,12 @@ select exists (select from stale_day where site_id = any(%(sites)s)) as left;
 -- All channels that were ever heard of, one row for each installation.
 select c.channel_id, s.municipality_id, c.site_id, i.sensor_id, s.road, s.latitude,
        s.longitude, c.quantity, c.direction, m.time_zone, e.interval_s,
-       greatest('1970-01-01', least('2200-01-01', lower(i.period))) as since,
-       greatest('1970-01-01', least('2200-01-01', upper(i.period))) as until,
+       i.since, i.until,
        heard.time as heard
 from channel c
 join site s using (site_id)
 join municipality m using (municipality_id)
-join installation i using (channel_id)
+join installed i using (channel_id)
 join sensor e using (sensor_id)
 cross join lateral (
     select min(known.time) as time from (

@@ -54,13 +54,7 @@ select (select count(*) from vp.stale_bucket) as stale_buckets,
         from (
             (select l.last_received_at
              from vp.sensor e
-             cross join lateral (
-                 select l.last_received_at
-                 from vp.ledger l
-                 where l.sensor_id = e.sensor_id and l.hour <= now() and l.slot < 100
-                 order by l.hour desc, l.last_received_at desc
-                 limit 1
-             ) l)
+             cross join lateral vp.last_heard(e.sensor_id, 100) l)
             union all
             (select l.last_received_at
              from vp.ledger l

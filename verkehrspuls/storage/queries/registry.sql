@@ -102,11 +102,11 @@ values (%(sensor_id)s, %(channel_id)s, %(output)s, tstzrange(%(since)s, %(until)
 select m.key as municipality, s.key as sensor, s.sensor_id, s.payload_format,
        s.class_scheme, s.interval_s, s.topic, s.profile, i.output, i.channel_id,
        i.mapping, c.quantity,
-       greatest('1970-01-01', least('2200-01-01', lower(i.period))) as since,
-       greatest('1970-01-01', least('2200-01-01', upper(i.period))) as until
+       coalesce(i.since, '2200-01-01') as since,
+       coalesce(i.until, '2200-01-01') as until
 from sensor s
 join municipality m using (municipality_id)
-left join installation i using (sensor_id)
+left join installed i using (sensor_id)
 left join channel c using (channel_id)
 where s.removed_at is null
 order by s.sensor_id, i.output, since;

@@ -18,13 +18,7 @@ left join vp.installation i using (sensor_id)
 left join vp.channel c using (channel_id)
 left join vp.site s using (site_id)
 left join vp.sensor_status st using (sensor_id)
-left join lateral (
-    select l.last_received_at
-    from vp.ledger l
-    where l.sensor_id = e.sensor_id and l.hour <= now()
-    order by l.hour desc, l.last_received_at desc
-    limit 1
-) newest on true
+left join lateral vp.last_heard(e.sensor_id) newest on true
 left join vp.newest_reading known on known.channel_id = i.channel_id
 left join lateral vp.newest_reading_since(i.channel_id, known.time) newest_of_channel
   on true
@@ -66,11 +60,9 @@ where s.visibility = any(%(visible)s::text[])
 
 -- name: read_installed
 -- When sensors were attached to the channels of a site; open ends far away.
-select i.channel_id,
-       greatest('1970-01-01', least('2200-01-01', lower(i.period))) as since,
-       greatest('1970-01-01', least('2200-01-01', upper(i.period))) as until,
+select i.channel_id, i.since, i.until,
        e.interval_s, e.class_scheme
-from vp.installation i
+from vp.installed i
 join vp.sensor e using (sensor_id)
 join vp.channel c using (channel_id)
 join vp.site s using (site_id)

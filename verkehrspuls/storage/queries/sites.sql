@@ -51,15 +51,7 @@ left join lateral (
     from vp.channel c
     join vp.installation i using (channel_id)
     join vp.sensor e using (sensor_id)
-    cross join lateral (
-        select l.last_received_at, l.slot,
-               l.slot < 100 and l.readings_received > l.readings_rejected as used,
-               l.slot < 100 and l.messages_rejected > 0 as rejected
-        from vp.ledger l
-        where l.sensor_id = e.sensor_id and l.hour <= now()
-        order by l.hour desc, l.last_received_at desc
-        limit 1
-    ) newest
+    cross join lateral vp.last_heard(e.sensor_id) newest
     where c.site_id = s.site_id and %(heard)s::boolean
 ) heard on true
 where s.visibility = any(%(visible)s::text[])

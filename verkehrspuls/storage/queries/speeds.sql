@@ -15,12 +15,9 @@ with counted as (
       and (%(direction)s::text = 'all' or c.direction = %(direction)s)
 ), left_out as materialized (
     select e.channel_id, e.began, e.ended
-    from vp.case_member e
-    join vp.anomaly_case a using (anomaly_case_id)
+    from vp.exclusion e
     join counted on counted.channel_id = e.channel_id
-    where e.withdrawn_at is null
-      and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
-      and e.began < %(end)s + interval '1 hour' and e.ended > %(start)s
+    where e.began < %(end)s + interval '1 hour' and e.ended > %(start)s
     union all
     select f.channel_id, f.began, f.ended
     from vp.suspected(

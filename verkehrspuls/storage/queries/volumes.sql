@@ -41,12 +41,9 @@ with counted as (
     select channel_id, range_agg(tstzrange(began, greatest(began, ended))) as spans
     from (
         select e.channel_id, e.began, e.ended
-        from vp.case_member e
-        join vp.anomaly_case a using (anomaly_case_id)
+        from vp.exclusion e
         join counted on counted.channel_id = e.channel_id
-        where e.withdrawn_at is null
-          and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
-          and e.began < %(end)s + make_interval(secs => %(interval_s)s)
+        where e.began < %(end)s + make_interval(secs => %(interval_s)s)
           and e.ended > %(start)s
         union all
         select f.channel_id, f.began, f.ended
@@ -180,12 +177,9 @@ with counted as (
     select channel_id, range_agg(tstzrange(began, greatest(began, ended))) as spans
     from (
         select e.channel_id, e.began, e.ended
-        from vp.case_member e
-        join vp.anomaly_case a using (anomaly_case_id)
+        from vp.exclusion e
         join counted on counted.channel_id = e.channel_id
-        where e.withdrawn_at is null
-          and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
-          and e.began < %(end)s + make_interval(secs => %(interval_s)s)
+        where e.began < %(end)s + make_interval(secs => %(interval_s)s)
           and e.ended > %(start)s
         union all
         select f.channel_id, f.began, f.ended
@@ -313,11 +307,7 @@ join vp.channel c using (channel_id)
 -- by `now` and for which anything was counted that no person excluded. Observed is the
 -- share over the channels at which a sensor was attached.
 with left_out as materialized (
-    select e.channel_id, e.began, e.ended
-    from vp.case_member e
-    join vp.anomaly_case a using (anomaly_case_id)
-    where e.withdrawn_at is null
-      and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
+    select channel_id, began, ended from vp.exclusion
 ), counted as materialized (
     select c.channel_id, c.site_id, c.quantity
     from vp.channel c

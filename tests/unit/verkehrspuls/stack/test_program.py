@@ -92,7 +92,7 @@ def test_command_is_ready_and_ends_where_its_log_cannot_be_written(
     wait_for(part.answers)
     assert part.process is not None
     assert part.process.wait(PATIENCE_S) == 0
-    assert part.last_words().endswith("two")
+    assert part.last_log_lines().endswith("two")
     reason = os.strerror(errno.ENOSPC if closed == "disk" else errno.EISDIR)
     assert said == [f"{log} cannot be written: {reason}. ingest goes on."]
 

@@ -51,13 +51,13 @@ class FakePart:
     def answers(self) -> bool:
         return self.is_ready
 
-    def last_words(self) -> str:
+    def last_log_lines(self) -> str:
         return "its last words"
 
-    def ask_to_stop(self) -> None:
+    def terminate(self) -> None:
         self.asked()
 
-    def make_stop(self) -> None:
+    def kill(self) -> None:
         self.end(-9)
 
 
@@ -263,7 +263,7 @@ def test_part_whose_methods_fail_ends_nothing(
     supervisor.step()
     assert "broker does not answer within 60 s: invalid literal" in said[-1]
     monkeypatch.undo()
-    monkeypatch.setattr(part, "last_words", fail)
+    monkeypatch.setattr(part, "last_log_lines", fail)
     supervisor.step()
     assert said[-1] == "  its log cannot be read: [Errno 28] No space left on device"
     clock.now += 2.1

@@ -7,6 +7,8 @@ from typing import Any
 import polars as pl
 import pytest
 
+from analytics.environment import indices
+from analytics.frames import TIME
 from dashboards import describe
 from dashboards.language import Language
 from dashboards.pages.towns import view
@@ -202,6 +204,32 @@ def test_old_values_of_a_station_say_so_and_when() -> None:
     assert line.measured == (
         "Wasserstand 483\xa0cm, Sa, 01.02.2025, 12–13 Uhr (veraltet)"
     )
+
+
+def test_row_of_a_station_tells_the_index_of_its_air_and_what_decides_it() -> None:
+    air = indices.index_of_sites(
+        pl.DataFrame(
+            {
+                "site_id": [0, 0, 0],
+                "quantity": ["no2_ugm3", "pm10_ugm3", "o3_ugm3"],
+                "channel_id": [1, 2, 3],
+                "time": [datetime(2026, 3, 4, 11, tzinfo=UTC)] * 3,
+                "observed_s": [3600, 3600, 600],
+                "mean": [41.0, 12.0, 300.0],
+                "minimum": [0.0] * 3,
+                "maximum": [0.0] * 3,
+            },
+            schema_overrides={"site_id": pl.Int32, "time": TIME},
+        ),
+        view.INDEX,
+    )
+    site = lines(towns(1))[0].site
+    hour = datetime(2026, 3, 4, 11, tzinfo=UTC)
+    values = [value("no2_ugm3", 41.0, hour)]
+    (line,) = view.lines([site], NOTHING, {}, DE, now=NOW, values=values, air=air)
+    assert line.measured == "Luftqualität: mäßig (NO₂), 12–13 Uhr"
+    english = replace(line, language=Language("en"))
+    assert english.measured.startswith("Air quality: moderate (NO₂), ")
 
 
 @pytest.mark.parametrize(("days_ago", "old"), [(1, ""), (4, " (veraltet)")])

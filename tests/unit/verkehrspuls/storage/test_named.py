@@ -105,3 +105,19 @@ def test_what_stands_in_braces_is_repeated_for_each_count() -> None:
     text = queries()["read_volumes"]
     assert "{{" not in text
     assert all(f"sum(v.{name}) end as {name}" in text for name in COUNTS)
+
+
+@pytest.mark.parametrize(
+    "shared",
+    [
+        r"effect = 'exclude'",
+        r"state in \('suspected', 'confirmed'\)",
+        r"least\('2200-01-01', (lower|upper)\(",
+        r"order by l\.hour desc, l\.last_received_at desc\s+limit 1\s+\) newest",
+    ],
+)
+def test_what_is_a_view_or_function_is_not_written_out(shared: str) -> None:
+    """See vp.exclusion, vp.is_open, vp.installed and vp.last_heard."""
+    found = [name for name, text in queries().items() if re.search(shared, text)]
+    # of all time: also what a clock that was ahead left in the future
+    assert found in ([], ["newest_receipt"])

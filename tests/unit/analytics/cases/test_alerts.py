@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from analytics.cases import alerts
-from analytics.cases.sentences import WHAT, WHY, WORDS, sentence
+from analytics.cases.sentences import sentence
+from analytics.detectors import detectors, reasons
 from tests.frames import HOUR, utc
 from verkehrspuls.errors import UsageError
 from verkehrspuls.settings import Alerts, load
@@ -85,11 +86,10 @@ def test_a_sentence_rounds_to_what_its_figures_can_bear() -> None:
 
 
 def test_every_reason_has_its_words() -> None:
-    assert set(WHAT) == set(WORDS)
-    for reason in WHAT:
+    for reason in reasons():
         for language in ("de", "en"):
             assert "%(" not in sentence(case(reason=reason), language)
-    for detector in WHY:
+    for detector in detectors():
         assert "%(" not in sentence(case(detector=detector), "de")
 
 
