@@ -63,14 +63,14 @@ def command(
     from datetime import UTC, datetime
 
     from analytics.reports import extracts
-    from api.formats import FORMATS, file_name, to_description
+    from api.formats import EXTRACT_FORMATS, file_name, to_description
     from verkehrspuls.cli import database, periods
     from verkehrspuls.cli.keys import parse_key
     from verkehrspuls.stack.state import resolve
     from verkehrspuls.storage.sites import read_site
     from verkehrspuls.storage.visibility import EVERYTHING
 
-    chosen = FORMATS[format.value]
+    chosen = EXTRACT_FORMATS[format.value]
     if format is _Format.PARQUET and output is None and sys.stdout.isatty():
         raise UsageError(reason="Parquet is not for a terminal: give --output")
     municipality, key = parse_key(site, kind="site")

@@ -1,4 +1,4 @@
-"""`/corridors` and `/junctions`: what happens between the sites of a road."""
+"""`/corridors` and `/junctions`: traffic between the sites of a road."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -48,7 +48,7 @@ JunctionKey = Annotated[
     responses={status: RESPONSES[status] for status in (404, 422, 503)},
 )
 def list_corridors(store: Store, municipality: OfMunicipality = None) -> dict[str, Any]:
-    """List corridors with their stations, in the order in which they are passed."""
+    """List corridors with their stations in the order of travel."""
     with store.connection() as connection:
         found = corridors.list_corridors(connection, municipality=municipality)
         if not found:
@@ -70,9 +70,9 @@ def read_travel_times(
     from_: From = None,
     to: To = None,
 ) -> dict[str, Any]:
-    """Give travel times by the quarter-hour, from spot speeds, and delays.
+    """Return travel times by the quarter-hour, from spot speeds, and delays.
 
-    The default is the last seven days, at most 62 come at once.
+    The default is the last seven days, the maximum is 62 days.
     """
     found = reports.find_corridor(store, municipality, corridor)
     asked = _period(found, from_, to, days=7, longest=62)
@@ -102,9 +102,9 @@ def read_reliability(
 ) -> dict[str, Any]:
     """Compare the same time of day over the workdays of a period.
 
-    Workdays are Mondays to Fridays that are no public holidays.
+    Workdays are Mondays to Fridays that are not public holidays.
 
-    The default is the last 35 days, at most 366 come at once.
+    The default is the last 35 days, the maximum is 366 days.
     """
     found = reports.find_corridor(store, municipality, corridor)
     asked = _period(found, from_, to, days=35, longest=366)
@@ -131,7 +131,7 @@ def read_bottlenecks(
 ) -> dict[str, Any]:
     """Find where slow traffic became free again, five of seven quarter-hours long.
 
-    The default is the last seven days, at most 62 come at once.
+    The default is the last seven days, the maximum is 62 days.
     """
     found = reports.find_corridor(store, municipality, corridor)
     asked = _period(found, from_, to, days=7, longest=62)
@@ -155,7 +155,7 @@ def read_speed_field(
 ) -> dict[str, Any]:
     """Smooth speeds to a field: every 100 m, every quarter-hour.
 
-    The default is the last day, at most two days come at once.
+    The default is the last day, the maximum is two days.
     """
     found = reports.find_corridor(store, municipality, corridor)
     asked = _period(found, from_, to, days=1, longest=2)
@@ -177,10 +177,10 @@ def read_corridor_balance(
     from_: From = None,
     to: To = None,
 ) -> dict[str, Any]:
-    """Compare the volumes of stations that follow each other, by the hour.
+    """Compare the volumes of consecutive stations, by the hour.
 
-    Streets that join between two stations show as a bias. The default is the last 28
-    days, at most 366 come at once.
+    Junctions between two stations appear as a bias. The default is the last 28 days,
+    the maximum is 366 days.
     """
     found = reports.find_corridor(store, municipality, corridor)
     asked = _period(found, from_, to, days=28, longest=366)
@@ -217,9 +217,9 @@ def read_junction_balance(
     from_: From = None,
     to: To = None,
 ) -> dict[str, Any]:
-    """Compare what enters a junction with what leaves it, by the hour.
+    """Compare the traffic entering and leaving a junction, by the hour.
 
-    The default is the last 28 days, at most 366 come at once.
+    The default is the last 28 days, the maximum is 366 days.
     """
     found = reports.find_junction(store, municipality, junction)
     asked = _period(found, from_, to, days=28, longest=366)

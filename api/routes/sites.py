@@ -18,8 +18,8 @@ from verkehrspuls.storage.visibility import PUBLIC
 
 router = APIRouter(prefix=PREFIX, tags=["registry"])
 
-#: More sites in one answer are refused rather than cut off.
-MOST: Final = 10_000
+#: Maximum sites in a response; more are refused rather than cut off.
+MAX_SITES: Final = 10_000
 GEOJSON: Final = "application/geo+json"
 
 
@@ -33,8 +33,7 @@ GEOJSON: Final = "application/geo+json"
 def list_sites(store: Store, municipality: OfMunicipality = None) -> dict[str, object]:
     """List sites with their channels, by names of municipality and site.
 
-    There are no pages: up to 10,000 sites come at once, and beyond that the
-    `municipality` must be given.
+    Without pages: up to 10,000 sites; beyond that the `municipality` is required.
     """
     return {"sites": _sites(store, municipality)}
 
@@ -57,7 +56,7 @@ def list_sites(store: Store, municipality: OfMunicipality = None) -> dict[str, o
     },
 )
 def map_sites(store: Store, municipality: OfMunicipality = None) -> JSONResponse:
-    """Give sites as points with flat properties."""
+    """Return sites as points with flat properties."""
     found = _sites(store, municipality)
     return JSONResponse(
         {"type": "FeatureCollection", "features": [_feature(site) for site in found]},
@@ -84,10 +83,10 @@ def _sites(store: Database, municipality: str | None) -> list[dict[str, Any]]:
     with store.connection() as connection:
         towns = list_municipalities(connection)
         count = sum(t["sites"] for t in towns if municipality in (None, t["key"]))
-        if count > MOST:
+        if count > MAX_SITES:
             raise TooLong(
                 parameter="municipality",
-                detail=f"There are {count} sites and at most {MOST} come at once: "
+                detail=f"There are {count} sites and at most {MAX_SITES} come at once: "
                 "give a municipality",
             )
         found = sites.list_sites(connection, municipality=municipality)

@@ -26,7 +26,7 @@ SERIES = "/api/v1/sites/kaiserslautern/pariser-strasse/series"
 
 @pytest.fixture
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "WAIT_S", 0.5)
+    monkeypatch.setattr(database, "MAX_WAIT_S", 0.5)
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ import polars as pl
 from analytics.frames import LONG_VALUES, check
 from analytics.quality.passport import SHARES, Passport
 from analytics.reports import extracts
+from analytics.reports.environment import look_back
 from analytics.reports.extracts import ALL, stored_hours
 from analytics.reports.site import Around, around, read_days, report
 from analytics.volumes.daily import TOTALS_METHOD
@@ -218,12 +219,15 @@ def _span(shown: View, reader: Reader) -> tuple[date, date] | None:
 def environment_hours(
     shown: View, url: str, quantity: str, *, trusted: bool = False
 ) -> pl.DataFrame:
-    """Read the hours of an environment quantity in the period."""
+    """Read the hours of an environment quantity in the period.
+
+    And some before it, where running means of the period reach back to them.
+    """
     return read_environment(
         url,
         site_id=shown.site["site_id"],
         quantity=quantity,
-        start=shown.period.start,
+        start=shown.period.start - look_back(quantity),
         end=shown.period.end,
         trusted=trusted,
     )
@@ -267,7 +271,7 @@ def _measured(shown: View, url: str, quantity: str, *, trusted: bool) -> Measure
     hours = environment_hours(shown, url, quantity, trusted=trusted)
     long = _long(shown, url, quantity, trusted=trusted)
     days = None
-    if long.height and hours.is_empty():
+    if long.height and not in_period(shown, hours):
         days = filled_environment_days(shown, url, quantity, trusted=trusted)
     return Measured(hours, long, days)
 
@@ -282,6 +286,7 @@ def _environment_charts(shown: View, known: Mapping[str, Measured]) -> list[Char
         },
         shown.language,
         zone=shown.zone,
+        since=shown.period.start,
         long={key: found.long for key, found in known.items() if found.long.height},
         all_rows=all_rows(shown.site, shown.period, shown.language, of="noise"),
     ) + [
@@ -290,6 +295,11 @@ def _environment_charts(shown: View, known: Mapping[str, Measured]) -> list[Char
         else _environment_days(shown, found.days, quantity=quantity)
         for quantity, found in known.items()
     ]
+
+
+def in_period(shown: View, hours: pl.DataFrame) -> bool:
+    """Whether some of the hours are of the period, not of before it."""
+    return not hours.filter(pl.col("time") >= shown.period.start).is_empty()
 
 
 def filled_hours(shown: View, frame: pl.DataFrame) -> tuple[str, pl.DataFrame]:

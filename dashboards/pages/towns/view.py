@@ -135,15 +135,16 @@ class Line:
         language = self.language
         # a pollutant's name ends with its symbol
         symbol = language.quantity(air["decides"]).rpartition(" ")[2]
+        word = INDEX.classes[air["level"]]
         return language.phrase(
             "Air quality: %(level)s (%(quantity)s)",
-            level=language.phrase(INDEX.classes[air["level"]]),
+            level=language.phrase(word),
             quantity=symbol,
         )
 
     def _value(self, row: Mapping[str, Any]) -> str:
         found, language = ENVIRONMENT[row["quantity"]], self.language
-        digits = 0 if abs(row["mean"]) >= 100 or found.unit == "cm" else 1
+        digits = 0 if abs(row["mean"]) >= 100 else found.decimals
         number = language.number(row["mean"], digits)
         return f"{language.quantity(found.key)} {number}\N{NO-BREAK SPACE}{found.unit}"
 
