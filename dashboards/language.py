@@ -107,6 +107,10 @@ class Language:
         """Write a day with its weekday."""
         return f"{self._short_weekdays[day.weekday()]}, {self.plain_day(day)}"
 
+    def day_in_words(self, day: date) -> str:
+        """Write a day that nobody can misread: Sonntag, 1. März 2026."""
+        return str(format_date(day, "full", locale=self.locale))
+
     @cached_property
     def _short_weekdays(self) -> tuple[str, ...]:
         names: Any = self.locale.days["stand-alone"][self.record.short_weekday]

@@ -59,10 +59,8 @@ def serving(url: str) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def server(_plain: parts.Databases) -> Iterator[str]:
-    with _plain.fresh() as url:
-        world.build(url)
-        with serving(url) as address:
-            yield address
+    with _plain.fresh(world.build) as url, serving(url) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -248,6 +246,16 @@ def test_click_on_the_map_leads_to_the_site(browser: Browser, server: str) -> No
         page.wait_for_url("**/de/towns/kaiserslautern/*")
 
 
+def test_days_in_words_follow_the_fields(browser: Browser, server: str) -> None:
+    with opened(browser, server) as page:
+        page.goto(f"/de{SITE}")
+        page.get_by_label("Von", exact=True).fill("2026-03-02")
+        words = page.locator(".chosen").inner_text()
+        assert words.startswith("Montag, 2. März 2026 – ")
+        page.get_by_label("Von", exact=True).fill("")
+        assert page.locator(".chosen").inner_text().startswith("… – ")
+
+
 def test_page_works_without_scripts(browser: Browser, server: str) -> None:
     with opened(browser, server, java_script_enabled=False) as page:
         page.goto(f"/de{SITE}")
@@ -346,11 +354,10 @@ def test_paper_has_no_empty_heading_and_says_where_and_when(
 
 
 def test_long_words_do_not_widen_a_phones_page(
-    browser: Browser, plain_database: str
+    browser: Browser, plain_world: str
 ) -> None:
-    world.build(plain_database)
     long = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamten" * 2
-    with psycopg.connect(plain_database) as connection:
+    with psycopg.connect(plain_world) as connection:
         for table in ("municipality", "site", "channel", "sensor", "corridor"):
             connection.execute(
                 sql.SQL("update vp.{} set name = key || %s").format(
@@ -366,7 +373,7 @@ def test_long_words_do_not_widen_a_phones_page(
         connection.execute("update vp.municipality set licence = %s", [long])
     viewport = {"width": 360, "height": 900}
     with (
-        serving(plain_database) as server,
+        serving(plain_world) as server,
         opened(browser, server, viewport=viewport) as page,
     ):
         for kind in KINDS:
