@@ -26,7 +26,7 @@ from verkehrspuls import __version__
 from verkehrspuls.locales import locales
 from verkehrspuls.text import catalogue
 
-#: one of `locales`: its convertor matches no other
+#: one of `locales`: addresses match no other
 LanguageKey = str
 
 _Response = TypeVar("_Response", bound=Response)
