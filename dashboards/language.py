@@ -99,6 +99,10 @@ class Language:
         """Write a day with its weekday."""
         return f"{self._short_weekdays[day.weekday()]}, {self.plain_day(day)}"
 
+    def day_in_words(self, day: date) -> str:
+        """Write a day that nobody can misread: Sonntag, 1. März 2026."""
+        return str(format_date(day, "full", locale=self.locale))
+
     @cached_property
     def _short_weekdays(self) -> tuple[str, ...]:
         width = "short" if self.key == "de" else "abbreviated"
