@@ -114,6 +114,7 @@ def health(
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
 ) -> None:
     """Show which test of health each channel failed first, by local day."""
+    from dataclasses import asdict
     from datetime import UTC, timedelta
 
     from verkehrspuls.registry import towns
@@ -128,7 +129,7 @@ def health(
     url = resolve().database.url.get_secret_value()
     with connect(url, application="verkehrspuls health") as connection:
         towns.require_sites(connection, municipality=municipality, site=site)
-        rows = stored.days(
+        found = stored.days(
             connection,
             first=since,
             last=until,
@@ -137,6 +138,7 @@ def health(
             bad_only=bad,
             visible=EVERYTHING,
         )
+    rows = [asdict(row) for row in found]
     if as_json:
         output.show_json(rows)
         return

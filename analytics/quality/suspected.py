@@ -16,7 +16,7 @@ from analytics.frames import SPANS, TIME, check
 from analytics.quality.passport import Passport
 from verkehrspuls.calendar import local_day
 
-#: Rows of `series.suspected`: SPANS of channels, and what is suspected.
+#: Rows of `storage.doubts.list_suspected`: SPANS of channels, and what is suspected.
 SUSPECTED: Final = {
     **SPANS,
     "site_id": pl.Int32(),

@@ -14,10 +14,12 @@ app = typer.Typer(help="List and remove towns.", no_args_is_help=True)
 @app.command("list")
 def list_towns(as_json: Json = False) -> None:
     """List the municipalities that are registered."""
+    from dataclasses import asdict
+
     from verkehrspuls.registry import removal
 
     with options.connection() as connection:
-        rows = removal.towns(connection)
+        rows = [asdict(town) for town in removal.towns(connection)]
     if as_json:
         output.show_json(rows)
         return
