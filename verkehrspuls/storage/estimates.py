@@ -68,6 +68,8 @@ class ForecastError:
 
     interval_s: int
     lead_s: int
+    #: begin of the first interval
+    since: datetime
     #: intervals that were compared with what came
     compared: int
     #: sum of what they missed over the sum of what came

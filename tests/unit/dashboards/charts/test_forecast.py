@@ -66,7 +66,7 @@ def test_hours_that_are_over_are_not_foretold() -> None:
 
 def test_what_forecasts_missed_by_is_said() -> None:
     errors = [
-        ForecastError(3600, lead, compared=1, wape=wape, coverage=1.0)
+        ForecastError(3600, lead, NOW, compared=1, wape=wape, coverage=1.0)
         for lead, wape in ((86_400, 0.2), (3600, 0.08))
     ]
     assert "8\N{NARROW NO-BREAK SPACE}% off" in chart(NOW, errors).sentence
