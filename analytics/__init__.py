@@ -1,1 +1,1 @@
-"""From readings to figures: pure functions on frames, only `jobs` has the database."""
+"""Compute figures from readings: pure functions on frames, except `jobs`, `reports`."""

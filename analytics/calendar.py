@@ -14,14 +14,14 @@ import polars as pl
 from analytics.frames import EVENTS, SCHOOL_HOLIDAYS, check
 from verkehrspuls import calendar
 
-#: School holidays further apart than this have a hole between them: the longest time
-#: of school is from Christmas to a late Easter.
-LONGEST_TERM: Final = timedelta(days=150)
+#: A larger distance between school holidays means missing data: the longest time of
+#: school is from Christmas to a late Easter.
+MAX_TERM: Final = timedelta(days=150)
 
 _SCHOOL_DAY: Final = (pl.col("day_type") == "workday") & ~pl.col("school_holiday")
 
-#: Which days belong to a mean, on the columns of `with_calendar`. Where school holidays
-#: are not known, a workday belongs to `dtv` alone.
+#: Conditions for a day to belong to a mean, on the columns of `with_calendar`. If
+#: school holidays are unknown, a workday belongs to `dtv` alone.
 MEMBERS: Final[Mapping[str, pl.Expr]] = {
     "dtv": pl.col("day").is_not_null(),
     "dtv_w5": _SCHOOL_DAY,
@@ -38,7 +38,7 @@ def with_calendar(
     school_holidays: pl.DataFrame,
     events: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
-    """Add what the calendar says of `day` in `state`.
+    """Add the calendar's data on `day` in `state`.
 
     - weekday: 1 (Monday) to 7
     - holiday: a public holiday of the state
@@ -56,13 +56,13 @@ def with_calendar(
 
 
 def known_terms(school_holidays: pl.DataFrame) -> pl.DataFrame:
-    """Give the periods `[first, last]` of each state whose school holidays are known.
+    """Return the periods `[first, last]` of each state whose school holidays are known.
 
-    From its first school holiday to its last; one that comes more than LONGEST_TERM
-    after the one before it begins a new period, because something is missing between.
+    A period reaches from the first to the last school holiday; a distance of more than
+    MAX_TERM between two holidays starts a new period, because data is missing.
     """
     before = pl.col("last").cum_max().shift(1).over("state")
-    hole = (pl.col("first") - before > LONGEST_TERM).fill_null(value=True)
+    hole = (pl.col("first") - before > MAX_TERM).fill_null(value=True)
     return (
         check(school_holidays, SCHOOL_HOLIDAYS)
         .sort("state", "first")
@@ -75,20 +75,20 @@ def known_terms(school_holidays: pl.DataFrame) -> pl.DataFrame:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Until when the school holidays of a state are known; None: nothing is."""
+    """The last day of known school holidays of a state; None if none is known."""
 
     state: str
     until: date | None
 
 
 def terms_of(school_holidays: pl.DataFrame, state: str) -> Terms:
-    """Tell until when the school holidays of a state are known, and its name."""
+    """Return a state's name and the last day of its known school holidays."""
     last = known_terms(school_holidays).filter(state=state)["last"].to_list()
     return Terms(calendar.state_name(state), max(last, default=None))
 
 
 def _days(days: pl.DataFrame, school_holidays: pl.DataFrame) -> pl.DataFrame:
-    """What the calendar says of days by state."""
+    """Return the calendar's data on days by state."""
     rows: list[tuple[str, date, bool, bool, str]] = [
         (
             state,
@@ -128,7 +128,7 @@ def _days(days: pl.DataFrame, school_holidays: pl.DataFrame) -> pl.DataFrame:
 
 
 def _within(days: pl.DataFrame, periods: pl.DataFrame, name: str) -> pl.DataFrame:
-    """The days that lie in a period of their state, with a column that says so."""
+    """Return the days within periods of their state, with a column that marks them."""
     return (
         days.join(periods, on="state")
         .filter(pl.col("day").is_between("first", "last"))

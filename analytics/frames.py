@@ -1,4 +1,4 @@
-"""The frames that pass between the parts of analytics, each with a declared schema.
+"""The frames passed between the parts of analytics, each with a declared schema.
 
 Times are aware UTC and name the start of an interval. NULL is unknown, never zero.
 """
@@ -19,7 +19,7 @@ _F64: Final = pl.Float64()
 _TEXT: Final = pl.String()
 _COUNTS: Final[Schema] = dict.fromkeys(COUNTS, _I32)
 
-#: A channel with what its site's municipality says of calendar and clock.
+#: Channels with the calendar and clock of their site's municipality.
 CHANNELS: Final[Schema] = {
     "channel_id": _I32,
     "site_id": _I32,
@@ -28,7 +28,7 @@ CHANNELS: Final[Schema] = {
     "state": _TEXT,
     "time_zone": _TEXT,
 }
-#: When a sensor was attached to a channel, and how often it reports.
+#: Period of a sensor at a channel, and its interval.
 INSTALLED: Final[Schema] = {
     "channel_id": _I32,
     "since": TIME,
@@ -37,7 +37,7 @@ INSTALLED: Final[Schema] = {
 }
 #: The same, with the sensor's class scheme.
 INSTALLATIONS: Final[Schema] = {**INSTALLED, "class_scheme": _TEXT}
-#: Count readings as stored, and what their channel counts.
+#: Count readings as stored, and the quantity of their channel.
 COUNT_READINGS: Final[Schema] = {
     "channel_id": _I32,
     "time": TIME,
@@ -53,17 +53,16 @@ ENVIRONMENT_READINGS: Final[Schema] = {
     "value": _F64,
     "quantity": _TEXT,
 }
-#: What is known of readings besides, and read only where it matters: when they were
-#: received (where they overlap), and how many seconds of its interval the sensor says
-#: that it observed (where it says so).
+#: Details of readings, read only if needed: time of receipt (for overlaps), and
+#: observed seconds of the interval (if the sensor reports them).
 READING_DETAILS: Final[Schema] = {"received_at": TIME, "observed_s": _I32}
-#: When readings of any kind began, and how long they lasted.
+#: Start and duration of readings of any kind.
 INTERVALS: Final[Schema] = {"channel_id": _I32, "time": TIME, "interval_s": _I32}
-#: When the newest reading of each channel was measured.
+#: Time of the newest reading of each channel.
 NEWEST: Final[Schema] = {"channel_id": _I32, "time": TIME}
 #: The newest readings of each installed channel.
 LAST_READINGS: Final[Schema] = {**INTERVALS, "received_at": TIME}
-#: What is usual for a channel and hour, and its robust spread.
+#: Usual volume of a channel and hour, and its robust spread.
 USUAL: Final[Schema] = {
     "channel_id": _I32,
     "time": TIME,
@@ -80,15 +79,15 @@ VOLUMES: Final[Schema] = {
     **_COUNTS,
     "speed_kmh": _F32,
 }
-#: What is needed of VOLUMES to estimate others.
+#: The columns of VOLUMES needed to estimate others.
 BIN_VOLUMES: Final[Schema] = {
     name: VOLUMES[name]
     for name in ("channel_id", "interval_s", "time", "observed_s", "volume")
 }
 STORED_VOLUMES: Final[Schema] = {**VOLUMES, "usual": _F32, "usual_spread": _F32}
-#: Channels of a town, where they are and what they measure.
+#: Channels of a town with site and quantity.
 PLACES: Final[Schema] = {"channel_id": _I32, "site_id": _I32, "quantity": _TEXT}
-#: Their hours with what is usual for them.
+#: Their hours with usual volumes.
 USUAL_HOURS: Final[Schema] = {
     **PLACES,
     "time": TIME,
@@ -97,7 +96,7 @@ USUAL_HOURS: Final[Schema] = {
     "usual": _F32,
     "usual_spread": _F32,
 }
-#: `valid`: see quality.validity; null where it was stored before that existed.
+#: `valid`: see quality.validity; null if stored before that existed.
 VALID_VOLUMES: Final[Schema] = {**STORED_VOLUMES, "valid": pl.Boolean()}
 ENVIRONMENT_HOURS: Final[Schema] = {
     "channel_id": _I32,
@@ -114,7 +113,7 @@ LONG_VOLUMES: Final[Schema] = {
     **_COUNTS,
     "speed_kmh": _F32,
 }
-#: Environment values over such intervals.
+#: Environment values over intervals of more than an hour.
 LONG_VALUES: Final[Schema] = {**INTERVALS, "value": _F64}
 #: Local days of environment channels.
 ENVIRONMENT_DAYS: Final[Schema] = {
@@ -155,7 +154,7 @@ SCHOOL_HOLIDAYS: Final[Schema] = {
     "first": pl.Date(),
     "last": pl.Date(),
 }
-#: What takes place at or near a site, on the local days from `first` to `last`.
+#: Events at or near a site, on the local days from `first` to `last`.
 EVENTS: Final[Schema] = {
     "site_id": _I32,
     "name": _TEXT,
@@ -163,7 +162,7 @@ EVENTS: Final[Schema] = {
     "last": pl.Date(),
 }
 # completeness
-#: Estimated volumes of whole bins of channels, and the method that gave them.
+#: Estimated volumes of whole bins of channels, and their method.
 IMPUTED: Final[Schema] = {
     "channel_id": _I32,
     "time": TIME,
@@ -175,7 +174,7 @@ IMPUTED: Final[Schema] = {
 CHANNEL_HOURS: Final[Schema] = {"channel_id": _I32, "hour": TIME}
 #: Periods of channels: `[since, until)`.
 SPANS: Final[Schema] = {"channel_id": _I32, "since": TIME, "until": TIME}
-#: What a detector finds: `[began, ended)`, evidence and reason code.
+#: Findings of a detector: `[began, ended)`, evidence and reason code.
 HITS: Final[Schema] = {
     "channel_id": _I32,
     "began": TIME,
@@ -187,7 +186,7 @@ HITS: Final[Schema] = {
 }
 CASES: Final[Schema] = {**HITS, "detector": _TEXT}
 # cases
-#: Members of cases as they stand in the database, with the state of their case.
+#: Members of cases as stored, with the state of their case.
 STORED_CASES: Final[Schema] = {
     "case_member_id": pl.Int64(),
     "channel_id": _I32,
@@ -197,7 +196,7 @@ STORED_CASES: Final[Schema] = {
     "state": _TEXT,
     "effect": _TEXT,
 }
-#: Members of undecided cases of a municipality, with where their channel is.
+#: Members of undecided cases of a municipality, with the place of their channel.
 MEMBERS: Final[Schema] = {
     "case_member_id": pl.Int64(),
     "anomaly_case_id": pl.Int64(),
@@ -208,7 +207,7 @@ MEMBERS: Final[Schema] = {
     "longitude": _F64,
     **CASES,
 }
-#: Cases to be written: their leading member, and how far they reach.
+#: Cases to write: their leading member, and their extent.
 GROUPED: Final[Schema] = {
     "group": pl.Int64(),
     "anomaly_case_id": pl.Int64(),
@@ -222,8 +221,8 @@ GROUPED: Final[Schema] = {
 }
 
 # forecast and imputation
-#: Volumes of intervals to come, nine of ten of which lie between low and high.
-#: `lead_s` is from the end of what was known (`made_at`) to the end of the interval.
+#: Volumes of coming intervals; nine of ten lie between low and high. `lead_s` is from
+#: the end of the known data (`made_at`) to the end of the interval.
 FORECASTS: Final[Schema] = {
     "channel_id": _I32,
     "interval_s": _I32,
@@ -235,13 +234,13 @@ FORECASTS: Final[Schema] = {
     "high": _F32,
     "method": _TEXT,
 }
-#: IMPUTED hours with their interval, and how many hours the gap has that they are in.
+#: IMPUTED hours with their interval, and the length of their gap in hours.
 IMPUTED_HOURS: Final[Schema] = {**IMPUTED, "low": _F32, "high": _F32, "gap_h": _I32}
 
 # flow
-#: Local days of a site, quantity and direction: one row for each day of the calendar,
-#: with what `analytics.calendar` says of it; the volume is normalised, null where the
-#: day has no data.
+#: Local days of a site, quantity and direction: one row per day of the calendar, with
+#: its columns of `analytics.calendar`; the volume is normalised, null for a day without
+#: data.
 FLOW_DAYS: Final[Schema] = {
     "day": pl.Date(),
     "weekday": pl.Int8(),
@@ -256,8 +255,8 @@ FLOW_DAYS: Final[Schema] = {
     "excluded": _F64,
     "valid": pl.Boolean(),
 }
-#: Quarter-hours or hours of a site, quantity and direction that have data. `flow` is
-#: in vehicles/h; null where too little is known of one of the lanes.
+#: Quarter-hours or hours of a site, quantity and direction with data. `flow` is in
+#: vehicles/h; null if too little is known of one of the lanes.
 FLOW_BINS: Final[Schema] = {
     "time": TIME,
     "day": pl.Date(),
@@ -275,7 +274,7 @@ FLOW_BINS: Final[Schema] = {
     **dict.fromkeys(COUNTS, _F64),
     "speed_kmh": _F64,
 }
-#: Speed histograms of channels as they arrive, in bins of equal width.
+#: Speed histograms of channels as received, in bins of equal width.
 HISTOGRAM_READINGS: Final[Schema] = {
     "channel_id": _I32,
     "time": TIME,
@@ -297,8 +296,7 @@ SPEED_HISTOGRAMS: Final[Schema] = {
 
 
 # health
-#: What is known of a channel's installations, one row each; `heard` is the first hour
-#: with a figure.
+#: Installations of channels, one row each; `heard` is the first hour with a figure.
 HEALTH_CHANNELS: Final[Schema] = {
     "channel_id": _I32,
     "municipality_id": _I32,
@@ -315,9 +313,9 @@ HEALTH_CHANNELS: Final[Schema] = {
     "until": TIME,
     "heard": TIME,
 }
-#: Stretches of channels that are judged, `[began, ended)`: local days or hours; of a
-#: running day, which is not complete, what is past. A sensor was installed from `since`
-#: to `until`.
+#: Periods of channels to judge, `[began, ended)`: local days or hours; for a running
+#: day, which is incomplete, the past part. A sensor was installed from `since` to
+#: `until`.
 PERIODS: Final[Schema] = {
     "channel_id": _I32,
     "began": TIME,
@@ -337,7 +335,7 @@ PERIODS: Final[Schema] = {
     "observed_s": _I32,
     "complete": pl.Boolean(),
 }
-#: Readings of PERIODS: a count or a value each. `daytime` is 05 to 22 o'clock.
+#: Readings of PERIODS: one count or value each. `daytime` is 05 to 22 o'clock.
 HEALTH_READINGS: Final[Schema] = {
     "channel_id": _I32,
     "began": TIME,
@@ -351,8 +349,8 @@ HEALTH_READINGS: Final[Schema] = {
     "time_origin": pl.Int16(),
     "daytime": pl.Boolean(),
 }
-#: Intervals above an hour, as far as they are of the local day that they belong to;
-#: `usual` is that of a whole day.
+#: The part of intervals above an hour within the local day that they belong to; `usual`
+#: is that of a whole day.
 HEALTH_TOTALS: Final[Schema] = {
     **INTERVALS,
     "quantity": _TEXT,
@@ -360,7 +358,7 @@ HEALTH_TOTALS: Final[Schema] = {
     "value": _F64,
     "usual": _F64,
 }
-#: What a test of health finds wrong with a period of a channel.
+#: Failures of a health test by period and channel.
 FAILURES: Final[Schema] = {
     "channel_id": _I32,
     "began": TIME,
@@ -379,8 +377,8 @@ VERDICTS: Final[Schema] = {
     "level": _TEXT,
 }
 
-#: Local days of counting channels: hours whose usual volume is known, scaled to whole
-#: hours, and what is usual for these.
+#: Local days of counting channels: hours with a known usual volume, scaled to whole
+#: hours, and the usual volume of these.
 CHANNEL_DAYS: Final[Schema] = {
     **PLACES,
     "time_zone": _TEXT,
@@ -389,7 +387,7 @@ CHANNEL_DAYS: Final[Schema] = {
     "observed": _F64,
     "usual": _F64,
 }
-#: Local days of environment channels: how many hours, and the lowest of their means.
+#: Local days of environment channels: number of hours, and their lowest mean.
 VALUE_DAYS: Final[Schema] = {
     "channel_id": _I32,
     "quantity": _TEXT,
@@ -398,8 +396,8 @@ VALUE_DAYS: Final[Schema] = {
     "hours": _I32,
     "minimum": _F64,
 }
-#: Hours of sites that count motor vehicles and measure noise; `channel_id` is the first
-#: of the counting channels.
+#: Hours of sites with counts of motor vehicles and noise; `channel_id` is the first of
+#: the counting channels.
 PAIRED_HOURS: Final[Schema] = {
     "channel_id": _I32,
     "noise_channel_id": _I32,
@@ -424,7 +422,7 @@ class WrongFrameError(TypeError):
 
 
 def check(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:
-    """Give the declared columns of a frame in their order; further ones are dropped."""
+    """Return the declared columns of a frame in their order; drop further ones."""
     found = frame.schema
     wrong = [
         f"{name} is {found.get(name, 'missing')}, not {dtype}"
@@ -437,17 +435,17 @@ def check(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:
 
 
 def with_details(readings: pl.DataFrame, schema: Schema) -> pl.DataFrame:
-    """Give the declared columns of readings, and of READING_DETAILS what is there."""
+    """Return the declared columns of readings, and the existing READING_DETAILS."""
     found = readings.schema
     told = {name: kind for name, kind in READING_DETAILS.items() if name in found}
     return check(readings, {**schema, **told})
 
 
 def mean(values: pl.Series) -> float:
-    """Give the mean of numbers, of which there must be one."""
+    """Return the mean of numbers, of which there must be at least one."""
     return float(cast("float", values.mean()))
 
 
 def empty(schema: Schema) -> pl.DataFrame:
-    """Give a frame without rows."""
+    """Return a frame without rows."""
     return pl.DataFrame(schema=dict(schema))

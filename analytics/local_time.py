@@ -20,7 +20,7 @@ def with_local(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def day_bounds(days: pl.DataFrame) -> pl.DataFrame:
-    """Give `day_began`, `day_ended` (UTC) for each `day` in a `time_zone`."""
+    """Return `day_began`, `day_ended` (UTC) for each `day` in a `time_zone`."""
     found: list[tuple[str, date, datetime, datetime]] = [
         (zone, day, calendar.day_start(day, zone), calendar.day_end(day, zone))
         for zone, day in days.select("time_zone", "day").unique().iter_rows()

@@ -41,11 +41,11 @@ from api.schemas.sites import SiteFeatures
 from verkehrspuls.metrics import Metrics
 from verkehrspuls.settings import Settings
 
-#: Models of answers that routes write themselves; OpenAPI refers to them by name.
-WRITTEN_BY_HAND: Final = (problems.Problem, SiteFeatures, Series, Health)
-#: Names of models that others share hold their module. Clients are generated from
-#: these names, so they stay when the module moves.
-PUBLISHED: Final = {
+#: Models of responses that routes render themselves; OpenAPI refers to them by name.
+EXTRA_MODELS: Final = (problems.Problem, SiteFeatures, Series, Health)
+#: Names of models with a common class name contain their module. Clients are generated
+#: from these names, so they stay when the module moves.
+PUBLISHED_NAMES: Final = {
     "api__schemas__cases__Change": "api__routes__cases__Change",
     "api__schemas__ledger__Balance": "api__schemas__common__Balance",
 }
@@ -78,7 +78,7 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
-        dependencies=[Depends(query.only_known)],
+        dependencies=[Depends(query.refuse_unknown)],
     )
     app.state.url = url
     app.state.database = Database(url, size=settings.api.pool)
@@ -119,7 +119,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
             "token": {"type": "http", "scheme": "bearer"}
         }
         known = document["components"]["schemas"]
-        for model in WRITTEN_BY_HAND:
+        for model in EXTRA_MODELS:
             schema = model.model_json_schema(
                 ref_template="#/components/schemas/{model}", mode="serialization"
             )
@@ -129,9 +129,9 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
 
 
 def _named(document: dict[str, Any]) -> dict[str, Any]:
-    """Return the document with the names that were published."""
+    """Return the document with the published names of models."""
     text = json.dumps(document)
-    for name, published in PUBLISHED.items():
+    for name, published in PUBLISHED_NAMES.items():
         text = text.replace(name, published)
     named: dict[str, Any] = json.loads(text)
     named["components"]["schemas"] = dict(

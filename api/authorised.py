@@ -1,7 +1,7 @@
-"""Who makes a request: the token in its `Authorization` header.
+"""Authorisation of a request: the token in its `Authorization` header.
 
-A route says in its OpenAPI description which token it needs; what is said there is what
-is asked for, before anything else of the request is looked at.
+The OpenAPI description of a route names the token it requires; that token is checked
+before anything else of the request is read.
 """
 
 from collections.abc import Callable, Coroutine
@@ -17,17 +17,17 @@ from verkehrspuls.access import tokens
 
 
 def needs(purpose: tokens.Purpose) -> dict[str, Any]:
-    """Describe, for `openapi_extra`, that a token for this purpose is needed."""
+    """Describe, for `openapi_extra`, that a token for this purpose is required."""
     return {"security": [{"token": [purpose]}]}
 
 
 class Route(APIRoute):
-    """A route that finds out whose token it is first."""
+    """A route that authorises the request first."""
 
     def get_route_handler(
         self,
     ) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Put the question before what reads parameters and body."""
+        """Check the token before parameters and body are read."""
         handle = super().get_route_handler()
         security = (self.openapi_extra or {}).get("security")
         if not security:
@@ -42,7 +42,7 @@ class Route(APIRoute):
 
 
 def bearer(request: Request) -> tokens.Bearer:
-    """Tell whose token it is, on a route that needs one."""
+    """Return the bearer of the token, on a route that requires one."""
     return cast("tokens.Bearer", request.state.bearer)
 
 

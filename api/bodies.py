@@ -1,4 +1,4 @@
-"""No body is read beyond its limit: by its `Content-Length`, else as it comes.
+"""Limit the size of request bodies: by `Content-Length`, else while reading.
 
 FastAPI's `max_body_size` does the same but answers in plain text, outside of `Guard`.
 """
@@ -12,9 +12,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems
 
-#: of a body, where its address has no limit of its own; the longest comment needs less
-MOST_BYTES: Final = 131_072
-#: no route reads a body of these; the others may first ask for a token
+#: limit of addresses without their own; the longest comment needs less
+MAX_BODY_BYTES: Final = 131_072
+#: methods without a body; the others may first require a token
 _BODILESS: Final = ("GET", "HEAD", "OPTIONS")
 
 
@@ -26,12 +26,12 @@ class BodyLimit:
         self.larger = larger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, with a body that ends at the limit."""
+        """Pass a request on, and stop reading its body at the limit."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         request = Request(scope)
-        most = self.larger.get(scope["path"], MOST_BYTES)
+        most = self.larger.get(scope["path"], MAX_BODY_BYTES)
         refused = HTTPException(413, f"More than {most} bytes in one request.")
         declared = request.headers.get("content-length", "")
         size = int(declared[:20]) if declared.isdecimal() else 0

@@ -1,8 +1,8 @@
-"""Answers that need not be sent again: `ETag`, `If-None-Match`, 304.
+"""Conditional requests: `ETag`, `If-None-Match`, 304.
 
-Each good answer to GET gets a tag, unless it has one already or may not be stored: a
-hash of what it says, so that all processes and machines give the same. It is weak, for
-the same answer may be compressed in several ways.
+Each successful response to GET gets a tag, unless it has one already or must not be
+stored: a hash of its content, so that all processes and machines return the same. It is
+weak, because the same response may be compressed in several ways.
 """
 
 import hashlib
@@ -14,12 +14,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.negotiation import holds
 
-#: Headers of an answer that a 304 has none of: they are about what it does not send.
+#: Headers omitted from a 304: they describe the body.
 _OF_BODY: Final = ("content-length", "content-type", "content-disposition")
 
 
 def tag(*parts: bytes) -> str:
-    """Make a tag of what an answer says, or of what it is made of."""
+    """Return a tag for the content of a response, or for its inputs."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(len(part).to_bytes(8) + part)
@@ -27,13 +27,13 @@ def tag(*parts: bytes) -> str:
 
 
 class Conditional:
-    """The layer that tags answers, and tells who holds one that it is still so."""
+    """Middleware that tags responses, and answers 304 to clients with the same tag."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, and perhaps leave out the body of its answer."""
+        """Pass a request on, and omit the body of an unchanged response."""
         if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
             await self.app(scope, receive, send)
             return
@@ -46,7 +46,7 @@ class Conditional:
                 if message["status"] != HTTPStatus.OK:
                     await send(message)
                 else:
-                    # kept until the body is there, which the tag is made of
+                    # held back until the body is known, which determines the tag
                     start = message
                 return
             if start is None:

@@ -1,12 +1,12 @@
-"""Connections of clients who take their time, and of those who never end.
+"""Timeouts of slow and endless connections.
 
-uvicorn waits for a request for ever, and asyncio logs each connection that there is no
-file handle for. Here a client has `request_s` to send a request with all of its body,
-and as long again for each UNSENT_BYTES of the answer. Where there is no room for a new
-connection, the one that has been waited for longest is dropped for it: a flood of
-unfinished requests, or of answers that nobody takes, takes nobody's turn, and
-`/healthz` answers throughout. There is no limit by address, since behind a proxy all
-come from one.
+uvicorn waits for a request forever, and asyncio logs each connection without a free
+file handle. Here a client has `request_s` to send a request with its whole body, and as
+long again for each UNSENT_BYTES of the response. When there is no room for a new
+connection, the one that has been waited for longest is dropped: so a flood of
+unfinished requests, or of responses that nobody reads, blocks nobody, and `/healthz`
+answers throughout. There is no limit by address, because behind a proxy all connections
+have the same one.
 """
 
 import asyncio
@@ -26,83 +26,83 @@ from api.problems import MEANINGS, MEDIA_TYPE, REFERENCE
 
 log = logging.getLogger(__name__)
 
-#: bytes of a request's line and headers
-MOST_HEAD_BYTES: Final = 32_768
-#: connections that are accepted at once; asyncio tries as often without a file handle
+#: maximum bytes of a request's line and headers
+MAX_HEAD_BYTES: Final = 32_768
+#: connections accepted at once; asyncio retries as often without a file handle
 BACKLOG: Final = 128
-#: file handles for all but connections: database, logs, what is read
+#: file handles for everything else: database, logs, files
 RESERVED_FILES: Final = 150
-FEWEST_CONNECTIONS: Final = 16
-#: of an answer that wait in a buffer, at most twice; asyncio has the same bound
+MIN_CONNECTIONS: Final = 16
+#: bytes of a response in a buffer, at most twice; asyncio has the same bound
 UNSENT_BYTES: Final = 65_536
-#: as many file handles are enough for anybody
-MOST_FILES: Final = 65_536
-#: there is a line in the log at most as often, with a count
+#: sufficient for any server
+MAX_FILES: Final = 65_536
+#: minimum interval of log entries, which have a count
 LOG_S: Final = 60.0
 _NO_FILES: Final = "socket.accept() out of system resource"
 
 
 class Connections:
-    """The connections of a server: how many, and for whom it waits how long."""
+    """The connections of a server, and how long each has been waited for."""
 
     def __init__(self, *, most: int, request_s: float) -> None:
-        self.most = min(most, max(FEWEST_CONNECTIONS, _files() - RESERVED_FILES))
+        self.most = min(most, max(MIN_CONNECTIONS, _files() - RESERVED_FILES))
         self.request_s = request_s
         self._all: set[Connection] = set()
-        #: those whose request has not arrived as a whole, the longest waiting first
+        #: connections without a complete request, the longest waiting first
         self._awaited: dict[Connection, float] = {}
-        #: those who have to take more of their answer before there is room for the rest
+        #: connections whose client must read more before the rest can be sent
         self._untaken: dict[Connection, float] = {}
         self._dropped = 0
         self._logged_at = -LOG_S
 
     def opened(self, connection: "Connection") -> None:
-        """Take a new connection; where there are too many, another has to go."""
+        """Add a new connection; drop another one if there are too many."""
         self._all.add(connection)
         self.awaits(connection)
         if len(self._all) > self.most:
             self._make_room(1, "too many connections")
 
     def closed(self, connection: "Connection") -> None:
-        """Forget a connection."""
+        """Remove a connection."""
         self._all.discard(connection)
         self._awaited.pop(connection, None)
         self._untaken.pop(connection, None)
 
     def awaits(self, connection: "Connection") -> None:
-        """Wait for a request from now on."""
+        """Start to wait for a request."""
         self.arrived(connection)
         self._awaited[connection] = time.monotonic()
 
     def arrived(self, connection: "Connection") -> None:
-        """Wait no longer: the request is there."""
+        """Stop waiting: the request is complete."""
         self._awaited.pop(connection, None)
 
     def full(self, connection: "Connection") -> None:
-        """Wait until more of an answer is taken."""
+        """Start to wait until the client reads more."""
         self._untaken[connection] = time.monotonic()
 
     def taken(self, connection: "Connection") -> None:
-        """Wait no longer for that; what is left of the answer has its time again."""
+        """Stop waiting for that; the rest of the response has a new timeout."""
         self._untaken.pop(connection, None)
         if connection in self._awaited:
             self.awaits(connection)
 
     def sweep(self) -> None:
-        """Drop the connections whose time is over."""
+        """Drop the connections that have timed out."""
         latest = time.monotonic() - self.request_s
         for connection, since in self._waiting().items():
             if since < latest:
                 self._drop(connection)
 
     def _waiting(self) -> dict["Connection", float]:
-        """Give who is waited for, and since when; first an answer is to be taken."""
+        """Yield awaited connections and since when, unread responses first."""
         return self._awaited | self._untaken
 
     def handle(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Handle what asyncio could not: connections without a file handle, quietly."""
+        """Handle errors that asyncio could not: log missing file handles rarely."""
         if "_start_serving" in str(context.get("handle")):
-            return  # to accept again was planned, and the server stopped meanwhile
+            return  # a retry was scheduled, and the server has stopped
         if context.get("message") != _NO_FILES:
             loop.default_exception_handler(context)
             return
@@ -129,12 +129,12 @@ class Connections:
 
 
 class Connection(H11Protocol):
-    """uvicorn's connection, which tells `watch` what it waits for."""
+    """uvicorn's connection, which reports to `watch` what it waits for."""
 
     def __init__(self, *args: Any, watch: Connections, **named: Any) -> None:
         super().__init__(*args, **named)
         self._watch = watch
-        # what is wrong with a request is told to its sender, not to the log
+        # errors of a request are reported to its sender, not to the log
         self.logger = _errors_only
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -160,17 +160,17 @@ class Connection(H11Protocol):
         super().on_response_complete()
 
     def pause_writing(self) -> None:
-        """Let the rest of an answer wait: more than UNSENT_BYTES are not taken yet."""
+        """Hold back the rest of a response: more than UNSENT_BYTES are unread."""
         super().pause_writing()
         self._watch.full(self)
 
     def resume_writing(self) -> None:
-        """Let the rest follow: most of that was taken."""
+        """Send the rest: the client has read most of it."""
         super().resume_writing()
         self._watch.taken(self)
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is no request as a problem, and close."""
+        """Answer an invalid request with a problem, and close."""
         error = sys.exception()
         status = HTTPStatus(getattr(error, "error_status_hint", 400))
         body = json.dumps(
@@ -192,7 +192,7 @@ class Connection(H11Protocol):
         self.transport.close()
 
     def _unsupported_upgrade_warning(self) -> None:
-        """Ignore an upgrade, as HTTP allows, without a word."""
+        """Ignore an upgrade silently, as HTTP allows."""
 
 
 _errors_only: Final = logging.getLogger(f"{__name__}.errors")
@@ -200,13 +200,13 @@ _errors_only.setLevel(logging.ERROR)
 
 
 def raise_file_limit() -> None:
-    """Allow this process the file handles that it may allow itself."""
+    """Raise the limit of file handles as far as the system permits."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    most = MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
     if _files() < most:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _files() -> int:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return MOST_FILES if soft == resource.RLIM_INFINITY else soft
+    return MAX_FILES if soft == resource.RLIM_INFINITY else soft

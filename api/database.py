@@ -1,6 +1,6 @@
-"""The web server's way to the database: few connections, bounded in time.
+"""Database access of the web server: few connections, with timeouts.
 
-Transactions are read-only, but for those of tokens and repeated requests.
+Transactions are read-only, except those of tokens and repeated requests.
 """
 
 import threading
@@ -18,10 +18,10 @@ from verkehrspuls.storage.database import Connection, explained, of_driver
 from verkehrspuls.storage.watch import Lost, Watched, conninfo
 
 STATEMENT_MS = 10_000
-#: how long a request waits for its turn, and for a database that is away
-WAIT_S = 3.0
-#: so long nobody else waits for a server that was lost
-REST_S = 2.0
+#: maximum wait of a request for its turn, and for an unavailable database
+MAX_WAIT_S = 3.0
+#: pause after the server was lost, in which no other request waits for it
+RETRY_PAUSE_S = 2.0
 
 _SESSION = (
     "-c TimeZone=UTC -c search_path=vp,public -c default_transaction_read_only=on"
@@ -34,10 +34,10 @@ spent_ms: ContextVar[dict[str, float] | None] = ContextVar("spent_ms", default=N
 
 
 class Database:
-    """A pool of connections, and turns for reading frames.
+    """A pool of connections, and a limit of concurrent frame reads.
 
-    The database may be away when the pool opens; requests fail with
-    `DatabaseUnavailable` until it is there.
+    The database may be unavailable when the pool opens; requests fail with
+    `DatabaseUnavailable` until it is available.
     """
 
     def __init__(self, url: str, *, size: int) -> None:
@@ -49,7 +49,7 @@ class Database:
             min_size=1,
             max_size=size,
             open=False,
-            timeout=WAIT_S,
+            timeout=MAX_WAIT_S,
             max_waiting=100,
             reconnect_timeout=10,
             check=self._check,
@@ -59,7 +59,7 @@ class Database:
         self._frames = threading.BoundedSemaphore(size)
 
     def open(self) -> None:
-        """Start to connect; returns at once."""
+        """Start to connect; return at once."""
         self._pool.open(wait=False)
 
     def close(self) -> None:
@@ -69,12 +69,12 @@ class Database:
     @contextmanager
     def connection(self) -> Iterator[Connection]:
         """Lend a connection for one read-only transaction."""
-        with self._told(), self._pool.connection() as connection:
+        with self._measured(), self._pool.connection() as connection:
             try:
                 yield connection
             except Exception:
                 if self._rests:
-                    # it would not answer to a rollback either
+                    # it would not answer a rollback either
                     connection.close()
                 raise
 
@@ -87,9 +87,9 @@ class Database:
 
     @contextmanager
     def frames(self) -> Iterator[str]:
-        """Lend a turn to read frames; gives the URL for `read_frame`."""
-        with self._told():
-            if not self._frames.acquire(timeout=WAIT_S):
+        """Reserve a concurrent read of frames; yield the URL for `read_frame`."""
+        with self._measured():
+            if not self._frames.acquire(timeout=MAX_WAIT_S):
                 raise PoolTimeout("all turns are taken")
             try:
                 yield self._where
@@ -97,10 +97,10 @@ class Database:
                 self._frames.release()
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Measure the time, and tell errors of the server from those of the program.
+    def _measured(self) -> Iterator[None]:
+        """Measure the time, and distinguish server errors from program errors.
 
-        For a moment after the server was lost nobody else waits for it.
+        For a moment after the server was lost no other request waits for it.
         """
         if self._rests:
             raise DatabaseUnavailable(reason="it did not answer a moment ago")
@@ -124,7 +124,7 @@ class Database:
 
     def _check(self, connection: Watched) -> None:
         """Refuse a connection that does not answer before it is lent."""
-        connection.answer_s = WAIT_S
+        connection.answer_s = MAX_WAIT_S
         try:
             ConnectionPool.check_connection(connection)
         except Lost:
@@ -134,10 +134,10 @@ class Database:
 
     @property
     def _rests(self) -> bool:
-        return time.monotonic() - self._lost_at < REST_S
+        return time.monotonic() - self._lost_at < RETRY_PAUSE_S
 
     def _note_lost(self) -> None:
-        """Note that the server was lost: all connections to it are, as a rule."""
+        """Record that the server was lost, usually with all connections."""
         rests, self._lost_at = self._rests, time.monotonic()
         if not rests:
             self._pool.drain()

@@ -1,4 +1,4 @@
-"""What can be wrong with a request; under `verkehrspuls.errors.VerkehrspulsError`.
+"""Errors of requests; under `verkehrspuls.errors.VerkehrspulsError`.
 
 VerkehrspulsError
 ├── UsageError
@@ -25,7 +25,7 @@ class NotTaken(BadParameter):
 
     code = "invalid"
 
-    #: what the detail is made of, for pages: a text with places `{}`, their values
+    #: the parts of the detail, for pages: a text with places `{}`, their values
     text: str
     values: tuple[str, ...]
 

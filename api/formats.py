@@ -15,13 +15,13 @@ from analytics.quality.passport import SHARES
 from analytics.reports.extracts import Extract, Selection
 from api import office
 
-#: for people with a spreadsheet, not for programs: not chosen by `Accept`
-OFFICE: Final = ("csv-de", "csv-en")
+#: for people with a spreadsheet: never chosen by `Accept`
+SPREADSHEET_KEYS: Final = ("csv-de", "csv-en")
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A way to write an extract."""
+    """A file format of extracts."""
 
     key: str
     media_type: str
@@ -30,7 +30,7 @@ class Format:
 
 
 def describe(extract: Extract) -> dict[str, Any]:
-    """Describe an extract: what it holds, units, and the passport."""
+    """Describe an extract: its content, units, and the passport."""
     selection = extract.selection
     site = selection.site
     return {
@@ -53,7 +53,7 @@ def describe(extract: Extract) -> dict[str, Any]:
 
 
 def _passport(extract: Extract) -> dict[str, Any]:
-    """The passport with its cases; shares of nothing are null."""
+    """Return the passport with its cases; undefined shares are null."""
     told = asdict(extract.passport) | {"open_cases": extract.cases}
     if not extract.passport.intervals_expected:
         told |= dict.fromkeys(SHARES)
@@ -61,7 +61,7 @@ def _passport(extract: Extract) -> dict[str, Any]:
 
 
 def to_description(extract: Extract) -> bytes:
-    """Write the description alone, to lie beside a format that has no room for it."""
+    """Write only the description, for formats that cannot contain it."""
     return msgspec.json.format(msgspec.json.encode(describe(extract)), indent=2)
 
 
@@ -73,7 +73,7 @@ def to_json(extract: Extract) -> bytes:
 def to_csv(extract: Extract) -> bytes:
     """Write comma-separated rows under one heading line; times in UTC.
 
-    There is no room but in a column for that the data is simulated.
+    Simulated data is marked in a separate column.
     """
     frame = extract.frame
     if extract.selection.site["simulated"]:
@@ -105,7 +105,7 @@ def to_parquet(extract: Extract) -> bytes:
     return buffer.getvalue()
 
 
-FORMATS: Final = {
+EXTRACT_FORMATS: Final = {
     f.key: f
     for f in (
         Format("json", "application/json", "json", to_json),
@@ -118,9 +118,9 @@ FORMATS: Final = {
 
 
 def file_name(selection: Selection, ending: str) -> str:
-    """Name a file: `site_from_to_bin.ext`; dates where they are local midnights.
+    """Return a file name: `site_from_to_bin.ext`; dates for local midnights.
 
-    One of simulated data begins with that word.
+    For simulated data it begins with that word.
     """
     period = selection.period
     since, until = (_stamp(time, period.zone) for time in (period.start, period.end))

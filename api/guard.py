@@ -1,6 +1,6 @@
-"""What holds for every response: headers, time taken, and no exception that escapes.
+"""The outermost layer: headers and duration of every response, no escaping exception.
 
-The `Host` of a request is anybody's word and goes no further than here.
+The `Host` of a request is untrusted and is dropped here.
 """
 
 import logging
@@ -20,7 +20,8 @@ from verkehrspuls.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
-#: Plotly writes style rules and draws images from blobs; all else comes from here.
+#: Plotly writes style rules and draws images from blobs; everything else comes from
+#: this server.
 CONTENT_SECURITY_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; connect-src 'self'; font-src 'self'; "
@@ -35,8 +36,8 @@ HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-#: So much of a body is handed over at once: the rest is not copied into the buffer of a
-#: connection whose client takes its time.
+#: Bytes of a body passed on at once: the rest is not copied into the buffer of a slow
+#: client's connection.
 PIECE_BYTES: Final = 65_536
 _TRACEPARENT: Final = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
@@ -49,14 +50,14 @@ class Guard:
         self.metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on and complete its response."""
+        """Pass a request on, and complete its response."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         request = Request(scope)
         scope["trace_id"] = _trace_id(request.headers.get("traceparent", ""))
-        # what is not known cannot be repeated: addresses made from the request are
-        # relative, whatever it says that its host is
+        # the Host header must not be repeated: addresses made from the request are
+        # relative
         scope["server"] = None
         scope["headers"] = [each for each in scope["headers"] if each[0] != b"host"]
         method = scope["method"]
@@ -112,7 +113,7 @@ class Guard:
 
 
 def _pieces(message: Message) -> Iterator[Message]:
-    """Cut a body, without copying it."""
+    """Split a body without copying it."""
     rest = memoryview(message.get("body", b""))
     while len(rest) > PIECE_BYTES:
         piece, rest = rest[:PIECE_BYTES], rest[PIECE_BYTES:]
@@ -121,6 +122,6 @@ def _pieces(message: Message) -> Iterator[Message]:
 
 
 def _trace_id(traceparent: str) -> str:
-    """Take part in the caller's trace (W3C Trace Context), or begin one."""
+    """Return the caller's trace id (W3C Trace Context), or a new one."""
     found = _TRACEPARENT.fullmatch(traceparent)
     return found[1] if found else secrets.token_hex(16)

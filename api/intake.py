@@ -1,8 +1,8 @@
-"""Readings that come over HTTP: from a request's body to messages, tried beforehand.
+"""Readings over HTTP: from a request's body to messages, checked in advance.
 
-They are tried with the decoder and the registry that ingest uses, so that the sender
-learns at once what cannot be used. What can is published, and takes the way of every
-message; only what ingest then counts is what counts.
+The decoder and the registry of ingest check them, so that the sender learns at once
+what cannot be used. Usable messages are published, and processed like all others; only
+the outcome at ingest is final.
 """
 
 import base64
@@ -28,21 +28,22 @@ from verkehrspuls.wire import KEY_PATTERN, KINDS, is_topic, parse_topic, topic
 
 if TYPE_CHECKING:
     from ingest.batch import Collector, Message
+    from ingest.formats import Formats
     from ingest.resolve import Registry
 
-#: room that topic and header take of the largest packet
+#: bytes of topic and header in the largest packet
 _ENVELOPE: Final = 2048
 #: characters of a topic; no filter is longer
-LONGEST: Final = 1024
-_UNKNOWN_S: Final = 1.0
+MAX_TOPIC_LENGTH: Final = 1024
+_REGISTRY_REREAD_S: Final = 1.0
 
 
 class Item(Struct, forbid_unknown_fields=True):
-    """A message as a request names it, by its topic or by its sensor."""
+    """A message of a request, addressed by its topic or its sensor."""
 
-    #: as it is published; or what follows
+    #: the payload as JSON; or one of the following
     message: msgspec.Raw = msgspec.Raw()
-    #: in place of `message`, for a payload that is not JSON
+    #: instead of `message`, for a payload that is not JSON
     base64: str | None = None
     topic: str | None = None
     municipality: str | None = None
@@ -51,7 +52,7 @@ class Item(Struct, forbid_unknown_fields=True):
 
 
 class _Native(Struct):
-    """What tells the kinds of native messages apart."""
+    """The fields that distinguish the kinds of native messages."""
 
     values: msgspec.Raw = msgspec.Raw()
     state: msgspec.Raw = msgspec.Raw()
@@ -59,7 +60,7 @@ class _Native(Struct):
 
 
 class Sent(NamedTuple):
-    """A message to be published."""
+    """A message to publish."""
 
     topic: str
     payload: bytes
@@ -73,9 +74,9 @@ _native: Final = msgspec.json.Decoder(_Native)
 
 
 def read_items(body: bytes, bearer: Bearer, *, at_most: int) -> list[Sent]:
-    """Take a request's body apart; one that is wrong is refused as a whole.
+    """Split a request's body into messages; refuse an invalid body as a whole.
 
-    A token of one sensor may also send that sensor's native message as it is, or an
+    A token of one sensor may also send that sensor's native message directly, or an
     array of its intervals. NaN and infinity become texts, which ingest leaves out.
     """
     from ingest.formats.salvage import as_json
@@ -129,7 +130,7 @@ def _sent(item: Item, bearer: Bearer, pointer: str) -> Sent:
             raise Unreadable(
                 pointer=pointer, detail="give either `topic` or the sensor's keys"
             )
-        if len(item.topic) > LONGEST or not is_topic(item.topic):
+        if len(item.topic) > MAX_TOPIC_LENGTH or not is_topic(item.topic):
             raise Unreadable(pointer=f"{pointer}/topic", detail="this is no topic")
         return Sent(item.topic, payload)
     sensor = item.sensor or bearer.sensor
@@ -148,15 +149,15 @@ def _sent(item: Item, bearer: Bearer, pointer: str) -> Sent:
 
 
 def _kind(payload: bytes) -> str:
-    """Tell the kind of a native message by what it holds.
+    """Determine the kind of a native message from its fields.
 
-    Of an array by the first object that tells it: others may be wrong.
+    For an array, from the first object that shows it: others may be invalid.
     """
     for part in _objects(payload):
         try:
             found = _native.decode(part)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            continue  # ingest says what is wrong with it
+            continue  # ingest reports the error
         if bytes(found.values):
             return "environment"
         if bytes(found.state):
@@ -176,34 +177,36 @@ def _objects(payload: bytes) -> Sequence[bytes | msgspec.Raw]:
 
 
 class Trial:
-    """Tries messages as ingest would take them; the registry is remembered a while."""
+    """Checks messages as ingest would; the registry is cached for a while."""
 
     def __init__(self, settings: Ingest) -> None:
         self._settings = settings
         self._lock = threading.Lock()
         self._registry: Registry | None = None
+        #: with what stateful formats remember; made with the first registry
+        self._formats: Formats | None = None
         self._read_at = 0.0
 
     def run(
         self, connection: Connection, sent: Sequence[Sent], bearer: Bearer
     ) -> list[ItemOutcome]:
-        """Tell of each message what will become of it.
+        """Return the expected outcome of each message.
 
-        `NotAllowed` where one is of a sensor that the token is not for.
+        Raise `NotAllowed` if one belongs to a sensor that the token does not cover.
         """
         from ingest.batch import Collector, Message
         from ingest.check import Limits
-        from ingest.formats import formats
 
         now = datetime.now(UTC)
-        registry = self._known(connection, sent)
+        registry, formats = self._known(connection, sent)
         owners = {sensor.sensor_id: key for key, sensor in registry.items()}
         limits = Limits.at(now, self._settings)
-        collector = Collector(registry, formats(), limits)
+        collector = Collector(registry, formats, limits)
         messages = [Message(each.topic, each.payload, now) for each in sent]
         for index, message in enumerate(messages):
             native, found = collector.senders(message)
-            # what none of a topic's sensors takes may be said to whoever has one
+            # what none of a topic's sensors takes may be reported to the holder of any
+            # of them
             found = found or registry.senders(message.topic)[1][:1]
             of = [native[:2]] if native else [owners[each.sensor_id] for each in found]
             if not of or not all(bearer.may_send_for(*owner) for owner in of):
@@ -234,18 +237,22 @@ class Trial:
             detail={name: explain(reason, detail, name) for name in LANGUAGES},
         )
 
-    def _known(self, connection: Connection, sent: Sequence[Sent]) -> "Registry":
+    def _known(
+        self, connection: Connection, sent: Sequence[Sent]
+    ) -> "tuple[Registry, Formats]":
+        from ingest.formats import Formats
         from ingest.resolve import read_registry
 
         with self._lock:
+            self._formats = formats = self._formats or Formats()
             age = time.monotonic() - self._read_at
             if self._registry is None or age > self._settings.registry_s:
                 age = float("inf")
-            elif age > _UNKNOWN_S:
+            elif age > _REGISTRY_REREAD_S:
                 natives = [parse_topic(each.topic) for each in sent]
                 if all(native and native[:2] in self._registry for native in natives):
                     age = 0.0
-            if self._registry is None or age > _UNKNOWN_S:
-                self._registry = read_registry(connection)
+            if self._registry is None or age > _REGISTRY_REREAD_S:
+                self._registry = read_registry(connection, formats)
                 self._read_at = time.monotonic()
-            return self._registry
+            return self._registry, formats

@@ -1,7 +1,6 @@
-"""What a request asks for in its headers: formats, languages, and what it holds.
+"""Negotiation by request headers: formats, languages, and cached content.
 
-After RFC 9110, sections 12 and 13. A part of a list that cannot be read counts for
-nothing.
+By RFC 9110, sections 12 and 13. Unreadable parts of a list are ignored.
 """
 
 import re
@@ -13,7 +12,7 @@ _TAG: Final = re.compile(r'(?:W/)?"([^"]*)"')
 
 
 def weights(header: str) -> dict[str, float]:
-    """Read a list such as `de-AT, en;q=0.5`: names in small letters, with weights."""
+    """Parse a list such as `de-AT, en;q=0.5`: lower-case names with weights."""
     found: dict[str, float] = {}
     for part in header.split(","):
         name, *parameters = (piece.strip().lower() for piece in part.split(";"))
@@ -24,7 +23,7 @@ def weights(header: str) -> dict[str, float]:
 
 
 def _quality(parameters: Sequence[str]) -> float | None:
-    """The weight, 1 where none is given; none where it is no number from 0 to 1."""
+    """Return the weight, 1 by default; None if it is not a number from 0 to 1."""
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name.strip() == "q":
@@ -41,17 +40,17 @@ def weight(header: str, media_type: str) -> float:
 
 
 def takes(header: str, coding: str) -> bool:
-    """Whether a content coding, such as gzip, may be sent."""
+    """Return whether a content coding, such as gzip, may be sent."""
     asked = weights(header)
     return asked.get(coding, asked.get("*", 0.0)) > 0
 
 
 def language(header: str, offered: Sequence[str]) -> str:
-    """Choose of the languages that are offered: the best weight, then the first named.
+    """Choose an offered language: by weight, then the first named.
 
-    A range such as `de-AT` asks for `de` too, where `de` itself is not named; `*` is
-    any that is not named; weight 0 excludes. Where nothing asked for is offered, it is
-    the first that is not excluded.
+    A range such as `de-AT` also asks for `de`, if `de` itself is not named; `*` matches
+    languages that are not named; weight 0 excludes. If nothing requested is offered, it
+    is the first that is not excluded.
     """
     asked = weights(header)
     kept = [key for key in offered if asked.get(key, 1.0) > 0] or list(offered)
@@ -60,7 +59,7 @@ def language(header: str, offered: Sequence[str]) -> str:
 
 
 def _rank(asked: dict[str, float], key: str) -> tuple[float, int]:
-    """Weight of a language, and how early it is named."""
+    """Return the weight of a language, and its position."""
     within = [name for name in asked if name.startswith(f"{key}-") and asked[name]]
     named = [key] if key in asked else within or [name for name in asked if name == "*"]
     if not named:
@@ -70,9 +69,9 @@ def _rank(asked: dict[str, float], key: str) -> tuple[float, int]:
 
 
 def holds(if_none_match: Sequence[str], tag: str) -> bool:
-    """Whether one of the tags that a client holds is that of the answer.
+    """Return whether a client holds the tag of the response.
 
-    Compared weakly: `"x"` is `W/"x"`; `*` is whatever there is.
+    Compared weakly: `"x"` equals `W/"x"`; `*` matches any.
     """
     opaque = _TAG.fullmatch(tag)
     header = ",".join(if_none_match)

@@ -1,7 +1,7 @@
-"""Extracts for spreadsheets of offices: a double click opens them, in words of people.
+"""Extracts for office spreadsheets: opened by double click, with readable names.
 
-Above the table stand site, period, source and licence, then an empty line. Columns have
-names in the reader's language, directions and channels theirs.
+Site, period, source and licence are above the table, then an empty line. Columns,
+directions and channels have names in the reader's language.
 """
 
 import csv
@@ -28,7 +28,7 @@ UTC: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How a language's spreadsheet reads numbers and days."""
+    """Number and date formats of a language's spreadsheet."""
 
     separator: str
     decimal_comma: bool
@@ -41,8 +41,8 @@ DIALECTS: Final = {
     "en": Dialect(",", False, "%Y-%m-%d", "%Y-%m-%d %H:%M"),
 }
 
-#: Columns by their names to show; a class has its own, any other stays as it is.
-NAMES: Final = CLASS_NAMES | {
+#: Names of columns for display, including classes; other columns keep their key.
+COLUMN_NAMES: Final = CLASS_NAMES | {
     "time": mark("Begin"),
     "day": mark("Day"),
     "direction": mark("Direction"),
@@ -72,8 +72,8 @@ NAMES: Final = CLASS_NAMES | {
     "suspected": mark("Suspected fault of a sensor"),
     "health": mark("Health of the sensors"),
 }
-#: Columns of codes that are told in words, and those words by code.
-WORDS: Final[Mapping[str, Callable[[], Mapping[str, str]]]] = {
+#: Columns of codes, and the words for their codes.
+CODE_WORDS: Final[Mapping[str, Callable[[], Mapping[str, str]]]] = {
     "suspected": lambda: sentences.words() | verdicts.WORDS,
     "health": lambda: verdicts.WORDS,
 }
@@ -81,10 +81,11 @@ SIMULATED: Final = mark("Simulated data, no real measurements")
 
 
 def write(extract: Extract, language: Literal["de", "en"]) -> bytes:
-    """Write what a spreadsheet of that language opens by double click.
+    """Write a file for a spreadsheet program of that language.
 
-    Local times of the site; the UTC time beside them tells the two hours apart that
-    the clock shows twice in autumn. A byte order mark, so that umlauts are read.
+    Times are local to the site; the UTC time beside them distinguishes the two passes
+    of the repeated hour in autumn. A byte order mark makes programs read umlauts
+    correctly.
     """
     dialect = DIALECTS[language]
     above = io.StringIO()
@@ -103,7 +104,7 @@ def write(extract: Extract, language: Literal["de", "en"]) -> bytes:
 def _facts(
     extract: Extract, language: str, dialect: Dialect
 ) -> Iterator[tuple[str, str]]:
-    """What has to be known of the table."""
+    """Return the facts above the table."""
     selection = extract.selection
     site, period = selection.site, selection.period
     start, end = (time.astimezone(period.zone) for time in (period.start, period.end))
@@ -160,8 +161,8 @@ def _table(extract: Extract, language: str, dialect: Dialect) -> pl.DataFrame:
             column = pl.when(column).then(pl.lit(yes)).when(~column).then(pl.lit(no))
         elif name in ("direction", "channel"):
             column = column.replace(names)
-        elif name in WORDS:
-            column = _in_words(column, WORDS[name](), language)
+        elif name in CODE_WORDS:
+            column = _in_words(column, CODE_WORDS[name](), language)
         if type_ == pl.String:
             column = column.str.replace(FORMULA, "'$1")
         columns.append(column.alias(title))
@@ -169,21 +170,21 @@ def _table(extract: Extract, language: str, dialect: Dialect) -> pl.DataFrame:
 
 
 def _in_words(column: pl.Expr, words: Mapping[str, str], language: str) -> pl.Expr:
-    """Say codes that stand side by side; what has no word stays as it is."""
+    """Translate codes side by side; codes without a word stay unchanged."""
     said = {code: translate(word, language) for code, word in words.items()}
     return column.str.split(" ").list.eval(pl.element().replace(said)).list.join(", ")
 
 
 def _title(extract: Extract, name: str, language: str) -> str:
-    """A column's name, with its unit where a number alone would say nothing."""
-    title = translate(NAMES[name], language) if name in NAMES else name
+    """Return a column's name, with its unit if the number needs one."""
+    title = translate(COLUMN_NAMES[name], language) if name in COLUMN_NAMES else name
     units = {column.name: column.unit for column in extract.columns}
     measured = name in ("speed_kmh", "mean", "minimum", "maximum")
     return f"{title} ({units[name]})" if measured and units.get(name) else title
 
 
 def _keys(extract: Extract, language: str) -> dict[str, str]:
-    """Names of directions and channels, by key."""
+    """Return names of directions and channels by key."""
     found = {ALL: translate(mark("all directions"), language)}
     for channel in extract.selection.site["channels"]:
         if channel["quantity"] == extract.selection.quantity:

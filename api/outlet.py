@@ -1,4 +1,4 @@
-"""The web server's way to the broker: one connection, made when it is needed."""
+"""Connection of the web server to the broker, made when first needed."""
 
 import threading
 import time
@@ -12,14 +12,14 @@ from verkehrspuls.settings import Broker
 if TYPE_CHECKING:
     from verkehrspuls.mqtt import Publisher
 
-#: A request waits so long for the broker's acknowledgement, and for its turn.
-WAIT_S: Final = 5.0
-#: After a failure nobody tries to connect for so long.
-PAUSE_S: Final = 1.0
+#: Maximum wait of a request for the broker's acknowledgement, and for its turn.
+MAX_WAIT_S: Final = 5.0
+#: Pause after a failure before the next connection attempt.
+RETRY_PAUSE_S: Final = 1.0
 
 
 class Outlet:
-    """Publishes what came over HTTP, for all requests of the process."""
+    """Publishes messages received over HTTP, for all requests of the process."""
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
@@ -29,16 +29,16 @@ class Outlet:
         self._next_attempt = 0.0
 
     def publish(self, messages: Iterable[tuple[str, bytes]]) -> None:
-        """Publish all; returns when the broker has acknowledged each of them.
+        """Publish all messages; return when the broker has acknowledged each.
 
         After `BrokerUnavailable` some may have arrived: it is safe to send them again,
-        because what arrives twice is stored once.
+        because repeated readings are stored once.
         """
         publisher = self._connected()
         try:
             _publish(publisher, messages)
         except BrokerUnavailable:
-            # what a broker does not take it would be sent again and again
+            # otherwise a message that the broker refuses would be sent again and again
             self._let_go(publisher)
             raise
 
@@ -53,14 +53,14 @@ class Outlet:
                 self._open.close()
 
     def _connected(self) -> "Publisher":
-        if not self._lock.acquire(timeout=WAIT_S):
+        if not self._lock.acquire(timeout=MAX_WAIT_S):
             raise BrokerUnavailable(reason="it is being waited for.")
         try:
             if self._publisher is None:
                 self._publisher = self._connect()
         finally:
             self._lock.release()
-        if not self._publisher.connected:  # it tries again by itself
+        if not self._publisher.connected:  # it reconnects by itself
             raise BrokerUnavailable(reason="the connection is lost.")
         return self._publisher
 
@@ -85,12 +85,12 @@ class Outlet:
                 )
             )
         except BrokerUnavailable:
-            self._next_attempt = time.monotonic() + PAUSE_S
+            self._next_attempt = time.monotonic() + RETRY_PAUSE_S
             raise
 
 
 def _publish(publisher: "Publisher", messages: Iterable[tuple[str, bytes]]) -> None:
-    deadline = time.monotonic() + WAIT_S
+    deadline = time.monotonic() + MAX_WAIT_S
     sent = [
         (topic, publisher.publish(topic, payload, timeout_s=_left(deadline)))
         for topic, payload in messages

@@ -11,9 +11,9 @@ from verkehrspuls.moments import parse_day, parse_moment, parse_time
 from verkehrspuls.quantities import COUNTED, QUANTITIES
 
 _KEY: Final = "^[a-z0-9-]{1,64}$"
-#: keys that the examples of the reference use
-TOWN: Final = "kaiserslautern"
-SITE: Final = "pariser-strasse"
+#: keys used in the examples of the reference
+EXAMPLE_TOWN: Final = "kaiserslautern"
+EXAMPLE_SITE: Final = "pariser-strasse"
 
 _Moment = Annotated[
     datetime | date,
@@ -27,18 +27,20 @@ Instant = Annotated[datetime, BeforeValidator(parse_time)]
 
 MunicipalityKey = Annotated[
     str,
-    Path(description="key of the municipality", pattern=_KEY, examples=[TOWN]),
+    Path(description="key of the municipality", pattern=_KEY, examples=[EXAMPLE_TOWN]),
 ]
 SiteKey = Annotated[
-    str, Path(description="key of the site", pattern=_KEY, examples=[SITE])
+    str, Path(description="key of the site", pattern=_KEY, examples=[EXAMPLE_SITE])
 ]
 OfMunicipality = Annotated[
     str | None,
-    Query(description="only this municipality", pattern=_KEY, examples=[TOWN]),
+    Query(description="only this municipality", pattern=_KEY, examples=[EXAMPLE_TOWN]),
 ]
 OfSite = Annotated[
     str | None,
-    Query(description="only the site of this key", pattern=_KEY, examples=[SITE]),
+    Query(
+        description="only the site of this key", pattern=_KEY, examples=[EXAMPLE_SITE]
+    ),
 ]
 OfSensor = Annotated[
     str | None,
@@ -70,7 +72,7 @@ Quantity = Annotated[
         examples=["motor"],
     ),
 ]
-#: and what was measured
+#: also environment quantities
 AnyQuantity = Annotated[
     str | None,
     Query(

@@ -1,7 +1,7 @@
 """Errors as `application/problem+json` (RFC 9457), the same everywhere.
 
-`type` is the address of the error's entry in the API's reference page. Nothing of the
-program's inside is told; `trace_id` finds the log entry.
+`type` is the address of the error's entry in the API's reference page. Internal details
+are not disclosed; `trace_id` identifies the log entry.
 """
 
 import http
@@ -20,47 +20,49 @@ from api import PREFIX
 from api.errors import NotAcceptable, NotAuthorised, NotTaken, Unreadable
 from api.schemas.readings import ItemOutcome
 from verkehrspuls.errors import BadParameter, Unavailable, UnknownKey, VerkehrspulsError
+from verkehrspuls.storage import known
 from verkehrspuls.storage.database import explained
+from verkehrspuls.storage.visibility import PUBLIC
 from verkehrspuls.text import translate
 
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE: Final = "application/problem+json"
-#: where an error's code is explained
+#: page that explains error codes
 REFERENCE: Final = f"{PREFIX}/docs#"
-#: after which time a client may ask again
+#: seconds after which a client may retry
 RETRY_S: Final = 5
-#: of one request that are told
-MOST_ERRORS: Final = 20
+#: maximum errors of one request that are listed
+MAX_ERRORS: Final = 20
 
 
 class Invalid(BaseModel):
-    """One thing that is wrong with the request."""
+    """One error of the request."""
 
     pointer: str = Field(description="JSON pointer into the request")
     detail: str
-    #: the text that has its values in `{}`, where the detail is made of one
+    #: the text with places `{}`, if the detail is made of one
     _text: str = ""
     _values: tuple[str, ...] = ()
 
     def made_of(self, text: str, values: tuple[str, ...]) -> Self:
-        """Note what the detail is made of."""
+        """Set the text and values of the detail."""
         self._text, self._values = text, values
         return self
 
     @property
     def text(self) -> str:
-        """The text, as catalogues have it."""
+        """Source text, as in the catalogues."""
         return self._text or self.detail.removesuffix(".")
 
     def say(self, language: str) -> str:
-        """Say what is wrong, for a page."""
+        """Return the error in a language, for a page."""
         text = translate(self.text, language)
         return text.format(*self._values) if self._values else text
 
 
 class Problem(BaseModel):
-    """What went wrong (RFC 9457)."""
+    """A problem (RFC 9457)."""
 
     type: str = Field(description="address of the explanation; stable")
     title: str
@@ -87,7 +89,7 @@ class Problem(BaseModel):
     }
 
 
-#: What the codes mean and what to do; the reference page shows it.
+#: Meaning of each code and what to do; shown on the reference page.
 MEANINGS: Final = {
     "not-found": "There is nothing at this address.",
     "not-http": "The request cannot be read: it is no HTTP, or its address and headers "
@@ -97,7 +99,8 @@ MEANINGS: Final = {
     "not-acceptable": "None of the formats in `Accept` is served here.",
     "invalid": "A parameter is wrong, is none that the address takes, or is given more "
     "than once; `errors` says which and why.",
-    "unknown-key": "There is no such municipality, site or sensor that you may see.",
+    "unknown-key": "There is no such municipality, site or sensor that you may see; "
+    "`detail` names the nearest one.",
     "too-long": "The period is too long for the bin, or the answer too large. "
     "Ask for a shorter period, a larger bin, or one municipality.",
     "too-slow": "The database took too long. Ask for a shorter period.",
@@ -152,7 +155,7 @@ def install(app: FastAPI) -> None:
 
 
 def unexpected(request: Request, error: Exception) -> Response:
-    """Answer an error that no route expected: of the database, or of the program."""
+    """Answer an unexpected error: of the database, or of the program."""
     told = explained(error)
     if isinstance(told, Unavailable):
         return _own(request, told)
@@ -169,10 +172,10 @@ def respond(
     items: Sequence[ItemOutcome] | None = None,
     headers: dict[str, str] | None = None,
 ) -> Response:
-    """Render a problem; as a page where the application has one and it is for people.
+    """Render a problem; as a page, if there is one, at addresses for people.
 
-    A page is made by `app.state.problem_page(request, problem)`, for addresses outside
-    of the API.
+    `app.state.problem_page(request, problem)` renders pages, for addresses outside of
+    the API.
     """
     problem = Problem(
         type=REFERENCE + code,
@@ -202,7 +205,7 @@ def respond(
 
 
 def is_for_people(path: str) -> bool:
-    """Whether an address is that of a page, and not of the API or for the operator."""
+    """Return whether an address is that of a page, not of the API or an operator."""
     return not path.startswith(("/api/", "/metrics", "/healthz", "/readyz"))
 
 
@@ -222,7 +225,7 @@ def of_http(request: Request, error: Exception) -> Response:
 
 
 def _allowed(request: Request) -> list[str]:
-    """Tell the methods of an address, which may be those of several routes."""
+    """Return the methods of an address, over all its routes."""
     return [
         method
         for method in _METHODS
@@ -245,7 +248,7 @@ def _validation(request: Request, error: Exception) -> Response:
                 pointer="#/" + "/".join(_escaped(part) for part in e["loc"]),
                 detail=e["msg"].removeprefix("Value error, "),
             )
-            for e in error.errors()[:MOST_ERRORS]
+            for e in error.errors()[:MAX_ERRORS]
         ],
     )
 
@@ -273,8 +276,10 @@ def _own(request: Request, error: Exception) -> Response:
     if retry_s := getattr(error, "retry_s", None):
         headers["Retry-After"] = str(retry_s)
     if isinstance(error, UnknownKey):
-        detail = f"There is no {error.kind} {error.key}."  # type: ignore[attr-defined]
-    elif isinstance(error, NotAcceptable) or status in _SAID:
+        near = _meant(request, error)
+        said = f"; did you mean {near}?" if near else "."
+        detail = f"There is no {error.kind} {error.key}{said}"
+    elif isinstance(error, NotAcceptable) or status in _CLIENT_STATUSES:
         detail = str(error)
     else:
         log.warning(
@@ -286,9 +291,20 @@ def _own(request: Request, error: Exception) -> Response:
     return respond(request, status, code=error.code, detail=detail, headers=headers)
 
 
+def _meant(request: Request, error: UnknownKey) -> str:
+    """Return the nearest key that everybody may see; pages do not show it."""
+    if is_for_people(request.url.path):
+        return ""
+    try:
+        with request.app.state.database.connection() as connection:
+            return known.meant(connection, error, visible=PUBLIC)
+    except Unavailable:
+        return ""
+
+
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 #: Statuses of errors whose message is for the client.
-_SAID: Final = frozenset({401, 403, 409, 413, 415, 422, 429})
+_CLIENT_STATUSES: Final = frozenset({401, 403, 409, 413, 415, 422, 429})
 
 
 def _escaped(part: object) -> str:

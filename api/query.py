@@ -1,8 +1,8 @@
-"""Which query parameters an address takes: what it does not know is refused.
+"""Refuse unknown query parameters.
 
-A parameter that was misspelt would else ask for something other than was meant, and
-one that comes twice would count once. It holds for each route that declares what it
-takes; the application has it as a dependency, so that no route can forget it.
+A misspelt parameter would be ignored, and one given twice would count once. The rule
+covers each route that declares its parameters; the application has it as a dependency,
+so that it covers all routes.
 """
 
 from collections.abc import Iterator
@@ -17,10 +17,10 @@ from api.problems import is_for_people
 from verkehrspuls.text import mark
 from verkehrspuls.wording import nearest
 
-#: What load balancers ask, some with a parameter of their own against caches.
+#: Addresses for load balancers, some of which add a parameter to avoid caches.
 PROBES: Final = frozenset({"/healthz", "/readyz"})
-#: What mail programs and social networks append to a link that people share. Pages
-#: open all the same and make nothing of it.
+#: Parameters that mail programs and social networks append to shared links; pages
+#: ignore them.
 TRACKING: Final = ("utm_", "mc_", "mtm_", "pk_")
 _TRACKING_NAMES: Final = frozenset(
     {"fbclid", "gclid", "dclid", "msclkid", "twclid", "igshid", "yclid", "_ga"}
@@ -34,10 +34,11 @@ _NONE: Final = mark("There is no parameter {}; the address takes none")
 _TWICE: Final = mark("The parameter {} is given more than once")
 
 
-async def only_known(request: Request) -> None:
-    """Refuse parameters that the route does not take, or that come twice.
+async def refuse_unknown(request: Request) -> None:
+    """Refuse parameters that the route does not declare, or that are given twice.
 
-    But for `PROBES`: who watches adds what it likes, and takes a refusal for a failure.
+    `PROBES` are exempt: monitors add parameters, and would take a refusal for a
+    failure.
     """
     if not request.url.query or request.url.path in PROBES:
         return
@@ -55,12 +56,12 @@ async def only_known(request: Request) -> None:
 
 
 def is_tracking(name: str) -> bool:
-    """Whether others appended it, to follow who opens a link."""
+    """Return whether others appended it to track who opens a link."""
     return name in _TRACKING_NAMES or name.startswith(TRACKING)
 
 
 def taken(route: APIRoute) -> tuple[str, ...]:
-    """The parameters that a route takes; none is a list."""
+    """Return the declared parameters of a route; none is a list."""
     return tuple(dict.fromkeys(_parameters(route.dependant)))
 
 

@@ -19,21 +19,21 @@ from api.problems import MEANINGS
 
 router = APIRouter(prefix=PREFIX)
 
-#: stands in the examples for the server's own, which a request cannot be asked for
-ADDRESS: Final = "https://traffic.example.org"
+#: in examples: replaces the server's own address, which a request cannot reveal
+EXAMPLE_ADDRESS: Final = "https://traffic.example.org"
 
 _METHODS: Final = ("get", "post", "put", "patch", "delete")
 
 
 @router.get("/openapi.json", include_in_schema=False)
 def describe(request: Request) -> JSONResponse:
-    """Give the OpenAPI document."""
+    """Return the OpenAPI document."""
     return JSONResponse(request.app.openapi())
 
 
 @router.get("/docs", include_in_schema=False)
 def show_reference(request: Request) -> HTMLResponse:
-    """Show what can be asked, with an example to copy for each."""
+    """Show all operations, with an example to copy for each."""
     document = request.app.openapi()
     environment = Environment(
         loader=PackageLoader("api"),
@@ -45,8 +45,8 @@ def show_reference(request: Request) -> HTMLResponse:
     environment.filters["marked"] = marked
     page = environment.get_template("reference.html").render(
         document=document,
-        groups=groups(document, base=ADDRESS),
-        address=ADDRESS,
+        groups=groups(document, base=EXAMPLE_ADDRESS),
+        address=EXAMPLE_ADDRESS,
         problems=MEANINGS,
         schemas={
             name: json.dumps(schema, indent=2, ensure_ascii=False)
@@ -57,7 +57,7 @@ def show_reference(request: Request) -> HTMLResponse:
 
 
 def marked(text: str) -> Markup:
-    """Escape a text and show what stands in backquotes as code."""
+    """Escape a text and mark parts in backquotes as code."""
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704
 
 
@@ -87,14 +87,14 @@ def groups(document: dict[str, Any], *, base: str) -> dict[str, list[dict[str, A
 
 
 def _token(operation: dict[str, Any]) -> list[str]:
-    """Make the option that sends a token, where one is needed."""
+    """Return the curl option for a token, if one is required."""
     if "security" not in operation:
         return []
     return ["--header", "Authorization: Bearer TOKEN"]
 
 
 def _body(operation: dict[str, Any], document: dict[str, Any]) -> list[str]:
-    """Make the options that send an operation's example, its own or its model's."""
+    """Return the curl options for an operation's example body."""
     if "requestBody" not in operation:
         return []
     ((media_type, content),) = operation["requestBody"]["content"].items()
@@ -112,7 +112,7 @@ def _body(operation: dict[str, Any], document: dict[str, Any]) -> list[str]:
 def example(path: str, operation: dict[str, Any]) -> str:
     """Build the address of an operation's example.
 
-    Without a period, so that it has an answer wherever figures are new.
+    Without a period, so that it always returns recent figures.
     """
     query = []
     for parameter in operation.get("parameters", []):

@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
+from verkehrspuls import moments
 from verkehrspuls.calendar import day_start
 from verkehrspuls.errors import BadParameter
 from verkehrspuls.text import mark
@@ -43,6 +44,10 @@ DEFAULT: Final = "7d"
 LONGEST_DAYS: Final = 3_660
 
 YEARS: Final = mark("Days are written like 2026-03-01, from 1970 to 2200")
+SLASHES: Final = mark(
+    "A day with slashes can be read in two ways: write it like 2026-03-01"
+)
+TWO_ENDS: Final = mark("Give `until` (the last day) or `to` (the day after), not both")
 
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 
@@ -132,6 +137,8 @@ def _given(query: Mapping[str, str], today: date) -> tuple[date, date] | None:
     first, last, to = (_day(query, name) for name in ("from", "until", "to"))
     if first is None and last is None and to is None:
         return None
+    if last is not None and to is not None:
+        raise BadParameter(parameter="until", detail=TWO_ENDS)
     if last is not None:
         to = last + timedelta(days=1)
     elif to is not None and to == first:
@@ -215,20 +222,17 @@ def read_day(text: str, parameter: str) -> date | None:
     """Read a local day; None where there is none."""
     if not text.strip():
         return None
-    day = _parsed(text.strip())
-    if day is None or not 1970 <= day.year <= 2200:
-        raise BadParameter(parameter=parameter, detail=YEARS)
-    return day
+    try:
+        return moments.parse_day(text)
+    except ValueError as error:
+        detail = SLASHES if "/" in text else YEARS
+        raise BadParameter(parameter=parameter, detail=detail) from error
 
 
 def is_day(text: str) -> bool:
     """Tell whether a date field can show a text."""
-    return _parsed(text) is not None
-
-
-def _parsed(text: str) -> date | None:
     try:
         # fromisoformat also reads 20260301 and 2026-W09-7
-        return date.fromisoformat(text) if _DAY.fullmatch(text) else None
+        return _DAY.fullmatch(text) is not None and bool(date.fromisoformat(text))
     except ValueError:
-        return None
+        return False

@@ -11,7 +11,7 @@ from typing import Final
 
 import polars as pl
 
-from analytics.flow.inputs import WHOLE
+from analytics.flow.inputs import MIN_WHOLE
 from analytics.quality.passport import SHARES
 from analytics.quantiles import lower, upper
 from dashboards.period import Period
@@ -239,6 +239,6 @@ def order(directions: Sequence[str], channels: Sequence[dict[str, str]]) -> list
 
 def whole_value() -> pl.Expr:
     """Volume of the whole interval; null where too little of it was observed."""
-    every_lane = pl.col("observed") + pl.col("normalised") >= WHOLE
+    every_lane = pl.col("observed") + pl.col("normalised") >= MIN_WHOLE
     enough = (pl.col("observed") >= ENOUGH) & every_lane
     return pl.when(enough).then(pl.col("volume") / pl.col("observed"))

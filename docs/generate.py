@@ -66,9 +66,16 @@ def commands_page() -> str:
     parts = [
         NOTE,
         "# Commands\n",
-        "Data goes to standard output, talk to standard error. Reading commands take "
-        "`--json`. Commands that need the database or the broker find those of a "
+        "Data goes to standard output, notes and progress to standard error. Each "
+        "command that prints data takes `--json`: standard output is then one indented "
+        "JSON document. Commands that need the database or the broker find those of a "
         "running `make up` by themselves.\n",
+        "Periods are half-open, as those of the API: `--from` is their beginning and "
+        "`--to` their end, exclusive; a date means its beginning, so that `--from "
+        "2026-03-01 --to 2026-04-01` is March. `--until` of an event is its last day, "
+        "inclusive. Dates are written 2026-03-01, 01.03.2026, 1.3.26 or 2026/03/01, "
+        "and are those of the town, or UTC where no town is named; a time has an "
+        "offset, 2026-03-01T12:00:00Z.\n",
         "| exit code | meaning |",
         "|---|---|",
         "| 0 | done |",
@@ -173,7 +180,7 @@ def reasons_page() -> str:
 
 def formats_page() -> str:
     """The foreign payload formats, and how their fields become readings."""
-    from ingest.formats import foreign_formats
+    from ingest.formats import modules
     from ingest.units import UNITS
     from verkehrspuls.model import Mapping, Profile, Source, TimeField
 
@@ -194,11 +201,8 @@ def formats_page() -> str:
         "[counted](ledger.md#fields-that-were-left-out). There are as many elements "
         "as the message has room for.\n",
     ]
-    by_module: dict[str, list[str]] = {}
-    for name, decode in foreign_formats().items():
-        by_module.setdefault(decode.__module__, []).append(name)
-    for module, names in by_module.items():
-        parts += _format_section(sys.modules[module], names)
+    for module in modules():
+        parts += _format_section(module, [one.name for one in module.FORMATS])
     parts.append("## Profile\n")
     parts.append("Of a sensor: what its payloads do not say of themselves.\n")
     parts += _struct_table(Profile)
@@ -220,12 +224,15 @@ def formats_page() -> str:
 
 
 def _format_section(module: Any, names: list[str]) -> Iterator[str]:
+    from ingest.formats import Formats
+
     title, _, text = module.__doc__.partition("\n\n")
     yield f"## {_sentence(title).rstrip('.')}\n"
     yield f"`payload_format`: {', '.join(f'`{name}`' for name in names)}\n"
     yield text.strip() + "\n"
     now = datetime(2026, 11, 21, 20, 0, 5, tzinfo=UTC)
-    decode = getattr(module, "decode", None) or module.decode_json
+    # the examples of a file with several formats are of the last one
+    decode = Formats().foreign[names[-1]]
     for topic, payload in module.EXAMPLES:
         text = payload.decode() if payload.isascii() and b"\x12" not in payload else ""
         shown = text or payload.hex(" ")

@@ -35,8 +35,8 @@ from ingest.formats import (
     RECEIPT,
     CountReading,
     CountSeries,
-    Decode,
     Decoded,
+    Formats,
     Frame,
     Reading,
 )
@@ -259,9 +259,7 @@ class Batch:
 class Collector:
     """Collects messages into a batch; unknown or bad messages become rejects."""
 
-    def __init__(
-        self, registry: Registry, formats: dict[str, Decode], limits: Limits
-    ) -> None:
+    def __init__(self, registry: Registry, formats: Formats, limits: Limits) -> None:
         #: registry in which senders are looked up
         self.registry = registry
         self._formats = formats
@@ -334,6 +332,7 @@ class Collector:
             sensors,
             message.topic,
             message.payload,
+            decoders=self._formats.foreign,
             received_at=message.first_received_at or message.received_at,
         )
 
@@ -577,12 +576,13 @@ class Collector:
         if size > limits.message_bytes:
             raise Unusable("too-large", _("{} bytes"), size)
         if topic is not None and sensor.topic is None:
-            return self._formats["native"](topic.kind, message.payload)
+            return self._formats.native(topic.kind, message.payload)
         received_at = message.first_received_at or message.received_at
         return read_foreign(
             sensor,
             message.topic,
             message.payload,
+            decoders=self._formats.foreign,
             received_at=received_at,
             possible=(limits.earliest, received_at + limits.future),
         )

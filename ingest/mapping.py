@@ -14,8 +14,9 @@ never zero.
 import logging
 import math
 from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Mapping as Map
 from datetime import UTC, datetime, timedelta
-from functools import cache, partial
+from functools import partial
 from itertools import groupby
 from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
@@ -31,9 +32,15 @@ from ingest.formats import (
     EnvironmentReading,
     Frame,
     Reading,
-    foreign_formats,
 )
-from ingest.formats.record import Record, Value, as_quoted, no_time, number_of
+from ingest.formats.record import (
+    DecodeForeign,
+    Record,
+    Value,
+    as_quoted,
+    no_time,
+    number_of,
+)
 from ingest.reasons import OUT_OF_RANGE, Detail, Dropped, Unusable, dated
 from ingest.resolve import Feed, RegisteredSensor
 from ingest.sequence import MAX_NUMBER
@@ -83,11 +90,16 @@ _ALWAYS: Final = (
 )
 
 
+#: Foreign formats by name.
+Decoders = Map[str, DecodeForeign]
+
+
 def read_foreign(
     sensor: RegisteredSensor,
     topic: str,
     payload: bytes,
     *,
+    decoders: Decoders,
     received_at: datetime,
     possible: Span = _ALWAYS,
 ) -> Decoded:
@@ -95,7 +107,7 @@ def read_foreign(
     return _carefully(
         topic,
         lambda: readings_of(
-            _records(sensor.payload_format, topic, payload, received_at),
+            _records(decoders, sensor.payload_format, topic, payload, received_at),
             sensor,
             received_at=received_at,
             possible=possible,
@@ -108,6 +120,7 @@ def takers(
     topic: str,
     payload: bytes,
     *,
+    decoders: Decoders,
     received_at: datetime,
 ) -> Sequence[RegisteredSensor]:
     """Find the sensors of a topic that a message is for; empty: none.
@@ -129,7 +142,7 @@ def takers(
                 try:
                     decoded[name] = _carefully(
                         topic,
-                        partial(_records, name, topic, payload, received_at),
+                        partial(_records, decoders, name, topic, payload, received_at),
                     )
                 except Unusable as problem:
                     decoded[name] = problem
@@ -152,11 +165,15 @@ def takers(
 
 
 def _records(
-    payload_format: str, topic: str, payload: bytes, received_at: datetime
+    decoders: Decoders,
+    payload_format: str,
+    topic: str,
+    payload: bytes,
+    received_at: datetime,
 ) -> Sequence[Record | Unusable]:
-    decode = _formats().get(payload_format)
+    decode = decoders.get(payload_format)
     if decode is None:
-        text, values = wording.suggestion(payload_format, _formats())
+        text, values = wording.suggestion(payload_format, decoders)
         raise Unusable(
             "unknown-format", "{}; {}", repr(payload_format), Detail.of(text, *values)
         )
@@ -177,9 +194,6 @@ def _carefully(topic: str, work: Callable[[], T]) -> T:
             _("the decoder failed: {}"),
             f"{type(error).__name__}: {error}",
         ) from error
-
-
-_formats = cache(foreign_formats)
 
 
 def readings_of(

@@ -15,7 +15,6 @@ from typing import Any, Final, NamedTuple
 from ingest.batch import Batch, Collector, Message, Reject
 from ingest.check import Limits
 from ingest.formats import formats
-from ingest.resolve import Registry, read_registry
 from ingest.store import Again, NotNew
 from ingest.write import BAD_ROWS, COMMAND_S, Writer
 from verkehrspuls.settings import Settings
@@ -65,14 +64,16 @@ def replay(settings: Settings, choice: Choice) -> Counter[str]:
     """
     ingest = settings.ingest.model_copy(update={"slot": REPLAY_SLOT})
     url = settings.database.url.get_secret_value()
-    writer = Writer(url, ingest, pause=_sleep, at_most_s=COMMAND_S)
+    known = formats()
+    writer = Writer(url, ingest, pause=_sleep, at_most_s=COMMAND_S, formats=known)
     now = datetime.now(UTC)
     sums: Counter[str] = Counter()
     try:
-        registry = writer.with_retry(read_registry)
+        registry = writer.registry()
 
         def again(page: list[Rejected]) -> Counter[str]:
-            return _replay(writer, page, _collector(registry, settings, now), now)
+            limits = Limits.at(now, settings.ingest)
+            return _replay(writer, page, Collector(registry, known, limits), now)
 
         for page in _pages(writer, choice, until=now):
             sums.update(again(page))
@@ -175,10 +176,6 @@ def _count_cut(connection: Connection, choice: Choice) -> int:
     )
     connection.commit()
     return int(row["cut"])
-
-
-def _collector(registry: Registry, settings: Settings, now: datetime) -> Collector:
-    return Collector(registry, formats(), Limits.at(now, settings.ingest))
 
 
 def _sleep(seconds: float) -> bool:

@@ -16,7 +16,8 @@ from typing import Any, Final, TypeVar
 import msgspec
 from paho.mqtt.matcher import MQTTMatcher
 
-from ingest.formats import DEVICE_LEVELS, sparkplug_b
+from ingest.formats import Formats, foreign_formats
+from ingest.formats.record import Entry
 from ingest.reasons import Detail, Unusable
 from ingest.rows import Layout, before_time
 from verkehrspuls import wording
@@ -185,8 +186,10 @@ def beside(registry: Registry) -> set[str]:
     Messages there without a sensor come from devices that are registered under a wrong
     topic, or not at all.
     """
+    known = foreign_formats()
+    levels = {name: one.device_levels for name, one in known.items()}
     return {
-        _any_device(sensor.topic, DEVICE_LEVELS.get(sensor.payload_format))
+        _any_device(sensor.topic, levels.get(sensor.payload_format))
         for sensor in registry.values()
         if sensor.topic
     }
@@ -209,8 +212,8 @@ def _any_device(topic: str, levels: Collection[int] | None) -> str:
 _EVER = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 
 
-def read_registry(connection: Connection) -> Registry:
-    """Read all sensors with the channels they feed."""
+def read_registry(connection: Connection, formats: Formats | None = None) -> Registry:
+    """Read all sensors with the channels they feed, and what `formats` remember."""
     registry = Registry()
     for row in execute(connection, "outputs"):
         sensor = registry.get((row["municipality"], row["sensor"]))
@@ -233,18 +236,19 @@ def read_registry(connection: Connection) -> Registry:
                     _valid(row["mapping"], Mapping, row),
                 )
             )
-    if any(each.payload_format == "sparkplug-b" for each in registry.values()):
-        rows = execute(connection, "births", most=sparkplug_b.DEVICES)
-        sparkplug_b.learn((row["device"], _birth(row)) for row in rows)
+    if formats is not None:
+        _recall(connection, registry, formats)
     connection.commit()
     return registry
 
 
-def _birth(row: dict[str, Any]) -> sparkplug_b.Birth:
-    return sparkplug_b.Birth(row["born_at"], _names.decode(row["names"]))
-
-
-_names: Final = msgspec.json.Decoder(dict[int, tuple[str, int]])
+def _recall(connection: Connection, registry: Registry, formats: Formats) -> None:
+    """Tell the formats in use what they, or others, have remembered."""
+    used = {sensor.payload_format for sensor in registry.values()}
+    for name, (how, memory) in formats.memories.items():
+        if name in used:
+            rows = execute(connection, how.read, most=how.most)
+            memory.learn(Entry(row["key"], row["at"], row["content"]) for row in rows)
 
 
 def _valid(value: object, kind: type[S], row: dict[str, Any]) -> S | None:

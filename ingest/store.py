@@ -11,7 +11,8 @@ import msgspec
 from psycopg import errors
 
 from ingest.batch import Batch, Framed, Reject
-from ingest.formats import sparkplug_b
+from ingest.formats import Formats
+from ingest.formats.record import Entry
 from ingest.keep import bytes_of, kept_of
 from ingest.overlap import Overlapping, Overlaps
 from ingest.rows import Round, copied, heads
@@ -64,9 +65,12 @@ def store(
     expect_new: bool,
     attempt: Attempt,
     overlaps: Overlaps,
+    formats: Formats,
     again: Again | None = None,
 ) -> tuple[Counter[str], bool]:
     """Write a batch; return the ledger's sums, and whether all readings were new.
+
+    What `formats` have remembered since the last batch is stored with it.
 
     Only the rejects listed in the attempt are kept; the others are counted.
 
@@ -112,9 +116,11 @@ def store(
             )
         if again is not None:
             again.mark(connection, batch)
-        births = sparkplug_b.unsaved()
-        if births:
-            cursor.executemany(queries()["put_birth"], _birth_rows(births))
+        new = {name: memory.unsaved() for name, (_, memory) in formats.memories.items()}
+        for name, entries in new.items():
+            if entries:
+                write = queries()[formats.memories[name][0].write]
+                cursor.executemany(write, _entry_rows(entries))
         if batch.passed_over:
             cursor.executemany(queries()["put_passed_over"], _passed_rows(batch))
         if batch.status:
@@ -137,7 +143,8 @@ def store(
         sums["fields_dropped"] = sum(row["fields"] for row in dropped)
         attempt.sums = sums
     overlaps.committed()
-    sparkplug_b.saved(births)
+    for name, entries in new.items():
+        formats.memories[name][1].saved(entries)
     return sums, all_new
 
 
@@ -316,14 +323,9 @@ def _reject_row(reject: Reject, slot: int, reject_bytes: int) -> dict[str, Any]:
     }
 
 
-def _birth_rows(births: dict[str, sparkplug_b.Birth]) -> list[dict[str, Any]]:
+def _entry_rows(entries: Sequence[Entry]) -> list[dict[str, Any]]:
     return [
-        {
-            "device": device.replace("\0", "\\0"),
-            "born_at": birth.at,
-            "names": msgspec.json.encode(birth.names),
-        }
-        for device, birth in sorted(births.items())
+        entry._asdict() | {"key": entry.key.replace("\0", "\\0")} for entry in entries
     ]
 
 

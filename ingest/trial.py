@@ -54,9 +54,10 @@ class Trial(NamedTuple):
 
 def attempt(connection: Connection, settings: Ingest, message: Message) -> Trial:
     """Process a message as ingest would, without storing anything."""
-    registry = read_registry(connection)
+    known = formats.formats()
+    registry = read_registry(connection, known)
     limits = Limits.at(message.received_at, settings)
-    batch = Collector(registry, formats.formats(), limits).collect([message])
+    batch = Collector(registry, known, limits).collect([message])
     outcomes = batch.outcomes
     named = {each.sensor_id: key for key, each in registry.items()}
     takers = [named[sensor_id] for sensor_id, _ in batch.ledger if sensor_id]

@@ -28,7 +28,7 @@ from typing import NamedTuple, Protocol
 
 from ingest.batch import Batch, Collector, Message
 from ingest.check import Limits
-from ingest.formats import formats
+from ingest.formats import Formats
 from ingest.rate import RateLimit
 from ingest.receive import Inbox, Receiver
 from ingest.resolve import Registry, beside, filters
@@ -150,10 +150,13 @@ class Worker:
         #: messages whose transaction has committed
         self.written = 0
         self.drained = False
+        #: with all that the formats remember of earlier messages
+        self._formats = Formats()
         self._writer: BatchWriter = writer or Writer(
             settings.database.url.get_secret_value(),
             self._settings,
             pause=self._stop.wait,
+            formats=self._formats,
         )
         #: taken from the inbox for the next batch; only the collector uses it
         self._taken: deque[Message] = deque()
@@ -318,7 +321,9 @@ class Worker:
         `ingest.linger_ms`.
         """
         now = datetime.now(UTC)
-        collector = Collector(self._registry, formats(), Limits.at(now, self._settings))
+        collector = Collector(
+            self._registry, self._formats, Limits.at(now, self._settings)
+        )
         batch = Batch()
         began = time.monotonic()
         closes_s = THREAD_WAIT_S

@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 import psycopg
 
 from ingest.batch import Batch, Collector, Content, Message, Reject
+from ingest.formats import Formats
 from ingest.keep import Keeper
 from ingest.newest import LOW_LOAD_MESSAGES, Newest
 from ingest.overlap import Overlaps
@@ -65,13 +66,16 @@ class Writer:
         *,
         pause: Callable[[float], bool],
         at_most_s: float = math.inf,
+        formats: Formats | None = None,
     ) -> None:
         """Prepare; `pause(seconds)` waits, and returns whether to stop.
 
+        What `formats` have to remember is stored with the batches that they decoded.
         After `at_most_s` a failure is not retried: its error is raised.
         """
         self._url = url
         self._settings = settings
+        self._formats = formats or Formats()
         self._pause = pause
         self._at_most_s = at_most_s
         self._slot = settings.slot
@@ -164,8 +168,8 @@ class Writer:
                 self._busy_since = None
 
     def registry(self) -> Registry:
-        """Read the registry."""
-        return self.with_retry(read_registry)
+        """Read the registry, and what others have stored of the formats' memories."""
+        return self.with_retry(lambda c: read_registry(c, self._formats))
 
     def workers(self) -> int:
         """Count the workers that are connected to the database."""
@@ -312,6 +316,7 @@ class Writer:
             again=again,
             attempt=attempt,
             overlaps=self._overlaps,
+            formats=self._formats,
         )
         # known readings come in runs: after a reconnect, in a replay
         self._known_for = max(0, self._known_for - 1) if all_new else KNOWN_BATCHES

@@ -78,7 +78,7 @@ class UnknownSetting(UsageError):
 
 
 class UnknownKey(UsageError):
-    """There is no {kind} {key}.
+    """There is no {kind} {key}{suggestion}.
 
     List what there is with `verkehrspuls {listed} list`.
     """
@@ -86,9 +86,13 @@ class UnknownKey(UsageError):
     code = "unknown-key"
     http_status = 404
 
-    def __init__(self, *, kind: str, key: object) -> None:
+    kind: str
+    key: object
+
+    def __init__(self, *, kind: str, key: object, meant: str = "") -> None:
         listed = "town" if kind == "municipality" else kind
-        super().__init__(kind=kind, key=key, listed=listed)
+        suggestion = f"; did you mean {meant}" if meant else ""
+        super().__init__(kind=kind, key=key, suggestion=suggestion, listed=listed)
 
 
 class BadFile(UsageError):

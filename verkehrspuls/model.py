@@ -49,20 +49,8 @@ TopicFilter = Annotated[
         max_length=1024,
     ),
 ]
-#: names of `ingest.formats`
-PayloadFormat = Literal[
-    "native",
-    "chirpstack-v4",
-    "scalar",
-    "senml-cbor",
-    "senml-json",
-    "sensor-community",
-    "sensorthings",
-    "sparkplug-b",
-    "tasmota",
-    "telraam",
-    "ttn-v3",
-]
+#: one of `verkehrspuls.registry.formats`
+PayloadFormat = Annotated[str, Meta(pattern=r"^[a-z0-9-]+\Z", max_length=64)]
 #: path of a field in a decoded payload, e.g. `object.people_in`
 Field = Annotated[str, Meta(min_length=1, max_length=256)]
 #: Default time zone of a town.

@@ -1,1 +1,1 @@
-"""What is usual for an hour, a quarter-hour, and among the sites of a town."""
+"""Usual volumes of hours and quarter-hours, and the network ratio of a town."""

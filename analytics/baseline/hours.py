@@ -1,4 +1,4 @@
-"""Baseline: what volume is usual for a channel in an hour, seen from before it."""
+"""Baseline: the usual volume of a channel in an hour, from data before its day."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,28 +23,28 @@ from analytics.frames import (
     empty,
 )
 
-#: An hour counts as a sample, and is judged, from this share of it observed on
-#: (DOMAIN.md 6: an hour is valid from 75 % on).
-ENOUGH_OBSERVED: Final = 0.75
-#: Samples below which there is no median of a weekday, and none of a day type.
-FEWEST_SAMPLES: Final = 2
+#: Minimum observed share for an hour to count as a sample, and to be judged (DOMAIN.md
+#: 6: an hour is valid from 75 % on).
+MIN_OBSERVED: Final = 0.75
+#: Samples required for the median of a weekday or day type.
+MIN_SAMPLES: Final = 2
 #: Scales the median absolute deviation to a standard deviation of normal noise.
 MAD_TO_SIGMA: Final = 1.4826
 
-#: Spread that is common for a quantity, as a share of what is usual [I]: weather moves
-#: who walks and cycles; and how many samples that is worth.
+#: Typical relative spread of a quantity [I]: weather affects walking and cycling; and
+#: the weight of this prior in samples.
 ROUGHNESS: Final = {"motor": 0.1, "bicycle": 0.3, "pedestrian": 0.25}
 PRIOR_SAMPLES: Final = 4
 
-#: Samples fall into two kinds where each has so many, the lesser of the greater ones is
-#: so many times the greater of the lesser ones, they are so far apart in vehicles, and
-#: the kinds follow each other so often: once or twice is a new level, or a closure.
-KIND_SAMPLES: Final = 3
-KIND_RATIO: Final = 1.5
-KIND_APART: Final = 20
-KIND_TURNS: Final = 3
+#: Conditions for samples of two kinds: samples of each kind, ratio between the least of
+#: the greater and the greatest of the lesser samples, their difference in vehicles, and
+#: changes between the kinds: one or two changes mean a new level, or a closure.
+MIN_KIND_SAMPLES: Final = 3
+MIN_KIND_RATIO: Final = 1.5
+MIN_KIND_DIFFERENCE: Final = 20
+MIN_KIND_CHANGES: Final = 3
 
-#: Day types of which each serves where there are too few days of the other.
+#: Day types that replace each other if one has too few days.
 WORKDAYS: Final = ("workday", "school_holiday_workday")
 
 _HOUR_S = 3600
@@ -57,11 +57,11 @@ Ints = npt.NDArray[np.integer]
 
 
 def whole_hour_volume() -> pl.Expr:
-    """Volume of an hour, scaled from its observed part; null where that is too little.
+    """Volume of an hour, scaled from its observed part; null if that is too small.
 
     Vehicles per hour: volume · 3600 / observed_s, for at least 75 % observed.
     """
-    enough = pl.col("observed_s") >= ENOUGH_OBSERVED * _HOUR_S
+    enough = pl.col("observed_s") >= MIN_OBSERVED * _HOUR_S
     scaled = pl.col("volume").cast(pl.Float64) * _HOUR_S / pl.col("observed_s")
     return pl.when(enough).then(scaled)
 
@@ -126,7 +126,7 @@ def _of_place(
     school_holidays: pl.DataFrame,
     events: pl.DataFrame,
 ) -> pl.DataFrame:
-    """USUAL of channels that share clock and calendar."""
+    """Return USUAL of channels with the same clock and calendar."""
     if targets.is_empty():
         return empty(USUAL)
     zone = channels["time_zone"][0]
@@ -174,7 +174,7 @@ def _hourly(hours: pl.DataFrame) -> pl.DataFrame:
 
 
 def _like_days(day: date, types: Mapping[date, str], *, weeks: int) -> list[list[date]]:
-    """The days before a day that are like it, those that are most like it first."""
+    """Yield groups of earlier days that resemble a day, the most similar first."""
     before = [day - timedelta(days=n) for n in range(1, 7 * weeks + 1)]
     alike = [other for other in before if types[other] == types[day]]
     if types[day] not in WORKDAYS:
@@ -193,7 +193,7 @@ def _like_days(day: date, types: Mapping[date, str], *, weeks: int) -> list[list
 def _same_events(
     day: date, alike: Sequence[date], events: pl.DataFrame, *, site: int
 ) -> list[date]:
-    """Those of the like days that have the same EVENTS at a site as a day."""
+    """Return those of the similar days with the same EVENTS at a site as a day."""
     here = list(
         events.filter(pl.col("site_id") == site)
         .select("name", "first", "last")
@@ -209,7 +209,7 @@ def _same_events(
 def _day_types(
     first: date, last: date, state: str, school_holidays: pl.DataFrame
 ) -> dict[date, str]:
-    """The types of days, see `analytics.calendar`."""
+    """Return the types of days, see `analytics.calendar`."""
     days = pl.DataFrame({"day": pl.date_range(first, last, eager=True)})
     found = with_calendar(
         days.with_columns(state=pl.lit(state)), school_holidays=school_holidays
@@ -219,10 +219,10 @@ def _day_types(
 
 @dataclass(frozen=True, slots=True)
 class _Samples:
-    """Volumes of whole hours: a row for each local day, NaN where there is none.
+    """Volumes of whole hours: a row per local day, NaN if unknown.
 
-    A column is an hour of the local clock of a channel. A day with an hour that comes
-    twice has a second row.
+    A column is an hour of the local clock of a channel. A day with a repeated hour has
+    a second row.
     """
 
     rows: dict[date, list[int]]
@@ -248,11 +248,11 @@ class _Samples:
         return cls(rows, values)
 
     def robust(self, columns: Ints, choices: Sequence[Sequence[date]]) -> Floats:
-        """Median, deviation and number of the samples of columns.
+        """Return median, deviation and number of the samples of columns.
 
-        The first choice of days that gives enough samples serves; without any, the
-        number is zero. Where the samples of the first choice are of two kinds, the
-        median is NaN and the deviation half of what lies between them.
+        Uses the first choice of days with enough samples; without any, the number is
+        zero. If the samples of the first choice are of two kinds, the median is NaN and
+        the deviation half of the difference between them.
         """
         found = np.zeros((3, columns.size))
         left = np.arange(columns.size)
@@ -260,12 +260,12 @@ class _Samples:
             rows = [row for day in days for row in self.rows.get(day, ())]
             samples = self.values[rows].take(columns[left], axis=1)
             known = np.isfinite(samples).sum(axis=0)
-            enough = known >= FEWEST_SAMPLES
+            enough = known >= MIN_SAMPLES
             if not enough.all():
                 samples = samples[:, enough]
             usual = median(samples)
             deviation = median(np.abs(samples - usual))
-            if not choice and len(rows) >= 2 * KIND_SAMPLES:
+            if not choice and len(rows) >= 2 * MIN_KIND_SAMPLES:
                 _mark_kinds(samples, usual, deviation)
             found[:, left[enough]] = usual, deviation, known[enough]
             left = left[~enough]
@@ -275,24 +275,30 @@ class _Samples:
 
 
 def _mark_kinds(samples: Floats, usual: Floats, deviation: Floats) -> None:
-    """Mark, in place, the columns whose samples, newest first, are of two kinds."""
+    """Mark, in place, the columns whose samples (newest first) are of two kinds."""
     least, greatest = np.fmin.reduce(samples), np.fmax.reduce(samples)
-    apart = (greatest >= KIND_RATIO * least) & (greatest - least >= KIND_APART)
-    wide = np.flatnonzero(apart)  # few, but at night
+    apart = (greatest >= MIN_KIND_RATIO * least) & (
+        greatest - least >= MIN_KIND_DIFFERENCE
+    )
+    wide = np.flatnonzero(apart)  # few columns, mostly at night
     if not wide.size:
         return
-    ordered = np.sort(samples[:, wide], axis=0)  # what is unknown comes last
+    ordered = np.sort(samples[:, wide], axis=0)  # unknown samples come last
     known = np.isfinite(ordered).sum(axis=0)
-    # below which sample the greatest gap is that leaves enough on either side
+    # the greatest gap with enough samples on either side
     steps = np.diff(ordered, axis=0)
     place = np.arange(1, len(ordered))[:, None]
-    steps[(place < KIND_SAMPLES) | (place > known - KIND_SAMPLES)] = -1
+    steps[(place < MIN_KIND_SAMPLES) | (place > known - MIN_KIND_SAMPLES)] = -1
     at = steps.argmax(axis=0)
     every = np.arange(wide.size)
     gap, below, above = steps[at, every], ordered[at, every], ordered[at + 1, every]
     top = ordered[np.maximum(known - 1, 0), every]
     within = np.maximum(below - ordered[0], top - above)
-    two = (gap >= KIND_APART) & (gap >= within) & (above >= KIND_RATIO * below)
+    two = (
+        (gap >= MIN_KIND_DIFFERENCE)
+        & (gap >= within)
+        & (above >= MIN_KIND_RATIO * below)
+    )
     if not two.any():
         return
     wide, middle = wide[two], ((below + above) / 2)[two]
@@ -302,12 +308,15 @@ def _mark_kinds(samples: Floats, usual: Floats, deviation: Floats) -> None:
     for row, is_known in zip(upper, np.isfinite(samples[:, wide]), strict=True):
         turns += is_known & (last >= 0) & (row != (last == 1))
         last = np.where(is_known, row, last)
-    wide, half = wide[turns >= KIND_TURNS], (gap[two] / 2)[turns >= KIND_TURNS]
+    wide, half = (
+        wide[turns >= MIN_KIND_CHANGES],
+        (gap[two] / 2)[turns >= MIN_KIND_CHANGES],
+    )
     usual[wide], deviation[wide] = np.nan, half
 
 
 def _local(times: pl.Series, zone: str) -> tuple[Ints, Ints]:
-    """Local day, in days since 1970, and hour of the local clock of whole hours."""
+    """Return local day (days since 1970) and hour of the local clock of whole hours."""
     if times.is_empty():
         return np.empty(0, np.int64), np.empty(0, np.int64)
     number = times.to_physical().to_numpy() // _HOUR_US
@@ -325,12 +334,12 @@ def _date(day: int) -> date:
 
 
 def _numbers(ids: pl.Series, channels: pl.Series) -> Ints:
-    """Where channels are among the sorted ones."""
+    """Return the positions of channels among the sorted ones."""
     return channels.search_sorted(ids).to_numpy().astype(np.int64)
 
 
 def _spread(usual: Floats, deviation: Floats, samples: Floats, rough: Floats) -> Floats:
-    """Spread of the median of samples; see `usual`."""
+    """Return the spread of the median of samples; see `usual`."""
     own = np.maximum((deviation * MAD_TO_SIGMA) ** 2, usual + 1)
     common = usual + 1 + (rough * usual) ** 2
     variance = (samples * own + PRIOR_SAMPLES * common) / (samples + PRIOR_SAMPLES)

@@ -1,8 +1,8 @@
-"""Network ratio: how the other sites of a town differ from what is usual for them.
+"""Network ratio: deviation of the other sites of a town from their usual volumes.
 
-Weather, a holiday nobody entered, a strike move all sites at once; a fault, a closed
-road or a market moves one. So what a channel is expected to count in an hour or on a
-day is what is usual for it, times the network ratio.
+Weather, an unlisted holiday or a strike affect all sites at once; a fault, a closed
+road or a market affects one. So the expected count of a channel in an hour or on a day
+is its usual volume times the network ratio.
 """
 
 from datetime import timedelta
@@ -11,12 +11,12 @@ from typing import Final
 
 import polars as pl
 
-#: Other sites below which there is no ratio, and how many draw it towards one [I].
-FEWEST_SITES: Final = 4
-DRAWN: Final = 4
-#: What all sites do is taken off up to this change. Beyond it the town itself is
-#: unusual, and its sites are told as one case.
-MOST: Final = 0.3
+#: Other sites required for a ratio, and the weight in sites that draws it to one [I].
+MIN_SITES: Final = 4
+SHRINKAGE_SITES: Final = 4
+#: Maximum common change that is attributed to the town. Beyond it the town itself is
+#: unusual, and its sites form one case.
+MAX_CHANGE: Final = 0.3
 
 
 def with_expected(
@@ -27,11 +27,11 @@ def with_expected(
     Rows have `site_id`, `quantity`, `observed`, `usual`, and `when` names their time.
     expected = usual · exp(r), with the median x of the n other sites of the town that
     count the same at that time, drawn towards zero where they are few:
-    r = x · n / (n + DRAWN), within ± ln(1 + MOST).
+    r = x · n / (n + SHRINKAGE_SITES), within ± ln(1 + MAX_CHANGE).
     x = ln((observed + 1) / (usual + 1)) is that of a site's channels together: they
     have one road, and one fault.
 
-    With fewer than FEWEST_SITES, as where the others have not reported yet, r is
+    With fewer than MIN_SITES, as where the others have not reported yet, r is
     forecast as that of a `step` before; without a step, or a ratio then, it is 0.
     """
     key = ["site_id", "quantity", when]
@@ -44,29 +44,33 @@ def with_expected(
         found = found.join(before, on=key, how="left").with_columns(
             others=pl.coalesce("others", "before")
         )
-    ratio = pl.col("others").fill_null(0.0).clip(-log(1 + MOST), log(1 + MOST))
+    ratio = (
+        pl.col("others").fill_null(0.0).clip(-log(1 + MAX_CHANGE), log(1 + MAX_CHANGE))
+    )
     expected = pl.col("usual").cast(pl.Float64) * ratio.exp()
     return found.select(*rows.columns, expected=expected)
 
 
 def _of_others(rows: pl.DataFrame, when: str) -> pl.DataFrame:
-    """Drawn median of the other sites (`others`) by site and time, where they do."""
+    """Return the drawn median of the other sites (`others`) by site and time."""
     town = ("quantity", when)
     others = pl.len().over(town).cast(pl.Int64) - 1
     sites = (
         rows.group_by("site_id", *town)
         .agg(pl.col("observed", "usual").sum())
         .with_columns(x=((pl.col("observed") + 1) / (pl.col("usual") + 1)).log())
-        .filter(others >= FEWEST_SITES)
+        .filter(others >= MIN_SITES)
         .sort(*town, "x", "site_id")
         .with_row_index("row")
     )
     first = pl.col("row").min().over(town)
 
     def ranked(rank: pl.Expr) -> pl.Expr:
-        """The x of a rank among the sorted sites of that time but for one's own."""
+        """Return the x at a rank among the sites sorted by x, without the own site."""
         at = first + rank
         return pl.col("x").gather(at + (at >= pl.col("row")))
 
     median = (ranked((others - 1) // 2) + ranked(others // 2)) / 2
-    return sites.select("site_id", *town, others=median * others / (others + DRAWN))
+    return sites.select(
+        "site_id", *town, others=median * others / (others + SHRINKAGE_SITES)
+    )

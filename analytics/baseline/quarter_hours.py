@@ -1,7 +1,7 @@
-"""What is usual for a quarter-hour, from the usual hours around it.
+"""Usual volume of a quarter-hour, from the usual hours around it.
 
-A quarter-hour can be judged seconds after it ended; weeks of stored quarter-hours need
-not be read for it.
+So a quarter-hour can be judged seconds after it ended, without reading weeks of stored
+quarter-hours.
 """
 
 from typing import Final
@@ -11,12 +11,13 @@ import polars as pl
 from analytics.frames import STORED_VOLUMES, USUAL, VOLUMES, check
 
 QUARTER_S: Final = 900
-#: Share of a usual quarter-hour by which it differs from a smooth course [K].
+#: Typical deviation of a quarter-hour from a smooth course, as a share of its usual
+#: volume [K].
 ROUGHNESS: Final = 0.12
 
 
 def around(quarters: pl.DataFrame) -> pl.DataFrame:
-    """The channel hours (`channel_id`, `time`) whose usual volumes are needed."""
+    """Return the channel hours whose usual volumes are needed."""
     hours = quarters.select("channel_id", pl.col("time").dt.truncate("1h")).unique()
     return pl.concat(
         [hours.with_columns(pl.col("time") + pl.duration(hours=n)) for n in (-1, 0, 1)]
@@ -36,7 +37,7 @@ def with_usual(quarters: pl.DataFrame, usual: pl.DataFrame) -> pl.DataFrame:
 
 
 def add_usual(quarters: pl.DataFrame, of_hour: pl.DataFrame) -> pl.DataFrame:
-    """Do the same for whatever has a `channel_id` and a `time`."""
+    """Add them to any rows with `channel_id` and `time`."""
     hour = pl.col("time").dt.truncate("1h")
     frame = quarters.with_columns(hour=hour)
     for name, hours in (("before", -1), ("here", 0), ("after", 1)):
@@ -52,7 +53,7 @@ def add_usual(quarters: pl.DataFrame, of_hour: pl.DataFrame) -> pl.DataFrame:
         )
     here = pl.col("here")
     before, after = (pl.col(name).fill_null(here) for name in ("before", "after"))
-    # the ends of the line stay above zero
+    # keep the ends of the line above zero
     slope = ((after - before) / 2).clip(-2 * here, 2 * here)
     place = ((pl.col("time") - pl.col("hour")).dt.total_seconds() / QUARTER_S - 1.5) / 4
     part = (here + slope * place) / 4
@@ -66,7 +67,7 @@ def add_usual(quarters: pl.DataFrame, of_hour: pl.DataFrame) -> pl.DataFrame:
 
 
 def observed() -> pl.Expr:
-    """Volume of a quarter-hour, whole or observed to 75 %, else null."""
+    """Volume of a quarter-hour, if observed to at least 75 %, else null."""
     enough = pl.col("observed_s") >= 0.75 * QUARTER_S
     scaled = pl.col("volume").cast(pl.Float64) * QUARTER_S / pl.col("observed_s")
     return pl.when(enough).then(scaled)

@@ -1,13 +1,13 @@
 """The command `verkehrspuls analytics`."""
 
 import logging
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
 from verkehrspuls.cli import output
+from verkehrspuls.cli.options import EXCLUSIVE, FromDay, Json, ToDay
 from verkehrspuls.errors import UsageError
 
 #: What is being computed when the worker is told to stop may take this long.
@@ -56,35 +56,30 @@ def recompute(
     site: Annotated[
         str | None, typer.Option(help="Key of a site; default: all.")
     ] = None,
-    first: Annotated[
-        datetime | None,
-        typer.Option(
-            "--from", formats=["%Y-%m-%d"], help="First local day; default: all."
-        ),
-    ] = None,
-    last: Annotated[
-        datetime | None,
-        typer.Option("--to", formats=["%Y-%m-%d"], help="Last local day, included."),
-    ] = None,
+    from_: FromDay = None,
+    to: ToDay = None,
     processes: Annotated[
         int, typer.Option(min=1, help="That compute, each other sites.")
     ] = 2,
     progress: Annotated[bool, typer.Option(help="Show progress.")] = True,
 ) -> None:
     """Compute figures anew from the readings, and judge anew what is unusual."""
+    from datetime import timedelta
+
     from analytics.jobs import claims
     from analytics.jobs.recompute import recompute as work
     from verkehrspuls import log
+    from verkehrspuls.cli import periods
     from verkehrspuls.stack.state import resolve
 
-    _refuse_backwards(first, last)
+    first, end = periods.days(from_, to)
     settings = resolve()
     log.configure(level=settings.log.level, style=settings.log.format)
     choice = claims.Choice(
         municipality=municipality,
         site=site,
-        first=first.date() if first else None,
-        last=last.date() if last else None,
+        first=first,
+        last=end - timedelta(days=1) if end else None,
     )
     done = work(settings, choice, progress=progress, processes=processes)
     output.tell(f"channel hours computed: {done}")
@@ -98,52 +93,43 @@ def health(
     site: Annotated[
         str | None, typer.Option(help="Key of a site; default: all.")
     ] = None,
-    first: Annotated[
-        datetime | None,
-        typer.Option(
-            "--from", formats=["%Y-%m-%d"], help="First local day; default: yesterday."
-        ),
+    from_: Annotated[
+        str | None,
+        typer.Option("--from", help="First local day. [default: two before --to]"),
     ] = None,
-    last: Annotated[
-        datetime | None,
-        typer.Option(
-            "--to", formats=["%Y-%m-%d"], help="Last, included; default: today."
-        ),
+    to: Annotated[
+        str | None,
+        typer.Option("--to", help=f"End, {EXCLUSIVE}. [default: tomorrow]"),
     ] = None,
     bad: Annotated[bool, typer.Option("--bad", help="Only what is not good.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Show which test of health each channel failed first, by local day."""
     from dataclasses import asdict
-    from datetime import UTC, timedelta
+    from datetime import UTC, date, datetime, timedelta
 
+    from verkehrspuls.cli import database, periods
     from verkehrspuls.registry import towns
-    from verkehrspuls.stack.state import resolve
     from verkehrspuls.storage import health as stored
-    from verkehrspuls.storage.database import connect
     from verkehrspuls.storage.visibility import EVERYTHING
 
-    _refuse_backwards(first, last)
-    until = last.date() if last else datetime.now(UTC).date()
-    since = first.date() if first else until - timedelta(days=1)
-    url = resolve().database.url.get_secret_value()
-    with connect(url, application="verkehrspuls health") as connection:
+    day = timedelta(days=1)
+    first, end = periods.days(from_, to)
+    end = end or max(datetime.now(UTC).date(), first or date.min) + day
+    with database.connection(application="verkehrspuls health") as connection:
         towns.require_sites(connection, municipality=municipality, site=site)
         found = stored.days(
             connection,
-            first=since,
-            last=until,
+            first=first or end - 2 * day,
+            last=end - day,
             municipality=municipality,
             site=site,
             bad_only=bad,
             visible=EVERYTHING,
         )
     rows = [asdict(row) for row in found]
-    if as_json:
-        output.show_json(rows)
-        return
     columns = ("day", "municipality", "site", "channel", "verdict", "value", "level")
-    output.show(rows, columns)
+    output.show_list(rows, columns, as_json=as_json)
 
 
 @app.command()
@@ -159,7 +145,7 @@ def score(
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Write there, not to stdout.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="JSON instead of CSV.")] = False,
+    json: Json = False,
 ) -> None:
     """Give each row of a CSV file an anomaly score and the number of its case.
 
@@ -186,16 +172,11 @@ def score(
         pl.col("score").round(9),
         "case",
     )
-    write = scored.write_json if json else scored.write_csv
+    text = output.to_json(scored.to_dicts(), indent=2) if json else scored.write_csv()
     if out:
         try:
-            write(out)
+            out.write_text(text, "utf-8")
         except OSError as error:
             raise UsageError(reason=f"{out} cannot be written: {error}") from error
     else:
-        output.say_data(write(), nl=json)
-
-
-def _refuse_backwards(first: datetime | None, last: datetime | None) -> None:
-    if first and last and last < first:
-        raise UsageError(reason="the period ends before it begins")
+        output.say_data(text, nl=json)

@@ -43,7 +43,7 @@ def list_cases(
 ) -> None:
     """List cases, newest first: open ones that ended no more than a week ago."""
     from analytics.cases.sentences import sentence
-    from verkehrspuls.cli import options
+    from verkehrspuls.cli import database
     from verkehrspuls.errors import UsageError
     from verkehrspuls.storage.case_lists import CURRENT, HISTORY, list_cases
     from verkehrspuls.storage.visibility import EVERYTHING
@@ -51,7 +51,7 @@ def list_cases(
     if everything and history:
         raise UsageError(reason="give either --all or --history")
     chosen = HISTORY if history else CURRENT
-    with options.connection(municipality) as connection:
+    with database.connection(municipality) as connection:
         found = list_cases(
             connection,
             municipality=municipality,
@@ -61,11 +61,12 @@ def list_cases(
         )
     matching = found[0]["matching"] if found else 0
     rows = [row | {"sentence": sentence(row, language)} for row in found]
-    if as_json:
-        output.show_json(rows)
-        return
-    columns = ("case", "municipality", "severity", "state", "effect", "sentence")
-    output.show([row | {"case": row["anomaly_case_id"]} for row in rows], columns)
+    output.show_list(
+        rows,
+        ("case", "municipality", "severity", "state", "effect", "sentence"),
+        as_json=as_json,
+        shown=lambda row: {**row, "case": row["anomaly_case_id"]},
+    )
     if matching > len(rows):
         output.tell(f"these are the newest {len(rows)} of {matching} cases")
 
@@ -75,10 +76,10 @@ def show(number: Number, language: Tongue = "de", as_json: Json = False) -> None
     """Show a case with its evidence and its history."""
     from analytics.cases import casework
     from analytics.cases.sentences import sentence
-    from verkehrspuls.cli import options
+    from verkehrspuls.cli import database
     from verkehrspuls.storage.visibility import EVERYTHING
 
-    with options.connection() as connection:
+    with database.connection() as connection:
         case = casework.show(connection, number, visible=EVERYTHING)
     if as_json:
         output.show_json(case)
@@ -128,12 +129,12 @@ def comment(
 ) -> None:
     """Write a comment on a case."""
     from analytics.cases import casework
-    from verkehrspuls.cli import options
+    from verkehrspuls.cli import database
     from verkehrspuls.errors import UsageError
 
     if not text.strip():
         raise UsageError(reason="the comment is empty")
-    with options.connection() as connection:
+    with database.connection() as connection:
         casework.remark(connection, number, who=_who(by), comment=text)
 
 
@@ -143,13 +144,13 @@ def _decide(
     from analytics.cases import casework
     from analytics.cases.states import EFFECTS
     from verkehrspuls import wording
-    from verkehrspuls.cli import options
+    from verkehrspuls.cli import database
     from verkehrspuls.errors import UsageError
 
     if effect is not None and effect not in EFFECTS:
         known = wording.choice(effect, EFFECTS)
         raise UsageError(reason=f"there is no effect {effect}; {known}")
-    with options.connection() as connection:
+    with database.connection() as connection:
         hours = casework.change(
             connection,
             number,

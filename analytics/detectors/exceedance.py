@@ -13,7 +13,7 @@ from typing import Final
 
 import polars as pl
 
-from analytics.baseline.hours import ENOUGH_OBSERVED
+from analytics.baseline.hours import MIN_OBSERVED
 from analytics.detectors import runs
 from analytics.detectors.record import Detector, Reason
 from analytics.frames import ENVIRONMENT_HOURS, HITS, check
@@ -34,7 +34,7 @@ def detect(hours: pl.DataFrame, quantities: pl.DataFrame) -> pl.DataFrame:
         .join(quantities.select("channel_id", "quantity"), on="channel_id")
         .join(values, on="quantity")
         .filter(
-            (pl.col("observed_s") >= ENOUGH_OBSERVED * 3600)
+            (pl.col("observed_s") >= MIN_OBSERVED * 3600)
             & (pl.col("mean") > pl.col("usual"))
         )
     )

@@ -15,7 +15,7 @@ from typing import Final
 
 import polars as pl
 
-from analytics.baseline.hours import ENOUGH_OBSERVED
+from analytics.baseline.hours import MIN_OBSERVED
 from analytics.detectors.record import Detector, Reason
 from analytics.frames import ENVIRONMENT_HOURS, HITS, STORED_VOLUMES, check
 from verkehrspuls.text import mark
@@ -39,7 +39,7 @@ def detect(
         check(hours, STORED_VOLUMES)
         .filter(
             (pl.col("interval_s") == 3600)
-            & (pl.col("observed_s") >= ENOUGH_OBSERVED * 3600)
+            & (pl.col("observed_s") >= MIN_OBSERVED * 3600)
             & ((volume > 0) | zero)
         )
         .sort("channel_id", "time")
@@ -99,7 +99,7 @@ def detect_values(
         .join(quantities.select("channel_id", "quantity"), on="channel_id")
         .filter(
             pl.col("quantity").is_in(RESTLESS)
-            & (pl.col("observed_s") >= ENOUGH_OBSERVED * 3600)
+            & (pl.col("observed_s") >= MIN_OBSERVED * 3600)
             & (pl.col("minimum") == pl.col("maximum"))
         )
         .with_columns(volume="minimum")

@@ -1,8 +1,8 @@
 """Averages of air quality with their legal definitions.
 
 Their day is the calendar day in Central European Time without summer time, as in the
-reports to the Commission. What is observed too little has no average; missing hours
-are never filled.
+reports to the Commission. Without enough observed data there is no average; missing
+hours are never filled.
 
 Source: 39. BImSchV § 1 no. 13; Directive 2008/50/EC, annexes VII and XI: three quarters
 of an hour, of eight hours, of the 24 running means of a day, and of a day's hours.
@@ -17,10 +17,10 @@ from analytics.frames import ENVIRONMENT_HOURS, LONG_VALUES, TIME, Schema, check
 
 #: Central European Time, all year round
 CLOCK: Final = timedelta(hours=1)
-#: share of the parts that an average needs
-CAPTURE: Final = 0.75
-#: share of a year's hours that its mean needs (39. BImSchV, Anlage 1: 90 %)
-YEAR_CAPTURE: Final = 0.9
+#: minimum share of valid parts for an average
+MIN_CAPTURE: Final = 0.75
+#: minimum share of a year's hours for its mean (39. BImSchV, Anlage 1: 90 %)
+MIN_YEAR_CAPTURE: Final = 0.9
 
 #: Means over the eight hours that end at `ended`.
 RUNNING_MEANS: Final[Schema] = {
@@ -29,7 +29,7 @@ RUNNING_MEANS: Final[Schema] = {
     "mean": pl.Float64(),
     "parts": pl.Int32(),
 }
-#: Means of days; `parts` is how many hours, or running means, are behind it.
+#: Means of days; `parts` is the number of hours, or running means, in each.
 DAY_MEANS: Final[Schema] = {
     "channel_id": pl.Int32(),
     "day": pl.Date(),
@@ -49,15 +49,15 @@ _HOUR: Final = pl.duration(hours=1)
 
 
 def valid_hours(hours: pl.DataFrame) -> pl.DataFrame:
-    """Give the ENVIRONMENT_HOURS observed to three quarters or more."""
-    enough = pl.col("observed_s") >= CAPTURE * _HOUR_S
+    """Return the ENVIRONMENT_HOURS observed to three quarters or more."""
+    enough = pl.col("observed_s") >= MIN_CAPTURE * _HOUR_S
     return check(hours, ENVIRONMENT_HOURS).filter(enough)
 
 
 def running_means(hours: pl.DataFrame, *, length: int = 8) -> pl.DataFrame:
-    """Average over `length` hours, anew each hour (RUNNING_MEANS).
+    """Average over `length` hours, every hour (RUNNING_MEANS).
 
-    Arithmetic mean of the valid hours, where three quarters of them are there; up to
+    Arithmetic mean of the valid hours, if at least three quarters of them exist; up to
     the last valid hour of a channel.
     """
     found = valid_hours(hours).sort("channel_id", "time")
@@ -73,7 +73,7 @@ def running_means(hours: pl.DataFrame, *, length: int = 8) -> pl.DataFrame:
         .agg(
             pl.col("mean").mean(), pl.col("mean").count().cast(pl.Int32).alias("parts")
         )
-        .filter(pl.col("parts") >= CAPTURE * length)
+        .filter(pl.col("parts") >= MIN_CAPTURE * length)
     )
     return check(means.with_columns(ended=pl.col("time") + _HOUR), RUNNING_MEANS)
 
@@ -91,8 +91,8 @@ def daily_max_8h(hours: pl.DataFrame) -> pl.DataFrame:
 def day_means(hours: pl.DataFrame, long: pl.DataFrame | None = None) -> pl.DataFrame:
     """Average the valid hours of each day (DAY_MEANS); a day needs 18 of the 24.
 
-    Of other days it is what `long` (LONG_VALUES) tells over 18 hours or more, such as a
-    station's daily mean; it belongs to the day of its middle.
+    Other days use intervals of `long` (LONG_VALUES) of 18 hours or more, such as a
+    station's daily mean, which belongs to the day of its middle.
     """
     of_hours = _of_days(valid_hours(hours), pl.col("mean").mean())
     if long is None or long.is_empty():
@@ -100,7 +100,7 @@ def day_means(hours: pl.DataFrame, long: pl.DataFrame | None = None) -> pl.DataF
     middle = pl.col("time") + pl.duration(seconds="interval_s") / 2 + CLOCK
     of_long = (
         check(long, LONG_VALUES)
-        .filter(pl.col("interval_s") >= CAPTURE * 24 * _HOUR_S)
+        .filter(pl.col("interval_s") >= MIN_CAPTURE * 24 * _HOUR_S)
         .group_by("channel_id", middle.dt.date().alias("day"))
         .agg(
             pl.col("value").mean().alias("mean"),
@@ -116,13 +116,13 @@ def year_means(
     hours: pl.DataFrame,
     long: pl.DataFrame | None = None,
     *,
-    capture: float = YEAR_CAPTURE,
+    capture: float = MIN_YEAR_CAPTURE,
 ) -> pl.DataFrame:
     """Average the valid hours of each calendar year (YEAR_MEANS).
 
-    Where days are told by `long` (see `day_means`), each weighs as many hours as it
-    has. `capture` is the share of the year's hours that are valid; below that the mean
-    is given, but not valid.
+    Days from `long` (see `day_means`) are weighted by their hours. `capture` is the
+    share of valid hours of the year; below the minimum the mean is returned, but not
+    valid.
     """
     parts = valid_hours(hours).select(
         "channel_id", "mean", day=(pl.col("time") + CLOCK).dt.date(), parts=1
@@ -152,7 +152,7 @@ def _of_days(means: pl.DataFrame, mean: pl.Expr) -> pl.DataFrame:
     return check(
         means.group_by("channel_id", day.alias("day"))
         .agg(mean, pl.len().cast(pl.Int32).alias("parts"))
-        .filter(pl.col("parts") >= CAPTURE * 24)
+        .filter(pl.col("parts") >= MIN_CAPTURE * 24)
         .sort("channel_id", "day"),
         DAY_MEANS,
     )

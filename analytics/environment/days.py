@@ -22,8 +22,8 @@ from analytics.volumes.long_intervals import with_day
 from verkehrspuls.quantities import ENVIRONMENT
 
 METHOD: Final = "environment-days-1"
-#: share of a day from which it has a value
-CAPTURE: Final = 0.75
+#: minimum observed share of a day for a value
+MIN_CAPTURE: Final = 0.75
 
 _DAY: Final = ("channel_id", "day")
 
@@ -36,7 +36,7 @@ def days(
     mean: by the quantity's kind, as of an hour, weighted by how long each part lasted;
         of precipitation the sum. Null below three quarters of the day.
     minimum, maximum: least and greatest value of the hours' readings; null where longer
-        intervals make the day, within which they are not known.
+        intervals make up the day, because they are unknown within these.
     observed: share of the local day.
     """
     zones = check(channels, CHANNELS).select("channel_id", "time_zone")
@@ -66,7 +66,7 @@ def days(
             pl.min_horizontal(pl.col("long_s").fill_null(0), "day_s"),
         )
     )
-    finer = (pl.col("hours_s") >= CAPTURE * pl.col("day_s")) | (
+    finer = (pl.col("hours_s") >= MIN_CAPTURE * pl.col("day_s")) | (
         pl.col("hours_s") >= pl.col("long_s")
     )
     columns = (*_DAY, "value", "lasting_s", "minimum", "maximum")
@@ -94,7 +94,7 @@ def days(
         )
         .with_columns(
             pl.col("observed").clip(0, 1),
-            pl.when(pl.col("observed") >= CAPTURE).then("mean").alias("mean"),
+            pl.when(pl.col("observed") >= MIN_CAPTURE).then("mean").alias("mean"),
         )
         .sort("day", "channel_id")
     )

@@ -7,8 +7,8 @@ import polars as pl
 
 from analytics.frames import TIME, Schema, check
 
-#: A threshold that was reached is left only this far (cm) below it, so that waves do
-#: not make it come and go.
+#: The level must fall this far (cm) below a reached threshold to leave it, so that
+#: waves do not cause repeated crossings.
 HYSTERESIS_CM: Final = 2.0
 TREND_HOURS: Final = 3
 
@@ -37,9 +37,9 @@ def crossings(
 ) -> pl.DataFrame:
     """Find when levels reach and leave thresholds (CROSSINGS), in order of time.
 
-    `levels` has `channel_id`, `time` and `mean` (cm). The first level tells where a
-    channel stands, not that it crossed. Across a gap the crossing is at its end: when
-    it happened is not known.
+    `levels` has `channel_id`, `time` and `mean` (cm). The first level of a channel is
+    its initial state, not a crossing. A crossing within a gap is dated to the end of
+    the gap.
     """
     found = [
         _of_threshold(levels.sort("channel_id", "time"), name, value, hysteresis_cm)
@@ -51,7 +51,7 @@ def crossings(
 
 
 def trends(levels: pl.DataFrame, *, hours: int = TREND_HOURS) -> pl.DataFrame:
-    """Give the newest level of each channel and its trend (TRENDS).
+    """Return the newest level of each channel and its trend (TRENDS).
 
     Slope of the least-squares line through the last hours; null with a single level.
     """

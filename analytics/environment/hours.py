@@ -1,9 +1,8 @@
 """Environment: readings of a channel to hourly figures.
 
-A reading belongs to the hour that contains its start and weighs as its interval is
-long; one that is longer than an hour gives none. An hour without readings is missing.
-Where readings overlap, each weighs as long as it counts: see
-`analytics.volumes.overlaps`.
+A reading belongs to the hour that contains its start and is weighted by its length;
+readings longer than an hour are ignored. An hour without readings is missing. Where
+readings overlap, each weighs as long as it counts: see `analytics.volumes.overlaps`.
 """
 
 import polars as pl
@@ -18,24 +17,24 @@ from analytics.volumes import overlaps
 from verkehrspuls.quantities import ENVIRONMENT
 
 _HOUR_S = 3600
-#: Below this length of the mean vector, directions cancel out and have no mean.
-_NO_DIRECTION = 1e-6
+#: Minimum length of the mean vector; below it directions cancel out.
+_MIN_VECTOR = 1e-6
 
 
 def hours(readings: pl.DataFrame, *, of: pl.DataFrame | None = None) -> pl.DataFrame:
     """Condense readings (ENVIRONMENT_READINGS) to ENVIRONMENT_HOURS.
 
-    With `of` only these CHANNEL_HOURS: other readings are there for what they cover.
+    With `of` only these CHANNEL_HOURS: other readings serve only to resolve overlaps.
     `readings` may have READING_DETAILS, too.
 
-    How the values of an hour become one is the quantity's `mean`: arithmetic; energetic
-    for decibels, 10·lg(mean of 10^(L/10)); circular for directions, the angle of the
-    mean unit vector (an hour whose directions cancel out has no row); the sum for
-    precipitation, which is too small where `observed_s` is below 3600.
+    Values are averaged by the quantity's `mean`: arithmetic; energetic for decibels,
+    10·lg(mean of 10^(L/10)); circular for directions, the angle of the mean unit vector
+    (an hour whose directions cancel out has no row); the sum for precipitation, which
+    is too small where `observed_s` is below 3600.
     """
     kind = {key: quantity.mean for key, quantity in ENVIRONMENT.items()}
     value, weight = pl.col("value"), pl.col("weight")
-    # of a sum what counts is a share; a mean is as it is
+    # a reading adds its counted share to a sum; a mean keeps the value
     parts = {"sum": value * weight / pl.col("interval_s")}
     found = [
         readings_of_kind.group_by("channel_id", pl.col("time").dt.truncate("1h")).agg(
@@ -57,7 +56,7 @@ def hours(readings: pl.DataFrame, *, of: pl.DataFrame | None = None) -> pl.DataF
 
 
 def _weighed(readings: pl.DataFrame, of: pl.DataFrame | None) -> pl.DataFrame:
-    """Add the seconds for which each reading counts, and those that were observed."""
+    """Add the counted seconds of each reading, and the observed ones."""
     found = (
         with_details(readings, ENVIRONMENT_READINGS)
         .filter(pl.col("interval_s") <= _HOUR_S)
@@ -80,8 +79,8 @@ def spans(
 ) -> pl.DataFrame:
     """Condense hours (`mean`, `minimum`, `maximum`, share `observed`) to longer spans.
 
-    One row for each value of `by`, in order; `observed` is its share of the hours that
-    are there. Of a span that is observed to less than `enough` there is no mean.
+    One row per value of `by`, in order; `observed` is the observed share of the
+    existing hours. Spans observed to less than `enough` have no mean.
     """
     weight = pl.col("observed").filter(pl.col("mean").is_not_null())
     mean = mean_of(ENVIRONMENT[quantity].mean, pl.col("mean").drop_nulls(), weight)
@@ -98,7 +97,7 @@ def spans(
 
 
 def mean_of(kind: str, value: pl.Expr, weight: pl.Expr) -> pl.Expr:
-    """How values of a span become one; null where directions cancel out."""
+    """Average the values of a span; null if directions cancel out."""
 
     def mean(of: pl.Expr) -> pl.Expr:
         return (of * weight).sum() / weight.sum()
@@ -110,7 +109,7 @@ def mean_of(kind: str, value: pl.Expr, weight: pl.Expr) -> pl.Expr:
             return 10 * mean(10 ** (value / 10)).log10()
         case "circular":
             east, north = mean(value.radians().sin()), mean(value.radians().cos())
-            certain = (east**2 + north**2).sqrt() > _NO_DIRECTION
+            certain = (east**2 + north**2).sqrt() > _MIN_VECTOR
             return pl.when(certain).then(
                 pl.arctan2(east, north).degrees().add(360) % 360
             )

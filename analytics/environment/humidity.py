@@ -1,7 +1,7 @@
-"""Particulate matter of optical sensors, corrected for humidity.
+"""Humidity correction of particulate matter from optical sensors.
 
-Particles swell in moist air, and sensors that measure scattered light see too much. The
-measured values stay as they are; what is corrected is a series of its own.
+Particles swell in moist air, and sensors that measure scattered light read too high.
+The measured values stay unchanged; the corrected values are returned separately.
 """
 
 from dataclasses import dataclass
@@ -15,19 +15,19 @@ from analytics.frames import TIME, Schema, check
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
-    """Parameters of the κ-Köhler correction; they depend on what particles are of."""
+    """Parameters of the κ-Köhler correction; they depend on the particles."""
 
     #: hygroscopicity of the particles: 0.3 to 0.5 in European towns
     kappa: float = 0.4
     #: density of dry particles in g/cm³
     density: float = 1.65
-    #: relative humidity (%) above which the correction does not hold
+    #: relative humidity (%) above which the correction is not valid
     limit_pct: float = 95.0
 
 
 METHOD: Final = "kappa-koehler-1"
 
-#: `beyond`: more humid than the correction holds for; corrected as at the limit.
+#: `beyond`: above the valid humidity; corrected as at the limit.
 CORRECTED_HOURS: Final[Schema] = {
     "channel_id": pl.Int32(),
     "time": TIME,

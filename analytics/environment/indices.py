@@ -1,8 +1,8 @@
-"""Air quality indices: the worst pollutant of an hour decides. By name and version.
+"""Air quality indices by name and version: the worst pollutant of an hour decides.
 
-The classes of an index are bounded by upper ends, themselves within the class. Where
-they are published in whole numbers (0-10, 11-30), a value is rounded half up to one. A
-pollutant without value is left out, and the index called incomplete.
+The upper end of a class belongs to the class. If the ends are published as whole
+numbers (0-10, 11-30), values are first rounded half up. A pollutant without value is
+left out, and the index called incomplete.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from typing import Final
 
 import polars as pl
 
-from analytics.environment.averages import CAPTURE, running_means, valid_hours
+from analytics.environment.averages import MIN_CAPTURE, running_means, valid_hours
 from analytics.frames import TIME, Schema, check
 from verkehrspuls.text import mark as _
 
@@ -24,11 +24,11 @@ class Index:
     name: str
     #: the names of its classes, best first
     classes: tuple[str, ...]
-    #: upper ends of all classes but the last, in µg/m³
+    #: upper ends of all classes except the last, in µg/m³
     ends: Mapping[str, tuple[float, ...]]
     #: quantities judged by their mean over the last 24 hours, not by the hour
     over_a_day: frozenset[str]
-    #: classes are of whole numbers
+    #: whether class ends are whole numbers
     whole: bool
     source: str
 
@@ -134,7 +134,7 @@ def index_of_sites(newest: pl.DataFrame, index: Index) -> pl.DataFrame:
     """
     if index.over_a_day:
         raise ValueError(f"{index.key} needs the hours of a day")
-    enough = newest.filter(pl.col("observed_s") >= CAPTURE * 3600)
+    enough = newest.filter(pl.col("observed_s") >= MIN_CAPTURE * 3600)
     levels = [
         _of_means(
             enough.filter(pl.col("quantity") == quantity), index, quantity, "site_id"

@@ -1,6 +1,6 @@
-"""Limit, target and guideline values of air quality, and how values compare with them.
+"""Limit, target and guideline values of air quality, and comparisons with them.
 
-A comparison with values of low-cost sensors is indicative: it is no finding in law.
+A comparison with values of low-cost sensors is indicative: it has no legal effect.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,26 +22,27 @@ from verkehrspuls.text import mark as _
 
 Average = Literal["hour", "day", "max_8h", "year"]
 Kind = Literal["limit", "target", "information", "alert", "guideline"]
-#: what a standard is in a year
+#: status of a standard in a year
 Group = Literal["in-force", "coming", "recommended"]
-#: what the law wants kept; other kinds call for information, or are recommended
+#: kinds that the law requires to be kept; other kinds require information, or are
+#: recommendations
 BINDING: Final[tuple[Kind, ...]] = ("limit", "target")
 
 
 @dataclass(frozen=True, slots=True)
 class Standard:
-    """A set of values with its name, and where it is written."""
+    """A named set of values, with its source."""
 
     key: str
     name: str
-    #: from when on it holds; None: it is a recommendation
+    #: first day of validity; None: it is a recommendation
     since: date | None
     source: str
-    #: from when on another one holds in its place
+    #: first day on which another standard replaces it
     until: date | None = None
 
     def group(self, year: int) -> Group | None:
-        """What it is at the beginning of a year; None: another one has replaced it."""
+        """Return its status at the beginning of a year; None: it has been replaced."""
         at = date(year, 1, 1)
         if self.since is None:
             return "recommended"
@@ -59,9 +60,9 @@ class Limit:
     kind: Kind
     average: Average
     value: float
-    #: how often a calendar year may exceed it
+    #: permitted exceedances per calendar year
     allowed: int = 0
-    #: so many hours in a row must exceed it
+    #: number of consecutive hours that must exceed it
     hours: int = 1
 
 
@@ -135,12 +136,12 @@ LIMITS: Final = (
     Limit("who-2021", "so2_ugm3", "guideline", "day", 40, allowed=3),
 )
 
-#: A calendar year of a channel beside each value of its quantity. `exceeded` counts
-#: the hours, days or events above the value, `judged` those that have an average;
-#: `greatest` is the greatest average. `met` is null where too little was observed to
-#: tell: what exceeds more often than is allowed does so however much is missing.
-#: `group` says whether the standard is in force in that year, comes later, or is a
-#: recommendation; one that another has replaced is left out.
+#: A calendar year of a channel compared with each limit of its quantity. `exceeded`
+#: counts the hours, days or events above the limit, `judged` those that have an
+#: average; `greatest` is the greatest average. `met` is null if too little was
+#: observed; too many exceedances break a limit however much is missing. `group` says
+#: whether the standard is in force in that year, comes later, or is a recommendation;
+#: replaced standards are left out.
 COMPARISON: Final[Schema] = {
     "channel_id": pl.Int32(),
     "year": pl.Int32(),
@@ -158,8 +159,8 @@ COMPARISON: Final[Schema] = {
 }
 
 _PARTS: Final[dict[Average, int]] = {"hour": 24, "day": 1, "max_8h": 1}
-#: share of a year's averages below which nothing is said to be met
-_CAPTURE: Final = 0.9
+#: minimum share of a year's averages for a limit to be met
+_MIN_CAPTURE: Final = 0.9
 
 
 def compare(
@@ -172,10 +173,10 @@ def compare(
 ) -> pl.DataFrame:
     """Compare the years of channels of one quantity with its LIMITS (COMPARISON).
 
-    Averages are rounded to the whole numbers that the limits are given in, half up,
-    before they are compared; a value that is reached is not exceeded. Of hours before
-    `since` only the running means of its day, and later, are made. `long` (LONG_VALUES)
-    are daily means and the like, of days of which hours do not tell enough.
+    Averages are first rounded half up to whole numbers, as the limits are; a value
+    equal to the limit does not exceed it. Hours before `since` only serve for running
+    means of its day and later. `long` (LONG_VALUES) are daily means for days without
+    enough hours.
     """
     first = date.min if since is None else (since + CLOCK).date()
     later = hours if since is None else hours.filter(pl.col("time") >= since)
@@ -206,10 +207,10 @@ def _averages(means: pl.DataFrame, *, hour: bool = False) -> pl.DataFrame:
 
 
 def exceedances(averages: pl.DataFrame, limit: Limit) -> pl.DataFrame:
-    """Give the rows (channel_id, at, year, mean) that exceed a limit.
+    """Return the rows (channel_id, at, year, mean) that exceed a limit.
 
-    Of a limit that needs several hours in a row each such hour but the first ones is
-    given: from it on all are above.
+    For a limit on several consecutive hours, only the hours with enough exceeding hours
+    before them.
     """
     above = (pl.col("mean") + 0.5).floor() > limit.value
     if limit.hours == 1:
@@ -241,7 +242,7 @@ def _of_parts(averages: pl.DataFrame, limit: Limit) -> pl.DataFrame:
     met = (
         pl.when(too_often)
         .then(pl.lit(value=False))
-        .when(pl.col("capture") >= _CAPTURE)
+        .when(pl.col("capture") >= _MIN_CAPTURE)
         .then(pl.lit(value=True))
     )
     return _described(known.with_columns(met=met), limit)

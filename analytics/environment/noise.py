@@ -1,25 +1,26 @@
-"""Noise: levels of day, evening and night, always as means of energy.
+"""Noise: levels of day, evening and night, always averaged by energy.
 
 What a sensor measures (LAeq) is not the calculated level (Beurteilungspegel) that the
-limits of the 16. BImSchV are about: it may be set beside them, not judged by them.
+limits of the 16. BImSchV are about: it may be shown beside the limits, but not judged
+by them.
 """
 
 from typing import Final
 
 import polars as pl
 
-from analytics.environment.averages import CAPTURE
+from analytics.environment.averages import MIN_CAPTURE
 from analytics.frames import ENVIRONMENT_HOURS, Schema, check
 
-#: Local hours, from and to (itself outside), and how many these are on the clock.
-#: Source: § 2 (1) of the 34. BImSchV, Directive 2002/49/EC annex I.
+#: Local hours from and to (exclusive), and their number on the clock. Source: § 2 (1)
+#: of the 34. BImSchV, Directive 2002/49/EC annex I.
 PERIODS: Final = {"lday": (6, 18, 12), "levening": (18, 22, 4), "lnight": (22, 6, 8)}
-#: dB that the period counts more
+#: dB added to the period's level in Lden
 PENALTIES: Final = {"lday": 0, "levening": 5, "lnight": 10}
 
 #: Levels in dB(A) of the 24 hours from 6 o'clock on, named by the local day on which
-#: they begin: a night belongs to the evening before it. Null where too little is
-#: observed; without one of the three there is no `lden`.
+#: they begin: a night belongs to the evening before it. Null if too little is observed;
+#: `lden` needs all three.
 NOISE_DAYS: Final[Schema] = {
     "channel_id": pl.Int32(),
     "day": pl.Date(),
@@ -60,7 +61,7 @@ def noise_days(hours: pl.DataFrame, *, time_zone: str) -> pl.DataFrame:
 def noise_levels(days: pl.DataFrame) -> pl.DataFrame:
     """Average NOISE_DAYS over all their days: per channel, with the days of each level.
 
-    `days_lden` and the like say how many days are behind a level.
+    `days_lden` etc. are the numbers of days in the means.
     """
     levels = (*PERIODS, "lden")
     return (
@@ -74,7 +75,7 @@ def noise_levels(days: pl.DataFrame) -> pl.DataFrame:
 
 
 def _level(first: int, last: int, length: int) -> pl.Expr:
-    """Level of the hours of a period; null where too little of it is observed."""
+    """Level of the hours of a period; null if too little of it is observed."""
     hour = pl.col("hour")
     within = (
         hour.is_between(first, last, closed="left")
@@ -83,7 +84,7 @@ def _level(first: int, last: int, length: int) -> pl.Expr:
     )
     observed = pl.col("observed_s").filter(within)
     level = energetic_mean(pl.col("mean").filter(within), observed)
-    return pl.when(observed.sum() >= CAPTURE * length * 3600).then(level)
+    return pl.when(observed.sum() >= MIN_CAPTURE * length * 3600).then(level)
 
 
 def _lden() -> pl.Expr:

@@ -1,6 +1,6 @@
-"""Noise that traffic emits (RLS-19), beside the noise that is measured.
+"""Noise emission of traffic (RLS-19), compared with measured noise.
 
-Source of the figures: RLS-19 as implemented in matsim-libs; without additions for
+Source of the parameters: RLS-19 as implemented in matsim-libs; without additions for
 surface, gradient, junctions and reflections, which are the same in every hour.
 """
 
@@ -14,13 +14,13 @@ from analytics.frames import TIME, Schema, check
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Vehicles of one sound power: L_W0(v) = a + 10·lg(1 + (v/b)^c) in dB(A)."""
+    """Vehicles with the same sound power: L_W0(v) = a + 10·lg(1 + (v/b)^c) in dB(A)."""
 
     a: float
     b: float
     c: float
     classes: tuple[str, ...]
-    #: speeds (km/h) that the formula holds for
+    #: speeds (km/h) for which the formula is valid
     slowest: float
     fastest: float
 
@@ -42,8 +42,8 @@ TRAFFIC_HOURS: Final[Schema] = {
     **dict.fromkeys(GROUPS, pl.Float64()),
     "speed_kmh": pl.Float64(),
 }
-#: `emitted` is the sound power level per metre, `measured` LAeq; `residual` what
-#: `measured - emitted` is beyond what it usually is here.
+#: `emitted` is the sound power level per metre, `measured` LAeq; `residual` is the
+#: deviation of `measured - emitted` from its usual value at this site.
 COMPARED_HOURS: Final[Schema] = {
     "time": TIME,
     "emitted": pl.Float64(),
@@ -56,9 +56,9 @@ def traffic_hours(volumes: pl.DataFrame) -> pl.DataFrame:
     """Add up hours of a site by group (TRAFFIC_HOURS).
 
     `volumes` has `time`, `observed` (share), the vehicle classes and `speed_kmh`, one
-    row per direction, as the reading layer gives them. Hours observed by less than
+    row per direction, as returned by the reading layer. Hours observed by less than
     three quarters, and hours without any class, have no row. A class that no sensor
-    tells apart counts as none: emission is then too low, and says so nowhere else.
+    distinguishes counts as zero: the emission is then too low, without a warning.
     """
     known = [name for group in GROUPS.values() for name in group.classes]
     passed = pl.sum_horizontal(known)
@@ -88,11 +88,11 @@ def traffic_hours(volumes: pl.DataFrame) -> pl.DataFrame:
 
 
 def emission(*, speed_kmh: pl.Expr | None = None) -> pl.Expr:
-    """Level of sound power per metre of road, dB(A), of TRAFFIC_HOURS.
+    """Sound power level per metre of road in dB(A), of TRAFFIC_HOURS.
 
     L_W' = 10·lg(Σ M_i·10^(L_W0,i(v_i)/10) / v_i) - 30, with flow M_i in veh/h and v_i
-    in km/h, all groups at the hour's speed within what the formula holds for. Null
-    without traffic or speed. `speed_kmh` takes the place of the measured speed.
+    in km/h; all groups have the hour's speed, limited to the valid range of the
+    formula. Null without traffic or speed. `speed_kmh` replaces the measured speed.
     """
     speed = pl.col("speed_kmh") if speed_kmh is None else speed_kmh
     power = []
@@ -105,12 +105,12 @@ def emission(*, speed_kmh: pl.Expr | None = None) -> pl.Expr:
 
 
 def compare(traffic: pl.DataFrame, measured: pl.DataFrame) -> pl.DataFrame:
-    """Set the emission of TRAFFIC_HOURS beside measured LAeq (COMPARED_HOURS).
+    """Compare the emission of TRAFFIC_HOURS with measured LAeq (COMPARED_HOURS).
 
-    `measured` has `time` and `mean` (dB). Between emission and place lies an
-    attenuation that hardly changes: the median of the difference over all hours. What
-    an hour deviates from it is its residual: the sensor, the weather, another source,
-    or traffic that was not counted.
+    `measured` has `time` and `mean` (dB). The attenuation between road and device is
+    nearly constant: the median of the difference over all hours. The deviation of an
+    hour from it is its residual: caused by the sensor, the weather, another source, or
+    uncounted traffic.
     """
     difference = pl.col("measured") - pl.col("emitted")
     return check(

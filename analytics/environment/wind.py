@@ -1,4 +1,4 @@
-"""Wind: how often it blows from where, and what the air then carries."""
+"""Wind: its directions, and the concentrations of the air by direction."""
 
 from typing import Final
 
@@ -7,14 +7,14 @@ import polars as pl
 from analytics.frames import Schema, check
 
 #: Wind slower than this (m/s) has no direction.
-CALM_MS: Final = 0.5
+MIN_WIND_MS: Final = 0.5
 SECTORS: Final = 16
-#: Upper ends of the classes of speed (m/s), themselves outside; the last is open.
-#: Source: Beaufort 1 to 5 in pairs, rounded.
+#: Upper ends of the speed classes (m/s), exclusive; the last class is open. Source:
+#: Beaufort 1 to 5 in pairs, rounded.
 CLASSES_MS: Final = (2.0, 4.0, 6.0, 8.0)
 
-#: `sector` counts clockwise from north, from which the wind blows; null is calm.
-#: `share` is of all hours with speed and direction; `mean` of the values beside them.
+#: `sector` is the origin of the wind, clockwise from north; null is calm. `share` is of
+#: all hours with speed and direction; `mean` of the concurrent values.
 ROSE: Final[Schema] = {
     "sector": pl.Int32(),
     "speed_class": pl.Int32(),
@@ -29,9 +29,9 @@ def rose(
     values: pl.DataFrame | None = None,
     *,
     sectors: int = SECTORS,
-    calm_ms: float = CALM_MS,
+    calm_ms: float = MIN_WIND_MS,
 ) -> pl.DataFrame:
-    """Count hours by sector and class of speed (ROSE).
+    """Count hours by sector and speed class (ROSE).
 
     `wind` has `time`, `speed` (m/s) and `direction` (degrees, from where); hours
     without one of them are left out. `values` (`time`, `mean`) are averaged by sector

@@ -1,4 +1,4 @@
-"""Traffic and environment together: what the road adds, and what that depends on."""
+"""Traffic and environment together: the contribution of the road, and its causes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ INCREMENTS: Final[Schema] = {
     "background": pl.Float64(),
     "increment": pl.Float64(),
 }
-#: Means of a value by classes of what it may depend on: `[lowest, greatest]` is the
-#: range of the class, `low` and `high` the 95 % interval of the mean.
+#: Means of a value by classes of another column: `[lowest, greatest]` is the range of
+#: the class, `low` and `high` the 95 % interval of the mean.
 CLASS_MEANS: Final[Schema] = {
     "lowest": pl.Float64(),
     "greatest": pl.Float64(),
@@ -31,7 +31,7 @@ _Z: Final = 1.96
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """How much a value changes with one unit of a term, all other terms equal."""
+    """Change of a value per unit of a term, with all other terms equal."""
 
     term: str
     value: float
@@ -42,8 +42,8 @@ class Effect:
 def increments(roadside: pl.DataFrame, background: pl.DataFrame) -> pl.DataFrame:
     """Subtract the background from the roadside, hour by hour (INCREMENTS).
 
-    Both have `time` and `mean`. An increment may be negative: sensors err, and the
-    wind may come from elsewhere; cutting it off at zero would bias its mean.
+    Both have `time` and `mean`. An increment may be negative, because of errors of
+    sensors or wind from other directions; cutting it off at zero would bias its mean.
     """
     return check(
         roadside.select("time", roadside="mean")
@@ -102,14 +102,13 @@ def class_means(
 def effects(
     hours: pl.DataFrame, value: str, *, terms: Sequence[str]
 ) -> tuple[Effect, ...]:
-    """Estimate what each term adds to a value, by least squares with a constant.
+    """Estimate the effect of each term on a value, by least squares with a constant.
 
     Intervals (95 %) allow for hours of a day that resemble each other: standard errors
     clustered by local day (column `day`; Liang and Zeger 1986, with the factor n/(n-1)
-    of few clusters).
-    Empty where a term does not vary, is told by the others, or days are fewer than
-    three times the terms. An association is no proof of a cause: weather and hour of
-    day move both traffic and air.
+    of few clusters). Empty if a term is constant or a combination of others, or days
+    are fewer than three times the terms. An association is no proof of a cause: weather
+    and hour of day move both traffic and air.
     """
     known = hours.drop_nulls([value, *terms]).sort("time")
     days = known["day"].rank("dense").to_numpy().astype(int) - 1

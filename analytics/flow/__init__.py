@@ -1,1 +1,1 @@
-"""Flow figures: from days and hours to what a planner quotes, one file per figure."""
+"""Flow figures of days and hours, as planners quote them: one file per figure."""

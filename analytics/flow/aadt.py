@@ -13,13 +13,13 @@ from analytics.frames import FLOW_BINS, FLOW_DAYS, check
 from analytics.quality.passport import of_days
 
 METHOD: Final = "aadt-1"
-#: Longest period of a year's figure.
-LONGEST_DAYS: Final = 366
-#: Weeks drawn anew so often for the interval, by a generator of this seed.
-DRAWS: Final = 400
+#: Maximum period of a year's figure.
+MAX_DAYS: Final = 366
+#: Resamplings of weeks for the interval, with a generator of this seed.
+RESAMPLINGS: Final = 400
 SEED: Final = 20_260_301
-#: Weeks below which there is no interval.
-FEWEST_WEEKS: Final = 4
+#: Weeks required for an interval.
+MIN_WEEKS: Final = 4
 
 Floats = npt.NDArray[np.float64]
 
@@ -28,11 +28,11 @@ _MONTHS, _WEEKDAYS, _HOURS = 12, 7, 24
 
 @dataclass(frozen=True, slots=True)
 class Estimator:
-    """Which sums it works on, and what has to be there."""
+    """An estimator: the sums it uses, and the cells it requires."""
 
     name: str
     by_hour: bool
-    #: `days`, `months`, `weekdays` or `hours`: of what the last mean is taken
+    #: `days`, `months`, `weekdays` or `hours`: the units of the last mean
     kind: str
     months: int = 0
     weekdays: int = 0
@@ -68,16 +68,16 @@ def aadt(days: pl.DataFrame, hours: pl.DataFrame, *, unit: str) -> Result:
     7. aashto_11: as 3, with 6 weekdays or more that have 11 months or more.
     8. aashto_hours_11: as 4, with the same.
 
-    What is required and not there makes the figure null, with the number that is there.
-    The period is a year at most. An hour counts where 75 % of it were observed.
+    A missing requirement makes the figure null, with the number found. The period is a
+    year at most. An hour counts where 75 % of it were observed.
 
-    Interval, 95 %: the calendar weeks are drawn anew with replacement, 400 times with a
-    fixed seed, in blocks as long as the longest run of weeks that is missing, because
-    weeks resemble their neighbours. The 2.5 and 97.5 % quantiles of the estimates about
-    their mean are narrowed by √(1 - share of the period that is known). So it tells how
-    far the mean of *this* period may lie off because days are missing; it is zero wide
-    where none is, and says nothing about counting errors or other years. Null below
-    four weeks. Source of the estimators: Caltrans PeMS (DOMAIN.md 4.2).
+    Interval, 95 %: the calendar weeks are resampled with replacement, 400 times with a
+    fixed seed, in blocks as long as the longest run of missing weeks, because weeks
+    resemble their neighbours. The 2.5 and 97.5 % quantiles of the estimates about their
+    mean are narrowed by √(1 - known share of the period). So the interval is the error
+    of the mean of *this* period due to missing days; it has zero width if none is
+    missing, and excludes counting errors and other years. Null below four weeks. Source
+    of the estimators: Caltrans PeMS (DOMAIN.md 4.2).
     """
     days, hours = check(days, FLOW_DAYS), check(hours, FLOW_BINS)
     valid = days.filter(pl.col("valid"))
@@ -125,7 +125,7 @@ class _Sums:
 
     totals: Floats
     counts: Floats
-    #: the longest run of weeks of which nothing is known
+    #: the longest run of unknown weeks
     gap: int
 
 
@@ -151,8 +151,8 @@ def _sums(rows: pl.DataFrame, value: str, *, weeks: pl.Series, hours: int) -> _S
 def _estimate(
     one: Estimator, sums: _Sums, *, days: int
 ) -> tuple[float | None, Reason | None]:
-    if days > LONGEST_DAYS:
-        return None, Reason("too-long", days, LONGEST_DAYS)
+    if days > MAX_DAYS:
+        return None, Reason("too-long", days, MAX_DAYS)
     totals, counts = sums.totals.sum(axis=0), sums.counts.sum(axis=0)
     if not counts.any():
         return None, Reason("too-few-days", 0, 1)
@@ -174,37 +174,37 @@ def _estimate(
 
 
 def _spread(one: Estimator, sums: _Sums, *, share: float) -> tuple[float, float] | None:
-    """How far an interval reaches below and above the estimate of a kind."""
+    """Return how far an interval reaches below and above the estimate of a kind."""
     weeks = len(sums.totals)
-    if weeks < FEWEST_WEEKS:
+    if weeks < MIN_WEEKS:
         return None
-    draws = _draws(weeks, block=max(1, min(sums.gap, weeks // 2)))
-    shape = (DRAWS, *sums.totals.shape[1:])
+    draws = _resampled(weeks, block=max(1, min(sums.gap, weeks // 2)))
+    shape = (RESAMPLINGS, *sums.totals.shape[1:])
     totals = (draws @ sums.totals.reshape(weeks, -1)).reshape(shape)
     counts = (draws @ sums.counts.reshape(weeks, -1)).reshape(shape)
-    # a draw may miss months; it is taken with those that it has
+    # a sample may miss months; it is evaluated with those that it has
     estimates = _evaluate(one, totals, counts, months=1)
     estimates = estimates[np.isfinite(estimates)]
-    if len(estimates) < DRAWS / 2:
+    if len(estimates) < RESAMPLINGS / 2:
         return None
     narrow = math.sqrt(max(0.0, 1 - share))
     lower, upper = np.quantile(estimates, (0.025, 0.975)) - estimates.mean()
     return narrow * float(lower), narrow * float(upper)
 
 
-def _draws(weeks: int, *, block: int) -> Floats:
-    """How often each week is drawn, in blocks of weeks in a row (in a circle)."""
+def _resampled(weeks: int, *, block: int) -> Floats:
+    """Return how often each week is drawn, in circular blocks of consecutive weeks."""
     starts = np.random.default_rng(SEED).integers(
-        weeks, size=(DRAWS, math.ceil(weeks / block), 1)
+        weeks, size=(RESAMPLINGS, math.ceil(weeks / block), 1)
     )
-    drawn = ((starts + np.arange(block)) % weeks).reshape(DRAWS, -1)[:, :weeks]
-    found = np.zeros((DRAWS, weeks))
-    np.add.at(found, (np.arange(DRAWS)[:, None], drawn), 1)
+    drawn = ((starts + np.arange(block)) % weeks).reshape(RESAMPLINGS, -1)[:, :weeks]
+    found = np.zeros((RESAMPLINGS, weeks))
+    np.add.at(found, (np.arange(RESAMPLINGS)[:, None], drawn), 1)
     return found
 
 
 def _evaluate(one: Estimator, totals: Floats, counts: Floats, *, months: int) -> Floats:
-    """Estimate from sums (…, months, weekdays, hours); weekdays with so many months."""
+    """Estimate from sums (…, months, weekdays, hours); weekdays with enough months."""
     if one.kind == "days":
         return _divide(totals.sum(axis=(-3, -2, -1)), counts.sum(axis=(-3, -2, -1)))
     if one.kind == "hours":
@@ -220,12 +220,12 @@ def _evaluate(one: Estimator, totals: Floats, counts: Floats, *, months: int) ->
 
 
 def _cells(totals: Floats, counts: Floats) -> Floats:
-    """Mean day of each month and weekday; not a number where one of its hours lacks."""
+    """Return the mean day of each month and weekday; NaN with a missing hour."""
     return np.asarray(_divide(totals, counts).sum(axis=-1))
 
 
 def _mean(of: Floats, *, axis: int) -> Floats:
-    """Mean of what is there."""
+    """Return the mean of the known values."""
     there = np.isfinite(of)
     return _divide(np.where(there, of, 0).sum(axis=axis), there.sum(axis=axis))
 

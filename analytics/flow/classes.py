@@ -1,4 +1,4 @@
-"""Volumes by vehicle class and class group, where the class scheme allows them."""
+"""Volumes by vehicle class and class group, if the class scheme separates them."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -17,8 +17,8 @@ from verkehrspuls.classes import (
 
 METHOD: Final = "classes-1"
 
-#: Groups of TLS 8+1 classes (DOMAIN.md 4.1). Note `car_trailer`: lorry-like with two
-#: classes, and yet not heavy.
+#: Groups of TLS 8+1 classes (DOMAIN.md 4.1). `car_trailer` is lorry-like in two-class
+#: schemes, but not heavy.
 GROUPS: Final[Mapping[str, frozenset[str]]] = {
     "car_group": frozenset({"motorcycle", "car", "van"}),
     "car_like": frozenset({"unclassified", "motorcycle", "car", "van"}),
@@ -37,18 +37,18 @@ CLASS_VOLUMES: Final[Schema] = {
 
 
 def summed(wanted: frozenset[str], scheme: str | None) -> pl.Expr | None:
-    """Sum the columns that hold these classes; None where the scheme cannot tell them.
+    """Sum the columns of these classes; None if the scheme cannot separate them.
 
-    A sum is null where one of its columns is.
+    A sum is null if one of its columns is.
     """
     columns = columns_of(scheme or "", wanted)
     return pl.sum_horizontal(columns, ignore_nulls=False) if columns else None
 
 
 def car_units(scheme: str | None, units: Mapping[str, float]) -> pl.Expr | None:
-    """Convert to car units (Pkw-Einheiten); None where the scheme cannot tell them.
+    """Convert to car units (Pkw-Einheiten); None if the scheme cannot separate them.
 
-    `units` by class of TLS 8+1, bicycle and pedestrian. A column that holds classes of
+    `units` are by class of TLS 8+1, bicycle and pedestrian. A column with classes of
     different units cannot be converted: null, not guessed.
     """
     contents = CONTENTS.get(scheme or "", {})
@@ -75,15 +75,15 @@ def classes(
     """Sum FLOW_BINS of hours by class and group: volume, mean flow, share of all.
 
     volume: what was counted, not scaled up, in vehicles. flow: volume over the observed
-    time of the hours that tell the class, in vehicles/h. share: of the volume of the
-    same hours (a ratio of sums). Classes and groups that the scheme cannot tell are not
-    in the table; those it can, but did not, are null. `scheme` is None where it is not
-    known, or where the sensors of the lanes have several.
+    time of the hours with a known class count, in vehicles/h. share: of the volume of
+    the same hours (a ratio of sums). Classes and groups that the scheme cannot separate
+    are not in the table; those without a count are null. `scheme` is None if it is
+    unknown or differs between lanes.
 
-    heavy_share, goods_share: as above, as figures with a reason where there is none.
-    car_units, car_unit_flow: the volume in car units (Pkw-E), and per hour.
-    difference: sum of `total` minus the sum of classes in the hours that tell both: it
-        is kept, and never distributed over the classes.
+    heavy_share, goods_share: as above, as figures, with a reason if null. car_units,
+    car_unit_flow: the volume in car units (Pkw-E), and per hour. difference: sum of
+    `total` minus the sum of classes in the hours with both: it     is reported, and
+    never distributed over the classes.
     """
     hours = check(hours, FLOW_BINS)
     passport = passport_of_bins(hours, method=METHOD, expected=expected)
@@ -139,7 +139,7 @@ def classes(
 
 
 def sums_of(hours: pl.DataFrame, of: pl.Expr | None) -> tuple[float, float]:
-    """Sum a group (`summed`), and the volume of the hours that tell it."""
+    """Sum a group (`summed`), and the volume of the hours with a known group."""
     if of is None:
         return 0.0, 0.0
     told = hours.select(of=of, volume="volume").drop_nulls()

@@ -5,7 +5,7 @@ from typing import Final
 
 import polars as pl
 
-from analytics.flow.aadt import LONGEST_DAYS
+from analytics.flow.aadt import MAX_DAYS
 from analytics.flow.figure import Figure, Reason, Result, ratio
 from analytics.flow.inputs import passport_of_bins
 from analytics.frames import FLOW_BINS, check
@@ -13,9 +13,9 @@ from analytics.quality.passport import Passport
 
 METHOD: Final = "design-hour-1"
 RANKS: Final = (30, 50, 100)
-#: A year's ranking needs this share of its hours: those missing may be among the
-#: highest. Our own choice; there is no published one.
-ENOUGH_HOURS: Final = 0.9
+#: Minimum share of a year's hours for a ranking: missing ones may be among the highest.
+#: Our own choice; there is no published one.
+MIN_HOURS_SHARE: Final = 0.9
 
 _YEAR_H: Final = 8760
 
@@ -31,12 +31,11 @@ def design_hour(
 ) -> Result:
     """Rank the hours of a year: FLOW_BINS of the cross-section and of each direction.
 
-    msv_30, msv_50, msv_100: the flow of the hour of this rank, in vehicles/h, and when
-        it was. Equal flows have ranks of their own, so that none is skipped.
-    k_30, k_50, k_100: the same over the DTV of the same period.
-    d_30: share of the stronger direction in the 30th highest hour.
-    b_sv_30: heavy share in it; `heavy` is the sum of the heavy classes, None where the
-        sensors do not tell them.
+    msv_30, msv_50, msv_100: the flow of the hour of this rank, in vehicles/h, and its
+    time. Equal flows have different ranks, so that none is skipped. k_30, k_50, k_100:
+    the same over the DTV of the same period. d_30: share of the stronger direction in
+    the 30th highest hour. b_sv_30: heavy share in it; `heavy` is the sum of the heavy
+    classes, None if the     sensors do not distinguish them.
 
     Clock hours, observed to 75 % and scaled to whole ones; null below 90 % of a year's
     hours, and for more than a year. Source: BASt station yearbook (MSV30, bSV30),
@@ -45,10 +44,10 @@ def design_hour(
     hours = check(hours, FLOW_BINS)
     passport = passport_of_bins(hours, method=METHOD, expected=24 * days)
     ranked = hours.drop_nulls("flow").sort("flow", "time", descending=[True, False])
-    need = int(ENOUGH_HOURS * _YEAR_H)
+    need = int(MIN_HOURS_SHARE * _YEAR_H)
     reason = None
-    if days > LONGEST_DAYS:
-        reason = Reason("too-long", days, LONGEST_DAYS)
+    if days > MAX_DAYS:
+        reason = Reason("too-long", days, MAX_DAYS)
     elif ranked.height < need:
         reason = Reason("too-few-hours", ranked.height, need)
     figures: list[Figure] = []

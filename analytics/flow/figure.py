@@ -1,4 +1,4 @@
-"""What all flow figures share: a value with unit and passport, or a reason."""
+"""Common types of flow figures: a value with unit and passport, or a reason."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ import polars as pl
 from analytics.quality.passport import Passport
 from verkehrspuls.text import mark, translate
 
-#: Why a figure has no value. `{have}` and `{need}` are numbers, `{months}` are named,
+#: Reasons for a missing value. `{have}` and `{need}` are numbers, `{months}` are names,
 #: others are `facts`.
 REASONS: Final = {
     "too-few-days": mark("Valid days: {have}; at least {need} are needed."),
@@ -73,18 +73,18 @@ REASONS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why there is no value, and what would be needed."""
+    """Why there is no value, and what is required."""
 
     code: str
     have: float | None = None
     need: float | None = None
     #: of the calendar, 1 is January
     months: Sequence[int] = ()
-    #: what else its text names
+    #: other values of its text
     facts: tuple[tuple[str, str], ...] = ()
 
     def text(self, language: str) -> str:
-        """Say it in a language."""
+        """Return the text in a language."""
         sentence = translate(REASONS[self.code], language)
         numbers = {"have": self.have, "need": self.need}
         return sentence.format(
@@ -97,7 +97,7 @@ class Reason:
 
 
 def month_names(months: Sequence[int], language: str) -> list[str]:
-    """Name months of the calendar in a language."""
+    """Return the names of calendar months in a language."""
     from babel.dates import get_month_names
 
     names = get_month_names("wide", context="stand-alone", locale=language)
@@ -106,11 +106,11 @@ def month_names(months: Sequence[int], language: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """A figure: its value is null where there is a reason.
+    """A figure: its value is null if it has a reason.
 
-    `lower` and `upper` are an interval of 95 %, where there is one. `above` says that
-    the true value is greater than `value`, which is then the end of a histogram.
-    `at` is when it was, for peaks.
+    `lower` and `upper` are an interval of 95 %, if there is one. `above` means that the
+    true value is greater than `value`, which is then the end of a histogram. `at` is
+    the time, for peaks.
     """
 
     name: str
@@ -122,8 +122,7 @@ class Figure:
     above: bool = False
     at: datetime | None = None
     reason: Reason | None = None
-    #: the same without what is suspected to be of a sensor's fault; None where nothing
-    #: is
+    #: the same without suspected sensor faults; None if nothing is suspected
     without_suspected: "Figure | None" = None
 
     def __post_init__(self) -> None:
@@ -133,13 +132,12 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What is answered: figures, and a table where there is one, with its passport."""
+    """Figures, with a table and its passport if there is one."""
 
     figures: tuple[Figure, ...]
     table: pl.DataFrame | None = None
     passport: Passport | None = None
-    #: the same without what is suspected to be of a sensor's fault; None where nothing
-    #: is
+    #: the same without suspected sensor faults; None if nothing is suspected
     without_suspected: "Result | None" = None
 
 
@@ -152,7 +150,7 @@ def ratio(
     reason: Reason | None = None,
     unit: str = "1",
 ) -> Figure:
-    """Divide; the figure has the reason given, or `no-traffic` where under is zero."""
+    """Divide; null with the given reason, or `no-traffic` if `under` is zero."""
     if reason is not None:
         return Figure(name=name, unit=unit, passport=passport, reason=reason)
     if over is None or not under:
@@ -164,7 +162,7 @@ def ratio(
 def touched_by(
     result: Result, *, cases: tuple[int, ...], ambiguous_hours: tuple[datetime, ...]
 ) -> Result:
-    """Name in each passport what touches the period: open cases, ambiguous hours."""
+    """Add to each passport what affects the period: open cases, ambiguous hours."""
     if not cases and not ambiguous_hours:
         return result
 

@@ -1,7 +1,7 @@
 """Speed histograms of readings, merged to hours of a channel on one common grid.
 
-Percentiles cannot be averaged, but histograms can be added: all that is quoted of
-speeds is computed from these sums.
+Percentiles cannot be averaged, but histograms can be added: all speed figures are
+computed from these sums.
 """
 
 from typing import Final
@@ -19,11 +19,11 @@ from analytics.frames import (
 )
 from analytics.volumes import overlaps
 
-#: The grid: bins of 5 km/h from 0 to 250, and one for what is above.
+#: The grid: bins of 5 km/h from 0 to 250, and one above.
 WIDTH_KMH: Final = 5
 BINS: Final = 51
-#: A device whose bins are wider tells too little; its histograms are refused.
-WIDEST_KMH: Final = 20
+#: Maximum bin width; histograms with wider bins are too coarse and are refused.
+MAX_WIDTH_KMH: Final = 20
 
 Ints = npt.NDArray[np.int64]
 _HOUR_S: Final = 3600
@@ -34,31 +34,31 @@ _KEY: Final = ("channel_id", "time")
 def merged(readings: pl.DataFrame, *, of: pl.DataFrame | None = None) -> pl.DataFrame:
     """Add HISTOGRAM_READINGS up to SPEED_HISTOGRAMS by channel and hour.
 
-    With `of` only those of these CHANNEL_HOURS: other readings are there for what they
-    cover. Of readings that overlap, and of which `received_at` is known, one of which
-    more than half counts is taken whole, the others are left out: see
+    With `of` only those of these CHANNEL_HOURS: other readings serve only to resolve
+    overlaps. Of overlapping readings with a known `received_at`, those of which more
+    than half counts are taken whole, the others are left out: see
     `analytics.volumes.overlaps`.
 
     Histograms of one layout (begin, width, number of bins) are added first, then
-    brought to the grid: what is below a grid edge is read off the sums, linearly inside
-    a bin, and rounded. Where the device's edges lie on the grid that is exact; else the
+    brought to the grid: the count below a grid edge is interpolated linearly inside a
+    bin, and rounded. If the device's edges lie on the grid this is exact; else the
     vehicles of that layout count as `rebinned`. Nothing is lost: the sum of `counts` is
     the sum of the vehicles in all histograms that were not refused.
 
     - open_kmh: the lowest begin of a device's last bin in which there were vehicles.
-      Its last bin is open, so above it nothing is known but the number; null where
-      there were none.
+      Its last bin is open, so above it only the number is known; null if there were
+      none.
     - refused: vehicles in histograms with bins wider than 20 km/h.
     - observed_s: the time that used histograms cover, at most 3600.
 
-    A reading without a histogram is left out, and not taken for one of zeros; one that
-    is longer than an hour belongs to none.
+    A reading without a histogram is left out, not treated as zeros; readings longer
+    than an hour are ignored.
     """
     readings = _counting(with_details(readings, HISTOGRAM_READINGS))
     if of is not None:
         readings = overlaps.of_hours(readings, of)
     lists = readings["histogram"]
-    # lists are dear to move: they are picked once, in the order in which they are added
+    # moving lists is expensive: they are picked once, in the order of adding
     rows = (
         readings.select(
             pl.int_range(pl.len()).alias("row"),
@@ -72,7 +72,7 @@ def merged(readings: pl.DataFrame, *, of: pl.DataFrame | None = None) -> pl.Data
         .filter(pl.col("bins").is_not_null(), pl.col("interval_s") <= _HOUR_S)
         .sort(_KEY)
     )
-    usable = pl.col("histogram_width_kmh") <= WIDEST_KMH
+    usable = pl.col("histogram_width_kmh") <= MAX_WIDTH_KMH
     found = [
         _on_grid(same, lists.gather(same["row"]), *layout)
         for layout, same in rows.filter(usable)
@@ -109,7 +109,7 @@ def merged(readings: pl.DataFrame, *, of: pl.DataFrame | None = None) -> pl.Data
 
 
 def _counting(readings: pl.DataFrame) -> pl.DataFrame:
-    """Leave out readings whose seconds later ones cover for the most part."""
+    """Leave out readings that are mostly covered by later ones."""
     if "received_at" not in readings.columns:
         return readings
     readings = overlaps.in_order(readings.filter(pl.col("interval_s") <= _HOUR_S))
@@ -120,14 +120,14 @@ def _counting(readings: pl.DataFrame) -> pl.DataFrame:
 
 
 def as_matrix(counts: pl.Series, bins: int = BINS) -> Ints:
-    """Give lists of counts, all of one length, as the rows of a matrix."""
+    """Return lists of counts, all of one length, as the rows of a matrix."""
     return counts.explode().cast(pl.Int64).to_numpy().reshape(-1, bins)
 
 
 def _on_grid(
     rows: pl.DataFrame, lists: pl.Series, begin: float, width: float, bins: int
 ) -> pl.DataFrame:
-    """Sum the lists of rows sorted by channel and hour, and bring them to the grid."""
+    """Sum the lists of rows sorted by channel and hour, on the grid."""
     hours = rows.group_by(_KEY, maintain_order=True).agg(
         pl.col("interval_s").sum().alias("observed_s"), readings=pl.len()
     )
@@ -146,7 +146,7 @@ def _on_grid(
 
 
 def _nothing() -> pl.DataFrame:
-    """No hours, as `_on_grid` gives them."""
+    """Return an empty result of `_on_grid`."""
     return pl.DataFrame(
         schema={
             "channel_id": pl.Int32,
@@ -160,15 +160,15 @@ def _nothing() -> pl.DataFrame:
 
 
 def rebin(counts: Ints, begin: float, width: float) -> tuple[Ints, bool]:
-    """Bring histograms (rows) to the grid; tells whether its edges fitted.
+    """Convert histograms (rows) to the grid; return whether its edges fitted.
 
-    The last bin of the grid takes all from its begin on.
+    The last bin of the grid is open.
     """
     bins = counts.shape[1]
     below = np.zeros((len(counts), bins + 1))
     below[:, 1:] = counts.cumsum(axis=1)
     grid = WIDTH_KMH * np.arange(1, BINS)
-    # where each edge of the grid lies among the device's, and how far into a bin
+    # position of each grid edge among the device's edges, and within the bin
     place = np.clip((grid - begin) / width, 0, bins).round(6)
     bin_of = np.minimum(place.astype(int), bins - 1)
     inside = place - bin_of

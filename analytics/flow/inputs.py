@@ -1,4 +1,4 @@
-"""From what storage reads to the frames that flow figures are computed from."""
+"""Convert frames of storage to the frames of flow figures."""
 
 from datetime import date
 from typing import Final
@@ -10,9 +10,9 @@ from analytics.frames import FLOW_BINS, FLOW_DAYS, check
 from analytics.quality.passport import SHARES, Passport
 from verkehrspuls.classes import COUNTS
 
-#: Observed and normalised of a bin to whose sum no lane is missing: shares come rounded
-#: to four digits.
-WHOLE: Final = 0.999
+#: Minimum observed and normalised share of a bin with all lanes: shares are rounded to
+#: four digits.
+MIN_WHOLE: Final = 0.999
 
 
 def flow_days(
@@ -25,10 +25,10 @@ def flow_days(
 ) -> pl.DataFrame:
     """Make FLOW_DAYS from the days of one direction, both ends included.
 
-    A day without a row is there with an unknown volume: missing, not zero. Heavy
-    vehicles are scaled like the volume, so that their share of it is that of the day.
-    Nothing imputed is in the volume, so that share is zero; `excluded` of `days` is all
-    that was left out, also where something is imputed in its place.
+    A day without a row gets an unknown volume: missing, not zero. Heavy vehicles are
+    scaled like the volume, so that their share is that of the day. The volume includes
+    nothing imputed, so that share is zero; `excluded` of `days` is everything left out,
+    even if an imputed value replaces it.
     """
     return on_calendar(days, calendar(first, last, state, school_holidays))
 
@@ -36,7 +36,7 @@ def flow_days(
 def calendar(
     first: date, last: date, state: str, school_holidays: pl.DataFrame
 ) -> pl.DataFrame:
-    """Make the days of a state's calendar, both ends included."""
+    """Return the days of a state's calendar, both ends included."""
     return (
         pl.DataFrame({"day": pl.date_range(first, last, eager=True)})
         .with_columns(state=pl.lit(state))
@@ -76,12 +76,12 @@ def flow_bins(
 ) -> pl.DataFrame:
     """Make FLOW_BINS from the quarter-hours or hours of one direction.
 
-    flow = normalised volume · 3600 / interval_s, where the bin is valid; of one stored
-    before there was validity, where each lane was observed to half. A lane that is
-    missing or excluded makes the sum over lanes unknown, not smaller.
+    flow = normalised volume · 3600 / interval_s, if the bin is valid; for a bin stored
+    before validity existed, if each lane was observed to half. A lane that is missing
+    or excluded makes the sum over lanes unknown, not smaller.
     """
     local = pl.col("time").dt.convert_time_zone(time_zone)
-    whole = pl.col("observed") + pl.col("normalised") >= WHOLE
+    whole = pl.col("observed") + pl.col("normalised") >= MIN_WHOLE
     known = pl.coalesce("valid", whole)
     found = (
         volumes.with_columns(

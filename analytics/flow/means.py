@@ -14,17 +14,17 @@ from analytics.quality.validity import DEFAULT, Rules
 
 METHOD: Final = "means-2"
 
-#: What is told of a year only, and the mean of the same days of any period.
+#: Names of a year's means, and the mean of the same days of any period.
 YEARLY: Final = {
     "dtv": "mean_day",
     "dtv_w5": "mean_workday",
     "dtv_w3": "mean_tue_thu",
 }
-#: Days of the shortest month: a month counts by no fewer, wherever a period cuts it.
-_MONTH_DAYS: Final = 28
+#: Days of the shortest month: a month cut by a period counts as at least this long.
+_MIN_MONTH_DAYS: Final = 28
 
-#: A workday is in none of the means of workdays, or outside of them, where it is not
-#: known whether it is a school holiday.
+#: If it is unknown whether a workday is a school holiday, it is in neither of the
+#: means.
 _KNOWN: Final = (pl.col("day_type") != "workday") | pl.col(
     "school_holiday"
 ).is_not_null()
@@ -41,23 +41,23 @@ def means(
     rules: Rules = DEFAULT,
     terms: Terms | None = None,
 ) -> Result:
-    """Compute the means of FLOW_DAYS by day type, and what is divided from them.
+    """Compute the means of FLOW_DAYS by day type, and their ratios.
 
     mean_day, mean_workday, mean_tue_thu, saturday, sunday_or_holiday,
     school_holiday_workday: arithmetic mean of the normalised volumes of the valid days
         of the type, in vehicles per 24 h. Null below two valid days or half of the
         calendar's days.
-    dtv, dtv_w5, dtv_w3: the first three of a year or more, by the names that are meant
-        for a year; null where one of the twelve months has not so many valid days.
+    dtv, dtv_w5, dtv_w3: the first three for a year or more, under the names reserved
+        for a year; null if one of the twelve months has too few valid days.
     b_fr, b_so: mean Friday, mean Sunday over mean Tuesday to Thursday, in normal weeks:
-        whole ones of the period, without public and without school holidays.
+        complete ones of the period, without public and without school holidays.
     fer: mean workday (Mon-Fr) of the school holidays over `mean_workday`.
-    heavy_share: heavy vehicles over all, on the valid days that tell them (a ratio of
-        sums); null where a sensor does not tell them.
+    heavy_share: heavy vehicles over all, on the valid days with a known number (a ratio
+        of sums); null if a sensor does not distinguish them.
 
-    A day that is missing or not valid is left out, and never zero. `terms` says until
-    when school holidays are known, for the reason where they are not. Source: day types
-    and gate of DAVe, factors of the BASt station yearbook (DOMAIN.md 4.2).
+    A day that is missing or not valid is left out, and never zero. `terms` is the
+    period of known school holidays, for the reason if they are unknown. Source: day
+    types and gate of DAVe, factors of the BASt station yearbook (DOMAIN.md 4.2).
     """
     days = check(days, FLOW_DAYS)
     found = {
@@ -102,7 +102,7 @@ def directional_split(
     """Split the volume by direction, from the FLOW_DAYS of each.
 
     share = its volume over that of all directions, summed over the days that are valid
-    in each of them; null below the gate, or where there is only one direction.
+    in each of them; null below the gate, or with a single direction.
     """
     frames = [
         check(days, FLOW_DAYS).with_columns(direction=pl.lit(key))
@@ -159,7 +159,7 @@ def _mean(
         days_used=valid.height,
         days_required=rules.days_required(of_type.height),
     )
-    # whether a day is a member is unknown only where its school holidays are
+    # membership of a day is unknown only if its school holidays are
     doubtful = days["school_holiday"].has_nulls()
     reason = (doubtful and _unknown(days.filter(member.is_null()), terms)) or _gate(
         valid.height, of_type.height, rules
@@ -179,7 +179,7 @@ def _gate(valid: int, calendar_days: int, rules: Rules) -> Reason | None:
 
 
 def _lacking_year(days: pl.DataFrame, rules: Rules) -> Reason | None:
-    """The reason where not all months of a year have enough valid days."""
+    """Return the reason if not all months of a year have enough valid days."""
     months = (
         days.group_by(month=pl.col("day").dt.month())
         .agg(pl.len(), pl.col("valid").sum())
@@ -188,16 +188,16 @@ def _lacking_year(days: pl.DataFrame, rules: Rules) -> Reason | None:
     enough = {
         month
         for month, of, valid in months
-        if not _gate(valid, max(of, _MONTH_DAYS), rules)
+        if not _gate(valid, max(of, _MIN_MONTH_DAYS), rules)
     }
     lacking = tuple(month for month in range(1, 13) if month not in enough)
     return Reason("less-than-a-year", len(enough), 12, lacking) if lacking else None
 
 
 def _normal_weeks(days: pl.DataFrame) -> pl.DataFrame:
-    """The days of weeks without public or school holidays.
+    """Return the days of weeks without public or school holidays.
 
-    Of a week that the period cuts off nobody knows, so it has to be whole.
+    Only complete weeks, because days beyond the period are unknown.
     """
     plain = ~pl.col("holiday") & ~pl.col("school_holiday")
     normal = plain.all(ignore_nulls=False) & (pl.len() == 7)
@@ -205,7 +205,7 @@ def _normal_weeks(days: pl.DataFrame) -> pl.DataFrame:
 
 
 def _unknown(days: pl.DataFrame, terms: Terms | None) -> Reason | None:
-    """The reason where it is not known whether days are school holidays."""
+    """Return the reason if it is unknown whether days are school holidays."""
     unknown = days.filter(~_KNOWN)["day"]
     if unknown.is_empty():
         return None

@@ -37,17 +37,18 @@ def noise_flows(
     unit: str,
     rules: Rules = DEFAULT,
 ) -> Result:
-    """Compute what noise is calculated from, from FLOW_BINS of hours.
+    """Compute the inputs of noise calculations from FLOW_BINS of hours.
 
     m_t, m_n, m_d, m_e: mean flow in vehicles/h of day (06-22), night (22-06), day
         without evening (06-18) and evening (18-22): the mean over the period's local
         hours of the mean flow of each hour, so that missing hours of the day do not
         shift it. Each hour needs two days, and half of the calendar's.
-    p_t, p_n, p_d, p_e: heavy share (SV), a ratio of sums over the hours that tell it.
+    p_t, p_n, p_d, p_e: heavy share (SV), a ratio of sums over the hours with a known
+        share.
     p1_t … p2_e: shares of Lkw1 (lorries without trailer, buses) and Lkw2 (with trailer,
         articulated) of RLS-19, likewise.
 
-    Null where the scheme does not tell these classes. For a calculation after RLS-19
+    Null if the scheme does not separate these classes. For a calculation after RLS-19
     the period should be a year. Source: BASt station yearbook; DOMAIN.md 4.2 and 4.12.
     """
     hours = check(hours, FLOW_BINS)

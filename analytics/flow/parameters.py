@@ -1,4 +1,4 @@
-"""Car units and level-of-service profiles: parameters that a town may replace."""
+"""Car units and level-of-service profiles: parameters that a town can replace."""
 
 from functools import cache
 from pathlib import Path
@@ -15,14 +15,14 @@ SHIPPED: Final = Path(__file__).with_name("parameters.toml")
 
 
 class CarUnits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How many cars a vehicle of a class counts for."""
+    """Car units of a vehicle of each class."""
 
     source: str
     units: dict[str, Annotated[float, Meta(gt=0)]]
 
 
 class ServiceProfile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """By what the level of service is judged, and where A to E end."""
+    """The measure of the level of service, and the ends of levels A to E."""
 
     name: str
     source: str
@@ -33,7 +33,7 @@ class ServiceProfile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Parameters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the file holds, by key."""
+    """The content of the file, by key."""
 
     car_units: dict[str, CarUnits]
     service: dict[str, ServiceProfile]
@@ -41,7 +41,7 @@ class Parameters(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 @cache
 def load(path: Path | None = None) -> Parameters:
-    """Read the file; None is the one that is shipped."""
+    """Load the file; None: the shipped one."""
     path = path or SHIPPED
     try:
         document = parse_toml(read_text(path, format="TOML"))

@@ -1,4 +1,4 @@
-"""Peak hours: the busiest four quarter-hours in a row, by day and block, and PHF."""
+"""Peak hours: the busiest four consecutive quarter-hours, by day and block, and PHF."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -11,15 +11,15 @@ from analytics.frames import FLOW_BINS, TIME, Schema, check
 from analytics.quality.passport import Passport
 
 METHOD: Final = "peaks-2"
-#: Local hours `[first, last)` in which a peak is looked for; the usual times of short
+#: Local hours `[first, last)` in which a peak is searched; the usual times of short
 #: counts in towns (DOMAIN.md 4.2).
 BLOCKS: Final[Mapping[str, tuple[int, int]]] = {
     "day": (0, 24),
     "morning": (6, 10),
     "evening": (15, 19),
 }
-#: A block has a peak where so much of the quarter-hours is known.
-ENOUGH_KNOWN: Final = 0.75
+#: Minimum share of known quarter-hours for the peak of a block.
+MIN_KNOWN: Final = 0.75
 
 PEAKS: Final[Schema] = {
     "day": pl.Date(),
@@ -40,20 +40,20 @@ def peaks(
 ) -> Result:
     """Find the peak hour of each local day and block in FLOW_BINS of quarter-hours.
 
-    `hours` are FLOW_BINS of hours, of counters that tell no quarter-hours.
+    `hours` are FLOW_BINS of hours, for counters without quarter-hours.
 
-    volume: the greatest sum of four quarter-hours in a row that lie in the block, in
-        vehicles/h, the earliest of several. Quarter-hours observed in part count as
-        whole ones; four in a row must be known, and 75 % of the block's.
+    volume: the greatest sum of four consecutive quarter-hours in the block, in
+        vehicles/h, the earliest of several. Quarter-hours observed in part are scaled
+        up; four in a row must be known, and 75 % of the block's.
     phf: V60 / (4 · greatest V15 within that hour), from 0.25 (all in one quarter-hour)
-        to 1 (even); null where nothing passed.
-    clock_hour: the greatest flow of a whole hour by the clock in the block, also of a
-        block of which less is known. It is no greater than the peak hour.
+        to 1 (even); null without traffic.
+    clock_hour: the greatest flow of a whole hour by the clock in the block, also for a
+        block with fewer known hours. It is no greater than the peak hour.
 
     The figures are the greatest peak of the period in each block, with its PHF, and the
-    greatest clock hour; the table has the peaks of each day. A block without enough has
-    no row: missing, not zero. Source: DAVe's sliding hour; PHF as in the HCM (DOMAIN.md
-    4.2).
+    greatest clock hour; the table has the peaks of each day. A block without enough
+    data has no row: missing, not zero. Source: DAVe's sliding hour; PHF as in the HCM
+    (DOMAIN.md 4.2).
     """
     quarters = check(quarters, FLOW_BINS)
     passport = passport_of_bins(quarters, method=METHOD, expected=expected)
@@ -82,7 +82,7 @@ def peaks(
 
 
 def _hours(quarters: pl.DataFrame) -> pl.DataFrame:
-    """All hours of four known quarter-hours of one local day in a row."""
+    """Return all hours of four known consecutive quarter-hours of one local day."""
     four = [pl.col("flow").shift(-n) / 4 for n in range(4)]
     total = pl.sum_horizontal(four, ignore_nulls=False)
     greatest = pl.max_horizontal(four)
@@ -114,7 +114,7 @@ def _of_block(
         quarters.filter(pl.col("hour").is_between(first, last, closed="left"))
         .group_by("day")
         .agg(pl.col("flow").count().alias("known"))
-        .filter(pl.col("known") >= ENOUGH_KNOWN * 4 * (last - first))
+        .filter(pl.col("known") >= MIN_KNOWN * 4 * (last - first))
     )
     return (
         hours.filter(pl.col("hour") >= first, pl.col("last_hour") < last)
@@ -126,7 +126,7 @@ def _of_block(
 
 
 def _clock_hours(sliding: pl.DataFrame, hours: pl.DataFrame | None) -> pl.DataFrame:
-    """Give `time`, `hour` and `flow` of the hours by the clock, of either kind."""
+    """Return `time`, `hour` and `flow` of clock hours, from either source."""
     columns = ("time", "hour", "flow")
     found = sliding.filter(pl.col("time").dt.minute() == 0).select(
         "time", "hour", flow="volume"

@@ -1,4 +1,4 @@
-"""Profiles: how traffic runs over the day, the week and the year, with a band."""
+"""Profiles: the course of traffic over the day, the week and the year, with a band."""
 
 from typing import Final
 
@@ -15,9 +15,9 @@ from analytics.quantiles import lower, upper
 METHOD: Final = "profiles-1"
 #: The band: of 100 days, 70 lie between these percentiles.
 BAND: Final = (15, 85)
-#: Samples below which there are no quantiles.
-FEWEST_SAMPLES: Final = 4
-#: The types of a day profile; workdays also where school holidays are not known.
+#: Samples required for quantiles.
+MIN_SAMPLES: Final = 4
+#: The types of a day profile; workdays include those with unknown school holidays.
 DAY_TYPES: Final = {
     "workday": pl.col("day_type").is_in(["workday", "school_holiday_workday"]),
     **MEMBERS,
@@ -44,10 +44,9 @@ def day_profile(hours: pl.DataFrame, *, expected: int) -> Result:
     """Profile the local day by day type from FLOW_BINS of hours, in vehicles/h.
 
     mean, median and the quantiles 0.15 and 0.85 of the flows of each local hour, over
-    the days of a type (DAY_TYPES). An hour observed below 75 % is
-    left out; quantiles need four samples, a mean one, and are one of the samples (see
-    `analytics.quantiles`). On the day on which the clock
-    strikes two twice that hour gives two samples.
+    the days of a type (DAY_TYPES). An hour observed below 75 % is left out; quantiles
+    need four samples, a mean one, and are one of the samples (see
+    `analytics.quantiles`). A repeated hour at the clock change gives two samples.
     """
     hours = check(hours, FLOW_BINS)
     found = [
@@ -68,7 +67,7 @@ def day_profile(hours: pl.DataFrame, *, expected: int) -> Result:
 def week_profile(hours: pl.DataFrame, *, expected: int) -> Result:
     """Profile the week by weekday (1 is Monday) and local hour, in vehicles/h.
 
-    As `day_profile`; public holidays are left out, because they are no usual weekday.
+    As `day_profile`; public holidays are left out, because they are not usual weekdays.
     """
     hours = check(hours, FLOW_BINS)
     found = _profile(hours.filter(~pl.col("holiday")), ["weekday", "hour"], "flow")
@@ -82,9 +81,9 @@ def week_profile(hours: pl.DataFrame, *, expected: int) -> Result:
 def year_profile(days: pl.DataFrame, *, rules: Rules = DEFAULT) -> Result:
     """Profile the year by month from FLOW_DAYS, in vehicles/24 h.
 
-    mean, median and quantiles of the valid days of a month, of all years together;
-    `relative` is its mean over the mean of the monthly means. A month below two valid
-    days or half of its days in the period is null.
+    Mean, median and quantiles of the valid days of a month, over all years; `relative`
+    is its mean over the mean of the monthly means. A month with fewer than two valid
+    days, or fewer than half of its days in the period, is null.
     """
     days = check(days, FLOW_DAYS).with_columns(month=pl.col("day").dt.month())
     calendar = days.group_by("month").agg(days=pl.len())
@@ -116,7 +115,7 @@ def year_profile(days: pl.DataFrame, *, rules: Rules = DEFAULT) -> Result:
 def _profile(rows: pl.DataFrame, by: list[str], value: str) -> pl.DataFrame:
     edges = {"lower": lower(pl.col(value), BAND[0]), "median": pl.col(value).median()}
     edges["upper"] = upper(pl.col(value), BAND[1])
-    enough = pl.col(value).count() >= FEWEST_SAMPLES
+    enough = pl.col(value).count() >= MIN_SAMPLES
     return (
         rows.drop_nulls(value)
         .group_by(by)

@@ -1,4 +1,4 @@
-"""Density, use of the capacity, and level of service by a configurable profile."""
+"""Density, utilisation, and level of service by a configurable profile."""
 
 from typing import Final
 
@@ -15,10 +15,11 @@ from analytics.quality.passport import Passport
 
 METHOD: Final = "service-1"
 LEVELS: Final = ("A", "B", "C", "D", "E", "F")
-#: Local hours whose speeds are taken for free flow, and which quantile of them.
+#: Local hours whose speeds represent free flow, the quantile used, and the hours
+#: required.
 NIGHT: Final = (22, 23, 0, 1, 2, 3, 4, 5)
-FREE_FLOW: Final = 0.85
-FEWEST_NIGHT_HOURS: Final = 20
+FREE_FLOW_QUANTILE: Final = 0.85
+MIN_NIGHT_HOURS: Final = 20
 
 SERVICE_HOURS: Final[Schema] = {
     "level": pl.String(),
@@ -40,9 +41,9 @@ def service(
 ) -> Result:
     """Judge each hour of FLOW_BINS of one direction, or of the cross-section.
 
-    speed v of an hour: space mean of its SPEED_HISTOGRAMS where there are some, else
-        the sensors' mean of spot speeds, which is greater; density is then too small.
-    density: k = q / v per lane, in vehicles/km; the greatest of the period.
+    speed v of an hour: space mean of its SPEED_HISTOGRAMS if there are any, else the
+        sensors' mean of spot speeds, which is greater, so that density is too small.
+    density: k = q / v per lane, in vehicles/km; the maximum of the period.
     capacity: `capacity`, else lanes times that of the profile, in vehicles/h.
     utilisation: x = q / capacity; the greatest of the period.
     free_flow_speed: 0.85 quantile of the hourly speeds of the night (22-06), at most
@@ -50,9 +51,9 @@ def service(
     speed_index: v / free_flow_speed; the least of the period.
     level_e_or_f: share of the judged hours with level E or F.
 
-    The table tells how many hours have which level, by the profile's measure and
-    bounds. An hour that is not known has no level. Vehicles are not converted to car
-    units here. Source of the bounds: the profile; of k = q / v: DOMAIN.md 4.3.
+    The table counts the hours by level, by the profile's measure and bounds. An unknown
+    hour has no level. Vehicles are not converted to car units here. Source of the
+    bounds: the profile; of k = q / v: DOMAIN.md 4.3.
     """
     passport = passport_of_bins(
         check(hours, FLOW_BINS), method=METHOD, expected=expected
@@ -120,8 +121,8 @@ def _with_space_mean(hours: pl.DataFrame, histograms: pl.DataFrame) -> pl.DataFr
 
 def _free_flow(rows: pl.DataFrame, limit_kmh: float | None) -> float | None:
     night = rows.filter(pl.col("hour").is_in(NIGHT))["v"].drop_nulls()
-    free = night.quantile(FREE_FLOW, interpolation="linear")
-    if free is None or len(night) < FEWEST_NIGHT_HOURS:
+    free = night.quantile(FREE_FLOW_QUANTILE, interpolation="linear")
+    if free is None or len(night) < MIN_NIGHT_HOURS:
         return None
     return min(free, limit_kmh or free)
 

@@ -24,7 +24,7 @@ DISTRIBUTION: Final[Schema] = {
 
 Floats = npt.NDArray[np.float64]
 _EDGES: Final = WIDTH_KMH * np.arange(BINS, dtype=float)
-#: The middle of each bin; of the open one as if it were closed.
+#: The middle of each bin; the open one is treated as closed.
 _CENTRES: Final = _EDGES + WIDTH_KMH / 2
 
 
@@ -39,31 +39,30 @@ def speeds(
 ) -> Result:
     """Compute speeds from SPEED_HISTOGRAMS of all lanes; means also from FLOW_BINS.
 
-    The period has `expected` hours, and `excluded_s` seconds of histograms over all
-    lanes were left out because of a case.
+    The period has `expected` hours, and `excluded_s` seconds of histograms of all lanes
+    were excluded because of a case.
 
-    v15, v50, v85: quantiles of the merged histogram in km/h, linear inside the bin.
-        Where a quantile lies in the open last bin of a device, its value is the begin
-        of that bin and `above` is true: the speed is greater.
+    v15, v50, v85: quantiles of the merged histogram in km/h, linear inside the bin. If
+        a quantile lies in the open last bin of a device, its value is the start of that
+        bin and `above` is true: the speed is greater.
     mean_space: Σ n / Σ (n / v) over the bins with v in their middle, the harmonic mean,
-        which is what density and travel time need.
-    mean_time: Σ n v / Σ n, the arithmetic mean, always the greater of the two; from the
-        sensors' means of hours where there is no histogram; its passport is then that
-        of the hours with a speed.
+        as density and travel time require.
+    mean_time: Σ n v / Σ n, the arithmetic mean, never smaller; from the sensors' hourly
+        means if there is no histogram; its passport is then that of the hours with a
+        speed.
     above_limit: share of vehicles faster than `limit_kmh`, linear inside the bin; null
-        where the limit lies in the open last bin.
+        if the limit lies in the open last bin.
 
     Histograms are added, quantiles never averaged. The table is the distribution; bins
-    from the open one on are one row without an end. The passport tells the share of the
-    time, over all lanes, that histograms cover, and as `normalised` the share of it
-    that had to be brought to another width of bins.
-    Source: DOMAIN.md 4.3.
+    from the open one on are one row without an end. The passport contains the share of
+    the time of all lanes that histograms cover; `normalised` is the share of it whose
+    bins were converted to another width. Source: DOMAIN.md 4.3.
     """
     histograms, hours = check(histograms, SPEED_HISTOGRAMS), check(hours, FLOW_BINS)
     counts = as_matrix(histograms["counts"]).sum(axis=0)
     open_kmh: float | None = histograms.select(pl.min("open_kmh")).item()
     if counts[-1]:
-        # the last bin of the grid is open, too
+        # the last bin of the grid is open as well
         end = float(_EDGES[-1])
         open_kmh = end if open_kmh is None else min(end, open_kmh)
     total = int(counts.sum())
@@ -95,7 +94,7 @@ def speeds(
 
 
 def space_mean(counts: npt.NDArray[np.int64]) -> Floats:
-    """Harmonic mean speed of each row of counts on the grid; not a number for none."""
+    """Return the harmonic mean speed of each row of counts; NaN without counts."""
     slow = (counts / _CENTRES).sum(axis=1)
     found = np.full(len(counts), np.nan)
     np.divide(counts.sum(axis=1), slow, out=found, where=slow > 0)
@@ -127,7 +126,7 @@ def _quantile(
 ) -> Figure:
     wanted = share * counts.sum()
     below = np.concatenate([[0], counts.cumsum()])
-    # the first bin in which so many are reached
+    # the first bin that reaches this number
     n = int(np.searchsorted(below[1:], wanted))
     value = float(_EDGES[n] + WIDTH_KMH * (wanted - below[n]) / counts[n])
     above = open_kmh is not None and value > open_kmh
@@ -153,7 +152,7 @@ def _time_mean(
 
 
 def _mean_of_hours(hours: pl.DataFrame, *, expected: int) -> Figure:
-    """The sensors' means of hours, weighted by volume."""
+    """Return the sensors' hourly mean speeds, weighted by volume."""
     told = hours.drop_nulls(["speed_kmh", "volume"])
     weights = told["volume"].to_numpy()
     value: float | None = None
@@ -202,7 +201,7 @@ def _above_limit(
 def _distribution(
     counts: npt.NDArray[np.int64], open_kmh: float | None
 ) -> pl.DataFrame:
-    """Bins from the first to the last with vehicles; the open ones as one."""
+    """Return the bins from the first to the last with vehicles; open ones as one."""
     end = BINS - 1
     if open_kmh is not None:
         end = min(end, int(open_kmh // WIDTH_KMH))

@@ -19,8 +19,8 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
-#: An interval counts as known from this share of it observed on, scaled to a whole one.
-KNOWN_FROM: Final = 0.5
+#: Minimum observed share of a known interval, which is scaled to a whole one.
+MIN_OBSERVED: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,20 +50,20 @@ class Grid:
 
     @property
     def per_hour(self) -> int:
-        """Rows of an hour."""
+        """Rows per hour."""
         return 3600 // self.interval_s
 
     def row(self, moment: datetime) -> int:
-        """The row of the interval that begins at `moment`."""
+        """Return the row of the interval that begins at `moment`."""
         return int((moment - self.start).total_seconds()) // self.interval_s
 
     def times(self, rows: Ints) -> pl.Series:
-        """When intervals begin."""
+        """Return the starts of intervals."""
         after = pl.Series(rows * self.interval_s * 1_000_000).cast(pl.Duration("us"))
         return pl.select((pl.lit(self.start) + after).cast(TIME)).to_series()
 
     def without(self, hidden: Flags) -> "Grid":
-        """The same with some values unknown."""
+        """Return the grid with some values unknown."""
         return replace(self, values=np.where(hidden, np.nan, self.values))
 
 
@@ -75,17 +75,17 @@ def make(
     start: datetime,
     end: datetime,
 ) -> Grid:
-    """Lay BIN_VOLUMES of one length out over `[start, end)`.
+    """Arrange BIN_VOLUMES of one length over `[start, end)`.
 
-    An interval that is observed to less than half is unknown; one that is observed in
-    part is scaled to a whole one (volume · interval_s / observed_s).
+    An interval observed to less than half is unknown; a partly observed one is scaled
+    to a whole one (volume · interval_s / observed_s).
     """
     rows = (end - start) // timedelta(seconds=interval_s)
     known = check(volumes, BIN_VOLUMES).filter(
         (pl.col("interval_s") == interval_s)
         & (pl.col("time") >= start)
         & (pl.col("time") < end)
-        & (pl.col("observed_s") >= KNOWN_FROM * interval_s)
+        & (pl.col("observed_s") >= MIN_OBSERVED * interval_s)
         & pl.col("volume").is_not_null()
     )
     channels = known["channel_id"].unique().sort().to_numpy()
@@ -112,7 +112,7 @@ def from_values(
     interval_s: int,
     start: datetime,
 ) -> Grid:
-    """Give a matrix the local calendar of its rows."""
+    """Add to a matrix the local calendar of its rows."""
     local = (
         pl.select(
             pl.datetime_range(

@@ -1,8 +1,7 @@
 """Forecasts of channels: the coming hour by quarter-hours, the coming day by hours.
 
-Each forecast comes with an interval in which nine of ten volumes lie; how wide it has
-to be is measured on the weeks before. A channel without a profile (too few days that
-are like the coming one) has no forecast.
+Each forecast has an interval that contains nine of ten volumes; its width is measured
+on the weeks before. A channel without a profile (too few similar days) has no forecast.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -16,14 +15,14 @@ from analytics.forecast.grid import Place
 from analytics.frames import FORECASTS, TIME, check, empty
 
 METHOD: Final = "ratio-1"
-#: Share of volumes that the interval is to hold.
-SHARE: Final = 0.9
+#: Share of volumes in the interval.
+INTERVAL_SHARE: Final = 0.9
 #: Intervals ahead, by length of the interval.
 STEPS: Final = {900: range(1, 5), 3600: range(1, 25)}
 
 
 def origin(now: datetime, interval_s: int) -> datetime:
-    """The end of the newest whole interval at `now`."""
+    """Return the end of the newest whole interval at `now`."""
     return datetime.fromtimestamp(now.timestamp() // interval_s * interval_s, UTC)
 
 
@@ -34,14 +33,13 @@ def forecast(
     interval_s: int,
     now: datetime,
     weeks: int,
-    share: float = SHARE,
+    share: float = INTERVAL_SHARE,
 ) -> pl.DataFrame:
     """Compute FORECASTS from BIN_VOLUMES of one kind of traffic in one town.
 
-    Known is what lies within `weeks` before the newest whole interval. `lead_s` is from
-    there to the end of the interval that is forecast; volumes are per interval. An
-    interval observed to less than half is unknown, and so is what never came; both
-    count for nothing, not as zero.
+    Known volumes are those within `weeks` before the newest whole interval. `lead_s` is
+    from there to the end of the interval that is forecast; volumes are per interval. An
+    interval without readings, or observed to less than half, is unknown, not zero.
     """
     made_at = origin(now, interval_s)
     steps = STEPS[interval_s]
@@ -85,7 +83,7 @@ def forecast(
 
 
 def _rows(known: model.Past, weights: model.Weights, row: int) -> pl.DataFrame:
-    """The forecasts of all channels for one row."""
+    """Return the forecasts of all channels for one row."""
     estimate = model.predict(known, weights, slice(row, row + 1))[0]
     low, high = weights.bands.around(estimate)
     channels = known.grid.channels

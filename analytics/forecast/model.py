@@ -1,11 +1,11 @@
 """The model of a forecast: a profile times a ratio that is predicted by regression.
 
-The log-ratio to the profile, so many rows ahead, is a linear function of what is known
-at the origin: the last ratios of the channel and their means over several times, the
-same of all channels together (the network), and the ratios at the same time yesterday
-and a week ago. One set of weights serves all channels of a grid; it is fitted to the
-grid's own past by ridge regression in closed form, rows weighted by the square root of
-their profile. Nothing after the origin is in it.
+The log-ratio to the profile, some rows ahead, is a linear function of data at the
+origin: the last ratios of the channel and their means over several times, the same of
+all channels together (the network), and the ratios at the same time yesterday and a
+week ago. One set of weights serves all channels of a grid; it is fitted to the grid's
+own past by ridge regression in closed form, rows weighted by the square root of their
+profile. It uses nothing after the origin.
 """
 
 from dataclasses import dataclass
@@ -18,33 +18,33 @@ from analytics.forecast.grid import Floats, Grid, Ints
 from analytics.forecast.profile import profile
 from analytics.forecast.ratio import Bands, bands, network, ratio, smoothed, volume
 
-#: Added to the squares of each term, as that of so many rows of ratio one.
+#: Regularisation: added to the squares of each term, like this many rows of ratio one.
 RIDGE: Final = 50.0
 #: Half-lives of the means of ratios, in hours.
 OWN_H: Final = (1.5, 8, 48, 168)
 NETWORK_H: Final = (3, 24)
-#: Volumes that a fit is made of; of more, every so many rows are taken.
-ENOUGH: Final = 100_000
-#: Last ratios that are terms of their own.
+#: Volumes used for a fit; of more, evenly spaced rows are used.
+MAX_FIT_VOLUMES: Final = 100_000
+#: Number of latest ratios used as separate terms.
 LAGS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """A grid with its profile and what is made of its ratios, row by row."""
+    """A grid with its profile and terms computed from its ratios, row by row."""
 
     grid: Grid
     profile: Floats
     ratios: Floats
-    #: terms that are read at the origin
+    #: terms read at the origin
     latest: tuple[Floats, ...]
-    #: terms that are read at the same time of an earlier day
+    #: terms read at the same time of an earlier day
     daily: tuple[Floats, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What was fitted for one distance of forecast, in rows."""
+    """Fitted weights for one forecast distance in rows."""
 
     steps: int
     weights: Floats
@@ -52,7 +52,7 @@ class Weights:
 
 
 def past(grid: Grid) -> Past:
-    """Prepare a grid; rows that are to be forecast are unknown in it."""
+    """Prepare a grid; the rows to forecast are unknown in it."""
     usual = profile(grid, side="before")
     own = ratio(grid.values, usual)
     town = network(own, usual)
@@ -73,7 +73,7 @@ def past(grid: Grid) -> Past:
 def fit(known: Past, steps: int, *, until: int, share: float) -> Weights:
     """Fit the weights for `steps` rows ahead to the rows before `until`.
 
-    Bands hold `share` of what came, measured on the rows of the fit.
+    Bands contain `share` of the observed volumes, measured on the rows of the fit.
     """
     weigh = (np.isfinite(known.ratios) & (known.profile > 0))[:until]
     rows = np.flatnonzero(weigh.any(axis=1) & (np.arange(len(weigh)) >= steps))
@@ -92,22 +92,22 @@ def fit(known: Past, steps: int, *, until: int, share: float) -> Weights:
 
 
 def predict(known: Past, weights: Weights, rows: slice) -> Floats:
-    """Forecast the volumes of rows from what was known `steps` rows before each."""
+    """Forecast the volumes of rows from data `steps` rows before each."""
     numbers = np.arange(*rows.indices(len(known.ratios)))
     terms = _terms(known, numbers, weights.steps)
     return volume(known.profile[numbers], terms @ weights.weights)
 
 
 def _stride(volumes: int, week: int) -> int:
-    """Which rows to take, so that all hours of the week have their turn."""
-    stride = 1 + volumes // ENOUGH
+    """Return the stride of rows that covers all hours of the week."""
+    stride = 1 + volumes // MAX_FIT_VOLUMES
     while gcd(stride, week) > 1:
         stride += 1
     return stride
 
 
 def _terms(known: Past, rows: Ints, steps: int) -> Floats:
-    """The terms of the regression: rows by channels by terms; unknown ratios are 0."""
+    """Return the terms (rows, channels, terms); unknown ratios are 0."""
     day = 24 * known.grid.per_hour
     at = [(term, steps) for term in known.latest]
     at += [(term, back) for term in known.daily for back in (day, 7 * day)]
@@ -120,7 +120,7 @@ def _terms(known: Past, rows: Ints, steps: int) -> Floats:
 
 
 def _shift(rows: Floats, by: int) -> Floats:
-    """Rows moved so many further; NaN before."""
+    """Shift rows down by a number; NaN before."""
     if by == 0:
         return rows
     return np.vstack([np.full((by, rows.shape[1]), np.nan), rows[:-by]])

@@ -1,8 +1,8 @@
-"""Profiles: what volume days like a day have at its hour.
+"""Profiles: the volume of similar days at the same hour.
 
-The median of the volumes at the same local time of the nearest days that are like it
-and known: the same weekday for a workday (public holidays left out), else days of the
-same type (Saturdays; Sundays with public holidays).
+The median of the volumes at the same local time of the nearest similar days with data:
+the same weekday for a workday (public holidays left out), else days of the same type
+(Saturdays; Sundays with public holidays).
 """
 
 from typing import Final, Literal
@@ -12,25 +12,24 @@ import numpy as np
 from analytics.forecast.grid import Floats, Grid
 from verkehrspuls import calendar
 
-#: Days from which a median is taken (from each side, where both are seen), and how far
-#: away they may lie.
-LIKE: Final = 5
-LIKE_EACH_SIDE: Final = 3
+#: Days in the median (from each side, if both are used), and their maximum distance.
+SIMILAR_DAYS: Final = 5
+SIMILAR_DAYS_PER_SIDE: Final = 3
 WEEKS: Final = 8
-#: Fewer known days give no profile.
-FEWEST: Final = 2
-#: A profile seen from before ends so many days earlier: the day before is not over yet
-#: where one forecasts a day ahead.
+#: Known days required for a profile.
+MIN_DAYS: Final = 2
+#: Days between a profile and its forecast: the day before is not over yet when
+#: forecasting a day ahead.
 PAUSE_DAYS: Final = 2
 
 Side = Literal["before", "around"]
 
 
 def profile(grid: Grid, *, side: Side) -> Floats:
-    """Give the profile of each row: from days before it, or from both sides.
+    """Return the profile of each row: from days before it, or from both sides.
 
-    Seen from `before`, nothing of the last 24 hours or later is in it. Quarter-hours
-    are smoothed over their neighbours (1/4, 1/2, 1/4).
+    From `before`, nothing of the last 24 hours is used. Quarter-hours are smoothed over
+    their neighbours (1/4, 1/2, 1/4).
     """
     bins = 86_400 // grid.interval_s
     by_day = np.full((len(grid.days), bins, len(grid.channels)), np.nan)
@@ -41,21 +40,24 @@ def profile(grid: Grid, *, side: Side) -> Floats:
         first = max(0, number - reach)
         if side == "before":
             before = _alike(grid, number, range(number - PAUSE_DAYS, first - 1, -1))
-            samples = _nearest(by_day[before], LIKE)
+            samples = _nearest(by_day[before], SIMILAR_DAYS)
         else:
             before = _alike(grid, number, range(number - 1, first - 1, -1))
             last = min(len(grid.days), number + reach + 1)
             after = _alike(grid, number, range(number + 1, last))
             samples = np.concatenate(
-                [_nearest(by_day[days], LIKE_EACH_SIDE) for days in (before, after)]
+                [
+                    _nearest(by_day[days], SIMILAR_DAYS_PER_SIDE)
+                    for days in (before, after)
+                ]
             )
-        found[number] = median(samples, fewest=FEWEST)
+        found[number] = median(samples, fewest=MIN_DAYS)
     rows = found[grid.day, grid.bin]
     return rows if grid.per_hour == 1 else _smooth(rows)
 
 
 def median(samples: Floats, *, fewest: int = 1) -> Floats:
-    """Median over the first axis without NaN; NaN where fewer are known."""
+    """Return the median over the first axis without NaN; NaN if too few are known."""
     if len(samples) == 0:
         return np.full(samples.shape[1:], np.nan)
     known = np.isfinite(samples).sum(axis=0)
@@ -68,18 +70,18 @@ def median(samples: Floats, *, fewest: int = 1) -> Floats:
 
 
 def _alike(grid: Grid, number: int, others: range) -> list[int]:
-    """Numbers of those days that are like a day of the grid."""
+    """Return the numbers of the days similar to a day of the grid."""
     day, state = grid.days[number], grid.place.state
     kind = calendar.day_type(day, state)
     same = [n for n in others if calendar.day_type(grid.days[n], state) == kind]
     if kind != "workday":
         return same
     weekday = [n for n in same if grid.days[n].weekday() == day.weekday()]
-    return weekday if len(weekday) > FEWEST else same
+    return weekday if len(weekday) > MIN_DAYS else same
 
 
 def _nearest(samples: Floats, number: int) -> Floats:
-    """Of each bin, only the first known samples."""
+    """Keep only the first known samples of each bin."""
     rank = np.isfinite(samples).cumsum(axis=0)
     return np.where(rank <= number, samples, np.nan)
 

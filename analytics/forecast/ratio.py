@@ -1,4 +1,4 @@
-"""Log-ratios of volumes to their profile, and what is made of them.
+"""Log-ratios of volumes to their profile, their means and bands.
 
 ratio = ln((volume + 3) / (profile + 3)), clipped to ±1.5. The offset and the clip keep
 the ratios of small counts at night from blowing up.
@@ -17,21 +17,21 @@ CLIP: Final = 1.5
 
 
 def ratio(values: Floats, profile: Floats) -> Floats:
-    """Log-ratio of volumes to their profile; NaN where either is unknown."""
+    """Return log-ratios of volumes to their profile; NaN if either is unknown."""
     found = np.log((values + OFFSET) / (profile + OFFSET))
     return np.clip(found, -CLIP, CLIP)
 
 
 def volume(profile: Floats, log_ratio: Floats) -> Floats:
-    """The volume that has a log-ratio to a profile; never below zero."""
+    """Return the volume with a log-ratio to a profile; never below zero."""
     scaled = (profile + OFFSET) * np.exp(np.clip(log_ratio, -CLIP, CLIP)) - OFFSET
     return np.maximum(scaled, 0)
 
 
 def network(ratios: Floats, profile: Floats) -> Floats:
-    """Mean ratio of all channels in each row (one column), weighted by the profile.
+    """Return the mean ratio of all channels in each row, weighted by the profile.
 
-    NaN where no channel is known.
+    One column; NaN if no channel is known.
     """
     known = np.isfinite(ratios)
     weight = np.where(known, profile, 0)
@@ -43,10 +43,10 @@ def network(ratios: Floats, profile: Floats) -> Floats:
 
 
 def smoothed(ratios: Floats, half_life: float) -> Floats:
-    """Exponentially weighted mean of each row and those before it (half-life in rows).
+    """Return exponentially weighted means of each row and earlier ones.
 
-    Unknown rows weigh nothing. It is drawn towards zero as by one row of ratio zero,
-    so that it fades where little is known.
+    The half-life is in rows. Unknown rows have no weight. One additional row of ratio
+    zero draws the mean to zero, so that it fades if little is known.
     """
     known = np.isfinite(ratios)
     alpha = 1 - 0.5 ** (1 / half_life)
@@ -57,7 +57,7 @@ def smoothed(ratios: Floats, half_life: float) -> Floats:
 
 
 def _recursive(rows: Floats, alpha: float) -> Floats:
-    """x[t] = (1 - alpha)·x[t-1] + rows[t], down each column."""
+    """Return x[t] = (1 - alpha)·x[t-1] + rows[t], down each column."""
     padded = pl.from_numpy(np.vstack([np.zeros((1, rows.shape[1])), rows]))
     found = padded.select(pl.all().ewm_mean(alpha=alpha, adjust=False))
     return found.to_numpy()[1:] / alpha
@@ -65,18 +65,18 @@ def _recursive(rows: Floats, alpha: float) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class Bands:
-    """Quantiles of what estimates missed by, in log-ratios, by size of the estimate."""
+    """Quantiles of estimation errors in log-ratios, by size of the estimate."""
 
-    #: one row for each class of size: lower and upper
+    #: one row per size class: lower and upper
     quantiles: Floats
 
-    #: classes of size begin at these volumes
+    #: lower ends of the size classes
     EDGES = (0.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
-    #: fewer estimates of a class take the quantiles of all
+    #: estimates required for the quantiles of a class; else those of all are used
     FEWEST = 200
 
     def around(self, estimate: Floats) -> tuple[Floats, Floats]:
-        """Bounds of estimates."""
+        """Return the bounds of estimates."""
         chosen = self.quantiles[_size(estimate)]
         low, high = (
             np.maximum((estimate + OFFSET) * np.exp(chosen[..., side]) - OFFSET, 0)
@@ -86,7 +86,7 @@ class Bands:
 
 
 def bands(estimate: Floats, came: Floats, *, share: float) -> Bands:
-    """Measure how far estimates lie from what came, so that `share` lies between."""
+    """Return bands around estimates that contain `share` of the errors."""
     known = np.isfinite(estimate) & np.isfinite(came)
     missed = np.log((came[known] + OFFSET) / (estimate[known] + OFFSET))
     size = _size(estimate[known])

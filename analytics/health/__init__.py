@@ -1,5 +1,5 @@
 """Detector health: the first test that a channel's day or hour fails, by name.
 
-One file per test, a pure function from `Evidence` to FAILURES; `verdicts.TESTS` is the
-order in which they are asked.
+One file per test, a pure function from `Evidence` to FAILURES; `verdicts.TESTS` is
+their order of precedence.
 """

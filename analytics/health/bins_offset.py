@@ -1,7 +1,7 @@
 """Bins offset: the sensor's count intervals do not begin on the clock (Toronto `#172`).
 
 value: median distance in seconds of the starts from multiples of the interval, after
-them positive; threshold 30 s. Only where the time is that of the sensor's own clock.
+them positive; threshold 30 s. Only for times of the sensor's own clock.
 """
 
 import polars as pl
@@ -11,7 +11,7 @@ from verkehrspuls.settings import Health
 
 
 def find(evidence: Evidence, limits: Health) -> pl.DataFrame:
-    """Find periods whose intervals lie beside the clock."""
+    """Find periods whose intervals are not aligned to the clock."""
     length = pl.col("interval_s")
     past = pl.col("time").dt.epoch("s") % length
     distance = pl.when(past * 2 > length).then(past - length).otherwise(past)

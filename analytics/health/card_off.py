@@ -1,10 +1,10 @@
 """Card off: nearly all intervals of the daytime are empty (PeMS).
 
-value: share of intervals with occupancy zero, threshold 59 %; where no occupancy is
-told, share with a count of zero, threshold 95 % (PeMS: on ramps). PeMS' intervals are
-30 s long; in ours several vehicles usually pass, so a share that is suspicious there is
-so here. Channels with fewer than 5 vehicles usual in an interval, or nothing usual yet,
-are not judged: of PeMS' low-volume set 100 % is asked, and that is `zero-count`.
+value: share of intervals with occupancy zero, threshold 59 %; without occupancy, share
+with a count of zero, threshold 95 % (PeMS: on ramps). PeMS' intervals are 30 s long; in
+ours several vehicles usually pass, so the same share is suspicious. Channels with fewer
+than 5 vehicles usual in an interval, or nothing usual yet, are not judged: PeMS'
+low-volume set requires 100 %, which is `zero-count`.
 """
 
 import polars as pl
@@ -16,7 +16,7 @@ _KEY = ("channel_id", "began")
 
 
 def find(evidence: Evidence, limits: Health) -> pl.DataFrame:
-    """Find periods whose intervals are nearly all empty."""
+    """Find periods in which nearly all intervals are empty."""
     busy = (
         evidence.periods.join(usual_of(evidence), on=_KEY)
         .with_columns(

@@ -1,8 +1,8 @@
-"""Clock offset: the day's profile fits the reference when it is moved by some hours.
+"""Clock offset: the day's profile fits the reference if shifted by some hours.
 
-As where a device runs on UTC or forgets the change of clocks. value: hours by which
-the sensor's clock is ahead; threshold half an hour. Judged are days with 18 hours; the
-moved profile has to fit at least three times as well as the unmoved one, and better by
+For example, a device runs on UTC or ignores the clock change. value: hours by which the
+sensor's clock is ahead; threshold half an hour. Days with 18 hours are judged; the
+shifted profile must fit at least three times as well as the original, and better by
 more than the noise of counting. The reference is that of `profiles`: the direction's
 own past, else its neighbours.
 """
@@ -14,18 +14,18 @@ import polars as pl
 
 from analytics.health import profiles
 from analytics.health.evidence import Evidence, failures
-from analytics.health.profiles import APART, FEWEST_H, STREAM, distance
+from analytics.health.profiles import MIN_DISTANCE, MIN_HOURS, STREAM, distance
 from verkehrspuls.settings import Health
 
 SHIFTS: Final = (-3, -2, -1, 1, 2, 3)
-#: The moved profile's distance as a part of the unmoved one's.
-BETTER: Final = 1 / 3
+#: Maximum distance of the shifted profile as a share of the original one's.
+MAX_DISTANCE_RATIO: Final = 1 / 3
 
 _HALF_H: Final = 0.5
 
 
 def find(evidence: Evidence, _: Health) -> pl.DataFrame:
-    """Find days whose profile is moved against the reference."""
+    """Find days whose profile is shifted against the reference."""
     streams = profiles.streams(evidence).drop_nulls("reference")
     hours = streams.join(profiles.days(evidence), on=STREAM).filter(
         pl.col("time").is_between("began", "ended", closed="left")
@@ -35,8 +35,8 @@ def find(evidence: Evidence, _: Health) -> pl.DataFrame:
         .sort("moved")
         .unique([*STREAM, "began"], keep="first", maintain_order=True)
         .filter(
-            (pl.col("moved") <= BETTER * pl.col("unmoved"))
-            & (pl.col("unmoved") - pl.col("moved") >= APART)
+            (pl.col("moved") <= MAX_DISTANCE_RATIO * pl.col("unmoved"))
+            & (pl.col("unmoved") - pl.col("moved") >= MIN_DISTANCE)
         )
     )
     return failures(
@@ -45,7 +45,7 @@ def find(evidence: Evidence, _: Health) -> pl.DataFrame:
 
 
 def _moved(hours: pl.DataFrame, streams: pl.DataFrame, shift: int) -> pl.DataFrame:
-    """Distances of each day to the reference, as it is and moved by hours."""
+    """Return distances of each day to the reference, original and shifted by hours."""
     there = streams.select(
         *STREAM, pl.col("time") + timedelta(hours=shift), moved="reference"
     )
@@ -59,5 +59,5 @@ def _moved(hours: pl.DataFrame, streams: pl.DataFrame, shift: int) -> pl.DataFra
             distance(volume, pl.col("moved")).alias("moved"),
             pl.lit(shift).alias("shift"),
         )
-        .filter(pl.col("hours") >= FEWEST_H, pl.col("moved", "unmoved").is_finite())
+        .filter(pl.col("hours") >= MIN_HOURS, pl.col("moved", "unmoved").is_finite())
     )

@@ -3,7 +3,7 @@
 value: hours of the longest run of equal values. Occupancy above zero: 4 hours (PeMS:
 Σ|Δocc| < 1e-5 over 48 readings of 5 minutes). Environment: 6 hours; but water levels
 and precipitation may stand still, and so may values at the end of their range (fog,
-calm). Daily means are not asked: whole numbers of them are often alike.
+calm). Daily means are not tested: rounded ones are often equal.
 """
 
 from typing import Final
@@ -16,11 +16,11 @@ from analytics.health.out_of_range import RANGES
 from analytics.volumes.long_intervals import HOUR_S
 from verkehrspuls.settings import Health
 
-MAY_REST: Final = ("precipitation_mm", "water_level_cm")
+MAY_BE_CONSTANT: Final = ("precipitation_mm", "water_level_cm")
 
 
 def find(evidence: Evidence, limits: Health) -> pl.DataFrame:
-    """Find periods in which a value stood still."""
+    """Find periods in which a value was constant for too long."""
     counts = evidence.readings.filter(counted(), pl.col("occupancy") > 0)
     values = (
         evidence.readings.filter(~counted())
@@ -28,7 +28,7 @@ def find(evidence: Evidence, limits: Health) -> pl.DataFrame:
         .filter(
             pl.col("interval_s") <= HOUR_S,
             pl.col("value").is_between("minimum", "maximum", closed="none"),
-            ~pl.col("quantity").is_in(MAY_REST),
+            ~pl.col("quantity").is_in(MAY_BE_CONSTANT),
         )
     )
     bound = pl.when(counted()).then(limits.constant_h).otherwise(limits.persistence_h)

@@ -1,11 +1,11 @@
-"""Drift: a channel counts ever less, or more, than its neighbours let expect.
+"""Drift: a channel counts increasingly less, or more, than its neighbours.
 
 value: the median over the last 7 days of (own ratio / neighbours' ratio) - 1; a ratio
-is what was counted over what is usual, and the neighbours' is the median of the
-channels of other sensors that count the same in the municipality. Threshold 20 %. The
-channel's own ratio has to have moved as far in the same direction, else it is the
-neighbour that drifts; and so has the newest day, else it is over. Days with 18 hours
-whose usual volume is known and 50 at least; 4 of the 7 days are needed.
+is the count over the usual volume, and the neighbours' is the median of the channels of
+other sensors that count the same in the municipality. Threshold 20 %. The channel's own
+ratio must have moved as far in the same direction, else the neighbours drift; and so
+must the newest day, else the drift is over. Days with 18 hours whose usual volume is
+known and 50 at least; 4 of the 7 days are needed.
 """
 
 from datetime import timedelta
@@ -13,21 +13,21 @@ from typing import Final
 
 import polars as pl
 
-from analytics.baseline.hours import ENOUGH_OBSERVED
+from analytics.baseline.hours import MIN_OBSERVED
 from analytics.health.evidence import LOOK_BACK, Evidence, failures
-from analytics.health.profiles import FEWEST_H
+from analytics.health.profiles import MIN_HOURS
 from verkehrspuls.settings import Health
 
-FEWEST_DAYS: Final = 4
-#: Usual volume of a day below which its ratio is chance.
-FEWEST_USUAL: Final = 50.0
+MIN_DAYS: Final = 4
+#: Minimum usual volume of a day; below it the ratio is mostly chance.
+MIN_USUAL: Final = 50.0
 
 _KEY = ("channel_id", "began")
 _SAME = ("municipality_id", "quantity", "began", "back")
 
 
 def find(evidence: Evidence, limits: Health) -> pl.DataFrame:
-    """Find days by which a channel has drifted away."""
+    """Find days on which a channel has drifted."""
     ratios = _ratios(evidence)
     peers = ratios.select(*_SAME, other="sensor_id", others="ratio")
     against = (
@@ -47,7 +47,7 @@ def find(evidence: Evidence, limits: Health) -> pl.DataFrame:
             pl.col("own", "apart").median(),
             pl.col("apart").last().alias("last"),
         )
-        .filter(pl.col("days") >= FEWEST_DAYS)
+        .filter(pl.col("days") >= MIN_DAYS)
     )
     apart = pl.col("apart")
     moved = [pl.col(name) * apart.sign() > limits.drift for name in ("own", "last")]
@@ -61,9 +61,9 @@ def find(evidence: Evidence, limits: Health) -> pl.DataFrame:
 
 
 def _ratios(evidence: Evidence) -> pl.DataFrame:
-    """Counted over usual, of the day of each sibling and of each day before it."""
+    """Return count over usual, for the day of each sibling and each day before it."""
     observed = evidence.hours.filter(
-        (pl.col("observed_s") >= ENOUGH_OBSERVED * 3600) & pl.col("usual").is_not_null()
+        (pl.col("observed_s") >= MIN_OBSERVED * 3600) & pl.col("usual").is_not_null()
     ).select("channel_id", "time", "volume", "usual")
     days = evidence.siblings.filter(
         pl.col("ended") - pl.col("began") > timedelta(hours=1)
@@ -81,6 +81,6 @@ def _ratios(evidence: Evidence) -> pl.DataFrame:
             pl.col("volume").sum(),
             pl.col("usual").sum().cast(pl.Float64),
         )
-        .filter((pl.col("hours") >= FEWEST_H) & (pl.col("usual") >= FEWEST_USUAL))
+        .filter((pl.col("hours") >= MIN_HOURS) & (pl.col("usual") >= MIN_USUAL))
         .with_columns(ratio=pl.col("volume") / pl.col("usual"))
     )

@@ -1,4 +1,4 @@
-"""Evidence: what the tests of health are given, cut into periods of channels."""
+"""Evidence: the inputs of the health tests, cut into periods of channels."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -11,15 +11,15 @@ from analytics import frames
 from analytics.frames import HEALTH_TOTALS, check
 from analytics.local_time import day_bounds, with_local
 from analytics.quality.gaps import Tolerance
-from analytics.volumes.long_intervals import WHOLE_DAY_S, with_day
+from analytics.volumes.long_intervals import MIN_WHOLE_DAY_S, with_day
 from verkehrspuls.quantities import COUNTED
 
-#: Hours are judged when they have ended for so long: readings come a little late.
-PATIENCE: Final = timedelta(minutes=15)
-#: Days of hourly volumes before a period that the tests look back on.
+#: Delay after which an ended hour is judged: readings arrive a little late.
+JUDGING_DELAY: Final = timedelta(minutes=15)
+#: Days of hourly volumes before a period used by the tests.
 LOOK_BACK: Final = timedelta(days=6)
-#: The same of intervals above an hour, with one that reaches into them.
-TOTALS_BACK: Final = timedelta(days=30)
+#: Days of intervals above an hour before a period, with one that reaches into them.
+TOTALS_LOOK_BACK: Final = timedelta(days=30)
 #: Daytime of PeMS, local hours.
 DAYTIME: Final = (5, 22)
 
@@ -29,11 +29,11 @@ _HOUR: Final = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a test may look at."""
+    """The inputs of a test."""
 
     #: PERIODS to judge
     periods: pl.DataFrame
-    #: PERIODS of all channels, those of `periods` too, to tell how far silence reaches
+    #: PERIODS of all channels, including `periods`, to find how far silence reaches
     siblings: pl.DataFrame
     #: HEALTH_READINGS of `periods`
     readings: pl.DataFrame
@@ -41,7 +41,7 @@ class Evidence:
     hours: pl.DataFrame
     #: HEALTH_TOTALS of `periods`, and of the days before them
     totals: pl.DataFrame = field(default_factory=lambda: frames.empty(HEALTH_TOTALS))
-    #: what an hour bears
+    #: the acceptable gaps within an hour
     gaps: Tolerance = field(default_factory=Tolerance)
 
 
@@ -55,19 +55,19 @@ def periods(
 ) -> pl.DataFrame:
     """Cut local days of HEALTH_CHANNELS into PERIODS.
 
-    A period reaches to the last whole hour that ended 15 minutes before `now`. Expected
-    are the seconds in which a sensor was installed, from the first hour ever heard of
-    the channel; a period without any is left out. Of sensors that report less than
-    hourly there are days only, once they ended; without readings, an interval later.
-    `observed` (channel_id, time, observed_s) is what hours of figures cover, and longer
-    intervals by their middle.
+    A period reaches to the last whole hour that ended 15 minutes before `now`. The
+    expected seconds are those with an installed sensor, from the channel's first hour
+    with a figure; periods without any are left out. Sensors that report less than
+    hourly have only days, once these ended; without readings, an interval later.
+    `observed` (channel_id, time, observed_s) is the time covered by hours of figures,
+    and by longer intervals at their middle.
     """
     long = pl.col("interval_s") > 3600
     known = check(channels, frames.HEALTH_CHANNELS)
     if by == "hour":
         known = known.filter(~long)
     wanted = known.join(_days(days), how="cross")
-    last = pl.lit(now - PATIENCE, frames.TIME).dt.truncate("1h")
+    last = pl.lit(now - JUDGING_DELAY, frames.TIME).dt.truncate("1h")
     spans = wanted.join(day_bounds(wanted), on=["time_zone", "day"]).with_columns(
         began="day_began", ended=pl.min_horizontal("day_ended", last)
     )
@@ -95,7 +95,7 @@ def periods(
         .sort("since")
         .group_by(_KEY)
         .agg(
-            # of a day on which sensors were swapped, the one that stayed
+            # on a day on which sensors were swapped: the one that stayed
             pl.col(
                 *("ended", "day", "municipality_id", "site_id", "sensor_id"),
                 *("road", "latitude", "longitude", "quantity", "direction"),
@@ -116,7 +116,7 @@ def periods(
 
 
 def spans_of_days(channels: pl.DataFrame, days: Collection[object]) -> pl.DataFrame:
-    """SPANS of HEALTH_CHANNELS from the first to the last of some local days."""
+    """Return SPANS of HEALTH_CHANNELS from the first to the last of some local days."""
     places = channels.select("channel_id", "time_zone").unique()
     each = places.join(_days(days), how="cross")
     return (
@@ -129,7 +129,7 @@ def spans_of_days(channels: pl.DataFrame, days: Collection[object]) -> pl.DataFr
 
 
 def within(spans: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
-    """Rows whose `time` lies in a period of their channel, with its `began`."""
+    """Return rows whose `time` is in a period of their channel, with its `began`."""
     return (
         rows.sort("time")
         .join_asof(
@@ -146,12 +146,12 @@ def within(spans: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def totals(long: pl.DataFrame, channels: pl.DataFrame) -> pl.DataFrame:
-    """Set intervals above an hour into their local days (HEALTH_TOTALS).
+    """Assign intervals above an hour to their local days (HEALTH_TOTALS).
 
-    Whoever tells of a whole day tells of all of it, wherever it was cut. usual: median
-    of the whole days of the four weeks before, two at least.
+    An interval of a whole day covers all of it, wherever it starts. usual: median of
+    the whole days of the four weeks before, two at least.
     """
-    whole = pl.col("interval_s") >= WHOLE_DAY_S
+    whole = pl.col("interval_s") >= MIN_WHOLE_DAY_S
     began = pl.when(whole).then("day_began")
     ends = pl.col("time") + pl.duration(seconds="interval_s")
     days = with_day(long, channels)
@@ -186,7 +186,7 @@ def totals(long: pl.DataFrame, channels: pl.DataFrame) -> pl.DataFrame:
 def readings(
     spans: pl.DataFrame, found: pl.DataFrame, channels: pl.DataFrame
 ) -> pl.DataFrame:
-    """Make HEALTH_READINGS of what was read, which lacks `began`, zone and clock."""
+    """Make HEALTH_READINGS of stored readings, which lack `began`, zone and clock."""
     zones = channels.select("channel_id", "time_zone", "quantity").unique("channel_id")
     first, last = DAYTIME
     return check(
@@ -202,17 +202,17 @@ def _days(days: Collection[object]) -> pl.DataFrame:
 
 
 def counted() -> pl.Expr:
-    """Whether the row's quantity is counted."""
+    """Return whether the row's quantity is counted."""
     return pl.col("quantity").is_in(list(COUNTED))
 
 
 def hours_of(evidence: Evidence) -> pl.DataFrame:
-    """The hourly volumes of the periods to judge, with `began` of their period."""
+    """Return the hourly volumes of the periods to judge, with their `began`."""
     return within(evidence.periods, evidence.hours)
 
 
 def usual_of(evidence: Evidence) -> pl.DataFrame:
-    """What is usual over each period: `usual`; null where it is unknown."""
+    """Return the usual volume of each period: `usual`; null if unknown."""
     usual = pl.col("usual")
     columns = (*_KEY, "usual")
     return (
@@ -231,7 +231,7 @@ def usual_of(evidence: Evidence) -> pl.DataFrame:
 def failures(
     found: pl.DataFrame, *, value: pl.Expr, threshold: pl.Expr | float
 ) -> pl.DataFrame:
-    """Make FAILURES of rows that have `channel_id` and `began`."""
+    """Make FAILURES of rows with `channel_id` and `began`."""
     bound = threshold if isinstance(threshold, pl.Expr) else pl.lit(threshold)
     return check(
         found.with_columns(

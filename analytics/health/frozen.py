@@ -1,10 +1,10 @@
-"""Frozen: a counter repeats one count.
+"""Frozen: a counter repeats the same count.
 
-A run of n equal counts above zero, in readings that follow each other directly, has the
-score of the detector `stuck`, -lg of the probability of chance. value: the greatest
-score of the period, causal: a run counts from the reading on in which it is known.
-Threshold 8, from 4 readings on. Runs are those inside the period, so that its verdict
-does not depend on what else is judged with it; those of daily totals reach back.
+A run of n equal counts above zero, in consecutive readings, has the score of the
+detector `stuck`, -lg of its probability by chance. value: the greatest score of the
+period, causal: a run counts once it is known. Threshold 8, from 4 readings on. Runs are
+those inside the period, so that its verdict is independent of other periods; those of
+daily totals reach back.
 """
 
 from typing import Final
@@ -15,12 +15,12 @@ from analytics.detectors.stuck import equal_score
 from analytics.health.evidence import Evidence, failures, within
 from verkehrspuls.settings import Health
 
-FEWEST: Final = 4
+MIN_RUN: Final = 4
 PERIOD: Final = ("channel_id", "began")
 
 
 def find(evidence: Evidence, limits: Health) -> pl.DataFrame:
-    """Find periods with a run of equal counts that is no chance."""
+    """Find periods with a run of equal counts that is unlikely by chance."""
     columns = (*PERIOD, "volume", "run")
     totals = repeats(evidence.totals, "volume")
     runs = pl.concat(
@@ -28,7 +28,7 @@ def find(evidence: Evidence, limits: Health) -> pl.DataFrame:
             repeats(evidence.readings, "volume", key=PERIOD).select(columns),
             within(evidence.periods, totals).select(columns),
         ]
-    ).filter((pl.col("run") >= FEWEST) & (pl.col("volume") > 0))
+    ).filter((pl.col("run") >= MIN_RUN) & (pl.col("volume") > 0))
     length = pl.col("run").cast(pl.Float64)
     scores = runs.group_by(PERIOD).agg(
         equal_score(pl.col("volume"), length).max().alias("score")
@@ -43,9 +43,9 @@ def find(evidence: Evidence, limits: Health) -> pl.DataFrame:
 def repeats(
     readings: pl.DataFrame, column: str, *, key: tuple[str, ...] = ("channel_id",)
 ) -> pl.DataFrame:
-    """Add `run`: how many equal values in a row end with the reading, itself included.
+    """Add `run`: the number of equal consecutive values up to each reading.
 
-    Only known values with the same `key` that follow each other directly make a run; a
+    Only known values with the same `key` that follow each other directly form a run; a
     gap ends it.
     """
     ends = pl.col("time") + pl.duration(seconds="interval_s")

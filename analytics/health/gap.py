@@ -1,9 +1,9 @@
 """Gap: too long a silence between readings (Toronto).
 
-value: the longest silence inside the period in minutes, from its begin to its end as
-far as a sensor was installed. Threshold of a day, also of one that has only begun: the
-outage alarm, 4 hours. Threshold of an hour: by what is usual for it (`quality.gaps`; 5
-to 20 minutes without settings), but never less than one reading.
+value: the longest silence inside the period in minutes, from its start to its end while
+a sensor was installed. Threshold of a day, also of one that has only begun: the outage
+alarm, 4 hours. Threshold of an hour: by its usual volume (`quality.gaps`; 5 to 20
+minutes without settings), but never less than one reading.
 """
 
 from datetime import timedelta
@@ -17,9 +17,9 @@ _KEY = ("channel_id", "began")
 
 
 def find(evidence: Evidence, limits: Health) -> pl.DataFrame:
-    """Find periods with a gap that is not acceptable."""
+    """Find periods with an unacceptable gap."""
     ends = pl.col("time") + pl.duration(seconds="interval_s")
-    # a reading's own period, or nothing before it
+    # the reading covers it itself, or nothing comes before it
     follows = pl.all_horizontal(pl.col(name) == pl.col(name).shift(1) for name in _KEY)
     inside = (
         evidence.readings.select(*_KEY, "time", "interval_s")
@@ -44,7 +44,7 @@ def find(evidence: Evidence, limits: Health) -> pl.DataFrame:
         .with_columns(longest.alias("minutes"))
         .join(usual_of(evidence), on=_KEY, how="left")
     )
-    # the first hour of a running day is as long, and not complete
+    # the first hour of a running day is as long, but not complete
     one_hour = pl.col("complete") & (
         pl.col("ended") - pl.col("began") <= timedelta(hours=1)
     )

@@ -2,7 +2,7 @@
 
 value: the greater of the shares of intervals with an occupancy above 70 % and of those
 with a flow above 2400 veh/h (20 in 30 s; motor vehicles only); threshold 20 %. A long
-queue looks the same, which is why an hour of it is not proof.
+queue looks the same, so an hour of it is no proof.
 """
 
 import polars as pl

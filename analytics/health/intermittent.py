@@ -1,7 +1,7 @@
 """Intermittent: count and occupancy contradict each other (PeMS).
 
 value: share of daytime intervals with occupancy but no count (threshold 2 %), else that
-with a count but no occupancy (50 %). Only where a sensor tells both.
+with a count but no occupancy (50 %). Only for sensors with both.
 """
 
 import polars as pl

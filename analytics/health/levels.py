@@ -1,10 +1,11 @@
-"""Levels: a fault is put down to the highest level at which all channels have it."""
+"""Levels: a fault is attributed to the highest level at which all channels have it."""
 
 from typing import Final
 
 import polars as pl
 
-#: From the highest to the lowest, with the columns of PERIODS that tell its members.
+#: From the highest to the lowest, with the columns of PERIODS that identify their
+#: members.
 BROKER: Final = ("broker", ())
 MUNICIPALITY: Final = ("municipality", ("municipality_id",))
 SITE: Final = ("site", ("site_id",))
@@ -18,8 +19,8 @@ OF_COUNTS: Final = (
 )
 Levels = tuple[tuple[str, tuple[str, ...]], ...]
 
-#: A level above the site says something only where it holds several of what is below.
-_SEVERAL: Final = {"municipality": "site_id", "broker": "municipality_id"}
+#: A level above the site is meaningful only with several members below.
+_REQUIRES_SEVERAL: Final = {"municipality": "site_id", "broker": "municipality_id"}
 _KEY: Final = ("channel_id", "began")
 
 
@@ -28,9 +29,9 @@ def attribute(
 ) -> pl.DataFrame:
     """Add `level` to FAILURES: the highest at which all siblings (PERIODS) fail.
 
-    `channel` where none does. Siblings are those of the same day or hour. A
-    municipality is named only if it has several sites, the broker only if there are
-    several municipalities.
+    `channel` if there is none. Siblings have the same day or hour. A municipality is
+    named only if it has several sites, the broker only if there are several
+    municipalities.
     """
     rows = siblings.with_columns(
         fails=pl.struct(_KEY).is_in(
@@ -41,7 +42,7 @@ def attribute(
     for name, columns in reversed(levels):
         group = [*columns, "day", "began"]
         whole = pl.col("fails").all().over(group)
-        if name in _SEVERAL:
-            whole &= pl.col(_SEVERAL[name]).n_unique().over(group) > 1
+        if name in _REQUIRES_SEVERAL:
+            whole &= pl.col(_REQUIRES_SEVERAL[name]).n_unique().over(group) > 1
         level = pl.when(whole).then(pl.lit(name)).otherwise(level)
     return failed.join(rows.select(*_KEY, level.alias("level")), on=_KEY)

@@ -1,8 +1,8 @@
 """Mode-specific zeros: one mode is never counted while others pass the same site.
 
-As where cars are zero on a day on which bicycles and pedestrians are not (Toronto
+For example, cars are zero on a day on which bicycles and pedestrians are not (Toronto
 `#323`): the classifier fails, not the device. Only whole days: at least 22 hours
-observed. value: what the other modes counted.
+observed. value: the count of the other modes.
 """
 
 from typing import Final
@@ -13,8 +13,8 @@ from analytics.health import zero_count
 from analytics.health.evidence import Evidence, failures, within
 from verkehrspuls.settings import Health
 
-#: Hours of the day that have to be observed.
-FEWEST_H: Final = 22
+#: Observed hours required.
+MIN_HOURS: Final = 22
 
 _MODE = ("site_id", "quantity", "day")
 
@@ -32,7 +32,7 @@ def find(evidence: Evidence, limits: Health) -> pl.DataFrame:
     )
     of_site = modes.select("volume", "site_id", "day", other="quantity")
     others = (
-        modes.filter((pl.col("volume") == 0) & (pl.col("hours") >= FEWEST_H))
+        modes.filter((pl.col("volume") == 0) & (pl.col("hours") >= MIN_HOURS))
         .drop("volume")
         .join(of_site, on=["site_id", "day"])
         .filter(pl.col("other") != pl.col("quantity"))

@@ -1,7 +1,7 @@
-"""No data: an installed channel of which nothing is known over the period (PeMS).
+"""No data: an installed channel without any readings in the period (PeMS).
 
-value: share of the expected time that readings cover: 0. How far the silence reaches is
-told by the level.
+value: share of the expected time that readings cover: 0. The level says how far the
+silence reaches.
 """
 
 import polars as pl
@@ -11,6 +11,6 @@ from verkehrspuls.settings import Health
 
 
 def find(evidence: Evidence, _: Health) -> pl.DataFrame:
-    """Find periods without any reading, among the siblings too."""
+    """Find periods without any reading, also among the siblings."""
     silent = evidence.siblings.filter(pl.col("observed_s") == 0)
     return failures(silent, value=pl.lit(0.0), threshold=0.0)

@@ -1,8 +1,8 @@
 """Out of range: a value that cannot be (HydroServer's range rule).
 
-Counts below zero or beyond the quantity's greatest flow, speeds below zero or above
-250 km/h, environment values outside of what the quantity allows. value: how many
-readings of the period; one is too many.
+Counts below zero or beyond the quantity's greatest flow, speeds below zero or above 250
+km/h, environment values outside of what the quantity allows. value: the number of such
+readings in the period; one is too many.
 """
 
 from typing import Final
@@ -22,7 +22,7 @@ RANGES: Final = pl.DataFrame(
 
 
 def find(evidence: Evidence, _: Health) -> pl.DataFrame:
-    """Find periods with readings that cannot be."""
+    """Find periods with impossible readings."""
     found = (
         outside(evidence.readings)
         .group_by("channel_id", "began")
@@ -32,7 +32,7 @@ def find(evidence: Evidence, _: Health) -> pl.DataFrame:
 
 
 def outside(readings: pl.DataFrame) -> pl.DataFrame:
-    """Give the HEALTH_READINGS that cannot be; unknown values are none of them."""
+    """Return the impossible HEALTH_READINGS; unknown values are not among them."""
     flow = pl.col("volume") * 3600.0 / pl.col("interval_s")
     counts = pl.col("quantity").is_in(list(COUNTED))
     value = pl.when(counts).then(flow).otherwise(pl.col("value"))

@@ -1,6 +1,6 @@
 """Overlap: readings of a channel cover the same time more than once.
 
-value: seconds that readings cover beyond what counts, as a share of what counts
+value: seconds covered more than once, as a share of the counted seconds
 (`analytics.volumes.overlaps`); threshold 1 %. A file that was imported twice with
 shifted times has 100 %.
 """
@@ -16,8 +16,8 @@ _KEY = ("channel_id", "time")
 
 
 def find(evidence: Evidence, limits: Health) -> pl.DataFrame:
-    """Find periods in which too much is told more than once."""
-    # a reading may be of a day and of an hour
+    """Find periods in which too much time is covered more than once."""
+    # a reading may belong to a day and to an hour
     readings = overlaps.in_order(evidence.readings.unique(_KEY))
     seconds = overlaps.counted_s(readings)
     if seconds is None:

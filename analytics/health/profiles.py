@@ -1,18 +1,18 @@
-"""Profiles: the hours of a direction, beside what they are compared with."""
+"""Profiles: the hours of a direction, with the reference they are compared with."""
 
 from typing import Final
 
 import polars as pl
 
-from analytics.baseline.hours import ENOUGH_OBSERVED
+from analytics.baseline.hours import MIN_OBSERVED
 from analytics.health.evidence import Evidence
 
 STREAM: Final = ("site_id", "quantity", "direction")
-#: Hours of a day that have to be known for its profile to be judged.
-FEWEST_H: Final = 18
-#: Distance of two profiles from which on they can be told apart: in independent counts
-#: each of 24 hours adds about 1/4.
-APART: Final = 50.0
+#: Known hours of a day required to judge its profile.
+MIN_HOURS: Final = 18
+#: Minimum distance of two distinguishable profiles: for independent counts each of 24
+#: hours adds about 1/4.
+MIN_DISTANCE: Final = 50.0
 #: Length of a degree to the east over one to the north, at 50° N.
 DEGREE_EAST: Final = 0.64
 
@@ -22,11 +22,11 @@ _ROAD = ("municipality_id", "road", "quantity", "direction")
 def streams(evidence: Evidence) -> pl.DataFrame:
     """Hours of each direction at a site, with a `reference` profile.
 
-    Lanes are added up; an hour counts where each of them is observed to 75 %. The
-    reference is what is usual for the direction (its own past). Of one that is too new
-    for that, it is the sum of the profiles of its two neighbours: the next sites on
-    both sides along the road, in the same direction. At the end of a road there is
-    none: behind the town's centre the same direction leads out of it.
+    Lanes are added up; an hour counts if each of them is observed to 75 %. The
+    reference is the direction's usual volume (its own past). For a new direction it is
+    the sum of the profiles of its two neighbours: the next sites on both sides along
+    the road, in the same direction. At the end of a road there is none: behind the
+    town's centre the same direction leads out of it.
     """
     where = ("latitude", "longitude")
     places = evidence.siblings.unique("channel_id").select(
@@ -35,7 +35,7 @@ def streams(evidence: Evidence) -> pl.DataFrame:
     lanes = places.group_by(STREAM).agg(pl.len().alias("lanes"))
     usual = pl.col("usual")
     hours = (
-        evidence.hours.filter(pl.col("observed_s") >= ENOUGH_OBSERVED * 3600)
+        evidence.hours.filter(pl.col("observed_s") >= MIN_OBSERVED * 3600)
         .join(places, on="channel_id")
         .group_by("site_id", *_ROAD, *where, "time")
         .agg(
@@ -62,7 +62,7 @@ def streams(evidence: Evidence) -> pl.DataFrame:
 
 
 def _along() -> pl.Expr:
-    """Where a site lies along its road: to the east or north, as the road leads."""
+    """Position of a site along its road: to the east or north, as the road leads."""
     north, east = pl.col("latitude"), pl.col("longitude") * DEGREE_EAST
 
     def reach(of: pl.Expr) -> pl.Expr:
@@ -80,12 +80,12 @@ def distance(one: pl.Expr, other: pl.Expr) -> pl.Expr:
 
 
 def days(evidence: Evidence) -> pl.DataFrame:
-    """Periods of directions of counting channels: STREAM, `began`, `ended`."""
+    """Return periods of directions of counting channels: STREAM, `began`, `ended`."""
     return evidence.periods.select(*STREAM, "began", "ended").unique()
 
 
 def channels(found: pl.DataFrame, evidence: Evidence) -> pl.DataFrame:
-    """Spread what was found of directions over their channels."""
+    """Assign findings on directions to their channels."""
     return found.join(
         evidence.periods.select("channel_id", *STREAM, "began"), on=[*STREAM, "began"]
     )

@@ -1,17 +1,17 @@
-"""Swapped direction: a direction runs like the opposite one (cagov `#224`).
+"""Swapped direction: a direction has the profile of the opposite one (cagov `#224`).
 
 value: affinity, 0 to 100: 100 · d(opposite) / (d(own) + d(opposite)) with the distances
 of the day's profile to the reference profiles of both directions (`profiles`). 100 is
-like itself, 50 undecided, 0 like the opposite; threshold 20. Judged are days with 18
-hours, at sites with two directions whose references differ; both have to fail, since
-outputs are exchanged in pairs.
+like its own, 50 undecided, 0 like the opposite reference; threshold 20. Days with 18
+hours are judged, at sites with two directions whose references differ; both must fail,
+since outputs are exchanged in pairs.
 """
 
 import polars as pl
 
 from analytics.health import profiles
 from analytics.health.evidence import Evidence, failures
-from analytics.health.profiles import APART, FEWEST_H, STREAM, distance
+from analytics.health.profiles import MIN_DISTANCE, MIN_HOURS, STREAM, distance
 from verkehrspuls.settings import Health
 
 _PLACE = ("site_id", "quantity")
@@ -30,7 +30,7 @@ def find(evidence: Evidence, limits: Health) -> pl.DataFrame:
 
 
 def affinity(evidence: Evidence) -> pl.DataFrame:
-    """Give `affinity` of each direction and day that can be judged."""
+    """Return `affinity` of each direction and day that can be judged."""
     streams = profiles.streams(evidence).drop_nulls("reference")
     two = streams.group_by(_PLACE).agg(pl.col("direction").n_unique() == 2)
     opposite = streams.select(
@@ -53,7 +53,7 @@ def affinity(evidence: Evidence) -> pl.DataFrame:
             distance(volume, other).alias("other"),
             distance(reference * (total / reference.sum()), other).alias("apart"),
         )
-        .filter((pl.col("hours") >= FEWEST_H) & (pl.col("apart") >= APART))
+        .filter((pl.col("hours") >= MIN_HOURS) & (pl.col("apart") >= MIN_DISTANCE))
         .with_columns(
             affinity=100 * pl.col("other") / (pl.col("own") + pl.col("other"))
         )

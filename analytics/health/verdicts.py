@@ -36,7 +36,7 @@ GOOD: Final = "good"
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """A test of health: its name, what a failure means, and how it is found."""
+    """A test of health: its name, the meaning of a failure, and its function."""
 
     name: str
     #: source text, to be translated
@@ -47,7 +47,7 @@ class Test:
     counts: bool = True
 
 
-#: The first one that is failed wins.
+#: In order of precedence: the first failed test wins.
 TESTS: Final = (
     Test("no-data", mark("Nothing arrived."), no_data.find, counts=False),
     Test(
@@ -128,12 +128,12 @@ TESTS: Final = (
         drift.find,
     ),
 )
-#: What to say of each verdict.
+#: Sentence for each verdict.
 TEXTS: Final = {
     GOOD: mark("No test found a fault."),
     **{test.name: test.text for test in TESTS},
 }
-#: And in a word, for tables.
+#: Short word for each verdict, for tables.
 WORDS: Final = {
     GOOD: mark("good"),
     "no-data": mark("no data"),
@@ -156,7 +156,7 @@ WORDS: Final = {
 
 
 def judge(evidence: Evidence, limits: Health) -> pl.DataFrame:
-    """Give VERDICTS, one for each period: the first failed test, or `good`."""
+    """Return VERDICTS, one per period: the first failed test, or `good`."""
     left, found = evidence.periods.select("channel_id", "began", "day", "complete"), []
     key = ["channel_id", "began"]
     of_counts = evidence.siblings.filter(counted())

@@ -1,10 +1,10 @@
-"""Zero count: nothing was counted all day, or for hours in which many usually pass.
+"""Zero count: nothing was counted all day, or in hours with much usual traffic.
 
 Full-day zeros (Toronto): all readings of a day observed to 95 % are zero; reported at
 the broadest level: site, site and quantity, site, quantity and direction, channel.
-Volume-adaptive: a day on which fewer than 10 vehicles are usual may be empty; where
-nothing is usual yet, it is judged. Shorter runs are those of the detector `stuck`.
-value: hours of zeros. A closed road looks the same: a person decides.
+Volume-adaptive: a day with a usual volume below 10 vehicles may be empty; without a
+usual volume it is judged. Shorter runs are those of the detector `stuck`. value: hours
+of zeros. A closed road looks the same: a person decides.
 """
 
 from typing import Final
@@ -16,28 +16,28 @@ from analytics.frames import STORED_VOLUMES
 from analytics.health.evidence import Evidence, failures, usual_of, within
 from verkehrspuls.settings import Health
 
-#: Share of the day that has to be observed.
-WHOLE: Final = 0.95
+#: Observed share of the day required.
+MIN_OBSERVED: Final = 0.95
 #: Shortest period that counts as a day.
-DAY_S: Final = 23 * 3600
+MIN_DAY_S: Final = 23 * 3600
 #: Shortest run of hours.
-FEWEST_H: Final = 3
+MIN_HOURS: Final = 3
 
 _KEY = ("channel_id", "began")
 
 
 def find(evidence: Evidence, limits: Health) -> pl.DataFrame:
-    """Find days of zeros, and hours of zeros where many usually pass."""
+    """Find days of zeros, and hours of zeros with much usual traffic."""
     days = all_zero(evidence, limits)
     hours = within(evidence.periods, evidence.hours)
-    # runs are those inside a period, so that a day's verdict is its own
+    # runs are limited to a period, so that a day's verdict is independent of others
     numbers = hours.select(_KEY).unique().with_row_index("number")
     runs = (
         stuck.detect(
             hours.join(numbers, on=_KEY)
             .with_columns(channel_id=pl.col("number").cast(pl.Int32))
             .select(list(STORED_VOLUMES)),
-            fewest_zeros=FEWEST_H,
+            fewest_zeros=MIN_HOURS,
             zero_usual=limits.zero_usual,
         )
         .filter(pl.col("observed") == 0)
@@ -50,12 +50,12 @@ def find(evidence: Evidence, limits: Health) -> pl.DataFrame:
         .join(numbers, on="number")
         .join(days, on=_KEY, how="anti")
     )
-    shorter = failures(runs, value=pl.col("hours"), threshold=float(FEWEST_H))
+    shorter = failures(runs, value=pl.col("hours"), threshold=float(MIN_HOURS))
     return pl.concat([days, shorter])
 
 
 def all_zero(evidence: Evidence, limits: Health) -> pl.DataFrame:
-    """Find whole days of which each known count is zero."""
+    """Find whole days on which every known count is zero."""
     volume, known_s = pl.col("volume"), pl.col("known_s")
     zeros = (
         evidence.readings.group_by(_KEY)
@@ -67,9 +67,12 @@ def all_zero(evidence: Evidence, limits: Health) -> pl.DataFrame:
         .filter((pl.col("least") == 0) & (pl.col("most") == 0))
         .join(evidence.periods, on=_KEY)
         .filter(
-            (pl.col("expected_s") >= DAY_S) & (known_s >= WHOLE * pl.col("expected_s"))
+            (pl.col("expected_s") >= MIN_DAY_S)
+            & (known_s >= MIN_OBSERVED * pl.col("expected_s"))
         )
         .join(usual_of(evidence), on=_KEY, how="left")
         .filter((pl.col("usual") >= limits.zero_usual).fill_null(value=True))
     )
-    return failures(zeros, value=known_s / 3600, threshold=WHOLE * DAY_S / 3600)
+    return failures(
+        zeros, value=known_s / 3600, threshold=MIN_OBSERVED * MIN_DAY_S / 3600
+    )

@@ -1,1 +1,1 @@
-"""Imputation: estimates of hours that nothing is known of, each with its method."""
+"""Imputation: estimates for unknown hours, each with its method."""

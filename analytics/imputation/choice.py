@@ -1,8 +1,8 @@
-"""Which method imputes gaps of a length: the one that misses least, measured.
+"""Choose the imputation method for gaps of a length: the one with the least error.
 
-Gaps are made in what is known, one in about twelve hours of each channel, filled by
-every method and compared with what had been counted there. The measured misses also
-give the interval of what is imputed.
+Artificial gaps are made in known data, about one in twelve hours of each channel,
+filled by every method and compared with the counts. The measured errors also give the
+interval of imputed values.
 """
 
 from collections.abc import Mapping
@@ -15,19 +15,19 @@ from analytics.forecast.grid import Flags, Floats, Grid, Ints
 from analytics.forecast.ratio import Bands, bands
 from analytics.imputation.methods import METHODS, town
 
-#: Lengths in hours that gaps are made with; a gap is one of the first that is as long.
-LENGTHS_H: Final = (1, 4, 24, 168)
-#: Share of the hours that lie in made gaps.
-HIDDEN: Final = 0.08
-#: Fewer hidden hours measure nothing; then the method that did best in Münster is
-#: taken (docs/reference/imputation.md).
-FEWEST: Final = 200
+#: Lengths of artificial gaps in hours; a real gap uses the first that is as long.
+GAP_LENGTHS_H: Final = (1, 4, 24, 168)
+#: Share of the hours in artificial gaps.
+HIDDEN_SHARE: Final = 0.08
+#: Hidden hours required for a measurement; with fewer the best method of Münster is
+#: used (docs/reference/imputation.md).
+MIN_HIDDEN: Final = 200
 DEFAULT: Final = "bridged"
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What was measured for gaps of a length."""
+    """The measured errors for gaps of a length."""
 
     length_h: int
     method: str
@@ -37,14 +37,14 @@ class Choice:
 
 
 def length_class(hours: Ints) -> Ints:
-    """The length of made gaps that stands for gaps of so many hours each."""
-    known: Ints = np.array(LENGTHS_H)
+    """Return the length of artificial gaps that represents gaps of these lengths."""
+    known: Ints = np.array(GAP_LENGTHS_H)
     at = np.searchsorted(known, hours).clip(max=known.size - 1)
     return np.take(known, at)
 
 
 def choose(grid: Grid, length_h: int, *, share: float) -> Choice:
-    """Measure all methods on made gaps; bands hold `share` of what was counted."""
+    """Measure all methods on artificial gaps; bands contain `share` of the counts."""
     gaps = hide(grid, length_h)
     seen = town(grid.without(gaps))
     came = grid.values[gaps]
@@ -52,16 +52,16 @@ def choose(grid: Grid, length_h: int, *, share: float) -> Choice:
     errors = {name: wape(estimate, came) for name, estimate in filled.items()}
     measured = {name: error for name, error in errors.items() if error == error}
     method = DEFAULT
-    if came.size >= FEWEST and measured:
+    if came.size >= MIN_HIDDEN and measured:
         method = min(measured, key=lambda name: measured[name])
     return Choice(length_h, method, errors, bands(filled[method], came, share=share))
 
 
 def hide(grid: Grid, length_h: int, *, seed: int = 0) -> Flags:
-    """Choose known hours to hide, in gaps of a length; the same ones for a seed."""
+    """Choose known hours to hide, in gaps of a length; deterministic by seed."""
     length = length_h * grid.per_hour
     rows, channels = grid.values.shape
-    number = int(rows * HIDDEN / length)
+    number = int(rows * HIDDEN_SHARE / length)
     hidden = np.zeros((rows, channels), dtype=bool)
     if rows <= length:
         return hidden
@@ -73,7 +73,7 @@ def hide(grid: Grid, length_h: int, *, seed: int = 0) -> Flags:
 
 
 def wape(estimate: Floats, came: Floats) -> float:
-    """Weighted absolute percentage error; NaN where nothing can be compared."""
+    """Return the weighted absolute percentage error; NaN without comparable values."""
     known = np.isfinite(estimate) & np.isfinite(came)
     total = came[known].sum()
     if total <= 0:

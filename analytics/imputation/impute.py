@@ -1,8 +1,8 @@
 """Impute hours of channels that should have been counted and were not.
 
-Only hours at which a sensor was attached are imputed, in channels that are known for a
-week at least, and in gaps up to four weeks; longer ones stay missing. What is imputed
-is never observed: it has a table and columns of its own.
+Only hours with an attached sensor are imputed, for channels with a week of known data
+at least, and in gaps up to four weeks; longer gaps stay missing. Imputed values are
+never mixed with observed ones: they have a separate table and columns.
 """
 
 from datetime import datetime
@@ -17,11 +17,11 @@ from analytics.frames import IMPUTED_HOURS, INSTALLED, check, empty
 from analytics.imputation.choice import choose, length_class
 from analytics.imputation.methods import METHODS, Town, edges, town
 
-#: Share of volumes that the interval is to hold.
-SHARE: Final = 0.9
-LONGEST_H: Final = 28 * 24
-#: Fewer known hours tell too little of a channel.
-FEWEST_KNOWN: Final = 168
+#: Share of volumes in the interval.
+INTERVAL_SHARE: Final = 0.9
+MAX_GAP_H: Final = 28 * 24
+#: Known hours of a channel required.
+MIN_KNOWN: Final = 168
 
 _HOUR_S = 3600
 
@@ -33,19 +33,18 @@ def impute(
     *,
     since: datetime,
     until: datetime,
-    share: float = SHARE,
+    share: float = INTERVAL_SHARE,
 ) -> pl.DataFrame:
     """Compute IMPUTED_HOURS of BIN_VOLUMES of one kind of traffic and one town.
 
-    An hour observed to less than half is missing. The method is chosen by the length
-    of the gap (`choice`). An hour of which the method knows nothing
-    there stays missing.
+    An hour observed to less than half is missing. The method depends on the length of
+    the gap (`choice`). An hour for which the method has no estimate stays missing.
     """
     hours = grid.make(volumes, place, interval_s=_HOUR_S, start=since, end=until)
     wanted = _expected(hours, check(installed, INSTALLED)) & ~np.isfinite(hours.values)
-    wanted &= (np.isfinite(hours.values).sum(axis=0) >= FEWEST_KNOWN)[None, :]
+    wanted &= (np.isfinite(hours.values).sum(axis=0) >= MIN_KNOWN)[None, :]
     length = _lengths(wanted)
-    wanted &= length <= LONGEST_H
+    wanted &= length <= MAX_GAP_H
     if not wanted.any():
         return empty(IMPUTED_HOURS)
     seen = town(hours)
@@ -60,7 +59,7 @@ def impute(
 def _filled(
     hours: Grid, seen: Town, gaps: Flags, length: Ints, share: float
 ) -> pl.DataFrame:
-    """Fill gaps of one class of lengths by the method that misses least there."""
+    """Fill gaps of one length class by the method with the least error there."""
     length_h = int(length_class(length[gaps]).max())
     chosen = choose(hours, length_h, share=share)
     estimate = METHODS[chosen.method](seen)[gaps]
@@ -81,7 +80,7 @@ def _filled(
 
 
 def _expected(hours: Grid, installed: pl.DataFrame) -> Flags:
-    """Rows of channels at which a sensor was attached; its last hour not."""
+    """Return rows of channels with an attached sensor, without its last hour."""
     found = np.zeros(hours.values.shape, dtype=bool)
     columns = {channel: number for number, channel in enumerate(hours.channels)}
     for channel, since, until in installed.select(
@@ -94,6 +93,6 @@ def _expected(hours: Grid, installed: pl.DataFrame) -> Flags:
 
 
 def _lengths(missing: Flags) -> Ints:
-    """Length in rows of the run of missing rows that each row is in."""
+    """Return for each row the length of its run of missing rows."""
     before, after = edges(~missing)
     return after - before - 1

@@ -1,7 +1,7 @@
-"""Methods of imputation: a grid with gaps in, an estimate of every row out.
+"""Imputation methods: functions from a grid with gaps to an estimate of every row.
 
-Each is a function of a `Town`, so that all see the same and differ in one thing. NaN
-is where a method knows nothing.
+Each is a function of a `Town`, so that all have the same inputs. NaN means that a
+method has no estimate.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,27 +14,27 @@ from analytics.forecast.grid import Flags, Floats, Grid, Ints
 from analytics.forecast.profile import median, profile
 from analytics.forecast.ratio import network, ratio, smoothed, volume
 
-#: How fast what was seen at the edges of a gap loses weight inside it (hours), the
-#: half-life of the mean that is seen there, and how much of it is believed.
-FADES_H: Final = 8.0
-EDGE_H: Final = 2.0
-BELIEVED: Final = 0.85
-#: Neighbours whose regressions are asked, those that follow a channel closest.
+#: Decay time of the weight of the edges inside a gap (hours), half-life of the mean at
+#: the edges (hours), and the share of it that is used.
+DECAY_H: Final = 8.0
+EDGE_HALF_LIFE_H: Final = 2.0
+EDGE_WEIGHT: Final = 0.85
+#: Number of neighbours with regressions: the most similar channels.
 NEIGHBOURS: Final = 7
-#: A regression needs so many common hours.
-COMMON_H: Final = 168
+#: Common hours required for a regression.
+MIN_COMMON_H: Final = 168
 
 
 @dataclass(frozen=True, slots=True)
 class Town:
-    """What all methods start from."""
+    """The common inputs of all methods."""
 
     values: Floats
     per_hour: int
-    #: own profile, from like days before and after
+    #: own profile, from similar days before and after
     profile: Floats
     ratios: Floats
-    #: ratio of all channels together: one column, bridged where none is known
+    #: ratio of all channels together: one column, bridged if none is known
     network: Floats
 
 
@@ -50,7 +50,7 @@ def town(grid: Grid) -> Town:
 
 
 def linear(town: Town) -> Floats:
-    """Straight line between the hours before and after the gap."""
+    """Interpolate linearly between the hours before and after the gap."""
     rows = np.arange(len(town.values))
     found = np.full_like(town.values, np.nan)
     for column, values in enumerate(town.values.T):
@@ -61,27 +61,27 @@ def linear(town: Town) -> Floats:
 
 
 def seasonal(town: Town) -> Floats:
-    """Own profile: the median of like days before and after."""
+    """Return the own profile: the median of similar days before and after."""
     return town.profile
 
 
 def seasonal_network(town: Town) -> Floats:
-    """Own profile times the ratio of all channels together."""
+    """Return the own profile times the ratio of all channels together."""
     return volume(town.profile, np.broadcast_to(town.network, town.profile.shape))
 
 
 def neighbours(town: Town) -> Floats:
-    """Own profile times the median of regressions on the closest other channels.
+    """Return the own profile times the median of regressions on similar channels.
 
-    For each pair: own ratio = a + b · ratio of the other, over all hours that both
-    know; the value is the median over the neighbours that are known (as PeMS does with
-    volumes, DOMAIN.md 4.5).
+    For each pair: own ratio = a + b · ratio of the other, over all hours known in both;
+    the value is the median over the known neighbours (as PeMS does with volumes,
+    DOMAIN.md 4.5).
     """
     own = np.nan_to_num(town.ratios)
     known = np.isfinite(town.ratios) * 1.0
     common = known.T @ known
-    enough = common >= COMMON_H * town.per_hour
-    # [i, j]: over the rows that i and j both know
+    enough = common >= MIN_COMMON_H * town.per_hour
+    # [i, j]: over the rows known in both i and j
     sums, squares, products = own.T @ known, (own**2).T @ known, own.T @ own
     count = np.maximum(common, 1)
     variance = np.maximum(squares - sums**2 / count, 1e-9)
@@ -100,9 +100,9 @@ def neighbours(town: Town) -> Floats:
 
 
 def bridged(town: Town) -> Floats:
-    """Own profile times the network's ratio, and what the channel differed from it.
+    """Return the own profile times network ratio, with the channel's deviation from it.
 
-    What it differed is carried in from both edges of the gap, and fades with the
+    The deviation is carried in from both edges of the gap, and decays with the
     distance: the best linear estimate (kriging) between two points with a correlation
     of exp(-hours / 8).
     """
@@ -110,7 +110,7 @@ def bridged(town: Town) -> Floats:
     return volume(town.profile, town.network + own)
 
 
-#: In the order in which ties are settled.
+#: In order of preference for ties.
 METHODS: Final[Mapping[str, Callable[[Town], Floats]]] = {
     "linear": linear,
     "seasonal": seasonal,
@@ -121,14 +121,14 @@ METHODS: Final[Mapping[str, Callable[[Town], Floats]]] = {
 
 
 def _bridge(ratios: Floats, per_hour: int) -> Floats:
-    """Carry ratios into gaps from both edges; zero where nothing is near."""
+    """Carry ratios into gaps from both edges; zero if nothing is near."""
     known = np.isfinite(ratios)
     before, after = edges(known)
     rows, last = np.arange(len(ratios))[:, None], len(ratios) - 1
-    fades = FADES_H * per_hour
+    fades = DECAY_H * per_hour
     near_before = np.where(before >= 0, np.exp(-(rows - before) / fades), 0)
     near_after = np.where(after <= last, np.exp(-(after - rows) / fades), 0)
-    # across the gap; never 1, also where a row is its own edge
+    # across the gap; never 1, even if a row is its own edge
     across = np.where(
         (before >= 0) & (after <= last), np.exp(-(after - before) / fades), 0
     )
@@ -136,20 +136,20 @@ def _bridge(ratios: Floats, per_hour: int) -> Floats:
     seen = [
         np.take_along_axis(mean, at.clip(0, last), axis=0)
         for mean, at in (
-            (smoothed(ratios, EDGE_H * per_hour), before),
-            (smoothed(ratios[::-1], EDGE_H * per_hour)[::-1], after),
+            (smoothed(ratios, EDGE_HALF_LIFE_H * per_hour), before),
+            (smoothed(ratios[::-1], EDGE_HALF_LIFE_H * per_hour)[::-1], after),
         )
     ]
     weight_before = (near_before - across * near_after) / (1 - across**2)
     weight_after = (near_after - across * near_before) / (1 - across**2)
     carried: Floats = weight_before * seen[0] + weight_after * seen[1]
-    return BELIEVED * carried
+    return EDGE_WEIGHT * carried
 
 
 def edges(known: Flags) -> tuple[Ints, Ints]:
-    """Rows of the last known before and the first known after each row.
+    """Return rows of the last known before and the first known after each row.
 
-    -1 and the number of rows where there is none.
+    -1 and the number of rows if there is none.
     """
     rows = np.arange(len(known))[:, None]
     before = np.maximum.accumulate(np.where(known, rows, -1), axis=0)

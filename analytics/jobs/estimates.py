@@ -16,7 +16,7 @@ from analytics import frames
 from analytics.forecast.grid import Place
 from analytics.forecast.horizons import STEPS, forecast, origin
 from analytics.frames import check
-from analytics.imputation.impute import LONGEST_H, impute
+from analytics.imputation.impute import MAX_GAP_H, impute
 from analytics.jobs.store import Store
 from verkehrspuls.calendar import day_end, day_start
 from verkehrspuls.quantities import COUNTED
@@ -29,7 +29,7 @@ KEPT_S: Final = {900: [900], 3600: [3600, 86_400]}
 #: Readings may be so late before an hour is called missing.
 LATE: Final = timedelta(hours=1)
 
-_LONGEST: Final = timedelta(hours=LONGEST_H)
+_LONGEST: Final = timedelta(hours=MAX_GAP_H)
 _EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _KEY: Final = ("channel_id", "time", "gap_h")
 

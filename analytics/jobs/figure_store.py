@@ -164,7 +164,7 @@ def _beyond(found: pl.DataFrame, spans: pl.DataFrame) -> tuple[pl.DataFrame, ...
         return ()
     # the last of a span may be followed by others that it overlaps
     ends = (
-        found.filter(pl.col("interval_s") <= overlaps.LONGEST_S)
+        found.filter(pl.col("interval_s") <= overlaps.MAX_INTERVAL_S)
         .group_by("channel_id")
         .agg(
             end=(pl.col("time") + pl.duration(seconds="interval_s")).max(),

@@ -13,7 +13,7 @@ import polars as pl
 from analytics import frames
 from analytics.frames import check
 from analytics.health import evidence
-from analytics.health.evidence import LOOK_BACK, TOTALS_BACK, Evidence
+from analytics.health.evidence import LOOK_BACK, TOTALS_LOOK_BACK, Evidence
 from analytics.health.verdicts import METHOD
 from analytics.health.verdicts import judge as judge_evidence
 from analytics.jobs.store import Store
@@ -113,7 +113,7 @@ def _totals(read: Read, spans: pl.DataFrame, channels: pl.DataFrame) -> pl.DataF
     """HEALTH_TOTALS of sensors that report less than hourly, with the weeks before."""
     long = channels.filter(pl.col("interval_s") > 3600)
     before = spans.join(long, on="channel_id", how="semi").with_columns(
-        pl.col("since") - TOTALS_BACK
+        pl.col("since") - TOTALS_LOOK_BACK
     )
     if before.is_empty():
         return frames.empty(frames.HEALTH_TOTALS)

@@ -137,7 +137,7 @@ def stored_spans(
 def long_spans(wanted: Plan, channels: pl.DataFrame) -> pl.DataFrame:
     """SPANS in which intervals above an hour begin that may belong to the days."""
     days = wanted.days.join(channels.filter(_counts()), on="site_id")
-    before = pl.duration(seconds=long_intervals.LONGEST_S)
+    before = pl.duration(seconds=long_intervals.MAX_INTERVAL_S)
     return (
         days.join(day_bounds(days), on=["time_zone", "day"])
         .group_by("channel_id")

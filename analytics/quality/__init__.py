@@ -1,1 +1,1 @@
-"""How complete data is, and what may be said from it."""
+"""Data quality: completeness, gaps, validity, and the passport of figures."""

@@ -1,8 +1,8 @@
-"""Completeness: where the parts of each bin of a channel come from.
+"""Completeness: the origin of each bin's parts.
 
-Of the seconds of a bin some were observed; what is missing may be normalised (the bin
-was observed at least to half, and is scaled to a whole one) or imputed; or what was
-observed is excluded because of a case. The rest is missing, and never zero.
+Some seconds of a bin were observed; missing ones may be normalised (a bin observed at
+least to half is scaled to a whole one) or imputed; observed ones may be excluded
+because of a case. The rest is missing, and never zero.
 """
 
 from typing import Final
@@ -11,8 +11,8 @@ import polars as pl
 
 from verkehrspuls.classes import COUNTS
 
-#: A partly observed bin is scaled to a whole one from this share on.
-NORMALISED_FROM: Final = 0.5
+#: Minimum observed share of a bin to scale it to a whole one.
+MIN_NORMALISED: Final = 0.5
 
 _KEY = ("channel_id", "interval_s", "time")
 
@@ -20,17 +20,17 @@ _KEY = ("channel_id", "interval_s", "time")
 def of_bins(
     volumes: pl.DataFrame, *, excluded: pl.DataFrame, imputed: pl.DataFrame
 ) -> pl.DataFrame:
-    """Tell of each bin of VALID_VOLUMES where its parts come from, in seconds.
+    """Return for each bin of VALID_VOLUMES the origin of its parts, in seconds.
 
-    - A bin that overlaps a span of `excluded` (SPANS) knows nothing any more: neither
-      its volume nor any class of it. What was observed of it is `excluded_s`.
+    - A bin that overlaps a span of `excluded` (SPANS) becomes unknown: its volume and
+      all its classes. Its observed time is `excluded_s`.
     - observed_s: covered by readings.
     - normalised_s, volume_normalised: of a bin observed at least to half
       volume · interval_s / observed_s, as PeMS does; else the volume as counted.
-    - imputed_s, volume_estimated: what is missing of any other bin with a row in
+    - imputed_s, volume_estimated: the missing part of any other bin with a row in
       `imputed` (IMPUTED), which adds its volume · imputed_s / interval_s. A bin without
-      readings comes in as one of which nothing was observed. What is imputed in place
-      of something excluded counts as imputed only.
+      readings is added with no observed time. An imputed replacement of excluded data
+      counts as imputed only.
 
     Their sum is the length of the bin at most; nothing imputed is ever observed.
     """
@@ -41,10 +41,8 @@ def of_bins(
         .select(_KEY)
         .with_columns(observed_s=pl.lit(0, pl.Int32), valid=pl.lit(value=False))
     )
-    partly = (observed >= NORMALISED_FROM * length) & (observed < length)
-    is_imputed = (observed < NORMALISED_FROM * length) & pl.col(
-        "estimate"
-    ).is_not_null()
+    partly = (observed >= MIN_NORMALISED * length) & (observed < length)
+    is_imputed = (observed < MIN_NORMALISED * length) & pl.col("estimate").is_not_null()
     return (
         pl.concat([_exclude(volumes, excluded), unobserved], how="diagonal")
         .join(estimate, on=_KEY, how="left")
@@ -76,7 +74,7 @@ def without_excluded(volumes: pl.DataFrame, excluded: pl.DataFrame) -> pl.DataFr
 
 
 def _overlapping(volumes: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
-    """The bins that overlap a span of their channel."""
+    """Return the bins that overlap a span of their channel."""
     ends = pl.col("time") + pl.duration(seconds="interval_s")
     return (
         volumes.select(_KEY)
@@ -88,7 +86,7 @@ def _overlapping(volumes: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
 
 
 def _exclude(volumes: pl.DataFrame, excluded: pl.DataFrame) -> pl.DataFrame:
-    """Make bins that overlap a span know nothing but how much was observed."""
+    """Make bins that overlap a span unknown, except their observed time."""
     hit = _overlapping(volumes, excluded).with_columns(is_excluded=pl.lit(value=True))
     known = pl.col("is_excluded").is_null()
     return (

@@ -1,4 +1,4 @@
-"""Gaps: how long a channel may be silent within an hour, by how much it counts."""
+"""Gaps: the acceptable silence of a channel within an hour, by its volume."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,17 +14,16 @@ class Tolerance:
 
     `minutes[0]` is accepted below `volumes[0]`, `minutes[1]` from there on, and so on.
     The default is that of Toronto's volume pipeline (`gapsize_lookup`), which takes the
-    mean of sixty days for the volume; here it is what is usual for the hour.
+    mean of sixty days for the volume; here it is the usual volume of the hour.
     """
 
     volumes: Sequence[float] = (100, 500, 1500)
     minutes: Sequence[float] = (20, 15, 10, 5)
 
     def seconds(self, volume: pl.Expr) -> pl.Expr:
-        """Give the longest acceptable gap in seconds for a volume per hour.
+        """Return the longest acceptable gap in seconds for a volume per hour.
 
-        Where the volume is unknown it is the shortest, so that nothing is accepted
-        that should not be.
+        For an unknown volume the shortest, so that no unacceptable gap is accepted.
         """
         found = pl.lit(self.minutes[-1] * _MINUTE_S)
         for below, minutes in reversed(

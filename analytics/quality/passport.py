@@ -1,4 +1,4 @@
-"""The passport of a figure: where its parts come from, and how it was computed."""
+"""The passport of a figure: the origin of its parts, and its method."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,39 +6,38 @@ from typing import Final
 
 import polars as pl
 
-#: Where a figure's parts come from.
+#: Origins of a figure's parts.
 SHARES: Final = ("observed", "normalised", "imputed", "excluded")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passport:
-    """What has to be known to defend a figure.
+    """The evidence needed to defend a figure.
 
-    The shares are parts of what was expected, 0 to 1; what none of them covers is
-    missing. `excluded` was observed, but left out because of a case.
+    The shares are parts of the expected data, 0 to 1; the rest is missing. `excluded`
+    data was observed, but left out because of a case.
     """
 
     observed: float
     normalised: float
     imputed: float
     excluded: float
-    #: days that the figure was computed from, and how many it needs at least; None
-    #: where days do not matter
+    #: days used for the figure, and days required; None if days do not matter
     days_used: int | None = None
     days_required: int | None = None
     #: name and version, such as `dtv-1`
     method: str
     #: open cases that touch the figure
     cases: tuple[int, ...] = ()
-    #: share of the period in which a fault of a sensor is suspected, see
-    #: `analytics.quality.suspected`; nobody has decided, so it is in the figure
+    #: share of the period with a suspected sensor fault, see
+    #: `analytics.quality.suspected`; undecided, so it is in the figure
     suspected: float = 0.0
     #: hours (UTC) that a wall clock showed twice, whose readings may be of either pass
     ambiguous_hours: tuple[datetime, ...] = ()
 
     @property
     def missing(self) -> float:
-        """Share of what was expected that nothing is known of."""
+        """Share of the expected data that is unknown."""
         known = self.observed + self.normalised + self.imputed + self.excluded
         return max(0.0, 1.0 - known)
 
@@ -53,7 +52,7 @@ def of_days(
     cases: tuple[int, ...] = (),
     ambiguous_hours: tuple[datetime, ...] = (),
 ) -> Passport:
-    """Make the passport of a figure from the days (DAYS of one group) behind it.
+    """Build the passport of a figure from its days (DAYS of one group).
 
     Days without a row count as missing, so the shares are parts of `days_expected`.
     """

@@ -1,7 +1,7 @@
-"""What is suspected to be of a sensor's fault, until a person decides.
+"""Data that is suspected to be a sensor's fault, until a person decides.
 
-A figure that it touches is told as it is, says what share of it is suspected, and is
-told without it as well: computed in the same way, as if a person had excluded it.
+An affected figure is shown unchanged, with its suspected share, and also without the
+suspected data: computed as if a person had excluded it.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -16,7 +16,7 @@ from analytics.frames import SPANS, TIME, check
 from analytics.quality.passport import Passport
 from verkehrspuls.calendar import local_day
 
-#: Rows of `storage.doubts.list_suspected`: SPANS of channels, and what is suspected.
+#: Rows of the query on suspected data: SPANS of channels, and the suspicion.
 SUSPECTED: Final = {
     **SPANS,
     "site_id": pl.Int32(),
@@ -33,16 +33,16 @@ _Found = TypeVar("_Found")
 def both(
     compute: Callable[[bool], _Found], suspected: pl.DataFrame
 ) -> tuple[_Found, _Found | None]:
-    """Compute a figure of all hours, and of those that are trusted where not all are.
+    """Compute a figure of all hours, and, if some are suspected, of the others.
 
-    `compute` takes whether to leave out what is suspected. The second is None, and not
-    computed, where nothing is.
+    `compute` has an argument whether to leave out suspected data. The second result is
+    None, and not computed, if nothing is suspected.
     """
     return compute(False), None if suspected.is_empty() else compute(True)
 
 
 def frame(rows: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
-    """Make SUSPECTED of rows as they are read."""
+    """Make SUSPECTED of rows from the database."""
     return pl.DataFrame(list(rows), schema=SUSPECTED)
 
 
@@ -59,10 +59,10 @@ def share(
     channels: int,
     by: str = "channel_id",
 ) -> float:
-    """What part of a period of a number of channels is suspected, 0 to 1.
+    """Return the suspected share of a period of a number of channels, 0 to 1.
 
-    `by` is the column that tells them apart: what several findings tell of one of them
-    at one time counts once.
+    `by` is the column that identifies a channel: concurrent findings on one channel
+    count once.
     """
     inside = (
         suspected.select(
@@ -73,8 +73,8 @@ def share(
         .filter(pl.col("since") < pl.col("until"))
         .sort(by, "since")
     )
-    told = pl.col("until").cum_max().shift(1).over(by)
-    fresh = pl.col("until") - pl.max_horizontal("since", told)
+    with_suspected = pl.col("until").cum_max().shift(1).over(by)
+    fresh = pl.col("until") - pl.max_horizontal("since", with_suspected)
     seconds = inside.select(
         (fresh.dt.total_microseconds() / _SECONDS).clip(0).sum()
     ).item()
@@ -83,11 +83,11 @@ def share(
 
 
 def days(suspected: pl.DataFrame, zone: str, *, first: date, last: date) -> list[date]:
-    """Local days, `last` included, that SUSPECTED touch."""
+    """Return local days, `last` included, that SUSPECTED touch."""
     found: set[date] = set()
     for since, until in suspected.select("since", "until").unique().iter_rows():
         begins = max(first, local_day(since, zone))
-        # what ends at midnight does not touch the day that begins
+        # a span that ends at midnight does not touch the next day
         ends = min(last, local_day(until - timedelta(microseconds=1), zone))
         length = (ends - begins).days + 1
         found |= {begins + timedelta(days=n) for n in range(length)}
@@ -95,12 +95,12 @@ def days(suspected: pl.DataFrame, zone: str, *, first: date, last: date) -> list
 
 
 def touched(passport: Passport, suspected: float) -> Passport:
-    """Say in a passport what share is suspected."""
+    """Add the suspected share to a passport."""
     return replace(passport, suspected=suspected)
 
 
-def told(result: Result, trusted: Result, suspected: float) -> Result:
-    """Give each figure of a result with its value without what is suspected.
+def with_suspected(result: Result, trusted: Result, suspected: float) -> Result:
+    """Add to each figure of a result its value without suspected data.
 
     `trusted` is the same result, computed without it.
     """

@@ -1,4 +1,4 @@
-"""Validity: which hours, days and means hold (DOMAIN.md 4.2, 4.4 and 6)."""
+"""Validity of hours, days and means (DOMAIN.md 4.2, 4.4 and 6)."""
 
 import math
 from dataclasses import dataclass, field
@@ -12,23 +12,23 @@ from verkehrspuls.settings import Analytics
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What must be observed; the defaults are this project's, after the sources named.
+    """Minimum observed shares; defaults are this project's, based on the sources.
 
-    A day with 23 or 25 hours needs as large a part of them as any other.
+    A day with 23 or 25 hours needs the same share as any other.
     """
 
     #: share of a bin
     bin: float = 0.75
     gaps: Tolerance = field(default_factory=Tolerance)
-    #: share of a day's hours that are valid; the hours of both peaks must all be
+    #: share of valid hours of a day; the hours of both peaks must all be valid
     day: float = 21 / 24
-    #: a mean needs so many valid days, and so great a share of the calendar's (DAVe)
+    #: valid days required for a mean, and their share of the calendar's days (DAVe)
     days: int = 2
     days_share: float = 0.5
 
     @classmethod
     def of(cls, settings: Analytics) -> Self:
-        """Take the rules from the settings."""
+        """Read the rules from the settings."""
         return cls(
             bin=settings.valid_bin,
             gaps=Tolerance(settings.gap_volumes, settings.gap_minutes),
@@ -38,11 +38,11 @@ class Rules:
         )
 
     def of_bin(self) -> pl.Expr:
-        """Tell which STORED_VOLUMES are of a valid bin.
+        """Expression for the STORED_VOLUMES with a valid bin.
 
-        Observed to 75 %, and without a gap that is longer than the tolerance for the
-        volume that is usual or, where that is unknown, for the bin's own. A gap of
-        unknown length is as long as all that is missing.
+        Observed to 75 %, and without a gap longer than the tolerance for the usual
+        volume or, if that is unknown, for the bin's own volume. A gap of unknown length
+        is as long as all missing time.
         """
         observed, length = pl.col("observed_s"), pl.col("interval_s")
         flow = pl.col("volume") * 3600 / observed
@@ -51,7 +51,7 @@ class Rules:
         return (observed >= self.bin * length) & (gap <= acceptable)
 
     def days_required(self, days: int) -> int:
-        """Tell how many valid days a mean over so many calendar days needs.
+        """Return the valid days required for a mean over this many calendar days.
 
         `days` are those that belong to the mean, such as the Saturdays of a month.
         """

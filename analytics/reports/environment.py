@@ -9,7 +9,7 @@ import polars as pl
 
 from analytics import frames
 from analytics.environment import noise
-from analytics.flow.inputs import WHOLE
+from analytics.flow.inputs import MIN_WHOLE
 from analytics.quality import suspected
 from analytics.quality.passport import Passport
 from analytics.reports.extracts import ALL
@@ -110,7 +110,7 @@ class Asked:
                 direction=ALL,
                 trusted=self.trusted,
             )
-        return found.filter(pl.col("observed") + pl.col("normalised") >= WHOLE)
+        return found.filter(pl.col("observed") + pl.col("normalised") >= MIN_WHOLE)
 
     def suspects(
         self, *quantities: str, before: timedelta = timedelta(0)

@@ -17,7 +17,7 @@ from analytics.quality import suspected
 from analytics.quality.passport import SHARES, Passport
 from analytics.reports.periods import Period, ceiling, period
 from analytics.reports.standing import COLUMNS, with_standing
-from analytics.volumes.long_intervals import LONGEST_S
+from analytics.volumes.long_intervals import MAX_INTERVAL_S
 from analytics.volumes.volume import METHOD as VOLUMES_METHOD
 from verkehrspuls.calendar import day_end, day_start
 from verkehrspuls.classes import VOLUME_CLASSES
@@ -280,7 +280,9 @@ def environment_days(
     found = by_day.days(
         stored_hours(read_environment(url, start=start, **asked), site["channels"]),
         # an interval above an hour may begin the day before
-        read_long_environment(url, start=start - timedelta(seconds=LONGEST_S), **asked),
+        read_long_environment(
+            url, start=start - timedelta(seconds=MAX_INTERVAL_S), **asked
+        ),
         channels.select(list(CHANNELS)),
         quantity=quantity,
     )

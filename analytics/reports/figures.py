@@ -43,7 +43,7 @@ def _aadt(of: Source) -> Result:
 def _peaks(of: Source) -> Result:
     quarters, expected = of.quarters(), 4 * of.hours_expected
     # hours are read where they may tell more
-    few = quarters["flow"].count() < peaks.ENOUGH_KNOWN * expected
+    few = quarters["flow"].count() < peaks.MIN_KNOWN * expected
     hours = of.hours() if few else None
     return peaks.peaks(quarters, hours, unit=of.unit, expected=expected)
 
@@ -210,7 +210,11 @@ def of_both(compute: Callable[[Source], Result], source: Source) -> Result:
         return touched_by(compute(chosen), **source.touching)
 
     found, without = suspected.both(of, source.suspected)
-    return suspected.told(found, without, source.suspected_share) if without else found
+    return (
+        suspected.with_suspected(found, without, source.suspected_share)
+        if without
+        else found
+    )
 
 
 def of_kind(kind: str, source: Source) -> Result:

@@ -12,7 +12,7 @@ from analytics.quality import suspected
 from analytics.quality.validity import Rules
 from analytics.reports.extracts import ALL, channels_of
 from analytics.volumes import daily
-from analytics.volumes.long_intervals import LONGEST_S, with_day
+from analytics.volumes.long_intervals import MAX_INTERVAL_S, with_day
 from verkehrspuls.calendar import day_end, day_start
 from verkehrspuls.storage.database import Connection
 from verkehrspuls.storage.doubts import list_suspected, read_excluded
@@ -87,7 +87,7 @@ def trusted_days(
         "visible": visible,
     }
     # reaches into the days, or they reach into it
-    reach = timedelta(seconds=LONGEST_S)
+    reach = timedelta(seconds=MAX_INTERVAL_S)
     channels = channels_of(site, quantity).select(*frames.CHANNELS)
     long = frames.check(
         read_long_volumes(

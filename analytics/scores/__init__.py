@@ -1,1 +1,1 @@
-"""Anomaly scores for series of any kind, and for counts of traffic."""
+"""Anomaly scores for time series of any kind, and for traffic counts."""

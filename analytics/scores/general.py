@@ -1,9 +1,9 @@
-"""An anomaly score for any series: how new a row is, beside all that came before.
+"""An anomaly score for any time series: the novelty of a row against all before it.
 
-Four views of the series are each compared with what the series has shown so far: the
-value itself, its difference from the usual value at that time of day, its level, and
-its spread. The novelties are added. A score stands only where it exceeds the recent
-ones, so that one incident is one alarm and not hundreds.
+Four views of the series are each compared with its own past: the value itself, its
+difference from the usual value at that time of day, its level, and its spread. The
+novelties are added. A score is kept only if it exceeds the recent ones, so that one
+incident is one alarm and not hundreds.
 
 Causal: the score of a row depends on that row and on earlier ones only, and judging a
 series in pieces gives the same as judging it at once. One set of parameters for all
@@ -21,37 +21,37 @@ import polars as pl
 from analytics.scores.novelty import Novelty, Points
 from analytics.scores.views import Level, Spread, TimeOfDay
 
-#: Sum of novelties, in shares of the range, from which on a row is an alarm.
+#: Sum of novelties, in shares of the range, that raises an alarm.
 ALARM: Final = 0.062
-#: Rows that a place in the memory outlives its last visit.
-MEMORY: Final = 5000
-#: Rows, and seconds for the time of day, that are learnt from and not judged.
-FIRST_ROWS: Final = 150
-FIRST_S: Final = 3 * 86_400
-#: An alarm outranks smaller ones for 1/40 of the rows seen, from 20 to 200 rows.
-RECENT: Final = (40, 20, 200)
-#: Values beyond are cut, so that no difference of two overflows.
-LARGEST: Final = 1e100
+#: Rows for which a place stays in memory after its last visit.
+MEMORY_ROWS: Final = 5000
+#: Rows, and seconds for the time of day, that are learnt without being judged.
+WARM_UP_ROWS: Final = 150
+WARM_UP_S: Final = 3 * 86_400
+#: An alarm suppresses smaller ones for 1/40 of the rows seen, from 20 to 200 rows.
+SUPPRESSION: Final = (40, 20, 200)
+#: Larger values are cut, so that no difference overflows.
+MAX_VALUE: Final = 1e100
 
 _Rows = npt.NDArray[np.int64]
 
 
 class Judge:
-    """What has been seen of one series, and the score of what comes next."""
+    """Judges one series: keeps its past and scores the next rows."""
 
     def __init__(self) -> None:
         self._rows = 0
         self._began_s = 0
         self._low = self._high = 0.0
         self._time_of_day, self._level, self._spread = TimeOfDay(), Level(), Spread()
-        self._new_value = Novelty(tolerance=0.02, memory=MEMORY)
-        self._new_difference = Novelty(tolerance=0.01, memory=MEMORY)
-        self._new_level = Novelty(tolerance=0.03, memory=MEMORY)
-        self._new_spread = Novelty(tolerance=0.05, memory=MEMORY)
+        self._new_value = Novelty(tolerance=0.02, memory=MEMORY_ROWS)
+        self._new_difference = Novelty(tolerance=0.01, memory=MEMORY_ROWS)
+        self._new_level = Novelty(tolerance=0.03, memory=MEMORY_ROWS)
+        self._new_spread = Novelty(tolerance=0.05, memory=MEMORY_ROWS)
         self._peaks: deque[tuple[int, float]] = deque()
 
     def update(self, seconds: _Rows, values: Points) -> Points:
-        """Score the next rows; a value that is not finite has no score, no trace.
+        """Score the next rows; a value that is not finite has no score, no effect.
 
         Seconds are of the wall clock, counted from the start of any day.
         """
@@ -59,7 +59,7 @@ class Judge:
         scores = np.full(len(values), np.nan)
         if finite.any():
             scores[finite] = self._scores(
-                seconds[finite], np.clip(values[finite], -LARGEST, LARGEST)
+                seconds[finite], np.clip(values[finite], -MAX_VALUE, MAX_VALUE)
             )
         return scores
 
@@ -77,22 +77,22 @@ class Judge:
         novelty += self._new_level.update(self._level.points(plain), ranges)
         novelty += self._new_spread.update(self._spread.points(plain), ranges)
         novelty[usual] += self._new_difference.update(difference[usual]) * (
-            seconds[usual] - self._began_s >= FIRST_S
+            seconds[usual] - self._began_s >= WARM_UP_S
         )
-        novelty[rows < FIRST_ROWS] = 0.0
+        novelty[rows < WARM_UP_ROWS] = 0.0
         return self._leading(rows, novelty)
 
     def _ranges(self, values: Points) -> Points:
-        """The range of all values before each row."""
+        """Return the range of all values before each row."""
         low = np.minimum.accumulate(np.append(self._low, values))
         high = np.maximum.accumulate(np.append(self._high, values))
         self._low, self._high = float(low[-1]), float(high[-1])
         return (high - low)[:-1]
 
     def _leading(self, rows: _Rows, novelty: Points) -> Points:
-        """The score where it exceeds those of the recent rows; else zero."""
+        """Keep the score where it exceeds those of the recent rows; else zero."""
         scores = np.zeros(len(rows))
-        share, fewest, most = RECENT
+        share, fewest, most = SUPPRESSION
         peaks = self._peaks
         for place in np.flatnonzero(novelty):
             row, size = int(rows[place]), float(novelty[place])
@@ -109,9 +109,9 @@ class Judge:
 def scores(frame: pl.DataFrame) -> pl.DataFrame:
     """Add the column `score` (0 to 1, alarm from 0.5) to rows of time, value, key.
 
-    Each key is a series of its own, judged in order of time; rows of one time in the
-    order given. The rows come back in the order given. Without a key the rows are one
-    series. A missing value has no score.
+    Each key is a separate series, judged in order of time; rows of one time in the
+    given order, which the result keeps. Without a key the rows are one series. A
+    missing value has no score.
     """
     keys = ["key"] if "key" in frame.columns else []
     rows = frame.with_row_index("_row").sort(*keys, "time", "_row")

@@ -1,4 +1,4 @@
-"""How far a point lies from everything remembered of its series."""
+"""Distance of a point from all remembered points of its series."""
 
 from typing import Final
 
@@ -7,18 +7,18 @@ import numpy.typing as npt
 
 Points = npt.NDArray[np.float64]
 
-#: Rows that are compared at once; also how often what is forgotten is looked for.
-BLOCK: Final = 128
+#: Rows compared at once; also the interval of looking for forgotten places.
+BLOCK_ROWS: Final = 128
 
 
 class Novelty:
     """A memory of points, one for each place that the series has visited.
 
-    A point within `tolerance` (a share of the range) of a remembered one is nothing
-    new: the place is visited once more. Any other point is remembered, and its novelty
-    is the distance to the nearest place as a share of the range, at most 1. A place
-    not visited for `memory` rows is forgotten. Distance is the largest difference in
-    any coordinate; the range is that of the places, unless it is given.
+    A point within `tolerance` (a share of the range) of a remembered one is not new:
+    the place is visited again. Any other point is remembered, and its novelty is the
+    distance to the nearest place as a share of the range, at most 1. A place not
+    visited for `memory` rows is forgotten. Distance is the largest difference in any
+    coordinate; the range is that of the places, unless given.
     """
 
     def __init__(self, *, tolerance: float, memory: int) -> None:
@@ -29,12 +29,12 @@ class Novelty:
         self._rows = 0
 
     def update(self, points: Points, ranges: Points | None = None) -> Points:
-        """Judge the next rows (rows × coordinates); zero is nothing new."""
+        """Judge the next rows (rows × coordinates); zero is not new."""
         novelty = np.zeros(len(points))
         start = 0
         while start < len(points):
-            # blocks end at fixed rows, however the series is cut into calls
-            end = min(start + BLOCK - self._rows % BLOCK, len(points))
+            # blocks end at fixed rows, independent of the split into calls
+            end = min(start + BLOCK_ROWS - self._rows % BLOCK_ROWS, len(points))
             novelty[start:end] = self._judge(
                 points[start:end], None if ranges is None else ranges[start:end]
             )
@@ -47,7 +47,7 @@ class Novelty:
         self._rows += len(points)
         if not first:
             self._places, self._visited = points[:1], np.zeros(1, np.int64)
-        elif first % BLOCK == 0:
+        elif first % BLOCK_ROWS == 0:
             self._forget(first - self._memory)
         far = np.abs(points[:, None] - self._places).max(axis=2)
         nearest = far.argmin(axis=1)
@@ -57,7 +57,7 @@ class Novelty:
         while row < len(points):
             new = distance[row:] > self._tolerance * ranges[row:]
             known = int(new.argmax()) if new.any() else len(new)
-            # of several visits to one place the last counts
+            # the last of several visits to a place counts
             self._visited[nearest[row : row + known]] = np.arange(
                 first + row, first + row + known
             )

@@ -1,8 +1,8 @@
 """The one published anomaly score, for any table of times and values.
 
-Counts of traffic are judged as such (`traffic`: seasons, the network, the state of the
-counter), everything else by how new its values are (`general`). Which it is, is decided
-row by row from what was seen up to it:
+Traffic counts are scored by `traffic` (seasons, the network, the state of the counter),
+everything else by the novelty of its values (`general`). The kind is decided row by row
+from the rows before it:
 
 - interval: the smallest difference among the first ten times of the table. Traffic's is
   15 minutes or an hour, and all times so far are multiples of it apart.
@@ -10,7 +10,7 @@ row by row from what was seen up to it:
 
 Scores lie between 0 and 1, an alarm is 0.5 and above. Rows of one anomaly share the
 number of a case. A case begins with an alarm and lasts as long as a fault is more
-probable than not; an alarm within six rows of its end belongs to it, too.
+probable than not; an alarm within six rows of its end belongs to it as well.
 """
 
 from typing import Final
@@ -19,29 +19,31 @@ import polars as pl
 
 from analytics.scores import general, traffic
 
-#: Times from whose differences the interval is taken; before, there is no score.
+#: Number of times that determine the interval; before, there is no score.
 FIRST_TIMES: Final = 10
 INTERVALS_S: Final = (900, 3600)
-#: More than that nobody counts in an interval.
-MOST: Final = 1e9
+#: Maximum plausible count of an interval.
+MAX_COUNT: Final = 1e9
 ALARM: Final = 0.5
 #: Rows after a case in which an alarm continues it.
-CONTINUES: Final = 6
-#: The clock by which aware times are told the hour.
+CONTINUATION_ROWS: Final = 6
+#: Local clock of aware times.
 ZONE: Final = "Europe/Berlin"
 
 
 def scores(rows: pl.DataFrame) -> pl.DataFrame:
-    """Add `score` and `case` (null outside of any) to rows of `time`, `value`, `key`.
+    """Add `score` and `case` (null outside of cases) to rows of `time`, `value`, `key`.
 
     `key` may be missing: one series. Times are aware or on a local clock; rows of one
-    time are judged in the order given. A row without a value has no score in `general`;
-    in `traffic` that of the state the series is in.
+    time are judged in the given order. A row without a value has no score in `general`;
+    in `traffic` it has the score of the series' state.
     """
     key = pl.col("key").rank("dense") if "key" in rows.columns else pl.lit(0)
     value, times = pl.col("value"), rows["time"].unique().sort()
     interval_s, until = _traffic(times)
-    whole = value.is_null() | (value.is_between(0, MOST) & (value == value.round()))
+    whole = value.is_null() | (
+        value.is_between(0, MAX_COUNT) & (value == value.round())
+    )
     ordered = (
         rows.select(key.cast(pl.UInt32).alias("key"), "time", value.cast(pl.Float64))
         .with_row_index("given")
@@ -72,7 +74,7 @@ def scores(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _traffic(times: pl.Series) -> tuple[int, pl.Expr]:
-    """Give the interval, and the last time up to which times are traffic's."""
+    """Return the interval, and the last time up to which times fit traffic."""
     apart = times.head(FIRST_TIMES).diff().min()
     interval_s = int(apart.total_seconds()) if apart else 0  # type: ignore[union-attr]
     if len(times) < FIRST_TIMES or interval_s not in INTERVALS_S:
@@ -109,7 +111,7 @@ def _cases(rows: pl.DataFrame) -> pl.DataFrame:
         .filter(pl.col("alarm").cum_max().over("key", "run"))
         .with_columns(
             begins=(
-                pl.col("place").cast(pl.Int64).diff().over("key") > CONTINUES
+                pl.col("place").cast(pl.Int64).diff().over("key") > CONTINUATION_ROWS
             ).fill_null(value=True)
         )
         .with_columns(own=pl.col("begins").cum_sum().over("key"))

@@ -1,7 +1,7 @@
-"""Reads times, values and keys of series from a CSV file, German or English.
+"""Read times, values and keys of time series from a CSV file, German or English.
 
 Times as ISO 8601, with or without offset, or as 31.12.2026 23:59; 24:00 is the end of
-its day. All else as `verkehrspuls.spreadsheet` reads it. Errors name the line.
+its day. See `verkehrspuls.spreadsheet` for the rest. Errors name the line.
 """
 
 from datetime import timedelta
@@ -15,21 +15,21 @@ from verkehrspuls.errors import BadFile
 from verkehrspuls.spreadsheet import Problems, Sheet
 
 FORMAT: Final = "CSV"
-#: Names under which columns are found that are not named in the call.
+#: Default names of columns.
 NAMES: Final = {
     "time": ("time", "timestamp", "datetime", "date", "ts", "zeit", "zeitpunkt"),
     "value": ("value", "count", "volume", "flow", "wert", "anzahl"),
     "key": ("key", "series", "station", "sensor", "site", "channel", "detector"),
 }
-#: two digits of a year before four: those would be the year 26
+#: two-digit years before four-digit ones, which would match as the year 26
 _DAY: Final = ("%Y-%m-%d", "%d.%m.%y", "%d.%m.%Y", "%Y/%m/%d")
 _MIDNIGHT: Final = r"^(\S+ )24(:00(?::00(?:\.0+)?)?(?:[+-]\d\d:\d\d)?)$"
 _CLOCK: Final = (" %H:%M:%S%.f", " %H:%M", "")
-#: what programs write where a value is not finite: none
-_ENDLESS: Final = r"(?i)^[+-]?(inf(inity)?|nan|\d+e\d{3,})$"
-#: columns and characters of them that an error lists
-_LISTED: Final = 20
-_WIDEST: Final = 40
+#: texts of non-finite values: unknown
+_NOT_FINITE: Final = r"(?i)^[+-]?(inf(inity)?|nan|\d+e\d{3,})$"
+#: columns, and characters of them, listed in an error
+_MAX_LISTED: Final = 20
+_MAX_NAME_LENGTH: Final = 40
 
 
 def read(
@@ -39,7 +39,7 @@ def read(
     value: str | None = None,
     key: str | None = None,
 ) -> pl.DataFrame:
-    """Read `time`, `value`, `key` (if there is one) and the texts they were read from.
+    """Read `time`, `value`, `key` (if there is one), and their texts.
 
     The texts keep the names of their columns, prefixed with `text:`.
     """
@@ -75,7 +75,7 @@ def _column(path: Path, columns: list[str], role: str, name: str | None) -> str 
     elif name in columns:
         return name
     wanted = name or f"for the {role}; name it with --{role}"
-    listed = ", ".join(one[:_WIDEST] for one in columns[:_LISTED])
+    listed = ", ".join(one[:_MAX_NAME_LENGTH] for one in columns[:_MAX_LISTED])
     raise BadFile(
         path=path, format=FORMAT, reason=f"no column {wanted}. There are: {listed}"
     )
@@ -94,7 +94,7 @@ def _times(problems: Problems, lines: pl.Series, texts: pl.Series) -> pl.Series:
     offset = "%:z" if plain.str.contains(r":.*[+-]\d\d:\d\d$").first() else ""
     zone = "UTC" if offset else None
     times = pl.Series([None] * len(texts), dtype=pl.Datetime("us", zone))
-    # row by row, as later rows must not change what earlier ones are
+    # row by row, because later rows must not change earlier ones
     for form in [f"{day}{clock}{offset}" for day in _DAY for clock in _CLOCK]:
         left = times.is_null()
         if not left.any():
@@ -121,7 +121,7 @@ def _parse(texts: pl.Series, form: str, dtype: pl.DataType) -> pl.Series:
 
 
 def _values(problems: Problems, sheet: Sheet, texts: pl.Series) -> pl.Series:
-    endless = texts.str.contains(_ENDLESS).fill_null(value=False)
+    endless = texts.str.contains(_NOT_FINITE).fill_null(value=False)
     texts = texts.set(endless, None)
     found = spreadsheet.numbers(texts, separator=sheet.separator)
     found.note(problems, sheet.lines, texts, "number")
@@ -129,9 +129,9 @@ def _values(problems: Problems, sheet: Sheet, texts: pl.Series) -> pl.Series:
 
 
 def twice(rows: pl.DataFrame) -> tuple[int, int] | None:
-    """Give the number of rows whose series has a row of that time already, and a line.
+    """Return the number of rows that repeat a time of their series, and a line.
 
-    On a local clock that is so in the hour that is put back in autumn.
+    On a local clock this happens in the repeated hour in autumn.
     """
     series = ["key", "time"] if "key" in rows.columns else ["time"]
     again = rows.select(~pl.struct(series).is_first_distinct()).to_series().arg_true()

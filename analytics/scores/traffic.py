@@ -1,9 +1,10 @@
 """One causal anomaly score for counts of many series: is there a fault or an event?
 
-Three parts, each in its file: what is usual (`traffic_usual`), what the network does at
-the same time (`traffic_network`), and what state of the counter explains the counts up
-to now (`traffic_states`). The score of a row depends on rows of its time and before it
-only; the state can be carried on, so that live rows are judged like those of a file.
+Three parts, each in its file: usual volumes (`traffic_usual`), the deviation of the
+network at the same time (`traffic_network`), and the state of the counter that explains
+the counts so far (`traffic_states`). The score of a row depends only on rows of its
+time and earlier; the state can be kept, so that live rows are judged like those of a
+file.
 """
 
 from collections.abc import Callable
@@ -24,42 +25,42 @@ from analytics.scores.traffic_states import (
     Filter,
     likelihood,
 )
-from analytics.scores.traffic_usual import ACCEPTED_D, SUNDAY, Memory, Usual
+from analytics.scores.traffic_usual import ACCEPT_AFTER_D, SUNDAY, Memory, Usual
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-#: Tells of a date whether it is a holiday.
+#: Returns whether a date is a holiday.
 Holiday = Callable[[date], bool]
 
 DAY_S: Final = 86_400
-#: From this probability of a shift on, averaged over a day, a day is one of trouble.
-TROUBLE: Final = 0.5
-#: A day taken for a Sunday with this probability is remembered as one.
-SURE: Final = 0.9
-#: Rows of a table that are judged at once: bounds the memory.
+#: Minimum mean probability of a level shift over a day to count it as a day of trouble.
+TROUBLE_PROBABILITY: Final = 0.5
+#: Minimum probability for a day to be remembered as a Sunday.
+SUNDAY_PROBABILITY: Final = 0.9
+#: Rows of a table judged at once: bounds the memory.
 ROWS_AT_ONCE: Final = 500_000
-#: Off by this much (logarithm), the network's days are hardly trusted any more.
-UNUSUAL: Final = 0.5
-#: After a longer gap, a series is as good as unknown.
-LONGEST_GAP_H: Final = 1000.0
-#: Odds (base 10) that lasting trouble falls back to, and the time it takes.
-LASTING: Final = 0.0
-TIRES_H: Final = 168.0
-#: Odds at which the score is 0.5, and above it 0.75.
+#: Deviation (logarithm) above which the network's days are hardly trusted.
+NETWORK_DISTRUST: Final = 0.5
+#: After a longer gap, a series is treated as unknown.
+MAX_GAP_H: Final = 1000.0
+#: Odds (base 10) to which lasting trouble decays, and the time constant in hours.
+LASTING_ODDS: Final = 0.0
+LASTING_DECAY_H: Final = 168.0
+#: Odds at which the score is 0.5, and further odds at which it is 0.75.
 ALARM: Final = 2.5
 SCALE: Final = 2.0
 
 
 @dataclass(slots=True)
 class _Day:
-    """What is worked out once a day, and what adds up in its course."""
+    """Data computed once a day, and sums over its course."""
 
     number: int
     kinds: list[int]
     usual: list[Usual]
     spread: Floats
-    #: probability that a series was normal as the day began
+    #: probability that a series was normal at the start of the day
     trust: Floats
     evidence: Floats
     #: sum of the probability of a level shift
@@ -68,7 +69,7 @@ class _Day:
 
 
 class Traffic:
-    """The state of the score: judges rows in order of time, as many at once as come."""
+    """State of the score: judges rows in order of time, any number at once."""
 
     def __init__(self, interval_s: int, *, holiday: Holiday | None = None) -> None:
         self.interval_s = interval_s
@@ -82,12 +83,11 @@ class Traffic:
         self._last_step: int | None = None
 
     def push(self, rows: pl.DataFrame, *, zone: str | None = None) -> pl.DataFrame:
-        """Judge rows of `key`, `time`, `value`; give TRAFFIC_SCORES in their order.
+        """Judge rows of `key`, `time`, `value`; return TRAFFIC_SCORES in their order.
 
         `zone` is the local clock of aware times; naive times are local already. All
-        rows of one time belong into one call, and no row may be earlier than those of
-        the calls before; of two rows of a key in one interval, the greater value is
-        taken.
+        rows of one time belong in one call, and no row may be earlier than those of
+        earlier calls; of two rows of a key in one interval, the greater value is used.
         """
         self._welcome(rows)
         clock = self._clock(rows["time"].unique().sort(), zone)
@@ -128,7 +128,7 @@ class Traffic:
         )
 
     def _clock(self, times: pl.Series, zone: str | None) -> pl.DataFrame:
-        """Give interval, local day, clock time and column in the day for each time."""
+        """Return interval, local day, clock time and column of each time."""
         local = times if zone is None else times.dt.convert_time_zone(zone)
         second = local.dt.hour().cast(pl.Int64) * 3600 + local.dt.minute() * 60
         return pl.DataFrame(
@@ -160,7 +160,7 @@ class Traffic:
             self._look_back(self._day)
 
     def _turn(self, number: int) -> None:
-        """End the day and begin another, if it is another."""
+        """End the current day and start another one, if it differs."""
         if self._day and self._day.number == number:
             return
         if self._day:
@@ -189,10 +189,12 @@ class Traffic:
 
     def _end(self, day: _Day) -> None:
         as_called = network.chances(day.evidence[:, None])[0, 0]
-        self._memory.end(day.number, day.kinds[0] if as_called > 1 - SURE else SUNDAY)
-        troubled = day.shifted > TROUBLE * day.steps
+        self._memory.end(
+            day.number, day.kinds[0] if as_called > 1 - SUNDAY_PROBABILITY else SUNDAY
+        )
+        troubled = day.shifted > TROUBLE_PROBABILITY * day.steps
         self._troubled = np.where(troubled, self._troubled + 1, 0)
-        accepted = self._troubled >= ACCEPTED_D
+        accepted = self._troubled >= ACCEPT_AFTER_D
         if accepted.any():
             self._memory.accept(accepted, day.number)
             self._filter.recover(accepted)
@@ -201,7 +203,7 @@ class Traffic:
     def _judge(
         self, counts: Floats, steps: Ints, slots: Ints
     ) -> tuple[Floats, Floats, Floats, Ints]:
-        """Judge counts (series by time) of the day; score, odds, usual and kind."""
+        """Judge counts (series by time); return score, odds, usual and kind."""
         day = self._day
         assert day  # noqa: S101 - set by _turn
         spread = day.spread[:, slots]
@@ -217,20 +219,22 @@ class Traffic:
         ratio = np.stack([one.network for one in seen])[likely, :, column].T
         commotion = np.stack([one.commotion for one in seen])[likely, column]
         wide = spread * commotion
-        judged = np.isfinite(counts) & (days > network.FEWEST_DAYS)
+        judged = np.isfinite(counts) & (days > network.MIN_DAYS)
         expected = Expected(counts, mean, wide, days, judged)
         weighed = likelihood(expected)
-        # a series without a past may be one that is yet to begin
+        # a series without a past may not have begun yet
         known = ratio[(days > 0).any(axis=1)]
-        unusual = np.log(np.median(known, axis=0) if len(known) else 1.0) / UNUSUAL
+        unusual = (
+            np.log(np.median(known, axis=0) if len(known) else 1.0) / NETWORK_DISTRUST
+        )
         unusual = np.broadcast_to(unusual, len(steps))
         score, odds = np.zeros_like(counts), np.zeros_like(counts)
         masses = np.zeros((len(KINDS), *counts.shape))
         for at, (step, slot) in enumerate(zip(steps, slots, strict=True)):
             since = step - self._last_step if self._last_step else 1
-            hours = min(since * self.interval_s / 3600, LONGEST_GAP_H)
+            hours = min(since * self.interval_s / 3600, MAX_GAP_H)
             odds[:, at] = self._filter.step(expected, weighed, at, hours=hours)
-            score[:, at] = self._tire(odds[:, at], hours)
+            score[:, at] = self._decay(odds[:, at], hours)
             masses[:, :, at] = np.add.reduceat(self._filter.faults, FIRST_OF_KIND)
             self._memory.keep(
                 day.number,
@@ -244,19 +248,19 @@ class Traffic:
             self._last_step = int(step)
         day.shifted += masses[-1].sum(axis=1)
         day.steps += len(steps)
-        young = days <= network.FEWEST_DAYS
+        young = days <= network.MIN_DAYS
         return score, odds, np.where(young, np.nan, mean), masses.argmax(axis=0)
 
-    def _tire(self, odds: Floats, hours: float) -> Floats:
-        """Turn odds into the score: what lasts falls back to what a case needs to stay.
+    def _decay(self, odds: Floats, hours: float) -> Floats:
+        """Turn odds into the score; a lasting deviation decays to `LASTING_ODDS`.
 
-        Above `LASTING`, odds count by (1 - t)², where t follows whether they are above
-        it with a time constant of `TIRES_H`.
+        Above `LASTING_ODDS`, odds count by (1 - t)², where t follows whether they are
+        above it with a time constant of `LASTING_DECAY_H`.
         """
-        above = odds - LASTING
-        fresh = LASTING + above * (1 - self._tired) ** 2
+        above = odds - LASTING_ODDS
+        fresh = LASTING_ODDS + above * (1 - self._tired) ** 2
         value = np.where(above > 0, fresh, odds) + 1e-3 * odds - ALARM
-        share = -np.expm1(-hours / TIRES_H)
+        share = -np.expm1(-hours / LASTING_DECAY_H)
         self._tired = self._tired + share * ((above > 0) - self._tired)
         return np.asarray(0.5 + value / (2 * (SCALE + np.abs(value))))
 

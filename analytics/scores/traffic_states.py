@@ -1,9 +1,9 @@
-"""What state a counter is in, by Bayes' rule from row to row.
+"""The state of a counter, by Bayes' rule from row to row.
 
-A series is in one of the states below. From one hour to the next it falls from normal
-into a fault with a small probability and recovers with another; a count is more or less
-probable in each. Of both follows the probability of each state, given all counts up to
-now (forward filter of a hidden Markov model):
+A series is in one of the states below. From one hour to the next it changes from normal
+to a fault with a small probability and recovers with another; each state has its own
+distribution of counts. Both determine the probability of each state, given all counts
+so far (forward filter of a hidden Markov model):
 
 =========  =======================================================================
 state      a count is then
@@ -18,7 +18,7 @@ shift      the expected times 0.3 to 2.2, lasting four days on average
 =========  =======================================================================
 
 The score is the logarithm (base 10) of the odds of all faults against normal. It stays
-high as long as a fault lasts: its end is seen from the counts, not assumed.
+high as long as a fault lasts: its end is inferred from the counts.
 """
 
 from dataclasses import dataclass
@@ -34,33 +34,33 @@ Floats = npt.NDArray[np.float64]
 INCIDENT: Final = np.array([0.1, 0.2, 0.35, 0.5, 0.65, 1.45, 1.8, 2.5, 3.5])
 SHIFT: Final = np.array([0.3, 0.42, 0.55, 0.68, 0.8, 1.25, 1.45, 1.75, 2.2])
 KINDS: Final = ("spike", "drop-out", "stuck", "incident", "level-shift")
-#: State by state: its kind, the chance an hour to fall into it, and to recover.
+#: For each state: its kind, and the hourly probabilities to enter it and to recover.
 KIND_OF: Final = np.repeat(np.arange(5), [1, 1, 1, len(INCIDENT), len(SHIFT)])
 FIRST_OF_KIND: Final = np.flatnonzero(np.diff(KIND_OF, prepend=-1))
-FALL: Final = np.array([3e-3, 2e-4, 2e-4, 1.5e-3, 7e-5])
+ENTER: Final = np.array([3e-3, 2e-4, 2e-4, 1.5e-3, 7e-5])
 RECOVER: Final = np.array([1.0, 1 / 8, 1 / 16, 1 / 2.5, 1 / 100])
-#: Share of hours with a much greater spread, and how many times greater its square.
-WILD: Final = 0.08
-WILD_SPREAD: Final = 3.0
-#: Share of the spread² that carries over to the next hours, and how much of it an hour.
-CARRIED: Final = 0.5
-CARRY: Final = 0.85
-#: Width of what a spike may be: from a count to e to this power of it.
+#: Share of hours with a much greater spread, and the factor of its square.
+OUTLIER_SHARE: Final = 0.08
+OUTLIER_SPREAD: Final = 3.0
+#: Share of the spread² that persists in the next hours, and its hourly persistence.
+PERSISTENT_SHARE: Final = 0.5
+PERSISTENCE: Final = 0.85
+#: Range of a spike: from a count to e to this power of it.
 SPIKE_RANGE: Final = 3.0
-LEAST_PROBABILITY: Final = 1e-12
+MIN_PROBABILITY: Final = 1e-12
 
-_FALL: Final = (FALL / np.bincount(KIND_OF))[KIND_OF][:, None]
+_FALL: Final = (ENTER / np.bincount(KIND_OF))[KIND_OF][:, None]
 _RECOVER: Final = RECOVER[KIND_OF][:, None]
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What is expected of counts; series by time."""
+    """Expected counts; series by time."""
 
     counts: Floats
     volume: Floats
     spread: Floats
-    #: like days behind the usual volume
+    #: similar days in the usual volume
     days: Floats
     #: which counts are judged at all
     judged: npt.NDArray[np.bool_]
@@ -68,9 +68,9 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Likelihood:
-    """Logarithms that do not depend on the recent deviation; series by time.
+    """Log-probabilities independent of the recent deviation; series by time.
 
-    All are of the probability times count!, which is the same for all states.
+    All omit the factor 1/count!, which is the same for all states.
     """
 
     wild: Floats
@@ -82,17 +82,17 @@ class Likelihood:
 
 
 def likelihood(expected: Expected) -> Likelihood:
-    """Weigh counts in the states that have no memory of the hour before."""
+    """Weigh counts in the states that do not depend on the hour before."""
     count, mean, spread = expected.counts, expected.volume, expected.spread
     count = np.where(expected.judged, count, 0.0)
     days = np.maximum(expected.days, 0.05)
-    known = (1 - CARRIED) * spread + (spread + 1 / (mean + 0.5)) / days
-    whole = known + CARRIED * spread
+    known = (1 - PERSISTENT_SHARE) * spread + (spread + 1 / (mean + 0.5)) / days
+    whole = known + PERSISTENT_SHARE * spread
     few = choice(count, 0.07 * mean + 0.1, np.ones_like(mean))
     factorial = log_gamma(count + 1)
     return Likelihood(
-        wild=arrangements(count, WILD_SPREAD * whole)
-        + choice(count, mean, 1 / (WILD_SPREAD * whole)),
+        wild=arrangements(count, OUTLIER_SPREAD * whole)
+        + choice(count, mean, 1 / (OUTLIER_SPREAD * whole)),
         spike=factorial - np.log((count + 1 + 0.1 * mean) * SPIKE_RANGE),
         drop_out=np.where(count == 0, np.log(0.9), np.log(0.1) + few + factorial),
         stuck=factorial + np.log(0.97),
@@ -115,7 +115,7 @@ class Filter:
         self._last = np.zeros(0)
 
     def grow(self, series: int) -> None:
-        """Begin further series as normal."""
+        """Add further series in the normal state."""
         new = series - len(self.normal)
         self.faults = np.pad(self.faults, ((0, 0), (0, new)))
         self.normal = np.pad(self.normal, (0, new), constant_values=1.0)
@@ -124,7 +124,7 @@ class Filter:
         self._last = np.pad(self._last, (0, new), constant_values=np.nan)
 
     def recover(self, series: npt.NDArray[np.bool_]) -> None:
-        """Take series for normal from now on."""
+        """Reset series to normal."""
         self.faults[:, series] = 0
         self.normal[series] = 1
         self._off[series] = 0
@@ -132,13 +132,13 @@ class Filter:
     def step(
         self, expected: Expected, weighed: Likelihood, time: int, *, hours: float
     ) -> Floats:
-        """Move on by `hours` to the counts of a time; give the score of each series."""
+        """Advance by `hours` to the counts of a time; return scores by series."""
         count = expected.counts[:, time]
         judged = expected.judged[:, time]
         mean, spread = expected.volume[:, time], expected.spread[:, time]
-        carry = CARRY**hours
+        carry = PERSISTENCE**hours
         self._off = carry * self._off
-        fresh = (1 - carry**2) * CARRIED * spread
+        fresh = (1 - carry**2) * PERSISTENT_SHARE * spread
         self._off_variance = carry**2 * self._off_variance + fresh
         own = weighed.own_spread[:, time]
         counts = np.where(judged, count, 0.0)
@@ -146,8 +146,8 @@ class Filter:
         here = mean * np.exp(self._off)
         ways = arrangements(counts, near)
         normal = np.logaddexp(
-            np.log(1 - WILD) + ways + choice(counts, here, 1 / near),
-            np.log(WILD) + weighed.wild[:, time],
+            np.log(1 - OUTLIER_SHARE) + ways + choice(counts, here, 1 / near),
+            np.log(OUTLIER_SHARE) + weighed.wild[:, time],
         )
         same = count == self._last
         faults = np.concatenate(
@@ -165,7 +165,7 @@ class Filter:
             np.log((counts + 0.5) / (mean + 0.5)), own + 1 / (mean + 0.5), judged
         )
         self._last = np.where(np.isfinite(count), count, self._last)
-        odds = np.maximum(self.faults.sum(axis=0), LEAST_PROBABILITY) / self.normal
+        odds = np.maximum(self.faults.sum(axis=0), MIN_PROBABILITY) / self.normal
         return np.asarray(np.log10(odds))
 
     def _move(self, hours: float) -> None:
@@ -183,12 +183,12 @@ class Filter:
         self.faults = self.faults * np.where(judged, np.exp(faults - most), 1.0)
         total = np.maximum(self.normal + self.faults.sum(axis=0), 1e-300)
         self.faults = self.faults / total
-        self.normal = np.maximum(self.normal / total, LEAST_PROBABILITY)
+        self.normal = np.maximum(self.normal / total, MIN_PROBABILITY)
 
     def _follow(
         self, off: Floats, noise: Floats, judged: npt.NDArray[np.bool_]
     ) -> None:
-        """Follow the deviation, as far as the hour is taken for normal (Kalman)."""
+        """Update the deviation, weighted by the probability of normal (Kalman)."""
         gain = self._off_variance / (self._off_variance + noise)
         gain = np.where(judged, self.normal * gain, 0.0)
         self._off = self._off + gain * np.clip(off - self._off, -0.7, 0.7)

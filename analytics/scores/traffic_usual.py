@@ -1,19 +1,19 @@
-"""What is usual for counted series: eight weeks of days, and how much each is trusted.
+"""Usual volumes of counted series: eight weeks of days, weighted by trust.
 
 usual = Σ w·y / Σ w over the same clock time of the past 56 days, where y is the count
-without what the network did at that time and w is the product of
+divided by the network ratio of that time and w is the product of
 
 - recency: half after 21 days
 - likeness: 1 for days of the same kind, less for other workdays, next to nothing else
 - trust: the probability that the hour was without fault (`traffic_states`)
 
-A day's kind is its weekday; a holiday's is Sunday. The sum of the weights says how many
-like days are behind it: a young series has a usual value from two workdays on, with the
+A day's kind is its weekday; a holiday's is Sunday. The sum of the weights is the number
+of similar days: a young series has a usual value from two workdays on, with the
 uncertainty that goes with it.
 
-spread² (variance beyond counting noise, relative to usual²) is the trusted mean of
-((y - usual)² - usual) / usual² at this and the two neighbouring clock times, drawn
-towards the series' own mean of it, and that towards 0.15².
+spread² (variance beyond counting noise, relative to usual²) is the trusted mean of ((y
+- usual)² - usual) / usual² at this and the two neighbouring clock times, drawn towards
+the series' own mean of it, and that towards 0.15².
 """
 
 from dataclasses import dataclass
@@ -27,16 +27,16 @@ Floats = npt.NDArray[np.float64]
 DAYS: Final = 56
 HALF_LIFE_D: Final = 21.0
 SUNDAY: Final = 6
-#: Days of trouble after which a changed level is taken for the new usual.
-ACCEPTED_D: Final = 14
-#: Weight of hours in trouble: not zero, so that what lasts is learned in the end.
-LEAST_TRUST: Final = 0.02
-#: Relative spread before any is known, and how much evidence (in usual counts) it is.
-SPREAD: Final = 0.15
-SPREAD_COUNTS: Final = 6.0
-LEAST_SPREAD: Final = 0.03
-#: A surprise counts for the spread up to this many times its expected square.
-LARGEST_SQUARE: Final = 16.0
+#: Days of trouble after which a changed level becomes the new usual.
+ACCEPT_AFTER_D: Final = 14
+#: Weight of hours in trouble: not zero, so that a lasting change is learned in the end.
+MIN_TRUST: Final = 0.02
+#: Prior relative spread, and its weight in usual counts.
+PRIOR_SPREAD: Final = 0.15
+PRIOR_SPREAD_COUNTS: Final = 6.0
+MIN_SPREAD: Final = 0.03
+#: Maximum of a squared surprise, as a multiple of its expectation.
+MAX_SQUARE: Final = 16.0
 
 
 def _likeness() -> Floats:
@@ -54,10 +54,10 @@ _LIKENESS: Final = _likeness()
 
 @dataclass(frozen=True, slots=True)
 class Usual:
-    """What is usual on a day, series by clock time."""
+    """Usual volumes of a day, series by clock time."""
 
     volume: Floats
-    #: number of like days behind it
+    #: number of similar days in it
     days: Floats
 
 
@@ -68,7 +68,7 @@ class Memory:
         self.slots = slots
         shape = (DAYS, 0, slots)
         self._trust = np.zeros(shape, np.float32)
-        #: trust times count without what the network did
+        #: trust times count divided by the network ratio
         self._volume = np.zeros(shape, np.float32)
         #: weights of squares, and weight times square
         self._weight = np.zeros(shape, np.float32)
@@ -77,7 +77,7 @@ class Memory:
         self._day = np.full(DAYS, -(10**9), np.int64)
 
     def grow(self, series: int) -> None:
-        """Make room for series that have no past."""
+        """Add series without a past."""
         more = ((0, 0), (0, series - self._trust.shape[1]), (0, 0))
         self._trust = np.pad(self._trust, more)
         self._volume = np.pad(self._volume, more)
@@ -85,7 +85,7 @@ class Memory:
         self._excess = np.pad(self._excess, more)
 
     def usual(self, day: int, kinds: list[int]) -> list[Usual]:
-        """Give what is usual on a day if it is of a kind, seen from before it."""
+        """Return the usual volumes of a day of a kind, from days before it."""
         weight = self._recency(day) * _LIKENESS[kinds][:, self._kind]
         trust = self._sums(weight, self._trust)
         total = self._sums(weight, self._volume)
@@ -93,18 +93,18 @@ class Memory:
         return [Usual(*one) for one in zip(volume, trust, strict=True)]
 
     def spread(self, day: int, usual: Floats) -> Floats:
-        """Give spread², series by clock time."""
+        """Return spread², series by clock time."""
         recency = self._recency(day)[None]
         excess = self._sums(recency, self._excess)[0]
         weight = self._sums(recency, self._weight)[0]
-        prior = SPREAD_COUNTS * 50
-        own = (excess.sum(1) + SPREAD**2 * prior) / (weight.sum(1) + prior)
-        draw = SPREAD_COUNTS * np.maximum(usual, 0.5)
+        prior = PRIOR_SPREAD_COUNTS * 50
+        own = (excess.sum(1) + PRIOR_SPREAD**2 * prior) / (weight.sum(1) + prior)
+        draw = PRIOR_SPREAD_COUNTS * np.maximum(usual, 0.5)
         near = (_near(excess) + own[:, None] * draw) / (_near(weight) + draw)
-        return np.asarray(np.maximum(near, LEAST_SPREAD**2))
+        return np.asarray(np.maximum(near, MIN_SPREAD**2))
 
     def begin(self, day: int) -> None:
-        """Forget what is too old and make room for a day."""
+        """Drop the oldest day and add a new one."""
         place = day % DAYS
         if self._day[place] != day:
             self._day[place] = day
@@ -122,12 +122,12 @@ class Memory:
         network: Floats,
         spread: Floats,
     ) -> None:
-        """Remember counts (NaN: unknown), how far they are trusted and how they fit."""
+        """Store counts (NaN: unknown), their trust and their deviation."""
         place = day % DAYS
-        trust = np.where(np.isfinite(volume), np.maximum(trust, LEAST_TRUST), 0.0)
+        trust = np.where(np.isfinite(volume), np.maximum(trust, MIN_TRUST), 0.0)
         volume = np.nan_to_num(volume)
         square = ((volume - usual) ** 2 - usual) / usual**2
-        square = np.minimum(square, LARGEST_SQUARE * (spread + 1 / usual))
+        square = np.minimum(square, MAX_SQUARE * (spread + 1 / usual))
         weight = trust * np.minimum(usual, 200)
         self._trust[place, :, slot] = trust
         self._volume[place, :, slot] = trust * volume / network
@@ -135,13 +135,13 @@ class Memory:
         self._excess[place, :, slot] = weight * square
 
     def end(self, day: int, kind: int) -> None:
-        """Say of what kind a day was."""
+        """Store the kind of a day."""
         self._kind[day % DAYS] = kind
 
     def accept(self, series: npt.NDArray[np.bool_], day: int) -> None:
-        """Take the recent days of series for usual, those before for out of date."""
-        recent = day - self._day <= ACCEPTED_D
-        for days, least, most in ((recent, 1.0, 1.0), (~recent, 0.0, LEAST_TRUST)):
+        """Accept the recent days of series as usual, and discard those before."""
+        recent = day - self._day <= ACCEPT_AFTER_D
+        for days, least, most in ((recent, 1.0, 1.0), (~recent, 0.0, MIN_TRUST)):
             here = np.ix_(days, series)
             old = self._trust[here]
             new = np.where(old > 0, np.clip(old, least, most), 0)

@@ -1,4 +1,4 @@
-"""What is looked at in a series: each view turns rows into points, with a memory.
+"""Views of a time series: each turns rows into points, with a memory.
 
 Row by row with plain floats, so that a series in pieces gives the very same points.
 """
@@ -11,20 +11,20 @@ import numpy as np
 
 from analytics.scores.novelty import Points
 
-#: Parts of a day that have a usual value of their own: half hours.
+#: Parts of a day with a usual value each: half hours.
 PARTS: Final = 48
 _DAY_S: Final = 86_400
 
 
 class Level:
-    """Mean of the last 20 and of the last 80 rows: a shift, slow or for long."""
+    """Mean of the last 20 and of the last 80 rows: detects slow or lasting shifts."""
 
     def __init__(self) -> None:
         self._windows = [(deque[float](), length) for length in (20, 80)]
         self._sums = [0.0, 0.0]
 
     def points(self, values: Iterable[float]) -> Points:
-        """One point for each row: the short mean and the long one."""
+        """Return one point per row: the short mean and the long one."""
         return np.array([self._means(value) for value in values]).reshape(-1, 2)
 
     def _means(self, value: float) -> list[float]:
@@ -39,7 +39,7 @@ class Level:
 
 
 class Spread:
-    """Smoothed value and smoothed deviation from it: unrest, or too much calm."""
+    """Smoothed value and smoothed deviation from it: unrest, or unusual calm."""
 
     def __init__(self, *, weight: float = 0.05) -> None:
         self._weight = weight
@@ -47,7 +47,7 @@ class Spread:
         self._deviation = 0.0
 
     def points(self, values: Iterable[float]) -> Points:
-        """One point for each row: the smoothed value and deviation."""
+        """Return one point per row: the smoothed value and deviation."""
         return np.array([self._smoothed(value) for value in values]).reshape(-1, 2)
 
     def _smoothed(self, value: float) -> tuple[float, float]:
@@ -58,10 +58,10 @@ class Spread:
 
 
 class TimeOfDay:
-    """Difference from what is usual at this half hour.
+    """Difference from the usual value of the half hour.
 
-    Usual is a running mean of the half hour over all days, drawn towards that of the
-    same weekday the more often it was seen (at most 4 to 1).
+    The usual value is a running mean of the half hour over all days, drawn to that of
+    the same weekday the more often it was seen (at most 4 to 1).
     """
 
     def __init__(self, *, by_day: float = 0.05, by_week: float = 0.1) -> None:
@@ -69,7 +69,7 @@ class TimeOfDay:
         self._week = _Profile(7 * PARTS, by_week)
 
     def points(self, seconds: Iterable[int], values: Iterable[float]) -> Points:
-        """One point for each row; NaN while the half hour has not been seen."""
+        """Return one point per row; NaN until the half hour was seen before."""
         return np.array(
             [
                 [self._difference(second, value)]

@@ -1,4 +1,4 @@
-"""Bottlenecks: where slow traffic becomes free again, and what waits behind.
+"""Bottlenecks: where slow traffic becomes free again, and the queue upstream.
 
 Source: Chen, Skabardonis, Varaiya 2004, doi 10.3141/1867-06, made for motorways; here
 "slow" is a share of each station's own free speed, so that it holds for streets, too.
@@ -23,22 +23,22 @@ Indices = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thresholds:
-    """When a bottleneck is active; the paper: 40 mph, 20 mph, 2 miles, 5 of 7."""
+    """Conditions of a bottleneck; the paper: 40 mph, 20 mph, 2 miles, 5 of 7."""
 
-    #: slower than this share of the free speed is slow
+    #: share of the free speed below which traffic is slow
     slow: float = 2 / 3
-    #: and so much of the free speed faster it gets behind the bottleneck
+    #: minimum gain of speed downstream, as a share of the free speed
     gain: float = 1 / 3
     #: within this distance (m)
     reach_m: float = 3200
-    #: of so many intervals in a row at least so many must be active
+    #: number of consecutive intervals, and how many of them must be active
     window: int = 7
     active: int = 5
 
 
 #: `station` is the last slow one; `[began, ended)`; `active` counts its intervals;
-#: `extent_m` is the median length of the queue; `delay_h` are vehicle hours, null where
-#: a flow is unknown.
+#: `extent_m` is the median length of the queue; `delay_h` are vehicle hours, null if a
+#: flow is unknown.
 BOTTLENECKS: Final[Schema] = {
     "station": pl.Int32(),
     "chainage_m": pl.Float64(),
@@ -123,10 +123,10 @@ def _road(intervals: pl.DataFrame, free: pl.DataFrame, interval_s: int) -> _Road
 
 
 def _active(road: _Road, slow: Flags, thresholds: Thresholds) -> Flags:
-    """Tell when each station is the last slow one before free traffic."""
+    """Return when each station is the last slow one before free traffic."""
     active = np.zeros_like(slow)
     count = road.chainage.size
-    taken = np.zeros_like(slow)  # by the station where it is free again
+    taken = np.zeros_like(slow)  # marks the stations where it is free again
     for i in range(count - 1, -1, -1):
         rising = np.ones(len(road.times), dtype=bool)
         open_ = slow[:, i].copy()
@@ -145,7 +145,7 @@ def _active(road: _Road, slow: Flags, thresholds: Thresholds) -> Flags:
 
 
 def _episodes(active: Flags, thresholds: Thresholds) -> Iterator[Indices]:
-    """Give the active intervals of each sustained episode, as indices."""
+    """Return the active intervals of each sustained episode, as indices."""
     if active.size < thresholds.window:
         return
     counts = np.convolve(active, np.ones(thresholds.window, dtype=int), "valid")
@@ -185,7 +185,7 @@ def _episode(
 
 
 def _stretches(chainage: Floats) -> Floats:
-    """Length of road (m) that each station stands for."""
+    """Return the length of road (m) that each station represents."""
     middles = (chainage[1:] + chainage[:-1]) / 2
     ends = np.concatenate([chainage[:1], middles, chainage[-1:]])
     return np.diff(ends)

@@ -1,6 +1,6 @@
-"""Flow is conserved: what goes in comes out. Where it does not, a counter is wrong.
+"""Conservation of flow: vehicles that enter also leave; else a counter is wrong.
 
-Or a street was forgotten: residuals tell that something is wrong, not which.
+Or a street is missing: residuals show that something is wrong, not what.
 """
 
 from typing import Final
@@ -9,8 +9,9 @@ import polars as pl
 
 from analytics.frames import TIME, Schema, check
 
-#: Volumes of places that belong together; `sign` is +1 for what goes in, -1 for what
-#: comes out. `balance` names the section or junction, `places` how many it has.
+#: Volumes of the places of a balance; `sign` is +1 for entering, -1 for leaving
+#: traffic. `balance` is the key of the section or junction, `places` the number of its
+#: places.
 SIGNED_VOLUMES: Final[Schema] = {
     "balance": pl.String(),
     "places": pl.Int32(),
@@ -40,10 +41,10 @@ BALANCES: Final[Schema] = {
 
 
 def residuals(volumes: pl.DataFrame) -> pl.DataFrame:
-    """Subtract what left from what entered, by interval (RESIDUALS).
+    """Subtract leaving from entering volumes, by interval (RESIDUALS).
 
     Only intervals in which all places of a balance are known. Choose intervals that are
-    long beside the travel time between the places: what is under way counts as lost.
+    long beside the travel time between the places: vehicles under way count as lost.
     """
     entered = pl.col("volume").filter(pl.col("sign") > 0).sum()
     left = pl.col("volume").filter(pl.col("sign") < 0).sum()

@@ -1,7 +1,7 @@
-"""Travel times from devices that are seen again (Bluetooth), by pair of sites.
+"""Travel times of re-identified devices (Bluetooth), by pair of sites.
 
-The identifiers are hashes that the sensors make with a key that changes daily; they
-are needed in this function's memory only and are not stored.
+The identifiers are hashes that the sensors make with a key that changes daily; they are
+only in memory and are never stored.
 """
 
 from datetime import timedelta
@@ -11,7 +11,7 @@ import polars as pl
 
 from analytics.frames import TIME, Schema, check
 
-#: When a device was seen at a site.
+#: Sightings of devices at a site.
 DETECTIONS: Final[Schema] = {"device": pl.String(), "time": TIME}
 #: `began` is when the first site was left.
 TRIPS: Final[Schema] = {"device": pl.String(), "began": TIME, "travel_s": pl.Float64()}
@@ -22,14 +22,16 @@ PAIR_INTERVALS: Final[Schema] = {
     "excluded": pl.Int32(),
 }
 
-#: Slower than this (km/h) somebody stopped on the way; faster is a wrong match.
-SLOWEST_KMH: Final = 3.0
-FASTEST_KMH: Final = 200.0
+#: Plausible speeds (km/h): slower devices stopped on the way; faster ones are wrong
+#: matches.
+MIN_SPEED_KMH: Final = 3.0
+MAX_SPEED_KMH: Final = 200.0
 #: Sightings of a device closer together than this are one passage.
-PASSAGE: Final = timedelta(minutes=2)
-#: Robust standard deviations from the interval's median, and the least of these (s).
-OUTLIER: Final = 3.5
-LEAST_SPREAD_S: Final = 5.0
+MAX_PASSAGE: Final = timedelta(minutes=2)
+#: Outlier limit in robust standard deviations from the interval's median, and their
+#: minimum (s).
+MAX_DEVIATIONS: Final = 3.5
+MIN_SPREAD_S: Final = 5.0
 
 
 def trips(
@@ -55,8 +57,8 @@ def trips(
     return check(
         found.drop_nulls("ended")
         .with_columns(travel_s=travel)
-        .filter(kmh.is_between(SLOWEST_KMH, FASTEST_KMH))
-        # of several arrivals after one departure the first
+        .filter(kmh.is_between(MIN_SPEED_KMH, MAX_SPEED_KMH))
+        # the first of several arrivals after one departure
         .sort("began")
         .unique(["device", "ended"], keep="first", maintain_order=True)
         .select("device", "travel_s", began="ended")
@@ -68,20 +70,18 @@ def trips(
 def pair_intervals(found: pl.DataFrame, *, every: str = "15m") -> pl.DataFrame:
     """Take the median of the TRIPS that began in an interval (PAIR_INTERVALS).
 
-    Left out, and counted, is what lies further than 3.5 · 1.4826 · MAD from the
-    interval's median (at least 5 s · 3.5): who stopped on the way.
+    Trips further than 3.5 · 1.4826 · MAD from the interval's median (at least 5 s ·
+    3.5) are left out and counted: these devices stopped on the way.
     """
     time = pl.col("began").dt.truncate(every).alias("time")
     travel = pl.col("travel_s")
     off = (travel - travel.median().over("time")).abs()
-    spread = pl.max_horizontal(
-        1.4826 * off.median().over("time"), pl.lit(LEAST_SPREAD_S)
-    )
+    spread = pl.max_horizontal(1.4826 * off.median().over("time"), pl.lit(MIN_SPREAD_S))
     kept = travel.filter(pl.col("kept"))
     return check(
         check(found, TRIPS)
         .with_columns(time)
-        .with_columns(kept=off <= OUTLIER * spread)
+        .with_columns(kept=off <= MAX_DEVIATIONS * spread)
         .group_by("time")
         .agg(
             pl.col("kept").sum().cast(pl.Int32).alias("devices"),
@@ -94,7 +94,7 @@ def pair_intervals(found: pl.DataFrame, *, every: str = "15m") -> pl.DataFrame:
 
 
 def _passages(detections: pl.DataFrame) -> pl.DataFrame:
-    apart = pl.col("time").diff().over("device") > PASSAGE
+    apart = pl.col("time").diff().over("device") > MAX_PASSAGE
     return (
         check(detections, DETECTIONS)
         .sort("device", "time")

@@ -1,4 +1,4 @@
-"""How reliable a travel time is: the same time of day over many days."""
+"""Reliability of travel times: the same time of day over many days."""
 
 from typing import Final
 
@@ -14,8 +14,9 @@ TRAVEL_TIMES: Final[Schema] = {
     "free_s": pl.Float64(),
 }
 #: By local time of day, in minutes after midnight. With too few days only `days` is
-#: known, all else is null; `p95_s` and what is made of it need more than the rest.
-#: `outlier_day` is a day that took far longer than all others, `outlier_s` how long.
+#: known, all else is null; `p95_s` and figures based on it need more days.
+#: `outlier_day` is a day that took far longer than all others, `outlier_s` its travel
+#: time.
 RELIABILITY: Final[Schema] = {
     "minute": pl.Int32(),
     "days": pl.Int32(),
@@ -32,18 +33,19 @@ RELIABILITY: Final[Schema] = {
     "outlier_s": pl.Float64(),
     "outlier_day": pl.Date(),
 }
-FEWEST_DAYS: Final = 10
-#: With fewer the 95th percentile is the longest day, whatever it was.
-FEWEST_FOR_95: Final = 20
-#: Between its ends lie 14 of 20 days.
+MIN_DAYS: Final = 10
+#: Days required for the 95th percentile: with fewer it is the longest day.
+MIN_DAYS_FOR_95: Final = 20
+#: The band contains 14 of 20 days.
 BAND: Final = (15, 85)
-#: So many times as long as the median and as the second longest day is an outlier.
-OUTLIER_OF_MEDIAN: Final = 2.0
-OUTLIER_OF_SECOND: Final = 1.5
+#: A day this many times as long as the median, and as the second longest day, is an
+#: outlier.
+OUTLIER_TO_MEDIAN: Final = 2.0
+OUTLIER_TO_SECOND: Final = 1.5
 
 
 def reliability(
-    times: pl.DataFrame, *, time_zone: str, fewest_days: int = FEWEST_DAYS
+    times: pl.DataFrame, *, time_zone: str, fewest_days: int = MIN_DAYS
 ) -> pl.DataFrame:
     """Compare days at the same local time (RELIABILITY). Choose days of one type.
 
@@ -65,8 +67,8 @@ def reliability(
     mean, median, p95 = travel.mean(), travel.median(), upper(travel, 95)
     worst = travel.top_k((travel.len() / 5).ceil().cast(pl.UInt32)).mean()
     longest, second = travel.max(), travel.top_k(2).min()
-    odd = (longest > OUTLIER_OF_MEDIAN * median) & (
-        longest > OUTLIER_OF_SECOND * second
+    odd = (longest > OUTLIER_TO_MEDIAN * median) & (
+        longest > OUTLIER_TO_SECOND * second
     )
     figures = {
         "mean_s": mean,
@@ -95,7 +97,9 @@ def reliability(
         .with_columns(
             *(pl.when(days >= fewest_days).then(name).alias(name) for name in figures),
             *(
-                pl.when(days >= max(fewest_days, FEWEST_FOR_95)).then(name).alias(name)
+                pl.when(days >= max(fewest_days, MIN_DAYS_FOR_95))
+                .then(name)
+                .alias(name)
                 for name in of_95
             ),
         )

@@ -25,22 +25,23 @@ class Parameters:
     #: widths of the kernel; None: half the mean distance of stations, and of intervals
     sigma_m: float | None = None
     tau_s: float | None = None
-    #: how fast changes travel in free and in congested traffic
+    #: speeds at which changes travel in free and in congested traffic
     free_kmh: float = 80.0
     congested_kmh: float = -15.0
-    #: where traffic turns from free to congested, and how sharply
+    #: speed at which traffic turns from free to congested, and the width of the
+    #: transition
     critical_kmh: float = 60.0
     width_kmh: float = 20.0
 
 
-#: The field on a grid. Null where the data is too far away to tell.
+#: The field on a grid; null if the data is too far away.
 FIELD: Final[Schema] = {
     "time": TIME,
     "chainage_m": pl.Float64(),
     "speed_kmh": pl.Float64(),
 }
-#: Data further away than so many widths has no say.
-_FAR: Final = 8.0
+#: Data further away than this many widths is ignored.
+_MAX_WIDTHS: Final = 8.0
 
 
 def speed_field(
@@ -97,13 +98,13 @@ def _column(
     tau: float,
     parameters: Parameters,
 ) -> Floats:
-    """Speeds over time at one place."""
+    """Return speeds over time at one place."""
 
     def along(c_kmh: float) -> Floats:
         shift = (x - at) / (c_kmh / 3.6)
         exponent = np.abs(x - at)[:, None] / sigma
         exponent = exponent + np.abs((t - shift)[:, None] - grid_t[None, :]) / tau
-        weight = np.where(exponent < _FAR, np.exp(-exponent), 0)
+        weight = np.where(exponent < _MAX_WIDTHS, np.exp(-exponent), 0)
         with np.errstate(invalid="ignore"):
             mean: Floats = (weight * v[:, None]).sum(axis=0) / weight.sum(axis=0)
         return mean
@@ -114,5 +115,5 @@ def _column(
         1 + np.tanh((parameters.critical_kmh - lesser) / parameters.width_kmh)
     )
     both: Floats = share * congested + (1 - share) * free
-    # where only one of them knows anything, that one
+    # if only one of them is known, that one
     return np.where(np.isnan(both), np.fmin(free, congested), both)

@@ -1,7 +1,7 @@
 """Travel times of sections and corridors from the speeds at their stations, and delay.
 
-The speeds that are stored are means over time, which are above the mean over space: so
-travel times are slightly too short, by some percent where speeds differ much.
+Stored speeds are means over time, which exceed means over space: so travel times are
+slightly too short, by some percent if speeds differ much.
 """
 
 from typing import Final
@@ -11,8 +11,8 @@ import polars as pl
 from analytics.frames import TIME, Schema, check
 from analytics.sections.stations import FREE_SPEEDS, STATION_INTERVALS
 
-#: A section lies between a station and the next one, and has the first one's number.
-#: `travel_s`, `speed_kmh` and `flow` are null where one of both stations lacks them.
+#: A section is between a station and the next one, and has the number of the first.
+#: `travel_s`, `speed_kmh` and `flow` are null if one of the stations lacks them.
 SECTION_INTERVALS: Final[Schema] = {
     "section": pl.Int32(),
     "time": TIME,
@@ -22,7 +22,7 @@ SECTION_INTERVALS: Final[Schema] = {
     "speed_kmh": pl.Float64(),
     "flow": pl.Float64(),
 }
-#: Intervals of a whole corridor. Null where a section is not known.
+#: Intervals of a whole corridor; null if a section is unknown.
 CORRIDOR_INTERVALS: Final[Schema] = {
     "time": TIME,
     "length_m": pl.Float64(),
@@ -32,8 +32,8 @@ CORRIDOR_INTERVALS: Final[Schema] = {
     "sections_known": pl.Int32(),
     "sections": pl.Int32(),
 }
-#: Sums over the intervals of a section in which flow and speed are known: kilometres
-#: driven, hours spent, hours lost (vehicle kilometres and vehicle hours).
+#: Sums over the intervals of a section with known flow and speed: kilometres driven,
+#: hours spent, hours lost (vehicle kilometres and vehicle hours).
 SECTION_DELAYS: Final[Schema] = {
     "section": pl.Int32(),
     "intervals": pl.Int32(),
@@ -47,11 +47,11 @@ SECTION_DELAYS: Final[Schema] = {
 def section_intervals(intervals: pl.DataFrame, free: pl.DataFrame) -> pl.DataFrame:
     """Compute SECTION_INTERVALS from STATION_INTERVALS and FREE_SPEEDS.
 
-    Each station's speed holds for the half of the section next to it:
-    travel = length/2 · (1/v₁ + 1/v₂); speed = length / travel; flow is the mean of
-    both. Source: the half-distance (instantaneous) method, FHWA Travel Time Data
-    Collection Handbook. Only stations that follow each other make a section: where one
-    is silent, both of its sections are unknown, and no longer one takes their place.
+    Each station's speed holds for the half of the section next to it: travel = length/2
+    · (1/v₁ + 1/v₂); speed = length / travel; flow is the mean of both. Source: the
+    half-distance (instantaneous) method, FHWA Travel Time Data Collection Handbook.
+    Only consecutive stations form a section: if one is silent, both of its sections are
+    unknown, and no longer section replaces them.
     """
     stations = check(intervals, STATION_INTERVALS).join(
         check(free, FREE_SPEEDS).drop("chainage_m"), on="station", how="left"
@@ -80,8 +80,8 @@ def section_intervals(intervals: pl.DataFrame, free: pl.DataFrame) -> pl.DataFra
 def corridor_intervals(sections: pl.DataFrame, *, count: int) -> pl.DataFrame:
     """Add sections up to the corridor's travel time (CORRIDOR_INTERVALS).
 
-    `count` is how many sections it has. The sum is that of one moment (instantaneous):
-    who sets out then meets other speeds further on.
+    `count` is the number of its sections. The sum is instantaneous: a vehicle that
+    departs then meets other speeds further on.
     """
     known = pl.col("travel_s").count()
 
@@ -106,7 +106,7 @@ def corridor_intervals(sections: pl.DataFrame, *, count: int) -> pl.DataFrame:
 def delays(
     sections: pl.DataFrame, *, interval_s: int, reference_kmh: float | None = None
 ) -> pl.DataFrame:
-    """Sum up what is driven, spent and lost on each section (SECTION_DELAYS).
+    """Sum up distance, time and delay on each section (SECTION_DELAYS).
 
     vehicle_km = Σ flow·length; vehicle_h = Σ flow·travel; delay_h = Σ flow·max(0,
     travel - reference); travel_time_index = Σ spent / Σ spent at free speed: sums

@@ -1,1 +1,1 @@
-"""Studies: the questions that planners ask, with an interval on each answer."""
+"""Studies: questions of planners, with an interval for each answer."""

@@ -21,10 +21,11 @@ def days_as_known(
     installed: pl.DataFrame,
     rules: validity.Rules = validity.DEFAULT,
 ) -> pl.DataFrame:
-    """Compute DAYS for SITE_DAYS from COUNT_READINGS in the versions known then.
+    """Compute DAYS for SITE_DAYS from COUNT_READINGS in their earlier versions.
 
-    As `daily.days`, with two differences: nothing is imputed or excluded, because what
-    persons decided then is not asked, and gaps are judged by each hour's own volume.
+    As `daily.days`, with two differences: nothing is imputed or excluded, because
+    earlier decisions of persons are not considered, and gaps are judged by each hour's
+    own volume.
     """
     unknown = {
         name: pl.lit(None, dtype)

@@ -1,4 +1,4 @@
-"""Before and after a measure, with sites that the measure left alone as controls."""
+"""Before and after a measure, with unaffected sites as controls."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ METHOD: Final = "before-after-2"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BeforeAfter:
-    """The answer: what changed at the site beyond what changed at its controls."""
+    """The change at the site beyond the change at its controls."""
 
     effect: Change
-    #: the same without controls: measure, season and weather together
+    #: the change without controls: measure, season and weather together
     site: Change
     controls: Mapping[str, Change]
-    #: the effect that the same method finds in the middle of the time before, where
-    #: there is none: when it is clear, site and controls do not go together
+    #: the effect by the same method in the middle of the time before, without a
+    #: measure: if it is clear, site and controls do not correspond
     placebo: Change
     passport: Passport
 
@@ -76,7 +76,7 @@ def before_after(
 
 
 def _values(days: pl.DataFrame, day_types: Sequence[str] | None) -> pl.DataFrame:
-    """PAIR_DAYS of a site."""
+    """Return PAIR_DAYS of a site."""
     chosen = (
         ~pl.col("holiday")
         if day_types is None
@@ -95,7 +95,7 @@ def _within(period: tuple[date, date]) -> pl.Expr:
 
 
 def _placebo(days: pl.DataFrame, before: tuple[date, date]) -> Change:
-    """The second half of the time before against the first, in whole weeks."""
+    """Compare the second half of the time before with the first, in whole weeks."""
     half = timedelta(weeks=max(1, ((before[1] - before[0]).days + 1) // 14))
     middle = before[1] - half
     day = timedelta(days=1)

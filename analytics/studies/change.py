@@ -1,4 +1,4 @@
-"""The change between two groups of days, with its interval: what all studies share.
+"""The change between two groups of days, with its interval: common to all studies.
 
 Periods are compared by pairs of days (`change_of_pairs`), other groups by weekday.
 """
@@ -22,10 +22,10 @@ CHANGE_DAYS: Final[Schema] = {
     "value": pl.Float64(),
     "later": pl.Boolean(),
 }
-#: Weeks that each group needs: days of a week resemble each other, so weeks count.
-FEWEST_WEEKS: Final = 3
+#: Weeks required of each group: days of a week resemble each other, so weeks count.
+MIN_WEEKS: Final = 3
 CONFIDENCE: Final = 0.95
-#: Chance to find an effect of the size that is called detectable.
+#: Probability of finding an effect of the detectable size.
 POWER: Final = 0.8
 
 
@@ -33,9 +33,8 @@ POWER: Final = 0.8
 class Change:
     """A relative change: 0.1 is ten percent more.
 
-    `[lower, upper]` holds the true change with 95 %. `detectable` is the least change
-    that would have been found with 80 %, had it been there. Null where there is a
-    reason.
+    `[lower, upper]` contains the true change with 95 %. `detectable` is the least
+    change that would be found with 80 %. Null if there is a reason.
     """
 
     value: float | None = None
@@ -46,15 +45,15 @@ class Change:
     days_after: int
     weeks_before: int
     weeks_after: int
-    #: pairs of days that the change is from, and those left out because their days are
-    #: not alike; null where groups are compared, not pairs
+    #: number of pairs of days, and of pairs left out because their days are of
+    #: different types; null if groups are compared, not pairs
     days_paired: int | None = None
     days_unlike: int | None = None
     reason: Reason | None = None
 
     @property
     def clear(self) -> bool:
-        """Whether the interval leaves out that nothing changed."""
+        """Whether the interval excludes "no change"."""
         return (
             self.lower is not None
             and self.upper is not None
@@ -73,7 +72,7 @@ def change(days: pl.DataFrame, *, comparisons: int = 1) -> Change:
 
     detectable = exp((t_0.975 + t_0.8) · standard error) - 1 (Bloom 1995). With several
     comparisons the interval is widened, so that it holds for all of them together
-    (Bonferroni). A weekday that only one group has is left out.
+    (Bonferroni). A weekday in only one group is left out.
     """
     known = check(days, CHANGE_DAYS).drop_nulls("value")
     in_both = pl.col("later").n_unique().over("weekday") == 2
@@ -90,8 +89,8 @@ def change(days: pl.DataFrame, *, comparisons: int = 1) -> Change:
         weeks_after=later["week"].n_unique(),
     )
     fewest = min(nothing.weeks_before, nothing.weeks_after)
-    if fewest < FEWEST_WEEKS:
-        reason = Reason("too-few-weeks", fewest, FEWEST_WEEKS)
+    if fewest < MIN_WEEKS:
+        reason = Reason("too-few-weeks", fewest, MIN_WEEKS)
         return replace(nothing, reason=reason)
     difference, error, clusters = _clustered(used)
     freedom = clusters - 2
@@ -115,8 +114,8 @@ def change_of_pairs(
     week, because days of a week resemble each other, and the interval is Student's with
     weeks - 1 degrees of freedom. `detectable` and `comparisons` as of `change`.
 
-    Where fewer than 90 % of the days have a partner the periods are not alike, and
-    there is no change to tell.
+    If fewer than 90 % of the days have a partner, the periods are not comparable, and
+    the change is null.
     """
     found = pairs.found.with_columns(week=pl.col("day").dt.truncate("1w"))
     weeks = found["week"].n_unique()
@@ -132,8 +131,8 @@ def change_of_pairs(
         few = Reason("too-few-pairs", found.height, pairs.needed)
         reason = Reason("periods-overlap") if overlapping else few
         return replace(nothing, reason=reason)
-    if weeks < FEWEST_WEEKS:
-        return replace(nothing, reason=Reason("too-few-weeks", weeks, FEWEST_WEEKS))
+    if weeks < MIN_WEEKS:
+        return replace(nothing, reason=Reason("too-few-weeks", weeks, MIN_WEEKS))
     difference, error = _of_weeks(found)
     t = student((1 + CONFIDENCE) / 2, weeks - 1)
     widened = student(1 - (1 - CONFIDENCE) / 2 / comparisons, weeks - 1)
@@ -147,7 +146,7 @@ def change_of_pairs(
 
 
 def _of_weeks(found: pl.DataFrame) -> tuple[float, float]:
-    """The mean of `value`, and its standard error clustered by `week`."""
+    """Return the mean of `value`, and its standard error clustered by `week`."""
     values = found["value"].to_numpy()
     mean = float(values.mean())
     sums = (
@@ -159,7 +158,7 @@ def _of_weeks(found: pl.DataFrame) -> tuple[float, float]:
 
 
 def student(probability: float, freedom: int) -> float:
-    """Quantile of Student's distribution.
+    """Return the quantile of Student's distribution.
 
     Expansion in 1/freedom, Abramowitz and Stegun 26.7.5: right to 0.3 % from four
     degrees of freedom on, at 97.5 %; with two its closed form.
@@ -177,7 +176,7 @@ def student(probability: float, freedom: int) -> float:
 
 
 def _clustered(used: pl.DataFrame) -> tuple[float, float, int]:
-    """The later group's coefficient, its standard error, and how many weeks."""
+    """Return the later group's coefficient, its standard error, and the weeks."""
     weekdays = used["weekday"].to_numpy()
     x = np.column_stack(
         [used["later"].to_numpy(), *(weekdays == d for d in np.unique(weekdays))]

@@ -1,4 +1,4 @@
-"""Comparing periods, sites and day types; ranking sites by their change."""
+"""Compare periods, sites and day types; rank sites by their change."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -12,7 +12,7 @@ from analytics.studies.pairs import LEFT_OUT, Pairs, overlap, pair
 
 METHOD: Final = "change-2"
 
-#: Sites by their change, the greatest first; those that cannot be told at the end.
+#: Sites by their change, the greatest first; those without a change at the end.
 RANKING: Final[Schema] = {
     "site": pl.String(),
     "change": pl.Float64(),
@@ -37,9 +37,9 @@ def compare_periods(
     """Estimate the change of a site's volume between two periods of FLOW_DAYS.
 
     Both ends included. Days are compared with their partners, see `pairs.pair`; public
-    holidays are left out, and so is a day of school holidays whose partner is none.
-    What else changed between the periods is part of the change. Null where fewer than
-    90 % of the days have a partner, as of periods that overlap.
+    holidays are left out, and so are days of school holidays whose partner is not one.
+    The change includes all influences between the periods. Null if fewer than 90 % of
+    the days have a partner, as for overlapping periods.
     """
     pairs = pair(_pair_days(days), before=before, after=after)
     return change_of_pairs(
@@ -48,9 +48,9 @@ def compare_periods(
 
 
 def compare_sites(one: pl.DataFrame, other: pl.DataFrame) -> Change:
-    """Estimate how much more the other site carries than the one, on the same days.
+    """Estimate how much more the other site carries than the first, on the same days.
 
-    Days that are valid at both: each is the partner of itself.
+    Days valid at both sites: each is its own partner.
     """
     left, right = (
         _valid(days).select("day", "value").rename({"value": name})
@@ -71,7 +71,7 @@ def compare_sites(one: pl.DataFrame, other: pl.DataFrame) -> Change:
 def compare_day_types(days: pl.DataFrame, one: str, other: str) -> Change:
     """Estimate how much more is carried on days of another type (`day_type`).
 
-    Days of a type are taken for one another, whatever their weekday.
+    All days of a type are equivalent, whatever their weekday.
     """
     kind = pl.col("day_type")
     found = (
@@ -92,7 +92,7 @@ def rank(
     """Order sites by the change of their volume (RANKING), from FLOW_DAYS of each.
 
     Among many sites some always seem to change: the intervals hold for all of them
-    together, with 95 %; `comparisons` are more, where these are a part of the sites.
+    together, with 95 %; `comparisons` is larger if these are a part of the sites.
     """
     comparisons = comparisons or max(len(sites), 1)
     rows = []

@@ -1,4 +1,4 @@
-"""Days of two periods in pairs: like with like, before any change is computed."""
+"""Pair similar days of two periods, before any change is computed."""
 
 import math
 from dataclasses import dataclass
@@ -12,39 +12,39 @@ from analytics.frames import Schema, check
 Span = tuple[date, date]
 
 #: Days of one or both periods. `kind` is the type of the day; `value` is a logarithm,
-#: null where the day cannot be used.
+#: null if the day cannot be used.
 PAIR_DAYS: Final[Schema] = {
     "day": pl.Date(),
     "kind": pl.String(),
     "value": pl.Float64(),
 }
-#: A kind of days that are left out, with their partners.
+#: Kind of days that are left out with their partners.
 LEFT_OUT: Final = "left out"
 #: 52 weeks: the same weekday of the year before, near the same date.
 YEAR: Final = timedelta(weeks=52)
-#: Of the days that have a value so many need a partner.
-ENOUGH: Final = 0.9
+#: Minimum share of the days with a value that must have a partner.
+MIN_PAIRED: Final = 0.9
 _WEEK: Final = timedelta(weeks=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pairs:
-    """Pairs of days, and what became of the others."""
+    """Pairs of days, and numbers of the others."""
 
-    #: `day` of the later period, and `value`: later less earlier
+    #: `day` of the later period, and `value`: later minus earlier
     found: pl.DataFrame
-    #: days that have a value
+    #: numbers of days with a value
     days_before: int
     days_after: int
-    #: pairs that are left out because the days are of other types
+    #: number of pairs left out because the days have other types
     unlike: int
     #: days with a value that should have a partner, in the period that has more
     wanted: int
 
     @property
     def needed(self) -> int:
-        """So many pairs are needed."""
-        return max(1, math.ceil(self.wanted * ENOUGH))
+        """Number of pairs required."""
+        return max(1, math.ceil(self.wanted * MIN_PAIRED))
 
     @property
     def enough(self) -> bool:
@@ -53,12 +53,12 @@ class Pairs:
 
 
 def pair(days: pl.DataFrame, *, before: Span, after: Span) -> Pairs:
-    """Give each of the PAIR_DAYS of the later period its partner in the earlier one.
+    """Pair each of the PAIR_DAYS of the later period with one of the earlier.
 
-    The partner has the same weekday and the same place in its period, see `distance`.
-    A day is on one side only: what lies in both periods belongs to the later one. A
-    pair of days of other types (a holiday, school holidays) is left out; it has a
-    partner, so it does not speak against the periods.
+    The partner has the same weekday and the same place in its period, see `distance`. A
+    day in both periods belongs to the later one. A pair of days of other types (a
+    holiday, school holidays) is left out; it counts as paired, so that the periods stay
+    comparable.
     """
     known = check(days, PAIR_DAYS)
     later = known.filter(_within(after))
@@ -85,9 +85,9 @@ def pair(days: pl.DataFrame, *, before: Span, after: Span) -> Pairs:
 
 
 def distance(before: Span, after: Span) -> timedelta:
-    """Whole weeks between a day and its partner.
+    """Return the whole weeks between a day and its partner.
 
-    Of the two that come nearest to the distance of the periods' first days, that which
+    Of the two numbers nearest to the distance of the periods' first days, the one that
     leaves more days with a partner.
     """
     apart = after[0] - before[0]
@@ -99,20 +99,20 @@ def distance(before: Span, after: Span) -> timedelta:
 
 
 def overlap(before: Span, after: Span) -> bool:
-    """Tell whether the periods share so much that too few days have a partner."""
+    """Return whether the periods overlap so much that too few days have a partner."""
     apart = distance(before, after)
-    return _doubled(before, after, apart) > (1 - ENOUGH) * _days(*after)
+    return _doubled(before, after, apart) > (1 - MIN_PAIRED) * _days(*after)
 
 
 def _partners(before: Span, after: Span, apart: timedelta) -> int:
-    """Count the days of the later period whose partner lies in the earlier alone."""
+    """Count the days of the later period whose partner is only in the earlier one."""
     first, last = after[0] - apart, after[1] - apart
     within = _days(max(first, before[0]), min(last, before[1]))
     return within - _doubled(before, after, apart)
 
 
 def _doubled(before: Span, after: Span, apart: timedelta) -> int:
-    """Count the days of the later period whose partner lies in both periods."""
+    """Count the days of the later period whose partner is in both periods."""
     first, last = after[0] - apart, after[1] - apart
     return _days(max(first, before[0], after[0]), min(last, before[1], after[1]))
 

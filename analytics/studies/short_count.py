@@ -1,8 +1,8 @@
 """From a short count to the mean day of a year, with its uncertainty.
 
-Instead of printed factors the permanent counters of the town serve: they were counting
-in the very same hours. How well that works is measured on themselves, each in turn
-taken for the short count.
+Instead of published factors it uses the permanent counters of the town, which counted
+in the same hours. Its error is measured on them, each in turn treated as the short
+count.
 """
 
 import math
@@ -18,7 +18,7 @@ from analytics.frames import TIME, Schema, check, mean
 METHOD: Final = "short-count-1"
 
 #: Whole hours of a permanent counter, or of the short count, with the local day and
-#: hour in which they begin.
+#: hour of their start.
 HOURS: Final[Schema] = {
     "time": TIME,
     "day": pl.Date(),
@@ -26,30 +26,30 @@ HOURS: Final[Schema] = {
     "volume": pl.Float64(),
 }
 
-#: Permanent counters that are needed to tell how far they may be off.
-FEWEST_REFERENCES: Final = 3
-#: Other days on which the same hours are tried.
-FEWEST_TRIALS: Final = 5
+#: Permanent counters required to estimate the error.
+MIN_REFERENCES: Final = 3
+#: Other days required on which the same hours are tried.
+MIN_TRIALS: Final = 5
 _Z: Final = 1.96
-#: The precision that planners ask for.
-WANTED: Final = 0.05
+#: The precision that planners require.
+TARGET_PRECISION: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShortCount:
-    """Mean daily traffic from a short count; null where there is a reason."""
+    """Mean daily traffic from a short count; null if there is a reason."""
 
     dtv: float | None = None
     lower: float | None = None
     upper: float | None = None
     #: mean daily traffic over the volume of the counted hours
     factor: float | None = None
-    #: relative standard errors: of what sites differ in, and of one day's count
+    #: relative standard errors: between sites, and of one day's count
     site_error: float | None = None
     day_error: float | None = None
     days_counted: int
-    #: days of the same hours more, to be within 5 %; null: days alone will not do, as
-    #: sites differ too much
+    #: further days of the same hours needed to be within 5 %; null: days alone are not
+    #: enough, as sites differ too much
     more_days: int | None = None
     references: int
     reason: Reason | None = None
@@ -65,20 +65,20 @@ def expand(
     `references` are the HOURS of permanent counters over the year, `means` their mean
     daily traffic. For each day counted and reference, factor = mean / volume of the
     same hours of the same day; DTV = exp(mean of ln(volume · factor)) over days and
-    references, so that weather and season, which are the same for all, cancel out.
+    references, so that weather and season, common to all, cancel out.
 
     Error: each reference in turn is expanded from the same local hours of each of its
     days by the others. The variance of its mean error is between sites, that within is
     of days; with n days it is site² + day²/n (in logarithms), the interval ± 1.96 times
     its root, and `more_days` solves 1.96 · √(site² + day²/n) = ln 1.05 for n.
 
-    A day counts only where the short count and a reference have all of its counted
-    hours. Source: the idea of expansion by permanent counters, FGSV/BASt V84 2001.
+    A day counts only if the short count and a reference have all of its counted hours.
+    Source: the idea of expansion by permanent counters, FGSV/BASt V84 2001.
     """
     counted = check(counted, HOURS)
     days = counted["day"].n_unique()
-    if len(references) < FEWEST_REFERENCES:
-        reason = Reason("too-few-references", len(references), FEWEST_REFERENCES)
+    if len(references) < MIN_REFERENCES:
+        reason = Reason("too-few-references", len(references), MIN_REFERENCES)
         return ShortCount(days_counted=days, references=len(references), reason=reason)
     if not (counted["volume"] > 0).any():
         nothing = Reason("no-traffic")
@@ -88,14 +88,14 @@ def expand(
         return ShortCount(
             days_counted=days,
             references=len(references),
-            reason=Reason("too-few-references", 0, FEWEST_REFERENCES),
+            reason=Reason("too-few-references", 0, MIN_REFERENCES),
         )
     errors = _errors(counted, references, means)
     if errors is None:
         return ShortCount(
             days_counted=days,
             references=len(references),
-            reason=Reason("too-few-days", 0, FEWEST_TRIALS),
+            reason=Reason("too-few-days", 0, MIN_TRIALS),
         )
     site, day = errors
     by_day = factors.group_by("day").agg(
@@ -122,7 +122,7 @@ def _factors(
     references: Mapping[str, pl.DataFrame],
     means: Mapping[str, float],
 ) -> pl.DataFrame:
-    """Estimates of the short count: one for each of its days and each reference."""
+    """Return estimates of the short count by day and reference."""
     own = counted.group_by("day").agg(pl.col("volume").sum(), hours=pl.len())
     found = [
         check(hours, HOURS)
@@ -151,7 +151,7 @@ def _errors(
     references: Mapping[str, pl.DataFrame],
     means: Mapping[str, float],
 ) -> tuple[float, float] | None:
-    """Standard errors (in logarithms) between sites, and of one day."""
+    """Return standard errors (in logarithms) between sites, and of one day."""
     pattern = counted.select("hour").unique()
     weekdays = counted.select(pl.col("day").dt.weekday()).unique()["day"].to_list()
     shares = pl.concat(
@@ -169,24 +169,24 @@ def _errors(
     others = (pl.col("share").sum().over("day") - pl.col("share")) / (
         pl.len().over("day") - 1
     )
-    # what would be wrong, had the others expanded this one on this day
+    # the error, had the others expanded this one on this day
     trials = (
-        shares.filter(pl.len().over("day") >= FEWEST_REFERENCES)
+        shares.filter(pl.len().over("day") >= MIN_REFERENCES)
         .with_columns(error=pl.col("share") - others)
         .group_by("reference")
         .agg(pl.col("error").mean(), pl.col("error").var().alias("var"), pl.len())
-        .filter(pl.col("len") >= FEWEST_TRIALS)
+        .filter(pl.col("len") >= MIN_TRIALS)
     )
-    if trials.height < FEWEST_REFERENCES:
+    if trials.height < MIN_REFERENCES:
         return None
     mean, var = trials["error"].to_numpy(), trials["var"].to_numpy()
-    # what the days left in the means is not of the sites
+    # subtract the part of the means' variance that is due to days
     site = (mean**2 - var / trials["len"].to_numpy()).mean()
     return math.sqrt(max(0.0, site)), math.sqrt(var.mean())
 
 
 def _more_days(site: float, day: float, count: int) -> int | None:
-    left = (math.log1p(WANTED) / _Z) ** 2 - site**2
+    left = (math.log1p(TARGET_PRECISION) / _Z) ** 2 - site**2
     if left <= 0:
         return None
     return max(0, math.ceil(day**2 / left - 1e-9) - count)

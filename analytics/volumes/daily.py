@@ -1,14 +1,13 @@
-"""Daily figures: local days of a site, per direction and for the cross-section.
+"""Daily figures: local days of a site, by direction and for the cross-section.
 
 A local day has 23, 24 or 25 hours, or half an hour more or less. An hour (UTC) in which
-a local day begins belongs to two days: it is taken by its quarter-hours, or, where
-nothing shorter was counted, belongs to the day in which it begins. Shares are parts of
-(hours of the day) x (channels installed on it, or with
-data), so a channel that was silent lowers the observed share. A day without any data
-has no row.
+a local day begins belongs to two days: it is split into quarter-hours, or, if nothing
+shorter was counted, belongs to the day in which it begins. Shares are parts of (hours
+of the day) x (channels installed on it, or with data), so a channel that was silent
+lowers the observed share. A day without any data has no row.
 
-Where a channel was counted by intervals of more than an hour (`long_intervals`), such
-as daily totals, these make its day, unless its hours tell as much.
+For a channel with intervals of more than an hour (`long_intervals`), such as daily
+totals, these make up its day, unless its hours are sufficient.
 """
 
 from collections.abc import Sequence
@@ -34,15 +33,15 @@ from analytics.volumes import long_intervals
 from verkehrspuls.classes import HEAVY_CLASSES, SCHEMES, columns_of
 
 METHOD: Final = "daily-5"
-#: of days of which at least one channel is made of intervals above an hour
+#: method of days with at least one channel made of intervals above an hour
 TOTALS_METHOD: Final = "daily-totals-1"
 #: Direction of the cross-section.
 ALL: Final = "all"
 
-#: Both peaks, local hours: first and the one after the last.
+#: Both peaks, local hours: first, and last (exclusive).
 PEAKS: Final = ((6, 10), (15, 19))
-#: An hour may be the peak hour with this share observed at each channel.
-PEAK_HOUR_OBSERVED: Final = 0.75
+#: Minimum observed share of an hour at each channel to be the peak hour.
+MIN_PEAK_OBSERVED: Final = 0.75
 
 _HOUR_S = 3600
 _QUARTER_S = 900
@@ -68,12 +67,12 @@ def days(
 
     `long` are LONG_VOLUMES that may belong to the days; others are left out.
 
-    What is observed, normalised, imputed and excluded of an hour: see
+    The observed, normalised, imputed and excluded parts of an hour: see
     `quality.completeness.of_bins`. `imputed` (IMPUTED) are hours.
 
-    - volume: what was counted, not scaled up; null where nothing was.
+    - volume: the count, not scaled up; null without a count.
     - volume_normalised: with hours observed at least to half scaled to whole ones.
-    - volume_estimated: with what was imputed for the other hours, too.
+    - volume_estimated: with imputed values for the other hours.
     - heavy: sum of the columns that hold HEAVY_CLASSES by the class scheme of the
       channel's sensors (TLS 8+1 where it is unknown); null where a channel's scheme
       cannot tell them, sensors of several were attached, or a counted hour does not
@@ -126,7 +125,7 @@ def days(
 def _groups(
     targets: pl.DataFrame, channels: pl.DataFrame
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Number the groups, and tell those of each channel and day.
+    """Number the groups, and return those of each channel and day.
 
     `group` is that of the channel's direction, `whole` that of the cross-section.
     """
@@ -154,14 +153,14 @@ def _by_group(rows: pl.DataFrame, *keys: str, of: list[pl.Expr]) -> pl.DataFrame
 
 
 def _hours(hours: pl.DataFrame, quarters: pl.DataFrame) -> pl.DataFrame:
-    """Hours, and in place of those in which a local day begins their quarter-hours."""
+    """Return hours; those in which a local day begins are replaced by quarter-hours."""
     bounds = day_bounds(hours)
     begins = bounds.select(
         "time_zone", time=pl.concat_list("day_began", "day_ended")
     ).explode("time")
     hour = pl.col("time").dt.truncate("1h")
     split = begins.filter(pl.col("time") != hour)
-    if split.is_empty():  # nearly always
+    if split.is_empty():  # the usual case
         return hours
     parts = quarters.join(
         split,
@@ -183,8 +182,8 @@ def _totals(
     excluded: pl.DataFrame,
     rules: validity.Rules,
 ) -> pl.DataFrame:
-    """Give the intervals above an hour that make the days of their channels."""
-    if long is None or long.is_empty():  # nearly always
+    """Return the intervals above an hour that make up the days of their channels."""
+    if long is None or long.is_empty():  # the usual case
         return rows.clear()
     found = long_intervals.totals(check(long, LONG_VOLUMES), places, excluded)
     of_days = found.join(of_day.select(*_CHANNEL, *_NUMBERS), on=_CHANNEL)
@@ -193,18 +192,18 @@ def _totals(
 
 
 def _and(hours: pl.DataFrame, longer: pl.DataFrame) -> pl.DataFrame:
-    """Put longer rows below those of hours."""
+    """Append longer rows to those of hours."""
     return pl.concat([hours, longer], how="diagonal") if longer.height else hours
 
 
 def _methods(totals: pl.DataFrame) -> pl.DataFrame:
-    """Name the method of the groups that totals are in."""
+    """Return the method of the groups that contain totals."""
     named = pl.lit(TOTALS_METHOD).alias("method")
     return _by_group(totals, of=[named])
 
 
 def _attached(of_day: pl.DataFrame, installed: pl.DataFrame) -> pl.DataFrame:
-    """Installations of channels on days: `attached_s`, `class_scheme`."""
+    """Return installations of channels on days: `attached_s`, `class_scheme`."""
     overlap = pl.min_horizontal("until", "day_ended") - pl.max_horizontal(
         "since", "day_began"
     )
@@ -217,7 +216,7 @@ def _attached(of_day: pl.DataFrame, installed: pl.DataFrame) -> pl.DataFrame:
 
 
 def _schemes(attached: pl.DataFrame) -> pl.DataFrame:
-    """The class scheme of each channel and day; `several` where sensors differ."""
+    """Return the class scheme of each channel and day; `several` if sensors differ."""
     scheme = pl.col("class_scheme")
     several = pl.when(scheme.n_unique() > 1).then(pl.lit("several"))
     return attached.group_by(_CHANNEL).agg(
@@ -255,7 +254,7 @@ def _present(
 
 
 def _sums(hours: pl.DataFrame) -> pl.DataFrame:
-    """Sums over hours and channels, by group."""
+    """Return sums over hours and channels, by group."""
     volume, speed = pl.col("volume"), pl.col("speed_kmh").cast(pl.Float64)
     sums = ("volume", "volume_normalised", "volume_estimated", *_SECONDS)
     by_channel = (
@@ -300,9 +299,9 @@ def _heavy() -> pl.Expr:
 
 
 def _by_time(bins: pl.DataFrame, present: pl.DataFrame) -> pl.DataFrame:
-    """Sums over channels of each bin, by group, with what `_present` counts.
+    """Return sums over channels of each bin, by group, with the counts of `_present`.
 
-    `least_s` is what the channel with the least observed: 0 where one has no bin.
+    `least_s` is the observed time of the least observed channel: 0 if one has no bin.
     """
     sums = _by_group(
         bins,
@@ -335,7 +334,7 @@ def _valid_hours(by_hour: pl.DataFrame) -> pl.DataFrame:
 
 
 def _peak_hours(by_quarter: pl.DataFrame, by_hour: pl.DataFrame) -> pl.DataFrame:
-    """The greatest hour of each group that is sufficiently observed."""
+    """Return the greatest hour of each group that is sufficiently observed."""
     counted = pl.col("volume").sum()
     fine = (
         by_quarter.group_by("group")
@@ -349,7 +348,7 @@ def _peak_hours(by_quarter: pl.DataFrame, by_hour: pl.DataFrame) -> pl.DataFrame
     clock = whole.join(fine, on="group", how="anti")
     return (
         pl.concat([sliding.select(columns), clock.select(columns)])
-        .filter(pl.col("least_s") >= PEAK_HOUR_OBSERVED * _HOUR_S)
+        .filter(pl.col("least_s") >= MIN_PEAK_OBSERVED * _HOUR_S)
         .sort("volume", "time", descending=[True, False])
         .unique("group", keep="first", maintain_order=True)
         .select("group", peak_hour="time", peak_volume="volume")
@@ -357,7 +356,7 @@ def _peak_hours(by_quarter: pl.DataFrame, by_hour: pl.DataFrame) -> pl.DataFrame
 
 
 def _sliding(by_quarter: pl.DataFrame) -> pl.DataFrame:
-    """Sums of the hour from each quarter-hour on, within the day of its group."""
+    """Return sums of the hour from each quarter-hour, within the group's day."""
     ends = pl.col("time") + pl.duration(seconds=_HOUR_S)
 
     def hour(name: str) -> pl.Expr:
@@ -376,7 +375,7 @@ def _sliding(by_quarter: pl.DataFrame) -> pl.DataFrame:
 
 
 def _figures(rules: validity.Rules) -> list[pl.Expr]:
-    """The columns of DAYS from the joined sums."""
+    """Return the columns of DAYS from the joined sums."""
 
     def share(seconds: pl.Expr) -> pl.Expr:
         return (seconds / pl.col("day_s")).clip(0, 1).cast(pl.Float32)

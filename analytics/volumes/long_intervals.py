@@ -1,7 +1,7 @@
 """Intervals above an hour: daily totals of counters, daily means of stations.
 
-They give no hours, only days. One belongs to the local day in which its middle lies:
-that of its midnight, of midnight in UTC, of the half-day before noon.
+They yield only days, no hours. An interval belongs to the local day of its middle,
+whether it starts at local midnight, at midnight in UTC, or is the half-day before noon.
 """
 
 from typing import Final
@@ -25,23 +25,23 @@ from analytics.quality import completeness, validity
 from analytics.volumes.volume import volume_of_reading
 
 HOUR_S: Final = 3600
-#: The longest interval that is taken: the local day of 25 hours.
-LONGEST_S: Final = 25 * HOUR_S
-#: An interval from this length on is taken for the whole of its day.
-WHOLE_DAY_S: Final = 23 * HOUR_S
-#: An hour counts as covered from this share on.
-COVERED: Final = 0.75
-#: Weeks before a day that tell what is usual for its total, and the fewest totals.
+#: Maximum length of an interval: a local day of 25 hours.
+MAX_INTERVAL_S: Final = 25 * HOUR_S
+#: Minimum length of an interval that represents its whole day.
+MIN_WHOLE_DAY_S: Final = 23 * HOUR_S
+#: Minimum covered share of a covered hour.
+MIN_COVERED: Final = 0.75
+#: Weeks before a day used for its usual total, and the totals required.
 USUAL_WEEKS: Final = 8
-FEWEST_DAYS: Final = 2
+MIN_DAYS: Final = 2
 
 _CHANNEL: Final = ("channel_id", "day")
 
 
 def volumes(readings: pl.DataFrame) -> pl.DataFrame:
-    """Take the count readings of more than an hour, of a known volume (LONG_VOLUMES).
+    """Select count readings over an hour with a known volume (LONG_VOLUMES).
 
-    A speed of zero or below is a sensor's way to say unknown.
+    A speed of zero or below means unknown.
     """
     long = readings.select(*COUNT_READINGS).filter(pl.col("interval_s") > HOUR_S)
     if long.is_empty():
@@ -56,7 +56,7 @@ def volumes(readings: pl.DataFrame) -> pl.DataFrame:
 
 
 def values(readings: pl.DataFrame) -> pl.DataFrame:
-    """Take the environment readings of more than an hour (LONG_VALUES)."""
+    """Select the environment readings of more than an hour (LONG_VALUES)."""
     long = readings.select(*ENVIRONMENT_READINGS).filter(pl.col("interval_s") > HOUR_S)
     return check(long, LONG_VALUES)
 
@@ -79,12 +79,12 @@ def with_day(long: pl.DataFrame, channels: pl.DataFrame) -> pl.DataFrame:
 def totals(
     long: pl.DataFrame, channels: pl.DataFrame, excluded: pl.DataFrame
 ) -> pl.DataFrame:
-    """Make of LONG_VOLUMES rows that a day's sums are made of.
+    """Convert LONG_VOLUMES to rows for the sums of days.
 
-    They are bins as `quality.completeness.of_bins` gives them, with their local `day`.
-    No second counts twice: an interval of which more than half is covered by those
-    that began before it is left out. One that is whole for its day is observed for no
-    longer than the day is.
+    They are bins as returned by `quality.completeness.of_bins`, with their local `day`.
+    No second counts twice: an interval of which more than half is covered by earlier
+    ones is left out. A whole-day interval is observed for at most the length of the
+    day.
     """
     ends = pl.col("time") + pl.duration(seconds="interval_s")
     reached = ends.cum_max().shift(1).over("channel_id")
@@ -124,9 +124,9 @@ def totals(
 def better(
     totals: pl.DataFrame, hours: pl.DataFrame, rules: validity.Rules
 ) -> pl.DataFrame:
-    """Choose the totals of those channels and days of which they tell more than hours.
+    """Choose the totals of channels and days that cover more than their hours.
 
-    Hours that are observed as well as a valid day needs it are finer, and always taken.
+    Hours sufficient for a valid day are finer, and always preferred.
     """
     seen = pl.sum_horizontal("observed_s", "excluded_s").sum()
     of_hours = hours.group_by(_CHANNEL).agg(seen.alias("hours_s"))
@@ -142,14 +142,14 @@ def better(
 def channel_days(
     long: pl.DataFrame, channels: pl.DataFrame, school_holidays: pl.DataFrame
 ) -> pl.DataFrame:
-    """Set daily totals (LONG_VOLUMES) against what is usual for them (CHANNEL_DAYS).
+    """Compare daily totals (LONG_VOLUMES) with their usual values (CHANNEL_DAYS).
 
     usual = median of the totals of the same weekday over the USUAL_WEEKS before, two at
-    least; those of workdays lie in school holidays if and only if the day does, and a
-    public holiday counts as a Sunday. Each stands for 24 hours.
+    least; those of workdays are in school holidays if and only if the day is, and a
+    public holiday counts as a Sunday. Each represents 24 hours.
     """
     known = channels.select("channel_id", "quantity", "state")
-    whole = check(long, LONG_VOLUMES).filter(pl.col("interval_s") >= WHOLE_DAY_S)
+    whole = check(long, LONG_VOLUMES).filter(pl.col("interval_s") >= MIN_WHOLE_DAY_S)
     days = with_calendar(
         with_day(whole, channels).join(known, on="channel_id"),
         school_holidays=school_holidays,
@@ -171,7 +171,7 @@ def channel_days(
         closed="left",
         group_by=["channel_id", *alike],
     ).agg(
-        usual=pl.when(pl.len() >= FEWEST_DAYS).then(pl.col("observed").median()),
+        usual=pl.when(pl.len() >= MIN_DAYS).then(pl.col("observed").median()),
     )
     return check(
         days.join(usual, on=["channel_id", *alike, "day"])
@@ -186,13 +186,13 @@ def _day_s() -> pl.Expr:
 
 
 def covered(totals: pl.DataFrame) -> pl.DataFrame:
-    """Tell which hours of their days totals cover, at three quarters or more.
+    """Return the hours of their days that totals cover to at least three quarters.
 
-    One row for each channel, `time` and `local_hour`; `valid` unless one of the totals
-    is excluded. Whoever counts a whole day covers all of it, wherever the day was cut.
+    One row per channel, `time` and `local_hour`; `valid` unless one of the totals is
+    excluded. An interval of a whole day covers all of it, wherever it starts.
     """
     bounds = day_bounds(totals)
-    whole = pl.col("interval_s") >= WHOLE_DAY_S
+    whole = pl.col("interval_s") >= MIN_WHOLE_DAY_S
     ends = pl.col("time") + pl.duration(seconds="interval_s")
     rows = (
         totals.join(bounds, on=["time_zone", "day"])
@@ -217,7 +217,7 @@ def covered(totals: pl.DataFrame) -> pl.DataFrame:
         .filter(pl.col("seconds") > 0)
         .group_by("channel_id", "time", "time_zone", "day", "group", "whole")
         .agg(pl.col("seconds").sum(), pl.col("valid").all())
-        .filter(pl.col("seconds") >= COVERED * HOUR_S)
+        .filter(pl.col("seconds") >= MIN_COVERED * HOUR_S)
     )
     return with_local(found).with_columns(
         interval_s=pl.lit(HOUR_S, pl.Int32),

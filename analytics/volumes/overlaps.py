@@ -1,14 +1,15 @@
 """Readings that overlap: no second of a channel counts twice.
 
 A second that several readings of a channel cover belongs to the one that was received
-last: that is the correction. Of those received together it is the shorter one, then
-the one that began later. What a reading counted is taken to be spread evenly over its
-interval, so that of a reading in part covered by later ones the share of its own
-seconds counts; one that is covered wholly counts for nothing.
+last: that is the correction. Of those received together it is the shorter one, then the
+one that began later. The count of a reading is assumed to be spread evenly over its
+interval, so that of a partly covered reading the share of its own seconds counts; a
+fully covered one does not count.
 
-Clocks of devices and networks are a little uneven, so that a reading often begins some
-seconds before the one before it ends. Both are right then, and each vehicle was counted
-once: a reading of which others cover no more than `OVERLAP_TOLERANCE` counts whole.
+Clocks of devices and networks are slightly uneven, so that a reading often begins some
+seconds before the previous one ends. Both are then correct, and each vehicle was
+counted once: a reading of which others cover no more than `OVERLAP_TOLERANCE` counts
+whole.
 """
 
 from datetime import timedelta
@@ -22,12 +23,12 @@ from analytics.frames import CHANNEL_HOURS, check
 from verkehrspuls.classes import COUNTS
 from verkehrspuls.quantities import OVERLAP_TOLERANCE
 
-#: Readings that are longer belong to no bin.
-LONGEST_S: Final = 3600
-#: Whole counts of what overlaps are kept whole in bins of this length.
+#: Maximum length of a reading that belongs to a bin.
+MAX_INTERVAL_S: Final = 3600
+#: Overlapping counts are rounded to whole ones per bin of this length.
 _BIN_S: Final = 900
 _US: Final = 1_000_000
-#: Sums of fractions are as exact as that.
+#: Tolerance of sums of fractions.
 _ROUNDING: Final = 1e-6
 _HOUR: Final = timedelta(hours=1)
 
@@ -35,7 +36,7 @@ Ints = npt.NDArray[Any]
 
 
 def in_order(readings: pl.DataFrame) -> pl.DataFrame:
-    """Give readings in the order of channel and time; most are so already."""
+    """Sort readings by channel and time; most are sorted already."""
     if readings.is_empty():
         return readings
     channel, time = readings["channel_id"].to_numpy(), _numbers(readings["time"])
@@ -46,14 +47,14 @@ def in_order(readings: pl.DataFrame) -> pl.DataFrame:
 
 
 def overlapping(readings: pl.DataFrame) -> pl.Series | None:
-    """Tell which readings overlap others of their channel; None where none does.
+    """Return which readings overlap others of their channel; None if none does.
 
     Readings are in the order of channel and time.
     """
     if readings.height < 2:
         return None
     channel, start = readings["channel_id"].to_numpy(), _numbers(readings["time"])
-    # the first of those that overlap others overlaps the one after it
+    # the first of overlapping readings overlaps the one after it
     ahead = np.diff(start) - readings["interval_s"].to_numpy()[:-1] * np.int64(_US)
     near = ahead < 0
     if not near.any() or not (near & (channel[1:] == channel[:-1])).any():
@@ -64,10 +65,10 @@ def overlapping(readings: pl.DataFrame) -> pl.Series | None:
 
 
 def counted_s(readings: pl.DataFrame) -> pl.Series | None:
-    """Tell how many seconds of each reading count; None where all count whole.
+    """Return the counted seconds of each reading; None if all count fully.
 
     Readings are in the order of channel and time, with the time of receipt
-    (`received_at`) where that is known.
+    (`received_at`) if known.
     """
     among = overlapping(readings)
     if among is None:
@@ -81,11 +82,11 @@ def counted_s(readings: pl.DataFrame) -> pl.Series | None:
 
 
 def settled(readings: pl.DataFrame) -> pl.DataFrame:
-    """Give count readings with what of each counts; in the order of channel and time.
+    """Reduce count readings to their counted parts; sorted by channel and time.
 
-    What is covered by others is left out. Counts stay whole: they are rounded so that
-    all that overlaps in a quarter of an hour adds up to what its shares add up to, by
-    class and in all.
+    Covered parts are left out. Counts stay whole: they are rounded so that all
+    overlapping readings of a quarter of an hour add up to their shares, by class and in
+    total.
     """
     seconds = counted_s(readings)
     if seconds is None:
@@ -120,7 +121,7 @@ def of_hours(readings: pl.DataFrame, hours: pl.DataFrame) -> pl.DataFrame:
 def beside(readings: pl.DataFrame, stale: pl.DataFrame) -> pl.DataFrame:
     """Find the CHANNEL_HOURS next to stale ones whose readings overlap those.
 
-    What one of them counts depends on the other.
+    The counted part of one depends on the other.
     """
     if "received_at" not in readings.columns:
         return stale.clear()
@@ -130,9 +131,9 @@ def beside(readings: pl.DataFrame, stale: pl.DataFrame) -> pl.DataFrame:
         return stale.clear()
     end = pl.col("time") + pl.duration(seconds="interval_s")
     own = pl.col("time").dt.truncate("1h")
-    # readings that are split, or split others, reach into the hour after their own
+    # readings that are split, or split others, may extend into the next hour
     reaching = readings.with_columns(among=overlapping(readings)).filter(
-        "among", end > own + _HOUR, pl.col("interval_s") <= LONGEST_S
+        "among", end > own + _HOUR, pl.col("interval_s") <= MAX_INTERVAL_S
     )
     pairs = reaching.select("channel_id", first=own, second=own + _HOUR).unique()
     found = [
@@ -148,12 +149,12 @@ def beside(readings: pl.DataFrame, stale: pl.DataFrame) -> pl.DataFrame:
 
 
 def _numbers(times: pl.Series) -> Ints:
-    """Give times as microseconds since 1970, which compare faster than times."""
+    """Return times as microseconds since 1970, which compare faster than times."""
     return times.cast(pl.Int64).to_numpy()
 
 
 def _on_one_line(readings: pl.DataFrame) -> tuple[Ints, Ints]:
-    """Give begins and ends in seconds, channels one behind the other."""
+    """Return starts and ends in seconds, with all channels on one time line."""
     channel = readings["channel_id"].to_numpy()
     start = _numbers(readings["time"]) // _US
     end = start + readings["interval_s"].to_numpy()
@@ -163,7 +164,7 @@ def _on_one_line(readings: pl.DataFrame) -> tuple[Ints, Ints]:
 
 
 def _own_seconds(readings: pl.DataFrame) -> Ints:
-    """Give the seconds of each reading that no later one covers."""
+    """Return the seconds of each reading that no later one covers."""
     start, end = _on_one_line(readings)
     received = (
         readings["received_at"].cast(pl.Int64).fill_null(0).to_numpy()
@@ -178,7 +179,7 @@ def _own_seconds(readings: pl.DataFrame) -> Ints:
     row = np.repeat(order, width)
     place = np.arange(row.size) - np.repeat(np.cumsum(width) - width, width)
     piece = np.repeat(first[order], width) + place
-    # the last that is written stays
+    # the last one written stays
     owner = np.full(points.size - 1, -1)
     owner[piece] = row
     owned = owner >= 0
@@ -190,10 +191,10 @@ def _own_seconds(readings: pl.DataFrame) -> Ints:
 
 
 def _whole_counts(readings: pl.DataFrame) -> pl.DataFrame:
-    """Give the counts of readings of some quarter-hours by their shares, as integers.
+    """Return the counts of readings of some quarter-hours by their shares, as integers.
 
     They are rounded as running sums, class by class: so each class is right to one, and
-    the sum of all classes too.
+    so is the sum of all classes.
     """
     share = readings["counted_s"].to_numpy() / readings["interval_s"].to_numpy()
     place = readings.select(
@@ -209,7 +210,7 @@ def _whole_counts(readings: pl.DataFrame) -> pl.DataFrame:
             continue
         shares = values.fill_null(0).to_numpy() * share
         sums = np.bincount(of_row, shares)
-        # `total` counts the vehicles of the classes again, if both are there
+        # `total` includes the vehicles of the classes, if both are there
         base = before if name != "total" else np.zeros_like(before)
         running = np.cumsum(shares) + (base - np.cumsum(sums) + sums)[of_row]
         until = _rounded(running)
@@ -225,5 +226,5 @@ def _whole_counts(readings: pl.DataFrame) -> pl.DataFrame:
 
 
 def _rounded(values: Ints) -> Ints:
-    """Round half up what was added up of fractions."""
+    """Round sums of fractions half up."""
     return np.floor(values + 0.5 + _ROUNDING)

@@ -2,7 +2,7 @@
 
 - A reading belongs to the bin that contains its start, also where it reaches beyond
   the bin's end (a sensor whose clock is offset). Splitting it would invent counts.
-- A reading that is longer than a bin gives no bin of that length.
+- A reading longer than a bin yields no bin of that length.
 - Of readings that overlap no second counts twice: see `analytics.volumes.overlaps`.
 - A sensor may say itself how many seconds of a reading's interval it observed.
 - The volume of a reading is its `total`, else the sum of those classes of the
@@ -38,8 +38,8 @@ _I32_MAX: Final = 2**31 - 1
 def volumes(readings: pl.DataFrame, *, of: pl.DataFrame | None = None) -> pl.DataFrame:
     """Add readings (COUNT_READINGS) up to VOLUMES of 900 and 3600 seconds.
 
-    With `of` only those of these CHANNEL_HOURS: other readings are there for what they
-    cover. `readings` may have READING_DETAILS, too.
+    With `of` only those of these CHANNEL_HOURS: other readings serve only to resolve
+    overlaps. `readings` may have READING_DETAILS, too.
 
     Classes are summed where known and null where no reading knows them. `speed_kmh` is
     the mean of spot speeds weighted by counts, thus a time mean; a speed of zero or
@@ -70,7 +70,7 @@ def volumes(readings: pl.DataFrame, *, of: pl.DataFrame | None = None) -> pl.Dat
         if shortest_s > every_s:
             continue
         if longest_s <= every_s:
-            # bins of all readings are added up to longer ones in their place
+            # longer bins of all readings are the sums of shorter ones
             added = parts = _added_up(parts, _Bins.of(parts, every_s))
         else:
             fitting = _parts(known.filter(pl.col("interval_s") <= every_s))
@@ -80,7 +80,7 @@ def volumes(readings: pl.DataFrame, *, of: pl.DataFrame | None = None) -> pl.Dat
 
 
 def _of_overlapping(known: pl.DataFrame, of: pl.DataFrame | None) -> pl.DataFrame:
-    """Give VOLUMES of readings some of which overlap."""
+    """Return VOLUMES of readings some of which overlap."""
     found = empty(VOLUMES)
     for every_s in BINS:
         fitting = known.filter(pl.col("interval_s") <= every_s)
@@ -97,7 +97,7 @@ def _of_overlapping(known: pl.DataFrame, of: pl.DataFrame | None) -> pl.DataFram
 
 
 def volume_of_reading(quantities: Iterable[str] = tuple(VOLUME_CLASSES)) -> pl.Expr:
-    """Volume of a row of COUNT_READINGS of the quantities; null where it is unknown."""
+    """Volume of a row of COUNT_READINGS of the quantities; null if unknown."""
     by_quantity = pl.lit(None, pl.Int32)
     for quantity in quantities:
         parts = [name for name in VOLUME_CLASSES[quantity] if name != "total"]
@@ -111,11 +111,11 @@ def volume_of_reading(quantities: Iterable[str] = tuple(VOLUME_CLASSES)) -> pl.E
 
 
 def _known(readings: pl.DataFrame) -> pl.DataFrame:
-    """Give the readings of a known volume, with it, by channel and time."""
+    """Return the readings with a known volume, sorted by channel and time."""
     if readings.is_empty():
         return readings
     readings = overlaps.in_order(readings)
-    # what a channel counts is the same for all of its readings
+    # the quantity of a channel is the same for all of its readings
     other = _changes(readings["channel_id"].to_numpy())
     quantities = set(readings["quantity"][np.append(0, other)].to_list())
     known = readings.hstack([_volume(readings, quantities)])
@@ -123,7 +123,7 @@ def _known(readings: pl.DataFrame) -> pl.DataFrame:
 
 
 def _volume(readings: pl.DataFrame, quantities: set[str]) -> pl.Series:
-    """Volumes of readings: where nothing is unknown, one sum of whole columns."""
+    """Return volumes of readings: if nothing is unknown, one sum of whole columns."""
     if len(quantities) == 1:
         (quantity,) = quantities
         total, *classes = (readings[name] for name in VOLUME_CLASSES[quantity])
@@ -139,21 +139,21 @@ def _volume(readings: pl.DataFrame, quantities: set[str]) -> pl.Series:
 
 
 def _numbers(times: pl.Series) -> Ints:
-    """Give times as microseconds since 1970, which compare faster than times."""
+    """Return times as microseconds since 1970, which compare faster than times."""
     return times.cast(pl.Int64).to_numpy()
 
 
 def _changes(values: Ints) -> Ints:
-    """Give the rows whose value is not that of the row before them."""
+    """Return the rows whose value differs from the row before them."""
     return np.flatnonzero(values[1:] != values[:-1]) + 1
 
 
 @dataclass(frozen=True)
 class _Parts:
-    """Readings or bins of them, by channel and time, that are added up to bins.
+    """Readings or bins, by channel and time, to be added up to bins.
 
-    A part covers `lasting_s` from its `start` but for `missed_s`, of which `gap_s` are
-    the longest in a row. What a sensor says that it missed is here and there.
+    A part covers `lasting_s` from its `start` except `missed_s`, of which `gap_s` are
+    the longest run. The seconds that a sensor reports as missed are scattered.
     """
 
     channel: Ints
@@ -161,19 +161,19 @@ class _Parts:
     lasting_s: Ints
     gap_s: Ints
     missed_s: Ints
-    #: sums by name; what is unknown counts as zero
+    #: sums by name; unknown values count as zero
     sums: dict[str, Numbers]
-    #: how many numbers of a sum are known, where not all are
+    #: number of known values of a sum, if not all are known
     known: dict[str, Numbers]
 
     @cached_property
     def other(self) -> Ints:
-        """The rows that are of another channel than the row before them."""
+        """Rows of another channel than the row before them."""
         return _changes(self.channel)
 
     @cached_property
     def breaks(self) -> tuple[Ints, Ints]:
-        """The rows that do not start where the row before ends, and how much later."""
+        """Rows that do not start at the end of the row before, and the gap."""
         ahead_s = self.start[1:] - self.start[:-1]
         ahead_s -= self.lasting_s[:-1]
         ahead_s[self.other - 1] = 0
@@ -182,7 +182,7 @@ class _Parts:
 
 
 def _parts(readings: pl.DataFrame) -> _Parts:
-    """Take readings of a known volume as parts of bins."""
+    """Convert readings with a known volume to parts of bins."""
     sums, known = {}, {}
     for name in ("volume", *COUNTS):
         values = readings[name]
@@ -217,8 +217,8 @@ def _parts(readings: pl.DataFrame) -> _Parts:
 
 
 def _each_second_once(readings: _Parts, bins: "_Bins", every_s: int) -> _Parts:
-    """Let readings last as long as those before them in their bin."""
-    # bins twice as far apart, so that one running maximum serves them all
+    """Extend readings to cover the seconds of those before them in their bin."""
+    # bins twice as far apart, so that one running maximum suffices for all
     apart = bins.of_rows(np.arange(readings.start.size)) * 2 * every_s
     start = apart + readings.start % every_s
     reached = np.maximum.accumulate(start + readings.lasting_s)
@@ -226,7 +226,7 @@ def _each_second_once(readings: _Parts, bins: "_Bins", every_s: int) -> _Parts:
 
 
 def _added_up(parts: _Parts, bins: "_Bins") -> _Parts:
-    """Add parts up to bins; of the parts of a bin none ends after the last."""
+    """Add parts up to bins; no part of a bin ends after the last one."""
     start, first, last = parts.start, bins.first, bins.last
     lasting_s = start[last] - start[first] + parts.lasting_s[last]
     gap_s, missed_s = np.zeros((2, len(lasting_s)), np.int32)
@@ -255,23 +255,23 @@ def _added_up(parts: _Parts, bins: "_Bins") -> _Parts:
 
 @dataclass(frozen=True, slots=True)
 class _Bins:
-    """Which parts, a row each, make which bin.
+    """The assignment of parts, a row each, to bins.
 
-    Bins are short and many. Where all have as many rows, the second rows of all of them
-    are added to the first ones, and so on, each a slice; else sums are differences of
-    running sums. Numbers that are not whole are added in the same order either way.
+    Bins are short and many. If all have the same number of rows, the second rows of all
+    of them are added to the first ones, and so on, each as a slice; else sums are
+    differences of running sums. Fractions are added in the same order either way.
     """
 
     first: Ints | slice
     last: Ints | slice
-    #: the rows of the longest bin
+    #: number of rows of the longest bin
     most: int
-    #: the bin of each row; None where all have as many rows
+    #: the bin of each row; None if all have the same number of rows
     of_row: Ints | None
 
     @classmethod
     def of(cls, parts: _Parts, every_s: int) -> "_Bins":
-        """Take the bins of parts: they change with the time and the channel."""
+        """Determine the bins of parts: they change with the time and the channel."""
         places = parts.start // every_s
         change = places[1:] != places[:-1]
         change[parts.other - 1] = True
@@ -284,13 +284,13 @@ class _Bins:
         return cls(first, last, int((last - first).max()) + 1, of_row)
 
     def of_rows(self, rows: Ints) -> Ints:
-        """Give the bins of rows."""
+        """Return the bins of rows."""
         return rows // self.most if self.of_row is None else self.of_row[rows]
 
     def sum(self, values: Numbers) -> Numbers:
         """Add up the values of each bin."""
         most = _I32_MAX // self.most
-        # unsigned, numbers below zero are large, too
+        # as unsigned numbers, values below zero are large as well
         if values.dtype == np.int32 and values.view(np.uint32).max() > most:
             values = values.astype(np.int64)
         if self.of_row is None:
@@ -298,7 +298,7 @@ class _Bins:
             return reduce(np.add, turns)
         if values.dtype.kind == "f":
             return np.bincount(self.of_row, values)
-        # running sums may go round and round: their differences are right all the same
+        # running sums may overflow: their differences are still right
         unsigned = values.view(f"u{values.itemsize}")
         found = np.cumsum(unsigned, dtype=unsigned.dtype)[self.last]
         found[1:] -= found[:-1].copy()
@@ -306,10 +306,10 @@ class _Bins:
 
 
 def _volumes(bins: _Parts, every_s: int) -> pl.DataFrame:
-    """Give VOLUMES of bins of one length.
+    """Return VOLUMES of bins of one length.
 
-    A sensor whose clock is offset reaches beyond the end of a bin; that makes up for as
-    much at the beginning.
+    A sensor with a clock offset reaches beyond the end of a bin; that compensates for
+    the same time at the beginning.
     """
     began = bins.start // every_s * every_s
     since_s = (bins.start - began).astype(np.int32)

@@ -1,12 +1,12 @@
 """The command `verkehrspuls export`."""
 
-from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from verkehrspuls.cli.options import EXCLUSIVE, SiteName
 from verkehrspuls.cli.output import tell
 from verkehrspuls.errors import UsageError
 
@@ -26,7 +26,7 @@ class _Format(StrEnum):
 
 
 def command(
-    site: Annotated[str, typer.Argument(help="municipality/site")],
+    site: SiteName,
     since: Annotated[
         str | None,
         typer.Option(
@@ -37,7 +37,7 @@ def command(
     ] = None,
     until: Annotated[
         str | None,
-        typer.Option("--to", help="End, itself left out. [default: now]"),
+        typer.Option("--to", help=f"End, {EXCLUSIVE}. [default: now]"),
     ] = None,
     bin: Annotated[_Bin, typer.Option(help="Length of an interval.")] = _Bin.PT1H,
     quantity: Annotated[
@@ -60,37 +60,43 @@ def command(
     A CSV file gets one of the same name with its units and passport beside it.
     """
     import sys
-    from datetime import UTC
+    from datetime import UTC, datetime
 
     from analytics.reports import extracts
-    from api.formats import FORMATS, file_name, to_description
-    from verkehrspuls.cli.options import parse_key
+    from api.formats import EXTRACT_FORMATS, file_name, to_description
+    from verkehrspuls.cli import database, periods
+    from verkehrspuls.cli.keys import parse_key
     from verkehrspuls.stack.state import resolve
-    from verkehrspuls.storage.database import connect
     from verkehrspuls.storage.sites import read_site
     from verkehrspuls.storage.visibility import EVERYTHING
 
-    chosen = FORMATS[format.value]
+    chosen = EXTRACT_FORMATS[format.value]
     if format is _Format.PARQUET and output is None and sys.stdout.isatty():
         raise UsageError(reason="Parquet is not for a terminal: give --output")
     municipality, key = parse_key(site, kind="site")
     now = datetime.now(UTC)
-    url = resolve().database.url.get_secret_value()
-    with connect(url, application="verkehrspuls export") as connection:
+    settings = resolve()
+    with database.connection(
+        settings=settings, application="verkehrspuls export"
+    ) as connection:
         found = read_site(connection, municipality, key, visible=EVERYTHING)
         zone = found["time_zone"]
         selection = extracts.select(
             found,
             quantity=quantity,
             direction=direction,
-            start=_moment("--from", since, zone),
-            end=_moment("--to", until, zone),
+            start=periods.moment("--from", since, zone),
+            end=periods.moment("--to", until, zone),
             bin=bin.value,
             now=now,
         )
         extract = extracts.complete(
             selection,
-            frame=extracts.read(selection, url=url, visible=EVERYTHING),
+            frame=extracts.read(
+                selection,
+                url=settings.database.url.get_secret_value(),
+                visible=EVERYTHING,
+            ),
             connection=connection,
             now=now,
             visible=EVERYTHING,
@@ -111,14 +117,3 @@ def command(
             reason = f"{path} cannot be written: {error.strerror}"
             raise UsageError(reason=reason) from error
     tell(f"{output}: {extract.frame.height} rows")
-
-
-def _moment(option: str, text: str | None, zone: str) -> datetime | date | None:
-    from verkehrspuls.moments import parse_at
-
-    if text is None:
-        return None
-    try:
-        return parse_at(text, zone)
-    except ValueError as error:
-        raise UsageError(reason=f"{option} {text}: {error}") from error

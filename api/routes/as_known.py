@@ -55,9 +55,9 @@ def read_days_as_known(
 ) -> dict[str, Any]:
     """Compute local days from the readings in the versions that were known then.
 
-    Each local day that the period touches is there as a whole. Late readings and
-    corrections that came after `known_at` have no say. The default are the last 30
-    days, at most 93 come at once.
+    Each local day that the period touches is complete. Late readings and corrections
+    after `known_at` are ignored. The default are the last 30 days, the maximum is 93
+    days.
     """
     with store.connection() as connection:
         found = read_site(connection, municipality, site)
@@ -74,9 +74,9 @@ def read_days_as_known(
             url,
             site_id=found["site_id"],
             quantity=counted,
-            # with what reaches into the days, be it a day long, or what they reach into
+            # with readings that reach into the days, such as whole-day ones
             start=calendar.day_start(asked.first, zone)
-            - timedelta(seconds=long_intervals.LONGEST_S),
+            - timedelta(seconds=long_intervals.MAX_INTERVAL_S),
             end=calendar.day_end(asked.last, zone) + HOUR,
             known_at=known_at,
         )

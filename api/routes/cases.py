@@ -1,4 +1,4 @@
-"""`/cases`: what seems unusual or broken, and what persons say of it."""
+"""`/cases`: what seems unusual or broken, and decisions of persons."""
 
 from typing import Annotated, Any
 
@@ -12,7 +12,7 @@ from api.problems import RESPONSES
 from api.schemas import cases as schemas
 from verkehrspuls.errors import BadParameter
 from verkehrspuls.moments import utc
-from verkehrspuls.storage import case_lists
+from verkehrspuls.storage import case_lists, known
 from verkehrspuls.storage.case_lists import (
     CURRENT,
     HISTORY,
@@ -21,7 +21,7 @@ from verkehrspuls.storage.case_lists import (
     sum_towns,
 )
 from verkehrspuls.storage.database import Row
-from verkehrspuls.storage.visibility import EVERYTHING
+from verkehrspuls.storage.visibility import EVERYTHING, PUBLIC
 
 router = APIRouter(prefix=PREFIX, tags=["figures"], route_class=authorised.Route)
 
@@ -38,7 +38,7 @@ _DECIDING: dict[int | str, dict[str, Any]] = {
     operation_id="listCases",
     summary="List anomaly cases",
     response_model=schemas.Cases,
-    responses={422: RESPONSES[422], 503: RESPONSES[503]},
+    responses={status: RESPONSES[status] for status in (404, 422, 503)},
 )
 def list_cases(
     store: Store,
@@ -67,8 +67,8 @@ def list_cases(
 ) -> dict[str, object]:
     """List cases, newest first: what seems unusual or broken, with the evidence.
 
-    Of a site, a case says what was found there. With `from` and `to` only those are
-    listed that touch the period; a day is one in UTC.
+    With a site, a case contains its findings there. With `from` and `to` only cases
+    that touch the period are listed; a day is one in UTC.
     """
     if history and (current or not open):
         raise BadParameter(
@@ -91,8 +91,10 @@ def list_cases(
 
     with store.connection() as connection:
         found = read(limit, skip)
-        # beyond the end there is no row that tells how many there are
+        # beyond the end no row contains the total
         first = found or (read(1, 0) if skip else [])
+        if not first:
+            known.require(connection, municipality, site=site, visible=PUBLIC)
         counts = count_cases(connection, municipality=municipality, site=site)
     return {
         "counts": sum_towns(counts)._asdict(),
@@ -109,7 +111,7 @@ def list_cases(
     responses={status: RESPONSES[status] for status in (404, 422, 503)},
 )
 def get_case(store: Store, number: Number) -> dict[str, object]:
-    """One case with its evidence, channel by channel, and its history."""
+    """Show a case with its evidence, channel by channel, and its history."""
     with store.connection() as connection:
         return in_words(casework.show(connection, number))
 
@@ -125,10 +127,10 @@ def get_case(store: Store, number: Number) -> dict[str, object]:
 def decide_case(
     request: Request, store: Store, number: Number, decision: schemas.Decision
 ) -> dict[str, object]:
-    """Move a case to another state, or change its effect on figures.
+    """Change the state of a case, or its effect on figures.
 
-    Needs a token for the cases of the municipality. Hours that thereby leave the
-    figures, or come back, are computed anew at once.
+    Requires a token for the cases of the municipality. Hours that are thereby excluded
+    from figures, or included again, are recomputed at once.
     """
     who = authorised.bearer(request)
     with store.writing() as connection:
@@ -154,7 +156,7 @@ def decide_case(
 def comment_case(
     request: Request, store: Store, number: Number, remark: schemas.Comment
 ) -> dict[str, object]:
-    """Write a comment; it changes neither state nor figures."""
+    """Add a comment; it changes neither state nor figures."""
     who = authorised.bearer(request)
     with store.writing() as connection:
         casework.remark(

@@ -30,8 +30,8 @@ from verkehrspuls.text import LANGUAGES, translate
 
 router = APIRouter(prefix=PREFIX, tags=["figures"])
 
-#: Days in one answer. Hours are judged when they are asked for.
-LONGEST: Final = {"P1D": 366, "PT1H": 7}
+#: Maximum days in one response. Hours are judged on request.
+MAX_DAYS: Final = {"P1D": 366, "PT1H": 7}
 _LOOK_BACK: Final = timedelta(days=6)
 
 
@@ -53,22 +53,22 @@ def read_health(
         Literal["P1D", "PT1H"], Query(description="whether days or hours are judged")
     ] = "P1D",
 ) -> dict[str, object]:
-    """Tell of each channel and local day which test of health it failed first.
+    """Return the first health test that each channel failed on each local day.
 
-    The default is the last seven days. Today is judged so far.
+    The default is the last seven days. Today is judged up to now.
     """
     with store.connection() as connection:
         found = read_site(connection, municipality, site)
     now = datetime.now(UTC)
     zone = ZoneInfo(found["time_zone"])
-    # `to` is outside of the period
+    # `to` is exclusive
     last = _day(to, zone, before=True) if to else now.astimezone(zone).date()
     first = _day(from_, zone) if from_ else last - _LOOK_BACK
     if first > last:
         raise BadParameter(parameter="from", detail="`from` must be before `to`")
-    if (last - first).days >= LONGEST[bin]:
+    if (last - first).days >= MAX_DAYS[bin]:
         raise TooLong(
-            parameter="from", detail=f"bin={bin}: at most {LONGEST[bin]} days come"
+            parameter="from", detail=f"bin={bin}: at most {MAX_DAYS[bin]} days come"
         )
     start, end = day_start(first, zone.key), day_end(last, zone.key)
     with store.connection() as connection:
@@ -144,7 +144,7 @@ def _hours(
 
 
 def _day(given: datetime | date, zone: ZoneInfo, *, before: bool = False) -> date:
-    """The local day of a moment; `before`, that of the last moment before it."""
+    """Return the local day of a moment; with `before`, of the last moment before it."""
     if isinstance(given, datetime):
         shift = timedelta(microseconds=1) if before else timedelta(0)
         return (given - shift).astimezone(zone).date()
@@ -152,6 +152,6 @@ def _day(given: datetime | date, zone: ZoneInfo, *, before: bool = False) -> dat
 
 
 def _text(verdict: str) -> dict[str, str]:
-    # a verdict of another version is shown by its name
+    # an unknown verdict of another version is shown by its key
     text = TEXTS.get(verdict, verdict)
     return {language: translate(text, language) for language in LANGUAGES}

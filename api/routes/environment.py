@@ -64,8 +64,8 @@ def read_air(
 ) -> dict[str, Any]:
     """Judge the air of a period: index, limits by calendar year, correction of PM.
 
-    The default is the last 30 days, at most 366 come at once. Comparisons are of the
-    part of each calendar year that lies in the period.
+    The default is the last 30 days, the maximum is 366 days. Comparisons cover the part
+    of each calendar year within the period.
     """
     chosen = indices.INDICES[index]
     suspects = asked.suspects(*chosen.ends, "humidity_pct", before=LOOK_BACK)
@@ -75,7 +75,7 @@ def read_air(
 
 
 def _air(asked: Asked, chosen: indices.Index) -> dict[str, Any]:
-    """Compute what is told of the air."""
+    """Compute the figures of the air."""
     since = pl.col("time") >= asked.period.start
     every = {q: asked.hours(q, before=LOOK_BACK) for q in chosen.ends}
     longer = {quantity: found.drop_nulls("mean") for quantity, found in every.items()}
@@ -125,15 +125,15 @@ def _air(asked: Asked, chosen: indices.Index) -> dict[str, Any]:
     responses=RESPONSES,
 )
 def read_noise(asked: Ask) -> dict[str, Any]:
-    """Give Lday, Levening, Lnight and Lden of days and of the period.
+    """Return Lday, Levening, Lnight and Lden of days and of the period.
 
-    Beside them the emission of the traffic counted at the site (RLS-19).
+    Also the emission of the traffic counted at the site (RLS-19).
     """
     return asked.answer(_noise, asked.suspects("laeq_db", "motor"))
 
 
 def _noise(asked: Asked) -> dict[str, Any]:
-    """Compute what is told of the noise."""
+    """Compute the figures of the noise."""
     hours = asked.hours("laeq_db")
     days = noise.noise_days(hours, time_zone=asked.site["time_zone"])
     compared = rls19.compare(
@@ -170,20 +170,20 @@ def read_wind(
         ),
     ] = None,
 ) -> dict[str, Any]:
-    """Count the hours of a period by where the wind blew from, and how fast."""
+    """Count the hours of a period by wind direction and speed."""
     if quantity is not None:
         _concentration(quantity)
     suspects = asked.suspects("wind_ms", "wind_deg", *filter(None, [quantity]))
     return asked.answer(lambda of: _wind(of, quantity), suspects) | {
         "sectors": winds.SECTORS,
-        "calm_ms": winds.CALM_MS,
+        "calm_ms": winds.MIN_WIND_MS,
         "classes_ms": winds.CLASSES_MS,
         "quantity": quantity,
     }
 
 
 def _wind(asked: Asked, quantity: str | None) -> dict[str, Any]:
-    """Compute what is told of the wind."""
+    """Compute the figures of the wind."""
     values = None if quantity is None else asked.mean(quantity)
     speed, direction = asked.hours("wind_ms"), asked.hours("wind_deg")
     wind = (
@@ -205,12 +205,12 @@ def _wind(asked: Asked, quantity: str | None) -> dict[str, Any]:
     responses=RESPONSES,
 )
 def read_water_level(asked: Ask) -> dict[str, Any]:
-    """Tell where gauges stand, their trend, and which thresholds they crossed."""
+    """Return the level of gauges, their trend, and crossed thresholds."""
     return asked.answer(_water_level, asked.suspects("water_level_cm"))
 
 
 def _water_level(asked: Asked) -> dict[str, Any]:
-    """Compute what is told of gauges."""
+    """Compute the figures of gauges."""
     hours = asked.hours("water_level_cm")
     known = hours.drop_nulls("mean")
     trend = {row["channel"]: row for row in _named(gauges.trends(known), asked)}
@@ -268,7 +268,7 @@ def read_dependence(
         ),
     ] = None,
 ) -> dict[str, Any]:
-    """Tell how a concentration goes with flow, speed and wind, hour by hour."""
+    """Compare a concentration with flow, speed and wind, hour by hour."""
     _concentration(quantity)
     suspects = asked.suspects(quantity, "motor", "wind_ms")
     away = None
@@ -284,7 +284,7 @@ def read_dependence(
 
 
 def _dependence(asked: Asked, quantity: str, away: Asked | None) -> dict[str, Any]:
-    """Compute what is told of a concentration, beside that `away` from the road."""
+    """Compute the dependence of a concentration; `away` is the background."""
     value = asked.mean(quantity)
     beside = ("motor", "wind_ms")
     cases, unsure = asked.cases(*beside), asked.ambiguous_hours(*beside)
@@ -309,7 +309,7 @@ def _dependence(asked: Asked, quantity: str, away: Asked | None) -> dict[str, An
 
 
 def _together(asked: Asked, value: pl.DataFrame) -> pl.DataFrame:
-    """Put flow, speed and wind beside the hours of a value."""
+    """Add flow, speed and wind to the hours of a value."""
     traffic = (
         asked.traffic()
         .filter(pl.col("observed") >= 0.75)
@@ -339,7 +339,7 @@ def _concentration(quantity: str) -> None:
 
 
 def _named(found: pl.DataFrame, asked: Asked) -> list[dict[str, Any]]:
-    """Give rows with the key of their channel in place of its id."""
+    """Return rows with the key of their channel instead of its id."""
     keys = pl.DataFrame(
         [(c["channel_id"], c["key"]) for c in asked.site["channels"]],
         schema={"channel_id": pl.Int32, "channel": pl.String},

@@ -72,7 +72,7 @@ def read_figures(
 ) -> dict[str, object]:
     """Compute the figures of a kind from the whole local days of the period.
 
-    A figure that cannot be told is null, with the reason and what would be needed.
+    A figure without a value is null, with the reason and what is required.
     """
     with store.connection() as connection:
         found = read_site(connection, municipality, site)
@@ -113,7 +113,7 @@ def _figure(figure: Figure) -> dict[str, object]:
     without = figure.without_suspected
     return {
         **asdict(figure),
-        "reason": reasons.told(figure.reason),
+        "reason": reasons.in_languages(figure.reason),
         "without_suspected": without and _figure(without),
     }
 

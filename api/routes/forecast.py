@@ -1,4 +1,4 @@
-"""`/sites/{municipality}/{site}/forecast`: what is to come, and how far it was off."""
+"""`/sites/{municipality}/{site}/forecast`: coming volumes, and past errors."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -49,7 +49,7 @@ def read_forecast(
         ),
     ] = ALL,
 ) -> dict[str, Any]:
-    """Give the newest forecast, and how far the ones before it were off."""
+    """Return the newest forecast, and the errors of earlier ones."""
     with store.connection() as connection:
         found = read_site(connection, municipality, site)
         selection = extracts.select(

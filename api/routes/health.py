@@ -1,4 +1,4 @@
-"""`/healthz`, `/readyz` and `/metrics`, for the machines that watch."""
+"""`/healthz`, `/readyz` and `/metrics`: liveness, readiness and metrics."""
 
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -19,7 +19,7 @@ from verkehrspuls.storage.slots import slots
 router = APIRouter(tags=["operation"])
 
 MEDIA_TYPE: Final = "application/health+json"
-#: Ingest is late, though not broken, when its newest message is older.
+#: Age of ingest's newest message above which it is late, though not broken.
 LATE_S: Final = 900
 _SCHEMA: Final[dict[str, Any]] = {
     "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Health"}}}
@@ -34,7 +34,7 @@ _SCHEMA: Final[dict[str, Any]] = {
     responses={200: {"description": "It does", **_SCHEMA}},
 )
 async def is_alive() -> JSONResponse:
-    """Answer without asking anybody else."""
+    """Answer without querying other parts."""
     return _render(schemas.Health(status="pass"))
 
 
@@ -85,7 +85,7 @@ def is_ready(request: Request, store: Store) -> JSONResponse:
     },
 )
 def read_metrics(request: Request, store: Store) -> Response:
-    """Give the ledger's sums, work left, open cases and durations of requests."""
+    """Return the ledger's sums, work left, open cases and durations of requests."""
     try:
         with store.connection() as connection:
             state = read_state(connection)
@@ -98,7 +98,7 @@ def read_metrics(request: Request, store: Store) -> Response:
 
 
 def _migrations(request: Request) -> schemas.Check:
-    # what is migrated stays so: asked until it is, then remembered
+    # a migrated database stays so: checked until it is, then cached
     if not getattr(request.app.state, "migrated", False):
         fault = migrate.status(request.app.state.url).fault
         if fault:
@@ -147,7 +147,7 @@ def _alerts(store: Database) -> schemas.Check:
 
 
 def _senders(store: Database) -> schemas.Check:
-    """Whether messages belong to nobody, or sensors of foreign formats never sent."""
+    """Return whether messages have no sensor, or foreign sensors never sent."""
     with store.connection() as connection:
         if not ledger.senders_missing(connection):
             return schemas.Check(status="pass")

@@ -1,4 +1,4 @@
-"""`/ledger`: what became of every message."""
+"""`/ledger`: the outcome of every message."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
@@ -12,13 +12,15 @@ from api.schemas import ledger as schemas
 from verkehrspuls.errors import BadParameter, TooLong
 from verkehrspuls.metrics import MESSAGE_OUTCOMES, READING_OUTCOMES
 from verkehrspuls.moments import utc
+from verkehrspuls.storage import known
 from verkehrspuls.storage.ledger_hours import list_ledger
 from verkehrspuls.storage.sensors import count_sensors
+from verkehrspuls.storage.visibility import PUBLIC
 
 router = APIRouter(prefix=PREFIX, tags=["operation"])
 
-LONGEST: Final = timedelta(days=31)
-MOST: Final = 20_000
+MAX_PERIOD: Final = timedelta(days=31)
+MAX_ROWS: Final = 20_000
 
 
 @router.get(
@@ -26,7 +28,7 @@ MOST: Final = 20_000
     operation_id="readLedger",
     summary="Read the ledger",
     response_model=schemas.Ledger,
-    responses={422: RESPONSES[422], 503: RESPONSES[503]},
+    responses={status: RESPONSES[status] for status in (404, 422, 503)},
 )
 def read_ledger(
     store: Store,
@@ -40,22 +42,22 @@ def read_ledger(
 ) -> dict[str, object]:
     """Count messages and readings per sensor and hour of reception.
 
-    The default is the last 24 hours; a date means midnight UTC, and at most 31 days
-    come at once. `balance` is what was received minus what became of it: zero, always.
+    The default is the last 24 hours; a date means midnight UTC, and the maximum is 31
+    days. `balance` is received minus all outcomes: always zero.
     """
     end = utc(to) if to else datetime.now(UTC)
     start = utc(from_) if from_ else end - timedelta(days=1)
     if start >= end:
         raise BadParameter(parameter="from", detail="`from` must be before `to`")
-    if end - start > LONGEST:
+    if end - start > MAX_PERIOD:
         raise TooLong(parameter="from", detail="At most 31 days come at once")
     with store.connection() as connection:
         if silent:
             sensors = count_sensors(
                 connection, municipality=municipality, sensor=sensor
             )
-            # refused before all these hours are made
-            if sensors * (end - start) > 2 * MOST * timedelta(hours=1):
+            # refuse before all these hours are read
+            if sensors * (end - start) > 2 * MAX_ROWS * timedelta(hours=1):
                 raise _too_many()
         rows = list_ledger(
             connection,
@@ -64,9 +66,11 @@ def read_ledger(
             municipality=municipality,
             sensor=sensor,
             silent=silent,
-            limit=MOST + 1,
+            limit=MAX_ROWS + 1,
         )
-    if len(rows) > MOST:
+        if not rows:
+            known.require(connection, municipality, sensor=sensor, visible=PUBLIC)
+    if len(rows) > MAX_ROWS:
         raise _too_many()
     sums = {name: _sum(rows, name) for name in schemas.LedgerSums.model_fields}
     return {
@@ -81,7 +85,7 @@ def read_ledger(
 def _too_many() -> TooLong:
     return TooLong(
         parameter="from",
-        detail=f"More than {MOST} rows: ask for a shorter period or one sensor",
+        detail=f"More than {MAX_ROWS} rows: ask for a shorter period or one sensor",
     )
 
 

@@ -19,6 +19,6 @@ router = APIRouter(prefix=PREFIX, tags=["registry"])
     responses={503: RESPONSES[503]},
 )
 def list_municipalities(store: Store) -> dict[str, object]:
-    """List the municipalities that have a site you may see, by name."""
+    """List the municipalities with a site visible to you, by name."""
     with store.connection() as connection:
         return {"municipalities": sites.list_municipalities(connection)}

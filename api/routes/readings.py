@@ -23,11 +23,11 @@ from verkehrspuls.storage.database import execute
 
 router = APIRouter(prefix=PREFIX, tags=["sending"], route_class=authorised.Route)
 
-#: its bodies may be larger than others
+#: path whose bodies may be larger than others
 PATH: Final = f"{PREFIX}/readings"
-LONGEST_KEY: Final = 255
-#: media type and encoding of a body
-_TAKEN: Final = ("application/json", "identity")
+MAX_KEY_LENGTH: Final = 255
+#: accepted media type and encoding of a body
+_ACCEPTED: Final = ("application/json", "identity")
 _EXAMPLE: Final = {
     "sensor": "camera-1",
     "message": {
@@ -60,7 +60,7 @@ _BODY: Final[dict[str, Any]] = {
 
 
 class Pace:
-    """How many messages each token has left, as this process counts them."""
+    """Remaining messages of each token, as counted by this process."""
 
     def __init__(self, settings: Api) -> None:
         self._most = float(settings.ingest_per_minute)
@@ -68,7 +68,7 @@ class Pace:
         self._left: dict[int, tuple[float, float]] = {}
 
     def take(self, api_token_id: int, messages: int) -> None:
-        """Take so many; `TooFast` where there are not so many left."""
+        """Take this many messages; raise `TooFast` if fewer are left."""
         now = time.monotonic()
         with self._lock:
             left, since = self._left.get(api_token_id, (self._most, now))
@@ -95,14 +95,14 @@ class Pace:
     openapi_extra=_BODY,
 )
 async def send_readings(request: Request) -> Response:
-    """Publish messages of sensors; answered when the broker has taken them.
+    """Publish messages of sensors; the response follows the broker's acknowledgement.
 
-    Each is tried beforehand, and `items` says what will become of it. The readings can
-    be read a moment later.
+    Each message is checked in advance, and `items` contains the expected outcomes. The
+    readings can be read a moment later.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0]
     encoding = request.headers.get("content-encoding", "identity")
-    if (media_type.strip().lower(), encoding.lower()) != _TAKEN:
+    if (media_type.strip().lower(), encoding.lower()) != _ACCEPTED:
         raise WrongType
     return await run_in_threadpool(_take, request, await request.body())
 
@@ -173,8 +173,8 @@ def _answer(request: Request, outcome: schemas.Intake) -> Response:
 def _begin(
     store: Database, bearer: tokens.Bearer, key: str, body: bytes
 ) -> schemas.Intake | None:
-    """Take a key for this request; the answer where it was answered before."""
-    if not (0 < len(key) <= LONGEST_KEY and key.isprintable()):
+    """Reserve a key for this request; return the stored response of a repetition."""
+    if not (0 < len(key) <= MAX_KEY_LENGTH and key.isprintable()):
         raise BadParameter(
             parameter="Idempotency-Key", detail="it must have 1 to 255 characters"
         )
@@ -185,7 +185,7 @@ def _begin(
         if execute(connection, "begin_request", sha256=sha256, **named).fetchone():
             return None
         known = execute(connection, "find_request", **named).fetchone()
-    if known is None:  # given up by the other a moment ago
+    if known is None:  # the other request has just given it up
         raise StillRunning
     if bytes(known["sha256"]) != sha256:
         raise KeyReused

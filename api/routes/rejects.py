@@ -1,4 +1,4 @@
-"""`/rejects`: how many messages could not be used, and why."""
+"""`/rejects`: number of unusable messages by reason."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -12,12 +12,13 @@ from api.schemas import rejects as schemas
 from ingest.reasons import Detail, explain
 from verkehrspuls.errors import BadParameter, TooLong
 from verkehrspuls.moments import utc
-from verkehrspuls.storage import ledger
+from verkehrspuls.storage import known, ledger
+from verkehrspuls.storage.visibility import PUBLIC
 from verkehrspuls.text import LANGUAGES
 
 router = APIRouter(prefix=PREFIX, tags=["operation"])
 
-LONGEST: Final = timedelta(days=366)
+MAX_PERIOD: Final = timedelta(days=366)
 
 
 @router.get(
@@ -25,7 +26,7 @@ LONGEST: Final = timedelta(days=366)
     operation_id="countRejects",
     summary="Count rejected messages",
     response_model=schemas.Rejects,
-    responses={422: RESPONSES[422], 503: RESPONSES[503]},
+    responses={status: RESPONSES[status] for status in (404, 422, 503)},
 )
 def count_rejects(
     store: Store,
@@ -35,15 +36,14 @@ def count_rejects(
 ) -> dict[str, object]:
     """Count rejected messages by reason; the default is the last 24 hours of receipt.
 
-    At most 366 days come at once.
-    Counts only: whose messages they are, and what is in them, is for the operator, and
+    The maximum is 366 days. Only counts: senders and contents are for the operator, and
     there is no login here. See `verkehrspuls reject list` and `reject show`.
     """
     end = utc(to) if to else datetime.now(UTC)
     start = utc(from_) if from_ else end - timedelta(days=1)
     if start >= end:
         raise BadParameter(parameter="from", detail="`from` must be before `to`")
-    if end - start > LONGEST:
+    if end - start > MAX_PERIOD:
         raise TooLong(parameter="from", detail="At most 366 days come at once")
     with store.connection() as connection:
         rows = ledger.count_rejects(
@@ -54,6 +54,8 @@ def count_rejects(
             start=start,
             end=end,
         )
+        if not rows:
+            known.require(connection, municipality, visible=PUBLIC)
     return {
         "from_": start,
         "to": end,

@@ -11,7 +11,7 @@ from analytics.reports.extracts import Bin, Extract, Selection
 from api import PREFIX
 from api.database import Database
 from api.errors import NotAcceptable
-from api.formats import FORMATS, OFFICE, Format, file_name
+from api.formats import EXTRACT_FORMATS, SPREADSHEET_KEYS, Format, file_name
 from api.negotiation import weight
 from api.parameters import From, MunicipalityKey, SiteKey, Store, To
 from api.problems import RESPONSES
@@ -20,8 +20,8 @@ from verkehrspuls.storage.sites import read_site
 
 router = APIRouter(prefix=PREFIX, tags=["figures"])
 
-#: So that an answer stays below some 40,000 intervals.
-LONGEST: Final[dict[str, int]] = {"PT15M": 366, "PT1H": 5 * 366, "P1D": 100 * 366}
+#: Maximum days, so that a response stays below some 40,000 intervals.
+MAX_DAYS: Final[dict[str, int]] = {"PT15M": 366, "PT1H": 5 * 366, "P1D": 100 * 366}
 
 _CONTENT: Final[dict[str, dict[str, Any]]] = {
     "json": {"application/json": {"schema": {"$ref": "#/components/schemas/Series"}}},
@@ -82,7 +82,7 @@ def _select(
         bin=bin,
         now=datetime.now(UTC),
     )
-    selection.period.at_most(LONGEST[bin])
+    selection.period.at_most(MAX_DAYS[bin])
     return selection
 
 
@@ -110,17 +110,19 @@ def read_series(
         str | None,
         Query(
             description="in place of `Accept`; `csv-de` and `csv-en` are for Excel",
-            json_schema_extra={"enum": list(FORMATS)},
-            pattern="^(" + "|".join(FORMATS) + ")$",
+            json_schema_extra={"enum": list(EXTRACT_FORMATS)},
+            pattern="^(" + "|".join(EXTRACT_FORMATS) + ")$",
             examples=["json"],
         ),
     ] = None,
 ) -> Response:
-    """Give a site's figures in the format that `Accept` or `format` asks for.
+    """Return a site's figures in the format of `Accept` or `format`.
 
-    The same with the suffixes `.json`, `.csv` and `.parquet`.
+    Also with the suffixes `.json`, `.csv` and `.parquet`.
     """
-    chosen = FORMATS[format] if format else _accepted(request.headers.get("accept"))
+    chosen = (
+        EXTRACT_FORMATS[format] if format else _accepted(request.headers.get("accept"))
+    )
     return _answer(store, selection, chosen)
 
 
@@ -132,8 +134,8 @@ def read_series(
     responses=_described("json"),
 )
 def read_json(store: Store, selection: Selected) -> Response:
-    """Give the figures as JSON, with columns, units and passport."""
-    return _answer(store, selection, FORMATS["json"])
+    """Return the figures as JSON, with columns, units and passport."""
+    return _answer(store, selection, EXTRACT_FORMATS["json"])
 
 
 @router.get(
@@ -152,13 +154,13 @@ def read_csv(
             description="`csv` is RFC 4180 with UTC times; `csv-de` has semicolons, "
             "decimal commas, local times and German names, for Excel; `csv-en` the "
             "same in English",
-            json_schema_extra={"enum": ["csv", *OFFICE]},
+            json_schema_extra={"enum": ["csv", *SPREADSHEET_KEYS]},
             pattern="^csv(-de|-en)?$",
         ),
     ] = "csv",
 ) -> Response:
-    """Give the figures as CSV; the header `Link` leads to units and passport."""
-    return _answer(store, selection, FORMATS[format])
+    """Return the figures as CSV; the header `Link` points to units and passport."""
+    return _answer(store, selection, EXTRACT_FORMATS[format])
 
 
 @router.get(
@@ -169,8 +171,8 @@ def read_csv(
     responses=_described("parquet"),
 )
 def read_parquet(store: Store, selection: Selected) -> Response:
-    """Give the figures as Parquet; units and passport are in its metadata."""
-    return _answer(store, selection, FORMATS["parquet"])
+    """Return the figures as Parquet; units and passport are in its metadata."""
+    return _answer(store, selection, EXTRACT_FORMATS["parquet"])
 
 
 def _answer(store: Database, selection: Selection, format: Format) -> Response:
@@ -207,16 +209,16 @@ def _links(selection: Selection, format: Format) -> str:
         f"<{base}.{other.ending}?{urlencode(query)}>; "
         f'rel="{"describedby" if other.key == "json" else "alternate"}"; '
         f'type="{other.media_type}"'
-        for other in FORMATS.values()
-        if other.key not in OFFICE and other is not format
+        for other in EXTRACT_FORMATS.values()
+        if other.key not in SPREADSHEET_KEYS and other is not format
     )
 
 
 def _accepted(accept: str | None) -> Format:
-    """Choose by `Accept`: the best weight, JSON where there is a choice."""
+    """Choose by `Accept`: the best weight, JSON if several are equal."""
     if not accept:
-        return FORMATS["json"]
-    offers = [f for f in FORMATS.values() if f.key not in OFFICE]
+        return EXTRACT_FORMATS["json"]
+    offers = [f for f in EXTRACT_FORMATS.values() if f.key not in SPREADSHEET_KEYS]
     best = max(offers, key=lambda offer: weight(accept, offer.media_type))
     if weight(accept, best.media_type) <= 0:
         raise NotAcceptable(served=", ".join(offer.media_type for offer in offers))

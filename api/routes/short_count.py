@@ -1,4 +1,4 @@
-"""`/municipalities/{municipality}/short-count`: a short count and its mean day."""
+"""`/municipalities/{municipality}/short-count`: expand a short count to a mean day."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -39,8 +39,8 @@ from verkehrspuls.storage.volumes import read_volumes
 
 router = APIRouter(prefix=PREFIX, tags=["studies"])
 
-#: permanent counters that expand a short count, at most
-MOST_REFERENCES: Final = 20
+#: maximum permanent counters used for a short count
+MAX_REFERENCES: Final = 20
 
 
 @router.post(
@@ -55,8 +55,8 @@ def expand_short_count(
 ) -> dict[str, Any]:
     """Extrapolate whole counted hours by the town's permanent counters.
 
-    Nothing is stored. The counters' means are of the 365 days up to the last one
-    counted.
+    Nothing is stored. The counters' means cover the 365 days up to the last counted
+    one.
     """
     if count.quantity not in COUNTED:
         raise Unreadable(
@@ -85,7 +85,7 @@ def expand_short_count(
     rules = Rules.of(request.app.state.settings.analytics)
     required = rules.days_required(365)
     used = [site for site in able if valid_days.get(site["site_id"], 0) >= required][
-        :MOST_REFERENCES
+        :MAX_REFERENCES
     ]
     counted = _local(
         pl.DataFrame(
@@ -137,7 +137,7 @@ def expand_short_count(
             **touching,
         )
         return asdict(found) | {
-            "reason": reasons.told(found.reason),
+            "reason": reasons.in_languages(found.reason),
             "passport": asdict(passport),
         }
 
@@ -166,7 +166,7 @@ class _Counter:
 
     @property
     def valid(self) -> pl.DataFrame:
-        """The days that are valid."""
+        """Return the valid days."""
         return self.days.filter("valid")
 
 

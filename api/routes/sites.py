@@ -12,13 +12,14 @@ from api.parameters import MunicipalityKey, OfMunicipality, SiteKey, Store
 from api.problems import RESPONSES
 from api.schemas import sites as schemas
 from verkehrspuls.errors import TooLong
-from verkehrspuls.storage import sites
+from verkehrspuls.storage import known, sites
 from verkehrspuls.storage.sites import list_municipalities, read_site
+from verkehrspuls.storage.visibility import PUBLIC
 
 router = APIRouter(prefix=PREFIX, tags=["registry"])
 
-#: More sites in one answer are refused rather than cut off.
-MOST: Final = 10_000
+#: Maximum sites in a response; more are refused rather than cut off.
+MAX_SITES: Final = 10_000
 GEOJSON: Final = "application/geo+json"
 
 
@@ -27,13 +28,12 @@ GEOJSON: Final = "application/geo+json"
     operation_id="listSites",
     summary="List sites",
     response_model=schemas.Sites,
-    responses={422: RESPONSES[422], 503: RESPONSES[503]},
+    responses={status: RESPONSES[status] for status in (404, 422, 503)},
 )
 def list_sites(store: Store, municipality: OfMunicipality = None) -> dict[str, object]:
     """List sites with their channels, by names of municipality and site.
 
-    There are no pages: up to 10,000 sites come at once, and beyond that the
-    `municipality` must be given.
+    Without pages: up to 10,000 sites; beyond that the `municipality` is required.
     """
     return {"sites": _sites(store, municipality)}
 
@@ -50,12 +50,13 @@ def list_sites(store: Store, municipality: OfMunicipality = None) -> dict[str, o
                 GEOJSON: {"schema": {"$ref": "#/components/schemas/SiteFeatures"}}
             },
         },
+        404: RESPONSES[404],
         422: RESPONSES[422],
         503: RESPONSES[503],
     },
 )
 def map_sites(store: Store, municipality: OfMunicipality = None) -> JSONResponse:
-    """Give sites as points with flat properties."""
+    """Return sites as points with flat properties."""
     found = _sites(store, municipality)
     return JSONResponse(
         {"type": "FeatureCollection", "features": [_feature(site) for site in found]},
@@ -82,13 +83,16 @@ def _sites(store: Database, municipality: str | None) -> list[dict[str, Any]]:
     with store.connection() as connection:
         towns = list_municipalities(connection)
         count = sum(t["sites"] for t in towns if municipality in (None, t["key"]))
-        if count > MOST:
+        if count > MAX_SITES:
             raise TooLong(
                 parameter="municipality",
-                detail=f"There are {count} sites and at most {MOST} come at once: "
+                detail=f"There are {count} sites and at most {MAX_SITES} come at once: "
                 "give a municipality",
             )
-        return sites.list_sites(connection, municipality=municipality)
+        found = sites.list_sites(connection, municipality=municipality)
+        if not found:
+            known.require(connection, municipality, visible=PUBLIC)
+        return found
 
 
 def _feature(site: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Questions that planners ask: changes, comparisons, rankings."""
+"""Studies of planners: changes, comparisons, rankings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -44,9 +44,9 @@ from verkehrspuls.storage.sites import read_site
 
 router = APIRouter(prefix=PREFIX, tags=["studies"])
 
-LONGEST_DAYS: Final = 2 * 366
-#: sites of a municipality that a ranking considers at once
-MOST_SITES: Final = 500
+MAX_PERIOD_DAYS: Final = 2 * 366
+#: maximum sites of a municipality in one ranking
+MAX_SITES: Final = 500
 
 
 Middle = Annotated[
@@ -80,7 +80,7 @@ def read_before_after(
     ] = "",
     quantity: Quantity = None,
 ) -> dict[str, Any]:
-    """Estimate what a measure changed, from valid days without public holidays."""
+    """Estimate the change by a measure, from valid days without public holidays."""
     span = timedelta(weeks=weeks)
     first, last = measure - span, measure + span - timedelta(days=1)
     others = [key for key in controls.split(",") if key]
@@ -156,10 +156,10 @@ def compare(
     ] = None,
     quantity: Quantity = None,
 ) -> dict[str, Any]:
-    """Tell how much more was counted than in an earlier period, or at another site.
+    """Compare volumes with an earlier period, or with another site.
 
-    Days are compared in pairs of the same weekday. Without another period or site the
-    earlier period is that of 52 weeks before.
+    Days are compared in pairs of the same weekday. By default the earlier period is
+    that of 52 weeks before.
     """
     earlier = {with_first, with_last} - {None}
     if (with_first is None) != (with_last is None) or (with_site and earlier):
@@ -229,10 +229,10 @@ def read_ranking(
         int, Query(ge=0, le=1_000_000, description="so many sites, by name, come first")
     ] = 0,
 ) -> dict[str, Any]:
-    """Order the sites of a municipality by what changed from one day on.
+    """Order the sites of a municipality by their change from one day on.
 
-    At most 500 sites are considered at once, by name: `considered` of `counting`. The
-    next ones come with `skip`; intervals hold for all that count.
+    At most 500 sites are considered at once, by name: `considered` of `counting`.
+    `skip` continues after them; the intervals hold for all sites together.
     """
     span = timedelta(weeks=weeks)
     first, last = middle - span, middle + span - timedelta(days=1)
@@ -242,7 +242,7 @@ def read_ranking(
         (key for key in COUNTED if counting(every, key)), "motor"
     )
     able = counting(every, counted)
-    sites = able[skip : skip + MOST_SITES]
+    sites = able[skip : skip + MAX_SITES]
     by_key = {site["key"]: site for site in sites}
     suspects = _suspected(store, sites, counted, (first, last))
 
@@ -309,9 +309,9 @@ def _days(
     """Read FLOW_DAYS of the cross-section of sites, `without` SUSPECTED spans."""
     if first > last:
         raise BadParameter(parameter="first", detail="`first` must not be after `last`")
-    if (last - first).days > LONGEST_DAYS:
+    if (last - first).days > MAX_PERIOD_DAYS:
         raise BadParameter(
-            parameter="first", detail=f"At most {LONGEST_DAYS} days are compared"
+            parameter="first", detail=f"At most {MAX_PERIOD_DAYS} days are compared"
         )
     with store.connection() as connection:
         holidays = school_holidays(connection)
@@ -338,7 +338,7 @@ def _touching(
     quantity: str,
     *spans: tuple[date, date],
 ) -> Touching:
-    """Find what touches days of sites, in one of the spans."""
+    """Find cases that touch days of sites, in one of the periods."""
     with store.connection() as connection:
         return touching_days(connection, sites, quantity, *spans)
 
@@ -349,7 +349,7 @@ def _suspected(
     quantity: str,
     *spans: tuple[date, date],
 ) -> pl.DataFrame:
-    """Read what is suspected to be of a sensor's fault in one of the spans."""
+    """Read suspected sensor faults in one of the periods."""
     with store.connection() as connection:
         found = [suspected_of(connection, sites, quantity, *span) for span in spans]
     return pl.concat(found).unique(maintain_order=True)
@@ -361,7 +361,7 @@ def _share(
     quantity: str,
     *spans: tuple[date, date],
 ) -> float:
-    """What part of the spans of sites that is; spans may differ in length."""
+    """Return the suspected share of the sites' periods of any length."""
     if suspects.is_empty():
         return 0.0
     zone = sites[0]["time_zone"]
@@ -397,4 +397,7 @@ def _passport(
 
 
 def _change(found: Change) -> dict[str, Any]:
-    return asdict(found) | {"clear": found.clear, "reason": reasons.told(found.reason)}
+    return asdict(found) | {
+        "clear": found.clear,
+        "reason": reasons.in_languages(found.reason),
+    }

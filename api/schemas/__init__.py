@@ -1,1 +1,1 @@
-"""What answers hold, one file a resource; the reference is made from it."""
+"""Models of responses, one file per resource, from which the reference is made."""

@@ -1,4 +1,4 @@
-"""What is answered of days as they were known."""
+"""Response of days as known at an earlier time."""
 
 from datetime import datetime
 from typing import Any

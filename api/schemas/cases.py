@@ -1,4 +1,4 @@
-"""What `/cases` takes and answers."""
+"""Requests and responses of `/cases`."""
 
 from datetime import datetime
 from typing import Literal, Self
@@ -48,14 +48,14 @@ class Case(Simulated):
 
 
 class CaseInWords(Case):
-    """A case, and a sentence that says what is unusual, since when, and why."""
+    """A case, and a sentence with what is unusual, since when, and why."""
 
     sentence_de: str
     sentence_en: str
 
 
 class Counts(BaseModel):
-    """How many cases are open."""
+    """Numbers of open cases."""
 
     current: int = Field(description="that last or ended no more than a week ago")
     older: int = Field(description="that nobody decided since")
@@ -77,7 +77,7 @@ class Cases(BaseModel):
 
 
 class Member(BaseModel):
-    """What one detector found on one channel."""
+    """The findings of one detector on one channel."""
 
     detector: str
     began: datetime
@@ -97,7 +97,7 @@ class Member(BaseModel):
 
 
 class Change(BaseModel):
-    """What became of a case."""
+    """A change of a case."""
 
     at: datetime
     kind: str = Field(
@@ -118,7 +118,7 @@ class CaseInFull(CaseInWords):
 
 
 class Decision(BaseModel):
-    """What a person decides; what is not named stays."""
+    """A person's decision; fields that are not given stay."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -138,7 +138,7 @@ class Decision(BaseModel):
 
 
 class Comment(BaseModel):
-    """What a person remarks."""
+    """A person's comment."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"comment": "the counter was cleaned"}]}

@@ -1,4 +1,4 @@
-"""What `/sites/{municipality}/{site}/health` answers."""
+"""Response of `/sites/{municipality}/{site}/health`."""
 
 from datetime import date, datetime
 from typing import Literal
@@ -9,7 +9,7 @@ from api.schemas.common import Simulated
 
 
 class Verdict(BaseModel):
-    """What was found of a channel on a day, or in an hour."""
+    """The verdict on a channel for a day, or an hour."""
 
     channel: str
     quantity: str
@@ -28,7 +28,7 @@ class Verdict(BaseModel):
 
 
 class DroppedField(BaseModel):
-    """A field that was left out of readings that are stored without it."""
+    """A field that was left out of stored readings."""
 
     sensor: str
     field: str

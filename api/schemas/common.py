@@ -1,10 +1,10 @@
-"""What answers of several resources begin with."""
+"""Common beginnings of responses."""
 
 from pydantic import BaseModel, Field
 
 
 class Simulated(BaseModel):
-    """Whose data it is: that of a town that measures, or of one that is made up."""
+    """Whether the data is of a real or a simulated town."""
 
     simulated: bool = Field(
         description="the data comes from simulated sensors, nothing of it was measured"
@@ -12,7 +12,7 @@ class Simulated(BaseModel):
 
 
 class SiteOfSeries(Simulated):
-    """Whose figures they are."""
+    """The site of the figures."""
 
     municipality: str
     key: str

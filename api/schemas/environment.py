@@ -1,4 +1,4 @@
-"""What the routes of `api.routes.environment` answer."""
+"""Responses of the routes of `api.routes.environment`."""
 
 from datetime import date, datetime
 from typing import Generic, Literal, TypeVar
@@ -15,7 +15,7 @@ _INDICATIVE = (
 
 
 class Figures(BaseModel):
-    """Figures of a site in a period, with what they rest on."""
+    """Figures of a site in a period, with their basis."""
 
     passport: dict[str, PassportOfFigure] = Field(description="by quantity")
 
@@ -53,7 +53,7 @@ class AirIndex(BaseModel):
 
 
 class Compared(BaseModel):
-    """A calendar year of a channel beside one value of a standard."""
+    """A calendar year of a channel compared with a value of a standard."""
 
     channel: str
     quantity: str
@@ -75,7 +75,7 @@ class Compared(BaseModel):
 
 
 class CorrectedHour(BaseModel):
-    """Particulate matter with and without what humidity adds."""
+    """Particulate matter with and without the effect of humidity."""
 
     channel: str
     quantity: str
@@ -87,7 +87,7 @@ class CorrectedHour(BaseModel):
 
 
 class Corrected(BaseModel):
-    """A separate series, with the parameters of its correction."""
+    """Corrected values, with the parameters of the correction."""
 
     method: str
     kappa: float
@@ -137,7 +137,7 @@ class NoiseLevels(BaseModel):
 
 
 class EmissionHour(BaseModel):
-    """What traffic emits beside what is measured, in dB(A)."""
+    """Emission of traffic and measured level, in dB(A)."""
 
     time: datetime
     emitted: float
@@ -156,7 +156,7 @@ class Emission(BaseModel):
 
 
 class NoiseFigures(Figures):
-    """Levels of days and over the period, and what traffic explains of them."""
+    """Levels of days and of the period, and the part explained by traffic."""
 
     days: list[NoiseDay]
     levels: list[NoiseLevels]
@@ -164,7 +164,7 @@ class NoiseFigures(Figures):
 
 
 class Noise(Answer[NoiseFigures], NoiseFigures):
-    """Noise: levels of days, over the period, and what traffic explains of them."""
+    """Noise: levels of days, of the period, and the part explained by traffic."""
 
     status: Literal["indicative"] = Field(
         "indicative",
@@ -208,7 +208,7 @@ class Crossing(BaseModel):
 
 
 class WaterLevel(BaseModel):
-    """A gauge: where it stands, and what it crossed."""
+    """A gauge: its level, and crossed thresholds."""
 
     channel: str
     thresholds: dict[str, float]
@@ -220,7 +220,7 @@ class WaterLevel(BaseModel):
 
 
 class WaterFigures(Figures):
-    """Where gauges stand."""
+    """Levels of gauges."""
 
     gauges: list[WaterLevel]
 
@@ -230,7 +230,7 @@ class WaterLevels(Answer[WaterFigures], WaterFigures):
 
 
 class ClassMean(BaseModel):
-    """Mean of the quantity in a class of what it may depend on."""
+    """Mean of the quantity in a class of a possible cause."""
 
     lowest: float
     greatest: float
@@ -242,7 +242,7 @@ class ClassMean(BaseModel):
 
 
 class Effect(BaseModel):
-    """What one unit more of a term adds, all other terms equal."""
+    """Effect of one more unit of a term, all other terms equal."""
 
     term: str
     value: float
@@ -251,7 +251,7 @@ class Effect(BaseModel):
 
 
 class DependenceFigures(Figures):
-    """How a quantity goes with flow, speed and wind."""
+    """Dependence of a quantity on flow, speed and wind."""
 
     hours: int
     mean: float | None
@@ -264,7 +264,7 @@ class DependenceFigures(Figures):
 
 
 class Dependence(Answer[DependenceFigures], DependenceFigures):
-    """How a quantity, or its increment over a background, goes with the traffic."""
+    """Dependence of a quantity, or its increment over a background, on traffic."""
 
     quantity: str
     background: str | None = Field(description="site whose values were subtracted")

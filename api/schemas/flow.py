@@ -1,4 +1,4 @@
-"""What `/sites/{municipality}/{site}/figures/{kind}` answers."""
+"""Response of `/sites/{municipality}/{site}/figures/{kind}`."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -25,7 +25,7 @@ Kind = Literal[
 
 
 class FlowValue(BaseModel):
-    """A value; null where there is a reason."""
+    """A value; null if there is a reason."""
 
     value: float | None
     unit: str = Field(description="`1` for a share or factor")
@@ -38,14 +38,14 @@ class FlowValue(BaseModel):
 
 
 class FlowFigure(FlowValue):
-    """A figure; null where there is a reason."""
+    """A figure; null if there is a reason."""
 
     name: str
     without_suspected: FlowValue | None = Field(description=WITHOUT_SUSPECTED)
 
 
 class FlowTable(BaseModel):
-    """Rows that belong to the figures, with a passport of their own."""
+    """Rows that belong to the figures, with their own passport."""
 
     columns: list[str]
     rows: list[dict[str, Any]] = Field(description="null is unknown, never zero")

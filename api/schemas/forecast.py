@@ -1,4 +1,4 @@
-"""What `/sites/{municipality}/{site}/forecast` answers."""
+"""Response of `/sites/{municipality}/{site}/forecast`."""
 
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from api.schemas.common import SiteOfSeries
 
 
 class ForecastInterval(BaseModel):
-    """A volume that is to come; nine of ten lie between `low` and `high`."""
+    """A coming volume; nine of ten lie between `low` and `high`."""
 
     time: datetime = Field(description="start of the interval, UTC")
     interval_s: int
@@ -21,7 +21,7 @@ class ForecastInterval(BaseModel):
 
 
 class ForecastError(BaseModel):
-    """What forecasts of the last weeks missed by, for one lead."""
+    """Errors of the forecasts of the last weeks, for one lead."""
 
     interval_s: int
     lead_s: int

@@ -1,4 +1,4 @@
-"""What `/healthz` and `/readyz` answer."""
+"""Responses of `/healthz` and `/readyz`."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""What `/ledger` answers."""
+"""Response of `/ledger`."""
 
 from datetime import datetime
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 
 class LedgerSums(BaseModel):
-    """Messages and readings by what became of them."""
+    """Messages and readings by outcome."""
 
     messages_received: int
     messages_accepted: int
@@ -36,7 +36,7 @@ class LedgerSums(BaseModel):
 
 
 class LedgerRow(LedgerSums):
-    """What a sensor's messages of an hour became."""
+    """Outcomes of a sensor's messages of an hour."""
 
     municipality: str | None = Field(description="null for no known sensor")
     sensor: str | None
@@ -52,7 +52,7 @@ class LedgerRow(LedgerSums):
 
 
 class Balance(BaseModel):
-    """Received minus what became of it: zero where nothing was lost."""
+    """Received minus all outcomes: zero if nothing was lost."""
 
     messages: int
     readings: int

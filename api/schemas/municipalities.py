@@ -1,4 +1,4 @@
-"""What `/municipalities` answers."""
+"""Response of `/municipalities`."""
 
 from pydantic import BaseModel, Field
 
@@ -6,7 +6,7 @@ from api.schemas.common import Simulated
 
 
 class Municipality(Simulated):
-    """A municipality with sites that you may see."""
+    """A municipality with sites visible to you."""
 
     key: str
     name: str

@@ -1,11 +1,11 @@
-"""The passport of a figure, as answers carry it."""
+"""The passport of a figure in responses."""
 
 from datetime import datetime
 from typing import Final
 
 from pydantic import BaseModel, Field
 
-#: describes a figure without what is suspected, beside the figure itself
+#: describes a figure without suspected data, beside the figure itself
 WITHOUT_SUSPECTED: Final = (
     "the same without what is suspected to be of a sensor's fault, as long as nobody "
     "has decided; null where nothing is"
@@ -13,7 +13,7 @@ WITHOUT_SUSPECTED: Final = (
 
 
 class Basis(BaseModel):
-    """What a figure rests on, but for the shares."""
+    """Basis of a figure, except the shares."""
 
     days_used: int | None
     days_required: int | None
@@ -34,7 +34,7 @@ class Basis(BaseModel):
 
 
 class PassportOfFigure(Basis):
-    """Where a figure comes from: shares of what was expected."""
+    """Origin of a figure: shares of the expected data."""
 
     observed: float = Field(ge=0, le=1)
     normalised: float = Field(ge=0, le=1)

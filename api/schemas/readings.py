@@ -1,4 +1,4 @@
-"""What `/readings` answers."""
+"""Response of `/readings`."""
 
 from typing import Literal
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 
 class ItemOutcome(BaseModel):
-    """What became of one message of a request."""
+    """Outcome of one message of a request."""
 
     index: int = Field(description="its place in the request, from 0")
     status: Literal["accepted", "partly-accepted", "rejected"] = Field(
@@ -18,7 +18,7 @@ class ItemOutcome(BaseModel):
 
 
 class Intake(BaseModel):
-    """What became of the messages of a request."""
+    """Outcomes of the messages of a request."""
 
     accepted: int = Field(description="messages published, wholly or partly usable")
     rejected: int

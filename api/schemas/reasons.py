@@ -1,4 +1,4 @@
-"""Why a figure is null, as answers carry it."""
+"""Reasons for null figures in responses."""
 
 from dataclasses import asdict
 from typing import Any
@@ -20,8 +20,8 @@ class ReasonOfFigure(BaseModel):
     text: dict[str, str] = Field(description="by language: de, en")
 
 
-def told(reason: Reason | None) -> dict[str, Any] | None:
-    """Say it in each language."""
+def in_languages(reason: Reason | None) -> dict[str, Any] | None:
+    """Render it in each language."""
     if reason is None:
         return None
     text = {language: reason.text(language) for language in LANGUAGES}

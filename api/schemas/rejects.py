@@ -1,4 +1,4 @@
-"""What `/rejects` answers."""
+"""Response of `/rejects`."""
 
 from datetime import datetime
 

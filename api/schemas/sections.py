@@ -1,4 +1,4 @@
-"""What the routes of `api.routes.sections` answer."""
+"""Responses of the routes of `api.routes.sections`."""
 
 from datetime import date, datetime
 from typing import Generic, TypeVar
@@ -10,7 +10,7 @@ from api.schemas.passports import WITHOUT_SUSPECTED, PassportOfFigure
 
 
 class Station(BaseModel):
-    """A direction of a site, at its place along a corridor."""
+    """A direction of a site, at its position on a corridor."""
 
     station: int
     site: str
@@ -35,7 +35,7 @@ class Corridors(BaseModel):
 
 
 class Arm(BaseModel):
-    """A way into a junction, or out of it."""
+    """A way into or out of a junction."""
 
     site: str
     site_name: str
@@ -44,7 +44,7 @@ class Arm(BaseModel):
 
 
 class Junction(Simulated):
-    """Where all ways in and out are counted."""
+    """A junction at which all ways in and out are counted."""
 
     municipality: str
     key: str
@@ -59,7 +59,7 @@ class Junctions(BaseModel):
 
 
 class Figures(BaseModel):
-    """Figures of a corridor in a period, with what they rest on."""
+    """Figures of a corridor in a period, with their basis."""
 
     passport: PassportOfFigure = Field(
         description="observed: share of the stations' intervals with a speed"
@@ -104,7 +104,7 @@ class CorridorInterval(BaseModel):
 
 
 class SectionDelay(BaseModel):
-    """What was driven, spent and lost on a section."""
+    """Distance, time and delay on a section."""
 
     section: int
     intervals: int
@@ -152,13 +152,13 @@ class ReliabilityAt(BaseModel):
 
 
 class ReliabilityFigures(Figures):
-    """How reliable the travel time is, by the time of day."""
+    """Reliability of the travel time, by time of day."""
 
     reliability: list[ReliabilityAt]
 
 
 class Reliability(Answer[ReliabilityFigures], ReliabilityFigures):
-    """How reliable the travel time of a corridor is on workdays."""
+    """Reliability of a corridor's travel time on workdays."""
 
     days_required: int
     days_required_p95: int = Field(
@@ -210,7 +210,7 @@ class SpeedField(Answer[SpeedFieldFigures], SpeedFieldFigures):
 
 
 class Balance(BaseModel):
-    """What entered and what left."""
+    """Entering and leaving traffic."""
 
     balance: str
     intervals: int
@@ -222,7 +222,7 @@ class Balance(BaseModel):
 
 
 class Residual(BaseModel):
-    """What entered and did not leave within an interval."""
+    """Traffic that entered and did not leave within an interval."""
 
     balance: str
     time: datetime
@@ -233,7 +233,7 @@ class Residual(BaseModel):
 
 
 class BalanceFigures(BaseModel):
-    """What entered, what left, and the hours in which these differ."""
+    """Entering and leaving traffic, and the hours with differences."""
 
     balances: list[Balance]
     passport: PassportOfFigure = Field(

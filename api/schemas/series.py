@@ -1,4 +1,4 @@
-"""What `/sites/{municipality}/{site}/series` answers."""
+"""Response of `/sites/{municipality}/{site}/series`."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -11,7 +11,7 @@ from api.schemas.passports import Basis
 
 
 class ColumnOfSeries(BaseModel):
-    """What a column holds."""
+    """Description of a column."""
 
     name: str
     unit: str | None = Field(description="`1` for a share")
@@ -19,7 +19,7 @@ class ColumnOfSeries(BaseModel):
 
 
 class PassportOfSeries(Basis):
-    """Where the figures come from: shares of the period up to now."""
+    """Origin of the figures: shares of the period up to now."""
 
     observed: float | None = Field(ge=0, le=1)
     normalised: float | None = Field(ge=0, le=1)

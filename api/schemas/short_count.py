@@ -1,4 +1,4 @@
-"""What a short count is, and what is answered."""
+"""Request and response of short counts."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -37,7 +37,7 @@ class Count(BaseModel):
 
 
 class ShortCountFigures(BaseModel):
-    """Mean daily traffic from a short count, with what it rests on."""
+    """Mean daily traffic from a short count, with its basis."""
 
     dtv: float | None
     lower: float | None = Field(description="of an interval of 95 %")

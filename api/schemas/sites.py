@@ -1,4 +1,4 @@
-"""What `/sites` and its kin answer."""
+"""Responses of `/sites`."""
 
 from datetime import datetime
 from typing import Any, Literal

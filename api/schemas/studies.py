@@ -1,4 +1,4 @@
-"""What the routes of `api.routes.studies` take and answer."""
+"""Requests and responses of the routes of `api.routes.studies`."""
 
 from datetime import date
 
@@ -34,7 +34,7 @@ class Change(BaseModel):
 
 
 class BeforeAfter(Simulated):
-    """A measure: what changed at the site beyond what changed at its controls."""
+    """A measure: the change at the site beyond the change at its controls."""
 
     municipality: str
     site: str

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 import typer
 
 from verkehrspuls.cli import output
+from verkehrspuls.cli.options import Json
 
 app = typer.Typer()
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
 @app.callback()
@@ -19,7 +19,7 @@ def _group() -> None:
 @app.command()
 def ingest(
     messages: Annotated[int, typer.Option(help="How many messages.", min=1)] = 200_000,
-    json: AsJson = False,
+    json: Json = False,
 ) -> None:
     """Measure how fast messages get from the broker into the database."""
     from benchmarks.ingest import run
@@ -36,7 +36,7 @@ def analytics(
     year: Annotated[
         bool, typer.Option("--year", help="Let 21 million go through it.")
     ] = False,
-    json: AsJson = False,
+    json: Json = False,
 ) -> None:
     """Measure how fast readings become figures, beside DuckDB and pandas."""
     from benchmarks.analytics import run
@@ -49,7 +49,7 @@ def anomalies(
     data: Annotated[
         Path, typer.Option(envvar="VERKEHRSPULS_DATA", help="Folder of real data.")
     ] = Path("../shared/data"),
-    json: AsJson = False,
+    json: Json = False,
 ) -> None:
     """Measure what the anomaly score, forecasts and imputation are worth."""
     from benchmarks.proof.anomalies import run
@@ -60,7 +60,7 @@ def anomalies(
 @app.command()
 def pages(
     sites: Annotated[int, typer.Option(help="How many sites.", min=1)] = 5000,
-    json: AsJson = False,
+    json: Json = False,
 ) -> None:
     """Measure how long pages and answers take with thousands of sites."""
     from benchmarks.pages import run
@@ -70,7 +70,7 @@ def pages(
 
 def _show(result: dict[str, Any], *, json: bool) -> None:
     if json:
-        output.show_json(result, indent=None)
+        output.show_json(result)
         return
     rows = [{"measured": name, "value": value} for name, value in result.items()]
     output.show(rows, ("measured", "value"))

@@ -7,6 +7,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Final
 
 from dashboards.figures.layout import Figure, layout, plain
@@ -17,8 +18,29 @@ from dashboards.states import STATES
 _RADIUS_KM = 6378.137
 #: of the figure in pixels, where the page has its full width
 _WIDTH = 1000
-#: half of a letter's width in pixels
-_LETTER = 3.6
+#: of the map inside it, where names of sites are shown: `charts.js` leaves them out of
+#: a figure below 800, and no page is wider than this
+_NAMED_WIDTHS: Final = (784, 1008)
+#: around the map in pixels
+_MARGIN: Final = 8
+#: where a name can be beside its mark, the first ones preferred: steps east and north
+_SIDES: Final = {
+    "top center": (0, 1),
+    "bottom center": (0, -1),
+    "middle right": (1, 0),
+    "middle left": (-1, 0),
+    "top right": (1, 1),
+    "top left": (-1, 1),
+    "bottom right": (1, -1),
+    "bottom left": (-1, -1),
+}
+#: half of a letter's width in pixels, of the names of sites and of towns
+_LETTER: Final = 3.2
+_TOWN_LETTER: Final = 3.6
+#: of a road's line in pixels from one point to the next
+_STEP: Final = 12
+#: steps of its own road that a name may lie on: where it crosses, not where it follows
+_CROSSED: Final = 3
 #: more sites than these are drawn as clusters, one for each cell of the map
 MOST_MARKS: Final = 150
 #: side of such a cell in pixels
@@ -81,16 +103,21 @@ def site_map(
     latitude = sum(p.latitude for p in places) / len(places) if places else 50.0
     if clustered:
         places, points = _clusters(places, points, language, cell_km=_CELL * pixel_km)
+    roads = {} if spread or clustered else _roads(places, points)
     sides = _sides(
         places,
         points,
-        pixel_km=pixel_km,
+        roads,
+        scales=[
+            max((right - left) / width, (high - low) / (height - 2 * _MARGIN))
+            for width in _NAMED_WIDTHS
+        ],
         between=(left, right),
         crowded=clustered or len(places) > MOST_NAMED,
     )
-    traces: list[dict[str, object]] = (
-        [] if spread or clustered else _roads(places, points)
-    )
+    traces: list[dict[str, object]] = [
+        _line(road, along) for road, along in roads.items()
+    ]
     for key, state in STATES.items():
         shown = [
             (place, point, side)
@@ -129,7 +156,7 @@ def site_map(
             }
         )
     drawn = layout(language, height=height)
-    drawn["margin"] = {"l": 8, "r": 8, "t": 8, "b": 8}
+    drawn["margin"] = dict.fromkeys("lrtb", _MARGIN)
     hidden = {
         "visible": False,
         "showgrid": False,
@@ -237,12 +264,30 @@ class _Taken:
 
     def add_name(self, x: float, y: float, wide: float) -> None:
         """Take points along a name, so that others keep away from all of it."""
-        self.add((x + wide * step / 2, y) for step in range(-2, 3))
+        self.add_line((x - wide, y), (x + wide, y))
 
-    def covered(self, at: tuple[float, float], wide: float) -> int:
-        """How many marks and names a name would cover there."""
+    def add_line(self, begin: tuple[float, float], end: tuple[float, float]) -> None:
+        """Take points along a line, closer together than any name is wide."""
+        steps = math.ceil(math.dist(begin, end) / (_STEP * self._pixel_km)) or 1
+        self.add(
+            (
+                begin[0] + (end[0] - begin[0]) * step / steps,
+                begin[1] + (end[1] - begin[1]) * step / steps,
+            )
+            for step in range(steps + 1)
+        )
+
+    def covered(
+        self,
+        at: tuple[float, float],
+        wide: float,
+        *,
+        beside: float = 8,
+        above: float = 15,
+    ) -> int:
+        """Return how many points a name would cover there, with pixels around it."""
         x, y = at
-        beside, above = wide + 8 * self._pixel_km, 14 * self._pixel_km
+        beside, above = wide + beside * self._pixel_km, above * self._pixel_km
         left, low = self._cell(x - beside, y - above)
         right, high = self._cell(x + beside, y + above)
         return sum(
@@ -256,57 +301,118 @@ class _Taken:
         return math.floor(x / self._km), math.floor(y / self._km)
 
 
-def _wide(name: str, pixel_km: float) -> float:
-    """Half of a name's width, at most that of the map."""
-    return min(len(name) * _LETTER, _WIDTH / 2) * pixel_km
+def _wide(name: str, pixel_km: float, letter: float = _LETTER) -> float:
+    """Return half of a name's width, at most that of the map."""
+    return min(len(name) * letter, _WIDTH / 2) * pixel_km
 
 
 def _sides(
     places: Sequence[Place],
     points: Sequence[tuple[float, float]],
+    roads: Mapping[str, Sequence[tuple[float, float]]],
     *,
-    pixel_km: float,
+    scales: Sequence[float],
     between: tuple[float, float],
     crowded: bool,
 ) -> list[str]:
-    """At which side of its mark each site's name covers least; empty: it is left out.
+    """At which side of its mark each site's name covers nothing; empty: at none.
 
+    Nor does it lie on a road; where there is no other room, its own one may cross it.
+
+    `scales`: km in a pixel of the narrowest and the widest map with names.
     `between`: the map's west and east end, beyond which names would be cut off.
     """
-    taken = _Taken(points, pixel_km=pixel_km)
+    maps = [_Room(points, roads, pixel_km=scale) for scale in scales]
     found = []
-    for place, (x, y) in zip(places, points, strict=True):
-        if place.sites > 1:
-            found.append("")
-            continue
-        wide = _wide(place.name, pixel_km)
-        beside = wide + 10 * pixel_km
-        sides = {
-            "top center": (x, y + 16 * pixel_km),
-            "bottom center": (x, y - 16 * pixel_km),
-            "middle right": (x + beside, y),
-            "middle left": (x - beside, y),
-            "top right": (x + beside, y + 14 * pixel_km),
-            "top left": (x - beside, y + 14 * pixel_km),
-            "bottom right": (x + beside, y - 14 * pixel_km),
-            "bottom left": (x - beside, y - 14 * pixel_km),
+    for place, point in zip(places, points, strict=True):
+        sides = [] if place.sites > 1 else list(_SIDES)
+        fitting = [
+            side
+            for side in sides
+            if all(room.fits(place.name, point, side, between) for room in maps)
+        ]
+        # a name that is too long for its map is cut off, where there are not many
+        free = [
+            side
+            for side in (fitting if fitting or crowded else sides)
+            if all(room.is_free(place.name, point, side) for room in maps)
+        ]
+        crossed = {
+            side: max(room.crossed(place, point, side) for room in maps)
+            for side in free
         }
-        fitting = {
-            side: (at, height)
-            for side, (at, height) in sides.items()
-            if between[0] <= at - wide and at + wide <= between[1]
-        }
-        covers = {
-            side: taken.covered(at, wide) for side, at in (fitting or sides).items()
-        }
-        side = min(covers, key=lambda side: covers[side])
         # what a name would cover could not be read: the pointer and the list tell it
-        if covers[side] or (crowded and not fitting):
-            found.append("")
-            continue
+        side = min(free, key=lambda side: crossed[side], default="")
+        if side and crossed[side] > _CROSSED:
+            side = ""
+        if side:
+            for room in maps:
+                room.take(place.name, point, side)
         found.append(side)
-        taken.add_name(*sides[side], wide)
     return found
+
+
+class _Room:
+    """Room for names on a map of one width: beside marks, other names and roads."""
+
+    def __init__(
+        self,
+        points: Iterable[tuple[float, float]],
+        roads: Mapping[str, Sequence[tuple[float, float]]],
+        *,
+        pixel_km: float,
+    ) -> None:
+        self._pixel_km = pixel_km
+        self._taken = _Taken(points, pixel_km=pixel_km)
+        self._roads = {road: _Taken((), pixel_km=pixel_km) for road in roads}
+        for road, along in roads.items():
+            for begin, end in pairwise(along):
+                self._roads[road].add_line(begin, end)
+
+    def fits(
+        self,
+        name: str,
+        point: tuple[float, float],
+        side: str,
+        between: tuple[float, float],
+    ) -> bool:
+        """Tell whether a name is on the map from end to end."""
+        wide = _wide(name, self._pixel_km)
+        x, _ = self._middle(wide, point, side)
+        return between[0] <= x - wide and x + wide <= between[1]
+
+    def is_free(self, name: str, point: tuple[float, float], side: str) -> bool:
+        """Tell whether a name would cover neither a mark nor a name."""
+        wide = _wide(name, self._pixel_km)
+        return not self._taken.covered(self._middle(wide, point, side), wide)
+
+    def crossed(self, place: Place, point: tuple[float, float], side: str) -> float:
+        """Return how far the site's own road runs under its name, in steps of a line.
+
+        Infinitely where another road does.
+        """
+        wide = _wide(place.name, self._pixel_km)
+        at = self._middle(wide, point, side)
+        return sum(
+            steps if road == place.road else math.inf
+            for road, taken in self._roads.items()
+            if (steps := taken.covered(at, wide, beside=4, above=11))
+        )
+
+    def take(self, name: str, point: tuple[float, float], side: str) -> None:
+        """Keep a name's room from others."""
+        wide = _wide(name, self._pixel_km)
+        self._taken.add_name(*self._middle(wide, point, side), wide)
+
+    def _middle(
+        self, wide: float, point: tuple[float, float], side: str
+    ) -> tuple[float, float]:
+        east, north = _SIDES[side]
+        away = 14 if east else 16
+        return (
+            point[0] + east * (wide + 10 * self._pixel_km),
+            point[1] + north * away * self._pixel_km,
+        )
 
 
 def _scale(latitude: float, language: Language, *, goal: float) -> tuple[float, str]:
@@ -338,7 +444,7 @@ def _town_names(
     for town in sorted(towns, key=lambda town: crowded and -len(towns[town])):
         inside = towns[town]
         middle = sum(x for x, _ in inside) / len(inside)
-        wide = _wide(town, pixel_km)
+        wide = _wide(town, pixel_km, _TOWN_LETTER)
         sides = [
             (middle, min(y for _, y in inside) - 20 * pixel_km),
             (middle, max(y for _, y in inside) + 20 * pixel_km),
@@ -376,31 +482,33 @@ def _town_names(
 
 def _roads(
     places: Sequence[Place], points: Sequence[tuple[float, float]]
-) -> list[dict[str, object]]:
+) -> dict[str, list[tuple[float, float]]]:
+    """Return the points of each road with several sites, from one end to the other."""
     roads = defaultdict(list)
     for place, point in zip(places, points, strict=True):
         if place.road:
             roads[place.road].append(point)
-    traces: list[dict[str, object]] = []
+    found = {}
     for road, along in sorted(roads.items()):
         if len(along) < 2:
             continue
         wide = max(p[0] for p in along) - min(p[0] for p in along)
         high = max(p[1] for p in along) - min(p[1] for p in along)
-        along = sorted(along, key=lambda p: p[0] if wide >= high else p[1])
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "lines",
-                "x": [round(point[0], 3) for point in along],
-                "y": [round(point[1], 3) for point in along],
-                "name": plain(road),
-                "hoverinfo": "skip",
-                "showlegend": False,
-                "line": {"color": "var(--road)", "width": 5},
-            }
-        )
-    return traces
+        found[road] = sorted(along, key=lambda p: p[0] if wide >= high else p[1])
+    return found
+
+
+def _line(road: str, along: Sequence[tuple[float, float]]) -> dict[str, object]:
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": [round(point[0], 3) for point in along],
+        "y": [round(point[1], 3) for point in along],
+        "name": plain(road),
+        "hoverinfo": "skip",
+        "showlegend": False,
+        "line": {"color": "var(--road)", "width": 5},
+    }
 
 
 def _extent(

@@ -1,12 +1,12 @@
 """The command `verkehrspuls import`: files, straight into the database."""
 
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
 from verkehrspuls.cli import output
+from verkehrspuls.cli.options import FromDay, Json, ToDay
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -42,14 +42,6 @@ State = Annotated[
 Only = Annotated[
     list[str] | None, typer.Option("--site", help="Only this site; may be repeated.")
 ]
-Since = Annotated[
-    datetime | None,
-    typer.Option("--from", formats=["%Y-%m-%d"], help="First local day."),
-]
-Until = Annotated[
-    datetime | None,
-    typer.Option("--to", formats=["%Y-%m-%d"], help="Local day after the last."),
-]
 
 
 @app.callback()
@@ -64,8 +56,8 @@ def counts(
     municipality: Municipality = None,
     state: State = None,
     site: Only = None,
-    since: Since = None,
-    until: Until = None,
+    from_: FromDay = None,
+    to: ToDay = None,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -73,7 +65,7 @@ def counts(
             help="Store nothing; say what would be stored, and all that is wrong.",
         ),
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Result as JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Import counts through the same checks and ledger as messages."""
     from ingest.files.write import write_file
@@ -82,9 +74,9 @@ def counts(
     settings = resolve()
     what = (settings, path, format, municipality, state, site)
     if dry_run:
-        _try(*what, since=since, until=until, json=json)
+        _try(*what, from_=from_, to=to, json=json)
         return
-    file = read(*what, since=since, until=until)
+    file = read(*what, from_=from_, to=to)
     result = write_file(settings, file)
     _show(result, json=json)
     _found(result)
@@ -98,7 +90,7 @@ def messages(
             help="Recording, as of `mosquitto_sub -F %j`.", exists=True, dir_okay=False
         ),
     ],
-    json: Annotated[bool, typer.Option("--json", help="Result as JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Import a recording of messages, as if the broker had delivered them.
 
@@ -127,7 +119,7 @@ def messages(
 
 def _show(result: "Counter[str]", *, json: bool) -> None:
     if json:
-        output.show_json(dict(result), indent=None)
+        output.show_json(dict(result))
         return
     output.tell(
         f"{result['messages_received']} messages, {result['readings_received']} "
@@ -175,8 +167,8 @@ def _try(
     state: str | None,
     sites: list[str] | None,
     *,
-    since: datetime | None,
-    until: datetime | None,
+    from_: str | None,
+    to: str | None,
     json: bool,
 ) -> None:
     """Say what a file would bring, or all that is wrong with it."""
@@ -186,8 +178,8 @@ def _try(
     try:
         file = read(
             *(settings, path, format, municipality, state, sites),
-            since=since,
-            until=until,
+            from_=from_,
+            to=to,
             dry_run=True,
         )
     except BadFile as error:
@@ -196,7 +188,7 @@ def _try(
             raise
         number: int = getattr(error, "number", len(problems))
         if json:
-            output.show_json({"problems": problems, "number": number}, indent=None)
+            output.show_json({"problems": problems, "number": number})
         for line in () if json else problems:
             output.say(line)
         if more := number - len(problems):
@@ -204,7 +196,7 @@ def _try(
         raise FoundProblems(count=number) from error
     found = outlook(file)
     if json:
-        output.show_json(found._asdict(), indent=None)
+        output.show_json(found._asdict())
         return
     output.say(
         f"{found.readings} readings of {found.channels} channels at {found.sites} "
@@ -224,29 +216,28 @@ def read(
     state: str | None,
     sites: list[str] | None,
     *,
-    since: datetime | None,
-    until: datetime | None,
+    from_: str | None,
+    to: str | None,
     dry_run: bool = False,
 ) -> "CountFile":
     """Read what is asked for of a file, and register its sites but for a dry run."""
     from ingest.files import cut, formats
     from ingest.files.write import municipality_of
+    from verkehrspuls.cli import database, periods
     from verkehrspuls.errors import UsageError
     from verkehrspuls.registry.towns import register
-    from verkehrspuls.storage.database import connect
 
-    if since and until and until <= since:
-        raise UsageError(reason="the period ends before it begins")
+    first, end = periods.days(from_, to)
     if format.startswith("muenster-"):
         municipality, state = municipality or "muenster", state or "NW"
     if municipality is None:
         raise UsageError(reason="say with --municipality where this was counted")
-    with connect(settings.database.url.get_secret_value()) as connection:
+    with database.connection(settings=settings) as connection:
         town = municipality_of(connection, municipality, state=state)
         file = cut(
             formats()[format](path, town),
-            since=since.date() if since else None,
-            until=until.date() if until else None,
+            since=first,
+            until=end,
             sites=sites or (),
         )
         if not dry_run:

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from verkehrspuls.cli import output
+from verkehrspuls.cli.options import Json
 
 app = typer.Typer()
 
@@ -40,6 +41,7 @@ def drain(
     at_most: Annotated[
         float, typer.Option(help="Give up after so many seconds.", min=1)
     ] = 3600,
+    as_json: Json = False,
 ) -> None:
     """Take what waits for a slot whose worker is gone for good, and close the slot.
 
@@ -67,4 +69,7 @@ def drain(
         at_most_s=at_most,
         with_worker=stop_on_signal,
     )
+    if as_json:
+        output.show_json({"slot": slot, "messages": messages})
+        return
     output.say(f"Slot {slot} is closed; {messages} messages had waited for it.")

@@ -31,15 +31,15 @@ def show(
     from datetime import UTC, datetime, timedelta
 
     from ingest.reasons import DROPPED
-    from verkehrspuls.cli import options
+    from verkehrspuls.cli import database, keys, periods
     from verkehrspuls.storage import ledger
 
-    town, key = options.keys(municipality, sensor)
-    start, end = options.period(from_, to)
-    end = end or datetime.now(UTC)
-    start = min(start or end - timedelta(days=1), end)
-    start = start.replace(minute=0, second=0, microsecond=0)
-    with options.connection(town) as connection:
+    town, key = keys.of_sensor(municipality, sensor)
+    with database.connection(town) as connection:
+        start, end = periods.period(from_, to, periods.zone(connection, town))
+        end = end or datetime.now(UTC)
+        start = min(start or end - timedelta(days=1), end)
+        start = start.replace(minute=0, second=0, microsecond=0)
         rows = ledger.of_sensors(
             connection, start=start, end=end, municipality=town, sensor=key
         )
@@ -51,32 +51,26 @@ def show(
             site=None,
             sensor=key,
         )
-    if key and not rows:
-        raise UnknownKey(kind="sensor", key=sensor)
-    if as_json:
-        output.show_json(rows)
-        return
-    output.show(
-        [
-            row
-            | {
-                "sensor": f"{row['municipality']}/{row['sensor']}"
-                if row["sensor"]
-                else "(unknown)",
-                "rejects": _counted(row["rejects"]),
-                "fields_dropped": _counted(row["fields_dropped"]),
-                "last_message": row["last_received_at"],
-            }
-            for row in rows
-        ],
-        _COLUMNS,
-    )
+        if key and not rows:
+            raise UnknownKey(kind="sensor", key=sensor)
+    output.show_list(rows, _COLUMNS, as_json=as_json, shown=_shown)
     for row in dropped:
-        output.say(
+        output.tell(
             f"{row['municipality']}/{row['sensor']}: {row['field']} was left out "
             f"{row['fields']} times: {DROPPED[row['problem']]}. The last was "
             f"{row['value']}."
         )
+
+
+def _shown(row: output.Row) -> output.Row:
+    known = f"{row['municipality']}/{row['sensor']}"
+    return {
+        **row,
+        "sensor": known if row["sensor"] else "(unknown)",
+        "rejects": _counted(row["rejects"]),
+        "fields_dropped": _counted(row["fields_dropped"]),
+        "last_message": row["last_received_at"],
+    }
 
 
 def _counted(numbers: dict[str, int]) -> str:
@@ -89,11 +83,11 @@ def check(as_json: Json = False) -> None:
 
     Reads every reading once, as of one moment, so ingest may go on meanwhile.
     """
-    from verkehrspuls.cli import options
+    from verkehrspuls.cli import database
     from verkehrspuls.errors import FoundProblems
     from verkehrspuls.storage import ledger
 
-    with options.connection() as connection:
+    with database.connection() as connection:
         proof = ledger.prove(connection)
     if as_json:
         output.show_json(

@@ -10,6 +10,7 @@ from verkehrspuls.errors import UnknownKey, UsageError
 
 if TYPE_CHECKING:
     from ingest.reasons import Detail
+    from verkehrspuls.storage.database import Connection
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -45,32 +46,30 @@ def list_rejects(
     as_json: Json = False,
 ) -> None:
     """List rejected messages that are kept, the newest first."""
-    from verkehrspuls.cli import options
+    from verkehrspuls.cli import database
     from verkehrspuls.storage import ledger
 
-    choice = _choice(municipality, sensor, topic, reason, from_, to)
-    with options.connection() as connection:
+    with database.connection() as connection:
+        choice = _choice(connection, municipality, sensor, topic, reason, from_, to)
         rows = ledger.rejects(connection, limit=limit, open=not replayed, **choice)
-    rows = [_told(row) for row in rows]
-    if as_json:
-        output.show_json(rows)
-        return
-    output.show(
-        [row | {"number": row["rejected_message_id"]} for row in rows],
+    output.show_list(
+        [_told(row) for row in rows],
         (
             *("number", "received_at", "topic", "reason", "detail", "payload_bytes"),
             *("replayed_at", "attempts", "last_reason"),
         ),
+        as_json=as_json,
+        shown=lambda row: {**row, "number": row["rejected_message_id"]},
     )
 
 
 @app.command()
 def show(number: Number, as_json: Json = False) -> None:
     """Show a rejected message, with its payload and what is wrong with it."""
-    from verkehrspuls.cli import options
+    from verkehrspuls.cli import database
     from verkehrspuls.storage import ledger
 
-    with options.connection() as connection:
+    with database.connection() as connection:
         row = ledger.reject(connection, number)
     if row is None:
         raise UnknownReject(kind="reject", key=number)
@@ -87,7 +86,7 @@ def show(number: Number, as_json: Json = False) -> None:
         facts |= {f"{name} ({language})": text for language, text in said.items()}
         facts |= {} if said else {name: value}
     facts["payload"] = repr(payload) if readable is None else readable
-    output.show([{"what": k, "value": v} for k, v in facts.items()], ("what", "value"))
+    output.show_facts(facts)
 
 
 @app.command()
@@ -103,12 +102,12 @@ def count(
 
     From the ledger, which never forgets; the period is in whole hours of receipt.
     """
-    from verkehrspuls.cli import options
+    from verkehrspuls.cli import database
     from verkehrspuls.storage import ledger
 
-    choice = _choice(municipality, sensor, None, reason, from_, to)
-    del choice["topic"]
-    with options.connection() as connection:
+    with database.connection() as connection:
+        choice = _choice(connection, municipality, sensor, None, reason, from_, to)
+        del choice["topic"]
         rows = ledger.count_rejects(connection, **choice)
     if as_json:
         output.show_json(
@@ -139,12 +138,15 @@ def replay(
     """
     from ingest.rejects import Choice
     from ingest.rejects import replay as replay_all
+    from verkehrspuls.cli import database
     from verkehrspuls.stack.state import resolve
 
-    choice = _choice(municipality, sensor, topic, reason, from_, to)
+    settings = resolve()
+    with database.connection(settings=settings) as connection:
+        choice = _choice(connection, municipality, sensor, topic, reason, from_, to)
     if not everything and not any(choice.values()):
         raise UsageError(reason="choose messages, or say --all")
-    sums = replay_all(resolve(), Choice(**choice))
+    sums = replay_all(settings, Choice(**choice))
     if as_json:
         outcomes = ("stored", "duplicate", "corrected", "rejected")
         readings = (f"readings_{outcome}" for outcome in outcomes)
@@ -164,6 +166,7 @@ def replay(
 
 
 def _choice(
+    connection: "Connection",
     municipality: str | None,
     sensor: str | None,
     topic: str | None,
@@ -171,12 +174,12 @@ def _choice(
     from_: str | None,
     to: str | None,
 ) -> dict[str, Any]:
-    from verkehrspuls.cli import options
+    from verkehrspuls.cli import keys, periods
 
     if reason is not None:
         _check_reason(reason)
-    town, key = options.keys(municipality, sensor)
-    start, end = options.period(from_, to)
+    town, key = keys.of_sensor(municipality, sensor)
+    start, end = periods.period(from_, to, periods.zone(connection, town))
     return {
         "municipality": town,
         "sensor": key,

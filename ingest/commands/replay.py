@@ -9,11 +9,10 @@ from ingest.commands.import_ import (
     Format,
     Municipality,
     Only,
-    Since,
     State,
-    Until,
 )
 from verkehrspuls.cli import output
+from verkehrspuls.cli.options import FromDay, ToDay
 
 
 def command(
@@ -22,8 +21,8 @@ def command(
     municipality: Municipality = None,
     state: State = None,
     site: Only = None,
-    since: Since = None,
-    until: Until = None,
+    from_: FromDay = None,
+    to: ToDay = None,
     speed: Annotated[
         float,
         typer.Option(min=0, help="Times real time; 0: as fast as the broker takes it."),
@@ -42,9 +41,7 @@ def command(
     from verkehrspuls.stack.state import resolve
 
     settings = resolve(broker=True)
-    file = read(
-        settings, path, format, municipality, state, site, since=since, until=until
-    )
+    file = read(settings, path, format, municipality, state, site, from_=from_, to=to)
     # at a chosen speed each interval is a message, else each day of a sensor
     per = timedelta(minutes=1) if speed else timedelta(days=1)
     found = list(messages(file, per=per))

@@ -4,24 +4,23 @@ from typing import Annotated, Any
 
 import typer
 
-from verkehrspuls.cli import options, output
-from verkehrspuls.cli.options import Json, parse_key
+from verkehrspuls.cli import database, output, periods
+from verkehrspuls.cli.keys import parse_key
+from verkehrspuls.cli.options import Json, SensorName
 
 app = typer.Typer(no_args_is_help=True)
-
-_FACTS = ("what", "value")
 
 
 @app.command("show")
 def show_sensor(
-    sensor: Annotated[str, typer.Argument(help="municipality/sensor")],
+    sensor: SensorName,
     as_json: Json = False,
 ) -> None:
     """Show a sensor: its topics, installations, newest messages, and rejects."""
     from ingest.reasons import DROPPED, Detail, explain
     from verkehrspuls.registry import commissioning
 
-    with options.connection() as connection:
+    with database.connection() as connection:
         found = commissioning.sensor(connection, *parse_key(sensor, kind="sensor"))
     del found["sensor_id"]
     for message in found["messages"]:
@@ -49,10 +48,7 @@ def show_sensor(
     }
     if found["payload_format"] == "native":
         facts = {k: v for k, v in facts.items() if k not in ("topic", "profile")}
-    output.show(
-        [{"what": name, "value": value} for name, value in facts.items()],
-        ("what", "value"),
-    )
+    output.show_facts(facts)
     output.show(
         [
             row | {"mapping": _json(row["mapping"]), "last": _json(row["last"])}
@@ -130,8 +126,8 @@ def try_message(
     settings = resolve().ingest
     # one byte more is too large already
     payload = file.read(settings.message_bytes + 1)
-    received_at = options.moment(at) or datetime.now(UTC)
-    with options.connection() as connection:
+    received_at = periods.moment("--at", at) or datetime.now(UTC)
+    with database.connection() as connection:
         found = attempt(connection, settings, Message(topic, payload, received_at))
     problem = found.problem
     if as_json:
@@ -153,7 +149,7 @@ def try_message(
             facts[f"left out: {each['field']}"] = (
                 f"{each['fields']} times, {each['why']}; the last was {each['value']}"
             )
-        output.show([{"what": k, "value": v} for k, v in facts.items()], _FACTS)
+        output.show_facts(facts)
         output.show(
             [row | {"values": _json(row["values"])} for row in found.readings],
             ("site", "channel", "time", "interval_s", "values", "outcome"),

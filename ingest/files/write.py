@@ -13,7 +13,6 @@ from ingest import formats
 from ingest.batch import Batch, Collector, Message
 from ingest.check import Limits
 from ingest.files import CountFile, messages, recording
-from ingest.resolve import read_registry
 from ingest.rows import hour_of
 from ingest.write import COMMAND_S, Writer
 from verkehrspuls.errors import BadFile, UsageError
@@ -122,13 +121,14 @@ def _write(
 ) -> Counter[str]:
     ingest = settings.ingest.model_copy(update={"slot": IMPORT_SLOT})
     url = settings.database.url.get_secret_value()
-    writer = Writer(url, ingest, pause=_sleep, at_most_s=COMMAND_S)
+    known = formats.formats()
+    writer = Writer(url, ingest, pause=_sleep, at_most_s=COMMAND_S, formats=known)
     sums: Counter[str] = Counter()
     hours: dict[int, tuple[int, int]] = {}
     try:
         limits = Limits.at(datetime.now(UTC), ingest)
-        registry = writer.with_retry(read_registry)
-        collector = Collector(registry, formats.formats(), limits)
+        registry = writer.registry()
+        collector = Collector(registry, known, limits)
         batch = Batch()
         for message in read(collector):
             collector.add(batch, message)

@@ -3,12 +3,17 @@
 The native format is a function `decode(kind, payload) -> Decoded`; a foreign one is a
 function `decode(topic, payload, received_at) -> list[Record]` that knows nothing of
 channels: `ingest.mapping` makes readings of records, as the registry says. Both raise
-`Unusable` where they can use nothing of the payload.
+`Unusable` where they can use nothing of the payload. A foreign one is found by the
+record (or several) in its file, `FORMATS`.
 """
 
+import pkgutil
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import cache
+from importlib import import_module
 from itertools import repeat
+from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
@@ -18,7 +23,11 @@ from ingest.sequence import Numbered
 from verkehrspuls.wire import Ambiguous, StatusMessage
 
 if TYPE_CHECKING:
-    from ingest.formats.record import DecodeForeign
+    from ingest.formats.record import DecodeForeign, Format, Memory
+    from ingest.formats.record import Stateful as How
+
+#: the format of our own
+NATIVE: Final = "native"
 
 #: Whose clock a reading's time is from: the device's, that of a gateway or network
 #: server, or ours on receipt.
@@ -115,54 +124,61 @@ class Decoded(Struct, gc=False):
 Decode = Callable[[str, bytes], Decoded]
 
 
-def formats() -> dict[str, Decode]:
-    """All payload formats by the name that the registry uses."""
-    from ingest.formats import native
-
-    return {"native": native.decode}
-
-
-def foreign_formats() -> dict[str, "DecodeForeign"]:
-    """All foreign payload formats by the name that the registry uses."""
-    from ingest.formats import (
-        chirpstack_v4,
-        scalar,
-        senml,
-        sensor_community,
-        sensorthings,
-        sparkplug_b,
-        tasmota,
-        telraam,
-        ttn_v3,
+@cache
+def modules() -> list[ModuleType]:
+    """Load the files of foreign formats: those here that have `FORMATS`."""
+    found = (
+        import_module(f"{__name__}.{entry.name}")
+        for entry in pkgutil.iter_modules(__path__)
     )
-
-    return {
-        "chirpstack-v4": chirpstack_v4.decode,
-        "scalar": scalar.decode,
-        "senml-cbor": senml.decode_cbor,
-        "senml-json": senml.decode_json,
-        "sensor-community": sensor_community.decode,
-        "sensorthings": sensorthings.decode,
-        "sparkplug-b": sparkplug_b.decode,
-        "tasmota": tasmota.decode,
-        "telraam": telraam.decode,
-        "ttn-v3": ttn_v3.decode,
-    }
+    return [module for module in found if hasattr(module, "FORMATS")]
 
 
-#: The levels of a topic that name the device, where a format fixes its topics.
-DEVICE_LEVELS: Final = {
-    "chirpstack-v4": (3,),
-    "sensorthings": (1,),
-    "sparkplug-b": (3, 4),
-    "tasmota": (1,),
-    "ttn-v3": (3,),
-}
+def foreign_formats() -> dict[str, "Format"]:
+    """Return all foreign payload formats by the name that the registry uses."""
+    found = (one for module in modules() for one in module.FORMATS)
+    return {one.name: one for one in sorted(found, key=lambda one: str(one.name))}
+
+
+def names() -> list[str]:
+    """List what a sensor's `payload_format` can be."""
+    return [NATIVE, *foreign_formats()]
+
+
+class Formats:
+    """How messages of all formats are decoded, and what the stateful ones remember.
+
+    One for each worker, or whatever else collects messages.
+    """
+
+    def __init__(self) -> None:
+        """Load all formats; nothing is remembered yet."""
+        from ingest.formats.native import decode
+        from ingest.formats.record import Stateful
+
+        #: decodes the native format
+        self.native: Decode = decode
+        #: decode the foreign ones, by name
+        self.foreign: dict[str, DecodeForeign] = {}
+        #: the memories of stateful ones, with how they are stored, by name
+        self.memories: dict[str, tuple[How, Memory]] = {}
+        for name, one in foreign_formats().items():
+            if isinstance(one.decode, Stateful):
+                memory = one.decode.memory()
+                self.memories[name] = one.decode, memory
+                self.foreign[name] = memory.decode
+            else:
+                self.foreign[name] = one.decode
+
+
+def formats() -> Formats:
+    """Return all payload formats, without anything remembered."""
+    return Formats()
 
 
 __all__: Final = [
     "DEVICE",
-    "DEVICE_LEVELS",
+    "NATIVE",
     "NETWORK",
     "RECEIPT",
     "CountReading",
@@ -170,8 +186,11 @@ __all__: Final = [
     "Decode",
     "Decoded",
     "EnvironmentReading",
+    "Formats",
     "Frame",
     "Reading",
     "foreign_formats",
     "formats",
+    "modules",
+    "names",
 ]

@@ -22,7 +22,7 @@ import msgspec
 
 from ingest.formats import NETWORK
 from ingest.formats.network import best_reception, heard_at
-from ingest.formats.record import Record, flatten, read_json, stamp, usable
+from ingest.formats.record import Format, Record, flatten, read_json, stamp, usable
 from ingest.reasons import Unusable
 
 EXAMPLES: Final = (
@@ -97,3 +97,6 @@ def decode(topic: str, payload: bytes, _received_at: datetime) -> list[Record]:
     return [
         Record(time, fields, NETWORK, seq=uplink.f_cnt, session=session, stamps=told)
     ]
+
+
+FORMATS: Final = (Format(name="chirpstack-v4", decode=decode, device_levels=(3,)),)

@@ -5,9 +5,10 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -78,6 +79,60 @@ class Record(NamedTuple):
 #: part of a list that is none, why. None at all where the message is of a kind that
 #: holds no readings. Raises `Unusable` where the message as a whole is.
 DecodeForeign = Callable[[str, bytes, datetime], Sequence[Record | Unusable]]
+
+
+class Entry(NamedTuple):
+    """One thing that a format remembers of earlier messages."""
+
+    key: str
+    at: datetime
+    #: JSON
+    content: bytes
+
+
+class Memory(Protocol):
+    """A format that remembers earlier messages, and decodes with what it remembers.
+
+    It belongs to whoever collects messages, who stores what is new with a batch, and
+    reads what others stored together with the registry.
+    """
+
+    def decode(
+        self, topic: str, payload: bytes, received_at: datetime, /
+    ) -> Sequence[Record | Unusable]:
+        """Decode a message, see `DecodeForeign`."""
+
+    def learn(self, entries: Iterable[Entry], /) -> None:
+        """Take over entries from where they are stored, where they are newer."""
+
+    def unsaved(self) -> Sequence[Entry]:
+        """Return the entries that are to be stored."""
+
+    def saved(self, entries: Sequence[Entry], /) -> None:
+        """Take note that entries are stored."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stateful:
+    """How a format remembers: what makes its memory, and where that is stored."""
+
+    memory: Callable[[], Memory]
+    #: Names of the queries that read entries (key, at, content; `most` of them, those
+    #: read last are the newest) and write one.
+    read: str
+    write: str
+    most: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """A foreign payload format, by the name that the registry uses."""
+
+    name: str
+    #: how its messages are decoded: by themselves, or with what was remembered
+    decode: DecodeForeign | Stateful
+    #: The levels of a topic that name the device, where the format fixes its topics.
+    device_levels: tuple[int, ...] | None = None
 
 
 def each(

@@ -11,7 +11,7 @@ Any topic, one for each value: `haus/pegel/cm`.
 from datetime import datetime
 from typing import Final
 
-from ingest.formats.record import Record, as_quoted, number_of
+from ingest.formats.record import Format, Record, as_quoted, number_of
 from ingest.reasons import NOT_UTF8, Unusable
 
 EXAMPLES: Final = (("haus/pegel/cm", b"182.5"),)
@@ -27,3 +27,6 @@ def decode(_topic: str, payload: bytes, _received_at: datetime) -> list[Record]:
     if value is None:
         raise Unusable("not-a-number", as_quoted(text), repr(text[:80]))
     return [Record(None, {"value": value})]
+
+
+FORMATS: Final = (Format(name="scalar", decode=decode),)

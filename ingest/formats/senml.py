@@ -25,6 +25,7 @@ import msgspec
 from ingest.formats import DEVICE, RECEIPT
 from ingest.formats.record import (
     LONGEST,
+    Format,
     Record,
     Value,
     as_kind,
@@ -321,3 +322,9 @@ def _time(seconds: float) -> datetime:
         return _EPOCH + timedelta(seconds=seconds)
     except OverflowError as error:
         raise Unusable("not-a-time", f"t = {seconds}") from error
+
+
+FORMATS: Final = (
+    Format(name="senml-cbor", decode=decode_cbor),
+    Format(name="senml-json", decode=decode_json),
+)

@@ -22,6 +22,7 @@ from typing import Any, Final
 import msgspec
 
 from ingest.formats.record import (
+    Format,
     Record,
     Value,
     as_kind,
@@ -93,3 +94,6 @@ def _value(value: str | float | None) -> Value:
         return None
     number = number_of(value)
     return value if number is None else number
+
+
+FORMATS: Final = (Format(name="sensor-community", decode=decode),)

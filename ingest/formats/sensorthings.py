@@ -20,6 +20,7 @@ from typing import Any, Final
 import msgspec
 
 from ingest.formats.record import (
+    Format,
     Record,
     Stamp,
     Value,
@@ -167,3 +168,6 @@ def _place(times: dict[str, str]) -> tuple[Place, tuple[Stamp, ...]]:
     told = tuple(Stamp(each, said, aware(said)) for each, said in times.items())
     unset = start is None or start.year < FIRST_YEAR
     return (start, None, result if unset else None), told
+
+
+FORMATS: Final = (Format(name="sensorthings", decode=decode, device_levels=(1,)),)

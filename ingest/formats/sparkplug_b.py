@@ -23,11 +23,21 @@ type, e.g. `spBv1.0/stadt/+/schrank-7/zaehler-1`. `DBIRTH`, `DDATA`, `NBIRTH` an
 
 import struct
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
-from ingest.formats.record import Record, Value, gather, records_of
+import msgspec
+
+from ingest.formats.record import (
+    Entry,
+    Format,
+    Record,
+    Stateful,
+    Value,
+    gather,
+    records_of,
+)
 from ingest.formats.salvage import placed
 from ingest.reasons import Detail, Unusable
 from verkehrspuls.text import mark as _
@@ -81,35 +91,61 @@ class Birth(NamedTuple):
     names: dict[int, tuple[str, int]]
 
 
-#: The last birth of each edge and device, and those that are not stored yet.
-_born: OrderedDict[str, Birth] = OrderedDict()
-_unsaved: OrderedDict[str, Birth] = OrderedDict()
+class Births:
+    """The last birth of each edge and device, which says what aliases mean."""
+
+    def __init__(self) -> None:
+        self._born: OrderedDict[str, Birth] = OrderedDict()
+        self._unsaved: OrderedDict[str, Birth] = OrderedDict()
+
+    def unsaved(self) -> list[Entry]:
+        """Return the births that are to be stored, by edge or device."""
+        births = sorted(dict(self._unsaved).items())
+        return [
+            Entry(device, birth.at, msgspec.json.encode(birth.names))
+            for device, birth in births
+        ]
+
+    def saved(self, entries: Sequence[Entry]) -> None:
+        """Take note that births are stored."""
+        stored = set(entries)
+        for entry in self.unsaved():
+            if entry in stored:
+                self._unsaved.pop(entry.key, None)
+
+    def learn(self, entries: Iterable[Entry]) -> None:
+        """Take over births from where they are stored, where they are newer."""
+        for device, at, names in entries:
+            known = self._born.get(device)
+            if known is None or known.at < at:
+                _put(self._born, device, Birth(at, _stored.decode(names)))
+
+    def remember(self, device: str, birth: Birth) -> None:
+        """Remember a birth that was received just now."""
+        for births in (self._born, self._unsaved):
+            _put(births, device, birth)
+
+    def names(self, device: str) -> dict[int, tuple[str, int]]:
+        """Return what aliases mean; nothing where the edge was born again since."""
+        birth = self._born.get(device)
+        edge = self._born.get("/".join(device.split("/")[:2]))
+        if birth is None or (edge is not None and edge.at > birth.at):
+            return {}
+        return birth.names
+
+    def decode(
+        self, topic: str, payload: bytes, received_at: datetime
+    ) -> Sequence[Record | Unusable]:
+        """Decode a birth or data message; a birth is remembered."""
+        return _decode(self, topic, payload, received_at)
 
 
-def unsaved() -> dict[str, Birth]:
-    """Give the births that are to be stored, by edge or device."""
-    return dict(_unsaved)
+_stored: Final = msgspec.json.Decoder(dict[int, tuple[str, int]])
 
 
-def saved(births: Mapping[str, Birth]) -> None:
-    """Take note that births are stored."""
-    for device, birth in births.items():
-        if _unsaved.get(device) is birth:
-            _unsaved.pop(device, None)
-
-
-def learn(births: Iterable[tuple[str, Birth]]) -> None:
-    """Take births from where they are stored, where they are newer."""
-    for device, birth in births:
-        known = _born.get(device)
-        if known is None or known.at < birth.at:
-            _put(_born, device, birth)
-
-
-def decode(
-    topic: str, payload: bytes, received_at: datetime
+def _decode(
+    births: Births, topic: str, payload: bytes, received_at: datetime
 ) -> Sequence[Record | Unusable]:
-    """Decode a birth or data message; a birth is remembered."""
     parts = topic.split("/")
     if len(parts) not in (4, 5) or parts[2] not in _TYPES:
         return []
@@ -120,10 +156,8 @@ def decode(
     except _FAULTS as error:
         raise _no_protobuf(error) from error
     if parts[2].endswith("BIRTH"):
-        birth = Birth(received_at, _names_in(metrics))
-        for births in (_born, _unsaved):
-            _put(births, device, birth)
-    names = _names(device)
+        births.remember(device, Birth(received_at, _names_in(metrics)))
+    names = births.names(device)
     found: list[tuple[int | None, dict[str, Value]]] = []
     passing = {}
     for index, metric in enumerate(metrics):
@@ -157,15 +191,6 @@ def _put(births: OrderedDict[str, Birth], device: str, birth: Birth) -> None:
     births.move_to_end(device)
     if len(births) > DEVICES:
         births.popitem(last=False)
-
-
-def _names(device: str) -> dict[int, tuple[str, int]]:
-    """Tell what aliases mean; nothing where the edge was born again since."""
-    birth = _born.get(device)
-    edge = _born.get("/".join(device.split("/")[:2]))
-    if birth is None or (edge is not None and edge.at > birth.at):
-        return {}
-    return birth.names
 
 
 def _named(metric: Metric, names: dict[int, tuple[str, int]]) -> tuple[str, Value]:
@@ -289,3 +314,12 @@ def _varint(message: bytes, at: int) -> tuple[int, int]:
             return value, at
         shift += 7
     raise IndexError(_("a number of more than 64 bits"))
+
+
+FORMATS: Final = (
+    Format(
+        name="sparkplug-b",
+        decode=Stateful(memory=Births, read="births", write="put_birth", most=DEVICES),
+        device_levels=(3, 4),
+    ),
+)

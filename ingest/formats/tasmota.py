@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import msgspec
 
-from ingest.formats.record import Record, flatten, read_json, stamp
+from ingest.formats.record import Format, Record, flatten, read_json, stamp
 
 EXAMPLES: Final = (
     (
@@ -46,3 +46,6 @@ def decode(topic: str, payload: bytes, _received_at: datetime) -> list[Record]:
     told = stamp("Time", found.get("Time"))
     time = told[0].time if told else None
     return [Record(time, fields, units=units, stamps=told)]
+
+
+FORMATS: Final = (Format(name="tasmota", decode=decode, device_levels=(1,)),)

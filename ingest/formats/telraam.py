@@ -19,6 +19,7 @@ from typing import Any, Final
 import msgspec
 
 from ingest.formats.record import (
+    Format,
     Record,
     as_kind,
     as_object,
@@ -81,3 +82,6 @@ def _record(part: Any) -> Record:
         observed="uptime",
         scaled=True,
     )
+
+
+FORMATS: Final = (Format(name="telraam", decode=decode),)

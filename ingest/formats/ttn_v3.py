@@ -25,7 +25,7 @@ import msgspec
 
 from ingest.formats import NETWORK
 from ingest.formats.network import best_reception, heard_at
-from ingest.formats.record import Record, flatten, read_json, stamp, usable
+from ingest.formats.record import Format, Record, flatten, read_json, stamp, usable
 from ingest.reasons import Unusable
 from verkehrspuls.text import mark as _
 
@@ -138,3 +138,6 @@ def decode(topic: str, payload: bytes, _received_at: datetime) -> list[Record]:
     return [
         Record(time, fields, NETWORK, seq=uplink.f_cnt, session=session, stamps=told)
     ]
+
+
+FORMATS: Final = (Format(name="ttn-v3", decode=decode, device_levels=(3,)),)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from verkehrspuls.cli import output
+from verkehrspuls.cli.options import EXCLUSIVE, Json
 
 if TYPE_CHECKING:
     from simulators.world import World
@@ -13,13 +14,18 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True)
 
+_HISTORY = "verkehrspuls simulate history"
+
 Weeks = Annotated[
     int | None, typer.Option(help="How far back.", min=0, max=520, show_default="8")
 ]
-Until = Annotated[
-    str,
+To = Annotated[
+    str | None,
     typer.Option(
-        help="Time (ISO 8601; UTC where no zone is given).", show_default="now"
+        "--to",
+        "--until",
+        help=f"End, {EXCLUSIVE}; in UTC where no offset is given.",
+        show_default="now",
     ),
 ]
 Seed = Annotated[
@@ -31,11 +37,12 @@ Seed = Annotated[
 def register() -> None:
     """Register the simulated towns, or update them."""
     from simulators.town import load_towns
+    from verkehrspuls.cli import database
     from verkehrspuls.registry import towns
-    from verkehrspuls.storage.database import connect
 
-    url = _settings().database.url.get_secret_value()
-    with connect(url, application="verkehrspuls simulate register") as connection:
+    with database.connection(application="verkehrspuls simulate register") as (
+        connection
+    ):
         for town in load_towns():
             towns.register(connection, town.town)
 
@@ -43,7 +50,7 @@ def register() -> None:
 @app.command()
 def history(
     weeks: Weeks = None,
-    until: Until = "",
+    to: To = None,
     seed: Seed = None,
     progress: Annotated[bool, typer.Option(help="Show progress.")] = True,
 ) -> None:
@@ -59,7 +66,7 @@ def history(
     settings = _settings(broker=True)
     world = _world(settings, seed)
     newest = _newest(settings)
-    end = _seconds(until)
+    end = _seconds(to)
     start = end - (settings.simulator.weeks if weeks is None else weeks) * 604_800
     there = _blocks(settings, blocks(start - BLOCK_S, end))
     gc.disable()  # millions of small objects, without cycles
@@ -73,7 +80,7 @@ def history(
                         publisher.publish(payload.topic, payload.payload)
                     advance()
             # intervals that ended in the meantime; `live` continues from there
-            start, end = end, end if until else _seconds(until)
+            start, end = end, end if to else _seconds(to)
             if end - start < 60:
                 break
         publisher.flush(120)
@@ -101,15 +108,15 @@ def live(seed: Seed = None) -> None:
 @app.command()
 def truth(
     weeks: Weeks = None,
-    until: Until = "",
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    to: To = None,
+    as_json: Json = False,
 ) -> None:
     """List the injected events: what, where, from when to when."""
     from simulators.world import standard
     from verkehrspuls.settings import load
 
     settings = load()
-    end = _seconds(until)
+    end = _seconds(to)
     start = end - (settings.simulator.weeks if weeks is None else weeks) * 604_800
     events = standard(settings.simulator.seed).truth(start, end)
     if as_json:
@@ -145,10 +152,10 @@ def _publisher(settings: "Settings", name: str) -> "Publisher":
 
 def _newest(settings: "Settings") -> dict[tuple[str, str], int]:
     """Read the newest stored interval by municipality and sensor."""
-    from verkehrspuls.storage.database import connect, execute
+    from verkehrspuls.cli import database
+    from verkehrspuls.storage.database import execute
 
-    url = settings.database.url.get_secret_value()
-    with connect(url, application="verkehrspuls simulate history") as connection:
+    with database.connection(settings=settings, application=_HISTORY) as connection:
         rows = execute(connection, "newest_of_sensors").fetchall()
     return {
         (row["municipality"], row["sensor"]): int(row["newest"].timestamp())
@@ -161,11 +168,11 @@ def _blocks(settings: "Settings", blocks: range) -> dict[tuple[str, str], set[in
     """Read the blocks with stored readings by municipality and sensor."""
     from collections import defaultdict
 
-    from verkehrspuls.storage.database import connect, execute
+    from verkehrspuls.cli import database
+    from verkehrspuls.storage.database import execute
 
-    url = settings.database.url.get_secret_value()
     there: dict[tuple[str, str], set[int]] = defaultdict(set)
-    with connect(url, application="verkehrspuls simulate history") as connection:
+    with database.connection(settings=settings, application=_HISTORY) as connection:
         for row in execute(
             connection,
             "blocks_of_sensors",
@@ -176,19 +183,15 @@ def _blocks(settings: "Settings", blocks: range) -> dict[tuple[str, str], set[in
     return there
 
 
-def _seconds(text: str) -> int:
-    """Parse a time into s since 1970; now if empty."""
+def _seconds(text: str | None) -> int:
+    """Parse a time into s since 1970; now if there is none."""
     from datetime import UTC, datetime
 
+    from verkehrspuls.cli import periods
     from verkehrspuls.errors import UsageError
 
-    if not text:
-        return int(datetime.now(UTC).timestamp())
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise UsageError(reason=f"{text} is no ISO 8601 time.") from error
+    moment = periods.moment("--to", text) or datetime.now(UTC)
     # the calendar of holidays covers only these years
     if not 2000 <= moment.year < 2100:
         raise UsageError(reason=f"{text}: the year must be from 2000 to 2099.")
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+    return int(moment.timestamp())

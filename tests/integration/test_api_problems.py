@@ -26,7 +26,7 @@ SERIES = "/api/v1/sites/kaiserslautern/pariser-strasse/series"
 
 @pytest.fixture
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "WAIT_S", 0.5)
+    monkeypatch.setattr(database, "MAX_WAIT_S", 0.5)
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +93,61 @@ def test_a_wrong_request_is_told_what_is_wrong(
     if status == 422:
         pointers = [error["pointer"] for error in problem["errors"]]
         assert all(pointer.startswith("#/query/") for pointer in pointers)
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        (
+            "sites/kaiserslautern/parriser-strasse",
+            "There is no site kaiserslautern/parriser-strasse; "
+            "did you mean kaiserslautern/pariser-strasse?",
+        ),
+        (
+            "sites/kaiserlautern/radweg/series",
+            "There is no site kaiserlautern/radweg; "
+            "did you mean kaiserslautern/radweg?",
+        ),
+        *(
+            (
+                f"{path}?municipality=kaiserlautern",
+                "There is no municipality kaiserlautern; did you mean kaiserslautern?",
+            )
+            for path in (
+                *("sites", "sites.geojson", "cases", "ledger", "rejects"),
+                *("corridors", "junctions"),
+            )
+        ),
+        (
+            "cases?municipality=kaiserslautern&site=radwege",
+            "There is no site kaiserslautern/radwege; "
+            "did you mean kaiserslautern/radweg?",
+        ),
+        ("cases?site=radwege", "There is no site radwege; did you mean radweg?"),
+        (
+            "ledger?municipality=kaiserslautern&sensor=camara",
+            "There is no sensor kaiserslautern/camara; "
+            "did you mean kaiserslautern/camera?",
+        ),
+        # what is not to be seen is neither there nor named
+        ("sites/kaiserslautern/hoff", "There is no site kaiserslautern/hoff."),
+        ("sites?municipality=verborgen", "There is no municipality verborgen."),
+        ("sites?municipality=verborgenn", "There is no municipality verborgenn."),
+    ],
+)
+def test_an_unknown_key_is_told_with_the_nearest(
+    client: TestClient, path: str, told: str
+) -> None:
+    response = client.get(f"/api/v1/{path}")
+    problem = check(response, status=404, code="unknown-key")
+    assert problem["detail"] == told
+
+
+def test_what_is_known_and_has_nothing_is_empty(client: TestClient) -> None:
+    town = "municipality=kaiserslautern"
+    period = "from=2026-06-01&to=2026-06-02"
+    for path in (f"ledger?{town}&{period}", f"rejects?{town}&{period}"):
+        assert client.get(f"/api/v1/{path}").status_code == 200
 
 
 def test_each_wrong_parameter_is_named(client: TestClient) -> None:

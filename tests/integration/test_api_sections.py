@@ -82,7 +82,7 @@ def url(_plain: parts.Databases) -> Iterator[str]:
         with connect(url) as connection:
             register(connection, TOWN)
             register(connection, TOWN)  # once more changes nothing
-            _fill(connection)
+            fill(connection)
             _case(connection)
         yield url
 
@@ -94,7 +94,7 @@ def client(url: str) -> Iterator[TestClient]:
         yield client
 
 
-def _fill(connection: Connection) -> None:
+def fill(connection: Connection, *, start: datetime = START, days: int = DAYS) -> None:
     """A and B are slow from 7 to 9; C counts a tenth too little."""
     ids = dict(
         connection.execute(
@@ -103,22 +103,22 @@ def _fill(connection: Connection) -> None:
     )
     connection.execute(
         "select vp.ensure_range('volume', %s, %s)",
-        [START, START + timedelta(days=DAYS)],
+        [start, start + timedelta(days=days)],
     )
     rows = []
-    for n in range(DAYS * 96):
+    for n in range(days * 96):
         hour = (n % 96) // 4
         for site in SITES:
             slow = 7 <= hour < 9 and site != "c"
             rows.append(
                 (
-                    *(ids[site], 900, START + n * timedelta(minutes=15), 900),
+                    *(ids[site], 900, start + n * timedelta(minutes=15), 900),
                     *(90 if site == "c" else 100, 20.0 if slow else 50.0),
                 )
             )
     rows += [
-        (channel, 3600, START + n * timedelta(hours=1), 3600, 4 * volume, 50.0)
-        for n in range(DAYS * 24)
+        (channel, 3600, start + n * timedelta(hours=1), 3600, 4 * volume, 50.0)
+        for n in range(days * 24)
         for channel, volume in ((ids["a"], 100), (ids["b"], 100), (ids["c"], 90))
     ]
     with connection.cursor() as cursor:

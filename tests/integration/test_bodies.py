@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from starlette.testclient import TestClient
 
-from api.bodies import MOST_BYTES
+from api.bodies import MAX_BODY_BYTES
 from dashboards.app import create_web
 from tests import parts, world
 from verkehrspuls.settings import load
@@ -59,7 +59,7 @@ def chunks(size: int) -> Iterator[bytes]:
 def test_a_body_that_is_too_large_is_refused_unread(
     client: TestClient, method: str, path: str, status: int, headers: dict[str, str]
 ) -> None:
-    body = bytes(MOST_BYTES + 1)
+    body = bytes(MAX_BODY_BYTES + 1)
     response = client.request(method, path, content=body, headers=headers)
     assert response.status_code == status
     assert "content-security-policy" in response.headers
@@ -68,7 +68,7 @@ def test_a_body_that_is_too_large_is_refused_unread(
     if path.startswith(("/api", "/healthz")):
         assert response.headers["content-type"] == "application/problem+json"
         assert response.json()["type"].endswith("#too-many")
-        assert f"{MOST_BYTES} bytes" in response.json()["detail"]
+        assert f"{MAX_BODY_BYTES} bytes" in response.json()["detail"]
     else:
         assert response.headers["content-type"].startswith("text/html")
 
@@ -76,7 +76,7 @@ def test_a_body_that_is_too_large_is_refused_unread(
 def test_a_body_of_unknown_length_is_counted_as_it_comes(client: TestClient) -> None:
     response = client.post(
         SHORT_COUNT,
-        content=chunks(4 * MOST_BYTES),
+        content=chunks(4 * MAX_BODY_BYTES),
         headers={"content-type": "application/json"},
     )
     assert response.status_code == 413
@@ -85,7 +85,7 @@ def test_a_body_of_unknown_length_is_counted_as_it_comes(client: TestClient) -> 
 
 def test_the_largest_body_is_still_read(client: TestClient) -> None:
     count = {"hours": [{"time": "2026-03-03T06:00:00Z", "volume": 412}]}
-    body = json.dumps(count).encode().ljust(MOST_BYTES)
+    body = json.dumps(count).encode().ljust(MAX_BODY_BYTES)
     headers = {"content-type": "application/json"}
     assert client.post(SHORT_COUNT, content=body, headers=headers).status_code == 200
     assert client.post(SHORT_COUNT, content=body + b" ").status_code == 413
@@ -97,7 +97,7 @@ def test_the_largest_body_is_still_read(client: TestClient) -> None:
 def test_what_is_wrong_is_not_told_without_end(
     client: TestClient, hours: list[object]
 ) -> None:
-    for many in (500, MOST_BYTES // (len(json.dumps(hours)) + 2) - 10):
+    for many in (500, MAX_BODY_BYTES // (len(json.dumps(hours)) + 2) - 10):
         response = client.post(SHORT_COUNT, json={"hours": hours * many})
         assert response.status_code == 422
         assert len(response.content) < 10_000
@@ -105,7 +105,7 @@ def test_what_is_wrong_is_not_told_without_end(
 
 @pytest.mark.parametrize("sign", ["[", '{"hours":['])
 def test_a_body_that_is_nested_deeply_is_refused(client: TestClient, sign: str) -> None:
-    body = sign * (MOST_BYTES // len(sign))
+    body = sign * (MAX_BODY_BYTES // len(sign))
     headers = {"content-type": "application/json"}
     response = client.post(SHORT_COUNT, content=body, headers=headers)
     assert response.status_code in (400, 422)

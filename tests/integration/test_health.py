@@ -156,7 +156,7 @@ def test_api_command_and_metrics_tell_it(
 
     for name, value in env.items():
         monkeypatch.setenv(name, value)
-    asked = ["health", "--site", "b420", "--from", "2026-11-18", "--to", "2026-11-18"]
+    asked = ["health", "--site", "b420", "--from", "2026-11-18", "--to", "2026-11-19"]
     shown = CliRunner().invoke(commands, [*asked, "--json"])
     assert [row["verdict"] for row in json.loads(shown.stdout)] == ["frozen"]
     listed = CliRunner().invoke(commands, [*asked, "--bad"]).stdout

@@ -42,15 +42,26 @@ class World:
         self.settings: Settings = load({"VERKEHRSPULS_DATABASE__URL": url})
         chosen = self.settings.ingest.model_copy(update=ingest)
         self.settings = self.settings.model_copy(update={"ingest": chosen})
-        self.writer = Writer(url, chosen, pause=lambda _: True)
+        self.formats = formats()
+        self.writer = self._new_writer()
         self.rate = RateLimit(chosen, clock=lambda: 0.0)
+
+    def _new_writer(self) -> Writer:
+        chosen = self.settings.ingest
+        return Writer(self.url, chosen, pause=lambda _: True, formats=self.formats)
+
+    def restart(self) -> None:
+        """Go on as a worker that is started anew: it remembers nothing."""
+        self.writer.close()
+        self.formats = formats()
+        self.writer = self._new_writer()
 
     def close(self) -> None:
         self.writer.close()
         self.connection.close()
 
     def write(self, *messages: Message) -> None:
-        collector = Collector(read_registry(self.connection), formats(), self.limits)
+        collector = Collector(self.writer.registry(), self.formats, self.limits)
         batch = collector.collect(messages)
         if beyond := self.rate.beyond(batch):
             collector = collector.limited(batch.messages, beyond)
@@ -265,31 +276,27 @@ def test_names_of_a_birth_outlive_the_worker(plain: World) -> None:
     sensors = (camera, cabinet)
     register(plain.connection, msgspec.structs.replace(TOWN, sensors=sensors))
 
-    def restart() -> None:
-        sparkplug_b._born.clear()
-        sparkplug_b._unsaved.clear()
-
     birth, data = (
         Message(topic, payload, NOW) for topic, payload in sparkplug_b.EXAMPLES
     )
-    restart()
+    plain.restart()
     plain.write(data)
     assert plain.counted("no-birth")["messages"] == 1
-    restart()
+    plain.restart()
     plain.write(birth)
-    assert sparkplug_b.unsaved() == {}
-    restart()
+    assert plain.formats.memories["sparkplug-b"][1].unsaved() == []
+    plain.restart()
     assert plain.replay()["used"] == 1
-    restart()
+    plain.restart()
     plain.write(data)
     assert plain.value("select array_agg(car order by time) from count_reading") == [
         *(12, 14)
     ]
     # one that is older than what is known changes nothing
     older = birth.received_at - timedelta(hours=1)
-    sparkplug_b.decode(birth.topic, b"", older)
+    plain.formats.foreign["sparkplug-b"](birth.topic, b"", older)
     plain.write(data)
-    restart()
+    plain.restart()
     plain.write(data)
     assert plain.counted("no-birth")["messages"] == 1
     assert plain.proof().holds

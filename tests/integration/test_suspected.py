@@ -205,7 +205,7 @@ def test_exports_have_columns_for_cases_and_health(
         rows = list(csv.DictReader(table.splitlines(), delimiter=sign))
     names = ["open_cases", "suspected", "health", "direction"]
     if form == "csv-de":
-        names = [office.NAMES[name] for name in names]
+        names = [office.COLUMN_NAMES[name] for name in names]
         names = [translate(name, "de") for name in names]
     cases, suspected, health, direction = names
     assert {cases, suspected, health} <= rows[0].keys()

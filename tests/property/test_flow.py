@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from analytics import frames
 from analytics.flow.aadt import aadt
 from analytics.flow.figure import Figure
-from analytics.flow.histograms import WIDEST_KMH, merged
+from analytics.flow.histograms import MAX_WIDTH_KMH, merged
 from analytics.flow.inputs import flow_days
 from analytics.flow.speeds import speeds
 from tests.frames import make, utc
@@ -42,7 +42,7 @@ def vehicles(readings: pl.DataFrame) -> tuple[int, int]:
     for row in readings.iter_rows(named=True):
         if row["histogram"] is None:
             continue
-        if row["histogram_width_kmh"] <= WIDEST_KMH:
+        if row["histogram_width_kmh"] <= MAX_WIDTH_KMH:
             used += sum(row["histogram"])
         else:
             refused += sum(row["histogram"])

@@ -2,7 +2,6 @@
 
 import re
 import shlex
-import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any, Final
 import msgspec
 import pytest
 
-from ingest.formats import foreign_formats, native
+from ingest.formats import modules, native
 from tests.documented import PAGES, Block, Documented, blocks, commands
 from tests.parts import PROJECT
 from verkehrspuls import settings
@@ -73,8 +72,8 @@ def test_json_is_a_payload(block: Block) -> None:
 
 def foreign_examples() -> Iterator[bytes]:
     """Payloads of the formats' own examples, which their page decodes."""
-    for decode in foreign_formats().values():
-        for _, payload in sys.modules[decode.__module__].EXAMPLES:
+    for module in modules():
+        for _, payload in module.EXAMPLES:
             yield payload
 
 

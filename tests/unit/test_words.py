@@ -27,13 +27,13 @@ from dashboards import describe
 from dashboards.pages.site import environment, key_figures
 from dashboards.states import STATES
 from ingest import files
+from ingest import formats as payload_formats
 from ingest.commands import import_
-from ingest.formats import foreign_formats, formats
 from ingest.reasons import REASONS
 from ingest.units import UNITS
 from tests.catalogue import catalogue
 from tests.parts import PROJECT
-from verkehrspuls import calendar, model, reasons, text
+from verkehrspuls import calendar, reasons, text
 from verkehrspuls.classes import CLASS_NAMES, CLASSES, SCHEMES
 from verkehrspuls.errors import VerkehrspulsError
 from verkehrspuls.quantities import COUNTED, ENVIRONMENT, NOUNS, QUANTITIES
@@ -152,7 +152,11 @@ def kinds() -> list[Kind]:
             f"{REFERENCE}topics-and-payloads.md",
         ),
         Kind("class scheme", SCHEMES, page=f"{REFERENCE}topics-and-payloads.md"),
-        Kind("payload format", foreign_formats(), page=f"{REFERENCE}formats.md"),
+        Kind(
+            "payload format",
+            payload_formats.foreign_formats(),
+            page=f"{REFERENCE}formats.md",
+        ),
         Kind("file format", files.formats(), page="docs/how-to/replay-real-data.md"),
         Kind(
             "state of a site",
@@ -346,16 +350,13 @@ def test_word_without_german_and_word_of_nothing_are_named() -> None:
     ]
 
 
-def test_names_of_formats_are_those_of_the_registry() -> None:
-    known = {*formats(), *foreign_formats()}
-    assert set(get_args(model.PayloadFormat)) == known
+def test_names_of_file_formats_are_those_of_the_command() -> None:
     command = get_args(get_args(import_.Format)[0])
     assert set(command) == files.formats().keys()
 
 
-@pytest.mark.parametrize("name", sorted(foreign_formats()))
-def test_payload_format_has_examples_and_tests(name: str) -> None:
-    module: Any = import_module(foreign_formats()[name].__module__)
+@pytest.mark.parametrize("module", payload_formats.modules())
+def test_payload_format_has_examples_and_tests(module: Any) -> None:
     assert module.EXAMPLES
     stem = module.__name__.rpartition(".")[2]
     assert (

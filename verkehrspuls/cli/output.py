@@ -7,7 +7,7 @@ them, and what would command a terminal, break a line or turn its direction is e
 import json
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -106,9 +106,29 @@ def _list(rows: Sequence[Row], columns: Sequence[str], *, title: str) -> None:
         print()
 
 
-def show_json(value: object, *, indent: int | None = 2) -> None:
-    """Show a value as JSON, with unsafe characters escaped as JSON does."""
-    print(to_json(value, indent=indent))
+def show_list(
+    rows: Sequence[Row],
+    columns: Sequence[str],
+    *,
+    as_json: bool,
+    shown: Callable[[Row], Row] = lambda row: row,
+) -> None:
+    """Show rows as JSON, or as a table of columns; `shown` is a row of the table."""
+    if as_json:
+        show_json(rows)
+    else:
+        show([shown(row) for row in rows], columns)
+
+
+def show_facts(facts: Row) -> None:
+    """Show the names and values of one thing."""
+    rows = [{"what": name, "value": value} for name, value in facts.items()]
+    show(rows, ("what", "value"))
+
+
+def show_json(value: object) -> None:
+    """Show a value as the JSON document that `--json` writes: indented."""
+    print(to_json(value, indent=2))
 
 
 def to_json(value: object, *, indent: int | None = None) -> str:

@@ -1,35 +1,34 @@
 """The commands `verkehrspuls db`."""
 
-from typing import Annotated
-
 import typer
 
 from verkehrspuls.cli import output
+from verkehrspuls.cli.options import Json
 
 app = typer.Typer()
 
 
 @app.command()
-def migrate() -> None:
+def migrate(as_json: Json = False) -> None:
     """Bring the database up to this program's revision; safe to repeat."""
     from verkehrspuls.stack.state import resolve
     from verkehrspuls.storage import migrate as migrations
 
     url = resolve().database.url.get_secret_value()
     before, after = migrations.migrate(url)
-    if before == after:
+    if as_json:
+        output.show_json({"before": before, "after": after})
+    elif before == after:
         output.say(f"The database has revision {after} already.")
     else:
         output.say(
             f"The database has revision {after} now; before: {before or 'none'}."
         )
-    _say_changed(migrations.status(url).changed)
+    _tell_changed(migrations.status(url).changed)
 
 
 @app.command()
-def status(
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
-) -> None:
+def status(as_json: Json = False) -> None:
     """Tell the database's revision and the one that this program needs.
 
     Ends with exit code 4 where they differ, or a migration was changed afterwards.
@@ -40,16 +39,16 @@ def status(
     found = migrations.status(resolve().database.url.get_secret_value())
     if as_json:
         told = {"current": found.current, "needed": found.needed}
-        output.show_json(told | {"changed": found.changed}, indent=None)
+        output.show_json(told | {"changed": found.changed})
     else:
         needed = f"The database has revision {found.current}, as is needed."
         output.say(str(found.fault or needed))
-        _say_changed(found.changed)
+        _tell_changed(found.changed)
     if found.fault or found.changed:
         raise typer.Exit(4)
 
 
-def _say_changed(files: tuple[str, ...]) -> None:
+def _tell_changed(files: tuple[str, ...]) -> None:
     """Name migrations whose files are not what was applied."""
     if files:
-        output.say(f"Changed after they were applied: {', '.join(files)}.")
+        output.tell(f"Changed after they were applied: {', '.join(files)}.")

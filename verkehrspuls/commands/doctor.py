@@ -1,13 +1,9 @@
 """The command `verkehrspuls doctor`."""
 
-from typing import Annotated
-
-import typer
+from verkehrspuls.cli.options import Json
 
 
-def command(
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
-) -> None:
+def command(as_json: Json = False) -> None:
     """Check each part, and say what to do where something is wrong.
 
     Works while `up` runs, and when nothing does. Ends with exit code 4 where a problem
@@ -22,7 +18,7 @@ def command(
 
     findings = examine(load())
     if as_json:
-        output.show_json(list(map(asdict, findings)), indent=None)
+        output.show_json(list(map(asdict, findings)))
     else:
         width = max(len(one.part) for one in findings)
         for one in findings:

@@ -36,6 +36,7 @@ from verkehrspuls.model import (
     Town,
 )
 from verkehrspuls.quantities import COUNTED, ENVIRONMENT, QUANTITIES
+from verkehrspuls.registry.formats import payload_formats
 from verkehrspuls.storage.database import Connection, execute, one, refusal
 from verkehrspuls.units import convertible, units_of
 
@@ -350,6 +351,13 @@ def _of_roads(town: Town) -> Iterator[str]:
 
 def _of_format(sensor: Sensor) -> Iterator[str]:
     """Find a foreign format without topic or mapping, and a native one with them."""
+    known = payload_formats()
+    if sensor.payload_format not in known:
+        yield (
+            f"sensor {sensor.key}: there is no payload format {sensor.payload_format}; "
+            f"{wording.choice(sensor.payload_format, known)}"
+        )
+        return
     foreign = sensor.payload_format != "native"
     if foreign != (sensor.topic is not None):
         yield (
@@ -625,4 +633,5 @@ def require_sites(
     chosen = {"municipality": municipality, "site": site}
     if not one(connection, "count_chosen_sites", **chosen)["sites"]:
         kind = "municipality" if site is None else "site"
-        raise UnknownKey(kind=kind, key=chosen[kind])
+        key = "/".join(filter(None, (municipality, site)))
+        raise UnknownKey(kind=kind, key=key)

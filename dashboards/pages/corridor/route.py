@@ -45,10 +45,7 @@ def one_corridor(
         else:
             shown = shown or view.default_day(at, found["time_zone"])
             entered = str(shown)
-            with database.connection() as connection, database.frames() as url:
-                page = view.corridor_page(
-                    found, shown, tongue, connection=connection, url=url
-                )
+            page = view.corridor_page(found, shown, tongue, database)
         response = render(
             request,
             tongue,

@@ -8,37 +8,23 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from analytics.quality import suspected
-from analytics.reports.corridors import (
-    QUARTER_S,
-    Speeds,
-    on_workdays,
-    read_corridor,
-    stations_of,
-)
-from analytics.reports.suspected import of_places
-from analytics.sections.bottlenecks import bottlenecks
+from analytics.reports.corridors import QUARTER_S, Day, day_of
 from analytics.sections.reliability import (
-    FEWEST_DAYS,
-    FEWEST_FOR_95,
-    OUTLIER_OF_SECOND,
-    reliability,
+    MIN_DAYS,
+    MIN_DAYS_FOR_95,
+    OUTLIER_TO_SECOND,
 )
-from analytics.sections.smoothing import speed_field
-from analytics.sections.stations import STATION_INTERVALS
-from analytics.sections.travel_time import corridor_intervals, section_intervals
 from dashboards.charts.charts import Chart, Table
 from dashboards.figures import corridor as figures
 from dashboards.language import Language
 from dashboards.pages.site.counted import all_told
 from dashboards.wall_clock import add_wall_clock, every
 from verkehrspuls.calendar import day_end, day_start
-from verkehrspuls.storage.database import Connection
+from verkehrspuls.storage.reader import Reader
 
 #: Days up to the one shown that usual times and bottlenecks are of: 25 workdays, so
 #: that 20 are left where some are holidays or lack data.
 LOOK_BACK: Final = 35
-_STEP_M: Final = 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,25 +36,11 @@ class CorridorPage:
 
 
 def corridor_page(
-    corridor: Mapping[str, Any],
-    day: date,
-    language: Language,
-    *,
-    connection: Connection,
-    url: str,
+    corridor: Mapping[str, Any], day: date, language: Language, reader: Reader
 ) -> CorridorPage:
-    """Read and arrange a corridor on a local day, and the five weeks up to it."""
-    zone = corridor["time_zone"]
-    start = day_start(day - timedelta(days=LOOK_BACK - 1), zone)
-    end = day_end(day, zone)
+    """Arrange a corridor on a local day, and the five weeks up to it."""
     stations = corridor["stations"]
-
-    def drawn(trusted: bool) -> list[Chart]:
-        read = read_corridor(url, corridor, start=start, end=end, trusted=trusted)
-        return _charts(read, corridor, day, language)
-
-    suspects = of_places(connection, stations_of(corridor), start=start, end=end)
-    found, without = suspected.both(drawn, suspects)
+    found, without = day_of(reader, corridor, day, look_back=LOOK_BACK)
     length = stations[-1]["chainage_m"] - stations[0]["chainage_m"]
     return CorridorPage(
         sentence=language.phrase(
@@ -82,32 +54,30 @@ def corridor_page(
             count=LOOK_BACK,
             stations=language.number(len(stations)),
         ),
-        charts=all_told(found, without, language),
+        charts=all_told(
+            _charts(found, corridor, day, language),
+            _charts(without, corridor, day, language) if without else None,
+            language,
+        ),
     )
 
 
 def _charts(
-    read: Speeds, corridor: Mapping[str, Any], day: date, language: Language
+    told: Day, corridor: Mapping[str, Any], day: date, language: Language
 ) -> list[Chart]:
     """Draw the day, and the weeks up to it."""
     zone, stations = corridor["time_zone"], corridor["stations"]
-    intervals = read.intervals
-    times = corridor_intervals(
-        section_intervals(intervals, read.free), count=len(stations) - 1
-    )
-    usual = reliability(on_workdays(times, corridor), time_zone=zone)
     today = _steps(day, zone, timedelta(seconds=QUARTER_S)).join(
-        times.select("time", day=pl.col("travel_s") / 60),
+        told.times.select("time", day=pl.col("travel_s") / 60),
         on="time",
         how="left",
         maintain_order="left",
     )
-    found = bottlenecks(intervals, read.free, interval_s=QUARTER_S)
     return [
-        _times(today, usual, language),
-        _field(intervals, stations, day, zone, language),
-        _reliability(usual, language),
-        _bottlenecks(found, intervals, stations, zone, language),
+        _times(today, told.usual, language),
+        _field(told, stations, day, zone, language),
+        _reliability(told.usual, language),
+        _bottlenecks(told, stations, zone, language),
     ]
 
 
@@ -191,13 +161,13 @@ def _times(today: pl.DataFrame, usual: pl.DataFrame, language: Language) -> Char
 
 
 def _field(
-    intervals: pl.DataFrame,
+    told: Day,
     stations: Sequence[Mapping[str, Any]],
     day: date,
     zone: str,
     language: Language,
 ) -> Chart:
-    shown = _of_day(intervals, day, zone)
+    shown = _of_day(told.intervals, day, zone)
     heading = language.phrase("Where and when is it slow?")
     speeds = shown.drop_nulls("speed_kmh").sort("speed_kmh", "time")
     if speeds.is_empty():
@@ -210,18 +180,8 @@ def _field(
         )
     names = {s["station"]: s["site_name"] for s in stations}
     slowest = speeds.row(0, named=True)
-    field = _of_day(
-        speed_field(
-            shown.select(list(STATION_INTERVALS)),
-            interval_s=QUARTER_S,
-            step_m=_STEP_M,
-        ),
-        day,
-        zone,
-    )
-    by_hour = shown.group_by("station", pl.col("time").dt.truncate("1h")).agg(
-        pl.col("speed_kmh").mean()
-    )
+    field = _of_day(told.speed_field, day, zone)
+    by_hour = told.speeds_by_hour.select("station", "time", "speed_kmh")
     known = {(s, h): v for s, h, v in by_hour.iter_rows()}
     rows = [
         (
@@ -308,15 +268,15 @@ def _planned(usual: pl.DataFrame, language: Language) -> str:
             time=_clock(worst["minute"] / 60),
         )
     most = usual["days"].max() or 0
-    if isinstance(most, int) and most >= FEWEST_DAYS:
+    if isinstance(most, int) and most >= MIN_DAYS:
         return language.phrase(
             "What 19 of 20 workdays need can be told from %(days)s workdays on; there "
             "are %(most)s with travel times.",
-            days=FEWEST_FOR_95,
+            days=MIN_DAYS_FOR_95,
             most=most,
         )
     return language.phrase(
-        "At least %(days)s workdays with travel times are needed.", days=FEWEST_DAYS
+        "At least %(days)s workdays with travel times are needed.", days=MIN_DAYS
     )
 
 
@@ -326,7 +286,7 @@ def _odd(usual: pl.DataFrame, language: Language) -> str:
     Where 19 of 20 days took as long at another time, it is not alone.
     """
     seconds = usual["p95_s"].max() or 0.0
-    odd = usual.filter(pl.col("outlier_s") > OUTLIER_OF_SECOND * pl.lit(seconds)).sort(
+    odd = usual.filter(pl.col("outlier_s") > OUTLIER_TO_SECOND * pl.lit(seconds)).sort(
         "outlier_s", descending=True
     )
     if odd.is_empty():
@@ -343,8 +303,7 @@ def _odd(usual: pl.DataFrame, language: Language) -> str:
 
 
 def _bottlenecks(
-    found: pl.DataFrame,
-    intervals: pl.DataFrame,
+    told: Day,
     stations: Sequence[Mapping[str, Any]],
     zone: str,
     language: Language,
@@ -359,7 +318,7 @@ def _bottlenecks(
             language.number(row["extent_m"]),
             language.number(row["delay_h"], 1),
         )
-        for row in found.sort("began", descending=True).to_dicts()
+        for row in told.bottlenecks.sort("began", descending=True).to_dicts()
     ]
     head = (
         language.phrase("Site"),
@@ -369,8 +328,7 @@ def _bottlenecks(
         language.phrase("Queue (m)"),
         language.phrase("Delay (vehicle hours)"),
     )
-    measured = intervals.drop_nulls("speed_kmh")["time"].dt.convert_time_zone(zone)
-    days = measured.dt.date().n_unique()
+    days = told.days_with_speeds
     sentence = language.plural(
         "%(count)s bottleneck lasted an hour or longer in these weeks, of which "
         "%(days)s days have speeds.",

@@ -434,7 +434,7 @@ def _wind(hours: Mapping[str, pl.DataFrame], language: Language) -> Chart:
 
 def _wind_classes(language: Language) -> list[str]:
     ends = [language.number(end) for end in wind.CLASSES_MS]
-    calm = language.number(wind.CALM_MS, 1)
+    calm = language.number(wind.MIN_WIND_MS, 1)
     between = zip([calm, *ends], ends, strict=False)
     return [f"{low}–{high} m/s" for low, high in between] + [f"≥ {ends[-1]} m/s"]
 

@@ -10,7 +10,7 @@ import polars as pl
 from fastapi import Request
 
 from analytics.reports.town import read_air_now
-from api.database import WAIT_S, Database
+from api.database import MAX_WAIT_S, Database
 from dashboards.render import database_of
 from verkehrspuls.errors import DatabaseUnavailable, Unavailable
 from verkehrspuls.storage.case_lists import CURRENT, count_cases, list_cases
@@ -56,7 +56,7 @@ def standing(request: Request, database: Database, at: datetime) -> dict[str, An
     patience = STALE_S if _reading.locked() else OVERVIEW_S
     if (known := held(patience)) is not None:
         return known
-    if not _reading.acquire(timeout=WAIT_S):
+    if not _reading.acquire(timeout=MAX_WAIT_S):
         raise DatabaseUnavailable(reason="another request waits for it")
     try:
         if (known := held(OVERVIEW_S)) is not None:

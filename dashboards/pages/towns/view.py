@@ -136,9 +136,10 @@ class Line:
         language = self.language
         # a pollutant's name ends with its symbol
         symbol = language.quantity(air["decides"]).rpartition(" ")[2]
+        word = INDEX.classes[air["level"]]
         return language.phrase(
             "Air quality: %(level)s (%(quantity)s)",
-            level=language.phrase(INDEX.classes[air["level"]]),
+            level=language.phrase(word),
             quantity=symbol,
         )
 

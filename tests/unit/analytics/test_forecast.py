@@ -151,7 +151,7 @@ def test_a_fit_to_some_rows_is_near_that_to_all(
     of_all = model.predict(
         known, model.fit(known, 1, until=rows.start, share=0.9), rows
     )
-    monkeypatch.setattr(model, "ENOUGH", 1000)
+    monkeypatch.setattr(model, "MAX_FIT_VOLUMES", 1000)
     of_some = model.predict(
         known, model.fit(known, 1, until=rows.start, share=0.9), rows
     )

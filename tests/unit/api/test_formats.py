@@ -117,8 +117,8 @@ def test_exports_name_the_hour_of_which_the_pass_is_not_known(
     known = extract(FRAME)
     hour = AUTUMN + timedelta(hours=1)
     unsure = replace(known, passport=replace(known.passport, ambiguous_hours=(hour,)))
-    assert told not in formats.FORMATS[form].write(known).decode()
-    text = formats.FORMATS[form].write(unsure).decode()
+    assert told not in formats.EXTRACT_FORMATS[form].write(known).decode()
+    text = formats.EXTRACT_FORMATS[form].write(unsure).decode()
     assert told in text
     assert "2026-10-25T00:00:00Z" in text.partition("Z;")[0]
 
@@ -127,7 +127,7 @@ def test_exports_name_the_hour_of_which_the_pass_is_not_known(
 @pytest.mark.parametrize("form", ["csv", "csv-de", "csv-en"])
 def test_trap_19_text_that_excel_would_run_is_defused(start: str, form: str) -> None:
     frame = pl.DataFrame({"method": [f"{start}1+1", "daily-1"]})
-    text = formats.FORMATS[form].write(extract(frame)).decode()
+    text = formats.EXTRACT_FORMATS[form].write(extract(frame)).decode()
     assert f"'{start}1+1" in text
     assert "\r\ndaily-1\r\n" in text or "\ndaily-1" in text
 

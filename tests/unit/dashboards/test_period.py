@@ -99,13 +99,15 @@ def test_too_fine_a_bin_is_made_coarser() -> None:
 @pytest.mark.parametrize(
     "query",
     [
-        {"from": "01.03.2026"},
+        {"from": "01/03/2026"},
+        {"from": "2026-03-02T10:00:00Z"},
         {"from": "20260301"},
         {"from": "2026-02-30"},
         {"to": "9999-12-31"},
         {"from": "2026-03-02", "until": "2026-03-01"},
         {"from": "2026-03-02", "until": "9999-12-31"},
         {"from": "2026-03-02", "to": "2026-03-01"},
+        {"from": "2026-03-01", "until": "2026-03-02", "to": "2026-03-03"},
         {"from": "1990-01-01", "to": "2026-03-01"},
         {"period": "fortnight"},
         {"bin": "PT7M"},
@@ -114,3 +116,9 @@ def test_too_fine_a_bin_is_made_coarser() -> None:
 def test_what_does_not_fit_is_refused(query: dict[str, str]) -> None:
     with pytest.raises(BadParameter):
         read(query, BERLIN, now=NOW)
+
+
+@pytest.mark.parametrize("first", ["2026-03-01", "01.03.2026", "1.3.26", "2026/03/01"])
+def test_days_are_read_as_people_write_them(first: str) -> None:
+    found = read({"from": first, "until": "2026-03-03"}, BERLIN, now=NOW)
+    assert found.first == date(2026, 3, 1)

@@ -15,45 +15,48 @@ from ingest.formats import (
     CountReading,
     EnvironmentReading,
     foreign_formats,
+    formats,
 )
 from ingest.formats.record import Record, Value, flatten
 from ingest.mapping import read_foreign
 from ingest.reasons import MAX_DETAIL_LENGTH, REASONS, Dropped, Unusable
 from ingest.units import UNITS, convert
 from tests.unit.ingest.formats import NOW, decoded, readings, sensor, value
-from verkehrspuls.model import Mapping, PayloadFormat, Profile, Source, TimeField
+from verkehrspuls.model import Mapping, Profile, Source, TimeField
 from verkehrspuls.quantities import ENVIRONMENT
+from verkehrspuls.registry.formats import payload_formats
 
+KNOWN = formats().foreign
 WARM = sensor(value("t", "temperature_c"))
 
 
 def test_registry_knows_the_formats_that_there_are() -> None:
-    assert {"native", *foreign_formats()} == set(typing.get_args(PayloadFormat))
+    assert payload_formats() == ["native", *foreign_formats()]
 
 
 def test_format_that_does_not_exist_is_told() -> None:
     strange = sensor(value("t", "temperature_c"), payload_format="morse")
     with pytest.raises(Unusable) as refused:
-        read_foreign(strange, "t", b"", received_at=NOW)
+        read_foreign(strange, "t", b"", decoders=KNOWN, received_at=NOW)
     assert refused.value.reason == "unknown-format"
 
 
 @pytest.mark.parametrize("payload_format", sorted(foreign_formats()))
 def test_deleted_retained_message_holds_nothing(payload_format: str) -> None:
     gone = sensor(value("t", "temperature_c"), payload_format=payload_format)
-    assert read_foreign(gone, "t", b"", received_at=NOW).readings == []
+    found = read_foreign(gone, "t", b"", decoders=KNOWN, received_at=NOW)
+    assert found.readings == []
 
 
 def test_fault_of_a_format_is_a_reason_and_no_exception(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     def fail(*_: object) -> list[Record]:
         return [1 / 0]  # type: ignore[list-item]
 
-    monkeypatch.setattr(mapping, "_formats", lambda: {"new": fail})
     strange = sensor(value("t", "temperature_c"), payload_format="new")
     with pytest.raises(Unusable, match="ZeroDivisionError") as refused:
-        read_foreign(strange, "t", b"1", received_at=NOW)
+        read_foreign(strange, "t", b"1", decoders={"new": fail}, received_at=NOW)
     assert refused.value.reason == "unreadable"
     assert "decoder_failed" in caplog.text
 

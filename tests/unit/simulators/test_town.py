@@ -130,8 +130,8 @@ def test_scenarios_name_what_there_is() -> None:
 
 
 def test_examples_of_the_api_are_in_a_simulated_town() -> None:
-    town = next(one.town for one in TOWNS if one.key == parameters.TOWN)
-    assert parameters.SITE in {site.key for site in town.sites}
+    town = next(one.town for one in TOWNS if one.key == parameters.EXAMPLE_TOWN)
+    assert parameters.EXAMPLE_SITE in {site.key for site in town.sites}
     for annotated, known in (
         (sections.CorridorKey, town.corridors),
         (sections.JunctionKey, town.junctions),

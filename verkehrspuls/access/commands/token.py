@@ -29,17 +29,14 @@ def create(
     from datetime import UTC, datetime, timedelta
 
     from verkehrspuls.access import tokens
-    from verkehrspuls.cli import options
-    from verkehrspuls.cli.options import parse_key
+    from verkehrspuls.cli import database, keys
     from verkehrspuls.errors import UsageError
 
-    municipality, sensor = (
-        parse_key(scope, kind="sensor") if "/" in scope else (scope, None)
-    )
+    municipality, sensor = keys.town_or(scope, kind="sensor")
     if cases and sensor:
         raise UsageError(reason="cases are a municipality's, not a sensor's")
     expires_at = datetime.now(UTC) + timedelta(days=days) if days else None
-    with options.connection() as connection:
+    with database.connection() as connection:
         token = tokens.create(
             connection,
             municipality,
@@ -58,33 +55,23 @@ def create(
 @app.command("list")
 def list_tokens(municipality: OfMunicipality = None, as_json: Json = False) -> None:
     """List tokens by their begin, with what they may send for."""
-    from verkehrspuls.cli import options
+    from verkehrspuls.cli import database
     from verkehrspuls.storage.database import execute
 
-    with options.connection(municipality) as connection:
+    with database.connection(municipality) as connection:
         rows = execute(connection, "list_tokens", municipality=municipality).fetchall()
-    if as_json:
-        output.show_json(rows)
-        return
-    output.show(
-        [
-            row
-            | {
-                "token": f"{row['prefix']}…",
-                "scope": "/".join(filter(None, (row["municipality"], row["sensor"]))),
-            }
-            for row in rows
-        ],
+    output.show_list(
+        rows,
         (
-            "token",
-            "scope",
-            "purpose",
-            "state",
-            "note",
-            "created_at",
-            "expires_at",
-            "last_used_at",
+            *("token", "scope", "purpose", "state", "note", "created_at"),
+            *("expires_at", "last_used_at"),
         ),
+        as_json=as_json,
+        shown=lambda row: {
+            **row,
+            "token": f"{row['prefix']}…",
+            "scope": "/".join(filter(None, (row["municipality"], row["sensor"]))),
+        },
     )
 
 
@@ -94,8 +81,8 @@ def revoke(
 ) -> None:
     """Let a token end at once."""
     from verkehrspuls.access import tokens
-    from verkehrspuls.cli import options
+    from verkehrspuls.cli import database
 
-    with options.connection() as connection:
+    with database.connection() as connection:
         tokens.revoke(connection, token.removesuffix("…"))
     output.tell("It is not valid any more.")

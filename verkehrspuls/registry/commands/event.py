@@ -1,16 +1,13 @@
 """The commands `verkehrspuls event`: what takes place at sites."""
 
-from datetime import datetime
 from typing import Annotated
 
 import typer
 
 from verkehrspuls.cli import output
-from verkehrspuls.cli.options import Json, OfMunicipality
+from verkehrspuls.cli.options import EXCLUSIVE, Json, OfMunicipality
 
 app = typer.Typer(no_args_is_help=True)
-
-_DAY = ["%Y-%m-%d"]
 
 
 @app.command()
@@ -19,60 +16,74 @@ def add(
         str, typer.Argument(help="municipality, or municipality/site for one only.")
     ],
     name: Annotated[str, typer.Argument(help="What it is.")],
-    first: Annotated[
-        datetime, typer.Option("--from", formats=_DAY, help="First local day.")
-    ],
-    last: Annotated[
-        datetime | None,
-        typer.Option("--to", formats=_DAY, help="Last local day, included."),
+    from_: Annotated[str, typer.Option("--from", help="First local day.")],
+    until: Annotated[
+        str | None,
+        typer.Option(
+            "--until", help="Last local day, inclusive. [default: the first one]"
+        ),
+    ] = None,
+    to: Annotated[
+        str | None,
+        typer.Option("--to", help=f"End, in place of --until: {EXCLUSIVE}."),
     ] = None,
     note: Annotated[str, typer.Option(help="Whatever else is known of it.")] = "",
+    as_json: Json = False,
 ) -> None:
     """Add an event, or bring that of this name and first day up to date."""
-    from verkehrspuls.cli import options
-    from verkehrspuls.cli.options import parse_key
+    from datetime import timedelta
+
+    from verkehrspuls.cli import database, keys, periods
+    from verkehrspuls.errors import UsageError
     from verkehrspuls.registry import calendar
 
-    municipality, site = (
-        parse_key(where, kind="site") if "/" in where else (where, None)
-    )
-    with options.connection() as connection:
+    municipality, site = keys.town_or(where, kind="site")
+    if until is not None and to is not None:
+        raise UsageError(
+            reason="give --until (inclusive) or --to (exclusive), not both"
+        )
+    first = periods.day("--from", from_)
+    last = first
+    if until is not None:
+        last = periods.day("--until", until)
+    if to is not None:
+        last = periods.day("--to", to) - timedelta(days=1)
+    with database.connection() as connection:
         event = calendar.put_event(
             connection,
             municipality=municipality,
             site=site,
             name=name,
-            first=first.date(),
-            last=(last or first).date(),
+            first=first,
+            last=last,
             note=note,
         )
-    output.say(event)
+    if as_json:
+        output.show_json({"event": event})
+    else:
+        output.say(event)
 
 
 @app.command("list")
 def list_events(municipality: OfMunicipality = None, as_json: Json = False) -> None:
     """List events in their order."""
-    from verkehrspuls.cli import options
+    from verkehrspuls.cli import database
     from verkehrspuls.registry import calendar
     from verkehrspuls.storage.visibility import EVERYTHING
 
-    with options.connection(municipality) as connection:
+    with database.connection(municipality) as connection:
         rows = calendar.events(
             connection, municipality=municipality, visible=EVERYTHING
         )
-    if as_json:
-        output.show_json(rows)
-        return
-    output.show(
-        rows, ("event", "municipality", "site", "name", "first", "last", "note")
-    )
+    columns = ("event", "municipality", "site", "name", "first", "last", "note")
+    output.show_list(rows, columns, as_json=as_json)
 
 
 @app.command()
 def remove(event: Annotated[int, typer.Argument(help="Number in the list.")]) -> None:
     """Remove an event."""
-    from verkehrspuls.cli import options
+    from verkehrspuls.cli import database
     from verkehrspuls.registry import calendar
 
-    with options.connection() as connection:
+    with database.connection() as connection:
         calendar.remove_event(connection, event)

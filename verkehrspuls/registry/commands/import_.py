@@ -15,12 +15,11 @@ def town(
     path: Annotated[Path, typer.Argument(help="Registration file, TOML.", exists=True)],
 ) -> None:
     """Register a municipality with its sites and sensors, or bring it up to date."""
+    from verkehrspuls.cli import database
     from verkehrspuls.registry.towns import load_town, register
-    from verkehrspuls.stack.state import resolve
-    from verkehrspuls.storage.database import connect
 
     found = load_town(path)
-    with connect(resolve().database.url.get_secret_value()) as connection:
+    with database.connection() as connection:
         register(connection, found)
     number = {"site": len(found.sites), "sensor": len(found.sensors)}
     what = " and ".join(f"{n} {name}{'s' * (n != 1)}" for name, n in number.items())
@@ -35,12 +34,11 @@ def holidays(
     ],
 ) -> None:
     """Replace the school holidays of the states that the file names."""
+    from verkehrspuls.cli import database
     from verkehrspuls.registry import calendar
-    from verkehrspuls.stack.state import resolve
-    from verkehrspuls.storage.database import connect
 
     rows = calendar.load_school_holidays(path)
-    with connect(resolve().database.url.get_secret_value()) as connection:
+    with database.connection() as connection:
         counts = calendar.replace_school_holidays(connection, rows)
     for state, count in counts.items():
         output.tell(f"{state}: {count} school holidays.")
@@ -56,11 +54,10 @@ def events(
     ],
 ) -> None:
     """Add local events, or bring them up to date."""
+    from verkehrspuls.cli import database
     from verkehrspuls.registry import calendar
-    from verkehrspuls.stack.state import resolve
-    from verkehrspuls.storage.database import connect
 
     rows = calendar.load_events(path)
-    with connect(resolve().database.url.get_secret_value()) as connection:
+    with database.connection() as connection:
         count = calendar.put_events(connection, rows)
     output.tell(f"{count} events.")

@@ -4,9 +4,10 @@ from typing import Annotated
 
 import typer
 
-from verkehrspuls.cli import options, output
-from verkehrspuls.cli.options import Json, OfMunicipality, parse_key
-from verkehrspuls.registry.commands.removing import WithReadings, Yes, remove
+from verkehrspuls.cli import database, output, periods
+from verkehrspuls.cli.keys import parse_key
+from verkehrspuls.cli.options import Json, OfMunicipality, SensorName
+from verkehrspuls.cli.removing import WithReadings, Yes, remove
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -17,33 +18,29 @@ def list_sensors(municipality: OfMunicipality = None, as_json: Json = False) -> 
     from verkehrspuls.storage.sensors import list_sensors
     from verkehrspuls.storage.visibility import EVERYTHING
 
-    with options.connection(municipality) as connection:
+    with database.connection(municipality) as connection:
         sensors = list_sensors(
             connection, municipality=municipality, visible=EVERYTHING
         )
-    if as_json:
-        output.show_json(sensors)
-        return
-    output.show(
-        [
-            sensor
-            | {
-                "sensor": f"{sensor['municipality']}/{sensor['key']}",
-                "newest_reading": sensor["newest_reading_at"],
-                "last_message": sensor["last_received_at"],
-            }
-            for sensor in sensors
-        ],
+    output.show_list(
+        sensors,
         (
             *("sensor", "model", "state", "site", "channel", "output"),
             *("newest_reading", "last_message"),
         ),
+        as_json=as_json,
+        shown=lambda sensor: {
+            **sensor,
+            "sensor": f"{sensor['municipality']}/{sensor['key']}",
+            "newest_reading": sensor["newest_reading_at"],
+            "last_message": sensor["last_received_at"],
+        },
     )
 
 
 @app.command("end")
 def end_sensor(
-    sensor: Annotated[str, typer.Argument(help="municipality/sensor")],
+    sensor: SensorName,
     at: Annotated[
         str | None,
         typer.Option(
@@ -60,8 +57,9 @@ def end_sensor(
     from verkehrspuls.registry import removal
 
     municipality, key = parse_key(sensor, kind="sensor")
-    with options.connection() as connection:
-        ends = options.moment_there(connection, municipality, at) or datetime.now(UTC)
+    with database.connection() as connection:
+        there = periods.zone(connection, municipality)
+        ends = periods.moment("--at", at, there) or datetime.now(UTC)
         ended = removal.end_sensor(connection, municipality, key, at=ends)
     told = f"outputs {', '.join(ended)} end at {ends:%Y-%m-%dT%H:%M:%SZ}"
     output.tell(f"{sensor}: {told if ended else 'nothing is attached after that'}.")
@@ -69,7 +67,7 @@ def end_sensor(
 
 @app.command("remove")
 def remove_sensor(
-    sensor: Annotated[str, typer.Argument(help="municipality/sensor")],
+    sensor: SensorName,
     with_readings: WithReadings = False,
     yes: Yes = False,
 ) -> None:
@@ -91,7 +89,7 @@ def show_access(municipality: OfMunicipality = None, as_json: Json = False) -> N
 
     from verkehrspuls.storage.sensors import list_foreign_topics
 
-    with options.connection(municipality) as connection:
+    with database.connection(municipality) as connection:
         found = list_foreign_topics(connection, municipality)
     rows = [
         row
@@ -102,7 +100,5 @@ def show_access(municipality: OfMunicipality = None, as_json: Json = False) -> N
         }
         for row in found
     ]
-    if as_json:
-        output.show_json(rows)
-        return
-    output.show(rows, ("sensor", "payload_format", "topic", "command"))
+    columns = ("sensor", "payload_format", "topic", "command")
+    output.show_list(rows, columns, as_json=as_json)

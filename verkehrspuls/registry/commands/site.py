@@ -1,12 +1,13 @@
 """`verkehrspuls site`: the sites that are registered, whatever their visibility."""
 
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from verkehrspuls.cli import options, output
-from verkehrspuls.cli.options import Json, OfMunicipality, parse_key
-from verkehrspuls.registry.commands.removing import WithReadings, Yes, remove
+from verkehrspuls.cli import database, output
+from verkehrspuls.cli.keys import parse_key
+from verkehrspuls.cli.options import Json, OfMunicipality, SiteName
+from verkehrspuls.cli.removing import WithReadings, Yes, remove
 
 app = typer.Typer(help="List, show and remove sites.", no_args_is_help=True)
 
@@ -19,34 +20,29 @@ def list_sites(municipality: OfMunicipality = None, as_json: Json = False) -> No
     from verkehrspuls.storage.sites import list_sites
     from verkehrspuls.storage.visibility import EVERYTHING
 
-    with options.connection(municipality) as connection:
+    with database.connection(municipality) as connection:
         sites = list_sites(connection, municipality=municipality, visible=EVERYTHING)
-    sites = [_told(site) for site in sites]
-    if as_json:
-        output.show_json(sites)
-        return
-    output.show(
-        [
-            site
-            | {
-                "site": f"{site['municipality']}/{site['key']}",
-                "channels": len(site["channels"]),
-                "measures": " ".join(sorted({c["quantity"] for c in site["channels"]})),
-                "newest_reading": site["newest_reading_at"],
-                "last_message": site["last_received_at"],
-            }
-            for site in sites
-        ],
+    output.show_list(
+        [_told(site) for site in sites],
         (
             *("site", "name", "channels", "measures"),
             *("status", "visibility", "newest_reading", "last_message"),
         ),
+        as_json=as_json,
+        shown=lambda site: {
+            **site,
+            "site": f"{site['municipality']}/{site['key']}",
+            "channels": len(site["channels"]),
+            "measures": " ".join(sorted({c["quantity"] for c in site["channels"]})),
+            "newest_reading": site["newest_reading_at"],
+            "last_message": site["last_received_at"],
+        },
     )
 
 
 @app.command("show")
 def show_site(
-    site: Annotated[str, typer.Argument(help="municipality/site")],
+    site: SiteName,
     as_json: Json = False,
 ) -> None:
     """Show a site with its channels and sensors."""
@@ -54,14 +50,14 @@ def show_site(
     from verkehrspuls.storage.visibility import EVERYTHING
 
     municipality, key = parse_key(site, kind="site")
-    with options.connection() as connection:
+    with database.connection() as connection:
         found = _told(read_site(connection, municipality, key, visible=EVERYTHING))
     if as_json:
         output.show_json(found)
         return
     facts = {k: v for k, v in found.items() if k not in ("channels", "sensors")}
     facts["faults"] = "; ".join(found["faults"])
-    output.show([{"what": k, "value": v} for k, v in facts.items()], ("what", "value"))
+    output.show_facts(facts)
     output.show(
         found["channels"],
         ("key", "name", "quantity", "direction", "direction_name", "lane"),
@@ -72,7 +68,7 @@ def show_site(
 
 @app.command("remove")
 def remove_site(
-    site: Annotated[str, typer.Argument(help="municipality/site")],
+    site: SiteName,
     with_readings: WithReadings = False,
     yes: Yes = False,
 ) -> None:

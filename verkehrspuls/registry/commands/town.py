@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from verkehrspuls.cli import options, output
+from verkehrspuls.cli import database, output
 from verkehrspuls.cli.options import Json
-from verkehrspuls.registry.commands.removing import WithReadings, Yes, remove
+from verkehrspuls.cli.removing import WithReadings, Yes, remove
 
 app = typer.Typer(help="List and remove towns.", no_args_is_help=True)
 
@@ -18,12 +18,10 @@ def list_towns(as_json: Json = False) -> None:
 
     from verkehrspuls.registry import removal
 
-    with options.connection() as connection:
+    with database.connection() as connection:
         rows = [asdict(town) for town in removal.towns(connection)]
-    if as_json:
-        output.show_json(rows)
-        return
-    output.show(rows, ("town", "name", "state", "time_zone", "sites", "sensors"))
+    columns = ("town", "name", "state", "time_zone", "sites", "sensors")
+    output.show_list(rows, columns, as_json=as_json)
 
 
 @app.command("remove")

@@ -506,13 +506,13 @@ cross join lateral (
 -- name: put_birth
 -- What an edge or device of Sparkplug said at its last birth.
 insert into sparkplug_birth as b (device, born_at, names)
-values (%(device)s, %(born_at)s, %(names)s)
+values (%(key)s, %(at)s, %(content)s)
 on conflict (device) do update set born_at = excluded.born_at, names = excluded.names
 where b.born_at <= excluded.born_at or b.born_at > now() + interval '1 minute';
 
 -- name: births
 -- The newest of them; those read last are the newest.
-select device, born_at, names
+select device as key, born_at as at, names as content
 from (select * from sparkplug_birth order by born_at desc limit %(most)s) b
 order by born_at;
 

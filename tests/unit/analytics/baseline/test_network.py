@@ -46,9 +46,11 @@ def by_definition(sites: list[tuple[int, float]]) -> list[float]:
     for n, (_, usual) in enumerate(sites):
         others = x[:n] + x[n + 1 :]
         ratio = 0.0
-        if len(others) >= network.FEWEST_SITES:
-            ratio = median(others) * len(others) / (len(others) + network.DRAWN)
-        most = log(1 + network.MOST)
+        if len(others) >= network.MIN_SITES:
+            ratio = (
+                median(others) * len(others) / (len(others) + network.SHRINKAGE_SITES)
+            )
+        most = log(1 + network.MAX_CHANGE)
         found.append(round(usual * exp(min(max(ratio, -most), most)), 6))
     return found
 

@@ -9,7 +9,7 @@ import pytest
 from analytics import frames
 from analytics.health import out_of_range, zero_count
 from analytics.health.evidence import Evidence
-from analytics.health.frozen import FEWEST, repeats
+from analytics.health.frozen import MIN_RUN, repeats
 from tests.health import LIMITS
 
 #: Detectors looked at together, so that memory stays small.
@@ -96,6 +96,6 @@ def test_health_of_the_loops(loops: pl.LazyFrame) -> None:
         days += zero_count.find(evidence, LIMITS).height
         runs = repeats(evidence.readings, "volume")
         frozen += runs.filter(
-            (pl.col("run") >= FEWEST) & (pl.col("volume") > 20)
+            (pl.col("run") >= MIN_RUN) & (pl.col("volume") > 20)
         ).height
     assert (negative, days, frozen) == (126, 34, 438)

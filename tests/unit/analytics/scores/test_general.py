@@ -75,7 +75,7 @@ class TestFinds:
         assert 1 <= len(alarms(values)) <= 4
 
     def test_forgotten_value_is_new_again(self) -> None:
-        values = np.random.default_rng(2).normal(0, 1, 2 * general.MEMORY)
+        values = np.random.default_rng(2).normal(0, 1, 2 * general.MEMORY_ROWS)
         values[[1000, 1500, 8000]] = 30
         assert 1000 in (found := alarms(values))
         assert 1500 not in found
@@ -92,7 +92,7 @@ class TestLeavesAlone:
         assert alarms(values, since=2 * DAY) == []
 
     def test_start(self) -> None:
-        noise = np.random.default_rng(1).normal(0, 1, general.FIRST_ROWS)
+        noise = np.random.default_rng(1).normal(0, 1, general.WARM_UP_ROWS)
         assert alarms(noise, since=0) == []
 
     def test_noise_is_rarely_an_alarm(self) -> None:

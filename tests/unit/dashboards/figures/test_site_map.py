@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from itertools import combinations, pairwise
 from types import FrameType
 from typing import Any
 
@@ -112,3 +113,61 @@ def test_of_many_towns_the_larger_ones_are_named_first() -> None:
     names = site_map(sites, DE, spread=True)["layout"]["annotations"][1:]
     assert 0 < len(names) < 100
     assert names[0]["text"] == "Stadt 0"
+
+
+#: in the town that showed names over each other and on the line of the road
+KAISERSLAUTERN = (
+    ("Barbarossa-Radweg, Gartenschau", "Barbarossa-Radweg", 49.4487, 7.7553),
+    ("Berliner Straße, Berliner Brücke", "Nordtangente", 49.4468, 7.7569),
+    ("Fackelstraße, Fußgängerzone", "Fackelstraße", 49.4432, 7.7688),
+    ("Kaiserstraße, Einsiedlerhof", "Kaiserstraße", 49.4369, 7.6693),
+    ("Königstraße", "Königstraße", 49.4406, 7.7594),
+    ("Ludwigstraße", "Nordtangente", 49.4477, 7.7738),
+    ("Mainzer Straße, Mainzer Tor", "Nordtangente", 49.448, 7.7836),
+    ("Pariser Straße, Bahnheim", "Nordtangente", 49.4437, 7.7412),
+    ("Umweltstation Einsiedlerhof", "Kaiserstraße", 49.4371, 7.6699),
+    ("Umweltstation Rathaus", "Ludwigstraße", 49.4466, 7.769),
+)
+STEPS = {"top": 1, "bottom": -1, "right": 1, "left": -1}
+
+
+@pytest.mark.parametrize("width", [784, 900, 1008])
+def test_names_cover_neither_each_other_nor_the_road(width: int) -> None:
+    sites = [
+        Place(name, latitude, longitude, road, "", "usual", (), "")
+        for name, road, latitude, longitude in KAISERSLAUTERN
+    ]
+    figure = site_map(sites, DE, height=420)
+    (left, right) = figure["layout"]["xaxis"]["range"]
+    (low, high) = figure["layout"]["yaxis"]["range"]
+    km = max((right - left) / width, (high - low) / 404)
+
+    boxes: dict[str, tuple[float, float, float, float]] = {}
+    road: list[tuple[float, float]] = []
+    for trace in figure["data"]:
+        at = [(x / km, y / km) for x, y in zip(trace["x"], trace["y"], strict=True)]
+        if trace["mode"] == "lines":
+            for (x0, y0), (x1, y1) in pairwise(at):
+                road += [
+                    (x0 + (x1 - x0) * n / 400, y0 + (y1 - y0) * n / 400)
+                    for n in range(401)
+                ]
+            continue
+        for (x, y), text, side in zip(
+            at, trace["text"], trace["textposition"], strict=True
+        ):
+            if not text:
+                continue
+            north, east = (STEPS.get(word, 0) for word in side.split())
+            wide = 3.0 * len(text)
+            x += east * (wide + 9)
+            y += north * (16 if not east else 14)
+            boxes[text] = (x - wide, y - 7, x + wide, y + 7)
+    assert len(boxes) >= 7
+    for one, other in combinations(boxes.values(), 2):
+        beside = one[2] <= other[0] or other[2] <= one[0]
+        assert beside or one[3] <= other[1] or other[3] <= one[1]
+    for text, (left, low, right, high) in boxes.items():
+        # a name may touch its own road; it does not lie along it
+        under = [x for x, y in road if left < x < right and low < y < high]
+        assert not under or max(under) - min(under) < 25, text

@@ -6,8 +6,9 @@ from typing import Any
 import cbor2
 import pytest
 
-from ingest.formats import foreign_formats, sparkplug_b
+from ingest.formats import formats
 from ingest.formats.record import DecodeForeign, Record
+from ingest.formats.sparkplug_b import Births
 from ingest.reasons import Unusable
 from tests.unit.ingest.formats import NOW
 from tests.unit.ingest.formats.test_sparkplug_b import NOW_MS, field, payload
@@ -20,7 +21,7 @@ GOOD = [{"value_type": "SDS_P1", "value": "27.65"}, {"value_type": "P2", "value"
 
 
 def found(name: str, body: object) -> tuple[list[Record], list[Unusable]]:
-    decode: DecodeForeign = foreign_formats()[name]
+    decode: DecodeForeign = formats().foreign[name]
     cbor = name == "senml-cbor"
     written = cbor2.dumps(body) if cbor else json.dumps(body).encode()
     return parted(decode("any/topic", written, NOW))
@@ -110,7 +111,6 @@ def test_bad_gateway_costs_no_uplink(bad: object) -> None:
 
 
 def test_bad_metric_costs_no_other() -> None:
-    sparkplug_b._born.clear()
     metrics = [
         field(1, "Counts/Car") + field(10, 3),
         field(2, 77) + field(10, 3),  # of a number that nobody named
@@ -120,7 +120,7 @@ def test_bad_metric_costs_no_other() -> None:
     ]
     body = field(1, NOW_MS) + payload(*metrics)
     topic = "spBv1.0/stadt/DDATA/schrank-7/zaehler-1"
-    (record,), problems = parted(sparkplug_b.decode(topic, body, NOW))
+    (record,), problems = parted(Births().decode(topic, body, NOW))
     assert record.fields == {"Counts/Car": 3, "Counts/Truck": 1}
     assert sorted(each.reason for each in problems) == [
         "no-birth",

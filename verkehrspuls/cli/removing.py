@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from verkehrspuls.cli import options, output
+from verkehrspuls.cli import output
 
 WithReadings = Annotated[
     bool, typer.Option("--with-readings", help="With all readings and cases of it.")
@@ -23,9 +23,10 @@ def remove(
     sure: bool,
 ) -> None:
     """Remove what is registered, and say what went and what stays."""
+    from verkehrspuls.cli import database
     from verkehrspuls.registry import removal
 
-    with options.connection() as connection:
+    with database.connection() as connection:
         went = removal.remove(
             connection,
             kind,

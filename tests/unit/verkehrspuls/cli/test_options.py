@@ -1,0 +1,123 @@
+"""Commands keep their names, and their shared options mean the same everywhere."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from verkehrspuls.cli import command
+from verkehrspuls.cli.options import EXCLUSIVE
+
+#: What scripts of operators call: a name that is missing here is new, one that is only
+#: here is gone.
+NAMES = """
+analytics health
+analytics recompute
+analytics run
+analytics score
+api run
+bench analytics
+bench anomalies
+bench ingest
+bench pages
+case comment
+case confirm
+case explain
+case list
+case reject
+case reopen
+case show
+db migrate
+db status
+doctor
+event add
+event list
+event remove
+export
+import counts
+import events
+import holidays
+import messages
+import town
+ingest drain
+ingest run
+ledger check
+ledger show
+reject count
+reject list
+reject replay
+reject show
+replay
+sensor access
+sensor end
+sensor list
+sensor remove
+sensor show
+sensor try
+simulate history
+simulate live
+simulate register
+simulate truth
+site list
+site remove
+site show
+token create
+token list
+token revoke
+town list
+town remove
+up
+"""
+#: Commands that print a file of another format, or run until they are told to stop.
+NO_JSON = ("export", "up", "api run", "ingest run", "analytics run", "simulate live")
+#: Commands that only do something: what they tell goes to standard error.
+NO_DATA = (
+    *("analytics recompute", "case comment", "case confirm", "case explain"),
+    *("case reject", "case reopen", "event remove", "import events"),
+    *("import holidays", "import town", "replay", "sensor end", "sensor remove"),
+    *("simulate history", "simulate register", "site remove", "token revoke"),
+    "town remove",
+)
+
+
+def commands() -> Iterator[tuple[str, Any]]:
+    for noun in command.COMMANDS:
+        loaded = command.load(noun)
+        if not hasattr(loaded, "commands"):
+            yield noun, loaded
+        for verb, found in sorted(getattr(loaded, "commands", {}).items()):
+            yield f"{noun} {verb}", found
+
+
+FOUND = dict(commands())
+
+
+def option(name: str, found: Any) -> Any:
+    return next((each for each in found.params if name in each.opts), None)
+
+
+def test_commands_keep_their_names() -> None:
+    assert sorted(FOUND) == NAMES.split("\n")[1:-1]
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_the_end_of_a_period_is_exclusive(name: str) -> None:
+    to = option("--to", FOUND[name])
+    if to is not None:
+        assert EXCLUSIVE in to.help
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_dates_are_read_by_the_parser_that_all_share(name: str) -> None:
+    for flag in ("--from", "--to", "--until", "--at"):
+        found = option(flag, FOUND[name])
+        assert found is None or found.type_descriptor.annotation is str, flag
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_what_prints_data_prints_it_as_json(name: str) -> None:
+    json = option("--json", FOUND[name])
+    if name in (*NO_JSON, *NO_DATA):
+        assert json is None
+    else:
+        assert json.help == "Write JSON."

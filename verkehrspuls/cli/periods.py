@@ -1,0 +1,74 @@
+"""Dates and periods as commands take them."""
+
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import TYPE_CHECKING, TypeVar
+
+from verkehrspuls.errors import UsageError
+
+if TYPE_CHECKING:
+    from verkehrspuls.storage.database import Connection
+
+Parsed = TypeVar("Parsed")
+
+
+def zone(connection: "Connection", municipality: str | None) -> str:
+    """Return the time zone of a municipality; UTC for none, or an unknown one."""
+    from verkehrspuls.storage.database import execute
+
+    if municipality is None:
+        return "UTC"
+    town = execute(connection, "municipality", key=municipality).fetchone()
+    return str(town["time_zone"]) if town else "UTC"
+
+
+def moment(option: str, text: str | None, time_zone: str = "UTC") -> datetime | None:
+    """Read a time, or a date, which means its beginning in the time zone."""
+    from verkehrspuls.moments import parse_at, utc
+
+    def parse(given: str) -> datetime:
+        return utc(parse_at(given, time_zone), time_zone)
+
+    return None if text is None else _read(parse, option, text)
+
+
+def period(
+    from_: str | None, to: str | None, time_zone: str = "UTC"
+) -> tuple[datetime | None, datetime | None]:
+    """Read begin and end, of which each may be open."""
+    start = moment("--from", from_, time_zone)
+    end = moment("--to", to, time_zone)
+    if start and end:
+        _refuse_backwards(start >= end, from_, to)
+    return start, end
+
+
+def days(from_: str | None, to: str | None) -> tuple[date | None, date | None]:
+    """Read the first local day and the one after the last; each may be open."""
+    first = None if from_ is None else day("--from", from_)
+    end = None if to is None else day("--to", to)
+    if first and end:
+        _refuse_backwards(first >= end, from_, to)
+    return first, end
+
+
+def day(option: str, text: str) -> date:
+    """Read a local day."""
+    from verkehrspuls.moments import parse_day
+
+    return _read(parse_day, option, text)
+
+
+def _read(parse: Callable[[str], Parsed], option: str, text: str) -> Parsed:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise UsageError(reason=f"{option} {text}: {error}") from error
+
+
+def _refuse_backwards(backwards: bool, from_: str | None, to: str | None) -> None:
+    if backwards:
+        raise UsageError(
+            reason=f"the period ends before it begins: --from {from_} must be before "
+            f"--to {to}, which is exclusive"
+        )

@@ -1,0 +1,81 @@
+"""Keys that are registered: whether one is, and which one was meant.
+
+Only keys whose visibility is in `visible` are known, so that a suggestion names nothing
+that is not to be seen.
+"""
+
+from collections.abc import Sequence
+from typing import Final, Literal
+
+from verkehrspuls.errors import UnknownKey
+from verkehrspuls.storage.database import Connection, execute
+from verkehrspuls.wording import nearest
+
+Kind = Literal["site", "sensor"]
+
+#: Keys of one municipality that are compared with a misspelt one, at most.
+MOST: Final = 2000
+
+
+def municipalities(connection: Connection, *, visible: Sequence[str]) -> list[str]:
+    """Return the keys of municipalities."""
+    rows = execute(connection, "known_municipalities", visible=list(visible))
+    return [row["key"] for row in rows]
+
+
+def keys(
+    connection: Connection,
+    kind: Kind,
+    municipality: str | None,
+    *,
+    visible: Sequence[str],
+) -> list[str]:
+    """Return the keys of sites or sensors of a municipality; of all for none."""
+    rows = execute(
+        connection,
+        f"known_{kind}s",
+        municipality=municipality,
+        visible=list(visible),
+        most=MOST,
+    )
+    return [row["key"] for row in rows]
+
+
+def require(
+    connection: Connection,
+    municipality: str | None,
+    *,
+    site: str | None = None,
+    sensor: str | None = None,
+    visible: Sequence[str],
+) -> None:
+    """Refuse a municipality, site or sensor that is not known; None is all."""
+    if municipality is not None and municipality not in municipalities(
+        connection, visible=visible
+    ):
+        raise UnknownKey(kind="municipality", key=municipality)
+    chosen: tuple[tuple[Kind, str | None], ...] = (("site", site), ("sensor", sensor))
+    for kind, key in chosen:
+        if key is not None and key not in keys(
+            connection, kind, municipality, visible=visible
+        ):
+            whole = f"{municipality}/{key}" if municipality else key
+            raise UnknownKey(kind=kind, key=whole)
+
+
+def meant(connection: Connection, error: UnknownKey, *, visible: Sequence[str]) -> str:
+    """Return the key that was probably meant; empty where none is like it."""
+    key = str(error.key)
+    if error.kind not in ("municipality", "site", "sensor"):
+        return ""
+    towns = municipalities(connection, visible=visible)
+    town, slash, inner = key.partition("/")
+    if error.kind == "municipality":
+        return nearest(key, towns)
+    kind: Kind = "site" if error.kind == "site" else "sensor"
+    if not slash:
+        return nearest(key, keys(connection, kind, None, visible=visible))
+    town = town if town in towns else nearest(town, towns)
+    there = keys(connection, kind, town, visible=visible) if town else []
+    near = inner if inner in there else nearest(inner, there)
+    return f"{town}/{near}" if near else ""
