@@ -75,7 +75,7 @@ def day_profile(profile: pl.DataFrame, language: Language, *, unit: str) -> str:
     whole = known.filter(pl.len().over("day_type") >= _WHOLE_DAY_H)
     if whole.is_empty():
         return language.phrase(_NO_DAY)
-    enough = whole.filter(pl.col("days").min().over("day_type") >= FEWEST_DAYS)
+    enough = whole.filter(pl.col("samples").min().over("day_type") >= FEWEST_DAYS)
     if enough.is_empty():
         return language.phrase(_FEW_DAYS, count=FEWEST_DAYS)
     # the earliest of several that are equal
@@ -105,7 +105,7 @@ def week(means: pl.DataFrame, language: Language, *, unit: str) -> str:
     if known.is_empty():
         return language.phrase(_NO_HOUR)
     # hours of an average week, or of one that was counted
-    often = known.filter(pl.col("hours") < FEWEST_DAYS).is_empty()
+    often = known.filter(pl.col("samples") < FEWEST_DAYS).is_empty()
     if not often and known.height < _WEEK_FROM_H:
         return language.phrase(_FEW_HOURS)
     least = known.row(known["mean"].arg_min() or 0, named=True)
@@ -123,10 +123,10 @@ def week(means: pl.DataFrame, language: Language, *, unit: str) -> str:
     )
     return language.phrase(
         text,
-        day=language.weekday(most["weekday"]),
+        day=language.weekday(most["weekday"] - 1),
         hours=language.hours(most["hour"]),
         value=f"{language.number(most['mean'])} {unit}",
-        quiet_day=language.weekday(least["weekday"]),
+        quiet_day=language.weekday(least["weekday"] - 1),
         quiet_hours=language.hours(least["hour"]),
         quiet_value=f"{language.number(least['mean'])} {unit}",
     )
@@ -148,7 +148,7 @@ def directions(
         rows = means.filter(pl.col("direction") == key).sort("hour")
         if rows.is_empty() or not total:
             continue
-        known = rows.filter(pl.col("days") >= FEWEST_DAYS)
+        known = rows.filter(pl.col("samples") >= FEWEST_DAYS)
         text = mark("%(name)s: %(share)s of the traffic")
         if known.height >= _WHOLE_DAY_H:
             text = mark(
@@ -171,7 +171,7 @@ def classes(counted: pl.DataFrame, language: Language, *, heavy: str) -> str:
     if known.is_empty():
         return language.phrase("No vehicle of a known class was counted.")
     most = known.row(-1, named=True)
-    name = CLASS_NAMES[most["class"]]
+    name = CLASS_NAMES[most["name"]]
     sentence = language.phrase(
         "Most are %(name)s with %(share)s.",
         name=language.phrase(name),

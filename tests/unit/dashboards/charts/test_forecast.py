@@ -3,11 +3,11 @@ from typing import Any
 
 import polars as pl
 
-from dashboards import summaries
 from dashboards.charts.charts import Chart
 from dashboards.charts.forecast import forecast_chart
 from dashboards.language import Language
 from tests.unit.dashboards.frames import BERLIN, volumes
+from verkehrspuls.storage.estimates import ForecastError
 
 NOW = datetime(2026, 3, 4, 11, 30, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -37,7 +37,7 @@ def chart(made_at: datetime, errors: list[dict[str, Any]] | None = None) -> Char
     return forecast_chart(
         intervals(made_at),
         errors or [],
-        summaries.cross_section(hours, BERLIN),
+        hours.select("time", value="volume_normalised"),
         ENGLISH,
         zone=BERLIN,
         quantity="motor",
@@ -65,7 +65,7 @@ def test_hours_that_are_over_are_not_foretold() -> None:
 
 def test_what_forecasts_missed_by_is_said() -> None:
     errors = [
-        {"interval_s": 3600, "lead_s": lead, "wape": wape}
+        ForecastError(3600, lead, NOW, compared=1, wape=wape, coverage=1.0)
         for lead, wape in ((86_400, 0.2), (3600, 0.08))
     ]
     assert "8\N{NARROW NO-BREAK SPACE}% off" in chart(NOW, errors).sentence
