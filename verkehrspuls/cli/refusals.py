@@ -23,7 +23,7 @@ _SAID: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...]]
     ),
     (
         re.compile(r"Value error, '(.*)' is not one of (.*)\.", re.DOTALL),
-        lambda found: _no_choice(found[1], re.findall("'(.*?)'", found[2])),
+        lambda found: _no_choice(found[1], re.findall("'.*?'", found[2])),
     ),
     (
         re.compile(r"path '(.*)' does not exist\.", re.DOTALL),

@@ -101,7 +101,7 @@ def test_error_becomes_its_exit_code(
         ("sensor try /nowhere --topic x", 2, "there is no file /nowhere."),
         (
             "import counts {file} --format generik",
-            *(2, "there is no generik; did you mean generic?"),
+            *(2, "there is no generik; did you mean 'generic'?"),
         ),
     ],
 )
