@@ -18,7 +18,7 @@ from dashboards.charts.charts import Chart, Names
 from dashboards.charts.forecast import forecast_chart
 from dashboards.downloads import all_rows, downloads
 from dashboards.figures.series import Mark
-from dashboards.language import NO_FIGURE, Language
+from dashboards.language import UNKNOWN_FIGURE, Language
 from dashboards.pages.site.key_figures import Counted, KeyFigure
 from dashboards.pages.site.selection import View
 from dashboards.period import Period
@@ -87,8 +87,8 @@ def counted_charts(
     if shares := {figure.key: figure for figure in figures if figure.key}:
         until, heavy, heavy_trusted = (
             day_end(of.ended, shown.zone),
-            NO_FIGURE,
-            NO_FIGURE,
+            UNKNOWN_FIGURE,
+            UNKNOWN_FIGURE,
         )
         if share := shares.get("heavy_share"):
             heavy, heavy_trusted = share.value, share.trusted
@@ -100,13 +100,13 @@ def counted_charts(
 
 
 def _heavy_share(hours: pl.DataFrame, shown: View) -> str:
-    """The share of heavy traffic where the class scheme of the sensors tells it."""
+    """Return the share of heavy traffic, if the class scheme contains it."""
     channels = [c for c in shown.site["channels"] if c["quantity"] == shown.quantity]
     scheme = scheme_of(
         shown.site, channels, start=shown.period.start, end=shown.period.end
     )
     heavy, volume = sums_of(hours, summed(GROUPS["heavy"], scheme))
-    return shown.language.percent(heavy / volume, 1) if volume else NO_FIGURE
+    return shown.language.percent(heavy / volume, 1) if volume else UNKNOWN_FIGURE
 
 
 def _of_hours(
@@ -163,13 +163,13 @@ def _of_hours(
 def all_told(
     found: Sequence[Chart], without: Sequence[Chart] | None, language: Language
 ) -> list[Chart]:
-    """Say beside charts what they say without what is suspected, where anything is."""
+    """Add to charts their sentence without suspected data, if there is any."""
     by_key = {chart.key: chart for chart in without or ()}
     return [told(chart, by_key.get(chart.key), language) for chart in found]
 
 
 def told(chart: Chart, without: Chart | None, language: Language) -> Chart:
-    """Say beside a chart what it says without what is suspected."""
+    """Add to a chart its sentence without suspected data."""
     if without is None or without.table == chart.table:
         return chart
     if without.sentence == chart.sentence:
@@ -185,7 +185,7 @@ def told(chart: Chart, without: Chart | None, language: Language) -> Chart:
 def filled_series(
     shown: View, url: str, *, days: pl.DataFrame, hours: pl.DataFrame
 ) -> pl.DataFrame:
-    """The counted series by the steps that are asked for, with a row for each gap."""
+    """Return counts in the requested steps, with a row for each gap."""
     period = shown.period
     if period.bin == "P1D":
         return summaries.fill_days(days, period, shown.today)
@@ -223,7 +223,7 @@ def volumes(
 
 
 def _weekdays(period: Period) -> list[int]:
-    """The weekdays that a period touches, from Monday, which is 0."""
+    """Return the weekdays that a period touches, from Monday, which is 0."""
     first, days = period.first.weekday(), min(7, period.calendar_days)
     return sorted((first + day) % 7 for day in range(days))
 

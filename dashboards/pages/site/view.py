@@ -26,12 +26,12 @@ from dashboards.pages.site import key_figures
 from dashboards.pages.site.comparison import Choices, choices, comparison
 from dashboards.pages.site.counted import all_told, counted_charts, volumes
 from dashboards.pages.site.environment import environment_charts
-from dashboards.pages.site.health import DAYS, Health, health
+from dashboards.pages.site.health import DAYS_SHOWN, Health, health
 from dashboards.pages.site.key_figures import Counted, KeyFigure
 from dashboards.pages.site.selection import View
 from dashboards.passports import ambiguous
 from dashboards.period import Period, read
-from dashboards.states import LATE
+from dashboards.states import LATE_AFTER
 from verkehrspuls.settings import Analytics
 from verkehrspuls.storage import health as stored_health
 from verkehrspuls.storage.case_lists import (
@@ -228,7 +228,7 @@ def content(
     measured = filter(None, (shown.quantity, *shown.environment))
     unsure = _ambiguous(connection, shown, *measured)
     passport = f"{passport} {ambiguous(unsure, shown.zone, shown.language)}".strip()
-    first = shown.today - timedelta(days=DAYS - 1)
+    first = shown.today - timedelta(days=DAYS_SHOWN - 1)
     verdicts = stored_health.days(connection, **of_site, first=first, last=shown.today)
     counts = sum_towns(count_cases(connection, **of_site, now=shown.now))
     return Content(
@@ -306,7 +306,7 @@ def counted_days(shown: View, url: str) -> pl.DataFrame:
 
 
 def _newest_period(shown: View, query: Mapping[str, str]) -> Period:
-    """The period of a page of the environment: the newest in which it was measured."""
+    """Return the newest period with measurements, for an environment page."""
     measured = shown.site["newest_reading_at"]
     if measured is None or measured >= shown.period.start:
         return shown.period
@@ -315,7 +315,7 @@ def _newest_period(shown: View, query: Mapping[str, str]) -> Period:
 
 
 def _span(shown: View, url: str) -> tuple[date, date] | None:
-    """The days from and to which there are figures at all."""
+    """Return the days from and to which there are figures at all."""
     known = read_daily_figures(
         url,
         **shown.counted,
@@ -401,7 +401,7 @@ def _environment_charts(
 
 
 def filled_hours(shown: View, frame: pl.DataFrame) -> tuple[str, pl.DataFrame]:
-    """The first channel of a quantity, and a row for each of its hours."""
+    """Return the first channel of a quantity, and a row for each of its hours."""
     first = frame["channel"].unique().sort()[:1].to_list()
     filled = summaries.fill_hours(
         frame.filter(pl.col("channel").is_in(first)), shown.period, shown.now
@@ -442,7 +442,7 @@ def _long(shown: View, url: str, quantity: str, *, trusted: bool) -> pl.DataFram
 def filled_environment_days(
     shown: View, url: str, quantity: str, *, trusted: bool = False
 ) -> pl.DataFrame:
-    """The first channel of a quantity, and a row for each local day of the period."""
+    """Return a quantity's first channel, with a row for each local day."""
     period = shown.period
     days = extracts.environment_days(
         shown.site, quantity, period.first, period.last, url=url, trusted=trusted
@@ -454,7 +454,7 @@ def filled_environment_days(
 
 
 def _environment_days(shown: View, url: str, *, quantity: str, trusted: bool) -> Chart:
-    """The chart of a quantity of which days are told, and no hours."""
+    """Return the chart of a quantity of which days are told, and no hours."""
     by_day = replace(shown.period, bin="P1D")
     return charts.environment_chart(
         filled_environment_days(shown, url, quantity, trusted=trusted),
@@ -508,7 +508,7 @@ def _ambiguous(
 def _suspected(
     connection: Connection, shown: View, quantity: str | None
 ) -> pl.DataFrame:
-    """What of the period is suspected to be of a sensor's fault, as SUSPECTED."""
+    """Return suspected sensor faults in the period, as SUSPECTED."""
     return read_suspected(
         connection,
         [shown.site["site_id"]],
@@ -519,7 +519,7 @@ def _suspected(
 
 
 def _suspected_share(shown: View, suspects: pl.DataFrame) -> float:
-    """What part of the period up to now that is."""
+    """Return what part of the period up to now that is."""
     channels = [c for c in shown.site["channels"] if c["quantity"] == shown.quantity]
     return suspected.share(
         suspects,
@@ -532,7 +532,7 @@ def _suspected_share(shown: View, suspects: pl.DataFrame) -> float:
 def _passport_of_hours(
     shown: View, hours: pl.DataFrame, cases: Sequence[dict[str, Any]]
 ) -> Passport:
-    """Where the hours come from; the running one is not expected yet."""
+    """Return where the hours come from; the running one is not expected yet."""
     selection = extracts.select(
         dict(shown.site),
         quantity=shown.quantity,
@@ -547,7 +547,7 @@ def _passport_of_hours(
 
 
 def _total(shown: View, days: pl.DataFrame, hours: pl.DataFrame) -> int | None:
-    """What was counted; None where nothing of it is known."""
+    """Return what was counted; None where nothing of it is known."""
     whole = shown.period.whole_days
     rows = days.filter(pl.col("direction") == "all") if whole else hours
     return int(rows["volume"].sum()) if rows["volume"].count() else None
@@ -587,18 +587,18 @@ def _whereabouts(shown: View) -> str:
 
 
 def _heard(shown: View, *, begun: bool) -> str:
-    """When the last message came; and why there is no value, or what it takes."""
+    """Return the time of the last message, and why there is no value."""
     language, site = shown.language, shown.site
     if site["last_received_at"] is None:
         return language.phrase("No message has arrived yet.")
     text = mark("Last message %(age)s.")
     age = shown.now - site["last_received_at"]
-    if age <= LATE and site["last_messages"] == "rejected":
+    if age <= LATE_AFTER and site["last_messages"] == "rejected":
         text = mark("Last message %(age)s; none of those of the last hour can be used.")
     elif site["newest_reading_at"] and not is_fresh(site, shown.now):
         said = newest_reading(site, language, now=shown.now)
         return f"{said[0].upper()}{said[1:]}."
-    elif age <= LATE and begun:
+    elif age <= LATE_AFTER and begun:
         text = _BEGUN[shown.period.bin]
     return language.phrase(text, age=language.age(age))
 
@@ -606,7 +606,7 @@ def _heard(shown: View, *, begun: bool) -> str:
 def _has_begun(
     shown: View, url: str, *, hours: pl.DataFrame, days: pl.DataFrame
 ) -> bool:
-    """Whether something was counted in the period, but no step of it is whole."""
+    """Return whether the period has counts, but no whole step."""
     if shown.period.bin == "P1D":
         return not days["valid"].any()
     frame = hours

@@ -1,7 +1,7 @@
 from datetime import date, timedelta
 
 from dashboards.language import Language
-from dashboards.pages.site.health import DAYS, health
+from dashboards.pages.site.health import DAYS_SHOWN, health
 
 TODAY = date(2026, 3, 15)
 ENGLISH = Language("en")
@@ -27,7 +27,7 @@ def verdicts(*bad: tuple[int, str, str]) -> list[dict[str, object]]:
             "channel": channel,
             "verdict": faults.get((n, channel), "good"),
         }
-        for n in range(DAYS)
+        for n in range(DAYS_SHOWN)
         for channel in ("1", "2", "3")
     ]
 
