@@ -270,9 +270,22 @@ def detectors_table() -> str:
     return "\n".join(rows)
 
 
+def quantities_table() -> str:
+    """Unit, range and averaging rule of each quantity of the environment."""
+    from verkehrspuls.quantities import ENVIRONMENT
+
+    rows = ["| quantity | unit | from | to | average |", "|---|---|---|---|---|"]
+    rows += [
+        f"| `{key}` | {one.unit} | {one.minimum:g} | {one.maximum:g} | {one.mean} |"
+        for key, one in ENVIRONMENT.items()
+    ]
+    return "\n".join(rows)
+
+
 #: Tables of pages that are written by hand, by page and name of the table.
 TABLES: dict[tuple[str, str], Callable[[], str]] = {
     ("detectors.md", "detectors"): detectors_table,
+    ("topics-and-payloads.md", "quantities"): quantities_table,
 }
 PAGES: dict[str, Callable[[], str]] = {
     "formats.md": formats_page,

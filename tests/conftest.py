@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests import parts
+from tests import parts, world
 
 # a test is right or wrong, not slow: other work shares the machine
 settings.register_profile("verkehrspuls", deadline=None)
@@ -30,10 +30,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+#: rings in the order of how long one of their tests takes
+SLOWEST_FIRST = (
+    *("faults", "acceptance", "browser", "bench", "integration", "property", "unit"),
+)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest test begins first: the others run beside it, on the other cores."""
-    items.sort(key=lambda item: item.get_closest_marker("longest") is None)
+    """Begin with the longest test, end with short ones: all cores are done at once."""
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> tuple[bool, int]:
+    ring = item.path.relative_to(parts.PROJECT / "tests").parts[0]
+    is_longest = item.get_closest_marker("longest") is not None
+    return not is_longest, SLOWEST_FIRST.index(ring)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -82,6 +94,21 @@ def database(request: pytest.FixtureRequest) -> Iterator[str]:
     """URL of a fresh migrated database: each storage edition, oldest and newest."""
     databases: parts.Databases = request.getfixturevalue(f"_{request.param}")
     with databases.fresh() as url:
+        yield url
+
+
+@pytest.fixture
+def plain_world(_plain: parts.Databases) -> Iterator[str]:
+    """URL of a fresh database with `tests.world`, where the edition does not matter."""
+    with _plain.fresh(world.build) as url:
+        yield url
+
+
+@pytest.fixture(params=EDITIONS)
+def edition_world(request: pytest.FixtureRequest) -> Iterator[str]:
+    """URL of a fresh database with `tests.world`: each storage edition."""
+    databases: parts.Databases = request.getfixturevalue(f"_{request.param}")
+    with databases.fresh(world.build) as url:
         yield url
 
 

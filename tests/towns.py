@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 
 from verkehrspuls.model import Channel, Installation, Sensor, Site, Town
+from verkehrspuls.registry.towns import register
+from verkehrspuls.storage.database import connect
 
 SINCE = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -52,3 +54,9 @@ TOWN = Town(
 )
 COUNTS_TOPIC = "vp/v1/kusel/camera-1/counts"
 AIR_TOPIC = "vp/v1/kusel/air-1/environment"
+
+
+def build(url: str) -> None:
+    """Register the town in a migrated database."""
+    with connect(url) as connection:
+        register(connection, TOWN)

@@ -8,6 +8,7 @@ The volume of an hour is 10 times its number in the day and the number of the ch
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
+from analytics.volumes.daily import METHOD
 from verkehrspuls.model import (
     Arm,
     Channel,
@@ -210,12 +211,12 @@ def _days(connection: Connection) -> None:
                 " peak_hour, peak_volume,"
                 " expected, observed, normalised, imputed, excluded, valid, method)"
                 " select s.site_id, 'motor', %s, %s, %s, %s, %s, 48, 47.3, %s, 464,"
-                " 1, %s, 0.1, 0, 0, %s, 'daily-2'"
+                " 1, %s, 0.1, 0, 0, %s, %s"
                 " from vp.site s where s.key = 'pariser-strasse'",
                 [
                     *(direction, day, volume, volume * 1.05, volume * 1.05),
                     FIRST.replace(day=day.day, hour=22),
-                    *(1.0 if whole else 0.5, whole),
+                    *(1.0 if whole else 0.5, whole, METHOD),
                 ],
             )
 
@@ -233,17 +234,18 @@ def _environment(connection: Connection, ids: dict[tuple[str, str, str], int]) -
 
 
 def _cases(connection: Connection, ids: dict[tuple[str, str, str], int]) -> None:
-    for key, site, began, reason, withdrawn in (
-        ("ost-2", "pariser-strasse", 2, "silent", None),
-        ("ost-1", "pariser-strasse", 1, "above-usual", RECEIVED),
-        ("tor", "hof", 1, "below-usual", None),
+    for key, site, began, detector, reason, withdrawn in (
+        ("ost-2", "pariser-strasse", 2, "silence", "silent", None),
+        ("ost-1", "pariser-strasse", 1, "unusual-volume", "above-usual", RECEIVED),
+        ("tor", "hof", 1, "unusual-volume", "below-usual", None),
     ):
         connection.execute(
             "insert into vp.anomaly_case (site_id, channel_id, detector, began, ended,"
             " observed, usual, score, reason, opened_at, updated_at, withdrawn_at)"
-            " select site_id, channel_id, 'level', %s, %s, 0, 117.5, 6.25, %s, %s, %s,"
+            " select site_id, channel_id, %s, %s, %s, 0, 117.5, 6.25, %s, %s, %s,"
             " %s from vp.channel where channel_id = %s",
             [
+                detector,
                 FIRST.replace(day=began, hour=23),
                 FIRST.replace(day=began + 1, hour=23),
                 *(reason, RECEIVED, RECEIVED, withdrawn),
@@ -276,11 +278,11 @@ def _ledger(connection: Connection) -> None:
     connection.execute(
         "insert into vp.rejected_message (received_at, slot, topic, payload,"
         " payload_bytes, reason, detail, readings_rejected)"
-        " values (%s, 0, 'vp/v1/x/y/counts', 'x', 1, 'not-json', 'secret detail', 0)",
+        " values (%s, 0, 'vp/v1/x/y/counts', 'x', 1, 'unreadable', 'secret detail', 0)",
         [RECEIVED],
     )
     connection.execute(
-        "insert into vp.ledger_reject values (0, null, %s, 'not-json', 3, 1, 0)",
+        "insert into vp.ledger_reject values (0, null, %s, 'unreadable', 3, 1, 0)",
         [hour],
     )
     columns = connection.execute("select * from vp.ledger_sum").description or []
@@ -289,7 +291,9 @@ def _ledger(connection: Connection) -> None:
         f"insert into vp.ledger_sum select slot, municipality_id, {sums} from vp.ledger"
         " left join vp.sensor using (sensor_id) group by slot, municipality_id"
     )
-    connection.execute("insert into vp.ledger_reject_sum values (0, 'not-json', 3, 1)")
+    connection.execute(
+        "insert into vp.ledger_reject_sum values (0, 'unreadable', 3, 1)"
+    )
     connection.execute(
         "insert into vp.stale_bucket values (1, %s), (2, %s)", [hour] * 2
     )

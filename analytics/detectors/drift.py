@@ -18,11 +18,10 @@ from analytics.detectors import days as of_days
 from analytics.detectors.record import Detector, Reason
 from analytics.frames import HITS, VALUE_DAYS, check
 from analytics.local_time import day_bounds
+from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.text import mark
 
 FEWEST: Final = 10
-#: Least change of the lowest hour, in the unit of the quantity [I].
-STEPS: Final = {"no2_ugm3": 8.0, "laeq_db": 4.0}
 
 
 def detect(
@@ -41,8 +40,9 @@ def detect(
 def detect_values(days: pl.DataFrame, *, score: float = 6.0) -> pl.DataFrame:
     """Find HITS in VALUE_DAYS, one for each day at which the line ends."""
     steps = pl.DataFrame(
-        {"quantity": list(STEPS), "step": list(STEPS.values())},
+        [(key, one.drift_step) for key, one in ENVIRONMENT.items() if one.drift_step],
         schema={"quantity": pl.String, "step": pl.Float64},
+        orient="row",
     )
     judged = (
         check(days, VALUE_DAYS)

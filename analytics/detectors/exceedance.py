@@ -17,18 +17,17 @@ from analytics.baseline.hours import MIN_OBSERVED
 from analytics.detectors import runs
 from analytics.detectors.record import Detector, Reason
 from analytics.frames import ENVIRONMENT_HOURS, HITS, check
+from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.text import mark
-
-#: µg/m³; Directive (EU) 2024/2881, annexes I and III.
-HOURLY: Final = {"no2_ugm3": 200.0, "o3_ugm3": 180.0}
 
 
 def detect(hours: pl.DataFrame, quantities: pl.DataFrame) -> pl.DataFrame:
     """Find HITS in ENVIRONMENT_HOURS; `quantities` names that of each channel."""
     values = pl.DataFrame(
-        {"quantity": list(HOURLY), "usual": list(HOURLY.values())},
+        [(key, one.exceeded_above) for key, one in ENVIRONMENT.items()],
         schema={"quantity": pl.String, "usual": pl.Float64},
-    )
+        orient="row",
+    ).drop_nulls()
     above = (
         check(hours, ENVIRONMENT_HOURS)
         .join(quantities.select("channel_id", "quantity"), on="channel_id")

@@ -16,16 +16,9 @@ from analytics.baseline.hours import MAD_TO_SIGMA
 from analytics.baseline.quarter_hours import QUARTER_S, observed
 from analytics.detectors.record import Detector, Reason
 from analytics.frames import ENVIRONMENT_HOURS, HITS, STORED_VOLUMES, check
+from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.text import mark
 
-#: Least step, in the unit of the quantity [I].
-STEPS: Final = {
-    "no2_ugm3": 40.0,
-    "o3_ugm3": 40.0,
-    "pm10_ugm3": 40.0,
-    "pm25_ugm3": 30.0,
-    "laeq_db": 10.0,
-}
 _QUARTER: Final = timedelta(seconds=QUARTER_S)
 _HOUR: Final = timedelta(hours=1)
 
@@ -63,8 +56,9 @@ def detect_values(
 ) -> pl.DataFrame:
     """Find HITS in ENVIRONMENT_HOURS; `quantities` names that of each channel."""
     steps = pl.DataFrame(
-        {"quantity": list(STEPS), "step": list(STEPS.values())},
+        [(key, one.spike_step) for key, one in ENVIRONMENT.items() if one.spike_step],
         schema={"quantity": pl.String, "step": pl.Float64},
+        orient="row",
     )
     ordered = (
         check(hours, ENVIRONMENT_HOURS)

@@ -18,10 +18,8 @@ import polars as pl
 from analytics.baseline.hours import MIN_OBSERVED
 from analytics.detectors.record import Detector, Reason
 from analytics.frames import ENVIRONMENT_HOURS, HITS, STORED_VOLUMES, check
+from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.text import mark
-
-#: Quantities that never stand still for hours.
-RESTLESS: Final = ("no2_ugm3", "o3_ugm3", "pm10_ugm3", "pm25_ugm3", "laeq_db")
 
 
 def detect(
@@ -94,11 +92,12 @@ def detect_values(
     hours: pl.DataFrame, quantities: pl.DataFrame, *, fewest: int = 4
 ) -> pl.DataFrame:
     """Find HITS in ENVIRONMENT_HOURS; `quantities` names that of each channel."""
+    restless = [key for key, one in ENVIRONMENT.items() if one.is_restless]
     still = (
         check(hours, ENVIRONMENT_HOURS)
         .join(quantities.select("channel_id", "quantity"), on="channel_id")
         .filter(
-            pl.col("quantity").is_in(RESTLESS)
+            pl.col("quantity").is_in(restless)
             & (pl.col("observed_s") >= MIN_OBSERVED * 3600)
             & (pl.col("minimum") == pl.col("maximum"))
         )

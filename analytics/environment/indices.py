@@ -5,7 +5,7 @@ numbers (0-10, 11-30), values are first rounded half up. A pollutant without val
 left out, and the index called incomplete.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +13,7 @@ import polars as pl
 
 from analytics.environment.averages import MIN_CAPTURE, running_means, valid_hours
 from analytics.frames import TIME, Schema, check
+from verkehrspuls.quantities import ENVIRONMENT, Classes
 from verkehrspuls.text import mark as _
 
 
@@ -24,13 +25,25 @@ class Index:
     name: str
     #: the names of its classes, best first
     classes: tuple[str, ...]
-    #: upper ends of all classes except the last, in µg/m³
-    ends: Mapping[str, tuple[float, ...]]
-    #: quantities judged by their mean over the last 24 hours, not by the hour
-    over_a_day: frozenset[str]
     #: whether class ends are whole numbers
     whole: bool
     source: str
+
+    @property
+    def ends(self) -> Mapping[str, tuple[float, ...]]:
+        """Upper ends of all classes except the last, by quantity, in its unit."""
+        return {key: found.ends for key, found in self._judged()}
+
+    @property
+    def over_a_day(self) -> frozenset[str]:
+        """Quantities judged by their mean over the last 24 hours, not by the hour."""
+        return frozenset(key for key, found in self._judged() if found.over_a_day)
+
+    def _judged(self) -> Iterator[tuple[str, Classes]]:
+        for key, quantity in ENVIRONMENT.items():
+            for found in quantity.classes:
+                if found.index == self.key:
+                    yield key, found
 
 
 _UBA: Final = (_("very good"), _("good"), _("moderate"), _("poor"), _("very poor"))
@@ -44,7 +57,6 @@ _EUROPEAN: Final = (
 )
 #: The index that pages show, and that the API gives where none is asked for.
 SHOWN: Final = "uba-2025"
-_PM: Final = frozenset({"pm10_ugm3", "pm25_ugm3"})
 
 INDICES: Final = {
     index.key: index
@@ -53,14 +65,6 @@ INDICES: Final = {
             "uba-2025",
             _("Air quality index of the Umweltbundesamt"),
             _UBA,
-            {
-                "pm10_ugm3": (9, 27, 54, 90),
-                "pm25_ugm3": (5, 15, 30, 50),
-                "o3_ugm3": (24, 72, 144, 240),
-                "no2_ugm3": (10, 30, 60, 100),
-                "so2_ugm3": (10, 30, 60, 100),
-            },
-            frozenset(),
             True,
             "umweltbundesamt.de/en/node/73614",
         ),
@@ -68,14 +72,6 @@ INDICES: Final = {
             "european-2025",
             _("European air quality index"),
             _EUROPEAN,
-            {
-                "pm25_ugm3": (5, 15, 50, 90, 140),
-                "pm10_ugm3": (15, 45, 120, 195, 270),
-                "no2_ugm3": (10, 25, 60, 100, 150),
-                "o3_ugm3": (60, 100, 120, 160, 180),
-                "so2_ugm3": (20, 40, 125, 190, 275),
-            },
-            frozenset(),
             True,
             "airindex.eea.europa.eu",
         ),
@@ -83,14 +79,6 @@ INDICES: Final = {
             "european-2017",
             _("European air quality index (until 2025)"),
             _EUROPEAN,
-            {
-                "pm25_ugm3": (10, 20, 25, 50, 75),
-                "pm10_ugm3": (20, 40, 50, 100, 150),
-                "no2_ugm3": (40, 90, 120, 230, 340),
-                "o3_ugm3": (50, 100, 130, 240, 380),
-                "so2_ugm3": (100, 200, 350, 500, 750),
-            },
-            _PM,
             False,
             "airindex.eea.europa.eu, as published until 2025",
         ),

@@ -18,10 +18,9 @@ from analytics.environment.averages import (
     year_means,
 )
 from analytics.frames import Schema, check
+from verkehrspuls.quantities import ENVIRONMENT, Average, Kind
 from verkehrspuls.text import mark as _
 
-Average = Literal["hour", "day", "max_8h", "year"]
-Kind = Literal["limit", "target", "information", "alert", "guideline"]
 #: status of a standard in a year
 Group = Literal["in-force", "coming", "recommended"]
 #: kinds that the law requires to be kept; other kinds require information, or are
@@ -91,49 +90,19 @@ STANDARDS: Final = {
     )
 }
 
-#: Source: docs/reference/environment.md names it for each value.
-LIMITS: Final = (
-    Limit("39-bimschv", "no2_ugm3", "limit", "hour", 200, allowed=18),
-    Limit("39-bimschv", "no2_ugm3", "limit", "year", 40),
-    Limit("39-bimschv", "no2_ugm3", "alert", "hour", 400, hours=3),
-    Limit("39-bimschv", "pm10_ugm3", "limit", "day", 50, allowed=35),
-    Limit("39-bimschv", "pm10_ugm3", "limit", "year", 40),
-    Limit("39-bimschv", "pm25_ugm3", "limit", "year", 25),
-    Limit("39-bimschv", "o3_ugm3", "target", "max_8h", 120, allowed=25),
-    Limit("39-bimschv", "o3_ugm3", "information", "hour", 180),
-    Limit("39-bimschv", "o3_ugm3", "alert", "hour", 240),
-    Limit("39-bimschv", "so2_ugm3", "limit", "hour", 350, allowed=24),
-    Limit("39-bimschv", "so2_ugm3", "limit", "day", 125, allowed=3),
-    Limit("39-bimschv", "so2_ugm3", "alert", "hour", 500, hours=3),
-    Limit("eu-2030", "no2_ugm3", "limit", "hour", 200, allowed=3),
-    Limit("eu-2030", "no2_ugm3", "limit", "day", 50, allowed=18),
-    Limit("eu-2030", "no2_ugm3", "limit", "year", 20),
-    Limit("eu-2030", "no2_ugm3", "information", "hour", 150),
-    Limit("eu-2030", "no2_ugm3", "alert", "hour", 200, hours=3),
-    Limit("eu-2030", "pm10_ugm3", "limit", "day", 45, allowed=18),
-    Limit("eu-2030", "pm10_ugm3", "limit", "year", 20),
-    Limit("eu-2030", "pm10_ugm3", "information", "day", 90),
-    Limit("eu-2030", "pm10_ugm3", "alert", "day", 90),
-    Limit("eu-2030", "pm25_ugm3", "limit", "day", 25, allowed=18),
-    Limit("eu-2030", "pm25_ugm3", "limit", "year", 10),
-    Limit("eu-2030", "pm25_ugm3", "information", "day", 50),
-    Limit("eu-2030", "pm25_ugm3", "alert", "day", 50),
-    Limit("eu-2030", "o3_ugm3", "target", "max_8h", 120, allowed=18),
-    Limit("eu-2030", "o3_ugm3", "information", "hour", 180),
-    Limit("eu-2030", "o3_ugm3", "alert", "hour", 240, hours=3),
-    Limit("eu-2030", "so2_ugm3", "limit", "hour", 350, allowed=3),
-    Limit("eu-2030", "so2_ugm3", "limit", "day", 50, allowed=18),
-    Limit("eu-2030", "so2_ugm3", "limit", "year", 20),
-    Limit("eu-2030", "so2_ugm3", "information", "hour", 275),
-    Limit("eu-2030", "so2_ugm3", "alert", "hour", 350, hours=3),
-    Limit("who-2021", "no2_ugm3", "guideline", "day", 25, allowed=3),
-    Limit("who-2021", "no2_ugm3", "guideline", "year", 10),
-    Limit("who-2021", "pm10_ugm3", "guideline", "day", 45, allowed=3),
-    Limit("who-2021", "pm10_ugm3", "guideline", "year", 15),
-    Limit("who-2021", "pm25_ugm3", "guideline", "day", 15, allowed=3),
-    Limit("who-2021", "pm25_ugm3", "guideline", "year", 5),
-    Limit("who-2021", "o3_ugm3", "guideline", "max_8h", 100, allowed=3),
-    Limit("who-2021", "so2_ugm3", "guideline", "day", 40, allowed=3),
+#: All limits, as the records of the quantities have them.
+LIMITS: Final = tuple(
+    Limit(
+        one.standard,
+        key,
+        one.kind,
+        one.average,
+        one.value,
+        allowed=one.allowed,
+        hours=one.hours,
+    )
+    for key, quantity in ENVIRONMENT.items()
+    for one in quantity.limits
 )
 
 #: A calendar year of a channel compared with each limit of its quantity. `exceeded`

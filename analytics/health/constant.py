@@ -6,29 +6,27 @@ and precipitation may stand still, and so may values at the end of their range (
 calm). Daily means are not tested: rounded ones are often equal.
 """
 
-from typing import Final
-
 import polars as pl
 
 from analytics.health.evidence import Evidence, counted, failures
 from analytics.health.frozen import PERIOD, repeats
 from analytics.health.out_of_range import RANGES
 from analytics.volumes.long_intervals import HOUR_S
+from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.settings import Health
-
-MAY_BE_CONSTANT: Final = ("precipitation_mm", "water_level_cm")
 
 
 def find(evidence: Evidence, limits: Health) -> pl.DataFrame:
     """Find periods in which a value was constant for too long."""
     counts = evidence.readings.filter(counted(), pl.col("occupancy") > 0)
+    constant = [key for key, one in ENVIRONMENT.items() if one.may_be_constant]
     values = (
         evidence.readings.filter(~counted())
         .join(RANGES, on="quantity")
         .filter(
             pl.col("interval_s") <= HOUR_S,
             pl.col("value").is_between("minimum", "maximum", closed="none"),
-            ~pl.col("quantity").is_in(MAY_BE_CONSTANT),
+            ~pl.col("quantity").is_in(constant),
         )
     )
     bound = pl.when(counted()).then(limits.constant_h).otherwise(limits.persistence_h)

@@ -1,14 +1,25 @@
-"""The hours of a site, as reports of air, noise, wind and water start from them."""
+"""The reports of a site's environment: air, noise, wind, water, and the traffic.
 
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, replace
+What a page shows and what the API answers is computed by the same functions: `air_of`,
+`noise_of` and `wind_of` from hours that are read already, the others from a site and a
+period.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar, cast
 
 import polars as pl
 
 from analytics import frames
-from analytics.environment import noise
+from analytics.environment import gauges, humidity, indices, limits, noise, rls19, wind
+from analytics.environment.with_traffic import (
+    Effect,
+    class_means,
+    effects,
+    increments,
+)
 from analytics.flow.inputs import MIN_WHOLE
 from analytics.quality import suspected
 from analytics.quality.passport import Passport
@@ -25,6 +36,168 @@ from verkehrspuls.storage.volumes import read_volumes
 LONGEST_DAYS: Final = 366
 #: Running means of the first hours of a period reach so far before it.
 LOOK_BACK: Final = timedelta(hours=24)
+#: Particles whose values are corrected for the humidity of the air.
+_PARTICLES: Final = ("pm10_ugm3", "pm25_ugm3")
+#: Share of an hour from which on its traffic is told beside the air.
+_ENOUGH: Final = 0.75
+
+Figures = TypeVar("Figures")
+
+
+@dataclass(frozen=True, slots=True)
+class Air:
+    """How good the air was, and how it compares with limits."""
+
+    index: indices.Index
+    #: INDEX_HOURS
+    hours: pl.DataFrame
+    #: COMPARISON of each `quantity`
+    comparison: pl.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """Particles corrected for the humidity of the air."""
+
+    parameters: humidity.Parameters
+    #: hours of each `quantity`
+    hours: pl.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """How loud days were, and the period."""
+
+    #: NOISE_DAYS
+    days: pl.DataFrame
+    #: NOISE_LEVELS
+    levels: pl.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Emission:
+    """What the traffic emits beside what is measured."""
+
+    attenuation_db: float | None
+    hours: pl.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """Where a gauge stands."""
+
+    channel: str
+    thresholds: Mapping[str, float]
+    #: the highest threshold that is reached
+    reached: str | None
+    crossings: pl.DataFrame
+    #: a row of TRENDS, where anything is known
+    newest: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Dependence:
+    """How a concentration goes with the traffic and the wind."""
+
+    hours: int
+    mean: float | None
+    #: CLASS_MEANS by term
+    by: Mapping[str, pl.DataFrame]
+    effects: Sequence[Effect]
+
+
+@dataclass(frozen=True, slots=True)
+class Told(Generic[Figures]):
+    """Figures, and where each quantity of them comes from."""
+
+    figures: Figures
+    passports: Mapping[str, Passport]
+
+
+@dataclass(frozen=True, slots=True)
+class Report(Generic[Figures]):
+    """Figures of a site in a period."""
+
+    site: Mapping[str, Any]
+    period: Period
+    found: Told[Figures]
+    #: the same without what is suspected to be of a sensor's fault, where any is
+    without_suspected: Told[Figures] | None
+
+
+def look_back(quantity: str) -> timedelta:
+    """How far before a period the hours are read that its running means reach to."""
+    measured = any(quantity in index.ends for index in indices.INDICES.values())
+    return LOOK_BACK if measured else timedelta(0)
+
+
+def air_of(
+    hours: Mapping[str, pl.DataFrame],
+    long: Mapping[str, pl.DataFrame],
+    *,
+    index: indices.Index,
+    since: datetime | None,
+) -> Air:
+    """Judge the air since a time, which ENVIRONMENT_HOURS reach back before.
+
+    None is since the first of the hours. `long` are LONG_VALUES, such as daily means,
+    of quantities that have some.
+    """
+    known = {key: found.drop_nulls("mean") for key, found in hours.items()}
+    judged = indices.index_hours(known, index)
+    compared = [
+        limits.compare(
+            found, quantity, long=long.get(quantity), since=since
+        ).with_columns(quantity=pl.lit(quantity))
+        for quantity, found in known.items()
+        if quantity in index.ends
+    ]
+    nothing = pl.DataFrame(schema={**limits.COMPARISON, "quantity": pl.String()})
+    return Air(
+        index,
+        judged if since is None else judged.filter(pl.col("time") >= since),
+        pl.concat([nothing, *compared]),
+    )
+
+
+def noise_of(hours: pl.DataFrame, *, time_zone: str) -> Noise:
+    """Tell how loud days were, from ENVIRONMENT_HOURS."""
+    days = noise.noise_days(hours, time_zone=time_zone)
+    return Noise(days, noise.noise_levels(days))
+
+
+def wind_of(
+    speeds: pl.DataFrame, directions: pl.DataFrame, values: pl.DataFrame | None = None
+) -> pl.DataFrame:
+    """Count hours by where the wind blew from (ROSE), from hours of both quantities.
+
+    `values` (`time`, `mean`) are averaged beside them.
+    """
+    both = (
+        over_channels(speeds, "wind_ms")
+        .rename({"mean": "speed"})
+        .join(
+            over_channels(directions, "wind_deg").rename({"mean": "direction"}),
+            on="time",
+        )
+    )
+    return wind.rose(both, values)
+
+
+def over_channels(hours: pl.DataFrame, quantity: str) -> pl.DataFrame:
+    """Average the hours of a site's channels: `time`, `mean`."""
+    value = pl.col("mean")
+    over = {
+        "energetic": noise.energetic_mean(value),
+        # of two vanes one has to do
+        "circular": value.first(),
+    }
+    kind = ENVIRONMENT[quantity].mean
+    return (
+        hours.drop_nulls("mean")
+        .group_by("time", maintain_order=True)
+        .agg(over.get(kind, value.mean()).alias("mean"))
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +256,7 @@ class Asked:
 
     def mean(self, quantity: str) -> pl.DataFrame:
         """Read the hours of a quantity of the site: `time`, `mean` over channels."""
-        value = pl.col("mean")
-        over_channels = {
-            "energetic": noise.energetic_mean(value),
-            # of two vanes one has to do
-            "circular": value.first(),
-        }
-        kind = ENVIRONMENT[quantity].mean
-        return (
-            self.hours(quantity)
-            .drop_nulls("mean")
-            .group_by("time", maintain_order=True)
-            .agg(over_channels.get(kind, value.mean()).alias("mean"))
-        )
+        return over_channels(self.hours(quantity), quantity)
 
     def traffic(self) -> pl.DataFrame:
         """Read the hours of motor traffic in which no lane of the site is missing."""
@@ -121,22 +282,16 @@ class Asked:
             pl.col("until") > self.period.start - before,
         )
 
-    def answer(
-        self, figures: Callable[["Asked"], dict[str, Any]], suspects: pl.DataFrame
-    ) -> dict[str, Any]:
-        """Put an answer together; without `suspects`, too, where any are."""
-        found, without = suspected.both(
+    def report(
+        self,
+        figures: Callable[["Asked"], Told[Figures]],
+        suspects: pl.DataFrame,
+    ) -> Report[Figures]:
+        """Report figures; without `suspects`, too, where any are."""
+        both = suspected.both(
             lambda trusted: figures(replace(self, trusted=trusted)), suspects
         )
-        return {
-            "municipality": self.site["municipality"],
-            "simulated": self.site["simulated"],
-            "site": self.site["key"],
-            "from_": self.period.start,
-            "to": self.period.end,
-            **found,
-            "without_suspected": without,
-        }
+        return Report(self.site, self.period, *both)
 
     def passports(
         self,
@@ -144,27 +299,23 @@ class Asked:
         *,
         cases: Iterable[int] = (),
         ambiguous_hours: Iterable[datetime] = (),
-    ) -> dict[str, dict[str, Any]]:
+    ) -> dict[str, Passport]:
         """Make the passports of quantities that the site measures.
 
         `cases` and `ambiguous_hours` are those of what is set beside them.
         """
         return {
-            quantity: asdict(
-                Passport(
-                    observed=min(
-                        1.0, float(found["observed_s"].sum()) / 3600 / expected
-                    ),
-                    normalised=0.0,
-                    imputed=0.0,
-                    excluded=min(1.0, float(found["excluded"].sum()) / expected),
-                    method=f"{ENVIRONMENT[quantity].mean} means of hours",
-                    cases=tuple(sorted({*self.cases(quantity), *cases})),
-                    suspected=self.suspected_share(quantity),
-                    ambiguous_hours=tuple(
-                        sorted({*self.ambiguous_hours(quantity), *ambiguous_hours})
-                    ),
-                )
+            quantity: Passport(
+                observed=min(1.0, float(found["observed_s"].sum()) / 3600 / expected),
+                normalised=0.0,
+                imputed=0.0,
+                excluded=min(1.0, float(found["excluded"].sum()) / expected),
+                method=f"{ENVIRONMENT[quantity].mean} means of hours",
+                cases=tuple(sorted({*self.cases(quantity), *cases})),
+                suspected=self.suspected_share(quantity),
+                ambiguous_hours=tuple(
+                    sorted({*self.ambiguous_hours(quantity), *ambiguous_hours})
+                ),
             )
             for quantity, found in hours.items()
             if (expected := self.period.hours * len(self.channels(quantity)))
@@ -213,3 +364,162 @@ def ask(reader: Reader, site: dict[str, Any], period: Period) -> Asked:
             end=period.end,
         )
     return Asked(reader, site, period, found)
+
+
+def report_air(asked: Asked, index: indices.Index) -> Report[tuple[Air, Corrected]]:
+    """Report the air of a site."""
+
+    def figures(of: Asked) -> Told[tuple[Air, Corrected]]:
+        since = of.period.start
+        read = {key: of.hours(key, before=LOOK_BACK) for key in index.ends}
+        moist = of.hours("humidity_pct")
+        in_period = {
+            key: found.filter(pl.col("time") >= since) for key, found in read.items()
+        }
+        corrected = [
+            humidity.correct(
+                in_period[quantity].drop_nulls("mean"), moist
+            ).with_columns(quantity=pl.lit(quantity))
+            for quantity in _PARTICLES
+        ]
+        long = {key: of.long(key) for key in index.ends}
+        return Told(
+            (
+                air_of(read, long, index=index, since=since),
+                Corrected(humidity.Parameters(), pl.concat(corrected)),
+            ),
+            of.passports({**in_period, "humidity_pct": moist}),
+        )
+
+    suspects = asked.suspects(*index.ends, "humidity_pct", before=LOOK_BACK)
+    return asked.report(figures, suspects)
+
+
+def report_noise(asked: Asked) -> Report[tuple[Noise, Emission]]:
+    """Report the noise of a site, and what its traffic emits."""
+
+    def figures(of: Asked) -> Told[tuple[Noise, Emission]]:
+        hours = of.hours("laeq_db")
+        compared = rls19.compare(
+            rls19.traffic_hours(of.traffic()), over_channels(hours, "laeq_db")
+        )
+        attenuation = (compared["emitted"] - compared["measured"]).median()
+        return Told(
+            (
+                noise_of(hours, time_zone=of.site["time_zone"]),
+                Emission(cast("float | None", attenuation), compared),
+            ),
+            of.passports({"laeq_db": hours}),
+        )
+
+    return asked.report(figures, asked.suspects("laeq_db", "motor"))
+
+
+def report_wind(asked: Asked, quantity: str | None) -> Report[pl.DataFrame]:
+    """Report where the wind of a site blew from, and how fast (ROSE)."""
+
+    def figures(of: Asked) -> Told[pl.DataFrame]:
+        values = None if quantity is None else of.mean(quantity)
+        speed, direction = of.hours("wind_ms"), of.hours("wind_deg")
+        return Told(
+            wind_of(speed, direction, values),
+            of.passports({"wind_ms": speed, "wind_deg": direction}),
+        )
+
+    beside = () if quantity is None else (quantity,)
+    return asked.report(figures, asked.suspects("wind_ms", "wind_deg", *beside))
+
+
+def report_water_level(asked: Asked) -> Report[Sequence[Gauge]]:
+    """Report where the gauges of a site stand."""
+
+    def figures(of: Asked) -> Told[Sequence[Gauge]]:
+        hours = of.hours("water_level_cm")
+        known = hours.drop_nulls("mean")
+        trends = {row["channel_id"]: row for row in gauges.trends(known).to_dicts()}
+        found = [
+            _gauge(channel, known, trends.get(channel["channel_id"], {}))
+            for channel in of.site["channels"]
+            if channel["quantity"] == "water_level_cm"
+        ]
+        return Told(found, of.passports({"water_level_cm": hours}))
+
+    return asked.report(figures, asked.suspects("water_level_cm"))
+
+
+def _gauge(
+    channel: Mapping[str, Any], known: pl.DataFrame, newest: Mapping[str, Any]
+) -> Gauge:
+    thresholds, level = channel["thresholds"], newest.get("level")
+    reached = [
+        name
+        for name, value in sorted(thresholds.items(), key=lambda item: item[1])
+        if level is not None and level >= value
+    ]
+    mine = known.filter(pl.col("channel") == channel["key"])
+    return Gauge(
+        channel["key"],
+        thresholds,
+        reached[-1] if reached else None,
+        gauges.crossings(mine, thresholds),
+        newest,
+    )
+
+
+def report_dependence(
+    asked: Asked, quantity: str, away: Asked | None
+) -> Report[Dependence]:
+    """Report how a concentration goes with traffic and wind.
+
+    That of a site `away` from the road is subtracted, if there is one.
+    """
+
+    def figures(of: Asked) -> Told[Dependence]:
+        value = of.mean(quantity)
+        beside = ("motor", "wind_ms")
+        cases, unsure = of.cases(*beside), of.ambiguous_hours(*beside)
+        if away is not None:
+            elsewhere = replace(away, trusted=of.trusted).mean(quantity)
+            cases += away.cases(quantity)
+            unsure += away.ambiguous_hours(quantity)
+            value = increments(value, elsewhere).select("time", mean="increment")
+        together = _together(of, value)
+        terms = [name for name in ("flow", "speed", "wind") if together[name].count()]
+        return Told(
+            Dependence(
+                together.height,
+                cast("float | None", together["mean"].mean()),
+                {name: class_means(together, "mean", on=name) for name in terms},
+                effects(together, "mean", terms=terms),
+            ),
+            of.passports(
+                {quantity: of.hours(quantity)}, cases=cases, ambiguous_hours=unsure
+            ),
+        )
+
+    suspects = asked.suspects(quantity, "motor", "wind_ms")
+    if away is not None:
+        suspects = pl.concat([suspects, away.suspects(quantity)])
+    return asked.report(figures, suspects)
+
+
+def _together(asked: Asked, value: pl.DataFrame) -> pl.DataFrame:
+    """Put flow, speed and wind beside the hours of a value."""
+    traffic = (
+        asked.traffic()
+        .filter(pl.col("observed") >= _ENOUGH)
+        .select(
+            "time",
+            flow=pl.col("volume") / pl.col("observed"),
+            speed=pl.col("speed_kmh").cast(pl.Float64),
+        )
+    )
+    beside = asked.mean("wind_ms").rename({"mean": "wind"})
+    local = pl.col("time").dt.convert_time_zone(asked.site["time_zone"])
+    return (
+        value.join(traffic, on="time")
+        .join(beside, on="time", how="left")
+        .sort("time")
+        .drop_nulls("mean")
+        .with_columns(day=local.dt.date())
+    )

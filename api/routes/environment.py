@@ -1,17 +1,17 @@
 """`/sites/{municipality}/{site}/…`: air, noise, wind, water level, with the traffic."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, TypeVar
 
 import polars as pl
 from fastapi import APIRouter, Depends, Query
 
-from analytics.environment import gauges, humidity, indices, limits, noise, rls19
+from analytics.environment import humidity, indices, limits, rls19
 from analytics.environment import wind as winds
-from analytics.environment.with_traffic import class_means, effects, increments
-from analytics.reports.environment import LONGEST_DAYS, LOOK_BACK, Asked, ask
+from analytics.reports import environment as reports
+from analytics.reports.environment import LONGEST_DAYS, Asked, ask
 from analytics.reports.periods import period
 from api import PREFIX
 from api.parameters import From, MunicipalityKey, SiteKey, Store, To
@@ -39,9 +39,9 @@ def _ask(
     )
 
 
-Ask = Annotated[Asked, Depends(_ask)]
+Figures = TypeVar("Figures")
 
-_PARTICLES: Final = ("pm10_ugm3", "pm25_ugm3")
+Ask = Annotated[Asked, Depends(_ask)]
 
 
 @router.get(
@@ -67,53 +67,28 @@ def read_air(
     The default is the last 30 days, the maximum is 366 days. Comparisons cover the part
     of each calendar year within the period.
     """
-    chosen = indices.INDICES[index]
-    suspects = asked.suspects(*chosen.ends, "humidity_pct", before=LOOK_BACK)
-    return asked.answer(lambda of: _air(of, chosen), suspects) | {
+    report = reports.report_air(asked, indices.INDICES[index])
+
+    def arranged(figures: tuple[reports.Air, reports.Corrected]) -> dict[str, Any]:
+        air, corrected = figures
+        return {
+            "index": {
+                "key": air.index.key,
+                "name": air.index.name,
+                "classes": air.index.classes,
+                "source": air.index.source,
+                "hours": air.hours.to_dicts(),
+            },
+            "comparison": _named(air.comparison, asked),
+            "corrected": {
+                "method": humidity.METHOD,
+                "hours": _named(corrected.hours, asked),
+                **asdict(corrected.parameters),
+            },
+        }
+
+    return _answer(report, arranged) | {
         "standards": {key: s.source for key, s in limits.STANDARDS.items()}
-    }
-
-
-def _air(asked: Asked, chosen: indices.Index) -> dict[str, Any]:
-    """Compute the figures of the air."""
-    since = pl.col("time") >= asked.period.start
-    every = {q: asked.hours(q, before=LOOK_BACK) for q in chosen.ends}
-    longer = {quantity: found.drop_nulls("mean") for quantity, found in every.items()}
-    hours = {quantity: found.filter(since) for quantity, found in every.items()}
-    moist = asked.hours("humidity_pct")
-    parameters = humidity.Parameters()
-    comparison = [
-        row | {"quantity": quantity}
-        for quantity, found in longer.items()
-        for row in _named(
-            limits.compare(
-                found, quantity, long=asked.long(quantity), since=asked.period.start
-            ),
-            asked,
-        )
-    ]
-    corrected = [
-        row | {"quantity": quantity}
-        for quantity in _PARTICLES
-        for row in _named(
-            humidity.correct(longer[quantity].filter(since), moist), asked
-        )
-    ]
-    return {
-        "index": {
-            "key": chosen.key,
-            "name": chosen.name,
-            "classes": chosen.classes,
-            "source": chosen.source,
-            "hours": indices.index_hours(longer, chosen).filter(since).to_dicts(),
-        },
-        "comparison": comparison,
-        "corrected": {
-            "method": humidity.METHOD,
-            "hours": corrected,
-            **asdict(parameters),
-        },
-        "passport": asked.passports({**hours, "humidity_pct": moist}),
     }
 
 
@@ -129,27 +104,20 @@ def read_noise(asked: Ask) -> dict[str, Any]:
 
     Also the emission of the traffic counted at the site (RLS-19).
     """
-    return asked.answer(_noise, asked.suspects("laeq_db", "motor"))
 
+    def arranged(figures: tuple[reports.Noise, reports.Emission]) -> dict[str, Any]:
+        loud, emission = figures
+        return {
+            "days": _named(loud.days, asked),
+            "levels": _named(loud.levels, asked),
+            "emission": {
+                "method": rls19.METHOD,
+                "attenuation_db": emission.attenuation_db,
+                "hours": emission.hours.to_dicts(),
+            },
+        }
 
-def _noise(asked: Asked) -> dict[str, Any]:
-    """Compute the figures of the noise."""
-    hours = asked.hours("laeq_db")
-    days = noise.noise_days(hours, time_zone=asked.site["time_zone"])
-    compared = rls19.compare(
-        rls19.traffic_hours(asked.traffic()), asked.mean("laeq_db")
-    )
-    attenuation = (compared["emitted"] - compared["measured"]).median()
-    return {
-        "days": _named(days, asked),
-        "levels": _named(noise.noise_levels(days), asked),
-        "emission": {
-            "method": rls19.METHOD,
-            "attenuation_db": attenuation,
-            "hours": compared.to_dicts(),
-        },
-        "passport": asked.passports({"laeq_db": hours}),
-    }
+    return _answer(reports.report_noise(asked), arranged)
 
 
 @router.get(
@@ -173,27 +141,12 @@ def read_wind(
     """Count the hours of a period by wind direction and speed."""
     if quantity is not None:
         _concentration(quantity)
-    suspects = asked.suspects("wind_ms", "wind_deg", *filter(None, [quantity]))
-    return asked.answer(lambda of: _wind(of, quantity), suspects) | {
+    report = reports.report_wind(asked, quantity)
+    return _answer(report, lambda rose: {"rose": rose.to_dicts()}) | {
         "sectors": winds.SECTORS,
         "calm_ms": winds.MIN_WIND_MS,
         "classes_ms": winds.CLASSES_MS,
         "quantity": quantity,
-    }
-
-
-def _wind(asked: Asked, quantity: str | None) -> dict[str, Any]:
-    """Compute the figures of the wind."""
-    values = None if quantity is None else asked.mean(quantity)
-    speed, direction = asked.hours("wind_ms"), asked.hours("wind_deg")
-    wind = (
-        asked.mean("wind_ms")
-        .rename({"mean": "speed"})
-        .join(asked.mean("wind_deg").rename({"mean": "direction"}), on="time")
-    )
-    return {
-        "rose": winds.rose(wind, values).to_dicts(),
-        "passport": asked.passports({"wind_ms": speed, "wind_deg": direction}),
     }
 
 
@@ -206,39 +159,19 @@ def _wind(asked: Asked, quantity: str | None) -> dict[str, Any]:
 )
 def read_water_level(asked: Ask) -> dict[str, Any]:
     """Return the level of gauges, their trend, and crossed thresholds."""
-    return asked.answer(_water_level, asked.suspects("water_level_cm"))
+    return _answer(
+        reports.report_water_level(asked),
+        lambda gauges: {"gauges": [_gauge(gauge) for gauge in gauges]},
+    )
 
 
-def _water_level(asked: Asked) -> dict[str, Any]:
-    """Compute the figures of gauges."""
-    hours = asked.hours("water_level_cm")
-    known = hours.drop_nulls("mean")
-    trend = {row["channel"]: row for row in _named(gauges.trends(known), asked)}
-    found = []
-    for channel in asked.site["channels"]:
-        if channel["quantity"] != "water_level_cm":
-            continue
-        mine = known.filter(pl.col("channel") == channel["key"])
-        newest = trend.get(channel["key"], {})
-        level = newest.get("level")
-        thresholds = channel["thresholds"]
-        reached = [
-            name
-            for name, value in sorted(thresholds.items(), key=lambda item: item[1])
-            if level is not None and level >= value
-        ]
-        found.append(
-            {
-                "channel": channel["key"],
-                "thresholds": thresholds,
-                "reached": reached[-1] if reached else None,
-                "crossings": gauges.crossings(mine, thresholds).to_dicts(),
-                **{name: newest.get(name) for name in ("time", "level", "cm_per_h")},
-            }
-        )
+def _gauge(gauge: reports.Gauge) -> dict[str, Any]:
     return {
-        "gauges": found,
-        "passport": asked.passports({"water_level_cm": hours}),
+        "channel": gauge.channel,
+        "thresholds": gauge.thresholds,
+        "reached": gauge.reached,
+        "crossings": gauge.crossings.to_dicts(),
+        **{name: gauge.newest.get(name) for name in ("time", "level", "cm_per_h")},
     }
 
 
@@ -270,64 +203,24 @@ def read_dependence(
 ) -> dict[str, Any]:
     """Compare a concentration with flow, speed and wind, hour by hour."""
     _concentration(quantity)
-    suspects = asked.suspects(quantity, "motor", "wind_ms")
     away = None
     if background is not None:
         with asked.store.connection() as connection:
             other = read_site(connection, asked.site["municipality"], background)
         away = ask(asked.store, other, asked.period)
-        suspects = pl.concat([suspects, away.suspects(quantity)])
-    return asked.answer(lambda of: _dependence(of, quantity, away), suspects) | {
+
+    def arranged(found: reports.Dependence) -> dict[str, Any]:
+        return {
+            "hours": found.hours,
+            "mean": found.mean,
+            "by": {name: means.to_dicts() for name, means in found.by.items()},
+            "effects": [asdict(effect) for effect in found.effects],
+        }
+
+    return _answer(reports.report_dependence(asked, quantity, away), arranged) | {
         "quantity": quantity,
         "background": background,
     }
-
-
-def _dependence(asked: Asked, quantity: str, away: Asked | None) -> dict[str, Any]:
-    """Compute the dependence of a concentration; `away` is the background."""
-    value = asked.mean(quantity)
-    beside = ("motor", "wind_ms")
-    cases, unsure = asked.cases(*beside), asked.ambiguous_hours(*beside)
-    if away is not None:
-        elsewhere = replace(away, trusted=asked.trusted).mean(quantity)
-        cases += away.cases(quantity)
-        unsure += away.ambiguous_hours(quantity)
-        value = increments(value, elsewhere).select("time", mean="increment")
-    together = _together(asked, value)
-    terms = [name for name in ("flow", "speed", "wind") if together[name].count()]
-    return {
-        "hours": together.height,
-        "mean": together["mean"].mean(),
-        "by": {
-            name: class_means(together, "mean", on=name).to_dicts() for name in terms
-        },
-        "effects": [asdict(e) for e in effects(together, "mean", terms=terms)],
-        "passport": asked.passports(
-            {quantity: asked.hours(quantity)}, cases=cases, ambiguous_hours=unsure
-        ),
-    }
-
-
-def _together(asked: Asked, value: pl.DataFrame) -> pl.DataFrame:
-    """Add flow, speed and wind to the hours of a value."""
-    traffic = (
-        asked.traffic()
-        .filter(pl.col("observed") >= 0.75)
-        .select(
-            "time",
-            flow=pl.col("volume") / pl.col("observed"),
-            speed=pl.col("speed_kmh").cast(pl.Float64),
-        )
-    )
-    wind = asked.mean("wind_ms").rename({"mean": "wind"})
-    local = pl.col("time").dt.convert_time_zone(asked.site["time_zone"])
-    return (
-        value.join(traffic, on="time")
-        .join(wind, on="time", how="left")
-        .sort("time")
-        .drop_nulls("mean")
-        .with_columns(day=local.dt.date())
-    )
 
 
 def _concentration(quantity: str) -> None:
@@ -350,3 +243,24 @@ def _named(found: pl.DataFrame, asked: Asked) -> list[dict[str, Any]]:
         .drop("channel_id")
         .to_dicts()
     )
+
+
+def _answer(
+    report: reports.Report[Figures], arranged: Callable[[Figures], dict[str, Any]]
+) -> dict[str, Any]:
+    """Arrange a report; without what is suspected, too, where anything is."""
+
+    def told(one: reports.Told[Figures]) -> dict[str, Any]:
+        passports = {key: asdict(found) for key, found in one.passports.items()}
+        return arranged(one.figures) | {"passport": passports}
+
+    without = report.without_suspected
+    return {
+        "municipality": report.site["municipality"],
+        "simulated": report.site["simulated"],
+        "site": report.site["key"],
+        "from_": report.period.start,
+        "to": report.period.end,
+        **told(report.found),
+        "without_suspected": without and told(without),
+    }

@@ -20,8 +20,7 @@ PERIOD = ("--from", "2026-03-02T22:00:00Z", "--to", "2026-03-03T02:00:00Z")
 
 @pytest.fixture(scope="module")
 def url(_plain: parts.Databases) -> Iterator[str]:
-    with _plain.fresh() as url:
-        world.build(url)
+    with _plain.fresh(world.build) as url:
         yield url
 
 

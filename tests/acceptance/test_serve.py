@@ -16,7 +16,6 @@ from urllib.request import urlopen
 import psycopg
 import pytest
 
-from tests import world
 from tests.parts import PATIENCE_S, PROJECT, bound_s, free_port, wait_for
 
 
@@ -42,11 +41,10 @@ def server(url: str, port: int) -> Iterator[subprocess.Popen[str]]:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_serves_until_it_is_told_to_stop(
-    plain_database: str, number: signal.Signals
+    plain_world: str, number: signal.Signals
 ) -> None:
-    world.build(plain_database)
     port = free_port()
-    with server(plain_database, port) as process:
+    with server(plain_world, port) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         with urlopen(f"http://127.0.0.1:{port}/api/v1/sites") as response:
@@ -58,12 +56,11 @@ def test_it_serves_until_it_is_told_to_stop(
         assert time.monotonic() - began < bound_s(5)
 
 
-def test_a_query_that_hangs_does_not_keep_it(plain_database: str) -> None:
-    world.build(plain_database)
+def test_a_query_that_hangs_does_not_keep_it(plain_world: str) -> None:
     port = free_port()
     with (
-        psycopg.connect(plain_database) as blocker,
-        server(plain_database, port) as process,
+        psycopg.connect(plain_world) as blocker,
+        server(plain_world, port) as process,
     ):
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
@@ -72,7 +69,7 @@ def test_a_query_that_hangs_does_not_keep_it(plain_database: str) -> None:
             client.sendall(
                 b"GET /api/v1/municipalities HTTP/1.1\r\nHost: localhost\r\n\r\n"
             )
-            wait_for(lambda: _waits(plain_database))
+            wait_for(lambda: _waits(plain_world))
             began = time.monotonic()
             process.terminate()
             assert process.wait(PATIENCE_S) == 0
@@ -114,12 +111,11 @@ def test_a_host_that_there_is_none_of_is_said_so(plain_database: str) -> None:
     assert "not known" in done.stderr
 
 
-def test_the_example_in_python_reads_the_series(plain_database: str) -> None:
-    world.build(plain_database)
+def test_the_example_in_python_reads_the_series(plain_world: str) -> None:
     guide = (PROJECT / "docs/how-to/export-data.md").read_text("utf-8")
     example = guide.partition("```python\n")[2].partition("```")[0]
     port = free_port()
-    with server(plain_database, port) as process:
+    with server(plain_world, port) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         address = f"127.0.0.1:{port}"

@@ -59,10 +59,8 @@ def serving(url: str) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def server(_plain: parts.Databases) -> Iterator[str]:
-    with _plain.fresh() as url:
-        world.build(url)
-        with serving(url) as address:
-            yield address
+    with _plain.fresh(world.build) as url, serving(url) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -346,11 +344,10 @@ def test_paper_has_no_empty_heading_and_says_where_and_when(
 
 
 def test_long_words_do_not_widen_a_phones_page(
-    browser: Browser, plain_database: str
+    browser: Browser, plain_world: str
 ) -> None:
-    world.build(plain_database)
     long = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamten" * 2
-    with psycopg.connect(plain_database) as connection:
+    with psycopg.connect(plain_world) as connection:
         for table in ("municipality", "site", "channel", "sensor", "corridor"):
             connection.execute(
                 sql.SQL("update vp.{} set name = key || %s").format(
@@ -366,7 +363,7 @@ def test_long_words_do_not_widen_a_phones_page(
         connection.execute("update vp.municipality set licence = %s", [long])
     viewport = {"width": 360, "height": 900}
     with (
-        serving(plain_database) as server,
+        serving(plain_world) as server,
         opened(browser, server, viewport=viewport) as page,
     ):
         for kind in KINDS:

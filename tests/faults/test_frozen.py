@@ -141,8 +141,7 @@ def run(url: str, directory: Path, command: str) -> tuple[str, int, list[str], f
 
 @pytest.fixture
 def url(server: Server) -> Iterator[str]:
-    with server.databases.fresh() as url:
-        figures.build(url)
+    with server.databases.fresh(figures.build) as url:
         yield url
 
 

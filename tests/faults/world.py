@@ -24,11 +24,10 @@ from urllib.parse import quote, urlsplit
 import msgspec
 import psycopg
 
-from tests import parts
+from tests import parts, towns
 from tests.faults.proxy import Proxy
-from tests.towns import COUNTS_TOPIC, TOWN
+from tests.towns import COUNTS_TOPIC
 from verkehrspuls import mqtt
-from verkehrspuls.registry.towns import register
 from verkehrspuls.stack.broker import Broker as Nats
 from verkehrspuls.stack.postgres import PORT, PostgresServer
 from verkehrspuls.storage.database import Connection, connect
@@ -90,6 +89,7 @@ def server(directory: Path | None = None) -> Iterator[Server]:
         if directory is None:
             directory = stack.enter_context(parts.reachable_directory())
         running = stack.enter_context(PostgresServer(directory / "data"))
+        parts.hurry(running)
         yield Server(running)
 
 
@@ -420,13 +420,12 @@ def world(server: Server, kind: str, **settings: object) -> Iterator[World]:
     """Start a worker on a fresh database and a fresh broker, through proxies."""
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        database = stack.enter_context(server.databases.fresh())
+        database = stack.enter_context(server.databases.fresh(towns.build))
         running = stack.enter_context(broker(kind))
         where = urlsplit(running.url)
         network = stack.enter_context(Proxy(("127.0.0.1", where.port or 0)))
         wire = stack.enter_context(Proxy(server.socket))
         rows = connect(database, autocommit=True)
-        register(rows, TOWN)
         worker = Worker(
             directory / "worker.log",
             **{

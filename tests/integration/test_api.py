@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from psycopg import sql
 from starlette.testclient import TestClient
 
+from analytics.volumes.daily import METHOD
 from api import guard
 from api.app import create_app
 from api.reference import example
@@ -27,8 +28,7 @@ GOLDEN = parts.PROJECT / "tests" / "golden"
 
 @pytest.fixture(scope="module")
 def app(_plain: parts.Databases) -> Iterator[FastAPI]:
-    with _plain.fresh() as url:
-        world.build(url)
+    with _plain.fresh(world.build) as url:
         yield create_app(load({"VERKEHRSPULS_DATABASE__URL": url}))
 
 
@@ -263,7 +263,7 @@ def test_passport_tells_what_is_missing(client: TestClient) -> None:
     days = client.get(
         SERIES, params={"from": "2026-03-01", "to": "2026-03-04", "bin": "P1D"}
     ).json()
-    assert days["passport"]["method"] == "daily-2"
+    assert days["passport"]["method"] == METHOD
     assert days["passport"]["observed"] == pytest.approx(2.5 / 3, abs=1e-4)
     assert days["passport"]["normalised"] == pytest.approx(0.1)
 
@@ -362,7 +362,11 @@ def test_ledger_tells_the_silent_hours_too(client: TestClient) -> None:
 def test_rejects_are_counted_and_not_told(client: TestClient) -> None:
     found = client.get("/api/v1/rejects?from=2026-03-03&to=2026-03-05")
     (reason,) = found.json()["reasons"]
-    assert (reason["reason"], reason["messages"], reason["kept"]) == ("not-json", 3, 1)
+    assert (reason["reason"], reason["messages"], reason["kept"]) == (
+        "unreadable",
+        3,
+        1,
+    )
     assert "secret" not in found.text
 
 
@@ -380,8 +384,8 @@ def test_metrics_tell_of_the_database_and_of_requests(client: TestClient) -> Non
     client.get("/api/v1/sites/kaiserslautern/moon")
     text = client.get("/metrics").text
     assert "verkehrspuls_stale_buckets 2.0" in text
-    assert 'verkehrspuls_rejected_messages_total{reason="not-json"} 3.0' in text
-    only = 'verkehrspuls_rejected_messages_only_counted_total{reason="not-json"} 2.0'
+    assert 'verkehrspuls_rejected_messages_total{reason="unreadable"} 3.0' in text
+    only = 'verkehrspuls_rejected_messages_only_counted_total{reason="unreadable"} 2.0'
     assert only in text
     assert (
         'verkehrspuls_messages_total{municipality="kaiserslautern",outcome="accepted"}'

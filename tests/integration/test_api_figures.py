@@ -20,8 +20,7 @@ PERIOD = {"from": "2026-03-01", "to": "2026-03-04"}
 
 @pytest.fixture(scope="module")
 def url(_plain: parts.Databases) -> Iterator[str]:
-    with _plain.fresh() as url:
-        world.build(url)
+    with _plain.fresh(world.build) as url:
         with connect(url) as connection:
             connection.execute(
                 "select vp.ensure_range('speed_histogram', '2026-03-02', '2026-03-02')"

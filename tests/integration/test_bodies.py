@@ -17,8 +17,7 @@ CHUNK = bytes(16_384)
 
 @pytest.fixture(scope="module")
 def client(_plain: parts.Databases) -> Iterator[TestClient]:
-    with _plain.fresh() as url:
-        world.build(url)
+    with _plain.fresh(world.build) as url:
         app = create_web(load({"VERKEHRSPULS_DATABASE__URL": url}))
         with TestClient(app) as client:
             yield client

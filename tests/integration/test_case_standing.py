@@ -63,8 +63,7 @@ def open_case(
 @pytest.fixture(scope="module")
 def url(_plain: parts.Databases) -> Iterator[str]:
     """A case that leads at the cycle path, where only zeros came from 6 to 18 h."""
-    with _plain.fresh() as url:
-        world.build(url)
+    with _plain.fresh(world.build) as url:
         with connect(url) as connection:
             open_case(
                 connection,
@@ -164,10 +163,9 @@ def test_a_list_has_as_many_cases_as_the_passport_says(client: TestClient) -> No
 
 @pytest.mark.parametrize("days", [6, 8])
 def test_what_ended_long_before_it_was_found_is_history(
-    plain_database: str, days: int
+    plain_world: str, days: int
 ) -> None:
-    world.build(plain_database)
-    with connect(plain_database) as connection:
+    with connect(plain_world) as connection:
         number = open_case(
             connection,
             ("west-1", "unusual-volume", "above-usual", 0, 1, 900, 7),
@@ -184,10 +182,9 @@ def test_what_ended_long_before_it_was_found_is_history(
         assert stands() == "closed"
 
 
-def test_more_than_a_thousand_cases_are_counted_rightly(plain_database: str) -> None:
-    world.build(plain_database)
+def test_more_than_a_thousand_cases_are_counted_rightly(plain_world: str) -> None:
     late = NOW + timedelta(days=400)
-    with connect(plain_database) as connection:
+    with connect(plain_world) as connection:
         for kind, many, opened in (("a", 1100, timedelta()), ("b", 30, late - BEGAN)):
             connection.execute(
                 "with led as (insert into vp.anomaly_case (site_id, channel_id,"
@@ -200,7 +197,7 @@ def test_more_than_a_thousand_cases_are_counted_rightly(plain_database: str) -> 
                 " detector, began, ended, score, reason from led",
                 [kind, opened, BEGAN, BEGAN + (many - 1) * HOUR],
             )
-    app = create_web(load({"VERKEHRSPULS_DATABASE__URL": plain_database}))
+    app = create_web(load({"VERKEHRSPULS_DATABASE__URL": plain_world}))
     app.dependency_overrides[render.now] = lambda: BEGAN + 1100 * HOUR
     with TestClient(app) as client:
         answer = client.get("/api/v1/cases", params={"limit": 1}).json()

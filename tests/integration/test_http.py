@@ -47,8 +47,7 @@ ROUTES = [
 
 @pytest.fixture(scope="module")
 def app(_plain: parts.Databases) -> Iterator[FastAPI]:
-    with _plain.fresh() as url:
-        world.build(url)
+    with _plain.fresh(world.build) as url:
         app = create_web(load({"VERKEHRSPULS_DATABASE__URL": url}))
         app.dependency_overrides[render.now] = lambda: NOW
         yield app

@@ -62,8 +62,7 @@ ANSWERS = (
 
 
 def built(databases: parts.Databases, *, simulated: bool) -> Iterator[TestClient]:
-    with databases.fresh() as url:
-        world.build(url)
+    with databases.fresh(world.build) as url:
         with connect(url) as connection:
             connection.execute("update vp.municipality set simulated = %s", [simulated])
             connection.commit()
@@ -128,15 +127,14 @@ def test_every_file_says_it(made_up: TestClient, real: TestClient) -> None:
 
 
 def test_banner_names_the_simulated_towns_beside_real_ones(
-    plain_database: str,
+    plain_world: str,
 ) -> None:
-    world.build(plain_database)
     other = msgspec.structs.replace(
         world.TOWN, key="spielstadt", name="Spielstadt", simulated=True
     )
-    with connect(plain_database) as connection:
+    with connect(plain_world) as connection:
         register(connection, other)
-    app = create_web(load({"VERKEHRSPULS_DATABASE__URL": plain_database}))
+    app = create_web(load({"VERKEHRSPULS_DATABASE__URL": plain_world}))
     app.dependency_overrides[render.now] = lambda: NOW
     with TestClient(app) as client:
         page = client.get("/de/").text
@@ -146,9 +144,8 @@ def test_banner_names_the_simulated_towns_beside_real_ones(
         assert TOLD["de"] not in client.get("/de/towns/kaiserslautern").text
 
 
-def test_readings_do_not_change_from_simulated_to_real(plain_database: str) -> None:
-    world.build(plain_database)
-    with connect(plain_database) as connection:
+def test_readings_do_not_change_from_simulated_to_real(plain_world: str) -> None:
+    with connect(plain_world) as connection:
         turned = msgspec.structs.replace(world.TOWN, simulated=True)
         with pytest.raises(UsageError, match="holds real readings"):
             register(connection, turned)
@@ -179,10 +176,9 @@ def test_footer_leads_to_whom_the_town_names_else_the_operator(
     assert "Imprint</a>" not in page
 
 
-def test_doctor_names_the_addresses_that_a_town_lacks(plain_database: str) -> None:
-    world.build(plain_database)
+def test_doctor_names_the_addresses_that_a_town_lacks(plain_world: str) -> None:
     settings = {
-        "VERKEHRSPULS_DATABASE__URL": plain_database,
+        "VERKEHRSPULS_DATABASE__URL": plain_world,
         "VERKEHRSPULS_PAGES__CONTACT": "mailto:betrieb@example.org",
     }
 

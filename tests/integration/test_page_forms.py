@@ -18,8 +18,7 @@ CORRIDOR = "/de/corridors/kaiserslautern/nordtangente-ost"
 
 @pytest.fixture(scope="module")
 def client(_plain: parts.Databases) -> Iterator[TestClient]:
-    with _plain.fresh() as url:
-        world.build(url)
+    with _plain.fresh(world.build) as url:
         app = create_web(load({"VERKEHRSPULS_DATABASE__URL": url}))
         app.dependency_overrides[render.now] = lambda: NOW
         with TestClient(app, follow_redirects=False) as client:
@@ -125,17 +124,16 @@ def test_corridor_keeps_its_day_after_a_mistake(client: TestClient) -> None:
 
 
 def test_site_whose_counting_has_begun_shows_no_empty_charts(
-    plain_database: str,
+    plain_world: str,
 ) -> None:
-    world.build(plain_database)
-    app = create_web(load({"VERKEHRSPULS_DATABASE__URL": plain_database}))
+    app = create_web(load({"VERKEHRSPULS_DATABASE__URL": plain_world}))
     app.dependency_overrides[render.now] = lambda: NOW
     address = f"{SITE}?from=2026-03-02&until=2026-03-03"
     with TestClient(app) as client:
         usual = 'id="profile-heading"', 'id="week-heading"', 'id="directions-heading"'
         page = client.get(address).text
         assert all(heading in page for heading in usual)
-        with psycopg.connect(plain_database) as connection:
+        with psycopg.connect(plain_world) as connection:
             connection.execute("update vp.volume set observed_s = observed_s / 6")
         page = client.get(address).text
         assert 'id="series-heading"' in page

@@ -26,8 +26,7 @@ NOW = datetime(2026, 3, 4, 0, 30, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def url(_plain: parts.Databases) -> Iterator[str]:
-    with _plain.fresh() as url:
-        world.build(url)
+    with _plain.fresh(world.build) as url:
         with psycopg.connect(url) as connection:
             # the day of 25 hours
             connection.execute(

@@ -221,8 +221,7 @@ def refused() -> set[str]:
 
 @pytest.fixture(scope="module")
 def url(_plain: parts.Databases, refused: set[str]) -> Iterator[str]:
-    with _plain.fresh() as url:
-        world.build(url)
+    with _plain.fresh(world.build) as url:
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(
                 "select vp.ensure_range('count_reading', %s, %s)",

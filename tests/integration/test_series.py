@@ -29,8 +29,7 @@ DAY_3 = datetime(2026, 3, 3, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def url(_plain: parts.Databases) -> Iterator[str]:
-    with _plain.fresh() as url:
-        world.build(url)
+    with _plain.fresh(world.build) as url:
         yield url
 
 
@@ -76,12 +75,11 @@ def test_figures_of_a_hidden_site_are_not_read_by_its_number(url: str) -> None:
     assert site_id(url, "hof") not in latest["site_id"].to_list()
 
 
-def test_nothing_of_the_future_is_read(plain_database: str) -> None:
+def test_nothing_of_the_future_is_read(plain_world: str) -> None:
     """As a sensor sends it whose clock is ahead."""
     hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     later = hour + timedelta(hours=3)
-    world.build(plain_database)
-    with connect(plain_database) as connection:
+    with connect(plain_world) as connection:
         connection.execute("select ensure_range('volume', %s, %s)", (hour, later))
         connection.execute(
             "insert into volume (channel_id, interval_s, time, observed_s, volume)"
@@ -98,11 +96,11 @@ def test_nothing_of_the_future_is_read(plain_database: str) -> None:
             ([hour.date(), hour.date() + timedelta(days=2)],),
         )
     span = {"start": hour, "end": later + timedelta(hours=1)}
-    found = volumes(plain_database, direction="all", **span)
+    found = volumes(plain_world, direction="all", **span)
     assert found["time"].to_list() == [hour]
     days = read_daily_figures(
-        plain_database,
-        site_id=site_id(plain_database, "pariser-strasse"),
+        plain_world,
+        site_id=site_id(plain_world, "pariser-strasse"),
         quantity="motor",
         first=hour.date(),
         last=hour.date() + timedelta(days=3),
@@ -155,25 +153,23 @@ def test_cross_section_is_all_directions(url: str) -> None:
 
 
 def test_a_channel_is_expected_from_its_first_installation_on(
-    plain_database: str,
+    plain_world: str,
 ) -> None:
-    world.build(plain_database)
-    with connect(plain_database) as connection:
+    with connect(plain_world) as connection:
         connection.execute(
             "update vp.installation i set period = '[2026-03-05, infinity)'"
             " from vp.channel c where c.channel_id = i.channel_id and c.key = 'ost-2'"
         )
-    assert volumes(plain_database, start=DAY_3, direction="ost")["observed"][0] == 1
+    assert volumes(plain_world, start=DAY_3, direction="ost")["observed"][0] == 1
 
 
-def test_a_class_unknown_for_one_lane_is_unknown_for_both(plain_database: str) -> None:
-    world.build(plain_database)
-    with connect(plain_database) as connection:
+def test_a_class_unknown_for_one_lane_is_unknown_for_both(plain_world: str) -> None:
+    with connect(plain_world) as connection:
         connection.execute(
             "update vp.volume v set truck = null from vp.channel c"
             " where c.channel_id = v.channel_id and c.key = 'ost-2'"
         )
-    ost = volumes(plain_database, end=DAY_3, direction="ost").row(0, named=True)
+    ost = volumes(plain_world, end=DAY_3, direction="ost").row(0, named=True)
     assert ost["truck"] is None
     assert ost["car"] == 467 - 2
 
@@ -231,9 +227,8 @@ def test_cases_are_found_newest_first(
     assert [case["reason"] for case in found] == reasons
 
 
-def test_what_a_person_decided_is_not_open(plain_database: str) -> None:
-    world.build(plain_database)
-    with connect(plain_database) as connection:
+def test_what_a_person_decided_is_not_open(plain_world: str) -> None:
+    with connect(plain_world) as connection:
         connection.execute("update vp.anomaly_case set state = 'explained'")
         assert list_cases(connection) == []
 
@@ -264,27 +259,25 @@ def test_ledger_sums_over_worker_slots_and_balances(url: str) -> None:
     assert unknown["messages_unknown_sensor"] == 4
     # of three, one is kept
     assert state["rejected"] == [
-        {"reason": "not-json", "messages": 3, "only_counted": 2}
+        {"reason": "unreadable", "messages": 3, "only_counted": 2}
     ]
     assert state["work"][0]["stale_buckets"] == 2
 
 
-def test_reading_works_on_each_edition(database: str) -> None:
-    world.build(database)
-    assert volumes(database).height == 4
-    assert read_latest(database).height == 2
+def test_reading_works_on_each_edition(edition_world: str) -> None:
+    assert volumes(edition_world).height == 4
+    assert read_latest(edition_world).height == 2
 
 
-def test_what_a_person_excluded_leaves_all_figures(plain_database: str) -> None:
+def test_what_a_person_excluded_leaves_all_figures(plain_world: str) -> None:
     """All channels of a case, not the leading one alone."""
-    world.build(plain_database)
-    place = site_id(plain_database, "pariser-strasse")
+    place = site_id(plain_world, "pariser-strasse")
     hour = {"start": DAY_3, "end": DAY_3 + timedelta(hours=1)}
 
     def figures() -> dict[str, list[tuple[object, ...]]]:
         of_site = {"site_id": place, **hour}
         motor = {**of_site, "quantity": "motor"}
-        url = plain_database
+        url = plain_world
         found = {
             "volumes": volumes(url, direction="west", **hour).select("volume"),
             "of_sites": read_volumes_of_sites(
@@ -304,7 +297,7 @@ def test_what_a_person_excluded_leaves_all_figures(plain_database: str) -> None:
         }
         return {name: frame.rows() for name, frame in found.items()}
 
-    with connect(plain_database) as connection:
+    with connect(plain_world) as connection:
         connection.execute(
             "select vp.ensure_range('environment_hour', %s, %s)", [DAY_3, DAY_3]
         )
@@ -331,7 +324,7 @@ def test_what_a_person_excluded_leaves_all_figures(plain_database: str) -> None:
         )
     before = figures()
     assert all(len(rows) == 1 and rows[0][0] for rows in before.values()), before
-    with connect(plain_database) as connection:
+    with connect(plain_world) as connection:
         connection.execute(
             "update vp.anomaly_case set state = 'confirmed', effect = 'exclude'"
             " where reason = 'silent'"
@@ -347,11 +340,10 @@ def test_what_a_person_excluded_leaves_all_figures(plain_database: str) -> None:
 
 
 def test_a_bin_is_excluded_also_where_the_period_ends_in_it(
-    plain_database: str,
+    plain_world: str,
 ) -> None:
     """A case from half past; the hour is read up to a quarter past, and as a whole."""
-    url = plain_database
-    world.build(url)
+    url = plain_world
     place = site_id(url, "pariser-strasse")
     hour = DAY_3 - timedelta(hours=10)
     with connect(url) as connection:
@@ -453,18 +445,17 @@ def test_volumes_of_many_days_are_read_day_by_day(url: str) -> None:
     ids=["silent", "removed"],
 )
 def test_a_lane_that_was_removed_is_not_expected_any_more(
-    plain_database: str, until: str, observed: float, least: float, latest: float
+    plain_world: str, until: str, observed: float, least: float, latest: float
 ) -> None:
-    world.build(plain_database)
-    with connect(plain_database) as connection:
+    with connect(plain_world) as connection:
         connection.execute(
             "update vp.installation i set period = tstzrange(lower(i.period), %s)"
             " from vp.channel c where c.channel_id = i.channel_id and c.key = 'ost-2'",
             [until],
         )
-    place = site_id(plain_database, "pariser-strasse")
+    place = site_id(plain_world, "pariser-strasse")
     found = read_volumes_of_sites(
-        plain_database,
+        plain_world,
         site_ids=[place],
         interval_s=3600,
         start=DAY_3 - timedelta(hours=1),
@@ -473,6 +464,6 @@ def test_a_lane_that_was_removed_is_not_expected_any_more(
     before, after = found.filter(direction="ost").rows(named=True)
     assert (before["observed"], before["least_observed"]) == (1, 1)
     assert (after["observed"], after["least_observed"]) == (observed, least)
-    newest = read_latest(plain_database, now=DAY_3 + timedelta(minutes=119))
+    newest = read_latest(plain_world, now=DAY_3 + timedelta(minutes=119))
     motor = newest.filter(site_id=place, quantity="motor").row(0, named=True)
     assert motor["observed"] == pytest.approx(latest, abs=1e-4)

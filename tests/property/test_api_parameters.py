@@ -66,8 +66,7 @@ keys = st.one_of(
 
 @pytest.fixture(scope="module")
 def client(_plain: parts.Databases) -> Iterator[TestClient]:
-    with _plain.fresh() as url:
-        world.build(url)
+    with _plain.fresh(world.build) as url:
         app = create_app(load({"VERKEHRSPULS_DATABASE__URL": url}))
         with TestClient(app, raise_server_exceptions=False) as client:
             yield client

@@ -18,6 +18,7 @@ from dashboards.pages.site.view import (
     environment_hours,
     filled_environment_days,
     filled_hours,
+    in_period,
 )
 from verkehrspuls.errors import BadParameter
 from verkehrspuls.text import mark
@@ -65,7 +66,7 @@ def rows_page(shown: View, url: str, *, of: str, page: int) -> RowsPage:
         # longer intervals, such as daily means, have days and no hours
         filled = (
             filled_environment_days(shown, url, quantity)
-            if hours.is_empty()
+            if not in_period(shown, hours)
             else filled_hours(shown, hours)[1]
         )
         frame, by = filled.drop_nulls("mean"), "x"

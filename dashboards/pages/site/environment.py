@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Final
 
 import polars as pl
 
 from analytics.environment import indices, limits, noise, wind
+from analytics.reports import environment as reports
 from dashboards import steps
 from dashboards.charts.charts import Chart, Table
 from dashboards.figures.air import air as draw_air
@@ -54,18 +56,25 @@ def environment_charts(
     language: Language,
     *,
     zone: str,
+    since: datetime | None = None,
     all_rows: str = "",
     long: Mapping[str, pl.DataFrame] | None = None,
 ) -> list[Chart]:
     """Return the charts that a site's environment quantities allow (ENVIRONMENT_HOURS).
 
-    `long` are LONG_VALUES of them, such as daily means, where there are some.
+    Hours before `since` are read for the running means of those that follow. `long`
+    are LONG_VALUES of them, such as daily means, where there are some.
     """
     drawn: list[Chart] = []
+    every = hours
+    if since is not None:
+        of_period = pl.col("time") >= since
+        hours = {key: found.filter(of_period) for key, found in every.items()}
     if any(quantity in hours for quantity in INDEX.ends):
+        air = reports.air_of(every, long or {}, index=INDEX, since=since)
         drawn += [
-            _air(hours, language, zone=zone, by_day=bool(long)),
-            _limits(hours, long or {}, language),
+            _air(air, hours, language, zone=zone, by_day=bool(long)),
+            _limits(air, hours, language),
         ]
     if "laeq_db" in hours:
         drawn.append(
@@ -83,13 +92,14 @@ def environment_charts(
 
 
 def _air(
+    air: reports.Air,
     hours: Mapping[str, pl.DataFrame],
     language: Language,
     *,
     zone: str,
     by_day: bool,
 ) -> Chart:
-    judged = indices.index_hours(hours, INDEX)
+    judged = air.hours
     names = [language.phrase(name) for name in INDEX.classes]
     heading = language.phrase("How good is the air?")
     if judged.is_empty():
@@ -145,18 +155,9 @@ def _of_air(hours: Mapping[str, pl.DataFrame]) -> list[pl.DataFrame]:
 
 
 def _limits(
-    hours: Mapping[str, pl.DataFrame],
-    long: Mapping[str, pl.DataFrame],
-    language: Language,
+    air: reports.Air, hours: Mapping[str, pl.DataFrame], language: Language
 ) -> Chart:
-    compared = [
-        row | {"quantity": quantity}
-        for quantity in INDEX.ends
-        if quantity in hours
-        for row in limits.compare(
-            hours[quantity], quantity, long=long.get(quantity)
-        ).to_dicts()
-    ]
+    compared = air.comparison.to_dicts()
     heading = language.phrase("How does the air compare with limits?")
     if not compared:
         return _nothing("limits", heading, language, *_of_air(hours))
@@ -281,11 +282,29 @@ def _in_force(met: Sequence[bool | None], language: Language) -> str:
             all=count,
         )
     if None in met:
-        return language.phrase(
-            "None of %(all)s limits in force is exceeded by more than a year may have; "
-            "%(unknown)s of them can be judged only when more of the year is observed.",
-            all=count,
-            unknown=language.number(met.count(None)),
+        unknown = met.count(None)
+        return " ".join(
+            (
+                language.plural(
+                    "The limit in force is not exceeded by more than a year may have.",
+                    "None of the %(all)s limits in force is exceeded by more than a "
+                    "year may have.",
+                    len(met),
+                    all=count,
+                ),
+                language.plural(
+                    "%(unknown)s of them can be judged only when more of the year is "
+                    "observed.",
+                    "%(unknown)s of them can be judged only when more of the year is "
+                    "observed.",
+                    unknown,
+                    unknown=language.number(unknown),
+                )
+                if len(met) > 1
+                else language.phrase(
+                    "It can be judged only when more of the year is observed."
+                ),
+            )
         )
     return language.phrase("All limits in force are met (%(all)s).", all=count)
 
@@ -309,8 +328,9 @@ def _noise(
     heading = language.phrase("How loud are day, evening and night?")
     if hours.is_empty():
         return _nothing("noise", heading, language, by_day=by_day)
-    days = noise_days(hours, zone=zone)
-    levels = noise.noise_levels(days)
+    loud = reports.noise_of(hours, time_zone=zone)
+    first = pl.col("channel_id") == loud.days["channel_id"].min()
+    days, levels = loud.days.filter(first), loud.levels.filter(first)
     found = levels.row(0, named=True)
     names = {level: language.phrase(name) for level, name in _LEVELS.items()}
     table = noise_table(days, language)
@@ -340,8 +360,8 @@ def _noise(
 
 
 def noise_days(hours: pl.DataFrame, *, zone: str) -> pl.DataFrame:
-    """Return the noise of each day at the first channel."""
-    days = noise.noise_days(hours, time_zone=zone)
+    """The noise of each day at the first channel."""
+    days = reports.noise_of(hours, time_zone=zone).days
     return days.filter(pl.col("channel_id") == days["channel_id"].min())
 
 
@@ -377,16 +397,9 @@ def _wind(hours: Mapping[str, pl.DataFrame], language: Language) -> Chart:
     heading = language.phrase("Where does the wind come from?")
     if hours["wind_ms"].is_empty() or hours["wind_deg"].is_empty():
         return _nothing("wind", heading, language)
-    speed, direction = (
-        found.filter(pl.col("channel_id") == found["channel_id"].min())
-        for found in (hours["wind_ms"], hours["wind_deg"])
-    )
-    together = speed.select("time", speed="mean").join(
-        direction.select("time", direction="mean"), on="time"
-    )
-    rose = wind.rose(together)
+    rose = reports.wind_of(hours["wind_ms"], hours["wind_deg"])
     if rose.is_empty():
-        return _nothing("wind", heading, language, speed)
+        return _nothing("wind", heading, language, hours["wind_ms"])
     names = " ".join(_SECTORS[language.key]).split()
     classes = _wind_classes(language)
     of_sectors = rose.drop_nulls("sector").group_by("sector").agg(pl.col("share").sum())

@@ -13,6 +13,7 @@ from analytics.quality import suspected
 from analytics.quality.passport import SHARES, Passport
 from analytics.quality.validity import Rules
 from analytics.reports import extracts
+from analytics.reports.environment import look_back
 from analytics.reports.extracts import ALL, stored_hours
 from analytics.reports.sources import Known, school_holidays
 from analytics.reports.suspected import read_suspected, trusted_days
@@ -329,12 +330,15 @@ def _span(shown: View, url: str) -> tuple[date, date] | None:
 def environment_hours(
     shown: View, url: str, quantity: str, *, trusted: bool = False
 ) -> pl.DataFrame:
-    """Read the hours of an environment quantity in the period."""
+    """Read the hours of an environment quantity in the period.
+
+    And some before it, where running means of the period reach back to them.
+    """
     return read_environment(
         url,
         site_id=shown.site["site_id"],
         quantity=quantity,
-        start=shown.period.start,
+        start=shown.period.start - look_back(quantity),
         end=shown.period.end,
         trusted=trusted,
     )
@@ -390,14 +394,20 @@ def _environment_charts(
         },
         shown.language,
         zone=shown.zone,
+        since=shown.period.start,
         long={quantity: long for quantity, (_, long) in known.items() if long.height},
         all_rows=all_rows(shown.site, shown.period, shown.language, of="noise"),
     ) + [
         _environment_days(shown, url, quantity=quantity, trusted=trusted)
-        if long.height and hours.is_empty()
+        if long.height and not in_period(shown, hours)
         else _environment_hours(shown, hours, quantity=quantity)
         for quantity, (hours, long) in known.items()
     ]
+
+
+def in_period(shown: View, hours: pl.DataFrame) -> bool:
+    """Whether some of the hours are of the period, not of before it."""
+    return not hours.filter(pl.col("time") >= shown.period.start).is_empty()
 
 
 def filled_hours(shown: View, frame: pl.DataFrame) -> tuple[str, pl.DataFrame]:

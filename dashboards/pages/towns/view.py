@@ -144,7 +144,7 @@ class Line:
 
     def _value(self, row: Mapping[str, Any]) -> str:
         found, language = ENVIRONMENT[row["quantity"]], self.language
-        digits = 0 if abs(row["mean"]) >= 100 or found.unit == "cm" else 1
+        digits = 0 if abs(row["mean"]) >= 100 else found.decimals
         number = language.number(row["mean"], digits)
         return f"{language.quantity(found.key)} {number}\N{NO-BREAK SPACE}{found.unit}"
 

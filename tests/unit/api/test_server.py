@@ -26,6 +26,12 @@ def client(settings: Settings, peer: str = "127.0.0.1") -> TestClient:
     return TestClient(config.loaded_app, client=(peer, 50_000), follow_redirects=False)
 
 
+@pytest.fixture(scope="module")
+def anybody() -> TestClient:
+    """A client of a server that nothing was set of."""
+    return client(load({}))
+
+
 @pytest.mark.parametrize("host", HOSTS)
 @pytest.mark.parametrize(
     ("path", "location"),
@@ -38,8 +44,10 @@ def client(settings: Settings, peer: str = "127.0.0.1") -> TestClient:
         ("/api/v1/docs/?a=//evil.example", "/api/v1/docs?a=//evil.example"),
     ],
 )
-def test_redirects_name_no_host(host: str, path: str, location: str) -> None:
-    response = client(load({})).get(path, headers={"Host": host})
+def test_redirects_name_no_host(
+    anybody: TestClient, host: str, path: str, location: str
+) -> None:
+    response = anybody.get(path, headers={"Host": host})
     assert response.is_redirect
     assert response.headers["location"] == location
 
@@ -54,8 +62,8 @@ def test_redirects_name_no_host(host: str, path: str, location: str) -> None:
         "/de/%2F%2Fevil.example/",
     ],
 )
-def test_no_path_leads_to_another_server(path: str) -> None:
-    response = client(load({})).get(f"http://testserver{path}")
+def test_no_path_leads_to_another_server(anybody: TestClient, path: str) -> None:
+    response = anybody.get(f"http://testserver{path}")
     location = response.headers.get("location", "/")
     assert location.startswith("/")
     assert not location.startswith(("//", "/\\"))
@@ -65,8 +73,10 @@ def test_no_path_leads_to_another_server(path: str) -> None:
 @pytest.mark.parametrize(
     "path", ["/api/v1/docs", "/api/v1/openapi.json", "/de/about", "/nothing"]
 )
-def test_the_host_asked_for_is_never_repeated(host: str, path: str) -> None:
-    response = client(load({})).get(
+def test_the_host_asked_for_is_never_repeated(
+    anybody: TestClient, host: str, path: str
+) -> None:
+    response = anybody.get(
         path,
         headers={"Host": host, "X-Forwarded-Host": host, "Forwarded": f"host={host}"},
     )

@@ -55,8 +55,8 @@ def test_limit_is_not_called_met_after_two_days() -> None:
     limits = charts(no2_ugm3=hours(45))["limits"]
     assert {row[4] for row in limits.table.rows} == {"unknown"}
     assert limits.sentence.startswith(
-        "None of 2 limits in force is exceeded by more than a year may have; 2 of them "
-        "can be judged only when more"
+        "None of the 2 limits in force is exceeded by more than a year may have. 2 of "
+        "them can be judged only when more"
     )
     assert limits.sentence.endswith(
         "2 of these can be judged only when more of the year is observed."
