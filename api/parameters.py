@@ -1,13 +1,14 @@
 """Parameters that routes share."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Final, cast
 
 from fastapi import Depends, Path, Query, Request
 from pydantic import BeforeValidator, WithJsonSchema
 
 from api.database import Database
-from verkehrspuls.moments import parse_day, parse_moment, parse_time
+from verkehrspuls.errors import BadParameter, TooLong
+from verkehrspuls.moments import parse_day, parse_moment, parse_time, utc
 from verkehrspuls.quantities import COUNTED, QUANTITIES
 
 _KEY: Final = "^[a-z0-9-]{1,64}$"
@@ -82,6 +83,25 @@ AnyQuantity = Annotated[
         examples=["motor"],
     ),
 ]
+
+
+def receipt(
+    from_: datetime | date | None,
+    to: datetime | date | None,
+    time_zone: str,
+    *,
+    max_days: int,
+) -> tuple[datetime, datetime]:
+    """Complete and check a period of receipt; its default is the last 24 hours."""
+    end = utc(to, time_zone) if to else datetime.now(UTC)
+    start = utc(from_, time_zone) if from_ else end - timedelta(days=1)
+    if start >= end:
+        raise BadParameter(parameter="from", detail="`from` must be before `to`")
+    # days of a town where the clock is put back are an hour longer
+    if end - start > timedelta(days=max_days, hours=time_zone != "UTC"):
+        detail = f"At most {max_days} days come at once"
+        raise TooLong(parameter="from", detail=detail)
+    return start, end
 
 
 def _database(request: Request) -> Database:

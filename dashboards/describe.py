@@ -74,7 +74,7 @@ def day_profile(profile: pl.DataFrame, language: Language, *, unit: str) -> str:
     whole = known.filter(pl.len().over("day_type") >= _MIN_DAY_HOURS)
     if whole.is_empty():
         return language.phrase(_NO_DAY)
-    enough = whole.filter(pl.col("days").min().over("day_type") >= MIN_DAYS)
+    enough = whole.filter(pl.col("samples").min().over("day_type") >= MIN_DAYS)
     if enough.is_empty():
         return language.phrase(_FEW_DAYS, count=MIN_DAYS)
     # the earliest of equal ones
@@ -103,8 +103,8 @@ def week(means: pl.DataFrame, language: Language, *, unit: str) -> str:
     known = means.drop_nulls("mean").sort("weekday", "hour")
     if known.is_empty():
         return language.phrase(_NO_HOUR)
-    # hours of an average week, or of a single one
-    often = known.filter(pl.col("hours") < MIN_DAYS).is_empty()
+    # hours of an average week, or of one that was counted
+    often = known.filter(pl.col("samples") < MIN_DAYS).is_empty()
     if not often and known.height < _MIN_WEEK_HOURS:
         return language.phrase(_FEW_HOURS)
     least = known.row(known["mean"].arg_min() or 0, named=True)
@@ -122,10 +122,10 @@ def week(means: pl.DataFrame, language: Language, *, unit: str) -> str:
     )
     return language.phrase(
         text,
-        day=language.weekday(most["weekday"]),
+        day=language.weekday(most["weekday"] - 1),
         hours=language.hours(most["hour"]),
         value=f"{language.number(most['mean'])} {unit}",
-        quiet_day=language.weekday(least["weekday"]),
+        quiet_day=language.weekday(least["weekday"] - 1),
         quiet_hours=language.hours(least["hour"]),
         quiet_value=f"{language.number(least['mean'])} {unit}",
     )
@@ -147,7 +147,7 @@ def directions(
         rows = means.filter(pl.col("direction") == key).sort("hour")
         if rows.is_empty() or not total:
             continue
-        known = rows.filter(pl.col("days") >= MIN_DAYS)
+        known = rows.filter(pl.col("samples") >= MIN_DAYS)
         text = mark("%(name)s: %(share)s of the traffic")
         if known.height >= _MIN_DAY_HOURS:
             text = mark(
@@ -170,7 +170,7 @@ def classes(counted: pl.DataFrame, language: Language, *, heavy: str) -> str:
     if known.is_empty():
         return language.phrase("No vehicle of a known class was counted.")
     most = known.row(-1, named=True)
-    name = CLASS_NAMES[most["class"]]
+    name = CLASS_NAMES[most["name"]]
     sentence = language.phrase(
         "Most are %(name)s with %(share)s.",
         name=language.phrase(name),

@@ -5,7 +5,6 @@ interval; it is null if less than `MIN_OBSERVED` of the interval was observed, o
 to less than half: the others do not replace it.
 """
 
-from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
 from typing import Final
 
@@ -13,10 +12,8 @@ import polars as pl
 
 from analytics.flow.inputs import MIN_WHOLE
 from analytics.quality.passport import SHARES
-from analytics.quantiles import lower, upper
 from dashboards.period import Period
 from dashboards.wall_clock import add_wall_clock, every
-from verkehrspuls.classes import CLASSES
 
 #: minimum observed share of an hour (DOMAIN: hour valid from 75 % on)
 MIN_OBSERVED: Final = 0.75
@@ -137,108 +134,8 @@ def smoothed(values: pl.Series) -> pl.Series:
     return values.rolling_mean(7, min_samples=MIN_SMOOTHED_DAYS, center=True)
 
 
-def cross_section(hours: pl.DataFrame, zone: str) -> pl.DataFrame:
-    """Sum the directions of whole hours; an hour that lacks one has no row."""
-    directions = hours["direction"].n_unique()
-    summed = (
-        hours.with_columns(value=whole_value())
-        .group_by("time")
-        .agg(
-            pl.col("value").sum(),
-            pl.col("value").count().alias("known"),
-            pl.col("usual").sum(),
-            pl.col("usual").count().alias("compared"),
-        )
-        .filter(pl.col("known") == directions)
-        .with_columns(
-            usual=pl.when(pl.col("compared") == directions).then(pl.col("usual"))
-        )
-        .sort("time")
-    )
-    return add_wall_clock(summed, zone)
-
-
-def with_day_type(frame: pl.DataFrame, holidays: Collection[date]) -> pl.DataFrame:
-    """Add `day_type` for a column `local`; public holidays count as Sundays."""
-    day = pl.col("local").dt.date()
-    return frame.with_columns(
-        day_type=pl.when((day.dt.weekday() == 7) | day.is_in(list(holidays)))
-        .then(pl.lit("sunday_or_holiday"))
-        .when(day.dt.weekday() == 6)
-        .then(pl.lit("saturday"))
-        .otherwise(pl.lit("workday"))
-    )
-
-
-def day_profile(hours: pl.DataFrame, holidays: Collection[date]) -> pl.DataFrame:
-    """Mean, 15 % and 85 % quantile by day type and local hour of a cross-section."""
-    return (
-        with_day_type(hours, holidays)
-        .group_by("day_type", pl.col("local").dt.hour().alias("hour"))
-        .agg(
-            pl.col("value").mean().alias("mean"),
-            lower(pl.col("value"), 15).alias("low"),
-            upper(pl.col("value"), 85).alias("high"),
-            pl.len().alias("days"),
-        )
-        .sort("day_type", "hour")
-    )
-
-
-def week(hours: pl.DataFrame, holidays: Collection[date]) -> pl.DataFrame:
-    """Mean by weekday (0 is Monday) and local hour of a cross-section.
-
-    Public holidays are left out, because they are no usual weekday.
-    """
-    return (
-        hours.filter(~pl.col("local").dt.date().is_in(list(holidays)))
-        .group_by(
-            (pl.col("local").dt.weekday() - 1).alias("weekday"),
-            pl.col("local").dt.hour().alias("hour"),
-        )
-        .agg(pl.col("value").mean().alias("mean"), pl.len().alias("hours"))
-        .sort("weekday", "hour")
-    )
-
-
-def by_direction(
-    hours: pl.DataFrame, zone: str, holidays: Collection[date]
-) -> pl.DataFrame:
-    """Mean by direction and local hour, workdays only."""
-    scaled = hours.with_columns(value=whole_value()).drop_nulls("value")
-    return (
-        with_day_type(add_wall_clock(scaled, zone), holidays)
-        .filter(pl.col("day_type") == "workday")
-        .group_by("direction", pl.col("local").dt.hour().alias("hour"))
-        .agg(pl.col("value").mean().alias("mean"), pl.len().alias("days"))
-        .sort("direction", "hour")
-    )
-
-
-def classes(hours: pl.DataFrame) -> pl.DataFrame:
-    """Return the count of each known class, with its share of their sum."""
-    known = [name for name in CLASSES if hours[name].null_count() < hours.height]
-    counted = pl.DataFrame(
-        {
-            "class": known,
-            "volume": [int(hours[name].sum()) for name in known],
-        },
-        schema={"class": pl.String, "volume": pl.Int64},
-    )
-    total = pl.col("volume").sum()
-    return counted.with_columns(share=pl.when(total > 0).then(pl.col("volume") / total))
-
-
-def order(directions: Sequence[str], channels: Sequence[dict[str, str]]) -> list[str]:
-    """Sort directions as the registry names them."""
-    known = list(dict.fromkeys(channel["direction"] for channel in channels))
-    return sorted(
-        directions, key=lambda d: known.index(d) if d in known else len(known)
-    )
-
-
 def whole_value() -> pl.Expr:
-    """Volume of the whole interval; null where too little of it was observed."""
+    """The volume scaled to the whole interval; null where too little was observed."""
     every_lane = pl.col("observed") + pl.col("normalised") >= MIN_WHOLE
     enough = (pl.col("observed") >= MIN_OBSERVED) & every_lane
-    return pl.when(enough).then(pl.col("volume") / pl.col("observed"))
+    return pl.when(enough).then("volume_normalised")

@@ -92,10 +92,11 @@ def classes(
     told |= {name: pl.col(name) for name in VOLUME_CLASSES[quantity] if name in columns}
     groups = {name: summed(held, scheme) for name, held in GROUPS.items()}
     told |= {name: sums for name, sums in groups.items() if sums is not None}
-    table = pl.concat([_row(hours, name, sums) for name, sums in told.items()])
     converted = car_units(scheme, units)
-    found = _row(hours, "car_units", converted) if converted is not None else None
-    nothing = Reason("class-scheme") if found is None else Reason("no-traffic")
+    of_units = {} if converted is None else {"car_units": converted}
+    rows = _rows(hours, told | of_units)
+    table, found = rows[: len(told)], rows[len(told) :]
+    nothing = Reason("class-scheme") if found.is_empty() else Reason("no-traffic")
     figures = [
         ratio(
             f"{name}_share",
@@ -109,7 +110,7 @@ def classes(
         ("car_units", "volume", "Pkw-E"),
         ("car_unit_flow", "flow", "Pkw-E/h"),
     ):
-        value = found[column].item() if found is not None else None
+        value = None if found.is_empty() else found[column].item()
         figures.append(
             Figure(
                 name=name,
@@ -146,15 +147,23 @@ def sums_of(hours: pl.DataFrame, of: pl.Expr | None) -> tuple[float, float]:
     return float(told["of"].sum()), float(told["volume"].sum())
 
 
-def _row(hours: pl.DataFrame, name: str, of: pl.Expr) -> pl.DataFrame:
+def _rows(hours: pl.DataFrame, told: Mapping[str, pl.Expr]) -> pl.DataFrame:
+    """Make CLASS_VOLUMES of sums by their name, all at once."""
+    sums = hours.select(
+        pl.struct(_row(name, of)).alias(name) for name, of in told.items()
+    )
+    rows = [sums[name][0] for name in told]
+    return pl.DataFrame(rows, schema=CLASS_VOLUMES)
+
+
+def _row(name: str, of: pl.Expr) -> list[pl.Expr]:
     there = of.is_not_null()
     observed_h = pl.col("observed").clip(0, 1).filter(there).sum()
     volume = pl.when(there.any()).then(of.sum())
-    return hours.select(
-        name=pl.lit(name),
-        volume=volume,
-        flow=pl.when(observed_h > 0).then(volume / observed_h),
-        share=pl.when(pl.col("volume").filter(there).sum() > 0).then(
-            volume / pl.col("volume").filter(there).sum()
-        ),
-    )
+    counted = pl.col("volume").filter(there).sum()
+    return [
+        pl.lit(name).alias("name"),
+        volume.alias("volume"),
+        pl.when(observed_h > 0).then(volume / observed_h).alias("flow"),
+        pl.when(counted > 0).then(volume / counted).alias("share"),
+    ]

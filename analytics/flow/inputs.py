@@ -13,6 +13,11 @@ from verkehrspuls.classes import COUNTS
 #: Minimum observed and normalised share of a bin with all lanes: shares are rounded to
 #: four digits.
 MIN_WHOLE: Final = 0.999
+#: Whether the volume of a bin is known: it is valid; if it was stored before validity
+#: existed, no lane is missing.
+KNOWN: Final = pl.coalesce(
+    "valid", pl.col("observed") + pl.col("normalised") >= MIN_WHOLE
+)
 
 
 def flow_days(
@@ -80,21 +85,35 @@ def flow_bins(
     before validity existed, if each lane was observed to half. A lane that is missing
     or excluded makes the sum over lanes unknown, not smaller.
     """
+    local = pl.col("time").dt.convert_time_zone(time_zone).dt.date()
+    days = volumes.select(local.unique().alias("day"), state=pl.lit(state))
+    told = with_calendar(days, school_holidays=school_holidays)
+    found = lazy_flow_bins(
+        volumes, interval_s=interval_s, time_zone=time_zone, days=told
+    )
+    return check(found.collect(), FLOW_BINS)
+
+
+def lazy_flow_bins(
+    volumes: pl.DataFrame, *, interval_s: int, time_zone: str, days: pl.DataFrame
+) -> pl.LazyFrame:
+    """Make FLOW_BINS like `flow_bins`, with the other columns of `volumes`.
+
+    `days` are those of a `calendar`. Columns that are not asked for cost nothing.
+    """
     local = pl.col("time").dt.convert_time_zone(time_zone)
-    whole = pl.col("observed") + pl.col("normalised") >= MIN_WHOLE
-    known = pl.coalesce("valid", whole)
-    found = (
-        volumes.with_columns(
+    told = ("day", "weekday", "holiday", "school_holiday", "day_type")
+    return (
+        volumes.lazy()
+        .with_columns(
             pl.col("volume", *COUNTS, *SHARES, "speed_kmh").cast(pl.Float64),
             day=local.dt.date(),
             hour=local.dt.hour(),
-            state=pl.lit(state),
-            flow=pl.when(known).then(pl.col("volume_normalised") * (3600 / interval_s)),
+            flow=pl.when(KNOWN).then(pl.col("volume_normalised") * (3600 / interval_s)),
         )
-        .pipe(with_calendar, school_holidays=school_holidays)
+        .join(days.lazy().select(told), on="day", how="left")
         .sort("time")
     )
-    return check(found, FLOW_BINS)
 
 
 def passport_of_bins(bins: pl.DataFrame, *, method: str, expected: int) -> Passport:

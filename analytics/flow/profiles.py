@@ -1,5 +1,6 @@
 """Profiles: the course of traffic over the day, the week and the year, with a band."""
 
+from collections.abc import Collection
 from typing import Final
 
 import polars as pl
@@ -49,19 +50,21 @@ def day_profile(hours: pl.DataFrame, *, expected: int) -> Result:
     `analytics.quantiles`). A repeated hour at the clock change gives two samples.
     """
     hours = check(hours, FLOW_BINS)
-    found = [
-        _profile(
-            hours.filter(member).with_columns(day_type=pl.lit(name)),
-            ["day_type", "hour"],
-            "flow",
-        )
-        for name, member in DAY_TYPES.items()
-    ]
     return Result(
         (),
-        check(pl.concat(found), DAY_PROFILE),
+        check(_of_day_types(hours, []), DAY_PROFILE),
         passport_of_bins(hours, method=METHOD, expected=expected),
     )
+
+
+def day_profiles(
+    hours: pl.DataFrame, *, types: Collection[str] = tuple(DAY_TYPES)
+) -> pl.DataFrame:
+    """Profile the local day as `day_profile`, of each `direction`, by some types.
+
+    Of FLOW_BINS it takes `direction`, `hour`, `flow` and what tells the type of a day.
+    """
+    return _of_day_types(hours, ["direction"], types=types)
 
 
 def week_profile(hours: pl.DataFrame, *, expected: int) -> Result:
@@ -110,6 +113,27 @@ def year_profile(days: pl.DataFrame, *, rules: Rules = DEFAULT) -> Result:
             days_used=days.filter("valid").height,
         ),
     )
+
+
+def _of_day_types(
+    hours: pl.DataFrame, by: list[str], *, types: Collection[str] = tuple(DAY_TYPES)
+) -> pl.DataFrame:
+    """Profile the hours of day types, in the order of DAY_TYPES.
+
+    A day may belong to several of them.
+    """
+    days = hours.select("day", "weekday", "school_holiday", "day_type").unique()
+    order = pl.Enum(list(DAY_TYPES))
+    members = pl.concat(
+        [
+            days.filter(member).select("day", day_type=pl.lit(name, order))
+            for name, member in DAY_TYPES.items()
+            if name in types
+        ]
+    )
+    rows = hours.select(*by, "day", "hour", "flow").drop_nulls("flow")
+    found = _profile(rows.join(members, on="day"), [*by, "day_type", "hour"], "flow")
+    return found.with_columns(pl.col("day_type").cast(pl.String))
 
 
 def _profile(rows: pl.DataFrame, by: list[str], value: str) -> pl.DataFrame:

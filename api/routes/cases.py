@@ -68,7 +68,8 @@ def list_cases(
     """List cases, newest first: what seems unusual or broken, with the evidence.
 
     With a site, a case contains its findings there. With `from` and `to` only cases
-    that touch the period are listed; a day is one in UTC.
+    that touch the period are listed; a date means midnight in the municipality that is
+    named, else UTC.
     """
     if history and (current or not open):
         raise BadParameter(
@@ -82,14 +83,15 @@ def list_cases(
             municipality=municipality,
             site=site,
             quantity=quantity,
-            start=None if from_ is None else utc(from_),
-            end=None if to is None else utc(to),
+            start=None if from_ is None else utc(from_, zone),
+            end=None if to is None else utc(to, zone),
             standing=HISTORY if history else standing,
             limit=limit,
             skip=skip,
         )
 
     with store.connection() as connection:
+        zone = known.time_zone(connection, municipality)
         found = read(limit, skip)
         # beyond the end no row contains the total
         first = found or (read(1, 0) if skip else [])

@@ -1,17 +1,16 @@
 """`/ledger`: the outcome of every message."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
 
 from api import PREFIX
-from api.parameters import From, OfMunicipality, OfSensor, Store, To
+from api.parameters import From, OfMunicipality, OfSensor, Store, To, receipt
 from api.problems import RESPONSES
 from api.schemas import ledger as schemas
-from verkehrspuls.errors import BadParameter, TooLong
+from verkehrspuls.errors import TooLong
 from verkehrspuls.metrics import MESSAGE_OUTCOMES, READING_OUTCOMES
-from verkehrspuls.moments import utc
 from verkehrspuls.storage import known
 from verkehrspuls.storage.ledger_hours import list_ledger
 from verkehrspuls.storage.sensors import count_sensors
@@ -19,7 +18,7 @@ from verkehrspuls.storage.visibility import PUBLIC
 
 router = APIRouter(prefix=PREFIX, tags=["operation"])
 
-MAX_PERIOD: Final = timedelta(days=31)
+MAX_DAYS: Final = 31
 MAX_ROWS: Final = 20_000
 
 
@@ -42,16 +41,13 @@ def read_ledger(
 ) -> dict[str, object]:
     """Count messages and readings per sensor and hour of reception.
 
-    The default is the last 24 hours; a date means midnight UTC, and the maximum is 31
-    days. `balance` is received minus all outcomes: always zero.
+    The default is the last 24 hours; a date means midnight in the municipality that is
+    named, else UTC, and the maximum is 31 days. `balance` is received minus all
+    outcomes: always zero.
     """
-    end = utc(to) if to else datetime.now(UTC)
-    start = utc(from_) if from_ else end - timedelta(days=1)
-    if start >= end:
-        raise BadParameter(parameter="from", detail="`from` must be before `to`")
-    if end - start > MAX_PERIOD:
-        raise TooLong(parameter="from", detail="At most 31 days come at once")
     with store.connection() as connection:
+        zone = known.time_zone(connection, municipality)
+        start, end = receipt(from_, to, zone, max_days=MAX_DAYS)
         if silent:
             sensors = count_sensors(
                 connection, municipality=municipality, sensor=sensor

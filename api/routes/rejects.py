@@ -1,24 +1,21 @@
 """`/rejects`: number of unusable messages by reason."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from fastapi import APIRouter
 
 from api import PREFIX
-from api.parameters import From, OfMunicipality, Store, To
+from api.parameters import From, OfMunicipality, Store, To, receipt
 from api.problems import RESPONSES
 from api.schemas import rejects as schemas
 from ingest.reasons import Detail, explain
-from verkehrspuls.errors import BadParameter, TooLong
-from verkehrspuls.moments import utc
 from verkehrspuls.storage import known, ledger
 from verkehrspuls.storage.visibility import PUBLIC
 from verkehrspuls.text import LANGUAGES
 
 router = APIRouter(prefix=PREFIX, tags=["operation"])
 
-MAX_PERIOD: Final = timedelta(days=366)
+MAX_DAYS: Final = 366
 
 
 @router.get(
@@ -36,16 +33,13 @@ def count_rejects(
 ) -> dict[str, object]:
     """Count rejected messages by reason; the default is the last 24 hours of receipt.
 
-    The maximum is 366 days. Only counts: senders and contents are for the operator, and
-    there is no login here. See `verkehrspuls reject list` and `reject show`.
+    A date means midnight in the municipality that is named, else UTC, and the maximum
+    is 366 days. Only counts: senders and contents are for the operator, and there is no
+    login here. See `verkehrspuls reject list` and `reject show`.
     """
-    end = utc(to) if to else datetime.now(UTC)
-    start = utc(from_) if from_ else end - timedelta(days=1)
-    if start >= end:
-        raise BadParameter(parameter="from", detail="`from` must be before `to`")
-    if end - start > MAX_PERIOD:
-        raise TooLong(parameter="from", detail="At most 366 days come at once")
     with store.connection() as connection:
+        zone = known.time_zone(connection, municipality)
+        start, end = receipt(from_, to, zone, max_days=MAX_DAYS)
         rows = ledger.count_rejects(
             connection,
             municipality=municipality,

@@ -1,15 +1,15 @@
 """Charts as pages show them: heading, sentence, figure, table and downloads of one."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import polars as pl
 from markupsafe import Markup, escape
 
-from dashboards import describe, steps, summaries
+from dashboards import describe, steps
 from dashboards.figures.classes import classes as draw_classes
 from dashboards.figures.day_profile import DAY_TYPE_NAMES
 from dashboards.figures.day_profile import day_profile as draw_day_profile
@@ -137,20 +137,14 @@ def series_chart(
     )
 
 
-def profile_chart(
-    hours: pl.DataFrame,
-    language: Language,
-    *,
-    quantity: str,
-    holidays: Collection[date],
-) -> Chart:
-    """Return the mean course of a day, from `summaries.cross_section`."""
+def profile_chart(profile: pl.DataFrame, language: Language, *, quantity: str) -> Chart:
+    """The mean course of a day, from `profiles.day_profile`."""
     unit = language.unit(quantity)
-    profile = summaries.day_profile(hours, holidays)
+    profile = profile.filter(pl.col("day_type").is_in(list(DAY_TYPE_NAMES)))
     means = {
         (day_type, hour): (mean, low, high)
         for day_type, hour, mean, low, high in profile.select(
-            "day_type", "hour", "mean", "low", "high"
+            "day_type", "hour", "mean", "lower", "upper"
         ).iter_rows()
     }
     unknown = (None, None, None)
@@ -188,18 +182,21 @@ def profile_chart(
 
 
 def week_chart(
-    hours: pl.DataFrame,
+    means: pl.DataFrame,
     language: Language,
     *,
     quantity: str,
-    holidays: Collection[date],
     weekdays: Sequence[int] = range(7),
+    holidays: bool = False,
 ) -> Chart:
-    """Mean by weekday and hour, from `summaries.cross_section`."""
+    """Mean by weekday and hour, from `profiles.week_profile`.
+
+    `weekdays` are those of the period, Monday is 0. Public holidays are in no weekday:
+    `holidays` says that there are some.
+    """
     unit = language.unit(quantity)
-    means = summaries.week(hours, holidays)
     known = {
-        (weekday, hour): mean
+        (weekday - 1, hour): mean
         for weekday, hour, mean in means.select("weekday", "hour", "mean").iter_rows()
     }
     rows = [
@@ -216,25 +213,23 @@ def week_chart(
         sentence=describe.week(means, language, unit=unit),
         figure=draw_week(means, language, unit=unit, weekdays=weekdays),
         table=Table(head, rows),
-        note=language.phrase("Public holidays are left out.")
-        if means["hours"].sum() < hours.height
-        else "",
+        note=language.phrase("Public holidays are left out.") if holidays else "",
     )
 
 
 def directions_chart(
-    hours: pl.DataFrame,
+    means: pl.DataFrame,
+    totals: Mapping[str, int],
     language: Language,
     *,
-    zone: str,
     quantity: str,
     names: Names,
-    holidays: Collection[date],
 ) -> Chart:
-    """Return the mean course of a workday by direction, from hourly volumes."""
+    """The mean course of a workday, from `profiles.day_profiles`.
+
+    `totals` are what was counted by direction.
+    """
     unit = language.unit(quantity)
-    means = summaries.by_direction(hours, zone, holidays)
-    totals = dict(hours.group_by("direction").agg(pl.col("volume").sum()).iter_rows())
     known = {
         (direction, hour): mean
         for direction, hour, mean in means.select(
@@ -263,13 +258,12 @@ def directions_chart(
 
 
 def classes_chart(
-    hours: pl.DataFrame, language: Language, *, heavy: str
+    counted: pl.DataFrame, language: Language, *, heavy: str
 ) -> Chart | None:
-    """Draw the classes' shares, from hourly volumes; None without classes.
+    """The classes' shares, from `flow.classes`; None where no classes are told.
 
     `heavy` is the heavy share.
     """
-    counted = summaries.classes(hours)
     if counted.height < 2:
         return None
     rows = [
@@ -278,7 +272,7 @@ def classes_chart(
             language.number(volume),
             language.percent(share, 1),
         )
-        for key, volume, share in counted.select("class", "volume", "share").iter_rows()
+        for key, volume, share in counted.select("name", "volume", "share").iter_rows()
     ]
     return Chart(
         key="classes",

@@ -8,9 +8,9 @@ from verkehrspuls.classes import CLASS_NAMES
 
 
 def classes(counted: pl.DataFrame, language: Language, *, height: int = 340) -> Figure:
-    """Draw `summaries.classes`: a bar per class, each with its share as a word."""
+    """Draw `flow.classes`: a bar per class, each with its share as a word."""
     rows = counted.reverse()
-    keys = rows["class"].to_list()
+    keys = rows["name"].to_list()
     trace = {
         "type": "bar",
         "orientation": "h",
@@ -22,7 +22,7 @@ def classes(counted: pl.DataFrame, language: Language, *, height: int = 340) -> 
         "cliponaxis": False,
         "hovertext": [
             f"{language.phrase(CLASS_NAMES[key])}<br><b>{language.number(volume)}</b>"
-            for key, volume in rows.select("class", "volume").iter_rows()
+            for key, volume in rows.select("name", "volume").iter_rows()
         ],
         "hovertemplate": "%{hovertext}<extra></extra>",
         "marker": {"color": [f"var(--class-{key.replace('_', '-')})" for key in keys]},

@@ -19,7 +19,7 @@ _DASHES: Final = {"workday": "solid", "saturday": "dash", "sunday_or_holiday": "
 def day_profile(
     profile: pl.DataFrame, language: Language, *, unit: str, height: int = 340
 ) -> Figure:
-    """Draw `summaries.day_profile`: means as lines, and where workdays usually lie.
+    """Draw `profiles.day_profile`: means as lines, and where workdays usually lie.
 
     The band runs from the 15 % to the 85 % quantile: 7 of 10 workdays.
     """
@@ -38,11 +38,11 @@ def day_profile(
                 "line": {"width": 0},
                 "showlegend": False,
             }
-            traces.append(band | {"y": rows["low"].round(1).to_list()})
+            traces.append(band | {"y": rows["lower"].round(1).to_list()})
             traces.append(
                 band
                 | {
-                    "y": rows["high"].round(1).to_list(),
+                    "y": rows["upper"].round(1).to_list(),
                     "fill": "tonexty",
                     "fillcolor": "var(--workday-fill)",
                 }
@@ -60,7 +60,7 @@ def day_profile(
                     f"<b>{language.number(mean)} {unit}</b><br>"
                     + language.plural("%(count)s day", "%(count)s days", days or 0)
                     for hour, mean, days in rows.select(
-                        "hour", "mean", "days"
+                        "hour", "mean", "samples"
                     ).iter_rows()
                 ],
                 "hovertemplate": "%{text}<extra></extra>",

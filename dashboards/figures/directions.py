@@ -25,7 +25,7 @@ def directions(
     unit: str,
     height: int = 340,
 ) -> Figure:
-    """Draw `summaries.by_direction`; `names` are keys with names, in order."""
+    """Draw workdays of `profiles.day_profiles`; `names` are keys with names."""
     traces = []
     for place, (direction, name) in enumerate(names):
         rows = means.filter(pl.col("direction") == direction)

@@ -21,14 +21,14 @@ def week(
     unit: str,
     weekdays: Sequence[int] = range(7),
 ) -> Figure:
-    """Draw `summaries.week`; an unknown cell stays empty.
+    """Draw `profiles.week_profile`; a cell that nothing is known of stays empty.
 
     `weekdays` are those of the period, Monday is 0: only they have a row.
     """
     known = {
-        (weekday, hour): (mean, hours)
+        (weekday - 1, hour): (mean, hours)
         for weekday, hour, mean, hours in means.select(
-            "weekday", "hour", "mean", "hours"
+            "weekday", "hour", "mean", "samples"
         ).iter_rows()
     }
     values = [

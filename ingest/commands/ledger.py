@@ -32,11 +32,11 @@ def show(
 
     from ingest.reasons import DROPPED
     from verkehrspuls.cli import database, keys, periods
-    from verkehrspuls.storage import ledger
+    from verkehrspuls.storage import known, ledger
 
     town, key = keys.of_sensor(municipality, sensor)
     with database.connection(town) as connection:
-        start, end = periods.period(from_, to, periods.zone(connection, town))
+        start, end = periods.period(from_, to, known.time_zone(connection, town))
         end = end or datetime.now(UTC)
         start = min(start or end - timedelta(days=1), end)
         start = start.replace(minute=0, second=0, microsecond=0)

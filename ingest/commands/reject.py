@@ -175,11 +175,12 @@ def _choice(
     to: str | None,
 ) -> dict[str, Any]:
     from verkehrspuls.cli import keys, periods
+    from verkehrspuls.storage import known
 
     if reason is not None:
         _check_reason(reason)
     town, key = keys.of_sensor(municipality, sensor)
-    start, end = periods.period(from_, to, periods.zone(connection, town))
+    start, end = periods.period(from_, to, known.time_zone(connection, town))
     return {
         "municipality": town,
         "sensor": key,

@@ -142,6 +142,20 @@ def test_an_unknown_key_is_told_with_the_nearest(
     assert problem["detail"] == told
 
 
+def test_dates_are_those_of_the_town_that_is_named(client: TestClient) -> None:
+    """A day begins an hour earlier in Kaiserslautern than in UTC."""
+
+    def begins(query: str) -> str:
+        period = "from=2026-03-04&to=2026-03-05"
+        answer = client.get(f"/api/v1/{query}&{period}").json()
+        return str(answer["from"])
+
+    for path in ("ledger", "rejects"):
+        there = begins(f"{path}?municipality=kaiserslautern")
+        assert there == "2026-03-03T23:00:00Z"
+        assert begins(f"{path}?") == "2026-03-04T00:00:00Z"
+
+
 def test_what_is_known_and_has_nothing_is_empty(client: TestClient) -> None:
     town = "municipality=kaiserslautern"
     period = "from=2026-06-01&to=2026-06-02"

@@ -134,7 +134,9 @@ def test_site_whose_counting_has_begun_shows_no_empty_charts(
         page = client.get(address).text
         assert all(heading in page for heading in usual)
         with psycopg.connect(plain_world) as connection:
-            connection.execute("update vp.volume set observed_s = observed_s / 6")
+            connection.execute(
+                "update vp.volume set observed_s = observed_s / 6, valid = false"
+            )
         page = client.get(address).text
         assert 'id="series-heading"' in page
         assert not any(heading in page for heading in usual)

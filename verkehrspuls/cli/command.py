@@ -77,6 +77,16 @@ class LazyGroup(TyperGroup):
             self.commands[args[0]] = load(args[0])
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; refuse values that cannot be in our words."""
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            from verkehrspuls.cli.refusals import in_our_words
+
+            error.message = in_our_words(error.message)
+            raise
+
 
 def modules(name: str) -> list[str]:
     """Return the modules that hold a sub-command."""

@@ -2,24 +2,11 @@
 
 from collections.abc import Callable
 from datetime import date, datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from verkehrspuls.errors import UsageError
 
-if TYPE_CHECKING:
-    from verkehrspuls.storage.database import Connection
-
 Parsed = TypeVar("Parsed")
-
-
-def zone(connection: "Connection", municipality: str | None) -> str:
-    """Return the time zone of a municipality; UTC for none, or an unknown one."""
-    from verkehrspuls.storage.database import execute
-
-    if municipality is None:
-        return "UTC"
-    town = execute(connection, "municipality", key=municipality).fetchone()
-    return str(town["time_zone"]) if town else "UTC"
 
 
 def moment(option: str, text: str | None, time_zone: str = "UTC") -> datetime | None:

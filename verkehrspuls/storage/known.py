@@ -63,6 +63,14 @@ def require(
             raise UnknownKey(kind=kind, key=whole)
 
 
+def time_zone(connection: Connection, municipality: str | None) -> str:
+    """Return the time zone of a municipality; UTC for none, or an unknown one."""
+    if municipality is None:
+        return "UTC"
+    town = execute(connection, "municipality", key=municipality).fetchone()
+    return str(town["time_zone"]) if town else "UTC"
+
+
 def meant(connection: Connection, error: UnknownKey, *, visible: Sequence[str]) -> str:
     """Return the key that was probably meant; empty where none is like it."""
     key = str(error.key)

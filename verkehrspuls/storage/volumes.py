@@ -23,6 +23,7 @@ def read_volumes(
     end: datetime,
     interval_s: Literal[900, 3600],
     direction: str | None = None,
+    together: bool = False,
     trusted: bool = False,
     visible: Sequence[str] = PUBLIC,
 ) -> pl.DataFrame:
@@ -30,8 +31,9 @@ def read_volumes(
 
     Rows are there only where data is. `observed` is the share of the interval, over
     all lanes; `volume` is what was counted, not scaled up. `direction`: one key, `all`
-    for the cross-section, None for each direction. `trusted` leaves out what is
-    suspected to be of a sensor's fault (`suspected`), as if a person had excluded it.
+    for the cross-section, None for each direction, with `together` the cross-section
+    (direction `all`) beside them. `trusted` leaves out what is suspected to be of a
+    sensor's fault (`suspected`), as if a person had excluded it.
     """
     return read_frame(
         url,
@@ -42,6 +44,7 @@ def read_volumes(
         end=end,
         interval_s=interval_s,
         direction=direction,
+        together=together,
         trusted=trusted,
         **FAULT_PARAMETERS,
         visible=list(visible),

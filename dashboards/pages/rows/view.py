@@ -6,21 +6,23 @@ from typing import Final
 
 import polars as pl
 
-from analytics.reports.extracts import stored_hours
+from analytics.reports.extracts import ALL, SECONDS, stored_hours
+from analytics.reports.site import volumes
 from dashboards.charts import charts
 from dashboards.charts.charts import Table
 from dashboards.downloads import downloads
-from dashboards.pages.site.counted import filled_series, names_of, volumes
+from dashboards.pages.site.counted import filled_series, names_of
 from dashboards.pages.site.environment import noise_days, noise_table
 from dashboards.pages.site.selection import View
 from dashboards.pages.site.view import (
-    counted_days,
     environment_hours,
     filled_environment_days,
     filled_hours,
     in_period,
 )
 from verkehrspuls.errors import BadParameter
+from verkehrspuls.storage.days import read_daily_figures
+from verkehrspuls.storage.estimates import read_imputed
 from verkehrspuls.text import mark
 
 #: rows per page
@@ -94,10 +96,23 @@ def rows_page(shown: View, url: str, *, of: str, page: int) -> RowsPage:
 
 
 def _counted(shown: View, url: str) -> pl.DataFrame:
-    days, hours = counted_days(shown, url), pl.DataFrame()
-    if shown.period.bin == "PT1H":
-        hours = volumes(shown, url, interval_s=3600)
-    return filled_series(shown, url, days=days, hours=hours)
+    asked = shown.asked
+    days = bins = pl.DataFrame()
+    estimates = None
+    if asked.bin == "P1D":
+        days = counted_days(shown, url)
+    else:
+        of_each = pl.col("direction") != ALL
+        bins = volumes(asked, url, SECONDS[asked.bin]).filter(of_each)
+    if asked.bin == "PT1H":
+        estimates = read_imputed(url, **asked.counted, **asked.period)
+    return filled_series(shown, days=days, bins=bins, estimates=estimates)
+
+
+def counted_days(shown: View, url: str) -> pl.DataFrame:
+    """Read the local days of the counted quantity in the period."""
+    asked = shown.asked
+    return read_daily_figures(url, **asked.counted, first=asked.first, last=asked.last)
 
 
 def _table(shown: View, part: pl.DataFrame, *, of: str, quantity: str) -> Table:

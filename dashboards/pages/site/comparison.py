@@ -9,15 +9,14 @@ from typing import Any, Final
 
 import polars as pl
 
-from analytics.reports.sources import counting, read_days, sites_of, suspected_of
+from analytics.reports.site import Counted, compared
+from analytics.reports.sources import counting
 from analytics.studies.change import Change
-from analytics.studies.comparison import compare_periods, compare_sites
 from analytics.studies.pairs import YEAR
 from dashboards.language import Language
-from dashboards.pages.site.key_figures import Counted
 from verkehrspuls.errors import BadParameter
-from verkehrspuls.storage.database import Connection
-from verkehrspuls.storage.sites import read_site
+from verkehrspuls.storage.database import Row
+from verkehrspuls.storage.reader import Reader
 from verkehrspuls.text import mark
 
 PERIODS: Final = {
@@ -42,15 +41,17 @@ def choices(
     asked: str,
     language: Language,
     *,
-    connection: Connection,
+    sites: Sequence[Row],
 ) -> Choices:
     """Offer periods, and the municipality's other sites that count the same.
 
-    Of more than MAX_SITES the nearest, and the chosen one.
+    Of more than MAX_SITES the nearest, and the one that is asked for. `sites` are all
+    of the municipality.
     """
-    sites = counting(sites_of(connection, site["municipality"]), quantity)
     others = {
-        f"site:{other['key']}": other for other in sites if other["key"] != site["key"]
+        f"site:{other['key']}": other
+        for other in counting(sites, quantity)
+        if other["key"] != site["key"]
     }
     offered = set(
         heapq.nsmallest(MAX_SITES, others, key=lambda key: _apart(site, others[key]))
@@ -81,8 +82,7 @@ def comparison(
     language: Language,
     *,
     school_holidays: pl.DataFrame,
-    connection: Connection,
-    url: str,
+    reader: Reader,
 ) -> str:
     """Return the change and its interval as a sentence; empty without a comparison."""
     if not chosen.asked:
@@ -90,53 +90,24 @@ def comparison(
     name = dict(chosen.names)[chosen.asked]
     if of.first > of.ended:
         return language.phrase("Only whole days that have ended are compared.")
-    after = (of.first, of.ended)
-    # whole weeks, so that each day has a partner of its weekday
-    weeks = math.ceil(((of.ended - of.first).days + 1) / 7)
-    shift = timedelta(weeks=weeks) if chosen.asked == "previous" else YEAR
+    key = chosen.asked.removeprefix("site:") if ":" in chosen.asked else ""
+    shift = timedelta(0)
+    if not key:
+        # whole weeks, so that each day has a partner of its weekday
+        weeks = math.ceil(((of.ended - of.first).days + 1) / 7)
+        shift = timedelta(weeks=weeks) if chosen.asked == "previous" else YEAR
     before = (of.first - shift, of.ended - shift)
-    if chosen.asked.startswith("site:"):
-        other = read_site(
-            connection, of.site["municipality"], chosen.asked.removeprefix("site:")
-        )
-        compared = [(other, *after), (of.site, *after)]
-    else:
-        other = None
+    if not key:
         name = f"{name} ({language.days(*before)})"
-        compared = [(of.site, *before), (of.site, *after)]
-
-    def said(without: pl.DataFrame | None = None) -> str:
-        pair = [
-            read_days(
-                url,
-                site,
-                of.quantity,
-                first,
-                last,
-                school_holidays=school_holidays,
-                without=without,
-            )
-            for site, first, last in compared
-        ]
-        if other:
-            return _said(compare_sites(*pair), name, language)
-        both = pl.concat(pair).unique("day").sort("day")
-        found = compare_periods(both, before=before, after=after)
-        return _said(found, name, language)
-
-    suspects = pl.concat(
-        [
-            suspected_of(connection, [site], of.quantity, first, last)
-            for site, first, last in compared
-        ]
-    )
-    if suspects.is_empty():
-        return said()
+    both = compared(of, before, reader, other=key, school_holidays=school_holidays)
+    said = _said(both.found, name, language)
+    if both.trusted is None:
+        return said
     text = language.phrase(
         "Without hours in which a fault is suspected: %(sentence)s",
-        sentence=said(suspects),
+        sentence=_said(both.trusted, name, language),
     )
-    return f"{said()} {text}"
+    return f"{said} {text}"
 
 
 def _said(found: Change, name: str, language: Language) -> str:

@@ -5,13 +5,13 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, Literal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from analytics.flow.classes import GROUPS, summed, sums_of
-from analytics.reports.sources import scheme_of
+from analytics.reports.extracts import ALL
+from analytics.reports.site import Around, Charted, Report
 from dashboards import describe, summaries
 from dashboards.charts import charts
 from dashboards.charts.charts import Chart, Names
@@ -19,40 +19,23 @@ from dashboards.charts.forecast import forecast_chart
 from dashboards.downloads import all_rows, downloads
 from dashboards.figures.series import Mark
 from dashboards.language import UNKNOWN_FIGURE, Language
-from dashboards.pages.site.key_figures import Counted, KeyFigure
+from dashboards.pages.site.key_figures import KeyFigure
 from dashboards.pages.site.selection import View
 from dashboards.period import Period
-from verkehrspuls.calendar import day_end
-from verkehrspuls.storage.database import Connection
-from verkehrspuls.storage.estimates import (
-    list_forecast_errors,
-    read_forecast,
-    read_imputed,
-)
-from verkehrspuls.storage.volumes import read_volumes
 
 
 def counted_charts(
-    shown: View,
-    connection: Connection,
-    url: str,
-    *,
-    days: pl.DataFrame,
-    hours: pl.DataFrame,
-    findings: Sequence[Mapping[str, Any]],
-    trusted: pl.DataFrame | None,
-    of: Counted,
-    figures: Sequence[KeyFigure],
+    shown: View, report: Report, *, known: Around, figures: Sequence[KeyFigure]
 ) -> list[Chart]:
-    """Draw the charts of the counted quantity; `findings` are `list_findings`.
+    """Draw the charts of the counted quantity.
 
-    `trusted` are the hours without what is suspected to be of a sensor's fault; None
-    where nothing is. Classes are of the days of the key figures, and their heavy share
-    is that of these.
+    Classes are of the days of the key figures, and their heavy share is that of these.
     """
     language, period = shown.language, shown.period
     quantity = shown.quantity or ""
-    filled = filled_series(shown, url, days=days, hours=hours)
+    filled = filled_series(
+        shown, days=report.days, bins=report.bins, estimates=report.estimates
+    )
     names = names_of(shown, filled)
     drawn = [
         charts.series_chart(
@@ -61,100 +44,87 @@ def counted_charts(
             period=period,
             quantity=quantity,
             names=names,
-            marks=_marks(findings, shown),
+            marks=_marks(known.findings, shown),
             downloads=downloads(shown.site, quantity, period, language),
             all_rows=all_rows(
                 shown.site, period, language, of="series", quantity=quantity
             ),
         )
     ]
-    if hours.is_empty():
+    if report.hours.is_empty():
         return drawn
-    together = summaries.cross_section(hours, shown.zone)
-    if period.end > shown.now:
+    if report.forecast is not None:
         drawn.append(
             forecast_chart(
-                read_forecast(url, **shown.counted),
-                list_forecast_errors(connection, **shown.counted),
-                together,
+                report.forecast,
+                known.forecast_errors,
+                report.newest,
                 language,
                 zone=shown.zone,
                 quantity=quantity,
                 now=shown.now,
             )
         )
-    until, heavy, heavy_trusted = None, None, None
-    if shares := {figure.key: figure for figure in figures if figure.key}:
-        until, heavy, heavy_trusted = (
-            day_end(of.ended, shown.zone),
-            UNKNOWN_FIGURE,
-            UNKNOWN_FIGURE,
-        )
-        if share := shares.get("heavy_share"):
-            heavy, heavy_trusted = share.value, share.trusted
-    of_hours = _of_hours(hours, shown, names, until=until, heavy=heavy)
-    if trusted is None or trusted.is_empty():
+    # the series may be of quarter-hours, which not all tell
+    names = names_of(shown, report.hours.filter(pl.col("direction") != ALL))
+    told = {figure.key: figure for figure in figures if figure.key}
+    heavy, trusted = _heavy_shares(report, told, language)
+    of_hours = _of_hours(report.charted, shown, names, heavy=heavy)
+    if report.charted_trusted is None or report.charted_trusted.hours.is_empty():
         return drawn + of_hours
-    without = _of_hours(trusted, shown, names, until=until, heavy=heavy_trusted)
+    without = _of_hours(report.charted_trusted, shown, names, heavy=trusted)
     return drawn + all_told(of_hours, without, language)
 
 
-def _heavy_share(hours: pl.DataFrame, shown: View) -> str:
-    """Return the share of heavy traffic, if the class scheme contains it."""
-    channels = [c for c in shown.site["channels"] if c["quantity"] == shown.quantity]
-    scheme = scheme_of(
-        shown.site, channels, start=shown.period.start, end=shown.period.end
-    )
-    heavy, volume = sums_of(hours, summed(GROUPS["heavy"], scheme))
-    return shown.language.percent(heavy / volume, 1) if volume else UNKNOWN_FIGURE
+def _heavy_shares(
+    report: Report, told: Mapping[str, KeyFigure], language: Language
+) -> tuple[str, str]:
+    """The heavy share, and that without what is suspected: as it is told elsewhere."""
+    if share := told.get("heavy_share"):
+        return share.value, share.trusted
+    if told:
+        return UNKNOWN_FIGURE, UNKNOWN_FIGURE
+    shares = [
+        UNKNOWN_FIGURE if of is None else language.percent(of.heavy_share.value, 1)
+        for of in (report.charted, report.charted_trusted)
+    ]
+    return shares[0], shares[1]
 
 
-def _of_hours(
-    hours: pl.DataFrame,
-    shown: View,
-    names: Names,
-    *,
-    until: datetime | None,
-    heavy: str | None,
-) -> list[Chart]:
-    """Draw the charts that sum up hours; classes of those before `until`.
-
-    `heavy` is the heavy share that is told elsewhere on the page, if any is.
-    """
-    language, quantity, holidays = shown.language, shown.quantity or "", shown.holidays
-    together = summaries.cross_section(hours, shown.zone)
-    ended = hours.filter(pl.col("time") < until) if until else hours
-    by_class = charts.classes_chart(
-        ended, language, heavy=_heavy_share(ended, shown) if heavy is None else heavy
-    )
+def _of_hours(of: Charted, shown: View, names: Names, *, heavy: str) -> list[Chart]:
+    """Draw the charts that sum up hours."""
+    language, quantity = shown.language, shown.quantity or ""
+    by_class = charts.classes_chart(of.classes, language, heavy=heavy)
     last = [by_class] if by_class else []
-    if together.is_empty():
+    if of.week_profile.is_empty() and of.day_profiles.is_empty():
         # counting has just begun: charts of whole hours would be empty
         return last
+    together = pl.col("direction") == ALL
     drawn = [
-        charts.profile_chart(together, language, quantity=quantity, holidays=holidays)
+        charts.profile_chart(
+            of.day_profiles.filter(together), language, quantity=quantity
+        )
     ]
     weekdays = _weekdays(shown.period)
     # of one day the profile says the same
     if len(weekdays) > 1:
         drawn.append(
             charts.week_chart(
-                together,
+                of.week_profile,
                 language,
                 quantity=quantity,
-                holidays=holidays,
                 weekdays=weekdays,
+                holidays=of.has_holidays,
             )
         )
     if len(names) > 1:
         drawn.append(
             charts.directions_chart(
-                hours,
+                of.day_profiles.filter(~together, day_type="workday"),
+                of.totals,
                 language,
-                zone=shown.zone,
                 quantity=quantity,
                 names=names,
-                holidays=holidays,
             )
         )
     return [*drawn, *last]
@@ -183,22 +153,17 @@ def told(chart: Chart, without: Chart | None, language: Language) -> Chart:
 
 
 def filled_series(
-    shown: View, url: str, *, days: pl.DataFrame, hours: pl.DataFrame
+    shown: View,
+    *,
+    days: pl.DataFrame,
+    bins: pl.DataFrame,
+    estimates: pl.DataFrame | None,
 ) -> pl.DataFrame:
-    """Return counts in the requested steps, with a row for each gap."""
-    period = shown.period
-    if period.bin == "P1D":
-        return summaries.fill_days(days, period, shown.today)
-    frame = hours
-    if period.bin == "PT15M":
-        frame = volumes(shown, url, interval_s=900)
-    filled = summaries.fill_gaps(frame, period, shown.now)
-    if period.bin == "PT1H":
-        estimates = read_imputed(
-            url, **shown.counted, start=period.start, end=period.end
-        )
-        filled = summaries.with_estimates(filled, estimates)
-    return filled
+    """The counted series by the steps that are asked for, with a row for each gap."""
+    if shown.period.bin == "P1D":
+        return summaries.fill_days(days, shown.period, shown.today)
+    filled = summaries.fill_gaps(bins, shown.period, shown.now)
+    return filled if estimates is None else summaries.with_estimates(filled, estimates)
 
 
 def names_of(shown: View, filled: pl.DataFrame) -> Names:
@@ -206,20 +171,6 @@ def names_of(shown: View, filled: pl.DataFrame) -> Names:
     present = set(filled["direction"])
     named = [pair for pair in _names(shown) if pair[0] in present]
     return named or [(direction, "") for direction in sorted(present)]
-
-
-def volumes(
-    shown: View, url: str, *, interval_s: Literal[900, 3600], trusted: bool = False
-) -> pl.DataFrame:
-    """Read the volumes of the period by direction; see `read_volumes`."""
-    return read_volumes(
-        url,
-        **shown.counted,
-        start=shown.period.start,
-        end=shown.period.end,
-        interval_s=interval_s,
-        trusted=trusted,
-    )
 
 
 def _weekdays(period: Period) -> list[int]:

@@ -1,34 +1,17 @@
 """The figures a site's page opens with, each with its passport or its reason."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
 
 import polars as pl
 
-from analytics.flow import means, peaks, speeds
-from analytics.flow.figure import (
-    Figure,
-    Reason,
-    Result,
-    month_names,
-    touched_by,
-)
-from analytics.frames import FLOW_BINS, empty
-from analytics.quality.passport import Passport, of_days
-from analytics.quality.suspected import touched
-from analytics.reports import figures
-from analytics.reports.extracts import ALL
-from analytics.reports.sources import Known, Options, Source
+from analytics.flow import means
+from analytics.flow.figure import Figure, Reason, month_names
+from analytics.reports.site import SPEED_DAYS, Counted
 from dashboards import passports
 from dashboards.language import Language
-from verkehrspuls.settings import Analytics
 from verkehrspuls.text import mark
-
-#: V85 is of so many days at the end of a longer period: a page must not take seconds
-SPEED_DAYS: Final = 31
 
 _NAMES: Final = {
     "dtv": mark("Daily traffic DTV"),
@@ -79,55 +62,6 @@ class KeyFigure:
     without: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """What was counted in which days of a site: what key figures are made of."""
-
-    site: dict[str, Any]
-    quantity: str
-    #: local days, both included; flow figures are of the ended ones up to `ended`
-    first: date
-    last: date
-    ended: date
-    #: day figures of the cross-section
-    days: pl.DataFrame
-    #: open cases that touch them, and hours whose readings may be of another one
-    cases: tuple[int, ...] = ()
-    ambiguous_hours: tuple[datetime, ...] = ()
-    #: where the period's hours come from, where it is not one of whole days
-    of_hours: Passport | None = None
-    #: the same without what is suspected to be of a sensor's fault, where any is, and
-    #: what share of the period that is
-    trusted: "Counted | None" = None
-    suspected: float = 0.0
-    is_trusted: bool = False
-
-    @property
-    def runs(self) -> bool:
-        """Whether the passport is of the days up to yesterday, and today runs."""
-        return self.first <= self.ended < self.last
-
-    @property
-    def passport(self) -> Passport:
-        """Where the period's days come from; days without figures are missing."""
-        if self.of_hours is not None:
-            return touched(
-                replace(self.of_hours, ambiguous_hours=self.ambiguous_hours),
-                self.suspected,
-            )
-        last = self.ended if self.ended >= self.first else self.last
-        known = self.days.filter(pl.col("day") <= last)
-        return touched(
-            of_days(
-                known,
-                method=", ".join(sorted(known["method"].unique())),
-                days_expected=(last - self.first).days + 1,
-                ambiguous_hours=self.ambiguous_hours,
-            ),
-            self.suspected,
-        )
-
-
 def days_told(of: Counted, language: Language) -> str:
     """Describe the days of the figures; empty if these are not whole days."""
     if of.ended < of.first:
@@ -149,19 +83,19 @@ def days_told(of: Counted, language: Language) -> str:
     return language.phrase(text, days=days, valid=valid, count=count)
 
 
-def total(
-    of: Counted, volume: int | None, language: Language, *, trusted: int | None = None
-) -> KeyFigure:
-    """Return the sum of the period; `trusted` is that without suspected data."""
+def total(of: Counted, language: Language) -> KeyFigure:
+    """What was counted in the period."""
     passport = of.passport
     unit = language.counted(of.quantity)
+    without = ""
+    if of.trusted:
+        known = of.trusted.total
+        without = _without(known, language.number(known), unit, language)
     return KeyFigure(
         name=language.phrase("Sum in the period"),
-        value=language.number(volume),
+        value=language.number(of.total),
         unit=unit,
-        without=_without(f"{language.number(trusted)} {unit}", language)
-        if of.trusted
-        else "",
+        without=without,
         basis=language.phrase(
             mark("counted, not scaled up; up to yesterday %(share)s observed")
             if of.runs
@@ -185,92 +119,17 @@ def basis_of(figure: Figure, language: Language) -> str:
     return language.phrase(_BASES[figure.name]) if figure.name in _BASES else ""
 
 
-def of_flow(
-    of: Counted,
-    language: Language,
-    *,
-    known: Known,
-    url: str,
-    settings: Analytics,
-    now: datetime,
-) -> list[KeyFigure]:
-    """Return the flow figures of the days that have ended; none where none has.
-
-    `known` is what is known of all days of the period.
-    """
-    if of.first > of.ended:
+def of_flow(of: Counted, language: Language) -> list[KeyFigure]:
+    """The flow figures of the days that have ended; none where none has."""
+    if not of.figures:
         return []
-
-    def source(of: Counted, kind: str, first: date, last: date) -> Source:
-        selection = figures.select(
-            of.site,
-            kind,
-            quantity=of.quantity,
-            direction=ALL,
-            start=first,
-            end=last + timedelta(days=1),
-            now=now,
-        )
-        return Source(
-            selection,
-            known=known,
-            turn=lambda: nullcontext(url),
-            settings=settings,
-            options=Options(),
-            trusted=of.is_trusted,
-            days=of.days,
-        )
-
-    found = _figures(of, source)
-    without = _figures(of.trusted, source) if of.trusted else {}
-    lacking = found["dtv"].reason
+    without = of.trusted.figures if of.trusted else {}
+    lacking = of.figures["dtv"].reason
     return [
-        _shown(found[name], without.get(name), of, language, lacking=lacking)
-        for name in _chosen(found)
+        _shown(of.figures[name], without.get(name), of, language, lacking=lacking)
+        for name in _chosen(of.figures)
         if of.quantity == "motor" or name not in _OF_MOTORS
     ]
-
-
-def _figures(
-    of: Counted, source: Callable[[Counted, str, date, date], Source]
-) -> dict[str, Figure]:
-    """Compute the flow figures by name."""
-    period = source(of, "means", of.first, of.ended)
-    results = [
-        means.means(
-            period.days(), unit=period.unit, rules=period.rules, terms=period.terms
-        )
-    ]
-    peaks_of_days = of.days.filter(pl.col("day") <= of.ended).drop_nulls("peak_volume")
-    busiest = peaks_of_days.sort("peak_volume", descending=True)["day"].to_list()
-    # the sliding peak of each day is stored: only the greatest one's day is read
-    known = of.days.filter(pl.col("day") <= of.ended).drop_nulls("volume")["day"]
-    day = [of.ended, *known.sort(), *busiest[:1]][-1]
-    peak = figures.of_kind("peaks", source(of, "peaks", day, day))
-    passport = replace(of.passport, method=peaks.METHOD, days_used=None)
-    results.append(
-        Result(tuple(replace(figure, passport=passport) for figure in peak.figures))
-    )
-    if of.quantity == "motor":
-        since = max(of.first, of.ended - timedelta(days=SPEED_DAYS - 1))
-        fast = source(of, "speeds", since, of.ended)
-        results.append(
-            speeds.speeds(
-                fast.histograms(),
-                empty(FLOW_BINS),
-                limit_kmh=fast.limit_kmh,
-                expected=fast.hours_expected,
-                lanes=len(fast.channels),
-                excluded_s=fast.histograms_excluded_s,
-            )
-        )
-    return {
-        figure.name: replace(figure, passport=touched(figure.passport, of.suspected))
-        for result in results
-        for figure in touched_by(
-            result, cases=of.cases, ambiguous_hours=of.ambiguous_hours
-        ).figures
-    }
 
 
 def _chosen(found: Mapping[str, Figure]) -> list[str]:
@@ -287,7 +146,10 @@ def _chosen(found: Mapping[str, Figure]) -> list[str]:
     return [name for name in _NAMES if name in found and name not in left_out]
 
 
-def _without(value: str, language: Language) -> str:
+def _without(known: float | None, value: str, unit: str, language: Language) -> str:
+    """Say a value without what is suspected; one that is not known has no unit."""
+    if known is not None and unit:
+        value = f"{value} {unit}"
     return language.phrase(
         "without hours in which a fault is suspected: %(value)s", value=value
     )
@@ -331,7 +193,7 @@ def _shown(
         basis=basis,
         unit=unit,
         trusted=value,
-        without=_without(f"{value} {unit}".strip(), language)
+        without=_without(trusted.value, value, unit, language)
         if trusted and figure.value is not None
         else "",
         passport=passports.lines(figure.passport, language, zone=of.site["time_zone"]),

@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import Request, Response
 
+from analytics.reports.sources import sites_of
 from api.parameters import MunicipalityKey, SiteKey
 from dashboards import describe
 from dashboards.language import Language
@@ -18,7 +19,6 @@ from dashboards.period import Period
 from dashboards.render import LanguageKey, Now, database_of, known, page_router, render
 from verkehrspuls.errors import BadParameter
 from verkehrspuls.quantities import COUNTED
-from verkehrspuls.storage.database import Connection
 from verkehrspuls.storage.operation import count_changes
 from verkehrspuls.storage.sites import read_site
 
@@ -56,20 +56,16 @@ def _site(
     query: Mapping[str, str],
     at: datetime,
 ) -> Response:
-    database = database_of(request)
-    with database.connection() as connection:
-        try:
-            shown = selection(found, query, tongue, now=at)
-            with database.frames() as url:
-                content = view.content(
-                    shown,
-                    query,
-                    connection=connection,
-                    url=url,
-                    settings=request.app.state.settings.analytics,
-                )
-        except BadParameter as error:
-            return _mistaken(request, tongue, found, query, error, connection)
+    try:
+        shown = selection(found, query, tongue, now=at)
+        content = view.content(
+            shown,
+            query,
+            reader=database_of(request),
+            settings=request.app.state.settings.analytics,
+        )
+    except BadParameter as error:
+        return _mistaken(request, tongue, found, query, error)
     zones = {(found["municipality"], found["key"]): found["time_zone"]}
     return render(
         request,
@@ -112,11 +108,12 @@ def _mistaken(
     site: Mapping[str, Any],
     query: Mapping[str, str],
     error: BadParameter,
-    connection: Connection,
 ) -> Response:
     """Show the form with what was entered, and what is wrong at its field."""
     measured = [channel["quantity"] for channel in site["channels"]]
     counted = next((quantity for quantity in measured if quantity in COUNTED), "")
+    with database_of(request).connection() as connection:
+        sites = sites_of(connection, site["municipality"]) if counted else []
     response = render(
         request,
         language,
@@ -127,7 +124,7 @@ def _mistaken(
             site,
             query,
             language,
-            choices=choices(site, counted, "", language, connection=connection)
+            choices=choices(site, counted, "", language, sites=sites)
             if counted
             else None,
             error=error,

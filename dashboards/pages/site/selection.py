@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Query
 
+from analytics.reports.site import Asked as SiteAsked
 from dashboards.language import Language
 from dashboards.period import Period, read
-from verkehrspuls.calendar import public_holidays
 from verkehrspuls.errors import BadParameter
 from verkehrspuls.quantities import COUNTED, ENVIRONMENT
 from verkehrspuls.text import mark
@@ -64,17 +64,16 @@ class View:
         return self.now.astimezone(ZoneInfo(self.zone)).date()
 
     @property
-    def counted(self) -> dict[str, Any]:
-        """The series that is counted, as functions of `storage` take it."""
-        return {"site_id": self.site["site_id"], "quantity": self.quantity or ""}
-
-    @property
-    def holidays(self) -> set[date]:
-        """Public holidays of the period's years."""
-        years = range(self.period.first.year, self.period.last.year + 1)
-        return {
-            day for year in years for day in public_holidays(self.site["state"], year)
-        }
+    def asked(self) -> SiteAsked:
+        """The same, as reports take it."""
+        return SiteAsked(
+            site=self.site,
+            quantity=self.quantity,
+            start=self.period.start,
+            end=self.period.end,
+            bin=self.period.bin,
+            now=self.now,
+        )
 
 
 def selection(

@@ -1,11 +1,17 @@
 """Frames as the reading layer gives them."""
 
+from collections.abc import Collection
 from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 
+from analytics.flow import profiles
+from analytics.flow.classes import classes as by_class
+from analytics.flow.inputs import calendar, lazy_flow_bins
+from analytics.frames import FLOW_BINS, SCHOOL_HOLIDAYS, empty
+from analytics.reports.site import DAY_TYPES
 from dashboards.period import Bin, Period
-from verkehrspuls.classes import COUNTS
+from verkehrspuls.classes import CLASSES, COUNTS
 
 BERLIN = "Europe/Berlin"
 
@@ -32,6 +38,8 @@ def volumes(
             "observed": shares[n],
             "normalised": 1 - shares[n] if shares[n] >= 0.5 else 0.0,
             "volume": volume,
+            "volume_normalised": None if volume is None else volume / shares[n],
+            "valid": shares[n] >= 0.75,
             **{
                 name: (classes[name][n] if name in classes else None) for name in COUNTS
             },
@@ -49,11 +57,59 @@ def volumes(
             "observed": pl.Float64,
             "normalised": pl.Float64,
             "volume": pl.Int64,
+            "volume_normalised": pl.Float64,
+            "valid": pl.Boolean,
             **{name: pl.Int64() for name in COUNTS},
             "usual": pl.Float64,
             "usual_spread": pl.Float64,
         },
     )
+
+
+def bins(frame: pl.DataFrame, holidays: Collection[date] = ()) -> pl.DataFrame:
+    """FLOW_BINS of hours, by `direction`."""
+    of_days = pl.col("time").dt.convert_time_zone(BERLIN).dt.date()
+    first, last = frame.select(of_days.min().alias("a"), of_days.max().alias("b")).row(
+        0
+    )
+    off = pl.col("day").is_in(list(holidays))
+    known = calendar(first, last, "RP", empty(SCHOOL_HOLIDAYS)).with_columns(
+        holiday=pl.col("holiday") | off,
+        day_type=pl.when(off)
+        .then(pl.lit("sunday_or_holiday"))
+        .otherwise(pl.col("day_type")),
+    )
+    told = frame.with_columns(
+        imputed=pl.lit(0.0), excluded=pl.lit(0.0), speed_kmh=pl.lit(None, pl.Float64)
+    )
+    made = lazy_flow_bins(told, interval_s=3600, time_zone=BERLIN, days=known)
+    return made.select("direction", *FLOW_BINS).collect()
+
+
+def day_profile(frame: pl.DataFrame, holidays: Collection[date] = ()) -> pl.DataFrame:
+    """Usual days, by `direction`."""
+    return profiles.day_profiles(bins(frame, holidays), types=DAY_TYPES)
+
+
+def week(frame: pl.DataFrame, holidays: Collection[date] = ()) -> pl.DataFrame:
+    """The usual week of one direction."""
+    found = profiles.week_profile(bins(frame, holidays), expected=1).table
+    assert found is not None
+    return found
+
+
+def workdays(frame: pl.DataFrame) -> pl.DataFrame:
+    """Usual workdays, by `direction`."""
+    return day_profile(frame).filter(day_type="workday")
+
+
+def classes(frame: pl.DataFrame, scheme: str = "tls-8+1") -> pl.DataFrame:
+    """What was counted by class."""
+    found = by_class(
+        bins(frame), quantity="motor", scheme=scheme, units={}, unit="Kfz", expected=1
+    ).table
+    assert found is not None
+    return found.filter(pl.col("name").is_in(CLASSES)).drop_nulls("volume")
 
 
 def days(first: date, counted: list[int], *, valid: list[bool]) -> pl.DataFrame:

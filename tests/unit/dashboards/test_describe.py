@@ -7,6 +7,7 @@ import pytest
 from dashboards import describe, summaries
 from dashboards.charts import charts
 from dashboards.language import UNKNOWN_FIGURE, Language
+from tests.unit.dashboards import frames
 from tests.unit.dashboards.frames import BERLIN, period, volumes
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -44,35 +45,32 @@ def test_empty_series_says_so() -> None:
 
 def test_profile_and_week_tell_the_busiest_hour() -> None:
     # Monday to Wednesday
-    hours = summaries.cross_section(
-        volumes(START - HOUR, [*range(24), *range(24), *range(24)]), BERLIN
-    )
-    profile = summaries.day_profile(hours, ())
+    hours = volumes(START - HOUR, [*range(24), *range(24), *range(24)])
+    profile = frames.day_profile(hours)
     assert describe.day_profile(profile, DE, unit="Kfz/h") == (
         "An Werktagen ist 23–24 Uhr die stärkste Stunde, mit 23 Kfz/h."
     )
-    assert describe.week(summaries.week(hours, ()), EN, unit="veh/h") == (
+    assert describe.week(frames.week(hours), EN, unit="veh/h") == (
         "In this period it was busiest on Monday, 23–24 h, with 23 veh/h; quietest on "
         "Monday, 0–1 h, with 0 veh/h."
     )
     weeks = [n % 24 for n in range(3 * 7 * 24)]
-    often = summaries.cross_section(volumes(START - HOUR, weeks), BERLIN)
-    assert describe.week(summaries.week(often, ()), EN, unit="veh/h").startswith(
+    often = frames.week(volumes(START - HOUR, weeks))
+    assert describe.week(often, EN, unit="veh/h").startswith(
         "Busiest is Monday, 23–24 h, with 23 veh/h on average; quietest is Monday, 0"
     )
 
 
 def test_too_few_days_tell_no_usual_day_and_no_busiest_hour() -> None:
     two_days = volumes(START - HOUR, [*range(24), *range(24)])
-    hours = summaries.cross_section(two_days, BERLIN)
-    profile = summaries.day_profile(hours, ())
+    profile = frames.day_profile(two_days)
     assert describe.day_profile(profile, EN, unit="veh/h").startswith("Too few days")
-    assert describe.week(summaries.week(hours, ()), EN, unit="veh/h").startswith(
+    assert describe.week(frames.week(two_days), EN, unit="veh/h").startswith(
         "Too few hours"
     )
     # four hours of a Friday
     friday = volumes(START + timedelta(days=4, hours=18), [1, 2, 9, 3])
-    means = summaries.by_direction(friday, BERLIN, ())
+    means = frames.workdays(friday)
     said = describe.directions(means, {"in": 15}, EN, names=[("in", "Centre")])
     assert said == "Centre: 100\u202f% of the traffic."
 
@@ -90,10 +88,8 @@ def test_the_first_of_several_equal_peaks_is_named() -> None:
 
 def test_busiest_hour_is_told_of_whole_days_only() -> None:
     # Monday to Wednesday, and the first four hours of Thursday, a holiday
-    hours = summaries.cross_section(
-        volumes(START - HOUR, [*range(24), *range(24), *range(28)]), BERLIN
-    )
-    profile = summaries.day_profile(hours, [START.date() + timedelta(days=3)])
+    hours = volumes(START - HOUR, [*range(24), *range(24), *range(28)])
+    profile = frames.day_profile(hours, [START.date() + timedelta(days=3)])
     assert describe.day_profile(profile, DE, unit="Kfz/h") == (
         "An Werktagen ist 23–24 Uhr die stärkste Stunde, mit 23 Kfz/h."
     )
@@ -106,12 +102,12 @@ def test_busiest_hour_is_told_of_whole_days_only() -> None:
 def test_directions_without_a_workday_say_so() -> None:
     saturday = START + timedelta(days=5)
     frame = volumes(saturday, [10, 20])
-    means = summaries.by_direction(frame, BERLIN, ())
+    means = frames.workdays(frame)
     names = [("in", "Richtung Mitte")]
     said = describe.directions(means, {"in": 30}, DE, names=names)
     assert said == "Noch ist kein Werktag beobachtet."
     chart = charts.directions_chart(
-        frame, DE, zone=BERLIN, quantity="motor", names=names, holidays=()
+        means, {"in": 30}, DE, quantity="motor", names=names
     )
     assert chart.figure is None
 
@@ -142,14 +138,14 @@ def test_values_of_a_gauge_and_of_the_wind_have_their_unit() -> None:
 
 def test_classes_tell_the_heavy_share() -> None:
     frame = volumes(START, [10], car=[9], truck=[1])
-    assert describe.classes(summaries.classes(frame), DE, heavy="10,0\u202f%") == (
+    assert describe.classes(frames.classes(frame), DE, heavy="10,0\u202f%") == (
         "Am häufigsten: Pkw mit 90,0\u202f%. Der Schwerverkehr (Lkw und Busse) macht "
         "10,0\u202f% aus."
     )
 
 
 def test_the_heavy_share_is_that_of_the_key_figures_or_none() -> None:
-    counted = summaries.classes(volumes(START, [10], car=[9], truck=[1]))
+    counted = frames.classes(volumes(START, [10], car=[9], truck=[1]))
     said = describe.classes(counted, EN, heavy="3.5 %")
     assert said.endswith("Heavy traffic (lorries and buses) is 3.5 %.")
     assert "eavy" not in describe.classes(counted, EN, heavy=UNKNOWN_FIGURE)

@@ -18,7 +18,8 @@ from dashboards.figures.series import Mark, series
 from dashboards.figures.site_map import Place, project, site_map
 from dashboards.figures.week import week
 from dashboards.language import Language
-from tests.unit.dashboards.frames import BERLIN, days, period, volumes
+from tests.unit.dashboards import frames
+from tests.unit.dashboards.frames import days, period, volumes
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -34,15 +35,13 @@ def _series(frame: pl.DataFrame, hours: int) -> dict[str, Any]:
 
 def _all_figures() -> list[dict[str, Any]]:
     frame = volumes(START, list(range(200)), usual=90, car=[1] * 200, bus=[2] * 200)
-    hours = summaries.cross_section(frame, BERLIN)
-    profile = summaries.day_profile(hours, ())
-    means = summaries.by_direction(frame, BERLIN, ())
+    profile, means = frames.day_profile(frame), frames.workdays(frame)
     return [
         _series(frame, 200),
         day_profile(profile, DE, unit="Kfz/h"),
-        week(summaries.week(hours, ()), DE, unit="Kfz/h"),
+        week(frames.week(frame), DE, unit="Kfz/h"),
         directions(means, DE, names=NAMES, unit="Kfz/h"),
-        classes(summaries.classes(frame), DE),
+        classes(frames.classes(frame), DE),
         *(_environment(quantity) for quantity in ("no2_ugm3", "wind_deg")),
         site_map(_places(), DE),
         site_map(_places(), DE, spread=True),
@@ -271,8 +270,8 @@ def test_sites_of_a_road_are_joined() -> None:
 
 
 def test_week_of_a_period_of_two_days_has_two_rows() -> None:
-    hours = summaries.cross_section(volumes(START, list(range(48))), BERLIN)
-    drawn = week(summaries.week(hours, ()), DE, unit="Kfz/h", weekdays=[0, 1])
+    means = frames.week(volumes(START, list(range(48))))
+    drawn = week(means, DE, unit="Kfz/h", weekdays=[0, 1])
     assert drawn["layout"]["yaxis"]["ticktext"] == ["Mo", "Di"]
     assert len(drawn["data"][0]["z"]) == 2
     assert drawn["layout"]["height"] < 200

@@ -6,6 +6,7 @@ import pytest
 from dashboards import steps, summaries
 from dashboards.summaries import smoothed
 from dashboards.wall_clock import add_wall_clock
+from tests.unit.dashboards import frames
 from tests.unit.dashboards.frames import BERLIN, period, volumes
 
 #: a Monday
@@ -79,53 +80,45 @@ def test_only_what_was_not_counted_is_estimated() -> None:
     assert found["estimate_low"].to_list() == [None, 20, 24, None]
 
 
-def test_hour_that_lacks_a_direction_is_no_cross_section() -> None:
-    frame = pl.concat(
-        [volumes(START, [10, 20]), volumes(START, [1, None], direction="out")]
-    )
-    found = summaries.cross_section(frame, BERLIN)
-    assert found["value"].to_list() == [11]
-
-
 def test_holiday_is_like_a_sunday() -> None:
     frame = volumes(START, [100] * 48)
-    hours = summaries.cross_section(frame, BERLIN)
-    profile = summaries.day_profile(hours, {date(2026, 3, 3)})
+    profile = frames.day_profile(frame, {date(2026, 3, 3)})
     assert set(profile["day_type"]) == {"workday", "sunday_or_holiday"}
 
 
 def test_quantiles_enclose_the_mean_of_workdays() -> None:
     frame = volumes(START, [n // 24 for n in range(5 * 24)])
-    profile = summaries.day_profile(summaries.cross_section(frame, BERLIN), ())
-    noon = profile.filter(
-        (pl.col("hour") == 12) & (pl.col("day_type") == "workday")
-    ).row(0, named=True)
+    noon = (
+        frames.day_profile(frame)
+        .filter((pl.col("hour") == 12) & (pl.col("day_type") == "workday"))
+        .row(0, named=True)
+    )
     assert noon["mean"] == pytest.approx(2)
-    assert (noon["low"], noon["high"]) == (0, 4)
+    assert (noon["lower"], noon["upper"]) == (0, 4)
+
+
+def test_a_single_day_has_no_quantiles() -> None:
+    profile = frames.day_profile(volumes(START - HOUR, list(range(24))))
+    assert profile["mean"].to_list() == list(range(24))
+    assert profile.select("lower", "upper").null_count().row(0) == (24, 24)
 
 
 def test_a_week_has_no_public_holidays_in_it() -> None:
     """As the week profile of the API: a holiday is no usual weekday."""
-    hours = summaries.cross_section(volumes(START, [1] * 24 * 8), BERLIN)
-    monday = hours["local"][0].date()
-    found = summaries.week(hours, {monday}).filter(pl.col("weekday") == 0)
-    assert found["hours"].unique().to_list() == [1]
+    hours = volumes(START, [1] * 24 * 8)
+    found = frames.week(hours, {START.date()}).filter(pl.col("weekday") == 1)
+    assert found["samples"].unique().to_list() == [1]
 
 
 def test_week_is_in_local_time() -> None:
-    hours = summaries.cross_section(volumes(START, [5]), BERLIN)
-    found = summaries.week(hours, ())
-    assert found.row(0, named=True) == {
-        "weekday": 0,
-        "hour": 1,
-        "mean": 5.0,
-        "hours": 1,
-    }
+    found = frames.week(volumes(START, [5]))
+    row = found.row(0, named=True)
+    assert (row["weekday"], row["hour"], row["mean"], row["samples"]) == (1, 1, 5.0, 1)
 
 
 def test_unknown_classes_are_left_out_and_shares_are_of_the_known() -> None:
     frame = volumes(START, [10, 10], car=[9, 9], truck=[1, 1])
-    found = summaries.classes(frame)
+    found = frames.classes(frame).select("name", "volume", "share")
     assert found.rows() == [("car", 18, 0.9), ("truck", 2, 0.1)]
 
 

@@ -55,10 +55,11 @@ def end_sensor(
     from datetime import UTC, datetime
 
     from verkehrspuls.registry import removal
+    from verkehrspuls.storage import known
 
     municipality, key = parse_key(sensor, kind="sensor")
     with database.connection() as connection:
-        there = periods.zone(connection, municipality)
+        there = known.time_zone(connection, municipality)
         ends = periods.moment("--at", at, there) or datetime.now(UTC)
         ended = removal.end_sensor(connection, municipality, key, at=ends)
     told = f"outputs {', '.join(ended)} end at {ends:%Y-%m-%dT%H:%M:%SZ}"

@@ -4,7 +4,8 @@
 
 -- name: read_volumes
 -- Volumes of a site and quantity per interval and direction, summed over lanes;
--- direction 'all' sums over everything, null gives each one.
+-- direction 'all' sums over everything, null gives each one, and with `together` the
+-- sum over everything beside them, as direction 'all'.
 -- A class is unknown where it is unknown for one of the lanes. A channel is expected
 -- from its first installation to the end of its last one; what an expected channel did
 -- not deliver is not observed. The spread of a sum is that of independent lanes.
@@ -27,11 +28,14 @@ with counted as (
            or c.direction = %(direction)s)
     group by c.channel_id
 ), lanes as materialized (
-    select direction, count(*) as channels,
+    select sums.direction, count(*) as channels,
            bool_and(since <= %(start)s and until >= %(end)s
                     + make_interval(secs => %(interval_s)s)) as always
     from counted
-    group by direction
+    cross join lateral unnest(
+        case when %(together)s::boolean then array[direction, 'all']
+             else array[direction] end) as sums (direction)
+    group by sums.direction
 ), left_out as materialized (
     -- as one value for each channel: to search in it costs little for each bin
     select channel_id, range_agg(tstzrange(began, greatest(began, ended))) as spans
@@ -71,7 +75,10 @@ with counted as (
     where v.interval_s = %(interval_s)s
       and v.time >= %(start)s and v.time < %(end)s and v.time <= now()
 ), summed as (
-    select v.time, v.direction, count(*) as channels,
+    select v.time,
+           case when grouping(v.direction) = 1 then 'all' else v.direction end
+               as direction,
+           count(*) as channels,
            coalesce(sum(v.observed_s), 0) as observed_s,
            coalesce(sum(v.seen_s) filter (where v.is_so), 0) as excluded_s,
            coalesce(sum(%(interval_s)s - v.observed_s)
@@ -97,7 +104,8 @@ with counted as (
                then sqrt(sum(v.usual_spread::double precision ^ 2)) end
                as usual_spread
     from bins v
-    group by v.time, v.direction
+    group by grouping sets ((v.time, v.direction), (v.time))
+    having grouping(v.direction) = 0 or %(together)s::boolean
 )
 -- rounded half up as doubles: numeric takes as long as all the rest
 select summed.time, summed.direction,
@@ -126,7 +134,7 @@ cross join lateral (
                as attached_s
     from counted
     where not lanes.always
-      and counted.direction = summed.direction
+      and summed.direction in (counted.direction, 'all')
       and counted.since < summed.time + make_interval(secs => %(interval_s)s)
       and counted.until > summed.time
 ) part

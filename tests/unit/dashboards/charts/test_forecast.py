@@ -3,7 +3,6 @@ from typing import Any
 
 import polars as pl
 
-from dashboards import summaries
 from dashboards.charts.charts import Chart
 from dashboards.charts.forecast import forecast_chart
 from dashboards.language import Language
@@ -37,7 +36,7 @@ def chart(made_at: datetime, errors: list[dict[str, Any]] | None = None) -> Char
     return forecast_chart(
         intervals(made_at),
         errors or [],
-        summaries.cross_section(hours, BERLIN),
+        hours.select("time", value="volume_normalised"),
         ENGLISH,
         zone=BERLIN,
         quantity="motor",

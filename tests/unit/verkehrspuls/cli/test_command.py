@@ -89,6 +89,20 @@ def test_error_becomes_its_exit_code(
         ("analytics score {folder}/none.csv", 2, "No such file"),
         ("import town {latin}", 2, "cannot be read as a registration"),
         ("bench ingest --messages -3", 2, "--messages"),
+        ("reject list --limit 0", 2, "'--limit': it must be 1 at least."),
+        ("up --port 99999", 2, "'--port': it must be 65535 at most."),
+        ("up --port x", 2, "'--port': it is no whole number."),
+        (
+            "replay {file} --format generic --speed x",
+            *(2, "'--speed': it is no number."),
+        ),
+        ("import town /nowhere", 2, "there is no file or folder /nowhere."),
+        ("import messages {folder}", 2, "is a folder; give a file."),
+        ("sensor try /nowhere --topic x", 2, "there is no file /nowhere."),
+        (
+            "import counts {file} --format generik",
+            *(2, "there is no generik; did you mean generic?"),
+        ),
     ],
 )
 def test_wrong_call_is_told_in_a_line(

@@ -6,9 +6,10 @@ import pytest
 
 from analytics.flow.figure import Figure
 from analytics.quality.passport import Passport
+from analytics.reports.site import Counted
 from dashboards import passports
 from dashboards.language import Language
-from dashboards.pages.site.key_figures import Counted, basis_of, days_told, total
+from dashboards.pages.site.key_figures import basis_of, days_told, total
 from tests.unit.dashboards.frames import days
 
 FIRST = date(2026, 3, 2)
@@ -23,6 +24,7 @@ def counted(last: date, ended: date) -> Counted:
         last=last,
         ended=ended,
         days=days(FIRST, [1000, 2000], valid=[True, False]),
+        total=3000,
     )
 
 
@@ -38,13 +40,13 @@ def test_running_day_is_not_expected() -> None:
 
 
 def test_sum_says_what_share_is_observed() -> None:
-    figure = total(counted(date(2026, 3, 3), date(2026, 3, 3)), 3000, ENGLISH)
+    figure = total(counted(date(2026, 3, 3), date(2026, 3, 3)), ENGLISH)
     assert (figure.value, figure.unit) == ("3,000", "vehicles")
     assert "75 % observed" in figure.basis.replace("\N{NARROW NO-BREAK SPACE}", " ")
 
 
 def test_share_is_said_to_be_up_to_yesterday_while_today_runs() -> None:
-    figure = total(counted(date(2026, 3, 3), date(2026, 3, 2)), 3000, ENGLISH)
+    figure = total(counted(date(2026, 3, 3), date(2026, 3, 2)), ENGLISH)
     said = figure.basis.replace("\N{NARROW NO-BREAK SPACE}", " ")
     assert said.endswith("up to yesterday 100 % observed")
 
@@ -114,7 +116,7 @@ def test_passport_names_the_hour_of_which_the_pass_is_not_known(
 ) -> None:
     unsure = (datetime(2025, 10, 26, tzinfo=UTC),)
     of = replace(counted(date(2026, 3, 3), date(2026, 3, 3)), ambiguous_hours=unsure)
-    figure = total(of, 3000, Language(key))
+    figure = total(of, Language(key))
     ((said, value),) = [each for each in figure.passport if name in each[0]]
     assert (said[: len(name)], value) == (name, hour)
     told = passports.ambiguous(unsure, "Europe/Berlin", Language(key))

@@ -1,0 +1,505 @@
+"""Each figure that the page of a site shows is the one that the API serves.
+
+Sites of all kinds count from 23 March to 12 April 2026, with Good Friday and Easter
+Monday; one lane froze for two nights, and nobody has decided yet.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from html import unescape
+from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+import pytest
+from starlette.testclient import TestClient
+
+from analytics.jobs import case_hours, claims
+from analytics.jobs.store import Store, open_store
+from dashboards import render
+from dashboards.app import create_web
+from dashboards.language import UNKNOWN_FIGURE, Language
+from tests import parts
+from tests.integration.test_pages import Tables
+from verkehrspuls.classes import CLASS_NAMES
+from verkehrspuls.model import Channel, Installation, Sensor, Site, Town
+from verkehrspuls.registry.towns import register
+from verkehrspuls.settings import Analytics, load
+
+BERLIN: Final = ZoneInfo("Europe/Berlin")
+FIRST: Final = datetime(2026, 3, 23, tzinfo=BERLIN).astimezone(UTC)
+LAST: Final = datetime(2026, 4, 13, tzinfo=BERLIN).astimezone(UTC)
+NOW: Final = datetime(2026, 4, 13, 10, tzinfo=UTC)
+HOUR: Final = timedelta(hours=1)
+SINCE: Final = datetime(2026, 1, 1, tzinfo=UTC)
+NIGHTS: Final = (
+    datetime(2026, 4, 7, 20, tzinfo=UTC),
+    datetime(2026, 4, 9, 20, tzinfo=UTC),
+)
+DE: Final = Language("de")
+#: digits after which the page rounds
+SHARE: Final = 1
+
+
+class Kind(NamedTuple):
+    """A kind of site."""
+
+    key: str
+    quantity: str
+    #: lanes by direction
+    lanes: Mapping[str, int]
+    scheme: str | None
+    interval_s: int
+
+
+KINDS: Final = {
+    kind.key: kind
+    for kind in (
+        Kind("spuren", "motor", {"ost": 2, "west": 1}, "tls-8+1", 900),
+        Kind("schleife", "motor", {"": 1}, "length-2", 3600),
+        Kind("summe", "motor", {"aus": 1, "ein": 1}, "total", 3600),
+        Kind("rad", "bicycle", {"her": 1, "hin": 1}, "bicycle", 3600),
+        Kind("fuss", "pedestrian", {"": 1}, "pedestrian", 3600),
+        Kind("tage", "motor", {"ost": 1, "west": 1}, "total", 86_400),
+    )
+}
+COLUMNS: Final = {
+    "tls-8+1": (
+        *("unclassified", "motorcycle", "car", "van", "car_trailer"),
+        *("truck", "truck_trailer", "articulated", "bus"),
+    ),
+    "length-2": ("car", "truck"),
+    "total": ("total",),
+    "bicycle": ("bicycle",),
+    "pedestrian": ("pedestrian",),
+}
+PERIODS: Final = {
+    "day": ("2026-04-08", "2026-04-09"),
+    "week with holidays": ("2026-03-30", "2026-04-06"),
+    "weeks": ("2026-03-23", "2026-04-13"),
+    "year": ("2025-04-13", "2026-04-13"),
+}
+
+
+def _channels(kind: Kind) -> list[tuple[str, str, int]]:
+    """Key, direction and lane of each channel."""
+    return [
+        (f"{direction or 'alle'}-{lane}", direction, lane)
+        for direction, lanes in kind.lanes.items()
+        for lane in range(1, lanes + 1)
+    ]
+
+
+def _town() -> Town:
+    sites = [
+        Site(
+            key=kind.key,
+            name=kind.key.title(),
+            latitude=49.44,
+            longitude=7.77,
+            speed_limit_kmh=50,
+            channels=tuple(
+                Channel(
+                    key=key,
+                    name=key,
+                    quantity=kind.quantity,
+                    direction=direction,
+                    direction_name=direction.title(),
+                    lane=lane,
+                )
+                for key, direction, lane in _channels(kind)
+            )
+            + (
+                (Channel(key="no2", name="NO₂", quantity="no2_ugm3"),)
+                * (kind.key == "spuren")
+            ),
+        )
+        for kind in KINDS.values()
+    ]
+    sensors = [
+        Sensor(
+            key=kind.key,
+            name=kind.key,
+            interval_s=kind.interval_s,
+            class_scheme=kind.scheme,
+            installations=tuple(
+                Installation(site=kind.key, channel=key, output=key, since=SINCE)
+                for key, _, _ in _channels(kind)
+            ),
+        )
+        for kind in KINDS.values()
+    ]
+    air = Installation(site="spuren", channel="no2", output="no2_ugm3", since=SINCE)
+    sensors.append(
+        Sensor(key="luft", name="Luft", interval_s=3600, installations=(air,))
+    )
+    return Town(
+        key="gleichen",
+        name="Gleichen",
+        state="RP",
+        latitude=49.44,
+        longitude=7.77,
+        sites=tuple(sites),
+        sensors=tuple(sensors),
+    )
+
+
+def _counted(kind: Kind, time: datetime, place: int) -> dict[str, Any]:
+    """What a lane counts in an interval, by column: never the same twice in a row."""
+    local = time.astimezone(BERLIN)
+    busy = 6 <= local.hour < 22
+    quiet = local.isoweekday() == 7 or local.day in (3, 6)
+    wave = int(time.timestamp() // kind.interval_s * 7) % 11 + 3 * place
+    base = (120 if busy else 12) // (2 if quiet else 1) + 5 * (local.hour in (7, 16))
+    columns = COLUMNS[kind.scheme or "total"]
+    found: dict[str, Any] = {name: wave // 4 + n for n, name in enumerate(columns)}
+    main = "car" if "car" in found else columns[0]
+    found[main] = base + wave
+    frozen = any(start <= time < start + 8 * HOUR for start in NIGHTS)
+    if kind.key == "spuren" and place == 2 and frozen:
+        found = dict.fromkeys(columns, 7) | {main: 216, "truck": 60}
+    return found
+
+
+def _fill(store: Store) -> None:
+    connection = store.connection
+    connection.execute("select vp.ensure_range('count_reading', %s, %s)", (FIRST, LAST))
+    connection.execute(
+        "select vp.ensure_range('environment_reading', %s, %s)", (FIRST, LAST)
+    )
+    ids = {
+        (site, key): (channel, sensor)
+        for site, key, channel, sensor in connection.execute(
+            "select s.key, c.key, c.channel_id, i.sensor_id from vp.channel c"
+            " join vp.site s using (site_id) join vp.installation i using (channel_id)"
+        )
+    }
+    stale = set()
+    for kind in KINDS.values():
+        names = COLUMNS[kind.scheme or "total"]
+        listed = ", ".join(names)
+        rows = []
+        for place, (key, _, _) in enumerate(_channels(kind)):
+            channel, sensor = ids[kind.key, key]
+            time = FIRST
+            while time < LAST:
+                # a local day may have 23 hours
+                step = timedelta(seconds=kind.interval_s)
+                local = time.astimezone(BERLIN)
+                after = (
+                    (local + step).replace(hour=0).astimezone(UTC)
+                    if kind.interval_s > 3600
+                    else time + step
+                )
+                # an hour and a half is missing
+                lacking = kind.key == "spuren" and local.day == 1 and local.hour == 9
+                if not (lacking and local.minute < 30):
+                    counts = _counted(kind, time, place)
+                    speeds = [0, 2, 9, 30, 6, 1] if kind.key == "spuren" else None
+                    rows.append(
+                        (
+                            *(channel, time, int((after - time).total_seconds())),
+                            *(sensor, after, 0 if speeds else None),
+                            *(10 if speeds else None, speeds),
+                            *(counts[name] for name in names),
+                        )
+                    )
+                    stale.add((channel, time.replace(minute=0)))
+                time = after
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                "insert into vp.count_reading (channel_id, time, interval_s, sensor_id,"
+                " received_at, histogram_from_kmh, histogram_width_kmh, histogram,"
+                f" {listed}) values ({', '.join(['%s'] * (8 + len(names)))})",
+                rows,
+            )
+    channel, sensor = ids["spuren", "no2"]
+    times = [FIRST + n * HOUR for n in range(int((LAST - FIRST) / HOUR))]
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into vp.environment_reading (channel_id, time, interval_s,"
+            " sensor_id, received_at, value) values (%s, %s, 3600, %s, %s, %s)",
+            [
+                (channel, time, sensor, time + HOUR, 20 + (n * 7) % 31)
+                for n, time in enumerate(times)
+            ],
+        )
+        stale |= {(channel, time) for time in times}
+        cursor.executemany(
+            "insert into vp.stale_bucket values (%s, %s) on conflict do nothing",
+            sorted(stale),
+        )
+
+
+@pytest.fixture(scope="module")
+def client(_plain: parts.Databases) -> Iterator[TestClient]:
+    with _plain.fresh() as url:
+        with open_store(url, application="test") as store:
+            register(store.connection, _town())
+            with store.connection.transaction():
+                _fill(store)
+            while claims.process(store, Analytics(), now=NOW):
+                pass
+            while case_hours.judge(store, now=NOW):
+                pass
+        app = create_web(load({"VERKEHRSPULS_DATABASE__URL": url}))
+        app.dependency_overrides[render.now] = lambda: NOW
+        with TestClient(app) as client:
+            yield client
+
+
+class Place(NamedTuple):
+    """A site in a period, as page and API tell of it."""
+
+    client: TestClient
+    kind: Kind
+    first: str
+    to: str
+
+    def api(self, path: str, **query: Any) -> dict[str, Any]:
+        asked = {"from": self.first, "to": self.to, "quantity": self.kind.quantity}
+        address = f"/api/v1/sites/gleichen/{self.kind.key}/{path}"
+        answer = self.client.get(address, params=asked | query)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def figures(self, kind: str, **query: Any) -> dict[str, dict[str, Any]]:
+        found = self.api(f"figures/{kind}", **query)
+        return {figure["name"]: figure for figure in found["figures"]}
+
+    def page(self, **query: Any) -> str:
+        asked = {"from": self.first, "to": self.to, "quantity": self.kind.quantity}
+        address = f"/de/towns/gleichen/{self.kind.key}"
+        answer = self.client.get(address, params=asked | query)
+        assert answer.status_code == 200, answer.text
+        return unescape(answer.text)
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> Kind:
+    return KINDS[request.param]
+
+
+@pytest.fixture(params=PERIODS)
+def site(request: pytest.FixtureRequest, client: TestClient, kind: Kind) -> Place:
+    return Place(client, kind, *PERIODS[request.param])
+
+
+class Shown(NamedTuple):
+    """A key figure of a page."""
+
+    value: str
+    unit: str
+    basis: str
+    without: str
+
+
+def shown(page: str) -> dict[str, Shown]:
+    found = re.findall(
+        r'<dt>([^<]+)</dt><dd class="value">([^<]+?)(?: <span class="unit">([^<]*)'
+        r'</span>)?</dd><dd class="basis">([^<]*)</dd>'
+        r'(?:\s*<dd class="basis without">([^<]*)</dd>)?',
+        page,
+    )
+    return {name: Shown(*(part.strip() for part in parts)) for name, *parts in found}
+
+
+def number(value: float | None, digits: int = 0) -> str:
+    return DE.number(value, digits)
+
+
+#: how the page tells key figures: kind and name at the API, and how it is written
+KEY: Final[dict[str, tuple[str, str, Callable[[float | None], str]]]] = {
+    DE.phrase("Daily traffic DTV"): ("means", "dtv", number),
+    DE.phrase("Mean per day"): ("means", "mean_day", number),
+    DE.phrase("Workday traffic DTVw5"): ("means", "dtv_w5", number),
+    DE.phrase("Mean per workday"): ("means", "mean_workday", number),
+    DE.phrase("Peak hour"): ("peaks", "peak_day", number),
+    DE.phrase("Busiest full hour"): ("peaks", "clock_hour_day", number),
+    DE.phrase("Peak hour factor"): ("peaks", "phf_day", lambda v: number(v, 2)),
+    DE.phrase("Heavy traffic share"): (
+        "means",
+        "heavy_share",
+        lambda v: DE.percent(v, 1),
+    ),
+    DE.phrase("Speed V85"): ("speeds", "v85", number),
+}
+
+
+def test_key_figures(site: Place) -> None:
+    found = shown(site.page())
+    days = site.api("series", bin="P1D", direction="all")["rows"]
+    total = found.pop(DE.phrase("Sum in the period"))
+    assert total.value == number(sum(row["volume"] or 0 for row in days))
+    assert found
+    for name, one in found.items():
+        kind, key, written = KEY[name]
+        query = {}
+        if key == "v85" and site.first < "2026-03-13":
+            # of the last 31 days of a longer period
+            query = {"from": "2026-03-13"}
+        served = site.figures(kind, **query)[key]
+        assert one.value == written(served["value"]), name
+        if served["value"] is None:
+            assert one.basis == _reason(served["reason"]), name
+        without = served["without_suspected"]
+        if served["value"] is None or without is None:
+            assert not one.without, name
+            continue
+        unit = f" {one.unit}" if one.unit and without["value"] is not None else ""
+        assert one.without.endswith(f": {written(without['value'])}{unit}"), name
+
+
+def _reason(served: Mapping[str, Any]) -> str:
+    """The reason in German, as the API tells it."""
+    return str(served["text"]["de"])
+
+
+def test_heavy_traffic_is_told_where_the_scheme_tells_it(client: TestClient) -> None:
+    for key, tells in (("spuren", True), ("schleife", False), ("summe", False)):
+        one = Place(client, KINDS[key], *PERIODS["weeks"])
+        share = shown(one.page())[DE.phrase("Heavy traffic share")]
+        served = one.figures("means")["heavy_share"]
+        assert (served["value"] is not None) is tells
+        assert (share.value == UNKNOWN_FIGURE) is not tells
+        if not tells:
+            assert served["reason"]["code"] == "class-scheme"
+            assert share.basis == _reason(served["reason"])
+
+
+def table(page: str, name: str) -> list[list[str]]:
+    return Tables(page).found.get(name, [])[1:]
+
+
+def test_course_of_a_day(site: Place) -> None:
+    rows = table(site.page(), DE.phrase("What does a usual day look like?"))
+    served = site.api("figures/day-profile")["table"]["rows"]
+    known = {(row["day_type"], row["hour"]): row for row in served}
+    assert bool(rows) is bool(known)
+    for hour, (_, *means, low, high) in enumerate(rows):
+        for day_type, mean in zip(
+            ("workday", "saturday", "sunday_or_holiday"), means, strict=True
+        ):
+            row = known.get((day_type, hour), {})
+            assert mean == number(row.get("mean")), (day_type, hour)
+        row = known.get(("workday", hour), {})
+        assert (low, high) == (number(row.get("lower")), number(row.get("upper")))
+
+
+def test_a_single_day_has_no_quantiles(client: TestClient) -> None:
+    one = Place(client, KINDS["schleife"], *PERIODS["day"])
+    rows = table(one.page(), DE.phrase("What does a usual day look like?"))
+    assert {row[1] for row in rows} != {UNKNOWN_FIGURE}
+    assert {tuple(row[-2:]) for row in rows} == {(UNKNOWN_FIGURE, UNKNOWN_FIGURE)}
+
+
+def test_hours_of_the_week(site: Place) -> None:
+    rows = table(site.page(), DE.phrase("On which weekdays and hours is it busy?"))
+    served = site.api("figures/week-profile")["table"]["rows"]
+    known = {(row["weekday"], row["hour"]): row["mean"] for row in served}
+    one_day = site.to == PERIODS["day"][1]
+    assert bool(rows) is (bool(known) and not one_day)
+    for hour, (_, *means) in enumerate(rows):
+        for weekday, mean in enumerate(means, start=1):
+            assert mean == number(known.get((weekday, hour))), (weekday, hour)
+
+
+def test_directions(site: Place) -> None:
+    rows = table(site.page(), DE.phrase("Which direction, and when?"))
+    if len(site.kind.lanes) == 1 or site.kind.key == "tage":
+        assert not rows
+        return
+    *hours, totals = rows
+    for place, direction in enumerate(site.kind.lanes, start=1):
+        served = site.api("figures/day-profile", direction=direction)["table"]["rows"]
+        known = {
+            row["hour"]: row["mean"] for row in served if row["day_type"] == "workday"
+        }
+        for hour, row in enumerate(hours):
+            assert row[place] == number(known.get(hour)), (direction, hour)
+        volumes = site.api("series", bin="PT1H", direction=direction)["rows"]
+        assert totals[place] == number(sum(row["volume"] or 0 for row in volumes))
+
+
+def test_classes(site: Place) -> None:
+    rows = table(site.page(), DE.phrase("Which vehicles?"))
+    served = site.api("figures/classes")["table"]["rows"]
+    known = {
+        DE.phrase(CLASS_NAMES[row["name"]]): row
+        for row in served
+        if row["name"] in CLASS_NAMES and row["volume"] is not None
+    }
+    assert [name for name, _, _ in rows] == (list(known) if len(known) > 1 else [])
+    for name, volume, share in rows:
+        assert volume == number(known[name]["volume"])
+        assert share == DE.percent(known[name]["share"], SHARE)
+
+
+def test_days(site: Place) -> None:
+    rows = table(site.page(), DE.phrase("Day by day"))
+    served = site.api("series", bin="P1D", direction="all")["rows"]
+    assert [row[0] for row in rows] == [
+        DE.day(datetime.fromisoformat(row["day"]).date()) for row in served
+    ]
+    for row, known in zip(rows, served, strict=True):
+        heavy = known["heavy"]
+        share = heavy / known["volume"] if heavy is not None else None
+        assert row[1:5] == [
+            number(known["volume"]),
+            number(known["volume_normalised"]),
+            DE.percent(share, 1),
+            number(known["peak_volume"]),
+        ]
+        assert row[6] == DE.percent(known["observed"])
+        assert row[7] == DE.phrase("yes" if known["valid"] else "no")
+
+
+@pytest.mark.parametrize("step", ["PT15M", "PT1H", "P1D"])
+def test_series(client: TestClient, kind: Kind, step: str) -> None:
+    days = ("2026-03-31", "2026-04-02" if step == "PT15M" else "2026-04-05")
+    one = Place(client, kind, *days)
+    page = one.page(bin=step)
+    rows = table(page, DE.phrase("How much traffic, and when?"))
+    if kind.interval_s > 3600:
+        step = "P1D"
+    served = one.api("series", bin=step)["rows"]
+    by_time: dict[str, dict[str, dict[str, Any]]] = {}
+    for row in served:
+        by_time.setdefault(row.get("time") or row["day"], {})[row["direction"]] = row
+    for known, row in zip(by_time.values(), _with_values(rows), strict=True):
+        width = 2 if len(row) == 1 + 2 * len(kind.lanes) else 3
+        for place, direction in enumerate(kind.lanes):
+            volume, observed = row[1 + width * place : 3 + width * place]
+            served_row = known.get(direction, {"volume": None, "observed": 0})
+            assert volume == number(served_row["volume"])
+            assert observed == DE.percent(served_row["observed"])
+
+
+def _with_values(rows: list[list[str]]) -> list[list[str]]:
+    """Rows of intervals that something is told of."""
+    return [row for row in rows if set(row[1::2]) != {UNKNOWN_FIGURE}]
+
+
+def test_where_figures_come_from(site: Place) -> None:
+    page = site.page()
+    said = re.search(r'<p class="[^"]*"[^>]*>Vom Zeitraum sind ([^<]+)</p>', page)
+    series = site.api("series", bin="P1D", direction="all")["passport"]
+    assert DE.percent(series["observed"], 1) in (said[1] if said else page)
+
+
+def test_hours_of_the_environment(client: TestClient) -> None:
+    days = ("2026-03-31", "2026-04-05")
+    one = Place(client, KINDS["spuren"], *days)
+    page = client.get(
+        "/de/towns/gleichen/spuren", params={"from": days[0], "to": days[1]}
+    )
+    rows = table(unescape(page.text), DE.quantity("no2_ugm3"))
+    served = one.api("series", bin="PT1H", quantity="no2_ugm3")["rows"]
+    for row, known in zip(rows, served, strict=True):
+        assert row[1:] == [
+            number(known["mean"], 1),
+            number(known["minimum"], 1),
+            number(known["maximum"], 1),
+            DE.percent(known["observed"]),
+        ]
