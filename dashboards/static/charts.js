@@ -223,9 +223,23 @@
     dark.addEventListener("change", changed);
   }
 
+  // A date field writes days as the browser likes; the words follow the page.
+  function dayWords() {
+    var format = new Intl.DateTimeFormat(root.lang === "de" ? "de-DE" : "en-GB", {
+      dateStyle: "full", timeZone: "UTC"
+    });
+    document.querySelectorAll(".chosen [data-of]").forEach(function (words) {
+      var field = words.closest("form").elements[words.dataset.of];
+      field.addEventListener("input", function () {
+        words.textContent = field.valueAsDate ? format.format(field.valueAsDate) : "…";
+      });
+    });
+  }
+
   // Deferred scripts have run by then, so Plotly is there.
   document.addEventListener("DOMContentLoaded", function () {
     themeButton();
+    dayWords();
     window.addEventListener("beforeprint", function () {
       var at = document.getElementById("printed-at");
       document.getElementById("printed-address").textContent = location.href;

@@ -246,6 +246,16 @@ def test_click_on_the_map_leads_to_the_site(browser: Browser, server: str) -> No
         page.wait_for_url("**/de/towns/kaiserslautern/*")
 
 
+def test_days_in_words_follow_the_fields(browser: Browser, server: str) -> None:
+    with opened(browser, server) as page:
+        page.goto(f"/de{SITE}")
+        page.get_by_label("Von", exact=True).fill("2026-03-02")
+        words = page.locator(".chosen").inner_text()
+        assert words.startswith("Montag, 2. März 2026 – ")
+        page.get_by_label("Von", exact=True).fill("")
+        assert page.locator(".chosen").inner_text().startswith("… – ")
+
+
 def test_page_works_without_scripts(browser: Browser, server: str) -> None:
     with opened(browser, server, java_script_enabled=False) as page:
         page.goto(f"/de{SITE}")

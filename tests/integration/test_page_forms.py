@@ -60,6 +60,37 @@ def test_sending_the_form_unchanged_shows_the_same(
     assert sent(again.text) == sent(shown)
 
 
+def chosen(page: str) -> str:
+    """Return the days in words, as they stand in the form."""
+    found = re.search(r'<p class="chosen">(.*?)</p>', page)
+    assert found
+    return re.sub("<[^>]*>", "", found[1])
+
+
+@pytest.mark.parametrize(
+    ("query", "german", "english"),
+    [
+        (
+            "from=2026-03-01&until=2026-03-03",
+            "Sonntag, 1. März 2026 – Dienstag, 3. März 2026",
+            "Sunday, 1 March 2026 – Tuesday, 3 March 2026",
+        ),
+        (
+            "from=0001-01-01&until=x",
+            "Montag, 1. Januar 1 – …",
+            "Monday, 1 January 1 – …",
+        ),
+    ],
+)
+def test_chosen_days_stand_in_words_of_the_page(
+    client: TestClient, query: str, german: str, english: str
+) -> None:
+    page = client.get(f"{SITE}?{query}").text
+    assert chosen(page) == german
+    other = client.get(f"{SITE}?{query}".replace("/de/", "/en/")).text
+    assert chosen(other) == english
+
+
 def test_24_hours_stay_24_hours(client: TestClient) -> None:
     again = client.get(SITE, params=sent(client.get(SITE + "?period=24h").text)).text
     assert "die letzten 24 Stunden" in lead(again)
@@ -92,7 +123,7 @@ def test_presets_keep_step_and_other_choices(client: TestClient) -> None:
     ("query", "field", "said"),
     [
         ("from=2026-03-03&until=2026-03-01", "until", "liegt vor dem ersten"),
-        ("from=01.03.2026&until=2026-03-03", "from", "Tage schreibt man wie"),
+        ("from=März&until=2026-03-03", "from", "Tage schreibt man wie"),
         ("from=2026-03-01&until=2026-02-30", "until", "Tage schreibt man wie"),
         ("from=2001-03-01&until=2026-03-01", "from", "höchstens zehn Jahre"),
         ("from=2026-03-01&until=2026-03-03&bin=PT7M", "bin", "Schritte sind"),

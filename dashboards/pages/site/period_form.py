@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from dashboards.language import Language
 from dashboards.pages.site.comparison import Choices
-from dashboards.period import BINS, PRESETS, Period
+from dashboards.period import BINS, PRESETS, Period, is_day
 from verkehrspuls.errors import BadParameter
 from verkehrspuls.quantities import COUNTED
 from verkehrspuls.text import is_translated, mark
@@ -42,6 +42,8 @@ class Form:
     comparisons: Options
     #: what is wrong, by field
     errors: Mapping[str, str]
+    #: the days in words, by field: a date field follows the browser's language
+    words: Mapping[str, str]
 
     @property
     def general(self) -> Sequence[str]:
@@ -103,6 +105,12 @@ def form(
         if choices
         else (),
         errors={_field(wrong): _said(error, language)} if error else {},
+        words={
+            field: language.day_in_words(date.fromisoformat(day))
+            if is_day(day)
+            else "…"
+            for field, day in (("from", first), ("until", last))
+        },
     )
 
 

@@ -148,3 +148,8 @@ def test_what_was_installed_ever_since_has_no_first_day() -> None:
     ever = datetime(1970, 1, 1, tzinfo=UTC)
     assert DE.installed(ever, None, "Europe/Berlin") == ""
     assert DE.installed(None, None, "Europe/Berlin") == ""
+
+
+def test_a_day_in_words_cannot_be_misread() -> None:
+    assert DE.day_in_words(date(2026, 3, 1)) == "Sonntag, 1. März 2026"
+    assert EN.day_in_words(date(2026, 3, 1)) == "Sunday, 1 March 2026"
