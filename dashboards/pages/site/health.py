@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from analytics.health.verdicts import GOOD, TEXTS, WORDS
 from dashboards.language import Language
+from verkehrspuls.storage.health import HealthDay
 
 #: number of days shown, including today
 DAYS_SHOWN: Final = 14
@@ -34,15 +35,20 @@ class Health:
 
 def health(
     site: Mapping[str, Any],
-    verdicts: Sequence[Mapping[str, Any]],
+    verdicts: Sequence[HealthDay],
     language: Language,
     *,
     today: date,
 ) -> Health:
     """Arrange the verdicts (`storage.health.days`) of the last `DAYS_SHOWN` days."""
     names = {c["key"]: _name(c, site, language) for c in site["channels"]}
+<<<<<<< HEAD
     known = {(row["day"], row["channel"]): row["verdict"] for row in verdicts}
     days = [today - timedelta(days=n) for n in range(DAYS_SHOWN)]
+=======
+    known = {(row.day, row.channel): row.verdict for row in verdicts}
+    days = [today - timedelta(days=n) for n in range(DAYS)]
+>>>>>>> main
     bad = sum(verdict != GOOD for verdict in known.values())
     if not known:
         sentence = language.phrase("No day has been judged yet.")

@@ -1,7 +1,12 @@
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from dashboards.language import Language
+<<<<<<< HEAD
 from dashboards.pages.site.health import DAYS_SHOWN, health
+=======
+from dashboards.pages.site.health import DAYS, health
+from verkehrspuls.storage.health import HealthDay
+>>>>>>> main
 
 TODAY = date(2026, 3, 15)
 ENGLISH = Language("en")
@@ -19,15 +24,34 @@ SITE = {
 }
 
 
-def verdicts(*bad: tuple[int, str, str]) -> list[dict[str, object]]:
+def verdicts(*bad: tuple[int, str, str]) -> list[HealthDay]:
     faults = {(day, channel): verdict for day, channel, verdict in bad}
     return [
+<<<<<<< HEAD
         {
             "day": TODAY - timedelta(days=n),
             "channel": channel,
             "verdict": faults.get((n, channel), "good"),
         }
         for n in range(DAYS_SHOWN)
+=======
+        HealthDay(
+            day=TODAY - timedelta(days=n),
+            municipality="town",
+            site="site",
+            channel=channel,
+            quantity="motor",
+            direction="east",
+            verdict=faults.get((n, channel), "good"),
+            value=None,
+            threshold=None,
+            level=None,
+            complete=True,
+            method="health-1",
+            judged_at=datetime(2026, 3, 15, tzinfo=UTC),
+        )
+        for n in range(DAYS)
+>>>>>>> main
         for channel in ("1", "2", "3")
     ]
 
