@@ -47,7 +47,7 @@ def health(
     days = [today - timedelta(days=n) for n in range(DAYS_SHOWN)]
 =======
     known = {(row.day, row.channel): row.verdict for row in verdicts}
-    days = [today - timedelta(days=n) for n in range(DAYS)]
+    days = [today - timedelta(days=n) for n in range(DAYS_SHOWN)]
 >>>>>>> main
     bad = sum(verdict != GOOD for verdict in known.values())
     if not known:
