@@ -16,26 +16,14 @@ from verkehrspuls.text import mark, translate, translate_plural
 #: written for an unknown figure; never a zero
 UNKNOWN_FIGURE: Final = "–"
 
-<<<<<<< HEAD
-#: German writes 1.912, English 1,912
-_LOCALES: Final = {"de": "de_DE", "en": "en_GB"}
-
 #: sensors installed before this date have no known beginning
 _KNOWN_SINCE: Final = datetime(1970, 1, 2, tzinfo=UTC)
-=======
-#: what was installed before it was installed ever since
-_NO_BEGINNING: Final = datetime(1970, 1, 2, tzinfo=UTC)
->>>>>>> main
 _UNITS: Final = {"Kfz": mark("veh"), "Rad": mark("bikes"), "Fuß": mark("people")}
 
 
 @dataclass(frozen=True)
 class Language:
-<<<<<<< HEAD
-    """One of `LANGUAGES`, with its formats."""
-=======
     """One of `locales`, and how it writes things."""
->>>>>>> main
 
     key: str
 

@@ -191,13 +191,8 @@ def query_of(request: Request) -> str:
     return urlencode([pair for pair in asked if not is_tracking(pair[0])])
 
 
-<<<<<<< HEAD
-def _switch(request: Request, language: Language) -> str:
-    """Return the same page, with its query, in the other language."""
-=======
 def _switches(request: Request, language: Language) -> list[tuple[Language, str]]:
     """The same page, with its query, in each of the other languages."""
->>>>>>> main
     path = request.url.path
     first, slash, rest = path.removeprefix("/").partition("/")
     if first not in locales():

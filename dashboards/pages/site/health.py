@@ -42,13 +42,8 @@ def health(
 ) -> Health:
     """Arrange the verdicts (`storage.health.days`) of the last `DAYS_SHOWN` days."""
     names = {c["key"]: _name(c, site, language) for c in site["channels"]}
-<<<<<<< HEAD
-    known = {(row["day"], row["channel"]): row["verdict"] for row in verdicts}
-    days = [today - timedelta(days=n) for n in range(DAYS_SHOWN)]
-=======
     known = {(row.day, row.channel): row.verdict for row in verdicts}
     days = [today - timedelta(days=n) for n in range(DAYS_SHOWN)]
->>>>>>> main
     bad = sum(verdict != GOOD for verdict in known.values())
     if not known:
         sentence = language.phrase("No day has been judged yet.")

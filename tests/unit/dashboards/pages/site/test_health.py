@@ -1,12 +1,8 @@
 from datetime import UTC, date, datetime, timedelta
 
 from dashboards.language import Language
-<<<<<<< HEAD
 from dashboards.pages.site.health import DAYS_SHOWN, health
-=======
-from dashboards.pages.site.health import DAYS, health
 from verkehrspuls.storage.health import HealthDay
->>>>>>> main
 
 TODAY = date(2026, 3, 15)
 ENGLISH = Language("en")
@@ -27,14 +23,6 @@ SITE = {
 def verdicts(*bad: tuple[int, str, str]) -> list[HealthDay]:
     faults = {(day, channel): verdict for day, channel, verdict in bad}
     return [
-<<<<<<< HEAD
-        {
-            "day": TODAY - timedelta(days=n),
-            "channel": channel,
-            "verdict": faults.get((n, channel), "good"),
-        }
-        for n in range(DAYS_SHOWN)
-=======
         HealthDay(
             day=TODAY - timedelta(days=n),
             municipality="town",
@@ -50,8 +38,7 @@ def verdicts(*bad: tuple[int, str, str]) -> list[HealthDay]:
             method="health-1",
             judged_at=datetime(2026, 3, 15, tzinfo=UTC),
         )
-        for n in range(DAYS)
->>>>>>> main
+        for n in range(DAYS_SHOWN)
         for channel in ("1", "2", "3")
     ]
 
