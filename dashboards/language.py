@@ -9,14 +9,12 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 from babel.dates import format_date, format_skeleton
 
+from verkehrspuls import locales
 from verkehrspuls.quantities import NOUNS, QUANTITIES
-from verkehrspuls.text import LANGUAGES, mark, translate, translate_plural
+from verkehrspuls.text import mark, translate, translate_plural
 
 #: what stands for a figure that is not known; never a zero
 NO_FIGURE: Final = "–"
-
-#: German writes 1.912, English 1,912
-_LOCALES: Final = {"de": "de_DE", "en": "en_GB"}
 
 #: what was installed before it was installed ever since
 _NO_BEGINNING: Final = datetime(1970, 1, 2, tzinfo=UTC)
@@ -25,14 +23,19 @@ _UNITS: Final = {"Kfz": mark("veh"), "Rad": mark("bikes"), "Fuß": mark("people"
 
 @dataclass(frozen=True)
 class Language:
-    """One of `LANGUAGES`, and how it writes things."""
+    """One of `locales`, and how it writes things."""
 
     key: str
 
     @cached_property
+    def record(self) -> locales.Locale:
+        """What says how the language writes things."""
+        return locales.locales()[self.key]
+
+    @cached_property
     def locale(self) -> Locale:
         """Babel's locale."""
-        return Locale.parse(_LOCALES[self.key])
+        return Locale.parse(self.record.cldr)
 
     @cached_property
     def _signs(self) -> tuple[str, str]:
@@ -40,9 +43,15 @@ class Language:
         return symbols["group"], symbols["decimal"]
 
     @property
-    def other(self) -> "Language":
-        """The language that the switch leads to."""
-        return Language(next(key for key in LANGUAGES if key != self.key))
+    def others(self) -> "list[Language]":
+        """The languages that the switch leads to."""
+        return [Language(key) for key in locales.locales() if key != self.key]
+
+    @property
+    def separators(self) -> str:
+        """The signs of a number, decimal first, as plotly.js wants them."""
+        group, decimal = self._signs
+        return f"{decimal}{group}"
 
     def phrase(self, text: str, **values: object) -> str:
         """Give a text, with `%(name)s` filled in."""
@@ -92,8 +101,7 @@ class Language:
 
     def plain_day(self, day: date) -> str:
         """Write a day: 01.03.2026 or 1 March 2026."""
-        pattern = "dd.MM.yyyy" if self.key == "de" else "d MMM yyyy"
-        return format_date(day, pattern, locale=self.locale)
+        return format_date(day, self.record.day, locale=self.locale)
 
     def day(self, day: date) -> str:
         """Write a day with its weekday."""
@@ -105,8 +113,7 @@ class Language:
 
     @cached_property
     def _short_weekdays(self) -> tuple[str, ...]:
-        width = "short" if self.key == "de" else "abbreviated"
-        names: Any = self.locale.days["stand-alone"][width]
+        names: Any = self.locale.days["stand-alone"][self.record.short_weekday]
         return tuple(str(names[number]).rstrip(".") for number in range(7))
 
     def days(self, first: date, last: date) -> str:

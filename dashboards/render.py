@@ -5,8 +5,8 @@ Nothing is kept in the server: the address is the state.
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from functools import lru_cache
-from typing import Annotated, Any, Final, Literal, NamedTuple, TypeVar
+from functools import cache
+from typing import Annotated, Any, Final, NamedTuple, TypeVar
 from urllib.parse import urlencode
 
 import jinja2
@@ -23,9 +23,11 @@ from dashboards.language import Language
 from dashboards.owners import owners
 from dashboards.remembered import Remembered
 from verkehrspuls import __version__
-from verkehrspuls.text import LANGUAGES, catalogue
+from verkehrspuls.locales import locales
+from verkehrspuls.text import catalogue
 
-LanguageKey = Literal["de", "en"]
+#: one of `locales`: addresses match no other
+LanguageKey = str
 
 _Response = TypeVar("_Response", bound=Response)
 
@@ -33,7 +35,7 @@ _Response = TypeVar("_Response", bound=Response)
 class _LanguageConvertor(StringConvertor):
     """Of a page's address; those of the API are none."""
 
-    regex = "|".join(LANGUAGES)
+    regex = "|".join(locales())
 
 
 register_url_convertor("language", _LanguageConvertor())
@@ -70,7 +72,7 @@ def now() -> datetime:
 Now = Annotated[datetime, Depends(now)]
 
 
-@lru_cache(maxsize=len(LANGUAGES))
+@cache
 def _templates(key: str) -> jinja2.Environment:
     language = Language(key)
     environment = jinja2.Environment(
@@ -107,10 +109,13 @@ def render(
     `address` is the one to print, where it is not that which was asked for.
     """
     assets: Assets = request.app.state.assets
-    page = _templates(language.key).get_template(template)
+    # pages of prose stand in a file for each language, or else in English
+    found = _templates(language.key)
+    english = template.replace(f".{language.key}.", ".en.")
+    page = found.select_template([template, english])
     text = page.render(
         assets=assets.addresses,
-        switch=_switch(request, language),
+        switches=_switches(request, language),
         path=request.url.path,
         links=request.app.state.links,
         address=address or _with_query(request, request.url.path),
@@ -186,14 +191,16 @@ def query_of(request: Request) -> str:
     return urlencode([pair for pair in asked if not is_tracking(pair[0])])
 
 
-def _switch(request: Request, language: Language) -> str:
-    """The same page, with its query, in the other language."""
+def _switches(request: Request, language: Language) -> list[tuple[Language, str]]:
+    """The same page, with its query, in each of the other languages."""
     path = request.url.path
     first, slash, rest = path.removeprefix("/").partition("/")
-    other = language.other.key
-    if first not in LANGUAGES:
-        return f"/{other}/"
-    return _with_query(request, f"/{other}{slash or '/'}{rest}")
+    if first not in locales():
+        return [(other, f"/{other.key}/") for other in language.others]
+    return [
+        (other, _with_query(request, f"/{other.key}{slash or '/'}{rest}"))
+        for other in language.others
+    ]
 
 
 def _with_query(request: Request, path: str) -> str:
@@ -203,10 +210,10 @@ def _with_query(request: Request, path: str) -> str:
 def preferred(request: Request) -> str:
     """The reader's language: the one switched to, else the browser's, else German."""
     chosen = request.cookies.get(COOKIE)
-    if chosen in LANGUAGES:
+    if chosen in locales():
         return chosen
     asked = ",".join(request.headers.getlist("accept-language"))
-    return negotiation.language(asked, LANGUAGES)
+    return negotiation.language(asked, tuple(locales()))
 
 
 def database_of(request: Request) -> Database:

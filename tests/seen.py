@@ -185,6 +185,26 @@ def page(url: str) -> None:
         assert client.get("/de/licences").status_code == 200
 
 
+def language(url: str) -> None:
+    """Pages speak it, each page leads to it, and what has no text is English."""
+    world.build(url)
+    with web(url) as client:
+        page = client.get("/nds/").text
+        assert '<html lang="nds">' in page
+        assert "Översicht" in page
+        assert "About the data" in page
+        assert 'hreflang="de"' in page
+        assert 'hreflang="en"' in page
+        assert ">Plattdüütsch</a>" in client.get("/de/").text
+        assert client.get("/nds/about").status_code == 200
+        asked = client.get(
+            "/", headers={"accept-language": "nds"}, follow_redirects=False
+        )
+        assert asked.headers["location"].startswith("/nds/")
+        site = "/nds/towns/kaiserslautern/pariser-strasse?from=2026-03-01&to=2026-03-04"
+        assert "01.03.2026" in client.get(site).text
+
+
 #: By how-to.
 SEEN: Final[dict[str, Callable[[str], None]]] = {
     "add-a-payload-format": payload_format,
@@ -192,6 +212,7 @@ SEEN: Final[dict[str, Callable[[str], None]]] = {
     "add-a-chart": chart,
     "add-a-quantity": quantity,
     "add-a-page": page,
+    "add-a-language": language,
 }
 
 if __name__ == "__main__":

@@ -6,16 +6,11 @@ match `[a-z0-9-]{1,64}` and are unique within the municipality.
 
 from collections.abc import Mapping as Map
 from datetime import datetime
-from typing import Annotated, Final, Literal, NewType
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
 from verkehrspuls.wire import MAX_LEVELS, REFUSED
-
-MunicipalityId = NewType("MunicipalityId", int)
-SiteId = NewType("SiteId", int)
-ChannelId = NewType("ChannelId", int)
-SensorId = NewType("SensorId", int)
 
 Key = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,64}\Z")]
 #: Characters that break a line, a table or a terminal: control characters, line

@@ -11,6 +11,7 @@ from importlib import resources
 from io import BytesIO
 from typing import Final
 
+#: Languages of machine-readable answers; those of pages are `locales`.
 LANGUAGES: Final = ("de", "en")
 
 

@@ -5,12 +5,16 @@ What is unusual and where, by how much, since when, and why it is believed.
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import cache, lru_cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from babel import Locale
+from babel.dates import DateTimePattern, parse_pattern
 from babel.numbers import format_decimal
 
 from analytics.detectors import detectors, reasons
+from verkehrspuls.locales import locales
 from verkehrspuls.quantities import COUNTED, ENVIRONMENT, NOUNS, QUANTITIES
 from verkehrspuls.text import mark, translate, translate_plural
 
@@ -18,7 +22,6 @@ from verkehrspuls.text import mark, translate, translate_plural
 OTHER: Final = mark("something unusual (%(reason)s)")
 #: A score from here on is told without tenths.
 _FAR: Final = 10
-_LOCALES: Final = {"de": "de_DE", "en": "en_GB"}
 
 
 def words() -> dict[str, str]:
@@ -85,7 +88,7 @@ def _where(case: Mapping[str, Any], language: str) -> str:
     direction = case["direction_name"] if case.get("channels", 1) == 1 else ""
     quantity = QUANTITIES.get(case["quantity"])
     named = translate(quantity.name, language) if quantity else case["channel_name"]
-    if language == "en" and case["quantity"] in COUNTED:
+    if locales()[language].lower_quantities and case["quantity"] in COUNTED:
         named = named.lower()
     return ", ".join(filter(None, (case.get("site_name"), direction or named)))
 
@@ -123,9 +126,18 @@ def _reach(case: Mapping[str, Any], language: str) -> str:
 def _number(value: float | None, language: str, digits: int) -> str:
     if value is None:
         return ""
-    return str(format_decimal(round(value, digits), locale=_LOCALES[language]))
+    return str(format_decimal(round(value, digits), locale=locales()[language].cldr))
 
 
+#: the same cases are told again and again
+@lru_cache(maxsize=4096)
 def _moment(time: datetime, zone: str, language: str) -> str:
     local = time.astimezone(ZoneInfo(zone))
-    return f"{local:%d.%m.%Y %H:%M}" if language == "de" else f"{local:%-d %b %Y %H:%M}"
+    pattern, locale = _moments(language)
+    return str(pattern.apply(local, locale))
+
+
+@cache
+def _moments(language: str) -> tuple[DateTimePattern, Locale]:
+    how = locales()[language]
+    return parse_pattern(how.moment), Locale.parse(how.cldr)

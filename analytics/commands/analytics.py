@@ -105,6 +105,7 @@ def health(
     as_json: Json = False,
 ) -> None:
     """Show which test of health each channel failed first, by local day."""
+    from dataclasses import asdict
     from datetime import UTC, date, datetime, timedelta
 
     from verkehrspuls.cli import database, periods
@@ -117,7 +118,7 @@ def health(
     end = end or max(datetime.now(UTC).date(), first or date.min) + day
     with database.connection(application="verkehrspuls health") as connection:
         towns.require_sites(connection, municipality=municipality, site=site)
-        rows = stored.days(
+        found = stored.days(
             connection,
             first=first or end - 2 * day,
             last=end - day,
@@ -126,6 +127,7 @@ def health(
             bad_only=bad,
             visible=EVERYTHING,
         )
+    rows = [asdict(row) for row in found]
     columns = ("day", "municipality", "site", "channel", "verdict", "value", "level")
     output.show_list(rows, columns, as_json=as_json)
 

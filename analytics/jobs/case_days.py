@@ -4,8 +4,9 @@ A municipality at a time, because a channel's day is compared with that of its t
 """
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
 
@@ -22,6 +23,16 @@ LEAD: Final = timedelta(days=35)
 AFTER: Final = timedelta(days=28)
 
 
+@dataclass(frozen=True, slots=True)
+class _Day:
+    """A local day of a municipality that is to be judged, and the one of now."""
+
+    municipality_id: int
+    day: date
+    time_zone: str
+    today: date
+
+
 def mark(store: Store, days: pl.DataFrame) -> None:
     """Note computed SITE_DAYS."""
     store.execute(
@@ -32,19 +43,19 @@ def mark(store: Store, days: pl.DataFrame) -> None:
 def judge(store: Store, *, now: datetime, avoid: Collection[int] = ()) -> int:
     """Judge the days of one municipality that are to be judged; returns how many."""
     with store.connection.transaction():
-        taken = store.execute("take_days", now=now, avoid=list(avoid)).fetchall()
+        taken = store.records(_Day, "take_days", now=now, avoid=list(avoid))
         if taken:
-            with case_store.of_town(taken[0]["municipality_id"]):
+            with case_store.of_town(taken[0].municipality_id):
                 _judge(store, taken)
     return len(taken)
 
 
-def _judge(store: Store, taken: list[dict[str, Any]]) -> None:
-    first, zone = min(row["day"] for row in taken), taken[0]["time_zone"]
-    yesterday: date = taken[0]["today"] - timedelta(days=1)
-    last = min(max(row["day"] for row in taken) + AFTER, yesterday)
+def _judge(store: Store, taken: list[_Day]) -> None:
+    first, zone = min(row.day for row in taken), taken[0].time_zone
+    yesterday = taken[0].today - timedelta(days=1)
+    last = min(max(row.day for row in taken) + AFTER, yesterday)
     found = store.execute(
-        "channels_of_municipality", municipality=taken[0]["municipality_id"]
+        "channels_of_municipality", municipality=taken[0].municipality_id
     )
     channels = [row["channel_id"] for row in found if row["quantity"] in QUANTITIES]
     until = day_end(last, zone)

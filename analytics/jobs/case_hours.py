@@ -6,8 +6,9 @@ whatever changes an hour notes it, so it is judged again with each of them.
 """
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
 
@@ -19,6 +20,14 @@ from analytics.jobs.store import Store
 from verkehrspuls.quantities import COUNTED
 
 _HOUR: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Hour:
+    """An hour of a municipality that is to be judged."""
+
+    municipality_id: int
+    hour: datetime
 
 
 def mark(store: Store, hours: pl.DataFrame) -> None:
@@ -35,19 +44,19 @@ def mark(store: Store, hours: pl.DataFrame) -> None:
 def judge(store: Store, *, now: datetime, avoid: Collection[int] = ()) -> int:
     """Judge hours of one municipality that are to be judged; returns how many."""
     with store.connection.transaction():
-        taken = store.execute("take_hours", now=now, avoid=list(avoid)).fetchall()
+        taken = store.records(_Hour, "take_hours", now=now, avoid=list(avoid))
         if taken:
-            with case_store.of_town(taken[0]["municipality_id"]):
+            with case_store.of_town(taken[0].municipality_id):
                 _judge(store, taken, now=now)
     return len(taken)
 
 
-def _judge(store: Store, taken: list[dict[str, Any]], *, now: datetime) -> None:
-    first, last = (get(row["hour"] for row in taken) for get in (min, max))
+def _judge(store: Store, taken: list[_Hour], *, now: datetime) -> None:
+    first, last = (get(row.hour for row in taken) for get in (min, max))
     places = store.frame(
         "channels_of_municipality",
         frames.PLACES,
-        municipality=taken[0]["municipality_id"],
+        municipality=taken[0].municipality_id,
     ).filter(pl.col("quantity").is_in(list(COUNTED)))
     # a run of stuck hours may have begun before, or go on after
     spans = places.select(

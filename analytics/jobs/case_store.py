@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 import polars as pl
@@ -15,6 +17,15 @@ from analytics.jobs.store import Store
 #: Who changed a case, where no person did.
 DETECTORS: Final = "detectors"
 _COLUMNS: Final = tuple(frames.CASES)
+
+
+@dataclass(frozen=True, slots=True)
+class _Changed:
+    """The span of a member that was put or withdrawn."""
+
+    channel_id: int
+    began: datetime
+    ended: datetime
 
 
 class TownFailed(Exception):
@@ -39,13 +50,13 @@ def write(store: Store, judgements: Sequence[Judgement]) -> None:
 
     In the transaction of the store; the municipalities are locked to its end.
     """
-    changed: list[dict[str, Any]] = []
+    changed: list[_Changed] = []
     found = pl.concat([one.cases for one in judgements])
     if not found.is_empty():
         columns = {name: found[name].to_list() for name in _COLUMNS}
-        changed += store.execute("put_members", **columns).fetchall()
+        changed += store.records(_Changed, "put_members", **columns)
     if withdrawn := [member for one in judgements for member in one.withdrawn]:
-        changed += store.execute("withdraw_members", members=withdrawn).fetchall()
+        changed += store.records(_Changed, "withdraw_members", members=withdrawn)
     if changed:
         _regroup(store, changed)
 
@@ -61,16 +72,16 @@ def stored(store: Store, spans: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _regroup(store: Store, changed: Sequence[dict[str, Any]]) -> None:
-    channels = sorted({row["channel_id"] for row in changed})
+def _regroup(store: Store, changed: Sequence[_Changed]) -> None:
+    channels = sorted({row.channel_id for row in changed})
     locked = store.execute("lock_municipalities", channels=channels).fetchall()
     municipalities = [row["municipality_id"] for row in locked]
     found = store.frame(
         "members_to_group",
         frames.MEMBERS,
         municipalities=municipalities,
-        since=min(row["began"] for row in changed) - LULL,
-        until=max(row["ended"] for row in changed) + LULL,
+        since=min(row.began for row in changed) - LULL,
+        until=max(row.ended for row in changed) + LULL,
     )
     if not found.is_empty():
         _put(store, group(found))

@@ -11,7 +11,6 @@ import logging
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
 
 import polars as pl
 
@@ -24,6 +23,20 @@ from analytics.jobs.store import Store
 from analytics.quality import validity
 from verkehrspuls.registry import removal
 from verkehrspuls.settings import Analytics
+
+
+@dataclass(frozen=True, slots=True)
+class _FutureMember:
+    """A member of a case that ends in the future, and the day in which it began."""
+
+    case_member_id: int
+    channel_id: int
+    detector: str
+    began: datetime
+    site_id: int
+    state: str
+    day: date
+
 
 log = logging.getLogger(__name__)
 
@@ -139,10 +152,10 @@ def check_silence(store: Store, *, now: datetime) -> int:
             for row in judged.cases.iter_rows(named=True)
         }
         wrong = [
-            row["case_member_id"]
+            row.case_member_id
             for row in future
-            if row["detector"] != silence.DETECTOR.code
-            or (row["channel_id"], row["began"]) not in found
+            if row.detector != silence.DETECTOR.code
+            or (row.channel_id, row.began) not in found
         ]
         case_store.write(
             store, [judged, cases.Judgement(frames.empty(frames.CASES), wrong)]
@@ -152,23 +165,24 @@ def check_silence(store: Store, *, now: datetime) -> int:
 
 def _drop_future(
     store: Store, sites: Sequence[int], *, now: datetime
-) -> list[dict[str, Any]]:
+) -> list[_FutureMember]:
     """Drop what lies in the future; returns the members of undecided cases that do.
 
     The days in which those began are judged again.
     """
     store.execute("drop_future", sites=sites, now=now)
-    members = store.execute("future_members", sites=sites, now=now).fetchall()
-    decided = [row for row in members if row["state"] != cases.UNDECIDED]
+    members = store.records(_FutureMember, "future_members", sites=sites, now=now)
+    decided = [row for row in members if row.state != cases.UNDECIDED]
     if decided:
-        numbers = [row["case_member_id"] for row in decided]
+        numbers = [row.case_member_id for row in decided]
         store.execute("end_members", members=numbers, now=now)
-    undecided = [row for row in members if row["state"] == cases.UNDECIDED]
+    undecided = [row for row in members if row.state == cases.UNDECIDED]
     if members:
         log.warning("future_dropped", extra={"members": len(members)})
-        days = {name: [row[name] for row in undecided] for name in ("site_id", "day")}
-        store.execute("mark_case_days", sites=days["site_id"], days=days["day"])
-        store.execute("mark_days", sites=days["site_id"], days=days["day"])
+        at = [row.site_id for row in undecided]
+        days = [row.day for row in undecided]
+        store.execute("mark_case_days", sites=at, days=days)
+        store.execute("mark_days", sites=at, days=days)
     return undecided
 
 

@@ -7,7 +7,7 @@ cheap to keep.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import polars as pl
 import psycopg
@@ -15,12 +15,20 @@ import psycopg
 from analytics.frames import SCHOOL_HOLIDAYS, Schema
 from verkehrspuls.registry import calendar
 from verkehrspuls.storage.columns import encode, read_columns
-from verkehrspuls.storage.database import Connection, connect, execute, one, prepared
+from verkehrspuls.storage.database import (
+    Connection,
+    connect,
+    execute,
+    one,
+    prepared,
+    read_records,
+)
 from verkehrspuls.storage.named import queries
 from verkehrspuls.storage.watch import Watch, conninfo, in_time
 
 #: Rows that go to the server as one piece of CSV.
 _SLICE = 25_000
+_Record = TypeVar("_Record")
 _CSV_TIME = "%Y-%m-%d %H:%M:%S%.f%:z"
 
 
@@ -42,6 +50,12 @@ class Store:
     def execute(self, query: str, **parameters: Any) -> psycopg.Cursor[Any]:
         """Run a named query; rows come as dicts."""
         return execute(self.connection, query, **parameters)
+
+    def records(
+        self, record: type[_Record], query: str, **parameters: Any
+    ) -> list[_Record]:
+        """Read a named query's rows, in the transaction, as records."""
+        return read_records(self.connection, record, query, **parameters)
 
     def now(self) -> datetime:
         """Tell the time by the clock of the database, which all workers share."""

@@ -5,7 +5,7 @@ The API serves them and the command `export` writes them.
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final, Literal
 
@@ -396,7 +396,7 @@ def complete(
         replace(
             known,
             suspected=suspected.share(
-                suspected.frame(suspects),
+                suspected.frame(map(asdict, suspects)),
                 start=period.start,
                 end=min(period.end, now),
                 channels=len(_channels(selection)),

@@ -46,6 +46,7 @@ from verkehrspuls.storage import health
 from verkehrspuls.storage.case_lists import (
     OPEN,
     Counts,
+    Finding,
     count_cases,
     list_cases,
     list_findings,
@@ -55,10 +56,12 @@ from verkehrspuls.storage.database import Connection, Row
 from verkehrspuls.storage.days import read_daily_figures
 from verkehrspuls.storage.doubts import list_ambiguous_hours
 from verkehrspuls.storage.estimates import (
+    ForecastError,
     list_forecast_errors,
     read_forecast,
     read_imputed,
 )
+from verkehrspuls.storage.health import HealthDay
 from verkehrspuls.storage.reader import Reader
 from verkehrspuls.storage.sites import read_site
 from verkehrspuls.storage.speeds import read_speed_histograms
@@ -226,7 +229,7 @@ class Around:
     other_cases: Mapping[str, Sequence[Row]]
     counts: Counts
     #: what tests found of channels in the last days
-    verdicts: Sequence[Row]
+    verdicts: Sequence[HealthDay]
     #: hours of the period whose readings may be of another one: of what is counted, and
     #: of all that is measured
     ambiguous_hours: tuple[datetime, ...]
@@ -236,9 +239,9 @@ class Around:
     #: sites of the municipality; none where nothing is counted
     neighbours: Sequence[Row] = ()
     #: what open cases found in the period
-    findings: Sequence[Row] = ()
+    findings: Sequence[Finding] = ()
     #: by how much forecasts were off
-    forecast_errors: Sequence[Row] = ()
+    forecast_errors: Sequence[ForecastError] = ()
     #: SCHOOL_HOLIDAYS
     school_holidays: pl.DataFrame = field(default_factory=pl.DataFrame)
 

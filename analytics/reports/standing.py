@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import polars as pl
 
@@ -12,6 +12,7 @@ from verkehrspuls.calendar import day_end, day_start
 from verkehrspuls.storage import health
 from verkehrspuls.storage.case_lists import list_findings
 from verkehrspuls.storage.database import Connection
+from verkehrspuls.storage.doubts import Suspicion
 from verkehrspuls.storage.visibility import PUBLIC
 
 #: Columns that are added, with what they hold.
@@ -24,6 +25,16 @@ _ALL: Final = "all"
 _STEPS: Final = {"PT15M": timedelta(minutes=15), "PT1H": timedelta(hours=1)}
 
 
+class _Told(NamedTuple):
+    """What is told of a channel and its direction over a span."""
+
+    channel: str
+    direction: str
+    began: datetime
+    ended: datetime
+    text: str
+
+
 def with_standing(
     frame: pl.DataFrame,
     *,
@@ -32,13 +43,13 @@ def with_standing(
     bin: str,
     start: datetime,
     end: datetime,
-    suspects: Sequence[Mapping[str, Any]],
+    suspects: Sequence[Suspicion],
     connection: Connection,
     visible: Sequence[str] = PUBLIC,
 ) -> pl.DataFrame:
     """Add COLUMNS to rows that have a `day` or `time`, a `direction` or `channel`.
 
-    `suspects` are rows of `series.suspected`.
+    `suspects` are those of `list_suspected`.
     """
     if frame.is_empty():
         return frame.with_columns(**{name: pl.lit(None, pl.String) for name in COLUMNS})
@@ -57,7 +68,13 @@ def with_standing(
     )
     told = {
         "open_cases": [
-            row | {"text": str(row["anomaly_case_id"])}
+            _Told(
+                row.channel,
+                row.direction,
+                row.began,
+                row.ended,
+                str(row.anomaly_case_id),
+            )
             for row in list_findings(
                 connection,
                 site_id=site["site_id"],
@@ -68,18 +85,19 @@ def with_standing(
             )
         ],
         "suspected": [
-            {**row, "text": row["fault"], "began": row["since"], "ended": row["until"]}
+            _Told(row.channel, row.direction, row.since, row.until, row.fault)
             for row in suspects
         ],
         "health": [
-            row
-            | {
-                "text": row["verdict"],
-                "began": day_start(row["day"], zone),
-                "ended": day_end(row["day"], zone),
-            }
+            _Told(
+                row.channel,
+                row.direction,
+                day_start(row.day, zone),
+                day_end(row.day, zone),
+                row.verdict,
+            )
             for row in verdicts
-            if row["quantity"] == quantity
+            if row.quantity == quantity
         ],
     }
     key = "channel" if "channel" in frame.columns else "direction"
@@ -102,7 +120,7 @@ def _worst(texts: pl.Expr) -> pl.Expr:
 
 
 def _spans(
-    rows: Iterable[Mapping[str, Any]],
+    rows: Iterable[_Told],
     key: str,
     known: set[str],
     *,
@@ -111,10 +129,10 @@ def _spans(
 ) -> pl.DataFrame:
     """Texts with their times inside the period, for each key that they are told of."""
     found = [
-        (each, max(row["began"], start), min(row["ended"], end), row["text"])
+        (each, max(row.began, start), min(row.ended, end), row.text)
         for row in rows
-        for each in {row[key], _ALL}
-        if each in known and row["began"] < end and row["ended"] > start
+        for each in {getattr(row, key), _ALL}
+        if each in known and row.began < end and row.ended > start
     ]
     schema = {key: pl.String(), "began": frames.TIME, "ended": frames.TIME}
     return pl.DataFrame(found, schema={**schema, "text": pl.String()}, orient="row")

@@ -1,6 +1,7 @@
 """Reading what is suspected to be of a sensor's fault, and days without it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -30,18 +31,17 @@ def read_suspected(
     direction: str = ALL,
     visible: Sequence[str] = PUBLIC,
 ) -> pl.DataFrame:
-    """Read SUSPECTED of channels of sites in a period; see `series.suspected`."""
-    return suspected.frame(
-        list_suspected(
-            connection,
-            site_ids=site_ids,
-            quantity=quantity,
-            start=start,
-            end=end,
-            direction=direction,
-            visible=visible,
-        )
+    """Read SUSPECTED of channels of sites in a period; see `list_suspected`."""
+    found = list_suspected(
+        connection,
+        site_ids=site_ids,
+        quantity=quantity,
+        start=start,
+        end=end,
+        direction=direction,
+        visible=visible,
     )
+    return suspected.frame(map(asdict, found))
 
 
 def of_places(
@@ -75,7 +75,8 @@ def trusted_days(
 ) -> pl.DataFrame:
     """Put in place of days that SUSPECTED spans touch what they are without them.
 
-    `found` are days as `series.days` reads them; days that know nothing then lack.
+    `found` are days as `read_daily_figures` reads them; days that know nothing then
+    lack.
     """
     if spans.is_empty():
         return found

@@ -1,5 +1,6 @@
 """`/sites/{municipality}/{site}/health`: whether the channels measure soundly."""
 
+from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Annotated, Any, Final, Literal
@@ -91,9 +92,10 @@ def read_health(
     rows: list[dict[str, Any]]
     if bin == "P1D":
         with store.connection() as connection:
-            rows = health.days(
+            found_of_days = health.days(
                 connection, municipality=municipality, site=site, first=first, last=last
             )
+        rows = [asdict(row) for row in found_of_days]
     else:
         settings = request.app.state.settings
         rows = _hours(store, found, settings, first=first, last=last, now=now)

@@ -1,5 +1,6 @@
 """`/sites/{municipality}/{site}/forecast`: coming volumes, and past errors."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -69,7 +70,7 @@ def read_forecast(
             "quantity": selection.quantity,
             "direction": direction,
         }
-        errors = list_forecast_errors(connection, **of)
+        errors = [asdict(error) for error in list_forecast_errors(connection, **of)]
     with store.frames() as url:
         intervals = estimates.read_forecast(url, **of)
     return {**of, "site": found, "intervals": intervals.to_dicts(), "errors": errors}

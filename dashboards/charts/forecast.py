@@ -1,8 +1,7 @@
 """The chart of what is to come at a site."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 import polars as pl
 
@@ -10,6 +9,7 @@ from dashboards.charts.charts import Chart, Table
 from dashboards.figures.forecast import forecast as draw
 from dashboards.language import Language
 from dashboards.wall_clock import add_wall_clock, every
+from verkehrspuls.storage.estimates import ForecastError
 
 #: hours that were counted and are drawn before those to come
 _BEFORE = 12
@@ -18,7 +18,7 @@ _HOUR = timedelta(hours=1)
 
 def forecast_chart(
     intervals: pl.DataFrame,
-    errors: Sequence[Mapping[str, Any]],
+    errors: Sequence[ForecastError],
     hours: pl.DataFrame,
     language: Language,
     *,
@@ -92,7 +92,7 @@ def forecast_chart(
 
 def _sentence(
     coming: pl.DataFrame,
-    errors: Sequence[Mapping[str, Any]],
+    errors: Sequence[ForecastError],
     language: Language,
     *,
     zone: str,
@@ -111,9 +111,9 @@ def _sentence(
         peak=f"{language.number(most['volume'])} {unit}",
     )
     missed = {
-        row["lead_s"]: row["wape"]
+        row.lead_s: row.wape
         for row in errors
-        if row["interval_s"] == _HOUR.seconds and row["wape"] is not None
+        if row.interval_s == _HOUR.seconds and row.wape is not None
     }
     if not missed:
         return text

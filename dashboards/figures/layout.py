@@ -43,7 +43,7 @@ def layout(language: Language, *, height: int, **more: Any) -> dict[str, Any]:
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": _FONT, "size": 13, "color": "var(--soft)"},
-        "separators": ",." if language.key == "de" else ".,",
+        "separators": language.separators,
         "showlegend": False,
         "hovermode": "closest",
         "hoverlabel": {

@@ -128,8 +128,8 @@ def test_charts_frame_what_was_found_when_it_was(url: str, client: TestClient) -
             start=world.FIRST,
             end=world.LAST,
         )
-    west = [row for row in found if row["direction"] == "west"]
-    assert [row["reason"] for row in west] == ["spike", "spike", "day-above-usual"]
+    west = [row for row in found if row.direction == "west"]
+    assert [row.reason for row in west] == ["spike", "spike", "day-above-usual"]
     page = client.get(SITE + "&bin=PT1H").text
     figure = json.loads(
         re.findall(r'<script type="application/json" id="series-figure">(.*?)<', page)[

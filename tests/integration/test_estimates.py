@@ -202,12 +202,12 @@ def test_forecasts_are_replaced_and_kept_to_be_compared(store: Store) -> None:
     errors = list_forecast_errors(
         store.connection, site_id=site, quantity="motor", direction="in"
     )
-    assert [(row["lead_s"], row["compared"]) for row in errors] == [
+    assert [(row.lead_s, row.compared) for row in errors] == [
         (900, 1),
         (3600, 1),
         (86_400, 1),
     ]
-    assert all(0 <= row["wape"] < 0.3 for row in errors)
+    assert all(0 <= (row.wape or 0) < 0.3 for row in errors)
     soon = SETTINGS.model_copy(update={"keep_forecast_days": 1})
     estimates.put_forecasts(store, soon, now=NOW + HOUR)
     oldest = _rows(store, "select min(made_at) from forecast")

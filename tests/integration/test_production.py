@@ -362,7 +362,7 @@ def test_network_server_writes_for_foreign_sensors_and_what_is_of_nobody_is_told
         parts.wait_for(lambda: stored(connection) == 2)
         parts.wait_for(lambda: ledger.of_nobody(connection))
         (nobody,) = ledger.of_nobody(connection)
-        assert (nobody["topic"], nobody["messages"]) == (wrong, 1)
+        assert (nobody.topic, nobody.messages) == (wrong, 1)
         told = _unregistered([nobody])
         assert told.state == PROBLEM
         assert wrong in told.detail

@@ -153,8 +153,8 @@ def test_wrong_clock_of_a_gateway_is_passed_over_and_told(world: World) -> None:
         ("lora", 80, "06-01 10:10", 1),
     ]
     (found,) = passed_over(world.connection, municipality="kusel")
-    assert (found["field"], found["messages"]) == ("rx_metadata.time", 2)
-    assert found["taken"] == "uplink_message.received_at"
+    assert (found.field, found.messages) == ("rx_metadata.time", 2)
+    assert found.taken == "uplink_message.received_at"
     assert world.balances()
 
 

@@ -117,12 +117,12 @@ def test_frozen_nights_are_suspected_until_a_person_decides(url: str) -> None:
             end=FIRST + HOURS * HOUR,
             direction="all",
         )
-    assert {row["fault"] for row in rows} == {"stuck"}
-    assert {row["channel"] for row in rows} == {"in"}
+    assert {row.fault for row in rows} == {"stuck"}
+    assert {row.channel for row in rows} == {"in"}
     hours = {
-        row["since"] + n * HOUR
+        row.since + n * HOUR
         for row in rows
-        for n in range(int((row["until"] - row["since"]) / HOUR))
+        for n in range(int((row.until - row.since) / HOUR))
     }
     assert hours == FROZEN
 

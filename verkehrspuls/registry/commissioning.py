@@ -3,6 +3,7 @@
 For the operator: independent of the visibility of its sites.
 """
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
@@ -45,7 +46,10 @@ def sensor(connection: Connection, municipality: str, key: str) -> Row:
         "installations": installations,
         "messages": _messages(connection, sensor_id),
         "clock": clocks[0].facts if clocks else None,
-        "passed_over": passed_over(connection, municipality=municipality, sensor=key),
+        "passed_over": [
+            asdict(found)
+            for found in passed_over(connection, municipality=municipality, sensor=key)
+        ],
         "ambiguous": execute(
             connection, "sensor_ambiguous", sensor_id=sensor_id
         ).fetchall(),

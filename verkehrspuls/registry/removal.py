@@ -6,11 +6,12 @@ under its key continues its ledger.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from verkehrspuls.errors import UnknownKey, UsageError
-from verkehrspuls.storage.database import Connection, execute, one
+from verkehrspuls.storage.database import Connection, execute, one, read_records
 
 #: Data of a site, sensor or municipality: readings and cases are removed with it,
 #: messages stay counted in the ledger and rejects stay.
@@ -104,9 +105,21 @@ def remove(
     return hanging
 
 
-def towns(connection: Connection) -> list[dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class RegisteredTown:
+    """A municipality, and what is registered of it."""
+
+    town: str
+    name: str
+    state: str
+    time_zone: str
+    sites: int
+    sensors: int
+
+
+def towns(connection: Connection) -> list[RegisteredTown]:
     """List the registered municipalities."""
-    return execute(connection, "list_towns").fetchall()
+    return read_records(connection, RegisteredTown, "list_towns")
 
 
 def _refuse(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from verkehrspuls.stack.probe import Probe
     from verkehrspuls.storage.alerts import HeldUp
     from verkehrspuls.storage.database import Connection
-    from verkehrspuls.storage.ledger import Row
+    from verkehrspuls.storage.ledger import NeverSent, OfNobody
     from verkehrspuls.storage.migrate import Status
     from verkehrspuls.storage.slots import Slot
 
@@ -308,17 +308,16 @@ def _figures(failed: "Sequence[Mapping[str, Any]]") -> Iterator[Finding]:
         )
 
 
-def _silent(found: "list[Row]") -> Finding:
+def _silent(found: "list[NeverSent]") -> Finding:
     """Report sensors that never sent anything: perhaps the broker drops it."""
     part = "silent sensors"
     if not found:
         return Finding(part, OK, "each installed sensor has sent before")
-    foreign = [one for one in found if one["topic"]]
+    foreign = [one for one in found if one.topic]
     detail = f"{len(found)} never sent: " + _some(
-        f"{one['sensor']} ({one['topic']})" if one["topic"] else one["sensor"]
-        for one in found
+        f"{one.sensor} ({one.topic})" if one.topic else one.sensor for one in found
     )
-    if not foreign and not found[0]["in_service"]:
+    if not foreign and not found[0].in_service:
         return Finding(part, OK, detail)
     advice = "See whether each publishes under its topic, and may."
     if foreign:
@@ -329,13 +328,13 @@ def _silent(found: "list[Row]") -> Finding:
     return Finding(part, PROBLEM, detail, advice=advice)
 
 
-def _unregistered(found: "list[Row]") -> Finding:
+def _unregistered(found: "list[OfNobody]") -> Finding:
     """Report topics with messages but without a registered sensor."""
     part = "unknown senders"
     if not found:
         return Finding(part, OK, "each message of the last day is of a known sensor")
-    messages = sum(one["messages"] for one in found)
-    topics = _some(f"{one['topic'][:200]!r} ({one['messages']})" for one in found)
+    messages = sum(one.messages for one in found)
+    topics = _some(f"{one.topic[:200]!r} ({one.messages})" for one in found)
     return Finding(
         part,
         PROBLEM,
@@ -423,10 +422,9 @@ def _clocks(connection: "Connection") -> Iterator[Finding]:
     lately = datetime.now(UTC) - timedelta(days=1)
     for row in clocks.passed_over(connection, since=lately)[:MAX_CLOCKS_LISTED]:
         yield Finding(
-            f"times of {row['municipality']}/{row['sensor']}",
+            f"times of {row.municipality}/{row.sensor}",
             PROBLEM,
-            f"{row['field']} said {row['said']}, which cannot be; {row['taken']} was "
-            "taken",
+            f"{row.field} said {row.said}, which cannot be; {row.taken} was taken",
             advice="Set the clock of the device or gateway.",
         )
     sensors = clocks.sensor_clocks(connection)

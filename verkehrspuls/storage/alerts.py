@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from verkehrspuls.storage.database import Connection, one
+from verkehrspuls.storage.database import Connection, read_record
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,4 +33,4 @@ class HeldUp:
 
 def held_up(connection: Connection) -> HeldUp:
     """Count the alerts that wait too long."""
-    return HeldUp(**one(connection, "alerts_held_up"))
+    return read_record(connection, HeldUp, "alerts_held_up")

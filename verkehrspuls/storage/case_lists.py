@@ -4,12 +4,13 @@ Times are aware UTC and periods half-open `[start, end)`.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
 from verkehrspuls.reasons import PRIORITY
 from verkehrspuls.storage.by_place import Place, read_by_site
-from verkehrspuls.storage.database import Connection, Row, execute
+from verkehrspuls.storage.database import Connection, Row, execute, read_records
 from verkehrspuls.storage.visibility import PUBLIC
 
 #: For so many days a case that ended, and that nobody decided, is still looked at. One
@@ -66,6 +67,19 @@ def list_cases(
     ).fetchall()
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What an open case found on a channel."""
+
+    anomaly_case_id: int
+    channel: str
+    direction: str
+    reason: str
+    began: datetime
+    ended: datetime
+    score: float
+
+
 def list_findings(
     connection: Connection,
     *,
@@ -74,13 +88,14 @@ def list_findings(
     start: datetime,
     end: datetime,
     visible: Sequence[str] = PUBLIC,
-) -> list[Row]:
+) -> list[Finding]:
     """List what open cases found at a site in a period, by case and direction.
 
     Of a case and direction, what names it comes first.
     """
-    return execute(
+    return read_records(
         connection,
+        Finding,
         "read_findings",
         site_id=site_id,
         quantity=quantity,
@@ -88,7 +103,7 @@ def list_findings(
         end=end,
         naming=list(PRIORITY),
         visible=list(visible),
-    ).fetchall()
+    )
 
 
 class Counts(NamedTuple):

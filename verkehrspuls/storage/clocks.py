@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from verkehrspuls.storage.database import Connection, execute, one
+from verkehrspuls.storage.database import Connection, one, read_records
 from verkehrspuls.text import mark as _
 from verkehrspuls.text import translate
 
@@ -54,6 +54,20 @@ class SensorClock:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """A field of a sensor's payloads whose times cannot be right."""
+
+    municipality: str
+    sensor: str
+    field: str
+    messages: int
+    #: what the last of them said, and the field that was taken in its place
+    said: str
+    taken: str
+    received_at: datetime
+
+
 def ahead(minutes: int, language: str) -> str:
     """Say how far a clock is ahead, and what the cause is as a rule."""
     return translate(_AHEAD, language).format(minutes)
@@ -66,14 +80,14 @@ def sensor_clocks(
     sensor: str | None = None,
 ) -> list[SensorClock]:
     """Read how the clocks of sensors stand; those that never sent are left out."""
-    rows = execute(
+    return read_records(
         connection,
+        SensorClock,
         "sensor_clocks",
         municipality=municipality,
         sensor=sensor,
         most=READINGS,
     )
-    return [SensorClock(**row) for row in rows]
 
 
 def passed_over(
@@ -82,18 +96,19 @@ def passed_over(
     municipality: str | None = None,
     sensor: str | None = None,
     since: datetime | None = None,
-) -> list[dict[str, Any]]:
+) -> list[PassedOver]:
     """Read which times of sensors cannot be right, and what stood in for them.
 
     `since`: only those that came since then.
     """
-    return execute(
+    return read_records(
         connection,
+        PassedOver,
         "passed_over",
         municipality=municipality,
         sensor=sensor,
         since=since,
-    ).fetchall()
+    )
 
 
 def ours_ahead_s(connection: Connection) -> float:

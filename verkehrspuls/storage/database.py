@@ -4,7 +4,7 @@ import atexit
 import threading
 import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
 
 import psycopg
 from psycopg import rows
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 Connection = psycopg.Connection[Any]
 #: A row as a dict.
 Row = dict[str, Any]
+_Record = TypeVar("_Record")
 
 #: UTC in, UTC out, and no name found by accident in another schema.
 _SESSION = "-c TimeZone=UTC -c search_path=vp,public"
@@ -152,6 +153,22 @@ def read_frame(url: str, query: str, **parameters: Any) -> "pl.DataFrame":
         for arrow in lost:
             arrow.connection.close()
         raise
+
+
+def read_records(
+    connection: Connection, record: type[_Record], query: str, **parameters: Any
+) -> list[_Record]:
+    """Read a named query's rows as records with a field for each column."""
+    with connection.cursor(row_factory=rows.class_row(record)) as cursor:
+        return cursor.execute(queries()[query], parameters).fetchall()
+
+
+def read_record(
+    connection: Connection, record: type[_Record], query: str, **parameters: Any
+) -> _Record:
+    """Read the row of a named query that always has one, as a record."""
+    (found,) = read_records(connection, record, query, **parameters)
+    return found
 
 
 def one(connection: Connection, query: str, **parameters: Any) -> dict[str, Any]:

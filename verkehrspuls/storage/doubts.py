@@ -4,6 +4,7 @@ Times are aware UTC and periods half-open `[start, end)`.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -11,7 +12,7 @@ import polars as pl
 
 from verkehrspuls.reasons import FAULT_VERDICTS, FAULTS
 from verkehrspuls.storage.by_place import Place, read_by_site
-from verkehrspuls.storage.database import Connection, Row, execute, read_frame
+from verkehrspuls.storage.database import Connection, read_frame, read_records
 from verkehrspuls.storage.visibility import PUBLIC
 
 #: What queries that know `vp.suspected` are given.
@@ -47,6 +48,20 @@ def read_excluded(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """A span in which a channel is suspected of a fault."""
+
+    site_id: int
+    channel_id: int
+    channel: str
+    quantity: str
+    direction: str
+    since: datetime
+    until: datetime
+    fault: str
+
+
 def list_suspected(
     connection: Connection,
     *,
@@ -56,15 +71,16 @@ def list_suspected(
     end: datetime,
     direction: str,
     visible: Sequence[str] = PUBLIC,
-) -> list[Row]:
+) -> list[Suspicion]:
     """List when channels of sites are suspected of a fault that nobody has decided on.
 
     Spans (`since`, `until`) that touch the period and have begun, with their `fault`:
     the reason of a case, or the verdict of health on a whole day of which no case tells
     the hours. Direction `all` is all of them, quantity None each.
     """
-    return execute(
+    return read_records(
         connection,
+        Suspicion,
         "read_suspected",
         site_ids=list(site_ids),
         quantity=quantity,
@@ -73,7 +89,7 @@ def list_suspected(
         direction=direction,
         **FAULT_PARAMETERS,
         visible=list(visible),
-    ).fetchall()
+    )
 
 
 def list_ambiguous_hours(

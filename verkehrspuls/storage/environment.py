@@ -4,12 +4,13 @@ Times are aware UTC and periods half-open `[start, end)`.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import polars as pl
 
 from verkehrspuls.quantities import COUNTED
-from verkehrspuls.storage.database import Connection, Row, execute, read_frame
+from verkehrspuls.storage.database import Connection, read_frame, read_records
 from verkehrspuls.storage.doubts import FAULT_PARAMETERS
 from verkehrspuls.storage.visibility import PUBLIC
 
@@ -66,24 +67,36 @@ def read_long_environment(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class LatestValue:
+    """The newest value of an environment quantity at a site."""
+
+    site_id: int
+    quantity: str
+    time: datetime
+    interval_s: int
+    mean: float
+
+
 def list_latest_values(
     connection: Connection,
     *,
     now: datetime | None = None,
     visible: Sequence[str] = PUBLIC,
-) -> list[Row]:
+) -> list[LatestValue]:
     """List the newest whole hour of each environment quantity of stations and gauges.
 
     Where only longer intervals come, the newest of these. Sites that also count are
     not among them. `now` as in `read_latest`.
     """
-    return execute(
+    return read_records(
         connection,
+        LatestValue,
         "read_latest_values",
         now=now,
         counted=list(COUNTED),
         visible=list(visible),
-    ).fetchall()
+    )
 
 
 def read_latest_air(

@@ -4,11 +4,12 @@ Times are aware UTC and periods half-open `[start, end)`.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import polars as pl
 
-from verkehrspuls.storage.database import Connection, Row, execute, read_frame
+from verkehrspuls.storage.database import Connection, read_frame, read_records
 from verkehrspuls.storage.visibility import PUBLIC
 
 
@@ -61,6 +62,22 @@ def read_forecast(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class ForecastError:
+    """What the kept forecasts of a length and a lead missed by."""
+
+    interval_s: int
+    lead_s: int
+    #: begin of the first interval
+    since: datetime
+    #: intervals that were compared with what came
+    compared: int
+    #: sum of what they missed over the sum of what came
+    wape: float | None
+    #: share of what came that lay within the bounds
+    coverage: float
+
+
 def list_forecast_errors(
     connection: Connection,
     *,
@@ -68,13 +85,14 @@ def list_forecast_errors(
     quantity: str,
     direction: str = "all",
     visible: Sequence[str] = PUBLIC,
-) -> list[Row]:
+) -> list[ForecastError]:
     """Tell what the forecasts of the last weeks missed by, for each kept lead."""
-    return execute(
+    return read_records(
         connection,
+        ForecastError,
         "read_forecast_errors",
         site_id=site_id,
         quantity=quantity,
         direction=direction,
         visible=list(visible),
-    ).fetchall()
+    )

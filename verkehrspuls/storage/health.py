@@ -1,10 +1,33 @@
 """Reading detector health, for pages, API and commands."""
 
 from collections.abc import Sequence
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, datetime
 
-from verkehrspuls.storage.database import Connection, Row, execute
+from verkehrspuls.storage.database import Connection, read_records
 from verkehrspuls.storage.visibility import PUBLIC
+
+
+@dataclass(frozen=True, slots=True)
+class HealthDay:
+    """Which test of health a channel failed first on a local day, or `good`."""
+
+    day: date
+    municipality: str
+    site: str
+    channel: str
+    quantity: str
+    direction: str
+    verdict: str
+    #: what the test measured, and where it fails
+    value: float | None
+    threshold: float | None
+    #: of the network at which the fault lies
+    level: str | None
+    #: false while the day runs
+    complete: bool
+    method: str
+    judged_at: datetime
 
 
 def days(
@@ -16,10 +39,11 @@ def days(
     site: str | None = None,
     bad_only: bool = False,
     visible: Sequence[str] = PUBLIC,
-) -> list[Row]:
+) -> list[HealthDay]:
     """List what was found of channels on local days, `last` included, by day."""
-    return execute(
+    return read_records(
         connection,
+        HealthDay,
         "list_health",
         first=first,
         last=last,
@@ -27,4 +51,4 @@ def days(
         site=site,
         bad_only=bad_only,
         visible=list(visible),
-    ).fetchall()
+    )

@@ -7,11 +7,9 @@ visibility of their sites.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-from verkehrspuls.storage.database import Connection, execute
-
-Row = dict[str, Any]
+from verkehrspuls.storage.database import Connection, Row, execute, read_records
 
 #: What is compared, and what a difference means.
 CHECKS: Final = {
@@ -133,14 +131,34 @@ def only_counted(connection: Connection) -> int:
     return int(row["messages"])
 
 
-def never_sent(connection: Connection) -> list[Row]:
+@dataclass(frozen=True, slots=True)
+class NeverSent:
+    """An installed sensor of which no message ever came."""
+
+    #: with the key of its municipality: `town/sensor`
+    sensor: str
+    #: the topic of its own, of a foreign format
+    topic: str | None
+    #: whether messages of any sensor came hours ago
+    in_service: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OfNobody:
+    """A topic of the last day that belongs to no sensor, and its kept messages."""
+
+    topic: str
+    messages: int
+
+
+def never_sent(connection: Connection) -> list[NeverSent]:
     """List installed sensors of which no message ever came, foreign ones first."""
-    return execute(connection, "never_sent").fetchall()
+    return read_records(connection, NeverSent, "never_sent")
 
 
-def of_nobody(connection: Connection) -> list[Row]:
+def of_nobody(connection: Connection) -> list[OfNobody]:
     """List topics of the last day that belong to no sensor, with their messages."""
-    return execute(connection, "of_nobody").fetchall()
+    return read_records(connection, OfNobody, "of_nobody")
 
 
 def senders_missing(connection: Connection) -> bool:

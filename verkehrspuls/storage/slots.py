@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from verkehrspuls.storage.database import Connection, execute, one
+from verkehrspuls.storage.database import Connection, one, read_records
 
 #: How long before its end a certificate is to be renewed.
 RENEWAL: Final = timedelta(days=30)
@@ -42,7 +42,7 @@ class Slot:
 
 def slots(connection: Connection) -> list[Slot]:
     """List the slots of the last day."""
-    return [Slot(**row) for row in execute(connection, "slots")]
+    return read_records(connection, Slot, "slots")
 
 
 def session_of(connection: Connection, slot: int) -> str:

@@ -7,7 +7,8 @@ from fastapi import Request, Response
 from api.problems import Problem
 from dashboards.language import Language
 from dashboards.render import preferred, render
-from verkehrspuls.text import LANGUAGES, is_translated, mark
+from verkehrspuls.locales import locales
+from verkehrspuls.text import is_translated, mark
 
 _PROBLEMS: Final = {
     404: (
@@ -32,7 +33,7 @@ _OTHER_PROBLEM: Final = (
 def problem_page(request: Request, problem: Problem) -> Response:
     """Show an error as a page, with what to do."""
     first = request.url.path.removeprefix("/").partition("/")[0]
-    language = Language(first if first in LANGUAGES else preferred(request))
+    language = Language(first if first in locales() else preferred(request))
     errors = problem.errors or ()
     # a part of the path that cannot be is a page that is not there
     astray = any(error.pointer.startswith("#/path/") for error in errors)

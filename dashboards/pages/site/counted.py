@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
-from operator import itemgetter
-from typing import Any
+from operator import attrgetter
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -22,6 +21,7 @@ from dashboards.language import NO_FIGURE, Language
 from dashboards.pages.site.key_figures import KeyFigure
 from dashboards.pages.site.selection import View
 from dashboards.period import Period
+from verkehrspuls.storage.case_lists import Finding
 
 
 def counted_charts(
@@ -191,7 +191,7 @@ def _names(shown: View) -> Names:
     return list(found.items())
 
 
-def _marks(findings: Sequence[Mapping[str, Any]], shown: View) -> list[Mark]:
+def _marks(findings: Sequence[Finding], shown: View) -> list[Mark]:
     """Frame what was found here: of a case and direction only what names it."""
     zone, period = ZoneInfo(shown.zone), shown.period
 
@@ -200,26 +200,26 @@ def _marks(findings: Sequence[Mapping[str, Any]], shown: View) -> list[Mark]:
 
     marks = []
     for (_, direction), found in groupby(
-        findings, key=itemgetter("anomaly_case_id", "direction")
+        findings, key=attrgetter("anomaly_case_id", "direction")
     ):
         rows = list(found)
-        naming = [row for row in rows if row["reason"] == rows[0]["reason"]]
+        naming = [row for row in rows if row.reason == rows[0].reason]
         marks += [
             Mark(
                 began=local(max(began, period.start)),
                 ended=local(min(ended, period.end)),
                 direction=direction,
-                word=describe.case_word(naming[0]["reason"], shown.language),
+                word=describe.case_word(naming[0].reason, shown.language),
             )
             for began, ended in _joined(naming)
         ]
     return marks
 
 
-def _joined(findings: Sequence[Mapping[str, Any]]) -> list[tuple[datetime, datetime]]:
+def _joined(findings: Sequence[Finding]) -> list[tuple[datetime, datetime]]:
     """Their times, those of several lanes that overlap or touch as one."""
     spans: list[tuple[datetime, datetime]] = []
-    for began, ended in sorted((row["began"], row["ended"]) for row in findings):
+    for began, ended in sorted((row.began, row.ended) for row in findings):
         if spans and began <= spans[-1][1]:
             spans[-1] = (spans[-1][0], max(ended, spans[-1][1]))
         else:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from analytics.health.verdicts import GOOD, TEXTS, WORDS
 from dashboards.language import Language
+from verkehrspuls.storage.health import HealthDay
 
 #: days that are shown, today included
 DAYS: Final = 14
@@ -34,14 +35,14 @@ class Health:
 
 def health(
     site: Mapping[str, Any],
-    verdicts: Sequence[Mapping[str, Any]],
+    verdicts: Sequence[HealthDay],
     language: Language,
     *,
     today: date,
 ) -> Health:
     """Arrange the verdicts (`storage.health.days`) of the last `DAYS` days."""
     names = {c["key"]: _name(c, site, language) for c in site["channels"]}
-    known = {(row["day"], row["channel"]): row["verdict"] for row in verdicts}
+    known = {(row.day, row.channel): row.verdict for row in verdicts}
     days = [today - timedelta(days=n) for n in range(DAYS)]
     bad = sum(verdict != GOOD for verdict in known.values())
     if not known:

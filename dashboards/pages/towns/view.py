@@ -29,6 +29,7 @@ from dashboards.states import (
 )
 from verkehrspuls.quantities import COUNTED, ENVIRONMENT
 from verkehrspuls.storage.case_lists import Counts, Where
+from verkehrspuls.storage.environment import LatestValue
 from verkehrspuls.text import mark
 
 #: more sites than these are grouped by town, those of one town are paged
@@ -56,7 +57,7 @@ class Line:
     language: Language
     now: datetime
     #: newest whole hour of each environment quantity, rows of `list_latest_values`
-    values: Sequence[Mapping[str, Any]] = ()
+    values: Sequence[LatestValue] = ()
     #: how good its air was in its newest hour, a row of INDEX_SITES
     air: Mapping[str, Any] | None = None
 
@@ -121,7 +122,7 @@ class Line:
             return f"{self._quality(self.air)}, {self._when(self.air['time'], _HOUR_S)}"
         by_time: dict[tuple[datetime, int], list[str]] = {}
         for row in self.values[:MOST_VALUES]:
-            interval = row["time"], row["interval_s"]
+            interval = row.time, row.interval_s
             by_time.setdefault(interval, []).append(self._value(row))
         texts = [
             ", ".join([*values, self._when(*interval)])
@@ -142,10 +143,10 @@ class Line:
             quantity=symbol,
         )
 
-    def _value(self, row: Mapping[str, Any]) -> str:
-        found, language = ENVIRONMENT[row["quantity"]], self.language
-        digits = 0 if abs(row["mean"]) >= 100 else found.decimals
-        number = language.number(row["mean"], digits)
+    def _value(self, row: LatestValue) -> str:
+        found, language = ENVIRONMENT[row.quantity], self.language
+        digits = 0 if abs(row.mean) >= 100 else found.decimals
+        number = language.number(row.mean, digits)
         return f"{language.quantity(found.key)} {number}\N{NO-BREAK SPACE}{found.unit}"
 
     def _when(self, time: datetime, interval_s: int) -> str:
@@ -226,7 +227,7 @@ def lines(
     language: Language,
     *,
     now: datetime,
-    values: Sequence[Mapping[str, Any]] = (),
+    values: Sequence[LatestValue] = (),
     air: pl.DataFrame | None = None,
 ) -> list[Line]:
     """Tell how each site stands. A site that counts several things: its first one."""
@@ -237,11 +238,11 @@ def lines(
         if held is None or order.index(row["quantity"]) < order.index(held["quantity"]):
             hours[row["site_id"]] = row
     judged = {row["site_id"]: row for row in air.to_dicts()} if air is not None else {}
-    measured: dict[int, list[Mapping[str, Any]]] = {}
+    measured: dict[int, list[LatestValue]] = {}
     for value in values:
-        measured.setdefault(value["site_id"], []).append(value)
+        measured.setdefault(value.site_id, []).append(value)
     for found in measured.values():
-        found.sort(key=lambda row: _ORDER.index(row["quantity"]))
+        found.sort(key=lambda row: _ORDER.index(row.quantity))
     return [
         Line(
             site=site,

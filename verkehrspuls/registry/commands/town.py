@@ -14,10 +14,12 @@ app = typer.Typer(help="List and remove towns.", no_args_is_help=True)
 @app.command("list")
 def list_towns(as_json: Json = False) -> None:
     """List the municipalities that are registered."""
+    from dataclasses import asdict
+
     from verkehrspuls.registry import removal
 
     with database.connection() as connection:
-        rows = removal.towns(connection)
+        rows = [asdict(town) for town in removal.towns(connection)]
     columns = ("town", "name", "state", "time_zone", "sites", "sensors")
     output.show_list(rows, columns, as_json=as_json)
 

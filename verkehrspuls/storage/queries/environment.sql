@@ -131,11 +131,7 @@ order by c.site_id, c.quantity, h.ended desc, c.key
 -- Of each site that counts nothing: the newest hour in which three quarters of some of
 -- the quantities were observed, of all their channels; what no person excluded.
 with left_out as materialized (
-    select e.channel_id, e.began, e.ended
-    from vp.case_member e
-    join vp.anomaly_case a using (anomaly_case_id)
-    where e.withdrawn_at is null
-      and a.effect = 'exclude' and a.state in ('confirmed', 'explained')
+    select channel_id, began, ended from vp.exclusion
 ), newest as (
     select c.site_id, c.quantity, h.*,
            max(h.time) over (partition by c.site_id) as last

@@ -7,6 +7,7 @@ from dashboards.charts.charts import Chart
 from dashboards.charts.forecast import forecast_chart
 from dashboards.language import Language
 from tests.unit.dashboards.frames import BERLIN, volumes
+from verkehrspuls.storage.estimates import ForecastError
 
 NOW = datetime(2026, 3, 4, 11, 30, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -64,7 +65,7 @@ def test_hours_that_are_over_are_not_foretold() -> None:
 
 def test_what_forecasts_missed_by_is_said() -> None:
     errors = [
-        {"interval_s": 3600, "lead_s": lead, "wape": wape}
+        ForecastError(3600, lead, NOW, compared=1, wape=wape, coverage=1.0)
         for lead, wape in ((86_400, 0.2), (3600, 0.08))
     ]
     assert "8\N{NARROW NO-BREAK SPACE}% off" in chart(NOW, errors).sentence

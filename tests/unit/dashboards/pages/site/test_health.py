@@ -1,7 +1,8 @@
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from dashboards.language import Language
 from dashboards.pages.site.health import DAYS, health
+from verkehrspuls.storage.health import HealthDay
 
 TODAY = date(2026, 3, 15)
 ENGLISH = Language("en")
@@ -19,14 +20,24 @@ SITE = {
 }
 
 
-def verdicts(*bad: tuple[int, str, str]) -> list[dict[str, object]]:
+def verdicts(*bad: tuple[int, str, str]) -> list[HealthDay]:
     faults = {(day, channel): verdict for day, channel, verdict in bad}
     return [
-        {
-            "day": TODAY - timedelta(days=n),
-            "channel": channel,
-            "verdict": faults.get((n, channel), "good"),
-        }
+        HealthDay(
+            day=TODAY - timedelta(days=n),
+            municipality="town",
+            site="site",
+            channel=channel,
+            quantity="motor",
+            direction="east",
+            verdict=faults.get((n, channel), "good"),
+            value=None,
+            threshold=None,
+            level=None,
+            complete=True,
+            method="health-1",
+            judged_at=datetime(2026, 3, 15, tzinfo=UTC),
+        )
         for n in range(DAYS)
         for channel in ("1", "2", "3")
     ]

@@ -15,6 +15,7 @@ from dashboards.pages.towns import view
 from dashboards.pages.towns.view import MOST_LISTED
 from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.storage.case_lists import Counts
+from verkehrspuls.storage.environment import LatestValue
 
 NOW = datetime(2026, 3, 4, 12, 30, tzinfo=UTC)
 DE = Language("de")
@@ -173,15 +174,8 @@ def test_history_is_told_apart() -> None:
 
 def value(
     quantity: str, mean: float, time: datetime, *, interval_s: int = 3600
-) -> dict[str, Any]:
-    """A row of `list_latest_values`."""
-    return {
-        "site_id": 0,
-        "quantity": quantity,
-        "time": time,
-        "interval_s": interval_s,
-        "mean": mean,
-    }
+) -> LatestValue:
+    return LatestValue(0, quantity, time, interval_s, mean)
 
 
 def test_row_of_a_station_shows_its_newest_values_with_unit_and_time() -> None:
