@@ -741,6 +741,22 @@ def test_problems_are_pages_that_say_what_to_do(
     assert "<script>" not in response.text
 
 
+def test_page_that_is_not_there_says_that_data_is_simulated(
+    client: TestClient, url: str
+) -> None:
+    missing = "/de/towns/kaiserslautern/nirgends"
+    said = "Simulierte Daten"
+    assert said not in client.get(missing).text
+    change = "update vp.municipality set simulated = %s"
+    with psycopg.connect(url) as connection:
+        connection.execute(change, [True])
+    try:
+        assert said in client.get(missing).text
+    finally:
+        with psycopg.connect(url) as connection:
+            connection.execute(change, [False])
+
+
 def test_database_that_is_away_is_told(app: FastAPI) -> None:
     away = create_web(
         load({"VERKEHRSPULS_DATABASE__URL": "postgresql://vp@127.0.0.1:1/vp"})

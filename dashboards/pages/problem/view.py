@@ -6,6 +6,7 @@ from fastapi import Request, Response
 
 from api.problems import Problem
 from dashboards.language import Language
+from dashboards.pages.towns.standing import known_towns
 from dashboards.render import preferred, render
 from verkehrspuls.locales import locales
 from verkehrspuls.text import is_translated, mark
@@ -49,6 +50,8 @@ def problem_page(request: Request, problem: Problem) -> Response:
         request,
         language,
         "pages/problem/problem.html",
+        # whether data is simulated is told here, too, where it can be read
+        of=known_towns(request) if status == 404 else (),
         problem=problem,
         heading=language.phrase(heading),
         advice=language.phrase(advice),
