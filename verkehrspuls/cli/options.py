@@ -14,10 +14,8 @@ OfMunicipality = Annotated[
 OfSensor = Annotated[
     str | None, typer.Option("--sensor", help="Only of this municipality/sensor.")
 ]
-SiteName = Annotated[str, typer.Argument(metavar="SITE", help="municipality/site")]
-SensorName = Annotated[
-    str, typer.Argument(metavar="SENSOR", help="municipality/sensor")
-]
+SiteName = Annotated[str, typer.Argument(help="municipality/site")]
+SensorName = Annotated[str, typer.Argument(help="municipality/sensor")]
 
 # periods of receipt
 From = Annotated[
