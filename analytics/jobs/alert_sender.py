@@ -103,7 +103,7 @@ def send(
 
 
 def give_up_unset(connection: Connection, settings: Alerts) -> None:
-    """Give up what waits for a destination for which no address is set any more."""
+    """Discard messages for destinations without an address in the settings."""
     with connection.transaction():
         execute(
             connection,

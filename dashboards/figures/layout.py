@@ -68,7 +68,7 @@ def layout(language: Language, *, height: int, **more: Any) -> dict[str, Any]:
 
 
 def axis(**more: Any) -> dict[str, Any]:
-    """An axis in the house's look."""
+    """Return an axis in the common style."""
     return {
         "gridcolor": "var(--grid)",
         "linecolor": "var(--line)",

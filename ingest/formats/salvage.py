@@ -294,7 +294,7 @@ def _head(document: dict[str, Any], dropped: list[Dropped]) -> dict[str, Any]:
 
 
 def _problem(value: Any, kind: Any) -> str | None:
-    """Return what is wrong with a field's value, in a word; None where nothing is."""
+    """Return the problem of a field's value as a key of `DROPPED`, else None."""
     try:
         msgspec.convert(value, kind)
     except (msgspec.ValidationError, OverflowError) as error:

@@ -333,7 +333,7 @@ def listed(
 
 
 def _hour(time: datetime, zone: str, language: Language, *, now: datetime) -> str:
-    """Write an hour; without its day where it cannot be mistaken."""
+    """Format an hour; omit its day if it is unambiguous."""
     full = language.hour(time, zone)
     return full.rpartition(", ")[2] if now - time < timedelta(hours=12) else full
 
