@@ -82,7 +82,7 @@ def test_a_station_that_keeps_the_law_is_not_blamed_for_what_comes() -> None:
         no2_ugm3=hours(30, year, start=start), pm10_ugm3=hours(22, year, start=start)
     )["limits"]
     assert limits.sentence == (
-        "All limits in force are met (4). Of the limits that come (from 2030) 2 of 5 "
+        "All limits in force are met (4). Of the coming limits (from 2030) 2 of 5 "
         "would be exceeded. Of the recommendations of the WHO 3 of 4 are exceeded."
     )
     # a table in the order of what binds
