@@ -36,7 +36,7 @@ MAX_STOP_S: Final = 4.5
 class AddressTaken(Unavailable):
     """{host}:{port} cannot be listened on: {reason}.
 
-    Choose another port with VERKEHRSPULS_API__PORT.
+    Choose another port with --port or VERKEHRSPULS_API__PORT.
     """
 
     code = "address-taken"

@@ -15,18 +15,18 @@ from fastapi import Request, Response
 
 from api.negotiation import takes
 
-_OURS: Final = ("style.css", "charts.js", "icon.svg")
+_FILES: Final = ("style.css", "charts.js", "icon.svg")
 _MEDIA_TYPES: Final = {
     "css": "text/css; charset=utf-8",
     "js": "text/javascript; charset=utf-8",
     "svg": "image/svg+xml",
 }
-_FOR_EVER: Final = "public, max-age=31536000, immutable"
+_IMMUTABLE: Final = "public, max-age=31536000, immutable"
 
 
 @dataclass(frozen=True)
 class Asset:
-    """A file that browsers may keep."""
+    """A file that browsers may cache."""
 
     name: str
     content: bytes
@@ -55,17 +55,17 @@ class Assets:
     def __init__(self) -> None:
         ours = resources.files("dashboards") / "static"
         plotly = resources.files("plotly") / "package_data" / "plotly.min.js"
-        found = [Asset(name, (ours / name).read_bytes()) for name in _OURS]
+        found = [Asset(name, (ours / name).read_bytes()) for name in _FILES]
         found.append(Asset("plotly.js", plotly.read_bytes()))
         self.addresses = {asset.name: asset.address for asset in found}
         self._by_address = {asset.address: asset for asset in found}
 
     def respond(self, request: Request) -> Response | None:
-        """Serve the asset at the request's address; None where there is none."""
+        """Serve the asset at the request's address; None if there is none."""
         asset = self._by_address.get(request.url.path)
         if asset is None:
             return None
-        headers = {"Cache-Control": _FOR_EVER, "Vary": "Accept-Encoding"}
+        headers = {"Cache-Control": _IMMUTABLE, "Vary": "Accept-Encoding"}
         content = asset.content
         if takes(request.headers.get("accept-encoding", ""), "gzip"):
             headers["Content-Encoding"] = "gzip"

@@ -1,4 +1,4 @@
-"""What a chart shows and what a case says, as one sentence made from the data."""
+"""One sentence for each chart and case, made from the data."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -9,23 +9,22 @@ import polars as pl
 from analytics.cases import sentences
 from analytics.cases.states import STATES
 from analytics.frames import mean
-from dashboards.language import NO_FIGURE, Language
+from dashboards.language import UNKNOWN_FIGURE, Language
 from dashboards.period import Period
-from dashboards.states import LATE
+from dashboards.states import LATE_AFTER
 from verkehrspuls.classes import CLASS_NAMES
 from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.storage.case_lists import Counts
 from verkehrspuls.text import mark
 
-#: nearer to what is usual than this is "about as much as usual"
-ABOUT: Final = 0.05
+#: maximum deviation that is described as "about as much as usual"
+MAX_USUAL_DEVIATION: Final = 0.05
 
-#: so many days must be known of an hour before a sentence calls it the busiest
-FEWEST_DAYS: Final = 3
+#: known days of an hour required to call it the busiest
+MIN_DAYS: Final = 3
 
-#: hours of the day that must be known before one is called its busiest; in spring a
-#: day has no more
-_WHOLE_DAY_H: Final = 23
+#: known hours of a day required to name its busiest one; in spring a day has no more
+_MIN_DAY_HOURS: Final = 23
 
 _HOUR: Final = timedelta(hours=1)
 
@@ -35,13 +34,13 @@ _FEW_DAYS: Final = mark(
     "Too few days are observed to tell what a usual one looks like: it takes "
     "%(count)s of a kind."
 )
-_FEW_HOURS: Final = mark("Too few hours are observed to tell the busiest of the week.")
-#: hours of the week that must be known before one of a single week is its busiest
-_WEEK_FROM_H: Final = 3 * 24
+_FEW_HOURS: Final = mark("Too few hours are observed to name the busiest of the week.")
+#: known hours of a single week required to name its busiest one
+_MIN_WEEK_HOURS: Final = 3 * 24
 
 _NO_HOUR: Final = mark("No whole hour has been observed yet.")
 _NO_DAY: Final = mark("No whole day has been observed yet.")
-#: where something was counted, but no step of the period is whole
+#: texts for periods with counts, but without a whole step
 _UNFINISHED: Final = {
     "PT15M": mark("No whole quarter-hour has been observed yet."),
     "PT1H": _NO_HOUR,
@@ -52,7 +51,7 @@ _UNFINISHED: Final = {
 def series(
     frame: pl.DataFrame, language: Language, *, period: Period, unit: str, names: Any
 ) -> str:
-    """The peak, and the comparison with what is usual."""
+    """Return the peak, and the comparison with what is usual."""
     known = frame.drop_nulls("value")
     if known.is_empty():
         counted = frame["volume"].null_count() < frame.height
@@ -68,17 +67,17 @@ def series(
 
 
 def day_profile(profile: pl.DataFrame, language: Language, *, unit: str) -> str:
-    """When workdays and Sundays peak; nothing of kinds of days that are not whole."""
+    """Return the peak hour of each day type; skip types with missing hours."""
     known = profile.drop_nulls("mean")
     if known.is_empty():
         return language.phrase(_NO_HOUR)
-    whole = known.filter(pl.len().over("day_type") >= _WHOLE_DAY_H)
+    whole = known.filter(pl.len().over("day_type") >= _MIN_DAY_HOURS)
     if whole.is_empty():
         return language.phrase(_NO_DAY)
-    enough = whole.filter(pl.col("samples").min().over("day_type") >= FEWEST_DAYS)
+    enough = whole.filter(pl.col("samples").min().over("day_type") >= MIN_DAYS)
     if enough.is_empty():
-        return language.phrase(_FEW_DAYS, count=FEWEST_DAYS)
-    # the earliest of several that are equal
+        return language.phrase(_FEW_DAYS, count=MIN_DAYS)
+    # the earliest of equal ones
     ranked = enough.sort("mean", "hour", descending=[False, True])
     peaks = {row["day_type"]: row for row in ranked.to_dicts()}
     texts = {
@@ -100,13 +99,13 @@ def day_profile(profile: pl.DataFrame, language: Language, *, unit: str) -> str:
 
 
 def week(means: pl.DataFrame, language: Language, *, unit: str) -> str:
-    """The busiest hour of the week and the quietest."""
+    """Return the busiest hour of the week and the quietest."""
     known = means.drop_nulls("mean").sort("weekday", "hour")
     if known.is_empty():
         return language.phrase(_NO_HOUR)
     # hours of an average week, or of one that was counted
-    often = known.filter(pl.col("samples") < FEWEST_DAYS).is_empty()
-    if not often and known.height < _WEEK_FROM_H:
+    often = known.filter(pl.col("samples") < MIN_DAYS).is_empty()
+    if not often and known.height < _MIN_WEEK_HOURS:
         return language.phrase(_FEW_HOURS)
     least = known.row(known["mean"].arg_min() or 0, named=True)
     most = known.row(known["mean"].arg_max() or 0, named=True)
@@ -139,7 +138,7 @@ def directions(
     *,
     names: Sequence[tuple[str, str]],
 ) -> str:
-    """Each direction's share of the period and its busiest hour on workdays."""
+    """Return each direction's share of the period and its busiest hour on workdays."""
     if means.is_empty():
         return language.phrase("No workday has been observed yet.")
     total = sum(totals.values())
@@ -148,9 +147,9 @@ def directions(
         rows = means.filter(pl.col("direction") == key).sort("hour")
         if rows.is_empty() or not total:
             continue
-        known = rows.filter(pl.col("samples") >= FEWEST_DAYS)
+        known = rows.filter(pl.col("samples") >= MIN_DAYS)
         text = mark("%(name)s: %(share)s of the traffic")
-        if known.height >= _WHOLE_DAY_H:
+        if known.height >= _MIN_DAY_HOURS:
             text = mark(
                 "%(name)s: %(share)s of the traffic, on workdays most at %(hours)s"
             )
@@ -166,7 +165,7 @@ def directions(
 
 
 def classes(counted: pl.DataFrame, language: Language, *, heavy: str) -> str:
-    """The greatest class and the `heavy` share, where there is one."""
+    """Return the greatest class and the `heavy` share, where there is one."""
     known = counted.drop_nulls("share").sort("share")
     if known.is_empty():
         return language.phrase("No vehicle of a known class was counted.")
@@ -177,7 +176,7 @@ def classes(counted: pl.DataFrame, language: Language, *, heavy: str) -> str:
         name=language.phrase(name),
         share=language.percent(most["share"], 1),
     )
-    if heavy == NO_FIGURE:
+    if heavy == UNKNOWN_FIGURE:
         return sentence
     return f"{sentence} " + language.phrase(
         "Heavy traffic (lorries and buses) is %(share)s.", share=heavy
@@ -187,7 +186,7 @@ def classes(counted: pl.DataFrame, language: Language, *, heavy: str) -> str:
 def environment(
     frame: pl.DataFrame, language: Language, *, period: Period, quantity: str
 ) -> str:
-    """The mean where there is one to tell, the extremes, the share observed."""
+    """Return the mean if there is one, the extremes, and the observed share."""
     found = ENVIRONMENT[quantity]
     known = frame.drop_nulls("mean")
     if known.is_empty():
@@ -249,22 +248,22 @@ def thresholds(
     period: Period,
     now: datetime,
 ) -> str:
-    """The highest threshold that is reached; empty without thresholds.
+    """Return the highest threshold that is reached; empty without thresholds.
 
-    By the newest hour where that is of now, else by the highest one of the period.
+    By the newest hour if it is current, else by the highest one of the period.
     """
     known = frame.drop_nulls("mean")
     if not thresholds or known.is_empty():
         return ""
     newest = known.sort("time").row(-1, named=True)
-    is_now = period.end > now and now - newest["time"] <= _HOUR + LATE
+    is_now = period.end > now and now - newest["time"] <= _HOUR + LATE_AFTER
     shown = newest if is_now else known.sort("mean").row(-1, named=True)
     reached = [name for name, value in thresholds.items() if shown["mean"] >= value]
 
     def at(number: float) -> str:
         return f"{language.number(number)} {ENVIRONMENT[quantity].unit}"
 
-    # of those reached the highest, else the lowest of all
+    # the highest of those reached, else the lowest of all
     among = reached or [min(thresholds, key=lambda name: thresholds[name])]
     named = max(among, key=lambda name: thresholds[name])
     return language.phrase(
@@ -276,7 +275,7 @@ def thresholds(
     )
 
 
-#: by whether it is of now, and whether a threshold is reached
+#: by whether the value is current, and whether a threshold is reached
 _THRESHOLDS: Final = {
     (True, True): mark("Now %(value)s: %(name)s (%(threshold)s) is reached."),
     (True, False): mark(
@@ -301,13 +300,13 @@ SEVERITIES: Final = {
 
 
 def severity(row: Mapping[str, Any], language: Language) -> str:
-    """Say how soon a person should look at a case."""
+    """Return how soon a person should look at a case."""
     word = SEVERITIES[row["severity"]]
     return language.phrase(word)
 
 
 def case_word(reason: str, language: Language) -> str:
-    """Name a reason in a word; its code where no word is known."""
+    """Return a reason in a word; its code if no word is known."""
     return language.phrase(sentences.word(reason))
 
 
@@ -318,9 +317,9 @@ def case_state(row: Mapping[str, Any], language: Language) -> str:
 
 
 def open_cases(counts: Counts, language: Language) -> str:
-    """How many cases are open, as every page says it: empty where none is.
+    """Return the number of open cases as a phrase; empty if there is none.
 
-    Those of history are none to look at, so they are told apart, see `history`.
+    Historical cases need no action, so they are separate, see `history`.
     """
     current, older = map(language.number, (counts.current, counts.older))
     if not counts.older:
@@ -335,13 +334,13 @@ def open_cases(counts: Counts, language: Language) -> str:
 
 
 def open_cases_sentence(counts: Counts, language: Language) -> str:
-    """Say the same as a sentence of its own."""
+    """Return the same as a sentence."""
     told = open_cases(counts, language)
     return f"{told[0].upper()}{told[1:]}." if told else ""
 
 
 def history(counts: Counts, language: Language) -> str:
-    """How many cases are of history, and what that is; empty where none is."""
+    """Return the number of historical cases with an explanation; empty if none."""
     if not counts.history:
         return ""
     return language.plural(
@@ -352,7 +351,7 @@ def history(counts: Counts, language: Language) -> str:
 
 
 def case(row: Mapping[str, Any], language: Language, *, zone: str) -> str:
-    """Say what a case is about; its site is named beside it."""
+    """Describe a case; its site is named beside it."""
     return sentences.sentence(
         {**row, "site_name": ""},
         language.key,
@@ -363,7 +362,7 @@ def case(row: Mapping[str, Any], language: Language, *, zone: str) -> str:
 def _highest(
     known: pl.DataFrame, column: str, language: Language, period: Period
 ) -> tuple[Mapping[str, Any], str]:
-    """Find the first of the highest rows, and say when it was, or first was."""
+    """Find the first of the highest rows, and its time."""
     by = [name for name in ("time", "day") if name in known.columns]
     highest = known.filter(pl.col(column) == pl.col(column).max()).sort(by)
     first = highest.row(0, named=True)
@@ -389,7 +388,7 @@ def _compared(known: pl.DataFrame, language: Language) -> str:
     if usual <= 0:
         return ""
     change = float(both["value"].sum()) / usual - 1
-    if abs(change) < ABOUT:
+    if abs(change) < MAX_USUAL_DEVIATION:
         return language.phrase("In all about as much as usual.")
     text = (
         mark("In all %(percent)s more than usual.")

@@ -11,7 +11,7 @@ from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.text import mark
 
 #: formats of the API with their labels
-FORMATS: Final = {
+DOWNLOAD_LABELS: Final = {
     "csv": mark("CSV"),
     "csv-{language}": mark("CSV for Excel"),
     "parquet": mark("Parquet"),
@@ -37,7 +37,7 @@ def downloads(
         "bin": bin,
     }
     found = []
-    for key, label in FORMATS.items():
+    for key, label in DOWNLOAD_LABELS.items():
         format = key.format(language=language.key)
         address = f"{base}?{urlencode(query | {'format': format})}"
         found.append((language.phrase(label), address))
@@ -52,7 +52,7 @@ def all_rows(
     of: str,
     quantity: str = "",
 ) -> str:
-    """The address of a table's rows, page by page; `of` is a key of `rows_page.KINDS`.
+    """Return the address of a table's rows; `of` is a key of `rows_page.KINDS`.
 
     Whole days, and the steps that the figure has.
     """

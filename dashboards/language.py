@@ -13,11 +13,11 @@ from verkehrspuls import locales
 from verkehrspuls.quantities import NOUNS, QUANTITIES
 from verkehrspuls.text import mark, translate, translate_plural
 
-#: what stands for a figure that is not known; never a zero
-NO_FIGURE: Final = "–"
+#: written for an unknown figure; never a zero
+UNKNOWN_FIGURE: Final = "–"
 
-#: what was installed before it was installed ever since
-_NO_BEGINNING: Final = datetime(1970, 1, 2, tzinfo=UTC)
+#: sensors installed before this date have no known beginning
+_KNOWN_SINCE: Final = datetime(1970, 1, 2, tzinfo=UTC)
 _UNITS: Final = {"Kfz": mark("veh"), "Rad": mark("bikes"), "Fuß": mark("people")}
 
 
@@ -54,29 +54,29 @@ class Language:
         return f"{decimal}{group}"
 
     def phrase(self, text: str, **values: object) -> str:
-        """Give a text, with `%(name)s` filled in."""
+        """Return a text with `%(name)s` filled in."""
         found = translate(text, self.key)
         return found % values if values else found
 
     def plural(self, one: str, many: str, count: int, **values: object) -> str:
-        """Give the form for a count, which is `%(count)s` in the text."""
+        """Return the form for a count, which is `%(count)s` in the text."""
         found = translate_plural(one, many, count, self.key)
         return found % ({"count": self.number(count)} | values)
 
     def number(self, value: float | None, digits: int = 0) -> str:
-        """Write a number with the language's signs; a dash where it is unknown."""
+        """Format a number; a dash if it is unknown."""
         if value is None:
-            return NO_FIGURE
+            return UNKNOWN_FIGURE
         group, decimal = self._signs
         written = f"{value:,.{digits}f}".replace("-", "−")
         return written.replace(",", "\0").replace(".", decimal).replace("\0", group)
 
     def percent(self, share: float | None, digits: int = 0) -> str:
-        """Write a share of 0 to 1; neither a rest nor a trace is rounded away."""
+        """Format a share of 0 to 1; never rounded to 0 or 100 % unless exact."""
         if share is None:
-            return NO_FIGURE
+            return UNKNOWN_FIGURE
         sign = ""
-        # sums of shares are wrong by less than this
+        # tolerance of sums of shares
         if share > 1e-9 and round(share * 100, digits) == 0:
             share, sign = 10.0 ** -(digits + 2), "<"
         if share < 1 and round(share * 100, digits) >= 100:
@@ -84,15 +84,15 @@ class Language:
         return f"{sign}{self.number(share * 100, digits)}\N{NARROW NO-BREAK SPACE}%"
 
     def quantity(self, key: str) -> str:
-        """Name a quantity; one that is not known here by its key."""
+        """Return the name of a quantity; its key if unknown."""
         return self.phrase(QUANTITIES[key].name) if key in QUANTITIES else key
 
     def counted(self, key: str) -> str:
-        """Name what is counted, behind a number: 17 Fahrräder."""
+        """Return the name of what is counted, after a number: 17 Fahrräder."""
         return self.phrase(NOUNS[key])
 
     def unit(self, key: str, per: str = "h") -> str:
-        """Give a quantity's unit; of counted ones per hour, `15 min` or day."""
+        """Return a quantity's unit; for counted ones per hour, `15 min` or day."""
         unit = QUANTITIES[key].unit if key in QUANTITIES else ""
         counted, slash, _ = unit.partition("/")
         if not slash or counted not in _UNITS:
@@ -125,12 +125,12 @@ class Language:
     def installed(
         self, since: datetime | None, until: datetime | None, zone: str
     ) -> str:
-        """Write from when until when, exclusive, something is in its place: local days.
+        """Format a period of installation in local days.
 
-        What begins with 1970 begins nowhere, as the sensors of imported files.
+        A beginning in 1970 means unknown, as for sensors of imported files.
         """
         first = last = None
-        if since is not None and since > _NO_BEGINNING:
+        if since is not None and since > _KNOWN_SINCE:
             first = since.astimezone(ZoneInfo(zone)).date()
         if until is not None:
             last = (until - timedelta(microseconds=1)).astimezone(ZoneInfo(zone)).date()
@@ -178,7 +178,7 @@ class Language:
         return f"{self.number(seconds // 3600)} h"
 
     def age(self, span: timedelta) -> str:
-        """Say how long ago something was."""
+        """Format how long ago something was."""
         seconds = max(0, int(span.total_seconds()))
         if seconds < 90:
             return self.plural("%(count)s second ago", "%(count)s seconds ago", seconds)
@@ -190,7 +190,7 @@ class Language:
 
 
 def _letter(time: datetime) -> str:
-    """A or B where clocks are put back and show a local time twice, else nothing."""
+    """Return A or B for the passes of a repeated hour, else nothing."""
     if time.replace(fold=0).utcoffset() == time.replace(fold=1).utcoffset():
         return ""
     return " B" if time.fold else " A"

@@ -1,27 +1,27 @@
-"""What is of now: when something was measured last, and when something came last."""
+"""Whether data is current: time of the newest reading, and of the newest message."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from dashboards.language import Language
-from dashboards.states import GONE
+from dashboards.states import GONE_AFTER
 from verkehrspuls.text import mark
 
 
 def is_fresh(site: Mapping[str, Any], now: datetime) -> bool:
-    """Whether a site's newest reading is of now, by the longest of its intervals."""
+    """Return whether a site's newest reading is current, by its longest interval."""
     measured = site["newest_reading_at"]
     if measured is None:
         return False
     longest = timedelta(seconds=site.get("longest_s") or 0)
-    return bool(now - measured <= GONE + longest)
+    return bool(now - measured <= GONE_AFTER + longest)
 
 
 def newest_reading(
     site: Mapping[str, Any], language: Language, *, now: datetime
 ) -> str:
-    """Say when the newest reading was measured, and when a message came: two facts."""
+    """Return a phrase with the time of the newest reading and of its message."""
     age = language.age(now - site["last_received_at"])
     text = (
         mark("newest reading %(when)s, imported %(age)s")

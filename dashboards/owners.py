@@ -1,4 +1,4 @@
-"""Whose data a page shows: real or simulated, and who answers for it."""
+"""The owner of a page's data: real or simulated, and responsible addresses."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any, Final
 from verkehrspuls.settings import Pages
 from verkehrspuls.text import mark
 
-#: What a town registers, or the operator sets for all, by its name to show.
+#: Addresses registered by a town, or set by the operator for all, by name for display.
 LINKS: Final = {
     "imprint": mark("Imprint"),
     "privacy": mark("Privacy"),
@@ -19,18 +19,18 @@ LINKS: Final = {
 class Owners:
     """The towns of a page."""
 
-    #: names of those whose data is simulated
+    #: names of those with simulated data
     simulated: Sequence[str]
-    #: others are shown beside them
+    #: whether others are shown beside them
     mixed: bool
-    #: (name, address); what is registered nowhere is left out
+    #: (name, address); only registered ones
     links: Sequence[tuple[str, str]]
 
 
 def owners(towns: Iterable[Mapping[str, Any]], settings: Pages) -> Owners:
-    """Tell of the towns that a page shows; rows of towns, or of sites.
+    """Return the owners of a page's data; from rows of towns, or of sites.
 
-    The addresses are those of a town that is shown alone, else those of the operator.
+    The addresses are those of a single shown town, else those of the operator.
     """
     by_key = {town.get("municipality", town["key"]): town for town in towns}
     simulated = [_name(town) for town in by_key.values() if town["simulated"]]

@@ -16,7 +16,7 @@ _SHARES = {
 }
 
 
-#: What the hours are that a wall clock showed twice, in a list and in a sentence.
+#: Texts for the repeated hours of a wall clock, in a list and in a sentence.
 _AMBIGUOUS = mark("hour shown twice, with readings that may be of the other pass")
 _SENTENCE = mark(
     "The clock showed an hour twice; readings may be of the other pass: %(hours)s."
@@ -24,7 +24,7 @@ _SENTENCE = mark(
 
 
 def ambiguous(hours: Iterable[datetime], zone: str, language: Language) -> str:
-    """Say which hours' readings may be of the other pass; empty where none are."""
+    """Describe ambiguous hours; empty if there are none."""
     told = _hours(hours, zone, language)
     return language.phrase(_SENTENCE, hours=told) if told else ""
 
@@ -36,7 +36,7 @@ def _hours(hours: Iterable[datetime], zone: str, language: Language) -> str:
 def lines(
     passport: Passport, language: Language, *, zone: str
 ) -> Sequence[tuple[str, str]]:
-    """Name its parts, each with its value."""
+    """List its parts, each with its value."""
     found = [
         (language.phrase(name), language.percent(getattr(passport, share), 1))
         for share, name in _SHARES.items()

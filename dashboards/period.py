@@ -1,8 +1,8 @@
 """The period that a page shows: read from its query string, in the site's local days.
 
-The state of a page is its address: `period` names a preset, or days are given: `from`
-and `until`, both included, as people and the page's form say it, or half-open
-`[from, to)`, as at the API. `bin` is an ISO 8601 duration.
+The address contains the state of a page: `period` is a preset, or days are given:
+`from` and `until`, both included, as in the page's form, or half-open `[from, to)`, as
+in the API. `bin` is an ISO 8601 duration.
 """
 
 import re
@@ -24,8 +24,8 @@ BINS: Final[dict[Bin, str]] = {
     "PT1H": mark("hours"),
     "P1D": mark("days"),
 }
-#: the longest period in days for which a bin gives a readable chart and table
-BIN_DAYS: Final[dict[Bin, int]] = {"PT15M": 14, "PT1H": 93, "P1D": 36_600}
+#: maximum days for which a bin has a readable chart and table
+MAX_BIN_DAYS: Final[dict[Bin, int]] = {"PT15M": 14, "PT1H": 93, "P1D": 36_600}
 
 PRESETS: Final[dict[str, str]] = {
     "24h": mark("24 hours"),
@@ -40,8 +40,8 @@ PRESETS: Final[dict[str, str]] = {
 }
 DEFAULT: Final = "7d"
 
-#: longer than any series; keeps a page from asking for the year 9999
-LONGEST_DAYS: Final = 3_660
+#: longer than any data; prevents requests for the year 9999
+MAX_DAYS: Final = 3_660
 
 YEARS: Final = mark("Days are written like 2026-03-01, from 1970 to 2200")
 SLASHES: Final = mark(
@@ -61,11 +61,11 @@ class Period:
     end: datetime
     zone: str
     bin: Bin
-    #: key of `PRESETS`, or empty for days that were given
+    #: key of `PRESETS`, or empty for explicit days
     preset: str
-    #: the bin that was asked for is too fine for the length
+    #: whether the requested bin is too fine for the length
     coarsened: bool = False
-    #: the bin that was asked for, or empty
+    #: the requested bin, or empty
     asked_bin: str = ""
 
     @property
@@ -112,7 +112,7 @@ def read(
     """Read the period from a page's query string.
 
     `newest`: the day of the newest data; without a period in the query the default one
-    ends there, so that a series that ended years ago opens where it has data.
+    ends there, so that the page of a site that ended years ago opens where it has data.
     """
     preset = query.get("period", "")
     today = now.astimezone(ZoneInfo(zone)).date()
@@ -122,7 +122,7 @@ def read(
         raise BadParameter(parameter="period", detail=mark("This period is not known"))
     if preset:
         found = _of_preset(preset, asked, zone, now=now, today=today)
-        # the form sends the preset's days with it; other days go before it
+        # the form also sends the preset's days; other days take precedence
         if given in (None, (found.first, found.until)):
             return found
     if given:
@@ -133,7 +133,7 @@ def read(
 
 
 def _given(query: Mapping[str, str], today: date) -> tuple[date, date] | None:
-    """The days that are asked for, `[first, to)`; None where there are none."""
+    """Return the requested days, `[first, to)`; None if there are none."""
     first, last, to = (_day(query, name) for name in ("from", "until", "to"))
     if first is None and last is None and to is None:
         return None
@@ -142,7 +142,7 @@ def _given(query: Mapping[str, str], today: date) -> tuple[date, date] | None:
     if last is not None:
         to = last + timedelta(days=1)
     elif to is not None and to == first:
-        # the same day twice is that day
+        # the same day twice means that day
         to += timedelta(days=1)
     to = to or max(today, first or today) + timedelta(days=1)
     first = first or to - timedelta(days=7)
@@ -151,7 +151,7 @@ def _given(query: Mapping[str, str], today: date) -> tuple[date, date] | None:
         raise BadParameter(
             parameter=named, detail=mark("The last day lies before the first")
         )
-    if (to - first).days > LONGEST_DAYS:
+    if (to - first).days > MAX_DAYS:
         raise BadParameter(
             parameter="from", detail=mark("A period lasts ten years at most")
         )
@@ -208,7 +208,7 @@ def _bin(asked: str, days: int) -> tuple[Bin, bool]:
         return ("PT15M" if days <= 2 else "PT1H" if days <= 31 else "P1D"), False
     fitting = next(
         name
-        for name, longest in BIN_DAYS.items()
+        for name, longest in MAX_BIN_DAYS.items()
         if days <= longest and list(BINS).index(name) >= list(BINS).index(asked)
     )
     return fitting, fitting != asked
@@ -219,7 +219,7 @@ def _day(query: Mapping[str, str], name: str) -> date | None:
 
 
 def read_day(text: str, parameter: str) -> date | None:
-    """Read a local day; None where there is none."""
+    """Parse a local day; None if empty."""
     if not text.strip():
         return None
     try:
@@ -230,7 +230,7 @@ def read_day(text: str, parameter: str) -> date | None:
 
 
 def is_day(text: str) -> bool:
-    """Tell whether a date field can show a text."""
+    """Return whether a date field can show a text."""
     try:
         # fromisoformat also reads 20260301 and 2026-W09-7
         return _DAY.fullmatch(text) is not None and bool(date.fromisoformat(text))

@@ -1,7 +1,7 @@
-"""Pages that were made a moment ago, for others who ask for the same.
+"""Cache of rendered pages.
 
-A page is known by all that it is made of (see `render.known`), so that it cannot be
-wrong for who asks; it is made once, however many ask at the same time.
+The key of a page contains all its inputs (see `render.known`), so that it is never
+wrong for a reader; it is rendered once, however many request it at the same time.
 """
 
 import threading
@@ -9,14 +9,14 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
-#: of all pages that a process remembers; the one not asked for longest goes first
-MOST_BYTES: Final = 32 * 2**20
+#: maximum bytes of all cached pages of a process; the least recently used goes first
+MAX_BYTES: Final = 32 * 2**20
 
 
 class Remembered:
-    """Texts by what they are made of, bounded in bytes."""
+    """Texts by key, bounded in bytes."""
 
-    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, most_bytes: int = MAX_BYTES) -> None:
         self._most = most_bytes
         self._bytes = 0
         self._texts: OrderedDict[str, bytes] = OrderedDict()
@@ -24,9 +24,9 @@ class Remembered:
         self._lock = threading.Lock()
 
     def get(self, key: str, make: Callable[[], bytes]) -> bytes:
-        """Give a text; it is made where it is not there, by one of those who ask.
+        """Return a text; if it is missing, one of the callers makes it.
 
-        Where that fails, the next one tries.
+        If that fails, the next one tries.
         """
         with self._lock:
             if (found := self._known(key)) is not None:
@@ -46,7 +46,7 @@ class Remembered:
             return made
 
     def clear(self) -> None:
-        """Forget all."""
+        """Clear the cache."""
         with self._lock:
             self._texts.clear()
             self._bytes = 0

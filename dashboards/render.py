@@ -65,7 +65,7 @@ def page_router() -> APIRouter:
 
 
 def now() -> datetime:
-    """The clock of the pages."""
+    """Return the clock of the pages."""
     return datetime.now(UTC)
 
 
@@ -126,7 +126,7 @@ def render(
 
 
 def in_language(request: Request, language: Language, response: _Response) -> _Response:
-    """Say what the answer depends on; keep the language that a reader switched to."""
+    """Set `Vary`, and the cookie of a language that a reader switched to."""
     response.headers["Vary"] = VARY
     if preferred(request) != language.key:
         response.set_cookie(
@@ -142,7 +142,7 @@ def known(
     *made_of: object,
     make: Callable[[], Response],
 ) -> Response:
-    """Give a page that is made only where nobody has it yet: 304, remembered, or new.
+    """Return a page that is made only where nobody has it yet: 304, remembered, or new.
 
     It is known by all that it is made of: its address, its language, the program, who
     may see it, the minute (for it says how long ago things were), who answers for the
@@ -186,7 +186,7 @@ class _NotThePage(Exception):
 
 
 def query_of(request: Request) -> str:
-    """What an address asks for, without what others appended to follow readers."""
+    """Return the query of an address, without tracking parameters."""
     asked = request.query_params.multi_items()
     return urlencode([pair for pair in asked if not is_tracking(pair[0])])
 
@@ -208,7 +208,7 @@ def _with_query(request: Request, path: str) -> str:
 
 
 def preferred(request: Request) -> str:
-    """The reader's language: the one switched to, else the browser's, else German."""
+    """Return the reader's language: chosen, else the browser's, else German."""
     chosen = request.cookies.get(COOKIE)
     if chosen in locales():
         return chosen

@@ -1,4 +1,4 @@
-"""How a site stands now, in one word: compared with what is usual, or why not."""
+"""The state of a site now, in one word: compared with its usual volume, or why not."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,19 +9,19 @@ from analytics.baseline import standing
 from verkehrspuls.quantities import COUNTED
 from verkehrspuls.text import mark
 
-#: the newest whole hour is normally this old at most, then the site is late
-LATE: Final = timedelta(hours=3)
-#: then there is no data to speak of
-GONE: Final = timedelta(hours=26)
+#: maximum age of the newest whole hour, then the site is late
+LATE_AFTER: Final = timedelta(hours=3)
+#: maximum age, then the site has no data
+GONE_AFTER: Final = timedelta(hours=26)
 #: the same for intervals above an hour, in intervals
-MISSED_LATE: Final = 2
-MISSED_GONE: Final = 7
+LATE_AFTER_INTERVALS: Final = 2
+GONE_AFTER_INTERVALS: Final = 7
 _HOUR_S: Final = 3600
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A state with its word and its shape; shape and word never rest on colour."""
+    """A state with its word and its shape; colour is never the only sign."""
 
     key: str
     word: str
@@ -38,7 +38,7 @@ STATES: Final = {
         State("new", mark("not yet compared"), "diamond"),
         State("mixed", mark("between two kinds of days"), "diamond"),
         State("begun", mark("reporting, no values yet"), "square-open"),
-        State("daily", mark("tells days, no hours"), "square"),
+        State("daily", mark("reports days only"), "square"),
         State("environment", mark("environment, reporting"), "square"),
         State("late", mark("late"), "diamond-open"),
         State("rejected", mark("messages cannot be used"), "x-open"),
@@ -58,9 +58,9 @@ def state(
             return _by_messages(site, "begun", now=now)
         return _by_messages(site, "environment", now=now)
     age = now - (newest["time"] + timedelta(hours=1))
-    if age > GONE:
+    if age > GONE_AFTER:
         return _by_messages(site, "late" if _is_old(site, now) else "begun", now=now)
-    if age > LATE:
+    if age > LATE_AFTER:
         return STATES["late"]
     found = _standing(newest)
     if found is None:
@@ -73,19 +73,19 @@ def _standing(newest: Mapping[str, Any]) -> standing.Standing | None:
 
 
 def _is_old(site: Mapping[str, Any], now: datetime) -> bool:
-    """Whether what came last was measured long ago, as where history is replayed."""
+    """Return whether the newest data is old, as in a replayed history."""
     measured = site.get("newest_reading_at")
     longest = timedelta(seconds=site.get("longest_s") or 0)
-    return measured is not None and now - measured > GONE + longest
+    return measured is not None and now - measured > GONE_AFTER + longest
 
 
 def _by_days(site: Mapping[str, Any], *, now: datetime) -> State:
-    """Return the state of a site of which only days, or parts of them, are told."""
+    """Return the state of a site with days, or parts of them, only."""
     heard = _heard(site)
     silent = float("inf") if heard is None else (now - heard) / _interval(site)
-    if silent > MISSED_GONE:
+    if silent > GONE_AFTER_INTERVALS:
         return STATES["none"]
-    if silent > MISSED_LATE:
+    if silent > LATE_AFTER_INTERVALS:
         return STATES["late"]
     if site.get("last_messages") == "rejected":
         return STATES["rejected"]
@@ -93,7 +93,7 @@ def _by_days(site: Mapping[str, Any], *, now: datetime) -> State:
 
 
 def _heard(site: Mapping[str, Any]) -> datetime | None:
-    """Until when a site told anything; an import is no message of its sensors."""
+    """Return the time of a site's last message; imports do not count."""
     if site.get("last_messages") != "imported":
         received: datetime | None = site["last_received_at"]
         return received
@@ -107,11 +107,11 @@ def _interval(site: Mapping[str, Any]) -> timedelta:
 
 
 def _by_messages(site: Mapping[str, Any], reporting: str, *, now: datetime) -> State:
-    """Return the state of a site that has no whole hour of late."""
+    """Return the state of a site without a recent whole hour."""
     heard = _heard(site)
-    if heard is None or now - heard > GONE:
+    if heard is None or now - heard > GONE_AFTER:
         return STATES["none"]
-    if now - heard > LATE:
+    if now - heard > LATE_AFTER:
         return STATES["late"]
     if site.get("last_messages") == "rejected":
         return STATES["rejected"]
@@ -119,7 +119,7 @@ def _by_messages(site: Mapping[str, Any], reporting: str, *, now: datetime) -> S
 
 
 def relative(newest: Mapping[str, Any]) -> float | None:
-    """The newest hour's volume relative to what is usual; None where that is unknown.
+    """Return the newest hour's volume relative to the usual one; None if unknown.
 
     Close to nothing is compared as if it were a little, so that nights are quiet.
     """
@@ -127,12 +127,12 @@ def relative(newest: Mapping[str, Any]) -> float | None:
 
 
 def whole_volume(newest: Mapping[str, Any]) -> float:
-    """The newest hour's volume, scaled to the whole hour where that may be done."""
+    """Return the newest hour's volume, scaled to the whole hour if valid."""
     return standing.whole_volume(newest["volume"], newest["observed"] or 0)
 
 
 def shown_ratio(newest: Mapping[str, Any]) -> float | None:
-    """The share of what is usual that stands beside the volume; None of too little.
+    """Return the ratio to the usual volume to display; None if it is too small.
 
     None as well where it is far from the usual and may be chance.
     """

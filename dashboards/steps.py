@@ -1,4 +1,4 @@
-"""How finely a page tells a series: a table that would be too long is by longer steps.
+"""Steps of tables and charts: a table that would be too long has longer steps.
 
 All rows are then one click away, page by page, and in the downloads.
 """
@@ -9,21 +9,21 @@ from typing import Final
 import polars as pl
 
 from analytics.environment.hours import spans
-from dashboards.summaries import ENOUGH
+from dashboards.summaries import MIN_OBSERVED
 from verkehrspuls.text import mark
 
-#: rows of a table, at most
-MOST_ROWS: Final = 200
-#: points of a line, at most: hours of two months, days of four years; then by months
-MOST_POINTS: Final = 1_500
-#: an interval of the newest steps, longer and longer, by the begin that names it
+#: maximum rows of a table
+MAX_ROWS: Final = 200
+#: maximum points of a line: hours of two months, days of four years; then by months
+MAX_POINTS: Final = 1_500
+#: start of the step that contains a time, by step from short to long
 STEPS: Final[dict[str, Callable[[], pl.Expr]]] = {
     "PT15M": lambda: pl.col("time"),
     "PT1H": lambda: pl.col("time").dt.truncate("1h"),
     "P1D": lambda: pl.col("local").dt.truncate("1d"),
     "P1M": lambda: pl.col("local").dt.truncate("1mo"),
 }
-#: what a row is called by
+#: heading of the first column
 HEADS: Final = {
     "PT15M": mark("Time"),
     "PT1H": mark("Hour"),
@@ -32,8 +32,8 @@ HEADS: Final = {
 }
 
 
-def fitting(frame: pl.DataFrame, step: str, most: int = MOST_ROWS) -> str:
-    """The first step from this one on that gives no more rows; months at last."""
+def fitting(frame: pl.DataFrame, step: str, most: int = MAX_ROWS) -> str:
+    """Return the first step from this one on that fits the rows; months at last."""
     longer = list(STEPS)[list(STEPS).index(step) :]
     return next(
         (key for key in longer if frame.select(STEPS[key]().n_unique()).item() <= most),
@@ -70,5 +70,7 @@ def environment(filled: pl.DataFrame, quantity: str, step: str) -> pl.DataFrame:
         if step == "PT1H"
         else pl.col("x").first().dt.truncate("1d"),
     )
-    condensed = spans(filled, quantity, STEPS[step]().alias("step"), enough=ENOUGH)
+    condensed = spans(
+        filled, quantity, STEPS[step]().alias("step"), enough=MIN_OBSERVED
+    )
     return wall.join(condensed, on="step", maintain_order="left")

@@ -1,8 +1,8 @@
 """Summaries of a site's frames for charts: pure, frames in, frames out.
 
-Frames are those of `verkehrspuls.storage`. A value that is shown is scaled to
-the whole interval; where less than `ENOUGH` of the interval was observed there is none,
-nor where a lane was observed to less than half: the others do not stand for it.
+Frames are those of `verkehrspuls.storage`. A shown value is scaled to the whole
+interval; it is null if less than `MIN_OBSERVED` of the interval was observed, or a lane
+to less than half: the others do not replace it.
 """
 
 from datetime import date, datetime, timedelta
@@ -15,16 +15,16 @@ from analytics.quality.passport import SHARES
 from dashboards.period import Period
 from dashboards.wall_clock import add_wall_clock, every
 
-#: the share of an hour that must be observed (DOMAIN: hour valid from 75 % on)
-ENOUGH: Final = 0.75
-#: of seven days, so many must be known for their mean
-SMOOTHED_LEAST: Final = 4
-#: the share of a day that must be observed or estimated for the day to be estimated
-ENOUGH_WITH_ESTIMATES: Final = 0.99
+#: minimum observed share of an hour (DOMAIN: hour valid from 75 % on)
+MIN_OBSERVED: Final = 0.75
+#: known days of seven required for their mean
+MIN_SMOOTHED_DAYS: Final = 4
+#: minimum share of a day, observed or estimated, for its estimate
+MIN_WITH_ESTIMATES: Final = 0.99
 
 
 def fill_gaps(frame: pl.DataFrame, period: Period, now: datetime) -> pl.DataFrame:
-    """Give each direction a row for every interval up to `now`, null where no data is.
+    """Give each direction a row per interval up to `now`, null without data.
 
     Adds `value` and the wall-clock columns.
     """
@@ -61,7 +61,7 @@ def fill_days(days: pl.DataFrame, period: Period, today: date) -> pl.DataFrame:
             value=pl.when(pl.col("valid")).then(pl.col("volume_normalised")),
             estimate=pl.when(
                 ~pl.col("valid").fill_null(value=False)
-                & (pl.sum_horizontal(SHARES) >= ENOUGH_WITH_ESTIMATES)
+                & (pl.sum_horizontal(SHARES) >= MIN_WITH_ESTIMATES)
             ).then(pl.col("volume_estimated")),
             local=pl.col("day").cast(pl.Datetime("us")),
             x=pl.col("day").cast(pl.Datetime("us")),
@@ -102,7 +102,7 @@ def with_estimates(filled: pl.DataFrame, estimates: pl.DataFrame) -> pl.DataFram
 
 
 def fill_hours(frame: pl.DataFrame, period: Period, now: datetime) -> pl.DataFrame:
-    """Give an environment series a row for every hour up to `now`."""
+    """Return an environment series a row for every hour up to `now`."""
     grid = every(period.start, period.end, timedelta(hours=1))
     filled = (
         grid.with_columns(pl.col("time").cast(frame.schema["time"]))
@@ -117,7 +117,7 @@ def fill_hours(frame: pl.DataFrame, period: Period, now: datetime) -> pl.DataFra
 def fill_environment_days(
     days: pl.DataFrame, period: Period, today: date
 ) -> pl.DataFrame:
-    """Give an environment series a row for every local day up to today."""
+    """Return an environment series a row for every local day up to today."""
     grid = pl.DataFrame(
         {"day": pl.date_range(period.first, min(period.last, today), eager=True)}
     )
@@ -131,11 +131,11 @@ def fill_environment_days(
 
 def smoothed(values: pl.Series) -> pl.Series:
     """Mean of the seven days around each, where most of them are known."""
-    return values.rolling_mean(7, min_samples=SMOOTHED_LEAST, center=True)
+    return values.rolling_mean(7, min_samples=MIN_SMOOTHED_DAYS, center=True)
 
 
 def whole_value() -> pl.Expr:
     """The volume scaled to the whole interval; null where too little was observed."""
     every_lane = pl.col("observed") + pl.col("normalised") >= MIN_WHOLE
-    enough = (pl.col("observed") >= ENOUGH) & every_lane
+    enough = (pl.col("observed") >= MIN_OBSERVED) & every_lane
     return pl.when(enough).then("volume_normalised")

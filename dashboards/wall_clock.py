@@ -41,7 +41,7 @@ def add_wall_clock(frame: pl.DataFrame, zone: str) -> pl.DataFrame:
 
 
 def every(start: datetime, end: datetime, interval: timedelta) -> pl.DataFrame:
-    """All intervals of `[start, end)` by their start, so that gaps have rows."""
+    """Return all intervals of `[start, end)` by their start, so that gaps have rows."""
     return pl.DataFrame(
         {
             "time": pl.datetime_range(

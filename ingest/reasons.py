@@ -24,7 +24,7 @@ MAX_READINGS_LISTED: Final = 5
 
 #: Meaning of each reason code and what to do, for people.
 REASONS: Final = {
-    "unknown-topic": _("The topic has no form that is known here."),
+    "unknown-topic": _("The topic has an unknown form."),
     "unknown-sensor": _("No such sensor is registered in this municipality."),
     "unknown-output": _("The sensor has no output of this name at this time."),
     "unknown-class": _("The payload names a class that does not exist."),
@@ -35,7 +35,7 @@ REASONS: Final = {
     "too-deep": _("The payload is nested too deeply."),
     "too-large": _("The message is larger than a message may be."),
     "unknown-format": _("The sensor's payload format does not exist."),
-    "no-mapping": _("The output has no mapping that can be read."),
+    "no-mapping": _("The output has no readable mapping."),
     "no-mapped-field": _("The payload has none of the fields that are mapped."),
     "no-decoded-object": _(
         "The network server sent no decoded object; set up a codec there."
@@ -44,12 +44,14 @@ REASONS: Final = {
     "not-to-be-stored": _("The device says that this value is not to be stored."),
     "not-meant": _("None of the sensors of this topic takes payloads like this one."),
     "retained": _(
-        "The broker had kept the message, and it has no time of its own: when it was "
-        "measured nobody knows."
+        "The broker had retained the message, and it has no time of "
+        "its own: when it was measured is unknown."
     ),
-    "no-birth": _("A metric goes by a number that no birth message has named."),
-    "no-time": _("The payload has no time, and that of receipt may not stand in."),
-    "not-a-time": _("The field for the time holds none, or one that never was."),
+    "no-birth": _("A metric has an alias that no birth message has defined."),
+    "no-time": _(
+        "The payload has no time, and the time of receipt is not allowed instead."
+    ),
+    "not-a-time": _("The time field holds no time, or one that the clock skipped."),
     "not-a-number": _("A mapped field holds something that is not a number."),
     "unknown-unit": _("The value's unit cannot be converted into the quantity's."),
     "too-many-values": _("The message has too many values for one interval."),
@@ -57,7 +59,7 @@ REASONS: Final = {
     "too-old": _("The reading's time is before the oldest that is accepted."),
     "too-new": _("The reading's time lies too far in the future."),
     "rate-limited": _(
-        "The sensor sent more messages than it may; they can be replayed."
+        "The sensor exceeded its message rate; the messages can be replayed."
     ),
     "database-refused": _("The database refused the reading."),
 }

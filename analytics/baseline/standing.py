@@ -40,7 +40,7 @@ def unlikely(counted: float, expected: float) -> float:
 
 
 def standing(volume: float, usual: float | None, observed: float) -> Standing | None:
-    """Return how an hour stands; None where it cannot be compared.
+    """Compare an hour with its usual volume; None if it cannot be compared.
 
     More or less is what is beyond a quarter of the usual and beyond what chance does:
     where 18 are usual, 13 are as usual.

@@ -22,7 +22,7 @@ def change(
     comment: str = "",
     municipality: str | None = None,
 ) -> int:
-    """Decide a case; returns how many hours of figures are computed anew because of it.
+    """Decide a case; return how many hours of figures are computed anew because of it.
 
     With a municipality only a case of that one. Committed by the caller.
     """

@@ -60,7 +60,7 @@ class Windows:
 
 
 def windows(readings: pl.DataFrame, channels: pl.DataFrame, *, weeks: int) -> Windows:
-    """Tell what is judged again for the SPANS of `readings` that are stale.
+    """Return what is judged again for the SPANS of `readings` that are stale.
 
     Hours are for weeks after, because what is usual for them changes.
     """
@@ -76,7 +76,7 @@ def windows(readings: pl.DataFrame, channels: pl.DataFrame, *, weeks: int) -> Wi
 
 
 def lead(spans: pl.DataFrame) -> pl.DataFrame:
-    """What has to be read to judge SPANS."""
+    """Return what has to be read to judge SPANS."""
     return spans.with_columns(pl.col("since") - LEAD)
 
 

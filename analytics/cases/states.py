@@ -66,5 +66,5 @@ def check_transition(state: str, wanted: str) -> None:
 
 
 def excludes(state: str, effect: str) -> bool:
-    """Tell whether the hours of a case leave the figures."""
+    """Return whether the hours of a case leave the figures."""
     return effect == "exclude" and state in EXCLUDING

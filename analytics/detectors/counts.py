@@ -15,7 +15,7 @@ def log_gamma(x: Floats) -> Floats:
 
 
 def arrangements(count: Floats, spread: Floats) -> Floats:
-    """Give the part of a negative binomial that does not depend on the mean.
+    """Return the part of a negative binomial that does not depend on the mean.
 
     With `choice` it is the logarithm of the probability of a count, times count!, if
     its variance is mean + spread · mean². With a spread of 0 it would be Poisson's:
@@ -26,6 +26,6 @@ def arrangements(count: Floats, spread: Floats) -> Floats:
 
 
 def choice(count: Floats, mean: Floats, shape: Floats) -> Floats:
-    """Give the part that depends on the mean; shape = 1 / spread."""
+    """Return the part that depends on the mean; shape = 1 / spread."""
     whole = np.log(shape + mean)
     return np.asarray(shape * (np.log(shape) - whole) + count * (np.log(mean) - whole))

@@ -62,7 +62,7 @@ def detect_values(days: pl.DataFrame, *, score: float = 6.0) -> pl.DataFrame:
 
 
 def _lines(judged: pl.DataFrame) -> pl.DataFrame:
-    """The line through the last two weeks of `value`, by its last day."""
+    """Return the line through the last two weeks of `value`, by its last day."""
     x = pl.col("day").cast(pl.Int32).cast(pl.Float64)
     y, n = pl.col("value"), pl.len().cast(pl.Float64)
     ordered = judged.with_columns(x.alias("x_day"))

@@ -53,21 +53,19 @@ REASONS: Final = {
         "workdays of the period)."
     ),
     "class-scheme": mark(
-        "The sensors do not tell these vehicles apart from others; of two classes, the "
-        "lorries hold cars with trailer, too."
+        "The sensors do not distinguish these vehicles; with two "
+        "classes, lorries include cars with trailer."
     ),
-    "no-total": mark("The sensors tell no sum beside the classes, to compare with."),
+    "no-total": mark("The sensors report no total to compare with the classes."),
     "no-traffic": mark("Nothing was counted, so there is nothing to divide by."),
-    "no-speeds": mark("The sensors told no speeds."),
-    "no-histograms": mark("The sensors told no speed histograms."),
-    "no-limit": mark("The site has no speed limit on record; give one."),
+    "no-speeds": mark("The sensors report no speeds."),
+    "no-histograms": mark("The sensors report no speed histograms."),
+    "no-limit": mark("The site has no recorded speed limit; enter one."),
     "open-bin": mark(
-        "The histograms end at {have} km/h: what is above is not told apart."
+        "The histograms end at {have} km/h: higher speeds are not distinguished."
     ),
     "one-direction": mark("There is only one direction."),
-    "lanes-unknown": mark(
-        "How many lanes there are is not on record; give a capacity."
-    ),
+    "lanes-unknown": mark("The number of lanes is not recorded; enter a capacity."),
 }
 
 

@@ -69,7 +69,7 @@ TESTS: Final = (
     ),
     Test(
         "out-of-range",
-        mark("There are values that cannot be."),
+        mark("There are impossible values."),
         out_of_range.find,
         counts=False,
     ),
@@ -81,7 +81,7 @@ TESTS: Final = (
     ),
     Test(
         "zero-count",
-        mark("Only zeros are counted where many usually pass."),
+        mark("Only zeros are counted in spite of usual traffic."),
         zero_count.find,
         OF_COUNTS,
     ),
@@ -114,17 +114,20 @@ TESTS: Final = (
     ),
     Test(
         "swapped-direction",
-        mark("The direction runs through the day like the opposite one."),
+        mark("The direction has the daily profile of the opposite one."),
         swapped.find,
     ),
     Test(
         "clock-offset",
-        mark("The day's course is moved by hours: the clock is probably wrong."),
+        mark("The daily profile is shifted by hours: the clock is probably wrong."),
         clock_offset.find,
     ),
     Test(
         "drift",
-        mark("The sensor counts ever more or less than its neighbours let expect."),
+        mark(
+            "The sensor increasingly counts more or less than expected "
+            "from its neighbours."
+        ),
         drift.find,
     ),
 )
@@ -139,14 +142,14 @@ WORDS: Final = {
     "no-data": mark("no data"),
     "insufficient-data": mark("too little data"),
     "gap": mark("long gap"),
-    "readings-overlap": mark("told twice"),
+    "readings-overlap": mark("reported twice"),
     "out-of-range": mark("impossible value"),
     "mode-zero": mark("one mode missing"),
     "zero-count": mark("only zeros"),
     "card-off": mark("empty intervals"),
     "high-value": mark("too high"),
     "intermittent": mark("contradictory"),
-    "constant": mark("stands still"),
+    "constant": mark("constant"),
     "frozen": mark("frozen"),
     "bins-offset": mark("intervals shifted"),
     "swapped-direction": mark("direction swapped"),

@@ -103,7 +103,7 @@ def send(
 
 
 def give_up_unset(connection: Connection, settings: Alerts) -> None:
-    """Give up what waits for a destination for which no address is set any more."""
+    """Discard messages for destinations without an address in the settings."""
     with connection.transaction():
         execute(
             connection,
@@ -329,7 +329,7 @@ def _cases(connection: Connection, due: Changes) -> dict[int, dict[str, Any]]:
 
 
 def _in_vain(row: Mapping[str, Any], cases: Cases) -> bool:
-    """Tell whether a change that nobody was told of is not so any more."""
+    """Return whether a change that nobody was told of is not so any more."""
     case = cases.get(row["anomaly_case_id"])
     if case is None:
         return True

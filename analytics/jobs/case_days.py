@@ -41,7 +41,7 @@ def mark(store: Store, days: pl.DataFrame) -> None:
 
 
 def judge(store: Store, *, now: datetime, avoid: Collection[int] = ()) -> int:
-    """Judge the days of one municipality that are to be judged; returns how many."""
+    """Judge the days of one municipality that are to be judged; return how many."""
     with store.connection.transaction():
         taken = store.records(_Day, "take_days", now=now, avoid=list(avoid))
         if taken:

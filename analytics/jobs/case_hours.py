@@ -42,7 +42,7 @@ def mark(store: Store, hours: pl.DataFrame) -> None:
 
 
 def judge(store: Store, *, now: datetime, avoid: Collection[int] = ()) -> int:
-    """Judge hours of one municipality that are to be judged; returns how many."""
+    """Judge hours of one municipality that are to be judged; return how many."""
     with store.connection.transaction():
         taken = store.records(_Hour, "take_hours", now=now, avoid=list(avoid))
         if taken:

@@ -101,7 +101,7 @@ def _put(store: Store, groups: Groups) -> None:
 
 
 def _put_case(store: Store, case: dict[str, Any]) -> int:
-    """Write a case, and what became of it; returns its number."""
+    """Write a case, and what became of it; return its number."""
     number: int | None = case["anomaly_case_id"]
     if number is None:
         number = int(store.one("open_case", **case)["anomaly_case_id"])

@@ -69,7 +69,7 @@ def process(
     avoid: Collection[int] = (),
     singly: bool = False,
 ) -> int:
-    """Compute what is stale of some sites; returns how many marks were taken.
+    """Compute what is stale of some sites; return how many marks were taken.
 
     Of the sites to avoid none is taken; singly, one site at a time.
     """
@@ -81,7 +81,7 @@ def process(
 
 
 def finish(store: Store, settings: Analytics, *, now: datetime) -> Iterator[int]:
-    """Compute all that is stale of some sites; gives the marks taken by each claim.
+    """Compute all that is stale of some sites; return the marks taken by each claim.
 
     The sites are looked for once, because that reads the marks of all.
     """
@@ -99,7 +99,7 @@ def finish(store: Store, settings: Analytics, *, now: datetime) -> Iterator[int]
 def _process(
     store: Store, settings: Analytics, lock: Callable[[], list[int]], *, now: datetime
 ) -> tuple[list[int], int]:
-    """Do one claim at sites that `lock` locks; returns them and the marks taken."""
+    """Do one claim at sites that `lock` locks; return them and the marks taken."""
     with store.connection.transaction():
         sites = lock()
         if not sites:
@@ -127,7 +127,7 @@ def _claim(
 
 
 def check_silence(store: Store, *, now: datetime) -> int:
-    """Open and prolong the cases of channels that are silent now; returns how many.
+    """Open and prolong the cases of channels that are silent now; return how many.
 
     What a clock that was ahead made of the future is taken back.
     """
@@ -166,7 +166,7 @@ def check_silence(store: Store, *, now: datetime) -> int:
 def _drop_future(
     store: Store, sites: Sequence[int], *, now: datetime
 ) -> list[_FutureMember]:
-    """Drop what lies in the future; returns the members of undecided cases that do.
+    """Drop what lies in the future; return the members of undecided cases that do.
 
     The days in which those began are judged again.
     """
@@ -214,7 +214,7 @@ def maintain(store: Store, settings: Analytics, *, now: datetime) -> bool:
 
 
 def mark_stale(store: Store, choice: Choice) -> int:
-    """Mark all hours with readings or figures as stale; returns how many."""
+    """Mark all hours with readings or figures as stale; return how many."""
     with store.connection.transaction():
         cursor = store.execute(
             "mark_stale",

@@ -59,7 +59,7 @@ class _Span:
 
 
 def put_forecasts(store: Store, settings: Analytics, *, now: datetime) -> int:
-    """Replace the forecasts of all municipalities; returns how many were made."""
+    """Replace the forecasts of all municipalities; return how many were made."""
     made = _each(
         store,
         lambda town: sum(
@@ -74,7 +74,7 @@ def put_forecasts(store: Store, settings: Analytics, *, now: datetime) -> int:
 
 
 def put_imputed(store: Store, settings: Analytics, *, now: datetime) -> int:
-    """Impute what is missing of the last weeks; returns how many hours changed.
+    """Impute what is missing of the last weeks; return how many hours changed.
 
     An hour stays as it was imputed until it is counted after all, or its gap changes.
     Days whose hours changed are marked, to be computed anew.
@@ -92,7 +92,7 @@ def impute_history(
     first: date | None = None,
     last: date | None = None,
 ) -> int:
-    """Impute what is missing before the last weeks; returns how many hours changed.
+    """Impute what is missing before the last weeks; return how many hours changed.
 
     Local days, both included; None is all. Four weeks are judged at once, with the four
     before and after them, each in a transaction of its own.

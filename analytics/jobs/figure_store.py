@@ -28,7 +28,7 @@ def read(
     wanted: refresh.Plan,
     weeks: int,
 ) -> tuple[refresh.Given, judging.Windows]:
-    """Read what the plan wants; returns it with the widened windows of judgement."""
+    """Read what the plan wants; return it with the widened windows of judgement."""
     sites = channels["site_id"].unique().to_list()
     stored_cases = case_store.stored(
         store,
@@ -287,7 +287,7 @@ def _site_hours(
 ) -> pl.DataFrame:
     """Hours of counting sites that were computed, or for which something else is usual.
 
-    Gives `site_id` and `hour`.
+    Return `site_id` and `hour`.
     """
     changed = pl.concat([stale, usual.select("channel_id", hour="time")])
     counting = channels.filter(pl.col("quantity").is_in(list(COUNTED)))
@@ -295,13 +295,13 @@ def _site_hours(
 
 
 def _not_counting(channels: pl.DataFrame, stale: pl.DataFrame) -> pl.DataFrame:
-    """The stale hours of channels that do not count."""
+    """Return the stale hours of channels that do not count."""
     others = channels.filter(~pl.col("quantity").is_in(list(COUNTED)))
     return stale.join(others, on="channel_id", how="semi")
 
 
 def _hours_in(stored: pl.DataFrame, stale: pl.DataFrame) -> pl.DataFrame:
-    """The stale hours that have figures."""
+    """Return the stale hours that have figures."""
     hours = stored.select("channel_id", hour=pl.col("time").dt.truncate("1h"))
     return stale.join(hours, on=["channel_id", "hour"], how="semi")
 
@@ -313,7 +313,7 @@ def _drop_hours(store: Store, query: str, hours: pl.DataFrame) -> None:
 
 
 def _in_a_row(hours: pl.DataFrame) -> pl.DataFrame:
-    """Give the SPANS that CHANNEL_HOURS cover."""
+    """Return the SPANS that CHANNEL_HOURS cover."""
     after = pl.col("hour").diff().over("channel_id") != _HOUR
     return (
         hours.sort("channel_id", "hour")
@@ -360,7 +360,7 @@ def _with_arrays(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _spans(spans: pl.DataFrame) -> dict[str, list[Any]]:
-    """The parameters of a query that takes spans of channels."""
+    """Return the parameters of a query that takes spans of channels."""
     return {
         "channels": spans["channel_id"].to_list(),
         "since": spans["since"].to_list(),

@@ -150,7 +150,7 @@ def _readings(
 
 
 def _spans(spans: pl.DataFrame) -> dict[str, list[Any]]:
-    """The parameters of a query that takes spans of channels."""
+    """Return the parameters of a query that takes spans of channels."""
     return {
         "channels": spans["channel_id"].to_list(),
         "since": spans["since"].to_list(),

@@ -24,7 +24,7 @@ _Taken = MutableSequence[int]
 def recompute(
     settings: Settings, choice: claims.Choice, *, progress: bool, processes: int = 1
 ) -> int:
-    """Compute the chosen hours anew; returns how many were marked.
+    """Compute the chosen hours anew; return how many were marked.
 
     What is missing of their days is imputed, however long ago they were. Of several
     processes each does other sites; for a single claim one is enough.

@@ -58,7 +58,7 @@ class Store:
         return read_records(self.connection, record, query, **parameters)
 
     def now(self) -> datetime:
-        """Tell the time by the clock of the database, which all workers share."""
+        """Return the time by the clock of the database, which all workers share."""
         now: datetime = self.one("clock")["now"]
         return now
 
@@ -68,7 +68,7 @@ class Store:
         return pl.DataFrame(rows, schema=dict(schema), orient="row")
 
     def one(self, query: str, **parameters: Any) -> dict[str, Any]:
-        """Give the row of a named query that always has one."""
+        """Return the row of a named query that always has one."""
         return one(self.connection, query, **parameters)
 
     def read(self, query: str, **parameters: Any) -> pl.DataFrame:

@@ -249,7 +249,7 @@ class Worker:
         )
 
     def _now(self, store: Store) -> datetime:
-        """Tell the time by the database, and say so where ours differs, or it jumps.
+        """Return the time by the database, and say so where ours differs, or it jumps.
 
         After a jump, and after this machine was suspended, what waits at the broker
         comes first: who is silent is looked for later.

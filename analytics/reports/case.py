@@ -70,7 +70,7 @@ def _course(
 def _spans(
     case: Mapping[str, Any], chosen: evidence.View
 ) -> list[tuple[datetime, datetime]]:
-    """When something was found on the channel that names a case, as it is shown.
+    """Return when something was found on the channel that names a case, as it is shown.
 
     Among hours a finding of a whole day would hide which hours it is about.
     """

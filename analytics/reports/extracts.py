@@ -295,7 +295,7 @@ def environment_days(
 
 
 def channels_of(site: Mapping[str, Any], quantity: str) -> pl.DataFrame:
-    """Give the channels of a quantity of a site (CHANNELS) with their `key`."""
+    """Return the channels of a quantity of a site (CHANNELS) with their `key`."""
     return pl.DataFrame(
         [
             {name: (site | channel)[name] for name in (*CHANNELS, "key")}
@@ -309,7 +309,7 @@ def channels_of(site: Mapping[str, Any], quantity: str) -> pl.DataFrame:
 def stored_hours(
     found: pl.DataFrame, channels: Sequence[Mapping[str, Any]]
 ) -> pl.DataFrame:
-    """Give `series.environment` as ENVIRONMENT_HOURS, what analytics takes."""
+    """Return `series.environment` as ENVIRONMENT_HOURS, what analytics takes."""
     ids = {channel["key"]: channel["channel_id"] for channel in channels}
     return check(
         found.drop_nulls("mean").with_columns(
@@ -426,7 +426,7 @@ def passport(
     cases: Sequence[dict[str, Any]],
     now: datetime,
 ) -> SeriesPassport:
-    """Tell where the figures come from."""
+    """Return where the figures come from."""
     streams = _streams(selection)
     if selection.bin == DAY:
         present = frame.filter(
@@ -495,7 +495,7 @@ def _measured(site: Mapping[str, Any]) -> list[str]:
 
 
 def _channels(selection: Selection) -> list[dict[str, Any]]:
-    """The channels whose figures are selected."""
+    """Return the channels whose figures are selected."""
     wanted = selection.direction
     return [
         channel
@@ -512,7 +512,7 @@ def _directions(site: dict[str, Any], quantity: str) -> list[str]:
 
 
 def _streams(selection: Selection) -> int:
-    """How many rows an interval has where nothing is missing."""
+    """Return how many rows an interval has where nothing is missing."""
     if selection.quantity in ENVIRONMENT:
         return sum(
             channel["quantity"] == selection.quantity

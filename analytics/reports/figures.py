@@ -236,7 +236,7 @@ def of_kind(kind: str, source: Source) -> Result:
 
 
 def _lacks_hours(figure: Figure) -> bool:
-    """Whether a figure has no value, perhaps because there are no hours."""
+    """Return whether a figure has no value, perhaps because there are no hours."""
     by_day = figure.name.startswith("aadt_") and "hours" not in figure.name
     return figure.reason is not None and figure.reason.code in _NO_HOURS and not by_day
 

@@ -44,7 +44,7 @@ class Period:
         return self.first + timedelta(days=begun), self.last
 
     def at_most(self, days: int) -> Self:
-        """Give itself, unless it is longer than so many days of the local clock."""
+        """Return itself, unless it is longer than so many days of the local clock."""
         length = self.end.astimezone(self.zone) - self.start.astimezone(self.zone)
         if length > timedelta(days=days):
             raise TooLong(
@@ -78,7 +78,7 @@ def period(
 
 
 def ceiling(moment: datetime, step_s: int) -> datetime:
-    """Give the next moment, or this one, at which an interval begins."""
+    """Return the next moment, or this one, at which an interval begins."""
     return datetime.fromtimestamp(math.ceil(moment.timestamp() / step_s) * step_s, UTC)
 
 

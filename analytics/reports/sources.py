@@ -138,7 +138,7 @@ class Source:
         self._school_holidays = known.school_holidays
 
     def trusted(self) -> Self:
-        """The same without what is suspected to be of a sensor's fault."""
+        """Return the same without what is suspected to be of a sensor's fault."""
         found = copy(self)
         found._trusted = True
         # read anew
@@ -306,7 +306,7 @@ def scheme_of(
     start: datetime,
     end: datetime,
 ) -> str | None:
-    """Tell the class scheme of all sensors of channels; None where they differ."""
+    """Return the class scheme of all sensors of channels; None where they differ."""
     keys = {channel["key"] for channel in channels}
     found = {
         sensor["class_scheme"]

@@ -139,7 +139,7 @@ def _spans(
 
 
 def _by_bin(spans: pl.DataFrame, key: str, bin: str, zone: str) -> pl.DataFrame:
-    """The texts of each bin, sorted, each once."""
+    """Return the texts of each bin, sorted, each once."""
     last = pl.col("ended") - timedelta(microseconds=1)
     if bin == "P1D":
         on = "day"

@@ -145,7 +145,7 @@ def trusted_days(
 def _days_of(
     long: pl.DataFrame, spans: pl.DataFrame, channels: pl.DataFrame
 ) -> pl.DataFrame:
-    """The `day` of each of LONG_VOLUMES that SUSPECTED spans touch."""
+    """Return the `day` of each of LONG_VOLUMES that SUSPECTED spans touch."""
     ends = pl.col("time") + pl.duration(seconds="interval_s")
     touched = long.join(suspected.spans(spans), on="channel_id").filter(
         pl.col("since") < ends, pl.col("until") > pl.col("time")

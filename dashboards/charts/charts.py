@@ -20,19 +20,19 @@ from dashboards.figures.payload import payload
 from dashboards.figures.series import Mark
 from dashboards.figures.series import series as draw_series
 from dashboards.figures.week import week as draw_week
-from dashboards.language import NO_FIGURE, Language
+from dashboards.language import UNKNOWN_FIGURE, Language
 from dashboards.period import Period
 from dashboards.wall_clock import written
 from verkehrspuls.classes import CLASS_NAMES
 from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.text import mark
 
-#: what an hour, a quarter and a day are called in a unit
-PER = {"PT15M": mark("15 min"), "PT1H": mark("h"), "P1D": mark("day")}
+#: names of an hour, a quarter and a day in a unit
+PER_STEP = {"PT15M": mark("15 min"), "PT1H": mark("h"), "P1D": mark("day")}
 
 Names = Sequence[tuple[str, str]]
 
-#: how a point's time is written
+#: formats of a point's time
 _PATTERNS: Final = {"PT1H": "%d.%m. %H:%M", "P1D": "%d.%m.%Y", "P1M": "%m.%Y"}
 _CONDENSED: Final = {
     "P1D": mark(
@@ -59,9 +59,9 @@ class Table:
 
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
-    #: where all rows are, where these stand for more of them
+    #: address of all rows, if these are only a part or a summary
     all_rows: str = ""
-    #: they are the first of them
+    #: whether they are only the first rows
     cut: bool = False
 
     @property
@@ -97,7 +97,7 @@ class Chart:
 
     @property
     def payload(self) -> Markup:
-        """The figure as the page carries it."""
+        """The figure as JSON for the page."""
         return payload(self.figure or {"data": [], "layout": {}})
 
 
@@ -113,7 +113,7 @@ def series_chart(
     all_rows: str = "",
 ) -> Chart:
     """Volumes over time, from `summaries.fill_gaps` or `fill_days`."""
-    unit = language.unit(quantity, PER[period.bin])
+    unit = language.unit(quantity, PER_STEP[period.bin])
     by_key = dict(names)
     return Chart(
         key="series",
@@ -262,7 +262,7 @@ def classes_chart(
 ) -> Chart | None:
     """The classes' shares, from `flow.classes`; None where no classes are told.
 
-    `heavy`: the heavy share as it is told.
+    `heavy` is the heavy share.
     """
     if counted.height < 2:
         return None
@@ -307,12 +307,12 @@ def environment_chart(
 ) -> Chart:
     """An environment quantity by the hour or day, gaps filled with nulls.
 
-    Where the period's step is a day, figure and table are by days, or months where it
-    is long; the text is by the hour, unless longer intervals are all that is told.
+    If the period's step is a day, figure and table are by days, or months if it is
+    long; the text is by the hour, unless there are only longer intervals.
     """
     by_day = "day" in frame.columns
     finest = "P1D" if by_day or period.bin == "P1D" else "PT1H"
-    drawn = steps.fitting(frame, finest, steps.MOST_POINTS)
+    drawn = steps.fitting(frame, finest, steps.MAX_POINTS)
     listed = steps.fitting(frame, finest)
     shown = steps.environment(frame, quantity, drawn)
     rows = shown if drawn == listed else steps.environment(frame, quantity, listed)
@@ -360,7 +360,7 @@ def environment_chart(
 def environment_table(
     frame: pl.DataFrame, language: Language, *, quantity: str, step: str
 ) -> Table:
-    """What was measured, by hours or longer steps; those without any have no row."""
+    """Table of measured values by hours or longer steps; only steps with values."""
     known = frame.filter(pl.col("mean").is_not_null() | pl.col("minimum").is_not_null())
     rows = [
         (
@@ -396,7 +396,7 @@ def days_or_months(
 ) -> Table:
     """Day figures, or those of months where there are more days than a table takes."""
     together = of_all(days)
-    if together.height <= steps.MOST_ROWS:
+    if together.height <= steps.MAX_ROWS:
         return days_table(days, language, zone=zone)
     valid = pl.col("valid").sum().alias("valid_days")
     known = pl.col("heavy").is_not_null()
@@ -427,7 +427,7 @@ def days_or_months(
             f"{language.day(row['peak_hour'].astimezone(ZoneInfo(zone)).date())}, "
             f"{_hour(row['peak_hour'], language, zone)}"
             if row["peak_hour"]
-            else NO_FIGURE,
+            else UNKNOWN_FIGURE,
             language.percent(row["observed"] / row["days"]),
             language.phrase(
                 "%(part)s of %(all)s days", part=row["valid_days"], all=row["days"]
@@ -443,7 +443,7 @@ def days_or_months(
 
 
 def of_all(days: pl.DataFrame) -> pl.DataFrame:
-    """The days of all directions together, in order."""
+    """Return the days of all directions together, in order."""
     return days.filter(pl.col("direction") == "all").sort("day")
 
 
@@ -462,7 +462,7 @@ def days_table(days: pl.DataFrame, language: Language, *, zone: str) -> Table:
                 language.number(row["volume_normalised"]),
                 language.percent(share, 1),
                 language.number(row["peak_volume"]),
-                _hour(peak, language, zone) if peak else NO_FIGURE,
+                _hour(peak, language, zone) if peak else UNKNOWN_FIGURE,
                 language.percent(row["observed"]),
                 yes if row["valid"] else no,
             )
@@ -533,7 +533,7 @@ def series_table(
 
 
 def _estimate(row: Mapping[str, Any], language: Language) -> str:
-    """What is estimated of an interval, with its bounds where they are known."""
+    """Return the estimate for an interval, with its bounds if known."""
     value = language.number(row["estimate"])
     if row["estimate"] is None or row.get("estimate_low") is None:
         return value
@@ -546,7 +546,7 @@ def _has_estimates(filled: pl.DataFrame) -> bool:
 
 
 def _has_two_kinds(filled: pl.DataFrame) -> bool:
-    """Whether what is usual swings between two kinds of days: see the baseline."""
+    """Return whether usual volumes alternate between two kinds of days."""
     if "usual_spread" not in filled.columns:
         return False
     swings = pl.col("usual").is_null() & pl.col("usual_spread").is_not_null()

@@ -9,9 +9,9 @@ import polars as pl
 from analytics.cases.evidence import View
 from analytics.reports.case import Report
 from dashboards import describe
-from dashboards.charts.charts import PER, Chart, Table
+from dashboards.charts.charts import PER_STEP, Chart, Table
 from dashboards.figures.evidence import evidence as draw
-from dashboards.language import NO_FIGURE, Language
+from dashboards.language import UNKNOWN_FIGURE, Language
 from dashboards.steps import HEADS
 from dashboards.wall_clock import add_wall_clock, written
 from verkehrspuls.quantities import COUNTED, ENVIRONMENT
@@ -45,7 +45,7 @@ _THRESHOLD: Final = "above-limit"
 
 
 def evidence_chart(report: Report, language: Language) -> Chart:
-    """The course of the channel that names a case, with the time of the case marked."""
+    """Draw the course of the channel that names a case, with its time marked."""
     case, view = report.case, report.view
     course = add_wall_clock(report.course, case["time_zone"])
     unit = _unit(case, view, language)
@@ -90,7 +90,7 @@ def _unit(case: Mapping[str, Any], view: View, language: Language) -> str:
     if view.measure == "speed":
         return "km/h"
     if case["quantity"] in COUNTED:
-        return language.unit(case["quantity"], PER[view.step])
+        return language.unit(case["quantity"], PER_STEP[view.step])
     found = ENVIRONMENT.get(case["quantity"])
     return found.unit if found else ""
 
@@ -104,7 +104,7 @@ def _sentence(
     unit: str,
     digits: int,
 ) -> str:
-    """Say where it is, and the interval of the case that is furthest from usual."""
+    """Return where it is, and the interval of the case that is furthest from usual."""
     where = f"{case['site_name']}, {case['channel_name']}"
     found = course.filter("found").drop_nulls("observed")
     if found.is_empty():
@@ -173,7 +173,7 @@ def _table(
         (
             when,
             *(language.number(row[cell], digits) for cell in cells),
-            yes if row["found"] else NO_FIGURE,
+            yes if row["found"] else UNKNOWN_FIGURE,
         )
         for when, row in zip(
             written(course, language, _PATTERNS[view.step]),

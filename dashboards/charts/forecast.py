@@ -26,7 +26,7 @@ def forecast_chart(
     quantity: str,
     now: datetime,
 ) -> Chart:
-    """The coming day by hours, from `read_forecast`, after the last hours counted.
+    """Draw the coming day by hours, from `read_forecast`, after the last counts.
 
     `hours`: from `summaries.cross_section`. Hours that are over are not shown.
     """

@@ -27,9 +27,10 @@ def run(
     from api.server import serve
     from dashboards.app import create_web
     from verkehrspuls import service
-    from verkehrspuls.settings import load
+    from verkehrspuls.stack.state import resolve
 
-    settings = load()
+    # beside a running `up` it serves the same database
+    settings = resolve()
     service.begin(settings.log)
     serve(
         create_web(settings),

@@ -79,7 +79,7 @@ def speed_field(
     stations: Sequence[tuple[float, str]],
     height: int = 340,
 ) -> Figure:
-    """Draw `hour`, `chainage_m`, `speed_kmh` as a heatmap; what is unknown is empty."""
+    """Draw `hour`, `chainage_m`, `speed_kmh` as a heatmap; unknown cells are empty."""
     wide = field.pivot(on="hour", index="chainage_m", values="speed_kmh")
     hours = [float(name) for name in wide.columns[1:]]
     trace = {

@@ -83,7 +83,7 @@ def evidence(
 
 
 def _range(course: pl.DataFrame, *, from_zero: bool) -> list[float]:
-    """All that is drawn, with room for the word of the case above it."""
+    """Return all that is drawn, with room for the word of the case above it."""
     drawn = pl.concat([course[name] for name in ("observed", "usual", "low", "high")])
     known = drawn.drop_nulls()
     least = 0.0 if from_zero else min(known)
@@ -110,7 +110,7 @@ def _words(
 
 
 def _band(course: pl.DataFrame, x: list[str]) -> list[dict[str, object]]:
-    """The band of what is usual; each stretch by itself, so that gaps stay gaps."""
+    """Draw the band of usual values; each stretch alone, so that gaps stay gaps."""
     known = course.select(
         pl.Series("x", x), "low", "high", run=pl.col("low").is_null().rle_id()
     ).drop_nulls()
@@ -137,7 +137,7 @@ def _band(course: pl.DataFrame, x: list[str]) -> list[dict[str, object]]:
 
 
 def _marks(course: pl.DataFrame, x: list[str]) -> list[tuple[str, str]]:
-    """Where something was found: begin and end of each stretch, on the axis."""
+    """Return where something was found: begin and end of each stretch, on the axis."""
     width = course["x"].diff().median()
     ends = [*x[1:], *axis_text((course["x"] + width).tail(1))] if width else x
     found = pl.DataFrame(

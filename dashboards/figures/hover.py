@@ -1,4 +1,4 @@
-"""What a point of a line says when a reader points at it."""
+"""The text of a point of a line under the pointer."""
 
 from typing import Any, Final
 
@@ -7,8 +7,8 @@ import polars as pl
 from dashboards.language import Language
 from dashboards.wall_clock import written
 
-#: points whose words are written out; those of more are put together by the browser
-MOST_WORDS: Final = 48
+#: maximum points with prepared texts; for more, the browser composes them
+MAX_PREPARED: Final = 48
 
 
 def hover(
@@ -20,12 +20,12 @@ def hover(
     pattern: str,
     digits: int = 0,
 ) -> dict[str, Any]:
-    """Say when, how much, and what share was observed: attributes of a trace.
+    """Return attributes of a trace: time, value, and observed share.
 
     `value` is the column that is drawn.
     """
     observed = language.phrase("observed")
-    if rows.height <= MOST_WORDS:
+    if rows.height <= MAX_PREPARED:
         words = [
             f"{when}<br><b>{language.number(number, digits)} {unit}</b>"
             f"<br>{language.percent(share)} {observed}"
@@ -43,14 +43,14 @@ def hover(
     plain = f"%{{x|%a {pattern}}}{figure}"
     template: str | list[str] = plain
     if rows["fold"].is_in(["A", "B"]).any():
-        # an hour that comes twice stands on the axis where it did not begin
+        # a repeated hour is on the axis where it did not begin
         twice = iter(written(rows.filter(pl.col("fold") != ""), language, pattern))
         template = [f"{next(twice)}{figure}" if f else plain for f in rows["fold"]]
     return {"customdata": _percent(rows["observed"]), "hovertemplate": template}
 
 
 def _percent(shares: pl.Series) -> list[int | None]:
-    """Whole percent; neither a rest nor a trace is rounded away."""
+    """Return whole percent; never rounded to 0 or 100 unless exact."""
     share = pl.col("share")
     whole = (share * 100).round().cast(pl.Int16)
     known: list[int | None] = (

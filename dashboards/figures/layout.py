@@ -1,4 +1,4 @@
-"""What all figures share: layout, and colours by name.
+"""Common parts of all figures: layout, and colours by name.
 
 A figure is plotly.js' own structure as plain dicts. A colour is written `var(--name)`
 and looked up in the style sheet when the figure is drawn, so that it follows the theme.
@@ -17,8 +17,8 @@ Figure = dict[str, Any]
 #: A direction keeps its place, and with it colour and dash, on every chart of a site.
 DIRECTION_DASHES: Final = ("solid", "dash", "dot", "dashdot")
 
-#: beyond it, weekend bands would be a pattern rather than a help
-_BANDS_DAYS: Final = 93
+#: maximum days with weekend bands; beyond it they would be a pattern rather than a help
+_MAX_BANDS_DAYS: Final = 93
 
 _FONT: Final = (
     'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", Arial, sans-serif'
@@ -26,7 +26,7 @@ _FONT: Final = (
 
 
 def direction_colour(place: int) -> str:
-    """The colour of a site's direction by its place."""
+    """Return the colour of a site's direction by its place."""
     return f"var(--direction-{place % 4 + 1})"
 
 
@@ -36,7 +36,7 @@ def plain(text: str) -> str:
 
 
 def layout(language: Language, *, height: int, **more: Any) -> dict[str, Any]:
-    """The common layout; volumes start at zero, grid lines are horizontal."""
+    """Return the common layout; volumes start at zero, grid lines are horizontal."""
     base: dict[str, Any] = {
         "height": height,
         "margin": {"l": 56, "r": 12, "t": 26, "b": 36},
@@ -68,7 +68,7 @@ def layout(language: Language, *, height: int, **more: Any) -> dict[str, Any]:
 
 
 def axis(**more: Any) -> dict[str, Any]:
-    """An axis in the house's look."""
+    """Return an axis in the common style."""
     return {
         "gridcolor": "var(--grid)",
         "linecolor": "var(--line)",
@@ -104,7 +104,7 @@ def extent(frame: pl.DataFrame) -> list[str] | None:
 
 
 def time_axis(frame: pl.DataFrame, **more: Any) -> dict[str, Any]:
-    """The axis of a frame with wall times; over months it is named by them."""
+    """Return the axis of a frame with wall times; over months it is named by them."""
     found = axis(showgrid=False, type="date", range=extent(frame), **more)
     if long(frame):
         found |= {"tickformat": "%b\n%Y", "showgrid": True, "ticklabelmode": "period"}
@@ -112,12 +112,12 @@ def time_axis(frame: pl.DataFrame, **more: Any) -> dict[str, Any]:
 
 
 def long(frame: pl.DataFrame) -> bool:
-    """Whether a frame with wall times covers so much that days are not told apart."""
+    """Return whether a frame with wall times is too long to distinguish days."""
     first, last = frame["local"].min(), frame["local"].max()
     return (
         isinstance(first, datetime)
         and isinstance(last, datetime)
-        and (last - first).days >= _BANDS_DAYS
+        and (last - first).days >= _MAX_BANDS_DAYS
     )
 
 
@@ -127,7 +127,7 @@ def weekends(frame: pl.DataFrame) -> list[dict[str, Any]]:
     first, last = days.min(), days.max()
     if not (isinstance(first, date) and isinstance(last, date)):
         return []
-    if (last - first).days > _BANDS_DAYS:
+    if (last - first).days > _MAX_BANDS_DAYS:
         return []
     # one day earlier: the period may start on a Sunday
     days_around = pl.date_range(first - timedelta(days=1), last, eager=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from dashboards.figures.hover import MOST_WORDS
+from dashboards.figures.hover import MAX_PREPARED
 from dashboards.figures.layout import DIRECTION_DASHES, Figure, axis, caption, layout
 from dashboards.language import Language
 
@@ -50,8 +50,8 @@ def noise(
 def _hover(
     days: pl.DataFrame, level: str, name: str, language: Language
 ) -> dict[str, object]:
-    """Which level, when, how loud; of many days put together by the browser."""
-    if days.height > MOST_WORDS:
+    """Return which level, when, how loud; of many days put together by the browser."""
+    if days.height > MAX_PREPARED:
         template = f"{name}, %{{x|%a, %d.%m.%Y}}<br><b>%{{y:.1f}} dB(A)</b>"
         return {"hovertemplate": template + "<extra></extra>"}
     words = [

@@ -1,7 +1,7 @@
-"""A figure as the page carries it: long lists packed, so that a year is no megabytes.
+"""JSON of a figure in a page: long lists are packed, so that a year stays small.
 
-`charts.js` spreads them out again: numbers from two bytes each, times that rise evenly
-and values that repeat from runs, shapes that differ in their times only from one.
+`charts.js` unpacks them: numbers from two bytes each, times that rise evenly and values
+that repeat from runs, shapes that differ in their times only from one.
 """
 
 import base64
@@ -17,23 +17,23 @@ from markupsafe import Markup
 
 from dashboards.figures.layout import Figure
 
-#: shorter lists stay as they are
-_FEWEST: Final = 48
-#: runs that are worth it: so many for each element, at most
-_RUNS: Final = 0.5
-#: decimals that numbers are drawn with, as factors
+#: minimum length of packed lists
+_MIN_LENGTH: Final = 48
+#: maximum runs per element worth packing
+_MAX_RUN_RATIO: Final = 0.5
+#: factors of the decimals of drawn numbers
 _FACTORS: Final = (1, 10, 100)
-#: of the last decimal; what computing adds to it is less
-_EXACT: Final = 1e-4
-#: what stands for an unknown number
+#: tolerance in units of the last decimal; computing errors are smaller
+_TOLERANCE: Final = 1e-4
+#: code of an unknown number
 _UNKNOWN: Final = 65_535
 
 
 def payload(figure: Figure) -> Markup:
-    """Write a figure as JSON that may stand in HTML."""
+    """Encode a figure as JSON that is safe in HTML."""
     traces = [_packed(trace) for trace in figure["data"]]
     layout = figure["layout"]
-    if len(layout.get("shapes", ())) >= _FEWEST:
+    if len(layout.get("shapes", ())) >= _MIN_LENGTH:
         layout = layout | {"shapes": _shapes(layout["shapes"])}
     return htmlsafe_json_dumps({"data": traces, "layout": layout}, dumps=_json)
 
@@ -47,7 +47,7 @@ def _packed(trace: Mapping[str, Any]) -> dict[str, Any]:
         key: _packed(value)
         if isinstance(value, Mapping)
         else _list(value)
-        if isinstance(value, list) and len(value) >= _FEWEST
+        if isinstance(value, list) and len(value) >= _MIN_LENGTH
         else value
         for key, value in trace.items()
     }
@@ -60,13 +60,13 @@ def _list(values: list[Any]) -> object:
     if kinds == {str} and (times := _times(values)):
         return {"times": times}
     runs = [[value, sum(1 for _ in run)] for value, run in groupby(values)]
-    if len(runs) <= len(values) * _RUNS:
+    if len(runs) <= len(values) * _MAX_RUN_RATIO:
         return {"runs": runs}
     return (None if str in kinds else _numbers(values)) or values
 
 
 def _numbers(values: list[Any]) -> dict[str, Any] | None:
-    """Two bytes each: so many of the last decimal above the least; None if too wide."""
+    """Pack numbers in two bytes: steps of the last decimal above the least, or None."""
     known = np.array(values, dtype=np.float64)
     least, unknown = np.nanmin(known), np.isnan(known)
     for factor in _FACTORS:
@@ -74,7 +74,7 @@ def _numbers(values: list[Any]) -> dict[str, Any] | None:
         whole = np.rint(steps)
         if np.nanmax(whole) >= _UNKNOWN:
             return None
-        if np.nanmax(np.abs(steps - whole)) < _EXACT:
+        if np.nanmax(np.abs(steps - whole)) < _TOLERANCE:
             raw = np.where(unknown, _UNKNOWN, whole).astype("<u2").tobytes()
             packed = base64.b64encode(raw).decode()
             return {"numbers": packed, "from": round(float(least), 6), "by": factor}
@@ -82,7 +82,7 @@ def _numbers(values: list[Any]) -> dict[str, Any] | None:
 
 
 def _shapes(shapes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Shapes by what they have in common, with the times of each."""
+    """Group shapes by their common properties, with the times of each."""
     alike: dict[bytes, dict[str, Any]] = {}
     for shape in shapes:
         common = {key: shape[key] for key in shape if key not in ("x0", "x1")}
@@ -94,7 +94,7 @@ def _shapes(shapes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _times(values: list[str]) -> list[list[int]] | None:
-    """Wall times as runs of [begin, step, count], in minutes since 1970."""
+    """Pack wall times as runs of [begin, step, count], in minutes since 1970."""
     if len(values[0]) != 16 or values[0][4:5] != "-":
         return None
     try:
@@ -109,7 +109,7 @@ def _times(values: list[str]) -> list[list[int]] | None:
         runs.append([minutes[begin], step, length])
         begin += length
     runs.append([minutes[begin], 0, 1])
-    return runs if len(runs) <= len(values) * _RUNS else None
+    return runs if len(runs) <= len(values) * _MAX_RUN_RATIO else None
 
 
 def _minutes(text: str) -> int:

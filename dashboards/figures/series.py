@@ -24,17 +24,17 @@ from dashboards.language import Language
 from dashboards.summaries import smoothed
 from dashboards.wall_clock import axis_text
 
-#: a letter's share of the axis, between that on a desktop and on a phone
-_LETTER: Final = 0.012
-#: of a panel's height, where words of cases stand above its lines
+#: width of a letter as a share of the axis, between that on a desktop and on a phone
+_LETTER_SHARE: Final = 0.012
+#: height of a panel with words of cases, as a multiple of the data's height
 _ROOM_FOR_WORDS: Final = 1.3
-#: of a panel's height, where a case is a mark at its foot
+#: height of a case's mark at the foot, as a share of the panel's height
 _FOOT: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Something to point at: a case, in local wall time, with the word for it."""
+    """Marks a case, in local wall time, with its word."""
 
     began: datetime
     ended: datetime
@@ -143,7 +143,7 @@ def series(
 def _usual(
     rows: pl.DataFrame, x: list[str], on: dict[str, str], language: Language
 ) -> list[dict[str, object]]:
-    """The band of what is usual: twice its spread to both sides."""
+    """Draw the band of usual values: twice the spread to both sides."""
     if "usual" not in rows.columns or rows["usual"].null_count() == rows.height:
         return []
     spread = 2 * pl.col("usual_spread")
@@ -184,7 +184,7 @@ def _estimated(
     language: Language,
     unit: str,
 ) -> list[dict[str, object]]:
-    """What is estimated: dashed, and joined to what was counted beside it."""
+    """Draw estimates: dashed, and joined to the counts beside them."""
     if "estimate" not in rows.columns or rows["estimate"].null_count() == rows.height:
         return []
     estimated = pl.col("estimate").is_not_null()
@@ -223,7 +223,7 @@ def _estimated(
 
 
 def _top(rows: pl.DataFrame) -> float:
-    """The greatest value that a panel draws."""
+    """Return the greatest value drawn in a panel."""
     drawn = [
         rows.select(column).to_series().max()
         for column in (
@@ -242,7 +242,7 @@ def _top(rows: pl.DataFrame) -> float:
 def _marked(
     marks: Sequence[Mark], directions: Sequence[tuple[str, str]], *, at_foot: bool
 ) -> list[dict[str, object]]:
-    """Bands of cases; where months are shown they lie at the foot of the panel only."""
+    """Draw bands of cases; if months are shown, only at the foot of the panel."""
     # the first axis is called y, the second y2
     axes = {key: f"y{n if n > 1 else ''}" for n, (key, _) in enumerate(directions, 1)}
     return [
@@ -268,12 +268,12 @@ def _marked(
 
 
 def _legible(marks: Sequence[Mark], frame: pl.DataFrame) -> list[Mark]:
-    """Those whose words do not run into each other; the other bands stay wordless.
+    """Keep the words that do not overlap; the other bands stay wordless.
 
-    A word ends where its band does. All have a sentence in the list of cases.
+    A word ends where its band does. The list of cases has a sentence for each.
     """
     times = frame["x"].sort()
-    letter = (times[-1] - times[0]) * _LETTER if len(times) else timedelta()
+    letter = (times[-1] - times[0]) * _LETTER_SHARE if len(times) else timedelta()
     chosen: list[Mark] = []
     for mark in sorted(marks, key=lambda mark: mark.ended):
         if not chosen or mark.ended - letter * len(mark.word) >= chosen[-1].ended:

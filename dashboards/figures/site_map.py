@@ -376,13 +376,13 @@ class _Room:
         side: str,
         between: tuple[float, float],
     ) -> bool:
-        """Tell whether a name is on the map from end to end."""
+        """Return whether a name is on the map from end to end."""
         wide = _wide(name, self._pixel_km)
         x, _ = self._middle(wide, point, side)
         return between[0] <= x - wide and x + wide <= between[1]
 
     def is_free(self, name: str, point: tuple[float, float], side: str) -> bool:
-        """Tell whether a name would cover neither a mark nor a name."""
+        """Return whether a name would cover neither a mark nor a name."""
         wide = _wide(name, self._pixel_km)
         return not self._taken.covered(self._middle(wide, point, side), wide)
 
@@ -431,7 +431,7 @@ def _town_names(
     pixel_km: float,
     between: tuple[float, float],
 ) -> list[dict[str, object]]:
-    """Each town's name at that side of its marks where it covers least.
+    """Return each town's name at that side of its marks where it covers least.
 
     A name near the west or the east end of the map is held at its outer edge, so that
     it grows inwards where the map is narrow. Of more than MOST_NAMED towns those with

@@ -8,10 +8,10 @@ import polars as pl
 from dashboards.figures.layout import Figure, axis, layout
 from dashboards.language import Language
 
-#: a week of rows has the height of other charts; fewer rows are not taller for it
-_ROW: Final = 40
-_AROUND: Final = 60
-_LEAST: Final = 180
+#: height of a row, so that a week is as high as other charts
+_ROW_HEIGHT: Final = 40
+_FRAME_HEIGHT: Final = 60
+_MIN_HEIGHT: Final = 180
 
 
 def week(
@@ -39,7 +39,9 @@ def week(
         [_hover(weekday, hour, known, language, unit) for hour in range(24)]
         for weekday in weekdays
     ]
-    drawn = layout(language, height=max(_LEAST, _AROUND + _ROW * len(weekdays)))
+    drawn = layout(
+        language, height=max(_MIN_HEIGHT, _FRAME_HEIGHT + _ROW_HEIGHT * len(weekdays))
+    )
     drawn["margin"] = {"l": 40, "r": 12, "t": 12, "b": 36}
     drawn["xaxis"] = axis(
         showgrid=False,

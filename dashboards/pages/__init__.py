@@ -1,7 +1,7 @@
 """The pages: a folder each, with its route, its view and its template.
 
 A folder with a `route.py` is a page; its `router` has the page's addresses, and its
-`LINK`, if it has one, stands in the navigation.
+optional `LINK` appears in the navigation.
 """
 
 from importlib import import_module
@@ -14,7 +14,7 @@ from dashboards.render import Link
 
 
 def add_pages(app: FastAPI) -> None:
-    """Add all pages to the application; addresses of before come last."""
+    """Add all pages to the application; former addresses come last."""
     links: list[Link] = []
     names = {module.name for module in iter_modules(__path__)} - {"problem"}
     for name in sorted(names, key=lambda name: (name == "old", name)):

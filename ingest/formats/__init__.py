@@ -85,7 +85,7 @@ class CountSeries(Struct, gc=False):
     speeds: list[float | None] | None
 
     def readings(self) -> list[Reading]:
-        """Give them one by one; one of which nothing is known is none."""
+        """Return them one by one; one of which nothing is known is none."""
         return [
             CountReading(self.output, time, self.interval_s, classes, speed)
             for time, classes, speed in zip(

@@ -41,7 +41,7 @@ def heard_at(
 
 
 def best_reception(receptions: list[Any]) -> dict[str, Value]:
-    """Tell signal strength (dBm) and signal to noise (dB) of the best reception."""
+    """Return signal strength (dBm) and signal to noise (dB) of the best reception."""
     known = [heard for heard in receptions if heard.rssi is not None]
     if not known:
         return {}

@@ -114,7 +114,7 @@ def salvage_part(kind: str, part: bytes) -> Salvaged:
 
 
 def is_array(payload: bytes) -> bool:
-    """Tell whether a payload is an array, if it is JSON."""
+    """Return whether a payload is an array, if it is JSON."""
     return payload.lstrip()[:1] == b"["
 
 
@@ -140,7 +140,7 @@ def placed(index: int, problem: Unusable) -> Unusable:
 
 
 def unreadable(error: Exception) -> Unusable:
-    """Say why a payload cannot be decoded."""
+    """Return why a payload cannot be decoded."""
     if isinstance(error, UnicodeDecodeError):
         return Unusable("not-utf8", NOT_UTF8, error.start)
     if isinstance(error, RecursionError):
@@ -294,7 +294,7 @@ def _head(document: dict[str, Any], dropped: list[Dropped]) -> dict[str, Any]:
 
 
 def _problem(value: Any, kind: Any) -> str | None:
-    """Tell what is wrong with a field's value, in a word; None where nothing is."""
+    """Return the problem of a field's value as a key of `DROPPED`, else None."""
     try:
         msgspec.convert(value, kind)
     except (msgspec.ValidationError, OverflowError) as error:
@@ -306,7 +306,7 @@ def _problem(value: Any, kind: Any) -> str | None:
 
 
 def _wrong(where: str, value: Any, kind: Any) -> Unusable:
-    """Say of a field what is wrong with its value, and what would be right."""
+    """Return of a field what is wrong with its value, and what would be right."""
     try:
         msgspec.convert(value, kind)
     except (msgspec.ValidationError, OverflowError) as error:

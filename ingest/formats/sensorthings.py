@@ -118,7 +118,7 @@ def decode(
 def _results(
     observation: Observation, unusable: list[Unusable]
 ) -> Iterator[tuple[dict[str, str], Any]]:
-    """Give the results with their times; rows that are none go to `unusable`."""
+    """Return the results with their times; rows that are none go to `unusable`."""
     rows = observation.data_array
     if rows is None:
         if observation.result is msgspec.UNSET:

@@ -136,7 +136,7 @@ class Births:
     def decode(
         self, topic: str, payload: bytes, received_at: datetime
     ) -> Sequence[Record | Unusable]:
-        """Decode a birth or data message; a birth is remembered."""
+        """Decode a birth or data message; keep the metrics of a birth."""
         return _decode(self, topic, payload, received_at)
 
 

@@ -143,6 +143,15 @@ def test_command_without_a_database_says_how_to_get_one(tmp_path: Path) -> None:
     assert "make up" in done.stderr
 
 
+def test_web_server_without_a_database_says_how_to_get_one(tmp_path: Path) -> None:
+    done = run(
+        tmp_path, "api", "run", "--port", "0", VERKEHRSPULS_STACK__DIRECTORY="state"
+    )
+    assert done.returncode == 3
+    assert "make up" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.fixture
 def bare(_plain: Databases) -> Iterator[str]:
     """An empty database in which nobody may make anything."""

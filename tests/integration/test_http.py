@@ -15,7 +15,7 @@ from api import query
 from api.reference import example
 from dashboards import render
 from dashboards.app import create_web
-from dashboards.pages.old.route import MOVED
+from dashboards.pages.old.route import REDIRECTS
 from tests import parts, world
 from verkehrspuls.access import tokens
 from verkehrspuls.settings import Settings, load
@@ -36,7 +36,7 @@ PLACES = {
     "name": "style.css",
 }
 #: lead on with their query, which is judged there
-OLD = {"/{language:language}" + path for path in MOVED}
+OLD = {"/{language:language}" + path for path in REDIRECTS}
 ROUTES = [
     (method, context.path, context.original_route)
     for context in iter_route_contexts(create_web(Settings()).routes)

@@ -18,7 +18,7 @@ from analytics.jobs import case_hours, claims
 from analytics.jobs.store import Store, open_store
 from dashboards import render
 from dashboards.app import create_web
-from dashboards.language import NO_FIGURE, Language
+from dashboards.language import UNKNOWN_FIGURE, Language
 from tests import parts
 from tests.integration.test_pages import Tables
 from verkehrspuls.classes import CLASS_NAMES
@@ -362,7 +362,7 @@ def test_heavy_traffic_is_told_where_the_scheme_tells_it(client: TestClient) -> 
         share = shown(one.page())[DE.phrase("Heavy traffic share")]
         served = one.figures("means")["heavy_share"]
         assert (served["value"] is not None) is tells
-        assert (share.value == NO_FIGURE) is not tells
+        assert (share.value == UNKNOWN_FIGURE) is not tells
         if not tells:
             assert served["reason"]["code"] == "class-scheme"
             assert share.basis == _reason(served["reason"])
@@ -390,8 +390,8 @@ def test_course_of_a_day(site: Place) -> None:
 def test_a_single_day_has_no_quantiles(client: TestClient) -> None:
     one = Place(client, KINDS["schleife"], *PERIODS["day"])
     rows = table(one.page(), DE.phrase("What does a usual day look like?"))
-    assert {row[1] for row in rows} != {NO_FIGURE}
-    assert {tuple(row[-2:]) for row in rows} == {(NO_FIGURE, NO_FIGURE)}
+    assert {row[1] for row in rows} != {UNKNOWN_FIGURE}
+    assert {tuple(row[-2:]) for row in rows} == {(UNKNOWN_FIGURE, UNKNOWN_FIGURE)}
 
 
 def test_hours_of_the_week(site: Place) -> None:
@@ -478,7 +478,7 @@ def test_series(client: TestClient, kind: Kind, step: str) -> None:
 
 def _with_values(rows: list[list[str]]) -> list[list[str]]:
     """Rows of intervals that something is told of."""
-    return [row for row in rows if set(row[1::2]) != {NO_FIGURE}]
+    return [row for row in rows if set(row[1::2]) != {UNKNOWN_FIGURE}]
 
 
 def test_where_figures_come_from(site: Place) -> None:

@@ -112,7 +112,7 @@ def of_air(web: TestClient) -> list[list[str]]:
 
 def of_limits(web: TestClient) -> list[list[str]]:
     """Value, greatest, finding, above, allowed, and what was observed; sorted."""
-    words = {True: "met", False: "not met", None: "cannot be told"}
+    words = {True: "met", False: "not met", None: "unknown"}
     return sorted(
         [
             f"{shown.german(row['value'])} µg/m³",

@@ -17,11 +17,11 @@ class HeldUp:
     given_up: int
 
     def __bool__(self) -> bool:
-        """Tell whether there are any."""
+        """Return whether there are any."""
         return bool(self.waiting or self.given_up)
 
     def __str__(self) -> str:
-        """Say how many, and since when."""
+        """Return how many, and since when."""
         parts = []
         if self.waiting:
             since = f"{(self.oldest_s or 0) / 60:.0f} min"

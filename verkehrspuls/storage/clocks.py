@@ -39,13 +39,13 @@ class SensorClock:
         return round(ahead_s / 60) if ahead_s > AHEAD_S else None
 
     def says(self, language: str) -> str | None:
-        """Say what is wrong with it; None: nothing."""
+        """Return what is wrong with it; None: nothing."""
         minutes = self.minutes_ahead
         return None if minutes is None else ahead(minutes, language)
 
     @property
     def facts(self) -> dict[str, Any]:
-        """Give what is shown of it as JSON."""
+        """Return what is shown of it as JSON."""
         return {
             "readings": self.readings,
             "offset_s": round(self.offset_s, 1),
@@ -69,7 +69,7 @@ class PassedOver:
 
 
 def ahead(minutes: int, language: str) -> str:
-    """Say how far a clock is ahead, and what the cause is as a rule."""
+    """Return how far a clock is ahead, and what the cause is as a rule."""
     return translate(_AHEAD, language).format(minutes)
 
 
@@ -118,7 +118,7 @@ def ours_ahead_s(connection: Connection) -> float:
 
 
 def receipt_ahead_s(connection: Connection) -> float:
-    """Tell how far in the future, in seconds, ingest received its last message."""
+    """Return how far in the future, in seconds, ingest received its last message."""
     at: datetime | None = one(connection, "newest_receipt")["received_at"]
     if at is None:
         return 0.0

@@ -46,7 +46,7 @@ def connect(
 
 
 def explained(error: BaseException) -> VerkehrspulsError | None:
-    """Say what to do about an error of the server; None for a fault of the program.
+    """Return what to do about an error of the server; None for a fault of the program.
 
     What was lost with the server may be told by several errors, each of the one before.
     A fault of the program that comes after one stays a fault of the program.
@@ -63,19 +63,19 @@ def explained(error: BaseException) -> VerkehrspulsError | None:
 
 
 def of_driver(error: BaseException) -> bool:
-    """Tell whether an error is told by a driver of the database, or by the system."""
+    """Return whether an error is told by a driver of the database, or by the system."""
     module = type(error).__module__.partition(".")[0]
     return module in _DRIVERS or isinstance(error, OSError) or _came_with_frame(error)
 
 
 def _came_with_frame(error: BaseException) -> bool:
-    """Tell whether an error of the server came while its rows became a frame."""
+    """Return whether an error of the server came while its rows became a frame."""
     kind = f"{type(error).__module__}.{type(error).__name__}"
     return kind == "polars.exceptions.ComputeError" and "[libpq]" in str(error)
 
 
 def is_lost(error: BaseException) -> bool:
-    """Tell whether an error says that the database is away, and may be back."""
+    """Return whether an error says that the database is away, and may be back."""
     return isinstance(explained(error), DatabaseUnavailable)
 
 
@@ -172,7 +172,7 @@ def read_record(
 
 
 def one(connection: Connection, query: str, **parameters: Any) -> dict[str, Any]:
-    """Give the row of a named query that always has one."""
+    """Return the row of a named query that always has one."""
     row = execute(connection, query, **parameters).fetchone()
     if row is None:
         raise LookupError(f"{query} gave no row")
@@ -274,7 +274,7 @@ def _opened(where: str) -> _Arrow:
 
 
 def prepared(connection: Any) -> tuple[Any, int]:
-    """Set a new connection for Arrow up; returns it, and the server's process."""
+    """Set a new connection for Arrow up; return it, and the server's process."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("set time zone 'UTC'")

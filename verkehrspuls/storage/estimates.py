@@ -86,7 +86,7 @@ def list_forecast_errors(
     direction: str = "all",
     visible: Sequence[str] = PUBLIC,
 ) -> list[ForecastError]:
-    """Tell what the forecasts of the last weeks missed by, for each kept lead."""
+    """Return what the forecasts of the last weeks missed by, for each kept lead."""
     return read_records(
         connection,
         ForecastError,

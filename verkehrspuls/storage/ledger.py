@@ -126,7 +126,7 @@ _COUNTED: Final = ("messages", "kept", "readings")
 
 
 def only_counted(connection: Connection) -> int:
-    """Tell how many messages of late were counted, but not kept for want of room."""
+    """Return how many messages of late were counted, but not kept for want of room."""
     row: Row = execute(connection, "only_counted").fetchone() or {}
     return int(row["messages"])
 
@@ -162,6 +162,6 @@ def of_nobody(connection: Connection) -> list[OfNobody]:
 
 
 def senders_missing(connection: Connection) -> bool:
-    """Tell whether messages belong to nobody, or a foreign sensor never sent."""
+    """Return whether messages belong to nobody, or a foreign sensor never sent."""
     row: Row = execute(connection, "senders_missing").fetchone() or {}
     return bool(row["missing"])

@@ -53,7 +53,7 @@ class Status(NamedTuple):
 
 @cache
 def migrations() -> tuple[Migration, ...]:
-    """All migrations of this program, in order."""
+    """Return all migrations of this program, in order."""
     files = (file for file in MIGRATIONS.iterdir() if file.name.endswith(".sql"))
     return tuple(
         _migration(file.name, file.read_text("utf-8").encode())
@@ -62,7 +62,7 @@ def migrations() -> tuple[Migration, ...]:
 
 
 def migrate(url: str) -> tuple[str | None, str | None]:
-    """Bring the database up to the newest revision; returns (before, after)."""
+    """Bring the database up to the newest revision; return (before, after)."""
     with connect(url, autocommit=True) as connection:
         version = connection.info.server_version // 10_000
         if version < OLDEST_SERVER:

@@ -28,7 +28,7 @@ def read_state(connection: Connection) -> dict[str, list[Row]]:
 
 
 def read_lag_s(connection: Connection) -> float | None:
-    """Tell how many seconds ago the newest committed message came; None: none did."""
+    """Return how many seconds ago the newest committed message came; None: none did."""
     lag: float | None = execute(connection, "read_work").fetchall()[0][
         "since_last_commit_s"
     ]

@@ -22,7 +22,7 @@ class Fault(NamedTuple):
     value: str
 
     def say(self, language: str) -> str:
-        """Say it in a language."""
+        """Return it in a language."""
         return translate(self.text, language) % {"value": self.value}
 
 

@@ -67,7 +67,7 @@ def group_of(connection: Connection, share: str) -> str:
 
 
 def count_workers(connection: Connection) -> int:
-    """Tell how many ingest workers are connected to the database."""
+    """Return how many ingest workers are connected to the database."""
     workers = int(one(connection, "count_workers")["workers"])
     connection.commit()
     return workers

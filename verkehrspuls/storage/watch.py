@@ -156,12 +156,12 @@ def in_time(where: str, work: Callable[[Watch], T]) -> T:
 
 @lru_cache(maxsize=16)
 def _limit_s(where: str) -> float | None:
-    """Tell how long a statement may take over connections of a conninfo."""
+    """Return how long a statement may take over connections of a conninfo."""
     return timeout_s(str(conninfo_to_dict(where).get("options", "")))
 
 
 def timeout_s(options: str) -> float | None:
-    """Tell how long a statement may take by the options of its session."""
+    """Return how long a statement may take by the options of its session."""
     found = _TIMEOUT.search(options)
     return int(found[1]) / 1000 + GRACE_S if found else None
 

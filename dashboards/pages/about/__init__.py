@@ -1,1 +1,1 @@
-"""The page that says what is measured, and why."""
+"""The page on what is measured, and why."""

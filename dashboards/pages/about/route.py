@@ -1,4 +1,4 @@
-"""The page that says what is measured, and why."""
+"""The page on what is measured, and why."""
 
 from typing import Final
 
@@ -15,7 +15,7 @@ LINK: Final = Link(mark("About the data"), "about", header=True)
 
 @router.get("/{language:language}/about")
 def about(request: Request, language: LanguageKey) -> Response:
-    """Say what is measured, and why."""
+    """Show what is measured, and why."""
     return render(
         request,
         Language(language),

@@ -1,1 +1,1 @@
-"""The page that says how accessible the pages are."""
+"""The page on accessibility."""

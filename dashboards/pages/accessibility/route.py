@@ -1,4 +1,4 @@
-"""The page that says how accessible the pages are."""
+"""The page on accessibility."""
 
 from typing import Final
 
@@ -15,7 +15,7 @@ LINK: Final = Link(mark("Accessibility"), "accessibility")
 
 @router.get("/{language:language}/accessibility")
 def accessibility(request: Request, language: LanguageKey) -> Response:
-    """Say how accessible the pages are."""
+    """Show the accessibility of the pages."""
     return render(
         request,
         Language(language),

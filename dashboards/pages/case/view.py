@@ -12,8 +12,8 @@ from analytics.reports.case import Report
 from dashboards import addresses, describe
 from dashboards.charts.charts import Chart, Table
 from dashboards.charts.evidence import evidence_chart
-from dashboards.language import NO_FIGURE, Language
-from dashboards.steps import MOST_ROWS
+from dashboards.language import UNKNOWN_FIGURE, Language
+from dashboards.steps import MAX_ROWS
 from verkehrspuls.quantities import COUNTED
 
 _BY_MACHINE: Final = "detectors"
@@ -80,7 +80,7 @@ def _evidence(case: Mapping[str, Any], language: Language) -> Table:
             language.number(member["score"], 1),
             _detector(member["detector"], language),
         )
-        for member in case["members"][:MOST_ROWS]
+        for member in case["members"][:MAX_ROWS]
     ]
     head = (
         language.phrase("Channel"),
@@ -92,7 +92,7 @@ def _evidence(case: Mapping[str, Any], language: Language) -> Table:
         language.phrase("Score"),
         language.phrase("Detector"),
     )
-    if len(case["members"]) <= MOST_ROWS:
+    if len(case["members"]) <= MAX_ROWS:
         return Table(head, rows)
     return Table(head, rows, f"/api/v1/cases/{case['anomaly_case_id']}", cut=True)
 
@@ -106,7 +106,7 @@ def _figure(member: Mapping[str, Any], name: str, language: Language) -> str:
     """A value with its unit; vehicles, bicycles and people are whole."""
     value, quantity = member[name], member["quantity"]
     if value is None:
-        return NO_FIGURE
+        return UNKNOWN_FIGURE
     reason = reasons().get(member["reason"])
     if reason and reason.is_speed:
         return f"{language.number(value)} km/h"

@@ -107,7 +107,7 @@ def _of_day(frame: pl.DataFrame, day: date, zone: str) -> pl.DataFrame:
 
 
 def _steps(day: date, zone: str, step: timedelta) -> pl.DataFrame:
-    """All steps of a local day of 23, 24 or 25 hours."""
+    """Return all steps of a local day of 23, 24 or 25 hours."""
     steps = every(day_start(day, zone), day_end(day, zone), step)
     return _of_day(steps, day, zone)
 
@@ -243,7 +243,7 @@ def _reliability(usual: pl.DataFrame, language: Language) -> Chart:
     )
     return Chart(
         key="reliability",
-        heading=language.phrase("How far can one rely on it?"),
+        heading=language.phrase("How reliable is it?"),
         sentence=sentence,
         figure=None,
         table=Table(head, rows if usual["median_s"].count() else ()),
@@ -255,23 +255,23 @@ def _reliability(usual: pl.DataFrame, language: Language) -> Chart:
 
 
 def _planned(usual: pl.DataFrame, language: Language) -> str:
-    """Say what to plan for 19 of 20 workdays, or how many days that takes."""
+    """Return what to plan for 19 of 20 workdays, or how many days that takes."""
     known = usual.drop_nulls("planning_time_index").sort(
         "planning_time_index", "minute", descending=[True, False]
     )
     if known.height:
         worst = known.row(0, named=True)
         return language.phrase(
-            "Whoever must be in time on 19 of 20 workdays plans %(factor)s times the "
-            "free travel time at %(time)s.",
+            "To be on time on 19 of 20 workdays, plan %(factor)s times "
+            "the free travel time at %(time)s.",
             factor=language.number(worst["planning_time_index"], 2),
             time=_clock(worst["minute"] / 60),
         )
     most = usual["days"].max() or 0
     if isinstance(most, int) and most >= MIN_DAYS:
         return language.phrase(
-            "What 19 of 20 workdays need can be told from %(days)s workdays on; there "
-            "are %(most)s with travel times.",
+            "The time needed on 19 of 20 workdays requires %(days)s "
+            "workdays; %(most)s have travel times.",
             days=MIN_DAYS_FOR_95,
             most=most,
         )
@@ -354,5 +354,5 @@ def _clock(hour: float) -> str:
 
 
 def default_day(now: datetime, zone: str) -> date:
-    """The newest local day that has ended."""
+    """Return the newest local day that has ended."""
     return now.astimezone(ZoneInfo(zone)).date() - timedelta(days=1)

@@ -12,7 +12,7 @@ router = page_router()
 
 @router.get("/")
 def root(request: Request) -> Response:
-    """Lead to the overview in the reader's language."""
+    """Redirect to the overview in the reader's language."""
     return RedirectResponse(
         f"/{preferred(request)}/", status_code=302, headers={"Vary": VARY}
     )
@@ -20,7 +20,7 @@ def root(request: Request) -> Response:
 
 @router.get("/assets/{name}")
 def asset(request: Request) -> Response:
-    """Serve a style sheet or script, to be kept for ever."""
+    """Serve a style sheet or script, cached without expiry."""
     assets: Assets = request.app.state.assets
     found = assets.respond(request)
     if found is None:
@@ -30,5 +30,5 @@ def asset(request: Request) -> Response:
 
 @router.get("/favicon.ico")
 def icon(request: Request) -> Response:
-    """Lead browsers that ask by habit to the icon."""
+    """Serve the icon to browsers that request it by default."""
     return RedirectResponse(request.app.state.assets.addresses["icon.svg"], 308)

@@ -1,1 +1,1 @@
-"""Addresses of before."""
+"""Redirects of former addresses."""

@@ -1,4 +1,4 @@
-"""Addresses that pages had before: each leads to the one of now, with its query."""
+"""Former addresses of pages: each redirects to the current one, with its query."""
 
 from collections.abc import Callable
 from typing import Final
@@ -9,8 +9,8 @@ from fastapi.responses import RedirectResponse
 from dashboards import addresses
 from dashboards.render import page_router
 
-#: Addresses below the language, and what makes those of now from their parts.
-MOVED: Final[dict[str, Callable[..., str]]] = {
+#: Former paths below the language, with functions that build the current ones.
+REDIRECTS: Final[dict[str, Callable[..., str]]] = {
     "/case/{number:int}": addresses.case,
     "/{municipality}/corridor/{key}": addresses.corridor,
     "/{key}": addresses.town,
@@ -29,6 +29,6 @@ def _leading(address: Callable[..., str]) -> Callable[[Request], Response]:
     return lead
 
 
-for path, address in MOVED.items():
-    # a plain route: parameters are for the page that it leads to to judge
+for path, address in REDIRECTS.items():
+    # a plain route: the target page validates the parameters
     router.add_route("/{language:language}" + path, _leading(address))

@@ -1,4 +1,4 @@
-"""All rows of a table that a site's page shows by longer steps, page by page."""
+"""All rows of a table that a site's page shows in longer steps, page by page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,8 +25,8 @@ from verkehrspuls.storage.days import read_daily_figures
 from verkehrspuls.storage.estimates import read_imputed
 from verkehrspuls.text import mark
 
-#: rows of one page
-MOST: Final = 500
+#: rows per page
+MAX_ROWS: Final = 500
 _NOISE: Final = "laeq_db"
 KINDS: Final = {
     "series": mark("All values"),
@@ -40,7 +40,7 @@ class RowsPage:
     """What the template shows."""
 
     heading: str
-    #: what the downloads are of
+    #: quantity of the downloads
     quantity: str
     table: Table
     page: int
@@ -50,7 +50,7 @@ class RowsPage:
 
 
 def rows_page(shown: View, url: str, *, of: str, page: int) -> RowsPage:
-    """Read the rows of a page; one after the last is the last."""
+    """Read the rows of a page; a number beyond the last shows the last page."""
     if of not in KINDS:
         raise BadParameter(parameter="of", detail=mark("There is no such table"))
     quantity = shown.quantity or next(iter(shown.environment), "")
@@ -65,7 +65,7 @@ def rows_page(shown: View, url: str, *, of: str, page: int) -> RowsPage:
     elif shown.quantity:
         frame, by = _counted(shown, url), "x"
     else:
-        # of longer intervals, such as daily means, there are days and no hours
+        # longer intervals, such as daily means, have days and no hours
         filled = (
             filled_environment_days(shown, url, quantity)
             if not in_period(shown, hours)
@@ -73,9 +73,11 @@ def rows_page(shown: View, url: str, *, of: str, page: int) -> RowsPage:
         )
         frame, by = filled.drop_nulls("mean"), "x"
     steps = frame[by].unique().sort()
-    pages = max(1, -(-len(steps) // MOST))
+    pages = max(1, -(-len(steps) // MAX_ROWS))
     page = min(page, pages)
-    part = frame.filter(pl.col(by).is_in(steps[(page - 1) * MOST : page * MOST]))
+    part = frame.filter(
+        pl.col(by).is_in(steps[(page - 1) * MAX_ROWS : page * MAX_ROWS])
+    )
     return RowsPage(
         heading=shown.language.phrase(KINDS[of]),
         quantity=quantity,

@@ -23,13 +23,13 @@ PERIODS: Final = {
     "previous": mark("the period before"),
     "last-year": mark("the same weeks of last year"),
 }
-#: other sites that are offered
-MOST_SITES: Final = 100
+#: maximum number of other sites offered
+MAX_SITES: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What a site can be compared with: keys with names, and what was asked for."""
+    """The periods and sites to compare with: keys with names, and the choice."""
 
     names: Sequence[tuple[str, str]]
     asked: str
@@ -45,7 +45,7 @@ def choices(
 ) -> Choices:
     """Offer periods, and the municipality's other sites that count the same.
 
-    Of more than MOST_SITES the nearest, and the one that is asked for. `sites` are all
+    Of more than MAX_SITES the nearest, and the one that is asked for. `sites` are all
     of the municipality.
     """
     others = {
@@ -54,7 +54,7 @@ def choices(
         if other["key"] != site["key"]
     }
     offered = set(
-        heapq.nsmallest(MOST_SITES, others, key=lambda key: _apart(site, others[key]))
+        heapq.nsmallest(MAX_SITES, others, key=lambda key: _apart(site, others[key]))
     ) | {asked}
     names = [(key, language.phrase(name)) for key, name in PERIODS.items()]
     names += [(key, other["name"]) for key, other in others.items() if key in offered]
@@ -84,7 +84,7 @@ def comparison(
     school_holidays: pl.DataFrame,
     reader: Reader,
 ) -> str:
-    """Say the change and its interval in one sentence; empty where none is asked."""
+    """Return the change and its interval as a sentence; empty without a comparison."""
     if not chosen.asked:
         return ""
     name = dict(chosen.names)[chosen.asked]
@@ -114,7 +114,7 @@ def _said(found: Change, name: str, language: Language) -> str:
     if found.reason or found.value is None:
         why = found.reason.text(language.key) if found.reason else ""
         return language.phrase(
-            "Compared with %(name)s no change can be told. %(why)s", name=name, why=why
+            "Compared with %(name)s the change is unknown. %(why)s", name=name, why=why
         )
     text = (
         mark(
@@ -139,7 +139,7 @@ def _said(found: Change, name: str, language: Language) -> str:
 
 
 def _paired(found: Change, language: Language) -> str:
-    """Say how many days were compared, and why not more."""
+    """Describe how many days were compared, and why not more."""
     said = language.phrase(
         "%(days)s days were compared, each with its partner of the same weekday.",
         days=language.number(found.days_paired),

@@ -17,7 +17,7 @@ from dashboards.charts.charts import Chart, Names
 from dashboards.charts.forecast import forecast_chart
 from dashboards.downloads import all_rows, downloads
 from dashboards.figures.series import Mark
-from dashboards.language import NO_FIGURE, Language
+from dashboards.language import UNKNOWN_FIGURE, Language
 from dashboards.pages.site.key_figures import KeyFigure
 from dashboards.pages.site.selection import View
 from dashboards.period import Period
@@ -83,9 +83,9 @@ def _heavy_shares(
     if share := told.get("heavy_share"):
         return share.value, share.trusted
     if told:
-        return NO_FIGURE, NO_FIGURE
+        return UNKNOWN_FIGURE, UNKNOWN_FIGURE
     shares = [
-        NO_FIGURE if of is None else language.percent(of.heavy_share.value, 1)
+        UNKNOWN_FIGURE if of is None else language.percent(of.heavy_share.value, 1)
         for of in (report.charted, report.charted_trusted)
     ]
     return shares[0], shares[1]
@@ -133,13 +133,13 @@ def _of_hours(of: Charted, shown: View, names: Names, *, heavy: str) -> list[Cha
 def all_told(
     found: Sequence[Chart], without: Sequence[Chart] | None, language: Language
 ) -> list[Chart]:
-    """Say beside charts what they say without what is suspected, where anything is."""
+    """Add to charts their sentence without suspected data, if there is any."""
     by_key = {chart.key: chart for chart in without or ()}
     return [told(chart, by_key.get(chart.key), language) for chart in found]
 
 
 def told(chart: Chart, without: Chart | None, language: Language) -> Chart:
-    """Say beside a chart what it says without what is suspected."""
+    """Add to a chart its sentence without suspected data."""
     if without is None or without.table == chart.table:
         return chart
     if without.sentence == chart.sentence:
@@ -174,7 +174,7 @@ def names_of(shown: View, filled: pl.DataFrame) -> Names:
 
 
 def _weekdays(period: Period) -> list[int]:
-    """The weekdays that a period touches, from Monday, which is 0."""
+    """Return the weekdays that a period touches, from Monday, which is 0."""
     first, days = period.first.weekday(), min(7, period.calendar_days)
     return sorted((first + day) % 7 for day in range(days))
 

@@ -60,7 +60,7 @@ def environment_charts(
     all_rows: str = "",
     long: Mapping[str, pl.DataFrame] | None = None,
 ) -> list[Chart]:
-    """The charts that a site's environment quantities allow (ENVIRONMENT_HOURS).
+    """Return the charts that a site's environment quantities allow (ENVIRONMENT_HOURS).
 
     Hours before `since` are read for the running means of those that follow. `long`
     are LONG_VALUES of them, such as daily means, where there are some.
@@ -166,7 +166,7 @@ def _limits(
     words = {
         True: language.phrase("met"),
         False: language.phrase("not met"),
-        None: language.phrase("cannot be told"),
+        None: language.phrase("unknown"),
     }
     rows = [
         (
@@ -219,7 +219,7 @@ def _limits(
 
 
 def _kept(compared: Sequence[Mapping[str, Any]], language: Language) -> str:
-    """Say whether the limits in force are kept; then what comes, and what is advised.
+    """Describe whether limits in force are met; then coming and recommended ones.
 
     Thresholds that call for information or alert are told only where one is exceeded.
     """
@@ -310,7 +310,7 @@ def _in_force(met: Sequence[bool | None], language: Language) -> str:
 
 
 _COMING: Final = mark(
-    "Of the limits that come (from 2030) %(count)s of %(all)s would be exceeded."
+    "Of the coming limits (from 2030) %(count)s of %(all)s would be exceeded."
 )
 _RECOMMENDED: Final = mark(
     "Of the recommendations of the WHO %(count)s of %(all)s are exceeded."
@@ -334,7 +334,7 @@ def _noise(
     found = levels.row(0, named=True)
     names = {level: language.phrase(name) for level, name in _LEVELS.items()}
     table = noise_table(days, language)
-    if len(table.rows) > steps.MOST_ROWS:
+    if len(table.rows) > steps.MAX_ROWS:
         table = replace(_months(days, language), all_rows=all_rows)
     mean = language.phrase("energetic mean")
     table = replace(table, rows=[*table.rows, (mean, *_levels(found, language))])
@@ -366,7 +366,7 @@ def noise_days(hours: pl.DataFrame, *, zone: str) -> pl.DataFrame:
 
 
 def noise_table(days: pl.DataFrame, language: Language) -> Table:
-    """The levels of each day."""
+    """Return the levels of each day."""
     head = (language.phrase(text) for text in (mark("Day"), *_LEVELS.values()))
     rows = [
         (language.day(row["day"]), *_levels(row, language)) for row in days.to_dicts()
@@ -375,7 +375,7 @@ def noise_table(days: pl.DataFrame, language: Language) -> Table:
 
 
 def _months(days: pl.DataFrame, language: Language) -> Table:
-    """The energetic means of each month."""
+    """Return the energetic means of each month."""
     head = (language.phrase(text) for text in (mark("Month"), *_LEVELS.values()))
     rows = [
         (
@@ -459,7 +459,7 @@ def _nothing(
     *hours: pl.DataFrame,
     by_day: bool = False,
 ) -> Chart:
-    """The chart of a figure that cannot be told: of no hours, or too few.
+    """Return the chart of a figure that cannot be told: of no hours, or too few.
 
     `by_day`: there are daily means, or the like, in their place.
     """

@@ -1,4 +1,4 @@
-"""Whether the sensors of a site measure soundly: verdicts of the last days."""
+"""Health of a site's sensors: verdicts of the last days."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from analytics.health.verdicts import GOOD, TEXTS, WORDS
 from dashboards.language import Language
 from verkehrspuls.storage.health import HealthDay
 
-#: days that are shown, today included
-DAYS: Final = 14
+#: number of days shown, including today
+DAYS_SHOWN: Final = 14
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A verdict: its sign, a word, and what it means."""
+    """A verdict: its sign, a word, and its meaning."""
 
     sign: str
     word: str
@@ -27,7 +27,7 @@ class Health:
     """Verdicts by day and channel, newest day first."""
 
     sentence: str
-    #: "which channel, when: what was found", the newest first
+    #: "channel, time: finding", the newest first
     failures: Sequence[str]
     channels: Sequence[str]
     rows: Sequence[tuple[str, Sequence[Cell]]]
@@ -40,17 +40,17 @@ def health(
     *,
     today: date,
 ) -> Health:
-    """Arrange the verdicts (`storage.health.days`) of the last `DAYS` days."""
+    """Arrange the verdicts (`storage.health.days`) of the last `DAYS_SHOWN` days."""
     names = {c["key"]: _name(c, site, language) for c in site["channels"]}
     known = {(row.day, row.channel): row.verdict for row in verdicts}
-    days = [today - timedelta(days=n) for n in range(DAYS)]
+    days = [today - timedelta(days=n) for n in range(DAYS_SHOWN)]
     bad = sum(verdict != GOOD for verdict in known.values())
     if not known:
         sentence = language.phrase("No day has been judged yet.")
     elif not bad:
         sentence = language.phrase(
             "No test found a fault on any channel in the last %(days)s days.",
-            days=DAYS,
+            days=DAYS_SHOWN,
         )
     else:
         sentence = language.plural(
@@ -78,7 +78,7 @@ def health(
 def _name(
     channel: Mapping[str, Any], site: Mapping[str, Any], language: Language
 ) -> str:
-    """Name a channel as shortly as it can be told apart."""
+    """Return the shortest distinct name of a channel."""
     alike = [
         c
         for c in site["channels"]
@@ -103,7 +103,7 @@ def _failures(
     days: Sequence[date],
     language: Language,
 ) -> list[str]:
-    """Say what was found, days in a row together."""
+    """Describe the failures; consecutive days are joined."""
     found = []
     for key, name in names.items():
         of_days = [(day, known.get((day, key), GOOD)) for day in days]

@@ -31,9 +31,9 @@ _BASES: Final = {
     "mean_workday": mark(
         "mean of Monday to Friday, without public and school holidays"
     ),
-    "phf_day": mark("how evenly the peak hour flows: 1 is quite even"),
+    "phf_day": mark("evenness of the peak hour: 1 is perfectly even"),
     "heavy_share": mark("lorries and buses, of what was counted"),
-    "v85": mark("85 of 100 drive at most so fast"),
+    "v85": mark("85 % drive no faster than this"),
 }
 WEEK_DAYS: Final = 7
 #: months that must be there for those that lack to be named
@@ -63,7 +63,7 @@ class KeyFigure:
 
 
 def days_told(of: Counted, language: Language) -> str:
-    """Say once of which days the figures are; empty where they are of no whole days."""
+    """Describe the days of the figures; empty if these are not whole days."""
     if of.ended < of.first:
         return ""
     days = language.days(of.first, of.ended)
@@ -108,7 +108,7 @@ def total(of: Counted, language: Language) -> KeyFigure:
 
 
 def basis_of(figure: Figure, language: Language) -> str:
-    """What a figure is the mean of; of fewer than seven days not of a whole week."""
+    """Return the basis of a mean; below seven days it is not a whole week."""
     used = figure.passport.days_used
     if figure.name == "mean_day" and used is not None and used < WEEK_DAYS:
         return language.plural(
@@ -156,11 +156,11 @@ def _without(known: float | None, value: str, unit: str, language: Language) -> 
 
 
 def _year_lacks(lacking: Reason, language: Language) -> str:
-    """Why the mean of the days is no DTV."""
+    """Return why the mean of the days is no DTV."""
     if (lacking.have or 0) < FEWEST_MONTHS:
         return language.phrase(mark("a DTV is of a whole year"))
     return language.phrase(
-        mark("no DTV, because these months lack: %(months)s"),
+        mark("no DTV, because months are missing: %(months)s"),
         months=", ".join(month_names(lacking.months, language.key)),
     )
 

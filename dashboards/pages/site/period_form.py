@@ -123,7 +123,7 @@ def _options(names: Sequence[tuple[str, str]], chosen: str, default: str) -> Opt
 def _fitting(
     period: Period | None, bins: Sequence[tuple[str, str]], language: Language
 ) -> str:
-    """The default step, with what it is now: the finest that is there, at least."""
+    """Return the default step with its current value: at least the finest one."""
     word = language.phrase("fitting")
     if period is None or period.asked_bin:
         return word
@@ -132,7 +132,7 @@ def _fitting(
 
 
 def _entered(query: Mapping[str, str]) -> tuple[str, str]:
-    """What was entered as first and last day."""
+    """Return what was entered as first and last day."""
     last = query.get("until", "")
     if not last and query.get("to"):
         last = query["to"]

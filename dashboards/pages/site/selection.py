@@ -25,7 +25,7 @@ def _asked(
     quantity: str = "",
     compare: str = "",
 ) -> dict[str, str]:
-    """What a site's address asks for; a field that was left empty asks for nothing."""
+    """Return the parameters of a site's address; empty fields are ignored."""
     return {
         "period": period,
         "from": from_,

@@ -24,12 +24,12 @@ from dashboards.pages.site import key_figures
 from dashboards.pages.site.comparison import Choices, choices, comparison
 from dashboards.pages.site.counted import all_told, counted_charts
 from dashboards.pages.site.environment import environment_charts
-from dashboards.pages.site.health import DAYS, Health, health
+from dashboards.pages.site.health import DAYS_SHOWN, Health, health
 from dashboards.pages.site.key_figures import KeyFigure
 from dashboards.pages.site.selection import View
 from dashboards.passports import ambiguous
 from dashboards.period import Period, read
-from dashboards.states import LATE
+from dashboards.states import LATE_AFTER
 from verkehrspuls.settings import Analytics
 from verkehrspuls.storage.case_lists import Counts
 from verkehrspuls.storage.days import read_daily_figures
@@ -78,7 +78,7 @@ def content(
 ) -> Content:
     """Read all of it, and arrange it then."""
     shown, days, span = _settled(shown, query, reader)
-    first = shown.today - timedelta(days=DAYS - 1)
+    first = shown.today - timedelta(days=DAYS_SHOWN - 1)
     known = around(shown.asked, reader, environment=shown.environment, since=first)
     offered = None
     if shown.quantity:
@@ -195,7 +195,7 @@ def _as_begun(shown: View, query: Mapping[str, str], days: pl.DataFrame) -> View
 
 
 def _newest_period(shown: View, query: Mapping[str, str]) -> Period:
-    """The period of a page of the environment: the newest in which it was measured."""
+    """Return the newest period with measurements, for an environment page."""
     measured = shown.site["newest_reading_at"]
     if measured is None or measured >= shown.period.start:
         return shown.period
@@ -303,7 +303,7 @@ def in_period(shown: View, hours: pl.DataFrame) -> bool:
 
 
 def filled_hours(shown: View, frame: pl.DataFrame) -> tuple[str, pl.DataFrame]:
-    """The first channel of a quantity, and a row for each of its hours."""
+    """Return the first channel of a quantity, and a row for each of its hours."""
     first = frame["channel"].unique().sort()[:1].to_list()
     filled = summaries.fill_hours(
         frame.filter(pl.col("channel").is_in(first)), shown.period, shown.now
@@ -344,7 +344,7 @@ def _long(shown: View, url: str, quantity: str, *, trusted: bool) -> pl.DataFram
 def filled_environment_days(
     shown: View, url: str, quantity: str, *, trusted: bool = False
 ) -> pl.DataFrame:
-    """The first channel of a quantity, and a row for each local day of the period."""
+    """Return a quantity's first channel, with a row for each local day."""
     period = shown.period
     days = extracts.environment_days(
         shown.site, quantity, period.first, period.last, url=url, trusted=trusted
@@ -406,18 +406,18 @@ def _whereabouts(shown: View) -> str:
 
 
 def _heard(shown: View, *, begun: bool) -> str:
-    """When the last message came; and why there is no value, or what it takes."""
+    """Return the time of the last message, and why there is no value."""
     language, site = shown.language, shown.site
     if site["last_received_at"] is None:
         return language.phrase("No message has arrived yet.")
     text = mark("Last message %(age)s.")
     age = shown.now - site["last_received_at"]
-    if age <= LATE and site["last_messages"] == "rejected":
+    if age <= LATE_AFTER and site["last_messages"] == "rejected":
         text = mark("Last message %(age)s; none of those of the last hour can be used.")
     elif site["newest_reading_at"] and not is_fresh(site, shown.now):
         said = newest_reading(site, language, now=shown.now)
         return f"{said[0].upper()}{said[1:]}."
-    elif age <= LATE and begun:
+    elif age <= LATE_AFTER and begun:
         text = _BEGUN[shown.period.bin]
     return language.phrase(text, age=language.age(age))
 

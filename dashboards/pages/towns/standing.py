@@ -1,4 +1,4 @@
-"""How all sites stand now, read once for everybody who asks within some seconds."""
+"""State of all sites now, cached for all readers for some seconds."""
 
 import threading
 from collections.abc import Mapping, Sequence
@@ -20,15 +20,15 @@ from verkehrspuls.storage.operation import count_changes
 from verkehrspuls.storage.sites import list_municipalities, list_sites
 from verkehrspuls.storage.volumes import read_latest
 
-#: how long the towns' pages may be old, in seconds
-OVERVIEW_S: Final = 10
-#: and while another request reads them anew
-STALE_S: Final = 30
+#: maximum age of the towns' pages in seconds
+MAX_AGE_S: Final = 10
+#: maximum age while another request reads them again
+MAX_STALE_S: Final = 30
 _reading: Final = threading.Lock()
 
 
 def known_towns(request: Request) -> Sequence[Mapping[str, Any]]:
-    """All towns, for pages that show no data; none where they cannot be read."""
+    """Return all towns, for pages without data; empty if they cannot be read."""
     held: tuple[datetime, Mapping[str, Any]] | None
     if held := getattr(request.app.state, "standing", None):
         found: Sequence[Mapping[str, Any]] = held[1]["municipalities"]
@@ -41,9 +41,9 @@ def known_towns(request: Request) -> Sequence[Mapping[str, Any]]:
 
 
 def standing(request: Request, database: Database, at: datetime) -> dict[str, Any]:
-    """How all sites stand, read anew every few seconds.
+    """Return the state of all sites, read again every few seconds.
 
-    By one request at a time: the others get what is held meanwhile, or wait for it.
+    One request reads: the others get the cached state meanwhile, or wait for it.
     """
     state = request.app.state
 
@@ -53,16 +53,16 @@ def standing(request: Request, database: Database, at: datetime) -> dict[str, An
             return found[1]
         return None
 
-    patience = STALE_S if _reading.locked() else OVERVIEW_S
+    patience = MAX_STALE_S if _reading.locked() else MAX_AGE_S
     if (known := held(patience)) is not None:
         return known
     if not _reading.acquire(timeout=MAX_WAIT_S):
         raise DatabaseUnavailable(reason="another request waits for it")
     try:
-        if (known := held(OVERVIEW_S)) is not None:
+        if (known := held(MAX_AGE_S)) is not None:
             return known
         with database.connection() as connection:
-            # before all that it tells of
+            # before everything that depends on it
             changes = count_changes(connection)
         with ThreadPoolExecutor(1, "newest-hours") as beside:
             newest = beside.submit(_newest, database, at)
@@ -76,7 +76,7 @@ def standing(request: Request, database: Database, at: datetime) -> dict[str, An
                     "values": list_latest_values(connection, now=at),
                 }
             found["newest"], found["air"] = newest.result()
-            # of thousands of sites: written out once
+            # for thousands of sites: written only once
             found["made_of"] = repr(
                 (
                     changes,

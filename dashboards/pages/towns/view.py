@@ -16,11 +16,11 @@ from analytics.reports.town import INDEX
 from dashboards import addresses, describe
 from dashboards.charts.charts import Chart, Table
 from dashboards.figures.site_map import MOST_MARKS, Place, site_map
-from dashboards.language import NO_FIGURE, Language
+from dashboards.language import UNKNOWN_FIGURE, Language
 from dashboards.newest import is_fresh, newest_reading
 from dashboards.states import (
-    LATE,
-    MISSED_LATE,
+    LATE_AFTER,
+    LATE_AFTER_INTERVALS,
     STATES,
     State,
     shown_ratio,
@@ -160,7 +160,7 @@ class Line:
             )
         else:
             text = _hour(time, zone, self.language, now=self.now)
-        if self.now - ended <= max(LATE, MISSED_LATE * length):
+        if self.now - ended <= max(LATE_AFTER, LATE_AFTER_INTERVALS * length):
             return text
         return self.language.phrase("%(hour)s (old)", hour=text)
 
@@ -230,7 +230,7 @@ def lines(
     values: Sequence[LatestValue] = (),
     air: pl.DataFrame | None = None,
 ) -> list[Line]:
-    """Tell how each site stands. A site that counts several things: its first one."""
+    """Return how each site stands. A site that counts several things: its first one."""
     hours: dict[int, dict[str, Any]] = {}
     order = list(COUNTED)
     for row in newest.filter(pl.col("quantity").is_in(order)).to_dicts():
@@ -333,19 +333,19 @@ def listed(
 
 
 def _hour(time: datetime, zone: str, language: Language, *, now: datetime) -> str:
-    """Write an hour; without its day where it cannot be mistaken."""
+    """Format an hour; omit its day if it is unambiguous."""
     full = language.hour(time, zone)
     return full.rpartition(", ")[2] if now - time < timedelta(hours=12) else full
 
 
 def counts(shown: Sequence[Line]) -> list[tuple[State, int]]:
-    """How many sites are in each state that occurs: the map's legend."""
+    """Return how many sites are in each state that occurs: the map's legend."""
     numbers = Counter(line.state.key for line in shown)
     return [(found, numbers[key]) for key, found in STATES.items() if numbers[key]]
 
 
 def sentence(shown: Sequence[Line], cases: Counts, language: Language) -> str:
-    """What the page shows and how good the data is."""
+    """Return what the page shows and how good the data is."""
     counts = Counter(line.state.key for line in shown)
     reporting = len(shown) - counts["none"] - counts["late"] - counts["rejected"]
     sites = language.plural("%(count)s site", "%(count)s sites", len(shown))
@@ -374,7 +374,7 @@ def map_chart(
     municipalities: Sequence[Mapping[str, Any]],
     listed: Listed,
 ) -> Chart:
-    """The map; with several municipalities marks are moved apart and towns named.
+    """Draw the map; with several towns marks are moved apart and towns named.
 
     Its table is of what the page lists. A site without coordinates is in it only.
     """
@@ -441,7 +441,7 @@ def map_chart(
 
 
 def _table(listed: Listed, language: Language) -> Table:
-    """The map's table: towns with their sites by state, or sites."""
+    """Return the map's table: towns with their sites by state, or sites."""
     if listed.groups:
         head = [language.phrase("Municipality"), language.phrase("Sites")]
         head += [language.phrase(state.word) for state in STATES.values()]
@@ -466,7 +466,7 @@ def _table(listed: Listed, language: Language) -> Table:
                 language.phrase(line.state.word),
                 f"{line.site['latitude']:.4f}, {line.site['longitude']:.4f}"
                 if _located(line.site)
-                else NO_FIGURE,
+                else UNKNOWN_FIGURE,
             )
             for _, inside in listed.towns
             for line in inside

@@ -6,7 +6,7 @@ import pytest
 
 from dashboards import describe, summaries
 from dashboards.charts import charts
-from dashboards.language import NO_FIGURE, Language
+from dashboards.language import UNKNOWN_FIGURE, Language
 from tests.unit.dashboards import frames
 from tests.unit.dashboards.frames import BERLIN, period, volumes
 
@@ -148,7 +148,7 @@ def test_the_heavy_share_is_that_of_the_key_figures_or_none() -> None:
     counted = frames.classes(volumes(START, [10], car=[9], truck=[1]))
     said = describe.classes(counted, EN, heavy="3.5 %")
     assert said.endswith("Heavy traffic (lorries and buses) is 3.5 %.")
-    assert "eavy" not in describe.classes(counted, EN, heavy=NO_FIGURE)
+    assert "eavy" not in describe.classes(counted, EN, heavy=UNKNOWN_FIGURE)
 
 
 def test_decibels_are_averaged_by_energy() -> None:

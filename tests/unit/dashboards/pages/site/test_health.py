@@ -1,7 +1,7 @@
 from datetime import UTC, date, datetime, timedelta
 
 from dashboards.language import Language
-from dashboards.pages.site.health import DAYS, health
+from dashboards.pages.site.health import DAYS_SHOWN, health
 from verkehrspuls.storage.health import HealthDay
 
 TODAY = date(2026, 3, 15)
@@ -38,7 +38,7 @@ def verdicts(*bad: tuple[int, str, str]) -> list[HealthDay]:
             method="health-1",
             judged_at=datetime(2026, 3, 15, tzinfo=UTC),
         )
-        for n in range(DAYS)
+        for n in range(DAYS_SHOWN)
         for channel in ("1", "2", "3")
     ]
 
