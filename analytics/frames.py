@@ -431,7 +431,8 @@ def check(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:
     ]
     if wrong:
         raise WrongFrameError("; ".join(wrong))
-    return frame[list(schema)]
+    columns = list(schema)
+    return frame if columns == list(found) else frame[columns]
 
 
 def with_details(readings: pl.DataFrame, schema: Schema) -> pl.DataFrame:

@@ -123,6 +123,8 @@ def _reach(case: Mapping[str, Any], language: str) -> str:
     return translate(text, language) % case
 
 
+#: the same cases are told again and again
+@lru_cache(maxsize=4096)
 def _number(value: float | None, language: str, digits: int) -> str:
     if value is None:
         return ""

@@ -8,6 +8,7 @@ import polars as pl
 from analytics.flow.figure import Figure, Reason, Result, ratio
 from analytics.flow.inputs import passport_of_bins
 from analytics.frames import FLOW_BINS, Schema, check
+from analytics.quality.passport import Passport
 from verkehrspuls.classes import (
     CONTENTS,
     HEAVY_CLASSES,
@@ -82,14 +83,12 @@ def classes(
 
     heavy_share, goods_share: as above, as figures, with a reason if null. car_units,
     car_unit_flow: the volume in car units (Pkw-E), and per hour. difference: sum of
-    `total` minus the sum of classes in the hours with both: it     is reported, and
+    `total` minus the sum of classes in the hours with both: it is reported, and
     never distributed over the classes.
     """
     hours = check(hours, FLOW_BINS)
     passport = passport_of_bins(hours, method=METHOD, expected=expected)
-    columns = CONTENTS.get(scheme or "", {})
-    told: dict[str, pl.Expr] = {"all": pl.col("volume")}
-    told |= {name: pl.col(name) for name in VOLUME_CLASSES[quantity] if name in columns}
+    told: dict[str, pl.Expr] = {"all": pl.col("volume"), **_told(quantity, scheme)}
     groups = {name: summed(held, scheme) for name, held in GROUPS.items()}
     told |= {name: sums for name, sums in groups.items() if sums is not None}
     converted = car_units(scheme, units)
@@ -98,12 +97,7 @@ def classes(
     table, found = rows[: len(told)], rows[len(told) :]
     nothing = Reason("class-scheme") if found.is_empty() else Reason("no-traffic")
     figures = [
-        ratio(
-            f"{name}_share",
-            *sums_of(hours, groups[name]),
-            passport=passport,
-            reason=None if groups[name] is not None else Reason("class-scheme"),
-        )
+        share_of(hours, name, scheme=scheme, passport=passport)
         for name in ("heavy", "goods")
     ]
     for name, column, of in (
@@ -139,6 +133,32 @@ def classes(
     return Result(tuple(figures), check(table, CLASS_VOLUMES), passport)
 
 
+def volumes_of(
+    hours: pl.DataFrame, *, quantity: str, scheme: str | None
+) -> pl.DataFrame:
+    """Sum FLOW_BINS by class, like `classes`, without groups (CLASS_VOLUMES)."""
+    return _rows(hours, _told(quantity, scheme))
+
+
+def share_of(
+    hours: pl.DataFrame, group: str, *, scheme: str | None, passport: Passport
+) -> Figure:
+    """Compute the share of one of the GROUPS, as `classes` tells it."""
+    of = summed(GROUPS[group], scheme)
+    return ratio(
+        f"{group}_share",
+        *sums_of(hours, of),
+        passport=passport,
+        reason=None if of is not None else Reason("class-scheme"),
+    )
+
+
+def _told(quantity: str, scheme: str | None) -> dict[str, pl.Expr]:
+    """The classes that a scheme tells apart."""
+    columns = CONTENTS.get(scheme or "", {})
+    return {name: pl.col(name) for name in VOLUME_CLASSES[quantity] if name in columns}
+
+
 def sums_of(hours: pl.DataFrame, of: pl.Expr | None) -> tuple[float, float]:
     """Sum a group (`summed`), and the volume of the hours with a known group."""
     if of is None:
@@ -148,22 +168,22 @@ def sums_of(hours: pl.DataFrame, of: pl.Expr | None) -> tuple[float, float]:
 
 
 def _rows(hours: pl.DataFrame, told: Mapping[str, pl.Expr]) -> pl.DataFrame:
-    """Make CLASS_VOLUMES of sums by their name, all at once."""
-    sums = hours.select(
-        pl.struct(_row(name, of)).alias(name) for name, of in told.items()
-    )
-    rows = [sums[name][0] for name in told]
-    return pl.DataFrame(rows, schema=CLASS_VOLUMES)
+    """Make CLASS_VOLUMES of sums by their name."""
+    observed = hours.select(pl.col("observed").clip(0, 1)).to_series()
+    found = hours.select(of.alias(name) for name, of in told.items())
+    rows = [_row(of, observed_h=observed, counted=hours["volume"]) for of in found]
+    return pl.DataFrame(rows, schema=CLASS_VOLUMES, orient="row")
 
 
-def _row(name: str, of: pl.Expr) -> list[pl.Expr]:
-    there = of.is_not_null()
-    observed_h = pl.col("observed").clip(0, 1).filter(there).sum()
-    volume = pl.when(there.any()).then(of.sum())
-    counted = pl.col("volume").filter(there).sum()
-    return [
-        pl.lit(name).alias("name"),
-        volume.alias("volume"),
-        pl.when(observed_h > 0).then(volume / observed_h).alias("flow"),
-        pl.when(counted > 0).then(volume / counted).alias("share"),
-    ]
+def _row(
+    of: pl.Series, *, observed_h: pl.Series, counted: pl.Series
+) -> tuple[str, float | None, float | None, float | None]:
+    """Sum the hours in which a class is known; of series, as frames are slow here."""
+    if of.null_count() == of.len():
+        return of.name, None, None, None
+    if of.null_count():
+        there = of.is_not_null()
+        observed_h, counted = observed_h.filter(there), counted.filter(there)
+    volume, hours, total = (float(each.sum()) for each in (of, observed_h, counted))
+    flow = volume / hours if hours > 0 else None
+    return of.name, volume, flow, volume / total if total > 0 else None

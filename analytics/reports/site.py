@@ -13,9 +13,14 @@ from typing import Any, Final, Literal
 
 import polars as pl
 
-from analytics.flow import classes, means, parameters, peaks, profiles, speeds
+from analytics.flow import classes, means, peaks, profiles, speeds
 from analytics.flow.figure import Figure, Result, touched_by
-from analytics.flow.inputs import KNOWN, lazy_flow_bins, on_calendar
+from analytics.flow.inputs import (
+    KNOWN,
+    lazy_flow_bins,
+    on_calendar,
+    passport_of_bins,
+)
 from analytics.flow.inputs import calendar as calendar_of
 from analytics.frames import FLOW_BINS, FLOW_DAYS, SPEED_HISTOGRAMS, check, empty
 from analytics.quality import suspected
@@ -39,8 +44,6 @@ from analytics.reports.suspected import read_suspected, trusted_days
 from analytics.studies.change import Change
 from analytics.studies.comparison import compare_periods, compare_sites
 from verkehrspuls.calendar import day_end, day_length_h, day_start, local_day
-from verkehrspuls.classes import VOLUME_CLASSES
-from verkehrspuls.quantities import QUANTITIES
 from verkehrspuls.settings import Analytics
 from verkehrspuls.storage import health
 from verkehrspuls.storage.case_lists import (
@@ -372,7 +375,8 @@ class _Frames:
     days: pl.DataFrame
     #: volumes of hours of each direction, and of all of them
     hours: pl.DataFrame
-    #: volumes of quarter-hours of all directions on the busiest day
+    #: the busiest day, and volumes of its quarter-hours of all directions
+    busiest: date
     quarters: pl.DataFrame
     #: speed histograms of the newest days, with what a person excluded
     histograms: pl.DataFrame
@@ -403,23 +407,23 @@ class _Held(Source):
             settings=settings,
             options=Options(),
         )
-        inside = pl.col("day").is_between(self.first, self.last)
-        self._held_days = days.filter(inside)
-        self._held_hours = check(hours.filter(inside), FLOW_BINS)
-        self._held_quarters = check(quarters.filter(inside), FLOW_BINS)
+        self._inside = pl.col("day").is_between(self.first, self.last)
+        self._held_days = days
+        self._held_hours = hours
+        self._held_quarters = quarters
         self.__dict__["_histograms"] = histograms
 
     def days(self) -> pl.DataFrame:
         """FLOW_DAYS of the cross-section."""
-        return self._held_days
+        return self._held_days.filter(self._inside)
 
     def hours(self) -> pl.DataFrame:
         """FLOW_BINS of its hours."""
-        return self._held_hours
+        return check(self._held_hours.filter(self._inside), FLOW_BINS)
 
     def quarters(self) -> pl.DataFrame:
         """FLOW_BINS of its quarter-hours."""
-        return self._held_quarters
+        return check(self._held_quarters.filter(self._inside), FLOW_BINS)
 
 
 def volumes(
@@ -539,16 +543,21 @@ def _read(
         return _Frames(
             days=days,
             hours=hours,
+            busiest=asked.first,
             quarters=hours.clear(),
             histograms=histograms,
         )
     day = _busiest(days, asked.ended)
-    if quarters is None:
+    start, end = day_start(day, asked.zone), day_end(day, asked.zone)
+    if quarters is not None:
+        of_day = pl.col("time").is_between(start, end, closed="left")
+        quarters = _together(quarters.filter(of_day))
+    else:
         quarters = read_volumes(
             url,
             **asked.counted,
-            start=day_start(day, asked.zone),
-            end=day_end(day, asked.zone),
+            start=start,
+            end=end,
             interval_s=_QUARTER_S,
             direction=ALL,
             trusted=trusted,
@@ -562,7 +571,13 @@ def _read(
             direction=ALL,
             trusted=trusted,
         )
-    return _Frames(days=days, hours=hours, quarters=quarters, histograms=histograms)
+    return _Frames(
+        days=days,
+        hours=hours,
+        busiest=day,
+        quarters=quarters,
+        histograms=histograms,
+    )
 
 
 def _speeds_since(asked: Asked) -> date:
@@ -715,8 +730,7 @@ class _Computed:
         self, of: _Frames, told: Counted, source: Callable[[str, date, date], Source]
     ) -> Result:
         """Compute the peaks of the busiest day; their passport is the period's."""
-        day = _busiest(of.days, self._asked.ended)
-        found = figures.of_kind("peaks", source("peaks", day, day))
+        found = figures.of_kind("peaks", source("peaks", of.busiest, of.busiest))
         passport = replace(told.passport, method=peaks.METHOD, days_used=None)
         return Result(
             tuple(replace(figure, passport=passport) for figure in found.figures)
@@ -732,20 +746,17 @@ class _Computed:
         until = asked.end
         if asked.ended >= asked.first:
             until = day_end(asked.ended, asked.zone)
-        together = hours.filter(pl.col("time") < until)
-        each = self._lazy(of.hours.filter(pl.col("time") < until), HOUR_S)
+        together, found = hours, of.hours
+        if until < asked.end:
+            together = together.filter(pl.col("time") < until)
+            found = found.filter(pl.col("time") < until)
+        each = self._lazy(found, HOUR_S)
         expected = int((until - asked.start).total_seconds() // HOUR_S)
-        units = parameters.load(self._settings.flow_parameters).car_units
-        by_class = classes.classes(
-            together,
-            quantity=asked.quantity or "",
-            scheme=scheme_of(asked.site, asked.channels, start=asked.start, end=until),
-            units=units[self._settings.car_units].units,
-            unit=QUANTITIES[asked.quantity or ""].unit.removesuffix("/h"),
-            expected=expected,
-        )
-        known = [n for n in VOLUME_CLASSES[asked.quantity or ""] if n != "total"]
         week = profiles.week_profile(together, expected=expected)
+        scheme = scheme_of(asked.site, asked.channels, start=asked.start, end=until)
+        by_class = classes.volumes_of(
+            together, quantity=asked.quantity or "", scheme=scheme
+        )
         sums = of.hours.group_by("direction").agg(pl.col("volume").sum())
         return Charted(
             hours=together,
@@ -754,11 +765,16 @@ class _Computed:
             ),
             week_profile=_table(week),
             totals=dict(sums.iter_rows()),
-            classes=_table(by_class)
-            .filter(pl.col("name").is_in(known))
-            .drop_nulls("volume"),
-            heavy_share=next(
-                figure for figure in by_class.figures if figure.name == "heavy_share"
+            classes=by_class.filter(
+                pl.col("name") != "total", pl.col("volume").is_not_null()
+            ),
+            heavy_share=classes.share_of(
+                together,
+                "heavy",
+                scheme=scheme,
+                passport=passport_of_bins(
+                    together, method=classes.METHOD, expected=expected
+                ),
             ),
         )
 

@@ -137,8 +137,13 @@ def series_chart(
     )
 
 
-def profile_chart(profile: pl.DataFrame, language: Language, *, quantity: str) -> Chart:
-    """The mean course of a day, from `profiles.day_profile`."""
+def profile_chart(
+    profile: pl.DataFrame, language: Language, *, quantity: str, drawn: bool = True
+) -> Chart:
+    """The mean course of a day, from `profiles.day_profile`.
+
+    It has no figure where it is not to be `drawn`.
+    """
     unit = language.unit(quantity)
     profile = profile.filter(pl.col("day_type").is_in(list(DAY_TYPE_NAMES)))
     means = {
@@ -172,7 +177,7 @@ def profile_chart(profile: pl.DataFrame, language: Language, *, quantity: str) -
         key="profile",
         heading=language.phrase("What does a usual day look like?"),
         sentence=describe.day_profile(profile, language, unit=unit),
-        figure=draw_day_profile(profile, language, unit=unit),
+        figure=draw_day_profile(profile, language, unit=unit) if drawn else None,
         table=Table(head, rows),
         note=language.phrase(
             "Means of hours of which at least three quarters were observed, in all "
@@ -188,11 +193,12 @@ def week_chart(
     quantity: str,
     weekdays: Sequence[int] = range(7),
     holidays: bool = False,
+    drawn: bool = True,
 ) -> Chart:
     """Mean by weekday and hour, from `profiles.week_profile`.
 
     `weekdays` are those of the period, Monday is 0. Public holidays are in no weekday:
-    `holidays` says that there are some.
+    `holidays` says that there are some. It has no figure where it is not to be `drawn`.
     """
     unit = language.unit(quantity)
     known = {
@@ -211,7 +217,9 @@ def week_chart(
         key="week",
         heading=language.phrase("On which weekdays and hours is it busy?"),
         sentence=describe.week(means, language, unit=unit),
-        figure=draw_week(means, language, unit=unit, weekdays=weekdays),
+        figure=draw_week(means, language, unit=unit, weekdays=weekdays)
+        if drawn
+        else None,
         table=Table(head, rows),
         note=language.phrase("Public holidays are left out.") if holidays else "",
     )
@@ -224,10 +232,12 @@ def directions_chart(
     *,
     quantity: str,
     names: Names,
+    drawn: bool = True,
 ) -> Chart:
     """The mean course of a workday, from `profiles.day_profiles`.
 
-    `totals` are what was counted by direction.
+    `totals` are what was counted by direction. It has no figure where it is not to be
+    `drawn`.
     """
     unit = language.unit(quantity)
     known = {
@@ -250,7 +260,7 @@ def directions_chart(
         heading=language.phrase("Which direction, and when?"),
         sentence=describe.directions(means, totals, language, names=names),
         figure=draw_directions(means, language, names=names, unit=unit)
-        if means.height
+        if drawn and means.height
         else None,
         table=Table((language.phrase("Hour"), *(name for _, name in names)), rows),
         note=language.phrase("Means of workdays."),
@@ -258,11 +268,11 @@ def directions_chart(
 
 
 def classes_chart(
-    counted: pl.DataFrame, language: Language, *, heavy: str
+    counted: pl.DataFrame, language: Language, *, heavy: str, drawn: bool = True
 ) -> Chart | None:
     """The classes' shares, from `flow.classes`; None where no classes are told.
 
-    `heavy` is the heavy share.
+    `heavy` is the heavy share. It has no figure where it is not to be `drawn`.
     """
     if counted.height < 2:
         return None
@@ -278,7 +288,7 @@ def classes_chart(
         key="classes",
         heading=language.phrase("Which vehicles?"),
         sentence=describe.classes(counted, language, heavy=heavy),
-        figure=draw_classes(counted, language),
+        figure=draw_classes(counted, language) if drawn else None,
         table=Table(
             (
                 language.phrase("Class"),

@@ -6,8 +6,8 @@ that repeat from runs, shapes that differ in their times only from one.
 
 import base64
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from itertools import groupby, pairwise
+from itertools import groupby
+from operator import ne
 from typing import Any, Final
 
 import msgspec
@@ -25,6 +25,8 @@ _MAX_RUN_RATIO: Final = 0.5
 _FACTORS: Final = (1, 10, 100)
 #: tolerance in units of the last decimal; computing errors are smaller
 _TOLERANCE: Final = 1e-4
+#: length of a wall time, 2026-03-01 10:15
+_WALL_TIME: Final = 16
 #: code of an unknown number
 _UNKNOWN: Final = 65_535
 
@@ -59,9 +61,8 @@ def _list(values: list[Any]) -> object:
         return values
     if kinds == {str} and (times := _times(values)):
         return {"times": times}
-    runs = [[value, sum(1 for _ in run)] for value, run in groupby(values)]
-    if len(runs) <= len(values) * _MAX_RUN_RATIO:
-        return {"runs": runs}
+    if 1 + sum(map(ne, values, values[1:])) <= len(values) * _MAX_RUN_RATIO:
+        return {"runs": [[value, len(list(run))] for value, run in groupby(values)]}
     return (None if str in kinds else _numbers(values)) or values
 
 
@@ -95,23 +96,16 @@ def _shapes(shapes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _times(values: list[str]) -> list[list[int]] | None:
     """Pack wall times as runs of [begin, step, count], in minutes since 1970."""
-    if len(values[0]) != 16 or values[0][4:5] != "-":
+    if values[0][4:5] != "-" or set(map(len, values)) != {_WALL_TIME}:
         return None
     try:
-        minutes = [_minutes(value) for value in values]
+        minutes = np.array(values, dtype="datetime64[m]").astype(np.int64)
     except ValueError:
         return None
-    runs: list[list[int]] = []
-    steps = [later - earlier for earlier, later in pairwise(minutes)]
-    begin = 0
-    for step, run in groupby(steps):
-        length = sum(1 for _ in run)
-        runs.append([minutes[begin], step, length])
-        begin += length
-    runs.append([minutes[begin], 0, 1])
-    return runs if len(runs) <= len(values) * _MAX_RUN_RATIO else None
-
-
-def _minutes(text: str) -> int:
-    moment = datetime.fromisoformat(text).replace(tzinfo=UTC)
-    return int(moment.timestamp()) // 60
+    steps = np.diff(minutes)
+    begins = np.flatnonzero(np.diff(steps, prepend=steps[0] + 1))
+    if len(begins) + 1 > len(values) * _MAX_RUN_RATIO:
+        return None
+    lengths = np.diff(begins, append=len(steps))
+    runs = np.stack((minutes[begins], steps[begins], lengths), axis=1)
+    return [*runs.tolist(), [int(minutes[-1]), 0, 1]]

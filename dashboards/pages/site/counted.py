@@ -72,7 +72,10 @@ def counted_charts(
     of_hours = _of_hours(report.charted, shown, names, heavy=heavy)
     if report.charted_trusted is None or report.charted_trusted.hours.is_empty():
         return drawn + of_hours
-    without = _of_hours(report.charted_trusted, shown, names, heavy=trusted)
+    # only their sentences are told
+    without = _of_hours(
+        report.charted_trusted, shown, names, heavy=trusted, drawn=False
+    )
     return drawn + all_told(of_hours, without, language)
 
 
@@ -91,43 +94,47 @@ def _heavy_shares(
     return shares[0], shares[1]
 
 
-def _of_hours(of: Charted, shown: View, names: Names, *, heavy: str) -> list[Chart]:
-    """Draw the charts that sum up hours."""
+def _of_hours(
+    of: Charted, shown: View, names: Names, *, heavy: str, drawn: bool = True
+) -> list[Chart]:
+    """Make the charts that sum up hours; without figures where they are not `drawn`."""
     language, quantity = shown.language, shown.quantity or ""
-    by_class = charts.classes_chart(of.classes, language, heavy=heavy)
+    by_class = charts.classes_chart(of.classes, language, heavy=heavy, drawn=drawn)
     last = [by_class] if by_class else []
     if of.week_profile.is_empty() and of.day_profiles.is_empty():
         # counting has just begun: charts of whole hours would be empty
         return last
     together = pl.col("direction") == ALL
-    drawn = [
+    found = [
         charts.profile_chart(
-            of.day_profiles.filter(together), language, quantity=quantity
+            of.day_profiles.filter(together), language, quantity=quantity, drawn=drawn
         )
     ]
     weekdays = _weekdays(shown.period)
     # of one day the profile says the same
     if len(weekdays) > 1:
-        drawn.append(
+        found.append(
             charts.week_chart(
                 of.week_profile,
                 language,
                 quantity=quantity,
                 weekdays=weekdays,
                 holidays=of.has_holidays,
+                drawn=drawn,
             )
         )
     if len(names) > 1:
-        drawn.append(
+        found.append(
             charts.directions_chart(
                 of.day_profiles.filter(~together, day_type="workday"),
                 of.totals,
                 language,
                 quantity=quantity,
                 names=names,
+                drawn=drawn,
             )
         )
-    return [*drawn, *last]
+    return [*found, *last]
 
 
 def all_told(
