@@ -67,8 +67,11 @@ class Language:
         """Format a number; a dash if it is unknown."""
         if value is None:
             return UNKNOWN_FIGURE
+        written = f"{value:,.{digits}f}"
+        if written.isdigit():
+            return written
         group, decimal = self._signs
-        written = f"{value:,.{digits}f}".replace("-", "−")
+        written = written.replace("-", "−")
         return written.replace(",", "\0").replace(".", decimal).replace("\0", group)
 
     def percent(self, share: float | None, digits: int = 0) -> str:

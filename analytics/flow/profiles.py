@@ -126,11 +126,11 @@ def _of_day_types(
     order = pl.Enum(list(DAY_TYPES))
     members = pl.concat(
         [
-            days.filter(member).select("day", day_type=pl.lit(name, order))
+            days.lazy().filter(member).select("day", day_type=pl.lit(name, order))
             for name, member in DAY_TYPES.items()
             if name in types
         ]
-    )
+    ).collect()
     rows = hours.select(*by, "day", "hour", "flow").drop_nulls("flow")
     found = _profile(rows.join(members, on="day"), [*by, "day_type", "hour"], "flow")
     return found.with_columns(pl.col("day_type").cast(pl.String))

@@ -40,12 +40,15 @@ def _aadt(of: Source) -> Result:
     return aadt.aadt(of.days(), of.hours(), unit=of.unit)
 
 
-def _peaks(of: Source) -> Result:
+def peaks_of(
+    of: Source, *, blocks: Mapping[str, tuple[int, int]] = peaks.BLOCKS
+) -> Result:
+    """Compute the peaks of a source, in some blocks of the day."""
     quarters, expected = of.quarters(), 4 * of.hours_expected
     # hours are read where they may tell more
     few = quarters["flow"].count() < peaks.MIN_KNOWN * expected
     hours = of.hours() if few else None
-    return peaks.peaks(quarters, hours, unit=of.unit, expected=expected)
+    return peaks.peaks(quarters, hours, unit=of.unit, expected=expected, blocks=blocks)
 
 
 def _design_hour(of: Source) -> Result:
@@ -133,7 +136,7 @@ class Kind:
 KINDS: Final[Mapping[str, Kind]] = {
     "means": Kind(_means, 365, 100 * 366),
     "aadt": Kind(_aadt, 365, 366),
-    "peaks": Kind(_peaks, 28, 366),
+    "peaks": Kind(peaks_of, 28, 366),
     "design-hour": Kind(_design_hour, 365, 366),
     "classes": Kind(_classes, 365, 5 * 366),
     "speeds": Kind(_speeds, 28, 366),
@@ -217,9 +220,14 @@ def of_both(compute: Callable[[Source], Result], source: Source) -> Result:
     )
 
 
-def of_kind(kind: str, source: Source) -> Result:
-    """Compute the figures of a kind from a source as it is."""
-    result = KINDS[kind].compute(source)
+def of_kind(
+    kind: str, source: Source, *, compute: Callable[[Source], Result] | None = None
+) -> Result:
+    """Compute the figures of a kind from a source as it is.
+
+    `compute` tells only some of them, where not all are needed.
+    """
+    result = (compute or KINDS[kind].compute)(source)
     if kind != "aadt" and kind not in _OF_HOURS:
         return result
     if not any(map(_lacks_hours, result.figures)) and (

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any, Final, Literal
 
 import polars as pl
@@ -77,6 +78,8 @@ MOST_CASES: Final = 50
 #: kinds of days whose usual course is told
 DAY_TYPES: Final = ("workday", "saturday", "sunday_or_holiday")
 _OF_PROFILES: Final = ("day", "hour", "weekday", "school_holiday", "day_type", "flow")
+#: blocks of a day whose peaks are told
+_BLOCKS: Final = {"day": peaks.BLOCKS["day"]}
 _QUARTER_S: Final = 900
 _DAY: Final = timedelta(days=1)
 
@@ -730,7 +733,11 @@ class _Computed:
         self, of: _Frames, told: Counted, source: Callable[[str, date, date], Source]
     ) -> Result:
         """Compute the peaks of the busiest day; their passport is the period's."""
-        found = figures.of_kind("peaks", source("peaks", of.busiest, of.busiest))
+        found = figures.of_kind(
+            "peaks",
+            source("peaks", of.busiest, of.busiest),
+            compute=partial(figures.peaks_of, blocks=_BLOCKS),
+        )
         passport = replace(told.passport, method=peaks.METHOD, days_used=None)
         return Result(
             tuple(replace(figure, passport=passport) for figure in found.figures)

@@ -52,6 +52,8 @@ class Lost(psycopg.OperationalError):
         super().__init__(" ".join((type(self).__doc__ or "").split()))
 
 
+#: the same few for every statement
+@lru_cache(maxsize=64)
 def conninfo(url: str, **session: Any) -> str:
     """Add to a URL when to give up; what it says itself of that stands."""
     return make_conninfo("", **{**REACH, **conninfo_to_dict(url), **session})
