@@ -19,6 +19,29 @@ _F64: Final = pl.Float64()
 _TEXT: Final = pl.String()
 _COUNTS: Final[Schema] = dict.fromkeys(COUNTS, _I32)
 
+#: Start and duration of readings of any kind.
+INTERVALS: Final[Schema] = {"channel_id": _I32, "time": TIME, "interval_s": _I32}
+# columns that several of the frames have
+_CALENDAR: Final[Schema] = {
+    "weekday": pl.Int8(),
+    "holiday": pl.Boolean(),
+    "school_holiday": pl.Boolean(),
+    "day_type": _TEXT,
+}
+_EXTREMES: Final[Schema] = {"mean": _F64, "minimum": _F64, "maximum": _F64}
+_SHARES: Final = ("observed", "normalised", "imputed", "excluded")
+_USUAL: Final[Schema] = {"usual": _F32, "usual_spread": _F32}
+_WHERE: Final[Schema] = {
+    "municipality_id": _I32,
+    "site_id": _I32,
+    "sensor_id": _I32,
+    "road": _TEXT,
+    "latitude": _F64,
+    "longitude": _F64,
+    "quantity": _TEXT,
+    "direction": _TEXT,
+}
+
 #: Channels with the calendar and clock of their site's municipality.
 CHANNELS: Final[Schema] = {
     "channel_id": _I32,
@@ -39,25 +62,19 @@ INSTALLED: Final[Schema] = {
 INSTALLATIONS: Final[Schema] = {**INSTALLED, "class_scheme": _TEXT}
 #: Count readings as stored, and the quantity of their channel.
 COUNT_READINGS: Final[Schema] = {
-    "channel_id": _I32,
-    "time": TIME,
-    "interval_s": _I32,
+    **INTERVALS,
     **_COUNTS,
     "speed_kmh": _F32,
     "quantity": _TEXT,
 }
 ENVIRONMENT_READINGS: Final[Schema] = {
-    "channel_id": _I32,
-    "time": TIME,
-    "interval_s": _I32,
+    **INTERVALS,
     "value": _F64,
     "quantity": _TEXT,
 }
 #: Details of readings, read only if needed: time of receipt (for overlaps), and
 #: observed seconds of the interval (if the sensor reports them).
 READING_DETAILS: Final[Schema] = {"received_at": TIME, "observed_s": _I32}
-#: Start and duration of readings of any kind.
-INTERVALS: Final[Schema] = {"channel_id": _I32, "time": TIME, "interval_s": _I32}
 #: Time of the newest reading of each channel.
 NEWEST: Final[Schema] = {"channel_id": _I32, "time": TIME}
 #: The newest readings of each installed channel.
@@ -66,8 +83,7 @@ LAST_READINGS: Final[Schema] = {**INTERVALS, "received_at": TIME}
 USUAL: Final[Schema] = {
     "channel_id": _I32,
     "time": TIME,
-    "usual": _F32,
-    "usual_spread": _F32,
+    **_USUAL,
 }
 VOLUMES: Final[Schema] = {
     "channel_id": _I32,
@@ -84,7 +100,7 @@ BIN_VOLUMES: Final[Schema] = {
     name: VOLUMES[name]
     for name in ("channel_id", "interval_s", "time", "observed_s", "volume")
 }
-STORED_VOLUMES: Final[Schema] = {**VOLUMES, "usual": _F32, "usual_spread": _F32}
+STORED_VOLUMES: Final[Schema] = {**VOLUMES, **_USUAL}
 #: Channels of a town with site and quantity.
 PLACES: Final[Schema] = {"channel_id": _I32, "site_id": _I32, "quantity": _TEXT}
 #: Their hours with usual volumes.
@@ -93,8 +109,7 @@ USUAL_HOURS: Final[Schema] = {
     "time": TIME,
     "observed_s": _I32,
     "volume": _I32,
-    "usual": _F32,
-    "usual_spread": _F32,
+    **_USUAL,
 }
 #: `valid`: see quality.validity; null if stored before that existed.
 VALID_VOLUMES: Final[Schema] = {**STORED_VOLUMES, "valid": pl.Boolean()}
@@ -102,9 +117,7 @@ ENVIRONMENT_HOURS: Final[Schema] = {
     "channel_id": _I32,
     "time": TIME,
     "observed_s": _I32,
-    "mean": _F64,
-    "minimum": _F64,
-    "maximum": _F64,
+    **_EXTREMES,
 }
 #: Counts over intervals of more than an hour: see `analytics.volumes.long_intervals`.
 LONG_VOLUMES: Final[Schema] = {
@@ -120,9 +133,7 @@ ENVIRONMENT_DAYS: Final[Schema] = {
     "channel_id": _I32,
     "day": pl.Date(),
     "observed": _F64,
-    "mean": _F64,
-    "minimum": _F64,
-    "maximum": _F64,
+    **_EXTREMES,
 }
 #: Local days of sites.
 SITE_DAYS: Final[Schema] = {"site_id": _I32, "day": pl.Date()}
@@ -139,10 +150,7 @@ DAYS: Final[Schema] = {
     "peak_hour": TIME,
     "peak_volume": _I32,
     "expected": _F32,
-    "observed": _F32,
-    "normalised": _F32,
-    "imputed": _F32,
-    "excluded": _F32,
+    **dict.fromkeys(_SHARES, _F32),
     "valid": pl.Boolean(),
     "method": _TEXT,
 }
@@ -164,9 +172,7 @@ EVENTS: Final[Schema] = {
 # completeness
 #: Estimated volumes of whole bins of channels, and their method.
 IMPUTED: Final[Schema] = {
-    "channel_id": _I32,
-    "time": TIME,
-    "interval_s": _I32,
+    **INTERVALS,
     "volume": _F32,
     "method": _TEXT,
 }
@@ -243,16 +249,10 @@ IMPUTED_HOURS: Final[Schema] = {**IMPUTED, "low": _F32, "high": _F32, "gap_h": _
 #: data.
 FLOW_DAYS: Final[Schema] = {
     "day": pl.Date(),
-    "weekday": pl.Int8(),
-    "holiday": pl.Boolean(),
-    "school_holiday": pl.Boolean(),
-    "day_type": _TEXT,
+    **_CALENDAR,
     "volume": _F64,
     "heavy": _F64,
-    "observed": _F64,
-    "normalised": _F64,
-    "imputed": _F64,
-    "excluded": _F64,
+    **dict.fromkeys(_SHARES, _F64),
     "valid": pl.Boolean(),
 }
 #: Quarter-hours or hours of a site, quantity and direction with data. `flow` is in
@@ -261,14 +261,8 @@ FLOW_BINS: Final[Schema] = {
     "time": TIME,
     "day": pl.Date(),
     "hour": pl.Int8(),
-    "weekday": pl.Int8(),
-    "holiday": pl.Boolean(),
-    "school_holiday": pl.Boolean(),
-    "day_type": _TEXT,
-    "observed": _F64,
-    "normalised": _F64,
-    "imputed": _F64,
-    "excluded": _F64,
+    **_CALENDAR,
+    **dict.fromkeys(_SHARES, _F64),
     "volume": _F64,
     "flow": _F64,
     **dict.fromkeys(COUNTS, _F64),
@@ -276,9 +270,7 @@ FLOW_BINS: Final[Schema] = {
 }
 #: Speed histograms of channels as received, in bins of equal width.
 HISTOGRAM_READINGS: Final[Schema] = {
-    "channel_id": _I32,
-    "time": TIME,
-    "interval_s": _I32,
+    **INTERVALS,
     "histogram_from_kmh": _F32,
     "histogram_width_kmh": _F32,
     "histogram": pl.List(_I32),
@@ -299,14 +291,7 @@ SPEED_HISTOGRAMS: Final[Schema] = {
 #: Installations of channels, one row each; `heard` is the first hour with a figure.
 HEALTH_CHANNELS: Final[Schema] = {
     "channel_id": _I32,
-    "municipality_id": _I32,
-    "site_id": _I32,
-    "sensor_id": _I32,
-    "road": _TEXT,
-    "latitude": _F64,
-    "longitude": _F64,
-    "quantity": _TEXT,
-    "direction": _TEXT,
+    **_WHERE,
     "time_zone": _TEXT,
     "interval_s": _I32,
     "since": TIME,
@@ -323,14 +308,7 @@ PERIODS: Final[Schema] = {
     "since": TIME,
     "until": TIME,
     "day": pl.Date(),
-    "municipality_id": _I32,
-    "site_id": _I32,
-    "sensor_id": _I32,
-    "road": _TEXT,
-    "latitude": _F64,
-    "longitude": _F64,
-    "quantity": _TEXT,
-    "direction": _TEXT,
+    **_WHERE,
     "expected_s": _I32,
     "observed_s": _I32,
     "complete": pl.Boolean(),

@@ -1,7 +1,8 @@
 """Parameters that routes share."""
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated, Final, cast
+from typing import Annotated, Any, Final, cast
 
 from fastapi import Depends, Path, Query, Request
 from pydantic import BeforeValidator, WithJsonSchema
@@ -26,13 +27,28 @@ _Moment = Annotated[
 Day = Annotated[date, BeforeValidator(parse_day)]
 Instant = Annotated[datetime, BeforeValidator(parse_time)]
 
-MunicipalityKey = Annotated[
-    str,
-    Path(description="key of the municipality", pattern=_KEY, examples=[EXAMPLE_TOWN]),
-]
-SiteKey = Annotated[
-    str, Path(description="key of the site", pattern=_KEY, examples=[EXAMPLE_SITE])
-]
+
+def key_of(what: str, *, example: str) -> Any:
+    """Describe the key of something in an address."""
+    return Path(description=f"key of the {what}", pattern=_KEY, examples=[example])
+
+
+def quantity_of(known: Iterable[str], description: str, **more: Any) -> Any:
+    """Describe a parameter that names one of some quantities."""
+    return Query(
+        description=description,
+        examples=["motor"],
+        json_schema_extra={"enum": list(known)},
+        **more,
+    )
+
+
+def _any_of(known: Iterable[str]) -> str:
+    return "^(" + "|".join(known) + ")$"
+
+
+MunicipalityKey = Annotated[str, key_of("municipality", example=EXAMPLE_TOWN)]
+SiteKey = Annotated[str, key_of("site", example=EXAMPLE_SITE)]
 OfMunicipality = Annotated[
     str | None,
     Query(description="only this municipality", pattern=_KEY, examples=[EXAMPLE_TOWN]),
@@ -66,21 +82,25 @@ To = Annotated[
 ]
 Quantity = Annotated[
     str | None,
-    Query(
-        description="what was counted; default is the site's first",
-        json_schema_extra={"enum": list(COUNTED)},
-        pattern="^(" + "|".join(COUNTED) + ")$",
-        examples=["motor"],
+    quantity_of(
+        COUNTED,
+        "what was counted; default is the site's first",
+        pattern=_any_of(COUNTED),
     ),
 ]
 #: also environment quantities
 AnyQuantity = Annotated[
     str | None,
+    quantity_of(
+        QUANTITIES, "in which something was found", pattern=_any_of(QUANTITIES)
+    ),
+]
+Direction = Annotated[
+    str,
     Query(
-        description="in which something was found",
-        json_schema_extra={"enum": list(QUANTITIES)},
-        pattern="^(" + "|".join(QUANTITIES) + ")$",
-        examples=["motor"],
+        description="key of a direction, or `all` for the cross-section",
+        pattern="^[a-z0-9-]{0,64}$",
+        examples=["all"],
     ),
 ]
 

@@ -145,6 +145,10 @@ RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
         (503, "The database does not answer; see Retry-After"),
     )
 }
+#: Those of lists, and of what has no period.
+READ_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
+    status: RESPONSES[status] for status in (404, 422, 503)
+}
 
 
 def install(app: FastAPI) -> None:

@@ -78,7 +78,7 @@ class UnknownSetting(UsageError):
 
 
 class UnknownKey(UsageError):
-    """There is no {kind} {key}{suggestion}.
+    """There is no {kind} {named}.
 
     List what there is with `verkehrspuls {listed} list`.
     """
@@ -91,8 +91,8 @@ class UnknownKey(UsageError):
 
     def __init__(self, *, kind: str, key: object, meant: str = "") -> None:
         listed = "town" if kind == "municipality" else kind
-        suggestion = f"; did you mean {meant}" if meant else ""
-        super().__init__(kind=kind, key=key, suggestion=suggestion, listed=listed)
+        named = f"{key} (did you mean {meant}?)" if meant else key
+        super().__init__(kind=kind, key=key, named=named, listed=listed)
 
 
 class BadFile(UsageError):

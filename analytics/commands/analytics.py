@@ -13,6 +13,11 @@ from verkehrspuls.errors import UsageError
 #: What is being computed when the worker is told to stop may take this long.
 GRACE_S: Final = 2.0
 
+Municipality = Annotated[
+    str | None, typer.Option(help="Key of a municipality; default: all.")
+]
+Site = Annotated[str | None, typer.Option(help="Key of a site; default: all.")]
+
 app = typer.Typer()
 
 
@@ -50,12 +55,8 @@ def run() -> None:
 
 @app.command()
 def recompute(
-    municipality: Annotated[
-        str | None, typer.Option(help="Key of a municipality; default: all.")
-    ] = None,
-    site: Annotated[
-        str | None, typer.Option(help="Key of a site; default: all.")
-    ] = None,
+    municipality: Municipality = None,
+    site: Site = None,
     from_: FromDay = None,
     to: ToDay = None,
     processes: Annotated[
@@ -87,12 +88,8 @@ def recompute(
 
 @app.command()
 def health(
-    municipality: Annotated[
-        str | None, typer.Option(help="Key of a municipality; default: all.")
-    ] = None,
-    site: Annotated[
-        str | None, typer.Option(help="Key of a site; default: all.")
-    ] = None,
+    municipality: Municipality = None,
+    site: Site = None,
     from_: Annotated[
         str | None,
         typer.Option("--from", help="First local day. [default: two before --to]"),

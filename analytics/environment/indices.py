@@ -28,6 +28,8 @@ class Index:
     #: whether class ends are whole numbers
     whole: bool
     source: str
+    #: the order in which its quantities are listed; others follow
+    order: tuple[str, ...]
 
     @property
     def ends(self) -> Mapping[str, tuple[float, ...]]:
@@ -40,8 +42,9 @@ class Index:
         return frozenset(key for key, found in self._judged() if found.over_a_day)
 
     def _judged(self) -> Iterator[tuple[str, Classes]]:
-        for key, quantity in ENVIRONMENT.items():
-            for found in quantity.classes:
+        listed = (key for key in self.order if key in ENVIRONMENT)
+        for key in dict.fromkeys((*listed, *ENVIRONMENT)):
+            for found in ENVIRONMENT[key].classes:
                 if found.index == self.key:
                     yield key, found
 
@@ -55,6 +58,9 @@ _EUROPEAN: Final = (
     _("very poor"),
     _("extremely poor"),
 )
+_UBA_ORDER: Final = ("pm10_ugm3", "pm25_ugm3", "o3_ugm3", "no2_ugm3", "so2_ugm3")
+_EUROPEAN_ORDER: Final = ("pm25_ugm3", "pm10_ugm3", "no2_ugm3", "o3_ugm3", "so2_ugm3")
+
 #: The index that pages show, and that the API gives where none is asked for.
 SHOWN: Final = "uba-2025"
 
@@ -67,6 +73,7 @@ INDICES: Final = {
             _UBA,
             True,
             "umweltbundesamt.de/en/node/73614",
+            _UBA_ORDER,
         ),
         Index(
             "european-2025",
@@ -74,6 +81,7 @@ INDICES: Final = {
             _EUROPEAN,
             True,
             "airindex.eea.europa.eu",
+            _EUROPEAN_ORDER,
         ),
         Index(
             "european-2017",
@@ -81,6 +89,7 @@ INDICES: Final = {
             _EUROPEAN,
             False,
             "airindex.eea.europa.eu, as published until 2025",
+            _EUROPEAN_ORDER,
         ),
     )
 }

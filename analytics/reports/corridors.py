@@ -35,6 +35,7 @@ from analytics.sections.travel_time import (
 from verkehrspuls import calendar
 from verkehrspuls.errors import UnknownKey
 from verkehrspuls.storage import corridors
+from verkehrspuls.storage.database import Row
 from verkehrspuls.storage.reader import Reader
 from verkehrspuls.storage.volumes import read_volumes_of_sites
 
@@ -167,9 +168,7 @@ def find_corridor(
         rows = corridors.list_corridors(
             connection, municipality=municipality, corridor=corridor
         )
-    if not rows:
-        raise UnknownKey(kind="corridor", key=f"{municipality}/{corridor}")
-    return rows[0]
+    return _first(rows, "corridor", municipality, corridor)
 
 
 def find_junction(
@@ -180,8 +179,12 @@ def find_junction(
         rows = corridors.list_junctions(
             connection, municipality=municipality, junction=junction
         )
+    return _first(rows, "junction", municipality, junction)
+
+
+def _first(rows: Sequence[Row], kind: str, municipality: str, key: str) -> Row:
     if not rows:
-        raise UnknownKey(kind="junction", key=f"{municipality}/{junction}")
+        raise UnknownKey(kind=kind, key=f"{municipality}/{key}")
     return rows[0]
 
 

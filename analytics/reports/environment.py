@@ -70,7 +70,7 @@ class Noise:
 
     #: NOISE_DAYS
     days: pl.DataFrame
-    #: NOISE_LEVELS
+    #: a row per channel, from `noise.noise_levels`
     levels: pl.DataFrame
 
 
@@ -126,7 +126,7 @@ class Report(Generic[Figures]):
 
 
 def look_back(quantity: str) -> timedelta:
-    """How far before a period the hours are read that its running means reach to."""
+    """Return how far before a period its running means need hours."""
     measured = any(quantity in index.ends for index in indices.INDICES.values())
     return LOOK_BACK if measured else timedelta(0)
 

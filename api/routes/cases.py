@@ -8,7 +8,7 @@ from analytics.cases import casework
 from analytics.cases.sentences import sentence
 from api import PREFIX, authorised
 from api.parameters import AnyQuantity, From, OfMunicipality, OfSite, Store, To
-from api.problems import RESPONSES
+from api.problems import READ_RESPONSES, RESPONSES
 from api.schemas import cases as schemas
 from verkehrspuls.errors import BadParameter
 from verkehrspuls.moments import utc
@@ -38,7 +38,7 @@ _DECIDING: dict[int | str, dict[str, Any]] = {
     operation_id="listCases",
     summary="List anomaly cases",
     response_model=schemas.Cases,
-    responses={status: RESPONSES[status] for status in (404, 422, 503)},
+    responses=READ_RESPONSES,
 )
 def list_cases(
     store: Store,
@@ -110,7 +110,7 @@ def list_cases(
     operation_id="getCase",
     summary="Show an anomaly case",
     response_model=schemas.CaseInFull,
-    responses={status: RESPONSES[status] for status in (404, 422, 503)},
+    responses=READ_RESPONSES,
 )
 def get_case(store: Store, number: Number) -> dict[str, object]:
     """Show a case with its evidence, channel by channel, and its history."""

@@ -10,7 +10,15 @@ from analytics.flow.figure import Figure, Result
 from analytics.reports import figures
 from analytics.reports.sources import Options, Source, known
 from api import PREFIX
-from api.parameters import From, MunicipalityKey, SiteKey, Store, To
+from api.parameters import (
+    Direction,
+    From,
+    MunicipalityKey,
+    SiteKey,
+    Store,
+    To,
+    quantity_of,
+)
 from api.problems import RESPONSES
 from api.schemas import flow as schemas
 from api.schemas import reasons
@@ -39,20 +47,9 @@ def read_figures(
     to: To = None,
     quantity: Annotated[
         str | None,
-        Query(
-            description="what was counted; default is the site's first",
-            examples=["motor"],
-            json_schema_extra={"enum": list(COUNTED)},
-        ),
+        quantity_of(COUNTED, "what was counted; default is the site's first"),
     ] = None,
-    direction: Annotated[
-        str,
-        Query(
-            description="key of a direction, or `all` for the cross-section",
-            pattern="^[a-z0-9-]{0,64}$",
-            examples=["all"],
-        ),
-    ] = "all",
+    direction: Direction = "all",
     limit_kmh: Annotated[
         float | None,
         Query(ge=5, le=200, description="speed limit; default is the site's"),

@@ -4,12 +4,12 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 
 from analytics.reports import extracts
 from analytics.reports.extracts import ALL
 from api import PREFIX
-from api.parameters import MunicipalityKey, SiteKey, Store
+from api.parameters import Direction, MunicipalityKey, SiteKey, Store, quantity_of
 from api.problems import RESPONSES
 from api.schemas import forecast as schemas
 from verkehrspuls.errors import BadParameter
@@ -34,20 +34,9 @@ def read_forecast(
     site: SiteKey,
     quantity: Annotated[
         str | None,
-        Query(
-            description="what is counted; default is the site's first",
-            examples=["motor"],
-            json_schema_extra={"enum": list(COUNTED)},
-        ),
+        quantity_of(COUNTED, "what is counted; default is the site's first"),
     ] = None,
-    direction: Annotated[
-        str,
-        Query(
-            description="key of a direction, or `all` for the cross-section",
-            pattern="^[a-z0-9-]{0,64}$",
-            examples=["all"],
-        ),
-    ] = ALL,
+    direction: Direction = ALL,
 ) -> dict[str, Any]:
     """Return the newest forecast, and the errors of earlier ones."""
     with store.connection() as connection:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 
 from api import PREFIX
 from api.parameters import From, OfMunicipality, OfSensor, Store, To, receipt
-from api.problems import RESPONSES
+from api.problems import READ_RESPONSES
 from api.schemas import ledger as schemas
 from verkehrspuls.errors import TooLong
 from verkehrspuls.metrics import MESSAGE_OUTCOMES, READING_OUTCOMES
@@ -27,7 +27,7 @@ MAX_ROWS: Final = 20_000
     operation_id="readLedger",
     summary="Read the ledger",
     response_model=schemas.Ledger,
-    responses={status: RESPONSES[status] for status in (404, 422, 503)},
+    responses=READ_RESPONSES,
 )
 def read_ledger(
     store: Store,

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from api import PREFIX
 from api.parameters import From, OfMunicipality, Store, To, receipt
-from api.problems import RESPONSES
+from api.problems import READ_RESPONSES
 from api.schemas import rejects as schemas
 from ingest.reasons import Detail, explain
 from verkehrspuls.storage import known, ledger
@@ -23,7 +23,7 @@ MAX_DAYS: Final = 366
     operation_id="countRejects",
     summary="Count rejected messages",
     response_model=schemas.Rejects,
-    responses={status: RESPONSES[status] for status in (404, 422, 503)},
+    responses=READ_RESPONSES,
 )
 def count_rejects(
     store: Store,

@@ -3,17 +3,17 @@
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 import polars as pl
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Depends
 
 from analytics.reports import corridors as reports
 from analytics.reports.periods import Period, period
 from analytics.sections.reliability import MIN_DAYS, MIN_DAYS_FOR_95
 from api import PREFIX
-from api.parameters import From, MunicipalityKey, OfMunicipality, Store, To
-from api.problems import RESPONSES
+from api.parameters import From, MunicipalityKey, OfMunicipality, Store, To, key_of
+from api.problems import READ_RESPONSES, RESPONSES
 from api.schemas import sections as schemas
 from verkehrspuls.storage import corridors, known
 from verkehrspuls.storage.visibility import PUBLIC
@@ -22,22 +22,39 @@ router = APIRouter(prefix=PREFIX, tags=["figures"])
 
 Figures = TypeVar("Figures")
 
-CorridorKey = Annotated[
-    str,
-    Path(
-        description="key of the corridor",
-        pattern="^[a-z0-9-]{1,64}$",
-        examples=["nordtangente-ost"],
-    ),
-]
-JunctionKey = Annotated[
-    str,
-    Path(
-        description="key of the junction",
-        pattern="^[a-z0-9-]{1,64}$",
-        examples=["mainzer-tor"],
-    ),
-]
+
+class Asked(NamedTuple):
+    """A corridor or junction as registered, and the period asked for."""
+
+    place: Mapping[str, Any]
+    period: Period
+
+
+def _corridor(*, days: int, longest: int) -> Any:
+    """Find the corridor of a request, with the default and the maximum of days."""
+
+    def asked(
+        store: Store,
+        municipality: MunicipalityKey,
+        corridor: Annotated[str, key_of("corridor", example="nordtangente-ost")],
+        from_: From = None,
+        to: To = None,
+    ) -> Asked:
+        found = reports.find_corridor(store, municipality, corridor)
+        return Asked(found, _period(found, from_, to, days=days, longest=longest))
+
+    return Depends(asked)
+
+
+def _junction(
+    store: Store,
+    municipality: MunicipalityKey,
+    junction: Annotated[str, key_of("junction", example="mainzer-tor")],
+    from_: From = None,
+    to: To = None,
+) -> Asked:
+    found = reports.find_junction(store, municipality, junction)
+    return Asked(found, _period(found, from_, to, days=28, longest=366))
 
 
 @router.get(
@@ -45,7 +62,7 @@ JunctionKey = Annotated[
     operation_id="listCorridors",
     summary="List corridors",
     response_model=schemas.Corridors,
-    responses={status: RESPONSES[status] for status in (404, 422, 503)},
+    responses=READ_RESPONSES,
 )
 def list_corridors(store: Store, municipality: OfMunicipality = None) -> dict[str, Any]:
     """List corridors with their stations in the order of travel."""
@@ -64,20 +81,14 @@ def list_corridors(store: Store, municipality: OfMunicipality = None) -> dict[st
     responses=RESPONSES,
 )
 def read_travel_times(
-    store: Store,
-    municipality: MunicipalityKey,
-    corridor: CorridorKey,
-    from_: From = None,
-    to: To = None,
+    store: Store, asked: Annotated[Asked, _corridor(days=7, longest=62)]
 ) -> dict[str, Any]:
     """Return travel times by the quarter-hour, from spot speeds, and delays.
 
     The default is the last seven days, the maximum is 62 days.
     """
-    found = reports.find_corridor(store, municipality, corridor)
-    asked = _period(found, from_, to, days=7, longest=62)
     return _of_corridor(
-        reports.travel_times(store, found, asked),
+        reports.travel_times(store, *asked),
         lambda figures: {
             "free_speeds": figures.free_speeds.to_dicts(),
             "corridor_intervals": figures.intervals.to_dicts(),
@@ -94,11 +105,7 @@ def read_travel_times(
     responses=RESPONSES,
 )
 def read_reliability(
-    store: Store,
-    municipality: MunicipalityKey,
-    corridor: CorridorKey,
-    from_: From = None,
-    to: To = None,
+    store: Store, asked: Annotated[Asked, _corridor(days=35, longest=366)]
 ) -> dict[str, Any]:
     """Compare the same time of day over the workdays of a period.
 
@@ -106,9 +113,7 @@ def read_reliability(
 
     The default is the last 35 days, the maximum is 366 days.
     """
-    found = reports.find_corridor(store, municipality, corridor)
-    asked = _period(found, from_, to, days=35, longest=366)
-    report = reports.reliability_of(store, found, asked)
+    report = reports.reliability_of(store, *asked)
     return _of_corridor(report, _as("reliability")) | {
         "days_required": MIN_DAYS,
         "days_required_p95": MIN_DAYS_FOR_95,
@@ -123,19 +128,13 @@ def read_reliability(
     responses=RESPONSES,
 )
 def read_bottlenecks(
-    store: Store,
-    municipality: MunicipalityKey,
-    corridor: CorridorKey,
-    from_: From = None,
-    to: To = None,
+    store: Store, asked: Annotated[Asked, _corridor(days=7, longest=62)]
 ) -> dict[str, Any]:
     """Find where slow traffic became free again, five of seven quarter-hours long.
 
     The default is the last seven days, the maximum is 62 days.
     """
-    found = reports.find_corridor(store, municipality, corridor)
-    asked = _period(found, from_, to, days=7, longest=62)
-    report = reports.bottlenecks_of(store, found, asked)
+    report = reports.bottlenecks_of(store, *asked)
     return _of_corridor(report, _as("bottlenecks"))
 
 
@@ -147,19 +146,13 @@ def read_bottlenecks(
     responses=RESPONSES,
 )
 def read_speed_field(
-    store: Store,
-    municipality: MunicipalityKey,
-    corridor: CorridorKey,
-    from_: From = None,
-    to: To = None,
+    store: Store, asked: Annotated[Asked, _corridor(days=1, longest=2)]
 ) -> dict[str, Any]:
     """Smooth speeds to a field: every 100 m, every quarter-hour.
 
     The default is the last day, the maximum is two days.
     """
-    found = reports.find_corridor(store, municipality, corridor)
-    asked = _period(found, from_, to, days=1, longest=2)
-    report = reports.speed_field_of(store, found, asked)
+    report = reports.speed_field_of(store, *asked)
     return _of_corridor(report, _as("cells")) | {"step_m": reports.STEP_M}
 
 
@@ -171,20 +164,14 @@ def read_speed_field(
     responses=RESPONSES,
 )
 def read_corridor_balance(
-    store: Store,
-    municipality: MunicipalityKey,
-    corridor: CorridorKey,
-    from_: From = None,
-    to: To = None,
+    store: Store, asked: Annotated[Asked, _corridor(days=28, longest=366)]
 ) -> dict[str, Any]:
     """Compare the volumes of consecutive stations, by the hour.
 
     Junctions between two stations appear as a bias. The default is the last 28 days,
     the maximum is 366 days.
     """
-    found = reports.find_corridor(store, municipality, corridor)
-    asked = _period(found, from_, to, days=28, longest=366)
-    return _answer(reports.balance_of_corridor(store, found, asked), _balances)
+    return _answer(reports.balance_of_corridor(store, *asked), _balances)
 
 
 @router.get(
@@ -192,7 +179,7 @@ def read_corridor_balance(
     operation_id="listJunctions",
     summary="List junctions",
     response_model=schemas.Junctions,
-    responses={status: RESPONSES[status] for status in (404, 422, 503)},
+    responses=READ_RESPONSES,
 )
 def list_junctions(store: Store, municipality: OfMunicipality = None) -> dict[str, Any]:
     """List junctions with their ways in and out."""
@@ -211,19 +198,13 @@ def list_junctions(store: Store, municipality: OfMunicipality = None) -> dict[st
     responses=RESPONSES,
 )
 def read_junction_balance(
-    store: Store,
-    municipality: MunicipalityKey,
-    junction: JunctionKey,
-    from_: From = None,
-    to: To = None,
+    store: Store, asked: Annotated[Asked, Depends(_junction)]
 ) -> dict[str, Any]:
     """Compare the traffic entering and leaving a junction, by the hour.
 
     The default is the last 28 days, the maximum is 366 days.
     """
-    found = reports.find_junction(store, municipality, junction)
-    asked = _period(found, from_, to, days=28, longest=366)
-    return _answer(reports.balance_of_junction(store, found, asked), _balances)
+    return _answer(reports.balance_of_junction(store, *asked), _balances)
 
 
 def _period(

@@ -13,7 +13,7 @@ from api.database import Database
 from api.errors import NotAcceptable
 from api.formats import EXTRACT_FORMATS, SPREADSHEET_KEYS, Format, file_name
 from api.negotiation import weight
-from api.parameters import From, MunicipalityKey, SiteKey, Store, To
+from api.parameters import From, MunicipalityKey, SiteKey, Store, To, quantity_of
 from api.problems import RESPONSES
 from verkehrspuls.quantities import QUANTITIES
 from verkehrspuls.storage.sites import read_site
@@ -55,10 +55,8 @@ def _select(
     ] = "PT1H",
     quantity: Annotated[
         str | None,
-        Query(
-            description="what to give; default is the site's first counted quantity",
-            examples=["motor"],
-            json_schema_extra={"enum": list(QUANTITIES)},
+        quantity_of(
+            QUANTITIES, "what to give; default is the site's first counted quantity"
         ),
     ] = None,
     direction: Annotated[

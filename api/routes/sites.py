@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from api import PREFIX
 from api.database import Database
 from api.parameters import MunicipalityKey, OfMunicipality, SiteKey, Store
-from api.problems import RESPONSES
+from api.problems import READ_RESPONSES, RESPONSES
 from api.schemas import sites as schemas
 from verkehrspuls.errors import TooLong
 from verkehrspuls.storage import known, sites
@@ -28,7 +28,7 @@ GEOJSON: Final = "application/geo+json"
     operation_id="listSites",
     summary="List sites",
     response_model=schemas.Sites,
-    responses={status: RESPONSES[status] for status in (404, 422, 503)},
+    responses=READ_RESPONSES,
 )
 def list_sites(store: Store, municipality: OfMunicipality = None) -> dict[str, object]:
     """List sites with their channels, by names of municipality and site.
@@ -50,9 +50,7 @@ def list_sites(store: Store, municipality: OfMunicipality = None) -> dict[str, o
                 GEOJSON: {"schema": {"$ref": "#/components/schemas/SiteFeatures"}}
             },
         },
-        404: RESPONSES[404],
-        422: RESPONSES[422],
-        503: RESPONSES[503],
+        **READ_RESPONSES,
     },
 )
 def map_sites(store: Store, municipality: OfMunicipality = None) -> JSONResponse:

@@ -58,11 +58,7 @@ def read_before_after(
         quantity=quantity,
     )
     without = found.without_suspected
-    return {
-        "municipality": municipality,
-        "simulated": found.site["simulated"],
-        "site": site,
-        "quantity": found.quantity,
+    return _of_site(found) | {
         "measure": measure,
         "weeks": weeks,
         "effect": _change(found.found.effect),
@@ -70,7 +66,6 @@ def read_before_after(
         "without_controls": _change(found.found.site),
         "controls": {key: _change(one) for key, one in found.found.controls.items()},
         "placebo": _change(found.found.placebo),
-        "passport": asdict(found.passport),
     }
 
 
@@ -132,14 +127,9 @@ def compare(
         quantity=quantity,
     )
     without = found.without_suspected
-    return {
-        "municipality": municipality,
-        "simulated": found.site["simulated"],
-        "site": site,
-        "quantity": found.quantity,
+    return _of_site(found) | {
         "change": _change(found.change),
         "change_without_suspected": without and _change(without),
-        "passport": asdict(found.passport),
     }
 
 
@@ -189,6 +179,16 @@ def read_ranking(
             }
             for one in found.sites
         ],
+    }
+
+
+def _of_site(found: reports.Effect | reports.Compared) -> dict[str, Any]:
+    return {
+        "municipality": found.site["municipality"],
+        "simulated": found.site["simulated"],
+        "site": found.site["key"],
+        "quantity": found.quantity,
+        "passport": asdict(found.passport),
     }
 
 

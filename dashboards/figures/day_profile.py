@@ -71,24 +71,24 @@ def day_profile(
                 },
             }
         )
+    return {"data": traces, "layout": over_day(language, unit=unit, height=height)}
+
+
+def over_day(language: Language, *, unit: str, height: int) -> dict[str, object]:
+    """Return the layout of lines over the hours of the day, with a legend."""
     drawn = layout(language, height=height, showlegend=True)
     drawn["margin"] = drawn["margin"] | {"t": 44}
     drawn["legend"] = drawn["legend"] | {"y": 1.06}
-    drawn["xaxis"] = hours_axis()
-    drawn["yaxis"] = axis(rangemode="tozero", fixedrange=True, tickformat=",~r")
-    drawn["annotations"] = [caption(unit, y=1)]
-    return {"data": traces, "layout": drawn}
-
-
-def hours_axis() -> dict[str, object]:
-    """An axis of the hours of the day."""
-    return axis(
+    drawn["xaxis"] = axis(
         showgrid=False,
         tickvals=[0, 6, 12, 18, 23],
         ticktext=["0", "6", "12", "18", "23"],
         range=[-0.3, 23.3],
         fixedrange=True,
     )
+    drawn["yaxis"] = axis(rangemode="tozero", fixedrange=True, tickformat=",~r")
+    drawn["annotations"] = [caption(unit, y=1)]
+    return drawn
 
 
 def _whole_day(rows: pl.DataFrame) -> pl.DataFrame:

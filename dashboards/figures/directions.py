@@ -4,14 +4,11 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from dashboards.figures.day_profile import hours_axis
+from dashboards.figures.day_profile import over_day
 from dashboards.figures.layout import (
     DIRECTION_DASHES,
     Figure,
-    axis,
-    caption,
     direction_colour,
-    layout,
     plain,
 )
 from dashboards.language import Language
@@ -49,10 +46,4 @@ def directions(
                 },
             }
         )
-    drawn = layout(language, height=height, showlegend=True)
-    drawn["margin"] = drawn["margin"] | {"t": 44}
-    drawn["legend"] = drawn["legend"] | {"y": 1.06}
-    drawn["xaxis"] = hours_axis()
-    drawn["yaxis"] = axis(rangemode="tozero", fixedrange=True, tickformat=",~r")
-    drawn["annotations"] = [caption(unit, y=1)]
-    return {"data": traces, "layout": drawn}
+    return {"data": traces, "layout": over_day(language, unit=unit, height=height)}

@@ -79,6 +79,25 @@ def axis(**more: Any) -> dict[str, Any]:
     } | more
 
 
+def bars(trace: dict[str, object], language: Language, *, height: int) -> Figure:
+    """Draw bars across, of percents, each with a text at its end."""
+    drawn = layout(language, height=height)
+    drawn["margin"] = {"l": 12, "r": 56, "t": 8, "b": 36}
+    drawn["bargap"] = 0.35
+    drawn["xaxis"] = axis(
+        rangemode="tozero", fixedrange=True, ticksuffix="\N{NARROW NO-BREAK SPACE}%"
+    )
+    drawn["yaxis"] = axis(showgrid=False, fixedrange=True, automargin=True)
+    bar = {
+        "type": "bar",
+        "orientation": "h",
+        "textposition": "outside",
+        "textfont": {"color": "var(--text)"},
+        "cliponaxis": False,
+    }
+    return {"data": [bar | trace], "layout": drawn}
+
+
 def caption(text: str, *, x: float = 0, y: float = 1, **more: Any) -> dict[str, Any]:
     """A small text at the upper left of a panel: what its axis measures."""
     return {

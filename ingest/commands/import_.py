@@ -1,7 +1,7 @@
 """The command `verkehrspuls import`: files, straight into the database."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple
 
 import typer
 
@@ -44,6 +44,18 @@ Only = Annotated[
 ]
 
 
+class Asked(NamedTuple):
+    """What is asked for of a file of counts."""
+
+    path: Path
+    format: str
+    municipality: str | None
+    state: str | None
+    sites: list[str] | None
+    from_: str | None
+    to: str | None
+
+
 @app.callback()
 def _group() -> None:
     """Take files straight into the database."""
@@ -72,11 +84,11 @@ def counts(
     from verkehrspuls.stack.state import resolve
 
     settings = resolve()
-    what = (settings, path, format, municipality, state, site)
+    asked = Asked(path, format, municipality, state, site, from_, to)
     if dry_run:
-        _try(*what, from_=from_, to=to, json=json)
+        _try(settings, asked, json=json)
         return
-    file = read(*what, from_=from_, to=to)
+    file = read(settings, asked)
     result = write_file(settings, file)
     _show(result, json=json)
     _found(result)
@@ -159,29 +171,13 @@ def _found(result: "Counter[str]") -> None:
         raise FoundProblems(count=refused)
 
 
-def _try(
-    settings: "Settings",
-    path: Path,
-    format: str,
-    municipality: str | None,
-    state: str | None,
-    sites: list[str] | None,
-    *,
-    from_: str | None,
-    to: str | None,
-    json: bool,
-) -> None:
+def _try(settings: "Settings", asked: Asked, *, json: bool) -> None:
     """Say what a file would bring, or all that is wrong with it."""
     from ingest.files import outlook
     from verkehrspuls.errors import BadFile, FoundProblems
 
     try:
-        file = read(
-            *(settings, path, format, municipality, state, sites),
-            from_=from_,
-            to=to,
-            dry_run=True,
-        )
+        file = read(settings, asked, dry_run=True)
     except BadFile as error:
         problems: list[str] = getattr(error, "problems", [])
         if not problems:
@@ -208,18 +204,7 @@ def _try(
         output.say(f"{number} fields would be left out: {what}")
 
 
-def read(
-    settings: "Settings",
-    path: Path,
-    format: str,
-    municipality: str | None,
-    state: str | None,
-    sites: list[str] | None,
-    *,
-    from_: str | None,
-    to: str | None,
-    dry_run: bool = False,
-) -> "CountFile":
+def read(settings: "Settings", asked: Asked, *, dry_run: bool = False) -> "CountFile":
     """Read what is asked for of a file, and register its sites but for a dry run."""
     from ingest.files import cut, formats
     from ingest.files.write import municipality_of
@@ -227,18 +212,19 @@ def read(
     from verkehrspuls.errors import UsageError
     from verkehrspuls.registry.towns import register
 
-    first, end = periods.days(from_, to)
-    if format.startswith("muenster-"):
+    first, end = periods.days(asked.from_, asked.to)
+    municipality, state = asked.municipality, asked.state
+    if asked.format.startswith("muenster-"):
         municipality, state = municipality or "muenster", state or "NW"
     if municipality is None:
         raise UsageError(reason="say with --municipality where this was counted")
     with database.connection(settings=settings) as connection:
         town = municipality_of(connection, municipality, state=state)
         file = cut(
-            formats()[format](path, town),
+            formats()[asked.format](asked.path, town),
             since=first,
             until=end,
-            sites=sites or (),
+            sites=asked.sites or (),
         )
         if not dry_run:
             register(connection, file.town, keep=True)

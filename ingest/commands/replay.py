@@ -35,13 +35,13 @@ def command(
     from rich.console import Console
     from rich.progress import track
 
-    from ingest.commands.import_ import read
+    from ingest.commands.import_ import Asked, read
     from ingest.files import messages
     from verkehrspuls.mqtt import Publisher
     from verkehrspuls.stack.state import resolve
 
     settings = resolve(broker=True)
-    file = read(settings, path, format, municipality, state, site, from_=from_, to=to)
+    file = read(settings, Asked(path, format, municipality, state, site, from_, to))
     # at a chosen speed each interval is a message, else each day of a sensor
     per = timedelta(minutes=1) if speed else timedelta(days=1)
     found = list(messages(file, per=per))

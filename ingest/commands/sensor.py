@@ -1,6 +1,6 @@
 """`verkehrspuls sensor`: what ingest makes of a sensor's messages."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -9,6 +9,35 @@ from verkehrspuls.cli.keys import parse_key
 from verkehrspuls.cli.options import Json, SensorName
 
 app = typer.Typer(no_args_is_help=True)
+
+#: lists of what is known of a sensor: their columns and titles, in order
+_TABLES: Final = {
+    "messages": (
+        (
+            *("received_at", "came", "outcome", "readings", "readings_rejected"),
+            *("reason", "why"),
+        ),
+        "the newest messages",
+    ),
+    "passed_over": (
+        ("field", "messages", "said", "taken", "received_at"),
+        "times that cannot be right, and the field that was taken",
+    ),
+    "ambiguous": (
+        ("site", "channel", "hour", "readings", "why"),
+        "readings of an hour that the clock showed twice, pass unknown",
+    ),
+    "rejects": (
+        ("reason", "messages", "readings", "last_hour", "see"),
+        "rejects by reason",
+    ),
+    "left_out": (
+        ("field", "fields", "why", "value", "last_hour"),
+        "fields left out of readings, with their last value",
+    ),
+}
+#: shown only where there is something in them
+_RARE: Final = ("passed_over", "ambiguous", "left_out")
 
 
 @app.command("show")
@@ -36,11 +65,7 @@ def show_sensor(
     if as_json:
         output.show_json(found)
         return
-    names = (
-        *("installations", "messages", "passed_over", "ambiguous"),
-        *("rejects", "left_out"),
-    )
-    lists = {name: found.pop(name) for name in names}
+    lists = {name: found.pop(name) for name in ("installations", *_TABLES)}
     facts = found | {
         "topics": ", ".join(found["topics"]),
         "profile": _json(found["profile"]),
@@ -61,42 +86,9 @@ def show_sensor(
         title="installations, with the newest reading of each channel",
         whole=True,
     )
-    output.show(
-        lists["messages"],
-        (
-            *("received_at", "came", "outcome", "readings", "readings_rejected"),
-            *("reason", "why"),
-        ),
-        title="the newest messages",
-        whole=True,
-    )
-    if lists["passed_over"]:
-        output.show(
-            lists["passed_over"],
-            ("field", "messages", "said", "taken", "received_at"),
-            title="times that cannot be right, and the field that was taken",
-            whole=True,
-        )
-    if lists["ambiguous"]:
-        output.show(
-            lists["ambiguous"],
-            ("site", "channel", "hour", "readings", "why"),
-            title="readings of an hour that the clock showed twice, pass unknown",
-            whole=True,
-        )
-    output.show(
-        lists["rejects"],
-        ("reason", "messages", "readings", "last_hour", "see"),
-        title="rejects by reason",
-        whole=True,
-    )
-    if lists["left_out"]:
-        output.show(
-            lists["left_out"],
-            ("field", "fields", "why", "value", "last_hour"),
-            title="fields left out of readings, with their last value",
-            whole=True,
-        )
+    for name, (columns, title) in _TABLES.items():
+        if lists[name] or name not in _RARE:
+            output.show(lists[name], columns, title=title, whole=True)
 
 
 @app.command("try")

@@ -306,7 +306,7 @@ def _problem(value: Any, kind: Any) -> str | None:
 
 
 def _wrong(where: str, value: Any, kind: Any) -> Unusable:
-    """Return of a field what is wrong with its value, and what would be right."""
+    """Return what is wrong with the value of a field, and what would be right."""
     try:
         msgspec.convert(value, kind)
     except (msgspec.ValidationError, OverflowError) as error:

@@ -20,6 +20,7 @@ from api.app import create_app
 from tests import parts, world
 from tests.parts import PATIENCE_S, free_port, wait_for
 from verkehrspuls.settings import load
+from verkehrspuls.storage import known
 
 SERIES = "/api/v1/sites/kaiserslautern/pariser-strasse/series"
 
@@ -140,6 +141,17 @@ def test_an_unknown_key_is_told_with_the_nearest(
     response = client.get(f"/api/v1/{path}")
     problem = check(response, status=404, code="unknown-key")
     assert problem["detail"] == told
+
+
+@pytest.mark.parametrize(
+    "query", ["cases?site=radweg", "cases?municipality=kaiserslautern&site=radweg"]
+)
+def test_a_key_is_known_however_many_there_are(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    """More than are compared with a misspelt one."""
+    monkeypatch.setattr(known, "MOST", 1)
+    assert client.get(f"/api/v1/{query}").status_code == 200
 
 
 def test_dates_are_those_of_the_town_that_is_named(client: TestClient) -> None:

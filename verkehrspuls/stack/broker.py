@@ -18,13 +18,11 @@ space: see `is_stuck`.
 
 import json
 import random
-import re
 import secrets
 import shutil
 import signal
 import socket
 import struct
-import subprocess
 import time
 from pathlib import Path
 from typing import Any, Self
@@ -270,8 +268,4 @@ def free_port(ports: range) -> int:
 
 def program_version(binary: Path) -> str:
     """Ask the broker's program for its version, such as 2.15.1."""
-    said = subprocess.run(  # noqa: S603
-        [binary, "--version"], capture_output=True, text=True, check=True
-    ).stdout
-    found = re.search(r"\d+\.\d+[.\d]*", said)
-    return found[0] if found else said.strip()
+    return process.program_version(binary)

@@ -14,9 +14,7 @@ program's.
 
 import hashlib
 import os
-import re
 import signal
-import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -304,14 +302,7 @@ class PostgresServer:
 
 def program_version(binaries: Path) -> str:
     """Ask PostgreSQL's programs for their version, such as 18.6."""
-    said = subprocess.run(  # noqa: S603
-        [binaries / "postgres", "--version"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    found = re.search(r"\d+[.\d]*", said)
-    return found[0] if found else said.strip()
+    return process.program_version(binaries / "postgres")
 
 
 def _setting(name: str, value: object) -> tuple[str, str]:

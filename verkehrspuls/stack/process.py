@@ -1,6 +1,7 @@
 """Child processes that never outlive their parent."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -113,6 +114,15 @@ def stop(part: Part, *, timeout_s: float) -> None:
     except subprocess.TimeoutExpired:
         part.kill()
         process.wait()
+
+
+def program_version(program: Path) -> str:
+    """Ask a program for its version, such as 18.6 or 2.15.1."""
+    said = subprocess.run(  # noqa: S603
+        [program, "--version"], capture_output=True, text=True, check=True
+    ).stdout
+    found = re.search(r"\d+[.\d]*", said)
+    return found[0] if found else said.strip()
 
 
 def describe_end(code: int | None) -> str:

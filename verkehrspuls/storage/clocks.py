@@ -45,7 +45,7 @@ class SensorClock:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """Return what is shown of it as JSON."""
+        """Return its fields as JSON shows them."""
         return {
             "readings": self.readings,
             "offset_s": round(self.offset_s, 1),

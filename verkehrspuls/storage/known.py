@@ -29,12 +29,17 @@ def keys(
     municipality: str | None,
     *,
     visible: Sequence[str],
+    key: str | None = None,
 ) -> list[str]:
-    """Return the keys of sites or sensors of a municipality; of all for none."""
+    """Return the keys of sites or sensors of a municipality; of all for none.
+
+    With `key` at most that one, however many there are.
+    """
     rows = execute(
         connection,
         f"known_{kind}s",
         municipality=municipality,
+        key=key,
         visible=list(visible),
         most=MOST,
     )
@@ -56,8 +61,8 @@ def require(
         raise UnknownKey(kind="municipality", key=municipality)
     chosen: tuple[tuple[Kind, str | None], ...] = (("site", site), ("sensor", sensor))
     for kind, key in chosen:
-        if key is not None and key not in keys(
-            connection, kind, municipality, visible=visible
+        if key is not None and not keys(
+            connection, kind, municipality, visible=visible, key=key
         ):
             whole = f"{municipality}/{key}" if municipality else key
             raise UnknownKey(kind=kind, key=whole)

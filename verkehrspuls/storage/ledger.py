@@ -126,7 +126,7 @@ _COUNTED: Final = ("messages", "kept", "readings")
 
 
 def only_counted(connection: Connection) -> int:
-    """Return how many messages of late were counted, but not kept for want of room."""
+    """Return the number of recent messages that were counted but not kept."""
     row: Row = execute(connection, "only_counted").fetchone() or {}
     return int(row["messages"])
 

@@ -16,13 +16,13 @@ from verkehrspuls.text import mark, translate
 
 
 class Fault(NamedTuple):
-    """What of a site's registration cannot be used, with the value."""
+    """A part of a site's registration that cannot be used, with its value."""
 
     text: str
     value: str
 
     def say(self, language: str) -> str:
-        """Return it in a language."""
+        """Return the text in a language, with the value."""
         return translate(self.text, language) % {"value": self.value}
 
 

@@ -33,14 +33,7 @@ def all_towns(
 ) -> Response:
     """Show all towns."""
     now_standing = standing(request, database_of(request), at)
-    tongue = Language(language)
-    return known(
-        request,
-        tongue,
-        at,
-        now_standing["made_of"],
-        make=lambda: _towns(request, tongue, now_standing, at, page=page),
-    )
+    return _known(request, language, now_standing, at, page=page)
 
 
 @router.get("/{language:language}/towns/{municipality}")
@@ -61,20 +54,28 @@ def one_town(
         if _has(registered, municipality):
             request.app.state.standing = None
             now_standing = standing(request, database, at)
+    return _known(request, language, now_standing, at, page=page, only=municipality)
+
+
+def _has(towns: Iterable[Mapping[str, Any]], key: str) -> bool:
+    return any(town["key"] == key for town in towns)
+
+
+def _known(
+    request: Request,
+    language: LanguageKey,
+    standing: Mapping[str, Any],
+    at: datetime,
+    **shown: Any,
+) -> Response:
     tongue = Language(language)
     return known(
         request,
         tongue,
         at,
-        now_standing["made_of"],
-        make=lambda: _towns(
-            request, tongue, now_standing, at, page=page, only=municipality
-        ),
+        standing["made_of"],
+        make=lambda: _towns(request, tongue, standing, at, **shown),
     )
-
-
-def _has(towns: Iterable[Mapping[str, Any]], key: str) -> bool:
-    return any(town["key"] == key for town in towns)
 
 
 def _towns(

@@ -194,6 +194,25 @@ def test_classes_have_no_holes_between_their_ends(index: Index) -> None:
             assert [row["level"] - level for row in found] == expected, (quantity, end)
 
 
+def test_quantities_are_listed_in_the_order_of_the_index() -> None:
+    """The order of passports and comparisons of the API."""
+    assert list(INDICES["uba-2025"].ends) == [
+        "pm10_ugm3",
+        "pm25_ugm3",
+        "o3_ugm3",
+        "no2_ugm3",
+        "so2_ugm3",
+    ]
+    for key in ("european-2025", "european-2017"):
+        assert list(INDICES[key].ends) == [
+            "pm25_ugm3",
+            "pm10_ugm3",
+            "no2_ugm3",
+            "o3_ugm3",
+            "so2_ugm3",
+        ]
+
+
 def test_versions_of_an_index_differ() -> None:
     given = {"no2_ugm3": hours(MIDNIGHT, [45.0])}
     now = one(index_hours(given, INDICES["european-2025"]))
