@@ -206,7 +206,7 @@ class Charted:
     day_profiles: pl.DataFrame
     #: WEEK_PROFILE of all directions
     week_profile: pl.DataFrame
-    #: what was counted by direction
+    #: what was counted by direction, without `all`
     totals: Mapping[str, int]
     #: CLASS_VOLUMES of the classes that are told, with their share of these, and of
     #: heavy traffic; no rows where the sensors tell none apart
@@ -746,7 +746,11 @@ class _Computed:
         )
         known = [n for n in VOLUME_CLASSES[asked.quantity or ""] if n != "total"]
         week = profiles.week_profile(together, expected=expected)
-        sums = of.hours.group_by("direction").agg(pl.col("volume").sum())
+        sums = (
+            of.hours.filter(pl.col("direction") != ALL)
+            .group_by("direction")
+            .agg(pl.col("volume").sum())
+        )
         return Charted(
             hours=together,
             day_profiles=profiles.day_profiles(

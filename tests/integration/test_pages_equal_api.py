@@ -406,11 +406,13 @@ def test_hours_of_the_week(site: Place) -> None:
 
 
 def test_directions(site: Place) -> None:
-    rows = table(site.page(), DE.phrase("Which direction, and when?"))
+    page = site.page()
+    rows = table(page, DE.phrase("Which direction, and when?"))
     if len(site.kind.lanes) == 1 or site.kind.key == "tage":
         assert not rows
         return
     *hours, totals = rows
+    counted = []
     for place, direction in enumerate(site.kind.lanes, start=1):
         served = site.api("figures/day-profile", direction=direction)["table"]["rows"]
         known = {
@@ -419,7 +421,12 @@ def test_directions(site: Place) -> None:
         for hour, row in enumerate(hours):
             assert row[place] == number(known.get(hour)), (direction, hour)
         volumes = site.api("series", bin="PT1H", direction=direction)["rows"]
-        assert totals[place] == number(sum(row["volume"] or 0 for row in volumes))
+        counted.append(sum(row["volume"] or 0 for row in volumes))
+        assert totals[place] == number(counted[-1])
+    shares = re.findall(r"(\S+\s%) des Verkehrs", page)
+    expected = [DE.percent(volume / sum(counted)) for volume in counted]
+    # after these those without what is suspected; none where no workday is known
+    assert shares[: len(counted)] == (expected if shares else [])
 
 
 def test_classes(site: Place) -> None:
