@@ -73,7 +73,7 @@ def quiet_until(quiet: str, now: datetime, zone: str) -> datetime | None:
 
 
 def wait(attempts: int) -> timedelta:
-    """How long to wait after so many failed attempts."""
+    """Return how long to wait after a number of failed attempts."""
     return min(FIRST_WAIT * int(2 ** min(attempts, 20)), LONGEST_WAIT)
 
 

@@ -42,7 +42,7 @@ _LENGTH: Final[Mapping[Step, timedelta]] = {
     "PT1H": timedelta(hours=1),
     "P1D": timedelta(days=1),
 }
-#: The usual band reaches so many spreads to both sides.
+#: Half of the width of the usual band, in spreads.
 SPREADS: Final = 2
 _MIDNIGHT: Final = time()
 #: Share of an interval from which on its volume is scaled to the whole.

@@ -76,7 +76,7 @@ def detect(
 
 
 def equal_score(volume: pl.Expr, length: pl.Expr) -> pl.Expr:
-    """Score a run of so many equal counts: -lg of the probability of chance."""
+    """Score a run of equal counts: -lg of the probability of chance."""
     return (length - 1) * (2 * (volume * pi).sqrt()).log10()
 
 

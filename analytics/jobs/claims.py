@@ -241,7 +241,7 @@ def _chunks(store: Store, query: str, cutoff: datetime) -> int:
 
 
 def _lock_stale_sites(store: Store, hours: int, avoid: Collection[int]) -> list[int]:
-    """Lock sites until they have so many stale hours together."""
+    """Lock sites until their stale hours reach the number asked for."""
     found: list[int] = []
     total = 0
     for row in store.execute("stale_sites").fetchall():

@@ -44,7 +44,7 @@ class Period:
         return self.first + timedelta(days=begun), self.last
 
     def at_most(self, days: int) -> Self:
-        """Return itself, unless it is longer than so many days of the local clock."""
+        """Return the period; refuse one of more local days than this."""
         length = self.end.astimezone(self.zone) - self.start.astimezone(self.zone)
         if length > timedelta(days=days):
             raise TooLong(

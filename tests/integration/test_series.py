@@ -386,7 +386,10 @@ def test_a_bin_is_excluded_also_where_the_period_ends_in_it(
 @pytest.mark.parametrize(
     ("query", "more"),
     [
-        ("read_volumes", {"quantity": "motor", "interval_s": 900}),
+        (
+            "read_volumes",
+            {"quantity": "motor", "interval_s": 900, "together": False},
+        ),
         ("read_volumes_of_sites", {"site_ids": [1], "interval_s": 900}),
         ("read_imputed", {"quantity": "motor"}),
         ("read_environment", {"quantity": "no2_ugm3"}),
