@@ -20,6 +20,8 @@ from verkehrspuls.storage.visibility import PUBLIC
 
 router = APIRouter(prefix=PREFIX, tags=["figures"])
 
+CorridorKey = Annotated[str, key_of("corridor", example="nordtangente-ost")]
+JunctionKey = Annotated[str, key_of("junction", example="mainzer-tor")]
 Figures = TypeVar("Figures")
 
 
@@ -36,7 +38,7 @@ def _corridor(*, days: int, longest: int) -> Any:
     def asked(
         store: Store,
         municipality: MunicipalityKey,
-        corridor: Annotated[str, key_of("corridor", example="nordtangente-ost")],
+        corridor: CorridorKey,
         from_: From = None,
         to: To = None,
     ) -> Asked:
@@ -49,7 +51,7 @@ def _corridor(*, days: int, longest: int) -> Any:
 def _junction(
     store: Store,
     municipality: MunicipalityKey,
-    junction: Annotated[str, key_of("junction", example="mainzer-tor")],
+    junction: JunctionKey,
     from_: From = None,
     to: To = None,
 ) -> Asked:

@@ -359,8 +359,8 @@ def test_one_failing_town_or_site_does_not_stop_the_others(
 ) -> None:
     failed: list[int] = []
 
-    def judge(store: Store, taken: list[dict[str, Any]], **_: object) -> None:
-        failed.append(taken[0]["municipality_id"])
+    def judge(store: Store, taken: list[Any], **_: object) -> None:
+        failed.append(taken[0].municipality_id)
         raise KeyError("poison")
 
     with psycopg.connect(url, autocommit=True) as connection:
