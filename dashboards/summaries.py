@@ -24,7 +24,7 @@ MIN_WITH_ESTIMATES: Final = 0.99
 
 
 def fill_gaps(frame: pl.DataFrame, period: Period, now: datetime) -> pl.DataFrame:
-    """Give each direction a row per interval up to `now`, null without data.
+    """Add a row for each direction and interval up to `now`, null without data.
 
     Adds `value` and the wall-clock columns.
     """

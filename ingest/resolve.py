@@ -243,7 +243,7 @@ def read_registry(connection: Connection, formats: Formats | None = None) -> Reg
 
 
 def _recall(connection: Connection, registry: Registry, formats: Formats) -> None:
-    """Tell the formats in use what they, or others, have remembered."""
+    """Pass to the formats in use what they, or others, have remembered."""
     used = {sensor.payload_format for sensor in registry.values()}
     for name, (how, memory) in formats.memories.items():
         if name in used:

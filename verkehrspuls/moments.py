@@ -102,7 +102,7 @@ def _day(text: str, wanted: str) -> date:
 
 
 def _slashed(text: str) -> str:
-    """Say what to write instead of a date that has two readings; empty for others."""
+    """Return what to write instead of a date with two readings; empty for others."""
     found = _SLASHES.fullmatch(text)
     if found is None:
         return ""

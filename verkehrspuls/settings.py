@@ -338,7 +338,7 @@ class Alerts(Section):
 
     @property
     def lacks(self) -> str:
-        """Say which setting is missing for messages that are wanted; empty: none."""
+        """Return which setting is missing for messages that are wanted; empty: none."""
         if self.email_to and not self.smtp_host:
             return "alerts.email_to is set, but not alerts.smtp_host"
         if self.smtp_user and not self.smtp_password.get_secret_value():

@@ -50,5 +50,5 @@ def translate_plural(one: str, many: str, count: int, language: str) -> str:
 
 
 def is_translated(text: str, language: str) -> bool:
-    """Tell whether a text has words of its own in a language."""
+    """Return whether a text has words of its own in a language."""
     return translate(text, language) != text

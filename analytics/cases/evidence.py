@@ -100,7 +100,7 @@ def view(case: Mapping[str, Any], *, now: datetime) -> View:
 
 
 def is_of_days(detector: str, began: datetime, ended: datetime, zone: str) -> bool:
-    """Tell whether a finding is of whole local days, as detectors of days give them."""
+    """Return whether a finding is of whole local days, as of detectors of days."""
     judge = detectors().get(detector)
     if judge is None or judge.days is None:
         return False
@@ -215,7 +215,7 @@ def _filled(
     case: Mapping[str, Any],
     spans: Iterable[tuple[datetime, datetime]],
 ) -> pl.DataFrame:
-    """Give every interval a row, and tell in which something was found."""
+    """Add a row for every interval, and mark those in which something was found."""
     zone = case["time_zone"]
     if chosen.step == "P1D":
         first = calendar.local_day(chosen.start, zone)

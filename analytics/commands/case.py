@@ -37,7 +37,7 @@ def list_cases(
             "--history", help="Those that had ended a week before they were found."
         ),
     ] = False,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
     language: Tongue = "de",
     as_json: Json = False,
 ) -> None:

@@ -84,7 +84,7 @@ class Figures:
 
 
 def plan(stale: pl.DataFrame, channels: pl.DataFrame, *, weeks: int) -> Plan:
-    """Tell what has to be read: what a stale hour changes is usual for weeks after."""
+    """Return what has to be read; a stale hour changes the usual of weeks after it."""
     stale = check(stale, frames.CHANNEL_HOURS)
     hours = stale.join(channels, on="channel_id").rename({"hour": "time"})
     # an hour in which a local day begins is of two

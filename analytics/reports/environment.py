@@ -161,7 +161,7 @@ def air_of(
 
 
 def noise_of(hours: pl.DataFrame, *, time_zone: str) -> Noise:
-    """Tell how loud days were, from ENVIRONMENT_HOURS."""
+    """Return how loud days were, from ENVIRONMENT_HOURS."""
     days = noise.noise_days(hours, time_zone=time_zone)
     return Noise(days, noise.noise_levels(days))
 

@@ -1,8 +1,7 @@
 """The report of a site: what it carried in a period, and how good the data is.
 
-All that is told of the period is read at once, each row once, and computed by the
-functions that the API's figures come from. Whoever shows it arranges it, and computes
-nothing.
+What it reports of the period is read together and computed by the functions that the
+API's figures come from. Whoever shows it arranges it, and computes nothing.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -623,7 +622,7 @@ class _Computed:
         self._left_out = _left_out(left_out, asked.zone)
 
     def counted(self, of: _Frames, *, is_trusted: bool = False) -> Counted:
-        """Tell what was counted, without its flow figures."""
+        """Return what was counted, without its flow figures."""
         asked = self._asked
         together = of.days.filter(pl.col("direction") == ALL)
         rows = together if asked.whole_days else _together(of.hours)

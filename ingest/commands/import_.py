@@ -154,7 +154,7 @@ def _show(result: "Counter[str]", *, json: bool) -> None:
 
 
 def _found(result: "Counter[str]") -> None:
-    """Say where what was rejected is; exit code 4 where nothing could be used."""
+    """Print where rejected messages are; exit code 4 where nothing could be used."""
     from verkehrspuls.errors import FoundProblems
 
     refused = result["readings_rejected"] or result["messages_refused"]
@@ -172,7 +172,7 @@ def _found(result: "Counter[str]") -> None:
 
 
 def _try(settings: "Settings", asked: Asked, *, json: bool) -> None:
-    """Say what a file would bring, or all that is wrong with it."""
+    """Print what a file would bring, or all that is wrong with it."""
     from ingest.files import outlook
     from verkehrspuls.errors import BadFile, FoundProblems
 

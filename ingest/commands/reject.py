@@ -42,7 +42,7 @@ def list_rejects(
     replayed: Annotated[
         bool, typer.Option("--replayed", help="Those too that were replayed since.")
     ] = False,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
     as_json: Json = False,
 ) -> None:
     """List rejected messages that are kept, the newest first."""
@@ -200,7 +200,7 @@ def _check_reason(reason: str) -> None:
 
 
 def _told(row: dict[str, Any]) -> dict[str, Any]:
-    """Say in each language what was wrong, at first and when it was replayed."""
+    """Describe in each language what was wrong, at first and when it was replayed."""
     from ingest.reasons import Detail
 
     told = dict(row)

@@ -103,7 +103,7 @@ def try_message(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Say what would become of a message, without storing anything.
+    """Show what would become of a message, without storing anything.
 
     Decoded, resolved and checked as ingest does it. Ends with 4 where it, or a part
     of it, could not be used.

@@ -149,7 +149,7 @@ def each(
 
 
 def settled(found: Sequence[Record | Unusable]) -> Sequence[Record | Unusable]:
-    """Give what was found; raise what is wrong where that is all there is."""
+    """Return what was found; raise what is wrong where that is all there is."""
     if len(found) == 1 and isinstance(found[0], Unusable):
         raise found[0]
     return found
@@ -234,7 +234,7 @@ def number_of(text: str) -> float | None:
 
 
 def as_quoted(text: str) -> str:
-    """Give the detail of a text that is no number: why not, where that can be told."""
+    """Return the detail of a text that is no number: why, where that is known."""
     return _("{}, with a decimal comma") if "," in text else "{}"
 
 
@@ -258,7 +258,7 @@ def stamp(field: str, said: object, *, zone: tzinfo | None = None) -> tuple[Stam
 
 
 def no_time(found: Stamp) -> Unusable:
-    """Say why a time cannot be used, and what to do."""
+    """Describe why a time cannot be used, and what to do."""
     text = f"{found.field} = {found.said!r}"[:120]
     said = str(found.said)
     if number_of(said) is not None and not isinstance(found.said, bool):

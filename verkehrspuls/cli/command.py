@@ -182,7 +182,7 @@ def main() -> None:
 
 
 def _of_the_call(error: Exception) -> VerkehrspulsError | None:
-    """Say that an argument is no text, where that is what went wrong."""
+    """Return the error of an argument that is no text, if that went wrong."""
     wrong = [text for text in sys.argv[1:] if not text.isprintable()]
     if not isinstance(error, UnicodeEncodeError) or not wrong:
         return None
@@ -190,7 +190,7 @@ def _of_the_call(error: Exception) -> VerkehrspulsError | None:
 
 
 def _of_the_database(error: Exception) -> VerkehrspulsError | None:
-    """Say what to do about an error of the database, where one was asked."""
+    """Describe what to do about an error of the database, where one was asked."""
     if "psycopg" not in sys.modules:
         return None
     from verkehrspuls.storage.database import explained, refused

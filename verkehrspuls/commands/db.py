@@ -29,7 +29,7 @@ def migrate(as_json: Json = False) -> None:
 
 @app.command()
 def status(as_json: Json = False) -> None:
-    """Tell the database's revision and the one that this program needs.
+    """Show the database's revision and the one that this program needs.
 
     Ends with exit code 4 where they differ, or a migration was changed afterwards.
     """

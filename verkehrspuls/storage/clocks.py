@@ -112,7 +112,7 @@ def passed_over(
 
 
 def ours_ahead_s(connection: Connection) -> float:
-    """Tell by how many seconds the clock of this process is ahead of the database's."""
+    """Return how many seconds this process's clock is ahead of the database's."""
     now: datetime = one(connection, "clock")["now"]
     return (datetime.now(UTC) - now).total_seconds()
 

@@ -101,7 +101,7 @@ def _explained(error: BaseException) -> VerkehrspulsError | None:
 
 
 def refused(error: BaseException) -> VerkehrspulsError | None:
-    """Say in a line what the database refuses of a call; None where it is none of that.
+    """Return in a line what the database refuses of a call; None for other errors.
 
     The last resort: what is known to be refused is told before, and better.
     """

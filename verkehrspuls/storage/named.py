@@ -34,7 +34,7 @@ def queries() -> Mapping[str, LiteralString]:
 
 
 def quoted(query: str, parameters: Mapping[str, Any]) -> str:
-    """Give a named query with its parameters in it, quoted, for drivers without any."""
+    """Return a named query with its parameters quoted in it, for drivers without."""
     literals = {
         name: sql.Literal(value).as_string(None) for name, value in parameters.items()
     }

@@ -147,7 +147,7 @@ def _chosen(found: Mapping[str, Figure]) -> list[str]:
 
 
 def _without(known: float | None, value: str, unit: str, language: Language) -> str:
-    """Say a value without what is suspected; one that is not known has no unit."""
+    """Write a value without what is suspected; one that is not known has no unit."""
     if known is not None and unit:
         value = f"{value} {unit}"
     return language.phrase(
