@@ -338,11 +338,11 @@ class Writer:
         }
 
         def make(connection: Connection) -> None:
-            for series, month in sorted(needed):
+            for table, month in sorted(needed):
                 execute(
                     connection,
                     "ensure_range",
-                    series=series,
+                    table=table,
                     earliest=month,
                     latest=month,
                 )

@@ -206,7 +206,7 @@ def _try(settings: "Settings", asked: Asked, *, json: bool) -> None:
 
 def read(settings: "Settings", asked: Asked, *, dry_run: bool = False) -> "CountFile":
     """Read what is asked for of a file, and register its sites but for a dry run."""
-    from ingest.files import cut, formats
+    from ingest.files import cut, file_types
     from ingest.files.write import municipality_of
     from verkehrspuls.cli import database, periods
     from verkehrspuls.errors import UsageError
@@ -221,7 +221,7 @@ def read(settings: "Settings", asked: Asked, *, dry_run: bool = False) -> "Count
     with database.connection(settings=settings) as connection:
         town = municipality_of(connection, municipality, state=state)
         file = cut(
-            formats()[asked.format](asked.path, town),
+            file_types()[asked.format](asked.path, town),
             since=first,
             until=end,
             sites=asked.sites or (),
