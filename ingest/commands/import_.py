@@ -16,31 +16,36 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-#: So many lines of a recording are named that are skipped.
+#: Number of skipped lines of a recording that are reported.
 MOST_LINES: Final = 20
 
 # what `import counts` and `replay` have in common
-FileOrFolder = Annotated[Path, typer.Argument(help="File or folder.", exists=True)]
+FileOrFolder = Annotated[
+    Path, typer.Argument(help="File or folder to read.", exists=True)
+]
 Format = Annotated[
     Literal["generic", "muenster-bike", "muenster-kfz"],
-    typer.Option(help="What the file is; see docs/how-to/replay-real-data.md."),
+    typer.Option(help="Type of the file; see docs/how-to/replay-real-data.md."),
 ]
 Municipality = Annotated[
     str | None,
     typer.Option(
         help="Key of the municipality; registered if it is new.",
-        show_default="muenster, for its formats",
+        show_default="muenster, for its file types",
     ),
 ]
 State = Annotated[
     str | None,
     typer.Option(
-        help="Its state, for the holidays, where it is new: e.g. RP.",
-        show_default="NW, for the formats of Münster",
+        help="State of a new municipality, such as RP; decides on holidays.",
+        show_default="NW, for Münster's file types",
     ),
 ]
 Only = Annotated[
-    list[str] | None, typer.Option("--site", help="Only this site; may be repeated.")
+    list[str] | None,
+    typer.Option(
+        "--site", help="Key of a site to read; may be repeated. [default: all]"
+    ),
 ]
 
 
@@ -58,7 +63,7 @@ class Asked(NamedTuple):
 
 @app.callback()
 def _group() -> None:
-    """Take files straight into the database."""
+    """Import files into the database."""
 
 
 @app.command()
@@ -74,12 +79,12 @@ def counts(
         bool,
         typer.Option(
             "--dry-run",
-            help="Store nothing; say what would be stored, and all that is wrong.",
+            help="Store nothing; show what would be stored, and all errors.",
         ),
     ] = False,
     json: Json = False,
 ) -> None:
-    """Import counts through the same checks and ledger as messages."""
+    """Import a file of counts, with the same checks and ledger as messages."""
     from ingest.files.write import write_file
     from verkehrspuls.stack.state import resolve
 
@@ -99,14 +104,16 @@ def messages(
     path: Annotated[
         Path,
         typer.Argument(
-            help="Recording, as of `mosquitto_sub -F %j`.", exists=True, dir_okay=False
+            help="Recording, such as the output of `mosquitto_sub -F %j`.",
+            exists=True,
+            dir_okay=False,
         ),
     ],
     json: Json = False,
 ) -> None:
     """Import a recording of messages, as if the broker had delivered them.
 
-    A line that is no message is named and left out.
+    Lines that are not messages are reported and skipped.
     """
     from ingest.files.write import write_recording
     from verkehrspuls.stack.state import resolve
@@ -123,8 +130,8 @@ def messages(
     _show(result, json=json)
     if named:
         output.tell(
-            f"{named} line{'s' * (named != 1)} of {path} skipped; mend them and import "
-            "the file again, nothing counts twice."
+            f"{named} line{'s' * (named != 1)} of {path} skipped; correct them and "
+            "import the file again: no reading counts twice."
         )
     _found(result)
 
@@ -136,20 +143,20 @@ def _show(result: "Counter[str]", *, json: bool) -> None:
     output.tell(
         f"{result['messages_received']} messages, {result['readings_received']} "
         f"readings: {result['readings_stored']} stored, "
-        f"{result['readings_duplicate']} there already, "
+        f"{result['readings_duplicate']} already there, "
         f"{result['readings_corrected']} corrected, "
         f"{result['readings_rejected']} rejected."
     )
     if overlapping := result["readings_overlapping"]:
         output.tell(
-            f"{overlapping} readings of these channels and times overlap others: each "
-            "second counts once, by what came last. If that is not what you mean, look "
-            "at the times and intervals of the file."
+            f"{overlapping} readings overlap others of their channel: each second "
+            "counts once, by the reading received last. If you did not expect that, "
+            "check the times and intervals in the file."
         )
     if fields := result["fields_dropped"]:
         output.tell(
-            f"{fields} field{'s' * (fields != 1)} left out that cannot be used; see "
-            "`verkehrspuls ledger show`."
+            f"{fields} field{'s' * (fields != 1)} left out because their values cannot "
+            "be used; see `verkehrspuls ledger show`."
         )
 
 
@@ -160,8 +167,9 @@ def _found(result: "Counter[str]") -> None:
     refused = result["readings_rejected"] or result["messages_refused"]
     if refused:
         output.tell(
-            "What was rejected is kept with its reason: `verkehrspuls reject list`; "
-            "mended, `verkehrspuls reject replay` takes it in."
+            "Rejected messages are kept with their reason: see `verkehrspuls "
+            "reject list`. After fixing the cause, run `verkehrspuls reject "
+            "replay`."
         )
     if (
         refused
@@ -217,7 +225,7 @@ def read(settings: "Settings", asked: Asked, *, dry_run: bool = False) -> "Count
     if asked.format.startswith("muenster-"):
         municipality, state = municipality or "muenster", state or "NW"
     if municipality is None:
-        raise UsageError(reason="say with --municipality where this was counted")
+        raise UsageError(reason="set --municipality to the town where this was counted")
     with database.connection(settings=settings) as connection:
         town = municipality_of(connection, municipality, state=state)
         file = cut(
@@ -230,7 +238,7 @@ def read(settings: "Settings", asked: Asked, *, dry_run: bool = False) -> "Count
             register(connection, file.town, keep=True)
     for reason, rows in file.left_out.items():
         if rows:
-            output.tell(f"{rows} rows hold no reading: {reason}")
+            output.tell(f"{rows} rows without a reading: {reason}")
     for what, rows in file.told.items():
         output.tell(f"{rows} rows {what}.")
     return file

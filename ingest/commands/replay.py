@@ -25,10 +25,12 @@ def command(
     to: ToDay = None,
     speed: Annotated[
         float,
-        typer.Option(min=0, help="Times real time; 0: as fast as the broker takes it."),
+        typer.Option(
+            min=0, help="Multiple of real time; 0: as fast as the broker accepts."
+        ),
     ] = 0,
 ) -> None:
-    """Publish a file's counts over MQTT, and register its sites before."""
+    """Register the sites of a file of counts, and publish the counts over MQTT."""
     import time
     from datetime import timedelta
 

@@ -126,7 +126,7 @@ def test_csv_of_the_documentation(plain_database: str, tmp_path: Path) -> None:
     result = run(plain_database, *arguments, *LANDAU, "--json")
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)["readings_stored"] == 3
-    assert "1 rows hold no reading: their total is not the sum" in result.stderr
+    assert "1 rows without a reading: their total is not the sum" in result.stderr
 
 
 def write_counts(path: Path) -> Path:
@@ -388,7 +388,7 @@ def test_one_bad_row_of_a_day_of_ten_seconds_costs_no_other(
     assert row["fields_dropped"] == {"speed_kmh:below": 8639}
     path.write_text(ten_seconds({}))
     result = run(plain_database, *arguments)
-    assert "8640 readings: 1 stored, 8639 there already" in result.stderr
+    assert "8640 readings: 1 stored, 8639 already there" in result.stderr
 
 
 def test_dry_run_lists_all_problems_and_stores_nothing(

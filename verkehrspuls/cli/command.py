@@ -36,31 +36,34 @@ COMMANDS: Final = {
         "Run everything on this machine, with simulated towns.", ("verkehrspuls",)
     ),
     "doctor": Noun(
-        "Check each part, and say what to do where something is wrong.",
+        "Check each part, and suggest what to do about problems.",
         ("verkehrspuls",),
     ),
-    "db": Noun("Migrate the database.", ("verkehrspuls",)),
+    "db": Noun("Migrate the database, and show its revision.", ("verkehrspuls",)),
     "ingest": Noun("Receive messages and store readings.", ("ingest",)),
-    "replay": Noun("Publish real files over MQTT.", ("ingest",)),
+    "replay": Noun("Publish counts from files over MQTT.", ("ingest",)),
     "import": Noun(
-        "Take files straight into the database.", ("ingest", "verkehrspuls.registry")
+        "Import files into the database.", ("ingest", "verkehrspuls.registry")
     ),
-    "analytics": Noun("Compute figures and look for anomalies.", ("analytics",)),
+    "analytics": Noun("Compute figures and detect anomalies.", ("analytics",)),
     "api": Noun("Serve the pages and the API.", ("dashboards",)),
     "simulate": Noun("Simulate towns and sensors.", ("simulators",)),
     "town": Noun("List and remove towns.", ("verkehrspuls.registry",)),
     "site": Noun("List, show and remove sites.", ("verkehrspuls.registry",)),
     "sensor": Noun(
-        "List and show sensors, try their messages, end and remove them.",
+        "List, show, end and remove sensors, and try messages.",
         ("verkehrspuls.registry", "ingest"),
     ),
     "event": Noun("List, add and remove local events.", ("verkehrspuls.registry",)),
-    "ledger": Noun("Show what became of messages, and prove it.", ("ingest",)),
-    "reject": Noun("Look for rejected messages, and replay them.", ("ingest",)),
-    "case": Noun("Look at anomaly cases, and decide them.", ("analytics",)),
-    "token": Noun("Let sensors and persons in over HTTP.", ("verkehrspuls.access",)),
-    "export": Noun("Write figures to a file.", ("api",)),
-    "bench": Noun("Measure how fast it is.", ("benchmarks",)),
+    "ledger": Noun("Show what happened to messages, and verify it.", ("ingest",)),
+    "reject": Noun("List, show and replay rejected messages.", ("ingest",)),
+    "case": Noun("List, show and decide anomaly cases.", ("analytics",)),
+    "token": Noun(
+        "Create, list and revoke tokens for writing over HTTP.",
+        ("verkehrspuls.access",),
+    ),
+    "export": Noun("Export figures to a file.", ("api",)),
+    "bench": Noun("Measure speed and accuracy.", ("benchmarks",)),
 }
 
 
@@ -155,7 +158,7 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line; the exit code tells how it went."""
+    """Run the command line; exit with a code of the table above."""
     talk.prepare()
     try:
         try:

@@ -1,1 +1,1 @@
-"""Sub-commands of the kernel: up, doctor, db and bench."""
+"""Commands of the kernel, one file a noun."""
