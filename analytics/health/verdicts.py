@@ -60,9 +60,9 @@ TESTS: Final = (
     Test(
         "readings-overlap",
         mark(
-            "The same time is told more than once. Each second counts once, by what "
-            "came last: look at the sensor's clock, its interval, and at what was "
-            "imported."
+            "Several readings cover the same time. Each second counts once, by the "
+            "reading received last: check the sensor's clock and interval, and "
+            "what was imported."
         ),
         overlap.find,
         counts=False,

@@ -104,7 +104,7 @@ def _usable(row: Row) -> Row:
     usable = _placed(row)
     if usable is not row:
         place = f"{row['latitude']:g}, {row['longitude']:g}"
-        text = mark("Its coordinates (%(value)s) do not lie in Germany.")
+        text = mark("Its coordinates (%(value)s) are not in Germany.")
         faults.append(Fault(text, place))
     usable["faults"] = faults
     if unknown:
@@ -122,7 +122,9 @@ def _leave_out_astray(town: Sequence[Row]) -> None:
     middle = places.middle([*known, *told])
     for row, place in zip(town, known, strict=True):
         if places.are_far(place, middle):
-            text = mark("Its coordinates (%(value)s) lie far from all other sites.")
+            text = mark(
+                "Its coordinates (%(value)s) are far from those of all other sites."
+            )
             fault = Fault(text, f"{place[0]:g}, {place[1]:g}")
             row |= {
                 "latitude": None,
