@@ -13,7 +13,9 @@ from analytics.quality.passport import SHARES, Passport
 from analytics.reports import extracts
 from analytics.reports.environment import look_back
 from analytics.reports.extracts import ALL, stored_hours
-from analytics.reports.site import Around, around, read_days, report
+from analytics.reports.site.around import Around, around
+from analytics.reports.site.reading import read_days
+from analytics.reports.site.report import report
 from analytics.volumes.daily import TOTALS_METHOD
 from dashboards import summaries
 from dashboards.charts import charts
