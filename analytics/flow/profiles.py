@@ -129,19 +129,24 @@ def _of_day_types(
 
     A day may belong to several of them.
     """
-    order = pl.Enum(list(DAY_TYPES))
-    names = [
-        pl.when(member).then(pl.lit(name, order))
-        for name, member in DAY_TYPES.items()
-        if name in types
-    ]
+    columns = ("day", "weekday", "school_holiday", "day_type")
     rows = (
         hours.filter(pl.col("flow").is_not_null())
-        .select(*by, "hour", "flow", day_type=pl.concat_list(names).list.drop_nulls())
-        .explode("day_type", empty_as_null=False)
+        .select(*by, *columns, "hour", "flow")
+        .collect()
     )
+    days = rows.select(columns).unique().lazy()
+    order = pl.Enum(list(DAY_TYPES))
+    members = pl.concat(
+        [
+            days.filter(member).select("day", day_type=pl.lit(name, order))
+            for name, member in DAY_TYPES.items()
+            if name in types
+        ]
+    )
+    of_types = rows.lazy().select(*by, "day", "hour", "flow").join(members, on="day")
     return (
-        _profile(rows, [*by, "day_type", "hour"], "flow")
+        _profile(of_types, [*by, "day_type", "hour"], "flow")
         .with_columns(pl.col("day_type").cast(pl.String))
         .collect()
     )

@@ -140,10 +140,9 @@ class _Computed:
         `share` is that of the period which is suspected.
         """
         asked = self._asked
-        each = self._lazy(of.hours, HOUR_S)
         hours, quarters = pl.collect_all(
-            bins.filter(pl.col("direction") == ALL).select(*FLOW_BINS)
-            for bins in (each, self._lazy(of.quarters, QUARTER_S))
+            self._lazy(together(bins), interval_s).select(*FLOW_BINS)
+            for bins, interval_s in ((of.hours, HOUR_S), (of.quarters, QUARTER_S))
         )
         found = counted(
             asked,
@@ -162,7 +161,7 @@ class _Computed:
             terms=self._terms,
         )
         return replace(found, figures=figures), charted(
-            asked, of.hours, hours=hours, each=each
+            asked, of.hours, hours=hours, each=self._lazy(of.hours, HOUR_S)
         )
 
     def _flow_days(self, days: pl.DataFrame) -> pl.DataFrame:
