@@ -104,12 +104,12 @@
   function draw(plot) {
     var source = document.getElementById(plot.dataset.figure);
     var figure = coloured(JSON.parse(source.textContent, spread), palette());
-    // names of sites would cover each other on a narrow map
-    if (plot.clientWidth < 800) {
-      figure.data.forEach(function (trace) {
-        if (trace.mode === "markers+text") trace.mode = "markers";
+    // names that would cover each other on a narrow map stand elsewhere, or not at all
+    [figure.layout].concat(figure.data).forEach(function (part) {
+      (part.meta || []).forEach(function (other) {
+        if (plot.clientWidth < other.below) Object.assign(part, other.with);
       });
-    }
+    });
     return Plotly.react(plot, figure.data, figure.layout, config).then(function () {
       if (drawn.has(plot)) return;
       drawn.set(plot, true);
