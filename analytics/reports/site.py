@@ -73,7 +73,7 @@ from verkehrspuls.storage.volumes import read_volumes
 #: V85 is of so many days at the end of a longer period: a page must not take seconds
 SPEED_DAYS: Final = 31
 #: cases of a standing that are told beside those of the period, at most
-MOST_CASES: Final = 50
+MAX_CASES: Final = 50
 #: kinds of days whose usual course is told
 DAY_TYPES: Final = ("workday", "saturday", "sunday_or_holiday")
 _OF_PROFILES: Final = ("day", "hour", "weekday", "school_holiday", "day_type", "flow")
@@ -357,7 +357,7 @@ def _other_cases(
             site=asked.site["key"],
             standing=(standing,),
             now=asked.now,
-            limit=MOST_CASES,
+            limit=MAX_CASES,
         )
         if getattr(counts, standing)
         else []
