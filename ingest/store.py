@@ -208,7 +208,7 @@ def _withdraw(
         channels, sensors, times = zip(*found, strict=True)
         history = f"{kind}_reading_history"
         span = {"earliest": min(times), "latest": max(times)}
-        execute(connection, "ensure_range", series=history, **span)
+        execute(connection, "ensure_range", table=history, **span)
         execute(
             connection,
             f"take_back_{kind}",

@@ -209,10 +209,6 @@ class Writer:
         """Record that the broker had lost this slot's session."""
         self._note("note_lost_session")
 
-    def note_drained(self) -> None:
-        """Record that no messages wait for this slot any more."""
-        self._note("note_drained")
-
     def note_newest(self) -> None:
         """Write the remaining newest messages, when no more come for now."""
         self.with_retry(lambda c: self._newest.note(c, slot=self._slot, late=True))
@@ -338,11 +334,11 @@ class Writer:
         }
 
         def make(connection: Connection) -> None:
-            for series, month in sorted(needed):
+            for table, month in sorted(needed):
                 execute(
                     connection,
                     "ensure_range",
-                    series=series,
+                    table=table,
                     earliest=month,
                     latest=month,
                 )

@@ -74,7 +74,7 @@ class View:
 
 
 def view(case: Mapping[str, Any], *, now: datetime) -> View:
-    """Choose what of its channel tells most of a row of a case (`series.cases`)."""
+    """Choose what shows most of a case, a row of `case_lists.list_cases`."""
     counts = case["quantity"] in COUNTED
     began, ended = case["found_began"], case["found_ended"]
     zone = case["time_zone"]

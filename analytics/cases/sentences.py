@@ -41,7 +41,7 @@ def sentence(
     *,
     moment: Callable[[datetime], str] | None = None,
 ) -> str:
-    """Return what a row of a case (`series.cases`) is about.
+    """Return what a row of a case (`case_lists.list_cases`) is about.
 
     `moment` writes a time; by default as day and time of the site's zone.
     """

@@ -181,7 +181,7 @@ def _rows(hours: pl.DataFrame, told: Mapping[str, pl.Expr]) -> pl.DataFrame:
 def _row(
     of: pl.Series, *, observed_h: pl.Series, counted: pl.Series
 ) -> tuple[str, float | None, float | None, float | None]:
-    """Sum the hours in which a class is known; of series, as frames are slow here."""
+    """Sum the hours in which a class is known; of columns, as frames are slow here."""
     if of.null_count() == of.len():
         return of.name, None, None, None
     if of.null_count():

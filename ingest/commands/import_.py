@@ -208,7 +208,7 @@ def read(
     settings: "Settings", selection: Selection, *, dry_run: bool = False
 ) -> "CountFile":
     """Read the selected counts of a file; register its sites unless `dry_run`."""
-    from ingest.files import cut, formats
+    from ingest.files import cut, file_types
     from ingest.files.write import municipality_of
     from verkehrspuls.cli import database, periods
     from verkehrspuls.errors import UsageError
@@ -223,7 +223,7 @@ def read(
     with database.connection(settings=settings) as connection:
         town = municipality_of(connection, municipality, state=state)
         file = cut(
-            formats()[selection.format](selection.path, town),
+            file_types()[selection.format](selection.path, town),
             since=first,
             until=end,
             sites=selection.sites or (),

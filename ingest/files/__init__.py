@@ -1,4 +1,4 @@
-"""Files of counts, one module per format: reads a path, returns a `CountFile`.
+"""Files of counts, one module per type of file: reads a path, returns a `CountFile`.
 
 `replay` publishes it over MQTT, `import counts` writes it directly; both send messages
 of the native format through the same decoding, checks and ledger.
@@ -83,7 +83,7 @@ class Read(Protocol):
     """Reads a file or folder; `town` is the key of its municipality."""
 
     def __call__(self, path: Path, town: Town) -> CountFile:
-        """Read it; raise `BadFile` if it is not of this format."""
+        """Read it; raise `BadFile` if it is not of this type."""
 
 
 class FileMessage(NamedTuple):
@@ -94,8 +94,8 @@ class FileMessage(NamedTuple):
     payload: bytes
 
 
-def formats() -> dict[str, Read]:
-    """Return all file formats by name."""
+def file_types() -> dict[str, Read]:
+    """Return what reads each type of file."""
     from ingest.files import generic, muenster_bike, muenster_kfz
 
     return {

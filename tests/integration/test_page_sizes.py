@@ -108,9 +108,9 @@ LONG = Town(
 def _fill(connection: Connection) -> None:
     """Fourteen months of hours, some quarter-hours, ten years of days."""
     span = {"since": BEGAN, "until": NOW}
-    for series in ("volume", "environment_hour"):
+    for table in ("volume", "environment_hour"):
         connection.execute(
-            f"select vp.ensure_range('{series}', %(since)s, %(until)s)", span
+            f"select vp.ensure_range('{table}', %(since)s, %(until)s)", span
         )
     for seconds, since in (
         (3600, BEGAN),

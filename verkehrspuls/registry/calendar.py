@@ -231,11 +231,6 @@ def events(
     ).fetchall()
 
 
-def events_of_sites(connection: Connection, sites: Sequence[int]) -> list[Row]:
-    """List events by site, including those of its municipality."""
-    return execute(connection, "events_of_sites", sites=list(sites)).fetchall()
-
-
 def remove_event(connection: Connection, event: int) -> None:
     """Remove an event; its days become stale."""
     with connection.transaction():

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse, Response
 from api.database import Database
 from api.parameters import Store
 from api.problems import RETRY_S
-from api.schemas import health as schemas
+from api.schemas import probes as schemas
 from verkehrspuls.errors import Unavailable
 from verkehrspuls.storage import alerts, ledger, migrate
 from verkehrspuls.storage.clocks import DIFFER_S, ours_ahead_s, receipt_ahead_s
