@@ -109,8 +109,8 @@ def _towns(
         map=view.map_chart(shown, language, municipalities=towns, listed=listed)
         if shown
         else None,
-        cases=view.case_lines(report.cases[: view.MOST_CASES], zones, language),
-        more_cases=max(0, len(report.cases) - view.MOST_CASES),
+        cases=view.case_lines(report.cases[: view.MAX_CASES_LISTED], zones, language),
+        more_cases=max(0, len(report.cases) - view.MAX_CASES_LISTED),
         open_cases=describe.open_cases_sentence(report.open_cases, language),
         history=describe.history(report.open_cases, language),
         describe=describe,
