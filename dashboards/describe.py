@@ -9,9 +9,9 @@ import polars as pl
 from analytics.cases import sentences
 from analytics.cases.states import STATES
 from analytics.frames import mean
+from analytics.reports.site_now import LATE_AFTER
 from dashboards.language import UNKNOWN_FIGURE, Language
 from dashboards.period import Period
-from dashboards.states import LATE_AFTER
 from verkehrspuls.classes import CLASS_NAMES
 from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.storage.case_lists import Counts

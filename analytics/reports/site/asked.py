@@ -60,12 +60,12 @@ class Asked:
 
     @property
     def counted(self) -> dict[str, Any]:
-        """The series that is counted, as `storage.series` takes it."""
+        """The series shown, as parameters of the queries of storage."""
         return {"site_id": self.site["site_id"], "quantity": self.quantity or ""}
 
     @property
     def period(self) -> dict[str, Any]:
-        """The period, as `storage.series` takes it."""
+        """The period, as parameters of the queries of storage."""
         return {"start": self.start, "end": self.end}
 
     @property
