@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from verkehrspuls.cli.options import EXCLUSIVE, SiteName
-from verkehrspuls.cli.output import tell
+from verkehrspuls.cli.output import print_note
 from verkehrspuls.errors import UsageError
 
 
@@ -123,4 +123,4 @@ def command(
         except OSError as error:
             reason = f"{path} cannot be written: {error.strerror}"
             raise UsageError(reason=reason) from error
-    tell(f"{output}: {extract.frame.height} rows")
+    print_note(f"{output}: {extract.frame.height} rows")

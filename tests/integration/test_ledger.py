@@ -326,7 +326,7 @@ def test_message_refused_again_stays_with_the_new_reason(world: World) -> None:
     assert (row["reason"], row["last_reason"]) == ("unknown-sensor", "unknown-output")
     assert row["attempts"] == 1
     last = Detail(row["last_detail"], row["last_detail_values"])
-    assert last.say("de") == (
+    assert last.in_language("de") == (
         f"'9' zum Zeitpunkt {NOW.isoformat()}; vorhanden sind 1, 2"
     )
     assert world.value("select count(*) from rejected_message") == 1

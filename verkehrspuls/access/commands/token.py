@@ -55,8 +55,8 @@ def create(
     if as_json:
         output.show_json({"token": token, "expires_at": expires_at})
         return
-    output.say(token)
-    output.tell("The token is not stored and cannot be shown again.")
+    output.print_result(token)
+    output.print_note("The token is not stored and cannot be shown again.")
 
 
 @app.command("list")
@@ -92,4 +92,4 @@ def revoke(
 
     with database.connection() as connection:
         tokens.revoke(connection, token.removesuffix("…"))
-    output.tell("The token is revoked.")
+    output.print_note("The token is revoked.")

@@ -59,7 +59,7 @@ def add(
     if as_json:
         output.show_json({"event": event})
     else:
-        output.say(event)
+        output.print_result(event)
 
 
 @app.command("list")
