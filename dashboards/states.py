@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from analytics.baseline import standing
 from verkehrspuls.quantities import COUNTED
+from verkehrspuls.storage.sites import Site
 from verkehrspuls.text import mark
 
 #: maximum age of the newest whole hour, then the site is late
@@ -47,14 +48,12 @@ STATES: Final = {
 }
 
 
-def state(
-    site: Mapping[str, Any], newest: Mapping[str, Any] | None, *, now: datetime
-) -> State:
+def state(site: Site, newest: Mapping[str, Any] | None, *, now: datetime) -> State:
     """Return a site's state by its newest whole hour (a row of `read_latest`)."""
     if newest is None:
-        if (site.get("shortest_s") or 0) > _HOUR_S:
-            return _by_days(site, now=now)
-        if any(channel["quantity"] in COUNTED for channel in site["channels"]):
+        if site.shortest_s and site.shortest_s > _HOUR_S:
+            return _by_days(site, timedelta(seconds=site.shortest_s), now=now)
+        if any(channel.quantity in COUNTED for channel in site.channels):
             return _by_messages(site, "begun", now=now)
         return _by_messages(site, "environment", now=now)
     age = now - (newest["time"] + timedelta(hours=1))
@@ -72,48 +71,43 @@ def _standing(newest: Mapping[str, Any]) -> standing.Standing | None:
     return standing.standing(newest["volume"], newest["usual"], newest["observed"] or 0)
 
 
-def _is_old(site: Mapping[str, Any], now: datetime) -> bool:
+def _is_old(site: Site, now: datetime) -> bool:
     """Return whether the newest data is old, as in a replayed history."""
-    measured = site.get("newest_reading_at")
-    longest = timedelta(seconds=site.get("longest_s") or 0)
+    measured = site.newest_reading_at
+    longest = timedelta(seconds=site.longest_s or 0)
     return measured is not None and now - measured > GONE_AFTER + longest
 
 
-def _by_days(site: Mapping[str, Any], *, now: datetime) -> State:
+def _by_days(site: Site, interval: timedelta, *, now: datetime) -> State:
     """Return the state of a site with days, or parts of them, only."""
     heard = _heard(site)
-    silent = float("inf") if heard is None else (now - heard) / _interval(site)
+    silent = float("inf") if heard is None else (now - heard) / interval
     if silent > GONE_AFTER_INTERVALS:
         return STATES["none"]
     if silent > LATE_AFTER_INTERVALS:
         return STATES["late"]
-    if site.get("last_messages") == "rejected":
+    if site.last_messages == "rejected":
         return STATES["rejected"]
     return STATES["daily"]
 
 
-def _heard(site: Mapping[str, Any]) -> datetime | None:
+def _heard(site: Site) -> datetime | None:
     """Return the time of a site's last message; imports do not count."""
-    if site.get("last_messages") != "imported":
-        received: datetime | None = site["last_received_at"]
-        return received
-    measured: datetime | None = site["newest_reading_at"]
-    longest = timedelta(seconds=site.get("longest_s") or 0)
+    if site.last_messages != "imported":
+        return site.last_received_at
+    measured = site.newest_reading_at
+    longest = timedelta(seconds=site.longest_s or 0)
     return None if measured is None else measured + longest
 
 
-def _interval(site: Mapping[str, Any]) -> timedelta:
-    return timedelta(seconds=site["shortest_s"])
-
-
-def _by_messages(site: Mapping[str, Any], reporting: str, *, now: datetime) -> State:
+def _by_messages(site: Site, reporting: str, *, now: datetime) -> State:
     """Return the state of a site without a recent whole hour."""
     heard = _heard(site)
     if heard is None or now - heard > GONE_AFTER:
         return STATES["none"]
     if now - heard > LATE_AFTER:
         return STATES["late"]
-    if site.get("last_messages") == "rejected":
+    if site.last_messages == "rejected":
         return STATES["rejected"]
     return STATES[reporting]
 

@@ -66,7 +66,7 @@ from verkehrspuls.storage.estimates import (
 )
 from verkehrspuls.storage.health import HealthDay
 from verkehrspuls.storage.reader import Reader
-from verkehrspuls.storage.sites import read_site
+from verkehrspuls.storage.sites import Channel, Site, read_site
 from verkehrspuls.storage.speeds import read_speed_histograms
 from verkehrspuls.storage.volumes import read_volumes
 
@@ -90,7 +90,7 @@ class Asked:
     Of the period the local days from `first` to `last` are touched.
     """
 
-    site: Mapping[str, Any]
+    site: Site
     #: what is counted, if anything is
     quantity: str | None
     start: datetime
@@ -102,7 +102,7 @@ class Asked:
     @property
     def zone(self) -> str:
         """The site's time zone."""
-        return str(self.site["time_zone"])
+        return str(self.site.time_zone)
 
     @property
     def first(self) -> date:
@@ -135,7 +135,7 @@ class Asked:
     @property
     def counted(self) -> dict[str, Any]:
         """The series that is counted, as `storage.series` takes it."""
-        return {"site_id": self.site["site_id"], "quantity": self.quantity or ""}
+        return {"site_id": self.site.site_id, "quantity": self.quantity or ""}
 
     @property
     def period(self) -> dict[str, Any]:
@@ -143,16 +143,16 @@ class Asked:
         return {"start": self.start, "end": self.end}
 
     @property
-    def channels(self) -> list[Mapping[str, Any]]:
+    def channels(self) -> list[Channel]:
         """The channels that count."""
-        return [c for c in self.site["channels"] if c["quantity"] == self.quantity]
+        return [c for c in self.site.channels if c.quantity == self.quantity]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counted:
     """What was counted in which days of a site, and the figures of it."""
 
-    site: dict[str, Any]
+    site: Site
     quantity: str
     #: local days, both included; flow figures are of the ended ones up to `ended`
     first: date
@@ -242,7 +242,7 @@ class Around:
     #: what is suspected to be of a sensor's fault (SUSPECTED), of all that is measured
     suspected: pl.DataFrame
     #: sites of the municipality; none where nothing is counted
-    neighbours: Sequence[Row] = ()
+    neighbours: Sequence[Site] = ()
     #: what open cases found in the period
     findings: Sequence[Finding] = ()
     #: by how much forecasts were off
@@ -301,9 +301,9 @@ def around(
 ) -> Around:
     """Read what is known around the figures; verdicts are of the days from `since`."""
     site = asked.site
-    of_site = {"municipality": site["municipality"], "site": site["key"]}
+    of_site: dict[str, Any] = {"municipality": site.municipality, "site": site.key}
     measured = [*filter(None, (asked.quantity,)), *environment]
-    places = [(site["site_id"], quantity, ALL) for quantity in measured]
+    places = [(site.site_id, quantity, ALL) for quantity in measured]
     with reader.connection() as connection:
         told = list_cases(
             connection,
@@ -317,7 +317,7 @@ def around(
         of_counted: dict[str, Any] = {}
         if asked.quantity:
             of_counted = {
-                "neighbours": sites_of(connection, site["municipality"]),
+                "neighbours": sites_of(connection, site.municipality),
                 "findings": list_findings(connection, **asked.counted, **asked.period),
                 "forecast_errors": list_forecast_errors(connection, **asked.counted)
                 if asked.end > asked.now
@@ -335,9 +335,7 @@ def around(
             if asked.quantity
             else (),
             ambiguous_of_all=ambiguous,
-            suspected=read_suspected(
-                connection, [site["site_id"]], None, **asked.period
-            ),
+            suspected=read_suspected(connection, [site.site_id], None, **asked.period),
             **of_counted,
         )
 
@@ -353,8 +351,8 @@ def _other_cases(
     found = {
         standing: list_cases(
             connection,
-            municipality=asked.site["municipality"],
-            site=asked.site["key"],
+            municipality=asked.site.municipality,
+            site=asked.site.key,
             standing=(standing,),
             now=asked.now,
             limit=MOST_CASES,
@@ -432,7 +430,7 @@ def volumes(
     asked: Asked, url: str, interval_s: Literal[900, 3600], *, trusted: bool = False
 ) -> pl.DataFrame:
     """Read the volumes of the period, of each direction and of all of them (`all`)."""
-    directions = {channel["direction"] for channel in asked.channels}
+    directions = {channel.direction for channel in asked.channels}
     found = read_volumes(
         url,
         **asked.counted,
@@ -617,7 +615,7 @@ class _Computed:
         self._settings = settings
         self._cases = tuple(sorted(case["anomaly_case_id"] for case in known.cases))
         self._calendar = calendar_of(
-            asked.first, asked.last, asked.site["state"], known.school_holidays
+            asked.first, asked.last, asked.site.state, known.school_holidays
         )
         self._left_out = _left_out(left_out, asked.zone)
 
@@ -627,7 +625,7 @@ class _Computed:
         together = of.days.filter(pl.col("direction") == ALL)
         rows = together if asked.whole_days else _together(of.hours)
         return Counted(
-            site=dict(asked.site),
+            site=asked.site,
             quantity=asked.quantity or "",
             first=asked.first,
             last=asked.last,
@@ -644,7 +642,7 @@ class _Computed:
         """Where the hours come from; the running one is not expected yet."""
         asked = self._asked
         selection = extracts.select(
-            dict(asked.site),
+            asked.site,
             quantity=asked.quantity,
             direction=None,
             **asked.period,
@@ -674,7 +672,7 @@ class _Computed:
 
         def source(kind: str, first: date, last: date) -> Source:
             selection = figures.select(
-                dict(asked.site),
+                asked.site,
                 kind,
                 quantity=asked.quantity,
                 direction=ALL,
@@ -863,7 +861,7 @@ def compared(
     compared = [(of.site, *before), (of.site, *after)]
     with reader.connection() as connection:
         if other:
-            site = read_site(connection, of.site["municipality"], other)
+            site = read_site(connection, of.site.municipality, other)
             compared[0] = (site, *before)
         suspects = pl.concat(
             [

@@ -33,8 +33,8 @@ from api.schemas import reasons
 from api.schemas import short_count as schemas
 from verkehrspuls import calendar
 from verkehrspuls.quantities import COUNTED
-from verkehrspuls.storage.database import Row
 from verkehrspuls.storage.days import count_valid_days
+from verkehrspuls.storage.sites import Site
 from verkehrspuls.storage.volumes import read_volumes
 
 router = APIRouter(prefix=PREFIX, tags=["studies"])
@@ -70,21 +70,21 @@ def expand_short_count(
     with store.connection() as connection:
         sites = sites_of(connection, municipality)
         holidays = school_holidays(connection)
-    zone = ZoneInfo(sites[0]["time_zone"])
+    zone = ZoneInfo(sites[0].time_zone)
     year = timedelta(days=364)
     last = times[-1].astimezone(zone).date()
     able = counting(sites, count.quantity)
     with store.connection() as connection:
         valid_days = count_valid_days(
             connection,
-            site_ids=[site["site_id"] for site in able],
+            site_ids=[site.site_id for site in able],
             quantity=count.quantity,
             first=last - year,
             last=last,
         )
     rules = Rules.of(request.app.state.settings.analytics)
     required = rules.days_required(365)
-    used = [site for site in able if valid_days.get(site["site_id"], 0) >= required][
+    used = [site for site in able if valid_days.get(site.site_id, 0) >= required][
         :MAX_REFERENCES
     ]
     counted = _local(
@@ -100,10 +100,10 @@ def expand_short_count(
         suspects = suspected_of(connection, used, count.quantity, last - year, last)
     touched = set(suspects["site_id"])
 
-    def read(of: Sequence[Row], *, trusted: bool) -> dict[str, _Counter]:
+    def read(of: Sequence[Site], *, trusted: bool) -> dict[str, _Counter]:
         without = suspects if trusted else None
         return {
-            site["key"]: _counter(
+            site.key: _counter(
                 store, site, count.quantity, last, holidays, rules, without=without
             )
             for site in of
@@ -114,7 +114,7 @@ def expand_short_count(
     def figures(trusted: bool) -> dict[str, Any]:
         known = every
         if trusted:
-            again = [site for site in used if site["site_id"] in touched]
+            again = [site for site in used if site.site_id in touched]
             known = known | read(again, trusted=True)
         enough = {
             key: counter
@@ -149,7 +149,7 @@ def expand_short_count(
         channels=sum(len(channels_of(site, count.quantity)) for site in used),
     )
     return found | {
-        "simulated": sites[0]["simulated"],
+        "simulated": sites[0].simulated,
         "method": short_count.METHOD,
         "without_suspected": without,
     }
@@ -172,7 +172,7 @@ class _Counter:
 
 def _counter(
     store: Database,
-    site: dict[str, Any],
+    site: Site,
     quantity: str,
     last: date,
     holidays: pl.DataFrame,
@@ -181,7 +181,7 @@ def _counter(
     without: pl.DataFrame | None,
 ) -> _Counter:
     """Read a permanent counter over the year up to a day, `without` SUSPECTED spans."""
-    zone = site["time_zone"]
+    zone = site.time_zone
     first = last - timedelta(days=364)
     with store.frames() as url:
         days = read_days(
@@ -196,7 +196,7 @@ def _counter(
         )
         read = read_volumes(
             url,
-            site_id=site["site_id"],
+            site_id=site.site_id,
             quantity=quantity,
             start=calendar.day_start(first, zone),
             end=calendar.day_end(last, zone),

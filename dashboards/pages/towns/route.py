@@ -1,6 +1,6 @@
 """The pages of all towns and of one town."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ from api.parameters import MunicipalityKey
 from dashboards import describe
 from dashboards.language import Language
 from dashboards.pages.towns import view
-from dashboards.pages.towns.standing import standing
+from dashboards.pages.towns.standing import Standing, standing
 from dashboards.render import (
     LanguageKey,
     Now,
@@ -22,7 +22,7 @@ from dashboards.render import (
 )
 from verkehrspuls.errors import UnknownKey
 from verkehrspuls.storage.case_lists import Counts, sum_towns
-from verkehrspuls.storage.sites import list_municipalities
+from verkehrspuls.storage.sites import Municipality, list_municipalities
 
 router = page_router()
 
@@ -47,7 +47,7 @@ def one_town(
     """Show one town."""
     database = database_of(request)
     now_standing = standing(request, database, at)
-    if not _has(now_standing["municipalities"], municipality):
+    if not _has(now_standing.municipalities, municipality):
         # registered a moment ago, perhaps
         with database.connection() as connection:
             registered = list_municipalities(connection)
@@ -57,14 +57,14 @@ def one_town(
     return _known(request, language, now_standing, at, page=page, only=municipality)
 
 
-def _has(towns: Iterable[Mapping[str, Any]], key: str) -> bool:
-    return any(town["key"] == key for town in towns)
+def _has(towns: Iterable[Municipality], key: str) -> bool:
+    return any(town.key == key for town in towns)
 
 
 def _known(
     request: Request,
     language: LanguageKey,
-    standing: Mapping[str, Any],
+    standing: Standing,
     at: datetime,
     **shown: Any,
 ) -> Response:
@@ -73,7 +73,7 @@ def _known(
         request,
         tongue,
         at,
-        standing["made_of"],
+        standing.made_of,
         make=lambda: _towns(request, tongue, standing, at, **shown),
     )
 
@@ -81,30 +81,30 @@ def _known(
 def _towns(
     request: Request,
     language: Language,
-    standing: Mapping[str, Any],
+    standing: Standing,
     at: datetime,
     *,
     page: int,
     only: str | None = None,
 ) -> Response:
-    towns = [m for m in standing["municipalities"] if only in (None, m["key"])]
+    towns = [m for m in standing.municipalities if only in (None, m.key)]
     if only and not towns:
         raise UnknownKey(kind="municipality", key=only)
-    sites = [s for s in standing["sites"] if only in (None, s["municipality"])]
-    cases = [c for c in standing["cases"] if only in (None, c["municipality"])]
-    counts = standing["counts"]
+    sites = [s for s in standing.sites if only in (None, s.municipality)]
+    cases = [c for c in standing.cases if only in (None, c["municipality"])]
+    counts = standing.counts
     shown = view.lines(
         sites,
-        standing["newest"],
+        standing.newest,
         counts,
         language,
         now=at,
-        values=standing["values"],
-        air=standing["air"],
+        values=standing.values,
+        air=standing.air,
     )
     listed = view.listed(shown, towns, counts, language, page=page)
     in_all = counts.get((only, None), Counts()) if only else sum_towns(counts)
-    zones = {(s["municipality"], s["key"]): s["time_zone"] for s in sites}
+    zones = {(s.municipality, s.key): s.time_zone for s in sites}
     return render(
         request,
         language,
@@ -114,9 +114,7 @@ def _towns(
         town=towns[0] if only else None,
         listed=listed,
         counts=view.counts(shown),
-        corridors=[
-            c for c in standing["corridors"] if only in (None, c["municipality"])
-        ],
+        corridors=[c for c in standing.corridors if only in (None, c["municipality"])],
         sentence=view.sentence(shown, in_all, language) if shown else "",
         map=view.map_chart(shown, language, municipalities=towns, listed=listed)
         if shown

@@ -3,8 +3,9 @@
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
 from fastapi import Request
@@ -13,11 +14,23 @@ from analytics.reports.town import read_air_now
 from api.database import MAX_WAIT_S, Database
 from dashboards.render import database_of
 from verkehrspuls.errors import DatabaseUnavailable, Unavailable
-from verkehrspuls.storage.case_lists import CURRENT, count_cases, list_cases
+from verkehrspuls.storage.case_lists import (
+    CURRENT,
+    Counts,
+    Where,
+    count_cases,
+    list_cases,
+)
 from verkehrspuls.storage.corridors import list_corridors
-from verkehrspuls.storage.environment import list_latest_values
+from verkehrspuls.storage.database import Row
+from verkehrspuls.storage.environment import LatestValue, list_latest_values
 from verkehrspuls.storage.operation import count_changes
-from verkehrspuls.storage.sites import list_municipalities, list_sites
+from verkehrspuls.storage.sites import (
+    Municipality,
+    Site,
+    list_municipalities,
+    list_sites,
+)
 from verkehrspuls.storage.volumes import read_latest
 
 #: maximum age of the towns' pages in seconds
@@ -27,12 +40,32 @@ MAX_STALE_S: Final = 30
 _reading: Final = threading.Lock()
 
 
-def known_towns(request: Request) -> Sequence[Mapping[str, Any]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """The state of all sites at a time."""
+
+    municipalities: Sequence[Municipality]
+    sites: Sequence[Site]
+    corridors: Sequence[Row]
+    #: current ones
+    cases: Sequence[Row]
+    counts: Mapping[Where, Counts]
+    values: Sequence[LatestValue]
+    #: newest hours of what is counted
+    newest: pl.DataFrame
+    #: indices of the air
+    air: pl.DataFrame
+    #: changes with anything that a page of it shows
+    made_of: str
+
+
+def known_towns(request: Request) -> Sequence[Municipality]:
     """Return all towns, for pages without data; empty if they cannot be read."""
-    held: tuple[datetime, Mapping[str, Any]] | None
-    if held := getattr(request.app.state, "standing", None):
-        found: Sequence[Mapping[str, Any]] = held[1]["municipalities"]
-        return found
+    held: tuple[datetime, Standing] | None = getattr(
+        request.app.state, "standing", None
+    )
+    if held:
+        return held[1].municipalities
     try:
         with database_of(request).connection() as connection:
             return list_municipalities(connection)
@@ -40,15 +73,15 @@ def known_towns(request: Request) -> Sequence[Mapping[str, Any]]:
         return ()
 
 
-def standing(request: Request, database: Database, at: datetime) -> dict[str, Any]:
+def standing(request: Request, database: Database, at: datetime) -> Standing:
     """Return the state of all sites, read again every few seconds.
 
     One request reads: the others get the cached state meanwhile, or wait for it.
     """
     state = request.app.state
 
-    def held(seconds: int) -> dict[str, Any] | None:
-        found: tuple[datetime, dict[str, Any]] | None = getattr(state, "standing", None)
+    def held(seconds: int) -> Standing | None:
+        found: tuple[datetime, Standing] | None = getattr(state, "standing", None)
         if found and abs((at - found[0]).total_seconds()) < seconds:
             return found[1]
         return None
@@ -67,29 +100,33 @@ def standing(request: Request, database: Database, at: datetime) -> dict[str, An
         with ThreadPoolExecutor(1, "newest-hours") as beside:
             newest = beside.submit(_newest, database, at)
             with database.connection() as connection:
-                found: dict[str, Any] = {
-                    "municipalities": list_municipalities(connection),
-                    "sites": list_sites(connection),
-                    "corridors": list_corridors(connection),
-                    "cases": list_cases(connection, standing=CURRENT, now=at),
-                    "counts": count_cases(connection, now=at),
-                    "values": list_latest_values(connection, now=at),
-                }
-            found["newest"], found["air"] = newest.result()
+                municipalities = list_municipalities(connection)
+                sites = list_sites(connection)
+                corridors = list_corridors(connection)
+                cases = list_cases(connection, standing=CURRENT, now=at)
+                counts = count_cases(connection, now=at)
+                values = list_latest_values(connection, now=at)
+            hours, air = newest.result()
+        found = Standing(
+            municipalities=municipalities,
+            sites=sites,
+            corridors=corridors,
+            cases=cases,
+            counts=counts,
+            values=values,
+            newest=hours,
+            air=air,
             # for thousands of sites: written only once
-            found["made_of"] = repr(
+            made_of=repr(
                 (
                     changes,
                     [
-                        (
-                            s["last_received_at"],
-                            s["last_messages"],
-                            s["newest_reading_at"],
-                        )
-                        for s in found["sites"]
+                        (s.last_received_at, s.last_messages, s.newest_reading_at)
+                        for s in sites
                     ],
                 )
-            )
+            ),
+        )
         state.standing = (at, found)
         return found
     finally:

@@ -30,6 +30,7 @@ from dashboards.states import (
 from verkehrspuls.quantities import COUNTED, ENVIRONMENT
 from verkehrspuls.storage.case_lists import Counts, Where
 from verkehrspuls.storage.environment import LatestValue
+from verkehrspuls.storage.sites import Municipality, Site
 from verkehrspuls.text import mark
 
 #: more sites than these are grouped by town, those of one town are paged
@@ -48,7 +49,7 @@ _DATA: Final = (("JSON", "/api/v1/sites"), ("GeoJSON", "/api/v1/sites.geojson"))
 class Line:
     """A site and how it stands; in words only where it is shown."""
 
-    site: Mapping[str, Any]
+    site: Site
     state: State
     #: how many cases are open at it
     cases: Counts
@@ -64,15 +65,13 @@ class Line:
     @property
     def link(self) -> str:
         """The site's page."""
-        return addresses.site(
-            self.language.key, self.site["municipality"], self.site["key"]
-        )
+        return addresses.site(self.language.key, self.site.municipality, self.site.key)
 
     @property
     def quantities(self) -> str:
         """What is counted and measured."""
         language = self.language
-        quantities = dict.fromkeys(c["quantity"] for c in self.site["channels"])
+        quantities = dict.fromkeys(c.quantity for c in self.site.channels)
         counted = [q for q in quantities if q in COUNTED]
         others = len(quantities) - len(counted)
         names = [language.quantity(q) for q in counted]
@@ -101,7 +100,7 @@ class Line:
             "%(value)s, %(hour)s",
             value=f"{language.number(whole_volume(hour))} "
             f"{language.unit(hour['quantity'])}",
-            hour=_hour(hour["time"], self.site["time_zone"], language, now=self.now),
+            hour=_hour(hour["time"], self.site.time_zone, language, now=self.now),
         )
         if (observed := hour["observed"] or 0) >= ENOUGH:
             return text
@@ -150,7 +149,7 @@ class Line:
         return f"{language.quantity(found.key)} {number}\N{NO-BREAK SPACE}{found.unit}"
 
     def _when(self, time: datetime, interval_s: int) -> str:
-        zone, length = self.site["time_zone"], timedelta(seconds=interval_s)
+        zone, length = self.site.time_zone, timedelta(seconds=interval_s)
         ended = time + length
         if interval_s > _HOUR_S:
             text = self.language.phrase(
@@ -183,12 +182,12 @@ class Line:
     @property
     def heard(self) -> str:
         """How long ago its newest message came, and what is not of now."""
-        heard = self.site["last_received_at"]
+        heard = self.site.last_received_at
         if not heard:
             return self.language.phrase(
                 "message %(age)s", age=self.language.phrase("never")
             )
-        if self.site["newest_reading_at"] and not is_fresh(self.site, self.now):
+        if self.site.newest_reading_at and not is_fresh(self.site, self.now):
             return newest_reading(self.site, self.language, now=self.now)
         age = self.language.age(self.now - heard)
         return self.language.phrase("message %(age)s", age=age)
@@ -196,7 +195,7 @@ class Line:
     @property
     def faults(self) -> list[str]:
         """What of its registration cannot be used."""
-        return [fault.say(self.language.key) for fault in self.site["faults"]]
+        return [fault.say(self.language.key) for fault in self.site.faults]
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +220,7 @@ _NOTES: Final = {
 
 
 def lines(
-    sites: Sequence[Mapping[str, Any]],
+    sites: Sequence[Site],
     newest: pl.DataFrame,
     cases: Mapping[Where, Counts],
     language: Language,
@@ -246,13 +245,13 @@ def lines(
     return [
         Line(
             site=site,
-            state=state(site, hour := hours.get(site["site_id"]), now=now),
-            cases=cases.get((site["municipality"], site["key"]), Counts()),
+            state=state(site, hour := hours.get(site.site_id), now=now),
+            cases=cases.get((site.municipality, site.key), Counts()),
             hour=hour,
             language=language,
             now=now,
-            values=measured.get(site["site_id"], ()),
-            air=judged.get(site["site_id"]),
+            values=measured.get(site.site_id, ()),
+            air=judged.get(site.site_id),
         )
         for site in sites
     ]
@@ -260,7 +259,7 @@ def lines(
 
 def groups(
     shown: Sequence[Line],
-    municipalities: Sequence[Mapping[str, Any]],
+    municipalities: Sequence[Municipality],
     cases: Mapping[Where, Counts],
     language: Language,
 ) -> list[Group]:
@@ -268,21 +267,21 @@ def groups(
     by_town = _by_town(shown)
     return [
         Group(
-            name=town["name"],
-            link=addresses.town(language.key, town["key"]),
+            name=town.name,
+            link=addresses.town(language.key, town.key),
             sites=len(inside),
             counts=counts(inside),
-            cases=cases.get((town["key"], None), Counts()),
+            cases=cases.get((town.key, None), Counts()),
         )
         for town in municipalities
-        if (inside := by_town.get(town["key"], []))
+        if (inside := by_town.get(town.key, []))
     ]
 
 
 def _by_town(shown: Sequence[Line]) -> dict[str, list[Line]]:
     found: dict[str, list[Line]] = {}
     for line in shown:
-        found.setdefault(line.site["municipality"], []).append(line)
+        found.setdefault(line.site.municipality, []).append(line)
     return found
 
 
@@ -292,7 +291,7 @@ class Listed:
 
     groups: Sequence[Group]
     #: (town, its sites)
-    towns: Sequence[tuple[Mapping[str, Any], Sequence[Line]]]
+    towns: Sequence[tuple[Municipality, Sequence[Line]]]
     page: int = 1
     pages: int = 1
     #: where all are, where they are not all listed: (label, address)
@@ -301,7 +300,7 @@ class Listed:
 
 def listed(
     shown: Sequence[Line],
-    municipalities: Sequence[Mapping[str, Any]],
+    municipalities: Sequence[Municipality],
     cases: Mapping[Where, Counts],
     language: Language,
     *,
@@ -315,13 +314,11 @@ def listed(
     pages = max(1, -(-len(every) // MOST_LISTED))
     page = min(page, pages)
     part = every[(page - 1) * MOST_LISTED : page * MOST_LISTED]
-    query = (
-        f"?municipality={municipalities[0]['key']}" if municipalities[1:] == [] else ""
-    )
+    query = f"?municipality={municipalities[0].key}" if municipalities[1:] == [] else ""
     by_town = {} if grouped else _by_town(part)
     return Listed(
         groups=part if grouped else (),
-        towns=[(town, by_town.get(town["key"], [])) for town in municipalities]
+        towns=[(town, by_town.get(town.key, [])) for town in municipalities]
         if not grouped
         else (),
         page=page,
@@ -371,22 +368,26 @@ def map_chart(
     shown: Sequence[Line],
     language: Language,
     *,
-    municipalities: Sequence[Mapping[str, Any]],
+    municipalities: Sequence[Municipality],
     listed: Listed,
 ) -> Chart:
     """Draw the map; with several towns marks are moved apart and towns named.
 
     Its table is of what the page lists. A site without coordinates is in it only.
     """
-    placed = [line for line in shown if _located(line.site)]
+    placed = [
+        (line, line.site.latitude, line.site.longitude)
+        for line in shown
+        if line.site.latitude is not None and line.site.longitude is not None
+    ]
     clustered = len(placed) > MOST_MARKS
     places = [
         Place(
-            name=line.site["name"],
-            latitude=line.site["latitude"],
-            longitude=line.site["longitude"],
-            road=line.site["road"],
-            town=line.site["municipality_name"],
+            name=line.site.name,
+            latitude=latitude,
+            longitude=longitude,
+            road=line.site.road,
+            town=line.site.municipality_name,
             state=line.state.key,
             words=(language.phrase(line.state.word),)
             if clustered
@@ -402,7 +403,7 @@ def map_chart(
             ),
             link=line.link,
         )
-        for line in placed
+        for line, latitude, longitude in placed
     ]
     spread = len(municipalities) > 1
     note = language.phrase(
@@ -461,21 +462,17 @@ def _table(listed: Listed, language: Language) -> Table:
         head,
         [
             (
-                line.site["name"],
-                line.site["municipality_name"],
+                line.site.name,
+                line.site.municipality_name,
                 language.phrase(line.state.word),
-                f"{line.site['latitude']:.4f}, {line.site['longitude']:.4f}"
-                if _located(line.site)
+                f"{line.site.latitude:.4f}, {line.site.longitude:.4f}"
+                if line.site.latitude is not None
                 else UNKNOWN_FIGURE,
             )
             for _, inside in listed.towns
             for line in inside
         ],
     )
-
-
-def _located(site: Mapping[str, Any]) -> bool:
-    return site["latitude"] is not None and site["longitude"] is not None
 
 
 def case_lines(

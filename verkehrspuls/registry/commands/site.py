@@ -1,6 +1,7 @@
 """`verkehrspuls site`: the sites that are registered, whatever their visibility."""
 
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -8,6 +9,9 @@ from verkehrspuls.cli import database, output
 from verkehrspuls.cli.keys import parse_key
 from verkehrspuls.cli.options import Json, OfMunicipality, SiteName
 from verkehrspuls.cli.removing import WithReadings, Yes, remove
+
+if TYPE_CHECKING:
+    from verkehrspuls.storage.sites import Site
 
 app = typer.Typer(help="List, show and remove sites.", no_args_is_help=True)
 
@@ -21,9 +25,12 @@ def list_sites(municipality: OfMunicipality = None, as_json: Json = False) -> No
     from verkehrspuls.storage.visibility import EVERYTHING
 
     with database.connection(municipality) as connection:
-        sites = list_sites(connection, municipality=municipality, visible=EVERYTHING)
+        found = list_sites(connection, municipality=municipality, visible=EVERYTHING)
+    sites = [_told(site) for site in found]
+    for site in sites:
+        del site["sensors"]  # they are not read here
     output.show_list(
-        [_told(site) for site in sites],
+        sites,
         (
             *("site", "name", "channels", "measures"),
             *("status", "visibility", "newest_reading", "last_message"),
@@ -76,5 +83,6 @@ def remove_site(
     remove("site", site, *parse_key(site, kind="site"), with_readings, yes)
 
 
-def _told(site: dict[str, Any]) -> dict[str, Any]:
-    return site | {"faults": [fault.say("en") for fault in site["faults"]]}
+def _told(site: "Site") -> dict[str, Any]:
+    """Return a site as JSON shows it."""
+    return asdict(site) | {"faults": [fault.say("en") for fault in site.faults]}

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import polars as pl
 import pytest
@@ -13,9 +12,11 @@ from dashboards import describe
 from dashboards.language import Language
 from dashboards.pages.towns import view
 from dashboards.pages.towns.view import MOST_LISTED
+from tests.registered import channel, municipality, site
 from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.storage.case_lists import Counts
 from verkehrspuls.storage.environment import LatestValue
+from verkehrspuls.storage.sites import Municipality
 
 NOW = datetime(2026, 3, 4, 12, 30, tzinfo=UTC)
 DE = Language("de")
@@ -28,31 +29,29 @@ CASES = {
 NOTHING = pl.DataFrame(schema={"site_id": pl.Int32, "quantity": pl.String})
 
 
-def towns(*sizes: int) -> list[dict[str, Any]]:
+def towns(*sizes: int) -> list[Municipality]:
     return [
-        {"key": f"town-{number}", "name": f"Stadt {number}", "sites": size}
+        municipality(f"town-{number}", name=f"Stadt {number}", sites=size)
         for number, size in enumerate(sizes)
     ]
 
 
-def lines(municipalities: list[dict[str, Any]]) -> list[view.Line]:
+def lines(municipalities: list[Municipality]) -> list[view.Line]:
     sites = [
-        {
-            "site_id": place,
-            "key": f"site-{place}",
-            "name": f"Straße {place}",
-            "municipality": town["key"],
-            "municipality_name": town["name"],
-            "time_zone": "Europe/Berlin",
-            "latitude": 49.0,
-            "longitude": 7.0,
-            "road": "",
-            "channels": [{"quantity": "no2_ugm3"}],
-            "last_received_at": NOW - timedelta(minutes=1),
-            "newest_reading_at": NOW - timedelta(minutes=10),
-        }
+        site(
+            f"site-{place}",
+            site_id=place,
+            name=f"Straße {place}",
+            municipality=town.key,
+            municipality_name=town.name,
+            latitude=49.0,
+            longitude=7.0,
+            channels=(channel(quantity="no2_ugm3"),),
+            last_received_at=NOW - timedelta(minutes=1),
+            newest_reading_at=NOW - timedelta(minutes=10),
+        )
         for town in municipalities
-        for place in range(town["sites"])
+        for place in range(town.sites)
     ]
     return view.lines(sites, NOTHING, CASES, DE, now=NOW)
 
@@ -60,7 +59,7 @@ def lines(municipalities: list[dict[str, Any]]) -> list[view.Line]:
 def test_few_sites_are_all_listed_by_town() -> None:
     some = towns(120, 0, 80)
     found = view.listed(lines(some), some, CASES, DE, page=1)
-    assert [(town["key"], len(inside)) for town, inside in found.towns] == [
+    assert [(town.key, len(inside)) for town, inside in found.towns] == [
         ("town-0", 120),
         ("town-1", 0),
         ("town-2", 80),
@@ -115,7 +114,7 @@ def test_many_sites_of_a_town_are_paged(page: int, shown: int, first: str) -> No
     found = view.listed(lines(some), some, CASES, DE, page=page)
     ((_, inside),) = found.towns
     assert (found.pages, found.page, len(inside)) == (3, min(page, 3), shown)
-    assert inside[0].site["key"] == first
+    assert inside[0].site.key == first
     assert found.downloads[0][1] == "/api/v1/sites?municipality=town-0"
 
 
@@ -184,8 +183,8 @@ def test_row_of_a_station_shows_its_newest_values_with_unit_and_time() -> None:
         value("temperature_c", -1.25, hour),
         value("no2_ugm3", 18.24, hour),
     ]
-    site = lines(towns(1))[0].site
-    (line,) = view.lines([site], NOTHING, {}, DE, now=NOW, values=values)
+    shown = lines(towns(1))[0].site
+    (line,) = view.lines([shown], NOTHING, {}, DE, now=NOW, values=values)
     assert line.measured == (
         "Stickstoffdioxid NO₂ 18,2\xa0µg/m³, Temperatur −1,2\xa0°C, 12–13 Uhr"
     )
@@ -193,8 +192,8 @@ def test_row_of_a_station_shows_its_newest_values_with_unit_and_time() -> None:
 
 def test_old_values_of_a_station_say_so_and_when() -> None:
     values = [value("water_level_cm", 482.6, datetime(2025, 2, 1, 11, tzinfo=UTC))]
-    site = lines(towns(1))[0].site
-    (line,) = view.lines([site], NOTHING, {}, DE, now=NOW, values=values)
+    shown = lines(towns(1))[0].site
+    (line,) = view.lines([shown], NOTHING, {}, DE, now=NOW, values=values)
     assert line.measured == (
         "Wasserstand 483\xa0cm, Sa, 01.02.2025, 12–13 Uhr (veraltet)"
     )
@@ -217,10 +216,10 @@ def test_row_of_a_station_tells_the_index_of_its_air_and_what_decides_it() -> No
         ),
         view.INDEX,
     )
-    site = lines(towns(1))[0].site
+    shown = lines(towns(1))[0].site
     hour = datetime(2026, 3, 4, 11, tzinfo=UTC)
     values = [value("no2_ugm3", 41.0, hour)]
-    (line,) = view.lines([site], NOTHING, {}, DE, now=NOW, values=values, air=air)
+    (line,) = view.lines([shown], NOTHING, {}, DE, now=NOW, values=values, air=air)
     assert line.measured == "Luftqualität: mäßig (NO₂), 12–13 Uhr"
     english = replace(line, language=Language("en"))
     assert english.measured.startswith("Air quality: moderate (NO₂), ")
@@ -230,9 +229,9 @@ def test_row_of_a_station_tells_the_index_of_its_air_and_what_decides_it() -> No
 def test_row_of_a_station_with_daily_means_shows_them(days_ago: int, old: str) -> None:
     began = datetime(2026, 3, 3, 23, tzinfo=UTC) - timedelta(days=days_ago)
     values = [value("pm10_ugm3", 21.5, began, interval_s=86_400)]
-    site = lines(towns(1))[0].site
-    (line,) = view.lines([site], NOTHING, {}, DE, now=NOW, values=values)
-    day = DE.moment(began + timedelta(days=1), site["time_zone"])
+    shown = lines(towns(1))[0].site
+    (line,) = view.lines([shown], NOTHING, {}, DE, now=NOW, values=values)
+    day = DE.moment(began + timedelta(days=1), shown.time_zone)
     assert line.measured == (
         f"Feinstaub PM10 21,5\xa0µg/m³, Mittel über 24 Stunden bis {day}{old}"
     )
@@ -241,7 +240,7 @@ def test_row_of_a_station_with_daily_means_shows_them(days_ago: int, old: str) -
 def test_row_of_a_station_with_many_quantities_stays_short() -> None:
     hour = datetime(2026, 3, 4, 11, tzinfo=UTC)
     values = [value(quantity, 1.0, hour) for quantity in ENVIRONMENT]
-    site = lines(towns(1))[0].site
-    (line,) = view.lines([site], NOTHING, {}, DE, now=NOW, values=values)
+    shown = lines(towns(1))[0].site
+    (line,) = view.lines([shown], NOTHING, {}, DE, now=NOW, values=values)
     assert line.measured.count(" 1,0") == 3
     assert line.measured.endswith("; 9 weitere")
