@@ -1,5 +1,7 @@
 """The command `verkehrspuls ledger`: what became of every message, and the proof."""
 
+from dataclasses import asdict
+
 import typer
 
 from verkehrspuls.cli import output
@@ -53,12 +55,13 @@ def show(
         )
         if key and not rows:
             raise UnknownKey(kind="sensor", key=sensor)
-    output.show_list(rows, _COLUMNS, as_json=as_json, shown=_shown)
+    output.show_list(
+        [asdict(row) for row in rows], _COLUMNS, as_json=as_json, shown=_shown
+    )
     for row in dropped:
         output.tell(
-            f"{row['municipality']}/{row['sensor']}: {row['field']} was left out "
-            f"{row['fields']} times: {DROPPED[row['problem']]}. The last was "
-            f"{row['value']}."
+            f"{row.municipality}/{row.sensor}: {row.field} was left out "
+            f"{row.fields} times: {DROPPED[row.problem]}. The last was {row.value}."
         )
 
 
@@ -101,8 +104,8 @@ def check(as_json: Json = False) -> None:
             else:
                 output.say(f"{name}: in order")
         output.say(
-            f"{proof.totals['messages_received']} messages with "
-            f"{proof.totals['readings_received']} readings in the ledger."
+            f"{proof.totals.messages_received} messages with "
+            f"{proof.totals.readings_received} readings in the ledger."
         )
     if not proof.holds:
         raise FoundProblems(count=sum(map(len, proof.differences.values())))

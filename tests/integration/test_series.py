@@ -13,7 +13,7 @@ from verkehrspuls.storage.days import read_daily_figures
 from verkehrspuls.storage.environment import read_environment
 from verkehrspuls.storage.ledger_hours import list_ledger
 from verkehrspuls.storage.named import queries
-from verkehrspuls.storage.operation import read_state
+from verkehrspuls.storage.operation import OfReason, read_state
 from verkehrspuls.storage.sensors import list_sensors
 from verkehrspuls.storage.sites import list_municipalities, list_sites, read_site
 from verkehrspuls.storage.speeds import read_speed_histograms
@@ -250,16 +250,14 @@ def test_ledger_sums_over_worker_slots_and_balances(url: str) -> None:
         )
         every = list_ledger(connection, start=hour, end=hour + timedelta(hours=1))
         state = read_state(connection)
-    assert [row["messages_received"] for row in rows] == [24]
-    assert rows[0]["last_received_at"] == world.RECEIVED
-    assert [row["sensor"] for row in every] == ["air", "camera", "loop", None]
-    unknown = next(row for row in state["ledger"] if row["municipality"] is None)
-    assert unknown["messages_unknown_sensor"] == 4
+    assert [row.messages_received for row in rows] == [24]
+    assert rows[0].last_received_at == world.RECEIVED
+    assert [row.sensor for row in every] == ["air", "camera", "loop", None]
+    unknown = next(row for row in state.ledger if row.municipality is None)
+    assert unknown.messages_unknown_sensor == 4
     # of three, one is kept
-    assert state["rejected"] == [
-        {"reason": "unreadable", "messages": 3, "only_counted": 2}
-    ]
-    assert state["work"][0]["stale_buckets"] == 2
+    assert state.rejected == [OfReason("unreadable", messages=3, only_counted=2)]
+    assert state.work.stale_buckets == 2
 
 
 def test_reading_works_on_each_edition(edition_world: str) -> None:
