@@ -24,9 +24,9 @@ from api.routes import (
     environment,
     flow,
     forecast,
-    health,
     ledger,
     municipalities,
+    probes,
     readings,
     rejects,
     sections,
@@ -35,7 +35,7 @@ from api.routes import (
     sites,
     studies,
 )
-from api.schemas.health import Health
+from api.schemas.probes import Health
 from api.schemas.series import Series
 from api.schemas.sites import SiteFeatures
 from verkehrspuls.metrics import Metrics
@@ -97,7 +97,7 @@ def create_app(settings: Settings) -> FastAPI:
             ledger,
             rejects,
             channel_health,
-            health,
+            probes,
             reference,
         ),
     ):

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Query
 from analytics.environment import humidity, indices, limits, rls19
 from analytics.environment import wind as winds
 from analytics.reports import environment as reports
-from analytics.reports.environment import LONGEST_DAYS, Asked, ask
+from analytics.reports.environment import MAX_PERIOD_DAYS, Asked, ask
 from analytics.reports.periods import period
 from api import PREFIX
 from api.parameters import From, MunicipalityKey, SiteKey, Store, To
@@ -37,7 +37,7 @@ def _ask(
     return ask(
         store,
         found,
-        period(found.time_zone, from_, to, now=now, days=30).at_most(LONGEST_DAYS),
+        period(found.time_zone, from_, to, now=now, days=30).at_most(MAX_PERIOD_DAYS),
     )
 
 
@@ -252,7 +252,7 @@ def _answer(
 ) -> dict[str, Any]:
     """Arrange a report; without what is suspected, too, where anything is."""
 
-    def told(one: reports.Told[Figures]) -> dict[str, Any]:
+    def body_of(one: reports.Told[Figures]) -> dict[str, Any]:
         passports = {key: asdict(found) for key, found in one.passports.items()}
         return arranged(one.figures) | {"passport": passports}
 
@@ -263,6 +263,6 @@ def _answer(
         "site": report.site.key,
         "from_": report.period.start,
         "to": report.period.end,
-        **told(report.found),
-        "without_suspected": without and told(without),
+        **body_of(report.found),
+        "without_suspected": without and body_of(without),
     }

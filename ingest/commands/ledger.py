@@ -59,9 +59,10 @@ def show(
         [asdict(row) for row in rows], _COLUMNS, as_json=as_json, shown=_shown
     )
     for row in dropped:
-        output.tell(
+        output.print_note(
             f"{row.municipality}/{row.sensor}: {row.field} was left out "
-            f"{row.fields} times: {DROPPED[row.problem]}. The last was {row.value}."
+            f"{row.fields} times: {DROPPED[row.problem]}. The last was "
+            f"{row.value}."
         )
 
 
@@ -99,11 +100,11 @@ def check(as_json: Json = False) -> None:
     else:
         for name, rows in proof.differences.items():
             if rows:
-                output.say(f"{name}: {ledger.CHECKS[name]}")
+                output.print_result(f"{name}: {ledger.CHECKS[name]}")
                 output.show(rows, list(rows[0]))
             else:
-                output.say(f"{name}: in order")
-        output.say(
+                output.print_result(f"{name}: in order")
+        output.print_result(
             f"{proof.totals.messages_received} messages with "
             f"{proof.totals.readings_received} readings in the ledger."
         )

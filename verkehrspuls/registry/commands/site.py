@@ -26,7 +26,7 @@ def list_sites(municipality: OfMunicipality = None, as_json: Json = False) -> No
 
     with database.connection(municipality) as connection:
         found = list_sites(connection, municipality=municipality, visible=EVERYTHING)
-    sites = [_told(site) for site in found]
+    sites = [_with_fault_texts(site) for site in found]
     for site in sites:
         del site["sensors"]  # they are not read here
     output.show_list(
@@ -58,7 +58,9 @@ def show_site(
 
     municipality, key = parse_key(site, kind="site")
     with database.connection() as connection:
-        found = _told(read_site(connection, municipality, key, visible=EVERYTHING))
+        found = _with_fault_texts(
+            read_site(connection, municipality, key, visible=EVERYTHING)
+        )
     if as_json:
         output.show_json(found)
         return
@@ -83,6 +85,6 @@ def remove_site(
     remove("site", site, *parse_key(site, kind="site"), with_readings, yes)
 
 
-def _told(site: "Site") -> dict[str, Any]:
+def _with_fault_texts(site: "Site") -> dict[str, Any]:
     """Return a site as JSON shows it."""
-    return asdict(site) | {"faults": [fault.say("en") for fault in site.faults]}
+    return asdict(site) | {"faults": [fault.in_language("en") for fault in site.faults]}
