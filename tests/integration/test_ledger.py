@@ -365,7 +365,9 @@ def test_without_room_one_example_is_kept_and_all_are_counted(
     world.write(*bad)
     later = Message(COUNTS_TOPIC, b"?", NOW + timedelta(hours=1))
     world.write(later, later, counts(outputs=("9",)))
-    assert world.counted("unreadable") == {"messages": 102, "kept": 21, "readings": 0}
+    assert world.counted("unreadable") == ledger.RejectSums(
+        messages=102, kept=21, readings=0
+    )
     assert world.counted("unknown-output").kept == 1
     assert world.value("select count(*) from rejected_message") == 22
     assert [r.message for r in caplog.records].count("no_room_for_rejects") == 1
@@ -383,11 +385,11 @@ def test_flood_of_unknown_senders_is_bounded(plain_database: str) -> None:
     world = World(plain_database, keep_flood_per_minute=100)
     flood = (f"vp/v1/kusel/x{i}/counts" for i in range(10_000))
     world.write(*(counts(topic=topic) for topic in flood), counts())
-    assert world.counted("unknown-sensor") == {
-        "messages": 10_000,
-        "kept": 100,
-        "readings": 0,
-    }
+    assert world.counted("unknown-sensor") == ledger.RejectSums(
+        messages=10_000,
+        kept=100,
+        readings=0,
+    )
     assert world.value("select count(*) from count_reading") == 1
     assert world.proof().holds
     world.close()
