@@ -1,20 +1,10 @@
-"""Whether data is current: time of the newest reading, and of the newest message."""
+"""The time of a site's newest reading, and of its newest message, as a phrase."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from dashboards.language import Language
-from dashboards.states import GONE_AFTER
 from verkehrspuls.storage.sites import Site
 from verkehrspuls.text import mark
-
-
-def is_fresh(site: Site, now: datetime) -> bool:
-    """Return whether a site's newest reading is current, by its longest interval."""
-    measured = site.newest_reading_at
-    if measured is None:
-        return False
-    longest = timedelta(seconds=site.longest_s or 0)
-    return now - measured <= GONE_AFTER + longest
 
 
 def newest_reading(site: Site, language: Language, *, now: datetime) -> str:
