@@ -29,6 +29,7 @@ from verkehrspuls.storage.sites import read_site
 from verkehrspuls.text import LANGUAGES, translate
 
 router = APIRouter(prefix=PREFIX, tags=["figures"])
+ORDER: Final = 150
 
 #: Maximum days in one response. Hours are judged on request.
 MAX_DAYS: Final = {"P1D": 366, "PT1H": 7}

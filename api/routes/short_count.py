@@ -38,6 +38,7 @@ from verkehrspuls.storage.days import count_valid_days
 from verkehrspuls.storage.volumes import read_volumes
 
 router = APIRouter(prefix=PREFIX, tags=["studies"])
+ORDER: Final = 100
 
 #: maximum permanent counters used for a short count
 MAX_REFERENCES: Final = 20

@@ -116,7 +116,7 @@ def exists(text: str) -> bool:
     words = shlex.split(text.replace("…", " "))
     if words[0].startswith("-"):
         return words[0] in ("--help", "--version")
-    if words[0] not in cli.COMMANDS:
+    if words[0] not in cli.nouns():
         return False
     command = cli.load(words[0])
     inner = getattr(command, "commands", {})

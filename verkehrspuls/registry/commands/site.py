@@ -1,4 +1,4 @@
-"""`verkehrspuls site`: the sites that are registered, whatever their visibility."""
+"""List, show and remove sites."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from verkehrspuls.cli.keys import parse_key
 from verkehrspuls.cli.options import Json, OfMunicipality, SiteName
 from verkehrspuls.cli.removing import WithReadings, Yes, remove
 
-app = typer.Typer(help="List, show and remove sites.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 _SENSOR_COLUMNS = ("key", "model", "state", "output", "channel", "since", "until")
 

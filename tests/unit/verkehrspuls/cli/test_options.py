@@ -81,7 +81,7 @@ NO_DATA = (
 
 
 def commands() -> Iterator[tuple[str, Any]]:
-    for noun in command.COMMANDS:
+    for noun in command.nouns():
         loaded = command.load(noun)
         if not hasattr(loaded, "commands"):
             yield noun, loaded
