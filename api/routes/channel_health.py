@@ -10,7 +10,7 @@ import polars as pl
 from fastapi import APIRouter, Query, Request
 
 from analytics import frames
-from analytics.health.verdicts import METHOD, TEXTS
+from analytics.health.verdicts import METHOD, texts
 from analytics.jobs import health_store
 from analytics.quality.validity import Rules
 from analytics.reports.extracts import ALL
@@ -154,5 +154,5 @@ def _day(given: datetime | date, zone: ZoneInfo, *, before: bool = False) -> dat
 
 def _text(verdict: str) -> dict[str, str]:
     # an unknown verdict of another version is shown by its key
-    text = TEXTS.get(verdict, verdict)
+    text = texts().get(verdict, verdict)
     return {language: translate(text, language) for language in LANGUAGES}

@@ -20,8 +20,7 @@ with measured as (
     union all
     select f.channel_id, f.began, f.ended
     from vp.suspected(
-        array(select channel_id from measured), %(start)s, %(end)s + interval '1 hour',
-        %(faults)s::text[], %(verdicts)s::text[]) f
+        array(select channel_id from measured), %(start)s, %(end)s + interval '1 hour') f
     where %(trusted)s::boolean
 )
 select h.time, measured.key as channel,
@@ -67,8 +66,7 @@ with measured as (
     select f.channel_id, f.began, f.ended
     from vp.suspected(
         -- none is longer than a local day
-        array(select channel_id from measured), %(start)s, %(end)s + interval '25 hours',
-        %(faults)s::text[], %(verdicts)s::text[]) f
+        array(select channel_id from measured), %(start)s, %(end)s + interval '25 hours') f
     where %(trusted)s::boolean
 )
 select e.channel_id, e.time, e.interval_s, e.value

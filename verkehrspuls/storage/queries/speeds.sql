@@ -21,8 +21,7 @@ with counted as (
     union all
     select f.channel_id, f.began, f.ended
     from vp.suspected(
-        array(select channel_id from counted), %(start)s, %(end)s + interval '1 hour',
-        %(faults)s::text[], %(verdicts)s::text[]) f
+        array(select channel_id from counted), %(start)s, %(end)s + interval '1 hour') f
     where %(trusted)s::boolean
 )
 select h.channel_id, h.time,

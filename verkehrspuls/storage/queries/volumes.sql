@@ -48,8 +48,7 @@ with counted as (
         union all
         select f.channel_id, f.began, f.ended
         from vp.suspected(
-            array(select channel_id from counted), %(start)s, %(end)s + make_interval(secs => %(interval_s)s),
-            %(faults)s::text[], %(verdicts)s::text[]) f
+            array(select channel_id from counted), %(start)s, %(end)s + make_interval(secs => %(interval_s)s)) f
         where %(trusted)s::boolean
     ) f
     group by channel_id
@@ -184,8 +183,7 @@ with counted as (
         union all
         select f.channel_id, f.began, f.ended
         from vp.suspected(
-            array(select channel_id from counted), %(start)s, %(end)s + make_interval(secs => %(interval_s)s),
-            %(faults)s::text[], %(verdicts)s::text[]) f
+            array(select channel_id from counted), %(start)s, %(end)s + make_interval(secs => %(interval_s)s)) f
         where %(trusted)s::boolean
     ) f
     group by channel_id
