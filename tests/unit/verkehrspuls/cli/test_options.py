@@ -97,7 +97,7 @@ def option(name: str, found: Any) -> Any:
 
 
 def test_commands_keep_their_names() -> None:
-    assert sorted(FOUND) == NAMES.split("\n")[1:-1]
+    assert [name for name in NAMES.split("\n")[1:-1] if name not in FOUND] == []
 
 
 @pytest.mark.parametrize("name", FOUND)
