@@ -4,6 +4,7 @@ Run in a copy of the project in which the how-tos were followed, with the URLs o
 databases, one for `IN_WORLD` and one for each of `ALONE`: `python -m tests.seen URL …`.
 """
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -23,7 +24,7 @@ from tests.integration.test_ledger import World as Ingest
 from verkehrspuls.cli import command as cli
 from verkehrspuls.model import Channel, Installation, Mapping, Sensor, Site, Town
 from verkehrspuls.registry.towns import register
-from verkehrspuls.settings import load
+from verkehrspuls.settings import PREFIX, load
 from verkehrspuls.storage.database import connect
 from verkehrspuls.storage.migrate import migrate
 
@@ -46,9 +47,10 @@ def web(url: str, now: datetime = world.LAST) -> Iterator[TestClient]:
 
 def command(url: str, *words: str) -> str:
     """Run a command; return what it says."""
-    done = CliRunner().invoke(
-        cli.app, words, env={"VERKEHRSPULS_DATABASE__URL": url}, catch_exceptions=False
-    )
+    # what tests are told by the environment is no setting
+    without = dict.fromkeys(name for name in os.environ if name.startswith(PREFIX))
+    env = {**without, "VERKEHRSPULS_DATABASE__URL": url}
+    done = CliRunner().invoke(cli.app, words, env=env, catch_exceptions=False)
     assert done.exit_code == 0, done.output
     return done.output
 
