@@ -28,7 +28,7 @@ UTC: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """Number and date formats of a language's spreadsheet."""
+    """How a language's spreadsheet writes numbers and dates."""
 
     separator: str
     decimal_comma: bool

@@ -10,7 +10,7 @@ from dashboards.period import Period
 from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.text import mark
 
-#: formats of the API with their labels
+#: file types of the API with their labels
 DOWNLOAD_LABELS: Final = {
     "csv": mark("CSV"),
     "csv-{language}": mark("CSV for Excel"),
@@ -27,7 +27,7 @@ def downloads(
     *,
     by_day: bool = False,
 ) -> Sequence[tuple[str, str]]:
-    """Link the shown series in each format; environment by the hour, or `by_day`."""
+    """Link the shown series as each file type; environment by the hour, or `by_day`."""
     bin = "PT1H" if quantity in ENVIRONMENT and not by_day else period.bin
     base = f"/api/v1/sites/{site['municipality']}/{site['key']}/series"
     query = {

@@ -137,7 +137,10 @@ def shown_ratio(newest: Mapping[str, Any]) -> float | None:
     None as well where it is far from the usual and may be chance.
     """
     ratio = relative(newest)
-    if ratio is None or min(whole_volume(newest), newest["usual"]) < standing.FEWEST:
+    if (
+        ratio is None
+        or min(whole_volume(newest), newest["usual"]) < standing.MIN_COMPARED_VOLUME
+    ):
         return None
-    is_near = standing.LESS <= ratio <= standing.MORE
+    is_near = standing.LESS_RATIO <= ratio <= standing.MORE_RATIO
     return ratio if is_near or _standing(newest) != "usual" else None

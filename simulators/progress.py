@@ -42,6 +42,6 @@ def _lines(title: str, total: int) -> Callable[[], None]:
         now = time.monotonic()
         if now - said >= _UPDATE_S or done == total:
             said = now
-            output.tell(f"{title}: {done / total:.0%}")
+            output.print_note(f"{title}: {done / total:.0%}")
 
     return advance

@@ -133,10 +133,10 @@ def live(
             done = now
             sleep((done // tick + 1) * tick - clock())
     except KeyboardInterrupt:
-        _say_offline(world, publisher, clock())
+        _publish_offline(world, publisher, clock())
 
 
-def _say_offline(world: World, publisher: Publisher, now: float) -> None:
+def _publish_offline(world: World, publisher: Publisher, now: float) -> None:
     try:
         # while the broker is away nothing can be sent, and no window is free
         publisher.flush(1)

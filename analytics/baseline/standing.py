@@ -6,27 +6,29 @@ from typing import Final, Literal
 Standing = Literal["more", "usual", "less"]
 
 #: More or less than usual, as share of it.
-LESS: Final = 0.75
-MORE: Final = 1.25
+LESS_RATIO: Final = 0.75
+MORE_RATIO: Final = 1.25
 #: Less traffic than this is compared as if it were as much: 3 for 1 is not news.
-FEWEST: Final = 10
+MIN_COMPARED_VOLUME: Final = 10
 #: The share of an hour that must be observed to be scaled.
-ENOUGH: Final = 0.75
+MIN_OBSERVED: Final = 0.75
 #: From this -lg of the Poisson probability on, a count is not taken for chance: of
 #: hours that are as usual, fewer than 2 in 100 are so far away from it.
-BEYOND_CHANCE: Final = 1.5
+MIN_UNLIKELINESS: Final = 1.5
 
 
 def whole_volume(volume: float, observed: float) -> float:
     """Return an hour's volume, scaled to the whole hour where that may be done."""
-    return volume / (observed if observed >= ENOUGH else 1)
+    return volume / (observed if observed >= MIN_OBSERVED else 1)
 
 
 def relative(volume: float, usual: float | None, observed: float) -> float | None:
     """Return a volume relative to what is usual; None where that is unknown."""
-    if usual is None or observed < ENOUGH:
+    if usual is None or observed < MIN_OBSERVED:
         return None
-    return max(whole_volume(volume, observed), FEWEST) / max(usual, FEWEST)
+    return max(whole_volume(volume, observed), MIN_COMPARED_VOLUME) / max(
+        usual, MIN_COMPARED_VOLUME
+    )
 
 
 def unlikely(counted: float, expected: float) -> float:
@@ -48,6 +50,9 @@ def standing(volume: float, usual: float | None, observed: float) -> Standing | 
     ratio = relative(volume, usual, observed)
     if ratio is None or usual is None:
         return None
-    if LESS <= ratio <= MORE or unlikely(volume, usual * observed) < BEYOND_CHANCE:
+    if (
+        LESS_RATIO <= ratio <= MORE_RATIO
+        or unlikely(volume, usual * observed) < MIN_UNLIKELINESS
+    ):
         return "usual"
-    return "more" if ratio > MORE else "less"
+    return "more" if ratio > MORE_RATIO else "less"

@@ -11,7 +11,7 @@ from verkehrspuls.cli.options import EXCLUSIVE, FromDay, Json, ToDay
 from verkehrspuls.errors import UsageError
 
 #: What is being computed when the worker is told to stop may take this long.
-GRACE_S: Final = 2.0
+STOP_GRACE_S: Final = 2.0
 
 Municipality = Annotated[
     str | None, typer.Option(help="Key of a municipality; default: all.")
@@ -38,7 +38,7 @@ def run() -> None:
         worker.stop()
         signal.signal(signal.SIGALRM, signal.default_int_handler)
         # again and again: a library may swallow what is raised within it
-        signal.setitimer(signal.ITIMER_REAL, GRACE_S, GRACE_S)
+        signal.setitimer(signal.ITIMER_REAL, STOP_GRACE_S, STOP_GRACE_S)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
@@ -83,7 +83,7 @@ def recompute(
         last=end - timedelta(days=1) if end else None,
     )
     done = work(settings, choice, progress=progress, processes=processes)
-    output.tell(f"channel hours computed: {done}")
+    output.print_note(f"channel hours computed: {done}")
 
 
 @app.command()
@@ -159,7 +159,7 @@ def score(
     rows = table.read(file, time=time, value=value, key=key)
     if twice := table.twice(rows):
         number, line = twice
-        output.tell(
+        output.print_note(
             f"{number} rows repeat a time of their series, the first in line {line}; "
             "of several series, name the column that tells them apart with --key"
         )
@@ -176,4 +176,4 @@ def score(
         except OSError as error:
             raise UsageError(reason=f"{out} cannot be written: {error}") from error
     else:
-        output.say_data(text, nl=json)
+        output.print_data(text, nl=json)

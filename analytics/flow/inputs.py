@@ -20,24 +20,6 @@ KNOWN: Final = pl.coalesce(
 )
 
 
-def flow_days(
-    days: pl.DataFrame,
-    *,
-    first: date,
-    last: date,
-    state: str,
-    school_holidays: pl.DataFrame,
-) -> pl.DataFrame:
-    """Make FLOW_DAYS from the days of one direction, both ends included.
-
-    A day without a row gets an unknown volume: missing, not zero. Heavy vehicles are
-    scaled like the volume, so that their share is that of the day. The volume includes
-    nothing imputed, so that share is zero; `excluded` of `days` is everything left out,
-    even if an imputed value replaces it.
-    """
-    return on_calendar(days, calendar(first, last, state, school_holidays))
-
-
 def calendar(
     first: date, last: date, state: str, school_holidays: pl.DataFrame
 ) -> pl.DataFrame:
@@ -50,7 +32,13 @@ def calendar(
 
 
 def on_calendar(days: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:
-    """Make FLOW_DAYS like `flow_days`: by `site_id` as well where the calendar is."""
+    """Make FLOW_DAYS from days of one direction: by site if the calendar has `site_id`.
+
+    A day without a row gets an unknown volume: missing, not zero. Heavy vehicles are
+    scaled like the volume, so that their share is that of the day. The volume includes
+    nothing imputed, so that share is zero; `excluded` of `days` is everything left out,
+    even if an imputed value replaces it.
+    """
     key = [name for name in ("site_id", "day") if name in calendar.columns]
     scaled = pl.col("volume_normalised").cast(pl.Float64) / pl.col("volume")
     known = days.select(

@@ -34,14 +34,14 @@ from verkehrspuls.storage.visibility import EVERYTHING
 log = logging.getLogger(__name__)
 
 #: How long a server may take for a step, and for all of a message.
-ANSWER_S: Final = 10.0
-MESSAGE_S: Final = 20.0
+STEP_TIMEOUT_S: Final = 10.0
+MESSAGE_TIMEOUT_S: Final = 20.0
 #: How much a mail server may say about a message.
-REPLIES_BYTES: Final = 1_000_000
-EVERY_S: Final = 5.0
+MAX_REPLY_BYTES: Final = 1_000_000
+POLL_S: Final = 5.0
 #: Changes that one message tells of; the rest comes in the next one. An e-mail lists
 #: few and counts the rest.
-CHANGES: Final = {"webhook": 200, "email": 100_000}
+MAX_CHANGES: Final = {"webhook": 200, "email": 100_000}
 
 Changes = Sequence[Mapping[str, Any]]
 Cases = Mapping[int, Mapping[str, Any]]
@@ -66,14 +66,14 @@ def run(settings: Settings, destination: str, stop: threading.Event) -> None:
                     with connection.transaction():
                         now = one(connection, "clock")["now"]
                     if not send(connection, settings.alerts, now=now, to=[destination]):
-                        stop.wait(EVERY_S)
+                        stop.wait(POLL_S)
         except (
             psycopg.OperationalError,
             psycopg.InterfaceError,
             DatabaseUnavailable,
         ) as error:
             log.warning("database_lost", extra={"reason": str(error).strip()})
-            stop.wait(EVERY_S)
+            stop.wait(POLL_S)
 
 
 def send(
@@ -102,7 +102,7 @@ def send(
     return True
 
 
-def give_up_unset(connection: Connection, settings: Alerts) -> None:
+def discard_unset(connection: Connection, settings: Alerts) -> None:
     """Discard messages for destinations without an address in the settings."""
     with connection.transaction():
         execute(
@@ -136,7 +136,7 @@ def _due(connection: Connection, to: Sequence[str], now: datetime) -> Changes:
         "due_alerts",
         now=now,
         destinations=list(to),
-        most=[CHANGES[destination] for destination in to],
+        most=[MAX_CHANGES[destination] for destination in to],
     ).fetchall()
     return [
         {**row, "municipality_name": alerts.in_a_line(row["municipality_name"])}
@@ -153,10 +153,10 @@ def _try(
         _delay(connection, due, due_at=until, attempts=0)
         return
     cases = _cases(connection, due)
-    stale = [row for row in due if _in_vain(row, cases)]
+    stale = [row for row in due if _is_obsolete(row, cases)]
     _settle(connection, stale, given_up="withdrawn before it was told")
     rest = [row for row in due if row not in stale]
-    compose, deliver = _WAYS[due[0]["destination"]]
+    compose, deliver = _DESTINATIONS[due[0]["destination"]]
     try:
         message = rest and compose(rest, cases, settings)
     except Exception as error:
@@ -174,7 +174,7 @@ def _try(
 
 
 def _is_sound(row: Mapping[str, Any], cases: Cases, settings: Alerts) -> bool:
-    compose, _ = _WAYS[row["destination"]]
+    compose, _ = _DESTINATIONS[row["destination"]]
     try:
         compose([row], cases, settings)
     except Exception:
@@ -218,7 +218,7 @@ def _webhook(settings: Alerts, body: bytes, due: Changes, now: datetime) -> None
     # no proxy, no redirect: only the address that is set
     kind = HTTPSConnection if url.scheme == "https" else HTTPConnection
     with (
-        closing(kind(url.hostname, url.port, timeout=ANSWER_S)) as connection,
+        closing(kind(url.hostname, url.port, timeout=STEP_TIMEOUT_S)) as connection,
         _bounded(lambda: connection.sock),
     ):
         connection.request("POST", target, body, headers)
@@ -236,9 +236,9 @@ def _email(
     made: list[_Brief] = []
     with _bounded(lambda: made[0].sock if made else None):
         server: smtplib.SMTP = (
-            _BriefTls(*where, timeout=ANSWER_S, context=secure, made=made)
+            _BriefTls(*where, timeout=STEP_TIMEOUT_S, context=secure, made=made)
             if settings.smtp_security == "tls"
-            else _Brief(*where, timeout=ANSWER_S, made=made)
+            else _Brief(*where, timeout=STEP_TIMEOUT_S, made=made)
         )
         with closing(server):
             if settings.smtp_security == "starttls":
@@ -275,7 +275,7 @@ class _BriefTls(_Brief, smtplib.SMTP_SSL):
 class _Limited(io.BufferedReader):
     """Lines that end with an error where there are too many."""
 
-    left = REPLIES_BYTES
+    left = MAX_REPLY_BYTES
 
     def readline(self, size: int | None = -1, /) -> bytes:
         line = super().readline(size)
@@ -287,14 +287,14 @@ class _Limited(io.BufferedReader):
 
 @contextmanager
 def _bounded(find: Callable[[], socket.socket | None]) -> Iterator[None]:
-    """Shut a connection down after `MESSAGE_S`, however slowly something still comes.
+    """Shut a connection down after `MESSAGE_TIMEOUT_S`, even while data still arrives.
 
-    A time-out of a socket is one for each piece that comes.
+    The time-out of a socket begins anew with each piece that arrives.
     """
     done = threading.Event()
 
     def watch() -> None:
-        left = MESSAGE_S
+        left = MESSAGE_TIMEOUT_S
         while not done.wait(left):
             if (found := find()) is not None:
                 with suppress(OSError):
@@ -309,7 +309,9 @@ def _bounded(find: Callable[[], socket.socket | None]) -> Iterator[None]:
 
 
 #: How a message is put into words, and how it is delivered.
-_WAYS: Final[Mapping[str, tuple[Callable[[Changes, Cases, Alerts], Any], Deliver]]] = {
+_DESTINATIONS: Final[
+    Mapping[str, tuple[Callable[[Changes, Cases, Alerts], Any], Deliver]]
+] = {
     "webhook": (
         lambda due, cases, _: alerts.webhook_body(due, cases),
         _webhook,
@@ -328,7 +330,7 @@ def _cases(connection: Connection, due: Changes) -> dict[int, dict[str, Any]]:
     return found
 
 
-def _in_vain(row: Mapping[str, Any], cases: Cases) -> bool:
+def _is_obsolete(row: Mapping[str, Any], cases: Cases) -> bool:
     """Return whether a change that nobody was told of is not so any more."""
     case = cases.get(row["anomaly_case_id"])
     if case is None:

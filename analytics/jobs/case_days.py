@@ -19,8 +19,8 @@ from verkehrspuls.calendar import day_end, day_start
 from verkehrspuls.quantities import QUANTITIES
 
 #: Days before a day that are compared with it, and after it that are with them.
-LEAD: Final = timedelta(days=35)
-AFTER: Final = timedelta(days=28)
+TIME_BEFORE: Final = timedelta(days=35)
+TIME_AFTER: Final = timedelta(days=28)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def judge(store: Store, *, now: datetime, avoid: Collection[int] = ()) -> int:
 def _judge(store: Store, taken: list[_Day]) -> None:
     first, zone = min(row.day for row in taken), taken[0].time_zone
     yesterday = taken[0].today - timedelta(days=1)
-    last = min(max(row.day for row in taken) + AFTER, yesterday)
+    last = min(max(row.day for row in taken) + TIME_AFTER, yesterday)
     found = store.execute(
         "channels_of_municipality", municipality=taken[0].municipality_id
     )
@@ -73,7 +73,7 @@ def _judge(store: Store, taken: list[_Day]) -> None:
     def read(query: str, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
         since: datetime = spans.select(pl.min("since")).item()
         return store.frame(
-            query, schema, channels=channels, since=since - LEAD, until=until
+            query, schema, channels=channels, since=since - TIME_BEFORE, until=until
         )
 
     case_store.write(
@@ -98,7 +98,7 @@ def _with_totals(
         "stored_long_volumes",
         frames.LONG_VOLUMES,
         channels=channels,
-        since=(spans["since"] - LEAD - weeks).to_list(),
+        since=(spans["since"] - TIME_BEFORE - weeks).to_list(),
         until=spans["until"].to_list(),
     )
     if long.is_empty():

@@ -61,8 +61,8 @@ def _judge(store: Store, taken: list[_Hour], *, now: datetime) -> None:
     # a run of stuck hours may have begun before, or go on after
     spans = places.select(
         "channel_id",
-        since=pl.lit(first - judging.AROUND, frames.TIME),
-        until=pl.lit(last + _HOUR + judging.AROUND, frames.TIME),
+        since=pl.lit(first - judging.JUDGED_AGAIN, frames.TIME),
+        until=pl.lit(last + _HOUR + judging.JUDGED_AGAIN, frames.TIME),
     )
     stored = case_store.stored(store, spans)
     judged = pl.col("detector").is_in(judging.codes_of("town"))

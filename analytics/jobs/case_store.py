@@ -9,7 +9,7 @@ from typing import Any, Final
 import polars as pl
 
 from analytics import frames
-from analytics.cases.groups import LULL, Groups, group
+from analytics.cases.groups import MAX_PAUSE, Groups, group
 from analytics.cases.members import Judgement
 from analytics.cases.severity import LEVELS
 from analytics.detectors import reasons
@@ -89,8 +89,8 @@ def _regroup(store: Store, changed: Sequence[_Changed]) -> None:
         "members_to_group",
         frames.MEMBERS,
         municipalities=municipalities,
-        since=min(row.began for row in changed) - LULL,
-        until=max(row.ended for row in changed) + LULL,
+        since=min(row.began for row in changed) - MAX_PAUSE,
+        until=max(row.ended for row in changed) + MAX_PAUSE,
     )
     if not found.is_empty():
         _put(store, group(found))

@@ -25,12 +25,12 @@ from verkehrspuls.storage.database import is_lost
 
 #: Leads of which forecasts are kept, to be compared with what came: 15 minutes, 1 hour
 #: and 1 day ahead.
-KEPT_S: Final = {900: [900], 3600: [3600, 86_400]}
+KEPT_LEADS_S: Final = {900: [900], 3600: [3600, 86_400]}
 #: Readings may be so late before an hour is called missing.
-LATE: Final = timedelta(hours=1)
+MAX_READING_DELAY: Final = timedelta(hours=1)
 
-_LONGEST: Final = timedelta(hours=MAX_GAP_H)
-_EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MAX_GAP: Final = timedelta(hours=MAX_GAP_H)
+_EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _KEY: Final = ("channel_id", "time", "gap_h")
 
 
@@ -104,14 +104,14 @@ def impute_history(
         if known is None or known["since"] is None:
             continue
         zone = town.place.time_zone
-        began = max(known["since"], day_start(first, zone) if first else _EVER)
+        began = max(known["since"], day_start(first, zone) if first else _EARLIEST)
         ended = min(known["until"], recent.judged)
         if last:
             ended = min(ended, day_end(last, zone))
         while began < ended:
-            next_one = min(began + _LONGEST, ended)
-            until = min(next_one + _LONGEST, recent.until)
-            span = _Span(began - _LONGEST, began, next_one, until)
+            next_one = min(began + _MAX_GAP, ended)
+            until = min(next_one + _MAX_GAP, recent.until)
+            span = _Span(began - _MAX_GAP, began, next_one, until)
             changed += _impute(store, town, span, now=now)
             began = next_one
     return changed
@@ -133,10 +133,10 @@ def _each(store: Store, work: Callable[[_Town], int]) -> int:
 
 
 def _last_weeks(settings: Analytics, *, now: datetime) -> _Span:
-    until = origin(now - LATE, 3600)
+    until = origin(now - MAX_READING_DELAY, 3600)
     since = until - timedelta(weeks=settings.estimate_weeks)
     # a gap that reaches further back than the hours that were read may be longer
-    return _Span(since, since + _LONGEST, until, until)
+    return _Span(since, since + _MAX_GAP, until, until)
 
 
 def _towns(store: Store, municipality: str | None = None) -> Iterator[_Town]:
@@ -172,7 +172,7 @@ def _forecast(
             "drop_forecasts",
             interval_s=interval_s,
             made_at=made_at,
-            kept=KEPT_S[interval_s],
+            kept=KEPT_LEADS_S[interval_s],
             **town.key,
         )
         store.copy("copy_forecasts", found)

@@ -1,4 +1,4 @@
-"""Detector health and the database: what is marked, read, judged and written.
+"""Channel health and the database: what is marked, read, judged and written.
 
 Days are marked where their hours were computed, and once more while they run. `judge`
 takes a week of marks in one transaction; a worker that dies leaves them.

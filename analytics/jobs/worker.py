@@ -24,15 +24,15 @@ from verkehrspuls.storage.database import is_lost
 log = logging.getLogger(__name__)
 
 MAINTAIN_S = 86_400.0
-LONGEST_WAIT_S = 30.0
+MAX_RETRY_WAIT_S = 30.0
 #: Clocks that differ by more than this are wrong, or were set.
-CLOCKS_S = 60.0
+MAX_CLOCK_DIFFERENCE_S = 60.0
 #: So long after the clock jumped nobody is called silent.
 SETTLE_S = 300.0
 #: How often it is said that clocks differ.
-SAY_S = 3600.0
+CLOCK_LOG_S = 3600.0
 #: For so long a site whose figures could not be computed is left alone.
-AVOID_S = 600.0
+RETRY_FAILED_S = 600.0
 
 
 class Worker:
@@ -109,7 +109,7 @@ class Worker:
                 if not is_lost(error):
                     raise
                 # a transaction that was lost is done again
-                wait = min(LONGEST_WAIT_S, 0.25 * 2**failures)
+                wait = min(MAX_RETRY_WAIT_S, 0.25 * 2**failures)
                 # several workers shall not come back in step
                 wait *= random.uniform(0.5, 1.0)  # noqa: S311
                 failures += 1
@@ -128,7 +128,7 @@ class Worker:
         while not self._stop.is_set():
             if self._is_due("maintain", MAINTAIN_S):
                 claims.maintain(store, self._settings, now=self._now(store))
-                alert_sender.give_up_unset(store.connection, self._all.alerts)
+                alert_sender.discard_unset(store.connection, self._all.alerts)
                 self._done("maintain")
             if self._process(store):
                 continue
@@ -176,7 +176,7 @@ class Worker:
             if is_lost(failed):
                 raise
             log.exception("judging_failed", extra={"municipality": failed.municipality})
-            self._avoid_towns[failed.municipality] = began + AVOID_S
+            self._avoid_towns[failed.municipality] = began + RETRY_FAILED_S
             self._note(store, failed, municipality=failed.municipality)
             return True
 
@@ -229,10 +229,10 @@ class Worker:
         """Go on with the other sites: find the one that fails, and try it later."""
         log.error("claim_failed", extra={"sites": failed.sites}, exc_info=failed)
         if len(failed.sites) == 1:
-            self._avoid[failed.sites[0]] = now + AVOID_S
+            self._avoid[failed.sites[0]] = now + RETRY_FAILED_S
             self._note(store, failed, site=failed.sites[0])
         else:
-            self._singly_until = now + AVOID_S
+            self._singly_until = now + RETRY_FAILED_S
 
     def _note(
         self,
@@ -259,12 +259,12 @@ class Worker:
         now, steady = store.now(), time.monotonic()
         if self._last is not None:
             jump_s = (now - self._last[0]).total_seconds() - (steady - self._last[1])
-            if abs(jump_s) > CLOCKS_S:
+            if abs(jump_s) > MAX_CLOCK_DIFFERENCE_S:
                 log.warning("clock_jumped", extra={"s": round(jump_s)})
                 self._settles_until = steady + SETTLE_S
         self._last = now, steady
         ahead_s = (datetime.now(UTC) - now).total_seconds()
-        if abs(ahead_s) > CLOCKS_S and self._is_due("clock", SAY_S):
+        if abs(ahead_s) > MAX_CLOCK_DIFFERENCE_S and self._is_due("clock", CLOCK_LOG_S):
             log.warning("clock_differs", extra={"ahead_s": round(ahead_s)})
             self._done("clock")
         return now

@@ -33,13 +33,13 @@ from verkehrspuls.storage.environment import read_environment, read_long_environ
 from verkehrspuls.storage.reader import Reader
 from verkehrspuls.storage.volumes import read_volumes
 
-LONGEST_DAYS: Final = 366
+MAX_PERIOD_DAYS: Final = 366
 #: Running means of the first hours of a period reach so far before it.
 LOOK_BACK: Final = timedelta(hours=24)
 #: Particles whose values are corrected for the humidity of the air.
 _PARTICLES: Final = ("pm10_ugm3", "pm25_ugm3")
 #: Share of an hour from which on its traffic is told beside the air.
-_ENOUGH: Final = 0.75
+_MIN_OBSERVED: Final = 0.75
 
 Figures = TypeVar("Figures")
 
@@ -507,7 +507,7 @@ def _together(asked: Asked, value: pl.DataFrame) -> pl.DataFrame:
     """Put flow, speed and wind beside the hours of a value."""
     traffic = (
         asked.traffic()
-        .filter(pl.col("observed") >= _ENOUGH)
+        .filter(pl.col("observed") >= _MIN_OBSERVED)
         .select(
             "time",
             flow=pl.col("volume") / pl.col("observed"),

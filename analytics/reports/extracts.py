@@ -309,7 +309,7 @@ def channels_of(site: Mapping[str, Any], quantity: str) -> pl.DataFrame:
 def stored_hours(
     found: pl.DataFrame, channels: Sequence[Mapping[str, Any]]
 ) -> pl.DataFrame:
-    """Return `series.environment` as ENVIRONMENT_HOURS, what analytics takes."""
+    """Return stored environment hours as ENVIRONMENT_HOURS, what analytics takes."""
     ids = {channel["key"]: channel["channel_id"] for channel in channels}
     return check(
         found.drop_nulls("mean").with_columns(

@@ -73,7 +73,7 @@ from verkehrspuls.storage.volumes import read_volumes
 #: V85 is of so many days at the end of a longer period: a page must not take seconds
 SPEED_DAYS: Final = 31
 #: cases of a standing that are told beside those of the period, at most
-MOST_CASES: Final = 50
+MAX_CASES: Final = 50
 #: kinds of days whose usual course is told
 DAY_TYPES: Final = ("workday", "saturday", "sunday_or_holiday")
 _OF_PROFILES: Final = ("day", "hour", "weekday", "school_holiday", "day_type", "flow")
@@ -134,12 +134,12 @@ class Asked:
 
     @property
     def counted(self) -> dict[str, Any]:
-        """The series that is counted, as `storage.series` takes it."""
+        """The series shown, as parameters of the queries of storage."""
         return {"site_id": self.site["site_id"], "quantity": self.quantity or ""}
 
     @property
     def period(self) -> dict[str, Any]:
-        """The period, as `storage.series` takes it."""
+        """The period, as parameters of the queries of storage."""
         return {"start": self.start, "end": self.end}
 
     @property
@@ -357,7 +357,7 @@ def _other_cases(
             site=asked.site["key"],
             standing=(standing,),
             now=asked.now,
-            limit=MOST_CASES,
+            limit=MAX_CASES,
         )
         if getattr(counts, standing)
         else []

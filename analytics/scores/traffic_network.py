@@ -25,9 +25,9 @@ from analytics.scores.traffic_usual import Usual
 
 Floats = npt.NDArray[np.float64]
 
-CLIP: Final = 0.9
+MAX_LOG_RATIO: Final = 0.9
 MAX_FROM_MEDIAN: Final = 0.4
-SHRINKAGE: Final = 30.0
+SHRINKAGE_PRECISION: Final = 30.0
 #: Similar days required of a series to contribute to the network or to be judged.
 MIN_DAYS: Final = 0.15
 #: Series required to detect the kind of a day, the prior log-odds, and the limit of
@@ -37,7 +37,7 @@ PRIOR_LOG_ODDS: Final = -4.0
 MAX_EVIDENCE: Final = 30.0
 #: Median of |z| of a normal z, and the number of calm series that offset a commotion.
 MEDIAN_OF_NORMAL: Final = 0.6745
-CALM_SERIES: Final = 40.0
+COMMOTION_PRIOR_SERIES: Final = 40.0
 #: Maximum of the median surprise, as a multiple of the usual one.
 MAX_COMMOTION: Final = 4.0
 
@@ -66,12 +66,18 @@ def ratio(counts: Floats, usual: Usual, spread: Floats, trust: Floats) -> Seen:
     part = weight * np.clip(off - median, -MAX_FROM_MEDIAN, MAX_FROM_MEDIAN)
     others = weight.sum(axis=0) - weight
     own = median + (part.sum(axis=0) - part) / (others + 1e-9)
-    network = np.exp(np.clip(own * others / (others + SHRINKAGE), -CLIP, CLIP))
+    network = np.exp(
+        np.clip(
+            own * others / (others + SHRINKAGE_PRECISION), -MAX_LOG_RATIO, MAX_LOG_RATIO
+        )
+    )
     total = weight.sum(axis=0)
     surprise = np.abs(off - own) / np.sqrt(spread + 1 / (base + 0.5))
     middle = _median(np.where(speaks, surprise, np.inf), number) / MEDIAN_OF_NORMAL
     square = np.minimum(middle, MAX_COMMOTION) ** 2
-    commotion = (square * number + CALM_SERIES) / (number + CALM_SERIES)
+    commotion = (square * number + COMMOTION_PRIOR_SERIES) / (
+        number + COMMOTION_PRIOR_SERIES
+    )
     apart = (weight * np.minimum(np.abs(off - median), 1)).sum(axis=0)
     return Seen(
         base * network,

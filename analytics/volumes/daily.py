@@ -281,7 +281,7 @@ def _heavy() -> pl.Expr:
     """Heavy vehicles of a channel and day, by its class scheme."""
     counted = pl.col("volume").count()
 
-    def told(columns: Sequence[str]) -> pl.Expr:
+    def heavy_sum(columns: Sequence[str]) -> pl.Expr:
         known = pl.all_horizontal(
             counted > 0, *(pl.col(name).count() == counted for name in columns)
         )
@@ -289,9 +289,9 @@ def _heavy() -> pl.Expr:
 
     scheme = pl.col("class_scheme").first()
     return pl.coalesce(
-        pl.when(scheme.is_null()).then(told(HEAVY_CLASSES)),
+        pl.when(scheme.is_null()).then(heavy_sum(HEAVY_CLASSES)),
         *(
-            pl.when(scheme == key).then(told(columns))
+            pl.when(scheme == key).then(heavy_sum(columns))
             for key in SCHEMES
             if (columns := columns_of(key, HEAVY_CLASSES))
         ),

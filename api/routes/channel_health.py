@@ -39,7 +39,7 @@ _LOOK_BACK: Final = timedelta(days=6)
 @router.get(
     "/sites/{municipality}/{site}/health",
     operation_id="readHealth",
-    summary="Read detector health",
+    summary="Read channel health",
     response_model=schemas.SiteHealth,
     responses=RESPONSES,
 )

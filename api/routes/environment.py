@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Query
 from analytics.environment import humidity, indices, limits, rls19
 from analytics.environment import wind as winds
 from analytics.reports import environment as reports
-from analytics.reports.environment import LONGEST_DAYS, Asked, ask
+from analytics.reports.environment import MAX_PERIOD_DAYS, Asked, ask
 from analytics.reports.periods import period
 from api import PREFIX
 from api.parameters import From, MunicipalityKey, SiteKey, Store, To
@@ -36,7 +36,9 @@ def _ask(
         found = read_site(connection, municipality, site)
     now = datetime.now(UTC)
     return ask(
-        store, found, period(found, from_, to, now=now, days=30).at_most(LONGEST_DAYS)
+        store,
+        found,
+        period(found, from_, to, now=now, days=30).at_most(MAX_PERIOD_DAYS),
     )
 
 
@@ -251,7 +253,7 @@ def _answer(
 ) -> dict[str, Any]:
     """Arrange a report; without what is suspected, too, where anything is."""
 
-    def told(one: reports.Told[Figures]) -> dict[str, Any]:
+    def body_of(one: reports.Told[Figures]) -> dict[str, Any]:
         passports = {key: asdict(found) for key, found in one.passports.items()}
         return arranged(one.figures) | {"passport": passports}
 
@@ -262,6 +264,6 @@ def _answer(
         "site": report.site["key"],
         "from_": report.period.start,
         "to": report.period.end,
-        **told(report.found),
-        "without_suspected": without and told(without),
+        **body_of(report.found),
+        "without_suspected": without and body_of(without),
     }

@@ -240,7 +240,7 @@ def _answer(
 ) -> dict[str, Any]:
     """Arrange a report; without what is suspected, too, where anything is."""
 
-    def told(figures: reports.Told[Figures]) -> dict[str, Any]:
+    def body_of(figures: reports.Told[Figures]) -> dict[str, Any]:
         return arranged(figures.figures) | {"passport": asdict(figures.passport)}
 
     without = report.without_suspected
@@ -248,6 +248,6 @@ def _answer(
         "simulated": report.of["simulated"],
         "from_": report.period.start,
         "to": report.period.end,
-        **told(report.found),
-        "without_suspected": without and told(without),
+        **body_of(report.found),
+        "without_suspected": without and body_of(without),
     }

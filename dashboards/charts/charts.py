@@ -32,7 +32,7 @@ PER_STEP = {"PT15M": mark("15 min"), "PT1H": mark("h"), "P1D": mark("day")}
 
 Names = Sequence[tuple[str, str]]
 
-#: formats of a point's time
+#: how a point's time is written, by step
 _PATTERNS: Final = {"PT1H": "%d.%m. %H:%M", "P1D": "%d.%m.%Y", "P1M": "%m.%Y"}
 _CONDENSED: Final = {
     "P1D": mark(

@@ -42,11 +42,11 @@ _STEP: Final = 12
 #: steps of its own road that a name may lie on: where it crosses, not where it follows
 _CROSSED: Final = 3
 #: more sites than these are drawn as clusters, one for each cell of the map
-MOST_MARKS: Final = 150
+MAX_MARKS: Final = 150
 #: side of such a cell in pixels
 _CELL: Final = 36
 #: of more marks, or towns, than these only those are named whose names fit
-MOST_NAMED: Final = 40
+MAX_SITES_NAMED: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +88,14 @@ def site_map(
 
     `spread` is for several towns: marks that would cover each other are moved apart
     and the towns are named. Else the sites are, and those of one road are joined. Of
-    more than MOST_MARKS sites, those that are close together share a mark.
+    more than MAX_MARKS sites, those that are close together share a mark.
     """
     points = [project(place.latitude, place.longitude) for place in places]
     (left, right), (low, high) = _extent(points)
     #: km in a pixel where the page has its full width
     pixel_km = max((right - left) / _WIDTH, (high - low) / height)
     towns: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    clustered = len(places) > MOST_MARKS
+    clustered = len(places) > MAX_MARKS
     if spread and not clustered:
         points = _apart(points, distance=20 * pixel_km)
     for place, point in zip(places, points, strict=True):
@@ -113,7 +113,7 @@ def site_map(
             for width in _NAMED_WIDTHS
         ],
         between=(left, right),
-        crowded=clustered or len(places) > MOST_NAMED,
+        crowded=clustered or len(places) > MAX_SITES_NAMED,
     )
     traces: list[dict[str, object]] = [
         _line(road, along) for road, along in roads.items()
@@ -434,11 +434,11 @@ def _town_names(
     """Return each town's name at that side of its marks where it covers least.
 
     A name near the west or the east end of the map is held at its outer edge, so that
-    it grows inwards where the map is narrow. Of more than MOST_NAMED towns those with
-    the most sites come first, and names that do not fit are left out.
+    it grows inwards where the map is narrow. Of more than MAX_SITES_NAMED towns those
+    with the most sites come first, and names that do not fit are left out.
     """
     third = (between[1] - between[0]) / 3
-    crowded = len(towns) > MOST_NAMED
+    crowded = len(towns) > MAX_SITES_NAMED
     names: list[dict[str, object]] = []
     taken = _Taken(marks, pixel_km=pixel_km)
     for town in sorted(towns, key=lambda town: crowded and -len(towns[town])):

@@ -55,7 +55,7 @@ def show(
             raise UnknownKey(kind="sensor", key=sensor)
     output.show_list(rows, _COLUMNS, as_json=as_json, shown=_shown)
     for row in dropped:
-        output.tell(
+        output.print_note(
             f"{row['municipality']}/{row['sensor']}: {row['field']} was left out "
             f"{row['fields']} times: {DROPPED[row['problem']]}. The last was "
             f"{row['value']}."
@@ -96,11 +96,11 @@ def check(as_json: Json = False) -> None:
     else:
         for name, rows in proof.differences.items():
             if rows:
-                output.say(f"{name}: {ledger.CHECKS[name]}")
+                output.print_result(f"{name}: {ledger.CHECKS[name]}")
                 output.show(rows, list(rows[0]))
             else:
-                output.say(f"{name}: in order")
-        output.say(
+                output.print_result(f"{name}: in order")
+        output.print_result(
             f"{proof.totals['messages_received']} messages with "
             f"{proof.totals['readings_received']} readings in the ledger."
         )

@@ -85,7 +85,7 @@ def history(
                 break
         publisher.flush(120)
     said = f"history: {publisher.acknowledged} messages published and acknowledged"
-    output.tell(said)
+    output.print_note(said)
 
 
 @app.command()
@@ -124,7 +124,7 @@ def truth(
         return
     for event in events:
         place = f"{event['municipality']}/{event['site'] or event['sensor'] or ''}"
-        output.say(
+        output.print_result(
             f"{event['start']:%Y-%m-%d %H:%M}  {event['end']:%Y-%m-%d %H:%M}  "
             f"{event['kind']:8}  {place.rstrip('/')}: {event['text']}"
         )

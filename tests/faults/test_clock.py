@@ -129,12 +129,12 @@ def test_a_clock_that_is_an_hour_ahead_is_said_at_its_first_message(
         (clock,) = sensor_clocks(connection, municipality=TOWN.key)
         assert (clock.offset_s, clock.minutes_ahead) == (-62 * 60, 62)
         assert clock.facts["hint"] == "62 minutes ahead: is local time marked as Z?"
-        assert clock.says("de") == (
+        assert clock.problem("de") == (
             "62 Minuten voraus: Ist Ortszeit mit Z gekennzeichnet?"
         )
         said = {one.part: one for one in checks._clocks(connection)}
     found = said[f"clock of {TOWN.key}/{clock.sensor}"]
-    assert (found.state, found.detail) == ("problem", clock.says("en"))
+    assert (found.state, found.detail) == ("problem", clock.problem("en"))
     assert said["clocks"].state == "ok"
 
 

@@ -1,4 +1,4 @@
-"""Detector health from readings in the database to table, API, command and metrics."""
+"""Channel health from readings in the database to table, API, command and metrics."""
 
 import json
 from collections.abc import Iterator

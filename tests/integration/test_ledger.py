@@ -148,8 +148,8 @@ def test_ledger_is_proved_after_all_that_can_happen(world: World) -> None:
     )
     assert world.proof().differences == {name: [] for name in ledger.CHECKS}
     # what retention dropped is still accounted for
-    for series in ("count_reading", "count_reading_history"):
-        assert world.value(f"select drop_before('{series}', '2026-01-01')") == 1
+    for table in ("count_reading", "count_reading_history"):
+        assert world.value(f"select drop_before('{table}', '2026-01-01')") == 1
     assert world.value("select sum(dropped) from ledger_dropped") == 2
     assert world.proof().holds
     world.connection.execute(
@@ -326,7 +326,7 @@ def test_message_refused_again_stays_with_the_new_reason(world: World) -> None:
     assert (row["reason"], row["last_reason"]) == ("unknown-sensor", "unknown-output")
     assert row["attempts"] == 1
     last = Detail(row["last_detail"], row["last_detail_values"])
-    assert last.say("de") == (
+    assert last.in_language("de") == (
         f"'9' zum Zeitpunkt {NOW.isoformat()}; vorhanden sind 1, 2"
     )
     assert world.value("select count(*) from rejected_message") == 1

@@ -278,7 +278,7 @@ def test_bad_record_of_a_report_is_told_with_its_place_or_time(
     sums = world.take(line("telraam/1", {"report": report}, "2026-06-01T13:00:00Z"))
     assert (sums["readings_stored"], sums["readings_rejected"]) == (2, 1)
     (row,) = world.rows("select detail, detail_values from rejected_message")
-    assert Detail(row["detail"], row["detail_values"] or ()).say("en") == told
+    assert Detail(row["detail"], row["detail_values"] or ()).in_language("en") == told
     assert world.balances()
 
 

@@ -154,4 +154,7 @@ def test_rejects_of_the_first_release_are_told(released: str) -> None:
     with connect(released) as connection:
         (row,) = ledger.rejects(connection, limit=9, open=True, **everything)
     assert row["detail_values"] is None
-    assert Detail(row["detail"], row["detail_values"] or ()).say("de") == OLD_DETAIL
+    assert (
+        Detail(row["detail"], row["detail_values"] or ()).in_language("de")
+        == OLD_DETAIL
+    )

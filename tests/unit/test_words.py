@@ -156,7 +156,7 @@ def kinds() -> list[Kind]:
             payload_formats.foreign_formats(),
             page=f"{REFERENCE}formats.md",
         ),
-        Kind("file format", files.formats(), page="docs/how-to/replay-real-data.md"),
+        Kind("file type", files.file_types(), page="docs/how-to/replay-real-data.md"),
         Kind(
             "state of a site",
             STATES,
@@ -337,9 +337,9 @@ def test_word_without_german_and_word_of_nothing_are_named() -> None:
     ]
 
 
-def test_names_of_file_formats_are_those_of_the_command() -> None:
+def test_names_of_file_types_are_those_of_the_command() -> None:
     command = get_args(get_args(import_.Format)[0])
-    assert set(command) == files.formats().keys()
+    assert set(command) == files.file_types().keys()
 
 
 @pytest.mark.parametrize("module", payload_formats.modules())

@@ -141,7 +141,7 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        output.say(f"verkehrspuls {__version__}")
+        output.print_result(f"verkehrspuls {__version__}")
         raise typer.Exit
 
 
@@ -167,20 +167,20 @@ def main() -> None:
             # not later, when nobody could say that it failed
             sys.stdout.flush()
     except VerkehrspulsError as error:
-        output.tell(f"verkehrspuls: {error}")
+        output.print_note(f"verkehrspuls: {error}")
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
     except OSError as error:
         talk.discard_stdout()
         if not isinstance(error, BrokenPipeError):  # who reads has enough, as `head`
-            output.tell(f"verkehrspuls: {MachineFailed.of(error)}")
+            output.print_note(f"verkehrspuls: {MachineFailed.of(error)}")
         sys.exit(MachineFailed.exit_code)
     except Exception as error:
         told = _of_the_database(error) or _of_the_call(error)
         if told is None:
             raise
-        output.tell(f"verkehrspuls: {told}")
+        output.print_note(f"verkehrspuls: {told}")
         sys.exit(told.exit_code)
 
 

@@ -441,7 +441,7 @@ def _clocks(connection: "Connection") -> Iterator[Finding]:
         yield Finding(
             f"clock of {one.municipality}/{one.sensor}",
             PROBLEM,
-            one.says("en") or "",
+            one.problem("en") or "",
             advice="Set its clock or its time zone; see `verkehrspuls sensor show "
             f"{one.municipality}/{one.sensor}`.",
         )

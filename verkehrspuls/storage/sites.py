@@ -21,7 +21,7 @@ class Fault(NamedTuple):
     text: str
     value: str
 
-    def say(self, language: str) -> str:
+    def in_language(self, language: str) -> str:
         """Return the text in a language, with the value."""
         return translate(self.text, language) % {"value": self.value}
 

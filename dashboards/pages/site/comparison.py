@@ -100,17 +100,17 @@ def comparison(
     if not key:
         name = f"{name} ({language.days(*before)})"
     both = compared(of, before, reader, other=key, school_holidays=school_holidays)
-    said = _said(both.found, name, language)
+    said = _sentence(both.found, name, language)
     if both.trusted is None:
         return said
     text = language.phrase(
         "Without hours in which a fault is suspected: %(sentence)s",
-        sentence=_said(both.trusted, name, language),
+        sentence=_sentence(both.trusted, name, language),
     )
     return f"{said} {text}"
 
 
-def _said(found: Change, name: str, language: Language) -> str:
+def _sentence(found: Change, name: str, language: Language) -> str:
     if found.reason or found.value is None:
         why = found.reason.text(language.key) if found.reason else ""
         return language.phrase(

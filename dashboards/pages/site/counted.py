@@ -76,7 +76,7 @@ def counted_charts(
     without = _of_hours(
         report.charted_trusted, shown, names, heavy=trusted, drawn=False
     )
-    return drawn + all_told(of_hours, without, language)
+    return drawn + with_trusted_sentences(of_hours, without, language)
 
 
 def _heavy_shares(
@@ -137,15 +137,19 @@ def _of_hours(
     return [*found, *last]
 
 
-def all_told(
+def with_trusted_sentences(
     found: Sequence[Chart], without: Sequence[Chart] | None, language: Language
 ) -> list[Chart]:
     """Add to charts their sentence without suspected data, if there is any."""
     by_key = {chart.key: chart for chart in without or ()}
-    return [told(chart, by_key.get(chart.key), language) for chart in found]
+    return [
+        with_trusted_sentence(chart, by_key.get(chart.key), language) for chart in found
+    ]
 
 
-def told(chart: Chart, without: Chart | None, language: Language) -> Chart:
+def with_trusted_sentence(
+    chart: Chart, without: Chart | None, language: Language
+) -> Chart:
     """Add to a chart its sentence without suspected data."""
     if without is None or without.table == chart.table:
         return chart

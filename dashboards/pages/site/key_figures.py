@@ -37,7 +37,7 @@ _BASES: Final = {
 }
 WEEK_DAYS: Final = 7
 #: months that must be there for those that lack to be named
-FEWEST_MONTHS: Final = 6
+MIN_MONTHS: Final = 6
 #: told of motor traffic only
 _OF_MOTORS: Final = ("heavy_share", "v85")
 
@@ -62,7 +62,7 @@ class KeyFigure:
     without: str = ""
 
 
-def days_told(of: Counted, language: Language) -> str:
+def days_text(of: Counted, language: Language) -> str:
     """Describe the days of the figures; empty if these are not whole days."""
     if of.ended < of.first:
         return ""
@@ -157,7 +157,7 @@ def _without(known: float | None, value: str, unit: str, language: Language) -> 
 
 def _year_lacks(lacking: Reason, language: Language) -> str:
     """Return why the mean of the days is no DTV."""
-    if (lacking.have or 0) < FEWEST_MONTHS:
+    if (lacking.have or 0) < MIN_MONTHS:
         return language.phrase(mark("a DTV is of a whole year"))
     return language.phrase(
         mark("no DTV, because months are missing: %(months)s"),

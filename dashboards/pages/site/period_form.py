@@ -104,7 +104,7 @@ def form(
         )
         if choices
         else (),
-        errors={_field(wrong): _said(error, language)} if error else {},
+        errors={_field(wrong): _error_text(error, language)} if error else {},
         words={
             field: language.day_in_words(date.fromisoformat(day))
             if is_day(day)
@@ -145,6 +145,6 @@ def _field(parameter: str) -> str:
     return "until" if parameter == "to" else parameter
 
 
-def _said(error: BadParameter | None, language: Language) -> str:
+def _error_text(error: BadParameter | None, language: Language) -> str:
     detail = error.detail.removesuffix(".") if error else ""
     return language.phrase(detail if is_translated(detail, "de") else _UNFIT) + "."

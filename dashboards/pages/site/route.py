@@ -14,7 +14,7 @@ from dashboards.pages.site import view
 from dashboards.pages.site.comparison import choices
 from dashboards.pages.site.period_form import form
 from dashboards.pages.site.selection import Asked, selection
-from dashboards.pages.towns.view import MOST_CASES, case_lines
+from dashboards.pages.towns.view import MAX_CASES_LISTED, case_lines
 from dashboards.period import Period
 from dashboards.render import LanguageKey, Now, database_of, known, page_router, render
 from verkehrspuls.errors import BadParameter
@@ -81,7 +81,7 @@ def _site(
             period=content.view.period,
             choices=content.choices,
         ),
-        cases=case_lines(content.cases[:MOST_CASES], zones, tongue),
+        cases=case_lines(content.cases[:MAX_CASES_LISTED], zones, tongue),
         other_cases={
             standing: case_lines(cases, zones, tongue)
             for standing, cases in content.other_cases.items()

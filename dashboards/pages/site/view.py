@@ -22,7 +22,7 @@ from dashboards.downloads import all_rows, downloads
 from dashboards.newest import is_fresh, newest_reading
 from dashboards.pages.site import key_figures
 from dashboards.pages.site.comparison import Choices, choices, comparison
-from dashboards.pages.site.counted import all_told, counted_charts
+from dashboards.pages.site.counted import counted_charts, with_trusted_sentences
 from dashboards.pages.site.environment import environment_charts
 from dashboards.pages.site.health import DAYS_SHOWN, Health, health
 from dashboards.pages.site.key_figures import KeyFigure
@@ -55,7 +55,7 @@ class Content:
     view: View
     figures: Sequence[KeyFigure]
     #: of which days they are
-    days_told: str
+    days_text: str
     charts: Sequence[Chart]
     days: Table
     sentence: str
@@ -107,7 +107,7 @@ def content(
     measured = _read_environment(shown, known, reader)
     figures: list[KeyFigure] = []
     drawn: list[Chart] = []
-    passport = days_told = ""
+    passport = days_text = ""
     sentence = _whereabouts(shown)
     if found:
         of = found.counted
@@ -115,7 +115,7 @@ def content(
             key_figures.total(of, shown.language),
             *key_figures.of_flow(of, shown.language),
         ]
-        days_told = key_figures.days_told(of, shown.language)
+        days_text = key_figures.days_text(of, shown.language)
         drawn += counted_charts(shown, found, known=known, figures=figures)
         passport = _passport(shown, of.passport)
         sentence += " " + shown.language.phrase(
@@ -125,7 +125,7 @@ def content(
             share=shown.language.percent(of.passport.observed),
         )
     of_all, of_trusted = measured
-    drawn += all_told(
+    drawn += with_trusted_sentences(
         _environment_charts(shown, of_all),
         _environment_charts(shown, of_trusted) if of_trusted else None,
         shown.language,
@@ -135,7 +135,7 @@ def content(
     return Content(
         view=shown,
         figures=figures,
-        days_told=days_told,
+        days_text=days_text,
         charts=drawn,
         days=_days(shown, days),
         sentence=sentence,

@@ -121,8 +121,8 @@ def _towns(
         map=view.map_chart(shown, language, municipalities=towns, listed=listed)
         if shown
         else None,
-        cases=view.case_lines(cases[: view.MOST_CASES], zones, language),
-        more_cases=max(0, len(cases) - view.MOST_CASES),
+        cases=view.case_lines(cases[: view.MAX_CASES_LISTED], zones, language),
+        more_cases=max(0, len(cases) - view.MAX_CASES_LISTED),
         open_cases=describe.open_cases_sentence(in_all, language),
         history=describe.history(in_all, language),
         describe=describe,

@@ -11,11 +11,11 @@ from typing import Any, Final
 
 import polars as pl
 
-from analytics.baseline.standing import ENOUGH
+from analytics.baseline.standing import MIN_OBSERVED
 from analytics.reports.town import INDEX
 from dashboards import addresses, describe
 from dashboards.charts.charts import Chart, Table
-from dashboards.figures.site_map import MOST_MARKS, Place, site_map
+from dashboards.figures.site_map import MAX_MARKS, Place, site_map
 from dashboards.language import UNKNOWN_FIGURE, Language
 from dashboards.newest import is_fresh, newest_reading
 from dashboards.states import (
@@ -33,13 +33,13 @@ from verkehrspuls.storage.environment import LatestValue
 from verkehrspuls.text import mark
 
 #: more sites than these are grouped by town, those of one town are paged
-MOST_LISTED: Final = 200
+MAX_SITES_LISTED: Final = 200
 #: values of a station that its row shows
-MOST_VALUES: Final = 3
+MAX_VALUES_SHOWN: Final = 3
 _ORDER: Final = list(ENVIRONMENT)
 _HOUR_S: Final = 3600
 #: open cases that a page tells, at most
-MOST_CASES: Final = 100
+MAX_CASES_LISTED: Final = 100
 #: addresses of all of them
 _DATA: Final = (("JSON", "/api/v1/sites"), ("GeoJSON", "/api/v1/sites.geojson"))
 
@@ -103,7 +103,7 @@ class Line:
             f"{language.unit(hour['quantity'])}",
             hour=_hour(hour["time"], self.site["time_zone"], language, now=self.now),
         )
-        if (observed := hour["observed"] or 0) >= ENOUGH:
+        if (observed := hour["observed"] or 0) >= MIN_OBSERVED:
             return text
         return language.phrase(
             "%(volume)s, %(share)s observed",
@@ -121,14 +121,14 @@ class Line:
         if self.air is not None:
             return f"{self._quality(self.air)}, {self._when(self.air['time'], _HOUR_S)}"
         by_time: dict[tuple[datetime, int], list[str]] = {}
-        for row in self.values[:MOST_VALUES]:
+        for row in self.values[:MAX_VALUES_SHOWN]:
             interval = row.time, row.interval_s
             by_time.setdefault(interval, []).append(self._value(row))
         texts = [
             ", ".join([*values, self._when(*interval)])
             for interval, values in sorted(by_time.items(), reverse=True)
         ]
-        if (more := len(self.values) - MOST_VALUES) > 0:
+        if (more := len(self.values) - MAX_VALUES_SHOWN) > 0:
             texts.append(self.language.phrase("%(count)s more", count=more))
         return "; ".join(texts)
 
@@ -196,7 +196,7 @@ class Line:
     @property
     def faults(self) -> list[str]:
         """What of its registration cannot be used."""
-        return [fault.say(self.language.key) for fault in self.site["faults"]]
+        return [fault.in_language(self.language.key) for fault in self.site["faults"]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,14 +307,14 @@ def listed(
     *,
     page: int,
 ) -> Listed:
-    """Choose what a page lists: up to MOST_LISTED sites, else towns, else a part."""
-    grouped = len(municipalities) > 1 and len(shown) > MOST_LISTED
+    """Choose what a page lists: up to MAX_SITES_LISTED sites, else towns or a part."""
+    grouped = len(municipalities) > 1 and len(shown) > MAX_SITES_LISTED
     every: Sequence[Any] = (
         groups(shown, municipalities, cases, language) if grouped else shown
     )
-    pages = max(1, -(-len(every) // MOST_LISTED))
+    pages = max(1, -(-len(every) // MAX_SITES_LISTED))
     page = min(page, pages)
-    part = every[(page - 1) * MOST_LISTED : page * MOST_LISTED]
+    part = every[(page - 1) * MAX_SITES_LISTED : page * MAX_SITES_LISTED]
     query = (
         f"?municipality={municipalities[0]['key']}" if municipalities[1:] == [] else ""
     )
@@ -327,7 +327,7 @@ def listed(
         page=page,
         pages=pages,
         downloads=[(label, address + query) for label, address in _DATA]
-        if len(shown) > MOST_LISTED
+        if len(shown) > MAX_SITES_LISTED
         else (),
     )
 
@@ -379,7 +379,7 @@ def map_chart(
     Its table is of what the page lists. A site without coordinates is in it only.
     """
     placed = [line for line in shown if _located(line.site)]
-    clustered = len(placed) > MOST_MARKS
+    clustered = len(placed) > MAX_MARKS
     places = [
         Place(
             name=line.site["name"],

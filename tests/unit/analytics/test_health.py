@@ -1,4 +1,4 @@
-"""Each test of detector health finds its fault, and names it."""
+"""Each test of channel health finds its fault, and names it."""
 
 from dataclasses import replace
 from datetime import date, timedelta

@@ -63,7 +63,9 @@ def end_sensor(
         ends = periods.moment("--at", at, there) or datetime.now(UTC)
         ended = removal.end_sensor(connection, municipality, key, at=ends)
     told = f"outputs {', '.join(ended)} end at {ends:%Y-%m-%dT%H:%M:%SZ}"
-    output.tell(f"{sensor}: {told if ended else 'nothing is attached after that'}.")
+    output.print_note(
+        f"{sensor}: {told if ended else 'nothing is attached after that'}."
+    )
 
 
 @app.command("remove")

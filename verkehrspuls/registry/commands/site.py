@@ -23,7 +23,7 @@ def list_sites(municipality: OfMunicipality = None, as_json: Json = False) -> No
     with database.connection(municipality) as connection:
         sites = list_sites(connection, municipality=municipality, visible=EVERYTHING)
     output.show_list(
-        [_told(site) for site in sites],
+        [_with_fault_texts(site) for site in sites],
         (
             *("site", "name", "channels", "measures"),
             *("status", "visibility", "newest_reading", "last_message"),
@@ -51,7 +51,9 @@ def show_site(
 
     municipality, key = parse_key(site, kind="site")
     with database.connection() as connection:
-        found = _told(read_site(connection, municipality, key, visible=EVERYTHING))
+        found = _with_fault_texts(
+            read_site(connection, municipality, key, visible=EVERYTHING)
+        )
     if as_json:
         output.show_json(found)
         return
@@ -76,5 +78,5 @@ def remove_site(
     remove("site", site, *parse_key(site, kind="site"), with_readings, yes)
 
 
-def _told(site: dict[str, Any]) -> dict[str, Any]:
-    return site | {"faults": [fault.say("en") for fault in site["faults"]]}
+def _with_fault_texts(site: dict[str, Any]) -> dict[str, Any]:
+    return site | {"faults": [fault.in_language("en") for fault in site["faults"]]}

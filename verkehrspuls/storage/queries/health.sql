@@ -1,4 +1,4 @@
--- Detector health: what is judged, and what is read of it.
+-- Channel health: what is judged, and what is read of it.
 
 -- name: mark_days
 -- Mark local days of sites whose health has to be judged anew.

@@ -517,8 +517,8 @@ from (select * from sparkplug_birth order by born_at desc limit %(most)s) b
 order by born_at;
 
 -- name: ensure_range
--- Make partitions for a range of times.
-select ensure_range(%(series)s, %(earliest)s, %(latest)s);
+-- Make partitions of a table for a range of times.
+select ensure_range(%(table)s, %(earliest)s, %(latest)s);
 
 -- name: note_batch
 -- Note the newest batch of a slot, in its own transaction.

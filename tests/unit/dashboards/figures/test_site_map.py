@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dashboards.figures.site_map import MOST_MARKS, Place, site_map
+from dashboards.figures.site_map import MAX_MARKS, Place, site_map
 from dashboards.language import Language
 from dashboards.states import STATES
 
@@ -90,8 +90,8 @@ def test_sites_that_cannot_be_told_apart_share_a_mark(*, spread: bool) -> None:
 
 
 def test_up_to_a_limit_each_site_has_its_mark() -> None:
-    figure = site_map(places(MOST_MARKS), DE, spread=True)
-    assert sum(len(trace["x"]) for trace in figure["data"]) == MOST_MARKS
+    figure = site_map(places(MAX_MARKS), DE, spread=True)
+    assert sum(len(trace["x"]) for trace in figure["data"]) == MAX_MARKS
 
 
 def test_names_of_many_sites_are_left_out_where_they_do_not_fit() -> None:

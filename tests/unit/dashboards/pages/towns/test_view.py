@@ -12,7 +12,7 @@ from analytics.frames import TIME
 from dashboards import describe
 from dashboards.language import Language
 from dashboards.pages.towns import view
-from dashboards.pages.towns.view import MOST_LISTED
+from dashboards.pages.towns.view import MAX_SITES_LISTED
 from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.storage.case_lists import Counts
 from verkehrspuls.storage.environment import LatestValue
@@ -111,7 +111,7 @@ def test_many_sites_of_several_towns_are_grouped() -> None:
     [(1, 200, "site-0"), (3, 50, "site-400"), (99, 50, "site-400")],
 )
 def test_many_sites_of_a_town_are_paged(page: int, shown: int, first: str) -> None:
-    some = towns(2 * MOST_LISTED + 50)
+    some = towns(2 * MAX_SITES_LISTED + 50)
     found = view.listed(lines(some), some, CASES, DE, page=page)
     ((_, inside),) = found.towns
     assert (found.pages, found.page, len(inside)) == (3, min(page, 3), shown)

@@ -20,8 +20,8 @@ SPREADSHEET_KEYS: Final = ("csv-de", "csv-en")
 
 
 @dataclass(frozen=True, slots=True)
-class Format:
-    """A file format of extracts."""
+class FileType:
+    """A type of file that an extract can be written as."""
 
     key: str
     media_type: str
@@ -61,7 +61,7 @@ def _passport(extract: Extract) -> dict[str, Any]:
 
 
 def to_description(extract: Extract) -> bytes:
-    """Write only the description, for formats that cannot contain it."""
+    """Write only the description, for file types that cannot contain it."""
     return msgspec.json.format(msgspec.json.encode(describe(extract)), indent=2)
 
 
@@ -105,14 +105,14 @@ def to_parquet(extract: Extract) -> bytes:
     return buffer.getvalue()
 
 
-EXTRACT_FORMATS: Final = {
+FILE_TYPES: Final = {
     f.key: f
     for f in (
-        Format("json", "application/json", "json", to_json),
-        Format("csv", "text/csv", "csv", to_csv),
-        Format("csv-de", "text/csv", "csv", to_german_csv),
-        Format("csv-en", "text/csv", "csv", to_english_csv),
-        Format("parquet", "application/vnd.apache.parquet", "parquet", to_parquet),
+        FileType("json", "application/json", "json", to_json),
+        FileType("csv", "text/csv", "csv", to_csv),
+        FileType("csv-de", "text/csv", "csv", to_german_csv),
+        FileType("csv-en", "text/csv", "csv", to_english_csv),
+        FileType("parquet", "application/vnd.apache.parquet", "parquet", to_parquet),
     )
 }
 
