@@ -58,10 +58,9 @@ def test_file_is_a_command_with_its_first_line_as_help(
     commands.mkdir(parents=True)
     (commands / "gauge.py").write_text(
         '"""Read the gauges."""\n\n'
-        "from verkehrspuls.cli import output\n\n\n"
         "def command() -> None:\n"
         '    """Read all gauges of the fleet."""\n'
-        '    output.say("12 gauges")\n'
+        '    print("12 gauges")\n'
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(cli, "PACKAGES", (*cli.PACKAGES, "fleet"))
