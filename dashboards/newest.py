@@ -1,21 +1,11 @@
-"""Whether data is current: time of the newest reading, and of the newest message."""
+"""The time of a site's newest reading, and of its newest message, as a phrase."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from dashboards.language import Language
-from dashboards.states import GONE_AFTER
 from verkehrspuls.text import mark
-
-
-def is_fresh(site: Mapping[str, Any], now: datetime) -> bool:
-    """Return whether a site's newest reading is current, by its longest interval."""
-    measured = site["newest_reading_at"]
-    if measured is None:
-        return False
-    longest = timedelta(seconds=site.get("longest_s") or 0)
-    return bool(now - measured <= GONE_AFTER + longest)
 
 
 def newest_reading(

@@ -10,7 +10,7 @@ from verkehrspuls.cli import output
 from verkehrspuls.cli.options import EXCLUSIVE, FromDay, Json, ToDay
 from verkehrspuls.errors import UsageError
 
-#: What is being computed when the worker is told to stop may take this long.
+#: Time that the running computation has to finish after a stop signal.
 STOP_GRACE_S: Final = 2.0
 
 Municipality = Annotated[
@@ -37,7 +37,7 @@ def run() -> None:
     def stop(*_: object) -> None:
         worker.stop()
         signal.signal(signal.SIGALRM, signal.default_int_handler)
-        # again and again: a library may swallow what is raised within it
+        # repeated, because a library may swallow the exception
         signal.setitimer(signal.ITIMER_REAL, STOP_GRACE_S, STOP_GRACE_S)
 
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -48,8 +48,8 @@ def run() -> None:
         # the claim is rolled back: the next worker takes it again
         logging.getLogger(__name__).warning("claim_given_up")
     finally:
-        # an alarm while the interpreter ends, which takes long on a busy machine, would
-        # end the process as if it had been killed
+        # a late alarm, while the interpreter exits on a busy machine, would make the
+        # process look killed
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 

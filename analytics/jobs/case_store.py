@@ -1,4 +1,4 @@
-"""Writing what detectors find: members, their cases, and what became of them."""
+"""Write the findings of detectors: members, their cases, and the events of cases."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,14 +15,14 @@ from analytics.cases.severity import LEVELS
 from analytics.detectors import reasons
 from analytics.jobs.store import Store
 
-#: Who changed a case, where no person did.
+#: Author of changes that no person made.
 DETECTORS: Final = "detectors"
 _COLUMNS: Final = tuple(frames.CASES)
 
 
 @dataclass(frozen=True, slots=True)
 class _Changed:
-    """The span of a member that was put or withdrawn."""
+    """The span of a member that was written or withdrawn."""
 
     channel_id: int
     began: datetime
@@ -30,7 +30,7 @@ class _Changed:
 
 
 class TownFailed(Exception):
-    """The cases of this municipality could not be judged; what is due stays due."""
+    """The cases of this municipality could not be judged; its marks remain."""
 
     def __init__(self, municipality: int) -> None:
         super().__init__(f"municipality {municipality}")
@@ -39,7 +39,7 @@ class TownFailed(Exception):
 
 @contextmanager
 def of_town(municipality: int) -> Iterator[None]:
-    """Name the municipality whose judging fails, so that others go on."""
+    """Turn errors into `TownFailed`, so that other municipalities are judged."""
     try:
         yield
     except Exception as error:
@@ -47,9 +47,10 @@ def of_town(municipality: int) -> Iterator[None]:
 
 
 def write(store: Store, judgements: Sequence[Judgement]) -> None:
-    """Put and withdraw members, and group anew what that touches.
+    """Write and withdraw members, and regroup the cases that they touch.
 
-    In the transaction of the store; the municipalities are locked to its end.
+    This runs in the transaction of the store, which locks the municipalities until its
+    end.
     """
     changed: list[_Changed] = []
     found = pl.concat([one.cases for one in judgements])
@@ -110,7 +111,7 @@ def _put(store: Store, groups: Groups) -> None:
 
 
 def _put_case(store: Store, case: dict[str, Any]) -> int:
-    """Write a case, and what became of it; return its number."""
+    """Write a case, with an event if it changed; return its number."""
     number: int | None = case["anomaly_case_id"]
     if number is None:
         number = int(store.one("open_case", **case)["anomaly_case_id"])

@@ -89,7 +89,7 @@ def known(
             direction=direction,
             **period,
         ),
-        school_holidays=school_holidays(connection),
+        school_holidays=school_holidays(connection, selection.site["state"]),
     )
 
 
@@ -338,10 +338,12 @@ def suspected_of(
     )
 
 
-def school_holidays(connection: Connection) -> pl.DataFrame:
-    """Read SCHOOL_HOLIDAYS."""
+def school_holidays(connection: Connection, state: str | None = None) -> pl.DataFrame:
+    """Read SCHOOL_HOLIDAYS of a state, or of all."""
+    found = calendar.school_holidays(connection)
     return pl.DataFrame(
-        calendar.school_holidays(connection), schema=dict(frames.SCHOOL_HOLIDAYS)
+        [row for row in found if state in (None, row["state"])],
+        schema=dict(frames.SCHOOL_HOLIDAYS),
     )
 
 
@@ -469,14 +471,25 @@ def _left_out(
         interval_s=HOUR_S,
         **of_site,
     )
-    local = pl.col("time").dt.convert_time_zone(time_zone)
-    touched = hours.filter(pl.col("excluded") > 0)
-    by_day = touched.group_by(day=local.dt.date()).agg(pl.col("excluded").sum())
+    return excluded_of_days(hours, time_zone).select(
+        pl.lit(of_site["site_id"], pl.Int32).alias("site_id"), "day", "left_out"
+    )
+
+
+def excluded_of_days(hours: pl.DataFrame, time_zone: str) -> pl.DataFrame:
+    """Return the share of days (`day`, `left_out`) that a person excluded."""
+    by_day = (
+        hours.lazy()
+        .filter(pl.col("excluded") > 0)
+        .group_by(day=pl.col("time").dt.convert_time_zone(time_zone).dt.date())
+        .agg(left_out=pl.col("excluded").sum())
+        .collect()
+    )
+    if by_day.is_empty():
+        return by_day
     lengths = [day_length_h(day, time_zone) for day in by_day["day"]]
-    return by_day.select(
-        pl.lit(of_site["site_id"], pl.Int32).alias("site_id"),
-        "day",
-        left_out=pl.col("excluded") / pl.Series(lengths, dtype=pl.Float64),
+    return by_day.with_columns(
+        pl.col("left_out") / pl.Series(lengths, dtype=pl.Float64)
     )
 
 

@@ -35,7 +35,7 @@ MIN_DAYS: Final = 0.15
 MIN_SERIES: Final = 5
 PRIOR_LOG_ODDS: Final = -4.0
 MAX_EVIDENCE: Final = 30.0
-#: Median of |z| of a normal z, and the number of calm series that offset a commotion.
+#: Median of |z| of a normal z, and the weight of the prior "no commotion" in series.
 MEDIAN_OF_NORMAL: Final = 0.6745
 COMMOTION_PRIOR_SERIES: Final = 40.0
 #: Maximum of the median surprise, as a multiple of the usual one.
@@ -58,10 +58,10 @@ class Seen:
 def ratio(counts: Floats, usual: Usual, spread: Floats, trust: Floats) -> Seen:
     """Compare counts (series by time, NaN unknown) with their usual volumes."""
     base = np.maximum(usual.volume, 0.2)
-    speaks = np.isfinite(counts) & (usual.days > MIN_DAYS)
+    used = np.isfinite(counts) & (usual.days > MIN_DAYS)
     off = np.log((np.nan_to_num(counts) + 0.5) / (base + 0.5))
-    weight = np.where(speaks, trust[:, None] / (spread + 1 / (base + 0.5)), 0.0)
-    number = speaks.sum(axis=0)
+    weight = np.where(used, trust[:, None] / (spread + 1 / (base + 0.5)), 0.0)
+    number = used.sum(axis=0)
     median = np.where(number > 4, _weighted_median(off, weight), 0.0)
     part = weight * np.clip(off - median, -MAX_FROM_MEDIAN, MAX_FROM_MEDIAN)
     others = weight.sum(axis=0) - weight
@@ -73,7 +73,7 @@ def ratio(counts: Floats, usual: Usual, spread: Floats, trust: Floats) -> Seen:
     )
     total = weight.sum(axis=0)
     surprise = np.abs(off - own) / np.sqrt(spread + 1 / (base + 0.5))
-    middle = _median(np.where(speaks, surprise, np.inf), number) / MEDIAN_OF_NORMAL
+    middle = _median(np.where(used, surprise, np.inf), number) / MEDIAN_OF_NORMAL
     square = np.minimum(middle, MAX_COMMOTION) ** 2
     commotion = (square * number + COMMOTION_PRIOR_SERIES) / (
         number + COMMOTION_PRIOR_SERIES

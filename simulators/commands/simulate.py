@@ -84,8 +84,8 @@ def history(
             if end - start < 60:
                 break
         publisher.flush(120)
-    said = f"history: {publisher.acknowledged} messages published and acknowledged"
-    output.print_note(said)
+    number = publisher.acknowledged
+    output.print_note(f"history: {number} messages published and acknowledged")
 
 
 @app.command()

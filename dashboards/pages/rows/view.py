@@ -7,7 +7,7 @@ from typing import Final
 import polars as pl
 
 from analytics.reports.extracts import ALL, SECONDS, stored_hours
-from analytics.reports.site import volumes
+from analytics.reports.site.reading import volumes
 from dashboards.charts import charts
 from dashboards.charts.charts import Table
 from dashboards.downloads import downloads

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import polars as pl
 
-from analytics.reports.site import Counted, compared
+from analytics.reports.site.comparison import compared
+from analytics.reports.site.counted import Counted
 from analytics.reports.sources import counting
 from analytics.studies.change import Change
 from analytics.studies.pairs import YEAR

@@ -8,7 +8,8 @@ import polars as pl
 
 from analytics.flow import means
 from analytics.flow.figure import Figure, Reason, month_names
-from analytics.reports.site import SPEED_DAYS, Counted
+from analytics.reports.site.counted import Counted
+from analytics.reports.site.reading import SPEED_DAYS
 from dashboards import passports
 from dashboards.language import Language
 from verkehrspuls.text import mark

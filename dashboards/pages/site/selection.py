@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Query
 
-from analytics.reports.site import Asked as SiteAsked
+from analytics.reports.site.asked import Asked as SiteAsked
 from dashboards.language import Language
 from dashboards.period import Period, read
 from verkehrspuls.errors import BadParameter

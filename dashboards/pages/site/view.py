@@ -13,13 +13,16 @@ from analytics.quality.passport import SHARES, Passport
 from analytics.reports import extracts
 from analytics.reports.environment import look_back
 from analytics.reports.extracts import ALL, stored_hours
-from analytics.reports.site import Around, around, read_days, report
+from analytics.reports.site.around import Around, around
+from analytics.reports.site.reading import read_days
+from analytics.reports.site.report import report
+from analytics.reports.site_now import LATE_AFTER, is_fresh
 from analytics.volumes.daily import TOTALS_METHOD
 from dashboards import summaries
 from dashboards.charts import charts
 from dashboards.charts.charts import Chart, Table
 from dashboards.downloads import all_rows, downloads
-from dashboards.newest import is_fresh, newest_reading
+from dashboards.newest import newest_reading
 from dashboards.pages.site import key_figures
 from dashboards.pages.site.comparison import Choices, choices, comparison
 from dashboards.pages.site.counted import counted_charts, with_trusted_sentences
@@ -29,7 +32,6 @@ from dashboards.pages.site.key_figures import KeyFigure
 from dashboards.pages.site.selection import View
 from dashboards.passports import ambiguous
 from dashboards.period import Period, read
-from dashboards.states import LATE_AFTER
 from verkehrspuls.settings import Analytics
 from verkehrspuls.storage.case_lists import Counts
 from verkehrspuls.storage.days import read_daily_figures

@@ -6,7 +6,7 @@ import pytest
 
 from analytics.flow.figure import Figure
 from analytics.quality.passport import Passport
-from analytics.reports.site import Counted
+from analytics.reports.site.counted import Counted
 from dashboards import passports
 from dashboards.language import Language
 from dashboards.pages.site.key_figures import basis_of, days_text, total
