@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from datetime import UTC
-from typing import Any
+from typing import Any, Final
 
 from fastapi import APIRouter, Request
 
