@@ -74,8 +74,8 @@ COLUMN_NAMES: Final = CLASS_NAMES | {
 }
 #: Columns of codes, and the words for their codes.
 CODE_WORDS: Final[Mapping[str, Callable[[], Mapping[str, str]]]] = {
-    "suspected": lambda: sentences.words() | verdicts.WORDS,
-    "health": lambda: verdicts.WORDS,
+    "suspected": lambda: sentences.words() | verdicts.words(),
+    "health": verdicts.words,
 }
 SIMULATED: Final = mark("Simulated data, no real measurements")
 

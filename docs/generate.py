@@ -341,7 +341,7 @@ def _meaning(field: FieldInfo) -> str:
 def _helps() -> Iterator[tuple[list[str], str]]:
     """Each command's words and its help, those of the groups before their own."""
     yield _help()
-    for name in command.COMMANDS:
+    for name in command.nouns():
         yield _help(name)
         for word in getattr(command.load(name), "commands", {}):
             yield _help(name, word)

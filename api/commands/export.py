@@ -1,4 +1,4 @@
-"""The command `verkehrspuls export`."""
+"""Write figures to a file."""
 
 from enum import StrEnum
 from pathlib import Path

@@ -28,6 +28,7 @@ from verkehrspuls.storage.volumes import read_counts_known_at
 HOUR: Final = timedelta(hours=1)
 
 router = APIRouter(prefix=PREFIX, tags=["studies"])
+ORDER: Final = 110
 
 
 @router.get(

@@ -10,7 +10,7 @@ import polars as pl
 from fastapi import APIRouter, Query, Request
 
 from analytics import frames
-from analytics.health.verdicts import METHOD, TEXTS
+from analytics.health.verdicts import METHOD, texts
 from analytics.jobs import health_store
 from analytics.quality.validity import Rules
 from analytics.reports.extracts import ALL
@@ -29,6 +29,7 @@ from verkehrspuls.storage.sites import Site, read_site
 from verkehrspuls.text import LANGUAGES, translate
 
 router = APIRouter(prefix=PREFIX, tags=["figures"])
+ORDER: Final = 150
 
 #: Maximum days in one response. Hours are judged on request.
 MAX_DAYS: Final = {"P1D": 366, "PT1H": 7}
@@ -154,5 +155,5 @@ def _day(given: datetime | date, zone: ZoneInfo, *, before: bool = False) -> dat
 
 def _text(verdict: str) -> dict[str, str]:
     # an unknown verdict of another version is shown by its key
-    text = TEXTS.get(verdict, verdict)
+    text = texts().get(verdict, verdict)
     return {language: translate(text, language) for language in LANGUAGES}

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import polars as pl
 from fastapi import APIRouter, Depends, Query
@@ -22,6 +22,7 @@ from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.storage.sites import read_site
 
 router = APIRouter(prefix=f"{PREFIX}/sites/{{municipality}}/{{site}}", tags=["figures"])
+ORDER: Final = 60
 
 
 def _ask(

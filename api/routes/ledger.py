@@ -18,6 +18,7 @@ from verkehrspuls.storage.sensors import count_sensors
 from verkehrspuls.storage.visibility import PUBLIC
 
 router = APIRouter(prefix=PREFIX, tags=["operation"])
+ORDER: Final = 130
 
 MAX_DAYS: Final = 31
 MAX_ROWS: Final = 20_000

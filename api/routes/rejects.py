@@ -14,6 +14,7 @@ from verkehrspuls.storage.visibility import PUBLIC
 from verkehrspuls.text import LANGUAGES
 
 router = APIRouter(prefix=PREFIX, tags=["operation"])
+ORDER: Final = 140
 
 MAX_DAYS: Final = 366
 

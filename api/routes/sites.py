@@ -17,6 +17,8 @@ from verkehrspuls.storage.sites import Site, list_municipalities, read_site
 from verkehrspuls.storage.visibility import PUBLIC
 
 router = APIRouter(prefix=PREFIX, tags=["registry"])
+ORDER: Final = 20
+MODELS: Final = (schemas.SiteFeatures,)
 
 #: Maximum sites in a response; more are refused rather than cut off.
 MAX_SITES: Final = 10_000

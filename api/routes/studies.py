@@ -1,7 +1,7 @@
 """Studies of planners: changes, comparisons, rankings."""
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
 
@@ -15,6 +15,7 @@ from api.schemas import studies as schemas
 from verkehrspuls.errors import BadParameter
 
 router = APIRouter(prefix=PREFIX, tags=["studies"])
+ORDER: Final = 90
 
 Middle = Annotated[
     Day,

@@ -1,4 +1,4 @@
-"""The command `verkehrspuls ledger`: what became of every message, and the proof."""
+"""Show what became of messages, and prove it."""
 
 from dataclasses import asdict
 

@@ -1,4 +1,4 @@
-"""The command `verkehrspuls reject`: messages that could not be used."""
+"""Look for rejected messages, and replay them."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any

@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 from dashboards import render
 from dashboards.app import create_web
 from tests import parts, world
+from tests.recorded import mark_findings
 from verkehrspuls.settings import load
 from verkehrspuls.storage.case_lists import list_cases, list_findings
 from verkehrspuls.storage.database import Connection, connect
@@ -57,6 +58,7 @@ def open_case(
             " %s, 1748, %s, %s from vp.channel where key = %s",
             [number, detector, *span, observed, score, reason, key],
         )
+    mark_findings(connection)
     return number
 
 

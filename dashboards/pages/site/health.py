@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from itertools import groupby
 from typing import Final
 
-from analytics.health.verdicts import GOOD, TEXTS, WORDS
+from analytics.health.verdicts import GOOD, texts, words
 from dashboards.language import Language
 from verkehrspuls.storage.health import HealthDay
 from verkehrspuls.storage.sites import Channel, Site
@@ -91,7 +91,7 @@ def _name(channel: Channel, site: Site, language: Language) -> str:
 def _cell(verdict: str | None, language: Language) -> Cell:
     if verdict is None:
         return Cell("none", language.phrase("not judged"))
-    word = language.phrase(WORDS.get(verdict, verdict))
+    word = language.phrase(words().get(verdict, verdict))
     return Cell("usual" if verdict == GOOD else "more", word)
 
 
@@ -109,6 +109,6 @@ def _failures(
             if verdict != GOOD:
                 span = [day for day, _ in run]
                 when = language.days(span[-1], span[0])
-                text = language.phrase(TEXTS.get(verdict, verdict))
+                text = language.phrase(texts().get(verdict, verdict))
                 found.append((span[0], f"{name}, {when}: {text}"))
     return [text for _, text in sorted(found, key=lambda run: run[0], reverse=True)]

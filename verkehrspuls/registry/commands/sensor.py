@@ -1,4 +1,4 @@
-"""`verkehrspuls sensor`: the sensors that are registered, with their ends."""
+"""List and show sensors, try their messages, end and remove them."""
 
 from dataclasses import asdict
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""`verkehrspuls site`: the sites that are registered, whatever their visibility."""
+"""List, show and remove sites."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from verkehrspuls.cli.removing import WithReadings, Yes, remove
 if TYPE_CHECKING:
     from verkehrspuls.storage.sites import Site
 
-app = typer.Typer(help="List, show and remove sites.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 _SENSOR_COLUMNS = ("key", "model", "state", "output", "channel", "since", "until")
 

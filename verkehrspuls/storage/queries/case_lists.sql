@@ -6,7 +6,7 @@
 -- stands: see vp.case_stands. A case is at the sites of all its members, but shown only
 -- where its leading site is visible. What it says is what was found there: of the
 -- members that match what is asked the one that names the case, else the first by
--- `naming`, else the least likely. Members that were withdrawn tell only of a case
+-- rank, else the least likely. Members that were withdrawn tell only of a case
 -- without others.
 select a.anomaly_case_id, own.detector, own.first as began, own.last as ended,
        own.began as found_began, own.ended as found_ended,
@@ -50,7 +50,7 @@ cross join lateral (
       and (%(end)s::timestamptz is null or e.began < %(end)s)
     order by leads.names desc, e.channel_id = a.channel_id and e.reason = a.reason desc,
              e.reason = a.reason desc,
-             array_position(%(naming)s::text[], e.reason), e.score desc, e.began,
+             e.rank, e.score desc, e.began,
              e.case_member_id
     limit 1
 ) own
@@ -110,7 +110,7 @@ where c.site_id = %(site_id)s and c.quantity = %(quantity)s
   and e.withdrawn_at is null and vp.is_open(a)
   and e.began < %(end)s and e.ended > %(start)s
 order by e.anomaly_case_id, c.direction,
-         array_position(%(naming)s::text[], e.reason), e.score desc, e.began
+         e.rank, e.score desc, e.began
 
 -- name: list_open_cases
 -- Open cases with a member in a period at one of some places; direction 'all' is all.

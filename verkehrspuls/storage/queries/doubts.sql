@@ -28,8 +28,7 @@ with counted as (
 select counted.site_id, f.channel_id, counted.key as channel, counted.quantity,
        counted.direction, f.began as since, f.ended as until, f.fault
 from vp.suspected(
-    array(select channel_id from counted), %(start)s, %(end)s, %(faults)s::text[],
-    %(verdicts)s::text[]) f
+    array(select channel_id from counted), %(start)s, %(end)s) f
 join counted using (channel_id)
 where f.began < least(%(end)s, now())
 order by f.channel_id, f.began

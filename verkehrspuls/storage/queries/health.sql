@@ -120,16 +120,17 @@ cross join lateral (
 -- name: put_health
 -- Write verdicts; what stood there is replaced.
 insert into channel_health (
-    channel_id, day, verdict, value, threshold, level, complete, method, judged_at)
+    channel_id, day, verdict, value, threshold, level, complete, is_fault, method,
+    judged_at)
 select *, %(method)s, %(now)s
 from unnest(%(channels)s::integer[], %(days)s::date[], %(verdicts)s::text[],
             %(values)s::double precision[], %(thresholds)s::double precision[],
-            %(levels)s::text[], %(complete)s::boolean[])
+            %(levels)s::text[], %(complete)s::boolean[], %(is_fault)s::boolean[])
 on conflict (channel_id, day) do update set
     verdict = excluded.verdict, value = excluded.value,
     threshold = excluded.threshold, level = excluded.level,
-    complete = excluded.complete, method = excluded.method,
-    judged_at = excluded.judged_at;
+    complete = excluded.complete, is_fault = excluded.is_fault,
+    method = excluded.method, judged_at = excluded.judged_at;
 
 -- name: list_health
 -- Health of channels by local day, from `first` to `last`, both included; keys that

@@ -33,8 +33,7 @@ where e.began < %(end)s + interval '25 hours' and e.ended > %(start)s
 union all
 select f.channel_id, f.began, f.ended
 from vp.suspected(
-    array(select channel_id from chosen), %(start)s, %(end)s + interval '25 hours',
-    %(faults)s::text[], %(verdicts)s::text[]) f
+    array(select channel_id from chosen), %(start)s, %(end)s + interval '25 hours') f
 where %(trusted)s::boolean
 
 -- part: left_out_by_channel
