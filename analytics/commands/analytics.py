@@ -1,4 +1,4 @@
-"""The command `verkehrspuls analytics`."""
+"""Compute figures and detect anomalies."""
 
 import logging
 from pathlib import Path

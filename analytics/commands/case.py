@@ -1,4 +1,4 @@
-"""The command `verkehrspuls case`: look at cases, and decide them."""
+"""List, show and decide anomaly cases."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""The command `verkehrspuls doctor`."""
+"""Check each part, and suggest what to do about problems."""
 
 from verkehrspuls.cli.options import Json
 

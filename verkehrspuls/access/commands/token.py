@@ -1,4 +1,4 @@
-"""The command `verkehrspuls token`: who may write over HTTP."""
+"""Create, list and revoke tokens for writing over HTTP."""
 
 from typing import Annotated
 

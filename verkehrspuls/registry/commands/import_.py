@@ -1,4 +1,4 @@
-"""`verkehrspuls import`: towns, holidays and events from files."""
+"""Import files into the database."""
 
 from pathlib import Path
 from typing import Annotated
