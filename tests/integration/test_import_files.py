@@ -155,7 +155,7 @@ def test_a_file_of_counts_changes_nothing_of_a_registered_site(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "say with --municipality where this was counted"),
+        ((), "set --municipality to the town where this was counted"),
         (("--municipality", "landua"), "municipality landua is new: say its state"),
     ],
 )
@@ -329,7 +329,7 @@ def test_a_file_that_is_imported_again_one_second_later_counts_once(
     assert overlapping(plain_database) == 192
     found = run(plain_database, "import", "counts", "--format", "generic",
         "--municipality", "herbstau", str(tmp_path / "b.csv"))  # fmt: skip
-    assert "384 readings of these channels and times overlap others" in found.stderr
+    assert "384 readings overlap others of their channel" in found.stderr
     assert day_sums(plain_database) == before
     with connect(plain_database) as connection:
         assert prove(connection).holds
