@@ -46,7 +46,7 @@ TEMPLATE = "vp_template"
 #: below the ports that systems give to outgoing connections, and those of our broker:
 #: a client that connects again and again would else take the port of its server
 PORTS = range(10_000, 20_000)
-#: a file system in memory: a fifth of the work of a disk for a fresh database
+#: a file system in memory: a fifth of the work for a fresh database
 MEMORY = Path("/dev/shm")
 MEMORY_BYTES = 8 << 30
 #: how long a wait for a condition may take, on a machine that is slow or busy
