@@ -47,7 +47,7 @@ KNOWN_BATCHES: Final = 20
 MAX_RETRY_PAUSE_S: Final = 30.0
 SLOT_ATTEMPTS: Final = 20
 #: Time for which a command tries to write.
-COMMAND_S: Final = 10.0
+COMMAND_RETRY_S: Final = 10.0
 #: An attempt that takes this multiple of `database_s` hangs, and is interrupted.
 HANG_FACTOR: Final = 3
 
@@ -334,11 +334,11 @@ class Writer:
         }
 
         def make(connection: Connection) -> None:
-            for series, month in sorted(needed):
+            for table, month in sorted(needed):
                 execute(
                     connection,
                     "ensure_range",
-                    series=series,
+                    table=table,
                     earliest=month,
                     latest=month,
                 )
@@ -386,7 +386,7 @@ def _refused(batch: Batch, message: Message, error: Exception) -> Batch:
         tally.accepted = tally.partly_accepted = tally.unknown_sensor = 0
         tally.rejected = 1
         reject = Reject(message, sensor_id, "database-refused", detail, readings)
-        tally.came = [(message.received_at, 0, (readings, reject.reason, detail))]
+        tally.outcomes = [(message.received_at, 0, (readings, reject.reason, detail))]
         rejects.append(reject)
     return Batch(
         messages=[message],

@@ -14,7 +14,7 @@ from verkehrspuls.storage.days import read_daily_figures
 from verkehrspuls.storage.environment import read_environment
 from verkehrspuls.storage.ledger_hours import list_ledger
 from verkehrspuls.storage.named import queries
-from verkehrspuls.storage.operation import read_state
+from verkehrspuls.storage.operation import OfReason, read_state
 from verkehrspuls.storage.sensors import list_sensors
 from verkehrspuls.storage.sites import list_municipalities, list_sites, read_site
 from verkehrspuls.storage.speeds import read_speed_histograms
@@ -36,10 +36,8 @@ def url(_plain: parts.Databases) -> Iterator[str]:
 
 def site_id(url: str, key: str) -> int:
     with connect(url) as connection:
-        found: int = read_site(connection, "kaiserslautern", key, visible=EVERYTHING)[
-            "site_id"
-        ]
-        return found
+        found = read_site(connection, "kaiserslautern", key, visible=EVERYTHING)
+        return found.site_id
 
 
 def volumes(url: str, *, key: str = "pariser-strasse", **given: object) -> pl.DataFrame:
@@ -54,19 +52,19 @@ def volumes(url: str, *, key: str = "pariser-strasse", **given: object) -> pl.Da
 
 def test_only_what_may_be_seen_is_found(url: str) -> None:
     with connect(url) as connection:
-        assert [m["key"] for m in list_municipalities(connection)] == ["kaiserslautern"]
-        assert [s["key"] for s in list_sites(connection)] == [
+        assert [m.key for m in list_municipalities(connection)] == ["kaiserslautern"]
+        assert [s.key for s in list_sites(connection)] == [
             "pariser-strasse",
             "radweg",
         ]
         seen = list_sites(connection, visible=EVERYTHING)
-        assert [s["key"] for s in seen].count("hof") == 2
+        assert [s.key for s in seen].count("hof") == 2
         with pytest.raises(UnknownKey):
             read_site(connection, "kaiserslautern", "hof")
         assert {c["site"] for c in list_cases(connection, standing=None)} == {
             "pariser-strasse"
         }
-        assert "gate" not in {s["key"] for s in list_sensors(connection)}
+        assert "gate" not in {s.key for s in list_sensors(connection)}
 
 
 def test_figures_of_a_hidden_site_are_not_read_by_its_number(url: str) -> None:
@@ -112,16 +110,16 @@ def test_nothing_of_the_future_is_read(plain_world: str) -> None:
 def test_sites_tell_their_channels_and_newest_message(url: str) -> None:
     with connect(url) as connection:
         site = read_site(connection, "kaiserslautern", "pariser-strasse")
-    assert [c["key"] for c in site["channels"]] == ["ost-1", "ost-2", "west-1", "no2"]
-    assert site["last_received_at"] == world.RECEIVED
-    assert [(s["key"], s["channel"]) for s in site["sensors"]] == [
+    assert [c.key for c in site.channels] == ["ost-1", "ost-2", "west-1", "no2"]
+    assert site.last_received_at == world.RECEIVED
+    assert [(s.key, s.channel) for s in site.sensors] == [
         ("air", "no2"),
         ("camera", "ost-1"),
         ("camera", "ost-2"),
         ("camera", "west-1"),
     ]
-    assert site["sensors"][0]["until"] is None
-    assert site["sensors"][0]["state"] == "unknown"
+    assert site.sensors[0].until is None
+    assert site.sensors[0].state == "unknown"
 
 
 def test_volumes_are_summed_over_lanes_by_direction(url: str) -> None:
@@ -255,17 +253,17 @@ def test_ledger_sums_over_worker_slots_and_balances(url: str) -> None:
         )
         every = list_ledger(connection, start=hour, end=hour + timedelta(hours=1))
         state = read_state(connection)
-    assert [row["messages_received"] for row in rows] == [26]
-    assert rows[0]["last_received_at"] == world.RECEIVED
-    assert [row["sensor"] for row in every] == ["air", "camera", "loop", None]
-    unknown = next(row for row in state["ledger"] if row["municipality"] is None)
-    assert unknown["messages_unknown_sensor"] == 4
+    assert [row.messages_received for row in rows] == [26]
+    assert rows[0].last_received_at == world.RECEIVED
+    assert [row.sensor for row in every] == ["air", "camera", "loop", None]
+    unknown = next(row for row in state.ledger if row.municipality is None)
+    assert unknown.messages_unknown_sensor == 4
     # of each reason, one is kept
-    assert {row["reason"]: row for row in state["rejected"]} == {
-        reason: {"reason": reason, "messages": messages, "only_counted": messages - 1}
+    assert {row.reason: row for row in state.rejected} == {
+        reason: OfReason(reason, messages=messages, only_counted=messages - 1)
         for reason, messages in (("unknown-sensor", 4), ("unreadable", 3))
     }
-    assert state["work"][0]["stale_buckets"] == 2
+    assert state.work.stale_buckets == 2
 
 
 def test_reading_works_on_each_edition(edition_world: str) -> None:

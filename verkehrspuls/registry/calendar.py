@@ -147,7 +147,7 @@ def _wrong_words(name: str, note: str = "") -> str:
         try:
             msgspec.convert(text, kind)
         except msgspec.ValidationError as error:
-            return f"{what}: {wording.explain(error).say()}"
+            return f"{what}: {wording.explain(error).in_english()}"
     return ""
 
 
