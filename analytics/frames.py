@@ -416,12 +416,12 @@ def check(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:
 def with_details(readings: pl.DataFrame, schema: Schema) -> pl.DataFrame:
     """Return the declared columns of readings, and the existing READING_DETAILS."""
     found = readings.schema
-    told = {name: kind for name, kind in READING_DETAILS.items() if name in found}
-    return check(readings, {**schema, **told})
+    details = {name: kind for name, kind in READING_DETAILS.items() if name in found}
+    return check(readings, {**schema, **details})
 
 
 def mean(values: pl.Series) -> float:
-    """Return the mean of numbers, of which there must be at least one."""
+    """Return the mean of a series with at least one number."""
     return float(cast("float", values.mean()))
 
 

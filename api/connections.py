@@ -112,14 +112,14 @@ class Connections:
         waiting = self._waiting()
         for connection in heapq.nsmallest(number, waiting, key=waiting.__getitem__):
             self._drop(connection)
-        self._say(event)
+        self._log(event)
 
     def _drop(self, connection: "Connection") -> None:
         self._dropped += 1
         self.closed(connection)
         connection.transport.abort()
 
-    def _say(self, event: str) -> None:
+    def _log(self, event: str) -> None:
         now = time.monotonic()
         if now - self._logged_at < LOG_S:
             return

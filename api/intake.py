@@ -94,7 +94,7 @@ def read_items(body: bytes, bearer: Bearer, *, at_most: int) -> list[Sent]:
             item = _item.decode(part)
         except (msgspec.MsgspecError, RecursionError) as error:
             raise Unreadable(
-                pointer=pointer, detail=wording.explain(error).say()
+                pointer=pointer, detail=wording.explain(error).in_english()
             ) from error
         found.append(_sent(item, bearer, pointer))
     return found
@@ -106,7 +106,9 @@ def _parts(body: bytes) -> list[msgspec.Raw]:
             return _raws.decode(body)
         return [_raw.decode(body)]
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise Unreadable(pointer="#", detail=wording.explain(error).say()) from error
+        raise Unreadable(
+            pointer="#", detail=wording.explain(error).in_english()
+        ) from error
 
 
 def _is_item(part: msgspec.Raw) -> bool:

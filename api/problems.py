@@ -55,7 +55,7 @@ class Invalid(BaseModel):
         """Source text, as in the catalogues."""
         return self._text or self.detail.removesuffix(".")
 
-    def say(self, language: str) -> str:
+    def in_language(self, language: str) -> str:
         """Return the error in a language, for a page."""
         text = translate(self.text, language)
         return text.format(*self._values) if self._values else text

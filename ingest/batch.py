@@ -98,9 +98,9 @@ class Reject(NamedTuple):
 #: What a reading holds, by column.
 Content = dict[str, float]
 
-#: The outcome of a message: its time of receipt, the number of its readings that were
-#: written, and number, reason and detail of those that were not.
-Came = tuple[datetime, int, tuple[int, str, Detail] | None]
+#: The outcome of a message: its time of receipt, the number of readings written, and,
+#: if some were not written, their number with the first reason and the detail.
+MessageOutcome = tuple[datetime, int, tuple[int, str, Detail] | None]
 
 
 @dataclass(slots=True)
@@ -117,7 +117,8 @@ class Tally:
     readings_late: int = 0
     #: number of readings written
     readings_written: int = 0
-    came: list[Came] = field(default_factory=list, repr=False)
+    #: outcomes of the messages, in order of receipt
+    outcomes: list[MessageOutcome] = field(default_factory=list, repr=False)
     #: fields left out of readings, by name and problem
     dropped: Counter[tuple[str, str]] = field(default_factory=Counter, repr=False)
     #: the last value of each such field
@@ -192,8 +193,8 @@ class Batch:
     readings: int = 0
     _packed: dict[str, list[Round]] = field(default_factory=dict, repr=False)
 
-    def moved(self, framed: Framed, time: datetime) -> None:
-        """Move the rows of a frame to the time that its first copy had."""
+    def move(self, framed: Framed, time: datetime) -> None:
+        """Move the rows of a frame to the time of its first copy."""
         moved = time_of_key(time)
         for rows, places in (
             (self.counts, framed.counts),
@@ -286,7 +287,10 @@ class Collector:
     def limited(
         self, messages: Sequence[Message], beyond: Mapping[int, int]
     ) -> "Collector":
-        """Return a copy that refuses the last messages of sensors beyond their rate."""
+        """Return a copy that refuses the newest messages of sensors beyond their rate.
+
+        `beyond` is the number of messages to refuse by sensor.
+        """
         left = dict(beyond)
         refused = set()
         for message in reversed(messages):
@@ -410,7 +414,7 @@ class Collector:
                 Reject(message, sensor_id, problem.reason, problem.detail, 0)
             )
             why = (0, problem.reason, problem.detail)
-            tally.came.append((message.received_at, 0, why))
+            tally.outcomes.append((message.received_at, 0, why))
             return
         # a repeated message does not start a new run
         if decoded.numbered and not message.retained:
@@ -423,13 +427,13 @@ class Collector:
             if self._known is None and self._add_series(
                 batch, tally, sensor, series, received, limits
             ):
-                tally.came.append((message.received_at, len(series.times), None))
+                tally.outcomes.append((message.received_at, len(series.times), None))
                 return
             readings = series.readings()
         unusable: Sequence[Unusable] = decoded.unusable
         known = 0
         if message.retained or self._known is not None:
-            readings, known, undated = self._sift(batch, message, sensor, readings)
+            readings, known, undated = self._sort_out(batch, message, sensor, readings)
             unusable = (*unusable, *undated)
         rows = (len(batch.counts), len(batch.environment)) if decoded.frame else None
         problems = self._add_readings(batch, tally, sensor, readings, received, limits)
@@ -456,7 +460,7 @@ class Collector:
             batch.readings += written
             tally.readings_written += written
             tally.accepted += 1
-            tally.came.append((message.received_at, written, None))
+            tally.outcomes.append((message.received_at, written, None))
             return
         batch.readings += written
         tally.readings_written += written
@@ -479,7 +483,7 @@ class Collector:
             )
         )
         why = (len(problems), first.reason, detail)
-        tally.came.append((message.received_at, written, why))
+        tally.outcomes.append((message.received_at, written, why))
 
     def _placed(
         self, sensor: RegisteredSensor, topic: Topic, message: Message, limits: Limits
@@ -507,14 +511,14 @@ class Collector:
                 problems += [placed(index, problem) for problem in found]
         return problems, b"[%s]" % b",".join(bad)
 
-    def _sift(
+    def _sort_out(
         self,
         batch: Batch,
         message: Message,
         sensor: RegisteredSensor,
         readings: Sequence[Reading],
     ) -> tuple[list[Reading], int, list[Unusable]]:
-        """Split a message's readings into those to take, known and refused."""
+        """Split readings: return those to take, the number known, and those refused."""
         taken, known, refused = [], 0, []
         for reading in readings:
             try:
@@ -596,7 +600,7 @@ class Collector:
         received: int,
         limits: Limits,
     ) -> bool:
-        """Put a whole series into the rows; return False if it must be checked singly.
+        """Add a whole series to the rows; return False if readings need single checks.
 
         Most messages with many readings are such a series, with all readings valid.
         """
@@ -631,12 +635,12 @@ class Collector:
         received: int,
         limits: Limits,
     ) -> list[Unusable]:
-        """Put readings into the rows; return the unusable ones."""
+        """Add readings to the rows; return the problems of the unusable ones."""
         problems = []
         late_before, ahead = limits.late, limits.ahead
         counts, environment = batch.counts, batch.environment
         late = 0
-        # of the previous reading: usually the same for this one
+        # values of the previous reading; usually the same for the next one
         feed = output = origin = interval_s = None
         after = b""
         for reading in readings:
@@ -709,12 +713,12 @@ def content_of(reading: Reading) -> Content:
     """Return the known values of a reading by column."""
     if not isinstance(reading, CountReading):
         return {"value": reading.value}
-    told = {
+    values = {
         **reading.classes,
         "speed_kmh": reading.speed_kmh,
         "occupancy": reading.occupancy,
     }
-    return {name: value for name, value in told.items() if value is not None}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def is_same(content: Content, known: Content | None) -> bool:

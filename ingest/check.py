@@ -101,7 +101,7 @@ def layout_for(
         if name in CLASSES or name == "total":
             raise Unusable("class-not-in-scheme", *_known(name, sensor.classes))
         raise Unusable("unknown-class", *_known(name, sensor.classes or COUNTS))
-    if len(feed.layouts) >= LAYOUT_CACHE_SIZE:  # the classes came in ever new orders
+    if len(feed.layouts) >= LAYOUT_CACHE_SIZE:  # classes arrive in ever new orders
         feed.layouts.clear()
     layout = feed.layouts[names] = layout_of(names)
     return layout

@@ -6,14 +6,15 @@ what is kept:
 
 - `ingest.keep_rejects`, the total number of rows. The second half is reserved for
   messages of registered sensors within their rate, so that a flood does not take it.
-  A message of a registered sensor is kept whole, so that it can be replayed; one that
-  is larger than `ingest.reject_bytes` takes the room of several. Of an array of that
-  size only the unusable parts are kept. Of unknown senders at most these bytes are.
+  A message of a registered sensor is kept whole, so that it can be replayed; a message
+  larger than `ingest.reject_bytes` counts as several rows. Only the unusable parts of
+  an array of that size are kept, and at most `ingest.reject_bytes` of a message from an
+  unknown sender.
 - `ingest.keep_flood_per_minute`, for the messages of each sensor beyond its rate, and
   for those of all unknown senders together.
 
-The broker delivers retained messages that cannot be dated at each subscription again:
-only examples of them are kept.
+The broker delivers undated retained messages again at each subscription: only examples
+of them are kept.
 """
 
 import logging
@@ -33,13 +34,13 @@ COUNT_S: Final = 30.0
 
 
 def bytes_of(reject: Reject, reject_bytes: int) -> bytes:
-    """Return the bytes to keep: the message, or of a large one the unusable parts."""
+    """Return the message, or only the unusable parts of a large array."""
     payload = reject.message.payload
     return reject.parts if reject.parts and len(payload) > reject_bytes else payload
 
 
 def kept_of(reject: Reject, reject_bytes: int) -> bytes:
-    """Return the bytes kept: all, or part of unknown or oversized messages."""
+    """Return the bytes to keep: cut for an unknown sender or a too large message."""
     payload = bytes_of(reject, reject_bytes)
     cut = reject.sensor_id is None or reject.reason == "too-large"
     return payload[:reject_bytes] if cut else payload

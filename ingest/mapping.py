@@ -69,9 +69,9 @@ _MAX_INTERVAL_S: Final = 90_000
 #: Tolerance for inexact clocks of devices.
 _MAX_OBSERVED: Final = 1.05
 #: The hour that occurs twice on an autumn night, and the tolerated clock error.
-_PASS: Final = timedelta(hours=1)
-_SLACK: Final = timedelta(minutes=2)
-_DETAIL_FIELDS: Final = 8
+_REPEATED_HOUR: Final = timedelta(hours=1)
+_CLOCK_TOLERANCE: Final = timedelta(minutes=2)
+_MAX_FIELDS_LISTED: Final = 8
 #: maximum characters of a device and its session
 _MAX_SESSION_LENGTH: Final = 200
 
@@ -221,7 +221,7 @@ def readings_of(
     unusable = [each for each in found if isinstance(each, Unusable)]
     dropped: list[Dropped] = []
     meant = mapped = False
-    for told, record in _whole(records):
+    for mapped_fields, record in _completed(records):
         if not _is_meant(record, profile):
             continue
         meant = True
@@ -229,7 +229,7 @@ def readings_of(
             (output, feed)
             for output, feeds in sensor.feeds.items()
             for feed in feeds
-            if feed.mapping is None or _has_field(told, feed.mapping)
+            if feed.mapping is None or _has_field(mapped_fields, feed.mapping)
         ]
         if not fields:
             continue
@@ -285,27 +285,31 @@ def _frame(records: list[Record], readings: list[Reading]) -> Frame | None:
     return Frame(session.replace("\0", "")[:_MAX_SESSION_LENGTH], counter)
 
 
-def _whole(records: list[Record]) -> Iterator[tuple[Mapped, Record]]:
-    """Return the fields of each record, completed by those that it leaves unchanged.
+def _completed(records: list[Record]) -> Iterator[tuple[Mapped, Record]]:
+    """Yield each record completed by the fields that it leaves unchanged.
 
-    Each result is valid until the next one is requested.
+    The first item of a pair is the record's own fields. Each pair is valid until the
+    next one is requested.
     """
-    so_far: dict[tuple[datetime | None, int], dict[str, Value]] = {}
+    fields_so_far: dict[tuple[datetime | None, int], dict[str, Value]] = {}
     again = any(record.again for record in records)
     for record in records:
         if not again:
             yield record.fields, record
             continue
         at = record.time, record.time_origin
-        if record.again and at in so_far:
-            so_far[at].update(record.fields)
+        if record.again and at in fields_so_far:
+            fields_so_far[at].update(record.fields)
         else:
-            so_far[at] = dict(record.fields)
-        yield record.fields, record._replace(fields=so_far[at])
+            fields_so_far[at] = dict(record.fields)
+        yield record.fields, record._replace(fields=fields_so_far[at])
 
 
 def _stamped(record: Record, possible: Span) -> tuple[Record, PassedOver]:
-    """Return the first plausible time stamp, else the first one."""
+    """Set the time of a record to its first plausible stamp, else to its first one.
+
+    Also return the stamps that were skipped.
+    """
     first, last = possible
     right = wrong = None
     passed = []
@@ -329,8 +333,8 @@ def _feed(feeds: list[Feed], time: datetime) -> Feed:
 
 
 def _some(names: list[str]) -> str:
-    more = ["…"] if len(names) > _DETAIL_FIELDS else []
-    return ", ".join([*(repr(name[:80]) for name in names[:_DETAIL_FIELDS]), *more])
+    more = ["…"] if len(names) > _MAX_FIELDS_LISTED else []
+    return ", ".join([*(repr(name[:80]) for name in names[:_MAX_FIELDS_LISTED]), *more])
 
 
 def _is_meant(record: Record, profile: Profile) -> bool:
@@ -393,7 +397,7 @@ def _time(
     # A time that marks the start of an interval is sent at its end; short intervals are
     # sent several at once, and either way the pass can be determined.
     lag = timedelta(seconds=sensor.interval_s)
-    lags = profile.time_is == "start" and lag > _PASS / 2
+    lags = profile.time_is == "start" and lag > _REPEATED_HOUR / 2
     sent = received_at - lag if lags else received_at
     first, last = possible
     found = None
@@ -426,8 +430,8 @@ def _time_field(record: Record, field: str) -> Value:
     """Read a field that should hold a time, or one that the format itself names."""
     if field in record.fields:
         return record.fields[field]
-    said = (each.said for each in record.stamps if each.field == field)
-    found = next(said, None)
+    values = (each.said for each in record.stamps if each.field == field)
+    found = next(values, None)
     return found if isinstance(found, str | int | float) else None
 
 
@@ -487,9 +491,9 @@ def _on_clock(
     except (OverflowError, ValueError):
         return first, None
     late = sent - began
-    if first.utcoffset() == second.utcoffset() or late < -_SLACK:
+    if first.utcoffset() == second.utcoffset() or late < -_CLOCK_TOLERANCE:
         return first, None
-    return (second, None) if late < _PASS else (first, "late")
+    return (second, None) if late < _REPEATED_HOUR else (first, "late")
 
 
 def _reading(

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 import psycopg
 
-from ingest.batch import Batch, Came
+from ingest.batch import Batch, MessageOutcome
 from verkehrspuls.storage.database import Connection, execute
 
 log = logging.getLogger(__name__)
@@ -32,25 +32,27 @@ class Newest:
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._due = clock()
-        self._came: dict[int, deque[Came]] = {}
+        self._came: dict[int, deque[MessageOutcome]] = {}
 
     def add(self, batch: Batch) -> None:
         """Add the messages of a committed batch."""
         for (sensor_id, _), tally in batch.ledger.items():
             if sensor_id is None:
                 continue
-            came = self._came.get(sensor_id)
-            if came is None:
-                came = self._came[sensor_id] = deque(maxlen=MAX_KEPT)
-            came.extend(tally.came[-MAX_KEPT:])
+            outcomes = self._came.get(sensor_id)
+            if outcomes is None:
+                outcomes = self._came[sensor_id] = deque(maxlen=MAX_KEPT)
+            outcomes.extend(tally.outcomes[-MAX_KEPT:])
 
     def note(self, connection: Connection, *, slot: int, late: bool = False) -> None:
-        """Write them if it is time, or if `late`: no more messages for now."""
+        """Write waiting outcomes if due, or if `late`: no more messages come."""
         began = self._clock()
         if not self._came or (began < self._due and not late):
             return
         found = [
-            (key, _encoded(one)) for key, came in self._came.items() for one in came
+            (key, _encoded(one))
+            for key, outcomes in self._came.items()
+            for one in outcomes
         ]
         self._came.clear()
         try:
@@ -61,7 +63,7 @@ class Newest:
                     slot=slot,
                     sensors=[sensor_id for sensor_id, _ in found],
                     # JSON contains no line breaks of its own
-                    messages="\n".join(told for _, told in found),
+                    messages="\n".join(encoded for _, encoded in found),
                     most=MAX_KEPT,
                 )
         except psycopg.Error as error:
@@ -71,12 +73,12 @@ class Newest:
         self._due = ended + (ended - began) / MAX_TIME_SHARE
 
 
-def _encoded(came: Came) -> str:
+def _encoded(outcome: MessageOutcome) -> str:
     """Encode a message as JSON: receipt, readings used, and why others were not."""
-    received_at, readings, why = came
-    told = f'["{received_at.isoformat()}",{readings}'
+    received_at, readings, why = outcome
+    encoded = f'["{received_at.isoformat()}",{readings}'
     if why is None:
-        return f"{told}]"
+        return f"{encoded}]"
     refused, reason, detail = why
     rest = msgspec.json.encode([refused, reason, detail.text, detail.values])
-    return f"{told},{rest.decode()[1:]}"
+    return f"{encoded},{rest.decode()[1:]}"

@@ -37,17 +37,17 @@ _KNOWN: Final = ("channel", "since", "until", "interval", "step", "turn")
 
 
 class Overlaps:
-    """What is known of channels after the last committed batch."""
+    """Known periods without overlaps, as of the last committed batch."""
 
     def __init__(self) -> None:
-        """Start with nothing known."""
+        """Start without known periods."""
         self._known: Columns = {name: np.empty(0, np.int64) for name in _KNOWN}
         self._next = self._known
 
     def count(self, connection: Connection, batch: Batch) -> Overlapping:
         """Count the readings of a stored batch that overlap others.
 
-        What it learns takes effect when the batch is `committed`.
+        Newly known periods take effect with `committed`.
         """
         rows = _sorted(batch)
         self._next = self._known
@@ -64,16 +64,16 @@ class Overlaps:
             is_even = _refresh(connection, doubtful, turns[~is_free])
             is_free[~is_free] = is_even
             if not is_even.all():
-                found = _look(connection, rows[~is_free[in_group]])
+                found = _query(connection, rows[~is_free[in_group]])
             learned = {
                 name: np.append(column, doubtful[name])
                 for name, column in learned.items()
             }
-        self._next = _put(self._known, learned)
+        self._next = _updated(self._known, learned)
         return found
 
     def committed(self) -> None:
-        """Keep what the last batch taught."""
+        """Keep the periods learned from the last batch, which has committed."""
         self._known = self._next
 
     def _is_free(
@@ -180,7 +180,7 @@ def _turns(
     return turns
 
 
-def _look(connection: Connection, rows: Heads) -> Overlapping:
+def _query(connection: Connection, rows: Heads) -> Overlapping:
     """Count overlaps by querying the database."""
     found: Overlapping = Counter()
     for row in execute(
@@ -232,8 +232,8 @@ def _refresh(
     return even
 
 
-def _put(known: Columns, learned: Columns) -> Columns:
-    """Replace what was known by what was learned, by channel."""
+def _updated(known: Columns, learned: Columns) -> Columns:
+    """Return the known periods with those of the learned channels replaced."""
     stays = ~np.isin(known["channel"], learned["channel"], assume_unique=True)
     found = {
         name: np.append(column[stays], learned[name]) for name, column in known.items()

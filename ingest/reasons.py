@@ -146,7 +146,7 @@ class Detail(NamedTuple):
         """Return the values as the database stores them."""
         return msgspec.json.encode(self.values).decode() if self.values else None
 
-    def say(self, language: str) -> str:
+    def in_language(self, language: str) -> str:
         """Return the text in a language."""
         text = translate(self.text, language)
         if not self.values:
@@ -154,7 +154,7 @@ class Detail(NamedTuple):
         return text.format(
             *(
                 # the database returns a nested detail as a list
-                Detail(*value).say(language)
+                Detail(*value).in_language(language)
                 if isinstance(value, list | tuple)
                 else value
                 for value in self.values
@@ -171,8 +171,8 @@ def dated(problem: "Unusable", time: datetime) -> "Unusable":
     """Prefix the time of a reading, if its message holds others as well."""
     if problem.reason in _WITH_TIME:
         return problem
-    said = time.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    return Unusable(problem.reason, "{}: {}", said, problem.detail)
+    text = time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return Unusable(problem.reason, "{}: {}", text, problem.detail)
 
 
 def several(details: Sequence[Detail]) -> Detail:
@@ -189,8 +189,8 @@ def several(details: Sequence[Detail]) -> Detail:
 def explain(reason: str, detail: Detail, language: str) -> str:
     """Explain in a language what was wrong; an unknown code is returned unchanged."""
     meaning = translate(REASONS.get(reason, reason), language)
-    said = detail.say(language)
-    return f"{meaning} ({said})" if said else meaning
+    text = detail.in_language(language)
+    return f"{meaning} ({text})" if text else meaning
 
 
 def explained(error: Exception) -> Detail:
@@ -201,17 +201,17 @@ def explained(error: Exception) -> Detail:
 @lru_cache(maxsize=1000)  # a faulty device repeats the same error
 def _explained(error: str) -> Detail:
     where, text, values = wording.explain(error)
-    said = Detail.of(text, *map(_translatable, values))
-    return Detail.of("{}: {}", where, said) if where else said
+    detail = Detail.of(text, *map(_translatable, values))
+    return Detail.of("{}: {}", where, detail) if where else detail
 
 
 def of_field(name: str, value: str, error: Exception) -> Detail:
     """Describe the problem of a field's value, and what would be right."""
-    said = explained(error)
+    problem = explained(error)
     if name == "interval_s":
-        return Detail.of(_IN_SECONDS, name, value, said)
+        return Detail.of(_IN_SECONDS, name, value, problem)
     number = str(error).startswith(("Expected `int", "Expected `float"))
-    return Detail.of(_IN_NUMBERS if number else "{} = {}: {}", name, value, said)
+    return Detail.of(_IN_NUMBERS if number else "{} = {}: {}", name, value, problem)
 
 
 def _translatable(value: str) -> str | Detail:

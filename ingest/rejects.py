@@ -16,7 +16,7 @@ from ingest.batch import Batch, Collector, Message, Reject
 from ingest.check import Limits
 from ingest.formats import formats
 from ingest.store import Again, NotNew
-from ingest.write import BAD_ROWS, COMMAND_S, Writer
+from ingest.write import BAD_ROWS, COMMAND_RETRY_S, Writer
 from verkehrspuls.settings import Settings
 from verkehrspuls.storage.database import Connection, execute
 
@@ -65,7 +65,7 @@ def replay(settings: Settings, choice: Choice) -> Counter[str]:
     ingest = settings.ingest.model_copy(update={"slot": REPLAY_SLOT})
     url = settings.database.url.get_secret_value()
     known = formats()
-    writer = Writer(url, ingest, pause=_sleep, at_most_s=COMMAND_S, formats=known)
+    writer = Writer(url, ingest, pause=_sleep, at_most_s=COMMAND_RETRY_S, formats=known)
     now = datetime.now(UTC)
     sums: Counter[str] = Counter()
     try:

@@ -237,13 +237,15 @@ def read_registry(connection: Connection, formats: Formats | None = None) -> Reg
                 )
             )
     if formats is not None:
-        _recall(connection, registry, formats)
+        _restore_memories(connection, registry, formats)
     connection.commit()
     return registry
 
 
-def _recall(connection: Connection, registry: Registry, formats: Formats) -> None:
-    """Pass to the formats in use what they, or others, have remembered."""
+def _restore_memories(
+    connection: Connection, registry: Registry, formats: Formats
+) -> None:
+    """Pass the stored memories to the formats in use."""
     used = {sensor.payload_format for sensor in registry.values()}
     for name, (how, memory) in formats.memories.items():
         if name in used:
@@ -252,7 +254,7 @@ def _recall(connection: Connection, registry: Registry, formats: Formats) -> Non
 
 
 def _valid(value: object, kind: type[S], row: dict[str, Any]) -> S | None:
-    """Convert a stored value, which somebody may have edited."""
+    """Convert a stored value; log an invalid one, which was edited, and return None."""
     if value is None:
         return None
     try:

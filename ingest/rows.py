@@ -22,7 +22,7 @@ from verkehrspuls.classes import COUNTS
 #: Length of the key, and offset of the content.
 KEY_BYTES: Final = 22
 CONTENT_OFFSET: Final = 48
-#: Length of what all rows begin with: key, origin, and interval.
+#: Length of the common start of all rows: key, origin, and interval.
 HEAD_BYTES: Final = 56
 #: Header and trailer of COPY.
 BEGIN: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -115,7 +115,7 @@ def series_rows(
 ) -> list[bytes]:
     """Pack a series as `count_row` packs each reading, but vectorised.
 
-    Return None if one of its counts is null, or if it counts nothing.
+    Return an empty list if one of its counts is null, or if there are none.
     """
     times = series.times
     first, last = microseconds(times[0]), microseconds(times[-1])

@@ -70,9 +70,8 @@ def store(
 ) -> tuple[Counter[str], bool]:
     """Write a batch; return the ledger's sums, and whether all readings were new.
 
-    What `formats` have remembered since the last batch is stored with it.
-
-    Only the rejects listed in the attempt are kept; the others are counted.
+    Store with it what `formats` have remembered since the last batch. Keep only the
+    rejects listed in the attempt; count the others.
 
     Readings expected to be new take half the time: they are copied straight into their
     table. If one of them exists already, this is undone, and all pass through the
@@ -81,7 +80,7 @@ def store(
     kept = attempt.kept or []
     with connection.transaction():
         if batch.framed:
-            _know_again(connection, batch)
+            _identify_frames(connection, batch)
         kinds = batch.packed()
         once = sum(each.rows for found in kinds.values() for each in found[:1])
         # without repetitions, all rows written are stored
@@ -130,7 +129,7 @@ def store(
             cursor.executemany(queries()["add_dropped_fields"], dropped)
         overlapping = overlaps.count(connection, batch)
         # last: other workers may wait for the rows of shared sensors
-        lost = _follow(connection, batch.numbered)
+        lost = _update_sequences(connection, batch.numbered)
         ledger = _ledger_rows(batch, changed, lost, overlapping)
         if ledger:
             columns = {name: array(row[name] for row in ledger) for name in ledger[0]}
@@ -148,12 +147,12 @@ def store(
     return sums, all_new
 
 
-def _know_again(connection: Connection, batch: Batch) -> None:
-    """Give repeated frames the time of their first copy.
+def _identify_frames(connection: Connection, batch: Batch) -> None:
+    """Set the time of repeated frames to that of their first copy.
 
-    The key then identifies them, as all repetitions. The earliest copy is right,
-    because none is heard before it is sent: rows of a later copy that arrived alone are
-    taken back.
+    Their key then makes them duplicates, like any repeated reading. The earliest copy
+    is right, because no gateway hears a frame before it is sent: rows of a later copy
+    that was stored before are withdrawn.
     """
     first: dict[_FrameKey, datetime] = {}
     for framed in batch.framed:
@@ -182,18 +181,18 @@ def _know_again(connection: Connection, batch: Batch) -> None:
         if abs(framed.time - before) > framed.within:
             known[key] = anew[key] = framed.time
         elif framed.time != before:
-            batch.moved(framed, before)
+            batch.move(framed, before)
     if anew:
         times = [time for _, time in sorted(anew.items())]
         execute(connection, "renew_frames", **_frame_columns(sorted(anew)), times=times)
     if late:
-        _take_back(connection, batch, late)
+        _withdraw(connection, batch, late)
 
 
-def _take_back(
+def _withdraw(
     connection: Connection, batch: Batch, late: Sequence[tuple[Framed, datetime]]
 ) -> None:
-    """Move readings of frames at these times to the history; other copies follow."""
+    """Move stored readings of later copies to the history; earlier copies follow."""
     for kind, rows in (
         ("count", [batch.counts[framed.counts] for framed, _ in late]),
         ("environment", [batch.environment[framed.environment] for framed, _ in late]),
@@ -209,7 +208,7 @@ def _take_back(
         channels, sensors, times = zip(*found, strict=True)
         history = f"{kind}_reading_history"
         span = {"earliest": min(times), "latest": max(times)}
-        execute(connection, "ensure_range", series=history, **span)
+        execute(connection, "ensure_range", table=history, **span)
         execute(
             connection,
             f"take_back_{kind}",
@@ -235,9 +234,9 @@ def _frame_columns(keys: Sequence[_FrameKey]) -> dict[str, Any]:
 
 
 def _copy_new(connection: Connection, kinds: Kinds) -> bool:
-    """Copy rows straight into their tables; False if one of them exists already.
+    """Copy rows straight into their tables.
 
-    In that case nothing is written.
+    Return False, and write nothing, if one of them exists already.
     """
     stale: set[tuple[int, int]] = set()
     try:
@@ -409,12 +408,12 @@ def _reject_key(reject: Reject) -> tuple[int, datetime, str]:
     return reject.sensor_id or 0, hour, reject.reason
 
 
-def _follow(
+def _update_sequences(
     connection: Connection, numbered: dict[tuple[int, str], list[Numbered]]
 ) -> Counter[int]:
-    """Update sequence numbers; return the number of lost messages by sensor.
+    """Update sequence numbers; return the change in lost messages by sensor.
 
-    Negative if messages arrived that had been counted as lost.
+    The change is negative if messages arrived that had been counted as lost.
     """
     if not numbered:
         return Counter()

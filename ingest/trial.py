@@ -62,13 +62,13 @@ def attempt(connection: Connection, settings: Ingest, message: Message) -> Trial
     named = {each.sensor_id: key for key, each in registry.items()}
     takers = [named[sensor_id] for sensor_id, _ in batch.ledger if sensor_id]
     sensor = registry[takers[0]] if takers else None
-    said = next(iter(batch.status.values()), None)
+    status = next(iter(batch.status.values()), None)
     return Trial(
         # the worst outcome, if several sensors take it
         outcome=next(name for name, messages in outcomes.items() if messages),
         sensor=", ".join(map("/".join, takers)) or None,
         readings=_staged(connection, batch),
-        status=msgspec.to_builtins(said[1]) if said else None,
+        status=msgspec.to_builtins(status[1]) if status else None,
         problem=_problem(batch.rejects[0], sensor, registry) if batch.rejects else None,
         left_out=[
             {
@@ -100,16 +100,18 @@ def _problem(
     reject: Reject, sensor: RegisteredSensor | None, registry: Registry
 ) -> Problem:
     advice = ADVICE.get(reject.reason, PAYLOAD_ADVICE)
-    there = _there(reject, sensor, registry)
+    existing = _existing_names(reject, sensor, registry)
     return Problem(
         reason=reject.reason,
         why=explain(reject.reason, reject.detail, "en"),
-        advice=f"{advice} {there}" if there else advice,
+        advice=f"{advice} {existing}" if existing else advice,
         readings=reject.readings,
     )
 
 
-def _there(reject: Reject, sensor: RegisteredSensor | None, registry: Registry) -> str:
+def _existing_names(
+    reject: Reject, sensor: RegisteredSensor | None, registry: Registry
+) -> str:
     """List the existing names in place of the one not found."""
     if reject.reason == "not-meant":
         of_topic = {each.sensor_id for each in registry.listen(reject.message.topic)}

@@ -49,8 +49,8 @@ CLOCK_AHEAD_LOG_S = 3600.0
 MAX_TAKE = 500
 #: wait of a thread for another before it checks the state
 THREAD_WAIT_S = 0.5
-#: Each such number of messages extends the time of a batch by `ingest.linger_ms`, up to
-#: this multiple of it.
+#: Messages that extend the time of a batch by another `ingest.linger_ms`, and the limit
+#: of that time as a multiple of it.
 LINGER_STEP_MESSAGES = 1000
 BATCH_LINGER_LIMIT = 5
 #: thresholds of the garbage collector
@@ -70,17 +70,17 @@ class Collected(NamedTuple):
 
 
 class BatchWriter(Protocol):
-    """What writes batches and knows the database: `ingest.write.Writer`, or a fake.
+    """The interface of a writer of batches: `ingest.write.Writer`, or a fake.
 
     All but `hangs` and `interrupt` are called by the writer thread only.
     """
 
     @property
     def hangs(self) -> bool:
-        """Whether an attempt takes longer than a database that is well ever does."""
+        """Whether an attempt takes longer than a healthy database ever does."""
 
     def interrupt(self) -> None:
-        """Break off what is being tried; it is tried again."""
+        """Interrupt the current attempt; it is retried."""
 
     def write(self, batch: Batch, collector: Collector) -> Counter[str]:
         """Write a batch; return when it has committed, with the ledger's sums."""
@@ -101,13 +101,13 @@ class BatchWriter(Protocol):
         """Whether messages may wait for this slot at the broker."""
 
     def note_newest(self) -> None:
-        """Note what is left of the newest messages."""
+        """Record the remaining newest messages."""
 
     def note_certificate(self, ends: datetime | None) -> None:
-        """Note until when the broker's certificate is valid."""
+        """Record when the broker's certificate expires."""
 
     def note_lost_session(self) -> None:
-        """Note that the broker had forgotten this slot's session."""
+        """Record that the broker had lost this slot's session."""
 
     def close(self) -> None:
         """Close the connection."""
@@ -175,7 +175,7 @@ class Worker:
         self._looked_again = float("-inf")
         self._readings = 0
         #: time of the last log entry about a sensor's clock, by sensor
-        self._said_ahead: dict[int, float] = {}
+        self._logged_ahead: dict[int, float] = {}
         self._rate = RateLimit(self._settings)
 
     def stop(self) -> None:
@@ -343,10 +343,10 @@ class Worker:
                 began = time.monotonic()
             while self._taken and batch.readings < most and len(batch.messages) < most:
                 collector.add(batch, self._taken.popleft())
-            fuller = min(
+            linger = min(
                 BATCH_LINGER_LIMIT, 1 + len(batch.messages) / LINGER_STEP_MESSAGES
             )
-            closes_s = fuller * self._settings.linger_ms / 1000
+            closes_s = linger * self._settings.linger_ms / 1000
         if self._writing:
             # otherwise the idle writer packs it while the next one is collected
             batch.packed()
@@ -379,9 +379,9 @@ class Worker:
         now = time.monotonic()
         keys = {sensor.sensor_id: key for key, sensor in self._registry.items()}
         for sensor_id, ended in batch.ahead.items():
-            if now - self._said_ahead.get(sensor_id, -math.inf) < CLOCK_AHEAD_LOG_S:
+            if now - self._logged_ahead.get(sensor_id, -math.inf) < CLOCK_AHEAD_LOG_S:
                 continue
-            self._said_ahead[sensor_id] = now
+            self._logged_ahead[sensor_id] = now
             minutes = round((ended - datetime.now(UTC)).total_seconds() / 60)
             log.warning(
                 "clock_ahead",

@@ -47,7 +47,7 @@ KNOWN_BATCHES: Final = 20
 MAX_RETRY_PAUSE_S: Final = 30.0
 SLOT_ATTEMPTS: Final = 20
 #: Time for which a command tries to write.
-COMMAND_S: Final = 10.0
+COMMAND_RETRY_S: Final = 10.0
 #: An attempt that takes this multiple of `database_s` hangs, and is interrupted.
 HANG_FACTOR: Final = 3
 
@@ -209,10 +209,6 @@ class Writer:
         """Record that the broker had lost this slot's session."""
         self._note("note_lost_session")
 
-    def note_drained(self) -> None:
-        """Record that no messages wait for this slot any more."""
-        self._note("note_drained")
-
     def note_newest(self) -> None:
         """Write the remaining newest messages, when no more come for now."""
         self.with_retry(lambda c: self._newest.note(c, slot=self._slot, late=True))
@@ -338,11 +334,11 @@ class Writer:
         }
 
         def make(connection: Connection) -> None:
-            for series, month in sorted(needed):
+            for table, month in sorted(needed):
                 execute(
                     connection,
                     "ensure_range",
-                    series=series,
+                    table=table,
                     earliest=month,
                     latest=month,
                 )
@@ -390,7 +386,7 @@ def _refused(batch: Batch, message: Message, error: Exception) -> Batch:
         tally.accepted = tally.partly_accepted = tally.unknown_sensor = 0
         tally.rejected = 1
         reject = Reject(message, sensor_id, "database-refused", detail, readings)
-        tally.came = [(message.received_at, 0, (readings, reject.reason, detail))]
+        tally.outcomes = [(message.received_at, 0, (readings, reject.reason, detail))]
         rejects.append(reject)
     return Batch(
         messages=[message],

@@ -208,7 +208,7 @@ def _shape(profile: str, kind: DayType) -> Floats:
 
 
 def _deviation(seed: int, town: str, number: int) -> float:
-    """Return the deviation of a town's days by some per cent, for all its channels."""
+    """Return a town's factor on a day, some per cent around 1, for all its channels."""
     draw = generator(seed, f"{town}/day", number).standard_normal()
     return float(np.exp(0.035 * draw))
 
@@ -268,7 +268,10 @@ def class_shares(heavy: float, *, state: str, zone: str, day: int) -> Floats:
 
 @lru_cache(maxsize=4096)
 def _is_school_holiday(state: str, number: int) -> bool:
-    """Return school holidays by rule of thumb: near the real weeks, not official."""
+    """Return whether a day (days since 1970) is in approximate school holidays.
+
+    A rule of thumb near the real weeks, not the official dates.
+    """
     day = _date(number)
     easter = next(
         holiday + timedelta(days=2)

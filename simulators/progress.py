@@ -34,14 +34,14 @@ def _bar(title: str, total: int) -> Iterator[Callable[[], None]]:
 
 
 def _lines(title: str, total: int) -> Callable[[], None]:
-    done, said = 0, time.monotonic()
+    done, printed_at = 0, time.monotonic()
 
     def advance() -> None:
-        nonlocal done, said
+        nonlocal done, printed_at
         done += 1
         now = time.monotonic()
-        if now - said >= _UPDATE_S or done == total:
-            said = now
-            output.tell(f"{title}: {done / total:.0%}")
+        if now - printed_at >= _UPDATE_S or done == total:
+            printed_at = now
+            output.print_note(f"{title}: {done / total:.0%}")
 
     return advance

@@ -34,7 +34,7 @@ _encode: Final = msgspec.json.Encoder().encode
 
 @dataclass(frozen=True)
 class Payload:
-    """A message to publish; `messages` is the number of its intervals."""
+    """A message to publish, with the number of its intervals."""
 
     topic: str
     payload: bytes
@@ -77,10 +77,10 @@ def backfill(
 
 
 def _whole(there: Set[int], block: int) -> bool:
-    """Return whether a block is complete, or complete up to the newest interval.
+    """Return whether a block is complete up to its end or the newest interval.
 
-    A block followed by a gap may be incomplete: it is generated again, and stored
-    readings count as duplicates. Less than a day says nothing about gaps before it.
+    A block next to a gap may be incomplete: it is generated again, and its stored
+    readings count as duplicates. With less than a day stored, there are no gaps.
     """
     if len(there) * BLOCK_S < DAY_S:
         return True
@@ -133,12 +133,12 @@ def live(
             done = now
             sleep((done // tick + 1) * tick - clock())
     except KeyboardInterrupt:
-        _say_offline(world, publisher, clock())
+        _publish_offline(world, publisher, clock())
 
 
-def _say_offline(world: World, publisher: Publisher, now: float) -> None:
+def _publish_offline(world: World, publisher: Publisher, now: float) -> None:
     try:
-        # while the broker is away nothing can be sent, and no window is free
+        # fails while the broker is away, when nothing can be sent
         publisher.flush(1)
         _send_all(publisher, statuses(world, "offline", now), retain=True)
         publisher.flush(2)

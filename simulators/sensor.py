@@ -26,7 +26,7 @@ def messages(
 ) -> list[dict[str, Any]]:
     """Return a sensor's messages on intervals that begin within `[start, end)`.
 
-    None before its outputs were installed, nor after their end.
+    There are none before its outputs were installed, nor after they were removed.
     """
     found: list[dict[str, Any]] = []
     step = sensor.interval_s
@@ -47,7 +47,7 @@ def messages(
     return found
 
 
-#: when an output was installed, in s since 1970
+#: Start and end of an installation, in s since 1970.
 Period = tuple[float, float]
 
 
@@ -77,22 +77,22 @@ def _keep_installed(message: dict[str, Any], periods: dict[str, Period]) -> bool
 
 
 def _messages(
-    said: Report, day: int, interval_s: int, span: slice
+    found: Report, day: int, interval_s: int, span: slice
 ) -> Iterator[dict[str, Any]]:
     times = _times(day, interval_s)[span]
     number = (day * DAY_S - _FIRST) // interval_s + span.start
-    if said.outputs:
-        parts = [_counts(key, output, span) for key, output in said.outputs.items()]
+    if found.outputs:
+        parts = [_counts(key, output, span) for key, output in found.outputs.items()]
         bodies: Iterator[Any] = zip(*parts, strict=True)
         field = "counts"
     else:
-        columns = [value[span].tolist() for value in said.values.values()]
-        names = tuple(said.values)
+        columns = [value[span].tolist() for value in found.values.values()]
+        names = tuple(found.values)
         bodies = (
             dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)
         )
         field = "values"
-    sent = said.sent[span].tolist()
+    sent = found.sent[span].tolist()
     for row, (time, body) in enumerate(zip(times, bodies, strict=True)):
         if sent[row]:
             yield {

@@ -275,7 +275,10 @@ def _place(town: SimulatedTown, site: str, event: Event[Incident]) -> float | No
 def _felt(
     course: Queue, place: float, street: Street, day: int
 ) -> tuple[Floats, Floats]:
-    """Return a queue's effect on a site over a day: passing share, speed or NaN."""
+    """Return a queue's effect on a site over a day: passing share and speed.
+
+    `place` is the distance downstream in km; the speed is NaN outside of the queue.
+    """
     seconds = day * DAY_S + np.arange(STEPS) * float(STEP_S)
     passed = np.ones(STEPS)
     speed = np.full(STEPS, np.nan)

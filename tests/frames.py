@@ -1,12 +1,14 @@
 """Small frames for tests of analytics, from what matters in the test."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import polars as pl
 
 from analytics import frames
+from analytics.flow.inputs import calendar, on_calendar
+from analytics.quality.passport import SHARES
 from analytics.quality.validity import DEFAULT
 
 HOUR = timedelta(hours=1)
@@ -71,6 +73,29 @@ def hours(start: datetime, series: Sequence[int | None], **same: Any) -> pl.Data
             if volume is not None
         ),
         **same,
+    )
+
+
+def flow_days(
+    days: pl.DataFrame,
+    *,
+    first: date,
+    last: date,
+    state: str = "RP",
+    school_holidays: pl.DataFrame | None = None,
+) -> pl.DataFrame:
+    """FLOW_DAYS of a calendar; days without a `valid` are whole and observed."""
+    whole: dict[str, Any] = {
+        "volume": "volume_normalised",
+        "heavy": None,
+        "valid": True,
+        **{name: float(name == "observed") for name in SHARES},
+    }
+    missing = {name: of for name, of in whole.items() if name not in days.columns}
+    if school_holidays is None:
+        school_holidays = frames.empty(frames.SCHOOL_HOLIDAYS)
+    return on_calendar(
+        days.with_columns(**missing), calendar(first, last, state, school_holidays)
     )
 
 

@@ -1,4 +1,4 @@
-"""Evidence for tests of detector health: by hand, and from the simulated towns."""
+"""Evidence for tests of channel health: by hand, and from the simulated towns."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field

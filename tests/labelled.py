@@ -39,8 +39,8 @@ def load(
 ) -> None:
     """Register towns; store what their sensors report on UTC days `[first, last)`."""
     span = [datetime.fromtimestamp(day * DAY_S, UTC) for day in (first, last)]
-    for series in ("count_reading", "environment_reading"):
-        connection.execute("select ensure_range(%s, %s, %s)", (series, *span))
+    for table in ("count_reading", "environment_reading"):
+        connection.execute("select ensure_range(%s, %s, %s)", (table, *span))
     for key in towns:
         town = world.by_key[key]
         register(connection, town.town)

@@ -118,11 +118,3 @@ def days_between(first: date, last: date) -> Iterator[date]:
     """Return all days from `first` to `last`, both included."""
     for offset in range((last - first).days + 1):
         yield first + offset * _DAY
-
-
-@cache
-def like_days(day: date, state: str, *, weeks: int) -> tuple[date, ...]:
-    """Return the days of the same type as `day` in the weeks before it."""
-    kind = day_type(day, state)
-    before = days_between(day - timedelta(weeks=weeks), day - _DAY)
-    return tuple(other for other in before if day_type(other, state) == kind)

@@ -13,7 +13,7 @@ EAST: Final = 15.5
 MAX_DISTANCE_KM: Final = 100.0
 _RADIUS_KM: Final = 6371.0
 #: Places whose latitude and longitude differ by less are not 80 km apart.
-_NEAR: Final = 0.5
+_NEAR_DEGREES: Final = 0.5
 
 
 def is_plausible(latitude: float, longitude: float) -> bool:
@@ -39,7 +39,10 @@ def distance_km(one: tuple[float, float], other: tuple[float, float]) -> float:
 
 def are_far(one: tuple[float, float], other: tuple[float, float]) -> bool:
     """Return whether two places are too far apart for one municipality."""
-    if abs(one[0] - other[0]) < _NEAR and abs(one[1] - other[1]) < _NEAR:
+    if (
+        abs(one[0] - other[0]) < _NEAR_DEGREES
+        and abs(one[1] - other[1]) < _NEAR_DEGREES
+    ):
         return False
     return distance_km(one, other) > MAX_DISTANCE_KM
 

@@ -210,7 +210,7 @@ class Analytics(Section):
 
 
 class Health(Section):
-    """Detector health: when a channel's day or hour fails a test.
+    """Channel health: when a channel's day or hour fails a test.
 
     The sources are in docs/reference/health.md.
     """

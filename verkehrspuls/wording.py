@@ -53,7 +53,7 @@ class Explained(NamedTuple):
     text: str
     values: tuple[str, ...] = ()
 
-    def say(self) -> str:
+    def in_english(self) -> str:
         """Return the text in English."""
         said = self.text.format(*self.values)
         return f"{self.where}: {said}" if self.where else said

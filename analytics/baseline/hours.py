@@ -77,25 +77,26 @@ def usual(
 ) -> pl.DataFrame:
     """Compute USUAL for the channel hours of `targets` from `hours` before their day.
 
-    usual = median of the whole-hour volumes at the same local hour over the preceding
-    `weeks`, of the first of these days that give two samples; without any, it is
-    unknown and the hour has no row:
+    usual (vehicles/h) = median of the whole-hour volumes at the same local hour over
+    the preceding `weeks`, from the first group of similar days with two samples.
+    Without such a group the hour has no row. The groups are:
 
-    - of a Saturday: Saturdays; of a Sunday or public holiday: both of these
-    - of another day: the same weekday and all such days, which lie in school holidays
-      if and only if it does; the same weekday and all such days of any time
-    - where SCHOOL_HOLIDAYS do not tell of a day, it counts as one outside of them
+    - for a Saturday: Saturdays; for a Sunday or public holiday: Sundays and holidays
+    - for another day: first the same weekday, then all workdays, of days in school
+      holidays if and only if the day is; then both again, of days at any time
+    - a day without SCHOOL_HOLIDAYS counts as outside of them
 
-    spread² = (n·max(s², P) + k·(P + (r·usual)²)) / (n + k) · (1 + π/(2n)): of n samples
-    with s = 1.4826 · median |sample - usual|, never below the noise that counting has
-    (Poisson, P = usual + 1); drawn towards what is common for the quantity as if that
-    were k = PRIOR_SAMPLES samples (r = ROUGHNESS), so that a few samples of a new
-    sensor that happen to agree do not make it sure; and with the variance of a median.
+    spread² = (n·max(s², P) + k·(P + (r·usual)²)) / (n + k) · (1 + π/(2n)), with n
+    samples and s = 1.4826 · median |sample - usual|. s² is at least the counting noise
+    P = usual + 1 (Poisson). It is drawn towards the typical spread of the quantity
+    (r = ROUGHNESS) with the weight of k = PRIOR_SAMPLES samples, so that a few samples
+    of a new sensor that agree by chance do not yield a small spread. The last factor is
+    the variance of a median.
 
-    Where the samples of the like days fall into two kinds by turns (match days and
-    others), a median would be usual for neither: usual is null, and the spread half of
-    what lies between the kinds. Where EVENTS of the site tell them apart, those days
-    serve that have the same events as the hour's day.
+    If the samples of the most similar days alternate between two kinds (match days and
+    others), a median would be usual for neither: usual is null, and the spread is half
+    the difference between the kinds. If EVENTS of the site distinguish the kinds, only
+    days with the same events as the hour's day are used.
     """
     samples = _hourly(hours).select("channel_id", "time", sample=whole_hour_volume())
     samples = samples.drop_nulls("sample")
@@ -155,8 +156,8 @@ def _of_place(
                     _date(days[rows[0]]), alike[0], events, site=int(site)
                 )
                 again = known.robust(columns[of_site], [same])
-                told = np.isfinite(again[0]) & (again[2] > 0)
-                found[:, of_site[told]] = again[:, told]
+                usable = np.isfinite(again[0]) & (again[2] > 0)
+                found[:, of_site[usable]] = again[:, usable]
     usual, deviation, number = found
     rough = channels["quantity"].replace_strict(ROUGHNESS, return_dtype=pl.Float64)
     spread = _spread(usual, deviation, number, rough.to_numpy()[channel])
@@ -174,7 +175,7 @@ def _hourly(hours: pl.DataFrame) -> pl.DataFrame:
 
 
 def _like_days(day: date, types: Mapping[date, str], *, weeks: int) -> list[list[date]]:
-    """Yield groups of earlier days that resemble a day, the most similar first."""
+    """Return groups of earlier days that resemble a day, the most similar first."""
     before = [day - timedelta(days=n) for n in range(1, 7 * weeks + 1)]
     alike = [other for other in before if types[other] == types[day]]
     if types[day] not in WORKDAYS:
@@ -193,7 +194,7 @@ def _like_days(day: date, types: Mapping[date, str], *, weeks: int) -> list[list
 def _same_events(
     day: date, alike: Sequence[date], events: pl.DataFrame, *, site: int
 ) -> list[date]:
-    """Return those of the similar days with the same EVENTS at a site as a day."""
+    """Return the similar days that have the same EVENTS at a site as a day."""
     here = list(
         events.filter(pl.col("site_id") == site)
         .select("name", "first", "last")

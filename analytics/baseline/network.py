@@ -22,17 +22,19 @@ MAX_CHANGE: Final = 0.3
 def with_expected(
     rows: pl.DataFrame, *, when: str, step: timedelta | None = None
 ) -> pl.DataFrame:
-    """Add `expected` to what channels of a town `observed` in hours or on days.
+    """Add `expected` (vehicles) to hours or days of the channels of a town.
 
-    Rows have `site_id`, `quantity`, `observed`, `usual`, and `when` names their time.
-    expected = usual · exp(r), with the median x of the n other sites of the town that
-    count the same at that time, drawn towards zero where they are few:
-    r = x · n / (n + SHRINKAGE_SITES), within ± ln(1 + MAX_CHANGE).
-    x = ln((observed + 1) / (usual + 1)) is that of a site's channels together: they
-    have one road, and one fault.
+    Rows have `site_id`, `quantity`, `observed` and `usual` (vehicles), and the column
+    `when` with their time.
 
-    With fewer than MIN_SITES, as where the others have not reported yet, r is
-    forecast as that of a `step` before; without a step, or a ratio then, it is 0.
+    expected = usual · exp(r), with r = x · n / (n + SHRINKAGE_SITES), within
+    ± ln(1 + MAX_CHANGE). x is the median over the n other sites of the town with the
+    same quantity and time; few sites draw r towards zero. The value of a site is
+    ln((observed + 1) / (usual + 1)) of the sums over its channels, because they share
+    a road and its faults.
+
+    With fewer than MIN_SITES other sites, for example because they have not reported
+    yet, r is that of one `step` earlier; without a step, or a ratio then, it is 0.
     """
     key = ["site_id", "quantity", when]
     others = _of_others(rows, when)
@@ -52,7 +54,7 @@ def with_expected(
 
 
 def _of_others(rows: pl.DataFrame, when: str) -> pl.DataFrame:
-    """Return the drawn median of the other sites (`others`) by site and time."""
+    """Return r without its limits (`others`) by site and time; see `with_expected`."""
     town = ("quantity", when)
     others = pl.len().over(town).cast(pl.Int64) - 1
     sites = (

@@ -27,17 +27,18 @@ def around(quarters: pl.DataFrame) -> pl.DataFrame:
 def with_usual(quarters: pl.DataFrame, usual: pl.DataFrame) -> pl.DataFrame:
     """Add `usual` and `usual_spread` to the quarter-hours of VOLUMES.
 
-    A straight line through the hour, whose slope is that between the hours around it
-    and whose quarters add up to the usual hour; no quarter is below zero. With a usual
-    hour H and the quarter's u: spread = √(u + 1 + max(spread_H² - H, 0)/16 + (r·u)²),
-    r = ROUGHNESS. Unknown where the hour is.
+    Within an hour the usual volume (vehicles) follows a straight line with the slope
+    between the neighbouring hours; its quarters add up to the usual hour, and none is
+    below zero. With a usual hour H and quarter u:
+    spread = √(u + 1 + max(spread_H² - H, 0)/16 + (r·u)²), r = ROUGHNESS. Both are null
+    if the hour has no usual volume.
     """
     frame = add_usual(check(quarters, VOLUMES), check(usual, USUAL))
     return check(frame, STORED_VOLUMES)
 
 
 def add_usual(quarters: pl.DataFrame, of_hour: pl.DataFrame) -> pl.DataFrame:
-    """Add them to any rows with `channel_id` and `time`."""
+    """Add `usual` and `usual_spread` to any rows with `channel_id` and `time`."""
     hour = pl.col("time").dt.truncate("1h")
     frame = quarters.with_columns(hour=hour)
     for name, hours in (("before", -1), ("here", 0), ("after", 1)):
@@ -67,7 +68,7 @@ def add_usual(quarters: pl.DataFrame, of_hour: pl.DataFrame) -> pl.DataFrame:
 
 
 def observed() -> pl.Expr:
-    """Volume of a quarter-hour, if observed to at least 75 %, else null."""
+    """Return the volume scaled to a whole quarter-hour; null if observed below 75 %."""
     enough = pl.col("observed_s") >= 0.75 * QUARTER_S
     scaled = pl.col("volume").cast(pl.Float64) * QUARTER_S / pl.col("observed_s")
     return pl.when(enough).then(scaled)

@@ -20,12 +20,12 @@ from verkehrspuls.settings import Alerts
 from verkehrspuls.text import mark, translate, translate_plural
 
 #: Cases that a message names; of more it says how many.
-MOST: Final = 30
+MAX_CASES_LISTED: Final = 30
 #: Characters of a line.
-LINE: Final = 1000
+MAX_LINE_LENGTH: Final = 1000
 #: Waits between attempts double from the first to the longest.
 FIRST_WAIT: Final = timedelta(seconds=30)
-LONGEST_WAIT: Final = timedelta(hours=2)
+MAX_WAIT: Final = timedelta(hours=2)
 
 #: What became of a case, by kind of event.
 KINDS: Final = states.KINDS | {"opened": mark("new")}
@@ -74,7 +74,7 @@ def quiet_until(quiet: str, now: datetime, zone: str) -> datetime | None:
 
 def wait(attempts: int) -> timedelta:
     """Return how long to wait after a number of failed attempts."""
-    return min(FIRST_WAIT * int(2 ** min(attempts, 20)), LONGEST_WAIT)
+    return min(FIRST_WAIT * int(2 ** min(attempts, 20)), MAX_WAIT)
 
 
 def lines(
@@ -87,9 +87,9 @@ def lines(
     shown = [
         f"#{number} [{translate(_become(change, cases[number]), language)}] "
         f"{in_a_line(sentence(cases[number], language))}"
-        for number, change in list(newest.items())[:MOST]
+        for number, change in list(newest.items())[:MAX_CASES_LISTED]
     ]
-    if (more := len(newest) - MOST) > 0:
+    if (more := len(newest) - MAX_CASES_LISTED) > 0:
         text = translate_plural(
             "… and %(count)s more case", "… and %(count)s more cases", more, language
         )
@@ -100,7 +100,7 @@ def lines(
 def in_a_line(text: str) -> str:
     """Let a text be one line of bounded length, without characters that direct."""
     shown = "".join(sign if sign.isprintable() else " " for sign in text)
-    return " ".join(shown.split())[:LINE]
+    return " ".join(shown.split())[:MAX_LINE_LENGTH]
 
 
 def subject(changes: Sequence[Mapping[str, Any]], language: str) -> str:

@@ -9,7 +9,7 @@ from verkehrspuls.storage.case_lists import list_cases
 from verkehrspuls.storage.database import Connection, execute
 from verkehrspuls.storage.visibility import PUBLIC
 
-LONGEST_COMMENT: Final = 10_000
+MAX_COMMENT_LENGTH: Final = 10_000
 
 
 def change(

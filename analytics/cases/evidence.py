@@ -14,7 +14,7 @@ import polars as pl
 
 from analytics.baseline.quarter_hours import QUARTER_S, add_usual
 from analytics.detectors import detectors, reasons
-from analytics.detectors.days import ENOUGH_HOURS
+from analytics.detectors.days import MIN_HOURS
 from analytics.frames import TIME, Schema, check
 from verkehrspuls import calendar
 from verkehrspuls.quantities import COUNTED
@@ -46,13 +46,13 @@ _LENGTH: Final[Mapping[Step, timedelta]] = {
 SPREADS: Final = 2
 _MIDNIGHT: Final = time()
 #: Share of an interval from which on its volume is scaled to the whole.
-_ENOUGH: Final = 0.75
+_MIN_OBSERVED: Final = 0.75
 #: Findings that last longer are shown in longer steps.
-_LONGEST: Final[Mapping[Step, timedelta]] = {
+_MAX_LENGTH: Final[Mapping[Step, timedelta]] = {
     "PT15M": timedelta(hours=36),
     "PT1H": timedelta(days=6),
 }
-_AROUND: Final[Mapping[Step, timedelta]] = {
+_TIME_AROUND: Final[Mapping[Step, timedelta]] = {
     "PT15M": timedelta(hours=6),
     "PT1H": timedelta(hours=24),
     "P1D": timedelta(days=21),
@@ -60,7 +60,7 @@ _AROUND: Final[Mapping[Step, timedelta]] = {
 #: Days after a finding: what became of it, without what is quite another matter.
 _DAYS_AFTER: Final = timedelta(days=7)
 #: What lasts for years is shown in part: its beginning.
-MOST_INTERVALS: Final = 200
+MAX_INTERVALS: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class View:
 
 
 def view(case: Mapping[str, Any], *, now: datetime) -> View:
-    """Choose what of its channel tells most of a row of a case (`series.cases`)."""
+    """Choose what shows most of a case, a row of `case_lists.list_cases`."""
     counts = case["quantity"] in COUNTED
     began, ended = case["found_began"], case["found_ended"]
     zone = case["time_zone"]
@@ -88,9 +88,9 @@ def view(case: Mapping[str, Any], *, now: datetime) -> View:
     if reason and reason.is_speed:
         # speeds have no sum over longer steps
         return _around(View("speed", "PT15M", began, ended), case, now=now)
-    if step == "PT15M" and ended - began > _LONGEST[step]:
+    if step == "PT15M" and ended - began > _MAX_LENGTH[step]:
         step = "PT1H"
-    if step == "PT1H" and ended - began > _LONGEST[step]:
+    if step == "PT1H" and ended - began > _MAX_LENGTH[step]:
         step = "P1D"
     if counts:
         return _around(View("volume", step, began, ended), case, now=now)
@@ -110,9 +110,9 @@ def is_of_days(detector: str, began: datetime, ended: datetime, zone: str) -> bo
 
 def _around(chosen: View, case: Mapping[str, Any], *, now: datetime) -> View:
     """Widen a view to some time before and after, in whole intervals until now."""
-    before = _AROUND[chosen.step]
+    before = _TIME_AROUND[chosen.step]
     start = chosen.start - before
-    most = MOST_INTERVALS * _LENGTH[chosen.step]
+    most = MAX_INTERVALS * _LENGTH[chosen.step]
     end = min(chosen.end + min(before, _DAYS_AFTER), start + most)
     end = max(min(end, now), start)
     if chosen.step == "P1D":
@@ -146,7 +146,7 @@ def of_volumes(
     detectors judge them; they have no band.
     """
     length = SECONDS[chosen.step]
-    enough = pl.col("observed_s") >= _ENOUGH * length
+    enough = pl.col("observed_s") >= _MIN_OBSERVED * length
     scaled = pl.col("volume").cast(pl.Float64) * length / pl.col("observed_s")
     usual = pl.col("usual").cast(pl.Float64)
     hours = volumes.filter(pl.col("interval_s") == 3600)
@@ -171,9 +171,7 @@ def of_volumes(
         return _filled(bounded, chosen, case, spans)
     judged = known.drop_nulls(["observed", "usual"])
     days = _days(judged, case).agg(pl.col("observed", "usual").sum(), hours=pl.len())
-    whole = days.filter(pl.col("hours") >= ENOUGH_HOURS).select(
-        "day", "observed", "usual"
-    )
+    whole = days.filter(pl.col("hours") >= MIN_HOURS).select("day", "observed", "usual")
     return _filled(_unbounded(whole), chosen, case, spans)
 
 
@@ -184,7 +182,7 @@ def of_values(
     spans: Iterable[tuple[datetime, datetime]],
 ) -> pl.DataFrame:
     """Return the COURSE of measured values; usual is what the finding says."""
-    known = hours.filter(pl.col("observed_s") >= _ENOUGH * 3600)
+    known = hours.filter(pl.col("observed_s") >= _MIN_OBSERVED * 3600)
     if chosen.step != "P1D":
         means = known.select("time", observed="mean")
         return _filled(_unbounded(means), chosen, case, spans)
@@ -193,7 +191,7 @@ def of_values(
     days = (
         _days(known, case)
         .agg(of_day.alias("observed"), hours=pl.len())
-        .filter(pl.col("hours") >= ENOUGH_HOURS)
+        .filter(pl.col("hours") >= MIN_HOURS)
         .select("day", "observed")
     )
     return _filled(_unbounded(days), chosen, case, spans)

@@ -21,18 +21,18 @@ from verkehrspuls.quantities import COUNTED
 #: Rows of a frame.
 Places = npt.NDArray[np.int64]
 
-#: Members of one site belong together when no more than this lies between them.
-LULL: Final = timedelta(hours=3)
-#: Those of different sites only where they began within this time of each other, …
-TOGETHER: Final = timedelta(hours=1)
-#: … are this near, as the crow flies, …
-NEAR_KM: Final = 3.0
+#: Longest time between two members of one site that belong together.
+MAX_PAUSE: Final = timedelta(hours=3)
+#: Members of different sites belong together if they began at most this far apart, …
+MAX_START_DIFFERENCE: Final = timedelta(hours=1)
+#: … are at most this far apart, as the crow flies, …
+MAX_GROUP_DISTANCE_KM: Final = 3.0
 #: … and were found by detectors of what `spreads`.
-#: What is unusual in the same way at so many sites of a municipality has one cause,
-#: however far apart they are, where a detector `is_common`: weather, a strike.
-COMMON_SITES: Final = 4
-#: Events of the street are named by what is short and sharp only up to this length.
-SHORT: Final = timedelta(hours=6)
+#: From this number of sites on, what is unusual in the same way in a municipality has
+#: one cause at any distance, if its detector `is_common`: weather, a strike.
+MIN_COMMON_SITES: Final = 4
+#: Longest event of the street that is named by its short and sharp members.
+MAX_STREET_EVENT: Final = timedelta(hours=6)
 
 _KM_PER_DEGREE: Final = 111.2
 
@@ -48,10 +48,10 @@ class Groups:
 def group(members: pl.DataFrame) -> Groups:
     """Join MEMBERS that have one cause.
 
-    Members of a site and family are together when there is no more than a LULL between
-    them; over sites see `TOGETHER` and `COMMON_SITES`. A group keeps the oldest number
-    (`anomaly_case_id`) that its members had; where a case falls apart, the part that
-    began first keeps it.
+    Members of a site and family are together when at most MAX_PAUSE lies between them;
+    over sites see `MAX_START_DIFFERENCE` and `MIN_COMMON_SITES`. A group keeps the
+    oldest number (`anomaly_case_id`) that its members had; where a case falls apart,
+    the part that began first keeps it.
     """
     marked = check(members, MEMBERS).with_columns(_family().alias("family"))
     labelled = _components(marked, _links(marked)).sort("began", "case_member_id")
@@ -109,13 +109,13 @@ def _links(marked: pl.DataFrame) -> pl.DataFrame:
     one, other = one[kept], other[kept]
     began = marked["began"].to_numpy()
     apart = np.abs(began[one] - began[other])
-    together = apart <= np.timedelta64(TOGETHER)
+    together = apart <= np.timedelta64(MAX_START_DIFFERENCE)
     known = detectors().values()
     spreading = [one.code for one in known if one.spreads]
     common = [one.code for one in known if one.is_common]
     spreads = marked["detector"].is_in(spreading).to_numpy()
     near = together & spreads[one] & spreads[other]
-    near[near] = _km(marked, one[near], other[near]) <= NEAR_KM
+    near[near] = _km(marked, one[near], other[near]) <= MAX_GROUP_DISTANCE_KM
     at_once = np.zeros_like(together)
     for each in known:
         if each.together is not None:
@@ -125,18 +125,22 @@ def _links(marked: pl.DataFrame) -> pl.DataFrame:
     alike = together & same("detector") & same("reason") & same("quantity")
     alike &= marked["detector"].is_in(common).to_numpy()[one]
     sites = _sites(marked, one[alike], other[alike])
-    alike[alike] = np.maximum(sites[one[alike]], sites[other[alike]]) >= COMMON_SITES
+    alike[alike] = (
+        np.maximum(sites[one[alike]], sites[other[alike]]) >= MIN_COMMON_SITES
+    )
     linked = same("site_id") | near | at_once | alike
     member = marked["case_member_id"].to_numpy()
     return pl.DataFrame({"one": member[one[linked]], "other": member[other[linked]]})
 
 
 def _close(marked: pl.DataFrame) -> tuple[Places, Places]:
-    """Places of sorted members between which there is at most a LULL, both ways."""
+    """Return pairs of sorted members at most MAX_PAUSE apart, each in both orders."""
     began, ended = (marked[name].to_numpy() for name in ("began", "ended"))
     here = np.arange(marked.height)
     # of each, itself and those that begin later
-    number = np.searchsorted(began, ended + np.timedelta64(LULL), side="right") - here
+    number = (
+        np.searchsorted(began, ended + np.timedelta64(MAX_PAUSE), side="right") - here
+    )
     one = np.repeat(here, number)
     before = np.repeat(number.cumsum() - number, number)
     other = one + np.arange(one.size) - before
@@ -200,7 +204,7 @@ def _rank(length: pl.Expr) -> pl.Expr:
         .then(0)
         .when(place(sharp).is_null())
         .then(2)
-        .when(length <= SHORT)
+        .when(length <= MAX_STREET_EVENT)
         .then(1)
         .otherwise(3)
     )

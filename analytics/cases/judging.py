@@ -23,7 +23,7 @@ from verkehrspuls.quantities import COUNTED
 Stage = Literal["hours", "town", "quarters", "values", "gaps", "days"]
 #: Judged again around a stale hour: the beginning of what it may belong to, hours that
 #: were still running, and what is compared with it afterwards.
-AROUND: Final = timedelta(hours=24)
+JUDGED_AGAIN: Final = timedelta(hours=24)
 #: Read before what is judged: what detectors compare with.
 LEAD: Final = timedelta(hours=24)
 
@@ -67,11 +67,11 @@ def windows(readings: pl.DataFrame, channels: pl.DataFrame, *, weeks: int) -> Wi
     counts = pl.col("quantity").is_in(list(COUNTED))
     counting = readings.join(channels.filter(counts), on="channel_id", how="semi")
     others = readings.join(channels.filter(~counts), on="channel_id", how="semi")
-    since, until = pl.col("since") - AROUND, pl.col("until")
+    since, until = pl.col("since") - JUDGED_AGAIN, pl.col("until")
     return Windows(
         counting.with_columns(since, until + timedelta(weeks=weeks, days=1)),
-        counting.with_columns(since, until + AROUND),
-        others.with_columns(since, until + AROUND),
+        counting.with_columns(since, until + JUDGED_AGAIN),
+        others.with_columns(since, until + JUDGED_AGAIN),
     )
 
 

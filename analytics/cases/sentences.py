@@ -21,7 +21,7 @@ from verkehrspuls.text import mark, translate, translate_plural
 #: Said where the reason is not known, or figures for it are missing.
 OTHER: Final = mark("something unusual (%(reason)s)")
 #: A score from here on is told without tenths.
-_FAR: Final = 10
+_MIN_WHOLE_SCORE: Final = 10
 
 
 def words() -> dict[str, str]:
@@ -41,12 +41,12 @@ def sentence(
     *,
     moment: Callable[[datetime], str] | None = None,
 ) -> str:
-    """Return what a row of a case (`series.cases`) is about.
+    """Return what a row of a case (`case_lists.list_cases`) is about.
 
     `moment` writes a time; by default as day and time of the site's zone.
     """
 
-    def say(text: str, **values: object) -> str:
+    def phrase(text: str, **values: object) -> str:
         return translate(text, language) % values
 
     write = moment or (lambda time: _moment(time, case["time_zone"], language))
@@ -55,21 +55,21 @@ def sentence(
     between = {"began": write(found[0]), "ended": write(found[1])}
     parts = [
         f"{_where(case, language)}: {_what(case, language)}",
-        say(mark("from %(began)s to %(ended)s"), **between),
+        phrase(mark("from %(began)s to %(ended)s"), **between),
     ]
     if found != whole:
         between = {"began": write(whole[0]), "ended": write(whole[1])}
         parts.append(
-            say(mark("with other findings from %(began)s to %(ended)s"), **between)
+            phrase(mark("with other findings from %(began)s to %(ended)s"), **between)
         )
     if case.get("channels", 1) > 1:
         parts.append(_reach(case, language))
     detector = detectors().get(case.get("detector", ""))
     if detector:
         # of what is far off no tenths matter
-        tenths = not detector.whole_score and case["score"] < _FAR
+        tenths = not detector.whole_score and case["score"] < _MIN_WHOLE_SCORE
         score = _number(case["score"], language, int(tenths))
-        parts.append(say(detector.evidence, score=score))
+        parts.append(phrase(detector.evidence, score=score))
     if len(case.get("detectors", ())) > 1:
         count = len(case["detectors"]) - 1
         parts.append(

@@ -15,8 +15,8 @@ import polars as pl
 from analytics.detectors import reasons
 
 LEVELS: Final = ("low", "medium", "high")
-LONG: Final = timedelta(hours=6)
-FAR: Final = 0.5
+LONG_CASE: Final = timedelta(hours=6)
+LARGE_CHANGE: Final = 0.5
 
 
 def severity() -> pl.Expr:
@@ -31,8 +31,8 @@ def severity() -> pl.Expr:
     )
     points = (
         (pl.col("sites") > 1).cast(pl.Int8)
-        + (length >= LONG).cast(pl.Int8)
-        + (change >= FAR).fill_null(value=False).cast(pl.Int8)
+        + (length >= LONG_CASE).cast(pl.Int8)
+        + (change >= LARGE_CHANGE).fill_null(value=False).cast(pl.Int8)
         + (pl.col("detectors").list.len() > 1).cast(pl.Int8)
         + pl.max_horizontal(of_reason, 0)
         - ((of_reason < 0) | brief).cast(pl.Int8)

@@ -42,11 +42,6 @@ BY_PERSON: Final = {
     "rejected": frozenset({SUSPECTED, "confirmed", "explained"}),
     WITHDRAWN: frozenset[str](),
 }
-#: What detectors may do: never touch what a person decided.
-BY_DETECTORS: Final = {
-    SUSPECTED: frozenset({WITHDRAWN}),
-    WITHDRAWN: frozenset({SUSPECTED}),
-}
 
 
 class TransitionNotAllowed(UsageError):

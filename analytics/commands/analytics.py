@@ -1,4 +1,4 @@
-"""The command `verkehrspuls analytics`."""
+"""Compute figures and look for anomalies."""
 
 import logging
 from pathlib import Path
@@ -10,8 +10,8 @@ from verkehrspuls.cli import output
 from verkehrspuls.cli.options import EXCLUSIVE, FromDay, Json, ToDay
 from verkehrspuls.errors import UsageError
 
-#: What is being computed when the worker is told to stop may take this long.
-GRACE_S: Final = 2.0
+#: Time that the running computation has to finish after a stop signal.
+STOP_GRACE_S: Final = 2.0
 
 Municipality = Annotated[
     str | None, typer.Option(help="Key of a municipality; default: all.")
@@ -37,8 +37,8 @@ def run() -> None:
     def stop(*_: object) -> None:
         worker.stop()
         signal.signal(signal.SIGALRM, signal.default_int_handler)
-        # again and again: a library may swallow what is raised within it
-        signal.setitimer(signal.ITIMER_REAL, GRACE_S, GRACE_S)
+        # repeated, because a library may swallow the exception
+        signal.setitimer(signal.ITIMER_REAL, STOP_GRACE_S, STOP_GRACE_S)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
@@ -48,8 +48,8 @@ def run() -> None:
         # the claim is rolled back: the next worker takes it again
         logging.getLogger(__name__).warning("claim_given_up")
     finally:
-        # an alarm while the interpreter ends, which takes long on a busy machine, would
-        # end the process as if it had been killed
+        # a late alarm, while the interpreter exits on a busy machine, would make the
+        # process look killed
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
@@ -83,7 +83,7 @@ def recompute(
         last=end - timedelta(days=1) if end else None,
     )
     done = work(settings, choice, progress=progress, processes=processes)
-    output.tell(f"channel hours computed: {done}")
+    output.print_note(f"channel hours computed: {done}")
 
 
 @app.command()
@@ -159,7 +159,7 @@ def score(
     rows = table.read(file, time=time, value=value, key=key)
     if twice := table.twice(rows):
         number, line = twice
-        output.tell(
+        output.print_note(
             f"{number} rows repeat a time of their series, the first in line {line}; "
             "of several series, name the column that tells them apart with --key"
         )
@@ -176,4 +176,4 @@ def score(
         except OSError as error:
             raise UsageError(reason=f"{out} cannot be written: {error}") from error
     else:
-        output.say_data(text, nl=json)
+        output.print_data(text, nl=json)

@@ -1,4 +1,4 @@
-"""The command `verkehrspuls case`: look at cases, and decide them."""
+"""Look at anomaly cases, and decide them."""
 
 from typing import Annotated, Literal
 
@@ -68,7 +68,7 @@ def list_cases(
         shown=lambda row: {**row, "case": row["anomaly_case_id"]},
     )
     if matching > len(rows):
-        output.tell(f"these are the newest {len(rows)} of {matching} cases")
+        output.print_note(f"these are the newest {len(rows)} of {matching} cases")
 
 
 @app.command()
@@ -85,11 +85,13 @@ def show(number: Number, language: Tongue = "de", as_json: Json = False) -> None
         output.show_json(case)
         return
     withdrawn = ", withdrawn" if case["withdrawn_at"] else ""
-    output.say(sentence(case, language))
-    output.say(f"{case['severity']}, {case['state']}{withdrawn}, {case['effect']}\n")
+    output.print_result(sentence(case, language))
+    output.print_result(
+        f"{case['severity']}, {case['state']}{withdrawn}, {case['effect']}\n"
+    )
     evidence = ("site", "channel", "detector", "reason", "began", "ended", "observed")
     output.show(case["members"], (*evidence, "usual", "score", "withdrawn_at"))
-    output.say()
+    output.print_result()
     output.show(case["history"], ("at", "who", "kind", "state", "effect", "comment"))
 
 
@@ -159,7 +161,7 @@ def _decide(
             effect=effect,
             comment=comment,
         )
-    output.tell(f"hours that are computed anew: {hours}")
+    output.print_note(f"hours that are computed anew: {hours}")
 
 
 def _who(by: str | None) -> str:

@@ -7,11 +7,11 @@ Floats = npt.NDArray[np.float64]
 
 
 def log_gamma(x: Floats) -> Floats:
-    """Logarithm of Γ(x) for x > 0, to 1e-8 (Stirling's series behind Γ(x + 4))."""
+    """Logarithm of Γ(x) for x > 0, to 1e-8 (Stirling's formula behind Γ(x + 4))."""
     behind = x + 4
-    series = (behind - 0.5) * np.log(behind) - behind + 0.9189385332046727
-    series += 1 / (12 * behind) - 1 / (360 * behind**3)
-    return np.asarray(series - np.log(x * (x + 1) * (x + 2) * (x + 3)))
+    logarithm = (behind - 0.5) * np.log(behind) - behind + 0.9189385332046727
+    logarithm += 1 / (12 * behind) - 1 / (360 * behind**3)
+    return np.asarray(logarithm - np.log(x * (x + 1) * (x + 2) * (x + 3)))
 
 
 def arrangements(count: Floats, spread: Floats) -> Floats:

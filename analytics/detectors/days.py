@@ -14,7 +14,7 @@ from analytics.frames import CHANNEL_DAYS, check
 from analytics.local_time import day_bounds
 
 #: Hours of a day that have to be known.
-ENOUGH_HOURS: Final = 20
+MIN_HOURS: Final = 20
 #: Channels below which there is no network ratio.
 NETWORK: Final = 4
 #: Spread of ln ratios that a new channel is given, and how many days that is worth [I]:
@@ -32,7 +32,7 @@ def judged(days: pl.DataFrame) -> pl.DataFrame:
     )
     return (
         check(days, CHANNEL_DAYS)
-        .filter(pl.col("hours") >= ENOUGH_HOURS)
+        .filter(pl.col("hours") >= MIN_HOURS)
         .with_columns(x, prior=pl.col("quantity").replace_strict(PRIOR_SPREAD))
         .with_columns(net=pl.col("x") - network.fill_null(0.0))
         .join(day_bounds(days), on=["time_zone", "day"])

@@ -21,7 +21,7 @@ from analytics.local_time import day_bounds
 from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.text import mark
 
-FEWEST: Final = 10
+MIN_DAYS: Final = 10
 
 
 def detect(
@@ -46,7 +46,7 @@ def detect_values(days: pl.DataFrame, *, score: float = 6.0) -> pl.DataFrame:
     )
     judged = (
         check(days, VALUE_DAYS)
-        .filter(pl.col("hours") >= of_days.ENOUGH_HOURS)
+        .filter(pl.col("hours") >= of_days.MIN_HOURS)
         .join(steps, on="quantity")
         .join(day_bounds(days), on=["time_zone", "day"])
         .with_columns(value="minimum")
@@ -80,7 +80,7 @@ def _lines(judged: pl.DataFrame) -> pl.DataFrame:
             y.diff().abs().max().alias("largest"),
             pl.len().alias("known"),
         )
-        .filter(pl.col("known") >= FEWEST)
+        .filter(pl.col("known") >= MIN_DAYS)
     )
 
 

@@ -25,7 +25,7 @@ from analytics.frames import HITS, STORED_VOLUMES, check
 from verkehrspuls.text import mark
 
 #: Quarter-hours that an incident lasts at most.
-LONGEST: Final = 16
+MAX_QUARTER_HOURS: Final = 16
 _QUARTER: Final = timedelta(seconds=QUARTER_S)
 
 
@@ -73,7 +73,9 @@ def detect(
             pl.col("sharp").sort_by("time").head(2).any(),
         )
         .filter(
-            pl.col("sharp") & (pl.col("score") >= score) & (pl.col("length") <= LONGEST)
+            pl.col("sharp")
+            & (pl.col("score") >= score)
+            & (pl.col("length") <= MAX_QUARTER_HOURS)
         )
         .with_columns(reason=pl.lit("incident")),
         HITS,
@@ -82,7 +84,7 @@ def detect(
 
 def detect_speeds(quarters: pl.DataFrame, *, sharp: float = 0.5) -> pl.DataFrame:
     """Find HITS in the speeds (km/h) of STORED_VOLUMES, one for each run."""
-    brief = (pl.col("sharp") <= sharp) & (pl.col("length") <= LONGEST)
+    brief = (pl.col("sharp") <= sharp) & (pl.col("length") <= MAX_QUARTER_HOURS)
     found = slow_runs(quarters).filter(brief)
     return check(found.with_columns(reason=pl.lit("incident-speed")), HITS)
 

@@ -17,7 +17,7 @@ from analytics.detectors.record import Detector, Reason
 from analytics.frames import HITS, check
 from verkehrspuls.text import mark
 
-FEWEST_BEFORE: Final = 7
+MIN_DAYS_BEFORE: Final = 7
 
 
 def detect(
@@ -29,7 +29,7 @@ def detect(
     three = pl.struct("net", "observed", "usual", "day_began", "day")
     rows = judged.with_columns(
         three.shift(n).over("channel_id").alias(f"back_{n}") for n in (1, 2)
-    ).join(past.filter(pl.col("known") >= FEWEST_BEFORE), on=["channel_id", "day"])
+    ).join(past.filter(pl.col("known") >= MIN_DAYS_BEFORE), on=["channel_id", "day"])
     backs = [pl.col(f"back_{n}").struct for n in (2, 1)]
     nets = [*(back.field("net") for back in backs), pl.col("net")]
     steps = [net - pl.col("median") for net in nets]

@@ -26,7 +26,7 @@ from analytics.frames import (
 from verkehrspuls.text import mark
 
 #: Gaps up to this length are not judged.
-SHORTEST_S: Final = 1800
+MIN_SILENCE_S: Final = 1800
 #: Intervals that may be missing.
 INTERVALS_MISSED: Final = 3
 #: A reading may end so long after it was received.
@@ -83,10 +83,10 @@ def _end() -> pl.Expr:
 def _hits(between: pl.DataFrame, installed: pl.DataFrame) -> pl.DataFrame:
     length_s = (pl.col("ended") - pl.col("began")).dt.total_seconds()
     bound_s = pl.max_horizontal(
-        pl.col("interval_s") * INTERVALS_MISSED, pl.lit(SHORTEST_S)
+        pl.col("interval_s") * INTERVALS_MISSED, pl.lit(MIN_SILENCE_S)
     )
     return check(
-        between.filter(length_s > SHORTEST_S)
+        between.filter(length_s > MIN_SILENCE_S)
         .join(check(installed, INSTALLED), on="channel_id")
         .with_columns(
             began=pl.max_horizontal("began", "since"),

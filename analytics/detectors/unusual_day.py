@@ -23,7 +23,7 @@ def detect(
     days: pl.DataFrame, *, score: float = 4.0, change: float = 0.25
 ) -> pl.DataFrame:
     """Find HITS in the CHANNEL_DAYS of a town; `usual` is what was expected."""
-    known = check(days, CHANNEL_DAYS).filter(pl.col("hours") >= of_days.ENOUGH_HOURS)
+    known = check(days, CHANNEL_DAYS).filter(pl.col("hours") >= of_days.MIN_HOURS)
     expected = with_expected(known, when="day").with_columns(usual="expected")
     judged = of_days.judged(expected)
     past = of_days.before(judged, "x", period="28d", offset="-28d")

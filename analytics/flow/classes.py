@@ -88,7 +88,10 @@ def classes(
     """
     hours = check(hours, FLOW_BINS)
     passport = passport_of_bins(hours, method=METHOD, expected=expected)
-    told: dict[str, pl.Expr] = {"all": pl.col("volume"), **_told(quantity, scheme)}
+    told: dict[str, pl.Expr] = {
+        "all": pl.col("volume"),
+        **_distinct_classes(quantity, scheme),
+    }
     groups = {name: summed(held, scheme) for name, held in GROUPS.items()}
     told |= {name: sums for name, sums in groups.items() if sums is not None}
     converted = car_units(scheme, units)
@@ -137,7 +140,7 @@ def volumes_of(
     hours: pl.DataFrame, *, quantity: str, scheme: str | None
 ) -> pl.DataFrame:
     """Sum FLOW_BINS by class, like `classes`, without groups (CLASS_VOLUMES)."""
-    return _rows(hours, _told(quantity, scheme))
+    return _rows(hours, _distinct_classes(quantity, scheme))
 
 
 def share_of(
@@ -153,7 +156,7 @@ def share_of(
     )
 
 
-def _told(quantity: str, scheme: str | None) -> dict[str, pl.Expr]:
+def _distinct_classes(quantity: str, scheme: str | None) -> dict[str, pl.Expr]:
     """The classes that a scheme tells apart."""
     columns = CONTENTS.get(scheme or "", {})
     return {name: pl.col(name) for name in VOLUME_CLASSES[quantity] if name in columns}
@@ -178,7 +181,7 @@ def _rows(hours: pl.DataFrame, told: Mapping[str, pl.Expr]) -> pl.DataFrame:
 def _row(
     of: pl.Series, *, observed_h: pl.Series, counted: pl.Series
 ) -> tuple[str, float | None, float | None, float | None]:
-    """Sum the hours in which a class is known; of series, as frames are slow here."""
+    """Sum the hours in which a class is known; of columns, as frames are slow here."""
     if of.null_count() == of.len():
         return of.name, None, None, None
     if of.null_count():

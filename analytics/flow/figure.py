@@ -164,11 +164,11 @@ def touched_by(
     if not cases and not ambiguous_hours:
         return result
 
-    def told(passport: Passport) -> Passport:
+    def with_touching(passport: Passport) -> Passport:
         return replace(passport, cases=cases, ambiguous_hours=ambiguous_hours)
 
     return Result(
-        tuple(replace(f, passport=told(f.passport)) for f in result.figures),
+        tuple(replace(f, passport=with_touching(f.passport)) for f in result.figures),
         result.table,
-        result.passport and told(result.passport),
+        result.passport and with_touching(result.passport),
     )

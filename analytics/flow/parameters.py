@@ -50,5 +50,5 @@ def load(path: Path | None = None) -> Parameters:
     try:
         return msgspec.convert(document, Parameters)
     except msgspec.ValidationError as error:
-        reason = wording.explain(error, document, Parameters).say()
+        reason = wording.explain(error, document, Parameters).in_english()
         raise BadFile(path=path, format="TOML", reason=reason) from error

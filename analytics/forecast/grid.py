@@ -1,8 +1,8 @@
-"""Volumes of channels as a matrix: one row for each interval, one column a channel.
+"""Volumes of channels as a matrix: one row per interval, one column per channel.
 
-Rows are intervals in UTC, so that a local day has 23, 24 or 25 hours of them; each
-knows its local day and its bin of the local clock. The doubled hour of autumn is two
-rows of one bin, the hour that spring leaves out is none.
+Rows are intervals in UTC, so a local day has 23, 24 or 25 hours of rows; each row has
+its local day and its bin of the local clock. The repeated hour in autumn has two rows
+of one bin, and the skipped hour in spring has none.
 """
 
 from dataclasses import dataclass, replace
@@ -33,12 +33,12 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Volumes (NaN is unknown) with the local calendar of their rows."""
+    """Volumes per interval (NaN if unknown), with the local calendar of their rows."""
 
     start: datetime
     interval_s: int
     place: Place
-    #: sorted
+    #: channel ids, sorted
     channels: tuple[int, ...]
     #: rows by channels
     values: Floats
@@ -50,7 +50,7 @@ class Grid:
 
     @property
     def per_hour(self) -> int:
-        """Rows per hour."""
+        """Number of rows per hour."""
         return 3600 // self.interval_s
 
     def row(self, moment: datetime) -> int:
@@ -63,7 +63,7 @@ class Grid:
         return pl.select((pl.lit(self.start) + after).cast(TIME)).to_series()
 
     def without(self, hidden: Flags) -> "Grid":
-        """Return the grid with some values unknown."""
+        """Return a copy in which the hidden values are unknown."""
         return replace(self, values=np.where(hidden, np.nan, self.values))
 
 
@@ -112,7 +112,7 @@ def from_values(
     interval_s: int,
     start: datetime,
 ) -> Grid:
-    """Add to a matrix the local calendar of its rows."""
+    """Build a grid from a matrix of volumes (rows by channels) and its first time."""
     local = (
         pl.select(
             pl.datetime_range(

@@ -99,7 +99,10 @@ def predict(known: Past, weights: Weights, rows: slice) -> Floats:
 
 
 def _stride(volumes: int, week: int) -> int:
-    """Return the stride of rows that covers all hours of the week."""
+    """Return the stride of the rows to fit, coprime to the rows of a week.
+
+    So the rows cover all hours of the week.
+    """
     stride = 1 + volumes // MAX_FIT_VOLUMES
     while gcd(stride, week) > 1:
         stride += 1
@@ -107,7 +110,7 @@ def _stride(volumes: int, week: int) -> int:
 
 
 def _terms(known: Past, rows: Ints, steps: int) -> Floats:
-    """Return the terms (rows, channels, terms); unknown ratios are 0."""
+    """Return the terms as an array (rows, channels, terms); unknown ratios are 0."""
     day = 24 * known.grid.per_hour
     at = [(term, steps) for term in known.latest]
     at += [(term, back) for term in known.daily for back in (day, 7 * day)]

@@ -13,18 +13,20 @@ import polars as pl
 from analytics.forecast.grid import Floats, Ints
 
 OFFSET: Final = 3.0
-CLIP: Final = 1.5
+MAX_LOG_RATIO: Final = 1.5
 
 
 def ratio(values: Floats, profile: Floats) -> Floats:
     """Return log-ratios of volumes to their profile; NaN if either is unknown."""
     found = np.log((values + OFFSET) / (profile + OFFSET))
-    return np.clip(found, -CLIP, CLIP)
+    return np.clip(found, -MAX_LOG_RATIO, MAX_LOG_RATIO)
 
 
 def volume(profile: Floats, log_ratio: Floats) -> Floats:
     """Return the volume with a log-ratio to a profile; never below zero."""
-    scaled = (profile + OFFSET) * np.exp(np.clip(log_ratio, -CLIP, CLIP)) - OFFSET
+    scaled = (profile + OFFSET) * np.exp(
+        np.clip(log_ratio, -MAX_LOG_RATIO, MAX_LOG_RATIO)
+    ) - OFFSET
     return np.maximum(scaled, 0)
 
 
@@ -73,7 +75,7 @@ class Bands:
     #: lower ends of the size classes
     EDGES = (0.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
     #: estimates required for the quantiles of a class; else those of all are used
-    FEWEST = 200
+    MIN_ESTIMATES = 200
 
     def around(self, estimate: Floats) -> tuple[Floats, Floats]:
         """Return the bounds of estimates."""
@@ -91,12 +93,16 @@ def bands(estimate: Floats, came: Floats, *, share: float) -> Bands:
     missed = np.log((came[known] + OFFSET) / (estimate[known] + OFFSET))
     size = _size(estimate[known])
     tails = [(1 - share) / 2, (1 + share) / 2]
-    overall = np.quantile(missed, tails) if missed.size else np.array([-CLIP, CLIP])
+    overall = (
+        np.quantile(missed, tails)
+        if missed.size
+        else np.array([-MAX_LOG_RATIO, MAX_LOG_RATIO])
+    )
     return Bands(
         np.array(
             [
                 np.quantile(missed[size == number], tails)
-                if (size == number).sum() >= Bands.FEWEST
+                if (size == number).sum() >= Bands.MIN_ESTIMATES
                 else overall
                 for number in range(len(Bands.EDGES))
             ]

@@ -1,7 +1,7 @@
 """Impute hours of channels that should have been counted and were not.
 
-Only hours with an attached sensor are imputed, for channels with a week of known data
-at least, and in gaps up to four weeks; longer gaps stay missing. Imputed values are
+Only hours with an attached sensor are imputed, for channels with at least a week of
+known data, in gaps of up to four weeks; longer gaps stay missing. Imputed values are
 never mixed with observed ones: they have a separate table and columns.
 """
 
@@ -20,7 +20,7 @@ from analytics.imputation.methods import METHODS, Town, edges, town
 #: Share of volumes in the interval.
 INTERVAL_SHARE: Final = 0.9
 MAX_GAP_H: Final = 28 * 24
-#: Known hours of a channel required.
+#: Minimum number of known hours of a channel.
 MIN_KNOWN: Final = 168
 
 _HOUR_S = 3600

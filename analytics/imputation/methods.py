@@ -94,8 +94,8 @@ def neighbours(town: Town) -> Floats:
     for column in range(found.shape[1]):
         near = np.argsort(-closeness[:, column], kind="stable")[:NEIGHBOURS]
         near = near[closeness[near, column] > 0]
-        told = offset[near, column] + slope[near, column] * town.ratios[:, near]
-        found[:, column] = median(told.T)
+        estimates = offset[near, column] + slope[near, column] * town.ratios[:, near]
+        found[:, column] = median(estimates.T)
     return volume(town.profile, found)
 
 

@@ -1,11 +1,11 @@
-"""Sends alerts: by webhook and e-mail, to the addresses that are set and to no other.
+"""Send alerts by webhook and e-mail, only to the configured addresses.
 
-What is to be sent stands in the table `alert`; several workers may send. A message is
-sent at least once; the same digest has the same key, so that who gets it twice can
-tell. Redirects are not followed, and an answer is not read beyond its status.
+The table `alert` holds the alerts to send; several workers may send them. Each message
+is sent at least once; a repeated digest has the same key, by which the receiver can
+recognise it. Redirects are not followed, and only the status of an answer is read.
 
-Whatever goes wrong with a message is a failed attempt, and it is tried again later:
-neither a message nor an address holds up the others.
+Any error with a message is a failed attempt, which is retried later: neither a message
+nor an address delays the others.
 """
 
 import io
@@ -33,15 +33,15 @@ from verkehrspuls.storage.visibility import EVERYTHING
 
 log = logging.getLogger(__name__)
 
-#: How long a server may take for a step, and for all of a message.
-ANSWER_S: Final = 10.0
-MESSAGE_S: Final = 20.0
-#: How much a mail server may say about a message.
-REPLIES_BYTES: Final = 1_000_000
-EVERY_S: Final = 5.0
-#: Changes that one message tells of; the rest comes in the next one. An e-mail lists
-#: few and counts the rest.
-CHANGES: Final = {"webhook": 200, "email": 100_000}
+#: Time that a server has for each step, and for a whole message.
+STEP_TIMEOUT_S: Final = 10.0
+MESSAGE_TIMEOUT_S: Final = 20.0
+#: Maximum size of a mail server's replies to one message.
+MAX_REPLY_BYTES: Final = 1_000_000
+POLL_S: Final = 5.0
+#: Maximum changes in a message; the rest follows in the next one. An e-mail lists only
+#: the first ones and counts the rest.
+MAX_CHANGES: Final = {"webhook": 200, "email": 100_000}
 
 Changes = Sequence[Mapping[str, Any]]
 Cases = Mapping[int, Mapping[str, Any]]
@@ -49,7 +49,7 @@ Deliver = Callable[[Alerts, Any, Changes, datetime], None]
 
 
 class HTTPError(OSError):
-    """A server answered with a status that is not of success."""
+    """The server answered with a status other than success."""
 
     def __init__(self, code: int) -> None:
         super().__init__(code)
@@ -57,7 +57,7 @@ class HTTPError(OSError):
 
 
 def run(settings: Settings, destination: str, stop: threading.Event) -> None:
-    """Send to a destination until `stop` is set; a lost database is waited for."""
+    """Send to a destination until `stop` is set; reconnect to a lost database."""
     url = settings.database.url.get_secret_value()
     while not stop.is_set():
         try:
@@ -66,14 +66,14 @@ def run(settings: Settings, destination: str, stop: threading.Event) -> None:
                     with connection.transaction():
                         now = one(connection, "clock")["now"]
                     if not send(connection, settings.alerts, now=now, to=[destination]):
-                        stop.wait(EVERY_S)
+                        stop.wait(POLL_S)
         except (
             psycopg.OperationalError,
             psycopg.InterfaceError,
             DatabaseUnavailable,
         ) as error:
             log.warning("database_lost", extra={"reason": str(error).strip()})
-            stop.wait(EVERY_S)
+            stop.wait(POLL_S)
 
 
 def send(
@@ -83,9 +83,10 @@ def send(
     now: datetime,
     to: Sequence[str] | None = None,
 ) -> bool:
-    """Make and send what is due to one of the destinations; False where nothing is.
+    """Create alerts, and send the due ones of one destination.
 
-    `to` are destinations; default: all that are set.
+    `to` are the destinations, by default all configured ones. Return False if nothing
+    is due.
     """
     _make(connection, settings, now=now)
     with connection.transaction():
@@ -102,7 +103,7 @@ def send(
     return True
 
 
-def give_up_unset(connection: Connection, settings: Alerts) -> None:
+def discard_unset(connection: Connection, settings: Alerts) -> None:
     """Discard messages for destinations without an address in the settings."""
     with connection.transaction():
         execute(
@@ -136,7 +137,7 @@ def _due(connection: Connection, to: Sequence[str], now: datetime) -> Changes:
         "due_alerts",
         now=now,
         destinations=list(to),
-        most=[CHANGES[destination] for destination in to],
+        most=[MAX_CHANGES[destination] for destination in to],
     ).fetchall()
     return [
         {**row, "municipality_name": alerts.in_a_line(row["municipality_name"])}
@@ -147,16 +148,16 @@ def _due(connection: Connection, to: Sequence[str], now: datetime) -> Changes:
 def _try(
     connection: Connection, settings: Alerts, due: Changes, *, now: datetime
 ) -> None:
-    """Send a message of what is due; what cannot be put into words waits alone."""
+    """Send the due changes in one message; put off those that cannot be composed."""
     until = alerts.quiet_until(settings.quiet, now, due[0]["time_zone"])
     if until is not None:
         _delay(connection, due, due_at=until, attempts=0)
         return
     cases = _cases(connection, due)
-    stale = [row for row in due if _in_vain(row, cases)]
+    stale = [row for row in due if _is_obsolete(row, cases)]
     _settle(connection, stale, given_up="withdrawn before it was told")
     rest = [row for row in due if row not in stale]
-    compose, deliver = _WAYS[due[0]["destination"]]
+    compose, deliver = _DESTINATIONS[due[0]["destination"]]
     try:
         message = rest and compose(rest, cases, settings)
     except Exception as error:
@@ -174,7 +175,7 @@ def _try(
 
 
 def _is_sound(row: Mapping[str, Any], cases: Cases, settings: Alerts) -> bool:
-    compose, _ = _WAYS[row["destination"]]
+    compose, _ = _DESTINATIONS[row["destination"]]
     try:
         compose([row], cases, settings)
     except Exception:
@@ -190,8 +191,8 @@ def _put_off(
     *,
     now: datetime,
 ) -> None:
-    """Note a failed attempt: later the next one, or no more."""
-    # the address may hold a secret: only what kind of error it is is logged
+    """Record a failed attempt; schedule the next one, or give up after the last."""
+    # an error message may contain the address with a secret: log only its type
     code = getattr(error, "code", None) or getattr(error, "smtp_code", None) or ""
     reason = f"{type(error).__name__} {code}".strip()
     attempts = max(row["attempts"] for row in rows) + 1
@@ -218,7 +219,7 @@ def _webhook(settings: Alerts, body: bytes, due: Changes, now: datetime) -> None
     # no proxy, no redirect: only the address that is set
     kind = HTTPSConnection if url.scheme == "https" else HTTPConnection
     with (
-        closing(kind(url.hostname, url.port, timeout=ANSWER_S)) as connection,
+        closing(kind(url.hostname, url.port, timeout=STEP_TIMEOUT_S)) as connection,
         _bounded(lambda: connection.sock),
     ):
         connection.request("POST", target, body, headers)
@@ -236,9 +237,9 @@ def _email(
     made: list[_Brief] = []
     with _bounded(lambda: made[0].sock if made else None):
         server: smtplib.SMTP = (
-            _BriefTls(*where, timeout=ANSWER_S, context=secure, made=made)
+            _BriefTls(*where, timeout=STEP_TIMEOUT_S, context=secure, made=made)
             if settings.smtp_security == "tls"
-            else _Brief(*where, timeout=ANSWER_S, made=made)
+            else _Brief(*where, timeout=STEP_TIMEOUT_S, made=made)
         )
         with closing(server):
             if settings.smtp_security == "starttls":
@@ -249,13 +250,13 @@ def _email(
             refused = server.send_message(message)
             if refused:
                 log.warning("recipients_refused", extra={"recipients": len(refused)})
-            # it has the message: how it says goodbye does not matter
+            # the server has the message: errors of QUIT do not matter
             with suppress(OSError, smtplib.SMTPException):
                 server.quit()
 
 
 class _Brief(smtplib.SMTP):
-    """A mail client that hears so much and no more; it is in `made` from the start."""
+    """A mail client that limits the size of replies; `made` receives it at once."""
 
     def __init__(self, *arguments: Any, made: "list[_Brief]", **more: Any) -> None:
         self.sock = None
@@ -273,28 +274,28 @@ class _BriefTls(_Brief, smtplib.SMTP_SSL):
 
 
 class _Limited(io.BufferedReader):
-    """Lines that end with an error where there are too many."""
+    """A reader of lines that raises an error beyond `MAX_REPLY_BYTES`."""
 
-    left = REPLIES_BYTES
+    left = MAX_REPLY_BYTES
 
     def readline(self, size: int | None = -1, /) -> bytes:
         line = super().readline(size)
         self.left -= len(line)
         if self.left < 0:
-            raise OSError("the server talks without an end")
+            raise OSError("the server's replies are too long")
         return line
 
 
 @contextmanager
 def _bounded(find: Callable[[], socket.socket | None]) -> Iterator[None]:
-    """Shut a connection down after `MESSAGE_S`, however slowly something still comes.
+    """Shut a connection down after `MESSAGE_TIMEOUT_S`, even while data still arrives.
 
-    A time-out of a socket is one for each piece that comes.
+    The time-out of a socket begins anew with each piece that arrives.
     """
     done = threading.Event()
 
     def watch() -> None:
-        left = MESSAGE_S
+        left = MESSAGE_TIMEOUT_S
         while not done.wait(left):
             if (found := find()) is not None:
                 with suppress(OSError):
@@ -308,8 +309,10 @@ def _bounded(find: Callable[[], socket.socket | None]) -> Iterator[None]:
         done.set()
 
 
-#: How a message is put into words, and how it is delivered.
-_WAYS: Final[Mapping[str, tuple[Callable[[Changes, Cases, Alerts], Any], Deliver]]] = {
+#: Functions that compose and deliver a message, by destination.
+_DESTINATIONS: Final[
+    Mapping[str, tuple[Callable[[Changes, Cases, Alerts], Any], Deliver]]
+] = {
     "webhook": (
         lambda due, cases, _: alerts.webhook_body(due, cases),
         _webhook,
@@ -328,8 +331,8 @@ def _cases(connection: Connection, due: Changes) -> dict[int, dict[str, Any]]:
     return found
 
 
-def _in_vain(row: Mapping[str, Any], cases: Cases) -> bool:
-    """Return whether a change that nobody was told of is not so any more."""
+def _is_obsolete(row: Mapping[str, Any], cases: Cases) -> bool:
+    """Return whether an unsent change no longer applies."""
     case = cases.get(row["anomaly_case_id"])
     if case is None:
         return True

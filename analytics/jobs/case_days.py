@@ -1,6 +1,6 @@
-"""Judging whole days: once they have ended, and again when their data changes.
+"""Judge whole days: once they have ended, and again when their data change.
 
-A municipality at a time, because a channel's day is compared with that of its town.
+One municipality at a time, because a channel's day is compared with that of its town.
 """
 
 from collections.abc import Collection, Mapping
@@ -18,14 +18,15 @@ from analytics.volumes import long_intervals
 from verkehrspuls.calendar import day_end, day_start
 from verkehrspuls.quantities import QUANTITIES
 
-#: Days before a day that are compared with it, and after it that are with them.
-LEAD: Final = timedelta(days=35)
-AFTER: Final = timedelta(days=28)
+#: Time before a day that it is compared with, and time after it that is compared with
+#: it.
+TIME_BEFORE: Final = timedelta(days=35)
+TIME_AFTER: Final = timedelta(days=28)
 
 
 @dataclass(frozen=True, slots=True)
 class _Day:
-    """A local day of a municipality that is to be judged, and the one of now."""
+    """A local day of a municipality to judge, and the current local day."""
 
     municipality_id: int
     day: date
@@ -34,14 +35,14 @@ class _Day:
 
 
 def mark(store: Store, days: pl.DataFrame) -> None:
-    """Note computed SITE_DAYS."""
+    """Mark computed SITE_DAYS, so that they are judged."""
     store.execute(
         "mark_case_days", sites=days["site_id"].to_list(), days=days["day"].to_list()
     )
 
 
 def judge(store: Store, *, now: datetime, avoid: Collection[int] = ()) -> int:
-    """Judge the days of one municipality that are to be judged; return how many."""
+    """Judge the marked days of one municipality; return their number."""
     with store.connection.transaction():
         taken = store.records(_Day, "take_days", now=now, avoid=list(avoid))
         if taken:
@@ -53,7 +54,7 @@ def judge(store: Store, *, now: datetime, avoid: Collection[int] = ()) -> int:
 def _judge(store: Store, taken: list[_Day]) -> None:
     first, zone = min(row.day for row in taken), taken[0].time_zone
     yesterday = taken[0].today - timedelta(days=1)
-    last = min(max(row.day for row in taken) + AFTER, yesterday)
+    last = min(max(row.day for row in taken) + TIME_AFTER, yesterday)
     found = store.execute(
         "channels_of_municipality", municipality=taken[0].municipality_id
     )
@@ -73,7 +74,7 @@ def _judge(store: Store, taken: list[_Day]) -> None:
     def read(query: str, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
         since: datetime = spans.select(pl.min("since")).item()
         return store.frame(
-            query, schema, channels=channels, since=since - LEAD, until=until
+            query, schema, channels=channels, since=since - TIME_BEFORE, until=until
         )
 
     case_store.write(
@@ -91,14 +92,14 @@ def _judge(store: Store, taken: list[_Day]) -> None:
 def _with_totals(
     store: Store, by_hours: pl.DataFrame, spans: pl.DataFrame
 ) -> pl.DataFrame:
-    """Add the daily totals of the days that have no hours (CHANNEL_DAYS)."""
+    """Add CHANNEL_DAYS made of daily totals, for days without hours."""
     weeks = timedelta(weeks=long_intervals.USUAL_WEEKS, days=1)
     channels = spans["channel_id"].to_list()
     long = store.frame(
         "stored_long_volumes",
         frames.LONG_VOLUMES,
         channels=channels,
-        since=(spans["since"] - LEAD - weeks).to_list(),
+        since=(spans["since"] - TIME_BEFORE - weeks).to_list(),
         until=spans["until"].to_list(),
     )
     if long.is_empty():

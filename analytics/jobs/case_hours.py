@@ -1,8 +1,8 @@
-"""Judging the hours of a town together: as soon as one of them is computed.
+"""Judge the hours of a town together, as soon as one of them is computed.
 
-A municipality at a time, because a channel's hour is compared with what the other sites
-do in it (`analytics.baseline.network`). Sites are computed one after the other, and
-whatever changes an hour notes it, so it is judged again with each of them.
+One municipality at a time, because a channel's hour is compared with the same hour at
+other sites (`analytics.baseline.network`). Sites are computed one after the other, and
+each change marks its hour, so an hour is judged again after each of its sites.
 """
 
 from collections.abc import Collection
@@ -24,14 +24,14 @@ _HOUR: Final = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class _Hour:
-    """An hour of a municipality that is to be judged."""
+    """An hour of a municipality to judge."""
 
     municipality_id: int
     hour: datetime
 
 
 def mark(store: Store, hours: pl.DataFrame) -> None:
-    """Note `hour`s of sites (`site_id`) that were computed, or are usual otherwise."""
+    """Mark `hour`s of sites (`site_id`) whose volume or usual volume changed."""
     hours = hours.unique()
     if not hours.is_empty():
         store.execute(
@@ -42,7 +42,7 @@ def mark(store: Store, hours: pl.DataFrame) -> None:
 
 
 def judge(store: Store, *, now: datetime, avoid: Collection[int] = ()) -> int:
-    """Judge hours of one municipality that are to be judged; return how many."""
+    """Judge the marked hours of one municipality; return their number."""
     with store.connection.transaction():
         taken = store.records(_Hour, "take_hours", now=now, avoid=list(avoid))
         if taken:
@@ -58,11 +58,11 @@ def _judge(store: Store, taken: list[_Hour], *, now: datetime) -> None:
         frames.PLACES,
         municipality=taken[0].municipality_id,
     ).filter(pl.col("quantity").is_in(list(COUNTED)))
-    # a run of stuck hours may have begun before, or go on after
+    # a run of stuck hours may begin before, or continue after
     spans = places.select(
         "channel_id",
-        since=pl.lit(first - judging.AROUND, frames.TIME),
-        until=pl.lit(last + _HOUR + judging.AROUND, frames.TIME),
+        since=pl.lit(first - judging.JUDGED_AGAIN, frames.TIME),
+        until=pl.lit(last + _HOUR + judging.JUDGED_AGAIN, frames.TIME),
     )
     stored = case_store.stored(store, spans)
     judged = pl.col("detector").is_in(judging.codes_of("town"))
@@ -70,7 +70,7 @@ def _judge(store: Store, taken: list[_Hour], *, now: datetime) -> None:
     hours = store.read(
         "usual_hours",
         channels=places["channel_id"].to_list(),
-        # of the first hour, too, the ratio may have to be forecast
+        # the ratio of the first hour may also be that of the hour before
         since=spans.select(pl.min("since")).item() - _HOUR,
         until=spans.select(pl.max("until")).item(),
     ).filter(pl.col("time") + _HOUR <= now)

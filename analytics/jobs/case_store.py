@@ -1,4 +1,4 @@
-"""Writing what detectors find: members, their cases, and what became of them."""
+"""Write the findings of detectors: members, their cases, and the events of cases."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,19 +9,20 @@ from typing import Any, Final
 import polars as pl
 
 from analytics import frames
-from analytics.cases.groups import LULL, Groups, group
+from analytics.cases.groups import MAX_PAUSE, Groups, group
 from analytics.cases.members import Judgement
 from analytics.cases.severity import LEVELS
+from analytics.detectors import reasons
 from analytics.jobs.store import Store
 
-#: Who changed a case, where no person did.
+#: Author of changes that no person made.
 DETECTORS: Final = "detectors"
 _COLUMNS: Final = tuple(frames.CASES)
 
 
 @dataclass(frozen=True, slots=True)
 class _Changed:
-    """The span of a member that was put or withdrawn."""
+    """The span of a member that was written or withdrawn."""
 
     channel_id: int
     began: datetime
@@ -29,7 +30,7 @@ class _Changed:
 
 
 class TownFailed(Exception):
-    """The cases of this municipality could not be judged; what is due stays due."""
+    """The cases of this municipality could not be judged; its marks remain."""
 
     def __init__(self, municipality: int) -> None:
         super().__init__(f"municipality {municipality}")
@@ -38,7 +39,7 @@ class TownFailed(Exception):
 
 @contextmanager
 def of_town(municipality: int) -> Iterator[None]:
-    """Name the municipality whose judging fails, so that others go on."""
+    """Turn errors into `TownFailed`, so that other municipalities are judged."""
     try:
         yield
     except Exception as error:
@@ -46,15 +47,24 @@ def of_town(municipality: int) -> Iterator[None]:
 
 
 def write(store: Store, judgements: Sequence[Judgement]) -> None:
-    """Put and withdraw members, and group anew what that touches.
+    """Write and withdraw members, and regroup the cases that they touch.
 
-    In the transaction of the store; the municipalities are locked to its end.
+    This runs in the transaction of the store, which locks the municipalities until its
+    end.
     """
     changed: list[_Changed] = []
     found = pl.concat([one.cases for one in judgements])
     if not found.is_empty():
         columns = {name: found[name].to_list() for name in _COLUMNS}
-        changed += store.records(_Changed, "put_members", **columns)
+        known = reasons()
+        named = [known[code] for code in columns["reason"]]
+        changed += store.records(
+            _Changed,
+            "put_members",
+            **columns,
+            rank=[one.rank for one in named],
+            is_fault=[one.is_fault for one in named],
+        )
     if withdrawn := [member for one in judgements for member in one.withdrawn]:
         changed += store.records(_Changed, "withdraw_members", members=withdrawn)
     if changed:
@@ -80,8 +90,8 @@ def _regroup(store: Store, changed: Sequence[_Changed]) -> None:
         "members_to_group",
         frames.MEMBERS,
         municipalities=municipalities,
-        since=min(row.began for row in changed) - LULL,
-        until=max(row.ended for row in changed) + LULL,
+        since=min(row.began for row in changed) - MAX_PAUSE,
+        until=max(row.ended for row in changed) + MAX_PAUSE,
     )
     if not found.is_empty():
         _put(store, group(found))
@@ -101,7 +111,7 @@ def _put(store: Store, groups: Groups) -> None:
 
 
 def _put_case(store: Store, case: dict[str, Any]) -> int:
-    """Write a case, and what became of it; return its number."""
+    """Write a case, with an event if it changed; return its number."""
     number: int | None = case["anomaly_case_id"]
     if number is None:
         number = int(store.one("open_case", **case)["anomaly_case_id"])

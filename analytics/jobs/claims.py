@@ -1,10 +1,10 @@
-"""Jobs: what is stale is computed, and what is old is dropped.
+"""Claims: compute stale hours, and drop old data.
 
-`process` does one claim in one transaction: it locks sites, takes their stale hours,
-computes, replaces the figures and commits. A worker that dies leaves everything as it
-was. Readings are read after the claim, by statements that see what was committed until
-then: what a claimed mark stands for is visible; a mark that comes later is claimed
-later.
+`process` performs one claim in one transaction: it locks sites, takes the marks of
+their stale hours, computes, replaces the figures and commits. A worker that dies
+changes nothing. Readings are read after the claim, and statements see everything
+committed before them: so the readings behind a claimed mark are visible, and a mark set
+later is claimed later.
 """
 
 import logging
@@ -27,7 +27,7 @@ from verkehrspuls.settings import Analytics
 
 @dataclass(frozen=True, slots=True)
 class _FutureMember:
-    """A member of a case that ends in the future, and the day in which it began."""
+    """A member of a case that ends in the future, with the local day of its start."""
 
     case_member_id: int
     channel_id: int
@@ -45,7 +45,10 @@ _HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Sites to recompute; None is all. Days are local, both included."""
+    """Sites and days to recompute; None means all. `first` and `last` are local days.
+
+    Both are included.
+    """
 
     municipality: str | None = None
     site: str | None = None
@@ -54,7 +57,7 @@ class Choice:
 
 
 class ClaimFailed(Exception):
-    """What is stale of these sites could not be computed; it stays stale."""
+    """The stale hours of these sites could not be computed; they stay stale."""
 
     def __init__(self, sites: Sequence[int]) -> None:
         super().__init__(f"sites {', '.join(map(str, sites))}")
@@ -69,9 +72,9 @@ def process(
     avoid: Collection[int] = (),
     singly: bool = False,
 ) -> int:
-    """Compute what is stale of some sites; return how many marks were taken.
+    """Compute stale hours of some sites in one claim; return the number of marks taken.
 
-    Of the sites to avoid none is taken; singly, one site at a time.
+    Skip the sites to `avoid`; with `singly`, take one site only.
     """
     hours = 1 if singly else settings.claim_hours
     _, marks = _process(
@@ -81,9 +84,9 @@ def process(
 
 
 def finish(store: Store, settings: Analytics, *, now: datetime) -> Iterator[int]:
-    """Compute all that is stale of some sites; return the marks taken by each claim.
+    """Compute all stale hours of some sites; yield the marks taken by each claim.
 
-    The sites are looked for once, because that reads the marks of all.
+    The sites are searched only once, because that reads all marks.
     """
     sites, marks = _process(
         store,
@@ -99,7 +102,7 @@ def finish(store: Store, settings: Analytics, *, now: datetime) -> Iterator[int]
 def _process(
     store: Store, settings: Analytics, lock: Callable[[], list[int]], *, now: datetime
 ) -> tuple[list[int], int]:
-    """Do one claim at sites that `lock` locks; return them and the marks taken."""
+    """Perform a claim at the sites that `lock` locks; return sites and marks taken."""
     with store.connection.transaction():
         sites = lock()
         if not sites:
@@ -113,7 +116,7 @@ def _process(
 def _claim(
     store: Store, settings: Analytics, sites: list[int], *, now: datetime
 ) -> int:
-    """Take the marks of locked sites, and compute what they ask for."""
+    """Take the marks of locked sites, and compute their hours."""
     claimed = store.read_columns(
         "claim_buckets",
         sites=sites,
@@ -127,9 +130,9 @@ def _claim(
 
 
 def check_silence(store: Store, *, now: datetime) -> int:
-    """Open and prolong the cases of channels that are silent now; return how many.
+    """Open and prolong the cases of channels that are silent; return their number.
 
-    What a clock that was ahead made of the future is taken back.
+    Also drop figures and cases in the future, which a wrong clock caused.
     """
     with store.connection.transaction():
         sites = [row["site_id"] for row in store.execute("lock_sites")]
@@ -144,7 +147,7 @@ def check_silence(store: Store, *, now: datetime) -> int:
             hits,
             silence.DETECTOR.code,
             stored=case_store.stored(store, spans),
-            # nothing is withdrawn here: readings that come withdraw what they end
+            # nothing is withdrawn here: the claim of new readings does that
             windows=frames.empty(frames.SPANS),
         )
         found = {
@@ -166,9 +169,10 @@ def check_silence(store: Store, *, now: datetime) -> int:
 def _drop_future(
     store: Store, sites: Sequence[int], *, now: datetime
 ) -> list[_FutureMember]:
-    """Drop what lies in the future; return the members of undecided cases that do.
+    """Drop figures in the future; return the members of undecided cases there.
 
-    The days in which those began are judged again.
+    Members of decided cases end now. The days in which the others began are judged
+    again.
     """
     store.execute("drop_future", sites=sites, now=now)
     members = store.records(_FutureMember, "future_members", sites=sites, now=now)
@@ -187,7 +191,10 @@ def _drop_future(
 
 
 def maintain(store: Store, settings: Analytics, *, now: datetime) -> bool:
-    """Make partitions ahead, drop and compress the old; False where another does."""
+    """Create partitions ahead, drop and compress old ones.
+
+    Return False if another worker does it.
+    """
     with store.connection.transaction():
         if not store.one("try_maintenance")["mine"]:
             return False
@@ -214,7 +221,7 @@ def maintain(store: Store, settings: Analytics, *, now: datetime) -> bool:
 
 
 def mark_stale(store: Store, choice: Choice) -> int:
-    """Mark all hours with readings or figures as stale; return how many."""
+    """Mark the chosen hours with readings or figures as stale; return their number."""
     with store.connection.transaction():
         cursor = store.execute(
             "mark_stale",
@@ -256,14 +263,14 @@ def _lock_stale_sites(store: Store, hours: int, avoid: Collection[int]) -> list[
 
 
 def _lock(store: Store, sites: Sequence[int]) -> list[int]:
-    """Lock those of the sites that no other worker has."""
+    """Lock the sites that no other worker has locked; return them."""
     return [site for site in sites if store.execute("lock_site", site=site).fetchone()]
 
 
 def _computable(
     stale: pl.DataFrame, settings: Analytics, *, now: datetime
 ) -> pl.DataFrame:
-    """Leave out hours whose readings were dropped: their figures stay as they are."""
+    """Leave out hours whose readings were dropped: their figures do not change."""
     stale = stale.unique()
     if settings.keep_raw_days is None:
         return stale

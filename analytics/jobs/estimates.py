@@ -1,8 +1,8 @@
-"""Forecasts and imputed hours in the database: what is read, and what is replaced.
+"""Read the input of forecasts and imputation, and replace their results.
 
-One municipality and kind of traffic in a transaction; one worker has a municipality at
-a time. What is written depends on what is committed at that time only, so a worker that
-dies leaves what was.
+Each transaction covers one municipality and kind of traffic; one worker has a
+municipality at a time. The results depend only on committed data, so a worker that dies
+changes nothing.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,20 +23,20 @@ from verkehrspuls.quantities import COUNTED
 from verkehrspuls.settings import Analytics
 from verkehrspuls.storage.database import is_lost
 
-#: Leads of which forecasts are kept, to be compared with what came: 15 minutes, 1 hour
-#: and 1 day ahead.
-KEPT_S: Final = {900: [900], 3600: [3600, 86_400]}
-#: Readings may be so late before an hour is called missing.
-LATE: Final = timedelta(hours=1)
+#: Leads (s) of forecasts that are kept and later compared with the counts, by interval:
+#: 15 minutes, 1 hour and 1 day ahead.
+KEPT_LEADS_S: Final = {900: [900], 3600: [3600, 86_400]}
+#: Time that readings may take to arrive before an hour counts as missing.
+MAX_READING_DELAY: Final = timedelta(hours=1)
 
-_LONGEST: Final = timedelta(hours=MAX_GAP_H)
-_EVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MAX_GAP: Final = timedelta(hours=MAX_GAP_H)
+_EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _KEY: Final = ("channel_id", "time", "gap_h")
 
 
 @dataclass(frozen=True, slots=True)
 class _Town:
-    """A municipality and what is counted in it."""
+    """A municipality and a kind of traffic that is counted in it."""
 
     municipality_id: int
     quantity: str
@@ -44,13 +44,13 @@ class _Town:
 
     @property
     def key(self) -> dict[str, Any]:
-        """As parameters of queries."""
+        """The parameters of queries that name it."""
         return {"municipality_id": self.municipality_id, "quantity": self.quantity}
 
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """What is read of hours, and from `judged` to `ended` imputed."""
+    """Hours to read (`since` to `until`), and to impute (`judged` to `ended`)."""
 
     since: datetime
     judged: datetime
@@ -59,7 +59,7 @@ class _Span:
 
 
 def put_forecasts(store: Store, settings: Analytics, *, now: datetime) -> int:
-    """Replace the forecasts of all municipalities; return how many were made."""
+    """Replace the forecasts of all municipalities; return their number."""
     made = _each(
         store,
         lambda town: sum(
@@ -74,10 +74,10 @@ def put_forecasts(store: Store, settings: Analytics, *, now: datetime) -> int:
 
 
 def put_imputed(store: Store, settings: Analytics, *, now: datetime) -> int:
-    """Impute what is missing of the last weeks; return how many hours changed.
+    """Impute the missing hours of the last weeks; return the number of changed hours.
 
-    An hour stays as it was imputed until it is counted after all, or its gap changes.
-    Days whose hours changed are marked, to be computed anew.
+    An imputed hour does not change until it is counted after all, or its gap changes.
+    Days with changed hours are marked for recomputing.
     """
     span = _last_weeks(settings, now=now)
     return _each(store, lambda town: _impute(store, town, span, now=now))
@@ -92,10 +92,10 @@ def impute_history(
     first: date | None = None,
     last: date | None = None,
 ) -> int:
-    """Impute what is missing before the last weeks; return how many hours changed.
+    """Impute the missing hours before the last weeks; return how many changed.
 
-    Local days, both included; None is all. Four weeks are judged at once, with the four
-    before and after them, each in a transaction of its own.
+    `first` and `last` are local days, both included; None means all. Each transaction
+    imputes four weeks, and reads the four weeks before and after them.
     """
     recent = _last_weeks(settings, now=now)
     changed = 0
@@ -104,21 +104,21 @@ def impute_history(
         if known is None or known["since"] is None:
             continue
         zone = town.place.time_zone
-        began = max(known["since"], day_start(first, zone) if first else _EVER)
+        began = max(known["since"], day_start(first, zone) if first else _EARLIEST)
         ended = min(known["until"], recent.judged)
         if last:
             ended = min(ended, day_end(last, zone))
         while began < ended:
-            next_one = min(began + _LONGEST, ended)
-            until = min(next_one + _LONGEST, recent.until)
-            span = _Span(began - _LONGEST, began, next_one, until)
+            next_one = min(began + _MAX_GAP, ended)
+            until = min(next_one + _MAX_GAP, recent.until)
+            span = _Span(began - _MAX_GAP, began, next_one, until)
             changed += _impute(store, town, span, now=now)
             began = next_one
     return changed
 
 
 def _each(store: Store, work: Callable[[_Town], int]) -> int:
-    """Do the work for each town; what fails for one is raised after the others."""
+    """Do the work for each town; raise its errors after all towns are done."""
     done, failed = 0, []
     for town in list(_towns(store)):
         try:
@@ -133,10 +133,10 @@ def _each(store: Store, work: Callable[[_Town], int]) -> int:
 
 
 def _last_weeks(settings: Analytics, *, now: datetime) -> _Span:
-    until = origin(now - LATE, 3600)
+    until = origin(now - MAX_READING_DELAY, 3600)
     since = until - timedelta(weeks=settings.estimate_weeks)
-    # a gap that reaches further back than the hours that were read may be longer
-    return _Span(since, since + _LONGEST, until, until)
+    # a gap that begins before the hours read may be longer than it looks
+    return _Span(since, since + _MAX_GAP, until, until)
 
 
 def _towns(store: Store, municipality: str | None = None) -> Iterator[_Town]:
@@ -172,7 +172,7 @@ def _forecast(
             "drop_forecasts",
             interval_s=interval_s,
             made_at=made_at,
-            kept=KEPT_S[interval_s],
+            kept=KEPT_LEADS_S[interval_s],
             **town.key,
         )
         store.copy("copy_forecasts", found)

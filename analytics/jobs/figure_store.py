@@ -1,4 +1,4 @@
-"""Figures in the database: what is read to compute them, and what is replaced."""
+"""Read what figures are computed from, and replace the figures in the database."""
 
 import logging
 from collections.abc import Callable
@@ -28,7 +28,7 @@ def read(
     wanted: refresh.Plan,
     weeks: int,
 ) -> tuple[refresh.Given, judging.Windows]:
-    """Read what the plan wants; return it with the widened windows of judgement."""
+    """Read the data of a plan; return them with the widened windows to judge."""
     sites = channels["site_id"].unique().to_list()
     stored_cases = case_store.stored(
         store,
@@ -36,7 +36,7 @@ def read(
         .group_by("channel_id")
         .agg(pl.col("since").min(), pl.col("until").max()),
     )
-    # whole local days around what is stale
+    # whole local days around the stale hours
     since, until = stale.select(
         since=pl.col("hour").min() - pl.duration(days=2),
         until=pl.col("hour").max() + pl.duration(days=2),
@@ -60,7 +60,7 @@ def read(
             stored=_stored_volumes(store, spans),
             hours=_stored_hours(store, windows.values),
             long=_stored_long(store, refresh.long_spans(wanted, channels)),
-            # of samples of the baseline as well
+            # also for the samples of the baseline
             excluded=store.frame(
                 "excluded_spans",
                 frames.SPANS,
@@ -86,7 +86,7 @@ def read(
 def _count_readings(
     store: Store, wanted: refresh.Plan, channels: pl.DataFrame
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """COUNT_READINGS, and their HISTOGRAM_READINGS."""
+    """Read COUNT_READINGS and their HISTOGRAM_READINGS."""
     chosen = channels.filter(pl.col("quantity").is_in(list(COUNTED)))
     spans = wanted.readings.join(chosen, on="channel_id", how="semi")
     histograms = frames.empty(frames.HISTOGRAM_READINGS)
@@ -112,7 +112,7 @@ def _count_readings(
 def _environment_readings(
     store: Store, wanted: refresh.Plan, channels: pl.DataFrame
 ) -> pl.DataFrame:
-    """ENVIRONMENT_READINGS."""
+    """Read ENVIRONMENT_READINGS."""
     chosen = channels.filter(~pl.col("quantity").is_in(list(COUNTED)))
     spans = wanted.readings.join(chosen, on="channel_id", how="semi")
     if spans.is_empty():
@@ -125,9 +125,10 @@ def _environment_readings(
 def _with_others(
     store: Store, spans: pl.DataFrame, query: str, read: Callable[..., pl.DataFrame]
 ) -> tuple[pl.DataFrame, pl.DataFrame | None]:
-    """Read spans, and what overlaps their readings; with READING_DETAILS where any do.
+    """Read the readings of spans, and those that overlap them.
 
-    Where none overlap, as nearly always, nothing is read twice.
+    Also return their READING_DETAILS, or None if no readings overlap and no sensor
+    reports observed seconds, which is nearly always so.
     """
     found = read(query, **_spans(spans))
     if beyond := _beyond(found, spans):
@@ -137,15 +138,15 @@ def _with_others(
         )
     found = overlaps.in_order(found)
     among = overlaps.overlapping(found)
-    says = (
+    has_observed = (
         found["observed"] > 0
         if "observed" in found.columns
         else found["observed_s"].is_not_null()
     )
-    if among is None and not says.any():
+    if among is None and not has_observed.any():
         return found.drop("observed_s", strict=False), None
-    # what is read of a channel is read of all of it: nothing says less than null
-    detailed = says if among is None else among | says
+    # the details of a channel are read for the whole span of these readings
+    detailed = has_observed if among is None else among | has_observed
     overlapping = (
         found.filter(detailed)
         .group_by("channel_id")
@@ -159,10 +160,10 @@ def _with_others(
 
 
 def _beyond(found: pl.DataFrame, spans: pl.DataFrame) -> tuple[pl.DataFrame, ...]:
-    """Spans behind those that were read, as far as readings reach into them."""
+    """Return spans after those read into which readings extend: a frame, or nothing."""
     if found.is_empty():
         return ()
-    # the last of a span may be followed by others that it overlaps
+    # the last reading of a span may overlap those after it
     ends = (
         found.filter(pl.col("interval_s") <= overlaps.MAX_INTERVAL_S)
         .group_by("channel_id")
@@ -185,7 +186,7 @@ def _detailed(readings: pl.DataFrame, details: pl.DataFrame | None) -> pl.DataFr
 
 
 def _widened(spans: pl.DataFrame, details: pl.DataFrame | None) -> pl.DataFrame:
-    """Widen spans by as much as readings can reach, where any overlap."""
+    """Widen spans by an hour, the reach of a reading, if any overlap."""
     if details is None:
         return spans
     return spans.with_columns(pl.col("since") - _HOUR, pl.col("until") + _HOUR)
@@ -196,7 +197,7 @@ def _with_quantity(readings: pl.DataFrame, channels: pl.DataFrame) -> pl.DataFra
 
 
 def _stored_hours(store: Store, windows: pl.DataFrame) -> pl.DataFrame:
-    """Hours of environment figures that are stored, with what comes before."""
+    """Read stored ENVIRONMENT_HOURS of the windows, with the time before them."""
     if windows.is_empty():
         return frames.empty(frames.ENVIRONMENT_HOURS)
     found = store.read("stored_environment_hours", **_spans(judging.lead(windows)))
@@ -237,7 +238,7 @@ def write(
     _drop_hours(
         store,
         "drop_speed_histograms",
-        # an hour may have histograms, and no volume
+        # an hour may have histograms without a volume
         pl.concat(
             [
                 _hours_in(given.stored, stale),
@@ -285,9 +286,9 @@ def write(
 def _site_hours(
     channels: pl.DataFrame, stale: pl.DataFrame, usual: pl.DataFrame
 ) -> pl.DataFrame:
-    """Hours of counting sites that were computed, or for which something else is usual.
+    """Return `site_id` and `hour` of counting sites whose figures changed.
 
-    Return `site_id` and `hour`.
+    These are the stale hours, and those with a changed usual volume.
     """
     changed = pl.concat([stale, usual.select("channel_id", hour="time")])
     counting = channels.filter(pl.col("quantity").is_in(list(COUNTED)))
@@ -307,13 +308,13 @@ def _hours_in(stored: pl.DataFrame, stale: pl.DataFrame) -> pl.DataFrame:
 
 
 def _drop_hours(store: Store, query: str, hours: pl.DataFrame) -> None:
-    """Drop the figures of CHANNEL_HOURS, those in a row at once."""
+    """Drop the figures of CHANNEL_HOURS; consecutive hours at once."""
     if not hours.is_empty():
-        store.execute(query, **_spans(_in_a_row(hours)))
+        store.execute(query, **_spans(_merged(hours)))
 
 
-def _in_a_row(hours: pl.DataFrame) -> pl.DataFrame:
-    """Return the SPANS that CHANNEL_HOURS cover."""
+def _merged(hours: pl.DataFrame) -> pl.DataFrame:
+    """Merge consecutive CHANNEL_HOURS into SPANS."""
     after = pl.col("hour").diff().over("channel_id") != _HOUR
     return (
         hours.sort("channel_id", "hour")
@@ -335,7 +336,7 @@ def _put_usual(store: Store, usual: pl.DataFrame) -> None:
 
 
 def beside(given: refresh.Given) -> pl.DataFrame:
-    """Find CHANNEL_HOURS next to the stale ones that change with them."""
+    """Return the CHANNEL_HOURS next to the stale ones that change with them."""
     return pl.concat(
         [
             overlaps.beside(readings, given.stale)
@@ -354,7 +355,7 @@ def _mark_doubted(store: Store, hours: pl.DataFrame) -> None:
 
 
 def _with_arrays(frame: pl.DataFrame) -> pl.DataFrame:
-    """Write the lists of `counts` as PostgreSQL reads arrays; CSV has none."""
+    """Convert the lists in `counts` to PostgreSQL's text form of arrays, for CSV."""
     listed = pl.col("counts").cast(pl.List(pl.String)).list.join(",")
     return frame.with_columns(counts=pl.lit("{") + listed + pl.lit("}"))
 

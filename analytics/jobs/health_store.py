@@ -1,7 +1,7 @@
-"""Detector health and the database: what is marked, read, judged and written.
+"""Mark days for judging channel health, read their evidence, and write verdicts.
 
-Days are marked where their hours were computed, and once more while they run. `judge`
-takes a week of marks in one transaction; a worker that dies leaves them.
+Days are marked when their hours are computed, and repeatedly while they run. `judge`
+takes a week of marks in one transaction, which keeps them if the worker dies.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from analytics import frames
 from analytics.frames import check
 from analytics.health import evidence
 from analytics.health.evidence import LOOK_BACK, TOTALS_LOOK_BACK, Evidence
-from analytics.health.verdicts import METHOD
+from analytics.health.verdicts import METHOD, faults
 from analytics.health.verdicts import judge as judge_evidence
 from analytics.jobs.store import Store
 from analytics.quality.gaps import Tolerance
@@ -41,7 +41,7 @@ def mark_running(store: Store, *, now: datetime) -> None:
 
 
 def judge(store: Store, limits: Health, *, now: datetime) -> bool:
-    """Judge the oldest week of marked days; tells whether there are more."""
+    """Judge the oldest week of marked days; return whether there are more."""
     with store.connection.transaction():
         sites = [row["site_id"] for row in store.execute("lock_sites")]
         claimed = store.execute("claim_days", sites=sites).fetchall()
@@ -58,6 +58,7 @@ def judge(store: Store, limits: Health, *, now: datetime) -> bool:
             thresholds=found["threshold"].to_list(),
             levels=found["level"].to_list(),
             complete=found["complete"].to_list(),
+            is_fault=found["verdict"].is_in(faults()).to_list(),
             method=METHOD,
             now=now,
         )
@@ -73,10 +74,10 @@ def verdicts(
     by: Literal["day", "hour"] = "day",
     gaps: Tolerance = DEFAULT.gaps,
 ) -> pl.DataFrame:
-    """Read what the tests look at and give VERDICTS of SITE_DAYS.
+    """Read the evidence of SITE_DAYS, and return their VERDICTS.
 
-    Hourly figures of all channels over the days and six before them; readings of the
-    wanted days only. `gaps` is what hours bear.
+    The evidence are hourly figures of all channels over the days and six days before
+    them, and readings of the wanted days only. `gaps` are the acceptable gaps of hours.
     """
     channels = check(read("health_channels"), frames.HEALTH_CHANNELS)
     days = wanted["day"].unique().to_list()
@@ -110,7 +111,7 @@ def verdicts(
 
 
 def _totals(read: Read, spans: pl.DataFrame, channels: pl.DataFrame) -> pl.DataFrame:
-    """HEALTH_TOTALS of sensors that report less than hourly, with the weeks before."""
+    """Read HEALTH_TOTALS of sensors that report less than hourly, from weeks before."""
     long = channels.filter(pl.col("interval_s") > 3600)
     before = spans.join(long, on="channel_id", how="semi").with_columns(
         pl.col("since") - TOTALS_LOOK_BACK
@@ -123,7 +124,7 @@ def _totals(read: Read, spans: pl.DataFrame, channels: pl.DataFrame) -> pl.DataF
 def _readings(
     read: Read, periods: pl.DataFrame, channels: pl.DataFrame, totals: pl.DataFrame
 ) -> pl.DataFrame:
-    """HEALTH_READINGS of the periods."""
+    """Read HEALTH_READINGS of the periods."""
     spans = periods.group_by("channel_id").agg(
         pl.col("quantity").first(),
         pl.col("began").min().alias("since"),
@@ -143,8 +144,8 @@ def _readings(
     values = read("environment_readings", **_spans(others))
     both = pl.concat([counts, values], how="diagonal")
     if totals.height:
-        told = pl.col("channel_id").is_in(totals["channel_id"].unique().to_list())
-        shorter = both.filter(~told | (pl.col("interval_s") <= 3600))
+        has_totals = pl.col("channel_id").is_in(totals["channel_id"].unique().to_list())
+        shorter = both.filter(~has_totals | (pl.col("interval_s") <= 3600))
         both = pl.concat([shorter, totals.drop("quantity", "usual")], how="diagonal")
     return evidence.readings(periods, both, channels)
 

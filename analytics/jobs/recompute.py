@@ -1,4 +1,4 @@
-"""Recomputing on demand: marks hours as stale and helps the workers to compute them."""
+"""Recompute on demand: mark hours as stale, and help the workers to compute them."""
 
 import multiprocessing
 import signal
@@ -15,7 +15,7 @@ from verkehrspuls.registry import towns
 from verkehrspuls.settings import Settings
 from verkehrspuls.storage.database import is_lost
 
-#: How long to wait where other workers hold what is left.
+#: Wait while other workers hold the remaining sites.
 _WAIT_S = 0.2
 #: Marks that each process has taken.
 _Taken = MutableSequence[int]
@@ -24,10 +24,10 @@ _Taken = MutableSequence[int]
 def recompute(
     settings: Settings, choice: claims.Choice, *, progress: bool, processes: int = 1
 ) -> int:
-    """Compute the chosen hours anew; return how many were marked.
+    """Recompute the chosen hours; return how many were marked.
 
-    What is missing of their days is imputed, however long ago they were. Of several
-    processes each does other sites; for a single claim one is enough.
+    Their missing hours are imputed, however old they are. Several processes share the
+    sites; a single claim needs only one.
     """
     url = settings.database.url.get_secret_value()
     with open_store(url, application="verkehrspuls recompute") as store:
@@ -58,7 +58,7 @@ def recompute(
             last=choice.last,
             now=store.now(),
         ):
-            # the days that they touch
+            # the days of the imputed hours
             for _ in _compute(store, settings, choice, taken, 0):
                 pass
         for judge in (case_hours.judge, case_days.judge):
@@ -70,7 +70,7 @@ def recompute(
 def _compute(
     store: Store, settings: Settings, choice: claims.Choice, taken: _Taken, number: int
 ) -> Iterator[None]:
-    """Compute until nothing chosen is stale, whoever does it; yields at each claim."""
+    """Compute until none of the chosen hours is stale; yield after each claim."""
     while claims.count_stale(store, choice):
         before = taken[number]
         for marks in claims.finish(store, settings.analytics, now=store.now()):
@@ -82,7 +82,7 @@ def _compute(
 
 @contextmanager
 def _helped(settings: Settings, choice: claims.Choice, others: int) -> Iterator[_Taken]:
-    """Let further processes compute, too; what one cannot do is left to the rest."""
+    """Run helper processes; yield the marks taken by each process."""
     spawn = multiprocessing.get_context("spawn")
     # without a lock, which a killed process would keep
     taken: _Taken = spawn.RawArray("q", 1 + others)
@@ -100,7 +100,7 @@ def _helped(settings: Settings, choice: claims.Choice, others: int) -> Iterator[
 def _help(
     settings: Settings, choice: claims.Choice, taken: _Taken, number: int
 ) -> None:
-    # who presses Ctrl-C means the command, which ends its helpers
+    # Ctrl-C is handled by the command, which ends its helpers
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     url = settings.database.url.get_secret_value()
     try:
@@ -108,6 +108,6 @@ def _help(
             for _ in _compute(store, settings, choice, taken, number):
                 pass
     except Exception as error:
-        # the command finds out for itself, and says so once
+        # the command notices a lost database itself, and reports it once
         if not is_lost(error):
             raise

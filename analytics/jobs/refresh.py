@@ -1,4 +1,4 @@
-"""From stale hours to everything that changes with them: frames in, frames out."""
+"""Compute everything that changes with stale hours: frames in, frames out."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,7 +27,7 @@ _KEY: Final = ("channel_id", "interval_s", "time")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What has to be read to recompute stale hours."""
+    """The data to read in order to recompute stale hours."""
 
     #: SITE_DAYS to recompute
     days: pl.DataFrame
@@ -38,7 +38,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What was read. `stale` are the CHANNEL_HOURS to recompute."""
+    """The data read; `stale` are the CHANNEL_HOURS to recompute."""
 
     stale: pl.DataFrame
     channels: pl.DataFrame
@@ -51,7 +51,7 @@ class Given:
     #: VALID_VOLUMES and ENVIRONMENT_HOURS as they were last computed
     stored: pl.DataFrame
     hours: pl.DataFrame
-    #: LONG_VOLUMES as they were last computed, those that may belong to the days
+    #: LONG_VOLUMES that may belong to the days, as they were last computed
     long: pl.DataFrame
     excluded: pl.DataFrame
     imputed: pl.DataFrame
@@ -62,14 +62,14 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What to write: it replaces all figures of the stale hours and days."""
+    """The results, which replace all figures of the stale hours and days."""
 
     #: VALID_VOLUMES of the stale hours
     volumes: pl.DataFrame
-    #: USUAL that changed, of hours that are not stale
+    #: changed USUAL of hours that are not stale
     usual: pl.DataFrame
-    #: CHANNEL_HOURS to be computed again: valid or not otherwise than stored, or of a
-    #: day that is not computed here, to which an interval above an hour belongs
+    #: CHANNEL_HOURS to compute again: their validity differs from the stored one, or
+    #: an interval above an hour belongs to their day, which is not computed here
     doubted: pl.DataFrame
     environment: pl.DataFrame
     #: LONG_VOLUMES and LONG_VALUES that began in the stale hours
@@ -84,13 +84,13 @@ class Figures:
 
 
 def plan(stale: pl.DataFrame, channels: pl.DataFrame, *, weeks: int) -> Plan:
-    """Return what has to be read; a stale hour changes the usual of weeks after it."""
+    """Plan what to read; a stale hour changes the usual volumes of weeks after it."""
     stale = check(stale, frames.CHANNEL_HOURS)
     hours = stale.join(channels, on="channel_id").rename({"hour": "time"})
-    # an hour in which a local day begins is of two
+    # an hour in which a local day begins belongs to two days
     ends = hours.with_columns(pl.col("time") + _LAST_OF_HOUR)
     days = with_local(pl.concat([hours, ends])).select("site_id", "day")
-    # by channel: readings come in the order in which they are asked for
+    # sorted by channel: readings arrive in the order of the spans
     readings = (
         stale.group_by("channel_id")
         .agg(since=pl.col("hour").min(), until=pl.col("hour").max() + _HOUR)
@@ -106,10 +106,10 @@ def plan(stale: pl.DataFrame, channels: pl.DataFrame, *, weeks: int) -> Plan:
 def stored_spans(
     wanted: Plan, channels: pl.DataFrame, windows: judging.Windows, *, weeks: int
 ) -> pl.DataFrame:
-    """Spans of stored volumes to read, by channel and length (`interval_s`).
+    """Return the spans of stored volumes to read, by channel and length (`interval_s`).
 
-    All counting channels of the sites over the days; hours also over their windows and
-    the weeks before them, quarter-hours over theirs and what comes before.
+    They cover the days of all counting channels of the sites; for hours also their
+    windows and the weeks before, for quarter-hours their windows and the time before.
     """
     days = wanted.days.join(channels.filter(_counts()), on="site_id")
     whole = {"since": pl.col("day_began"), "until": pl.col("day_ended") + _LAST_OF_HOUR}
@@ -135,7 +135,7 @@ def stored_spans(
 
 
 def long_spans(wanted: Plan, channels: pl.DataFrame) -> pl.DataFrame:
-    """SPANS in which intervals above an hour begin that may belong to the days."""
+    """Return SPANS in which intervals above an hour of the days may begin."""
     days = wanted.days.join(channels.filter(_counts()), on="site_id")
     before = pl.duration(seconds=long_intervals.MAX_INTERVAL_S)
     return (
@@ -157,7 +157,7 @@ def refresh(
     rules: validity.Rules,
     now: datetime,
 ) -> Figures:
-    """Compute what the stale hours change."""
+    """Compute all figures and cases that change with the stale hours."""
     fresh = volumes(given.counts, of=given.stale)
     kept = _not_stale(check(given.stored, frames.VALID_VOLUMES), given.stale)
     counted = pl.concat([fresh, check(kept, frames.VOLUMES)])
@@ -186,7 +186,7 @@ def refresh(
     )
     fresh_long = long_intervals.volumes(overlaps.of_hours(given.counts, given.stale))
     long = pl.concat([fresh_long, _not_stale(given.long, given.stale)])
-    # of what began in the stale hours: what is now, and what was
+    # new and stored intervals that began in the stale hours
     touched = pl.concat([fresh_long, overlaps.of_hours(given.long, given.stale)])
     fresh_hours = environment_hours(given.environment, of=given.stale)
     return Figures(
@@ -243,7 +243,7 @@ def refresh(
 
 
 def _intervals(given: Given) -> pl.DataFrame:
-    """When readings of the stale hours, and those next to them, began and ended."""
+    """Return INTERVALS of readings in the stale hours, and of those next to them."""
     known = list(frames.INTERVALS)
     return pl.concat(
         [
@@ -255,7 +255,7 @@ def _intervals(given: Given) -> pl.DataFrame:
 
 
 def _newest(intervals: pl.DataFrame, now: datetime) -> pl.DataFrame:
-    """The newest reading of each channel; what is of the future is of a wrong clock."""
+    """Return the NEWEST reading of each channel, ignoring times in the future."""
     return (
         intervals.filter(pl.col("time") < now)
         .group_by("channel_id")
@@ -278,7 +278,7 @@ def _not_stale(stored: pl.DataFrame, stale: pl.DataFrame) -> pl.DataFrame:
 
 
 def _within(rows: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
-    """Rows whose time lies in the span of their channel."""
+    """Return the rows whose time lies in the span of their channel."""
     inside = (pl.col("time") >= pl.col("since")) & (pl.col("time") < pl.col("until"))
     return rows.join(spans, on="channel_id").filter(inside).drop("since", "until")
 
@@ -286,7 +286,7 @@ def _within(rows: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
 def _with_usual(
     rows: pl.DataFrame, usual: pl.DataFrame, rules: validity.Rules
 ) -> pl.DataFrame:
-    """Add what is usual, to hours only, and whether the bins are valid."""
+    """Add the usual volume, to hours only, and whether each bin is valid."""
     of_hour = usual.with_columns(interval_s=pl.lit(_HOUR_S, pl.Int32))
     return check(
         rows.join(of_hour, on=_KEY, how="left").with_columns(valid=rules.of_bin()),
@@ -295,7 +295,7 @@ def _with_usual(
 
 
 def _changed(judged: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
-    """What is usual now, of kept hours for which something else is stored."""
+    """Return USUAL of kept hours whose stored usual volume differs."""
     differs = pl.any_horizontal(
         pl.col(name).ne_missing(pl.col(f"{name}_was"))
         for name in ("usual", "usual_spread")
@@ -304,7 +304,7 @@ def _changed(judged: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
 
 
 def _doubted(judged: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
-    """Kept hours whose gaps are acceptable now, or no longer, for what is usual."""
+    """Return kept CHANNEL_HOURS whose validity changes with their usual volume."""
     differs = pl.col("valid") != pl.col("valid_was")
     return check(
         _with_stored(judged, kept).filter(differs).rename({"time": "hour"}),
@@ -315,7 +315,7 @@ def _doubted(judged: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
 def _elsewhere(
     long: pl.DataFrame, days: pl.DataFrame, channels: pl.DataFrame
 ) -> pl.DataFrame:
-    """The hours in the middle of LONG_VOLUMES whose day is none of SITE_DAYS."""
+    """Return the middle CHANNEL_HOURS of LONG_VOLUMES whose day is not in SITE_DAYS."""
     if long.is_empty():  # nearly always
         return frames.empty(frames.CHANNEL_HOURS)
     middle = pl.col("time") + pl.duration(seconds="interval_s") / 2

@@ -1,7 +1,7 @@
 """A worker's connections to the database: one for statements, one that reads frames.
 
-Frames come over Arrow (ADBC), whose connections are dear to open (50 ms of CPU) and
-cheap to keep.
+Frames are read with Arrow (ADBC), whose connections are expensive to open (50 ms of
+CPU) and cheap to keep.
 """
 
 from collections.abc import Iterator
@@ -26,24 +26,24 @@ from verkehrspuls.storage.database import (
 from verkehrspuls.storage.named import queries
 from verkehrspuls.storage.watch import Watch, conninfo, in_time
 
-#: Rows that go to the server as one piece of CSV.
+#: Rows sent to the server as one piece of CSV.
 _SLICE = 25_000
 _Record = TypeVar("_Record")
 _CSV_TIME = "%Y-%m-%d %H:%M:%S%.f%:z"
 
 
 class Store:
-    """Statements in the transaction of `connection`; frames of what is committed."""
+    """Runs statements in the transaction of `connection`; reads committed frames."""
 
     def __init__(
         self, connection: Connection, arrow: Any, backend: int, where: str
     ) -> None:
-        """Take both connections, the server's process of the latter, its conninfo."""
+        """Use both connections; `backend` and `where`: Arrow's process and conninfo."""
         self.connection = connection
         self._arrow = arrow
         self._backend = backend
         self._where = where
-        #: whether a frame is being read, be it in vain
+        #: whether a frame is being read, or its reading timed out
         self.reads = False
         self._quote = psycopg.ClientCursor(connection).mogrify
 
@@ -63,16 +63,16 @@ class Store:
         return now
 
     def frame(self, query: str, schema: Schema, **parameters: Any) -> pl.DataFrame:
-        """Read a named query's few rows, in the transaction, as a frame of a schema."""
+        """Read a named query's rows, in the transaction, as a frame; for few rows."""
         rows = self.execute(query, **parameters).fetchall()
         return pl.DataFrame(rows, schema=dict(schema), orient="row")
 
     def one(self, query: str, **parameters: Any) -> dict[str, Any]:
-        """Return the row of a named query that always has one."""
+        """Return the row of a named query that always returns one."""
         return one(self.connection, query, **parameters)
 
     def read(self, query: str, **parameters: Any) -> pl.DataFrame:
-        """Read a named query's rows; it sees what is committed, and only that."""
+        """Read a named query's rows outside of the transaction: committed data only."""
         text = self._quote(queries()[query], parameters)
 
         def fetch(watch: Watch) -> pl.DataFrame:
@@ -94,7 +94,7 @@ class Store:
     def copy(self, query: str, frame: pl.DataFrame) -> None:
         """Write a frame by COPY of CSV, with a named query.
 
-        Polars writes it without touching a row in Python; nulls and texts need no care.
+        Polars writes the CSV, with nulls and quoting, without a Python step per row.
         """
         if frame.is_empty():
             return
@@ -104,7 +104,7 @@ class Store:
                 copy.write(text.encode())
 
     def copy_columns(self, query: str, frame: pl.DataFrame) -> None:
-        """Write a frame of numbers by binary COPY: a quarter less for the server."""
+        """Write a frame of numbers by binary COPY, a quarter cheaper for the server."""
         if frame.is_empty():
             return
         with self.connection.cursor().copy(queries()[query]) as copy:
@@ -114,7 +114,7 @@ class Store:
 
 @contextmanager
 def open_store(url: str, *, application: str) -> Iterator[Store]:
-    """Open both connections; each transaction is begun where it is needed."""
+    """Open both connections, without a transaction: callers begin their own."""
     from adbc_driver_postgresql import dbapi
 
     where = conninfo(url)
@@ -131,7 +131,7 @@ def open_store(url: str, *, application: str) -> Iterator[Store]:
 
 
 def school_holidays(store: Store) -> pl.DataFrame:
-    """Read what is known of school holidays (SCHOOL_HOLIDAYS)."""
+    """Read all known SCHOOL_HOLIDAYS."""
     return pl.DataFrame(
         calendar.school_holidays(store.connection), schema=dict(SCHOOL_HOLIDAYS)
     )

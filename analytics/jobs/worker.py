@@ -1,4 +1,4 @@
-"""The worker: computes what is stale as it comes, until it is told to stop."""
+"""The analytics worker: computes stale hours until it is stopped."""
 
 import logging
 import random
@@ -24,19 +24,19 @@ from verkehrspuls.storage.database import is_lost
 log = logging.getLogger(__name__)
 
 MAINTAIN_S = 86_400.0
-LONGEST_WAIT_S = 30.0
-#: Clocks that differ by more than this are wrong, or were set.
-CLOCKS_S = 60.0
-#: So long after the clock jumped nobody is called silent.
+MAX_RETRY_WAIT_S = 30.0
+#: A larger difference between clocks means that one is wrong, or was set.
+MAX_CLOCK_DIFFERENCE_S = 60.0
+#: Time after a jump of the clock in which silence is not judged.
 SETTLE_S = 300.0
-#: How often it is said that clocks differ.
-SAY_S = 3600.0
-#: For so long a site whose figures could not be computed is left alone.
-AVOID_S = 600.0
+#: Interval between log entries about differing clocks.
+CLOCK_LOG_S = 3600.0
+#: Time before a failed site or municipality is tried again.
+RETRY_FAILED_S = 600.0
 
 
 class Worker:
-    """One worker. Several may run: each site has one at a time."""
+    """One worker; several may run, each on other sites."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Worker:
         on_ready: Callable[[], None],
         clock: Callable[[], datetime] | None = None,
     ) -> None:
-        """Prepare; without a clock that of the database is used."""
+        """Prepare; without a `clock`, use that of the database."""
         self._all = settings
         self._settings = settings.analytics
         self._limits = settings.health
@@ -55,26 +55,26 @@ class Worker:
         self._stop = threading.Event()
         self._failure: BaseException | None = None
         self._ready = False
-        # what a back-fill is about to bring is not missing
+        # not at once: a running back-fill may still deliver missing hours
         self._due: dict[str, float] = {"impute": time.monotonic()}
         self._avoid: dict[int, float] = {}
         self._avoid_towns: dict[int, float] = {}
-        #: the time when it was last asked for, and that of a clock that nobody sets
+        #: the last time read from the database, with the monotonic time then
         self._last: tuple[datetime, float] | None = None
         self._settles_until = 0.0
         self._singly_until = 0.0
         self._days_left = False
 
     def stop(self) -> None:
-        """Let `run` return after the claim that is being computed."""
+        """Let `run` return after the current claim."""
         self._stop.set()
 
     def run(self) -> None:
-        """Compute until `stop` is called; a lost database is waited for.
+        """Compute until `stop` is called; reconnect to a lost database.
 
-        Alerts are sent beside it, to each destination by a thread of its own, so that a
-        slow server holds nothing else up. Should one of the threads die, the worker
-        ends with its error, and whoever supervises it starts it anew.
+        Each destination of alerts has its own thread, so that a slow server delays
+        nothing else. If a thread dies, the worker ends with its error, and its
+        supervisor restarts it.
         """
         alerts.require_addresses(self._all.alerts)
         for destination in alerts.destinations(self._all.alerts):
@@ -82,7 +82,7 @@ class Worker:
                 target=self._send_alerts,
                 args=(destination,),
                 name=f"alerts.{destination}",
-                daemon=True,  # what is being sent is sent again
+                daemon=True,  # an interrupted message is sent again
             ).start()
         self._compute_all()
         if self._failure is not None:
@@ -108,9 +108,9 @@ class Worker:
             except Exception as error:
                 if not is_lost(error):
                     raise
-                # a transaction that was lost is done again
-                wait = min(LONGEST_WAIT_S, 0.25 * 2**failures)
-                # several workers shall not come back in step
+                # a lost transaction is repeated
+                wait = min(MAX_RETRY_WAIT_S, 0.25 * 2**failures)
+                # jitter, so that workers do not all reconnect at once
                 wait *= random.uniform(0.5, 1.0)  # noqa: S311
                 failures += 1
                 reason = " ".join(str(error).split())
@@ -128,7 +128,7 @@ class Worker:
         while not self._stop.is_set():
             if self._is_due("maintain", MAINTAIN_S):
                 claims.maintain(store, self._settings, now=self._now(store))
-                alert_sender.give_up_unset(store.connection, self._all.alerts)
+                alert_sender.discard_unset(store.connection, self._all.alerts)
                 self._done("maintain")
             if self._process(store):
                 continue
@@ -143,7 +143,7 @@ class Worker:
             self._stop.wait(self._settings.poll_s)
 
     def _process(self, store: Store) -> bool:
-        """Do one claim; tells whether there may be more at once."""
+        """Perform one claim; return whether another one may follow at once."""
         began = time.monotonic()
         try:
             marks = claims.process(
@@ -164,7 +164,7 @@ class Worker:
         return marks >= self._settings.claim_hours
 
     def _judge_cases(self, store: Store) -> bool:
-        """Judge hours or days of a town; tells whether there may be more at once."""
+        """Judge hours or days of a town; return whether more may be due."""
         began, now = time.monotonic(), self._now(store)
         avoid = [town for town, until in self._avoid_towns.items() if until > began]
         try:
@@ -176,7 +176,7 @@ class Worker:
             if is_lost(failed):
                 raise
             log.exception("judging_failed", extra={"municipality": failed.municipality})
-            self._avoid_towns[failed.municipality] = began + AVOID_S
+            self._avoid_towns[failed.municipality] = began + RETRY_FAILED_S
             self._note(store, failed, municipality=failed.municipality)
             return True
 
@@ -190,7 +190,7 @@ class Worker:
             log.exception("silence_failed")
 
     def _judge_health(self, store: Store) -> bool:
-        """Judge a week of days that are due; tells whether there are more at once."""
+        """Judge a week of due days; return whether more are due."""
         if self._is_due("health", self._limits.every_s):
             health_store.mark_running(store, now=self._now(store))
             self._done("health")
@@ -202,13 +202,13 @@ class Worker:
         except Exception as error:
             if is_lost(error):
                 raise
-            # the marks stay, for the next time that it is due
+            # the marks remain for the next attempt
             log.exception("health_failed")
             self._days_left = False
         return self._days_left
 
     def _estimate(self, store: Store) -> None:
-        """Impute and forecast what is due; what fails is tried when it is due again."""
+        """Impute and forecast if due; a failure is retried when it is due again."""
         for name, every_s, work in (
             ("impute", self._settings.impute_s, estimates.put_imputed),
             ("forecast", self._settings.forecast_s, estimates.put_forecasts),
@@ -226,13 +226,13 @@ class Worker:
     def _set_aside(
         self, store: Store, failed: claims.ClaimFailed, *, now: float
     ) -> None:
-        """Go on with the other sites: find the one that fails, and try it later."""
+        """Find the failing site by single claims, and skip it for some time."""
         log.error("claim_failed", extra={"sites": failed.sites}, exc_info=failed)
         if len(failed.sites) == 1:
-            self._avoid[failed.sites[0]] = now + AVOID_S
+            self._avoid[failed.sites[0]] = now + RETRY_FAILED_S
             self._note(store, failed, site=failed.sites[0])
         else:
-            self._singly_until = now + AVOID_S
+            self._singly_until = now + RETRY_FAILED_S
 
     def _note(
         self,
@@ -242,29 +242,29 @@ class Worker:
         site: int | None = None,
         municipality: int | None = None,
     ) -> None:
-        """Note for `doctor` what is left alone."""
+        """Record for `doctor` which site or municipality is skipped."""
         reason = " ".join(repr(failed.__cause__).split())
         store.execute(
             "put_set_aside", site=site, municipality=municipality, reason=reason
         )
 
     def _now(self, store: Store) -> datetime:
-        """Return the time by the database, and say so where ours differs, or it jumps.
+        """Return the time of the database; log if our clock differs, or if it jumps.
 
-        After a jump, and after this machine was suspended, what waits at the broker
-        comes first: who is silent is looked for later.
+        After a jump, or after this machine was suspended, messages wait at the broker:
+        silence is judged only after they have been processed.
         """
         if self._clock is not None:
             return self._clock()
         now, steady = store.now(), time.monotonic()
         if self._last is not None:
             jump_s = (now - self._last[0]).total_seconds() - (steady - self._last[1])
-            if abs(jump_s) > CLOCKS_S:
+            if abs(jump_s) > MAX_CLOCK_DIFFERENCE_S:
                 log.warning("clock_jumped", extra={"s": round(jump_s)})
                 self._settles_until = steady + SETTLE_S
         self._last = now, steady
         ahead_s = (datetime.now(UTC) - now).total_seconds()
-        if abs(ahead_s) > CLOCKS_S and self._is_due("clock", SAY_S):
+        if abs(ahead_s) > MAX_CLOCK_DIFFERENCE_S and self._is_due("clock", CLOCK_LOG_S):
             log.warning("clock_differs", extra={"ahead_s": round(ahead_s)})
             self._done("clock")
         return now

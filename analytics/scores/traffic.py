@@ -89,7 +89,7 @@ class Traffic:
         rows of one time belong in one call, and no row may be earlier than those of
         earlier calls; of two rows of a key in one interval, the greater value is used.
         """
-        self._welcome(rows)
+        self._add_series(rows)
         clock = self._clock(rows["time"].unique().sort(), zone)
         number = pl.DataFrame(
             {"key": list(self._keys), "series": range(len(self._keys))},
@@ -113,7 +113,7 @@ class Traffic:
             place = (series[here], column[here])
             np.maximum.at(counts, place, np.nan_to_num(value[here], nan=-1.0))
             counts[counts < 0] = np.nan
-            self._turn(int(day["day"][0]))
+            self._begin_day(int(day["day"][0]))
             found = self._judge(counts, day["step"].to_numpy(), day["slot"].to_numpy())
             for whole, part in zip((score, odds, usual, kind), found, strict=True):
                 whole[here] = part[place]
@@ -142,7 +142,7 @@ class Traffic:
             column=pl.col("step").rank("dense").over("day").cast(pl.Int64) - 1
         )
 
-    def _welcome(self, rows: pl.DataFrame) -> None:
+    def _add_series(self, rows: pl.DataFrame) -> None:
         first = rows.group_by("key").agg(pl.col("time").min()).sort("time", "key")
         for key in first["key"]:
             self._keys.setdefault(key, len(self._keys))
@@ -159,12 +159,12 @@ class Traffic:
             self._day.shifted = np.pad(self._day.shifted, (0, new))
             self._look_back(self._day)
 
-    def _turn(self, number: int) -> None:
+    def _begin_day(self, number: int) -> None:
         """End the current day and start another one, if it differs."""
         if self._day and self._day.number == number:
             return
         if self._day:
-            self._end(self._day)
+            self._end_day(self._day)
         self._memory.begin(number)
         own = self._kind(number)
         kinds = [own] if own == SUNDAY else [own, SUNDAY, SUNDAY - 1]
@@ -187,10 +187,10 @@ class Traffic:
         day = date(1970, 1, 1) + timedelta(days=number)
         return SUNDAY if self._holiday and self._holiday(day) else day.weekday()
 
-    def _end(self, day: _Day) -> None:
-        as_called = network.chances(day.evidence[:, None])[0, 0]
+    def _end_day(self, day: _Day) -> None:
+        as_weekday = network.chances(day.evidence[:, None])[0, 0]
         self._memory.end(
-            day.number, day.kinds[0] if as_called > 1 - SUNDAY_PROBABILITY else SUNDAY
+            day.number, day.kinds[0] if as_weekday > 1 - SUNDAY_PROBABILITY else SUNDAY
         )
         troubled = day.shifted > TROUBLE_PROBABILITY * day.steps
         self._troubled = np.where(troubled, self._troubled + 1, 0)
@@ -205,7 +205,7 @@ class Traffic:
     ) -> tuple[Floats, Floats, Floats, Ints]:
         """Judge counts (series by time); return score, odds, usual and kind."""
         day = self._day
-        assert day  # noqa: S101 - set by _turn
+        assert day  # noqa: S101 - set by _begin_day
         spread = day.spread[:, slots]
         usual = [Usual(one.volume[:, slots], one.days[:, slots]) for one in day.usual]
         seen = [network.ratio(counts, one, spread, day.trust) for one in usual]

@@ -25,9 +25,9 @@ from analytics.scores.traffic_usual import Usual
 
 Floats = npt.NDArray[np.float64]
 
-CLIP: Final = 0.9
+MAX_LOG_RATIO: Final = 0.9
 MAX_FROM_MEDIAN: Final = 0.4
-SHRINKAGE: Final = 30.0
+SHRINKAGE_PRECISION: Final = 30.0
 #: Similar days required of a series to contribute to the network or to be judged.
 MIN_DAYS: Final = 0.15
 #: Series required to detect the kind of a day, the prior log-odds, and the limit of
@@ -35,9 +35,9 @@ MIN_DAYS: Final = 0.15
 MIN_SERIES: Final = 5
 PRIOR_LOG_ODDS: Final = -4.0
 MAX_EVIDENCE: Final = 30.0
-#: Median of |z| of a normal z, and the number of calm series that offset a commotion.
+#: Median of |z| of a normal z, and the weight of the prior "no commotion" in series.
 MEDIAN_OF_NORMAL: Final = 0.6745
-CALM_SERIES: Final = 40.0
+COMMOTION_PRIOR_SERIES: Final = 40.0
 #: Maximum of the median surprise, as a multiple of the usual one.
 MAX_COMMOTION: Final = 4.0
 
@@ -58,20 +58,26 @@ class Seen:
 def ratio(counts: Floats, usual: Usual, spread: Floats, trust: Floats) -> Seen:
     """Compare counts (series by time, NaN unknown) with their usual volumes."""
     base = np.maximum(usual.volume, 0.2)
-    speaks = np.isfinite(counts) & (usual.days > MIN_DAYS)
+    used = np.isfinite(counts) & (usual.days > MIN_DAYS)
     off = np.log((np.nan_to_num(counts) + 0.5) / (base + 0.5))
-    weight = np.where(speaks, trust[:, None] / (spread + 1 / (base + 0.5)), 0.0)
-    number = speaks.sum(axis=0)
+    weight = np.where(used, trust[:, None] / (spread + 1 / (base + 0.5)), 0.0)
+    number = used.sum(axis=0)
     median = np.where(number > 4, _weighted_median(off, weight), 0.0)
     part = weight * np.clip(off - median, -MAX_FROM_MEDIAN, MAX_FROM_MEDIAN)
     others = weight.sum(axis=0) - weight
     own = median + (part.sum(axis=0) - part) / (others + 1e-9)
-    network = np.exp(np.clip(own * others / (others + SHRINKAGE), -CLIP, CLIP))
+    network = np.exp(
+        np.clip(
+            own * others / (others + SHRINKAGE_PRECISION), -MAX_LOG_RATIO, MAX_LOG_RATIO
+        )
+    )
     total = weight.sum(axis=0)
     surprise = np.abs(off - own) / np.sqrt(spread + 1 / (base + 0.5))
-    middle = _median(np.where(speaks, surprise, np.inf), number) / MEDIAN_OF_NORMAL
+    middle = _median(np.where(used, surprise, np.inf), number) / MEDIAN_OF_NORMAL
     square = np.minimum(middle, MAX_COMMOTION) ** 2
-    commotion = (square * number + CALM_SERIES) / (number + CALM_SERIES)
+    commotion = (square * number + COMMOTION_PRIOR_SERIES) / (
+        number + COMMOTION_PRIOR_SERIES
+    )
     apart = (weight * np.minimum(np.abs(off - median), 1)).sum(axis=0)
     return Seen(
         base * network,

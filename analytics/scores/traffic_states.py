@@ -31,14 +31,16 @@ from analytics.detectors.counts import arrangements, choice, log_gamma
 
 Floats = npt.NDArray[np.float64]
 
-INCIDENT: Final = np.array([0.1, 0.2, 0.35, 0.5, 0.65, 1.45, 1.8, 2.5, 3.5])
-SHIFT: Final = np.array([0.3, 0.42, 0.55, 0.68, 0.8, 1.25, 1.45, 1.75, 2.2])
+INCIDENT_FACTORS: Final = np.array([0.1, 0.2, 0.35, 0.5, 0.65, 1.45, 1.8, 2.5, 3.5])
+SHIFT_FACTORS: Final = np.array([0.3, 0.42, 0.55, 0.68, 0.8, 1.25, 1.45, 1.75, 2.2])
 KINDS: Final = ("spike", "drop-out", "stuck", "incident", "level-shift")
 #: For each state: its kind, and the hourly probabilities to enter it and to recover.
-KIND_OF: Final = np.repeat(np.arange(5), [1, 1, 1, len(INCIDENT), len(SHIFT)])
+KIND_OF: Final = np.repeat(
+    np.arange(5), [1, 1, 1, len(INCIDENT_FACTORS), len(SHIFT_FACTORS)]
+)
 FIRST_OF_KIND: Final = np.flatnonzero(np.diff(KIND_OF, prepend=-1))
-ENTER: Final = np.array([3e-3, 2e-4, 2e-4, 1.5e-3, 7e-5])
-RECOVER: Final = np.array([1.0, 1 / 8, 1 / 16, 1 / 2.5, 1 / 100])
+ENTER_PROBABILITY: Final = np.array([3e-3, 2e-4, 2e-4, 1.5e-3, 7e-5])
+RECOVERY_PROBABILITY: Final = np.array([1.0, 1 / 8, 1 / 16, 1 / 2.5, 1 / 100])
 #: Share of hours with a much greater spread, and the factor of its square.
 OUTLIER_SHARE: Final = 0.08
 OUTLIER_SPREAD: Final = 3.0
@@ -49,8 +51,8 @@ PERSISTENCE: Final = 0.85
 SPIKE_RANGE: Final = 3.0
 MIN_PROBABILITY: Final = 1e-12
 
-_FALL: Final = (ENTER / np.bincount(KIND_OF))[KIND_OF][:, None]
-_RECOVER: Final = RECOVER[KIND_OF][:, None]
+_ENTER_BY_STATE: Final = (ENTER_PROBABILITY / np.bincount(KIND_OF))[KIND_OF][:, None]
+_RECOVERY_BY_STATE: Final = RECOVERY_PROBABILITY[KIND_OF][:, None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ def likelihood(expected: Expected) -> Likelihood:
         drop_out=np.where(count == 0, np.log(0.9), np.log(0.1) + few + factorial),
         stuck=factorial + np.log(0.97),
         shift=arrangements(count, whole)
-        + choice(count, SHIFT[:, None, None] * mean + 0.1, 1 / whole),
+        + choice(count, SHIFT_FACTORS[:, None, None] * mean + 0.1, 1 / whole),
         own_spread=known,
     )
 
@@ -155,7 +157,7 @@ class Filter:
                 weighed.spike[None, :, time],
                 weighed.drop_out[None, :, time],
                 np.where(same, weighed.stuck[:, time], np.log(1e-4) + normal)[None],
-                ways + choice(counts, INCIDENT[:, None] * here + 0.1, 1 / near),
+                ways + choice(counts, INCIDENT_FACTORS[:, None] * here + 0.1, 1 / near),
                 weighed.shift[:, :, time],
             ]
         )
@@ -169,8 +171,8 @@ class Filter:
         return np.asarray(np.log10(odds))
 
     def _move(self, hours: float) -> None:
-        fall = -np.expm1(hours * np.log1p(-_FALL))
-        recover = 1 - (1 - _RECOVER) ** hours
+        fall = -np.expm1(hours * np.log1p(-_ENTER_BY_STATE))
+        recover = 1 - (1 - _RECOVERY_BY_STATE) ** hours
         recovered = recover * self.faults
         self.faults = self.faults - recovered + fall * self.normal
         self.normal = self.normal * (1 - fall.sum()) + recovered.sum(axis=0)

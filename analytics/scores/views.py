@@ -12,7 +12,7 @@ import numpy as np
 from analytics.scores.novelty import Points
 
 #: Parts of a day with a usual value each: half hours.
-PARTS: Final = 48
+HALF_HOURS: Final = 48
 _DAY_S: Final = 86_400
 
 
@@ -65,8 +65,8 @@ class TimeOfDay:
     """
 
     def __init__(self, *, by_day: float = 0.05, by_week: float = 0.1) -> None:
-        self._day = _Profile(PARTS, by_day)
-        self._week = _Profile(7 * PARTS, by_week)
+        self._day = _Profile(HALF_HOURS, by_day)
+        self._week = _Profile(7 * HALF_HOURS, by_week)
 
     def points(self, seconds: Iterable[int], values: Iterable[float]) -> Points:
         """Return one point per row; NaN until the half hour was seen before."""
@@ -78,8 +78,8 @@ class TimeOfDay:
         ).reshape(-1, 1)
 
     def _difference(self, second: int, value: float) -> float:
-        part = second % _DAY_S * PARTS // _DAY_S
-        weekday = second // _DAY_S % 7 * PARTS + part
+        part = second % _DAY_S * HALF_HOURS // _DAY_S
+        weekday = second // _DAY_S % 7 * HALF_HOURS + part
         trust = min(self._week.seen[weekday], 4)
         usual = (self._day.mean[part] + trust * self._week.mean[weekday]) / (1 + trust)
         known = self._day.seen[part] > 0

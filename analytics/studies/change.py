@@ -1,27 +1,15 @@
-"""The change between two groups of days, with its interval: common to all studies.
-
-Periods are compared by pairs of days (`change_of_pairs`), other groups by weekday.
-"""
+"""The change between two groups of days, with its interval: common to all studies."""
 
 import math
 from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Final
 
-import numpy as np
 import polars as pl
 
 from analytics.flow.figure import Reason
-from analytics.frames import Schema, check
 from analytics.studies.pairs import Pairs
 
-#: Days of both groups: `value` is a logarithm; `later` tells the groups apart.
-CHANGE_DAYS: Final[Schema] = {
-    "day": pl.Date(),
-    "weekday": pl.Int8(),
-    "value": pl.Float64(),
-    "later": pl.Boolean(),
-}
 #: Weeks required of each group: days of a week resemble each other, so weeks count.
 MIN_WEEKS: Final = 3
 CONFIDENCE: Final = 0.95
@@ -46,9 +34,9 @@ class Change:
     weeks_before: int
     weeks_after: int
     #: number of pairs of days, and of pairs left out because their days are of
-    #: different types; null if groups are compared, not pairs
-    days_paired: int | None = None
-    days_unlike: int | None = None
+    #: different types
+    days_paired: int
+    days_unlike: int
     reason: Reason | None = None
 
     @property
@@ -61,50 +49,6 @@ class Change:
         )
 
 
-def change(days: pl.DataFrame, *, comparisons: int = 1) -> Change:
-    """Estimate how much `value` (a logarithm) differs between two groups of days.
-
-    Least squares of `value` on a constant for each weekday and one for the later group,
-    so that groups with other weekdays compare. Standard errors are clustered by
-    calendar week (Liang and Zeger 1986, with the usual factor for few clusters) and the
-    interval is Student's with weeks - 2 degrees of freedom; exp(difference) - 1 is the
-    change.
-
-    detectable = exp((t_0.975 + t_0.8) · standard error) - 1 (Bloom 1995). With several
-    comparisons the interval is widened, so that it holds for all of them together
-    (Bonferroni). A weekday in only one group is left out.
-    """
-    known = check(days, CHANGE_DAYS).drop_nulls("value")
-    in_both = pl.col("later").n_unique().over("weekday") == 2
-    used = (
-        known.filter(in_both)
-        .sort("day")
-        .with_columns(week=pl.col("day").dt.truncate("1w"))
-    )
-    earlier, later = (used.filter(pl.col("later") == flag) for flag in (False, True))
-    nothing = Change(
-        days_before=earlier.height,
-        days_after=later.height,
-        weeks_before=earlier["week"].n_unique(),
-        weeks_after=later["week"].n_unique(),
-    )
-    fewest = min(nothing.weeks_before, nothing.weeks_after)
-    if fewest < MIN_WEEKS:
-        reason = Reason("too-few-weeks", fewest, MIN_WEEKS)
-        return replace(nothing, reason=reason)
-    difference, error, clusters = _clustered(used)
-    freedom = clusters - 2
-    t = student((1 + CONFIDENCE) / 2, freedom)
-    widened = student(1 - (1 - CONFIDENCE) / 2 / comparisons, freedom)
-    return replace(
-        nothing,
-        value=math.expm1(difference),
-        lower=math.expm1(difference - widened * error),
-        upper=math.expm1(difference + widened * error),
-        detectable=math.expm1((t + student(POWER, freedom)) * error),
-    )
-
-
 def change_of_pairs(
     pairs: Pairs, *, comparisons: int = 1, overlapping: bool = False
 ) -> Change:
@@ -112,7 +56,11 @@ def change_of_pairs(
 
     The mean of the paired differences; their standard error is clustered by calendar
     week, because days of a week resemble each other, and the interval is Student's with
-    weeks - 1 degrees of freedom. `detectable` and `comparisons` as of `change`.
+    weeks - 1 degrees of freedom; exp(difference) - 1 is the change.
+
+    detectable = exp((t_0.975 + t_0.8) · standard error) - 1 (Bloom 1995). With several
+    comparisons the interval is widened, so that it holds for all of them together
+    (Bonferroni).
 
     If fewer than 90 % of the days have a partner, the periods are not comparable, and
     the change is null.
@@ -173,22 +121,3 @@ def student(probability: float, freedom: int) -> float:
         (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92_160,
     )
     return z + math.fsum(term / freedom**n for n, term in enumerate(terms, start=1))
-
-
-def _clustered(used: pl.DataFrame) -> tuple[float, float, int]:
-    """Return the later group's coefficient, its standard error, and the weeks."""
-    weekdays = used["weekday"].to_numpy()
-    x = np.column_stack(
-        [used["later"].to_numpy(), *(weekdays == d for d in np.unique(weekdays))]
-    ).astype(float)
-    y = used["value"].to_numpy()
-    inverse = np.linalg.inv(x.T @ x)
-    beta = inverse @ x.T @ y
-    weeks = used["week"].rank("dense").to_numpy().astype(int) - 1
-    clusters = int(weeks.max()) + 1
-    scores = np.zeros((clusters, x.shape[1]))
-    np.add.at(scores, weeks, x * (y - x @ beta)[:, None])
-    n, k = x.shape
-    factor = clusters / (clusters - 1) * (n - 1) / (n - k)
-    covariance = factor * inverse @ (scores.T @ scores) @ inverse
-    return float(beta[0]), math.sqrt(covariance[0, 0]), clusters

@@ -1,4 +1,4 @@
-"""Compare periods, sites and day types; rank sites by their change."""
+"""Compare periods and sites; rank sites by their change."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -7,7 +7,7 @@ from typing import Final
 import polars as pl
 
 from analytics.frames import FLOW_DAYS, Schema, check
-from analytics.studies.change import CHANGE_DAYS, Change, change, change_of_pairs
+from analytics.studies.change import Change, change_of_pairs
 from analytics.studies.pairs import LEFT_OUT, Pairs, overlap, pair
 
 METHOD: Final = "change-2"
@@ -68,20 +68,6 @@ def compare_sites(one: pl.DataFrame, other: pl.DataFrame) -> Change:
     )
 
 
-def compare_day_types(days: pl.DataFrame, one: str, other: str) -> Change:
-    """Estimate how much more is carried on days of another type (`day_type`).
-
-    All days of a type are equivalent, whatever their weekday.
-    """
-    kind = pl.col("day_type")
-    found = (
-        _valid(days, holidays=True)
-        .filter(kind.is_in([one, other]))
-        .with_columns(later=kind == other, weekday=pl.lit(1, pl.Int8))
-    )
-    return change(check(found, CHANGE_DAYS))
-
-
 def rank(
     sites: Mapping[str, pl.DataFrame],
     *,
@@ -128,10 +114,8 @@ def _pair_days(days: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _valid(days: pl.DataFrame, *, holidays: bool = False) -> pl.DataFrame:
-    known = pl.col("valid") & (pl.col("volume") > 0)
+def _valid(days: pl.DataFrame) -> pl.DataFrame:
+    known = pl.col("valid") & (pl.col("volume") > 0) & ~pl.col("holiday")
     return (
-        check(days, FLOW_DAYS)
-        .filter(known if holidays else known & ~pl.col("holiday"))
-        .with_columns(value=pl.col("volume").log())
+        check(days, FLOW_DAYS).filter(known).with_columns(value=pl.col("volume").log())
     )

@@ -73,19 +73,19 @@ def days(
     - volume: the count, not scaled up; null without a count.
     - volume_normalised: with hours observed at least to half scaled to whole ones.
     - volume_estimated: with imputed values for the other hours.
-    - heavy: sum of the columns that hold HEAVY_CLASSES by the class scheme of the
-      channel's sensors (TLS 8+1 where it is unknown); null where a channel's scheme
-      cannot tell them, sensors of several were attached, or a counted hour does not
-      tell a column: its heavy vehicles are unknown, not none.
+    - heavy: sum of the columns that contain HEAVY_CLASSES by the class scheme of the
+      channel's sensors (TLS 8+1 if unknown); null, which is unknown and not zero, if a
+      channel's scheme cannot distinguish them, if sensors with different schemes were
+      attached, or if a counted hour lacks one of the columns.
     - speed_kmh: hourly speeds weighted by volume (time mean).
     - peak_hour, peak_volume: the four consecutive quarter-hours with the greatest sum,
-      or the greatest hour where not all channels count by quarter-hours; null where
-      no hour is observed to 75 % at each channel. The earliest of several.
-    - expected: share at which sensors were attached.
-    - valid: 21 of 24 hours are valid at all channels, those of both peaks among them.
-      Intervals above an hour make the hours valid that they cover to 75 %, a daily
-      total all of them. They give no peak hour.
-    - method: TOTALS_METHOD where they were used.
+      or the greatest hour if not all channels count by quarter-hours; the earliest of
+      several. Null if no hour is observed to 75 % at each channel.
+    - expected: share of the day at which sensors were attached.
+    - valid: 21 of 24 hours, including those of both peaks, are valid at all channels.
+      An interval above an hour validates the hours that it covers to 75 %, a daily
+      total all of them; it has no peak hour.
+    - method: TOTALS_METHOD if intervals above an hour were used, else METHOD.
     """
     targets = check(targets, SITE_DAYS)
     places = check(channels, CHANNELS)
@@ -103,12 +103,12 @@ def days(
     quarters = rows.filter(pl.col("interval_s") == _QUARTER_S)
     hours = _hours(rows.filter(pl.col("interval_s") == _HOUR_S), quarters)
     attached = _attached(of_day, check(installed, INSTALLATIONS))
-    counted = _and(hours, totals)
+    counted = _appended(hours, totals)
     present = _present(counted, of_day, attached)
     by_hour, by_quarter = _by_time(hours, present), _by_time(quarters, present)
     covered = by_hour
     if totals.height:
-        whole = _and(hours, long_intervals.covered(totals))
+        whole = _appended(hours, long_intervals.covered(totals))
         covered = _by_time(whole, present)
     figures = (
         groups.join(present, on="group")
@@ -188,10 +188,10 @@ def _totals(
     found = long_intervals.totals(check(long, LONG_VOLUMES), places, excluded)
     of_days = found.join(of_day.select(*_CHANNEL, *_NUMBERS), on=_CHANNEL)
     by_hours = rows.filter(pl.col("interval_s") == _HOUR_S)
-    return long_intervals.better(of_days, by_hours, rules)
+    return long_intervals.chosen_over_hours(of_days, by_hours, rules)
 
 
-def _and(hours: pl.DataFrame, longer: pl.DataFrame) -> pl.DataFrame:
+def _appended(hours: pl.DataFrame, longer: pl.DataFrame) -> pl.DataFrame:
     """Append longer rows to those of hours."""
     return pl.concat([hours, longer], how="diagonal") if longer.height else hours
 
@@ -267,21 +267,21 @@ def _sums(hours: pl.DataFrame) -> pl.DataFrame:
             _heavy().alias("heavy"),
         )
     )
-    tells = pl.col("heavy").null_count() == 0
+    is_known = pl.col("heavy").null_count() == 0
     return _by_group(
         by_channel,
         of=[
             pl.col(*sums, "travelled", "spotted").sum(),
-            pl.when(tells).then(pl.col("heavy").sum()).alias("heavy"),
+            pl.when(is_known).then(pl.col("heavy").sum()).alias("heavy"),
         ],
     )
 
 
 def _heavy() -> pl.Expr:
-    """Heavy vehicles of a channel and day, by its class scheme."""
+    """Return the heavy vehicles of a channel and day, by its class scheme."""
     counted = pl.col("volume").count()
 
-    def told(columns: Sequence[str]) -> pl.Expr:
+    def heavy_sum(columns: Sequence[str]) -> pl.Expr:
         known = pl.all_horizontal(
             counted > 0, *(pl.col(name).count() == counted for name in columns)
         )
@@ -289,9 +289,9 @@ def _heavy() -> pl.Expr:
 
     scheme = pl.col("class_scheme").first()
     return pl.coalesce(
-        pl.when(scheme.is_null()).then(told(HEAVY_CLASSES)),
+        pl.when(scheme.is_null()).then(heavy_sum(HEAVY_CLASSES)),
         *(
-            pl.when(scheme == key).then(told(columns))
+            pl.when(scheme == key).then(heavy_sum(columns))
             for key in SCHEMES
             if (columns := columns_of(key, HEAVY_CLASSES))
         ),

@@ -121,10 +121,10 @@ def totals(
     )
 
 
-def better(
+def chosen_over_hours(
     totals: pl.DataFrame, hours: pl.DataFrame, rules: validity.Rules
 ) -> pl.DataFrame:
-    """Choose the totals of channels and days that cover more than their hours.
+    """Return the totals of channels and days that cover more than their hours.
 
     Hours sufficient for a valid day are finer, and always preferred.
     """

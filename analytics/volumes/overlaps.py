@@ -1,15 +1,14 @@
 """Readings that overlap: no second of a channel counts twice.
 
-A second that several readings of a channel cover belongs to the one that was received
-last: that is the correction. Of those received together it is the shorter one, then the
+A second covered by several readings of a channel belongs to the reading received last,
+which is the correction; of readings received together, to the shorter one, then to the
 one that began later. The count of a reading is assumed to be spread evenly over its
-interval, so that of a partly covered reading the share of its own seconds counts; a
-fully covered one does not count.
+interval: a partly covered reading counts with the share of its own seconds, and a fully
+covered one does not count.
 
-Clocks of devices and networks are slightly uneven, so that a reading often begins some
+Clocks of devices and networks are slightly uneven, so a reading often begins some
 seconds before the previous one ends. Both are then correct, and each vehicle was
-counted once: a reading of which others cover no more than `OVERLAP_TOLERANCE` counts
-whole.
+counted once: a reading counts whole if others cover at most `OVERLAP_TOLERANCE` of it.
 """
 
 from datetime import timedelta

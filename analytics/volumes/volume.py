@@ -1,13 +1,13 @@
 """Volumes: readings of a channel added up to clock-aligned quarter-hours and hours.
 
-- A reading belongs to the bin that contains its start, also where it reaches beyond
-  the bin's end (a sensor whose clock is offset). Splitting it would invent counts.
+- A reading belongs to the bin that contains its start, even if it extends beyond the
+  bin's end (a sensor with a clock offset). Splitting it would invent counts.
 - A reading longer than a bin yields no bin of that length.
-- Of readings that overlap no second counts twice: see `analytics.volumes.overlaps`.
-- A sensor may say itself how many seconds of a reading's interval it observed.
-- The volume of a reading is its `total`, else the sum of those classes of the
-  channel's quantity that are known. A reading that knows neither is left out; a bin of
-  such readings alone is missing, not zero.
+- No second of overlapping readings counts twice: see `analytics.volumes.overlaps`.
+- A sensor may report how many seconds of a reading's interval it observed.
+- The volume of a reading is its `total`, else the sum of the known classes of the
+  channel's quantity. A reading without either is left out; a bin with only such
+  readings is missing, not zero.
 """
 
 from collections.abc import Iterable
@@ -38,19 +38,19 @@ _I32_MAX: Final = 2**31 - 1
 def volumes(readings: pl.DataFrame, *, of: pl.DataFrame | None = None) -> pl.DataFrame:
     """Add readings (COUNT_READINGS) up to VOLUMES of 900 and 3600 seconds.
 
-    With `of` only those of these CHANNEL_HOURS: other readings serve only to resolve
-    overlaps. `readings` may have READING_DETAILS, too.
+    With `of`, return only the bins of these CHANNEL_HOURS: other readings serve only to
+    resolve overlaps. `readings` may also have READING_DETAILS.
 
-    Classes are summed where known and null where no reading knows them. `speed_kmh` is
-    the mean of spot speeds weighted by counts, thus a time mean; a speed of zero or
-    below is a sensor's way to say unknown.
+    Classes are sums of the known counts, null if no reading has the class. `speed_kmh`
+    is the mean of spot speeds weighted by counts, thus a time mean; a speed of zero or
+    below means unknown.
 
-    `observed_s` are the seconds that readings cover, each second once, and `gap_s` is
-    the longest time of the bin that none covers, as far as it lies within the bin.
+    `observed_s` are the seconds covered by readings, each second once, and `gap_s` is
+    the longest uncovered time within the bin.
     """
     given = with_details(readings, COUNT_READINGS)
     if of is not None and "received_at" not in given.columns:
-        # it is there where readings overlap
+        # the column is read only if readings overlap
         given, of = overlaps.of_hours(given, of), None
     known = _known(given)
     if known.is_empty():
@@ -80,7 +80,7 @@ def volumes(readings: pl.DataFrame, *, of: pl.DataFrame | None = None) -> pl.Dat
 
 
 def _of_overlapping(known: pl.DataFrame, of: pl.DataFrame | None) -> pl.DataFrame:
-    """Return VOLUMES of readings some of which overlap."""
+    """Return VOLUMES of readings, some of them overlapping."""
     found = empty(VOLUMES)
     for every_s in BINS:
         fitting = known.filter(pl.col("interval_s") <= every_s)
@@ -97,7 +97,7 @@ def _of_overlapping(known: pl.DataFrame, of: pl.DataFrame | None) -> pl.DataFram
 
 
 def volume_of_reading(quantities: Iterable[str] = tuple(VOLUME_CLASSES)) -> pl.Expr:
-    """Volume of a row of COUNT_READINGS of the quantities; null if unknown."""
+    """Return the volume of COUNT_READINGS of the quantities; null if unknown."""
     by_quantity = pl.lit(None, pl.Int32)
     for quantity in quantities:
         parts = [name for name in VOLUME_CLASSES[quantity] if name != "total"]
@@ -127,10 +127,10 @@ def _volume(readings: pl.DataFrame, quantities: set[str]) -> pl.Series:
     if len(quantities) == 1:
         (quantity,) = quantities
         total, *classes = (readings[name] for name in VOLUME_CLASSES[quantity])
-        told = [column for column in classes if column.null_count() < len(column)]
-        unknown = sum(column.null_count() for column in told)
-        if told and not unknown and total.null_count() == len(total):
-            first, *others = (column.to_numpy() for column in told)
+        counted = [column for column in classes if column.null_count() < len(column)]
+        unknown = sum(column.null_count() for column in counted)
+        if counted and not unknown and total.null_count() == len(total):
+            first, *others = (column.to_numpy() for column in counted)
             volume = first.copy()
             for counts in others:
                 volume += counts
@@ -152,8 +152,9 @@ def _changes(values: Ints) -> Ints:
 class _Parts:
     """Readings or bins, by channel and time, to be added up to bins.
 
-    A part covers `lasting_s` from its `start` except `missed_s`, of which `gap_s` are
-    the longest run. The seconds that a sensor reports as missed are scattered.
+    A part covers `lasting_s` from its `start` (s since 1970) except `missed_s`; the
+    longest run of those is `gap_s`. Seconds that a sensor reports as missed are
+    scattered and form no run.
     """
 
     channel: Ints

@@ -1,4 +1,4 @@
-"""The command `verkehrspuls export`."""
+"""Write figures to a file."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from verkehrspuls.cli.options import EXCLUSIVE, SiteName
-from verkehrspuls.cli.output import tell
+from verkehrspuls.cli.output import print_note
 from verkehrspuls.errors import UsageError
 
 
@@ -17,7 +17,7 @@ class _Bin(StrEnum):
     P1D = "P1D"
 
 
-class _Format(StrEnum):
+class _FileType(StrEnum):
     CSV = "csv"
     CSV_DE = "csv-de"
     CSV_EN = "csv-en"
@@ -48,8 +48,8 @@ def command(
         typer.Option(help="A direction, or `all` for their sum. [default: each]"),
     ] = None,
     format: Annotated[
-        _Format, typer.Option(help="csv-de and csv-en are for Excel.")
-    ] = _Format.CSV,
+        _FileType, typer.Option(help="csv-de and csv-en are for Excel.")
+    ] = _FileType.CSV,
     output: Annotated[
         Path | None,
         typer.Option(help="File, or folder for a name of its own. [default: stdout]"),
@@ -63,15 +63,15 @@ def command(
     from datetime import UTC, datetime
 
     from analytics.reports import extracts
-    from api.formats import EXTRACT_FORMATS, file_name, to_description
+    from api.file_types import FILE_TYPES, file_name, to_description
     from verkehrspuls.cli import database, periods
     from verkehrspuls.cli.keys import parse_key
     from verkehrspuls.stack.state import resolve
     from verkehrspuls.storage.sites import read_site
     from verkehrspuls.storage.visibility import EVERYTHING
 
-    chosen = EXTRACT_FORMATS[format.value]
-    if format is _Format.PARQUET and output is None and sys.stdout.isatty():
+    chosen = FILE_TYPES[format.value]
+    if format is _FileType.PARQUET and output is None and sys.stdout.isatty():
         raise UsageError(reason="Parquet is not for a terminal: give --output")
     municipality, key = parse_key(site, kind="site")
     now = datetime.now(UTC)
@@ -80,7 +80,7 @@ def command(
         settings=settings, application="verkehrspuls export"
     ) as connection:
         found = read_site(connection, municipality, key, visible=EVERYTHING)
-        zone = found["time_zone"]
+        zone = found.time_zone
         selection = extracts.select(
             found,
             quantity=quantity,
@@ -108,7 +108,7 @@ def command(
     if output.is_dir():
         output /= file_name(selection, chosen.ending)
     files = {output: body}
-    if format in (_Format.CSV, _Format.CSV_DE, _Format.CSV_EN):
+    if format in (_FileType.CSV, _FileType.CSV_DE, _FileType.CSV_EN):
         files[output.with_suffix(".passport.json")] = to_description(extract)
     for path, content in files.items():
         try:
@@ -116,4 +116,4 @@ def command(
         except OSError as error:
             reason = f"{path} cannot be written: {error.strerror}"
             raise UsageError(reason=reason) from error
-    tell(f"{output}: {extract.frame.height} rows")
+    print_note(f"{output}: {extract.frame.height} rows")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import polars as pl
 from fastapi import APIRouter, Depends, Query
@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Query
 from analytics.environment import humidity, indices, limits, rls19
 from analytics.environment import wind as winds
 from analytics.reports import environment as reports
-from analytics.reports.environment import LONGEST_DAYS, Asked, ask
+from analytics.reports.environment import MAX_PERIOD_DAYS, Asked, ask
 from analytics.reports.periods import period
 from api import PREFIX
 from api.parameters import From, MunicipalityKey, SiteKey, Store, To
@@ -22,6 +22,7 @@ from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.storage.sites import read_site
 
 router = APIRouter(prefix=f"{PREFIX}/sites/{{municipality}}/{{site}}", tags=["figures"])
+ORDER: Final = 60
 
 
 def _ask(
@@ -35,7 +36,9 @@ def _ask(
         found = read_site(connection, municipality, site)
     now = datetime.now(UTC)
     return ask(
-        store, found, period(found, from_, to, now=now, days=30).at_most(LONGEST_DAYS)
+        store,
+        found,
+        period(found.time_zone, from_, to, now=now, days=30).at_most(MAX_PERIOD_DAYS),
     )
 
 
@@ -206,7 +209,7 @@ def read_dependence(
     away = None
     if background is not None:
         with asked.store.connection() as connection:
-            other = read_site(connection, asked.site["municipality"], background)
+            other = read_site(connection, asked.site.municipality, background)
         away = ask(asked.store, other, asked.period)
 
     def arranged(found: reports.Dependence) -> dict[str, Any]:
@@ -234,7 +237,7 @@ def _concentration(quantity: str) -> None:
 def _named(found: pl.DataFrame, asked: Asked) -> list[dict[str, Any]]:
     """Return rows with the key of their channel instead of its id."""
     keys = pl.DataFrame(
-        [(c["channel_id"], c["key"]) for c in asked.site["channels"]],
+        [(c.channel_id, c.key) for c in asked.site.channels],
         schema={"channel_id": pl.Int32, "channel": pl.String},
         orient="row",
     )
@@ -250,17 +253,17 @@ def _answer(
 ) -> dict[str, Any]:
     """Arrange a report; without what is suspected, too, where anything is."""
 
-    def told(one: reports.Told[Figures]) -> dict[str, Any]:
+    def body_of(one: reports.Told[Figures]) -> dict[str, Any]:
         passports = {key: asdict(found) for key, found in one.passports.items()}
         return arranged(one.figures) | {"passport": passports}
 
     without = report.without_suspected
     return {
-        "municipality": report.site["municipality"],
-        "simulated": report.site["simulated"],
-        "site": report.site["key"],
+        "municipality": report.site.municipality,
+        "simulated": report.site.simulated,
+        "site": report.site.key,
         "from_": report.period.start,
         "to": report.period.end,
-        **told(report.found),
-        "without_suspected": without and told(without),
+        **body_of(report.found),
+        "without_suspected": without and body_of(without),
     }

@@ -11,14 +11,17 @@ from analytics.reports.extracts import Bin, Extract, Selection
 from api import PREFIX
 from api.database import Database
 from api.errors import NotAcceptable
-from api.formats import EXTRACT_FORMATS, SPREADSHEET_KEYS, Format, file_name
+from api.file_types import FILE_TYPES, SPREADSHEET_KEYS, FileType, file_name
 from api.negotiation import weight
 from api.parameters import From, MunicipalityKey, SiteKey, Store, To, quantity_of
 from api.problems import RESPONSES
+from api.schemas.series import Series
 from verkehrspuls.quantities import QUANTITIES
 from verkehrspuls.storage.sites import read_site
 
 router = APIRouter(prefix=PREFIX, tags=["figures"])
+ORDER: Final = 30
+MODELS: Final = (Series,)
 
 #: Maximum days, so that a response stays below some 40,000 intervals.
 MAX_DAYS: Final[dict[str, int]] = {"PT15M": 366, "PT1H": 5 * 366, "P1D": 100 * 366}
@@ -108,8 +111,8 @@ def read_series(
         str | None,
         Query(
             description="in place of `Accept`; `csv-de` and `csv-en` are for Excel",
-            json_schema_extra={"enum": list(EXTRACT_FORMATS)},
-            pattern="^(" + "|".join(EXTRACT_FORMATS) + ")$",
+            json_schema_extra={"enum": list(FILE_TYPES)},
+            pattern="^(" + "|".join(FILE_TYPES) + ")$",
             examples=["json"],
         ),
     ] = None,
@@ -118,9 +121,7 @@ def read_series(
 
     Also with the suffixes `.json`, `.csv` and `.parquet`.
     """
-    chosen = (
-        EXTRACT_FORMATS[format] if format else _accepted(request.headers.get("accept"))
-    )
+    chosen = FILE_TYPES[format] if format else _accepted(request.headers.get("accept"))
     return _answer(store, selection, chosen)
 
 
@@ -133,7 +134,7 @@ def read_series(
 )
 def read_json(store: Store, selection: Selected) -> Response:
     """Return the figures as JSON, with columns, units and passport."""
-    return _answer(store, selection, EXTRACT_FORMATS["json"])
+    return _answer(store, selection, FILE_TYPES["json"])
 
 
 @router.get(
@@ -158,7 +159,7 @@ def read_csv(
     ] = "csv",
 ) -> Response:
     """Return the figures as CSV; the header `Link` points to units and passport."""
-    return _answer(store, selection, EXTRACT_FORMATS[format])
+    return _answer(store, selection, FILE_TYPES[format])
 
 
 @router.get(
@@ -170,10 +171,10 @@ def read_csv(
 )
 def read_parquet(store: Store, selection: Selected) -> Response:
     """Return the figures as Parquet; units and passport are in its metadata."""
-    return _answer(store, selection, EXTRACT_FORMATS["parquet"])
+    return _answer(store, selection, FILE_TYPES["parquet"])
 
 
-def _answer(store: Database, selection: Selection, format: Format) -> Response:
+def _answer(store: Database, selection: Selection, format: FileType) -> Response:
     extract = _read(store, selection)
     body = format.write(extract)
     headers = {"Vary": "Accept", "Link": _links(selection, format)}
@@ -192,8 +193,8 @@ def _read(store: Database, selection: Selection) -> Extract:
         )
 
 
-def _links(selection: Selection, format: Format) -> str:
-    """Link the description (RFC 8288), and the same figures in other formats."""
+def _links(selection: Selection, format: FileType) -> str:
+    """Link the description (RFC 8288), and the same figures as other file types."""
     query = {
         "from": f"{selection.period.start:%Y-%m-%dT%H:%M:%SZ}",
         "to": f"{selection.period.end:%Y-%m-%dT%H:%M:%SZ}",
@@ -207,16 +208,16 @@ def _links(selection: Selection, format: Format) -> str:
         f"<{base}.{other.ending}?{urlencode(query)}>; "
         f'rel="{"describedby" if other.key == "json" else "alternate"}"; '
         f'type="{other.media_type}"'
-        for other in EXTRACT_FORMATS.values()
+        for other in FILE_TYPES.values()
         if other.key not in SPREADSHEET_KEYS and other is not format
     )
 
 
-def _accepted(accept: str | None) -> Format:
+def _accepted(accept: str | None) -> FileType:
     """Choose by `Accept`: the best weight, JSON if several are equal."""
     if not accept:
-        return EXTRACT_FORMATS["json"]
-    offers = [f for f in EXTRACT_FORMATS.values() if f.key not in SPREADSHEET_KEYS]
+        return FILE_TYPES["json"]
+    offers = [f for f in FILE_TYPES.values() if f.key not in SPREADSHEET_KEYS]
     best = max(offers, key=lambda offer: weight(accept, offer.media_type))
     if weight(accept, best.media_type) <= 0:
         raise NotAcceptable(served=", ".join(offer.media_type for offer in offers))

@@ -128,7 +128,7 @@ class Decision(BaseModel):
 
     state: Literal["suspected", "confirmed", "explained", "rejected"] | None = None
     effect: Literal["exclude", "caveat", "keep"] | None = None
-    comment: str = Field("", max_length=casework.LONGEST_COMMENT)
+    comment: str = Field("", max_length=casework.MAX_COMMENT_LENGTH)
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
@@ -144,4 +144,4 @@ class Comment(BaseModel):
         json_schema_extra={"examples": [{"comment": "the counter was cleaned"}]}
     )
 
-    comment: str = Field(min_length=1, max_length=casework.LONGEST_COMMENT)
+    comment: str = Field(min_length=1, max_length=casework.MAX_COMMENT_LENGTH)

@@ -40,7 +40,7 @@ class DroppedField(BaseModel):
 
 
 class SiteHealth(Simulated):
-    """Detector health of a site."""
+    """Channel health of a site."""
 
     municipality: str
     site: str

@@ -119,7 +119,7 @@ def inject(
                 affected += [(other, factor**0.5) for other in near[:3]]
             for one, strength in affected:
                 fault = Fault(one, kind, start, start + length, strength)
-                if _lay(fault, counts, out, free, dice):
+                if _apply(fault, counts, out, free, dice):
                     faults.append(fault)
     return Labelled(out, tuple(faults))
 
@@ -148,13 +148,14 @@ def _draw(kind: str, dice: np.random.Generator) -> tuple[int, float]:
             return length, between(0.15, 0.65) if down else between(1.4, 3)
 
 
-def _lay(
+def _apply(
     fault: Fault,
     counts: Floats,
     out: Floats,
     free: npt.NDArray[np.bool_],
     dice: np.random.Generator,
 ) -> bool:
+    """Apply a fault to `out`; return False if there is no room, or no change."""
     rows = slice(fault.first, fault.last)
     room = slice(max(fault.first - PAUSE_H, 0), fault.last + PAUSE_H)
     # an hour that was not counted cannot show a fault, and interrupts a stuck run
@@ -285,6 +286,7 @@ def _panel(
 
 
 def _sound(counts: Floats, least: int, steady: float) -> npt.NDArray[np.bool_]:
+    """Return which series pass the rules of `_panel`, with a mean of `least`."""
     zeroed = np.nan_to_num(counts)
     days = zeroed.reshape(len(counts), -1, 24).sum(axis=2)
     weekday = np.median(days.reshape(len(counts), -1, 7), axis=1)

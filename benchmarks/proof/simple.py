@@ -67,7 +67,7 @@ def traffic_anomaly(rows: pl.DataFrame) -> Floats:
         rolling_window_enable=False,
     )
     count, usual, geh = pl.col("value"), pl.col("prediction"), pl.col("geh")
-    told = (
+    scored = (
         pl.DataFrame(found[["key", "time", "value", "prediction"]].to_dict("list"))
         .select(
             "key",
@@ -75,14 +75,11 @@ def traffic_anomaly(rows: pl.DataFrame) -> Floats:
             geh=(count - usual).abs() * (2 / (count + usual + 1e-8)).sqrt(),
         )
         .with_columns(
-            told=pl.min_horizontal(geh, geh / (2 * geh.median().over("time") + 1e-8))
+            score=pl.min_horizontal(geh, geh / (2 * geh.median().over("time") + 1e-8))
         )
     )
-    return (
-        rows.join(told, on=["key", "time"], how="left", maintain_order="left")["told"]
-        .fill_null(np.nan)
-        .to_numpy()
-    )
+    joined = rows.join(scored, on=["key", "time"], how="left", maintain_order="left")
+    return joined["score"].fill_null(np.nan).to_numpy()
 
 
 def _wide(rows: pl.DataFrame) -> Floats:

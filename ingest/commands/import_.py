@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-#: So many lines of a recording are named that are skipped.
-MOST_LINES: Final = 20
+#: Skipped lines of a recording that are listed one by one.
+MAX_LINES_LISTED: Final = 20
 
-# what `import counts` and `replay` have in common
+# options of both `import counts` and `replay`
 FileOrFolder = Annotated[Path, typer.Argument(help="File or folder.", exists=True)]
 Format = Annotated[
     Literal["generic", "muenster-bike", "muenster-kfz"],
@@ -44,8 +44,8 @@ Only = Annotated[
 ]
 
 
-class Asked(NamedTuple):
-    """What is asked for of a file of counts."""
+class Selection(NamedTuple):
+    """Which counts of which file to read, as chosen on the command line."""
 
     path: Path
     format: str
@@ -84,14 +84,14 @@ def counts(
     from verkehrspuls.stack.state import resolve
 
     settings = resolve()
-    asked = Asked(path, format, municipality, state, site, from_, to)
+    selection = Selection(path, format, municipality, state, site, from_, to)
     if dry_run:
-        _try(settings, asked, json=json)
+        _dry_run(settings, selection, json=json)
         return
-    file = read(settings, asked)
+    file = read(settings, selection)
     result = write_file(settings, file)
     _show(result, json=json)
-    _found(result)
+    _check_rejected(result)
 
 
 @app.command()
@@ -111,29 +111,29 @@ def messages(
     from ingest.files.write import write_recording
     from verkehrspuls.stack.state import resolve
 
-    named = 0
+    skipped = 0
 
-    def name(number: int, reason: str) -> None:
-        nonlocal named
-        named += 1
-        if named <= MOST_LINES:
-            output.tell(f"line {number} is skipped: {reason}")
+    def show_skipped(number: int, reason: str) -> None:
+        nonlocal skipped
+        skipped += 1
+        if skipped <= MAX_LINES_LISTED:
+            output.print_note(f"line {number} is skipped: {reason}")
 
-    result = write_recording(resolve(), path, skipped=name)
+    result = write_recording(resolve(), path, skipped=show_skipped)
     _show(result, json=json)
-    if named:
-        output.tell(
-            f"{named} line{'s' * (named != 1)} of {path} skipped; mend them and import "
-            "the file again, nothing counts twice."
+    if skipped:
+        output.print_note(
+            f"{skipped} line{'s' * (skipped != 1)} of {path} skipped; mend them and "
+            "import the file again, nothing counts twice."
         )
-    _found(result)
+    _check_rejected(result)
 
 
 def _show(result: "Counter[str]", *, json: bool) -> None:
     if json:
         output.show_json(dict(result))
         return
-    output.tell(
+    output.print_note(
         f"{result['messages_received']} messages, {result['readings_received']} "
         f"readings: {result['readings_stored']} stored, "
         f"{result['readings_duplicate']} there already, "
@@ -141,25 +141,25 @@ def _show(result: "Counter[str]", *, json: bool) -> None:
         f"{result['readings_rejected']} rejected."
     )
     if overlapping := result["readings_overlapping"]:
-        output.tell(
+        output.print_note(
             f"{overlapping} readings of these channels and times overlap others: each "
             "second counts once, by what came last. If that is not what you mean, look "
             "at the times and intervals of the file."
         )
     if fields := result["fields_dropped"]:
-        output.tell(
+        output.print_note(
             f"{fields} field{'s' * (fields != 1)} left out that cannot be used; see "
             "`verkehrspuls ledger show`."
         )
 
 
-def _found(result: "Counter[str]") -> None:
-    """Print where rejected messages are; exit code 4 where nothing could be used."""
+def _check_rejected(result: "Counter[str]") -> None:
+    """Print where rejected messages are; exit with 4 if nothing could be used."""
     from verkehrspuls.errors import FoundProblems
 
     refused = result["readings_rejected"] or result["messages_refused"]
     if refused:
-        output.tell(
+        output.print_note(
             "What was rejected is kept with its reason: `verkehrspuls reject list`; "
             "mended, `verkehrspuls reject replay` takes it in."
         )
@@ -171,13 +171,13 @@ def _found(result: "Counter[str]") -> None:
         raise FoundProblems(count=refused)
 
 
-def _try(settings: "Settings", asked: Asked, *, json: bool) -> None:
-    """Print what a file would bring, or all that is wrong with it."""
+def _dry_run(settings: "Settings", selection: Selection, *, json: bool) -> None:
+    """Print what an import would store, or all problems of the file."""
     from ingest.files import outlook
     from verkehrspuls.errors import BadFile, FoundProblems
 
     try:
-        file = read(settings, asked, dry_run=True)
+        file = read(settings, selection, dry_run=True)
     except BadFile as error:
         problems: list[str] = getattr(error, "problems", [])
         if not problems:
@@ -186,51 +186,53 @@ def _try(settings: "Settings", asked: Asked, *, json: bool) -> None:
         if json:
             output.show_json({"problems": problems, "number": number})
         for line in () if json else problems:
-            output.say(line)
+            output.print_result(line)
         if more := number - len(problems):
-            output.tell(f"… and {more} more.")
+            output.print_note(f"… and {more} more.")
         raise FoundProblems(count=number) from error
     found = outlook(file)
     if json:
         output.show_json(found._asdict())
         return
-    output.say(
+    output.print_result(
         f"{found.readings} readings of {found.channels} channels at {found.sites} "
         f"sites, from {found.first} to {found.last}. Nothing was stored."
     )
     for what, number in found.rejected.items():
-        output.say(f"{number} of them would be rejected: {what}")
+        output.print_result(f"{number} of them would be rejected: {what}")
     for what, number in found.fields_dropped.items():
-        output.say(f"{number} fields would be left out: {what}")
+        output.print_result(f"{number} fields would be left out: {what}")
 
 
-def read(settings: "Settings", asked: Asked, *, dry_run: bool = False) -> "CountFile":
-    """Read what is asked for of a file, and register its sites but for a dry run."""
-    from ingest.files import cut, formats
+def read(
+    settings: "Settings", selection: Selection, *, dry_run: bool = False
+) -> "CountFile":
+    """Read the selected counts of a file; register its sites unless `dry_run`."""
+    from ingest.files import cut, file_types
     from ingest.files.write import municipality_of
     from verkehrspuls.cli import database, periods
     from verkehrspuls.errors import UsageError
     from verkehrspuls.registry.towns import register
 
-    first, end = periods.days(asked.from_, asked.to)
-    municipality, state = asked.municipality, asked.state
-    if asked.format.startswith("muenster-"):
+    first, end = periods.days(selection.from_, selection.to)
+    municipality, state = selection.municipality, selection.state
+    if selection.format.startswith("muenster-"):
         municipality, state = municipality or "muenster", state or "NW"
     if municipality is None:
         raise UsageError(reason="say with --municipality where this was counted")
     with database.connection(settings=settings) as connection:
         town = municipality_of(connection, municipality, state=state)
         file = cut(
-            formats()[asked.format](asked.path, town),
+            file_types()[selection.format](selection.path, town),
             since=first,
             until=end,
-            sites=asked.sites or (),
+            sites=selection.sites or (),
         )
         if not dry_run:
             register(connection, file.town, keep=True)
     for reason, rows in file.left_out.items():
         if rows:
-            output.tell(f"{rows} rows hold no reading: {reason}")
-    for what, rows in file.told.items():
-        output.tell(f"{rows} rows {what}.")
+            output.print_note(f"{rows} rows hold no reading: {reason}")
+    for what, rows in file.remarks.items():
+        output.print_note(f"{rows} rows {what}.")
     return file

@@ -1,4 +1,4 @@
-"""The command `verkehrspuls ingest`."""
+"""Receive messages and store readings."""
 
 from typing import Annotated
 
@@ -72,4 +72,6 @@ def drain(
     if as_json:
         output.show_json({"slot": slot, "messages": messages})
         return
-    output.say(f"Slot {slot} is closed; {messages} messages had waited for it.")
+    output.print_result(
+        f"Slot {slot} is closed; {messages} messages had waited for it."
+    )

@@ -1,4 +1,6 @@
-"""The command `verkehrspuls ledger`: what became of every message, and the proof."""
+"""Show what became of messages, and prove it."""
+
+from dataclasses import asdict
 
 import typer
 
@@ -53,12 +55,14 @@ def show(
         )
         if key and not rows:
             raise UnknownKey(kind="sensor", key=sensor)
-    output.show_list(rows, _COLUMNS, as_json=as_json, shown=_shown)
+    output.show_list(
+        [asdict(row) for row in rows], _COLUMNS, as_json=as_json, shown=_shown
+    )
     for row in dropped:
-        output.tell(
-            f"{row['municipality']}/{row['sensor']}: {row['field']} was left out "
-            f"{row['fields']} times: {DROPPED[row['problem']]}. The last was "
-            f"{row['value']}."
+        output.print_note(
+            f"{row.municipality}/{row.sensor}: {row.field} was left out "
+            f"{row.fields} times: {DROPPED[row.problem]}. The last was "
+            f"{row.value}."
         )
 
 
@@ -96,13 +100,13 @@ def check(as_json: Json = False) -> None:
     else:
         for name, rows in proof.differences.items():
             if rows:
-                output.say(f"{name}: {ledger.CHECKS[name]}")
+                output.print_result(f"{name}: {ledger.CHECKS[name]}")
                 output.show(rows, list(rows[0]))
             else:
-                output.say(f"{name}: in order")
-        output.say(
-            f"{proof.totals['messages_received']} messages with "
-            f"{proof.totals['readings_received']} readings in the ledger."
+                output.print_result(f"{name}: in order")
+        output.print_result(
+            f"{proof.totals.messages_received} messages with "
+            f"{proof.totals.readings_received} readings in the ledger."
         )
     if not proof.holds:
         raise FoundProblems(count=sum(map(len, proof.differences.values())))

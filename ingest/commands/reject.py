@@ -1,5 +1,6 @@
-"""The command `verkehrspuls reject`: messages that could not be used."""
+"""Look for rejected messages, and replay them."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -53,7 +54,7 @@ def list_rejects(
         choice = _choice(connection, municipality, sensor, topic, reason, from_, to)
         rows = ledger.rejects(connection, limit=limit, open=not replayed, **choice)
     output.show_list(
-        [_told(row) for row in rows],
+        [_described(asdict(row)) for row in rows],
         (
             *("number", "received_at", "topic", "reason", "detail", "payload_bytes"),
             *("replayed_at", "attempts", "last_reason"),
@@ -73,18 +74,19 @@ def show(number: Number, as_json: Json = False) -> None:
         row = ledger.reject(connection, number)
     if row is None:
         raise UnknownReject(kind="reject", key=number)
-    payload: bytes = row.pop("payload")
-    row = _told(row)
-    readable = _text(payload)
+    payload = row.payload
+    described = _described(asdict(row))
+    del described["payload"]
+    readable = _decoded_text(payload)
     if as_json:
         body = {"text": readable} if readable is not None else {"hex": payload.hex()}
-        output.show_json(row | {"payload": body})
+        output.show_json(described | {"payload": body})
         return
     facts: dict[str, Any] = {}
-    for name, value in row.items():
-        said = value if isinstance(value, dict) else {}
-        facts |= {f"{name} ({language})": text for language, text in said.items()}
-        facts |= {} if said else {name: value}
+    for name, value in described.items():
+        texts = value if isinstance(value, dict) else {}
+        facts |= {f"{name} ({language})": text for language, text in texts.items()}
+        facts |= {} if texts else {name: value}
     facts["payload"] = repr(payload) if readable is None else readable
     output.show_facts(facts)
 
@@ -111,11 +113,11 @@ def count(
         rows = ledger.count_rejects(connection, **choice)
     if as_json:
         output.show_json(
-            [row | {"explanation": _explanation(row["reason"])} for row in rows]
+            [asdict(row) | {"explanation": _explanation(row.reason)} for row in rows]
         )
         return
     columns = ("municipality", "sensor", "reason", "messages", "kept", "readings")
-    output.show(rows, (*columns, "first_hour", "last_hour"))
+    output.show([asdict(row) for row in rows], (*columns, "first_hour", "last_hour"))
 
 
 @app.command()
@@ -153,14 +155,14 @@ def replay(
         names = ("messages", "used", "rejected", "cut", *readings)
         output.show_json({name: sums[name] for name in names})
         return
-    output.tell(
+    output.print_note(
         f"{sums['messages']} messages: {sums['used']} used, {sums['rejected']} "
         f"rejected again; readings: {sums['readings_stored']} stored, "
         f"{sums['readings_duplicate']} there already, "
         f"{sums['readings_corrected']} corrected.",
     )
     if sums["cut"]:
-        output.tell(
+        output.print_note(
             f"{sums['cut']} cannot be replayed: only their begin was kept.",
         )
 
@@ -199,18 +201,19 @@ def _check_reason(reason: str) -> None:
         raise UnknownReason(reason=reason, known=wording.choice(reason, REASONS))
 
 
-def _told(row: dict[str, Any]) -> dict[str, Any]:
-    """Describe in each language what was wrong, at first and when it was replayed."""
+def _described(row: dict[str, Any]) -> dict[str, Any]:
+    """Add in each language what was wrong, at first and at the last replay."""
     from ingest.reasons import Detail
 
-    told = dict(row)
+    described = dict(row)
     for when in ("", "last_"):
-        reason, values = told[f"{when}reason"], told.pop(f"{when}detail_values")
+        reason = described[f"{when}reason"]
+        values = described.pop(f"{when}detail_values")
         if reason is not None:
-            detail = Detail(told[f"{when}detail"], values or ())
-            told[f"{when}detail"] = detail.say("en")
-            told[f"{when}explanation"] = _explanation(reason, detail)
-    return told
+            detail = Detail(described[f"{when}detail"], values or ())
+            described[f"{when}detail"] = detail.in_language("en")
+            described[f"{when}explanation"] = _explanation(reason, detail)
+    return described
 
 
 def _explanation(reason: str, detail: "Detail | None" = None) -> dict[str, str]:
@@ -220,7 +223,7 @@ def _explanation(reason: str, detail: "Detail | None" = None) -> dict[str, str]:
     return {name: explain(reason, detail or Detail(), name) for name in LANGUAGES}
 
 
-def _text(payload: bytes) -> str | None:
+def _decoded_text(payload: bytes) -> str | None:
     try:
         return payload.decode()
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""The command `verkehrspuls replay`: real files, published like a sensor would."""
+"""Publish real files over MQTT."""
 
 from typing import Annotated
 
@@ -35,14 +35,14 @@ def command(
     from rich.console import Console
     from rich.progress import track
 
-    from ingest.commands.import_ import Asked, read
+    from ingest.commands.import_ import Selection, read
     from ingest.files import messages
     from verkehrspuls.mqtt import Publisher
     from verkehrspuls.stack.state import resolve
 
     settings = resolve(broker=True)
-    file = read(settings, Asked(path, format, municipality, state, site, from_, to))
-    # at a chosen speed each interval is a message, else each day of a sensor
+    file = read(settings, Selection(path, format, municipality, state, site, from_, to))
+    # with a speed: a message for each interval; without: for each sensor and day
     per = timedelta(minutes=1) if speed else timedelta(days=1)
     found = list(messages(file, per=per))
     url = settings.broker.publish_url.get_secret_value()
@@ -59,7 +59,7 @@ def command(
                 time.sleep(max(0.0, began + passed_s - time.monotonic()))
             publisher.publish(message.topic, message.payload)
         publisher.flush()
-    output.tell(
+    output.print_note(
         f"{publisher.acknowledged} messages with {file.counts.height} readings "
         "published and acknowledged."
     )

@@ -10,7 +10,7 @@ from verkehrspuls.cli.options import Json, SensorName
 
 app = typer.Typer(no_args_is_help=True)
 
-#: lists of what is known of a sensor: their columns and titles, in order
+#: Tables about a sensor in order of display, with their columns and title.
 _TABLES: Final = {
     "messages": (
         (
@@ -36,8 +36,8 @@ _TABLES: Final = {
         "fields left out of readings, with their last value",
     ),
 }
-#: shown only where there is something in them
-_RARE: Final = ("passed_over", "ambiguous", "left_out")
+#: Tables that are shown only if they have rows.
+_HIDDEN_IF_EMPTY: Final = ("passed_over", "ambiguous", "left_out")
 
 
 @app.command("show")
@@ -58,7 +58,7 @@ def show_sensor(
         message["why"] = explain(reason, detail, "en") if reason else None
     for reject in found["rejects"]:
         see = f"verkehrspuls reject list --sensor {sensor} --reason {reject['reason']}"
-        # none: the messages are kept for another reason, which they have too
+        # without messages: they are listed under another of their reasons
         reject["see"] = see if reject["messages"] else None
     for field in found["left_out"]:
         field["why"] = DROPPED[field["problem"]]
@@ -87,7 +87,7 @@ def show_sensor(
         whole=True,
     )
     for name, (columns, title) in _TABLES.items():
-        if lists[name] or name not in _RARE:
+        if lists[name] or name not in _HIDDEN_IF_EMPTY:
             output.show(lists[name], columns, title=title, whole=True)
 
 
@@ -116,7 +116,7 @@ def try_message(
     from verkehrspuls.stack.state import resolve
 
     settings = resolve().ingest
-    # one byte more is too large already
+    # one byte more suffices to see that it is too large
     payload = file.read(settings.message_bytes + 1)
     received_at = periods.moment("--at", at) or datetime.now(UTC)
     with database.connection() as connection:
@@ -159,7 +159,7 @@ def _json(value: object) -> str:
 
 
 def _clock(clock: dict[str, Any] | None) -> str:
-    """Return what the newest readings tell of the sensor's clock."""
+    """Describe the offset of the sensor's clock, seen from the newest readings."""
     if clock is None:
         return ""
     if clock["hint"]:

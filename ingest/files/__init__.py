@@ -1,4 +1,4 @@
-"""Files of counts, one module per format: reads a path, returns a `CountFile`.
+"""Files of counts, one module per type of file: reads a path, returns a `CountFile`.
 
 `replay` publishes it over MQTT, `import counts` writes it directly; both send messages
 of the native format through the same decoding, checks and ledger.
@@ -72,18 +72,18 @@ class CountFile:
         return dict(self.unread.group_by("reason", maintain_order=True).len().rows())
 
     @property
-    def told(self) -> dict[str, int]:
-        """Number of rows with a remark, by remark."""
+    def remarks(self) -> dict[str, int]:
+        """Number of rows by remark: the ambiguous ones, or all if `remark` is set."""
         found = self.counts["ambiguous"].drop_nulls().value_counts().sort("ambiguous")
-        told = {AMBIGUOUS[why]: rows for why, rows in found.iter_rows()}
-        return told | ({self.remark: self.counts.height} if self.remark else {})
+        remarks = {AMBIGUOUS[why]: rows for why, rows in found.iter_rows()}
+        return remarks | ({self.remark: self.counts.height} if self.remark else {})
 
 
 class Read(Protocol):
     """Reads a file or folder; `town` is the key of its municipality."""
 
     def __call__(self, path: Path, town: Town) -> CountFile:
-        """Read it; raise `BadFile` if it is not of this format."""
+        """Read it; raise `BadFile` if it is not of this type."""
 
 
 class FileMessage(NamedTuple):
@@ -94,8 +94,8 @@ class FileMessage(NamedTuple):
     payload: bytes
 
 
-def formats() -> dict[str, Read]:
-    """Return all file formats by name."""
+def file_types() -> dict[str, Read]:
+    """Return what reads each type of file."""
     from ingest.files import generic, muenster_bike, muenster_kfz
 
     return {
@@ -197,8 +197,8 @@ def outlook(file: CountFile) -> Outlook:
         found = native.decode("counts", message.payload)
         for each in found.unusable:
             inner = each.detail.values[-1] if each.detail.values else each.detail
-            said = inner if isinstance(inner, str) else Detail(*inner).say("en")
-            rejected[said if len(rejected) < MAX_SITES_LISTED else "…"] += 1
+            text = inner if isinstance(inner, str) else Detail(*inner).in_language("en")
+            rejected[text if len(rejected) < MAX_SITES_LISTED else "…"] += 1
         dropped.update(f"{name}, {DROPPED[what]}" for name, what, _ in found.dropped)
     there = pl.col("time").dt.convert_time_zone(file.town.time_zone)
     times = file.counts.select(first=there.min(), last=there.max()).row(0)
@@ -257,13 +257,13 @@ def cut(
     if counts.is_empty() and not file.counts.is_empty():
         first, last = file.counts.select(first=day.min(), last=day.max()).row(0)
         raise UsageError(
-            reason=f"of these days the file counts nothing; it goes from {first} to "
-            f"{last}"
+            reason=f"the file has no count on these days; its counts are from {first} "
+            f"to {last}"
         )
     return replace(file, town=town, counts=counts, unread=unread)
 
 
-def whole(counts: pl.DataFrame) -> pl.DataFrame:
+def completed(counts: pl.DataFrame) -> pl.DataFrame:
     """Complete a frame to `SCHEMA`: columns missing from the file become null."""
     missing = [pl.lit(None).alias(n) for n in SCHEMA if n not in counts.columns]
     return counts.with_columns(missing).select(*SCHEMA).cast(SCHEMA)

@@ -26,8 +26,8 @@ from ingest.files import (
     SKIPPED_TIME,
     CountFile,
     Device,
+    completed,
     one_output_town,
-    whole,
     without_reading,
 )
 from ingest.files.wall_clock import localise
@@ -41,9 +41,11 @@ from verkehrspuls.spreadsheet import Problems, Sheet
 FORMAT: Final = "generic"
 #: The command that lists all problems.
 HINT: Final = "; `verkehrspuls import counts --dry-run` lists them"
-REQUIRED: Final = frozenset({"time", "site", "channel"})
+REQUIRED_COLUMNS: Final = frozenset({"time", "site", "channel"})
 DEFAULTS: Final = {"quantity": "motor", "direction": "", "interval_s": "900"}
-KNOWN: Final = REQUIRED | DEFAULTS.keys() | frozenset(COUNTS) | {"speed_kmh"}
+KNOWN_COLUMNS: Final = (
+    REQUIRED_COLUMNS | DEFAULTS.keys() | frozenset(COUNTS) | {"speed_kmh"}
+)
 _KEY: Final = r"^[a-z0-9-]{1,31}$"
 _DIRECTION: Final = r"^[a-z0-9-]{0,64}$"
 MAX_INTERVAL_S: Final = 86_400
@@ -53,12 +55,14 @@ _DATES: Final = (
     rf"(?P<day>\d\d?)\.(?P<month>\d\d?)\.(?P<year>\d{{4}}|\d\d){_CLOCK}",
     rf"(?P<year>\d{{4}})/(?P<month>\d\d?)/(?P<day>\d\d?){_CLOCK}",
 )
-_WRITTEN: Final = tuple(re.compile(date, re.ASCII) for date in _DATES)
-#: Two-digit years from this one on belong to the last century.
-_CENTURY: Final = 70
+_DATE_PATTERNS: Final = tuple(re.compile(date, re.ASCII) for date in _DATES)
+#: Two-digit years from this one on are years of the last century.
+_MIN_YEAR_OF_1900S: Final = 70
 #: Ambiguous dates: day and month, or month and day.
-_EITHER: Final = r"^\d{1,2}/\d{1,2}/(?:\d{4}|\d{2})(?:\D|$)"
-_MIDNIGHT: Final = re.compile(r"^(\d{4}-\d\d-\d\d[ T])24:00(?=(?::00(?:\.0+)?)?(?!:))")
+_AMBIGUOUS_DATE: Final = r"^\d{1,2}/\d{1,2}/(?:\d{4}|\d{2})(?:\D|$)"
+_END_OF_DAY: Final = re.compile(
+    r"^(\d{4}-\d\d-\d\d[ T])24:00(?=(?::00(?:\.0+)?)?(?!:))"
+)
 #: Remark on rows whose times are all dates.
 DATES_ONLY: Final = (
     f"have a date, and the file no column interval_s: each was taken for a whole day "
@@ -77,7 +81,7 @@ def read(path: Path, town: Town) -> CountFile:
     if sheet.cells.is_empty() and not problems.number:
         problems.add(1, "no rows follow the heading")
     # rows cannot be checked if the columns themselves are wrong
-    if REQUIRED - set(table.columns):
+    if REQUIRED_COLUMNS - set(table.columns):
         problems.check(path, FORMAT, hint=HINT)
     number = partial(_numbers, table, sheet, problems)
     times = _times(table, problems, town.time_zone)
@@ -106,7 +110,7 @@ def read(path: Path, town: Town) -> CountFile:
     problems.check(path, FORMAT, hint=HINT)
     return CountFile(
         registered,
-        whole(counts.drop_nulls("time")),
+        completed(counts.drop_nulls("time")),
         unread,
         DATES_ONLY if daily else "",
     )
@@ -115,12 +119,12 @@ def read(path: Path, town: Town) -> CountFile:
 def _table(sheet: Sheet, problems: Problems) -> pl.DataFrame:
     """Rename the columns to ours; report missing and unknown ones."""
     table = sheet.cells.rename({name: name.lower() for name in sheet.cells.columns})
-    for name in sorted(REQUIRED - set(table.columns)):
+    for name in sorted(REQUIRED_COLUMNS - set(table.columns)):
         near = wording.nearest(name, table.columns)
         meant = f"; is it {near}?" if near else ""
         problems.add(1, f"the column {name} is missing{meant}")
-    for name in sorted(set(table.columns) - KNOWN):
-        known = wording.choice(name, sorted(KNOWN))
+    for name in sorted(set(table.columns) - KNOWN_COLUMNS):
+        known = wording.choice(name, sorted(KNOWN_COLUMNS))
         problems.add(1, f"there is no column {name[:80]}; {known}")
     if not set(COUNTS) & set(table.columns):
         problems.add(1, f"no column of counts: one of {', '.join(COUNTS)}")
@@ -138,7 +142,7 @@ def _table(sheet: Sheet, problems: Problems) -> pl.DataFrame:
 
 
 def _check_words(counts: pl.DataFrame, problems: Problems) -> None:
-    """Report invalid keys, quantities and intervals."""
+    """Report invalid keys, directions, quantities and intervals."""
     lines = counts["line"]
     key = "is no key: up to 31 lower-case letters, digits, hyphens"
     direction = "is no key of a direction: lower-case letters, digits, hyphens; not all"
@@ -202,6 +206,7 @@ _rest_of_quantity: Final = pl.col("quantity").replace_strict(
 
 
 def _disagreeing(counts: pl.DataFrame) -> str:
+    """Return the reason why rows are left out whose total and classes differ."""
     lines = counts.filter(~pl.col("agree"))["line"]
     named = ", ".join(map(str, lines[:MAX_ROWS_LISTED]))
     more = ", …" if len(lines) > MAX_ROWS_LISTED else ""
@@ -215,6 +220,7 @@ def _numbers(
     name: str,
     kind: pl.DataType,
 ) -> pl.Series:
+    """Read a column of numbers; report texts that are none, or too large."""
     texts = table[name]
     whole_ = kind.is_integer()
     found = spreadsheet.numbers(texts, separator=sheet.separator, whole=whole_)
@@ -260,7 +266,7 @@ def _times(table: pl.DataFrame, problems: Problems, time_zone: str) -> pl.DataFr
     rows = table.select("site", "channel", text="time").join(
         times, on="text", how="left", nulls_equal=True, maintain_order="left"
     )
-    either = texts.str.contains(_EITHER).fill_null(value=False)
+    either = texts.str.contains(_AMBIGUOUS_DATE).fill_null(value=False)
     problems.add_rows(
         table["line"],
         texts,
@@ -290,16 +296,18 @@ def _is_date(text: str) -> bool:
 
 def _time(text: str) -> datetime | None:
     """Parse a time; 24:00 is the end of its day. None if it is invalid."""
-    if written := next(filter(None, (each.fullmatch(text) for each in _WRITTEN)), None):
+    if written := next(
+        filter(None, (each.fullmatch(text) for each in _DATE_PATTERNS)), None
+    ):
         part = written.groupdict(default="")
         year = part["year"]
         if len(year) == len("26"):
-            year = f"{19 if int(year) >= _CENTURY else 20}{year}"
+            year = f"{19 if int(year) >= _MIN_YEAR_OF_1900S else 20}{year}"
         text = (
             f"{year}-{part['month']:0>2}-{part['day']:0>2}"
             f"T{part['hour']:0>2}{part['rest'] or ':00'}"
         )
-    ends = _MIDNIGHT.sub(r"\g<1>00:00", text)
+    ends = _END_OF_DAY.sub(r"\g<1>00:00", text)
     try:
         time = datetime.fromisoformat(ends) + timedelta(days=ends != text)
     except (ValueError, OverflowError):
@@ -315,15 +323,17 @@ def _town(town: Town, counts: pl.DataFrame, problems: Problems) -> Town:
     groups = counts.group_by("site", "channel", maintain_order=True)
     for (site, channel), rows in groups:
         line = int(rows["line"][0])
-        told = rows.unique(["quantity", "direction", "interval_s"], maintain_order=True)
-        if told.height > 1:
+        kinds = rows.unique(
+            ["quantity", "direction", "interval_s"], maintain_order=True
+        )
+        if kinds.height > 1:
             problems.add(
-                int(told["line"][1]),
+                int(kinds["line"][1]),
                 f"{site} {channel} has more than one quantity, direction or interval; "
                 f"in line {line} it has another",
             )
             continue
-        quantity, direction, interval_s = told.select(
+        quantity, direction, interval_s = kinds.select(
             "quantity", "direction", "interval_s"
         ).row(0)
         key = f"{site}-{channel}"

@@ -19,8 +19,8 @@ from ingest.files import (
     SKIPPED_TIME,
     CountFile,
     Device,
+    completed,
     one_output_town,
-    whole,
     without_reading,
 )
 from ingest.files.wall_clock import localise
@@ -58,7 +58,7 @@ def read(path: Path, town: Town) -> CountFile:
     usable = counts.drop_nulls(["count", "time"])
     return CountFile(
         one_output_town(town, sites, devices),
-        whole(
+        completed(
             usable.select(
                 "sensor",
                 "time",

@@ -19,8 +19,8 @@ from ingest.files import (
     SKIPPED_TIME,
     CountFile,
     Device,
+    completed,
     one_output_town,
-    whole,
     without_reading,
 )
 from ingest.files.wall_clock import localise
@@ -71,7 +71,7 @@ def read(path: Path, town: Town) -> CountFile:
             _sites(names.to_list()),
             dict.fromkeys(keys["sensor"], Device(INTERVAL_S, "total")),
         ),
-        whole(
+        completed(
             counts.drop_nulls(["count", "time"]).select(
                 "sensor",
                 "time",

@@ -29,7 +29,7 @@ MAX_LINE_BYTES: Final = 4 * 1024 * 1024
 
 #: Why a line is skipped if only the time of import would date its message.
 UNDATED: Final = (
-    "neither the payload nor the line tells a time; add `tst`, when it came, as "
+    "neither the payload nor the line has a time; add `tst`, the time of receipt, as "
     "`mosquitto_sub -F %j` does"
 )
 
@@ -37,7 +37,7 @@ _Z_AND_OFFSET: Final = re.compile(r"Z(?=[+-]\d)")
 
 
 class Recorded(msgspec.Struct, frozen=True):
-    """One line."""
+    """One line of a recording: a message."""
 
     topic: str
     payload: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
@@ -74,7 +74,9 @@ def read(
                 message = _message(decoder.decode(line), now)
             except (ValueError, OverflowError, RecursionError) as error:
                 known = isinstance(error, msgspec.MsgspecError)
-                skipped(number, wording.explain(error).say() if known else str(error))
+                skipped(
+                    number, wording.explain(error).in_english() if known else str(error)
+                )
                 continue
             if message.first_received_at is None and is_undated(message):
                 skipped(number, UNDATED)
@@ -126,7 +128,7 @@ def _payload(recorded: Recorded) -> bytes:
         return raw
     if recorded.payloadlen is not None and recorded.payloadlen != len(payload):
         raise ValueError(
-            f"of {recorded.payloadlen} bytes of payload {len(payload)} are there: it "
-            "is no text, record it as `hex`"
+            f"only {len(payload)} of {recorded.payloadlen} bytes of the payload are "
+            "there: it is not text, record it as `hex`"
         )
     return payload

@@ -61,7 +61,7 @@ def localise(
     # each night of a series is decided separately
     night = [*by, pl.col("wall").dt.date().alias("night")]
     begins, ends = (pl.col(name) for name in ("begins", "ends"))
-    told = (
+    decided = (
         twice.join(_directions(times, by), on=list(by), how="left", nulls_equal=True)
         .sort(pl.when("falls").then(-pl.col("row").cast(pl.Int64)).otherwise("row"))
         .with_columns(
@@ -97,7 +97,7 @@ def localise(
         )
     )
     return times.join(
-        told.select("row", "ambiguous", moved=pl.when("is_second").then("second")),
+        decided.select("row", "ambiguous", moved=pl.when("is_second").then("second")),
         on="row",
         how="left",
         maintain_order="left",

@@ -14,7 +14,7 @@ from ingest.batch import Batch, Collector, Message
 from ingest.check import Limits
 from ingest.files import CountFile, messages, recording
 from ingest.rows import hour_of
-from ingest.write import COMMAND_S, Writer
+from ingest.write import COMMAND_RETRY_S, Writer
 from verkehrspuls.errors import BadFile, UsageError
 from verkehrspuls.model import Town
 from verkehrspuls.quantities import OVERLAP_TOLERANCE
@@ -85,8 +85,8 @@ def write_recording(
     return sums
 
 
-def _span(hours: dict[int, tuple[int, int]], batch: Batch) -> None:
-    """Extend the first and last hour of each channel by those of a batch."""
+def _extend(hours: dict[int, tuple[int, int]], batch: Batch) -> None:
+    """Extend, in place, the first and last hour of each channel by those of a batch."""
     for rounds in batch.packed().values():
         for each in rounds:
             for channel_id, hour in each.hours:
@@ -122,7 +122,7 @@ def _write(
     ingest = settings.ingest.model_copy(update={"slot": IMPORT_SLOT})
     url = settings.database.url.get_secret_value()
     known = formats.formats()
-    writer = Writer(url, ingest, pause=_sleep, at_most_s=COMMAND_S, formats=known)
+    writer = Writer(url, ingest, pause=_sleep, at_most_s=COMMAND_RETRY_S, formats=known)
     sums: Counter[str] = Counter()
     hours: dict[int, tuple[int, int]] = {}
     try:
@@ -134,10 +134,10 @@ def _write(
             collector.add(batch, message)
             if max(batch.readings, len(batch.messages)) >= ingest.batch_readings:
                 sums.update(writer.write(batch, collector))
-                _span(hours, batch)
+                _extend(hours, batch)
                 batch = Batch()
         sums.update(writer.write(batch, collector))
-        _span(hours, batch)
+        _extend(hours, batch)
         writer.note_newest()
         overlapping = writer.with_retry(lambda c: _overlapping(c, hours))
         sums["readings_overlapping"] = overlapping

@@ -1,10 +1,10 @@
 """One file per payload format: bytes in, readings out.
 
-The native format is a function `decode(kind, payload) -> Decoded`; a foreign one is a
-function `decode(topic, payload, received_at) -> list[Record]` that knows nothing of
-channels: `ingest.mapping` makes readings of records, as the registry says. Both raise
-`Unusable` where they can use nothing of the payload. A foreign one is found by the
-record (or several) in its file, `FORMATS`.
+The native format is a function `decode(kind, payload) -> Decoded`. A foreign format is
+a function `decode(topic, payload, received_at) -> list[Record]` that knows nothing of
+channels: `ingest.mapping` turns its records into readings, as the registry specifies.
+Both raise `Unusable` if no part of the payload can be used. The constant `FORMATS` of a
+file lists the foreign formats that it implements.
 """
 
 import pkgutil
@@ -26,21 +26,21 @@ if TYPE_CHECKING:
     from ingest.formats.record import DecodeForeign, Format, Memory
     from ingest.formats.record import Stateful as How
 
-#: the format of our own
+#: Name of our own format.
 NATIVE: Final = "native"
 
-#: Whose clock a reading's time is from: the device's, that of a gateway or network
-#: server, or ours on receipt.
+#: The clock that a reading's time comes from: the device's, that of a gateway or
+#: network server, or ours on receipt.
 DEVICE: Final = 0
 NETWORK: Final = 1
 RECEIPT: Final = 2
 
-#: What is there of a reading that is none.
-NOTHING: Final = frozenset({None})
+#: The values of counts in which nothing is known.
+ONLY_NULL: Final = frozenset({None})
 
 
 class CountReading(Struct, gc=False):
-    """Counts of one output in one interval; classes not named are unknown."""
+    """Counts of one output in one interval; classes that are absent are unknown."""
 
     output: str
     time: datetime
@@ -52,9 +52,9 @@ class CountReading(Struct, gc=False):
     histogram_width_kmh: float | None = None
     histogram: list[int] | None = None
     time_origin: int = DEVICE
-    #: seconds of the interval that the device says it observed
+    #: seconds of the interval that the device observed, if it reports them
     observed_s: int | None = None
-    #: why nobody knows which pass of a doubled hour the time is of
+    #: why the pass of a repeated hour is unknown; None: it is known
     ambiguous: Ambiguous | None = None
 
 
@@ -74,29 +74,29 @@ Reading = CountReading | EnvironmentReading
 
 
 class CountSeries(Struct, gc=False):
-    """Counts of one output at times in even steps, all of the same classes."""
+    """Counts of one output at evenly spaced times, all with the same classes."""
 
     output: str
-    #: two at least
+    #: at least two
     times: list[datetime]
     interval_s: int
     classes: list[dict[str, int | None]]
-    #: None: none has a speed
+    #: None: no reading has a speed
     speeds: list[float | None] | None
 
     def readings(self) -> list[Reading]:
-        """Return them one by one; one of which nothing is known is none."""
+        """Return the readings one by one, without those in which nothing is known."""
         return [
             CountReading(self.output, time, self.interval_s, classes, speed)
             for time, classes, speed in zip(
                 self.times, self.classes, self.speeds or repeat(None), strict=False
             )
-            if not NOTHING.issuperset(classes.values())
+            if not ONLY_NULL.issuperset(classes.values())
         ]
 
 
 class Frame(Struct, frozen=True, gc=False):
-    """Which frame of a radio network a message holds, so that its repeats are known."""
+    """Identity of a frame of a radio network, by which its repetitions are found."""
 
     #: the device and its session
     session: str
@@ -104,20 +104,20 @@ class Frame(Struct, frozen=True, gc=False):
 
 
 class Decoded(Struct, gc=False):
-    """What a payload holds: readings, a status, and the parts that are unusable."""
+    """Content of a payload: readings, a status, and the parts that are unusable."""
 
     readings: list[Reading]
     status: StatusMessage | None = None
     unusable: tuple[Unusable, ...] = ()
     numbered: Sequence[Numbered] = ()
-    #: in place of readings
+    #: set instead of `readings`
     series: CountSeries | None = None
-    #: none where the device tells the time itself: then a repeat has the same
+    #: None if the time is the device's own: a repetition then has the same time
     frame: Frame | None = None
     #: fields that were left out of readings
     dropped: Sequence[Dropped] = ()
-    #: Times that cannot be right, for which another one of the payload stands in: the
-    #: field, what it said, and the field that was taken.
+    #: implausible times that another time of the payload replaces: the field, its
+    #: value, and the field that was used instead
     passed_over: Sequence[tuple[str, str, str]] = ()
 
 
@@ -126,7 +126,7 @@ Decode = Callable[[str, bytes], Decoded]
 
 @cache
 def modules() -> list[ModuleType]:
-    """Load the files of foreign formats: those here that have `FORMATS`."""
+    """Import the modules of foreign formats: those of this package with `FORMATS`."""
     found = (
         import_module(f"{__name__}.{entry.name}")
         for entry in pkgutil.iter_modules(__path__)
@@ -141,26 +141,26 @@ def foreign_formats() -> dict[str, "Format"]:
 
 
 def names() -> list[str]:
-    """List what a sensor's `payload_format` can be."""
+    """List the possible values of a sensor's `payload_format`."""
     return [NATIVE, *foreign_formats()]
 
 
 class Formats:
-    """How messages of all formats are decoded, and what the stateful ones remember.
+    """Decoders of all formats, with the memories of the stateful ones.
 
-    One for each worker, or whatever else collects messages.
+    Each worker has its own, and so has any other collector of messages.
     """
 
     def __init__(self) -> None:
-        """Load all formats; nothing is remembered yet."""
+        """Load all formats, with empty memories."""
         from ingest.formats.native import decode
         from ingest.formats.record import Stateful
 
-        #: decodes the native format
+        #: decoder of the native format
         self.native: Decode = decode
-        #: decode the foreign ones, by name
+        #: decoders of the foreign formats, by name
         self.foreign: dict[str, DecodeForeign] = {}
-        #: the memories of stateful ones, with how they are stored, by name
+        #: memories of the stateful formats, with how they are stored, by name
         self.memories: dict[str, tuple[How, Memory]] = {}
         for name, one in foreign_formats().items():
             if isinstance(one.decode, Stateful):
@@ -172,7 +172,7 @@ class Formats:
 
 
 def formats() -> Formats:
-    """Return all payload formats, without anything remembered."""
+    """Return all payload formats, with empty memories."""
     return Formats()
 
 

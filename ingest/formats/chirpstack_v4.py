@@ -1,18 +1,18 @@
 """ChirpStack v4: LoRaWAN uplinks, decoded by a codec of the network server.
 
-Topic `application/{application}/device/{devEui}/event/{event}`. Only `up` holds
-readings; other events (`join`, `status`, `log`, …) are counted and left.
+Topic `application/{application}/device/{devEui}/event/{event}`. Only `up` has readings;
+other events (`join`, `status`, `log`, …) are counted and ignored.
 
-- Fields: `object.…` is what the codec made, by path; `f_port`, `f_cnt`, and of the
-  gateway that heard best `rssi` and `snr`.
-- Fields that are 0 or false are left out by ChirpStack: a missing `fCnt` is 0. Fields
-  inside of `object` are not: one that is absent is unknown.
-- Time: of the first gateway that tells its own, else the network server's. One that
-  cannot be right is passed over, and that is noted with the sensor.
-- Sequence: `fCnt`. A frame that comes again under its number is a repeat, also with
-  another time, as long as the device has not joined anew (`devAddr`).
+- Fields: `object.…` is the output of the codec, by path; `f_port`, `f_cnt`, and `rssi`
+  and `snr` of the gateway with the best reception.
+- ChirpStack leaves out fields that are 0 or false: a missing `fCnt` is 0. It keeps all
+  fields inside of `object`: a missing one is unknown.
+- Time: of the first gateway that sends its own time, else of the network server. An
+  implausible time is skipped, which is recorded with the sensor.
+- Sequence: `fCnt`. A frame that arrives again with its number is a repetition, even
+  with another time, unless the device has joined again (`devAddr`).
 - Without a codec there is no `object`, and the message is kept as `no-decoded-object`.
-  A frame that holds nothing for the application is counted and left.
+  A frame without data for the application is counted and ignored.
 """
 
 from datetime import datetime
@@ -40,33 +40,33 @@ EXAMPLES: Final = (
 
 
 class Reception(msgspec.Struct, frozen=True, rename="camel"):
-    """How a gateway heard the uplink."""
+    """The reception of the uplink by one gateway."""
 
     gw_time: Any = None
-    #: the same, as older versions call it
+    #: its name in older versions
     time: Any = None
     rssi: float | None = None
     snr: float | None = None
 
 
 class Device(msgspec.Struct, frozen=True, rename="camel"):
-    """Who sent it."""
+    """The sender."""
 
     dev_eui: str = ""
 
 
 class Uplink(msgspec.Struct, frozen=True, rename="camel"):
-    """The event `up`."""
+    """An event `up`."""
 
     device_info: Device = Device()
-    #: given anew when the device joins
+    #: changes when the device joins
     dev_addr: str = ""
     time: Any = None
     f_cnt: int = 0
     f_port: int = 0
     data: Any = None
     object: dict[str, Any] | None = None
-    #: one that cannot be read is left out, and the others hold
+    #: receptions; unreadable ones are left out
     rx_info: Any = None
 
 
@@ -80,7 +80,7 @@ def decode(topic: str, payload: bytes, _received_at: datetime) -> list[Record]:
         return []
     uplink = read_json(_uplink, payload)
     if uplink.object is None and not uplink.f_port and not uplink.data:
-        return []  # it speaks to the network only
+        return []  # a frame for the network only
     if uplink.object is None:
         raise Unusable("no-decoded-object", f"fPort = {uplink.f_port}")
     fields = flatten(uplink.object, "object")
@@ -91,11 +91,11 @@ def decode(topic: str, payload: bytes, _received_at: datetime) -> list[Record]:
         stamp("rxInfo.gwTime", heard.gw_time) or stamp("rxInfo.time", heard.time)
         for heard in receptions
     ]
-    told = heard_at(gateways, [stamp("time", uplink.time)])
-    time = told[0].time if told else None
+    stamps = heard_at(gateways, [stamp("time", uplink.time)])
+    time = stamps[0].time if stamps else None
     session = f"{uplink.device_info.dev_eui}/{uplink.dev_addr}"
     return [
-        Record(time, fields, NETWORK, seq=uplink.f_cnt, session=session, stamps=told)
+        Record(time, fields, NETWORK, seq=uplink.f_cnt, session=session, stamps=stamps)
     ]
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from ingest.formats import (
     DEVICE,
-    NOTHING,
+    ONLY_NULL,
     CountReading,
     CountSeries,
     Decoded,
@@ -24,25 +24,28 @@ from ingest.reasons import Dropped, Unusable
 from ingest.sequence import Numbered
 from verkehrspuls.wire import CountMessage, EnvironmentMessage, StatusMessage
 
-_FIRST: Final = datetime.min.replace(tzinfo=UTC)
-_LAST: Final = datetime.max.replace(tzinfo=UTC)
+_EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
+_LATEST: Final = datetime.max.replace(tzinfo=UTC)
 _DECODERS: Final[dict[str, Any]] = {
     "counts": msgspec.json.Decoder(CountMessage | list[CountMessage]),
     "environment": msgspec.json.Decoder(EnvironmentMessage | list[EnvironmentMessage]),
     "status": msgspec.json.Decoder(StatusMessage),
 }
 _INTERVAL, _ZONE = attrgetter("interval_s"), attrgetter("tzinfo")
-_IN_NO_SERIES_OF: Final = attrgetter("observed_s"), attrgetter("ambiguous")
+_UNSUPPORTED_MESSAGE_FIELDS: Final = attrgetter("observed_s"), attrgetter("ambiguous")
 _OUTPUT, _CLASSES = attrgetter("channel"), attrgetter("classes")
 _SPEED = attrgetter("speed_kmh")
-_IN_NO_SERIES: Final = attrgetter("occupancy"), attrgetter("speed_histogram")
+_UNSUPPORTED_COUNT_FIELDS: Final = (
+    attrgetter("occupancy"),
+    attrgetter("speed_histogram"),
+)
 
 
 def decode(kind: str, payload: bytes) -> Decoded:
     """Decode a payload published under a topic of this kind.
 
-    A payload that is not as it should be is used in part: see `ingest.formats.salvage`.
-    Each part of it that is unusable counts as one reading.
+    If it is partly invalid, use the valid part (see `ingest.formats.salvage`); each
+    unusable part counts as one reading.
     """
     if not payload:  # a retained message was deleted
         return Decoded([])
@@ -88,13 +91,13 @@ def _decoded(
         if message.ambiguous is not None:
             for reading in readings[first:]:
                 reading.ambiguous = message.ambiguous
-    if not dropped:  # nearly always; a keyword takes its time
+    if not dropped:  # nearly always; a keyword argument costs time
         return Decoded(readings, None, unusable, numbered)
     return Decoded(readings, None, unusable, numbered, dropped=dropped)
 
 
 def _series(messages: Sequence[CountMessage]) -> CountSeries | None:
-    """Take as a series what a sensor sends after an outage; None where it is none."""
+    """Combine messages, as sent after an outage, into a series; None if impossible."""
     times = [message.time for message in messages]
     counts = [each for message in messages for each in message.counts]
     steps = list(map(sub, times[1:], times))
@@ -104,7 +107,7 @@ def _series(messages: Sequence[CountMessage]) -> CountSeries | None:
         or times[0] >= times[-1]
     ):
         return None
-    # each of these looks at one thing in all of them, in no step of Python for each
+    # each check covers all messages at once, without a Python step per message
     number = len(counts)
     intervals, outputs = set(map(_INTERVAL, messages)), set(map(_OUTPUT, counts))
     classes, speeds = list(map(_CLASSES, counts)), list(map(_SPEED, counts))
@@ -113,8 +116,14 @@ def _series(messages: Sequence[CountMessage]) -> CountSeries | None:
         {*map(_ZONE, times)} != {UTC}
         or len(intervals) + len(outputs) + len(set(map(tuple, classes))) != 3
         or speedless not in (0, number)
-        or any([*map(get, counts)].count(None) != number for get in _IN_NO_SERIES)
-        or any([*map(get, messages)].count(None) != number for get in _IN_NO_SERIES_OF)
+        or any(
+            [*map(get, counts)].count(None) != number
+            for get in _UNSUPPORTED_COUNT_FIELDS
+        )
+        or any(
+            [*map(get, messages)].count(None) != number
+            for get in _UNSUPPORTED_MESSAGE_FIELDS
+        )
     ):
         return None
     return CountSeries(
@@ -128,7 +137,7 @@ def _add_counts(readings: list[Reading], message: CountMessage, time: datetime) 
         observed_s = _observed(observed_s, interval_s)
     for counts in message.counts:
         classes = counts.classes
-        if NOTHING.issuperset(classes.values()):
+        if ONLY_NULL.issuperset(classes.values()):
             continue
         reading = CountReading(
             counts.channel,
@@ -155,7 +164,7 @@ def _add_values(
     if observed_s is not None:
         observed_s = _observed(observed_s, interval_s)
     readings += [
-        # never minus zero
+        # turns minus zero into zero
         EnvironmentReading(output, time, interval_s, value or 0.0, DEVICE, observed_s)
         for output, value in message.values.items()
         if value is not None
@@ -163,13 +172,13 @@ def _add_values(
 
 
 def _observed(observed_s: float, interval_s: int) -> int:
-    """Round the seconds that the sensor says it observed, none beyond its interval."""
+    """Round the seconds that the sensor observed, at most those of the interval."""
     return round(min(observed_s, interval_s))
 
 
 def _utc(time: datetime) -> datetime:
-    """Bring a time to UTC, which hours and months of partitions are counted in."""
+    """Convert a time to UTC, clipped to the years that Python supports."""
     try:
         return time.astimezone(UTC)
     except OverflowError:  # before the year 1, or after 9999
-        return _FIRST if time.year == 1 else _LAST
+        return _EARLIEST if time.year == 1 else _LATEST

@@ -1,4 +1,4 @@
-"""What uplinks of LoRaWAN network servers have in common: when they were heard."""
+"""Common parts of the uplinks of LoRaWAN network servers: reception and its time."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -6,21 +6,21 @@ from typing import Any, Final
 
 from ingest.formats.record import Stamp, Value
 
-#: A gateway hears before its network server does, give or take how clocks differ.
-DIFFER: Final = timedelta(minutes=5)
-#: A gateway without a connection keeps uplinks no longer. GPS receivers that lose count
-#: of the weeks are 1024 of them behind.
-KEPT: Final = timedelta(days=31)
+#: A gateway hears an uplink before its network server; clocks may differ by this.
+MAX_CLOCK_DIFFERENCE: Final = timedelta(minutes=5)
+#: Longest time for which a gateway without a connection keeps uplinks. GPS receivers
+#: with a wrong week count are 1024 weeks behind.
+MAX_GATEWAY_DELAY: Final = timedelta(days=31)
 
 
 def heard_at(
     gateways: Sequence[tuple[Stamp, ...]], server: Sequence[tuple[Stamp, ...]]
 ) -> tuple[Stamp, ...]:
-    """Put the times of an uplink in the order in which they are to be believed.
+    """Sort the times of an uplink, the most reliable first.
 
-    Gateways know best when they heard it. All of them heard the same: where one is
-    later than the network server, months behind it, or contradicts the one that is
-    nearest to the server's, its clock is doubtful, and it goes last.
+    The times of gateways come before those of the server. All gateways heard the same
+    uplink: a time that is later than the server's, months before it, or different from
+    the gateway time nearest to the server's is doubtful, and comes last.
     """
     of_gateways = [each for found in gateways for each in found]
     of_server = [each for found in server for each in found]
@@ -33,15 +33,15 @@ def heard_at(
     doubtful: list[Stamp] = []
     for each in of_gateways:
         wrong = each.time is not None and (
-            not -KEPT <= each.time - received <= DIFFER
-            or abs(each.time - nearest) > DIFFER
+            not -MAX_GATEWAY_DELAY <= each.time - received <= MAX_CLOCK_DIFFERENCE
+            or abs(each.time - nearest) > MAX_CLOCK_DIFFERENCE
         )
         (doubtful if wrong else right).append(each._replace(doubtful=wrong))
     return (*right, *of_server, *doubtful)
 
 
 def best_reception(receptions: list[Any]) -> dict[str, Value]:
-    """Return signal strength (dBm) and signal to noise (dB) of the best reception."""
+    """Return `rssi` (dBm) and `snr` (dB) of the strongest reception; empty without."""
     known = [heard for heard in receptions if heard.rssi is not None]
     if not known:
         return {}

@@ -1,4 +1,4 @@
-"""What a foreign payload holds, before the registry says what it means."""
+"""Records: the fields of a foreign payload, before the registry's mapping."""
 
 import contextlib
 import math
@@ -20,14 +20,14 @@ from verkehrspuls.text import mark as _
 T = TypeVar("T")
 G = TypeVar("G")
 
-#: None: the field is there, and says that there is no value.
+#: Value of a field; None if the field is present without a value.
 Value = bool | int | float | str | None
 
-#: Fields nested more deeply are left out.
-DEEPEST: Final = 16
-#: Characters of a path. Longer ones are left out: no mapping can name them, and a long
-#: key over many values would take a thousand times the memory of the payload.
-LONGEST: Final = 256
+#: Maximum depth of fields; more deeply nested ones are left out.
+MAX_FIELD_DEPTH: Final = 16
+#: Maximum characters of a path. Fields with a longer one are left out: no mapping can
+#: name them, and a long key over many values would multiply the payload's memory.
+MAX_PATH_LENGTH: Final = 256
 
 _NUMBER: Final = re.compile(
     r"[+-]?(\d{1,30}(\.\d{0,30})?|\.\d{1,30})([eE][+-]?\d{1,3})?", re.ASCII
@@ -35,54 +35,55 @@ _NUMBER: Final = re.compile(
 
 
 class Stamp(NamedTuple):
-    """A time that a payload tells, as it stands there."""
+    """A time field of a payload, with its original value."""
 
     #: the field, e.g. `received_at`
     field: str
+    #: the value in the payload
     said: object
-    #: aware; None where that is no time that can be used
+    #: aware; None if the value is not a usable time
     time: datetime | None
-    #: another time of the payload speaks against it
+    #: contradicted by another time of the payload
     doubtful: bool = False
 
 
 class Record(NamedTuple):
     """The fields of a payload that belong to one time, by path."""
 
-    #: aware; None where the payload has none that the format knows
+    #: aware; None if the payload has no time known to the format
     time: datetime | None
     fields: dict[str, Value]
     time_origin: int = DEVICE
-    #: a number that grows by one with each message
+    #: sequence number of the message
     seq: int | None = None
-    #: the device and its session where `seq` counts frames of a radio network: one that
-    #: comes again under its number is the same, whatever its time
+    #: device and session, if `seq` counts frames of a radio network: a frame with the
+    #: same number in a session is a repetition, whatever its time
     session: str | None = None
-    #: where the payload tells the interval; `time` then is its start
+    #: length of the interval, if the payload has it; `time` then is its start
     interval_s: int | None = None
-    #: the field with the share of the interval that the device says it observed
+    #: name of the field with the observed share of the interval
     observed: str | None = None
-    #: whether counts were scaled up from what was observed to the whole interval
+    #: whether the device scaled counts up from the observed part to the interval
     scaled: bool = False
-    #: units that the payload tells, by path
+    #: units in the payload, by path
     units: Mapping[str, str] = MappingProxyType({})
-    #: in place of `time`: the first of these that can be right is the time
+    #: used instead of `time`: the first plausible one is the time
     stamps: tuple[Stamp, ...] = ()
-    #: Fields that stand in an earlier record of this time came again: what of them is
-    #: not here is as it was there.
+    #: whether it repeats fields of an earlier record of the same time; fields missing
+    #: here keep their values from there
     again: bool = False
-    #: fields that are there and hold no reading, with the reason
+    #: fields that are present but unusable, with the reason
     unusable: Mapping[str, Unusable] = MappingProxyType({})
 
 
-#: A foreign format: topic, payload and time of receipt in, records out, and for each
-#: part of a list that is none, why. None at all where the message is of a kind that
-#: holds no readings. Raises `Unusable` where the message as a whole is.
+#: Decodes a foreign format from topic, payload and time of receipt. Returns records,
+#: and a problem for each unusable part of a list; nothing for a kind of message without
+#: readings. Raises `Unusable` if the whole message is unusable.
 DecodeForeign = Callable[[str, bytes, datetime], Sequence[Record | Unusable]]
 
 
 class Entry(NamedTuple):
-    """One thing that a format remembers of earlier messages."""
+    """One item in the memory of a stateful format."""
 
     key: str
     at: datetime
@@ -91,34 +92,34 @@ class Entry(NamedTuple):
 
 
 class Memory(Protocol):
-    """A format that remembers earlier messages, and decodes with what it remembers.
+    """The memory of a stateful format, which decodes with what it remembers.
 
-    It belongs to whoever collects messages, who stores what is new with a batch, and
-    reads what others stored together with the registry.
+    A collector of messages owns it: it stores new entries with each batch, and learns
+    the entries that others stored whenever it reads the registry.
     """
 
     def decode(
         self, topic: str, payload: bytes, received_at: datetime, /
     ) -> Sequence[Record | Unusable]:
-        """Decode a message, see `DecodeForeign`."""
+        """Decode a message; see `DecodeForeign`."""
 
     def learn(self, entries: Iterable[Entry], /) -> None:
-        """Take over entries from where they are stored, where they are newer."""
+        """Add stored entries that are newer than the remembered ones."""
 
     def unsaved(self) -> Sequence[Entry]:
-        """Return the entries that are to be stored."""
+        """Return the entries that are not stored yet."""
 
     def saved(self, entries: Sequence[Entry], /) -> None:
-        """Take note that entries are stored."""
+        """Mark entries as stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stateful:
-    """How a format remembers: what makes its memory, and where that is stored."""
+    """How a format remembers: the factory of its memory, and its storage."""
 
     memory: Callable[[], Memory]
-    #: Names of the queries that read entries (key, at, content; `most` of them, those
-    #: read last are the newest) and write one.
+    #: names of the queries that read entries (key, at, content; at most `most`, the
+    #: newest last) and that write one
     read: str
     write: str
     most: int
@@ -129,16 +130,16 @@ class Format:
     """A foreign payload format, by the name that the registry uses."""
 
     name: str
-    #: how its messages are decoded: by themselves, or with what was remembered
+    #: decoder without a memory, or with one
     decode: DecodeForeign | Stateful
-    #: The levels of a topic that name the device, where the format fixes its topics.
+    #: levels of the topic that name the device, if the format fixes its topics
     device_levels: tuple[int, ...] | None = None
 
 
-def each(
+def records_of_parts(
     parts: Sequence[Any], make: Callable[[Any], Record]
 ) -> Sequence[Record | Unusable]:
-    """Make a record of each part; of one that is none, say why, and where it is."""
+    """Make a record of each part, or a problem with its place in the list."""
     found: list[Record | Unusable] = []
     for index, part in enumerate(parts):
         try:
@@ -149,7 +150,7 @@ def each(
 
 
 def settled(found: Sequence[Record | Unusable]) -> Sequence[Record | Unusable]:
-    """Return what was found; raise what is wrong where that is all there is."""
+    """Return records and problems; raise the problem if it is the only item."""
     if len(found) == 1 and isinstance(found[0], Unusable):
         raise found[0]
     return found
@@ -158,7 +159,7 @@ def settled(found: Sequence[Record | Unusable]) -> Sequence[Record | Unusable]:
 def records_of(
     groups: Iterable[G], make: Callable[[G], Record], problems: Sequence[Unusable]
 ) -> Sequence[Record | Unusable]:
-    """Make a record of each group of fields, beside the problems that there are."""
+    """Make a record, or a problem, of each group; append them to `problems`."""
     found: list[Record | Unusable] = [*problems]
     for group in groups:
         try:
@@ -169,12 +170,12 @@ def records_of(
 
 
 def as_object(value: Any) -> dict[str, Any]:
-    """Take an object of a list; `Unusable` where it is something else."""
+    """Return an element of a list as an object; raise `Unusable` if it is not one."""
     return as_kind(value, dict[str, Any])
 
 
 def as_kind(value: Any, kind: "type[T]") -> T:
-    """Convert a part of a payload, with what is wrong as the reason."""
+    """Convert a part of a payload; raise `Unusable` with the problem."""
     try:
         return msgspec.convert(value, kind)
     except (msgspec.ValidationError, OverflowError) as error:
@@ -182,7 +183,7 @@ def as_kind(value: Any, kind: "type[T]") -> T:
 
 
 def usable(parts: Any, kind: "type[T]") -> list[T]:
-    """Take what is usable of a list that readings do not need."""
+    """Convert the usable elements of an optional list; leave the others out."""
     found = []
     for part in parts if isinstance(parts, list) else ():
         with contextlib.suppress(msgspec.ValidationError, OverflowError):
@@ -191,7 +192,7 @@ def usable(parts: Any, kind: "type[T]") -> list[T]:
 
 
 def read_json(decoder: "msgspec.json.Decoder[T]", payload: bytes) -> T:
-    """Decode, with what is wrong as the reason."""
+    """Decode JSON; raise `Unusable` with the problem."""
     try:
         return decoder.decode(payload)
     except UnicodeDecodeError as error:
@@ -214,18 +215,18 @@ def _leaves(value: Any, path: str, depth: int) -> Iterator[tuple[str, Value]]:
         inner = enumerate(value)
     else:
         known = value is None or isinstance(value, bool | int | float | str)
-        if known and len(path) <= LONGEST:
+        if known and len(path) <= MAX_PATH_LENGTH:
             yield path, value
         return
-    if depth < DEEPEST and len(path) < LONGEST:
+    if depth < MAX_FIELD_DEPTH and len(path) < MAX_PATH_LENGTH:
         for key, each in inner:
             yield from _leaves(each, f"{path}.{key}" if path else str(key), depth + 1)
 
 
 def number_of(text: str) -> float | None:
-    """Read a number that is written as text; None where it is none.
+    """Parse a number; None if the text is not one.
 
-    No hexadecimal, no thousands, no decimal comma, nothing infinite.
+    Hexadecimal, thousands separators, a decimal comma and infinity are not accepted.
     """
     if not _NUMBER.fullmatch(text.strip()):
         return None
@@ -234,14 +235,14 @@ def number_of(text: str) -> float | None:
 
 
 def as_quoted(text: str) -> str:
-    """Return the detail of a text that is no number: why, where that is known."""
+    """Return the detail text for a text that is not a number, with a known cause."""
     return _("{}, with a decimal comma") if "," in text else "{}"
 
 
 def stamp(field: str, said: object, *, zone: tzinfo | None = None) -> tuple[Stamp, ...]:
-    """Read a field that should hold an ISO 8601 time; none where it is empty.
+    """Parse a field with an ISO 8601 time; return nothing if it is empty.
 
-    `zone`: of a time without offset, where the format says which one that is in.
+    `zone` is the zone that the format defines for times without an offset.
     """
     if said is None or (isinstance(said, str) and not said.strip()):
         return ()
@@ -258,7 +259,7 @@ def stamp(field: str, said: object, *, zone: tzinfo | None = None) -> tuple[Stam
 
 
 def no_time(found: Stamp) -> Unusable:
-    """Describe why a time cannot be used, and what to do."""
+    """Return the problem of an unusable time, with the remedy."""
     text = f"{found.field} = {found.said!r}"[:120]
     said = str(found.said)
     if number_of(said) is not None and not isinstance(found.said, bool):
@@ -280,10 +281,10 @@ Place = TypeVar("Place", bound=Hashable)
 def gather(
     found: Iterable[tuple[Place, dict[str, Value]]],
 ) -> Iterator[tuple[Place, dict[str, Value], bool]]:
-    """Put fields together that belong to one place, as a rule a time.
+    """Group fields by place, usually a time.
 
-    What comes a second time at its place is not put over the first, but into a next
-    group there: True then, see `Record.again`.
+    A field that occurs again at its place does not replace the first one: it goes into
+    a further group of that place, yielded with True (see `Record.again`).
     """
     groups: dict[tuple[Place, int], dict[str, Value]] = {}
     times: Counter[tuple[Place, str]] = Counter()
@@ -297,7 +298,7 @@ def gather(
 
 
 def aware(text: str | None) -> datetime | None:
-    """Read an ISO 8601 time with offset; None where it is none, or has none."""
+    """Parse an ISO 8601 time; None if it is invalid or has no offset."""
     try:
         time = datetime.fromisoformat(text or "")
     except ValueError:

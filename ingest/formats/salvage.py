@@ -1,12 +1,11 @@
-"""What is usable of a native payload that cannot be decoded as a whole.
+"""Extract the usable parts of a native payload that cannot be decoded as a whole.
 
-The slow path: nothing here runs for a payload that is as it should be. Of an array each
-object is looked at by itself, of an object each entry of `counts` or of `values`, and
-of an entry each field:
+This is the slow path: valid payloads never get here. Each object of an array is checked
+separately, then each entry of its `counts` or `values`, then each field of an entry:
 
-- a field that a count can do without (`speed_kmh`, a class beside a total, …) is
-  dropped, and counted by what was wrong with it;
-- whatever else is wrong makes its entry unusable, and only that.
+- an invalid field that counts do not need (`speed_kmh`, a class beside a total, …) is
+  dropped, and counted by its problem;
+- any other problem makes its entry unusable, but not the other entries.
 """
 
 import re
@@ -35,17 +34,17 @@ from verkehrspuls.wire import (
     StatusMessage,
 )
 
-#: An array of more objects is looked through only where its bytes could hold so many
-#: that are readings.
-MOST_PARTS: Final = 5_000
-#: Bytes that an object of an array has at least, with one value in it.
-SHORTEST: Final = 60
-#: Characters of a value that are quoted.
-_SHOWN: Final = 80
+#: Number of objects that an array may always have; more are accepted only if the
+#: payload is large enough for that number of readings.
+MIN_PARTS_LIMIT: Final = 5_000
+#: Minimum size of an object with one value, in bytes.
+MIN_PART_BYTES: Final = 60
+#: Maximum characters of a quoted value.
+_MAX_VALUE_LENGTH: Final = 80
 
 
 class Salvaged(NamedTuple):
-    """What is usable, what is not, and what was dropped of what is usable."""
+    """Usable messages, problems of unusable parts, and fields dropped from messages."""
 
     messages: list[Any]
     unusable: tuple[Unusable, ...]
@@ -53,52 +52,52 @@ class Salvaged(NamedTuple):
 
 
 class _Head(msgspec.Struct):
-    """What each object must have."""
+    """Required fields of an object."""
 
     time: Moment
     interval_s: Seconds
 
 
-_ONE: Final[dict[str, Any]] = {
+_DECODERS: Final[dict[str, Any]] = {
     "counts": msgspec.json.Decoder(CountMessage),
     "environment": msgspec.json.Decoder(EnvironmentMessage),
     "status": msgspec.json.Decoder(StatusMessage),
 }
 _document: Final = msgspec.json.Decoder()
 _parts: Final = msgspec.json.Decoder(list[msgspec.Raw])
-#: What fields may hold.
-_hints: Final = {
+#: Types of fields.
+_field_types: Final = {
     **get_type_hints(CountMessage, include_extras=True),
     **get_type_hints(ChannelCounts, include_extras=True),
 }
 _COUNT: Final[Any] = Count | None
 _VALUE: Final[Any] = float | None
-#: Fields that an object can do without, and that its counts can.
+#: Optional fields of an object, and of its counts.
 _OPTIONAL_HEAD: Final = ("seq", "observed_s", "ambiguous")
 _OPTIONAL: Final = ("speed_kmh", "speed_histogram", "occupancy")
 _STATUS_OPTIONAL: Final = ("battery_pct",)
-_of_status: Final = get_type_hints(StatusMessage, include_extras=True)
-_MOST_ENTRIES: Final = 256
-#: Text, or one of the words for numbers that JSON does not have.
-_NO_JSON: Final = re.compile(
+_status_types: Final = get_type_hints(StatusMessage, include_extras=True)
+_MAX_ENTRIES: Final = 256
+#: A string, or a non-finite number, which JSON does not allow.
+_TEXT_OR_NON_FINITE: Final = re.compile(
     rb'"(?:[^"\\]|\\.)*+"|(?<![\w.])-?(?:NaN|nan|Infinity|inf)(?!\w)', re.DOTALL
 )
-_NAMED: Final = re.compile(rb"NaN|nan|Infinity|inf")
+_NON_FINITE: Final = re.compile(rb"NaN|nan|Infinity|inf")
 _FAULTS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 def salvage(kind: str, payload: bytes, error: Exception) -> Salvaged:
-    """Take what is usable; `Unusable` by the `error` of the whole where nothing is."""
+    """Extract the usable parts; raise `Unusable` for `error` if there are none."""
     unusable: list[Unusable] = []
     dropped: list[Dropped] = []
     if kind == "status" or not is_array(payload):
-        made = _one(kind, payload, unusable, dropped, error)
+        made = _message_of(kind, payload, unusable, dropped, error)
         return Salvaged([made], tuple(unusable), tuple(dropped))
     messages = []
     for index, part in enumerate(parts_of(payload, error)):
         found: list[Unusable] = []
         try:
-            messages.append(_one(kind, part, found, dropped))
+            messages.append(_message_of(kind, part, found, dropped))
         except Unusable as problem:
             found = [problem]
         unusable += [placed(index, problem) for problem in found]
@@ -106,41 +105,41 @@ def salvage(kind: str, payload: bytes, error: Exception) -> Salvaged:
 
 
 def salvage_part(kind: str, part: bytes) -> Salvaged:
-    """Take what is usable of one object of an array."""
+    """Extract the usable parts of one object of an array."""
     unusable: list[Unusable] = []
     dropped: list[Dropped] = []
-    made = _one(kind, part, unusable, dropped)
+    made = _message_of(kind, part, unusable, dropped)
     return Salvaged([made], tuple(unusable), tuple(dropped))
 
 
 def is_array(payload: bytes) -> bool:
-    """Return whether a payload is an array, if it is JSON."""
+    """Return whether a payload would be an array; it may be invalid JSON."""
     return payload.lstrip()[:1] == b"["
 
 
 def parts_of(payload: bytes, error: Exception | None = None) -> list[bytes]:
-    """Take an array apart; `Unusable` where it is none, or has too many parts."""
+    """Split an array; raise `Unusable` if it is invalid or has too many elements."""
     try:
         parts = _parts.decode(as_json(payload))
     except _FAULTS as fault:
         raise unreadable(error or fault) from fault
-    most = max(MOST_PARTS, len(payload) // SHORTEST)
+    most = max(MIN_PARTS_LIMIT, len(payload) // MIN_PART_BYTES)
     if len(parts) > most:
         raise Unusable(
             "unreadable",
-            _("it has {} entries; one of so many bytes has {} at most"),
+            _("it has {} entries; a payload of this size may have {}"),
             *(len(parts), most),
         )
     return [bytes(part) for part in parts]
 
 
 def placed(index: int, problem: Unusable) -> Unusable:
-    """Name the place in an array."""
+    """Prefix a problem with the index of its element in an array."""
     return Unusable(problem.reason, "[{}]: {}", index, problem.detail)
 
 
 def unreadable(error: Exception) -> Unusable:
-    """Return why a payload cannot be decoded."""
+    """Return the problem of a payload that cannot be decoded."""
     if isinstance(error, UnicodeDecodeError):
         return Unusable("not-utf8", NOT_UTF8, error.start)
     if isinstance(error, RecursionError):
@@ -149,24 +148,28 @@ def unreadable(error: Exception) -> Unusable:
 
 
 def as_json(payload: bytes) -> bytes:
-    """Make texts of NaN and infinity, which JSON does not have and programs write."""
-    return _NO_JSON.sub(_as_text, payload) if _NAMED.search(payload) else payload
+    """Quote NaN and infinity, which some programs write though JSON forbids them."""
+    return (
+        _TEXT_OR_NON_FINITE.sub(_as_text, payload)
+        if _NON_FINITE.search(payload)
+        else payload
+    )
 
 
 def _as_text(found: "re.Match[bytes]") -> bytes:
     return found[0] if found[0].startswith(b'"') else b'"%s"' % found[0]
 
 
-def _one(
+def _message_of(
     kind: str,
     part: bytes,
     unusable: list[Unusable],
     dropped: list[Dropped],
     error: Exception | None = None,
 ) -> Any:
-    """Make a message of an object, or of what of it is usable."""
+    """Decode an object, or its usable parts; append its problems to the lists."""
     try:
-        return _ONE[kind].decode(part)
+        return _DECODERS[kind].decode(part)
     except _FAULTS as fault:
         whole = unreadable(error or fault)
     try:
@@ -175,7 +178,7 @@ def _one(
         raise whole from None
     if not isinstance(document, dict):
         raise whole
-    return _MEND[kind](document, unusable, dropped, whole)
+    return _SALVAGERS[kind](document, unusable, dropped, whole)
 
 
 def _counts(
@@ -186,7 +189,7 @@ def _counts(
 ) -> CountMessage:
     head = _head(document, dropped)
     entries = document.get("counts")
-    if not isinstance(entries, list) or not 1 <= len(entries) <= _MOST_ENTRIES:
+    if not isinstance(entries, list) or not 1 <= len(entries) <= _MAX_ENTRIES:
         raise whole
     good = []
     for index, entry in enumerate(entries):
@@ -202,7 +205,7 @@ def _entry(entry: Any, where: str, dropped: list[Dropped]) -> ChannelCounts:
         raise _wrong(where, entry, ChannelCounts)
     left = []
     for name in _OPTIONAL:
-        if name in entry and (problem := _problem(entry[name], _hints[name])):
+        if name in entry and (problem := _problem(entry[name], _field_types[name])):
             left.append(Dropped(name, problem, _shown(entry[name])))
             entry = {key: value for key, value in entry.items() if key != name}
     classes = entry.get("classes")
@@ -219,7 +222,7 @@ def _entry(entry: Any, where: str, dropped: list[Dropped]) -> ChannelCounts:
 def _classes(
     classes: dict[str, Any], where: str, dropped: list[Dropped]
 ) -> dict[str, int | None]:
-    """Leave classes out that cannot be used, where the total is known all the same."""
+    """Drop unusable classes if the total is known; else raise `Unusable`."""
     total = classes.get("total")
     known = total is not None and not _problem(total, _COUNT)
     good = {}
@@ -230,7 +233,7 @@ def _classes(
         elif known and name in CLASSES:
             dropped.append(Dropped(f"classes.{name}", problem, _shown(count)))
         else:
-            raise _wrong(f"{where}.classes.{name[:_SHOWN]}", count, _COUNT)
+            raise _wrong(f"{where}.classes.{name[:_MAX_VALUE_LENGTH]}", count, _COUNT)
     return good
 
 
@@ -247,7 +250,7 @@ def _values(
     good: dict[str, float | None] = {}
     for name, value in values.items():
         if _problem(value, _VALUE):
-            unusable.append(_wrong(f"values.{name[:_SHOWN]}", value, _VALUE))
+            unusable.append(_wrong(f"values.{name[:_MAX_VALUE_LENGTH]}", value, _VALUE))
         else:
             good[name] = None if value is None else float(value)
     return EnvironmentMessage(**head, values=good)
@@ -262,7 +265,7 @@ def _status(
     left = [
         Dropped(name, problem, _shown(document.pop(name)))
         for name in _STATUS_OPTIONAL
-        if (problem := _problem(document.get(name), _of_status[name]))
+        if (problem := _problem(document.get(name), _status_types[name]))
     ]
     try:
         made = msgspec.convert(document, StatusMessage)
@@ -272,11 +275,11 @@ def _status(
     return made
 
 
-_MEND: Final = {"counts": _counts, "environment": _values, "status": _status}
+_SALVAGERS: Final = {"counts": _counts, "environment": _values, "status": _status}
 
 
 def _head(document: dict[str, Any], dropped: list[Dropped]) -> dict[str, Any]:
-    """Read what each object must have, and what it may have where that is good."""
+    """Read the required fields of an object, and its valid optional ones."""
     for name, kind in (("time", Moment), ("interval_s", Seconds)):
         if name in document and _problem(document[name], kind):
             raise _wrong(name, document[name], kind)
@@ -286,7 +289,7 @@ def _head(document: dict[str, Any], dropped: list[Dropped]) -> dict[str, Any]:
         raise Unusable("unreadable", VERBATIM, explained(error)) from error
     for name in _OPTIONAL_HEAD:
         value = document.get(name)
-        if problem := _problem(value, _hints[name]):
+        if problem := _problem(value, _field_types[name]):
             dropped.append(Dropped(name, problem, _shown(value)))
         else:
             head[name] = value
@@ -298,15 +301,15 @@ def _problem(value: Any, kind: Any) -> str | None:
     try:
         msgspec.convert(value, kind)
     except (msgspec.ValidationError, OverflowError) as error:
-        said = str(error)
-        if " - at " in said:  # in a part of it
+        message = str(error)
+        if " - at " in message:  # in a part of the value
             return "wrong"
-        return "below" if ">= " in said else "above" if "<= " in said else "wrong"
+        return "below" if ">= " in message else "above" if "<= " in message else "wrong"
     return None
 
 
 def _wrong(where: str, value: Any, kind: Any) -> Unusable:
-    """Return what is wrong with the value of a field, and what would be right."""
+    """Return the problem of a field's value, with the expected form."""
     try:
         msgspec.convert(value, kind)
     except (msgspec.ValidationError, OverflowError) as error:
@@ -316,6 +319,6 @@ def _wrong(where: str, value: Any, kind: Any) -> Unusable:
 
 def _shown(value: Any) -> str:
     try:
-        return msgspec.json.encode(value).decode()[:_SHOWN]
+        return msgspec.json.encode(value).decode()[:_MAX_VALUE_LENGTH]
     except (msgspec.MsgspecError, RecursionError, ValueError, OverflowError):
         return "…"

@@ -3,9 +3,9 @@
 Any topic, one for each value: `haus/pegel/cm`.
 
 - Field: `value`.
-- A number is digits with an optional sign, decimal point and exponent. Not taken are
-  a decimal comma, a unit after the number, hexadecimal, NaN and infinity.
-- Time: none. The profile has to say that the time of receipt may stand in.
+- A number has digits with an optional sign, decimal point and exponent. A decimal
+  comma, a unit after the number, hexadecimal, NaN and infinity are not accepted.
+- Time: none. The profile must allow the time of receipt instead.
 """
 
 from datetime import datetime

@@ -2,15 +2,16 @@
 
 Any topic. Two formats: `senml-json` and `senml-cbor`.
 
-- Fields: the resolved name of a record, e.g. `urn:dev:ow:10e2073a01080063:temp`; where
-  one pack gives a name values in several units, each is also there with its unit after
-  a space: `urn:dev:ow:10e2073a01080063 %RH`. A sum is `{name} sum`.
+- Fields: the resolved name of a record, e.g. `urn:dev:ow:10e2073a01080063:temp`. If a
+  name has values in several units, each is also available with its unit after a space:
+  `urn:dev:ow:10e2073a01080063 %RH`. A sum is `{name} sum`.
 - Units: the record's, by SenML's names.
-- Records of one time belong together; of a name that comes again at its time, the
-  later value corrects the earlier. Data values (`vd`) are left out.
-- Time: the record's. A time below 2²⁸ s is relative to now, and none at all is now:
-  both are the time of receipt, which the profile has to allow.
-- A field whose name ends in `_` must be understood; as none is, the pack is refused.
+- Records of one time belong together. If a name occurs again at the same time, the
+  later value corrects the earlier one. Data values (`vd`) are left out.
+- Time: the record's. A time below 2²⁸ s is relative to now, and no time at all means
+  now: both use the time of receipt, which the profile must allow.
+- A pack with a field whose name ends in `_` is refused: such a field must be
+  understood, and none is known.
 """
 
 import io
@@ -24,7 +25,7 @@ import msgspec
 
 from ingest.formats import DEVICE, RECEIPT
 from ingest.formats.record import (
-    LONGEST,
+    MAX_PATH_LENGTH,
     Format,
     Record,
     Value,
@@ -51,16 +52,16 @@ LABELS: Final = {
     **{-1: "bver", -2: "bn", -3: "bt", -4: "bu", -5: "bv", -6: "bs"},
     **{0: "n", 1: "u", 2: "v", 3: "vs", 4: "vb", 5: "s", 6: "t", 7: "ut", 8: "vd"},
 }
-#: The version that we know; a higher one may mean something else.
+#: The supported version; in a higher one fields may have other meanings.
 VERSION: Final = 10
-#: Bytes of a number; no float has more.
-LONGEST_NUMBER: Final = 128
-#: Smaller times are relative to now.
-ABSOLUTE: Final = 2**28
+#: Maximum bytes of an integer; a larger one does not fit into a float.
+MAX_NUMBER_BYTES: Final = 128
+#: Smaller times, in seconds, are relative to now.
+MIN_ABSOLUTE_S: Final = 2**28
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-:./_]*")
-#: Too long for a mapping to name it, and so for all that is longer.
-_CUT: Final = LONGEST + 1
-_BASELESS: Final = _("[{}]: what holds for it in [{}] cannot be used")
+#: Length to which names are cut: just too long for any mapping.
+_CUT_NAME_LENGTH: Final = MAX_PATH_LENGTH + 1
+_BASE_UNUSABLE: Final = _("[{}]: what holds for it in [{}] cannot be used")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 Number = Annotated[float, msgspec.Meta(ge=-1e300, le=1e300)]
@@ -86,7 +87,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     s: Number | None = None
 
 
-#: Fields that hold for the records after theirs too.
+#: Fields that also apply to the following records.
 BASE: Final = ("bn", "bt", "bu", "bv", "bs", "bver")
 
 _pack: Final = msgspec.json.Decoder(list[Any])
@@ -112,7 +113,7 @@ def decode_cbor(
         raise Unusable("too-deep", TOO_DEEP) from error
     except cbor2.CBORDecodeEOF as error:
         raise Unusable("unreadable", _("it ends too early")) from error
-    except Exception as error:  # what a tag means may fail in many ways
+    except Exception as error:  # decoding a tag can fail in many ways
         raise Unusable(
             "unreadable", _("it is no CBOR from byte {} on"), stream.tell()
         ) from error
@@ -130,7 +131,7 @@ def _labelled(entry: Any) -> Any:
 
 
 def _bignum(number: bytes, _immutable: bool) -> float:
-    if len(number) > LONGEST_NUMBER:
+    if len(number) > MAX_NUMBER_BYTES:
         raise ValueError(f"a number of {len(number)} bytes")
     return float(int.from_bytes(number))
 
@@ -152,9 +153,9 @@ def _refuse(_value: Any, _immutable: bool) -> None:
     raise ValueError("no tag of a number")
 
 
-#: What tags mean in a pack: numbers, and that it is CBOR. What else cbor2 knows is none
-#: of SenML's, and some of it can take minutes: to reduce a fraction, or to compile a
-#: regular expression.
+#: Decoders of tags: those of numbers, and the marker of CBOR itself. All other tags
+#: that cbor2 knows are refused: SenML has none of them, and some can take minutes
+#: (reducing a fraction, compiling a regular expression).
 _TAGS: Final = {
     **dict.fromkeys((0, 1, 5, 30, 35, 36, 37, 100, 258, 260, 261, 1004), _refuse),
     **{2: _bignum, 3: _negative_bignum, 4: _decimal, 55799: _same},
@@ -162,10 +163,11 @@ _TAGS: Final = {
 
 
 def entries(pack: list[Any], problems: list[Unusable] | None = None) -> list[Entry]:
-    """Convert a pack as it was decoded; unknown fields are left out.
+    """Convert the entries of a decoded pack; leave out unknown fields.
 
-    What is wrong with an entry is added to `problems`; its base fields hold. Where
-    those are wrong, the entries after it cannot be used either. None: it is raised.
+    Problems of entries are appended to `problems`, or raised if that is None. The base
+    fields of an unusable entry still apply; if they are unusable, so are all entries
+    after it.
     """
     problems = _Raising() if problems is None else problems
     for entry in pack:
@@ -189,7 +191,7 @@ def entries(pack: list[Any], problems: list[Unusable] | None = None) -> list[Ent
                 found.append(_entry(base))
             except Unusable:
                 problems += [
-                    Unusable("unreadable", _BASELESS, later, index)
+                    Unusable("unreadable", _BASE_UNUSABLE, later, index)
                     for later in range(index + 1, len(pack))
                 ]
                 break
@@ -197,7 +199,7 @@ def entries(pack: list[Any], problems: list[Unusable] | None = None) -> list[Ent
 
 
 class _Raising(list[Unusable]):
-    """Raises what is added."""
+    """A list that raises what is appended."""
 
     def append(self, problem: Unusable) -> None:
         raise problem
@@ -212,17 +214,17 @@ def _entry(entry: Any) -> Entry:
 def resolve(
     pack: list[Entry], *, now: float, problems: list[Unusable] | None = None
 ) -> list[Entry]:
-    """Resolve base fields and relative times (RFC 8428, 4.6), in the order given.
+    """Resolve base fields and relative times (RFC 8428, 4.6), in the given order.
 
-    Times are in seconds since 1970; base fields hold for a record and those after it.
-    What is wrong with an entry is added to `problems`; None: it is raised.
+    Times are in seconds since 1970. Problems of entries are appended to `problems`, or
+    raised if that is None.
     """
     problems = _Raising() if problems is None else problems
     base = Entry(bn="", bt=0.0, bu="")
     resolved = []
     for index, entry in enumerate(pack):
         base = Entry(
-            bn=((base.bn if entry.bn is None else entry.bn) or "")[:_CUT],
+            bn=((base.bn if entry.bn is None else entry.bn) or "")[:_CUT_NAME_LENGTH],
             bt=base.bt if entry.bt is None else entry.bt,
             bu=base.bu if entry.bu is None else entry.bu,
             bv=base.bv if entry.bv is None else entry.bv,
@@ -252,7 +254,7 @@ def _has_value(entry: Entry) -> bool:
 
 
 def _resolved(entry: Entry, base: Entry, now: float) -> Entry:
-    name = ((base.bn or "") + entry.n)[:_CUT]
+    name = ((base.bn or "") + entry.n)[:_CUT_NAME_LENGTH]
     if not _NAME.fullmatch(name):
         raise Unusable("unreadable", _("{} is no name"), repr(name[:80]))
     time = (base.bt or 0.0) + entry.t
@@ -263,7 +265,7 @@ def _resolved(entry: Entry, base: Entry, now: float) -> Entry:
     return Entry(
         n=name,
         u=entry.u or base.bu or "",
-        t=time if time >= ABSOLUTE else now + time,
+        t=time if time >= MIN_ABSOLUTE_S else now + time,
         v=value,
         vs=entry.vs,
         vb=entry.vb,
@@ -273,24 +275,24 @@ def _resolved(entry: Entry, base: Entry, now: float) -> Entry:
 
 
 def _records(pack: list[Any], received_at: datetime) -> Sequence[Record | Unusable]:
-    """Group what is resolved by time."""
+    """Resolve a pack, and make a record of each time."""
     problems: list[Unusable] = []
-    # relative times are told apart by resolving them from 0
+    # resolved from 0, relative times can be distinguished
     now = received_at.timestamp()
     found: list[tuple[tuple[float, bool], dict[str, Value]]] = []
     units: dict[tuple[float, bool], dict[str, str]] = {}
     for entry in resolve(entries(pack, problems), now=0.0, problems=problems):
-        relative = entry.t < ABSOLUTE
+        relative = entry.t < MIN_ABSOLUTE_S
         at = (entry.t + now if relative else entry.t, relative)
-        # the unit of the name alone is that of its first value
+        # the first value of a name determines the unit of the plain name
         known = units.setdefault(at, {})
-        if len(entry.n) > LONGEST and entry.n in known:
+        if len(entry.n) > MAX_PATH_LENGTH and entry.n in known:
             continue
         first = known.setdefault(entry.n, entry.u)
         fields = _values(entry, plain=first == entry.u)
         known.update(dict.fromkeys(fields, entry.u))
         found.append((at, fields))
-    told = {
+    known_units = {
         at: {path: unit for path, unit in known.items() if unit}
         for at, known in units.items()
     }
@@ -299,7 +301,7 @@ def _records(pack: list[Any], received_at: datetime) -> Sequence[Record | Unusab
         at, fields, again = group
         time, relative = at
         origin = RECEIPT if relative else DEVICE
-        return Record(_time(time), fields, origin, units=told[at], again=again)
+        return Record(_time(time), fields, origin, units=known_units[at], again=again)
 
     return records_of(gather(found), record, problems)
 

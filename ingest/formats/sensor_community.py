@@ -3,16 +3,15 @@
 Any topic.
 
 - Fields: each `value_type`, e.g. `SDS_P1` (PM10), `SDS_P2` (PM2.5),
-  `BME280_temperature` (°C), `BME280_humidity` (%), `BME280_pressure` (Pa). Values come
-  as text, and are taken as numbers.
+  `BME280_temperature` (°C), `BME280_humidity` (%), `BME280_pressure` (Pa). Values are
+  texts, which are read as numbers.
 - Particulate matter is in µg/m³. The pressure is in pascal.
-- Time: `timestamp` where it is there; without an offset it is UTC, as the network's
-  interface writes it. Where a device writes local time, name the field in the profile's
-  `times`, with its zone. Most devices send none, so the profile has to say that the
-  time of receipt may stand in.
-- Of a `value_type` that comes again, the later value corrects the earlier.
-- A value that is empty is a gap. Sensors that are broken report 0 or a fixed value:
-  list those as sentinels in the profile.
+- Time: `timestamp`, if present; without an offset it is UTC, as in the network's API.
+  If a device writes local time, name the field in the profile's `times`, with its zone.
+  Most devices send no time, so the profile must allow the time of receipt instead.
+- If a `value_type` occurs again, the later value corrects the earlier one.
+- An empty value is a gap. Broken sensors report 0 or a fixed value: list these as
+  sentinels in the profile.
 """
 
 from collections.abc import Sequence
@@ -55,7 +54,7 @@ class DataValue(msgspec.Struct, frozen=True):
 
 
 class Push(msgspec.Struct, frozen=True):
-    """The body."""
+    """The body of a push."""
 
     sensordatavalues: list[Any]
     timestamp: Any = None
@@ -69,8 +68,8 @@ def decode(
 ) -> Sequence[Record | Unusable]:
     """Decode a push."""
     push = read_json(_push, payload)
-    told = stamp("timestamp", push.timestamp, zone=UTC)
-    time = told[0].time if told else None
+    stamps = stamp("timestamp", push.timestamp, zone=UTC)
+    time = stamps[0].time if stamps else None
     fields: list[tuple[None, dict[str, Value]]] = []
     unusable: list[Unusable] = []
     for index, part in enumerate(push.sensordatavalues):
@@ -81,7 +80,7 @@ def decode(
         else:
             fields.append((None, {found.value_type: _value(found.value)}))
     made = [
-        Record(time, found, stamps=told, again=again)
+        Record(time, found, stamps=stamps, again=again)
         for _, found, again in gather(fields)
     ]
     return settled([*unusable, *made])

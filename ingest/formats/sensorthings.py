@@ -2,14 +2,14 @@
 
 Topic `v1.1/Datastreams(5)/Observations`, or any.
 
-- Fields: `Datastreams(5).result`; where neither topic nor payload tells the datastream,
-  `result`. A result that is an object gives one field for each of its own.
-- Observations of one `phenomenonTime` in a message belong together: so classes of one
-  output can come as a datastream each, if they come in one message. What comes again
-  for its time corrects what came before.
-- Time: `phenomenonTime`, else `resultTime`. Where it is an interval, that is the
-  reading's; where it is an instant, the sensor's interval and profile say which it is.
-  An instant that cannot be right is passed over where `resultTime` can be.
+- Fields: `Datastreams(5).result`, or `result` if neither topic nor payload names the
+  datastream. A result that is an object has one field for each of its members.
+- Observations of one `phenomenonTime` in a message belong together, so each class of an
+  output may have its own datastream, if they arrive in one message. A repeated
+  observation of the same time corrects the earlier one.
+- Time: `phenomenonTime`, else `resultTime`. If it is an interval, it is that of the
+  reading; if it is an instant, the sensor's interval and profile define the interval.
+  An implausible instant is skipped if `resultTime` is plausible.
 """
 
 import re
@@ -70,12 +70,12 @@ class Observation(msgspec.Struct, frozen=True):
 
 
 _observations: Final = msgspec.json.Decoder(list[Any] | dict[str, Any])
-#: The times of an observation, the better one first.
+#: The times of an observation, the preferred one first.
 TIMES: Final = ("phenomenonTime", "resultTime")
-#: start and seconds, and the time of the result where the start cannot be right
+#: Start and seconds of the interval, and the result's time if the start is implausible.
 Place = tuple[datetime | None, int | None, datetime | None]
-#: Clocks that were never set are years before.
-FIRST_YEAR: Final = 2000
+#: First plausible year; clocks that were never set show earlier ones.
+MIN_CLOCK_YEAR: Final = 2000
 _IN_TOPIC: Final = re.compile(r"Datastreams\(([^)]{1,64})\)/Observations$")
 
 
@@ -98,12 +98,12 @@ def decode(
             path = f"Datastreams({datastream}).result" if datastream else "result"
             for times, result in _results(each, unusable):
                 try:
-                    place, told = _place(times)
+                    place, found_stamps = _place(times)
                 except Unusable as problem:
                     unusable.append(problem)
                     continue
                 rows.append((place, flatten(result, path)))
-                stamps.setdefault(place, told)
+                stamps.setdefault(place, found_stamps)
         except Unusable as problem:
             if alone:
                 raise
@@ -118,13 +118,13 @@ def decode(
 def _results(
     observation: Observation, unusable: list[Unusable]
 ) -> Iterator[tuple[dict[str, str], Any]]:
-    """Return the results with their times; rows that are none go to `unusable`."""
+    """Yield the times and result of each row; append problems of rows to `unusable`."""
     rows = observation.data_array
     if rows is None:
         if observation.result is msgspec.UNSET:
             raise Unusable("unreadable", _("an observation without result"))
-        told = (observation.phenomenon_time, observation.result_time)
-        yield {n: t for n, t in zip(TIMES, told, strict=True) if t}, observation.result
+        texts = (observation.phenomenon_time, observation.result_time)
+        yield {n: t for n, t in zip(TIMES, texts, strict=True) if t}, observation.result
         return
     places = {name: at for at, name in enumerate(observation.components)}
     result_at = places.get("result")
@@ -134,10 +134,8 @@ def _results(
         try:
             yield _times_of(row, observation.components), row[result_at]
         except Unusable as problem:
-            place = Unusable(
-                problem.reason, "{}: {}", f"dataArray[{index}]", problem.detail
-            )
-            unusable.append(place)
+            at = f"dataArray[{index}]"
+            unusable.append(Unusable(problem.reason, "{}: {}", at, problem.detail))
 
 
 def _times_of(row: Any, components: list[str]) -> dict[str, str]:
@@ -152,7 +150,7 @@ def _times_of(row: Any, components: list[str]) -> dict[str, str]:
 
 
 def _place(times: dict[str, str]) -> tuple[Place, tuple[Stamp, ...]]:
-    """Read the interval, or else the times that may be that of an instant."""
+    """Parse the interval, or else the possible times of an instant."""
     if not times:
         return (None, None, None), ()
     name, text = next(iter(times.items()))
@@ -165,9 +163,9 @@ def _place(times: dict[str, str]) -> tuple[Place, tuple[Stamp, ...]]:
         raise Unusable("not-a-time", f"{name} = {text[:80]!r}")
     if result is None or name == "resultTime":
         return (start, None, None), ()
-    told = tuple(Stamp(each, said, aware(said)) for each, said in times.items())
-    unset = start is None or start.year < FIRST_YEAR
-    return (start, None, result if unset else None), told
+    stamps = tuple(Stamp(each, value, aware(value)) for each, value in times.items())
+    unset = start is None or start.year < MIN_CLOCK_YEAR
+    return (start, None, result if unset else None), stamps
 
 
 FORMATS: Final = (Format(name="sensorthings", decode=decode, device_levels=(1,)),)

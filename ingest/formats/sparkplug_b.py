@@ -2,23 +2,24 @@
 
 Topic `spBv1.0/{group}/{type}/{edge}[/{device}]`; register with `+` in place of the
 type, e.g. `spBv1.0/stadt/+/schrank-7/zaehler-1`. `DBIRTH`, `DDATA`, `NBIRTH` and
-`NDATA` hold readings; deaths, commands and states are counted and left.
+`NDATA` have readings; deaths, commands and states are counted and ignored.
 
 - Fields: the metric's name, e.g. `Counts/Car`. A metric that `is_null` is a gap.
-- A metric with an alias and no name has the name that the last birth of that edge or
-  device gave it. Births are kept in the database, so that they hold when the worker is
-  started anew, and for all workers. What comes before any birth is kept as `no-birth`,
-  and can be replayed after it.
-- A birth of the edge ends what its devices were called before: each is born anew.
+- A metric with an alias and no name has the name that the last birth of its edge or
+  device defined. Births are stored in the database, for all workers and for the time
+  after a restart. Data without a birth are kept as `no-birth`, and can be replayed
+  after it.
+- A birth of the edge invalidates the births of its devices: each device must send
+  another one.
 - Compressed payloads are refused.
-- Metrics of one timestamp belong together, historical ones too: a reading's place is
-  its time. Of a metric that comes again at its time, the later value corrects the
-  earlier. One that `is_transient` is not to be stored, and is rejected.
+- Metrics of one timestamp belong together, historical ones too. If a metric occurs
+  again at the same time, the later value corrects the earlier one. A metric that
+  `is_transient` must not be stored, and is rejected.
 - Time: the metric's timestamp, else the payload's, in milliseconds.
-- By its specification data come at quality of service 0: what is lost on the way to the
-  worker is not repeated.
-- `seq` is not read: it counts the messages of an edge with all its devices, so that
-  there are gaps in those of one.
+- The specification demands quality of service 0 for data: messages lost on the way to
+  the worker are not repeated.
+- `seq` is ignored: it counts the messages of an edge with all its devices, so the
+  numbers of one device have gaps.
 """
 
 import struct
@@ -57,49 +58,53 @@ EXAMPLES: Final = (
     ),
 )
 
-#: How many edges and devices, and how many metrics of each, are remembered.
-DEVICES: Final = 1_000
-METRICS: Final = 1_000
-#: What stands for a name where the metrics are in a compressed body.
+#: Remembered edges and devices, and remembered metrics of each.
+MAX_DEVICES: Final = 1_000
+MAX_METRICS: Final = 1_000
+#: Identifier of a payload whose metrics are in a compressed body.
 _COMPRESSED: Final = b"SPBV1.0_COMPRESSED"
 _TYPES: Final = ("DBIRTH", "DDATA", "NBIRTH", "NDATA")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 #: Signed integers by data type, with their width in bits.
 _SIGNED: Final = {1: 8, 2: 16, 3: 32, 4: 64}
-#: What else a metric may hold, by its field's number.
-_NO_NUMBERS: Final = {16: "bytes_value", 17: "dataset_value", 18: "template_value"}
+#: Unsupported kinds of values of a metric, by field number.
+_UNSUPPORTED_VALUES: Final = {
+    16: "bytes_value",
+    17: "dataset_value",
+    18: "template_value",
+}
 
 
 class Metric(NamedTuple):
-    """A metric as it stands in the payload."""
+    """A metric of a payload."""
 
     name: str | None = None
     alias: int | None = None
     timestamp: int | None = None
     datatype: int = 0
     value: Value = None
-    #: not to be stored, says the device
+    #: whether the device forbids to store it
     is_transient: bool = False
 
 
 class Birth(NamedTuple):
-    """What an edge or device said when it was born."""
+    """The birth of an edge or device, which defines aliases."""
 
-    #: when that was received
+    #: time of receipt
     at: datetime
     #: names and data types by alias
     names: dict[int, tuple[str, int]]
 
 
 class Births:
-    """The last birth of each edge and device, which says what aliases mean."""
+    """Memory of the last birth of each edge and device."""
 
     def __init__(self) -> None:
         self._born: OrderedDict[str, Birth] = OrderedDict()
         self._unsaved: OrderedDict[str, Birth] = OrderedDict()
 
     def unsaved(self) -> list[Entry]:
-        """Return the births that are to be stored, by edge or device."""
+        """Return the births that are not stored yet, by edge or device."""
         births = sorted(dict(self._unsaved).items())
         return [
             Entry(device, birth.at, msgspec.json.encode(birth.names))
@@ -107,26 +112,26 @@ class Births:
         ]
 
     def saved(self, entries: Sequence[Entry]) -> None:
-        """Take note that births are stored."""
+        """Mark births as stored."""
         stored = set(entries)
         for entry in self.unsaved():
             if entry in stored:
                 self._unsaved.pop(entry.key, None)
 
     def learn(self, entries: Iterable[Entry]) -> None:
-        """Take over births from where they are stored, where they are newer."""
+        """Add stored births that are newer than the remembered ones."""
         for device, at, names in entries:
             known = self._born.get(device)
             if known is None or known.at < at:
                 _put(self._born, device, Birth(at, _stored.decode(names)))
 
     def remember(self, device: str, birth: Birth) -> None:
-        """Remember a birth that was received just now."""
+        """Remember a birth that has just been received."""
         for births in (self._born, self._unsaved):
             _put(births, device, birth)
 
     def names(self, device: str) -> dict[int, tuple[str, int]]:
-        """Return what aliases mean; nothing where the edge was born again since."""
+        """Return name and data type by alias; empty if the edge has a newer birth."""
         birth = self._born.get(device)
         edge = self._born.get("/".join(device.split("/")[:2]))
         if birth is None or (edge is not None and edge.at > birth.at):
@@ -136,7 +141,7 @@ class Births:
     def decode(
         self, topic: str, payload: bytes, received_at: datetime
     ) -> Sequence[Record | Unusable]:
-        """Decode a birth or data message; keep the metrics of a birth."""
+        """Decode a birth or data message; remember a birth."""
         return _decode(self, topic, payload, received_at)
 
 
@@ -181,7 +186,7 @@ def _decode(
 def _names_in(metrics: list[Metric]) -> dict[int, tuple[str, int]]:
     return {
         metric.alias: (metric.name[:256], metric.datatype)
-        for metric in metrics[:METRICS]
+        for metric in metrics[:MAX_METRICS]
         if metric.alias is not None and metric.name is not None
     }
 
@@ -189,7 +194,7 @@ def _names_in(metrics: list[Metric]) -> dict[int, tuple[str, int]]:
 def _put(births: OrderedDict[str, Birth], device: str, birth: Birth) -> None:
     births[device] = birth
     births.move_to_end(device)
-    if len(births) > DEVICES:
+    if len(births) > MAX_DEVICES:
         births.popitem(last=False)
 
 
@@ -203,7 +208,7 @@ def _named(metric: Metric, names: dict[int, tuple[str, int]]) -> tuple[str, Valu
     value = metric.value
     bits = _SIGNED.get(datatype)
     if bits and type(value) is int and value >= 1 << (bits - 1):
-        # 8 and 16 bits may come as they are, or extended to 32
+        # 8 and 16 bits may be extended to 32
         width = bits if value < 1 << bits else max(bits, 32)
         value -= 1 << width
     return name, value
@@ -218,19 +223,19 @@ def _time(milliseconds: int | None) -> datetime | None:
         raise Unusable("not-a-time", f"timestamp = {milliseconds}") from error
 
 
-# Of protobuf only what these two messages need; the schema is that of Eclipse Tahu,
-# sparkplug_b.proto. Field numbers stand where they are used.
+# The part of protobuf that these two messages need. Field numbers are those of
+# sparkplug_b.proto of Eclipse Tahu.
 
 
-#: What we say ourselves; all else means that the payload is shorter than it says.
-_OURS: Final = (_("cut off"), _("a number of more than 64 bits"))
+#: Our own error messages; any other error means that the payload is cut off.
+_OWN_MESSAGES: Final = (_("cut off"), _("a number of more than 64 bits"))
 _FAULTS: Final = (IndexError, OverflowError, UnicodeDecodeError)
 
 
 def _no_protobuf(error: Exception) -> Unusable:
-    known = str(error) if isinstance(error, IndexError) else ""
-    said = Detail.of(known if known in _OURS else _("cut off"))
-    return Unusable("unreadable", _("not protobuf: {}"), said)
+    message = str(error) if isinstance(error, IndexError) else ""
+    detail = Detail.of(message if message in _OWN_MESSAGES else _("cut off"))
+    return Unusable("unreadable", _("not protobuf: {}"), detail)
 
 
 def _payload(
@@ -274,15 +279,15 @@ def _metric(message: bytes) -> Metric:
             found["name"] = value.decode()
         elif number == 15:
             found["value"] = value.decode()
-        elif number in _NO_NUMBERS:
-            found["value"] = _NO_NUMBERS[number]
+        elif number in _UNSUPPORTED_VALUES:
+            found["value"] = _UNSUPPORTED_VALUES[number]
     if is_null:
         found["value"] = None
     return Metric(**found)  # type: ignore[arg-type]
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """Take a message apart: number and content of each field; IndexError if cut off."""
+    """Yield number and content of each field; raise `IndexError` if cut off."""
     at = 0
     while at < len(message):
         key, at = _varint(message, at)
@@ -319,7 +324,9 @@ def _varint(message: bytes, at: int) -> tuple[int, int]:
 FORMATS: Final = (
     Format(
         name="sparkplug-b",
-        decode=Stateful(memory=Births, read="births", write="put_birth", most=DEVICES),
+        decode=Stateful(
+            memory=Births, read="births", write="put_birth", most=MAX_DEVICES
+        ),
         device_levels=(3, 4),
     ),
 )

@@ -1,14 +1,15 @@
-"""Tasmota telemetry, and what follows its form.
+"""Tasmota telemetry, and devices that publish in the same form.
 
-Topic `tele/{device}/SENSOR`. Others (`STATE`, `LWT`, `INFO1`, …) are counted and left.
+Topic `tele/{device}/SENSOR`. Others (`STATE`, `LWT`, `INFO1`, …) are counted and
+ignored.
 
 - Fields by path: `BME280.Temperature`, `SDS0X1.PM2.5`.
-- Units: `TempUnit` (C or F) holds for each `Temperature` and `DewPoint`, `SpeedUnit`
-  for each `Speed`.
+- Units: `TempUnit` (C or F) applies to each `Temperature` and `DewPoint`, `SpeedUnit`
+  to each `Speed`.
 - Time: `Time` is a local time without offset. Name it in the profile's `times`, with
-  the device's zone: `{ field = "Time", zone = "Europe/Berlin" }`. Where it cannot be
-  used, the reading is rejected; the time of receipt does not stand in for it.
-- null is a gap: so a device reports a sensor that does not answer.
+  the device's zone: `{ field = "Time", zone = "Europe/Berlin" }`. If it is unusable,
+  the reading is rejected; the time of receipt does not replace it.
+- null is a gap: a device reports it for a sensor that does not answer.
 """
 
 from datetime import datetime
@@ -27,7 +28,7 @@ EXAMPLES: Final = (
     ),
 )
 
-#: The last part of a field whose unit another field tells.
+#: Field with the unit of a value, by the last part of the value's path.
 UNITS: Final = {"Temperature": "TempUnit", "DewPoint": "TempUnit", "Speed": "SpeedUnit"}
 _object: Final = msgspec.json.Decoder(dict[str, Any])
 
@@ -40,12 +41,12 @@ def decode(topic: str, payload: bytes, _received_at: datetime) -> list[Record]:
     fields = flatten(found)
     units = {}
     for path in fields:
-        told = found.get(UNITS.get(path.rpartition(".")[2], ""))
-        if isinstance(told, str):
-            units[path] = told
-    told = stamp("Time", found.get("Time"))
-    time = told[0].time if told else None
-    return [Record(time, fields, units=units, stamps=told)]
+        unit = found.get(UNITS.get(path.rpartition(".")[2], ""))
+        if isinstance(unit, str):
+            units[path] = unit
+    stamps = stamp("Time", found.get("Time"))
+    time = stamps[0].time if stamps else None
+    return [Record(time, fields, units=units, stamps=stamps)]
 
 
 FORMATS: Final = (Format(name="tasmota", decode=decode, device_levels=(1,)),)

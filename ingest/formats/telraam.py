@@ -1,14 +1,14 @@
-"""Hourly records as Telraam's interface reports them.
+"""Hourly or quarter-hourly records, as returned by Telraam's API.
 
 Any topic; the payload is one record, an array of them, or an object with `report`.
 
 - Fields: all of a record by name, e.g. `car`, `heavy`, `bike`, `pedestrian`, with
   `_lft` and `_rgt` for the two directions.
-- `uptime` is the share of the hour in which the device counted: that much of it is
-  observed. Telraam scales counts up to the whole hour by it, so that they come as
-  fractions: set `round` in the mapping. Stored is what was counted, count × `uptime`;
-  `volume_normalised` scales it up again, where at least half was observed. Where
-  `uptime` is 0 nothing was seen, and the zeros are gaps.
+- `uptime` is the share of the hour in which the device counted: the observed share.
+  Telraam scales counts up to the whole hour by it, which yields fractions: set `round`
+  in the mapping. The counted number, count × `uptime`, is stored; `volume_normalised`
+  scales it up again if at least half was observed. If `uptime` is 0, nothing was
+  observed, and the zeros are gaps.
 - Time: `date`, the start of the interval. `interval` is `hourly` or `quarterly`.
 """
 
@@ -24,9 +24,9 @@ from ingest.formats.record import (
     as_kind,
     as_object,
     aware,
-    each,
     flatten,
     read_json,
+    records_of_parts,
 )
 from ingest.reasons import Detail, Unusable
 from verkehrspuls import wording
@@ -54,7 +54,9 @@ def decode(
     found = read_json(_records, payload)
     if isinstance(found, dict) and "report" in found:
         found = as_kind(found["report"], list[Any])
-    return each(found, _record) if isinstance(found, list) else [_record(found)]
+    if isinstance(found, list):
+        return records_of_parts(found, _record)
+    return [_record(found)]
 
 
 def _record(part: Any) -> Record:

@@ -1,21 +1,21 @@
 """The Things Stack v3 (The Things Network): LoRaWAN uplinks, decoded by its formatter.
 
-Topic `v3/{application}@{tenant}/devices/{device}/up`. Only `up` holds readings; other
-kinds (`join`, `down/…`, `service/…`, `location/…`) are counted and left.
+Topic `v3/{application}@{tenant}/devices/{device}/up`. Only `up` has readings; other
+kinds (`join`, `down/…`, `service/…`, `location/…`) are counted and ignored.
 
-- Fields: `decoded_payload.…` by path, `normalized_payload.0.…` where there is one;
-  `f_port`, `f_cnt`, and of the gateway that heard best `rssi` and `snr`.
-- Fields that are 0, false or empty are left out by the server: a missing `f_cnt` is 0.
-  Fields inside of `decoded_payload` are not: one that is absent is unknown.
-- Time: of the first gateway that tells its own, else when the network server received.
-  One that cannot be right is passed over, and that is noted with the sensor.
-- An uplink that is `simulated` was sent by no device: it is kept as `simulated`, and is
-  no reading. A frame that holds nothing for the application is counted and left.
-- Sequence: `f_cnt`. A frame that comes again under its number is a repeat, also with
-  another time, as long as the device has not joined anew (`session_key_id`, else
+- Fields: `decoded_payload.…` by path, `normalized_payload.0.…` if there is one;
+  `f_port`, `f_cnt`, and `rssi` and `snr` of the gateway with the best reception.
+- The server leaves out fields that are 0, false or empty: a missing `f_cnt` is 0. It
+  keeps all fields inside of `decoded_payload`: a missing one is unknown.
+- Time: of the first gateway that sends its own time, else of receipt by the network
+  server. An implausible time is skipped, which is recorded with the sensor.
+- No device has sent an uplink that is `simulated`: it is kept as `simulated`, and is
+  not a reading. A frame without data for the application is counted and ignored.
+- Sequence: `f_cnt`. A frame that arrives again with its number is a repetition, even
+  with another time, unless the device has joined again (`session_key_id`, else
   `dev_addr`).
-- The server publishes at quality of service 0: it does not repeat what is lost on the
-  way. Where that matters, let it use a webhook as well.
+- The server publishes at quality of service 0: messages lost on the way are not
+  repeated. If that matters, let it use a webhook as well.
 """
 
 from datetime import datetime
@@ -44,7 +44,7 @@ EXAMPLES: Final = (
 
 
 class Reception(msgspec.Struct, frozen=True):
-    """How a gateway heard the uplink."""
+    """The reception of the uplink by one gateway."""
 
     time: Any = None
     rssi: float | None = None
@@ -52,23 +52,23 @@ class Reception(msgspec.Struct, frozen=True):
 
 
 class Device(msgspec.Struct, frozen=True):
-    """Who sent it."""
+    """The sender."""
 
     device_id: str = ""
-    #: given anew when the device joins
+    #: changes when the device joins
     dev_addr: str = ""
 
 
 class UplinkMessage(msgspec.Struct, frozen=True):
-    """What the device sent."""
+    """The message of the device."""
 
     f_port: int = 0
     f_cnt: int = 0
-    #: the same, and better
+    #: session of the device; better than `dev_addr`
     session_key_id: str = ""
     decoded_payload: dict[str, Any] | None = None
     normalized_payload: Any = None
-    #: one that cannot be read is left out, and the others hold
+    #: receptions; unreadable ones are left out
     rx_metadata: Any = None
     received_at: Any = None
     frm_payload: Any = None
@@ -81,9 +81,9 @@ class Uplink(msgspec.Struct, frozen=True):
     uplink_message: UplinkMessage | None = None
     end_device_ids: Device = Device()
     received_at: Any = None
-    #: made by a person in the console, and sent by no device
+    #: created in the console, not sent by a device
     simulated: bool = False
-    # what else the server tells of a device
+    # other kinds of messages
     join_accept: Any = None
     downlink_ack: Any = None
     downlink_nack: Any = None
@@ -96,9 +96,9 @@ class Uplink(msgspec.Struct, frozen=True):
 
 
 _uplink: Final = msgspec.json.Decoder(Uplink)
-#: the field of an uplink
-UP: Final = "uplink_message"
-_OTHERS: Final = Uplink.__struct_fields__[4:]
+#: Name of the field of an uplink.
+UPLINK_FIELD: Final = "uplink_message"
+_OTHER_KINDS: Final = Uplink.__struct_fields__[4:]
 
 
 def decode(topic: str, payload: bytes, _received_at: datetime) -> list[Record]:
@@ -111,32 +111,32 @@ def decode(topic: str, payload: bytes, _received_at: datetime) -> list[Record]:
     envelope = read_json(_uplink, payload)
     uplink = envelope.uplink_message
     if uplink is None:
-        if any(getattr(envelope, kind) is not None for kind in _OTHERS):
+        if any(getattr(envelope, kind) is not None for kind in _OTHER_KINDS):
             return []
-        raise Unusable("unreadable", _("the field {} is missing"), UP)
+        raise Unusable("unreadable", _("the field {} is missing"), UPLINK_FIELD)
     if simulated := envelope.simulated or uplink.simulated:
         raise Unusable("simulated", f"simulated = {simulated}")
     if uplink.decoded_payload is None and not uplink.normalized_payload:
         if not uplink.f_port and not uplink.frm_payload:
-            return []  # it speaks to the network only
+            return []  # a frame for the network only
         raise Unusable("no-decoded-object", f"f_port = {uplink.f_port}")
     fields = flatten(uplink.decoded_payload or {}, "decoded_payload")
     fields |= flatten(uplink.normalized_payload or [], "normalized_payload")
     fields |= {"f_port": uplink.f_port, "f_cnt": uplink.f_cnt}
     receptions = usable(uplink.rx_metadata, Reception)
     fields |= best_reception(receptions)
-    told = heard_at(
+    stamps = heard_at(
         [stamp("rx_metadata.time", heard.time) for heard in receptions],
         [
             stamp("uplink_message.received_at", uplink.received_at),
             stamp("received_at", envelope.received_at),
         ],
     )
-    time = told[0].time if told else None
+    time = stamps[0].time if stamps else None
     device = envelope.end_device_ids
     session = f"{device.device_id}/{uplink.session_key_id or device.dev_addr}"
     return [
-        Record(time, fields, NETWORK, seq=uplink.f_cnt, session=session, stamps=told)
+        Record(time, fields, NETWORK, seq=uplink.f_cnt, session=session, stamps=stamps)
     ]
 
 

@@ -1,4 +1,4 @@
-"""The command `verkehrspuls simulate`."""
+"""Simulate towns and sensors."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -84,8 +84,8 @@ def history(
             if end - start < 60:
                 break
         publisher.flush(120)
-    said = f"history: {publisher.acknowledged} messages published and acknowledged"
-    output.tell(said)
+    number = publisher.acknowledged
+    output.print_note(f"history: {number} messages published and acknowledged")
 
 
 @app.command()
@@ -124,7 +124,7 @@ def truth(
         return
     for event in events:
         place = f"{event['municipality']}/{event['site'] or event['sensor'] or ''}"
-        output.say(
+        output.print_result(
             f"{event['start']:%Y-%m-%d %H:%M}  {event['end']:%Y-%m-%d %H:%M}  "
             f"{event['kind']:8}  {place.rstrip('/')}: {event['text']}"
         )

@@ -10,7 +10,7 @@ from typing import Any
 
 from tests import parts
 from tests.faults.proxy import DOWN, UP
-from tests.faults.world import CALM, PATIENCE_S, Sender, World, backends
+from tests.faults.world import EXPECTED_EXIT_CODES, PATIENCE_S, Sender, World, backends
 from verkehrspuls.storage.database import Connection
 
 
@@ -53,7 +53,7 @@ def _ask_worker_to_stop(it: Injury) -> None:
 def _stopped_worker_has_ended(it: Injury) -> None:
     code = it.world.worker.process.wait(PATIENCE_S)
     # a database that does not answer does not keep it from ending in order
-    assert code in CALM, it.world.report({"exit after SIGTERM": code})
+    assert code in EXPECTED_EXIT_CODES, it.world.report({"exit after SIGTERM": code})
     it.world.worker.start()
 
 

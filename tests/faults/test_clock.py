@@ -129,12 +129,12 @@ def test_a_clock_that_is_an_hour_ahead_is_said_at_its_first_message(
         (clock,) = sensor_clocks(connection, municipality=TOWN.key)
         assert (clock.offset_s, clock.minutes_ahead) == (-62 * 60, 62)
         assert clock.facts["hint"] == "62 minutes ahead: is local time marked as Z?"
-        assert clock.says("de") == (
+        assert clock.problem("de") == (
             "62 Minuten voraus: Ist Ortszeit mit Z gekennzeichnet?"
         )
         said = {one.part: one for one in checks._clocks(connection)}
     found = said[f"clock of {TOWN.key}/{clock.sensor}"]
-    assert (found.state, found.detail) == ("problem", clock.says("en"))
+    assert (found.state, found.detail) == ("problem", clock.problem("en"))
     assert said["clocks"].state == "ok"
 
 
@@ -173,7 +173,7 @@ def test_a_message_of_the_future_is_not_the_newest(plain_database: str) -> None:
         assert lag_s is not None
         assert -1 < lag_s < 60
         sites = list_sites(connection, visible=EVERYTHING)
-        heard = [site["last_received_at"] for site in sites]
+        heard = [site.last_received_at for site in sites]
         assert max(at for at in heard if at) <= datetime.now(UTC)
         (found,) = (one for one in checks._clocks(connection) if one.part == "clocks")
         assert found.state == "problem"

@@ -346,7 +346,9 @@ class World:
             "duplicate": [key for key, n in _counted(stored).items() if n > 1],
             "corrected": [key for key, _, revision in stored if revision],
             "ledger": self.imbalances(),
-            "exits": [code for code in self.worker.exits if code not in CALM],
+            "exits": [
+                code for code in self.worker.exits if code not in EXPECTED_EXIT_CODES
+            ],
         }
         wrong = {name: what for name, what in problems.items() if what}
         assert not wrong, self.report(wrong)
@@ -408,7 +410,7 @@ class World:
 
 #: exit codes of a worker that has nothing to hide: done, a part did not answer, and
 #: the signals that we sent
-CALM = (0, 3, -signal.SIGKILL, -signal.SIGTERM)
+EXPECTED_EXIT_CODES = (0, 3, -signal.SIGKILL, -signal.SIGTERM)
 
 
 def _counted(stored: list[tuple[Key, int, int]]) -> Counter[Key]:

@@ -35,8 +35,8 @@ def bench(plain_database: str) -> Iterator[Bench]:
 
 @pytest.fixture
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alert_sender, "ANSWER_S", 0.5)
-    monkeypatch.setattr(alert_sender, "MESSAGE_S", 1.0)
+    monkeypatch.setattr(alert_sender, "STEP_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(alert_sender, "MESSAGE_TIMEOUT_S", 1.0)
 
 
 def say(*pieces: bytes) -> Talk:
@@ -280,7 +280,7 @@ def test_alerts_that_wait_too_long_are_told_of(bench: Bench) -> None:
 
     alert_sender.send(connection, settings.alerts, now=now)
     assert told() == ("pass", True, True)  # a first failure is none yet
-    alert_sender.send(connection, settings.alerts, now=now + alerts.LONGEST_WAIT)
+    alert_sender.send(connection, settings.alerts, now=now + alerts.MAX_WAIT)
     assert told() == ("warn", False, False)
     # nobody sends them
     bench.rows(
@@ -292,7 +292,7 @@ def test_alerts_that_wait_too_long_are_told_of(bench: Bench) -> None:
     assert told() == ("warn", False, False)
     # no address is set any more: nobody waits for them
     bench.rows("update alert set given_up = null returning 1")
-    alert_sender.give_up_unset(connection, Alerts())
+    alert_sender.discard_unset(connection, Alerts())
     assert told() == ("pass", True, True)
 
 

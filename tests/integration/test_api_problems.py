@@ -150,7 +150,7 @@ def test_a_key_is_known_however_many_there_are(
     client: TestClient, monkeypatch: pytest.MonkeyPatch, query: str
 ) -> None:
     """More than are compared with a misspelt one."""
-    monkeypatch.setattr(known, "MOST", 1)
+    monkeypatch.setattr(known, "MAX_KEYS_COMPARED", 1)
     assert client.get(f"/api/v1/{query}").status_code == 200
 
 

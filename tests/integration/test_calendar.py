@@ -21,7 +21,7 @@ from verkehrspuls.model import Site
 from verkehrspuls.registry import calendar
 from verkehrspuls.registry.towns import register
 from verkehrspuls.stack import checks
-from verkehrspuls.storage.database import Connection, connect
+from verkehrspuls.storage.database import Connection, connect, execute
 
 HEADING = "state,name,first,last,source\n"
 
@@ -35,8 +35,7 @@ def connection(plain_database: str) -> Iterator[Connection]:
 
 def terms(rows: list[calendar.Row], state: str) -> list[tuple[date, date]]:
     frame = pl.DataFrame(rows).select(list(frames.SCHOOL_HOLIDAYS))
-    found = known_terms(frame).filter(pl.col("state") == state).sort("first")
-    return found.select("first", "last").rows()
+    return known_terms(frame)[state]
 
 
 STATES = sorted(Germany.subdivisions_aliases.values())
@@ -211,7 +210,9 @@ def test_events_are_of_a_site_or_of_all_sites(connection: Connection) -> None:
         ).fetchall()[0][0]
         for key in (here, there)
     }
-    found = calendar.events_of_sites(connection, list(sites.values()))
+    found = execute(
+        connection, "events_of_sites", sites=list(sites.values())
+    ).fetchall()
     assert {(row["site_id"], row["name"]) for row in found} == {
         (sites[here], "Stadtfest"),
         (sites[here], "Baustelle"),

@@ -29,7 +29,7 @@ TOWN = Town(
     sensors=(),
 )
 #: much more than the usual 1000, but not beside a town that has a quarter more
-MUCH = 1450
+LARGE_VOLUME = 1450
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def states(bench: Bench) -> list[tuple[str, bool]]:
 
 def test_an_hour_is_judged_again_with_each_site_that_comes(bench: Bench) -> None:
     first, *others = SITES
-    count(bench, first, MUCH)
+    count(bench, first, LARGE_VOLUME)
     bench.compute()
     assert states(bench) == [("above-usual", False)]
     for site in others:
@@ -67,7 +67,7 @@ def test_an_hour_is_judged_again_with_each_site_that_comes(bench: Bench) -> None
     bench.compute()
     assert states(bench) == [("above-usual", False)]
     expected = bench.rows("select observed, usual from case_member")
-    assert expected == [(MUCH, 1000)]
+    assert expected == [(LARGE_VOLUME, 1000)]
 
 
 def test_the_order_in_which_sites_come_makes_no_difference(bench: Bench) -> None:
@@ -83,7 +83,7 @@ def test_the_order_in_which_sites_come_makes_no_difference(bench: Bench) -> None
 
 
 def test_a_running_hour_is_judged_when_it_has_ended(bench: Bench) -> None:
-    count(bench, SITES[0], MUCH)
+    count(bench, SITES[0], LARGE_VOLUME)
     bench.compute(now=T + HOUR - timedelta(seconds=1))
     assert states(bench) == []
     assert case_hours.judge(bench.store, now=T + HOUR) == 1

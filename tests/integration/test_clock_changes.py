@@ -121,8 +121,8 @@ def hours_of(day: date) -> list[datetime]:
 def _measure(connection: Connection, day: date) -> None:
     """Whole days: the one on which clocks change, and those beside it."""
     span = [day_start(day - timedelta(days=1), ZONE), day_end(day, ZONE)]
-    for series in ("volume", "environment_hour"):
-        connection.execute("select vp.ensure_range(%s, %s, %s)", [series, *span])
+    for table in ("volume", "environment_hour"):
+        connection.execute("select vp.ensure_range(%s, %s, %s)", [table, *span])
     connection.execute(
         "insert into vp.volume (channel_id, interval_s, time, observed_s, volume,"
         " car, truck, bicycle, speed_kmh, gap_s, valid)"

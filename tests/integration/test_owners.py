@@ -209,7 +209,7 @@ def test_only_web_and_mail_addresses_are_taken(address: str) -> None:
     town = msgspec.to_builtins(world.TOWN) | {"imprint": address}
     with pytest.raises(msgspec.ValidationError) as refused:
         msgspec.convert(town, type(world.TOWN))
-    said = wording.explain(refused.value, town, type(world.TOWN)).say()
+    said = wording.explain(refused.value, town, type(world.TOWN)).in_english()
     assert said.startswith("imprint: a link begins with https://")
     with pytest.raises(UsageError):
         load({"VERKEHRSPULS_PAGES__IMPRINT": address})

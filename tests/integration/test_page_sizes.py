@@ -29,7 +29,7 @@ from verkehrspuls.settings import load
 from verkehrspuls.storage.database import Connection, connect
 
 #: of a page, without the files that it loads
-MOST_BYTES = 400_000
+MAX_PAGE_BYTES = 400_000
 NOW = datetime(2026, 3, 1, 10, tzinfo=UTC)
 BEGAN = datetime(2024, 12, 31, 23, tzinfo=UTC)
 DIRECTIONS = ("nord", "ost", "sued", "west")
@@ -108,9 +108,9 @@ LONG = Town(
 def _fill(connection: Connection) -> None:
     """Fourteen months of hours, some quarter-hours, ten years of days."""
     span = {"since": BEGAN, "until": NOW}
-    for series in ("volume", "environment_hour"):
+    for table in ("volume", "environment_hour"):
         connection.execute(
-            f"select vp.ensure_range('{series}', %(since)s, %(until)s)", span
+            f"select vp.ensure_range('{table}', %(since)s, %(until)s)", span
         )
     for seconds, since in (
         (3600, BEGAN),
@@ -219,7 +219,7 @@ def test_a_site_of_long_history_is_a_small_page(
 ) -> None:
     response = client.get(f"/de/towns/langenau/{key}?{PERIODS[period]}")
     assert response.status_code == 200
-    assert len(response.content) < MOST_BYTES
+    assert len(response.content) < MAX_PAGE_BYTES
     rows = max(map(len, Tables(response.text).found.values()))
     assert rows <= 202, "a head and a line of means besides"
 
@@ -237,7 +237,7 @@ def test_a_site_of_long_history_is_a_small_page(
 def test_other_pages_are_small(client: TestClient, path: str) -> None:
     response = client.get(path)
     assert response.status_code == 200
-    assert len(response.content) < MOST_BYTES
+    assert len(response.content) < MAX_PAGE_BYTES
 
 
 @pytest.mark.parametrize("key", [place.key for place in SITES])
@@ -249,7 +249,7 @@ def test_all_rows_are_one_click_away(client: TestClient, key: str, period: str) 
     for link in links:
         response = client.get(link)
         assert response.status_code == 200
-        assert len(response.content) < MOST_BYTES
+        assert len(response.content) < MAX_PAGE_BYTES
         (table,) = Tables(response.text).found.values()
         assert 200 < len(table) - 1 <= 500
 

@@ -28,7 +28,7 @@ def test_database_is_of_the_edition_that_its_server_offers(database: str) -> Non
     assert edition.startswith("timescale") == (offered is not None)
 
 
-def test_series_of_a_cloned_database_take_any_time(database: str) -> None:
+def test_tables_of_a_cloned_database_take_any_time(database: str) -> None:
     moments = ["2019-03-31T00:00Z", "2026-11-20T00:00Z", "2026-11-22T00:00Z"]
     with psycopg.connect(database) as connection:
         for moment in moments:

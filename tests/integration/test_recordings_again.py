@@ -278,7 +278,7 @@ def test_bad_record_of_a_report_is_told_with_its_place_or_time(
     sums = world.take(line("telraam/1", {"report": report}, "2026-06-01T13:00:00Z"))
     assert (sums["readings_stored"], sums["readings_rejected"]) == (2, 1)
     (row,) = world.rows("select detail, detail_values from rejected_message")
-    assert Detail(row["detail"], row["detail_values"] or ()).say("en") == told
+    assert Detail(row["detail"], row["detail_values"] or ()).in_language("en") == told
     assert world.balances()
 
 
@@ -294,7 +294,7 @@ def test_message_that_none_of_a_town_takes_is_found_by_that_town(world: World) -
     def found(*, sensor: str | None = None, municipality: str = "kusel") -> list[str]:
         choice = Choice(municipality=municipality, sensor=sensor)._asdict()
         rows = ledger.rejects(world.connection, limit=10, open=True, **choice)
-        return [row["topic"] for row in rows]
+        return [row.topic for row in rows]
 
     for filter in (GATEWAY, "rtl_433/+", "rtl_433/#", "+/SENSOR/#"):
         world.connection.execute(

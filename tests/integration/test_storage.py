@@ -1,4 +1,4 @@
-"""Series of times, on each storage edition: made, dropped and compressed by range."""
+"""Tables partitioned by time, on each edition: made, dropped, compressed by range."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -65,8 +65,8 @@ def test_dropping_a_range_leaves_the_rest(
 ) -> None:
     write(connection, database, (OLD, 1), (OLD, 2), (NOW, 3))
     cutoff = (NOW - timedelta(days=100)).isoformat()
-    for series in ("count_reading", "count_reading_history"):
-        assert value(connection, f"select drop_before('{series}', '{cutoff}')") == 1
+    for table in ("count_reading", "count_reading_history"):
+        assert value(connection, f"select drop_before('{table}', '{cutoff}')") == 1
     assert value(connection, "select array_agg(car) from count_reading") == [3]
     assert value(connection, "select count(*) from count_reading_history") == 0
     # nothing that reaches over the cutoff is dropped
@@ -92,12 +92,12 @@ def test_late_readings_reach_a_compressed_range(
     assert value(connection, "select sum(readings_duplicate) from ledger") == 100
 
 
-def test_every_series_can_be_compressed_and_dropped(connection: Connection) -> None:
-    for (series,) in connection.execute("select series from series").fetchall():
+def test_every_table_can_be_compressed_and_dropped(connection: Connection) -> None:
+    for (table,) in connection.execute("select series from series").fetchall():
         connection.execute(
             "select ensure_range(%s, %s, %s), compress_before(%s, %s), "
             "drop_before(%s, %s)",
-            [series, OLD, NOW, series, NOW, series, NOW],
+            [table, OLD, NOW, table, NOW, table, NOW],
         )
 
 

@@ -11,9 +11,8 @@ from analytics import frames
 from analytics.flow.aadt import aadt
 from analytics.flow.figure import Figure
 from analytics.flow.histograms import MAX_WIDTH_KMH, merged
-from analytics.flow.inputs import flow_days
 from analytics.flow.speeds import speeds
-from tests.frames import make, utc
+from tests.frames import flow_days, make, utc
 
 START = utc("2026-03-28 22:00")
 FIRST = date(2026, 1, 1)
@@ -112,21 +111,11 @@ def test_aadt_scales_with_the_traffic(volumes: list[int | None], factor: int) ->
                 ],
             },
             schema={"day": pl.Date, "volume_normalised": pl.Float64},
-        ).with_columns(
-            volume="volume_normalised",
-            heavy=None,
-            valid=True,
-            observed=1,
-            normalised=0,
-            imputed=0,
-            excluded=0,
         )
         days = flow_days(
             read,
             first=FIRST,
             last=FIRST + timedelta(days=len(volumes) - 1),
-            state="RP",
-            school_holidays=frames.empty(frames.SCHOOL_HOLIDAYS),
         )
         return aadt(days, frames.empty(frames.FLOW_BINS), unit="Kfz").figures
 

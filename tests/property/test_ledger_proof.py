@@ -79,10 +79,10 @@ def test_ledger_is_proved_after_any_history(
                 cutoff = datetime(2026, 10, 1, tzinfo=UTC)
                 if what == "rejected_message":
                     cutoff = NOW + timedelta(days=60)
-                for series in (what, f"{what}_history"):
+                for table in (what, f"{what}_history"):
                     world.connection.execute(
                         "select drop_before(series, %s) from series where series = %s",
-                        [cutoff, series],
+                        [cutoff, table],
                     )
         proof = world.proof()
         assert proof.differences == {name: [] for name in proof.differences}

@@ -107,8 +107,8 @@ def breaking() -> Iterator[None]:
             raise broken.pop()
         return real(*given)
 
-    real = store._follow
-    with patch.object(store, "_follow", follow):
+    real = store._update_sequences
+    with patch.object(store, "_update_sequences", follow):
         yield
 
 

@@ -68,7 +68,7 @@ def test_case_ends_as_it_should(case: Case) -> None:
         "partly": tally.partly_accepted == messages and case.rows > 0,
     }[case.outcome]
     assert tally.readings_rejected == case.refused or case.rows == 0
-    assert all(case.hint in reject.detail.say("en") for reject in batch.rejects)
+    assert all(case.hint in reject.detail.in_language("en") for reject in batch.rejects)
     if not rows:
         return
     last = unpack(rows[-1])

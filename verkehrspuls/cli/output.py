@@ -35,17 +35,17 @@ def escape(text: str, *, lines: bool = False) -> str:
     return unsafe.sub(lambda found: repr(found[0])[1:-1], text)
 
 
-def say(text: object = "", *, flush: bool = False) -> None:
+def print_result(text: object = "", *, flush: bool = False) -> None:
     """Print a result to standard output."""
     print(escape(str(text), lines=True), flush=flush)
 
 
-def tell(text: object, *, before: str = "") -> None:
-    """Say something on standard error; `before` it what is not escaped."""
+def print_note(text: object, *, before: str = "") -> None:
+    """Print a note to standard error; `before` is put in front without escaping."""
     print(f"{before}{escape(str(text), lines=True)}", file=sys.stderr, flush=True)
 
 
-def say_data(text: str, *, nl: bool) -> None:
+def print_data(text: str, *, nl: bool) -> None:
     """Write a file to standard output, as it is: for another program.
 
     On a terminal it is escaped, but for what separates lines and cells.

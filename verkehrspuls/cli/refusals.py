@@ -46,9 +46,9 @@ _SAID: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...]]
 
 def in_our_words(said: str) -> str:
     """Return what the library says of a value, as we say it; else as it is."""
-    for pattern, say in _SAID:
+    for pattern, describe in _SAID:
         if found := pattern.fullmatch(said):
-            return say(found)
+            return describe(found)
     return said
 
 

@@ -35,7 +35,7 @@ def remove(
             with_readings=with_readings,
             sure=sure,
         )
-    output.tell(
+    output.print_note(
         f"{kind} {named} is removed, with {went['readings']} readings and "
         f"{went['cases']} cases; {went['messages']} messages stay counted in the "
         f"ledger, and {went['rejects']} rejects stay."

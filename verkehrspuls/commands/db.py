@@ -1,4 +1,4 @@
-"""The commands `verkehrspuls db`."""
+"""Migrate the database."""
 
 import typer
 
@@ -19,12 +19,12 @@ def migrate(as_json: Json = False) -> None:
     if as_json:
         output.show_json({"before": before, "after": after})
     elif before == after:
-        output.say(f"The database has revision {after} already.")
+        output.print_result(f"The database has revision {after} already.")
     else:
-        output.say(
+        output.print_result(
             f"The database has revision {after} now; before: {before or 'none'}."
         )
-    _tell_changed(migrations.status(url).changed)
+    _print_changed(migrations.status(url).changed)
 
 
 @app.command()
@@ -42,13 +42,13 @@ def status(as_json: Json = False) -> None:
         output.show_json(told | {"changed": found.changed})
     else:
         needed = f"The database has revision {found.current}, as is needed."
-        output.say(str(found.fault or needed))
-        _tell_changed(found.changed)
+        output.print_result(str(found.fault or needed))
+        _print_changed(found.changed)
     if found.fault or found.changed:
         raise typer.Exit(4)
 
 
-def _tell_changed(files: tuple[str, ...]) -> None:
+def _print_changed(files: tuple[str, ...]) -> None:
     """Name migrations whose files are not what was applied."""
     if files:
-        output.tell(f"Changed after they were applied: {', '.join(files)}.")
+        output.print_note(f"Changed after they were applied: {', '.join(files)}.")

@@ -1,4 +1,4 @@
-"""The command `verkehrspuls doctor`."""
+"""Check each part, and say what to do where something is wrong."""
 
 from verkehrspuls.cli.options import Json
 
@@ -22,8 +22,8 @@ def command(as_json: Json = False) -> None:
     else:
         width = max(len(one.part) for one in findings)
         for one in findings:
-            output.say(f"{one.part:{width}}  {one.state:7}  {one.detail}")
+            output.print_result(f"{one.part:{width}}  {one.state:7}  {one.detail}")
             if one.advice:
-                output.say(f"{'':{width}}           {one.advice}")
+                output.print_result(f"{'':{width}}           {one.advice}")
     if problems := sum(one.state == PROBLEM for one in findings):
         raise FoundProblems(count=problems)

@@ -147,7 +147,7 @@ def _wrong_words(name: str, note: str = "") -> str:
         try:
             msgspec.convert(text, kind)
         except msgspec.ValidationError as error:
-            return f"{what}: {wording.explain(error).say()}"
+            return f"{what}: {wording.explain(error).in_english()}"
     return ""
 
 
@@ -229,11 +229,6 @@ def events(
         last=last,
         visible=list(visible),
     ).fetchall()
-
-
-def events_of_sites(connection: Connection, sites: Sequence[int]) -> list[Row]:
-    """List events by site, including those of its municipality."""
-    return execute(connection, "events_of_sites", sites=list(sites)).fetchall()
 
 
 def remove_event(connection: Connection, event: int) -> None:

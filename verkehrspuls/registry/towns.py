@@ -43,7 +43,9 @@ from verkehrspuls.units import convertible, units_of
 _REGISTRATION: Final = "a registration"
 #: Years in which a sensor may be installed or removed.
 _YEARS: Final = range(1970, 2200)
-_FAR: Final = f"{{}} = {{}} is not in the years {_YEARS[0]} to {_YEARS[-1]}"
+_YEAR_OUT_OF_RANGE: Final = (
+    f"{{}} = {{}} is not in the years {_YEARS[0]} to {_YEARS[-1]}"
+)
 #: Larger numbers are not exact as floats.
 _MAX_EXACT: Final = 2**53
 _TWICE: Final = "a key is there twice; each is there once"
@@ -65,7 +67,7 @@ def load_town(path: Path) -> Town:
     except (ValueError, OverflowError, UsageError) as error:
         reason = getattr(error, "reason", error)
         if isinstance(error, msgspec.MsgspecError):
-            reason = wording.explain(error, document, Town).say()
+            reason = wording.explain(error, document, Town).in_english()
         elif isinstance(error, tomllib.TOMLDecodeError):
             reason = str(error).replace("Cannot overwrite a value", _TWICE)
         elif not isinstance(error, UsageError):
@@ -91,7 +93,7 @@ def by_the_clock(document: Any) -> None:
             if wall is None:
                 continue
             if wall.year not in _YEARS:
-                reason = _FAR.format(f"{where}.{name}", wall.isoformat())
+                reason = _YEAR_OUT_OF_RANGE.format(f"{where}.{name}", wall.isoformat())
                 raise UsageError(reason=reason)
             try:
                 table[name] = at_clock(wall, zone)
@@ -279,7 +281,7 @@ def _of_periods(sensors: Iterable[Sensor]) -> Iterator[str]:
             what = f"sensor {sensor.key}, output {each.output}"
             for name, time in (("since", each.since), ("until", each.until)):
                 if time is not None and time.year not in _YEARS:
-                    yield _FAR.format(f"{what}: {name}", time.isoformat())
+                    yield _YEAR_OUT_OF_RANGE.format(f"{what}: {name}", time.isoformat())
             if each.until is not None and each.until <= each.since:
                 yield f"{what}: it ends (until) before it begins (since)"
             taken.setdefault(("output", sensor.key, each.output), []).append(
@@ -430,13 +432,13 @@ def registered_faults(connection: Connection) -> dict[str, list[str]]:
                     usable.append(msgspec.convert(part, kind))
                 except msgspec.ValidationError as error:
                     what = f"{parts[:-1]} {part['key']}"
-                    said = wording.explain(error, part, kind).say()
+                    said = wording.explain(error, part, kind).in_english()
                     of_town.append(f"{what}: {said}")
             document[parts] = [msgspec.to_builtins(each) for each in usable]
         try:
             of_town += faults(msgspec.convert(document, Town))
         except msgspec.ValidationError as error:
-            of_town.append(wording.explain(error, document, Town).say())
+            of_town.append(wording.explain(error, document, Town).in_english())
     return {key: said for key, said in found.items() if said}
 
 

@@ -95,7 +95,7 @@ def print_line(line: str) -> None:
     """Print a line, above a progress bar if there is one."""
     with suppress(OSError, ValueError):
         clear = "\r\033[K" if sys.stderr.isatty() else ""
-        output.tell(line, before=clear)
+        output.print_note(line, before=clear)
 
 
 @contextmanager
@@ -147,7 +147,7 @@ class Everything:
                 update={"drain_s": min(DRAIN_S, self._settings.ingest.drain_s)}
             ),
         )
-        self._supervisor.changed = self._tell
+        self._supervisor.changed = self._write_state
         simulated = self._settings.simulator.enabled
         self._run_once("migration", "db", "migrate")
         if simulated:
@@ -250,7 +250,7 @@ class Everything:
         self._supervisor.wait(lambda: page_answers(host, port))
         address = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
         self._running = replace(self._running, address=address)
-        self._supervisor.tell()
+        self._supervisor.report_state()
         write_line(f"Verkehrspuls: {address}")
 
     def _reached_at(self) -> tuple[str, int]:
@@ -277,7 +277,7 @@ class Everything:
     def _set(self, **sections: object) -> None:
         self._settings = self._settings.model_copy(update=sections)
 
-    def _tell(self) -> None:
+    def _write_state(self) -> None:
         self._running = replace(
             self._running,
             database_url=self._settings.database.url.get_secret_value(),

@@ -56,7 +56,7 @@ class Program:
         self._environment = environment
         self._log = RotatedLog(log)
         self._lines = Unfailing(
-            self._log.write, changed=self._say_dropped, pause_s=LOG_PAUSE_S
+            self._log.write, changed=self._report_dropped, pause_s=LOG_PAUSE_S
         )
         # its progress bars need direct access to the terminal
         self._shows_progress = shows_progress
@@ -126,7 +126,7 @@ class Program:
                 if self._echo:
                     self._say(f"{self.name}: {text}")
 
-    def _say_dropped(self, reason: str | None, dropped: int) -> None:
+    def _report_dropped(self, reason: str | None, dropped: int) -> None:
         path = self._log.path
         if reason is not None:
             self._say(f"{path} cannot be written: {reason}. {self.name} goes on.")

@@ -82,7 +82,7 @@ class Supervisor:
         #: called at each step; raises if there is no point in continuing
         self.look: Callable[[], None] = lambda: None
         #: time of the next report retry; None: the report is current
-        self._tell_at: float | None = None
+        self._report_at: float | None = None
 
     def add(
         self, part: Part, *, running: bool = False, attempts: int | None = None
@@ -94,7 +94,7 @@ class Supervisor:
         self._watched.append(watched)
         if not running:
             self._start(watched)
-        self.tell()
+        self.report_state()
         return watched
 
     def states(self) -> tuple[PartState, ...]:
@@ -110,25 +110,25 @@ class Supervisor:
             if one.done:
                 self._watched.remove(one)
             if one.done or one.state() != before:
-                self.tell()
-        if self._tell_at is not None and self._clock() >= self._tell_at:
-            self.tell()
+                self.report_state()
+        if self._report_at is not None and self._clock() >= self._report_at:
+            self.report_state()
 
-    def tell(self) -> None:
+    def report_state(self) -> None:
         """Report the state of the parts; log the first failure only."""
         try:
             self.changed()
         except OSError as error:
-            if self._tell_at is None:
+            if self._report_at is None:
                 self._say(
                     "other commands cannot be told what runs: "
                     f"{error.strerror or error}. Everything goes on."
                 )
-            self._tell_at = self._clock() + REPORT_RETRY_S
+            self._report_at = self._clock() + REPORT_RETRY_S
         else:
-            if self._tell_at is not None:
+            if self._report_at is not None:
                 self._say("other commands are told again what runs")
-            self._tell_at = None
+            self._report_at = None
 
     def wait(self, condition: Callable[[], bool]) -> None:
         """Watch until a condition holds."""

@@ -38,8 +38,8 @@ class SensorClock:
         ahead_s = -self.newest_offset_s
         return round(ahead_s / 60) if ahead_s > AHEAD_S else None
 
-    def says(self, language: str) -> str | None:
-        """Return what is wrong with it; None: nothing."""
+    def problem(self, language: str) -> str | None:
+        """Return what is wrong with the clock in a language; None if nothing is."""
         minutes = self.minutes_ahead
         return None if minutes is None else ahead(minutes, language)
 
@@ -50,7 +50,7 @@ class SensorClock:
             "readings": self.readings,
             "offset_s": round(self.offset_s, 1),
             "newest_offset_s": round(self.newest_offset_s, 1),
-            "hint": self.says("en"),
+            "hint": self.problem("en"),
         }
 
 

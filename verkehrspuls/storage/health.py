@@ -1,4 +1,4 @@
-"""Reading detector health, for pages, API and commands."""
+"""Reading channel health, for pages, API and commands."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -14,7 +14,7 @@ from verkehrspuls.wording import nearest
 Kind = Literal["site", "sensor"]
 
 #: Keys of one municipality that are compared with a misspelt one, at most.
-MOST: Final = 2000
+MAX_KEYS_COMPARED: Final = 2000
 
 
 def municipalities(connection: Connection, *, visible: Sequence[str]) -> list[str]:
@@ -41,7 +41,7 @@ def keys(
         municipality=municipality,
         key=key,
         visible=list(visible),
-        most=MOST,
+        most=MAX_KEYS_COMPARED,
     )
     return [row["key"] for row in rows]
 

@@ -17,7 +17,7 @@ from analytics.sections.reliability import (
 from dashboards.charts.charts import Chart, Table
 from dashboards.figures import corridor as figures
 from dashboards.language import Language
-from dashboards.pages.site.counted import all_told
+from dashboards.pages.site.counted import with_trusted_sentences
 from dashboards.wall_clock import add_wall_clock, every
 from verkehrspuls.calendar import day_end, day_start
 from verkehrspuls.storage.reader import Reader
@@ -54,7 +54,7 @@ def corridor_page(
             count=LOOK_BACK,
             stations=language.number(len(stations)),
         ),
-        charts=all_told(
+        charts=with_trusted_sentences(
             _charts(found, corridor, day, language),
             _charts(without, corridor, day, language) if without else None,
             language,

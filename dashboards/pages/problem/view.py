@@ -42,7 +42,7 @@ def problem_page(request: Request, problem: Problem) -> Response:
     heading, advice = _PROBLEMS.get(status, _OTHER_PROBLEM)
     # what is not one of our texts is for programs
     details = [
-        f"{error.say(language.key).removesuffix('.')}."
+        f"{error.in_language(language.key).removesuffix('.')}."
         for error in errors
         if is_translated(error.text.removesuffix("."), "de")
     ]

@@ -10,7 +10,9 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from analytics.reports.extracts import ALL
-from analytics.reports.site import Around, Charted, Report
+from analytics.reports.site.around import Around
+from analytics.reports.site.charted import Charted
+from analytics.reports.site.report import Report
 from dashboards import describe, summaries
 from dashboards.charts import charts
 from dashboards.charts.charts import Chart, Names
@@ -76,7 +78,7 @@ def counted_charts(
     without = _of_hours(
         report.charted_trusted, shown, names, heavy=trusted, drawn=False
     )
-    return drawn + all_told(of_hours, without, language)
+    return drawn + with_trusted_sentences(of_hours, without, language)
 
 
 def _heavy_shares(
@@ -127,7 +129,7 @@ def _of_hours(
         found.append(
             charts.directions_chart(
                 of.day_profiles.filter(~together, day_type="workday"),
-                of.totals,
+                of.directions,
                 language,
                 quantity=quantity,
                 names=names,
@@ -137,15 +139,19 @@ def _of_hours(
     return [*found, *last]
 
 
-def all_told(
+def with_trusted_sentences(
     found: Sequence[Chart], without: Sequence[Chart] | None, language: Language
 ) -> list[Chart]:
     """Add to charts their sentence without suspected data, if there is any."""
     by_key = {chart.key: chart for chart in without or ()}
-    return [told(chart, by_key.get(chart.key), language) for chart in found]
+    return [
+        with_trusted_sentence(chart, by_key.get(chart.key), language) for chart in found
+    ]
 
 
-def told(chart: Chart, without: Chart | None, language: Language) -> Chart:
+def with_trusted_sentence(
+    chart: Chart, without: Chart | None, language: Language
+) -> Chart:
     """Add to a chart its sentence without suspected data."""
     if without is None or without.table == chart.table:
         return chart
@@ -189,12 +195,10 @@ def _weekdays(period: Period) -> list[int]:
 def _names(shown: View) -> Names:
     """Directions of the quantity with their names, in the registry's order."""
     found: dict[str, str] = {}
-    for channel in shown.site["channels"]:
-        if channel["quantity"] == shown.quantity:
-            key = channel["direction"]
-            found.setdefault(
-                key, channel["direction_name"] or (key and channel["name"])
-            )
+    for channel in shown.site.channels:
+        if channel.quantity == shown.quantity:
+            key = channel.direction
+            found.setdefault(key, channel.direction_name or (key and channel.name))
     return list(found.items())
 
 

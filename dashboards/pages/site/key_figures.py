@@ -8,7 +8,8 @@ import polars as pl
 
 from analytics.flow import means
 from analytics.flow.figure import Figure, Reason, month_names
-from analytics.reports.site import SPEED_DAYS, Counted
+from analytics.reports.site.counted import Counted
+from analytics.reports.site.reading import SPEED_DAYS
 from dashboards import passports
 from dashboards.language import Language
 from verkehrspuls.text import mark
@@ -37,7 +38,7 @@ _BASES: Final = {
 }
 WEEK_DAYS: Final = 7
 #: months that must be there for those that lack to be named
-FEWEST_MONTHS: Final = 6
+MIN_MONTHS: Final = 6
 #: told of motor traffic only
 _OF_MOTORS: Final = ("heavy_share", "v85")
 
@@ -62,7 +63,7 @@ class KeyFigure:
     without: str = ""
 
 
-def days_told(of: Counted, language: Language) -> str:
+def days_text(of: Counted, language: Language) -> str:
     """Describe the days of the figures; empty if these are not whole days."""
     if of.ended < of.first:
         return ""
@@ -102,7 +103,7 @@ def total(of: Counted, language: Language) -> KeyFigure:
             else mark("counted, not scaled up; %(share)s observed"),
             share=language.percent(passport.observed),
         ),
-        passport=passports.lines(passport, language, zone=of.site["time_zone"]),
+        passport=passports.lines(passport, language, zone=of.site.time_zone),
         cases=of.cases,
     )
 
@@ -157,7 +158,7 @@ def _without(known: float | None, value: str, unit: str, language: Language) -> 
 
 def _year_lacks(lacking: Reason, language: Language) -> str:
     """Return why the mean of the days is no DTV."""
-    if (lacking.have or 0) < FEWEST_MONTHS:
+    if (lacking.have or 0) < MIN_MONTHS:
         return language.phrase(mark("a DTV is of a whole year"))
     return language.phrase(
         mark("no DTV, because months are missing: %(months)s"),
@@ -178,7 +179,7 @@ def _shown(
     if figure.name == "mean_day" and lacking and lacking.code == "less-than-a-year":
         basis += "; " + _year_lacks(lacking, language)
     if figure.at and not basis:
-        basis = language.moment(figure.at, of.site["time_zone"])
+        basis = language.moment(figure.at, of.site.time_zone)
     if figure.name == "v85" and (of.ended - of.first).days >= SPEED_DAYS:
         basis += language.phrase(
             ", of the last %(days)s days of the period", days=SPEED_DAYS
@@ -196,7 +197,7 @@ def _shown(
         without=_without(trusted.value, value, unit, language)
         if trusted and figure.value is not None
         else "",
-        passport=passports.lines(figure.passport, language, zone=of.site["time_zone"]),
+        passport=passports.lines(figure.passport, language, zone=of.site.time_zone),
         cases=figure.passport.cases,
     )
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from fastapi import Request, Response
 
@@ -14,13 +13,13 @@ from dashboards.pages.site import view
 from dashboards.pages.site.comparison import choices
 from dashboards.pages.site.period_form import form
 from dashboards.pages.site.selection import Asked, selection
-from dashboards.pages.towns.view import MOST_CASES, case_lines
+from dashboards.pages.towns.view import MAX_CASES_LISTED, case_lines
 from dashboards.period import Period
 from dashboards.render import LanguageKey, Now, database_of, known, page_router, render
 from verkehrspuls.errors import BadParameter
 from verkehrspuls.quantities import COUNTED
 from verkehrspuls.storage.operation import count_changes
-from verkehrspuls.storage.sites import read_site
+from verkehrspuls.storage.sites import Site, read_site
 
 router = page_router()
 
@@ -52,7 +51,7 @@ def one_site(
 def _site(
     request: Request,
     tongue: Language,
-    found: Mapping[str, Any],
+    found: Site,
     query: Mapping[str, str],
     at: datetime,
 ) -> Response:
@@ -66,7 +65,7 @@ def _site(
         )
     except BadParameter as error:
         return _mistaken(request, tongue, found, query, error)
-    zones = {(found["municipality"], found["key"]): found["time_zone"]}
+    zones = {(found.municipality, found.key): found.time_zone}
     return render(
         request,
         tongue,
@@ -81,7 +80,7 @@ def _site(
             period=content.view.period,
             choices=content.choices,
         ),
-        cases=case_lines(content.cases[:MOST_CASES], zones, tongue),
+        cases=case_lines(content.cases[:MAX_CASES_LISTED], zones, tongue),
         other_cases={
             standing: case_lines(cases, zones, tongue)
             for standing, cases in content.other_cases.items()
@@ -105,15 +104,15 @@ def _span(shown: Period, language: Language) -> str:
 def _mistaken(
     request: Request,
     language: Language,
-    site: Mapping[str, Any],
+    site: Site,
     query: Mapping[str, str],
     error: BadParameter,
 ) -> Response:
     """Show the form with what was entered, and what is wrong at its field."""
-    measured = [channel["quantity"] for channel in site["channels"]]
+    measured = [channel.quantity for channel in site.channels]
     counted = next((quantity for quantity in measured if quantity in COUNTED), "")
     with database_of(request).connection() as connection:
-        sites = sites_of(connection, site["municipality"]) if counted else []
+        sites = sites_of(connection, site.municipality) if counted else []
     response = render(
         request,
         language,

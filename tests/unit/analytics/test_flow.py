@@ -22,9 +22,9 @@ from analytics.flow import (
 )
 from analytics.flow.aadt import aadt
 from analytics.flow.figure import REASONS, Figure, Reason, Result, ratio, touched_by
-from analytics.flow.inputs import flow_bins, flow_days
+from analytics.flow.inputs import flow_bins
 from analytics.flow.means import directional_split, means
-from tests.frames import HOUR, make, utc
+from tests.frames import HOUR, flow_days, make, utc
 from verkehrspuls.classes import COUNTS, HEAVY_CLASSES
 from verkehrspuls.errors import BadFile
 
@@ -75,10 +75,8 @@ def days(
             "heavy": pl.Float64,
             "valid": pl.Boolean,
         },
-    ).with_columns(observed=1.0, normalised=0.0, imputed=0.0, excluded=0.0)
-    return flow_days(
-        read, first=first, last=last, state="RP", school_holidays=school_holidays
     )
+    return flow_days(read, first=first, last=last, school_holidays=school_holidays)
 
 
 def bins(*rows: Mapping[str, Any], interval_s: int = 3600) -> pl.DataFrame:
@@ -309,18 +307,10 @@ def test_trap_18_heavy_share_is_not_of_a_volume_scaled_otherwise() -> None:
             "volume": [800, 0],
             "volume_normalised": [1000.0, 0.0],
             "heavy": [80, 0],
-            "valid": [True, True],
-            **{name: [0.0, 0.0] for name in ("normalised", "imputed", "excluded")},
             "observed": [0.8, 1.0],
         }
     )
-    found = flow_days(
-        read,
-        first=date(2026, 2, 3),
-        last=date(2026, 2, 4),
-        state="RP",
-        school_holidays=HOLIDAYS,
-    )
+    found = flow_days(read, first=date(2026, 2, 3), last=date(2026, 2, 4))
     assert named(means(found, unit="Kfz"))["heavy_share"].value == pytest.approx(0.1)
 
 
@@ -350,24 +340,10 @@ def test_hammer_strasse_2019(data: Path) -> None:
         .filter(pl.col("channel_id") == 100034980, pl.col("ts").dt.year() == 2019)
         .group_by(day=pl.col("ts").dt.date())
         .agg(volume=pl.col("count").cast(pl.Int64).sum())
-        .with_columns(
-            volume_normalised="volume",
-            heavy=None,
-            valid=True,
-            observed=1,
-            normalised=0,
-            imputed=0,
-            excluded=0,
-        )
+        .with_columns(volume_normalised="volume")
         .collect()
     )
-    given = flow_days(
-        read,
-        first=date(2019, 1, 1),
-        last=date(2019, 12, 31),
-        state="NW",
-        school_holidays=HOLIDAYS,
-    )
+    given = flow_days(read, first=date(2019, 1, 1), last=date(2019, 12, 31), state="NW")
     dtv = named(means(given, unit="Rad"))["dtv"]
     assert dtv.value == pytest.approx(2_723_934 / 365)
     estimates = named(aadt(given, series("2019-01-01", []), unit="Rad"))

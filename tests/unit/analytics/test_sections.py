@@ -11,7 +11,6 @@ from analytics import frames
 from analytics.quantiles import lower, upper
 from analytics.sections.bottlenecks import bottlenecks
 from analytics.sections.conservation import SIGNED_VOLUMES, balances, residuals
-from analytics.sections.pairs import DETECTIONS, pair_intervals, trips
 from analytics.sections.reliability import TRAVEL_TIMES, reliability
 from analytics.sections.smoothing import speed_field
 from analytics.sections.stations import (
@@ -289,36 +288,6 @@ def test_jam_travels_upstream_between_stations() -> None:
     at_62 = middle.filter(pl.col("time") == T + 62 * minutes)["speed_kmh"].item()
     at_69 = middle.filter(pl.col("time") == T + 69 * minutes)["speed_kmh"].item()
     assert at_69 < 40 < at_62
-
-
-def seen(*rows: tuple[str, float]) -> pl.DataFrame:
-    return make(
-        DETECTIONS,
-        [{"device": d, "time": T + timedelta(minutes=m)} for d, m in rows],
-    )
-
-
-def test_devices_are_matched_from_leaving_to_arriving() -> None:
-    first = seen(("a", 0), ("a", 1), ("b", 0), ("c", 5))
-    second = seen(("a", 4), ("a", 5), ("c", 2), ("d", 3))
-    found = one(trips(first, second, length_m=2000))
-    # left at minute 1, arrived at minute 4; c went the other way
-    assert (found["device"], found["travel_s"]) == ("a", 180)
-
-
-def test_who_stopped_on_the_way_or_came_back_is_no_trip() -> None:
-    first = seen(("slow", 0), ("back", 0), ("back", 30))
-    second = seen(("slow", 50), ("back", 33))
-    found = one(trips(first, second, length_m=2000))
-    assert (found["device"], found["travel_s"]) == ("back", 180)
-
-
-def test_median_of_a_pair_leaves_out_outliers_and_counts_them() -> None:
-    first = seen(*((f"d{n}", 0) for n in range(9)))
-    second = seen(*((f"d{n}", 3 + n * 0.05) for n in range(8)), ("d8", 20))
-    found = one(pair_intervals(trips(first, second, length_m=2000)))
-    assert (found["devices"], found["excluded"]) == (8, 1)
-    assert found["travel_s"] == pytest.approx(180 + 3.5 * 3)
 
 
 def arms(entered: Sequence[float], left: Sequence[float]) -> pl.DataFrame:

@@ -10,9 +10,8 @@ import pytest
 from analytics.calendar import with_calendar
 from analytics.frames import FLOW_DAYS, SCHOOL_HOLIDAYS
 from analytics.studies.before_after import before_after
-from analytics.studies.change import CHANGE_DAYS, change, student
+from analytics.studies.change import student
 from analytics.studies.comparison import (
-    compare_day_types,
     compare_periods,
     compare_sites,
     rank,
@@ -327,12 +326,6 @@ def test_sites_are_compared_on_the_same_days() -> None:
     assert (found.days_before, found.days_after) == (100, 100)
 
 
-def test_day_types_are_compared_as_such() -> None:
-    found = compare_day_types(site(15), "workday", "weekend")
-    expected = np.exp(np.log(WEEKDAYS[5:]).mean() - np.log(WEEKDAYS[:5]).mean()) - 1
-    assert found.value == pytest.approx(expected, abs=0.02)
-
-
 def test_ranking_is_not_fooled_by_many_sites() -> None:
     sites = {f"s{n:02}": site(100 + n, town=season(200 + n)) for n in range(20)}
     sites["grown"] = site(300, effect=0.5, town=season(301))
@@ -350,11 +343,6 @@ def test_order_of_days_does_not_matter() -> None:
     a, b = (compare_periods(d, before=BEFORE, after=AFTER) for d in (days, mixed))
     assert a.value == pytest.approx(b.value)
     assert a.lower == pytest.approx(b.lower)
-
-
-def test_change_without_days_is_none() -> None:
-    found = change(make(CHANGE_DAYS, []))
-    assert (found.value, found.days_before) == (None, 0)
 
 
 #: share of the day by hour

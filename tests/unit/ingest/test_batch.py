@@ -219,7 +219,7 @@ def test_one_bad_element_of_an_array_costs_no_other(
     assert (tally.readings_written, tally.readings_rejected) == (2, 1)
     (reject,) = batch.rejects
     assert (reject.reason, reject.readings) == (reason, 1)
-    assert reject.detail.say("en").startswith(said)
+    assert reject.detail.in_language("en").startswith(said)
 
 
 def test_bad_elements_of_a_long_array_can_be_kept_alone() -> None:
@@ -232,7 +232,7 @@ def test_bad_elements_of_a_long_array_can_be_kept_alone() -> None:
     assert (tally.readings_written, tally.readings_rejected) == (8638, 2)
     (reject,) = batch.rejects
     assert reject.parts == b'[%s,"n/a"]' % msgspec.json.encode(bad)
-    assert "[8000]" in reject.detail.say("de")
+    assert "[8000]" in reject.detail.in_language("de")
 
 
 def test_bad_entries_of_an_object_cost_no_other() -> None:
@@ -244,21 +244,23 @@ def test_bad_entries_of_an_object_cost_no_other() -> None:
     assert len(batch.counts) == 1
     assert (
         batch.rejects[0]
-        .detail.say("en")
+        .detail.in_language("en")
         .startswith('counts[1].classes.car = "3": it is text; a whole number is wanted')
     )
     values = {"no2_ugm3": 31.2, "o3_ugm3": "n/a"}
     air = {"time": NOW, "interval_s": 600, "values": values}
     batch = collect(message(AIR_TOPIC, air))
     assert len(batch.environment) == 1
-    assert batch.rejects[0].detail.say("de").startswith('values.o3_ugm3 = "n/a": ')
+    assert (
+        batch.rejects[0].detail.in_language("de").startswith('values.o3_ugm3 = "n/a": ')
+    )
 
 
 def test_array_of_more_entries_than_its_bytes_can_hold_is_refused_at_once() -> None:
     batch = collect(raw(COUNTS_TOPIC, *[b"0"] * 6_000))
     (reject,) = batch.rejects
     assert (reject.reason, reject.readings) == ("unreadable", 0)
-    assert "6000" in reject.detail.say("en")
+    assert "6000" in reject.detail.in_language("en")
 
 
 def test_readings_of_a_message_are_counted_by_their_own_reasons() -> None:

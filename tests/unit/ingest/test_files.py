@@ -595,21 +595,21 @@ def test_both_passes_of_the_autumn_hour_are_told_by_the_order(
     counts = file.counts.filter(pl.col("sensor") == "a-b").sort("time")
     assert counts["time"].n_unique() == len(rows)
     assert counts["car"].to_list() == [car for _, car in rows]
-    assert not file.told
+    assert not file.remarks
 
 
 def test_a_second_pass_with_gaps_is_told_from_the_step_back(tmp_path: Path) -> None:
     rows = [("01:45", 1), ("02:00", 2), ("02:45", 3), ("02:15", 4), ("03:00", 5)]
     file = counts_of(tmp_path, [(f"2025-10-26T{time}", car) for time, car in rows])
     assert [time.hour for time in file.counts["time"]] == [23, 0, 0, 1, 2]
-    assert not file.told
+    assert not file.remarks
 
 
 def test_an_autumn_hour_that_is_there_once_is_said(tmp_path: Path) -> None:
     rows = dict(autumn_night())
     file = counts_of(tmp_path, list(rows.items()))
     assert file.counts.height == 96
-    assert file.told == {wall_clock.AMBIGUOUS["once"]: 4}
+    assert file.remarks == {wall_clock.AMBIGUOUS["once"]: 4}
 
 
 def test_pairs_without_order_are_both_kept_and_said(tmp_path: Path) -> None:
@@ -618,7 +618,7 @@ def test_pairs_without_order_are_both_kept_and_said(tmp_path: Path) -> None:
     file = counts_of(tmp_path, rows)
     assert file.counts["time"].n_unique() == 100
     assert file.counts["car"].sum() == 1880
-    assert file.told == {wall_clock.AMBIGUOUS["unordered"]: 8}
+    assert file.remarks == {wall_clock.AMBIGUOUS["unordered"]: 8}
 
 
 def test_pairs_of_a_file_sorted_by_its_clock_are_both_kept_and_said(
@@ -628,14 +628,14 @@ def test_pairs_of_a_file_sorted_by_its_clock_are_both_kept_and_said(
     file = counts_of(tmp_path, rows)
     assert file.counts["time"].n_unique() == 100
     assert file.counts["car"].sum() == 1880
-    assert file.told == {wall_clock.AMBIGUOUS["unordered"]: 8}
+    assert file.remarks == {wall_clock.AMBIGUOUS["unordered"]: 8}
 
 
 def test_a_file_that_holds_each_row_twice_has_no_second_pass(tmp_path: Path) -> None:
     rows = list(dict(autumn_night()).items())
     file = counts_of(tmp_path, [*rows, *rows])
     assert file.counts["time"].n_unique() == 96
-    assert file.told == {wall_clock.AMBIGUOUS["unordered"]: 8}
+    assert file.remarks == {wall_clock.AMBIGUOUS["unordered"]: 8}
 
 
 @pytest.mark.parametrize(
@@ -689,14 +689,14 @@ def test_a_file_of_dates_holds_daily_values_and_says_so(tmp_path: Path) -> None:
     days = ["2025-03-29", "30.3.2025", "2025/03/31"]
     file = read(*days)
     assert file.counts["interval_s"].to_list() == [86_400] * 3
-    assert file.told == {generic.DATES_ONLY: 3}
-    assert cut(file, until=date(2025, 3, 30)).told == {generic.DATES_ONLY: 1}
+    assert file.remarks == {generic.DATES_ONLY: 3}
+    assert cut(file, until=date(2025, 3, 30)).remarks == {generic.DATES_ONLY: 1}
     # midnight of quarter-hours, as spreadsheets write it
     for time in ("2025-03-31 00:15", "2025-03-31T00", "20250331T00"):
         assert read(*days[:2], time).counts["interval_s"].to_list() == [900] * 3
     file = read(*days, "2025-03-31 00:15")
     assert file.counts["interval_s"].unique().to_list() == [900]
-    assert not file.told
+    assert not file.remarks
 
 
 def test_an_interval_that_is_given_is_that_of_dates_too(tmp_path: Path) -> None:
@@ -704,7 +704,7 @@ def test_an_interval_that_is_given_is_that_of_dates_too(tmp_path: Path) -> None:
     path.write_text("time,site,channel,Interval_s,car\n2025-03-01,a,b,3600,4\n")
     file = generic.read(path, TOWN)
     assert file.counts["interval_s"].to_list() == [3600]
-    assert not file.told
+    assert not file.remarks
 
 
 def test_what_is_said_is_of_the_sites_and_days_that_are_chosen(tmp_path: Path) -> None:
@@ -716,11 +716,11 @@ def test_what_is_said_is_of_the_sites_and_days_that_are_chosen(tmp_path: Path) -
         path.write_text("\n".join([head, *rows, *blank]) + "\n")
     file = muenster_bike.read(tmp_path, TOWN)
     once = wall_clock.AMBIGUOUS["once"]
-    assert (file.told, file.left_out["blank"]) == ({once: 8}, 4)
+    assert (file.remarks, file.left_out["blank"]) == ({once: 8}, 4)
     one = cut(file, sites=["77"])
-    assert (one.told, one.left_out["blank"]) == ({once: 4}, 2)
+    assert (one.remarks, one.left_out["blank"]) == ({once: 4}, 2)
     early = cut(file, until=date(2025, 10, 28))
-    assert (early.told, early.left_out["blank"]) == ({once: 8}, 2)
+    assert (early.remarks, early.left_out["blank"]) == ({once: 8}, 2)
     assert not cut(file, sites=["88"], until=date(2025, 10, 26) + DAY).left_out
 
 
@@ -747,7 +747,7 @@ def test_a_file_that_is_cut_in_the_autumn_hour_goes_on_in_the_right_pass(
     file = counts_of(tmp_path, night[::-1] if backwards else night)
     found = file.counts.sort("time")["time"]
     assert found.dt.hour().unique(maintain_order=True).to_list() == hours
-    assert file.told == {wall_clock.AMBIGUOUS[why]: 4}
+    assert file.remarks == {wall_clock.AMBIGUOUS[why]: 4}
 
 
 def test_messages_of_a_file_say_what_is_ambiguous(tmp_path: Path) -> None:

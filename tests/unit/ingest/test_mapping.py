@@ -64,7 +64,7 @@ def test_fault_of_a_format_is_a_reason_and_no_exception(
 def test_what_came_is_quoted_but_not_at_length() -> None:
     with pytest.raises(Unusable) as refused:
         convert(1.0, 100_000 * "x", "°C")
-    assert len(refused.value.detail.say("de")) <= MAX_DETAIL_LENGTH + 50
+    assert len(refused.value.detail.in_language("de")) <= MAX_DETAIL_LENGTH + 50
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_receipt_stands_in_only_where_allowed(
 def test_value_that_is_no_number_is_refused(number: Value, reason: str) -> None:
     (problem,) = decoded([Record(NOW, {"t": number})], WARM).unusable
     assert problem.reason == reason
-    assert ("decimal comma" in problem.detail.say("en")) == (number == "12,5")
+    assert ("decimal comma" in problem.detail.in_language("en")) == (number == "12,5")
 
 
 def test_text_is_a_number_where_the_profile_says_so() -> None:
@@ -203,8 +203,8 @@ def test_renamed_field_comes_to_light() -> None:
     with pytest.raises(Unusable) as refused:
         decoded([Record(NOW, {"temp": 4.1})], WARM)
     assert refused.value.reason == "no-mapped-field"
-    assert refused.value.detail.say("en") == "there are 'temp'"
-    assert refused.value.detail.say("de") == "vorhanden sind 'temp'"
+    assert refused.value.detail.in_language("en") == "there are 'temp'"
+    assert refused.value.detail.in_language("de") == "vorhanden sind 'temp'"
 
 
 def test_output_without_mapping_is_told() -> None:

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from ingest import newest
-from ingest.batch import Batch, Came, Tally
+from ingest.batch import Batch, MessageOutcome, Tally
 from ingest.newest import MAX_KEPT, MAX_TIME_SHARE, Newest
 from ingest.reasons import Detail
 
@@ -50,10 +50,10 @@ def database(monkeypatch: pytest.MonkeyPatch) -> Database:
 
 
 def batch(sensor_id: int | None, *readings: int, **tally: Any) -> Batch:
-    came: list[Came] = [
+    outcomes: list[MessageOutcome] = [
         (NOW + timedelta(seconds=n), number, None) for n, number in enumerate(readings)
     ]
-    return Batch(ledger={(sensor_id, NOW): Tally(NOW, came=came, **tally)})
+    return Batch(ledger={(sensor_id, NOW): Tally(NOW, outcomes=outcomes, **tally)})
 
 
 def test_under_load_it_takes_a_share_of_the_time(database: Database) -> None:
@@ -89,16 +89,16 @@ def test_of_each_sensor_the_newest_are_noted_and_of_strangers_none(
 def test_reason_is_noted_with_what_it_quotes(database: Database) -> None:
     noting = Newest(clock=lambda: database.now)
     detail = Detail.of("{} at\n{}", "'ä'\n\0", 3)
-    came: list[Came] = [(NOW, 2, (1, "unknown-output", detail))]
-    noting.add(Batch(ledger={(1, NOW): Tally(NOW, came=came)}))
+    outcomes: list[MessageOutcome] = [(NOW, 2, (1, "unknown-output", detail))]
+    noting.add(Batch(ledger={(1, NOW): Tally(NOW, outcomes=outcomes)}))
     noting.note(database, slot=0)  # type: ignore[arg-type]
     at, readings, refused, reason, text, values = msgspec.json.decode(
         database.noted[0][1]
     )
     assert (datetime.fromisoformat(at), readings, refused) == (NOW, 2, 1)
-    assert (reason, Detail(text, values).say("en")) == (
+    assert (reason, Detail(text, values).in_language("en")) == (
         "unknown-output",
-        detail.say("en"),
+        detail.in_language("en"),
     )
 
 

@@ -15,8 +15,8 @@ NESTED = Unusable("unreadable", "[{}]: {}", 3, Detail.of("{} is no name", "'ä'"
 
 
 def test_detail_is_told_in_each_language() -> None:
-    assert NESTED.say("en") == "[3]: 'ä' is no name"
-    assert NESTED.say("de") == "[3]: 'ä' ist kein Name"
+    assert NESTED.in_language("en") == "[3]: 'ä' is no name"
+    assert NESTED.in_language("de") == "[3]: 'ä' ist kein Name"
     assert explain("unreadable", NESTED, "de").startswith("Die Nachricht hat nicht")
     assert explain("unreadable", NESTED, "de").endswith("([3]: 'ä' ist kein Name)")
 
@@ -24,7 +24,8 @@ def test_detail_is_told_in_each_language() -> None:
 def test_detail_that_was_stored_is_told_as_before() -> None:
     values = msgspec.json.decode(NESTED.stored() or "")
     assert all(
-        Detail(NESTED.text, values).say(language) == NESTED.say(language)
+        Detail(NESTED.text, values).in_language(language)
+        == NESTED.in_language(language)
         for language in LANGUAGES
     )
 
@@ -34,17 +35,17 @@ def test_detail_that_was_stored_is_told_as_before() -> None:
 )
 def test_what_came_and_what_was_kept_of_old_is_shown_as_it_is(text: str) -> None:
     assert Detail.of(text).stored() is None
-    assert Detail(text).say("de") == text
+    assert Detail(text).in_language("de") == text
 
 
 def test_what_came_changes_no_text() -> None:
-    assert Detail.of("{} at {}", "{1}", "{}").say("en") == "{1} at {}"
+    assert Detail.of("{} at {}", "{1}", "{}").in_language("en") == "{1} at {}"
 
 
 def test_detail_can_be_stored_whatever_it_quotes() -> None:
     told = Detail.of("{} bytes", "\0\ud800" + MAX_DETAIL_LENGTH * "ä")
     assert "\\u0000" not in (told.stored() or "")
-    assert len(told.say("de")) < MAX_DETAIL_LENGTH + 20
+    assert len(told.in_language("de")) < MAX_DETAIL_LENGTH + 20
 
 
 def test_meaning_stands_alone_where_there_is_no_detail() -> None:

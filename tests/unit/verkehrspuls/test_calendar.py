@@ -50,18 +50,3 @@ def test_days_begin_at_local_midnight() -> None:
     assert calendar.day_start(date(2026, 3, 29), BERLIN) == began
     assert calendar.day_end(date(2026, 3, 28), BERLIN) == began
     assert calendar.local_day(began, BERLIN) == date(2026, 3, 29)
-
-
-def test_like_days_precede_and_leave_holidays_out() -> None:
-    # Corpus Christi 2026 is Thursday, 4 June
-    found = calendar.like_days(date(2026, 6, 11), "RP", weeks=2)
-    assert date(2026, 6, 4) not in found
-    assert date(2026, 5, 28) in found
-    assert max(found) == date(2026, 6, 10)
-    assert min(found) == date(2026, 5, 28)
-
-
-def test_a_holiday_is_like_sundays() -> None:
-    found = calendar.like_days(date(2026, 6, 4), "RP", weeks=2)
-    # two Sundays and Whit Monday
-    assert found == (date(2026, 5, 24), date(2026, 5, 25), date(2026, 5, 31))

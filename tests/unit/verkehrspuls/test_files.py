@@ -14,7 +14,7 @@ import pytest
 
 from analytics.flow import parameters
 from analytics.scores import table
-from ingest.files import formats, recording
+from ingest.files import file_types, recording
 from tests import world
 from tests.parts import PATIENCE_S
 from verkehrspuls.errors import BadFile
@@ -45,9 +45,9 @@ READERS: dict[str, Any] = {
     "settings": lambda path: load({"VERKEHRSPULS_CONFIG": str(path)}),
     "secret": lambda path: load({"VERKEHRSPULS_DATABASE__URL_FILE": str(path)}),
     "flow": parameters.load,
-    "generic": lambda path: formats()["generic"](path, world.TOWN),
-    "muenster-kfz": lambda path: formats()["muenster-kfz"](path, world.TOWN),
-    "muenster-bike": lambda path: formats()["muenster-bike"](path, world.TOWN),
+    "generic": lambda path: file_types()["generic"](path, world.TOWN),
+    "muenster-kfz": lambda path: file_types()["muenster-kfz"](path, world.TOWN),
+    "muenster-bike": lambda path: file_types()["muenster-bike"](path, world.TOWN),
 }
 
 

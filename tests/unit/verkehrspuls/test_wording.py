@@ -62,7 +62,7 @@ def test_no_word_of_the_library_is_left(
     ):
         with pytest.raises(msgspec.ValidationError) as caught:
             decoder.decode(payload)
-        said = explained(caught.value).say(language)
+        said = explained(caught.value).in_language(language)
         assert list(change)[-1] in said
         assert not {"Expected", "Invalid", "`"} & set(said.replace("`", " ` ").split())
     if language == "de" and change.get("time") == "2026-11-21T20:00:00":
@@ -72,7 +72,7 @@ def test_no_word_of_the_library_is_left(
 def test_each_of_several_kinds_is_translated() -> None:
     with pytest.raises(msgspec.ValidationError) as caught:
         msgspec.json.decode('"hello"', type=CountMessage | list[CountMessage])
-    said = explained(caught.value).say("de")
+    said = explained(caught.value).in_language("de")
     assert said.count("ein ") == 2
     assert "an array" not in said
 
@@ -81,7 +81,7 @@ def test_each_of_several_kinds_is_translated() -> None:
 def test_no_word_of_the_parser_is_left(payload: str) -> None:
     with pytest.raises(msgspec.MsgspecError) as caught:
         msgspec.json.decode(payload, type=CountMessage)
-    said = explained(caught.value).say("de")
+    said = explained(caught.value).in_language("de")
     assert said != str(caught.value)
     assert "JSON is" not in said
 
@@ -101,7 +101,7 @@ def test_an_unknown_class_or_output_is_told_with_those_there_are(
     collector = Collector(registry, formats(), Limits.at(NOW, Ingest()))
     payload = json.dumps(GOOD | {"counts": [counts]}).encode()
     batch = collector.collect([Message("vp/v1/a/b/counts", payload, NOW)])
-    said = batch.rejects[0].detail.say("de")
+    said = batch.rejects[0].detail.in_language("de")
     assert told in said
 
 
@@ -110,7 +110,7 @@ def test_an_output_is_told_with_when_it_was_installed() -> None:
     collector = Collector(registry, formats(), Limits.at(NOW, Ingest()))
     payload = json.dumps(GOOD | {"time": "2025-11-21T20:00:00Z"}).encode()
     batch = collector.collect([Message("vp/v1/a/b/counts", payload, NOW)])
-    assert "eingebaut ist er 2026-01-01" in batch.rejects[0].detail.say("de")
+    assert "eingebaut ist er 2026-01-01" in batch.rejects[0].detail.in_language("de")
 
 
 def test_the_nearest_word_is_found_whatever_the_case() -> None:
@@ -127,7 +127,7 @@ def test_a_setting_is_told_with_its_words() -> None:
 
 
 def test_details_of_old_are_still_german() -> None:
-    assert Detail("{} at {}", ["a", "b"]).say("de") == "a zum Zeitpunkt b"
+    assert Detail("{} at {}", ["a", "b"]).in_language("de") == "a zum Zeitpunkt b"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The command `verkehrspuls token`: who may write over HTTP."""
+"""Let sensors and persons in over HTTP."""
 
 from typing import Annotated
 
@@ -48,8 +48,8 @@ def create(
     if as_json:
         output.show_json({"token": token, "expires_at": expires_at})
         return
-    output.say(token)
-    output.tell("It is not stored and cannot be shown again.")
+    output.print_result(token)
+    output.print_note("It is not stored and cannot be shown again.")
 
 
 @app.command("list")
@@ -85,4 +85,4 @@ def revoke(
 
     with database.connection() as connection:
         tokens.revoke(connection, token.removesuffix("…"))
-    output.tell("It is not valid any more.")
+    output.print_note("It is not valid any more.")

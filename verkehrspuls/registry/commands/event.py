@@ -1,4 +1,4 @@
-"""The commands `verkehrspuls event`: what takes place at sites."""
+"""List, add and remove local events."""
 
 from typing import Annotated
 
@@ -61,7 +61,7 @@ def add(
     if as_json:
         output.show_json({"event": event})
     else:
-        output.say(event)
+        output.print_result(event)
 
 
 @app.command("list")

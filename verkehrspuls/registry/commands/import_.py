@@ -1,4 +1,4 @@
-"""`verkehrspuls import`: towns, holidays and events from files."""
+"""Take files straight into the database."""
 
 from pathlib import Path
 from typing import Annotated
@@ -23,7 +23,7 @@ def town(
         register(connection, found)
     number = {"site": len(found.sites), "sensor": len(found.sensors)}
     what = " and ".join(f"{n} {name}{'s' * (n != 1)}" for name, n in number.items())
-    output.tell(f"{found.name}: {what} registered.")
+    output.print_note(f"{found.name}: {what} registered.")
 
 
 @app.command()
@@ -41,7 +41,7 @@ def holidays(
     with database.connection() as connection:
         counts = calendar.replace_school_holidays(connection, rows)
     for state, count in counts.items():
-        output.tell(f"{state}: {count} school holidays.")
+        output.print_note(f"{state}: {count} school holidays.")
 
 
 @app.command()
@@ -60,4 +60,4 @@ def events(
     rows = calendar.load_events(path)
     with database.connection() as connection:
         count = calendar.put_events(connection, rows)
-    output.tell(f"{count} events.")
+    output.print_note(f"{count} events.")

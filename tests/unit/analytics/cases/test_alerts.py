@@ -143,7 +143,7 @@ def test_a_digest_has_one_line_for_each_case() -> None:
 def test_a_storm_is_counted_not_listed() -> None:
     changes = [change(n) for n in range(200)]
     found = alerts.lines(changes, dict.fromkeys(range(200), case()), "de")
-    assert len(found) == alerts.MOST + 1
+    assert len(found) == alerts.MAX_CASES_LISTED + 1
     assert found[-1] == "… und 170 weitere Fälle"
 
 

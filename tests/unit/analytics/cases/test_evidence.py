@@ -92,7 +92,7 @@ def test_each_detector_shows_what_it_judges(
     intervals = (chosen.end - chosen.start).total_seconds() / (
         86400 if step == "P1D" else evidence.SECONDS[chosen.step]
     )
-    assert intervals <= evidence.MOST_INTERVALS + 1
+    assert intervals <= evidence.MAX_INTERVALS + 1
 
 
 def test_every_detector_is_tried() -> None:
@@ -104,7 +104,7 @@ def test_what_lasts_for_years_is_shown_in_part() -> None:
     chosen = evidence.view(
         case("silence", "silent", hours=24 * 900), now=NOW + timedelta(days=900)
     )
-    assert (chosen.end - chosen.start).days <= evidence.MOST_INTERVALS + 1
+    assert (chosen.end - chosen.start).days <= evidence.MAX_INTERVALS + 1
 
 
 def test_nothing_is_shown_of_what_is_to_come() -> None:

@@ -8,8 +8,6 @@ import pytest
 from analytics import frames
 from analytics.cases.groups import group
 from analytics.cases.states import (
-    BY_DETECTORS,
-    BY_PERSON,
     TransitionNotAllowed,
     check_transition,
     excludes,
@@ -168,7 +166,6 @@ def test_transitions() -> None:
         check_transition("withdrawn", "confirmed")
     with pytest.raises(TransitionNotAllowed):
         check_transition("withdrawn", "withdrawn")
-    assert set(BY_DETECTORS) == {"suspected", "withdrawn"} < set(BY_PERSON)
 
 
 def test_only_what_is_confirmed_or_explained_excludes() -> None:

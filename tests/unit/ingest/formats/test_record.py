@@ -38,7 +38,7 @@ def test_bad_record_of_a_report_costs_no_other(bad: object) -> None:
         records, problems = found("telraam", body)
         assert len(records) == 2
         (problem,) = problems
-        assert problem.detail.say("en").startswith("[1]: ")
+        assert problem.detail.in_language("en").startswith("[1]: ")
 
 
 @pytest.mark.parametrize("bad", [None, "n/a", {}, {"result": 1, "Datastream": 5}])
@@ -46,7 +46,7 @@ def test_bad_observation_of_an_array_costs_no_other(bad: object) -> None:
     good = [{"phenomenonTime": time, "result": 1} for time in TIMES[:2]]
     records, problems = found("sensorthings", [good[0], bad, good[1]])
     assert (len(records), len(problems)) == (2, 1)
-    assert problems[0].detail.say("en").startswith("[1]: ")
+    assert problems[0].detail.in_language("en").startswith("[1]: ")
 
 
 @pytest.mark.parametrize("bad", [None, "n/a", [1], [5, 1], ["heute", 1]])
@@ -63,7 +63,7 @@ def test_bad_value_of_a_push_costs_no_other(bad: object) -> None:
     body = {"sensordatavalues": [GOOD[0], bad, GOOD[1]]}
     (record,), (problem,) = found("sensor-community", body)
     assert record.fields == {"SDS_P1": 27.65, "P2": 1}
-    assert problem.detail.say("en").startswith("[1]: ")
+    assert problem.detail.in_language("en").startswith("[1]: ")
 
 
 @pytest.mark.parametrize("name", ["senml-json", "senml-cbor"])
@@ -96,7 +96,10 @@ def test_entries_after_a_bad_base_field_are_not_guessed() -> None:
     pack = [good, {"bt": "soon", "n": "b", "v": 2}, {"n": "c", "v": 3}]
     (record,), problems = found("senml-json", pack)
     assert record.fields == {"a": 1}
-    assert [problem.detail.say("en")[:4] for problem in problems] == ["[1]:", "[2]:"]
+    assert [problem.detail.in_language("en")[:4] for problem in problems] == [
+        "[1]:",
+        "[2]:",
+    ]
 
 
 @pytest.mark.parametrize("bad", [None, "n/a", {"rssi": "n/a"}, {"gwTime": "1980"}])
@@ -133,4 +136,4 @@ def test_time_that_is_none_is_told_by_its_own_field() -> None:
     good = {"phenomenonTime": TIMES[0], "result": 1}
     for name in ("phenomenonTime", "resultTime"):
         _, (problem,) = found("sensorthings", [good, {name: "heute", "result": 1}])
-        assert problem.detail.say("en") == f"{name} = 'heute'"
+        assert problem.detail.in_language("en") == f"{name} = 'heute'"

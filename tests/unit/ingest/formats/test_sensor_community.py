@@ -80,7 +80,7 @@ def test_time_that_cannot_be_used_never_becomes_that_of_receipt(told: object) ->
     assert found.readings == []
     (problem,) = found.unusable
     assert problem.reason == "not-a-time"
-    assert f"timestamp = {told!r}" in problem.detail.say("de")
+    assert f"timestamp = {told!r}" in problem.detail.in_language("de")
 
 
 @pytest.mark.parametrize(

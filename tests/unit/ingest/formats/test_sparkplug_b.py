@@ -76,16 +76,16 @@ def test_later_birth_replaces_the_names(decode: DecodeForeign) -> None:
 
 
 def test_what_is_remembered_is_bounded(decode: DecodeForeign, births: Births) -> None:
-    for number in range(sparkplug_b.DEVICES + 5):
+    for number in range(sparkplug_b.MAX_DEVICES + 5):
         decode(f"spBv1.0/g/NBIRTH/edge-{number}", BIRTH, NOW)
-    assert len(births._born) == sparkplug_b.DEVICES
+    assert len(births._born) == sparkplug_b.MAX_DEVICES
     many = [
         field(1, f"m{n}") + field(2, n) + field(10, 1)
-        for n in range(sparkplug_b.METRICS + 5)
+        for n in range(sparkplug_b.MAX_METRICS + 5)
     ]
     decode("spBv1.0/g/NBIRTH/big", payload(*many), NOW)
-    assert len(births._born["g/big"].names) == sparkplug_b.METRICS
-    assert len(births.unsaved()) == sparkplug_b.DEVICES
+    assert len(births._born["g/big"].names) == sparkplug_b.MAX_METRICS
+    assert len(births.unsaved()) == sparkplug_b.MAX_DEVICES
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def test_time_that_cannot_be_used_never_becomes_that_of_receipt(
     assert found.readings == []
     (problem,) = found.unusable
     assert problem.reason == "not-a-time"
-    assert remedy in problem.detail.say("en")
+    assert remedy in problem.detail.in_language("en")
 
 
 def test_device_without_a_time_has_that_of_receipt_where_it_may() -> None:

@@ -39,8 +39,8 @@ def test_nothing_unsafe_is_printed(
     monkeypatch.setenv("COLUMNS", "300")
     monkeypatch.setenv("NO_COLOR", "1")
     hostile = f"a{UNSAFE}\tb\nc[/bold][red]"
-    output.say(hostile)
-    output.tell(hostile)
+    output.print_result(hostile)
+    output.print_note(hostile)
     output.show([{"x": hostile}], ("x",))
     output.show_json({"x": hostile})
     # what the table itself makes bold

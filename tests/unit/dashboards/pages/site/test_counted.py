@@ -6,7 +6,7 @@ import pytest
 
 from dashboards.charts.charts import Chart, Table
 from dashboards.language import Language
-from dashboards.pages.site.counted import told
+from dashboards.pages.site.counted import with_trusted_sentence
 
 NIGHT = Chart(
     "profile", "When?", "Most at 7.", None, Table(("hour", "n"), [("0", "63")])
@@ -31,4 +31,4 @@ TRUSTED = replace(NIGHT, table=Table(("hour", "n"), [("0", "7")]))
 )
 def test_numbers_with_suspected_hours_say_so(without: Chart | None, said: str) -> None:
     """Also where the sentence is the same without them, and the numbers are not."""
-    assert told(NIGHT, without, Language("en")).sentence == said
+    assert with_trusted_sentence(NIGHT, without, Language("en")).sentence == said

@@ -6,10 +6,11 @@ import pytest
 
 from analytics.flow.figure import Figure
 from analytics.quality.passport import Passport
-from analytics.reports.site import Counted
+from analytics.reports.site.counted import Counted
 from dashboards import passports
 from dashboards.language import Language
-from dashboards.pages.site.key_figures import basis_of, days_told, total
+from dashboards.pages.site.key_figures import basis_of, days_text, total
+from tests.registered import site
 from tests.unit.dashboards.frames import days
 
 FIRST = date(2026, 3, 2)
@@ -18,7 +19,7 @@ ENGLISH = Language("en")
 
 def counted(last: date, ended: date) -> Counted:
     return Counted(
-        site={"time_zone": "Europe/Berlin"},
+        site=site(),
         quantity="motor",
         first=FIRST,
         last=last,
@@ -52,13 +53,13 @@ def test_share_is_said_to_be_up_to_yesterday_while_today_runs() -> None:
 
 
 def test_the_days_of_the_figures_are_said_once() -> None:
-    whole = days_told(counted(date(2026, 3, 3), date(2026, 3, 3)), ENGLISH)
+    whole = days_text(counted(date(2026, 3, 3), date(2026, 3, 3)), ENGLISH)
     assert "2 Mar 2026 – 3 Mar 2026" in whole
     assert whole.endswith("1 of 2.")
-    running = days_told(counted(date(2026, 3, 3), date(2026, 3, 2)), ENGLISH)
+    running = days_text(counted(date(2026, 3, 3), date(2026, 3, 2)), ENGLISH)
     assert "today still runs" in running
     assert running.endswith("1 of 1.")
-    assert days_told(counted(date(2026, 3, 3), date(2026, 3, 1)), ENGLISH) == ""
+    assert days_text(counted(date(2026, 3, 3), date(2026, 3, 1)), ENGLISH) == ""
 
 
 @pytest.mark.parametrize(

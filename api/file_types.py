@@ -20,8 +20,8 @@ SPREADSHEET_KEYS: Final = ("csv-de", "csv-en")
 
 
 @dataclass(frozen=True, slots=True)
-class Format:
-    """A file format of extracts."""
+class FileType:
+    """A type of file that an extract can be written as."""
 
     key: str
     media_type: str
@@ -35,12 +35,12 @@ def describe(extract: Extract) -> dict[str, Any]:
     site = selection.site
     return {
         "site": {
-            "municipality": site["municipality"],
-            "key": site["key"],
-            "name": site["name"],
-            "time_zone": site["time_zone"],
-            "licence": site["licence"],
-            "simulated": site["simulated"],
+            "municipality": site.municipality,
+            "key": site.key,
+            "name": site.name,
+            "time_zone": site.time_zone,
+            "licence": site.licence,
+            "simulated": site.simulated,
         },
         "quantity": selection.quantity,
         "direction": selection.direction,
@@ -61,7 +61,7 @@ def _passport(extract: Extract) -> dict[str, Any]:
 
 
 def to_description(extract: Extract) -> bytes:
-    """Write only the description, for formats that cannot contain it."""
+    """Write only the description, for file types that cannot contain it."""
     return msgspec.json.format(msgspec.json.encode(describe(extract)), indent=2)
 
 
@@ -76,7 +76,7 @@ def to_csv(extract: Extract) -> bytes:
     Simulated data is marked in a separate column.
     """
     frame = extract.frame
-    if extract.selection.site["simulated"]:
+    if extract.selection.site.simulated:
         frame = frame.with_columns(simulated=pl.lit(value=True))
     return (
         _harmless(frame)
@@ -105,14 +105,14 @@ def to_parquet(extract: Extract) -> bytes:
     return buffer.getvalue()
 
 
-EXTRACT_FORMATS: Final = {
+FILE_TYPES: Final = {
     f.key: f
     for f in (
-        Format("json", "application/json", "json", to_json),
-        Format("csv", "text/csv", "csv", to_csv),
-        Format("csv-de", "text/csv", "csv", to_german_csv),
-        Format("csv-en", "text/csv", "csv", to_english_csv),
-        Format("parquet", "application/vnd.apache.parquet", "parquet", to_parquet),
+        FileType("json", "application/json", "json", to_json),
+        FileType("csv", "text/csv", "csv", to_csv),
+        FileType("csv-de", "text/csv", "csv", to_german_csv),
+        FileType("csv-en", "text/csv", "csv", to_english_csv),
+        FileType("parquet", "application/vnd.apache.parquet", "parquet", to_parquet),
     )
 }
 
@@ -124,8 +124,8 @@ def file_name(selection: Selection, ending: str) -> str:
     """
     period = selection.period
     since, until = (_stamp(time, period.zone) for time in (period.start, period.end))
-    mark = "simulated_" if selection.site["simulated"] else ""
-    return f"{mark}{selection.site['key']}_{since}_{until}_{selection.bin}.{ending}"
+    mark = "simulated_" if selection.site.simulated else ""
+    return f"{mark}{selection.site.key}_{since}_{until}_{selection.bin}.{ending}"
 
 
 def _stamp(moment: datetime, zone: ZoneInfo) -> str:

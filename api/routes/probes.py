@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse, Response
 from api.database import Database
 from api.parameters import Store
 from api.problems import RETRY_S
-from api.schemas import health as schemas
+from api.schemas import probes as schemas
 from verkehrspuls.errors import Unavailable
 from verkehrspuls.storage import alerts, ledger, migrate
 from verkehrspuls.storage.clocks import DIFFER_S, ours_ahead_s, receipt_ahead_s
@@ -17,10 +17,12 @@ from verkehrspuls.storage.operation import read_lag_s, read_state
 from verkehrspuls.storage.slots import slots
 
 router = APIRouter(tags=["operation"])
+ORDER: Final = 160
+MODELS: Final = (schemas.Health,)
 
 MEDIA_TYPE: Final = "application/health+json"
 #: Age of ingest's newest message above which it is late, though not broken.
-LATE_S: Final = 900
+MAX_MESSAGE_AGE_S: Final = 900
 _SCHEMA: Final[dict[str, Any]] = {
     "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Health"}}}
 }
@@ -113,7 +115,7 @@ def _lag(store: Database) -> schemas.Check:
     if seconds is None:
         return schemas.Check(status="warn", output="No message came yet.")
     return schemas.Check(
-        status="pass" if seconds <= LATE_S else "warn",
+        status="pass" if seconds <= MAX_MESSAGE_AGE_S else "warn",
         observed_value=round(seconds, 1),
         observed_unit="s",
     )

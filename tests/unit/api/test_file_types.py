@@ -2,7 +2,6 @@ import io
 import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -10,26 +9,23 @@ import pytest
 
 from analytics.reports.extracts import Column, Extract, Selection, SeriesPassport
 from analytics.reports.periods import Period
-from api import formats
+from api import file_types
+from tests.registered import channel, site
 
-SITE: dict[str, Any] = {
-    "municipality": "kaiserslautern",
-    "key": "pariser-strasse",
-    "name": "Pariser Straße",
-    "time_zone": "Europe/Berlin",
-    "municipality_name": "Kaiserslautern",
-    "licence": "",
-    "simulated": False,
-    "channels": [
-        {
-            "key": "ost-1",
-            "name": "Richtung Ost, Fahrstreifen 1",
-            "quantity": "motor",
-            "direction": "ost",
-            "direction_name": "Richtung Mainzer Tor",
-        }
-    ],
-}
+SITE = site(
+    "pariser-strasse",
+    name="Pariser Straße",
+    municipality="kaiserslautern",
+    municipality_name="Kaiserslautern",
+    channels=(
+        channel(
+            "ost-1",
+            name="Richtung Ost, Fahrstreifen 1",
+            direction="ost",
+            direction_name="Richtung Mainzer Tor",
+        ),
+    ),
+)
 #: what stands above the table
 FACTS = (
     "\ufeffKommune;Kaiserslautern\r\n"
@@ -82,7 +78,7 @@ FRAME = pl.DataFrame(
 
 
 def test_csv_is_rfc_4180_in_utc() -> None:
-    assert formats.to_csv(extract(FRAME)).decode() == (
+    assert file_types.to_csv(extract(FRAME)).decode() == (
         "time,direction,volume,speed_kmh\r\n"
         "2026-10-24T23:00:00Z,ost,1,47.5\r\n"
         '2026-10-25T00:00:00Z,"",,\r\n'
@@ -91,7 +87,7 @@ def test_csv_is_rfc_4180_in_utc() -> None:
 
 
 def test_trap_19_german_csv_has_local_times_and_tells_the_doubled_hour_apart() -> None:
-    assert formats.to_german_csv(extract(FRAME)).decode("utf-8") == (
+    assert file_types.to_german_csv(extract(FRAME)).decode("utf-8") == (
         FACTS + "Beginn (Ortszeit);Beginn (UTC);Richtung;Gezählt;"
         "Mittlere Geschwindigkeit\r\n"
         "25.10.2026 01:00;2026-10-24T23:00:00Z;Richtung Mainzer Tor;1;47,5\r\n"
@@ -117,8 +113,8 @@ def test_exports_name_the_hour_of_which_the_pass_is_not_known(
     known = extract(FRAME)
     hour = AUTUMN + timedelta(hours=1)
     unsure = replace(known, passport=replace(known.passport, ambiguous_hours=(hour,)))
-    assert told not in formats.EXTRACT_FORMATS[form].write(known).decode()
-    text = formats.EXTRACT_FORMATS[form].write(unsure).decode()
+    assert told not in file_types.FILE_TYPES[form].write(known).decode()
+    text = file_types.FILE_TYPES[form].write(unsure).decode()
     assert told in text
     assert "2026-10-25T00:00:00Z" in text.partition("Z;")[0]
 
@@ -127,30 +123,30 @@ def test_exports_name_the_hour_of_which_the_pass_is_not_known(
 @pytest.mark.parametrize("form", ["csv", "csv-de", "csv-en"])
 def test_trap_19_text_that_excel_would_run_is_defused(start: str, form: str) -> None:
     frame = pl.DataFrame({"method": [f"{start}1+1", "daily-1"]})
-    text = formats.EXTRACT_FORMATS[form].write(extract(frame)).decode()
+    text = file_types.FILE_TYPES[form].write(extract(frame)).decode()
     assert f"'{start}1+1" in text
     assert "\r\ndaily-1\r\n" in text or "\ndaily-1" in text
 
 
 def test_negative_numbers_stay_numbers() -> None:
-    text = formats.to_csv(extract(pl.DataFrame({"mean": [-4.5]}))).decode()
+    text = file_types.to_csv(extract(pl.DataFrame({"mean": [-4.5]}))).decode()
     assert text == "mean\r\n-4.5\r\n"
 
 
 def test_trap_19_german_csv_writes_days_as_germans_do() -> None:
     frame = pl.DataFrame({"day": [date(2026, 3, 1)], "volume": [7]})
-    text = formats.to_german_csv(extract(frame)).decode("utf-8-sig")
+    text = file_types.to_german_csv(extract(frame)).decode("utf-8-sig")
     assert text.endswith("\r\n\r\nTag;Gezählt\r\n01.03.2026;7\r\n")
 
 
 def test_excel_has_yes_and_no_in_the_readers_words() -> None:
     frame = pl.DataFrame({"direction": ["all"], "valid": [True], "mean": [1234.5]})
     told = extract(frame)
-    german = formats.to_german_csv(told).decode("utf-8-sig")
+    german = file_types.to_german_csv(told).decode("utf-8-sig")
     assert german.endswith(
         "Richtung;Zählt für Mittel;Mittel\r\nalle Richtungen;ja;1234,5\r\n"
     )
-    english = formats.to_english_csv(told).decode("utf-8-sig")
+    english = file_types.to_english_csv(told).decode("utf-8-sig")
     assert english.startswith("Municipality,Kaiserslautern\r\nSite,Pariser Straße\r\n")
     assert "Period,2026-10-25 01:00 – 2026-10-25 03:00\r\n" in english
     assert english.endswith(
@@ -161,13 +157,13 @@ def test_excel_has_yes_and_no_in_the_readers_words() -> None:
 def test_name_of_a_site_that_excel_would_run_is_defused() -> None:
     told = replace(
         extract(FRAME),
-        selection=replace(extract(FRAME).selection, site=SITE | {"name": "=1+1"}),
+        selection=replace(extract(FRAME).selection, site=replace(SITE, name="=1+1")),
     )
-    assert "Messstelle;'=1+1\r\n" in formats.to_german_csv(told).decode()
+    assert "Messstelle;'=1+1\r\n" in file_types.to_german_csv(told).decode()
 
 
 def test_parquet_holds_the_frame_and_its_passport() -> None:
-    body = formats.to_parquet(extract(FRAME))
+    body = file_types.to_parquet(extract(FRAME))
     assert pl.read_parquet(io.BytesIO(body)).equals(FRAME)
     told = json.loads(pl.read_parquet_metadata(io.BytesIO(body))["verkehrspuls"])
     assert told["passport"]["observed"] == 0.5
@@ -176,7 +172,7 @@ def test_parquet_holds_the_frame_and_its_passport() -> None:
 
 def test_json_has_null_for_unknown_and_nan() -> None:
     frame = pl.DataFrame({"volume": [None, 1], "speed_kmh": [float("nan"), 1.5]})
-    told = json.loads(formats.to_json(extract(frame)))
+    told = json.loads(file_types.to_json(extract(frame)))
     assert told["rows"] == [
         {"volume": None, "speed_kmh": None},
         {"volume": 1, "speed_kmh": 1.5},
@@ -202,10 +198,10 @@ def test_file_name_says_site_period_and_bin(
     start: datetime, end: datetime, name: str
 ) -> None:
     selection = Selection(SITE, "motor", None, period(start, end), "PT1H")
-    assert formats.file_name(selection, "csv") == name
+    assert file_types.file_name(selection, "csv") == name
 
 
 def test_shares_of_nothing_are_null() -> None:
-    told = json.loads(formats.to_json(extract(FRAME, expected=0)))["passport"]
+    told = json.loads(file_types.to_json(extract(FRAME, expected=0)))["passport"]
     assert told["observed"] is None
     assert told["excluded"] is None
