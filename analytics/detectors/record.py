@@ -9,6 +9,8 @@ import polars as pl
 
 #: The family of what happens on the street.
 TRAFFIC: Final = "traffic"
+#: What is short and sharp ranks behind all reasons that name a case by themselves.
+BEHIND_NAMES: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class Reason:
     sentence: str
     #: whether observed and usual are km/h, whatever the channel measures
     is_speed: bool = False
+    #: whether observed and usual of hits in a row add up, as counts of hours do
+    adds_up: bool = True
     #: Points that it adds to the severity of a case, see `analytics.cases.severity`.
     severity: int = 0
     #: Place in the order of the reasons that name a case, whatever else was found, …
@@ -41,6 +45,13 @@ class Reason:
     is_fault: bool = False
     #: Codes of detectors whose hits in the same time explain it: then it is not told.
     explained_by: tuple[str, ...] = ()
+
+    @property
+    def rank(self) -> int | None:
+        """Place among the reasons that name a case, however long it is; None: last."""
+        if self.names is not None:
+            return self.names
+        return None if self.sharp is None else BEHIND_NAMES + self.sharp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

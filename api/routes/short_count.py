@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from datetime import UTC
-from typing import Any
+from typing import Any, Final
 
 from fastapi import APIRouter, Request
 
@@ -17,6 +17,7 @@ from api.schemas import short_count as schemas
 from verkehrspuls.quantities import COUNTED
 
 router = APIRouter(prefix=PREFIX, tags=["studies"])
+ORDER: Final = 100
 
 
 @router.post(
@@ -52,7 +53,7 @@ def expand_short_count(
     )
     without = report.without_suspected
     return _figures(report.expanded) | {
-        "simulated": report.municipality["simulated"],
+        "simulated": report.municipality.simulated,
         "method": report.method,
         "without_suspected": without and _figures(without),
     }

@@ -17,6 +17,7 @@ from tests.frames import utc
 from tests.health import BEGAN, DAY, ordinary
 from tests.integration.test_analytics import Bench
 from verkehrspuls.settings import Health, load
+from verkehrspuls.storage import known
 
 LIMITS = Health()
 HOUR = timedelta(hours=1)
@@ -55,6 +56,12 @@ def judge(bench: Bench, *, now: datetime = NOW) -> None:
     bench.compute(now=now)
     while health_store.judge(bench.store, LIMITS, now=now):
         pass
+
+
+def test_the_day_is_that_of_the_town(plain_bench: Bench) -> None:
+    connection, night = plain_bench.store.connection, utc("2026-11-18 23:30")
+    for town, day in (("kusel", 19), (None, 19), ("nowhere", 18)):
+        assert known.today(connection, town, now=night) == date(2026, 11, day)
 
 
 def found(bench: Bench, day: date = DAY) -> dict[str, tuple[Any, ...]]:
@@ -96,6 +103,9 @@ def test_a_silent_day_is_judged_though_nothing_came(plain_bench: Bench) -> None:
     assert found(plain_bench, date(2026, 11, 19)) == {"in": silent, "out": silent}
     running = ("no-data", "site", False)
     assert found(plain_bench, date(2026, 11, 20)) == {"in": running, "out": running}
+    assert plain_bench.rows("select bool_or(is_fault) from channel_health") == [
+        (False,)
+    ]
 
 
 def test_a_failed_judgement_leaves_its_marks(
@@ -133,6 +143,7 @@ def test_api_command_and_metrics_tell_it(
     counts[120:130] = [27] * 10
     report(plain_bench, counts)
     judge(plain_bench)
+    assert plain_bench.rows("select is_fault from channel_health") == [(True,)]
     with TestClient(create_app(load(env := _environment(plain_bench)))) as client:
         period = "from=2026-11-18&to=2026-11-19"
         address = "/api/v1/sites/kusel/b420/health"
