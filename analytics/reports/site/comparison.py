@@ -45,7 +45,7 @@ def compared(
     with reader.frames() as url:
         stored = read_daily_figures(
             url,
-            site_id=site["site_id"],
+            site_id=site.site_id,
             quantity=of.quantity,
             first=first,
             last=last,
