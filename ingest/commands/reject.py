@@ -1,11 +1,18 @@
 """The command `verkehrspuls reject`: messages that could not be used."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from verkehrspuls.cli import output
-from verkehrspuls.cli.options import From, Json, OfMunicipality, OfSensor, To
+from verkehrspuls.cli.options import (
+    From,
+    Json,
+    OfMunicipality,
+    OfSensor,
+    To,
+    takes,
+)
 from verkehrspuls.errors import UnknownKey, UsageError
 
 if TYPE_CHECKING:
@@ -21,6 +28,17 @@ Reason = Annotated[str | None, typer.Option("--reason", help="Only of this code.
 Number = Annotated[int, typer.Argument(help="Number of the message, see `list`.")]
 
 
+class Chosen(NamedTuple):
+    """Options that choose rejected messages; None chooses all."""
+
+    municipality: OfMunicipality = None
+    sensor: OfSensor = None
+    topic: Topic = None
+    reason: Reason = None
+    from_: From = None
+    to: To = None
+
+
 class UnknownReject(UnknownKey):
     """There is no rejected message {key}. `verkehrspuls reject list` shows what is."""
 
@@ -32,13 +50,9 @@ class UnknownReason(UsageError):
 
 
 @app.command("list")
+@takes(Chosen)
 def list_rejects(
-    municipality: OfMunicipality = None,
-    sensor: OfSensor = None,
-    topic: Topic = None,
-    reason: Reason = None,
-    from_: From = None,
-    to: To = None,
+    chosen: Chosen,
     replayed: Annotated[
         bool, typer.Option("--replayed", help="Those too that were replayed since.")
     ] = False,
@@ -50,7 +64,7 @@ def list_rejects(
     from verkehrspuls.storage import ledger
 
     with database.connection() as connection:
-        choice = _choice(connection, municipality, sensor, topic, reason, from_, to)
+        choice = _choice(connection, chosen)
         rows = ledger.rejects(connection, limit=limit, open=not replayed, **choice)
     output.show_list(
         [_described(row) for row in rows],
@@ -106,7 +120,8 @@ def count(
     from verkehrspuls.storage import ledger
 
     with database.connection() as connection:
-        choice = _choice(connection, municipality, sensor, None, reason, from_, to)
+        chosen = Chosen(municipality, sensor, None, reason, from_, to)
+        choice = _choice(connection, chosen)
         del choice["topic"]
         rows = ledger.count_rejects(connection, **choice)
     if as_json:
@@ -119,13 +134,9 @@ def count(
 
 
 @app.command()
+@takes(Chosen)
 def replay(
-    municipality: OfMunicipality = None,
-    sensor: OfSensor = None,
-    topic: Topic = None,
-    reason: Reason = None,
-    from_: From = None,
-    to: To = None,
+    chosen: Chosen,
     everything: Annotated[
         bool, typer.Option("--all", help="All of them, where nothing is chosen.")
     ] = False,
@@ -143,7 +154,7 @@ def replay(
 
     settings = resolve()
     with database.connection(settings=settings) as connection:
-        choice = _choice(connection, municipality, sensor, topic, reason, from_, to)
+        choice = _choice(connection, chosen)
     if not everything and not any(choice.values()):
         raise UsageError(reason="choose messages, or say --all")
     sums = replay_all(settings, Choice(**choice))
@@ -165,27 +176,21 @@ def replay(
         )
 
 
-def _choice(
-    connection: "Connection",
-    municipality: str | None,
-    sensor: str | None,
-    topic: str | None,
-    reason: str | None,
-    from_: str | None,
-    to: str | None,
-) -> dict[str, Any]:
+def _choice(connection: "Connection", chosen: Chosen) -> dict[str, Any]:
+    """Check the options; return the fields of `ingest.rejects.Choice`."""
     from verkehrspuls.cli import keys, periods
     from verkehrspuls.storage import known
 
-    if reason is not None:
-        _check_reason(reason)
-    town, key = keys.of_sensor(municipality, sensor)
-    start, end = periods.period(from_, to, known.time_zone(connection, town))
+    if chosen.reason is not None:
+        _check_reason(chosen.reason)
+    town, key = keys.of_sensor(chosen.municipality, chosen.sensor)
+    zone = known.time_zone(connection, town)
+    start, end = periods.period(chosen.from_, chosen.to, zone)
     return {
         "municipality": town,
         "sensor": key,
-        "topic": topic,
-        "reason": reason,
+        "topic": chosen.topic,
+        "reason": chosen.reason,
         "start": start,
         "end": end,
     }

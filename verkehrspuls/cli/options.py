@@ -1,8 +1,14 @@
 """Options that commands share, with their help."""
 
-from typing import Annotated, Final
+from collections.abc import Callable
+from functools import wraps
+from inspect import Signature, signature
+from typing import Annotated, Any, Concatenate, Final, ParamSpec, TypeVar
 
 import typer
+
+R = TypeVar("R")
+P = ParamSpec("P")
 
 #: What each `--to` says: tests hold all commands to it.
 EXCLUSIVE: Final = "exclusive; a date means its beginning"
@@ -36,3 +42,30 @@ ToDay = Annotated[
     str | None,
     typer.Option("--to", help=f"End, {EXCLUSIVE}. [default: all]"),
 ]
+
+
+def takes(
+    record: type[R],
+) -> Callable[[Callable[Concatenate[R, P], None]], Callable[..., None]]:
+    """Let a command have the fields of a record as its first parameters.
+
+    The command receives the record as its first argument. So commands share parameters
+    with their annotations and defaults, which are those of the fields.
+    """
+    fields = signature(record).parameters
+
+    def decorate(command: Callable[Concatenate[R, P], None]) -> Callable[..., None]:
+        _, *others = signature(command).parameters.values()
+        call: Callable[..., None] = command
+
+        @wraps(command)
+        def run(**given: Any) -> None:
+            values = {name: given.pop(name) for name in fields}
+            call(record(**values), **given)
+
+        parameters = [*fields.values(), *others]
+        run.__annotations__ = {each.name: each.annotation for each in parameters}
+        run.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+        return run
+
+    return decorate
