@@ -25,22 +25,6 @@ from analytics.scores.traffic_usual import Usual
 
 Floats = npt.NDArray[np.float64]
 
-MAX_LOG_RATIO: Final = 0.9
-MAX_FROM_MEDIAN: Final = 0.4
-SHRINKAGE_PRECISION: Final = 30.0
-#: Similar days required of a series to contribute to the network or to be judged.
-MIN_DAYS: Final = 0.15
-#: Series required to detect the kind of a day, the prior log-odds, and the limit of
-#: evidence.
-MIN_SERIES: Final = 5
-PRIOR_LOG_ODDS: Final = -4.0
-MAX_EVIDENCE: Final = 30.0
-#: Median of |z| of a normal z, and the weight of the prior "no commotion" in series.
-MEDIAN_OF_NORMAL: Final = 0.6745
-COMMOTION_PRIOR_SERIES: Final = 40.0
-#: Maximum of the median surprise, as a multiple of the usual one.
-MAX_COMMOTION: Final = 4.0
-
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -53,6 +37,22 @@ class Seen:
     disagreement: Floats
     #: spread² of all series at each time against their usual one, at least 1
     commotion: Floats
+
+
+#: Maximum of the logarithm of the ratio, and of that of a series beyond the median.
+MAX_LOG_RATIO: Final = 0.9
+MAX_FROM_MEDIAN: Final = 0.4
+#: Precision w₀ that draws the ratio towards 1.
+SHRINKAGE_PRECISION: Final = 30.0
+#: Similar days required of a series to contribute to the network or to be judged.
+MIN_DAYS: Final = 0.15
+#: Median of |z| of a normal z, and the weight of the prior "no commotion" in series.
+MEDIAN_OF_NORMAL: Final = 0.6745
+COMMOTION_PRIOR_SERIES: Final = 40.0
+#: Maximum of the median surprise, as a multiple of the usual one.
+MAX_COMMOTION: Final = 4.0
+#: Series required to detect the kind of a day.
+MIN_SERIES: Final = 5
 
 
 def ratio(counts: Floats, usual: Usual, spread: Floats, trust: Floats) -> Seen:
@@ -101,6 +101,11 @@ def _weighted_median(values: Floats, weights: Floats) -> Floats:
     place = (below < below[-1] / 2).sum(axis=0)
     row = np.take_along_axis(order, np.minimum(place, len(values) - 1)[None], axis=0)
     return np.asarray(np.take_along_axis(values, row, axis=0)[0])
+
+
+#: Maximum evidence of one time, and prior log-odds of an unlisted kind of day.
+MAX_EVIDENCE: Final = 30.0
+PRIOR_LOG_ODDS: Final = -4.0
 
 
 def evidence(kinds: list[Seen]) -> Floats:
