@@ -32,9 +32,6 @@ log = logging.getLogger(__name__)
 
 S = TypeVar("S", bound=msgspec.Struct)
 
-#: The end year that the query `outputs` returns for an installation without an end.
-OPEN_END_YEAR: Final = 2200
-
 
 @dataclass(frozen=True, slots=True)
 class Feed:
@@ -209,6 +206,9 @@ def _any_device(topic: str, levels: Collection[int] | None) -> str:
         ]
     )
 
+
+#: The end year that the query `outputs` returns for an installation without an end.
+OPEN_END_YEAR: Final = 2200
 
 _EVER = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 import polars as pl
 
@@ -25,8 +25,7 @@ _LAST_OF_HOUR: Final = timedelta(hours=1, microseconds=-1)
 _KEY: Final = ("channel_id", "interval_s", "time")
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """The data to read in order to recompute stale hours."""
 
     #: SITE_DAYS to recompute

@@ -46,11 +46,6 @@ MAX_FROM_MEDIAN: Final = 0.4
 SHRINKAGE_PRECISION: Final = 30.0
 #: Similar days required of a series to contribute to the network or to be judged.
 MIN_DAYS: Final = 0.15
-#: Median of |z| of a normal z, and the weight of the prior "no commotion" in series.
-MEDIAN_OF_NORMAL: Final = 0.6745
-COMMOTION_PRIOR_SERIES: Final = 40.0
-#: Maximum of the median surprise, as a multiple of the usual one.
-MAX_COMMOTION: Final = 4.0
 #: Series required to detect the kind of a day.
 MIN_SERIES: Final = 5
 
@@ -73,18 +68,28 @@ def ratio(counts: Floats, usual: Usual, spread: Floats, trust: Floats) -> Seen:
     )
     total = weight.sum(axis=0)
     surprise = np.abs(off - own) / np.sqrt(spread + 1 / (base + 0.5))
-    middle = _median(np.where(used, surprise, np.inf), number) / MEDIAN_OF_NORMAL
-    square = np.minimum(middle, MAX_COMMOTION) ** 2
-    commotion = (square * number + COMMOTION_PRIOR_SERIES) / (
-        number + COMMOTION_PRIOR_SERIES
-    )
     apart = (weight * np.minimum(np.abs(off - median), 1)).sum(axis=0)
     return Seen(
         base * network,
         network,
         np.where(number >= MIN_SERIES, apart / np.maximum(total, 1e-9), np.nan),
-        np.maximum(commotion, 1.0),
+        _commotion(np.where(used, surprise, np.inf), number),
     )
+
+
+#: Median of |z| of a normal z, and the weight of the prior "no commotion" in series.
+MEDIAN_OF_NORMAL: Final = 0.6745
+COMMOTION_PRIOR_SERIES: Final = 40.0
+#: Maximum of the median surprise, as a multiple of the usual one.
+MAX_COMMOTION: Final = 4.0
+
+
+def _commotion(surprise: Floats, number: npt.NDArray[np.int64]) -> Floats:
+    """Return the commotion of each time from the surprises of its `number` series."""
+    middle = _median(surprise, number) / MEDIAN_OF_NORMAL
+    square = np.minimum(middle, MAX_COMMOTION) ** 2
+    prior = COMMOTION_PRIOR_SERIES
+    return np.maximum((square * number + prior) / (number + prior), 1.0)
 
 
 def _median(values: Floats, number: npt.NDArray[np.int64]) -> Floats:

@@ -1,6 +1,7 @@
 """The command `verkehrspuls reject`: messages that could not be used."""
 
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -28,15 +29,22 @@ Reason = Annotated[str | None, typer.Option("--reason", help="Only of this code.
 Number = Annotated[int, typer.Argument(help="Number of the message, see `list`.")]
 
 
-class Chosen(NamedTuple):
-    """Options that choose rejected messages; None chooses all."""
+@dataclass(frozen=True)
+class Counted:
+    """Options that choose from the counts of rejected messages; None chooses all."""
 
     municipality: OfMunicipality = None
     sensor: OfSensor = None
-    topic: Topic = None
     reason: Reason = None
     from_: From = None
     to: To = None
+
+
+@dataclass(frozen=True)
+class Chosen(Counted):
+    """Options that choose rejected messages; None chooses all."""
+
+    topic: Topic = None
 
 
 class UnknownReject(UnknownKey):
@@ -65,7 +73,13 @@ def list_rejects(
 
     with database.connection() as connection:
         choice = _choice(connection, chosen)
-        rows = ledger.rejects(connection, limit=limit, open=not replayed, **choice)
+        rows = ledger.rejects(
+            connection,
+            limit=limit,
+            open=not replayed,
+            topic=chosen.topic,
+            **choice,
+        )
     output.show_list(
         [_described(row) for row in rows],
         (
@@ -104,14 +118,8 @@ def show(number: Number, as_json: Json = False) -> None:
 
 
 @app.command()
-def count(
-    municipality: OfMunicipality = None,
-    sensor: OfSensor = None,
-    reason: Reason = None,
-    from_: From = None,
-    to: To = None,
-    as_json: Json = False,
-) -> None:
+@takes(Counted)
+def count(counted: Counted, as_json: Json = False) -> None:
     """Count rejected messages by sensor and reason, those not kept too.
 
     From the ledger, which never forgets; the period is in whole hours of receipt.
@@ -120,10 +128,7 @@ def count(
     from verkehrspuls.storage import ledger
 
     with database.connection() as connection:
-        chosen = Chosen(municipality, sensor, None, reason, from_, to)
-        choice = _choice(connection, chosen)
-        del choice["topic"]
-        rows = ledger.count_rejects(connection, **choice)
+        rows = ledger.count_rejects(connection, **_choice(connection, counted))
     if as_json:
         output.show_json(
             [row | {"explanation": _explanation(row["reason"])} for row in rows]
@@ -155,9 +160,9 @@ def replay(
     settings = resolve()
     with database.connection(settings=settings) as connection:
         choice = _choice(connection, chosen)
-    if not everything and not any(choice.values()):
+    if not everything and not (chosen.topic or any(choice.values())):
         raise UsageError(reason="choose messages, or say --all")
-    sums = replay_all(settings, Choice(**choice))
+    sums = replay_all(settings, Choice(topic=chosen.topic, **choice))
     if as_json:
         outcomes = ("stored", "duplicate", "corrected", "rejected")
         readings = (f"readings_{outcome}" for outcome in outcomes)
@@ -176,8 +181,8 @@ def replay(
         )
 
 
-def _choice(connection: "Connection", chosen: Chosen) -> dict[str, Any]:
-    """Check the options; return the fields of `ingest.rejects.Choice`."""
+def _choice(connection: "Connection", chosen: Counted) -> dict[str, Any]:
+    """Check the options; return the fields of `ingest.rejects.Choice` but topic."""
     from verkehrspuls.cli import keys, periods
     from verkehrspuls.storage import known
 
@@ -189,7 +194,6 @@ def _choice(connection: "Connection", chosen: Chosen) -> dict[str, Any]:
     return {
         "municipality": town,
         "sensor": key,
-        "topic": chosen.topic,
         "reason": chosen.reason,
         "start": start,
         "end": end,

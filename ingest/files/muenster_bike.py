@@ -15,8 +15,7 @@ from typing import Final
 
 import polars as pl
 
-from ingest.files import CountFile, Device
-from ingest.files.muenster import count_file, reading
+from ingest.files import CountFile, Device, one_class_file, reading
 from verkehrspuls import spreadsheet
 from verkehrspuls.errors import BadFile
 from verkehrspuls.files import check_file
@@ -36,7 +35,7 @@ def read(path: Path, town: Town) -> CountFile:
         stations = _parquet(path) if path.suffix == ".parquet" else _csvs(path)
     counts = pl.concat(stations)
     names = dict(counts.select("station", "name").unique().sort("station").iter_rows())
-    return count_file(
+    return one_class_file(
         town,
         counts.with_columns(sensor=pl.col("station").cast(pl.String)),
         sites=[_site(str(station), name) for station, name in names.items()],

@@ -15,8 +15,7 @@ from typing import Final
 
 import polars as pl
 
-from ingest.files import CountFile, Device
-from ingest.files.muenster import count_file, reading
+from ingest.files import CountFile, Device, one_class_file, reading
 from verkehrspuls.errors import BadFile
 from verkehrspuls.files import check_file, read_bytes
 from verkehrspuls.model import Channel, Site, Town
@@ -47,7 +46,7 @@ def read(path: Path, town: Town) -> CountFile:
             counts = pl.concat([_day(file, unread) for file in files])
     names = counts["detector"].unique().sort()
     keys = pl.DataFrame({"detector": names, "sensor": [_key(n) for n in names]})
-    return count_file(
+    return one_class_file(
         town,
         counts.join(keys, on="detector", maintain_order="left"),
         sites=_sites(names.to_list()),
