@@ -49,28 +49,30 @@ def with_calendar(
     - event, where EVENTS are given: their names at `site_id`; null where there is none
     """
     days = frame.select("state", "day").unique()
-    found = frame.join(
-        _days(days, school_holidays), on=["state", "day"], how="left"
-    ).with_columns(weekday=pl.col("day").dt.weekday())
+    found = (
+        frame.lazy()
+        .join(_days(days, school_holidays).lazy(), on=["state", "day"], how="left")
+        .with_columns(weekday=pl.col("day").dt.weekday())
+        .collect()
+    )
     return found if events is None else _with_events(found, events)
 
 
-def known_terms(school_holidays: pl.DataFrame) -> pl.DataFrame:
-    """Return the periods `[first, last]` of each state whose school holidays are known.
+def known_terms(school_holidays: pl.DataFrame) -> dict[str, list[tuple[date, date]]]:
+    """Return the periods `(first, last)` of each state whose school holidays are known.
 
     A period reaches from the first to the last school holiday; a distance of more than
     MAX_TERM between two holidays starts a new period, because data is missing.
     """
-    before = pl.col("last").cum_max().shift(1).over("state")
-    hole = (pl.col("first") - before > MAX_TERM).fill_null(value=True)
-    return (
-        check(school_holidays, SCHOOL_HOLIDAYS)
-        .sort("state", "first")
-        .with_columns(term=hole.cum_sum())
-        .group_by("state", "term")
-        .agg(pl.col("first").min(), pl.col("last").max())
-        .drop("term")
-    )
+    found: dict[str, list[tuple[date, date]]] = {}
+    for state, spans in _spans(school_holidays).items():
+        terms = found[state] = []
+        for first, last in sorted(spans):
+            if terms and first - terms[-1][1] <= MAX_TERM:
+                first, before = terms.pop()
+                last = max(last, before)
+            terms.append((first, last))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,23 +85,39 @@ class Terms:
 
 def terms_of(school_holidays: pl.DataFrame, state: str) -> Terms:
     """Return a state's name and the last day of its known school holidays."""
-    last = known_terms(school_holidays).filter(state=state)["last"].to_list()
-    return Terms(calendar.state_name(state), max(last, default=None))
+    terms = known_terms(school_holidays.filter(state=state)).get(state)
+    return Terms(calendar.state_name(state), terms[-1][1] if terms else None)
 
 
 def _days(days: pl.DataFrame, school_holidays: pl.DataFrame) -> pl.DataFrame:
     """Return the calendar's data on days by state."""
-    rows: list[tuple[str, date, bool, bool, str]] = [
-        (
-            state,
-            day,
-            day in calendar.public_holidays(state, day.year),
-            calendar.is_bridge_day(day, state),
-            calendar.day_type(day, state),
+    here = pl.col("state").is_in(days["state"].unique().implode())
+    school_holidays = school_holidays.filter(here)
+    known = known_terms(school_holidays)
+    off = {
+        state: {
+            day for first, last in spans for day in calendar.days_between(first, last)
+        }
+        for state, spans in _spans(school_holidays).items()
+    }
+    rows: list[tuple[str, date, bool, bool, str, bool | None]] = []
+    for state, day in days.iter_rows():
+        day_type: str = calendar.day_type(day, state)
+        told = any(first <= day <= last for first, last in known.get(state, ()))
+        school_holiday = day in off[state] if told else None
+        if school_holiday and day_type == "workday":
+            day_type = "school_holiday_workday"
+        rows.append(
+            (
+                state,
+                day,
+                day in calendar.public_holidays(state, day.year),
+                calendar.is_bridge_day(day, state),
+                day_type,
+                school_holiday,
+            )
         )
-        for state, day in days.iter_rows()
-    ]
-    of_public = pl.DataFrame(
+    return pl.DataFrame(
         rows,
         schema={
             "state": pl.String,
@@ -107,34 +125,18 @@ def _days(days: pl.DataFrame, school_holidays: pl.DataFrame) -> pl.DataFrame:
             "holiday": pl.Boolean,
             "bridge_day": pl.Boolean,
             "day_type": pl.String,
+            "school_holiday": pl.Boolean,
         },
         orient="row",
     )
-    off = _within(days, check(school_holidays, SCHOOL_HOLIDAYS), "off")
-    known = _within(days, known_terms(school_holidays), "known")
-    school_holiday = pl.when("known").then(pl.col("off").fill_null(value=False))
-    in_holidays = (pl.col("day_type") == "workday") & pl.col("school_holiday")
-    return (
-        of_public.join(off, on=["state", "day"], how="left")
-        .join(known, on=["state", "day"], how="left")
-        .with_columns(school_holiday=school_holiday)
-        .with_columns(
-            day_type=pl.when(in_holidays)
-            .then(pl.lit("school_holiday_workday"))
-            .otherwise("day_type")
-        )
-        .drop("off", "known")
-    )
 
 
-def _within(days: pl.DataFrame, periods: pl.DataFrame, name: str) -> pl.DataFrame:
-    """Return the days within periods of their state, with a column that marks them."""
-    return (
-        days.join(periods, on="state")
-        .filter(pl.col("day").is_between("first", "last"))
-        .select("state", "day", pl.lit(value=True).alias(name))
-        .unique()
-    )
+def _spans(school_holidays: pl.DataFrame) -> dict[str, list[tuple[date, date]]]:
+    """Return the first and last day of each of the school holidays, by state."""
+    found: dict[str, list[tuple[date, date]]] = {}
+    for state, _, first, last in check(school_holidays, SCHOOL_HOLIDAYS).iter_rows():
+        found.setdefault(state, []).append((first, last))
+    return found
 
 
 def _with_events(frame: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:

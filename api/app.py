@@ -6,6 +6,7 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import chain
 from typing import Any, Final
 
 from fastapi import Depends, FastAPI
@@ -17,32 +18,10 @@ from api.database import Database
 from api.guard import Guard
 from api.intake import Trial
 from api.outlet import Outlet
-from api.routes import (
-    as_known,
-    cases,
-    channel_health,
-    environment,
-    flow,
-    forecast,
-    ledger,
-    municipalities,
-    probes,
-    readings,
-    rejects,
-    sections,
-    series,
-    short_count,
-    sites,
-    studies,
-)
-from api.schemas.probes import Health
-from api.schemas.series import Series
-from api.schemas.sites import SiteFeatures
+from api.routes import readings, resources
 from verkehrspuls.metrics import Metrics
 from verkehrspuls.settings import Settings
 
-#: Models of responses that routes render themselves; OpenAPI refers to them by name.
-EXTRA_MODELS: Final = (problems.Problem, SiteFeatures, Series, Health)
 #: Names of models with a common class name contain their module. Clients are generated
 #: from these names, so they stay when the module moves.
 PUBLISHED_NAMES: Final = {
@@ -87,21 +66,9 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.trial = Trial(settings.ingest)
     app.state.pace = readings.Pace(settings.api)
     app.state.metrics = Metrics()
-    for module in (
-        *(municipalities, sites, series, flow, forecast, environment, sections, cases),
-        *(
-            studies,
-            short_count,
-            as_known,
-            readings,
-            ledger,
-            rejects,
-            channel_health,
-            probes,
-            reference,
-        ),
-    ):
-        app.include_router(module.router)
+    for resource in resources():
+        app.include_router(resource.router)
+    app.include_router(reference.router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     problems.install(app)
     app.add_middleware(conditional.Conditional)
@@ -119,7 +86,8 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
             "token": {"type": "http", "scheme": "bearer"}
         }
         known = document["components"]["schemas"]
-        for model in EXTRA_MODELS:
+        rendered = (getattr(one, "MODELS", ()) for one in resources())
+        for model in (problems.Problem, *chain.from_iterable(rendered)):
             schema = model.model_json_schema(
                 ref_template="#/components/schemas/{model}", mode="serialization"
             )

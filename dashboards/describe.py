@@ -9,9 +9,9 @@ import polars as pl
 from analytics.cases import sentences
 from analytics.cases.states import STATES
 from analytics.frames import mean
+from analytics.reports.site_now import LATE_AFTER
 from dashboards.language import UNKNOWN_FIGURE, Language
 from dashboards.period import Period
-from dashboards.states import LATE_AFTER
 from verkehrspuls.classes import CLASS_NAMES
 from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.storage.case_lists import Counts
@@ -133,7 +133,7 @@ def week(means: pl.DataFrame, language: Language, *, unit: str) -> str:
 
 def directions(
     means: pl.DataFrame,
-    totals: Mapping[str, int],
+    counted: pl.DataFrame,
     language: Language,
     *,
     names: Sequence[tuple[str, str]],
@@ -141,11 +141,12 @@ def directions(
     """Return each direction's share of the period and its busiest hour on workdays."""
     if means.is_empty():
         return language.phrase("No workday has been observed yet.")
-    total = sum(totals.values())
+    shares = dict(counted.select("direction", "share").iter_rows())
+    by_direction = means.sort("hour").partition_by("direction", as_dict=True)
     parts = []
     for key, name in names:
-        rows = means.filter(pl.col("direction") == key).sort("hour")
-        if rows.is_empty() or not total:
+        rows = by_direction.get((key,))
+        if rows is None or shares.get(key) is None:
             continue
         known = rows.filter(pl.col("samples") >= MIN_DAYS)
         text = mark("%(name)s: %(share)s of the traffic")
@@ -157,7 +158,7 @@ def directions(
             language.phrase(
                 text,
                 name=name,
-                share=language.percent(totals.get(key, 0) / total),
+                share=language.percent(shares[key]),
                 hours=language.hours(rows["hour"][rows["mean"].arg_max() or 0]),
             )
         )

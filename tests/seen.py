@@ -1,10 +1,10 @@
 """What each how-to for contributors leads to: looked for where people look for it.
 
-Run in a copy of the project in which the how-tos were followed, with the URL of a
-migrated, empty database for each: `python -m tests.seen add-a-quantity=URL`.
+Run in a copy of the project in which the how-tos were followed, with the URLs of empty
+databases, one for `IN_WORLD` and one for each of `ALONE`: `python -m tests.seen URL …`.
 """
 
-import subprocess
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -15,16 +15,22 @@ from typing import Any, Final
 import msgspec
 import psycopg
 from starlette.testclient import TestClient
+from typer.testing import CliRunner
 
 from ingest.batch import Message
 from tests import world
 from tests.integration.test_ledger import NOW
 from tests.integration.test_ledger import World as Ingest
+from verkehrspuls.cli import command as cli
 from verkehrspuls.model import Channel, Installation, Mapping, Sensor, Site, Town
 from verkehrspuls.registry.towns import register
-from verkehrspuls.settings import load
+from verkehrspuls.settings import PREFIX, load
+from verkehrspuls.storage.database import connect
+from verkehrspuls.storage.migrate import migrate
 
 PROJECT: Final = Path(__file__).parents[1]
+#: the site of `tests.world` on whose page things are looked for
+STREET: Final = "kaiserslautern/pariser-strasse"
 
 
 @contextmanager
@@ -40,15 +46,13 @@ def web(url: str, now: datetime = world.LAST) -> Iterator[TestClient]:
 
 
 def command(url: str, *words: str) -> str:
-    """What a command says."""
-    done = subprocess.run(
-        [sys.executable, "-m", "verkehrspuls", *words],
-        env={"VERKEHRSPULS_DATABASE__URL": url, "PYTHONPATH": str(PROJECT)},
-        capture_output=True,
-        check=True,
-        text=True,
-    )
-    return done.stdout + done.stderr
+    """Run a command; return what it says."""
+    # what tests are told by the environment is no setting
+    without = dict.fromkeys(name for name in os.environ if name.startswith(PREFIX))
+    env = {**without, "VERKEHRSPULS_DATABASE__URL": url}
+    done = CliRunner().invoke(cli.app, words, env=env, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.output
 
 
 def reference(page: str) -> str:
@@ -119,11 +123,11 @@ def detector(url: str) -> None:
         now=datetime(2030, 1, 1, tzinfo=UTC),
     )
     assert "crowd" in str(judged)
-    world.build(url)
     with psycopg.connect(url) as connection:
         for table in ("anomaly_case", "case_member"):
             connection.execute(
-                f"update vp.{table} set detector = 'crowd', reason = 'crowd'"
+                f"update vp.{table} set detector = 'crowd', reason = 'crowd',"
+                " score = 6.25"
             )
     with web(url) as client:
         found = client.get("/api/v1/cases").json()["cases"][0]
@@ -137,7 +141,6 @@ def detector(url: str) -> None:
 
 def chart(url: str) -> None:
     """It is on the page of a site, in both languages, with its table."""
-    world.build(url)
     query = "?from=2026-03-01&to=2026-03-04"
     with web(url) as client:
         german, english = (
@@ -179,7 +182,6 @@ def quantity(url: str) -> None:
 
 def page(url: str) -> None:
     """It can be reached from each page."""
-    world.build(url)
     with web(url) as client:
         assert "/de/licences" in client.get("/de/").text
         assert client.get("/de/licences").status_code == 200
@@ -187,7 +189,6 @@ def page(url: str) -> None:
 
 def language(url: str) -> None:
     """Pages speak it, each page leads to it, and what has no text is English."""
-    world.build(url)
     with web(url) as client:
         page = client.get("/nds/").text
         assert '<html lang="nds">' in page
@@ -205,17 +206,123 @@ def language(url: str) -> None:
         assert "01.03.2026" in client.get(site).text
 
 
-#: By how-to.
-SEEN: Final[dict[str, Callable[[str], None]]] = {
-    "add-a-payload-format": payload_format,
-    "add-a-detector": detector,
+def health_test(url: str) -> None:
+    """A day that fails it says so on the page, in the API and in the command."""
+    from tests.health import Stream, ordinary, verdicts
+
+    stream = Stream(counts=ordinary(), speeds=[0.0] * 288)
+    assert verdicts(stream) == {1: "standing"}
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            "insert into vp.channel_health (channel_id, day, verdict, complete, method,"
+            " judged_at) select channel_id, '2026-03-03', 'standing', true, 'x', now()"
+            " from vp.channel where key = 'ost-1'"
+        )
+    with web(url) as client:
+        assert "Tempo null" in client.get(f"/de/towns/{STREET}").text
+        found = client.get(
+            f"/api/v1/sites/{STREET}/health?from=2026-03-01&to=2026-03-05"
+        )
+        assert "Die meisten Geschwindigkeiten sind null" in found.text
+    assert "standing" in command(
+        url, "analytics", "health", "--from", "2026-03-01", "--to", "2026-03-05"
+    )
+    assert "`standing`" in reference("health")
+
+
+def new_command(url: str) -> None:
+    """It is in the help and in the reference, and answers."""
+    assert "licence    List the licences of towns." in command(url, "--help")
+    assert world.TOWN.licence in command(url, "licence")
+    assert "## verkehrspuls licence" in reference("cli")
+
+
+def api_resource(url: str) -> None:
+    """It answers, and is in the OpenAPI document, its page and the reference."""
+    with web(url) as client:
+        assert world.TOWN.licence in client.get("/api/v1/licences").text
+        document = client.get("/api/v1/openapi.json").json()
+        assert document["paths"]["/api/v1/licences"]["get"]["tags"] == ["registry"]
+        assert "Licences" in document["components"]["schemas"]
+        assert "List licences" in client.get("/api/v1/docs").text
+    assert "`listLicences`" in reference("api")
+
+
+def setting(url: str) -> None:
+    """It is taken from the environment, has an effect, and is in the reference."""
+    from api.app import create_app
+
+    given = {"VERKEHRSPULS_DATABASE__URL": url, "VERKEHRSPULS_API__NOTICE": "Ask Ada."}
+    page = TestClient(create_app(load(given))).get("/api/v1/docs").text
+    assert "Ask Ada." in page
+    assert "`VERKEHRSPULS_API__NOTICE`" in reference("settings")
+
+
+def query(url: str) -> None:
+    """Its migration is applied, its rows are records, and its table is described."""
+    from verkehrspuls.storage.notes import list_notes  # type: ignore[import-not-found]
+
+    assert "9000" in command(url, "db", "status")
+    with connect(url) as connection:
+        connection.execute("insert into site_note select site_id, now(), key from site")
+        (note,) = list_notes(connection, 1)
+    assert note.note == "pariser-strasse"
+    assert "`site_note`" in reference("data-model")
+
+
+def town(url: str) -> None:
+    """It is registered with the others; page, API and commands know it."""
+    from simulators.world import standard
+
+    added = standard(seed=1).by_key["neustadt"]
+    with connect(url) as connection:
+        register(connection, added.town)
+    with web(url) as client:
+        assert "Neustadt an der Weinstraße" in client.get("/de/").text
+        assert '"neustadt"' in client.get("/api/v1/municipalities").text
+    assert "neustadt" in command(url, "town", "list")
+    assert "Neustadt an der Weinstraße" in reference("simulator")
+
+
+def report(url: str) -> None:
+    """Its resource returns its figure, which is the one that the page shows."""
+    with web(url) as client:
+        address = "/api/v1/municipalities/kaiserslautern/busiest?day=2026-03-02"
+        found = client.get(address).json()["busiest"]
+        assert found["site"] == "pariser-strasse"
+        assert client.get(address.replace("kaiserslautern", "x")).status_code == 404
+        query = "?from=2026-03-02&to=2026-03-03"
+        page = client.get(f"/de/towns/{STREET}{query}").text
+        assert f"{found['volume']:,.0f}".replace(",", ".") in page
+    assert "`readBusiest`" in reference("api")
+
+
+#: By how-to, what is looked for in a database with `tests.world`; the last changes it.
+IN_WORLD: Final[dict[str, Callable[[str], None]]] = {
     "add-a-chart": chart,
-    "add-a-quantity": quantity,
     "add-a-page": page,
     "add-a-language": language,
+    "add-a-command": new_command,
+    "add-an-api-resource": api_resource,
+    "add-a-report": report,
+    "add-a-setting": setting,
+    "add-a-query": query,
+    "add-a-health-test": health_test,
+    "add-a-town": town,
+    "add-a-detector": detector,
+}
+#: By how-to, what needs an empty database of its own.
+ALONE: Final[dict[str, Callable[[str], None]]] = {
+    "add-a-payload-format": payload_format,
+    "add-a-quantity": quantity,
 }
 
 if __name__ == "__main__":
-    for argument in sys.argv[1:]:
-        how_to, _, database = argument.partition("=")
-        SEEN[how_to](database)
+    of_world, *others = sys.argv[1:]
+    for url in (of_world, *others):
+        migrate(url)
+    world.build(of_world)
+    for look in IN_WORLD.values():
+        look(of_world)
+    for look, url in zip(ALONE.values(), others, strict=True):
+        look(url)

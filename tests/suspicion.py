@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from analytics.cases import casework
+from tests.recorded import mark_findings
 from verkehrspuls.storage.database import connect
 
 
@@ -26,6 +27,7 @@ def suspicion(
             " reason from led) select anomaly_case_id from led",
             [began, ended, site, quantity],
         ).fetchone() or (0,)
+        mark_findings(connection)
 
         def decide(**decision: str) -> int:
             return casework.change(connection, number, who="Ada", **decision)

@@ -1,4 +1,4 @@
-"""The command `verkehrspuls analytics`."""
+"""Compute figures and look for anomalies."""
 
 import logging
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The command `verkehrspuls case`: look at cases, and decide them."""
+"""Look at anomaly cases, and decide them."""
 
 from typing import Annotated, Literal
 

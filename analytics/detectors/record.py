@@ -9,6 +9,8 @@ import polars as pl
 
 #: The family of what happens on the street.
 TRAFFIC: Final = "traffic"
+#: What is short and sharp ranks behind all reasons that name a case by themselves.
+BEHIND_NAMES: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,13 @@ class Reason:
     is_fault: bool = False
     #: Codes of detectors whose hits in the same time explain it: then it is not told.
     explained_by: tuple[str, ...] = ()
+
+    @property
+    def rank(self) -> int | None:
+        """Place among the reasons that name a case, however long it is; None: last."""
+        if self.names is not None:
+            return self.names
+        return None if self.sharp is None else BEHIND_NAMES + self.sharp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,8 @@ import polars as pl
 
 from analytics.calendar import with_calendar
 from analytics.frames import FLOW_BINS, FLOW_DAYS, check
-from analytics.quality.passport import SHARES, Passport
+from analytics.quality.passport import SHARES, Passport, shares_of
+from verkehrspuls.calendar import days_between
 from verkehrspuls.classes import COUNTS
 
 #: Minimum observed and normalised share of a bin with all lanes: shares are rounded to
@@ -24,11 +25,8 @@ def calendar(
     first: date, last: date, state: str, school_holidays: pl.DataFrame
 ) -> pl.DataFrame:
     """Return the days of a state's calendar, both ends included."""
-    return (
-        pl.DataFrame({"day": pl.date_range(first, last, eager=True)})
-        .with_columns(state=pl.lit(state))
-        .pipe(with_calendar, school_holidays=school_holidays)
-    )
+    days = pl.DataFrame({"day": list(days_between(first, last)), "state": state})
+    return with_calendar(days, school_holidays=school_holidays)
 
 
 def on_calendar(days: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:
@@ -41,7 +39,7 @@ def on_calendar(days: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:
     """
     key = [name for name in ("site_id", "day") if name in calendar.columns]
     scaled = pl.col("volume_normalised").cast(pl.Float64) / pl.col("volume")
-    known = days.select(
+    known = days.lazy().select(
         *key,
         "valid",
         *(pl.col(name).cast(pl.Float64) for name in SHARES),
@@ -49,12 +47,14 @@ def on_calendar(days: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:
         volume=pl.col("volume_normalised").cast(pl.Float64),
     )
     found = (
-        calendar.join(known, on=key, how="left")
+        calendar.lazy()
+        .join(known, on=key, how="left")
         .with_columns(
             pl.col(SHARES).fill_null(0), pl.col("valid").fill_null(value=False)
         )
         .with_columns(imputed=pl.lit(0.0))
         .sort(key)
+        .collect()
     )
     return check(found, FLOW_DAYS)
 
@@ -107,7 +107,4 @@ def lazy_flow_bins(
 def passport_of_bins(bins: pl.DataFrame, *, method: str, expected: int) -> Passport:
     """Make the passport of a figure from FLOW_BINS; the period has `expected` bins."""
     sums = bins.select(pl.col(SHARES).sum()).row(0, named=True)
-    return Passport(
-        **{name: min(1.0, value / max(expected, 1)) for name, value in sums.items()},
-        method=method,
-    )
+    return Passport(**shares_of(sums, expected), method=method)

@@ -8,8 +8,8 @@ import polars as pl
 
 from analytics.calendar import MEMBERS, Terms
 from analytics.flow.figure import Figure, Reason, Result, ratio
-from analytics.frames import FLOW_DAYS, check, mean
-from analytics.quality.passport import of_days
+from analytics.frames import FLOW_DAYS, check
+from analytics.quality.passport import SHARES, Passport, of_days, shares_of
 from analytics.quality.validity import DEFAULT, Rules
 
 METHOD: Final = "means-2"
@@ -31,6 +31,12 @@ _KNOWN: Final = (pl.col("day_type") != "workday") | pl.col(
 _MEMBERS: Final = {
     **MEMBERS,
     "school_holiday_workday": pl.when(_KNOWN).then(MEMBERS["school_holiday_workday"]),
+}
+#: Days of normal weeks that are compared.
+_WEEKDAYS: Final = {
+    "tue_thu": pl.col("weekday").is_in([2, 3, 4]),
+    "fr": pl.col("weekday") == 5,
+    "so": pl.col("weekday") == 7,
 }
 
 
@@ -60,10 +66,7 @@ def means(
     types and gate of DAVe, factors of the BASt station yearbook (DOMAIN.md 4.2).
     """
     days = check(days, FLOW_DAYS)
-    found = {
-        name: _mean(name, days, member, unit=unit, rules=rules, terms=terms)
-        for name, member in _MEMBERS.items()
-    }
+    found = _means(days, _MEMBERS, unit=unit, rules=rules, terms=terms)
     found |= {
         of_any: replace(found[name], name=of_any) for name, of_any in YEARLY.items()
     }
@@ -74,16 +77,8 @@ def means(
         if lacking
     }
     normal = _normal_weeks(days)
-    tuesdays, fridays, sundays = (
-        _mean(
-            name,
-            normal,
-            pl.col("weekday").is_in(weekdays),
-            unit=unit,
-            rules=rules,
-        )
-        for name, weekdays in (("tue_thu", [2, 3, 4]), ("fr", [5]), ("so", [7]))
-    )
+    of_weekdays = _means(normal, _WEEKDAYS, unit=unit, rules=rules)
+    tuesdays, fridays, sundays = (of_weekdays[name] for name in _WEEKDAYS)
     unknown = _unknown(days, terms) if normal.is_empty() else None
     return Result(
         (
@@ -141,36 +136,45 @@ def directional_split(
     )
 
 
-def _mean(
-    name: str,
+def _means(
     days: pl.DataFrame,
-    member: pl.Expr,
+    members: Mapping[str, pl.Expr],
     *,
     unit: str,
     rules: Rules,
     terms: Terms | None = None,
-) -> Figure:
-    of_type = days.filter(member)
-    valid = of_type.filter("valid")
-    passport = of_days(
-        of_type,
-        method=METHOD,
-        days_expected=of_type.height,
-        days_used=valid.height,
-        days_required=rules.days_required(of_type.height),
-    )
+) -> dict[str, Figure]:
+    """Compute the mean of each type of days, all at once."""
+    sums = days.select(
+        pl.struct(
+            pl.col(SHARES).filter(member).sum(),
+            days=member.sum(),
+            used=(member & pl.col("valid")).sum(),
+            mean=pl.col("volume").filter(member & pl.col("valid")).mean(),
+        ).alias(name)
+        for name, member in members.items()
+    ).row(0, named=True)
     # membership of a day is unknown only if its school holidays are
     doubtful = days["school_holiday"].has_nulls()
-    reason = (doubtful and _unknown(days.filter(member.is_null()), terms)) or _gate(
-        valid.height, of_type.height, rules
-    )
-    return Figure(
-        name=name,
-        unit=f"{unit}/24 h",
-        passport=passport,
-        value=None if reason else mean(valid["volume"]),
-        reason=reason,
-    )
+    found = {}
+    for name, of in sums.items():
+        unknown = None
+        if doubtful:
+            unknown = _unknown(days.filter(members[name].is_null()), terms)
+        reason = unknown or _gate(of["used"], of["days"], rules)
+        found[name] = Figure(
+            name=name,
+            unit=f"{unit}/24 h",
+            passport=Passport(
+                **shares_of(of, of["days"]),
+                days_used=of["used"],
+                days_required=rules.days_required(of["days"]),
+                method=METHOD,
+            ),
+            value=None if reason else of["mean"],
+            reason=reason,
+        )
+    return found
 
 
 def _gate(valid: int, calendar_days: int, rules: Rules) -> Reason | None:
@@ -234,7 +238,7 @@ def _over(
 
 def _heavy_share(days: pl.DataFrame, rules: Rules) -> Figure:
     told = days.filter(pl.col("valid") & pl.col("heavy").is_not_null())
-    valid = days.filter("valid").height
+    valid = int(days["valid"].sum())
     reason = _gate(valid, days.height, rules)
     if reason is None and told.is_empty():
         reason = Reason("class-scheme")

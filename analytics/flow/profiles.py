@@ -52,19 +52,19 @@ def day_profile(hours: pl.DataFrame, *, expected: int) -> Result:
     hours = check(hours, FLOW_BINS)
     return Result(
         (),
-        check(_of_day_types(hours, []), DAY_PROFILE),
+        check(_of_day_types(hours.lazy(), []), DAY_PROFILE),
         passport_of_bins(hours, method=METHOD, expected=expected),
     )
 
 
 def day_profiles(
-    hours: pl.DataFrame, *, types: Collection[str] = tuple(DAY_TYPES)
+    hours: pl.DataFrame | pl.LazyFrame, *, types: Collection[str] = tuple(DAY_TYPES)
 ) -> pl.DataFrame:
     """Profile the local day as `day_profile`, of each `direction`, by some types.
 
-    Of FLOW_BINS it takes `direction`, `hour`, `flow` and what tells the type of a day.
+    It takes `direction`, `hour`, `flow` and the calendar's columns of FLOW_BINS.
     """
-    return _of_day_types(hours, ["direction"], types=types)
+    return _of_day_types(hours.lazy(), ["direction"], types=types)
 
 
 def week_profile(hours: pl.DataFrame, *, expected: int) -> Result:
@@ -73,12 +73,17 @@ def week_profile(hours: pl.DataFrame, *, expected: int) -> Result:
     As `day_profile`; public holidays are left out, because they are not usual weekdays.
     """
     hours = check(hours, FLOW_BINS)
-    found = _profile(hours.filter(~pl.col("holiday")), ["weekday", "hour"], "flow")
     return Result(
         (),
-        check(found, WEEK_PROFILE),
+        week_table(hours),
         passport_of_bins(hours, method=METHOD, expected=expected),
     )
+
+
+def week_table(hours: pl.DataFrame) -> pl.DataFrame:
+    """Profile the week as `week_profile`, without its passport (WEEK_PROFILE)."""
+    rows = hours.lazy().filter(~pl.col("holiday"))
+    return check(_profile(rows, ["weekday", "hour"], "flow").collect(), WEEK_PROFILE)
 
 
 def year_profile(days: pl.DataFrame, *, rules: Rules = DEFAULT) -> Result:
@@ -96,7 +101,9 @@ def year_profile(days: pl.DataFrame, *, rules: Rules = DEFAULT) -> Result:
     figures = [name for name in _FIGURES if name != "samples"]
     found = (
         calendar.join(
-            _profile(days.filter("valid"), ["month"], "volume"), on="month", how="left"
+            _profile(days.lazy().filter("valid"), ["month"], "volume").collect(),
+            on="month",
+            how="left",
         )
         .with_columns(pl.col("samples").fill_null(0))
         .with_columns(pl.when(pl.col("samples") >= required).then(pl.col(figures)))
@@ -116,32 +123,41 @@ def year_profile(days: pl.DataFrame, *, rules: Rules = DEFAULT) -> Result:
 
 
 def _of_day_types(
-    hours: pl.DataFrame, by: list[str], *, types: Collection[str] = tuple(DAY_TYPES)
+    hours: pl.LazyFrame, by: list[str], *, types: Collection[str] = tuple(DAY_TYPES)
 ) -> pl.DataFrame:
     """Profile the hours of day types, in the order of DAY_TYPES.
 
     A day may belong to several of them.
     """
-    days = hours.select("day", "weekday", "school_holiday", "day_type").unique()
+    columns = ("day", "weekday", "school_holiday", "day_type")
+    rows = (
+        hours.filter(pl.col("flow").is_not_null())
+        .select(*by, *columns, "hour", "flow")
+        .collect()
+    )
+    days = rows.select(columns).unique().lazy()
     order = pl.Enum(list(DAY_TYPES))
     members = pl.concat(
         [
-            days.lazy().filter(member).select("day", day_type=pl.lit(name, order))
+            days.filter(member).select("day", day_type=pl.lit(name, order))
             for name, member in DAY_TYPES.items()
             if name in types
         ]
-    ).collect()
-    rows = hours.select(*by, "day", "hour", "flow").drop_nulls("flow")
-    found = _profile(rows.join(members, on="day"), [*by, "day_type", "hour"], "flow")
-    return found.with_columns(pl.col("day_type").cast(pl.String))
+    )
+    of_types = rows.lazy().select(*by, "day", "hour", "flow").join(members, on="day")
+    return (
+        _profile(of_types, [*by, "day_type", "hour"], "flow")
+        .with_columns(pl.col("day_type").cast(pl.String))
+        .collect()
+    )
 
 
-def _profile(rows: pl.DataFrame, by: list[str], value: str) -> pl.DataFrame:
+def _profile(rows: pl.LazyFrame, by: list[str], value: str) -> pl.LazyFrame:
     edges = {"lower": lower(pl.col(value), BAND[0]), "median": pl.col(value).median()}
     edges["upper"] = upper(pl.col(value), BAND[1])
     enough = pl.col(value).count() >= MIN_SAMPLES
     return (
-        rows.drop_nulls(value)
+        rows.filter(pl.col(value).is_not_null())
         .group_by(by)
         .agg(
             pl.col(value).mean().alias("mean"),

@@ -1,5 +1,4 @@
 """Channel health: the first test that a channel's day or hour fails, by name.
 
-One file per test, a pure function from `Evidence` to FAILURES; `verdicts.TESTS` is
-their order of precedence.
+One file per test: a pure function from `Evidence` to FAILURES, and its record `TEST`.
 """

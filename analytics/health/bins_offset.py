@@ -4,10 +4,14 @@ value: median distance in seconds of the starts from multiples of the interval, 
 them positive; threshold 30 s. Only for times of the sensor's own clock.
 """
 
+from typing import Final
+
 import polars as pl
 
 from analytics.health.evidence import Evidence, counted, failures
+from analytics.health.record import Test
 from verkehrspuls.settings import Health
+from verkehrspuls.text import mark
 
 
 def find(evidence: Evidence, limits: Health) -> pl.DataFrame:
@@ -25,3 +29,12 @@ def find(evidence: Evidence, limits: Health) -> pl.DataFrame:
         value=pl.col("distance"),
         threshold=limits.bins_offset_s,
     )
+
+
+TEST: Final = Test(
+    name="bins-offset",
+    order=130,
+    text=mark("The sensor's count intervals do not begin on the clock."),
+    word=mark("intervals shifted"),
+    find=find,
+)

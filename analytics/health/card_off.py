@@ -7,10 +7,14 @@ than 5 vehicles usual in an interval, or nothing usual yet, are not judged: PeMS
 low-volume set requires 100 %, which is `zero-count`.
 """
 
+from typing import Final
+
 import polars as pl
 
 from analytics.health.evidence import Evidence, failures, usual_of
+from analytics.health.record import Test
 from verkehrspuls.settings import Health
+from verkehrspuls.text import mark
 
 _KEY = ("channel_id", "began")
 
@@ -48,3 +52,13 @@ def find(evidence: Evidence, limits: Health) -> pl.DataFrame:
         value=pl.col("share"),
         threshold=pl.col("bound"),
     )
+
+
+TEST: Final = Test(
+    name="card-off",
+    order=80,
+    text=mark("Nearly all intervals of the daytime are empty."),
+    word=mark("empty intervals"),
+    find=find,
+    is_fault=True,
+)

@@ -15,7 +15,9 @@ import polars as pl
 from analytics.health import profiles
 from analytics.health.evidence import Evidence, failures
 from analytics.health.profiles import MIN_DISTANCE, MIN_HOURS, STREAM, distance
+from analytics.health.record import Test
 from verkehrspuls.settings import Health
+from verkehrspuls.text import mark
 
 SHIFTS: Final = (-3, -2, -1, 1, 2, 3)
 #: Maximum distance of the shifted profile as a share of the original one's.
@@ -61,3 +63,12 @@ def _moved(hours: pl.DataFrame, streams: pl.DataFrame, shift: int) -> pl.DataFra
         )
         .filter(pl.col("hours") >= MIN_HOURS, pl.col("moved", "unmoved").is_finite())
     )
+
+
+TEST: Final = Test(
+    name="clock-offset",
+    order=150,
+    text=mark("The daily profile is shifted by hours: the clock is probably wrong."),
+    word=mark("wrong clock"),
+    find=find,
+)

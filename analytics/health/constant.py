@@ -6,14 +6,18 @@ and precipitation may stand still, and so may values at the end of their range (
 calm). Daily means are not tested: rounded ones are often equal.
 """
 
+from typing import Final
+
 import polars as pl
 
 from analytics.health.evidence import Evidence, counted, failures
 from analytics.health.frozen import PERIOD, repeats
 from analytics.health.out_of_range import RANGES
+from analytics.health.record import Test
 from analytics.volumes.long_intervals import HOUR_S
 from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.settings import Health
+from verkehrspuls.text import mark
 
 
 def find(evidence: Evidence, limits: Health) -> pl.DataFrame:
@@ -42,3 +46,14 @@ def find(evidence: Evidence, limits: Health) -> pl.DataFrame:
     )
     hours = pl.col("seconds") / 3600
     return failures(longest.filter(hours >= bound), value=hours, threshold=bound)
+
+
+TEST: Final = Test(
+    name="constant",
+    order=110,
+    text=mark("The measured value does not change any more."),
+    word=mark("constant"),
+    find=find,
+    counts=False,
+    is_fault=True,
+)

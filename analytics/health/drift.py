@@ -16,7 +16,9 @@ import polars as pl
 from analytics.baseline.hours import MIN_OBSERVED
 from analytics.health.evidence import LOOK_BACK, Evidence, failures
 from analytics.health.profiles import MIN_HOURS
+from analytics.health.record import Test
 from verkehrspuls.settings import Health
+from verkehrspuls.text import mark
 
 MIN_DAYS: Final = 4
 #: Minimum usual volume of a day; below it the ratio is mostly chance.
@@ -84,3 +86,14 @@ def _ratios(evidence: Evidence) -> pl.DataFrame:
         .filter((pl.col("hours") >= MIN_HOURS) & (pl.col("usual") >= MIN_USUAL))
         .with_columns(ratio=pl.col("volume") / pl.col("usual"))
     )
+
+
+TEST: Final = Test(
+    name="drift",
+    order=160,
+    text=mark(
+        "The sensor increasingly counts more or less than expected from its neighbours."
+    ),
+    word=mark("drift"),
+    find=find,
+)

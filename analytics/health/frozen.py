@@ -13,7 +13,9 @@ import polars as pl
 
 from analytics.detectors.stuck import equal_score
 from analytics.health.evidence import Evidence, failures, within
+from analytics.health.record import Test
 from verkehrspuls.settings import Health
+from verkehrspuls.text import mark
 
 MIN_RUN: Final = 4
 PERIOD: Final = ("channel_id", "began")
@@ -57,3 +59,13 @@ def repeats(
     return readings.sort("channel_id", "time").with_columns(
         (pl.int_range(pl.len()) - first.forward_fill() + 1).alias("run")
     )
+
+
+TEST: Final = Test(
+    name="frozen",
+    order=120,
+    text=mark("The same count is repeated again and again."),
+    word=mark("frozen"),
+    find=find,
+    is_fault=True,
+)

@@ -7,11 +7,14 @@ minutes without settings), but never less than one reading.
 """
 
 from datetime import timedelta
+from typing import Final
 
 import polars as pl
 
 from analytics.health.evidence import Evidence, failures, usual_of
+from analytics.health.record import Test
 from verkehrspuls.settings import Health
+from verkehrspuls.text import mark
 
 _KEY = ("channel_id", "began")
 
@@ -62,3 +65,13 @@ def find(evidence: Evidence, limits: Health) -> pl.DataFrame:
         value=pl.col("minutes"),
         threshold=bound,
     )
+
+
+TEST: Final = Test(
+    name="gap",
+    order=30,
+    text=mark("Readings are missing for too long."),
+    word=mark("long gap"),
+    find=find,
+    counts=False,
+)

@@ -5,10 +5,14 @@ with a flow above 2400 veh/h (20 in 30 s; motor vehicles only); threshold 20 %. 
 queue looks the same, so an hour of it is no proof.
 """
 
+from typing import Final
+
 import polars as pl
 
 from analytics.health.evidence import Evidence, failures
+from analytics.health.record import Test
 from verkehrspuls.settings import Health
+from verkehrspuls.text import mark
 
 
 def find(evidence: Evidence, limits: Health) -> pl.DataFrame:
@@ -29,3 +33,13 @@ def find(evidence: Evidence, limits: Health) -> pl.DataFrame:
         value=pl.col("share"),
         threshold=limits.high_share,
     )
+
+
+TEST: Final = Test(
+    name="high-value",
+    order=90,
+    text=mark("Counts or occupancy are too high for too long."),
+    word=mark("too high"),
+    find=find,
+    is_fault=True,
+)

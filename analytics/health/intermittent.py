@@ -4,10 +4,14 @@ value: share of daytime intervals with occupancy but no count (threshold 2 %), e
 with a count but no occupancy (50 %). Only for sensors with both.
 """
 
+from typing import Final
+
 import polars as pl
 
 from analytics.health.evidence import Evidence, failures
+from analytics.health.record import Test
 from verkehrspuls.settings import Health
+from verkehrspuls.text import mark
 
 
 def find(evidence: Evidence, limits: Health) -> pl.DataFrame:
@@ -31,3 +35,13 @@ def find(evidence: Evidence, limits: Health) -> pl.DataFrame:
         .then(limits.occupancy_without_flow)
         .otherwise(limits.flow_without_occupancy),
     )
+
+
+TEST: Final = Test(
+    name="intermittent",
+    order=100,
+    text=mark("Counts and occupancy contradict each other."),
+    word=mark("contradictory"),
+    find=find,
+    is_fault=True,
+)

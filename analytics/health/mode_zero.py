@@ -11,7 +11,10 @@ import polars as pl
 
 from analytics.health import zero_count
 from analytics.health.evidence import Evidence, failures, within
+from analytics.health.levels import OF_COUNTS
+from analytics.health.record import Test
 from verkehrspuls.settings import Health
+from verkehrspuls.text import mark
 
 #: Observed hours required.
 MIN_HOURS: Final = 22
@@ -45,3 +48,13 @@ def find(evidence: Evidence, limits: Health) -> pl.DataFrame:
         value=pl.col("others"),
         threshold=0.0,
     )
+
+
+TEST: Final = Test(
+    name="mode-zero",
+    order=60,
+    text=mark("This mode is never counted, while others pass the same site."),
+    word=mark("one mode missing"),
+    find=find,
+    levels=OF_COUNTS,
+)

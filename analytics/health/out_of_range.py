@@ -10,8 +10,10 @@ from typing import Final
 import polars as pl
 
 from analytics.health.evidence import Evidence, failures
+from analytics.health.record import Test
 from verkehrspuls.quantities import COUNTED, QUANTITIES
 from verkehrspuls.settings import Health
+from verkehrspuls.text import mark
 from verkehrspuls.wire import MAX_SPEED_KMH
 
 RANGES: Final = pl.DataFrame(
@@ -42,3 +44,14 @@ def outside(readings: pl.DataFrame) -> pl.DataFrame:
         ~pl.col("speed_kmh").is_between(0, MAX_SPEED_KMH),
     )
     return readings.join(RANGES, on="quantity").filter(wrong.fill_null(value=False))
+
+
+TEST: Final = Test(
+    name="out-of-range",
+    order=50,
+    text=mark("There are impossible values."),
+    word=mark("impossible value"),
+    find=find,
+    counts=False,
+    is_fault=True,
+)

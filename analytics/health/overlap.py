@@ -5,12 +5,16 @@ value: seconds covered more than once, as a share of the counted seconds
 shifted times has 100 %.
 """
 
+from typing import Final
+
 import polars as pl
 
 from analytics.frames import FAILURES, empty
 from analytics.health.evidence import Evidence, failures
+from analytics.health.record import Test
 from analytics.volumes import overlaps
 from verkehrspuls.settings import Health
+from verkehrspuls.text import mark
 
 _KEY = ("channel_id", "time")
 
@@ -36,3 +40,17 @@ def find(evidence: Evidence, limits: Health) -> pl.DataFrame:
         value=pl.col("share"),
         threshold=limits.overlap,
     )
+
+
+TEST: Final = Test(
+    name="readings-overlap",
+    order=40,
+    text=mark(
+        "The same time is told more than once. Each second counts once, by "
+        "what came last: look at the sensor's clock, its interval, and at "
+        "what was imported."
+    ),
+    word=mark("reported twice"),
+    find=find,
+    counts=False,
+)

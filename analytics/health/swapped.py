@@ -7,12 +7,16 @@ hours are judged, at sites with two directions whose references differ; both mus
 since outputs are exchanged in pairs.
 """
 
+from typing import Final
+
 import polars as pl
 
 from analytics.health import profiles
 from analytics.health.evidence import Evidence, failures
 from analytics.health.profiles import MIN_DISTANCE, MIN_HOURS, STREAM, distance
+from analytics.health.record import Test
 from verkehrspuls.settings import Health
+from verkehrspuls.text import mark
 
 _PLACE = ("site_id", "quantity")
 
@@ -58,3 +62,12 @@ def affinity(evidence: Evidence) -> pl.DataFrame:
             affinity=100 * pl.col("other") / (pl.col("own") + pl.col("other"))
         )
     )
+
+
+TEST: Final = Test(
+    name="swapped-direction",
+    order=140,
+    text=mark("The direction has the daily profile of the opposite one."),
+    word=mark("direction swapped"),
+    find=find,
+)

@@ -14,7 +14,10 @@ import polars as pl
 from analytics.detectors import stuck
 from analytics.frames import STORED_VOLUMES
 from analytics.health.evidence import Evidence, failures, usual_of, within
+from analytics.health.levels import OF_COUNTS
+from analytics.health.record import Test
 from verkehrspuls.settings import Health
+from verkehrspuls.text import mark
 
 #: Observed share of the day required.
 MIN_OBSERVED: Final = 0.95
@@ -76,3 +79,14 @@ def all_zero(evidence: Evidence, limits: Health) -> pl.DataFrame:
     return failures(
         zeros, value=known_s / 3600, threshold=MIN_OBSERVED * MIN_DAY_S / 3600
     )
+
+
+TEST: Final = Test(
+    name="zero-count",
+    order=70,
+    text=mark("Only zeros are counted in spite of usual traffic."),
+    word=mark("only zeros"),
+    find=find,
+    levels=OF_COUNTS,
+    is_fault=True,
+)

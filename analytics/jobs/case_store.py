@@ -12,6 +12,7 @@ from analytics import frames
 from analytics.cases.groups import MAX_PAUSE, Groups, group
 from analytics.cases.members import Judgement
 from analytics.cases.severity import LEVELS
+from analytics.detectors import reasons
 from analytics.jobs.store import Store
 
 #: Author of changes that no person made.
@@ -55,7 +56,15 @@ def write(store: Store, judgements: Sequence[Judgement]) -> None:
     found = pl.concat([one.cases for one in judgements])
     if not found.is_empty():
         columns = {name: found[name].to_list() for name in _COLUMNS}
-        changed += store.records(_Changed, "put_members", **columns)
+        known = reasons()
+        named = [known[code] for code in columns["reason"]]
+        changed += store.records(
+            _Changed,
+            "put_members",
+            **columns,
+            rank=[one.rank for one in named],
+            is_fault=[one.is_fault for one in named],
+        )
     if withdrawn := [member for one in judgements for member in one.withdrawn]:
         changed += store.records(_Changed, "withdraw_members", members=withdrawn)
     if changed:

@@ -14,7 +14,7 @@ from analytics import frames
 from analytics.frames import check
 from analytics.health import evidence
 from analytics.health.evidence import LOOK_BACK, TOTALS_LOOK_BACK, Evidence
-from analytics.health.verdicts import METHOD
+from analytics.health.verdicts import METHOD, faults
 from analytics.health.verdicts import judge as judge_evidence
 from analytics.jobs.store import Store
 from analytics.quality.gaps import Tolerance
@@ -58,6 +58,7 @@ def judge(store: Store, limits: Health, *, now: datetime) -> bool:
             thresholds=found["threshold"].to_list(),
             levels=found["level"].to_list(),
             complete=found["complete"].to_list(),
+            is_fault=found["verdict"].is_in(faults()).to_list(),
             method=METHOD,
             now=now,
         )

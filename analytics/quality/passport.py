@@ -1,8 +1,9 @@
 """The passport of a figure: the origin of its parts, and its method."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, TypedDict
 
 import polars as pl
 
@@ -57,12 +58,34 @@ def of_days(
     Days without a row count as missing, so the shares are parts of `days_expected`.
     """
     sums = days.select(pl.col(SHARES).cast(pl.Float64).sum()).row(0, named=True)
-    expected = max(days_expected, 1)
     return Passport(
-        **{name: min(1.0, sums[name] / expected) for name in SHARES},
+        **shares_of(sums, days_expected),
         days_used=days.height if days_used is None else days_used,
         days_required=days_required,
         method=method,
         cases=cases,
         ambiguous_hours=ambiguous_hours,
     )
+
+
+class Shares(TypedDict):
+    """The SHARES of a passport."""
+
+    observed: float
+    normalised: float
+    imputed: float
+    excluded: float
+
+
+def shares_of(sums: Mapping[str, float], expected: int) -> Shares:
+    """Return the shares of what is `expected`, from their sums."""
+
+    def share(name: str) -> float:
+        return min(1.0, sums[name] / max(expected, 1))
+
+    return {
+        "observed": share("observed"),
+        "normalised": share("normalised"),
+        "imputed": share("imputed"),
+        "excluded": share("excluded"),
+    }

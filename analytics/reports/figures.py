@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Final
+
+import polars as pl
 
 from analytics import frames
 from analytics.flow import (
@@ -28,6 +30,7 @@ from analytics.reports.extracts import DAY, Selection
 from analytics.reports.sources import Source
 from verkehrspuls import calendar
 from verkehrspuls.errors import BadParameter
+from verkehrspuls.storage.sites import Site
 
 
 def _means(of: Source) -> Result:
@@ -41,14 +44,27 @@ def _aadt(of: Source) -> Result:
 
 
 def peaks_of(
-    of: Source, *, blocks: Mapping[str, tuple[int, int]] = peaks.BLOCKS
+    quarters: pl.DataFrame,
+    hours: Callable[[], pl.DataFrame],
+    *,
+    unit: str,
+    expected_h: int,
+    blocks: Mapping[str, tuple[int, int]] = peaks.BLOCKS,
 ) -> Result:
-    """Compute the peaks of a source, in some blocks of the day."""
-    quarters, expected = of.quarters(), 4 * of.hours_expected
-    # hours are read where they may tell more
-    few = quarters["flow"].count() < peaks.MIN_KNOWN * expected
-    hours = of.hours() if few else None
-    return peaks.peaks(quarters, hours, unit=of.unit, expected=expected, blocks=blocks)
+    """Compute peaks in blocks of the day from FLOW_BINS; read hours where needed."""
+    few = quarters["flow"].count() < peaks.MIN_KNOWN * 4 * expected_h
+    return peaks.peaks(
+        quarters,
+        # hours are read where they may tell more
+        hours() if few else None,
+        unit=unit,
+        expected=4 * expected_h,
+        blocks=blocks,
+    )
+
+
+def _peaks(of: Source) -> Result:
+    return peaks_of(of.quarters(), of.hours, unit=of.unit, expected_h=of.hours_expected)
 
 
 def _design_hour(of: Source) -> Result:
@@ -136,7 +152,7 @@ class Kind:
 KINDS: Final[Mapping[str, Kind]] = {
     "means": Kind(_means, 365, 100 * 366),
     "aadt": Kind(_aadt, 365, 366),
-    "peaks": Kind(peaks_of, 28, 366),
+    "peaks": Kind(_peaks, 28, 366),
     "design-hour": Kind(_design_hour, 365, 366),
     "classes": Kind(_classes, 365, 5 * 366),
     "speeds": Kind(_speeds, 28, 366),
@@ -149,7 +165,7 @@ KINDS: Final[Mapping[str, Kind]] = {
 
 
 def select(
-    site: dict[str, Any],
+    site: Site,
     kind: str,
     *,
     quantity: str | None,
@@ -159,7 +175,7 @@ def select(
     now: datetime,
 ) -> Selection:
     """Complete and check what is asked for: whole local days that have ended."""
-    today = calendar.local_day(now, site["time_zone"])
+    today = calendar.local_day(now, site.time_zone)
     chosen = extracts.select(
         site,
         quantity=quantity,
@@ -178,8 +194,8 @@ def select(
         )
     whole = replace(
         chosen.period,
-        start=calendar.day_start(first, site["time_zone"]),
-        end=calendar.day_end(last, site["time_zone"]),
+        start=calendar.day_start(first, site.time_zone),
+        end=calendar.day_end(last, site.time_zone),
     )
     return replace(chosen, period=whole.at_most(KINDS[kind].longest))
 
@@ -220,21 +236,30 @@ def of_both(compute: Callable[[Source], Result], source: Source) -> Result:
     )
 
 
-def of_kind(
-    kind: str, source: Source, *, compute: Callable[[Source], Result] | None = None
-) -> Result:
-    """Compute the figures of a kind from a source as it is.
-
-    `compute` tells only some of them, where not all are needed.
-    """
-    result = (compute or KINDS[kind].compute)(source)
+def of_kind(kind: str, source: Source) -> Result:
+    """Compute the figures of a kind from a source as it is."""
+    result = KINDS[kind].compute(source)
     if kind != "aadt" and kind not in _OF_HOURS:
         return result
+    return with_hours_needed(result, kind, hours=source.hours, days=source.days)
+
+
+def with_hours_needed(
+    result: Result,
+    kind: str,
+    *,
+    hours: Callable[[], pl.DataFrame],
+    days: Callable[[], pl.DataFrame],
+) -> Result:
+    """Put the reason that hours are needed where days are counted, but no hours.
+
+    FLOW_BINS and FLOW_DAYS are read only where a figure has no value.
+    """
     if not any(map(_lacks_hours, result.figures)) and (
         result.table is None or not result.table.is_empty() or result.figures
     ):
         return result
-    if source.hours()["flow"].count() or not source.days()["volume"].count():
+    if hours()["flow"].count() or not days()["volume"].count():
         return result
     passport = result.passport or result.figures[0].passport
     figures = result.figures or (

@@ -1,4 +1,4 @@
-"""The command `verkehrspuls export`."""
+"""Write figures to a file."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -80,7 +80,7 @@ def command(
         settings=settings, application="verkehrspuls export"
     ) as connection:
         found = read_site(connection, municipality, key, visible=EVERYTHING)
-        zone = found["time_zone"]
+        zone = found.time_zone
         selection = extracts.select(
             found,
             quantity=quantity,

@@ -1,6 +1,6 @@
 """`/cases`: what seems unusual or broken, and decisions of persons."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query, Request
 
@@ -24,6 +24,7 @@ from verkehrspuls.storage.database import Row
 from verkehrspuls.storage.visibility import EVERYTHING, PUBLIC
 
 router = APIRouter(prefix=PREFIX, tags=["figures"], route_class=authorised.Route)
+ORDER: Final = 80
 
 Number = Annotated[
     int, Path(description="number of the case", ge=1, le=2**63 - 1, examples=[1])

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter
 
@@ -19,6 +19,7 @@ from verkehrspuls.storage.estimates import list_forecast_errors
 from verkehrspuls.storage.sites import read_site
 
 router = APIRouter(prefix=PREFIX, tags=["figures"])
+ORDER: Final = 50
 
 
 @router.get(
@@ -54,8 +55,8 @@ def read_forecast(
             raise BadParameter(
                 parameter="quantity", detail="Only what is counted is forecast"
             )
-        of = {
-            "site_id": found["site_id"],
+        of: dict[str, Any] = {
+            "site_id": found.site_id,
             "quantity": selection.quantity,
             "direction": direction,
         }

@@ -1,5 +1,7 @@
 """`/municipalities`."""
 
+from typing import Final
+
 from fastapi import APIRouter
 
 from api import PREFIX
@@ -9,6 +11,7 @@ from api.schemas import municipalities as schemas
 from verkehrspuls.storage import sites
 
 router = APIRouter(prefix=PREFIX, tags=["registry"])
+ORDER: Final = 10
 
 
 @router.get(

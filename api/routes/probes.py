@@ -17,6 +17,8 @@ from verkehrspuls.storage.operation import read_lag_s, read_state
 from verkehrspuls.storage.slots import slots
 
 router = APIRouter(tags=["operation"])
+ORDER: Final = 160
+MODELS: Final = (schemas.Health,)
 
 MEDIA_TYPE: Final = "application/health+json"
 #: Age of ingest's newest message above which it is late, though not broken.

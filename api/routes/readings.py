@@ -22,6 +22,7 @@ from verkehrspuls.settings import Api
 from verkehrspuls.storage.database import execute
 
 router = APIRouter(prefix=PREFIX, tags=["sending"], route_class=authorised.Route)
+ORDER: Final = 120
 
 #: path whose bodies may be larger than others
 PATH: Final = f"{PREFIX}/readings"

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated, Any, NamedTuple, TypeVar
+from typing import Annotated, Any, Final, NamedTuple, TypeVar
 
 import polars as pl
 from fastapi import APIRouter, Depends
@@ -19,6 +19,7 @@ from verkehrspuls.storage import corridors, known
 from verkehrspuls.storage.visibility import PUBLIC
 
 router = APIRouter(prefix=PREFIX, tags=["figures"])
+ORDER: Final = 70
 
 CorridorKey = Annotated[str, key_of("corridor", example="nordtangente-ost")]
 JunctionKey = Annotated[str, key_of("junction", example="mainzer-tor")]
@@ -213,7 +214,7 @@ def _period(
     place: Mapping[str, Any], from_: From, to: To, *, days: int, longest: int
 ) -> Period:
     now = datetime.now(UTC)
-    return period(place, from_, to, now=now, days=days).at_most(longest)
+    return period(place["time_zone"], from_, to, now=now, days=days).at_most(longest)
 
 
 def _as(name: str) -> Callable[[pl.DataFrame], dict[str, Any]]:

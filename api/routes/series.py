@@ -15,10 +15,13 @@ from api.file_types import FILE_TYPES, SPREADSHEET_KEYS, FileType, file_name
 from api.negotiation import weight
 from api.parameters import From, MunicipalityKey, SiteKey, Store, To, quantity_of
 from api.problems import RESPONSES
+from api.schemas.series import Series
 from verkehrspuls.quantities import QUANTITIES
 from verkehrspuls.storage.sites import read_site
 
 router = APIRouter(prefix=PREFIX, tags=["figures"])
+ORDER: Final = 30
+MODELS: Final = (Series,)
 
 #: Maximum days, so that a response stays below some 40,000 intervals.
 MAX_DAYS: Final[dict[str, int]] = {"PT15M": 366, "PT1H": 5 * 366, "P1D": 100 * 366}

@@ -1,7 +1,7 @@
 """Studies of planners: changes, comparisons, rankings."""
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
 
@@ -15,6 +15,7 @@ from api.schemas import studies as schemas
 from verkehrspuls.errors import BadParameter
 
 router = APIRouter(prefix=PREFIX, tags=["studies"])
+ORDER: Final = 90
 
 Middle = Annotated[
     Day,
@@ -165,7 +166,7 @@ def read_ranking(
     )
     return {
         "municipality": municipality,
-        "simulated": found.municipality["simulated"],
+        "simulated": found.municipality.simulated,
         "quantity": found.quantity,
         "middle": middle,
         "weeks": weeks,
@@ -184,9 +185,9 @@ def read_ranking(
 
 def _of_site(found: reports.Effect | reports.Compared) -> dict[str, Any]:
     return {
-        "municipality": found.site["municipality"],
-        "simulated": found.site["simulated"],
-        "site": found.site["key"],
+        "municipality": found.site.municipality,
+        "simulated": found.site.simulated,
+        "site": found.site.key,
         "quantity": found.quantity,
         "passport": asdict(found.passport),
     }

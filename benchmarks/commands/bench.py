@@ -1,4 +1,7 @@
-"""The command `verkehrspuls bench`; each bench's module documents its measurements."""
+"""Measure how fast it is.
+
+Each bench's module documents its measurements.
+"""
 
 from pathlib import Path
 from typing import Annotated, Any

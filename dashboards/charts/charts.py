@@ -227,7 +227,7 @@ def week_chart(
 
 def directions_chart(
     means: pl.DataFrame,
-    totals: Mapping[str, int],
+    counted: pl.DataFrame,
     language: Language,
     *,
     quantity: str,
@@ -236,8 +236,7 @@ def directions_chart(
 ) -> Chart:
     """The mean course of a workday, from `profiles.day_profiles`.
 
-    `totals` are what was counted by direction. It has no figure where it is not to be
-    `drawn`.
+    `counted` is from `flow.directions`. It has no figure where it is not to be `drawn`.
     """
     unit = language.unit(quantity)
     known = {
@@ -254,11 +253,12 @@ def directions_chart(
         for hour in range(24)
     ]
     total = language.phrase("counted in the period")
-    rows.append((total, *(language.number(totals.get(key)) for key, _ in names)))
+    volumes = dict(counted.select("direction", "volume").iter_rows())
+    rows.append((total, *(language.number(volumes.get(key)) for key, _ in names)))
     return Chart(
         key="directions",
         heading=language.phrase("Which direction, and when?"),
-        sentence=describe.directions(means, totals, language, names=names),
+        sentence=describe.directions(means, counted, language, names=names),
         figure=draw_directions(means, language, names=names, unit=unit)
         if drawn and means.height
         else None,

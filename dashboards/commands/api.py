@@ -1,4 +1,4 @@
-"""`verkehrspuls api`: the web server, with the API and the pages."""
+"""Serve the pages and the API."""
 
 from typing import Annotated
 

@@ -18,9 +18,12 @@ from dashboards.states import STATES
 _RADIUS_KM = 6378.137
 #: of the figure in pixels, where the page has its full width
 _WIDTH = 1000
-#: of the map inside it, where names of sites are shown: `charts.js` leaves them out of
-#: a figure below 800, and no page is wider than this
-_NAMED_WIDTHS: Final = (784, 1008)
+#: of figures with names of sites, the narrowest and the widest: one placing of names
+#: for the full width of a page, and one for less
+_FULL_WIDTHS: Final = (960, 1024)
+_LESS_WIDTHS: Final = (800, 960)
+#: of the figure on a phone
+_PHONE_WIDTH: Final = 328
 #: around the map in pixels
 _MARGIN: Final = 8
 #: where a name can be beside its mark, the first ones preferred: steps east and north
@@ -35,7 +38,7 @@ _SIDES: Final = {
     "bottom left": (-1, -1),
 }
 #: half of a letter's width in pixels, of the names of sites and of towns
-_LETTER: Final = 3.2
+_LETTER: Final = 3.0
 _TOWN_LETTER: Final = 3.6
 #: of a road's line in pixels from one point to the next
 _STEP: Final = 12
@@ -45,6 +48,8 @@ _CROSSED: Final = 3
 MAX_MARKS: Final = 150
 #: side of such a cell in pixels
 _CELL: Final = 36
+#: maximum attempts to find room for all names
+_ROUNDS: Final = 8
 #: of more marks, or towns, than these only those are named whose names fit
 MAX_SITES_NAMED: Final = 40
 
@@ -104,25 +109,35 @@ def site_map(
     if clustered:
         places, points = _clusters(places, points, language, cell_km=_CELL * pixel_km)
     roads = {} if spread or clustered else _roads(places, points)
-    sides = _sides(
-        places,
-        points,
-        roads,
-        scales=[
-            max((right - left) / width, (high - low) / (height - 2 * _MARGIN))
-            for width in _NAMED_WIDTHS
-        ],
-        between=(left, right),
-        crowded=clustered or len(places) > MAX_SITES_NAMED,
+
+    def scale(width: int) -> float:
+        """Return km in a pixel of a figure."""
+        return max(
+            (right - left) / (width - 2 * _MARGIN),
+            (high - low) / (height - 2 * _MARGIN),
+        )
+
+    full, less = (
+        [""] * len(places)
+        if spread
+        else _sides(
+            places,
+            points,
+            roads,
+            scales=[scale(width) for width in widths],
+            between=(left, right),
+            crowded=clustered or len(places) > MAX_SITES_NAMED,
+        )
+        for widths in (_FULL_WIDTHS, _LESS_WIDTHS)
     )
     traces: list[dict[str, object]] = [
         _line(road, along) for road, along in roads.items()
     ]
     for key, state in STATES.items():
         shown = [
-            (place, point, side)
-            for place, point, side in zip(places, points, sides, strict=True)
-            if place.state == key
+            each
+            for each in zip(places, points, full, less, strict=True)
+            if each[0].state == key
         ]
         if not shown:
             continue
@@ -131,25 +146,33 @@ def site_map(
                 "type": "scatter",
                 "mode": "markers" if spread else "markers+text",
                 "name": language.phrase(state.word),
-                "x": [round(point[0], 3) for _, point, _ in shown],
-                "y": [round(point[1], 3) for _, point, _ in shown],
-                "text": [plain(place.name) if side else "" for place, _, side in shown],
-                "textposition": [side or "top center" for _, _, side in shown],
+                "x": [round(point[0], 3) for _, point, _, _ in shown],
+                "y": [round(point[1], 3) for _, point, _, _ in shown],
+                **_names((place.name, side) for place, _, side, _ in shown),
+                # for `charts.js`
+                "meta": []
+                if spread
+                else [
+                    {
+                        "below": _FULL_WIDTHS[0],
+                        "with": _names((place.name, side) for place, *_, side in shown),
+                    },
+                    # names would cover each other
+                    {"below": _LESS_WIDTHS[0], "with": {"mode": "markers"}},
+                ],
                 "textfont": {"size": 12, "color": "var(--text)"},
                 "hovertext": [
                     "<br>".join(
                         [f"<b>{plain(place.name)}</b>", *map(plain, place.words)]
                     )
-                    for place, _, _ in shown
+                    for place, *_ in shown
                 ],
                 "hovertemplate": "%{hovertext}<extra></extra>",
-                "customdata": [place.link for place, _, _ in shown],
+                "customdata": [place.link for place, *_ in shown],
                 "cliponaxis": False,
                 "marker": {
                     "symbol": state.symbol,
-                    "size": [_size(place) for place, _, _ in shown]
-                    if clustered
-                    else 13,
+                    "size": [_size(place) for place, *_ in shown] if clustered else 13,
                     "color": f"var(--state-{key})",
                     "line": {"width": 1.5, "color": f"var(--state-{key})"},
                 },
@@ -187,13 +210,31 @@ def site_map(
             "showarrow": False,
             "font": {"size": 12, "color": "var(--soft)"},
         },
-        *(
-            _town_names(towns, points, pixel_km=pixel_km, between=(left, right))
-            if spread
-            else []
-        ),
     ]
+    if spread:
+        of_all = drawn["annotations"]
+        full_names, phone_names = (
+            _town_names(towns, points, pixel_km=km, between=(left, right))
+            for km in (pixel_km, scale(_PHONE_WIDTH))
+        )
+        drawn["annotations"] = of_all + full_names
+        # for `charts.js`
+        drawn["meta"] = [
+            {
+                "below": _LESS_WIDTHS[0],
+                "with": {"annotations": of_all + phone_names},
+            }
+        ]
     return {"data": traces, "layout": drawn}
+
+
+def _names(of: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Return names of sites, each at a side of its mark; without one none."""
+    sides = [(plain(name) if side else "", side or "top center") for name, side in of]
+    return {
+        "text": [name for name, _ in sides],
+        "textposition": [side for _, side in sides],
+    }
 
 
 def _size(place: Place) -> int:
@@ -283,7 +324,7 @@ class _Taken:
         wide: float,
         *,
         beside: float = 8,
-        above: float = 15,
+        above: float = 14,
     ) -> int:
         """Return how many points a name would cover there, with pixels around it."""
         x, y = at
@@ -322,34 +363,52 @@ def _sides(
     `scales`: km in a pixel of the narrowest and the widest map with names.
     `between`: the map's west and east end, beyond which names would be cut off.
     """
-    maps = [_Room(points, roads, pixel_km=scale) for scale in scales]
-    found = []
-    for place, point in zip(places, points, strict=True):
-        sides = [] if place.sites > 1 else list(_SIDES)
-        fitting = [
-            side
-            for side in sides
-            if all(room.fits(place.name, point, side, between) for room in maps)
-        ]
-        # a name that is too long for its map is cut off, where there are not many
-        free = [
-            side
-            for side in (fitting if fitting or crowded else sides)
-            if all(room.is_free(place.name, point, side) for room in maps)
-        ]
-        crossed = {
-            side: max(room.crossed(place, point, side) for room in maps)
-            for side in free
-        }
-        # what a name would cover could not be read: the pointer and the list tell it
-        side = min(free, key=lambda side: crossed[side], default="")
-        if side and crossed[side] > _CROSSED:
-            side = ""
-        if side:
-            for room in maps:
-                room.take(place.name, point, side)
-        found.append(side)
-    return found
+    order = list(range(len(places)))
+    best: dict[int, str] = {}
+    # those without room come first in the next round
+    for _round in range(1 if crowded else _ROUNDS):
+        maps = [_Room(points, roads, pixel_km=scale) for scale in scales]
+        found: dict[int, str] = {}
+        for number in order:
+            place, point = places[number], points[number]
+            if side := _side(maps, place, point, between=between, crowded=crowded):
+                found[number] = side
+                for room in maps:
+                    room.take(place.name, point, side)
+        best = max(best, found, key=len)
+        if len(best) == len(places):
+            break
+        order.sort(key=found.__contains__)
+    return [best.get(number, "") for number in range(len(places))]
+
+
+def _side(
+    maps: "Sequence[_Room]",
+    place: Place,
+    point: tuple[float, float],
+    *,
+    between: tuple[float, float],
+    crowded: bool,
+) -> str:
+    """Return the best side of a mark for its name; empty: none."""
+    sides = [] if place.sites > 1 else list(_SIDES)
+    fitting = [
+        side
+        for side in sides
+        if all(room.fits(place.name, point, side, between) for room in maps)
+    ]
+    # a name that is too long for its map is cut off, where there are not many
+    free = [
+        side
+        for side in (fitting if fitting or crowded else sides)
+        if all(room.is_free(place.name, point, side) for room in maps)
+    ]
+    crossed = {
+        side: max(room.crossed(place, point, side) for room in maps) for side in free
+    }
+    # what a name would cover could not be read: the pointer and the list tell it
+    side = min(free, key=lambda side: crossed[side], default="")
+    return side if side and crossed[side] <= _CROSSED else ""
 
 
 class _Room:
@@ -434,39 +493,41 @@ def _town_names(
     """Return each town's name at that side of its marks where it covers least.
 
     A name near the west or the east end of the map is held at its outer edge, so that
-    it grows inwards where the map is narrow. Of more than MAX_SITES_NAMED towns those
-    with the most sites come first, and names that do not fit are left out.
+    it grows inwards where the map is narrow. One that would cover another is left out.
+    Of more than MAX_SITES_NAMED towns those with the most sites come first, and names
+    that would cover marks are left out as well.
     """
     third = (between[1] - between[0]) / 3
     crowded = len(towns) > MAX_SITES_NAMED
     names: list[dict[str, object]] = []
-    taken = _Taken(marks, pixel_km=pixel_km)
+    of_marks = _Taken(marks, pixel_km=pixel_km)
+    of_names = _Taken((), pixel_km=pixel_km)
     for town in sorted(towns, key=lambda town: crowded and -len(towns[town])):
         inside = towns[town]
         middle = sum(x for x, _ in inside) / len(inside)
         wide = _wide(town, pixel_km, _TOWN_LETTER)
+        west, east = between[0] + 4 * pixel_km + wide, between[1] - 4 * pixel_km - wide
         sides = [
             (middle, min(y for _, y in inside) - 20 * pixel_km),
             (middle, max(y for _, y in inside) + 20 * pixel_km),
             (min(x for x, _ in inside) - wide - 12 * pixel_km, inside[0][1]),
             (max(x for x, _ in inside) + wide + 12 * pixel_km, inside[-1][1]),
         ]
-        if crowded:
-            sides = [
-                side
-                for side in sides
-                if between[0] <= side[0] - wide and side[0] + wide <= between[1]
-            ]
-        covers = [taken.covered(side, wide) for side in sides]
-        if crowded and min(covers, default=1):
+        sides = [(max(west, min(x, east)), y) for x, y in sides]
+        covers = [
+            (of_names.covered(side, wide), of_marks.covered(side, wide))
+            for side in sides
+        ]
+        best = min(covers)
+        if best[0] or (crowded and best[1]):
             continue
-        x, y = sides[covers.index(min(covers))]
-        taken.add_name(x, y, wide)
+        x, y = sides[covers.index(best)]
+        of_names.add_name(x, y, wide)
         anchor = "center"
         if x < between[0] + third:
-            x, anchor = max(x - wide, between[0] + 4 * pixel_km), "left"
+            x, anchor = x - wide, "left"
         elif x > between[1] - third:
-            x, anchor = min(x + wide, between[1] - 4 * pixel_km), "right"
+            x, anchor = x + wide, "right"
         names.append(
             {
                 "x": round(x, 3),
@@ -516,7 +577,7 @@ def _extent(
 ) -> tuple[tuple[float, float], tuple[float, float]]:
     """From west to east and from south to north, with room for names around."""
     xs, ys = [p[0] for p in points] or [0.0], [p[1] for p in points] or [0.0]
-    pad = max(0.25, (max(xs) - min(xs)) * 0.12, (max(ys) - min(ys)) * 0.12)
+    pad = max(0.25, (max(xs) - min(xs)) * 0.08, (max(ys) - min(ys)) * 0.12)
     return (min(xs) - pad, max(xs) + pad), (min(ys) - pad, max(ys) + pad)
 
 

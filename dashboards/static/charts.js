@@ -30,19 +30,31 @@
     return root.dataset.theme ? root.dataset.theme === "dark" : dark.matches;
   }
 
+  // Resolve colours of the theme, each once: only an element knows which of the two holds.
+  function palette() {
+    var probe = document.createElement("span");
+    var known = {};
+    return function (name) {
+      if (!known[name]) {
+        root.appendChild(probe).style.color = name;
+        known[name] = getComputedStyle(probe).color;
+        probe.remove();
+      }
+      return known[name];
+    };
+  }
+
   // Put the theme's colours where a figure names them.
-  function coloured(value, style) {
+  function coloured(value, colour) {
     if (typeof value === "string") {
-      return value.replace(/^var\((--[a-z0-9-]+)\)$/, function (whole, name) {
-        return style.getPropertyValue(name).trim() || whole;
-      });
+      return /^var\(--[a-z0-9-]+\)$/.test(value) ? colour(value) : value;
     }
     if (Array.isArray(value)) {
-      return value.map(function (item) { return coloured(item, style); });
+      return value.map(function (item) { return coloured(item, colour); });
     }
     if (value && typeof value === "object") {
       var copy = {};
-      Object.keys(value).forEach(function (key) { copy[key] = coloured(value[key], style); });
+      Object.keys(value).forEach(function (key) { copy[key] = coloured(value[key], colour); });
       return copy;
     }
     return value;
@@ -91,13 +103,13 @@
 
   function draw(plot) {
     var source = document.getElementById(plot.dataset.figure);
-    var figure = coloured(JSON.parse(source.textContent, spread), getComputedStyle(root));
-    // names of sites would cover each other on a narrow map
-    if (plot.clientWidth < 800) {
-      figure.data.forEach(function (trace) {
-        if (trace.mode === "markers+text") trace.mode = "markers";
+    var figure = coloured(JSON.parse(source.textContent, spread), palette());
+    // names that would cover each other on a narrow map stand elsewhere, or not at all
+    [figure.layout].concat(figure.data).forEach(function (part) {
+      (part.meta || []).forEach(function (other) {
+        if (plot.clientWidth < other.below) Object.assign(part, other.with);
       });
-    }
+    });
     return Plotly.react(plot, figure.data, figure.layout, config).then(function () {
       if (drawn.has(plot)) return;
       drawn.set(plot, true);
@@ -149,7 +161,7 @@
     var note = {
       text: simulated(), xref: "paper", yref: "paper", x: 1, y: 1, xanchor: "right",
       yanchor: "bottom", showarrow: false,
-      font: { size: 13, color: getComputedStyle(root).getPropertyValue("--case").trim() }
+      font: { size: 13, color: palette()("var(--case)") }
     };
     var layout = Object.assign({}, plot.layout);
     layout.annotations = (layout.annotations || []).concat([note]);

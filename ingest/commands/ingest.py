@@ -1,4 +1,4 @@
-"""The command `verkehrspuls ingest`."""
+"""Receive messages and store readings."""
 
 from typing import Annotated
 

@@ -1,6 +1,6 @@
-"""The command `verkehrspuls reject`: messages that could not be used."""
+"""Look for rejected messages, and replay them."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -81,7 +81,7 @@ def list_rejects(
             **choice,
         )
     output.show_list(
-        [_described(row) for row in rows],
+        [_described(asdict(row)) for row in rows],
         (
             *("number", "received_at", "topic", "reason", "detail", "payload_bytes"),
             *("replayed_at", "attempts", "last_reason"),
@@ -101,15 +101,16 @@ def show(number: Number, as_json: Json = False) -> None:
         row = ledger.reject(connection, number)
     if row is None:
         raise UnknownReject(kind="reject", key=number)
-    payload: bytes = row.pop("payload")
-    row = _described(row)
+    payload = row.payload
+    described = _described(asdict(row))
+    del described["payload"]
     readable = _decoded_text(payload)
     if as_json:
         body = {"text": readable} if readable is not None else {"hex": payload.hex()}
-        output.show_json(row | {"payload": body})
+        output.show_json(described | {"payload": body})
         return
     facts: dict[str, Any] = {}
-    for name, value in row.items():
+    for name, value in described.items():
         texts = value if isinstance(value, dict) else {}
         facts |= {f"{name} ({language})": text for language, text in texts.items()}
         facts |= {} if texts else {name: value}
@@ -131,11 +132,11 @@ def count(counted: Counted, as_json: Json = False) -> None:
         rows = ledger.count_rejects(connection, **_choice(connection, counted))
     if as_json:
         output.show_json(
-            [row | {"explanation": _explanation(row["reason"])} for row in rows]
+            [asdict(row) | {"explanation": _explanation(row.reason)} for row in rows]
         )
         return
     columns = ("municipality", "sensor", "reason", "messages", "kept", "readings")
-    output.show(rows, (*columns, "first_hour", "last_hour"))
+    output.show([asdict(row) for row in rows], (*columns, "first_hour", "last_hour"))
 
 
 @app.command()

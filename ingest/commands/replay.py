@@ -1,4 +1,4 @@
-"""The command `verkehrspuls replay`: real files, published like a sensor would."""
+"""Publish real files over MQTT."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""The command `verkehrspuls simulate`."""
+"""Simulate towns and sensors."""
 
 from typing import TYPE_CHECKING, Annotated
 

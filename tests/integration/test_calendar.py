@@ -35,8 +35,7 @@ def connection(plain_database: str) -> Iterator[Connection]:
 
 def terms(rows: list[calendar.Row], state: str) -> list[tuple[date, date]]:
     frame = pl.DataFrame(rows).select(list(frames.SCHOOL_HOLIDAYS))
-    found = known_terms(frame).filter(pl.col("state") == state).sort("first")
-    return found.select("first", "last").rows()
+    return known_terms(frame)[state]
 
 
 STATES = sorted(Germany.subdivisions_aliases.values())

@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 from dashboards import render
 from dashboards.app import create_web
 from tests import parts, world
+from tests.recorded import mark_findings
 from verkehrspuls.settings import load
 from verkehrspuls.storage.case_lists import list_cases, list_findings
 from verkehrspuls.storage.database import Connection, connect
@@ -57,6 +58,7 @@ def open_case(
             " %s, 1748, %s, %s from vp.channel where key = %s",
             [number, detector, *span, observed, score, reason, key],
         )
+    mark_findings(connection)
     return number
 
 
@@ -123,7 +125,7 @@ def test_charts_frame_what_was_found_when_it_was(url: str, client: TestClient) -
         place = read_site(connection, "kaiserslautern", "pariser-strasse")
         found = list_findings(
             connection,
-            site_id=place["site_id"],
+            site_id=place.site_id,
             quantity="motor",
             start=world.FIRST,
             end=world.LAST,

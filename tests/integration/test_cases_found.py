@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from analytics.detectors import reasons
 from analytics.jobs import case_days, case_hours, claims
 from analytics.jobs.store import open_store
 from simulators.world import DAY_S, standard
@@ -29,6 +30,9 @@ def test_events_are_found_and_little_else(plain_database: str) -> None:
             while judge(store, now=END):
                 pass
         cases = labelled.found(store.connection)
+        stored = store.connection.execute(
+            "select distinct reason, rank, is_fault from case_member"
+        ).fetchall()
     events = [
         event
         for event in world.truth(first * DAY_S, last * DAY_S)
@@ -44,3 +48,9 @@ def test_events_are_found_and_little_else(plain_database: str) -> None:
     shown = [case for case in cases if case.began.timestamp() >= judged]
     right = [c for c in shown if any(labelled.explains(e, c) for e in events)]
     assert len(right) >= len(shown) / 2
+    known = reasons()
+    assert {row[0] for row in stored} & {"zeros", "no-traffic"}
+    assert all(
+        (rank, is_fault) == (known[code].rank, known[code].is_fault)
+        for code, rank, is_fault in stored
+    )

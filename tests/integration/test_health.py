@@ -96,6 +96,9 @@ def test_a_silent_day_is_judged_though_nothing_came(plain_bench: Bench) -> None:
     assert found(plain_bench, date(2026, 11, 19)) == {"in": silent, "out": silent}
     running = ("no-data", "site", False)
     assert found(plain_bench, date(2026, 11, 20)) == {"in": running, "out": running}
+    assert plain_bench.rows("select bool_or(is_fault) from channel_health") == [
+        (False,)
+    ]
 
 
 def test_a_failed_judgement_leaves_its_marks(
@@ -133,6 +136,7 @@ def test_api_command_and_metrics_tell_it(
     counts[120:130] = [27] * 10
     report(plain_bench, counts)
     judge(plain_bench)
+    assert plain_bench.rows("select is_fault from channel_health") == [(True,)]
     with TestClient(create_app(load(env := _environment(plain_bench)))) as client:
         period = "from=2026-11-18&to=2026-11-19"
         address = "/api/v1/sites/kusel/b420/health"

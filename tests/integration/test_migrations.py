@@ -196,3 +196,45 @@ def test_programs_that_migrate_at_once_do_not_disturb_each_other(empty: str) -> 
         done = list(pool.map(migrate.migrate, [empty] * 3))
     assert sorted(done, key=str) == [(NEWEST, NEWEST)] * 2 + [(None, NEWEST)]
     assert rows(empty) == expected()
+
+
+def test_findings_of_before_get_what_their_records_say(empty: str) -> None:
+    by_alembic(empty, "0032")
+    reasons = ["above-usual", "silent", "zeros", "no-traffic"]
+    with connect(empty, autocommit=True) as connection:
+        connection.execute(
+            "with m as (insert into vp.municipality (key, name, state, time_zone)"
+            " values ('kusel', 'Kusel', 'RP', 'Europe/Berlin') returning *),"
+            " s as (insert into vp.site (municipality_id, key, name)"
+            " select municipality_id, 'b420', 'B 420' from m returning *)"
+            " insert into vp.channel (site_id, key, name, quantity, direction)"
+            " select site_id, 'in', 'in', 'motor', 'in' from s"
+        )
+        connection.execute(
+            "insert into vp.case_member (channel_id, detector, began, ended, score,"
+            " reason) select channel_id, reason, now() - interval '1 hour', now(), 1,"
+            " reason from vp.channel, unnest(%s::text[]) as reason",
+            [reasons],
+        )
+        connection.execute(
+            "insert into vp.channel_health select channel_id, '2026-03-01'::date + n,"
+            " (array['drift', 'frozen'])[n], null, null, null, true, 'health-2', now()"
+            " from vp.channel, generate_series(1, 2) as n"
+        )
+    migrate.migrate(empty)
+    with connect(empty) as connection:
+        members = connection.execute(
+            "select reason, rank, is_fault from vp.case_member"
+            " order by array_position(%s, reason)",
+            [reasons],
+        ).fetchall()
+        days = connection.execute(
+            "select verdict, is_fault from vp.channel_health order by day"
+        ).fetchall()
+    assert members == [
+        ("above-usual", None, False),
+        ("silent", 10, False),
+        ("zeros", 30, True),
+        ("no-traffic", 1040, True),
+    ]
+    assert days == [("drift", False), ("frozen", True)]

@@ -20,6 +20,7 @@ from dashboards import render
 from dashboards.app import create_web
 from tests import parts
 from tests.integration.test_analytics import HOUR, Bench
+from tests.recorded import mark_findings
 from tests.suspicion import ambiguous, hours_of
 from verkehrspuls.settings import load
 from verkehrspuls.storage.case_lists import list_cases
@@ -111,7 +112,7 @@ def test_frozen_nights_are_suspected_until_a_person_decides(url: str) -> None:
         place = read_site(connection, "kusel", "b420")
         rows = list_suspected(
             connection,
-            site_ids=[place["site_id"]],
+            site_ids=[place.site_id],
             quantity="motor",
             start=FIRST,
             end=FIRST + HOURS * HOUR,
@@ -306,6 +307,7 @@ def test_a_day_that_health_finds_faulty_is_suspected(
             " true, 'x', now() from vp.channel where key = 'out'",
             [day, verdict],
         )
+        mark_findings(connection)
     try:
         found = figures(client, "means", direction="out")["dtv"]
         assert (found["without_suspected"] is not None) == faulty
@@ -366,6 +368,7 @@ def test_air_says_what_is_suspected_too(url: str, client: TestClient) -> None:
             " null, null, true, 'x', now() from vp.channel where key = 'no2'",
             [day],
         )
+        mark_findings(connection)
     try:
         period = {"from": "2026-10-27T23:00:00Z", "to": "2026-10-29T23:00:00Z"}
         answer = client.get(f"{SITE}/air", params=period)

@@ -3,7 +3,7 @@
 import ast
 import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -33,7 +33,7 @@ from ingest.reasons import REASONS
 from ingest.units import UNITS
 from tests.catalogue import catalogue
 from tests.parts import PROJECT
-from verkehrspuls import calendar, reasons, text
+from verkehrspuls import calendar, text
 from verkehrspuls.classes import CLASS_NAMES, CLASSES, SCHEMES
 from verkehrspuls.errors import VerkehrspulsError
 from verkehrspuls.quantities import COUNTED, ENVIRONMENT, NOUNS, QUANTITIES
@@ -105,7 +105,6 @@ def of_cases(detectors: Mapping[str, Detector]) -> list[Kind]:
 
 def kinds() -> list[Kind]:
     page = f"{REFERENCE}detectors.md"
-    tests = (test.name for test in verdicts.TESTS)
     return [
         *of_cases(anomalies.detectors()),
         Kind("state of a case", states.STATES, {"word": states.STATES}, page),
@@ -119,10 +118,10 @@ def kinds() -> list[Kind]:
         ),
         Kind(
             "verdict",
-            (verdicts.GOOD, *tests),
+            (verdicts.GOOD, *verdicts.ordered_tests()),
             {
-                "sentence (analytics/health/verdicts.py)": verdicts.TEXTS,
-                "word (WORDS there)": verdicts.WORDS,
+                "sentence": verdicts.texts(),
+                "word": verdicts.words(),
             },
             f"{REFERENCE}health.md",
         ),
@@ -307,18 +306,6 @@ def test_every_file_that_detects_is_a_detector() -> None:
         if re.search(r"^def (detect|gaps)", path.read_text("utf-8"), re.M)
     }
     assert detecting == named
-
-
-def test_reasons_that_queries_know_are_those_of_the_records() -> None:
-    known = anomalies.reasons()
-
-    def ordered(place: Callable[[Reason], int | None]) -> tuple[str, ...]:
-        found = {code: at for code, one in known.items() if (at := place(one))}
-        return tuple(sorted(found, key=lambda code: found[code]))
-
-    assert ordered(lambda one: one.names) == reasons.BROKEN
-    assert ordered(lambda one: one.sharp) == reasons.STREET_EVENTS
-    assert {code for code, one in known.items() if one.is_fault} == {*reasons.FAULTS}
 
 
 def module_of(code: str) -> ModuleType:

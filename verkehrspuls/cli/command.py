@@ -1,15 +1,17 @@
 """The command `verkehrspuls`.
 
-Sub-commands are loaded only when they are called, from `COMMANDS`, so that the help
-and the completion answer at once.
+A sub-command is a file in the folder `commands/` of a package. It is imported only when
+it is called, so that the help and the completion answer at once.
 
 Exit codes: 0 done, 1 failed, 2 the call is wrong, 3 a part does not answer, 4 problems
 were found, 130 interrupted.
 """
 
-import keyword
 import sys
+from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 
 import typer
@@ -20,60 +22,72 @@ from verkehrspuls import __version__, talk
 from verkehrspuls.cli import output
 from verkehrspuls.errors import MachineFailed, UsageError, VerkehrspulsError
 
+#: Packages whose folder `commands/` holds a file for each noun, in the order of their
+#: parts of a noun that several of them have.
+PACKAGES: Final = (
+    "verkehrspuls",
+    *("verkehrspuls.registry", "verkehrspuls.access"),
+    *("ingest", "analytics", "api", "dashboards", "simulators", "benchmarks"),
+)
+#: Nouns in the order of the help; others follow by name.
+ORDER: Final = (
+    *("up", "doctor", "db", "ingest", "replay", "import", "analytics", "api"),
+    *("simulate", "town", "site", "sensor", "event", "ledger", "reject", "case"),
+    *("token", "export", "bench"),
+)
+#: Nouns that the wheel does not contain.
+SOURCE_ONLY: Final = frozenset({"bench"})
+
 
 class Noun(NamedTuple):
-    """A sub-command: its help, and the packages that have it in `commands/<noun>.py`.
+    """A sub-command: its line in the help, and the modules that hold it.
 
-    Each such file has a function `command`, or a typer `app` with commands of the noun.
+    Each module has a function `command`, or a typer `app` with commands of the noun.
+    The first line of the first module's docstring is the help.
     """
 
     help: str
-    packages: tuple[str, ...]
+    modules: tuple[str, ...]
 
 
-COMMANDS: Final = {
-    "up": Noun(
-        "Run everything on this machine, with simulated towns.", ("verkehrspuls",)
-    ),
-    "doctor": Noun(
-        "Check each part, and say what to do where something is wrong.",
-        ("verkehrspuls",),
-    ),
-    "db": Noun("Migrate the database.", ("verkehrspuls",)),
-    "ingest": Noun("Receive messages and store readings.", ("ingest",)),
-    "replay": Noun("Publish real files over MQTT.", ("ingest",)),
-    "import": Noun(
-        "Take files straight into the database.", ("ingest", "verkehrspuls.registry")
-    ),
-    "analytics": Noun("Compute figures and look for anomalies.", ("analytics",)),
-    "api": Noun("Serve the pages and the API.", ("dashboards",)),
-    "simulate": Noun("Simulate towns and sensors.", ("simulators",)),
-    "town": Noun("List and remove towns.", ("verkehrspuls.registry",)),
-    "site": Noun("List, show and remove sites.", ("verkehrspuls.registry",)),
-    "sensor": Noun(
-        "List and show sensors, try their messages, end and remove them.",
-        ("verkehrspuls.registry", "ingest"),
-    ),
-    "event": Noun("List, add and remove local events.", ("verkehrspuls.registry",)),
-    "ledger": Noun("Show what became of messages, and prove it.", ("ingest",)),
-    "reject": Noun("Look for rejected messages, and replay them.", ("ingest",)),
-    "case": Noun("Look at anomaly cases, and decide them.", ("analytics",)),
-    "token": Noun("Let sensors and persons in over HTTP.", ("verkehrspuls.access",)),
-    "export": Noun("Write figures to a file.", ("api",)),
-    "bench": Noun("Measure how fast it is.", ("benchmarks",)),
-}
+@cache
+def nouns() -> dict[str, Noun]:
+    """Find all sub-commands by their files; nothing is imported."""
+    found: dict[str, Noun] = {}
+    for package in PACKAGES:
+        spec = find_spec(package)
+        folders = (spec and spec.submodule_search_locations) or ()
+        for file in (
+            f for at in folders for f in Path(at, "commands").glob("[a-z]*.py")
+        ):
+            # the noun `import` is a keyword and has the file `import_.py`
+            name, module = file.stem.rstrip("_"), f"{package}.commands.{file.stem}"
+            if name in found:
+                found[name] = Noun(found[name].help, (*found[name].modules, module))
+            else:
+                found[name] = Noun(_first_line(file), (module,))
+    last = len(ORDER)
+    places = {name: place for place, name in enumerate(ORDER)}
+    return dict(
+        sorted(found.items(), key=lambda one: (places.get(one[0], last), one[0]))
+    )
+
+
+def _first_line(file: Path) -> str:
+    with file.open(encoding="utf-8") as text:
+        return text.readline().strip().strip('"')
 
 
 class LazyGroup(TyperGroup):
-    """The commands of the table: known by name and help, loaded when called."""
+    """The commands of `nouns`: known by name and help, loaded when called."""
 
     def __init__(self, **settings: Any) -> None:
-        stubs = [TyperCommand(name, help=noun.help) for name, noun in COMMANDS.items()]
+        stubs = [TyperCommand(name, help=noun.help) for name, noun in nouns().items()]
         super().__init__(**{**settings, "commands": stubs})
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Load the command that is called."""
-        if args[0] in COMMANDS:
+        if args[0] in nouns() or args[0] in SOURCE_ONLY:
             self.commands[args[0]] = load(args[0])
         return super().resolve_command(ctx, args)
 
@@ -88,30 +102,19 @@ class LazyGroup(TyperGroup):
             raise
 
 
-def modules(name: str) -> list[str]:
-    """Return the modules that hold a sub-command."""
-    file = f"{name}_" if keyword.iskeyword(name) else name
-    return [f"{package}.commands.{file}" for package in COMMANDS[name].packages]
-
-
 def load(name: str) -> Any:
     """Import a sub-command; the commands of a noun of several packages become one."""
+    if name not in nouns():
+        raise UsageError(reason=f"{name} runs from a checkout of the source only")
     loaded: Any = None
-    for module in modules(name):
-        try:
-            found = import_module(module)
-        except ModuleNotFoundError as error:
-            if error.name != module.partition(".")[0]:
-                raise
-            raise UsageError(
-                reason=f"{name} runs from a checkout of the source only"
-            ) from error
+    for module in nouns()[name].modules:
+        found = import_module(module)
         if hasattr(found, "app"):
             group = get_group(found.app)
             if loaded is not None:
                 group.commands = loaded.commands | group.commands
             loaded = group
-            loaded.help = COMMANDS[name].help
+            loaded.help = nouns()[name].help
         else:
             alone = typer.Typer(add_completion=False)
             alone.command(name)(found.command)

@@ -1,1 +1,1 @@
-"""Sub-commands of the kernel: up, doctor, db and bench."""
+"""Sub-commands of the kernel: up, doctor and db."""

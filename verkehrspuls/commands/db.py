@@ -1,4 +1,4 @@
-"""The commands `verkehrspuls db`."""
+"""Migrate the database."""
 
 import typer
 

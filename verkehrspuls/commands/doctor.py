@@ -1,4 +1,4 @@
-"""The command `verkehrspuls doctor`."""
+"""Check each part, and say what to do where something is wrong."""
 
 from verkehrspuls.cli.options import Json
 

@@ -1,4 +1,4 @@
-"""The command `verkehrspuls up`: everything on this machine, until it is told to stop.
+"""Run everything on this machine, with simulated towns.
 
 The embedded database and broker run where no URL is set for them. The rest are our own
 commands, as processes of their own: each may die and is started again.

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from verkehrspuls.reasons import PRIORITY
 from verkehrspuls.storage.by_place import Place, read_by_site
 from verkehrspuls.storage.database import Connection, Row, execute, read_records
 from verkehrspuls.storage.visibility import PUBLIC
@@ -59,7 +58,6 @@ def list_cases(
         case=case,
         standing=None if standing is None else list(standing),
         current_days=CURRENT_DAYS,
-        naming=list(PRIORITY),
         now=now,
         limit=limit,
         skip=skip,
@@ -101,7 +99,6 @@ def list_findings(
         quantity=quantity,
         start=start,
         end=end,
-        naming=list(PRIORITY),
         visible=list(visible),
     )
 

@@ -3,23 +3,15 @@
 Times are aware UTC and periods half-open `[start, end)`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 import polars as pl
 
-from verkehrspuls.reasons import FAULT_VERDICTS, FAULTS
 from verkehrspuls.storage.by_place import Place, read_by_site
 from verkehrspuls.storage.database import Connection, read_frame, read_records
 from verkehrspuls.storage.visibility import PUBLIC
-
-#: What queries that know `vp.suspected` are given.
-FAULT_PARAMETERS: Final[Mapping[str, list[str]]] = {
-    "faults": list(FAULTS),
-    "verdicts": list(FAULT_VERDICTS),
-}
 
 
 def read_excluded(
@@ -87,7 +79,6 @@ def list_suspected(
         start=start,
         end=end,
         direction=direction,
-        **FAULT_PARAMETERS,
         visible=list(visible),
     )
 

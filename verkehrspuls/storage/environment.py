@@ -11,7 +11,6 @@ import polars as pl
 
 from verkehrspuls.quantities import COUNTED
 from verkehrspuls.storage.database import Connection, read_frame, read_records
-from verkehrspuls.storage.doubts import FAULT_PARAMETERS
 from verkehrspuls.storage.visibility import PUBLIC
 
 
@@ -34,7 +33,6 @@ def read_environment(
         start=start,
         end=end,
         trusted=trusted,
-        **FAULT_PARAMETERS,
         visible=list(visible),
     )
 
@@ -62,7 +60,6 @@ def read_long_environment(
         start=start,
         end=end,
         trusted=trusted,
-        **FAULT_PARAMETERS,
         visible=list(visible),
     )
 

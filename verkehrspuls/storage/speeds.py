@@ -6,7 +6,6 @@ from datetime import datetime
 import polars as pl
 
 from verkehrspuls.storage.database import read_frame
-from verkehrspuls.storage.doubts import FAULT_PARAMETERS
 from verkehrspuls.storage.visibility import PUBLIC
 
 
@@ -35,6 +34,5 @@ def read_speed_histograms(
         end=end,
         direction=direction,
         trusted=trusted,
-        **FAULT_PARAMETERS,
         visible=list(visible),
     )

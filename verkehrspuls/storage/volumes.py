@@ -10,7 +10,6 @@ from typing import Literal
 import polars as pl
 
 from verkehrspuls.storage.database import read_frame
-from verkehrspuls.storage.doubts import FAULT_PARAMETERS
 from verkehrspuls.storage.visibility import PUBLIC
 
 
@@ -46,7 +45,6 @@ def read_volumes(
         direction=direction,
         together=together,
         trusted=trusted,
-        **FAULT_PARAMETERS,
         visible=list(visible),
     )
 
@@ -70,7 +68,6 @@ def read_volumes_of_sites(
         end=end,
         interval_s=interval_s,
         trusted=trusted,
-        **FAULT_PARAMETERS,
         visible=list(visible),
     )
 

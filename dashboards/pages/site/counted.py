@@ -10,7 +10,9 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from analytics.reports.extracts import ALL
-from analytics.reports.site import Around, Charted, Report
+from analytics.reports.site.around import Around
+from analytics.reports.site.charted import Charted
+from analytics.reports.site.report import Report
 from dashboards import describe, summaries
 from dashboards.charts import charts
 from dashboards.charts.charts import Chart, Names
@@ -127,7 +129,7 @@ def _of_hours(
         found.append(
             charts.directions_chart(
                 of.day_profiles.filter(~together, day_type="workday"),
-                of.totals,
+                of.directions,
                 language,
                 quantity=quantity,
                 names=names,
@@ -193,12 +195,10 @@ def _weekdays(period: Period) -> list[int]:
 def _names(shown: View) -> Names:
     """Directions of the quantity with their names, in the registry's order."""
     found: dict[str, str] = {}
-    for channel in shown.site["channels"]:
-        if channel["quantity"] == shown.quantity:
-            key = channel["direction"]
-            found.setdefault(
-                key, channel["direction_name"] or (key and channel["name"])
-            )
+    for channel in shown.site.channels:
+        if channel.quantity == shown.quantity:
+            key = channel.direction
+            found.setdefault(key, channel.direction_name or (key and channel.name))
     return list(found.items())
 
 

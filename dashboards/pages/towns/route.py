@@ -1,11 +1,12 @@
 """The pages of all towns and of one town."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from fastapi import Request, Response
 
+from analytics.reports.town import Report
 from api.parameters import MunicipalityKey
 from dashboards import describe
 from dashboards.language import Language
@@ -21,8 +22,7 @@ from dashboards.render import (
     render,
 )
 from verkehrspuls.errors import UnknownKey
-from verkehrspuls.storage.case_lists import Counts, sum_towns
-from verkehrspuls.storage.sites import list_municipalities
+from verkehrspuls.storage.sites import Municipality, list_municipalities
 
 router = page_router()
 
@@ -32,8 +32,7 @@ def all_towns(
     request: Request, language: LanguageKey, at: Now, page: PageNumber = 1
 ) -> Response:
     """Show all towns."""
-    now_standing = standing(request, database_of(request), at)
-    return _known(request, language, now_standing, at, page=page)
+    return _known(request, language, standing(request, at), at, page=page)
 
 
 @router.get("/{language:language}/towns/{municipality}")
@@ -45,26 +44,25 @@ def one_town(
     page: PageNumber = 1,
 ) -> Response:
     """Show one town."""
-    database = database_of(request)
-    now_standing = standing(request, database, at)
-    if not _has(now_standing["municipalities"], municipality):
+    report = standing(request, at)
+    if not _has(report.municipalities, municipality):
         # registered a moment ago, perhaps
-        with database.connection() as connection:
+        with database_of(request).connection() as connection:
             registered = list_municipalities(connection)
         if _has(registered, municipality):
             request.app.state.standing = None
-            now_standing = standing(request, database, at)
-    return _known(request, language, now_standing, at, page=page, only=municipality)
+            report = standing(request, at)
+    return _known(request, language, report, at, page=page, only=municipality)
 
 
-def _has(towns: Iterable[Mapping[str, Any]], key: str) -> bool:
-    return any(town["key"] == key for town in towns)
+def _has(towns: Iterable[Municipality], key: str) -> bool:
+    return any(town.key == key for town in towns)
 
 
 def _known(
     request: Request,
     language: LanguageKey,
-    standing: Mapping[str, Any],
+    report: Report,
     at: datetime,
     **shown: Any,
 ) -> Response:
@@ -73,38 +71,29 @@ def _known(
         request,
         tongue,
         at,
-        standing["made_of"],
-        make=lambda: _towns(request, tongue, standing, at, **shown),
+        report.version,
+        make=lambda: _towns(request, tongue, report, at, **shown),
     )
 
 
 def _towns(
     request: Request,
     language: Language,
-    standing: Mapping[str, Any],
+    report: Report,
     at: datetime,
     *,
     page: int,
     only: str | None = None,
 ) -> Response:
-    towns = [m for m in standing["municipalities"] if only in (None, m["key"])]
+    report = report.of(only) if only else report
+    towns, counts = report.municipalities, report.counts
     if only and not towns:
         raise UnknownKey(kind="municipality", key=only)
-    sites = [s for s in standing["sites"] if only in (None, s["municipality"])]
-    cases = [c for c in standing["cases"] if only in (None, c["municipality"])]
-    counts = standing["counts"]
-    shown = view.lines(
-        sites,
-        standing["newest"],
-        counts,
-        language,
-        now=at,
-        values=standing["values"],
-        air=standing["air"],
-    )
+    shown = view.lines(report.sites, counts, language, now=at)
     listed = view.listed(shown, towns, counts, language, page=page)
-    in_all = counts.get((only, None), Counts()) if only else sum_towns(counts)
-    zones = {(s["municipality"], s["key"]): s["time_zone"] for s in sites}
+    zones = {
+        (line.site.municipality, line.site.key): line.site.time_zone for line in shown
+    }
     return render(
         request,
         language,
@@ -114,17 +103,15 @@ def _towns(
         town=towns[0] if only else None,
         listed=listed,
         counts=view.counts(shown),
-        corridors=[
-            c for c in standing["corridors"] if only in (None, c["municipality"])
-        ],
-        sentence=view.sentence(shown, in_all, language) if shown else "",
+        corridors=report.corridors,
+        sentence=view.sentence(shown, report.open_cases, language) if shown else "",
         map=view.map_chart(shown, language, municipalities=towns, listed=listed)
         if shown
         else None,
-        cases=view.case_lines(cases[: view.MAX_CASES_LISTED], zones, language),
-        more_cases=max(0, len(cases) - view.MAX_CASES_LISTED),
-        open_cases=describe.open_cases_sentence(in_all, language),
-        history=describe.history(in_all, language),
+        cases=view.case_lines(report.cases[: view.MAX_CASES_LISTED], zones, language),
+        more_cases=max(0, len(report.cases) - view.MAX_CASES_LISTED),
+        open_cases=describe.open_cases_sentence(report.open_cases, language),
+        history=describe.history(report.open_cases, language),
         describe=describe,
         now=at,
     )

@@ -9,34 +9,24 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-import polars as pl
-
-from analytics.baseline.standing import MIN_OBSERVED
+from analytics.reports.site_now import SiteNow, is_fresh, is_old
 from analytics.reports.town import INDEX
 from dashboards import addresses, describe
 from dashboards.charts.charts import Chart, Table
 from dashboards.figures.site_map import MAX_MARKS, Place, site_map
 from dashboards.language import UNKNOWN_FIGURE, Language
-from dashboards.newest import is_fresh, newest_reading
-from dashboards.states import (
-    LATE_AFTER,
-    LATE_AFTER_INTERVALS,
-    STATES,
-    State,
-    shown_ratio,
-    state,
-    whole_volume,
-)
+from dashboards.newest import newest_reading
+from dashboards.states import STATES, State
 from verkehrspuls.quantities import COUNTED, ENVIRONMENT
 from verkehrspuls.storage.case_lists import Counts, Where
 from verkehrspuls.storage.environment import LatestValue
+from verkehrspuls.storage.sites import Municipality, Site
 from verkehrspuls.text import mark
 
 #: more sites than these are grouped by town, those of one town are paged
 MAX_SITES_LISTED: Final = 200
 #: values of a station that its row shows
 MAX_VALUES_SHOWN: Final = 3
-_ORDER: Final = list(ENVIRONMENT)
 _HOUR_S: Final = 3600
 #: open cases that a page tells, at most
 MAX_CASES_LISTED: Final = 100
@@ -48,31 +38,32 @@ _DATA: Final = (("JSON", "/api/v1/sites"), ("GeoJSON", "/api/v1/sites.geojson"))
 class Line:
     """A site and how it stands; in words only where it is shown."""
 
-    site: Mapping[str, Any]
-    state: State
+    here: SiteNow
     #: how many cases are open at it
     cases: Counts
-    #: newest whole hour, a row of `read_latest`
-    hour: Mapping[str, Any] | None
     language: Language
     now: datetime
-    #: newest whole hour of each environment quantity, rows of `list_latest_values`
-    values: Sequence[LatestValue] = ()
-    #: how good its air was in its newest hour, a row of INDEX_SITES
-    air: Mapping[str, Any] | None = None
+
+    @property
+    def site(self) -> Site:
+        """The site."""
+        return self.here.site
+
+    @property
+    def state(self) -> State:
+        """Its state."""
+        return STATES[self.here.state]
 
     @property
     def link(self) -> str:
         """The site's page."""
-        return addresses.site(
-            self.language.key, self.site["municipality"], self.site["key"]
-        )
+        return addresses.site(self.language.key, self.site.municipality, self.site.key)
 
     @property
     def quantities(self) -> str:
         """What is counted and measured."""
         language = self.language
-        quantities = dict.fromkeys(c["quantity"] for c in self.site["channels"])
+        quantities = dict.fromkeys(c.quantity for c in self.site.channels)
         counted = [q for q in quantities if q in COUNTED]
         others = len(quantities) - len(counted)
         names = [language.quantity(q) for q in counted]
@@ -94,21 +85,20 @@ class Line:
 
         What cannot be scaled to the whole hour says how much of it was observed.
         """
-        if self.hour is None:
+        language, hour = self.language, self.here.hour
+        if hour is None:
             return ""
-        language, hour = self.language, self.hour
         text = language.phrase(
             "%(value)s, %(hour)s",
-            value=f"{language.number(whole_volume(hour))} "
-            f"{language.unit(hour['quantity'])}",
-            hour=_hour(hour["time"], self.site["time_zone"], language, now=self.now),
+            value=f"{language.number(hour.volume)} {language.unit(hour.quantity)}",
+            hour=_hour(hour.time, self.site.time_zone, language, now=self.now),
         )
-        if (observed := hour["observed"] or 0) >= MIN_OBSERVED:
+        if hour.is_scaled:
             return text
         return language.phrase(
             "%(volume)s, %(share)s observed",
             volume=text,
-            share=language.percent(observed),
+            share=language.percent(hour.observed),
         )
 
     @property
@@ -118,17 +108,17 @@ class Line:
         Where air is measured, its index and what decides it: "Air quality: moderate
         (NO₂), 17–18 h". What is much older than it should be is called old.
         """
-        if self.air is not None:
-            return f"{self._quality(self.air)}, {self._when(self.air['time'], _HOUR_S)}"
+        if air := self.here.air:
+            return f"{self._quality(air)}, {self._when(air['time'], _HOUR_S)}"
         by_time: dict[tuple[datetime, int], list[str]] = {}
-        for row in self.values[:MAX_VALUES_SHOWN]:
+        for row in self.here.values[:MAX_VALUES_SHOWN]:
             interval = row.time, row.interval_s
             by_time.setdefault(interval, []).append(self._value(row))
         texts = [
             ", ".join([*values, self._when(*interval)])
             for interval, values in sorted(by_time.items(), reverse=True)
         ]
-        if (more := len(self.values) - MAX_VALUES_SHOWN) > 0:
+        if (more := len(self.here.values) - MAX_VALUES_SHOWN) > 0:
             texts.append(self.language.phrase("%(count)s more", count=more))
         return "; ".join(texts)
 
@@ -150,17 +140,16 @@ class Line:
         return f"{language.quantity(found.key)} {number}\N{NO-BREAK SPACE}{found.unit}"
 
     def _when(self, time: datetime, interval_s: int) -> str:
-        zone, length = self.site["time_zone"], timedelta(seconds=interval_s)
-        ended = time + length
+        zone = self.site.time_zone
         if interval_s > _HOUR_S:
             text = self.language.phrase(
                 "mean of %(count)s hours until %(time)s",
                 count=self.language.number(interval_s / _HOUR_S),
-                time=self.language.moment(ended, zone),
+                time=self.language.moment(time + timedelta(seconds=interval_s), zone),
             )
         else:
             text = _hour(time, zone, self.language, now=self.now)
-        if self.now - ended <= max(LATE_AFTER, LATE_AFTER_INTERVALS * length):
+        if not is_old(time, interval_s, now=self.now):
             return text
         return self.language.phrase("%(hour)s (old)", hour=text)
 
@@ -173,22 +162,23 @@ class Line:
     @property
     def compared(self) -> str:
         """Its share of what is usual, or empty where that is too little to compare."""
-        ratio = None if self.hour is None else shown_ratio(self.hour)
-        if ratio is None or self.state.key not in ("more", "usual", "less"):
+        hour = self.here.hour
+        compared = self.here.state in ("more", "usual", "less")
+        if hour is None or hour.share is None or not compared:
             return ""
         return self.language.phrase(
-            "%(percent)s of usual", percent=self.language.percent(ratio)
+            "%(percent)s of usual", percent=self.language.percent(hour.share)
         )
 
     @property
     def heard(self) -> str:
         """How long ago its newest message came, and what is not of now."""
-        heard = self.site["last_received_at"]
+        heard = self.site.last_received_at
         if not heard:
             return self.language.phrase(
                 "message %(age)s", age=self.language.phrase("never")
             )
-        if self.site["newest_reading_at"] and not is_fresh(self.site, self.now):
+        if self.site.newest_reading_at and not is_fresh(self.site, self.now):
             return newest_reading(self.site, self.language, now=self.now)
         age = self.language.age(self.now - heard)
         return self.language.phrase("message %(age)s", age=age)
@@ -196,7 +186,7 @@ class Line:
     @property
     def faults(self) -> list[str]:
         """What of its registration cannot be used."""
-        return [fault.in_language(self.language.key) for fault in self.site["faults"]]
+        return [fault.in_language(self.language.key) for fault in self.site.faults]
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,46 +211,27 @@ _NOTES: Final = {
 
 
 def lines(
-    sites: Sequence[Mapping[str, Any]],
-    newest: pl.DataFrame,
+    sites: Sequence[SiteNow],
     cases: Mapping[Where, Counts],
     language: Language,
     *,
     now: datetime,
-    values: Sequence[LatestValue] = (),
-    air: pl.DataFrame | None = None,
 ) -> list[Line]:
-    """Return how each site stands. A site that counts several things: its first one."""
-    hours: dict[int, dict[str, Any]] = {}
-    order = list(COUNTED)
-    for row in newest.filter(pl.col("quantity").is_in(order)).to_dicts():
-        held = hours.get(row["site_id"])
-        if held is None or order.index(row["quantity"]) < order.index(held["quantity"]):
-            hours[row["site_id"]] = row
-    judged = {row["site_id"]: row for row in air.to_dicts()} if air is not None else {}
-    measured: dict[int, list[LatestValue]] = {}
-    for value in values:
-        measured.setdefault(value.site_id, []).append(value)
-    for found in measured.values():
-        found.sort(key=lambda row: _ORDER.index(row.quantity))
+    """Return a line for each site."""
     return [
         Line(
-            site=site,
-            state=state(site, hour := hours.get(site["site_id"]), now=now),
-            cases=cases.get((site["municipality"], site["key"]), Counts()),
-            hour=hour,
+            here=here,
+            cases=cases.get((here.site.municipality, here.site.key), Counts()),
             language=language,
             now=now,
-            values=measured.get(site["site_id"], ()),
-            air=judged.get(site["site_id"]),
         )
-        for site in sites
+        for here in sites
     ]
 
 
 def groups(
     shown: Sequence[Line],
-    municipalities: Sequence[Mapping[str, Any]],
+    municipalities: Sequence[Municipality],
     cases: Mapping[Where, Counts],
     language: Language,
 ) -> list[Group]:
@@ -268,21 +239,21 @@ def groups(
     by_town = _by_town(shown)
     return [
         Group(
-            name=town["name"],
-            link=addresses.town(language.key, town["key"]),
+            name=town.name,
+            link=addresses.town(language.key, town.key),
             sites=len(inside),
             counts=counts(inside),
-            cases=cases.get((town["key"], None), Counts()),
+            cases=cases.get((town.key, None), Counts()),
         )
         for town in municipalities
-        if (inside := by_town.get(town["key"], []))
+        if (inside := by_town.get(town.key, []))
     ]
 
 
 def _by_town(shown: Sequence[Line]) -> dict[str, list[Line]]:
     found: dict[str, list[Line]] = {}
     for line in shown:
-        found.setdefault(line.site["municipality"], []).append(line)
+        found.setdefault(line.site.municipality, []).append(line)
     return found
 
 
@@ -292,7 +263,7 @@ class Listed:
 
     groups: Sequence[Group]
     #: (town, its sites)
-    towns: Sequence[tuple[Mapping[str, Any], Sequence[Line]]]
+    towns: Sequence[tuple[Municipality, Sequence[Line]]]
     page: int = 1
     pages: int = 1
     #: where all are, where they are not all listed: (label, address)
@@ -301,7 +272,7 @@ class Listed:
 
 def listed(
     shown: Sequence[Line],
-    municipalities: Sequence[Mapping[str, Any]],
+    municipalities: Sequence[Municipality],
     cases: Mapping[Where, Counts],
     language: Language,
     *,
@@ -315,13 +286,11 @@ def listed(
     pages = max(1, -(-len(every) // MAX_SITES_LISTED))
     page = min(page, pages)
     part = every[(page - 1) * MAX_SITES_LISTED : page * MAX_SITES_LISTED]
-    query = (
-        f"?municipality={municipalities[0]['key']}" if municipalities[1:] == [] else ""
-    )
+    query = f"?municipality={municipalities[0].key}" if municipalities[1:] == [] else ""
     by_town = {} if grouped else _by_town(part)
     return Listed(
         groups=part if grouped else (),
-        towns=[(town, by_town.get(town["key"], [])) for town in municipalities]
+        towns=[(town, by_town.get(town.key, [])) for town in municipalities]
         if not grouped
         else (),
         page=page,
@@ -371,22 +340,26 @@ def map_chart(
     shown: Sequence[Line],
     language: Language,
     *,
-    municipalities: Sequence[Mapping[str, Any]],
+    municipalities: Sequence[Municipality],
     listed: Listed,
 ) -> Chart:
     """Draw the map; with several towns marks are moved apart and towns named.
 
     Its table is of what the page lists. A site without coordinates is in it only.
     """
-    placed = [line for line in shown if _located(line.site)]
+    placed = [
+        (line, line.site.latitude, line.site.longitude)
+        for line in shown
+        if line.site.latitude is not None and line.site.longitude is not None
+    ]
     clustered = len(placed) > MAX_MARKS
     places = [
         Place(
-            name=line.site["name"],
-            latitude=line.site["latitude"],
-            longitude=line.site["longitude"],
-            road=line.site["road"],
-            town=line.site["municipality_name"],
+            name=line.site.name,
+            latitude=latitude,
+            longitude=longitude,
+            road=line.site.road,
+            town=line.site.municipality_name,
             state=line.state.key,
             words=(language.phrase(line.state.word),)
             if clustered
@@ -402,7 +375,7 @@ def map_chart(
             ),
             link=line.link,
         )
-        for line in placed
+        for line, latitude, longitude in placed
     ]
     spread = len(municipalities) > 1
     note = language.phrase(
@@ -461,21 +434,17 @@ def _table(listed: Listed, language: Language) -> Table:
         head,
         [
             (
-                line.site["name"],
-                line.site["municipality_name"],
+                line.site.name,
+                line.site.municipality_name,
                 language.phrase(line.state.word),
-                f"{line.site['latitude']:.4f}, {line.site['longitude']:.4f}"
-                if _located(line.site)
+                f"{line.site.latitude:.4f}, {line.site.longitude:.4f}"
+                if line.site.latitude is not None
                 else UNKNOWN_FIGURE,
             )
             for _, inside in listed.towns
             for line in inside
         ],
     )
-
-
-def _located(site: Mapping[str, Any]) -> bool:
-    return site["latitude"] is not None and site["longitude"] is not None
 
 
 def case_lines(

@@ -10,9 +10,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from analytics.health import out_of_range, swapped
-from analytics.health import verdicts as table
 from analytics.health.frozen import repeats
-from analytics.health.verdicts import TESTS, TEXTS, judge
+from analytics.health.verdicts import judge, ordered_tests, texts
 from analytics.quality.gaps import Tolerance
 from tests.frames import one, utc
 from tests.health import (
@@ -79,10 +78,9 @@ def test_an_ordinary_day_is_good() -> None:
 
 
 def test_each_verdict_has_a_german_and_an_english_text() -> None:
-    names = [test.name for test in TESTS]
-    assert len(set(names)) == len(names) == 16
-    for name in ("good", *names):
-        assert translate(TEXTS[name], "de") != TEXTS[name]
+    assert len(texts()) == len(ordered_tests()) + 1 == 17
+    for text in texts().values():
+        assert translate(text, "de") != text
 
 
 class TestNoData:
@@ -564,7 +562,7 @@ def test_the_first_failed_test_wins() -> None:
     counts: list[int | None] = [0] * 288
     counts[0] = -1
     assert verdicts(Stream(counts=counts)) == {1: "out-of-range"}
-    order = [test.name for test in table.TESTS]
+    order = list(ordered_tests())
     assert order.index("out-of-range") < order.index("zero-count")
 
 

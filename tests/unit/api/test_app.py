@@ -1,5 +1,11 @@
 """The names of models in the OpenAPI document stay when modules move."""
 
+import sys
+from pathlib import Path
+
+import pytest
+
+from api import routes
 from api.app import PUBLISHED_NAMES, create_app
 from verkehrspuls.settings import load
 
@@ -15,3 +21,29 @@ def test_names_that_hold_a_module_are_the_published_ones() -> None:
         "api__schemas__studies__Compared",
     }
     assert set(PUBLISHED_NAMES.values()) <= set(names)
+
+
+def test_file_is_a_resource_and_changes_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = create_app(load()).openapi()
+    (tmp_path / "bridges.py").write_text(
+        "from fastapi import APIRouter\n"
+        "from pydantic import BaseModel\n"
+        "router = APIRouter(prefix='/api/v1', tags=['registry'])\n"
+        "class Crane(BaseModel): name: str\n"
+        "MODELS = (Crane,)\n"
+        "@router.get('/bridges', operation_id='listBridges', summary='List bridges')\n"
+        "def list_bridges() -> list[str]:\n"
+        "    return []\n"
+    )
+    monkeypatch.setattr(routes, "__path__", [*routes.__path__, str(tmp_path)])
+    monkeypatch.setattr("api.app.resources", routes.resources.__wrapped__)
+    try:
+        found = create_app(load()).openapi()
+    finally:
+        sys.modules.pop("api.routes.bridges", None)
+    assert list(found["paths"]) == [*before["paths"], "/api/v1/bridges"]
+    assert found["components"]["schemas"].pop("Crane")["title"] == "Crane"
+    del found["paths"]["/api/v1/bridges"]
+    assert found == before

@@ -9,7 +9,7 @@ from analytics.flow import profiles
 from analytics.flow.classes import classes as by_class
 from analytics.flow.inputs import calendar, lazy_flow_bins
 from analytics.frames import FLOW_BINS, SCHOOL_HOLIDAYS, empty
-from analytics.reports.site import DAY_TYPES
+from analytics.reports.site.charted import DAY_TYPES
 from dashboards.period import Bin, Period
 from verkehrspuls.classes import CLASSES, COUNTS
 

@@ -4,6 +4,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from analytics.flow.directions import by_direction
 from dashboards import describe, summaries
 from dashboards.charts import charts
 from dashboards.language import UNKNOWN_FIGURE, Language
@@ -71,7 +72,9 @@ def test_too_few_days_tell_no_usual_day_and_no_busiest_hour() -> None:
     # four hours of a Friday
     friday = volumes(START + timedelta(days=4, hours=18), [1, 2, 9, 3])
     means = frames.workdays(friday)
-    said = describe.directions(means, {"in": 15}, EN, names=[("in", "Centre")])
+    said = describe.directions(
+        means, by_direction(friday), EN, names=[("in", "Centre")]
+    )
     assert said == "Centre: 100\u202f% of the traffic."
 
 
@@ -104,11 +107,10 @@ def test_directions_without_a_workday_say_so() -> None:
     frame = volumes(saturday, [10, 20])
     means = frames.workdays(frame)
     names = [("in", "Richtung Mitte")]
-    said = describe.directions(means, {"in": 30}, DE, names=names)
+    counted = by_direction(frame)
+    said = describe.directions(means, counted, DE, names=names)
     assert said == "Noch ist kein Werktag beobachtet."
-    chart = charts.directions_chart(
-        means, {"in": 30}, DE, quantity="motor", names=names
-    )
+    chart = charts.directions_chart(means, counted, DE, quantity="motor", names=names)
     assert chart.figure is None
 
 

@@ -1,4 +1,4 @@
-"""The command `verkehrspuls token`: who may write over HTTP."""
+"""Let sensors and persons in over HTTP."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""The commands `verkehrspuls event`: what takes place at sites."""
+"""List, add and remove local events."""
 
 from typing import Annotated
 

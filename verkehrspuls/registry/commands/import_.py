@@ -1,4 +1,4 @@
-"""`verkehrspuls import`: towns, holidays and events from files."""
+"""Take files straight into the database."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""`verkehrspuls town`: the municipalities that are registered."""
+"""List and remove towns."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from verkehrspuls.cli import database, output
 from verkehrspuls.cli.options import Json
 from verkehrspuls.cli.removing import WithReadings, Yes, remove
 
-app = typer.Typer(help="List and remove towns.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.command("list")

@@ -6,7 +6,7 @@
 -- stands: see vp.case_stands. A case is at the sites of all its members, but shown only
 -- where its leading site is visible. What it says is what was found there: of the
 -- members that match what is asked the one that names the case, else the first by
--- `naming`, else the least likely. Members that were withdrawn tell only of a case
+-- rank, else the least likely. Members that were withdrawn tell only of a case
 -- without others.
 select a.anomaly_case_id, own.detector, own.first as began, own.last as ended,
        own.began as found_began, own.ended as found_ended,
@@ -50,7 +50,7 @@ cross join lateral (
       and (%(end)s::timestamptz is null or e.began < %(end)s)
     order by leads.names desc, e.channel_id = a.channel_id and e.reason = a.reason desc,
              e.reason = a.reason desc,
-             array_position(%(naming)s::text[], e.reason), e.score desc, e.began,
+             e.rank, e.score desc, e.began,
              e.case_member_id
     limit 1
 ) own
@@ -110,17 +110,13 @@ where c.site_id = %(site_id)s and c.quantity = %(quantity)s
   and e.withdrawn_at is null and vp.is_open(a)
   and e.began < %(end)s and e.ended > %(start)s
 order by e.anomaly_case_id, c.direction,
-         array_position(%(naming)s::text[], e.reason), e.score desc, e.began
+         e.rank, e.score desc, e.began
 
 -- name: list_open_cases
 -- Open cases with a member in a period at one of some places; direction 'all' is all.
 -- Shown only where the leading site is visible.
 select distinct a.anomaly_case_id, c.site_id
-from unnest(%(sites)s::integer[], %(quantities)s::text[], %(directions)s::text[])
-     as place (site_id, quantity, direction)
-join vp.channel c
-  on c.site_id = place.site_id and c.quantity = place.quantity
- and place.direction in ('all', c.direction)
+from {{> at_places}}
 join vp.case_member e on e.channel_id = c.channel_id
 join vp.anomaly_case a on a.anomaly_case_id = e.anomaly_case_id
 join vp.site s on s.site_id = a.site_id

@@ -6,8 +6,7 @@
 select e.case_member_id, e.channel_id, e.detector, e.began, e.ended, a.state, a.effect
 from case_member e
 join anomaly_case a using (anomaly_case_id)
-join unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])
-     as span (channel_id, since, until)
+join {{> spans}}
   on e.channel_id = span.channel_id and e.began <= span.until and e.ended >= span.since
 where a.state <> 'suspected' or e.withdrawn_at is null;
 
@@ -22,20 +21,23 @@ where c.site_id = any(%(sites)s)
 -- name: put_members
 -- Write what detectors found, where no person has decided; returns what is new or other.
 insert into case_member as e (
-    channel_id, detector, began, ended, observed, usual, score, reason)
+    channel_id, detector, began, ended, observed, usual, score, reason, rank, is_fault)
 select * from unnest(
     %(channel_id)s::integer[], %(detector)s::text[], %(began)s::timestamptz[],
     %(ended)s::timestamptz[], %(observed)s::real[], %(usual)s::real[], %(score)s::real[],
-    %(reason)s::text[])
+    %(reason)s::text[], %(rank)s::smallint[], %(is_fault)s::boolean[])
 on conflict (channel_id, detector, began) do update set
     ended = excluded.ended, observed = excluded.observed, usual = excluded.usual,
-    score = excluded.score, reason = excluded.reason, withdrawn_at = null
+    score = excluded.score, reason = excluded.reason, rank = excluded.rank,
+    is_fault = excluded.is_fault, withdrawn_at = null
 where not exists (
         select from anomaly_case a
         where a.anomaly_case_id = e.anomaly_case_id and a.state <> 'suspected')
-  and (e.ended, e.observed, e.usual, e.score, e.reason, e.withdrawn_at)
+  and (e.ended, e.observed, e.usual, e.score, e.reason, e.rank, e.is_fault,
+       e.withdrawn_at)
       is distinct from (excluded.ended, excluded.observed, excluded.usual,
-                        excluded.score, excluded.reason, null)
+                        excluded.score, excluded.reason, excluded.rank,
+                        excluded.is_fault, null)
 returning channel_id, began, ended;
 
 -- name: withdraw_members

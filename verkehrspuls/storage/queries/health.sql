@@ -90,8 +90,7 @@ where heard.time is not null;
 -- name: long_intervals
 -- Intervals above an hour that began in a span of each channel: counts and values.
 select l.channel_id, l.time, l.interval_s, l.volume, l.value
-from unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])
-     as span (channel_id, since, until)
+from {{> spans}}
 cross join lateral (
     (select v.channel_id, v.time, v.interval_s, v.volume, null::double precision as value
      from long_volume v
@@ -110,8 +109,7 @@ cross join lateral (
 -- Count readings in a span of each channel, with occupancy and whose clock it was.
 select r.channel_id, r.time, r.interval_s, {{r.$count}}, r.speed_kmh, r.occupancy,
        r.time_origin
-from unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])
-     as span (channel_id, since, until)
+from {{> spans}}
 cross join lateral (
     select * from count_reading r
     where r.channel_id = span.channel_id
@@ -122,16 +120,17 @@ cross join lateral (
 -- name: put_health
 -- Write verdicts; what stood there is replaced.
 insert into channel_health (
-    channel_id, day, verdict, value, threshold, level, complete, method, judged_at)
+    channel_id, day, verdict, value, threshold, level, complete, is_fault, method,
+    judged_at)
 select *, %(method)s, %(now)s
 from unnest(%(channels)s::integer[], %(days)s::date[], %(verdicts)s::text[],
             %(values)s::double precision[], %(thresholds)s::double precision[],
-            %(levels)s::text[], %(complete)s::boolean[])
+            %(levels)s::text[], %(complete)s::boolean[], %(is_fault)s::boolean[])
 on conflict (channel_id, day) do update set
     verdict = excluded.verdict, value = excluded.value,
     threshold = excluded.threshold, level = excluded.level,
-    complete = excluded.complete, method = excluded.method,
-    judged_at = excluded.judged_at;
+    complete = excluded.complete, is_fault = excluded.is_fault,
+    method = excluded.method, judged_at = excluded.judged_at;
 
 -- name: list_health
 -- Health of channels by local day, from `first` to `last`, both included; keys that

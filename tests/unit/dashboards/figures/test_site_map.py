@@ -131,8 +131,18 @@ KAISERSLAUTERN = (
 STEPS = {"top": 1, "bottom": -1, "right": 1, "left": -1}
 
 
-@pytest.mark.parametrize("width", [784, 900, 1008])
-def test_names_cover_neither_each_other_nor_the_road(width: int) -> None:
+def on_a_page(part: dict[str, Any], width: int) -> dict[str, Any]:
+    """Return what `charts.js` draws of a trace or layout at a width of the map."""
+    for other in part.get("meta", ()):
+        if width + 16 < other["below"]:
+            part = part | other["with"]
+    return part
+
+
+@pytest.mark.parametrize(
+    ("width", "named"), [(784, 8), (900, 8), (944, 10), (1008, 10)]
+)
+def test_names_cover_neither_each_other_nor_the_road(width: int, named: int) -> None:
     sites = [
         Place(name, latitude, longitude, road, "", "usual", (), "")
         for name, road, latitude, longitude in KAISERSLAUTERN
@@ -144,7 +154,8 @@ def test_names_cover_neither_each_other_nor_the_road(width: int) -> None:
 
     boxes: dict[str, tuple[float, float, float, float]] = {}
     road: list[tuple[float, float]] = []
-    for trace in figure["data"]:
+    for full in figure["data"]:
+        trace = on_a_page(full, width)
         at = [(x / km, y / km) for x, y in zip(trace["x"], trace["y"], strict=True)]
         if trace["mode"] == "lines":
             for (x0, y0), (x1, y1) in pairwise(at):
@@ -163,7 +174,7 @@ def test_names_cover_neither_each_other_nor_the_road(width: int) -> None:
             x += east * (wide + 9)
             y += north * (16 if not east else 14)
             boxes[text] = (x - wide, y - 7, x + wide, y + 7)
-    assert len(boxes) >= 7
+    assert len(boxes) == named
     for one, other in combinations(boxes.values(), 2):
         beside = one[2] <= other[0] or other[2] <= one[0]
         assert beside or one[3] <= other[1] or other[3] <= one[1]
@@ -171,3 +182,40 @@ def test_names_cover_neither_each_other_nor_the_road(width: int) -> None:
         # a name may touch its own road; it does not lie along it
         under = [x for x, y in road if left < x < right and low < y < high]
         assert not under or max(under) - min(under) < 25, text
+
+
+def test_no_site_is_named_on_a_phone() -> None:
+    for trace in site_map(places(20), DE)["data"]:
+        assert on_a_page(trace, 312)["mode"] in ("markers", "lines")
+
+
+#: middles of towns, with names that covered each other on a phone
+TOWNS = (
+    ("Eifelkreis Bitburg-Prüm", 50.0, 6.4),
+    ("Kaiserslautern", 49.44, 7.77),
+    ("Landkreis Kusel", 49.55, 7.6),
+    ("Landkreis Mayen-Koblenz", 50.31, 7.48),
+    ("Landkreis St. Wendel", 49.46, 7.2),
+    ("Linz am Rhein", 50.57, 7.28),
+)
+
+
+@pytest.mark.parametrize("width", [312, 1008])
+def test_names_of_towns_do_not_cover_each_other(width: int) -> None:
+    sites = [
+        Place(town, latitude, longitude, "", town, "usual", (), "")
+        for town, latitude, longitude in TOWNS
+    ]
+    figure = site_map(sites, DE, spread=True, height=560)["layout"]
+    (left, right), (low, high) = (figure[axis]["range"] for axis in ("xaxis", "yaxis"))
+    km = max((right - left) / width, (high - low) / 544)
+    boxes = []
+    for name in on_a_page(figure, width)["annotations"][1:]:
+        wide = 3.3 * len(name["text"])
+        shift = {"left": wide, "center": 0, "right": -wide}[name["xanchor"]]
+        x, y = name["x"] / km + shift, name["y"] / km
+        boxes.append((x - wide, y - 6, x + wide, y + 6))
+    assert len(boxes) == len(TOWNS)
+    for one, other in combinations(boxes, 2):
+        beside = one[2] <= other[0] or other[2] <= one[0]
+        assert beside or one[3] <= other[1] or other[3] <= one[1]

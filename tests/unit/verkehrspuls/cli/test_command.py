@@ -3,6 +3,8 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
+from typer.main import get_command
 
 from verkehrspuls import __version__
 from verkehrspuls.cli import command as cli
@@ -28,11 +30,11 @@ def test_help_loads_no_command(
 ) -> None:
     assert exit_code(monkeypatch, "--help") == 0
     text = capsys.readouterr().out
-    assert all(name in text for name in cli.COMMANDS)
+    assert all(name in text for name in cli.nouns())
     assert "analytics.commands.analytics" not in sys.modules
 
 
-@pytest.mark.parametrize("name", cli.COMMANDS)
+@pytest.mark.parametrize("name", cli.nouns())
 def test_command_of_the_table_is_there(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -43,10 +45,35 @@ def test_command_of_the_table_is_there(
 def test_command_that_is_not_installed_says_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    absent = cli.COMMANDS["bench"]._replace(packages=("not_in_the_wheel",))
-    monkeypatch.setitem(cli.COMMANDS, "bench", absent)
+    installed = {key: one for key, one in cli.nouns().items() if key != "bench"}
+    monkeypatch.setattr(cli, "nouns", lambda: installed)
     assert exit_code(monkeypatch, "bench", "ingest") == 2
     assert "runs from a checkout" in capsys.readouterr().err
+
+
+def test_file_is_a_command_with_its_first_line_as_help(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    commands = tmp_path / "fleet" / "commands"
+    commands.mkdir(parents=True)
+    (commands / "gauge.py").write_text(
+        '"""Read the gauges."""\n\n'
+        "def command() -> None:\n"
+        '    """Read all gauges of the fleet."""\n'
+        '    print("12 gauges")\n'
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(cli, "PACKAGES", (*cli.PACKAGES, "fleet"))
+    monkeypatch.setattr(cli, "nouns", cli.nouns.__wrapped__)
+    assert list(cli.nouns()) == [*cli.ORDER, "gauge"]
+    app = typer.Typer(cls=cli.LazyGroup)
+    app.callback()(lambda: None)
+    monkeypatch.setattr(cli, "app", get_command(app))
+    assert exit_code(monkeypatch, "--help") == 0
+    assert "Read the gauges." in capsys.readouterr().out
+    assert "fleet" not in sys.modules
+    assert exit_code(monkeypatch, "gauge") == 0
+    assert capsys.readouterr().out == "12 gauges\n"
 
 
 def test_version_is_told(

@@ -83,7 +83,7 @@ NO_DATA = (
 
 
 def commands() -> Iterator[tuple[str, Any]]:
-    for noun in command.COMMANDS:
+    for noun in command.nouns():
         loaded = command.load(noun)
         if not hasattr(loaded, "commands"):
             yield noun, loaded
@@ -99,7 +99,7 @@ def option(name: str, found: Any) -> Any:
 
 
 def test_commands_keep_their_names() -> None:
-    assert sorted(FOUND) == NAMES.split("\n")[1:-1]
+    assert [name for name in NAMES.split("\n")[1:-1] if name not in FOUND] == []
 
 
 @pytest.mark.parametrize("name", FOUND)

@@ -1,21 +1,24 @@
 """What the pages of towns list, where there are few sites and where there are many."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import polars as pl
 import pytest
 
 from analytics.environment import indices
 from analytics.frames import TIME
+from analytics.reports.site_now import hour_of, sites_now
 from dashboards import describe
 from dashboards.language import Language
 from dashboards.pages.towns import view
 from dashboards.pages.towns.view import MAX_SITES_LISTED
+from tests.registered import channel, municipality, site
 from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.storage.case_lists import Counts
 from verkehrspuls.storage.environment import LatestValue
+from verkehrspuls.storage.sites import Municipality
 
 NOW = datetime(2026, 3, 4, 12, 30, tzinfo=UTC)
 DE = Language("de")
@@ -25,42 +28,51 @@ CASES = {
     ("town-0", "site-0"): Counts(current=2, history=30),
     ("town-0", "site-1"): Counts(current=1, older=1),
 }
-NOTHING = pl.DataFrame(schema={"site_id": pl.Int32, "quantity": pl.String})
+NO_HOURS = pl.DataFrame(schema={"site_id": pl.Int32, "quantity": pl.String})
+NO_AIR = pl.DataFrame(schema={"site_id": pl.Int32})
 
 
-def towns(*sizes: int) -> list[dict[str, Any]]:
+def towns(*sizes: int) -> list[Municipality]:
     return [
-        {"key": f"town-{number}", "name": f"Stadt {number}", "sites": size}
+        municipality(f"town-{number}", name=f"Stadt {number}", sites=size)
         for number, size in enumerate(sizes)
     ]
 
 
-def lines(municipalities: list[dict[str, Any]]) -> list[view.Line]:
+def lines(municipalities: list[Municipality]) -> list[view.Line]:
     sites = [
-        {
-            "site_id": place,
-            "key": f"site-{place}",
-            "name": f"Straße {place}",
-            "municipality": town["key"],
-            "municipality_name": town["name"],
-            "time_zone": "Europe/Berlin",
-            "latitude": 49.0,
-            "longitude": 7.0,
-            "road": "",
-            "channels": [{"quantity": "no2_ugm3"}],
-            "last_received_at": NOW - timedelta(minutes=1),
-            "newest_reading_at": NOW - timedelta(minutes=10),
-        }
+        site(
+            f"site-{place}",
+            site_id=place,
+            name=f"Straße {place}",
+            municipality=town.key,
+            municipality_name=town.name,
+            latitude=49.0,
+            longitude=7.0,
+            channels=(channel(quantity="no2_ugm3"),),
+            last_received_at=NOW - timedelta(minutes=1),
+            newest_reading_at=NOW - timedelta(minutes=10),
+        )
         for town in municipalities
-        for place in range(town["sites"])
+        for place in range(town.sites)
     ]
-    return view.lines(sites, NOTHING, CASES, DE, now=NOW)
+    return view.lines(
+        sites_now(sites, NO_HOURS, (), NO_AIR, now=NOW), CASES, DE, now=NOW
+    )
+
+
+def line(values: Sequence[LatestValue], air: pl.DataFrame = NO_AIR) -> view.Line:
+    """Return the line of a station."""
+    station = lines(towns(1))[0].site
+    (here,) = sites_now([station], NO_HOURS, values, air, now=NOW)
+    (found,) = view.lines([here], {}, DE, now=NOW)
+    return found
 
 
 def test_few_sites_are_all_listed_by_town() -> None:
     some = towns(120, 0, 80)
     found = view.listed(lines(some), some, CASES, DE, page=1)
-    assert [(town["key"], len(inside)) for town, inside in found.towns] == [
+    assert [(town.key, len(inside)) for town, inside in found.towns] == [
         ("town-0", 120),
         ("town-1", 0),
         ("town-2", 80),
@@ -80,9 +92,10 @@ def test_few_sites_are_all_listed_by_town() -> None:
 def test_part_of_an_hour_says_what_was_observed(
     observed: float | None, says: str
 ) -> None:
-    (line,) = lines(towns(1))
-    hour = {"time": NOW.replace(hour=10, minute=0), "volume": 90, "usual": None}
-    part = replace(line, hour=hour | {"observed": observed, "quantity": "motor"})
+    (whole,) = lines(towns(1))
+    row = {"time": NOW.replace(hour=10, minute=0), "volume": 90, "usual": None}
+    hour = hour_of(row | {"observed": observed, "quantity": "motor"})
+    part = replace(whole, here=replace(whole.here, hour=hour))
     assert " ".join(part.newest.split()) == says
 
 
@@ -115,7 +128,7 @@ def test_many_sites_of_a_town_are_paged(page: int, shown: int, first: str) -> No
     found = view.listed(lines(some), some, CASES, DE, page=page)
     ((_, inside),) = found.towns
     assert (found.pages, found.page, len(inside)) == (3, min(page, 3), shown)
-    assert inside[0].site["key"] == first
+    assert inside[0].site.key == first
     assert found.downloads[0][1] == "/api/v1/sites?municipality=town-0"
 
 
@@ -184,18 +197,14 @@ def test_row_of_a_station_shows_its_newest_values_with_unit_and_time() -> None:
         value("temperature_c", -1.25, hour),
         value("no2_ugm3", 18.24, hour),
     ]
-    site = lines(towns(1))[0].site
-    (line,) = view.lines([site], NOTHING, {}, DE, now=NOW, values=values)
-    assert line.measured == (
+    assert line(values).measured == (
         "Stickstoffdioxid NO₂ 18,2\xa0µg/m³, Temperatur −1,2\xa0°C, 12–13 Uhr"
     )
 
 
 def test_old_values_of_a_station_say_so_and_when() -> None:
     values = [value("water_level_cm", 482.6, datetime(2025, 2, 1, 11, tzinfo=UTC))]
-    site = lines(towns(1))[0].site
-    (line,) = view.lines([site], NOTHING, {}, DE, now=NOW, values=values)
-    assert line.measured == (
+    assert line(values).measured == (
         "Wasserstand 483\xa0cm, Sa, 01.02.2025, 12–13 Uhr (veraltet)"
     )
 
@@ -217,12 +226,10 @@ def test_row_of_a_station_tells_the_index_of_its_air_and_what_decides_it() -> No
         ),
         view.INDEX,
     )
-    site = lines(towns(1))[0].site
     hour = datetime(2026, 3, 4, 11, tzinfo=UTC)
-    values = [value("no2_ugm3", 41.0, hour)]
-    (line,) = view.lines([site], NOTHING, {}, DE, now=NOW, values=values, air=air)
-    assert line.measured == "Luftqualität: mäßig (NO₂), 12–13 Uhr"
-    english = replace(line, language=Language("en"))
+    found = line([value("no2_ugm3", 41.0, hour)], air)
+    assert found.measured == "Luftqualität: mäßig (NO₂), 12–13 Uhr"
+    english = replace(found, language=Language("en"))
     assert english.measured.startswith("Air quality: moderate (NO₂), ")
 
 
@@ -230,10 +237,9 @@ def test_row_of_a_station_tells_the_index_of_its_air_and_what_decides_it() -> No
 def test_row_of_a_station_with_daily_means_shows_them(days_ago: int, old: str) -> None:
     began = datetime(2026, 3, 3, 23, tzinfo=UTC) - timedelta(days=days_ago)
     values = [value("pm10_ugm3", 21.5, began, interval_s=86_400)]
-    site = lines(towns(1))[0].site
-    (line,) = view.lines([site], NOTHING, {}, DE, now=NOW, values=values)
-    day = DE.moment(began + timedelta(days=1), site["time_zone"])
-    assert line.measured == (
+    found = line(values)
+    day = DE.moment(began + timedelta(days=1), found.site.time_zone)
+    assert found.measured == (
         f"Feinstaub PM10 21,5\xa0µg/m³, Mittel über 24 Stunden bis {day}{old}"
     )
 
@@ -241,7 +247,6 @@ def test_row_of_a_station_with_daily_means_shows_them(days_ago: int, old: str) -
 def test_row_of_a_station_with_many_quantities_stays_short() -> None:
     hour = datetime(2026, 3, 4, 11, tzinfo=UTC)
     values = [value(quantity, 1.0, hour) for quantity in ENVIRONMENT]
-    site = lines(towns(1))[0].site
-    (line,) = view.lines([site], NOTHING, {}, DE, now=NOW, values=values)
-    assert line.measured.count(" 1,0") == 3
-    assert line.measured.endswith("; 9 weitere")
+    found = line(values)
+    assert found.measured.count(" 1,0") == 3
+    assert found.measured.endswith("; 9 weitere")

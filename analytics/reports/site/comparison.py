@@ -1,0 +1,68 @@
+"""What a site counts compared with another period, or with another site."""
+
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from analytics.reports.site.counted import Counted
+from analytics.reports.sources import read_days, suspected_of
+from analytics.studies.change import Change
+from analytics.studies.comparison import compare_periods, compare_sites
+from verkehrspuls.storage.reader import Reader
+from verkehrspuls.storage.sites import read_site
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """A change of what was counted; without what is suspected, where any is."""
+
+    found: Change
+    trusted: Change | None = None
+
+
+def compared(
+    of: Counted,
+    before: tuple[date, date],
+    reader: Reader,
+    *,
+    other: str = "",
+    school_holidays: pl.DataFrame,
+) -> Compared:
+    """Compare the days that have ended with those `before`, or of another site.
+
+    `other` is the key of a site of the same municipality; `before` are then the days
+    of both. Only the days to compare with are read.
+    """
+    site = of.site
+    with reader.connection() as connection:
+        if other:
+            site = read_site(connection, of.site.municipality, other)
+        suspects = suspected_of(connection, [site], of.quantity, *before)
+
+    def days(without: pl.DataFrame | None) -> pl.DataFrame:
+        with reader.frames() as url:
+            return read_days(
+                url,
+                site,
+                of.quantity,
+                *before,
+                school_holidays=school_holidays,
+                without=without,
+            )
+
+    def change(one: pl.DataFrame, after: pl.DataFrame) -> Change:
+        if other:
+            return compare_sites(one, after)
+        both = pl.concat([one, after]).unique("day").sort("day")
+        return compare_periods(both, before=before, after=(of.first, of.ended))
+
+    one, after = days(None), of.flow_days
+    trusted = one if suspects.is_empty() else days(suspects)
+    without = of.trusted.flow_days if of.trusted else after
+    # today may be suspected, which is not compared
+    alike = trusted is one and without.equals(after)
+    return Compared(
+        found=change(one, after),
+        trusted=None if alike else change(trusted, without),
+    )
