@@ -1,4 +1,4 @@
-"""Look for rejected messages, and replay them."""
+"""List, show and replay rejected messages."""
 
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True)
 
-Topic = Annotated[
-    str | None, typer.Option("--topic", help="Only whose topic has this in it.")
+Topic = Annotated[str | None, typer.Option("--topic", help="Part of the topic.")]
+Reason = Annotated[
+    str | None, typer.Option("--reason", help="Code of the reason. [default: all]")
 ]
-Reason = Annotated[str | None, typer.Option("--reason", help="Only of this code.")]
-Number = Annotated[int, typer.Argument(help="Number of the message, see `list`.")]
+Number = Annotated[int, typer.Argument(help="Number of the message; see `list`.")]
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Chosen(Counted):
 
 
 class UnknownReject(UnknownKey):
-    """There is no rejected message {key}. `verkehrspuls reject list` shows what is."""
+    """There is no rejected message {key}; `verkehrspuls reject list` shows all."""
 
 
 class UnknownReason(UsageError):
@@ -62,12 +62,15 @@ class UnknownReason(UsageError):
 def list_rejects(
     chosen: Chosen,
     replayed: Annotated[
-        bool, typer.Option("--replayed", help="Those too that were replayed since.")
+        bool,
+        typer.Option("--replayed", help="Include messages that were replayed since."),
     ] = False,
-    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
+    limit: Annotated[
+        int, typer.Option(min=1, help="Maximum number of messages.")
+    ] = 100,
     as_json: Json = False,
 ) -> None:
-    """List rejected messages that are kept, the newest first."""
+    """List the rejected messages that are kept, newest first."""
     from verkehrspuls.cli import database
     from verkehrspuls.storage import ledger
 
@@ -93,7 +96,7 @@ def list_rejects(
 
 @app.command()
 def show(number: Number, as_json: Json = False) -> None:
-    """Show a rejected message, with its payload and what is wrong with it."""
+    """Show a rejected message with its payload and what is wrong with it."""
     from verkehrspuls.cli import database
     from verkehrspuls.storage import ledger
 
@@ -121,9 +124,10 @@ def show(number: Number, as_json: Json = False) -> None:
 @app.command()
 @takes(Counted)
 def count(counted: Counted, as_json: Json = False) -> None:
-    """Count rejected messages by sensor and reason, those not kept too.
+    """Count rejected messages by sensor and reason, including those not kept.
 
-    From the ledger, which never forgets; the period is in whole hours of receipt.
+    Uses the ledger, which is kept forever. The period is that of receipt, in whole
+    hours.
     """
     from verkehrspuls.cli import database
     from verkehrspuls.storage import ledger
@@ -144,14 +148,15 @@ def count(counted: Counted, as_json: Json = False) -> None:
 def replay(
     chosen: Chosen,
     everything: Annotated[
-        bool, typer.Option("--all", help="All of them, where nothing is chosen.")
+        bool,
+        typer.Option("--all", help="Replay all, if no other option chooses messages."),
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Take rejected messages in again, after what was wrong is mended.
+    """Process rejected messages again, after the cause was fixed.
 
-    The oldest first. Safe to repeat, and to interrupt: what was used is not used
-    twice, and what is rejected again stays.
+    Oldest first. It is safe to repeat or interrupt: no reading is stored twice, and
+    messages that are rejected again stay.
     """
     from ingest.rejects import Choice
     from ingest.rejects import replay as replay_all
@@ -162,7 +167,7 @@ def replay(
     with database.connection(settings=settings) as connection:
         choice = _choice(connection, chosen)
     if not everything and not (chosen.topic or any(choice.values())):
-        raise UsageError(reason="choose messages, or say --all")
+        raise UsageError(reason="choose messages with an option, or all with --all")
     sums = replay_all(settings, Choice(topic=chosen.topic, **choice))
     if as_json:
         outcomes = ("stored", "duplicate", "corrected", "rejected")
@@ -173,12 +178,12 @@ def replay(
     output.print_note(
         f"{sums['messages']} messages: {sums['used']} used, {sums['rejected']} "
         f"rejected again; readings: {sums['readings_stored']} stored, "
-        f"{sums['readings_duplicate']} there already, "
+        f"{sums['readings_duplicate']} already there, "
         f"{sums['readings_corrected']} corrected.",
     )
     if sums["cut"]:
         output.print_note(
-            f"{sums['cut']} cannot be replayed: only their begin was kept.",
+            f"{sums['cut']} cannot be replayed: only their beginning was kept.",
         )
 
 

@@ -1,4 +1,4 @@
-"""Publish real files over MQTT."""
+"""Publish counts from files over MQTT."""
 
 from typing import Annotated
 
@@ -14,10 +14,12 @@ def command(
     selection: Selection,
     speed: Annotated[
         float,
-        typer.Option(min=0, help="Times real time; 0: as fast as the broker takes it."),
+        typer.Option(
+            min=0, help="Multiple of real time; 0: as fast as the broker accepts."
+        ),
     ] = 0,
 ) -> None:
-    """Publish a file's counts over MQTT, and register its sites before."""
+    """Register the sites of a file of counts, and publish the counts over MQTT."""
     import time
     from datetime import timedelta
 
