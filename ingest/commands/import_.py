@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple
 import typer
 
 from verkehrspuls.cli import output
-from verkehrspuls.cli.options import FromDay, Json, ToDay
+from verkehrspuls.cli.options import FromDay, Json, ToDay, takes
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -19,7 +19,6 @@ app = typer.Typer()
 #: Skipped lines of a recording that are listed one by one.
 MAX_LINES_LISTED: Final = 20
 
-# options of both `import counts` and `replay`
 FileOrFolder = Annotated[
     Path, typer.Argument(help="File or folder to read.", exists=True)
 ]
@@ -50,15 +49,15 @@ Only = Annotated[
 
 
 class Selection(NamedTuple):
-    """Which counts of which file to read, as chosen on the command line."""
+    """The counts to read: parameters of both `import counts` and `replay`."""
 
-    path: Path
-    format: str
-    municipality: str | None
-    state: str | None
-    sites: list[str] | None
-    from_: str | None
-    to: str | None
+    path: FileOrFolder
+    format: Format
+    municipality: Municipality = None
+    state: State = None
+    site: Only = None
+    from_: FromDay = None
+    to: ToDay = None
 
 
 @app.callback()
@@ -67,14 +66,9 @@ def _group() -> None:
 
 
 @app.command()
+@takes(Selection)
 def counts(
-    path: FileOrFolder,
-    format: Format,
-    municipality: Municipality = None,
-    state: State = None,
-    site: Only = None,
-    from_: FromDay = None,
-    to: ToDay = None,
+    selection: Selection,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -89,7 +83,6 @@ def counts(
     from verkehrspuls.stack.state import resolve
 
     settings = resolve()
-    selection = Selection(path, format, municipality, state, site, from_, to)
     if dry_run:
         _dry_run(settings, selection, json=json)
         return
@@ -234,7 +227,7 @@ def read(
             file_types()[selection.format](selection.path, town),
             since=first,
             until=end,
-            sites=selection.sites or (),
+            sites=selection.site or (),
         )
         if not dry_run:
             register(connection, file.town, keep=True)

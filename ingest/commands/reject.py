@@ -1,12 +1,19 @@
 """List, show and replay rejected messages."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from verkehrspuls.cli import output
-from verkehrspuls.cli.options import From, Json, OfMunicipality, OfSensor, To
+from verkehrspuls.cli.options import (
+    From,
+    Json,
+    OfMunicipality,
+    OfSensor,
+    To,
+    takes,
+)
 from verkehrspuls.errors import UnknownKey, UsageError
 
 if TYPE_CHECKING:
@@ -22,6 +29,24 @@ Reason = Annotated[
 Number = Annotated[int, typer.Argument(help="Number of the message; see `list`.")]
 
 
+@dataclass(frozen=True)
+class Counted:
+    """Options that choose from the counts of rejected messages; None chooses all."""
+
+    municipality: OfMunicipality = None
+    sensor: OfSensor = None
+    reason: Reason = None
+    from_: From = None
+    to: To = None
+
+
+@dataclass(frozen=True)
+class Chosen(Counted):
+    """Options that choose rejected messages; None chooses all."""
+
+    topic: Topic = None
+
+
 class UnknownReject(UnknownKey):
     """There is no rejected message {key}; `verkehrspuls reject list` shows all."""
 
@@ -33,13 +58,9 @@ class UnknownReason(UsageError):
 
 
 @app.command("list")
+@takes(Chosen)
 def list_rejects(
-    municipality: OfMunicipality = None,
-    sensor: OfSensor = None,
-    topic: Topic = None,
-    reason: Reason = None,
-    from_: From = None,
-    to: To = None,
+    chosen: Chosen,
     replayed: Annotated[
         bool,
         typer.Option("--replayed", help="Include messages that were replayed since."),
@@ -54,8 +75,14 @@ def list_rejects(
     from verkehrspuls.storage import ledger
 
     with database.connection() as connection:
-        choice = _choice(connection, municipality, sensor, topic, reason, from_, to)
-        rows = ledger.rejects(connection, limit=limit, open=not replayed, **choice)
+        choice = _choice(connection, chosen)
+        rows = ledger.rejects(
+            connection,
+            limit=limit,
+            open=not replayed,
+            topic=chosen.topic,
+            **choice,
+        )
     output.show_list(
         [_described(asdict(row)) for row in rows],
         (
@@ -95,14 +122,8 @@ def show(number: Number, as_json: Json = False) -> None:
 
 
 @app.command()
-def count(
-    municipality: OfMunicipality = None,
-    sensor: OfSensor = None,
-    reason: Reason = None,
-    from_: From = None,
-    to: To = None,
-    as_json: Json = False,
-) -> None:
+@takes(Counted)
+def count(counted: Counted, as_json: Json = False) -> None:
     """Count rejected messages by sensor and reason, including those not kept.
 
     Uses the ledger, which is kept forever. The period is that of receipt, in whole
@@ -112,9 +133,7 @@ def count(
     from verkehrspuls.storage import ledger
 
     with database.connection() as connection:
-        choice = _choice(connection, municipality, sensor, None, reason, from_, to)
-        del choice["topic"]
-        rows = ledger.count_rejects(connection, **choice)
+        rows = ledger.count_rejects(connection, **_choice(connection, counted))
     if as_json:
         output.show_json(
             [asdict(row) | {"explanation": _explanation(row.reason)} for row in rows]
@@ -125,13 +144,9 @@ def count(
 
 
 @app.command()
+@takes(Chosen)
 def replay(
-    municipality: OfMunicipality = None,
-    sensor: OfSensor = None,
-    topic: Topic = None,
-    reason: Reason = None,
-    from_: From = None,
-    to: To = None,
+    chosen: Chosen,
     everything: Annotated[
         bool,
         typer.Option("--all", help="Replay all, if no other option chooses messages."),
@@ -150,10 +165,10 @@ def replay(
 
     settings = resolve()
     with database.connection(settings=settings) as connection:
-        choice = _choice(connection, municipality, sensor, topic, reason, from_, to)
-    if not everything and not any(choice.values()):
+        choice = _choice(connection, chosen)
+    if not everything and not (chosen.topic or any(choice.values())):
         raise UsageError(reason="choose messages with an option, or all with --all")
-    sums = replay_all(settings, Choice(**choice))
+    sums = replay_all(settings, Choice(topic=chosen.topic, **choice))
     if as_json:
         outcomes = ("stored", "duplicate", "corrected", "rejected")
         readings = (f"readings_{outcome}" for outcome in outcomes)
@@ -172,27 +187,20 @@ def replay(
         )
 
 
-def _choice(
-    connection: "Connection",
-    municipality: str | None,
-    sensor: str | None,
-    topic: str | None,
-    reason: str | None,
-    from_: str | None,
-    to: str | None,
-) -> dict[str, Any]:
+def _choice(connection: "Connection", chosen: Counted) -> dict[str, Any]:
+    """Check the options; return the fields of `ingest.rejects.Choice` but topic."""
     from verkehrspuls.cli import keys, periods
     from verkehrspuls.storage import known
 
-    if reason is not None:
-        _check_reason(reason)
-    town, key = keys.of_sensor(municipality, sensor)
-    start, end = periods.period(from_, to, known.time_zone(connection, town))
+    if chosen.reason is not None:
+        _check_reason(chosen.reason)
+    town, key = keys.of_sensor(chosen.municipality, chosen.sensor)
+    zone = known.time_zone(connection, town)
+    start, end = periods.period(chosen.from_, chosen.to, zone)
     return {
         "municipality": town,
         "sensor": key,
-        "topic": topic,
-        "reason": reason,
+        "reason": chosen.reason,
         "start": start,
         "end": end,
     }

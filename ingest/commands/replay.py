@@ -4,25 +4,14 @@ from typing import Annotated
 
 import typer
 
-from ingest.commands.import_ import (
-    FileOrFolder,
-    Format,
-    Municipality,
-    Only,
-    State,
-)
+from ingest.commands.import_ import Selection, read
 from verkehrspuls.cli import output
-from verkehrspuls.cli.options import FromDay, ToDay
+from verkehrspuls.cli.options import takes
 
 
+@takes(Selection)
 def command(
-    path: FileOrFolder,
-    format: Format,
-    municipality: Municipality = None,
-    state: State = None,
-    site: Only = None,
-    from_: FromDay = None,
-    to: ToDay = None,
+    selection: Selection,
     speed: Annotated[
         float,
         typer.Option(
@@ -37,13 +26,12 @@ def command(
     from rich.console import Console
     from rich.progress import track
 
-    from ingest.commands.import_ import Selection, read
     from ingest.files import messages
     from verkehrspuls.mqtt import Publisher
     from verkehrspuls.stack.state import resolve
 
     settings = resolve(broker=True)
-    file = read(settings, Selection(path, format, municipality, state, site, from_, to))
+    file = read(settings, selection)
     # with a speed: a message for each interval; without: for each sensor and day
     per = timedelta(minutes=1) if speed else timedelta(days=1)
     found = list(messages(file, per=per))

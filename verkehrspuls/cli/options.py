@@ -1,8 +1,14 @@
 """Options that commands share, with their help."""
 
-from typing import Annotated, Final
+from collections.abc import Callable
+from functools import wraps
+from inspect import Signature, signature
+from typing import Annotated, Any, Concatenate, Final, ParamSpec, TypeVar
 
 import typer
+
+R = TypeVar("R")
+P = ParamSpec("P")
 
 #: In the help of each `--to`; a test checks all commands.
 EXCLUSIVE: Final = "exclusive; a date means the start of that day"
@@ -40,3 +46,30 @@ ToDay = Annotated[
     str | None,
     typer.Option("--to", help=f"End of the period, {EXCLUSIVE}. [default: no limit]"),
 ]
+
+
+def takes(
+    record: type[R],
+) -> Callable[[Callable[Concatenate[R, P], None]], Callable[..., None]]:
+    """Let a command have the fields of a record as its first parameters.
+
+    The command receives the record as its first argument. So commands share parameters
+    with their annotations and defaults, which are those of the fields.
+    """
+    fields = signature(record).parameters
+
+    def decorate(command: Callable[Concatenate[R, P], None]) -> Callable[..., None]:
+        _, *others = signature(command).parameters.values()
+        call: Callable[..., None] = command
+
+        @wraps(command)
+        def run(**given: Any) -> None:
+            values = {name: given.pop(name) for name in fields}
+            call(record(**values), **given)
+
+        parameters = [*fields.values(), *others]
+        run.__annotations__ = {each.name: each.annotation for each in parameters}
+        run.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+        return run
+
+    return decorate
