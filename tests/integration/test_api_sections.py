@@ -13,7 +13,7 @@ from analytics.reports.corridors import on_workdays
 from api.app import create_app
 from dashboards.app import create_web
 from tests import parts
-from tests.suspicion import suspicion, told_until_decided
+from tests.suspicion import suspected_until_decided, suspicion
 from verkehrspuls.errors import UsageError
 from verkehrspuls.model import Arm, Channel, Corridor, Junction, Site, Station, Town
 from verkehrspuls.registry.towns import check, register
@@ -212,7 +212,7 @@ def test_what_a_frozen_counter_touches_is_told_without_it_as_well(
     query = {"from": "2026-11-03", "to": "2026-11-05"}
     if path.endswith("reliability"):
         query = PERIOD
-    found, trusted = told_until_decided(
+    found, trusted = suspected_until_decided(
         lambda: ask(client, path, **query), url, "a", "motor", began, ended
     )
     hours = 24 * (14 if query is PERIOD else 2)
