@@ -23,7 +23,7 @@ from verkehrspuls.calendar import day_end, day_start
 from verkehrspuls.classes import VOLUME_CLASSES
 from verkehrspuls.errors import BadParameter
 from verkehrspuls.quantities import COUNTED, ENVIRONMENT, QUANTITIES
-from verkehrspuls.storage.case_lists import list_cases
+from verkehrspuls.storage.case_lists import Case, list_cases
 from verkehrspuls.storage.database import Connection
 from verkehrspuls.storage.days import read_daily_figures
 from verkehrspuls.storage.doubts import list_ambiguous_hours, list_suspected
@@ -124,7 +124,7 @@ class Extract:
     columns: Sequence[Column]
     passport: SeriesPassport
     #: open cases that touch the period
-    cases: Sequence[dict[str, Any]]
+    cases: Sequence[Case]
 
 
 def select(
@@ -430,7 +430,7 @@ def passport(
     selection: Selection,
     *,
     frame: pl.DataFrame,
-    cases: Sequence[dict[str, Any]],
+    cases: Sequence[Case],
     now: datetime,
 ) -> SeriesPassport:
     """Return where the figures come from."""
@@ -465,7 +465,7 @@ def passport(
         days_used=None,
         days_required=None,
         method=method,
-        cases=tuple(case["anomaly_case_id"] for case in cases),
+        cases=tuple(case.anomaly_case_id for case in cases),
         intervals_expected=expected,
         intervals_present=_present(present),
     )

@@ -6,10 +6,10 @@ Times are aware UTC and periods half-open `[start, end)`.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from verkehrspuls.storage.by_place import Place, read_by_site
-from verkehrspuls.storage.database import Connection, Row, execute, read_records
+from verkehrspuls.storage.database import Connection, execute, read_records
 from verkehrspuls.storage.visibility import PUBLIC
 
 #: For so many days a case that ended, and that nobody decided, is still looked at. One
@@ -20,6 +20,99 @@ CURRENT: Final = ("current",)
 UNDECIDED: Final = ("current", "older")
 HISTORY: Final = ("history",)
 OPEN: Final = (*UNDECIDED, *HISTORY)
+
+Severity = Literal["low", "medium", "high"]
+State = Literal["suspected", "confirmed", "explained", "rejected"]
+Effect = Literal["exclude", "caveat", "keep"]
+Standing = Literal["current", "older", "history", "closed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """An anomaly case, as found at the site and in the period asked for."""
+
+    anomaly_case_id: int
+    municipality: str
+    #: of the finding that names the case
+    site: str
+    site_name: str
+    channel: str
+    channel_name: str
+    quantity: str
+    direction: str
+    direction_name: str
+    detector: str
+    #: of all findings together
+    began: datetime
+    ended: datetime
+    #: of the finding that names the case
+    found_began: datetime
+    found_ended: datetime
+    observed: float | None
+    usual: float | None
+    score: float
+    reason: str
+    state: State
+    effect: Effect
+    severity: Severity
+    detectors: Sequence[str]
+    #: numbers of channels and sites
+    channels: int
+    sites: int
+    opened_at: datetime
+    updated_at: datetime
+    withdrawn_at: datetime | None
+    time_zone: str
+    simulated: bool
+    open: bool
+    current: bool
+    standing: Standing
+    #: number of cases that match, without regard to limit and skip
+    matching: int
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """The finding of one detector on one channel."""
+
+    case_member_id: int
+    detector: str
+    began: datetime
+    ended: datetime
+    observed: float | None
+    usual: float | None
+    score: float
+    reason: str
+    withdrawn_at: datetime | None
+    site: str
+    site_name: str
+    channel: str
+    channel_name: str
+    quantity: str
+    direction: str
+    direction_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change of a case."""
+
+    at: datetime
+    kind: str
+    #: `detectors`, or the name of a token
+    who: str
+    state: State
+    effect: Effect
+    severity: Severity
+    comment: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseInFull(Case):
+    """A case with its members, also withdrawn ones, and its history."""
+
+    members: Sequence[Member]
+    history: Sequence[Change]
 
 
 def list_cases(
@@ -37,7 +130,7 @@ def list_cases(
     limit: int | None = None,
     skip: int = 0,
     visible: Sequence[str] = PUBLIC,
-) -> list[Row]:
+) -> list[Case]:
     """List anomaly cases, newest first; with a period, those that touch it.
 
     A case says what was found at the site, of the quantity, in the direction and period
@@ -46,8 +139,9 @@ def list_cases(
     `current`, `older`, `history` or `closed` at `now` (the database's clock where it is
     None); None selects all. `matching` is how many there are beside limit and skip.
     """
-    return execute(
+    return read_records(
         connection,
+        Case,
         "list_cases",
         municipality=municipality,
         site=site,
@@ -62,7 +156,7 @@ def list_cases(
         limit=limit,
         skip=skip,
         visible=list(visible),
-    ).fetchall()
+    )
 
 
 @dataclass(frozen=True, slots=True)

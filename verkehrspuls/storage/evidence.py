@@ -1,18 +1,19 @@
 """Reading the course of a channel around an anomaly case."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 import polars as pl
 
+from verkehrspuls.storage.case_lists import Case
 from verkehrspuls.storage.database import read_frame
 from verkehrspuls.storage.visibility import PUBLIC
 
 
 def volumes(
     url: str,
-    case: Mapping[str, Any],
+    case: Case,
     *,
     intervals: Sequence[Literal[900, 3600]],
     start: datetime,
@@ -23,9 +24,9 @@ def volumes(
     return read_frame(
         url,
         "read_evidence_volumes",
-        municipality=case["municipality"],
-        site=case["site"],
-        channel=case["channel"],
+        municipality=case.municipality,
+        site=case.site,
+        channel=case.channel,
         intervals=list(intervals),
         start=start,
         end=end,
@@ -35,7 +36,7 @@ def volumes(
 
 def values(
     url: str,
-    case: Mapping[str, Any],
+    case: Case,
     *,
     start: datetime,
     end: datetime,
@@ -45,9 +46,9 @@ def values(
     return read_frame(
         url,
         "read_evidence_values",
-        municipality=case["municipality"],
-        site=case["site"],
-        channel=case["channel"],
+        municipality=case.municipality,
+        site=case.site,
+        channel=case.channel,
         start=start,
         end=end,
         visible=list(visible),
