@@ -28,12 +28,9 @@ Standing = Literal["current", "older", "history", "closed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """An anomaly case, as found at the site and in the period asked for."""
+class Found:
+    """What a detector found on a channel."""
 
-    anomaly_case_id: int
-    municipality: str
-    #: of the finding that names the case
     site: str
     site_name: str
     channel: str
@@ -42,16 +39,35 @@ class Case:
     direction: str
     direction_name: str
     detector: str
-    #: of all findings together
     began: datetime
     ended: datetime
-    #: of the finding that names the case
-    found_began: datetime
-    found_ended: datetime
     observed: float | None
     usual: float | None
     score: float
     reason: str
+    withdrawn_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member(Found):
+    """The finding of one detector on one channel."""
+
+    case_member_id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case(Found):
+    """An anomaly case, as found at the site and in the period asked for.
+
+    The channel and what was found there are of the member that names the case; `began`
+    and `ended` are of all members together.
+    """
+
+    anomaly_case_id: int
+    municipality: str
+    #: of the member that names the case
+    found_began: datetime
+    found_ended: datetime
     state: State
     effect: Effect
     severity: Severity
@@ -61,7 +77,6 @@ class Case:
     sites: int
     opened_at: datetime
     updated_at: datetime
-    withdrawn_at: datetime | None
     time_zone: str
     simulated: bool
     open: bool
@@ -69,28 +84,6 @@ class Case:
     standing: Standing
     #: number of cases that match, without regard to limit and skip
     matching: int
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """The finding of one detector on one channel."""
-
-    case_member_id: int
-    detector: str
-    began: datetime
-    ended: datetime
-    observed: float | None
-    usual: float | None
-    score: float
-    reason: str
-    withdrawn_at: datetime | None
-    site: str
-    site_name: str
-    channel: str
-    channel_name: str
-    quantity: str
-    direction: str
-    direction_name: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import polars as pl
 
@@ -21,17 +21,8 @@ def volumes(
     visible: Sequence[str] = PUBLIC,
 ) -> pl.DataFrame:
     """Read volumes and speeds of the channel that a case names, with what is usual."""
-    return read_frame(
-        url,
-        "read_evidence_volumes",
-        municipality=case.municipality,
-        site=case.site,
-        channel=case.channel,
-        intervals=list(intervals),
-        start=start,
-        end=end,
-        visible=list(visible),
-    )
+    period = {"start": start, "end": end, "intervals": list(intervals)}
+    return _read(url, "read_evidence_volumes", case, visible, **period)
 
 
 def values(
@@ -43,13 +34,18 @@ def values(
     visible: Sequence[str] = PUBLIC,
 ) -> pl.DataFrame:
     """Read the hours of the environment channel that a case names."""
+    return _read(url, "read_evidence_values", case, visible, start=start, end=end)
+
+
+def _read(
+    url: str, query: str, case: Case, visible: Sequence[str], **asked: Any
+) -> pl.DataFrame:
     return read_frame(
         url,
-        "read_evidence_values",
+        query,
         municipality=case.municipality,
         site=case.site,
         channel=case.channel,
-        start=start,
-        end=end,
         visible=list(visible),
+        **asked,
     )
