@@ -72,7 +72,7 @@ class TooLong(BadParameter):
 
 
 class UnknownSetting(UsageError):
-    """There is no setting {name}; {suggestion}."""
+    """There is no setting {named}. All are listed in docs/reference/settings.md."""
 
     code = "unknown-setting"
 

@@ -562,5 +562,5 @@ def _known(separator: str) -> list[str]:
 
 def _unknown(name: str, *, known: list[str]) -> UnknownSetting:
     near = nearest(name, known)
-    suggestion = f"did you mean {near}" if near else "see docs/reference/settings.md"
-    return UnknownSetting(name=name, suggestion=suggestion)
+    named = f"{name} (did you mean {near}?)" if near else name
+    return UnknownSetting(named=named)

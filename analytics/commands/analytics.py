@@ -108,13 +108,15 @@ def health(
     from verkehrspuls.cli import database, periods
     from verkehrspuls.registry import towns
     from verkehrspuls.storage import health as stored
+    from verkehrspuls.storage import known
     from verkehrspuls.storage.visibility import EVERYTHING
 
     day = timedelta(days=1)
     first, end = periods.days(from_, to)
-    end = end or max(datetime.now(UTC).date(), first or date.min) + day
     with database.connection(application="verkehrspuls health") as connection:
         towns.require_sites(connection, municipality=municipality, site=site)
+        today = known.today(connection, municipality, now=datetime.now(UTC))
+        end = end or max(today, first or date.min) + day
         found = stored.days(
             connection,
             first=first or end - 2 * day,

@@ -99,7 +99,7 @@ def try_message(
     topic: Annotated[str, typer.Option(help="The topic that it would come under.")],
     at: Annotated[
         str | None,
-        typer.Option("--at", help="As if it came then, a time with offset; else now."),
+        typer.Option("--at", help="As if it came then, by the town's clock; else now."),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -114,13 +114,18 @@ def try_message(
     from ingest.trial import attempt
     from verkehrspuls.errors import FoundProblems
     from verkehrspuls.stack.state import resolve
+    from verkehrspuls.storage import known
 
     settings = resolve().ingest
     # one byte more suffices to see that it is too large
     payload = file.read(settings.message_bytes + 1)
-    received_at = periods.moment("--at", at) or datetime.now(UTC)
+    now = datetime.now(UTC)
     with database.connection() as connection:
-        found = attempt(connection, settings, Message(topic, payload, received_at))
+        found = attempt(connection, settings, Message(topic, payload, now))
+        if at is not None:
+            town = found.sensor.partition("/")[0] if found.sensor else None
+            then = periods.moment("--at", at, known.time_zone(connection, town))
+            found = attempt(connection, settings, Message(topic, payload, then or now))
     problem = found.problem
     if as_json:
         output.show_json(

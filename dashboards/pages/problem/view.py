@@ -50,8 +50,8 @@ def problem_page(request: Request, problem: Problem) -> Response:
         request,
         language,
         "pages/problem/problem.html",
-        # whether data is simulated is told here, too, where it can be read
-        of=known_towns(request) if status == 404 else (),
+        # with whether data is simulated, where it can be read
+        of=known_towns(request) if status < 500 else (),
         problem=problem,
         heading=language.phrase(heading),
         advice=language.phrase(advice),
