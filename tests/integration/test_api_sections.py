@@ -18,7 +18,7 @@ from verkehrspuls.errors import UsageError
 from verkehrspuls.model import Arm, Channel, Corridor, Junction, Site, Station, Town
 from verkehrspuls.registry.towns import check, register
 from verkehrspuls.settings import load
-from verkehrspuls.storage.corridors import Corridor
+from verkehrspuls.storage import corridors
 from verkehrspuls.storage.database import Connection, connect
 
 #: midnight in Berlin, a Monday
@@ -307,7 +307,7 @@ def test_a_public_holiday_is_no_workday() -> None:
     times = pl.DataFrame(
         {"time": [datetime(2026, 12, day, 23, tzinfo=UTC) for day in range(21, 28)]}
     )
-    corridor = Corridor(
+    corridor = corridors.Corridor(
         corridor_id=1,
         key="road",
         name="Road",
