@@ -1,6 +1,6 @@
 """The addresses of pages, all made here; the routes of `pages/` answer to them."""
 
-from verkehrspuls.storage.case_lists import Case
+from verkehrspuls.cases import Case
 
 
 def overview(language: str) -> str:

@@ -13,9 +13,10 @@ from analytics.frames import mean
 from analytics.reports.site_now import LATE_AFTER
 from dashboards.language import UNKNOWN_FIGURE, Language
 from dashboards.period import Period
+from verkehrspuls.cases import Case, Change
 from verkehrspuls.classes import CLASS_NAMES
 from verkehrspuls.quantities import ENVIRONMENT
-from verkehrspuls.storage.case_lists import Case, Change, Counts
+from verkehrspuls.storage.case_lists import Counts
 from verkehrspuls.text import mark
 
 #: maximum deviation that is described as "about as much as usual"

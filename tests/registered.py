@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from verkehrspuls.storage.case_lists import Case
+from verkehrspuls.cases import Case
 from verkehrspuls.storage.sites import Channel, Municipality, Site
 
 

@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo
 from analytics.cases import states
 from analytics.cases.sentences import sentence
 from analytics.cases.severity import LEVELS
+from verkehrspuls.cases import Case
 from verkehrspuls.errors import UsageError
 from verkehrspuls.settings import Alerts
-from verkehrspuls.storage.case_lists import Case
 from verkehrspuls.text import mark, translate, translate_plural
 
 #: Cases that a message names; of more it says how many.

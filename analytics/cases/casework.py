@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Final
 
 from analytics.cases.states import SUSPECTED, WITHDRAWN, check_transition, excludes
+from verkehrspuls.cases import CaseInFull, Change, Member
 from verkehrspuls.errors import UnknownKey
-from verkehrspuls.storage.case_lists import CaseInFull, Change, Member, list_cases
+from verkehrspuls.storage.case_lists import list_cases
 from verkehrspuls.storage.database import Connection, execute, read_records
 from verkehrspuls.storage.visibility import PUBLIC
 

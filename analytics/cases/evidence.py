@@ -17,8 +17,8 @@ from analytics.detectors import detectors, reasons
 from analytics.detectors.days import MIN_HOURS
 from analytics.frames import TIME, Schema, check
 from verkehrspuls import calendar
+from verkehrspuls.cases import Case
 from verkehrspuls.quantities import COUNTED
-from verkehrspuls.storage.case_lists import Case
 
 Step = Literal["PT15M", "PT1H", "P1D"]
 

@@ -14,9 +14,9 @@ from babel.dates import DateTimePattern, parse_pattern
 from babel.numbers import format_decimal
 
 from analytics.detectors import detectors, reasons
+from verkehrspuls.cases import Case
 from verkehrspuls.locales import locales
 from verkehrspuls.quantities import COUNTED, ENVIRONMENT, NOUNS, QUANTITIES
-from verkehrspuls.storage.case_lists import Case
 from verkehrspuls.text import mark, translate, translate_plural
 
 #: Said where the reason is not known, or figures for it are missing.

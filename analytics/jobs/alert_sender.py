@@ -25,9 +25,10 @@ from urllib.parse import urlsplit
 import psycopg
 
 from analytics.cases import alerts
+from verkehrspuls.cases import Case
 from verkehrspuls.errors import DatabaseUnavailable
 from verkehrspuls.settings import Alerts, Settings
-from verkehrspuls.storage.case_lists import CURRENT_DAYS, Case, list_cases
+from verkehrspuls.storage.case_lists import CURRENT_DAYS, list_cases
 from verkehrspuls.storage.database import Connection, connect, execute, one
 from verkehrspuls.storage.visibility import EVERYTHING
 

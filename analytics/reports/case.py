@@ -8,9 +8,9 @@ from typing import Final
 import polars as pl
 
 from analytics.cases import casework, evidence
+from verkehrspuls.cases import CaseInFull
 from verkehrspuls.quantities import COUNTED
 from verkehrspuls.storage import evidence as stored
-from verkehrspuls.storage.case_lists import CaseInFull
 from verkehrspuls.storage.reader import Reader
 from verkehrspuls.storage.visibility import PUBLIC
 

@@ -20,10 +20,11 @@ from analytics.reports.standing import COLUMNS, with_standing
 from analytics.volumes.long_intervals import MAX_INTERVAL_S
 from analytics.volumes.volume import METHOD as VOLUMES_METHOD
 from verkehrspuls.calendar import day_end, day_start
+from verkehrspuls.cases import Case
 from verkehrspuls.classes import VOLUME_CLASSES
 from verkehrspuls.errors import BadParameter
 from verkehrspuls.quantities import COUNTED, ENVIRONMENT, QUANTITIES
-from verkehrspuls.storage.case_lists import Case, list_cases
+from verkehrspuls.storage.case_lists import list_cases
 from verkehrspuls.storage.database import Connection
 from verkehrspuls.storage.days import read_daily_figures
 from verkehrspuls.storage.doubts import list_ambiguous_hours, list_suspected

@@ -10,9 +10,9 @@ import polars as pl
 
 from analytics.environment import indices
 from analytics.reports.site_now import SiteNow, sites_now
+from verkehrspuls.cases import Case
 from verkehrspuls.storage.case_lists import (
     CURRENT,
-    Case,
     Counts,
     Where,
     count_cases,

@@ -11,6 +11,7 @@ from api import PREFIX, authorised
 from api.parameters import AnyQuantity, From, OfMunicipality, OfSite, Store, To
 from api.problems import READ_RESPONSES, RESPONSES
 from api.schemas import cases as schemas
+from verkehrspuls.cases import Case
 from verkehrspuls.errors import BadParameter
 from verkehrspuls.moments import utc
 from verkehrspuls.storage import case_lists, known
@@ -18,7 +19,6 @@ from verkehrspuls.storage.case_lists import (
     CURRENT,
     HISTORY,
     UNDECIDED,
-    Case,
     count_cases,
     sum_towns,
 )

@@ -14,8 +14,8 @@ from dashboards.figures.evidence import evidence as draw
 from dashboards.language import UNKNOWN_FIGURE, Language
 from dashboards.steps import HEADS
 from dashboards.wall_clock import add_wall_clock, written
+from verkehrspuls.cases import Case
 from verkehrspuls.quantities import COUNTED, ENVIRONMENT
-from verkehrspuls.storage.case_lists import Case
 from verkehrspuls.text import mark
 
 _PATTERNS: Final = {"PT15M": "%d.%m. %H:%M", "PT1H": "%d.%m. %H:%M", "P1D": "%d.%m.%Y"}

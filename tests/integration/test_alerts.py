@@ -20,10 +20,10 @@ from api.app import create_app
 from tests.integration.test_analytics import Bench
 from tests.integration.test_cases import Inbox, now_open, unusual
 from tests.parts import PATIENCE_S, bound_s, wait_for
+from verkehrspuls.cases import Case
 from verkehrspuls.settings import Alerts, Analytics, Settings, load
 from verkehrspuls.stack.checks import PROBLEM, examine
 from verkehrspuls.storage.alerts import held_up
-from verkehrspuls.storage.case_lists import Case
 
 Talk = Callable[[socket.socket], None]
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import polars as pl
 
-from verkehrspuls.storage.case_lists import Case
+from verkehrspuls.cases import Case
 from verkehrspuls.storage.database import read_frame
 from verkehrspuls.storage.visibility import PUBLIC
 

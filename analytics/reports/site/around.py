@@ -11,10 +11,10 @@ from analytics.reports.extracts import ALL
 from analytics.reports.site.asked import Asked
 from analytics.reports.sources import school_holidays, sites_of
 from analytics.reports.suspected import read_suspected
+from verkehrspuls.cases import Case
 from verkehrspuls.storage import health
 from verkehrspuls.storage.case_lists import (
     OPEN,
-    Case,
     Counts,
     Finding,
     count_cases,

@@ -14,8 +14,8 @@ from dashboards.charts.charts import Chart, Table
 from dashboards.charts.evidence import evidence_chart
 from dashboards.language import UNKNOWN_FIGURE, Language
 from dashboards.steps import MAX_ROWS
+from verkehrspuls.cases import CaseInFull, Change, Member
 from verkehrspuls.quantities import COUNTED
-from verkehrspuls.storage.case_lists import CaseInFull, Change, Member
 
 _BY_MACHINE: Final = "detectors"
 

@@ -32,8 +32,9 @@ from dashboards.pages.site.key_figures import KeyFigure
 from dashboards.pages.site.selection import View
 from dashboards.passports import ambiguous
 from dashboards.period import Period, read
+from verkehrspuls.cases import Case
 from verkehrspuls.settings import Analytics
-from verkehrspuls.storage.case_lists import Case, Counts
+from verkehrspuls.storage.case_lists import Counts
 from verkehrspuls.storage.days import read_daily_figures
 from verkehrspuls.storage.environment import read_environment, read_long_environment
 from verkehrspuls.storage.reader import Reader

@@ -17,8 +17,9 @@ from dashboards.figures.site_map import MAX_MARKS, Place, site_map
 from dashboards.language import UNKNOWN_FIGURE, Language
 from dashboards.newest import newest_reading
 from dashboards.states import STATES, State
+from verkehrspuls.cases import Case
 from verkehrspuls.quantities import COUNTED, ENVIRONMENT
-from verkehrspuls.storage.case_lists import Case, Counts, Where
+from verkehrspuls.storage.case_lists import Counts, Where
 from verkehrspuls.storage.environment import LatestValue
 from verkehrspuls.storage.sites import Municipality, Site
 from verkehrspuls.text import mark

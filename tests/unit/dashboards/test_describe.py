@@ -11,7 +11,7 @@ from dashboards.language import UNKNOWN_FIGURE, Language
 from tests import registered
 from tests.unit.dashboards import frames
 from tests.unit.dashboards.frames import BERLIN, period, volumes
-from verkehrspuls.storage.case_lists import Case
+from verkehrspuls.cases import Case
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -11,11 +11,11 @@ from analytics.cases.sentences import sentence
 from analytics.detectors import detectors, reasons
 from tests import registered
 from tests.frames import HOUR, utc
+from verkehrspuls.cases import Case
 from verkehrspuls.errors import UsageError
 from verkehrspuls.settings import Alerts, load
 from verkehrspuls.stack.checks import OK, PROBLEM, _alerts
 from verkehrspuls.storage.alerts import HeldUp
-from verkehrspuls.storage.case_lists import Case
 
 NOW = utc("2026-11-18 21:30")
 BERLIN = "Europe/Berlin"

@@ -10,7 +10,7 @@ from analytics.cases import evidence
 from analytics.detectors import detectors
 from analytics.frames import TIME
 from tests import registered
-from verkehrspuls.storage.case_lists import Case
+from verkehrspuls.cases import Case
 
 BEGAN = datetime(2026, 3, 2, 11, tzinfo=UTC)
 MIDNIGHT = datetime(2026, 3, 1, 23, tzinfo=UTC)
