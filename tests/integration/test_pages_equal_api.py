@@ -612,7 +612,7 @@ def test_forecast(client: TestClient, kind: Kind) -> None:
     ).json()
     coming = [row for row in served["intervals"] if row["interval_s"] == 3600]
     assert bool(coming) is (kind.interval_s <= 3600)
-    assert table(page, DE.phrase("How much traffic is to come?")) == [
+    assert table(page, DE.phrase("How much traffic is expected?")) == [
         [
             DE.hour(datetime.fromisoformat(row["time"]), "Europe/Berlin"),
             *(number(row[name]) for name in ("volume", "low", "high")),
