@@ -1,6 +1,7 @@
 """One sentence for each chart and case, made from the data."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from analytics.frames import mean
 from analytics.reports.site_now import LATE_AFTER
 from dashboards.language import UNKNOWN_FIGURE, Language
 from dashboards.period import Period
+from verkehrspuls.cases import Case, Change
 from verkehrspuls.classes import CLASS_NAMES
 from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.storage.case_lists import Counts
@@ -31,8 +33,8 @@ _HOUR: Final = timedelta(hours=1)
 _NOTHING: Final = mark("No data yet in this period.")
 
 _FEW_DAYS: Final = mark(
-    "Too few days are observed to tell what a usual one looks like: it takes "
-    "%(count)s of a kind."
+    "Too few days are observed to show a usual day: %(count)s days of a type are "
+    "needed."
 )
 _FEW_HOURS: Final = mark("Too few hours are observed to name the busiest of the week.")
 #: known hours of a single week required to name its busiest one
@@ -209,9 +211,9 @@ def environment(
         )
     elif found.mean == "sum":
         sentence = language.phrase(
-            mark("In all %(sum)s; most on one day %(value)s on %(when)s.")
+            mark("In total %(sum)s; most on one day: %(value)s on %(when)s.")
             if by_day
-            else mark("In all %(sum)s; most in one hour %(value)s on %(when)s."),
+            else mark("In total %(sum)s; most in one hour: %(value)s on %(when)s."),
             sum=value(float(known["mean"].sum())),
             value=value(highest["mean"]),
             when=when,
@@ -300,9 +302,9 @@ SEVERITIES: Final = {
 }
 
 
-def severity(row: Mapping[str, Any], language: Language) -> str:
+def severity(of: Case | Change, language: Language) -> str:
     """Return how soon a person should look at a case."""
-    word = SEVERITIES[row["severity"]]
+    word = SEVERITIES[of.severity]
     return language.phrase(word)
 
 
@@ -311,9 +313,9 @@ def case_word(reason: str, language: Language) -> str:
     return language.phrase(sentences.word(reason))
 
 
-def case_state(row: Mapping[str, Any], language: Language) -> str:
+def case_state(of: Case | Change, language: Language) -> str:
     """Name a case's state."""
-    state = STATES[row["state"]]
+    state = STATES[of.state]
     return language.phrase(state)
 
 
@@ -351,10 +353,10 @@ def history(counts: Counts, language: Language) -> str:
     )
 
 
-def case(row: Mapping[str, Any], language: Language, *, zone: str) -> str:
+def case(found: Case, language: Language, *, zone: str) -> str:
     """Describe a case; its site is named beside it."""
     return sentences.sentence(
-        {**row, "site_name": ""},
+        replace(found, site_name=""),
         language.key,
         moment=lambda time: language.moment(time, zone),
     )
@@ -390,10 +392,10 @@ def _compared(known: pl.DataFrame, language: Language) -> str:
         return ""
     change = float(both["value"].sum()) / usual - 1
     if abs(change) < MAX_USUAL_DEVIATION:
-        return language.phrase("In all about as much as usual.")
+        return language.phrase("In total about as much as usual.")
     text = (
-        mark("In all %(percent)s more than usual.")
+        mark("In total %(percent)s more than usual.")
         if change > 0
-        else mark("In all %(percent)s less than usual.")
+        else mark("In total %(percent)s less than usual.")
     )
     return language.phrase(text, percent=language.percent(abs(change)))

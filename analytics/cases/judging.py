@@ -142,7 +142,8 @@ def judge_values(
         for code, one in detectors().items()
         if one.values
     }
-    return _judged(found, spans, stored)
+    # means and levels of hours
+    return _judged(found, spans, stored, adds_up=False)
 
 
 def judge_gaps(
@@ -195,6 +196,7 @@ def _judged(
     stored: pl.DataFrame,
     *,
     before: Mapping[str, pl.DataFrame] | None = None,
+    adds_up: bool = True,
 ) -> list[members.Judgement]:
     """Judge what began in the spans: before them is only what it is compared with.
 
@@ -211,6 +213,7 @@ def _judged(
             code,
             stored=stored,
             windows=spans,
+            adds_up=adds_up,
         )
         for code, hits in found.items()
     ]

@@ -114,6 +114,7 @@ DETECTOR: Final = Detector(
                 "more from day to day, now %(observed)s instead of %(usual)s"
             ),
             explained_by=("level-shift",),
+            adds_up=False,
             names=90,
         ),
         Reason(
@@ -123,6 +124,7 @@ DETECTOR: Final = Detector(
                 "less from day to day, now %(observed)s instead of %(usual)s"
             ),
             explained_by=("level-shift",),
+            adds_up=False,
             names=100,
         ),
     ),

@@ -18,16 +18,6 @@ from analytics.forecast.grid import Floats, Grid, Ints
 from analytics.forecast.profile import profile
 from analytics.forecast.ratio import Bands, bands, network, ratio, smoothed, volume
 
-#: Regularisation: added to the squares of each term, like this many rows of ratio one.
-RIDGE: Final = 50.0
-#: Half-lives of the means of ratios, in hours.
-OWN_H: Final = (1.5, 8, 48, 168)
-NETWORK_H: Final = (3, 24)
-#: Volumes used for a fit; of more, evenly spaced rows are used.
-MAX_FIT_VOLUMES: Final = 100_000
-#: Number of latest ratios used as separate terms.
-LAGS: Final = 3
-
 
 @dataclass(frozen=True, slots=True)
 class Past:
@@ -51,6 +41,13 @@ class Weights:
     bands: Bands
 
 
+#: Number of latest ratios used as separate terms.
+LAGS: Final = 3
+#: Half-lives of the smoothed ratios of the channel and of the network, in hours.
+OWN_H: Final = (1.5, 8, 48, 168)
+NETWORK_H: Final = (3, 24)
+
+
 def past(grid: Grid) -> Past:
     """Prepare a grid; the rows to forecast are unknown in it."""
     usual = profile(grid, side="before")
@@ -70,25 +67,30 @@ def past(grid: Grid) -> Past:
     return Past(grid, usual, own, latest, (own, wide))
 
 
+#: Regularisation of a fit: added to the squares of each term, like this many rows of
+#: ratio one.
+RIDGE: Final = 50.0
+
+
 def fit(known: Past, steps: int, *, until: int, share: float) -> Weights:
     """Fit the weights for `steps` rows ahead to the rows before `until`.
 
     Bands contain `share` of the observed volumes, measured on the rows of the fit.
     """
-    weigh = (np.isfinite(known.ratios) & (known.profile > 0))[:until]
-    rows = np.flatnonzero(weigh.any(axis=1) & (np.arange(len(weigh)) >= steps))
-    rows = rows[:: _stride(int(weigh[rows].sum()), 7 * 24 * known.grid.per_hour)]
-    weigh = weigh[rows]
-    terms = _terms(known, rows, steps)[weigh]
-    target = known.ratios[rows][weigh]
-    weight = np.sqrt(known.profile[rows][weigh])
+    usable = (np.isfinite(known.ratios) & (known.profile > 0))[:until]
+    rows = np.flatnonzero(usable.any(axis=1) & (np.arange(len(usable)) >= steps))
+    rows = rows[:: _stride(int(usable[rows].sum()), 7 * 24 * known.grid.per_hour)]
+    usable = usable[rows]
+    terms = _terms(known, rows, steps)[usable]
+    target = known.ratios[rows][usable]
+    weight = np.sqrt(known.profile[rows][usable])
     weighted = terms * weight[:, None]
     ridge = RIDGE * weight.mean() * np.eye(terms.shape[1])
-    square: Floats = weighted.T @ terms + ridge
-    weights = np.linalg.solve(square, weighted.T @ target).astype(np.float64)
-    estimate = volume(known.profile[rows][weigh], terms @ weights)
-    came = known.grid.values[rows][weigh]
-    return Weights(steps, weights, bands(estimate, came, share=share))
+    normal_matrix: Floats = weighted.T @ terms + ridge
+    weights = np.linalg.solve(normal_matrix, weighted.T @ target).astype(np.float64)
+    estimate = volume(known.profile[rows][usable], terms @ weights)
+    counted = known.grid.values[rows][usable]
+    return Weights(steps, weights, bands(estimate, counted, share=share))
 
 
 def predict(known: Past, weights: Weights, rows: slice) -> Floats:
@@ -96,6 +98,10 @@ def predict(known: Past, weights: Weights, rows: slice) -> Floats:
     numbers = np.arange(*rows.indices(len(known.ratios)))
     terms = _terms(known, numbers, weights.steps)
     return volume(known.profile[numbers], terms @ weights.weights)
+
+
+#: Maximum number of volumes in a fit; with more, evenly spaced rows are used.
+MAX_FIT_VOLUMES: Final = 100_000
 
 
 def _stride(volumes: int, week: int) -> int:

@@ -17,12 +17,6 @@ from analytics.imputation.methods import METHODS, town
 
 #: Lengths of artificial gaps in hours; a real gap uses the first that is as long.
 GAP_LENGTHS_H: Final = (1, 4, 24, 168)
-#: Share of the hours in artificial gaps.
-HIDDEN_SHARE: Final = 0.08
-#: Hidden hours required for a measurement; with fewer the best method of Münster is
-#: used (docs/reference/imputation.md).
-MIN_HIDDEN: Final = 200
-DEFAULT: Final = "bridged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +37,28 @@ def length_class(hours: Ints) -> Ints:
     return np.take(known, at)
 
 
+#: Hidden hours required for a measurement; with fewer, the default is used: the best
+#: method of Münster (docs/reference/imputation.md).
+MIN_HIDDEN: Final = 200
+DEFAULT: Final = "bridged"
+
+
 def choose(grid: Grid, length_h: int, *, share: float) -> Choice:
     """Measure all methods on artificial gaps; bands contain `share` of the counts."""
     gaps = hide(grid, length_h)
     seen = town(grid.without(gaps))
-    came = grid.values[gaps]
+    counted = grid.values[gaps]
     filled = {name: method(seen)[gaps] for name, method in METHODS.items()}
-    errors = {name: wape(estimate, came) for name, estimate in filled.items()}
+    errors = {name: wape(estimate, counted) for name, estimate in filled.items()}
     measured = {name: error for name, error in errors.items() if error == error}
     method = DEFAULT
-    if came.size >= MIN_HIDDEN and measured:
+    if counted.size >= MIN_HIDDEN and measured:
         method = min(measured, key=lambda name: measured[name])
-    return Choice(length_h, method, errors, bands(filled[method], came, share=share))
+    return Choice(length_h, method, errors, bands(filled[method], counted, share=share))
+
+
+#: Share of the hours of a channel in artificial gaps.
+HIDDEN_SHARE: Final = 0.08
 
 
 def hide(grid: Grid, length_h: int, *, seed: int = 0) -> Flags:
@@ -72,10 +76,10 @@ def hide(grid: Grid, length_h: int, *, seed: int = 0) -> Flags:
     return hidden & np.isfinite(grid.values)
 
 
-def wape(estimate: Floats, came: Floats) -> float:
+def wape(estimate: Floats, counted: Floats) -> float:
     """Return the weighted absolute percentage error; NaN without comparable values."""
-    known = np.isfinite(estimate) & np.isfinite(came)
-    total = came[known].sum()
+    known = np.isfinite(estimate) & np.isfinite(counted)
+    total = counted[known].sum()
     if total <= 0:
         return float("nan")
-    return float(np.abs(estimate - came)[known].sum() / total)
+    return float(np.abs(estimate - counted)[known].sum() / total)

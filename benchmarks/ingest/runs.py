@@ -2,9 +2,10 @@
 
 import signal
 import time
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from benchmarks.ingest.load import message, prepared
 from benchmarks.ingest.parts import TIMEOUT_S, TooLate, start_parts, wait
@@ -38,10 +39,14 @@ class Account(NamedTuple):
 
 
 class Bench:
-    """Runs on new parts, and the accounts of all runs."""
+    """Runs on new parts, and the accounts of all runs.
 
-    def __init__(self) -> None:
+    `most_per_s` bounds the rates of the runs that take a fixed time.
+    """
+
+    def __init__(self, *, most_per_s: int = LATENCY_LOAD[0]) -> None:
         self.broker = ""
+        self._most_per_s = most_per_s
         self.accounts: list[Account] = []
 
     def backlog(
@@ -84,13 +89,7 @@ class Bench:
 
     def live(self, messages: int) -> dict[str, float]:
         """Receive while messages are published."""
-        with (
-            start_parts() as parts,
-            connect(parts.database, autocommit=True) as connection,
-            start_workers(parts) as processes,
-            prepared(parts, messages, 1, rate=0) as publish,
-        ):
-            ready(processes)
+        with _receiving(messages) as (connection, publish):
             began = time.perf_counter()
             publish()
             published_s = time.perf_counter() - began
@@ -105,14 +104,9 @@ class Bench:
     def latency(self) -> dict[str, float]:
         """Poll from a separate connection how many rows are visible, and when."""
         rate, seconds = LATENCY_LOAD
+        rate = min(rate, self._most_per_s)
         messages = rate * seconds
-        with (
-            start_parts() as parts,
-            connect(parts.database, autocommit=True) as connection,
-            start_workers(parts) as processes,
-            prepared(parts, messages, 1, rate=rate) as publish,
-        ):
-            ready(processes)
+        with _receiving(messages, rate=rate) as (connection, publish):
             began = time.perf_counter()
             watched: list[tuple[float, int]] = []
             loader = publish(wait=False)
@@ -139,7 +133,7 @@ class Bench:
         The queue, made small for this, is full after two seconds; the broker keeps the
         rest.
         """
-        rate, _ = LATENCY_LOAD
+        rate = min(LATENCY_LOAD[0], self._most_per_s)
         messages = int(rate * seconds)
         with (
             start_parts() as parts,
@@ -172,6 +166,7 @@ class Bench:
     def killed(self) -> dict[str, float]:
         """Kill the worker twice while messages are published; restart it at once."""
         rate, seconds = KILL_LOAD
+        rate = min(rate, self._most_per_s)
         messages = rate * seconds
         with (
             start_parts() as parts,
@@ -191,6 +186,24 @@ class Bench:
             wait(lambda: _missing(connection, messages))
             account = _account(connection, messages)
         return {f"killed_{name}": found for name, found in account._asdict().items()}
+
+
+@contextmanager
+def _receiving(
+    messages: int, *, rate: float = 0
+) -> Iterator[tuple[Connection, Callable[..., Any]]]:
+    """Start new parts and a worker; yield a connection, and the load when it is ready.
+
+    The load is a function that starts publishing messages with one reading each.
+    """
+    with (
+        start_parts() as parts,
+        connect(parts.database, autocommit=True) as connection,
+        start_workers(parts) as processes,
+        prepared(parts, messages, 1, rate=rate) as publish,
+    ):
+        ready(processes)
+        yield connection, publish
 
 
 def _bare_copy(connection: Connection, messages: int, readings: int) -> float:

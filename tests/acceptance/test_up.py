@@ -62,9 +62,9 @@ class Up:
         pid = self.pids()[name]
         os.kill(pid, signal.SIGKILL)
         wait_for(lambda: self.pids().get(name, pid) != pid, every=0.1)
-        assert f"{name}: it was ended by SIGKILL. Starting it again" in self.said()
+        assert f"{name}: it was ended by SIGKILL. Starting it again" in self.output()
 
-    def said(self) -> str:
+    def output(self) -> str:
         return (self.directory / "err").read_text()
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -150,6 +150,4 @@ def test_everything_runs_dies_comes_back_and_stops(up: Up) -> None:
     assert balance(up.running()["database_url"])[1] >= there
     pids = up.pids()
     assert up.stop(signal.SIGKILL)[0] == -signal.SIGKILL
-    wait_for(
-        lambda: not [pid for pid in pids.values() if command_line(pid)], timeout=20
-    )
+    wait_for(lambda: not [pid for pid in pids.values() if command_line(pid)])

@@ -17,6 +17,7 @@ from dashboards.figures.site_map import MAX_MARKS, Place, site_map
 from dashboards.language import UNKNOWN_FIGURE, Language
 from dashboards.newest import newest_reading
 from dashboards.states import STATES, State
+from verkehrspuls.cases import Case
 from verkehrspuls.quantities import COUNTED, ENVIRONMENT
 from verkehrspuls.storage.case_lists import Counts, Where
 from verkehrspuls.storage.environment import LatestValue
@@ -201,9 +202,7 @@ class Group:
 
 
 _NOTES: Final = {
-    "mixed": mark(
-        "on some of these days there is far more than on others, so none is usual"
-    ),
+    "mixed": mark("some of these days have far more than others, so none is usual"),
     "begun": mark("values appear as soon as an hour is full"),
     "daily": mark("its figures are by day, on its page"),
     "rejected": mark("the sensor is being set up or its messages are faulty"),
@@ -384,7 +383,7 @@ def map_chart(
     )
     if clustered:
         note += " " + language.phrase(
-            "Sites that are close together share a mark, in the state of most of them."
+            "Sites close together share a mark, which shows the state of most of them."
         )
     elif spread:
         note += " " + language.phrase(
@@ -392,7 +391,7 @@ def map_chart(
         )
     else:
         note += " " + language.phrase(
-            "Lines join the sites of one road; they are not the course of the road."
+            "Lines connect the sites of a road; they do not show its course."
         )
     if missing := len(shown) - len(placed):
         note += " " + language.plural(
@@ -448,23 +447,23 @@ def _table(listed: Listed, language: Language) -> Table:
 
 
 def case_lines(
-    cases: Sequence[Mapping[str, Any]],
+    cases: Sequence[Case],
     zones: Mapping[tuple[str, str], str],
     language: Language,
 ) -> list[dict[str, str]]:
     """Open cases as sentences, with where they lead."""
     return [
         {
-            "site": case["site_name"],
+            "site": case.site_name,
             "link": addresses.site_of(language.key, case),
             "sentence": describe.case(
-                case, language, zone=zones[case["municipality"], case["site"]]
+                case, language, zone=zones[case.municipality, case.site]
             ),
             "state": describe.case_state(case, language),
-            "level": case["severity"],
+            "level": case.severity,
             "severity": describe.severity(case, language),
-            "details": addresses.case(language.key, case["anomaly_case_id"]),
+            "details": addresses.case(language.key, case.anomaly_case_id),
         }
         for case in cases
-        if (case["municipality"], case["site"]) in zones
+        if (case.municipality, case.site) in zones
     ]
