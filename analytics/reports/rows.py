@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 import polars as pl
 
+from analytics.flow import months
 from analytics.reports import extracts
 from analytics.reports.environment import look_back, noise_of
 from analytics.reports.extracts import ALL, SECONDS, stored_hours
@@ -48,7 +49,8 @@ def report_rows(
         return _noise(reader, asked)
     if table == "days":
         quantity = counted or next(iter(environment), "")
-        return Report(quantity=quantity, days=read_days(asked, reader))
+        days = months.by_day(read_days(asked, reader))
+        return Report(quantity=quantity, days=days)
     if not counted:
         return _environment(reader, asked, next(iter(environment), ""))
     if asked.bin == "P1D":

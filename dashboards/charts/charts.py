@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 from markupsafe import Markup, escape
 
+from analytics.flow import months
 from dashboards import describe, steps
 from dashboards.figures.classes import classes as draw_classes
 from dashboards.figures.day_profile import DAY_TYPE_NAMES
@@ -36,12 +37,12 @@ Names = Sequence[tuple[str, str]]
 _PATTERNS: Final = {"PT1H": "%d.%m. %H:%M", "P1D": "%d.%m.%Y", "P1M": "%m.%Y"}
 _CONDENSED: Final = {
     "P1D": mark(
-        "The line is of daily means, the band of the lowest and highest hours; of "
-        "shorter periods hours are shown."
+        "The line shows daily means, the band the lowest and highest hours. "
+        "Shorter periods are shown by the hour."
     ),
     "P1M": mark(
-        "The line is of monthly means, the band of the lowest and highest hours; of "
-        "shorter periods days or hours are shown."
+        "The line shows monthly means, the band the lowest and highest hours. "
+        "Shorter periods are shown by the day or hour."
     ),
 }
 
@@ -180,8 +181,8 @@ def profile_chart(
         figure=draw_day_profile(profile, language, unit=unit) if drawn else None,
         table=Table(head, rows),
         note=language.phrase(
-            "Means of hours of which at least three quarters were observed, in all "
-            "directions together. Between the edges of the band lie 7 of 10 workdays."
+            "Means of hours of which at least three quarters were observed, all "
+            "directions together. 7 of 10 workdays lie within the band."
         ),
     )
 
@@ -298,8 +299,8 @@ def classes_chart(
             rows,
         ),
         note=language.phrase(
-            "Classes after TLS 8+1, as the sensor tells them apart. Vehicles that it "
-            "could not classify stay a class of their own."
+            "Classes by TLS 8+1, as far as the sensor distinguishes them. Vehicles "
+            "that it could not classify are a separate class."
         ),
     )
 
@@ -405,89 +406,65 @@ def days_or_months(
     days: pl.DataFrame, language: Language, *, zone: str, all_rows: str
 ) -> Table:
     """Day figures, or those of months where there are more days than a table takes."""
-    together = of_all(days)
-    if together.height <= steps.MAX_ROWS:
-        return days_table(days, language, zone=zone)
-    valid = pl.col("valid").sum().alias("valid_days")
-    known = pl.col("heavy").is_not_null()
-    months = together.group_by(
-        pl.col("day").dt.truncate("1mo").alias("month"), maintain_order=True
-    ).agg(
-        pl.col("volume", "volume_normalised").sum(),
-        pl.when(known.any()).then(pl.col("heavy").sum()).alias("heavy"),
-        pl.col("volume").filter(known).sum().alias("told_apart"),
-        pl.col("peak_volume").max(),
-        pl.col("peak_hour").sort_by("peak_volume", nulls_last=False).last(),
-        pl.col("observed").sum(),
-        pl.col("day").first().dt.days_in_month().alias("days"),
-        valid,
-    )
+    by_day = months.by_day(days)
+    if by_day.height <= steps.MAX_ROWS:
+        return days_table(by_day, language, zone=zone)
     rows = [
         (
             language.month(row["month"]),
-            language.number(row["volume"]),
-            language.number(row["volume_normalised"]),
-            language.percent(
-                row["heavy"] / row["told_apart"]
-                if row["heavy"] is not None and row["told_apart"]
-                else None,
-                1,
-            ),
-            language.number(row["peak_volume"]),
-            f"{language.day(row['peak_hour'].astimezone(ZoneInfo(zone)).date())}, "
-            f"{_hour(row['peak_hour'], language, zone)}"
-            if row["peak_hour"]
-            else UNKNOWN_FIGURE,
-            language.percent(row["observed"] / row["days"]),
+            *_figures(row, language, zone=zone, dated=True),
             language.phrase(
                 "%(part)s of %(all)s days", part=row["valid_days"], all=row["days"]
             ),
         )
-        for row in months.to_dicts()
+        for row in months.by_month(days).to_dicts()
     ]
-    head = (
-        language.phrase("Month"),
-        *days_table(days.clear(), language, zone=zone).head[1:],
-    )
-    return Table(head, rows, all_rows)
+    return Table(_days_head(language, mark("Month")), rows, all_rows)
 
 
-def of_all(days: pl.DataFrame) -> pl.DataFrame:
-    """Return the days of all directions together, in order."""
-    return days.filter(pl.col("direction") == "all").sort("day")
-
-
-def days_table(days: pl.DataFrame, language: Language, *, zone: str) -> Table:
-    """Day figures of the cross-section with their passport."""
+def days_table(by_day: pl.DataFrame, language: Language, *, zone: str) -> Table:
+    """Figures of each day, from `flow.months.by_day`."""
     yes, no = language.phrase("yes"), language.phrase("no")
-    rows = []
-    for row in of_all(days).to_dicts():
-        heavy = row["heavy"]
-        share = heavy / row["volume"] if heavy is not None and row["volume"] else None
-        peak = row["peak_hour"]
-        rows.append(
-            (
-                language.day(row["day"]),
-                language.number(row["volume"]),
-                language.number(row["volume_normalised"]),
-                language.percent(share, 1),
-                language.number(row["peak_volume"]),
-                _hour(peak, language, zone) if peak else UNKNOWN_FIGURE,
-                language.percent(row["observed"]),
-                yes if row["valid"] else no,
-            )
+    rows = [
+        (
+            language.day(row["day"]),
+            *_figures(row, language, zone=zone),
+            yes if row["valid"] else no,
         )
-    head = (
-        language.phrase("Day"),
+        for row in by_day.to_dicts()
+    ]
+    return Table(_days_head(language, mark("Day")), rows)
+
+
+def _days_head(language: Language, first: str) -> tuple[str, ...]:
+    return (
+        language.phrase(first),
         language.phrase("Counted"),
         language.phrase("Scaled to whole hours"),
         language.phrase("Heavy share"),
         language.phrase("Peak hour"),
         language.phrase("Peak from–to"),
         language.phrase("Observed"),
-        language.phrase("Counts for means"),
+        language.phrase("Used in means"),
     )
-    return Table(head, rows)
+
+
+def _figures(
+    row: Mapping[str, Any], language: Language, *, zone: str, dated: bool = False
+) -> tuple[str, ...]:
+    """Write the figures of a day or month; a peak with its day where it is `dated`."""
+    peak = row["peak_hour"]
+    when = _hour(peak, language, zone) if peak else UNKNOWN_FIGURE
+    if peak and dated:
+        when = f"{language.day(peak.astimezone(ZoneInfo(zone)).date())}, {when}"
+    return (
+        language.number(row["volume"]),
+        language.number(row["volume_normalised"]),
+        language.percent(row["heavy_share"], 1),
+        language.number(row["peak_volume"]),
+        when,
+        language.percent(row["observed"]),
+    )
 
 
 def _hour(peak: datetime, language: Language, zone: str) -> str:
@@ -577,10 +554,14 @@ def _series_note(
     notes = []
     if long(filled):
         notes.append(
-            language.phrase("The strong line is the mean of the seven days around.")
+            language.phrase(
+                "The bold line is the mean of the seven days around each day."
+            )
         )
         if marks:
-            notes.append(language.phrase("Marks at the foot are times of open cases."))
+            notes.append(
+                language.phrase("Marks at the bottom show the times of open cases.")
+            )
     if "usual" in filled.columns and filled["usual"].null_count() < filled.height:
         notes.append(
             language.phrase(
@@ -590,16 +571,17 @@ def _series_note(
     if _has_two_kinds(filled):
         notes.append(
             language.phrase(
-                "Where the band has a gap, such days are of two kinds, some with far "
-                "more than others (match days or market, say): nothing between them is "
-                "usual, and nothing is compared. Events on record tell them apart."
+                "Where the band has a gap, days of this type are of two kinds, "
+                "some with far more traffic than others (such as match or market "
+                "days): nothing in between is usual, and nothing is compared. "
+                "Registered events separate the two kinds."
             )
         )
     if _has_estimates(filled):
         notes.append(
             language.phrase(
-                "Dotted with open circles is what was not counted but estimated; it is "
-                "in no sum."
+                "The dotted line with open circles shows estimates where nothing "
+                "was counted; sums do not include them."
             )
         )
     if period.coarsened:
@@ -613,14 +595,14 @@ def _series_note(
         )
     if period.bin == "P1D":
         notes.append(
-            language.phrase("Days of which too little was observed are left open.")
+            language.phrase("Days that were observed too little have no value.")
         )
     else:
         notes.append(
             language.phrase(
-                "Partly observed intervals are scaled up in the figure, the table "
-                "shows what was counted; below three quarters observed the line has a "
-                "gap."
+                "The chart scales partly observed intervals up; the table shows "
+                "what was counted. Where less than three quarters were observed, "
+                "the line has a gap."
             )
         )
     return " ".join(notes)

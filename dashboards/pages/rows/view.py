@@ -77,10 +77,8 @@ def rows_page(shown: View, reader: Reader, *, of: str, page: int) -> RowsPage:
 def _frame(shown: View, found: reports.Report, *, of: str) -> pl.DataFrame:
     """Return all rows; a counted series with those of its gaps."""
     days, bins = found.days, found.bins
-    if of == "noise":
+    if of != "series":
         return days
-    if of == "days":
-        return charts.of_all(days)
     if shown.quantity:
         return filled_series(shown, days=days, bins=bins, estimates=found.estimates)
     filled = (

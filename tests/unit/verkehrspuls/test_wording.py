@@ -143,7 +143,7 @@ def test_details_of_old_are_still_german() -> None:
     ("name", "value", "said"),
     [
         ("RULES", "kusel:hihg", "rules: kusel:hihg is not municipality:severity; the"),
-        ("QUIET", "22-6", "quiet: '22-6' has not its form"),
+        ("QUIET", "22-6", "quiet: '22-6' is malformed; see"),
     ],
 )
 def test_a_wrong_setting_is_told_without_words_of_the_library(
