@@ -56,7 +56,7 @@ def ambiguous(url: str, site: str, quantity: str, time: datetime) -> Iterator[No
             connection.execute("delete from vp.ambiguous_reading")
 
 
-def told_until_decided(
+def suspected_until_decided(
     ask: Callable[[], dict[str, Any]],
     url: str,
     site: str,

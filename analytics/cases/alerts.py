@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from analytics.cases import states
 from analytics.cases.sentences import sentence
 from analytics.cases.severity import LEVELS
+from verkehrspuls.cases import Case
 from verkehrspuls.errors import UsageError
 from verkehrspuls.settings import Alerts
 from verkehrspuls.text import mark, translate, translate_plural
@@ -79,7 +80,7 @@ def wait(attempts: int) -> timedelta:
 
 def lines(
     changes: Sequence[Mapping[str, Any]],
-    cases: Mapping[int, Mapping[str, Any]],
+    cases: Mapping[int, Case],
     language: str,
 ) -> list[str]:
     """A line for each case of `changes`, the newest change of each."""
@@ -117,7 +118,7 @@ def subject(changes: Sequence[Mapping[str, Any]], language: str) -> str:
 
 def email(
     changes: Sequence[Mapping[str, Any]],
-    cases: Mapping[int, Mapping[str, Any]],
+    cases: Mapping[int, Case],
     settings: Alerts,
 ) -> EmailMessage:
     """One message for a digest."""
@@ -132,7 +133,7 @@ def email(
 
 
 def webhook_body(
-    changes: Sequence[Mapping[str, Any]], cases: Mapping[int, Mapping[str, Any]]
+    changes: Sequence[Mapping[str, Any]], cases: Mapping[int, Case]
 ) -> bytes:
     """One JSON object for a digest; `id` of a change never comes with another one."""
     told = [
@@ -143,11 +144,11 @@ def webhook_body(
             "by": change["who"],
             "case": change["anomaly_case_id"],
             **{
-                name: cases[change["anomaly_case_id"]][name]
+                name: getattr(cases[change["anomaly_case_id"]], name)
                 for name in ("site", "reason", "severity", "state", "effect")
             },
             **{
-                name: cases[change["anomaly_case_id"]][name].isoformat()
+                name: getattr(cases[change["anomaly_case_id"]], name).isoformat()
                 for name in ("began", "ended")
             },
             **{
@@ -177,6 +178,6 @@ def signature(body: bytes, secret: str, *, now: datetime) -> str:
     return f"t={stamp},v1={signed.hexdigest()}"
 
 
-def _become(change: Mapping[str, Any], case: Mapping[str, Any]) -> str:
+def _become(change: Mapping[str, Any], case: Case) -> str:
     kind: str = change["kind"]
-    return states.STATES[case["state"]] if kind == "decided" else KINDS[kind]
+    return states.STATES[case.state] if kind == "decided" else KINDS[kind]

@@ -83,7 +83,7 @@ HERE: Final = (
     Way(r"verkehrspuls reject show \d+", r"explanation \(de\)"),
     Way(r"verkehrspuls reject replay .*", "1"),
     Way(r"verkehrspuls ledger show .*", "kaiserslautern/camera"),
-    Way(r"verkehrspuls ledger check", "in order"),
+    Way(r"verkehrspuls ledger check", "readings: correct"),
     Way(
         r"verkehrspuls (event (add|remove) .*|token (create|list|revoke).*"
         r"|(sensor|site|town) (try|end|remove) .*)"
@@ -184,7 +184,7 @@ class Place:
                     parts.wait_for(
                         lambda: (
                             process.poll() is not None
-                            or re.search(way.says, self._said(output))
+                            or re.search(way.says, self._printed(output))
                         ),
                         120,
                     )
@@ -194,7 +194,7 @@ class Place:
             finally:
                 if process.poll() is None:
                     os.killpg(process.pid, signal.SIGKILL)
-        said = self._said(output)
+        said = self._printed(output)
         told = f"{command}\nas: {text}\nended with {code} and said:\n{said}"
         assert code == way.ends_with or (
             way.goes_on and code in (130, -signal.SIGINT)
@@ -214,7 +214,7 @@ class Place:
                 )
         return text
 
-    def _said(self, output: Path) -> str:
+    def _printed(self, output: Path) -> str:
         written = self.folder.glob("*.ndjson")
         return "".join(
             path.read_text("utf-8", "replace")
@@ -417,7 +417,7 @@ def fill(url: str) -> dict[str, Any]:
 def owned() -> Iterator[str]:
     """Start a server, and make a role and its database by the page's statements."""
     name = "vp_by_hand"
-    (block,) = blocks("sql")
+    (block,) = (one for one in blocks("sql") if Path(one.page).stem == OWN_PARTS)
     with (
         parts.reachable_directory() as directory,
         PostgresServer(directory / "data") as server,

@@ -13,11 +13,12 @@ from analytics.reports.corridors import on_workdays
 from api.app import create_app
 from dashboards.app import create_web
 from tests import parts
-from tests.suspicion import suspicion, told_until_decided
+from tests.suspicion import suspected_until_decided, suspicion
 from verkehrspuls.errors import UsageError
 from verkehrspuls.model import Arm, Channel, Corridor, Junction, Site, Station, Town
 from verkehrspuls.registry.towns import check, register
 from verkehrspuls.settings import load
+from verkehrspuls.storage import corridors
 from verkehrspuls.storage.database import Connection, connect
 
 #: midnight in Berlin, a Monday
@@ -212,7 +213,7 @@ def test_what_a_frozen_counter_touches_is_told_without_it_as_well(
     query = {"from": "2026-11-03", "to": "2026-11-05"}
     if path.endswith("reliability"):
         query = PERIOD
-    found, trusted = told_until_decided(
+    found, trusted = suspected_until_decided(
         lambda: ask(client, path, **query), url, "a", "motor", began, ended
     )
     hours = 24 * (14 if query is PERIOD else 2)
@@ -306,7 +307,16 @@ def test_a_public_holiday_is_no_workday() -> None:
     times = pl.DataFrame(
         {"time": [datetime(2026, 12, day, 23, tzinfo=UTC) for day in range(21, 28)]}
     )
-    corridor = {"state": "RP", "time_zone": "Europe/Berlin"}
+    corridor = corridors.Corridor(
+        corridor_id=1,
+        key="road",
+        name="Road",
+        municipality="linz",
+        state="RP",
+        time_zone="Europe/Berlin",
+        simulated=False,
+        stations=(),
+    )
     found = on_workdays(times, corridor)["time"].dt.day().to_list()
     assert found == [21, 22, 23, 27]
 

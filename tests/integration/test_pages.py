@@ -608,7 +608,7 @@ def test_heavy_traffic_is_told_only_where_the_class_scheme_tells_it(
                 {"others": others},
             )
 
-    def told(query: str) -> tuple[bool, bool]:
+    def has_heavy_share(query: str) -> tuple[bool, bool]:
         period = {"from": "2026-03-01", "to": "2026-03-04"}
         path = "/api/v1/sites/kaiserslautern/pariser-strasse/figures/classes"
         figures = client.get(path, params=period).json()["figures"]
@@ -620,10 +620,10 @@ def test_heavy_traffic_is_told_only_where_the_class_scheme_tells_it(
 
     try:
         count_by("length-2", 0)
-        assert told("?period=24h") == (False, False)
+        assert has_heavy_share("?period=24h") == (False, False)
         count_by("tls-8+1", 0)
         # in other words, because pages are remembered
-        assert told("?period=24h&quantity=motor") == (True, True)
+        assert has_heavy_share("?period=24h&quantity=motor") == (True, True)
     finally:
         count_by(None, None)
 
@@ -646,13 +646,13 @@ def test_corridor_of_a_silent_station_says_so(client: TestClient) -> None:
 def test_corridor_of_days_without_data_says_nothing_of_bottlenecks(
     client: TestClient,
 ) -> None:
-    def said(day: str) -> str:
+    def page_text(day: str) -> str:
         page = client.get(f"{CORRIDOR}?day={day}").text
         return page.partition("Wo stockt der Verkehr?")[2].partition("</section>")[0]
 
-    assert "Noch keine Daten in diesem Zeitraum." in said("2027-06-01")
-    assert "Engp" not in said("2027-06-01")
-    known = said("2026-03-02")
+    assert "Noch keine Daten in diesem Zeitraum." in page_text("2027-06-01")
+    assert "Engp" not in page_text("2027-06-01")
+    known = page_text("2026-03-02")
     assert "0 Engpässe dauerten in diesen Wochen" in known
     assert "Geschwindigkeiten gibt es von 5 Tagen" in known
 
