@@ -39,7 +39,7 @@ def change(
     if after == SUSPECTED or excludes(after, then) != excludes(
         before, stands["effect"]
     ):
-        # given back to the detectors, it is also judged anew
+        # returned to the detectors, it is also judged again
         return execute(connection, "mark_case_stale", anomaly_case_id=case).rowcount
     return 0
 

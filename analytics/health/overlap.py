@@ -46,7 +46,7 @@ TEST: Final = Test(
     name="readings-overlap",
     order=40,
     text=mark(
-        "The same time is told more than once. Each second counts once, by "
+        "Several readings cover the same time. Each second counts once, by "
         "what came last: look at the sensor's clock, its interval, and at "
         "what was imported."
     ),
