@@ -35,12 +35,12 @@ def describe(extract: Extract) -> dict[str, Any]:
     site = selection.site
     return {
         "site": {
-            "municipality": site["municipality"],
-            "key": site["key"],
-            "name": site["name"],
-            "time_zone": site["time_zone"],
-            "licence": site["licence"],
-            "simulated": site["simulated"],
+            "municipality": site.municipality,
+            "key": site.key,
+            "name": site.name,
+            "time_zone": site.time_zone,
+            "licence": site.licence,
+            "simulated": site.simulated,
         },
         "quantity": selection.quantity,
         "direction": selection.direction,
@@ -76,7 +76,7 @@ def to_csv(extract: Extract) -> bytes:
     Simulated data is marked in a separate column.
     """
     frame = extract.frame
-    if extract.selection.site["simulated"]:
+    if extract.selection.site.simulated:
         frame = frame.with_columns(simulated=pl.lit(value=True))
     return (
         _harmless(frame)
@@ -124,8 +124,8 @@ def file_name(selection: Selection, ending: str) -> str:
     """
     period = selection.period
     since, until = (_stamp(time, period.zone) for time in (period.start, period.end))
-    mark = "simulated_" if selection.site["simulated"] else ""
-    return f"{mark}{selection.site['key']}_{since}_{until}_{selection.bin}.{ending}"
+    mark = "simulated_" if selection.site.simulated else ""
+    return f"{mark}{selection.site.key}_{since}_{until}_{selection.bin}.{ending}"
 
 
 def _stamp(moment: datetime, zone: ZoneInfo) -> str:

@@ -121,21 +121,21 @@ def _facts(
     if dialect.decimal_comma:
         observed = observed.replace(".", ",")
     facts = {
-        mark("Municipality"): site["municipality_name"],
-        mark("Site"): site["name"],
+        mark("Municipality"): site.municipality_name,
+        mark("Site"): site.name,
         mark("Quantity"): f"{what} ({unit})" if unit else what,
         mark("Period"): f"{start:{pattern}} – {end:{pattern}}",
-        mark("Time zone"): site["time_zone"],
+        mark("Time zone"): site.time_zone,
         mark("Observed of it"): observed.replace("%", " %"),
-        mark("Source"): f"{site['municipality_name']}, Verkehrspuls",
-        mark("Licence"): site["licence"] or translate(mark("none stated"), language),
+        mark("Source"): f"{site.municipality_name}, Verkehrspuls",
+        mark("Licence"): site.licence or translate(mark("none stated"), language),
     }
     if hours := extract.passport.ambiguous_hours:
         facts[mark("Shown twice by the clock, pass unknown")] = "; ".join(
             f"{hour.astimezone(period.zone):{dialect.time}} ({hour:{UTC}})"
             for hour in hours
         )
-    if site["simulated"]:
+    if site.simulated:
         facts[mark("Note")] = translate(SIMULATED, language)
     for name, value in facts.items():
         yield translate(name, language), value
@@ -188,10 +188,10 @@ def _title(extract: Extract, name: str, language: str) -> str:
 def _keys(extract: Extract, language: str) -> dict[str, str]:
     """Return names of directions and channels by key."""
     found = {ALL: translate(mark("all directions"), language)}
-    for channel in extract.selection.site["channels"]:
-        if channel["quantity"] == extract.selection.quantity:
-            found.setdefault(channel["key"], channel["name"])
-            if channel["direction"]:
-                known = channel["direction_name"] or channel["name"]
-                found[channel["direction"]] = known
+    for channel in extract.selection.site.channels:
+        if channel.quantity == extract.selection.quantity:
+            found.setdefault(channel.key, channel.name)
+            if channel.direction:
+                known = channel.direction_name or channel.name
+                found[channel.direction] = known
     return found

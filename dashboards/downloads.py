@@ -1,13 +1,14 @@
 """Addresses of a chart's data at the API."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 from urllib.parse import urlencode
 
 from dashboards import addresses
 from dashboards.language import Language
 from dashboards.period import Period
 from verkehrspuls.quantities import ENVIRONMENT
+from verkehrspuls.storage.sites import Site
 from verkehrspuls.text import mark
 
 #: file types of the API with their labels
@@ -20,7 +21,7 @@ DOWNLOAD_LABELS: Final = {
 
 
 def downloads(
-    site: Mapping[str, Any],
+    site: Site,
     quantity: str,
     period: Period,
     language: Language,
@@ -29,7 +30,7 @@ def downloads(
 ) -> Sequence[tuple[str, str]]:
     """Link the shown series as each file type; environment by the hour, or `by_day`."""
     bin = "PT1H" if quantity in ENVIRONMENT and not by_day else period.bin
-    base = f"/api/v1/sites/{site['municipality']}/{site['key']}/series"
+    base = f"/api/v1/sites/{site.municipality}/{site.key}/series"
     query = {
         "quantity": quantity,
         "from": f"{period.start:%Y-%m-%dT%H:%M:%SZ}",
@@ -45,7 +46,7 @@ def downloads(
 
 
 def all_rows(
-    site: Mapping[str, Any],
+    site: Site,
     period: Period,
     language: Language,
     *,
@@ -64,5 +65,5 @@ def all_rows(
         "bin": period.bin,
     }
     query = {name: value for name, value in query.items() if value}
-    base = addresses.rows(language.key, site["municipality"], site["key"])
+    base = addresses.rows(language.key, site.municipality, site.key)
     return f"{base}?{urlencode(query)}"

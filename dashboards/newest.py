@@ -1,25 +1,27 @@
 """The time of a site's newest reading, and of its newest message, as a phrase."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from dashboards.language import Language
+from verkehrspuls.storage.sites import Site
 from verkehrspuls.text import mark
 
 
-def newest_reading(
-    site: Mapping[str, Any], language: Language, *, now: datetime
-) -> str:
-    """Return a phrase with the time of the newest reading and of its message."""
-    age = language.age(now - site["last_received_at"])
+def newest_reading(site: Site, language: Language, *, now: datetime) -> str:
+    """Return a phrase with the time of the newest reading and of its message.
+
+    Empty where there is none.
+    """
+    measured, received = site.newest_reading_at, site.last_received_at
+    if measured is None or received is None:
+        return ""
     text = (
         mark("newest reading %(when)s, imported %(age)s")
-        if site.get("last_messages") == "imported"
+        if site.last_messages == "imported"
         else mark("newest reading %(when)s, message %(age)s")
     )
     return language.phrase(
         text,
-        when=language.moment(site["newest_reading_at"], site["time_zone"]),
-        age=age,
+        when=language.moment(measured, site.time_zone),
+        age=language.age(now - received),
     )

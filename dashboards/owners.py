@@ -1,10 +1,11 @@
 """The owner of a page's data: real or simulated, and responsible addresses."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from verkehrspuls.settings import Pages
+from verkehrspuls.storage.sites import Municipality, Site
 from verkehrspuls.text import mark
 
 #: Addresses registered by a town, or set by the operator for all, by name for display.
@@ -27,16 +28,17 @@ class Owners:
     links: Sequence[tuple[str, str]]
 
 
-def owners(towns: Iterable[Mapping[str, Any]], settings: Pages) -> Owners:
-    """Return the owners of a page's data; from rows of towns, or of sites.
+def owners(towns: Iterable[Municipality | Site], settings: Pages) -> Owners:
+    """Return the owners of a page's data; from towns, or sites of them.
 
     The addresses are those of a single shown town, else those of the operator.
     """
-    by_key = {town.get("municipality", town["key"]): town for town in towns}
-    simulated = [_name(town) for town in by_key.values() if town["simulated"]]
-    of = next(iter(by_key.values())) if len(by_key) == 1 else {}
+    by_key = {_town(town)[0]: town for town in towns}
+    simulated = [_town(town)[1] for town in by_key.values() if town.simulated]
+    of = next(iter(by_key.values())) if len(by_key) == 1 else None
     found = (
-        (name, of.get(key) or getattr(settings, key)) for key, name in LINKS.items()
+        (name, getattr(of, key, "") or getattr(settings, key))
+        for key, name in LINKS.items()
     )
     return Owners(
         simulated=simulated,
@@ -45,5 +47,8 @@ def owners(towns: Iterable[Mapping[str, Any]], settings: Pages) -> Owners:
     )
 
 
-def _name(town: Mapping[str, Any]) -> str:
-    return str(town.get("municipality_name", town["name"]))
+def _town(town: Municipality | Site) -> tuple[str, str]:
+    """Return key and name of a town, or of the town of a site."""
+    if isinstance(town, Site):
+        return town.municipality, town.municipality_name
+    return town.key, town.name

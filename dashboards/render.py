@@ -3,7 +3,7 @@
 Nothing is kept in the server: the address is the state.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import cache
 from typing import Annotated, Any, Final, NamedTuple, TypeVar
@@ -24,6 +24,7 @@ from dashboards.owners import owners
 from dashboards.remembered import Remembered
 from verkehrspuls import __version__
 from verkehrspuls.locales import locales
+from verkehrspuls.storage.sites import Municipality, Site
 from verkehrspuls.text import catalogue
 
 #: one of `locales`: addresses match no other
@@ -100,7 +101,7 @@ def render(
     language: Language,
     template: str,
     *,
-    of: Iterable[Mapping[str, Any]] = (),
+    of: Iterable[Municipality | Site] = (),
     address: str | None = None,
     **context: Any,
 ) -> HTMLResponse:

@@ -100,13 +100,17 @@ def api_page() -> str:
     from api.app import create_app
     from api.problems import MEANINGS
     from verkehrspuls.metrics import Metrics
+    from verkehrspuls.storage.alerts import HeldUp
+    from verkehrspuls.storage.operation import State, Work
 
-    work = {"stale_buckets": 0, "since_last_commit_s": 0.0, "certificate_ends": EPOCH}
-    alerts = {"waiting": 0, "oldest_s": None, "given_up": 0}
-    state = {
-        **{"ledger": [], "rejected": [], "cases": [], "health": []},
-        **{"work": [work], "alerts": [alerts]},
-    }
+    state = State(
+        ledger=[],
+        rejected=[],
+        cases=[],
+        health=[],
+        work=Work(0, since_last_commit_s=0.0, certificate_ends=EPOCH),
+        alerts=HeldUp(waiting=0, oldest_s=None, given_up=0),
+    )
     parts = [
         NOTE,
         "# API\n",

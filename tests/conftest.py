@@ -1,6 +1,7 @@
 """Fixtures that the rings share; the servers behind them are in `parts`."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -28,6 +29,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=30,
         help="how many random histories of faults (tests/faults)",
     )
+
+
+def pytest_configure() -> None:
+    """Keep what tests write in memory, where there is enough of it."""
+    if "TMPDIR" not in os.environ and parts.memory_has_room():
+        os.environ["TMPDIR"] = str(parts.MEMORY)
+        tempfile.tempdir = None
 
 
 #: rings in the order of how long one of their tests takes

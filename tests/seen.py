@@ -127,7 +127,8 @@ def detector(url: str) -> None:
     with psycopg.connect(url) as connection:
         for table in ("anomaly_case", "case_member"):
             connection.execute(
-                f"update vp.{table} set detector = 'crowd', reason = 'crowd'"
+                f"update vp.{table} set detector = 'crowd', reason = 'crowd',"
+                " score = 6.25"
             )
     with web(url) as client:
         found = client.get("/api/v1/cases").json()["cases"][0]

@@ -1,14 +1,23 @@
 """A small world of figures for tests of API, exports and pages.
 
 Two public sites and a private one in Kaiserslautern, and a town with a private site
-only. Figures of 1 to 3 March 2026 (UTC), and of 25 October, the day of 25 hours.
-The volume of an hour is 10 times its number in the day and the number of the channel.
+only: all of it made by the product, from messages to figures and cases. Figures of
+1 to 3 March 2026 (UTC), and of the three days before, from which the usual volumes are.
+The volume of an hour is 10 times its number in the day and the number of the channel,
+on Thursday and Friday before 5 more.
+
+On 2 March the first lane counted too much for two hours, which was corrected later, and
+the private gate counts less than usual; on 3 March the second lane is silent.
 """
 
-from datetime import UTC, date, datetime, timedelta
-from typing import Final
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
-from analytics.volumes.daily import METHOD
+import msgspec
+
+from ingest.batch import Message
+from tests.intake import Intake
 from verkehrspuls.model import (
     Arm,
     Channel,
@@ -21,11 +30,14 @@ from verkehrspuls.model import (
     Town,
 )
 from verkehrspuls.registry.towns import register
-from verkehrspuls.storage.database import Connection, connect
 
 SINCE: Final = datetime(2026, 1, 1, tzinfo=UTC)
+#: local midnight of Thursday
+BEFORE: Final = datetime(2026, 2, 25, 23, tzinfo=UTC)
+SATURDAY: Final = datetime(2026, 2, 27, 23, tzinfo=UTC)
 FIRST: Final = datetime(2026, 3, 1, tzinfo=UTC)
 LAST: Final = datetime(2026, 3, 4, tzinfo=UTC)
+#: the day of 25 hours, see `build_autumn`
 AUTUMN: Final = datetime(2026, 10, 24, 22, tzinfo=UTC)
 RECEIVED: Final = datetime(2026, 3, 3, 23, 59, 30, tzinfo=UTC)
 
@@ -141,164 +153,163 @@ SECRET_TOWN: Final = Town(
 )
 
 
+#: Numbers of the channels, by sensor.
+NUMBERS: Final = {
+    ("kaiserslautern", "camera"): {"ost-1": 3, "ost-2": 4, "west-1": 5},
+    ("kaiserslautern", "loop"): {"alle": 6},
+    ("kaiserslautern", "gate"): {"tor": 1},
+    ("verborgen", "gate"): {"tor": 7},
+}
+MONDAY: Final = datetime(2026, 3, 2, tzinfo=UTC)
+TUESDAY: Final = datetime(2026, 3, 3, tzinfo=UTC)
+#: Hours of Monday in which the first lane counted threefold at first.
+WRONG: Final = (MONDAY + timedelta(hours=6), MONDAY + timedelta(hours=8))
+#: Hours of Monday in which the private gate counts a fifth of what it should.
+LITTLE: Final = (MONDAY + timedelta(hours=18), MONDAY + timedelta(hours=22))
+#: So that it is known how many vehicles are heavy.
+NO_OTHERS: Final = {"truck_trailer": 0, "articulated": 0, "bus": 0}
+HOUR: Final = timedelta(hours=1)
+HALF_MINUTE: Final = timedelta(seconds=30)
+
+
 def build(url: str) -> None:
     """Put the world into a migrated, empty database."""
-    with connect(url) as connection:
-        register(connection, TOWN)
-        register(connection, SECRET_TOWN)
-        ids = _channel_ids(connection)
-        _volumes(connection, ids)
-        _days(connection)
-        _environment(connection, ids)
-        _cases(connection, ids)
-        _ledger(connection)
-
-
-def _channel_ids(connection: Connection) -> dict[tuple[str, str, str], int]:
-    rows = connection.execute(
-        "select m.key, s.key, c.key, c.channel_id from vp.channel c "
-        "join vp.site s using (site_id) join vp.municipality m using (municipality_id)"
-    )
-    return {(town, site, channel): found for town, site, channel, found in rows}
-
-
-def _volumes(connection: Connection, ids: dict[tuple[str, str, str], int]) -> None:
-    hours = [FIRST + timedelta(hours=n) for n in range(72)]
-    hours += [AUTUMN + timedelta(hours=n) for n in range(25)]
-    rows = []
-    for number, ((_, _, key), channel_id) in enumerate(sorted(ids.items()), start=1):
-        if key == "no2":
-            continue
-        for hour in hours:
-            # the second lane fell silent on the third day
-            if key == "ost-2" and hour >= datetime(2026, 3, 3, tzinfo=UTC):
-                continue
-            volume = 10 * hour.hour + number
-            rows.append((channel_id, 3600, hour, 3600, volume, key))
-            rows += [
-                (channel_id, 900, hour + timedelta(minutes=m), 900, volume // 4, key)
-                for m in (0, 15, 30, 45)
-            ]
-    for first, last in ((FIRST, LAST), (AUTUMN, AUTUMN + timedelta(hours=25))):
-        connection.execute("select vp.ensure_range('volume', %s, %s)", [first, last])
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            "insert into vp.volume (channel_id, interval_s, time, observed_s, volume,"
-            " car, truck, bicycle, speed_kmh, usual, usual_spread, gap_s, valid) values"
-            " (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0, true)",
-            [
-                (
-                    *(channel_id, seconds, time, observed_s, volume),
-                    *(
-                        (None, None, volume, None)
-                        if key == "alle"
-                        else (volume - min(1, volume), min(1, volume), None, 47.3)
-                    ),
-                    *((volume + 5.5, 3.0) if seconds == 3600 else (None, None)),
-                )
-                for channel_id, seconds, time, observed_s, volume, key in rows
-            ],
+    # of rejected messages one of each reason is kept, the others are counted
+    with Intake(url, keep_rejects=1) as intake:
+        for town in (TOWN, SECRET_TOWN):
+            register(intake.connection, town)
+        intake.write(*_measured(BEFORE, MONDAY, received_at=MONDAY - HALF_MINUTE))
+        monday = TUESDAY - HALF_MINUTE
+        intake.write(*_measured(MONDAY, TUESDAY, received_at=monday, is_wrong=True))
+        intake.compute(TUESDAY)
+        intake.write(
+            *_counted("kaiserslautern", "camera", *WRONG, received_at=RECEIVED),
+            *_measured(TUESDAY, LAST, received_at=RECEIVED),
+            *[Message("vp/v1/kaiserslautern/loop/counts", b"x", RECEIVED)] * 3,
+            *[Message("vp/v1/x/y/counts", b"secret detail", RECEIVED)] * 4,
         )
-
-
-def _days(connection: Connection) -> None:
-    for day in (date(2026, 3, 1), date(2026, 3, 2), date(2026, 3, 3)):
-        for direction, volume in (("ost", 4000), ("west", 2000), ("all", 6000)):
-            whole = day.day < 3
-            connection.execute(
-                "insert into vp.daily_figure (site_id, quantity, direction, day,"
-                " volume, volume_normalised, volume_estimated, heavy, speed_kmh,"
-                " peak_hour, peak_volume,"
-                " expected, observed, normalised, imputed, excluded, valid, method)"
-                " select s.site_id, 'motor', %s, %s, %s, %s, %s, 48, 47.3, %s, 464,"
-                " 1, %s, 0.1, 0, 0, %s, %s"
-                " from vp.site s where s.key = 'pariser-strasse'",
-                [
-                    *(direction, day, volume, volume * 1.05, volume * 1.05),
-                    FIRST.replace(day=day.day, hour=22),
-                    *(1.0 if whole else 0.5, whole, METHOD),
-                ],
+        intake.compute(RECEIVED, silence=True)
+        # what waits to be computed
+        intake.write(
+            *_counted(
+                *("kaiserslautern", "loop", FIRST, FIRST + 2 * HOUR),
+                received_at=RECEIVED,
+                speed_kmh=18.0,
             )
-
-
-def _environment(connection: Connection, ids: dict[tuple[str, str, str], int]) -> None:
-    channel_id = ids["kaiserslautern", "pariser-strasse", "no2"]
-    connection.execute(
-        "select vp.ensure_range('environment_hour', %s, %s)", [FIRST, LAST]
-    )
-    for n in range(48):
-        connection.execute(
-            "insert into vp.environment_hour values (%s, %s, 3000, %s, -0.5, %s)",
-            [channel_id, FIRST + timedelta(hours=n), 20.5 + n, 60.25 + n],
         )
+        intake.writer.note_newest()
+        _date_cases(intake)
 
 
-def _cases(connection: Connection, ids: dict[tuple[str, str, str], int]) -> None:
-    for key, site, began, detector, reason, withdrawn in (
-        ("ost-2", "pariser-strasse", 2, "silence", "silent", None),
-        ("ost-1", "pariser-strasse", 1, "unusual-volume", "above-usual", RECEIVED),
-        ("tor", "hof", 1, "unusual-volume", "below-usual", None),
+def _date_cases(intake: Intake) -> None:
+    """Date cases to RECEIVED: the database dates them by its clock, which is not ours.
+
+    Found today, they would be cases of history.
+    """
+    for statement in (
+        "update vp.anomaly_case set opened_at = %(at)s, updated_at = %(at)s",
+        "update vp.anomaly_case set withdrawn_at = %(at)s where withdrawn_at < now()",
+        "update vp.case_member set withdrawn_at = %(at)s where withdrawn_at < now()",
+        "update vp.case_event set at = %(at)s",
     ):
-        connection.execute(
-            "insert into vp.anomaly_case (site_id, channel_id, detector, began, ended,"
-            " observed, usual, score, reason, opened_at, updated_at, withdrawn_at)"
-            " select site_id, channel_id, %s, %s, %s, 0, 117.5, 6.25, %s, %s, %s,"
-            " %s from vp.channel where channel_id = %s",
-            [
-                detector,
-                FIRST.replace(day=began, hour=23),
-                FIRST.replace(day=began + 1, hour=23),
-                *(reason, RECEIVED, RECEIVED, withdrawn),
-                ids["kaiserslautern", site, key],
-            ],
-        )
-    connection.execute(
-        "insert into vp.case_member (anomaly_case_id, channel_id, detector, began,"
-        " ended, observed, usual, score, reason, withdrawn_at) select anomaly_case_id,"
-        " channel_id, detector, began, ended, observed, usual, score, reason,"
-        " withdrawn_at from vp.anomaly_case"
-    )
+        intake.connection.execute(statement, {"at": RECEIVED})
 
 
-def _ledger(connection: Connection) -> None:
-    hour = RECEIVED.replace(minute=0, second=0)
-    for slot in (0, 1):
-        connection.execute(
-            "insert into vp.ledger select %s, sensor_id, %s, %s,"
-            " 12, 10, 1, 1, 0, 40, 30, 5, 2, 3 from vp.sensor",
-            [slot, hour, RECEIVED - timedelta(seconds=slot)],
+def build_autumn(url: str) -> None:
+    """Put the day of 25 hours into a migrated, empty database."""
+    end = AUTUMN + 25 * HOUR
+    with Intake(url) as intake:
+        register(intake.connection, TOWN)
+        for sensor in ("camera", "loop"):
+            intake.write(
+                *_counted("kaiserslautern", sensor, AUTUMN, end, received_at=end)
+            )
+        intake.compute(end)
+
+
+def _measured(
+    since: datetime, until: datetime, *, received_at: datetime, is_wrong: bool = False
+) -> Iterator[Message]:
+    """All that sensors report of a period; at first, if `is_wrong`."""
+    for town, sensor in NUMBERS:
+        yield from _counted(
+            *(town, sensor, since, until),
+            received_at=received_at,
+            is_wrong=is_wrong,
         )
-    connection.execute(
-        "insert into vp.ledger values (0, null, %s, %s, 4, 0, 0, 0, 4, 0, 0, 0, 0, 0)",
-        [hour, RECEIVED],
-    )
-    connection.execute(
-        "select vp.ensure_range('rejected_message', %s, %s)", [hour, RECEIVED]
-    )
-    connection.execute(
-        "insert into vp.rejected_message (received_at, slot, topic, payload,"
-        " payload_bytes, reason, detail, readings_rejected)"
-        " values (%s, 0, 'vp/v1/x/y/counts', 'x', 1, 'unreadable', 'secret detail', 0)",
-        [RECEIVED],
-    )
-    connection.execute(
-        "insert into vp.ledger_reject values (0, null, %s, 'unreadable', 3, 1, 0)",
-        [hour],
-    )
-    columns = connection.execute("select * from vp.ledger_sum").description or []
-    sums = ", ".join(f"sum({column.name})" for column in columns[2:])
-    connection.execute(
-        f"insert into vp.ledger_sum select slot, municipality_id, {sums} from vp.ledger"
-        " left join vp.sensor using (sensor_id) group by slot, municipality_id"
-    )
-    connection.execute(
-        "insert into vp.ledger_reject_sum values (0, 'unreadable', 3, 1)"
-    )
-    connection.execute(
-        "insert into vp.stale_bucket values (1, %s), (2, %s)", [hour] * 2
-    )
-    connection.execute(
-        "insert into vp.newest_reading select * from (select channel_id,"
-        " vp.newest_reading(channel_id, now()) as time from vp.channel) newest"
-        " where time is not null"
-    )
+    for time in _hours(since, until):
+        yield _message("kaiserslautern", "air", _air(time), received_at)
+
+
+def _counted(
+    town: str,
+    sensor: str,
+    since: datetime,
+    until: datetime,
+    *,
+    received_at: datetime,
+    is_wrong: bool = False,
+    speed_kmh: float = 47.3,
+) -> Iterator[Message]:
+    """What a counting sensor reports, in a message each hour."""
+    numbers = NUMBERS[town, sensor]
+    for time in _hours(since, until):
+        hour = {
+            key: _volume(time, key, number, is_wrong=is_wrong)
+            for key, number in numbers.items()
+            if key != "ost-2" or not TUESDAY <= time < LAST
+        }
+        yield _message(town, sensor, _quarters(time, hour, speed_kmh), received_at)
+
+
+def _volume(time: datetime, key: str, number: int, *, is_wrong: bool) -> int:
+    volume = 10 * time.hour + number
+    if time < SATURDAY:
+        return volume + 5
+    if key == "tor" and number == 1 and LITTLE[0] <= time < LITTLE[1]:
+        return volume // 5
+    if key == "ost-1" and is_wrong and WRONG[0] <= time < WRONG[1]:
+        return 3 * volume
+    return volume
+
+
+def _quarters(
+    time: datetime, hour: dict[str, int], speed_kmh: float
+) -> list[dict[str, Any]]:
+    """The quarter-hours of an hour; the last one has what is left, and the truck."""
+    found = []
+    for n in range(4):
+        counts = []
+        for key, volume in hour.items():
+            part = volume // 4 + (volume % 4 if n == 3 else 0)
+            if key == "alle":
+                classes = {"bicycle": part}
+            else:
+                truck = min(part, n // 3)
+                classes = {"car": part - truck, "truck": truck, **NO_OTHERS}
+            counts.append({"channel": key, "classes": classes, "speed_kmh": speed_kmh})
+        start = time + n * HOUR / 4
+        found.append({"time": start, "interval_s": 900, "counts": counts})
+    return found
+
+
+def _air(time: datetime) -> list[dict[str, Any]]:
+    """Five of six readings: their mean is 20.5 and an hour's number since FIRST."""
+    n = (time - FIRST) // HOUR % 72
+    values = (-0.5, 60.25 + n, *(14.25 + n + (n + one) // 3 for one in range(3)))
+    return [
+        {"time": time + m * HOUR / 6, "interval_s": 600, "values": {"no2": value}}
+        for m, value in enumerate(values)
+    ]
+
+
+def _message(
+    town: str, sensor: str, body: Sequence[dict[str, Any]], received_at: datetime
+) -> Message:
+    kind = "environment" if sensor == "air" else "counts"
+    topic = f"vp/v1/{town}/{sensor}/{kind}"
+    return Message(topic, msgspec.json.encode(body), received_at)
+
+
+def _hours(since: datetime, until: datetime) -> Iterator[datetime]:
+    return (since + n * HOUR for n in range((until - since) // HOUR))

@@ -4,14 +4,15 @@ Sums are read from the database on each request, so that they cover all workers 
 survive a restart; durations of requests are of this process only.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-Row = Mapping[str, Any]
+if TYPE_CHECKING:
+    from verkehrspuls.storage.operation import OfMunicipality, State
 
 MESSAGE_OUTCOMES = ("accepted", "partly_accepted", "rejected", "unknown_sensor")
 READING_OUTCOMES = ("stored", "duplicate", "corrected", "rejected")
@@ -37,7 +38,7 @@ class Metrics:
         known = method if method in METHODS else "other"
         self._requests.labels(known, route, str(status)).observe(seconds)
 
-    def render(self, state: Mapping[str, list[Row]] | None) -> bytes:
+    def render(self, state: "State | None") -> bytes:
         """Render all metrics.
 
         `state` is the result of `operation.read_state`; None if the database does not
@@ -49,7 +50,7 @@ class Metrics:
 
 
 class _State(Collector):
-    def __init__(self, state: Mapping[str, list[Row]] | None) -> None:
+    def __init__(self, state: "State | None") -> None:
         self.state = state
 
     def collect(self) -> Iterable[Metric]:
@@ -60,7 +61,7 @@ class _State(Collector):
         )
         if self.state is None:
             return
-        yield from _ledger(self.state["ledger"])
+        yield from _ledger(self.state.ledger)
         rejected = CounterMetricFamily(
             "verkehrspuls_rejected_messages",
             "Messages that could not be used, wholly or in part.",
@@ -71,9 +72,9 @@ class _State(Collector):
             "Those of them that were not kept, because there was no room: an alarm.",
             labels=["reason"],
         )
-        for row in self.state["rejected"]:
-            rejected.add_metric([row["reason"]], row["messages"])
-            dropped.add_metric([row["reason"]], row["only_counted"])
+        for row in self.state.rejected:
+            rejected.add_metric([row.reason], row.messages)
+            dropped.add_metric([row.reason], row.only_counted)
         yield rejected
         yield dropped
         cases = GaugeMetricFamily(
@@ -81,49 +82,50 @@ class _State(Collector):
             "Open anomaly cases that last or ended no more than a week ago.",
             labels=["municipality"],
         )
-        for row in self.state["cases"]:
-            cases.add_metric([row["municipality"]], row["cases"])
+        for town in self.state.cases:
+            cases.add_metric([town.municipality], town.cases)
         yield cases
         health = GaugeMetricFamily(
             "verkehrspuls_channels",
             "Channels by what was found of their health on their newest day.",
             labels=["municipality", "verdict"],
         )
-        for row in self.state["health"]:
-            health.add_metric([row["municipality"], row["verdict"]], row["channels"])
+        for found in self.state.health:
+            labels = [found.municipality, found.verdict]
+            health.add_metric(labels, found.channels)
         yield health
-        for row in self.state["work"]:
+        work = self.state.work
+        yield GaugeMetricFamily(
+            "verkehrspuls_stale_buckets",
+            "Hours of channels that analytics has to compute anew.",
+            value=work.stale_buckets,
+        )
+        if work.since_last_commit_s is not None:
             yield GaugeMetricFamily(
-                "verkehrspuls_stale_buckets",
-                "Hours of channels that analytics has to compute anew.",
-                value=row["stale_buckets"],
+                "verkehrspuls_seconds_since_last_commit",
+                "Age of the newest message of a broker that ingest has committed.",
+                value=work.since_last_commit_s,
             )
-            if row["since_last_commit_s"] is not None:
-                yield GaugeMetricFamily(
-                    "verkehrspuls_seconds_since_last_commit",
-                    "Age of the newest message of a broker that ingest has committed.",
-                    value=row["since_last_commit_s"],
-                )
-            if row["certificate_ends"] is not None:
-                yield GaugeMetricFamily(
-                    "verkehrspuls_broker_certificate_expiry_timestamp_seconds",
-                    "Until when the broker's certificate is valid, in Unix time.",
-                    value=row["certificate_ends"].timestamp(),
-                )
-        for row in self.state["alerts"]:
+        if work.certificate_ends is not None:
             yield GaugeMetricFamily(
-                "verkehrspuls_alerts_waiting",
-                "Alerts that failed more than once or that nobody sends: an alarm.",
-                value=row["waiting"],
+                "verkehrspuls_broker_certificate_expiry_timestamp_seconds",
+                "Until when the broker's certificate is valid, in Unix time.",
+                value=work.certificate_ends.timestamp(),
             )
-            yield GaugeMetricFamily(
-                "verkehrspuls_alerts_given_up",
-                "Alerts of the last two days given up after all attempts: an alarm.",
-                value=row["given_up"],
-            )
+        alerts = self.state.alerts
+        yield GaugeMetricFamily(
+            "verkehrspuls_alerts_waiting",
+            "Alerts that failed more than once or that nobody sends: an alarm.",
+            value=alerts.waiting,
+        )
+        yield GaugeMetricFamily(
+            "verkehrspuls_alerts_given_up",
+            "Alerts of the last two days given up after all attempts: an alarm.",
+            value=alerts.given_up,
+        )
 
 
-def _ledger(rows: list[Row]) -> Iterable[Metric]:
+def _ledger(rows: "Sequence[OfMunicipality]") -> Iterable[Metric]:
     for noun, outcomes in (
         ("messages", MESSAGE_OUTCOMES),
         ("readings", READING_OUTCOMES),
@@ -139,10 +141,10 @@ def _ledger(rows: list[Row]) -> Iterable[Metric]:
             labels=["municipality", "outcome"],
         )
         for row in rows:
-            town = row["municipality"] or ""
-            received.add_metric([town], row[f"{noun}_received"])
+            town = row.municipality or ""
+            received.add_metric([town], getattr(row, f"{noun}_received"))
             for outcome in outcomes:
-                became.add_metric([town, outcome], row[f"{noun}_{outcome}"])
+                became.add_metric([town, outcome], getattr(row, f"{noun}_{outcome}"))
         yield received
         yield became
     for name, text in (
@@ -152,5 +154,5 @@ def _ledger(rows: list[Row]) -> Iterable[Metric]:
     ):
         found = GaugeMetricFamily(f"verkehrspuls_{name}", text, labels=["municipality"])
         for row in rows:
-            found.add_metric([row["municipality"] or ""], row[name])
+            found.add_metric([row.municipality or ""], getattr(row, name))
         yield found

@@ -31,6 +31,7 @@ from verkehrspuls.storage.case_lists import list_open_cases
 from verkehrspuls.storage.doubts import list_ambiguous_hours
 from verkehrspuls.storage.environment import read_environment, read_long_environment
 from verkehrspuls.storage.reader import Reader
+from verkehrspuls.storage.sites import Channel, Site
 from verkehrspuls.storage.volumes import read_volumes
 
 MAX_PERIOD_DAYS: Final = 366
@@ -118,7 +119,7 @@ class Told(Generic[Figures]):
 class Report(Generic[Figures]):
     """Figures of a site in a period."""
 
-    site: Mapping[str, Any]
+    site: Site
     period: Period
     found: Told[Figures]
     #: the same without what is suspected to be of a sensor's fault, where any is
@@ -205,7 +206,7 @@ class Asked:
     """A site and a period of it, `trusted` without what is suspected."""
 
     store: Reader
-    site: dict[str, Any]
+    site: Site
     period: Period
     #: SUSPECTED of all quantities, in the period and what its means reach back to
     suspected: pl.DataFrame
@@ -214,9 +215,9 @@ class Asked:
     def channels(self, quantity: str) -> dict[str, int]:
         """Ids of the channels of a quantity, by key."""
         return {
-            channel["key"]: channel["channel_id"]
-            for channel in self.site["channels"]
-            if channel["quantity"] == quantity
+            channel.key: channel.channel_id
+            for channel in self.site.channels
+            if channel.quantity == quantity
         }
 
     def hours(self, quantity: str, *, before: timedelta = timedelta(0)) -> pl.DataFrame:
@@ -227,7 +228,7 @@ class Asked:
         with self.store.frames() as url:
             found = read_environment(
                 url,
-                site_id=self.site["site_id"],
+                site_id=self.site.site_id,
                 quantity=quantity,
                 start=self.period.start - before,
                 end=self.period.end,
@@ -246,7 +247,7 @@ class Asked:
         with self.store.frames() as url:
             found = read_long_environment(
                 url,
-                site_id=self.site["site_id"],
+                site_id=self.site.site_id,
                 quantity=quantity,
                 start=self.period.start,
                 end=self.period.end,
@@ -263,7 +264,7 @@ class Asked:
         with self.store.frames() as url:
             found = read_volumes(
                 url,
-                site_id=self.site["site_id"],
+                site_id=self.site.site_id,
                 quantity="motor",
                 start=self.period.start,
                 end=self.period.end,
@@ -337,7 +338,7 @@ class Asked:
         with self.store.connection() as connection:
             return list_ambiguous_hours(
                 connection,
-                [(self.site["site_id"], quantity, ALL) for quantity in quantities],
+                [(self.site.site_id, quantity, ALL) for quantity in quantities],
                 start=self.period.start,
                 end=self.period.end,
             )
@@ -347,18 +348,18 @@ class Asked:
         with self.store.connection() as connection:
             return list_open_cases(
                 connection,
-                [(self.site["site_id"], quantity, ALL) for quantity in quantities],
+                [(self.site.site_id, quantity, ALL) for quantity in quantities],
                 start=self.period.start,
                 end=self.period.end,
             )
 
 
-def ask(reader: Reader, site: dict[str, Any], period: Period) -> Asked:
+def ask(reader: Reader, site: Site, period: Period) -> Asked:
     """Read what is suspected of a site in a period."""
     with reader.connection() as connection:
         found = read_suspected(
             connection,
-            [site["site_id"]],
+            [site.site_id],
             None,
             start=period.start - LOOK_BACK,
             end=period.end,
@@ -406,7 +407,7 @@ def report_noise(asked: Asked) -> Report[tuple[Noise, Emission]]:
         attenuation = (compared["emitted"] - compared["measured"]).median()
         return Told(
             (
-                noise_of(hours, time_zone=of.site["time_zone"]),
+                noise_of(hours, time_zone=of.site.time_zone),
                 Emission(cast("float | None", attenuation), compared),
             ),
             of.passports({"laeq_db": hours}),
@@ -438,27 +439,25 @@ def report_water_level(asked: Asked) -> Report[Sequence[Gauge]]:
         known = hours.drop_nulls("mean")
         trends = {row["channel_id"]: row for row in gauges.trends(known).to_dicts()}
         found = [
-            _gauge(channel, known, trends.get(channel["channel_id"], {}))
-            for channel in of.site["channels"]
-            if channel["quantity"] == "water_level_cm"
+            _gauge(channel, known, trends.get(channel.channel_id, {}))
+            for channel in of.site.channels
+            if channel.quantity == "water_level_cm"
         ]
         return Told(found, of.passports({"water_level_cm": hours}))
 
     return asked.report(figures, asked.suspects("water_level_cm"))
 
 
-def _gauge(
-    channel: Mapping[str, Any], known: pl.DataFrame, newest: Mapping[str, Any]
-) -> Gauge:
-    thresholds, level = channel["thresholds"], newest.get("level")
+def _gauge(channel: Channel, known: pl.DataFrame, newest: Mapping[str, Any]) -> Gauge:
+    thresholds, level = channel.thresholds, newest.get("level")
     reached = [
         name
         for name, value in sorted(thresholds.items(), key=lambda item: item[1])
         if level is not None and level >= value
     ]
-    mine = known.filter(pl.col("channel") == channel["key"])
+    mine = known.filter(pl.col("channel") == channel.key)
     return Gauge(
-        channel["key"],
+        channel.key,
         thresholds,
         reached[-1] if reached else None,
         gauges.crossings(mine, thresholds),
@@ -515,7 +514,7 @@ def _together(asked: Asked, value: pl.DataFrame) -> pl.DataFrame:
         )
     )
     beside = asked.mean("wind_ms").rename({"mean": "wind"})
-    local = pl.col("time").dt.convert_time_zone(asked.site["time_zone"])
+    local = pl.col("time").dt.convert_time_zone(asked.site.time_zone)
     return (
         value.join(traffic, on="time")
         .join(beside, on="time", how="left")

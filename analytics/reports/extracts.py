@@ -4,7 +4,7 @@ The API serves them and the command `export` writes them.
 """
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final, Literal
@@ -29,6 +29,7 @@ from verkehrspuls.storage.days import read_daily_figures
 from verkehrspuls.storage.doubts import list_ambiguous_hours, list_suspected
 from verkehrspuls.storage.environment import read_environment, read_long_environment
 from verkehrspuls.storage.estimates import read_imputed
+from verkehrspuls.storage.sites import Channel, Site
 from verkehrspuls.storage.visibility import PUBLIC
 from verkehrspuls.storage.volumes import read_volumes
 
@@ -102,7 +103,7 @@ class Selection:
     `direction` is a key, `all` for the cross-section or None for each direction.
     """
 
-    site: dict[str, Any]
+    site: Site
     quantity: str
     direction: str | None
     period: Period
@@ -111,7 +112,7 @@ class Selection:
     @property
     def key(self) -> str:
         """The site's key with its municipality's."""
-        return f"{self.site['municipality']}/{self.site['key']}"
+        return f"{self.site.municipality}/{self.site.key}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,7 @@ class Extract:
 
 
 def select(
-    site: dict[str, Any],
+    site: Site,
     *,
     quantity: str | None,
     direction: str | None,
@@ -158,7 +159,7 @@ def select(
             detail=f"The directions are {', '.join(filter(None, (ALL, *known)))}",
         )
     asked = period(
-        site,
+        site.time_zone,
         start,
         end,
         now=now,
@@ -169,7 +170,7 @@ def select(
 
 
 def quantity_of(
-    *sites: Mapping[str, Any],
+    *sites: Site,
     asked: str | None,
     among: Collection[str] = tuple(QUANTITIES),
 ) -> str:
@@ -194,7 +195,7 @@ def read(
     selection: Selection, *, url: str, visible: Sequence[str] = PUBLIC
 ) -> pl.DataFrame:
     """Read the figures that are selected."""
-    site_id, quantity = selection.site["site_id"], selection.quantity
+    site_id, quantity = selection.site.site_id, selection.quantity
     if quantity in ENVIRONMENT and selection.bin == DAY:
         first, last = selection.period.local_days
         return environment_days(
@@ -254,7 +255,7 @@ def read(
 
 
 def environment_days(
-    site: Mapping[str, Any],
+    site: Site,
     quantity: str,
     first: date,
     last: date,
@@ -267,9 +268,9 @@ def environment_days(
 
     `trusted` leaves out what is suspected to be of a sensor's fault.
     """
-    zone = site["time_zone"]
+    zone = site.time_zone
     asked: dict[str, Any] = {
-        "site_id": site["site_id"],
+        "site_id": site.site_id,
         "quantity": quantity,
         "end": day_end(last, zone),
         "trusted": trusted,
@@ -278,7 +279,7 @@ def environment_days(
     start = day_start(first, zone)
     channels = channels_of(site, quantity)
     found = by_day.days(
-        stored_hours(read_environment(url, start=start, **asked), site["channels"]),
+        stored_hours(read_environment(url, start=start, **asked), site.channels),
         # an interval above an hour may begin the day before
         read_long_environment(
             url, start=start - timedelta(seconds=MAX_INTERVAL_S), **asked
@@ -294,23 +295,29 @@ def environment_days(
     )
 
 
-def channels_of(site: Mapping[str, Any], quantity: str) -> pl.DataFrame:
+def channels_of(site: Site, quantity: str) -> pl.DataFrame:
     """Return the channels of a quantity of a site (CHANNELS) with their `key`."""
     return pl.DataFrame(
         [
-            {name: (site | channel)[name] for name in (*CHANNELS, "key")}
-            for channel in site["channels"]
-            if channel["quantity"] == quantity
+            {
+                "channel_id": channel.channel_id,
+                "site_id": site.site_id,
+                "quantity": quantity,
+                "direction": channel.direction,
+                "state": site.state,
+                "time_zone": site.time_zone,
+                "key": channel.key,
+            }
+            for channel in site.channels
+            if channel.quantity == quantity
         ],
         schema={**CHANNELS, "key": pl.String()},
     )
 
 
-def stored_hours(
-    found: pl.DataFrame, channels: Sequence[Mapping[str, Any]]
-) -> pl.DataFrame:
+def stored_hours(found: pl.DataFrame, channels: Sequence[Channel]) -> pl.DataFrame:
     """Return stored environment hours as ENVIRONMENT_HOURS, what analytics takes."""
-    ids = {channel["key"]: channel["channel_id"] for channel in channels}
+    ids = {channel.key: channel.channel_id for channel in channels}
     return check(
         found.drop_nulls("mean").with_columns(
             pl.col("channel")
@@ -359,8 +366,8 @@ def complete(
     """Add to figures what they mean and where they come from."""
     cases = list_cases(
         connection,
-        municipality=selection.site["municipality"],
-        site=selection.site["key"],
+        municipality=selection.site.municipality,
+        site=selection.site.key,
         quantity=selection.quantity,
         direction=None if selection.direction == ALL else selection.direction,
         start=selection.period.start,
@@ -370,7 +377,7 @@ def complete(
     period = selection.period
     suspects = list_suspected(
         connection,
-        site_ids=[selection.site["site_id"]],
+        site_ids=[selection.site.site_id],
         quantity=selection.quantity,
         start=period.start,
         end=period.end,
@@ -405,7 +412,7 @@ def complete(
                 connection,
                 [
                     (
-                        selection.site["site_id"],
+                        selection.site.site_id,
                         selection.quantity,
                         selection.direction or ALL,
                     )
@@ -489,34 +496,32 @@ def _column(name: str, quantity: str) -> Column:
     return Column(name, units.get(name), _DESCRIPTIONS.get(name, f"class {name}"))
 
 
-def _measured(site: Mapping[str, Any]) -> list[str]:
-    there = {channel["quantity"] for channel in site["channels"]}
+def _measured(site: Site) -> list[str]:
+    there = {channel.quantity for channel in site.channels}
     return [quantity for quantity in QUANTITIES if quantity in there]
 
 
-def _channels(selection: Selection) -> list[dict[str, Any]]:
+def _channels(selection: Selection) -> list[Channel]:
     """Return the channels whose figures are selected."""
     wanted = selection.direction
     return [
         channel
-        for channel in selection.site["channels"]
-        if channel["quantity"] == selection.quantity
-        and (wanted in (None, ALL) or channel["direction"] == wanted)
+        for channel in selection.site.channels
+        if channel.quantity == selection.quantity
+        and (wanted in (None, ALL) or channel.direction == wanted)
     ]
 
 
-def _directions(site: dict[str, Any], quantity: str) -> list[str]:
-    return sorted(
-        {c["direction"] for c in site["channels"] if c["quantity"] == quantity}
-    )
+def _directions(site: Site, quantity: str) -> list[str]:
+    return sorted({c.direction for c in site.channels if c.quantity == quantity})
 
 
 def _streams(selection: Selection) -> int:
     """Return how many rows an interval has where nothing is missing."""
     if selection.quantity in ENVIRONMENT:
         return sum(
-            channel["quantity"] == selection.quantity
-            for channel in selection.site["channels"]
+            channel.quantity == selection.quantity
+            for channel in selection.site.channels
         )
     if selection.direction is not None:
         return 1

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
 
@@ -30,6 +30,7 @@ from analytics.reports.extracts import DAY, Selection
 from analytics.reports.sources import Source
 from verkehrspuls import calendar
 from verkehrspuls.errors import BadParameter
+from verkehrspuls.storage.sites import Site
 
 
 def _means(of: Source) -> Result:
@@ -164,7 +165,7 @@ KINDS: Final[Mapping[str, Kind]] = {
 
 
 def select(
-    site: dict[str, Any],
+    site: Site,
     kind: str,
     *,
     quantity: str | None,
@@ -174,7 +175,7 @@ def select(
     now: datetime,
 ) -> Selection:
     """Complete and check what is asked for: whole local days that have ended."""
-    today = calendar.local_day(now, site["time_zone"])
+    today = calendar.local_day(now, site.time_zone)
     chosen = extracts.select(
         site,
         quantity=quantity,
@@ -193,8 +194,8 @@ def select(
         )
     whole = replace(
         chosen.period,
-        start=calendar.day_start(first, site["time_zone"]),
-        end=calendar.day_end(last, site["time_zone"]),
+        start=calendar.day_start(first, site.time_zone),
+        end=calendar.day_end(last, site.time_zone),
     )
     return replace(chosen, period=whole.at_most(KINDS[kind].longest))
 

@@ -1,10 +1,9 @@
 """The site and the period that a request asks for."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Self
+from typing import Self
 from zoneinfo import ZoneInfo
 
 from verkehrspuls.calendar import day_start
@@ -55,7 +54,7 @@ class Period:
 
 
 def period(
-    site: Mapping[str, Any],
+    time_zone: str,
     since: datetime | date | None,
     until: datetime | date | None,
     *,
@@ -63,12 +62,12 @@ def period(
     days: int,
     step_s: int = 3600,
 ) -> Period:
-    """Complete and check a period of a site.
+    """Complete and check a period of a place.
 
-    A date means midnight at the site. The default is the last `days`, by the local
+    A date means midnight there. The default is the last `days`, by the local
     clock, up to the end of the running interval of `step_s` seconds.
     """
-    zone = ZoneInfo(site["time_zone"])
+    zone = ZoneInfo(time_zone)
     end = _moment(until, zone) if until else ceiling(now, step_s)
     back = (end.astimezone(zone) - timedelta(days=days)).astimezone(UTC)
     start = _moment(since, zone) if since else back

@@ -24,9 +24,9 @@ from analytics.reports.sources import (
 )
 from analytics.studies.short_count import HOURS, METHOD, ShortCount, expand
 from verkehrspuls.calendar import day_end, day_start, local_day
-from verkehrspuls.storage.database import Row
 from verkehrspuls.storage.days import count_valid_days
 from verkehrspuls.storage.reader import Reader
+from verkehrspuls.storage.sites import Site
 from verkehrspuls.storage.volumes import read_volumes
 
 #: maximum permanent counters used for a short count
@@ -47,7 +47,7 @@ class Expanded:
 class Report:
     """A short count expanded to a mean day, by counters of a municipality."""
 
-    municipality: Row
+    municipality: Site
     method: str
     expanded: Expanded
     #: the same without what is suspected, where anything is
@@ -84,20 +84,20 @@ def report_short_count(
     required = rules.days_required(365)
     with reader.connection() as connection:
         sites = sites_of(connection, municipality)
-        zone = sites[0]["time_zone"]
+        zone = sites[0].time_zone
         last = local_day(max(hours), zone)
         first = last - _YEAR
         able = counting(sites, quantity)
         valid_days = count_valid_days(
             connection,
-            site_ids=[site["site_id"] for site in able],
+            site_ids=[site.site_id for site in able],
             quantity=quantity,
             first=first,
             last=last,
         )
-        used = [
-            site for site in able if valid_days.get(site["site_id"], 0) >= required
-        ][:MAX_REFERENCES]
+        used = [site for site in able if valid_days.get(site.site_id, 0) >= required][
+            :MAX_REFERENCES
+        ]
         holidays = school_holidays(connection)
         touching = touching_days(connection, used, quantity, (first, last))
         suspects = suspected_of(connection, used, quantity, first, last)
@@ -111,7 +111,7 @@ def report_short_count(
     )
 
     def read(
-        of: Sequence[Row], without: pl.DataFrame | None = None
+        of: Sequence[Site], without: pl.DataFrame | None = None
     ) -> dict[str, _Counter]:
         with reader.frames() as url:
             days = read_days_of_sites(
@@ -126,7 +126,7 @@ def report_short_count(
             )
         trusted = without is not None
         return {
-            site["key"]: _Counter(
+            site.key: _Counter(
                 of_site, _hours(reader, site, quantity, first, last, trusted=trusted)
             )
             for site, of_site in zip(of, days, strict=True)
@@ -138,7 +138,7 @@ def report_short_count(
         known = every
         if trusted:
             touched = set(suspects["site_id"])
-            again = [site for site in used if site["site_id"] in touched]
+            again = [site for site in used if site.site_id in touched]
             known = known | read(again, suspects)
         return _expanded(counted, known, required=required, touching=touching)
 
@@ -183,7 +183,7 @@ def _expanded(
 
 def _hours(
     reader: Reader,
-    site: Row,
+    site: Site,
     quantity: str,
     first: date,
     last: date,
@@ -191,11 +191,11 @@ def _hours(
     trusted: bool,
 ) -> pl.DataFrame:
     """Read the valid HOURS of the cross-section of a site on days."""
-    zone = site["time_zone"]
+    zone = site.time_zone
     with reader.frames() as url:
         read = read_volumes(
             url,
-            site_id=site["site_id"],
+            site_id=site.site_id,
             quantity=quantity,
             start=day_start(first, zone),
             end=day_end(last, zone),

@@ -10,6 +10,7 @@ import polars as pl
 from analytics.baseline import standing
 from verkehrspuls.quantities import COUNTED, ENVIRONMENT
 from verkehrspuls.storage.environment import LatestValue
+from verkehrspuls.storage.sites import Site
 
 #: maximum age of the newest whole hour, then the site is late
 LATE_AFTER: Final = timedelta(hours=3)
@@ -57,7 +58,7 @@ class Hour:
 class SiteNow:
     """A site and how it stands now."""
 
-    site: Mapping[str, Any]
+    site: Site
     state: State
     hour: Hour | None = None
     #: newest values of a station, in the order of ENVIRONMENT
@@ -67,7 +68,7 @@ class SiteNow:
 
 
 def sites_now(
-    sites: Sequence[Mapping[str, Any]],
+    sites: Sequence[Site],
     newest: pl.DataFrame,
     values: Sequence[LatestValue],
     air: pl.DataFrame,
@@ -90,8 +91,8 @@ def sites_now(
     for value in sorted(values, key=lambda value: places.index(value.quantity)):
         measured.setdefault(value.site_id, []).append(value)
 
-    def stands(site: Mapping[str, Any]) -> SiteNow:
-        place = site["site_id"]
+    def stands(site: Site) -> SiteNow:
+        place = site.site_id
         hour = hours.get(place)
         return SiteNow(
             site=site,
@@ -121,20 +122,18 @@ def is_old(time: datetime, interval_s: int, *, now: datetime) -> bool:
     return now - (time + length) > max(LATE_AFTER, LATE_AFTER_INTERVALS * length)
 
 
-def is_fresh(site: Mapping[str, Any], now: datetime) -> bool:
+def is_fresh(site: Site, now: datetime) -> bool:
     """Return whether a site's newest reading is current, by its longest interval."""
-    measured = site["newest_reading_at"]
+    measured = site.newest_reading_at
     return measured is not None and now - measured <= GONE_AFTER + _longest(site)
 
 
-def state(
-    site: Mapping[str, Any], newest: Mapping[str, Any] | None, *, now: datetime
-) -> State:
+def state(site: Site, newest: Mapping[str, Any] | None, *, now: datetime) -> State:
     """Return a site's state by its newest whole hour (a row of `read_latest`)."""
     if newest is None:
-        if (site.get("shortest_s") or 0) > _HOUR_S:
-            return _by_days(site, now=now)
-        if any(channel["quantity"] in COUNTED for channel in site["channels"]):
+        if site.shortest_s and site.shortest_s > _HOUR_S:
+            return _by_days(site, timedelta(seconds=site.shortest_s), now=now)
+        if any(channel.quantity in COUNTED for channel in site.channels):
             return _by_messages(site, "begun", now=now)
         return _by_messages(site, "environment", now=now)
     age = now - (newest["time"] + timedelta(hours=1))
@@ -152,49 +151,44 @@ def _standing(newest: Mapping[str, Any]) -> standing.Standing | None:
     return standing.standing(newest["volume"], newest["usual"], newest["observed"] or 0)
 
 
-def _is_old(site: Mapping[str, Any], now: datetime) -> bool:
+def _is_old(site: Site, now: datetime) -> bool:
     """Return whether the newest data is old, as in a replayed history."""
-    return site.get("newest_reading_at") is not None and not is_fresh(site, now)
+    return site.newest_reading_at is not None and not is_fresh(site, now)
 
 
-def _by_days(site: Mapping[str, Any], *, now: datetime) -> State:
+def _by_days(site: Site, interval: timedelta, *, now: datetime) -> State:
     """Return the state of a site with days, or parts of them, only."""
     heard = _heard(site)
-    silent = float("inf") if heard is None else (now - heard) / _interval(site)
+    silent = float("inf") if heard is None else (now - heard) / interval
     if silent > GONE_AFTER_INTERVALS:
         return "none"
     if silent > LATE_AFTER_INTERVALS:
         return "late"
-    if site.get("last_messages") == "rejected":
+    if site.last_messages == "rejected":
         return "rejected"
     return "daily"
 
 
-def _heard(site: Mapping[str, Any]) -> datetime | None:
+def _heard(site: Site) -> datetime | None:
     """Return the time of a site's last message; imports do not count."""
-    if site.get("last_messages") != "imported":
-        received: datetime | None = site["last_received_at"]
-        return received
-    measured: datetime | None = site["newest_reading_at"]
+    if site.last_messages != "imported":
+        return site.last_received_at
+    measured = site.newest_reading_at
     return None if measured is None else measured + _longest(site)
 
 
-def _longest(site: Mapping[str, Any]) -> timedelta:
-    return timedelta(seconds=site.get("longest_s") or 0)
+def _longest(site: Site) -> timedelta:
+    return timedelta(seconds=site.longest_s or 0)
 
 
-def _interval(site: Mapping[str, Any]) -> timedelta:
-    return timedelta(seconds=site["shortest_s"])
-
-
-def _by_messages(site: Mapping[str, Any], reporting: State, *, now: datetime) -> State:
+def _by_messages(site: Site, reporting: State, *, now: datetime) -> State:
     """Return the state of a site without a recent whole hour."""
     heard = _heard(site)
     if heard is None or now - heard > GONE_AFTER:
         return "none"
     if now - heard > LATE_AFTER:
         return "late"
-    if site.get("last_messages") == "rejected":
+    if site.last_messages == "rejected":
         return "rejected"
     return reporting
 

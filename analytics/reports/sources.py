@@ -27,14 +27,14 @@ from verkehrspuls.registry import calendar
 from verkehrspuls.settings import Analytics
 from verkehrspuls.storage.by_place import Place
 from verkehrspuls.storage.case_lists import list_open_cases, list_open_cases_of_sites
-from verkehrspuls.storage.database import Connection, Row
+from verkehrspuls.storage.database import Connection
 from verkehrspuls.storage.days import read_daily_figures_of_sites
 from verkehrspuls.storage.doubts import (
     list_ambiguous_hours,
     list_ambiguous_hours_of_sites,
     read_excluded,
 )
-from verkehrspuls.storage.sites import list_sites
+from verkehrspuls.storage.sites import Channel, Site, list_sites
 from verkehrspuls.storage.speeds import read_speed_histograms
 from verkehrspuls.storage.visibility import PUBLIC
 from verkehrspuls.storage.volumes import read_volumes
@@ -72,7 +72,7 @@ def known(
     visible: Sequence[str] = PUBLIC,
 ) -> Known:
     """Read what is known of the period of a selection."""
-    site_id, direction = selection.site["site_id"], selection.direction or ALL
+    site_id, direction = selection.site.site_id, selection.direction or ALL
     period: dict[str, Any] = {
         "start": selection.period.start,
         "end": selection.period.end,
@@ -89,7 +89,7 @@ def known(
             direction=direction,
             **period,
         ),
-        school_holidays=school_holidays(connection, selection.site["state"]),
+        school_holidays=school_holidays(connection, selection.site.state),
     )
 
 
@@ -164,7 +164,7 @@ class Source:
     @property
     def terms(self) -> Terms:
         """Until when the school holidays of the site's state are known."""
-        return terms_of(self._school_holidays, self.site["state"])
+        return terms_of(self._school_holidays, self.site.state)
 
     @property
     def length(self) -> int:
@@ -178,13 +178,13 @@ class Source:
         return int(seconds // HOUR_S)
 
     @cached_property
-    def channels(self) -> list[dict[str, Any]]:
+    def channels(self) -> list[Channel]:
         """The channels of the quantity and direction."""
         return [
             channel
-            for channel in self.site["channels"]
-            if channel["quantity"] == self.selection.quantity
-            and self.direction in (ALL, channel["direction"])
+            for channel in self.site.channels
+            if channel.quantity == self.selection.quantity
+            and self.direction in (ALL, channel.direction)
         ]
 
     @property
@@ -192,22 +192,22 @@ class Source:
         """All directions of the quantity."""
         return sorted(
             {
-                channel["direction"]
-                for channel in self.site["channels"]
-                if channel["quantity"] == self.selection.quantity
+                channel.direction
+                for channel in self.site.channels
+                if channel.quantity == self.selection.quantity
             }
         )
 
     @property
     def lanes(self) -> int | None:
         """How many lanes there are; None where one is not numbered."""
-        lanes = {(channel["direction"], channel["lane"]) for channel in self.channels}
+        lanes = {(channel.direction, channel.lane) for channel in self.channels}
         return None if any(lane is None for _, lane in lanes) else len(lanes)
 
     @property
     def limit_kmh(self) -> float | None:
         """The speed limit."""
-        return self.options.limit_kmh or self.site["speed_limit_kmh"]
+        return self.options.limit_kmh or self.site.speed_limit_kmh
 
     @property
     def scheme(self) -> str | None:
@@ -251,7 +251,7 @@ class Source:
         with self._turn() as url:
             return read_speed_histograms(
                 url,
-                site_id=self.site["site_id"],
+                site_id=self.site.site_id,
                 quantity=self.selection.quantity,
                 start=self.period.start,
                 end=self.period.end,
@@ -281,7 +281,7 @@ class Source:
         with self._turn() as url:
             found = read_volumes(
                 url,
-                site_id=self.site["site_id"],
+                site_id=self.site.site_id,
                 quantity=self.selection.quantity,
                 start=self.period.start,
                 end=self.period.end,
@@ -293,34 +293,34 @@ class Source:
         return flow_bins(
             found,
             interval_s=interval_s,
-            time_zone=self.site["time_zone"],
-            state=self.site["state"],
+            time_zone=self.site.time_zone,
+            state=self.site.state,
             school_holidays=self._school_holidays,
         )
 
 
 def scheme_of(
-    site: Mapping[str, Any],
-    channels: Sequence[Mapping[str, Any]],
+    site: Site,
+    channels: Sequence[Channel],
     *,
     start: datetime,
     end: datetime,
 ) -> str | None:
     """Return the class scheme of all sensors of channels; None where they differ."""
-    keys = {channel["key"] for channel in channels}
+    keys = {channel.key for channel in channels}
     found = {
-        sensor["class_scheme"]
-        for sensor in site["sensors"]
-        if sensor["channel"] in keys
-        and (sensor["since"] is None or sensor["since"] < end)
-        and (sensor["until"] is None or sensor["until"] > start)
+        sensor.class_scheme
+        for sensor in site.sensors
+        if sensor.channel in keys
+        and (sensor.since is None or sensor.since < end)
+        and (sensor.until is None or sensor.until > start)
     }
     return found.pop() if len(found) == 1 else None
 
 
 def suspected_of(
     connection: Connection,
-    sites: Sequence[Mapping[str, Any]],
+    sites: Sequence[Site],
     quantity: str,
     first: date,
     last: date,
@@ -328,10 +328,10 @@ def suspected_of(
     """Read SUSPECTED of the cross-sections of sites on days, both ends included."""
     if not sites:
         return suspected.frame([])
-    zone = sites[0]["time_zone"]
+    zone = sites[0].time_zone
     return read_suspected(
         connection,
-        [site["site_id"] for site in sites],
+        [site.site_id for site in sites],
         quantity,
         start=day_start(first, zone),
         end=day_end(last, zone),
@@ -349,7 +349,7 @@ def school_holidays(connection: Connection, state: str | None = None) -> pl.Data
 
 def read_days(
     url: str,
-    site: Mapping[str, Any],
+    site: Site,
     quantity: str,
     first: date,
     last: date,
@@ -377,7 +377,7 @@ def read_days(
         without=without,
         found=None
         if found is None
-        else found.with_columns(site_id=pl.lit(site["site_id"], pl.Int32)),
+        else found.with_columns(site_id=pl.lit(site.site_id, pl.Int32)),
         rules=rules,
         visible=visible,
     )[0]
@@ -385,7 +385,7 @@ def read_days(
 
 def read_days_of_sites(
     url: str,
-    sites: Sequence[Mapping[str, Any]],
+    sites: Sequence[Site],
     quantity: str,
     first: date,
     last: date,
@@ -409,8 +409,8 @@ def read_days_of_sites(
         "direction": direction,
         "visible": visible,
     }
-    site_ids = [site["site_id"] for site in sites]
-    zone = sites[0]["time_zone"]
+    site_ids = [site.site_id for site in sites]
+    zone = sites[0].time_zone
     start, end = day_start(first, zone), day_end(last, zone)
     if found is None:
         found = read_daily_figures_of_sites(
@@ -420,9 +420,9 @@ def read_days_of_sites(
     if without is not None:
         known = found.partition_by("site_id", as_dict=True)
         for site in sites:
-            mine = without.filter(site_id=site["site_id"])
+            mine = without.filter(site_id=site.site_id)
             if mine.height:
-                key = (site["site_id"],)
+                key = (site.site_id,)
                 known[key] = trusted_days(
                     url,
                     site,
@@ -443,7 +443,7 @@ def read_days_of_sites(
         found = found.join(
             pl.concat(left_out), on=["site_id", "day"], how="left"
         ).with_columns(excluded=pl.max_horizontal("left_out", "excluded"))
-    shared = calendar_of(first, last, sites[0]["state"], school_holidays)
+    shared = calendar_of(first, last, sites[0].state, school_holidays)
     order = sorted(set(site_ids))
     every = pl.DataFrame({"site_id": order}, schema={"site_id": pl.Int32})
     read = on_calendar(found, every.join(shared, how="cross"))
@@ -522,7 +522,7 @@ def touching(
 
 def touching_days(
     connection: Connection,
-    sites: Sequence[Mapping[str, Any]],
+    sites: Sequence[Site],
     quantity: str,
     *spans: tuple[date, date],
 ) -> Touching:
@@ -538,16 +538,16 @@ def touching_days(
 
 def touching_days_of_sites(
     connection: Connection,
-    sites: Sequence[Mapping[str, Any]],
+    sites: Sequence[Site],
     quantity: str,
     *spans: tuple[date, date],
 ) -> dict[int, Touching]:
     """Find the same by `site_id`."""
-    places = [(site["site_id"], quantity, ALL) for site in sites]
+    places = [(site.site_id, quantity, ALL) for site in sites]
     cases: defaultdict[int, set[int]] = defaultdict(set)
     hours: defaultdict[int, set[datetime]] = defaultdict(set)
     for first, last in spans if sites else ():
-        zone = sites[0]["time_zone"]
+        zone = sites[0].time_zone
         start, end = day_start(first, zone), day_end(last, zone)
         open_ = list_open_cases_of_sites(connection, places, start=start, end=end)
         for site_id, numbers in open_.items():
@@ -564,7 +564,7 @@ def touching_days_of_sites(
     }
 
 
-def sites_of(connection: Connection, municipality: str) -> list[Row]:
+def sites_of(connection: Connection, municipality: str) -> list[Site]:
     """List the sites of a municipality, which must have one, as registered."""
     found = list_sites(connection, municipality=municipality, heard=False)
     if not found:
@@ -572,10 +572,10 @@ def sites_of(connection: Connection, municipality: str) -> list[Row]:
     return found
 
 
-def counting(sites: Sequence[Row], quantity: str) -> list[Row]:
+def counting(sites: Sequence[Site], quantity: str) -> list[Site]:
     """Choose the sites that count something."""
     return [
         site
         for site in sites
-        if any(channel["quantity"] == quantity for channel in site["channels"])
+        if any(channel.quantity == quantity for channel in site.channels)
     ]

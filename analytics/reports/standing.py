@@ -1,8 +1,8 @@
 """What speaks against rows of an extract: open cases, suspected faults, and health."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import polars as pl
 
@@ -13,6 +13,7 @@ from verkehrspuls.storage import health
 from verkehrspuls.storage.case_lists import list_findings
 from verkehrspuls.storage.database import Connection
 from verkehrspuls.storage.doubts import Suspicion
+from verkehrspuls.storage.sites import Site
 from verkehrspuls.storage.visibility import PUBLIC
 
 #: Columns that are added, with what they hold.
@@ -38,7 +39,7 @@ class _Told(NamedTuple):
 def with_standing(
     frame: pl.DataFrame,
     *,
-    site: Mapping[str, Any],
+    site: Site,
     quantity: str,
     bin: str,
     start: datetime,
@@ -53,7 +54,7 @@ def with_standing(
     """
     if frame.is_empty():
         return frame.with_columns(**{name: pl.lit(None, pl.String) for name in COLUMNS})
-    zone = site["time_zone"]
+    zone = site.time_zone
     first, last = (
         moment.astimezone(UTC).date() + timedelta(days=days)
         for moment, days in ((start, -1), (end, 1))
@@ -62,8 +63,8 @@ def with_standing(
         connection,
         first=first,
         last=last,
-        municipality=site["municipality"],
-        site=site["key"],
+        municipality=site.municipality,
+        site=site.key,
         visible=visible,
     )
     told = {
@@ -77,7 +78,7 @@ def with_standing(
             )
             for row in list_findings(
                 connection,
-                site_id=site["site_id"],
+                site_id=site.site_id,
                 quantity=quantity,
                 start=start,
                 end=end,

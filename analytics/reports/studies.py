@@ -36,9 +36,8 @@ from analytics.studies.pairs import YEAR
 from verkehrspuls.calendar import day_end, day_start
 from verkehrspuls.errors import BadParameter
 from verkehrspuls.quantities import COUNTED
-from verkehrspuls.storage.database import Row
 from verkehrspuls.storage.reader import Reader
-from verkehrspuls.storage.sites import read_site
+from verkehrspuls.storage.sites import Site, read_site
 
 MAX_PERIOD_DAYS: Final = 2 * 366
 #: maximum sites of a municipality in one ranking
@@ -49,7 +48,7 @@ MAX_SITES: Final = 500
 class Effect:
     """What a measure changed at a site."""
 
-    site: Row
+    site: Site
     quantity: str
     found: BeforeAfter
     #: where the figures come from, and what touches them
@@ -62,7 +61,7 @@ class Effect:
 class Compared:
     """How a period compares with an earlier one, or a site with another one."""
 
-    site: Row
+    site: Site
     quantity: str
     change: Change
     without_suspected: Change | None
@@ -83,7 +82,7 @@ class Ranked:
 class Ranking:
     """The sites of a municipality by what changed."""
 
-    municipality: Row
+    municipality: Site
     quantity: str
     #: sites that count the quantity, and those of them that are considered
     counting: int
@@ -208,7 +207,7 @@ def report_ranking(
     )
     able = counting(every, counted)
     sites = able[skip : skip + MAX_SITES]
-    by_key = {site["key"]: site for site in sites}
+    by_key = {site.key: site for site in sites}
     suspects = _suspected(reader, sites, counted, (first, last))
 
     def read(without: pl.DataFrame | None = None) -> dict[str, pl.DataFrame]:
@@ -236,10 +235,10 @@ def report_ranking(
         site = by_key[row["site"]]
         return Ranked(
             row,
-            without.get(row["site"]) if site["site_id"] in touched else None,
+            without.get(row["site"]) if site.site_id in touched else None,
             _passport(
                 days[row["site"]],
-                touched_by[site["site_id"]],
+                touched_by[site.site_id],
                 _share(suspects, [site], counted, (first, last)),
             ),
         )
@@ -261,7 +260,7 @@ def _year_before(day: date) -> date:
 
 def _days(
     reader: Reader,
-    sites: Sequence[Mapping[str, Any]],
+    sites: Sequence[Site],
     quantity: str,
     first: date,
     last: date,
@@ -289,14 +288,14 @@ def _days(
         )
 
 
-def _sites(reader: Reader, municipality: str, keys: Sequence[str]) -> list[Row]:
+def _sites(reader: Reader, municipality: str, keys: Sequence[str]) -> list[Site]:
     with reader.connection() as connection:
         return [read_site(connection, municipality, key) for key in keys]
 
 
 def _touching(
     reader: Reader,
-    sites: Sequence[Mapping[str, Any]],
+    sites: Sequence[Site],
     quantity: str,
     *spans: tuple[date, date],
 ) -> Touching:
@@ -307,7 +306,7 @@ def _touching(
 
 def _suspected(
     reader: Reader,
-    sites: Sequence[Mapping[str, Any]],
+    sites: Sequence[Site],
     quantity: str,
     *spans: tuple[date, date],
 ) -> pl.DataFrame:
@@ -319,22 +318,20 @@ def _suspected(
 
 def _share(
     suspects: pl.DataFrame,
-    sites: Sequence[Mapping[str, Any]],
+    sites: Sequence[Site],
     quantity: str,
     *spans: tuple[date, date],
 ) -> float:
     """Return the suspected share of the sites' periods of any length."""
     if suspects.is_empty():
         return 0.0
-    zone = sites[0]["time_zone"]
+    zone = sites[0].time_zone
     bounds = [(day_start(first, zone), day_end(last, zone)) for first, last in spans]
     channels = sum(
-        channel["quantity"] == quantity
-        for site in sites
-        for channel in site["channels"]
+        channel.quantity == quantity for site in sites for channel in site.channels
     )
     of_sites = suspects.filter(
-        pl.col("site_id").is_in([site["site_id"] for site in sites])
+        pl.col("site_id").is_in([site.site_id for site in sites])
     )
     whole = sum(((end - start) for start, end in bounds), timedelta())
     return sum(

@@ -1,6 +1,6 @@
 """Reading what is suspected to be of a sensor's fault, and days without it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -17,6 +17,7 @@ from verkehrspuls.calendar import day_end, day_start
 from verkehrspuls.storage.database import Connection
 from verkehrspuls.storage.doubts import list_suspected, read_excluded
 from verkehrspuls.storage.sensors import read_installed
+from verkehrspuls.storage.sites import Site
 from verkehrspuls.storage.visibility import PUBLIC
 from verkehrspuls.storage.volumes import read_channel_volumes, read_long_volumes
 
@@ -63,7 +64,7 @@ def of_places(
 
 def trusted_days(
     url: str,
-    site: Mapping[str, Any],
+    site: Site,
     quantity: str,
     found: pl.DataFrame,
     spans: pl.DataFrame,
@@ -80,7 +81,7 @@ def trusted_days(
     """
     if spans.is_empty():
         return found
-    zone, place = site["time_zone"], site["site_id"]
+    zone, place = site.time_zone, site.site_id
     of_site: dict[str, Any] = {
         "site_id": place,
         "quantity": quantity,

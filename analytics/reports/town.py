@@ -23,7 +23,7 @@ from verkehrspuls.storage.database import Row
 from verkehrspuls.storage.environment import list_latest_values, read_latest_air
 from verkehrspuls.storage.operation import count_changes
 from verkehrspuls.storage.reader import Reader
-from verkehrspuls.storage.sites import list_municipalities, list_sites
+from verkehrspuls.storage.sites import Municipality, list_municipalities, list_sites
 from verkehrspuls.storage.volumes import read_latest
 
 #: the index that overviews show
@@ -34,7 +34,7 @@ INDEX: Final = indices.INDICES[indices.SHOWN]
 class Report:
     """Municipalities, how their sites stand now, and their open cases."""
 
-    municipalities: Sequence[Row]
+    municipalities: Sequence[Municipality]
     sites: Sequence[SiteNow]
     corridors: Sequence[Row]
     #: current cases
@@ -52,8 +52,8 @@ class Report:
     def of(self, municipality: str) -> "Report":
         """Return the part of one municipality."""
         return Report(
-            municipalities=[m for m in self.municipalities if m["key"] == municipality],
-            sites=[s for s in self.sites if s.site["municipality"] == municipality],
+            municipalities=[m for m in self.municipalities if m.key == municipality],
+            sites=[s for s in self.sites if s.site.municipality == municipality],
             corridors=[c for c in self.corridors if c["municipality"] == municipality],
             cases=[c for c in self.cases if c["municipality"] == municipality],
             counts={
@@ -81,7 +81,7 @@ def report_towns(reader: Reader, *, now: datetime) -> Report:
             values = list_latest_values(connection, now=now)
         hours, air = newest.result()
     heard = [
-        (site["last_received_at"], site["last_messages"], site["newest_reading_at"])
+        (site.last_received_at, site.last_messages, site.newest_reading_at)
         for site in sites
     ]
     return Report(

@@ -80,7 +80,7 @@ def command(
         settings=settings, application="verkehrspuls export"
     ) as connection:
         found = read_site(connection, municipality, key, visible=EVERYTHING)
-        zone = found["time_zone"]
+        zone = found.time_zone
         selection = extracts.select(
             found,
             quantity=quantity,

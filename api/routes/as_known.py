@@ -64,16 +64,16 @@ def read_days_as_known(
         found = read_site(connection, municipality, site)
     counted = quantity_of(found, asked=quantity, among=COUNTED)
     now = datetime.now(UTC)
-    asked = period(found, from_, to, now=now, days=30).at_most(93)
-    zone = found["time_zone"]
+    asked = period(found.time_zone, from_, to, now=now, days=30).at_most(93)
+    zone = found.time_zone
     targets = pl.DataFrame(
         {"day": pl.date_range(asked.first, asked.last, eager=True)}
-    ).select(pl.lit(found["site_id"], pl.Int32).alias("site_id"), "day")
+    ).select(pl.lit(found.site_id, pl.Int32).alias("site_id"), "day")
     channels = channels_of(found, counted).select(*frames.CHANNELS)
     with store.frames() as url:
         readings = read_counts_known_at(
             url,
-            site_id=found["site_id"],
+            site_id=found.site_id,
             quantity=counted,
             # with readings that reach into the days, such as whole-day ones
             start=calendar.day_start(asked.first, zone)
@@ -81,7 +81,7 @@ def read_days_as_known(
             end=calendar.day_end(asked.last, zone) + HOUR,
             known_at=known_at,
         )
-        installed = read_installed(url, site_id=found["site_id"])
+        installed = read_installed(url, site_id=found.site_id)
     with store.connection() as connection:
         touching = touching_days(
             connection, [found], counted, (asked.first, asked.last)
@@ -96,7 +96,7 @@ def read_days_as_known(
     cross_section = days.filter(pl.col("direction") == ALL)
     return {
         "municipality": municipality,
-        "simulated": found["simulated"],
+        "simulated": found.simulated,
         "site": site,
         "quantity": counted,
         "known_at": known_at,

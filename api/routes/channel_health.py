@@ -25,7 +25,7 @@ from verkehrspuls.settings import Settings
 from verkehrspuls.storage import health, ledger
 from verkehrspuls.storage.database import read_frame
 from verkehrspuls.storage.doubts import list_ambiguous_hours
-from verkehrspuls.storage.sites import read_site
+from verkehrspuls.storage.sites import Site, read_site
 from verkehrspuls.text import LANGUAGES, translate
 
 router = APIRouter(prefix=PREFIX, tags=["figures"])
@@ -61,7 +61,7 @@ def read_health(
     with store.connection() as connection:
         found = read_site(connection, municipality, site)
     now = datetime.now(UTC)
-    zone = ZoneInfo(found["time_zone"])
+    zone = ZoneInfo(found.time_zone)
     # `to` is exclusive
     last = _day(to, zone, before=True) if to else now.astimezone(zone).date()
     first = _day(from_, zone) if from_ else last - _LOOK_BACK
@@ -84,8 +84,8 @@ def read_health(
         ambiguous_hours = list_ambiguous_hours(
             connection,
             [
-                (found["site_id"], quantity, ALL)
-                for quantity in {channel["quantity"] for channel in found["channels"]}
+                (found.site_id, quantity, ALL)
+                for quantity in {channel.quantity for channel in found.channels}
             ],
             start=start,
             end=end,
@@ -102,7 +102,7 @@ def read_health(
         rows = _hours(store, found, settings, first=first, last=last, now=now)
     return {
         "municipality": municipality,
-        "simulated": found["simulated"],
+        "simulated": found.simulated,
         "site": site,
         "bin": bin,
         "first": first,
@@ -116,7 +116,7 @@ def read_health(
 
 def _hours(
     store: Database,
-    site: dict[str, Any],
+    site: Site,
     settings: Settings,
     *,
     first: date,
@@ -125,7 +125,7 @@ def _hours(
 ) -> list[dict[str, Any]]:
     wanted = pl.DataFrame(
         {"day": list(days_between(first, last))}, schema={"day": pl.Date}
-    ).with_columns(site_id=pl.lit(site["site_id"], pl.Int32))
+    ).with_columns(site_id=pl.lit(site.site_id, pl.Int32))
     with store.frames() as url:
         found = health_store.verdicts(
             partial(read_frame, url),
@@ -135,12 +135,13 @@ def _hours(
             by="hour",
             gaps=Rules.of(settings.analytics).gaps,
         )
-    channels = {one["channel_id"]: one for one in site["channels"]}
+    channels = {one.channel_id: one for one in site.channels}
     return [
         row
-        | {"hour": row["began"], "channel": channels[row["channel_id"]]["key"]}
-        | {k: channels[row["channel_id"]][k] for k in ("quantity", "direction")}
+        | {"hour": row["began"], "channel": of.key}
+        | {"quantity": of.quantity, "direction": of.direction}
         for row in found.iter_rows(named=True)
+        for of in (channels[row["channel_id"]],)
     ]
 
 

@@ -38,7 +38,7 @@ def _ask(
     return ask(
         store,
         found,
-        period(found, from_, to, now=now, days=30).at_most(MAX_PERIOD_DAYS),
+        period(found.time_zone, from_, to, now=now, days=30).at_most(MAX_PERIOD_DAYS),
     )
 
 
@@ -209,7 +209,7 @@ def read_dependence(
     away = None
     if background is not None:
         with asked.store.connection() as connection:
-            other = read_site(connection, asked.site["municipality"], background)
+            other = read_site(connection, asked.site.municipality, background)
         away = ask(asked.store, other, asked.period)
 
     def arranged(found: reports.Dependence) -> dict[str, Any]:
@@ -237,7 +237,7 @@ def _concentration(quantity: str) -> None:
 def _named(found: pl.DataFrame, asked: Asked) -> list[dict[str, Any]]:
     """Return rows with the key of their channel instead of its id."""
     keys = pl.DataFrame(
-        [(c["channel_id"], c["key"]) for c in asked.site["channels"]],
+        [(c.channel_id, c.key) for c in asked.site.channels],
         schema={"channel_id": pl.Int32, "channel": pl.String},
         orient="row",
     )
@@ -259,9 +259,9 @@ def _answer(
 
     without = report.without_suspected
     return {
-        "municipality": report.site["municipality"],
-        "simulated": report.site["simulated"],
-        "site": report.site["key"],
+        "municipality": report.site.municipality,
+        "simulated": report.site.simulated,
+        "site": report.site.key,
         "from_": report.period.start,
         "to": report.period.end,
         **body_of(report.found),

@@ -55,8 +55,8 @@ def read_forecast(
             raise BadParameter(
                 parameter="quantity", detail="Only what is counted is forecast"
             )
-        of = {
-            "site_id": found["site_id"],
+        of: dict[str, Any] = {
+            "site_id": found.site_id,
             "quantity": selection.quantity,
             "direction": direction,
         }

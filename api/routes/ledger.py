@@ -1,7 +1,8 @@
 """`/ledger`: the outcome of every message."""
 
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Query
 
@@ -12,7 +13,7 @@ from api.schemas import ledger as schemas
 from verkehrspuls.errors import TooLong
 from verkehrspuls.metrics import MESSAGE_OUTCOMES, READING_OUTCOMES
 from verkehrspuls.storage import known
-from verkehrspuls.storage.ledger_hours import list_ledger
+from verkehrspuls.storage.ledger_hours import OfHour, list_ledger
 from verkehrspuls.storage.sensors import count_sensors
 from verkehrspuls.storage.visibility import PUBLIC
 
@@ -86,8 +87,8 @@ def _too_many() -> TooLong:
     )
 
 
-def _sum(rows: list[dict[str, Any]], name: str) -> int:
-    return sum(row[name] for row in rows)
+def _sum(rows: Sequence[OfHour], name: str) -> int:
+    return sum(getattr(row, name) for row in rows)
 
 
 def _balance(sums: dict[str, int], noun: str) -> int:

@@ -55,9 +55,9 @@ def count_rejects(
         "from_": start,
         "to": end,
         "reasons": [
-            counts
+            sums._asdict()
             | {"reason": reason}
             | {"meaning": {name: explain(reason, Detail(), name) for name in LANGUAGES}}
-            for reason, counts in sorted(ledger.reasons(rows).items())
+            for reason, sums in sorted(ledger.reasons(rows).items())
         ],
     }

@@ -219,7 +219,7 @@ def _period(
     place: Mapping[str, Any], from_: From, to: To, *, days: int, longest: int
 ) -> Period:
     now = datetime.now(UTC)
-    return period(place, from_, to, now=now, days=days).at_most(longest)
+    return period(place["time_zone"], from_, to, now=now, days=days).at_most(longest)
 
 
 def _as(name: str) -> Callable[[pl.DataFrame], dict[str, Any]]:

@@ -53,7 +53,7 @@ def expand_short_count(
     )
     without = report.without_suspected
     return _figures(report.expanded) | {
-        "simulated": report.municipality["simulated"],
+        "simulated": report.municipality.simulated,
         "method": report.method,
         "without_suspected": without and _figures(without),
     }

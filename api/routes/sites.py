@@ -13,7 +13,7 @@ from api.problems import READ_RESPONSES, RESPONSES
 from api.schemas import sites as schemas
 from verkehrspuls.errors import TooLong
 from verkehrspuls.storage import known, sites
-from verkehrspuls.storage.sites import list_municipalities, read_site
+from verkehrspuls.storage.sites import Site, list_municipalities, read_site
 from verkehrspuls.storage.visibility import PUBLIC
 
 router = APIRouter(prefix=PREFIX, tags=["registry"])
@@ -71,18 +71,16 @@ def map_sites(store: Store, municipality: OfMunicipality = None) -> JSONResponse
     response_model=schemas.SiteDetail,
     responses=RESPONSES,
 )
-def get_site(
-    store: Store, municipality: MunicipalityKey, site: SiteKey
-) -> dict[str, object]:
+def get_site(store: Store, municipality: MunicipalityKey, site: SiteKey) -> Site:
     """Show a site with its channels and sensors."""
     with store.connection() as connection:
         return read_site(connection, municipality, site)
 
 
-def _sites(store: Database, municipality: str | None) -> list[dict[str, Any]]:
+def _sites(store: Database, municipality: str | None) -> list[Site]:
     with store.connection() as connection:
         towns = list_municipalities(connection)
-        count = sum(t["sites"] for t in towns if municipality in (None, t["key"]))
+        count = sum(t.sites for t in towns if municipality in (None, t.key))
         if count > MAX_SITES:
             raise TooLong(
                 parameter="municipality",
@@ -95,28 +93,28 @@ def _sites(store: Database, municipality: str | None) -> list[dict[str, Any]]:
         return found
 
 
-def _feature(site: dict[str, Any]) -> dict[str, Any]:
-    place = [site["longitude"], site["latitude"]]
-    quantities = sorted({channel["quantity"] for channel in site["channels"]})
+def _feature(site: Site) -> dict[str, Any]:
+    place = [site.longitude, site.latitude]
+    quantities = sorted({channel.quantity for channel in site.channels})
     return {
         "type": "Feature",
-        "id": f"{site['municipality']}/{site['key']}",
+        "id": f"{site.municipality}/{site.key}",
         "geometry": {"type": "Point", "coordinates": place}
         if None not in place
         else None,
         "properties": {
-            "name": site["name"],
-            "municipality": site["municipality"],
-            "municipality_name": site["municipality_name"],
-            "simulated": site["simulated"],
-            "road": site["road"],
-            "place": site["place"],
-            "speed_limit_kmh": site["speed_limit_kmh"],
-            "status": site["status"],
+            "name": site.name,
+            "municipality": site.municipality,
+            "municipality_name": site.municipality_name,
+            "simulated": site.simulated,
+            "road": site.road,
+            "place": site.place,
+            "speed_limit_kmh": site.speed_limit_kmh,
+            "status": site.status,
             "quantities": ", ".join(quantities),
-            "channels": len(site["channels"]),
-            "last_received_at": _stamp(site["last_received_at"]),
-            "newest_reading_at": _stamp(site["newest_reading_at"]),
+            "channels": len(site.channels),
+            "last_received_at": _stamp(site.last_received_at),
+            "newest_reading_at": _stamp(site.newest_reading_at),
         },
     }
 

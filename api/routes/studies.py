@@ -166,7 +166,7 @@ def read_ranking(
     )
     return {
         "municipality": municipality,
-        "simulated": found.municipality["simulated"],
+        "simulated": found.municipality.simulated,
         "quantity": found.quantity,
         "middle": middle,
         "weeks": weeks,
@@ -185,9 +185,9 @@ def read_ranking(
 
 def _of_site(found: reports.Effect | reports.Compared) -> dict[str, Any]:
     return {
-        "municipality": found.site["municipality"],
-        "simulated": found.site["simulated"],
-        "site": found.site["key"],
+        "municipality": found.site.municipality,
+        "simulated": found.site.simulated,
+        "site": found.site.key,
         "quantity": found.quantity,
         "passport": asdict(found.passport),
     }

@@ -8,7 +8,7 @@ import time
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -53,15 +53,15 @@ def measure(seconds: int) -> dict[str, float | None]:
             stack.callback(_end, process)
             process.stdout.readline()  # type: ignore[union-attr]
         with connect(url) as connection:
-            site: Any = list_sites(connection)[0]
+            site = list_sites(connection)[0]
         published: list[float] = []
         publisher = stack.enter_context(Publisher(broker.publish_url, "bench"))
         thread = threading.Thread(
             target=_publish,
-            args=(publisher, site["key"], since, seconds, published),
+            args=(publisher, site.key, since, seconds, published),
         )
         thread.start()
-        seen = _watch(url, site["site_id"], since, seconds * made.LANES)
+        seen = _watch(url, site.site_id, since, seconds * made.LANES)
         thread.join()
     delays = sorted(at - begun for begun, at in zip(published, seen, strict=False))
     if len(delays) < seconds * made.LANES:

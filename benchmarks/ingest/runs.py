@@ -38,10 +38,14 @@ class Account(NamedTuple):
 
 
 class Bench:
-    """Runs on new parts, and the accounts of all runs."""
+    """Runs on new parts, and the accounts of all runs.
 
-    def __init__(self) -> None:
+    `most_per_s` bounds the rates of the runs that take a fixed time.
+    """
+
+    def __init__(self, *, most_per_s: int = LATENCY_LOAD[0]) -> None:
         self.broker = ""
+        self._most_per_s = most_per_s
         self.accounts: list[Account] = []
 
     def backlog(
@@ -105,6 +109,7 @@ class Bench:
     def latency(self) -> dict[str, float]:
         """Poll from a separate connection how many rows are visible, and when."""
         rate, seconds = LATENCY_LOAD
+        rate = min(rate, self._most_per_s)
         messages = rate * seconds
         with (
             start_parts() as parts,
@@ -139,7 +144,7 @@ class Bench:
         The queue, made small for this, is full after two seconds; the broker keeps the
         rest.
         """
-        rate, _ = LATENCY_LOAD
+        rate = min(LATENCY_LOAD[0], self._most_per_s)
         messages = int(rate * seconds)
         with (
             start_parts() as parts,
@@ -172,6 +177,7 @@ class Bench:
     def killed(self) -> dict[str, float]:
         """Kill the worker twice while messages are published; restart it at once."""
         rate, seconds = KILL_LOAD
+        rate = min(rate, self._most_per_s)
         messages = rate * seconds
         with (
             start_parts() as parts,

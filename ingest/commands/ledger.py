@@ -1,5 +1,7 @@
 """Show what became of messages, and prove it."""
 
+from dataclasses import asdict
+
 import typer
 
 from verkehrspuls.cli import output
@@ -53,12 +55,14 @@ def show(
         )
         if key and not rows:
             raise UnknownKey(kind="sensor", key=sensor)
-    output.show_list(rows, _COLUMNS, as_json=as_json, shown=_shown)
+    output.show_list(
+        [asdict(row) for row in rows], _COLUMNS, as_json=as_json, shown=_shown
+    )
     for row in dropped:
         output.print_note(
-            f"{row['municipality']}/{row['sensor']}: {row['field']} was left out "
-            f"{row['fields']} times: {DROPPED[row['problem']]}. The last was "
-            f"{row['value']}."
+            f"{row.municipality}/{row.sensor}: {row.field} was left out "
+            f"{row.fields} times: {DROPPED[row.problem]}. The last was "
+            f"{row.value}."
         )
 
 
@@ -101,8 +105,8 @@ def check(as_json: Json = False) -> None:
             else:
                 output.print_result(f"{name}: in order")
         output.print_result(
-            f"{proof.totals['messages_received']} messages with "
-            f"{proof.totals['readings_received']} readings in the ledger."
+            f"{proof.totals.messages_received} messages with "
+            f"{proof.totals.readings_received} readings in the ledger."
         )
     if not proof.holds:
         raise FoundProblems(count=sum(map(len, proof.differences.values())))

@@ -1,5 +1,6 @@
 """Look for rejected messages, and replay them."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -53,7 +54,7 @@ def list_rejects(
         choice = _choice(connection, municipality, sensor, topic, reason, from_, to)
         rows = ledger.rejects(connection, limit=limit, open=not replayed, **choice)
     output.show_list(
-        [_described(row) for row in rows],
+        [_described(asdict(row)) for row in rows],
         (
             *("number", "received_at", "topic", "reason", "detail", "payload_bytes"),
             *("replayed_at", "attempts", "last_reason"),
@@ -73,15 +74,16 @@ def show(number: Number, as_json: Json = False) -> None:
         row = ledger.reject(connection, number)
     if row is None:
         raise UnknownReject(kind="reject", key=number)
-    payload: bytes = row.pop("payload")
-    row = _described(row)
+    payload = row.payload
+    described = _described(asdict(row))
+    del described["payload"]
     readable = _decoded_text(payload)
     if as_json:
         body = {"text": readable} if readable is not None else {"hex": payload.hex()}
-        output.show_json(row | {"payload": body})
+        output.show_json(described | {"payload": body})
         return
     facts: dict[str, Any] = {}
-    for name, value in row.items():
+    for name, value in described.items():
         texts = value if isinstance(value, dict) else {}
         facts |= {f"{name} ({language})": text for language, text in texts.items()}
         facts |= {} if texts else {name: value}
@@ -111,11 +113,11 @@ def count(
         rows = ledger.count_rejects(connection, **choice)
     if as_json:
         output.show_json(
-            [row | {"explanation": _explanation(row["reason"])} for row in rows]
+            [asdict(row) | {"explanation": _explanation(row.reason)} for row in rows]
         )
         return
     columns = ("municipality", "sensor", "reason", "messages", "kept", "readings")
-    output.show(rows, (*columns, "first_hour", "last_hour"))
+    output.show([asdict(row) for row in rows], (*columns, "first_hour", "last_hour"))
 
 
 @app.command()

@@ -54,7 +54,7 @@ def test_export_names_the_file(url: str, tmp_path: Path) -> None:
     assert done.stdout == b""
     assert b"3 rows" in done.stderr
     file = tmp_path / "pariser-strasse_2026-03-01_2026-03-04_P1D.parquet"
-    assert pl.read_parquet(io.BytesIO(file.read_bytes()))["volume"].sum() == 18_000
+    assert pl.read_parquet(io.BytesIO(file.read_bytes()))["volume"].sum() == 23_082
 
 
 @pytest.mark.parametrize("format", ["csv", "csv-de", "json", "parquet"])

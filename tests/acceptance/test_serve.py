@@ -17,6 +17,7 @@ import psycopg
 import pytest
 
 from tests.parts import PATIENCE_S, PROJECT, bound_s, free_port, wait_for
+from tests.world import build_autumn
 
 
 @contextmanager
@@ -111,11 +112,12 @@ def test_a_host_that_there_is_none_of_is_said_so(plain_database: str) -> None:
     assert "not known" in done.stderr
 
 
-def test_the_example_in_python_reads_the_series(plain_world: str) -> None:
+def test_the_example_in_python_reads_the_series(plain_database: str) -> None:
+    build_autumn(plain_database)
     guide = (PROJECT / "docs/how-to/export-data.md").read_text("utf-8")
     example = guide.partition("```python\n")[2].partition("```")[0]
     port = free_port()
-    with server(plain_world, port) as process:
+    with server(plain_database, port) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         address = f"127.0.0.1:{port}"

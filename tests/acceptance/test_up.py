@@ -150,6 +150,4 @@ def test_everything_runs_dies_comes_back_and_stops(up: Up) -> None:
     assert balance(up.running()["database_url"])[1] >= there
     pids = up.pids()
     assert up.stop(signal.SIGKILL)[0] == -signal.SIGKILL
-    wait_for(
-        lambda: not [pid for pid in pids.values() if command_line(pid)], timeout=20
-    )
+    wait_for(lambda: not [pid for pid in pids.values() if command_line(pid)])

@@ -173,7 +173,7 @@ def test_a_message_of_the_future_is_not_the_newest(plain_database: str) -> None:
         assert lag_s is not None
         assert -1 < lag_s < 60
         sites = list_sites(connection, visible=EVERYTHING)
-        heard = [site["last_received_at"] for site in sites]
+        heard = [site.last_received_at for site in sites]
         assert max(at for at in heard if at) <= datetime.now(UTC)
         (found,) = (one for one in checks._clocks(connection) if one.part == "clocks")
         assert found.state == "problem"

@@ -35,7 +35,7 @@ def url(_plain: parts.Databases) -> Iterator[str]:
             connection.execute(
                 "insert into vp.case_member (anomaly_case_id, channel_id, detector,"
                 " began, ended, score, reason) select m.anomaly_case_id, c.channel_id,"
-                " 'other', m.began, m.ended, 1, 'other' from vp.case_member m"
+                " m.detector, m.began, m.ended, 1, m.reason from vp.case_member m"
                 " join vp.channel o using (channel_id), vp.channel c"
                 " where o.key = 'ost-2' and c.key = 'west-1'"
             )
@@ -90,15 +90,17 @@ def test_a_case_touches_the_figures_of_all_its_members(
 
 
 def test_means_are_of_valid_days(client: TestClient) -> None:
-    """1 and 2 March are valid, the 3rd is not; storage has 1.05 as normalised."""
+    """1 and 2 March are valid, the 3rd is so in one direction."""
     found = named(read(client, "means"))
-    assert found["mean_day"]["value"] == pytest.approx(6300)
+    assert found["mean_day"]["value"] == pytest.approx(8568)
     assert found["mean_day"]["passport"]["days_used"] == 2
-    assert found["mean_day"]["passport"]["observed"] == pytest.approx(2.5 / 3)
-    assert found["share_ost"]["value"] == pytest.approx(2 / 3)
+    assert found["mean_day"]["passport"]["observed"] == pytest.approx(
+        (2 + 49 / 72) / 3, abs=1e-4
+    )
+    assert found["share_ost"]["value"] == pytest.approx(5688 / 8568)
     assert found["saturday"]["reason"]["code"] == "too-few-days"
     west = named(read(client, "means", direction="west"))
-    assert west["mean_day"]["value"] == pytest.approx(2100)
+    assert west["mean_day"]["value"] == pytest.approx(2880)
 
 
 def test_what_was_asked_for_is_whole_local_days(client: TestClient) -> None:
@@ -130,9 +132,10 @@ def test_speeds_are_of_the_direction(client: TestClient) -> None:
 def excluded(url: str) -> Iterator[None]:
     """For a while the second lane is excluded, from 00:00 to 24:00 on 2 March."""
     changes = (
-        "update vp.case_member set began = began {0} interval '1 day',"
-        " ended = ended {0} interval '1 day'",
-        "update vp.anomaly_case set state = '{1}', effect = '{2}'",
+        "update vp.case_member set began = began {0} interval '25 hours',"
+        " ended = ended {0} interval '25 hours' where reason = 'silent'",
+        "update vp.anomaly_case set state = '{1}', effect = '{2}'"
+        " where reason = 'silent'",
     )
     with connect(url, autocommit=True) as connection:
         for change in changes:
@@ -171,10 +174,10 @@ def test_what_was_imputed_is_in_no_mean(client: TestClient, url: str) -> None:
         try:
             found = read(client, "means", direction="ost", **{"from": "2026-03-01"})
         finally:
-            connection.execute(day.format(1, 0.1, 0).encode())
+            connection.execute(day.format(1, 0, 0).encode())
     # of three days: whole, half, and half without a reason
     passport = named(found)["dtv"]["passport"]
-    assert passport["observed"] == pytest.approx(2 / 3)
+    assert passport["observed"] == pytest.approx((1 + 0.5 + 25 / 48) / 3, abs=1e-4)
     assert passport["imputed"] == 0
     assert passport["excluded"] == pytest.approx(0.5 / 3)
 

@@ -125,7 +125,7 @@ def test_charts_frame_what_was_found_when_it_was(url: str, client: TestClient) -
         place = read_site(connection, "kaiserslautern", "pariser-strasse")
         found = list_findings(
             connection,
-            site_id=place["site_id"],
+            site_id=place.site_id,
             quantity="motor",
             start=world.FIRST,
             end=world.LAST,

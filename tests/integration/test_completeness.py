@@ -24,11 +24,11 @@ def bench(plain_database: str) -> Iterator[Bench]:
 
 def served(bench: Bench, *, direction: str = "in", bins: int = 1) -> pl.DataFrame:
     (site,) = (
-        site for site in list_sites(bench.store.connection) if site["key"] == "b420"
+        site for site in list_sites(bench.store.connection) if site.key == "b420"
     )
     return read_volumes(
         bench.url,
-        site_id=site["site_id"],
+        site_id=site.site_id,
         quantity="motor",
         start=T,
         end=T + bins * HOUR,

@@ -179,8 +179,8 @@ def test_the_newest_reading_is_known_and_looked_for_only_from_there(
         def newest() -> datetime | None:
             (site,) = list_sites(connection)
             sensor, _ = list_sensors(connection, sensor="camera-1")
-            assert sensor["newest_reading_at"] == site["newest_reading_at"]
-            found: datetime | None = site["newest_reading_at"]
+            assert sensor.newest_reading_at == site.newest_reading_at
+            found = site.newest_reading_at
             return found
 
         assert newest() is None

@@ -303,7 +303,7 @@ def overlapping(database: str) -> int:
             start=datetime(2000, 1, 1, tzinfo=UTC),
             end=datetime.now(UTC) + timedelta(hours=1),
         )
-        return sum(row["readings_overlapping"] for row in rows)
+        return sum(row.readings_overlapping for row in rows)
 
 
 def quarters(first: str, days: int, shift: timedelta) -> list[tuple[str, int]]:

@@ -95,14 +95,13 @@ class World:
     def proof(self) -> ledger.Proof:
         return ledger.prove(self.connection)
 
-    def counted(self, reason: str) -> dict[str, int]:
+    def counted(self, reason: str) -> ledger.RejectSums:
         rows = ledger.count_rejects(
             self.connection,
             **dict.fromkeys(("municipality", "sensor", "start", "end")),
             reason=reason,
         )
-        found: dict[str, int] = ledger.reasons(rows)[reason]
-        return found
+        return ledger.reasons(rows)[reason]
 
 
 @pytest.fixture
@@ -157,7 +156,7 @@ def test_ledger_is_proved_after_all_that_can_happen(world: World) -> None:
     )
     assert world.value("select count(*) from rejected_message") == 0
     assert world.proof().holds
-    assert world.proof().totals["messages_received"] == 10
+    assert world.proof().totals.messages_received == 10
 
 
 @pytest.mark.parametrize(
@@ -222,14 +221,14 @@ def test_sensor_of_which_nothing_came_is_expected(plain: World) -> None:
     message = counts(start, at=start)
     plain.write(message, message, Message(COUNTS_TOPIC, b"?", start))
     rows = ledger.of_sensors(plain.connection, start=start, end=hour)
-    found = {row["sensor"]: row for row in rows}
+    found = {row.sensor: row for row in rows}
     # two outputs every five minutes; one every ten
-    assert found["camera-1"]["readings_expected"] == 48
-    assert found["camera-1"]["readings_stored"] == 1
-    assert found["camera-1"]["readings_duplicate"] == 1
-    assert found["camera-1"]["rejects"] == {"unreadable": 1}
-    assert found["air-1"]["readings_expected"] == 12
-    assert found["air-1"]["messages_received"] == 0
+    assert found["camera-1"].readings_expected == 48
+    assert found["camera-1"].readings_stored == 1
+    assert found["camera-1"].readings_duplicate == 1
+    assert found["camera-1"].rejects == {"unreadable": 1}
+    assert found["air-1"].readings_expected == 12
+    assert found["air-1"].messages_received == 0
 
 
 def test_mended_messages_are_replayed_once(world: World) -> None:
@@ -281,7 +280,7 @@ def test_names_of_a_birth_outlive_the_worker(plain: World) -> None:
     )
     plain.restart()
     plain.write(data)
-    assert plain.counted("no-birth")["messages"] == 1
+    assert plain.counted("no-birth").messages == 1
     plain.restart()
     plain.write(birth)
     assert plain.formats.memories["sparkplug-b"][1].unsaved() == []
@@ -298,7 +297,7 @@ def test_names_of_a_birth_outlive_the_worker(plain: World) -> None:
     plain.write(data)
     plain.restart()
     plain.write(data)
-    assert plain.counted("no-birth")["messages"] == 1
+    assert plain.counted("no-birth").messages == 1
     assert plain.proof().holds
 
 
@@ -323,9 +322,9 @@ def test_message_refused_again_stays_with_the_new_reason(world: World) -> None:
     world.mend()
     assert world.replay()["rejected"] == 1
     (row,) = ledger.rejects(world.connection, limit=9, **Choice()._asdict(), open=True)
-    assert (row["reason"], row["last_reason"]) == ("unknown-sensor", "unknown-output")
-    assert row["attempts"] == 1
-    last = Detail(row["last_detail"], row["last_detail_values"])
+    assert (row.reason, row.last_reason) == ("unknown-sensor", "unknown-output")
+    assert row.attempts == 1
+    last = Detail(row.last_detail, row.last_detail_values)
     assert last.in_language("de") == (
         f"'9' zum Zeitpunkt {NOW.isoformat()}; vorhanden sind 1, 2"
     )
@@ -353,7 +352,7 @@ def test_database_that_refuses_a_replay_keeps_the_message(plain: World) -> None:
     result = plain.replay()
     assert (result["used"], result["rejected"]) == (3, 1)
     open_ = ledger.rejects(plain.connection, limit=9, **Choice()._asdict(), open=True)
-    assert [row["last_reason"] for row in open_] == ["database-refused"]
+    assert [row.last_reason for row in open_] == ["database-refused"]
     assert plain.proof().holds
 
 
@@ -366,8 +365,10 @@ def test_without_room_one_example_is_kept_and_all_are_counted(
     world.write(*bad)
     later = Message(COUNTS_TOPIC, b"?", NOW + timedelta(hours=1))
     world.write(later, later, counts(outputs=("9",)))
-    assert world.counted("unreadable") == {"messages": 102, "kept": 21, "readings": 0}
-    assert world.counted("unknown-output")["kept"] == 1
+    assert world.counted("unreadable") == ledger.RejectSums(
+        messages=102, kept=21, readings=0
+    )
+    assert world.counted("unknown-output").kept == 1
     assert world.value("select count(*) from rejected_message") == 22
     assert [r.message for r in caplog.records].count("no_room_for_rejects") == 1
     assert world.proof().holds
@@ -384,11 +385,11 @@ def test_flood_of_unknown_senders_is_bounded(plain_database: str) -> None:
     world = World(plain_database, keep_flood_per_minute=100)
     flood = (f"vp/v1/kusel/x{i}/counts" for i in range(10_000))
     world.write(*(counts(topic=topic) for topic in flood), counts())
-    assert world.counted("unknown-sensor") == {
-        "messages": 10_000,
-        "kept": 100,
-        "readings": 0,
-    }
+    assert world.counted("unknown-sensor") == ledger.RejectSums(
+        messages=10_000,
+        kept=100,
+        readings=0,
+    )
     assert world.value("select count(*) from count_reading") == 1
     assert world.proof().holds
     world.close()
@@ -410,7 +411,7 @@ def test_sensor_that_runs_wild_stops_no_other(plain_database: str) -> None:
         )
     assert world.value("select count(*) from count_reading") == 1000
     assert world.value("select count(*) from environment_reading") == 1
-    assert world.counted("rate-limited")["kept"] == 9000
+    assert world.counted("rate-limited").kept == 9000
     assert world.proof().holds
     # nothing is lost: later there is time for it
     assert world.replay(reason="rate-limited")["readings_stored"] == 9000
@@ -460,11 +461,11 @@ def test_bad_parts_of_a_long_message_are_kept_alone_and_replayed(world: World) -
     world.write(message)
     assert world.value("select count(*) from count_reading") == 1997
     (row,) = ledger.rejects(world.connection, limit=9, **Choice()._asdict(), open=True)
-    assert (row["cut"], row["readings_rejected"]) == (False, 3)
+    assert (row.cut, row.readings_rejected) == (False, 3)
     found = world.value("select payload from rejected_message")
     assert [part["interval_s"] for part in msgspec.json.decode(found)] == [300, 300, 0]
-    assert world.counted("unknown-output")["readings"] == 2
-    assert world.counted("unreadable")["readings"] == 1
+    assert world.counted("unknown-output").readings == 2
+    assert world.counted("unreadable").readings == 1
     assert world.proof().holds
     camera = TOWN.sensors[0]
     first, *others = camera.installations
@@ -483,7 +484,7 @@ def test_long_message_of_which_nothing_is_usable_is_kept_whole(world: World) -> 
     message = long_array({}, output="9")
     world.write(message)
     (row,) = ledger.rejects(world.connection, limit=9, **Choice()._asdict(), open=True)
-    assert (row["cut"], row["readings_rejected"]) == (False, 2000)
+    assert (row.cut, row.readings_rejected) == (False, 2000)
     keeper = Keeper(world.settings.ingest)
     keeper.choose(world.connection, [reject_of(message)])
     size = -(-len(message.payload) // world.settings.ingest.reject_bytes)
@@ -505,7 +506,7 @@ def test_dropped_fields_are_counted_with_their_last_value(world: World) -> None:
     )
     elsewhere = everything | {"site": "elsewhere"}
     assert ledger.dropped_fields(world.connection, **elsewhere) == []
-    assert [(r["problem"], r["value"], r["fields"]) for r in rows] == [
+    assert [(r.problem, r.value, r.fields) for r in rows] == [
         ("above", "65535", 1),
         ("below", "-1", 1),
     ]
@@ -530,6 +531,6 @@ def test_api_tells_what_was_left_out_and_messages_by_their_first_reason(
         silent=False,
         limit=9,
     )
-    assert row["fields_dropped"] == {"speed_kmh:below": 1}
-    assert row["rejects"] == {"unknown-output": 1}
-    assert (row["readings_stored"], row["readings_rejected"]) == (2, 2)
+    assert row.fields_dropped == {"speed_kmh:below": 1}
+    assert row.rejects == {"unknown-output": 1}
+    assert (row.readings_stored, row.readings_rejected) == (2, 2)

@@ -294,7 +294,7 @@ def test_message_that_none_of_a_town_takes_is_found_by_that_town(world: World) -
     def found(*, sensor: str | None = None, municipality: str = "kusel") -> list[str]:
         choice = Choice(municipality=municipality, sensor=sensor)._asdict()
         rows = ledger.rejects(world.connection, limit=10, open=True, **choice)
-        return [row["topic"] for row in rows]
+        return [row.topic for row in rows]
 
     for filter in (GATEWAY, "rtl_433/+", "rtl_433/#", "+/SENSOR/#"):
         world.connection.execute(

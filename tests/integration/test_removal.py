@@ -219,7 +219,7 @@ def test_site_that_is_removed_leaves_no_trace_of_itself(world: World) -> None:
     went = world.remove("site", "kusel", "b423")
     assert (went["readings"], went["cases"], went["messages"]) == (48, 2, 26)
     assert world.holds
-    assert [s["key"] for s in list_sites(world.connection)] == ["b420"]
+    assert [s.key for s in list_sites(world.connection)] == ["b420"]
     (case,) = world.connection.execute(
         "select s.key, a.sites, a.channels from vp.anomaly_case a"
         " join vp.site s using (site_id)"
@@ -231,7 +231,7 @@ def test_site_that_is_removed_leaves_no_trace_of_itself(world: World) -> None:
     assert world.count("stale_bucket") == 0
     # its sensor stays registered, attached to nothing
     (row,) = list_sensors(world.connection, sensor="loop-1", visible=EVERYTHING)
-    assert row["site"] is None
+    assert row.site is None
     world.compute()
     # a worker that has not read the registry since
     world.send("loop-1", 5, car=3)

@@ -112,7 +112,7 @@ def test_frozen_nights_are_suspected_until_a_person_decides(url: str) -> None:
         place = read_site(connection, "kusel", "b420")
         rows = list_suspected(
             connection,
-            site_ids=[place["site_id"]],
+            site_ids=[place.site_id],
             quantity="motor",
             start=FIRST,
             end=FIRST + HOURS * HOUR,

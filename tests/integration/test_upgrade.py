@@ -128,8 +128,8 @@ def test_name_that_shows_nothing_becomes_the_key_and_is_not_taken_again(
     with connect(released, autocommit=True) as connection:
         towns = list_municipalities(connection)
         sites = list_sites(connection)
-        assert [town["name"] for town in towns] == ["kusel"]
-        assert [site["name"] for site in sites] == ["b420"]
+        assert [town.name for town in towns] == ["kusel"]
+        assert [site.name for site in sites] == ["b420"]
         for table in ("municipality", "site"):
             with pytest.raises(psycopg.errors.CheckViolation):
                 connection.execute(f"update vp.{table} set name = %s", [name])
@@ -142,8 +142,8 @@ def test_simulated_towns_of_before_are_known_as_such(released: str) -> None:
         )
     migrate.migrate(released)
     with connect(released) as connection:
-        assert list_municipalities(connection)[0]["simulated"] is True
-        assert list_sites(connection)[0]["simulated"] is True
+        assert list_municipalities(connection)[0].simulated is True
+        assert list_sites(connection)[0].simulated is True
 
 
 def test_rejects_of_the_first_release_are_told(released: str) -> None:
@@ -153,8 +153,5 @@ def test_rejects_of_the_first_release_are_told(released: str) -> None:
     )
     with connect(released) as connection:
         (row,) = ledger.rejects(connection, limit=9, open=True, **everything)
-    assert row["detail_values"] is None
-    assert (
-        Detail(row["detail"], row["detail_values"] or ()).in_language("de")
-        == OLD_DETAIL
-    )
+    assert row.detail_values is None
+    assert Detail(row.detail, row.detail_values or ()).in_language("de") == OLD_DETAIL

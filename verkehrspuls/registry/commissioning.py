@@ -53,10 +53,16 @@ def sensor(connection: Connection, municipality: str, key: str) -> Row:
         "ambiguous": execute(
             connection, "sensor_ambiguous", sensor_id=sensor_id
         ).fetchall(),
-        "rejects": ledger.count_rejects(connection, **chosen, **everything),
-        "left_out": ledger.dropped_fields(
-            connection, **chosen, **dict.fromkeys(("site", "start", "end"))
-        ),
+        "rejects": [
+            asdict(found)
+            for found in ledger.count_rejects(connection, **chosen, **everything)
+        ],
+        "left_out": [
+            asdict(found)
+            for found in ledger.dropped_fields(
+                connection, **chosen, **dict.fromkeys(("site", "start", "end"))
+            )
+        ],
     }
 
 

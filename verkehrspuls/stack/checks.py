@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from verkehrspuls.storage.database import Connection
     from verkehrspuls.storage.ledger import NeverSent, OfNobody
     from verkehrspuls.storage.migrate import Status
+    from verkehrspuls.storage.sites import Municipality
     from verkehrspuls.storage.slots import Slot
 
 OK: Final = "ok"
@@ -249,21 +250,21 @@ def _calendar(until: "Mapping[str, date | None]", today: date) -> Finding:
     )
 
 
-def _addresses(towns: "Sequence[Mapping[str, Any]]", settings: Settings) -> Finding:
+def _addresses(towns: "Sequence[Municipality]", settings: Settings) -> Finding:
     """Report public towns without imprint, privacy notice or contact.
 
     Beside `up` they are not needed yet.
     """
     part = "imprint and contact"
     lacking = [
-        f"{town['key']} ({', '.join(lacks)})"
+        f"{town.key} ({', '.join(lacks)})"
         for town in towns
-        if not town["simulated"]
+        if not town.simulated
         and (
             lacks := [
                 name
                 for name in type(settings.pages).model_fields
-                if not town[name] and not getattr(settings.pages, name)
+                if not getattr(town, name) and not getattr(settings.pages, name)
             ]
         )
     ]

@@ -3,7 +3,7 @@
 import atexit
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
 
 import psycopg
@@ -156,15 +156,21 @@ def read_frame(url: str, query: str, **parameters: Any) -> "pl.DataFrame":
 
 
 def read_records(
-    connection: Connection, record: type[_Record], query: str, **parameters: Any
+    connection: Connection,
+    record: Callable[..., _Record],
+    query: str,
+    **parameters: Any,
 ) -> list[_Record]:
-    """Read a named query's rows as records with a field for each column."""
-    with connection.cursor(row_factory=rows.class_row(record)) as cursor:
+    """Read a named query's rows; `record` makes one, from an argument per column."""
+    with connection.cursor(row_factory=rows.kwargs_row(record)) as cursor:
         return cursor.execute(queries()[query], parameters).fetchall()
 
 
 def read_record(
-    connection: Connection, record: type[_Record], query: str, **parameters: Any
+    connection: Connection,
+    record: Callable[..., _Record],
+    query: str,
+    **parameters: Any,
 ) -> _Record:
     """Read the row of a named query that always has one, as a record."""
     (found,) = read_records(connection, record, query, **parameters)

@@ -4,12 +4,20 @@ Times are aware UTC and periods half-open. For the operator: all sensors, whatev
 visibility of their sites.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final, NamedTuple
 
-from verkehrspuls.storage.database import Connection, Row, execute, read_records
+from verkehrspuls.storage.database import (
+    Connection,
+    Row,
+    execute,
+    one,
+    read_record,
+    read_records,
+)
+from verkehrspuls.storage.tallies import Tallies
 
 #: What is compared, and what a difference means.
 CHECKS: Final = {
@@ -24,12 +32,24 @@ CHECKS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
-    """What comparing the ledger with the tables came to."""
+class Totals:
+    """Sums over the whole ledger."""
 
-    #: sums over the whole ledger
-    totals: Row
-    #: where they differ, by check
+    rows: int
+    messages_received: int
+    readings_received: int
+    readings_stored: int
+    readings_duplicate: int
+    readings_corrected: int
+    readings_rejected: int
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Result of the comparison of the ledger with the tables."""
+
+    totals: Totals
+    #: rows that differ, by check; the columns are those of the check
     differences: dict[str, list[Row]]
 
     @property
@@ -46,7 +66,7 @@ def prove(connection: Connection) -> Proof:
     """
     with connection.transaction():
         connection.execute("set transaction isolation level repeatable read, read only")
-        totals = execute(connection, "ledger_totals").fetchone() or {}
+        totals = read_record(connection, Totals, "ledger_totals")
         return Proof(
             totals,
             {
@@ -56,6 +76,22 @@ def prove(connection: Connection) -> Proof:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfSensor(Tallies):
+    """Outcomes of a sensor's messages in a period."""
+
+    #: None for messages of no known sensor; likewise `sensor`
+    municipality: str | None
+    sensor: str | None
+    last_received_at: datetime | None
+    #: of all outputs while they were installed, up to now
+    readings_expected: int
+    #: messages by reason
+    rejects: Mapping[str, int]
+    #: fields left out of readings, by `field:problem`
+    fields_dropped: Mapping[str, int]
+
+
 def of_sensors(
     connection: Connection,
     *,
@@ -63,72 +99,145 @@ def of_sensors(
     end: datetime,
     municipality: str | None = None,
     sensor: str | None = None,
-) -> list[Row]:
-    """Sum up a period by sensor, those of which nothing came too.
-
-    `rejects` counts messages by reason. Messages of no known sensor have neither
-    municipality nor sensor.
-    """
-    return execute(
+) -> list[OfSensor]:
+    """Sum up a period by sensor, including sensors without messages."""
+    return read_records(
         connection,
+        OfSensor,
         "ledger_of_sensors",
         start=start,
         end=end,
         municipality=municipality,
         sensor=sensor,
-    ).fetchall()
+    )
 
 
-def rejects(connection: Connection, *, limit: int, **choice: object) -> list[Row]:
-    """List rejected messages without their payload, newest first.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """A rejected message that is kept, without its payload."""
+
+    rejected_message_id: int
+    received_at: datetime
+    #: None where nobody knows whose it is; likewise `sensor`
+    municipality: str | None
+    sensor: str | None
+    topic: str
+    payload_bytes: int
+    reason: str
+    #: what was wrong, as `ingest.reasons.Detail` words it
+    detail: str
+    detail_values: Sequence[Any] | None
+    readings_rejected: int
+    replayed_at: datetime | None
+    attempts: int
+    #: of the last replay
+    last_reason: str | None
+    last_detail: str | None
+    last_detail_values: Sequence[Any] | None
+    #: whether only the beginning of the payload is kept
+    cut: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectedInFull(Rejected):
+    """A rejected message with its payload, as far as that was kept."""
+
+    slot: int
+    payload: bytes
+
+
+def rejects(connection: Connection, *, limit: int, **choice: object) -> list[Rejected]:
+    """List rejected messages, newest first.
 
     `choice`: municipality, sensor, topic (a part of it), reason, start, end, and
     `open`, whether to leave out what was replayed; None is all.
     """
-    return execute(connection, "list_rejects", limit=limit, **choice).fetchall()
+    return read_records(connection, Rejected, "list_rejects", limit=limit, **choice)
 
 
-def reject(connection: Connection, rejected_message_id: int) -> Row | None:
-    """Find a rejected message with its payload, as far as that was kept."""
-    row: Row | None = execute(
-        connection, "rejected_message", rejected_message_id=rejected_message_id
-    ).fetchone()
-    return row
+def reject(connection: Connection, rejected_message_id: int) -> RejectedInFull | None:
+    """Find a rejected message; None where there is none of this number."""
+    found = read_records(
+        connection,
+        RejectedInFull,
+        "rejected_message",
+        rejected_message_id=rejected_message_id,
+    )
+    return found[0] if found else None
 
 
-def count_rejects(connection: Connection, **choice: object) -> list[Row]:
-    """Count rejected messages by sensor and reason, those that are not kept too.
+@dataclass(frozen=True, slots=True)
+class RejectCount:
+    """Number of rejected messages of a sensor, by reason."""
+
+    municipality: str | None
+    sensor: str | None
+    reason: str
+    messages: int
+    #: of the messages those that are kept
+    kept: int
+    readings: int
+    first_hour: datetime
+    last_hour: datetime
+
+
+def count_rejects(connection: Connection, **choice: object) -> list[RejectCount]:
+    """Count rejected messages by sensor and reason, including those not kept.
 
     `choice`: municipality, sensor, reason, start and end (hours); None is all.
     """
-    return execute(connection, "count_rejects", **choice).fetchall()
+    return read_records(connection, RejectCount, "count_rejects", **choice)
 
 
-def reasons(rows: Sequence[Row]) -> Row:
-    """Add up what `count_rejects` gave, by reason."""
-    found: Row = {}
-    for row in rows:
-        sums = found.setdefault(row["reason"], dict.fromkeys(_COUNTED, 0))
-        for name in _COUNTED:
-            sums[name] += row[name]
+class RejectSums(NamedTuple):
+    """Number of rejected messages, of those kept, and of their rejected readings."""
+
+    messages: int = 0
+    kept: int = 0
+    readings: int = 0
+
+
+def reasons(counts: Sequence[RejectCount]) -> dict[str, RejectSums]:
+    """Add up counts of rejected messages by reason."""
+    found: dict[str, RejectSums] = {}
+    for each in counts:
+        sums = found.get(each.reason, RejectSums())
+        found[each.reason] = RejectSums(
+            sums.messages + each.messages,
+            sums.kept + each.kept,
+            sums.readings + each.readings,
+        )
     return found
 
 
-def dropped_fields(connection: Connection, **choice: object) -> list[Row]:
-    """List fields that were left out of readings, by sensor and what was wrong.
+@dataclass(frozen=True, slots=True)
+class DroppedField:
+    """A field that was left out of a sensor's readings."""
+
+    municipality: str
+    sensor: str
+    field: str
+    #: `below`, `above` or `wrong`
+    problem: str
+    #: the last one
+    value: str
+    #: how many were left out
+    fields: int
+    first_hour: datetime
+    last_hour: datetime
+
+
+def dropped_fields(connection: Connection, **choice: object) -> list[DroppedField]:
+    """List fields that were left out of readings, by sensor and problem.
 
     `choice`: municipality, site, sensor, start and end (hours); None is all.
     """
-    return execute(connection, "dropped_fields", **choice).fetchall()
-
-
-_COUNTED: Final = ("messages", "kept", "readings")
+    return read_records(connection, DroppedField, "dropped_fields", **choice)
 
 
 def only_counted(connection: Connection) -> int:
     """Return the number of recent messages that were counted but not kept."""
-    row: Row = execute(connection, "only_counted").fetchone() or {}
-    return int(row["messages"])
+    return int(one(connection, "only_counted")["messages"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,5 +272,4 @@ def of_nobody(connection: Connection) -> list[OfNobody]:
 
 def senders_missing(connection: Connection) -> bool:
     """Return whether messages belong to nobody, or a foreign sensor never sent."""
-    row: Row = execute(connection, "senders_missing").fetchone() or {}
-    return bool(row["missing"])
+    return bool(one(connection, "senders_missing")["missing"])

@@ -1,10 +1,19 @@
 """The ledger per sensor and hour of reception."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from verkehrspuls.storage.database import Connection, Row, execute
+from verkehrspuls.storage.database import Connection, read_records
+from verkehrspuls.storage.ledger import OfSensor
 from verkehrspuls.storage.visibility import PUBLIC
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfHour(OfSensor):
+    """Outcomes of the messages of a sensor and an hour of reception."""
+
+    hour: datetime
 
 
 def list_ledger(
@@ -17,15 +26,14 @@ def list_ledger(
     silent: bool = False,
     limit: int = 20_000,
     visible: Sequence[str] = PUBLIC,
-) -> list[Row]:
+) -> list[OfHour]:
     """List the ledger per sensor and hour of reception, newest first.
 
-    With `silent` hours too in which readings were expected and nothing came.
-
-    Messages of no known sensor have no municipality and no sensor.
+    `silent` includes hours in which readings were expected and none came.
     """
-    return execute(
+    return read_records(
         connection,
+        OfHour,
         "list_ledger",
         start=start,
         end=end,
@@ -34,4 +42,4 @@ def list_ledger(
         silent=silent,
         limit=limit,
         visible=list(visible),
-    ).fetchall()
+    )

@@ -2,35 +2,46 @@
 
 Every query stands in a file under a heading `-- name: <query_name>`; call sites say
 `execute(connection, "query_name", parameter=value)`. What stands between `{{` and `}}`
-is repeated for each count column, such as `{{sum(v.$count) as $count}}`.
+is repeated for each count column, such as `{{sum(v.$count) as $count}}`, or with
+`$tally` for each sum of the ledger. `{{> <part>}}` is what stands under the heading
+`-- part: <part>`: words that several queries share.
 """
 
 import re
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
-from typing import Any, LiteralString, cast
+from typing import Any, Final, LiteralString
 
 from psycopg import sql
 
 from verkehrspuls.classes import COUNTS
+from verkehrspuls.storage.tallies import TALLIES
 
-_HEADING = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
-_EACH_COUNT = re.compile(r"\{\{(.+?)\}\}", re.DOTALL)
+_HEADING = re.compile(r"^-- (name|part): (\w+)$", re.MULTILINE)
+_PART = re.compile(r"\{\{> (\w+)\}\}")
+_EACH = re.compile(r"\{\{(.+?)\}\}", re.DOTALL)
+_COLUMNS: Final = {"$count": COUNTS, "$tally": TALLIES}
 
 
 @cache
 def queries() -> Mapping[str, LiteralString]:
     """All named queries."""
-    found: dict[str, LiteralString] = {}
+    found: dict[str, dict[str, str]] = {"name": {}, "part": {}}
     folder = resources.files("verkehrspuls.storage") / "queries"
     for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        parts = _HEADING.split(_for_each_count(file.read_text("utf-8")))
-        for name, text in zip(parts[1::2], parts[2::2], strict=True):
-            if name in found:
-                raise ValueError(f"query {name} is defined twice, see {file.name}")
-            found[name] = cast("LiteralString", text.strip().removesuffix(";"))
-    return found
+        pieces = _HEADING.split(file.read_text("utf-8"))
+        for kind, name, text in zip(
+            pieces[1::3], pieces[2::3], pieces[3::3], strict=True
+        ):
+            if name in found[kind]:
+                raise ValueError(f"{kind} {name} is defined twice, see {file.name}")
+            found[kind][name] = text.strip().removesuffix(";")
+    parts = found["part"]
+    return {
+        name: _for_each(_with_parts(text, parts))
+        for name, text in found["name"].items()
+    }
 
 
 def quoted(query: str, parameters: Mapping[str, Any]) -> str:
@@ -41,11 +52,16 @@ def quoted(query: str, parameters: Mapping[str, Any]) -> str:
     return queries()[query] % literals
 
 
-def _for_each_count(text: str) -> str:
-    """Repeat what is to be repeated for each count column."""
-    return _EACH_COUNT.sub(
-        lambda found: ", ".join(
-            found[1].replace("$count", column) for column in COUNTS
-        ),
-        text,
-    )
+def _with_parts(text: str, parts: Mapping[str, str]) -> str:
+    """Fill in what is shared; a part may have parts."""
+    return _PART.sub(lambda found: _with_parts(parts[found[1]], parts), text)
+
+
+def _for_each(text: str) -> str:
+    """Repeat what is to be repeated for each of some columns."""
+
+    def repeated(found: re.Match[str]) -> str:
+        (mark,) = (mark for mark in _COLUMNS if mark in found[1])
+        return ", ".join(found[1].replace(mark, name) for name in _COLUMNS[mark])
+
+    return _EACH.sub(repeated, text)

@@ -1,16 +1,58 @@
 """Sensors, and when they were attached to channels."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
 
 import polars as pl
 
-from verkehrspuls.storage.database import Connection, Row, execute, one, read_frame
+from verkehrspuls.storage.database import Connection, one, read_frame, read_records
 from verkehrspuls.storage.visibility import PUBLIC
 
 
-def list_foreign_topics(connection: Connection, municipality: str | None) -> list[Row]:
+@dataclass(frozen=True, slots=True)
+class ForeignTopic:
+    """A sensor of a foreign format, and the topic that it publishes under."""
+
+    sensor: str
+    payload_format: str
+    topic: str
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """A sensor, and one of its installations."""
+
+    sensor_id: int
+    key: str
+    name: str
+    model: str
+    payload_format: str
+    interval_s: int
+    class_scheme: str | None
+    #: what it last reported of itself
+    state: Literal["online", "offline", "unknown"]
+    municipality: str
+    #: None where it is installed nowhere; likewise what follows
+    site: str | None
+    site_name: str | None
+    output: str | None
+    channel: str | None
+    since: datetime | None
+    #: None while it lasts
+    until: datetime | None
+    last_received_at: datetime | None
+    newest_reading_at: datetime | None
+
+
+def list_foreign_topics(
+    connection: Connection, municipality: str | None
+) -> list[ForeignTopic]:
     """List sensors of foreign formats with the topic that each publishes under."""
-    return execute(connection, "foreign_topics", municipality=municipality).fetchall()
+    return read_records(
+        connection, ForeignTopic, "foreign_topics", municipality=municipality
+    )
 
 
 def list_sensors(
@@ -20,20 +62,17 @@ def list_sensors(
     site: str | None = None,
     sensor: str | None = None,
     visible: Sequence[str] = PUBLIC,
-) -> list[Row]:
-    """List sensors, one row per installation.
-
-    `until` is null while an installation lasts; `state` is what the sensor last said
-    of itself, or `unknown`.
-    """
-    return execute(
+) -> list[Installed]:
+    """List sensors, one record per installation."""
+    return read_records(
         connection,
+        Installed,
         "list_sensors",
         municipality=municipality,
         site=site,
         sensor=sensor,
         visible=list(visible),
-    ).fetchall()
+    )
 
 
 def count_sensors(

@@ -3,14 +3,16 @@
 What of a registration cannot be used is left out here, and named.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
 
 from verkehrspuls import places
 from verkehrspuls.errors import UnknownKey
 from verkehrspuls.quantities import QUANTITIES
-from verkehrspuls.storage.database import Connection, Row, execute
-from verkehrspuls.storage.sensors import list_sensors
+from verkehrspuls.storage.database import Connection, read_records
+from verkehrspuls.storage.sensors import Installed, list_sensors
 from verkehrspuls.storage.visibility import PUBLIC
 from verkehrspuls.text import mark, translate
 
@@ -26,12 +28,97 @@ class Fault(NamedTuple):
         return translate(self.text, language) % {"value": self.value}
 
 
+@dataclass(frozen=True, slots=True)
+class Municipality:
+    """A municipality that has visible sites."""
+
+    municipality_id: int
+    key: str
+    name: str
+    state: str
+    time_zone: str
+    licence: str
+    simulated: bool
+    imprint: str
+    privacy: str
+    contact: str
+    latitude: float | None
+    longitude: float | None
+    #: number of its visible sites
+    sites: int
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A channel of a site, as registered."""
+
+    channel_id: int
+    key: str
+    name: str
+    quantity: str
+    #: empty where there is none
+    direction: str
+    direction_name: str
+    lane: int | None
+    thresholds: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A site with its channels, and the municipality that it belongs to."""
+
+    site_id: int
+    key: str
+    name: str
+    road: str
+    place: str
+    latitude: float | None
+    longitude: float | None
+    speed_limit_kmh: int | None
+    visibility: str
+    status: str
+    municipality: str
+    municipality_name: str
+    state: str
+    time_zone: str
+    licence: str
+    simulated: bool
+    imprint: str
+    privacy: str
+    contact: str
+    #: coordinates of the municipality
+    town_latitude: float | None
+    town_longitude: float | None
+    channels: tuple[Channel, ...]
+    #: when the newest message of any of its sensors came; None: never
+    last_received_at: datetime | None
+    #: what became of the messages of that hour: `used` is one at least, `rejected` all
+    last_messages: Literal["used", "rejected", "imported"] | None
+    #: shortest and longest interval of its sensors
+    shortest_s: int | None
+    longest_s: int | None
+    #: when the newest of its readings was measured, whenever it came
+    newest_reading_at: datetime | None
+    #: parts of its registration that cannot be used and are left out
+    faults: tuple[Fault, ...]
+    #: only of a site that `read_site` found
+    sensors: tuple[Installed, ...] = ()
+
+
 def list_municipalities(
     connection: Connection, *, visible: Sequence[str] = PUBLIC
-) -> list[Row]:
+) -> list[Municipality]:
     """List municipalities that have a visible site, by name."""
-    rows = execute(connection, "list_municipalities", visible=list(visible))
-    return [_placed(row) for row in rows]
+    found = read_records(
+        connection, Municipality, "list_municipalities", visible=list(visible)
+    )
+    return [
+        replace(town, latitude=None, longitude=None)
+        if town.latitude is not None
+        and not places.is_plausible(town.latitude, town.longitude or 0.0)
+        else town
+        for town in found
+    ]
 
 
 def list_sites(
@@ -40,32 +127,16 @@ def list_sites(
     municipality: str | None = None,
     heard: bool = True,
     visible: Sequence[str] = PUBLIC,
-) -> list[Row]:
+) -> list[Site]:
     """List sites with their channels, by names of municipality and site.
 
-    Without `heard` nothing of messages and readings is looked up. With it
-    `last_received_at` is when the newest message of any of a site's sensors came; null
-    where none ever did. `last_messages`: what became of those of its last hour, `used`
-    (one at least), `rejected` (all), or `imported` from a file. `newest_reading_at` is
-    when the newest of its readings was measured, whenever it came. `faults`: what of
-    its registration cannot be used and is left out, so that nobody stumbles over it.
+    Without `heard` messages and readings are not looked up, and their fields are None.
     """
-    rows = execute(
-        connection,
-        "list_sites",
-        municipality=municipality,
-        site=None,
-        heard=heard,
-        visible=list(visible),
+    found = _read(
+        connection, municipality=municipality, site=None, heard=heard, visible=visible
     )
-    found = [_usable(row) for row in rows]
-    by_town: dict[str, list[Row]] = {}
-    for row in found:
-        if row["latitude"] is not None:
-            by_town.setdefault(row["municipality"], []).append(row)
-    for town in by_town.values():
-        _leave_out_astray(town)
-    return found
+    astray = _astray(found)
+    return [astray.get(site.site_id, site) for site in found]
 
 
 def read_site(
@@ -74,67 +145,82 @@ def read_site(
     site: str,
     *,
     visible: Sequence[str] = PUBLIC,
-) -> Row:
-    """Find a site; like one of `list_sites`, and with its `sensors`."""
-    seen = list(visible)
-    row: Row | None = execute(
-        connection,
-        "list_sites",
-        municipality=municipality,
-        site=site,
-        heard=True,
-        visible=seen,
-    ).fetchone()
-    if row is None:
-        raise UnknownKey(kind="site", key=f"{municipality}/{site}")
-    return _usable(row) | {
-        "sensors": list_sensors(
-            connection, municipality=municipality, site=site, visible=seen
-        )
+) -> Site:
+    """Find a site, with its `sensors`."""
+    of_site: dict[str, Any] = {
+        "municipality": municipality,
+        "site": site,
+        "visible": visible,
     }
+    found = _read(connection, heard=True, **of_site)
+    if not found:
+        raise UnknownKey(kind="site", key=f"{municipality}/{site}")
+    return replace(found[0], sensors=tuple(list_sensors(connection, **of_site)))
 
 
-def _usable(row: Row) -> Row:
-    """Leave out what of a site's registration cannot be used, and say so."""
-    unknown = {c["quantity"] for c in row["channels"]} - QUANTITIES.keys()
+def _read(
+    connection: Connection, *, visible: Sequence[str], **asked: Any
+) -> list[Site]:
+    return read_records(
+        connection, _usable, "list_sites", **asked, visible=list(visible)
+    )
+
+
+def _usable(
+    *,
+    channels: Sequence[Mapping[str, Any]],
+    latitude: float | None,
+    longitude: float | None,
+    **row: Any,
+) -> Site:
+    """Make a site of a row; leave out what cannot be used, and name it."""
+    unknown = {c["quantity"] for c in channels} - QUANTITIES.keys()
     faults = [
         Fault(mark("It measures “%(value)s”, which is not known here."), quantity)
         for quantity in sorted(unknown)
     ]
-    usable = _placed(row)
-    if usable is not row:
-        place = f"{row['latitude']:g}, {row['longitude']:g}"
+    if (
+        latitude is not None
+        and longitude is not None
+        and not places.is_plausible(latitude, longitude)
+    ):
+        place = f"{latitude:g}, {longitude:g}"
         text = mark("Its coordinates (%(value)s) do not lie in Germany.")
         faults.append(Fault(text, place))
-    usable["faults"] = faults
-    if unknown:
-        usable["channels"] = [
-            c for c in row["channels"] if c["quantity"] not in unknown
-        ]
-    return usable
+        latitude = longitude = None
+    return Site(
+        channels=tuple(
+            Channel(**channel)
+            for channel in channels
+            if channel["quantity"] not in unknown
+        ),
+        latitude=latitude,
+        longitude=longitude,
+        faults=tuple(faults),
+        **row,
+    )
 
 
-def _leave_out_astray(town: Sequence[Row]) -> None:
-    """Leave out coordinates far from a municipality's other sites, and say so."""
-    known = [(row["latitude"], row["longitude"]) for row in town]
-    its_own = town[0]["town_latitude"], town[0]["town_longitude"]
-    told = [its_own] if None not in its_own and places.is_plausible(*its_own) else []
-    middle = places.middle([*known, *told])
-    for row, place in zip(town, known, strict=True):
-        if places.are_far(place, middle):
-            text = mark("Its coordinates (%(value)s) lie far from all other sites.")
-            fault = Fault(text, f"{place[0]:g}, {place[1]:g}")
-            row |= {
-                "latitude": None,
-                "longitude": None,
-                "faults": [*row["faults"], fault],
-            }
-
-
-def _placed(row: Row) -> Row:
-    """Leave out coordinates that cannot be those of a German town."""
-    if row["latitude"] is None or places.is_plausible(
-        row["latitude"], row["longitude"] or 0.0
-    ):
-        return row
-    return row | {"latitude": None, "longitude": None}
+def _astray(sites: Sequence[Site]) -> dict[int, Site]:
+    """Return sites far from their municipality's others, without coordinates, by id."""
+    towns: dict[str, list[tuple[Site, tuple[float, float]]]] = {}
+    for site in sites:
+        if site.latitude is not None and site.longitude is not None:
+            place = site.latitude, site.longitude
+            towns.setdefault(site.municipality, []).append((site, place))
+    text = mark("Its coordinates (%(value)s) lie far from all other sites.")
+    found = {}
+    for town in towns.values():
+        of = town[0][0]
+        known = [place for _, place in town]
+        if of.town_latitude is not None and of.town_longitude is not None:
+            its_own = of.town_latitude, of.town_longitude
+            known += [its_own] if places.is_plausible(*its_own) else []
+        middle = places.middle(known)
+        for site, place in town:
+            if places.are_far(place, middle):
+                fault = Fault(text, f"{place[0]:g}, {place[1]:g}")
+                found[site.site_id] = replace(
+                    site, latitude=None, longitude=None, faults=(*site.faults, fault)
+                )
+    return found

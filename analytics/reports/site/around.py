@@ -26,6 +26,7 @@ from verkehrspuls.storage.doubts import list_ambiguous_hours
 from verkehrspuls.storage.estimates import ForecastError, list_forecast_errors
 from verkehrspuls.storage.health import HealthDay
 from verkehrspuls.storage.reader import Reader
+from verkehrspuls.storage.sites import Site
 
 #: Most cases of a standing beside those of the period.
 MAX_CASES: Final = 50
@@ -49,7 +50,7 @@ class Around:
     #: what is suspected to be of a sensor's fault (SUSPECTED), of all that is measured
     suspected: pl.DataFrame
     #: sites of the municipality; none where nothing is counted
-    neighbours: Sequence[Row] = ()
+    neighbours: Sequence[Site] = ()
     #: what open cases found in the period
     findings: Sequence[Finding] = ()
     #: by how much forecasts were off
@@ -63,9 +64,9 @@ def around(
 ) -> Around:
     """Read what is known around the figures; verdicts are of the days from `since`."""
     site = asked.site
-    of_site = {"municipality": site["municipality"], "site": site["key"]}
+    of_site: dict[str, Any] = {"municipality": site.municipality, "site": site.key}
     measured = [*filter(None, (asked.quantity,)), *environment]
-    places = [(site["site_id"], quantity, ALL) for quantity in measured]
+    places = [(site.site_id, quantity, ALL) for quantity in measured]
     with reader.connection() as connection:
         cases = list_cases(
             connection,
@@ -79,12 +80,12 @@ def around(
         of_counted: dict[str, Any] = {}
         if asked.quantity:
             of_counted = {
-                "neighbours": sites_of(connection, site["municipality"]),
+                "neighbours": sites_of(connection, site.municipality),
                 "findings": list_findings(connection, **asked.counted, **asked.period),
                 "forecast_errors": list_forecast_errors(connection, **asked.counted)
                 if asked.end > asked.now
                 else (),
-                "school_holidays": school_holidays(connection, site["state"]),
+                "school_holidays": school_holidays(connection, site.state),
             }
         return Around(
             cases=cases,
@@ -97,9 +98,7 @@ def around(
             if asked.quantity
             else (),
             ambiguous_of_all=ambiguous,
-            suspected=read_suspected(
-                connection, [site["site_id"]], None, **asked.period
-            ),
+            suspected=read_suspected(connection, [site.site_id], None, **asked.period),
             **of_counted,
         )
 
@@ -115,8 +114,8 @@ def _other_cases(
     found = {
         standing: list_cases(
             connection,
-            municipality=asked.site["municipality"],
-            site=asked.site["key"],
+            municipality=asked.site.municipality,
+            site=asked.site.key,
             standing=(standing,),
             now=asked.now,
             limit=MAX_CASES,

@@ -1,12 +1,12 @@
 """The site and period of a report."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from analytics.reports.extracts import Bin
 from verkehrspuls.calendar import day_end, day_start, local_day
+from verkehrspuls.storage.sites import Channel, Site
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +16,7 @@ class Asked:
     The local days from `first` to `last` are touched.
     """
 
-    site: Mapping[str, Any]
+    site: Site
     #: what is counted, if anything is
     quantity: str | None
     start: datetime
@@ -28,7 +28,7 @@ class Asked:
     @property
     def zone(self) -> str:
         """The site's time zone."""
-        return str(self.site["time_zone"])
+        return str(self.site.time_zone)
 
     @property
     def first(self) -> date:
@@ -61,7 +61,7 @@ class Asked:
     @property
     def counted(self) -> dict[str, Any]:
         """The series shown, as parameters of the queries of storage."""
-        return {"site_id": self.site["site_id"], "quantity": self.quantity or ""}
+        return {"site_id": self.site.site_id, "quantity": self.quantity or ""}
 
     @property
     def period(self) -> dict[str, Any]:
@@ -69,6 +69,6 @@ class Asked:
         return {"start": self.start, "end": self.end}
 
     @property
-    def channels(self) -> list[Mapping[str, Any]]:
+    def channels(self) -> list[Channel]:
         """The channels that count."""
-        return [c for c in self.site["channels"] if c["quantity"] == self.quantity]
+        return [c for c in self.site.channels if c.quantity == self.quantity]

@@ -1,9 +1,7 @@
 """What a site counts compared with another period, or with another site."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 import polars as pl
 
@@ -36,10 +34,10 @@ def compared(
     `other` is the key of a site of the same municipality; `before` are then the days
     of both. Only the days to compare with are read.
     """
-    site: Mapping[str, Any] = of.site
+    site = of.site
     with reader.connection() as connection:
         if other:
-            site = read_site(connection, of.site["municipality"], other)
+            site = read_site(connection, of.site.municipality, other)
         suspects = suspected_of(connection, [site], of.quantity, *before)
 
     def days(without: pl.DataFrame | None) -> pl.DataFrame:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import cached_property
-from typing import Any
 
 import polars as pl
 
@@ -17,13 +16,14 @@ from analytics.reports.extracts import ALL
 from analytics.reports.site.around import Around
 from analytics.reports.site.asked import Asked
 from analytics.reports.site.reading import Frames, together
+from verkehrspuls.storage.sites import Site
 
 
 @dataclass(frozen=True, kw_only=True)
 class Counted:
     """What was counted in days of a site, with its figures."""
 
-    site: dict[str, Any]
+    site: Site
     quantity: str
     #: local days, both included; flow figures are of the ended ones up to `ended`
     first: date
@@ -85,7 +85,7 @@ def counted(
     days = together(of.days)
     rows = days if asked.whole_days else together(of.hours)
     return Counted(
-        site=dict(asked.site),
+        site=asked.site,
         quantity=asked.quantity or "",
         first=asked.first,
         last=asked.last,
@@ -105,7 +105,7 @@ def counted(
 def _passport_of_hours(asked: Asked, hours: pl.DataFrame, known: Around) -> Passport:
     """Return where the hours come from; the running one is not expected yet."""
     selection = extracts.select(
-        dict(asked.site),
+        asked.site,
         quantity=asked.quantity,
         direction=None,
         **asked.period,

@@ -96,7 +96,7 @@ def _speeds(asked: Asked, of: Frames) -> Result:
     return speeds.speeds(
         check(of.histograms.drop_nulls("counts"), SPEED_HISTOGRAMS),
         empty(FLOW_BINS),
-        limit_kmh=asked.site["speed_limit_kmh"],
+        limit_kmh=asked.site.speed_limit_kmh,
         expected=int(length.total_seconds() // HOUR_S),
         lanes=len(asked.channels),
         excluded_s=int(of.histograms["excluded_s"].sum()),

@@ -66,7 +66,7 @@ def volumes(
 
     Of the period, or of its part from `start` to `end`.
     """
-    directions = {channel["direction"] for channel in asked.channels}
+    directions = {channel.direction for channel in asked.channels}
     found = read_volumes(
         url,
         **asked.counted,

@@ -129,7 +129,7 @@ class _Computed:
         self._asked = asked
         self._around = known
         self._rules = rules
-        state = asked.site["state"]
+        state = asked.site.state
         self._terms = terms_of(known.school_holidays, state)
         self._calendar = calendar(asked.first, asked.last, state, known.school_holidays)
         self._left_out = excluded_of_days(together(hours), asked.zone)

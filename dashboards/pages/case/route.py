@@ -27,13 +27,13 @@ def one_case(
     case = found.case
     with database.connection() as connection:
         towns = list_municipalities(connection)
-    town = next(town for town in towns if town["key"] == case["municipality"])
+    town = next(town for town in towns if town.key == case["municipality"])
     return render(
         request,
         tongue,
         "pages/case/case.html",
         of=[town],
         case=case,
-        town=town["name"],
+        town=town.name,
         page=case_page(found, tongue),
     )

@@ -34,7 +34,7 @@ def one_corridor(
     if not rows:
         raise UnknownKey(kind="corridor", key=f"{municipality}/{corridor}")
     found = rows[0]
-    town = next(town for town in towns if town["key"] == municipality)
+    town = next(town for town in towns if town.key == municipality)
 
     def made() -> Response:
         page, errors, entered = None, {}, day
@@ -52,7 +52,7 @@ def one_corridor(
             "pages/corridor/corridor.html",
             of=[town],
             corridor=found,
-            town=town["name"],
+            town=town.name,
             form={"day": entered, "errors": errors},
             page=page,
         )

@@ -58,7 +58,7 @@ def rows_page(shown: View, url: str, *, of: str, page: int) -> RowsPage:
         quantity = _NOISE if of == "noise" else quantity
         hours = environment_hours(shown, url, quantity)
     if of == "noise":
-        known = stored_hours(hours, shown.site["channels"])
+        known = stored_hours(hours, shown.site.channels)
         frame, by = noise_days(known, zone=shown.zone), "day"
     elif of == "days":
         frame, by = charts.of_all(counted_days(shown, url)), "day"

@@ -2,10 +2,10 @@
 
 import heapq
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
 
@@ -16,8 +16,8 @@ from analytics.studies.change import Change
 from analytics.studies.pairs import YEAR
 from dashboards.language import Language
 from verkehrspuls.errors import BadParameter
-from verkehrspuls.storage.database import Row
 from verkehrspuls.storage.reader import Reader
+from verkehrspuls.storage.sites import Site
 from verkehrspuls.text import mark
 
 PERIODS: Final = {
@@ -37,12 +37,12 @@ class Choices:
 
 
 def choices(
-    site: Mapping[str, Any],
+    site: Site,
     quantity: str,
     asked: str,
     language: Language,
     *,
-    sites: Sequence[Row],
+    sites: Sequence[Site],
 ) -> Choices:
     """Offer periods, and the municipality's other sites that count the same.
 
@@ -50,15 +50,15 @@ def choices(
     of the municipality.
     """
     others = {
-        f"site:{other['key']}": other
+        f"site:{other.key}": other
         for other in counting(sites, quantity)
-        if other["key"] != site["key"]
+        if other.key != site.key
     }
     offered = set(
         heapq.nsmallest(MAX_SITES, others, key=lambda key: _apart(site, others[key]))
     ) | {asked}
     names = [(key, language.phrase(name)) for key, name in PERIODS.items()]
-    names += [(key, other["name"]) for key, other in others.items() if key in offered]
+    names += [(key, other.name) for key, other in others.items() if key in offered]
     if asked and asked not in dict(names):
         raise BadParameter(
             parameter="compare", detail=mark("There is nothing to compare with")
@@ -66,14 +66,18 @@ def choices(
     return Choices(names, asked)
 
 
-def _apart(one: Mapping[str, Any], other: Mapping[str, Any]) -> float:
+def _apart(one: Site, other: Site) -> float:
     """Order sites by their distance; those without coordinates come last."""
-    places = [site[name] for site in (one, other) for name in ("latitude", "longitude")]
-    if None in places:
+    if (
+        one.latitude is None
+        or one.longitude is None
+        or other.latitude is None
+        or other.longitude is None
+    ):
         return math.inf
-    latitude, longitude, north, east = places
     return math.hypot(
-        north - latitude, (east - longitude) * math.cos(math.radians(latitude))
+        other.latitude - one.latitude,
+        (other.longitude - one.longitude) * math.cos(math.radians(one.latitude)),
     )
 
 

@@ -195,12 +195,10 @@ def _weekdays(period: Period) -> list[int]:
 def _names(shown: View) -> Names:
     """Directions of the quantity with their names, in the registry's order."""
     found: dict[str, str] = {}
-    for channel in shown.site["channels"]:
-        if channel["quantity"] == shown.quantity:
-            key = channel["direction"]
-            found.setdefault(
-                key, channel["direction_name"] or (key and channel["name"])
-            )
+    for channel in shown.site.channels:
+        if channel.quantity == shown.quantity:
+            key = channel.direction
+            found.setdefault(key, channel.direction_name or (key and channel.name))
     return list(found.items())
 
 

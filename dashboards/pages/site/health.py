@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import groupby
-from typing import Any, Final
+from typing import Final
 
 from analytics.health.verdicts import GOOD, texts, words
 from dashboards.language import Language
 from verkehrspuls.storage.health import HealthDay
+from verkehrspuls.storage.sites import Channel, Site
 
 #: number of days shown, including today
 DAYS_SHOWN: Final = 14
@@ -34,14 +35,14 @@ class Health:
 
 
 def health(
-    site: Mapping[str, Any],
+    site: Site,
     verdicts: Sequence[HealthDay],
     language: Language,
     *,
     today: date,
 ) -> Health:
     """Arrange the verdicts (`storage.health.days`) of the last `DAYS_SHOWN` days."""
-    names = {c["key"]: _name(c, site, language) for c in site["channels"]}
+    names = {c.key: _name(c, site, language) for c in site.channels}
     known = {(row.day, row.channel): row.verdict for row in verdicts}
     days = [today - timedelta(days=n) for n in range(DAYS_SHOWN)]
     bad = sum(verdict != GOOD for verdict in known.values())
@@ -75,19 +76,16 @@ def health(
     )
 
 
-def _name(
-    channel: Mapping[str, Any], site: Mapping[str, Any], language: Language
-) -> str:
+def _name(channel: Channel, site: Site, language: Language) -> str:
     """Return the shortest distinct name of a channel."""
     alike = [
         c
-        for c in site["channels"]
-        if (c["quantity"], c["direction"])
-        == (channel["quantity"], channel["direction"])
+        for c in site.channels
+        if (c.quantity, c.direction) == (channel.quantity, channel.direction)
     ]
     if len(alike) > 1:
-        return str(channel["name"] or channel["key"])
-    return str(channel["direction_name"] or language.quantity(channel["quantity"]))
+        return channel.name or channel.key
+    return channel.direction_name or language.quantity(channel.quantity)
 
 
 def _cell(verdict: str | None, language: Language) -> Cell:

@@ -103,7 +103,7 @@ def total(of: Counted, language: Language) -> KeyFigure:
             else mark("counted, not scaled up; %(share)s observed"),
             share=language.percent(passport.observed),
         ),
-        passport=passports.lines(passport, language, zone=of.site["time_zone"]),
+        passport=passports.lines(passport, language, zone=of.site.time_zone),
         cases=of.cases,
     )
 
@@ -179,7 +179,7 @@ def _shown(
     if figure.name == "mean_day" and lacking and lacking.code == "less-than-a-year":
         basis += "; " + _year_lacks(lacking, language)
     if figure.at and not basis:
-        basis = language.moment(figure.at, of.site["time_zone"])
+        basis = language.moment(figure.at, of.site.time_zone)
     if figure.name == "v85" and (of.ended - of.first).days >= SPEED_DAYS:
         basis += language.phrase(
             ", of the last %(days)s days of the period", days=SPEED_DAYS
@@ -197,7 +197,7 @@ def _shown(
         without=_without(trusted.value, value, unit, language)
         if trusted and figure.value is not None
         else "",
-        passport=passports.lines(figure.passport, language, zone=of.site["time_zone"]),
+        passport=passports.lines(figure.passport, language, zone=of.site.time_zone),
         cases=figure.passport.cases,
     )
 

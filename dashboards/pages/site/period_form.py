@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlencode
 
 from dashboards.language import Language
@@ -15,6 +15,7 @@ from dashboards.pages.site.comparison import Choices
 from dashboards.period import BINS, PRESETS, Period, is_day
 from verkehrspuls.errors import BadParameter
 from verkehrspuls.quantities import COUNTED
+from verkehrspuls.storage.sites import Site
 from verkehrspuls.text import is_translated, mark
 
 #: what presets keep, besides the period
@@ -53,7 +54,7 @@ class Form:
 
 
 def form(
-    site: Mapping[str, Any],
+    site: Site,
     query: Mapping[str, str],
     language: Language,
     *,
@@ -64,7 +65,7 @@ def form(
     """Fill the form from what is shown; after a mistake from what was entered."""
     kept = {name: query[name] for name in _KEPT if query.get(name)}
     wrong = error.parameter if error else ""
-    measured = list(dict.fromkeys(c["quantity"] for c in site["channels"]))
+    measured = list(dict.fromkeys(c.quantity for c in site.channels))
     asked = query.get("quantity", "")
     counts = (
         (asked in COUNTED) if asked in measured else bool(set(measured) & {*COUNTED})

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from fastapi import Request, Response
 
@@ -20,7 +19,7 @@ from dashboards.render import LanguageKey, Now, database_of, known, page_router,
 from verkehrspuls.errors import BadParameter
 from verkehrspuls.quantities import COUNTED
 from verkehrspuls.storage.operation import count_changes
-from verkehrspuls.storage.sites import read_site
+from verkehrspuls.storage.sites import Site, read_site
 
 router = page_router()
 
@@ -52,7 +51,7 @@ def one_site(
 def _site(
     request: Request,
     tongue: Language,
-    found: Mapping[str, Any],
+    found: Site,
     query: Mapping[str, str],
     at: datetime,
 ) -> Response:
@@ -66,7 +65,7 @@ def _site(
         )
     except BadParameter as error:
         return _mistaken(request, tongue, found, query, error)
-    zones = {(found["municipality"], found["key"]): found["time_zone"]}
+    zones = {(found.municipality, found.key): found.time_zone}
     return render(
         request,
         tongue,
@@ -105,15 +104,15 @@ def _span(shown: Period, language: Language) -> str:
 def _mistaken(
     request: Request,
     language: Language,
-    site: Mapping[str, Any],
+    site: Site,
     query: Mapping[str, str],
     error: BadParameter,
 ) -> Response:
     """Show the form with what was entered, and what is wrong at its field."""
-    measured = [channel["quantity"] for channel in site["channels"]]
+    measured = [channel.quantity for channel in site.channels]
     counted = next((quantity for quantity in measured if quantity in COUNTED), "")
     with database_of(request).connection() as connection:
-        sites = sites_of(connection, site["municipality"]) if counted else []
+        sites = sites_of(connection, site.municipality) if counted else []
     response = render(
         request,
         language,

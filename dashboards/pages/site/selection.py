@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Query
@@ -13,6 +13,7 @@ from dashboards.language import Language
 from dashboards.period import Period, read
 from verkehrspuls.errors import BadParameter
 from verkehrspuls.quantities import COUNTED, ENVIRONMENT
+from verkehrspuls.storage.sites import Site
 from verkehrspuls.text import mark
 
 
@@ -44,7 +45,7 @@ Asked = Annotated[dict[str, str], Depends(_asked)]
 class View:
     """What is shown of a site: a period, and what was measured in it."""
 
-    site: Mapping[str, Any]
+    site: Site
     language: Language
     now: datetime
     period: Period
@@ -56,7 +57,7 @@ class View:
     @property
     def zone(self) -> str:
         """The site's time zone."""
-        return str(self.site["time_zone"])
+        return str(self.site.time_zone)
 
     @property
     def today(self) -> date:
@@ -77,14 +78,14 @@ class View:
 
 
 def selection(
-    site: Mapping[str, Any],
+    site: Site,
     query: Mapping[str, str],
     language: Language,
     *,
     now: datetime,
 ) -> View:
     """Read what to show from the query string."""
-    measured = list(dict.fromkeys(c["quantity"] for c in site["channels"]))
+    measured = list(dict.fromkeys(c.quantity for c in site.channels))
     counted = [q for q in COUNTED if q in measured]
     environment = [q for q in measured if q in ENVIRONMENT]
     asked = query.get("quantity", "")
@@ -96,7 +97,7 @@ def selection(
         site=site,
         language=language,
         now=now,
-        period=read(query, site["time_zone"], now=now),
+        period=read(query, site.time_zone, now=now),
         quantity=asked
         if asked in COUNTED
         else next(iter(counted), None)

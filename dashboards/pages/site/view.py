@@ -198,7 +198,7 @@ def _as_begun(shown: View, query: Mapping[str, str], days: pl.DataFrame) -> View
 
 def _newest_period(shown: View, query: Mapping[str, str]) -> Period:
     """Return the newest period with measurements, for an environment page."""
-    measured = shown.site["newest_reading_at"]
+    measured = shown.site.newest_reading_at
     if measured is None or measured >= shown.period.start:
         return shown.period
     newest = measured.astimezone(ZoneInfo(shown.zone)).date()
@@ -227,7 +227,7 @@ def environment_hours(
     """
     return read_environment(
         url,
-        site_id=shown.site["site_id"],
+        site_id=shown.site.site_id,
         quantity=quantity,
         start=shown.period.start - look_back(quantity),
         end=shown.period.end,
@@ -280,7 +280,7 @@ def _measured(shown: View, url: str, quantity: str, *, trusted: bool) -> Measure
 
 def _environment_charts(shown: View, known: Mapping[str, Measured]) -> list[Chart]:
     """Draw what quantities come to, and each of them."""
-    channels = shown.site["channels"]
+    channels = shown.site.channels
     return environment_charts(
         {
             quantity: stored_hours(found.hours, channels)
@@ -315,7 +315,7 @@ def filled_hours(shown: View, frame: pl.DataFrame) -> tuple[str, pl.DataFrame]:
 
 def _environment_hours(shown: View, frame: pl.DataFrame, *, quantity: str) -> Chart:
     first, filled = filled_hours(shown, frame)
-    thresholds = [c["thresholds"] for c in shown.site["channels"] if c["key"] == first]
+    thresholds = [c.thresholds for c in shown.site.channels if c.key == first]
     return charts.environment_chart(
         filled,
         shown.language,
@@ -334,7 +334,7 @@ def _long(shown: View, url: str, quantity: str, *, trusted: bool) -> pl.DataFram
     """Values over intervals above an hour, such as daily means (LONG_VALUES)."""
     found = read_long_environment(
         url,
-        site_id=shown.site["site_id"],
+        site_id=shown.site.site_id,
         quantity=quantity,
         start=shown.period.start,
         end=shown.period.end,
@@ -397,12 +397,12 @@ def _whereabouts(shown: View) -> str:
         if not period.whole_days
         else language.days(period.first, period.last)
     )
-    road = f"{site['road']}, " if site["road"] else ""
+    road = f"{site.road}, " if site.road else ""
     return language.phrase(
         "%(names)s at %(road)s%(town)s, %(when)s.",
         names=names,
         road=road,
-        town=site["municipality_name"],
+        town=site.municipality_name,
         when=when,
     )
 
@@ -410,13 +410,13 @@ def _whereabouts(shown: View) -> str:
 def _heard(shown: View, *, begun: bool) -> str:
     """Return the time of the last message, and why there is no value."""
     language, site = shown.language, shown.site
-    if site["last_received_at"] is None:
+    if site.last_received_at is None:
         return language.phrase("No message has arrived yet.")
     text = mark("Last message %(age)s.")
-    age = shown.now - site["last_received_at"]
-    if age <= LATE_AFTER and site["last_messages"] == "rejected":
+    age = shown.now - site.last_received_at
+    if age <= LATE_AFTER and site.last_messages == "rejected":
         text = mark("Last message %(age)s; none of those of the last hour can be used.")
-    elif site["newest_reading_at"] and not is_fresh(site, shown.now):
+    elif site.newest_reading_at and not is_fresh(site, shown.now):
         said = newest_reading(site, language, now=shown.now)
         return f"{said[0].upper()}{said[1:]}."
     elif age <= LATE_AFTER and begun:

@@ -1,6 +1,6 @@
 """The pages of all towns and of one town."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -22,7 +22,7 @@ from dashboards.render import (
     render,
 )
 from verkehrspuls.errors import UnknownKey
-from verkehrspuls.storage.sites import list_municipalities
+from verkehrspuls.storage.sites import Municipality, list_municipalities
 
 router = page_router()
 
@@ -55,8 +55,8 @@ def one_town(
     return _known(request, language, report, at, page=page, only=municipality)
 
 
-def _has(towns: Iterable[Mapping[str, Any]], key: str) -> bool:
-    return any(town["key"] == key for town in towns)
+def _has(towns: Iterable[Municipality], key: str) -> bool:
+    return any(town.key == key for town in towns)
 
 
 def _known(
@@ -92,8 +92,7 @@ def _towns(
     shown = view.lines(report.sites, counts, language, now=at)
     listed = view.listed(shown, towns, counts, language, page=page)
     zones = {
-        (line.site["municipality"], line.site["key"]): line.site["time_zone"]
-        for line in shown
+        (line.site.municipality, line.site.key): line.site.time_zone for line in shown
     }
     return render(
         request,

@@ -1,9 +1,9 @@
 """The report of all towns, cached for all readers for some seconds."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from fastapi import Request
 
@@ -11,7 +11,7 @@ from analytics.reports.town import Report, report_towns
 from api.database import MAX_WAIT_S
 from dashboards.render import database_of
 from verkehrspuls.errors import DatabaseUnavailable, Unavailable
-from verkehrspuls.storage.sites import list_municipalities
+from verkehrspuls.storage.sites import Municipality, list_municipalities
 
 #: maximum age of the towns' pages in seconds
 MAX_AGE_S: Final = 10
@@ -20,11 +20,11 @@ MAX_STALE_S: Final = 30
 _reading: Final = threading.Lock()
 
 
-def known_towns(request: Request) -> Sequence[Mapping[str, Any]]:
+def known_towns(request: Request) -> Sequence[Municipality]:
     """Return all towns, for pages without data; empty if they cannot be read."""
     held: tuple[datetime, Report] | None
     if held := getattr(request.app.state, "standing", None):
-        municipalities: Sequence[Mapping[str, Any]] = held[1].municipalities
+        municipalities: Sequence[Municipality] = held[1].municipalities
         return municipalities
     try:
         with database_of(request).connection() as connection:

@@ -20,6 +20,7 @@ from dashboards.states import STATES, State
 from verkehrspuls.quantities import COUNTED, ENVIRONMENT
 from verkehrspuls.storage.case_lists import Counts, Where
 from verkehrspuls.storage.environment import LatestValue
+from verkehrspuls.storage.sites import Municipality, Site
 from verkehrspuls.text import mark
 
 #: more sites than these are grouped by town, those of one town are paged
@@ -44,7 +45,7 @@ class Line:
     now: datetime
 
     @property
-    def site(self) -> Mapping[str, Any]:
+    def site(self) -> Site:
         """The site."""
         return self.here.site
 
@@ -56,15 +57,13 @@ class Line:
     @property
     def link(self) -> str:
         """The site's page."""
-        return addresses.site(
-            self.language.key, self.site["municipality"], self.site["key"]
-        )
+        return addresses.site(self.language.key, self.site.municipality, self.site.key)
 
     @property
     def quantities(self) -> str:
         """What is counted and measured."""
         language = self.language
-        quantities = dict.fromkeys(c["quantity"] for c in self.site["channels"])
+        quantities = dict.fromkeys(c.quantity for c in self.site.channels)
         counted = [q for q in quantities if q in COUNTED]
         others = len(quantities) - len(counted)
         names = [language.quantity(q) for q in counted]
@@ -92,7 +91,7 @@ class Line:
         text = language.phrase(
             "%(value)s, %(hour)s",
             value=f"{language.number(hour.volume)} {language.unit(hour.quantity)}",
-            hour=_hour(hour.time, self.site["time_zone"], language, now=self.now),
+            hour=_hour(hour.time, self.site.time_zone, language, now=self.now),
         )
         if hour.is_scaled:
             return text
@@ -141,7 +140,7 @@ class Line:
         return f"{language.quantity(found.key)} {number}\N{NO-BREAK SPACE}{found.unit}"
 
     def _when(self, time: datetime, interval_s: int) -> str:
-        zone = self.site["time_zone"]
+        zone = self.site.time_zone
         if interval_s > _HOUR_S:
             text = self.language.phrase(
                 "mean of %(count)s hours until %(time)s",
@@ -174,12 +173,12 @@ class Line:
     @property
     def heard(self) -> str:
         """How long ago its newest message came, and what is not of now."""
-        heard = self.site["last_received_at"]
+        heard = self.site.last_received_at
         if not heard:
             return self.language.phrase(
                 "message %(age)s", age=self.language.phrase("never")
             )
-        if self.site["newest_reading_at"] and not is_fresh(self.site, self.now):
+        if self.site.newest_reading_at and not is_fresh(self.site, self.now):
             return newest_reading(self.site, self.language, now=self.now)
         age = self.language.age(self.now - heard)
         return self.language.phrase("message %(age)s", age=age)
@@ -187,7 +186,7 @@ class Line:
     @property
     def faults(self) -> list[str]:
         """What of its registration cannot be used."""
-        return [fault.in_language(self.language.key) for fault in self.site["faults"]]
+        return [fault.in_language(self.language.key) for fault in self.site.faults]
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +221,7 @@ def lines(
     return [
         Line(
             here=here,
-            cases=cases.get((here.site["municipality"], here.site["key"]), Counts()),
+            cases=cases.get((here.site.municipality, here.site.key), Counts()),
             language=language,
             now=now,
         )
@@ -232,7 +231,7 @@ def lines(
 
 def groups(
     shown: Sequence[Line],
-    municipalities: Sequence[Mapping[str, Any]],
+    municipalities: Sequence[Municipality],
     cases: Mapping[Where, Counts],
     language: Language,
 ) -> list[Group]:
@@ -240,21 +239,21 @@ def groups(
     by_town = _by_town(shown)
     return [
         Group(
-            name=town["name"],
-            link=addresses.town(language.key, town["key"]),
+            name=town.name,
+            link=addresses.town(language.key, town.key),
             sites=len(inside),
             counts=counts(inside),
-            cases=cases.get((town["key"], None), Counts()),
+            cases=cases.get((town.key, None), Counts()),
         )
         for town in municipalities
-        if (inside := by_town.get(town["key"], []))
+        if (inside := by_town.get(town.key, []))
     ]
 
 
 def _by_town(shown: Sequence[Line]) -> dict[str, list[Line]]:
     found: dict[str, list[Line]] = {}
     for line in shown:
-        found.setdefault(line.site["municipality"], []).append(line)
+        found.setdefault(line.site.municipality, []).append(line)
     return found
 
 
@@ -264,7 +263,7 @@ class Listed:
 
     groups: Sequence[Group]
     #: (town, its sites)
-    towns: Sequence[tuple[Mapping[str, Any], Sequence[Line]]]
+    towns: Sequence[tuple[Municipality, Sequence[Line]]]
     page: int = 1
     pages: int = 1
     #: where all are, where they are not all listed: (label, address)
@@ -273,7 +272,7 @@ class Listed:
 
 def listed(
     shown: Sequence[Line],
-    municipalities: Sequence[Mapping[str, Any]],
+    municipalities: Sequence[Municipality],
     cases: Mapping[Where, Counts],
     language: Language,
     *,
@@ -287,13 +286,11 @@ def listed(
     pages = max(1, -(-len(every) // MAX_SITES_LISTED))
     page = min(page, pages)
     part = every[(page - 1) * MAX_SITES_LISTED : page * MAX_SITES_LISTED]
-    query = (
-        f"?municipality={municipalities[0]['key']}" if municipalities[1:] == [] else ""
-    )
+    query = f"?municipality={municipalities[0].key}" if municipalities[1:] == [] else ""
     by_town = {} if grouped else _by_town(part)
     return Listed(
         groups=part if grouped else (),
-        towns=[(town, by_town.get(town["key"], [])) for town in municipalities]
+        towns=[(town, by_town.get(town.key, [])) for town in municipalities]
         if not grouped
         else (),
         page=page,
@@ -343,22 +340,26 @@ def map_chart(
     shown: Sequence[Line],
     language: Language,
     *,
-    municipalities: Sequence[Mapping[str, Any]],
+    municipalities: Sequence[Municipality],
     listed: Listed,
 ) -> Chart:
     """Draw the map; with several towns marks are moved apart and towns named.
 
     Its table is of what the page lists. A site without coordinates is in it only.
     """
-    placed = [line for line in shown if _located(line.site)]
+    placed = [
+        (line, line.site.latitude, line.site.longitude)
+        for line in shown
+        if line.site.latitude is not None and line.site.longitude is not None
+    ]
     clustered = len(placed) > MAX_MARKS
     places = [
         Place(
-            name=line.site["name"],
-            latitude=line.site["latitude"],
-            longitude=line.site["longitude"],
-            road=line.site["road"],
-            town=line.site["municipality_name"],
+            name=line.site.name,
+            latitude=latitude,
+            longitude=longitude,
+            road=line.site.road,
+            town=line.site.municipality_name,
             state=line.state.key,
             words=(language.phrase(line.state.word),)
             if clustered
@@ -374,7 +375,7 @@ def map_chart(
             ),
             link=line.link,
         )
-        for line in placed
+        for line, latitude, longitude in placed
     ]
     spread = len(municipalities) > 1
     note = language.phrase(
@@ -433,21 +434,17 @@ def _table(listed: Listed, language: Language) -> Table:
         head,
         [
             (
-                line.site["name"],
-                line.site["municipality_name"],
+                line.site.name,
+                line.site.municipality_name,
                 language.phrase(line.state.word),
-                f"{line.site['latitude']:.4f}, {line.site['longitude']:.4f}"
-                if _located(line.site)
+                f"{line.site.latitude:.4f}, {line.site.longitude:.4f}"
+                if line.site.latitude is not None
                 else UNKNOWN_FIGURE,
             )
             for _, inside in listed.towns
             for line in inside
         ],
     )
-
-
-def _located(site: Mapping[str, Any]) -> bool:
-    return site["latitude"] is not None and site["longitude"] is not None
 
 
 def case_lines(

@@ -2,7 +2,6 @@ import io
 import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -11,25 +10,22 @@ import pytest
 from analytics.reports.extracts import Column, Extract, Selection, SeriesPassport
 from analytics.reports.periods import Period
 from api import file_types
+from tests.registered import channel, site
 
-SITE: dict[str, Any] = {
-    "municipality": "kaiserslautern",
-    "key": "pariser-strasse",
-    "name": "Pariser Straße",
-    "time_zone": "Europe/Berlin",
-    "municipality_name": "Kaiserslautern",
-    "licence": "",
-    "simulated": False,
-    "channels": [
-        {
-            "key": "ost-1",
-            "name": "Richtung Ost, Fahrstreifen 1",
-            "quantity": "motor",
-            "direction": "ost",
-            "direction_name": "Richtung Mainzer Tor",
-        }
-    ],
-}
+SITE = site(
+    "pariser-strasse",
+    name="Pariser Straße",
+    municipality="kaiserslautern",
+    municipality_name="Kaiserslautern",
+    channels=(
+        channel(
+            "ost-1",
+            name="Richtung Ost, Fahrstreifen 1",
+            direction="ost",
+            direction_name="Richtung Mainzer Tor",
+        ),
+    ),
+)
 #: what stands above the table
 FACTS = (
     "\ufeffKommune;Kaiserslautern\r\n"
@@ -161,7 +157,7 @@ def test_excel_has_yes_and_no_in_the_readers_words() -> None:
 def test_name_of_a_site_that_excel_would_run_is_defused() -> None:
     told = replace(
         extract(FRAME),
-        selection=replace(extract(FRAME).selection, site=SITE | {"name": "=1+1"}),
+        selection=replace(extract(FRAME).selection, site=replace(SITE, name="=1+1")),
     )
     assert "Messstelle;'=1+1\r\n" in file_types.to_german_csv(told).decode()
 

@@ -1,40 +1,45 @@
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from verkehrspuls.metrics import Metrics
+from verkehrspuls.storage.alerts import HeldUp
+from verkehrspuls.storage.operation import (
+    OfMunicipality,
+    OfReason,
+    OpenCases,
+    State,
+    Verdicts,
+    Work,
+)
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 
-LEDGER = {
-    "municipality": None,
-    "messages_received": 7,
-    "messages_accepted": 1,
-    "messages_partly_accepted": 2,
-    "messages_rejected": 3,
-    "messages_unknown_sensor": 1,
-    "readings_received": 9,
-    "readings_stored": 2,
-    "readings_duplicate": 3,
-    "readings_corrected": 1,
-    "readings_rejected": 3,
-    "readings_late": 2,
-    "readings_overlapping": 5,
-    "sequence_lost": 4,
-}
-STATE: dict[str, list[Any]] = {
-    "ledger": [LEDGER],
-    "rejected": [
-        {"reason": 'with "quotes"\nand lines', "messages": 3, "only_counted": 2}
-    ],
-    "cases": [{"municipality": "kusel", "cases": 2}],
-    "health": [{"municipality": "kusel", "verdict": "frozen", "channels": 3}],
-    "work": [
-        {"stale_buckets": 5, "since_last_commit_s": 1.5, "certificate_ends": None}
-    ],
-    "alerts": [{"waiting": 12, "oldest_s": 600.0, "given_up": 1}],
-}
+LEDGER = OfMunicipality(
+    municipality=None,
+    messages_received=7,
+    messages_accepted=1,
+    messages_partly_accepted=2,
+    messages_rejected=3,
+    messages_unknown_sensor=1,
+    readings_received=9,
+    readings_stored=2,
+    readings_duplicate=3,
+    readings_corrected=1,
+    readings_rejected=3,
+    readings_late=2,
+    readings_overlapping=5,
+    sequence_lost=4,
+)
+STATE = State(
+    ledger=[LEDGER],
+    rejected=[OfReason('with "quotes"\nand lines', messages=3, only_counted=2)],
+    cases=[OpenCases("kusel", 2)],
+    health=[Verdicts("kusel", "frozen", 3)],
+    work=Work(5, since_last_commit_s=1.5, certificate_ends=None),
+    alerts=HeldUp(waiting=12, oldest_s=600.0, given_up=1),
+)
 
 
 def samples(text: bytes) -> dict[tuple[str, tuple[str, ...]], float]:
@@ -78,7 +83,7 @@ def test_without_a_database_only_the_process_is_told_of() -> None:
 
 
 def test_a_database_without_messages_has_no_age() -> None:
-    work = {"stale_buckets": 0, "since_last_commit_s": None, "certificate_ends": NOW}
-    state = STATE | {"work": [work]}
+    work = Work(0, since_last_commit_s=None, certificate_ends=NOW)
+    state = replace(STATE, work=work)
     names = {name for name, _ in samples(Metrics().render(state))}
     assert "verkehrspuls_seconds_since_last_commit" not in names

@@ -1,5 +1,6 @@
 """List and show sensors, try their messages, end and remove them."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -23,7 +24,7 @@ def list_sensors(municipality: OfMunicipality = None, as_json: Json = False) -> 
             connection, municipality=municipality, visible=EVERYTHING
         )
     output.show_list(
-        sensors,
+        [asdict(sensor) for sensor in sensors],
         (
             *("sensor", "model", "state", "site", "channel", "output"),
             *("newest_reading", "last_message"),
@@ -95,10 +96,10 @@ def show_access(municipality: OfMunicipality = None, as_json: Json = False) -> N
     with database.connection(municipality) as connection:
         found = list_foreign_topics(connection, municipality)
     rows = [
-        row
+        asdict(row)
         | {
             "command": shlex.join(
-                ["deploy/credential", row["sensor"], "--write", row["topic"]]
+                ["deploy/credential", row.sensor, "--write", row.topic]
             )
         }
         for row in found

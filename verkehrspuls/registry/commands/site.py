@@ -1,6 +1,7 @@
 """List, show and remove sites."""
 
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -8,6 +9,9 @@ from verkehrspuls.cli import database, output
 from verkehrspuls.cli.keys import parse_key
 from verkehrspuls.cli.options import Json, OfMunicipality, SiteName
 from verkehrspuls.cli.removing import WithReadings, Yes, remove
+
+if TYPE_CHECKING:
+    from verkehrspuls.storage.sites import Site
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -21,9 +25,12 @@ def list_sites(municipality: OfMunicipality = None, as_json: Json = False) -> No
     from verkehrspuls.storage.visibility import EVERYTHING
 
     with database.connection(municipality) as connection:
-        sites = list_sites(connection, municipality=municipality, visible=EVERYTHING)
+        found = list_sites(connection, municipality=municipality, visible=EVERYTHING)
+    sites = [_with_fault_texts(site) for site in found]
+    for site in sites:
+        del site["sensors"]  # they are not read here
     output.show_list(
-        [_with_fault_texts(site) for site in sites],
+        sites,
         (
             *("site", "name", "channels", "measures"),
             *("status", "visibility", "newest_reading", "last_message"),
@@ -78,5 +85,6 @@ def remove_site(
     remove("site", site, *parse_key(site, kind="site"), with_readings, yes)
 
 
-def _with_fault_texts(site: dict[str, Any]) -> dict[str, Any]:
-    return site | {"faults": [fault.in_language("en") for fault in site["faults"]]}
+def _with_fault_texts(site: "Site") -> dict[str, Any]:
+    """Return a site as JSON shows it."""
+    return asdict(site) | {"faults": [fault.in_language("en") for fault in site.faults]}

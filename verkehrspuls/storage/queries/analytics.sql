@@ -69,8 +69,7 @@ where c.site_id = any(%(sites)s);
 -- Count readings in a span of each channel, and those of the hour before that reach into
 -- it, by the primary key; columns as arrays.
 select span.channel_id, r.*
-from unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])
-     as span (channel_id, since, until)
+from {{> spans}}
 cross join lateral (
     select count(r.histogram)::integer as histograms,
            count(r.observed_s)::integer as observed,
@@ -88,8 +87,7 @@ cross join lateral (
 -- When the readings in a span of each channel were received, and what their sensors say
 -- that they observed.
 select r.channel_id, r.time, r.received_at, r.observed_s
-from unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])
-     as span (channel_id, since, until)
+from {{> spans}}
 cross join lateral (
     (select r.channel_id, r.time, r.received_at, r.observed_s from count_reading r
      where r.channel_id = span.channel_id
@@ -107,8 +105,7 @@ cross join lateral (
 -- The speed histograms of count readings in a span of each channel.
 select r.channel_id, r.time, r.interval_s,
        r.histogram_from_kmh, r.histogram_width_kmh, r.histogram
-from unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])
-     as span (channel_id, since, until)
+from {{> spans}}
 cross join lateral (
     select * from count_reading r
     where r.channel_id = span.channel_id
@@ -121,8 +118,7 @@ cross join lateral (
 -- Environment readings in a span of each channel, and those of the hour before that
 -- reach into it.
 select r.channel_id, r.time, r.interval_s, r.value, r.observed_s
-from unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])
-     as span (channel_id, since, until)
+from {{> spans}}
 cross join lateral (
     select * from environment_reading r
     where r.channel_id = span.channel_id
@@ -135,8 +131,7 @@ cross join lateral (
 -- name: neighbour_readings
 -- The reading before and the one after a span of each channel.
 select r.channel_id, r.time, r.interval_s
-from unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])
-     as span (channel_id, since, until)
+from {{> spans}}
 cross join lateral (
     (select r.channel_id, r.time, r.interval_s from count_reading r
      where r.channel_id = span.channel_id and r.time < span.since
@@ -267,8 +262,7 @@ cross join lateral (
 -- name: stored_environment_hours
 -- Environment figures in a span of each channel, as they were last computed.
 select e.channel_id, e.time, e.observed_s, e.mean, e.minimum, e.maximum
-from unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])
-     as span (channel_id, since, until)
+from {{> spans}}
 cross join lateral (
     select * from environment_hour e
     where e.channel_id = span.channel_id
@@ -279,8 +273,7 @@ cross join lateral (
 -- name: stored_long_volumes
 -- Counts over intervals above an hour that began in a span of each channel.
 select v.channel_id, v.time, v.interval_s, v.volume, {{v.$count}}, v.speed_kmh
-from unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])
-     as span (channel_id, since, until)
+from {{> spans}}
 cross join lateral (
     select * from long_volume v
     where v.channel_id = span.channel_id and v.time >= span.since and v.time < span.until
@@ -290,37 +283,32 @@ cross join lateral (
 -- name: drop_volumes
 -- Remove the volumes in spans of channels.
 delete from volume v
-using unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])
-    as span (channel_id, since, until)
+using {{> spans}}
 where v.channel_id = span.channel_id and v.interval_s in (900, 3600)
   and v.time >= span.since and v.time < span.until;
 
 -- name: drop_speed_histograms
 -- Remove the speed histograms in spans of channels.
 delete from speed_histogram h
-using unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])
-    as span (channel_id, since, until)
+using {{> spans}}
 where h.channel_id = span.channel_id and h.time >= span.since and h.time < span.until;
 
 -- name: drop_environment_hours
 -- Remove the environment figures in spans of channels.
 delete from environment_hour e
-using unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])
-    as span (channel_id, since, until)
+using {{> spans}}
 where e.channel_id = span.channel_id and e.time >= span.since and e.time < span.until;
 
 -- name: drop_long_volumes
 -- Remove counts over intervals above an hour that began in spans of channels.
 delete from long_volume v
-using unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])
-    as span (channel_id, since, until)
+using {{> spans}}
 where v.channel_id = span.channel_id and v.time >= span.since and v.time < span.until;
 
 -- name: drop_long_environment
 -- Remove environment values over such intervals.
 delete from long_environment e
-using unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])
-    as span (channel_id, since, until)
+using {{> spans}}
 where e.channel_id = span.channel_id and e.time >= span.since and e.time < span.until;
 
 -- name: drop_days

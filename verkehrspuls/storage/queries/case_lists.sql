@@ -116,11 +116,7 @@ order by e.anomaly_case_id, c.direction,
 -- Open cases with a member in a period at one of some places; direction 'all' is all.
 -- Shown only where the leading site is visible.
 select distinct a.anomaly_case_id, c.site_id
-from unnest(%(sites)s::integer[], %(quantities)s::text[], %(directions)s::text[])
-     as place (site_id, quantity, direction)
-join vp.channel c
-  on c.site_id = place.site_id and c.quantity = place.quantity
- and place.direction in ('all', c.direction)
+from {{> at_places}}
 join vp.case_member e on e.channel_id = c.channel_id
 join vp.anomaly_case a on a.anomaly_case_id = e.anomaly_case_id
 join vp.site s on s.site_id = a.site_id

@@ -6,8 +6,7 @@
 select e.case_member_id, e.channel_id, e.detector, e.began, e.ended, a.state, a.effect
 from case_member e
 join anomaly_case a using (anomaly_case_id)
-join unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])
-     as span (channel_id, since, until)
+join {{> spans}}
   on e.channel_id = span.channel_id and e.began <= span.until and e.ended >= span.since
 where a.state <> 'suspected' or e.withdrawn_at is null;
 

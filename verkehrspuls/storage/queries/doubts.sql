@@ -37,11 +37,7 @@ order by f.channel_id, f.began
 -- Hours (UTC) of readings at some places whose wall clock showed their time twice, while
 -- nothing tells which of the two is meant; direction 'all' is all.
 select distinct c.site_id, date_trunc('hour', a.time, 'UTC') as hour
-from unnest(%(sites)s::integer[], %(quantities)s::text[], %(directions)s::text[])
-     as place (site_id, quantity, direction)
-join vp.channel c
-  on c.site_id = place.site_id and c.quantity = place.quantity
- and place.direction in ('all', c.direction)
+from {{> at_places}}
 join vp.site s on s.site_id = c.site_id
 join vp.ambiguous a on a.channel_id = c.channel_id
 where s.visibility = any(%(visible)s::text[])

@@ -5,79 +5,45 @@
 -- name: read_environment
 -- Hourly means of an environment quantity of a site, per channel. An hour that a person
 -- excluded knows nothing but its share.
-with measured as (
+with chosen as (
     select c.channel_id, c.key
-    from vp.channel c
-    join vp.site s using (site_id)
-    where c.site_id = %(site_id)s
-      and s.visibility = any(%(visible)s::text[])
-      and c.quantity = %(quantity)s
+    from {{> at_site}}
 ), left_out as materialized (
-    select e.channel_id, e.began, e.ended
-    from vp.exclusion e
-    join measured on measured.channel_id = e.channel_id
-    where e.began < %(end)s + interval '1 hour' and e.ended > %(start)s
-    union all
-    select f.channel_id, f.began, f.ended
-    from vp.suspected(
-        array(select channel_id from measured), %(start)s, %(end)s + interval '1 hour') f
-    where %(trusted)s::boolean
+    {{> left_out}}
 )
-select h.time, measured.key as channel,
+select h.time, chosen.key as channel,
        case when excluded.is_so then 0 else share.of_hour end as observed,
        case when excluded.is_so then share.of_hour else 0 end as excluded,
        case when not excluded.is_so then h.mean end as mean,
        case when not excluded.is_so then h.minimum end as minimum,
        case when not excluded.is_so then h.maximum end as maximum
 from vp.environment_hour h
-join measured using (channel_id)
+join chosen using (channel_id)
 cross join lateral (
     select round(h.observed_s::numeric / 3600, 4)::double precision as of_hour
 ) share
-cross join lateral (
-    -- asked of each hour only where anything is excluded at all, and once (offset 0)
-    select exists (select from left_out) and exists (
-        select from left_out x
-        where x.channel_id = h.channel_id
-          and x.began < h.time + interval '1 hour' and x.ended > h.time
-    ) as is_so
-    offset 0
-) excluded
-where h.time >= %(start)s and h.time < %(end)s and h.time <= now()
-order by h.time, measured.key
+{{> hours_of_period}}
+order by h.time, chosen.key
 
 -- name: read_long_environment
 -- Values of an environment quantity of a site over intervals above an hour, per channel,
 -- without those that a person excluded or, where they are to be trusted, that are
 -- suspected: see vp.suspected.
-with measured as (
+with chosen as (
     select c.channel_id, c.key
-    from vp.channel c
-    join vp.site s using (site_id)
-    where c.site_id = %(site_id)s
-      and s.visibility = any(%(visible)s::text[])
-      and c.quantity = %(quantity)s
+    from {{> at_site}}
 ), left_out as materialized (
-    select x.channel_id, x.began, x.ended
-    from vp.exclusion x
-    join measured on measured.channel_id = x.channel_id
-    where x.ended > %(start)s
-    union all
-    select f.channel_id, f.began, f.ended
-    from vp.suspected(
-        -- none is longer than a local day
-        array(select channel_id from measured), %(start)s, %(end)s + interval '25 hours') f
-    where %(trusted)s::boolean
+    {{> left_out}}
 )
 select e.channel_id, e.time, e.interval_s, e.value
 from vp.long_environment e
-join measured using (channel_id)
+join chosen using (channel_id)
 where e.time >= %(start)s and e.time < %(end)s and e.time <= now()
   and not exists (
       select from left_out x
       where x.channel_id = e.channel_id and x.ended > e.time
         and x.began < e.time + make_interval(secs => e.interval_s))
-order by e.time, measured.key
+order by e.time, chosen.key
 
 -- name: read_latest_values
 -- The newest whole hour, or longer interval where that ended later, of each environment

@@ -117,11 +117,7 @@ with counted as (
     select c.channel_id,
            case when %(direction)s::text = 'all' then 'all' else c.direction end
                as direction
-    from vp.channel c
-    join vp.site s using (site_id)
-    where c.site_id = %(site_id)s
-      and s.visibility = any(%(visible)s::text[])
-      and c.quantity = %(quantity)s
+    from {{> at_site}}
       and (%(direction)s::text is null or %(direction)s::text = 'all'
            or c.direction = %(direction)s)
 ), left_out as materialized (
@@ -176,11 +172,7 @@ order by h.time, counted.direction
 -- bounds.
 with counted as (
     select c.channel_id
-    from vp.channel c
-    join vp.site s using (site_id)
-    where c.site_id = %(site_id)s
-      and s.visibility = any(%(visible)s::text[])
-      and c.quantity = %(quantity)s
+    from {{> at_site}}
       and (%(direction)s::text = 'all' or c.direction = %(direction)s)
 ), newest as (
     select f.interval_s, max(f.made_at) as made_at
@@ -211,11 +203,7 @@ order by f.interval_s, f.time
 -- to a whole interval.
 with counted as (
     select c.channel_id
-    from vp.channel c
-    join vp.site s using (site_id)
-    where c.site_id = %(site_id)s
-      and s.visibility = any(%(visible)s::text[])
-      and c.quantity = %(quantity)s
+    from {{> at_site}}
       and (%(direction)s::text = 'all' or c.direction = %(direction)s)
 ), came as (
     select f.*, v.volume * (v.interval_s::double precision / v.observed_s) as counted

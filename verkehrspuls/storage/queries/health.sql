@@ -90,8 +90,7 @@ where heard.time is not null;
 -- name: long_intervals
 -- Intervals above an hour that began in a span of each channel: counts and values.
 select l.channel_id, l.time, l.interval_s, l.volume, l.value
-from unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])
-     as span (channel_id, since, until)
+from {{> spans}}
 cross join lateral (
     (select v.channel_id, v.time, v.interval_s, v.volume, null::double precision as value
      from long_volume v
@@ -110,8 +109,7 @@ cross join lateral (
 -- Count readings in a span of each channel, with occupancy and whose clock it was.
 select r.channel_id, r.time, r.interval_s, {{r.$count}}, r.speed_kmh, r.occupancy,
        r.time_origin
-from unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])
-     as span (channel_id, since, until)
+from {{> spans}}
 cross join lateral (
     select * from count_reading r
     where r.channel_id = span.channel_id

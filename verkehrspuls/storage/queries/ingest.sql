@@ -218,8 +218,7 @@ select distinct channel_id, date_trunc('hour', time, 'UTC') from gone;
 -- Of the readings in a span of each channel, those of which others cover more than a
 -- share.
 select count(*) as readings
-from unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])
-     as span (channel_id, since, until)
+from {{> spans}}
 cross join lateral (
     select r.time, r.interval_s, r.time + make_interval(secs => r.interval_s) as ended,
            max(r.time + make_interval(secs => r.interval_s)) over (
@@ -373,78 +372,23 @@ values (%(received_at)s, %(slot)s, %(sensor_id)s, %(topic)s, %(payload)s,
 with given as (
     select *
     from unnest(
-        %(sensor_id)s::integer[],
-        %(hour)s::timestamptz[],
-        %(last_received_at)s::timestamptz[],
-        %(messages_received)s::bigint[],
-        %(messages_accepted)s::bigint[],
-        %(messages_partly_accepted)s::bigint[],
-        %(messages_rejected)s::bigint[],
-        %(messages_unknown_sensor)s::bigint[],
-        %(readings_received)s::bigint[],
-        %(readings_stored)s::bigint[],
-        %(readings_duplicate)s::bigint[],
-        %(readings_corrected)s::bigint[],
-        %(readings_rejected)s::bigint[],
-        %(readings_late)s::bigint[],
-        %(sequence_lost)s::bigint[],
-        %(readings_overlapping)s::bigint[]
-    ) as given (
-        sensor_id, hour, last_received_at, messages_received, messages_accepted,
-        messages_partly_accepted, messages_rejected, messages_unknown_sensor,
-        readings_received, readings_stored, readings_duplicate, readings_corrected,
-        readings_rejected, readings_late, sequence_lost, readings_overlapping)
+        %(sensor_id)s::integer[], %(hour)s::timestamptz[],
+        %(last_received_at)s::timestamptz[], {{%($tally)s::bigint[]}}
+    ) as given (sensor_id, hour, last_received_at, {{$tally}})
 ), summed as (
-    insert into ledger_sum as s
-    select %(slot)s, e.municipality_id, sum(messages_received),
-           sum(messages_accepted), sum(messages_partly_accepted),
-           sum(messages_rejected), sum(messages_unknown_sensor),
-           sum(readings_received), sum(readings_stored), sum(readings_duplicate),
-           sum(readings_corrected), sum(readings_rejected), sum(readings_late),
-           sum(sequence_lost), sum(readings_overlapping)
+    insert into ledger_sum as s (slot, municipality_id, {{$tally}})
+    select %(slot)s, e.municipality_id, {{sum($tally)}}
     from given
     left join sensor e using (sensor_id)
     group by e.municipality_id
     on conflict (slot, municipality_id) do update set
-        messages_received = s.messages_received + excluded.messages_received,
-        messages_accepted = s.messages_accepted + excluded.messages_accepted,
-        messages_partly_accepted =
-            s.messages_partly_accepted + excluded.messages_partly_accepted,
-        messages_rejected = s.messages_rejected + excluded.messages_rejected,
-        messages_unknown_sensor =
-            s.messages_unknown_sensor + excluded.messages_unknown_sensor,
-        readings_received = s.readings_received + excluded.readings_received,
-        readings_stored = s.readings_stored + excluded.readings_stored,
-        readings_duplicate = s.readings_duplicate + excluded.readings_duplicate,
-        readings_corrected = s.readings_corrected + excluded.readings_corrected,
-        readings_rejected = s.readings_rejected + excluded.readings_rejected,
-        readings_late = s.readings_late + excluded.readings_late,
-        sequence_lost = s.sequence_lost + excluded.sequence_lost,
-        readings_overlapping = s.readings_overlapping + excluded.readings_overlapping
+        {{$tally = s.$tally + excluded.$tally}}
 )
-insert into ledger as l (
-    slot, sensor_id, hour, last_received_at, messages_received, messages_accepted,
-    messages_partly_accepted, messages_rejected, messages_unknown_sensor,
-    readings_received, readings_stored, readings_duplicate, readings_corrected,
-    readings_rejected, readings_late, sequence_lost, readings_overlapping)
+insert into ledger as l (slot, sensor_id, hour, last_received_at, {{$tally}})
 select %(slot)s, given.* from given
 on conflict (slot, sensor_id, hour) do update set
     last_received_at = greatest(l.last_received_at, excluded.last_received_at),
-    messages_received = l.messages_received + excluded.messages_received,
-    messages_accepted = l.messages_accepted + excluded.messages_accepted,
-    messages_partly_accepted =
-        l.messages_partly_accepted + excluded.messages_partly_accepted,
-    messages_rejected = l.messages_rejected + excluded.messages_rejected,
-    messages_unknown_sensor =
-        l.messages_unknown_sensor + excluded.messages_unknown_sensor,
-    readings_received = l.readings_received + excluded.readings_received,
-    readings_stored = l.readings_stored + excluded.readings_stored,
-    readings_duplicate = l.readings_duplicate + excluded.readings_duplicate,
-    readings_corrected = l.readings_corrected + excluded.readings_corrected,
-    readings_rejected = l.readings_rejected + excluded.readings_rejected,
-    readings_late = l.readings_late + excluded.readings_late,
-    sequence_lost = l.sequence_lost + excluded.sequence_lost,
-    readings_overlapping = l.readings_overlapping + excluded.readings_overlapping;
+    {{$tally = l.$tally + excluded.$tally}};
 
 -- name: put_newest_messages
 -- Note what became of the newest messages of sensors; given the oldest first.

@@ -247,13 +247,7 @@ order by 1, 2;
 -- Running sums that say other than the ledger, or than its rejects by reason.
 with counted as (
     select l.slot, e.municipality_id,
-           sum(l.messages_received)::bigint, sum(l.messages_accepted)::bigint,
-           sum(l.messages_partly_accepted)::bigint, sum(l.messages_rejected)::bigint,
-           sum(l.messages_unknown_sensor)::bigint, sum(l.readings_received)::bigint,
-           sum(l.readings_stored)::bigint, sum(l.readings_duplicate)::bigint,
-           sum(l.readings_corrected)::bigint, sum(l.readings_rejected)::bigint,
-           sum(l.readings_late)::bigint, sum(l.sequence_lost)::bigint,
-           sum(l.readings_overlapping)::bigint
+           {{sum(l.$tally)::bigint}}
     from ledger l
     left join sensor e using (sensor_id)
     group by l.slot, e.municipality_id
@@ -302,19 +296,7 @@ with expected as (
 ), came as (
     select sensor_id,
            max(last_received_at) as last_received_at,
-           sum(messages_received) as messages_received,
-           sum(messages_accepted) as messages_accepted,
-           sum(messages_partly_accepted) as messages_partly_accepted,
-           sum(messages_rejected) as messages_rejected,
-           sum(messages_unknown_sensor) as messages_unknown_sensor,
-           sum(readings_received) as readings_received,
-           sum(readings_stored) as readings_stored,
-           sum(readings_duplicate) as readings_duplicate,
-           sum(readings_corrected) as readings_corrected,
-           sum(readings_rejected) as readings_rejected,
-           sum(readings_late) as readings_late,
-           sum(readings_overlapping) as readings_overlapping,
-           sum(sequence_lost) as sequence_lost
+           {{sum($tally) as $tally}}
     from ledger
     where hour >= %(start)s and hour < %(end)s
     group by sensor_id
@@ -340,19 +322,7 @@ with expected as (
 )
 select m.key as municipality, e.key as sensor, came.last_received_at,
        coalesce(round(expected.readings), 0)::bigint as readings_expected,
-       coalesce(came.messages_received, 0)::bigint as messages_received,
-       coalesce(came.messages_accepted, 0)::bigint as messages_accepted,
-       coalesce(came.messages_partly_accepted, 0)::bigint as messages_partly_accepted,
-       coalesce(came.messages_rejected, 0)::bigint as messages_rejected,
-       coalesce(came.messages_unknown_sensor, 0)::bigint as messages_unknown_sensor,
-       coalesce(came.readings_received, 0)::bigint as readings_received,
-       coalesce(came.readings_stored, 0)::bigint as readings_stored,
-       coalesce(came.readings_duplicate, 0)::bigint as readings_duplicate,
-       coalesce(came.readings_corrected, 0)::bigint as readings_corrected,
-       coalesce(came.readings_rejected, 0)::bigint as readings_rejected,
-       coalesce(came.readings_late, 0)::bigint as readings_late,
-       coalesce(came.readings_overlapping, 0)::bigint as readings_overlapping,
-       coalesce(came.sequence_lost, 0)::bigint as sequence_lost,
+       {{coalesce(came.$tally, 0)::bigint as $tally}},
        coalesce(reasons.rejects, '{}') as rejects,
        coalesce(left_out.dropped, '{}') as fields_dropped
 from came
@@ -366,17 +336,18 @@ where (%(municipality)s::text is null or m.key = %(municipality)s)
   and (%(sensor)s::text is null or e.key = %(sensor)s)
 order by m.key, e.key;
 
--- name: list_rejects
--- Rejected messages that are kept, newest first; what is null selects all.
-select r.rejected_message_id, r.received_at, m.key as municipality, e.key as sensor,
+-- part: reject
+-- Facts of a rejected message.
+r.rejected_message_id, r.received_at, m.key as municipality, e.key as sensor,
        r.topic, r.payload_bytes, r.reason, r.detail, r.detail_values,
        r.readings_rejected, r.replayed_at, r.attempts, r.last_reason, r.last_detail,
        r.last_detail_values,
        length(r.payload) < r.payload_bytes as cut
-from rejected_message r
-left join sensor e using (sensor_id)
-left join municipality m using (municipality_id)
-where ((%(municipality)s::text is null or m.key = %(municipality)s
+
+-- part: chosen_rejects
+-- Rejected messages that are asked for; what is null selects all. Under a topic of its
+-- own, or one that it shares, a message is of a sensor that it does not name.
+((%(municipality)s::text is null or m.key = %(municipality)s
        or (r.sensor_id is null and r.topic like 'vp/v1/' || %(municipality)s || '/%%'))
       and (%(sensor)s::text is null or e.key = %(sensor)s
            or (r.sensor_id is null and split_part(r.topic, '/', 4) = %(sensor)s))
@@ -386,17 +357,21 @@ where ((%(municipality)s::text is null or m.key = %(municipality)s
   and (%(reason)s::text is null or r.reason = %(reason)s)
   and (%(start)s::timestamptz is null or r.received_at >= %(start)s)
   and (%(end)s::timestamptz is null or r.received_at < %(end)s)
+
+-- name: list_rejects
+-- Rejected messages that are kept, newest first; what is null selects all.
+select {{> reject}}
+from rejected_message r
+left join sensor e using (sensor_id)
+left join municipality m using (municipality_id)
+where {{> chosen_rejects}}
   and (%(open)s::boolean is false or r.replayed_at is null)
 order by r.received_at desc, r.rejected_message_id desc
 limit %(limit)s;
 
 -- name: rejected_message
 -- One rejected message with its payload.
-select r.rejected_message_id, r.received_at, r.slot, m.key as municipality,
-       e.key as sensor, r.topic, r.payload, r.payload_bytes, r.reason, r.detail,
-       r.detail_values, r.readings_rejected, r.replayed_at, r.attempts, r.last_reason,
-       r.last_detail, r.last_detail_values,
-       length(r.payload) < r.payload_bytes as cut
+select {{> reject}}, r.slot, r.payload
 from rejected_message r
 left join sensor e using (sensor_id)
 left join municipality m using (municipality_id)
@@ -432,16 +407,7 @@ where (r.received_at, r.rejected_message_id) > (%(after)s, %(after_id)s)
   and r.received_at <= %(until)s
   and r.replayed_at is null
   and length(r.payload) = r.payload_bytes
-  and ((%(municipality)s::text is null or m.key = %(municipality)s
-       or (r.sensor_id is null and r.topic like 'vp/v1/' || %(municipality)s || '/%%'))
-      and (%(sensor)s::text is null or e.key = %(sensor)s
-           or (r.sensor_id is null and split_part(r.topic, '/', 4) = %(sensor)s))
-      or (r.sensor_id is null and r.reason = 'not-meant'
-          and shared_by(r.topic, %(municipality)s, %(sensor)s)))
-  and (%(topic)s::text is null or strpos(r.topic, %(topic)s) > 0)
-  and (%(reason)s::text is null or r.reason = %(reason)s)
-  and (%(start)s::timestamptz is null or r.received_at >= %(start)s)
-  and (%(end)s::timestamptz is null or r.received_at < %(end)s)
+  and {{> chosen_rejects}}
 order by r.received_at, r.rejected_message_id
 limit %(limit)s;
 
@@ -453,16 +419,7 @@ left join sensor e using (sensor_id)
 left join municipality m using (municipality_id)
 where r.replayed_at is null
   and length(r.payload) < r.payload_bytes
-  and ((%(municipality)s::text is null or m.key = %(municipality)s
-       or (r.sensor_id is null and r.topic like 'vp/v1/' || %(municipality)s || '/%%'))
-      and (%(sensor)s::text is null or e.key = %(sensor)s
-           or (r.sensor_id is null and split_part(r.topic, '/', 4) = %(sensor)s))
-      or (r.sensor_id is null and r.reason = 'not-meant'
-          and shared_by(r.topic, %(municipality)s, %(sensor)s)))
-  and (%(topic)s::text is null or strpos(r.topic, %(topic)s) > 0)
-  and (%(reason)s::text is null or r.reason = %(reason)s)
-  and (%(start)s::timestamptz is null or r.received_at >= %(start)s)
-  and (%(end)s::timestamptz is null or r.received_at < %(end)s);
+  and {{> chosen_rejects}};
 
 -- name: mark_replayed
 -- Say what replaying came to: used wholly, or still not, and why.

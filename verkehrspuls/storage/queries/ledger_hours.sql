@@ -22,19 +22,7 @@ with visible as (
 ), came as (
     select l.sensor_id, l.hour,
            max(l.last_received_at) as last_received_at,
-           sum(l.messages_received)::bigint as messages_received,
-           sum(l.messages_accepted)::bigint as messages_accepted,
-           sum(l.messages_partly_accepted)::bigint as messages_partly_accepted,
-           sum(l.messages_rejected)::bigint as messages_rejected,
-           sum(l.messages_unknown_sensor)::bigint as messages_unknown_sensor,
-           sum(l.readings_received)::bigint as readings_received,
-           sum(l.readings_stored)::bigint as readings_stored,
-           sum(l.readings_duplicate)::bigint as readings_duplicate,
-           sum(l.readings_corrected)::bigint as readings_corrected,
-           sum(l.readings_rejected)::bigint as readings_rejected,
-           sum(l.readings_late)::bigint as readings_late,
-           sum(l.readings_overlapping)::bigint as readings_overlapping,
-           sum(l.sequence_lost)::bigint as sequence_lost
+           {{sum(l.$tally)::bigint as $tally}}
     from vp.ledger l
     where l.hour >= %(start)s and l.hour < %(end)s
       and (l.sensor_id in (select sensor_id from visible)
@@ -84,19 +72,7 @@ with visible as (
 )
 select visible.municipality, visible.sensor, hours.hour, came.last_received_at,
        coalesce(expected.readings, 0) as readings_expected,
-       coalesce(came.messages_received, 0) as messages_received,
-       coalesce(came.messages_accepted, 0) as messages_accepted,
-       coalesce(came.messages_partly_accepted, 0) as messages_partly_accepted,
-       coalesce(came.messages_rejected, 0) as messages_rejected,
-       coalesce(came.messages_unknown_sensor, 0) as messages_unknown_sensor,
-       coalesce(came.readings_received, 0) as readings_received,
-       coalesce(came.readings_stored, 0) as readings_stored,
-       coalesce(came.readings_duplicate, 0) as readings_duplicate,
-       coalesce(came.readings_corrected, 0) as readings_corrected,
-       coalesce(came.readings_rejected, 0) as readings_rejected,
-       coalesce(came.readings_late, 0) as readings_late,
-       coalesce(came.readings_overlapping, 0) as readings_overlapping,
-       coalesce(came.sequence_lost, 0) as sequence_lost,
+       {{coalesce(came.$tally, 0) as $tally}},
        coalesce(rejects.reasons, '{}') as rejects,
        coalesce(left_out.dropped, '{}') as fields_dropped
 from hours

@@ -8,19 +8,7 @@ select coalesce(sum(changes), 0)::bigint as changes from vp.change
 -- The whole ledger per municipality, by its running sums; null is that of no known
 -- sensor.
 select m.key as municipality,
-       sum(l.messages_received)::bigint as messages_received,
-       sum(l.messages_accepted)::bigint as messages_accepted,
-       sum(l.messages_partly_accepted)::bigint as messages_partly_accepted,
-       sum(l.messages_rejected)::bigint as messages_rejected,
-       sum(l.messages_unknown_sensor)::bigint as messages_unknown_sensor,
-       sum(l.readings_received)::bigint as readings_received,
-       sum(l.readings_stored)::bigint as readings_stored,
-       sum(l.readings_duplicate)::bigint as readings_duplicate,
-       sum(l.readings_corrected)::bigint as readings_corrected,
-       sum(l.readings_rejected)::bigint as readings_rejected,
-       sum(l.readings_late)::bigint as readings_late,
-       sum(l.readings_overlapping)::bigint as readings_overlapping,
-       sum(l.sequence_lost)::bigint as sequence_lost
+       {{sum(l.$tally)::bigint as $tally}}
 from vp.ledger_sum l
 left join vp.municipality m using (municipality_id)
 group by m.key

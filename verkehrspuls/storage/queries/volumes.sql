@@ -12,7 +12,7 @@
 -- What a person excluded counts for nothing but its share. Normalised is what is missing
 -- of a lane's bin that was observed at least to half: as in
 -- analytics/quality/completeness.py. Nothing is imputed here.
-with counted as (
+with chosen as (
     select c.channel_id,
            case when %(direction)s::text = 'all' then 'all' else c.direction end
                as direction,
@@ -31,30 +31,16 @@ with counted as (
     select sums.direction, count(*) as channels,
            bool_and(since <= %(start)s and until >= %(end)s
                     + make_interval(secs => %(interval_s)s)) as always
-    from counted
+    from chosen
     cross join lateral unnest(
         case when %(together)s::boolean then array[direction, 'all']
              else array[direction] end) as sums (direction)
     group by sums.direction
 ), left_out as materialized (
-    -- as one value for each channel: to search in it costs little for each bin
-    select channel_id, range_agg(tstzrange(began, greatest(began, ended))) as spans
-    from (
-        select e.channel_id, e.began, e.ended
-        from vp.exclusion e
-        join counted on counted.channel_id = e.channel_id
-        where e.began < %(end)s + make_interval(secs => %(interval_s)s)
-          and e.ended > %(start)s
-        union all
-        select f.channel_id, f.began, f.ended
-        from vp.suspected(
-            array(select channel_id from counted), %(start)s, %(end)s + make_interval(secs => %(interval_s)s)) f
-        where %(trusted)s::boolean
-    ) f
-    group by channel_id
+    {{> left_out_by_channel}}
 ), bins as (
     -- a bin that is excluded knows nothing
-    select v.time, counted.direction, v.observed_s as seen_s, excluded.is_so,
+    select v.time, chosen.direction, v.observed_s as seen_s, excluded.is_so,
            case when not excluded.is_so then v.observed_s end as observed_s,
            case when not excluded.is_so then v.volume end as volume,
            {{case when not excluded.is_so then v.$count end as $count}},
@@ -63,16 +49,8 @@ with counted as (
            case when not excluded.is_so then v.usual_spread end as usual_spread,
            case when not excluded.is_so then v.valid end as valid
     from vp.volume v
-    join counted using (channel_id)
-    left join left_out x using (channel_id)
-    cross join lateral (
-        -- once (offset 0): else each column that it decides on would ask again
-        select coalesce(x.spans && tstzrange(
-            v.time, v.time + make_interval(secs => v.interval_s)), false) as is_so
-        offset 0
-    ) excluded
-    where v.interval_s = %(interval_s)s
-      and v.time >= %(start)s and v.time < %(end)s and v.time <= now()
+    join chosen using (channel_id)
+    {{> bins_of_period}}
 ), summed as (
     select v.time,
            case when grouping(v.direction) = 1 then 'all' else v.direction end
@@ -128,14 +106,14 @@ join lanes using (direction)
 cross join lateral (
     select count(*) as channels,
            coalesce(sum(extract(epoch from
-               least(counted.until, summed.time + make_interval(secs => %(interval_s)s))
-               - greatest(counted.since, summed.time))), 0)::double precision
+               least(chosen.until, summed.time + make_interval(secs => %(interval_s)s))
+               - greatest(chosen.since, summed.time))), 0)::double precision
                as attached_s
-    from counted
+    from chosen
     where not lanes.always
-      and summed.direction in (counted.direction, 'all')
-      and counted.since < summed.time + make_interval(secs => %(interval_s)s)
-      and counted.until > summed.time
+      and summed.direction in (chosen.direction, 'all')
+      and chosen.since < summed.time + make_interval(secs => %(interval_s)s)
+      and chosen.until > summed.time
 ) part
 cross join lateral (
     select case when lanes.always then lanes.channels else part.channels end
@@ -154,7 +132,7 @@ order by summed.time, summed.direction
 -- person excluded counts for nothing but its share. `observed` is the share over all
 -- lanes at which a sensor was attached, as in read_volumes, `least_observed` that of the
 -- one with the least: nothing where one is missing or excluded.
-with counted as (
+with chosen as (
     select c.channel_id, c.site_id, c.direction,
            min(coalesce(lower(i.period), '-infinity')) as since,
            max(coalesce(upper(i.period), 'infinity')) as until
@@ -169,24 +147,10 @@ with counted as (
     select site_id, direction, count(*) as channels,
            bool_and(since <= %(start)s and until >= %(end)s
                     + make_interval(secs => %(interval_s)s)) as always
-    from counted
+    from chosen
     group by site_id, direction
 ), left_out as materialized (
-    -- as one value for each channel: to search in it costs little for each bin
-    select channel_id, range_agg(tstzrange(began, greatest(began, ended))) as spans
-    from (
-        select e.channel_id, e.began, e.ended
-        from vp.exclusion e
-        join counted on counted.channel_id = e.channel_id
-        where e.began < %(end)s + make_interval(secs => %(interval_s)s)
-          and e.ended > %(start)s
-        union all
-        select f.channel_id, f.began, f.ended
-        from vp.suspected(
-            array(select channel_id from counted), %(start)s, %(end)s + make_interval(secs => %(interval_s)s)) f
-        where %(trusted)s::boolean
-    ) f
-    group by channel_id
+    {{> left_out_by_channel}}
 ), summed as (
     select o.site_id, o.direction, v.time, count(*) as channels,
            coalesce(sum(v.observed_s) filter (where not excluded.is_so), 0)
@@ -200,16 +164,8 @@ with counted as (
                                               and not excluded.is_so), 0)
                as speed_kmh
     from vp.volume v
-    join counted o using (channel_id)
-    left join left_out x using (channel_id)
-    cross join lateral (
-        -- once (offset 0): else each column that it decides on would ask again
-        select coalesce(x.spans && tstzrange(
-            v.time, v.time + make_interval(secs => v.interval_s)), false) as is_so
-        offset 0
-    ) excluded
-    where v.interval_s = %(interval_s)s
-      and v.time >= %(start)s and v.time < %(end)s and v.time <= now()
+    join chosen o using (channel_id)
+    {{> bins_of_period}}
     group by o.site_id, o.direction, v.time
 )
 -- rounded half up as doubles, as in read_volumes
@@ -227,11 +183,11 @@ join lanes using (site_id, direction)
 -- looked up for each bin only where a channel was not attached all the time
 cross join lateral (
     select count(*) as channels
-    from counted
+    from chosen
     where not lanes.always
-      and counted.site_id = summed.site_id and counted.direction = summed.direction
-      and counted.since < summed.time + make_interval(secs => %(interval_s)s)
-      and counted.until > summed.time
+      and chosen.site_id = summed.site_id and chosen.direction = summed.direction
+      and chosen.since < summed.time + make_interval(secs => %(interval_s)s)
+      and chosen.until > summed.time
 ) part
 cross join lateral (
     select (%(interval_s)s

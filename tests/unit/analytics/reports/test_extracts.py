@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -6,23 +7,21 @@ import pytest
 
 from analytics.reports import extracts
 from analytics.reports.extracts import Bin, Selection
+from tests.registered import channel, site
 from verkehrspuls.errors import BadParameter, TooLong
 
 NOW = datetime(2026, 3, 8, 12, 7, tzinfo=UTC)
-SITE: dict[str, Any] = {
-    "site_id": 1,
-    "municipality": "kaiserslautern",
-    "key": "pariser-strasse",
-    "name": "Pariser Straße",
-    "time_zone": "Europe/Berlin",
-    "licence": "",
-    "channels": [
-        {"quantity": "no2_ugm3", "direction": ""},
-        {"quantity": "motor", "direction": "west"},
-        {"quantity": "motor", "direction": "ost"},
-        {"quantity": "motor", "direction": "ost"},
-    ],
-}
+SITE = site(
+    "pariser-strasse",
+    name="Pariser Straße",
+    municipality="kaiserslautern",
+    channels=(
+        channel(quantity="no2_ugm3"),
+        channel(direction="west"),
+        channel(direction="ost"),
+        channel(direction="ost"),
+    ),
+)
 
 
 def select(**given: Any) -> Selection:
@@ -98,7 +97,7 @@ def test_what_the_site_does_not_have_is_refused(
 def test_site_without_channels_measures_nothing_yet() -> None:
     with pytest.raises(BadParameter, match="nothing yet"):
         extracts.select(
-            SITE | {"channels": []},
+            replace(SITE, channels=()),
             quantity=None,
             direction=None,
             start=None,

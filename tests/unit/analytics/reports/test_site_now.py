@@ -1,19 +1,21 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from analytics.reports.site_now import relative, shown_ratio, state, whole_volume
+from tests.registered import channel, site
+from verkehrspuls.storage.sites import Site
 
 NOW = datetime(2026, 3, 4, 12, 30, tzinfo=UTC)
-SITE = {
-    "channels": [{"quantity": "motor"}],
-    "last_received_at": NOW - timedelta(minutes=1),
-}
-STATION = {
-    "channels": [{"quantity": "no2_ugm3"}],
-    "last_received_at": NOW - timedelta(minutes=1),
-}
+SITE = site(
+    channels=(channel(quantity="motor"),), last_received_at=NOW - timedelta(minutes=1)
+)
+STATION = site(
+    channels=(channel(quantity="no2_ugm3"),),
+    last_received_at=NOW - timedelta(minutes=1),
+)
 
 
 def _hour(**more: Any) -> dict[str, Any]:
@@ -56,36 +58,38 @@ def test_site_without_figures_is_told_by_its_messages(
     hour: dict[str, Any] | None, messages: str, age: int, key: str
 ) -> None:
     heard = NOW - timedelta(seconds=age)
-    site = SITE | {"last_received_at": heard, "last_messages": messages}
+    site = replace(SITE, last_received_at=heard, last_messages=messages)
     assert state(site, hour, now=NOW) == key
 
 
 @pytest.mark.parametrize(("age", "key"), [(40, "late"), (1, "begun")])
 def test_replayed_history_is_not_a_site_that_begins(age: int, key: str) -> None:
-    site = SITE | {"newest_reading_at": NOW - timedelta(hours=age)}
+    site = replace(SITE, newest_reading_at=NOW - timedelta(hours=age))
     hour = _hour(time=NOW - timedelta(hours=40))
     assert state(site, hour, now=NOW) == key
 
 
 def test_what_was_imported_is_no_message_of_a_sensor() -> None:
     long_ago = NOW - timedelta(hours=40)
-    imported = {"last_messages": "imported", "newest_reading_at": long_ago}
-    assert state(SITE | imported, _hour(time=long_ago), now=NOW) == "none"
-    assert state(SITE | imported, None, now=NOW) == "none"
-    assert state(STATION | imported, None, now=NOW) == "none"
-    by_days = SITE | imported | {"shortest_s": 86400, "longest_s": 86400}
+    imported = replace(SITE, last_messages="imported", newest_reading_at=long_ago)
+    assert state(imported, _hour(time=long_ago), now=NOW) == "none"
+    assert state(imported, None, now=NOW) == "none"
+    station = replace(imported, channels=STATION.channels)
+    assert state(station, None, now=NOW) == "none"
+    by_days = replace(imported, shortest_s=86400, longest_s=86400)
     assert state(by_days, None, now=NOW) == "daily"
-    by_days["newest_reading_at"] = NOW - timedelta(days=300)
+    by_days = replace(by_days, newest_reading_at=NOW - timedelta(days=300))
     assert state(by_days, None, now=NOW) == "none"
 
 
 def test_a_station_whose_newest_hour_was_imported_reports() -> None:
-    imported = {
-        "last_messages": "imported",
-        "newest_reading_at": NOW - timedelta(hours=2),
-        "longest_s": 3600,
-    }
-    assert state(STATION | imported, None, now=NOW) == "environment"
+    imported = replace(
+        STATION,
+        last_messages="imported",
+        newest_reading_at=NOW - timedelta(hours=2),
+        longest_s=3600,
+    )
+    assert state(imported, None, now=NOW) == "environment"
 
 
 @pytest.mark.parametrize(
@@ -94,7 +98,7 @@ def test_a_station_whose_newest_hour_was_imported_reports() -> None:
 )
 def test_environment_site_is_told_by_its_messages(age: int | None, key: str) -> None:
     heard = None if age is None else NOW - timedelta(minutes=age)
-    station = STATION | {"last_received_at": heard}
+    station = replace(STATION, last_received_at=heard)
     assert state(station, None, now=NOW) == key
 
 
@@ -120,13 +124,13 @@ def test_no_share_stands_beside_counts_that_it_does_not_fit() -> None:
 )
 @pytest.mark.parametrize("site", [SITE, STATION])
 def test_a_site_of_daily_totals_is_told_by_its_days(
-    site: dict[str, Any], age_h: int, key: str
+    site: Site, age_h: int, key: str
 ) -> None:
     heard = NOW - timedelta(hours=age_h)
-    daily = site | {"last_received_at": heard, "shortest_s": 86_400}
+    daily = replace(site, last_received_at=heard, shortest_s=86_400)
     assert state(daily, None, now=NOW) == key
 
 
 def test_a_site_of_daily_totals_that_was_never_heard_has_no_data() -> None:
-    daily = SITE | {"last_received_at": None, "shortest_s": 86_400}
+    daily = replace(SITE, last_received_at=None, shortest_s=86_400)
     assert state(daily, None, now=NOW) == "none"

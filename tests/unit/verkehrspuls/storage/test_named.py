@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from functools import cache
@@ -11,6 +12,7 @@ import pytest
 
 from verkehrspuls.classes import COUNTS
 from verkehrspuls.storage.named import queries
+from verkehrspuls.storage.tallies import TALLIES
 
 ROOT = Path(__file__).parents[4]
 PACKAGES = ("verkehrspuls", "ingest", "analytics", "api", "dashboards", "simulators")
@@ -101,10 +103,25 @@ def test_count_columns_are_listed_nowhere(file: Path) -> None:
     assert named & set(re.findall(r"\w+", file.read_text("utf-8"))) == set()
 
 
-def test_what_stands_in_braces_is_repeated_for_each_count() -> None:
+def test_what_stands_in_braces_is_repeated_for_each_column() -> None:
+    assert not [name for name, text in queries().items() if "{{" in text]
     text = queries()["read_volumes"]
-    assert "{{" not in text
     assert all(f"sum(v.{name}) end as {name}" in text for name in COUNTS)
+    text = queries()["sum_ledger"]
+    assert all(f"sum(l.{name})::bigint as {name}" in text for name in TALLIES)
+
+
+def test_sums_of_the_ledger_are_listed_nowhere() -> None:
+    """Some queries name a few of them, and none names all."""
+    texts = [file.read_text("utf-8") for file in QUERIES.glob("*.sql")]
+    assert not [text for text in texts if "readings_overlapping" in text]
+
+
+def test_each_part_is_shared() -> None:
+    text = "".join(file.read_text("utf-8") for file in QUERIES.glob("*.sql"))
+    used = Counter(re.findall(r"\{\{> (\w+)\}\}", text))
+    parts = re.findall(r"^-- part: (\w+)$", text, re.MULTILINE)
+    assert {part for part, times in used.items() if times > 1} == set(parts)
 
 
 @pytest.mark.parametrize(

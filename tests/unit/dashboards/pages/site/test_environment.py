@@ -8,6 +8,7 @@ from dashboards.charts.charts import Chart
 from dashboards.language import Language
 from dashboards.pages.site.environment import environment_charts
 from tests.frames import HOUR, make, utc
+from tests.registered import channel
 from tests.unit.dashboards.frames import BERLIN
 
 START = datetime(2026, 3, 2, 5, tzinfo=UTC)
@@ -126,7 +127,7 @@ def test_hours_keep_what_was_observed() -> None:
             "maximum": [1.0],
         }
     ).with_columns(pl.col("time").cast(pl.Datetime("us", "UTC")))
-    found = stored_hours(read, [{"key": "no2", "channel_id": 7}])
+    found = stored_hours(read, [channel("no2", channel_id=7)])
     assert found.select("channel_id", "observed_s").row(0) == (7, 1800)
 
 

@@ -2,22 +2,17 @@ from datetime import UTC, date, datetime, timedelta
 
 from dashboards.language import Language
 from dashboards.pages.site.health import DAYS_SHOWN, health
+from tests.registered import channel, site
 from verkehrspuls.storage.health import HealthDay
 
 TODAY = date(2026, 3, 15)
 ENGLISH = Language("en")
-SITE = {
-    "channels": [
-        {
-            "key": key,
-            "name": f"lane {key}",
-            "quantity": "motor",
-            "direction": direction,
-            "direction_name": direction,
-        }
+SITE = site(
+    channels=tuple(
+        channel(key, name=f"lane {key}", direction=direction, direction_name=direction)
         for key, direction in (("1", "east"), ("2", "east"), ("3", "west"))
-    ]
-}
+    )
+)
 
 
 def verdicts(*bad: tuple[int, str, str]) -> list[HealthDay]:

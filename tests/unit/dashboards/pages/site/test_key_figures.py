@@ -10,6 +10,7 @@ from analytics.reports.site.counted import Counted
 from dashboards import passports
 from dashboards.language import Language
 from dashboards.pages.site.key_figures import basis_of, days_text, total
+from tests.registered import site
 from tests.unit.dashboards.frames import days
 
 FIRST = date(2026, 3, 2)
@@ -18,7 +19,7 @@ ENGLISH = Language("en")
 
 def counted(last: date, ended: date) -> Counted:
     return Counted(
-        site={"time_zone": "Europe/Berlin"},
+        site=site(),
         quantity="motor",
         first=FIRST,
         last=last,

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import polars as pl
 import pytest
@@ -15,9 +14,11 @@ from dashboards import describe
 from dashboards.language import Language
 from dashboards.pages.towns import view
 from dashboards.pages.towns.view import MAX_SITES_LISTED
+from tests.registered import channel, municipality, site
 from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.storage.case_lists import Counts
 from verkehrspuls.storage.environment import LatestValue
+from verkehrspuls.storage.sites import Municipality
 
 NOW = datetime(2026, 3, 4, 12, 30, tzinfo=UTC)
 DE = Language("de")
@@ -31,31 +32,29 @@ NO_HOURS = pl.DataFrame(schema={"site_id": pl.Int32, "quantity": pl.String})
 NO_AIR = pl.DataFrame(schema={"site_id": pl.Int32})
 
 
-def towns(*sizes: int) -> list[dict[str, Any]]:
+def towns(*sizes: int) -> list[Municipality]:
     return [
-        {"key": f"town-{number}", "name": f"Stadt {number}", "sites": size}
+        municipality(f"town-{number}", name=f"Stadt {number}", sites=size)
         for number, size in enumerate(sizes)
     ]
 
 
-def lines(municipalities: list[dict[str, Any]]) -> list[view.Line]:
+def lines(municipalities: list[Municipality]) -> list[view.Line]:
     sites = [
-        {
-            "site_id": place,
-            "key": f"site-{place}",
-            "name": f"Straße {place}",
-            "municipality": town["key"],
-            "municipality_name": town["name"],
-            "time_zone": "Europe/Berlin",
-            "latitude": 49.0,
-            "longitude": 7.0,
-            "road": "",
-            "channels": [{"quantity": "no2_ugm3"}],
-            "last_received_at": NOW - timedelta(minutes=1),
-            "newest_reading_at": NOW - timedelta(minutes=10),
-        }
+        site(
+            f"site-{place}",
+            site_id=place,
+            name=f"Straße {place}",
+            municipality=town.key,
+            municipality_name=town.name,
+            latitude=49.0,
+            longitude=7.0,
+            channels=(channel(quantity="no2_ugm3"),),
+            last_received_at=NOW - timedelta(minutes=1),
+            newest_reading_at=NOW - timedelta(minutes=10),
+        )
         for town in municipalities
-        for place in range(town["sites"])
+        for place in range(town.sites)
     ]
     return view.lines(
         sites_now(sites, NO_HOURS, (), NO_AIR, now=NOW), CASES, DE, now=NOW
@@ -64,8 +63,8 @@ def lines(municipalities: list[dict[str, Any]]) -> list[view.Line]:
 
 def line(values: Sequence[LatestValue], air: pl.DataFrame = NO_AIR) -> view.Line:
     """Return the line of a station."""
-    site = lines(towns(1))[0].site
-    (here,) = sites_now([site], NO_HOURS, values, air, now=NOW)
+    station = lines(towns(1))[0].site
+    (here,) = sites_now([station], NO_HOURS, values, air, now=NOW)
     (found,) = view.lines([here], {}, DE, now=NOW)
     return found
 
@@ -73,7 +72,7 @@ def line(values: Sequence[LatestValue], air: pl.DataFrame = NO_AIR) -> view.Line
 def test_few_sites_are_all_listed_by_town() -> None:
     some = towns(120, 0, 80)
     found = view.listed(lines(some), some, CASES, DE, page=1)
-    assert [(town["key"], len(inside)) for town, inside in found.towns] == [
+    assert [(town.key, len(inside)) for town, inside in found.towns] == [
         ("town-0", 120),
         ("town-1", 0),
         ("town-2", 80),
@@ -129,7 +128,7 @@ def test_many_sites_of_a_town_are_paged(page: int, shown: int, first: str) -> No
     found = view.listed(lines(some), some, CASES, DE, page=page)
     ((_, inside),) = found.towns
     assert (found.pages, found.page, len(inside)) == (3, min(page, 3), shown)
-    assert inside[0].site["key"] == first
+    assert inside[0].site.key == first
     assert found.downloads[0][1] == "/api/v1/sites?municipality=town-0"
 
 
@@ -239,7 +238,7 @@ def test_row_of_a_station_with_daily_means_shows_them(days_ago: int, old: str) -
     began = datetime(2026, 3, 3, 23, tzinfo=UTC) - timedelta(days=days_ago)
     values = [value("pm10_ugm3", 21.5, began, interval_s=86_400)]
     found = line(values)
-    day = DE.moment(began + timedelta(days=1), found.site["time_zone"])
+    day = DE.moment(began + timedelta(days=1), found.site.time_zone)
     assert found.measured == (
         f"Feinstaub PM10 21,5\xa0µg/m³, Mittel über 24 Stunden bis {day}{old}"
     )

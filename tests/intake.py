@@ -1,0 +1,75 @@
+"""What ingest and analytics make of messages, without a broker and without waiting."""
+
+from collections import Counter
+from datetime import datetime
+from types import TracebackType
+from typing import Any, LiteralString, Self
+
+from psycopg.rows import dict_row
+
+from analytics.jobs import case_hours, claims
+from analytics.jobs.store import open_store
+from ingest.batch import Collector, Message
+from ingest.check import Limits
+from ingest.formats import formats
+from ingest.write import Writer
+from verkehrspuls.settings import Analytics, load
+from verkehrspuls.storage.database import connect
+
+
+class Intake:
+    """A migrated database, and a writer whose settings can be chosen."""
+
+    def __init__(self, url: str, **ingest: object) -> None:
+        self.url = url
+        self.connection = connect(url, row_factory=dict_row, autocommit=True)
+        settings = load({"VERKEHRSPULS_DATABASE__URL": url})
+        chosen = settings.ingest.model_copy(update=ingest)
+        self.settings = settings.model_copy(update={"ingest": chosen})
+        self.formats = formats()
+        self.writer = self._new_writer()
+
+    def _new_writer(self) -> Writer:
+        chosen = self.settings.ingest
+        return Writer(self.url, chosen, pause=lambda _: True, formats=self.formats)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.writer.close()
+        self.connection.close()
+
+    def write(self, *messages: Message) -> Counter[str]:
+        """Write a batch that is complete when its last message is received."""
+        limits = Limits.at(messages[-1].received_at, self.settings.ingest)
+        collector = Collector(self.writer.registry(), self.formats, limits)
+        return self.writer.write(collector.collect(messages), collector)
+
+    def compute(self, now: datetime, *, silence: bool = False) -> None:
+        """Compute all that is stale, and judge its hours."""
+        compute(self.url, now, silence=silence)
+
+    def rows(self, query: LiteralString, *parameters: object) -> list[dict[str, Any]]:
+        return self.connection.execute(query, parameters).fetchall()
+
+
+def compute(url: str, now: datetime, *, silence: bool = False) -> None:
+    """Let an analytics worker do all that is stale, and judge its hours."""
+    with open_store(url, application="test") as store:
+        while claims.process(store, Analytics(), now=now):
+            pass
+        while case_hours.judge(store, now=now):
+            pass
+        if silence:
+            claims.check_silence(store, now=now)
+            while case_hours.judge(store, now=now):
+                pass

@@ -1,0 +1,68 @@
+-- Words that queries of several files share: see verkehrspuls/storage/named.py. They
+-- become part of the query, so that its plan is the one of the words written out.
+
+-- part: at_site
+-- Channels `c` of a quantity at a visible site.
+vp.channel c
+join vp.site s using (site_id)
+where c.site_id = %(site_id)s
+  and s.visibility = any(%(visible)s::text[])
+  and c.quantity = %(quantity)s
+
+-- part: at_places
+-- Channels `c` of places; direction 'all' is all.
+unnest(%(sites)s::integer[], %(quantities)s::text[], %(directions)s::text[])
+    as place (site_id, quantity, direction)
+join vp.channel c
+  on c.site_id = place.site_id and c.quantity = place.quantity
+ and place.direction in ('all', c.direction)
+
+-- part: spans
+-- A span of each channel.
+unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])
+    as span (channel_id, since, until)
+
+-- part: left_out
+-- When values of the channels `chosen` are left out of figures: what a person excluded
+-- and, where figures are to be trusted, what is suspected (see vp.suspected). No interval
+-- that begins in the period is longer than a local day.
+select e.channel_id, e.began, e.ended
+from vp.exclusion e
+join chosen on chosen.channel_id = e.channel_id
+where e.began < %(end)s + interval '25 hours' and e.ended > %(start)s
+union all
+select f.channel_id, f.began, f.ended
+from vp.suspected(
+    array(select channel_id from chosen), %(start)s, %(end)s + interval '25 hours') f
+where %(trusted)s::boolean
+
+-- part: left_out_by_channel
+-- The same as one value for each channel: to search in it costs little for each bin.
+select channel_id, range_agg(tstzrange(began, greatest(began, ended))) as spans
+from ({{> left_out}}) f
+group by channel_id
+
+-- part: hours_of_period
+-- Hours `h` of the period, and whether each is left out.
+cross join lateral (
+    -- asked of each hour only where anything is excluded at all, and once (offset 0)
+    select exists (select from left_out) and exists (
+        select from left_out x
+        where x.channel_id = h.channel_id
+          and x.began < h.time + interval '1 hour' and x.ended > h.time
+    ) as is_so
+    offset 0
+) excluded
+where h.time >= %(start)s and h.time < %(end)s and h.time <= now()
+
+-- part: bins_of_period
+-- Volumes `v` of the period, and whether each is left out.
+left join left_out x using (channel_id)
+cross join lateral (
+    -- once (offset 0): else each column that it decides on would ask again
+    select coalesce(x.spans && tstzrange(
+        v.time, v.time + make_interval(secs => v.interval_s)), false) as is_so
+    offset 0
+) excluded
+where v.interval_s = %(interval_s)s
+  and v.time >= %(start)s and v.time < %(end)s and v.time <= now()

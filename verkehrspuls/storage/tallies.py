@@ -1,0 +1,27 @@
+"""Sums of the ledger: which there are, in the order of their columns."""
+
+from dataclasses import dataclass, fields
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tallies:
+    """Numbers of messages and readings by their outcome."""
+
+    messages_received: int
+    messages_accepted: int
+    messages_partly_accepted: int
+    messages_rejected: int
+    messages_unknown_sensor: int
+    readings_received: int
+    readings_stored: int
+    readings_duplicate: int
+    readings_corrected: int
+    readings_rejected: int
+    readings_late: int
+    sequence_lost: int
+    readings_overlapping: int
+
+
+#: Columns of `ledger` and `ledger_sum`.
+TALLIES: Final = tuple(field.name for field in fields(Tallies))
