@@ -43,7 +43,7 @@ DIALECTS: Final = {
 
 #: Names of columns for display, including classes; other columns keep their key.
 COLUMN_NAMES: Final = CLASS_NAMES | {
-    "time": mark("Begin"),
+    "time": mark("Start"),
     "day": mark("Day"),
     "direction": mark("Direction"),
     "channel": mark("Channel"),
@@ -52,17 +52,17 @@ COLUMN_NAMES: Final = CLASS_NAMES | {
     "normalised": mark("Scaled up (share)"),
     "imputed": mark("Estimated (share)"),
     "excluded": mark("Excluded (share)"),
-    "valid": mark("Counts for means"),
+    "valid": mark("Used in means"),
     "volume": mark("Counted"),
     "volume_normalised": mark("Scaled to whole intervals"),
-    "volume_estimated": mark("With what was estimated"),
+    "volume_estimated": mark("Including estimates"),
     "total": mark("without classes"),
     "heavy": mark("Heavy traffic"),
     "speed_kmh": mark("Mean speed"),
     "usual": mark("Usual"),
     "usual_spread": mark("Usual spread"),
     "imputed_by": mark("Estimated by"),
-    "peak_hour": mark("Begin of the peak hour"),
+    "peak_hour": mark("Start of the peak hour"),
     "peak_volume": mark("Counted in the peak hour"),
     "method": mark("Method"),
     "mean": mark("Mean"),
@@ -70,7 +70,7 @@ COLUMN_NAMES: Final = CLASS_NAMES | {
     "maximum": mark("Maximum"),
     "open_cases": mark("Open cases (numbers)"),
     "suspected": mark("Suspected fault of a sensor"),
-    "health": mark("Health of the sensors"),
+    "health": mark("Health of the channels"),
 }
 #: Columns of codes, and the words for their codes.
 CODE_WORDS: Final[Mapping[str, Callable[[], Mapping[str, str]]]] = {
@@ -126,12 +126,12 @@ def _facts(
         mark("Quantity"): f"{what} ({unit})" if unit else what,
         mark("Period"): f"{start:{pattern}} – {end:{pattern}}",
         mark("Time zone"): site.time_zone,
-        mark("Observed of it"): observed.replace("%", " %"),
+        mark("Share observed"): observed.replace("%", " %"),
         mark("Source"): f"{site.municipality_name}, Verkehrspuls",
         mark("Licence"): site.licence or translate(mark("none stated"), language),
     }
     if hours := extract.passport.ambiguous_hours:
-        facts[mark("Shown twice by the clock, pass unknown")] = "; ".join(
+        facts[mark("Hour that the clock showed twice; unknown which")] = "; ".join(
             f"{hour.astimezone(period.zone):{dialect.time}} ({hour:{UTC}})"
             for hour in hours
         )

@@ -31,8 +31,8 @@ _HOUR: Final = timedelta(hours=1)
 _NOTHING: Final = mark("No data yet in this period.")
 
 _FEW_DAYS: Final = mark(
-    "Too few days are observed to tell what a usual one looks like: it takes "
-    "%(count)s of a kind."
+    "Too few days are observed to show a usual day: %(count)s days of a type are "
+    "needed."
 )
 _FEW_HOURS: Final = mark("Too few hours are observed to name the busiest of the week.")
 #: known hours of a single week required to name its busiest one
@@ -209,9 +209,9 @@ def environment(
         )
     elif found.mean == "sum":
         sentence = language.phrase(
-            mark("In all %(sum)s; most on one day %(value)s on %(when)s.")
+            mark("In total %(sum)s; most on one day: %(value)s on %(when)s.")
             if by_day
-            else mark("In all %(sum)s; most in one hour %(value)s on %(when)s."),
+            else mark("In total %(sum)s; most in one hour: %(value)s on %(when)s."),
             sum=value(float(known["mean"].sum())),
             value=value(highest["mean"]),
             when=when,
@@ -390,10 +390,10 @@ def _compared(known: pl.DataFrame, language: Language) -> str:
         return ""
     change = float(both["value"].sum()) / usual - 1
     if abs(change) < MAX_USUAL_DEVIATION:
-        return language.phrase("In all about as much as usual.")
+        return language.phrase("In total about as much as usual.")
     text = (
-        mark("In all %(percent)s more than usual.")
+        mark("In total %(percent)s more than usual.")
         if change > 0
-        else mark("In all %(percent)s less than usual.")
+        else mark("In total %(percent)s less than usual.")
     )
     return language.phrase(text, percent=language.percent(abs(change)))

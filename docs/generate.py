@@ -80,7 +80,7 @@ def commands_page() -> str:
         "|---|---|",
         "| 0 | done |",
         "| 1 | failed |",
-        "| 2 | the call or a setting is wrong |",
+        "| 2 | the command or a setting is wrong |",
         "| 3 | a part that is needed does not answer |",
         "| 4 | a check ran and found problems |",
         "| 130 | interrupted |",

@@ -24,16 +24,16 @@ MAX_READINGS_LISTED: Final = 5
 
 #: Meaning of each reason code and what to do, for people.
 REASONS: Final = {
-    "unknown-topic": _("The topic has an unknown form."),
+    "unknown-topic": _("The topic does not have a known form."),
     "unknown-sensor": _("No such sensor is registered in this municipality."),
     "unknown-output": _("The sensor has no output of this name at this time."),
     "unknown-class": _("The payload names a class that does not exist."),
     "class-not-in-scheme": _("The sensor's class scheme does not have this class."),
     "wrong-kind": _("Counts came for an environment channel, or the other way round."),
     "not-utf8": _("The payload is not UTF-8 text."),
-    "unreadable": _("The payload does not have the form of its format."),
+    "unreadable": _("The payload does not match its format."),
     "too-deep": _("The payload is nested too deeply."),
-    "too-large": _("The message is larger than a message may be."),
+    "too-large": _("The message is too large."),
     "unknown-format": _("The sensor's payload format does not exist."),
     "no-mapping": _("The output has no readable mapping."),
     "no-mapped-field": _("The payload has none of the fields that are mapped."),
@@ -42,7 +42,7 @@ REASONS: Final = {
     ),
     "simulated": _("The network server says that no device sent this: it is a test."),
     "not-to-be-stored": _("The device says that this value is not to be stored."),
-    "not-meant": _("None of the sensors of this topic takes payloads like this one."),
+    "not-meant": _("No sensor of this topic accepts a payload like this one."),
     "retained": _(
         "The broker had retained the message, and it has no time of "
         "its own: when it was measured is unknown."
@@ -51,7 +51,7 @@ REASONS: Final = {
     "no-time": _(
         "The payload has no time, and the time of receipt is not allowed instead."
     ),
-    "not-a-time": _("The time field holds no time, or one that the clock skipped."),
+    "not-a-time": _("The time field contains no time, or one that the clock skipped."),
     "not-a-number": _("A mapped field holds something that is not a number."),
     "unknown-unit": _("The value's unit cannot be converted into the quantity's."),
     "too-many-values": _("The message has too many values for one interval."),

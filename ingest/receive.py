@@ -33,21 +33,6 @@ from verkehrspuls.wire import PREFIX
 
 log = logging.getLogger(__name__)
 
-MAX_RECONNECT_PAUSE_S: Final = 30.0
-#: A shorter connection counts as a failure: another client may have our client id, so
-#: that each disconnects the other.
-MIN_STABLE_S: Final = 2.0
-#: wait on stopping for acknowledgements that the network does not accept
-FLUSH_TIMEOUT_S: Final = 0.5
-#: packets and bytes read before the socket is checked again: they may exceed the bound
-#: of the inbox
-MAX_READ_PACKETS: Final = 200
-MAX_READ_BYTES: Final = 262_144
-#: Pause before reading in bulk, so that several packets are available.
-BULK_READ_PAUSE_S: Final = 0.002
-_FAILURE: Final = 0x80
-_DISCONNECT: Final = b"\xe0\x00"
-
 
 class Inbox:
     """Queue of received messages until they are written, bounded by count and bytes.
@@ -135,6 +120,22 @@ def _covers(one: str, other: str) -> bool:
     """Return whether a topic filter covers all topics of another."""
     deep = one.endswith("#") or not other.endswith("#")
     return deep and bool(paho.topic_matches_sub(one, other))
+
+
+MAX_RECONNECT_PAUSE_S: Final = 30.0
+#: A shorter connection counts as a failure: another client may have our client id, so
+#: that each disconnects the other.
+MIN_STABLE_S: Final = 2.0
+#: wait on stopping for acknowledgements that the network does not accept
+FLUSH_TIMEOUT_S: Final = 0.5
+#: packets and bytes read before the socket is checked again: they may exceed the bound
+#: of the inbox
+MAX_READ_PACKETS: Final = 200
+MAX_READ_BYTES: Final = 262_144
+#: Pause before reading in bulk, so that several packets are available.
+BULK_READ_PAUSE_S: Final = 0.002
+_FAILURE: Final = 0x80
+_DISCONNECT: Final = b"\xe0\x00"
 
 
 class Receiver:

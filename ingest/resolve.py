@@ -32,14 +32,6 @@ log = logging.getLogger(__name__)
 
 S = TypeVar("S", bound=msgspec.Struct)
 
-#: Cached topics with their sensors; the cache is cleared beyond this.
-TOPIC_CACHE_SIZE: Final = 10_000
-#: Characters of a topic; no filter is longer.
-MAX_TOPIC_LENGTH: Final = 1024
-
-#: The end year that the query `outputs` returns for an installation without an end.
-OPEN_END_YEAR: Final = 2200
-
 
 @dataclass(frozen=True, slots=True)
 class Feed:
@@ -109,6 +101,12 @@ class RegisteredSensor:
 
 
 Sensors = tuple[RegisteredSensor, ...]
+
+
+#: Cached topics with their sensors; the cache is cleared beyond this.
+TOPIC_CACHE_SIZE: Final = 10_000
+#: Maximum characters of a topic; no filter is longer.
+MAX_TOPIC_LENGTH: Final = 1024
 
 
 class Registry(dict[tuple[str, str], RegisteredSensor]):
@@ -208,6 +206,9 @@ def _any_device(topic: str, levels: Collection[int] | None) -> str:
         ]
     )
 
+
+#: The end year that the query `outputs` returns for an installation without an end.
+OPEN_END_YEAR: Final = 2200
 
 _EVER = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 

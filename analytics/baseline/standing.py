@@ -5,16 +5,10 @@ from typing import Final, Literal
 
 Standing = Literal["more", "usual", "less"]
 
-#: Ratios to the usual volume below which there is less, and above which there is more.
-LESS_RATIO: Final = 0.75
-MORE_RATIO: Final = 1.25
 #: Smaller volumes are raised to this before comparing: 3 for 1 is not unusual.
 MIN_COMPARED_VOLUME: Final = 10
 #: Minimum observed share of an hour that is scaled to a whole one.
 MIN_OBSERVED: Final = 0.75
-#: Minimum -lg of the Poisson probability for a count that is not attributed to chance:
-#: fewer than 2 in 100 usual hours reach it.
-MIN_UNLIKELINESS: Final = 1.5
 
 
 def whole_volume(volume: float, observed: float) -> float:
@@ -39,6 +33,14 @@ def unlikely(counted: float, expected: float) -> float:
     expected = max(expected, 1.0)
     share = counted * log(counted / expected) if counted > 0 else 0.0
     return (expected - counted + share) / log(10)
+
+
+#: Ratios to the usual volume below which there is less, and above which there is more.
+LESS_RATIO: Final = 0.75
+MORE_RATIO: Final = 1.25
+#: Minimum -lg of the Poisson probability for a count that is not attributed to chance:
+#: fewer than 2 in 100 usual hours reach it.
+MIN_UNLIKELINESS: Final = 1.5
 
 
 def standing(volume: float, usual: float | None, observed: float) -> Standing | None:

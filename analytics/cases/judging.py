@@ -131,7 +131,9 @@ def judge_values(
 ) -> list[members.Judgement]:
     """Judge whole hours of air and noise (ENVIRONMENT_HOURS)."""
     whole = hours.filter(pl.col("time") + _HOUR <= now)
-    return _judged(_found("values", whole, channels), spans, stored)
+    # means and levels of hours
+    found = _found("values", whole, channels)
+    return _judged(found, spans, stored, adds_up=False)
 
 
 def judge_gaps(
@@ -185,6 +187,7 @@ def _judged(
     stored: pl.DataFrame,
     *,
     before: Mapping[str, pl.DataFrame] | None = None,
+    adds_up: bool = True,
 ) -> list[members.Judgement]:
     """Judge what began in the spans: before them is only what it is compared with.
 
@@ -201,6 +204,7 @@ def _judged(
             code,
             stored=stored,
             windows=spans,
+            adds_up=adds_up,
         )
         for code, hits in found.items()
     ]

@@ -8,7 +8,7 @@ from typing import Final
 
 import polars as pl
 
-from analytics.detectors import runs
+from analytics.detectors import reasons, runs
 from analytics.frames import CASES, HITS, SPANS, STORED_CASES, check
 
 #: The state of a case that no person has decided.
@@ -23,17 +23,25 @@ class Judgement:
     withdrawn: list[int]
 
 
-def group(hits: pl.DataFrame, detector: str) -> pl.DataFrame:
+def group(hits: pl.DataFrame, detector: str, *, adds_up: bool = True) -> pl.DataFrame:
     """Join HITS of a channel and reason that touch or overlap to CASES.
 
-    Observed and usual add up (null where a part is unknown); the score is the greatest.
+    The score is the greatest. Observed and usual are summed (null where a part is
+    unknown) if they and the values of the reason add up; otherwise they are those of
+    the hit with the greatest score.
     """
     key = ("channel_id", "reason")
     ended_before = pl.col("ended").cum_max().shift(1).over(key)
     apart = (pl.col("began") > ended_before).fill_null(value=True)
 
-    def total(name: str) -> pl.Expr:
-        return pl.when(pl.col(name).null_count() == 0).then(pl.col(name).sum())
+    levels = [code for code, one in reasons().items() if not one.adds_up]
+    summed = pl.lit(adds_up) & ~pl.col("reason").first().is_in(levels)
+
+    def joined(name: str) -> pl.Expr:
+        value = pl.col(name)
+        total = pl.when(value.null_count() == 0).then(value.sum())
+        greatest = value.sort_by("score", "began").last()
+        return pl.when(summed).then(total).otherwise(greatest).alias(name)
 
     return check(
         check(hits, HITS)
@@ -43,8 +51,8 @@ def group(hits: pl.DataFrame, detector: str) -> pl.DataFrame:
         .agg(
             pl.col("began").min(),
             pl.col("ended").max(),
-            total("observed").alias("observed"),
-            total("usual").alias("usual"),
+            joined("observed"),
+            joined("usual"),
             pl.col("score").max(),
         )
         .with_columns(detector=pl.lit(detector))
@@ -59,6 +67,7 @@ def judge(
     *,
     stored: pl.DataFrame,
     windows: pl.DataFrame,
+    adds_up: bool = True,
 ) -> Judgement:
     """Compare a detector's HITS in `windows` (SPANS) with its STORED_CASES.
 
@@ -67,7 +76,8 @@ def judge(
     """
     mine = check(stored, STORED_CASES).filter(pl.col("detector") == detector)
     undecided = pl.col("state") == UNDECIDED
-    found = group(runs.without(hits, mine.filter(~undecided)), detector)
+    fresh = runs.without(hits, mine.filter(~undecided))
+    found = group(fresh, detector, adds_up=adds_up)
     withdrawn = (
         mine.filter(undecided)
         .join(check(windows, SPANS), on="channel_id")

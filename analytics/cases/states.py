@@ -18,9 +18,9 @@ STATES: Final = {
 }
 #: What can be done to the figures of the hours that a case covers.
 EFFECTS: Final = {
-    "exclude": mark("its hours are left out of figures, once it is confirmed"),
-    "caveat": mark("figures are kept and say that the case is open"),
-    "keep": mark("figures are kept"),
+    "exclude": mark("once the case is confirmed, figures leave out its hours"),
+    "caveat": mark("figures stay as they are and point to the open case"),
+    "keep": mark("figures stay as they are"),
 }
 #: Kinds of entries in the history of a case.
 KINDS: Final = {

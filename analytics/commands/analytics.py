@@ -1,4 +1,4 @@
-"""Compute figures and look for anomalies."""
+"""Compute figures and detect anomalies."""
 
 import logging
 from pathlib import Path
@@ -14,16 +14,16 @@ from verkehrspuls.errors import UsageError
 STOP_GRACE_S: Final = 2.0
 
 Municipality = Annotated[
-    str | None, typer.Option(help="Key of a municipality; default: all.")
+    str | None, typer.Option(help="Key of a municipality. [default: all]")
 ]
-Site = Annotated[str | None, typer.Option(help="Key of a site; default: all.")]
+Site = Annotated[str | None, typer.Option(help="Key of a site. [default: all]")]
 
 app = typer.Typer()
 
 
 @app.command()
 def run() -> None:
-    """Run an analytics worker until it is told to stop."""
+    """Run an analytics worker until Ctrl-C or SIGTERM."""
     import signal
 
     from analytics.jobs.worker import Worker
@@ -60,11 +60,11 @@ def recompute(
     from_: FromDay = None,
     to: ToDay = None,
     processes: Annotated[
-        int, typer.Option(min=1, help="That compute, each other sites.")
+        int, typer.Option(min=1, help="Number of processes that share the sites.")
     ] = 2,
     progress: Annotated[bool, typer.Option(help="Show progress.")] = True,
 ) -> None:
-    """Compute figures anew from the readings, and judge anew what is unusual."""
+    """Recompute figures and anomaly cases from the readings."""
     from datetime import timedelta
 
     from analytics.jobs import claims
@@ -92,29 +92,33 @@ def health(
     site: Site = None,
     from_: Annotated[
         str | None,
-        typer.Option("--from", help="First local day. [default: two before --to]"),
+        typer.Option("--from", help="First local day. [default: two days before --to]"),
     ] = None,
     to: Annotated[
         str | None,
-        typer.Option("--to", help=f"End, {EXCLUSIVE}. [default: tomorrow]"),
+        typer.Option(
+            "--to", help=f"End of the period, {EXCLUSIVE}. [default: tomorrow]"
+        ),
     ] = None,
-    bad: Annotated[bool, typer.Option("--bad", help="Only what is not good.")] = False,
+    bad: Annotated[bool, typer.Option("--bad", help="Show only failures.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Show which test of health each channel failed first, by local day."""
+    """Show which health test each channel failed first, by local day."""
     from dataclasses import asdict
     from datetime import UTC, date, datetime, timedelta
 
     from verkehrspuls.cli import database, periods
     from verkehrspuls.registry import towns
     from verkehrspuls.storage import health as stored
+    from verkehrspuls.storage import known
     from verkehrspuls.storage.visibility import EVERYTHING
 
     day = timedelta(days=1)
     first, end = periods.days(from_, to)
-    end = end or max(datetime.now(UTC).date(), first or date.min) + day
     with database.connection(application="verkehrspuls health") as connection:
         towns.require_sites(connection, municipality=municipality, site=site)
+        today = known.today(connection, municipality, now=datetime.now(UTC))
+        end = end or max(today, first or date.min) + day
         found = stored.days(
             connection,
             first=first or end - 2 * day,
@@ -131,25 +135,29 @@ def health(
 
 @app.command()
 def score(
-    file: Annotated[Path, typer.Argument(help="A CSV file with a header.")],
-    time: Annotated[str | None, typer.Option(help="Name of the time's column.")] = None,
+    file: Annotated[Path, typer.Argument(help="CSV file with a header.")],
+    time: Annotated[
+        str | None, typer.Option(help="Column with the time. [default: by its name]")
+    ] = None,
     value: Annotated[
-        str | None, typer.Option(help="Name of the value's column.")
+        str | None, typer.Option(help="Column with the value. [default: by its name]")
     ] = None,
     key: Annotated[
-        str | None, typer.Option(help="Name of the column that tells series apart.")
+        str | None,
+        typer.Option(help="Column that distinguishes series. [default: by its name]"),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("-o", "--out", help="Write there, not to stdout.")
+        Path | None,
+        typer.Option("-o", "--out", help="File to write. [default: stdout]"),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Give each row of a CSV file an anomaly score and the number of its case.
+    """Add an anomaly score and a case number to each row of a CSV file.
 
-    The score lies between 0 and 1, from 0.5 on it is an alarm; it says nothing of what
-    comes after its row. Rows of one anomaly have the same case. Columns are found by
-    usual names (time, timestamp, zeit; value, count, wert; key, series, station). Gaps
-    and empty values are allowed.
+    The score is between 0 and 1; 0.5 or more is an alarm. It depends only on the row
+    and those before it. Rows of one anomaly have the same case number. Columns are
+    found by common names (time, timestamp, zeit; value, count, wert; key, series,
+    station). Gaps and empty values are allowed.
     """
     import polars as pl
 
@@ -160,8 +168,9 @@ def score(
     if twice := table.twice(rows):
         number, line = twice
         output.print_note(
-            f"{number} rows repeat a time of their series, the first in line {line}; "
-            "of several series, name the column that tells them apart with --key"
+            f"{number} rows repeat a time of their series, first in line {line}; "
+            "if there are several series, set --key to the column that distinguishes "
+            "them"
         )
     rows = scores(rows)
     scored = rows.select(

@@ -1,4 +1,4 @@
-"""Look at anomaly cases, and decide them."""
+"""List, show and decide anomaly cases."""
 
 from typing import Annotated, Literal
 
@@ -9,19 +9,23 @@ from verkehrspuls.cli.options import Json, OfMunicipality
 
 app = typer.Typer(no_args_is_help=True)
 
-Number = Annotated[int, typer.Argument(help="Number of the case.", min=1)]
+Number = Annotated[int, typer.Argument(help="Number of the case; see `list`.", min=1)]
 By = Annotated[
-    str | None, typer.Option("--by", help="Who decides; default: the account's name.")
+    str | None,
+    typer.Option(
+        "--by", help="Author noted in the history. [default: your account's name]"
+    ),
 ]
-Text = Annotated[str, typer.Option("--comment", help="Why.")]
+Text = Annotated[str, typer.Option("--comment", help="Reason of the decision.")]
 Effect = Annotated[
     str | None,
     typer.Option(
-        "--effect", help="On figures: exclude, caveat or keep; default: as it is."
+        "--effect",
+        help="Effect on figures: exclude, caveat or keep. [default: unchanged]",
     ),
 ]
 Tongue = Annotated[
-    Literal["de", "en"], typer.Option("--language", help="Of sentences.")
+    Literal["de", "en"], typer.Option("--language", help="Language of sentences.")
 ]
 
 
@@ -29,19 +33,23 @@ Tongue = Annotated[
 def list_cases(
     municipality: OfMunicipality = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="Also what is decided, withdrawn or old.")
+        bool, typer.Option("--all", help="Include decided, withdrawn and older cases.")
     ] = False,
     history: Annotated[
         bool,
         typer.Option(
-            "--history", help="Those that had ended a week before they were found."
+            "--history",
+            help="Only cases that had ended for a week when they were found.",
         ),
     ] = False,
-    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of cases.")] = 100,
     language: Tongue = "de",
     as_json: Json = False,
 ) -> None:
-    """List cases, newest first: open ones that ended no more than a week ago."""
+    """List current cases, newest first.
+
+    Current is an open case that lasts, or ended no more than a week ago.
+    """
     from analytics.cases.sentences import sentence
     from verkehrspuls.cli import database
     from verkehrspuls.errors import UsageError
@@ -49,7 +57,7 @@ def list_cases(
     from verkehrspuls.storage.visibility import EVERYTHING
 
     if everything and history:
-        raise UsageError(reason="give either --all or --history")
+        raise UsageError(reason="use --all or --history, not both")
     chosen = HISTORY if history else CURRENT
     with database.connection(municipality) as connection:
         found = list_cases(
@@ -73,7 +81,7 @@ def list_cases(
 
 @app.command()
 def show(number: Number, language: Tongue = "de", as_json: Json = False) -> None:
-    """Show a case with its evidence and its history."""
+    """Show a case with its evidence and history."""
     from analytics.cases import casework
     from analytics.cases.sentences import sentence
     from verkehrspuls.cli import database
@@ -99,7 +107,10 @@ def show(number: Number, language: Tongue = "de", as_json: Json = False) -> None
 def confirm(
     number: Number, effect: Effect = None, comment: Text = "", by: By = None
 ) -> None:
-    """It is so; with `--effect exclude` its hours leave the figures."""
+    """Confirm a case.
+
+    With `--effect exclude`, figures leave its hours out.
+    """
     _decide(number, "confirmed", effect, comment, by)
 
 
@@ -107,29 +118,32 @@ def confirm(
 def explain(
     number: Number, effect: Effect = None, comment: Text = "", by: By = None
 ) -> None:
-    """It is so, and the comment says why: a match, a closed road."""
+    """Mark a case as explained, such as by a match or a closed road.
+
+    Say by what in --comment.
+    """
     _decide(number, "explained", effect, comment, by)
 
 
 @app.command()
 def reject(number: Number, comment: Text = "", by: By = None) -> None:
-    """It is nothing: figures stay as they are."""
+    """Reject a case as a false alarm; figures stay as they are."""
     _decide(number, "rejected", "keep", comment, by)
 
 
 @app.command()
 def reopen(number: Number, comment: Text = "", by: By = None) -> None:
-    """Give the case back to the detectors: what was decided is undone."""
+    """Undo a decision: the case is suspected again, and detectors update it."""
     _decide(number, "suspected", "caveat", comment, by)
 
 
 @app.command()
 def comment(
     number: Number,
-    text: Annotated[str, typer.Argument(help="What is to be said.")],
+    text: Annotated[str, typer.Argument(help="Text of the comment.")],
     by: By = None,
 ) -> None:
-    """Write a comment on a case."""
+    """Add a comment to a case."""
     from analytics.cases import casework
     from verkehrspuls.cli import database
     from verkehrspuls.errors import UsageError
@@ -161,7 +175,7 @@ def _decide(
             effect=effect,
             comment=comment,
         )
-    output.print_note(f"hours that are computed anew: {hours}")
+    output.print_note(f"hours to recompute: {hours}")
 
 
 def _who(by: str | None) -> str:

@@ -106,6 +106,7 @@ DETECTOR: Final = Detector(
             word=mark("congestion"),
             sentence=mark("slow traffic, %(observed)s km/h instead of %(usual)s km/h"),
             is_speed=True,
+            adds_up=False,
             severity=-1,
             sharp=30,
         ),

@@ -100,6 +100,7 @@ DETECTOR: Final = Detector(
                 "more from day to day, now %(observed)s instead of %(usual)s"
             ),
             explained_by=("level-shift",),
+            adds_up=False,
             names=90,
         ),
         Reason(
@@ -109,6 +110,7 @@ DETECTOR: Final = Detector(
                 "less from day to day, now %(observed)s instead of %(usual)s"
             ),
             explained_by=("level-shift",),
+            adds_up=False,
             names=100,
         ),
     ),

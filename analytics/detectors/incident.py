@@ -113,6 +113,7 @@ DETECTOR: Final = Detector(
             word=mark("incident"),
             sentence=mark("sudden jam, %(observed)s km/h instead of %(usual)s km/h"),
             is_speed=True,
+            adds_up=False,
             severity=1,
             sharp=10,
         ),

@@ -65,6 +65,7 @@ DETECTOR: Final = Detector(
             sentence=mark(
                 "lastingly more than before, %(observed)s instead of %(usual)s"
             ),
+            adds_up=False,
             names=70,
         ),
         Reason(
@@ -73,6 +74,7 @@ DETECTOR: Final = Detector(
             sentence=mark(
                 "lastingly less than before, %(observed)s instead of %(usual)s"
             ),
+            adds_up=False,
             names=80,
         ),
     ),

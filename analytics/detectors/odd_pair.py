@@ -106,6 +106,7 @@ DETECTOR: Final = Detector(
             sentence=mark(
                 "vehicles without noise to match, %(observed)s instead of %(usual)s"
             ),
+            adds_up=False,
             names=60,
         ),
     ),

@@ -33,6 +33,8 @@ class Reason:
     sentence: str
     #: whether observed and usual are km/h, whatever the channel measures
     is_speed: bool = False
+    #: whether observed and usual of hits in a row add up, as counts of hours do
+    adds_up: bool = True
     #: Points that it adds to the severity of a case, see `analytics.cases.severity`.
     severity: int = 0
     #: Place in the order of the reasons that name a case, whatever else was found, …

@@ -19,9 +19,6 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
-#: Minimum observed share of a known interval, which is scaled to a whole one.
-MIN_OBSERVED: Final = 0.5
-
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -67,6 +64,10 @@ class Grid:
         return replace(self, values=np.where(hidden, np.nan, self.values))
 
 
+#: Minimum observed share of a known interval, which is scaled to a whole one.
+MIN_OBSERVED: Final = 0.5
+
+
 def make(
     volumes: pl.DataFrame,
     place: Place,
@@ -92,16 +93,24 @@ def make(
     whole = pl.col("volume").cast(pl.Float64) * interval_s / pl.col("observed_s")
     since = (pl.col("time") - start).dt.total_seconds() // interval_s
     cells = known.select("channel_id", since.alias("row"), whole.alias("volume"))
-    values = np.full((rows, channels.size), np.nan)
-    column = np.searchsorted(channels, cells["channel_id"].to_numpy())
-    values[cells["row"].to_numpy(), column] = cells["volume"].to_numpy()
     return from_values(
-        values,
+        matrix(cells, channels, rows=rows),
         place,
         channels=tuple(channels.tolist()),
         interval_s=interval_s,
         start=start,
     )
+
+
+def matrix(cells: pl.DataFrame, channels: Ints, *, rows: int) -> Floats:
+    """Arrange cells (`channel_id`, `row`, `volume`) as a matrix; NaN where none is.
+
+    Its columns are the sorted `channels`.
+    """
+    values = np.full((rows, channels.size), np.nan)
+    column = np.searchsorted(channels, cells["channel_id"].to_numpy())
+    values[cells["row"].to_numpy(), column] = cells["volume"].to_numpy()
+    return values
 
 
 def from_values(

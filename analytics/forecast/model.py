@@ -18,16 +18,6 @@ from analytics.forecast.grid import Floats, Grid, Ints
 from analytics.forecast.profile import profile
 from analytics.forecast.ratio import Bands, bands, network, ratio, smoothed, volume
 
-#: Regularisation: added to the squares of each term, like this many rows of ratio one.
-RIDGE: Final = 50.0
-#: Half-lives of the means of ratios, in hours.
-OWN_H: Final = (1.5, 8, 48, 168)
-NETWORK_H: Final = (3, 24)
-#: Volumes used for a fit; of more, evenly spaced rows are used.
-MAX_FIT_VOLUMES: Final = 100_000
-#: Number of latest ratios used as separate terms.
-LAGS: Final = 3
-
 
 @dataclass(frozen=True, slots=True)
 class Past:
@@ -51,6 +41,13 @@ class Weights:
     bands: Bands
 
 
+#: Number of latest ratios used as separate terms.
+LAGS: Final = 3
+#: Half-lives of the smoothed ratios of the channel and of the network, in hours.
+OWN_H: Final = (1.5, 8, 48, 168)
+NETWORK_H: Final = (3, 24)
+
+
 def past(grid: Grid) -> Past:
     """Prepare a grid; the rows to forecast are unknown in it."""
     usual = profile(grid, side="before")
@@ -68,6 +65,11 @@ def past(grid: Grid) -> Past:
         ),
     )
     return Past(grid, usual, own, latest, (own, wide))
+
+
+#: Regularisation of a fit: added to the squares of each term, like this many rows of
+#: ratio one.
+RIDGE: Final = 50.0
 
 
 def fit(known: Past, steps: int, *, until: int, share: float) -> Weights:
@@ -96,6 +98,10 @@ def predict(known: Past, weights: Weights, rows: slice) -> Floats:
     numbers = np.arange(*rows.indices(len(known.ratios)))
     terms = _terms(known, numbers, weights.steps)
     return volume(known.profile[numbers], terms @ weights.weights)
+
+
+#: Maximum number of volumes in a fit; with more, evenly spaced rows are used.
+MAX_FIT_VOLUMES: Final = 100_000
 
 
 def _stride(volumes: int, week: int) -> int:

@@ -46,9 +46,9 @@ TEST: Final = Test(
     name="readings-overlap",
     order=40,
     text=mark(
-        "Several readings cover the same time. Each second counts once, by "
-        "what came last: look at the sensor's clock, its interval, and at "
-        "what was imported."
+        "Several readings cover the same time. Each second counts once, by the "
+        "reading received last: check the sensor's clock and interval, and what "
+        "was imported."
     ),
     word=mark("reported twice"),
     find=find,

@@ -17,12 +17,6 @@ from analytics.imputation.methods import METHODS, town
 
 #: Lengths of artificial gaps in hours; a real gap uses the first that is as long.
 GAP_LENGTHS_H: Final = (1, 4, 24, 168)
-#: Share of the hours in artificial gaps.
-HIDDEN_SHARE: Final = 0.08
-#: Hidden hours required for a measurement; with fewer the best method of Münster is
-#: used (docs/reference/imputation.md).
-MIN_HIDDEN: Final = 200
-DEFAULT: Final = "bridged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +37,12 @@ def length_class(hours: Ints) -> Ints:
     return np.take(known, at)
 
 
+#: Hidden hours required for a measurement; with fewer, the default is used: the best
+#: method of Münster (docs/reference/imputation.md).
+MIN_HIDDEN: Final = 200
+DEFAULT: Final = "bridged"
+
+
 def choose(grid: Grid, length_h: int, *, share: float) -> Choice:
     """Measure all methods on artificial gaps; bands contain `share` of the counts."""
     gaps = hide(grid, length_h)
@@ -55,6 +55,10 @@ def choose(grid: Grid, length_h: int, *, share: float) -> Choice:
     if came.size >= MIN_HIDDEN and measured:
         method = min(measured, key=lambda name: measured[name])
     return Choice(length_h, method, errors, bands(filled[method], came, share=share))
+
+
+#: Share of the hours of a channel in artificial gaps.
+HIDDEN_SHARE: Final = 0.08
 
 
 def hide(grid: Grid, length_h: int, *, seed: int = 0) -> Flags:

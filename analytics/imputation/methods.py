@@ -14,16 +14,6 @@ from analytics.forecast.grid import Flags, Floats, Grid, Ints
 from analytics.forecast.profile import median, profile
 from analytics.forecast.ratio import network, ratio, smoothed, volume
 
-#: Decay time of the weight of the edges inside a gap (hours), half-life of the mean at
-#: the edges (hours), and the share of it that is used.
-DECAY_H: Final = 8.0
-EDGE_HALF_LIFE_H: Final = 2.0
-EDGE_WEIGHT: Final = 0.85
-#: Number of neighbours with regressions: the most similar channels.
-NEIGHBOURS: Final = 7
-#: Common hours required for a regression.
-MIN_COMMON_H: Final = 168
-
 
 @dataclass(frozen=True, slots=True)
 class Town:
@@ -68,6 +58,12 @@ def seasonal(town: Town) -> Floats:
 def seasonal_network(town: Town) -> Floats:
     """Return the own profile times the ratio of all channels together."""
     return volume(town.profile, np.broadcast_to(town.network, town.profile.shape))
+
+
+#: Number of neighbours with regressions: the most similar channels.
+NEIGHBOURS: Final = 7
+#: Common hours required for a regression.
+MIN_COMMON_H: Final = 168
 
 
 def neighbours(town: Town) -> Floats:
@@ -118,6 +114,13 @@ METHODS: Final[Mapping[str, Callable[[Town], Floats]]] = {
     "neighbours": neighbours,
     "bridged": bridged,
 }
+
+
+#: Decay time of the weight of the edges inside a gap (hours), half-life of the mean at
+#: the edges (hours), and the share of it that is used.
+DECAY_H: Final = 8.0
+EDGE_HALF_LIFE_H: Final = 2.0
+EDGE_WEIGHT: Final = 0.85
 
 
 def _bridge(ratios: Floats, per_hour: int) -> Floats:

@@ -347,22 +347,14 @@ def _settle(
     sent_at: datetime | None = None,
     given_up: str | None = None,
 ) -> None:
-    execute(
-        connection,
-        "settle_alerts",
-        alerts=[row["alert_id"] for row in rows],
-        sent_at=sent_at,
-        given_up=given_up,
-    )
+    _update(connection, "settle_alerts", rows, sent_at=sent_at, given_up=given_up)
 
 
 def _delay(
     connection: Connection, rows: Changes, *, due_at: datetime, attempts: int
 ) -> None:
-    execute(
-        connection,
-        "delay_alerts",
-        alerts=[row["alert_id"] for row in rows],
-        due_at=due_at,
-        attempts=attempts,
-    )
+    _update(connection, "delay_alerts", rows, due_at=due_at, attempts=attempts)
+
+
+def _update(connection: Connection, query: str, rows: Changes, **values: Any) -> None:
+    execute(connection, query, alerts=[row["alert_id"] for row in rows], **values)

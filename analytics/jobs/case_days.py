@@ -18,11 +18,6 @@ from analytics.volumes import long_intervals
 from verkehrspuls.calendar import day_end, day_start
 from verkehrspuls.quantities import QUANTITIES
 
-#: Time before a day that it is compared with, and time after it that is compared with
-#: it.
-TIME_BEFORE: Final = timedelta(days=35)
-TIME_AFTER: Final = timedelta(days=28)
-
 
 @dataclass(frozen=True, slots=True)
 class _Day:
@@ -49,6 +44,12 @@ def judge(store: Store, *, now: datetime, avoid: Collection[int] = ()) -> int:
             with case_store.of_town(taken[0].municipality_id):
                 _judge(store, taken)
     return len(taken)
+
+
+#: Time before a day that it is compared with, and time after it that is compared with
+#: it.
+TIME_BEFORE: Final = timedelta(days=35)
+TIME_AFTER: Final = timedelta(days=28)
 
 
 def _judge(store: Store, taken: list[_Day]) -> None:

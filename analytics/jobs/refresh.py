@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 import polars as pl
 
@@ -25,8 +25,7 @@ _LAST_OF_HOUR: Final = timedelta(hours=1, microseconds=-1)
 _KEY: Final = ("channel_id", "interval_s", "time")
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """The data to read in order to recompute stale hours."""
 
     #: SITE_DAYS to recompute
@@ -159,7 +158,9 @@ def refresh(
 ) -> Figures:
     """Compute all figures and cases that change with the stale hours."""
     fresh = volumes(given.counts, of=given.stale)
-    kept = _not_stale(check(given.stored, frames.VALID_VOLUMES), given.stale)
+    kept = overlaps.of_other_hours(
+        check(given.stored, frames.VALID_VOLUMES), given.stale
+    )
     counted = pl.concat([fresh, check(kept, frames.VOLUMES)])
     hours = _within(counted.filter(pl.col("interval_s") == _HOUR_S), windows.hours)
     quarters = _within(
@@ -185,7 +186,7 @@ def refresh(
         ]
     )
     fresh_long = long_intervals.volumes(overlaps.of_hours(given.counts, given.stale))
-    long = pl.concat([fresh_long, _not_stale(given.long, given.stale)])
+    long = pl.concat([fresh_long, overlaps.of_other_hours(given.long, given.stale)])
     # new and stored intervals that began in the stale hours
     touched = pl.concat([fresh_long, overlaps.of_hours(given.long, given.stale)])
     fresh_hours = environment_hours(given.environment, of=given.stale)
@@ -225,7 +226,9 @@ def refresh(
                 now=now,
             ),
             *judging.judge_values(
-                pl.concat([fresh_hours, _not_stale(given.hours, given.stale)]),
+                pl.concat(
+                    [fresh_hours, overlaps.of_other_hours(given.hours, given.stale)]
+                ),
                 windows.values,
                 given.cases,
                 channels=given.channels,
@@ -266,15 +269,6 @@ def _newest(intervals: pl.DataFrame, now: datetime) -> pl.DataFrame:
 
 def _counts() -> pl.Expr:
     return pl.col("quantity").is_in(list(COUNTED))
-
-
-def _not_stale(stored: pl.DataFrame, stale: pl.DataFrame) -> pl.DataFrame:
-    return stored.join(
-        stale,
-        left_on=["channel_id", pl.col("time").dt.truncate("1h")],
-        right_on=["channel_id", "hour"],
-        how="anti",
-    )
 
 
 def _within(rows: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Final
 
 from analytics.cases import alerts
 from analytics.jobs import (
@@ -31,6 +32,8 @@ MAX_CLOCK_DIFFERENCE_S = 60.0
 SETTLE_S = 300.0
 #: Interval between log entries about differing clocks.
 CLOCK_LOG_S = 3600.0
+#: Time after the start in which health is judged again; it doubles up to the setting.
+FIRST_HEALTH_S: Final = 15.0
 #: Time before a failed site or municipality is tried again.
 RETRY_FAILED_S = 600.0
 
@@ -64,6 +67,7 @@ class Worker:
         self._settles_until = 0.0
         self._singly_until = 0.0
         self._days_left = False
+        self._health_s = min(FIRST_HEALTH_S, self._limits.every_s)
 
     def stop(self) -> None:
         """Let `run` return after the current claim."""
@@ -191,7 +195,10 @@ class Worker:
 
     def _judge_health(self, store: Store) -> bool:
         """Judge a week of due days; return whether more are due."""
-        if self._is_due("health", self._limits.every_s):
+        if self._is_due("health", self._health_s):
+            if "health" in self._due:
+                # soon at first: a new town, or a back-fill, has no verdicts yet
+                self._health_s = min(2 * self._health_s, self._limits.every_s)
             health_store.mark_running(store, now=self._now(store))
             self._done("health")
             self._days_left = True

@@ -25,22 +25,6 @@ from analytics.scores.traffic_usual import Usual
 
 Floats = npt.NDArray[np.float64]
 
-MAX_LOG_RATIO: Final = 0.9
-MAX_FROM_MEDIAN: Final = 0.4
-SHRINKAGE_PRECISION: Final = 30.0
-#: Similar days required of a series to contribute to the network or to be judged.
-MIN_DAYS: Final = 0.15
-#: Series required to detect the kind of a day, the prior log-odds, and the limit of
-#: evidence.
-MIN_SERIES: Final = 5
-PRIOR_LOG_ODDS: Final = -4.0
-MAX_EVIDENCE: Final = 30.0
-#: Median of |z| of a normal z, and the weight of the prior "no commotion" in series.
-MEDIAN_OF_NORMAL: Final = 0.6745
-COMMOTION_PRIOR_SERIES: Final = 40.0
-#: Maximum of the median surprise, as a multiple of the usual one.
-MAX_COMMOTION: Final = 4.0
-
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -53,6 +37,17 @@ class Seen:
     disagreement: Floats
     #: spread² of all series at each time against their usual one, at least 1
     commotion: Floats
+
+
+#: Maximum of the logarithm of the ratio, and of that of a series beyond the median.
+MAX_LOG_RATIO: Final = 0.9
+MAX_FROM_MEDIAN: Final = 0.4
+#: Precision w₀ that draws the ratio towards 1.
+SHRINKAGE_PRECISION: Final = 30.0
+#: Similar days required of a series to contribute to the network or to be judged.
+MIN_DAYS: Final = 0.15
+#: Series required to detect the kind of a day.
+MIN_SERIES: Final = 5
 
 
 def ratio(counts: Floats, usual: Usual, spread: Floats, trust: Floats) -> Seen:
@@ -73,18 +68,28 @@ def ratio(counts: Floats, usual: Usual, spread: Floats, trust: Floats) -> Seen:
     )
     total = weight.sum(axis=0)
     surprise = np.abs(off - own) / np.sqrt(spread + 1 / (base + 0.5))
-    middle = _median(np.where(used, surprise, np.inf), number) / MEDIAN_OF_NORMAL
-    square = np.minimum(middle, MAX_COMMOTION) ** 2
-    commotion = (square * number + COMMOTION_PRIOR_SERIES) / (
-        number + COMMOTION_PRIOR_SERIES
-    )
     apart = (weight * np.minimum(np.abs(off - median), 1)).sum(axis=0)
     return Seen(
         base * network,
         network,
         np.where(number >= MIN_SERIES, apart / np.maximum(total, 1e-9), np.nan),
-        np.maximum(commotion, 1.0),
+        _commotion(np.where(used, surprise, np.inf), number),
     )
+
+
+#: Median of |z| of a normal z, and the weight of the prior "no commotion" in series.
+MEDIAN_OF_NORMAL: Final = 0.6745
+COMMOTION_PRIOR_SERIES: Final = 40.0
+#: Maximum of the median surprise, as a multiple of the usual one.
+MAX_COMMOTION: Final = 4.0
+
+
+def _commotion(surprise: Floats, number: npt.NDArray[np.int64]) -> Floats:
+    """Return the commotion of each time from the surprises of its `number` series."""
+    middle = _median(surprise, number) / MEDIAN_OF_NORMAL
+    square = np.minimum(middle, MAX_COMMOTION) ** 2
+    prior = COMMOTION_PRIOR_SERIES
+    return np.maximum((square * number + prior) / (number + prior), 1.0)
 
 
 def _median(values: Floats, number: npt.NDArray[np.int64]) -> Floats:
@@ -101,6 +106,11 @@ def _weighted_median(values: Floats, weights: Floats) -> Floats:
     place = (below < below[-1] / 2).sum(axis=0)
     row = np.take_along_axis(order, np.minimum(place, len(values) - 1)[None], axis=0)
     return np.asarray(np.take_along_axis(values, row, axis=0)[0])
+
+
+#: Maximum evidence of one time, and prior log-odds of an unlisted kind of day.
+MAX_EVIDENCE: Final = 30.0
+PRIOR_LOG_ODDS: Final = -4.0
 
 
 def evidence(kinds: list[Seen]) -> Floats:

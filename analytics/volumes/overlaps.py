@@ -12,7 +12,7 @@ counted once: a reading counts whole if others cover at most `OVERLAP_TOLERANCE`
 """
 
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -109,11 +109,22 @@ def settled(readings: pl.DataFrame) -> pl.DataFrame:
 
 def of_hours(readings: pl.DataFrame, hours: pl.DataFrame) -> pl.DataFrame:
     """Keep the readings that began in these CHANNEL_HOURS."""
+    return _by_hour(readings, hours, how="semi")
+
+
+def of_other_hours(readings: pl.DataFrame, hours: pl.DataFrame) -> pl.DataFrame:
+    """Keep the readings, or figures, that did not begin in these CHANNEL_HOURS."""
+    return _by_hour(readings, hours, how="anti")
+
+
+def _by_hour(
+    readings: pl.DataFrame, hours: pl.DataFrame, *, how: Literal["semi", "anti"]
+) -> pl.DataFrame:
     return readings.join(
         hours,
         left_on=["channel_id", pl.col("time").dt.truncate("1h")],
         right_on=["channel_id", "hour"],
-        how="semi",
+        how=how,
     )
 
 

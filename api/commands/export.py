@@ -1,4 +1,4 @@
-"""Write figures to a file."""
+"""Export figures to a file."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -31,33 +31,40 @@ def command(
         str | None,
         typer.Option(
             "--from",
-            help="Begin: a date or time at the site, or a time with offset. "
-            "[default: seven days before the end]",
+            help="Start of the period: a local date or time, or a time with "
+            "offset. [default: seven days before the end]",
         ),
     ] = None,
     until: Annotated[
         str | None,
-        typer.Option("--to", help=f"End, {EXCLUSIVE}. [default: now]"),
+        typer.Option("--to", help=f"End of the period, {EXCLUSIVE}. [default: now]"),
     ] = None,
-    bin: Annotated[_Bin, typer.Option(help="Length of an interval.")] = _Bin.PT1H,
+    bin: Annotated[_Bin, typer.Option(help="Length of the intervals.")] = _Bin.PT1H,
     quantity: Annotated[
-        str | None, typer.Option(help="What. [default: what the site counts first]")
+        str | None,
+        typer.Option(help="Quantity. [default: the first that the site counts]"),
     ] = None,
     direction: Annotated[
         str | None,
-        typer.Option(help="A direction, or `all` for their sum. [default: each]"),
+        typer.Option(
+            help="Key of a direction, or `all` for their sum. [default: each]"
+        ),
     ] = None,
     format: Annotated[
-        _FileType, typer.Option(help="csv-de and csv-en are for Excel.")
+        _FileType,
+        typer.Option(help="Type of the file; csv-de and csv-en are for Excel."),
     ] = _FileType.CSV,
     output: Annotated[
         Path | None,
-        typer.Option(help="File, or folder for a name of its own. [default: stdout]"),
+        typer.Option(
+            help="File to write, or folder for a default name. [default: stdout]"
+        ),
     ] = None,
 ) -> None:
-    """Write a site's figures to a file, or to standard output.
+    """Export a site's figures to a file or to standard output.
 
-    A CSV file gets one of the same name with its units and passport beside it.
+    Units and passport of a CSV file are written beside it, to a file ending in
+    `.passport.json`.
     """
     import sys
     from datetime import UTC, datetime
@@ -72,7 +79,7 @@ def command(
 
     chosen = FILE_TYPES[format.value]
     if format is _FileType.PARQUET and output is None and sys.stdout.isatty():
-        raise UsageError(reason="Parquet is not for a terminal: give --output")
+        raise UsageError(reason="Parquet cannot be shown on a terminal; set --output")
     municipality, key = parse_key(site, kind="site")
     now = datetime.now(UTC)
     settings = resolve()

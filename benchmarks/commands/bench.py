@@ -1,4 +1,4 @@
-"""Measure how fast it is.
+"""Measure speed and accuracy.
 
 Each bench's module documents its measurements.
 """
@@ -16,15 +16,15 @@ app = typer.Typer()
 
 @app.callback()
 def _group() -> None:
-    """Measure how fast it is, on this machine."""
+    """Measure speed and accuracy on this machine."""
 
 
 @app.command()
 def ingest(
-    messages: Annotated[int, typer.Option(help="How many messages.", min=1)] = 200_000,
+    messages: Annotated[int, typer.Option(help="Number of messages.", min=1)] = 200_000,
     json: Json = False,
 ) -> None:
-    """Measure how fast messages get from the broker into the database."""
+    """Measure how fast messages are stored, from broker to database."""
     from benchmarks.ingest import run
 
     _show(run(messages), json=json)
@@ -32,16 +32,19 @@ def ingest(
 
 @app.command()
 def analytics(
-    readings: Annotated[int, typer.Option(help="How many readings.")] = 10_000_000,
+    readings: Annotated[int, typer.Option(help="Number of readings.")] = 10_000_000,
     loaded: Annotated[
-        int, typer.Option(help="How many of them go through the database.")
+        int,
+        typer.Option(
+            help="Number of these readings that are stored in a database first."
+        ),
     ] = 4_000_000,
     year: Annotated[
-        bool, typer.Option("--year", help="Let 21 million go through it.")
+        bool, typer.Option("--year", help="Store 21 million instead.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Measure how fast readings become figures, beside DuckDB and pandas."""
+    """Measure how fast figures are computed, compared with DuckDB and pandas."""
     from benchmarks.analytics import run
 
     _show(run(readings, loaded=loaded, year=year), json=json)
@@ -50,11 +53,11 @@ def analytics(
 @app.command()
 def anomalies(
     data: Annotated[
-        Path, typer.Option(envvar="VERKEHRSPULS_DATA", help="Folder of real data.")
+        Path, typer.Option(envvar="VERKEHRSPULS_DATA", help="Folder with real data.")
     ] = Path("../shared/data"),
     json: Json = False,
 ) -> None:
-    """Measure what the anomaly score, forecasts and imputation are worth."""
+    """Measure the accuracy of anomaly score, forecasts and imputation."""
     from benchmarks.proof.anomalies import run
 
     _show(run(data), json=json)
@@ -62,10 +65,10 @@ def anomalies(
 
 @app.command()
 def pages(
-    sites: Annotated[int, typer.Option(help="How many sites.", min=1)] = 5000,
+    sites: Annotated[int, typer.Option(help="Number of sites.", min=1)] = 5000,
     json: Json = False,
 ) -> None:
-    """Measure how long pages and answers take with thousands of sites."""
+    """Measure response times of pages and API with thousands of sites."""
     from benchmarks.pages import run
 
     _show(run(sites), json=json)

@@ -2,9 +2,10 @@
 
 import signal
 import time
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from benchmarks.ingest.load import message, prepared
 from benchmarks.ingest.parts import TIMEOUT_S, TooLate, start_parts, wait
@@ -88,13 +89,7 @@ class Bench:
 
     def live(self, messages: int) -> dict[str, float]:
         """Receive while messages are published."""
-        with (
-            start_parts() as parts,
-            connect(parts.database, autocommit=True) as connection,
-            start_workers(parts) as processes,
-            prepared(parts, messages, 1, rate=0) as publish,
-        ):
-            ready(processes)
+        with _receiving(messages) as (connection, publish):
             began = time.perf_counter()
             publish()
             published_s = time.perf_counter() - began
@@ -111,13 +106,7 @@ class Bench:
         rate, seconds = LATENCY_LOAD
         rate = min(rate, self._most_per_s)
         messages = rate * seconds
-        with (
-            start_parts() as parts,
-            connect(parts.database, autocommit=True) as connection,
-            start_workers(parts) as processes,
-            prepared(parts, messages, 1, rate=rate) as publish,
-        ):
-            ready(processes)
+        with _receiving(messages, rate=rate) as (connection, publish):
             began = time.perf_counter()
             watched: list[tuple[float, int]] = []
             loader = publish(wait=False)
@@ -197,6 +186,24 @@ class Bench:
             wait(lambda: _missing(connection, messages))
             account = _account(connection, messages)
         return {f"killed_{name}": found for name, found in account._asdict().items()}
+
+
+@contextmanager
+def _receiving(
+    messages: int, *, rate: float = 0
+) -> Iterator[tuple[Connection, Callable[..., Any]]]:
+    """Start new parts and a worker; yield a connection, and the load when it is ready.
+
+    The load is a function that starts publishing messages with one reading each.
+    """
+    with (
+        start_parts() as parts,
+        connect(parts.database, autocommit=True) as connection,
+        start_workers(parts) as processes,
+        prepared(parts, messages, 1, rate=rate) as publish,
+    ):
+        ready(processes)
+        yield connection, publish
 
 
 def _bare_copy(connection: Connection, messages: int, readings: int) -> float:

@@ -155,17 +155,16 @@ def _grid(
     cells = (
         counts.with_columns(time=utc.dt.convert_time_zone("UTC"))
         .filter((pl.col("time") >= start) & (pl.col("time") < end))
-        .with_columns(
+        .select(
+            channel_id="series",
             row=(pl.col("time") - start).dt.total_seconds() // interval_s,
+            volume=pl.col("count").cast(pl.Float64),
         )
     )
-    series = cells["series"].unique().sort().to_numpy()
+    series = cells["channel_id"].unique().sort().to_numpy()
     rows = (end - start) // timedelta(seconds=interval_s)
-    values = np.full((rows, series.size), np.nan)
-    column = np.searchsorted(series, cells["series"].to_numpy())
-    values[cells["row"].to_numpy(), column] = cells["count"].cast(pl.Float64).to_numpy()
     return grid.from_values(
-        values,
+        grid.matrix(cells, series, rows=rows),
         MUENSTER,
         channels=tuple(series.tolist()),
         interval_s=interval_s,

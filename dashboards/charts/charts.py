@@ -36,12 +36,12 @@ Names = Sequence[tuple[str, str]]
 _PATTERNS: Final = {"PT1H": "%d.%m. %H:%M", "P1D": "%d.%m.%Y", "P1M": "%m.%Y"}
 _CONDENSED: Final = {
     "P1D": mark(
-        "The line is of daily means, the band of the lowest and highest hours; of "
-        "shorter periods hours are shown."
+        "The line shows daily means, the band the lowest and highest hours. "
+        "Shorter periods are shown by the hour."
     ),
     "P1M": mark(
-        "The line is of monthly means, the band of the lowest and highest hours; of "
-        "shorter periods days or hours are shown."
+        "The line shows monthly means, the band the lowest and highest hours. "
+        "Shorter periods are shown by the day or hour."
     ),
 }
 
@@ -180,8 +180,8 @@ def profile_chart(
         figure=draw_day_profile(profile, language, unit=unit) if drawn else None,
         table=Table(head, rows),
         note=language.phrase(
-            "Means of hours of which at least three quarters were observed, in all "
-            "directions together. Between the edges of the band lie 7 of 10 workdays."
+            "Means of hours of which at least three quarters were observed, all "
+            "directions together. 7 of 10 workdays lie within the band."
         ),
     )
 
@@ -298,8 +298,8 @@ def classes_chart(
             rows,
         ),
         note=language.phrase(
-            "Classes after TLS 8+1, as the sensor tells them apart. Vehicles that it "
-            "could not classify stay a class of their own."
+            "Classes by TLS 8+1, as far as the sensor distinguishes them. Vehicles "
+            "that it could not classify are a separate class."
         ),
     )
 
@@ -485,7 +485,7 @@ def days_table(days: pl.DataFrame, language: Language, *, zone: str) -> Table:
         language.phrase("Peak hour"),
         language.phrase("Peak from–to"),
         language.phrase("Observed"),
-        language.phrase("Counts for means"),
+        language.phrase("Used in means"),
     )
     return Table(head, rows)
 
@@ -577,10 +577,14 @@ def _series_note(
     notes = []
     if long(filled):
         notes.append(
-            language.phrase("The strong line is the mean of the seven days around.")
+            language.phrase(
+                "The bold line is the mean of the seven days around each day."
+            )
         )
         if marks:
-            notes.append(language.phrase("Marks at the foot are times of open cases."))
+            notes.append(
+                language.phrase("Marks at the bottom show the times of open cases.")
+            )
     if "usual" in filled.columns and filled["usual"].null_count() < filled.height:
         notes.append(
             language.phrase(
@@ -590,16 +594,17 @@ def _series_note(
     if _has_two_kinds(filled):
         notes.append(
             language.phrase(
-                "Where the band has a gap, such days are of two kinds, some with far "
-                "more than others (match days or market, say): nothing between them is "
-                "usual, and nothing is compared. Events on record tell them apart."
+                "Where the band has a gap, days of this type are of two kinds, "
+                "some with far more traffic than others (such as match or market "
+                "days): nothing in between is usual, and nothing is compared. "
+                "Registered events separate the two kinds."
             )
         )
     if _has_estimates(filled):
         notes.append(
             language.phrase(
-                "Dotted with open circles is what was not counted but estimated; it is "
-                "in no sum."
+                "The dotted line with open circles shows estimates where nothing "
+                "was counted; sums do not include them."
             )
         )
     if period.coarsened:
@@ -613,14 +618,14 @@ def _series_note(
         )
     if period.bin == "P1D":
         notes.append(
-            language.phrase("Days of which too little was observed are left open.")
+            language.phrase("Days that were observed too little have no value.")
         )
     else:
         notes.append(
             language.phrase(
-                "Partly observed intervals are scaled up in the figure, the table "
-                "shows what was counted; below three quarters observed the line has a "
-                "gap."
+                "The chart scales partly observed intervals up; the table shows "
+                "what was counted. Where less than three quarters were observed, "
+                "the line has a gap."
             )
         )
     return " ".join(notes)

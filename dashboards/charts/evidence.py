@@ -21,23 +21,23 @@ _PATTERNS: Final = {"PT15M": "%d.%m. %H:%M", "PT1H": "%d.%m. %H:%M", "P1D": "%d.
 #: what is drawn, by measure
 _NOTES: Final = {
     "volume": mark(
-        "The band is what is usual for the hour, from the weeks before, without what "
-        "the rest of the town does. Intervals that were observed partly are scaled up; "
-        "below three quarters the line has a gap."
+        "The band is what is usual for the hour, from the weeks before, whatever "
+        "the rest of the town does. Partly observed intervals are scaled up; below "
+        "three quarters the line has a gap."
     ),
     "days": mark(
-        "Sums of the hours of which both is known: what was counted, and what is usual "
-        "for them, without what the rest of the town does. Days with fewer than 20 "
-        "such hours are left open."
+        "Sums of the hours for which both are known: what was counted, and what is "
+        "usual, whatever the rest of the town does. Days with fewer than 20 such "
+        "hours have no value."
     ),
     "speed": mark(
-        "Mean speeds of quarter-hours. Usual is the speed in free traffic of the day "
-        "before."
+        "Mean speeds of quarter-hours. Usual is the speed of free-flowing traffic "
+        "on the day before."
     ),
-    "mean": mark("Means of hours. The dashed line is what the finding compares with."),
+    "mean": mark("Hourly means. The dashed line is what the detector compares with."),
     "minimum": mark(
-        "The lowest hour of each day. Where it rises or falls for long, the zero of "
-        "the sensor may have moved."
+        "The lowest hour of each day. If it rises or falls for a long time, the "
+        "zero point of the sensor may have shifted."
     ),
 }
 _CREEPING: Final = "drift"

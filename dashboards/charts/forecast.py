@@ -37,15 +37,15 @@ def forecast_chart(
         ),
         zone,
     )
-    heading = language.phrase("How much traffic is to come?")
+    heading = language.phrase("How much traffic is expected?")
     if coming.is_empty():
         return Chart(
             key="forecast",
             heading=heading,
             sentence=language.phrase(
-                "There is no forecast yet: it needs volumes by the hour, at least two "
-                "known days like the coming ones, and readings that still arrive. "
-                "Daily totals are not forecast."
+                "There is no forecast yet. It needs hourly volumes, at least two "
+                "known days of the same type as the coming ones, and current "
+                "readings. Daily totals are not forecast."
             ),
             figure=None,
             table=Table((), ()),
@@ -82,7 +82,7 @@ def forecast_chart(
         figure=draw(counted, coming, language, unit=unit),
         table=Table(head, rows),
         note=language.phrase(
-            "Made at %(made)s from what was counted until then; it knows nothing of "
+            "Made at %(made)s from what was counted until then, without regard to "
             "weather, events and road works. Method: %(method)s.",
             made=language.moment(coming["made_at"][0], zone),
             method=coming["method"][0],
@@ -101,8 +101,8 @@ def _sentence(
     first = coming.row(0, named=True)
     most = coming.sort("volume", "time", descending=[False, True]).row(-1, named=True)
     text = language.phrase(
-        "%(hour)s probably %(value)s (nine of ten times %(low)s to %(high)s); most is "
-        "expected on %(peak_hour)s with %(peak)s.",
+        "%(hour)s: probably %(value)s (nine times out of ten %(low)s to %(high)s); "
+        "the peak is expected on %(peak_hour)s with %(peak)s.",
         hour=language.hour(first["time"], zone),
         value=f"{language.number(first['volume'])} {unit}",
         low=language.number(first["low"]),
@@ -118,6 +118,6 @@ def _sentence(
     if not missed:
         return text
     return f"{text} " + language.phrase(
-        "An hour ahead such forecasts were lately %(missed)s off.",
+        "Recent forecasts one hour ahead were off by %(missed)s on average.",
         missed=language.percent(missed[min(missed)]),
     )

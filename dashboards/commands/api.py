@@ -9,20 +9,27 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.callback()
 def api() -> None:
-    """Group the commands of the web server."""
+    """Serve the pages and the API."""
 
 
 @app.command()
 def run(
-    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    host: Annotated[
+        str | None,
+        typer.Option(help="Address to listen on. [default: from the settings]"),
+    ] = None,
     port: Annotated[
-        int | None, typer.Option(min=0, max=65_535, help="Port; 0 takes a free one.")
+        int | None,
+        typer.Option(
+            min=0,
+            max=65_535,
+            help="Port to listen on; 0 takes a free one. [default: from the settings]",
+        ),
     ] = None,
 ) -> None:
-    """Serve the API and the pages until SIGTERM or Ctrl-C.
+    """Serve the pages and the API until Ctrl-C or SIGTERM.
 
-    Prints `ready` when it listens. Host and port come from the settings where they are
-    not given.
+    Prints `ready` when it listens.
     """
     from api.server import serve
     from dashboards.app import create_web

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple
 import typer
 
 from verkehrspuls.cli import output
-from verkehrspuls.cli.options import FromDay, Json, ToDay
+from verkehrspuls.cli.options import FromDay, Json, ToDay, takes
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -19,72 +19,70 @@ app = typer.Typer()
 #: Skipped lines of a recording that are listed one by one.
 MAX_LINES_LISTED: Final = 20
 
-# options of both `import counts` and `replay`
-FileOrFolder = Annotated[Path, typer.Argument(help="File or folder.", exists=True)]
+FileOrFolder = Annotated[
+    Path, typer.Argument(help="File or folder to read.", exists=True)
+]
 Format = Annotated[
     Literal["generic", "muenster-bike", "muenster-kfz"],
-    typer.Option(help="What the file is; see docs/how-to/replay-real-data.md."),
+    typer.Option(help="Type of the file; see docs/how-to/replay-real-data.md."),
 ]
 Municipality = Annotated[
     str | None,
     typer.Option(
         help="Key of the municipality; registered if it is new.",
-        show_default="muenster, for its formats",
+        show_default="muenster, for its file types",
     ),
 ]
 State = Annotated[
     str | None,
     typer.Option(
-        help="Its state, for the holidays, where it is new: e.g. RP.",
-        show_default="NW, for the formats of Münster",
+        help="State of a new municipality, such as RP; decides on holidays.",
+        show_default="NW, for Münster's file types",
     ),
 ]
 Only = Annotated[
-    list[str] | None, typer.Option("--site", help="Only this site; may be repeated.")
+    list[str] | None,
+    typer.Option(
+        "--site", help="Key of a site to read; may be repeated. [default: all]"
+    ),
 ]
 
 
 class Selection(NamedTuple):
-    """Which counts of which file to read, as chosen on the command line."""
+    """The counts to read: parameters of both `import counts` and `replay`."""
 
-    path: Path
-    format: str
-    municipality: str | None
-    state: str | None
-    sites: list[str] | None
-    from_: str | None
-    to: str | None
+    path: FileOrFolder
+    format: Format
+    municipality: Municipality = None
+    state: State = None
+    site: Only = None
+    from_: FromDay = None
+    to: ToDay = None
 
 
 @app.callback()
 def _group() -> None:
-    """Take files straight into the database."""
+    """Import files into the database."""
 
 
 @app.command()
+@takes(Selection)
 def counts(
-    path: FileOrFolder,
-    format: Format,
-    municipality: Municipality = None,
-    state: State = None,
-    site: Only = None,
-    from_: FromDay = None,
-    to: ToDay = None,
+    selection: Selection,
     dry_run: Annotated[
         bool,
         typer.Option(
             "--dry-run",
-            help="Store nothing; say what would be stored, and all that is wrong.",
+            help="Store nothing; show what would be stored, and all errors.",
         ),
     ] = False,
     json: Json = False,
 ) -> None:
-    """Import counts through the same checks and ledger as messages."""
+    """Import a file of counts, with the same checks and ledger as messages."""
     from ingest.files.write import write_file
     from verkehrspuls.stack.state import resolve
 
     settings = resolve()
-    selection = Selection(path, format, municipality, state, site, from_, to)
     if dry_run:
         _dry_run(settings, selection, json=json)
         return
@@ -99,14 +97,16 @@ def messages(
     path: Annotated[
         Path,
         typer.Argument(
-            help="Recording, as of `mosquitto_sub -F %j`.", exists=True, dir_okay=False
+            help="Recording, such as the output of `mosquitto_sub -F %j`.",
+            exists=True,
+            dir_okay=False,
         ),
     ],
     json: Json = False,
 ) -> None:
     """Import a recording of messages, as if the broker had delivered them.
 
-    A line that is no message is named and left out.
+    Lines that are not messages are reported and skipped.
     """
     from ingest.files.write import write_recording
     from verkehrspuls.stack.state import resolve
@@ -123,8 +123,8 @@ def messages(
     _show(result, json=json)
     if skipped:
         output.print_note(
-            f"{skipped} line{'s' * (skipped != 1)} of {path} skipped; mend them and "
-            "import the file again, nothing counts twice."
+            f"{skipped} line{'s' * (skipped != 1)} of {path} skipped; correct them and "
+            "import the file again: no reading counts twice."
         )
     _check_rejected(result)
 
@@ -136,20 +136,20 @@ def _show(result: "Counter[str]", *, json: bool) -> None:
     output.print_note(
         f"{result['messages_received']} messages, {result['readings_received']} "
         f"readings: {result['readings_stored']} stored, "
-        f"{result['readings_duplicate']} there already, "
+        f"{result['readings_duplicate']} already there, "
         f"{result['readings_corrected']} corrected, "
         f"{result['readings_rejected']} rejected."
     )
     if overlapping := result["readings_overlapping"]:
         output.print_note(
-            f"{overlapping} readings of these channels and times overlap others: each "
-            "second counts once, by what came last. If that is not what you mean, look "
-            "at the times and intervals of the file."
+            f"{overlapping} readings overlap others of their channel: each second "
+            "counts once, by the reading received last. If you did not expect that, "
+            "check the times and intervals in the file."
         )
     if fields := result["fields_dropped"]:
         output.print_note(
-            f"{fields} field{'s' * (fields != 1)} left out that cannot be used; see "
-            "`verkehrspuls ledger show`."
+            f"{fields} field{'s' * (fields != 1)} left out because their values cannot "
+            "be used; see `verkehrspuls ledger show`."
         )
 
 
@@ -160,8 +160,9 @@ def _check_rejected(result: "Counter[str]") -> None:
     refused = result["readings_rejected"] or result["messages_refused"]
     if refused:
         output.print_note(
-            "What was rejected is kept with its reason: `verkehrspuls reject list`; "
-            "mended, `verkehrspuls reject replay` takes it in."
+            "Rejected messages are kept with their reason: see `verkehrspuls "
+            "reject list`. After fixing the cause, run `verkehrspuls reject "
+            "replay`."
         )
     if (
         refused
@@ -219,20 +220,20 @@ def read(
     if selection.format.startswith("muenster-"):
         municipality, state = municipality or "muenster", state or "NW"
     if municipality is None:
-        raise UsageError(reason="say with --municipality where this was counted")
+        raise UsageError(reason="set --municipality to the town where this was counted")
     with database.connection(settings=settings) as connection:
         town = municipality_of(connection, municipality, state=state)
         file = cut(
             file_types()[selection.format](selection.path, town),
             since=first,
             until=end,
-            sites=selection.sites or (),
+            sites=selection.site or (),
         )
         if not dry_run:
             register(connection, file.town, keep=True)
     for reason, rows in file.left_out.items():
         if rows:
-            output.print_note(f"{rows} rows hold no reading: {reason}")
+            output.print_note(f"{rows} rows without a reading: {reason}")
     for what, rows in file.remarks.items():
         output.print_note(f"{rows} rows {what}.")
     return file

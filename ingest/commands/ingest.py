@@ -12,12 +12,15 @@ app = typer.Typer()
 
 @app.callback()
 def _group() -> None:
-    """Receive messages and store their readings."""
+    """Receive messages and store readings."""
 
 
 @app.command()
 def run() -> None:
-    """Run an ingest worker until it is told to stop (SIGTERM drains)."""
+    """Run an ingest worker until Ctrl-C or SIGTERM.
+
+    Messages that it has read are still written.
+    """
     import signal
 
     from ingest.worker import Worker
@@ -34,19 +37,22 @@ def run() -> None:
 
 @app.command()
 def drain(
-    slot: Annotated[int, typer.Option(help="The slot.", min=0, max=99)],
+    slot: Annotated[int, typer.Option(help="Number of the slot.", min=0, max=99)],
     idle: Annotated[
-        float, typer.Option(help="Done when nothing came for so many seconds.", min=0.1)
+        float,
+        typer.Option(
+            help="Seconds without a message after which the slot is empty.", min=0.1
+        ),
     ] = 5,
     at_most: Annotated[
-        float, typer.Option(help="Give up after so many seconds.", min=1)
+        float, typer.Option(help="Seconds after which to give up.", min=1)
     ] = 3600,
     as_json: Json = False,
 ) -> None:
-    """Take what waits for a slot whose worker is gone for good, and close the slot.
+    """Store the messages that wait for a slot without a worker, and close the slot.
 
-    The broker keeps messages for a slot until they are taken. When none is left the
-    slot's session is ended, so that no more are kept for it.
+    The broker keeps messages for a slot until a worker reads them. When none is left,
+    the slot's session at the broker is ended, so that no more are kept for it.
     """
     import signal
 

@@ -1,4 +1,4 @@
-"""Show what became of messages, and prove it."""
+"""Show what happened to messages, and verify it."""
 
 from dataclasses import asdict
 
@@ -26,9 +26,10 @@ def show(
     to: To = None,
     as_json: Json = False,
 ) -> None:
-    """Show a period by sensor, those of which nothing came too; the last 24 hours.
+    """Show what happened to messages, by sensor; by default in the last 24 hours.
 
-    The period is that of receipt, in whole hours.
+    Sensors without messages are listed too. The period is that of receipt, in whole
+    hours.
     """
     from datetime import UTC, datetime, timedelta
 
@@ -83,9 +84,10 @@ def _counted(numbers: dict[str, int]) -> str:
 
 @app.command()
 def check(as_json: Json = False) -> None:
-    """Prove the ledger against the tables; ends with exit code 4 where it differs.
+    """Verify that the ledger matches the stored readings and rejects.
 
-    Reads every reading once, as of one moment, so ingest may go on meanwhile.
+    Exits with 4 if it does not. Reads all readings in one snapshot, so ingest may
+    continue to run.
     """
     from verkehrspuls.cli import database
     from verkehrspuls.errors import FoundProblems
@@ -103,7 +105,7 @@ def check(as_json: Json = False) -> None:
                 output.print_result(f"{name}: {ledger.CHECKS[name]}")
                 output.show(rows, list(rows[0]))
             else:
-                output.print_result(f"{name}: in order")
+                output.print_result(f"{name}: correct")
         output.print_result(
             f"{proof.totals.messages_received} messages with "
             f"{proof.totals.readings_received} readings in the ledger."

@@ -1,12 +1,19 @@
-"""Look for rejected messages, and replay them."""
+"""List, show and replay rejected messages."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from verkehrspuls.cli import output
-from verkehrspuls.cli.options import From, Json, OfMunicipality, OfSensor, To
+from verkehrspuls.cli.options import (
+    From,
+    Json,
+    OfMunicipality,
+    OfSensor,
+    To,
+    takes,
+)
 from verkehrspuls.errors import UnknownKey, UsageError
 
 if TYPE_CHECKING:
@@ -15,15 +22,33 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True)
 
-Topic = Annotated[
-    str | None, typer.Option("--topic", help="Only whose topic has this in it.")
+Topic = Annotated[str | None, typer.Option("--topic", help="Part of the topic.")]
+Reason = Annotated[
+    str | None, typer.Option("--reason", help="Code of the reason. [default: all]")
 ]
-Reason = Annotated[str | None, typer.Option("--reason", help="Only of this code.")]
-Number = Annotated[int, typer.Argument(help="Number of the message, see `list`.")]
+Number = Annotated[int, typer.Argument(help="Number of the message; see `list`.")]
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Options that choose from the counts of rejected messages; None chooses all."""
+
+    municipality: OfMunicipality = None
+    sensor: OfSensor = None
+    reason: Reason = None
+    from_: From = None
+    to: To = None
+
+
+@dataclass(frozen=True)
+class Chosen(Counted):
+    """Options that choose rejected messages; None chooses all."""
+
+    topic: Topic = None
 
 
 class UnknownReject(UnknownKey):
-    """There is no rejected message {key}. `verkehrspuls reject list` shows what is."""
+    """There is no rejected message {key}; `verkehrspuls reject list` shows all."""
 
 
 class UnknownReason(UsageError):
@@ -33,26 +58,31 @@ class UnknownReason(UsageError):
 
 
 @app.command("list")
+@takes(Chosen)
 def list_rejects(
-    municipality: OfMunicipality = None,
-    sensor: OfSensor = None,
-    topic: Topic = None,
-    reason: Reason = None,
-    from_: From = None,
-    to: To = None,
+    chosen: Chosen,
     replayed: Annotated[
-        bool, typer.Option("--replayed", help="Those too that were replayed since.")
+        bool,
+        typer.Option("--replayed", help="Include messages that were replayed since."),
     ] = False,
-    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
+    limit: Annotated[
+        int, typer.Option(min=1, help="Maximum number of messages.")
+    ] = 100,
     as_json: Json = False,
 ) -> None:
-    """List rejected messages that are kept, the newest first."""
+    """List the rejected messages that are kept, newest first."""
     from verkehrspuls.cli import database
     from verkehrspuls.storage import ledger
 
     with database.connection() as connection:
-        choice = _choice(connection, municipality, sensor, topic, reason, from_, to)
-        rows = ledger.rejects(connection, limit=limit, open=not replayed, **choice)
+        choice = _choice(connection, chosen)
+        rows = ledger.rejects(
+            connection,
+            limit=limit,
+            open=not replayed,
+            topic=chosen.topic,
+            **choice,
+        )
     output.show_list(
         [_described(asdict(row)) for row in rows],
         (
@@ -66,7 +96,7 @@ def list_rejects(
 
 @app.command()
 def show(number: Number, as_json: Json = False) -> None:
-    """Show a rejected message, with its payload and what is wrong with it."""
+    """Show a rejected message with its payload and what is wrong with it."""
     from verkehrspuls.cli import database
     from verkehrspuls.storage import ledger
 
@@ -92,25 +122,18 @@ def show(number: Number, as_json: Json = False) -> None:
 
 
 @app.command()
-def count(
-    municipality: OfMunicipality = None,
-    sensor: OfSensor = None,
-    reason: Reason = None,
-    from_: From = None,
-    to: To = None,
-    as_json: Json = False,
-) -> None:
-    """Count rejected messages by sensor and reason, those not kept too.
+@takes(Counted)
+def count(counted: Counted, as_json: Json = False) -> None:
+    """Count rejected messages by sensor and reason, including those not kept.
 
-    From the ledger, which never forgets; the period is in whole hours of receipt.
+    Uses the ledger, which is kept forever. The period is that of receipt, in whole
+    hours.
     """
     from verkehrspuls.cli import database
     from verkehrspuls.storage import ledger
 
     with database.connection() as connection:
-        choice = _choice(connection, municipality, sensor, None, reason, from_, to)
-        del choice["topic"]
-        rows = ledger.count_rejects(connection, **choice)
+        rows = ledger.count_rejects(connection, **_choice(connection, counted))
     if as_json:
         output.show_json(
             [asdict(row) | {"explanation": _explanation(row.reason)} for row in rows]
@@ -121,22 +144,19 @@ def count(
 
 
 @app.command()
+@takes(Chosen)
 def replay(
-    municipality: OfMunicipality = None,
-    sensor: OfSensor = None,
-    topic: Topic = None,
-    reason: Reason = None,
-    from_: From = None,
-    to: To = None,
+    chosen: Chosen,
     everything: Annotated[
-        bool, typer.Option("--all", help="All of them, where nothing is chosen.")
+        bool,
+        typer.Option("--all", help="Replay all, if no other option chooses messages."),
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Take rejected messages in again, after what was wrong is mended.
+    """Process rejected messages again, after the cause was fixed.
 
-    The oldest first. Safe to repeat, and to interrupt: what was used is not used
-    twice, and what is rejected again stays.
+    Oldest first. It is safe to repeat or interrupt: no reading is stored twice, and
+    messages that are rejected again stay.
     """
     from ingest.rejects import Choice
     from ingest.rejects import replay as replay_all
@@ -145,10 +165,10 @@ def replay(
 
     settings = resolve()
     with database.connection(settings=settings) as connection:
-        choice = _choice(connection, municipality, sensor, topic, reason, from_, to)
-    if not everything and not any(choice.values()):
-        raise UsageError(reason="choose messages, or say --all")
-    sums = replay_all(settings, Choice(**choice))
+        choice = _choice(connection, chosen)
+    if not everything and not (chosen.topic or any(choice.values())):
+        raise UsageError(reason="choose messages with an option, or all with --all")
+    sums = replay_all(settings, Choice(topic=chosen.topic, **choice))
     if as_json:
         outcomes = ("stored", "duplicate", "corrected", "rejected")
         readings = (f"readings_{outcome}" for outcome in outcomes)
@@ -158,36 +178,29 @@ def replay(
     output.print_note(
         f"{sums['messages']} messages: {sums['used']} used, {sums['rejected']} "
         f"rejected again; readings: {sums['readings_stored']} stored, "
-        f"{sums['readings_duplicate']} there already, "
+        f"{sums['readings_duplicate']} already there, "
         f"{sums['readings_corrected']} corrected.",
     )
     if sums["cut"]:
         output.print_note(
-            f"{sums['cut']} cannot be replayed: only their begin was kept.",
+            f"{sums['cut']} cannot be replayed: only their beginning was kept.",
         )
 
 
-def _choice(
-    connection: "Connection",
-    municipality: str | None,
-    sensor: str | None,
-    topic: str | None,
-    reason: str | None,
-    from_: str | None,
-    to: str | None,
-) -> dict[str, Any]:
+def _choice(connection: "Connection", chosen: Counted) -> dict[str, Any]:
+    """Check the options; return the fields of `ingest.rejects.Choice` but topic."""
     from verkehrspuls.cli import keys, periods
     from verkehrspuls.storage import known
 
-    if reason is not None:
-        _check_reason(reason)
-    town, key = keys.of_sensor(municipality, sensor)
-    start, end = periods.period(from_, to, known.time_zone(connection, town))
+    if chosen.reason is not None:
+        _check_reason(chosen.reason)
+    town, key = keys.of_sensor(chosen.municipality, chosen.sensor)
+    zone = known.time_zone(connection, town)
+    start, end = periods.period(chosen.from_, chosen.to, zone)
     return {
         "municipality": town,
         "sensor": key,
-        "topic": topic,
-        "reason": reason,
+        "reason": chosen.reason,
         "start": start,
         "end": end,
     }

@@ -1,47 +1,37 @@
-"""Publish real files over MQTT."""
+"""Publish counts from files over MQTT."""
 
 from typing import Annotated
 
 import typer
 
-from ingest.commands.import_ import (
-    FileOrFolder,
-    Format,
-    Municipality,
-    Only,
-    State,
-)
+from ingest.commands.import_ import Selection, read
 from verkehrspuls.cli import output
-from verkehrspuls.cli.options import FromDay, ToDay
+from verkehrspuls.cli.options import takes
 
 
+@takes(Selection)
 def command(
-    path: FileOrFolder,
-    format: Format,
-    municipality: Municipality = None,
-    state: State = None,
-    site: Only = None,
-    from_: FromDay = None,
-    to: ToDay = None,
+    selection: Selection,
     speed: Annotated[
         float,
-        typer.Option(min=0, help="Times real time; 0: as fast as the broker takes it."),
+        typer.Option(
+            min=0, help="Multiple of real time; 0: as fast as the broker accepts."
+        ),
     ] = 0,
 ) -> None:
-    """Publish a file's counts over MQTT, and register its sites before."""
+    """Register the sites of a file of counts, and publish the counts over MQTT."""
     import time
     from datetime import timedelta
 
     from rich.console import Console
     from rich.progress import track
 
-    from ingest.commands.import_ import Selection, read
     from ingest.files import messages
     from verkehrspuls.mqtt import Publisher
     from verkehrspuls.stack.state import resolve
 
     settings = resolve(broker=True)
-    file = read(settings, Selection(path, format, municipality, state, site, from_, to))
+    file = read(settings, selection)
     # with a speed: a message for each interval; without: for each sensor and day
     per = timedelta(minutes=1) if speed else timedelta(days=1)
     found = list(messages(file, per=per))

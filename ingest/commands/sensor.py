@@ -17,15 +17,15 @@ _TABLES: Final = {
             *("received_at", "came", "outcome", "readings", "readings_rejected"),
             *("reason", "why"),
         ),
-        "the newest messages",
+        "newest messages",
     ),
     "passed_over": (
         ("field", "messages", "said", "taken", "received_at"),
-        "times that cannot be right, and the field that was taken",
+        "implausible times, and the field used instead",
     ),
     "ambiguous": (
         ("site", "channel", "hour", "readings", "why"),
-        "readings of an hour that the clock showed twice, pass unknown",
+        "readings of an hour that the clock showed twice; unknown which",
     ),
     "rejects": (
         ("reason", "messages", "readings", "last_hour", "see"),
@@ -45,7 +45,7 @@ def show_sensor(
     sensor: SensorName,
     as_json: Json = False,
 ) -> None:
-    """Show a sensor: its topics, installations, newest messages, and rejects."""
+    """Show a sensor with its topics, installations, newest messages and rejects."""
     from ingest.reasons import DROPPED, Detail, explain
     from verkehrspuls.registry import commissioning
 
@@ -83,7 +83,7 @@ def show_sensor(
             *("output", "site", "channel", "quantity", "since", "until", "mapping"),
             *("last_time", "last"),
         ),
-        title="installations, with the newest reading of each channel",
+        title="installations with the newest reading of each channel",
         whole=True,
     )
     for name, (columns, title) in _TABLES.items():
@@ -94,19 +94,23 @@ def show_sensor(
 @app.command("try")
 def try_message(
     file: Annotated[
-        typer.FileBinaryRead, typer.Argument(help="A payload; - is standard input.")
+        typer.FileBinaryRead,
+        typer.Argument(help="File with the payload; - for standard input."),
     ],
-    topic: Annotated[str, typer.Option(help="The topic that it would come under.")],
+    topic: Annotated[str, typer.Option(help="Topic of the message.")],
     at: Annotated[
         str | None,
-        typer.Option("--at", help="As if it came then, a time with offset; else now."),
+        typer.Option(
+            "--at",
+            help="Time of receipt: a local date or time, or a time with offset. "
+            "[default: now]",
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show what would become of a message, without storing anything.
+    """Show how a message would be decoded and stored, without storing it.
 
-    Decoded, resolved and checked as ingest does it. Ends with 4 where it, or a part
-    of it, could not be used.
+    Exits with 4 if the message, or a part of it, cannot be used.
     """
     from datetime import UTC, datetime
 
@@ -114,13 +118,18 @@ def try_message(
     from ingest.trial import attempt
     from verkehrspuls.errors import FoundProblems
     from verkehrspuls.stack.state import resolve
+    from verkehrspuls.storage import known
 
     settings = resolve().ingest
     # one byte more suffices to see that it is too large
     payload = file.read(settings.message_bytes + 1)
-    received_at = periods.moment("--at", at) or datetime.now(UTC)
+    now = datetime.now(UTC)
     with database.connection() as connection:
-        found = attempt(connection, settings, Message(topic, payload, received_at))
+        found = attempt(connection, settings, Message(topic, payload, now))
+        if at is not None:
+            town = found.sensor.partition("/")[0] if found.sensor else None
+            then = periods.moment("--at", at, known.time_zone(connection, town))
+            found = attempt(connection, settings, Message(topic, payload, then or now))
     problem = found.problem
     if as_json:
         output.show_json(

@@ -15,15 +15,7 @@ from typing import Final
 
 import polars as pl
 
-from ingest.files import (
-    SKIPPED_TIME,
-    CountFile,
-    Device,
-    completed,
-    one_output_town,
-    without_reading,
-)
-from ingest.files.wall_clock import localise
+from ingest.files import CountFile, Device, one_class_file, reading
 from verkehrspuls import spreadsheet
 from verkehrspuls.errors import BadFile
 from verkehrspuls.files import check_file
@@ -39,42 +31,16 @@ _STATION = re.compile(r"(\d+) \((.*)\)")
 
 def read(path: Path, town: Town) -> CountFile:
     """Read a folder of CSVs, one CSV, or a parquet file."""
-    try:
+    with reading(path, FORMAT, columns="channel_id, ts and count"):
         stations = _parquet(path) if path.suffix == ".parquet" else _csvs(path)
-    except pl.exceptions.PolarsError as error:
-        reason = "it is no Parquet file with the columns channel_id, ts and count"
-        raise BadFile(path=path, format=FORMAT, reason=reason) from error
-    except (OSError, ValueError) as error:
-        raise BadFile(path=path, format=FORMAT, reason=error) from error
     counts = pl.concat(stations)
     names = dict(counts.select("station", "name").unique().sort("station").iter_rows())
-    sites = [_site(str(station), name) for station, name in names.items()]
-    devices = dict.fromkeys((site.key for site in sites), Device(INTERVAL_S, "bicycle"))
-    counts = counts.with_columns(
-        *localise(counts, "ts", town.time_zone, by=["station"]),
-        sensor=pl.col("station").cast(pl.String),
-        day=pl.col("ts").dt.date(),
-    )
-    usable = counts.drop_nulls(["count", "time"])
-    return CountFile(
-        one_output_town(town, sites, devices),
-        completed(
-            usable.select(
-                "sensor",
-                "time",
-                "ambiguous",
-                output=pl.lit("1"),
-                interval_s=pl.lit(INTERVAL_S),
-                bicycle="count",
-            )
-        ),
-        without_reading(
-            counts,
-            {
-                "blank": pl.col("count").is_null(),
-                SKIPPED_TIME: pl.col("time").is_null(),
-            },
-        ),
+    return one_class_file(
+        town,
+        counts.with_columns(sensor=pl.col("station").cast(pl.String)),
+        sites=[_site(str(station), name) for station, name in names.items()],
+        by="station",
+        device=Device(INTERVAL_S, "bicycle"),
     )
 
 

@@ -15,15 +15,7 @@ from typing import Final
 
 import polars as pl
 
-from ingest.files import (
-    SKIPPED_TIME,
-    CountFile,
-    Device,
-    completed,
-    one_output_town,
-    without_reading,
-)
-from ingest.files.wall_clock import localise
+from ingest.files import CountFile, Device, one_class_file, reading
 from verkehrspuls.errors import BadFile
 from verkehrspuls.files import check_file, read_bytes
 from verkehrspuls.model import Channel, Site, Town
@@ -38,7 +30,7 @@ _HOURS: Final = 24
 def read(path: Path, town: Town) -> CountFile:
     """Read a folder of daily files, one of them, or a parquet file."""
     unread: list[pl.DataFrame] = []
-    try:
+    with reading(path, FORMAT, columns="detector, date, hour and count"):
         if path.suffix == ".parquet":
             check_file(path, format=FORMAT)
             counts = pl.read_parquet(path).select(
@@ -52,36 +44,15 @@ def read(path: Path, town: Town) -> CountFile:
             if not files:
                 raise BadFile(path=path, format=FORMAT, reason="there is no CSV in it")
             counts = pl.concat([_day(file, unread) for file in files])
-    except pl.exceptions.PolarsError as error:
-        reason = "it is no Parquet file with the columns detector, date, hour and count"
-        raise BadFile(path=path, format=FORMAT, reason=reason) from error
-    except (OSError, ValueError) as error:
-        raise BadFile(path=path, format=FORMAT, reason=error) from error
     names = counts["detector"].unique().sort()
     keys = pl.DataFrame({"detector": names, "sensor": [_key(n) for n in names]})
-    counts = counts.with_columns(
-        *localise(counts, "ts", town.time_zone, by=["detector"]),
-        day=pl.col("ts").dt.date(),
-    ).join(keys, on="detector", maintain_order="left")
-    blank, never_was = (pl.col(name).is_null() for name in ("count", "time"))
-    unread.append(without_reading(counts, {"blank": blank, SKIPPED_TIME: never_was}))
-    return CountFile(
-        one_output_town(
-            town,
-            _sites(names.to_list()),
-            dict.fromkeys(keys["sensor"], Device(INTERVAL_S, "total")),
-        ),
-        completed(
-            counts.drop_nulls(["count", "time"]).select(
-                "sensor",
-                "time",
-                "ambiguous",
-                output=pl.lit("1"),
-                interval_s=pl.lit(INTERVAL_S),
-                total="count",
-            )
-        ),
-        pl.concat(unread),
+    return one_class_file(
+        town,
+        counts.join(keys, on="detector", maintain_order="left"),
+        sites=_sites(names.to_list()),
+        by="detector",
+        device=Device(INTERVAL_S, "total"),
+        unread=unread,
     )
 
 

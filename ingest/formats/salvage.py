@@ -51,6 +51,13 @@ class Salvaged(NamedTuple):
     dropped: tuple[Dropped, ...]
 
 
+class _Faults(NamedTuple):
+    """Problems and dropped fields found so far."""
+
+    unusable: list[Unusable]
+    dropped: list[Dropped]
+
+
 class _Head(msgspec.Struct):
     """Required fields of an object."""
 
@@ -88,28 +95,30 @@ _FAULTS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 def salvage(kind: str, payload: bytes, error: Exception) -> Salvaged:
     """Extract the usable parts; raise `Unusable` for `error` if there are none."""
+    if kind == "status" or not is_array(payload):
+        return _salvaged(kind, payload, error)
+    messages = []
     unusable: list[Unusable] = []
     dropped: list[Dropped] = []
-    if kind == "status" or not is_array(payload):
-        made = _message_of(kind, payload, unusable, dropped, error)
-        return Salvaged([made], tuple(unusable), tuple(dropped))
-    messages = []
     for index, part in enumerate(parts_of(payload, error)):
-        found: list[Unusable] = []
+        faults = _Faults([], dropped)
         try:
-            messages.append(_message_of(kind, part, found, dropped))
+            messages.append(_message_of(kind, part, faults))
         except Unusable as problem:
-            found = [problem]
-        unusable += [placed(index, problem) for problem in found]
+            faults = _Faults([problem], dropped)
+        unusable += [placed(index, problem) for problem in faults.unusable]
     return Salvaged(messages, tuple(unusable), tuple(dropped))
 
 
 def salvage_part(kind: str, part: bytes) -> Salvaged:
     """Extract the usable parts of one object of an array."""
-    unusable: list[Unusable] = []
-    dropped: list[Dropped] = []
-    made = _message_of(kind, part, unusable, dropped)
-    return Salvaged([made], tuple(unusable), tuple(dropped))
+    return _salvaged(kind, part)
+
+
+def _salvaged(kind: str, part: bytes, error: Exception | None = None) -> Salvaged:
+    faults = _Faults([], [])
+    made = _message_of(kind, part, faults, error)
+    return Salvaged([made], tuple(faults.unusable), tuple(faults.dropped))
 
 
 def is_array(payload: bytes) -> bool:
@@ -161,13 +170,9 @@ def _as_text(found: "re.Match[bytes]") -> bytes:
 
 
 def _message_of(
-    kind: str,
-    part: bytes,
-    unusable: list[Unusable],
-    dropped: list[Dropped],
-    error: Exception | None = None,
+    kind: str, part: bytes, faults: _Faults, error: Exception | None = None
 ) -> Any:
-    """Decode an object, or its usable parts; append its problems to the lists."""
+    """Decode an object, or its usable parts; append its problems to `faults`."""
     try:
         return _DECODERS[kind].decode(part)
     except _FAULTS as fault:
@@ -178,25 +183,20 @@ def _message_of(
         raise whole from None
     if not isinstance(document, dict):
         raise whole
-    return _SALVAGERS[kind](document, unusable, dropped, whole)
+    return _SALVAGERS[kind](document, faults, whole)
 
 
-def _counts(
-    document: dict[str, Any],
-    unusable: list[Unusable],
-    dropped: list[Dropped],
-    whole: Unusable,
-) -> CountMessage:
-    head = _head(document, dropped)
+def _counts(document: dict[str, Any], faults: _Faults, whole: Unusable) -> CountMessage:
+    head = _head(document, faults.dropped)
     entries = document.get("counts")
     if not isinstance(entries, list) or not 1 <= len(entries) <= _MAX_ENTRIES:
         raise whole
     good = []
     for index, entry in enumerate(entries):
         try:
-            good.append(_entry(entry, f"counts[{index}]", dropped))
+            good.append(_entry(entry, f"counts[{index}]", faults.dropped))
         except Unusable as problem:
-            unusable.append(problem)
+            faults.unusable.append(problem)
     return CountMessage(**head, counts=good)
 
 
@@ -238,29 +238,25 @@ def _classes(
 
 
 def _values(
-    document: dict[str, Any],
-    unusable: list[Unusable],
-    dropped: list[Dropped],
-    whole: Unusable,
+    document: dict[str, Any], faults: _Faults, whole: Unusable
 ) -> EnvironmentMessage:
-    head = _head(document, dropped)
+    head = _head(document, faults.dropped)
     values = document.get("values")
     if not isinstance(values, dict):
         raise whole
     good: dict[str, float | None] = {}
     for name, value in values.items():
         if _problem(value, _VALUE):
-            unusable.append(_wrong(f"values.{name[:_MAX_VALUE_LENGTH]}", value, _VALUE))
+            faults.unusable.append(
+                _wrong(f"values.{name[:_MAX_VALUE_LENGTH]}", value, _VALUE)
+            )
         else:
             good[name] = None if value is None else float(value)
     return EnvironmentMessage(**head, values=good)
 
 
 def _status(
-    document: dict[str, Any],
-    _unusable: list[Unusable],
-    dropped: list[Dropped],
-    whole: Unusable,
+    document: dict[str, Any], faults: _Faults, whole: Unusable
 ) -> StatusMessage:
     left = [
         Dropped(name, problem, _shown(document.pop(name)))
@@ -271,7 +267,7 @@ def _status(
         made = msgspec.convert(document, StatusMessage)
     except msgspec.ValidationError:
         raise whole from None
-    dropped += left
+    faults.dropped.extend(left)
     return made
 
 

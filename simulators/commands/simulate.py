@@ -17,19 +17,19 @@ app = typer.Typer(no_args_is_help=True)
 _HISTORY = "verkehrspuls simulate history"
 
 Weeks = Annotated[
-    int | None, typer.Option(help="How far back.", min=0, max=520, show_default="8")
+    int | None, typer.Option(help="Weeks of history.", min=0, max=520, show_default="8")
 ]
 To = Annotated[
     str | None,
     typer.Option(
         "--to",
         "--until",
-        help=f"End, {EXCLUSIVE}; in UTC where no offset is given.",
+        help=f"End of the period, {EXCLUSIVE}, in UTC.",
         show_default="now",
     ),
 ]
 Seed = Annotated[
-    int | None, typer.Option(help="Of the random numbers.", show_default="1")
+    int | None, typer.Option(help="Seed of the random numbers.", show_default="1")
 ]
 
 
@@ -54,9 +54,9 @@ def history(
     seed: Seed = None,
     progress: Annotated[bool, typer.Option(help="Show progress.")] = True,
 ) -> None:
-    """Publish the past as back-fill; skip what the database has already.
+    """Publish simulated history; skip what the database already has.
 
-    Begins when the sensors were installed, whatever the number of weeks.
+    Sensors have no history from before they were installed.
     """
     import gc
 
@@ -90,7 +90,7 @@ def history(
 
 @app.command()
 def live(seed: Seed = None) -> None:
-    """Publish each interval of each sensor when it ends, until interrupted."""
+    """Publish each sensor's readings as their intervals end, until interrupted."""
     import signal
 
     from simulators import publish
@@ -111,7 +111,7 @@ def truth(
     to: To = None,
     as_json: Json = False,
 ) -> None:
-    """List the injected events: what, where, from when to when."""
+    """List the simulated events with kind, place, start and end."""
     from simulators.world import standard
     from verkehrspuls.settings import load
 

@@ -238,6 +238,15 @@ def test_trial_names_fields_that_would_be_left_out(url: str) -> None:
     assert "the last was -1" in shown
 
 
+def test_trial_is_by_the_clock_of_the_town(url: str) -> None:
+    """A reading may be 48 hours ahead: from 21:00 on in Berlin, 20:00 in Greenwich."""
+    payload = counts(datetime(2026, 11, 21, 20, tzinfo=UTC), "1", car=4)
+    for at, outcome, code in (("21:10", "accepted", 0), ("20:40", "rejected", 4)):
+        under = ("--topic", COUNTS_TOPIC, "--at", f"2026-11-19T{at}", "--json")
+        shown = run(url, "sensor", "try", "-", *under, stdin=payload, code=code).stdout
+        assert json.loads(shown)["outcome"] == outcome
+
+
 def test_trial_ends_with_4_where_the_message_cannot_be_used(url: str) -> None:
     arguments = ("sensor", "try", "-", "--topic", COUNTS_TOPIC)
     shown = run(url, *arguments, code=4, stdin=b"{").stdout.decode()

@@ -85,7 +85,7 @@ def test_file_that_contradicts_itself_is_refused_with_the_reason(
     done = verkehrspuls(plain_database, "import", "town", str(file))
     assert done.returncode == 2
     assert told in done.stderr
-    assert "The call is wrong" not in done.stderr
+    assert "The command or a setting is wrong" not in done.stderr
     assert "Traceback" not in done.stderr
     assert verkehrspuls(plain_database, "site", "list", "--json").stdout.strip() == "[]"
 

@@ -275,7 +275,7 @@ def test_cases_are_decided_on_the_command_line(bench: Bench) -> None:
     done = run(
         "explain", case, "--comment", "Markt", "--effect", "exclude", "--by", "A"
     )
-    assert "hours that are computed anew: 1" in done.stderr
+    assert "hours to recompute: 1" in done.stderr
     assert run("comment", case, "jedes Jahr", "--by", "A").returncode == 0
     shown = run("show", case, "--language", "en")
     assert "more than usual, 400 instead of 100" in shown.stdout

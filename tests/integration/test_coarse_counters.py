@@ -155,7 +155,7 @@ def test_the_page_of_hours_names_the_busiest_full_hour(client: TestClient) -> No
     assert "Busiest full hour" in page
     assert "Quarter-hours are needed" in page
     assert "Peak hour factor" not in page
-    assert "a DTV is of a whole year" in page
+    assert "a DTV applies to a whole year" in page
     assert "and as much again later" in page
 
 

@@ -92,7 +92,7 @@ def test_an_unknown_key_is_told_with_the_nearest(
 ) -> None:
     done = run(*call.split())
     assert done.returncode == 2
-    assert f" (did you mean {meant}?). List what" in done.stderr
+    assert f" (did you mean {meant}?). `verkehrspuls" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -17,6 +17,7 @@ from tests.frames import utc
 from tests.health import BEGAN, DAY, ordinary
 from tests.integration.test_analytics import Bench
 from verkehrspuls.settings import Health, load
+from verkehrspuls.storage import known
 
 LIMITS = Health()
 HOUR = timedelta(hours=1)
@@ -55,6 +56,12 @@ def judge(bench: Bench, *, now: datetime = NOW) -> None:
     bench.compute(now=now)
     while health_store.judge(bench.store, LIMITS, now=now):
         pass
+
+
+def test_the_day_is_that_of_the_town(plain_bench: Bench) -> None:
+    connection, night = plain_bench.store.connection, utc("2026-11-18 23:30")
+    for town, day in (("kusel", 19), (None, 19), ("nowhere", 18)):
+        assert known.today(connection, town, now=night) == date(2026, 11, day)
 
 
 def found(bench: Bench, day: date = DAY) -> dict[str, tuple[Any, ...]]:

@@ -126,7 +126,7 @@ def test_csv_of_the_documentation(plain_database: str, tmp_path: Path) -> None:
     result = run(plain_database, *arguments, *LANDAU, "--json")
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)["readings_stored"] == 3
-    assert "1 rows hold no reading: their total is not the sum" in result.stderr
+    assert "1 rows without a reading: their total is not the sum" in result.stderr
 
 
 def write_counts(path: Path) -> Path:
@@ -155,7 +155,7 @@ def test_a_file_of_counts_changes_nothing_of_a_registered_site(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ((), "say with --municipality where this was counted"),
+        ((), "set --municipality to the town where this was counted"),
         (("--municipality", "landua"), "municipality landua is new: say its state"),
     ],
 )
@@ -329,7 +329,7 @@ def test_a_file_that_is_imported_again_one_second_later_counts_once(
     assert overlapping(plain_database) == 192
     found = run(plain_database, "import", "counts", "--format", "generic",
         "--municipality", "herbstau", str(tmp_path / "b.csv"))  # fmt: skip
-    assert "384 readings of these channels and times overlap others" in found.stderr
+    assert "384 readings overlap others of their channel" in found.stderr
     assert day_sums(plain_database) == before
     with connect(plain_database) as connection:
         assert prove(connection).holds
@@ -388,7 +388,7 @@ def test_one_bad_row_of_a_day_of_ten_seconds_costs_no_other(
     assert row["fields_dropped"] == {"speed_kmh:below": 8639}
     path.write_text(ten_seconds({}))
     result = run(plain_database, *arguments)
-    assert "8640 readings: 1 stored, 8639 there already" in result.stderr
+    assert "8640 readings: 1 stored, 8639 already there" in result.stderr
 
 
 def test_dry_run_lists_all_problems_and_stores_nothing(

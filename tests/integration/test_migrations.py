@@ -66,10 +66,11 @@ def test_what_alembic_migrated_is_taken_over(empty: str, revision: str) -> None:
     assert rows(empty) == expected()
     assert migrate.status(empty) == (NEWEST, NEWEST, None, ())
     with connect(empty) as connection:
-        (left,) = connection.execute(
-            "select to_regclass('vp.alembic_version')"
-        ).fetchall()[0]
-    assert left is None
+        left = connection.execute(
+            "select version_num from vp.alembic_version"
+        ).fetchall()
+    # a program with Alembic reads that the database is newer than itself
+    assert left == ([(NEWEST,)] if revision else [])
     assert migrate.migrate(empty) == (NEWEST, NEWEST)
 
 
@@ -85,7 +86,8 @@ def test_tables_are_the_same_with_and_without_alembic(
                 connection.execute(
                     "select table_name, column_name, data_type, is_nullable,"
                     " column_default from information_schema.columns"
-                    " where table_schema = 'vp' order by 1, 2"
+                    " where table_schema = 'vp' and table_name <> 'alembic_version'"
+                    " order by 1, 2"
                 ).fetchall()
             )
     assert described[0] == described[1]

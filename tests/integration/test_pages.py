@@ -734,10 +734,16 @@ def test_problems_are_pages_that_say_what_to_do(
     assert "<script>" not in response.text
 
 
+@pytest.mark.parametrize(
+    "missing",
+    [
+        "/de/towns/kaiserslautern/nirgends",
+        "/de/towns/kaiserslautern/pariser-strasse?quantity=nothing",
+    ],
+)
 def test_page_that_is_not_there_says_that_data_is_simulated(
-    client: TestClient, url: str
+    client: TestClient, url: str, missing: str
 ) -> None:
-    missing = "/de/towns/kaiserslautern/nirgends"
     said = "Simulierte Daten"
     assert said not in client.get(missing).text
     change = "update vp.municipality set simulated = %s"

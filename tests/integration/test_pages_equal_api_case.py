@@ -17,7 +17,7 @@ from verkehrspuls.storage.database import connect
 
 DE = Language("de")
 ZONE = "Europe/Berlin"
-EVIDENCE = DE.phrase("Evidence")
+EVIDENCE = DE.phrase("What is the evidence?")
 COURSE = DE.phrase("What was observed, and what is usual?")
 
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from paho.mqtt.enums import CallbackAPIVersion
 
+from benchmarks.ingest.publish import length
 from ingest.bulk import BulkClient, Published, missing
 
 Seen = list[tuple[bytes, bytes, int]]
@@ -20,22 +21,12 @@ TOPICS = st.sampled_from(
 )
 
 
-def remaining(length: int) -> bytes:
-    """Encode a packet's remaining length."""
-    encoded = bytearray()
-    while True:
-        length, byte = divmod(length, 128)
-        encoded.append(byte | (0x80 if length else 0))
-        if not length:
-            return bytes(encoded)
-
-
 def publish(topic: bytes, payload: bytes, qos: int, mid: int, dup: bool) -> bytes:
     body = len(topic).to_bytes(2, "big") + topic
     body += mid.to_bytes(2, "big") if qos else b""
     body += payload
     first = 0x30 | qos << 1 | (dup and qos and 8)
-    return bytes([first]) + remaining(len(body)) + body
+    return bytes([first]) + length(len(body)) + body
 
 
 PUBLISHES = st.builds(

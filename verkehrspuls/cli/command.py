@@ -3,8 +3,8 @@
 A sub-command is a file in the folder `commands/` of a package. It is imported only when
 it is called, so that the help and the completion answer at once.
 
-Exit codes: 0 done, 1 failed, 2 the call is wrong, 3 a part does not answer, 4 problems
-were found, 130 interrupted.
+Exit codes: 0 done, 1 failed, 2 the command or a setting is wrong, 3 a part does not
+answer, 4 problems were found, 130 interrupted.
 """
 
 import sys
@@ -158,7 +158,7 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line; the exit code tells how it went."""
+    """Run the command line; exit with a code of the table above."""
     talk.prepare()
     try:
         try:

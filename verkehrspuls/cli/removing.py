@@ -7,10 +7,12 @@ import typer
 from verkehrspuls.cli import output
 
 WithReadings = Annotated[
-    bool, typer.Option("--with-readings", help="With all readings and cases of it.")
+    bool,
+    typer.Option("--with-readings", help="Also remove all of its readings and cases."),
 ]
 Yes = Annotated[
-    bool, typer.Option("--yes", help="It is meant: nothing brings readings back.")
+    bool,
+    typer.Option("--yes", help="Confirm that; removed readings cannot be restored."),
 ]
 
 

@@ -1,1 +1,1 @@
-"""Sub-commands of the kernel: up, doctor and db."""
+"""Commands of the kernel, one file a noun."""

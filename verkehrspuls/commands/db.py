@@ -1,4 +1,4 @@
-"""Migrate the database."""
+"""Migrate the database, and show its revision."""
 
 import typer
 
@@ -10,7 +10,7 @@ app = typer.Typer()
 
 @app.command()
 def migrate(as_json: Json = False) -> None:
-    """Bring the database up to this program's revision; safe to repeat."""
+    """Migrate the database to this program's revision; safe to repeat."""
     from verkehrspuls.stack.state import resolve
     from verkehrspuls.storage import migrate as migrations
 
@@ -31,7 +31,7 @@ def migrate(as_json: Json = False) -> None:
 def status(as_json: Json = False) -> None:
     """Show the database's revision and the one that this program needs.
 
-    Ends with exit code 4 where they differ, or a migration was changed afterwards.
+    Exits with 4 if they differ, or if a migration was changed after it was applied.
     """
     from verkehrspuls.stack.state import resolve
     from verkehrspuls.storage import migrate as migrations

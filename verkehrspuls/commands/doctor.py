@@ -1,13 +1,12 @@
-"""Check each part, and say what to do where something is wrong."""
+"""Check each part, and suggest what to do about problems."""
 
 from verkehrspuls.cli.options import Json
 
 
 def command(as_json: Json = False) -> None:
-    """Check each part, and say what to do where something is wrong.
+    """Check each part, and suggest what to do about problems.
 
-    Works while `up` runs, and when nothing does. Ends with exit code 4 where a problem
-    was found.
+    Works whether `up` runs or not. Exits with 4 if a problem was found.
     """
     from dataclasses import asdict
 

@@ -12,7 +12,7 @@ import typer
 def command(
     port: Annotated[
         int | None,
-        typer.Option(help="Port of the page.", min=0, max=65_535, show_default="8000"),
+        typer.Option(help="Port of the pages.", min=0, max=65_535, show_default="8000"),
     ] = None,
     weeks: Annotated[
         int | None,
@@ -23,19 +23,18 @@ def command(
         typer.Option("--simulator/--no-simulator", help="Run the simulated towns."),
     ] = None,
     logs: Annotated[
-        bool, typer.Option("--logs", help="Show what the parts log, too.")
+        bool, typer.Option("--logs", help="Also show the logs of the parts.")
     ] = False,
     with_parent: Annotated[
         bool,
-        typer.Option("--with-parent", help="Stop when whoever started this ends."),
+        typer.Option("--with-parent", help="Stop when the parent process ends."),
     ] = False,
 ) -> None:
-    """Run everything on this machine, until Ctrl-C or SIGTERM.
+    """Run everything on this machine until Ctrl-C or SIGTERM.
 
-    Starts an embedded PostgreSQL and MQTT broker where no URL is set for them, then
-    migration, ingest, analytics, the pages, and simulated towns with their history.
-    A part that dies is started again. Data is kept; see `verkehrspuls doctor` for
-    where.
+    Starts an embedded PostgreSQL and MQTT broker if no URL is set for them, then
+    migration, ingest, analytics, the pages, and simulated towns with their history. A
+    part that exits is started again. Data is kept; `verkehrspuls doctor` shows where.
     """
     from verkehrspuls.settings import load
     from verkehrspuls.stack import everything

@@ -5,8 +5,10 @@ that is not to be seen.
 """
 
 from collections.abc import Sequence
+from datetime import date, datetime
 from typing import Final, Literal
 
+from verkehrspuls.calendar import local_day
 from verkehrspuls.errors import UnknownKey
 from verkehrspuls.storage.database import Connection, execute
 from verkehrspuls.wording import nearest
@@ -74,6 +76,13 @@ def time_zone(connection: Connection, municipality: str | None) -> str:
         return "UTC"
     town = execute(connection, "municipality", key=municipality).fetchone()
     return str(town["time_zone"]) if town else "UTC"
+
+
+def today(connection: Connection, municipality: str | None, *, now: datetime) -> date:
+    """Return the local day of a municipality; of all, the newest one."""
+    rows = execute(connection, "known_time_zones", municipality=municipality)
+    zones = [row["time_zone"] for row in rows]
+    return max((local_day(now, zone) for zone in zones), default=now.date())
 
 
 def meant(connection: Connection, error: UnknownKey, *, visible: Sequence[str]) -> str:

@@ -79,6 +79,8 @@ def migrate(url: str) -> tuple[str | None, str | None]:
                     connection.execute(migration.statements)
                     _note(connection, migration)
         after = _status(_applied(connection))
+        if one(connection, "migration_tables")["alembic"]:
+            execute(connection, "note_alembic_revision", revision=after.current)
     log.info("migrated", extra={"before": before.current, "after": after.current})
     return before.current, after.current
 
@@ -133,8 +135,6 @@ def _make_table(connection: Connection, applied: dict[str, str]) -> None:
         for migration in migrations():
             if migration.revision in applied:
                 _note(connection, migration)
-        if tables["alembic"]:
-            execute(connection, "drop_alembic_revision")
 
 
 def _note(connection: Connection, migration: Migration) -> None:

@@ -185,7 +185,7 @@ def _usable(
         and not places.is_plausible(latitude, longitude)
     ):
         place = f"{latitude:g}, {longitude:g}"
-        text = mark("Its coordinates (%(value)s) do not lie in Germany.")
+        text = mark("Its coordinates (%(value)s) are not in Germany.")
         faults.append(Fault(text, place))
         latitude = longitude = None
     return Site(
@@ -208,7 +208,7 @@ def _astray(sites: Sequence[Site]) -> dict[int, Site]:
         if site.latitude is not None and site.longitude is not None:
             place = site.latitude, site.longitude
             towns.setdefault(site.municipality, []).append((site, place))
-    text = mark("Its coordinates (%(value)s) lie far from all other sites.")
+    text = mark("Its coordinates (%(value)s) are far from those of all other sites.")
     found = {}
     for town in towns.values():
         of = town[0][0]

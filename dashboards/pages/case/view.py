@@ -45,7 +45,7 @@ def case_page(report: Report, language: Language) -> CasePage:
         (language.phrase("State"), describe.case_state(case, language)),
         (language.phrase("Severity"), describe.severity(case, language)),
         (language.phrase("Began"), language.moment(case["began"], zone)),
-        (language.phrase("Newest evidence"), language.moment(case["ended"], zone)),
+        (language.phrase("Last seen"), language.moment(case["ended"], zone)),
         (
             language.phrase("Effect on figures"),
             language.phrase(effect),

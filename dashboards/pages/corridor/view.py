@@ -154,8 +154,8 @@ def _times(today: pl.DataFrame, usual: pl.DataFrame, language: Language) -> Char
         figure=figures.travel_times(together, language) if known.height else None,
         table=Table(head, rows if known.height else ()),
         note=language.phrase(
-            "Minutes, by quarter-hours. Between the edges of the band lie 7 of 10 "
-            "workdays. A station that is silent is not bridged: the line has a gap."
+            "Minutes, by quarter-hour. 7 of 10 workdays lie within the band. Where "
+            "a site sends nothing, the line has a gap."
         ),
     )
 
@@ -208,7 +208,7 @@ def _field(
         ),
         table=Table((language.phrase("Hour"), *names.values()), rows),
         note=language.phrase(
-            "Smoothed between the sites; the more it stands out, the slower. The "
+            "Smoothed between the sites; the stronger the colour, the slower. The "
             "table has the mean speeds in km/h that were measured at the sites."
         ),
     )
@@ -236,10 +236,10 @@ def _reliability(usual: pl.DataFrame, language: Language) -> Chart:
     head = (
         language.phrase("Time"),
         language.phrase("Workdays"),
-        language.phrase("Median / free"),
+        language.phrase("Median / free flow"),
         language.phrase("Buffer"),
-        language.phrase("95 % / free"),
-        language.phrase("Worst fifth / free"),
+        language.phrase("95 % / free flow"),
+        language.phrase("Worst fifth / free flow"),
     )
     return Chart(
         key="reliability",
@@ -248,8 +248,8 @@ def _reliability(usual: pl.DataFrame, language: Language) -> Chart:
         figure=None,
         table=Table(head, rows if usual["median_s"].count() else ()),
         note=language.phrase(
-            "Percentiles are the time of one of the days: of 20 workdays the second "
-            "longest, so that a single odd day does not move it."
+            "A percentile is the travel time of one of the days: of 20 workdays "
+            "the second longest, so that a single unusual day does not change it."
         ),
     )
 
@@ -262,8 +262,8 @@ def _planned(usual: pl.DataFrame, language: Language) -> str:
     if known.height:
         worst = known.row(0, named=True)
         return language.phrase(
-            "To be on time on 19 of 20 workdays, plan %(factor)s times "
-            "the free travel time at %(time)s.",
+            "To be on time on 19 of 20 workdays, allow %(factor)s times the travel "
+            "time without traffic at %(time)s.",
             factor=language.number(worst["planning_time_index"], 2),
             time=_clock(worst["minute"] / 60),
         )

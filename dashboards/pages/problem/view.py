@@ -18,7 +18,7 @@ _PROBLEMS: Final = {
     ),
     422: (
         mark("This cannot be shown"),
-        mark("Something in the address does not fit. Choose the period anew."),
+        mark("Something in the address is wrong. Choose the period again."),
     ),
     503: (
         mark("The data cannot be reached"),
@@ -27,7 +27,9 @@ _PROBLEMS: Final = {
 }
 _OTHER_PROBLEM: Final = (
     mark("Something went wrong"),
-    mark("The server made an error. Try again; if it stays, tell the operator."),
+    mark(
+        "The server made an error. Try again; if it happens again, inform the operator."
+    ),
 )
 
 
@@ -50,8 +52,8 @@ def problem_page(request: Request, problem: Problem) -> Response:
         request,
         language,
         "pages/problem/problem.html",
-        # whether data is simulated is told here, too, where it can be read
-        of=known_towns(request) if status == 404 else (),
+        # with whether data is simulated, where it can be read
+        of=known_towns(request) if status < 500 else (),
         problem=problem,
         heading=language.phrase(heading),
         advice=language.phrase(advice),

@@ -46,8 +46,8 @@ _GROUPS: Final = {
 _AVERAGES: Final = {
     "hour": mark("hourly mean"),
     "day": mark("daily mean"),
-    "max_8h": mark("greatest 8-hour mean of a day"),
-    "year": mark("yearly mean"),
+    "max_8h": mark("highest 8-hour mean of a day"),
+    "year": mark("annual mean"),
 }
 
 
@@ -112,8 +112,8 @@ def _air(
     newest = judged.row(-1, named=True)
     worst = max(counted)
     sentence = language.phrase(
-        "Newest hour (%(hour)s): %(level)s, decided by %(quantity)s; worst hour of the "
-        "period: %(worst)s.",
+        "Newest hour (%(hour)s): %(level)s, because of %(quantity)s; worst hour of "
+        "the period: %(worst)s.",
         hour=language.hour(newest["time"], zone),
         level=names[newest["level"]],
         quantity=language.quantity(newest["decides"]),
@@ -121,8 +121,8 @@ def _air(
     )
     missing = [language.quantity(quantity) for quantity in newest["missing"]]
     note = language.phrase(
-        "%(index)s (%(key)s), indicative: low-cost sensors do not measure as the law "
-        "wants it.",
+        "%(index)s (%(key)s), indicative: low-cost sensors do not meet the legal "
+        "requirements for measurements.",
         index=language.phrase(INDEX.name),
         key=INDEX.key,
     )
@@ -197,7 +197,7 @@ def _limits(
         language.phrase("Average"),
         language.phrase("Standard"),
         language.phrase("Value"),
-        language.phrase("Greatest"),
+        language.phrase("Highest"),
         language.phrase("Indicative finding"),
         language.phrase("Above"),
         language.phrase("Allowed in a year"),
@@ -211,9 +211,9 @@ def _limits(
         figure=None,
         table=Table(head, rows),
         note=language.phrase(
-            "Of the part of each calendar year that lies in the period. That a limit "
-            "is met is said only with nine tenths of the year observed; a comparison "
-            "says where to measure, not whether a limit is met in law."
+            "For each calendar year, the part within the period. A limit counts as "
+            "met only if nine tenths of the year are observed. The comparison "
+            "shows where to measure, not whether a limit is legally met."
         ),
     )
 
@@ -310,10 +310,10 @@ def _in_force(met: Sequence[bool | None], language: Language) -> str:
 
 
 _COMING: Final = mark(
-    "Of the coming limits (from 2030) %(count)s of %(all)s would be exceeded."
+    "%(count)s of %(all)s limits that apply from 2030 would be exceeded."
 )
 _RECOMMENDED: Final = mark(
-    "Of the recommendations of the WHO %(count)s of %(all)s are exceeded."
+    "%(count)s of %(all)s recommendations of the WHO are exceeded."
 )
 
 
@@ -352,9 +352,9 @@ def _noise(
         figure=draw_noise(days, language, names=names),
         table=table,
         note=language.phrase(
-            "Measured, indicative: day 6–18, evening 18–22, night 22–6 h; Lden counts "
-            "the evening 5 and the night 10 dB louder. Not the calculated level that "
-            "legal limits are about."
+            "Measured, indicative: day 6–18, evening 18–22, night 22–6 h; Lden "
+            "counts the evening as 5 dB and the night as 10 dB louder. Legal "
+            "limits apply to calculated levels, not to this one."
         ),
     )
 
@@ -467,7 +467,7 @@ def _nothing(
     text = (
         mark("It needs hours; here longer intervals are measured, such as daily means.")
         if by_day and not measured
-        else mark("What was measured in this period is too little for it yet.")
+        else mark("This period has too few measurements for it yet.")
         if measured
         else mark("No data yet in this period.")
     )

@@ -34,7 +34,7 @@ _BASES: Final = {
     ),
     "phf_day": mark("evenness of the peak hour: 1 is perfectly even"),
     "heavy_share": mark("lorries and buses, of what was counted"),
-    "v85": mark("85 % drive no faster than this"),
+    "v85": mark("85 % of vehicles drive this speed or slower"),
 }
 WEEK_DAYS: Final = 7
 #: months that must be there for those that lack to be named
@@ -72,13 +72,14 @@ def days_text(of: Counted, language: Language) -> str:
     valid = of.days.filter(pl.col("valid"), pl.col("day") <= of.ended).height
     text = (
         mark(
-            "The figures are of the days that have ended: %(days)s; today still runs. "
-            "Means are of days that are observed well enough: %(valid)s of %(count)s."
+            "The figures cover the days that have ended, without today: %(days)s. "
+            "Means use the days that were observed well enough: %(valid)s of "
+            "%(count)s."
         )
         if of.runs
         else mark(
-            "The figures are of %(days)s. Means are of days that are observed well "
-            "enough: %(valid)s of %(count)s."
+            "The figures cover %(days)s. Means use the days that were observed "
+            "well enough: %(valid)s of %(count)s."
         )
     )
     return language.phrase(text, days=days, valid=valid, count=count)
@@ -159,7 +160,7 @@ def _without(known: float | None, value: str, unit: str, language: Language) -> 
 def _year_lacks(lacking: Reason, language: Language) -> str:
     """Return why the mean of the days is no DTV."""
     if (lacking.have or 0) < MIN_MONTHS:
-        return language.phrase(mark("a DTV is of a whole year"))
+        return language.phrase(mark("a DTV applies to a whole year"))
     return language.phrase(
         mark("no DTV, because months are missing: %(months)s"),
         months=", ".join(month_names(lacking.months, language.key)),

@@ -22,7 +22,7 @@ from verkehrspuls.text import is_translated, mark
 _KEPT: Final = ("quantity", "compare", "bin")
 #: steps of environment quantities
 _HOURLY: Final = ("PT1H", "P1D")
-_UNFIT: Final = mark("This does not fit")
+_UNFIT: Final = mark("Please check your input")
 
 #: (value, name, whether it is chosen)
 Options = Sequence[tuple[str, str, bool]]
@@ -125,7 +125,7 @@ def _fitting(
     period: Period | None, bins: Sequence[tuple[str, str]], language: Language
 ) -> str:
     """Return the default step with its current value: at least the finest one."""
-    word = language.phrase("fitting")
+    word = language.phrase("automatic")
     if period is None or period.asked_bin:
         return word
     shown = dict(bins).get(period.bin, bins[0][1])

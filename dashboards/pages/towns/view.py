@@ -201,9 +201,7 @@ class Group:
 
 
 _NOTES: Final = {
-    "mixed": mark(
-        "on some of these days there is far more than on others, so none is usual"
-    ),
+    "mixed": mark("some of these days have far more than others, so none is usual"),
     "begun": mark("values appear as soon as an hour is full"),
     "daily": mark("its figures are by day, on its page"),
     "rejected": mark("the sensor is being set up or its messages are faulty"),
@@ -384,7 +382,7 @@ def map_chart(
     )
     if clustered:
         note += " " + language.phrase(
-            "Sites that are close together share a mark, in the state of most of them."
+            "Sites close together share a mark, which shows the state of most of them."
         )
     elif spread:
         note += " " + language.phrase(
@@ -392,7 +390,7 @@ def map_chart(
         )
     else:
         note += " " + language.phrase(
-            "Lines join the sites of one road; they are not the course of the road."
+            "Lines connect the sites of a road; they do not show its course."
         )
     if missing := len(shown) - len(placed):
         note += " " + language.plural(

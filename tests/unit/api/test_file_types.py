@@ -103,7 +103,7 @@ def test_trap_19_german_csv_has_local_times_and_tells_the_doubled_hour_apart() -
             "csv-de",
             "Von der Uhr zweimal gezeigt, Durchgang nicht bekannt;25.10.",
         ),
-        ("csv-en", "Shown twice by the clock, pass unknown"),
+        ("csv-en", "Hour that the clock showed twice; unknown which"),
         ("json", '"ambiguous_hours":["2026-10-25T00:00:00Z"]'),
     ],
 )
@@ -150,7 +150,7 @@ def test_excel_has_yes_and_no_in_the_readers_words() -> None:
     assert english.startswith("Municipality,Kaiserslautern\r\nSite,Pariser Straße\r\n")
     assert "Period,2026-10-25 01:00 – 2026-10-25 03:00\r\n" in english
     assert english.endswith(
-        "Direction,Counts for means,Mean\r\nall directions,yes,1234.5\r\n"
+        "Direction,Used in means,Mean\r\nall directions,yes,1234.5\r\n"
     )
 
 

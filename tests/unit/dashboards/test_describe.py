@@ -32,7 +32,7 @@ def test_series_tells_peak_and_comparison() -> None:
     )
     assert _series(EN, usual=1470) == (
         "Peak 1,912 Kfz/h on Mon, 2 Mar 2026, 02:00 (Richtung Mitte). "
-        "In all about as much as usual."
+        "In total about as much as usual."
     )
     assert _series(DE, usual=None).endswith("(Richtung Mitte).")
 

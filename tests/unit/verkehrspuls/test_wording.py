@@ -126,6 +126,15 @@ def test_a_setting_is_told_with_its_words() -> None:
         load({"VERKEHRSPULS_LOG__LEVEL": "warn"})
 
 
+def test_unknown_setting_asks_whether_another_was_meant() -> None:
+    with pytest.raises(UsageError) as refused:
+        load({"VERKEHRSPULS_LOG__LEVL": "info"})
+    assert str(refused.value) == (
+        "There is no setting VERKEHRSPULS_LOG__LEVL (did you mean "
+        "VERKEHRSPULS_LOG__LEVEL?). All are listed in docs/reference/settings.md."
+    )
+
+
 def test_details_of_old_are_still_german() -> None:
     assert Detail("{} at {}", ["a", "b"]).in_language("de") == "a zum Zeitpunkt b"
 
@@ -134,7 +143,7 @@ def test_details_of_old_are_still_german() -> None:
     ("name", "value", "said"),
     [
         ("RULES", "kusel:hihg", "rules: kusel:hihg is not municipality:severity; the"),
-        ("QUIET", "22-6", "quiet: '22-6' has not its form"),
+        ("QUIET", "22-6", "quiet: '22-6' is malformed; see"),
     ],
 )
 def test_a_wrong_setting_is_told_without_words_of_the_library(

@@ -1,4 +1,4 @@
-"""Let sensors and persons in over HTTP."""
+"""Create, list and revoke tokens for writing over HTTP."""
 
 from typing import Annotated
 
@@ -13,19 +13,24 @@ app = typer.Typer(no_args_is_help=True)
 @app.command()
 def create(
     scope: Annotated[
-        str, typer.Argument(help="municipality, or municipality/sensor for one only.")
+        str, typer.Argument(help="Who may write: municipality, or municipality/sensor.")
     ],
     days: Annotated[
         int | None,
-        typer.Option(min=1, max=36_500, help="Valid for so many days; else for ever."),
+        typer.Option(
+            min=1, max=36_500, help="Days that the token is valid. [default: forever]"
+        ),
     ] = None,
     cases: Annotated[
-        bool, typer.Option("--cases", help="For deciding cases, not for readings.")
+        bool,
+        typer.Option(
+            "--cases", help="Permit deciding cases instead of sending readings."
+        ),
     ] = False,
-    note: Annotated[str, typer.Option(help="What or whom it is for.")] = "",
+    note: Annotated[str, typer.Option(help="Note, such as who uses the token.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Make a token, and show it: this once only."""
+    """Create a token and show it once."""
     from datetime import UTC, datetime, timedelta
 
     from verkehrspuls.access import tokens
@@ -34,7 +39,9 @@ def create(
 
     municipality, sensor = keys.town_or(scope, kind="sensor")
     if cases and sensor:
-        raise UsageError(reason="cases are a municipality's, not a sensor's")
+        raise UsageError(
+            reason="a token for cases belongs to a municipality, not to a sensor"
+        )
     expires_at = datetime.now(UTC) + timedelta(days=days) if days else None
     with database.connection() as connection:
         token = tokens.create(
@@ -49,12 +56,12 @@ def create(
         output.show_json({"token": token, "expires_at": expires_at})
         return
     output.print_result(token)
-    output.print_note("It is not stored and cannot be shown again.")
+    output.print_note("The token is not stored and cannot be shown again.")
 
 
 @app.command("list")
 def list_tokens(municipality: OfMunicipality = None, as_json: Json = False) -> None:
-    """List tokens by their begin, with what they may send for."""
+    """List tokens by prefix, with their purpose and state."""
     from verkehrspuls.cli import database
     from verkehrspuls.storage.database import execute
 
@@ -77,12 +84,12 @@ def list_tokens(municipality: OfMunicipality = None, as_json: Json = False) -> N
 
 @app.command()
 def revoke(
-    token: Annotated[str, typer.Argument(help="Begin of the token, as in `list`.")],
+    token: Annotated[str, typer.Argument(help="Prefix of the token; see `list`.")],
 ) -> None:
-    """Let a token end at once."""
+    """Revoke a token; it is refused from now on."""
     from verkehrspuls.access import tokens
     from verkehrspuls.cli import database
 
     with database.connection() as connection:
         tokens.revoke(connection, token.removesuffix("…"))
-    output.print_note("It is not valid any more.")
+    output.print_note("The token is revoked.")

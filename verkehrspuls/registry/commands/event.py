@@ -13,24 +13,24 @@ app = typer.Typer(no_args_is_help=True)
 @app.command()
 def add(
     where: Annotated[
-        str, typer.Argument(help="municipality, or municipality/site for one only.")
+        str, typer.Argument(help="Place: municipality, or municipality/site.")
     ],
-    name: Annotated[str, typer.Argument(help="What it is.")],
+    name: Annotated[str, typer.Argument(help="Name of the event.")],
     from_: Annotated[str, typer.Option("--from", help="First local day.")],
     until: Annotated[
         str | None,
         typer.Option(
-            "--until", help="Last local day, inclusive. [default: the first one]"
+            "--until", help="Last local day, inclusive. [default: the first day]"
         ),
     ] = None,
     to: Annotated[
         str | None,
-        typer.Option("--to", help=f"End, in place of --until: {EXCLUSIVE}."),
+        typer.Option("--to", help=f"End, instead of --until: {EXCLUSIVE}."),
     ] = None,
-    note: Annotated[str, typer.Option(help="Whatever else is known of it.")] = "",
+    note: Annotated[str, typer.Option(help="Note on the event.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Add an event, or bring that of this name and first day up to date."""
+    """Add an event, or update the one with the same name and first day."""
     from datetime import timedelta
 
     from verkehrspuls.cli import database, keys, periods
@@ -39,9 +39,7 @@ def add(
 
     municipality, site = keys.town_or(where, kind="site")
     if until is not None and to is not None:
-        raise UsageError(
-            reason="give --until (inclusive) or --to (exclusive), not both"
-        )
+        raise UsageError(reason="use --until (inclusive) or --to (exclusive), not both")
     first = periods.day("--from", from_)
     last = first
     if until is not None:
@@ -66,7 +64,7 @@ def add(
 
 @app.command("list")
 def list_events(municipality: OfMunicipality = None, as_json: Json = False) -> None:
-    """List events in their order."""
+    """List events."""
     from verkehrspuls.cli import database
     from verkehrspuls.registry import calendar
     from verkehrspuls.storage.visibility import EVERYTHING
@@ -80,7 +78,9 @@ def list_events(municipality: OfMunicipality = None, as_json: Json = False) -> N
 
 
 @app.command()
-def remove(event: Annotated[int, typer.Argument(help="Number in the list.")]) -> None:
+def remove(
+    event: Annotated[int, typer.Argument(help="Number of the event; see `list`.")],
+) -> None:
     """Remove an event."""
     from verkehrspuls.cli import database
     from verkehrspuls.registry import calendar

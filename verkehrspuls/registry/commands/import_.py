@@ -1,4 +1,4 @@
-"""Take files straight into the database."""
+"""Import files into the database."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,9 +12,11 @@ app = typer.Typer()
 
 @app.command()
 def town(
-    path: Annotated[Path, typer.Argument(help="Registration file, TOML.", exists=True)],
+    path: Annotated[
+        Path, typer.Argument(help="Registration file (TOML).", exists=True)
+    ],
 ) -> None:
-    """Register a municipality with its sites and sensors, or bring it up to date."""
+    """Register a municipality with its sites and sensors, or update it."""
     from verkehrspuls.cli import database
     from verkehrspuls.registry.towns import load_town, register
 
@@ -30,10 +32,12 @@ def town(
 def holidays(
     path: Annotated[
         Path,
-        typer.Argument(help="CSV: state, name, first, last, source.", exists=True),
+        typer.Argument(
+            help="CSV file with state, name, first, last, source.", exists=True
+        ),
     ],
 ) -> None:
-    """Replace the school holidays of the states that the file names."""
+    """Replace the school holidays of the states in the file."""
     from verkehrspuls.cli import database
     from verkehrspuls.registry import calendar
 
@@ -49,11 +53,12 @@ def events(
     path: Annotated[
         Path,
         typer.Argument(
-            help="CSV: municipality, site, name, first, last, note.", exists=True
+            help="CSV file with municipality, site, name, first, last, note.",
+            exists=True,
         ),
     ],
 ) -> None:
-    """Add local events, or bring them up to date."""
+    """Add local events, or update them."""
     from verkehrspuls.cli import database
     from verkehrspuls.registry import calendar
 

@@ -1,4 +1,4 @@
-"""List and show sensors, try their messages, end and remove them."""
+"""List, show, end and remove sensors, and try messages."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -15,7 +15,7 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.command("list")
 def list_sensors(municipality: OfMunicipality = None, as_json: Json = False) -> None:
-    """List sensors, one line for each output that is attached to a channel."""
+    """List sensors, one line per output that is attached to a channel."""
     from verkehrspuls.storage.sensors import list_sensors
     from verkehrspuls.storage.visibility import EVERYTHING
 
@@ -45,13 +45,13 @@ def end_sensor(
     at: Annotated[
         str | None,
         typer.Option(
-            "--at", help="A date or time there, or a time with offset; else now."
+            "--at", help="Local date or time, or time with offset. [default: now]"
         ),
     ] = None,
 ) -> None:
-    """End a sensor's installations by date; all that it measured stays.
+    """End the installations of a sensor; its readings stay.
 
-    Write the date into its registration file as well, as `until`.
+    Also set `until` in its registration file to this date.
     """
     from datetime import UTC, datetime
 
@@ -75,19 +75,19 @@ def remove_sensor(
     with_readings: WithReadings = False,
     yes: Yes = False,
 ) -> None:
-    """Remove a sensor, and its tokens; its channels stay.
+    """Remove a sensor and its tokens; its channels stay.
 
-    A device that is taken down is ended by date instead: see `end`.
+    If the device was only taken down, use `end` instead.
     """
     remove("sensor", sensor, *parse_key(sensor, kind="sensor"), with_readings, yes)
 
 
 @app.command("access")
 def show_access(municipality: OfMunicipality = None, as_json: Json = False) -> None:
-    """List the topics of foreign formats, and how to allow each at the broker.
+    """List topics of foreign formats, and commands that allow them at the broker.
 
-    The broker of the production file set drops what nobody was allowed to write, and
-    tells neither the sender nor ingest.
+    In production the broker drops messages on topics that no credential may write to;
+    neither sender nor ingest notices.
     """
     import shlex
 

@@ -20,7 +20,7 @@ _SENSOR_COLUMNS = ("key", "model", "state", "output", "channel", "since", "until
 
 @app.command("list")
 def list_sites(municipality: OfMunicipality = None, as_json: Json = False) -> None:
-    """List sites."""
+    """List the registered sites."""
     from verkehrspuls.storage.sites import list_sites
     from verkehrspuls.storage.visibility import EVERYTHING
 

@@ -13,7 +13,7 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.command("list")
 def list_towns(as_json: Json = False) -> None:
-    """List the municipalities that are registered."""
+    """List the registered municipalities."""
     from dataclasses import asdict
 
     from verkehrspuls.registry import removal
@@ -30,5 +30,5 @@ def remove_town(
     with_readings: WithReadings = False,
     yes: Yes = False,
 ) -> None:
-    """Remove a municipality with all of its sites, sensors and tokens."""
+    """Remove a municipality with its sites, sensors and tokens."""
     remove("town", town, town, None, with_readings, yes)

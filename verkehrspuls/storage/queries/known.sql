@@ -37,3 +37,7 @@ where (%(municipality)s::text is null or m.key = %(municipality)s)
   and coalesce(s.visibility, 'private') = any(%(visible)s::text[])
 order by e.key
 limit %(most)s;
+
+-- name: known_time_zones
+select distinct time_zone from vp.municipality
+where %(municipality)s::text is null or key = %(municipality)s;

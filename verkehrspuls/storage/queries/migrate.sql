@@ -32,8 +32,10 @@ select number, checksum from vp.migration;
 -- name: alembic_revision
 select max(version_num) as revision from vp.alembic_version;
 
--- name: drop_alembic_revision
-drop table vp.alembic_version;
+-- name: note_alembic_revision
+-- A program with Alembic then names a newer revision than its own, not none at all.
+update vp.alembic_version set version_num = %(revision)s
+where version_num <> %(revision)s;
 
 -- name: note_migration
 insert into vp.migration (number, name, checksum)

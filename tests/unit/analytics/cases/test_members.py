@@ -2,6 +2,7 @@ from datetime import datetime
 from typing import Any
 
 import polars as pl
+import pytest
 
 from analytics import frames
 from analytics.cases import members
@@ -64,6 +65,28 @@ def test_unknown_parts_make_the_sum_unknown() -> None:
     both = pl.concat([hits(0, score=9.0), hits(1, observed=None)])
     found = one(members.group(both, "d"))
     assert (found["observed"], found["usual"], found["score"]) == (None, 200, 9)
+
+
+@pytest.mark.parametrize(
+    ("reason", "adds_up"),
+    [
+        *(("drift-up", True), ("level-down", True), ("congestion", True)),
+        *(("incident-speed", True), ("cars-without-noise", True)),
+        # of a mean or level, whatever the detector
+        ("spike", False),
+    ],
+)
+def test_levels_are_not_summed(reason: str, *, adds_up: bool) -> None:
+    """Five days at 40 dB are not 200 dB."""
+    days = pl.concat(
+        [
+            hits(0, reason=reason, observed=40.0, usual=42.0, score=3.0),
+            hits(1, reason=reason, observed=39.0, usual=42.1, score=5.0),
+            hits(2, reason=reason, observed=40.1, usual=42.2, score=4.0),
+        ]
+    )
+    found = one(members.group(days, "d", adds_up=adds_up))
+    assert (found["observed"], found["usual"], found["score"]) == (39, 42.1, 5)
 
 
 def test_a_case_that_is_found_again_stays() -> None:

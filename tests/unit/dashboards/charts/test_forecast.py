@@ -68,7 +68,7 @@ def test_what_forecasts_missed_by_is_said() -> None:
         ForecastError(3600, lead, NOW, compared=1, wape=wape, coverage=1.0)
         for lead, wape in ((86_400, 0.2), (3600, 0.08))
     ]
-    assert "8\N{NARROW NO-BREAK SPACE}% off" in chart(NOW, errors).sentence
+    assert "off by 8\N{NARROW NO-BREAK SPACE}% on" in chart(NOW, errors).sentence
 
 
 def test_outdated_forecast_is_none() -> None:

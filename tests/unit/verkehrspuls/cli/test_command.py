@@ -163,7 +163,8 @@ def test_output_that_cannot_be_written_is_told_in_a_line() -> None:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 1
     assert done.stderr == (
-        "verkehrspuls: The machine refused to read or write: No space left on device.\n"
+        "verkehrspuls: The operating system refused to read or write: "
+        "No space left on device.\n"
     )
 
 

@@ -1,12 +1,14 @@
 """Commands keep their names, and their shared options mean the same everywhere."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
 from verkehrspuls.cli import command
-from verkehrspuls.cli.options import EXCLUSIVE
+from verkehrspuls.cli.options import EXCLUSIVE, OfMunicipality, takes
 
 #: What scripts of operators call: a name that is missing here is new, one that is only
 #: here is gone.
@@ -121,3 +123,25 @@ def test_what_prints_data_prints_it_as_json(name: str) -> None:
         assert json is None
     else:
         assert json.help == "Write JSON."
+
+
+class Shared(NamedTuple):
+    """Parameters that several commands have."""
+
+    name: str
+    municipality: OfMunicipality = None
+
+
+def test_command_takes_the_fields_of_a_record_and_its_own_options() -> None:
+    app = typer.Typer()
+
+    @app.command()
+    @takes(Shared)
+    def show(shared: Shared, times: int = 1) -> None:
+        typer.echo(f"{shared.name} {shared.municipality} {times}")
+
+    run = CliRunner().invoke
+    assert run(app, ["a"]).output == "a None 1\n"
+    given = ["a", "--municipality", "kusel", "--times", "2"]
+    assert run(app, given).output == "a kusel 2\n"
+    assert run(app, []).exit_code == 2

@@ -252,8 +252,8 @@ def test_part_whose_methods_fail_ends_nothing(
     supervisor.add(part)
     supervisor.add(other)
     assert said == [
-        "broker: The machine refused to read or write: No space left on device. "
-        "Starting it again in 1 s."
+        "broker: The operating system refused to read or write: "
+        "No space left on device. Starting it again in 1 s."
     ]
     monkeypatch.undo()
     clock.now += 1.1

@@ -33,5 +33,7 @@ def test_of_two_days_as_slow_none_stands_out(second: tuple[float, float]) -> Non
     """The other day was slow a quarter of an hour later."""
     found = usual({7: (35, 37), 14: second})
     assert found["outlier_s"].to_list() == [35 * 60, None]
-    assert "9.00 times the free travel time at 17:15" in _planned(found, ENGLISH)
+    assert "9.00 times the travel time without traffic at 17:15" in _planned(
+        found, ENGLISH
+    )
     assert _odd(found, ENGLISH) == ""

@@ -45,7 +45,7 @@ def test_only_what_is_measured_is_shown() -> None:
 
 def test_air_is_told_with_what_decides_and_what_is_missing() -> None:
     air = charts(no2_ugm3=hours(45))["air"]
-    assert "moderate, decided by Nitrogen dioxide" in air.sentence
+    assert "moderate, because of Nitrogen dioxide" in air.sentence
     assert "Ozone" in air.note
     assert "indicative" in air.note
     shares = dict((row[0], row[1]) for row in air.table.rows)
@@ -83,8 +83,8 @@ def test_a_station_that_keeps_the_law_is_not_blamed_for_what_comes() -> None:
         no2_ugm3=hours(30, year, start=start), pm10_ugm3=hours(22, year, start=start)
     )["limits"]
     assert limits.sentence == (
-        "All limits in force are met (4). Of the coming limits (from 2030) 2 of 5 "
-        "would be exceeded. Of the recommendations of the WHO 3 of 4 are exceeded."
+        "All limits in force are met (4). 2 of 5 limits that apply from 2030 would be "
+        "exceeded. 3 of 4 recommendations of the WHO are exceeded."
     )
     # a table in the order of what binds
     validity = [row[-1] for row in limits.table.rows]

@@ -57,7 +57,7 @@ def test_the_days_of_the_figures_are_said_once() -> None:
     assert "2 Mar 2026 – 3 Mar 2026" in whole
     assert whole.endswith("1 of 2.")
     running = days_text(counted(date(2026, 3, 3), date(2026, 3, 2)), ENGLISH)
-    assert "today still runs" in running
+    assert "have ended, without today: " in running
     assert running.endswith("1 of 1.")
     assert days_text(counted(date(2026, 3, 3), date(2026, 3, 1)), ENGLISH) == ""
 
