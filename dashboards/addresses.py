@@ -1,7 +1,6 @@
 """The addresses of pages, all made here; the routes of `pages/` answer to them."""
 
-from collections.abc import Mapping
-from typing import Any
+from verkehrspuls.cases import Case
 
 
 def overview(language: str) -> str:
@@ -34,6 +33,6 @@ def case(language: str, number: int) -> str:
     return f"/{language}/cases/{number}"
 
 
-def site_of(language: str, row: Mapping[str, Any]) -> str:
-    """Return the address of the site that a row names by `municipality` and `site`."""
-    return site(language, row["municipality"], row["site"])
+def site_of(language: str, found: Case) -> str:
+    """Return the address of the site of a case."""
+    return site(language, found.municipality, found.site)

@@ -1,6 +1,7 @@
 """One sentence for each chart and case, made from the data."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from analytics.frames import mean
 from analytics.reports.site_now import LATE_AFTER
 from dashboards.language import UNKNOWN_FIGURE, Language
 from dashboards.period import Period
+from verkehrspuls.cases import Case, Change
 from verkehrspuls.classes import CLASS_NAMES
 from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.storage.case_lists import Counts
@@ -300,9 +302,9 @@ SEVERITIES: Final = {
 }
 
 
-def severity(row: Mapping[str, Any], language: Language) -> str:
+def severity(of: Case | Change, language: Language) -> str:
     """Return how soon a person should look at a case."""
-    word = SEVERITIES[row["severity"]]
+    word = SEVERITIES[of.severity]
     return language.phrase(word)
 
 
@@ -311,9 +313,9 @@ def case_word(reason: str, language: Language) -> str:
     return language.phrase(sentences.word(reason))
 
 
-def case_state(row: Mapping[str, Any], language: Language) -> str:
+def case_state(of: Case | Change, language: Language) -> str:
     """Name a case's state."""
-    state = STATES[row["state"]]
+    state = STATES[of.state]
     return language.phrase(state)
 
 
@@ -351,10 +353,10 @@ def history(counts: Counts, language: Language) -> str:
     )
 
 
-def case(row: Mapping[str, Any], language: Language, *, zone: str) -> str:
+def case(found: Case, language: Language, *, zone: str) -> str:
     """Describe a case; its site is named beside it."""
     return sentences.sentence(
-        {**row, "site_name": ""},
+        replace(found, site_name=""),
         language.key,
         moment=lambda time: language.moment(time, zone),
     )

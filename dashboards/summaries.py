@@ -28,20 +28,22 @@ def fill_gaps(frame: pl.DataFrame, period: Period, now: datetime) -> pl.DataFram
 
     Adds `value` and the wall-clock columns.
     """
-    directions = frame.select("direction").unique(maintain_order=True)
-    grid = every(period.start, period.end, period.interval)
-    grid = grid.with_columns(pl.col("time").cast(frame.schema["time"]))
+    known = frame.lazy()
+    directions = known.select("direction").unique(maintain_order=True)
     filled = (
-        grid.filter(pl.col("time") < now)
+        every(period.start, period.end, period.interval)
+        .lazy()
+        .filter(pl.col("time") < now)
+        .with_columns(pl.col("time").cast(frame.schema["time"]))
         .join(directions, how="cross")
-        .join(frame, on=["time", "direction"], how="left")
+        .join(known, on=["time", "direction"], how="left")
         .with_columns(
             pl.col("observed").fill_null(0.0),
             value=whole_value(),
         )
         .sort("direction", "time")
     )
-    return add_wall_clock(filled, period.zone)
+    return add_wall_clock(filled, period.zone).collect()
 
 
 def fill_days(days: pl.DataFrame, period: Period, today: date) -> pl.DataFrame:
@@ -78,8 +80,9 @@ def with_estimates(filled: pl.DataFrame, estimates: pl.DataFrame) -> pl.DataFram
     """
     known = pl.col("value").is_not_null() | pl.col("volume_imputed").is_null()
     return (
-        filled.join(
-            estimates.select(
+        filled.lazy()
+        .join(
+            estimates.lazy().select(
                 pl.col("time").cast(filled.schema["time"]),
                 *("direction", "volume_imputed", "imputed_low", "imputed_high"),
             ),
@@ -98,6 +101,7 @@ def with_estimates(filled: pl.DataFrame, estimates: pl.DataFrame) -> pl.DataFram
             )
         )
         .drop("volume_imputed", "imputed_low", "imputed_high")
+        .collect()
     )
 
 

@@ -5,14 +5,21 @@ twice: on the axis its two passes share the hour's width, and their labels carry
 B. In spring an hour is absent.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Final, TypeVar
 
+import numpy as np
 import polars as pl
 
 from dashboards.language import Language
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
-def add_wall_clock(frame: pl.DataFrame, zone: str) -> pl.DataFrame:
+_Frame = TypeVar("_Frame", pl.DataFrame, pl.LazyFrame)
+
+
+def add_wall_clock(frame: _Frame, zone: str) -> _Frame:
     """Add columns for a UTC column `time`.
 
     `local`: naive wall time; `fold`: "", "A" or "B"; `x`: where it stands on an axis,
@@ -42,13 +49,9 @@ def add_wall_clock(frame: pl.DataFrame, zone: str) -> pl.DataFrame:
 
 def every(start: datetime, end: datetime, interval: timedelta) -> pl.DataFrame:
     """Return all intervals of `[start, end)` by their start, so that gaps have rows."""
-    return pl.DataFrame(
-        {
-            "time": pl.datetime_range(
-                start, end, interval, closed="left", time_unit="us", eager=True
-            )
-        }
-    )
+    first, stop = (since // _MICROSECOND for since in (start - _EPOCH, end - _EPOCH))
+    times = pl.Series(np.arange(first, stop, interval // _MICROSECOND))
+    return pl.DataFrame({"time": times.cast(pl.Datetime("us", "UTC"))})
 
 
 def written(

@@ -1,7 +1,9 @@
-"""Sites, channels and municipalities as storage reads them, made in a line."""
+"""Sites, channels, municipalities and cases as storage reads them, made in a line."""
 
+from datetime import UTC, datetime
 from typing import Any
 
+from verkehrspuls.cases import Case
 from verkehrspuls.storage.sites import Channel, Municipality, Site
 
 
@@ -70,3 +72,43 @@ def municipality(key: str = "town", **more: Any) -> Municipality:
         "sites": 1,
     }
     return Municipality(key=key, **(usual | more))
+
+
+def case(number: int = 1, **more: Any) -> Case:
+    """Return a suspected case of one channel."""
+    at = datetime(2026, 3, 2, 11, tzinfo=UTC)
+    usual: dict[str, Any] = {
+        "municipality": "town",
+        "site": "site",
+        "site_name": "Site",
+        "channel": "1",
+        "channel_name": "1",
+        "quantity": "motor",
+        "direction": "",
+        "direction_name": "",
+        "detector": "unusual-volume",
+        "began": at,
+        "ended": at,
+        "observed": None,
+        "usual": None,
+        "score": 5.0,
+        "reason": "above-usual",
+        "state": "suspected",
+        "effect": "caveat",
+        "severity": "low",
+        "detectors": ["unusual-volume"],
+        "channels": 1,
+        "sites": 1,
+        "opened_at": at,
+        "updated_at": at,
+        "withdrawn_at": None,
+        "time_zone": "Europe/Berlin",
+        "simulated": False,
+        "open": True,
+        "current": True,
+        "standing": "current",
+        "matching": 1,
+    }
+    found = usual | more
+    times = {f"found_{name}": found[name] for name in ("began", "ended")}
+    return Case(anomaly_case_id=number, **(times | found))

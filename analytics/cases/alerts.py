@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from analytics.cases import states
 from analytics.cases.sentences import sentence
 from analytics.cases.severity import LEVELS
+from verkehrspuls.cases import Case
 from verkehrspuls.errors import UsageError
 from verkehrspuls.settings import Alerts
 from verkehrspuls.text import mark, translate, translate_plural
@@ -79,7 +80,7 @@ def wait(attempts: int) -> timedelta:
 
 def lines(
     changes: Sequence[Mapping[str, Any]],
-    cases: Mapping[int, Mapping[str, Any]],
+    cases: Mapping[int, Case],
     language: str,
 ) -> list[str]:
     """Write a line for each case of `changes`, with its newest change."""
@@ -117,7 +118,7 @@ def subject(changes: Sequence[Mapping[str, Any]], language: str) -> str:
 
 def email(
     changes: Sequence[Mapping[str, Any]],
-    cases: Mapping[int, Mapping[str, Any]],
+    cases: Mapping[int, Case],
     settings: Alerts,
 ) -> EmailMessage:
     """Write the message of a digest."""
@@ -132,9 +133,37 @@ def email(
 
 
 def webhook_body(
-    changes: Sequence[Mapping[str, Any]], cases: Mapping[int, Mapping[str, Any]]
+    changes: Sequence[Mapping[str, Any]], cases: Mapping[int, Case]
 ) -> bytes:
+<<<<<<< HEAD
     """Write a digest as one JSON object; the `id` of a change is unique."""
+=======
+    """One JSON object for a digest; `id` of a change never comes with another one."""
+    told = [
+        {
+            "id": change["alert_id"],
+            "change": change["kind"],
+            "at": change["at"].isoformat(),
+            "by": change["who"],
+            "case": change["anomaly_case_id"],
+            **{
+                name: getattr(cases[change["anomaly_case_id"]], name)
+                for name in ("site", "reason", "severity", "state", "effect")
+            },
+            **{
+                name: getattr(cases[change["anomaly_case_id"]], name).isoformat()
+                for name in ("began", "ended")
+            },
+            **{
+                f"sentence_{language}": sentence(
+                    cases[change["anomaly_case_id"]], language
+                )
+                for language in ("de", "en")
+            },
+        }
+        for change in changes
+    ]
+>>>>>>> main
     body = {name: changes[0][name] for name in ("municipality", "simulated")}
     body["changes"] = [
         _entry(change, cases[change["anomaly_case_id"]]) for change in changes
@@ -169,6 +198,6 @@ def signature(body: bytes, secret: str, *, now: datetime) -> str:
     return f"t={stamp},v1={signed.hexdigest()}"
 
 
-def _become(change: Mapping[str, Any], case: Mapping[str, Any]) -> str:
+def _become(change: Mapping[str, Any], case: Case) -> str:
     kind: str = change["kind"]
-    return states.STATES[case["state"]] if kind == "decided" else KINDS[kind]
+    return states.STATES[case.state] if kind == "decided" else KINDS[kind]

@@ -17,6 +17,7 @@ from analytics.detectors import detectors, reasons
 from analytics.detectors.days import MIN_HOURS
 from analytics.frames import TIME, Schema, check
 from verkehrspuls import calendar
+from verkehrspuls.cases import Case
 from verkehrspuls.quantities import COUNTED
 
 Step = Literal["PT15M", "PT1H", "P1D"]
@@ -73,13 +74,13 @@ class View:
     end: datetime
 
 
-def view(case: Mapping[str, Any], *, now: datetime) -> View:
+def view(case: Case, *, now: datetime) -> View:
     """Choose what shows most of a case, a row of `case_lists.list_cases`."""
-    counts = case["quantity"] in COUNTED
-    began, ended = case["found_began"], case["found_ended"]
-    zone = case["time_zone"]
-    of_days = is_of_days(case["detector"], began, ended, zone)
-    judge, reason = detectors().get(case["detector"]), reasons().get(case["reason"])
+    counts = case.quantity in COUNTED
+    began, ended = case.found_began, case.found_ended
+    zone = case.time_zone
+    of_days = is_of_days(case.detector, began, ended, zone)
+    judge, reason = detectors().get(case.detector), reasons().get(case.reason)
     step: Step = "PT1H"
     if of_days:
         step = "P1D"
@@ -108,7 +109,7 @@ def is_of_days(detector: str, began: datetime, ended: datetime, zone: str) -> bo
     return all(end.astimezone(clock).time() == _MIDNIGHT for end in (began, ended))
 
 
-def _around(chosen: View, case: Mapping[str, Any], *, now: datetime) -> View:
+def _around(chosen: View, case: Case, *, now: datetime) -> View:
     """Widen a view to some time before and after, in whole intervals until now."""
     before = _TIME_AROUND[chosen.step]
     start = chosen.start - before
@@ -116,7 +117,7 @@ def _around(chosen: View, case: Mapping[str, Any], *, now: datetime) -> View:
     end = min(chosen.end + min(before, _DAYS_AFTER), start + most)
     end = max(min(end, now), start)
     if chosen.step == "P1D":
-        zone = case["time_zone"]
+        zone = case.time_zone
         first = calendar.local_day(start, zone)
         last = calendar.local_day(end - timedelta(microseconds=1), zone)
         start, end = calendar.day_start(first, zone), calendar.day_end(last, zone)
@@ -135,7 +136,7 @@ def _floor(moment: datetime, seconds: int) -> datetime:
 def of_volumes(
     volumes: pl.DataFrame,
     chosen: View,
-    case: Mapping[str, Any],
+    case: Case,
     spans: Iterable[tuple[datetime, datetime]],
 ) -> pl.DataFrame:
     """Return the COURSE of volumes or speeds; `spans` are those of the findings.
@@ -178,7 +179,7 @@ def of_volumes(
 def of_values(
     hours: pl.DataFrame,
     chosen: View,
-    case: Mapping[str, Any],
+    case: Case,
     spans: Iterable[tuple[datetime, datetime]],
 ) -> pl.DataFrame:
     """Return the COURSE of measured values; usual is that of the finding."""
@@ -202,19 +203,19 @@ def _unbounded(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(low=nothing, high=nothing)
 
 
-def _days(hours: pl.DataFrame, case: Mapping[str, Any]) -> Any:
-    local = pl.col("time").dt.convert_time_zone(case["time_zone"])
+def _days(hours: pl.DataFrame, case: Case) -> Any:
+    local = pl.col("time").dt.convert_time_zone(case.time_zone)
     return hours.group_by(day=local.dt.date(), maintain_order=True)
 
 
 def _filled(
     known: pl.DataFrame,
     chosen: View,
-    case: Mapping[str, Any],
+    case: Case,
     spans: Iterable[tuple[datetime, datetime]],
 ) -> pl.DataFrame:
     """Add a row for every interval, and mark those in which something was found."""
-    zone = case["time_zone"]
+    zone = case.time_zone
     if chosen.step == "P1D":
         first = calendar.local_day(chosen.start, zone)
         last = calendar.local_day(chosen.end - timedelta(microseconds=1), zone)
@@ -246,7 +247,7 @@ def _filled(
         found = found | here
     # of speeds and values a single figure, also where nothing was measured; what creeps
     # is compared with no level, and its findings add up
-    figure = None if chosen.measure == "minimum" else case["usual"]
+    figure = None if chosen.measure == "minimum" else case.usual
     single = pl.lit(figure, pl.Float64).alias("usual")
     usual = pl.col("usual") if chosen.measure == "volume" else single
     return check(

@@ -3,10 +3,10 @@
 What is unusual and where, by how much, since when, and why it is believed.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from functools import cache, lru_cache
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from babel import Locale
@@ -14,6 +14,7 @@ from babel.dates import DateTimePattern, parse_pattern
 from babel.numbers import format_decimal
 
 from analytics.detectors import detectors, reasons
+from verkehrspuls.cases import Case
 from verkehrspuls.locales import locales
 from verkehrspuls.quantities import COUNTED, ENVIRONMENT, QUANTITIES
 from verkehrspuls.text import mark, translate, translate_plural
@@ -36,7 +37,7 @@ def word(reason: str) -> str:
 
 
 def sentence(
-    case: Mapping[str, Any],
+    case: Case,
     language: str,
     *,
     moment: Callable[[datetime], str] | None = None,
@@ -49,9 +50,9 @@ def sentence(
     def phrase(text: str, **values: object) -> str:
         return translate(text, language) % values
 
-    write = moment or (lambda time: _moment(time, case["time_zone"], language))
-    whole = (case["began"], case["ended"])
-    found = (case.get("found_began", whole[0]), case.get("found_ended", whole[1]))
+    write = moment or (lambda time: _moment(time, case.time_zone, language))
+    whole = (case.began, case.ended)
+    found = (case.found_began, case.found_ended)
     between = {"began": write(found[0]), "ended": write(found[1])}
     parts = [
         f"{_where(case, language)}: {_what(case, language)}",
@@ -62,16 +63,16 @@ def sentence(
         parts.append(
             phrase(mark("with other findings from %(began)s to %(ended)s"), **between)
         )
-    if case.get("channels", 1) > 1:
+    if case.channels > 1:
         parts.append(_reach(case, language))
-    detector = detectors().get(case.get("detector", ""))
+    detector = detectors().get(case.detector)
     if detector:
         # of what is far off no tenths matter
-        tenths = not detector.whole_score and case["score"] < _MIN_WHOLE_SCORE
-        score = _number(case["score"], language, int(tenths))
+        tenths = not detector.whole_score and case.score < _MIN_WHOLE_SCORE
+        score = _number(case.score, language, int(tenths))
         parts.append(phrase(detector.evidence, score=score))
-    if len(case.get("detectors", ())) > 1:
-        count = len(case["detectors"]) - 1
+    if len(case.detectors) > 1:
+        count = len(case.detectors) - 1
         parts.append(
             translate_plural(
                 "%(count)s other detector agrees",
@@ -84,22 +85,22 @@ def sentence(
     return f"{', '.join(parts)}."
 
 
-def _where(case: Mapping[str, Any], language: str) -> str:
-    direction = case["direction_name"] if case.get("channels", 1) == 1 else ""
-    quantity = QUANTITIES.get(case["quantity"])
-    named = translate(quantity.name, language) if quantity else case["channel_name"]
-    if locales()[language].lower_quantities and case["quantity"] in COUNTED:
+def _where(case: Case, language: str) -> str:
+    direction = case.direction_name if case.channels == 1 else ""
+    quantity = QUANTITIES.get(case.quantity)
+    named = translate(quantity.name, language) if quantity else case.channel_name
+    if locales()[language].lower_quantities and case.quantity in COUNTED:
         named = named.lower()
-    return ", ".join(filter(None, (case.get("site_name"), direction or named)))
+    return ", ".join(filter(None, (case.site_name, direction or named)))
 
 
-def _what(case: Mapping[str, Any], language: str) -> str:
-    reason = reasons().get(case["reason"])
+def _what(case: Case, language: str) -> str:
+    reason = reasons().get(case.reason)
     text = reason.sentence if reason else OTHER
-    unknown = ("observed", "usual")
-    if any(f"%({name})s" in text and case[name] is None for name in unknown):
+    values = {"observed": case.observed, "usual": case.usual}
+    if any(f"%({name})s" in text and values[name] is None for name in values):
         text = OTHER
-    quantity = case["quantity"]
+    quantity = case.quantity
     counted = quantity in COUNTED and not (reason and reason.is_speed)
     unit = ENVIRONMENT[quantity].unit if quantity in ENVIRONMENT else ""
     # 410 instead of 1,980 vehicles, but 31 µg/m³ instead of 12 µg/m³
@@ -108,19 +109,22 @@ def _what(case: Mapping[str, Any], language: str) -> str:
         "usual": translate(COUNTED[quantity].noun, language) if counted else unit,
     }
     return translate(text, language) % {
-        "reason": translate(word(case["reason"]), language),
+        "reason": translate(word(case.reason), language),
         **{
-            name: f"{_number(case[name], language, 1 - counted)} {units[name]}".strip()
-            for name in unknown
+            name: f"{_number(value, language, 1 - counted)} {units[name]}".strip()
+            for name, value in values.items()
         },
     }
 
 
-def _reach(case: Mapping[str, Any], language: str) -> str:
+def _reach(case: Case, language: str) -> str:
     text = mark("at %(channels)s channels of the site")
-    if case["sites"] > 1:
+    if case.sites > 1:
         text = mark("at %(channels)s channels of %(sites)s sites")
-    return translate(text, language) % case
+    return translate(text, language) % {
+        "channels": case.channels,
+        "sites": case.sites,
+    }
 
 
 #: the same cases are written again and again

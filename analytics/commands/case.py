@@ -1,5 +1,6 @@
 """List, show and decide anomaly cases."""
 
+from dataclasses import asdict
 from typing import Annotated, Literal
 
 import typer
@@ -67,8 +68,8 @@ def list_cases(
             limit=limit,
             visible=EVERYTHING,
         )
-    matching = found[0]["matching"] if found else 0
-    rows = [row | {"sentence": sentence(row, language)} for row in found]
+    matching = found[0].matching if found else 0
+    rows = [asdict(case) | {"sentence": sentence(case, language)} for case in found]
     output.show_list(
         rows,
         ("case", "municipality", "severity", "state", "effect", "sentence"),
@@ -92,15 +93,19 @@ def show(number: Number, language: Tongue = "de", as_json: Json = False) -> None
     if as_json:
         output.show_json(case)
         return
-    withdrawn = ", withdrawn" if case["withdrawn_at"] else ""
+    withdrawn = ", withdrawn" if case.withdrawn_at else ""
     output.print_result(sentence(case, language))
-    output.print_result(
-        f"{case['severity']}, {case['state']}{withdrawn}, {case['effect']}\n"
-    )
+    output.print_result(f"{case.severity}, {case.state}{withdrawn}, {case.effect}\n")
     evidence = ("site", "channel", "detector", "reason", "began", "ended", "observed")
-    output.show(case["members"], (*evidence, "usual", "score", "withdrawn_at"))
+    output.show(
+        [asdict(each) for each in case.members],
+        (*evidence, "usual", "score", "withdrawn_at"),
+    )
     output.print_result()
-    output.show(case["history"], ("at", "who", "kind", "state", "effect", "comment"))
+    output.show(
+        [asdict(each) for each in case.history],
+        ("at", "who", "kind", "state", "effect", "comment"),
+    )
 
 
 @app.command()

@@ -87,7 +87,8 @@ def _hours(quarters: pl.DataFrame) -> pl.DataFrame:
     total = pl.sum_horizontal(four, ignore_nulls=False)
     greatest = pl.max_horizontal(four)
     return (
-        quarters.sort("time")
+        quarters.lazy()
+        .sort("time")
         .select(
             "day",
             "time",
@@ -103,6 +104,7 @@ def _hours(quarters: pl.DataFrame) -> pl.DataFrame:
             pl.col("last_day") == pl.col("day"),
             pl.col("volume").is_not_null(),
         )
+        .collect()
     )
 
 
@@ -111,17 +113,20 @@ def _of_block(
 ) -> pl.DataFrame:
     first, last = span
     known = (
-        quarters.filter(pl.col("hour").is_between(first, last, closed="left"))
+        quarters.lazy()
+        .filter(pl.col("hour").is_between(first, last, closed="left"))
         .group_by("day")
         .agg(pl.col("flow").count().alias("known"))
         .filter(pl.col("known") >= MIN_KNOWN * 4 * (last - first))
     )
     return (
-        hours.filter(pl.col("hour") >= first, pl.col("last_hour") < last)
+        hours.lazy()
+        .filter(pl.col("hour") >= first, pl.col("last_hour") < last)
         .join(known, on="day", how="semi")
         .sort("volume", "time", descending=[True, False])
         .unique("day", keep="first", maintain_order=True)
         .select("day", pl.lit(name).alias("block"), "time", "volume", "phf")
+        .collect()
     )
 
 

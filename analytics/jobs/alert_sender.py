@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 import psycopg
 
 from analytics.cases import alerts
+from verkehrspuls.cases import Case
 from verkehrspuls.errors import DatabaseUnavailable
 from verkehrspuls.settings import Alerts, Settings
 from verkehrspuls.storage.case_lists import CURRENT_DAYS, list_cases
@@ -44,7 +45,7 @@ POLL_S: Final = 5.0
 MAX_CHANGES: Final = {"webhook": 200, "email": 100_000}
 
 Changes = Sequence[Mapping[str, Any]]
-Cases = Mapping[int, Mapping[str, Any]]
+Cases = Mapping[int, Case]
 Deliver = Callable[[Alerts, Any, Changes, datetime], None]
 
 
@@ -321,7 +322,7 @@ _DESTINATIONS: Final[
 }
 
 
-def _cases(connection: Connection, due: Changes) -> dict[int, dict[str, Any]]:
+def _cases(connection: Connection, due: Changes) -> dict[int, Case]:
     found = {}
     for number in {row["anomaly_case_id"] for row in due}:
         for case in list_cases(
@@ -336,7 +337,7 @@ def _is_obsolete(row: Mapping[str, Any], cases: Cases) -> bool:
     case = cases.get(row["anomaly_case_id"])
     if case is None:
         return True
-    gone = case["withdrawn_at"] is not None
+    gone = case.withdrawn_at is not None
     return gone and row["kind"] in ("opened", "raised", "returned")
 
 

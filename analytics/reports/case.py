@@ -1,13 +1,14 @@
 """The report of an anomaly case: what was found, what became of it, and its course."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
 
 from analytics.cases import casework, evidence
+from verkehrspuls.cases import CaseInFull
 from verkehrspuls.quantities import COUNTED
 from verkehrspuls.storage import evidence as stored
 from verkehrspuls.storage.reader import Reader
@@ -21,7 +22,7 @@ class Report:
     """A case, with the course of the channel that names it."""
 
     #: as `casework.show` reads it: with its members and its history
-    case: Mapping[str, Any]
+    case: CaseInFull
     view: evidence.View
     #: COURSE
     course: pl.DataFrame
@@ -42,7 +43,7 @@ def report(
 
 def _course(
     reader: Reader,
-    case: Mapping[str, Any],
+    case: CaseInFull,
     *,
     now: datetime,
     visible: Sequence[str],
@@ -50,7 +51,7 @@ def _course(
     chosen = evidence.view(case, now=now)
     spans = _spans(case, chosen)
     with reader.frames() as url:
-        if case["quantity"] in COUNTED:
+        if case.quantity in COUNTED:
             volumes = stored.volumes(
                 url,
                 case,
@@ -67,23 +68,21 @@ def _course(
         return chosen, evidence.of_values(hours, chosen, case, spans)
 
 
-def _spans(
-    case: Mapping[str, Any], chosen: evidence.View
-) -> list[tuple[datetime, datetime]]:
+def _spans(case: CaseInFull, chosen: evidence.View) -> list[tuple[datetime, datetime]]:
     """Return when something was found on the channel that names a case, as it is shown.
 
     Among hours a finding of a whole day would hide which hours it is about.
     """
-    withdrawn = all(member["withdrawn_at"] for member in case["members"])
+    withdrawn = all(member.withdrawn_at for member in case.members)
     return [
-        (member["began"], member["ended"])
-        for member in case["members"]
-        if (member["site"], member["channel"]) == (case["site"], case["channel"])
-        and (withdrawn or not member["withdrawn_at"])
+        (member.began, member.ended)
+        for member in case.members
+        if (member.site, member.channel) == (case.site, case.channel)
+        and (withdrawn or not member.withdrawn_at)
         and (
             chosen.step == "P1D"
             or not evidence.is_of_days(
-                member["detector"], member["began"], member["ended"], case["time_zone"]
+                member.detector, member.began, member.ended, case.time_zone
             )
         )
     ]

@@ -4,11 +4,11 @@ A corridor is read once in a period, and once more without what is suspected to 
 sensor's fault where anything is. Whoever shows it arranges it, and computes nothing.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import pairwise
-from typing import Any, Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import polars as pl
 
@@ -35,7 +35,7 @@ from analytics.sections.travel_time import (
 from verkehrspuls import calendar
 from verkehrspuls.errors import UnknownKey
 from verkehrspuls.storage import corridors
-from verkehrspuls.storage.database import Row
+from verkehrspuls.storage.corridors import Corridor, Junction
 from verkehrspuls.storage.reader import Reader
 from verkehrspuls.storage.volumes import read_volumes_of_sites
 
@@ -61,6 +61,7 @@ _SIGNED: Final = {
 }
 
 Figures = TypeVar("Figures")
+Place = TypeVar("Place", Corridor, Junction)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class Report(Generic[Figures]):
     """Figures of a corridor or junction in a period."""
 
     #: as registered
-    of: Mapping[str, Any]
+    of: Corridor | Junction
     period: Period
     found: Told[Figures]
     #: the same without what is suspected to be of a sensor's fault, where any is
@@ -87,7 +88,7 @@ class Report(Generic[Figures]):
 class Road:
     """What is known of a corridor's stations in a period, and what comes of it."""
 
-    corridor: Mapping[str, Any]
+    corridor: Corridor
     #: STATION_INTERVALS
     intervals: pl.DataFrame
     #: FREE_SPEEDS
@@ -101,11 +102,11 @@ class Road:
 
     def times(self, sections: pl.DataFrame) -> pl.DataFrame:
         """Compute travel times of the whole corridor (CORRIDOR_INTERVALS)."""
-        return corridor_intervals(sections, count=len(self.corridor["stations"]) - 1)
+        return corridor_intervals(sections, count=len(self.corridor.stations) - 1)
 
     def reliability(self, times: pl.DataFrame) -> pl.DataFrame:
         """Compute how reliable travel times are on workdays (RELIABILITY)."""
-        zone = self.corridor["time_zone"]
+        zone = self.corridor.time_zone
         return reliability(on_workdays(times, self.corridor), time_zone=zone)
 
     def bottlenecks(self) -> pl.DataFrame:
@@ -160,9 +161,7 @@ class Day:
     speeds_by_hour: pl.DataFrame
 
 
-def find_corridor(
-    reader: Reader, municipality: str, corridor: str
-) -> Mapping[str, Any]:
+def find_corridor(reader: Reader, municipality: str, corridor: str) -> Corridor:
     """Find a corridor as registered."""
     with reader.connection() as connection:
         rows = corridors.list_corridors(
@@ -171,9 +170,7 @@ def find_corridor(
     return _first(rows, "corridor", municipality, corridor)
 
 
-def find_junction(
-    reader: Reader, municipality: str, junction: str
-) -> Mapping[str, Any]:
+def find_junction(reader: Reader, municipality: str, junction: str) -> Junction:
     """Find a junction as registered."""
     with reader.connection() as connection:
         rows = corridors.list_junctions(
@@ -182,14 +179,14 @@ def find_junction(
     return _first(rows, "junction", municipality, junction)
 
 
-def _first(rows: Sequence[Row], kind: str, municipality: str, key: str) -> Row:
-    if not rows:
+def _first(found: Sequence[Place], kind: str, municipality: str, key: str) -> Place:
+    if not found:
         raise UnknownKey(kind=kind, key=f"{municipality}/{key}")
-    return rows[0]
+    return found[0]
 
 
 def travel_times(
-    reader: Reader, corridor: Mapping[str, Any], period: Period
+    reader: Reader, corridor: Corridor, period: Period
 ) -> Report[TravelTimes]:
     """Report travel times and delays of a corridor."""
 
@@ -203,7 +200,7 @@ def travel_times(
 
 
 def reliability_of(
-    reader: Reader, corridor: Mapping[str, Any], period: Period
+    reader: Reader, corridor: Corridor, period: Period
 ) -> Report[pl.DataFrame]:
     """Report the same time of day over the workdays of a period (RELIABILITY)."""
     return _of_corridor(
@@ -215,14 +212,14 @@ def reliability_of(
 
 
 def bottlenecks_of(
-    reader: Reader, corridor: Mapping[str, Any], period: Period
+    reader: Reader, corridor: Corridor, period: Period
 ) -> Report[pl.DataFrame]:
     """Report where slow traffic became free again (BOTTLENECKS)."""
     return _of_corridor(reader, corridor, period, Road.bottlenecks)
 
 
 def speed_field_of(
-    reader: Reader, corridor: Mapping[str, Any], period: Period
+    reader: Reader, corridor: Corridor, period: Period
 ) -> Report[pl.DataFrame]:
     """Report speeds, smoothed in space and time."""
     return _of_corridor(
@@ -231,14 +228,14 @@ def speed_field_of(
 
 
 def day_of(
-    reader: Reader, corridor: Mapping[str, Any], day: date, *, look_back: int
+    reader: Reader, corridor: Corridor, day: date, *, look_back: int
 ) -> tuple[Day, Day | None]:
     """Report a local day and `look_back` days up to it; and without what is suspected.
 
     The figures are those of the other reports of that period; the speed field is of
     the day.
     """
-    zone = corridor["time_zone"]
+    zone = corridor.time_zone
     start = calendar.day_start(day - timedelta(days=look_back - 1), zone)
     end = calendar.day_end(day, zone)
     with reader.connection() as connection:
@@ -267,12 +264,12 @@ def day_of(
 
 
 def balance_of_corridor(
-    reader: Reader, corridor: Mapping[str, Any], period: Period
+    reader: Reader, corridor: Corridor, period: Period
 ) -> Report[Balances]:
     """Report the volumes of stations that follow each other."""
-    stations = corridor["stations"]
+    stations = corridor.stations
     places = [
-        (f"{a['site']} → {b['site']}", place["site_id"], place["direction"], sign)
+        (f"{a.site} → {b.site}", place.site_id, place.direction, sign)
         for a, b in pairwise(stations)
         for place, sign in ((a, 1), (b, -1))
     ]
@@ -280,39 +277,43 @@ def balance_of_corridor(
 
 
 def balance_of_junction(
-    reader: Reader, junction: Mapping[str, Any], period: Period
+    reader: Reader, junction: Junction, period: Period
 ) -> Report[Balances]:
     """Report what enters a junction and what leaves it."""
     places = [
         (
-            junction["key"],
-            arm["site_id"],
-            arm["direction"],
-            1 if arm["leads"] == "in" else -1,
+            junction.key,
+            arm.site_id,
+            arm.direction,
+            1 if arm.leads == "in" else -1,
         )
-        for arm in junction["arms"]
+        for arm in junction.arms
     ]
     return _of_places(reader, junction, period, places)
 
 
-def stations_of(corridor: Mapping[str, Any]) -> pl.DataFrame:
+def stations_of(corridor: Corridor) -> pl.DataFrame:
     """Return the stations of a corridor: a direction of a site each."""
-    return pl.DataFrame(corridor["stations"], schema=_STATIONS)
+    rows = [
+        (each.station, each.site_id, each.direction, each.chainage_m)
+        for each in corridor.stations
+    ]
+    return pl.DataFrame(rows, schema=_STATIONS, orient="row")
 
 
-def on_workdays(times: pl.DataFrame, corridor: Mapping[str, Any]) -> pl.DataFrame:
+def on_workdays(times: pl.DataFrame, corridor: Corridor) -> pl.DataFrame:
     """Keep what was on workdays: Mondays to Fridays that are no public holidays."""
-    day = pl.col("time").dt.convert_time_zone(corridor["time_zone"]).dt.date()
+    day = pl.col("time").dt.convert_time_zone(corridor.time_zone).dt.date()
     days = times.select(day.unique())["time"]
     workdays = [
-        one for one in days if calendar.day_type(one, corridor["state"]) == "workday"
+        one for one in days if calendar.day_type(one, corridor.state) == "workday"
     ]
     return times.filter(day.is_in(workdays))
 
 
 def _read(
     reader: Reader,
-    corridor: Mapping[str, Any],
+    corridor: Corridor,
     *,
     start: datetime,
     end: datetime,
@@ -334,11 +335,11 @@ def _read(
         )
     intervals = station_intervals(volumes, stations, interval_s=QUARTER_S)
     limits = {
-        station["station"]: float(station["speed_limit_kmh"])
-        for station in corridor["stations"]
-        if station["speed_limit_kmh"]
+        station.station: float(station.speed_limit_kmh)
+        for station in corridor.stations
+        if station.speed_limit_kmh
     }
-    zone = corridor["time_zone"]
+    zone = corridor.time_zone
     left_out = volumes.filter(pl.col("excluded") > 0)
     return Road(
         corridor,
@@ -350,7 +351,7 @@ def _read(
 
 def _of_corridor(
     reader: Reader,
-    corridor: Mapping[str, Any],
+    corridor: Corridor,
     period: Period,
     figures: Callable[[Road], Figures],
 ) -> Report[Figures]:
@@ -382,7 +383,7 @@ def _of_corridor(
 
 def _of_places(
     reader: Reader,
-    of: Mapping[str, Any],
+    of: Corridor | Junction,
     period: Period,
     places: Sequence[tuple[str, int, str, int]],
 ) -> Report[Balances]:

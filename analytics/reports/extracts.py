@@ -20,6 +20,7 @@ from analytics.reports.standing import COLUMNS, with_standing
 from analytics.volumes.long_intervals import MAX_INTERVAL_S
 from analytics.volumes.volume import METHOD as VOLUMES_METHOD
 from verkehrspuls.calendar import day_end, day_start
+from verkehrspuls.cases import Case
 from verkehrspuls.classes import VOLUME_CLASSES
 from verkehrspuls.errors import BadParameter
 from verkehrspuls.quantities import COUNTED, ENVIRONMENT, QUANTITIES
@@ -124,7 +125,7 @@ class Extract:
     columns: Sequence[Column]
     passport: SeriesPassport
     #: open cases that touch the period
-    cases: Sequence[dict[str, Any]]
+    cases: Sequence[Case]
 
 
 def select(
@@ -430,7 +431,7 @@ def passport(
     selection: Selection,
     *,
     frame: pl.DataFrame,
-    cases: Sequence[dict[str, Any]],
+    cases: Sequence[Case],
     now: datetime,
 ) -> SeriesPassport:
     """Return where the figures come from."""
@@ -465,7 +466,7 @@ def passport(
         days_used=None,
         days_required=None,
         method=method,
-        cases=tuple(case["anomaly_case_id"] for case in cases),
+        cases=tuple(case.anomaly_case_id for case in cases),
         intervals_expected=expected,
         intervals_present=_present(present),
     )

@@ -10,6 +10,7 @@ import polars as pl
 
 from analytics.environment import indices
 from analytics.reports.site_now import SiteNow, sites_now
+from verkehrspuls.cases import Case
 from verkehrspuls.storage.case_lists import (
     CURRENT,
     Counts,
@@ -18,8 +19,7 @@ from verkehrspuls.storage.case_lists import (
     list_cases,
     sum_towns,
 )
-from verkehrspuls.storage.corridors import list_corridors
-from verkehrspuls.storage.database import Row
+from verkehrspuls.storage.corridors import Corridor, list_corridors
 from verkehrspuls.storage.environment import list_latest_values, read_latest_air
 from verkehrspuls.storage.operation import count_changes
 from verkehrspuls.storage.reader import Reader
@@ -36,9 +36,9 @@ class Report:
 
     municipalities: Sequence[Municipality]
     sites: Sequence[SiteNow]
-    corridors: Sequence[Row]
+    corridors: Sequence[Corridor]
     #: current cases
-    cases: Sequence[Row]
+    cases: Sequence[Case]
     #: of all open ones
     counts: Mapping[Where, Counts]
     #: what it was made of: equal where nothing changed
@@ -54,8 +54,8 @@ class Report:
         return Report(
             municipalities=[m for m in self.municipalities if m.key == municipality],
             sites=[s for s in self.sites if s.site.municipality == municipality],
-            corridors=[c for c in self.corridors if c["municipality"] == municipality],
-            cases=[c for c in self.cases if c["municipality"] == municipality],
+            corridors=[c for c in self.corridors if c.municipality == municipality],
+            cases=[c for c in self.cases if c.municipality == municipality],
             counts={
                 where: counts
                 for where, counts in self.counts.items()

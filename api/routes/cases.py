@@ -1,5 +1,6 @@
 """`/cases`: what seems unusual or broken, and decisions of persons."""
 
+from dataclasses import asdict
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query, Request
@@ -10,6 +11,7 @@ from api import PREFIX, authorised
 from api.parameters import AnyQuantity, From, OfMunicipality, OfSite, Store, To
 from api.problems import READ_RESPONSES, RESPONSES
 from api.schemas import cases as schemas
+from verkehrspuls.cases import Case
 from verkehrspuls.errors import BadParameter
 from verkehrspuls.moments import utc
 from verkehrspuls.storage import case_lists, known
@@ -20,7 +22,6 @@ from verkehrspuls.storage.case_lists import (
     count_cases,
     sum_towns,
 )
-from verkehrspuls.storage.database import Row
 from verkehrspuls.storage.visibility import EVERYTHING, PUBLIC
 
 router = APIRouter(prefix=PREFIX, tags=["figures"], route_class=authorised.Route)
@@ -78,7 +79,7 @@ def list_cases(
         )
     standing = None if not open else CURRENT if current else UNDECIDED
 
-    def read(limit: int, skip: int) -> list[Row]:
+    def read(limit: int, skip: int) -> list[Case]:
         return case_lists.list_cases(
             connection,
             municipality=municipality,
@@ -101,7 +102,7 @@ def list_cases(
         counts = count_cases(connection, municipality=municipality, site=site)
     return {
         "counts": sum_towns(counts)._asdict(),
-        "total": first[0]["matching"] if first else 0,
+        "total": first[0].matching if first else 0,
         "cases": [in_words(case) for case in found],
     }
 
@@ -158,10 +159,10 @@ def comment_case(
         return _in_full(connection, number)
 
 
-def in_words(case: dict[str, Any]) -> dict[str, Any]:
-    """Add the two sentences to a row of a case."""
+def in_words(case: Case) -> dict[str, Any]:
+    """Add the two sentences to a case."""
     return {
-        **case,
+        **asdict(case),
         **{f"sentence_{tongue}": sentence(case, tongue) for tongue in ("de", "en")},
     }
 

@@ -1,9 +1,9 @@
 """`/corridors` and `/junctions`: traffic between the sites of a road."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, NamedTuple, TypeVar
+from typing import Annotated, Any, Final, Generic, NamedTuple, TypeVar
 
 import polars as pl
 from fastapi import APIRouter, Depends
@@ -17,7 +17,11 @@ from api.parameters import From, MunicipalityKey, OfMunicipality, Store, To, key
 from api.problems import READ_RESPONSES, RESPONSES
 from api.schemas import sections as schemas
 from verkehrspuls.storage import corridors, known
+<<<<<<< HEAD
 from verkehrspuls.storage.database import Row
+=======
+from verkehrspuls.storage.corridors import Corridor, Junction
+>>>>>>> main
 from verkehrspuls.storage.visibility import PUBLIC
 
 router = APIRouter(prefix=PREFIX, tags=["figures"])
@@ -26,12 +30,13 @@ ORDER: Final = 70
 CorridorKey = Annotated[str, key_of("corridor", example="nordtangente-ost")]
 JunctionKey = Annotated[str, key_of("junction", example="mainzer-tor")]
 Figures = TypeVar("Figures")
+Place = TypeVar("Place", Corridor, Junction)
 
 
-class Asked(NamedTuple):
+class Asked(NamedTuple, Generic[Place]):
     """A corridor or junction as registered, and the period asked for."""
 
-    place: Mapping[str, Any]
+    place: Place
     period: Period
 
 
@@ -44,7 +49,7 @@ def _corridor(*, days: int, longest: int) -> Any:
         corridor: CorridorKey,
         from_: From = None,
         to: To = None,
-    ) -> Asked:
+    ) -> Asked[Corridor]:
         found = reports.find_corridor(store, municipality, corridor)
         return Asked(found, _period(found, from_, to, days=days, longest=longest))
 
@@ -57,7 +62,7 @@ def _junction(
     junction: JunctionKey,
     from_: From = None,
     to: To = None,
-) -> Asked:
+) -> Asked[Junction]:
     found = reports.find_junction(store, municipality, junction)
     return Asked(found, _period(found, from_, to, days=28, longest=366))
 
@@ -82,7 +87,7 @@ def list_corridors(store: Store, municipality: OfMunicipality = None) -> dict[st
     responses=RESPONSES,
 )
 def read_travel_times(
-    store: Store, asked: Annotated[Asked, _corridor(days=7, longest=62)]
+    store: Store, asked: Annotated[Asked[Corridor], _corridor(days=7, longest=62)]
 ) -> dict[str, Any]:
     """Return travel times by the quarter-hour, from spot speeds, and delays.
 
@@ -106,7 +111,7 @@ def read_travel_times(
     responses=RESPONSES,
 )
 def read_reliability(
-    store: Store, asked: Annotated[Asked, _corridor(days=35, longest=366)]
+    store: Store, asked: Annotated[Asked[Corridor], _corridor(days=35, longest=366)]
 ) -> dict[str, Any]:
     """Compare the same time of day over the workdays of a period.
 
@@ -129,7 +134,7 @@ def read_reliability(
     responses=RESPONSES,
 )
 def read_bottlenecks(
-    store: Store, asked: Annotated[Asked, _corridor(days=7, longest=62)]
+    store: Store, asked: Annotated[Asked[Corridor], _corridor(days=7, longest=62)]
 ) -> dict[str, Any]:
     """Find where slow traffic became free again, five of seven quarter-hours long.
 
@@ -147,7 +152,7 @@ def read_bottlenecks(
     responses=RESPONSES,
 )
 def read_speed_field(
-    store: Store, asked: Annotated[Asked, _corridor(days=1, longest=2)]
+    store: Store, asked: Annotated[Asked[Corridor], _corridor(days=1, longest=2)]
 ) -> dict[str, Any]:
     """Smooth speeds to a field: every 100 m, every quarter-hour.
 
@@ -165,7 +170,7 @@ def read_speed_field(
     responses=RESPONSES,
 )
 def read_corridor_balance(
-    store: Store, asked: Annotated[Asked, _corridor(days=28, longest=366)]
+    store: Store, asked: Annotated[Asked[Corridor], _corridor(days=28, longest=366)]
 ) -> dict[str, Any]:
     """Compare the volumes of consecutive stations, by the hour.
 
@@ -195,7 +200,7 @@ def list_junctions(store: Store, municipality: OfMunicipality = None) -> dict[st
     responses=RESPONSES,
 )
 def read_junction_balance(
-    store: Store, asked: Annotated[Asked, Depends(_junction)]
+    store: Store, asked: Annotated[Asked[Junction], Depends(_junction)]
 ) -> dict[str, Any]:
     """Compare the traffic entering and leaving a junction, by the hour.
 
@@ -216,10 +221,10 @@ def _listed(
 
 
 def _period(
-    place: Mapping[str, Any], from_: From, to: To, *, days: int, longest: int
+    place: Corridor | Junction, from_: From, to: To, *, days: int, longest: int
 ) -> Period:
     now = datetime.now(UTC)
-    return period(place["time_zone"], from_, to, now=now, days=days).at_most(longest)
+    return period(place.time_zone, from_, to, now=now, days=days).at_most(longest)
 
 
 def _as(name: str) -> Callable[[pl.DataFrame], dict[str, Any]]:
@@ -237,7 +242,7 @@ def _balances(figures: reports.Balances) -> dict[str, Any]:
 def _of_corridor(
     report: reports.Report[Figures], arranged: Callable[[Figures], dict[str, Any]]
 ) -> dict[str, Any]:
-    return {"corridor": report.of["key"]} | _answer(report, arranged)
+    return {"corridor": report.of.key} | _answer(report, arranged)
 
 
 def _answer(
@@ -250,7 +255,7 @@ def _answer(
 
     without = report.without_suspected
     return {
-        "simulated": report.of["simulated"],
+        "simulated": report.of.simulated,
         "from_": report.period.start,
         "to": report.period.end,
         **body_of(report.found),

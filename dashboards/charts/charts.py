@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 from markupsafe import Markup, escape
 
+from analytics.flow import months
 from dashboards import describe, steps
 from dashboards.figures.classes import classes as draw_classes
 from dashboards.figures.day_profile import DAY_TYPE_NAMES
@@ -405,80 +406,39 @@ def days_or_months(
     days: pl.DataFrame, language: Language, *, zone: str, all_rows: str
 ) -> Table:
     """Day figures, or those of months where there are more days than a table takes."""
-    together = of_all(days)
-    if together.height <= steps.MAX_ROWS:
-        return days_table(days, language, zone=zone)
-    valid = pl.col("valid").sum().alias("valid_days")
-    known = pl.col("heavy").is_not_null()
-    months = together.group_by(
-        pl.col("day").dt.truncate("1mo").alias("month"), maintain_order=True
-    ).agg(
-        pl.col("volume", "volume_normalised").sum(),
-        pl.when(known.any()).then(pl.col("heavy").sum()).alias("heavy"),
-        pl.col("volume").filter(known).sum().alias("told_apart"),
-        pl.col("peak_volume").max(),
-        pl.col("peak_hour").sort_by("peak_volume", nulls_last=False).last(),
-        pl.col("observed").sum(),
-        pl.col("day").first().dt.days_in_month().alias("days"),
-        valid,
-    )
+    by_day = months.by_day(days)
+    if by_day.height <= steps.MAX_ROWS:
+        return days_table(by_day, language, zone=zone)
     rows = [
         (
             language.month(row["month"]),
-            language.number(row["volume"]),
-            language.number(row["volume_normalised"]),
-            language.percent(
-                row["heavy"] / row["told_apart"]
-                if row["heavy"] is not None and row["told_apart"]
-                else None,
-                1,
-            ),
-            language.number(row["peak_volume"]),
-            f"{language.day(row['peak_hour'].astimezone(ZoneInfo(zone)).date())}, "
-            f"{_hour(row['peak_hour'], language, zone)}"
-            if row["peak_hour"]
-            else UNKNOWN_FIGURE,
-            language.percent(row["observed"] / row["days"]),
+            *_figures(row, language, zone=zone, dated=True),
             language.phrase(
                 "%(part)s of %(all)s days", part=row["valid_days"], all=row["days"]
             ),
         )
-        for row in months.to_dicts()
+        for row in months.by_month(days).to_dicts()
     ]
-    head = (
-        language.phrase("Month"),
-        *days_table(days.clear(), language, zone=zone).head[1:],
-    )
-    return Table(head, rows, all_rows)
+    return Table(_days_head(language, mark("Month")), rows, all_rows)
 
 
-def of_all(days: pl.DataFrame) -> pl.DataFrame:
-    """Return the days of all directions together, in order."""
-    return days.filter(pl.col("direction") == "all").sort("day")
-
-
-def days_table(days: pl.DataFrame, language: Language, *, zone: str) -> Table:
-    """Day figures of the cross-section with their passport."""
+def days_table(by_day: pl.DataFrame, language: Language, *, zone: str) -> Table:
+    """Figures of each day, from `flow.months.by_day`."""
     yes, no = language.phrase("yes"), language.phrase("no")
-    rows = []
-    for row in of_all(days).to_dicts():
-        heavy = row["heavy"]
-        share = heavy / row["volume"] if heavy is not None and row["volume"] else None
-        peak = row["peak_hour"]
-        rows.append(
-            (
-                language.day(row["day"]),
-                language.number(row["volume"]),
-                language.number(row["volume_normalised"]),
-                language.percent(share, 1),
-                language.number(row["peak_volume"]),
-                _hour(peak, language, zone) if peak else UNKNOWN_FIGURE,
-                language.percent(row["observed"]),
-                yes if row["valid"] else no,
-            )
+    rows = [
+        (
+            language.day(row["day"]),
+            *_figures(row, language, zone=zone),
+            yes if row["valid"] else no,
         )
-    head = (
-        language.phrase("Day"),
+        for row in by_day.to_dicts()
+    ]
+    return Table(_days_head(language, mark("Day")), rows)
+
+
+def _days_head(language: Language, first: str) -> tuple[str, ...]:
+    return (
+        language.phrase(first),
         language.phrase("Counted"),
         language.phrase("Scaled to whole hours"),
         language.phrase("Heavy share"),
@@ -487,7 +447,24 @@ def days_table(days: pl.DataFrame, language: Language, *, zone: str) -> Table:
         language.phrase("Observed"),
         language.phrase("Used in means"),
     )
-    return Table(head, rows)
+
+
+def _figures(
+    row: Mapping[str, Any], language: Language, *, zone: str, dated: bool = False
+) -> tuple[str, ...]:
+    """Write the figures of a day or month; a peak with its day where it is `dated`."""
+    peak = row["peak_hour"]
+    when = _hour(peak, language, zone) if peak else UNKNOWN_FIGURE
+    if peak and dated:
+        when = f"{language.day(peak.astimezone(ZoneInfo(zone)).date())}, {when}"
+    return (
+        language.number(row["volume"]),
+        language.number(row["volume_normalised"]),
+        language.percent(row["heavy_share"], 1),
+        language.number(row["peak_volume"]),
+        when,
+        language.percent(row["observed"]),
+    )
 
 
 def _hour(peak: datetime, language: Language, zone: str) -> str:

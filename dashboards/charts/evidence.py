@@ -14,6 +14,7 @@ from dashboards.figures.evidence import evidence as draw
 from dashboards.language import UNKNOWN_FIGURE, Language
 from dashboards.steps import HEADS
 from dashboards.wall_clock import add_wall_clock, written
+from verkehrspuls.cases import Case
 from verkehrspuls.quantities import COUNTED, ENVIRONMENT
 from verkehrspuls.text import mark
 
@@ -47,10 +48,10 @@ _THRESHOLD: Final = "above-limit"
 def evidence_chart(report: Report, language: Language) -> Chart:
     """Draw the course of the channel that names a case, with its time marked."""
     case, view = report.case, report.view
-    course = add_wall_clock(report.course, case["time_zone"])
+    course = add_wall_clock(report.course, case.time_zone)
     unit = _unit(case, view, language)
     usual = language.phrase(
-        mark("Threshold") if case["reason"] == _THRESHOLD else mark("Usual")
+        mark("Threshold") if case.reason == _THRESHOLD else mark("Usual")
     )
     counts = view.measure == "volume"
     digits = 0 if view.measure in ("volume", "speed") else 1
@@ -74,7 +75,7 @@ def evidence_chart(report: Report, language: Language) -> Chart:
             language,
             unit=unit,
             usual=usual,
-            word=describe.case_word(case["reason"], language),
+            word=describe.case_word(case.reason, language),
             pattern=_PATTERNS[view.step],
             digits=digits,
             from_zero=counts or view.measure == "speed",
@@ -86,18 +87,18 @@ def evidence_chart(report: Report, language: Language) -> Chart:
     )
 
 
-def _unit(case: Mapping[str, Any], view: View, language: Language) -> str:
+def _unit(case: Case, view: View, language: Language) -> str:
     if view.measure == "speed":
         return "km/h"
-    if case["quantity"] in COUNTED:
-        return language.unit(case["quantity"], PER_STEP[view.step])
-    found = ENVIRONMENT.get(case["quantity"])
+    if case.quantity in COUNTED:
+        return language.unit(case.quantity, PER_STEP[view.step])
+    found = ENVIRONMENT.get(case.quantity)
     return found.unit if found else ""
 
 
 def _sentence(
     course: pl.DataFrame,
-    case: Mapping[str, Any],
+    case: Case,
     language: Language,
     *,
     view: View,
@@ -105,7 +106,7 @@ def _sentence(
     digits: int,
 ) -> str:
     """Return where it is, and the interval of the case that is furthest from usual."""
-    where = f"{case['site_name']}, {case['channel_name']}"
+    where = f"{case.site_name}, {case.channel_name}"
     found = course.filter("found").drop_nulls("observed")
     if found.is_empty():
         return language.phrase(
@@ -115,7 +116,7 @@ def _sentence(
     # what creeps is told by where it has come to
     by = (
         [pl.col("time")]
-        if case["detector"] == _CREEPING
+        if case.detector == _CREEPING
         else [far, -pl.int_range(pl.len())]
     )
     row = found.sort(by).row(-1, named=True)
@@ -127,7 +128,7 @@ def _sentence(
         )
     return language.phrase(
         mark("%(where)s: %(value)s on %(when)s, the threshold is %(usual)s.")
-        if case["reason"] == _THRESHOLD
+        if case.reason == _THRESHOLD
         else mark("%(where)s: %(value)s on %(when)s instead of %(usual)s."),
         where=where,
         value=value,
@@ -136,10 +137,8 @@ def _sentence(
     )
 
 
-def _when(
-    row: Mapping[str, Any], case: Mapping[str, Any], language: Language, *, view: View
-) -> str:
-    zone = case["time_zone"]
+def _when(row: Mapping[str, Any], case: Case, language: Language, *, view: View) -> str:
+    zone = case.time_zone
     if view.step == "PT1H":
         return language.hour(row["time"], zone)
     if view.step == "P1D":

@@ -4,7 +4,7 @@ from typing import Final
 
 import polars as pl
 
-from dashboards.figures.layout import Figure, axis, caption, layout
+from dashboards.figures.layout import Figure, axis, caption, layout, rounded
 from dashboards.language import Language
 from verkehrspuls.text import mark
 
@@ -24,11 +24,19 @@ def day_profile(
     The band runs from the 15 % to the 85 % quantile: 7 of 10 workdays.
     """
     traces: list[dict[str, object]] = []
+    known = {
+        (day_type, hour): figures
+        for day_type, hour, *figures in profile.select(
+            "day_type", "hour", "mean", "lower", "upper", "samples"
+        ).iter_rows()
+    }
+    hours = list(range(24))
     for day_type, name in DAY_TYPE_NAMES.items():
-        rows = _whole_day(profile.filter(pl.col("day_type") == day_type))
-        if rows["mean"].null_count() == 24:
+        # a row for each hour, so that a missing one is a gap
+        rows = [known.get((day_type, hour), [None] * 4) for hour in hours]
+        means, lowers, uppers, samples = map(list, zip(*rows, strict=True))
+        if means == [None] * 24:
             continue
-        hours = rows["hour"].to_list()
         if day_type == "workday":
             band = {
                 "type": "scatter",
@@ -38,11 +46,11 @@ def day_profile(
                 "line": {"width": 0},
                 "showlegend": False,
             }
-            traces.append(band | {"y": rows["lower"].round(1).to_list()})
+            traces.append(band | {"y": list(map(rounded, lowers))})
             traces.append(
                 band
                 | {
-                    "y": rows["upper"].round(1).to_list(),
+                    "y": list(map(rounded, uppers)),
                     "fill": "tonexty",
                     "fillcolor": "var(--workday-fill)",
                 }
@@ -53,15 +61,13 @@ def day_profile(
                 "type": "scatter",
                 "mode": "lines",
                 "x": hours,
-                "y": rows["mean"].round(1).to_list(),
+                "y": list(map(rounded, means)),
                 "name": title,
                 "text": [
                     f"{title}, {language.hours(hour)}<br>"
                     f"<b>{language.number(mean)} {unit}</b><br>"
                     + language.plural("%(count)s day", "%(count)s days", days or 0)
-                    for hour, mean, days in rows.select(
-                        "hour", "mean", "samples"
-                    ).iter_rows()
+                    for hour, mean, days in zip(hours, means, samples, strict=True)
                 ],
                 "hovertemplate": "%{text}<extra></extra>",
                 "line": {
@@ -89,9 +95,3 @@ def over_day(language: Language, *, unit: str, height: int) -> dict[str, object]
     drawn["yaxis"] = axis(rangemode="tozero", fixedrange=True, tickformat=",~r")
     drawn["annotations"] = [caption(unit, y=1)]
     return drawn
-
-
-def _whole_day(rows: pl.DataFrame) -> pl.DataFrame:
-    """A row for each hour, so that a missing one is a gap."""
-    hours = pl.DataFrame({"hour": range(24)}, schema={"hour": pl.Int8})
-    return hours.join(rows, on="hour", how="left").sort("hour")

@@ -24,8 +24,9 @@ def directions(
 ) -> Figure:
     """Draw workdays of `profiles.day_profiles`; `names` are keys with names."""
     traces = []
+    by_direction = means.partition_by("direction", as_dict=True)
     for place, (direction, name) in enumerate(names):
-        rows = means.filter(pl.col("direction") == direction)
+        rows = by_direction.get((direction,), means.clear())
         traces.append(
             {
                 "type": "scatter",

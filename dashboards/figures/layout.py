@@ -35,6 +35,11 @@ def plain(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
+def rounded(value: float | None) -> float | None:
+    """Round a value that is drawn; None is a gap."""
+    return None if value is None else round(value, 1)
+
+
 def layout(language: Language, *, height: int, **more: Any) -> dict[str, Any]:
     """Return the common layout; volumes start at zero, grid lines are horizontal."""
     base: dict[str, Any] = {

@@ -5,7 +5,7 @@ from typing import Final
 
 import polars as pl
 
-from dashboards.figures.layout import Figure, axis, layout
+from dashboards.figures.layout import Figure, axis, layout, rounded
 from dashboards.language import Language
 
 #: height of a row, so that a week is as high as other charts
@@ -32,7 +32,7 @@ def week(
         ).iter_rows()
     }
     values = [
-        [_rounded(known.get((weekday, hour), (None, 0))[0]) for hour in range(24)]
+        [rounded(known.get((weekday, hour), (None, 0))[0]) for hour in range(24)]
         for weekday in weekdays
     ]
     texts = [
@@ -74,10 +74,6 @@ def week(
         },
     }
     return {"data": [trace], "layout": drawn}
-
-
-def _rounded(mean: float | None) -> float | None:
-    return None if mean is None else round(mean, 1)
 
 
 def _hover(

@@ -70,7 +70,7 @@ class Copy:
                 number
                 for number, line in enumerate(lines)
                 if line.strip() == step["line"]
-                or (step["begin"] and line.startswith(step["begin"]))
+                or (step["begin"] and line.strip().startswith(step["begin"]))
             ]
             indent = re.match(r" *", lines[at])
             assert indent is not None

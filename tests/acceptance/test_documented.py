@@ -83,7 +83,7 @@ HERE: Final = (
     Way(r"verkehrspuls reject show \d+", r"explanation \(de\)"),
     Way(r"verkehrspuls reject replay .*", "1"),
     Way(r"verkehrspuls ledger show .*", "kaiserslautern/camera"),
-    Way(r"verkehrspuls ledger check", "in order"),
+    Way(r"verkehrspuls ledger check", "readings: correct"),
     Way(
         r"verkehrspuls (event (add|remove) .*|token (create|list|revoke).*"
         r"|(sensor|site|town) (try|end|remove) .*)"
@@ -417,7 +417,7 @@ def fill(url: str) -> dict[str, Any]:
 def owned() -> Iterator[str]:
     """Start a server, and make a role and its database by the page's statements."""
     name = "vp_by_hand"
-    (block,) = blocks("sql")
+    (block,) = (one for one in blocks("sql") if Path(one.page).stem == OWN_PARTS)
     with (
         parts.reachable_directory() as directory,
         PostgresServer(directory / "data") as server,

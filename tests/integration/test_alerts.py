@@ -20,6 +20,7 @@ from api.app import create_app
 from tests.integration.test_analytics import Bench
 from tests.integration.test_cases import Inbox, now_open, unusual
 from tests.parts import PATIENCE_S, bound_s, wait_for
+from verkehrspuls.cases import Case
 from verkehrspuls.settings import Alerts, Analytics, Settings, load
 from verkehrspuls.stack.checks import PROBLEM, examine
 from verkehrspuls.storage.alerts import held_up
@@ -206,8 +207,8 @@ def test_change_without_words_holds_up_no_other(
     now = now_open(bench)
     right = sentences.sentence
 
-    def sentence(found: Any, language: str) -> str:
-        if found["anomaly_case_id"] == case:
+    def sentence(found: Case, language: str) -> str:
+        if found.anomaly_case_id == case:
             raise KeyError("reason")
         return right(found, language)
 

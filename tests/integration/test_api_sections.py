@@ -18,6 +18,7 @@ from verkehrspuls.errors import UsageError
 from verkehrspuls.model import Arm, Channel, Corridor, Junction, Site, Station, Town
 from verkehrspuls.registry.towns import check, register
 from verkehrspuls.settings import load
+from verkehrspuls.storage import corridors
 from verkehrspuls.storage.database import Connection, connect
 
 #: midnight in Berlin, a Monday
@@ -306,7 +307,16 @@ def test_a_public_holiday_is_no_workday() -> None:
     times = pl.DataFrame(
         {"time": [datetime(2026, 12, day, 23, tzinfo=UTC) for day in range(21, 28)]}
     )
-    corridor = {"state": "RP", "time_zone": "Europe/Berlin"}
+    corridor = corridors.Corridor(
+        corridor_id=1,
+        key="road",
+        name="Road",
+        municipality="linz",
+        state="RP",
+        time_zone="Europe/Berlin",
+        simulated=False,
+        stations=(),
+    )
     found = on_workdays(times, corridor)["time"].dt.day().to_list()
     assert found == [21, 22, 23, 27]
 

@@ -177,7 +177,7 @@ def test_what_ended_long_before_it_was_found_is_history(
 
         def stands() -> str:
             (case,) = list_cases(connection, case=number, standing=None, now=now)
-            return str(case["standing"])
+            return str(case.standing)
 
         assert stands() == ("older" if days == 6 else "history")
         connection.execute("update vp.anomaly_case set state = 'explained'")

@@ -48,8 +48,8 @@ def unusual(bench: Bench) -> int:
 
 
 def history(bench: Bench, case: int) -> list[tuple[str, str, str]]:
-    rows = casework.show(bench.store.connection, case)["history"]
-    return [(row["kind"], row["who"], row["comment"]) for row in rows]
+    rows = casework.show(bench.store.connection, case).history
+    return [(row.kind, row.who, row.comment) for row in rows]
 
 
 def test_two_directions_that_show_the_same_are_one_case(bench: Bench) -> None:
@@ -62,15 +62,15 @@ def test_two_directions_that_show_the_same_are_one_case(bench: Bench) -> None:
     bench.count([500], channel=other)
     bench.compute()
     found = list_cases(bench.store.connection, standing=None)
-    both = [case for case in found if case["reason"] == "above-usual"]
-    assert [(case["channels"], case["observed"]) for case in both] == [(2, 500)]
-    case = casework.show(bench.store.connection, both[0]["anomaly_case_id"])
-    assert {member["channel"] for member in case["members"]} == {"in", "out"}
+    both = [case for case in found if case.reason == "above-usual"]
+    assert [(case.channels, case.observed) for case in both] == [(2, 500)]
+    case = casework.show(bench.store.connection, both[0].anomaly_case_id)
+    assert {member.channel for member in case.members} == {"in", "out"}
     # what is no cause any more leaves the case, and the case stays
     bench.count([105], channel=other)
     bench.compute()
-    again = casework.show(bench.store.connection, case["anomaly_case_id"])
-    assert (again["channels"], again["observed"], again["withdrawn_at"]) == (
+    again = casework.show(bench.store.connection, case.anomaly_case_id)
+    assert (again.channels, again.observed, again.withdrawn_at) == (
         1,
         400,
         None,
@@ -132,11 +132,11 @@ def test_a_case_that_is_given_back_is_the_detectors_again(bench: Bench) -> None:
         casework.change(bench.store.connection, case, who="Ada", state="explained")
     bench.count([105])
     bench.compute()
-    assert casework.show(bench.store.connection, case)["withdrawn_at"] is None
+    assert casework.show(bench.store.connection, case).withdrawn_at is None
     with bench.store.connection.transaction():
         casework.change(bench.store.connection, case, who="Ada", state="suspected")
     bench.compute()
-    assert casework.show(bench.store.connection, case)["withdrawn_at"] is not None
+    assert casework.show(bench.store.connection, case).withdrawn_at is not None
 
 
 def test_a_finished_quarter_hour_is_judged_while_its_hour_runs(bench: Bench) -> None:
@@ -205,12 +205,12 @@ def test_old_cases_are_history(bench: Bench) -> None:
 
     def current(now: datetime) -> list[int]:
         found = list_cases(connection, standing=CURRENT, now=now)
-        return [row["anomaly_case_id"] for row in found if row["current"]]
+        return [row.anomaly_case_id for row in found if row.current]
 
     assert case in current(NOW)
     assert current(NOW + timedelta(days=10)) == []
     still = list_cases(connection, now=NOW + timedelta(days=10))
-    assert case in [row["anomaly_case_id"] for row in still if row["open"]]
+    assert case in [row.anomaly_case_id for row in still if row.open]
 
 
 def test_a_token_for_cases_decides_and_one_for_readings_does_not(bench: Bench) -> None:

@@ -113,7 +113,7 @@ def test_nobody_is_told_of_history(url: str) -> None:
 def test_who_only_imports_is_not_silent(url: str) -> None:
     with connect(url) as connection:
         found = list_cases(connection, standing=None)
-    recent = [c for c in found if c["ended"] > datetime(2024, 1, 1, tzinfo=UTC)]
+    recent = [c for c in found if c.ended > datetime(2024, 1, 1, tzinfo=UTC)]
     assert recent == []
 
 

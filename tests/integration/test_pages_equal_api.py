@@ -1,7 +1,7 @@
 """Each figure that the page of a site shows is the one that the API serves.
 
 Sites of all kinds count from 23 March to 12 April 2026, with Good Friday and Easter
-Monday; one lane froze for two nights, and nobody has decided yet.
+Monday; one lane froze for two nights, another all the time, and nobody has decided yet.
 """
 
 import re
@@ -14,13 +14,14 @@ from zoneinfo import ZoneInfo
 import pytest
 from starlette.testclient import TestClient
 
-from analytics.jobs import case_hours, claims
+from analytics.jobs import case_hours, claims, estimates
 from analytics.jobs.store import Store, open_store
 from dashboards import render
 from dashboards.app import create_web
 from dashboards.language import UNKNOWN_FIGURE, Language
 from tests import parts
 from tests.integration.test_pages import Tables
+from tests.shown import sentences
 from verkehrspuls.classes import CLASS_NAMES
 from verkehrspuls.model import Channel, Installation, Sensor, Site, Town
 from verkehrspuls.registry.towns import register
@@ -61,6 +62,7 @@ KINDS: Final = {
         Kind("rad", "bicycle", {"her": 1, "hin": 1}, "bicycle", 3600),
         Kind("fuss", "pedestrian", {"": 1}, "pedestrian", 3600),
         Kind("tage", "motor", {"ost": 1, "west": 1}, "total", 86_400),
+        Kind("starr", "motor", {"": 1}, "total", 3600),
     )
 }
 COLUMNS: Final = {
@@ -152,6 +154,8 @@ def _counted(kind: Kind, time: datetime, place: int) -> dict[str, Any]:
     wave = int(time.timestamp() // kind.interval_s * 7) % 11 + 3 * place
     base = (120 if busy else 12) // (2 if quiet else 1) + 5 * (local.hour in (7, 16))
     columns = COLUMNS[kind.scheme or "total"]
+    if kind.key == "starr":
+        return dict.fromkeys(columns, 216)
     found: dict[str, Any] = {name: wave // 4 + n for n, name in enumerate(columns)}
     main = "car" if "car" in found else columns[0]
     found[main] = base + wave
@@ -255,6 +259,8 @@ def client(_plain: parts.Databases) -> Iterator[TestClient]:
                 pass
             while case_hours.judge(store, now=NOW):
                 pass
+            for made_at in (LAST - 24 * HOUR, LAST):
+                estimates.put_forecasts(store, Analytics(), now=made_at)
         app = create_web(load({"VERKEHRSPULS_DATABASE__URL": url}))
         app.dependency_overrides[render.now] = lambda: NOW
         with TestClient(app) as client:
@@ -526,4 +532,162 @@ def test_hours_of_the_environment(client: TestClient) -> None:
             number(known["minimum"], 1),
             number(known["maximum"], 1),
             DE.percent(known["observed"]),
+        ]
+
+
+def _signed(share: float) -> str:
+    return ("+" if share > 0 else "") + DE.percent(share, 1)
+
+
+def _change(change: Mapping[str, Any]) -> list[str]:
+    """What is written of a change, in this order."""
+    if change["value"] is None:
+        return [_reason(change["reason"])]
+    found = [_signed(change[name]) for name in ("value", "lower", "upper")]
+    if not change["clear"]:
+        found.append(DE.percent(change["detectable"], 1))
+    found.append(number(change["days_paired"]))
+    return [*found, *([number(change["days_unlike"])] if change["days_unlike"] else [])]
+
+
+WITHOUT: Final = DE.phrase(
+    "Without hours in which a fault is suspected: %(sentence)s", sentence=""
+)
+COMPARED: Final = (
+    ("day", "previous"),
+    ("week with holidays", "previous"),
+    ("weeks", "last-year"),
+    ("weeks", "site"),
+)
+
+
+@pytest.mark.parametrize(("period", "compare"), COMPARED)
+def test_comparison(client: TestClient, kind: Kind, period: str, compare: str) -> None:
+    one = Place(client, kind, *PERIODS[period])
+    first = date.fromisoformat(one.first)
+    last = date.fromisoformat(one.to) - timedelta(days=1)
+    query = {"first": str(first), "last": str(last), "quantity": kind.quantity}
+    if compare == "site":
+        alike = [k.key for k in KINDS.values() if k.quantity == kind.quantity]
+        other = next((key for key in alike if key != kind.key), None)
+        if other is None:
+            # a page offers no site that counts something else
+            assert 'value="site:' not in one.page()
+            return
+        compare = f"site:{other}"
+        query["with_site"] = other
+    elif compare == "previous":
+        weeks = timedelta(weeks=-(-((last - first).days + 1) // 7))
+        query |= {"with_first": str(first - weeks), "with_last": str(last - weeks)}
+    address = f"/api/v1/sites/gleichen/{kind.key}/compare"
+    answer = client.get(address, params=query)
+    assert answer.status_code == 200, answer.text
+    served = answer.json()
+    said = re.search(r'id="comparison">([^<]+)<', one.page(compare=compare))
+    assert said
+    expected = _change(served["change"])
+    without = served["change_without_suspected"]
+    assert (WITHOUT in said[1]) is (without is not None)
+    if without is not None:
+        expected += _change(without)
+    place = 0
+    for text in expected:
+        place = said[1].find(text, place)
+        assert place >= 0, (text, said[1])
+        place += len(text)
+
+
+def test_forecast(client: TestClient, kind: Kind) -> None:
+    web: Any = client.app
+    before = web.dependency_overrides[render.now]
+    web.dependency_overrides[render.now] = lambda: LAST
+    query = {"quantity": kind.quantity}
+    try:
+        answer = client.get(f"/de/towns/gleichen/{kind.key}", params=query)
+    finally:
+        web.dependency_overrides[render.now] = before
+    page = unescape(answer.text)
+    served = client.get(
+        f"/api/v1/sites/gleichen/{kind.key}/forecast", params=query
+    ).json()
+    coming = [row for row in served["intervals"] if row["interval_s"] == 3600]
+    assert bool(coming) is (kind.interval_s <= 3600)
+    assert table(page, DE.phrase("How much traffic is to come?")) == [
+        [
+            DE.hour(datetime.fromisoformat(row["time"]), "Europe/Berlin"),
+            *(number(row[name]) for name in ("volume", "low", "high")),
+        ]
+        for row in coming
+    ]
+    if not coming:
+        return
+    said = sentences(page)["forecast"]
+    most = max(coming, key=lambda row: row["volume"])
+    unit = DE.unit(kind.quantity)
+    assert f"{number(coming[0]['volume'])} {unit}" in said
+    assert f"{number(most['volume'])} {unit}" in said
+    errors = {
+        row["lead_s"]: row["wape"]
+        for row in served["errors"]
+        if row["interval_s"] == 3600 and row["wape"] is not None
+    }
+    assert errors
+    assert DE.percent(errors[min(errors)]) in said
+
+
+def test_a_value_that_is_wholly_suspected_has_no_unit(client: TestClient) -> None:
+    one = Place(client, KINDS["starr"], *PERIODS["week with holidays"])
+    found = shown(one.page())
+    total = found[DE.phrase("Sum in the period")]
+    assert total.value == number(216 * 24 * 7)
+    for name in (DE.phrase("Sum in the period"), DE.phrase("Mean per day")):
+        assert found[name].without.endswith(f": {UNKNOWN_FIGURE}"), name
+    assert f"{UNKNOWN_FIGURE} Kfz" not in one.page()
+
+
+def test_sentences_of_profile_and_week(site: Place) -> None:
+    """Their values stand in their tables."""
+    page = site.page()
+    said = sentences(page)
+    unit = re.escape(DE.unit(site.kind.quantity))
+    for key, heading in (
+        ("profile", "What does a usual day look like?"),
+        ("week", "On which weekdays and hours is it busy?"),
+    ):
+        cells = {cell for row in table(page, DE.phrase(heading)) for cell in row}
+        # what is said without suspected hours stands in no table
+        of_all = said.get(key, "").partition(WITHOUT)[0]
+        told = set(re.findall(rf"([\d.]+) {unit}", of_all))
+        assert told <= cells, key
+        whole = site.first == PERIODS["weeks"][0] and site.kind.interval_s <= 3600
+        assert told or not whole
+
+
+def test_sentence_of_the_series(site: Place) -> None:
+    said = sentences(site.page(bin="P1D"))["series"]
+    rows = site.api("series", bin="P1D")["rows"]
+    whole = [
+        row["volume_normalised"]
+        for row in rows
+        if row["valid"] and row["direction"] in site.kind.lanes
+    ]
+    assert whole
+    unit = DE.unit(site.kind.quantity, "day")
+    assert f"{number(max(whole))} {unit}" in said
+
+
+def test_sentence_of_the_classes(site: Place) -> None:
+    said = sentences(site.page()).get("classes", "").partition(WITHOUT)[0]
+    served = site.api("figures/classes")["table"]["rows"]
+    shares = [
+        row["share"]
+        for row in served
+        if row["name"] in CLASS_NAMES and row["share"] is not None
+    ]
+    heavy = site.figures("means")["heavy_share"]["value"]
+    assert bool(said) is (len(shares) > 1)
+    if said:
+        told = re.findall(r"[\d,]+\s%", said)
+        assert told == [
+            DE.percent(share, 1) for share in (max(shares), heavy) if share is not None
         ]

@@ -61,7 +61,7 @@ def test_only_what_may_be_seen_is_found(url: str) -> None:
         assert [s.key for s in seen].count("hof") == 2
         with pytest.raises(UnknownKey):
             read_site(connection, "kaiserslautern", "hof")
-        assert {c["site"] for c in list_cases(connection, standing=None)} == {
+        assert {c.site for c in list_cases(connection, standing=None)} == {
             "pariser-strasse"
         }
         assert "gate" not in {s.key for s in list_sensors(connection)}
@@ -225,7 +225,7 @@ def test_cases_are_found_newest_first(
 ) -> None:
     with connect(url) as connection:
         found = list_cases(connection, **asked)
-    assert [case["reason"] for case in found] == reasons
+    assert [case.reason for case in found] == reasons
 
 
 def test_what_a_person_decided_is_not_open(plain_world: str) -> None:

@@ -273,9 +273,9 @@ def test_what_a_person_decided_is_no_suspicion_any_more(
     before = figures(client, "noise-flows")["m_n"]
     with connect(url) as connection:
         numbers = {
-            case["anomaly_case_id"]
+            case.anomaly_case_id
             for case in list_cases(connection, site="b420")
-            if case["reason"] == "stuck"
+            if case.reason == "stuck"
         }
         for number in numbers:
             casework.change(connection, number, who="Ada", state="rejected")

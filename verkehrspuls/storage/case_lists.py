@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from verkehrspuls.cases import Case
 from verkehrspuls.storage.by_place import Place, read_by_site
-from verkehrspuls.storage.database import Connection, Row, execute, read_records
+from verkehrspuls.storage.database import Connection, execute, read_records
 from verkehrspuls.storage.visibility import PUBLIC
 
 #: For so many days a case that ended, and that nobody decided, is still looked at. One
@@ -37,7 +38,7 @@ def list_cases(
     limit: int | None = None,
     skip: int = 0,
     visible: Sequence[str] = PUBLIC,
-) -> list[Row]:
+) -> list[Case]:
     """List anomaly cases, newest first; with a period, those that touch it.
 
     A case says what was found at the site, of the quantity, in the direction and period
@@ -46,8 +47,9 @@ def list_cases(
     `current`, `older`, `history` or `closed` at `now` (the database's clock where it is
     None); None selects all. `matching` is how many there are beside limit and skip.
     """
-    return execute(
+    return read_records(
         connection,
+        Case,
         "list_cases",
         municipality=municipality,
         site=site,
@@ -62,7 +64,7 @@ def list_cases(
         limit=limit,
         skip=skip,
         visible=list(visible),
-    ).fetchall()
+    )
 
 
 @dataclass(frozen=True, slots=True)

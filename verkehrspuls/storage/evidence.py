@@ -1,18 +1,19 @@
 """Reading the course of a channel around an anomaly case."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
 import polars as pl
 
+from verkehrspuls.cases import Case
 from verkehrspuls.storage.database import read_frame
 from verkehrspuls.storage.visibility import PUBLIC
 
 
 def volumes(
     url: str,
-    case: Mapping[str, Any],
+    case: Case,
     *,
     intervals: Sequence[Literal[900, 3600]],
     start: datetime,
@@ -20,35 +21,31 @@ def volumes(
     visible: Sequence[str] = PUBLIC,
 ) -> pl.DataFrame:
     """Read volumes and speeds of the channel that a case names, with what is usual."""
-    return read_frame(
-        url,
-        "read_evidence_volumes",
-        municipality=case["municipality"],
-        site=case["site"],
-        channel=case["channel"],
-        intervals=list(intervals),
-        start=start,
-        end=end,
-        visible=list(visible),
-    )
+    period = {"start": start, "end": end, "intervals": list(intervals)}
+    return _read(url, "read_evidence_volumes", case, visible, **period)
 
 
 def values(
     url: str,
-    case: Mapping[str, Any],
+    case: Case,
     *,
     start: datetime,
     end: datetime,
     visible: Sequence[str] = PUBLIC,
 ) -> pl.DataFrame:
     """Read the hours of the environment channel that a case names."""
+    return _read(url, "read_evidence_values", case, visible, start=start, end=end)
+
+
+def _read(
+    url: str, query: str, case: Case, visible: Sequence[str], **asked: Any
+) -> pl.DataFrame:
     return read_frame(
         url,
-        "read_evidence_values",
-        municipality=case["municipality"],
-        site=case["site"],
-        channel=case["channel"],
-        start=start,
-        end=end,
+        query,
+        municipality=case.municipality,
+        site=case.site,
+        channel=case.channel,
         visible=list(visible),
+        **asked,
     )

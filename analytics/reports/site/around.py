@@ -11,6 +11,7 @@ from analytics.reports.extracts import ALL
 from analytics.reports.site.asked import Asked
 from analytics.reports.sources import school_holidays, sites_of
 from analytics.reports.suspected import read_suspected
+from verkehrspuls.cases import Case
 from verkehrspuls.storage import health
 from verkehrspuls.storage.case_lists import (
     OPEN,
@@ -21,7 +22,7 @@ from verkehrspuls.storage.case_lists import (
     list_findings,
     sum_towns,
 )
-from verkehrspuls.storage.database import Connection, Row
+from verkehrspuls.storage.database import Connection
 from verkehrspuls.storage.doubts import list_ambiguous_hours
 from verkehrspuls.storage.estimates import ForecastError, list_forecast_errors
 from verkehrspuls.storage.health import HealthDay
@@ -37,9 +38,9 @@ class Around:
     """What is known around the figures of a site."""
 
     #: open cases that touch the period, the newest first
-    cases: Sequence[Row]
+    cases: Sequence[Case]
     #: the other ones, by how they stand, and how many of all there are
-    other_cases: Mapping[str, Sequence[Row]]
+    other_cases: Mapping[str, Sequence[Case]]
     counts: Counts
     #: what tests found of channels in the last days
     verdicts: Sequence[HealthDay]
@@ -106,11 +107,11 @@ def around(
 def _other_cases(
     connection: Connection,
     asked: Asked,
-    shown: Sequence[Row],
+    shown: Sequence[Case],
     counts: Counts,
-) -> dict[str, list[Row]]:
+) -> dict[str, list[Case]]:
     """List the site's open cases that are not `shown`, the newest by standing."""
-    known = {case["anomaly_case_id"] for case in shown}
+    known = {case.anomaly_case_id for case in shown}
     found = {
         standing: list_cases(
             connection,
@@ -125,6 +126,6 @@ def _other_cases(
         for standing in OPEN
     }
     return {
-        standing: [case for case in cases if case["anomaly_case_id"] not in known]
+        standing: [case for case in cases if case.anomaly_case_id not in known]
         for standing, cases in found.items()
     }

@@ -5,10 +5,12 @@ from datetime import date
 
 import polars as pl
 
+from analytics.reports.extracts import ALL
 from analytics.reports.site.counted import Counted
 from analytics.reports.sources import read_days, suspected_of
 from analytics.studies.change import Change
 from analytics.studies.comparison import compare_periods, compare_sites
+from verkehrspuls.storage.days import read_daily_figures
 from verkehrspuls.storage.reader import Reader
 from verkehrspuls.storage.sites import read_site
 
@@ -39,6 +41,16 @@ def compared(
         if other:
             site = read_site(connection, of.site.municipality, other)
         suspects = suspected_of(connection, [site], of.quantity, *before)
+    first, last = before
+    with reader.frames() as url:
+        stored = read_daily_figures(
+            url,
+            site_id=site.site_id,
+            quantity=of.quantity,
+            first=first,
+            last=last,
+            direction=ALL,
+        )
 
     def days(without: pl.DataFrame | None) -> pl.DataFrame:
         with reader.frames() as url:
@@ -46,9 +58,11 @@ def compared(
                 url,
                 site,
                 of.quantity,
-                *before,
+                first,
+                last,
                 school_holidays=school_holidays,
                 without=without,
+                found=stored,
             )
 
     def change(one: pl.DataFrame, after: pl.DataFrame) -> Change:

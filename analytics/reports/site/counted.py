@@ -93,7 +93,7 @@ def counted(
         days=days,
         flow_days=flow_days,
         total=int(rows["volume"].sum()) if rows["volume"].count() else None,
-        cases=tuple(sorted(case["anomaly_case_id"] for case in known.cases)),
+        cases=tuple(sorted(case.anomaly_case_id for case in known.cases)),
         ambiguous_hours=known.ambiguous_hours,
         of_hours=None
         if asked.whole_days

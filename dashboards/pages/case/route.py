@@ -27,7 +27,7 @@ def one_case(
     case = found.case
     with database.connection() as connection:
         towns = list_municipalities(connection)
-    town = next(town for town in towns if town.key == case["municipality"])
+    town = next(town for town in towns if town.key == case.municipality)
     return render(
         request,
         tongue,

@@ -1,9 +1,9 @@
 """The page of an anomaly case: what is unusual, the evidence, and what became of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from analytics.cases import states
@@ -14,6 +14,7 @@ from dashboards.charts.charts import Chart, Table
 from dashboards.charts.evidence import evidence_chart
 from dashboards.language import UNKNOWN_FIGURE, Language
 from dashboards.steps import MAX_ROWS
+from verkehrspuls.cases import CaseInFull, Change, Member
 from verkehrspuls.quantities import COUNTED
 
 _BY_MACHINE: Final = "detectors"
@@ -38,14 +39,14 @@ class CasePage:
 def case_page(report: Report, language: Language) -> CasePage:
     """Arrange the report of a case."""
     case = report.case
-    zone = case["time_zone"]
-    word = describe.case_word(case["reason"], language)
-    effect = states.EFFECTS[case["effect"]]
+    zone = case.time_zone
+    word = describe.case_word(case.reason, language)
+    effect = states.EFFECTS[case.effect]
     facts = [
         (language.phrase("State"), describe.case_state(case, language)),
         (language.phrase("Severity"), describe.severity(case, language)),
-        (language.phrase("Began"), language.moment(case["began"], zone)),
-        (language.phrase("Last seen"), language.moment(case["ended"], zone)),
+        (language.phrase("Began"), language.moment(case.began, zone)),
+        (language.phrase("Last seen"), language.moment(case.ended, zone)),
         (
             language.phrase("Effect on figures"),
             language.phrase(effect),
@@ -54,7 +55,7 @@ def case_page(report: Report, language: Language) -> CasePage:
     return CasePage(
         heading=language.phrase(
             "Case %(number)s: %(word)s",
-            number=case["anomaly_case_id"],
+            number=case.anomaly_case_id,
             word=word,
         ),
         sentence=describe.case(case, language, zone=zone),
@@ -66,21 +67,21 @@ def case_page(report: Report, language: Language) -> CasePage:
     )
 
 
-def _evidence(case: Mapping[str, Any], language: Language) -> Table:
-    zone = case["time_zone"]
+def _evidence(case: CaseInFull, language: Language) -> Table:
+    zone = case.time_zone
     rows = [
         (
-            f"{member['site_name']}, {member['channel_name']}",
-            describe.case_word(member["reason"], language)
-            + (f" ({language.phrase('withdrawn')})" if member["withdrawn_at"] else ""),
+            f"{member.site_name}, {member.channel_name}",
+            describe.case_word(member.reason, language)
+            + (f" ({language.phrase('withdrawn')})" if member.withdrawn_at else ""),
             _figure(member, "observed", language),
             _figure(member, "usual", language),
-            language.moment(member["began"], zone),
-            language.moment(member["ended"], zone),
-            language.number(member["score"], 1),
-            _detector(member["detector"], language),
+            language.moment(member.began, zone),
+            language.moment(member.ended, zone),
+            language.number(member.score, 1),
+            _detector(member.detector, language),
         )
-        for member in case["members"][:MAX_ROWS]
+        for member in case.members[:MAX_ROWS]
     ]
     head = (
         language.phrase("Channel"),
@@ -92,9 +93,9 @@ def _evidence(case: Mapping[str, Any], language: Language) -> Table:
         language.phrase("Score"),
         language.phrase("Detector"),
     )
-    if len(case["members"]) <= MAX_ROWS:
+    if len(case.members) <= MAX_ROWS:
         return Table(head, rows)
-    return Table(head, rows, f"/api/v1/cases/{case['anomaly_case_id']}", cut=True)
+    return Table(head, rows, f"/api/v1/cases/{case.anomaly_case_id}", cut=True)
 
 
 def _detector(code: str, language: Language) -> str:
@@ -102,12 +103,13 @@ def _detector(code: str, language: Language) -> str:
     return language.phrase(known.name) if known else code
 
 
-def _figure(member: Mapping[str, Any], name: str, language: Language) -> str:
+def _figure(member: Member, name: str, language: Language) -> str:
     """A value with its unit; vehicles, bicycles and people are whole."""
-    value, quantity = member[name], member["quantity"]
+    value: float | None = getattr(member, name)
+    quantity = member.quantity
     if value is None:
         return UNKNOWN_FIGURE
-    reason = reasons().get(member["reason"])
+    reason = reasons().get(member.reason)
     if reason and reason.is_speed:
         return f"{language.number(value)} km/h"
     if quantity in COUNTED:
@@ -115,18 +117,18 @@ def _figure(member: Mapping[str, Any], name: str, language: Language) -> str:
     return f"{language.number(value, 1)} {language.unit(quantity)}"
 
 
-def _history(case: Mapping[str, Any], language: Language) -> Table:
+def _history(case: CaseInFull, language: Language) -> Table:
     machine = language.phrase("detectors")
     rows = [
         (
-            language.moment(event["at"], case["time_zone"]),
+            language.moment(event.at, case.time_zone),
             _kind(event, language),
-            machine if event["who"] == _BY_MACHINE else event["who"],
+            machine if event.who == _BY_MACHINE else event.who,
             describe.case_state(event, language),
             describe.severity(event, language),
-            event["comment"],
+            event.comment,
         )
-        for event in case["history"]
+        for event in case.history
     ]
     head = (
         language.phrase("Time"),
@@ -139,16 +141,16 @@ def _history(case: Mapping[str, Any], language: Language) -> Table:
     return Table(head, rows)
 
 
-def _link(case: Mapping[str, Any], language: Language) -> str:
-    zone = ZoneInfo(case["time_zone"])
-    first = case["began"].astimezone(zone).date() - timedelta(days=1)
-    until = case["ended"].astimezone(zone).date() + timedelta(days=2)
+def _link(case: CaseInFull, language: Language) -> str:
+    zone = ZoneInfo(case.time_zone)
+    first = case.began.astimezone(zone).date() - timedelta(days=1)
+    until = case.ended.astimezone(zone).date() + timedelta(days=2)
     return (
         f"{addresses.site_of(language.key, case)}"
-        f"?from={first}&to={until}&quantity={case['quantity']}"
+        f"?from={first}&to={until}&quantity={case.quantity}"
     )
 
 
-def _kind(event: Mapping[str, Any], language: Language) -> str:
-    word = states.KINDS[event["kind"]]
+def _kind(event: Change, language: Language) -> str:
+    word = states.KINDS[event.kind]
     return language.phrase(word)

@@ -43,7 +43,7 @@ def one_corridor(
         except BadParameter as error:
             errors["day"] = f"{tongue.phrase(error.detail)}."
         else:
-            shown = shown or view.default_day(at, found["time_zone"])
+            shown = shown or view.default_day(at, found.time_zone)
             entered = str(shown)
             page = view.corridor_page(found, shown, tongue, database)
         response = render(

@@ -1,9 +1,9 @@
 """The page of a corridor: how long the drive takes, and where it stalls."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -20,6 +20,7 @@ from dashboards.language import Language
 from dashboards.pages.site.counted import with_trusted_sentences
 from dashboards.wall_clock import add_wall_clock, every
 from verkehrspuls.calendar import day_end, day_start
+from verkehrspuls.storage.corridors import Corridor, Station
 from verkehrspuls.storage.reader import Reader
 
 #: Days up to the one shown that usual times and bottlenecks are of: 25 workdays, so
@@ -36,20 +37,20 @@ class CorridorPage:
 
 
 def corridor_page(
-    corridor: Mapping[str, Any], day: date, language: Language, reader: Reader
+    corridor: Corridor, day: date, language: Language, reader: Reader
 ) -> CorridorPage:
     """Arrange a corridor on a local day, and the five weeks up to it."""
-    stations = corridor["stations"]
+    stations = corridor.stations
     found, without = day_of(reader, corridor, day, look_back=LOOK_BACK)
-    length = stations[-1]["chainage_m"] - stations[0]["chainage_m"]
+    length = stations[-1].chainage_m - stations[0].chainage_m
     return CorridorPage(
         sentence=language.phrase(
             "%(length)s km from %(first)s to %(last)s, on %(day)s and the %(count)s "
             "days up to it. Travel times are estimated from speeds at %(stations)s "
             "sites.",
             length=language.number(length / 1000, 1),
-            first=stations[0]["site_name"],
-            last=stations[-1]["site_name"],
+            first=stations[0].site_name,
+            last=stations[-1].site_name,
             day=language.day(day),
             count=LOOK_BACK,
             stations=language.number(len(stations)),
@@ -63,10 +64,10 @@ def corridor_page(
 
 
 def _charts(
-    told: Day, corridor: Mapping[str, Any], day: date, language: Language
+    told: Day, corridor: Corridor, day: date, language: Language
 ) -> list[Chart]:
     """Draw the day, and the weeks up to it."""
-    zone, stations = corridor["time_zone"], corridor["stations"]
+    zone, stations = corridor.time_zone, corridor.stations
     today = _steps(day, zone, timedelta(seconds=QUARTER_S)).join(
         told.times.select("time", day=pl.col("travel_s") / 60),
         on="time",
@@ -162,7 +163,7 @@ def _times(today: pl.DataFrame, usual: pl.DataFrame, language: Language) -> Char
 
 def _field(
     told: Day,
-    stations: Sequence[Mapping[str, Any]],
+    stations: Sequence[Station],
     day: date,
     zone: str,
     language: Language,
@@ -178,7 +179,7 @@ def _field(
             figure=None,
             table=Table((), ()),
         )
-    names = {s["station"]: s["site_name"] for s in stations}
+    names = {s.station: s.site_name for s in stations}
     slowest = speeds.row(0, named=True)
     field = _of_day(told.speed_field, day, zone)
     by_hour = told.speeds_by_hour.select("station", "time", "speed_kmh")
@@ -204,7 +205,7 @@ def _field(
         figure=figures.speed_field(
             field.with_columns(pl.col("speed_kmh").round(1)),
             language,
-            stations=[(s["chainage_m"], s["site_name"]) for s in stations],
+            stations=[(s.chainage_m, s.site_name) for s in stations],
         ),
         table=Table((language.phrase("Hour"), *names.values()), rows),
         note=language.phrase(
@@ -304,11 +305,11 @@ def _odd(usual: pl.DataFrame, language: Language) -> str:
 
 def _bottlenecks(
     told: Day,
-    stations: Sequence[Mapping[str, Any]],
+    stations: Sequence[Station],
     zone: str,
     language: Language,
 ) -> Chart:
-    names = {s["station"]: s["site_name"] for s in stations}
+    names = {s.station: s.site_name for s in stations}
     rows = [
         (
             names[row["station"]],

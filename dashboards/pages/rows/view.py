@@ -6,6 +6,7 @@ from typing import Final
 
 import polars as pl
 
+from analytics.flow import months
 from analytics.reports.extracts import ALL, SECONDS, stored_hours
 from analytics.reports.site.reading import volumes
 from dashboards.charts import charts
@@ -61,7 +62,7 @@ def rows_page(shown: View, url: str, *, of: str, page: int) -> RowsPage:
         known = stored_hours(hours, shown.site.channels)
         frame, by = noise_days(known, zone=shown.zone), "day"
     elif of == "days":
-        frame, by = charts.of_all(counted_days(shown, url)), "day"
+        frame, by = months.by_day(counted_days(shown, url)), "day"
     elif shown.quantity:
         frame, by = _counted(shown, url), "x"
     else:

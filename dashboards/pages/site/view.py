@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -32,6 +32,7 @@ from dashboards.pages.site.key_figures import KeyFigure
 from dashboards.pages.site.selection import View
 from dashboards.passports import ambiguous
 from dashboards.period import Period, read
+from verkehrspuls.cases import Case
 from verkehrspuls.settings import Analytics
 from verkehrspuls.storage.case_lists import Counts
 from verkehrspuls.storage.days import read_daily_figures
@@ -67,9 +68,9 @@ class Content:
     choices: Choices | None
     comparison: str
     #: open cases that touch what is shown, as many as its passports tell
-    cases: Sequence[Mapping[str, Any]]
+    cases: Sequence[Case]
     #: the other ones, by how they stand, and how many of all there are
-    other_cases: Mapping[str, Sequence[Mapping[str, Any]]]
+    other_cases: Mapping[str, Sequence[Case]]
     counts: Counts
     #: there is data, but not in the period: the span of days that has some
     data_span: tuple[date, date] | None

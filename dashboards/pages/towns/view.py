@@ -17,6 +17,7 @@ from dashboards.figures.site_map import MAX_MARKS, Place, site_map
 from dashboards.language import UNKNOWN_FIGURE, Language
 from dashboards.newest import newest_reading
 from dashboards.states import STATES, State
+from verkehrspuls.cases import Case
 from verkehrspuls.quantities import COUNTED, ENVIRONMENT
 from verkehrspuls.storage.case_lists import Counts, Where
 from verkehrspuls.storage.environment import LatestValue
@@ -446,23 +447,23 @@ def _table(listed: Listed, language: Language) -> Table:
 
 
 def case_lines(
-    cases: Sequence[Mapping[str, Any]],
+    cases: Sequence[Case],
     zones: Mapping[tuple[str, str], str],
     language: Language,
 ) -> list[dict[str, str]]:
     """Open cases as sentences, with where they lead."""
     return [
         {
-            "site": case["site_name"],
+            "site": case.site_name,
             "link": addresses.site_of(language.key, case),
             "sentence": describe.case(
-                case, language, zone=zones[case["municipality"], case["site"]]
+                case, language, zone=zones[case.municipality, case.site]
             ),
             "state": describe.case_state(case, language),
-            "level": case["severity"],
+            "level": case.severity,
             "severity": describe.severity(case, language),
-            "details": addresses.case(language.key, case["anomaly_case_id"]),
+            "details": addresses.case(language.key, case.anomaly_case_id),
         }
         for case in cases
-        if (case["municipality"], case["site"]) in zones
+        if (case.municipality, case.site) in zones
     ]

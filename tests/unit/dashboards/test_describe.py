@@ -8,8 +8,10 @@ from analytics.flow.directions import by_direction
 from dashboards import describe, summaries
 from dashboards.charts import charts
 from dashboards.language import UNKNOWN_FIGURE, Language
+from tests import registered
 from tests.unit.dashboards import frames
 from tests.unit.dashboards.frames import BERLIN, period, volumes
+from verkehrspuls.cases import Case
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -169,18 +171,17 @@ def test_decibels_are_averaged_by_energy() -> None:
     assert said.startswith("Energetisches Mittel 67,4 dB(A); lauteste Stunde 70,0")
 
 
-def _case(reason: str, **more: Any) -> dict[str, Any]:
-    return {
-        "reason": reason,
+def _case(reason: str, **more: Any) -> Case:
+    usual: dict[str, Any] = {
         "began": START,
         "ended": START + HOUR,
         "observed": 3120.0,
         "usual": 1950.0,
-        "quantity": "motor",
         "direction_name": "Richtung Mitte",
-        "channel_name": "1",
-        "state": "suspected",
-    } | more
+        "detector": "",
+        "detectors": [],
+    }
+    return registered.case(**(usual | more), reason=reason)
 
 
 def test_cases_are_sentences() -> None:

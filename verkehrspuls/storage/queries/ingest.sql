@@ -45,6 +45,34 @@ from unnest(%(channels)s::integer[], %(hours)s::integer[]) as given (channel_id,
 -- Between two rounds of one batch.
 truncate stage_count, stage_environment;
 
+-- part: written
+-- Mark the hours of readings `written`, and count these.
+marked as (
+    insert into stale_bucket (channel_id, hour)
+    select distinct channel_id, date_trunc('hour', time) from written
+)
+select sensor_id, date_trunc('hour', received_at) as hour,
+       count(*) filter (where revision = 0) as stored,
+       count(*) filter (where revision > 0) as corrected
+from written
+group by 1, 2
+
+-- part: certain
+-- Ambiguous readings `a` that are in the staging table `s`, but for some.
+s.channel_id = a.channel_id and s.time = a.time
+  and not exists (
+      select from unnest(%(channels)s::integer[], %(times)s::timestamptz[])
+          as given (channel_id, time)
+      where given.channel_id = a.channel_id and given.time = a.time)
+
+-- part: taken_back
+-- Readings `r` of sensors at these times of channels.
+using unnest(%(channels)s::integer[], %(sensors)s::integer[],
+             %(times)s::timestamptz[]) as given (channel_id, sensor_id, time)
+where r.channel_id = given.channel_id and r.time = given.time
+  and r.sensor_id = given.sensor_id
+returning r.*
+
 -- name: store_counts
 -- New readings are stored, other content corrects, equal content is left alone; so is
 -- what was received after `newest`, where that is given (a message replayed). Marks
@@ -73,15 +101,7 @@ with written as (
            excluded.histogram_width_kmh, excluded.histogram, excluded.observed_s)
       and (%(newest)s::timestamptz is null or r.received_at <= %(newest)s)
     returning r.channel_id, r.time, r.sensor_id, r.received_at, r.revision
-), marked as (
-    insert into stale_bucket (channel_id, hour)
-    select distinct channel_id, date_trunc('hour', time) from written
-)
-select sensor_id, date_trunc('hour', received_at) as hour,
-       count(*) filter (where revision = 0) as stored,
-       count(*) filter (where revision > 0) as corrected
-from written
-group by 1, 2;
+), {{> written}};
 
 -- name: store_environment
 -- The same for environment readings.
@@ -99,35 +119,19 @@ with written as (
         is distinct from (excluded.interval_s, excluded.value, excluded.observed_s)
       and (%(newest)s::timestamptz is null or r.received_at <= %(newest)s)
     returning r.channel_id, r.time, r.sensor_id, r.received_at, r.revision
-), marked as (
-    insert into stale_bucket (channel_id, hour)
-    select distinct channel_id, date_trunc('hour', time) from written
-)
-select sensor_id, date_trunc('hour', received_at) as hour,
-       count(*) filter (where revision = 0) as stored,
-       count(*) filter (where revision > 0) as corrected
-from written
-group by 1, 2;
+), {{> written}};
 
 -- name: forget_ambiguous_counts
 -- What the staging table holds is certain, but for these times of channels.
 delete from ambiguous_reading a
 using stage_count s
-where s.channel_id = a.channel_id and s.time = a.time
-  and not exists (
-      select from unnest(%(channels)s::integer[], %(times)s::timestamptz[])
-          as given (channel_id, time)
-      where given.channel_id = a.channel_id and given.time = a.time);
+where {{> certain}};
 
 -- name: forget_ambiguous_environment
 -- The same for environment readings.
 delete from ambiguous_reading a
 using stage_environment s
-where s.channel_id = a.channel_id and s.time = a.time
-  and not exists (
-      select from unnest(%(channels)s::integer[], %(times)s::timestamptz[])
-          as given (channel_id, time)
-      where given.channel_id = a.channel_id and given.time = a.time);
+where {{> certain}};
 
 -- name: note_ambiguous
 -- Note readings that nobody can date for sure: of these those that were written by this
@@ -174,11 +178,7 @@ where f.sensor_id = given.sensor_id and f.session = given.session
 -- frame tells when they were. Marks their hours as stale.
 with gone as (
     delete from count_reading r
-    using unnest(%(channels)s::integer[], %(sensors)s::integer[],
-                 %(times)s::timestamptz[]) as given (channel_id, sensor_id, time)
-    where r.channel_id = given.channel_id and r.time = given.time
-      and r.sensor_id = given.sensor_id
-    returning r.*
+    {{> taken_back}}
 ), kept as (
     insert into count_reading_history (
         channel_id, time, interval_s, sensor_id, received_at, time_origin, revision,
@@ -197,11 +197,7 @@ select distinct channel_id, date_trunc('hour', time, 'UTC') from gone;
 -- The same for environment readings.
 with gone as (
     delete from environment_reading r
-    using unnest(%(channels)s::integer[], %(sensors)s::integer[],
-                 %(times)s::timestamptz[]) as given (channel_id, sensor_id, time)
-    where r.channel_id = given.channel_id and r.time = given.time
-      and r.sensor_id = given.sensor_id
-    returning r.*
+    {{> taken_back}}
 ), kept as (
     insert into environment_reading_history (
         channel_id, time, interval_s, sensor_id, received_at, time_origin, revision,

@@ -9,7 +9,9 @@ import pytest
 from analytics.cases import alerts
 from analytics.cases.sentences import sentence
 from analytics.detectors import detectors, reasons
+from tests import registered
 from tests.frames import HOUR, utc
+from verkehrspuls.cases import Case
 from verkehrspuls.errors import UsageError
 from verkehrspuls.settings import Alerts, load
 from verkehrspuls.stack.checks import OK, PROBLEM, _alerts
@@ -19,29 +21,21 @@ NOW = utc("2026-11-18 21:30")
 BERLIN = "Europe/Berlin"
 
 
-def case(**more: Any) -> dict[str, Any]:
-    return {
+def case(**more: Any) -> Case:
+    usual: dict[str, Any] = {
         "site": "b420",
         "site_name": "B 420",
         "direction_name": "Richtung Kusel",
-        "channel_name": "1",
-        "quantity": "motor",
         "reason": "below-usual",
-        "detector": "unusual-volume",
         "detectors": ["incident", "unusual-volume"],
-        "channels": 1,
-        "sites": 1,
         "began": NOW,
         "ended": NOW + HOUR,
         "observed": 410.0,
         "usual": 1980.0,
         "score": 9.26,
         "severity": "high",
-        "state": "suspected",
-        "effect": "caveat",
-        "time_zone": BERLIN,
-        **more,
     }
+    return registered.case(**(usual | more))
 
 
 def change(number: int, kind: str = "opened") -> dict[str, Any]:

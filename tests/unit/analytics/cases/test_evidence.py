@@ -9,6 +9,8 @@ import pytest
 from analytics.cases import evidence
 from analytics.detectors import detectors
 from analytics.frames import TIME
+from tests import registered
+from verkehrspuls.cases import Case
 
 BEGAN = datetime(2026, 3, 2, 11, tzinfo=UTC)
 MIDNIGHT = datetime(2026, 3, 1, 23, tzinfo=UTC)
@@ -18,19 +20,18 @@ NOW = BEGAN + timedelta(days=60)
 
 def case(
     detector: str, reason: str, *, quantity: str = "motor", hours: int = 2
-) -> dict[str, Any]:
-    """A row of a case, as far as it matters here."""
+) -> Case:
+    """A case, as far as it matters here."""
     whole = detector in ("unusual-day", "level-shift", "drift")
     began = MIDNIGHT if whole else BEGAN
-    return {
-        "detector": detector,
-        "reason": reason,
-        "quantity": quantity,
-        "usual": 50.0,
-        "found_began": began,
-        "found_ended": began + hours * HOUR,
-        "time_zone": "Europe/Berlin",
-    }
+    return registered.case(
+        detector=detector,
+        reason=reason,
+        quantity=quantity,
+        usual=50.0,
+        began=began,
+        ended=began + hours * HOUR,
+    )
 
 
 def volumes(start: datetime, hours: int, interval_s: int = 3600) -> pl.DataFrame:
@@ -87,8 +88,8 @@ def test_each_detector_shows_what_it_judges(
 ) -> None:
     chosen = evidence.view(found, now=NOW)
     assert (chosen.measure, chosen.step) == (measure, step)
-    assert chosen.start < found["found_began"]
-    assert found["found_ended"] < chosen.end
+    assert chosen.start < found.found_began
+    assert found.found_ended < chosen.end
     intervals = (chosen.end - chosen.start).total_seconds() / (
         86400 if step == "P1D" else evidence.SECONDS[chosen.step]
     )
@@ -97,7 +98,7 @@ def test_each_detector_shows_what_it_judges(
 
 def test_every_detector_is_tried() -> None:
     tried = test_each_detector_shows_what_it_judges.pytestmark[0].args[1]  # type: ignore[attr-defined]
-    assert {found["detector"] for found, *_ in tried} == set(detectors())
+    assert {found.detector for found, *_ in tried} == set(detectors())
 
 
 def test_what_lasts_for_years_is_shown_in_part() -> None:
