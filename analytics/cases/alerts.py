@@ -135,35 +135,7 @@ def email(
 def webhook_body(
     changes: Sequence[Mapping[str, Any]], cases: Mapping[int, Case]
 ) -> bytes:
-<<<<<<< HEAD
     """Write a digest as one JSON object; the `id` of a change is unique."""
-=======
-    """One JSON object for a digest; `id` of a change never comes with another one."""
-    told = [
-        {
-            "id": change["alert_id"],
-            "change": change["kind"],
-            "at": change["at"].isoformat(),
-            "by": change["who"],
-            "case": change["anomaly_case_id"],
-            **{
-                name: getattr(cases[change["anomaly_case_id"]], name)
-                for name in ("site", "reason", "severity", "state", "effect")
-            },
-            **{
-                name: getattr(cases[change["anomaly_case_id"]], name).isoformat()
-                for name in ("began", "ended")
-            },
-            **{
-                f"sentence_{language}": sentence(
-                    cases[change["anomaly_case_id"]], language
-                )
-                for language in ("de", "en")
-            },
-        }
-        for change in changes
-    ]
->>>>>>> main
     body = {name: changes[0][name] for name in ("municipality", "simulated")}
     body["changes"] = [
         _entry(change, cases[change["anomaly_case_id"]]) for change in changes
@@ -171,7 +143,7 @@ def webhook_body(
     return json.dumps(body, ensure_ascii=False).encode()
 
 
-def _entry(change: Mapping[str, Any], case: Mapping[str, Any]) -> dict[str, Any]:
+def _entry(change: Mapping[str, Any], case: Case) -> dict[str, Any]:
     plain = ("site", "reason", "severity", "state", "effect")
     return {
         "id": change["alert_id"],
@@ -179,8 +151,8 @@ def _entry(change: Mapping[str, Any], case: Mapping[str, Any]) -> dict[str, Any]
         "at": change["at"].isoformat(),
         "by": change["who"],
         "case": change["anomaly_case_id"],
-        **{name: case[name] for name in plain},
-        **{name: case[name].isoformat() for name in ("began", "ended")},
+        **{name: getattr(case, name) for name in plain},
+        **{name: getattr(case, name).isoformat() for name in ("began", "ended")},
         **{f"sentence_{key}": sentence(case, key) for key in ("de", "en")},
     }
 

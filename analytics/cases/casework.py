@@ -50,15 +50,8 @@ def change(
         return 0
     execute(connection, "decide_case", anomaly_case_id=case, state=after, effect=then)
     _note(connection, case, "decided", who, comment)
-<<<<<<< HEAD
-    if after == SUSPECTED or excludes(after, then) != excludes(
-        before, stands["effect"]
-    ):
-        # returned to the detectors, it is also judged again
-=======
     if after == SUSPECTED or excludes(after, then) != excludes(before, stands.effect):
-        # given back to the detectors, it is also judged anew
->>>>>>> main
+        # returned to the detectors, it is also judged again
         return execute(connection, "mark_case_stale", anomaly_case_id=case).rowcount
     return 0
 

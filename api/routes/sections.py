@@ -17,11 +17,7 @@ from api.parameters import From, MunicipalityKey, OfMunicipality, Store, To, key
 from api.problems import READ_RESPONSES, RESPONSES
 from api.schemas import sections as schemas
 from verkehrspuls.storage import corridors, known
-<<<<<<< HEAD
-from verkehrspuls.storage.database import Row
-=======
 from verkehrspuls.storage.corridors import Corridor, Junction
->>>>>>> main
 from verkehrspuls.storage.visibility import PUBLIC
 
 router = APIRouter(prefix=PREFIX, tags=["figures"])
@@ -210,8 +206,8 @@ def read_junction_balance(
 
 
 def _listed(
-    store: Database, municipality: str | None, read: Callable[..., list[Row]]
-) -> list[Row]:
+    store: Database, municipality: str | None, read: Callable[..., list[Place]]
+) -> list[Place]:
     """List places; refuse a municipality that is not known."""
     with store.connection() as connection:
         found = read(connection, municipality=municipality)
