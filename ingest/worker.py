@@ -172,7 +172,7 @@ class Worker:
         self._certificate_ends: datetime | None = None
         self._registry = Registry()
         self._registry_read = 0.0
-        self._looked_again = float("-inf")
+        self._reread_at = float("-inf")
         self._readings = 0
         #: time of the last log entry about a sensor's clock, by sensor
         self._logged_ahead: dict[int, float] = {}
@@ -357,7 +357,7 @@ class Worker:
         # the sensor may just have been registered: the registry may have been read
         # since the batch was collected; if not, it is read once more
         while any(reject.reason in REGISTRABLE for reject in batch.rejects):
-            if collector.registry is self._registry and not self._look_again():
+            if collector.registry is self._registry and not self._reread_registry():
                 break
             collector = collector.with_registry(self._registry)
             batch = collector.collect(batch.messages)
@@ -391,15 +391,16 @@ class Worker:
                 },
             )
 
-    def _look_again(self) -> bool:
-        """Read the registry because of an unknown sensor, at a limited rate.
+    def _reread_registry(self) -> bool:
+        """Read the registry again because of an unknown sensor, at a limited rate.
 
-        However recent the last read is: the sensor may have been registered since.
+        The sensor may have been registered since the last read. Return False if the
+        registry was read for this reason less than `REGISTRY_REREAD_S` ago.
         """
         now = time.monotonic()
-        if now - self._looked_again <= REGISTRY_REREAD_S:
+        if now - self._reread_at <= REGISTRY_REREAD_S:
             return False
-        self._looked_again = now
+        self._reread_at = now
         self._read_registry()
         return True
 

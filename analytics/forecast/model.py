@@ -77,20 +77,20 @@ def fit(known: Past, steps: int, *, until: int, share: float) -> Weights:
 
     Bands contain `share` of the observed volumes, measured on the rows of the fit.
     """
-    weigh = (np.isfinite(known.ratios) & (known.profile > 0))[:until]
-    rows = np.flatnonzero(weigh.any(axis=1) & (np.arange(len(weigh)) >= steps))
-    rows = rows[:: _stride(int(weigh[rows].sum()), 7 * 24 * known.grid.per_hour)]
-    weigh = weigh[rows]
-    terms = _terms(known, rows, steps)[weigh]
-    target = known.ratios[rows][weigh]
-    weight = np.sqrt(known.profile[rows][weigh])
+    usable = (np.isfinite(known.ratios) & (known.profile > 0))[:until]
+    rows = np.flatnonzero(usable.any(axis=1) & (np.arange(len(usable)) >= steps))
+    rows = rows[:: _stride(int(usable[rows].sum()), 7 * 24 * known.grid.per_hour)]
+    usable = usable[rows]
+    terms = _terms(known, rows, steps)[usable]
+    target = known.ratios[rows][usable]
+    weight = np.sqrt(known.profile[rows][usable])
     weighted = terms * weight[:, None]
     ridge = RIDGE * weight.mean() * np.eye(terms.shape[1])
-    square: Floats = weighted.T @ terms + ridge
-    weights = np.linalg.solve(square, weighted.T @ target).astype(np.float64)
-    estimate = volume(known.profile[rows][weigh], terms @ weights)
-    came = known.grid.values[rows][weigh]
-    return Weights(steps, weights, bands(estimate, came, share=share))
+    normal_matrix: Floats = weighted.T @ terms + ridge
+    weights = np.linalg.solve(normal_matrix, weighted.T @ target).astype(np.float64)
+    estimate = volume(known.profile[rows][usable], terms @ weights)
+    counted = known.grid.values[rows][usable]
+    return Weights(steps, weights, bands(estimate, counted, share=share))
 
 
 def predict(known: Past, weights: Weights, rows: slice) -> Floats:

@@ -87,10 +87,10 @@ class Bands:
         return low, high
 
 
-def bands(estimate: Floats, came: Floats, *, share: float) -> Bands:
+def bands(estimate: Floats, counted: Floats, *, share: float) -> Bands:
     """Return bands around estimates that contain `share` of the errors."""
-    known = np.isfinite(estimate) & np.isfinite(came)
-    missed = np.log((came[known] + OFFSET) / (estimate[known] + OFFSET))
+    known = np.isfinite(estimate) & np.isfinite(counted)
+    missed = np.log((counted[known] + OFFSET) / (estimate[known] + OFFSET))
     size = _size(estimate[known])
     tails = [(1 - share) / 2, (1 + share) / 2]
     overall = (

@@ -47,14 +47,14 @@ def choose(grid: Grid, length_h: int, *, share: float) -> Choice:
     """Measure all methods on artificial gaps; bands contain `share` of the counts."""
     gaps = hide(grid, length_h)
     seen = town(grid.without(gaps))
-    came = grid.values[gaps]
+    counted = grid.values[gaps]
     filled = {name: method(seen)[gaps] for name, method in METHODS.items()}
-    errors = {name: wape(estimate, came) for name, estimate in filled.items()}
+    errors = {name: wape(estimate, counted) for name, estimate in filled.items()}
     measured = {name: error for name, error in errors.items() if error == error}
     method = DEFAULT
-    if came.size >= MIN_HIDDEN and measured:
+    if counted.size >= MIN_HIDDEN and measured:
         method = min(measured, key=lambda name: measured[name])
-    return Choice(length_h, method, errors, bands(filled[method], came, share=share))
+    return Choice(length_h, method, errors, bands(filled[method], counted, share=share))
 
 
 #: Share of the hours of a channel in artificial gaps.
@@ -76,10 +76,10 @@ def hide(grid: Grid, length_h: int, *, seed: int = 0) -> Flags:
     return hidden & np.isfinite(grid.values)
 
 
-def wape(estimate: Floats, came: Floats) -> float:
+def wape(estimate: Floats, counted: Floats) -> float:
     """Return the weighted absolute percentage error; NaN without comparable values."""
-    known = np.isfinite(estimate) & np.isfinite(came)
-    total = came[known].sum()
+    known = np.isfinite(estimate) & np.isfinite(counted)
+    total = counted[known].sum()
     if total <= 0:
         return float("nan")
-    return float(np.abs(estimate - came)[known].sum() / total)
+    return float(np.abs(estimate - counted)[known].sum() / total)

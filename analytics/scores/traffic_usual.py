@@ -139,7 +139,10 @@ class Memory:
         self._kind[day % DAYS] = kind
 
     def accept(self, series: npt.NDArray[np.bool_], day: int) -> None:
-        """Accept the recent days of series as usual, and discard those before."""
+        """Make the recent level of series the usual one, as of a day.
+
+        Recent days get full trust, and earlier days hardly any.
+        """
         recent = day - self._day <= ACCEPT_AFTER_D
         for days, least, most in ((recent, 1.0, 1.0), (~recent, 0.0, MIN_TRUST)):
             here = np.ix_(days, series)

@@ -65,14 +65,14 @@ def days(
 ) -> pl.DataFrame:
     """Compute DAYS for the SITE_DAYS of `targets` from VALID_VOLUMES of these days.
 
-    `long` are LONG_VOLUMES that may belong to the days; others are left out.
+    `long` are LONG_VOLUMES that may belong to the days; others are ignored. `imputed`
+    are IMPUTED hours. The function `quality.completeness.of_bins` defines the observed,
+    normalised, imputed and excluded parts of an hour.
 
-    The observed, normalised, imputed and excluded parts of an hour: see
-    `quality.completeness.of_bins`. `imputed` (IMPUTED) are hours.
-
-    - volume: the count, not scaled up; null without a count.
-    - volume_normalised: with hours observed at least to half scaled to whole ones.
-    - volume_estimated: with imputed values for the other hours.
+    - volume: the counted vehicles, not scaled up; null without a count.
+    - volume_normalised: the same with the hours that are observed at least to half
+      scaled up to whole hours.
+    - volume_estimated: volume_normalised plus the imputed values of other hours.
     - heavy: sum of the columns that contain HEAVY_CLASSES by the class scheme of the
       channel's sensors (TLS 8+1 if unknown); null, which is unknown and not zero, if a
       channel's scheme cannot distinguish them, if sensors with different schemes were

@@ -54,14 +54,14 @@ class _Sum:
     inside: int = 0
     number: int = 0
 
-    def add(self, estimate: Floats, came: Floats) -> None:
-        known = np.isfinite(estimate) & np.isfinite(came)
-        self.missed += float(np.abs(estimate - came)[known].sum())
-        self.counted += float(came[known].sum())
+    def add(self, estimate: Floats, counted: Floats) -> None:
+        known = np.isfinite(estimate) & np.isfinite(counted)
+        self.missed += float(np.abs(estimate - counted)[known].sum())
+        self.counted += float(counted[known].sum())
 
-    def add_interval(self, low: Floats, high: Floats, came: Floats) -> None:
-        known = np.isfinite(low) & np.isfinite(came)
-        self.inside += int(((came >= low) & (came <= high))[known].sum())
+    def add_interval(self, low: Floats, high: Floats, counted: Floats) -> None:
+        known = np.isfinite(low) & np.isfinite(counted)
+        self.inside += int(((counted >= low) & (counted <= high))[known].sum())
         self.number += int(known.sum())
 
     @property
@@ -182,17 +182,17 @@ def _forecasts(
     for window, first in _windows(whole, held_out, timedelta(weeks=WEEKS)):
         known = model.past(window)
         rows = slice(first, len(window.values))
-        came = window.values[rows]
+        counted = window.values[rows]
         at = whole.row(window.start) + np.arange(len(window.values))[rows]
         for name, ahead in steps.items():
             task = tasks[name]
             weights = model.fit(known, ahead, until=first, share=SHARE)
             estimate = model.predict(known, weights, rows)
-            task.ours.add(estimate, came)
-            task.ours.add_interval(*weights.bands.around(estimate), came)
-            task.beside("median_of_4_weeks").add(usual[at], came)
+            task.ours.add(estimate, counted)
+            task.ours.add_interval(*weights.bands.around(estimate), counted)
+            task.beside("median_of_4_weeks").add(usual[at], counted)
             task.beside("profile_x_ratio").add(
-                volume(usual[at], last_hour[at - ahead]), came
+                volume(usual[at], last_hour[at - ahead]), counted
             )
     return tasks
 
@@ -206,13 +206,13 @@ def _imputation(
         gaps = hide(window, length_h, seed=1)
         holed = window.without(gaps)
         chosen = choose(holed, length_h, share=SHARE)
-        seen, came = town(holed), window.values[gaps]
+        seen, counted = town(holed), window.values[gaps]
         for name, method in METHODS.items():
             estimate = method(seen)[gaps]
-            task.beside(name).add(estimate, came)
+            task.beside(name).add(estimate, counted)
             if name == chosen.method:
-                task.ours.add(estimate, came)
-                task.ours.add_interval(*chosen.bands.around(estimate), came)
+                task.ours.add(estimate, counted)
+                task.ours.add_interval(*chosen.bands.around(estimate), counted)
     return task
 
 

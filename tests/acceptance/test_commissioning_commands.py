@@ -47,7 +47,7 @@ def run(
     return done
 
 
-def told(url: str, *arguments: str, code: int = 0, stdin: bytes = b"") -> Any:
+def run_json(url: str, *arguments: str, code: int = 0, stdin: bytes = b"") -> Any:
     return json.loads(run(url, *arguments, "--json", code=code, stdin=stdin).stdout)
 
 
@@ -83,7 +83,7 @@ def test_sensor_is_shown_with_what_became_of_its_messages(url: str) -> None:
         load({"VERKEHRSPULS_DATABASE__URL": url}),
         [Message(COUNTS_TOPIC, each, now) for each in sent],
     )
-    found = told(url, "sensor", "show", "kusel/camera-1")
+    found = run_json(url, "sensor", "show", "kusel/camera-1")
     assert found["topics"] == [COUNTS_TOPIC, "vp/v1/kusel/camera-1/status"]
     outcomes = [
         (m["outcome"], m["readings"], m["readings_rejected"], m["reason"])
@@ -109,7 +109,7 @@ def test_sensor_is_shown_with_what_became_of_its_messages(url: str) -> None:
     for row in found["rejects"]:
         program, *arguments = row["see"].split()
         assert program == "verkehrspuls"
-        (listed,) = told(url, *arguments)
+        (listed,) = run_json(url, *arguments)
         assert listed["reason"] == row["reason"]
     shown = run(url, "sensor", "show", "kusel/camera-1").stdout.decode()
     for words in (COUNTS_TOPIC, "partly accepted", "unknown-class", "after the end"):
@@ -130,7 +130,7 @@ def test_only_the_newest_ten_messages_are_kept(url: str) -> None:
                 for n in range(1, 8)
             ],
         )
-    (found,) = [told(url, "sensor", "show", "kusel/camera-1")["messages"]]
+    (found,) = [run_json(url, "sensor", "show", "kusel/camera-1")["messages"]]
     assert len(found) == 10
     times = [datetime.fromisoformat(message["received_at"]) for message in found]
     assert times == sorted(times, reverse=True)
@@ -138,7 +138,7 @@ def test_only_the_newest_ten_messages_are_kept(url: str) -> None:
 
 
 def test_sensor_that_never_sent_is_shown(url: str) -> None:
-    found = told(url, "sensor", "show", "kusel/air-1")
+    found = run_json(url, "sensor", "show", "kusel/air-1")
     assert found["topics"] == [AIR_TOPIC, "vp/v1/kusel/air-1/status"]
     assert (found["messages"], found["rejects"]) == ([], [])
     assert found["clock"] is found["last_received_at"] is None
@@ -152,7 +152,7 @@ def test_message_is_tried_and_nothing_is_stored(url: str, tmp_path: Any) -> None
     path = tmp_path / "payload"
     path.write_bytes(counts(time, "1", "2", car=4))
     under = ("--topic", COUNTS_TOPIC, "--at", "2026-11-21T20:06:00Z")
-    found = told(url, "sensor", "try", str(path), *under)
+    found = run_json(url, "sensor", "try", str(path), *under)
     assert (found["outcome"], found["sensor"]) == ("accepted", "kusel/camera-1")
     assert found["problem"] is None
     assert found["readings"] == [
@@ -175,7 +175,7 @@ def test_message_is_tried_and_nothing_is_stored(url: str, tmp_path: Any) -> None
     path.write_bytes(
         b"[" + counts(time, "1", car=4) + b"," + counts(time, "2", car=5) + b"]"
     )
-    found = told(url, "sensor", "try", str(path), *under)
+    found = run_json(url, "sensor", "try", str(path), *under)
     outcomes = [row["outcome"] for row in found["readings"]]
     assert outcomes == ["known already", "corrects what is known"]
 
@@ -260,17 +260,17 @@ def test_commands_that_remove_say_what_went_and_ask_first(url: str) -> None:
     assert "2 readings and 0 cases hang on site kusel/b420" in refused
     assert "verkehrspuls sensor end" in refused
     run(url, "sensor", "end", "kusel/camera-1", "--at", "2026-11-22")
-    shown = told(url, "sensor", "show", "kusel/camera-1")
+    shown = run_json(url, "sensor", "show", "kusel/camera-1")
     assert shown["installations"][0]["until"] == "2026-11-21T23:00:00Z"
     done = run(
         url, "sensor", "remove", "kusel/camera-1", "--with-readings", "--yes"
     ).stderr.decode()
     assert "with 2 readings and 0 cases; 1 messages stay counted" in done
     run(url, "site", "remove", "kusel/b420")
-    assert [row["town"] for row in told(url, "town", "list")] == ["kusel"]
+    assert [row["town"] for row in run_json(url, "town", "list")] == ["kusel"]
     run(url, "town", "remove", "kusel")
-    assert told(url, "town", "list") == []
-    assert told(url, "ledger", "check")["holds"]
+    assert run_json(url, "town", "list") == []
+    assert run_json(url, "ledger", "check")["holds"]
     run(url, "town", "remove", "kusel", code=2)
 
 
@@ -305,7 +305,7 @@ def test_page_on_bringing_a_sensor_into_service_holds(
     run(plain_database, "import", "town", "landau.toml")
     tried, *after = commands(service)
     assert tried[:3] == ["verkehrspuls", "sensor", "try"]
-    found = told(plain_database, *tried[1:])
+    found = run_json(plain_database, *tried[1:])
     assert [row["outcome"] for row in found["readings"]] == ["stored", "stored"]
     payload = Path("payload.json").read_bytes()
     settings = load({"VERKEHRSPULS_DATABASE__URL": plain_database})
@@ -321,4 +321,4 @@ def test_page_on_bringing_a_sensor_into_service_holds(
         assert "2 readings" in refused
     for _, *arguments in (sensor, site, town):
         run(plain_database, *arguments, "--with-readings", "--yes")
-    assert told(plain_database, "ledger", "check")["holds"]
+    assert run_json(plain_database, "ledger", "check")["holds"]

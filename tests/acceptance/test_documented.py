@@ -184,7 +184,7 @@ class Place:
                     parts.wait_for(
                         lambda: (
                             process.poll() is not None
-                            or re.search(way.says, self._said(output))
+                            or re.search(way.says, self._printed(output))
                         ),
                         120,
                     )
@@ -194,7 +194,7 @@ class Place:
             finally:
                 if process.poll() is None:
                     os.killpg(process.pid, signal.SIGKILL)
-        said = self._said(output)
+        said = self._printed(output)
         told = f"{command}\nas: {text}\nended with {code} and said:\n{said}"
         assert code == way.ends_with or (
             way.goes_on and code in (130, -signal.SIGINT)
@@ -214,7 +214,7 @@ class Place:
                 )
         return text
 
-    def _said(self, output: Path) -> str:
+    def _printed(self, output: Path) -> str:
         written = self.folder.glob("*.ndjson")
         return "".join(
             path.read_text("utf-8", "replace")

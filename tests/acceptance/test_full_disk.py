@@ -92,7 +92,7 @@ def test_full_disk_ends_nothing_and_loses_nothing(up: Up) -> None:
 
         def is_full() -> bool:
             fill(filler)
-            return "cannot be told what runs: No space left" in up.said()
+            return "cannot be told what runs: No space left" in up.output()
 
         wait_for(is_full, every=0.5)
         assert publisher.acknowledged < publisher.published
@@ -106,6 +106,6 @@ def test_full_disk_ends_nothing_and_loses_nothing(up: Up) -> None:
     wait_for(lambda: stored(running["database_url"]) == 120)
     wait_for(lambda: set(up.pids()) == set(PARTS), every=0.2)
     assert up.run("ledger", "check").returncode == 0
-    assert "Traceback" not in up.said()
+    assert "Traceback" not in up.output()
     code, _ = up.stop(signal.SIGTERM)
     assert code == 0

@@ -39,26 +39,26 @@ def run(world: World, *arguments: str, code: int = 0) -> tuple[str, str]:
     return done.stdout, done.stderr
 
 
-def told(world: World, *arguments: str, code: int = 0) -> Any:
+def run_json(world: World, *arguments: str, code: int = 0) -> Any:
     return json.loads(run(world, *arguments, "--json", code=code)[0])
 
 
 def test_ledger_is_shown_and_proved(world: World) -> None:
     world.write(counts(), counts(car=4), counts(topic=UNKNOWN_TOPIC))
-    rows = told(world, "ledger", "show", *DAY)
+    rows = run_json(world, "ledger", "show", *DAY)
     camera = next(row for row in rows if row["sensor"] == "camera-1")
     assert (camera["readings_stored"], camera["readings_corrected"]) == (1, 1)
     unknown = next(row for row in rows if row["sensor"] is None)
     assert unknown["rejects"] == {"unknown-sensor": 1}
     assert "kusel/camera-1" in run(world, "ledger", "show", *DAY)[0]
-    one = told(world, "ledger", "show", "--sensor", "kusel/air-1", *DAY)
+    one = run_json(world, "ledger", "show", "--sensor", "kusel/air-1", *DAY)
     assert [row["sensor"] for row in one] == ["air-1"]
 
-    proof = told(world, "ledger", "check")
+    proof = run_json(world, "ledger", "check")
     assert proof["holds"]
     assert proof["totals"]["messages_received"] == 3
     world.connection.execute("delete from count_reading")
-    proof = told(world, "ledger", "check", code=4)
+    proof = run_json(world, "ledger", "check", code=4)
     (row,) = proof["readings"]
     assert (row["sensor"], row["corrected"], row["corrected_there"]) == (
         *("camera-1", 1),
@@ -75,7 +75,7 @@ def test_rejects_are_found_counted_and_replayed(world: World) -> None:
         counts(topic="vp/v1/kusel/camera-8/counts"),
         Message(COUNTS_TOPIC, b"\x1b[31m", NOW),
     )
-    found = told(world, "reject", "list", "--sensor", "kusel/camera-9")
+    found = run_json(world, "reject", "list", "--sensor", "kusel/camera-9")
     assert [row["topic"] for row in found] == [UNKNOWN_TOPIC]
     assert set(found[0]["explanation"]) == {"de", "en"}
     for choice in (
@@ -84,22 +84,22 @@ def test_rejects_are_found_counted_and_replayed(world: World) -> None:
         ("--municipality", "kusel"),
         ("--from", "2026-11-21T20:00:00Z"),
     ):
-        assert len(told(world, "reject", "list", *choice)) == (
+        assert len(run_json(world, "reject", "list", *choice)) == (
             2 if choice[0] == "--reason" else 3
         )
-    assert told(world, "reject", "list", "--to", "2026-11-21T20:00:00Z") == []
+    assert run_json(world, "reject", "list", "--to", "2026-11-21T20:00:00Z") == []
     number = str(
-        told(world, "reject", "list", "--reason", "unreadable")[0][
+        run_json(world, "reject", "list", "--reason", "unreadable")[0][
             "rejected_message_id"
         ]
     )
     shown, _ = run(world, "reject", "show", number)
     assert "\x1b" not in shown
-    assert told(world, "reject", "show", number)["payload"] == {"text": "\x1b[31m"}
+    assert run_json(world, "reject", "show", number)["payload"] == {"text": "\x1b[31m"}
     assert "(ab Byte 0 ist es kein JSON)" in shown
     assert "(it is no JSON, from byte 0 on)" in shown
     run(world, "reject", "show", "999999", code=2)
-    counted = told(world, "reject", "count")
+    counted = run_json(world, "reject", "count")
     assert {row["reason"]: row["messages"] for row in counted} == {
         "unknown-sensor": 2,
         "unreadable": 1,
@@ -110,15 +110,15 @@ def test_rejects_are_found_counted_and_replayed(world: World) -> None:
         assert "out-of-range" in errors  # all that there are
     run(world, "reject", "replay", code=2)  # says what is meant first
     world.mend()
-    result = told(world, "reject", "replay", "--all")
+    result = run_json(world, "reject", "replay", "--all")
     assert (result["messages"], result["used"], result["rejected"]) == (3, 1, 2)
-    assert len(told(world, "reject", "list")) == 2
-    assert len(told(world, "reject", "list", "--replayed")) == 3
-    again = told(world, "reject", "list", "--reason", "unreadable")[0]
+    assert len(run_json(world, "reject", "list")) == 2
+    assert len(run_json(world, "reject", "list", "--replayed")) == 3
+    again = run_json(world, "reject", "list", "--reason", "unreadable")[0]
     assert again["last_explanation"] == again["explanation"]
     assert again["last_detail"] == again["detail"]
     assert again["detail"].startswith("it is no JSON, from byte")
-    assert told(world, "ledger", "check")["holds"]
+    assert run_json(world, "ledger", "check")["holds"]
 
 
 def test_replay_killed_at_any_time_uses_nothing_twice(world: World) -> None:
@@ -148,20 +148,20 @@ def test_replay_killed_at_any_time_uses_nothing_twice(world: World) -> None:
     sums = "select sum(messages_received) from ledger where slot = 101"
     assert world.value(sums) == messages
     assert world.value("select max(attempts) from rejected_message") == 1
-    assert told(world, "ledger", "check")["holds"]
+    assert run_json(world, "ledger", "check")["holds"]
 
 
 def test_token_is_shown_once_and_can_be_revoked(world: World) -> None:
     token = run(world, "token", "create", "kusel", "--note", "Stadtwerke")[0].strip()
-    other = told(world, "token", "create", "kusel/air-1", "--days", "7")["token"]
-    listed = told(world, "token", "list")
+    other = run_json(world, "token", "create", "kusel/air-1", "--days", "7")["token"]
+    listed = run_json(world, "token", "list")
     assert [row["sensor"] for row in listed] == ["air-1", None]
     text = json.dumps(listed)
     assert token[:11] in text
     assert token not in text
     assert other not in text
     run(world, "token", "revoke", token[:11])
-    states = {row["prefix"]: row["state"] for row in told(world, "token", "list")}
+    states = {row["prefix"]: row["state"] for row in run_json(world, "token", "list")}
     assert states == {token[:11]: "revoked", other[:11]: "valid"}
     for scope in ("nowhere", "kusel/nobody", "a/b/c"):
         run(world, "token", "create", scope, code=2)

@@ -62,9 +62,9 @@ class Up:
         pid = self.pids()[name]
         os.kill(pid, signal.SIGKILL)
         wait_for(lambda: self.pids().get(name, pid) != pid, every=0.1)
-        assert f"{name}: it was ended by SIGKILL. Starting it again" in self.said()
+        assert f"{name}: it was ended by SIGKILL. Starting it again" in self.output()
 
-    def said(self) -> str:
+    def output(self) -> str:
         return (self.directory / "err").read_text()
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -119,13 +119,13 @@ def opened(browser: Browser, server: str, **options: Any) -> Iterator[Page]:
         if not request.url.startswith((server, "data:", "blob:")):
             wrong.append(f"request to {request.url}")
 
-    def said(message: Any) -> None:
+    def logged(message: Any) -> None:
         # a page for an error is served with that error's status
         if message.type in ("error", "warning") and "status of 4" not in message.text:
             wrong.append(message.text)
 
     page.on("request", requested)
-    page.on("console", said)
+    page.on("console", logged)
     page.on("pageerror", lambda error: wrong.append(str(error)))
     try:
         yield page

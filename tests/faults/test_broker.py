@@ -41,7 +41,7 @@ def test_broker_is_away_and_comes_back(server: Server, kind: str, name: str) -> 
         FAULTS["ledger locked"].heal(lock)  # type: ignore[misc]
         send(sender, range(200, 300))
         it.finish(sender)
-        assert it.worker.said("session_lost") == 0
+        assert it.worker.count_logged("session_lost") == 0
 
 
 def test_what_the_broker_forgot_but_the_worker_has_is_stored(server: Server) -> None:
@@ -56,7 +56,9 @@ def test_what_the_broker_forgot_but_the_worker_has_is_stored(server: Server) -> 
         it.broker.process.kill()
         it.broker.process.wait()
         it.broker.start()
-        parts.wait_for(lambda: it.worker.said("broker_connected") == 2, PATIENCE_S)
+        parts.wait_for(
+            lambda: it.worker.count_logged("broker_connected") == 2, PATIENCE_S
+        )
         FAULTS["ledger locked"].heal(lock)  # type: ignore[misc]
         it.finish(sender)
 
@@ -103,10 +105,10 @@ def test_session_that_the_broker_forgot_raises_an_alarm(
         send(sender, range(10))
         parts.wait_for(lambda: it.stored() == 20, PATIENCE_S)
         assert it.worker.end() == 0
-        assert it.worker.said("session_lost") == 0
+        assert it.worker.count_logged("session_lost") == 0
         forget_session(it)
         it.worker.restart()
-        assert it.worker.said("session_lost") == 1
+        assert it.worker.count_logged("session_lost") == 1
         parts.wait_for(
             lambda: it.query("select sessions_lost from ingest_slot") == [(1,)],
             PATIENCE_S,
@@ -144,7 +146,7 @@ def test_nobody_takes_over_a_session_by_guessing_its_name(
         parts.wait_for(lambda: it.stored() == 200, PATIENCE_S)
         for clean in (True, False):
             cheat(it.broker.publish_url, GUESSES, clean=clean)
-        assert it.worker.said("broker_lost") == 0
+        assert it.worker.count_logged("broker_lost") == 0
         assert it.worker.end() == 0
         send(sender, range(100, 300))
         sender.flush()
@@ -152,7 +154,7 @@ def test_nobody_takes_over_a_session_by_guessing_its_name(
             cheat(it.broker.publish_url, GUESSES, clean=clean)
         it.worker.restart()
         it.finish(sender)
-        assert it.worker.said("session_lost") == 0
+        assert it.worker.count_logged("session_lost") == 0
 
 
 def test_session_of_an_older_version_is_kept_and_told(server: Server) -> None:
@@ -196,13 +198,15 @@ def cheat(url: str, client_ids: Iterable[str], *, clean: bool) -> None:
 def test_wrong_password_is_told_and_tried_again(server: Server, kind: str) -> None:
     with world(server, kind) as it, Sender(it.broker.publish_url) as sender:
         assert it.worker.end() == 0
-        ready = it.worker.said("\nready\n")
+        ready = it.worker.count_logged("\nready\n")
         right = it.worker.all_settings()["broker__url"]
         it.worker.settings(broker__url=str(right).replace("ingest:", "ingest:x"))
         it.worker.start()
-        parts.wait_for(lambda: it.worker.said("broker_refused") >= 2, PATIENCE_S)
+        parts.wait_for(
+            lambda: it.worker.count_logged("broker_refused") >= 2, PATIENCE_S
+        )
         assert it.worker.alive
-        assert it.worker.said("\nready\n") == ready
+        assert it.worker.count_logged("\nready\n") == ready
         assert it.worker.end() == 0
         it.worker.settings(broker__url=right)
         it.worker.restart()
@@ -217,7 +221,7 @@ def test_refused_subscription_is_told_and_tried_again(
     """Connected but not let read: that is not ready, and not healthy."""
     with world(server, kind) as it:
         assert it.worker.end() == 0
-        ready = it.worker.said("\nready\n")
+        ready = it.worker.count_logged("\nready\n")
         refuse = it.broker.publish_url
         port = it.network.port
         it.worker.settings(
@@ -225,12 +229,14 @@ def test_refused_subscription_is_told_and_tried_again(
         )
         it.worker.start()
         if kind == "mosquitto":  # 2.0 grants what it will never deliver
-            parts.wait_for(lambda: it.worker.said("\nready\n") > ready, PATIENCE_S)
+            parts.wait_for(
+                lambda: it.worker.count_logged("\nready\n") > ready, PATIENCE_S
+            )
         else:
             parts.wait_for(
-                lambda: it.worker.said("subscription_refused") >= 2, PATIENCE_S
+                lambda: it.worker.count_logged("subscription_refused") >= 2, PATIENCE_S
             )
-            assert it.worker.said("\nready\n") == ready
+            assert it.worker.count_logged("\nready\n") == ready
         assert it.worker.end() == 0
 
 

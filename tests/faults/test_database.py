@@ -62,7 +62,9 @@ def test_database_is_away_and_comes_back(server: Server, kind: str, name: str) -
 
 
 def noticed(it: World, name: str) -> bool:
-    return name == "database out of reach" or bool(it.worker.said("database_retry"))
+    return name == "database out of reach" or bool(
+        it.worker.count_logged("database_retry")
+    )
 
 
 def test_hung_backend_is_left_behind(server: Server) -> None:
@@ -75,7 +77,7 @@ def test_hung_backend_is_left_behind(server: Server) -> None:
         parts.wait_for(it.stored, PATIENCE_S)
         it.wire.freeze()
         send(sender, range(50, 100))
-        parts.wait_for(lambda: it.worker.said("database_hangs"), PATIENCE_S)
+        parts.wait_for(lambda: it.worker.count_logged("database_hangs"), PATIENCE_S)
         # half-open: the server still believes in the old connection
         it.wire.forget()
         it.wire.thaw()
@@ -93,7 +95,7 @@ def test_paused_backend_is_waited_for(server: Server) -> None:
         injury = Injury(it, sender, Random(1))
         FAULTS["backend paused"].inject(injury)
         send(sender, range(50, 100))
-        parts.wait_for(lambda: it.worker.said("database_hangs"), PATIENCE_S)
+        parts.wait_for(lambda: it.worker.count_logged("database_hangs"), PATIENCE_S)
         FAULTS["backend paused"].heal(injury)  # type: ignore[misc]
         it.finish(sender)
 
@@ -106,7 +108,7 @@ def test_lock_is_not_waited_for_without_end(server: Server) -> None:
         injury = Injury(it, sender, Random(1))
         FAULTS["ledger locked"].inject(injury)
         send(sender, range(50))
-        parts.wait_for(lambda: it.worker.said("lock timeout"), PATIENCE_S)
+        parts.wait_for(lambda: it.worker.count_logged("lock timeout"), PATIENCE_S)
         FAULTS["ledger locked"].heal(injury)  # type: ignore[misc]
         it.finish(sender)
 
@@ -149,13 +151,13 @@ def test_backend_terminated_again_and_again(server: Server) -> None:
         try:
             for number in range(5_000):
                 sender.counts(number)
-                if it.worker.said("database_retry") >= 5:
+                if it.worker.count_logged("database_retry") >= 5:
                     break
                 ended.wait(0.01)
         finally:
             ended.set()
             thread.join(PATIENCE_S)
-        assert it.worker.said("database_retry") >= 5
+        assert it.worker.count_logged("database_retry") >= 5
         it.finish(sender)
 
 
@@ -171,7 +173,7 @@ def test_deadlock_is_tried_again(server: Server) -> None:
             rival.execute("lock table count_reading in access exclusive mode")
             rival.commit()
         it.finish(sender)
-        assert it.worker.said("deadlock detected")
+        assert it.worker.count_logged("deadlock detected")
 
 
 def test_two_workers_that_share_all_rows(server: Server) -> None:
@@ -223,8 +225,8 @@ def fill_and_recover(directory: Path) -> None:
         sender.flush()
         parts.wait_for(
             lambda: (
-                it.worker.said("No space left")
-                or it.worker.said("could not extend")
+                it.worker.count_logged("No space left")
+                or it.worker.count_logged("could not extend")
                 or not running(small)
             ),
             PATIENCE_S,

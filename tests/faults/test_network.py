@@ -34,7 +34,7 @@ def test_partition_is_noticed_by_keep_alive(
         it.network.freeze(*directions)  # type: ignore[arg-type]
         send(sender, range(50, 300))
         parts.wait_for(
-            lambda: it.worker.said("broker_lost") or it.network.accepted > 1,
+            lambda: it.worker.count_logged("broker_lost") or it.network.accepted > 1,
             PATIENCE_S,
         )
         it.network.thaw()
@@ -50,7 +50,7 @@ def test_half_open_connection_is_given_up(server: Server, kind: str) -> None:
         it.network.forget()
         send(sender, range(50, 300))
         it.finish(sender)
-        assert it.worker.said("broker_connected") == 2
+        assert it.worker.count_logged("broker_connected") == 2
 
 
 @pytest.mark.parametrize("bulk", [False, True], ids=["standard", "bulk"])
@@ -65,7 +65,7 @@ def test_network_that_passes_on_a_few_bytes_at_a_time(
         it.network.piece = piece
         send(sender, range(100))
         it.finish(sender)
-        assert it.worker.said("broker_lost") == 0
+        assert it.worker.count_logged("broker_lost") == 0
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -207,10 +207,10 @@ def test_certificate_that_is_not_right(
         ).geturl()
         it.worker.settings(broker__url=secure, broker__ca_file=certificates / "ca.crt")
         tls.use(certificates / f"{name}.crt", certificates / f"{name}.key")
-        ready = it.worker.said("\nready\n")
+        ready = it.worker.count_logged("\nready\n")
         it.worker.start()
-        parts.wait_for(lambda: it.worker.said(words) >= 3, PATIENCE_S)
-        assert it.worker.said("\nready\n") == ready
+        parts.wait_for(lambda: it.worker.count_logged(words) >= 3, PATIENCE_S)
+        assert it.worker.count_logged("\nready\n") == ready
         assert it.worker.alive
         assert tls.plain == []
         tls.use(certificates / "right.crt", certificates / "right.key")

@@ -68,14 +68,14 @@ def test_share_of_a_worker_that_is_gone_is_drained(server: Server) -> None:
         # while it drains it takes no share of what arrives
         send(sender, range(600, 700))
         assert second.process.wait(PATIENCE_S) == 0
-        assert second.said("Slot 1 is closed")
+        assert second.count_logged("Slot 1 is closed")
         assert stranded(it) == []
         send(sender, range(700, 800))
         it.finish(sender)
         # nothing waits for it any more
         second.start("drain", "--slot", "1", "--idle", "2")
         assert second.process.wait(PATIENCE_S) == 0
-        assert second.said("Slot 1 is closed; 0 messages had waited")
+        assert second.count_logged("Slot 1 is closed; 0 messages had waited")
 
 
 def test_slot_is_taken_over_by_a_new_process(server: Server) -> None:
@@ -123,7 +123,7 @@ def test_slot_with_a_worker_is_not_drained(server: Server) -> None:
         second = Worker(it.directory / "drain.log", **it.worker.all_settings())
         second.start("drain", "--slot", "0")
         assert second.process.wait(PATIENCE_S) == 3
-        assert second.said("Another ingest worker serves slot 0")
+        assert second.count_logged("Another ingest worker serves slot 0")
         send(sender, range(20))
         it.finish(sender)
         assert it.worker.exits == [0]
@@ -137,13 +137,13 @@ def test_drain_that_does_not_come_to_an_end_says_so(server: Server) -> None:
         drain = Worker(it.directory / "drain.log", **it.worker.all_settings())
         drain.start("drain", "--slot", "0", "--idle", "60", "--at-most", "3")
         assert drain.process.wait(PATIENCE_S) == 1
-        assert drain.said("Slot 0 is not drained")
+        assert drain.count_logged("Slot 0 is not drained")
         # its session stays
         send(sender, range(20, 40))
         sender.flush()
         it.worker.start()
         it.finish(sender)
-        assert it.worker.said("session_lost") == 0
+        assert it.worker.count_logged("session_lost") == 0
 
 
 @pytest.mark.parametrize("kind", ["nats", "mosquitto"])

@@ -138,7 +138,7 @@ def test_paused_until_the_broker_gives_it_up(server: Server, kind: str) -> None:
         parts.wait_for(lambda: it.network.open == 0 or closed_by_broker(it), PATIENCE_S)
         it.worker.send(signal.SIGCONT)
         it.finish(sender)
-        assert it.worker.said("broker_connected") == 2
+        assert it.worker.count_logged("broker_connected") == 2
 
 
 def closed_by_broker(it: World) -> bool:
@@ -174,7 +174,9 @@ def test_client_id_taken_by_somebody_else(server: Server) -> None:
         rival.start()
         try:
             assert taken.wait(PATIENCE_S)
-            parts.wait_for(lambda: it.worker.said("broker_lost") >= 5, PATIENCE_S)
+            parts.wait_for(
+                lambda: it.worker.count_logged("broker_lost") >= 5, PATIENCE_S
+            )
         finally:
             ended.set()
             rival.join(PATIENCE_S)
@@ -278,7 +280,9 @@ def test_memory_is_bounded_while_the_database_is_away(
             }
             sender.send(AIR_TOPIC + "x", msgspec.json.encode(body) + padding)
         sender.flush()
-        parts.wait_for(lambda: it.worker.said("database_retry") >= 3, PATIENCE_S)
+        parts.wait_for(
+            lambda: it.worker.count_logged("database_retry") >= 3, PATIENCE_S
+        )
         grown = memory_mb(it.worker.process.pid) - before
         it.wire.thaw()
         assert grown < 20  # a queue of 4 MB, and what the allocator keeps

@@ -125,7 +125,7 @@ class Worker:
             f"VERKEHRSPULS_{name}".upper(): str(value)
             for name, value in self._settings.items()
         }
-        self._ready_before = self.said(READY)
+        self._ready_before = self.count_logged(READY)
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [
@@ -146,7 +146,7 @@ class Worker:
     @property
     def ready(self) -> bool:
         """Whether it was ready since its last start."""
-        return self.said(READY) > self._ready_before
+        return self.count_logged(READY) > self._ready_before
 
     def wait_ready(self) -> None:
         parts.wait_for(lambda: self.ready or not self.alive, PATIENCE_S)
@@ -178,7 +178,7 @@ class Worker:
         """What it logged."""
         return "\n" + self.log.read_text() if self.log.exists() else "\n"
 
-    def said(self, words: str) -> int:
+    def count_logged(self, words: str) -> int:
         """How often it logged these words."""
         return self.text().count(words)
 

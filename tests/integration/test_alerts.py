@@ -40,7 +40,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alert_sender, "MESSAGE_TIMEOUT_S", 1.0)
 
 
-def say(*pieces: bytes) -> Talk:
+def answering(*pieces: bytes) -> Talk:
     """Say so much at once, and hang up after the other side did."""
 
     def talk(connection: socket.socket) -> None:
@@ -65,7 +65,7 @@ def repeat(piece: bytes, *, first: bytes = b"", every_s: float = 0) -> Talk:
 
 
 def accept_mail(goodbye: bytes, taken: list[bytes]) -> Talk:
-    """Take a message as a mail server does, and say goodbye in some way."""
+    """Take a message as a mail server does, and answering goodbye in some way."""
 
     def talk(connection: socket.socket) -> None:
         connection.sendall(b"220 test\r\n")
@@ -141,24 +141,24 @@ def secure_webhook(port: int) -> Alerts:
 
 OK: Final = b"HTTP/1.1 200 OK\r\n"
 FAILING: Final[list[tuple[Callable[[int], Alerts], Talk]]] = [
-    (webhook, say(b"SSH-2.0-OpenSSH_9.2\r\n")),
-    (webhook, say(b"\xff\xfe\x00" * 1000 + b"\r\n\r\n")),
-    (webhook, say(OK + b"X: " + b"a" * 100_000)),
-    (webhook, say(OK + b"X: a\r\n" * 1000)),
-    (webhook, say(b"HTTP/1.1 99999 Many\r\n\r\n")),
-    (webhook, say(b"HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\n\r\n")),
-    (webhook, say()),
+    (webhook, answering(b"SSH-2.0-OpenSSH_9.2\r\n")),
+    (webhook, answering(b"\xff\xfe\x00" * 1000 + b"\r\n\r\n")),
+    (webhook, answering(OK + b"X: " + b"a" * 100_000)),
+    (webhook, answering(OK + b"X: a\r\n" * 1000)),
+    (webhook, answering(b"HTTP/1.1 99999 Many\r\n\r\n")),
+    (webhook, answering(b"HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\n\r\n")),
+    (webhook, answering()),
     (webhook, lambda connection: None),
     (webhook, repeat(b"HTTP/1.1 100 Continue\r\n\r\n")),
     (webhook, repeat(b"H", every_s=0.2)),
-    (secure_webhook, say(b"220 plain\r\n")),
-    (mail, say(b"HTTP/1.1 400 Bad Request\r\n\r\n")),
-    (mail, say(b"\xff" * 20_000)),
-    (mail, say(b"421 full\r\n")),
+    (secure_webhook, answering(b"220 plain\r\n")),
+    (mail, answering(b"HTTP/1.1 400 Bad Request\r\n\r\n")),
+    (mail, answering(b"\xff" * 20_000)),
+    (mail, answering(b"421 full\r\n")),
     (mail, lambda connection: None),
     (mail, repeat(b"250-more\r\n" * 1000, first=b"220 test\r\n")),
     (mail, repeat(b"2", every_s=0.2)),
-    (secure_mail, say(b"220 plain\r\n")),
+    (secure_mail, answering(b"220 plain\r\n")),
 ]
 
 
@@ -189,7 +189,7 @@ def test_what_comes_after_the_answer_does_not_matter(bench: Bench) -> None:
     taken: list[bytes] = []
     for settings, talk in (
         (webhook, repeat(b"a" * 1000, first=OK + b"\r\n")),
-        (webhook, say(OK + b"Content-Length: 99999999999\r\n\r\n")),
+        (webhook, answering(OK + b"Content-Length: 99999999999\r\n\r\n")),
         (mail, accept_mail(b"garbage\r\n", taken)),
         (mail, accept_mail(b"", taken)),
     ):
@@ -229,7 +229,10 @@ def test_slow_webhook_does_not_hold_up_mail(bench: Bench) -> None:
     unusual(bench)
     now_open(bench)
     taken: list[bytes] = []
-    with server(say()) as hook, server(accept_mail(b"221 bye\r\n", taken)) as port:
+    with (
+        server(answering()) as hook,
+        server(accept_mail(b"221 bye\r\n", taken)) as port,
+    ):
         settings = mail(port).model_copy(
             update={"webhook_url": webhook(hook).webhook_url}
         )
@@ -262,13 +265,13 @@ def of(bench: Bench, settings: Alerts) -> Settings:
     )
 
 
-def test_alerts_that_wait_too_long_are_told_of(bench: Bench) -> None:
+def test_alerts_that_wait_too_long_are_reported(bench: Bench) -> None:
     unusual(bench)
     now = now_open(bench)
     connection = bench.store.connection
     settings = of(bench, webhook(9))
 
-    def told() -> tuple[str, bool, bool]:
+    def alert_state() -> tuple[str, bool, bool]:
         with TestClient(create_app(settings)) as client:
             check = client.get("/readyz").json()["checks"]["analytics:alerts"][0]
             metrics = client.get("/metrics").text
@@ -280,21 +283,21 @@ def test_alerts_that_wait_too_long_are_told_of(bench: Bench) -> None:
         return check["status"], finding.state != PROBLEM, quiet
 
     alert_sender.send(connection, settings.alerts, now=now)
-    assert told() == ("pass", True, True)  # a first failure is none yet
+    assert alert_state() == ("pass", True, True)  # a first failure is none yet
     alert_sender.send(connection, settings.alerts, now=now + alerts.MAX_WAIT)
-    assert told() == ("warn", False, False)
+    assert alert_state() == ("warn", False, False)
     # nobody sends them
     bench.rows(
         "update alert set attempts = 0, due_at = now() - interval '1 h' returning 1"
     )
-    assert told() == ("warn", False, False)
+    assert alert_state() == ("warn", False, False)
     assert held_up(connection).waiting == len(bench.rows("select 1 from alert"))
     bench.rows("update alert set given_up = 'TimeoutError' returning 1")
-    assert told() == ("warn", False, False)
+    assert alert_state() == ("warn", False, False)
     # no address is set any more: nobody waits for them
     bench.rows("update alert set given_up = null returning 1")
     alert_sender.discard_unset(connection, Alerts())
-    assert told() == ("pass", True, True)
+    assert alert_state() == ("pass", True, True)
 
 
 def test_lost_case_holds_up_no_other(bench: Bench, monkeypatch: Any) -> None:

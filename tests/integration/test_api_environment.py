@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from api.app import create_app
 from dashboards.app import create_web
 from tests import parts
-from tests.suspicion import suspicion, told_until_decided
+from tests.suspicion import suspected_until_decided, suspicion
 from verkehrspuls.model import Channel, Installation, Sensor, Site, Town
 from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import load
@@ -232,7 +232,7 @@ def test_what_a_stuck_sensor_touches_is_told_without_it_as_well(
     """Of two days the last twelve hours: from there on a gauge rises further."""
     ended = START + timedelta(hours=HOURS)
     began = ended - timedelta(hours=12)
-    found, trusted = told_until_decided(
+    found, trusted = suspected_until_decided(
         lambda: ask(client, f"{site}/{path}"), url, site, quantity, began, ended
     )
     assert found["passport"][quantity]["suspected"] == pytest.approx(1 / 4)
@@ -267,7 +267,7 @@ def test_a_page_says_beside_each_figure_what_it_is_without_a_stuck_sensor(
     path = f"/de/towns/linz/{site}?from=2026-11-02&to=2026-11-04"
     ended = START + timedelta(hours=HOURS)
 
-    def said(page: str) -> set[str]:
+    def suspected_charts(page: str) -> set[str]:
         return {
             part.partition("-heading")[0]
             for part in page.split('<section class="chart" aria-labelledby="')[1:]
@@ -275,13 +275,13 @@ def test_a_page_says_beside_each_figure_what_it_is_without_a_stuck_sensor(
         }
 
     with TestClient(create_web(load({"VERKEHRSPULS_DATABASE__URL": url}))) as web:
-        assert said(web.get(path).text) == set()
+        assert suspected_charts(web.get(path).text) == set()
         with suspicion(
             url, site, quantity, ended - timedelta(hours=12), ended
         ) as decide:
-            assert said(web.get(path).text) == charts
+            assert suspected_charts(web.get(path).text) == charts
             decide(state="rejected")
-            assert said(web.get(path).text) == set()
+            assert suspected_charts(web.get(path).text) == set()
 
 
 @pytest.mark.parametrize(

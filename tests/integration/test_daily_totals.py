@@ -12,7 +12,7 @@ from analytics.jobs.store import open_store
 from analytics.volumes import daily
 from dashboards.app import create_web
 from tests.integration.test_analytics import Bench
-from tests.suspicion import suspicion, told_until_decided
+from tests.suspicion import suspected_until_decided, suspicion
 from verkehrspuls.settings import Health, load
 from verkehrspuls.storage.database import execute
 
@@ -272,7 +272,7 @@ def test_daily_means_of_the_air_are_told_without_those_suspected_as_well(
         )
 
     with TestClient(app) as client:
-        found, trusted = told_until_decided(
+        found, trusted = suspected_until_decided(
             lambda: client.get(path, params=period).json(),
             *(bench.url, "b420", "no2_ugm3", *span),
         )

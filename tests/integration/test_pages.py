@@ -398,7 +398,7 @@ def test_hours_that_were_not_counted_are_estimated_beside(
         connection.execute(
             "insert into vp.imputed_hour (channel_id, time, volume, low, high, method,"
             " gap_h, made_at)"
-            " select channel_id, '2026-03-03 08:00Z', 90, 80, 99, 'x-1', 1, now()"
+            " select channel_id, '2026-03-03 08:00Z', 90, 80, 99, 'linear', 1, now()"
             " from vp.channel where key = 'ost-2'"
         )
     try:
@@ -421,7 +421,7 @@ def test_health_of_channels_is_told_in_words(client: TestClient, url: str) -> No
             "insert into vp.channel_health (channel_id, day, verdict, complete, method,"
             " judged_at) select channel_id, '2026-03-03',"
             " case when channel.key = 'ost-2' then 'no-data' else 'good' end, true,"
-            " 'health-1', now() from vp.channel join vp.site using (site_id)"
+            " 'health-2', now() from vp.channel join vp.site using (site_id)"
             " where site.key = 'pariser-strasse'"
         )
     try:
@@ -507,7 +507,8 @@ def test_comparison_tells_the_change(client: TestClient, url: str) -> None:
             "insert into vp.daily_figure (site_id, quantity, direction, day, volume,"
             " volume_normalised, volume_estimated, expected, observed, normalised,"
             " imputed, excluded, valid, method)"
-            " select site_id, 'motor', 'all', day, v, v, v, 1, 1, 0, 0, 0, true, 'x-1'"
+            " select site_id, 'motor', 'all', day, v, v, v, 1, 1, 0, 0, 0, true,"
+            " 'daily-5'"
             " from vp.site, generate_series(date '2025-09-01', '2025-10-26', '1 day')"
             " day, lateral (select case when day < '2025-09-29' then 1000 else 1100"
             " end + 10 * extract(week from day)::int %% 3 as v) v"
@@ -531,7 +532,8 @@ def test_a_calendar_year_is_compared_with_the_same_weeks_of_the_year_before(
             "insert into vp.daily_figure (site_id, quantity, direction, day, volume,"
             " volume_normalised, volume_estimated, expected, observed, normalised,"
             " imputed, excluded, valid, method)"
-            " select site_id, 'motor', 'all', day, v, v, v, 1, 1, 0, 0, 0, true, 'x-1'"
+            " select site_id, 'motor', 'all', day, v, v, v, 1, 1, 0, 0, 0, true,"
+            " 'daily-5'"
             " from vp.site, generate_series(date '2023-12-25', '2024-12-31', '1 day')"
             " day, lateral (select 1000 + 100 * extract(year from day)::int % 5"
             " + 10 * (extract(week from day)::int % 3) as v) v"
@@ -608,7 +610,7 @@ def test_heavy_traffic_is_told_only_where_the_class_scheme_tells_it(
                 {"others": others},
             )
 
-    def told(query: str) -> tuple[bool, bool]:
+    def has_heavy_share(query: str) -> tuple[bool, bool]:
         period = {"from": "2026-03-01", "to": "2026-03-04"}
         path = "/api/v1/sites/kaiserslautern/pariser-strasse/figures/classes"
         figures = client.get(path, params=period).json()["figures"]
@@ -620,10 +622,10 @@ def test_heavy_traffic_is_told_only_where_the_class_scheme_tells_it(
 
     try:
         count_by("length-2", 0)
-        assert told("?period=24h") == (False, False)
+        assert has_heavy_share("?period=24h") == (False, False)
         count_by("tls-8+1", 0)
         # in other words, because pages are remembered
-        assert told("?period=24h&quantity=motor") == (True, True)
+        assert has_heavy_share("?period=24h&quantity=motor") == (True, True)
     finally:
         count_by(None, None)
 
@@ -646,13 +648,13 @@ def test_corridor_of_a_silent_station_says_so(client: TestClient) -> None:
 def test_corridor_of_days_without_data_says_nothing_of_bottlenecks(
     client: TestClient,
 ) -> None:
-    def said(day: str) -> str:
+    def page_text(day: str) -> str:
         page = client.get(f"{CORRIDOR}?day={day}").text
         return page.partition("Wo stockt der Verkehr?")[2].partition("</section>")[0]
 
-    assert "Noch keine Daten in diesem Zeitraum." in said("2027-06-01")
-    assert "Engp" not in said("2027-06-01")
-    known = said("2026-03-02")
+    assert "Noch keine Daten in diesem Zeitraum." in page_text("2027-06-01")
+    assert "Engp" not in page_text("2027-06-01")
+    known = page_text("2026-03-02")
     assert "0 Engpässe dauerten in diesen Wochen" in known
     assert "Geschwindigkeiten gibt es von 5 Tagen" in known
 

@@ -121,7 +121,7 @@ def test_this_version_of_paho_has_what_is_used() -> None:
     assert missing(client) == ""
 
 
-def test_another_version_of_paho_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_version_of_paho_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ingest.bulk.VERSION", "9.9.")
     client = paho.Client(CallbackAPIVersion.VERSION2)
     assert "paho-mqtt" in missing(client)

@@ -102,7 +102,7 @@ def test_value_is_packed_as_it_came(
 
 
 @given(READINGS, READINGS)
-def test_key_and_content_are_where_they_are_said_to_be(
+def test_key_and_content_are_at_their_offsets(
     one: CountReading, other: CountReading
 ) -> None:
     first, second = packed(one), packed(other, sensor=9)

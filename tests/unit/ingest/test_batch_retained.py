@@ -129,9 +129,7 @@ def test_reading_of_the_same_value_that_is_not_retained_is_a_new_one() -> None:
 
 
 @pytest.mark.parametrize(("device", "sensor"), [(1672, 41), (3585, 42), (9, 43)])
-def test_sensors_of_one_topic_are_told_apart_by_what_they_send(
-    device: int, sensor: int
-) -> None:
+def test_content_distinguishes_sensors_of_one_topic(device: int, sensor: int) -> None:
     batch = collector().collect([of_gateway(id=device, cm=80)])
     assert sensors_of(batch) == [sensor]
     assert [key[0] for key in batch.ledger] == [sensor]

@@ -187,7 +187,7 @@ def test_generic_file_with_offsets_and_wall_clock(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_bad_generic_file_says_what_is_wrong(
+def test_bad_generic_file_names_its_problem(
     tmp_path: Path, text: str, complaint: str
 ) -> None:
     with pytest.raises(BadFile, match=complaint):
@@ -289,7 +289,7 @@ def test_bad_row_is_named_by_its_line(tmp_path: Path, row: str, complaint: str) 
         read_generic(tmp_path, HEAD + "\n" + ROWS + row + "\n")
 
 
-def test_all_problems_of_a_file_are_told_at_once(tmp_path: Path) -> None:
+def test_all_problems_of_a_file_are_reported_at_once(tmp_path: Path) -> None:
     rows = "".join(f"2026-11-21T20:00,a,in,x{n},\n" for n in range(60))
     with pytest.raises(BadFile, match=r"59 more problems; .* --dry-run") as refused:
         read_generic(tmp_path, HEAD + rows)
@@ -322,12 +322,12 @@ def test_number_that_may_mean_two_is_not_guessed(tmp_path: Path) -> None:
         read_generic(tmp_path, HEAD.replace(",", ";") + rows)
 
 
-def test_rows_without_any_count_are_told(tmp_path: Path) -> None:
+def test_rows_without_any_count_are_reported(tmp_path: Path) -> None:
     file = read_generic(tmp_path, HEAD + ROWS + "2026-11-21T21:00,a,in,,50\n")
     assert file.left_out["all their cells of counts are empty"] == 1
 
 
-def test_outlook_tells_what_an_import_would_come_to(tmp_path: Path) -> None:
+def test_outlook_predicts_the_result_of_an_import(tmp_path: Path) -> None:
     row = "2026-11-21T21:00,a,in,-3,-1\n2026-11-21T22:00,a,in,3,-1\n"
     found = outlook(read_generic(tmp_path, HEAD + ROWS + row))
     assert (found.readings, found.sites, found.channels) == (4, 1, 1)
@@ -547,7 +547,7 @@ def test_line_that_is_no_message_is_named_and_does_not_end_it(
     assert list(skipped) == [2]
 
 
-def test_what_a_file_does_not_have_is_told(tmp_path: Path) -> None:
+def test_missing_site_and_missing_days_are_reported(tmp_path: Path) -> None:
     bike(tmp_path, ["2025-07-01 00:00,8,2,0,0", "2025-07-02 23:45,9,2,0,0"])
     file = muenster_bike.read(tmp_path, TOWN)
     with pytest.raises(UsageError, match=r"no site 99; there are 1: 77"):
@@ -587,7 +587,7 @@ def counts_of(tmp_path: Path, rows: list[tuple[str, int]], *sites: str) -> Count
 
 @pytest.mark.parametrize("step", [5, 15, 30, 60])
 @pytest.mark.parametrize("backwards", [False, True])
-def test_both_passes_of_the_autumn_hour_are_told_by_the_order(
+def test_order_decides_both_passes_of_the_autumn_hour(
     tmp_path: Path, step: int, backwards: bool
 ) -> None:
     rows = autumn_night(step)
@@ -598,21 +598,21 @@ def test_both_passes_of_the_autumn_hour_are_told_by_the_order(
     assert not file.remarks
 
 
-def test_a_second_pass_with_gaps_is_told_from_the_step_back(tmp_path: Path) -> None:
+def test_step_back_begins_a_second_pass_with_gaps(tmp_path: Path) -> None:
     rows = [("01:45", 1), ("02:00", 2), ("02:45", 3), ("02:15", 4), ("03:00", 5)]
     file = counts_of(tmp_path, [(f"2025-10-26T{time}", car) for time, car in rows])
     assert [time.hour for time in file.counts["time"]] == [23, 0, 0, 1, 2]
     assert not file.remarks
 
 
-def test_an_autumn_hour_that_is_there_once_is_said(tmp_path: Path) -> None:
+def test_an_autumn_hour_that_occurs_once_is_remarked(tmp_path: Path) -> None:
     rows = dict(autumn_night())
     file = counts_of(tmp_path, list(rows.items()))
     assert file.counts.height == 96
     assert file.remarks == {wall_clock.AMBIGUOUS["once"]: 4}
 
 
-def test_pairs_without_order_are_both_kept_and_said(tmp_path: Path) -> None:
+def test_pairs_without_order_are_both_kept_and_remarked(tmp_path: Path) -> None:
     rows = autumn_night()
     Random(3).shuffle(rows)
     file = counts_of(tmp_path, rows)
@@ -621,7 +621,7 @@ def test_pairs_without_order_are_both_kept_and_said(tmp_path: Path) -> None:
     assert file.remarks == {wall_clock.AMBIGUOUS["unordered"]: 8}
 
 
-def test_pairs_of_a_file_sorted_by_its_clock_are_both_kept_and_said(
+def test_pairs_of_a_file_sorted_by_its_clock_are_remarked(
     tmp_path: Path,
 ) -> None:
     rows = sorted(autumn_night(), key=itemgetter(0))
@@ -670,9 +670,7 @@ def test_dates_that_offices_write_are_read(
 @pytest.mark.parametrize(
     "text", ["01/02/2025", "1/2/25", "13/02/2025 07:00", "01/02/2025T07:00"]
 )
-def test_dates_of_which_the_month_is_not_known_are_refused(
-    tmp_path: Path, text: str
-) -> None:
+def test_dates_with_an_ambiguous_month_are_refused(tmp_path: Path, text: str) -> None:
     said = (
         rf"line 2: '{text}' may be day and month, or month and day; write it as "
         r"2026-11-21 or 21\.11\.2026 \(column time\)"
@@ -681,7 +679,7 @@ def test_dates_of_which_the_month_is_not_known_are_refused(
         counts_of(tmp_path, [(text, 5), ("2025-02-01", 6)])
 
 
-def test_a_file_of_dates_holds_daily_values_and_says_so(tmp_path: Path) -> None:
+def test_a_file_of_dates_has_daily_values_and_a_remark(tmp_path: Path) -> None:
     def read(*times: str) -> CountFile:
         rows = "".join(f"{time},a,b,4\n" for time in times)
         return read_generic(tmp_path, f"time,site,channel,car\n{rows}")
@@ -707,7 +705,7 @@ def test_an_interval_that_is_given_is_that_of_dates_too(tmp_path: Path) -> None:
     assert not file.remarks
 
 
-def test_what_is_said_is_of_the_sites_and_days_that_are_chosen(tmp_path: Path) -> None:
+def test_remarks_are_of_the_chosen_sites_and_days(tmp_path: Path) -> None:
     for station in (77, 88):
         head = f"Datetime,{station} (Tor {station}),{station}-status"
         rows = [f"{time.replace('T', ' ')[:16]},{n}," for time, n in _once()]

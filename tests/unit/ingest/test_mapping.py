@@ -34,7 +34,7 @@ def test_registry_knows_the_formats_that_there_are() -> None:
     assert payload_formats() == ["native", *foreign_formats()]
 
 
-def test_format_that_does_not_exist_is_told() -> None:
+def test_unknown_format_is_reported() -> None:
     strange = sensor(value("t", "temperature_c"), payload_format="morse")
     with pytest.raises(Unusable) as refused:
         read_foreign(strange, "t", b"", decoders=KNOWN, received_at=NOW)
@@ -118,7 +118,7 @@ def test_unit_of_a_stamp_is_never_guessed(
     "stamp", ["heute", True, 1e300, float("nan"), "2026-11-21T20:00:00", "0001-01-01"]
 )
 @pytest.mark.parametrize("unit", ["iso", "s"])
-def test_stamp_that_is_none_is_refused(
+def test_invalid_stamp_is_refused(
     stamp: Value, unit: typing.Literal["iso", "s"]
 ) -> None:
     times = (TimeField(field="at", unit=unit),)
@@ -158,7 +158,7 @@ def test_value_that_is_no_number_is_refused(number: Value, reason: str) -> None:
     assert ("decimal comma" in problem.detail.in_language("en")) == (number == "12,5")
 
 
-def test_text_is_a_number_where_the_profile_says_so() -> None:
+def test_text_is_a_number_if_the_profile_allows_it() -> None:
     to = sensor(value("t", "temperature_c"), profile=Profile(text_numbers=True))
     assert readings([Record(NOW, {"t": " 12.5"})], to)[0].value == 12.5
     (problem,) = decoded([Record(NOW, {"t": "12,5"})], to).unusable
@@ -207,7 +207,7 @@ def test_renamed_field_comes_to_light() -> None:
     assert refused.value.detail.in_language("de") == "vorhanden sind 'temp'"
 
 
-def test_output_without_mapping_is_told() -> None:
+def test_output_without_mapping_is_reported() -> None:
     broken = sensor(("t", "temperature_c", None))  # type: ignore[arg-type]
     (problem,) = decoded([Record(NOW, {"t": 1})], broken).unusable
     assert problem.reason == "no-mapping"
@@ -341,7 +341,7 @@ def test_long_key_over_many_values_takes_no_memory() -> None:
         ("duty", None, None),
     ],
 )
-def test_a_device_tells_how_much_it_observed(
+def test_device_reports_how_much_it_observed(
     source: str | Source, told: Value, observed_s: int | None
 ) -> None:
     profile = Profile(observed=source, receipt_time=True)
@@ -386,7 +386,7 @@ def test_an_observed_share_that_cannot_be_is_counted(told: Value, problem: str) 
         ("01:40", "start", "01:30"),
     ],
 )
-def test_the_pass_of_an_autumn_hour_is_told_by_when_it_came(
+def test_receipt_decides_the_pass_of_an_autumn_hour(
     sent: str, time_is: typing.Any, utc: str
 ) -> None:
     def moment(text: str) -> datetime:

@@ -14,14 +14,14 @@ from verkehrspuls.text import LANGUAGES
 NESTED = Unusable("unreadable", "[{}]: {}", 3, Detail.of("{} is no name", "'ä'")).detail
 
 
-def test_detail_is_told_in_each_language() -> None:
+def test_detail_is_translated() -> None:
     assert NESTED.in_language("en") == "[3]: 'ä' is no name"
     assert NESTED.in_language("de") == "[3]: 'ä' ist kein Name"
     assert explain("unreadable", NESTED, "de").startswith("Die Nachricht hat nicht")
     assert explain("unreadable", NESTED, "de").endswith("([3]: 'ä' ist kein Name)")
 
 
-def test_detail_that_was_stored_is_told_as_before() -> None:
+def test_stored_detail_has_the_same_text() -> None:
     values = msgspec.json.decode(NESTED.stored() or "")
     assert all(
         Detail(NESTED.text, values).in_language(language)

@@ -159,7 +159,7 @@ def test_a_drifting_cell_runs_away() -> None:
 
 
 @pytest.mark.parametrize("town", QUIET.towns, ids=lambda town: town.key)
-def test_a_sensor_tells_apart_what_its_scheme_can_and_loses_nothing(
+def test_a_sensor_counts_by_its_scheme_and_loses_nothing(
     town: SimulatedTown,
 ) -> None:
     for sensor in town.town.sensors:

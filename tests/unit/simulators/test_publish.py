@@ -186,7 +186,7 @@ def test_live_and_history_agree() -> None:
     assert sorted(map(order, told)) == sorted(map(order, past))
 
 
-def test_a_status_says_when() -> None:
+def test_a_status_has_its_time() -> None:
     one = next(statuses(WORLD, "online", START + 0.5))
     found = msgspec.json.decode(one.payload, type=wire.StatusMessage)
     assert found.time == datetime.fromtimestamp(START, UTC)

@@ -196,7 +196,7 @@ def test_days_after_school_holidays_are_not_compared_with_them() -> None:
     assert of_summer(monday, before) == 100
 
 
-def test_days_of_which_school_holidays_do_not_tell_are_workdays() -> None:
+def test_days_without_known_school_holidays_are_workdays() -> None:
     # what is known ends with the holidays
     assert of_summer(utc("2026-08-10 08:00"), SUMMER) == 100
     assert of_summer(utc("2026-07-08 08:00"), school_holidays()) == 100

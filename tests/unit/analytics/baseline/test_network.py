@@ -142,6 +142,6 @@ def test_a_site_that_does_not_go_with_its_town_is_unusual() -> None:
     assert hit["usual"] == pytest.approx(100 * exp(log(76 / 101) * 8 / 12))
 
 
-def test_a_town_that_is_unusual_as_a_whole_is_told() -> None:
+def test_a_town_that_is_unusual_as_a_whole_is_found() -> None:
     hits = unusual_volume.detect(town(*[(30, 100.0)] * 6))
     assert hits["reason"].to_list() == ["below-usual"] * 6

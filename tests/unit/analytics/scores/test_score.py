@@ -36,7 +36,7 @@ def test_a_spike_is_an_alarm_at_once_and_over_at_once() -> None:
     assert after < 0.5
 
 
-def test_a_stuck_counter_is_told_from_few_repetitions() -> None:
+def test_a_stuck_counter_is_detected_from_few_repetitions() -> None:
     found = judged(town(1), "s1", 50, 41, 38)
     assert found["kind"][0] == "stuck"
     assert (found["odds"][:2] > 0).all()
@@ -208,7 +208,7 @@ def test_offsets_are_understood(tmp_path: Path, text: str) -> None:
         "blank",
     ],
 )
-def test_a_file_says_the_same_however_it_is_written(
+def test_a_file_has_the_same_scores_however_it_is_written(
     tmp_path: Path, file: bytes
 ) -> None:
     path = tmp_path / "f.csv"

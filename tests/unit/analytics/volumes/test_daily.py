@@ -137,7 +137,7 @@ def test_directions_and_cross_section() -> None:
     }
 
 
-def test_heavy_traffic_is_unknown_where_a_class_is_never_told() -> None:
+def test_heavy_traffic_is_unknown_if_a_class_is_never_counted() -> None:
     heavy = {"truck": 1, "truck_trailer": 2, "articulated": 3}
     without_bus = hours(START, [10] * 24, **heavy)
     assert figures(without_bus)["in"]["heavy"] is None
@@ -145,7 +145,7 @@ def test_heavy_traffic_is_unknown_where_a_class_is_never_told() -> None:
     assert figures(told)["in"]["heavy"] == 6 * 24
 
 
-def test_an_hour_that_tells_no_classes_is_not_one_without_heavy_traffic() -> None:
+def test_an_hour_without_classes_has_unknown_heavy_traffic() -> None:
     """A tenth is heavy; from noon on the sensor gives sums alone."""
     heavy = {"truck": 10, "truck_trailer": 0, "articulated": 0, "bus": 0}
     morning = hours(START, [100] * 12, **heavy)
@@ -165,7 +165,7 @@ def test_an_hour_that_tells_no_classes_is_not_one_without_heavy_traffic() -> Non
         (["tls-5+1", "tls-8+1"], None),
     ],
 )
-def test_heavy_traffic_is_what_the_class_scheme_tells(
+def test_heavy_traffic_follows_the_class_scheme(
     schemes: list[str], heavy: int | None
 ) -> None:
     """5+1 counts articulated lorries with those that have a trailer."""

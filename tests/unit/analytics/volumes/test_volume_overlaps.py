@@ -209,7 +209,7 @@ def test_a_value_that_comes_again_weighs_once(quantity: str, mean: float) -> Non
     assert hour["observed_s"] == 601 or hour["observed_s"] == 600
 
 
-def test_what_a_sensor_says_that_it_observed_is_observed() -> None:
+def test_seconds_reported_by_a_sensor_are_observed() -> None:
     rows = counts(
         *({"time": T + n * 15 * MINUTE, "car": 10} for n in range(4)), interval_s=900
     ).with_columns(observed_s=pl.Series([900, 450, None, 0], dtype=pl.Int32))
@@ -220,7 +220,7 @@ def test_what_a_sensor_says_that_it_observed_is_observed() -> None:
     assert quarters["observed_s"].to_list() == [900, 450, 900, 0]
 
 
-def test_what_a_sensor_says_of_values_is_believed() -> None:
+def test_seconds_reported_with_values_are_observed() -> None:
     rows = values(
         {"time": T, "value": 10.0},
         {"time": T + 10 * MINUTE, "value": 20.0},

@@ -88,7 +88,7 @@ def test_real_codecs_make_readings(data: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["gwTime", "time"])
-def test_time_is_that_of_the_first_gateway_that_tells_one(name: str) -> None:
+def test_time_is_that_of_the_first_gateway_with_one(name: str) -> None:
     heard = [
         {"rssi": -60},
         {name: "2026-11-21T20:00:01.790Z"},

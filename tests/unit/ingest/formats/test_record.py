@@ -132,7 +132,7 @@ def test_bad_metric_costs_no_other() -> None:
     ]
 
 
-def test_time_that_is_none_is_told_by_its_own_field() -> None:
+def test_invalid_time_is_reported_with_its_field() -> None:
     good = {"phenomenonTime": TIMES[0], "result": 1}
     for name in ("phenomenonTime", "resultTime"):
         _, (problem,) = found("sensorthings", [good, {name: "heute", "result": 1}])

@@ -54,7 +54,7 @@ def test_last_example_of_the_rfc_is_read(data: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [3, 5])
-def test_cbor_of_the_rfc_says_the_same_as_json(data: Path, number: int) -> None:
+def test_cbor_of_the_rfc_equals_json(data: Path, number: int) -> None:
     path = data / "senml_rfc8428" / f"ex{number}.gen.json"
     json_records = decode_json(TOPIC, path.read_bytes(), NOW)
     assert json_records
@@ -88,7 +88,7 @@ def test_kelvin_becomes_degrees_and_a_foreign_dimension_is_refused() -> None:
     assert problem.reason == "unknown-unit"
 
 
-def test_values_of_one_name_are_told_apart_by_unit() -> None:
+def test_unit_distinguishes_values_of_one_name() -> None:
     pack = [{"bn": "x", "bt": AT, "u": "lon", "v": 7.4}, {"u": "%RH", "v": 80}]
     to = sensor(value("x %RH", "humidity_pct"))
     (reading,) = readings(decode_json(TOPIC, msgspec.json.encode(pack), NOW), to)

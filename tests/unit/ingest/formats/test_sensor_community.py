@@ -91,7 +91,7 @@ def test_time_that_cannot_be_used_never_becomes_that_of_receipt(told: object) ->
         (1795291200, TimeField(field="timestamp", unit="s")),
     ],
 )
-def test_profile_says_what_the_time_of_the_payload_is(
+def test_profile_defines_the_time_of_the_payload(
     told: object, field: TimeField
 ) -> None:
     to = sensor(value("SDS_P1", "pm10_ugm3"), profile=Profile(times=(field,)))

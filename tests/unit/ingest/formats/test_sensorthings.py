@@ -16,7 +16,7 @@ CLASSES = {"car": "Datastreams(5).result", "truck": "Datastreams(6).result"}
 ROAD = sensor(("1", "motor", Mapping(classes=CLASSES)), interval_s=60)
 
 
-def test_observation_has_the_interval_that_it_tells() -> None:
+def test_observation_has_its_own_interval() -> None:
     (reading,) = readings(decode(ONE_TOPIC, ONE, NOW), ROAD)
     assert (reading.output, reading.time, reading.interval_s, reading.classes) == (
         "1",

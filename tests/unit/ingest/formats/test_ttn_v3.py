@@ -49,7 +49,7 @@ def test_other_messages_hold_no_readings(kind: str) -> None:
     assert decode(TOPIC.removesuffix("up") + kind, b"{}", NOW) == []
 
 
-def test_message_without_formatter_is_told() -> None:
+def test_message_without_formatter_is_reported() -> None:
     with pytest.raises(Unusable) as refused:
         decode(TOPIC, b'{"uplink_message": {"f_port": 1, "frm_payload": "AQ=="}}', NOW)
     assert refused.value.reason == "no-decoded-object"
@@ -141,7 +141,7 @@ def test_frame_without_anything_for_the_application_holds_no_reading() -> None:
     assert decode(TOPIC, b'{"uplink_message": {"f_cnt": 7}}', NOW) == []
 
 
-def test_what_a_webhook_tells_beside_uplinks_holds_no_reading() -> None:
+def test_other_messages_of_a_webhook_have_no_reading() -> None:
     assert decode("webhook", b'{"join_accept": {"session_key_id": "x"}}', NOW) == []
     with pytest.raises(Unusable, match="uplink_message"):
         decode("webhook", b"{}", NOW)

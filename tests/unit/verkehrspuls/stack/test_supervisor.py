@@ -67,13 +67,13 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def said() -> list[str]:
+def printed() -> list[str]:
     return []
 
 
 @pytest.fixture
-def supervisor(clock: Clock, said: list[str]) -> Supervisor:
-    return Supervisor(say=said.append, start_s=60, clock=clock)
+def supervisor(clock: Clock, printed: list[str]) -> Supervisor:
+    return Supervisor(say=printed.append, start_s=60, clock=clock)
 
 
 def test_delay_doubles_up_to_half_a_minute() -> None:
@@ -87,7 +87,7 @@ def test_part_that_ran_for_a_minute_begins_anew() -> None:
 
 
 def test_dead_part_is_started_again_after_the_delay_and_said_so(
-    supervisor: Supervisor, clock: Clock, said: list[str]
+    supervisor: Supervisor, clock: Clock, printed: list[str]
 ) -> None:
     part = FakePart("ingest")
     supervisor.add(part)
@@ -95,7 +95,7 @@ def test_dead_part_is_started_again_after_the_delay_and_said_so(
     part.end(-9)
     supervisor.step()
     assert part.spawned == 1
-    assert said[0] == "ingest: it was ended by SIGKILL. Starting it again in 1 s."
+    assert printed[0] == "ingest: it was ended by SIGKILL. Starting it again in 1 s."
     clock.now += 0.9
     supervisor.step()
     assert part.spawned == 1
@@ -103,7 +103,7 @@ def test_dead_part_is_started_again_after_the_delay_and_said_so(
     supervisor.step()
     supervisor.step()
     assert part.spawned == 2
-    assert said[-1] == "ingest answers again"
+    assert printed[-1] == "ingest answers again"
     (state,) = supervisor.states()
     assert (state.restarts, state.answers, state.pid) == (1, True, 2)
 
@@ -126,14 +126,14 @@ def test_part_that_keeps_dying_is_left_more_and_more_time(
 
 
 def test_part_that_never_answers_is_ended_and_started_again(
-    supervisor: Supervisor, clock: Clock, said: list[str]
+    supervisor: Supervisor, clock: Clock, printed: list[str]
 ) -> None:
     part = FakePart("api")
     part.is_ready = False
     supervisor.add(part)
     clock.now += 61
     supervisor.step()
-    assert said == ["api does not answer within 60 s"]
+    assert printed == ["api does not answer within 60 s"]
     supervisor.step()
     clock.now += 1.1
     supervisor.step()
@@ -150,7 +150,7 @@ def test_part_that_runs_once_is_not_started_again(supervisor: Supervisor) -> Non
 
 
 def test_part_is_given_up_after_its_attempts(
-    supervisor: Supervisor, clock: Clock, said: list[str]
+    supervisor: Supervisor, clock: Clock, printed: list[str]
 ) -> None:
     part = FakePart("migration", once=True)
     one = supervisor.add(part, attempts=2)
@@ -161,7 +161,7 @@ def test_part_is_given_up_after_its_attempts(
     part.end(1)
     with pytest.raises(StackFailed, match=r"migration .* failed 2 times"):
         supervisor.wait_for(one)
-    assert "again" not in said[-2]
+    assert "again" not in printed[-2]
 
 
 def test_parts_are_stopped_in_reverse_order(supervisor: Supervisor) -> None:
@@ -179,14 +179,14 @@ def test_parts_are_stopped_in_reverse_order(supervisor: Supervisor) -> None:
     assert order == ["ingest", "broker", "database"]
 
 
-def test_part_that_does_not_stop_is_ended(said: list[str]) -> None:
-    supervisor = Supervisor(say=said.append, start_s=60)
+def test_part_that_does_not_stop_is_ended(printed: list[str]) -> None:
+    supervisor = Supervisor(say=printed.append, start_s=60)
     part = FakePart("api")
     part.asked = lambda: None
     supervisor.add(part)
     supervisor.stop(budget_s=0.1)
     assert part.process.returncode == -9
-    assert said == ["api did not stop in time and is ended"]
+    assert printed == ["api did not stop in time and is ended"]
 
 
 def test_change_is_told(supervisor: Supervisor) -> None:
@@ -210,7 +210,7 @@ def refused(number: int) -> OSError:
     "number", [errno.ENOSPC, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENOENT]
 )
 def test_what_cannot_be_told_is_said_once_and_told_later(
-    supervisor: Supervisor, clock: Clock, said: list[str], number: int
+    supervisor: Supervisor, clock: Clock, printed: list[str], number: int
 ) -> None:
     told = []
     full = True
@@ -226,14 +226,14 @@ def test_what_cannot_be_told_is_said_once_and_told_later(
     for _ in range(300):
         supervisor.step()
         clock.now += 0.1
-    assert said == [
+    assert printed == [
         f"other commands cannot be told what runs: {os.strerror(number)}. "
         "Everything goes on."
     ]
     full = False
     clock.now += 5
     supervisor.step()
-    assert said[1:] == ["other commands are told again what runs"]
+    assert printed[1:] == ["other commands are told again what runs"]
     assert [states[0].answers for states in told] == [True]
     clock.now += 5
     supervisor.step()
@@ -241,7 +241,7 @@ def test_what_cannot_be_told_is_said_once_and_told_later(
 
 
 def test_part_whose_methods_fail_ends_nothing(
-    supervisor: Supervisor, clock: Clock, said: list[str], monkeypatch: Any
+    supervisor: Supervisor, clock: Clock, printed: list[str], monkeypatch: Any
 ) -> None:
     part, other = FakePart("broker"), FakePart("api")
 
@@ -251,7 +251,7 @@ def test_part_whose_methods_fail_ends_nothing(
     monkeypatch.setattr(part, "spawn", fail)
     supervisor.add(part)
     supervisor.add(other)
-    assert said == [
+    assert printed == [
         "broker: The operating system refused to read or write: "
         "No space left on device. Starting it again in 1 s."
     ]
@@ -261,19 +261,21 @@ def test_part_whose_methods_fail_ends_nothing(
     supervisor.step()
     clock.now += 61
     supervisor.step()
-    assert "broker does not answer within 60 s: invalid literal" in said[-1]
+    assert "broker does not answer within 60 s: invalid literal" in printed[-1]
     monkeypatch.undo()
     monkeypatch.setattr(part, "last_log_lines", fail)
     supervisor.step()
-    assert said[-1] == "  its log cannot be read: [Errno 28] No space left on device"
+    assert printed[-1] == "  its log cannot be read: [Errno 28] No space left on device"
     clock.now += 2.1
     supervisor.step()
     supervisor.step()
     assert [state.answers for state in supervisor.states()] == [True, True]
 
 
-def test_part_that_cannot_be_asked_to_stop_leaves_none_running(said: list[str]) -> None:
-    supervisor = Supervisor(say=said.append, start_s=60)
+def test_part_that_cannot_be_asked_to_stop_leaves_none_running(
+    printed: list[str],
+) -> None:
+    supervisor = Supervisor(say=printed.append, start_s=60)
     part, other = FakePart("api"), FakePart("database")
 
     def fail() -> None:
