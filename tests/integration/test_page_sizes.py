@@ -9,6 +9,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from analytics.volumes.daily import METHOD
 from benchmarks import pages
 from dashboards import render
 from dashboards.app import create_web
@@ -106,8 +107,17 @@ LONG = Town(
 
 
 def _fill(connection: Connection) -> None:
-    """Fourteen months of hours, some quarter-hours, ten years of days."""
+    """Fourteen months of hours, some quarter-hours, ten years of days.
+
+    Of the towns with many sites, whose pages show the newest figures, three weeks.
+    """
     span = {"since": BEGAN, "until": NOW}
+    connection.execute(
+        "create temporary view filled as select channel.*, case municipality.key"
+        " when 'langenau' then '-infinity' else '2026-02-08'::timestamptz end as began"
+        " from vp.channel join vp.site using (site_id)"
+        " join vp.municipality using (municipality_id)"
+    )
     for table in ("volume", "environment_hour"):
         connection.execute(
             f"select vp.ensure_range('{table}', %(since)s, %(until)s)", span
@@ -122,15 +132,16 @@ def _fill(connection: Connection) -> None:
             " gap_s, valid) select channel_id, %(seconds)s, time,"
             " %(seconds)s - 60 * (extract(day from time)::int %% 3), 1000 + n, 900 + n,"
             " 70, 30, 1000 + n, 1000 + n, 47.3 + n %% 7, 1000.5 + n, 30.3, 0, true"
-            " from vp.channel, lateral (select time, (random() * 900)::int as n from"
-            " generate_series(%(since)s, %(until)s, make_interval(secs => %(seconds)s))"
-            " as time) made where quantity in ('motor', 'bicycle', 'pedestrian')",
+            " from filled, lateral (select time, (random() * 900)::int as n from"
+            " generate_series(greatest(%(since)s, began), %(until)s,"
+            " make_interval(secs => %(seconds)s)) as time) made"
+            " where quantity in ('motor', 'bicycle', 'pedestrian')",
             {"seconds": seconds, "since": since, "until": NOW - timedelta(hours=1)},
         )
     connection.execute(
         "insert into vp.environment_hour select channel_id, time, 3000,"
-        " 20 + random() * 30, 10 + random(), 60 + random() * 10 from vp.channel,"
-        " generate_series(%(since)s::timestamptz, %(until)s, '1 hour') as time"
+        " 20 + random() * 30, 10 + random(), 60 + random() * 10 from filled,"
+        " generate_series(greatest(%(since)s, began), %(until)s, '1 hour') as time"
         " where quantity not in ('motor', 'bicycle', 'pedestrian')",
         span,
     )
@@ -144,11 +155,11 @@ def _fill(connection: Connection) -> None:
         " volume_normalised, heavy, speed_kmh, peak_hour, peak_volume, expected,"
         " observed, normalised, imputed, excluded, valid, method) select distinct"
         " site_id, quantity, d, day, 24000, 24100.5, 2400, 47.3, day + time '16:15',"
-        " 1900, 1, 0.97, 0.03, 0, 0, true, 'daily-2' from vp.channel,"
+        " 1900, 1, 0.97, 0.03, 0, 0, true, %(method)s from filled,"
         " unnest(array[direction, 'all']) as d,"
-        " generate_series('2016-03-01'::timestamptz, %(until)s, '1 day') as day"
+        " generate_series(greatest('2016-03-01', began), %(until)s, '1 day') as day"
         " where quantity in ('motor', 'bicycle', 'pedestrian')",
-        span,
+        span | {"method": METHOD},
     )
     _open_cases(connection)
 
@@ -173,7 +184,7 @@ def _open_cases(connection: Connection) -> None:
         "insert into vp.case_member (anomaly_case_id, channel_id, detector, began,"
         " ended, observed, usual, score, reason) select (select min(anomaly_case_id)"
         " from vp.anomaly_case), channel_id, 'incident', began, began + interval"
-        " '1 hour', 300, 900.5, 6.25, 'below-usual' from vp.channel,"
+        " '1 hour', 300, 900.5, 6.25, 'incident' from vp.channel,"
         " generate_series(%(until)s::timestamptz - interval '1000 hours', %(until)s,"
         " interval '1 hour') as began where key = 'motor-ost'",
         {"until": NOW},

@@ -359,12 +359,6 @@ def _noise(
     )
 
 
-def noise_days(hours: pl.DataFrame, *, zone: str) -> pl.DataFrame:
-    """The noise of each day at the first channel."""
-    days = reports.noise_of(hours, time_zone=zone).days
-    return days.filter(pl.col("channel_id") == days["channel_id"].min())
-
-
 def noise_table(days: pl.DataFrame, language: Language) -> Table:
     """Return the levels of each day."""
     head = (language.phrase(text) for text in (mark("Day"), *_LEVELS.values()))
