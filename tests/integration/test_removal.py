@@ -15,6 +15,7 @@ from ingest.check import Limits
 from ingest.formats import formats
 from ingest.resolve import read_registry
 from ingest.write import Writer
+from tests.cases import Finding, open_case
 from tests.towns import SINCE, TOWN
 from verkehrspuls.errors import UnknownKey, UsageError
 from verkehrspuls.model import (
@@ -130,25 +131,11 @@ class World:
                 pass
 
     def put_case(self, leading: str, sites: list[str]) -> None:
-        row = self.connection.execute(
-            "insert into vp.anomaly_case (site_id, channel_id, detector, began, ended,"
-            " score, reason) select s.site_id, c.channel_id, 'level', %s, %s, 7,"
-            " 'silent' from vp.site s join vp.channel c using (site_id)"
-            " where s.key = %s and c.key = 'in' returning anomaly_case_id",
-            [NOW - timedelta(hours=len(sites)), NOW, leading],
-        ).fetchone()
-        assert row is not None
-        self.connection.execute(
-            "insert into vp.case_member (anomaly_case_id, channel_id, detector, began,"
-            " ended, score, reason) select %s, c.channel_id, 'level', %s, %s, 7,"
-            " 'silent' from vp.site s join vp.channel c using (site_id)"
-            " where s.key = any(%s) and c.key = 'in'",
-            [row["anomaly_case_id"], NOW - timedelta(hours=len(sites)), NOW, sites],
-        )
-        self.connection.execute(
-            "insert into vp.case_event (anomaly_case_id, kind, who) values"
-            " (%s, 'opened', 'detectors')",
-            [row["anomaly_case_id"]],
+        began = NOW - timedelta(hours=len(sites))
+        members = [leading, *(site for site in sites if site != leading)]
+        open_case(
+            self.connection,
+            *(Finding(site, "in", "silent", began, NOW) for site in members),
         )
 
     def count(self, table: LiteralString) -> int:
