@@ -1,5 +1,5 @@
-# Two commands: `make up` runs everything on this machine, `make test` tests it all.
-# Both set up .venv first, once.
+# `make up` runs everything on this machine, `make test` runs all tests. Both set up
+# .venv first.
 
 .DEFAULT_GOAL := help
 .SUFFIXES:
@@ -9,13 +9,13 @@ export PIP_ROOT_USER_ACTION = ignore
 
 BIN := .venv/bin
 CANDIDATES := python3.14 python3.13 python3.12 python3.11 python3 python
-# what such a Python must be able to do
+# requirements of the Python to use
 FIT := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
-# twice quiet: errors only
+# quiet twice: errors only
 PIP = $(BIN)/python -m pip install --quiet --quiet
 # set PYTHON to choose one
 PYTHON ?=
-# more options for a command, such as ARGS="--weeks 2 --port 9000"
+# further options of a command, such as ARGS="--weeks 2 --port 9000"
 ARGS ?=
 UV ?= uv
 LOCK = $(UV) pip compile pyproject.toml --extra embedded --group build --universal \
@@ -31,7 +31,7 @@ test: setup ## Run the whole test suite
 	@$(BIN)/pytest $(ARGS)
 
 .PHONY: soak
-soak: setup ## Run random histories of faults, such as ARGS="--histories 1000"
+soak: setup ## Test random sequences of faults, such as ARGS="--histories 1000"
 	@$(BIN)/pytest tests/faults/test_histories.py $(ARGS)
 
 .PHONY: check
@@ -45,16 +45,16 @@ check: setup ## Check format, lint, types, layers, dependencies, spelling and do
 	$(BIN)/pytest --quiet tests/unit/test_docs.py tests/unit/test_mirror.py
 
 .PHONY: bench
-bench: setup ## Measure how fast it is
+bench: setup ## Measure speed and accuracy
 	$(BIN)/verkehrspuls bench ingest
 	$(BIN)/verkehrspuls bench analytics
 	$(BIN)/verkehrspuls bench pages
 
 .PHONY: setup
-setup: .venv/develop ## Set up .venv, with all that tests and checks need
+setup: .venv/develop ## Set up .venv with everything for tests and checks
 
 .PHONY: lock
-lock: ## Write both lock files anew, from pyproject.toml; needs uv
+lock: ## Update both lock files from pyproject.toml; needs uv
 	@command -v $(UV) >/dev/null || { \
 		echo "uv is missing. Install it with: pip install uv" >&2; exit 1; }
 	$(LOCK) --upgrade --output-file requirements.lock
