@@ -112,10 +112,10 @@ class Database:
                 self._note_lost()
             if _is_slow(error):
                 raise TooSlow from error
-            told = explained(error)
-            if told is error or not isinstance(told, Unavailable):
+            cause = explained(error)
+            if cause is error or not isinstance(cause, Unavailable):
                 raise
-            raise told from error
+            raise cause from error
         finally:
             spent = spent_ms.get()
             if spent is not None:

@@ -54,10 +54,10 @@ def describe(extract: Extract) -> dict[str, Any]:
 
 def _passport(extract: Extract) -> dict[str, Any]:
     """Return the passport with its cases; undefined shares are null."""
-    told = asdict(extract.passport) | {"open_cases": extract.cases}
+    facts = asdict(extract.passport) | {"open_cases": extract.cases}
     if not extract.passport.intervals_expected:
-        told |= dict.fromkeys(SHARES)
-    return told
+        facts |= dict.fromkeys(SHARES)
+    return facts
 
 
 def to_description(extract: Extract) -> bytes:

@@ -171,8 +171,10 @@ def _table(extract: Extract, language: str, dialect: Dialect) -> pl.DataFrame:
 
 def _in_words(column: pl.Expr, words: Mapping[str, str], language: str) -> pl.Expr:
     """Translate codes side by side; codes without a word stay unchanged."""
-    said = {code: translate(word, language) for code, word in words.items()}
-    return column.str.split(" ").list.eval(pl.element().replace(said)).list.join(", ")
+    words_of = {code: translate(word, language) for code, word in words.items()}
+    return (
+        column.str.split(" ").list.eval(pl.element().replace(words_of)).list.join(", ")
+    )
 
 
 def _title(extract: Extract, name: str, language: str) -> str:

@@ -160,9 +160,9 @@ def install(app: FastAPI) -> None:
 
 def unexpected(request: Request, error: Exception) -> Response:
     """Answer an unexpected error: of the database, or of the program."""
-    told = explained(error)
-    if isinstance(told, Unavailable):
-        return _own(request, told)
+    cause = explained(error)
+    if isinstance(cause, Unavailable):
+        return _own(request, cause)
     return respond(request, 500, code="internal", detail=MEANINGS["internal"])
 
 
@@ -281,8 +281,8 @@ def _own(request: Request, error: Exception) -> Response:
         headers["Retry-After"] = str(retry_s)
     if isinstance(error, UnknownKey):
         near = _meant(request, error)
-        said = f"; did you mean {near}?" if near else "."
-        detail = f"There is no {error.kind} {error.key}{said}"
+        hint = f"; did you mean {near}?" if near else "."
+        detail = f"There is no {error.kind} {error.key}{hint}"
     elif isinstance(error, NotAcceptable) or status in _CLIENT_STATUSES:
         detail = str(error)
     else:

@@ -35,7 +35,7 @@ _TWICE: Final = mark("The parameter {} is given more than once")
 
 
 async def refuse_unknown(request: Request) -> None:
-    """Refuse parameters that the route does not declare, or that are given twice.
+    """Refuse parameters that the route does not declare, or that come twice.
 
     `PROBES` are exempt: monitors add parameters, and would take a refusal for a
     failure.

@@ -347,8 +347,8 @@ def history(counts: Counts, language: Language) -> str:
     if not counts.history:
         return ""
     return language.plural(
-        "%(count)s case is history: it had ended a week before it was found.",
-        "%(count)s cases are history: they had ended a week before they were found.",
+        "%(count)s case is historical: it had ended a week before it was found.",
+        "%(count)s cases are historical: they had ended a week before they were found.",
         counts.history,
     )
 

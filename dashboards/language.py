@@ -10,7 +10,7 @@ from babel import Locale
 from babel.dates import format_date, format_skeleton
 
 from verkehrspuls import locales
-from verkehrspuls.quantities import NOUNS, QUANTITIES
+from verkehrspuls.quantities import QUANTITIES
 from verkehrspuls.text import mark, translate, translate_plural
 
 #: written for an unknown figure; never a zero
@@ -92,7 +92,7 @@ class Language:
 
     def counted(self, key: str) -> str:
         """Return the name of what is counted, after a number: 17 Fahrräder."""
-        return self.phrase(NOUNS[key])
+        return self.phrase(QUANTITIES[key].noun)
 
     def unit(self, key: str, per: str = "h") -> str:
         """Return a quantity's unit; for counted ones per hour, `15 min` or day."""

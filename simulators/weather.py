@@ -12,7 +12,7 @@ import numpy as np
 from simulators.noise import Floats, smooth
 
 _YEAR_S = 365.2425 * 86_400
-_SHARED = 0.9
+_REGION_SHARE = 0.9
 
 
 @dataclass(frozen=True)
@@ -88,4 +88,4 @@ def _process(
 ) -> Floats:
     region = smooth(seed, f"region/{name}", seconds, period_s=hours * 3600)
     local = smooth(seed, f"{town}/{name}", seconds, period_s=hours * 3600)
-    return np.asarray(_SHARED * region + np.sqrt(1 - _SHARED**2) * local)
+    return np.asarray(_REGION_SHARE * region + np.sqrt(1 - _REGION_SHARE**2) * local)

@@ -1,6 +1,7 @@
 """Fixtures that the rings share; the servers behind them are in `parts`."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
@@ -31,10 +32,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def pytest_configure() -> None:
-    """Keep what tests write in memory, where there is enough of it."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep what tests write in memory, where there is enough of it, until they end."""
     if "TMPDIR" not in os.environ and parts.memory_has_room():
-        os.environ["TMPDIR"] = str(parts.MEMORY)
+        folder = parts.memory_folder()
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+        os.environ["TMPDIR"] = str(folder)
         tempfile.tempdir = None
 
 

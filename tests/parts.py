@@ -2,6 +2,9 @@
 
 What a machine lacks is skipped with the reason; with `CI=true` it is an error.
 
+What tests write is in memory where that has room, and removed at the end; set `TMPDIR`
+to keep it elsewhere.
+
 `VERKEHRSPULS_TEST_POSTGRES_URL`
     an existing plain PostgreSQL, in place of the embedded one. The role must be
     allowed to create databases.
@@ -79,6 +82,18 @@ def memory_has_room() -> bool:
         return False
     free = found.f_bavail * found.f_frsize
     return free > MEMORY_BYTES and not found.f_flag & os.ST_NOEXEC
+
+
+def memory_folder() -> Path:
+    """Make this process's folder in memory; remove those of processes that are gone."""
+    prefix = "vp-tests-"
+    for old in MEMORY.glob(f"{prefix}*"):
+        if not Path("/proc", old.name.removeprefix(prefix)).exists():
+            shutil.rmtree(old, ignore_errors=True)
+    folder = MEMORY / f"{prefix}{os.getpid()}"
+    folder.mkdir()
+    folder.chmod(0o1777)
+    return folder
 
 
 def program(name: str, *, package: str) -> str:
@@ -263,7 +278,7 @@ class DebianServer:
         script = f"{shlex.join(initdb)} && exec {shlex.join(postgres)}"
         namespace = ["unshare", "--mount"]
         allowed = subprocess.run([*namespace, "true"], stderr=subprocess.DEVNULL)
-        if tempfile.gettempdir() != str(MEMORY) or allowed.returncode != 0:
+        if MEMORY not in Path(tempfile.gettempdir()).parents or allowed.returncode:
             namespace = []
         else:
             mount = ["mount", "-t", "tmpfs", "-o", "mode=1777", "none"]

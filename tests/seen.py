@@ -1,7 +1,8 @@
 """What each how-to for contributors leads to: looked for where people look for it.
 
-Run in a copy of the project in which the how-tos were followed, with the URLs of empty
-databases, one for `IN_WORLD` and one for each of `ALONE`: `python -m tests.seen URL …`.
+Run in a copy of the project in which the how-tos were followed, with the URLs of
+databases, one with `tests.world` for `IN_WORLD` and an empty one for each of `ALONE`:
+`python -m tests.seen URL …`.
 """
 
 import os
@@ -319,9 +320,9 @@ ALONE: Final[dict[str, Callable[[str], None]]] = {
 
 if __name__ == "__main__":
     of_world, *others = sys.argv[1:]
+    # they lack the migration of a how-to
     for url in (of_world, *others):
         migrate(url)
-    world.build(of_world)
     for look in IN_WORLD.values():
         look(of_world)
     for look, url in zip(ALONE.values(), others, strict=True):

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from analytics.cases import casework
-from tests.recorded import mark_findings
+from tests.cases import Finding, open_case
 from verkehrspuls.storage.database import connect
 
 
@@ -16,18 +16,9 @@ def suspicion(
 ) -> Iterator[Callable[..., int]]:
     """For a while, a channel is suspected to be stuck; yields how a person decides."""
     with connect(url, autocommit=True) as connection:
-        (number,) = connection.execute(
-            "with led as (insert into vp.anomaly_case (site_id, channel_id, detector,"
-            " began, ended, score, reason) select site_id, channel_id, 'stuck', %s, %s,"
-            " 1, 'stuck' from vp.channel join vp.site s using (site_id)"
-            " where s.key = %s and quantity = %s order by channel_id limit 1"
-            " returning *), of_it as (insert into vp.case_member (anomaly_case_id,"
-            " channel_id, detector, began, ended, score, reason)"
-            " select anomaly_case_id, channel_id, detector, began, ended, score,"
-            " reason from led) select anomaly_case_id from led",
-            [began, ended, site, quantity],
-        ).fetchone() or (0,)
-        mark_findings(connection)
+        number = open_case(
+            connection, Finding(site, quantity, "stuck", began, ended, score=1)
+        )
 
         def decide(**decision: str) -> int:
             return casework.change(connection, number, who="Ada", **decision)

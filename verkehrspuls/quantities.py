@@ -55,6 +55,8 @@ class Quantity:
     minimum: float
     maximum: float
     mean: Mean = "arithmetic"
+    #: what is counted, after a number
+    noun: str = ""
     #: decimals of values up to 100
     decimals: int = 1
     #: whether sound values may stay the same for hours, such as without rain
@@ -76,17 +78,10 @@ class Quantity:
 COUNTED: Final = {
     q.key: q
     for q in (
-        Quantity("motor", _("Motor vehicles"), "Kfz/h", 0, 10_000),
-        Quantity("bicycle", _("Bicycles"), "Rad/h", 0, 20_000),
-        Quantity("pedestrian", _("Pedestrians"), "Fuß/h", 0, 50_000),
+        Quantity("motor", _("Motor vehicles"), "Kfz/h", 0, 10_000, noun=_("vehicles")),
+        Quantity("bicycle", _("Bicycles"), "Rad/h", 0, 20_000, noun=_("bicycles")),
+        Quantity("pedestrian", _("Pedestrians"), "Fuß/h", 0, 50_000, noun=_("people")),
     )
-}
-
-#: Names of what is counted, after a number.
-NOUNS: Final = {
-    "motor": _("vehicles"),
-    "bicycle": _("bicycles"),
-    "pedestrian": _("people"),
 }
 
 #: Environment quantities by the key that a payload uses.

@@ -295,10 +295,11 @@ class Analytics(Section):
         "not set, the built-in one",
     )
     car_units: str = Field(
-        "munich", description="key of a set of car units in that file"
+        "munich", description="key of the car units to use, in `flow_parameters`"
     )
     service_profile: str = Field(
-        "hbs-like", description="key of a level-of-service profile in that file"
+        "hbs-like",
+        description="key of the level-of-service profile to use, in `flow_parameters`",
     )
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Alerts: which changes of cases are told to whom, in what words, and when again.
+"""Alerts: which changes of cases are sent to whom, in which words, and when again.
 
 Nothing here touches a network or the database; `analytics.jobs.alert_sender` does.
 """
@@ -20,7 +20,7 @@ from verkehrspuls.errors import UsageError
 from verkehrspuls.settings import Alerts
 from verkehrspuls.text import mark, translate, translate_plural
 
-#: Cases that a message names; of more it says how many.
+#: Cases that a message names; the others are counted.
 MAX_CASES_LISTED: Final = 30
 #: Characters of a line.
 MAX_LINE_LENGTH: Final = 1000
@@ -33,7 +33,7 @@ KINDS: Final = states.KINDS | {"opened": mark("new")}
 
 
 def destinations(settings: Alerts) -> list[str]:
-    """Where messages go; nowhere, unless addresses are set."""
+    """List where messages go; nowhere, unless addresses are set."""
     found = []
     if settings.webhook_url.get_secret_value():
         found.append("webhook")
@@ -43,7 +43,7 @@ def destinations(settings: Alerts) -> list[str]:
 
 
 def least_severities(rules: Sequence[str], keys: Iterable[str]) -> dict[str, str]:
-    """The least severity that is told, by municipality; others are told nothing.
+    """Return the least severity that is sent, by municipality; the others get nothing.
 
     A rule is `municipality:severity`; `*` stands for all that have none of their own,
     and the severity `off` for nothing.
@@ -60,7 +60,7 @@ def require_addresses(settings: Alerts) -> None:
 
 
 def quiet_until(quiet: str, now: datetime, zone: str) -> datetime | None:
-    """When a quiet period (`22:00-06:00`, local) ends that `now` lies in, else None."""
+    """Return when the quiet period (`22:00-06:00`, local) around `now` ends, if any."""
     if not quiet:
         return None
     begin, end = (time.fromisoformat(part) for part in quiet.split("-"))
@@ -83,7 +83,7 @@ def lines(
     cases: Mapping[int, Case],
     language: str,
 ) -> list[str]:
-    """A line for each case of `changes`, the newest change of each."""
+    """Write a line for each case of `changes`, with its newest change."""
     newest = {change["anomaly_case_id"]: change for change in changes}
     shown = [
         f"#{number} [{translate(_become(change, cases[number]), language)}] "
@@ -99,13 +99,13 @@ def lines(
 
 
 def in_a_line(text: str) -> str:
-    """Let a text be one line of bounded length, without characters that direct."""
+    """Make a text one line of bounded length, without control characters."""
     shown = "".join(sign if sign.isprintable() else " " for sign in text)
     return " ".join(shown.split())[:MAX_LINE_LENGTH]
 
 
 def subject(changes: Sequence[Mapping[str, Any]], language: str) -> str:
-    """What a digest is about, in a line."""
+    """Write the subject of a digest."""
     count = len({change["anomaly_case_id"] for change in changes})
     text = translate_plural(
         "%(place)s: %(count)s case", "%(place)s: %(count)s cases", count, language
@@ -121,7 +121,7 @@ def email(
     cases: Mapping[int, Case],
     settings: Alerts,
 ) -> EmailMessage:
-    """One message for a digest."""
+    """Write the message of a digest."""
     message = EmailMessage()
     message["Subject"] = f"Verkehrspuls, {subject(changes, settings.language)}"
     message["From"] = settings.email_from or settings.email_to[0]
@@ -135,38 +135,30 @@ def email(
 def webhook_body(
     changes: Sequence[Mapping[str, Any]], cases: Mapping[int, Case]
 ) -> bytes:
-    """One JSON object for a digest; `id` of a change never comes with another one."""
-    told = [
-        {
-            "id": change["alert_id"],
-            "change": change["kind"],
-            "at": change["at"].isoformat(),
-            "by": change["who"],
-            "case": change["anomaly_case_id"],
-            **{
-                name: getattr(cases[change["anomaly_case_id"]], name)
-                for name in ("site", "reason", "severity", "state", "effect")
-            },
-            **{
-                name: getattr(cases[change["anomaly_case_id"]], name).isoformat()
-                for name in ("began", "ended")
-            },
-            **{
-                f"sentence_{language}": sentence(
-                    cases[change["anomaly_case_id"]], language
-                )
-                for language in ("de", "en")
-            },
-        }
-        for change in changes
-    ]
+    """Write a digest as one JSON object; the `id` of a change is unique."""
     body = {name: changes[0][name] for name in ("municipality", "simulated")}
-    body["changes"] = told
+    body["changes"] = [
+        _entry(change, cases[change["anomaly_case_id"]]) for change in changes
+    ]
     return json.dumps(body, ensure_ascii=False).encode()
 
 
+def _entry(change: Mapping[str, Any], case: Case) -> dict[str, Any]:
+    plain = ("site", "reason", "severity", "state", "effect")
+    return {
+        "id": change["alert_id"],
+        "change": change["kind"],
+        "at": change["at"].isoformat(),
+        "by": change["who"],
+        "case": change["anomaly_case_id"],
+        **{name: getattr(case, name) for name in plain},
+        **{name: getattr(case, name).isoformat() for name in ("began", "ended")},
+        **{f"sentence_{key}": sentence(case, key) for key in ("de", "en")},
+    }
+
+
 def key(changes: Sequence[Mapping[str, Any]]) -> str:
-    """The same for the same digest: what was sent twice can be told."""
+    """Return the same key for the same digest, so that a repetition is recognised."""
     numbers = ",".join(str(change["alert_id"]) for change in changes)
     return hashlib.sha256(numbers.encode()).hexdigest()[:32]
 

@@ -51,7 +51,7 @@ def change(
     execute(connection, "decide_case", anomaly_case_id=case, state=after, effect=then)
     _note(connection, case, "decided", who, comment)
     if after == SUSPECTED or excludes(after, then) != excludes(before, stands.effect):
-        # given back to the detectors, it is also judged anew
+        # returned to the detectors, it is also judged again
         return execute(connection, "mark_case_stale", anomaly_case_id=case).rowcount
     return 0
 

@@ -23,7 +23,7 @@ from verkehrspuls.quantities import COUNTED
 Step = Literal["PT15M", "PT1H", "P1D"]
 
 #: A course: every interval has a row, `time` is its start. What is not known is null.
-#: `low` and `high` bound what is usual, `found` tells where the case found something.
+#: `low` and `high` bound what is usual, `found` marks where the case found something.
 COURSE: Final[Schema] = {
     "time": TIME,
     "observed": pl.Float64(),
@@ -182,7 +182,7 @@ def of_values(
     case: Case,
     spans: Iterable[tuple[datetime, datetime]],
 ) -> pl.DataFrame:
-    """Return the COURSE of measured values; usual is what the finding says."""
+    """Return the COURSE of measured values; usual is that of the finding."""
     known = hours.filter(pl.col("observed_s") >= _MIN_OBSERVED * 3600)
     if chosen.step != "P1D":
         means = known.select("time", observed="mean")

@@ -1,4 +1,4 @@
-"""Groups of case members: what several detectors and channels tell of one cause.
+"""Groups of case members: findings of several detectors and channels of one cause.
 
 Which members are together depends on the members alone, not on the order in which they
 were found; only the number of a case is kept from one time to the next.

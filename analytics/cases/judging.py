@@ -85,8 +85,7 @@ def judge_hours(
 ) -> list[members.Judgement]:
     """Judge whole hours (STORED_VOLUMES) of counting channels, each by itself."""
     whole = hours.filter(pl.col("time") + _HOUR <= now)
-    found = {code: one.hours(whole) for code, one in detectors().items() if one.hours}
-    return _judged(found, spans, stored)
+    return _judged(_found("hours", whole), spans, stored)
 
 
 def judge_town(
@@ -97,7 +96,7 @@ def judge_town(
     What was found in these hours before may explain hits: what a stuck detector
     explains is not called unusual, too.
     """
-    found = {code: one.town(hours) for code, one in detectors().items() if one.town}
+    found = _found("town", hours)
     before = {
         code: stored.filter(pl.col("detector") == code)
         for code in detectors().keys() - found.keys()
@@ -119,12 +118,7 @@ def judge_quarters(
     """
     whole = quarters.filter(pl.col("time") + _QUARTER <= now)
     vehicles = whole.join(motor, on="channel_id", how="semi")
-    found = {
-        code: one.quarters(whole, vehicles)
-        for code, one in detectors().items()
-        if one.quarters
-    }
-    return _judged(found, spans, stored)
+    return _judged(_found("quarters", whole, vehicles), spans, stored)
 
 
 def judge_values(
@@ -137,12 +131,8 @@ def judge_values(
 ) -> list[members.Judgement]:
     """Judge whole hours of air and noise (ENVIRONMENT_HOURS)."""
     whole = hours.filter(pl.col("time") + _HOUR <= now)
-    found = {
-        code: one.values(whole, channels)
-        for code, one in detectors().items()
-        if one.values
-    }
     # means and levels of hours
+    found = _found("values", whole, channels)
     return _judged(found, spans, stored, adds_up=False)
 
 
@@ -161,15 +151,11 @@ def judge_gaps(
     spans = check(intervals, frames.INTERVALS).group_by("channel_id")
     judged = spans.agg(since=pl.col("time").min(), until=pl.col("time").max())
     until = pl.min_horizontal("until", pl.lit(now, frames.TIME))
+    windows = judged.join(readings, on="channel_id", how="semi")
+    found = _found("gaps", intervals, installed.with_columns(until=until))
     return [
-        members.judge(
-            one.gaps(intervals, installed.with_columns(until=until)),
-            code,
-            stored=stored,
-            windows=judged.join(readings, on="channel_id", how="semi"),
-        )
-        for code, one in detectors().items()
-        if one.gaps
+        members.judge(hits, code, stored=stored, windows=windows)
+        for code, hits in found.items()
     ]
 
 
@@ -185,9 +171,14 @@ def judge_days(
 
     What is called a shift of level is not called a drift, too.
     """
-    days = Days(counts, values, pairs)
-    found = {code: one.days(days) for code, one in detectors().items() if one.days}
-    return _judged(found, spans, stored)
+    return _judged(_found("days", Days(counts, values, pairs)), spans, stored)
+
+
+def _found(stage: Stage, *judged: pl.DataFrame | Days) -> dict[str, pl.DataFrame]:
+    """Return the HITS of each detector that judges something, by its code."""
+    return {
+        code: getattr(detectors()[code], stage)(*judged) for code in codes_of(stage)
+    }
 
 
 def _judged(
@@ -200,7 +191,7 @@ def _judged(
 ) -> list[members.Judgement]:
     """Judge what began in the spans: before them is only what it is compared with.
 
-    Hits that others explain are left out, be it that those were found `before`.
+    Hits that others explain are left out, also those that were found `before`.
     """
     began = pl.col("began")
     others = {**(before or {}), **found}
@@ -226,7 +217,7 @@ def _unexplained(
     for reason in detectors()[code].reasons:
         for other in reason.explained_by:
             if other in others:
-                told = pl.col("reason") == reason.code
-                left = runs.without(hits.filter(told), others[other])
-                hits = pl.concat([hits.filter(~told), left])
+                of_it = pl.col("reason") == reason.code
+                left = runs.without(hits.filter(of_it), others[other])
+                hits = pl.concat([hits.filter(~of_it), left])
     return hits

@@ -1,4 +1,4 @@
-"""What a case says: one sentence, in German and in English.
+"""The sentence of a case, in German and in English.
 
 What is unusual and where, by how much, since when, and why it is believed.
 """
@@ -16,12 +16,12 @@ from babel.numbers import format_decimal
 from analytics.detectors import detectors, reasons
 from verkehrspuls.cases import Case
 from verkehrspuls.locales import locales
-from verkehrspuls.quantities import COUNTED, ENVIRONMENT, NOUNS, QUANTITIES
+from verkehrspuls.quantities import COUNTED, ENVIRONMENT, QUANTITIES
 from verkehrspuls.text import mark, translate, translate_plural
 
-#: Said where the reason is not known, or figures for it are missing.
+#: For a reason that is not known, or that lacks figures.
 OTHER: Final = mark("something unusual (%(reason)s)")
-#: A score from here on is told without tenths.
+#: A score from here on is written without tenths.
 _MIN_WHOLE_SCORE: Final = 10
 
 
@@ -106,7 +106,7 @@ def _what(case: Case, language: str) -> str:
     # 410 instead of 1,980 vehicles, but 31 µg/m³ instead of 12 µg/m³
     units = {
         "observed": unit,
-        "usual": translate(NOUNS[quantity], language) if counted else unit,
+        "usual": translate(COUNTED[quantity].noun, language) if counted else unit,
     }
     return translate(text, language) % {
         "reason": translate(word(case.reason), language),
@@ -127,7 +127,7 @@ def _reach(case: Case, language: str) -> str:
     }
 
 
-#: the same cases are told again and again
+#: the same cases are written again and again
 @lru_cache(maxsize=4096)
 def _number(value: float | None, language: str, digits: int) -> str:
     if value is None:
@@ -135,7 +135,7 @@ def _number(value: float | None, language: str, digits: int) -> str:
     return str(format_decimal(round(value, digits), locale=locales()[language].cldr))
 
 
-#: the same cases are told again and again
+#: the same cases are written again and again
 @lru_cache(maxsize=4096)
 def _moment(time: datetime, zone: str, language: str) -> str:
     local = time.astimezone(ZoneInfo(zone))

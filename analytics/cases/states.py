@@ -22,7 +22,7 @@ EFFECTS: Final = {
     "caveat": mark("figures stay as they are and point to the open case"),
     "keep": mark("figures stay as they are"),
 }
-#: What can become of a case, as its history tells.
+#: Kinds of entries in the history of a case.
 KINDS: Final = {
     "opened": mark("opened"),
     "raised": mark("got worse"),
@@ -34,7 +34,7 @@ KINDS: Final = {
 #: States in which the effect `exclude` counts.
 EXCLUDING: Final = frozenset({"confirmed", "explained"})
 
-#: What a person may do. Back to `suspected` gives the case back to the detectors.
+#: What a person may do. Back to `suspected` returns the case to the detectors.
 BY_PERSON: Final = {
     SUSPECTED: frozenset({"confirmed", "explained", "rejected"}),
     "confirmed": frozenset({SUSPECTED, "explained", "rejected"}),

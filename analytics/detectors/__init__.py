@@ -9,7 +9,7 @@ from analytics.detectors.record import Detector, Reason
 
 @cache
 def detectors() -> dict[str, Detector]:
-    """All detectors by code, in the order of their codes: the records of files here."""
+    """Load all detectors by code, in that order: the records of the files here."""
     modules = (
         import_module(f"{__name__}.{entry.name}")
         for entry in pkgutil.iter_modules(__path__)
@@ -21,5 +21,5 @@ def detectors() -> dict[str, Detector]:
 
 
 def reasons() -> dict[str, Reason]:
-    """All reasons that hits give, by code."""
+    """Return all reasons of hits, by code."""
     return {one.code: one for each in detectors().values() for one in each.reasons}

@@ -3,7 +3,7 @@
 A run of at least two quarter-hours with five vehicles or more each whose mean speed is
 at most 60 % of the channel's free speed: the 85th percentile of its quarter-hours in
 the 24 hours before, 20 of them at least [I]. `observed` and `usual` are km/h; score =
-10 · (1 - speed / free speed). Nothing is said of channels that measure no speed.
+10 · (1 - speed / free speed). Channels that measure no speed are not judged.
 """
 
 from datetime import timedelta

@@ -10,14 +10,14 @@ from typing import Final
 
 import polars as pl
 
-from analytics.frames import CHANNEL_DAYS, check
+from analytics.frames import CHANNEL_DAYS, HITS, check
 from analytics.local_time import day_bounds
 
 #: Hours of a day that have to be known.
 MIN_HOURS: Final = 20
 #: Channels below which there is no network ratio.
 NETWORK: Final = 4
-#: Spread of ln ratios that a new channel is given, and how many days that is worth [I]:
+#: Spread of ln ratios of a new channel, and the number of days that it is worth [I]:
 #: weather moves who walks and cycles.
 PRIOR_SPREAD: Final = {"motor": 0.08, "bicycle": 0.25, "pedestrian": 0.2}
 PRIOR_DAYS: Final = 7
@@ -43,7 +43,7 @@ def judged(days: pl.DataFrame) -> pl.DataFrame:
 def before(
     days: pl.DataFrame, column: str, *, period: str, offset: str
 ) -> pl.DataFrame:
-    """Median, spread and number of a column over days before each day.
+    """Return median, spread and number of a column over days before each day.
 
     The spread is the robust one, shrunk towards that of the quantity (`prior`, p) where
     days are few: s² = (n·(1.4826·MAD)² + PRIOR_DAYS·p²) / (n + PRIOR_DAYS).
@@ -62,3 +62,12 @@ def before(
         .alias("spread"),
         pl.len().alias("known"),
     )
+
+
+def hits(
+    found: pl.DataFrame, is_more: pl.Expr, more: pl.Expr, less: pl.Expr
+) -> pl.DataFrame:
+    """Return HITS of whole days, with one of two reasons."""
+    reason = pl.when(is_more).then(more).otherwise(less)
+    days = {"began": "day_began", "ended": "day_ended"}
+    return check(found.with_columns(**days, reason=reason), HITS)

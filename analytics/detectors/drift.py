@@ -15,10 +15,10 @@ from typing import Final
 import polars as pl
 
 from analytics.detectors import days as of_days
+from analytics.detectors.of_quantities import with_value
 from analytics.detectors.record import Detector, Reason
-from analytics.frames import HITS, VALUE_DAYS, check
+from analytics.frames import VALUE_DAYS, check
 from analytics.local_time import day_bounds
-from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.text import mark
 
 MIN_DAYS: Final = 10
@@ -39,15 +39,9 @@ def detect(
 
 def detect_values(days: pl.DataFrame, *, score: float = 6.0) -> pl.DataFrame:
     """Find HITS in VALUE_DAYS, one for each day at which the line ends."""
-    steps = pl.DataFrame(
-        [(key, one.drift_step) for key, one in ENVIRONMENT.items() if one.drift_step],
-        schema={"quantity": pl.String, "step": pl.Float64},
-        orient="row",
-    )
+    whole = check(days, VALUE_DAYS).filter(pl.col("hours") >= of_days.MIN_HOURS)
     judged = (
-        check(days, VALUE_DAYS)
-        .filter(pl.col("hours") >= of_days.MIN_HOURS)
-        .join(steps, on="quantity")
+        with_value(whole, "step", lambda one: one.drift_step)
         .join(day_bounds(days), on=["time_zone", "day"])
         .with_columns(value="minimum")
         .sort("channel_id", "day")
@@ -86,20 +80,12 @@ def _lines(judged: pl.DataFrame) -> pl.DataFrame:
 
 def _hits(found: pl.DataFrame, score: float) -> pl.DataFrame:
     change = pl.col("change")
-    return check(
-        found.filter(
-            (pl.col("score") >= score)
-            & (change.abs() >= pl.col("step"))
-            & (pl.col("largest") <= change.abs() / 2)
-        ).with_columns(
-            began="day_began",
-            ended="day_ended",
-            reason=pl.when(change > 0)
-            .then(pl.lit("drift-up"))
-            .otherwise(pl.lit("drift-down")),
-        ),
-        HITS,
+    steady = found.filter(
+        (pl.col("score") >= score)
+        & (change.abs() >= pl.col("step"))
+        & (pl.col("largest") <= change.abs() / 2)
     )
+    return of_days.hits(steady, change > 0, pl.lit("drift-up"), pl.lit("drift-down"))
 
 
 DETECTOR: Final = Detector(

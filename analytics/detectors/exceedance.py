@@ -15,27 +15,23 @@ import polars as pl
 
 from analytics.baseline.hours import MIN_OBSERVED
 from analytics.detectors import runs
+from analytics.detectors.of_quantities import with_value
 from analytics.detectors.record import Detector, Reason
 from analytics.frames import ENVIRONMENT_HOURS, HITS, check
-from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.text import mark
 
 
 def detect(hours: pl.DataFrame, quantities: pl.DataFrame) -> pl.DataFrame:
     """Find HITS in ENVIRONMENT_HOURS; `quantities` names that of each channel."""
-    values = pl.DataFrame(
-        [(key, one.exceeded_above) for key, one in ENVIRONMENT.items()],
-        schema={"quantity": pl.String, "usual": pl.Float64},
-        orient="row",
-    ).drop_nulls()
-    above = (
-        check(hours, ENVIRONMENT_HOURS)
-        .join(quantities.select("channel_id", "quantity"), on="channel_id")
-        .join(values, on="quantity")
-        .filter(
-            (pl.col("observed_s") >= MIN_OBSERVED * 3600)
-            & (pl.col("mean") > pl.col("usual"))
-        )
+    known = with_value(
+        check(hours, ENVIRONMENT_HOURS),
+        "usual",
+        lambda one: one.exceeded_above,
+        quantities=quantities,
+    )
+    above = known.filter(
+        (pl.col("observed_s") >= MIN_OBSERVED * 3600)
+        & (pl.col("mean") > pl.col("usual"))
     )
     return check(
         runs.number(above, step=timedelta(hours=1))

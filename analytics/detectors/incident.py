@@ -9,7 +9,7 @@ four hours at most: what lasts longer is another thing, which other detectors na
 Speed: a run of slow quarter-hours (see congestion) whose first is at most half as fast
 as the hour before it: jams that come every day build up slowly.
 
-Motor vehicles only. Whether neighbours see it, too, is told by the case.
+Motor vehicles only. Whether neighbours see it, too, is in the case.
 """
 
 from datetime import timedelta
@@ -90,7 +90,7 @@ def detect_speeds(quarters: pl.DataFrame, *, sharp: float = 0.5) -> pl.DataFrame
 
 
 def _find(vehicles: pl.DataFrame) -> pl.DataFrame:
-    """Find HITS by speed, and by volume where speeds tell nothing."""
+    """Find HITS by speed, and by volume where speeds show nothing."""
     by_speed = detect_speeds(vehicles)
     return pl.concat([by_speed, runs.without(detect(vehicles), by_speed)])
 

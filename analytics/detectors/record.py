@@ -24,7 +24,7 @@ class Days:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """A reason that hits give, and what is said of them."""
+    """A reason of hits, and its words."""
 
     code: str
     #: in a word or two, for marks in charts and lists; to be translated
@@ -43,7 +43,7 @@ class Reason:
     sharp: int | None = None
     #: whether values are suspected to be of a sensor's fault, not measured
     is_fault: bool = False
-    #: Codes of detectors whose hits in the same time explain it: then it is not told.
+    #: Codes of detectors whose hits in the same time explain it: then it is left out.
     explained_by: tuple[str, ...] = ()
 
     @property
@@ -56,9 +56,9 @@ class Reason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detector:
-    """A detector: what it judges, what is said of its hits, and what they belong to.
+    """A detector: what it judges, the words of its hits, and what they belong to.
 
-    It judges with at least one function, each of which gives HITS. What frames they
+    It judges with at least one function, each of which returns HITS. Which frames they
     take, and when they are called: `analytics.cases.judging`.
     """
 

@@ -1,4 +1,4 @@
-"""Detector silence: an installed sensor gives no readings for a channel.
+"""Detector silence: an installed sensor sends no readings for a channel.
 
 Hit: a gap between the end of a reading and the next one, or now, that is longer than
 three of the sensor's intervals and than 30 minutes; score = missed intervals. Gaps are
@@ -6,7 +6,7 @@ cut to the times in which a sensor was installed. A channel that never had a rea
 not silent but not yet in operation. What was observed is unknown, not zero.
 
 A reading that ends after it was received is of a clock that is ahead: the sensor was
-heard until then, and not until the time that it told.
+heard until then, and not until the time that it sent.
 """
 
 from datetime import datetime, timedelta

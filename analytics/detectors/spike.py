@@ -14,9 +14,9 @@ import polars as pl
 
 from analytics.baseline.hours import MAD_TO_SIGMA
 from analytics.baseline.quarter_hours import QUARTER_S, observed
+from analytics.detectors.of_quantities import with_value
 from analytics.detectors.record import Detector, Reason
 from analytics.frames import ENVIRONMENT_HOURS, HITS, STORED_VOLUMES, check
-from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.text import mark
 
 _QUARTER: Final = timedelta(seconds=QUARTER_S)
@@ -55,17 +55,12 @@ def detect_values(
     hours: pl.DataFrame, quantities: pl.DataFrame, *, score: float = 8.0
 ) -> pl.DataFrame:
     """Find HITS in ENVIRONMENT_HOURS; `quantities` names that of each channel."""
-    steps = pl.DataFrame(
-        [(key, one.spike_step) for key, one in ENVIRONMENT.items() if one.spike_step],
-        schema={"quantity": pl.String, "step": pl.Float64},
-        orient="row",
-    )
-    ordered = (
-        check(hours, ENVIRONMENT_HOURS)
-        .join(quantities.select("channel_id", "quantity"), on="channel_id")
-        .join(steps, on="quantity")
-        .sort("channel_id", "time")
-    )
+    ordered = with_value(
+        check(hours, ENVIRONMENT_HOURS),
+        "step",
+        lambda one: one.spike_step,
+        quantities=quantities,
+    ).sort("channel_id", "time")
     past = (
         ordered.rolling(
             "time", period="24h", offset="-24h", closed="left", group_by="channel_id"

@@ -15,7 +15,7 @@ import polars as pl
 from analytics.baseline.network import with_expected
 from analytics.detectors import days as of_days
 from analytics.detectors.record import Detector, Reason
-from analytics.frames import CHANNEL_DAYS, HITS, check
+from analytics.frames import CHANNEL_DAYS, check
 from verkehrspuls.text import mark
 
 
@@ -30,20 +30,14 @@ def detect(
     x = pl.col("x")
     far = (x > log(1 + change)) | (x < log(1 - change))
     noise = (pl.col("spread") ** 2 + 1 / (pl.col("usual") + 1)).sqrt()
-    return check(
+    found = (
         judged.join(past, on=["channel_id", "day"], how="left")
         .with_columns(pl.col("spread").fill_null(pl.col("prior")))
         .with_columns((x.abs() / noise).alias("score"))
         .filter((pl.col("score") > score) & far)
-        .with_columns(
-            began="day_began",
-            ended="day_ended",
-            reason=pl.when(x > 0)
-            .then(pl.lit("day-above-usual"))
-            .otherwise(pl.lit("day-below-usual")),
-        ),
-        HITS,
     )
+    above, below = pl.lit("day-above-usual"), pl.lit("day-below-usual")
+    return of_days.hits(found, x > 0, above, below)
 
 
 DETECTOR: Final = Detector(

@@ -61,7 +61,7 @@ _EUROPEAN: Final = (
 _UBA_ORDER: Final = ("pm10_ugm3", "pm25_ugm3", "o3_ugm3", "no2_ugm3", "so2_ugm3")
 _EUROPEAN_ORDER: Final = ("pm25_ugm3", "pm10_ugm3", "no2_ugm3", "o3_ugm3", "so2_ugm3")
 
-#: The index that pages show, and that the API gives where none is asked for.
+#: The index of pages, and the default of the API.
 SHOWN: Final = "uba-2025"
 
 INDICES: Final = {

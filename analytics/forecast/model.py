@@ -10,7 +10,7 @@ profile. It uses nothing after the origin.
 
 from dataclasses import dataclass
 from math import gcd
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -32,8 +32,7 @@ class Past:
     daily: tuple[Floats, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Weights:
+class Weights(NamedTuple):
     """Fitted weights for one forecast distance in rows."""
 
     steps: int

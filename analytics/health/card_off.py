@@ -30,18 +30,18 @@ def find(evidence: Evidence, limits: Health) -> pl.DataFrame:
         .select(*_KEY, "a_second")
     )
     occupancy, volume = pl.col("occupancy"), pl.col("volume")
-    told = occupancy.count() > 0
+    has_occupancy = occupancy.count() > 0
     shares = (
         evidence.readings.filter("daytime")
         .join(busy, on=_KEY)
         .filter(pl.col("a_second") * pl.col("interval_s") >= limits.low_volume)
         .group_by(_KEY)
         .agg(
-            pl.when(told)
+            pl.when(has_occupancy)
             .then((occupancy == 0).mean())
             .otherwise((volume == 0).mean())
             .alias("share"),
-            pl.when(told)
+            pl.when(has_occupancy)
             .then(limits.zero_occupancy)
             .otherwise(limits.zero_flow)
             .alias("bound"),

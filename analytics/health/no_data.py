@@ -1,6 +1,6 @@
 """No data: an installed channel without any readings in the period (PeMS).
 
-value: share of the expected time that readings cover: 0. The level says how far the
+value: share of the expected time that readings cover: 0. The level is how far the
 silence reaches.
 """
 

@@ -27,7 +27,7 @@ from verkehrspuls.storage.named import queries
 from verkehrspuls.storage.watch import Watch, conninfo, in_time
 
 #: Rows sent to the server as one piece of CSV.
-_SLICE = 25_000
+_CSV_ROWS = 25_000
 _Record = TypeVar("_Record")
 _CSV_TIME = "%Y-%m-%d %H:%M:%S%.f%:z"
 
@@ -99,7 +99,7 @@ class Store:
         if frame.is_empty():
             return
         with self.connection.cursor().copy(queries()[query]) as copy:
-            for part in frame.iter_slices(_SLICE):
+            for part in frame.iter_slices(_CSV_ROWS):
                 text = part.write_csv(include_header=False, datetime_format=_CSV_TIME)
                 copy.write(text.encode())
 

@@ -355,7 +355,7 @@ def _of_corridor(
     period: Period,
     figures: Callable[[Road], Figures],
 ) -> Report[Figures]:
-    """Read a corridor, and tell where its figures come from."""
+    """Read a corridor, with the passport of its figures."""
     stations = stations_of(corridor)
     suspects, share, touched = _standing(reader, period, stations, by="station")
     expected = period.hours * 4 * stations.height
@@ -365,11 +365,11 @@ def _of_corridor(
             reader, corridor, start=period.start, end=period.end, trusted=trusted
         )
         # where nobody passed there was no speed to observe
-        told = pl.col("speed_kmh").is_not_null() | (pl.col("flow") == 0)
+        measured = pl.col("speed_kmh").is_not_null() | (pl.col("flow") == 0)
         return Told(
             figures(road),
             _passport(
-                road.intervals.filter(told).height,
+                road.intervals.filter(measured).height,
                 expected,
                 METHOD,
                 touched,

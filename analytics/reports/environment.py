@@ -39,7 +39,7 @@ MAX_PERIOD_DAYS: Final = 366
 LOOK_BACK: Final = timedelta(hours=24)
 #: Particles whose values are corrected for the humidity of the air.
 _PARTICLES: Final = ("pm10_ugm3", "pm25_ugm3")
-#: Share of an hour from which on its traffic is told beside the air.
+#: Minimum observed share of an hour whose traffic is compared with the air.
 _MIN_OBSERVED: Final = 0.75
 
 Figures = TypeVar("Figures")

@@ -89,7 +89,7 @@ class Column:
 class SeriesPassport(Passport):
     """Where the figures of an extract come from: shares of the period up to now.
 
-    What no row tells of is not observed. `cases` are the open ones that touch the
+    Intervals without a row are not observed. `cases` are the open ones that touch the
     period. Where no interval of it has begun, none is expected.
     """
 

@@ -55,7 +55,7 @@ def peaks_of(
     few = quarters["flow"].count() < peaks.MIN_KNOWN * 4 * expected_h
     return peaks.peaks(
         quarters,
-        # hours are read where they may tell more
+        # hours may have what quarter-hours lack
         hours() if few else None,
         unit=unit,
         expected=4 * expected_h,
@@ -216,7 +216,7 @@ _NO_HOURS: Final = frozenset(
 def compute(kind: str, source: Source) -> Result:
     """Compute the figures of a kind, and where a fault is suspected without it, too.
 
-    Where days are counted but no hours, what needs hours says so.
+    Where days are counted but no hours, figures of hours have the reason `needs-hours`.
     """
     return of_both(partial(of_kind, kind), source)
 

@@ -45,7 +45,7 @@ _QUARTER_S: Final = 900
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What a figure may be told beyond the period; None is the site's or default."""
+    """Options of a figure beyond the period; None is the site's, or the default."""
 
     limit_kmh: float | None = None
     capacity: float | None = None
@@ -363,7 +363,7 @@ def read_days(
 ) -> pl.DataFrame:
     """Read FLOW_DAYS of a site from `first` to `last`, both included.
 
-    `found` are days of the direction as `read_daily_figures` gives them, where they
+    `found` are days of the direction as `read_daily_figures` reads them, where they
     are read already.
     """
     return read_days_of_sites(
@@ -460,7 +460,7 @@ def _left_out(
 ) -> pl.DataFrame:
     """Share of days (`site_id`, `day`, `left_out`) that a person excluded.
 
-    Stored days tell of it only where nothing is imputed in its place.
+    Stored days contain it only where nothing is imputed in its place.
     """
     start, end = between
     since, until = spans.select(pl.col("since").min(), pl.col("until").max()).row(0)

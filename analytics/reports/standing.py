@@ -26,8 +26,8 @@ _ALL: Final = "all"
 _STEPS: Final = {"PT15M": timedelta(minutes=15), "PT1H": timedelta(hours=1)}
 
 
-class _Told(NamedTuple):
-    """What is told of a channel and its direction over a span."""
+class _Remark(NamedTuple):
+    """A text on a channel and its direction over a span."""
 
     channel: str
     direction: str
@@ -67,9 +67,9 @@ def with_standing(
         site=site.key,
         visible=visible,
     )
-    told = {
+    remarks = {
         "open_cases": [
-            _Told(
+            _Remark(
                 row.channel,
                 row.direction,
                 row.began,
@@ -86,11 +86,11 @@ def with_standing(
             )
         ],
         "suspected": [
-            _Told(row.channel, row.direction, row.since, row.until, row.fault)
+            _Remark(row.channel, row.direction, row.since, row.until, row.fault)
             for row in suspects
         ],
         "health": [
-            _Told(
+            _Remark(
                 row.channel,
                 row.direction,
                 day_start(row.day, zone),
@@ -103,7 +103,7 @@ def with_standing(
     }
     key = "channel" if "channel" in frame.columns else "direction"
     known = set(frame[key])
-    for name, rows in told.items():
+    for name, rows in remarks.items():
         spans = _spans(rows, key, known, start=start, end=end)
         texts = _by_bin(spans, key, bin, zone)
         if name == "health":
@@ -121,14 +121,14 @@ def _worst(texts: pl.Expr) -> pl.Expr:
 
 
 def _spans(
-    rows: Iterable[_Told],
+    rows: Iterable[_Remark],
     key: str,
     known: set[str],
     *,
     start: datetime,
     end: datetime,
 ) -> pl.DataFrame:
-    """Texts with their times inside the period, for each key that they are told of."""
+    """Return texts with their times inside the period, by key."""
     found = [
         (each, max(row.began, start), min(row.ended, end), row.text)
         for row in rows

@@ -54,7 +54,7 @@ def of_places(
 ) -> pl.DataFrame:
     """Read SUSPECTED of motor traffic in directions of sites, with columns of `places`.
 
-    `places` have `site_id`, `direction` and what they are to be told apart by.
+    `places` have `site_id`, `direction` and the columns that identify them.
     """
     found = read_suspected(
         connection, places["site_id"].unique().to_list(), "motor", start=start, end=end

@@ -48,8 +48,8 @@ MAX_GAP_H: Final = 1000.0
 LASTING_ODDS: Final = 0.0
 LASTING_DECAY_H: Final = 168.0
 #: Odds at which the score is 0.5, and further odds at which it is 0.75.
-ALARM: Final = 2.5
-SCALE: Final = 2.0
+ALARM_ODDS: Final = 2.5
+ODDS_SCALE: Final = 2.0
 
 
 @dataclass(slots=True)
@@ -259,10 +259,10 @@ class Traffic:
         """
         above = odds - LASTING_ODDS
         fresh = LASTING_ODDS + above * (1 - self._tired) ** 2
-        value = np.where(above > 0, fresh, odds) + 1e-3 * odds - ALARM
+        value = np.where(above > 0, fresh, odds) + 1e-3 * odds - ALARM_ODDS
         share = -np.expm1(-hours / LASTING_DECAY_H)
         self._tired = self._tired + share * ((above > 0) - self._tired)
-        return np.asarray(0.5 + value / (2 * (SCALE + np.abs(value))))
+        return np.asarray(0.5 + value / (2 * (ODDS_SCALE + np.abs(value))))
 
 
 def scores(

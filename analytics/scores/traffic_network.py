@@ -46,8 +46,6 @@ MAX_FROM_MEDIAN: Final = 0.4
 SHRINKAGE_PRECISION: Final = 30.0
 #: Similar days required of a series to contribute to the network or to be judged.
 MIN_DAYS: Final = 0.15
-#: Series required to detect the kind of a day.
-MIN_SERIES: Final = 5
 
 
 def ratio(counts: Floats, usual: Usual, spread: Floats, trust: Floats) -> Seen:
@@ -108,6 +106,8 @@ def _weighted_median(values: Floats, weights: Floats) -> Floats:
     return np.asarray(np.take_along_axis(values, row, axis=0)[0])
 
 
+#: Series required to detect the kind of a day.
+MIN_SERIES: Final = 5
 #: Maximum evidence of one time, and prior log-odds of an unlisted kind of day.
 MAX_EVIDENCE: Final = 30.0
 PRIOR_LOG_ODDS: Final = -4.0

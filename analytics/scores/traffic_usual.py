@@ -24,8 +24,10 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-DAYS: Final = 56
+#: Days that are remembered, and the half-life of their weight in days.
+MEMORY_DAYS: Final = 56
 HALF_LIFE_D: Final = 21.0
+#: Number of the weekday, from Monday = 0.
 SUNDAY: Final = 6
 #: Days of trouble after which a changed level becomes the new usual.
 ACCEPT_AFTER_D: Final = 14
@@ -66,15 +68,15 @@ class Memory:
 
     def __init__(self, slots: int) -> None:
         self.slots = slots
-        shape = (DAYS, 0, slots)
+        shape = (MEMORY_DAYS, 0, slots)
         self._trust = np.zeros(shape, np.float32)
         #: trust times count divided by the network ratio
         self._volume = np.zeros(shape, np.float32)
         #: weights of squares, and weight times square
         self._weight = np.zeros(shape, np.float32)
         self._excess = np.zeros(shape, np.float32)
-        self._kind = np.zeros(DAYS, np.int64)
-        self._day = np.full(DAYS, -(10**9), np.int64)
+        self._kind = np.zeros(MEMORY_DAYS, np.int64)
+        self._day = np.full(MEMORY_DAYS, -(10**9), np.int64)
 
     def grow(self, series: int) -> None:
         """Add series without a past."""
@@ -105,7 +107,7 @@ class Memory:
 
     def begin(self, day: int) -> None:
         """Drop the oldest day and add a new one."""
-        place = day % DAYS
+        place = day % MEMORY_DAYS
         if self._day[place] != day:
             self._day[place] = day
             for array in (self._trust, self._volume, self._weight, self._excess):
@@ -123,7 +125,7 @@ class Memory:
         spread: Floats,
     ) -> None:
         """Store counts (NaN: unknown), their trust and their deviation."""
-        place = day % DAYS
+        place = day % MEMORY_DAYS
         trust = np.where(np.isfinite(volume), np.maximum(trust, MIN_TRUST), 0.0)
         volume = np.nan_to_num(volume)
         square = ((volume - usual) ** 2 - usual) / usual**2
@@ -136,7 +138,7 @@ class Memory:
 
     def end(self, day: int, kind: int) -> None:
         """Store the kind of a day."""
-        self._kind[day % DAYS] = kind
+        self._kind[day % MEMORY_DAYS] = kind
 
     def accept(self, series: npt.NDArray[np.bool_], day: int) -> None:
         """Make the recent level of series the usual one, as of a day.
@@ -152,8 +154,10 @@ class Memory:
             self._volume[here] *= np.divide(new, old, out=new.copy(), where=old > 0)
 
     def _recency(self, day: int) -> Floats:
-        age = np.minimum(day - self._day, 10 * DAYS)
-        return np.where((age > 0) & (age <= DAYS), 0.5 ** (age / HALF_LIFE_D), 0.0)
+        age = np.minimum(day - self._day, 10 * MEMORY_DAYS)
+        return np.where(
+            (age > 0) & (age <= MEMORY_DAYS), 0.5 ** (age / HALF_LIFE_D), 0.0
+        )
 
     def _sums(self, weights: Floats, ring: npt.NDArray[np.float32]) -> Floats:
         """Add up days; weights are a row each."""

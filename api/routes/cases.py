@@ -136,15 +136,8 @@ def decide_case(
     Requires a token for the cases of the municipality. Hours that are thereby excluded
     from figures, or included again, are recomputed at once.
     """
-    who = authorised.bearer(request)
     with store.writing() as connection:
-        casework.change(
-            connection,
-            number,
-            who=who.name,
-            municipality=who.municipality,
-            **decision.model_dump(),
-        )
+        casework.change(connection, number, **_by(request), **decision.model_dump())
         return _in_full(connection, number)
 
 
@@ -161,15 +154,8 @@ def comment_case(
     request: Request, store: Store, number: Number, remark: schemas.Comment
 ) -> dict[str, object]:
     """Add a comment; it changes neither state nor figures."""
-    who = authorised.bearer(request)
     with store.writing() as connection:
-        casework.remark(
-            connection,
-            number,
-            who=who.name,
-            municipality=who.municipality,
-            comment=remark.comment,
-        )
+        casework.remark(connection, number, **_by(request), comment=remark.comment)
         return _in_full(connection, number)
 
 
@@ -179,6 +165,12 @@ def in_words(case: Case) -> dict[str, Any]:
         **asdict(case),
         **{f"sentence_{tongue}": sentence(case, tongue) for tongue in ("de", "en")},
     }
+
+
+def _by(request: Request) -> dict[str, Any]:
+    """Return who decides, and for which municipality."""
+    who = authorised.bearer(request)
+    return {"who": who.name, "municipality": who.municipality}
 
 
 def _in_full(connection: Any, number: int) -> dict[str, Any]:

@@ -145,12 +145,12 @@ def _hours(
     ]
 
 
-def _day(given: datetime | date, zone: ZoneInfo, *, before: bool = False) -> date:
+def _day(moment: datetime | date, zone: ZoneInfo, *, before: bool = False) -> date:
     """Return the local day of a moment; with `before`, of the last moment before it."""
-    if isinstance(given, datetime):
+    if isinstance(moment, datetime):
         shift = timedelta(microseconds=1) if before else timedelta(0)
-        return (given - shift).astimezone(zone).date()
-    return given - timedelta(days=1) if before else given
+        return (moment - shift).astimezone(zone).date()
+    return moment - timedelta(days=1) if before else moment
 
 
 def _text(verdict: str) -> dict[str, str]:

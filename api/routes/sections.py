@@ -12,6 +12,7 @@ from analytics.reports import corridors as reports
 from analytics.reports.periods import Period, period
 from analytics.sections.reliability import MIN_DAYS, MIN_DAYS_FOR_95
 from api import PREFIX
+from api.database import Database
 from api.parameters import From, MunicipalityKey, OfMunicipality, Store, To, key_of
 from api.problems import READ_RESPONSES, RESPONSES
 from api.schemas import sections as schemas
@@ -71,11 +72,7 @@ def _junction(
 )
 def list_corridors(store: Store, municipality: OfMunicipality = None) -> dict[str, Any]:
     """List corridors with their stations in the order of travel."""
-    with store.connection() as connection:
-        found = corridors.list_corridors(connection, municipality=municipality)
-        if not found:
-            known.require(connection, municipality, visible=PUBLIC)
-    return {"corridors": found}
+    return {"corridors": _listed(store, municipality, corridors.list_corridors)}
 
 
 @router.get(
@@ -188,11 +185,7 @@ def read_corridor_balance(
 )
 def list_junctions(store: Store, municipality: OfMunicipality = None) -> dict[str, Any]:
     """List junctions with their ways in and out."""
-    with store.connection() as connection:
-        found = corridors.list_junctions(connection, municipality=municipality)
-        if not found:
-            known.require(connection, municipality, visible=PUBLIC)
-    return {"junctions": found}
+    return {"junctions": _listed(store, municipality, corridors.list_junctions)}
 
 
 @router.get(
@@ -210,6 +203,17 @@ def read_junction_balance(
     The default is the last 28 days, the maximum is 366 days.
     """
     return _answer(reports.balance_of_junction(store, *asked), _balances)
+
+
+def _listed(
+    store: Database, municipality: str | None, read: Callable[..., list[Place]]
+) -> list[Place]:
+    """List places; refuse a municipality that is not known."""
+    with store.connection() as connection:
+        found = read(connection, municipality=municipality)
+        if not found:
+            known.require(connection, municipality, visible=PUBLIC)
+    return found
 
 
 def _period(

@@ -16,7 +16,7 @@ def noise(
     names: Mapping[str, str],
     height: int = 340,
 ) -> Figure:
-    """Draw `noise.noise_days`: a line per level; a day without one is a gap."""
+    """Draw the levels of days: a line per level; a day without one is a gap."""
     traces = [
         {
             "type": "scatter",

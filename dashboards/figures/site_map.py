@@ -67,7 +67,7 @@ class Place:
     town: str
     #: a key of `STATES`
     state: str
-    #: what the pointer tells, line by line
+    #: lines of the hover text
     words: tuple[str, ...]
     #: where a click leads; empty: nowhere
     link: str
@@ -406,7 +406,7 @@ def _side(
     crossed = {
         side: max(room.crossed(place, point, side) for room in maps) for side in free
     }
-    # what a name would cover could not be read: the pointer and the list tell it
+    # it would cover what is there; the hover text and the list have the name
     side = min(free, key=lambda side: crossed[side], default="")
     return side if side and crossed[side] <= _CROSSED else ""
 
@@ -475,7 +475,7 @@ class _Room:
 
 
 def _scale(latitude: float, language: Language, *, goal: float) -> tuple[float, str]:
-    """A round length up to `goal` on the map, in its km, and what it says."""
+    """Return a round length up to `goal` on the map, in its km, and its label."""
     stretch = 1 / math.cos(math.radians(latitude))
     power = 10 ** math.floor(math.log10(goal / stretch))
     length = max(step * power for step in (1, 2, 5) if step * power * stretch <= goal)

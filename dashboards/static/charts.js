@@ -12,7 +12,7 @@
     responsive: true,
     scrollZoom: false,
     doubleClick: "reset",
-    // its bubbles lie over the page, and a button says the same
+    // its bubbles lie over the page, and a button does the same
     showTips: false,
     locale: root.lang === "de" ? "de" : "en"
   };
@@ -150,7 +150,7 @@
     bar.hidden = false;
   }
 
-  // What the banner says, for images that leave the page.
+  // The text of the banner, for images that leave the page.
   function simulated() {
     var banner = document.querySelector(".simulated strong");
     return banner ? banner.textContent : "";

@@ -313,7 +313,7 @@ def test_page_on_bringing_a_sensor_into_service_holds(
     for program, *arguments in after:
         assert program == "verkehrspuls"
         run(plain_database, *arguments)
-    end, sensor, site, town = commands(section("End, and remove"))
+    end, sensor, site, town = commands(section("End or remove"))
     run(plain_database, *end[1:])
     for program, *arguments in (sensor, site, town):
         assert program == "verkehrspuls"

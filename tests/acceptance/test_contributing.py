@@ -19,6 +19,7 @@ from typing import Final
 
 import pytest
 
+from tests import world
 from tests.documented import commands
 from tests.parts import PROJECT, Databases
 from tests.seen import ALONE, IN_WORLD
@@ -69,7 +70,7 @@ class Copy:
                 number
                 for number, line in enumerate(lines)
                 if line.strip() == step["line"]
-                or (step["begin"] and line.startswith(step["begin"]))
+                or (step["begin"] and line.strip().startswith(step["begin"]))
             ]
             indent = re.match(r" *", lines[at])
             assert indent is not None
@@ -108,7 +109,8 @@ def copy(tmp_path: Path, plain_database: str) -> Copy:
 def places(_plain: Databases) -> Iterator[list[str]]:
     """Databases for `tests.seen`: one that how-tos share, and those of their own."""
     with ExitStack() as stack:
-        yield [stack.enter_context(_plain.fresh()) for _ in ("world", *ALONE)]
+        builds = (world.build, *(None for _ in ALONE))
+        yield [stack.enter_context(_plain.fresh(build)) for build in builds]
 
 
 def test_every_how_to_is_followed() -> None:

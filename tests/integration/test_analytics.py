@@ -340,7 +340,8 @@ def test_what_a_clock_a_day_ahead_made_is_taken_back(bench: Bench) -> None:
             "mark_hours", channels=[bench.channel()], hours=[end + 5 * HOUR]
         )
         bench.rows(
-            "insert into imputed_hour values (%s, %s, 5, 1, 9, 'x', 2, %s) returning 1",
+            "insert into imputed_hour values (%s, %s, 5, 1, 9, 'linear', 2, %s)"
+            " returning 1",
             *(bench.channel(), end + 5 * HOUR, ahead),
         )
     now = end + HOUR / 4

@@ -13,6 +13,7 @@ from analytics.reports.corridors import on_workdays
 from api.app import create_app
 from dashboards.app import create_web
 from tests import parts
+from tests.cases import Finding, open_case
 from tests.suspicion import suspected_until_decided, suspicion
 from verkehrspuls.errors import UsageError
 from verkehrspuls.model import Arm, Channel, Corridor, Junction, Site, Station, Town
@@ -133,16 +134,13 @@ def fill(connection: Connection, *, start: datetime = START, days: int = DAYS) -
 
 def _case(connection: Connection) -> None:
     """It is led by A, and B has a part in it."""
-    connection.execute(
-        "with led as (insert into vp.anomaly_case (site_id, channel_id, detector,"
-        " began, ended, score, reason) select site_id, channel_id, 'level', %(at)s,"
-        " %(at)s + interval '1 day', 1, 'below' from vp.channel join vp.site s"
-        " using (site_id) where s.key = 'a' returning *)"
-        " insert into vp.case_member (anomaly_case_id, channel_id, detector, began,"
-        " ended, score, reason) select led.anomaly_case_id, c.channel_id,"
-        " led.detector, led.began, led.ended, 1, 'below' from led, vp.channel c"
-        " join vp.site s using (site_id) where s.key in ('a', 'b')",
-        {"at": START + timedelta(days=3)},
+    at = START + timedelta(days=3)
+    open_case(
+        connection,
+        *(
+            Finding(site, "motor", "day-below-usual", at, at + timedelta(days=1))
+            for site in ("a", "b")
+        ),
     )
     connection.commit()
 

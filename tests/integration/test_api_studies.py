@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+from analytics.volumes.daily import METHOD
 from api.app import create_app
 from tests import parts
+from tests.cases import Finding, open_case
 from tests.suspicion import ambiguous, hours_of, suspicion
 from verkehrspuls.model import Channel, Installation, Sensor, Site, Town
 from verkehrspuls.registry.towns import register
@@ -95,8 +97,8 @@ def _fill(connection: Connection) -> None:
                 " volume, volume_normalised, volume_estimated, expected, observed,"
                 " normalised, imputed, excluded, valid, method)"
                 " select site_id, 'motor', 'all', %s, %s, %s, %s, 1, 1, 0, 0, 0, true,"
-                " 'test' from vp.site where key = %s",
-                [day, round(volume), volume, volume, site],
+                " %s from vp.site where key = %s",
+                [day, round(volume), volume, volume, METHOD, site],
             )
     connection.execute(
         "insert into vp.volume (channel_id, interval_s, time, observed_s, gap_s,"
@@ -147,16 +149,13 @@ def _correct(connection: Connection) -> None:
 
 def _case(connection: Connection) -> None:
     """On the second day, led by `one`; `two` has a part in it."""
-    connection.execute(
-        "with led as (insert into vp.anomaly_case (site_id, channel_id, detector,"
-        " began, ended, score, reason) select site_id, channel_id, 'level', %(at)s,"
-        " %(at)s + interval '6 hours', 1, 'below' from vp.channel join vp.site s"
-        " using (site_id) where s.key = 'one' returning *)"
-        " insert into vp.case_member (anomaly_case_id, channel_id, detector, began,"
-        " ended, score, reason) select led.anomaly_case_id, c.channel_id,"
-        " led.detector, led.began, led.ended, 1, 'below' from led, vp.channel c"
-        " join vp.site s using (site_id) where s.key in ('one', 'two')",
-        {"at": datetime(2026, 1, 6, 12, tzinfo=UTC)},
+    at = datetime(2026, 1, 6, 12, tzinfo=UTC)
+    open_case(
+        connection,
+        *(
+            Finding(site, "motor", "below-usual", at, at + timedelta(hours=6))
+            for site in ("one", "two")
+        ),
     )
     connection.commit()
 

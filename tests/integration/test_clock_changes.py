@@ -8,9 +8,11 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from analytics.volumes.daily import METHOD
 from dashboards import render
 from dashboards.app import create_web
 from tests import parts
+from tests.cases import Finding, open_case
 from tests.integration.test_pages import Tables
 from verkehrspuls.calendar import day_end, day_length_h, day_start
 from verkehrspuls.model import Arm, Channel, Corridor, Junction, Site, Station, Town
@@ -146,24 +148,15 @@ def _measure(connection: Connection, day: date) -> None:
         " volume_normalised, volume_estimated, expected, observed, normalised,"
         " imputed, excluded, valid, peak_hour, peak_volume, method)"
         " select distinct site_id, quantity, d, day, 2400, 2400, 2400, 1, 1, 0, 0, 0,"
-        " true, day::date + interval '1 hour', 100, 'daily-2'"
+        " true, day::date + interval '1 hour', 100, %s"
         " from vp.channel, unnest(array['all', direction]) d,"
         " generate_series(%s::date - 1, %s::date, interval '1 day') day"
         " where quantity in ('motor', 'bicycle')",
-        [day, day],
+        [METHOD, day, day],
     )
-    connection.execute(
-        "insert into vp.anomaly_case (site_id, channel_id, detector, began, ended,"
-        " observed, usual, score, reason) select site_id, channel_id, 'level', %s, %s,"
-        " 10, 100, 6, 'below' from vp.channel join vp.site s using (site_id)"
-        " where s.key = 'a'",
-        [span[0], span[1]],
-    )
-    connection.execute(
-        "insert into vp.case_member (anomaly_case_id, channel_id, detector, began,"
-        " ended, observed, usual, score, reason) select anomaly_case_id, channel_id,"
-        " detector, began, ended, observed, usual, score, reason from vp.anomaly_case"
-        " on conflict do nothing"
+    open_case(
+        connection,
+        Finding("a", "motor", "below-usual", *span, score=6, observed=10, usual=100),
     )
     connection.commit()
 

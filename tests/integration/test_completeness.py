@@ -9,6 +9,7 @@ import pytest
 from analytics import frames
 from analytics.jobs.store import open_store
 from analytics.quality import completeness
+from tests.cases import Finding, open_case
 from tests.integration.test_analytics import HOUR, WEEK, Bench, T
 from verkehrspuls.storage.sites import list_sites
 from verkehrspuls.storage.volumes import read_volumes
@@ -57,17 +58,11 @@ def test_each_bin_is_served_with_what_analytics_says_of_it(bench: Bench) -> None
     for n, minutes in enumerate((60, 45, 30, 25)):
         bench.count([6] * (minutes // 5), start=T + n * HOUR, interval_s=300)
     bench.compute()
-    bench.rows(
-        "with found as (insert into anomaly_case (site_id, channel_id, detector, began,"
-        " ended, score, reason, state, effect) select site_id, channel_id, 'test', %s,"
-        " %s, 9, 'above-usual', 'confirmed', 'exclude' from channel"
-        " where channel_id = %s returning *)"
-        " insert into case_member (anomaly_case_id, channel_id, detector, began, ended,"
-        " score, reason) select anomaly_case_id, channel_id, detector, began, ended,"
-        " score, reason from found returning 1",
-        T,
-        T + HOUR / 2,
-        bench.channel(),
+    open_case(
+        bench.store.connection,
+        Finding("b420", "in", "above-usual", T, T + HOUR / 2),
+        state="confirmed",
+        effect="exclude",
     )
     stored = bench.store.read(
         "stored_volumes",

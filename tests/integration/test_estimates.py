@@ -13,6 +13,7 @@ from analytics.jobs.recompute import recompute
 from analytics.jobs.store import Store, open_store
 from analytics.jobs.worker import Worker
 from api.app import create_app
+from tests.cases import Finding, open_case
 from tests.parts import PATIENCE_S, wait_for
 from tests.towns import TOWN
 from verkehrspuls.registry.towns import register
@@ -151,14 +152,11 @@ def test_what_a_person_excluded_is_imputed_and_stays_stored(
 ) -> None:
     estimates.put_imputed(store, SETTINGS, now=NOW)
     began = GAP - 5 * HOUR
-    store.connection.execute(
-        "with told as (insert into anomaly_case (site_id, channel_id, detector, began,"
-        " ended, score, reason, state, effect) select site_id, channel_id, 'level',"
-        " %(began)s, %(ended)s, 1, 'above', 'confirmed', 'exclude' from channel"
-        " where key = 'out' returning *) insert into case_member (anomaly_case_id,"
-        " channel_id, detector, began, ended, score, reason) select anomaly_case_id,"
-        " channel_id, detector, began, ended, score, reason from told",
-        {"began": began, "ended": began + 2 * HOUR},
+    open_case(
+        store.connection,
+        Finding("b420", "out", "below-usual", began, began + 2 * HOUR),
+        state="confirmed",
+        effect="exclude",
     )
     assert estimates.put_imputed(store, SETTINGS, now=NOW) == 2
     assert estimates.put_imputed(store, SETTINGS, now=NOW) == 0

@@ -34,7 +34,7 @@ def urls(_plain: parts.Databases) -> Iterator[list[str]]:
                 connection.execute(
                     "insert into ledger_reject (slot, sensor_id, hour, reason,"
                     " messages, kept, readings) select slot, sensor_id, hour,"
-                    " 'not-json', 1, 0, 0 from ledger"
+                    " 'unreadable', 1, 0, 0 from ledger"
                 )
                 connection.execute("analyze")
                 connection.commit()

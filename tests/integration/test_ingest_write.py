@@ -4,52 +4,44 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any, LiteralString
+from typing import Any
 
 import msgspec
 import psycopg
 import pytest
-from psycopg.rows import dict_row
 
 from ingest.batch import Collector, Message
 from ingest.check import Limits
-from ingest.formats import formats
-from ingest.resolve import read_registry
 from ingest.write import Writer
+from tests.intake import Intake
 from tests.parts import wait_for
 from tests.towns import AIR_TOPIC, COUNTS_TOPIC, TOWN
 from verkehrspuls.errors import SlotTaken
 from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import Ingest
-from verkehrspuls.storage.database import Connection, connect, execute
+from verkehrspuls.storage.database import Connection, execute
 from verkehrspuls.storage.slots import count_workers
 
 NOW = datetime(2026, 11, 21, 20, tzinfo=UTC)
 
 
-class World:
-    """A database with the town, and a writer."""
+class World(Intake):
+    """A database with the town, and a worker that has read its registry."""
 
     def __init__(self, url: str) -> None:
-        self.connection = connect(url, row_factory=dict_row, autocommit=True)
+        super().__init__(url)
         register(self.connection, TOWN)
-        self.writer = Writer(url, Ingest(), pause=lambda _: True)
-        limits = Limits.at(NOW, Ingest())
-        self.collector = Collector(read_registry(self.connection), formats(), limits)
+        limits = Limits.at(NOW, self.settings.ingest)
+        self.collector = Collector(self.writer.registry(), self.formats, limits)
 
     def write(self, *messages: Message) -> Counter[str]:
         return self.writer.write(self.collector.collect(messages), self.collector)
 
-    def rows(self, query: LiteralString) -> list[Any]:
-        return self.connection.execute(query).fetchall()
-
 
 @pytest.fixture
 def world(database: str) -> Iterator[World]:
-    world = World(database)
-    yield world
-    world.writer.close()
-    world.connection.close()
+    with World(database) as world:
+        yield world
 
 
 def counts(time: datetime = NOW, car: int = 3) -> Message:

@@ -9,6 +9,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from analytics.volumes.daily import METHOD
 from benchmarks import pages
 from dashboards import render
 from dashboards.app import create_web
@@ -154,11 +155,11 @@ def _fill(connection: Connection) -> None:
         " volume_normalised, heavy, speed_kmh, peak_hour, peak_volume, expected,"
         " observed, normalised, imputed, excluded, valid, method) select distinct"
         " site_id, quantity, d, day, 24000, 24100.5, 2400, 47.3, day + time '16:15',"
-        " 1900, 1, 0.97, 0.03, 0, 0, true, 'daily-2' from filled,"
+        " 1900, 1, 0.97, 0.03, 0, 0, true, %(method)s from filled,"
         " unnest(array[direction, 'all']) as d,"
         " generate_series(greatest('2016-03-01', began), %(until)s, '1 day') as day"
         " where quantity in ('motor', 'bicycle', 'pedestrian')",
-        span,
+        span | {"method": METHOD},
     )
     _open_cases(connection)
 
@@ -183,7 +184,7 @@ def _open_cases(connection: Connection) -> None:
         "insert into vp.case_member (anomaly_case_id, channel_id, detector, began,"
         " ended, observed, usual, score, reason) select (select min(anomaly_case_id)"
         " from vp.anomaly_case), channel_id, 'incident', began, began + interval"
-        " '1 hour', 300, 900.5, 6.25, 'below-usual' from vp.channel,"
+        " '1 hour', 300, 900.5, 6.25, 'incident' from vp.channel,"
         " generate_series(%(until)s::timestamptz - interval '1000 hours', %(until)s,"
         " interval '1 hour') as began where key = 'motor-ost'",
         {"until": NOW},

@@ -398,7 +398,7 @@ def test_hours_that_were_not_counted_are_estimated_beside(
         connection.execute(
             "insert into vp.imputed_hour (channel_id, time, volume, low, high, method,"
             " gap_h, made_at)"
-            " select channel_id, '2026-03-03 08:00Z', 90, 80, 99, 'x-1', 1, now()"
+            " select channel_id, '2026-03-03 08:00Z', 90, 80, 99, 'linear', 1, now()"
             " from vp.channel where key = 'ost-2'"
         )
     try:
@@ -421,7 +421,7 @@ def test_health_of_channels_is_told_in_words(client: TestClient, url: str) -> No
             "insert into vp.channel_health (channel_id, day, verdict, complete, method,"
             " judged_at) select channel_id, '2026-03-03',"
             " case when channel.key = 'ost-2' then 'no-data' else 'good' end, true,"
-            " 'health-1', now() from vp.channel join vp.site using (site_id)"
+            " 'health-2', now() from vp.channel join vp.site using (site_id)"
             " where site.key = 'pariser-strasse'"
         )
     try:
@@ -507,7 +507,8 @@ def test_comparison_tells_the_change(client: TestClient, url: str) -> None:
             "insert into vp.daily_figure (site_id, quantity, direction, day, volume,"
             " volume_normalised, volume_estimated, expected, observed, normalised,"
             " imputed, excluded, valid, method)"
-            " select site_id, 'motor', 'all', day, v, v, v, 1, 1, 0, 0, 0, true, 'x-1'"
+            " select site_id, 'motor', 'all', day, v, v, v, 1, 1, 0, 0, 0, true,"
+            " 'daily-5'"
             " from vp.site, generate_series(date '2025-09-01', '2025-10-26', '1 day')"
             " day, lateral (select case when day < '2025-09-29' then 1000 else 1100"
             " end + 10 * extract(week from day)::int %% 3 as v) v"
@@ -531,7 +532,8 @@ def test_a_calendar_year_is_compared_with_the_same_weeks_of_the_year_before(
             "insert into vp.daily_figure (site_id, quantity, direction, day, volume,"
             " volume_normalised, volume_estimated, expected, observed, normalised,"
             " imputed, excluded, valid, method)"
-            " select site_id, 'motor', 'all', day, v, v, v, 1, 1, 0, 0, 0, true, 'x-1'"
+            " select site_id, 'motor', 'all', day, v, v, v, 1, 1, 0, 0, 0, true,"
+            " 'daily-5'"
             " from vp.site, generate_series(date '2023-12-25', '2024-12-31', '1 day')"
             " day, lateral (select 1000 + 100 * extract(year from day)::int % 5"
             " + 10 * (extract(week from day)::int % 3) as v) v"

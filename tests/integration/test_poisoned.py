@@ -18,6 +18,7 @@ from starlette.testclient import TestClient
 from analytics.jobs import case_days
 from analytics.jobs.store import Store, open_store
 from analytics.jobs.worker import Worker
+from analytics.volumes.daily import METHOD
 from dashboards import render
 from dashboards.app import create_web
 from ingest.resolve import read_registry
@@ -193,7 +194,7 @@ class Poison:
             )
         case_id = self._insert(
             "anomaly_case",
-            **{"site_id": site_id, "channel_id": channel_id, "detector": "level"},
+            **{"site_id": site_id, "channel_id": channel_id, "detector": "silence"},
             **{"began": world.FIRST, "ended": NOW, "observed": 0, "usual": 5},
             **{"score": 6, "reason": "silent", "opened_at": NOW, "updated_at": NOW},
         )
@@ -208,8 +209,8 @@ class Poison:
             "insert into vp.daily_figure (site_id, quantity, direction, day, volume,"
             " volume_normalised, observed, normalised, imputed, excluded, valid,"
             " method) values (%s, %s, 'all', '2026-03-02', 70, 70, 1, 0, 0, 0, true,"
-            " 'daily-1')",
-            [site_id, (_CHANNEL | of_channel)["quantity"]],
+            " %s)",
+            [site_id, (_CHANNEL | of_channel)["quantity"], METHOD],
         )
 
 

@@ -6,15 +6,12 @@ from typing import Any, LiteralString
 
 import msgspec
 import pytest
-from psycopg.rows import dict_row
 
-from analytics.jobs import claims
-from analytics.jobs.store import open_store
 from ingest.batch import Collector, Message
 from ingest.check import Limits
-from ingest.formats import formats
 from ingest.resolve import read_registry
-from ingest.write import Writer
+from tests.cases import Finding, open_case
+from tests.intake import Intake
 from tests.towns import SINCE, TOWN
 from verkehrspuls.errors import UnknownKey, UsageError
 from verkehrspuls.model import (
@@ -30,9 +27,8 @@ from verkehrspuls.model import (
 )
 from verkehrspuls.registry import commissioning, removal
 from verkehrspuls.registry.towns import register
-from verkehrspuls.settings import Ingest, load
 from verkehrspuls.storage import ledger
-from verkehrspuls.storage.database import connect, execute
+from verkehrspuls.storage.database import execute
 from verkehrspuls.storage.sensors import list_sensors
 from verkehrspuls.storage.sites import list_municipalities, list_sites
 from verkehrspuls.storage.visibility import EVERYTHING
@@ -89,21 +85,19 @@ WORLD: Town = msgspec.structs.replace(
 )
 
 
-class World:
+class World(Intake):
     """A town with readings, figures, cases and rejects of two sites."""
 
     def __init__(self, url: str) -> None:
-        self.url = url
-        self.connection = connect(url, row_factory=dict_row, autocommit=True)
+        super().__init__(url)
         register(self.connection, WORLD)
-        self.writer = Writer(url, Ingest(), pause=lambda _: True)
         self.registry = read_registry(self.connection)
         for sensor in ("camera-1", "loop-1"):
             for minutes in range(0, 120, 5):
                 self.send(sensor, minutes, car=4)
             self.send(sensor, 0, car=5)  # a correction
             self.send(sensor, 0, lorry=5)  # a reject
-        self.compute()
+        self.compute(NOW)
         # where the edition can: what is compressed is removed as well
         for table in ("count_reading", "count_reading_history", "volume"):
             self.connection.execute(
@@ -119,36 +113,17 @@ class World:
         body = {"time": time, "interval_s": 300, "counts": counts}
         topic = f"vp/v1/kusel/{sensor}/counts"
         message = Message(topic, msgspec.json.encode(body), NOW)
-        limits = Limits.at(NOW, Ingest())
-        collector = Collector(self.registry, formats(), limits)
+        limits = Limits.at(NOW, self.settings.ingest)
+        # of a worker that may have read the registry before
+        collector = Collector(self.registry, self.formats, limits)
         self.writer.write(collector.collect([message]), collector)
 
-    def compute(self) -> None:
-        analytics = load({"VERKEHRSPULS_DATABASE__URL": self.url}).analytics
-        with open_store(self.url, application="test") as store:
-            while claims.process(store, analytics, now=NOW):
-                pass
-
     def put_case(self, leading: str, sites: list[str]) -> None:
-        row = self.connection.execute(
-            "insert into vp.anomaly_case (site_id, channel_id, detector, began, ended,"
-            " score, reason) select s.site_id, c.channel_id, 'level', %s, %s, 7,"
-            " 'silent' from vp.site s join vp.channel c using (site_id)"
-            " where s.key = %s and c.key = 'in' returning anomaly_case_id",
-            [NOW - timedelta(hours=len(sites)), NOW, leading],
-        ).fetchone()
-        assert row is not None
-        self.connection.execute(
-            "insert into vp.case_member (anomaly_case_id, channel_id, detector, began,"
-            " ended, score, reason) select %s, c.channel_id, 'level', %s, %s, 7,"
-            " 'silent' from vp.site s join vp.channel c using (site_id)"
-            " where s.key = any(%s) and c.key = 'in'",
-            [row["anomaly_case_id"], NOW - timedelta(hours=len(sites)), NOW, sites],
-        )
-        self.connection.execute(
-            "insert into vp.case_event (anomaly_case_id, kind, who) values"
-            " (%s, 'opened', 'detectors')",
-            [row["anomaly_case_id"]],
+        began = NOW - timedelta(hours=len(sites))
+        members = [leading, *(site for site in sites if site != leading)]
+        open_case(
+            self.connection,
+            *(Finding(site, "in", "silent", began, NOW) for site in members),
         )
 
     def count(self, table: LiteralString) -> int:
@@ -176,18 +151,14 @@ class World:
 
 @pytest.fixture
 def world(database: str) -> Iterator[World]:
-    world = World(database)
-    yield world
-    world.writer.close()
-    world.connection.close()
+    with World(database) as world:
+        yield world
 
 
 @pytest.fixture
 def plain_world(plain_database: str) -> Iterator[World]:
-    world = World(plain_database)
-    yield world
-    world.writer.close()
-    world.connection.close()
+    with World(plain_database) as world:
+        yield world
 
 
 def test_sensor_that_is_removed_leaves_the_ledger_and_its_rejects(world: World) -> None:
@@ -204,7 +175,7 @@ def test_sensor_that_is_removed_leaves_the_ledger_and_its_rejects(world: World) 
     assert ("kusel", "loop-1") not in read_registry(world.connection)
     # its channels stay, without the figures that it gave them
     assert world.volume("b423")
-    world.compute()
+    world.compute(NOW)
     assert not world.volume("b423")
     assert world.volume("b420")
     # registered again it goes on
@@ -232,7 +203,7 @@ def test_site_that_is_removed_leaves_no_trace_of_itself(world: World) -> None:
     # its sensor stays registered, attached to nothing
     (row,) = list_sensors(world.connection, sensor="loop-1", visible=EVERYTHING)
     assert row.site is None
-    world.compute()
+    world.compute(NOW)
     # a worker that has not read the registry since
     world.send("loop-1", 5, car=3)
     assert world.count("stale_bucket") > 0

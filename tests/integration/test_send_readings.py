@@ -228,7 +228,7 @@ def test_readings_take_the_way_of_every_message(
         wait_for(lambda: stored() == 4)
         proof = ledger.prove(town)
         assert proof.holds
-        assert proof.totals["messages_received"] == 4
+        assert proof.totals.messages_received == 4
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 
 from analytics.volumes.daily import METHOD
 from tests import parts, world
+from tests.cases import Finding, open_case
 from verkehrspuls.errors import UnknownKey
 from verkehrspuls.storage.case_lists import list_cases
 from verkehrspuls.storage.database import connect
@@ -25,6 +26,7 @@ from verkehrspuls.storage.volumes import (
     read_volumes_of_sites,
 )
 
+HOUR = timedelta(hours=1)
 DAY_3 = datetime(2026, 3, 3, tzinfo=UTC)
 
 
@@ -341,15 +343,16 @@ def test_a_bin_is_excluded_also_where_the_period_ends_in_it(
     place = site_id(url, "pariser-strasse")
     hour = DAY_3 - timedelta(hours=10)
     with connect(url) as connection:
-        connection.execute(
-            "with found as (insert into vp.anomaly_case (site_id, channel_id, detector,"
-            " began, ended, score, reason, state, effect) select site_id, channel_id,"
-            " 'unusual-volume', %s, %s, 9, 'above-usual', 'confirmed', 'exclude'"
-            " from vp.channel where key in ('west-1', 'no2') returning *)"
-            " insert into vp.case_member (anomaly_case_id, channel_id, detector, began,"
-            " ended, score, reason) select anomaly_case_id, channel_id, detector,"
-            " began, ended, score, reason from found",
-            [hour + timedelta(minutes=30), hour + timedelta(hours=1)],
+        open_case(
+            connection,
+            *(
+                Finding(
+                    "pariser-strasse", key, "above-usual", hour + HOUR / 2, hour + HOUR
+                )
+                for key in ("west-1", "no2")
+            ),
+            state="confirmed",
+            effect="exclude",
         )
         connection.execute(
             "select vp.ensure_range('speed_histogram', %s, %s)", [hour, hour]

@@ -304,7 +304,7 @@ def test_a_day_that_health_finds_faulty_is_suspected(
     with connect(url) as connection:
         connection.execute(
             "insert into vp.channel_health select channel_id, %s, %s, null, null, null,"
-            " true, 'x', now() from vp.channel where key = 'out'",
+            " true, 'health-2', now() from vp.channel where key = 'out'",
             [day, verdict],
         )
         mark_findings(connection)
@@ -365,7 +365,7 @@ def test_air_says_what_is_suspected_too(url: str, client: TestClient) -> None:
         )
         connection.execute(
             "insert into vp.channel_health select channel_id, %s, 'constant', null,"
-            " null, null, true, 'x', now() from vp.channel where key = 'no2'",
+            " null, null, true, 'health-2', now() from vp.channel where key = 'no2'",
             [day],
         )
         mark_findings(connection)

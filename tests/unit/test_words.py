@@ -36,7 +36,7 @@ from tests.parts import PROJECT
 from verkehrspuls import calendar, text
 from verkehrspuls.classes import CLASS_NAMES, CLASSES, SCHEMES
 from verkehrspuls.errors import VerkehrspulsError
-from verkehrspuls.quantities import COUNTED, ENVIRONMENT, NOUNS, QUANTITIES
+from verkehrspuls.quantities import COUNTED, ENVIRONMENT, QUANTITIES
 
 REFERENCE: Final = "docs/reference/"
 
@@ -143,7 +143,11 @@ def kinds() -> list[Kind]:
             {"name": {key: one.name for key, one in QUANTITIES.items()}},
             f"{REFERENCE}topics-and-payloads.md",
         ),
-        Kind("counted quantity", COUNTED, {"noun (NOUNS)": NOUNS}),
+        Kind(
+            "counted quantity",
+            COUNTED,
+            {"noun": {key: one.noun for key, one in COUNTED.items()}},
+        ),
         Kind(
             "class",
             CLASSES,

@@ -9,10 +9,10 @@ import hmac
 import re
 import secrets
 from datetime import datetime
-from typing import Any, Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from verkehrspuls.errors import UnknownKey
-from verkehrspuls.storage.database import Connection, execute
+from verkehrspuls.storage.database import Connection, execute, read_records
 
 Purpose = Literal["readings", "cases"]
 
@@ -72,18 +72,14 @@ def find(
     form = _FORM.fullmatch(token)
     if form is None:
         return None
-    row: dict[str, Any] | None = execute(
-        connection, "find_token", prefix=form[1], purpose=purpose
-    ).fetchone()
-    if row is None or not hmac.compare_digest(bytes(row["sha256"]), _sha256(token)):
-        return None
-    execute(connection, "note_token_use", api_token_id=row["api_token_id"])
-    return Bearer(
-        row["api_token_id"],
-        row["municipality"],
-        row["sensor"],
-        row["note"] or form[1],
+    known = read_records(
+        connection, _Token, "find_token", prefix=form[1], purpose=purpose
     )
+    if not known or not hmac.compare_digest(known[0].sha256, _sha256(token)):
+        return None
+    of = known[0]
+    execute(connection, "note_token_use", api_token_id=of.api_token_id)
+    return Bearer(of.api_token_id, of.municipality, of.sensor, of.note or form[1])
 
 
 def revoke(connection: Connection, prefix: str) -> None:
@@ -97,6 +93,16 @@ def revoke(connection: Connection, prefix: str) -> None:
 
 class UnknownToken(UnknownKey):
     """There is no token {key}. `verkehrspuls token list` shows all."""
+
+
+class _Token(NamedTuple):
+    """A valid token as stored."""
+
+    api_token_id: int
+    sha256: bytes
+    municipality: str
+    sensor: str | None
+    note: str
 
 
 def _sha256(token: str) -> bytes:

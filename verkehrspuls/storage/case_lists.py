@@ -13,8 +13,8 @@ from verkehrspuls.storage.by_place import Place, read_by_site
 from verkehrspuls.storage.database import Connection, execute, read_records
 from verkehrspuls.storage.visibility import PUBLIC
 
-#: For so many days a case that ended, and that nobody decided, is still looked at. One
-#: that had ended for longer when it was found is history: nobody is to look at it now.
+#: Days after its end during which an undecided case is current. One that had ended for
+#: longer when it was found is history: nobody has to decide it.
 CURRENT_DAYS: Final = 7
 #: How open cases stand, see `vp.case_stands`.
 CURRENT: Final = ("current",)
@@ -41,11 +41,9 @@ def list_cases(
 ) -> list[Case]:
     """List anomaly cases, newest first; with a period, those that touch it.
 
-    A case says what was found at the site, of the quantity, in the direction and period
-    that are asked for: `found_began` and `found_ended` are the times of the finding
-    that names it, `began` and `ended` those of all of them together. `standing` is
-    `current`, `older`, `history` or `closed` at `now` (the database's clock where it is
-    None); None selects all. `matching` is how many there are beside limit and skip.
+    A case shows what was found at the site, of the quantity, in the direction and
+    period asked for. `standing` selects cases that are `current`, `older`, `history` or
+    `closed` at `now`, by default the time of the database; None selects all.
     """
     return read_records(
         connection,
@@ -130,7 +128,7 @@ def count_cases(
     now: datetime | None = None,
     visible: Sequence[str] = PUBLIC,
 ) -> dict[Where, Counts]:
-    """Count the open cases of `list_cases`; where there is none, nothing is told."""
+    """Count the open cases of `list_cases`; places without one are absent."""
     rows = execute(
         connection,
         "count_cases",
@@ -149,7 +147,7 @@ def count_cases(
 
 
 def sum_towns(counted: Mapping[Where, Counts]) -> Counts:
-    """Sum up what `count_cases` tells of municipalities."""
+    """Sum up the counts of all municipalities."""
     towns = [counts for (_, site), counts in counted.items() if site is None]
     return Counts(*(sum(each) for each in zip(*towns, strict=True)))
 
@@ -177,7 +175,7 @@ def list_open_cases_of_sites(
     end: datetime,
     visible: Sequence[str] = PUBLIC,
 ) -> dict[int, list[int]]:
-    """Find them by `site_id`; sites without such a case lack."""
+    """Find the same by `site_id`; sites without such a case are absent."""
     return read_by_site(
         connection, "list_open_cases", "anomaly_case_id", places, start, end, visible
     )

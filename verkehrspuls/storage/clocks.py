@@ -1,4 +1,4 @@
-"""Clocks: that of the database, which all go by, ours, and those of sensors."""
+"""Clocks: the reference of the database, this machine's, and those of sensors."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,11 +8,11 @@ from verkehrspuls.storage.database import Connection, one, read_records
 from verkehrspuls.text import mark as _
 from verkehrspuls.text import translate
 
-#: Clocks of ours that differ by more than this are wrong.
+#: Maximum difference of this machine's clock from the database's.
 DIFFER_S: Final = 60.0
-#: A sensor that is further ahead is told of.
+#: A sensor whose clock is further ahead is reported.
 AHEAD_S: Final = 300.0
-#: How many readings of a sensor are looked at.
+#: Newest readings of a sensor that are compared.
 READINGS: Final = 20
 
 _AHEAD: Final = _("{} minutes ahead: is local time marked as Z?")
@@ -20,7 +20,7 @@ _AHEAD: Final = _("{} minutes ahead: is local time marked as Z?")
 
 @dataclass(frozen=True, slots=True)
 class SensorClock:
-    """How a sensor's clock stands against that of ingest, by its newest readings."""
+    """Offset of a sensor's clock from that of ingest, by its newest readings."""
 
     municipality: str
     sensor: str
@@ -34,7 +34,7 @@ class SensorClock:
 
     @property
     def minutes_ahead(self) -> int | None:
-        """How far the last reading was from the future; None: it was not."""
+        """Return how far the last reading lay in the future; None: it did not."""
         ahead_s = -self.newest_offset_s
         return round(ahead_s / 60) if ahead_s > AHEAD_S else None
 

@@ -1,7 +1,7 @@
 """Frames in PostgreSQL's binary form, decoded and encoded by numpy, not by value.
 
-A query gives each column of a span as one array (`array_agg`); a column that is no
-array holds for all rows of its span. ADBC takes ten times the CPU for readings.
+A query returns each column of a span as one array (`array_agg`); a column that is no
+array is the same for all rows of its span. ADBC takes ten times the CPU for readings.
 """
 
 from collections.abc import Iterator
@@ -82,7 +82,7 @@ def _decode(
 ) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_] | None]:
     """Decode elements: each its size and value, or only -1, which is null.
 
-    Also tells which are known, unless all are.
+    Also return which are known; None where all are.
     """
     element = np.dtype([("size", ">i4"), ("value", f">{code}")])
     words = np.frombuffer(body, ">i4")

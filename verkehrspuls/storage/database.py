@@ -35,7 +35,7 @@ _SESSION = "-c TimeZone=UTC -c search_path=vp,public"
 def connect(
     url: str, *, application: str = "verkehrspuls", **kwargs: Any
 ) -> Connection:
-    """Open a connection; `DatabaseUnavailable` says what to do where it fails."""
+    """Open a connection; raise `DatabaseUnavailable` with advice where that fails."""
     try:
         return Watched.connect(
             conninfo(url, options=_SESSION, application_name=application), **kwargs
@@ -48,22 +48,22 @@ def connect(
 def explained(error: BaseException) -> VerkehrspulsError | None:
     """Return what to do about an error of the server; None for a fault of the program.
 
-    What was lost with the server may be told by several errors, each of the one before.
-    A fault of the program that comes after one stays a fault of the program.
+    The loss of a server may raise several errors in a chain. A fault of the program
+    that follows one stays a fault of the program.
     """
     found: BaseException | None = error
     while found is not None:
         if isinstance(found, Unavailable):
             return found
-        if told := _explained(found):
-            return told
+        if known := _explained(found):
+            return known
         own = found.__suppress_context__ or not of_driver(found)
         found = found.__cause__ or (None if own else found.__context__)
     return None
 
 
 def of_driver(error: BaseException) -> bool:
-    """Return whether an error is told by a driver of the database, or by the system."""
+    """Return whether an error was raised by a database driver or the system."""
     module = type(error).__module__.partition(".")[0]
     return module in _DRIVERS or isinstance(error, OSError) or _came_with_frame(error)
 
@@ -103,7 +103,7 @@ def _explained(error: BaseException) -> VerkehrspulsError | None:
 def refused(error: BaseException) -> VerkehrspulsError | None:
     """Return in a line what the database refuses of a call; None for other errors.
 
-    The last resort: what is known to be refused is told before, and better.
+    The last resort: known refusals are reported earlier, with better words.
     """
     if not isinstance(error, psycopg.IntegrityError | psycopg.DataError):
         return None
@@ -112,9 +112,8 @@ def refused(error: BaseException) -> VerkehrspulsError | None:
 
 def refusal(error: psycopg.Error) -> str:
     """Put what the database refuses, and which value, into a line."""
-    told = error.diag
-    said = told.message_primary or str(error).partition("\n")[0]
-    parts = [f"the database refuses it: {said}", told.message_detail or ""]
+    message = error.diag.message_primary or str(error).partition("\n")[0]
+    parts = [f"the database refuses it: {message}", error.diag.message_detail or ""]
     return ". ".join(" ".join(part.split()).rstrip(".") for part in parts if part)
 
 

@@ -67,8 +67,8 @@ def list_suspected(
     """List when channels of sites are suspected of a fault that nobody has decided on.
 
     Spans (`since`, `until`) that touch the period and have begun, with their `fault`:
-    the reason of a case, or the verdict of health on a whole day of which no case tells
-    the hours. Direction `all` is all of them, quantity None each.
+    the reason of a case, or the verdict of health on a whole day whose hours no case
+    names. Direction `all` is all of them, quantity None each.
     """
     return read_records(
         connection,
@@ -93,7 +93,7 @@ def list_ambiguous_hours(
 ) -> tuple[datetime, ...]:
     """Find the hours (UTC) of a period in which nobody knows the times of readings.
 
-    The wall clock showed them twice, and nothing tells which of the two is meant.
+    The wall clock showed them twice, and it is unknown which of the two is meant.
     """
     found = list_ambiguous_hours_of_sites(
         connection, places, start=start, end=end, visible=visible
@@ -109,7 +109,7 @@ def list_ambiguous_hours_of_sites(
     end: datetime,
     visible: Sequence[str] = PUBLIC,
 ) -> dict[int, list[datetime]]:
-    """Find them by `site_id`; sites without such an hour lack."""
+    """Find the same by `site_id`; sites without such an hour are absent."""
     return read_by_site(
         connection, "list_ambiguous_hours", "hour", places, start, end, visible
     )

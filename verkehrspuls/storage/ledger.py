@@ -19,15 +19,15 @@ from verkehrspuls.storage.database import (
 )
 from verkehrspuls.storage.tallies import Tallies
 
-#: What is compared, and what a difference means.
+#: The comparisons, and what a difference means.
 CHECKS: Final = {
-    "sums": "Outcomes do not add up to what was received, or rejects by reason not to "
-    "the rejected.",
-    "readings": "Other readings are in the tables than were counted as stored or "
+    "sums": "Outcomes do not add up to what was received, or rejects by reason to what "
+    "was rejected.",
+    "readings": "The readings in the tables are not those counted as stored or "
     "corrected.",
-    "rejects": "Other rejected messages are kept than were counted as kept.",
-    "sequences": "Other gaps are known of sequence numbers than were counted.",
-    "running": "The running sums, of which metrics tell, are other than the ledger's.",
+    "rejects": "The rejected messages in the table are not those counted as kept.",
+    "sequences": "The known gaps of sequence numbers are not those counted.",
+    "running": "The running sums, which metrics show, differ from the ledger's.",
 }
 
 
@@ -242,7 +242,7 @@ def only_counted(connection: Connection) -> int:
 
 @dataclass(frozen=True, slots=True)
 class NeverSent:
-    """An installed sensor of which no message ever came."""
+    """An installed sensor without any message so far."""
 
     #: with the key of its municipality: `town/sensor`
     sensor: str
@@ -261,7 +261,7 @@ class OfNobody:
 
 
 def never_sent(connection: Connection) -> list[NeverSent]:
-    """List installed sensors of which no message ever came, foreign ones first."""
+    """List installed sensors without any message so far, foreign formats first."""
     return read_records(connection, NeverSent, "never_sent")
 
 

@@ -1,6 +1,6 @@
 """The SQL of `queries/*.sql` by name.
 
-Every query stands in a file under a heading `-- name: <query_name>`; call sites say
+Every query stands in a file under a heading `-- name: <query_name>`; call sites write
 `execute(connection, "query_name", parameter=value)`. What stands between `{{` and `}}`
 is repeated for each count column, such as `{{sum(v.$count) as $count}}`, or with
 `$tally` for each sum of the ledger. `{{> <part>}}` is what stands under the heading

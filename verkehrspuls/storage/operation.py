@@ -35,7 +35,7 @@ class OpenCases:
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """Number of channels of a municipality with a verdict of detector health."""
+    """Number of channels of a municipality with a verdict of channel health."""
 
     municipality: str
     verdict: str

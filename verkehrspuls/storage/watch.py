@@ -23,9 +23,9 @@ from verkehrspuls.storage.named import queries
 
 T = TypeVar("T")
 
-#: After so many seconds without an answer the server is asked; it has as long for that.
+#: Seconds without an answer until the server is asked, and for its answer to that.
 ASK_S: Final = 3.0
-#: It is lost when it was asked so often, and did not answer or knew of no work.
+#: Questions in a row without an answer, or without work for us, until it is lost.
 DOUBTS: Final = 2
 #: A network that is gone is noticed by the system after a minute, not two hours.
 REACH: Final = {
@@ -35,9 +35,9 @@ REACH: Final = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
 }
-#: So often it is looked after work of another thread.
+#: Interval of checks of work in another thread.
 LOOK_S: Final = 0.1
-#: A server that is well ends a statement itself after its timeout, and says so.
+#: Time that a healthy server has to report the timeout of a statement itself.
 GRACE_S: Final = 1.0
 
 _TIMEOUT: Final = re.compile(r"statement_timeout=(\d+)")
@@ -55,12 +55,12 @@ class Lost(psycopg.OperationalError):
 #: the same few for every statement
 @lru_cache(maxsize=64)
 def conninfo(url: str, **session: Any) -> str:
-    """Add to a URL when to give up; what it says itself of that stands."""
+    """Add time limits to a URL; those that it has stay."""
     return make_conninfo("", **{**REACH, **conninfo_to_dict(url), **session})
 
 
 class Watch:
-    """Looks after one statement; `Lost` is raised where waiting is in vain."""
+    """Watches one statement; raises `Lost` where waiting is in vain."""
 
     def __init__(
         self, where: str, *, limit_s: float | None = None, asks: bool = True
@@ -76,7 +76,7 @@ class Watch:
         self._doubts = 0
 
     def look(self) -> None:
-        """Ask the server where nothing came for long; `Lost` may be raised."""
+        """Ask the server if nothing came for a while; raise `Lost` if it is lost."""
         now = time.monotonic()
         if self._limit_s is not None and now - self._since > self._limit_s:
             raise Lost
@@ -94,17 +94,17 @@ class Watch:
 class Watched(psycopg.Connection[Any]):
     """A connection that does not wait for a server that is lost."""
 
-    #: At most so long for an answer; None: as the session's statement_timeout says.
+    #: Maximum wait for an answer; None: that of the session's statement_timeout.
     answer_s: float | None = None
     asks = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Read JSON by msgspec: lists of sites are full of it."""
+        """Decode JSON with msgspec, because lists of sites contain much of it."""
         super().__init__(*args, **kwargs)
         set_json_loads(msgspec.json.decode, self)
 
     def wait(self, gen: PQGen[T], *args: Any, **kwargs: Any) -> T:
-        """Wait for an answer, and look after the server meanwhile."""
+        """Wait for an answer, and watch the server meanwhile."""
         return super().wait(self._watched(gen), *args, **kwargs)
 
     def _watched(self, gen: PQGen[T]) -> PQGen[T]:

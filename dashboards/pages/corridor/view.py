@@ -64,21 +64,21 @@ def corridor_page(
 
 
 def _charts(
-    told: Day, corridor: Corridor, day: date, language: Language
+    found: Day, corridor: Corridor, day: date, language: Language
 ) -> list[Chart]:
     """Draw the day, and the weeks up to it."""
     zone, stations = corridor.time_zone, corridor.stations
     today = _steps(day, zone, timedelta(seconds=QUARTER_S)).join(
-        told.times.select("time", day=pl.col("travel_s") / 60),
+        found.times.select("time", day=pl.col("travel_s") / 60),
         on="time",
         how="left",
         maintain_order="left",
     )
     return [
-        _times(today, told.usual, language),
-        _field(told, stations, day, zone, language),
-        _reliability(told.usual, language),
-        _bottlenecks(told, stations, zone, language),
+        _times(today, found.usual, language),
+        _field(found, stations, day, zone, language),
+        _reliability(found.usual, language),
+        _bottlenecks(found, stations, zone, language),
     ]
 
 
@@ -162,13 +162,13 @@ def _times(today: pl.DataFrame, usual: pl.DataFrame, language: Language) -> Char
 
 
 def _field(
-    told: Day,
+    found: Day,
     stations: Sequence[Station],
     day: date,
     zone: str,
     language: Language,
 ) -> Chart:
-    shown = _of_day(told.intervals, day, zone)
+    shown = _of_day(found.intervals, day, zone)
     heading = language.phrase("Where and when is it slow?")
     speeds = shown.drop_nulls("speed_kmh").sort("speed_kmh", "time")
     if speeds.is_empty():
@@ -181,8 +181,8 @@ def _field(
         )
     names = {s.station: s.site_name for s in stations}
     slowest = speeds.row(0, named=True)
-    field = _of_day(told.speed_field, day, zone)
-    by_hour = told.speeds_by_hour.select("station", "time", "speed_kmh")
+    field = _of_day(found.speed_field, day, zone)
+    by_hour = found.speeds_by_hour.select("station", "time", "speed_kmh")
     known = {(s, h): v for s, h, v in by_hour.iter_rows()}
     rows = [
         (
@@ -304,7 +304,7 @@ def _odd(usual: pl.DataFrame, language: Language) -> str:
 
 
 def _bottlenecks(
-    told: Day,
+    found: Day,
     stations: Sequence[Station],
     zone: str,
     language: Language,
@@ -319,7 +319,7 @@ def _bottlenecks(
             language.number(row["extent_m"]),
             language.number(row["delay_h"], 1),
         )
-        for row in told.bottlenecks.sort("began", descending=True).to_dicts()
+        for row in found.bottlenecks.sort("began", descending=True).to_dicts()
     ]
     head = (
         language.phrase("Site"),
@@ -329,7 +329,7 @@ def _bottlenecks(
         language.phrase("Queue (m)"),
         language.phrase("Delay (vehicle hours)"),
     )
-    days = told.days_with_speeds
+    days = found.days_with_speeds
     sentence = language.plural(
         "%(count)s bottleneck lasted an hour or longer in these weeks, of which "
         "%(days)s days have speeds.",

@@ -45,8 +45,7 @@ def all_rows(
 
     def made() -> Response:
         shown = selection(found, query, tongue, now=at)
-        with database.frames() as url:
-            content = rows_page(shown, url, of=of, page=page)
+        content = rows_page(shown, database, of=of, page=page)
         return render(
             request,
             tongue,

@@ -2,33 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 import polars as pl
 
-from analytics.flow import months
-from analytics.reports.extracts import ALL, SECONDS, stored_hours
-from analytics.reports.site.reading import volumes
+from analytics.reports import rows as reports
+from analytics.reports.rows import report_rows
+from dashboards import summaries
 from dashboards.charts import charts
 from dashboards.charts.charts import Table
 from dashboards.downloads import downloads
 from dashboards.pages.site.counted import filled_series, names_of
-from dashboards.pages.site.environment import noise_days, noise_table
+from dashboards.pages.site.environment import noise_table
 from dashboards.pages.site.selection import View
-from dashboards.pages.site.view import (
-    environment_hours,
-    filled_environment_days,
-    filled_hours,
-    in_period,
-)
 from verkehrspuls.errors import BadParameter
-from verkehrspuls.storage.days import read_daily_figures
-from verkehrspuls.storage.estimates import read_imputed
+from verkehrspuls.storage.reader import Reader
 from verkehrspuls.text import mark
 
 #: rows per page
 MAX_ROWS: Final = 500
-_NOISE: Final = "laeq_db"
 KINDS: Final = {
     "series": mark("All values"),
     "days": mark("Day by day"),
@@ -50,29 +42,15 @@ class RowsPage:
     downloads: Sequence[tuple[str, str]]
 
 
-def rows_page(shown: View, url: str, *, of: str, page: int) -> RowsPage:
-    """Read the rows of a page; a number beyond the last shows the last page."""
+def rows_page(shown: View, reader: Reader, *, of: str, page: int) -> RowsPage:
+    """Arrange the rows of a page; a number beyond the last shows the last page."""
     if of not in KINDS:
         raise BadParameter(parameter="of", detail=mark("There is no such table"))
-    quantity = shown.quantity or next(iter(shown.environment), "")
-    if of == "noise" or (of == "series" and not shown.quantity):
-        quantity = _NOISE if of == "noise" else quantity
-        hours = environment_hours(shown, url, quantity)
-    if of == "noise":
-        known = stored_hours(hours, shown.site.channels)
-        frame, by = noise_days(known, zone=shown.zone), "day"
-    elif of == "days":
-        frame, by = months.by_day(counted_days(shown, url)), "day"
-    elif shown.quantity:
-        frame, by = _counted(shown, url), "x"
-    else:
-        # longer intervals, such as daily means, have days and no hours
-        filled = (
-            filled_environment_days(shown, url, quantity)
-            if not in_period(shown, hours)
-            else filled_hours(shown, hours)[1]
-        )
-        frame, by = filled.drop_nulls("mean"), "x"
+    found = report_rows(
+        reader, shown.asked, cast(reports.Table, of), environment=shown.environment
+    )
+    quantity, frame = found.quantity, _frame(shown, found, of=of)
+    by = "x" if of == "series" else "day"
     steps = frame[by].unique().sort()
     pages = max(1, -(-len(steps) // MAX_ROWS))
     page = min(page, pages)
@@ -96,24 +74,19 @@ def rows_page(shown: View, url: str, *, of: str, page: int) -> RowsPage:
     )
 
 
-def _counted(shown: View, url: str) -> pl.DataFrame:
-    asked = shown.asked
-    days = bins = pl.DataFrame()
-    estimates = None
-    if asked.bin == "P1D":
-        days = counted_days(shown, url)
-    else:
-        of_each = pl.col("direction") != ALL
-        bins = volumes(asked, url, SECONDS[asked.bin]).filter(of_each)
-    if asked.bin == "PT1H":
-        estimates = read_imputed(url, **asked.counted, **asked.period)
-    return filled_series(shown, days=days, bins=bins, estimates=estimates)
-
-
-def counted_days(shown: View, url: str) -> pl.DataFrame:
-    """Read the local days of the counted quantity in the period."""
-    asked = shown.asked
-    return read_daily_figures(url, **asked.counted, first=asked.first, last=asked.last)
+def _frame(shown: View, found: reports.Report, *, of: str) -> pl.DataFrame:
+    """Return all rows; a counted series with those of its gaps."""
+    days, bins = found.days, found.bins
+    if of != "series":
+        return days
+    if shown.quantity:
+        return filled_series(shown, days=days, bins=bins, estimates=found.estimates)
+    filled = (
+        summaries.fill_environment_days(days, shown.period, shown.today)
+        if bins.is_empty()
+        else summaries.fill_hours(bins, shown.period, shown.now)
+    )
+    return filled.drop_nulls("mean")
 
 
 def _table(shown: View, part: pl.DataFrame, *, of: str, quantity: str) -> Table:

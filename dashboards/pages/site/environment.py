@@ -240,8 +240,8 @@ def _kept(compared: Sequence[Mapping[str, Any]], language: Language) -> str:
     if above := thresholds.count(False):
         said.append(
             language.plural(
-                "%(count)s threshold of information or alert was exceeded.",
-                "%(count)s thresholds of information or alert were exceeded.",
+                "%(count)s information or alert threshold was exceeded.",
+                "%(count)s information or alert thresholds were exceeded.",
                 above,
             )
         )
@@ -274,10 +274,9 @@ def _in_force(met: Sequence[bool | None], language: Language) -> str:
     count = language.number(len(met))
     if above := met.count(False):
         return language.plural(
-            "%(count)s of %(all)s limits in force is exceeded by more than a year may "
-            "have.",
-            "%(count)s of %(all)s limits in force are exceeded by more than a year may "
-            "have.",
+            "%(count)s of %(all)s limits in force is exceeded more than a year allows.",
+            "%(count)s of %(all)s limits in force are exceeded more than a year "
+            "allows.",
             above,
             all=count,
         )
@@ -286,9 +285,9 @@ def _in_force(met: Sequence[bool | None], language: Language) -> str:
         return " ".join(
             (
                 language.plural(
-                    "The limit in force is not exceeded by more than a year may have.",
-                    "None of the %(all)s limits in force is exceeded by more than a "
-                    "year may have.",
+                    "The limit in force is not exceeded more than a year allows.",
+                    "None of the %(all)s limits in force is exceeded more than a "
+                    "year allows.",
                     len(met),
                     all=count,
                 ),
@@ -357,12 +356,6 @@ def _noise(
             "limits apply to calculated levels, not to this one."
         ),
     )
-
-
-def noise_days(hours: pl.DataFrame, *, zone: str) -> pl.DataFrame:
-    """The noise of each day at the first channel."""
-    days = reports.noise_of(hours, time_zone=zone).days
-    return days.filter(pl.col("channel_id") == days["channel_id"].min())
 
 
 def noise_table(days: pl.DataFrame, language: Language) -> Table:

@@ -29,7 +29,7 @@ MAX_SITES_LISTED: Final = 200
 #: values of a station that its row shows
 MAX_VALUES_SHOWN: Final = 3
 _HOUR_S: Final = 3600
-#: open cases that a page tells, at most
+#: maximum open cases on a page
 MAX_CASES_LISTED: Final = 100
 #: addresses of all of them
 _DATA: Final = (("JSON", "/api/v1/sites"), ("GeoJSON", "/api/v1/sites.geojson"))
@@ -84,7 +84,7 @@ class Line:
     def newest(self) -> str:
         """Newest whole hour: "812 veh/h, 17–18 h", or empty.
 
-        What cannot be scaled to the whole hour says how much of it was observed.
+        If the hour cannot be scaled, its observed share is added.
         """
         language, hour = self.language, self.here.hour
         if hour is None:

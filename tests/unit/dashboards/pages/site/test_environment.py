@@ -56,7 +56,7 @@ def test_limit_is_not_called_met_after_two_days() -> None:
     limits = charts(no2_ugm3=hours(45))["limits"]
     assert {row[4] for row in limits.table.rows} == {"unknown"}
     assert limits.sentence.startswith(
-        "None of the 2 limits in force is exceeded by more than a year may have. 2 of "
+        "None of the 2 limits in force is exceeded more than a year allows. 2 of "
         "them can be judged only when more"
     )
     assert limits.sentence.endswith(
@@ -73,7 +73,7 @@ def test_limits_that_are_exceeded_are_counted_among_those_in_force() -> None:
     limits = charts(no2_ugm3=hours(450))["limits"]
     assert {row[4] for row in limits.table.rows} == {"not met", "unknown"}
     assert limits.sentence.startswith("1 of 2 limits in force is exceeded")
-    assert "1 threshold of information or alert was exceeded." in limits.sentence
+    assert "1 information or alert threshold was exceeded." in limits.sentence
 
 
 def test_a_station_that_keeps_the_law_is_not_blamed_for_what_comes() -> None:
