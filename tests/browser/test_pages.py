@@ -308,7 +308,7 @@ def test_figures_draw_the_numbers_that_are_known(browser: Browser, server: str) 
     lines = [trace for trace in drawn if "Einsiedlerhof" in (trace["name"] or "")]
     assert len(lines[0]["x"]) == len(lines[0]["y"]) > 2000
     found = dict(zip(lines[0]["x"], lines[0]["y"], strict=True))
-    assert found["2026-02-28 12:00"] is None
+    assert found["2026-02-20 12:00"] is None
     assert [found[f"2026-03-03 {hour:02}:00"] for hour in range(24)] == volumes[-24:]
 
 

@@ -11,7 +11,8 @@ from analytics.cases.evidence import SPREADS
 from dashboards.app import create_web
 from dashboards.language import Language
 from tests import parts, shown, world
-from tests.integration.test_case_standing import open_case
+from tests.cases import open_case
+from tests.integration.test_case_standing import finding
 from verkehrspuls.settings import load
 from verkehrspuls.storage.database import connect
 
@@ -29,8 +30,8 @@ def web(_plain: parts.Databases) -> Iterator[TestClient]:
             number = open_case(
                 connection,
                 # the only lane of its direction
-                ("west-1", "unusual-volume", "above-usual", 8, 11, 1516.0, 6.25),
-                ("ost-1", "unusual-volume", "above-usual", 9, 12, 970.5, 5.5),
+                finding("west-1", "above-usual", 8, 11, 1516.0, 6.25),
+                finding("ost-1", "above-usual", 9, 12, 970.5, 5.5),
             )
         with TestClient(create_web(load({"VERKEHRSPULS_DATABASE__URL": url}))) as web:
             web.headers["x-case"] = str(number)
