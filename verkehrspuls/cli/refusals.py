@@ -44,12 +44,12 @@ _SAID: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...]]
 )
 
 
-def in_our_words(said: str) -> str:
+def in_our_words(message: str) -> str:
     """Return what the library says of a value, as we say it; else as it is."""
     for pattern, describe in _SAID:
-        if found := pattern.fullmatch(said):
+        if found := pattern.fullmatch(message):
             return describe(found)
-    return said
+    return message
 
 
 def _no_choice(word: str, known: list[str]) -> str:

@@ -432,14 +432,14 @@ def registered_faults(connection: Connection) -> dict[str, list[str]]:
                     usable.append(msgspec.convert(part, kind))
                 except msgspec.ValidationError as error:
                     what = f"{parts[:-1]} {part['key']}"
-                    said = wording.explain(error, part, kind).in_english()
-                    of_town.append(f"{what}: {said}")
+                    explained = wording.explain(error, part, kind).in_english()
+                    of_town.append(f"{what}: {explained}")
             document[parts] = [msgspec.to_builtins(each) for each in usable]
         try:
             of_town += faults(msgspec.convert(document, Town))
         except msgspec.ValidationError as error:
             of_town.append(wording.explain(error, document, Town).in_english())
-    return {key: said for key, said in found.items() if said}
+    return {key: noted for key, noted in found.items() if noted}
 
 
 def register(connection: Connection, town: Town, *, keep: bool = False) -> None:

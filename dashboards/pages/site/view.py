@@ -113,19 +113,19 @@ def content(
     passport = days_text = ""
     sentence = _whereabouts(shown)
     if found:
-        of = found.counted
+        counted = found.counted
         figures = [
-            key_figures.total(of, shown.language),
-            *key_figures.of_flow(of, shown.language),
+            key_figures.total(counted, shown.language),
+            *key_figures.of_flow(counted, shown.language),
         ]
-        days_text = key_figures.days_text(of, shown.language)
+        days_text = key_figures.days_text(counted, shown.language)
         drawn += counted_charts(shown, found, known=known, figures=figures)
-        passport = _passport(shown, of.passport)
+        passport = _passport(shown, counted.passport)
         sentence += " " + shown.language.phrase(
             mark("Up to yesterday %(share)s of the period is observed.")
-            if of.runs
+            if counted.runs
             else mark("%(share)s of the period is observed."),
-            share=shown.language.percent(of.passport.observed),
+            share=shown.language.percent(counted.passport.observed),
         )
     of_all, of_trusted = measured
     drawn += with_trusted_sentences(
@@ -418,8 +418,8 @@ def _heard(shown: View, *, begun: bool) -> str:
     if age <= LATE_AFTER and site.last_messages == "rejected":
         text = mark("Last message %(age)s; none of those of the last hour can be used.")
     elif site.newest_reading_at and not is_fresh(site, shown.now):
-        said = newest_reading(site, language, now=shown.now)
-        return f"{said[0].upper()}{said[1:]}."
+        sentence = newest_reading(site, language, now=shown.now)
+        return f"{sentence[0].upper()}{sentence[1:]}."
     elif age <= LATE_AFTER and begun:
         text = _BEGUN[shown.period.bin]
     return language.phrase(text, age=language.age(age))
