@@ -15,11 +15,11 @@ _SAID: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...]]
     ),
     (
         re.compile(r"Input should be a valid integer.*", re.DOTALL),
-        lambda _: "it is no whole number.",
+        lambda _: "it is not a whole number.",
     ),
     (
         re.compile(r"Input should be a valid number.*", re.DOTALL),
-        lambda _: "it is no number.",
+        lambda _: "it is not a number.",
     ),
     (
         re.compile(r"Value error, '(.*)' is not one of (.*)\.", re.DOTALL),

@@ -207,8 +207,8 @@ def _no_zone(name: str) -> str:
     near = wording.nearest(name, available_timezones())
     # some zones are known to Python alone
     known = near != name and is_zone(near)
-    meant = f"did you mean {near}" if known else "it is one such as Europe/Berlin"
-    return f"there is no time zone {name or '(empty)'}; {meant}"
+    meant = f" (did you mean {near}?)" if known else "; write one such as Europe/Berlin"
+    return f"there is no time zone {name or '(empty)'}{meant}"
 
 
 def _of_places(town: Town) -> Iterator[str]:

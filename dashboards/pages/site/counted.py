@@ -74,7 +74,7 @@ def counted_charts(
     of_hours = _of_hours(report.charted, shown, names, heavy=heavy)
     if report.charted_trusted is None or report.charted_trusted.hours.is_empty():
         return drawn + of_hours
-    # only their sentences are told
+    # only their sentences are shown
     without = _of_hours(
         report.charted_trusted, shown, names, heavy=trusted, drawn=False
     )
@@ -84,7 +84,7 @@ def counted_charts(
 def _heavy_shares(
     report: Report, by_key: Mapping[str, KeyFigure], language: Language
 ) -> tuple[str, str]:
-    """The heavy share, and that without what is suspected: as it is told elsewhere."""
+    """Return the heavy share with and without what is suspected, as in figures."""
     if share := by_key.get("heavy_share"):
         return share.value, share.trusted
     if by_key:

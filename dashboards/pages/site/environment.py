@@ -221,7 +221,7 @@ def _limits(
 def _kept(compared: Sequence[Mapping[str, Any]], language: Language) -> str:
     """Describe whether limits in force are met; then coming and recommended ones.
 
-    Thresholds that call for information or alert are told only where one is exceeded.
+    Thresholds that call for information or alert are described only if one is exceeded.
     """
 
     def verdicts(*groups: str, binding: bool = True) -> list[bool | None]:
@@ -452,7 +452,7 @@ def _nothing(
     *hours: pl.DataFrame,
     by_day: bool = False,
 ) -> Chart:
-    """Return the chart of a figure that cannot be told: of no hours, or too few.
+    """Return the chart of a figure without hours, or with too few.
 
     `by_day`: there are daily means, or the like, in their place.
     """

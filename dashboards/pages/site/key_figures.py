@@ -37,9 +37,9 @@ _BASES: Final = {
     "v85": mark("85 % of vehicles drive this speed or slower"),
 }
 WEEK_DAYS: Final = 7
-#: months that must be there for those that lack to be named
+#: known months required to name the missing ones
 MIN_MONTHS: Final = 6
-#: told of motor traffic only
+#: figures of motor traffic only
 _OF_MOTORS: Final = ("heavy_share", "v85")
 
 
@@ -86,7 +86,7 @@ def days_text(counted: Counted, language: Language) -> str:
 
 
 def total(counted: Counted, language: Language) -> KeyFigure:
-    """What was counted in the period."""
+    """Return the total count of the period."""
     passport = counted.passport
     unit = language.counted(counted.quantity)
     without = ""
@@ -122,7 +122,7 @@ def basis_of(figure: Figure, language: Language) -> str:
 
 
 def of_flow(counted: Counted, language: Language) -> list[KeyFigure]:
-    """The flow figures of the days that have ended; none where none has."""
+    """Return the flow figures of the days that have ended; empty if none has."""
     if not counted.figures:
         return []
     without = counted.trusted.figures if counted.trusted else {}
@@ -139,7 +139,7 @@ def of_flow(counted: Counted, language: Language) -> list[KeyFigure]:
 def _chosen(found: Mapping[str, Figure]) -> list[str]:
     """Choose what is shown: of a year's figure and a period's, the one that holds.
 
-    A clock hour is told where the peak hour needs quarter-hours, which says so.
+    Where the peak hour needs quarter-hours, the busiest clock hour is shown instead.
     """
     yearly = {name for name in means.YEARLY if name in found and found[name].value}
     left_out = {means.YEARLY[name] if name in yearly else name for name in means.YEARLY}

@@ -40,7 +40,7 @@ from verkehrspuls.storage.environment import read_environment, read_long_environ
 from verkehrspuls.storage.reader import Reader
 from verkehrspuls.text import mark
 
-#: what a sensor says of itself
+#: texts for the state that a sensor reports
 SENSOR_STATES = {
     "online": mark("online"),
     "offline": mark("offline"),
@@ -57,7 +57,7 @@ class Content:
 
     view: View
     figures: Sequence[KeyFigure]
-    #: of which days they are
+    #: the days of the key figures
     days_text: str
     charts: Sequence[Chart]
     days: Table
@@ -67,9 +67,9 @@ class Content:
     #: what it can be compared with, and how it compares
     choices: Choices | None
     comparison: str
-    #: open cases that touch what is shown, as many as its passports tell
+    #: open cases that touch what is shown: those that its passports count
     cases: Sequence[Case]
-    #: the other ones, by how they stand, and how many of all there are
+    #: the other cases by state, and the number of all
     other_cases: Mapping[str, Sequence[Case]]
     counts: Counts
     #: there is data, but not in the period: the span of days that has some
@@ -79,7 +79,7 @@ class Content:
 def content(
     shown: View, query: Mapping[str, str], *, reader: Reader, settings: Analytics
 ) -> Content:
-    """Read all of it, and arrange it then."""
+    """Read the content of the page, and arrange it."""
     shown, days, span = _settled(shown, query, reader)
     first = shown.today - timedelta(days=DAYS_SHOWN - 1)
     known = around(shown.asked, reader, environment=shown.environment, since=first)
@@ -154,7 +154,7 @@ def content(
 
 
 def _days(shown: View, days: pl.DataFrame) -> Table:
-    """The day figures of what is counted, if anything is."""
+    """Return the day figures of the counted quantity, if there is one."""
     if not shown.quantity:
         return Table((), ())
     return charts.days_or_months(
@@ -250,9 +250,9 @@ class Measured:
 def _read_environment(
     shown: View, known: Around, reader: Reader
 ) -> tuple[dict[str, Measured], dict[str, Measured] | None]:
-    """Read what is measured of the environment; without what is suspected, too.
+    """Read the environment quantities; also without what is suspected.
 
-    The second is None where nothing is.
+    The second is None if nothing is suspected.
     """
     found: dict[str, Measured] = {}
     if not shown.environment:
@@ -280,7 +280,7 @@ def _measured(shown: View, url: str, quantity: str, *, trusted: bool) -> Measure
 
 
 def _environment_charts(shown: View, known: Mapping[str, Measured]) -> list[Chart]:
-    """Draw what quantities come to, and each of them."""
+    """Draw the summaries of the quantities, and each quantity."""
     channels = shown.site.channels
     return environment_charts(
         {
@@ -301,7 +301,7 @@ def _environment_charts(shown: View, known: Mapping[str, Measured]) -> list[Char
 
 
 def in_period(shown: View, hours: pl.DataFrame) -> bool:
-    """Whether some of the hours are of the period, not of before it."""
+    """Whether some of the hours are in the period, not before it."""
     return not hours.filter(pl.col("time") >= shown.period.start).is_empty()
 
 
@@ -359,7 +359,7 @@ def filled_environment_days(
 
 
 def _environment_days(shown: View, days: pl.DataFrame, *, quantity: str) -> Chart:
-    """The chart of a quantity of which days are told, and no hours."""
+    """Return the chart of a quantity that has daily figures, but no hourly ones."""
     by_day = replace(shown.period, bin="P1D")
     return charts.environment_chart(
         days,
