@@ -9,7 +9,7 @@ from typing import Final
 import polars as pl
 
 from analytics.environment.hours import spans
-from dashboards.summaries import MIN_OBSERVED
+from analytics.flow.series import MIN_OBSERVED
 from verkehrspuls.text import mark
 
 #: maximum rows of a table

@@ -1,8 +1,8 @@
 """Summaries of a site's frames for charts: pure, frames in, frames out.
 
 Frames are those of `verkehrspuls.storage`. A shown value is scaled to the whole
-interval; it is null if less than `MIN_OBSERVED` of the interval was observed, or a lane
-to less than half: the others do not replace it.
+interval; it is null if too little of the interval was observed, or a lane to less than
+half: the others do not replace it.
 """
 
 from datetime import date, datetime, timedelta
@@ -10,15 +10,11 @@ from typing import Final
 
 import polars as pl
 
-from analytics.flow.inputs import MIN_WHOLE
+from analytics.flow.series import whole_value
 from analytics.quality.passport import SHARES
 from dashboards.period import Period
 from dashboards.wall_clock import add_wall_clock, every
 
-#: minimum observed share of an hour (DOMAIN: hour valid from 75 % on)
-MIN_OBSERVED: Final = 0.75
-#: known days of seven required for their mean
-MIN_SMOOTHED_DAYS: Final = 4
 #: minimum share of a day, observed or estimated, for its estimate
 MIN_WITH_ESTIMATES: Final = 0.99
 
@@ -131,15 +127,3 @@ def fill_environment_days(
         x=pl.col("day").cast(pl.Datetime("us")),
         fold=pl.lit(""),
     )
-
-
-def smoothed(values: pl.Series) -> pl.Series:
-    """Mean of the seven days around each, where most of them are known."""
-    return values.rolling_mean(7, min_samples=MIN_SMOOTHED_DAYS, center=True)
-
-
-def whole_value() -> pl.Expr:
-    """The volume scaled to the whole interval; null where too little was observed."""
-    every_lane = pl.col("observed") + pl.col("normalised") >= MIN_WHOLE
-    enough = (pl.col("observed") >= MIN_OBSERVED) & every_lane
-    return pl.when(enough).then("volume_normalised")

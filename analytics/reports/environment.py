@@ -55,6 +55,11 @@ class Air:
     #: COMPARISON of each `quantity`
     comparison: pl.DataFrame
 
+    @property
+    def classes(self) -> pl.DataFrame:
+        """CLASS_HOURS of the hours."""
+        return indices.class_hours(self.hours, self.index)
+
 
 @dataclass(frozen=True, slots=True)
 class Corrected:
@@ -73,6 +78,11 @@ class Noise:
     days: pl.DataFrame
     #: a row per channel, from `noise.noise_levels`
     levels: pl.DataFrame
+
+    @property
+    def months(self) -> pl.DataFrame:
+        """A row per channel and month, from `noise.noise_months`."""
+        return noise.noise_months(self.days)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +209,23 @@ def over_channels(hours: pl.DataFrame, quantity: str) -> pl.DataFrame:
         .group_by("time", maintain_order=True)
         .agg(over.get(kind, value.mean()).alias("mean"))
     )
+
+
+def mean_of_period(steps: pl.DataFrame, quantity: str) -> float | None:
+    """Average the `mean` of hours or days, each alike; precipitation is summed.
+
+    None without any, and of directions.
+    """
+    value = pl.col("mean").drop_nulls()
+    over = {
+        "arithmetic": value.mean(),
+        "energetic": noise.energetic_mean(value),
+        "sum": value.sum(),
+    }
+    kind = ENVIRONMENT[quantity].mean
+    if kind not in over or not steps["mean"].count():
+        return None
+    return cast("float", steps.select(over[kind]).item())
 
 
 @dataclass(frozen=True, slots=True)
@@ -449,17 +476,12 @@ def report_water_level(asked: Asked) -> Report[Sequence[Gauge]]:
 
 
 def _gauge(channel: Channel, known: pl.DataFrame, newest: Mapping[str, Any]) -> Gauge:
-    thresholds, level = channel.thresholds, newest.get("level")
-    reached = [
-        name
-        for name, value in sorted(thresholds.items(), key=lambda item: item[1])
-        if level is not None and level >= value
-    ]
+    thresholds = channel.thresholds
     mine = known.filter(pl.col("channel") == channel.key)
     return Gauge(
         channel.key,
         thresholds,
-        reached[-1] if reached else None,
+        gauges.reached(newest.get("level"), thresholds),
         gauges.crossings(mine, thresholds),
         newest,
     )
