@@ -9,7 +9,10 @@ import polars as pl
 
 from analytics.cases import sentences
 from analytics.cases.states import STATES
+from analytics.environment import gauges
+from analytics.flow.series import change_from_usual
 from analytics.frames import mean
+from analytics.reports.environment import mean_of_period
 from analytics.reports.site_now import LATE_AFTER
 from dashboards.language import UNKNOWN_FIGURE, Language
 from dashboards.period import Period
@@ -200,12 +203,20 @@ def environment(
 
     highest, when = _highest(known, "mean", language, period)
     by_day = "day" in frame.columns
-    if found.mean == "arithmetic":
+    of_period = mean_of_period(known, quantity)
+    if of_period is None:
+        newest = known.sort("local").row(-1, named=True)
+        sentence = language.phrase(
+            "Newest: %(value)s on %(when)s (0° is north, 90° east).",
+            value=f"{language.number(newest['mean'])}{found.unit}",
+            when=_when(newest, language, period),
+        )
+    elif found.mean == "arithmetic":
         sentence = language.phrase(
             mark("On average %(mean)s; highest day %(value)s on %(when)s.")
             if by_day
             else mark("On average %(mean)s; highest hour %(value)s on %(when)s."),
-            mean=value(mean(known["mean"])),
+            mean=value(of_period),
             value=value(highest["mean"]),
             when=when,
         )
@@ -214,26 +225,18 @@ def environment(
             mark("In total %(sum)s; most on one day: %(value)s on %(when)s.")
             if by_day
             else mark("In total %(sum)s; most in one hour: %(value)s on %(when)s."),
-            sum=value(float(known["mean"].sum())),
-            value=value(highest["mean"]),
-            when=when,
-        )
-    elif found.mean == "energetic":
-        level = known.select((10 ** (pl.col("mean") / 10)).mean().log10() * 10).item()
-        sentence = language.phrase(
-            mark("Energetic mean %(mean)s; loudest day %(value)s on %(when)s.")
-            if by_day
-            else mark("Energetic mean %(mean)s; loudest hour %(value)s on %(when)s."),
-            mean=value(level),
+            sum=value(of_period),
             value=value(highest["mean"]),
             when=when,
         )
     else:
-        newest = known.sort("local").row(-1, named=True)
         sentence = language.phrase(
-            "Newest: %(value)s on %(when)s (0° is north, 90° east).",
-            value=f"{language.number(newest['mean'])}{found.unit}",
-            when=_when(newest, language, period),
+            mark("Energetic mean %(mean)s; loudest day %(value)s on %(when)s.")
+            if by_day
+            else mark("Energetic mean %(mean)s; loudest hour %(value)s on %(when)s."),
+            mean=value(of_period),
+            value=value(highest["mean"]),
+            when=when,
         )
     observed = language.phrase(
         "%(share)s of the period is observed.",
@@ -261,14 +264,12 @@ def thresholds(
     newest = known.sort("time").row(-1, named=True)
     is_now = period.end > now and now - newest["time"] <= _HOUR + LATE_AFTER
     shown = newest if is_now else known.sort("mean").row(-1, named=True)
-    reached = [name for name, value in thresholds.items() if shown["mean"] >= value]
+    reached = gauges.reached(shown["mean"], thresholds)
 
     def at(number: float) -> str:
         return f"{language.number(number)} {ENVIRONMENT[quantity].unit}"
 
-    # the highest of those reached, else the lowest of all
-    among = reached or [min(thresholds, key=lambda name: thresholds[name])]
-    named = max(among, key=lambda name: thresholds[name])
+    named = reached or min(thresholds, key=lambda name: thresholds[name])
     return language.phrase(
         _THRESHOLDS[is_now, bool(reached)],
         value=at(shown["mean"]),
@@ -302,9 +303,9 @@ SEVERITIES: Final = {
 }
 
 
-def severity(of: Case | Change, language: Language) -> str:
+def severity(case: Case | Change, language: Language) -> str:
     """Return how soon a person should look at a case."""
-    word = SEVERITIES[of.severity]
+    word = SEVERITIES[case.severity]
     return language.phrase(word)
 
 
@@ -313,9 +314,9 @@ def case_word(reason: str, language: Language) -> str:
     return language.phrase(sentences.word(reason))
 
 
-def case_state(of: Case | Change, language: Language) -> str:
+def case_state(case: Case | Change, language: Language) -> str:
     """Name a case's state."""
-    state = STATES[of.state]
+    state = STATES[case.state]
     return language.phrase(state)
 
 
@@ -338,8 +339,8 @@ def open_cases(counts: Counts, language: Language) -> str:
 
 def open_cases_sentence(counts: Counts, language: Language) -> str:
     """Return the same as a sentence."""
-    told = open_cases(counts, language)
-    return f"{told[0].upper()}{told[1:]}." if told else ""
+    text = open_cases(counts, language)
+    return f"{text[0].upper()}{text[1:]}." if text else ""
 
 
 def history(counts: Counts, language: Language) -> str:
@@ -386,11 +387,9 @@ def _when(row: Mapping[str, Any], language: Language, period: Period) -> str:
 def _compared(known: pl.DataFrame, language: Language) -> str:
     if "usual" not in known.columns:
         return ""
-    both = known.drop_nulls("usual")
-    usual = float(both["usual"].sum())
-    if usual <= 0:
+    change = change_from_usual(known)
+    if change is None:
         return ""
-    change = float(both["value"].sum()) / usual - 1
     if abs(change) < MAX_USUAL_DEVIATION:
         return language.phrase("In total about as much as usual.")
     text = (

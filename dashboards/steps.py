@@ -9,7 +9,7 @@ from typing import Final
 import polars as pl
 
 from analytics.environment.hours import spans
-from dashboards.summaries import MIN_OBSERVED
+from analytics.flow.series import MIN_OBSERVED
 from verkehrspuls.text import mark
 
 #: maximum rows of a table
@@ -44,7 +44,7 @@ def fitting(frame: pl.DataFrame, step: str, most: int = MAX_ROWS) -> str:
 def volumes(filled: pl.DataFrame, step: str) -> pl.DataFrame:
     """Sum `summaries.fill_gaps` or `fill_days` of each direction by longer steps.
 
-    What was counted, and the share that was observed; estimates where there are some.
+    Columns: the count, the observed share, and estimates if there are some.
     """
     wall = ["local", "x", "fold"]
     sums = ["volume", *({"estimate"} & set(filled.columns))]

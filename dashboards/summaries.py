@@ -1,8 +1,8 @@
 """Summaries of a site's frames for charts: pure, frames in, frames out.
 
 Frames are those of `verkehrspuls.storage`. A shown value is scaled to the whole
-interval; it is null if less than `MIN_OBSERVED` of the interval was observed, or a lane
-to less than half: the others do not replace it.
+interval; it is null if too little of the interval was observed, or a lane to less than
+half: the others do not replace it.
 """
 
 from datetime import date, datetime, timedelta
@@ -10,15 +10,11 @@ from typing import Final
 
 import polars as pl
 
-from analytics.flow.inputs import MIN_WHOLE
+from analytics.flow.series import whole_value
 from analytics.quality.passport import SHARES
 from dashboards.period import Period
 from dashboards.wall_clock import add_wall_clock, every
 
-#: minimum observed share of an hour (DOMAIN: hour valid from 75 % on)
-MIN_OBSERVED: Final = 0.75
-#: known days of seven required for their mean
-MIN_SMOOTHED_DAYS: Final = 4
 #: minimum share of a day, observed or estimated, for its estimate
 MIN_WITH_ESTIMATES: Final = 0.99
 
@@ -47,7 +43,7 @@ def fill_gaps(frame: pl.DataFrame, period: Period, now: datetime) -> pl.DataFram
 
 
 def fill_days(days: pl.DataFrame, period: Period, today: date) -> pl.DataFrame:
-    """Give each direction a row for every local day; invalid days have no value."""
+    """Return a row for each direction and local day; invalid days have no value."""
     directed = days.filter(pl.col("direction") != "all")
     if directed.is_empty():
         directed = days
@@ -106,7 +102,7 @@ def with_estimates(filled: pl.DataFrame, estimates: pl.DataFrame) -> pl.DataFram
 
 
 def fill_hours(frame: pl.DataFrame, period: Period, now: datetime) -> pl.DataFrame:
-    """Return an environment series a row for every hour up to `now`."""
+    """Return an environment series with a row for each hour up to `now`."""
     grid = every(period.start, period.end, timedelta(hours=1))
     filled = (
         grid.with_columns(pl.col("time").cast(frame.schema["time"]))
@@ -121,7 +117,7 @@ def fill_hours(frame: pl.DataFrame, period: Period, now: datetime) -> pl.DataFra
 def fill_environment_days(
     days: pl.DataFrame, period: Period, today: date
 ) -> pl.DataFrame:
-    """Return an environment series a row for every local day up to today."""
+    """Return an environment series with a row for each local day up to today."""
     grid = pl.DataFrame(
         {"day": pl.date_range(period.first, min(period.last, today), eager=True)}
     )
@@ -131,15 +127,3 @@ def fill_environment_days(
         x=pl.col("day").cast(pl.Datetime("us")),
         fold=pl.lit(""),
     )
-
-
-def smoothed(values: pl.Series) -> pl.Series:
-    """Mean of the seven days around each, where most of them are known."""
-    return values.rolling_mean(7, min_samples=MIN_SMOOTHED_DAYS, center=True)
-
-
-def whole_value() -> pl.Expr:
-    """The volume scaled to the whole interval; null where too little was observed."""
-    every_lane = pl.col("observed") + pl.col("normalised") >= MIN_WHOLE
-    enough = (pl.col("observed") >= MIN_OBSERVED) & every_lane
-    return pl.when(enough).then("volume_normalised")

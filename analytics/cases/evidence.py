@@ -15,6 +15,7 @@ import polars as pl
 from analytics.baseline.quarter_hours import QUARTER_S, add_usual
 from analytics.detectors import detectors, reasons
 from analytics.detectors.days import MIN_HOURS
+from analytics.flow.series import usual_band
 from analytics.frames import TIME, Schema, check
 from verkehrspuls import calendar
 from verkehrspuls.cases import Case
@@ -43,8 +44,6 @@ _LENGTH: Final[Mapping[Step, timedelta]] = {
     "PT1H": timedelta(hours=1),
     "P1D": timedelta(days=1),
 }
-#: Half of the width of the usual band, in spreads.
-SPREADS: Final = 2
 _MIDNIGHT: Final = time()
 #: Share of an interval from which on its volume is scaled to the whole.
 _MIN_OBSERVED: Final = 0.75
@@ -161,14 +160,7 @@ def of_volumes(
         return _filled(_unbounded(known), chosen, case, spans)
     known = volumes.with_columns(observed=pl.when(enough).then(scaled), usual=usual)
     if chosen.step != "P1D":
-        spread = SPREADS * pl.col("usual_spread").cast(pl.Float64)
-        bounded = known.select(
-            "time",
-            "observed",
-            "usual",
-            low=(usual - spread).clip(lower_bound=0),
-            high=usual + spread,
-        )
+        bounded = known.select("time", "observed", "usual", **usual_band())
         return _filled(bounded, chosen, case, spans)
     judged = known.drop_nulls(["observed", "usual"])
     days = _days(judged, case).agg(pl.col("observed", "usual").sum(), hours=pl.len())

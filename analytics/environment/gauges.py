@@ -50,6 +50,14 @@ def crossings(
     )
 
 
+def reached(level: float | None, thresholds: Mapping[str, float]) -> str | None:
+    """Return the highest threshold that a level reaches; None if it reaches none."""
+    if level is None:
+        return None
+    names = [name for name, value in thresholds.items() if level >= value]
+    return max(names, key=lambda name: thresholds[name], default=None)
+
+
 def trends(levels: pl.DataFrame, *, hours: int = TREND_HOURS) -> pl.DataFrame:
     """Return the newest level of each channel and its trend (TRENDS).
 

@@ -102,7 +102,13 @@ INDEX_HOURS: Final[Schema] = {
     "decides": pl.String(),
     "missing": pl.List(pl.String()),
 }
-#: The same of the newest hour of sites.
+#: The number of hours of each class of an index, and their share of all hours.
+CLASS_HOURS: Final[Schema] = {
+    "level": pl.Int32(),
+    "hours": pl.Int32(),
+    "share": pl.Float64(),
+}
+#: INDEX_HOURS of the newest hour of sites.
 INDEX_SITES: Final[Schema] = {"site_id": pl.Int32(), **INDEX_HOURS}
 
 
@@ -122,6 +128,19 @@ def index_hours(hours: Mapping[str, pl.DataFrame], index: Index) -> pl.DataFrame
         schema={"time": TIME, "quantity": pl.String, "level": pl.Int32}
     )
     return check(_decided(pl.concat([nothing, *levels]), index), INDEX_HOURS)
+
+
+def class_hours(judged: pl.DataFrame, index: Index) -> pl.DataFrame:
+    """Count INDEX_HOURS by class (CLASS_HOURS), with a row for each class."""
+    counted = judged.group_by("level").agg(hours=pl.len().cast(pl.Int32))
+    levels = pl.Series("level", range(len(index.classes)), pl.Int32).to_frame()
+    found = levels.join(counted, on="level", how="left", maintain_order="left")
+    return check(
+        found.with_columns(pl.col("hours").fill_null(0)).with_columns(
+            share=pl.col("hours") / pl.col("hours").sum()
+        ),
+        CLASS_HOURS,
+    )
 
 
 def index_of_sites(newest: pl.DataFrame, index: Index) -> pl.DataFrame:

@@ -63,14 +63,22 @@ def noise_levels(days: pl.DataFrame) -> pl.DataFrame:
 
     `days_lden` etc. are the numbers of days in the means.
     """
+    return _averaged(check(days, NOISE_DAYS), "channel_id")
+
+
+def noise_months(days: pl.DataFrame) -> pl.DataFrame:
+    """Average NOISE_DAYS over each `month` (its first day), like `noise_levels`."""
+    months = check(days, NOISE_DAYS).with_columns(
+        month=pl.col("day").dt.truncate("1mo")
+    )
+    return _averaged(months, "channel_id", "month")
+
+
+def _averaged(days: pl.DataFrame, *by: str) -> pl.DataFrame:
     levels = (*PERIODS, "lden")
-    return (
-        check(days, NOISE_DAYS)
-        .group_by("channel_id", maintain_order=True)
-        .agg(
-            *(energetic_mean(pl.col(name).drop_nulls()).alias(name) for name in levels),
-            *(pl.col(name).count().alias(f"days_{name}") for name in levels),
-        )
+    return days.group_by(by, maintain_order=True).agg(
+        *(energetic_mean(pl.col(name).drop_nulls()).alias(name) for name in levels),
+        *(pl.col(name).count().alias(f"days_{name}") for name in levels),
     )
 
 

@@ -24,6 +24,11 @@ ROSE: Final[Schema] = {
 }
 
 
+def by_sector(rose: pl.DataFrame) -> pl.DataFrame:
+    """Sum the shares of a ROSE over its speed classes: `sector` and `share`."""
+    return rose.group_by("sector", maintain_order=True).agg(pl.col("share").sum())
+
+
 def rose(
     wind: pl.DataFrame,
     values: pl.DataFrame | None = None,

@@ -47,14 +47,14 @@ def report_forecast(
                 parameter="quantity", detail="Only what is counted is forecast"
             )
         check_direction(found, counted, direction)
-        of: dict[str, Any] = {
+        chosen: dict[str, Any] = {
             "site_id": found.site_id,
             "quantity": counted,
             "direction": direction,
         }
-        errors = list_forecast_errors(connection, **of)
+        errors = list_forecast_errors(connection, **chosen)
     with reader.frames() as url:
-        intervals = read_forecast(url, **of)
+        intervals = read_forecast(url, **chosen)
     return Report(
         site=found,
         quantity=counted,

@@ -7,12 +7,12 @@ from typing import Final, Literal
 import polars as pl
 
 from analytics.flow import months
-from analytics.reports import extracts
-from analytics.reports.environment import look_back, noise_of
+from analytics.reports.environment import noise_of
 from analytics.reports.extracts import ALL, SECONDS, stored_hours
+from analytics.reports.site import environment as measured
 from analytics.reports.site.asked import Asked
+from analytics.reports.site.environment import in_period, of_first, read_hours
 from analytics.reports.site.reading import read_days, volumes
-from verkehrspuls.storage.environment import read_environment
 from verkehrspuls.storage.estimates import read_imputed
 from verkehrspuls.storage.reader import Reader
 
@@ -66,35 +66,18 @@ def report_rows(
 
 def _noise(reader: Reader, asked: Asked) -> Report:
     """Report the noise of each day at the first channel."""
-    hours = stored_hours(_hours(reader, asked, NOISE), asked.site.channels)
+    with reader.frames() as url:
+        hours = stored_hours(read_hours(asked, url, NOISE), asked.site.channels)
     days = noise_of(hours, time_zone=asked.zone).days
     first = days.filter(pl.col("channel_id") == days["channel_id"].min())
     return Report(quantity=NOISE, days=first)
 
 
 def _environment(reader: Reader, asked: Asked, quantity: str) -> Report:
-    hours = _hours(reader, asked, quantity)
-    if not hours.filter(pl.col("time") >= asked.start).is_empty():
-        return Report(quantity=quantity, bins=_of_first(hours))
-    # longer intervals, such as daily means, have days and no hours
     with reader.frames() as url:
-        days = extracts.environment_days(
-            asked.site, quantity, asked.first, asked.last, url=url
-        )
-    return Report(quantity=quantity, days=_of_first(days))
-
-
-def _of_first(frame: pl.DataFrame) -> pl.DataFrame:
-    return frame.filter(pl.col("channel") == pl.col("channel").min())
-
-
-def _hours(reader: Reader, asked: Asked, quantity: str) -> pl.DataFrame:
-    """Read the hours, and those before that running means reach back to."""
-    with reader.frames() as url:
-        return read_environment(
-            url,
-            site_id=asked.site.site_id,
-            quantity=quantity,
-            start=asked.start - look_back(quantity),
-            end=asked.end,
-        )
+        hours = read_hours(asked, url, quantity)
+        if in_period(asked, hours):
+            return Report(quantity=quantity, bins=of_first(hours))
+        # longer intervals, such as daily means, have days and no hours
+        days = measured.read_days(asked, url, quantity)
+    return Report(quantity=quantity, days=days)

@@ -7,6 +7,7 @@ from typing import Final
 
 import polars as pl
 
+from analytics.flow.series import smoothed, usual_band
 from dashboards.figures.hover import hover
 from dashboards.figures.layout import (
     DIRECTION_DASHES,
@@ -21,7 +22,6 @@ from dashboards.figures.layout import (
     weekends,
 )
 from dashboards.language import Language
-from dashboards.summaries import smoothed
 from dashboards.wall_clock import axis_text
 
 #: width of a letter as a share of the axis, between that on a desktop and on a phone
@@ -143,14 +143,14 @@ def series(
 def _usual(
     rows: pl.DataFrame, x: list[str], on: dict[str, str], language: Language
 ) -> list[dict[str, object]]:
-    """Draw the band of usual values: twice the spread to both sides."""
+    """Draw the band of usual values."""
     if "usual" not in rows.columns or rows["usual"].null_count() == rows.height:
         return []
-    spread = 2 * pl.col("usual_spread")
+    ends = usual_band()
     band = rows.select(
         pl.Series("x", x),
-        low=(pl.col("usual") - spread).clip(lower_bound=0).round(1),
-        high=(pl.col("usual") + spread).round(1),
+        low=ends["low"].round(1),
+        high=ends["high"].round(1),
         run=pl.col("usual").is_null().rle_id(),
     ).drop_nulls()
     common = {
@@ -232,9 +232,7 @@ def _top(rows: pl.DataFrame) -> float:
         )
     ]
     if "usual" in rows.columns:
-        drawn.append(
-            rows.select(pl.col("usual") + 2 * pl.col("usual_spread")).to_series().max()
-        )
+        drawn.append(rows.select(usual_band()["high"]).to_series().max())
     known = [float(value) for value in drawn if isinstance(value, int | float)]
     return max(known, default=0) or 1
 

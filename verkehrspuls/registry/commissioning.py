@@ -130,8 +130,10 @@ def sensor(connection: Connection, municipality: str, key: str) -> Sensor:
     if not facts:
         raise UnknownKey(kind="sensor", key=f"{municipality}/{key}")
     (registered,) = facts
-    of = {"sensor_id": registered.sensor_id}
-    installations = read_records(connection, Installation, "sensor_installations", **of)
+    by_id = {"sensor_id": registered.sensor_id}
+    installations = read_records(
+        connection, Installation, "sensor_installations", **by_id
+    )
     clocks = sensor_clocks(connection, **chosen)
     everything = dict.fromkeys(("reason", "start", "end"))
     return Sensor(
@@ -141,7 +143,7 @@ def sensor(connection: Connection, municipality: str, key: str) -> Sensor:
         messages=_messages(connection, registered.sensor_id),
         clock=clocks[0] if clocks else None,
         passed_over=passed_over(connection, municipality=municipality, sensor=key),
-        ambiguous=read_records(connection, AmbiguousHour, "sensor_ambiguous", **of),
+        ambiguous=read_records(connection, AmbiguousHour, "sensor_ambiguous", **by_id),
         rejects=ledger.count_rejects(connection, **chosen, **everything),
         left_out=ledger.dropped_fields(
             connection, **chosen, **dict.fromkeys(("site", "start", "end"))

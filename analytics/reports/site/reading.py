@@ -23,6 +23,8 @@ from verkehrspuls.storage.volumes import read_volumes
 SPEED_DAYS: Final = 31
 QUARTER_S: Final = 900
 _HOUR: Final = timedelta(hours=1)
+#: older than any reading
+_EARLIEST: Final = date(1990, 1, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,19 @@ def read_days(asked: Asked, reader: Reader) -> pl.DataFrame:
         return read_daily_figures(
             url, **asked.counted, first=asked.first, last=asked.last
         )
+
+
+def read_span(asked: Asked, reader: Reader) -> tuple[date, date] | None:
+    """Read the first and the last day that have figures at all, if any have."""
+    with reader.frames() as url:
+        known = read_daily_figures(
+            url,
+            **asked.counted,
+            first=_EARLIEST,
+            last=asked.today + timedelta(days=1),
+            direction=ALL,
+        )["day"]
+    return (known[0], known[-1]) if len(known) else None
 
 
 def volumes(

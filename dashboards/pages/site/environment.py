@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from analytics.environment import indices, limits, noise, wind
+from analytics.environment import indices, limits, wind
 from analytics.reports import environment as reports
 from dashboards import steps
 from dashboards.charts.charts import Chart, Table
@@ -104,13 +104,9 @@ def _air(
     heading = language.phrase("How good is the air?")
     if judged.is_empty():
         return _nothing("air", heading, language, *_of_air(hours), by_day=by_day)
-    counted = dict(judged.group_by("level").len().iter_rows())
-    shares = [
-        (name, counted.get(level, 0) / judged.height)
-        for level, name in enumerate(names)
-    ]
+    classes = air.classes.to_dicts()
     newest = judged.row(-1, named=True)
-    worst = max(counted)
+    worst = max(row["level"] for row in classes if row["hours"])
     sentence = language.phrase(
         "Newest hour (%(hour)s): %(level)s, because of %(quantity)s; worst hour of "
         "the period: %(worst)s.",
@@ -132,8 +128,8 @@ def _air(
             quantities=", ".join(missing),
         )
     rows = [
-        (name, language.number(counted.get(level, 0)), language.percent(share, 1))
-        for level, (name, share) in enumerate(shares)
+        (name, language.number(row["hours"]), language.percent(row["share"], 1))
+        for name, row in zip(names, classes, strict=True)
     ]
     head = (
         language.phrase("Class of the index"),
@@ -144,7 +140,10 @@ def _air(
         key="air",
         heading=heading,
         sentence=sentence,
-        figure=draw_air(shares, language),
+        figure=draw_air(
+            [(name, row["share"]) for name, row in zip(names, classes, strict=True)],
+            language,
+        ),
         table=Table(head, rows),
         note=note,
     )
@@ -221,10 +220,10 @@ def _limits(
 def _kept(compared: Sequence[Mapping[str, Any]], language: Language) -> str:
     """Describe whether limits in force are met; then coming and recommended ones.
 
-    Thresholds that call for information or alert are told only where one is exceeded.
+    Thresholds that call for information or alert are described only if one is exceeded.
     """
 
-    def of(*groups: str, binding: bool = True) -> list[bool | None]:
+    def verdicts(*groups: str, binding: bool = True) -> list[bool | None]:
         return [
             row["met"]
             for row in compared
@@ -233,12 +232,12 @@ def _kept(compared: Sequence[Mapping[str, Any]], language: Language) -> str:
             is binding
         ]
 
-    now, thresholds = of("in-force"), of("in-force", binding=False)
-    said = []
+    now, thresholds = verdicts("in-force"), verdicts("in-force", binding=False)
+    sentences = []
     if now:
-        said.append(_in_force(now, language))
+        sentences.append(_in_force(now, language))
     if above := thresholds.count(False):
-        said.append(
+        sentences.append(
             language.plural(
                 "%(count)s information or alert threshold was exceeded.",
                 "%(count)s information or alert thresholds were exceeded.",
@@ -246,11 +245,11 @@ def _kept(compared: Sequence[Mapping[str, Any]], language: Language) -> str:
             )
         )
     for found, text in (
-        (of("coming"), _COMING),
-        (of("recommended"), _RECOMMENDED),
+        (verdicts("coming"), _COMING),
+        (verdicts("recommended"), _RECOMMENDED),
     ):
         if found:
-            said.append(
+            sentences.append(
                 language.phrase(
                     text,
                     count=language.number(found.count(False)),
@@ -258,7 +257,7 @@ def _kept(compared: Sequence[Mapping[str, Any]], language: Language) -> str:
                 )
             )
         if unknown := found.count(None):
-            said.append(
+            sentences.append(
                 language.plural(
                     "%(count)s of these can be judged only when more of the year is "
                     "observed.",
@@ -267,11 +266,15 @@ def _kept(compared: Sequence[Mapping[str, Any]], language: Language) -> str:
                     unknown,
                 )
             )
-    return " ".join(said)
+    return " ".join(sentences)
 
 
 def _in_force(met: Sequence[bool | None], language: Language) -> str:
     count = language.number(len(met))
+    if met == [False]:
+        return language.phrase(
+            "The limit in force is exceeded more than a year allows."
+        )
     if above := met.count(False):
         return language.plural(
             "%(count)s of %(all)s limits in force is exceeded more than a year allows.",
@@ -305,7 +308,12 @@ def _in_force(met: Sequence[bool | None], language: Language) -> str:
                 ),
             )
         )
-    return language.phrase("All limits in force are met (%(all)s).", all=count)
+    return language.plural(
+        "The limit in force is met.",
+        "All limits in force are met (%(all)s).",
+        len(met),
+        all=count,
+    )
 
 
 _COMING: Final = mark(
@@ -334,7 +342,7 @@ def _noise(
     names = {level: language.phrase(name) for level, name in _LEVELS.items()}
     table = noise_table(days, language)
     if len(table.rows) > steps.MAX_ROWS:
-        table = replace(_months(days, language), all_rows=all_rows)
+        table = replace(_months(loud.months.filter(first), language), all_rows=all_rows)
     mean = language.phrase("energetic mean")
     table = replace(table, rows=[*table.rows, (mean, *_levels(found, language))])
     return Chart(
@@ -367,17 +375,12 @@ def noise_table(days: pl.DataFrame, language: Language) -> Table:
     return Table(tuple(head), rows)
 
 
-def _months(days: pl.DataFrame, language: Language) -> Table:
+def _months(months: pl.DataFrame, language: Language) -> Table:
     """Return the energetic means of each month."""
     head = (language.phrase(text) for text in (mark("Month"), *_LEVELS.values()))
     rows = [
-        (
-            language.month(part["day"][0]),
-            *_levels(noise.noise_levels(part).row(0, named=True), language),
-        )
-        for part in days.with_columns(
-            month=pl.col("day").dt.truncate("1mo")
-        ).partition_by("month", include_key=False, maintain_order=True)
+        (language.month(row["month"]), *_levels(row, language))
+        for row in months.to_dicts()
     ]
     return Table(tuple(head), rows)
 
@@ -395,9 +398,8 @@ def _wind(hours: Mapping[str, pl.DataFrame], language: Language) -> Chart:
         return _nothing("wind", heading, language, hours["wind_ms"])
     names = " ".join(_SECTORS[language.key]).split()
     classes = _wind_classes(language)
-    of_sectors = rose.drop_nulls("sector").group_by("sector").agg(pl.col("share").sum())
-    shares = dict(of_sectors.iter_rows())
-    calm = float(rose.filter(pl.col("sector").is_null())["share"].sum())
+    shares: dict[int | None, float] = dict(wind.by_sector(rose).iter_rows())
+    calm = shares.pop(None, 0.0)
     known = {
         (row["sector"], row["speed_class"]): row["share"] for row in rose.to_dicts()
     }
@@ -420,12 +422,12 @@ def _wind(hours: Mapping[str, pl.DataFrame], language: Language) -> Chart:
         else language.phrase("It is never calm.")
     )
     if shares:
-        most = max(shares, key=lambda sector: shares[sector])
+        most, share = max(shares.items(), key=lambda item: item[1])
         sentence = (
             language.phrase(
                 "Most often from %(direction)s (%(share)s of the hours).",
-                direction=names[most],
-                share=language.percent(shares[most]),
+                direction=names[most or 0],
+                share=language.percent(share),
             )
             + f" {sentence}"
         )
@@ -452,7 +454,7 @@ def _nothing(
     *hours: pl.DataFrame,
     by_day: bool = False,
 ) -> Chart:
-    """Return the chart of a figure that cannot be told: of no hours, or too few.
+    """Return the chart of a figure without hours, or with too few.
 
     `by_day`: there are daily means, or the like, in their place.
     """

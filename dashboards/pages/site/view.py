@@ -8,13 +8,11 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from analytics.frames import LONG_VALUES, check
 from analytics.quality.passport import SHARES, Passport
-from analytics.reports import extracts
-from analytics.reports.environment import look_back
-from analytics.reports.extracts import ALL, stored_hours
-from analytics.reports.site.around import Around, around
-from analytics.reports.site.reading import read_days
+from analytics.reports.extracts import stored_hours
+from analytics.reports.site.around import around
+from analytics.reports.site.environment import Measured, read_measured
+from analytics.reports.site.reading import read_days, read_span
 from analytics.reports.site.report import report
 from analytics.reports.site_now import LATE_AFTER, is_fresh
 from analytics.volumes.daily import TOTALS_METHOD
@@ -35,20 +33,15 @@ from dashboards.period import Period, read
 from verkehrspuls.cases import Case
 from verkehrspuls.settings import Analytics
 from verkehrspuls.storage.case_lists import Counts
-from verkehrspuls.storage.days import read_daily_figures
-from verkehrspuls.storage.environment import read_environment, read_long_environment
 from verkehrspuls.storage.reader import Reader
 from verkehrspuls.text import mark
 
-#: what a sensor says of itself
+#: texts for the state that a sensor reports
 SENSOR_STATES = {
     "online": mark("online"),
     "offline": mark("offline"),
     "unknown": mark("nothing yet"),
 }
-
-#: older than any reading
-EARLIEST = date(1990, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +50,7 @@ class Content:
 
     view: View
     figures: Sequence[KeyFigure]
-    #: of which days they are
+    #: the days of the key figures
     days_text: str
     charts: Sequence[Chart]
     days: Table
@@ -67,9 +60,9 @@ class Content:
     #: what it can be compared with, and how it compares
     choices: Choices | None
     comparison: str
-    #: open cases that touch what is shown, as many as its passports tell
+    #: open cases that touch what is shown: those that its passports count
     cases: Sequence[Case]
-    #: the other ones, by how they stand, and how many of all there are
+    #: the other cases by state, and the number of all
     other_cases: Mapping[str, Sequence[Case]]
     counts: Counts
     #: there is data, but not in the period: the span of days that has some
@@ -79,7 +72,7 @@ class Content:
 def content(
     shown: View, query: Mapping[str, str], *, reader: Reader, settings: Analytics
 ) -> Content:
-    """Read all of it, and arrange it then."""
+    """Read the content of the page, and arrange it."""
     shown, days, span = _settled(shown, query, reader)
     first = shown.today - timedelta(days=DAYS_SHOWN - 1)
     known = around(shown.asked, reader, environment=shown.environment, since=first)
@@ -107,27 +100,28 @@ def content(
             school_holidays=known.school_holidays,
             reader=reader,
         )
-    measured = _read_environment(shown, known, reader)
+    of_all, of_trusted = read_measured(
+        shown.asked, reader, shown.environment, known.suspected
+    )
     figures: list[KeyFigure] = []
     drawn: list[Chart] = []
     passport = days_text = ""
     sentence = _whereabouts(shown)
     if found:
-        of = found.counted
+        counted = found.counted
         figures = [
-            key_figures.total(of, shown.language),
-            *key_figures.of_flow(of, shown.language),
+            key_figures.total(counted, shown.language),
+            *key_figures.of_flow(counted, shown.language),
         ]
-        days_text = key_figures.days_text(of, shown.language)
+        days_text = key_figures.days_text(counted, shown.language)
         drawn += counted_charts(shown, found, known=known, figures=figures)
-        passport = _passport(shown, of.passport)
+        passport = _passport(shown, counted.passport)
         sentence += " " + shown.language.phrase(
             mark("Up to yesterday %(share)s of the period is observed.")
-            if of.runs
+            if counted.runs
             else mark("%(share)s of the period is observed."),
-            share=shown.language.percent(of.passport.observed),
+            share=shown.language.percent(counted.passport.observed),
         )
-    of_all, of_trusted = measured
     drawn += with_trusted_sentences(
         _environment_charts(shown, of_all),
         _environment_charts(shown, of_trusted) if of_trusted else None,
@@ -154,7 +148,7 @@ def content(
 
 
 def _days(shown: View, days: pl.DataFrame) -> Table:
-    """The day figures of what is counted, if anything is."""
+    """Return the day figures of the counted quantity, if there is one."""
     if not shown.quantity:
         return Table((), ())
     return charts.days_or_months(
@@ -178,7 +172,7 @@ def _settled(
         return shown, pl.DataFrame(), None
     days, span = read_days(shown.asked, reader), None
     if days.is_empty():
-        span = _span(shown, reader)
+        span = read_span(shown.asked, reader)
         if span and not asked:
             period = read(query, shown.zone, now=shown.now, newest=span[1])
             shown, span = replace(shown, period=period), None
@@ -206,81 +200,8 @@ def _newest_period(shown: View, query: Mapping[str, str]) -> Period:
     return read(query, shown.zone, now=shown.now, newest=newest)
 
 
-def _span(shown: View, reader: Reader) -> tuple[date, date] | None:
-    """The days from and to which there are figures at all."""
-    with reader.frames() as url:
-        known = read_daily_figures(
-            url,
-            **shown.asked.counted,
-            first=EARLIEST,
-            last=shown.today + timedelta(days=1),
-            direction=ALL,
-        )["day"]
-    return (known[0], known[-1]) if len(known) else None
-
-
-def environment_hours(
-    shown: View, url: str, quantity: str, *, trusted: bool = False
-) -> pl.DataFrame:
-    """Read the hours of an environment quantity in the period.
-
-    And some before it, where running means of the period reach back to them.
-    """
-    return read_environment(
-        url,
-        site_id=shown.site.site_id,
-        quantity=quantity,
-        start=shown.period.start - look_back(quantity),
-        end=shown.period.end,
-        trusted=trusted,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What was measured of an environment quantity."""
-
-    hours: pl.DataFrame
-    #: LONG_VALUES
-    long: pl.DataFrame
-    #: its days, filled, where there are longer intervals and no hours
-    days: pl.DataFrame | None
-
-
-def _read_environment(
-    shown: View, known: Around, reader: Reader
-) -> tuple[dict[str, Measured], dict[str, Measured] | None]:
-    """Read what is measured of the environment; without what is suspected, too.
-
-    The second is None where nothing is.
-    """
-    found: dict[str, Measured] = {}
-    if not shown.environment:
-        return found, None
-    touched = known.suspected.filter(pl.col("quantity").is_in(shown.environment))
-    suspects = touched["quantity"].unique().to_list()
-    with reader.frames() as url:
-        for quantity in shown.environment:
-            found[quantity] = _measured(shown, url, quantity, trusted=False)
-        if not suspects:
-            return found, None
-        return found, found | {
-            quantity: _measured(shown, url, quantity, trusted=True)
-            for quantity in suspects
-        }
-
-
-def _measured(shown: View, url: str, quantity: str, *, trusted: bool) -> Measured:
-    hours = environment_hours(shown, url, quantity, trusted=trusted)
-    long = _long(shown, url, quantity, trusted=trusted)
-    days = None
-    if long.height and not in_period(shown, hours):
-        days = filled_environment_days(shown, url, quantity, trusted=trusted)
-    return Measured(hours, long, days)
-
-
 def _environment_charts(shown: View, known: Mapping[str, Measured]) -> list[Chart]:
-    """Draw what quantities come to, and each of them."""
+    """Draw the summaries of the quantities, and each quantity."""
     channels = shown.site.channels
     return environment_charts(
         {
@@ -293,32 +214,18 @@ def _environment_charts(shown: View, known: Mapping[str, Measured]) -> list[Char
         long={key: found.long for key, found in known.items() if found.long.height},
         all_rows=all_rows(shown.site, shown.period, shown.language, of="noise"),
     ) + [
-        _environment_hours(shown, found.hours, quantity=quantity)
+        _environment_hours(shown, found.hours_of_first, quantity=quantity)
         if found.days is None
         else _environment_days(shown, found.days, quantity=quantity)
         for quantity, found in known.items()
     ]
 
 
-def in_period(shown: View, hours: pl.DataFrame) -> bool:
-    """Whether some of the hours are of the period, not of before it."""
-    return not hours.filter(pl.col("time") >= shown.period.start).is_empty()
-
-
-def filled_hours(shown: View, frame: pl.DataFrame) -> tuple[str, pl.DataFrame]:
-    """Return the first channel of a quantity, and a row for each of its hours."""
-    first = frame["channel"].unique().sort()[:1].to_list()
-    filled = summaries.fill_hours(
-        frame.filter(pl.col("channel").is_in(first)), shown.period, shown.now
-    )
-    return next(iter(first), ""), filled
-
-
 def _environment_hours(shown: View, frame: pl.DataFrame, *, quantity: str) -> Chart:
-    first, filled = filled_hours(shown, frame)
+    first = frame["channel"][0] if len(frame) else ""
     thresholds = [c.thresholds for c in shown.site.channels if c.key == first]
     return charts.environment_chart(
-        filled,
+        summaries.fill_hours(frame, shown.period, shown.now),
         shown.language,
         period=shown.period,
         now=shown.now,
@@ -331,38 +238,11 @@ def _environment_hours(shown: View, frame: pl.DataFrame, *, quantity: str) -> Ch
     )
 
 
-def _long(shown: View, url: str, quantity: str, *, trusted: bool) -> pl.DataFrame:
-    """Values over intervals above an hour, such as daily means (LONG_VALUES)."""
-    found = read_long_environment(
-        url,
-        site_id=shown.site.site_id,
-        quantity=quantity,
-        start=shown.period.start,
-        end=shown.period.end,
-        trusted=trusted,
-    )
-    return check(found, LONG_VALUES)
-
-
-def filled_environment_days(
-    shown: View, url: str, quantity: str, *, trusted: bool = False
-) -> pl.DataFrame:
-    """Return a quantity's first channel, with a row for each local day."""
-    period = shown.period
-    days = extracts.environment_days(
-        shown.site, quantity, period.first, period.last, url=url, trusted=trusted
-    )
-    first = days["channel"].unique().sort()[:1].to_list()
-    return summaries.fill_environment_days(
-        days.filter(pl.col("channel").is_in(first)), period, shown.today
-    )
-
-
 def _environment_days(shown: View, days: pl.DataFrame, *, quantity: str) -> Chart:
-    """The chart of a quantity of which days are told, and no hours."""
+    """Return the chart of a quantity that has daily figures, but no hourly ones."""
     by_day = replace(shown.period, bin="P1D")
     return charts.environment_chart(
-        days,
+        summaries.fill_environment_days(days, shown.period, shown.today),
         shown.language,
         period=by_day,
         now=shown.now,
@@ -418,8 +298,8 @@ def _heard(shown: View, *, begun: bool) -> str:
     if age <= LATE_AFTER and site.last_messages == "rejected":
         text = mark("Last message %(age)s; none of those of the last hour can be used.")
     elif site.newest_reading_at and not is_fresh(site, shown.now):
-        said = newest_reading(site, language, now=shown.now)
-        return f"{said[0].upper()}{said[1:]}."
+        sentence = newest_reading(site, language, now=shown.now)
+        return f"{sentence[0].upper()}{sentence[1:]}."
     elif age <= LATE_AFTER and begun:
         text = _BEGUN[shown.period.bin]
     return language.phrase(text, age=language.age(age))

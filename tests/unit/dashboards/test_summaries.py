@@ -4,7 +4,6 @@ import polars as pl
 import pytest
 
 from dashboards import steps, summaries
-from dashboards.summaries import smoothed
 from dashboards.wall_clock import add_wall_clock
 from tests.unit.dashboards import frames
 from tests.unit.dashboards.frames import BERLIN, period, volumes
@@ -162,9 +161,3 @@ def test_day_of_a_station_is_the_quantitys_own_mean(
     known = [value for value in hours if value is not None]
     assert row["observed"] == pytest.approx(len(known) / 24)
     assert row["minimum"] == min(known) - 1
-
-
-def test_mean_of_seven_days_needs_most_of_them() -> None:
-    days = pl.Series([10.0, None, None, None, 10.0, 17.0, 10.0, 10.0, 10.0, 10.0])
-    assert smoothed(days).to_list()[0] is None
-    assert smoothed(days)[6] == pytest.approx(67 / 6)

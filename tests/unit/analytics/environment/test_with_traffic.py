@@ -9,9 +9,9 @@ import pytest
 
 from analytics import frames
 from analytics.environment import rls19
-from analytics.environment.gauges import crossings, trends
+from analytics.environment.gauges import crossings, reached, trends
 from analytics.environment.noise import noise_days, noise_levels
-from analytics.environment.wind import rose
+from analytics.environment.wind import ROSE, by_sector, rose
 from analytics.environment.with_traffic import class_means, effects, increments
 from tests.frames import HOUR, make, one, utc
 
@@ -269,3 +269,26 @@ def test_classes_hold_equally_many_hours_and_rise_with_the_flow() -> None:
     assert (found["low"] < found["mean"]).all()
     assert (found["greatest"].head(4) <= found["lowest"].tail(4)).all()
     assert class_means(made_hours().clear(), "increment", on="flow").is_empty()
+
+
+@pytest.mark.parametrize(
+    ("level", "name"), [(None, None), (99, None), (100, "low"), (310.0, "high")]
+)
+def test_the_highest_threshold_that_a_level_reaches_is_named(
+    level: float | None, name: str | None
+) -> None:
+    assert reached(level, {"high": 300, "low": 100, "highest": 400}) == name
+
+
+def test_sectors_sum_their_speed_classes_and_calm_is_apart() -> None:
+    rows = [(None, None, 0.25), (0, 1, 0.25), (4, 0, 0.25), (4, 2, 0.25)]
+    found = by_sector(
+        make(
+            ROSE,
+            [
+                {"sector": sector, "speed_class": n, "hours": 1, "share": share}
+                for sector, n, share in rows
+            ],
+        )
+    )
+    assert found.rows() == [(None, 0.25), (0, 0.25), (4, 0.5)]

@@ -1,6 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
+import pytest
 
 from analytics.frames import ENVIRONMENT_HOURS, LONG_VALUES, empty
 from analytics.reports.extracts import stored_hours
@@ -74,6 +75,19 @@ def test_limits_that_are_exceeded_are_counted_among_those_in_force() -> None:
     assert {row[4] for row in limits.table.rows} == {"not met", "unknown"}
     assert limits.sentence.startswith("1 of 2 limits in force is exceeded")
     assert "1 information or alert threshold was exceeded." in limits.sentence
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        (22, "The limit in force is met."),
+        (60, "The limit in force is exceeded more than a year allows."),
+    ],
+)
+def test_a_single_limit_in_force_is_not_counted(value: float, sentence: str) -> None:
+    year, start = 365 * 24, datetime(2025, 12, 31, 23, tzinfo=UTC)
+    limits = charts(pm25_ugm3=hours(value, year, start=start))["limits"]
+    assert limits.sentence.startswith(f"{sentence} ")
 
 
 def test_a_station_that_keeps_the_law_is_not_blamed_for_what_comes() -> None:
