@@ -323,7 +323,10 @@ def test_doctor_finds_that_a_session_belongs_to_who_knows_its_name(own: Any) -> 
     assert sessions_are_open(own.url, own.publish_url, ca_file=None)
 
 
-def test_doctor_finds_a_broker_that_drops_messages() -> None:
+def test_doctor_finds_a_broker_that_drops_messages(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("verkehrspuls.stack.probe.REDELIVERY_S", 0.1)
     with parts.reachable_directory() as directory:
         broker = parts.Mosquitto(directory / "data", max_queued_messages=1000)
         broker.start()
