@@ -77,7 +77,8 @@ class World(Intake):
         return dict(rejects.replay(self.settings, Choice(**choice)))
 
     def value(self, query: LiteralString) -> Any:
-        return next(iter(self.rows(query)[0].values()))
+        (row,) = self.connection.execute(query).fetchall()
+        return next(iter(row.values()))
 
     def proof(self) -> ledger.Proof:
         return ledger.prove(self.connection)
