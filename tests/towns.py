@@ -1,8 +1,22 @@
-"""A small town for tests: one counting sensor with two outputs, one station."""
+"""A small town for tests: one counting sensor with two outputs, one station.
+
+And towns, corridors and junctions of which a test names only what it is about.
+"""
 
 from datetime import UTC, datetime
+from typing import Any, Literal
 
-from verkehrspuls.model import Channel, Installation, Sensor, Site, Town
+from verkehrspuls.model import (
+    Arm,
+    Channel,
+    Corridor,
+    Installation,
+    Junction,
+    Sensor,
+    Site,
+    Station,
+    Town,
+)
 from verkehrspuls.registry.towns import register
 from verkehrspuls.storage.database import connect
 
@@ -54,6 +68,40 @@ TOWN = Town(
 )
 COUNTS_TOPIC = "vp/v1/kusel/camera-1/counts"
 AIR_TOPIC = "vp/v1/kusel/air-1/environment"
+
+
+def linz(*sites: Site, **more: Any) -> Town:
+    """Return the town Linz, which has no sensors unless they are among `more`."""
+    return Town(
+        **{"key": "linz", "name": "Linz", "state": "RP", "sensors": ()} | more,
+        sites=sites,
+    )
+
+
+def corridor(key: str, *stations: tuple[str, str, float], name: str = "") -> Corridor:
+    """Return a corridor of stations: site, direction and chainage in m."""
+    return Corridor(
+        key=key,
+        name=name or key,
+        stations=tuple(
+            Station(site=site, direction=direction, chainage_m=chainage_m)
+            for site, direction, chainage_m in stations
+        ),
+    )
+
+
+def junction(
+    key: str, *arms: tuple[str, str, Literal["in", "out"]], name: str = ""
+) -> Junction:
+    """Return a junction of arms: site, direction and where it leads."""
+    return Junction(
+        key=key,
+        name=name or key,
+        arms=tuple(
+            Arm(site=site, direction=direction, leads=leads)
+            for site, direction, leads in arms
+        ),
+    )
 
 
 def build(url: str) -> None:

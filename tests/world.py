@@ -18,17 +18,8 @@ import msgspec
 
 from ingest.batch import Message
 from tests.intake import Intake
-from verkehrspuls.model import (
-    Arm,
-    Channel,
-    Corridor,
-    Installation,
-    Junction,
-    Sensor,
-    Site,
-    Station,
-    Town,
-)
+from tests.towns import corridor, junction
+from verkehrspuls.model import Channel, Installation, Sensor, Site, Town
 from verkehrspuls.registry.towns import register
 
 SINCE: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -122,23 +113,19 @@ TOWN: Final = Town(
         _sensor("gate", HIDDEN, "tor", scheme="tls-8+1"),
     ),
     corridors=(
-        Corridor(
-            key="nordtangente-ost",
+        corridor(
+            "nordtangente-ost",
+            ("pariser-strasse", "ost", 0),
+            ("radweg", "", 1200),
             name="Nordtangente",
-            stations=(
-                Station(site="pariser-strasse", direction="ost", chainage_m=0),
-                Station(site="radweg", direction="", chainage_m=1200),
-            ),
         ),
     ),
     junctions=(
-        Junction(
-            key="mainzer-tor",
+        junction(
+            "mainzer-tor",
+            ("pariser-strasse", "ost", "in"),
+            ("pariser-strasse", "west", "out"),
             name="Mainzer Tor",
-            arms=(
-                Arm(site="pariser-strasse", direction="ost", leads="in"),
-                Arm(site="pariser-strasse", direction="west", leads="out"),
-            ),
         ),
     ),
 )

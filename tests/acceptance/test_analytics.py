@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import psycopg
@@ -78,62 +80,53 @@ def test_what_is_not_there_is_refused(
     assert said in run.stderr
 
 
-def test_run_says_ready_and_stops_when_told(plain_database: str) -> None:
+@contextmanager
+def stopped(url: str) -> Iterator[subprocess.Popen[str]]:
+    """Run the worker; check that it stops soon when it is asked to, after the block."""
     with subprocess.Popen(
         command("run"),
-        env=environment(plain_database),
+        env=environment(url),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
         try:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "ready\n"
+            yield process
             began = time.monotonic()
             process.send_signal(signal.SIGTERM)
             assert process.wait(PATIENCE_S) == 0
             assert time.monotonic() - began < bound_s(5)
         finally:
             process.kill()
+
+
+def test_run_says_ready_and_stops_when_told(plain_database: str) -> None:
+    with stopped(plain_database) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
 
 
 def test_a_claim_that_takes_long_is_given_up(plain_database: str) -> None:
     put_reading(plain_database)
-    with (
-        psycopg.connect(plain_database) as other,
-        subprocess.Popen(
-            command("run"),
-            env=environment(plain_database),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process,
-    ):
-        try:
-            # the worker waits for this lock, and would for ever
-            other.execute("lock table vp.volume in access exclusive mode")
-            with psycopg.connect(plain_database, autocommit=True) as third:
-                third.execute(
-                    "insert into vp.stale_bucket "
-                    "select channel_id, date_trunc('hour', time) from vp.count_reading"
-                )
-                wait_for(
-                    lambda: (
-                        third.execute(
-                            "select from pg_stat_activity "
-                            "where wait_event_type = 'Lock' "
-                            "and datname = current_database()"
-                        ).fetchone()
-                        is not None
-                    ),
-                    20,
-                )
-            began = time.monotonic()
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(PATIENCE_S) == 0
-            assert time.monotonic() - began < bound_s(5)
-        finally:
-            process.kill()
+    with psycopg.connect(plain_database) as other, stopped(plain_database):
+        # the worker waits for this lock, and would for ever
+        other.execute("lock table vp.volume in access exclusive mode")
+        with psycopg.connect(plain_database, autocommit=True) as third:
+            third.execute(
+                "insert into vp.stale_bucket "
+                "select channel_id, date_trunc('hour', time) from vp.count_reading"
+            )
+            wait_for(
+                lambda: (
+                    third.execute(
+                        "select from pg_stat_activity "
+                        "where wait_event_type = 'Lock' "
+                        "and datname = current_database()"
+                    ).fetchone()
+                    is not None
+                ),
+                20,
+            )
     with psycopg.connect(plain_database) as connection:
         marks = connection.execute("select count(*) from vp.stale_bucket").fetchone()
     assert marks == (1,)

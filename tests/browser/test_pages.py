@@ -16,10 +16,7 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from playwright.sync_api import Browser, Page, Request, sync_playwright
 from psycopg import sql
 
-from dashboards import render
-from dashboards.app import create_web
-from tests import parts, world
-from verkehrspuls.settings import load
+from tests import parts, served, world
 
 pytestmark = pytest.mark.browser
 
@@ -57,8 +54,7 @@ ONE_ROW_OF_A_KIND = """() => {
 @contextmanager
 def serving(url: str) -> Iterator[str]:
     """Serve the pages of a database."""
-    app = create_web(load({"VERKEHRSPULS_DATABASE__URL": url}))
-    app.dependency_overrides[render.now] = lambda: NOW
+    app = served.web(url, NOW)
     listening = socket.create_server(("127.0.0.1", 0))
     running = uvicorn.Server(uvicorn.Config(app, log_config=None))
     thread = threading.Thread(

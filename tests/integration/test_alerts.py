@@ -14,7 +14,6 @@ from starlette.testclient import TestClient
 
 from analytics.cases import alerts, sentences
 from analytics.jobs import alert_sender
-from analytics.jobs.store import open_store
 from analytics.jobs.worker import Worker
 from api.app import create_app
 from tests.integration.test_analytics import Bench
@@ -29,9 +28,8 @@ Talk = Callable[[socket.socket], None]
 
 
 @pytest.fixture
-def bench(plain_database: str) -> Iterator[Bench]:
-    with open_store(plain_database, application="test") as store:
-        yield Bench(plain_database, store)
+def bench(plain_bench: Bench) -> Bench:
+    return plain_bench
 
 
 @pytest.fixture

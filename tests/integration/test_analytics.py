@@ -1,7 +1,7 @@
 """From readings in the database to figures and cases, in each storage edition."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -108,18 +108,6 @@ class Bench:
         """Five weeks before T, each with the same volume at the hour of T."""
         for n in range(1, 6):
             self.count([volume], start=T - n * WEEK)
-
-
-@pytest.fixture
-def bench(database: str) -> Iterator[Bench]:
-    with open_store(database, application="test") as store:
-        yield Bench(database, store)
-
-
-@pytest.fixture
-def plain_bench(plain_database: str) -> Iterator[Bench]:
-    with open_store(plain_database, application="test") as store:
-        yield Bench(plain_database, store)
 
 
 def test_readings_become_figures(bench: Bench) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from api.app import create_app
 from dashboards.app import create_web
 from tests import parts
 from tests.suspicion import suspected_until_decided, suspicion
-from verkehrspuls.model import Channel, Installation, Sensor, Site, Town
+from tests.towns import linz
+from verkehrspuls.model import Channel, Installation, Sensor, Site
 from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import load
 from verkehrspuls.storage.database import Connection, connect
@@ -30,38 +30,30 @@ STATION: dict[str, Callable[[int], float]] = {
     "wind_ms": lambda n: 3,
     "wind_deg": lambda n: 90,
 }
-TOWN = Town(
-    key="linz",
-    name="Linz",
-    state="RP",
-    sites=(
-        Site(
-            key="station",
-            name="Station",
-            channels=(
-                *(
-                    Channel(key=k.replace("_", "-"), name=k, quantity=k)
-                    for k in STATION
-                ),
-                Channel(key="cars", name="cars", quantity="motor", direction="in"),
-                Channel(key="back", name="back", quantity="motor", direction="out"),
-            ),
+TOWN = linz(
+    Site(
+        key="station",
+        name="Station",
+        channels=(
+            *(Channel(key=k.replace("_", "-"), name=k, quantity=k) for k in STATION),
+            Channel(key="cars", name="cars", quantity="motor", direction="in"),
+            Channel(key="back", name="back", quantity="motor", direction="out"),
         ),
-        Site(
-            key="park",
-            name="Park",
-            channels=(Channel(key="no2", name="NO₂", quantity="no2_ugm3"),),
-        ),
-        Site(
-            key="pegel",
-            name="Pegel",
-            channels=(
-                Channel(
-                    key="level",
-                    name="Wasserstand",
-                    quantity="water_level_cm",
-                    thresholds={"Meldestufe 1": 200, "Meldestufe 2": 300},
-                ),
+    ),
+    Site(
+        key="park",
+        name="Park",
+        channels=(Channel(key="no2", name="NO₂", quantity="no2_ugm3"),),
+    ),
+    Site(
+        key="pegel",
+        name="Pegel",
+        channels=(
+            Channel(
+                key="level",
+                name="Wasserstand",
+                quantity="water_level_cm",
+                thresholds={"Meldestufe 1": 200, "Meldestufe 2": 300},
             ),
         ),
     ),
@@ -98,13 +90,6 @@ def url(_plain: parts.Databases) -> Iterator[str]:
             register(connection, TOWN)
             _fill(connection)
         yield url
-
-
-@pytest.fixture(scope="module")
-def client(url: str) -> Iterator[TestClient]:
-    app = create_app(load({"VERKEHRSPULS_DATABASE__URL": url}))
-    with TestClient(app) as client:
-        yield client
 
 
 def _fill(connection: Connection) -> None:

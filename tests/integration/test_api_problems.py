@@ -17,7 +17,6 @@ from starlette.testclient import TestClient
 
 from api import database, guard, problems
 from api.app import create_app
-from tests import parts, world
 from tests.parts import PATIENCE_S, free_port, wait_for
 from verkehrspuls.settings import load
 from verkehrspuls.storage import known
@@ -28,12 +27,6 @@ SERIES = "/api/v1/sites/kaiserslautern/pariser-strasse/series"
 @pytest.fixture
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "MAX_WAIT_S", 0.5)
-
-
-@pytest.fixture(scope="module")
-def url(_plain: parts.Databases) -> Iterator[str]:
-    with _plain.fresh(world.build) as url:
-        yield url
 
 
 @contextmanager

@@ -10,13 +10,13 @@ import pytest
 from starlette.testclient import TestClient
 
 from analytics.reports.corridors import on_workdays
-from api.app import create_app
 from dashboards.app import create_web
 from tests import parts
 from tests.cases import Finding, open_case
 from tests.suspicion import suspected_until_decided, suspicion
+from tests.towns import corridor, junction, linz
 from verkehrspuls.errors import UsageError
-from verkehrspuls.model import Arm, Channel, Corridor, Junction, Site, Station, Town
+from verkehrspuls.model import Channel, Site, Town
 from verkehrspuls.registry.towns import check, register
 from verkehrspuls.settings import load
 from verkehrspuls.storage import corridors
@@ -30,11 +30,8 @@ SITES = ("a", "b", "c")
 
 
 def town(**parts_of_town: Any) -> Town:
-    return Town(
-        key="linz",
-        name="Linz",
-        state="RP",
-        sites=tuple(
+    return linz(
+        *(
             Site(
                 key=key,
                 name=key,
@@ -45,36 +42,16 @@ def town(**parts_of_town: Any) -> Town:
             )
             for key in (*SITES, "d")
         ),
-        sensors=(),
         **parts_of_town,
-    )
-
-
-def corridor(key: str, *stations: tuple[str, float]) -> Corridor:
-    return Corridor(
-        key=key,
-        name=key,
-        stations=tuple(
-            Station(site=site, direction="in", chainage_m=at) for site, at in stations
-        ),
     )
 
 
 TOWN = town(
     corridors=(
-        corridor("road", ("a", 0), ("b", 1000), ("c", 2000)),
-        corridor("hidden", ("a", 0), ("d", 500)),
+        corridor("road", ("a", "in", 0), ("b", "in", 1000), ("c", "in", 2000)),
+        corridor("hidden", ("a", "in", 0), ("d", "in", 500)),
     ),
-    junctions=(
-        Junction(
-            key="crossing",
-            name="crossing",
-            arms=(
-                Arm(site="a", direction="in", leads="in"),
-                Arm(site="c", direction="in", leads="out"),
-            ),
-        ),
-    ),
+    junctions=(junction("crossing", ("a", "in", "in"), ("c", "in", "out")),),
 )
 
 
@@ -87,13 +64,6 @@ def url(_plain: parts.Databases) -> Iterator[str]:
             fill(connection)
             _case(connection)
         yield url
-
-
-@pytest.fixture(scope="module")
-def client(url: str) -> Iterator[TestClient]:
-    app = create_app(load({"VERKEHRSPULS_DATABASE__URL": url}))
-    with TestClient(app) as client:
-        yield client
 
 
 def fill(connection: Connection, *, start: datetime = START, days: int = DAYS) -> None:
@@ -376,26 +346,19 @@ def test_trap_8_a_junction_counts_each_vehicle_once_in_and_once_out(
 def test_trap_12_chainage_rises_in_the_direction_of_travel() -> None:
     """Whichever way the road is numbered, each direction is a corridor of its own."""
     with pytest.raises(UsageError, match="chainage"):
-        check(town(corridors=(corridor("back", ("a", 1000), ("b", 0)),)))
-    check(town(corridors=(corridor("back", ("b", 0), ("a", 1000)),)))
+        check(town(corridors=(corridor("back", ("a", "in", 1000), ("b", "in", 0)),)))
+    check(town(corridors=(corridor("back", ("b", "in", 0), ("a", "in", 1000)),)))
 
 
 @pytest.mark.parametrize(
     ("wrong", "word"),
     [
-        ({"corridors": (corridor("far", ("a", 0), ("moon", 1)),)}, "moon"),
         (
-            {
-                "junctions": (
-                    Junction(
-                        key="j",
-                        name="j",
-                        arms=tuple(
-                            Arm(site=s, direction="in", leads="in") for s in "ab"
-                        ),
-                    ),
-                )
-            },
+            {"corridors": (corridor("far", ("a", "in", 0), ("moon", "in", 1)),)},
+            "moon",
+        ),
+        (
+            {"junctions": (junction("j", ("a", "in", "in"), ("b", "in", "in")),)},
             "ways out",
         ),
     ],

@@ -9,13 +9,12 @@ import pytest
 from starlette.testclient import TestClient
 
 from analytics.volumes.daily import METHOD
-from api.app import create_app
 from tests import parts
 from tests.cases import Finding, open_case
 from tests.suspicion import ambiguous, hours_of, suspicion
+from tests.towns import linz
 from verkehrspuls.model import Channel, Installation, Sensor, Site, Town
 from verkehrspuls.registry.towns import register
-from verkehrspuls.settings import load
 from verkehrspuls.storage.database import Connection, connect
 
 FIRST = date(2026, 1, 5)
@@ -25,11 +24,8 @@ SITES = ("changed", "one", "two", "three", "four")
 CYCLE_PATH = "cycle-path"
 #: how many are counted in an hour of a site, with 480 a day
 HOUR = 20
-TOWN = Town(
-    key="linz",
-    name="Linz",
-    state="RP",
-    sites=tuple(
+TOWN = linz(
+    *(
         Site(
             key=key,
             name=key,
@@ -70,13 +66,6 @@ def url(_plain: parts.Databases) -> Iterator[str]:
             _fill(connection)
             _case(connection)
         yield url
-
-
-@pytest.fixture(scope="module")
-def client(url: str) -> Iterator[TestClient]:
-    app = create_app(load({"VERKEHRSPULS_DATABASE__URL": url}))
-    with TestClient(app) as client:
-        yield client
 
 
 def _fill(connection: Connection) -> None:

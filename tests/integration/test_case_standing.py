@@ -9,11 +9,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from dashboards import render
-from dashboards.app import create_web
-from tests import parts, world
+from tests import parts, served, world
 from tests.cases import Finding, open_case
-from verkehrspuls.settings import load
 from verkehrspuls.storage.case_lists import list_cases, list_findings
 from verkehrspuls.storage.database import connect
 from verkehrspuls.storage.sites import read_site
@@ -54,9 +51,7 @@ def url(_plain: parts.Databases) -> Iterator[str]:
 
 @pytest.fixture
 def client(url: str) -> Iterator[TestClient]:
-    app = create_web(load({"VERKEHRSPULS_DATABASE__URL": url}))
-    app.dependency_overrides[render.now] = lambda: NOW
-    with TestClient(app) as client:
+    with TestClient(served.web(url, NOW)) as client:
         yield client
 
 
@@ -176,8 +171,7 @@ def test_more_than_a_thousand_cases_are_counted_rightly(plain_world: str) -> Non
                 " detector, began, ended, score, reason from led",
                 [kind, kind, opened, BEGAN, BEGAN + (many - 1) * HOUR],
             )
-    app = create_web(load({"VERKEHRSPULS_DATABASE__URL": plain_world}))
-    app.dependency_overrides[render.now] = lambda: BEGAN + 1100 * HOUR
+    app = served.web(plain_world, BEGAN + 1100 * HOUR)
     with TestClient(app) as client:
         answer = client.get("/api/v1/cases", params={"limit": 1}).json()
         # by the clock of the database none is of the last week

@@ -18,7 +18,6 @@ from starlette.testclient import TestClient
 from analytics.cases import alerts, casework
 from analytics.cases.states import TransitionNotAllowed
 from analytics.jobs import alert_sender, case_days, claims
-from analytics.jobs.store import open_store
 from api.app import create_app
 from tests.integration.test_analytics import HOUR, NOW, WEEK, Bench, T
 from verkehrspuls.access import tokens
@@ -31,9 +30,8 @@ ALL = Alerts(rules=("*:low",), webhook_url=SecretStr("http://127.0.0.1:9/"))
 
 
 @pytest.fixture
-def bench(plain_database: str) -> Iterator[Bench]:
-    with open_store(plain_database, application="test") as store:
-        yield Bench(plain_database, store)
+def bench(plain_bench: Bench) -> Bench:
+    return plain_bench
 
 
 def unusual(bench: Bench) -> int:

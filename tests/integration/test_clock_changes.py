@@ -14,8 +14,9 @@ from dashboards.app import create_web
 from tests import parts
 from tests.cases import Finding, open_case
 from tests.integration.test_pages import Tables
+from tests.towns import corridor, junction, linz
 from verkehrspuls.calendar import day_end, day_length_h, day_start
-from verkehrspuls.model import Arm, Channel, Corridor, Junction, Site, Station, Town
+from verkehrspuls.model import Channel, Site
 from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import load
 from verkehrspuls.storage.database import Connection, connect
@@ -40,11 +41,8 @@ SITES: Final = {
     ),
     "pegel": ("water_level_cm",),
 }
-TOWN: Final = Town(
-    key="linz",
-    name="Linz",
-    state="RP",
-    sites=tuple(
+TOWN: Final = linz(
+    *(
         Site(
             key=key,
             name=key,
@@ -60,27 +58,8 @@ TOWN: Final = Town(
         )
         for key, quantities in SITES.items()
     ),
-    sensors=(),
-    corridors=(
-        Corridor(
-            key="road",
-            name="road",
-            stations=(
-                Station(site="a", direction="in", chainage_m=0),
-                Station(site="b", direction="in", chainage_m=1000),
-            ),
-        ),
-    ),
-    junctions=(
-        Junction(
-            key="crossing",
-            name="crossing",
-            arms=(
-                Arm(site="a", direction="in", leads="in"),
-                Arm(site="b", direction="in", leads="out"),
-            ),
-        ),
-    ),
+    corridors=(corridor("road", ("a", "in", 0), ("b", "in", 1000)),),
+    junctions=(junction("crossing", ("a", "in", "in"), ("b", "in", "out")),),
 )
 
 #: what stands in a path, in turn

@@ -2,19 +2,12 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
 
-from tests import parts, world
 from verkehrspuls.cli import command
-
-
-@pytest.fixture(scope="module")
-def url(_plain: parts.Databases) -> Iterator[str]:
-    with _plain.fresh(world.build) as url:
-        yield url
 
 
 class Done(NamedTuple):

@@ -1,13 +1,11 @@
 """Completeness from readings in the database to what is served of each bin."""
 
-from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
 import polars as pl
 import pytest
 
 from analytics import frames
-from analytics.jobs.store import open_store
 from analytics.quality import completeness
 from tests.cases import Finding, open_case
 from tests.integration.test_analytics import HOUR, WEEK, Bench, T
@@ -18,9 +16,8 @@ MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture
-def bench(plain_database: str) -> Iterator[Bench]:
-    with open_store(plain_database, application="test") as store:
-        yield Bench(plain_database, store)
+def bench(plain_bench: Bench) -> Bench:
+    return plain_bench
 
 
 def served(bench: Bench, *, direction: str = "in", bins: int = 1) -> pl.DataFrame:

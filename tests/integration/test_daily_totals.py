@@ -1,6 +1,5 @@
 """Readings of more than an hour: from the database to days, in each storage edition."""
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -8,7 +7,6 @@ import pytest
 from starlette.testclient import TestClient
 
 from analytics.jobs import case_days, claims, health_store
-from analytics.jobs.store import open_store
 from analytics.volumes import daily
 from dashboards.app import create_web
 from tests.integration.test_analytics import Bench
@@ -21,12 +19,6 @@ MIDNIGHT = datetime(2026, 9, 15, 22, tzinfo=UTC)
 DAY = timedelta(days=1)
 DAY_S = 86_400
 NOW = MIDNIGHT + 10 * DAY
-
-
-@pytest.fixture
-def bench(database: str) -> Iterator[Bench]:
-    with open_store(database, application="test") as store:
-        yield Bench(database, store)
 
 
 def days(bench: Bench, direction: str = "in") -> dict[date, tuple[Any, ...]]:

@@ -1,7 +1,6 @@
 """Channel health from readings in the database to table, API, command and metrics."""
 
 import json
-from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -11,7 +10,6 @@ from typer.testing import CliRunner
 
 from analytics.commands.analytics import app as commands
 from analytics.jobs import health_store
-from analytics.jobs.store import open_store
 from api.app import create_app
 from tests.frames import utc
 from tests.health import BEGAN, DAY, ordinary
@@ -23,18 +21,6 @@ LIMITS = Health()
 HOUR = timedelta(hours=1)
 #: the day after
 NOW = BEGAN + 30 * HOUR
-
-
-@pytest.fixture
-def bench(database: str) -> Iterator[Bench]:
-    with open_store(database, application="test") as store:
-        yield Bench(database, store)
-
-
-@pytest.fixture
-def plain_bench(plain_database: str) -> Iterator[Bench]:
-    with open_store(plain_database, application="test") as store:
-        yield Bench(plain_database, store)
 
 
 def report(bench: Bench, counts: list[int | None], *, key: str = "in") -> None:

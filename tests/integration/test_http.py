@@ -13,12 +13,11 @@ from starlette.testclient import TestClient
 
 from api import query
 from api.reference import example
-from dashboards import render
 from dashboards.app import create_web
 from dashboards.pages.old.route import REDIRECTS
-from tests import parts, world
+from tests import parts, served
 from verkehrspuls.access import tokens
-from verkehrspuls.settings import Settings, load
+from verkehrspuls.settings import Settings
 from verkehrspuls.storage.database import connect
 
 SITE = "/de/towns/kaiserslautern/pariser-strasse"
@@ -46,11 +45,8 @@ ROUTES = [
 
 
 @pytest.fixture(scope="module")
-def app(_plain: parts.Databases) -> Iterator[FastAPI]:
-    with _plain.fresh(world.build) as url:
-        app = create_web(load({"VERKEHRSPULS_DATABASE__URL": url}))
-        app.dependency_overrides[render.now] = lambda: NOW
-        yield app
+def app(url: str) -> FastAPI:
+    return served.web(url, NOW)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from dashboards import render
 from dashboards.app import create_web
-from tests import parts, world
+from tests import parts, served, world
 from tests.integration.test_pages import NOW
 from verkehrspuls import wording
 from verkehrspuls.errors import UsageError
@@ -134,8 +134,7 @@ def test_banner_names_the_simulated_towns_beside_real_ones(
     )
     with connect(plain_world) as connection:
         register(connection, other)
-    app = create_web(load({"VERKEHRSPULS_DATABASE__URL": plain_world}))
-    app.dependency_overrides[render.now] = lambda: NOW
+    app = served.web(plain_world, NOW)
     with TestClient(app) as client:
         page = client.get("/de/").text
         assert f"<strong>{TOLD['de']}</strong>: Spielstadt." in page

@@ -7,11 +7,8 @@ import psycopg
 import pytest
 from starlette.testclient import TestClient
 
-from dashboards import render
-from dashboards.app import create_web
-from tests import parts, world
+from tests import parts, served, world
 from tests.integration.test_pages import NOW, SITE
-from verkehrspuls.settings import load
 
 CORRIDOR = "/de/corridors/kaiserslautern/nordtangente-ost"
 
@@ -19,8 +16,7 @@ CORRIDOR = "/de/corridors/kaiserslautern/nordtangente-ost"
 @pytest.fixture(scope="module")
 def client(_plain: parts.Databases) -> Iterator[TestClient]:
     with _plain.fresh(world.build) as url:
-        app = create_web(load({"VERKEHRSPULS_DATABASE__URL": url}))
-        app.dependency_overrides[render.now] = lambda: NOW
+        app = served.web(url, NOW)
         with TestClient(app, follow_redirects=False) as client:
             yield client
 
@@ -157,8 +153,7 @@ def test_corridor_keeps_its_day_after_a_mistake(client: TestClient) -> None:
 def test_site_whose_counting_has_begun_shows_no_empty_charts(
     plain_world: str,
 ) -> None:
-    app = create_web(load({"VERKEHRSPULS_DATABASE__URL": plain_world}))
-    app.dependency_overrides[render.now] = lambda: NOW
+    app = served.web(plain_world, NOW)
     address = f"{SITE}?from=2026-03-02&until=2026-03-03"
     with TestClient(app) as client:
         usual = 'id="profile-heading"', 'id="week-heading"', 'id="directions-heading"'

@@ -12,8 +12,7 @@ from starlette.testclient import TestClient
 from analytics.volumes.daily import METHOD
 from benchmarks import pages
 from dashboards import render
-from dashboards.app import create_web
-from tests import parts
+from tests import parts, served
 from tests.integration.test_pages import Tables
 from verkehrspuls.model import (
     Channel,
@@ -26,7 +25,6 @@ from verkehrspuls.model import (
 )
 from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.registry.towns import register
-from verkehrspuls.settings import load
 from verkehrspuls.storage.database import Connection, connect
 
 #: of a page, without the files that it loads
@@ -200,9 +198,7 @@ def app(_plain: parts.Databases) -> Iterator[FastAPI]:
                 register(connection, pages.town(number, sites))
             _fill(connection)
             connection.commit()
-        app = create_web(load({"VERKEHRSPULS_DATABASE__URL": url}))
-        app.dependency_overrides[render.now] = lambda: NOW
-        yield app
+        yield served.web(url, NOW)
 
 
 @pytest.fixture(scope="module")

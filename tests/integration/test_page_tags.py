@@ -11,12 +11,9 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from dashboards import render
-from dashboards.app import create_web
 from dashboards.pages.corridor import view as corridor_view
 from dashboards.pages.site import view as site_view
-from tests import parts, world
-from verkehrspuls.settings import load
+from tests import parts, served
 
 SITE = "/de/towns/kaiserslautern/pariser-strasse"
 CORRIDOR = "/de/corridors/kaiserslautern/nordtangente-ost"
@@ -34,20 +31,8 @@ NOW = datetime(2026, 3, 4, 0, 30, tzinfo=UTC)
 
 
 @pytest.fixture
-def url(_plain: parts.Databases) -> Iterator[str]:
-    with _plain.fresh(world.build) as url:
-        yield url
-
-
-def web(url: str, at: datetime = NOW) -> FastAPI:
-    app = create_web(load({"VERKEHRSPULS_DATABASE__URL": url}))
-    app.dependency_overrides[render.now] = lambda: at
-    return app
-
-
-@pytest.fixture
-def app(url: str) -> FastAPI:
-    return web(url)
+def app(plain_world: str) -> FastAPI:
+    return served.web(plain_world, NOW)
 
 
 @pytest.fixture
@@ -101,30 +86,30 @@ CHANGES: dict[str, LiteralString] = {
 
 @pytest.mark.parametrize("what", CHANGES)
 def test_a_site_is_another_page_as_soon_as_something_changed(
-    client: TestClient, url: str, what: str
+    client: TestClient, plain_world: str, what: str
 ) -> None:
     before = tag(client)
     assert tag(client) == before
-    change(url, CHANGES[what])
+    change(plain_world, CHANGES[what])
     assert tag(client) != before
 
 
 @pytest.mark.parametrize("path", PAGES)
 def test_all_processes_give_the_same_tag(
-    client: TestClient, url: str, path: str
+    client: TestClient, plain_world: str, path: str
 ) -> None:
-    with TestClient(web(url)) as other:
+    with TestClient(served.web(plain_world, NOW)) as other:
         assert tag(other, path) == tag(client, path)
 
 
 @pytest.mark.parametrize("path", [SITE, CORRIDOR])
 def test_who_holds_a_page_lets_nothing_be_computed(
-    client: TestClient, url: str, made: list[str], path: str
+    client: TestClient, plain_world: str, made: list[str], path: str
 ) -> None:
     first = tag(client, path)
     assert len(made) == 1
     # nor in a process that has not made it
-    with TestClient(web(url)) as other:
+    with TestClient(served.web(plain_world, NOW)) as other:
         for reader in (client, other):
             for method in ("GET", "HEAD"):
                 again = reader.request(method, path, headers={"if-none-match": first})
@@ -148,36 +133,38 @@ def test_what_eight_ask_for_at_once_is_computed_once(
 
 
 def test_a_page_shows_what_changed_while_others_hold_the_old_one(
-    client: TestClient, url: str
+    client: TestClient, plain_world: str
 ) -> None:
     first = tag(client)
-    change(url, CHANGES["a name"])
+    change(plain_world, CHANGES["a name"])
     answer = client.get(SITE, headers={"if-none-match": first})
     assert answer.status_code == 200
     assert "Anderswo" in answer.text
 
 
 def test_what_is_not_committed_is_on_no_page_and_in_no_tag(
-    client: TestClient, url: str
+    client: TestClient, plain_world: str
 ) -> None:
     first = tag(client)
-    with psycopg.connect(url) as connection:
+    with psycopg.connect(plain_world) as connection:
         connection.execute(CHANGES["a name"])
         assert tag(client) == first
         # another one commits meanwhile
-        change(url, CHANGES["days"])
+        change(plain_world, CHANGES["days"])
         second = tag(client)
         assert second != first
     assert tag(client) not in (first, second)
 
 
-def test_changes_that_were_undone_are_none(client: TestClient, url: str) -> None:
+def test_changes_that_were_undone_are_none(
+    client: TestClient, plain_world: str
+) -> None:
     first = tag(client)
-    with psycopg.connect(url) as connection:
+    with psycopg.connect(plain_world) as connection:
         connection.execute(CHANGES["a name"])
         connection.rollback()
     assert tag(client) == first
-    with psycopg.connect(url) as connection:
+    with psycopg.connect(plain_world) as connection:
         connection.execute("savepoint before")
         connection.execute(CHANGES["days"])
         connection.execute("rollback to before")
@@ -186,15 +173,15 @@ def test_changes_that_were_undone_are_none(client: TestClient, url: str) -> None
 
 
 def test_each_language_query_and_minute_is_a_page_of_its_own(
-    client: TestClient, url: str
+    client: TestClient, plain_world: str
 ) -> None:
     tags = {
         tag(client, path) for path in (SITE, f"{SITE}?period=30d", f"/en{SITE[3:]}")
     }
     assert len(tags) == 3
-    with TestClient(web(url, NOW + timedelta(seconds=59))) as later:
+    with TestClient(served.web(plain_world, NOW + timedelta(seconds=59))) as later:
         assert tag(later) in tags
-    with TestClient(web(url, NOW + timedelta(seconds=60))) as later:
+    with TestClient(served.web(plain_world, NOW + timedelta(seconds=60))) as later:
         assert tag(later) not in tags
 
 

@@ -16,7 +16,7 @@ from dashboards import render
 from dashboards.app import create_web
 from dashboards.language import Language
 from dashboards.pages.corridor import view
-from tests import parts, world
+from tests import parts, served, world
 from verkehrspuls.model import Channel, Site, Town
 from verkehrspuls.registry import removal
 from verkehrspuls.registry.towns import register
@@ -29,16 +29,8 @@ NOW = datetime(2026, 3, 4, 0, 30, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def url(_plain: parts.Databases) -> Iterator[str]:
-    with _plain.fresh(world.build) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
 def app(url: str) -> FastAPI:
-    app = create_web(load({"VERKEHRSPULS_DATABASE__URL": url}))
-    app.dependency_overrides[render.now] = lambda: NOW
-    return app
+    return served.web(url, NOW)
 
 
 @pytest.fixture(scope="module")
@@ -278,8 +270,7 @@ def test_day_of_25_hours_names_the_repeated_hour(
     _plain: parts.Databases,  # noqa: PT019 - it has a value
 ) -> None:
     with _plain.fresh(world.build_autumn) as url:
-        app = create_web(load({"VERKEHRSPULS_DATABASE__URL": url}))
-        app.dependency_overrides[render.now] = lambda: world.AUTUMN + timedelta(days=3)
+        app = served.web(url, world.AUTUMN + timedelta(days=3))
         with TestClient(app) as client:
             page = client.get(SITE + "?from=2026-10-25&to=2026-10-26&bin=PT1H").text
     table = Tables(page).found["Wie viel Verkehr, und wann?"]

@@ -17,15 +17,14 @@ from starlette.testclient import TestClient
 from analytics.jobs import case_hours, claims, estimates
 from analytics.jobs.store import Store, open_store
 from dashboards import render
-from dashboards.app import create_web
 from dashboards.language import UNKNOWN_FIGURE, Language
-from tests import parts
+from tests import parts, served
 from tests.integration.test_pages import Tables
 from tests.shown import sentences
 from verkehrspuls.classes import CLASS_NAMES
 from verkehrspuls.model import Channel, Installation, Sensor, Site, Town
 from verkehrspuls.registry.towns import register
-from verkehrspuls.settings import Analytics, load
+from verkehrspuls.settings import Analytics
 
 BERLIN: Final = ZoneInfo("Europe/Berlin")
 FIRST: Final = datetime(2026, 3, 23, tzinfo=BERLIN).astimezone(UTC)
@@ -261,8 +260,7 @@ def client(_plain: parts.Databases) -> Iterator[TestClient]:
                 pass
             for made_at in (LAST - 24 * HOUR, LAST):
                 estimates.put_forecasts(store, Analytics(), now=made_at)
-        app = create_web(load({"VERKEHRSPULS_DATABASE__URL": url}))
-        app.dependency_overrides[render.now] = lambda: NOW
+        app = served.web(url, NOW)
         with TestClient(app) as client:
             yield client
 

@@ -15,7 +15,8 @@ from dashboards.app import create_web
 from dashboards.language import Language
 from dashboards.pages.site.environment import INDEX
 from tests import parts, shown
-from verkehrspuls.model import Channel, Site, Town
+from tests.towns import linz
+from verkehrspuls.model import Channel, Site
 from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import load
@@ -37,22 +38,16 @@ VALUES = {
 }
 #: quantities with two channels, of which pages draw the first
 TWICE = ("wind_ms",)
-TOWN = Town(
-    key="linz",
-    name="Linz",
-    state="RP",
-    sites=(
-        Site(
-            key="station",
-            name="Station",
-            channels=tuple(
-                Channel(key=f"{key.replace('_', '-')}{n}", name=key, quantity=key)
-                for key in VALUES
-                for n in range(2 if key in TWICE else 1)
-            ),
+TOWN = linz(
+    Site(
+        key="station",
+        name="Station",
+        channels=tuple(
+            Channel(key=f"{key.replace('_', '-')}{n}", name=key, quantity=key)
+            for key in VALUES
+            for n in range(2 if key in TWICE else 1)
         ),
     ),
-    sensors=(),
 )
 LEVELS = ("lden", "lday", "levening", "lnight")
 

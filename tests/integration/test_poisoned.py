@@ -19,10 +19,8 @@ from analytics.jobs import case_days
 from analytics.jobs.store import Store, open_store
 from analytics.jobs.worker import Worker
 from analytics.volumes.daily import METHOD
-from dashboards import render
-from dashboards.app import create_web
 from ingest.resolve import read_registry
-from tests import parts, world
+from tests import parts, served, world
 from verkehrspuls.settings import load
 from verkehrspuls.stack.checks import PROBLEM, examine
 from verkehrspuls.storage.database import connect
@@ -245,9 +243,7 @@ def url(_plain: parts.Databases, refused: set[str]) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def app(url: str) -> FastAPI:
-    app = create_web(load({"VERKEHRSPULS_DATABASE__URL": url}))
-    app.dependency_overrides[render.now] = lambda: NOW
-    return app
+    return served.web(url, NOW)
 
 
 @pytest.fixture(scope="module")

@@ -106,6 +106,21 @@ def writing_held(settings: Settings) -> Iterator[Callable[[], bool]]:
         yield both_wait
 
 
+def run_ended_by(sent: signal.Signals, settings: Settings) -> tuple[int, str]:
+    """Send a signal to a run whose processes wait; return its exit code and stderr."""
+    command = (sys.executable, "-m", "verkehrspuls", "analytics", "recompute")
+    with (
+        writing_held(settings) as both_wait,
+        subprocess.Popen(
+            command, stderr=subprocess.PIPE, start_new_session=True, text=True
+        ) as run,
+    ):
+        wait_for(both_wait)
+        os.killpg(run.pid, sent)
+        _, said = run.communicate(timeout=PATIENCE_S)
+    return run.returncode, said
+
+
 def test_two_processes_give_the_same_as_one(
     store: Store, settings: Settings, alone: list[list[Any]]
 ) -> None:
@@ -135,34 +150,19 @@ def test_what_a_killed_process_leaves_the_other_does(
 def test_a_run_that_was_killed_loses_no_mark(
     store: Store, settings: Settings, alone: list[list[Any]]
 ) -> None:
-    command = (sys.executable, "-m", "verkehrspuls", "analytics", "recompute")
-    with (
-        writing_held(settings) as both_wait,
-        subprocess.Popen(
-            command, stderr=subprocess.DEVNULL, start_new_session=True
-        ) as run,
-    ):
-        wait_for(both_wait)
-        os.killpg(run.pid, signal.SIGKILL)
+    ended, _ = run_ended_by(signal.SIGKILL, settings)
+    assert ended == -signal.SIGKILL
     assert claims.count_stale(store, ALL) == MARKS
     assert recompute(settings, ALL, progress=False, processes=2) == MARKS
     assert figures(store) == alone
 
 
+@pytest.mark.usefixtures("alone")
 def test_a_run_that_is_interrupted_says_so_in_a_line(
-    store: Store, settings: Settings, alone: list[list[Any]]
+    store: Store, settings: Settings
 ) -> None:
-    command = (sys.executable, "-m", "verkehrspuls", "analytics", "recompute")
-    with (
-        writing_held(settings) as both_wait,
-        subprocess.Popen(
-            command, stderr=subprocess.PIPE, start_new_session=True, text=True
-        ) as run,
-    ):
-        wait_for(both_wait)
-        os.killpg(run.pid, signal.SIGINT)
-        _, said = run.communicate(timeout=PATIENCE_S)
-    assert run.returncode == 130
+    ended, said = run_ended_by(signal.SIGINT, settings)
+    assert ended == 130
     assert "Traceback" not in said
     assert "Process" not in said
     assert claims.count_stale(store, ALL) == MARKS

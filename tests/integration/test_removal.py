@@ -12,19 +12,9 @@ from ingest.check import Limits
 from ingest.resolve import read_registry
 from tests.cases import Finding, open_case
 from tests.intake import Intake
-from tests.towns import SINCE, TOWN
+from tests.towns import SINCE, TOWN, corridor, junction
 from verkehrspuls.errors import UnknownKey, UsageError
-from verkehrspuls.model import (
-    Arm,
-    Channel,
-    Corridor,
-    Installation,
-    Junction,
-    Sensor,
-    Site,
-    Station,
-    Town,
-)
+from verkehrspuls.model import Channel, Installation, Sensor, Site, Town
 from verkehrspuls.registry import commissioning, removal
 from verkehrspuls.registry.towns import register
 from verkehrspuls.storage import ledger
@@ -62,26 +52,8 @@ WORLD: Town = msgspec.structs.replace(
             ),
         ),
     ),
-    corridors=(
-        Corridor(
-            key="road",
-            name="Straße",
-            stations=(
-                Station(site="b420", direction="in", chainage_m=0),
-                Station(site="b423", direction="in", chainage_m=500),
-            ),
-        ),
-    ),
-    junctions=(
-        Junction(
-            key="node",
-            name="Knoten",
-            arms=(
-                Arm(site="b420", direction="in", leads="in"),
-                Arm(site="b423", direction="out", leads="out"),
-            ),
-        ),
-    ),
+    corridors=(corridor("road", ("b420", "in", 0), ("b423", "in", 500)),),
+    junctions=(junction("node", ("b420", "in", "in"), ("b423", "out", "out")),),
 )
 
 

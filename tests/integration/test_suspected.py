@@ -16,13 +16,10 @@ from analytics.cases import casework
 from analytics.jobs.store import open_store
 from analytics.quality import suspected
 from api import office
-from dashboards import render
-from dashboards.app import create_web
-from tests import parts
+from tests import parts, served
 from tests.integration.test_analytics import HOUR, Bench
 from tests.recorded import mark_findings
 from tests.suspicion import ambiguous, hours_of
-from verkehrspuls.settings import load
 from verkehrspuls.storage.case_lists import list_cases
 from verkehrspuls.storage.database import connect
 from verkehrspuls.storage.doubts import list_suspected
@@ -82,9 +79,7 @@ def url(_plain: parts.Databases) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def client(url: str) -> Iterator[TestClient]:
-    app = create_web(load({"VERKEHRSPULS_DATABASE__URL": url}))
-    app.dependency_overrides[render.now] = lambda: NOW
-    with TestClient(app) as client:
+    with TestClient(served.web(url, NOW)) as client:
         yield client
 
 

@@ -1,4 +1,5 @@
-from collections.abc import Iterator
+"""What storage reads of figures, sites and cases, from `tests.world`."""
+
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -6,7 +7,7 @@ import polars as pl
 import pytest
 
 from analytics.volumes.daily import METHOD
-from tests import parts, world
+from tests import world
 from tests.cases import Finding, open_case
 from verkehrspuls.errors import UnknownKey
 from verkehrspuls.storage.case_lists import list_cases
@@ -28,12 +29,6 @@ from verkehrspuls.storage.volumes import (
 
 HOUR = timedelta(hours=1)
 DAY_3 = datetime(2026, 3, 3, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def url(_plain: parts.Databases) -> Iterator[str]:
-    with _plain.fresh(world.build) as url:
-        yield url
 
 
 def site_id(url: str, key: str) -> int:

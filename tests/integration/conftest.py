@@ -1,0 +1,40 @@
+"""Fixtures that files of this ring share; a file may have its own in place of one."""
+
+from collections.abc import Iterator
+
+import pytest
+from starlette.testclient import TestClient
+
+from analytics.jobs.store import open_store
+from api.app import create_app
+from tests import parts, world
+from tests.integration.test_analytics import Bench
+from verkehrspuls.settings import load
+
+
+@pytest.fixture(scope="module")
+def url(_plain: parts.Databases) -> Iterator[str]:
+    """URL of a database with `tests.world`, which the tests of a file share."""
+    with _plain.fresh(world.build) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def client(url: str) -> Iterator[TestClient]:
+    """Client of the API."""
+    with TestClient(create_app(load({"VERKEHRSPULS_DATABASE__URL": url}))) as client:
+        yield client
+
+
+@pytest.fixture
+def bench(database: str) -> Iterator[Bench]:
+    """Bench of each storage edition."""
+    with open_store(database, application="test") as store:
+        yield Bench(database, store)
+
+
+@pytest.fixture
+def plain_bench(plain_database: str) -> Iterator[Bench]:
+    """Bench where the edition does not matter."""
+    with open_store(plain_database, application="test") as store:
+        yield Bench(plain_database, store)
