@@ -163,7 +163,10 @@ def in_words(case: Case) -> dict[str, Any]:
     """Add the two sentences to a case."""
     return {
         **asdict(case),
-        **{f"sentence_{tongue}": sentence(case, tongue) for tongue in ("de", "en")},
+        **{
+            f"sentence_{language}": sentence(case, language)
+            for language in ("de", "en")
+        },
     }
 
 

@@ -138,10 +138,10 @@ def _hours(
     channels = {one.channel_id: one for one in site.channels}
     return [
         row
-        | {"hour": row["began"], "channel": of.key}
-        | {"quantity": of.quantity, "direction": of.direction}
+        | {"hour": row["began"], "channel": channel.key}
+        | {"quantity": channel.quantity, "direction": channel.direction}
         for row in found.iter_rows(named=True)
-        for of in (channels[row["channel_id"]],)
+        for channel in (channels[row["channel_id"]],)
     ]
 
 

@@ -55,12 +55,17 @@ def read_forecast(
             raise BadParameter(
                 parameter="quantity", detail="Only what is counted is forecast"
             )
-        of: dict[str, Any] = {
+        chosen: dict[str, Any] = {
             "site_id": found.site_id,
             "quantity": selection.quantity,
             "direction": direction,
         }
-        errors = [asdict(error) for error in list_forecast_errors(connection, **of)]
+        errors = [asdict(error) for error in list_forecast_errors(connection, **chosen)]
     with store.frames() as url:
-        intervals = estimates.read_forecast(url, **of)
-    return {**of, "site": found, "intervals": intervals.to_dicts(), "errors": errors}
+        intervals = estimates.read_forecast(url, **chosen)
+    return {
+        **chosen,
+        "site": found,
+        "intervals": intervals.to_dicts(),
+        "errors": errors,
+    }

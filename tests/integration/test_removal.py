@@ -211,10 +211,10 @@ def test_nothing_goes_where_data_hang_on_it(
     plain_world: World, keys: tuple[str, str]
 ) -> None:
     readings = plain_world.count("count_reading")
-    with pytest.raises(removal.DataHang, match=r"\d+ readings and \d cases") as refused:
+    with pytest.raises(removal.HasData, match=r"\d+ readings and \d cases") as refused:
         plain_world.remove(*keys, sure=False)
     assert "--with-readings and --yes" in str(refused.value)
-    with pytest.raises(removal.DataHang, match="add --yes"):
+    with pytest.raises(removal.HasData, match="add --yes"):
         removal.remove(plain_world.connection, *keys, with_readings=True, sure=False)
     assert plain_world.count("count_reading") == readings
     assert len(read_registry(plain_world.connection)) == 3
