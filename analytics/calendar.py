@@ -103,8 +103,8 @@ def _days(days: pl.DataFrame, school_holidays: pl.DataFrame) -> pl.DataFrame:
     rows: list[tuple[str, date, bool, bool, str, bool | None]] = []
     for state, day in days.iter_rows():
         day_type: str = calendar.day_type(day, state)
-        told = any(first <= day <= last for first, last in known.get(state, ()))
-        school_holiday = day in off[state] if told else None
+        covered = any(first <= day <= last for first, last in known.get(state, ()))
+        school_holiday = day in off[state] if covered else None
         if school_holiday and day_type == "workday":
             day_type = "school_holiday_workday"
         rows.append(

@@ -3,7 +3,7 @@
 Times are aware UTC and name the start of an interval. NULL is unknown, never zero.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, cast
 
 import polars as pl
@@ -423,6 +423,12 @@ def with_details(readings: pl.DataFrame, schema: Schema) -> pl.DataFrame:
 def mean(values: pl.Series) -> float:
     """Return the mean of a series with at least one number."""
     return float(cast("float", values.mean()))
+
+
+def of_records(records: Sequence[object], schema: Schema) -> pl.DataFrame:
+    """Return a frame of the attributes of records that a schema names."""
+    columns = {name: [getattr(each, name) for each in records] for name in schema}
+    return pl.DataFrame(columns, schema=dict(schema))
 
 
 def empty(schema: Schema) -> pl.DataFrame:

@@ -210,8 +210,10 @@ class Trial:
             # what none of a topic's sensors takes may be reported to the holder of any
             # of them
             found = found or registry.senders(message.topic)[1][:1]
-            of = [native[:2]] if native else [owners[each.sensor_id] for each in found]
-            if not of or not all(bearer.may_send_for(*owner) for owner in of):
+            sensors = (
+                [native[:2]] if native else [owners[each.sensor_id] for each in found]
+            )
+            if not sensors or not all(bearer.may_send_for(*owner) for owner in sensors):
                 raise NotAllowed(index=index)
         return [
             self._try(collector, message, index)

@@ -303,9 +303,9 @@ SEVERITIES: Final = {
 }
 
 
-def severity(of: Case | Change, language: Language) -> str:
+def severity(case: Case | Change, language: Language) -> str:
     """Return how soon a person should look at a case."""
-    word = SEVERITIES[of.severity]
+    word = SEVERITIES[case.severity]
     return language.phrase(word)
 
 
@@ -314,9 +314,9 @@ def case_word(reason: str, language: Language) -> str:
     return language.phrase(sentences.word(reason))
 
 
-def case_state(of: Case | Change, language: Language) -> str:
+def case_state(case: Case | Change, language: Language) -> str:
     """Name a case's state."""
-    state = STATES[of.state]
+    state = STATES[case.state]
     return language.phrase(state)
 
 
@@ -339,8 +339,8 @@ def open_cases(counts: Counts, language: Language) -> str:
 
 def open_cases_sentence(counts: Counts, language: Language) -> str:
     """Return the same as a sentence."""
-    told = open_cases(counts, language)
-    return f"{told[0].upper()}{told[1:]}." if told else ""
+    text = open_cases(counts, language)
+    return f"{text[0].upper()}{text[1:]}." if text else ""
 
 
 def history(counts: Counts, language: Language) -> str:

@@ -35,9 +35,9 @@ def owners(towns: Iterable[Municipality | Site], settings: Pages) -> Owners:
     """
     by_key = {_town(town)[0]: town for town in towns}
     simulated = [_town(town)[1] for town in by_key.values() if town.simulated]
-    of = next(iter(by_key.values())) if len(by_key) == 1 else None
+    single = next(iter(by_key.values())) if len(by_key) == 1 else None
     found = (
-        (name, getattr(of, key, "") or getattr(settings, key))
+        (name, getattr(single, key, "") or getattr(settings, key))
         for key, name in LINKS.items()
     )
     return Owners(

@@ -25,8 +25,8 @@ _SENTENCE = mark(
 
 def ambiguous(hours: Iterable[datetime], zone: str, language: Language) -> str:
     """Describe ambiguous hours; empty if there are none."""
-    told = _hours(hours, zone, language)
-    return language.phrase(_SENTENCE, hours=told) if told else ""
+    listed = _hours(hours, zone, language)
+    return language.phrase(_SENTENCE, hours=listed) if listed else ""
 
 
 def _hours(hours: Iterable[datetime], zone: str, language: Language) -> str:

@@ -34,7 +34,7 @@ _Response = TypeVar("_Response", bound=Response)
 
 
 class _LanguageConvertor(StringConvertor):
-    """Of a page's address; those of the API are none."""
+    """Matches the language of a page's address; the API's addresses have none."""
 
     regex = "|".join(locales())
 
@@ -43,7 +43,7 @@ register_url_convertor("language", _LanguageConvertor())
 
 #: of a list that is too long for one page
 PageNumber = Annotated[int, Query(ge=1, le=1_000_000)]
-#: remembers the language that a person switched to
+#: cookie of the language that a reader switched to
 COOKIE: Final = "language"
 #: who may see what pages show; part of what a remembered page is known by
 ANYBODY: Final = "anybody"
@@ -107,7 +107,7 @@ def render(
 ) -> HTMLResponse:
     """Render a page; `of` are the towns, or sites, whose data it shows.
 
-    `address` is the one to print, where it is not that which was asked for.
+    `address` is the one to print, if it is not the requested one.
     """
     assets: Assets = request.app.state.assets
     # pages of prose stand in a file for each language, or else in English
@@ -143,7 +143,7 @@ def known(
     *made_of: object,
     make: Callable[[], Response],
 ) -> Response:
-    """Return a page that is made only where nobody has it yet: 304, remembered, or new.
+    """Return a page: 304 if the browser has it, else from the cache, else rendered.
 
     It is known by all that it is made of: its address, its language, the program, who
     may see it, the minute (for it says how long ago things were), who answers for the
@@ -162,7 +162,7 @@ def known(
     tag = conditional.tag(*(repr(part).encode() for part in parts))
     headers = {"ETag": tag}
     held = request.headers.getlist("if-none-match")
-    # `*` is whatever there is, and it is not known yet whether there is a page
+    # `*` matches any existing page, and it is not known yet whether there is one
     if "*" not in held and negotiation.holds(held, tag):
         return in_language(request, language, Response(None, 304, headers))
     remembered: Remembered = request.app.state.remembered
@@ -183,7 +183,7 @@ def known(
 
 
 class _NotThePage(Exception):
-    """What was made is an error, which is for who asked only."""
+    """Raised with a response that is an error and must not be cached."""
 
 
 def query_of(request: Request) -> str:

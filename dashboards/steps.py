@@ -44,7 +44,7 @@ def fitting(frame: pl.DataFrame, step: str, most: int = MAX_ROWS) -> str:
 def volumes(filled: pl.DataFrame, step: str) -> pl.DataFrame:
     """Sum `summaries.fill_gaps` or `fill_days` of each direction by longer steps.
 
-    What was counted, and the share that was observed; estimates where there are some.
+    Columns: the count, the observed share, and estimates if there are some.
     """
     wall = ["local", "x", "fold"]
     sums = ["volume", *({"estimate"} & set(filled.columns))]

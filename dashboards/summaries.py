@@ -43,7 +43,7 @@ def fill_gaps(frame: pl.DataFrame, period: Period, now: datetime) -> pl.DataFram
 
 
 def fill_days(days: pl.DataFrame, period: Period, today: date) -> pl.DataFrame:
-    """Give each direction a row for every local day; invalid days have no value."""
+    """Return a row for each direction and local day; invalid days have no value."""
     directed = days.filter(pl.col("direction") != "all")
     if directed.is_empty():
         directed = days
@@ -102,7 +102,7 @@ def with_estimates(filled: pl.DataFrame, estimates: pl.DataFrame) -> pl.DataFram
 
 
 def fill_hours(frame: pl.DataFrame, period: Period, now: datetime) -> pl.DataFrame:
-    """Return an environment series a row for every hour up to `now`."""
+    """Return an environment series with a row for each hour up to `now`."""
     grid = every(period.start, period.end, timedelta(hours=1))
     filled = (
         grid.with_columns(pl.col("time").cast(frame.schema["time"]))
@@ -117,7 +117,7 @@ def fill_hours(frame: pl.DataFrame, period: Period, now: datetime) -> pl.DataFra
 def fill_environment_days(
     days: pl.DataFrame, period: Period, today: date
 ) -> pl.DataFrame:
-    """Return an environment series a row for every local day up to today."""
+    """Return an environment series with a row for each local day up to today."""
     grid = pl.DataFrame(
         {"day": pl.date_range(period.first, min(period.last, today), eager=True)}
     )

@@ -687,10 +687,10 @@ def _note_aside(
     for name, fault, value in decoded.dropped:
         tally.dropped[name, fault] += 1
         tally.dropped_values[name, fault] = value
-    for name, said, taken in decoded.passed_over:
+    for name, content, taken in decoded.passed_over:
         before = batch.passed_over.get((sensor_id, name))
         batch.passed_over[sensor_id, name] = PassedOver(
-            before.messages + 1 if before else 1, said, taken, message.received_at
+            before.messages + 1 if before else 1, content, taken, message.received_at
         )
     if decoded.status is not None:
         since = message.first_received_at or message.received_at

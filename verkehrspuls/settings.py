@@ -715,17 +715,17 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         where = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             raise _unknown(where, known=_known(".")) from error
-        said = first["msg"]
+        reason = first["msg"]
         if first["type"] == "literal_error":
             words = re.findall("'([^']*)'", first["ctx"]["expected"])
             given = str(first["input"])
-            said = f"{given} is not one of its values; {choice(given, words)}"
+            reason = f"{given} is not one of its values; {choice(given, words)}"
         elif first["type"] == "value_error":
-            said = str(first["ctx"]["error"])
+            reason = str(first["ctx"]["error"])
         elif first["type"] == "string_pattern_mismatch":
             given = repr(first["input"])
-            said = f"{given} is malformed; see docs/reference/settings.md"
-        raise UsageError(reason=f"setting {where}: {said}.") from error
+            reason = f"{given} is malformed; see docs/reference/settings.md"
+        raise UsageError(reason=f"setting {where}: {reason}.") from error
 
 
 def environment_of(settings: Settings) -> dict[str, str]:

@@ -47,14 +47,14 @@ _PLAIN: Final = rf"^[+-]?\d+{_EXPONENT}$"
 class Problems:
     """Problems of a file: the first ones in words, and their number."""
 
-    said: list[tuple[int, str]] = field(default_factory=list)
+    noted: list[tuple[int, str]] = field(default_factory=list)
     number: int = 0
 
     def add(self, line: int, what: str) -> None:
         """Add a problem of a line; 0 for none in particular."""
         self.number += 1
-        if len(self.said) < MAX_PROBLEMS:
-            self.said.append((line, what))
+        if len(self.noted) < MAX_PROBLEMS:
+            self.noted.append((line, what))
 
     def add_rows(
         self, lines: pl.Series, texts: pl.Series, wrong: pl.Series, what: str
@@ -70,7 +70,7 @@ class Problems:
         """Describe each problem, in the order of the lines."""
         return [
             f"line {line}: {what}" if line else what
-            for line, what in sorted(self.said, key=itemgetter(0))
+            for line, what in sorted(self.noted, key=itemgetter(0))
         ]
 
     def check(self, path: Path, format: str, *, hint: str = "") -> None:
@@ -82,11 +82,11 @@ class Problems:
             return
         lines = self.lines()
         more = self.number - 1
-        told = f" ({more} more problem{'s' * (more != 1)}{hint})" if more else ""
+        rest = f" ({more} more problem{'s' * (more != 1)}{hint})" if more else ""
         raise BadFile(
             path=path,
             format=format,
-            reason=f"{lines[0]}{told}",
+            reason=f"{lines[0]}{rest}",
             problems=lines,
             number=self.number,
         )

@@ -55,8 +55,8 @@ class Explained(NamedTuple):
 
     def in_english(self) -> str:
         """Return the text in English."""
-        said = self.text.format(*self.values)
-        return f"{self.where}: {said}" if self.where else said
+        text = self.text.format(*self.values)
+        return f"{self.where}: {text}" if self.where else text
 
 
 #: Names of msgspec's value types, and ours.
@@ -139,21 +139,21 @@ def explain(
     With the `document` entries are named by their keys; with its `kind` (a `Struct`)
     the known words and fields are listed.
     """
-    said, _at, path = str(error).partition(" - at `$")
+    message, _at, path = str(error).partition(" - at `$")
     where = path.removesuffix("`").removeprefix(".").replace("[...]", "")
     if document is not None:
         where = _named(where, document)
-    text, values = _in_words(said)
-    if kind is not None and (words := _words(kind, path, said, values)):
+    text, values = _in_words(message)
+    if kind is not None and (words := _words(kind, path, message, values)):
         text, values = "{}; {}", (text.partition(";")[0].format(*values), words)
     return Explained(where, text, values)
 
 
-def _in_words(said: str) -> tuple[str, tuple[str, ...]]:
+def _in_words(message: str) -> tuple[str, tuple[str, ...]]:
     for pattern, text in _MESSAGES:
-        if found := pattern.fullmatch(said):
+        if found := pattern.fullmatch(message):
             return text, tuple(_kind(each) for each in found.groups())
-    return "{}", (said,)
+    return "{}", (message,)
 
 
 def _kind(name: str) -> str:
@@ -178,10 +178,10 @@ def _named(where: str, document: Any) -> str:
     return found
 
 
-def _words(kind: Any, path: str, said: str, values: tuple[str, ...]) -> str:
+def _words(kind: Any, path: str, message: str, values: tuple[str, ...]) -> str:
     """List the known fields of the record, or words of the field."""
-    unknown_field = "unknown field" in said
-    if not (unknown_field or said.startswith("Invalid enum value")):
+    unknown_field = "unknown field" in message
+    if not (unknown_field or message.startswith("Invalid enum value")):
         return ""
     for name in re.findall(r"[^.\[\]`]+", re.sub(r"\[[^\]]*\]", "", path)):
         fields = {f.encode_name: f.type for f in _fields(kind)}

@@ -201,8 +201,8 @@ def _same_events(
         .iter_rows()
     )
 
-    def names(of: date) -> set[str]:
-        return {name for name, first, last in here if first <= of <= last}
+    def names(one: date) -> set[str]:
+        return {name for name, first, last in here if first <= one <= last}
 
     return [other for other in alike if names(other) == names(day)]
 

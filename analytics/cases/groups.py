@@ -195,8 +195,10 @@ def _rank(length: pl.Expr) -> pl.Expr:
     first = {code: one.names for code, one in known.items() if one.names is not None}
     sharp = {code: one.sharp for code, one in known.items() if one.sharp is not None}
 
-    def place(of: dict[str, int]) -> pl.Expr:
-        return pl.col("reason").replace_strict(of, default=None, return_dtype=pl.Int32)
+    def place(ranks: dict[str, int]) -> pl.Expr:
+        return pl.col("reason").replace_strict(
+            ranks, default=None, return_dtype=pl.Int32
+        )
 
     # what is short and sharp is named before what is unusual, what lasts after it
     kind = (

@@ -25,7 +25,7 @@ Stage = Literal["hours", "town", "quarters", "values", "gaps", "days"]
 #: were still running, and what is compared with it afterwards.
 JUDGED_AGAIN: Final = timedelta(hours=24)
 #: Read before what is judged: what detectors compare with.
-LEAD: Final = timedelta(hours=24)
+TIME_BEFORE: Final = timedelta(hours=24)
 
 _HOUR: Final = timedelta(hours=1)
 _QUARTER: Final = timedelta(minutes=15)
@@ -77,7 +77,7 @@ def windows(readings: pl.DataFrame, channels: pl.DataFrame, *, weeks: int) -> Wi
 
 def lead(spans: pl.DataFrame) -> pl.DataFrame:
     """Return what has to be read to judge SPANS."""
-    return spans.with_columns(pl.col("since") - LEAD)
+    return spans.with_columns(pl.col("since") - TIME_BEFORE)
 
 
 def judge_hours(

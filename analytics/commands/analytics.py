@@ -105,30 +105,25 @@ def health(
 ) -> None:
     """Show which health test each channel failed first, by local day."""
     from dataclasses import asdict
-    from datetime import UTC, date, datetime, timedelta
+    from datetime import UTC, datetime
 
+    from analytics.reports.verdicts import report_verdicts
     from verkehrspuls.cli import database, periods
-    from verkehrspuls.registry import towns
-    from verkehrspuls.storage import health as stored
-    from verkehrspuls.storage import known
     from verkehrspuls.storage.visibility import EVERYTHING
 
-    day = timedelta(days=1)
     first, end = periods.days(from_, to)
     with database.connection(application="verkehrspuls health") as connection:
-        towns.require_sites(connection, municipality=municipality, site=site)
-        today = known.today(connection, municipality, now=datetime.now(UTC))
-        end = end or max(today, first or date.min) + day
-        found = stored.days(
+        report = report_verdicts(
             connection,
-            first=first or end - 2 * day,
-            last=end - day,
             municipality=municipality,
             site=site,
+            first=first,
+            end=end,
+            now=datetime.now(UTC),
             bad_only=bad,
             visible=EVERYTHING,
         )
-    rows = [asdict(row) for row in found]
+    rows = [asdict(verdict) for verdict in report.verdicts]
     columns = ("day", "municipality", "site", "channel", "verdict", "value", "level")
     output.show_list(rows, columns, as_json=as_json)
 

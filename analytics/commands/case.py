@@ -52,32 +52,34 @@ def list_cases(
     Current is an open case that lasts, or ended no more than a week ago.
     """
     from analytics.cases.sentences import sentence
+    from analytics.reports.cases import report_cases
     from verkehrspuls.cli import database
     from verkehrspuls.errors import UsageError
-    from verkehrspuls.storage.case_lists import CURRENT, HISTORY, list_cases
+    from verkehrspuls.storage.case_lists import CURRENT, HISTORY
     from verkehrspuls.storage.visibility import EVERYTHING
 
     if everything and history:
         raise UsageError(reason="use --all or --history, not both")
     chosen = HISTORY if history else CURRENT
     with database.connection(municipality) as connection:
-        found = list_cases(
+        report = report_cases(
             connection,
             municipality=municipality,
             standing=None if everything else chosen,
             limit=limit,
             visible=EVERYTHING,
         )
-    matching = found[0].matching if found else 0
-    rows = [asdict(case) | {"sentence": sentence(case, language)} for case in found]
+    rows = [
+        asdict(case) | {"sentence": sentence(case, language)} for case in report.cases
+    ]
     output.show_list(
         rows,
         ("case", "municipality", "severity", "state", "effect", "sentence"),
         as_json=as_json,
         shown=lambda row: {**row, "case": row["anomaly_case_id"]},
     )
-    if matching > len(rows):
-        output.print_note(f"these are the newest {len(rows)} of {matching} cases")
+    if report.total > len(rows):
+        output.print_note(f"these are the newest {len(rows)} of {report.total} cases")
 
 
 @app.command()

@@ -15,8 +15,8 @@ from analytics.local_time import day_bounds
 
 #: Hours of a day that have to be known.
 MIN_HOURS: Final = 20
-#: Channels below which there is no network ratio.
-NETWORK: Final = 4
+#: Number of channels below which there is no network ratio.
+MIN_NETWORK_CHANNELS: Final = 4
 #: Spread of ln ratios of a new channel, and the number of days that it is worth [I]:
 #: weather moves who walks and cycles.
 PRIOR_SPREAD: Final = {"motor": 0.08, "bicycle": 0.25, "pedestrian": 0.2}
@@ -27,7 +27,7 @@ def judged(days: pl.DataFrame) -> pl.DataFrame:
     """Add `x`, `net` and the bounds of the day to CHANNEL_DAYS with enough hours."""
     x = ((pl.col("observed") + 1) / (pl.col("usual") + 1)).log().alias("x")
     town = ("quantity", "day")
-    network = pl.when(pl.len().over(town) >= NETWORK).then(
+    network = pl.when(pl.len().over(town) >= MIN_NETWORK_CHANNELS).then(
         pl.col("x").median().over(town)
     )
     return (

@@ -99,8 +99,8 @@ def spans(
 def mean_of(kind: str, value: pl.Expr, weight: pl.Expr) -> pl.Expr:
     """Average the values of a span; null if directions cancel out."""
 
-    def mean(of: pl.Expr) -> pl.Expr:
-        return (of * weight).sum() / weight.sum()
+    def mean(expression: pl.Expr) -> pl.Expr:
+        return (expression * weight).sum() / weight.sum()
 
     match kind:
         case "arithmetic":

@@ -224,10 +224,10 @@ def _cells(totals: Floats, counts: Floats) -> Floats:
     return np.asarray(_divide(totals, counts).sum(axis=-1))
 
 
-def _mean(of: Floats, *, axis: int) -> Floats:
+def _mean(values: Floats, *, axis: int) -> Floats:
     """Return the mean of the known values."""
-    there = np.isfinite(of)
-    return _divide(np.where(there, of, 0).sum(axis=axis), there.sum(axis=axis))
+    there = np.isfinite(values)
+    return _divide(np.where(there, values, 0).sum(axis=axis), there.sum(axis=axis))
 
 
 def _divide(over: Floats, under: Floats | npt.NDArray[np.int64]) -> Floats:

@@ -88,22 +88,22 @@ def classes(
     """
     hours = check(hours, FLOW_BINS)
     passport = passport_of_bins(hours, method=METHOD, expected=expected)
-    told: dict[str, pl.Expr] = {
+    sums_by_name: dict[str, pl.Expr] = {
         "all": pl.col("volume"),
         **_distinct_classes(quantity, scheme),
     }
     groups = {name: summed(held, scheme) for name, held in GROUPS.items()}
-    told |= {name: sums for name, sums in groups.items() if sums is not None}
+    sums_by_name |= {name: sums for name, sums in groups.items() if sums is not None}
     converted = car_units(scheme, units)
     of_units = {} if converted is None else {"car_units": converted}
-    rows = _rows(hours, told | of_units)
-    table, found = rows[: len(told)], rows[len(told) :]
+    rows = _rows(hours, sums_by_name | of_units)
+    table, found = rows[: len(sums_by_name)], rows[len(sums_by_name) :]
     nothing = Reason("class-scheme") if found.is_empty() else Reason("no-traffic")
     figures = [
         share_of(hours, name, scheme=scheme, passport=passport)
         for name in ("heavy", "goods")
     ]
-    for name, column, of in (
+    for name, column, its_unit in (
         ("car_units", "volume", "Pkw-E"),
         ("car_unit_flow", "flow", "Pkw-E/h"),
     ):
@@ -111,7 +111,7 @@ def classes(
         figures.append(
             Figure(
                 name=name,
-                unit=of,
+                unit=its_unit,
                 passport=passport,
                 value=value,
                 reason=None if value is not None else nothing,
@@ -147,12 +147,12 @@ def share_of(
     hours: pl.DataFrame, group: str, *, scheme: str | None, passport: Passport
 ) -> Figure:
     """Compute the share of one of the GROUPS, as `classes` tells it."""
-    of = summed(GROUPS[group], scheme)
+    group_sum = summed(GROUPS[group], scheme)
     return ratio(
         f"{group}_share",
-        *sums_of(hours, of),
+        *sums_of(hours, group_sum),
         passport=passport,
-        reason=None if of is not None else Reason("class-scheme"),
+        reason=None if group_sum is not None else Reason("class-scheme"),
     )
 
 
@@ -162,31 +162,33 @@ def _distinct_classes(quantity: str, scheme: str | None) -> dict[str, pl.Expr]:
     return {name: pl.col(name) for name in VOLUME_CLASSES[quantity] if name in columns}
 
 
-def sums_of(hours: pl.DataFrame, of: pl.Expr | None) -> tuple[float, float]:
+def sums_of(hours: pl.DataFrame, group_sum: pl.Expr | None) -> tuple[float, float]:
     """Sum a group (`summed`), and the volume of the hours with a known group."""
-    if of is None:
+    if group_sum is None:
         return 0.0, 0.0
-    told = hours.select(of=of, volume="volume").drop_nulls()
-    return float(told["of"].sum()), float(told["volume"].sum())
+    known = hours.select(of=group_sum, volume="volume").drop_nulls()
+    return float(known["of"].sum()), float(known["volume"].sum())
 
 
-def _rows(hours: pl.DataFrame, told: Mapping[str, pl.Expr]) -> pl.DataFrame:
+def _rows(hours: pl.DataFrame, sums: Mapping[str, pl.Expr]) -> pl.DataFrame:
     """Make CLASS_VOLUMES of sums by their name."""
     observed = hours.select(pl.col("observed").clip(0, 1)).to_series()
-    found = hours.select(of.alias(name) for name, of in told.items())
-    rows = [_row(of, observed_h=observed, counted=hours["volume"]) for of in found]
+    found = hours.select(column.alias(name) for name, column in sums.items())
+    rows = [
+        _row(column, observed_h=observed, counted=hours["volume"]) for column in found
+    ]
     return pl.DataFrame(rows, schema=CLASS_VOLUMES, orient="row")
 
 
 def _row(
-    of: pl.Series, *, observed_h: pl.Series, counted: pl.Series
+    column: pl.Series, *, observed_h: pl.Series, counted: pl.Series
 ) -> tuple[str, float | None, float | None, float | None]:
     """Sum the hours in which a class is known; of columns, as frames are slow here."""
-    if of.null_count() == of.len():
-        return of.name, None, None, None
-    if of.null_count():
-        there = of.is_not_null()
+    if column.null_count() == column.len():
+        return column.name, None, None, None
+    if column.null_count():
+        there = column.is_not_null()
         observed_h, counted = observed_h.filter(there), counted.filter(there)
-    volume, hours, total = (float(each.sum()) for each in (of, observed_h, counted))
+    volume, hours, total = (float(each.sum()) for each in (column, observed_h, counted))
     flow = volume / hours if hours > 0 else None
-    return of.name, volume, flow, volume / total if total > 0 else None
+    return column.name, volume, flow, volume / total if total > 0 else None

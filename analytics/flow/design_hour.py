@@ -104,8 +104,12 @@ def _heavy_share(
     passport: Passport,
     reason: Reason | None,
 ) -> Figure:
-    told = None if heavy is None else hour.select(heavy).to_series()
-    if told is None or (told.is_null().any() and reason is None):
+    heavy_count = None if heavy is None else hour.select(heavy).to_series()
+    if heavy_count is None or (heavy_count.is_null().any() and reason is None):
         reason = reason or Reason("class-scheme")
-    over, under = (0.0, 0.0) if reason or told is None else (told[0], hour["volume"][0])
+    over, under = (
+        (0.0, 0.0)
+        if reason or heavy_count is None
+        else (heavy_count[0], hour["volume"][0])
+    )
     return ratio("b_sv_30", over, under, passport=passport, reason=reason)

@@ -75,9 +75,9 @@ def flow_bins(
     """
     local = pl.col("time").dt.convert_time_zone(time_zone).dt.date()
     days = volumes.select(local.unique().alias("day"), state=pl.lit(state))
-    told = with_calendar(days, school_holidays=school_holidays)
+    calendar_days = with_calendar(days, school_holidays=school_holidays)
     found = lazy_flow_bins(
-        volumes, interval_s=interval_s, time_zone=time_zone, days=told
+        volumes, interval_s=interval_s, time_zone=time_zone, days=calendar_days
     )
     return check(found.collect(), FLOW_BINS)
 
@@ -90,7 +90,7 @@ def lazy_flow_bins(
     `days` are those of a `calendar`. Columns that are not asked for cost nothing.
     """
     local = pl.col("time").dt.convert_time_zone(time_zone)
-    told = ("day", "weekday", "holiday", "school_holiday", "day_type")
+    columns = ("day", "weekday", "holiday", "school_holiday", "day_type")
     return (
         volumes.lazy()
         .with_columns(
@@ -99,7 +99,7 @@ def lazy_flow_bins(
             hour=local.dt.hour(),
             flow=pl.when(KNOWN).then(pl.col("volume_normalised") * (3600 / interval_s)),
         )
-        .join(days.lazy().select(told), on="day", how="left")
+        .join(days.lazy().select(columns), on="day", how="left")
         .sort("time")
     )
 

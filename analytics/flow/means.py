@@ -157,21 +157,21 @@ def _means(
     # membership of a day is unknown only if its school holidays are
     doubtful = days["school_holiday"].has_nulls()
     found = {}
-    for name, of in sums.items():
+    for name, row in sums.items():
         unknown = None
         if doubtful:
             unknown = _unknown(days.filter(members[name].is_null()), terms)
-        reason = unknown or _gate(of["used"], of["days"], rules)
+        reason = unknown or _gate(row["used"], row["days"], rules)
         found[name] = Figure(
             name=name,
             unit=f"{unit}/24 h",
             passport=Passport(
-                **shares_of(of, of["days"]),
-                days_used=of["used"],
-                days_required=rules.days_required(of["days"]),
+                **shares_of(row, row["days"]),
+                days_used=row["used"],
+                days_required=rules.days_required(row["days"]),
                 method=METHOD,
             ),
-            value=None if reason else of["mean"],
+            value=None if reason else row["mean"],
             reason=reason,
         )
     return found
@@ -191,8 +191,8 @@ def _lacking_year(days: pl.DataFrame, rules: Rules) -> Reason | None:
     )
     enough = {
         month
-        for month, of, valid in months
-        if not _gate(valid, max(of, _MIN_MONTH_DAYS), rules)
+        for month, length, valid in months
+        if not _gate(valid, max(length, _MIN_MONTH_DAYS), rules)
     }
     lacking = tuple(month for month in range(1, 13) if month not in enough)
     return Reason("less-than-a-year", len(enough), 12, lacking) if lacking else None
@@ -216,11 +216,11 @@ def _unknown(days: pl.DataFrame, terms: Terms | None) -> Reason | None:
     if terms is None or terms.until is None or (unknown <= terms.until).any():
         return Reason("school-holidays-unknown", unknown.len())
     years = unknown.dt.year().unique().sort().to_list()
-    told = "–".join(str(year) for year in dict.fromkeys((years[0], years[-1])))
+    span = "–".join(str(year) for year in dict.fromkeys((years[0], years[-1])))
     return Reason(
         "school-holidays-unpublished",
         unknown.len(),
-        facts=(("years", told), ("state", terms.state)),
+        facts=(("years", span), ("state", terms.state)),
     )
 
 
@@ -237,18 +237,18 @@ def _over(
 
 
 def _heavy_share(days: pl.DataFrame, rules: Rules) -> Figure:
-    told = days.filter(pl.col("valid") & pl.col("heavy").is_not_null())
+    known = days.filter(pl.col("valid") & pl.col("heavy").is_not_null())
     valid = int(days["valid"].sum())
     reason = _gate(valid, days.height, rules)
-    if reason is None and told.is_empty():
+    if reason is None and known.is_empty():
         reason = Reason("class-scheme")
-    reason = reason or _gate(told.height, days.height, rules)
+    reason = reason or _gate(known.height, days.height, rules)
     return ratio(
         "heavy_share",
-        float(told["heavy"].sum()),
-        float(told["volume"].sum()),
+        float(known["heavy"].sum()),
+        float(known["volume"].sum()),
         passport=of_days(
-            days, method=METHOD, days_expected=days.height, days_used=told.height
+            days, method=METHOD, days_expected=days.height, days_used=known.height
         ),
         reason=reason,
     )

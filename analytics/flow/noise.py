@@ -63,7 +63,7 @@ def noise_flows(
             of_period,
             need=rules.days_required(days),
             unit=unit,
-            of=passport,
+            passport=passport,
         )
         figures.append(mean)
         figures += [
@@ -80,7 +80,7 @@ def _mean(
     *,
     need: int,
     unit: str,
-    of: Passport,
+    passport: Passport,
 ) -> Figure:
     by_hour = rows.group_by("hour").agg(
         pl.col("flow").mean(), known=pl.col("flow").count()
@@ -90,7 +90,7 @@ def _mean(
     return Figure(
         name=name,
         unit=f"{unit}/h",
-        passport=of,
+        passport=passport,
         value=None if short else mean(enough["flow"]),
         reason=Reason("too-few-hours", enough.height, len(period)) if short else None,
     )
@@ -99,14 +99,14 @@ def _mean(
 def _share(
     name: str, rows: pl.DataFrame, parts: pl.Expr | None, *, mean: Figure
 ) -> Figure:
-    told = None if parts is None else rows.select(of=parts, all="volume").drop_nulls()
-    if told is None or told.is_empty():
+    known = None if parts is None else rows.select(of=parts, all="volume").drop_nulls()
+    if known is None or known.is_empty():
         reason = mean.reason or Reason("class-scheme")
         return Figure(name=name, unit="1", passport=mean.passport, reason=reason)
     return ratio(
         name,
-        float(told["of"].sum()),
-        float(told["all"].sum()),
+        float(known["of"].sum()),
+        float(known["all"].sum()),
         passport=mean.passport,
         reason=mean.reason,
     )

@@ -74,12 +74,19 @@ def service(
     no_speed = Reason("no-speeds") if rows["v"].count() == 0 else None
     no_night = Reason("no-speeds") if free_flow is None else None
 
-    def extreme(name: str, of: str, reason: Reason | None, *, least: bool) -> Figure:
+    def extreme(
+        name: str, its_unit: str, reason: Reason | None, *, least: bool
+    ) -> Figure:
         found = rows.drop_nulls(name).sort(name, "time", descending=[not least, False])
         reason = reason or (nothing if found.is_empty() else None)
         value, time = (None, None) if reason else found.select(name, "time").row(0)
         return Figure(
-            name=name, unit=of, passport=passport, value=value, at=time, reason=reason
+            name=name,
+            unit=its_unit,
+            passport=passport,
+            value=value,
+            at=time,
+            reason=reason,
         )
 
     worst = judged.filter(pl.col("level").is_in(["E", "F"]))["share"].sum()
@@ -99,10 +106,10 @@ def service(
 
 
 def _plain(
-    name: str, unit: str, value: float | None, reason: Reason | None, of: Passport
+    name: str, unit: str, value: float | None, reason: Reason | None, passport: Passport
 ) -> Figure:
     value = None if reason else value
-    return Figure(name=name, unit=unit, passport=of, value=value, reason=reason)
+    return Figure(name=name, unit=unit, passport=passport, value=value, reason=reason)
 
 
 def _with_space_mean(hours: pl.DataFrame, histograms: pl.DataFrame) -> pl.DataFrame:

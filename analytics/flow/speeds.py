@@ -153,11 +153,11 @@ def _time_mean(
 
 def _mean_of_hours(hours: pl.DataFrame, *, expected: int) -> Figure:
     """Return the sensors' hourly mean speeds, weighted by volume."""
-    told = hours.drop_nulls(["speed_kmh", "volume"])
-    weights = told["volume"].to_numpy()
+    both = hours.drop_nulls(["speed_kmh", "volume"])
+    weights = both["volume"].to_numpy()
     value: float | None = None
     if weights.any():
-        value = float(np.average(told["speed_kmh"].to_numpy(), weights=weights))
+        value = float(np.average(both["speed_kmh"].to_numpy(), weights=weights))
     # an hour without a speed is missing here, unless it is excluded
     known = pl.col("speed_kmh").is_not_null()
     with_speed = hours.with_columns(

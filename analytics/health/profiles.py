@@ -65,8 +65,8 @@ def _along() -> pl.Expr:
     """Position of a site along its road: to the east or north, as the road leads."""
     north, east = pl.col("latitude"), pl.col("longitude") * DEGREE_EAST
 
-    def reach(of: pl.Expr) -> pl.Expr:
-        return of.max().over(_ROAD) - of.min().over(_ROAD)
+    def reach(value: pl.Expr) -> pl.Expr:
+        return value.max().over(_ROAD) - value.min().over(_ROAD)
 
     return pl.when(reach(east) > reach(north)).then(east).otherwise(north)
 

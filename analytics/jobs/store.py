@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 import polars as pl
 import psycopg
 
-from analytics.frames import SCHOOL_HOLIDAYS, Schema
+from analytics.frames import SCHOOL_HOLIDAYS, Schema, of_records
 from verkehrspuls.registry import calendar
 from verkehrspuls.storage.columns import encode, read_columns
 from verkehrspuls.storage.database import (
@@ -132,6 +132,4 @@ def open_store(url: str, *, application: str) -> Iterator[Store]:
 
 def school_holidays(store: Store) -> pl.DataFrame:
     """Read all known SCHOOL_HOLIDAYS."""
-    return pl.DataFrame(
-        calendar.school_holidays(store.connection), schema=dict(SCHOOL_HOLIDAYS)
-    )
+    return of_records(calendar.school_holidays(store.connection), SCHOOL_HOLIDAYS)

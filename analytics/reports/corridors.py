@@ -65,7 +65,7 @@ Place = TypeVar("Place", Corridor, Junction)
 
 
 @dataclass(frozen=True, slots=True)
-class Told(Generic[Figures]):
+class WithPassport(Generic[Figures]):
     """Figures, and where they come from."""
 
     figures: Figures
@@ -79,9 +79,9 @@ class Report(Generic[Figures]):
     #: as registered
     of: Corridor | Junction
     period: Period
-    found: Told[Figures]
+    found: WithPassport[Figures]
     #: the same without what is suspected to be of a sensor's fault, where any is
-    without_suspected: Told[Figures] | None
+    without_suspected: WithPassport[Figures] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,13 +360,13 @@ def _of_corridor(
     suspects, share, touched = _standing(reader, period, stations, by="station")
     expected = period.hours * 4 * stations.height
 
-    def compute(trusted: bool) -> Told[Figures]:
+    def compute(trusted: bool) -> WithPassport[Figures]:
         road = _read(
             reader, corridor, start=period.start, end=period.end, trusted=trusted
         )
         # where nobody passed there was no speed to observe
         measured = pl.col("speed_kmh").is_not_null() | (pl.col("flow") == 0)
-        return Told(
+        return WithPassport(
             figures(road),
             _passport(
                 road.intervals.filter(measured).height,
@@ -383,7 +383,7 @@ def _of_corridor(
 
 def _of_places(
     reader: Reader,
-    of: Corridor | Junction,
+    place: Corridor | Junction,
     period: Period,
     places: Sequence[tuple[str, int, str, int]],
 ) -> Report[Balances]:
@@ -394,7 +394,7 @@ def _of_places(
     suspects, share, touched = _standing(reader, period, signed, by="balance")
     expected = period.hours * signed["balance"].n_unique()
 
-    def compute(trusted: bool) -> Told[Balances]:
+    def compute(trusted: bool) -> WithPassport[Balances]:
         with reader.frames() as url:
             read = read_volumes_of_sites(
                 url,
@@ -411,7 +411,7 @@ def _of_places(
                 volume=pl.col("volume") / pl.col("observed")
             )
         )
-        return Told(
+        return WithPassport(
             Balances(balances(found), found.filter(pl.col("z").abs() > NOTABLE_Z)),
             _passport(
                 found.height,
@@ -423,7 +423,7 @@ def _of_places(
             ),
         )
 
-    return Report(of, period, *suspected.both(compute, suspects))
+    return Report(place, period, *suspected.both(compute, suspects))
 
 
 def _standing(

@@ -118,7 +118,7 @@ class Dependence:
 
 
 @dataclass(frozen=True, slots=True)
-class Told(Generic[Figures]):
+class WithPassports(Generic[Figures]):
     """Figures, and where each quantity of them comes from."""
 
     figures: Figures
@@ -131,9 +131,9 @@ class Report(Generic[Figures]):
 
     site: Site
     period: Period
-    found: Told[Figures]
+    found: WithPassports[Figures]
     #: the same without what is suspected to be of a sensor's fault, where any is
-    without_suspected: Told[Figures] | None
+    without_suspected: WithPassports[Figures] | None
 
 
 def look_back(quantity: str) -> timedelta:
@@ -312,7 +312,7 @@ class Asked:
 
     def report(
         self,
-        figures: Callable[["Asked"], Told[Figures]],
+        figures: Callable[["Asked"], WithPassports[Figures]],
         suspects: pl.DataFrame,
     ) -> Report[Figures]:
         """Report figures; without `suspects`, too, where any are."""
@@ -397,10 +397,10 @@ def ask(reader: Reader, site: Site, period: Period) -> Asked:
 def report_air(asked: Asked, index: indices.Index) -> Report[tuple[Air, Corrected]]:
     """Report the air of a site."""
 
-    def figures(of: Asked) -> Told[tuple[Air, Corrected]]:
-        since = of.period.start
-        read = {key: of.hours(key, before=LOOK_BACK) for key in index.ends}
-        moist = of.hours("humidity_pct")
+    def figures(source: Asked) -> WithPassports[tuple[Air, Corrected]]:
+        since = source.period.start
+        read = {key: source.hours(key, before=LOOK_BACK) for key in index.ends}
+        moist = source.hours("humidity_pct")
         in_period = {
             key: found.filter(pl.col("time") >= since) for key, found in read.items()
         }
@@ -410,13 +410,13 @@ def report_air(asked: Asked, index: indices.Index) -> Report[tuple[Air, Correcte
             ).with_columns(quantity=pl.lit(quantity))
             for quantity in _PARTICLES
         ]
-        long = {key: of.long(key) for key in index.ends}
-        return Told(
+        long = {key: source.long(key) for key in index.ends}
+        return WithPassports(
             (
                 air_of(read, long, index=index, since=since),
                 Corrected(humidity.Parameters(), pl.concat(corrected)),
             ),
-            of.passports({**in_period, "humidity_pct": moist}),
+            source.passports({**in_period, "humidity_pct": moist}),
         )
 
     suspects = asked.suspects(*index.ends, "humidity_pct", before=LOOK_BACK)
@@ -426,18 +426,18 @@ def report_air(asked: Asked, index: indices.Index) -> Report[tuple[Air, Correcte
 def report_noise(asked: Asked) -> Report[tuple[Noise, Emission]]:
     """Report the noise of a site, and what its traffic emits."""
 
-    def figures(of: Asked) -> Told[tuple[Noise, Emission]]:
-        hours = of.hours("laeq_db")
+    def figures(source: Asked) -> WithPassports[tuple[Noise, Emission]]:
+        hours = source.hours("laeq_db")
         compared = rls19.compare(
-            rls19.traffic_hours(of.traffic()), over_channels(hours, "laeq_db")
+            rls19.traffic_hours(source.traffic()), over_channels(hours, "laeq_db")
         )
         attenuation = (compared["emitted"] - compared["measured"]).median()
-        return Told(
+        return WithPassports(
             (
-                noise_of(hours, time_zone=of.site.time_zone),
+                noise_of(hours, time_zone=source.site.time_zone),
                 Emission(cast("float | None", attenuation), compared),
             ),
-            of.passports({"laeq_db": hours}),
+            source.passports({"laeq_db": hours}),
         )
 
     return asked.report(figures, asked.suspects("laeq_db", "motor"))
@@ -446,12 +446,12 @@ def report_noise(asked: Asked) -> Report[tuple[Noise, Emission]]:
 def report_wind(asked: Asked, quantity: str | None) -> Report[pl.DataFrame]:
     """Report where the wind of a site blew from, and how fast (ROSE)."""
 
-    def figures(of: Asked) -> Told[pl.DataFrame]:
-        values = None if quantity is None else of.mean(quantity)
-        speed, direction = of.hours("wind_ms"), of.hours("wind_deg")
-        return Told(
+    def figures(source: Asked) -> WithPassports[pl.DataFrame]:
+        values = None if quantity is None else source.mean(quantity)
+        speed, direction = source.hours("wind_ms"), source.hours("wind_deg")
+        return WithPassports(
             wind_of(speed, direction, values),
-            of.passports({"wind_ms": speed, "wind_deg": direction}),
+            source.passports({"wind_ms": speed, "wind_deg": direction}),
         )
 
     beside = () if quantity is None else (quantity,)
@@ -461,16 +461,16 @@ def report_wind(asked: Asked, quantity: str | None) -> Report[pl.DataFrame]:
 def report_water_level(asked: Asked) -> Report[Sequence[Gauge]]:
     """Report where the gauges of a site stand."""
 
-    def figures(of: Asked) -> Told[Sequence[Gauge]]:
-        hours = of.hours("water_level_cm")
+    def figures(source: Asked) -> WithPassports[Sequence[Gauge]]:
+        hours = source.hours("water_level_cm")
         known = hours.drop_nulls("mean")
         trends = {row["channel_id"]: row for row in gauges.trends(known).to_dicts()}
         found = [
             _gauge(channel, known, trends.get(channel.channel_id, {}))
-            for channel in of.site.channels
+            for channel in source.site.channels
             if channel.quantity == "water_level_cm"
         ]
-        return Told(found, of.passports({"water_level_cm": hours}))
+        return WithPassports(found, source.passports({"water_level_cm": hours}))
 
     return asked.report(figures, asked.suspects("water_level_cm"))
 
@@ -495,26 +495,26 @@ def report_dependence(
     That of a site `away` from the road is subtracted, if there is one.
     """
 
-    def figures(of: Asked) -> Told[Dependence]:
-        value = of.mean(quantity)
+    def figures(source: Asked) -> WithPassports[Dependence]:
+        value = source.mean(quantity)
         beside = ("motor", "wind_ms")
-        cases, unsure = of.cases(*beside), of.ambiguous_hours(*beside)
+        cases, unsure = source.cases(*beside), source.ambiguous_hours(*beside)
         if away is not None:
-            elsewhere = replace(away, trusted=of.trusted).mean(quantity)
+            elsewhere = replace(away, trusted=source.trusted).mean(quantity)
             cases += away.cases(quantity)
             unsure += away.ambiguous_hours(quantity)
             value = increments(value, elsewhere).select("time", mean="increment")
-        together = _together(of, value)
+        together = _together(source, value)
         terms = [name for name in ("flow", "speed", "wind") if together[name].count()]
-        return Told(
+        return WithPassports(
             Dependence(
                 together.height,
                 cast("float | None", together["mean"].mean()),
                 {name: class_means(together, "mean", on=name) for name in terms},
                 effects(together, "mean", terms=terms),
             ),
-            of.passports(
-                {quantity: of.hours(quantity)}, cases=cases, ambiguous_hours=unsure
+            source.passports(
+                {quantity: source.hours(quantity)}, cases=cases, ambiguous_hours=unsure
             ),
         )
 

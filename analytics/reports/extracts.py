@@ -149,16 +149,7 @@ def select(
             parameter="bin",
             detail=f"{chosen} is there by the hour or day: bin=PT1H or bin=P1D",
         )
-    known = _directions(site, chosen)
-    if chosen in ENVIRONMENT and direction:
-        raise BadParameter(
-            parameter="direction", detail=f"{chosen} has no direction: leave it out"
-        )
-    if direction is not None and direction not in (ALL, *known):
-        raise BadParameter(
-            parameter="direction",
-            detail=f"The directions are {', '.join(filter(None, (ALL, *known)))}",
-        )
+    check_direction(site, chosen, direction)
     asked = period(
         site.time_zone,
         start,
@@ -168,6 +159,20 @@ def select(
         step_s=SECONDS.get(bin, 3600),
     )
     return Selection(site, chosen, direction, asked, bin)
+
+
+def check_direction(site: Site, quantity: str, direction: str | None) -> None:
+    """Refuse a direction that a quantity of a site does not have."""
+    known = _directions(site, quantity)
+    if quantity in ENVIRONMENT and direction:
+        raise BadParameter(
+            parameter="direction", detail=f"{quantity} has no direction: leave it out"
+        )
+    if direction is not None and direction not in (ALL, *known):
+        raise BadParameter(
+            parameter="direction",
+            detail=f"The directions are {', '.join(filter(None, (ALL, *known)))}",
+        )
 
 
 def quantity_of(

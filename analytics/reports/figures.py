@@ -33,14 +33,16 @@ from verkehrspuls.errors import BadParameter
 from verkehrspuls.storage.sites import Site
 
 
-def _means(of: Source) -> Result:
-    found = means.means(of.days(), unit=of.unit, rules=of.rules, terms=of.terms)
-    split = means.directional_split(of.days_by_direction(), rules=of.rules)
+def _means(source: Source) -> Result:
+    found = means.means(
+        source.days(), unit=source.unit, rules=source.rules, terms=source.terms
+    )
+    split = means.directional_split(source.days_by_direction(), rules=source.rules)
     return Result((*found.figures, *split.figures))
 
 
-def _aadt(of: Source) -> Result:
-    return aadt.aadt(of.days(), of.hours(), unit=of.unit)
+def _aadt(source: Source) -> Result:
+    return aadt.aadt(source.days(), source.hours(), unit=source.unit)
 
 
 def peaks_of(
@@ -63,81 +65,86 @@ def peaks_of(
     )
 
 
-def _peaks(of: Source) -> Result:
-    return peaks_of(of.quarters(), of.hours, unit=of.unit, expected_h=of.hours_expected)
+def _peaks(source: Source) -> Result:
+    return peaks_of(
+        source.quarters(),
+        source.hours,
+        unit=source.unit,
+        expected_h=source.hours_expected,
+    )
 
 
-def _design_hour(of: Source) -> Result:
-    of_days = means.means(of.days(), unit=of.unit, rules=of.rules)
+def _design_hour(source: Source) -> Result:
+    of_days = means.means(source.days(), unit=source.unit, rules=source.rules)
     dtv = next(figure for figure in of_days.figures if figure.name == "mean_day")
     return design_hour.design_hour(
-        of.hours(),
-        of.hours_by_direction(),
-        heavy=classes.summed(classes.GROUPS["heavy"], of.scheme),
+        source.hours(),
+        source.hours_by_direction(),
+        heavy=classes.summed(classes.GROUPS["heavy"], source.scheme),
         dtv=dtv.value,
-        days=of.length,
-        unit=of.unit,
+        days=source.length,
+        unit=source.unit,
     )
 
 
-def _classes(of: Source) -> Result:
+def _classes(source: Source) -> Result:
     return classes.classes(
-        of.hours(),
-        quantity=of.selection.quantity,
-        scheme=of.scheme,
-        units=of.parameters.car_units[of.settings.car_units].units,
-        unit=of.unit,
-        expected=of.hours_expected,
+        source.hours(),
+        quantity=source.selection.quantity,
+        scheme=source.scheme,
+        units=source.parameters.car_units[source.settings.car_units].units,
+        unit=source.unit,
+        expected=source.hours_expected,
     )
 
 
-def _speeds(of: Source) -> Result:
-    histograms = of.histograms()
+def _speeds(source: Source) -> Result:
+    histograms = source.histograms()
     # the sensors' means are a substitute
     means_only = histograms.is_empty()
     return speeds.speeds(
         histograms,
-        of.hours() if means_only else frames.empty(frames.FLOW_BINS),
-        limit_kmh=of.limit_kmh,
-        expected=of.hours_expected,
-        lanes=len(of.channels),
-        excluded_s=of.histograms_excluded_s,
+        source.hours() if means_only else frames.empty(frames.FLOW_BINS),
+        limit_kmh=source.limit_kmh,
+        expected=source.hours_expected,
+        lanes=len(source.channels),
+        excluded_s=source.histograms_excluded_s,
     )
 
 
-def _service(of: Source) -> Result:
+def _service(source: Source) -> Result:
     return service.service(
-        of.hours(),
-        of.histograms(),
-        profile=of.profile,
-        lanes=of.lanes,
-        capacity=of.options.capacity,
-        limit_kmh=of.limit_kmh,
-        unit=of.unit,
-        expected=of.hours_expected,
+        source.hours(),
+        source.histograms(),
+        profile=source.profile,
+        lanes=source.lanes,
+        capacity=source.options.capacity,
+        limit_kmh=source.limit_kmh,
+        unit=source.unit,
+        expected=source.hours_expected,
     )
 
 
-def _noise_flows(of: Source) -> Result:
+def _noise_flows(source: Source) -> Result:
     return noise.noise_flows(
-        of.hours(),
-        scheme=of.scheme,
-        days=of.length,
-        unit=of.unit,
-        rules=of.rules,
+        source.hours(),
+        scheme=source.scheme,
+        days=source.length,
+        unit=source.unit,
+        rules=source.rules,
     )
 
 
-def _day_profile(of: Source) -> Result:
-    return profiles.day_profile(of.hours(), expected=of.hours_expected)
+def _day_profile(source: Source) -> Result:
+    return profiles.day_profile(source.hours(), expected=source.hours_expected)
 
 
-def _week_profile(of: Source) -> Result:
-    return profiles.week_profile(of.hours(), expected=of.hours_expected)
+def _week_profile(source: Source) -> Result:
+    return profiles.week_profile(source.hours(), expected=source.hours_expected)
 
 
-def _year_profile(of: Source) -> Result:
-    return profiles.year_profile(of.days(), rules=of.rules)
+def _year_profile(source: Source) -> Result:
+    return profiles.year_profile(source.days(), rules=source.rules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,11 +231,11 @@ def compute(kind: str, source: Source) -> Result:
 def of_both(compute: Callable[[Source], Result], source: Source) -> Result:
     """Compute figures from a source, and from what of it is not suspected."""
 
-    def of(trusted: bool) -> Result:
+    def computed(trusted: bool) -> Result:
         chosen = source.trusted() if trusted else source
         return touched_by(compute(chosen), **source.touching)
 
-    found, without = suspected.both(of, source.suspected)
+    found, without = suspected.both(computed, source.suspected)
     return (
         suspected.with_suspected(found, without, source.suspected_share)
         if without

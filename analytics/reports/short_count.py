@@ -111,12 +111,12 @@ def report_short_count(
     )
 
     def read(
-        of: Sequence[Site], without: pl.DataFrame | None = None
+        chosen: Sequence[Site], without: pl.DataFrame | None = None
     ) -> dict[str, _Counter]:
         with reader.frames() as url:
             days = read_days_of_sites(
                 url,
-                of,
+                chosen,
                 quantity,
                 first,
                 last,
@@ -129,7 +129,7 @@ def report_short_count(
             site.key: _Counter(
                 of_site, _hours(reader, site, quantity, first, last, trusted=trusted)
             )
-            for site, of_site in zip(of, days, strict=True)
+            for site, of_site in zip(chosen, days, strict=True)
         }
 
     every = read(used)
@@ -161,15 +161,22 @@ def _expanded(
     touching: Touching,
 ) -> Expanded:
     """Expand by the counters that have enough valid days."""
-    enough = {key: of for key, of in known.items() if of.valid.height >= required}
+    enough = {
+        key: counter
+        for key, counter in known.items()
+        if counter.valid.height >= required
+    }
     days = pl.concat(
-        [frames.empty(frames.FLOW_DAYS), *(of.days for of in enough.values())]
+        [frames.empty(frames.FLOW_DAYS), *(counter.days for counter in enough.values())]
     )
     return Expanded(
         expand(
             counted,
-            {key: of.hours for key, of in enough.items()},
-            {key: frames.mean(of.valid["volume"]) for key, of in enough.items()},
+            {key: counter.hours for key, counter in enough.items()},
+            {
+                key: frames.mean(counter.valid["volume"])
+                for key, counter in enough.items()
+            },
         ),
         of_days(
             days,

@@ -341,10 +341,8 @@ def suspected_of(
 def school_holidays(connection: Connection, state: str | None = None) -> pl.DataFrame:
     """Read SCHOOL_HOLIDAYS of a state, or of all."""
     found = calendar.school_holidays(connection)
-    return pl.DataFrame(
-        [row for row in found if state in (None, row["state"])],
-        schema=dict(frames.SCHOOL_HOLIDAYS),
-    )
+    chosen = [holiday for holiday in found if state in (None, holiday.state)]
+    return frames.of_records(chosen, frames.SCHOOL_HOLIDAYS)
 
 
 def read_days(

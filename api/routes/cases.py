@@ -7,22 +7,15 @@ from fastapi import APIRouter, Path, Query, Request
 
 from analytics.cases import casework
 from analytics.cases.sentences import sentence
+from analytics.reports.cases import report_cases
 from api import PREFIX, authorised
 from api.parameters import AnyQuantity, From, OfMunicipality, OfSite, Store, To
 from api.problems import READ_RESPONSES, RESPONSES
 from api.schemas import cases as schemas
 from verkehrspuls.cases import Case
 from verkehrspuls.errors import BadParameter
-from verkehrspuls.moments import utc
-from verkehrspuls.storage import case_lists, known
-from verkehrspuls.storage.case_lists import (
-    CURRENT,
-    HISTORY,
-    UNDECIDED,
-    count_cases,
-    sum_towns,
-)
-from verkehrspuls.storage.visibility import EVERYTHING, PUBLIC
+from verkehrspuls.storage.case_lists import CURRENT, HISTORY, UNDECIDED
+from verkehrspuls.storage.visibility import EVERYTHING
 
 router = APIRouter(prefix=PREFIX, tags=["figures"], route_class=authorised.Route)
 ORDER: Final = 80
@@ -78,32 +71,22 @@ def list_cases(
             parameter="history", detail="Ask for `history` without `open` or `current`"
         )
     standing = None if not open else CURRENT if current else UNDECIDED
-
-    def read(limit: int, skip: int) -> list[Case]:
-        return case_lists.list_cases(
+    with store.connection() as connection:
+        report = report_cases(
             connection,
             municipality=municipality,
             site=site,
             quantity=quantity,
-            start=None if from_ is None else utc(from_, zone),
-            end=None if to is None else utc(to, zone),
+            start=from_,
+            end=to,
             standing=HISTORY if history else standing,
             limit=limit,
             skip=skip,
         )
-
-    with store.connection() as connection:
-        zone = known.time_zone(connection, municipality)
-        found = read(limit, skip)
-        # beyond the end no row contains the total
-        first = found or (read(1, 0) if skip else [])
-        if not first:
-            known.require(connection, municipality, site=site, visible=PUBLIC)
-        counts = count_cases(connection, municipality=municipality, site=site)
     return {
-        "counts": sum_towns(counts)._asdict(),
-        "total": first[0].matching if first else 0,
-        "cases": [in_words(case) for case in found],
+        "counts": report.counts._asdict(),
+        "total": report.total,
+        "cases": [in_words(case) for case in report.cases],
     }
 
 
@@ -163,7 +146,10 @@ def in_words(case: Case) -> dict[str, Any]:
     """Add the two sentences to a case."""
     return {
         **asdict(case),
-        **{f"sentence_{tongue}": sentence(case, tongue) for tongue in ("de", "en")},
+        **{
+            f"sentence_{language}": sentence(case, language)
+            for language in ("de", "en")
+        },
     }
 
 

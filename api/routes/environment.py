@@ -253,7 +253,7 @@ def _answer(
 ) -> dict[str, Any]:
     """Arrange a report; without what is suspected, too, where anything is."""
 
-    def body_of(one: reports.Told[Figures]) -> dict[str, Any]:
+    def body_of(one: reports.WithPassports[Figures]) -> dict[str, Any]:
         passports = {key: asdict(found) for key, found in one.passports.items()}
         return arranged(one.figures) | {"passport": passports}
 

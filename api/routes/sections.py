@@ -246,7 +246,7 @@ def _answer(
 ) -> dict[str, Any]:
     """Arrange a report; without what is suspected, too, where anything is."""
 
-    def body_of(figures: reports.Told[Figures]) -> dict[str, Any]:
+    def body_of(figures: reports.WithPassport[Figures]) -> dict[str, Any]:
         return arranged(figures.figures) | {"passport": asdict(figures.passport)}
 
     without = report.without_suspected

@@ -59,8 +59,8 @@ def expand_short_count(
     }
 
 
-def _figures(of: Expanded) -> dict[str, Any]:
-    return asdict(of.found) | {
-        "reason": reasons.in_languages(of.found.reason),
-        "passport": asdict(of.passport),
+def _figures(expanded: Expanded) -> dict[str, Any]:
+    return asdict(expanded.found) | {
+        "reason": reasons.in_languages(expanded.found.reason),
+        "passport": asdict(expanded.passport),
     }

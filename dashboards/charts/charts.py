@@ -143,7 +143,7 @@ def profile_chart(
 ) -> Chart:
     """The mean course of a day, from `profiles.day_profile`.
 
-    It has no figure where it is not to be `drawn`.
+    Without `drawn` it has no figure.
     """
     unit = language.unit(quantity)
     profile = profile.filter(pl.col("day_type").is_in(list(DAY_TYPE_NAMES)))
@@ -199,7 +199,7 @@ def week_chart(
     """Mean by weekday and hour, from `profiles.week_profile`.
 
     `weekdays` are those of the period, Monday is 0. Public holidays are in no weekday:
-    `holidays` says that there are some. It has no figure where it is not to be `drawn`.
+    `holidays` says that there are some. Without `drawn` it has no figure.
     """
     unit = language.unit(quantity)
     known = {
@@ -237,7 +237,7 @@ def directions_chart(
 ) -> Chart:
     """The mean course of a workday, from `profiles.day_profiles`.
 
-    `counted` is from `flow.directions`. It has no figure where it is not to be `drawn`.
+    `counted` is from `flow.directions`. Without `drawn` it has no figure.
     """
     unit = language.unit(quantity)
     known = {
@@ -271,9 +271,9 @@ def directions_chart(
 def classes_chart(
     counted: pl.DataFrame, language: Language, *, heavy: str, drawn: bool = True
 ) -> Chart | None:
-    """The classes' shares, from `flow.classes`; None where no classes are told.
+    """The classes' shares, from `flow.classes`; None without known classes.
 
-    `heavy` is the heavy share. It has no figure where it is not to be `drawn`.
+    `heavy` is the heavy share. Without `drawn` it has no figure.
     """
     if counted.height < 2:
         return None
@@ -536,6 +536,7 @@ def _has_two_kinds(filled: pl.DataFrame) -> bool:
     """Return whether usual volumes alternate between two kinds of days."""
     if "usual_spread" not in filled.columns:
         return False
+    # such hours have a spread, but no single usual volume
     swings = pl.col("usual").is_null() & pl.col("usual_spread").is_not_null()
     return not filled.filter(swings).is_empty()
 

@@ -105,7 +105,7 @@ def _sentence(
     unit: str,
     digits: int,
 ) -> str:
-    """Return where it is, and the interval of the case that is furthest from usual."""
+    """Describe the place, and the interval of the case that is furthest from usual."""
     where = f"{case.site_name}, {case.channel_name}"
     found = course.filter("found").drop_nulls("observed")
     if found.is_empty():
@@ -113,7 +113,7 @@ def _sentence(
             "%(where)s: nothing was observed at the time of the case.", where=where
         )
     far = (pl.col("observed") - pl.col("usual").fill_null(0)).abs()
-    # what creeps is told by where it has come to
+    # a slow change is described by its last value
     by = (
         [pl.col("time")]
         if case.detector == _CREEPING

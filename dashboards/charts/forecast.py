@@ -1,4 +1,4 @@
-"""The chart of what is to come at a site."""
+"""The chart of the forecast of a site."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ from dashboards.language import Language
 from dashboards.wall_clock import add_wall_clock, every
 from verkehrspuls.storage.estimates import ForecastError
 
-#: hours that were counted and are drawn before those to come
+#: counted hours that are drawn before the forecast
 _BEFORE = 12
 _HOUR = timedelta(hours=1)
 

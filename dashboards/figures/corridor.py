@@ -88,7 +88,7 @@ def speed_field(
         "y": wide["chainage_m"].to_list(),
         "z": [list(row) for row in wide.drop("chainage_m").rows()],
         "hovertemplate": "%{x:.2f} h, %{y} m<br><b>%{z:.0f} km/h</b><extra></extra>",
-        # slow stands out: it is what one looks for
+        # slow sections stand out: readers look for them
         "colorscale": [[step / 4, f"var(--scale-{4 - step})"] for step in range(5)],
         "zmin": 0,
         "zmax": field["speed_kmh"].max(),

@@ -1,4 +1,4 @@
-"""What is to come: the forecast with its band, after what was counted last."""
+"""The forecast with its band, after the last counts."""
 
 import polars as pl
 

@@ -228,9 +228,11 @@ def site_map(
     return {"data": traces, "layout": drawn}
 
 
-def _names(of: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+def _names(labels: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     """Return names of sites, each at a side of its mark; without one none."""
-    sides = [(plain(name) if side else "", side or "top center") for name, side in of]
+    sides = [
+        (plain(name) if side else "", side or "top center") for name, side in labels
+    ]
     return {
         "text": [name for name, _ in sides],
         "textposition": [side for _, side in sides],

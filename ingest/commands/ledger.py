@@ -100,8 +100,9 @@ def check(as_json: Json = False) -> None:
             {"holds": proof.holds, "totals": proof.totals, **proof.differences}
         )
     else:
-        for name, rows in proof.differences.items():
-            if rows:
+        for name, found in proof.differences.items():
+            if found:
+                rows = [asdict(difference) for difference in found]
                 output.print_result(f"{name}: {ledger.CHECKS[name]}")
                 output.show(rows, list(rows[0]))
             else:

@@ -46,32 +46,43 @@ def show_sensor(
     as_json: Json = False,
 ) -> None:
     """Show a sensor with its topics, installations, newest messages and rejects."""
+    from dataclasses import asdict
+
     from ingest.reasons import DROPPED, Detail, explain
     from verkehrspuls.registry import commissioning
 
     with database.connection() as connection:
         found = commissioning.sensor(connection, *parse_key(sensor, kind="sensor"))
-    del found["sensor_id"]
-    for message in found["messages"]:
+    facts = asdict(found.facts)
+    del facts["sensor_id"]
+    lists: dict[str, list[dict[str, Any]]] = {
+        "installations": [asdict(installation) for installation in found.installations],
+        "messages": [asdict(message) for message in found.messages],
+        "passed_over": [asdict(field) for field in found.passed_over],
+        "ambiguous": [asdict(hour) for hour in found.ambiguous],
+        "rejects": [asdict(reject) for reject in found.rejects],
+        "left_out": [asdict(field) for field in found.left_out],
+    }
+    for message in lists["messages"]:
         detail = Detail(message.pop("detail"), message.pop("detail_values"))
         reason = message["reason"]
         message["why"] = explain(reason, detail, "en") if reason else None
-    for reject in found["rejects"]:
+    for reject in lists["rejects"]:
         see = f"verkehrspuls reject list --sensor {sensor} --reason {reject['reason']}"
         # without messages: they are listed under another of their reasons
         reject["see"] = see if reject["messages"] else None
-    for field in found["left_out"]:
+    for field in lists["left_out"]:
         field["why"] = DROPPED[field["problem"]]
+    clock = found.clock.facts if found.clock else None
     if as_json:
-        output.show_json(found)
+        output.show_json({**facts, "topics": found.topics, "clock": clock, **lists})
         return
-    lists = {name: found.pop(name) for name in ("installations", *_TABLES)}
-    facts = found | {
-        "topics": ", ".join(found["topics"]),
-        "profile": _json(found["profile"]),
-        "clock": _clock(found["clock"]),
+    facts |= {
+        "topics": ", ".join(found.topics),
+        "profile": _json(facts["profile"]),
+        "clock": _clock(clock),
     }
-    if found["payload_format"] == "native":
+    if facts["payload_format"] == "native":
         facts = {k: v for k, v in facts.items() if k not in ("topic", "profile")}
     output.show_facts(facts)
     output.show(

@@ -239,15 +239,17 @@ def as_quoted(text: str) -> str:
     return _("{}, with a decimal comma") if "," in text else "{}"
 
 
-def stamp(field: str, said: object, *, zone: tzinfo | None = None) -> tuple[Stamp, ...]:
+def stamp(
+    field: str, value: object, *, zone: tzinfo | None = None
+) -> tuple[Stamp, ...]:
     """Parse a field with an ISO 8601 time; return nothing if it is empty.
 
     `zone` is the zone that the format defines for times without an offset.
     """
-    if said is None or (isinstance(said, str) and not said.strip()):
+    if value is None or (isinstance(value, str) and not value.strip()):
         return ()
     time = None
-    text = said if isinstance(said, str) else ""
+    text = value if isinstance(value, str) else ""
     try:
         time = msgspec.convert(text, datetime)  # to the nearest microsecond
     except msgspec.ValidationError:
@@ -255,19 +257,19 @@ def stamp(field: str, said: object, *, zone: tzinfo | None = None) -> tuple[Stam
             time = datetime.fromisoformat(text)
     if time is not None and time.tzinfo is None:
         time = time.replace(tzinfo=zone) if zone else None
-    return (Stamp(field, said, time),)
+    return (Stamp(field, value, time),)
 
 
 def no_time(found: Stamp) -> Unusable:
     """Return the problem of an unusable time, with the remedy."""
     text = f"{found.field} = {found.said!r}"[:120]
-    said = str(found.said)
-    if number_of(said) is not None and not isinstance(found.said, bool):
+    value = str(found.said)
+    if number_of(value) is not None and not isinstance(found.said, bool):
         return Unusable(
             "not-a-time", _("{} is a number: name it in `times`, with its unit"), text
         )
     try:
-        datetime.fromisoformat(said)
+        datetime.fromisoformat(value)
     except ValueError:
         return Unusable("not-a-time", text)
     return Unusable(

@@ -257,7 +257,7 @@ def test_commands_that_remove_say_what_went_and_ask_first(url: str) -> None:
     settings = load({"VERKEHRSPULS_DATABASE__URL": url})
     write(settings, [Message(COUNTS_TOPIC, counts(AT, "1", "2", car=4), AT)])
     refused = run(url, "site", "remove", "kusel/b420", code=2).stderr.decode()
-    assert "2 readings and 0 cases hang on site kusel/b420" in refused
+    assert "site kusel/b420 has 2 readings and 0 cases" in refused
     assert "verkehrspuls sensor end" in refused
     run(url, "sensor", "end", "kusel/camera-1", "--at", "2026-11-22")
     shown = run_json(url, "sensor", "show", "kusel/camera-1")

@@ -72,7 +72,7 @@ def test_registered_town_is_listed_and_brought_up_to_date(
         (
             'state = "RP"',
             'state = "RP"\ntime_zone = "Europe/Landau"',
-            "no time zone Europe/Landau; did you mean Europe/",
+            "no time zone Europe/Landau (did you mean Europe/",
         ),
         ('name = "Ostring"', 'name = "Ostring"\nvisibility = "secret"', "secret"),
     ],

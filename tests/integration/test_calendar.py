@@ -33,8 +33,8 @@ def connection(plain_database: str) -> Iterator[Connection]:
         yield connection
 
 
-def terms(rows: list[calendar.Row], state: str) -> list[tuple[date, date]]:
-    frame = pl.DataFrame(rows).select(list(frames.SCHOOL_HOLIDAYS))
+def terms(rows: list[calendar.SchoolHoliday], state: str) -> list[tuple[date, date]]:
+    frame = frames.of_records(rows, frames.SCHOOL_HOLIDAYS)
     return known_terms(frame)[state]
 
 
@@ -43,8 +43,8 @@ STATES = sorted(Germany.subdivisions_aliases.values())
 YEARS = range(2012, 2030)
 
 
-def of_state(state: str) -> list[calendar.Row]:
-    return [row for row in calendar.shipped() if row["state"] == state]
+def of_state(state: str) -> list[calendar.SchoolHoliday]:
+    return [row for row in calendar.shipped() if row.state == state]
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -60,14 +60,14 @@ def test_no_state_and_no_year_lacks_its_school_holidays(state: str) -> None:
     rows = of_state(state)
     for year in YEARS:
         ((first, last),) = [
-            (row["first"], row["last"])
+            (row.first, row.last)
             for row in rows
-            if row["name"] == "Sommerferien" and row["first"].year == year
+            if row.name == "Sommerferien" and row.first.year == year
         ]
         assert 37 <= (last - first).days + 1 <= 48, (first, last)
         assert date(year, 6, 18) <= first <= date(year, 8, 3)
         assert date(year, 7, 25) <= last <= date(year, 9, 15)
-        off = {day for row in rows for day in days_between(row["first"], row["last"])}
+        off = {day for row in rows for day in days_between(row.first, row.last)}
         # those of Hamburg are in March; Sachsen-Anhalt had a single day in 2015
         spring = days_between(date(year, 3, 1), easter(year) + timedelta(days=14))
         assert any(day in off and day.weekday() < 5 for day in spring)
@@ -90,7 +90,7 @@ def test_a_year_has_about_75_workdays_of_school_holidays_and_days_off(
         off = {
             day
             for row in rows
-            for day in days_between(row["first"], row["last"])
+            for day in days_between(row.first, row.last)
             if day.year == year and day.weekday() < 5
         }
         assert 55 <= len(off) <= 80, (year, len(off))
@@ -98,8 +98,8 @@ def test_a_year_has_about_75_workdays_of_school_holidays_and_days_off(
 
 def test_shipped_school_holidays_name_lists_that_agree() -> None:
     """From 2019 to 2026 nearly all are in two lists or more."""
-    rows = [row for row in calendar.shipped() if 2020 <= row["first"].year <= 2025]
-    alone = [row for row in rows if ";" not in row["source"]]
+    rows = [row for row in calendar.shipped() if 2020 <= row.first.year <= 2025]
+    alone = [row for row in rows if ";" not in row.source]
     assert len(rows) > 500
     assert len(alone) <= 2
 
@@ -121,7 +121,7 @@ def test_shipped_school_holidays_name_lists_that_agree() -> None:
 def test_school_holidays_are_as_the_states_ordered_them(
     state: str, first: date, last: date
 ) -> None:
-    assert (first, last) in [(row["first"], row["last"]) for row in of_state(state)]
+    assert (first, last) in [(row.first, row.last) for row in of_state(state)]
 
 
 def test_doctor_says_until_when_school_holidays_are_known(
@@ -222,7 +222,7 @@ def test_events_are_of_a_site_or_of_all_sites(connection: Connection) -> None:
     assert frames.check(frame, frames.EVENTS).height == 3
     assert calendar.events(connection, first=date(2026, 6, 15)) == []
     at_site = calendar.events(connection, site=there, last=date(2026, 6, 12))
-    assert [row["name"] for row in at_site] == ["Stadtfest"]
+    assert [event.name for event in at_site] == ["Stadtfest"]
 
 
 def fill(connection: Connection, *, first: date, last: date) -> None:
@@ -275,9 +275,9 @@ def test_other_school_holidays_make_their_days_stale(connection: Connection) -> 
     fill(connection, first=date(2026, 6, 10), last=date(2026, 6, 20))
 
     def replace(state: str, last: int) -> None:
-        row = {"state": state, "name": "Sommer", "source": "KMK"}
-        days = {"first": date(2026, 6, 12), "last": date(2026, 6, last)}
-        calendar.replace_school_holidays(connection, [row | days])
+        days = date(2026, 6, 12), date(2026, 6, last)
+        holiday = calendar.SchoolHoliday(state, "Sommer", *days, "KMK")
+        calendar.replace_school_holidays(connection, [holiday])
 
     replace(TOWN.state, 13)
     assert stale(connection) == {"2026-06-12", "2026-06-13"}
@@ -372,7 +372,7 @@ def test_calendars_are_read_as_offices_write_them(
     file = tmp_path / "holidays.csv"
     file.write_text(text, encoding=encoding)
     (row,) = calendar.load_school_holidays(file)
-    assert (row["first"].isoformat(), row["last"].isoformat()) == (
+    assert (row.first.isoformat(), row.last.isoformat()) == (
         "2026-04-01",
         "2026-04-10",
     )

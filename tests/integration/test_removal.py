@@ -155,7 +155,7 @@ def test_sensor_that_is_removed_leaves_the_ledger_and_its_rejects(world: World) 
     world.send("loop-1", 5, car=3)
     assert world.holds
     found = commissioning.sensor(world.connection, "kusel", "loop-1")
-    assert found["messages_received"] == 27
+    assert found.facts.messages_received == 27
 
 
 def test_site_that_is_removed_leaves_no_trace_of_itself(world: World) -> None:
@@ -211,10 +211,10 @@ def test_nothing_goes_where_data_hang_on_it(
     plain_world: World, keys: tuple[str, str]
 ) -> None:
     readings = plain_world.count("count_reading")
-    with pytest.raises(removal.DataHang, match=r"\d+ readings and \d cases") as refused:
+    with pytest.raises(removal.HasData, match=r"\d+ readings and \d cases") as refused:
         plain_world.remove(*keys, sure=False)
     assert "--with-readings and --yes" in str(refused.value)
-    with pytest.raises(removal.DataHang, match="add --yes"):
+    with pytest.raises(removal.HasData, match="add --yes"):
         removal.remove(plain_world.connection, *keys, with_readings=True, sure=False)
     assert plain_world.count("count_reading") == readings
     assert len(read_registry(plain_world.connection)) == 3
@@ -235,7 +235,7 @@ def test_sensor_ends_by_date_and_keeps_its_figures(plain_world: World) -> None:
     connection = plain_world.connection
     assert removal.end_sensor(connection, "kusel", "loop-1", at=at) == ["1", "2"]
     found = commissioning.sensor(connection, "kusel", "loop-1")
-    assert {row["until"] for row in found["installations"]} == {at}
+    assert {each.until for each in found.installations} == {at}
     assert plain_world.volume("b423")
     # it is not there twice
     assert removal.end_sensor(connection, "kusel", "loop-1", at=NOW) == []
@@ -243,8 +243,8 @@ def test_sensor_ends_by_date_and_keeps_its_figures(plain_world: World) -> None:
         removal.end_sensor(connection, "kusel", "loop-1", at=SINCE - timedelta(days=1))
     plain_world.registry = read_registry(connection)
     plain_world.send("loop-1", 90, car=3)
-    newest = commissioning.sensor(connection, "kusel", "loop-1")["messages"][0]
-    assert (newest["outcome"], newest["reason"]) == ("rejected", "unknown-output")
+    newest = commissioning.sensor(connection, "kusel", "loop-1").messages[0]
+    assert (newest.outcome, newest.reason) == ("rejected", "unknown-output")
 
 
 def test_tokens_of_what_is_removed_are_revoked(plain_world: World) -> None:

@@ -77,9 +77,11 @@ def find(
     )
     if not known or not hmac.compare_digest(known[0].sha256, _sha256(token)):
         return None
-    of = known[0]
-    execute(connection, "note_token_use", api_token_id=of.api_token_id)
-    return Bearer(of.api_token_id, of.municipality, of.sensor, of.note or form[1])
+    stored = known[0]
+    execute(connection, "note_token_use", api_token_id=stored.api_token_id)
+    return Bearer(
+        stored.api_token_id, stored.municipality, stored.sensor, stored.note or form[1]
+    )
 
 
 def revoke(connection: Connection, prefix: str) -> None:

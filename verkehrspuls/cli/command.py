@@ -177,11 +177,11 @@ def main() -> None:
             output.print_note(f"verkehrspuls: {MachineFailed.of(error)}")
         sys.exit(MachineFailed.exit_code)
     except Exception as error:
-        told = _of_the_database(error) or _of_the_call(error)
-        if told is None:
+        explained = _of_the_database(error) or _of_the_call(error)
+        if explained is None:
             raise
-        output.print_note(f"verkehrspuls: {told}")
-        sys.exit(told.exit_code)
+        output.print_note(f"verkehrspuls: {explained}")
+        sys.exit(explained.exit_code)
 
 
 def _of_the_call(error: Exception) -> VerkehrspulsError | None:

@@ -15,11 +15,11 @@ _SAID: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...]]
     ),
     (
         re.compile(r"Input should be a valid integer.*", re.DOTALL),
-        lambda _: "it is no whole number.",
+        lambda _: "it is not a whole number.",
     ),
     (
         re.compile(r"Input should be a valid number.*", re.DOTALL),
-        lambda _: "it is no number.",
+        lambda _: "it is not a number.",
     ),
     (
         re.compile(r"Value error, '(.*)' is not one of (.*)\.", re.DOTALL),
@@ -44,12 +44,12 @@ _SAID: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...]]
 )
 
 
-def in_our_words(said: str) -> str:
+def in_our_words(message: str) -> str:
     """Return what the library says of a value, as we say it; else as it is."""
     for pattern, describe in _SAID:
-        if found := pattern.fullmatch(said):
+        if found := pattern.fullmatch(message):
             return describe(found)
-    return said
+    return message
 
 
 def _no_choice(word: str, known: list[str]) -> str:

@@ -38,8 +38,8 @@ def status(as_json: Json = False) -> None:
 
     found = migrations.status(resolve().database.url.get_secret_value())
     if as_json:
-        told = {"current": found.current, "needed": found.needed}
-        output.show_json(told | {"changed": found.changed})
+        versions = {"current": found.current, "needed": found.needed}
+        output.show_json(versions | {"changed": found.changed})
     else:
         needed = f"The database has revision {found.current}, as is needed."
         output.print_result(str(found.fault or needed))

@@ -8,12 +8,13 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import date, timedelta
 from functools import cache
 from importlib import resources
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -22,9 +23,7 @@ from verkehrspuls.calendar import no_state, states
 from verkehrspuls.errors import BadFile, UnknownKey, UsageError
 from verkehrspuls.files import MAX_TEXT_BYTES
 from verkehrspuls.model import Name, Words
-from verkehrspuls.storage.database import Connection, execute
-
-Row = dict[str, Any]
+from verkehrspuls.storage.database import Connection, execute, read_records
 
 _DAY: Final = timedelta(days=1)
 _FORMAT: Final = "a calendar"
@@ -32,73 +31,105 @@ _FORMAT: Final = "a calendar"
 YEARS: Final = range(1970, 2201)
 _NO_YEAR: Final = f"the year must be from {YEARS[0]} to {YEARS[-1]}"
 _GERMAN: Final = re.compile(r"(\d\d)\.(\d\d)\.(\d{4})", re.ASCII)
-_HOLIDAYS: Final = ("state", "name", "first", "last", "source")
-_EVENTS: Final = ("municipality", "site", "name", "first", "last", "note")
 
 
-def school_holidays(connection: Connection) -> list[Row]:
+@dataclass(frozen=True, slots=True)
+class SchoolHoliday:
+    """School holidays of a state."""
+
+    state: str
+    name: str
+    first: date
+    last: date
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """A local event at a site, or in all of a municipality."""
+
+    municipality: str
+    site: str | None
+    name: str
+    first: date
+    last: date
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event(NewEvent):
+    """A local event with its number."""
+
+    event: int
+
+
+_Record = TypeVar("_Record", SchoolHoliday, NewEvent)
+
+
+def school_holidays(connection: Connection) -> list[SchoolHoliday]:
     """List the school holidays that apply, by state and day.
 
     A state with imported holidays has only those; any other has the shipped ones.
     """
-    imported = execute(connection, "imported_school_holidays").fetchall()
-    states = {row["state"] for row in imported}
-    return imported + [row for row in shipped() if row["state"] not in states]
+    imported = read_records(connection, SchoolHoliday, "imported_school_holidays")
+    states = {holiday.state for holiday in imported}
+    return imported + [holiday for holiday in shipped() if holiday.state not in states]
 
 
 @cache
-def shipped() -> list[Row]:
+def shipped() -> list[SchoolHoliday]:
     """List the school holidays shipped with the program; do not change them."""
     text = (resources.files("verkehrspuls") / "school_holidays.csv").read_text("utf-8")
-    return _parse(text, _HOLIDAYS)
+    return _parse(text, SchoolHoliday)
 
 
 def known_until(connection: Connection) -> dict[str, date | None]:
     """Return the last day of known school holidays for each state with a town."""
     last: dict[str, date] = {}
-    for row in school_holidays(connection):
-        last[row["state"]] = max(row["last"], last.get(row["state"], date.min))
+    for holiday in school_holidays(connection):
+        state = holiday.state
+        last[state] = max(holiday.last, last.get(state, date.min))
     states = execute(connection, "states_of_towns").fetchall()
     return {row["state"]: last.get(row["state"]) for row in states}
 
 
-def load_school_holidays(path: Path) -> list[Row]:
+def load_school_holidays(path: Path) -> list[SchoolHoliday]:
     """Read school holidays from a file, and refuse contradictions."""
-    rows = _load(path, _HOLIDAYS)
-    for row in rows:
-        if row["state"] not in states():
-            raise _bad(path, no_state(row["state"]))
-        if not row["source"]:
-            raise _bad(path, f"{_named(row)}: the source is missing")
-        if wrong := _wrong_words(row["name"], row["source"]):
-            raise _bad(path, f"{_named(row)[:60]!r}: {wrong}")
-    ordered = sorted(rows, key=lambda row: (row["state"], row["first"]))
+    holidays = _load(path, SchoolHoliday)
+    for holiday in holidays:
+        if holiday.state not in states():
+            raise _bad(path, no_state(holiday.state))
+        if not holiday.source:
+            raise _bad(path, f"{_named(holiday)}: the source is missing")
+        if wrong := _wrong_words(holiday.name, holiday.source):
+            raise _bad(path, f"{_named(holiday)[:60]!r}: {wrong}")
+    ordered = sorted(holidays, key=lambda holiday: (holiday.state, holiday.first))
     for one, other in pairwise(ordered):
-        if one["state"] == other["state"] and one["last"] >= other["first"]:
+        if one.state == other.state and one.last >= other.first:
             raise _bad(path, f"{_named(one)} and {_named(other)} overlap")
     return ordered
 
 
 def replace_school_holidays(
-    connection: Connection, rows: Sequence[Row]
+    connection: Connection, holidays: Sequence[SchoolHoliday]
 ) -> dict[str, int]:
-    """Replace all school holidays of the states in `rows`; count them by state.
+    """Replace all school holidays of the states in `holidays`; count them by state.
 
     Days whose status changes become stale.
     """
-    counts = Counter(row["state"] for row in rows)
+    counts = Counter(holiday.state for holiday in holidays)
     with connection.transaction():
-        before = [row for row in school_holidays(connection) if row["state"] in counts]
+        before = [old for old in school_holidays(connection) if old.state in counts]
         execute(connection, "drop_school_holidays", states=list(counts))
-        for row in rows:
-            execute(connection, "add_school_holiday", **row)
-        for state, first, last in sorted(_terms(before) ^ _terms(rows)):
+        for holiday in holidays:
+            execute(connection, "add_school_holiday", **asdict(holiday))
+        for state, first, last in sorted(_terms(before) ^ _terms(holidays)):
             _mark_stale(connection, first, last, state=state)
     return dict(counts)
 
 
-def _terms(rows: Sequence[Row]) -> set[tuple[str, date, date]]:
-    return {(row["state"], row["first"], row["last"]) for row in rows}
+def _terms(holidays: Sequence[SchoolHoliday]) -> set[tuple[str, date, date]]:
+    return {(holiday.state, holiday.first, holiday.last) for holiday in holidays}
 
 
 def _mark_stale(
@@ -122,15 +153,17 @@ def _mark_stale(
     )
 
 
-def load_events(path: Path) -> list[Row]:
+def load_events(path: Path) -> list[NewEvent]:
     """Read events from a file; `site` and `note` may be empty."""
-    rows = [row | {"site": row["site"] or None} for row in _load(path, _EVENTS)]
+    events = [
+        replace(event, site=event.site or None) for event in _load(path, NewEvent)
+    ]
     seen: set[tuple[str, ...]] = set()
-    for row in rows:
-        if wrong := _wrong_words(row["name"], row["note"]):
-            raise _bad(path, f"{row['name'][:60]!r}: {wrong}")
-        where = f"{row['municipality']}/{row['site']}" if row["site"] else ""
-        key = (where or row["municipality"], row["name"], row["first"].isoformat())
+    for event in events:
+        if wrong := _wrong_words(event.name, event.note):
+            raise _bad(path, f"{event.name[:60]!r}: {wrong}")
+        where = "/".join(filter(None, (event.municipality, event.site)))
+        key = (where, event.name, event.first.isoformat())
         if key in seen:
             raise _bad(
                 path,
@@ -138,7 +171,7 @@ def load_events(path: Path) -> list[Row]:
                 "there once",
             )
         seen.add(key)
-    return rows
+    return events
 
 
 def _wrong_words(name: str, note: str = "") -> str:
@@ -202,12 +235,12 @@ def put_event(
     return int(row["local_event_id"])
 
 
-def put_events(connection: Connection, rows: Sequence[Row]) -> int:
+def put_events(connection: Connection, events: Sequence[NewEvent]) -> int:
     """Add events, all or none; return their number."""
     with connection.transaction():
-        for row in rows:
-            put_event(connection, **row)
-    return len(rows)
+        for event in events:
+            put_event(connection, **asdict(event))
+    return len(events)
 
 
 def events(
@@ -218,17 +251,18 @@ def events(
     first: date | None = None,
     last: date | None = None,
     visible: Sequence[str] = ("public",),
-) -> list[Row]:
+) -> list[Event]:
     """List events that touch the local days from `first` to `last`, both included."""
-    return execute(
+    return read_records(
         connection,
+        Event,
         "list_events",
         municipality=municipality,
         site=site,
         first=first,
         last=last,
         visible=list(visible),
-    ).fetchall()
+    )
 
 
 def remove_event(connection: Connection, event: int) -> None:
@@ -240,12 +274,12 @@ def remove_event(connection: Connection, event: int) -> None:
         _mark_stale(connection, **gone)
 
 
-def _load(path: Path, columns: Sequence[str]) -> list[Row]:
+def _load(path: Path, record: type[_Record]) -> list[_Record]:
     from verkehrspuls import spreadsheet
 
     try:
         text = spreadsheet.decoded(path, format=_FORMAT, most=MAX_TEXT_BYTES)
-        rows = _parse(text, columns)
+        rows = _parse(text, record)
     except (OSError, EOFError, ValueError, csv.Error) as error:
         raise _bad(path, error) from error
     if not rows:
@@ -253,12 +287,14 @@ def _load(path: Path, columns: Sequence[str]) -> list[Row]:
     return rows
 
 
-def _parse(text: str, columns: Sequence[str]) -> list[Row]:
+def _parse(text: str, record: type[_Record]) -> list[_Record]:
+    """Read records, a row each; columns that a record does not have are ignored."""
+    columns = [field.name for field in fields(record)]
     lines = text.splitlines()
     heading = next((line for line in lines if line.strip()), "")
     reader = csv.reader(lines, delimiter=max(";,\t", key=heading.count), strict=True)
     names: list[str] = []
-    rows: list[Row] = []
+    rows: list[_Record] = []
     for cells in reader:
         line = reader.line_num
         if not any(cell.strip() for cell in cells):
@@ -277,14 +313,15 @@ def _parse(text: str, columns: Sequence[str]) -> list[Row]:
                 "write empty cells with their separators, and quote cells that have "
                 "one in them"
             )
-        rows.append(_row(line, dict(zip(names, cells, strict=True)), columns))
+        given = dict(zip(names, cells, strict=True))
+        rows.append(record(**_row(line, {name: given[name] for name in columns})))
     if not names:
         raise ValueError(f"it is empty; the heading lacks {', '.join(columns)}")
     return rows
 
 
-def _row(line: int, given: dict[str, str], columns: Sequence[str]) -> Row:
-    row: Row = {name: given[name].strip() for name in columns}
+def _row(line: int, given: dict[str, str]) -> dict[str, Any]:
+    row: dict[str, Any] = {name: text.strip() for name, text in given.items()}
     for name in ("first", "last"):
         row[name] = _day(line, name, row[name])
     if row["first"] > row["last"]:
@@ -318,5 +355,5 @@ def _bad(path: Path, reason: object) -> BadFile:
     return BadFile(path=path, format=_FORMAT, reason=reason)
 
 
-def _named(row: Row) -> str:
-    return f"{row['name']} {row['state']} {row['first']}"
+def _named(holiday: SchoolHoliday) -> str:
+    return f"{holiday.name} {holiday.state} {holiday.first}"

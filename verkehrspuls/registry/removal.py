@@ -15,7 +15,7 @@ from verkehrspuls.storage.database import Connection, execute, one, read_records
 
 #: Data of a site, sensor or municipality: readings and cases are removed with it,
 #: messages stay counted in the ledger and rejects stay.
-Hanging = dict[str, int]
+Affected = dict[str, int]
 
 #: Names of the kinds in commands.
 SITE: Final = "site"
@@ -23,14 +23,14 @@ SENSOR: Final = "sensor"
 TOWN: Final = "town"
 
 
-class DataHang(UsageError):
-    """Nothing is removed: {readings} readings and {cases} cases hang on {kind} {key}.
+class HasData(UsageError):
+    """Nothing removed: {kind} {key} has {readings} readings and {cases} cases.
 
     {instead}. To remove them with it, add {missing}. {messages} messages stay counted
     in the ledger, and {rejects} rejects stay.
     """
 
-    code = "data-hang"
+    code = "has-data"
 
 
 _INSTEAD: Final = {
@@ -65,7 +65,7 @@ def remove(
     *,
     with_readings: bool,
     sure: bool,
-) -> Hanging:
+) -> Affected:
     """Remove a site, a sensor, or (without a key) a municipality.
 
     If it has data, `with_readings` and `sure` are required; return the numbers removed.
@@ -84,15 +84,15 @@ def remove(
         if kind == SENSOR:
             found = execute(connection, "channels_of_town", municipality=municipality)
             at = [row["channel_id"] for row in found]
-        hanging: Hanging = one(
+        affected: Affected = one(
             connection,
-            "hanging",
+            "data_of",
             channels=at,
             sensor=of_sensor,
             sensors=sensors,
             case_channels=channels,
         )
-        _refuse(hanging, kind, municipality, key, with_readings, sure)
+        _refuse(affected, kind, municipality, key, with_readings, sure)
         for query in ("forget_ambiguous", "remove_readings"):
             execute(connection, query, channels=at, sensor=of_sensor)
         if sites:
@@ -102,7 +102,7 @@ def remove(
         if kind == TOWN:
             execute(connection, "forget_town", **town)
     sweep(connection)
-    return hanging
+    return affected
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,18 +123,18 @@ def towns(connection: Connection) -> list[RegisteredTown]:
 
 
 def _refuse(
-    hanging: Hanging,
+    affected: Affected,
     kind: str,
     municipality: str,
     key: str | None,
     with_readings: bool,
     sure: bool,
 ) -> None:
-    if not (hanging["readings"] or hanging["cases"]) or (with_readings and sure):
+    if not (affected["readings"] or affected["cases"]) or (with_readings and sure):
         return
     missing = "--yes" if with_readings else "--with-readings and --yes"
-    raise DataHang(
-        **hanging,
+    raise HasData(
+        **affected,
         kind=kind,
         key=f"{municipality}/{key}" if key else municipality,
         instead=_INSTEAD[kind],

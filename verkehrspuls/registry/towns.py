@@ -207,8 +207,8 @@ def _no_zone(name: str) -> str:
     near = wording.nearest(name, available_timezones())
     # some zones are known to Python alone
     known = near != name and is_zone(near)
-    meant = f"did you mean {near}" if known else "it is one such as Europe/Berlin"
-    return f"there is no time zone {name or '(empty)'}; {meant}"
+    meant = f" (did you mean {near}?)" if known else "; write one such as Europe/Berlin"
+    return f"there is no time zone {name or '(empty)'}{meant}"
 
 
 def _of_places(town: Town) -> Iterator[str]:
@@ -432,14 +432,14 @@ def registered_faults(connection: Connection) -> dict[str, list[str]]:
                     usable.append(msgspec.convert(part, kind))
                 except msgspec.ValidationError as error:
                     what = f"{parts[:-1]} {part['key']}"
-                    said = wording.explain(error, part, kind).in_english()
-                    of_town.append(f"{what}: {said}")
+                    explained = wording.explain(error, part, kind).in_english()
+                    of_town.append(f"{what}: {explained}")
             document[parts] = [msgspec.to_builtins(each) for each in usable]
         try:
             of_town += faults(msgspec.convert(document, Town))
         except msgspec.ValidationError as error:
             of_town.append(wording.explain(error, document, Town).in_english())
-    return {key: said for key, said in found.items() if said}
+    return {key: noted for key, noted in found.items() if noted}
 
 
 def register(connection: Connection, town: Town, *, keep: bool = False) -> None:

@@ -12,7 +12,7 @@ POLL_S = 1.0
 
 
 def show_backlog(
-    url: str, *, say: Callable[[str], None], step: Callable[[], None]
+    url: str, *, print_line: Callable[[str], None], step: Callable[[], None]
 ) -> None:
     """Show a bar until no bucket is stale; plain lines without a terminal.
 
@@ -52,7 +52,7 @@ def show_backlog(
             left = _count(url)
             most = max(most, left)
             progress.update(task, total=most, completed=most - left)
-    say("figures: up to date")
+    print_line("figures: up to date")
 
 
 def _count(url: str) -> int:

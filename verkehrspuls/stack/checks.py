@@ -222,12 +222,12 @@ def _registry(faults: "Mapping[str, Sequence[str]]") -> Iterator[Finding]:
     """Report faults of what is registered, by town."""
     if not faults:
         yield Finding("registrations", OK, "all of them can be worked with")
-    for town, said in faults.items():
+    for town, reasons in faults.items():
         yield Finding(
             f"registration {town}",
             PROBLEM,
-            "; ".join(said[:MAX_LISTED])
-            + (f"; {len(said)} in all" * (len(said) > MAX_LISTED)),
+            "; ".join(reasons[:MAX_LISTED])
+            + (f"; {len(reasons)} in all" * (len(reasons) > MAX_LISTED)),
             advice="Mend it in the registration file, and run "
             "`verkehrspuls import town` again.",
         )

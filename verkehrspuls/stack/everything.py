@@ -67,7 +67,7 @@ def run(settings: Settings, *, show_logs: bool, with_parent: bool) -> None:
                 f"can read all passwords and data. {own_account(directory)}"
             )
     with locked(directory) as require:
-        supervisor = Supervisor(say=print_line, start_s=settings.stack.start_s)
+        supervisor = Supervisor(print_line=print_line, start_s=settings.stack.start_s)
         supervisor.look = require
         try:
             with interruptible():
@@ -219,7 +219,7 @@ class Everything:
                 print_line(f"{error} The sensors go on without their history.")
         self._supervisor.add(self._program("simulator", "simulate", "live"))
         url = self._settings.database.url.get_secret_value()
-        show_backlog(url, say=print_line, step=self._supervisor.step)
+        show_backlog(url, print_line=print_line, step=self._supervisor.step)
 
     def _run_once(self, name: str, *arguments: str) -> None:
         began = time.monotonic()
@@ -241,7 +241,7 @@ class Everything:
             log=self._directory / "log" / f"{name}.log",
             once=once,
             shows_progress=shows_progress,
-            say=print_line,
+            print_line=print_line,
             echo=self._show_logs,
         )
 

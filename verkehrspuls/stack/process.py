@@ -118,11 +118,11 @@ def stop(part: Part, *, timeout_s: float) -> None:
 
 def program_version(program: Path) -> str:
     """Ask a program for its version, such as 18.6 or 2.15.1."""
-    said = subprocess.run(  # noqa: S603
+    printed = subprocess.run(  # noqa: S603
         [program, "--version"], capture_output=True, text=True, check=True
     ).stdout
-    found = re.search(r"\d+[.\d]*", said)
-    return found[0] if found else said.strip()
+    found = re.search(r"\d+[.\d]*", printed)
+    return found[0] if found else printed.strip()
 
 
 def describe_end(code: int | None) -> str:

@@ -46,7 +46,7 @@ class Program:
         log: Path,
         once: bool = False,
         shows_progress: bool = False,
-        say: Callable[[str], None] = lambda _: None,
+        print_line: Callable[[str], None] = lambda _: None,
         echo: bool = False,
     ) -> None:
         self.name = name
@@ -60,7 +60,7 @@ class Program:
         )
         # its progress bars need direct access to the terminal
         self._shows_progress = shows_progress
-        self._say = say
+        self._print_line = print_line
         self._echo = echo
         self._ready = threading.Event()
         self._tail: deque[str] = deque(maxlen=12)
@@ -124,14 +124,16 @@ class Program:
                 text = line.decode("utf-8", "replace").rstrip()
                 self._tail.append(text)
                 if self._echo:
-                    self._say(f"{self.name}: {text}")
+                    self._print_line(f"{self.name}: {text}")
 
     def _report_dropped(self, reason: str | None, dropped: int) -> None:
         path = self._log.path
         if reason is not None:
-            self._say(f"{path} cannot be written: {reason}. {self.name} goes on.")
+            self._print_line(
+                f"{path} cannot be written: {reason}. {self.name} goes on."
+            )
         else:
-            self._say(f"{path} is written again; {dropped} lines are missing.")
+            self._print_line(f"{path} is written again; {dropped} lines are missing.")
 
 
 class RotatedLog:

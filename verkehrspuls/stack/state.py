@@ -129,7 +129,7 @@ def locked(directory: Path) -> Iterator[Callable[[], None]]:
 
     The yielded function raises `StateGone` if the directory was removed or replaced.
     """
-    lock, told = directory / "lock", directory / "running.json"
+    lock, running = directory / "lock", directory / "running.json"
     descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
 
     def take() -> bool:
@@ -155,10 +155,10 @@ def locked(directory: Path) -> Iterator[Callable[[], None]]:
                 raise StateGone(directory=directory)
 
         # while the lock is held the file is ours, even one left by a killed process
-        told.unlink(missing_ok=True)
+        running.unlink(missing_ok=True)
         yield require
         with suppress(OSError):
-            told.unlink(missing_ok=True)
+            running.unlink(missing_ok=True)
     finally:
         os.close(descriptor)
 

@@ -69,11 +69,11 @@ class Supervisor:
     def __init__(
         self,
         *,
-        say: Callable[[str], None],
+        print_line: Callable[[str], None],
         start_s: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._say = say
+        self._print_line = print_line
         self._start_s = start_s
         self._clock = clock
         self._watched: list[Watched] = []
@@ -120,14 +120,14 @@ class Supervisor:
             self.changed()
         except OSError as error:
             if self._report_at is None:
-                self._say(
+                self._print_line(
                     "other commands cannot be told what runs: "
                     f"{error.strerror or error}. Everything goes on."
                 )
             self._report_at = self._clock() + REPORT_RETRY_S
         else:
             if self._report_at is not None:
-                self._say("other commands are told again what runs")
+                self._print_line("other commands are told again what runs")
             self._report_at = None
 
     def wait(self, condition: Callable[[], bool]) -> None:
@@ -167,7 +167,7 @@ class Supervisor:
             time.sleep(0.01)
         for one in reversed(self._watched):
             if not _ended(one) and one.part.process is not None:
-                self._say(f"{one.part.name} did not stop in time and is ended")
+                self._print_line(f"{one.part.name} did not stop in time and is ended")
                 one.part.kill()
                 one.part.process.wait()
         self._watched.clear()
@@ -188,10 +188,10 @@ class Supervisor:
         elif not one.answers:
             one.answers, why = _check(one.part)
             if one.answers and one.restarts:
-                self._say(f"{one.part.name} answers again")
+                self._print_line(f"{one.part.name} answers again")
             late = self._clock() > one.began + self._start_s
             if late and not one.answers and not one.part.once:
-                self._say(
+                self._print_line(
                     f"{one.part.name} does not answer within {self._start_s:g} s{why}"
                 )
                 one.part.kill()
@@ -215,13 +215,15 @@ class Supervisor:
         one.failures = failures_after(one.failures, ran_s=self._clock() - one.began)
         one.given_up = one.failures == one.attempts
         if one.given_up:
-            self._say(f"{one.part.name}: {reason}")
+            self._print_line(f"{one.part.name}: {reason}")
         else:
             delay = delay_s(one.failures)
             one.due = self._clock() + delay
-            self._say(f"{one.part.name}: {reason} Starting it again in {delay:g} s.")
+            self._print_line(
+                f"{one.part.name}: {reason} Starting it again in {delay:g} s."
+            )
         for line in last_log_lines.splitlines()[-4:]:
-            self._say(f"  {line}")
+            self._print_line(f"  {line}")
 
 
 def _check(part: Part) -> tuple[bool, str]:

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     import polars as pl
 
 Connection = psycopg.Connection[Any]
-#: A row as a dict.
-Row = dict[str, Any]
 _Record = TypeVar("_Record")
 
 #: UTC in, UTC out, and no name found by accident in another schema.

@@ -7,12 +7,11 @@ visibility of their sites.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from verkehrspuls.storage.database import (
     Connection,
-    Row,
-    execute,
     one,
     read_record,
     read_records,
@@ -45,12 +44,91 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True)
+class SumsDifference:
+    """A ledger row, and by how much its numbers differ from what they add up from."""
+
+    slot: int
+    municipality: str | None
+    sensor: str | None
+    hour: datetime
+    messages: int
+    readings: int
+    #: from the rejects by reason
+    reject_messages: Decimal
+    reject_readings: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingsDifference:
+    """Readings that the ledger counts, and those in the tables or dropped since."""
+
+    municipality: str | None
+    sensor: str | None
+    hour: datetime
+    stored: int
+    stored_there: int
+    stored_dropped: int
+    corrected: int
+    corrected_there: int
+    corrected_dropped: int
+
+
+@dataclass(frozen=True, slots=True)
+class RejectsDifference:
+    """Messages that the ledger counts as kept, and those in the table or dropped."""
+
+    municipality: str | None
+    sensor: str | None
+    hour: datetime
+    reason: str
+    kept: int
+    there: int
+    dropped: int
+
+
+@dataclass(frozen=True, slots=True)
+class SequencesDifference:
+    """Lost numbers of a sensor: in the ledger, by its sequences, and by their state."""
+
+    municipality: str | None
+    sensor: str | None
+    counted: int
+    known: int
+    followed: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunningDifference:
+    """A running sum that differs, of a municipality or of a reason of rejects."""
+
+    slot: int
+    municipality: str | None
+    reason: str | None
+
+
+Difference = (
+    SumsDifference
+    | ReadingsDifference
+    | RejectsDifference
+    | SequencesDifference
+    | RunningDifference
+)
+_RECORDS: Final[Mapping[str, type[Difference]]] = {
+    "sums": SumsDifference,
+    "readings": ReadingsDifference,
+    "rejects": RejectsDifference,
+    "sequences": SequencesDifference,
+    "running": RunningDifference,
+}
+
+
+@dataclass(frozen=True, slots=True)
 class Proof:
     """Result of the comparison of the ledger with the tables."""
 
     totals: Totals
-    #: rows that differ, by check; the columns are those of the check
-    differences: dict[str, list[Row]]
+    #: what differs, by check
+    differences: Mapping[str, Sequence[Difference]]
 
     @property
     def holds(self) -> bool:
@@ -70,8 +148,8 @@ def prove(connection: Connection) -> Proof:
         return Proof(
             totals,
             {
-                name: execute(connection, f"ledger_{name}_differ").fetchall()
-                for name in CHECKS
+                name: read_records(connection, record, f"ledger_{name}_differ")
+                for name, record in _RECORDS.items()
             },
         )
 

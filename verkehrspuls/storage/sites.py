@@ -211,10 +211,10 @@ def _astray(sites: Sequence[Site]) -> dict[int, Site]:
     text = mark("Its coordinates (%(value)s) are far from those of all other sites.")
     found = {}
     for town in towns.values():
-        of = town[0][0]
+        first = town[0][0]
         known = [place for _, place in town]
-        if of.town_latitude is not None and of.town_longitude is not None:
-            its_own = of.town_latitude, of.town_longitude
+        if first.town_latitude is not None and first.town_longitude is not None:
+            its_own = first.town_latitude, first.town_longitude
             known += [its_own] if places.is_plausible(*its_own) else []
         middle = places.middle(known)
         for site, place in town:

@@ -24,7 +24,7 @@ class Compared:
 
 
 def compared(
-    of: Counted,
+    counted: Counted,
     before: tuple[date, date],
     reader: Reader,
     *,
@@ -36,17 +36,17 @@ def compared(
     `other` is the key of a site of the same municipality; `before` are then the days
     of both. Only the days to compare with are read.
     """
-    site = of.site
+    site = counted.site
     with reader.connection() as connection:
         if other:
-            site = read_site(connection, of.site.municipality, other)
-        suspects = suspected_of(connection, [site], of.quantity, *before)
+            site = read_site(connection, counted.site.municipality, other)
+        suspects = suspected_of(connection, [site], counted.quantity, *before)
     first, last = before
     with reader.frames() as url:
         stored = read_daily_figures(
             url,
             site_id=site.site_id,
-            quantity=of.quantity,
+            quantity=counted.quantity,
             first=first,
             last=last,
             direction=ALL,
@@ -57,7 +57,7 @@ def compared(
             return read_days(
                 url,
                 site,
-                of.quantity,
+                counted.quantity,
                 first,
                 last,
                 school_holidays=school_holidays,
@@ -65,18 +65,20 @@ def compared(
                 found=stored,
             )
 
-    def change(one: pl.DataFrame, after: pl.DataFrame) -> Change:
+    def change(reference: pl.DataFrame, after: pl.DataFrame) -> Change:
         if other:
-            return compare_sites(one, after)
-        both = pl.concat([one, after]).unique("day").sort("day")
-        return compare_periods(both, before=before, after=(of.first, of.ended))
+            return compare_sites(reference, after)
+        both = pl.concat([reference, after]).unique("day").sort("day")
+        return compare_periods(
+            both, before=before, after=(counted.first, counted.ended)
+        )
 
-    one, after = days(None), of.flow_days
-    trusted = one if suspects.is_empty() else days(suspects)
-    without = of.trusted.flow_days if of.trusted else after
+    reference, after = days(None), counted.flow_days
+    trusted = reference if suspects.is_empty() else days(suspects)
+    without = counted.trusted.flow_days if counted.trusted else after
     # today may be suspected, which is not compared
-    alike = trusted is one and without.equals(after)
+    alike = trusted is reference and without.equals(after)
     return Compared(
-        found=change(one, after),
+        found=change(reference, after),
         trusted=None if alike else change(trusted, without),
     )

@@ -75,15 +75,15 @@ class Counted:
 
 def counted(
     asked: Asked,
-    of: Frames,
+    read: Frames,
     known: Around,
     *,
     flow_days: pl.DataFrame,
     suspected: float = 0.0,
 ) -> Counted:
     """Return what was counted, without its flow figures."""
-    days = together(of.days)
-    rows = days if asked.whole_days else together(of.hours)
+    days = together(read.days)
+    rows = days if asked.whole_days else together(read.hours)
     return Counted(
         site=asked.site,
         quantity=asked.quantity or "",
@@ -97,7 +97,7 @@ def counted(
         ambiguous_hours=known.ambiguous_hours,
         of_hours=None
         if asked.whole_days
-        else _passport_of_hours(asked, of.hours, known),
+        else _passport_of_hours(asked, read.hours, known),
         suspected=suspected,
     )
 

@@ -26,7 +26,7 @@ _BLOCKS: Final = {"day": peaks.BLOCKS["day"]}
 
 def flow_figures(
     asked: Asked,
-    of: Frames,
+    read: Frames,
     found: Counted,
     *,
     hours: pl.DataFrame,
@@ -43,10 +43,10 @@ def flow_figures(
     unit = QUANTITIES[found.quantity].unit.removesuffix("/h")
     results = [
         means.means(found.flow_days, unit=unit, rules=rules, terms=terms),
-        _peaks(asked, of, found, hours=hours, quarters=quarters, unit=unit),
+        _peaks(asked, read, found, hours=hours, quarters=quarters, unit=unit),
     ]
     if found.quantity == "motor":
-        results.append(_speeds(asked, of))
+        results.append(_speeds(asked, read))
     return {
         figure.name: replace(figure, passport=touched(figure.passport, found.suspected))
         for result in results
@@ -58,7 +58,7 @@ def flow_figures(
 
 def _peaks(
     asked: Asked,
-    of: Frames,
+    read: Frames,
     found: Counted,
     *,
     hours: pl.DataFrame,
@@ -66,7 +66,7 @@ def _peaks(
     unit: str,
 ) -> Result:
     """Compute the peaks of the busiest day; their passport is the period's."""
-    of_day = pl.col("day") == of.busiest
+    of_day = pl.col("day") == read.busiest
 
     def hours_of_day() -> pl.DataFrame:
         return hours.filter(of_day)
@@ -76,7 +76,7 @@ def _peaks(
             quarters,
             hours_of_day,
             unit=unit,
-            expected_h=int(day_length_h(of.busiest, asked.zone)),
+            expected_h=int(day_length_h(read.busiest, asked.zone)),
             blocks=_BLOCKS,
         ),
         "peaks",
@@ -89,15 +89,15 @@ def _peaks(
     )
 
 
-def _speeds(asked: Asked, of: Frames) -> Result:
+def _speeds(asked: Asked, read: Frames) -> Result:
     """Compute speeds of the newest days."""
     zone = asked.zone
     length = day_end(asked.ended, zone) - day_start(speeds_since(asked), zone)
     return speeds.speeds(
-        check(of.histograms.drop_nulls("counts"), SPEED_HISTOGRAMS),
+        check(read.histograms.drop_nulls("counts"), SPEED_HISTOGRAMS),
         empty(FLOW_BINS),
         limit_kmh=asked.site.speed_limit_kmh,
         expected=int(length.total_seconds() // HOUR_S),
         lanes=len(asked.channels),
-        excluded_s=int(of.histograms["excluded_s"].sum()),
+        excluded_s=int(read.histograms["excluded_s"].sum()),
     )

@@ -134,7 +134,7 @@ class _Computed:
         self._calendar = calendar(asked.first, asked.last, state, known.school_holidays)
         self._left_out = excluded_of_days(together(hours), asked.zone)
 
-    def __call__(self, of: Frames, share: float = 0.0) -> tuple[Counted, Charted]:
+    def __call__(self, read: Frames, share: float = 0.0) -> tuple[Counted, Charted]:
         """Compute what was counted with its figures, and the charts of its hours.
 
         `share` is that of the period which is suspected.
@@ -142,18 +142,18 @@ class _Computed:
         asked = self._asked
         hours, quarters = pl.collect_all(
             self._lazy(together(bins), interval_s).select(*FLOW_BINS)
-            for bins, interval_s in ((of.hours, HOUR_S), (of.quarters, QUARTER_S))
+            for bins, interval_s in ((read.hours, HOUR_S), (read.quarters, QUARTER_S))
         )
         found = counted(
             asked,
-            of,
+            read,
             self._around,
-            flow_days=self._flow_days(of.days),
+            flow_days=self._flow_days(read.days),
             suspected=share,
         )
         figures = flow_figures(
             asked,
-            of,
+            read,
             found,
             hours=check(hours, FLOW_BINS),
             quarters=check(quarters, FLOW_BINS),
@@ -161,7 +161,7 @@ class _Computed:
             terms=self._terms,
         )
         return replace(found, figures=figures), charted(
-            asked, of.hours, hours=hours, each=self._lazy(of.hours, HOUR_S)
+            asked, read.hours, hours=hours, each=self._lazy(read.hours, HOUR_S)
         )
 
     def _flow_days(self, days: pl.DataFrame) -> pl.DataFrame:

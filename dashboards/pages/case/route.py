@@ -21,7 +21,7 @@ def one_case(
     request: Request, language: LanguageKey, number: CaseNumber, at: Now
 ) -> Response:
     """Show one anomaly case."""
-    tongue = Language(language)
+    page_language = Language(language)
     database = database_of(request)
     found = report(database, number, now=at)
     case = found.case
@@ -30,10 +30,10 @@ def one_case(
     town = next(town for town in towns if town.key == case.municipality)
     return render(
         request,
-        tongue,
+        page_language,
         "pages/case/case.html",
         of=[town],
         case=case,
         town=town.name,
-        page=case_page(found, tongue),
+        page=case_page(found, page_language),
     )

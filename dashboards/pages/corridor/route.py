@@ -25,7 +25,7 @@ def one_corridor(
     day: str = "",
 ) -> Response:
     """Show one corridor on a local day; the newest one that has ended by default."""
-    tongue = Language(language)
+    page_language = Language(language)
     database = database_of(request)
     with database.connection() as connection:
         changes = count_changes(connection)
@@ -41,14 +41,14 @@ def one_corridor(
         try:
             shown = period.read_day(day, "day")
         except BadParameter as error:
-            errors["day"] = f"{tongue.phrase(error.detail)}."
+            errors["day"] = f"{page_language.phrase(error.detail)}."
         else:
             shown = shown or view.default_day(at, found.time_zone)
             entered = str(shown)
-            page = view.corridor_page(found, shown, tongue, database)
+            page = view.corridor_page(found, shown, page_language, database)
         response = render(
             request,
-            tongue,
+            page_language,
             "pages/corridor/corridor.html",
             of=[town],
             corridor=found,
@@ -59,4 +59,4 @@ def one_corridor(
         response.status_code = 422 if errors else 200
         return response
 
-    return known(request, tongue, at, changes, make=made)
+    return known(request, page_language, at, changes, make=made)

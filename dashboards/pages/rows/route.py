@@ -36,7 +36,7 @@ def all_rows(
     page: PageNumber = 1,
 ) -> Response:
     """Show all rows of one of a site's tables, page by page."""
-    tongue = Language(language)
+    page_language = Language(language)
     database = database_of(request)
     with database.connection() as connection:
         changes = count_changes(connection)
@@ -44,11 +44,11 @@ def all_rows(
     kept = {name: value for name, value in query.items() if value}
 
     def made() -> Response:
-        shown = selection(found, query, tongue, now=at)
+        shown = selection(found, query, page_language, now=at)
         content = rows_page(shown, database, of=of, page=page)
         return render(
             request,
-            tongue,
+            page_language,
             "pages/rows/rows.html",
             of=[found],
             site=found,
@@ -59,4 +59,4 @@ def all_rows(
             turn=lambda number: "?" + urlencode({"of": of} | kept | {"page": number}),
         )
 
-    return known(request, tongue, at, changes, found, make=made)
+    return known(request, page_language, at, changes, found, make=made)

@@ -82,7 +82,7 @@ def _apart(one: Site, other: Site) -> float:
 
 
 def comparison(
-    of: Counted,
+    counted: Counted,
     chosen: Choices,
     language: Language,
     *,
@@ -93,26 +93,26 @@ def comparison(
     if not chosen.asked:
         return ""
     name = dict(chosen.names)[chosen.asked]
-    if of.first > of.ended:
+    if counted.first > counted.ended:
         return language.phrase("Only whole days that have ended are compared.")
     key = chosen.asked.removeprefix("site:") if ":" in chosen.asked else ""
     shift = timedelta(0)
     if not key:
         # whole weeks, so that each day has a partner of its weekday
-        weeks = math.ceil(((of.ended - of.first).days + 1) / 7)
+        weeks = math.ceil(((counted.ended - counted.first).days + 1) / 7)
         shift = timedelta(weeks=weeks) if chosen.asked == "previous" else YEAR
-    before = (of.first - shift, of.ended - shift)
+    before = (counted.first - shift, counted.ended - shift)
     if not key:
         name = f"{name} ({language.days(*before)})"
-    both = compared(of, before, reader, other=key, school_holidays=school_holidays)
-    said = _sentence(both.found, name, language)
+    both = compared(counted, before, reader, other=key, school_holidays=school_holidays)
+    sentence = _sentence(both.found, name, language)
     if both.trusted is None:
-        return said
+        return sentence
     text = language.phrase(
         "Without hours in which a fault is suspected: %(sentence)s",
         sentence=_sentence(both.trusted, name, language),
     )
-    return f"{said} {text}"
+    return f"{sentence} {text}"
 
 
 def _sentence(found: Change, name: str, language: Language) -> str:
@@ -132,7 +132,7 @@ def _sentence(found: Change, name: str, language: Language) -> str:
             "%(low)s and %(high)s). One of %(detectable)s would have been found."
         )
     )
-    said = language.phrase(
+    sentence = language.phrase(
         text,
         name=name,
         change=_signed(found.value, language),
@@ -140,22 +140,22 @@ def _sentence(found: Change, name: str, language: Language) -> str:
         high=_signed(found.upper, language),
         detectable=language.percent(found.detectable, 1),
     )
-    return f"{said} {_paired(found, language)}"
+    return f"{sentence} {_paired(found, language)}"
 
 
 def _paired(found: Change, language: Language) -> str:
     """Describe how many days were compared, and why not more."""
-    said = language.phrase(
+    sentence = language.phrase(
         "%(days)s days were compared, each with its partner of the same weekday.",
         days=language.number(found.days_paired),
     )
     if found.days_unlike:
-        said += " " + language.phrase(
+        sentence += " " + language.phrase(
             "%(days)s were left out: they or their partners are public holidays or in "
             "school holidays, and the other is not.",
             days=language.number(found.days_unlike),
         )
-    return said
+    return sentence
 
 
 def _signed(share: float | None, language: Language) -> str:

@@ -69,12 +69,12 @@ def counted_charts(
         )
     # the series may be of quarter-hours, which not all tell
     names = names_of(shown, report.hours.filter(pl.col("direction") != ALL))
-    told = {figure.key: figure for figure in figures if figure.key}
-    heavy, trusted = _heavy_shares(report, told, language)
+    by_key = {figure.key: figure for figure in figures if figure.key}
+    heavy, trusted = _heavy_shares(report, by_key, language)
     of_hours = _of_hours(report.charted, shown, names, heavy=heavy)
     if report.charted_trusted is None or report.charted_trusted.hours.is_empty():
         return drawn + of_hours
-    # only their sentences are told
+    # only their sentences are shown
     without = _of_hours(
         report.charted_trusted, shown, names, heavy=trusted, drawn=False
     )
@@ -82,34 +82,39 @@ def counted_charts(
 
 
 def _heavy_shares(
-    report: Report, told: Mapping[str, KeyFigure], language: Language
+    report: Report, by_key: Mapping[str, KeyFigure], language: Language
 ) -> tuple[str, str]:
-    """The heavy share, and that without what is suspected: as it is told elsewhere."""
-    if share := told.get("heavy_share"):
+    """Return the heavy share with and without what is suspected, as in figures."""
+    if share := by_key.get("heavy_share"):
         return share.value, share.trusted
-    if told:
+    if by_key:
         return UNKNOWN_FIGURE, UNKNOWN_FIGURE
     shares = [
-        UNKNOWN_FIGURE if of is None else language.percent(of.heavy_share.value, 1)
-        for of in (report.charted, report.charted_trusted)
+        UNKNOWN_FIGURE
+        if charted is None
+        else language.percent(charted.heavy_share.value, 1)
+        for charted in (report.charted, report.charted_trusted)
     ]
     return shares[0], shares[1]
 
 
 def _of_hours(
-    of: Charted, shown: View, names: Names, *, heavy: str, drawn: bool = True
+    charted: Charted, shown: View, names: Names, *, heavy: str, drawn: bool = True
 ) -> list[Chart]:
     """Make the charts that sum up hours; without figures where they are not `drawn`."""
     language, quantity = shown.language, shown.quantity or ""
-    by_class = charts.classes_chart(of.classes, language, heavy=heavy, drawn=drawn)
+    by_class = charts.classes_chart(charted.classes, language, heavy=heavy, drawn=drawn)
     last = [by_class] if by_class else []
-    if of.week_profile.is_empty() and of.day_profiles.is_empty():
+    if charted.week_profile.is_empty() and charted.day_profiles.is_empty():
         # counting has just begun: charts of whole hours would be empty
         return last
     together = pl.col("direction") == ALL
     found = [
         charts.profile_chart(
-            of.day_profiles.filter(together), language, quantity=quantity, drawn=drawn
+            charted.day_profiles.filter(together),
+            language,
+            quantity=quantity,
+            drawn=drawn,
         )
     ]
     weekdays = _weekdays(shown.period)
@@ -117,19 +122,19 @@ def _of_hours(
     if len(weekdays) > 1:
         found.append(
             charts.week_chart(
-                of.week_profile,
+                charted.week_profile,
                 language,
                 quantity=quantity,
                 weekdays=weekdays,
-                holidays=of.has_holidays,
+                holidays=charted.has_holidays,
                 drawn=drawn,
             )
         )
     if len(names) > 1:
         found.append(
             charts.directions_chart(
-                of.day_profiles.filter(~together, day_type="workday"),
-                of.directions,
+                charted.day_profiles.filter(~together, day_type="workday"),
+                charted.directions,
                 language,
                 quantity=quantity,
                 names=names,

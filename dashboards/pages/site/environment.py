@@ -220,10 +220,10 @@ def _limits(
 def _kept(compared: Sequence[Mapping[str, Any]], language: Language) -> str:
     """Describe whether limits in force are met; then coming and recommended ones.
 
-    Thresholds that call for information or alert are told only where one is exceeded.
+    Thresholds that call for information or alert are described only if one is exceeded.
     """
 
-    def of(*groups: str, binding: bool = True) -> list[bool | None]:
+    def verdicts(*groups: str, binding: bool = True) -> list[bool | None]:
         return [
             row["met"]
             for row in compared
@@ -232,12 +232,12 @@ def _kept(compared: Sequence[Mapping[str, Any]], language: Language) -> str:
             is binding
         ]
 
-    now, thresholds = of("in-force"), of("in-force", binding=False)
-    said = []
+    now, thresholds = verdicts("in-force"), verdicts("in-force", binding=False)
+    sentences = []
     if now:
-        said.append(_in_force(now, language))
+        sentences.append(_in_force(now, language))
     if above := thresholds.count(False):
-        said.append(
+        sentences.append(
             language.plural(
                 "%(count)s information or alert threshold was exceeded.",
                 "%(count)s information or alert thresholds were exceeded.",
@@ -245,11 +245,11 @@ def _kept(compared: Sequence[Mapping[str, Any]], language: Language) -> str:
             )
         )
     for found, text in (
-        (of("coming"), _COMING),
-        (of("recommended"), _RECOMMENDED),
+        (verdicts("coming"), _COMING),
+        (verdicts("recommended"), _RECOMMENDED),
     ):
         if found:
-            said.append(
+            sentences.append(
                 language.phrase(
                     text,
                     count=language.number(found.count(False)),
@@ -257,7 +257,7 @@ def _kept(compared: Sequence[Mapping[str, Any]], language: Language) -> str:
                 )
             )
         if unknown := found.count(None):
-            said.append(
+            sentences.append(
                 language.plural(
                     "%(count)s of these can be judged only when more of the year is "
                     "observed.",
@@ -266,7 +266,7 @@ def _kept(compared: Sequence[Mapping[str, Any]], language: Language) -> str:
                     unknown,
                 )
             )
-    return " ".join(said)
+    return " ".join(sentences)
 
 
 def _in_force(met: Sequence[bool | None], language: Language) -> str:
@@ -454,7 +454,7 @@ def _nothing(
     *hours: pl.DataFrame,
     by_day: bool = False,
 ) -> Chart:
-    """Return the chart of a figure that cannot be told: of no hours, or too few.
+    """Return the chart of a figure without hours, or with too few.
 
     `by_day`: there are daily means, or the like, in their place.
     """

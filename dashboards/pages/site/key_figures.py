@@ -37,9 +37,9 @@ _BASES: Final = {
     "v85": mark("85 % of vehicles drive this speed or slower"),
 }
 WEEK_DAYS: Final = 7
-#: months that must be there for those that lack to be named
+#: known months required to name the missing ones
 MIN_MONTHS: Final = 6
-#: told of motor traffic only
+#: figures of motor traffic only
 _OF_MOTORS: Final = ("heavy_share", "v85")
 
 
@@ -63,20 +63,20 @@ class KeyFigure:
     without: str = ""
 
 
-def days_text(of: Counted, language: Language) -> str:
+def days_text(counted: Counted, language: Language) -> str:
     """Describe the days of the figures; empty if these are not whole days."""
-    if of.ended < of.first:
+    if counted.ended < counted.first:
         return ""
-    days = language.days(of.first, of.ended)
-    count = (of.ended - of.first).days + 1
-    valid = of.days.filter(pl.col("valid"), pl.col("day") <= of.ended).height
+    days = language.days(counted.first, counted.ended)
+    count = (counted.ended - counted.first).days + 1
+    valid = counted.days.filter(pl.col("valid"), pl.col("day") <= counted.ended).height
     text = (
         mark(
             "The figures cover the days that have ended, without today: %(days)s. "
             "Means use the days that were observed well enough: %(valid)s of "
             "%(count)s."
         )
-        if of.runs
+        if counted.runs
         else mark(
             "The figures cover %(days)s. Means use the days that were observed "
             "well enough: %(valid)s of %(count)s."
@@ -85,27 +85,27 @@ def days_text(of: Counted, language: Language) -> str:
     return language.phrase(text, days=days, valid=valid, count=count)
 
 
-def total(of: Counted, language: Language) -> KeyFigure:
-    """What was counted in the period."""
-    passport = of.passport
-    unit = language.counted(of.quantity)
+def total(counted: Counted, language: Language) -> KeyFigure:
+    """Return the total count of the period."""
+    passport = counted.passport
+    unit = language.counted(counted.quantity)
     without = ""
-    if of.trusted:
-        known = of.trusted.total
+    if counted.trusted:
+        known = counted.trusted.total
         without = _without(known, language.number(known), unit, language)
     return KeyFigure(
         name=language.phrase("Sum in the period"),
-        value=language.number(of.total),
+        value=language.number(counted.total),
         unit=unit,
         without=without,
         basis=language.phrase(
             mark("counted, not scaled up; up to yesterday %(share)s observed")
-            if of.runs
+            if counted.runs
             else mark("counted, not scaled up; %(share)s observed"),
             share=language.percent(passport.observed),
         ),
-        passport=passports.lines(passport, language, zone=of.site.time_zone),
-        cases=of.cases,
+        passport=passports.lines(passport, language, zone=counted.site.time_zone),
+        cases=counted.cases,
     )
 
 
@@ -121,23 +121,25 @@ def basis_of(figure: Figure, language: Language) -> str:
     return language.phrase(_BASES[figure.name]) if figure.name in _BASES else ""
 
 
-def of_flow(of: Counted, language: Language) -> list[KeyFigure]:
-    """The flow figures of the days that have ended; none where none has."""
-    if not of.figures:
+def of_flow(counted: Counted, language: Language) -> list[KeyFigure]:
+    """Return the flow figures of the days that have ended; empty if none has."""
+    if not counted.figures:
         return []
-    without = of.trusted.figures if of.trusted else {}
-    lacking = of.figures["dtv"].reason
+    without = counted.trusted.figures if counted.trusted else {}
+    lacking = counted.figures["dtv"].reason
     return [
-        _shown(of.figures[name], without.get(name), of, language, lacking=lacking)
-        for name in _chosen(of.figures)
-        if of.quantity == "motor" or name not in _OF_MOTORS
+        _shown(
+            counted.figures[name], without.get(name), counted, language, lacking=lacking
+        )
+        for name in _chosen(counted.figures)
+        if counted.quantity == "motor" or name not in _OF_MOTORS
     ]
 
 
 def _chosen(found: Mapping[str, Figure]) -> list[str]:
     """Choose what is shown: of a year's figure and a period's, the one that holds.
 
-    A clock hour is told where the peak hour needs quarter-hours, which says so.
+    Where the peak hour needs quarter-hours, the busiest clock hour is shown instead.
     """
     yearly = {name for name in means.YEARLY if name in found and found[name].value}
     left_out = {means.YEARLY[name] if name in yearly else name for name in means.YEARLY}
@@ -170,18 +172,18 @@ def _year_lacks(lacking: Reason, language: Language) -> str:
 def _shown(
     figure: Figure,
     trusted: Figure | None,
-    of: Counted,
+    counted: Counted,
     language: Language,
     *,
     lacking: Reason | None,
 ) -> KeyFigure:
-    unit = _unit(figure, of.quantity, language)
+    unit = _unit(figure, counted.quantity, language)
     basis = basis_of(figure, language)
     if figure.name == "mean_day" and lacking and lacking.code == "less-than-a-year":
         basis += "; " + _year_lacks(lacking, language)
     if figure.at and not basis:
-        basis = language.moment(figure.at, of.site.time_zone)
-    if figure.name == "v85" and (of.ended - of.first).days >= SPEED_DAYS:
+        basis = language.moment(figure.at, counted.site.time_zone)
+    if figure.name == "v85" and (counted.ended - counted.first).days >= SPEED_DAYS:
         basis += language.phrase(
             ", of the last %(days)s days of the period", days=SPEED_DAYS
         )
@@ -198,7 +200,9 @@ def _shown(
         without=_without(trusted.value, value, unit, language)
         if trusted and figure.value is not None
         else "",
-        passport=passports.lines(figure.passport, language, zone=of.site.time_zone),
+        passport=passports.lines(
+            figure.passport, language, zone=counted.site.time_zone
+        ),
         cases=figure.passport.cases,
     )
 

@@ -34,29 +34,29 @@ def one_site(
     query: Asked,
 ) -> Response:
     """Show one site."""
-    tongue = Language(language)
+    page_language = Language(language)
     with database_of(request).connection() as connection:
         changes = count_changes(connection)
         found = read_site(connection, municipality, site)
     return known(
         request,
-        tongue,
+        page_language,
         at,
         changes,
         found,
-        make=lambda: _site(request, tongue, found, query, at),
+        make=lambda: _site(request, page_language, found, query, at),
     )
 
 
 def _site(
     request: Request,
-    tongue: Language,
+    language: Language,
     found: Site,
     query: Mapping[str, str],
     at: datetime,
 ) -> Response:
     try:
-        shown = selection(found, query, tongue, now=at)
+        shown = selection(found, query, language, now=at)
         content = view.content(
             shown,
             query,
@@ -64,11 +64,11 @@ def _site(
             settings=request.app.state.settings.analytics,
         )
     except BadParameter as error:
-        return _mistaken(request, tongue, found, query, error)
+        return _mistaken(request, language, found, query, error)
     zones = {(found.municipality, found.key): found.time_zone}
     return render(
         request,
-        tongue,
+        language,
         "pages/site/site.html",
         of=[found],
         site=found,
@@ -76,18 +76,18 @@ def _site(
         form=form(
             found,
             query,
-            tongue,
+            language,
             period=content.view.period,
             choices=content.choices,
         ),
-        cases=case_lines(content.cases[:MAX_CASES_LISTED], zones, tongue),
+        cases=case_lines(content.cases[:MAX_CASES_LISTED], zones, language),
         other_cases={
-            standing: case_lines(cases, zones, tongue)
+            standing: case_lines(cases, zones, language)
             for standing, cases in content.other_cases.items()
         },
-        open_cases=describe.open_cases_sentence(content.counts, tongue),
-        history=describe.history(content.counts, tongue),
-        printed=_span(content.view.period, tongue),
+        open_cases=describe.open_cases_sentence(content.counts, language),
+        history=describe.history(content.counts, language),
+        printed=_span(content.view.period, language),
         sensor_states=view.SENSOR_STATES,
         now=at,
     )

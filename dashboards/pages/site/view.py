@@ -36,7 +36,7 @@ from verkehrspuls.storage.case_lists import Counts
 from verkehrspuls.storage.reader import Reader
 from verkehrspuls.text import mark
 
-#: what a sensor says of itself
+#: texts for the state that a sensor reports
 SENSOR_STATES = {
     "online": mark("online"),
     "offline": mark("offline"),
@@ -50,7 +50,7 @@ class Content:
 
     view: View
     figures: Sequence[KeyFigure]
-    #: of which days they are
+    #: the days of the key figures
     days_text: str
     charts: Sequence[Chart]
     days: Table
@@ -60,9 +60,9 @@ class Content:
     #: what it can be compared with, and how it compares
     choices: Choices | None
     comparison: str
-    #: open cases that touch what is shown, as many as its passports tell
+    #: open cases that touch what is shown: those that its passports count
     cases: Sequence[Case]
-    #: the other ones, by how they stand, and how many of all there are
+    #: the other cases by state, and the number of all
     other_cases: Mapping[str, Sequence[Case]]
     counts: Counts
     #: there is data, but not in the period: the span of days that has some
@@ -72,7 +72,7 @@ class Content:
 def content(
     shown: View, query: Mapping[str, str], *, reader: Reader, settings: Analytics
 ) -> Content:
-    """Read all of it, and arrange it then."""
+    """Read the content of the page, and arrange it."""
     shown, days, span = _settled(shown, query, reader)
     first = shown.today - timedelta(days=DAYS_SHOWN - 1)
     known = around(shown.asked, reader, environment=shown.environment, since=first)
@@ -108,19 +108,19 @@ def content(
     passport = days_text = ""
     sentence = _whereabouts(shown)
     if found:
-        of = found.counted
+        counted = found.counted
         figures = [
-            key_figures.total(of, shown.language),
-            *key_figures.of_flow(of, shown.language),
+            key_figures.total(counted, shown.language),
+            *key_figures.of_flow(counted, shown.language),
         ]
-        days_text = key_figures.days_text(of, shown.language)
+        days_text = key_figures.days_text(counted, shown.language)
         drawn += counted_charts(shown, found, known=known, figures=figures)
-        passport = _passport(shown, of.passport)
+        passport = _passport(shown, counted.passport)
         sentence += " " + shown.language.phrase(
             mark("Up to yesterday %(share)s of the period is observed.")
-            if of.runs
+            if counted.runs
             else mark("%(share)s of the period is observed."),
-            share=shown.language.percent(of.passport.observed),
+            share=shown.language.percent(counted.passport.observed),
         )
     drawn += with_trusted_sentences(
         _environment_charts(shown, of_all),
@@ -148,7 +148,7 @@ def content(
 
 
 def _days(shown: View, days: pl.DataFrame) -> Table:
-    """The day figures of what is counted, if anything is."""
+    """Return the day figures of the counted quantity, if there is one."""
     if not shown.quantity:
         return Table((), ())
     return charts.days_or_months(
@@ -201,7 +201,7 @@ def _newest_period(shown: View, query: Mapping[str, str]) -> Period:
 
 
 def _environment_charts(shown: View, known: Mapping[str, Measured]) -> list[Chart]:
-    """Draw what quantities come to, and each of them."""
+    """Draw the summaries of the quantities, and each quantity."""
     channels = shown.site.channels
     return environment_charts(
         {
@@ -239,7 +239,7 @@ def _environment_hours(shown: View, frame: pl.DataFrame, *, quantity: str) -> Ch
 
 
 def _environment_days(shown: View, days: pl.DataFrame, *, quantity: str) -> Chart:
-    """The chart of a quantity that has days, and no hours."""
+    """Return the chart of a quantity that has daily figures, but no hourly ones."""
     by_day = replace(shown.period, bin="P1D")
     return charts.environment_chart(
         summaries.fill_environment_days(days, shown.period, shown.today),
@@ -298,8 +298,8 @@ def _heard(shown: View, *, begun: bool) -> str:
     if age <= LATE_AFTER and site.last_messages == "rejected":
         text = mark("Last message %(age)s; none of those of the last hour can be used.")
     elif site.newest_reading_at and not is_fresh(site, shown.now):
-        said = newest_reading(site, language, now=shown.now)
-        return f"{said[0].upper()}{said[1:]}."
+        sentence = newest_reading(site, language, now=shown.now)
+        return f"{sentence[0].upper()}{sentence[1:]}."
     elif age <= LATE_AFTER and begun:
         text = _BEGUN[shown.period.bin]
     return language.phrase(text, age=language.age(age))

@@ -66,13 +66,13 @@ def _known(
     at: datetime,
     **shown: Any,
 ) -> Response:
-    tongue = Language(language)
+    page_language = Language(language)
     return known(
         request,
-        tongue,
+        page_language,
         at,
         report.version,
-        make=lambda: _towns(request, tongue, report, at, **shown),
+        make=lambda: _towns(request, page_language, report, at, **shown),
     )
 
 

@@ -1,6 +1,6 @@
-"""The pages of all towns and of one town: how its sites stand now.
+"""The pages of all towns and of one town: the current state of its sites.
 
-They show them on a map and in a list, with the cases that are open.
+They show the sites on a map and in a list, with the open cases.
 """
 
 from collections import Counter

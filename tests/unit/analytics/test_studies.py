@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from analytics.calendar import with_calendar
-from analytics.frames import FLOW_DAYS, SCHOOL_HOLIDAYS
+from analytics.frames import FLOW_DAYS, SCHOOL_HOLIDAYS, of_records
 from analytics.studies.before_after import before_after
 from analytics.studies.change import student
 from analytics.studies.comparison import (
@@ -195,7 +195,7 @@ def years(
     days = pl.select(day=pl.date_range(first, last), state=pl.lit(state))[
         "day", "state"
     ]
-    holidays = pl.DataFrame(shipped()).select(list(SCHOOL_HOLIDAYS))
+    holidays = of_records(shipped(), SCHOOL_HOLIDAYS)
     known = with_calendar(days, school_holidays=holidays).sort("day")
     dice = np.random.default_rng(seed)
     dates = known["day"].to_list()

@@ -65,14 +65,17 @@ def add(
 @app.command("list")
 def list_events(municipality: OfMunicipality = None, as_json: Json = False) -> None:
     """List events."""
+    from dataclasses import asdict
+
     from verkehrspuls.cli import database
     from verkehrspuls.registry import calendar
     from verkehrspuls.storage.visibility import EVERYTHING
 
     with database.connection(municipality) as connection:
-        rows = calendar.events(
+        found = calendar.events(
             connection, municipality=municipality, visible=EVERYTHING
         )
+    rows = [asdict(event) for event in found]
     columns = ("event", "municipality", "site", "name", "first", "last", "note")
     output.show_list(rows, columns, as_json=as_json)
 

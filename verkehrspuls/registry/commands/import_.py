@@ -41,9 +41,9 @@ def holidays(
     from verkehrspuls.cli import database
     from verkehrspuls.registry import calendar
 
-    rows = calendar.load_school_holidays(path)
+    found = calendar.load_school_holidays(path)
     with database.connection() as connection:
-        counts = calendar.replace_school_holidays(connection, rows)
+        counts = calendar.replace_school_holidays(connection, found)
     for state, count in counts.items():
         output.print_note(f"{state}: {count} school holidays.")
 
@@ -62,7 +62,7 @@ def events(
     from verkehrspuls.cli import database
     from verkehrspuls.registry import calendar
 
-    rows = calendar.load_events(path)
+    found = calendar.load_events(path)
     with database.connection() as connection:
-        count = calendar.put_events(connection, rows)
+        count = calendar.put_events(connection, found)
     output.print_note(f"{count} events.")

@@ -63,9 +63,9 @@ def end_sensor(
         there = known.time_zone(connection, municipality)
         ends = periods.moment("--at", at, there) or datetime.now(UTC)
         ended = removal.end_sensor(connection, municipality, key, at=ends)
-    told = f"outputs {', '.join(ended)} end at {ends:%Y-%m-%dT%H:%M:%SZ}"
+    outcome = f"outputs {', '.join(ended)} end at {ends:%Y-%m-%dT%H:%M:%SZ}"
     output.print_note(
-        f"{sensor}: {told if ended else 'nothing is attached after that'}."
+        f"{sensor}: {outcome if ended else 'nothing is attached after that'}."
     )
 
 

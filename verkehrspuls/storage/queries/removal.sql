@@ -65,8 +65,8 @@ where m.key = %(municipality)s and (%(sensor)s::text is null or e.key = %(sensor
 order by e.sensor_id
 for update of e;
 
--- name: hanging
--- What hangs on channels, and on sensors: readings of all sensors at the channels, or
+-- name: data_of
+-- Count the data of channels and sensors: readings of all sensors at the channels, or
 -- only of these; cases; what the ledger counts and what is kept, which stay.
 with concerned as (
     select sensor_id from unnest(%(sensors)s::integer[]) as given (sensor_id)

@@ -118,10 +118,10 @@ def test_error_becomes_its_exit_code(
         ("bench ingest --messages -3", 2, "--messages"),
         ("reject list --limit 0", 2, "'--limit': it must be 1 at least."),
         ("up --port 99999", 2, "'--port': it must be 65535 at most."),
-        ("up --port x", 2, "'--port': it is no whole number."),
+        ("up --port x", 2, "'--port': it is not a whole number."),
         (
             "replay {file} --format generic --speed x",
-            *(2, "'--speed': it is no number."),
+            *(2, "'--speed': it is not a number."),
         ),
         ("import town /nowhere", 2, "there is no file or folder /nowhere."),
         ("import messages {folder}", 2, "is a folder; give a file."),

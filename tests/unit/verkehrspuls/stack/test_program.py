@@ -87,7 +87,7 @@ def test_command_is_ready_and_ends_where_its_log_cannot_be_written(
     (tmp_path / "leash.py").write_text(
         "print('one\\n' * 100_000)\nprint('ready', flush=True)\nprint('two')\n"
     )
-    part = Program("ingest", (), environment={}, log=log, say=said.append)
+    part = Program("ingest", (), environment={}, log=log, print_line=said.append)
     part.spawn()
     wait_for(part.answers)
     assert part.process is not None

@@ -73,7 +73,7 @@ def printed() -> list[str]:
 
 @pytest.fixture
 def supervisor(clock: Clock, printed: list[str]) -> Supervisor:
-    return Supervisor(say=printed.append, start_s=60, clock=clock)
+    return Supervisor(print_line=printed.append, start_s=60, clock=clock)
 
 
 def test_delay_doubles_up_to_half_a_minute() -> None:
@@ -180,7 +180,7 @@ def test_parts_are_stopped_in_reverse_order(supervisor: Supervisor) -> None:
 
 
 def test_part_that_does_not_stop_is_ended(printed: list[str]) -> None:
-    supervisor = Supervisor(say=printed.append, start_s=60)
+    supervisor = Supervisor(print_line=printed.append, start_s=60)
     part = FakePart("api")
     part.asked = lambda: None
     supervisor.add(part)
@@ -275,7 +275,7 @@ def test_part_whose_methods_fail_ends_nothing(
 def test_part_that_cannot_be_asked_to_stop_leaves_none_running(
     printed: list[str],
 ) -> None:
-    supervisor = Supervisor(say=printed.append, start_s=60)
+    supervisor = Supervisor(print_line=printed.append, start_s=60)
     part, other = FakePart("api"), FakePart("database")
 
     def fail() -> None:
