@@ -1,6 +1,9 @@
-"""What ingest and analytics make of messages, without a broker and without waiting."""
+"""What ingest and analytics make of messages: at once, or by a worker at a broker."""
 
+import threading
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from types import TracebackType
 from typing import Any, LiteralString, Self
@@ -12,8 +15,10 @@ from analytics.jobs.store import open_store
 from ingest.batch import Collector, Message
 from ingest.check import Limits
 from ingest.formats import formats
+from ingest.worker import Worker
 from ingest.write import Writer
-from verkehrspuls.settings import Analytics, load
+from tests.parts import PATIENCE_S
+from verkehrspuls.settings import Analytics, Settings, load
 from verkehrspuls.storage.database import connect
 
 
@@ -73,3 +78,18 @@ def compute(url: str, now: datetime, *, silence: bool = False) -> None:
             claims.check_silence(store, now=now)
             while case_hours.judge(store, now=now):
                 pass
+
+
+@contextmanager
+def ingesting(settings: Settings) -> Iterator[None]:
+    """Run an ingest worker, which is ready, until the end of the block."""
+    ready = threading.Event()
+    worker = Worker(settings, on_ready=ready.set)
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    try:
+        assert ready.wait(PATIENCE_S)
+        yield
+    finally:
+        worker.stop()
+        thread.join(PATIENCE_S)

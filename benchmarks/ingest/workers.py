@@ -81,7 +81,7 @@ def cpu_s(pids: dict[str, int]) -> dict[str, float]:
             fields = (folder / "stat").read_text().rpartition(")")[2].split()
         except OSError:  # ended in the meantime
             continue
-        parents[int(folder.name)] = int(fields[1]), _ticks(fields)
+        parents[int(folder.name)] = int(fields[1]), _cpu_seconds(fields)
     used = dict.fromkeys(pids, 0.0)
     for pid, (_, seconds) in parents.items():
         ancestor = pid
@@ -93,8 +93,9 @@ def cpu_s(pids: dict[str, int]) -> dict[str, float]:
     return used
 
 
-def _ticks(fields: list[str]) -> float:
+def _cpu_seconds(fields: list[str]) -> float:
     """Return the CPU seconds of a process and of its ended children."""
+    # utime, stime, cutime and cstime, in ticks of 1/100 s
     return sum(map(int, fields[11:15])) / 100
 
 

@@ -536,6 +536,7 @@ def _has_two_kinds(filled: pl.DataFrame) -> bool:
     """Return whether usual volumes alternate between two kinds of days."""
     if "usual_spread" not in filled.columns:
         return False
+    # such hours have a spread, but no single usual volume
     swings = pl.col("usual").is_null() & pl.col("usual_spread").is_not_null()
     return not filled.filter(swings).is_empty()
 

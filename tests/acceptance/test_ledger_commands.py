@@ -19,9 +19,8 @@ DAY = ("--from", "2026-11-21", "--to", "2026-11-22")
 
 @pytest.fixture
 def world(plain_database: str) -> Iterator[World]:
-    world = World(plain_database, keep_flood_per_minute=100_000)
-    yield world
-    world.close()
+    with World(plain_database, keep_flood_per_minute=100_000) as world:
+        yield world
 
 
 def command(world: World, *arguments: str) -> tuple[list[str], dict[str, str]]:

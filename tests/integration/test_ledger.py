@@ -1,8 +1,9 @@
 """The ledger against the tables, and rejected messages: kept, bounded, replayed."""
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, LiteralString
 
 import msgspec
 import psycopg
@@ -18,37 +19,27 @@ from ingest.reasons import Detail
 from ingest.rejects import Choice
 from ingest.resolve import read_registry
 from ingest.write import Writer
+from tests.intake import Intake
 from tests.towns import AIR_TOPIC, COUNTS_TOPIC, TOWN
 from verkehrspuls.model import Installation, Mapping
 from verkehrspuls.registry.towns import register
-from verkehrspuls.settings import Settings, load
 from verkehrspuls.storage import ledger
-from verkehrspuls.storage.database import connect, execute
+from verkehrspuls.storage.database import execute
 from verkehrspuls.storage.ledger_hours import list_ledger as ledger_hours
 
 NOW = datetime(2026, 11, 21, 20, tzinfo=UTC)
 UNKNOWN_TOPIC = "vp/v1/kusel/camera-9/counts"
 
 
-class World:
-    """A database with the town, and a writer whose settings can be chosen."""
+class World(Intake):
+    """A database with the town, and a writer that limits what a sensor sends."""
 
     now = NOW
 
     def __init__(self, url: str, **ingest: object) -> None:
-        self.url = url
-        self.connection = connect(url, autocommit=True)
+        super().__init__(url, **ingest)
         register(self.connection, TOWN)
-        self.settings: Settings = load({"VERKEHRSPULS_DATABASE__URL": url})
-        chosen = self.settings.ingest.model_copy(update=ingest)
-        self.settings = self.settings.model_copy(update={"ingest": chosen})
-        self.formats = formats()
-        self.writer = self._new_writer()
-        self.rate = RateLimit(chosen, clock=lambda: 0.0)
-
-    def _new_writer(self) -> Writer:
-        chosen = self.settings.ingest
-        return Writer(self.url, chosen, pause=lambda _: True, formats=self.formats)
+        self.rate = RateLimit(self.settings.ingest, clock=lambda: 0.0)
 
     def restart(self) -> None:
         """Go on as a worker that is started anew: it remembers nothing."""
@@ -56,17 +47,13 @@ class World:
         self.formats = formats()
         self.writer = self._new_writer()
 
-    def close(self) -> None:
-        self.writer.close()
-        self.connection.close()
-
-    def write(self, *messages: Message) -> None:
+    def write(self, *messages: Message) -> Counter[str]:
         collector = Collector(self.writer.registry(), self.formats, self.limits)
         batch = collector.collect(messages)
         if beyond := self.rate.beyond(batch):
             collector = collector.limited(batch.messages, beyond)
             batch = collector.collect(batch.messages)
-        self.writer.write(batch, collector)
+        return self.writer.write(batch, collector)
 
     @property
     def limits(self) -> Limits:
@@ -89,8 +76,9 @@ class World:
     def replay(self, **choice: Any) -> dict[str, int]:
         return dict(rejects.replay(self.settings, Choice(**choice)))
 
-    def value(self, query: str) -> Any:
-        return self.connection.execute(query).fetchall()[0][0]
+    def value(self, query: LiteralString) -> Any:
+        (row,) = self.connection.execute(query).fetchall()
+        return next(iter(row.values()))
 
     def proof(self) -> ledger.Proof:
         return ledger.prove(self.connection)
@@ -106,16 +94,14 @@ class World:
 
 @pytest.fixture
 def world(database: str) -> Iterator[World]:
-    world = World(database)
-    yield world
-    world.close()
+    with World(database) as world:
+        yield world
 
 
 @pytest.fixture
 def plain(plain_database: str) -> Iterator[World]:
-    world = World(plain_database)
-    yield world
-    world.close()
+    with World(plain_database) as world:
+        yield world
 
 
 def counts(

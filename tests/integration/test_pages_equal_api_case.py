@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from analytics.cases.evidence import SPREADS
+from analytics.flow.series import SPREADS
 from dashboards.app import create_web
 from dashboards.language import Language
 from tests import parts, shown, world

@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from math import log10
+from statistics import fmean
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,6 +17,7 @@ from dashboards.pages.site.environment import INDEX
 from tests import parts, shown
 from tests.towns import linz
 from verkehrspuls.model import Channel, Site
+from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import load
 from verkehrspuls.storage.database import Connection, connect
@@ -154,16 +157,20 @@ def of_wind(web: TestClient) -> list[list[str]]:
     return rows
 
 
-def of_values(web: TestClient, quantity: str) -> list[list[str]]:
+def of_first(web: TestClient, quantity: str) -> list[dict[str, Any]]:
+    """Hours with a value of the first channel."""
     rows = ask(web, "series", quantity=quantity, bin="PT1H")["rows"]
     first = min(row["channel"] for row in rows)
+    return [row for row in rows if row["channel"] == first and row["mean"] is not None]
+
+
+def of_values(web: TestClient, quantity: str) -> list[list[str]]:
     return [
         [
             *(shown.german(row[name], 1) for name in ("mean", "minimum", "maximum")),
             DE.percent(row["observed"]),
         ]
-        for row in rows
-        if row["channel"] == first and row["mean"] is not None
+        for row in of_first(web, quantity)
     ]
 
 
@@ -208,11 +215,64 @@ def test_noise_is_the_apis(web: TestClient, page: str) -> None:
     assert shown.tables(page)[NOISE] == of_noise(web)
 
 
+def test_sentence_of_noise_is_the_apis(web: TestClient, page: str) -> None:
+    (levels,) = ask(web, "noise")["levels"]
+    said = shown.sentences(page)["noise"]
+    assert shown.numbers(said) == [
+        shown.german(levels["lden"], 1),
+        shown.german(levels["days_lden"]),
+        *(shown.german(levels[level], 1) for level in LEVELS[1:]),
+    ]
+
+
 def test_wind_is_the_apis(web: TestClient, page: str) -> None:
     assert [row[1:] for row in shown.tables(page)[WIND]] == of_wind(web)
+
+
+def test_sentence_of_wind_is_the_apis(web: TestClient, page: str) -> None:
+    shares: Counter[int | None] = Counter()
+    for row in ask(web, "wind")["rose"]:
+        shares[row["sector"]] += row["share"]
+    calm = shares.pop(None, 0)
+    most, share = max(sorted(shares.items()), key=lambda item: item[1])
+    name = shown.tables(page)[WIND][most][0]
+    assert shown.sentences(page)["wind"] == " ".join(
+        (
+            DE.phrase(
+                "Most often from %(direction)s (%(share)s of the hours).",
+                direction=name,
+                share=DE.percent(share),
+            ),
+            DE.phrase("In %(calm)s of the hours it is calm.", calm=DE.percent(calm))
+            if calm
+            else DE.phrase("It is never calm."),
+        )
+    )
 
 
 @pytest.mark.parametrize("quantity", VALUES)
 def test_values_are_the_apis(web: TestClient, page: str, quantity: str) -> None:
     told = shown.tables(page)[DE.quantity(quantity)]
     assert [row[1:] for row in told] == of_values(web, quantity)
+
+
+@pytest.mark.parametrize("quantity", VALUES)
+def test_sentences_of_values_are_the_apis(
+    web: TestClient, page: str, quantity: str
+) -> None:
+    rows = of_first(web, quantity)
+    means = [row["mean"] for row in rows]
+    over: dict[str, list[str]] = {
+        "arithmetic": [shown.german(fmean(means), 1), shown.german(max(means), 1)],
+        "energetic": [
+            shown.german(10 * log10(fmean(10 ** (mean / 10) for mean in means)), 1),
+            shown.german(max(means), 1),
+        ],
+        "circular": [shown.german(means[-1])],
+    }
+    said = shown.sentences(page)[quantity.replace("_", "-")]
+    numbers = shown.numbers(said)
+    found = over[ENVIRONMENT[quantity].mean]
+    assert numbers[: len(found)] == found
+    observed = sum(row["observed"] for row in rows) / 48
+    assert DE.percent(observed) in said

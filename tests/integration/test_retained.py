@@ -1,8 +1,7 @@
 """Workers that start again and again, at brokers that keep messages."""
 
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any, LiteralString
 
 import msgspec
@@ -10,8 +9,8 @@ import pytest
 from psycopg.rows import dict_row
 
 from ingest.rejects import Choice, replay
-from ingest.worker import Worker
 from tests import parts
+from tests.intake import ingesting
 from tests.towns import COUNTS_TOPIC, SINCE, TOWN
 from tests.unit.ingest.test_batch import counts
 from verkehrspuls import mqtt
@@ -74,18 +73,8 @@ class World:
     def rows(self, query: LiteralString) -> list[Any]:
         return self.connection.execute(query).fetchall()
 
-    @contextmanager
-    def worker(self) -> Iterator[None]:
-        ready = threading.Event()
-        worker = Worker(self.settings, on_ready=ready.set)
-        thread = threading.Thread(target=worker.run)
-        thread.start()
-        try:
-            assert ready.wait(PATIENCE_S)
-            yield
-        finally:
-            worker.stop()
-            thread.join(PATIENCE_S)
+    def worker(self) -> AbstractContextManager[None]:
+        return ingesting(self.settings)
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = True) -> None:
         with mqtt.Publisher(self.broker.publish_url, "test-retained") as publisher:

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -14,9 +13,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.app import create_app
-from ingest.worker import Worker
 from tests import corpus
-from tests.parts import PATIENCE_S, Broker, free_port, wait_for
+from tests.intake import ingesting
+from tests.parts import Broker, free_port, wait_for
 from tests.towns import AIR_TOPIC, COUNTS_TOPIC, TOWN
 from verkehrspuls.access import tokens
 from verkehrspuls.model import Mapping, Profile
@@ -82,23 +81,6 @@ def serving(settings: Settings) -> Iterator[TestClient]:
     app = create_app(settings)
     with TestClient(app, raise_server_exceptions=False) as client:
         yield client
-
-
-@contextmanager
-def ingesting(database: str, broker: str) -> Iterator[None]:
-    ready = threading.Event()
-    settings = load(
-        {"VERKEHRSPULS_DATABASE__URL": database, "VERKEHRSPULS_BROKER__URL": broker}
-    )
-    worker = Worker(settings, on_ready=ready.set)
-    thread = threading.Thread(target=worker.run)
-    thread.start()
-    try:
-        assert ready.wait(PATIENCE_S)
-        yield
-    finally:
-        worker.stop()
-        thread.join(PATIENCE_S)
 
 
 def problem(response: httpx2.Response, status: int, code: str) -> dict[str, Any]:
@@ -181,8 +163,10 @@ def test_readings_take_the_way_of_every_message(
     plain_database: str, broker: Broker, town: Connection
 ) -> None:
     token = tokens.create(town, "kusel")
-    settings = settings_of(plain_database, broker.publish_url)
-    with ingesting(plain_database, broker.url), serving(settings) as client:
+    settings = settings_of(
+        plain_database, broker.publish_url, VERKEHRSPULS_BROKER__URL=broker.url
+    )
+    with ingesting(settings), serving(settings) as client:
         sender = Sender(client, token)
         response = sender.send(
             [
@@ -394,8 +378,10 @@ def test_request_that_comes_again_has_no_second_effect(
     token = tokens.create(town, "kusel")
     other = tokens.create(town, "kusel")
     body = [{"sensor": "camera-1", "message": native()}, {"sensor": "x", "message": 1}]
-    settings = settings_of(plain_database, broker.publish_url)
-    with ingesting(plain_database, broker.url), serving(settings) as client:
+    settings = settings_of(
+        plain_database, broker.publish_url, VERKEHRSPULS_BROKER__URL=broker.url
+    )
+    with ingesting(settings), serving(settings) as client:
         sender = Sender(client, token)
         first = sender.send(body, idempotency_key="a")
         again = sender.send(body, idempotency_key="a")

@@ -77,8 +77,9 @@ def url(_plain: parts.Databases) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def client(url: str) -> Iterator[TestClient]:
+    """Client of an application that remembers no page of another test."""
     with TestClient(served.web(url, NOW)) as client:
         yield client
 

@@ -66,9 +66,9 @@ def list_suspected(
 ) -> list[Suspicion]:
     """List when channels of sites are suspected of a fault that nobody has decided on.
 
-    Spans (`since`, `until`) that touch the period and have begun, with their `fault`:
-    the reason of a case, or the verdict of health on a whole day whose hours no case
-    names. Direction `all` is all of them, quantity None each.
+    Return spans (`since`, `until`) that touch the period and have begun, with their
+    `fault`: the reason of a case, or the verdict of health on a whole day whose hours
+    are in no case. Direction `all` matches every direction, quantity None every one.
     """
     return read_records(
         connection,

@@ -65,20 +65,20 @@ def compared(
                 found=stored,
             )
 
-    def change(one: pl.DataFrame, after: pl.DataFrame) -> Change:
+    def change(reference: pl.DataFrame, after: pl.DataFrame) -> Change:
         if other:
-            return compare_sites(one, after)
-        both = pl.concat([one, after]).unique("day").sort("day")
+            return compare_sites(reference, after)
+        both = pl.concat([reference, after]).unique("day").sort("day")
         return compare_periods(
             both, before=before, after=(counted.first, counted.ended)
         )
 
-    one, after = days(None), counted.flow_days
-    trusted = one if suspects.is_empty() else days(suspects)
+    reference, after = days(None), counted.flow_days
+    trusted = reference if suspects.is_empty() else days(suspects)
     without = counted.trusted.flow_days if counted.trusted else after
     # today may be suspected, which is not compared
-    alike = trusted is one and without.equals(after)
+    alike = trusted is reference and without.equals(after)
     return Compared(
-        found=change(one, after),
+        found=change(reference, after),
         trusted=None if alike else change(trusted, without),
     )
