@@ -69,7 +69,7 @@ def _noise(reader: Reader, asked: Asked) -> Report:
     with reader.frames() as url:
         hours = stored_hours(read_hours(asked, url, NOISE), asked.site.channels)
     days = noise_of(hours, time_zone=asked.zone).days
-    first = days.filter(pl.col("channel_id") == days["channel_id"].min())
+    first = days.filter(pl.col("channel_id") == pl.col("channel_id").min())
     return Report(quantity=NOISE, days=first)
 
 

@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 import polars as pl
 
+from analytics.flow import peaks
 from analytics.frames import SPEED_HISTOGRAMS, empty
 from analytics.quality.validity import Rules
 from analytics.reports.extracts import ALL
@@ -122,7 +123,7 @@ def read(
             quarters=hours.clear(),
             histograms=_no_histograms(),
         )
-    day = _busiest(days, asked.ended)
+    day = busiest(days, asked.ended)
     if quarters is None:
         of_day = _quarters(asked, url, day)
     else:
@@ -171,7 +172,7 @@ def read_trusted(
             quarters=found.quarters,
             histograms=found.histograms,
         )
-    day = _busiest(days, asked.ended)
+    day = busiest(days, asked.ended)
     ends = day_start(day, asked.zone), day_end(day, asked.zone)
     quarters, histograms = found.quarters, found.histograms
     if day != found.busiest or _touched(suspects, ends):
@@ -215,16 +216,21 @@ def _touched(suspects: pl.DataFrame, ends: tuple[datetime, datetime]) -> bool:
     return bool(suspects.select(inside.any()).item())
 
 
-def _busiest(days: pl.DataFrame, ended: date) -> date:
+def busiest(days: pl.DataFrame, ended: date) -> date:
     """Return the day with the greatest peak; else the last one with figures.
 
     The sliding peak of each day is stored: only the quarter-hours of that day are read.
+    A day without the share of quarter-hours that a peak hour needs comes after others.
     """
     known = (
         days.lazy()
         .filter(pl.col("direction") == ALL, pl.col("day") <= ended)
         .filter(pl.col("volume").is_not_null() | pl.col("peak_volume").is_not_null())
-        .sort("peak_volume", "day", descending=[True, False], nulls_last=True)
+        .sort(
+            *(pl.col("observed") >= peaks.MIN_KNOWN, "peak_volume", "day"),
+            descending=[True, True, False],
+            nulls_last=True,
+        )
         .select("day", "peak_volume", last=pl.col("day").max())
         .head(1)
         .collect()
