@@ -113,8 +113,9 @@ def test_frames_come_again_after_the_server_closed_idle_connections(
 ) -> None:
     write(connection, database, (NOW, 3))
     assert read_frame(database, "outputs").height == 3
+    # with a number of milliseconds it waits until they are closed
     connection.execute(
-        "select pg_terminate_backend(pid) from pg_stat_activity "
+        "select pg_terminate_backend(pid, 60000) from pg_stat_activity "
         "where datname = current_database() and pid <> pg_backend_pid()"
     )
     assert read_frame(database, "outputs").height == 3
