@@ -185,10 +185,10 @@ class Databases:
         """Let nobody into a template: none that is in use can be cloned."""
         self._run("alter database {} with allow_connections false", name)
         with psycopg.connect(self._url, autocommit=True) as connection:
-            # not even a background worker
+            # not even a background worker; autovacuum makes way by itself
             connection.execute(
                 "select pg_terminate_backend(pid) from pg_stat_activity "
-                "where datname = %s",
+                "where datname = %s and backend_type <> 'autovacuum worker'",
                 [name],
             )
 

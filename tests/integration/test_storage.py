@@ -117,5 +117,6 @@ def test_frames_come_again_after_the_server_closed_idle_connections(
     connection.execute(
         "select pg_terminate_backend(pid, 60000) from pg_stat_activity "
         "where datname = current_database() and pid <> pg_backend_pid()"
+        " and backend_type = 'client backend'"
     )
     assert read_frame(database, "outputs").height == 3

@@ -22,7 +22,7 @@ from tests.towns import AIR_TOPIC, COUNTS_TOPIC, TOWN
 from verkehrspuls.quantities import OVERLAP_TOLERANCE
 from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import Ingest
-from verkehrspuls.storage.database import connect
+from verkehrspuls.storage.database import Connection, connect
 
 NOW = datetime(2026, 11, 21, 20, tzinfo=UTC)
 
@@ -112,6 +112,12 @@ def breaking() -> Iterator[None]:
         yield
 
 
+def has_left(connection: Connection) -> bool:
+    """Return whether the database noticed that the worker of slot 0 left."""
+    query = "select from pg_stat_activity where datname = current_database() and "
+    return not connection.execute(query + "application_name = 'ingest 0'").rowcount
+
+
 @settings(
     max_examples=10,
     deadline=None,
@@ -151,6 +157,7 @@ def test_ledger_counts_what_overlaps_when_it_comes(
         for who, batch in history:
             if who == "new":
                 workers["first"].close()
+                parts.wait_for(lambda: has_left(connection), parts.PATIENCE_S)
                 workers["first"] = start(0)
             for each in batch:
                 stored[each.output, each.time] = each
