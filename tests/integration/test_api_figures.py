@@ -211,6 +211,19 @@ def test_what_cannot_be_answered_is_said(
     assert answer.status_code == 422, answer.text
 
 
+def test_a_quantity_that_is_not_counted_is_refused_by_its_own_name(
+    client: TestClient,
+) -> None:
+    """The site measures it, and it has no direction either."""
+    answer = client.get(f"{SITE}/means", params=PERIOD | {"quantity": "no2_ugm3"})
+    assert answer.json()["errors"] == [
+        {
+            "pointer": "#/query/quantity",
+            "detail": "The site measures motor, not no2_ugm3.",
+        }
+    ]
+
+
 def test_a_private_site_has_no_figures(client: TestClient) -> None:
     answer = client.get("/api/v1/sites/kaiserslautern/hof/figures/means")
     assert answer.status_code == 404
