@@ -156,10 +156,10 @@ def test_speeds_tell_what_a_person_excluded(client: TestClient, url: str) -> Non
         passport = found["table"]["passport"]
         return passport["observed"], passport["excluded"]
 
-    assert shares("speeds") == (pytest.approx(1 / 24), 0)
+    assert shares("speeds") == pytest.approx((1 / 24, 0))
     with excluded(url):
         # of two lanes one
-        assert shares("speeds") == (pytest.approx(1 / 48), pytest.approx(1 / 48))
+        assert shares("speeds") == pytest.approx((1 / 48, 1 / 48))
         assert shares("classes") == (0.5, 0.5)
 
 

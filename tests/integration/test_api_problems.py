@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import httpx2
@@ -298,6 +299,10 @@ def test_the_service_is_back_when_the_database_is(url: str) -> None:
     )
     app = create_app(load({"VERKEHRSPULS_DATABASE__URL": away}))
     with client_of(app) as client:
+
+        def found(address: str) -> bool:
+            return client.get(address).status_code == 200
+
         response = client.get("/api/v1/sites")
         check(response, status=503, code="database-unavailable")
         assert response.headers["retry-after"] == "5"
@@ -308,7 +313,7 @@ def test_the_service_is_back_when_the_database_is(url: str) -> None:
         assert "verkehrspuls_database_up 0.0" in client.get("/metrics").text
         with forwarded(port, to=parameters):
             for address in ("/readyz", "/api/v1/sites"):
-                wait_for(lambda a=address: client.get(a).status_code == 200)
+                wait_for(partial(found, address))
         response = client.get(SERIES)
         check(response, status=503, code="database-unavailable")
 
