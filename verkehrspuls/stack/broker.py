@@ -210,7 +210,7 @@ def lets_in(url: str, *, timeout_s: float = 2) -> bool:
 
 def free_port(ports: range) -> int:
     """Choose a free port of 127.0.0.1."""
-    # of the system's chance: whoever seeds ours alike would be given the same ports
+    # not from a seeded generator: programs with the same seed would choose the same
     for port in random.SystemRandom().sample(ports, k=100):
         with socket.socket() as probe:
             try:
