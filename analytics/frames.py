@@ -425,6 +425,16 @@ def mean(values: pl.Series) -> float:
     return float(cast("float", values.mean()))
 
 
+def known_sum(column: str) -> pl.Expr:
+    """Sum the known numbers of a column; null without any."""
+    return pl.when(pl.col(column).count() > 0).then(pl.col(column).sum()).alias(column)
+
+
+def highest(rows: pl.DataFrame, column: str) -> pl.DataFrame:
+    """Return the rows with the highest value of a column."""
+    return rows.filter(pl.col(column) == pl.col(column).max())
+
+
 def of_records(records: Sequence[object], schema: Schema) -> pl.DataFrame:
     """Return a frame of the attributes of records that a schema names."""
     columns = {name: [getattr(each, name) for each in records] for name in schema}
