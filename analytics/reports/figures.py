@@ -30,6 +30,7 @@ from analytics.reports.extracts import DAY, Selection
 from analytics.reports.sources import Source
 from verkehrspuls import calendar
 from verkehrspuls.errors import BadParameter
+from verkehrspuls.quantities import COUNTED
 from verkehrspuls.storage.sites import Site
 
 
@@ -185,7 +186,7 @@ def select(
     today = calendar.local_day(now, site.time_zone)
     chosen = extracts.select(
         site,
-        quantity=quantity,
+        quantity=extracts.quantity_of(site, asked=quantity, among=COUNTED),
         direction=direction,
         start=start,
         end=end or today,

@@ -40,7 +40,7 @@ def site_id(url: str, key: str) -> int:
         return found.site_id
 
 
-def volumes(url: str, *, key: str = "pariser-strasse", **given: object) -> pl.DataFrame:
+def volumes(url: str, *, key: str = "pariser-strasse", **given: Any) -> pl.DataFrame:
     asked: dict[str, Any] = {
         "quantity": "motor",
         "start": DAY_3 - timedelta(hours=1),
@@ -94,7 +94,7 @@ def test_nothing_of_the_future_is_read(plain_world: str) -> None:
             " where key = 'pariser-strasse'",
             (METHOD, [hour.date(), hour.date() + timedelta(days=2)]),
         )
-    span = {"start": hour, "end": later + timedelta(hours=1)}
+    span: dict[str, Any] = {"start": hour, "end": later + timedelta(hours=1)}
     found = volumes(plain_world, direction="all", **span)
     assert found["time"].to_list() == [hour]
     days = read_daily_figures(
@@ -329,7 +329,7 @@ def test_reading_works_on_each_edition(edition_world: str) -> None:
 def test_what_a_person_excluded_leaves_all_figures(plain_world: str) -> None:
     """All channels of a case, not the leading one alone."""
     place = site_id(plain_world, "pariser-strasse")
-    hour = {"start": DAY_3, "end": DAY_3 + timedelta(hours=1)}
+    hour: dict[str, Any] = {"start": DAY_3, "end": DAY_3 + timedelta(hours=1)}
 
     def figures() -> dict[str, list[tuple[object, ...]]]:
         of_site = {"site_id": place, **hour}
@@ -417,7 +417,7 @@ def test_a_bin_is_excluded_also_where_the_period_ends_in_it(
             [hour],
         )
     for minutes in (15, 60):
-        span = {"start": hour, "end": hour + timedelta(minutes=minutes)}
+        span: dict[str, Any] = {"start": hour, "end": hour + timedelta(minutes=minutes)}
         of_site = {"site_id": place, **span}
         frames = (
             volumes(url, direction="west", **span),

@@ -1,6 +1,6 @@
 """Frames as the reading layer gives them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
@@ -22,7 +22,7 @@ def period(start: datetime, end: datetime, bin: Bin = "PT1H") -> Period:
 
 def volumes(
     start: datetime,
-    counted: list[int | None],
+    counted: Sequence[int | None],
     *,
     direction: str = "in",
     observed: list[float] | None = None,
