@@ -43,8 +43,21 @@ def quantity_of(known: Iterable[str], description: str, **more: Any) -> Any:
     )
 
 
-def _any_of(known: Iterable[str]) -> str:
-    return "^(" + "|".join(known) + ")$"
+def pattern_of(values: Iterable[str]) -> str:
+    """Return the pattern of a parameter that takes only these values."""
+    return "^(" + "|".join(values) + ")$"
+
+
+def one_of(values: Iterable[str]) -> BeforeValidator:
+    """Refuse any other value with a list of these, before a pattern does."""
+    known = tuple(values)
+
+    def checked(value: object) -> object:
+        if value is not None and value not in known:
+            raise ValueError(f"It must be one of {', '.join(known)}")
+        return value
+
+    return BeforeValidator(checked)
 
 
 MunicipalityKey = Annotated[str, key_of("municipality", example=EXAMPLE_TOWN)]
@@ -85,15 +98,17 @@ Quantity = Annotated[
     quantity_of(
         COUNTED,
         "what was counted; default is the site's first",
-        pattern=_any_of(COUNTED),
+        pattern=pattern_of(COUNTED),
     ),
+    one_of(COUNTED),
 ]
 #: also environment quantities
 AnyQuantity = Annotated[
     str | None,
     quantity_of(
-        QUANTITIES, "in which something was found", pattern=_any_of(QUANTITIES)
+        QUANTITIES, "in which something was found", pattern=pattern_of(QUANTITIES)
     ),
+    one_of(QUANTITIES),
 ]
 Direction = Annotated[
     str,

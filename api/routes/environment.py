@@ -1,6 +1,6 @@
 """`/sites/{municipality}/{site}/…`: air, noise, wind, water level, with the traffic."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, TypeVar
@@ -14,15 +14,24 @@ from analytics.reports import environment as reports
 from analytics.reports.environment import MAX_PERIOD_DAYS, Asked, ask
 from analytics.reports.periods import period
 from api import PREFIX
-from api.parameters import From, MunicipalityKey, SiteKey, Store, To
+from api.parameters import (
+    From,
+    MunicipalityKey,
+    SiteKey,
+    Store,
+    To,
+    one_of,
+    pattern_of,
+)
 from api.problems import RESPONSES
 from api.schemas import environment as schemas
-from verkehrspuls.errors import BadParameter
 from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.storage.sites import read_site
 
 router = APIRouter(prefix=f"{PREFIX}/sites/{{municipality}}/{{site}}", tags=["figures"])
 ORDER: Final = 60
+
+CONCENTRATIONS: Final = tuple(q for q in ENVIRONMENT if q.endswith("_ugm3"))
 
 
 def _ask(
@@ -60,9 +69,10 @@ def read_air(
         str,
         Query(
             description="which index, by name and version",
-            pattern="^(" + "|".join(indices.INDICES) + ")$",
+            pattern=pattern_of(indices.INDICES),
             examples=["uba-2025"],
         ),
+        one_of(indices.INDICES),
     ] = indices.SHOWN,
 ) -> dict[str, Any]:
     """Judge the air of a period: index, limits by calendar year, correction of PM.
@@ -139,11 +149,10 @@ def read_wind(
             pattern="^[a-z0-9_]{1,64}$",
             examples=["pm10_ugm3"],
         ),
+        one_of(CONCENTRATIONS),
     ] = None,
 ) -> dict[str, Any]:
     """Count the hours of a period by wind direction and speed."""
-    if quantity is not None:
-        _concentration(quantity)
     report = reports.report_wind(asked, quantity)
     return _answer(report, lambda rose: {"rose": rose.to_dicts()}) | {
         "sectors": winds.SECTORS,
@@ -194,6 +203,7 @@ def read_dependence(
             pattern="^[a-z0-9_]{1,64}$",
             examples=["no2_ugm3"],
         ),
+        one_of(CONCENTRATIONS),
     ] = "no2_ugm3",
     background: Annotated[
         str | None,
@@ -205,7 +215,6 @@ def read_dependence(
     ] = None,
 ) -> dict[str, Any]:
     """Compare a concentration with flow, speed and wind, hour by hour."""
-    _concentration(quantity)
     away = None
     if background is not None:
         with asked.store.connection() as connection:
@@ -224,14 +233,6 @@ def read_dependence(
         "quantity": quantity,
         "background": background,
     }
-
-
-def _concentration(quantity: str) -> None:
-    known: Sequence[str] = [q for q in ENVIRONMENT if q.endswith("_ugm3")]
-    if quantity not in known:
-        raise BadParameter(
-            parameter="quantity", detail=f"The concentrations are {', '.join(known)}"
-        )
 
 
 def _named(found: pl.DataFrame, asked: Asked) -> list[dict[str, Any]]:

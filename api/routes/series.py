@@ -13,7 +13,16 @@ from api.database import Database
 from api.errors import NotAcceptable
 from api.file_types import FILE_TYPES, SPREADSHEET_KEYS, FileType, file_name
 from api.negotiation import weight
-from api.parameters import From, MunicipalityKey, SiteKey, Store, To, quantity_of
+from api.parameters import (
+    From,
+    MunicipalityKey,
+    SiteKey,
+    Store,
+    To,
+    one_of,
+    pattern_of,
+    quantity_of,
+)
 from api.problems import RESPONSES
 from api.schemas.series import Series
 from verkehrspuls.quantities import QUANTITIES
@@ -26,6 +35,7 @@ MODELS: Final = (Series,)
 #: Maximum days, so that a response stays below some 40,000 intervals.
 MAX_DAYS: Final[dict[str, int]] = {"PT15M": 366, "PT1H": 5 * 366, "P1D": 100 * 366}
 
+_CSV_KEYS: Final = ("csv", *SPREADSHEET_KEYS)
 _CONTENT: Final[dict[str, dict[str, Any]]] = {
     "json": {"application/json": {"schema": {"$ref": "#/components/schemas/Series"}}},
     "csv": {"text/csv": {"schema": {"type": "string"}}},
@@ -112,9 +122,10 @@ def read_series(
         Query(
             description="in place of `Accept`; `csv-de` and `csv-en` are for Excel",
             json_schema_extra={"enum": list(FILE_TYPES)},
-            pattern="^(" + "|".join(FILE_TYPES) + ")$",
+            pattern=pattern_of(FILE_TYPES),
             examples=["json"],
         ),
+        one_of(FILE_TYPES),
     ] = None,
 ) -> Response:
     """Return a site's figures in the format of `Accept` or `format`.
@@ -153,9 +164,10 @@ def read_csv(
             description="`csv` is RFC 4180 with UTC times; `csv-de` has semicolons, "
             "decimal commas, local times and German names, for Excel; `csv-en` the "
             "same in English",
-            json_schema_extra={"enum": ["csv", *SPREADSHEET_KEYS]},
+            json_schema_extra={"enum": list(_CSV_KEYS)},
             pattern="^csv(-de|-en)?$",
         ),
+        one_of(_CSV_KEYS),
     ] = "csv",
 ) -> Response:
     """Return the figures as CSV; the header `Link` points to units and passport."""

@@ -139,7 +139,8 @@ def try_message(
         found = attempt(connection, settings, Message(topic, payload, now))
         if at is not None:
             town = found.sensor.partition("/")[0] if found.sensor else None
-            then = periods.moment("--at", at, known.time_zone(connection, town))
+            zone = known.time_zone(connection, town) if town else None
+            then = periods.moment("--at", at, zone)
             found = attempt(connection, settings, Message(topic, payload, then or now))
     problem = found.problem
     if as_json:

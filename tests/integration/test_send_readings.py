@@ -350,8 +350,8 @@ def test_what_json_does_not_have_costs_no_other_message(
     plain_database: str, broker: Broker, town: Connection
 ) -> None:
     token = tokens.create(town, "kusel")
-    nan = native() | {"counts": [{"channel": "1", "classes": {"car": 1}}]}
-    nan["counts"][0]["speed_kmh"] = float("nan")
+    part = {"channel": "1", "classes": {"car": 1}, "speed_kmh": float("nan")}
+    nan = native(counts=[part])
     bad = native(5, counts=[{"channel": "1", "classes": {"car": float("nan")}}])
     with serving(settings_of(plain_database, broker.publish_url)) as client:
         sent = [{"sensor": "camera-1", "message": each} for each in (nan, bad)]

@@ -37,6 +37,8 @@ MAX_LISTED: Final = 10
 MAX_CLOCKS_LISTED: Final = 5
 #: with less free space a database will soon stop storing readings
 MIN_FREE_BYTES = 1 << 30
+#: what a public town registers, or the operator sets for all of them
+_ADDRESSES: Final = ("imprint", "privacy", "contact")
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +265,7 @@ def _addresses(towns: "Sequence[Municipality]", settings: Settings) -> Finding:
         and (
             lacks := [
                 name
-                for name in type(settings.pages).model_fields
+                for name in _ADDRESSES
                 if not getattr(town, name) and not getattr(settings.pages, name)
             ]
         )

@@ -28,7 +28,7 @@ PLACEHOLDER = re.compile(r"%\(\w+\)s|\{\}")
 def source_texts() -> frozenset[str | tuple[str, ...]]:
     """Every text that code and templates show, collected as `babel.cfg` says."""
     with (PROJECT / "babel.cfg").open(encoding="utf-8") as config:
-        methods, options = parse_mapping_cfg(config)  # type: ignore[no-untyped-call]
+        methods, options = parse_mapping_cfg(config)
     found = extract_from_dir(PROJECT, methods, options, keywords=KEYWORDS)
     return frozenset(message for _, _, message, _, _ in found)
 
