@@ -257,7 +257,7 @@ FLOW_DAYS: Final[Schema] = {
 }
 #: Quarter-hours or hours of a site, quantity and direction with data. `flow` is in
 #: vehicles/h; null if too little is known of one of the lanes.
-FLOW_BINS: Final[Schema] = {
+FLOWS: Final[Schema] = {
     "time": TIME,
     "day": pl.Date(),
     "hour": pl.Int8(),
@@ -265,9 +265,15 @@ FLOW_BINS: Final[Schema] = {
     **dict.fromkeys(_SHARES, _F64),
     "volume": _F64,
     "flow": _F64,
+}
+#: The same with classes and speeds.
+FLOW_BINS: Final[Schema] = {
+    **FLOWS,
     **dict.fromkeys(COUNTS, _F64),
     "speed_kmh": _F64,
 }
+#: Sums of hours that know the same classes.
+CLASS_SUMS: Final[Schema] = {"volume": _F64, **dict.fromkeys(COUNTS, _F64)}
 #: Speed histograms of channels as received, in bins of equal width.
 HISTOGRAM_READINGS: Final[Schema] = {
     **INTERVALS,
