@@ -1,6 +1,5 @@
 """`/sites/{municipality}/{site}/days-as-known`: what was known at an earlier time."""
 
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
@@ -64,5 +63,5 @@ def read_days_as_known(
         "quantity": report.quantity,
         "known_at": known_at,
         "days": report.days.drop("site_id", "quantity").to_dicts(),
-        "passport": asdict(report.passport),
+        "passport": report.passport,
     }

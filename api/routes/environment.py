@@ -90,7 +90,7 @@ def read_air(
                 "name": air.index.name,
                 "classes": air.index.classes,
                 "source": air.index.source,
-                "hours": air.hours.to_dicts(),
+                "hours": air.hours,
             },
             "comparison": _named(air.comparison, asked),
             "corrected": {
@@ -126,7 +126,7 @@ def read_noise(asked: Ask) -> dict[str, Any]:
             "emission": {
                 "method": rls19.METHOD,
                 "attenuation_db": emission.attenuation_db,
-                "hours": emission.hours.to_dicts(),
+                "hours": emission.hours,
             },
         }
 
@@ -154,7 +154,7 @@ def read_wind(
 ) -> dict[str, Any]:
     """Count the hours of a period by wind direction and speed."""
     report = reports.report_wind(asked, quantity)
-    return _answer(report, lambda rose: {"rose": rose.to_dicts()}) | {
+    return _answer(report, lambda rose: {"rose": rose}) | {
         "sectors": winds.SECTORS,
         "calm_ms": winds.MIN_WIND_MS,
         "classes_ms": winds.CLASSES_MS,
@@ -182,7 +182,7 @@ def _gauge(gauge: reports.Gauge) -> dict[str, Any]:
         "channel": gauge.channel,
         "thresholds": gauge.thresholds,
         "reached": gauge.reached,
-        "crossings": gauge.crossings.to_dicts(),
+        "crossings": gauge.crossings,
         **{name: gauge.newest.get(name) for name in ("time", "level", "cm_per_h")},
     }
 
@@ -225,8 +225,8 @@ def read_dependence(
         return {
             "hours": found.hours,
             "mean": found.mean,
-            "by": {name: means.to_dicts() for name, means in found.by.items()},
-            "effects": [asdict(effect) for effect in found.effects],
+            "by": found.by,
+            "effects": found.effects,
         }
 
     return _answer(reports.report_dependence(asked, quantity, away), arranged) | {
@@ -235,18 +235,15 @@ def read_dependence(
     }
 
 
-def _named(found: pl.DataFrame, asked: Asked) -> list[dict[str, Any]]:
+def _named(found: pl.DataFrame, asked: Asked) -> pl.DataFrame:
     """Return rows with the key of their channel instead of its id."""
     keys = pl.DataFrame(
         [(c.channel_id, c.key) for c in asked.site.channels],
         schema={"channel_id": pl.Int32, "channel": pl.String},
         orient="row",
     )
-    return (
-        found.join(keys, on="channel_id", maintain_order="left")
-        .drop("channel_id")
-        .to_dicts()
-    )
+    named = found.join(keys, on="channel_id", maintain_order="left")
+    return named.drop("channel_id")
 
 
 def _answer(
@@ -255,8 +252,7 @@ def _answer(
     """Arrange a report; without what is suspected, too, where anything is."""
 
     def body_of(one: reports.WithPassports[Figures]) -> dict[str, Any]:
-        passports = {key: asdict(found) for key, found in one.passports.items()}
-        return arranged(one.figures) | {"passport": passports}
+        return arranged(one.figures) | {"passport": one.passports}
 
     without = report.without_suspected
     return {

@@ -1,11 +1,9 @@
 """`/corridors` and `/junctions`: traffic between the sites of a road."""
 
 from collections.abc import Callable
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Generic, NamedTuple, TypeVar
 
-import polars as pl
 from fastapi import APIRouter, Depends
 
 from analytics.reports import corridors as reports
@@ -92,9 +90,9 @@ def read_travel_times(
     return _of_corridor(
         reports.travel_times(store, *asked),
         lambda figures: {
-            "free_speeds": figures.free_speeds.to_dicts(),
-            "corridor_intervals": figures.intervals.to_dicts(),
-            "delays": figures.delays.to_dicts(),
+            "free_speeds": figures.free_speeds,
+            "corridor_intervals": figures.intervals,
+            "delays": figures.delays,
         },
     )
 
@@ -116,7 +114,7 @@ def read_reliability(
     The default is the last 35 days, the maximum is 366 days.
     """
     report = reports.reliability_of(store, *asked)
-    return _of_corridor(report, _as("reliability")) | {
+    return _of_corridor(report, lambda rows: {"reliability": rows}) | {
         "days_required": MIN_DAYS,
         "days_required_p95": MIN_DAYS_FOR_95,
     }
@@ -137,7 +135,7 @@ def read_bottlenecks(
     The default is the last seven days, the maximum is 62 days.
     """
     report = reports.bottlenecks_of(store, *asked)
-    return _of_corridor(report, _as("bottlenecks"))
+    return _of_corridor(report, lambda rows: {"bottlenecks": rows})
 
 
 @router.get(
@@ -155,7 +153,9 @@ def read_speed_field(
     The default is the last day, the maximum is two days.
     """
     report = reports.speed_field_of(store, *asked)
-    return _of_corridor(report, _as("cells")) | {"step_m": reports.STEP_M}
+    return _of_corridor(report, lambda rows: {"cells": rows}) | {
+        "step_m": reports.STEP_M
+    }
 
 
 @router.get(
@@ -223,15 +223,10 @@ def _period(
     return period(place.time_zone, from_, to, now=now, days=days).at_most(longest)
 
 
-def _as(name: str) -> Callable[[pl.DataFrame], dict[str, Any]]:
-    """Arrange a frame as rows under a name."""
-    return lambda figures: {name: figures.to_dicts()}
-
-
 def _balances(figures: reports.Balances) -> dict[str, Any]:
     return {
-        "balances": figures.balances.to_dicts(),
-        "residuals": figures.notable.to_dicts(),
+        "balances": figures.balances,
+        "residuals": figures.notable,
     }
 
 
@@ -247,7 +242,7 @@ def _answer(
     """Arrange a report; without what is suspected, too, where anything is."""
 
     def body_of(figures: reports.WithPassport[Figures]) -> dict[str, Any]:
-        return arranged(figures.figures) | {"passport": asdict(figures.passport)}
+        return arranged(figures.figures) | {"passport": figures.passport}
 
     without = report.without_suspected
     return {

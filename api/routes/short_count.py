@@ -12,7 +12,6 @@ from api import PREFIX
 from api.errors import Unreadable
 from api.parameters import MunicipalityKey, Store
 from api.problems import RESPONSES
-from api.schemas import reasons
 from api.schemas import short_count as schemas
 from verkehrspuls.quantities import COUNTED
 
@@ -61,6 +60,6 @@ def expand_short_count(
 
 def _figures(expanded: Expanded) -> dict[str, Any]:
     return asdict(expanded.found) | {
-        "reason": reasons.in_languages(expanded.found.reason),
-        "passport": asdict(expanded.passport),
+        "reason": expanded.found.reason,
+        "passport": expanded.passport,
     }
