@@ -14,41 +14,25 @@ from analytics.reports import environment as reports
 from analytics.reports.environment import MAX_PERIOD_DAYS, Asked, ask
 from analytics.reports.periods import period
 from api import PREFIX
-from api.parameters import (
-    From,
-    MunicipalityKey,
-    SiteKey,
-    Store,
-    To,
-    one_of,
-    pattern_of,
-)
+from api.parameters import From, NamedSite, Store, To, one_of, pattern_of
 from api.problems import RESPONSES
 from api.schemas import environment as schemas
 from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.storage.sites import read_site
 
-router = APIRouter(prefix=f"{PREFIX}/sites/{{municipality}}/{{site}}", tags=["figures"])
+router = APIRouter(
+    prefix=f"{PREFIX}/sites/{{municipality}}/{{site}}",
+    tags=["figures"],
+    responses=RESPONSES,
+)
 ORDER: Final = 60
 
 CONCENTRATIONS: Final = tuple(q for q in ENVIRONMENT if q.endswith("_ugm3"))
 
 
-def _ask(
-    store: Store,
-    municipality: MunicipalityKey,
-    site: SiteKey,
-    from_: From = None,
-    to: To = None,
-) -> Asked:
-    with store.connection() as connection:
-        found = read_site(connection, municipality, site)
-    now = datetime.now(UTC)
-    return ask(
-        store,
-        found,
-        period(found.time_zone, from_, to, now=now, days=30).at_most(MAX_PERIOD_DAYS),
-    )
+def _ask(store: Store, site: NamedSite, from_: From = None, to: To = None) -> Asked:
+    asked = period(site.time_zone, from_, to, now=datetime.now(UTC), days=30)
+    return ask(store, site, asked.at_most(MAX_PERIOD_DAYS))
 
 
 Figures = TypeVar("Figures")
@@ -58,10 +42,8 @@ Ask = Annotated[Asked, Depends(_ask)]
 
 @router.get(
     "/air",
-    operation_id="readAir",
     summary="Air quality",
     response_model=schemas.Air,
-    responses=RESPONSES,
 )
 def read_air(
     asked: Ask,
@@ -107,10 +89,8 @@ def read_air(
 
 @router.get(
     "/noise",
-    operation_id="readNoise",
     summary="Noise levels",
     response_model=schemas.Noise,
-    responses=RESPONSES,
 )
 def read_noise(asked: Ask) -> dict[str, Any]:
     """Return Lday, Levening, Lnight and Lden of days and of the period.
@@ -135,10 +115,8 @@ def read_noise(asked: Ask) -> dict[str, Any]:
 
 @router.get(
     "/wind",
-    operation_id="readWind",
     summary="Wind rose",
     response_model=schemas.Wind,
-    responses=RESPONSES,
 )
 def read_wind(
     asked: Ask,
@@ -164,10 +142,8 @@ def read_wind(
 
 @router.get(
     "/water-level",
-    operation_id="readWaterLevel",
     summary="Gauges",
     response_model=schemas.WaterLevels,
-    responses=RESPONSES,
 )
 def read_water_level(asked: Ask) -> dict[str, Any]:
     """Return the level of gauges, their trend, and crossed thresholds."""
@@ -189,12 +165,10 @@ def _gauge(gauge: reports.Gauge) -> dict[str, Any]:
 
 @router.get(
     "/traffic-and-environment",
-    operation_id="readTrafficAndEnvironment",
     summary="How a concentration goes with the traffic",
     response_model=schemas.Dependence,
-    responses=RESPONSES,
 )
-def read_dependence(
+def read_traffic_and_environment(
     asked: Ask,
     quantity: Annotated[
         str,

@@ -23,16 +23,14 @@ from api.schemas import flow as schemas
 from verkehrspuls.quantities import COUNTED
 from verkehrspuls.storage.sites import read_site
 
-router = APIRouter(prefix=PREFIX, tags=["figures"])
+router = APIRouter(prefix=PREFIX, tags=["figures"], responses=RESPONSES)
 ORDER: Final = 40
 
 
 @router.get(
     "/sites/{municipality}/{site}/figures/{kind}",
-    operation_id="readFigures",
     summary="Read flow figures",
     response_model=schemas.FlowFigures,
-    responses=RESPONSES,
 )
 def read_figures(
     request: Request,

@@ -12,16 +12,14 @@ from api.problems import RESPONSES
 from api.schemas import forecast as schemas
 from verkehrspuls.quantities import COUNTED
 
-router = APIRouter(prefix=PREFIX, tags=["figures"])
+router = APIRouter(prefix=PREFIX, tags=["figures"], responses=RESPONSES)
 ORDER: Final = 50
 
 
 @router.get(
     "/sites/{municipality}/{site}/forecast",
-    operation_id="readForecast",
     summary="Read the forecast",
     response_model=schemas.Forecast,
-    responses=RESPONSES,
 )
 def read_forecast(
     store: Store,

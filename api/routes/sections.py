@@ -63,7 +63,6 @@ def _junction(
 
 @router.get(
     "/corridors",
-    operation_id="listCorridors",
     summary="List corridors",
     response_model=schemas.Corridors,
     responses=READ_RESPONSES,
@@ -75,7 +74,6 @@ def list_corridors(store: Store, municipality: OfMunicipality = None) -> dict[st
 
 @router.get(
     "/corridors/{municipality}/{corridor}/travel-times",
-    operation_id="readTravelTimes",
     summary="Travel times and delays",
     response_model=schemas.TravelTimes,
     responses=RESPONSES,
@@ -99,7 +97,6 @@ def read_travel_times(
 
 @router.get(
     "/corridors/{municipality}/{corridor}/reliability",
-    operation_id="readReliability",
     summary="Reliability of travel times",
     response_model=schemas.Reliability,
     responses=RESPONSES,
@@ -122,7 +119,6 @@ def read_reliability(
 
 @router.get(
     "/corridors/{municipality}/{corridor}/bottlenecks",
-    operation_id="readBottlenecks",
     summary="Bottlenecks",
     response_model=schemas.Bottlenecks,
     responses=RESPONSES,
@@ -140,7 +136,6 @@ def read_bottlenecks(
 
 @router.get(
     "/corridors/{municipality}/{corridor}/speed-field",
-    operation_id="readSpeedField",
     summary="Speed in space and time",
     response_model=schemas.SpeedField,
     responses=RESPONSES,
@@ -160,7 +155,6 @@ def read_speed_field(
 
 @router.get(
     "/corridors/{municipality}/{corridor}/balance",
-    operation_id="readCorridorBalance",
     summary="Conservation of flow along a road",
     response_model=schemas.Balances,
     responses=RESPONSES,
@@ -178,7 +172,6 @@ def read_corridor_balance(
 
 @router.get(
     "/junctions",
-    operation_id="listJunctions",
     summary="List junctions",
     response_model=schemas.Junctions,
     responses=READ_RESPONSES,
@@ -190,7 +183,6 @@ def list_junctions(store: Store, municipality: OfMunicipality = None) -> dict[st
 
 @router.get(
     "/junctions/{municipality}/{junction}/balance",
-    operation_id="readJunctionBalance",
     summary="Conservation of flow at a junction",
     response_model=schemas.Balances,
     responses=RESPONSES,

@@ -15,16 +15,14 @@ from api.problems import RESPONSES
 from api.schemas import short_count as schemas
 from verkehrspuls.quantities import COUNTED
 
-router = APIRouter(prefix=PREFIX, tags=["studies"])
+router = APIRouter(prefix=PREFIX, tags=["studies"], responses=RESPONSES)
 ORDER: Final = 100
 
 
 @router.post(
     "/municipalities/{municipality}/short-count",
-    operation_id="expandShortCount",
     summary="From a short count to the mean day of a year",
     response_model=schemas.ShortCount,
-    responses=RESPONSES,
 )
 def expand_short_count(
     request: Request, store: Store, municipality: MunicipalityKey, count: schemas.Count

@@ -11,7 +11,7 @@ from api.problems import RESPONSES
 from api.schemas import studies as schemas
 from verkehrspuls.errors import BadParameter
 
-router = APIRouter(prefix=PREFIX, tags=["studies"])
+router = APIRouter(prefix=PREFIX, tags=["studies"], responses=RESPONSES)
 ORDER: Final = 90
 
 Middle = Annotated[
@@ -25,10 +25,8 @@ Weeks = Annotated[
 
 @router.get(
     "/sites/{municipality}/{site}/before-after",
-    operation_id="readBeforeAfter",
     summary="Before and after a measure",
     response_model=schemas.BeforeAfter,
-    responses=RESPONSES,
 )
 def read_before_after(
     store: Store,
@@ -68,10 +66,8 @@ def read_before_after(
 
 @router.get(
     "/sites/{municipality}/{site}/compare",
-    operation_id="compare",
     summary="Compare two periods, or two sites",
     response_model=schemas.Compared,
-    responses=RESPONSES,
 )
 def compare(
     store: Store,
@@ -131,10 +127,8 @@ def compare(
 
 @router.get(
     "/municipalities/{municipality}/ranking",
-    operation_id="readRanking",
     summary="Sites by their change",
     response_model=schemas.Ranking,
-    responses=RESPONSES,
 )
 def read_ranking(
     store: Store,
