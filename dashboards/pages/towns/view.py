@@ -385,14 +385,18 @@ def map_chart(
         note += " " + language.phrase(
             "Sites close together share a mark, which shows the state of most of them."
         )
-    elif spread:
+    else:
         note += " " + language.phrase(
             "Marks that would cover each other are moved apart."
         )
-    else:
+    if not spread:
         note += " " + language.phrase(
-            "Lines connect the sites of a road; they do not show its course."
+            "Where there is no room for a name, the list below has it."
         )
+        if not clustered:
+            note += " " + language.phrase(
+                "Lines connect the sites of a road; they do not show its course."
+            )
     if missing := len(shown) - len(placed):
         note += " " + language.plural(
             "%(count)s site has no coordinates and is not on the map.",
