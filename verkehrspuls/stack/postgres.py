@@ -70,24 +70,8 @@ class PostgresServer(Server):
         digest = hashlib.sha256(os.fsencode(self.directory)).hexdigest()
         return Path(tempfile.gettempdir()) / f"vp-{os.geteuid()}-{digest[:12]}"
 
-    def start(self) -> None:
-        """Start the server, created at the first start, and wait until it answers."""
-        deadline = time.monotonic() + self._start_s
-        while True:
-            self.spawn()
-            try:
-                process.wait_for_answer(self, timeout_s=self._start_s)
-            except BaseException as error:
-                self.stop()
-                late = time.monotonic() > deadline
-                if late or _STILL_ENDING not in str(error):
-                    raise
-            else:
-                return
-            time.sleep(0.2)
-
     def spawn(self) -> None:
-        """Start the server without waiting until it answers."""
+        """Start the server, created at the first start, and do not wait for it."""
         self._make_folders(self.socket_directory)
         binaries = self._find_binaries()
         if self.data.exists():
@@ -144,6 +128,9 @@ class PostgresServer(Server):
     def version(self) -> str:
         """Return the version of the server's programs."""
         return program_version(postgres_binaries(self._given))
+
+    def _can_start_again(self, reason: str) -> bool:
+        return _STILL_ENDING in reason
 
     def _url(self, role: str) -> str:
         return (

@@ -6,6 +6,7 @@ directory/
 """
 
 import signal
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -44,9 +45,21 @@ class Server(ABC):
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    @abstractmethod
     def start(self) -> None:
         """Start it and wait until it answers."""
+        deadline = time.monotonic() + self._start_s
+        while True:
+            self.spawn()
+            try:
+                process.wait_for_answer(self, timeout_s=self._start_s)
+            except BaseException as error:
+                self.stop()
+                late = time.monotonic() > deadline
+                if late or not self._can_start_again(str(error)):
+                    raise
+            else:
+                return
+            time.sleep(0.2)
 
     @abstractmethod
     def spawn(self) -> None:
@@ -71,6 +84,10 @@ class Server(ABC):
     def kill(self) -> None:
         """Kill it; what it has acknowledged is kept."""
         self._signal(self.dies_by)
+
+    @abstractmethod
+    def _can_start_again(self, reason: str) -> bool:
+        """Return whether a start that failed for this reason is worth another."""
 
     def _signal(self, number: signal.Signals) -> None:
         if self.process is not None:
