@@ -18,6 +18,7 @@ from starlette.routing import Match
 
 from api import PREFIX
 from api.errors import NotAuthorised, NotTaken, Unreadable
+from api.parameters import DIRECTION, KEY
 from api.schemas.readings import ItemOutcome
 from verkehrspuls.errors import BadParameter, Unavailable, UnknownKey, VerkehrspulsError
 from verkehrspuls.storage import known
@@ -240,17 +241,27 @@ def _allowed(request: Request) -> list[str]:
     ]
 
 
+#: What patterns of parameters mean.
+_PATTERNS: Final = {
+    KEY: "It must have 1 to 64 lower-case letters, digits and hyphens",
+    DIRECTION: "It must have at most 64 lower-case letters, digits and hyphens",
+}
+
+
 def _validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it
     return respond(
         request,
         422,
         code="invalid",
-        detail="A parameter is wrong.",
+        detail="A part of the request is wrong: `errors` says which and why.",
         errors=[
             Invalid(
                 pointer="#/" + "/".join(_escaped(part) for part in e["loc"]),
-                detail=e["msg"].removeprefix("Value error, "),
+                detail=_PATTERNS.get(
+                    e.get("ctx", {}).get("pattern"),
+                    e["msg"].removeprefix("Value error, "),
+                ),
             )
             for e in error.errors()[:MAX_ERRORS]
         ],

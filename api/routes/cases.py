@@ -67,7 +67,8 @@ def list_cases(
     """
     if history and (current or not open):
         raise BadParameter(
-            parameter="history", detail="Ask for `history` without `open` or `current`"
+            parameter="history",
+            detail="`history` goes with neither `current=true` nor `open=false`",
         )
     standing = None if not open else CURRENT if current else UNDECIDED
     with store.connection() as connection:
