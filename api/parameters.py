@@ -11,6 +11,7 @@ from api.database import Database
 from verkehrspuls.errors import BadParameter, TooLong
 from verkehrspuls.moments import parse_day, parse_moment, parse_time, utc
 from verkehrspuls.quantities import COUNTED, QUANTITIES
+from verkehrspuls.storage.sites import Site, read_site
 
 _KEY: Final = "^[a-z0-9-]{1,64}$"
 #: keys used in the examples of the reference
@@ -144,3 +145,12 @@ def _database(request: Request) -> Database:
 
 
 Store = Annotated[Database, Depends(_database)]
+
+
+def _site(store: Store, municipality: MunicipalityKey, site: SiteKey) -> Site:
+    with store.connection() as connection:
+        return read_site(connection, municipality, site)
+
+
+#: site that the address names; it is there, and may be seen
+NamedSite = Annotated[Site, Depends(_site)]

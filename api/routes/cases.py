@@ -30,7 +30,6 @@ _DECIDING: dict[int | str, dict[str, Any]] = {
 
 @router.get(
     "/cases",
-    operation_id="listCases",
     summary="List anomaly cases",
     response_model=schemas.Cases,
     responses=READ_RESPONSES,
@@ -92,7 +91,6 @@ def list_cases(
 
 @router.get(
     "/cases/{number}",
-    operation_id="getCase",
     summary="Show an anomaly case",
     response_model=schemas.CaseInFull,
     responses=READ_RESPONSES,
@@ -105,7 +103,6 @@ def get_case(store: Store, number: Number) -> dict[str, object]:
 
 @router.patch(
     "/cases/{number}",
-    operation_id="decideCase",
     summary="Decide an anomaly case",
     response_model=schemas.CaseInFull,
     responses=_DECIDING,
@@ -126,7 +123,6 @@ def decide_case(
 
 @router.post(
     "/cases/{number}/comments",
-    operation_id="commentCase",
     summary="Comment on an anomaly case",
     status_code=201,
     response_model=schemas.CaseInFull,

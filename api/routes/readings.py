@@ -85,7 +85,6 @@ class Pace:
 
 @router.post(
     "/readings",
-    operation_id="sendReadings",
     summary="Send readings",
     status_code=202,
     response_model=schemas.Intake,

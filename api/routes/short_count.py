@@ -12,20 +12,17 @@ from api import PREFIX
 from api.errors import Unreadable
 from api.parameters import MunicipalityKey, Store
 from api.problems import RESPONSES
-from api.schemas import reasons
 from api.schemas import short_count as schemas
 from verkehrspuls.quantities import COUNTED
 
-router = APIRouter(prefix=PREFIX, tags=["studies"])
+router = APIRouter(prefix=PREFIX, tags=["studies"], responses=RESPONSES)
 ORDER: Final = 100
 
 
 @router.post(
     "/municipalities/{municipality}/short-count",
-    operation_id="expandShortCount",
     summary="From a short count to the mean day of a year",
     response_model=schemas.ShortCount,
-    responses=RESPONSES,
 )
 def expand_short_count(
     request: Request, store: Store, municipality: MunicipalityKey, count: schemas.Count
@@ -61,6 +58,6 @@ def expand_short_count(
 
 def _figures(expanded: Expanded) -> dict[str, Any]:
     return asdict(expanded.found) | {
-        "reason": reasons.in_languages(expanded.found.reason),
-        "passport": asdict(expanded.passport),
+        "reason": expanded.found.reason,
+        "passport": expanded.passport,
     }
