@@ -180,16 +180,15 @@ class Language:
             return f"{self.number(seconds // 60)} min"
         return f"{self.number(seconds // 3600)} h"
 
-    def age(self, span: timedelta) -> str:
-        """Format how long ago something was."""
-        seconds = max(0, int(span.total_seconds()))
-        if seconds < 90:
-            return self.plural("%(count)s second ago", "%(count)s seconds ago", seconds)
-        if (minutes := seconds // 60) < 90:
-            return self.plural("%(count)s minute ago", "%(count)s minutes ago", minutes)
-        if (hours := minutes // 60) < 36:
-            return self.plural("%(count)s hour ago", "%(count)s hours ago", hours)
-        return self.plural("%(count)s day ago", "%(count)s days ago", hours // 24)
+    def at(self, time: datetime, zone: str, *, now: datetime) -> str:
+        """Write when something was: um 17:42 Uhr; with the day if that is not today's.
+
+        Not how long ago it was, for a page stays open, and its text as it is.
+        """
+        local = time.astimezone(ZoneInfo(zone))
+        if local.date() == now.astimezone(ZoneInfo(zone)).date():
+            return self.phrase(mark("at %(time)s"), time=self.clock(local))
+        return self.phrase(mark("on %(moment)s"), moment=self.moment(time, zone))
 
 
 def _letter(time: datetime) -> str:

@@ -103,7 +103,10 @@ def program(name: str, *, package: str) -> str:
 
 
 def wait_for(
-    condition: Callable[[], T], timeout: float = PATIENCE_S, *, every: float = 0.02
+    condition: Callable[[], T | None],
+    timeout: float = PATIENCE_S,
+    *,
+    every: float = 0.02,
 ) -> T:
     """Wait until a condition gives something true, and return that."""
     deadline = time.monotonic() + timeout

@@ -162,7 +162,7 @@ class Publisher:
     ) -> paho.MQTTMessageInfo:
         """Send a message; wait while the window is full.
 
-        The result tells whether the message was acknowledged. Raise `UsageError` for a
+        The result says whether the message was acknowledged. Raise `UsageError` for a
         message that no broker accepts: the broker would close the connection each time
         it is repeated, and nothing else would arrive.
         """

@@ -30,6 +30,7 @@ from analytics.reports.extracts import DAY, Selection
 from analytics.reports.sources import Source
 from verkehrspuls import calendar
 from verkehrspuls.errors import BadParameter
+from verkehrspuls.quantities import COUNTED
 from verkehrspuls.storage.sites import Site
 
 
@@ -53,7 +54,7 @@ def peaks_of(
     expected_h: int,
     blocks: Mapping[str, tuple[int, int]] = peaks.BLOCKS,
 ) -> Result:
-    """Compute peaks in blocks of the day from FLOW_BINS; read hours where needed."""
+    """Compute peaks in blocks of the day from FLOWS; read hours where needed."""
     few = quarters["flow"].count() < peaks.MIN_KNOWN * 4 * expected_h
     return peaks.peaks(
         quarters,
@@ -185,7 +186,7 @@ def select(
     today = calendar.local_day(now, site.time_zone)
     chosen = extracts.select(
         site,
-        quantity=quantity,
+        quantity=extracts.quantity_of(site, asked=quantity, among=COUNTED),
         direction=direction,
         start=start,
         end=end or today,
@@ -260,7 +261,7 @@ def with_hours_needed(
 ) -> Result:
     """Put the reason that hours are needed where days are counted, but no hours.
 
-    FLOW_BINS and FLOW_DAYS are read only where a figure has no value.
+    FLOWS and FLOW_DAYS are read only where a figure has no value.
     """
     if not any(map(_lacks_hours, result.figures)) and (
         result.table is None or not result.table.is_empty() or result.figures

@@ -7,7 +7,6 @@ from typing import Any
 import polars as pl
 
 from analytics.reports.extracts import ALL, check_direction, quantity_of
-from verkehrspuls.errors import BadParameter
 from verkehrspuls.quantities import COUNTED
 from verkehrspuls.storage.estimates import (
     ForecastError,
@@ -41,11 +40,7 @@ def report_forecast(
     """Read the newest forecast; the default is the site's first counted quantity."""
     with reader.connection() as connection:
         found = read_site(connection, municipality, site)
-        counted = quantity_of(found, asked=quantity)
-        if counted not in COUNTED:
-            raise BadParameter(
-                parameter="quantity", detail="Only what is counted is forecast"
-            )
+        counted = quantity_of(found, asked=quantity, among=COUNTED)
         check_direction(found, counted, direction)
         chosen: dict[str, Any] = {
             "site_id": found.site_id,

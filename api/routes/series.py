@@ -13,11 +13,19 @@ from api.database import Database
 from api.errors import NotAcceptable
 from api.file_types import FILE_TYPES, SPREADSHEET_KEYS, FileType, file_name
 from api.negotiation import weight
-from api.parameters import From, MunicipalityKey, SiteKey, Store, To, quantity_of
+from api.parameters import (
+    DIRECTION,
+    From,
+    NamedSite,
+    Store,
+    To,
+    one_of,
+    pattern_of,
+    quantity_of,
+)
 from api.problems import RESPONSES
 from api.schemas.series import Series
 from verkehrspuls.quantities import QUANTITIES
-from verkehrspuls.storage.sites import read_site
 
 router = APIRouter(prefix=PREFIX, tags=["figures"])
 ORDER: Final = 30
@@ -26,6 +34,7 @@ MODELS: Final = (Series,)
 #: Maximum days, so that a response stays below some 40,000 intervals.
 MAX_DAYS: Final[dict[str, int]] = {"PT15M": 366, "PT1H": 5 * 366, "P1D": 100 * 366}
 
+_CSV_KEYS: Final = ("csv", *SPREADSHEET_KEYS)
 _CONTENT: Final[dict[str, dict[str, Any]]] = {
     "json": {"application/json": {"schema": {"$ref": "#/components/schemas/Series"}}},
     "csv": {"text/csv": {"schema": {"type": "string"}}},
@@ -47,9 +56,7 @@ def _described(*kinds: str) -> dict[int | str, dict[str, Any]]:
 
 
 def _select(
-    store: Store,
-    municipality: MunicipalityKey,
-    site: SiteKey,
+    site: NamedSite,
     from_: From = None,
     to: To = None,
     bin: Annotated[
@@ -67,15 +74,13 @@ def _select(
         Query(
             description="key of a direction, or `all` for the cross-section; default "
             "is each direction",
-            pattern="^[a-z0-9-]{0,64}$",
+            pattern=DIRECTION,
             examples=["all"],
         ),
     ] = None,
 ) -> Selection:
-    with store.connection() as connection:
-        found = read_site(connection, municipality, site)
     selection = extracts.select(
-        found,
+        site,
         quantity=quantity,
         direction=direction,
         start=from_,
@@ -92,7 +97,6 @@ Selected = Annotated[Selection, Depends(_select)]
 
 @router.get(
     "/sites/{municipality}/{site}/series",
-    operation_id="readSeries",
     summary="Read a series",
     response_class=Response,
     responses={
@@ -112,9 +116,10 @@ def read_series(
         Query(
             description="in place of `Accept`; `csv-de` and `csv-en` are for Excel",
             json_schema_extra={"enum": list(FILE_TYPES)},
-            pattern="^(" + "|".join(FILE_TYPES) + ")$",
+            pattern=pattern_of(FILE_TYPES),
             examples=["json"],
         ),
+        one_of(FILE_TYPES),
     ] = None,
 ) -> Response:
     """Return a site's figures in the format of `Accept` or `format`.
@@ -127,24 +132,22 @@ def read_series(
 
 @router.get(
     "/sites/{municipality}/{site}/series.json",
-    operation_id="readSeriesJson",
     summary="Read a series as JSON",
     response_class=Response,
     responses=_described("json"),
 )
-def read_json(store: Store, selection: Selected) -> Response:
+def read_series_json(store: Store, selection: Selected) -> Response:
     """Return the figures as JSON, with columns, units and passport."""
     return _answer(store, selection, FILE_TYPES["json"])
 
 
 @router.get(
     "/sites/{municipality}/{site}/series.csv",
-    operation_id="readSeriesCsv",
     summary="Read a series as CSV",
     response_class=Response,
     responses=_described("csv"),
 )
-def read_csv(
+def read_series_csv(
     store: Store,
     selection: Selected,
     format: Annotated[
@@ -153,9 +156,10 @@ def read_csv(
             description="`csv` is RFC 4180 with UTC times; `csv-de` has semicolons, "
             "decimal commas, local times and German names, for Excel; `csv-en` the "
             "same in English",
-            json_schema_extra={"enum": ["csv", *SPREADSHEET_KEYS]},
+            json_schema_extra={"enum": list(_CSV_KEYS)},
             pattern="^csv(-de|-en)?$",
         ),
+        one_of(_CSV_KEYS),
     ] = "csv",
 ) -> Response:
     """Return the figures as CSV; the header `Link` points to units and passport."""
@@ -164,12 +168,11 @@ def read_csv(
 
 @router.get(
     "/sites/{municipality}/{site}/series.parquet",
-    operation_id="readSeriesParquet",
     summary="Read a series as Parquet",
     response_class=Response,
     responses=_described("parquet"),
 )
-def read_parquet(store: Store, selection: Selected) -> Response:
+def read_series_parquet(store: Store, selection: Selected) -> Response:
     """Return the figures as Parquet; units and passport are in its metadata."""
     return _answer(store, selection, FILE_TYPES["parquet"])
 

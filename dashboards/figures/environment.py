@@ -8,6 +8,7 @@ from dashboards.figures.hover import hover
 from dashboards.figures.layout import (
     Figure,
     axis,
+    band,
     caption,
     layout,
     plain,
@@ -60,21 +61,9 @@ def environment(
             }
         )
     else:
-        band = {
-            "type": "scatter",
-            "mode": "lines",
-            "x": x,
-            "hoverinfo": "skip",
-            "line": {"width": 0},
-        }
+        low, high = (frame[end].round(2) for end in ("minimum", "maximum"))
         traces += [
-            band | {"y": frame["minimum"].round(2).to_list()},
-            band
-            | {
-                "y": frame["maximum"].round(2).to_list(),
-                "fill": "tonexty",
-                "fillcolor": "var(--environment-fill)",
-            },
+            *band(x, low, high, colour="var(--environment-fill)"),
             main
             | {
                 "type": "scatter",

@@ -7,6 +7,7 @@ import polars as pl
 from dashboards.figures.layout import (
     Figure,
     axis,
+    bands,
     caption,
     layout,
     plain,
@@ -42,7 +43,8 @@ def evidence(
         "x": x,
         "hovertemplate": "%{text}<extra></extra>",
     }
-    traces: list[dict[str, object]] = [*_band(course, x)]
+    low, high = course["low"].round(1), course["high"].round(1)
+    traces = bands(x, low, high, colour="var(--usual)")
     if course["usual"].count():
         traces.append(
             line
@@ -107,33 +109,6 @@ def _words(
             written(course, language, pattern), course[column], strict=True
         )
     ]
-
-
-def _band(course: pl.DataFrame, x: list[str]) -> list[dict[str, object]]:
-    """Draw the band of usual values; each stretch alone, so that gaps stay gaps."""
-    known = course.select(
-        pl.Series("x", x), "low", "high", run=pl.col("low").is_null().rle_id()
-    ).drop_nulls()
-    edge = {
-        "type": "scatter",
-        "mode": "lines",
-        "hoverinfo": "skip",
-        "line": {"width": 0},
-        "showlegend": False,
-    }
-    traces: list[dict[str, object]] = []
-    for run in known.partition_by("run", maintain_order=True):
-        stretch = edge | {"x": run["x"].to_list()}
-        traces += [
-            stretch | {"y": run["low"].round(1).to_list()},
-            stretch
-            | {
-                "y": run["high"].round(1).to_list(),
-                "fill": "tonexty",
-                "fillcolor": "var(--usual)",
-            },
-        ]
-    return traces
 
 
 def _marks(course: pl.DataFrame, x: list[str]) -> list[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from dashboards.figures.layout import Figure, axis, caption, layout
+from dashboards.figures.layout import Figure, axis, band, caption, layout
 from dashboards.language import Language
 from dashboards.wall_clock import axis_text, written
 
@@ -19,14 +19,6 @@ def forecast(
 
     The forecast is dashed and begins at the last hour that was counted.
     """
-    band = {
-        "type": "scatter",
-        "mode": "lines",
-        "x": axis_text(coming["x"]),
-        "hoverinfo": "skip",
-        "line": {"width": 0},
-        "showlegend": False,
-    }
     hours = pl.concat(
         [
             counted.drop_nulls("value").tail(1).select("x", "value"),
@@ -58,13 +50,12 @@ def forecast(
     figure["annotations"] = [caption(unit, y=1)]
     return {
         "data": [
-            band | {"y": coming["low"].to_list()},
-            band
-            | {
-                "y": coming["high"].to_list(),
-                "fill": "tonexty",
-                "fillcolor": "var(--workday-fill)",
-            },
+            *band(
+                axis_text(coming["x"]),
+                coming["low"],
+                coming["high"],
+                colour="var(--workday-fill)",
+            ),
             line
             | {
                 "x": axis_text(counted["x"]),

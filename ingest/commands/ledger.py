@@ -39,7 +39,8 @@ def show(
 
     town, key = keys.of_sensor(municipality, sensor)
     with database.connection(town) as connection:
-        start, end = periods.period(from_, to, known.time_zone(connection, town))
+        zone = known.time_zone(connection, town) if town else None
+        start, end = periods.period(from_, to, zone)
         end = end or datetime.now(UTC)
         start = min(start or end - timedelta(days=1), end)
         start = start.replace(minute=0, second=0, microsecond=0)

@@ -195,7 +195,7 @@ def _choice(connection: "Connection", chosen: Counted) -> dict[str, Any]:
     if chosen.reason is not None:
         _check_reason(chosen.reason)
     town, key = keys.of_sensor(chosen.municipality, chosen.sensor)
-    zone = known.time_zone(connection, town)
+    zone = known.time_zone(connection, town) if town else None
     start, end = periods.period(chosen.from_, chosen.to, zone)
     return {
         "municipality": town,

@@ -190,7 +190,7 @@ def _seconds(text: str | None) -> int:
     from verkehrspuls.cli import periods
     from verkehrspuls.errors import UsageError
 
-    moment = periods.moment("--to", text) or datetime.now(UTC)
+    moment = periods.moment("--to", text, "UTC") or datetime.now(UTC)
     # the calendar of holidays covers only these years
     if not 2000 <= moment.year < 2100:
         raise UsageError(reason=f"{text}: the year must be from 2000 to 2099.")

@@ -89,14 +89,14 @@ def test_doctor_misses_no_embedded_parts_where_a_database_is_set(
     brokers: tuple[str, ...],
 ) -> None:
     from verkehrspuls.settings import load
-    from verkehrspuls.stack import checks
+    from verkehrspuls.stack import binaries, checks
 
     def none(*_: object) -> Path:
         raise StackFailed(part="database", reason="the wheel is missing")
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(checks.binaries, "postgres_binaries", none)
-    monkeypatch.setattr(checks.binaries, "broker_binary", none)
+    monkeypatch.setattr(binaries, "postgres_binaries", none)
+    monkeypatch.setattr(binaries, "broker_binary", none)
     given = {f"VERKEHRSPULS_{name}".upper(): "mqtt://127.0.0.1:1" for name in brokers}
     given["VERKEHRSPULS_DATABASE__URL"] = plain_database
     findings = checks.examine(load(given))

@@ -68,6 +68,20 @@ def test_ledger_is_shown_and_proved(world: World) -> None:
     assert "Problems were found: 1" in errors
 
 
+def test_numbers_of_a_broken_ledger_are_numbers(world: World) -> None:
+    world.write(counts(), counts(topic=UNKNOWN_TOPIC))
+    world.connection.execute("update ledger set sequence_lost = 1")
+    world.connection.execute(
+        "update ledger_reject set messages = messages + 1, kept = kept + 1"
+    )
+    proof = run_json(world, "ledger", "check", code=4)
+    words = {"municipality", "sensor", "hour", "reason"}
+    for check in ("sums", "rejects", "sequences"):
+        (row, *_) = proof[check]
+        numbers = [row[name] for name in row.keys() - words]
+        assert [type(number) for number in numbers] == [int] * len(numbers), row
+
+
 def test_rejects_are_found_counted_and_replayed(world: World) -> None:
     world.write(
         counts(topic=UNKNOWN_TOPIC),

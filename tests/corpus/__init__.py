@@ -87,7 +87,7 @@ def _sensor(
     return Sensor(
         key=key,
         name=key,
-        payload_format=payload_format,  # type: ignore[arg-type]
+        payload_format=payload_format,
         topic=f"vp/v1/kusel/{key}/{kind}",
         interval_s=300,
         profile=profile,

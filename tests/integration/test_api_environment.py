@@ -75,6 +75,7 @@ TOWN = linz(
         ),
     ),
 )
+CONCENTRATIONS = "no2_ugm3, o3_ugm3, so2_ugm3, pm10_ugm3, pm25_ugm3"
 #: in this hour one direction is silent
 SILENT = 20
 
@@ -319,6 +320,26 @@ def test_what_cannot_be_asked_is_refused(
     response = client.get(f"/api/v1/sites/linz/{path}", params=PERIOD | query)
     assert response.status_code == 422
     assert response.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("wrong", ["quatsch", "", "motor", "laeq_db"])
+@pytest.mark.parametrize(
+    ("path", "name", "values"),
+    [
+        ("air", "index", "uba-2025, european-2025, european-2017"),
+        ("wind", "quantity", CONCENTRATIONS),
+        ("traffic-and-environment", "quantity", CONCENTRATIONS),
+    ],
+)
+def test_what_is_none_of_a_few_is_refused_with_their_names(
+    client: TestClient, path: str, name: str, values: str, wrong: str
+) -> None:
+    address = f"/api/v1/sites/linz/station/{path}"
+    answer = client.get(address, params=PERIOD | {name: wrong})
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == [
+        {"pointer": f"#/query/{name}", "detail": f"It must be one of {values}"}
+    ]
 
 
 def test_background_that_is_not_there_is_not_found(client: TestClient) -> None:

@@ -156,10 +156,10 @@ def test_speeds_tell_what_a_person_excluded(client: TestClient, url: str) -> Non
         passport = found["table"]["passport"]
         return passport["observed"], passport["excluded"]
 
-    assert shares("speeds") == (pytest.approx(1 / 24), 0)
+    assert shares("speeds") == pytest.approx((1 / 24, 0))
     with excluded(url):
         # of two lanes one
-        assert shares("speeds") == (pytest.approx(1 / 48), pytest.approx(1 / 48))
+        assert shares("speeds") == pytest.approx((1 / 48, 1 / 48))
         assert shares("classes") == (0.5, 0.5)
 
 
@@ -209,6 +209,19 @@ def test_what_cannot_be_answered_is_said(
 ) -> None:
     answer = client.get(f"{SITE}/{kind}", params=PERIOD | parameters)
     assert answer.status_code == 422, answer.text
+
+
+def test_a_quantity_that_is_not_counted_is_refused_by_its_own_name(
+    client: TestClient,
+) -> None:
+    """The site measures it, and it has no direction either."""
+    answer = client.get(f"{SITE}/means", params=PERIOD | {"quantity": "no2_ugm3"})
+    assert answer.json()["errors"] == [
+        {
+            "pointer": "#/query/quantity",
+            "detail": "The site measures motor, not no2_ugm3.",
+        }
+    ]
 
 
 def test_a_private_site_has_no_figures(client: TestClient) -> None:

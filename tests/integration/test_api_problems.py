@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import httpx2
@@ -17,6 +18,7 @@ from starlette.testclient import TestClient
 
 from api import database, guard, problems
 from api.app import create_app
+from api.reference import example
 from tests.parts import PATIENCE_S, free_port, wait_for
 from verkehrspuls.settings import load
 from verkehrspuls.storage import known
@@ -65,12 +67,13 @@ def check(response: httpx2.Response, *, status: int, code: str) -> dict[str, Any
         (f"{SERIES}?bin=PT5M", 422, "invalid", "PT15M"),
         (f"{SERIES}?quantity=bicycle", 422, "invalid", "motor, no2_ugm3"),
         (f"{SERIES}?direction=nord", 422, "invalid", "all, ost, west"),
+        (f"{SERIES}?direction=Ost", 422, "invalid", "lower-case letters"),
         (f"{SERIES}?format=xlsx", 422, "invalid", "csv-de"),
         (
             f"{SERIES}?bin=PT15M&from=2024-01-01&to=2026-01-01",
             *(422, "too-long", "at most 366 days"),
         ),
-        ("/api/v1/sites?municipality=%00", 422, "invalid", "pattern"),
+        ("/api/v1/sites?municipality=%00", 422, "invalid", "lower-case letters"),
         ("/api/v1/cases?limit=0", 422, "invalid", "greater than"),
         ("/api/v1/ledger?from=2020-01-01", 422, "too-long", "31 days"),
         ("/api/v1/rejects?from=2020-01-01", 422, "too-long", "366 days"),
@@ -178,6 +181,36 @@ def test_each_wrong_parameter_is_named(client: TestClient) -> None:
     ]
 
 
+def enumerated(app: FastAPI) -> Iterator[tuple[str, str, list[str]]]:
+    """Path, name and values of each query parameter that takes only some values."""
+    for path, operations in app.openapi()["paths"].items():
+        for parameter in operations.get("get", {}).get("parameters", []):
+            if parameter["in"] == "query" and "enum" in parameter["schema"]:
+                yield path, parameter["name"], parameter["schema"]["enum"]
+
+
+def test_an_unknown_value_is_refused_with_the_ones_that_there_are(
+    url: str, client: TestClient
+) -> None:
+    app = create_app(load({"VERKEHRSPULS_DATABASE__URL": url}))
+    found = list(enumerated(app))
+    assert len(found) > 15
+    any_values = {value for _, _, values in found for value in values}
+    for path, name, values in found:
+        operation = app.openapi()["paths"][path]["get"]
+        address = example(path, operation).partition("?")[0]
+        for wrong in ("quatsch", ""):
+            response = client.get(address, params={name: wrong})
+            problem = check(response, status=422, code="invalid")
+            told = {one["pointer"]: one["detail"] for one in problem["errors"]}
+            detail = told[f"#/query/{name}"]
+            assert "pattern" not in detail, (path, name)
+            # of those perhaps only what the site measures, and no others
+            named = set(re.findall("[A-Za-z0-9_-]+", detail)) & any_values
+            assert named, (path, detail)
+            assert named <= set(values), (path, detail)
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
 def test_writing_is_not_allowed(client: TestClient, method: str) -> None:
     response = client.request(method, "/api/v1/sites")
@@ -267,6 +300,10 @@ def test_the_service_is_back_when_the_database_is(url: str) -> None:
     )
     app = create_app(load({"VERKEHRSPULS_DATABASE__URL": away}))
     with client_of(app) as client:
+
+        def found(address: str) -> bool:
+            return client.get(address).status_code == 200
+
         response = client.get("/api/v1/sites")
         check(response, status=503, code="database-unavailable")
         assert response.headers["retry-after"] == "5"
@@ -277,7 +314,7 @@ def test_the_service_is_back_when_the_database_is(url: str) -> None:
         assert "verkehrspuls_database_up 0.0" in client.get("/metrics").text
         with forwarded(port, to=parameters):
             for address in ("/readyz", "/api/v1/sites"):
-                wait_for(lambda a=address: client.get(a).status_code == 200)
+                wait_for(partial(found, address))
         response = client.get(SERIES)
         check(response, status=503, code="database-unavailable")
 

@@ -157,7 +157,7 @@ def test_passports_tell_what_a_person_excluded(client: TestClient, url: str) -> 
     assert {path: shares(path) for path in paths} == dict.fromkeys(paths, (1, 0))
     with decided(url, "confirmed", "exclude"):
         assert {path: shares(path) for path in paths} == {
-            path: (pytest.approx(1 - share / 2), pytest.approx(share / 2))
+            path: pytest.approx((1 - share / 2, share / 2))
             for path, share in paths.items()
         }
 

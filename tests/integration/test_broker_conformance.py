@@ -19,7 +19,13 @@ from tests import parts
 from verkehrspuls import mqtt
 from verkehrspuls.errors import BrokerUnavailable
 from verkehrspuls.stack.checks import OK, PROBLEM, _keeping
-from verkehrspuls.stack.probe import MESSAGES, Probe, probe, sessions_are_open
+from verkehrspuls.stack.probe import (
+    MESSAGES,
+    Probe,
+    probe,
+    session_name,
+    sessions_are_open,
+)
 
 PATIENCE_S = parts.PATIENCE_S
 
@@ -313,9 +319,28 @@ def test_doctor_finds_that_the_broker_keeps_messages(own: Any) -> None:
     assert (found.sent, found.returned, found.dropped or 0) == (MESSAGES, MESSAGES, 0)
     assert [one.state for one in _keeping(found)] == [OK]
     # nothing of it is left, and nothing of it is a reading
-    with Client(own.url, "verkehrspuls-doctor").connected() as it:
+    with session_name(own.url) as name, Client(own.url, name).connected() as it:
         assert it.session_present is False
     assert time.monotonic() - began < PATIENCE_S
+
+
+def test_two_doctors_at_once_end_no_session_of_each_other(own: Any) -> None:
+    ended: list[object] = []
+    with session_name(own.url) as name, Client(own.url, name).connected() as it:
+        it.client.on_disconnect = lambda *given: ended.append(given)
+        found = probe(own.url, ca_file=None)
+        it.client.on_disconnect = None
+    assert found is not None
+    assert found.returned == MESSAGES
+    assert ended == []
+
+
+def test_next_doctor_ends_the_session_of_a_killed_one(own: Any) -> None:
+    with session_name(own.url) as name, Client(own.url, name).connected():
+        pass
+    assert probe(own.url, ca_file=None)
+    with Client(own.url, name).connected() as it:
+        assert it.session_present is False
 
 
 def test_doctor_finds_that_a_session_belongs_to_who_knows_its_name(own: Any) -> None:

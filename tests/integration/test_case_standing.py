@@ -108,8 +108,8 @@ def test_charts_frame_what_was_found_when_it_was(url: str, client: TestClient) -
         ]
     )
     shapes = figure["layout"]["shapes"]
-    west = [(s["x0"], s["x1"]) for s in shapes if s["yref"] == "y2 domain"]
-    assert west == [
+    spans = [(s["x0"], s["x1"]) for s in shapes if s["yref"] == "y2 domain"]
+    assert spans == [
         ("2026-03-03 07:00", "2026-03-03 08:00"),
         ("2026-03-03 11:00", "2026-03-03 12:00"),
     ]

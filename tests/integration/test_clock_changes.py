@@ -101,7 +101,7 @@ def hours_of(day: date) -> list[datetime]:
 
 def _measure(connection: Connection, day: date) -> None:
     """Whole days: the one on which clocks change, and those beside it."""
-    span = [day_start(day - timedelta(days=1), ZONE), day_end(day, ZONE)]
+    span = (day_start(day - timedelta(days=1), ZONE), day_end(day, ZONE))
     for table in ("volume", "environment_hour"):
         connection.execute("select vp.ensure_range(%s, %s, %s)", [table, *span])
     connection.execute(

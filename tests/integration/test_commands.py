@@ -127,6 +127,8 @@ def test_an_event_ends_before_to_and_with_until(
         ("analytics recompute --from 2026-02-30", "there is no day 2026-02-30"),
         ("export kaiserslautern/radweg --to gestern", "--to gestern: give a date"),
         ("simulate truth --until 1999-12-31", "from 2000 to 2099"),
+        ("ledger show --from 2026-03-01T12:00", "give a date, 2026-03-01, or a time"),
+        ("reject list --to 2026-03-01T12:00", "give a date, 2026-03-01, or a time"),
     ],
 )
 def test_dates_that_do_not_fit_are_refused(run: Run, call: str, says: str) -> None:

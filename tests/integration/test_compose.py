@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -356,7 +357,7 @@ def through_proxies(it: Installation) -> None:
             proxy = process.leashed(command, when_left=signal.SIGTERM, output=log)
             stack.callback(proxy.wait, parts.PATIENCE_S)
             stack.callback(proxy.send_signal, signal.SIGTERM)
-            parts.wait_for(lambda port=port: parts.answers(port))
+            parts.wait_for(partial(parts.answers, port))
             for path, status, location in (
                 ("/", 302, "/de/"),
                 ("/de", 307, "/de/"),

@@ -21,7 +21,7 @@ DAY_S = 86_400
 NOW = MIDNIGHT + 10 * DAY
 
 
-def days(bench: Bench, direction: str = "in") -> dict[date, tuple[Any, ...]]:
+def days(bench: Bench, direction: str = "in") -> dict[date, list[object]]:
     rows = bench.rows(
         "select day, volume, observed, valid, method from daily_figure "
         "where direction = %s order by day",

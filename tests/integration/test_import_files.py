@@ -192,7 +192,7 @@ def test_an_empty_recording_is_refused(
     assert "none of its lines can be taken" in result.stderr
 
 
-def write_recording(path: Path, *messages: dict[str, object]) -> Path:
+def write_recording(path: Path, *messages: object) -> Path:
     path.write_bytes(b"\n".join(map(msgspec.json.encode, messages)))
     return path
 
@@ -219,7 +219,7 @@ def test_a_recording_of_which_nothing_is_usable_ends_with_exit_code_4(
     with connect(plain_database) as connection:
         register(connection, TOWN)
     path = write_recording(
-        tmp_path / "r", *({"topic": topic, "payload": COUNTED} for topic in topics)
+        tmp_path / "r", *[{"topic": topic, "payload": COUNTED} for topic in topics]
     )
     result = run(plain_database, "import", "messages", str(path))
     assert result.returncode == exit_code, result.stderr

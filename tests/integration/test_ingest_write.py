@@ -246,7 +246,12 @@ def test_broken_connection_is_renewed(world: World) -> None:
         "where application_name = 'ingest 0'"
     )
     pauses: list[float] = []
-    world.writer._pause = lambda s: bool(pauses.append(s))
+
+    def pause(seconds: float) -> bool:
+        pauses.append(seconds)
+        return False
+
+    world.writer._pause = pause
     assert world.write(counts(car=7))["readings_corrected"] == 1
     assert len(pauses) == 1
 

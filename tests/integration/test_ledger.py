@@ -310,6 +310,8 @@ def test_message_refused_again_stays_with_the_new_reason(world: World) -> None:
     (row,) = ledger.rejects(world.connection, limit=9, **Choice()._asdict(), open=True)
     assert (row.reason, row.last_reason) == ("unknown-sensor", "unknown-output")
     assert row.attempts == 1
+    assert row.last_detail is not None
+    assert row.last_detail_values is not None
     last = Detail(row.last_detail, row.last_detail_values)
     assert last.in_language("de") == (
         f"'9' zum Zeitpunkt {NOW.isoformat()}; vorhanden sind 1, 2"

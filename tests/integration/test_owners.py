@@ -15,9 +15,10 @@ from tests.integration.test_pages import NOW
 from verkehrspuls import wording
 from verkehrspuls.errors import UsageError
 from verkehrspuls.registry.towns import register
-from verkehrspuls.settings import load
+from verkehrspuls.settings import Pages, load
 from verkehrspuls.stack import checks
 from verkehrspuls.storage.database import connect
+from verkehrspuls.storage.sites import list_municipalities
 
 TOLD = {
     "de": "Simulierte Daten, keine echten Messungen",
@@ -189,11 +190,22 @@ def test_doctor_names_the_addresses_that_a_town_lacks(plain_world: str) -> None:
     # of the town without public sites nothing is said
     assert (
         found().detail
-        == "1 municipalities lack some: kaiserslautern (imprint, privacy)"
+        == "municipalities that lack some: kaiserslautern (imprint, privacy)"
     )
     settings["VERKEHRSPULS_PAGES__IMPRINT"] = "https://example.org/impressum"
     settings["VERKEHRSPULS_PAGES__PRIVACY"] = "https://example.org/datenschutz"
     assert found().state == checks.OK
+
+
+def test_doctor_asks_a_town_only_for_addresses(plain_world: str) -> None:
+    class Others(Pages):
+        colour: str = ""
+
+    with connect(plain_world) as connection:
+        towns = list_municipalities(connection)
+    settings = load({}).model_copy(update={"pages": Others()})
+    finding = checks._addresses(towns, settings)
+    assert finding.detail.endswith("kaiserslautern (imprint, privacy, contact)")
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ PERIODS = {
     "empty": "empty",
 }
 #: the same of a town with one site
-TOWNS = {
+TOWNS: dict[str, dict[str, Any]] = {
     **{
         f"zone-{n}": {"time_zone": zone}
         for n, zone in enumerate(
@@ -131,7 +131,7 @@ class Poison:
         self._connection = connection
         self.refused: set[str] = set()
 
-    def put(self, name: str, town: str, **bad: dict[str, object] | str) -> None:
+    def put(self, name: str, town: str, **bad: Any) -> None:
         try:
             with self._connection.transaction():
                 self._put(name, town, **bad)
@@ -142,20 +142,15 @@ class Poison:
         names = ", ".join(columns)
         places = ", ".join(["%s"] * len(columns))
         row = self._connection.execute(
-            f"insert into vp.{table} ({names}) values ({places})"  # type: ignore[arg-type]
-            f" returning {table}_id",
+            f"insert into vp.{table} ({names}) values ({places}) returning {table}_id",
             list(columns.values()),
         ).fetchone()
         return int(row[0]) if row else 0
 
-    def _put(self, name: str, town: str, **bad: dict[str, object] | str) -> None:
+    def _put(self, name: str, town: str, **bad: Any) -> None:
         of_town, of_site, of_channel, of_sensor = (
             bad.get(kind, {}) for kind in ("of_town", "site", "channel", "sensor")
         )
-        assert isinstance(of_town, dict)
-        assert isinstance(of_site, dict)
-        assert isinstance(of_channel, dict)
-        assert isinstance(of_sensor, dict)
         row = self._connection.execute(
             "select municipality_id from vp.municipality where key = %s", [town]
         ).fetchone()

@@ -160,7 +160,7 @@ def listening(
     granted: list[object] = []
 
     def collect(_client: Client, _data: object, message: MQTTMessage) -> None:
-        seen.append((message.topic, message.payload))
+        seen.append((message.topic, bytes(message.payload)))
 
     url = deployment.ingest_url
     made = mqtt.client(url, client_id="ingest", clean=False, ca_file=deployment.ca_file)

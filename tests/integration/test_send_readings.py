@@ -350,8 +350,8 @@ def test_what_json_does_not_have_costs_no_other_message(
     plain_database: str, broker: Broker, town: Connection
 ) -> None:
     token = tokens.create(town, "kusel")
-    nan = native() | {"counts": [{"channel": "1", "classes": {"car": 1}}]}
-    nan["counts"][0]["speed_kmh"] = float("nan")
+    part = {"channel": "1", "classes": {"car": 1}, "speed_kmh": float("nan")}
+    nan = native(counts=[part])
     bad = native(5, counts=[{"channel": "1", "classes": {"car": float("nan")}}])
     with serving(settings_of(plain_database, broker.publish_url)) as client:
         sent = [{"sensor": "camera-1", "message": each} for each in (nan, bad)]
@@ -402,6 +402,21 @@ def test_request_that_comes_again_has_no_second_effect(
             "update idempotent_request set received_at = now() - interval '2 minutes'"
         )
         assert sender.send(body, idempotency_key="a").content == first.content
+
+
+@pytest.mark.parametrize("key", ["", "k" * 256])
+def test_idempotency_key_that_cannot_be_is_told_as_a_header(
+    plain_database: str, town: Connection, key: str
+) -> None:
+    token = tokens.create(town, "kusel", sensor="camera-1")
+    with serving(settings_of(plain_database)) as client:
+        response = Sender(client, token).send(native(), idempotency_key=key)
+    assert problem(response, 422, "invalid")["errors"] == [
+        {
+            "pointer": "#/header/Idempotency-Key",
+            "detail": "It must have 1 to 255 printable characters",
+        }
+    ]
 
 
 def test_without_a_broker_nothing_is_taken(

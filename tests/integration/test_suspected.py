@@ -243,9 +243,8 @@ def test_comparisons_are_told_without_what_is_suspected(client: TestClient) -> N
     compared = client.get(f"{SITE}/compare", params=weeks | earlier).json()
     assert compared["change_without_suspected"] is not None
     assert compared["passport"]["suspected"] == pytest.approx(32 / (2 * 601), rel=0.01)
-    study = client.get(
-        f"{SITE}/before-after", params={"measure": "2026-10-15", "weeks": 2}
-    ).json()
+    half = {"measure": "2026-10-15", "weeks": "2"}
+    study = client.get(f"{SITE}/before-after", params=half).json()
     assert study["effect_without_suspected"] is not None
     assert study["passport"]["suspected"] > 0
     ranking = client.get(
@@ -253,7 +252,7 @@ def test_comparisons_are_told_without_what_is_suspected(client: TestClient) -> N
         params={"middle": "2026-10-15", "weeks": 2},
     ).json()
     assert [row["passport"]["suspected"] > 0 for row in ranking["sites"]] == [True]
-    later = {"measure": "2026-11-15", "weeks": 1}
+    later = {"measure": "2026-11-15", "weeks": "1"}
     after = client.get(f"{SITE}/before-after", params=later).json()
     assert after["effect_without_suspected"] is None
     assert after["passport"]["suspected"] == 0

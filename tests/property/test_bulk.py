@@ -14,7 +14,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from benchmarks.ingest.publish import length
 from ingest.bulk import BulkClient, Published, missing
 
-Seen = list[tuple[bytes, bytes, int]]
+Seen = list[Published]
 
 TOPICS = st.sampled_from(
     [b"a", b"vp/v1/kusel/camera-1/counts", "ü/ß".encode(), b"t" * 300]

@@ -70,7 +70,7 @@ def test_back_fill_from_before_a_reset_fills_its_gap() -> None:
 def test_counter_that_rolls_over_loses_nothing() -> None:
     sequence = SequenceNumbers()
     sequence.add(
-        (seq % 65_536, START + timedelta(minutes=seq)) for seq in range(70_000)
+        [(seq % 65_536, START + timedelta(minutes=seq)) for seq in range(70_000)]
     )
     assert (sequence.lost, sequence.resets) == (0, 1)
 
@@ -91,7 +91,7 @@ def test_first_message_after_a_reset_may_be_late() -> None:
 @given(st.lists(st.tuples(st.integers(0, 2**70), st.integers(-(10**6), 10**6))))
 def test_what_is_remembered_is_bounded(given_: list[tuple[int, int]]) -> None:
     sequence = SequenceNumbers()
-    sequence.add((seq, START + timedelta(minutes=minute)) for seq, minute in given_)
+    sequence.add([(seq, START + timedelta(minutes=minute)) for seq, minute in given_])
     assert len(sequence.runs) <= MAX_RUNS
     assert all(len(run.gaps) <= MAX_GAPS for run in sequence.runs)
     assert sequence.lost >= 0

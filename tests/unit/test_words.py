@@ -33,7 +33,7 @@ from ingest.reasons import REASONS
 from ingest.units import UNITS
 from tests.catalogue import catalogue
 from tests.parts import PROJECT
-from verkehrspuls import calendar, text
+from verkehrspuls import calendar, quantities, text
 from verkehrspuls.classes import CLASS_NAMES, CLASSES, SCHEMES
 from verkehrspuls.errors import VerkehrspulsError
 from verkehrspuls.quantities import COUNTED, ENVIRONMENT, QUANTITIES
@@ -180,13 +180,13 @@ def kinds() -> list[Kind]:
         ),
         Kind(
             "kind of a limit",
-            get_args(limits.Kind),
+            get_args(quantities.Kind),
             {"word": environment._KINDS},
             f"{REFERENCE}environment.md",
         ),
         Kind(
             "average of a limit",
-            get_args(limits.Average),
+            get_args(quantities.Average),
             {"word": environment._AVERAGES},
             f"{REFERENCE}environment.md",
         ),

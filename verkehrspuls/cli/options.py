@@ -30,8 +30,8 @@ From = Annotated[
     str | None,
     typer.Option(
         "--from",
-        help="Start of the period of receipt: a date, or a time with offset. Dates "
-        "are local if a municipality is named, else in UTC.",
+        help="Start of the period of receipt: a local date or time if a municipality "
+        "or sensor is named, else a date in UTC; or a time with offset.",
     ),
 ]
 To = Annotated[

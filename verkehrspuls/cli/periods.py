@@ -1,4 +1,8 @@
-"""Dates and periods as commands take them."""
+"""Dates and periods as commands take them.
+
+With the time zone of a town, a date or a time without offset is what its clock shows.
+Without one, a date is in UTC, and a time needs an offset.
+"""
 
 from collections.abc import Callable
 from datetime import date, datetime
@@ -9,20 +13,22 @@ from verkehrspuls.errors import UsageError
 Parsed = TypeVar("Parsed")
 
 
-def moment(option: str, text: str | None, time_zone: str = "UTC") -> datetime | None:
-    """Read a time, or a date, which means its beginning in the time zone."""
-    from verkehrspuls.moments import parse_at, utc
+def moment(option: str, text: str | None, time_zone: str | None) -> datetime | None:
+    """Read a time, or a date, which means its beginning."""
+    from verkehrspuls.moments import parse_at, parse_moment, utc
 
     def parse(given: str) -> datetime:
+        if time_zone is None:
+            return utc(parse_moment(given))
         return utc(parse_at(given, time_zone), time_zone)
 
     return None if text is None else _read(parse, option, text)
 
 
 def period(
-    from_: str | None, to: str | None, time_zone: str = "UTC"
+    from_: str | None, to: str | None, time_zone: str | None
 ) -> tuple[datetime | None, datetime | None]:
-    """Read begin and end, of which each may be open."""
+    """Read start and end; each may be open."""
     start = moment("--from", from_, time_zone)
     end = moment("--to", to, time_zone)
     if start and end:

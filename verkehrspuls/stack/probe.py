@@ -6,13 +6,18 @@ readings, so that no worker receives it. The credential of ingest may publish on
 there.
 """
 
+import fcntl
 import hmac
+import os
 import secrets
+import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
@@ -30,6 +35,8 @@ SILENCE_S: Final = 3.0
 #: the same where some are missing: what a broker still sent while the session left, it
 #: sends again only later; NATS after 30 s by default
 REDELIVERY_S: Final = 35.0
+#: probes of a user on a machine at the same time whose sessions are numbered
+_NUMBERED: Final = 8
 _DROPPED: Final = "$SYS/broker/publish/messages/dropped"
 
 
@@ -45,24 +52,31 @@ class Probe:
 
 def probe(url: str, *, ca_file: Path | None, messages: int = MESSAGES) -> Probe | None:
     """Probe a broker; None if the credential may not publish under the topic."""
-    token = secrets.token_hex(8)
-    listener = _Listener(url, ca_file, token)
-    listener.forget()
-    try:
-        with mqtt.Publisher(url, "verkehrspuls-doctor", ca_file=ca_file) as publisher:
-            with listener:
-                publisher.publish(TOPIC, f"{token} first".encode())
-                if not listener.wait(lambda: listener.returned == {b"first"}):
-                    return None
-            for number in range(messages):
-                publisher.publish(TOPIC, f"{token} {number}".encode())
-            publisher.flush()
-        with listener:
-            for silence_s in (SILENCE_S, REDELIVERY_S):
-                if listener.wait(lambda: len(listener.returned) > messages, silence_s):
-                    break
-    finally:
+    with session_name(url) as name:
+        listener = _Listener(url, ca_file, name)
         listener.forget()
+        try:
+            return _probe(listener, messages)
+        finally:
+            listener.forget()
+
+
+def _probe(listener: "_Listener", messages: int) -> Probe | None:
+    token = listener.token
+    with mqtt.Publisher(
+        listener.url, "verkehrspuls-doctor", ca_file=listener.ca_file
+    ) as publisher:
+        with listener:
+            publisher.publish(TOPIC, token + b" first")
+            if not listener.wait(lambda: listener.returned == {b"first"}):
+                return None
+        for number in range(messages):
+            publisher.publish(TOPIC, b"%b %d" % (token, number))
+        publisher.flush()
+    with listener:
+        for silence_s in (SILENCE_S, REDELIVERY_S):
+            if listener.wait(lambda: len(listener.returned) > messages, silence_s):
+                break
     return Probe(messages, len(listener.returned) - 1, listener.dropped)
 
 
@@ -104,26 +118,53 @@ def _visit(url: str, name: str, ca_file: Path | None, *, clean: bool) -> bool:
     return present[0]
 
 
-def session_name(url: str) -> str:
-    """Return the client id of the probe's session.
+@contextmanager
+def session_name(url: str) -> Iterator[str]:
+    """Yield the client id of a session that no other probe uses at the same time.
 
-    It is the same for each probe, so that the next one ends the session of a killed
-    one, and derived from the password, so that it cannot be guessed.
+    It has the first free number of this machine and user, so that the next probe ends
+    the session of a killed one, and is derived from the password, so that it cannot be
+    guessed.
     """
     password = unquote(urlsplit(url).password or "")
-    digest = hmac.digest(password.encode(), TOPIC.encode(), "sha256")
-    return f"verkehrspuls-doctor-{digest.hex()[:32]}"
+    with _free_number() as number:
+        whose = f"{TOPIC} {socket.gethostname()} {os.getuid()} {number}"
+        digest = hmac.digest(password.encode(), whose.encode(), "sha256")
+        yield f"verkehrspuls-doctor-{digest.hex()[:32]}"
+
+
+@contextmanager
+def _free_number() -> Iterator[str]:
+    """Lock the first number that no other probe holds; a random one if none is free."""
+    for number in range(_NUMBERED):
+        path = Path(gettempdir(), f"verkehrspuls-doctor-{os.getuid()}-{number}.lock")
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        except OSError:
+            continue
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            continue
+        try:
+            yield str(number)
+        finally:
+            os.close(descriptor)
+        return
+    yield secrets.token_hex(16)
 
 
 class _Listener:
     """A session that connects and disconnects."""
 
-    def __init__(self, url: str, ca_file: Path | None, token: str) -> None:
+    def __init__(self, url: str, ca_file: Path | None, client_id: str) -> None:
+        self.url, self.ca_file = url, ca_file
+        #: begins its own messages: other probes use the same topic
+        self.token = secrets.token_hex(8).encode()
         self.returned: set[bytes] = set()
         self.dropped: int | None = None
-        self._url, self._ca_file = url, ca_file
-        self._token = token.encode()
-        self._client_id = session_name(url)
+        self._client_id = client_id
         self._client: paho.Client
         self._changed = threading.Condition()
         self._subscribed = False
@@ -160,13 +201,13 @@ class _Listener:
 
     def _connect(self, *, clean: bool) -> None:
         self._client = mqtt.client(
-            self._url, client_id=self._client_id, clean=clean, ca_file=self._ca_file
+            self.url, client_id=self._client_id, clean=clean, ca_file=self.ca_file
         )
         self._client.on_message = self._on_message
         self._client.on_subscribe = self._on_subscribe
         if not clean:
             self._client.on_connect = self._on_connect
-        mqtt.connect(self._client, self._url)
+        mqtt.connect(self._client, self.url)
         self._client.loop_start()
 
     def _on_connect(
@@ -187,6 +228,6 @@ class _Listener:
             if message.topic == _DROPPED:
                 if bytes(message.payload).isdigit():
                     self.dropped = int(message.payload)
-            elif message.payload.startswith(self._token):
+            elif message.payload.startswith(self.token):
                 self.returned.add(bytes(message.payload).partition(b" ")[2])
             self._changed.notify_all()

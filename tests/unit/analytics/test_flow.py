@@ -148,7 +148,8 @@ def test_reasons_are_said_in_both_languages_with_their_numbers(code: str) -> Non
 
 
 def test_what_touches_figures_is_named_in_each_passport() -> None:
-    touching = {"cases": (7,), "ambiguous_hours": (datetime(2025, 10, 26, tzinfo=UTC),)}
+    hour = datetime(2025, 10, 26, tzinfo=UTC)
+    touching: dict[str, Any] = {"cases": (7,), "ambiguous_hours": (hour,)}
     of = profiles.year_profile(days(lambda _: 1, *YEAR))
     for name, value in touching.items():
         nothing = dict.fromkeys(touching, ())

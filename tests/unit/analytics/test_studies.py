@@ -2,6 +2,7 @@
 
 import math
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -387,7 +388,7 @@ def town_of_counters(
     for n in range(count):
         dtv = float(dice.uniform(3000, 20000))
         own = dice.normal(0, site_spread)
-        rows = []
+        rows: list[dict[str, Any]] = []
         for d in range(days):
             shift = own + dice.normal(0, day_spread)
             peak = np.isin(np.arange(24), [7, 8, 9, 16, 17, 18])

@@ -127,14 +127,16 @@ def test_values_of_a_gauge_and_of_the_wind_have_their_unit() -> None:
         }
     )
     stages = {"Meldestufe 1": 550.0}
-    of_now = {"quantity": "water_level_cm", "period": period(START, START + 9 * HOUR)}
-    assert describe.thresholds(
-        frame, DE, thresholds=stages, now=START + HOUR, **of_now
-    ).endswith("die niedrigste ist Meldestufe 1 bei 550 cm.")
-    reached = {"Meldestufe 1": 300.0}
-    assert "(300 cm)" in describe.thresholds(
-        frame, DE, thresholds=reached, now=START + HOUR, **of_now
+    of_now: dict[str, Any] = {
+        "quantity": "water_level_cm",
+        "period": period(START, START + 9 * HOUR),
+        "now": START + HOUR,
+    }
+    assert describe.thresholds(frame, DE, thresholds=stages, **of_now).endswith(
+        "die niedrigste ist Meldestufe 1 bei 550 cm."
     )
+    reached = {"Meldestufe 1": 300.0}
+    assert "(300 cm)" in describe.thresholds(frame, DE, thresholds=reached, **of_now)
     shown = period(START, START + HOUR)
     said = describe.environment(frame, DE, period=shown, quantity="wind_deg")
     assert said.startswith("Zuletzt 327° am")
@@ -221,6 +223,7 @@ def test_now_is_only_what_is_now(hours: int, ends: int, said: str) -> None:
     frame = pl.DataFrame(
         {
             "time": [START, START + HOUR],
+            "observed": [1.0, 1.0],
             "mean": [327.0, 238.0],
             "local": [START.replace(tzinfo=None)] * 2,
             "fold": ["", ""],

@@ -48,6 +48,7 @@ def test_payloads_are_native_and_within_the_class_scheme(
     )
     outputs = {one.output for one in sensor.installations}
     if kind(sensor) == "counts":
+        assert sensor.class_scheme
         for message in COUNTS.decode(body):
             assert message.interval_s == sensor.interval_s
             assert {part.channel for part in message.counts} == outputs

@@ -1,6 +1,7 @@
 """Texts come from catalogues as gettext has them: plural rules and contexts."""
 
 from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ msgstr "otwórz"
 def _polish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     (tmp_path / "locale").mkdir()
     (tmp_path / "locale" / "pl.po").write_text(POLISH, "utf-8")
-    monkeypatch.setattr(text.resources, "files", lambda _: tmp_path)
+    monkeypatch.setattr(resources, "files", lambda _: tmp_path)
     text.catalogue.cache_clear()
     text.translate.cache_clear()
     yield

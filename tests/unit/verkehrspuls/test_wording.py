@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 import pytest
@@ -53,7 +54,7 @@ SENSOR = RegisteredSensor(
     ],
 )
 def test_no_word_of_the_library_is_left(
-    change: dict[str, object], kind: type, language: str
+    change: dict[str, object], kind: Any, language: str
 ) -> None:
     payload = json.dumps(GOOD | change)
     for decoder in (

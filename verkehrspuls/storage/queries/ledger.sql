@@ -91,7 +91,8 @@ where s.sensor_id = given.sensor_id and s.kind = given.kind;
 -- name: ledger_sums_differ
 -- Rows of the ledger in which outcomes and rejects by reason do not add up.
 with rejects as (
-    select slot, sensor_id, hour, sum(messages) as messages, sum(readings) as readings
+    select slot, sensor_id, hour,
+           sum(messages)::bigint as messages, sum(readings)::bigint as readings
     from ledger_reject
     group by slot, sensor_id, hour
 )

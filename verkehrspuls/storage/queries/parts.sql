@@ -89,8 +89,8 @@ where h.time >= %(start)s and h.time < %(end)s and h.time <= now()
 left join left_out x using (channel_id)
 cross join lateral (
     -- once (offset 0): else each column that it decides on would ask again
-    select coalesce(x.spans && tstzrange(
-        v.time, v.time + make_interval(secs => v.interval_s)), false) as is_so
+    select x.spans is not null and x.spans && tstzrange(
+        v.time, v.time + make_interval(secs => v.interval_s)) as is_so
     offset 0
 ) excluded
 where v.interval_s = %(interval_s)s

@@ -1,7 +1,6 @@
 """The course of a channel around a case, for what each detector judges."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import polars as pl
 import pytest
@@ -84,7 +83,7 @@ def volumes(start: datetime, hours: int, interval_s: int = 3600) -> pl.DataFrame
     ],
 )
 def test_each_detector_shows_what_it_judges(
-    found: dict[str, Any], measure: str, step: str
+    found: Case, measure: str, step: str
 ) -> None:
     chosen = evidence.view(found, now=NOW)
     assert (chosen.measure, chosen.step) == (measure, step)

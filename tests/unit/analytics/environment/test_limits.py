@@ -1,5 +1,6 @@
 """Averages of air quality, limits, indices, correction for humidity."""
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -24,7 +25,7 @@ MIDNIGHT = utc("2026-07-01 23:00")
 
 
 def hours(
-    start: datetime, means: list[float | None], *, observed_s: int = 3600
+    start: datetime, means: Sequence[float | None], *, observed_s: int = 3600
 ) -> pl.DataFrame:
     return make(
         frames.ENVIRONMENT_HOURS,

@@ -55,7 +55,7 @@ def test_state(hour: dict[str, Any] | None, key: str) -> None:
 )
 @pytest.mark.parametrize("hour", [None, _hour(time=NOW - timedelta(hours=40))])
 def test_site_without_figures_is_told_by_its_messages(
-    hour: dict[str, Any] | None, messages: str, age: int, key: str
+    hour: dict[str, Any] | None, messages: Any, age: int, key: str
 ) -> None:
     heard = NOW - timedelta(seconds=age)
     site = replace(SITE, last_received_at=heard, last_messages=messages)

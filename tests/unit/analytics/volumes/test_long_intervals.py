@@ -90,7 +90,7 @@ def test_a_total_belongs_to_the_day_of_its_middle(began: datetime, day: date) ->
 
 @pytest.mark.parametrize("length_h", [2, 3, 12])
 def test_several_intervals_add_up_to_their_day(length_h: int) -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "time": START + n * length_h * HOUR,
             "interval_s": length_h * 3600,
@@ -199,13 +199,13 @@ def test_classes_of_totals_tell_heavy_vehicles_and_speeds_are_weighted() -> None
 
 
 def test_only_readings_above_an_hour_of_a_known_volume_are_taken() -> None:
-    rows = [
+    rows: list[dict[str, object]] = [
         {"interval_s": 3600, "total": 1},
         {"interval_s": 3601, "total": 2, "speed_kmh": 0.0},
         {"interval_s": DAY_S, "car": 3},
         {"interval_s": DAY_S},
     ]
-    same = {"channel_id": 1, "quantity": "motor"}
+    same: dict[str, object] = {"channel_id": 1, "quantity": "motor"}
     readings = make(
         frames.COUNT_READINGS,
         [same | {"time": START + n * HOUR} | row for n, row in enumerate(rows)],

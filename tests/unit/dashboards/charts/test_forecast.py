@@ -1,5 +1,5 @@
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import polars as pl
 
@@ -32,11 +32,11 @@ def intervals(made_at: datetime) -> pl.DataFrame:
     )
 
 
-def chart(made_at: datetime, errors: list[dict[str, Any]] | None = None) -> Chart:
+def chart(made_at: datetime, errors: Sequence[ForecastError] = ()) -> Chart:
     hours = volumes(NOW.replace(minute=0) - 11 * HOUR, [100, None, *[300] * 9])
     return forecast_chart(
         intervals(made_at),
-        errors or [],
+        errors,
         hours.select("time", value="volume_normalised"),
         ENGLISH,
         zone=BERLIN,

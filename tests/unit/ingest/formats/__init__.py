@@ -1,20 +1,19 @@
 """One file per payload format."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from ingest.formats import Decoded
 from ingest.formats.record import Record
 from ingest.mapping import readings_of
+from ingest.reasons import Unusable
 from ingest.resolve import Feed, RegisteredSensor
 from verkehrspuls.classes import SCHEMES
 from verkehrspuls.model import Mapping, Profile
 
 NOW = datetime(2026, 11, 21, 20, tzinfo=UTC)
 EVER = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
-
-Decode = Callable[[str, bytes, datetime], list[Record]]
 
 
 def sensor(
@@ -44,11 +43,18 @@ def value(field: str, quantity: str, **more: object) -> tuple[str, str, Mapping]
     return (quantity, quantity, Mapping(field=field, **more))  # type: ignore[arg-type]
 
 
-def decoded(records: list[Record], to: RegisteredSensor) -> Decoded:
+def usable(records: Sequence[Record | Unusable]) -> list[Record]:
+    """The records, which must all be usable."""
+    found = [record for record in records if isinstance(record, Record)]
+    assert len(found) == len(records)
+    return found
+
+
+def decoded(records: Sequence[Record | Unusable], to: RegisteredSensor) -> Decoded:
     return readings_of(records, to, received_at=NOW)
 
 
-def readings(records: list[Record], to: RegisteredSensor) -> list[Any]:
+def readings(records: Sequence[Record | Unusable], to: RegisteredSensor) -> list[Any]:
     """Map records that must all be usable."""
     found = decoded(records, to)
     assert found.unusable == ()

@@ -24,7 +24,7 @@ from ingest.formats.senml import (
     resolve,
 )
 from ingest.reasons import Unusable
-from tests.unit.ingest.formats import NOW, decoded, readings, sensor, value
+from tests.unit.ingest.formats import NOW, decoded, readings, sensor, usable, value
 from verkehrspuls.model import Mapping
 
 ((TOPIC, EXAMPLE),) = EXAMPLES
@@ -48,7 +48,7 @@ def test_examples_of_the_rfc_resolve(data: Path, number: int) -> None:
 
 def test_last_example_of_the_rfc_is_read(data: Path) -> None:
     payload = (data / "senml_rfc8428/ex13.gen.json").read_bytes()
-    first, second = decode_json(TOPIC, payload, NOW)
+    first, second = usable(decode_json(TOPIC, payload, NOW))
     assert first.fields["2001:db8::3"] == 0.5
     assert second.time == datetime(2011, 10, 31, 16, 27, 9, 100000, tzinfo=UTC)
 
@@ -109,13 +109,13 @@ def test_small_times_are_relative(
     time: dict[str, float], expected: datetime, origin: int
 ) -> None:
     payload = msgspec.json.encode([{"n": "x", "v": 1, **time}])
-    (record,) = decode_json(TOPIC, payload, NOW)
+    (record,) = usable(decode_json(TOPIC, payload, NOW))
     assert (record.time, record.time_origin) == (expected, origin)
 
 
 def test_base_value_and_base_sum_are_added() -> None:
     pack = [{"bn": "a", "bt": AT, "bv": 10, "bs": 100, "v": 1}, {"n": "b", "s": 5}]
-    (record,) = decode_json(TOPIC, msgspec.json.encode(pack), NOW)
+    (record,) = usable(decode_json(TOPIC, msgspec.json.encode(pack), NOW))
     assert record.fields == {"a": 11, "ab": 10, "ab sum": 105}
 
 
@@ -203,7 +203,7 @@ def test_cbor_with_something_behind_the_pack_is_refused() -> None:
 def test_number_may_have_a_tag(number: object, expected: float) -> None:
     pack = cbor2.dumps([{0: "x", 2: number}])
     for payload in (pack, b"\xd9\xd9\xf7" + pack):  # "this is CBOR"
-        (record,) = decode_cbor(TOPIC, payload, NOW)
+        (record,) = usable(decode_cbor(TOPIC, payload, NOW))
         assert record.fields == {"x": expected}
 
 
@@ -212,7 +212,7 @@ def test_long_base_name_of_many_records_takes_no_memory() -> None:
     pack += [{"n": f"t{number}", "v": 1} for number in range(2_000)]
     payload = msgspec.json.encode([*pack, {"bn": "x", "v": 7}])
     tracemalloc.start()
-    (record,) = decode_json(TOPIC, payload, NOW)
+    (record,) = usable(decode_json(TOPIC, payload, NOW))
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert sorted(record.fields) == [257 * "u", "x"]  # no mapping can name the one
@@ -225,7 +225,7 @@ def test_base_fields_hold_until_the_next_of_their_name_be_it_empty() -> None:
         {"bn": "", "bt": 0, "bu": "", "n": "c", "v": 2},
         {"n": "d", "u": "%RH", "v": 3},
     ]
-    first, second = decode_json(TOPIC, msgspec.json.encode(pack), NOW)
+    first, second = usable(decode_json(TOPIC, msgspec.json.encode(pack), NOW))
     assert (first.time_origin, second.time_origin) == (DEVICE, RECEIPT)
     assert first.units["ab"] == "Cel"
     assert second.fields == {"c": 2, "d": 3, "d %RH": 3}

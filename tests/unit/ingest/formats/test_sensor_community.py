@@ -8,7 +8,7 @@ import pytest
 
 from ingest.formats import DEVICE, RECEIPT
 from ingest.formats.sensor_community import EXAMPLES, decode
-from tests.unit.ingest.formats import NOW, decoded, readings, sensor, value
+from tests.unit.ingest.formats import NOW, decoded, readings, sensor, usable, value
 from verkehrspuls.model import Profile, TimeField
 
 ((TOPIC, EXAMPLE),) = EXAMPLES
@@ -49,16 +49,16 @@ def test_value_that_is_no_number_is_refused_and_others_used() -> None:
 
 def test_real_bodies_are_read(data: Path) -> None:
     folder = data / "sensor_community_push"
-    (record,) = decode(TOPIC, (folder / "nrz_2018_123b.json").read_bytes(), NOW)
+    (record,) = usable(decode(TOPIC, (folder / "nrz_2018_123b.json").read_bytes(), NOW))
     assert record.fields["SDS_P1"] == 27.65
     assert record.fields["signal"] == -68
     fixture = (folder / "feinstaub_api_test_fixture.json").read_bytes()
-    (record,) = decode(TOPIC, fixture, NOW)
+    (record,) = usable(decode(TOPIC, fixture, NOW))
     assert record.time == datetime(2015, 4, 5, 20, 10, 10, tzinfo=UTC)
     assert record.fields == {"P1": 10, "P2": 99}
     request = (folder / "sensors_africa_gsm_http.txt").read_bytes()
     body = request[request.index(b"{") :]
-    (record,) = decode(TOPIC, body, NOW)
+    (record,) = usable(decode(TOPIC, body, NOW))
     assert record.fields == {"P0": 7.8, "P1": 10.5, "P2": 13.4}
 
 

@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from ingest.formats import EnvironmentReading
 from ingest.formats.sensorthings import EXAMPLES, decode
 from ingest.mapping import readings_of
 from ingest.reasons import Unusable
-from tests.unit.ingest.formats import NOW, readings, sensor, value
+from tests.unit.ingest.formats import NOW, readings, sensor, usable, value
 from verkehrspuls.model import Mapping
 
 (ONE_TOPIC, ONE), (BULK_TOPIC, BULK) = EXAMPLES
@@ -43,7 +44,7 @@ def test_instant_is_read_by_interval_and_profile() -> None:
 
 def test_object_as_result_gives_fields() -> None:
     body = {"phenomenonTime": "2026-11-21T20:00:00Z", "result": {"car": 3, "x": [1]}}
-    (record,) = decode("any", json.dumps(body).encode(), NOW)
+    (record,) = usable(decode("any", json.dumps(body).encode(), NOW))
     assert record.fields == {"result.car": 3, "result.x.0": 1}
 
 
@@ -92,10 +93,11 @@ def test_time_that_cannot_be_right_is_passed_over(wrong: str, *, wrapped: bool) 
         received_at=NOW,
         possible=(datetime(2000, 1, 1, tzinfo=UTC), NOW + timedelta(hours=48)),
     )
-    assert [(r.time, r.value) for r in found.readings] == [
-        (NOW, 0),
-        (NOW + timedelta(minutes=1), 1),
-    ]
+    first, second = found.readings
+    assert isinstance(first, EnvironmentReading)
+    assert isinstance(second, EnvironmentReading)
+    assert (first.time, first.value) == (NOW, 0)
+    assert (second.time, second.value) == (NOW + timedelta(minutes=1), 1)
     assert {(field, taken) for field, _, taken in found.passed_over} == {
         ("phenomenonTime", "resultTime")
     }
@@ -103,5 +105,5 @@ def test_time_that_cannot_be_right_is_passed_over(wrong: str, *, wrapped: bool) 
 
 def test_time_of_the_result_stands_in_for_that_of_the_phenomenon() -> None:
     payload = b'{"result": 4, "resultTime": "2026-11-13T10:00:00Z"}'
-    (record,) = decode("v1.1/Datastreams(5)/Observations", payload, NOW)
+    (record,) = usable(decode("v1.1/Datastreams(5)/Observations", payload, NOW))
     assert record.time == datetime(2026, 11, 13, 10, tzinfo=UTC)

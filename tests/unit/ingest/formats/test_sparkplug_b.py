@@ -9,7 +9,7 @@ from ingest.formats import sparkplug_b
 from ingest.formats.record import DecodeForeign
 from ingest.formats.sparkplug_b import EXAMPLES, Births
 from ingest.reasons import Unusable
-from tests.unit.ingest.formats import NOW, decoded, readings, sensor
+from tests.unit.ingest.formats import NOW, decoded, readings, sensor, usable
 from verkehrspuls.model import Mapping
 
 (BIRTH_TOPIC, BIRTH), (DATA_TOPIC, DATA) = EXAMPLES
@@ -105,7 +105,8 @@ def test_what_is_remembered_is_bounded(decode: DecodeForeign, births: Births) ->
     ],
 )
 def test_values_are_read(decode: DecodeForeign, metric: bytes, value: object) -> None:
-    (record,) = decode("spBv1.0/g/NDATA/e", payload(field(1, "m") + metric), NOW)
+    body = payload(field(1, "m") + metric)
+    (record,) = usable(decode("spBv1.0/g/NDATA/e", body, NOW))
     assert record.fields == {"m": value}
 
 

@@ -8,7 +8,7 @@ import pytest
 from ingest.formats import CountReading
 from ingest.formats.telraam import EXAMPLES, decode
 from ingest.reasons import Unusable
-from tests.unit.ingest.formats import NOW, decoded, readings, sensor
+from tests.unit.ingest.formats import NOW, decoded, readings, sensor, usable
 from verkehrspuls.model import Mapping
 
 ((TOPIC, EXAMPLE),) = EXAMPLES
@@ -62,9 +62,8 @@ def test_zeros_of_a_camera_that_was_off_are_gaps() -> None:
 
 
 def test_quarter_hour_has_its_interval() -> None:
-    (record,) = decode(
-        TOPIC, json.dumps(HOUR | {"interval": "quarterly"}).encode(), NOW
-    )
+    quarter = HOUR | {"interval": "quarterly"}
+    (record,) = usable(decode(TOPIC, json.dumps(quarter).encode(), NOW))
     assert record.interval_s == 900
 
 

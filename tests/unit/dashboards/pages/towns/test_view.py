@@ -10,6 +10,7 @@ import pytest
 from analytics.environment import indices
 from analytics.frames import TIME
 from analytics.reports.site_now import hour_of, sites_now
+from analytics.reports.town import INDEX
 from dashboards import describe
 from dashboards.language import Language
 from dashboards.pages.towns import view
@@ -224,7 +225,7 @@ def test_row_of_a_station_tells_the_index_of_its_air_and_what_decides_it() -> No
             },
             schema_overrides={"site_id": pl.Int32, "time": TIME},
         ),
-        view.INDEX,
+        INDEX,
     )
     hour = datetime(2026, 3, 4, 11, tzinfo=UTC)
     found = line([value("no2_ugm3", 41.0, hour)], air)
