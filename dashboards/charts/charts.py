@@ -62,8 +62,8 @@ class Table:
     rows: Sequence[Sequence[str]]
     #: address of all rows, if these are only a part or a summary
     all_rows: str = ""
-    #: whether they are only the first rows
-    cut: bool = False
+    #: how many these are, if `rows` are only the first of them
+    of: int = 0
 
     @property
     def body(self) -> Markup:

@@ -3,8 +3,10 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
+from typing import Any
 
 import polars as pl
 import psycopg
@@ -15,6 +17,7 @@ from starlette.testclient import TestClient
 from dashboards import render
 from dashboards.app import create_web
 from dashboards.language import Language
+from dashboards.pages.case import route as case_route
 from dashboards.pages.corridor import view
 from tests import parts, served, world
 from verkehrspuls.model import Channel, Site, Town
@@ -462,6 +465,23 @@ def test_evidence_of_a_case_is_in_words_and_units(client: TestClient, url: str) 
                 " where case_member_id = %s",
                 old,
             )
+
+
+def test_evidence_of_a_large_case_says_how_much_of_it_is_shown(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report = case_route.report
+
+    def large(*given: Any, **more: Any) -> Any:
+        found = report(*given, **more)
+        members = [*found.case.members] * 1_300
+        return replace(found, case=replace(found.case, members=members))
+
+    monkeypatch.setattr(case_route, "report", large)
+    page = client.get("/de/cases/1").text
+    assert len(Tables(page).found["Was spricht dafür?"]) == 201
+    assert "Die ersten 200 von 1.300 Zeilen." in page
+    assert '<a href="/api/v1/cases/1">Alle Zeilen (JSON)' in page
 
 
 def test_course_of_a_case_is_drawn_told_and_listed(client: TestClient) -> None:

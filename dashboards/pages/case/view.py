@@ -95,7 +95,9 @@ def _evidence(case: CaseInFull, language: Language) -> Table:
     )
     if len(case.members) <= MAX_ROWS:
         return Table(head, rows)
-    return Table(head, rows, f"/api/v1/cases/{case.anomaly_case_id}", cut=True)
+    return Table(
+        head, rows, f"/api/v1/cases/{case.anomaly_case_id}", of=len(case.members)
+    )
 
 
 def _detector(code: str, language: Language) -> str:
