@@ -257,7 +257,7 @@ FLOW_DAYS: Final[Schema] = {
 }
 #: Quarter-hours or hours of a site, quantity and direction with data. `flow` is in
 #: vehicles/h; null if too little is known of one of the lanes.
-FLOW_BINS: Final[Schema] = {
+FLOWS: Final[Schema] = {
     "time": TIME,
     "day": pl.Date(),
     "hour": pl.Int8(),
@@ -265,9 +265,15 @@ FLOW_BINS: Final[Schema] = {
     **dict.fromkeys(_SHARES, _F64),
     "volume": _F64,
     "flow": _F64,
+}
+#: The same with classes and speeds.
+FLOW_BINS: Final[Schema] = {
+    **FLOWS,
     **dict.fromkeys(COUNTS, _F64),
     "speed_kmh": _F64,
 }
+#: Sums of hours that know the same classes.
+CLASS_SUMS: Final[Schema] = {"volume": _F64, **dict.fromkeys(COUNTS, _F64)}
 #: Speed histograms of channels as received, in bins of equal width.
 HISTOGRAM_READINGS: Final[Schema] = {
     **INTERVALS,
@@ -423,6 +429,16 @@ def with_details(readings: pl.DataFrame, schema: Schema) -> pl.DataFrame:
 def mean(values: pl.Series) -> float:
     """Return the mean of a series with at least one number."""
     return float(cast("float", values.mean()))
+
+
+def known_sum(column: str) -> pl.Expr:
+    """Sum the known numbers of a column; null without any."""
+    return pl.when(pl.col(column).count() > 0).then(pl.col(column).sum()).alias(column)
+
+
+def highest(rows: pl.DataFrame, column: str) -> pl.DataFrame:
+    """Return the rows with the highest value of a column."""
+    return rows.filter(pl.col(column) == pl.col(column).max())
 
 
 def of_records(records: Sequence[object], schema: Schema) -> pl.DataFrame:

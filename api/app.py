@@ -10,6 +10,7 @@ from itertools import chain
 from typing import Any, Final
 
 from fastapi import Depends, FastAPI
+from fastapi.routing import APIRoute
 from starlette_compress import CompressMiddleware
 
 from api import conditional, problems, query, reference
@@ -57,6 +58,7 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
+        generate_unique_id_function=operation_id,
         dependencies=[Depends(query.refuse_unknown)],
     )
     app.state.url = url
@@ -76,6 +78,12 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(BodyLimit, larger={readings.PATH: settings.api.ingest_bytes})
     app.add_middleware(Guard, metrics=app.state.metrics)
     return app
+
+
+def operation_id(route: APIRoute) -> str:
+    """Name an operation after its function, in camel case; clients use the name."""
+    first, *others = route.name.split("_")
+    return first + "".join(word.title() for word in others)
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

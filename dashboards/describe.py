@@ -10,9 +10,9 @@ import polars as pl
 from analytics.cases import sentences
 from analytics.cases.states import STATES
 from analytics.environment import gauges
+from analytics.environment.summary import summarise
 from analytics.flow.series import change_from_usual
-from analytics.frames import mean
-from analytics.reports.environment import mean_of_period
+from analytics.frames import highest
 from analytics.reports.site_now import LATE_AFTER
 from dashboards.language import UNKNOWN_FIGURE, Language
 from dashboards.period import Period
@@ -61,11 +61,12 @@ def series(
     if known.is_empty():
         counted = frame["volume"].null_count() < frame.height
         return language.phrase(_UNFINISHED[period.bin] if counted else _NOTHING)
-    peak, when = _highest(known, "value", language, period)
+    peaks = highest(known, "value").sort("x")
+    peak = peaks.row(0, named=True)
     sentence = language.phrase(
         "Peak %(value)s on %(when)s%(direction)s.",
         value=f"{language.number(peak['value'])} {unit}",
-        when=when,
+        when=_when(peak, language, period, times=peaks.height),
         direction=f" ({names[peak['direction']]})" if names[peak["direction"]] else "",
     )
     return " ".join(filter(None, (sentence, _compared(known, language))))
@@ -192,57 +193,49 @@ def classes(counted: pl.DataFrame, language: Language, *, heavy: str) -> str:
 def environment(
     frame: pl.DataFrame, language: Language, *, period: Period, quantity: str
 ) -> str:
-    """Return the mean if there is one, the extremes, and the observed share."""
-    found = ENVIRONMENT[quantity]
-    known = frame.drop_nulls("mean")
-    if known.is_empty():
+    """Return the mean if there is one, the highest value, and the observed share."""
+    found = summarise(frame, quantity)
+    if found is None:
         return language.phrase(_NOTHING)
-
-    def value(number: float) -> str:
-        return f"{language.number(number, 1)} {found.unit}"
-
-    highest, when = _highest(known, "mean", language, period)
-    by_day = "day" in frame.columns
-    of_period = mean_of_period(known, quantity)
-    if of_period is None:
-        newest = known.sort("local").row(-1, named=True)
+    kind, unit = ENVIRONMENT[quantity].mean, ENVIRONMENT[quantity].unit
+    if found.mean is None:
         sentence = language.phrase(
             "Newest: %(value)s on %(when)s (0° is north, 90° east).",
-            value=f"{language.number(newest['mean'])}{found.unit}",
-            when=_when(newest, language, period),
-        )
-    elif found.mean == "arithmetic":
-        sentence = language.phrase(
-            mark("On average %(mean)s; highest day %(value)s on %(when)s.")
-            if by_day
-            else mark("On average %(mean)s; highest hour %(value)s on %(when)s."),
-            mean=value(of_period),
-            value=value(highest["mean"]),
-            when=when,
-        )
-    elif found.mean == "sum":
-        sentence = language.phrase(
-            mark("In total %(sum)s; most on one day: %(value)s on %(when)s.")
-            if by_day
-            else mark("In total %(sum)s; most in one hour: %(value)s on %(when)s."),
-            sum=value(of_period),
-            value=value(highest["mean"]),
-            when=when,
+            value=f"{language.number(found.newest['mean'])}{unit}",
+            when=_when(found.newest, language, period),
         )
     else:
         sentence = language.phrase(
-            mark("Energetic mean %(mean)s; loudest day %(value)s on %(when)s.")
-            if by_day
-            else mark("Energetic mean %(mean)s; loudest hour %(value)s on %(when)s."),
-            mean=value(of_period),
-            value=value(highest["mean"]),
-            when=when,
+            _MEANS[kind, "day" if "day" in frame.columns else "hour"],
+            mean=f"{language.number(found.mean, 1)} {unit}",
+            value=f"{language.number(found.highest['mean'], 1)} {unit}",
+            when=_when(found.highest, language, period, times=found.times_highest),
         )
     observed = language.phrase(
-        "%(share)s of the period is observed.",
-        share=language.percent(mean(frame["observed"]) if frame.height else 0),
+        "%(share)s of the period is observed.", share=language.percent(found.observed)
     )
     return f"{sentence} {observed}"
+
+
+#: by how a quantity is averaged, and the step
+_MEANS: Final = {
+    ("arithmetic", "hour"): mark(
+        "On average %(mean)s; highest hour %(value)s on %(when)s."
+    ),
+    ("arithmetic", "day"): mark(
+        "On average %(mean)s; highest day %(value)s on %(when)s."
+    ),
+    ("sum", "hour"): mark(
+        "In total %(mean)s; most in one hour: %(value)s on %(when)s."
+    ),
+    ("sum", "day"): mark("In total %(mean)s; most on one day: %(value)s on %(when)s."),
+    ("energetic", "hour"): mark(
+        "Energetic mean %(mean)s; loudest hour %(value)s on %(when)s."
+    ),
+    ("energetic", "day"): mark(
+        "Energetic mean %(mean)s; loudest day %(value)s on %(when)s."
+    ),
+}
 
 
 def thresholds(
@@ -258,12 +251,12 @@ def thresholds(
 
     By the newest hour if it is current, else by the highest one of the period.
     """
-    known = frame.drop_nulls("mean")
-    if not thresholds or known.is_empty():
+    found = summarise(frame, quantity) if thresholds else None
+    if found is None:
         return ""
-    newest = known.sort("time").row(-1, named=True)
+    newest = found.newest
     is_now = period.end > now and now - newest["time"] <= _HOUR + LATE_AFTER
-    shown = newest if is_now else known.sort("mean").row(-1, named=True)
+    shown = newest if is_now else found.highest
     reached = gauges.reached(shown["mean"], thresholds)
 
     def at(number: float) -> str:
@@ -363,25 +356,17 @@ def case(found: Case, language: Language, *, zone: str) -> str:
     )
 
 
-def _highest(
-    known: pl.DataFrame, column: str, language: Language, period: Period
-) -> tuple[Mapping[str, Any], str]:
-    """Find the first of the highest rows, and its time."""
-    by = [name for name in ("time", "day") if name in known.columns]
-    highest = known.filter(pl.col(column) == pl.col(column).max()).sort(by)
-    first = highest.row(0, named=True)
-    when = _when(first, language, period)
-    if highest.height > 1:
-        when = language.phrase(mark("%(when)s, and as much again later"), when=when)
-    return first, when
-
-
-def _when(row: Mapping[str, Any], language: Language, period: Period) -> str:
+def _when(
+    row: Mapping[str, Any], language: Language, period: Period, *, times: int = 1
+) -> str:
+    """Write when a row is, the first of several `times`."""
     local = row["local"]
-    if "day" in row or (period.bin == "P1D" and "time" not in row):
-        return language.day(local)
-    fold = f" {row['fold']}" if row["fold"] else ""
-    return f"{language.day(local)}, {local:%H:%M}{fold}"
+    when = language.day(local)
+    if "day" not in row and (period.bin != "P1D" or "time" in row):
+        when += f", {local:%H:%M}" + (f" {row['fold']}" if row["fold"] else "")
+    if times > 1:
+        return language.phrase(mark("%(when)s, and as much again later"), when=when)
+    return when
 
 
 def _compared(known: pl.DataFrame, language: Language) -> str:

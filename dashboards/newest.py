@@ -16,12 +16,12 @@ def newest_reading(site: Site, language: Language, *, now: datetime) -> str:
     if measured is None or received is None:
         return ""
     text = (
-        mark("newest reading %(when)s, imported %(age)s")
+        mark("newest reading %(when)s, imported %(at)s")
         if site.last_messages == "imported"
-        else mark("newest reading %(when)s, message %(age)s")
+        else mark("newest reading %(when)s, message %(at)s")
     )
     return language.phrase(
         text,
         when=language.moment(measured, site.time_zone),
-        age=language.age(now - received),
+        at=language.at(received, site.time_zone, now=now),
     )

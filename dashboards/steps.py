@@ -9,7 +9,7 @@ from typing import Final
 import polars as pl
 
 from analytics.environment.hours import spans
-from analytics.flow.series import MIN_OBSERVED
+from analytics.flow.series import MIN_OBSERVED, of_span
 from verkehrspuls.text import mark
 
 #: maximum rows of a table
@@ -46,18 +46,9 @@ def volumes(filled: pl.DataFrame, step: str) -> pl.DataFrame:
 
     Columns: the count, the observed share, and estimates if there are some.
     """
-    wall = ["local", "x", "fold"]
-    sums = ["volume", *({"estimate"} & set(filled.columns))]
     return (
         filled.group_by("direction", STEPS[step]().alias("step"), maintain_order=True)
-        .agg(
-            *(pl.col(name).first() for name in wall),
-            *(
-                pl.when(pl.col(name).count() > 0).then(pl.col(name).sum()).alias(name)
-                for name in sums
-            ),
-            pl.col("observed").mean(),
-        )
+        .agg(pl.col("local", "x", "fold").first(), *of_span(filled.columns))
         .with_columns(day=pl.col("local").dt.date())
     )
 

@@ -6,17 +6,12 @@ half: the others do not replace it.
 """
 
 from datetime import date, datetime, timedelta
-from typing import Final
 
 import polars as pl
 
-from analytics.flow.series import whole_value
-from analytics.quality.passport import SHARES
+from analytics.flow.series import whole_day, whole_value
 from dashboards.period import Period
 from dashboards.wall_clock import add_wall_clock, every
-
-#: minimum share of a day, observed or estimated, for its estimate
-MIN_WITH_ESTIMATES: Final = 0.99
 
 
 def fill_gaps(frame: pl.DataFrame, period: Period, now: datetime) -> pl.DataFrame:
@@ -56,48 +51,12 @@ def fill_days(days: pl.DataFrame, period: Period, today: date) -> pl.DataFrame:
         .with_columns(
             pl.col("observed").fill_null(0.0),
             pl.col("valid").fill_null(False),
-            value=pl.when(pl.col("valid")).then(pl.col("volume_normalised")),
-            estimate=pl.when(
-                ~pl.col("valid").fill_null(value=False)
-                & (pl.sum_horizontal(SHARES) >= MIN_WITH_ESTIMATES)
-            ).then(pl.col("volume_estimated")),
+            **whole_day(),
             local=pl.col("day").cast(pl.Datetime("us")),
             x=pl.col("day").cast(pl.Datetime("us")),
             fold=pl.lit(""),
         )
         .sort("direction", "day")
-    )
-
-
-def with_estimates(filled: pl.DataFrame, estimates: pl.DataFrame) -> pl.DataFrame:
-    """Add `estimate` with bounds to hours of `fill_gaps` that were not counted.
-
-    `estimates`: from `read_imputed`. What was counted of the hour is part of them.
-    """
-    known = pl.col("value").is_not_null() | pl.col("volume_imputed").is_null()
-    return (
-        filled.lazy()
-        .join(
-            estimates.lazy().select(
-                pl.col("time").cast(filled.schema["time"]),
-                *("direction", "volume_imputed", "imputed_low", "imputed_high"),
-            ),
-            on=["time", "direction"],
-            how="left",
-            maintain_order="left",
-        )
-        .with_columns(
-            pl.when(~known)
-            .then(pl.sum_horizontal("volume_normalised", part))
-            .alias(name)
-            for part, name in (
-                ("volume_imputed", "estimate"),
-                ("imputed_low", "estimate_low"),
-                ("imputed_high", "estimate_high"),
-            )
-        )
-        .drop("volume_imputed", "imputed_low", "imputed_high")
-        .collect()
     )
 
 

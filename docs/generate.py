@@ -20,7 +20,7 @@ from pydantic.fields import FieldInfo
 
 from ingest.reasons import REASONS
 from verkehrspuls.cli import command
-from verkehrspuls.settings import PREFIX, Settings
+from verkehrspuls.settings import PREFIX, Settings, meanings
 
 #: any moment: values are not shown
 EPOCH = datetime.fromtimestamp(0, UTC)
@@ -45,12 +45,13 @@ def settings_page() -> str:
     ]
     for section, field in Settings.model_fields.items():
         group = type(field.default)
+        said = meanings(group)
         parts.append(f"## {section}\n\n{_sentence(group.__doc__)}\n")
         parts.append("| variable | default | allowed | meaning |")
         parts.append("|---|---|---|---|")
         for key, found in group.model_fields.items():
             name = f"{PREFIX}{section}__{key}".upper()
-            cells = (f"`{name}`", _default(found), _allowed(found), _meaning(found))
+            cells = (f"`{name}`", _default(found), _allowed(found), said[key])
             parts.append(f"| {' | '.join(cells)} |")
         parts.append("")
     parts.append(
@@ -74,9 +75,10 @@ def commands_page() -> str:
         "As in the API, `--from` is the start of a period and `--to` its end, "
         "exclusive; a date means the start of that day, so that `--from 2026-03-01 "
         "--to 2026-04-01` is March. `--until` of an event is its last day, inclusive. "
-        "Dates are written 2026-03-01, 01.03.2026, 1.3.26 or 2026/03/01. They are "
-        "local dates of the town, or UTC if no town is named; a time has an offset, "
-        "such as 2026-03-01T12:00:00Z.\n",
+        "Dates are written 2026-03-01, 01.03.2026, 1.3.26 or 2026/03/01. A time may "
+        "have an offset, such as 2026-03-01T12:00:00Z; a date, and a time without "
+        "offset, is by the clock of the town. If no town is named, a date is in UTC, "
+        "and a time without offset is refused.\n",
         "| exit code | meaning |",
         "|---|---|",
         "| 0 | done |",
@@ -332,10 +334,6 @@ def _allowed(field: FieldInfo) -> str:
     literals = getattr(field.annotation, "__args__", ())
     words += [f"`{one}`" for one in literals if isinstance(one, str)]
     return ", ".join(words)
-
-
-def _meaning(field: FieldInfo) -> str:
-    return (field.description or "").replace("|", "\\|")
 
 
 def _helps() -> Iterator[tuple[list[str], str]]:

@@ -1,10 +1,10 @@
 """Readings that overlap others of their channel in time, for the ledger.
 
 A channel is even while all its readings have the same duration and start at multiples
-of it: then nothing overlaps, whichever worker wrote it, and no query is needed. The
-database records which channels are uneven. For an uneven channel a period without
-overlaps is cached; it is valid until another worker writes to the channel. Everything
-else is looked up in the database.
+of it: then nothing overlaps, and no query is needed. The database records which
+channels are uneven. For an uneven channel a period without overlaps is cached; it is
+valid until another worker writes to the channel. Everything else is looked up in the
+database.
 """
 
 from collections import Counter

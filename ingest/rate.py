@@ -33,7 +33,7 @@ class RateLimit:
         self._buckets: dict[int, tuple[float, float]] = {}
 
     def beyond(self, batch: Batch) -> dict[int, int]:
-        """Take tokens; return how many messages of which sensors to refuse.
+        """Take tokens; return the number of messages to refuse by sensor.
 
         Usually empty.
         """

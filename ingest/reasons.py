@@ -87,7 +87,7 @@ ADVICE: Final = {
     "is_transient.",
     "not-meant": "Register the device, or correct `only` in the profiles of the "
     "topic's sensors.",
-    "retained": "Let the payload tell its time (`times` in the profile), or let the "
+    "retained": "Let the payload contain its time (`times` in the profile), or let the "
     "sensor publish without retain.",
     "no-birth": "Let the device send its birth again.",
     "no-time": "Name the time's field in the profile (`times`), or let that of receipt "

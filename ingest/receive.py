@@ -155,9 +155,9 @@ class Receiver:
         self._url = broker.url.get_secret_value()
         self._keepalive_s = broker.keepalive_s
         self._topics = native_topics(settings)
-        #: Workers of a group share the load, if the broker supports it; and the group
-        #: name of earlier versions, of which a session may still be a member.
+        #: Workers of a group share the load, if the broker supports it.
         self._group = ""
+        #: name that earlier versions gave the group; a session may still be in it
         self._former_group = f"$share/{settings.share}/" if settings.share else ""
         self._foreign: frozenset[str] = frozenset()
         self._registered: frozenset[str] = frozenset()

@@ -1,4 +1,4 @@
-"""Replay rejected messages, after their cause was mended.
+"""Replay rejected messages, after their cause was fixed.
 
 They pass through collector and writer like any message, under their own slot of the
 ledger. A message's readings and the mark of its replay are one transaction, so that no

@@ -1,8 +1,8 @@
 """Find the sensor of a topic, and the channel of an output, in the registry.
 
 A native topic names its sensor. A foreign topic is matched against the topics and topic
-filters of registered sensors. Several sensors may share a topic and be told apart by
-their payloads (`only`): the most specific topic comes first, an exact one before a
+filters of registered sensors. Several sensors may share a topic and be distinguished
+by their payloads (`only`): the most specific topic comes first, an exact one before a
 filter.
 """
 

@@ -134,7 +134,7 @@ def store(
         if ledger:
             columns = {name: array(row[name] for row in ledger) for name in ledger[0]}
             execute(connection, "add_to_ledger", slot=slot, **columns)
-        # tells the next attempt whether this one has committed, if the connection
+        # shows the next attempt whether this one has committed, if the connection
         # breaks now
         execute(connection, "note_batch", slot=slot, batch=attempt.batch)
         sums = Counter({name: sum(row[name] for row in ledger) for name in SUMS})

@@ -4,10 +4,10 @@ The message takes the usual way up to the rows for the database, which are stage
 compared with stored readings, and rolled back.
 """
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from difflib import get_close_matches
-from typing import Any, NamedTuple
-
-import msgspec
 
 from ingest import formats
 from ingest.batch import Batch, Collector, Message, Reject
@@ -16,17 +16,16 @@ from ingest.reasons import ADVICE, DROPPED, PAYLOAD_ADVICE, explain
 from ingest.resolve import RegisteredSensor, Registry, read_registry
 from ingest.store import copy_rows
 from verkehrspuls.settings import Ingest
-from verkehrspuls.storage.database import Connection, execute
+from verkehrspuls.storage.database import Connection, read_records
 from verkehrspuls.storage.named import queries
-from verkehrspuls.wire import parse_topic
-
-Row = dict[str, Any]
+from verkehrspuls.wire import StatusMessage, parse_topic
 
 #: Number of names proposed.
 MAX_PROPOSALS = 5
 
 
-class Problem(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Problem:
     """Why a message, or readings in it, would be rejected."""
 
     reason: str
@@ -36,20 +35,44 @@ class Problem(NamedTuple):
     readings: int
 
 
-class Trial(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class TriedReading:
+    """A reading of the message, and what storing it would do."""
+
+    site: str
+    channel: str
+    time: datetime
+    interval_s: int
+    #: by vehicle class or environment quantity; also speeds and other fields
+    values: Mapping[str, object]
+    #: stored, known already, or corrects what is known
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A field that is left out of readings."""
+
+    field: str
+    fields: int
+    why: str
+    #: the last one
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
     """The expected outcome of a message."""
 
     #: accepted, partly accepted, rejected, or unknown sensor
     outcome: str
     #: municipality/sensor
     sensor: str | None
-    #: each with channel, interval, values, and whether it would be stored
-    readings: list[Row]
+    readings: Sequence[TriedReading]
     #: the status that would be stored of the sensor
-    status: Row | None
+    status: StatusMessage | None
     problem: Problem | None
-    #: fields left out of readings: name, problem, last value
-    left_out: list[Row]
+    left_out: Sequence[LeftOut]
 
 
 def attempt(connection: Connection, settings: Ingest, message: Message) -> Trial:
@@ -68,31 +91,26 @@ def attempt(connection: Connection, settings: Ingest, message: Message) -> Trial
         outcome=next(name for name, messages in outcomes.items() if messages),
         sensor=", ".join(map("/".join, takers)) or None,
         readings=_staged(connection, batch),
-        status=msgspec.to_builtins(status[1]) if status else None,
+        status=status[1] if status else None,
         problem=_problem(batch.rejects[0], sensor, registry) if batch.rejects else None,
         left_out=[
-            {
-                "field": name,
-                "fields": number,
-                "why": DROPPED[fault],
-                "value": tally.dropped_values[name, fault],
-            }
+            LeftOut(name, number, DROPPED[fault], tally.dropped_values[name, fault])
             for tally in batch.ledger.values()
             for (name, fault), number in tally.dropped.items()
         ],
     )
 
 
-def _staged(connection: Connection, batch: Batch) -> list[Row]:
+def _staged(connection: Connection, batch: Batch) -> list[TriedReading]:
     """Stage the rows of a batch, return the result of storing them, and roll back."""
-    found: list[Row] = []
+    found: list[TriedReading] = []
     with connection.transaction(force_rollback=True):
         connection.execute(queries()["make_staging"])
         for kind, rounds in batch.packed().items():
             for each in rounds:
                 connection.execute(queries()["empty_staging"])
                 copy_rows(connection, f"copy_{kind}", each)
-                found += execute(connection, f"tried_{kind}").fetchall()
+                found += read_records(connection, TriedReading, f"tried_{kind}")
     return found
 
 

@@ -58,6 +58,9 @@ _SHOPPING = (
 )
 #: Monday to Sunday, relative to the mean of Tuesday to Thursday
 _MOTOR_WEEK = (0.98, 1.0, 1.0, 1.02, 1.06, 0.80, 0.62)
+_COMMUTE_WEEK = (0.98, 1.02, 1.0, 1.0, 0.92, 0.62, 0.55)
+_LEISURE_WEEK = (0.72, 0.72, 0.78, 0.75, 0.92, 1.45, 1.75)
+_SHOPPING_WEEK = (0.88, 0.9, 0.95, 1.0, 1.1, 1.35, 0.5)
 
 
 @dataclass(frozen=True)
@@ -83,31 +86,13 @@ PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
         "inbound": Profile(_INBOUND, _SATURDAY, _SUNDAY, _MOTOR_WEEK, 0.04, 0.91),
         "outbound": Profile(_OUTBOUND, _SATURDAY, _SUNDAY, _MOTOR_WEEK, 0.04, 0.91),
         "commute": Profile(
-            _COMMUTE,
-            _SHOPPING,
-            _LEISURE,
-            (0.98, 1.02, 1.0, 1.0, 0.92, 0.62, 0.55),
-            0.35,
-            0.82,
-            outdoors=1.0,
+            *(_COMMUTE, _SHOPPING, _LEISURE, _COMMUTE_WEEK, 0.35, 0.82), outdoors=1.0
         ),
         "leisure": Profile(
-            _LEISURE,
-            _LEISURE,
-            _LEISURE,
-            (0.72, 0.72, 0.78, 0.75, 0.92, 1.45, 1.75),
-            0.62,
-            1.25,
-            outdoors=1.0,
+            *(_LEISURE, _LEISURE, _LEISURE, _LEISURE_WEEK, 0.62, 1.25), outdoors=1.0
         ),
         "shopping": Profile(
-            _SHOPPING,
-            _SHOPPING,
-            _LEISURE,
-            (0.88, 0.9, 0.95, 1.0, 1.1, 1.35, 0.5),
-            0.1,
-            1.05,
-            outdoors=0.45,
+            *(_SHOPPING, _SHOPPING, _LEISURE, _SHOPPING_WEEK, 0.1, 1.05), outdoors=0.45
         ),
     }
 )

@@ -1,7 +1,7 @@
 """Vehicle classes by TLS 8+1, with bicycle and pedestrian, and class schemes.
 
-A count interval is stored wide: one column per class, NULL where the sensor cannot tell
-the class or did not report it. NULL is unknown and never zero.
+A count interval is stored wide: one column per class, NULL where the sensor cannot
+distinguish the class or did not report it. NULL is unknown and never zero.
 
 Source of the classes: BASt, "Grundklassifizierung nach TLS 2012".
 """

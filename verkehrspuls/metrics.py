@@ -62,38 +62,38 @@ class _State(Collector):
         if self.state is None:
             return
         yield from _ledger(self.state.ledger)
-        rejected = CounterMetricFamily(
+        rejected = self.state.rejected
+        yield _family(
+            CounterMetricFamily,
             "verkehrspuls_rejected_messages",
             "Messages that could not be used, wholly or in part.",
-            labels=["reason"],
+            ("reason",),
+            ((row.messages, row.reason) for row in rejected),
         )
-        dropped = CounterMetricFamily(
+        yield _family(
+            CounterMetricFamily,
             "verkehrspuls_rejected_messages_only_counted",
             "Those of them that were not kept, because there was no room: an alarm.",
-            labels=["reason"],
+            ("reason",),
+            ((row.only_counted, row.reason) for row in rejected),
         )
-        for row in self.state.rejected:
-            rejected.add_metric([row.reason], row.messages)
-            dropped.add_metric([row.reason], row.only_counted)
-        yield rejected
-        yield dropped
-        cases = GaugeMetricFamily(
+        yield _family(
+            GaugeMetricFamily,
             "verkehrspuls_open_cases",
             "Open anomaly cases that last or ended no more than a week ago.",
-            labels=["municipality"],
+            ("municipality",),
+            ((town.cases, town.municipality) for town in self.state.cases),
         )
-        for town in self.state.cases:
-            cases.add_metric([town.municipality], town.cases)
-        yield cases
-        health = GaugeMetricFamily(
+        yield _family(
+            GaugeMetricFamily,
             "verkehrspuls_channels",
             "Channels by what was found of their health on their newest day.",
-            labels=["municipality", "verdict"],
+            ("municipality", "verdict"),
+            (
+                (row.channels, row.municipality, row.verdict)
+                for row in self.state.health
+            ),
         )
-        for found in self.state.health:
-            labels = [found.municipality, found.verdict]
-            health.add_metric(labels, found.channels)
-        yield health
         work = self.state.work
         yield GaugeMetricFamily(
             "verkehrspuls_stale_buckets",
@@ -126,33 +126,49 @@ class _State(Collector):
 
 
 def _ledger(rows: "Sequence[OfMunicipality]") -> Iterable[Metric]:
+    towns = [(row, row.municipality or "") for row in rows]
     for noun, outcomes in (
         ("messages", MESSAGE_OUTCOMES),
         ("readings", READING_OUTCOMES),
     ):
-        received = CounterMetricFamily(
+        yield _family(
+            CounterMetricFamily,
             f"verkehrspuls_{noun}_received",
             f"{noun.capitalize()} received, from the ledger.",
-            labels=["municipality"],
+            ("municipality",),
+            ((getattr(row, f"{noun}_received"), town) for row, town in towns),
         )
-        became = CounterMetricFamily(
+        yield _family(
+            CounterMetricFamily,
             f"verkehrspuls_{noun}",
             f"What became of received {noun}; adds up to those received.",
-            labels=["municipality", "outcome"],
+            ("municipality", "outcome"),
+            (
+                (getattr(row, f"{noun}_{outcome}"), town, outcome)
+                for row, town in towns
+                for outcome in outcomes
+            ),
         )
-        for row in rows:
-            town = row.municipality or ""
-            received.add_metric([town], getattr(row, f"{noun}_received"))
-            for outcome in outcomes:
-                became.add_metric([town, outcome], getattr(row, f"{noun}_{outcome}"))
-        yield received
-        yield became
     for name, text in (
         ("readings_late", "Readings that came later than the setting ingest.late_h."),
         ("readings_overlapping", "Readings that overlapped others when they came."),
         ("sequence_lost", "Messages missing now, by their sequence numbers."),
     ):
-        found = GaugeMetricFamily(f"verkehrspuls_{name}", text, labels=["municipality"])
-        for row in rows:
-            found.add_metric([row.municipality or ""], getattr(row, name))
-        yield found
+        values = ((getattr(row, name), town) for row, town in towns)
+        yield _family(
+            GaugeMetricFamily, f"verkehrspuls_{name}", text, ("municipality",), values
+        )
+
+
+def _family(
+    kind: type[CounterMetricFamily | GaugeMetricFamily],
+    name: str,
+    text: str,
+    labels: Sequence[str],
+    values: Iterable[tuple[float, *tuple[str, ...]]],
+) -> Metric:
+    """Make a metric with labels; `values` are each followed by those of its labels."""
+    family = kind(name, text, labels=labels)
+    for value, *of in values:
+        family.add_metric(of, value)
+    return family

@@ -97,8 +97,8 @@ class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     unit: Annotated[
         str | None,
         Meta(
-            description="unit of its value; one that the payload tells goes before it; "
-            "where neither tells one, it is that of the quantity"
+            description="unit of its value, unless the payload says one; if neither "
+            "does, the unit of the quantity"
         ),
     ] = None
     factor: Annotated[float, Meta(description="the converted value times this")] = 1.0
@@ -163,8 +163,8 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     time_is: Annotated[
         Literal["start", "end"],
         Meta(
-            description="what of the sensor's interval the time is, where the payload "
-            "does not tell the interval"
+            description="whether the time is the start or the end of the sensor's "
+            "interval, where the payload does not contain the interval"
         ),
     ] = "start"
     observed: Annotated[
@@ -183,7 +183,7 @@ class Profile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Map[Field, Scalar],
         Meta(
             description="only payloads with these values in these fields are read; "
-            "so sensors of one topic are told apart"
+            "so several sensors can share a topic"
         ),
     ] = {}
     text_numbers: Annotated[

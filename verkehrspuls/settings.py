@@ -39,7 +39,7 @@ DATA = f"{PREFIX}DATA"
 
 
 class Section(BaseModel):
-    """A group of settings."""
+    """A group of settings: the text below each field says what it is."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -55,252 +55,141 @@ Keys = Annotated[tuple[str, ...], BeforeValidator(_separate)]
 #: `https://…`, `http://…` or `mailto:…`; a page links there.
 Link = Annotated[str, StringConstraints(pattern=rf"^{LINK}$", max_length=500)]
 Numbers = Annotated[tuple[float, ...], BeforeValidator(_separate)]
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(gt=0, le=1)]
 
 
 class Database(Section):
     """PostgreSQL, 15 or newer, with or without TimescaleDB."""
 
-    url: SecretStr = Field(
-        SecretStr(""),
-        description="libpq URL of the database; if empty, `up` starts the "
-        "embedded PostgreSQL",
-    )
+    url: SecretStr = SecretStr("")
+    """libpq URL of the database; if empty, `up` starts the embedded PostgreSQL"""
 
 
 class Broker(Section):
     """The MQTT broker."""
 
-    url: SecretStr = Field(
-        SecretStr(""),
-        description="mqtt:// or mqtts://user:password@host:port; if empty, `up` "
-        "starts the embedded broker",
-    )
-    publish_url: SecretStr = Field(
-        SecretStr(""),
-        description="URL for `simulate` and `replay`, if they have their own "
-        "credential at the broker; if empty, `broker.url`",
-    )
-    ca_file: Path | None = Field(
-        None,
-        description="PEM file of the certificate authority that signed the "
-        "broker's certificate, for mqtts://",
-    )
-    keepalive_s: int = Field(
-        60,
-        ge=5,
-        le=3600,
-        description="seconds between pings to the broker when nothing else is sent",
-    )
+    url: SecretStr = SecretStr("")
+    """mqtt:// or mqtts://user:password@host:port; if empty, `up` starts the embedded
+    broker"""
+    publish_url: SecretStr = SecretStr("")
+    """URL for `simulate` and `replay`, if they have their own credential at the broker;
+    if empty, `broker.url`"""
+    ca_file: Path | None = None
+    """PEM file of the certificate authority that signed the broker's certificate, for
+    mqtts://"""
+    keepalive_s: Annotated[int, Field(ge=5, le=3600)] = 60
+    """seconds between pings to the broker when nothing else is sent"""
 
 
 class Ingest(Section):
     """The ingest worker."""
 
-    slot: int = Field(
-        0,
-        ge=0,
-        le=99,
-        description="number of this worker; the broker keeps messages for each "
-        "slot, so two workers must not share one",
-    )
-    share: str = Field(
-        "",
-        description="name of a group of workers that share all messages, if the "
-        "broker supports shared subscriptions; if empty, this "
-        "worker reads all",
-    )
-    municipalities: Keys = Field(
-        (),
-        description="keys of the municipalities that this worker reads, "
-        "separated by commas; if empty, all",
-    )
-    unregistered: bool = Field(
-        True,
-        description="also receive messages of unknown devices that publish "
-        "beside registered foreign topics; they are rejected, and "
-        "`doctor` lists them",
-    )
-    bulk: bool = Field(
-        False, description="read and acknowledge messages in bulk, which is faster"
-    )
-    batch_readings: int = Field(
-        10_000,
-        ge=1,
-        le=100_000,
-        description="maximum number of readings in a batch, which is written in "
-        "one transaction",
-    )
-    linger_ms: int = Field(
-        30,
-        ge=0,
-        le=10_000,
-        description="milliseconds to collect a batch; a batch with many "
-        "messages gets up to five times as long",
-    )
-    queue_messages: int = Field(
-        40_000,
-        ge=1,
-        description="number of unwritten messages above which the worker stops "
-        "reading from the broker",
-    )
-    queue_mb: int = Field(
-        64,
-        ge=1,
-        description="size of unwritten messages in MB above which the worker "
-        "stops reading from the broker",
-    )
-    future_h: int = Field(
-        48, ge=0, description="hours; a reading further in the future is rejected"
-    )
-    late_h: int = Field(
-        24, ge=1, description="hours; an older reading is stored, and counted as late"
-    )
-    oldest_year: int = Field(
-        2000, ge=1970, description="a reading from before this year is rejected"
-    )
-    message_bytes: int = Field(
-        1_048_576,
-        ge=1024,
-        description="maximum size of a message in bytes; a larger one is rejected",
-    )
-    registry_s: float = Field(
-        30,
-        gt=0,
-        description="seconds after which the worker reads the registered sensors again",
-    )
-    reject_bytes: int = Field(
-        65_536,
-        ge=0,
-        description="bytes kept of a rejected payload from an unknown sender; "
-        "those of registered sensors are kept whole, but of a "
-        "larger array only the unusable parts",
-    )
-    keep_rejects: int = Field(
-        1_000_000,
-        ge=1,
-        description="maximum number of rejected messages kept; beyond it they "
-        "are only counted, and `doctor` warns",
-    )
-    keep_flood_per_minute: int = Field(
-        6000,
-        ge=1,
-        description="maximum number of rejected messages kept in a minute: of "
-        "each sensor beyond its rate, and of all unknown senders "
-        "together",
-    )
-    sensor_messages_per_minute: int = Field(
-        6000,
-        ge=1,
-        description="messages a minute that a sensor may send permanently; "
-        "those beyond are rejected",
-    )
-    sensor_burst: int = Field(
-        100_000,
-        ge=1,
-        description="messages that a sensor may send at once, such as after an outage",
-    )
-    database_s: float = Field(
-        60,
-        ge=1,
-        description="seconds that a statement may take; then it is cancelled "
-        "and tried again",
-    )
-    drain_s: float = Field(
-        4, gt=0, description="seconds to write what has been read, after SIGTERM"
-    )
+    slot: Annotated[int, Field(ge=0, le=99)] = 0
+    """number of this worker; the broker keeps messages for each slot, so two workers
+    must not share one"""
+    share: str = ""
+    """name of a group of workers that share all messages, if the broker supports shared
+    subscriptions; if empty, this worker reads all"""
+    municipalities: Keys = ()
+    """keys of the municipalities that this worker reads, separated by commas; if empty,
+    all"""
+    unregistered: bool = True
+    """also receive messages of unknown devices that publish beside registered foreign
+    topics; they are rejected, and `doctor` lists them"""
+    bulk: bool = False
+    """read and acknowledge messages in bulk, which is faster"""
+    batch_readings: Annotated[int, Field(ge=1, le=100_000)] = 10_000
+    """maximum number of readings in a batch, which is written in one transaction"""
+    linger_ms: Annotated[int, Field(ge=0, le=10_000)] = 30
+    """milliseconds to collect a batch; a batch with many messages gets up to five times
+    as long"""
+    queue_messages: Count = 40_000
+    """number of unwritten messages above which the worker stops reading from the
+    broker"""
+    queue_mb: Count = 64
+    """size of unwritten messages in MB above which the worker stops reading from the
+    broker"""
+    future_h: Annotated[int, Field(ge=0)] = 48
+    """hours; a reading further in the future is rejected"""
+    late_h: Count = 24
+    """hours; an older reading is stored, and counted as late"""
+    oldest_year: Annotated[int, Field(ge=1970)] = 2000
+    """a reading from before this year is rejected"""
+    message_bytes: Annotated[int, Field(ge=1024)] = 1_048_576
+    """maximum size of a message in bytes; a larger one is rejected"""
+    registry_s: Positive = 30
+    """seconds after which the worker reads the registered sensors again"""
+    reject_bytes: Annotated[int, Field(ge=0)] = 65_536
+    """bytes kept of a rejected payload from an unknown sender; those of registered
+    sensors are kept whole, but of a larger array only the unusable parts"""
+    keep_rejects: Count = 1_000_000
+    """maximum number of rejected messages kept; beyond it they are only counted, and
+    `doctor` warns"""
+    keep_flood_per_minute: Count = 6000
+    """maximum number of rejected messages kept in a minute: of each sensor beyond its
+    rate, and of all unknown senders together"""
+    sensor_messages_per_minute: Count = 6000
+    """messages a minute that a sensor may send permanently; those beyond are
+    rejected"""
+    sensor_burst: Count = 100_000
+    """messages that a sensor may send at once, such as after an outage"""
+    database_s: Annotated[float, Field(ge=1)] = 60
+    """seconds that a statement may take; then it is cancelled and tried again"""
+    drain_s: Positive = 4
+    """seconds to write what has been read, after SIGTERM"""
 
 
 class Analytics(Section):
     """The analytics worker."""
 
-    poll_s: float = Field(
-        1.0, gt=0, description="seconds between two looks for stale buckets"
-    )
-    claim_hours: int = Field(
-        20_000,
-        ge=1,
-        description="maximum number of stale buckets (hours of a channel) "
-        "computed in one transaction",
-    )
-    baseline_weeks: int = Field(
-        8, ge=2, le=52, description="past weeks from which usual values are computed"
-    )
-    silence_s: float = Field(
-        60, gt=0, description="seconds between two checks for channels without readings"
-    )
-    forecast_s: float = Field(300, gt=0, description="seconds between two forecasts")
-    impute_s: float = Field(
-        900, gt=0, description="seconds between two imputations of gaps"
-    )
-    estimate_weeks: int = Field(
-        12,
-        ge=8,
-        le=52,
-        description="past weeks that forecasts and imputation learn from",
-    )
-    keep_forecast_days: int = Field(
-        35,
-        ge=1,
-        description="days that forecasts are kept, for comparison with what was "
-        "counted",
-    )
-    valid_bin: float = Field(
-        0.75,
-        gt=0,
-        le=1,
-        description="share of an hour that must be observed for the hour to be valid",
-    )
-    gap_volumes: Numbers = Field(
-        (100, 500, 1500),
-        description="usual vehicles per hour, in rising order: each starts a "
-        "class of traffic with its own acceptable gap",
-    )
-    gap_minutes: Numbers = Field(
-        (20, 15, 10, 5),
-        description="acceptable gap in minutes of a valid hour, for each class: "
-        "below the first of `gap_volumes`, then from each of them "
-        "on (Toronto)",
-    )
-    valid_day: float = Field(
-        0.875,
-        gt=0,
-        le=1,
-        description="share of a day's hours that must be valid for the day to be valid",
-    )
-    mean_days: int = Field(
-        2, ge=1, description="minimum number of valid days for a mean (DAVe)"
-    )
-    mean_days_share: float = Field(
-        0.5,
-        ge=0,
-        le=1,
-        description="minimum share of the calendar days that must be valid for "
-        "a mean (DAVe)",
-    )
-    keep_raw_days: int | None = Field(
-        None, ge=60, description="days that readings are kept; if not set, forever"
-    )
-    keep_rejected_days: int = Field(
-        90, ge=1, description="days that rejected messages are kept"
-    )
-    compress_after_days: int = Field(
-        30,
-        ge=7,
-        description="age in days from which tables are compressed; TimescaleDB "
-        "Community edition only",
-    )
-    flow_parameters: Path | None = Field(
-        None,
-        description="TOML file with car units and level-of-service profiles; if "
-        "not set, the built-in one",
-    )
-    car_units: str = Field(
-        "munich", description="key of the car units to use, in `flow_parameters`"
-    )
-    service_profile: str = Field(
-        "hbs-like",
-        description="key of the level-of-service profile to use, in `flow_parameters`",
-    )
+    poll_s: Positive = 1.0
+    """seconds between two looks for stale buckets"""
+    claim_hours: Count = 20_000
+    """maximum number of stale buckets (hours of a channel) computed in one
+    transaction"""
+    baseline_weeks: Annotated[int, Field(ge=2, le=52)] = 8
+    """past weeks from which usual values are computed"""
+    silence_s: Positive = 60
+    """seconds between two checks for channels without readings"""
+    forecast_s: Positive = 300
+    """seconds between two forecasts"""
+    impute_s: Positive = 900
+    """seconds between two imputations of gaps"""
+    estimate_weeks: Annotated[int, Field(ge=8, le=52)] = 12
+    """past weeks that forecasts and imputation learn from"""
+    keep_forecast_days: Count = 35
+    """days that forecasts are kept, for comparison with what was counted"""
+    valid_bin: Share = 0.75
+    """share of an hour that must be observed for the hour to be valid"""
+    gap_volumes: Numbers = (100, 500, 1500)
+    """usual vehicles per hour, in rising order: each starts a class of traffic with its
+    own acceptable gap"""
+    gap_minutes: Numbers = (20, 15, 10, 5)
+    """acceptable gap in minutes of a valid hour, for each class: below the first of
+    `gap_volumes`, then from each of them on (Toronto)"""
+    valid_day: Share = 0.875
+    """share of a day's hours that must be valid for the day to be valid"""
+    mean_days: Count = 2
+    """minimum number of valid days for a mean (DAVe)"""
+    mean_days_share: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """minimum share of the calendar days that must be valid for a mean (DAVe)"""
+    keep_raw_days: Annotated[int | None, Field(ge=60)] = None
+    """days that readings are kept; if not set, forever"""
+    keep_rejected_days: Count = 90
+    """days that rejected messages are kept"""
+    compress_after_days: Annotated[int, Field(ge=7)] = 30
+    """age in days from which tables are compressed; TimescaleDB Community edition
+    only"""
+    flow_parameters: Path | None = None
+    """TOML file with car units and level-of-service profiles; if not set, the built-in
+    one"""
+    car_units: str = "munich"
+    """key of the car units to use, in `flow_parameters`"""
+    service_profile: str = "hbs-like"
+    """key of the level-of-service profile to use, in `flow_parameters`"""
 
     @model_validator(mode="after")
     def _gaps_match(self) -> Self:
@@ -318,116 +207,53 @@ class Health(Section):
     The sources are in docs/reference/health.md.
     """
 
-    every_s: float = Field(
-        600, gt=0, description="seconds between two judgements of the current day"
-    )
-    enough: float = Field(
-        0.6,
-        gt=0,
-        le=1,
-        description="`insufficient-data`: minimum share of expected time that "
-        "readings cover (PeMS)",
-    )
-    overlap: float = Field(
-        0.01,
-        ge=0,
-        description="`readings-overlap`: maximum share of the counted time that "
-        "several readings cover",
-    )
-    outage_h: float = Field(
-        4, gt=0, description="`gap`: maximum gap of a day in hours (Toronto)"
-    )
-    zero_usual: float = Field(
-        10,
-        ge=0,
-        description="`zero-count`: zeros are judged where at least this number "
-        "of vehicles is usual in the day or run",
-    )
-    zero_occupancy: float = Field(
-        0.59,
-        gt=0,
-        le=1,
-        description="`card-off`: maximum share of intervals with an occupancy "
-        "of zero (PeMS, urban)",
-    )
-    zero_flow: float = Field(
-        0.95,
-        gt=0,
-        le=1,
-        description="`card-off` of a sensor without occupancy: maximum share of "
-        "intervals with a count of zero (PeMS, ramps)",
-    )
-    low_volume: float = Field(
-        5,
-        ge=0,
-        description="`card-off` is judged where at least this number of "
-        "vehicles is usual in an interval",
-    )
-    high_occupancy: float = Field(
-        0.7,
-        gt=0,
-        le=1,
-        description="`high-value`: maximum plausible occupancy of an interval (PeMS)",
-    )
-    high_flow: float = Field(
-        2400,
-        gt=0,
-        description="`high-value`: maximum plausible flow of a lane in vehicles "
-        "per hour (PeMS: 20 in 30 s)",
-    )
-    high_share: float = Field(
-        0.2,
-        gt=0,
-        le=1,
-        description="`high-value`: maximum share of intervals above such a "
-        "maximum (PeMS)",
-    )
-    flow_without_occupancy: float = Field(
-        0.5,
-        gt=0,
-        le=1,
-        description="`intermittent`: maximum share of intervals with a count "
-        "but an occupancy of zero (PeMS)",
-    )
-    occupancy_without_flow: float = Field(
-        0.02,
-        gt=0,
-        le=1,
-        description="`intermittent`: maximum share of intervals with an "
-        "occupancy but a count of zero (PeMS)",
-    )
-    constant_h: float = Field(
-        4, gt=0, description="`constant`: maximum hours with the same occupancy (PeMS)"
-    )
-    persistence_h: float = Field(
-        6, gt=0, description="`constant`: maximum hours with the same environment value"
-    )
-    frozen_score: float = Field(
-        8,
-        gt=0,
-        description="`frozen`: maximum score of a run of equal counts, which is "
-        "−log₁₀ of its probability",
-    )
-    bins_offset_s: float = Field(
-        30,
-        ge=0,
-        description="`bins-offset`: maximum seconds between the start of "
-        "intervals and the clock's",
-    )
-    affinity: float = Field(
-        20,
-        ge=0,
-        le=50,
-        description="`swapped-direction`: minimum affinity of a direction to "
-        "its own usual profile, of 100",
-    )
-    drift: float = Field(
-        0.2,
-        gt=0,
-        lt=1,
-        description="`drift`: maximum change against neighbouring sensors, as "
-        "the median of 7 days",
-    )
+    every_s: Positive = 600
+    """seconds between two judgements of the current day"""
+    enough: Share = 0.6
+    """`insufficient-data`: minimum share of expected time that readings cover (PeMS)"""
+    overlap: NotNegative = 0.01
+    """`readings-overlap`: maximum share of the counted time that several readings
+    cover"""
+    outage_h: Positive = 4
+    """`gap`: maximum gap of a day in hours (Toronto)"""
+    zero_usual: NotNegative = 10
+    """`zero-count`: zeros are judged where at least this number of vehicles is usual in
+    the day or run"""
+    zero_occupancy: Share = 0.59
+    """`card-off`: maximum share of intervals with an occupancy of zero (PeMS, urban)"""
+    zero_flow: Share = 0.95
+    """`card-off` of a sensor without occupancy: maximum share of intervals with a count
+    of zero (PeMS, ramps)"""
+    low_volume: NotNegative = 5
+    """`card-off` is judged where at least this number of vehicles is usual in an
+    interval"""
+    high_occupancy: Share = 0.7
+    """`high-value`: maximum plausible occupancy of an interval (PeMS)"""
+    high_flow: Positive = 2400
+    """`high-value`: maximum plausible flow of a lane in vehicles per hour (PeMS: 20 in
+    30 s)"""
+    high_share: Share = 0.2
+    """`high-value`: maximum share of intervals above such a maximum (PeMS)"""
+    flow_without_occupancy: Share = 0.5
+    """`intermittent`: maximum share of intervals with a count but an occupancy of zero
+    (PeMS)"""
+    occupancy_without_flow: Share = 0.02
+    """`intermittent`: maximum share of intervals with an occupancy but a count of zero
+    (PeMS)"""
+    constant_h: Positive = 4
+    """`constant`: maximum hours with the same occupancy (PeMS)"""
+    persistence_h: Positive = 6
+    """`constant`: maximum hours with the same environment value"""
+    frozen_score: Positive = 8
+    """`frozen`: maximum score of a run of equal counts, which is −log₁₀ of its
+    probability"""
+    bins_offset_s: NotNegative = 30
+    """`bins-offset`: maximum seconds between the start of intervals and the clock's"""
+    affinity: Annotated[float, Field(ge=0, le=50)] = 20
+    """`swapped-direction`: minimum affinity of a direction to its own usual profile, of
+    100"""
+    drift: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    """`drift`: maximum change against neighbouring sensors, as the median of 7 days"""
 
 
 _MAIL_ADDRESS = re.compile(r"[!#-'*+\-./-9=?A-Z^-~]{1,64}@[0-9A-Za-z.-]{1,253}")
@@ -470,63 +296,42 @@ def _require_web_address(text: str) -> None:
 class Alerts(Section):
     """Messages about anomaly cases, sent by the analytics worker; none by default."""
 
-    rules: Keys = Field(
-        ("*:high",),
-        description="least severity that is reported, for each municipality: "
-        "`municipality:severity`, separated by commas; the severity "
-        "is low, medium, high or off (nothing), and `*` stands for "
-        "all other municipalities",
-    )
-    webhook_url: SecretStr = Field(
-        SecretStr(""), description="URL that messages are posted to; if empty, none are"
-    )
-    webhook_secret: SecretStr = Field(
-        SecretStr(""), description="secret that signs posted messages (HMAC-SHA-256)"
-    )
-    email_to: Keys = Field(
-        (),
-        description="e-mail addresses of the recipients, separated by commas; "
-        "if empty, no e-mail is sent",
-    )
-    email_from: str = Field(
-        "", description="sender of e-mails; if empty, the first recipient"
-    )
-    smtp_host: str = Field("", description="mail server")
-    smtp_port: int = Field(587, ge=1, le=65_535, description="port of the mail server")
-    smtp_security: Literal["starttls", "tls", "none"] = Field(
-        "starttls", description="encryption of the connection to the mail server"
-    )
-    smtp_user: str = Field(
-        "", description="user name at the mail server; if empty, without login"
-    )
-    smtp_password: SecretStr = Field(
-        SecretStr(""), description="password at the mail server"
-    )
-    language: Literal["de", "en"] = Field("de", description="language of e-mails")
-    digest_min: int = Field(
-        15,
-        ge=0,
-        le=10_080,
-        description="minimum minutes between two messages about a municipality",
-    )
-    quiet: str = Field(
-        "",
-        pattern=r"^(([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d)?$",
-        description="time of day without messages, such as 22:00-06:00 in the "
-        "municipality's time zone; they are sent afterwards",
-    )
-    newest_h: int = Field(
-        24,
-        ge=1,
-        le=8760,
-        description="hours; a case that ended longer ago is not reported",
-    )
-    attempts: int = Field(
-        12,
-        ge=1,
-        le=1000,
-        description="attempts to send a message, after which it is given up",
-    )
+    rules: Keys = ("*:high",)
+    """least severity that is reported, for each municipality: `municipality:severity`,
+    separated by commas; the severity is low, medium, high or off (nothing), and `*`
+    stands for all other municipalities"""
+    webhook_url: SecretStr = SecretStr("")
+    """URL that messages are posted to; if empty, none are"""
+    webhook_secret: SecretStr = SecretStr("")
+    """secret that signs posted messages (HMAC-SHA-256)"""
+    email_to: Keys = ()
+    """e-mail addresses of the recipients, separated by commas; if empty, no e-mail is
+    sent"""
+    email_from: str = ""
+    """sender of e-mails; if empty, the first recipient"""
+    smtp_host: str = ""
+    """mail server"""
+    smtp_port: Annotated[int, Field(ge=1, le=65_535)] = 587
+    """port of the mail server"""
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    """encryption of the connection to the mail server"""
+    smtp_user: str = ""
+    """user name at the mail server; if empty, without login"""
+    smtp_password: SecretStr = SecretStr("")
+    """password at the mail server"""
+    language: Literal["de", "en"] = "de"
+    """language of e-mails"""
+    digest_min: Annotated[int, Field(ge=0, le=10_080)] = 15
+    """minimum minutes between two messages about a municipality"""
+    quiet: Annotated[
+        str, Field(pattern=r"^(([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d)?$")
+    ] = ""
+    """time of day without messages, such as 22:00-06:00 in the municipality's time
+    zone; they are sent afterwards"""
+    newest_h: Annotated[int, Field(ge=1, le=8760)] = 24
+    """hours; a case that ended longer ago is not reported"""
+    attempts: Annotated[int, Field(ge=1, le=1000)] = 12
+    """attempts to send a message, after which it is given up"""
 
     @property
     def lacks(self) -> str:
@@ -582,45 +387,26 @@ class Alerts(Section):
 class Api(Section):
     """The web server."""
 
-    host: str = Field("127.0.0.1", description="address that the server listens on")
-    port: int = Field(
-        8000,
-        ge=0,
-        le=65_535,
-        description="port that the server listens on; 0 takes a free one",
-    )
-    trusted_proxies: Keys = Field(
-        ("127.0.0.1", "::1"),
-        description="addresses and networks of reverse proxies, separated by "
-        "commas, whose `X-Forwarded-Proto` and `X-Forwarded-For` "
-        "are believed",
-    )
-    pool: int = Field(4, ge=1, description="maximum number of database connections")
-    connections: int = Field(
-        1000,
-        ge=16,
-        description="maximum number of open connections; beyond it, the client "
-        "that has kept the server waiting for longest is "
-        "disconnected",
-    )
-    request_s: float = Field(
-        30,
-        gt=0,
-        description="seconds within which a request must have arrived completely",
-    )
-    ingest_items: int = Field(
-        1000,
-        ge=1,
-        description="maximum number of messages in a request that sends readings",
-    )
-    ingest_bytes: int = Field(
-        1_048_576,
-        ge=1024,
-        description="maximum size in bytes of a request that sends readings",
-    )
-    ingest_per_minute: int = Field(
-        6000, ge=1, description="maximum number of messages a minute sent with a token"
-    )
+    host: str = "127.0.0.1"
+    """address that the server listens on"""
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8000
+    """port that the server listens on; 0 takes a free one"""
+    trusted_proxies: Keys = ("127.0.0.1", "::1")
+    """addresses and networks of reverse proxies, separated by commas, whose
+    `X-Forwarded-Proto` and `X-Forwarded-For` are believed"""
+    pool: Count = 4
+    """maximum number of database connections"""
+    connections: Annotated[int, Field(ge=16)] = 1000
+    """maximum number of open connections; beyond it, the client that has kept the
+    server waiting for longest is disconnected"""
+    request_s: Positive = 30
+    """seconds within which a request must have arrived completely"""
+    ingest_items: Count = 1000
+    """maximum number of messages in a request that sends readings"""
+    ingest_bytes: Annotated[int, Field(ge=1024)] = 1_048_576
+    """maximum size in bytes of a request that sends readings"""
+    ingest_per_minute: Count = 6000
+    """maximum number of messages a minute sent with a token"""
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -638,52 +424,46 @@ class Api(Section):
 class Stack(Section):
     """The embedded parts and their supervisor."""
 
-    directory: Path | None = Field(
-        None,
-        description="directory of the data; `verkehrspuls doctor` shows the default",
-    )
-    account: str = Field(
-        "nobody",
-        description="if started as root: account that the servers run as, "
-        "preferably one used for nothing else",
-    )
-    postgres_binaries: Path | None = Field(
-        None,
-        description="directory of PostgreSQL's programs; if not set, those of "
-        "the installed package",
-    )
-    start_s: float = Field(
-        60, gt=0, description="seconds within which a part must answer after its start"
-    )
+    directory: Path | None = None
+    """directory of the data; `verkehrspuls doctor` shows the default"""
+    account: str = "nobody"
+    """if started as root: account that the servers run as, preferably one used for
+    nothing else"""
+    postgres_binaries: Path | None = None
+    """directory of PostgreSQL's programs; if not set, those of the installed package"""
+    start_s: Positive = 60
+    """seconds within which a part must answer after its start"""
 
 
 class Simulator(Section):
     """The simulated towns."""
 
-    enabled: bool = Field(True, description="whether `up` runs simulated sensors")
-    seed: int = Field(1, description="seed of the random numbers")
-    weeks: int = Field(
-        8, ge=0, le=520, description="weeks of history that `up` simulates"
-    )
+    enabled: bool = True
+    """whether `up` runs simulated sensors"""
+    seed: int = 1
+    """seed of the random numbers"""
+    weeks: Annotated[int, Field(ge=0, le=520)] = 8
+    """weeks of history that `up` simulates"""
 
 
 class Log(Section):
     """Logging, to standard error."""
 
-    level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="least severity that is logged"
-    )
-    format: Literal["console", "json"] = Field(
-        "console", description="lines for people, or a JSON object per line"
-    )
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """least severity that is logged"""
+    format: Literal["console", "json"] = "console"
+    """lines for people, or a JSON object per line"""
 
 
 class Pages(Section):
     """Links at the foot of pages, for all towns without their own."""
 
-    imprint: Link = Field("", description="address of the imprint")
-    privacy: Link = Field("", description="address of the privacy notice")
-    contact: Link = Field("", description="address of a contact page, or mailto:…")
+    imprint: Link = ""
+    """address of the imprint"""
+    privacy: Link = ""
+    """address of the privacy notice"""
+    contact: Link = ""
+    """address of a contact page, or mailto:…"""
 
 
 class Settings(Section):
@@ -742,6 +522,24 @@ def environment_of(settings: Settings) -> dict[str, str]:
             if isinstance(value, tuple):
                 value = ",".join(map(str, value))
             found[f"{PREFIX}{section}__{key}".upper()] = str(value)
+    return found
+
+
+def meanings(section: type[Section]) -> dict[str, str]:
+    """Return what each setting of a section is, for the reference."""
+    import ast
+    from inspect import getsource
+    from itertools import pairwise
+
+    found = {}
+    nodes = ast.iter_child_nodes(ast.parse(getsource(section)).body[0])
+    for field, text in pairwise(nodes):
+        match field, text:
+            case (
+                ast.AnnAssign(target=ast.Name(id=name)),
+                ast.Expr(value=ast.Constant(value=str(said))),
+            ):
+                found[name] = " ".join(said.split())
     return found
 
 

@@ -35,6 +35,9 @@ CLASS_VOLUMES: Final[Schema] = {
     "flow": pl.Float64(),
     "share": pl.Float64(),
 }
+CLASS_SHARES: Final[Schema] = {
+    name: dtype for name, dtype in CLASS_VOLUMES.items() if name != "flow"
+}
 
 
 def summed(wanted: frozenset[str], scheme: str | None) -> pl.Expr | None:
@@ -136,21 +139,26 @@ def classes(
     return Result(tuple(figures), check(table, CLASS_VOLUMES), passport)
 
 
-def volumes_of(
-    hours: pl.DataFrame, *, quantity: str, scheme: str | None
-) -> pl.DataFrame:
-    """Sum FLOW_BINS by class, like `classes`, without groups (CLASS_VOLUMES)."""
-    return _rows(hours, _distinct_classes(quantity, scheme))
+def shares(sums: pl.DataFrame, *, quantity: str, scheme: str | None) -> pl.DataFrame:
+    """Sum CLASS_SUMS by class, like `classes`, without groups (CLASS_SHARES)."""
+    rows = [
+        (name, *_ratios(sums[name], sums["volume"]))
+        for name in _distinct_classes(quantity, scheme)
+    ]
+    return pl.DataFrame(rows, schema=CLASS_SHARES, orient="row")
 
 
 def share_of(
-    hours: pl.DataFrame, group: str, *, scheme: str | None, passport: Passport
+    sums: pl.DataFrame, group: str, *, scheme: str | None, passport: Passport
 ) -> Figure:
-    """Compute the share of one of the GROUPS, as `classes` tells it."""
+    """Compute the share of one of the GROUPS, as `classes` tells it.
+
+    `sums` are CLASS_SUMS, or FLOW_BINS of hours.
+    """
     group_sum = summed(GROUPS[group], scheme)
     return ratio(
         f"{group}_share",
-        *sums_of(hours, group_sum),
+        *sums_of(sums, group_sum),
         passport=passport,
         reason=None if group_sum is not None else Reason("class-scheme"),
     )
@@ -174,21 +182,19 @@ def _rows(hours: pl.DataFrame, sums: Mapping[str, pl.Expr]) -> pl.DataFrame:
     """Make CLASS_VOLUMES of sums by their name."""
     observed = hours.select(pl.col("observed").clip(0, 1)).to_series()
     found = hours.select(column.alias(name) for name, column in sums.items())
-    rows = [
-        _row(column, observed_h=observed, counted=hours["volume"]) for column in found
-    ]
+    rows = [(each.name, *_ratios(each, observed, hours["volume"])) for each in found]
     return pl.DataFrame(rows, schema=CLASS_VOLUMES, orient="row")
 
 
-def _row(
-    column: pl.Series, *, observed_h: pl.Series, counted: pl.Series
-) -> tuple[str, float | None, float | None, float | None]:
-    """Sum the hours in which a class is known; of columns, as frames are slow here."""
+def _ratios(column: pl.Series, *others: pl.Series) -> tuple[float | None, ...]:
+    """Sum where a class is known, and divide the sum by those of others there.
+
+    Of columns, as frames are slow here.
+    """
     if column.null_count() == column.len():
-        return column.name, None, None, None
+        return (None,) * (1 + len(others))
     if column.null_count():
         there = column.is_not_null()
-        observed_h, counted = observed_h.filter(there), counted.filter(there)
-    volume, hours, total = (float(each.sum()) for each in (column, observed_h, counted))
-    flow = volume / hours if hours > 0 else None
-    return column.name, volume, flow, volume / total if total > 0 else None
+        others = tuple(other.filter(there) for other in others)
+    volume, *totals = (float(each.sum()) for each in (column, *others))
+    return (volume, *(volume / total if total > 0 else None for total in totals))

@@ -76,16 +76,16 @@ def flow_bins(
     local = pl.col("time").dt.convert_time_zone(time_zone).dt.date()
     days = volumes.select(local.unique().alias("day"), state=pl.lit(state))
     calendar_days = with_calendar(days, school_holidays=school_holidays)
-    found = lazy_flow_bins(
+    found = lazy_flows(
         volumes, interval_s=interval_s, time_zone=time_zone, days=calendar_days
-    )
+    ).with_columns(pl.col(*COUNTS, "speed_kmh").cast(pl.Float64))
     return check(found.collect(), FLOW_BINS)
 
 
-def lazy_flow_bins(
+def lazy_flows(
     volumes: pl.DataFrame, *, interval_s: int, time_zone: str, days: pl.DataFrame
 ) -> pl.LazyFrame:
-    """Make FLOW_BINS like `flow_bins`, with the other columns of `volumes`.
+    """Make FLOWS like `flow_bins`, with the other columns of `volumes`.
 
     `days` are those of a `calendar`. Columns that are not asked for cost nothing.
     """
@@ -94,7 +94,7 @@ def lazy_flow_bins(
     return (
         volumes.lazy()
         .with_columns(
-            pl.col("volume", *COUNTS, *SHARES, "speed_kmh").cast(pl.Float64),
+            pl.col("volume", *SHARES).cast(pl.Float64),
             day=local.dt.date(),
             hour=local.dt.hour(),
             flow=pl.when(KNOWN).then(pl.col("volume_normalised") * (3600 / interval_s)),

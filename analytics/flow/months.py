@@ -4,7 +4,7 @@ from typing import Final
 
 import polars as pl
 
-from analytics.frames import TIME, Schema, check
+from analytics.frames import TIME, Schema, check, known_sum
 
 _FIGURES: Final[Schema] = {
     "volume": pl.Int64(),
@@ -51,10 +51,7 @@ def by_month(days: pl.DataFrame) -> pl.DataFrame:
         .sort("day")
         .group_by(month=pl.col("day").dt.truncate("1mo"), maintain_order=True)
         .agg(
-            *(
-                pl.when(pl.col(name).count() > 0).then(pl.col(name).sum()).alias(name)
-                for name in ("volume", "volume_normalised")
-            ),
+            *map(known_sum, ("volume", "volume_normalised")),
             pl.col("peak_volume").max(),
             pl.col("peak_hour").sort_by("peak_volume", nulls_last=False).last(),
             pl.col("observed").sum() / pl.col("day").first().dt.days_in_month(),

@@ -7,7 +7,7 @@ import polars as pl
 
 from analytics.flow.figure import Figure, Reason, Result
 from analytics.flow.inputs import passport_of_bins
-from analytics.frames import FLOW_BINS, TIME, Schema, check
+from analytics.frames import FLOWS, TIME, Schema, check
 from analytics.quality.passport import Passport
 
 METHOD: Final = "peaks-2"
@@ -38,9 +38,9 @@ def peaks(
     expected: int,
     blocks: Mapping[str, tuple[int, int]] = BLOCKS,
 ) -> Result:
-    """Find the peak hour of each local day and block in FLOW_BINS of quarter-hours.
+    """Find the peak hour of each local day and block in FLOWS of quarter-hours.
 
-    `hours` are FLOW_BINS of hours, for counters without quarter-hours.
+    `hours` are FLOWS of hours, for counters without quarter-hours.
 
     volume: the greatest sum of four consecutive quarter-hours in the block, in
         vehicles/h, the earliest of several. Quarter-hours observed in part are scaled
@@ -55,7 +55,7 @@ def peaks(
     data has no row: missing, not zero. Source: DAVe's sliding hour; PHF as in the HCM
     (DOMAIN.md 4.2).
     """
-    quarters = check(quarters, FLOW_BINS)
+    quarters = check(quarters, FLOWS)
     passport = passport_of_bins(quarters, method=METHOD, expected=expected)
     sliding = _hours(quarters)
     table = pl.concat(
@@ -65,7 +65,7 @@ def peaks(
     reason = Reason("too-few-days", 0, 1)
     if hours is not None:
         of_clock = passport_of_bins(
-            check(hours, FLOW_BINS), method=METHOD, expected=expected // 4
+            check(hours, FLOWS), method=METHOD, expected=expected // 4
         )
         if not quarters["flow"].count() and hours["flow"].count():
             reason = Reason("needs-quarters")

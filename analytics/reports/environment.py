@@ -211,23 +211,6 @@ def over_channels(hours: pl.DataFrame, quantity: str) -> pl.DataFrame:
     )
 
 
-def mean_of_period(steps: pl.DataFrame, quantity: str) -> float | None:
-    """Average the `mean` of hours or days, each alike; precipitation is summed.
-
-    None without any, and of directions.
-    """
-    value = pl.col("mean").drop_nulls()
-    over = {
-        "arithmetic": value.mean(),
-        "energetic": noise.energetic_mean(value),
-        "sum": value.sum(),
-    }
-    kind = ENVIRONMENT[quantity].mean
-    if kind not in over or not steps["mean"].count():
-        return None
-    return cast("float", steps.select(over[kind]).item())
-
-
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A site and a period of it, `trusted` without what is suspected."""

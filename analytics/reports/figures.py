@@ -54,7 +54,7 @@ def peaks_of(
     expected_h: int,
     blocks: Mapping[str, tuple[int, int]] = peaks.BLOCKS,
 ) -> Result:
-    """Compute peaks in blocks of the day from FLOW_BINS; read hours where needed."""
+    """Compute peaks in blocks of the day from FLOWS; read hours where needed."""
     few = quarters["flow"].count() < peaks.MIN_KNOWN * 4 * expected_h
     return peaks.peaks(
         quarters,
@@ -261,7 +261,7 @@ def with_hours_needed(
 ) -> Result:
     """Put the reason that hours are needed where days are counted, but no hours.
 
-    FLOW_BINS and FLOW_DAYS are read only where a figure has no value.
+    FLOWS and FLOW_DAYS are read only where a figure has no value.
     """
     if not any(map(_lacks_hours, result.figures)) and (
         result.table is None or not result.table.is_empty() or result.figures

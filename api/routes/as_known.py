@@ -1,6 +1,5 @@
 """`/sites/{municipality}/{site}/days-as-known`: what was known at an earlier time."""
 
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
@@ -13,16 +12,14 @@ from api.parameters import From, Instant, MunicipalityKey, Quantity, SiteKey, St
 from api.problems import RESPONSES
 from api.schemas import as_known as schemas
 
-router = APIRouter(prefix=PREFIX, tags=["studies"])
+router = APIRouter(prefix=PREFIX, tags=["studies"], responses=RESPONSES)
 ORDER: Final = 110
 
 
 @router.get(
     "/sites/{municipality}/{site}/days-as-known",
-    operation_id="readDaysAsKnown",
     summary="Days as known at an earlier time",
     response_model=schemas.KnownDays,
-    responses=RESPONSES,
 )
 def read_days_as_known(
     request: Request,
@@ -64,5 +61,5 @@ def read_days_as_known(
         "quantity": report.quantity,
         "known_at": known_at,
         "days": report.days.drop("site_id", "quantity").to_dicts(),
-        "passport": asdict(report.passport),
+        "passport": report.passport,
     }

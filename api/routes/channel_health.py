@@ -14,16 +14,14 @@ from api.problems import RESPONSES
 from api.schemas import channel_health as schemas
 from verkehrspuls.text import LANGUAGES, translate
 
-router = APIRouter(prefix=PREFIX, tags=["figures"])
+router = APIRouter(prefix=PREFIX, tags=["figures"], responses=RESPONSES)
 ORDER: Final = 150
 
 
 @router.get(
     "/sites/{municipality}/{site}/health",
-    operation_id="readHealth",
     summary="Read channel health",
     response_model=schemas.SiteHealth,
-    responses=RESPONSES,
 )
 def read_health(
     request: Request,

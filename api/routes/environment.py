@@ -14,41 +14,25 @@ from analytics.reports import environment as reports
 from analytics.reports.environment import MAX_PERIOD_DAYS, Asked, ask
 from analytics.reports.periods import period
 from api import PREFIX
-from api.parameters import (
-    From,
-    MunicipalityKey,
-    SiteKey,
-    Store,
-    To,
-    one_of,
-    pattern_of,
-)
+from api.parameters import KEY, From, NamedSite, Store, To, one_of, pattern_of
 from api.problems import RESPONSES
 from api.schemas import environment as schemas
 from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.storage.sites import read_site
 
-router = APIRouter(prefix=f"{PREFIX}/sites/{{municipality}}/{{site}}", tags=["figures"])
+router = APIRouter(
+    prefix=f"{PREFIX}/sites/{{municipality}}/{{site}}",
+    tags=["figures"],
+    responses=RESPONSES,
+)
 ORDER: Final = 60
 
 CONCENTRATIONS: Final = tuple(q for q in ENVIRONMENT if q.endswith("_ugm3"))
 
 
-def _ask(
-    store: Store,
-    municipality: MunicipalityKey,
-    site: SiteKey,
-    from_: From = None,
-    to: To = None,
-) -> Asked:
-    with store.connection() as connection:
-        found = read_site(connection, municipality, site)
-    now = datetime.now(UTC)
-    return ask(
-        store,
-        found,
-        period(found.time_zone, from_, to, now=now, days=30).at_most(MAX_PERIOD_DAYS),
-    )
+def _ask(store: Store, site: NamedSite, from_: From = None, to: To = None) -> Asked:
+    asked = period(site.time_zone, from_, to, now=datetime.now(UTC), days=30)
+    return ask(store, site, asked.at_most(MAX_PERIOD_DAYS))
 
 
 Figures = TypeVar("Figures")
@@ -58,10 +42,8 @@ Ask = Annotated[Asked, Depends(_ask)]
 
 @router.get(
     "/air",
-    operation_id="readAir",
     summary="Air quality",
     response_model=schemas.Air,
-    responses=RESPONSES,
 )
 def read_air(
     asked: Ask,
@@ -90,7 +72,7 @@ def read_air(
                 "name": air.index.name,
                 "classes": air.index.classes,
                 "source": air.index.source,
-                "hours": air.hours.to_dicts(),
+                "hours": air.hours,
             },
             "comparison": _named(air.comparison, asked),
             "corrected": {
@@ -107,10 +89,8 @@ def read_air(
 
 @router.get(
     "/noise",
-    operation_id="readNoise",
     summary="Noise levels",
     response_model=schemas.Noise,
-    responses=RESPONSES,
 )
 def read_noise(asked: Ask) -> dict[str, Any]:
     """Return Lday, Levening, Lnight and Lden of days and of the period.
@@ -126,7 +106,7 @@ def read_noise(asked: Ask) -> dict[str, Any]:
             "emission": {
                 "method": rls19.METHOD,
                 "attenuation_db": emission.attenuation_db,
-                "hours": emission.hours.to_dicts(),
+                "hours": emission.hours,
             },
         }
 
@@ -135,10 +115,8 @@ def read_noise(asked: Ask) -> dict[str, Any]:
 
 @router.get(
     "/wind",
-    operation_id="readWind",
     summary="Wind rose",
     response_model=schemas.Wind,
-    responses=RESPONSES,
 )
 def read_wind(
     asked: Ask,
@@ -154,7 +132,7 @@ def read_wind(
 ) -> dict[str, Any]:
     """Count the hours of a period by wind direction and speed."""
     report = reports.report_wind(asked, quantity)
-    return _answer(report, lambda rose: {"rose": rose.to_dicts()}) | {
+    return _answer(report, lambda rose: {"rose": rose}) | {
         "sectors": winds.SECTORS,
         "calm_ms": winds.MIN_WIND_MS,
         "classes_ms": winds.CLASSES_MS,
@@ -164,10 +142,8 @@ def read_wind(
 
 @router.get(
     "/water-level",
-    operation_id="readWaterLevel",
     summary="Gauges",
     response_model=schemas.WaterLevels,
-    responses=RESPONSES,
 )
 def read_water_level(asked: Ask) -> dict[str, Any]:
     """Return the level of gauges, their trend, and crossed thresholds."""
@@ -182,19 +158,17 @@ def _gauge(gauge: reports.Gauge) -> dict[str, Any]:
         "channel": gauge.channel,
         "thresholds": gauge.thresholds,
         "reached": gauge.reached,
-        "crossings": gauge.crossings.to_dicts(),
+        "crossings": gauge.crossings,
         **{name: gauge.newest.get(name) for name in ("time", "level", "cm_per_h")},
     }
 
 
 @router.get(
     "/traffic-and-environment",
-    operation_id="readTrafficAndEnvironment",
     summary="How a concentration goes with the traffic",
     response_model=schemas.Dependence,
-    responses=RESPONSES,
 )
-def read_dependence(
+def read_traffic_and_environment(
     asked: Ask,
     quantity: Annotated[
         str,
@@ -210,7 +184,7 @@ def read_dependence(
         Query(
             description="key of a site of the municipality, away from the road, whose "
             "values are subtracted",
-            pattern="^[a-z0-9-]{1,64}$",
+            pattern=KEY,
         ),
     ] = None,
 ) -> dict[str, Any]:
@@ -225,8 +199,8 @@ def read_dependence(
         return {
             "hours": found.hours,
             "mean": found.mean,
-            "by": {name: means.to_dicts() for name, means in found.by.items()},
-            "effects": [asdict(effect) for effect in found.effects],
+            "by": found.by,
+            "effects": found.effects,
         }
 
     return _answer(reports.report_dependence(asked, quantity, away), arranged) | {
@@ -235,18 +209,15 @@ def read_dependence(
     }
 
 
-def _named(found: pl.DataFrame, asked: Asked) -> list[dict[str, Any]]:
+def _named(found: pl.DataFrame, asked: Asked) -> pl.DataFrame:
     """Return rows with the key of their channel instead of its id."""
     keys = pl.DataFrame(
         [(c.channel_id, c.key) for c in asked.site.channels],
         schema={"channel_id": pl.Int32, "channel": pl.String},
         orient="row",
     )
-    return (
-        found.join(keys, on="channel_id", maintain_order="left")
-        .drop("channel_id")
-        .to_dicts()
-    )
+    named = found.join(keys, on="channel_id", maintain_order="left")
+    return named.drop("channel_id")
 
 
 def _answer(
@@ -255,8 +226,7 @@ def _answer(
     """Arrange a report; without what is suspected, too, where anything is."""
 
     def body_of(one: reports.WithPassports[Figures]) -> dict[str, Any]:
-        passports = {key: asdict(found) for key, found in one.passports.items()}
-        return arranged(one.figures) | {"passport": passports}
+        return arranged(one.figures) | {"passport": one.passports}
 
     without = report.without_suspected
     return {

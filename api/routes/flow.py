@@ -1,12 +1,11 @@
 """`/sites/{municipality}/{site}/figures/{kind}`: flow figures with their passport."""
 
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query, Request
 
-from analytics.flow.figure import Figure, Result
+from analytics.flow.figure import Result
 from analytics.reports import figures
 from analytics.reports.sources import Options, Source, known
 from api import PREFIX
@@ -21,20 +20,17 @@ from api.parameters import (
 )
 from api.problems import RESPONSES
 from api.schemas import flow as schemas
-from api.schemas import reasons
 from verkehrspuls.quantities import COUNTED
 from verkehrspuls.storage.sites import read_site
 
-router = APIRouter(prefix=PREFIX, tags=["figures"])
+router = APIRouter(prefix=PREFIX, tags=["figures"], responses=RESPONSES)
 ORDER: Final = 40
 
 
 @router.get(
     "/sites/{municipality}/{site}/figures/{kind}",
-    operation_id="readFigures",
     summary="Read flow figures",
     response_model=schemas.FlowFigures,
-    responses=RESPONSES,
 )
 def read_figures(
     request: Request,
@@ -100,19 +96,10 @@ def read_figures(
         "direction": source.direction,
         "from_": selection.period.start,
         "to": selection.period.end,
-        "figures": [_figure(figure) for figure in result.figures],
+        "figures": result.figures,
         "table": _table(result),
         "table_without_suspected": result.without_suspected
         and _table(result.without_suspected),
-    }
-
-
-def _figure(figure: Figure) -> dict[str, object]:
-    without = figure.without_suspected
-    return {
-        **asdict(figure),
-        "reason": reasons.in_languages(figure.reason),
-        "without_suspected": without and _figure(without),
     }
 
 
@@ -122,5 +109,5 @@ def _table(result: Result) -> dict[str, object] | None:
     return {
         "columns": result.table.columns,
         "rows": result.table.to_dicts(),
-        "passport": asdict(result.passport),
+        "passport": result.passport,
     }

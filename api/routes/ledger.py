@@ -26,7 +26,6 @@ MAX_ROWS: Final = 20_000
 
 @router.get(
     "/ledger",
-    operation_id="readLedger",
     summary="Read the ledger",
     response_model=schemas.Ledger,
     responses=READ_RESPONSES,

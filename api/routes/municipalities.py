@@ -16,7 +16,6 @@ ORDER: Final = 10
 
 @router.get(
     "/municipalities",
-    operation_id="listMunicipalities",
     summary="List municipalities",
     response_model=schemas.Municipalities,
     responses={503: RESPONSES[503]},

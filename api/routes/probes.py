@@ -6,13 +6,13 @@ from typing import Any, Final
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
-from api.database import Database
 from api.parameters import Store
 from api.problems import RETRY_S
 from api.schemas import probes as schemas
 from verkehrspuls.errors import Unavailable
 from verkehrspuls.storage import alerts, ledger, migrate
 from verkehrspuls.storage.clocks import DIFFER_S, ours_ahead_s, receipt_ahead_s
+from verkehrspuls.storage.database import Connection
 from verkehrspuls.storage.operation import read_lag_s, read_state
 from verkehrspuls.storage.slots import slots
 
@@ -23,6 +23,7 @@ MODELS: Final = (schemas.Health,)
 MEDIA_TYPE: Final = "application/health+json"
 #: Age of ingest's newest message above which it is late, though not broken.
 MAX_MESSAGE_AGE_S: Final = 900
+PASSED: Final = schemas.Check(status="pass")
 _SCHEMA: Final[dict[str, Any]] = {
     "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Health"}}}
 }
@@ -30,7 +31,6 @@ _SCHEMA: Final[dict[str, Any]] = {
 
 @router.get(
     "/healthz",
-    operation_id="isAlive",
     summary="Whether the process answers",
     response_class=JSONResponse,
     responses={200: {"description": "It does", **_SCHEMA}},
@@ -42,7 +42,6 @@ async def is_alive() -> JSONResponse:
 
 @router.get(
     "/readyz",
-    operation_id="isReady",
     summary="Whether requests can be served",
     response_class=JSONResponse,
     responses={
@@ -56,15 +55,11 @@ def is_ready(request: Request, store: Store) -> JSONResponse:
     try:
         with store.connection() as connection:
             connection.execute("select 1")
-        checks["database"] = [schemas.Check(status="pass")]
-        checks["migrations"] = [_migrations(request)]
-        if checks["migrations"][0].status == "pass":
-            checks["ingest:lag"] = [_lag(store)]
-            checks["ingest:slots"] = [_slots(store)]
-            checks["ingest:rejects"] = [_rejects(store)]
-            checks["analytics:alerts"] = [_alerts(store)]
-            checks["clock"] = [_clock(store)]
-            checks["ingest:senders"] = [_senders(store)]
+            checks["database"] = [PASSED]
+            checks["migrations"] = [_migrations(request)]
+            if checks["migrations"][0].status == "pass":
+                for name, check in CHECKS.items():
+                    checks[name] = [check(connection)]
     except Unavailable:
         checks["database"] = [
             schemas.Check(status="fail", output="The database does not answer.")
@@ -76,7 +71,6 @@ def is_ready(request: Request, store: Store) -> JSONResponse:
 
 @router.get(
     "/metrics",
-    operation_id="readMetrics",
     summary="Metrics for Prometheus",
     response_class=Response,
     responses={
@@ -106,14 +100,13 @@ def _migrations(request: Request) -> schemas.Check:
         if fault:
             return schemas.Check(status="fail", output=str(fault))
         request.app.state.migrated = True
-    return schemas.Check(status="pass")
+    return PASSED
 
 
-def _lag(store: Database) -> schemas.Check:
-    with store.connection() as connection:
-        seconds = read_lag_s(connection)
+def _lag(connection: Connection) -> schemas.Check:
+    seconds = read_lag_s(connection)
     if seconds is None:
-        return schemas.Check(status="warn", output="No message came yet.")
+        return _warning("No message came yet.")
     return schemas.Check(
         status="pass" if seconds <= MAX_MESSAGE_AGE_S else "warn",
         observed_value=round(seconds, 1),
@@ -121,79 +114,83 @@ def _lag(store: Database) -> schemas.Check:
     )
 
 
-def _rejects(store: Database) -> schemas.Check:
-    with store.connection() as connection:
-        messages = ledger.only_counted(connection)
+def _slots(connection: Connection) -> schemas.Check:
+    found = slots(connection)
+    if stranded := [one.slot for one in found if one.stranded]:
+        words = ", ".join(map(str, stranded))
+        return _warning(
+            f"No worker serves slot {words}; messages may wait at the broker.",
+            len(stranded),
+        )
+    now = datetime.now(UTC)
+    if any(one.certificate_expires(now) for one in found):
+        return _warning("The broker's certificate expires soon.")
+    return PASSED
+
+
+def _rejects(connection: Connection) -> schemas.Check:
+    messages = ledger.only_counted(connection)
     if not messages:
-        return schemas.Check(status="pass")
-    return schemas.Check(
-        status="warn",
-        output="There is no room to keep all rejected messages: of late so many were "
-        "only counted.",
-        observed_value=messages,
-        observed_unit="messages",
+        return PASSED
+    return _warning(
+        "There is no room to keep all rejected messages: some were only counted.",
+        messages,
+        "messages",
     )
 
 
-def _alerts(store: Database) -> schemas.Check:
-    with store.connection() as connection:
-        held_up = alerts.held_up(connection)
+def _alerts(connection: Connection) -> schemas.Check:
+    held_up = alerts.held_up(connection)
     if not held_up:
-        return schemas.Check(status="pass")
-    return schemas.Check(
-        status="warn",
-        output=f"Alerts do not reach whom they are for: {held_up}.",
-        observed_value=held_up.waiting + held_up.given_up,
-        observed_unit="messages",
+        return PASSED
+    return _warning(
+        f"Alerts do not reach whom they are for: {held_up}.",
+        held_up.waiting + held_up.given_up,
+        "messages",
     )
 
 
-def _senders(store: Database) -> schemas.Check:
-    """Return whether messages have no sensor, or foreign sensors never sent."""
-    with store.connection() as connection:
-        if not ledger.senders_missing(connection):
-            return schemas.Check(status="pass")
-    return schemas.Check(
-        status="warn",
-        output="Messages of the last day belong to no sensor, or a sensor of a foreign "
-        "format never sent: see `verkehrspuls doctor`.",
-    )
-
-
-def _slots(store: Database) -> schemas.Check:
-    with store.connection() as connection:
-        found = slots(connection)
-    stranded = [one.slot for one in found if one.stranded]
-    if not stranded:
-        now = datetime.now(UTC)
-        if any(one.certificate_expires(now) for one in found):
-            return schemas.Check(
-                status="warn", output="The broker's certificate expires soon."
-            )
-        return schemas.Check(status="pass")
-    words = ", ".join(map(str, stranded))
-    return schemas.Check(
-        status="warn",
-        observed_value=len(stranded),
-        output=f"No worker serves slot {words}; messages may wait at the broker.",
-    )
-
-
-def _clock(store: Database) -> schemas.Check:
-    with store.connection() as connection:
-        ours_s = ours_ahead_s(connection)
-        receipt_s = receipt_ahead_s(connection)
+def _clock(connection: Connection) -> schemas.Check:
+    ours_s = ours_ahead_s(connection)
+    receipt_s = receipt_ahead_s(connection)
     if max(abs(ours_s), receipt_s) <= DIFFER_S:
         return schemas.Check(
             status="pass", observed_value=round(ours_s, 1), observed_unit="s"
         )
-    return schemas.Check(
-        status="warn",
-        output="The clocks of the database and of other parts differ; the database's "
-        "is used.",
-        observed_value=round(receipt_s if receipt_s > DIFFER_S else ours_s, 1),
-        observed_unit="s",
+    return _warning(
+        "The clocks of the database and of other parts differ; the database's is used.",
+        round(receipt_s if receipt_s > DIFFER_S else ours_s, 1),
+        "s",
     )
+
+
+def _senders(connection: Connection) -> schemas.Check:
+    """Warn if messages have no sensor, or foreign sensors never sent."""
+    if not ledger.senders_missing(connection):
+        return PASSED
+    return _warning(
+        "Messages of the last day belong to no sensor, or a sensor of a foreign format "
+        "never sent: see `verkehrspuls doctor`."
+    )
+
+
+def _warning(
+    output: str, value: float | None = None, unit: str | None = None
+) -> schemas.Check:
+    return schemas.Check(
+        status="warn", output=output, observed_value=value, observed_unit=unit
+    )
+
+
+#: Checks of a migrated database.
+CHECKS: Final = {
+    "ingest:lag": _lag,
+    "ingest:slots": _slots,
+    "ingest:rejects": _rejects,
+    "analytics:alerts": _alerts,
+    "clock": _clock,
+    "ingest:senders": _senders,
+}
 
 
 def _render(health: schemas.Health) -> JSONResponse:

@@ -21,7 +21,6 @@ MAX_DAYS: Final = 366
 
 @router.get(
     "/rejects",
-    operation_id="countRejects",
     summary="Count rejected messages",
     response_model=schemas.Rejects,
     responses=READ_RESPONSES,

@@ -1,11 +1,9 @@
 """`/corridors` and `/junctions`: traffic between the sites of a road."""
 
 from collections.abc import Callable
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Generic, NamedTuple, TypeVar
 
-import polars as pl
 from fastapi import APIRouter, Depends
 
 from analytics.reports import corridors as reports
@@ -37,7 +35,10 @@ class Asked(NamedTuple, Generic[Place]):
 
 
 def _corridor(*, days: int, longest: int) -> Any:
-    """Find the corridor of a request, with the default and the maximum of days."""
+    """Depend on the corridor and the period of a request.
+
+    `days` is the length of a period that has no start, `longest` the maximum.
+    """
 
     def asked(
         store: Store,
@@ -65,7 +66,6 @@ def _junction(
 
 @router.get(
     "/corridors",
-    operation_id="listCorridors",
     summary="List corridors",
     response_model=schemas.Corridors,
     responses=READ_RESPONSES,
@@ -77,7 +77,6 @@ def list_corridors(store: Store, municipality: OfMunicipality = None) -> dict[st
 
 @router.get(
     "/corridors/{municipality}/{corridor}/travel-times",
-    operation_id="readTravelTimes",
     summary="Travel times and delays",
     response_model=schemas.TravelTimes,
     responses=RESPONSES,
@@ -92,16 +91,15 @@ def read_travel_times(
     return _of_corridor(
         reports.travel_times(store, *asked),
         lambda figures: {
-            "free_speeds": figures.free_speeds.to_dicts(),
-            "corridor_intervals": figures.intervals.to_dicts(),
-            "delays": figures.delays.to_dicts(),
+            "free_speeds": figures.free_speeds,
+            "corridor_intervals": figures.intervals,
+            "delays": figures.delays,
         },
     )
 
 
 @router.get(
     "/corridors/{municipality}/{corridor}/reliability",
-    operation_id="readReliability",
     summary="Reliability of travel times",
     response_model=schemas.Reliability,
     responses=RESPONSES,
@@ -116,7 +114,7 @@ def read_reliability(
     The default is the last 35 days, the maximum is 366 days.
     """
     report = reports.reliability_of(store, *asked)
-    return _of_corridor(report, _as("reliability")) | {
+    return _of_corridor(report, lambda rows: {"reliability": rows}) | {
         "days_required": MIN_DAYS,
         "days_required_p95": MIN_DAYS_FOR_95,
     }
@@ -124,7 +122,6 @@ def read_reliability(
 
 @router.get(
     "/corridors/{municipality}/{corridor}/bottlenecks",
-    operation_id="readBottlenecks",
     summary="Bottlenecks",
     response_model=schemas.Bottlenecks,
     responses=RESPONSES,
@@ -137,12 +134,11 @@ def read_bottlenecks(
     The default is the last seven days, the maximum is 62 days.
     """
     report = reports.bottlenecks_of(store, *asked)
-    return _of_corridor(report, _as("bottlenecks"))
+    return _of_corridor(report, lambda rows: {"bottlenecks": rows})
 
 
 @router.get(
     "/corridors/{municipality}/{corridor}/speed-field",
-    operation_id="readSpeedField",
     summary="Speed in space and time",
     response_model=schemas.SpeedField,
     responses=RESPONSES,
@@ -155,12 +151,13 @@ def read_speed_field(
     The default is the last day, the maximum is two days.
     """
     report = reports.speed_field_of(store, *asked)
-    return _of_corridor(report, _as("cells")) | {"step_m": reports.STEP_M}
+    return _of_corridor(report, lambda rows: {"cells": rows}) | {
+        "step_m": reports.STEP_M
+    }
 
 
 @router.get(
     "/corridors/{municipality}/{corridor}/balance",
-    operation_id="readCorridorBalance",
     summary="Conservation of flow along a road",
     response_model=schemas.Balances,
     responses=RESPONSES,
@@ -178,7 +175,6 @@ def read_corridor_balance(
 
 @router.get(
     "/junctions",
-    operation_id="listJunctions",
     summary="List junctions",
     response_model=schemas.Junctions,
     responses=READ_RESPONSES,
@@ -190,7 +186,6 @@ def list_junctions(store: Store, municipality: OfMunicipality = None) -> dict[st
 
 @router.get(
     "/junctions/{municipality}/{junction}/balance",
-    operation_id="readJunctionBalance",
     summary="Conservation of flow at a junction",
     response_model=schemas.Balances,
     responses=RESPONSES,
@@ -223,15 +218,10 @@ def _period(
     return period(place.time_zone, from_, to, now=now, days=days).at_most(longest)
 
 
-def _as(name: str) -> Callable[[pl.DataFrame], dict[str, Any]]:
-    """Arrange a frame as rows under a name."""
-    return lambda figures: {name: figures.to_dicts()}
-
-
 def _balances(figures: reports.Balances) -> dict[str, Any]:
     return {
-        "balances": figures.balances.to_dicts(),
-        "residuals": figures.notable.to_dicts(),
+        "balances": figures.balances,
+        "residuals": figures.notable,
     }
 
 
@@ -247,7 +237,7 @@ def _answer(
     """Arrange a report; without what is suspected, too, where anything is."""
 
     def body_of(figures: reports.WithPassport[Figures]) -> dict[str, Any]:
-        return arranged(figures.figures) | {"passport": asdict(figures.passport)}
+        return arranged(figures.figures) | {"passport": figures.passport}
 
     without = report.without_suspected
     return {

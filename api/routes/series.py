@@ -14,9 +14,9 @@ from api.errors import NotAcceptable
 from api.file_types import FILE_TYPES, SPREADSHEET_KEYS, FileType, file_name
 from api.negotiation import weight
 from api.parameters import (
+    DIRECTION,
     From,
-    MunicipalityKey,
-    SiteKey,
+    NamedSite,
     Store,
     To,
     one_of,
@@ -26,7 +26,6 @@ from api.parameters import (
 from api.problems import RESPONSES
 from api.schemas.series import Series
 from verkehrspuls.quantities import QUANTITIES
-from verkehrspuls.storage.sites import read_site
 
 router = APIRouter(prefix=PREFIX, tags=["figures"])
 ORDER: Final = 30
@@ -57,9 +56,7 @@ def _described(*kinds: str) -> dict[int | str, dict[str, Any]]:
 
 
 def _select(
-    store: Store,
-    municipality: MunicipalityKey,
-    site: SiteKey,
+    site: NamedSite,
     from_: From = None,
     to: To = None,
     bin: Annotated[
@@ -77,15 +74,13 @@ def _select(
         Query(
             description="key of a direction, or `all` for the cross-section; default "
             "is each direction",
-            pattern="^[a-z0-9-]{0,64}$",
+            pattern=DIRECTION,
             examples=["all"],
         ),
     ] = None,
 ) -> Selection:
-    with store.connection() as connection:
-        found = read_site(connection, municipality, site)
     selection = extracts.select(
-        found,
+        site,
         quantity=quantity,
         direction=direction,
         start=from_,
@@ -102,7 +97,6 @@ Selected = Annotated[Selection, Depends(_select)]
 
 @router.get(
     "/sites/{municipality}/{site}/series",
-    operation_id="readSeries",
     summary="Read a series",
     response_class=Response,
     responses={
@@ -138,24 +132,22 @@ def read_series(
 
 @router.get(
     "/sites/{municipality}/{site}/series.json",
-    operation_id="readSeriesJson",
     summary="Read a series as JSON",
     response_class=Response,
     responses=_described("json"),
 )
-def read_json(store: Store, selection: Selected) -> Response:
+def read_series_json(store: Store, selection: Selected) -> Response:
     """Return the figures as JSON, with columns, units and passport."""
     return _answer(store, selection, FILE_TYPES["json"])
 
 
 @router.get(
     "/sites/{municipality}/{site}/series.csv",
-    operation_id="readSeriesCsv",
     summary="Read a series as CSV",
     response_class=Response,
     responses=_described("csv"),
 )
-def read_csv(
+def read_series_csv(
     store: Store,
     selection: Selected,
     format: Annotated[
@@ -176,12 +168,11 @@ def read_csv(
 
 @router.get(
     "/sites/{municipality}/{site}/series.parquet",
-    operation_id="readSeriesParquet",
     summary="Read a series as Parquet",
     response_class=Response,
     responses=_described("parquet"),
 )
-def read_parquet(store: Store, selection: Selected) -> Response:
+def read_series_parquet(store: Store, selection: Selected) -> Response:
     """Return the figures as Parquet; units and passport are in its metadata."""
     return _answer(store, selection, FILE_TYPES["parquet"])
 

@@ -12,20 +12,17 @@ from api import PREFIX
 from api.errors import Unreadable
 from api.parameters import MunicipalityKey, Store
 from api.problems import RESPONSES
-from api.schemas import reasons
 from api.schemas import short_count as schemas
 from verkehrspuls.quantities import COUNTED
 
-router = APIRouter(prefix=PREFIX, tags=["studies"])
+router = APIRouter(prefix=PREFIX, tags=["studies"], responses=RESPONSES)
 ORDER: Final = 100
 
 
 @router.post(
     "/municipalities/{municipality}/short-count",
-    operation_id="expandShortCount",
     summary="From a short count to the mean day of a year",
     response_model=schemas.ShortCount,
-    responses=RESPONSES,
 )
 def expand_short_count(
     request: Request, store: Store, municipality: MunicipalityKey, count: schemas.Count
@@ -37,13 +34,17 @@ def expand_short_count(
     """
     if count.quantity not in COUNTED:
         raise Unreadable(
-            pointer="#/body/quantity", detail=f"There is {', '.join(COUNTED)}"
+            pointer="#/body/quantity", detail=f"It must be one of {', '.join(COUNTED)}"
         )
     volumes = {hour.time.astimezone(UTC): hour.volume for hour in count.hours}
     if any(time.minute or time.second or time.microsecond for time in volumes):
-        raise Unreadable(pointer="#/body/hours", detail="Hours begin on the hour")
+        raise Unreadable(
+            pointer="#/body/hours", detail="Each `time` must be a full hour"
+        )
     if len(volumes) < len(count.hours):
-        raise Unreadable(pointer="#/body/hours", detail="An hour is there twice")
+        raise Unreadable(
+            pointer="#/body/hours", detail="An hour is given more than once"
+        )
     report = report_short_count(
         store,
         municipality,
@@ -61,6 +62,6 @@ def expand_short_count(
 
 def _figures(expanded: Expanded) -> dict[str, Any]:
     return asdict(expanded.found) | {
-        "reason": reasons.in_languages(expanded.found.reason),
-        "passport": asdict(expanded.passport),
+        "reason": expanded.found.reason,
+        "passport": expanded.passport,
     }

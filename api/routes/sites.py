@@ -8,12 +8,12 @@ from fastapi.responses import JSONResponse
 
 from api import PREFIX
 from api.database import Database
-from api.parameters import MunicipalityKey, OfMunicipality, SiteKey, Store
+from api.parameters import NamedSite, OfMunicipality, Store
 from api.problems import READ_RESPONSES, RESPONSES
 from api.schemas import sites as schemas
 from verkehrspuls.errors import TooLong
 from verkehrspuls.storage import known, sites
-from verkehrspuls.storage.sites import Site, list_municipalities, read_site
+from verkehrspuls.storage.sites import Site, list_municipalities
 from verkehrspuls.storage.visibility import PUBLIC
 
 router = APIRouter(prefix=PREFIX, tags=["registry"])
@@ -27,7 +27,6 @@ GEOJSON: Final = "application/geo+json"
 
 @router.get(
     "/sites",
-    operation_id="listSites",
     summary="List sites",
     response_model=schemas.Sites,
     responses=READ_RESPONSES,
@@ -42,7 +41,6 @@ def list_sites(store: Store, municipality: OfMunicipality = None) -> dict[str, o
 
 @router.get(
     "/sites.geojson",
-    operation_id="mapSites",
     summary="Sites as GeoJSON",
     response_class=JSONResponse,
     responses={
@@ -66,15 +64,13 @@ def map_sites(store: Store, municipality: OfMunicipality = None) -> JSONResponse
 
 @router.get(
     "/sites/{municipality}/{site}",
-    operation_id="getSite",
     summary="Show a site",
     response_model=schemas.SiteDetail,
     responses=RESPONSES,
 )
-def get_site(store: Store, municipality: MunicipalityKey, site: SiteKey) -> Site:
+def get_site(site: NamedSite) -> Site:
     """Show a site with its channels and sensors."""
-    with store.connection() as connection:
-        return read_site(connection, municipality, site)
+    return site
 
 
 def _sites(store: Database, municipality: str | None) -> list[Site]:

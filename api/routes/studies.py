@@ -1,20 +1,17 @@
 """Studies of planners: changes, comparisons, rankings."""
 
-from dataclasses import asdict
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
 
 from analytics.reports import studies as reports
-from analytics.studies.change import Change
 from api import PREFIX
-from api.parameters import Day, MunicipalityKey, Quantity, SiteKey, Store
+from api.parameters import KEY, Day, MunicipalityKey, Quantity, SiteKey, Store
 from api.problems import RESPONSES
-from api.schemas import reasons
 from api.schemas import studies as schemas
 from verkehrspuls.errors import BadParameter
 
-router = APIRouter(prefix=PREFIX, tags=["studies"])
+router = APIRouter(prefix=PREFIX, tags=["studies"], responses=RESPONSES)
 ORDER: Final = 90
 
 Middle = Annotated[
@@ -28,10 +25,8 @@ Weeks = Annotated[
 
 @router.get(
     "/sites/{municipality}/{site}/before-after",
-    operation_id="readBeforeAfter",
     summary="Before and after a measure",
     response_model=schemas.BeforeAfter,
-    responses=RESPONSES,
 )
 def read_before_after(
     store: Store,
@@ -58,24 +53,21 @@ def read_before_after(
         controls=[key for key in controls.split(",") if key],
         quantity=quantity,
     )
-    without = found.without_suspected
     return _of_site(found) | {
         "measure": measure,
         "weeks": weeks,
-        "effect": _change(found.found.effect),
-        "effect_without_suspected": without and _change(without),
-        "without_controls": _change(found.found.site),
-        "controls": {key: _change(one) for key, one in found.found.controls.items()},
-        "placebo": _change(found.found.placebo),
+        "effect": found.found.effect,
+        "effect_without_suspected": found.without_suspected,
+        "without_controls": found.found.site,
+        "controls": found.found.controls,
+        "placebo": found.found.placebo,
     }
 
 
 @router.get(
     "/sites/{municipality}/{site}/compare",
-    operation_id="compare",
     summary="Compare two periods, or two sites",
     response_model=schemas.Compared,
-    responses=RESPONSES,
 )
 def compare(
     store: Store,
@@ -102,7 +94,7 @@ def compare(
         str | None,
         Query(
             description="another site of the municipality, not an earlier period",
-            pattern="^[a-z0-9-]{1,64}$",
+            pattern=KEY,
         ),
     ] = None,
     quantity: Quantity = None,
@@ -127,19 +119,16 @@ def compare(
         with_site=with_site,
         quantity=quantity,
     )
-    without = found.without_suspected
     return _of_site(found) | {
-        "change": _change(found.change),
-        "change_without_suspected": without and _change(without),
+        "change": found.change,
+        "change_without_suspected": found.without_suspected,
     }
 
 
 @router.get(
     "/municipalities/{municipality}/ranking",
-    operation_id="readRanking",
     summary="Sites by their change",
     response_model=schemas.Ranking,
-    responses=RESPONSES,
 )
 def read_ranking(
     store: Store,
@@ -176,7 +165,7 @@ def read_ranking(
             {
                 **one.row,
                 "change_without_suspected": one.change_without_suspected,
-                "passport": asdict(one.passport),
+                "passport": one.passport,
             }
             for one in found.sites
         ],
@@ -189,12 +178,5 @@ def _of_site(found: reports.Effect | reports.Compared) -> dict[str, Any]:
         "simulated": found.site.simulated,
         "site": found.site.key,
         "quantity": found.quantity,
-        "passport": asdict(found.passport),
-    }
-
-
-def _change(found: Change) -> dict[str, Any]:
-    return asdict(found) | {
-        "clear": found.clear,
-        "reason": reasons.in_languages(found.reason),
+        "passport": found.passport,
     }

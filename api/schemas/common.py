@@ -1,6 +1,14 @@
-"""Common beginnings of responses."""
+"""Common parts of responses."""
 
-from pydantic import BaseModel, Field
+from typing import Annotated, TypeVar
+
+import polars as pl
+from pydantic import BaseModel, BeforeValidator, Field
+
+Row = TypeVar("Row")
+
+#: rows of an answer; a route gives the frame
+Rows = Annotated[list[Row], BeforeValidator(pl.DataFrame.to_dicts)]
 
 
 class Simulated(BaseModel):

@@ -5,7 +5,7 @@ from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel, Field
 
-from api.schemas.common import Simulated
+from api.schemas.common import Rows, Simulated
 from api.schemas.passports import WITHOUT_SUSPECTED, PassportOfFigure
 
 _INDICATIVE = (
@@ -49,7 +49,7 @@ class AirIndex(BaseModel):
     name: str
     classes: list[str]
     source: str
-    hours: list[IndexHour]
+    hours: Rows[IndexHour]
 
 
 class Compared(BaseModel):
@@ -93,14 +93,14 @@ class Corrected(BaseModel):
     kappa: float
     density: float
     limit_pct: float
-    hours: list[CorrectedHour]
+    hours: Rows[CorrectedHour]
 
 
 class AirFigures(Figures):
     """Index, comparison with limits, correction for humidity."""
 
     index: AirIndex
-    comparison: list[Compared]
+    comparison: Rows[Compared]
     corrected: Corrected
 
 
@@ -152,14 +152,14 @@ class Emission(BaseModel):
     attenuation_db: float | None = Field(
         description="median of emitted minus measured level"
     )
-    hours: list[EmissionHour]
+    hours: Rows[EmissionHour]
 
 
 class NoiseFigures(Figures):
     """Levels of days and of the period, and the part explained by traffic."""
 
-    days: list[NoiseDay]
-    levels: list[NoiseLevels]
+    days: Rows[NoiseDay]
+    levels: Rows[NoiseLevels]
     emission: Emission
 
 
@@ -185,7 +185,7 @@ class WindCell(BaseModel):
 class WindFigures(Figures):
     """Hours by sector and speed."""
 
-    rose: list[WindCell]
+    rose: Rows[WindCell]
 
 
 class Wind(Answer[WindFigures], WindFigures):
@@ -216,7 +216,7 @@ class WaterLevel(BaseModel):
     level: float | None = Field(description="cm")
     cm_per_h: float | None = Field(description="trend of the last three hours")
     reached: str | None = Field(description="the highest threshold that is reached")
-    crossings: list[Crossing]
+    crossings: Rows[Crossing]
 
 
 class WaterFigures(Figures):
@@ -255,7 +255,7 @@ class DependenceFigures(Figures):
 
     hours: int
     mean: float | None
-    by: dict[str, list[ClassMean]] = Field(
+    by: dict[str, Rows[ClassMean]] = Field(
         description="by flow (veh/h), speed (km/h), wind (m/s)"
     )
     effects: list[Effect] = Field(

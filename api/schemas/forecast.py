@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from api.schemas.common import SiteOfSeries
+from api.schemas.common import Rows, SiteOfSeries
 
 
 class ForecastInterval(BaseModel):
@@ -39,7 +39,7 @@ class Forecast(BaseModel):
     site: SiteOfSeries
     quantity: str
     direction: str
-    intervals: list[ForecastInterval] = Field(
+    intervals: Rows[ForecastInterval] = Field(
         description="empty where too little is known of the weeks before, or where "
         "there are no hours: daily totals are not forecast"
     )

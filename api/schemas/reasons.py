@@ -1,12 +1,16 @@
 """Reasons for null figures in responses."""
 
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Callable
+from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
-from analytics.flow.figure import Reason
 from verkehrspuls.text import LANGUAGES
+
+
+def _in_languages(text: Callable[[str], str]) -> dict[str, str]:
+    """Return the text of a `Reason` in each language."""
+    return {language: text(language) for language in LANGUAGES}
 
 
 class ReasonOfFigure(BaseModel):
@@ -16,13 +20,9 @@ class ReasonOfFigure(BaseModel):
     have: float | None
     need: float | None
     months: list[int] = Field(description="that lack, where a year is needed")
-    facts: dict[str, str] = Field(description="what else the text names")
-    text: dict[str, str] = Field(description="by language: de, en")
-
-
-def in_languages(reason: Reason | None) -> dict[str, Any] | None:
-    """Render it in each language."""
-    if reason is None:
-        return None
-    text = {language: reason.text(language) for language in LANGUAGES}
-    return {**asdict(reason), "facts": dict(reason.facts), "text": text}
+    facts: Annotated[dict[str, str], BeforeValidator(dict)] = Field(
+        description="what else the text names"
+    )
+    text: Annotated[dict[str, str], BeforeValidator(_in_languages)] = Field(
+        description="by language: de, en"
+    )

@@ -5,7 +5,7 @@ from typing import Generic, TypeVar
 
 from pydantic import BaseModel, Field
 
-from api.schemas.common import Simulated
+from api.schemas.common import Rows, Simulated
 from api.schemas.passports import WITHOUT_SUSPECTED, PassportOfFigure
 
 
@@ -117,9 +117,9 @@ class SectionDelay(BaseModel):
 class TravelTimesFigures(Figures):
     """Travel times, and delays of sections."""
 
-    free_speeds: list[FreeSpeed]
-    corridor_intervals: list[CorridorInterval]
-    delays: list[SectionDelay]
+    free_speeds: Rows[FreeSpeed]
+    corridor_intervals: Rows[CorridorInterval]
+    delays: Rows[SectionDelay]
 
 
 class TravelTimes(Answer[TravelTimesFigures], TravelTimesFigures):
@@ -154,7 +154,7 @@ class ReliabilityAt(BaseModel):
 class ReliabilityFigures(Figures):
     """Reliability of the travel time, by time of day."""
 
-    reliability: list[ReliabilityAt]
+    reliability: Rows[ReliabilityAt]
 
 
 class Reliability(Answer[ReliabilityFigures], ReliabilityFigures):
@@ -182,7 +182,7 @@ class Bottleneck(BaseModel):
 class BottlenecksFigures(Figures):
     """Sustained bottlenecks."""
 
-    bottlenecks: list[Bottleneck]
+    bottlenecks: Rows[Bottleneck]
 
 
 class Bottlenecks(Answer[BottlenecksFigures], BottlenecksFigures):
@@ -200,7 +200,7 @@ class FieldCell(BaseModel):
 class SpeedFieldFigures(Figures):
     """Cells of a speed field."""
 
-    cells: list[FieldCell]
+    cells: Rows[FieldCell]
 
 
 class SpeedField(Answer[SpeedFieldFigures], SpeedFieldFigures):
@@ -235,11 +235,11 @@ class Residual(BaseModel):
 class BalanceFigures(BaseModel):
     """Entering and leaving traffic, and the hours with differences."""
 
-    balances: list[Balance]
+    balances: Rows[Balance]
     passport: PassportOfFigure = Field(
         description="observed: share of the hours in which all places are known"
     )
-    residuals: list[Residual] = Field(description="hours with |z| above 5")
+    residuals: Rows[Residual] = Field(description="hours with |z| above 5")
 
 
 class Balances(OfPeriod[BalanceFigures], BalanceFigures):

@@ -21,7 +21,7 @@ from dashboards.figures.payload import payload
 from dashboards.figures.series import Mark
 from dashboards.figures.series import series as draw_series
 from dashboards.figures.week import week as draw_week
-from dashboards.language import UNKNOWN_FIGURE, Language
+from dashboards.language import UNKNOWN_FIGURE, Language, Style
 from dashboards.period import Period
 from dashboards.wall_clock import written
 from verkehrspuls.classes import CLASS_NAMES
@@ -34,7 +34,11 @@ PER_STEP = {"PT15M": mark("15 min"), "PT1H": mark("h"), "P1D": mark("day")}
 Names = Sequence[tuple[str, str]]
 
 #: how a point's time is written, by step
-_PATTERNS: Final = {"PT1H": "%d.%m. %H:%M", "P1D": "%d.%m.%Y", "P1M": "%m.%Y"}
+_STYLES: Final[dict[str, Style]] = {
+    "PT1H": "short moment",
+    "P1D": "day",
+    "P1M": "month",
+}
 _CONDENSED: Final = {
     "P1D": mark(
         "The line shows daily means, the band the lowest and highest hours. "
@@ -147,39 +151,25 @@ def profile_chart(
     """
     unit = language.unit(quantity)
     profile = profile.filter(pl.col("day_type").is_in(list(DAY_TYPE_NAMES)))
-    means = {
-        (day_type, hour): (mean, low, high)
-        for day_type, hour, mean, low, high in profile.select(
-            "day_type", "hour", "mean", "lower", "upper"
-        ).iter_rows()
+    known = {
+        ((row["day_type"], column), row["hour"]): row[column]
+        for row in profile.to_dicts()
+        for column in ("mean", "lower", "upper")
     }
-    unknown = (None, None, None)
-    rows = [
-        (
-            language.hours(hour),
-            *(
-                language.number(means.get((day_type, hour), unknown)[0])
-                for day_type in DAY_TYPE_NAMES
-            ),
-            *(
-                language.number(figure)
-                for figure in means.get(("workday", hour), unknown)[1:]
-            ),
-        )
-        for hour in range(24)
+    names = [
+        *(
+            ((key, "mean"), language.phrase(DAY_TYPE_NAMES[key]))
+            for key in DAY_TYPE_NAMES
+        ),
+        (("workday", "lower"), language.phrase("Workday, 15 % quantile")),
+        (("workday", "upper"), language.phrase("Workday, 85 % quantile")),
     ]
-    head = (
-        language.phrase("Hour"),
-        *(language.phrase(name) for name in DAY_TYPE_NAMES.values()),
-        language.phrase("Workday, 15 % quantile"),
-        language.phrase("Workday, 85 % quantile"),
-    )
     return Chart(
         key="profile",
         heading=language.phrase("What does a usual day look like?"),
         sentence=describe.day_profile(profile, language, unit=unit),
         figure=draw_day_profile(profile, language, unit=unit) if drawn else None,
-        table=Table(head, rows),
+        table=_by_hour(known, names, language),
         note=language.phrase(
             "Means of hours of which at least three quarters were observed, all "
             "directions together. 7 of 10 workdays lie within the band."
@@ -206,14 +196,7 @@ def week_chart(
         (weekday - 1, hour): mean
         for weekday, hour, mean in means.select("weekday", "hour", "mean").iter_rows()
     }
-    rows = [
-        (
-            language.hours(hour),
-            *(language.number(known.get((weekday, hour))) for weekday in weekdays),
-        )
-        for hour in range(24)
-    ]
-    head = (language.phrase("Hour"), *(language.weekday(day) for day in weekdays))
+    names = [(day, language.weekday(day)) for day in weekdays]
     return Chart(
         key="week",
         heading=language.phrase("On which weekdays and hours is it busy?"),
@@ -221,7 +204,7 @@ def week_chart(
         figure=draw_week(means, language, unit=unit, weekdays=weekdays)
         if drawn
         else None,
-        table=Table(head, rows),
+        table=_by_hour(known, names, language),
         note=language.phrase("Public holidays are left out.") if holidays else "",
     )
 
@@ -246,16 +229,12 @@ def directions_chart(
             "direction", "hour", "mean"
         ).iter_rows()
     }
-    rows = [
-        (
-            language.hours(hour),
-            *(language.number(known.get((key, hour))) for key, _ in names),
-        )
-        for hour in range(24)
-    ]
-    total = language.phrase("counted in the period")
+    table = _by_hour(known, names, language)
     volumes = dict(counted.select("direction", "volume").iter_rows())
-    rows.append((total, *(language.number(volumes.get(key)) for key, _ in names)))
+    total = (
+        language.phrase("counted in the period"),
+        *(language.number(volumes.get(key)) for key, _ in names),
+    )
     return Chart(
         key="directions",
         heading=language.phrase("Which direction, and when?"),
@@ -263,9 +242,25 @@ def directions_chart(
         figure=draw_directions(means, language, names=names, unit=unit)
         if drawn and means.height
         else None,
-        table=Table((language.phrase("Hour"), *(name for _, name in names)), rows),
+        table=replace(table, rows=[*table.rows, total]),
         note=language.phrase("Means of workdays."),
     )
+
+
+def _by_hour(
+    known: Mapping[tuple[Any, int], float | None],
+    names: Sequence[tuple[Any, str]],
+    language: Language,
+) -> Table:
+    """Return values by key and hour as a row for each hour, a column for each key."""
+    rows = [
+        (
+            language.hours(hour),
+            *(language.number(known.get((key, hour))) for key, _ in names),
+        )
+        for hour in range(24)
+    ]
+    return Table((language.phrase("Hour"), *(name for _, name in names)), rows)
 
 
 def classes_chart(
@@ -354,7 +349,7 @@ def environment_chart(
             language,
             quantity=quantity,
             thresholds=thresholds,
-            pattern=_PATTERNS[drawn],
+            style=_STYLES[drawn],
         )
         if frame["mean"].count()
         else None,

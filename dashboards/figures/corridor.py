@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from dashboards.figures.layout import Figure, axis, caption, layout, plain
+from dashboards.figures.layout import Figure, axis, band, caption, layout, plain
 from dashboards.language import Language
 
 _HOURS = {"tickvals": [0, 6, 12, 18, 24], "range": [0, 24], "fixedrange": True}
@@ -22,35 +22,16 @@ def travel_times(
     styles = (
         ("day", language.phrase("this day"), "var(--workday)", "solid"),
         ("median", language.phrase("median of workdays"), "var(--soft)", "dash"),
-        (
-            "p95",
-            faster,
-            "var(--sunday)",
-            "dot",
-        ),
+        ("p95", faster, "var(--sunday)", "dot"),
     )
     minutes = language.phrase("min")
-    band: list[dict[str, object]] = [
-        {
-            "type": "scatter",
-            "mode": "lines",
-            "x": times["hour"].to_list(),
-            "y": times[column].round(2).to_list(),
-            "hoverinfo": "skip",
-            "line": {"width": 0},
-            "showlegend": False,
-            **filling,
-        }
-        for column, filling in (
-            ("lower", {}),
-            ("upper", {"fill": "tonexty", "fillcolor": "var(--workday-fill)"}),
-        )
-    ]
+    hours = times["hour"].to_list()
+    low, high = times["lower"].round(2), times["upper"].round(2)
     traces = [
         {
             "type": "scatter",
             "mode": "lines",
-            "x": times["hour"].to_list(),
+            "x": hours,
             "y": times[column].round(2).to_list(),
             "name": name,
             "text": [
@@ -69,7 +50,8 @@ def travel_times(
     drawn["xaxis"] = axis(showgrid=False, **_HOURS)
     drawn["yaxis"] = axis(rangemode="tozero", fixedrange=True)
     drawn["annotations"] = [caption(minutes, y=1)]
-    return {"data": [*band, *traces], "layout": drawn}
+    data = [*band(hours, low, high, colour="var(--workday-fill)"), *traces]
+    return {"data": data, "layout": drawn}
 
 
 def speed_field(

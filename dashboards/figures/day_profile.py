@@ -4,7 +4,7 @@ from typing import Final
 
 import polars as pl
 
-from dashboards.figures.layout import Figure, axis, caption, layout, rounded
+from dashboards.figures.layout import Figure, axis, band, caption, layout, rounded
 from dashboards.language import Language
 from verkehrspuls.text import mark
 
@@ -38,23 +38,10 @@ def day_profile(
         if means == [None] * 24:
             continue
         if day_type == "workday":
-            band = {
-                "type": "scatter",
-                "mode": "lines",
-                "x": hours,
-                "hoverinfo": "skip",
-                "line": {"width": 0},
-                "showlegend": False,
-            }
-            traces.append(band | {"y": list(map(rounded, lowers))})
-            traces.append(
-                band
-                | {
-                    "y": list(map(rounded, uppers)),
-                    "fill": "tonexty",
-                    "fillcolor": "var(--workday-fill)",
-                }
+            low, high = (
+                pl.Series(ends, dtype=pl.Float64).round(1) for ends in (lowers, uppers)
             )
+            traces += band(hours, low, high, colour="var(--workday-fill)")
         title = language.phrase(name)
         traces.append(
             {

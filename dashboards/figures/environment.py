@@ -8,13 +8,14 @@ from dashboards.figures.hover import hover
 from dashboards.figures.layout import (
     Figure,
     axis,
+    band,
     caption,
     layout,
     plain,
     time_axis,
     weekends,
 )
-from dashboards.language import Language
+from dashboards.language import Language, Style
 from dashboards.wall_clock import axis_text
 from verkehrspuls.quantities import ENVIRONMENT
 
@@ -25,7 +26,7 @@ def environment(
     *,
     quantity: str,
     thresholds: Mapping[str, float] | None = None,
-    pattern: str = "%d.%m. %H:%M",
+    style: Style = "short moment",
     height: int = 260,
 ) -> Figure:
     """Draw means, of hours or longer steps, with the band of their extremes.
@@ -43,7 +44,7 @@ def environment(
             language,
             value="mean",
             unit=found.unit,
-            pattern=pattern,
+            style=style,
             digits=1,
         ),
     }
@@ -60,21 +61,9 @@ def environment(
             }
         )
     else:
-        band = {
-            "type": "scatter",
-            "mode": "lines",
-            "x": x,
-            "hoverinfo": "skip",
-            "line": {"width": 0},
-        }
+        low, high = (frame[end].round(2) for end in ("minimum", "maximum"))
         traces += [
-            band | {"y": frame["minimum"].round(2).to_list()},
-            band
-            | {
-                "y": frame["maximum"].round(2).to_list(),
-                "fill": "tonexty",
-                "fillcolor": "var(--environment-fill)",
-            },
+            *band(x, low, high, colour="var(--environment-fill)"),
             main
             | {
                 "type": "scatter",

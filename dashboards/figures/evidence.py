@@ -7,13 +7,14 @@ import polars as pl
 from dashboards.figures.layout import (
     Figure,
     axis,
+    bands,
     caption,
     layout,
     plain,
     time_axis,
     weekends,
 )
-from dashboards.language import Language
+from dashboards.language import Language, Style
 from dashboards.wall_clock import axis_text, written
 
 #: of the height of what is drawn
@@ -28,7 +29,7 @@ def evidence(
     unit: str,
     usual: str,
     word: str,
-    pattern: str,
+    style: Style,
     digits: int,
     from_zero: bool,
     height: int = 340,
@@ -42,7 +43,8 @@ def evidence(
         "x": x,
         "hovertemplate": "%{text}<extra></extra>",
     }
-    traces: list[dict[str, object]] = [*_band(course, x)]
+    low, high = course["low"].round(1), course["high"].round(1)
+    traces = bands(x, low, high, colour="var(--usual)")
     if course["usual"].count():
         traces.append(
             line
@@ -50,7 +52,7 @@ def evidence(
                 "mode": "lines",
                 "y": course["usual"].round(2).to_list(),
                 "name": usual,
-                "text": _words(course, "usual", usual, language, unit, pattern, digits),
+                "text": _words(course, "usual", usual, language, unit, style, digits),
                 "line": {"color": "var(--soft)", "width": 1.6, "dash": "dash"},
             }
         )
@@ -60,9 +62,7 @@ def evidence(
             "mode": "lines+markers",
             "y": course["observed"].round(2).to_list(),
             "name": observed,
-            "text": _words(
-                course, "observed", observed, language, unit, pattern, digits
-            ),
+            "text": _words(course, "observed", observed, language, unit, style, digits),
             "line": {"color": "var(--direction-1)", "width": 2},
             "marker": {"size": 4},
         }
@@ -98,42 +98,15 @@ def _words(
     name: str,
     language: Language,
     unit: str,
-    pattern: str,
+    style: Style,
     digits: int,
 ) -> list[str]:
     return [
         f"{when}<br><b>{language.number(value, digits)} {plain(unit)}</b><br>{name}"
         for when, value in zip(
-            written(course, language, pattern), course[column], strict=True
+            written(course, language, style), course[column], strict=True
         )
     ]
-
-
-def _band(course: pl.DataFrame, x: list[str]) -> list[dict[str, object]]:
-    """Draw the band of usual values; each stretch alone, so that gaps stay gaps."""
-    known = course.select(
-        pl.Series("x", x), "low", "high", run=pl.col("low").is_null().rle_id()
-    ).drop_nulls()
-    edge = {
-        "type": "scatter",
-        "mode": "lines",
-        "hoverinfo": "skip",
-        "line": {"width": 0},
-        "showlegend": False,
-    }
-    traces: list[dict[str, object]] = []
-    for run in known.partition_by("run", maintain_order=True):
-        stretch = edge | {"x": run["x"].to_list()}
-        traces += [
-            stretch | {"y": run["low"].round(1).to_list()},
-            stretch
-            | {
-                "y": run["high"].round(1).to_list(),
-                "fill": "tonexty",
-                "fillcolor": "var(--usual)",
-            },
-        ]
-    return traces
 
 
 def _marks(course: pl.DataFrame, x: list[str]) -> list[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from dashboards.figures.layout import Figure, axis, caption, layout
+from dashboards.figures.layout import Figure, axis, band, caption, layout
 from dashboards.language import Language
 from dashboards.wall_clock import axis_text, written
 
@@ -19,14 +19,6 @@ def forecast(
 
     The forecast is dashed and begins at the last hour that was counted.
     """
-    band = {
-        "type": "scatter",
-        "mode": "lines",
-        "x": axis_text(coming["x"]),
-        "hoverinfo": "skip",
-        "line": {"width": 0},
-        "showlegend": False,
-    }
     hours = pl.concat(
         [
             counted.drop_nulls("value").tail(1).select("x", "value"),
@@ -39,7 +31,7 @@ def forecast(
         f"{language.number(low)}–{language.number(high)}<br>"
         f"{foreseen}"
         for when, volume, low, high in zip(
-            written(coming, language, "%d.%m. %H:%M"),
+            written(coming, language, "short moment"),
             *coming.select("volume", "low", "high"),
             strict=True,
         )
@@ -58,13 +50,12 @@ def forecast(
     figure["annotations"] = [caption(unit, y=1)]
     return {
         "data": [
-            band | {"y": coming["low"].to_list()},
-            band
-            | {
-                "y": coming["high"].to_list(),
-                "fill": "tonexty",
-                "fillcolor": "var(--workday-fill)",
-            },
+            *band(
+                axis_text(coming["x"]),
+                coming["low"],
+                coming["high"],
+                colour="var(--workday-fill)",
+            ),
             line
             | {
                 "x": axis_text(counted["x"]),
@@ -72,7 +63,7 @@ def forecast(
                 "text": [
                     f"{when}<br><b>{language.number(value)} {unit}</b><br>{was_counted}"
                     for when, value in zip(
-                        written(counted, language, "%d.%m. %H:%M"),
+                        written(counted, language, "short moment"),
                         counted["value"],
                         strict=True,
                     )

@@ -103,6 +103,40 @@ def bars(trace: dict[str, object], language: Language, *, height: int) -> Figure
     return {"data": [bar | trace], "layout": drawn}
 
 
+def band(
+    x: list[Any], low: pl.Series, high: pl.Series, *, colour: str, **more: Any
+) -> list[dict[str, Any]]:
+    """Return the traces of an area between two lines, which has no hover text."""
+    edge = {
+        "type": "scatter",
+        "mode": "lines",
+        "x": x,
+        "hoverinfo": "skip",
+        "line": {"width": 0},
+        "showlegend": False,
+    } | more
+    return [
+        edge | {"y": low.to_list()},
+        edge | {"y": high.to_list(), "fill": "tonexty", "fillcolor": colour},
+    ]
+
+
+def bands(
+    x: list[Any], low: pl.Series, high: pl.Series, *, colour: str, **more: Any
+) -> list[dict[str, Any]]:
+    """Return a `band` for each stretch of known values, so that gaps stay gaps."""
+    known = pl.DataFrame(
+        [pl.Series("x", x), low.alias("low"), high.alias("high")]
+    ).with_columns(run=pl.col("low").is_null().rle_id())
+    return [
+        trace
+        for run in known.drop_nulls().partition_by("run", maintain_order=True)
+        for trace in band(
+            run["x"].to_list(), run["low"], run["high"], colour=colour, **more
+        )
+    ]
+
+
 def caption(text: str, *, x: float = 0, y: float = 1, **more: Any) -> dict[str, Any]:
     """A small text at the upper left of a panel: what its axis measures."""
     return {

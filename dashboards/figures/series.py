@@ -13,6 +13,7 @@ from dashboards.figures.layout import (
     DIRECTION_DASHES,
     Figure,
     axis,
+    bands,
     caption,
     direction_colour,
     layout,
@@ -88,7 +89,7 @@ def series(
                     language,
                     value="value",
                     unit=unit,
-                    pattern="%d.%m." if "day" in rows.columns else "%d.%m. %H:%M",
+                    style="short day" if "day" in rows.columns else "short moment",
                 ),
                 "connectgaps": False,
                 "line": {
@@ -146,34 +147,9 @@ def _usual(
     """Draw the band of usual values."""
     if "usual" not in rows.columns or rows["usual"].null_count() == rows.height:
         return []
-    ends = usual_band()
-    band = rows.select(
-        pl.Series("x", x),
-        low=ends["low"].round(1),
-        high=ends["high"].round(1),
-        run=pl.col("usual").is_null().rle_id(),
-    ).drop_nulls()
-    common = {
-        "type": "scatter",
-        "mode": "lines",
-        "hoverinfo": "skip",
-        "line": {"width": 0},
-    } | on
-    traces: list[dict[str, object]] = []
-    # a filled area would run across gaps: each stretch has its own
-    for run in band.partition_by("run", maintain_order=True):
-        stretch = common | {"x": run["x"].to_list()}
-        traces += [
-            stretch | {"y": run["low"].to_list()},
-            stretch
-            | {
-                "y": run["high"].to_list(),
-                "fill": "tonexty",
-                "fillcolor": "var(--usual)",
-                "name": language.phrase("usual"),
-            },
-        ]
-    return traces
+    low, high = rows.select(**usual_band()).select(pl.all().round(1))
+    name = language.phrase("usual")
+    return bands(x, low, high, colour="var(--usual)", name=name, **on)
 
 
 def _estimated(

@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 from dashboards.figures.layout import Figure, layout, plain
 from dashboards.language import Language
@@ -18,12 +18,11 @@ from dashboards.states import STATES
 _RADIUS_KM = 6378.137
 #: of the figure in pixels, where the page has its full width
 _WIDTH = 1000
-#: of figures with names of sites, the narrowest and the widest: one placing of names
-#: for the full width of a page, and one for less
-_FULL_WIDTHS: Final = (960, 1024)
-_LESS_WIDTHS: Final = (800, 960)
-#: of the figure on a phone
-_PHONE_WIDTH: Final = 328
+#: kinds of figures by width, the narrowest and the widest of each: marks and names
+#: are placed for each kind, and `charts.js` takes what fits
+_WIDTHS: Final = ((960, 1024), (800, 960), (480, 800), (288, 480))
+#: in narrower figures sites are not named: names would cover each other
+_LEAST_NAMED: Final = 800
 #: around the map in pixels
 _MARGIN: Final = 8
 #: where a name can be beside its mark, the first ones preferred: steps east and north
@@ -37,9 +36,13 @@ _SIDES: Final = {
     "bottom right": (1, -1),
     "bottom left": (-1, -1),
 }
+#: from one mark to the next in pixels, at least
+_APART: Final = 17
 #: half of a letter's width in pixels, of the names of sites and of towns
-_LETTER: Final = 3.0
+_LETTER: Final = 3.1
 _TOWN_LETTER: Final = 3.6
+#: height of a line of text in pixels
+_LINE: Final = 14
 #: of a road's line in pixels from one point to the next
 _STEP: Final = 12
 #: steps of its own road that a name may lie on: where it crosses, not where it follows
@@ -89,154 +92,199 @@ def site_map(
     spread: bool = False,
     height: int = 440,
 ) -> Figure:
-    """Draw sites by state.
+    """Draw sites by state; marks that would cover each other are moved apart.
 
-    `spread` is for several towns: marks that would cover each other are moved apart
-    and the towns are named. Else the sites are, and those of one road are joined. Of
-    more than MAX_MARKS sites, those that are close together share a mark.
+    `spread` is for several towns: they are named. Else the sites are, and those of one
+    road are joined. Of more than MAX_MARKS sites, those that are close together share a
+    mark.
     """
     points = [project(place.latitude, place.longitude) for place in places]
-    (left, right), (low, high) = _extent(points)
-    #: km in a pixel where the page has its full width
-    pixel_km = max((right - left) / _WIDTH, (high - low) / height)
-    towns: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    clustered = len(places) > MAX_MARKS
-    if spread and not clustered:
-        points = _apart(points, distance=20 * pixel_km)
-    for place, point in zip(places, points, strict=True):
-        towns[place.town].append(point)
-    latitude = sum(p.latitude for p in places) / len(places) if places else 50.0
-    if clustered:
-        places, points = _clusters(places, points, language, cell_km=_CELL * pixel_km)
-    roads = {} if spread or clustered else _roads(places, points)
+    drawing = _Drawing(places, points, language, spread=spread, height=height)
+    figures = [drawing.figure(widths) for widths in _WIDTHS]
+    parts = [[figure["layout"], *figure["data"]] for figure in figures]
+    limits = [narrowest for narrowest, _ in _WIDTHS]
+    # for `charts.js`: what else is drawn below a width
+    metas: list[list[dict[str, object]]] = [[] for _ in parts[0]]
+    for limit, (wider, narrower) in zip(limits, pairwise(parts), strict=False):
+        for meta, one, other in zip(metas, wider, narrower, strict=True):
+            differing = {key: other[key] for key in other if one[key] != other[key]}
+            if differing:
+                meta.append({"below": limit, "with": differing})
+    for part, meta in zip(parts[0], metas, strict=True):
+        part["meta"] = meta
+    return figures[0]
 
-    def scale(width: int) -> float:
+
+class _Drawing:
+    """The map, drawn for one kind of width after the other."""
+
+    def __init__(
+        self,
+        places: Sequence[Place],
+        points: Sequence[tuple[float, float]],
+        language: Language,
+        *,
+        spread: bool,
+        height: int,
+    ) -> None:
+        self._language, self._spread, self._height = language, spread, height
+        self._latitude = (
+            sum(p.latitude for p in places) / len(places) if places else 50.0
+        )
+        self._across, self._along = _extent(points)
+        self._towns: dict[str, list[int]] = defaultdict(list)
+        for number, place in enumerate(places):
+            self._towns[place.town].append(number)
+        self._sites = points
+        self._clustered = len(places) > MAX_MARKS
+        self._places: Sequence[Place] = places
+        self._points: Sequence[tuple[float, float]] = points
+        if self._clustered:
+            cell_km = _CELL * self._pixel_km(_WIDTH)
+            self._places, self._points = _clusters(
+                places, points, language, cell_km=cell_km
+            )
+
+    def figure(self, widths: tuple[int, int]) -> Figure:
+        """Draw it for the narrowest and the widest figure of a kind."""
+        scales = [self._pixel_km(width) for width in widths]
+        points = self._points
+        if not self._clustered:
+            points = _apart(points, distance=_APART * scales[0])
+        roads = {} if self._spread or self._clustered else _roads(self._places, points)
+        named = not self._spread and widths[0] >= _LEAST_NAMED
+        sides = [""] * len(points)
+        if named:
+            sides = _sides(
+                self._places,
+                points,
+                roads,
+                scales=scales,
+                between=self._visible(widths[0]),
+                crowded=self._clustered or len(points) > MAX_SITES_NAMED,
+            )
+        lines = [_line(road, along) for road, along in roads.items()]
+        marks = (
+            self._marks(key, points, sides, named=named)
+            for key in STATES
+            if any(place.state == key for place in self._places)
+        )
+        return {"data": [*lines, *marks], "layout": self._layout(points, widths[0])}
+
+    def _pixel_km(self, width: int) -> float:
         """Return km in a pixel of a figure."""
+        (left, right), (low, high) = self._across, self._along
         return max(
             (right - left) / (width - 2 * _MARGIN),
-            (high - low) / (height - 2 * _MARGIN),
+            (high - low) / (self._height - 2 * _MARGIN),
         )
 
-    full, less = (
-        [""] * len(places)
-        if spread
-        else _sides(
-            places,
-            points,
-            roads,
-            scales=[scale(width) for width in widths],
-            between=(left, right),
-            crowded=clustered or len(places) > MAX_SITES_NAMED,
-        )
-        for widths in (_FULL_WIDTHS, _LESS_WIDTHS)
-    )
-    traces: list[dict[str, object]] = [
-        _line(road, along) for road, along in roads.items()
-    ]
-    for key, state in STATES.items():
+    def _visible(self, width: int) -> tuple[float, float]:
+        """Return the west and the east end: where the map is high, beyond its sites."""
+        middle = sum(self._across) / 2
+        half = (width - 2 * _MARGIN) / 2 * self._pixel_km(width)
+        return middle - half, middle + half
+
+    def _marks(
+        self,
+        key: str,
+        points: Sequence[tuple[float, float]],
+        sides: Sequence[str],
+        *,
+        named: bool,
+    ) -> dict[str, object]:
+        """Return the marks of a state, with the names of their sites."""
+        state = STATES[key]
         shown = [
             each
-            for each in zip(places, points, full, less, strict=True)
+            for each in zip(self._places, points, sides, strict=True)
             if each[0].state == key
         ]
-        if not shown:
-            continue
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "markers" if spread else "markers+text",
-                "name": language.phrase(state.word),
-                "x": [round(point[0], 3) for _, point, _, _ in shown],
-                "y": [round(point[1], 3) for _, point, _, _ in shown],
-                **_names((place.name, side) for place, _, side, _ in shown),
-                # for `charts.js`
-                "meta": []
-                if spread
-                else [
-                    {
-                        "below": _FULL_WIDTHS[0],
-                        "with": _names((place.name, side) for place, *_, side in shown),
-                    },
-                    # names would cover each other
-                    {"below": _LESS_WIDTHS[0], "with": {"mode": "markers"}},
-                ],
-                "textfont": {"size": 12, "color": "var(--text)"},
-                "hovertext": [
-                    "<br>".join(
-                        [f"<b>{plain(place.name)}</b>", *map(plain, place.words)]
-                    )
-                    for place, *_ in shown
-                ],
-                "hovertemplate": "%{hovertext}<extra></extra>",
-                "customdata": [place.link for place, *_ in shown],
-                "cliponaxis": False,
-                "marker": {
-                    "symbol": state.symbol,
-                    "size": [_size(place) for place, *_ in shown] if clustered else 13,
-                    "color": f"var(--state-{key})",
-                    "line": {"width": 1.5, "color": f"var(--state-{key})"},
-                },
-            }
-        )
-    drawn = layout(language, height=height)
-    drawn["margin"] = dict.fromkeys("lrtb", _MARGIN)
-    hidden = {
-        "visible": False,
-        "showgrid": False,
-        "zeroline": False,
-        "fixedrange": spread,
-    }
-    drawn["xaxis"] = hidden | {"range": [left, right]}
-    drawn["yaxis"] = hidden | {"range": [low, high], "scaleanchor": "x"}
-    drawn["dragmode"] = False if spread else "pan"
-    length, label = _scale(latitude, language, goal=80 * pixel_km)
-    drawn["shapes"] = [
-        {
-            "type": "line",
-            "x0": left,
-            "x1": left + length,
-            "y0": low,
-            "y1": low,
-            "line": {"color": "var(--soft)", "width": 2},
+        return {
+            "type": "scatter",
+            "mode": "markers+text" if named else "markers",
+            "name": self._language.phrase(state.word),
+            **_coordinates([point for _, point, _ in shown]),
+            "text": [plain(place.name) if side else "" for place, _, side in shown],
+            "textposition": [side or "top center" for *_, side in shown],
+            "textfont": {"size": 12, "color": "var(--text)"},
+            "hovertext": [
+                "<br>".join([f"<b>{plain(place.name)}</b>", *map(plain, place.words)])
+                for place, *_ in shown
+            ],
+            "hovertemplate": "%{hovertext}<extra></extra>",
+            "customdata": [place.link for place, *_ in shown],
+            "cliponaxis": False,
+            "marker": {
+                "symbol": state.symbol,
+                "size": [_size(place) for place, *_ in shown]
+                if self._clustered
+                else 13,
+                "color": f"var(--state-{key})",
+                "line": {"width": 1.5, "color": f"var(--state-{key})"},
+            },
         }
-    ]
-    drawn["annotations"] = [
-        {
-            "x": left,
-            "y": low,
-            "text": label,
-            "xanchor": "left",
-            "yanchor": "bottom",
-            "showarrow": False,
-            "font": {"size": 12, "color": "var(--soft)"},
-        },
-    ]
-    if spread:
-        of_all = drawn["annotations"]
-        full_names, phone_names = (
-            _town_names(towns, points, pixel_km=km, between=(left, right))
-            for km in (pixel_km, scale(_PHONE_WIDTH))
-        )
-        drawn["annotations"] = of_all + full_names
-        # for `charts.js`
-        drawn["meta"] = [
+
+    def _layout(
+        self, points: Sequence[tuple[float, float]], width: int
+    ) -> dict[str, Any]:
+        drawn = layout(self._language, height=self._height)
+        drawn["margin"] = dict.fromkeys("lrtb", _MARGIN)
+        hidden = {
+            "visible": False,
+            "showgrid": False,
+            "zeroline": False,
+            "fixedrange": self._spread,
+        }
+        drawn["xaxis"] = hidden | {"range": list(self._across)}
+        drawn["yaxis"] = hidden | {"range": list(self._along), "scaleanchor": "x"}
+        drawn["dragmode"] = False if self._spread else "pan"
+        # at the bottom of the figure, where the map leaves room above and below
+        pixel_km, visible = self._pixel_km(width), self._visible(width)
+        # a pixel inside: what is outside is not drawn
+        left, at_bottom = visible[0] + pixel_km, {"yref": "paper"}
+        length, label = _scale(self._latitude, self._language, goal=80 * pixel_km)
+        drawn["shapes"] = [
             {
-                "below": _LESS_WIDTHS[0],
-                "with": {"annotations": of_all + phone_names},
+                "type": "line",
+                "x0": left,
+                "x1": left + length,
+                "y0": 0,
+                "y1": 0,
+                "line": {"color": "var(--soft)", "width": 2},
             }
+            | at_bottom
         ]
-    return {"data": traces, "layout": drawn}
+        drawn["annotations"] = [
+            {
+                "x": left,
+                "y": 0,
+                "text": label,
+                "xanchor": "left",
+                "yanchor": "bottom",
+                "showarrow": False,
+                "font": {"size": 12, "color": "var(--soft)"},
+            }
+            | at_bottom
+        ]
+        if self._spread:
+            sites = self._sites if self._clustered else points
+            drawn["annotations"] += _town_names(
+                {
+                    town: [sites[number] for number in inside]
+                    for town, inside in self._towns.items()
+                },
+                points,
+                pixel_km=pixel_km,
+                between=visible,
+            )
+        return drawn
 
 
-def _names(labels: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    """Return names of sites, each at a side of its mark; without one none."""
-    sides = [
-        (plain(name) if side else "", side or "top center") for name, side in labels
-    ]
-    return {
-        "text": [name for name, _ in sides],
-        "textposition": [side for _, side in sides],
-    }
+def _coordinates(points: Iterable[tuple[float, float]]) -> dict[str, list[float]]:
+    """Return points as a trace takes them."""
+    rounded = [(round(x, 3), round(y, 3)) for x, y in points]
+    return {"x": [x for x, _ in rounded], "y": [y for _, y in rounded]}
 
 
 def _size(place: Place) -> int:
@@ -325,16 +373,20 @@ class _Taken:
         at: tuple[float, float],
         wide: float,
         *,
-        beside: float = 8,
-        above: float = 14,
+        beside: float,
+        above: float,
+        own: tuple[float, float] | None = None,
     ) -> int:
-        """Return how many points a name would cover there, with pixels around it."""
+        """Return how many points a name would cover there, with pixels around it.
+
+        Its `own` mark does not count.
+        """
         x, y = at
         beside, above = wide + beside * self._pixel_km, above * self._pixel_km
         left, low = self._cell(x - beside, y - above)
         right, high = self._cell(x + beside, y + above)
         return sum(
-            abs(other[0] - x) < beside and abs(other[1] - y) < above
+            abs(other[0] - x) < beside and abs(other[1] - y) < above and other != own
             for column in range(left, right + 1)
             for row in range(low, high + 1)
             for other in self._cells.get((column, row), ())
@@ -365,52 +417,60 @@ def _sides(
     `scales`: km in a pixel of the narrowest and the widest map with names.
     `between`: the map's west and east end, beyond which names would be cut off.
     """
-    order = list(range(len(places)))
+    maps = [_Room(points, roads, pixel_km=scale) for scale in scales]
+    fitting = [
+        _fitting(maps, place, point, between=between, crowded=crowded)
+        for place, point in zip(places, points, strict=True)
+    ]
+    # those with the fewest sides come first, and in the next round those without room
+    order = sorted(range(len(places)), key=lambda number: len(fitting[number]))
     best: dict[int, str] = {}
-    # those without room come first in the next round
     for _round in range(1 if crowded else _ROUNDS):
-        maps = [_Room(points, roads, pixel_km=scale) for scale in scales]
+        for room in maps:
+            room.clear()
         found: dict[int, str] = {}
         for number in order:
-            place, point = places[number], points[number]
-            if side := _side(maps, place, point, between=between, crowded=crowded):
-                found[number] = side
-                for room in maps:
-                    room.take(place.name, point, side)
+            name, point = places[number].name, points[number]
+            for side in fitting[number]:
+                if all(room.is_free(name, point, side) for room in maps):
+                    found[number] = side
+                    for room in maps:
+                        room.take(name, point, side)
+                    break
         best = max(best, found, key=len)
         if len(best) == len(places):
             break
         order.sort(key=found.__contains__)
+    # without a side it would cover what is there; hover text and list have the name
     return [best.get(number, "") for number in range(len(places))]
 
 
-def _side(
+def _fitting(
     maps: "Sequence[_Room]",
     place: Place,
     point: tuple[float, float],
     *,
     between: tuple[float, float],
     crowded: bool,
-) -> str:
-    """Return the best side of a mark for its name; empty: none."""
+) -> list[str]:
+    """Return the sides of a mark where its name is near no other mark and on no road.
+
+    Those come first where its own road does not cross it.
+    """
     sides = [] if place.sites > 1 else list(_SIDES)
-    fitting = [
+    whole = [
         side
         for side in sides
         if all(room.fits(place.name, point, side, between) for room in maps)
     ]
-    # a name that is too long for its map is cut off, where there are not many
-    free = [
-        side
-        for side in (fitting if fitting or crowded else sides)
-        if all(room.is_free(place.name, point, side) for room in maps)
-    ]
-    crossed = {
-        side: max(room.crossed(place, point, side) for room in maps) for side in free
+    costs = {
+        side: max(room.crossed(place, point, side) for room in maps)
+        # a name that is too long for its map is cut off, where there are not many
+        for side in (whole if whole or crowded else sides)
     }
-    # it would cover what is there; the hover text and the list have the name
-    side = min(free, key=lambda side: crossed[side], default="")
-    return side if side and crossed[side] <= _CROSSED else ""
+    return sorted(
+        (side for side, cost in costs.items() if cost < math.inf), key=costs.__getitem__
+    )
 
 
 class _Room:
@@ -424,7 +484,8 @@ class _Room:
         pixel_km: float,
     ) -> None:
         self._pixel_km = pixel_km
-        self._taken = _Taken(points, pixel_km=pixel_km)
+        self._marks = _Taken(points, pixel_km=pixel_km)
+        self._names = _Taken((), pixel_km=pixel_km)
         self._roads = {road: _Taken((), pixel_km=pixel_km) for road in roads}
         for road, along in roads.items():
             for begin, end in pairwise(along):
@@ -442,28 +503,37 @@ class _Room:
         x, _ = self._middle(wide, point, side)
         return between[0] <= x - wide and x + wide <= between[1]
 
-    def is_free(self, name: str, point: tuple[float, float], side: str) -> bool:
-        """Return whether a name would cover neither a mark nor a name."""
-        wide = _wide(name, self._pixel_km)
-        return not self._taken.covered(self._middle(wide, point, side), wide)
-
     def crossed(self, place: Place, point: tuple[float, float], side: str) -> float:
         """Return how far the site's own road runs under its name, in steps of a line.
 
-        Infinitely where another road does.
+        Infinitely where that is far, another road does, or another mark is about as
+        near as its own one, so that the name could be read as that one's.
         """
         wide = _wide(place.name, self._pixel_km)
         at = self._middle(wide, point, side)
-        return sum(
-            steps if road == place.road else math.inf
+        if self._marks.covered(at, wide, beside=12, above=20, own=point):
+            return math.inf
+        steps = sum(
+            under if road == place.road else math.inf
             for road, taken in self._roads.items()
-            if (steps := taken.covered(at, wide, beside=4, above=11))
+            if (under := taken.covered(at, wide, beside=4, above=11))
         )
+        return steps if steps <= _CROSSED else math.inf
+
+    def is_free(self, name: str, point: tuple[float, float], side: str) -> bool:
+        """Return whether a name would cover no other one."""
+        wide = _wide(name, self._pixel_km)
+        at = self._middle(wide, point, side)
+        return not self._names.covered(at, wide, beside=8, above=_LINE)
+
+    def clear(self) -> None:
+        """Take all names away."""
+        self._names = _Taken((), pixel_km=self._pixel_km)
 
     def take(self, name: str, point: tuple[float, float], side: str) -> None:
         """Keep a name's room from others."""
         wide = _wide(name, self._pixel_km)
-        self._taken.add_name(*self._middle(wide, point, side), wide)
+        self._names.add_name(*self._middle(wide, point, side), wide)
 
     def _middle(
         self, wide: float, point: tuple[float, float], side: str
@@ -509,15 +579,21 @@ def _town_names(
         middle = sum(x for x, _ in inside) / len(inside)
         wide = _wide(town, pixel_km, _TOWN_LETTER)
         west, east = between[0] + 4 * pixel_km + wide, between[1] - 4 * pixel_km - wide
+        low, high = min(y for _, y in inside), max(y for _, y in inside)
         sides = [
-            (middle, min(y for _, y in inside) - 20 * pixel_km),
-            (middle, max(y for _, y in inside) + 20 * pixel_km),
+            (middle, low - 20 * pixel_km),
+            (middle, high + 20 * pixel_km),
             (min(x for x, _ in inside) - wide - 12 * pixel_km, inside[0][1]),
             (max(x for x, _ in inside) + wide + 12 * pixel_km, inside[-1][1]),
+            (middle, low - 36 * pixel_km),
+            (middle, high + 36 * pixel_km),
         ]
         sides = [(max(west, min(x, east)), y) for x, y in sides]
         covers = [
-            (of_names.covered(side, wide), of_marks.covered(side, wide))
+            tuple(
+                taken.covered(side, wide, beside=8, above=_LINE)
+                for taken in (of_names, of_marks)
+            )
             for side in sides
         ]
         best = min(covers)
@@ -565,8 +641,7 @@ def _line(road: str, along: Sequence[tuple[float, float]]) -> dict[str, object]:
     return {
         "type": "scatter",
         "mode": "lines",
-        "x": [round(point[0], 3) for point in along],
-        "y": [round(point[1], 3) for point in along],
+        **_coordinates(along),
         "name": plain(road),
         "hoverinfo": "skip",
         "showlegend": False,

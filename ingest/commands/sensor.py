@@ -1,5 +1,6 @@
 """`verkehrspuls sensor`: what ingest makes of a sensor's messages."""
 
+from dataclasses import asdict
 from typing import Annotated, Any, Final
 
 import typer
@@ -144,9 +145,7 @@ def try_message(
             found = attempt(connection, settings, Message(topic, payload, then or now))
     problem = found.problem
     if as_json:
-        output.show_json(
-            found._asdict() | {"problem": problem._asdict() if problem else None}
-        )
+        output.show_json(found)
     else:
         facts: dict[str, object] = {"outcome": found.outcome, "sensor": found.sensor}
         if found.status:
@@ -159,12 +158,12 @@ def try_message(
                 "readings rejected": problem.readings,
             }
         for each in found.left_out:
-            facts[f"left out: {each['field']}"] = (
-                f"{each['fields']} times, {each['why']}; the last was {each['value']}"
+            facts[f"left out: {each.field}"] = (
+                f"{each.fields} times, {each.why}; the last was {each.value}"
             )
         output.show_facts(facts)
         output.show(
-            [row | {"values": _json(row["values"])} for row in found.readings],
+            [asdict(row) | {"values": _json(row.values)} for row in found.readings],
             ("site", "channel", "time", "interval_s", "values", "outcome"),
             title="readings that would be stored" if found.readings else "no readings",
             whole=True,

@@ -23,9 +23,9 @@ AMBIGUOUS: Final[dict[Ambiguous, str]] = {
         "they were taken for its first pass (summer time)"
     ),
     "unordered": (
-        "are of the hour that the clock showed twice, and in no order that tells its "
-        "two passes apart: of each pair the first row was taken for the first (summer "
-        "time)"
+        "are of the hour that the clock showed twice, and in no order that "
+        "distinguishes its two passes: of each pair the first row was taken for the "
+        "first (summer time)"
     ),
     "ends": (
         "are of the hour that the clock showed twice, in which the file ends: they "

@@ -92,7 +92,7 @@ def test_full_disk_ends_nothing_and_loses_nothing(up: Up) -> None:
 
         def is_full() -> bool:
             fill(filler)
-            return "cannot be told what runs: No space left" in up.output()
+            return "the state cannot be written (No space left" in up.output()
 
         wait_for(is_full, every=0.5)
         assert publisher.acknowledged < publisher.published

@@ -153,6 +153,18 @@ def test_every_chart_is_drawn(browser: Browser, server: str) -> None:
         assert "200" in ticks
 
 
+def test_english_axes_name_the_day_before_the_month(
+    browser: Browser, server: str
+) -> None:
+    with opened(browser, server) as page:
+        page.goto(f"/en{SITE}")
+        page.wait_for_selector("#series-plot .main-svg")
+        labels = page.locator("#series-plot .xtick").all_text_contents()
+    dated = [label for label in labels if "Mar" in label]
+    assert dated
+    assert all(label.partition("Mar")[0].endswith(" ") for label in dated), dated
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("width", [1200, 360])
 @pytest.mark.parametrize("scheme", ["light", "dark"])

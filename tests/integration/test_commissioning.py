@@ -96,14 +96,14 @@ def test_first_message_is_told_alike_on_all_pages(service: Service) -> None:
     overview = service.page("/de/", after=age)
     assert "meldet, noch ohne Werte" in overview
     assert (
-        "Meldung vor 76 Sekunden; Werte erscheinen, sobald eine Stunde voll ist"
+        "Meldung um 10:05 Uhr; Werte erscheinen, sobald eine Stunde voll ist"
         in overview
     )
     assert "keine Daten" not in overview
     assert "1 von 1 Messstelle meldet rechtzeitig" in overview
     site = service.page("/de/towns/kusel/b420?quantity=motor", after=age)
     assert (
-        "Erste Meldungen, die letzte vor 76 Sekunden; Werte erscheinen, sobald eine "
+        "Erste Meldungen, die letzte um 10:05 Uhr; Werte erscheinen, sobald eine "
         "Viertelstunde voll ist." in site
     )
     assert "Summe im Zeitraum 8 Kfz" in site
@@ -132,7 +132,7 @@ def test_values_come_when_a_quarter_hour_and_an_hour_are_full(service: Service) 
             site = service.page(
                 "/de/towns/kusel/b420?quantity=motor", after=31 * MINUTES
             )
-            assert "Letzte Meldung vor 60 Sekunden." in site
+            assert "Letzte Meldung um 10:35 Uhr." in site
             assert "Spitze 12 Kfz/15 min" in site
             assert "Wie sieht ein üblicher Tag aus?" not in site
             assert "Werte erscheinen" not in site
@@ -145,10 +145,10 @@ def test_messages_that_cannot_be_used_are_no_silence(service: Service) -> None:
     service.send("lorry", at=BEGUN)
     overview = service.page("/de/towns/kusel", after=MINUTES)
     assert "Meldungen unbrauchbar" in overview
-    assert "Meldung vor 60 Sekunden; der Sensor wird gerade eingerichtet" in overview
+    assert "Meldung um 10:05 Uhr; der Sensor wird gerade eingerichtet" in overview
     assert "0 von 1 Messstelle melden rechtzeitig" in overview
     site = service.page("/de/towns/kusel/b420", after=MINUTES)
-    assert "Letzte Meldung vor 60 Sekunden; von denen der letzten Stunde ist" in site
+    assert "Letzte Meldung um 10:05 Uhr; von denen der letzten Stunde ist" in site
     assert "Meldungen kommen an, aber die der letzten Stunde sind nicht" in site
     assert "werden in einer Minute berechnet" not in site
     # once one is used it is told as any other

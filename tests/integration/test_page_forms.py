@@ -9,13 +9,31 @@ from starlette.testclient import TestClient
 
 from tests import parts, served, world
 from tests.integration.test_pages import NOW, SITE
+from verkehrspuls.model import Channel, Site, Town
+from verkehrspuls.registry.towns import register
+from verkehrspuls.storage.database import connect
 
+HAGEN = Town(
+    key="hagen",
+    name="Hagen",
+    state="NW",
+    sites=(
+        Site(
+            key="umwelt",
+            name="Umweltstation",
+            channels=(Channel(key="no2", name="NO₂", quantity="no2_ugm3"),),
+        ),
+    ),
+    sensors=(),
+)
 CORRIDOR = "/de/corridors/kaiserslautern/nordtangente-ost"
 
 
 @pytest.fixture(scope="module")
 def client(_plain: parts.Databases) -> Iterator[TestClient]:
     with _plain.fresh(world.build) as url:
+        with connect(url) as connection:
+            register(connection, HAGEN)
         app = served.web(url, NOW)
         with TestClient(app, follow_redirects=False) as client:
             yield client
@@ -140,6 +158,39 @@ def test_form_survives_a_mistake_and_names_it_at_its_field(
     entered = dict(pair.split("=") for pair in query.split("&"))
     for name in ("from", "until"):
         assert sent(page)[name] == entered[name]
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "field", "said"),
+    [
+        (
+            "/de/towns/kaiserslautern/radweg",
+            "quantity=quatsch",
+            "quantity",
+            "misst das nicht",
+        ),
+        (SITE, "quantity=no2_ugm3&compare=quatsch", "compare", "vergleichen"),
+        ("/de/towns/hagen/umwelt", "compare=quatsch", "compare", "vergleichen"),
+        ("/de/towns/hagen/umwelt", "compare=previous", "compare", "vergleichen"),
+    ],
+)
+def test_field_that_the_page_does_not_offer_is_shown_where_it_is_wrong(
+    client: TestClient, path: str, query: str, field: str, said: str
+) -> None:
+    response = client.get(f"{path}?{query}")
+    assert response.status_code == 422
+    marked = re.search(rf'id="{field}-error">([^<]*)<', response.text)
+    assert marked
+    assert said in marked[1]
+    assert f'<select name="{field}" aria-invalid="true"' in response.text
+
+
+def test_what_is_compared_may_stay_where_the_quantity_changes(
+    client: TestClient,
+) -> None:
+    for compare in ("previous", "site:radweg"):
+        query = f"?quantity=no2_ugm3&compare={compare}"
+        assert client.get(SITE + query).status_code == 200
 
 
 def test_corridor_keeps_its_day_after_a_mistake(client: TestClient) -> None:

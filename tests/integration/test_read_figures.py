@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from analytics.flow import classes
 from analytics.volumes.daily import METHOD
 from tests import world
 from tests.cases import Finding, open_case
@@ -22,6 +23,8 @@ from verkehrspuls.storage.sites import list_municipalities, list_sites, read_sit
 from verkehrspuls.storage.speeds import read_speed_histograms
 from verkehrspuls.storage.visibility import EVERYTHING
 from verkehrspuls.storage.volumes import (
+    read_class_sums,
+    read_flows,
     read_latest,
     read_volumes,
     read_volumes_of_sites,
@@ -168,6 +171,61 @@ def test_a_class_unknown_for_one_lane_is_unknown_for_both(plain_world: str) -> N
     ost = volumes(plain_world, end=DAY_3, direction="ost").row(0, named=True)
     assert ost["truck"] is None
     assert ost["car"] == 467 - 2
+
+
+def test_sums_by_class_are_those_of_the_hours(plain_world: str) -> None:
+    """Sums of hours that know the same classes, as the functions of figures take it."""
+    with connect(plain_world) as connection:
+        # known for one of the lanes, for neither, and for both
+        connection.execute(
+            "update vp.volume v set truck = null from vp.channel c"
+            " where c.channel_id = v.channel_id"
+            " and (c.key = 'ost-2' and v.time < %(day)s"
+            " or v.time = %(day)s - interval '3 hours')",
+            {"day": DAY_3},
+        )
+    span: dict[str, Any] = {"start": world.FIRST, "end": DAY_3 + timedelta(hours=1)}
+    hours = volumes(plain_world, direction="all", **span)
+    sums = read_class_sums(
+        plain_world,
+        site_id=site_id(plain_world, "pariser-strasse"),
+        quantity="motor",
+        **span,
+    )
+    asked: dict[str, Any] = {"quantity": "motor", "scheme": "tls-8+1"}
+    told = classes.shares(sums, **asked)
+    assert 0 < told.filter(name="truck")["volume"].item() < hours["volume"].sum()
+    assert told.rows() == classes.shares(hours, **asked).rows()
+    heavy = classes.summed(frozenset({"truck"}), "tls-8+1")
+    assert classes.sums_of(sums, heavy) == classes.sums_of(hours, heavy)
+
+
+def test_flows_are_the_volumes_without_classes(url: str) -> None:
+    asked: dict[str, Any] = {
+        "site_id": site_id(url, "pariser-strasse"),
+        "quantity": "motor",
+        "start": world.FIRST,
+        "end": DAY_3 + timedelta(hours=1),
+        "interval_s": 3600,
+        "together": True,
+    }
+    flows = read_flows(url, usual=True, **asked)
+    assert flows.equals(read_volumes(url, **asked).select(flows.columns))
+    assert flows["usual"].count()
+    assert not read_flows(url, **asked)["usual"].count()
+
+
+def test_volumes_of_days_are_not_cut_to_six_digits(plain_world: str) -> None:
+    with connect(plain_world) as connection:
+        connection.execute("update vp.daily_figure set volume_normalised = 1234567")
+    found = read_daily_figures(
+        plain_world,
+        site_id=site_id(plain_world, "pariser-strasse"),
+        quantity="motor",
+        first=date(2026, 3, 2),
+        last=date(2026, 3, 3),
+    )
+    assert set(found["volume_normalised"]) == {1_234_567}
 
 
 def test_days_include_the_last_and_the_cross_section(url: str) -> None:

@@ -164,7 +164,7 @@ def main() -> None:
         try:
             app(prog_name="verkehrspuls")
         finally:
-            # not later, when nobody could say that it failed
+            # not later, when a failure could no longer be reported
             sys.stdout.flush()
     except VerkehrspulsError as error:
         output.print_note(f"verkehrspuls: {error}")

@@ -20,8 +20,8 @@ def connection(
 ) -> "Iterator[Connection]":
     """Connect to the database that is set, or that of a running `up`.
 
-    A municipality that is named must be registered. An unknown key of what is looked up
-    there is told with the nearest one that is registered.
+    A municipality that is named must be registered. The error for an unknown key
+    suggests the nearest one that is registered.
     """
     from verkehrspuls.stack.state import resolve
     from verkehrspuls.storage import known

@@ -28,7 +28,7 @@ def moment(option: str, text: str | None, time_zone: str | None) -> datetime | N
 def period(
     from_: str | None, to: str | None, time_zone: str | None
 ) -> tuple[datetime | None, datetime | None]:
-    """Read begin and end, of which each may be open."""
+    """Read start and end; each may be open."""
     start = moment("--from", from_, time_zone)
     end = moment("--to", to, time_zone)
     if start and end:

@@ -25,13 +25,14 @@ import socket
 import struct
 import time
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urlsplit
 
 from verkehrspuls.errors import StackFailed
 from verkehrspuls.stack import process
-from verkehrspuls.stack.account import private_directory, private_file, server_account
+from verkehrspuls.stack.account import private_file
 from verkehrspuls.stack.binaries import broker_binary, reachable_broker
+from verkehrspuls.stack.server import START_LOG, Server
 from verkehrspuls.wire import PREFIX
 
 HOST = "127.0.0.1"
@@ -47,31 +48,22 @@ LOG_CHECK_S = 5.0
 LOG_CHECK_BYTES = 65_536
 
 
-class Broker:
+class Broker(Server):
     """A NATS server with its own directory."""
 
     name = "broker"
-    once = False
+    ends_by = signal.SIGTERM
+    dies_by = signal.SIGKILL
+    stop_s = 10
 
     def __init__(
         self, directory: Path, *, account: str = "nobody", start_s: float = 60
     ) -> None:
-        self.process: process.Process | None = None
-        self.directory = directory.resolve()
-        self._log = self.directory / "log"
-        self._account = server_account(account, part=self.name)
-        self._start_s = start_s
+        super().__init__(directory, account=account, start_s=start_s)
         #: position up to which its log was read, time of the next read, and the result
         self._looked = 0
         self._look_at = 0.0
         self._refused = False
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     @property
     def url(self) -> str:
@@ -83,30 +75,9 @@ class Broker:
         """For simulators and replay: may publish readings, not subscribe."""
         return self._url("publish")
 
-    def start(self) -> None:
-        """Start the broker and wait until it answers."""
-        while True:
-            self.spawn()
-            try:
-                process.wait_for_answer(self, timeout_s=self._start_s)
-            except BaseException as error:
-                self.stop()
-                if _PORT_TAKEN not in str(error):
-                    raise
-                # nobody knows the port yet: choose another one
-                (self.directory / "port").unlink()
-            else:
-                return
-
-    def stop(self, timeout_s: float = 10) -> None:
-        """Stop the broker: gracefully, after `timeout_s` at once."""
-        process.stop(self, timeout_s=timeout_s)
-
     def spawn(self) -> None:
         """Start the broker without waiting until it answers."""
-        private_directory(self.directory, self._account, part=self.name)
-        private_directory(self._log, self._account, part=self.name)
-        private_directory(self.directory / "store", self._account, part=self.name)
+        self._make_folders(self.directory / "store")
         binary = broker_binary()
         if self._account is not None:
             binary = reachable_broker(binary, self.directory, self._account)
@@ -115,21 +86,11 @@ class Broker:
         private_file(configuration, text.encode(), self._account)
         self._refused = False
         self._looked = self._log_size()
-        with (self._log / "start.log").open("wb") as output:
-            self.process = process.leashed(
-                [binary, "--config", configuration],
-                when_left=signal.SIGTERM,
-                account=self._account,
-                output=output,
-                environment=process.server_environment(),
-                directory=self.directory,
-            )
+        self.process = self._leashed([binary, "--config", configuration], log=START_LOG)
 
     def answers(self) -> bool:
         """Return whether our broker accepts our credential."""
-        if self.process is None or self.process.poll() is not None:
-            return False
-        return lets_in(self.url)
+        return not self._has_ended() and lets_in(self.url)
 
     def is_stuck(self) -> bool:
         """Return whether it refuses messages although there is free space.
@@ -160,25 +121,21 @@ class Broker:
 
     def last_log_lines(self) -> str:
         """Return the end of the broker's log."""
-        return process.last_lines(self._log / "start.log", self._log / "nats.log")
+        return process.last_lines(self._log / START_LOG, self._log / "nats.log")
 
     def version(self) -> str:
         """Return the version of the broker's program."""
         return program_version(broker_binary())
 
-    def terminate(self) -> None:
-        """Request it to close all connections, write everything and stop."""
-        if self.process is not None:
-            self.process.send_signal(signal.SIGTERM)
-
-    def kill(self) -> None:
-        """Kill it; acknowledged messages are kept."""
-        if self.process is not None:
-            self.process.kill()
+    def _can_start_again(self, reason: str) -> bool:
+        """Choose another port if it is taken: nobody knows it yet."""
+        if _PORT_TAKEN not in reason:
+            return False
+        (self.directory / "port").unlink()
+        return True
 
     def _url(self, user: str) -> str:
-        word = process.secret(self.directory / f"{user}.password", self._account)
-        return f"mqtt://{user}:{word}@{HOST}:{self._port()}"
+        return f"mqtt://{user}:{self._password(user)}@{HOST}:{self._port()}"
 
     def _port(self) -> int:
         kept = self.directory / "port"
@@ -228,9 +185,7 @@ class Broker:
     def _user(self, name: str, *, publish: Any, subscribe: Any) -> dict[str, Any]:
         return {
             "user": name,
-            "password": process.secret(
-                self.directory / f"{name}.password", self._account
-            ),
+            "password": self._password(name),
             "permissions": {"publish": publish, "subscribe": subscribe},
         }
 
@@ -255,7 +210,7 @@ def lets_in(url: str, *, timeout_s: float = 2) -> bool:
 
 def free_port(ports: range) -> int:
     """Choose a free port of 127.0.0.1."""
-    # of the system's chance: whoever seeds ours alike would be given the same ports
+    # not from a seeded generator: programs with the same seed would choose the same
     for port in random.SystemRandom().sample(ports, k=100):
         with socket.socket() as probe:
             try:

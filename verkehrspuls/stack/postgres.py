@@ -18,14 +18,15 @@ import signal
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import psycopg
 
 from verkehrspuls.errors import StackFailed
 from verkehrspuls.stack import process
-from verkehrspuls.stack.account import private_directory, private_file, server_account
+from verkehrspuls.stack.account import private_file
 from verkehrspuls.stack.binaries import postgres_binaries, reachable_postgres
+from verkehrspuls.stack.server import START_LOG, Server
 
 #: maximum length of a socket address, on macOS; Linux allows four bytes more
 SOCKET_PATH_BYTES = 103
@@ -34,11 +35,13 @@ PORT = 5432
 _STILL_ENDING = "is still in use"
 
 
-class PostgresServer:
+class PostgresServer(Server):
     """A PostgreSQL server with its own directory."""
 
     name = "database"
-    once = False
+    ends_by = signal.SIGINT
+    dies_by = signal.SIGQUIT
+    stop_s = 30
 
     def __init__(
         self,
@@ -48,21 +51,10 @@ class PostgresServer:
         binaries: Path | None = None,
         start_s: float = 60,
     ) -> None:
-        self.process: process.Process | None = None
-        self.directory = directory.resolve()
+        super().__init__(directory, account=account, start_s=start_s)
         self.data = self.directory / "data"
-        self._log = self.directory / "log"
-        self._account = server_account(account, part=self.name)
         self._given = binaries
-        self._start_s = start_s
         self._furnished = False
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     @property
     def url(self) -> str:
@@ -78,31 +70,9 @@ class PostgresServer:
         digest = hashlib.sha256(os.fsencode(self.directory)).hexdigest()
         return Path(tempfile.gettempdir()) / f"vp-{os.geteuid()}-{digest[:12]}"
 
-    def start(self) -> None:
-        """Start the server, created at the first start, and wait until it answers."""
-        deadline = time.monotonic() + self._start_s
-        while True:
-            self.spawn()
-            try:
-                process.wait_for_answer(self, timeout_s=self._start_s)
-            except BaseException as error:
-                self.stop()
-                late = time.monotonic() > deadline
-                if late or _STILL_ENDING not in str(error):
-                    raise
-            else:
-                return
-            time.sleep(0.2)
-
-    def stop(self, timeout_s: float = 30) -> None:
-        """Stop the server: gracefully, after `timeout_s` at once."""
-        process.stop(self, timeout_s=timeout_s)
-
     def spawn(self) -> None:
-        """Start the server without waiting until it answers."""
-        private_directory(self.directory, self._account, part=self.name)
-        private_directory(self.socket_directory, self._account, part=self.name)
-        private_directory(self._log, self._account, part=self.name)
+        """Start the server, created at the first start, and do not wait for it."""
+        self._make_folders(self.socket_directory)
         binaries = self._find_binaries()
         if self.data.exists():
             self._check_version(binaries)
@@ -127,17 +97,14 @@ class PostgresServer:
             "log_truncate_on_rotation": "on",
         }
         self._furnished = False
-        with (self._log / "start.log").open("wb") as output:
-            self.process = self._leashed(
-                binaries / "postgres",
-                *("-D", str(self.data)),
-                *(word for item in settings.items() for word in _setting(*item)),
-                output=output,
-            )
+        words = [word for item in settings.items() for word in _setting(*item)]
+        self.process = self._run(
+            binaries / "postgres", "-D", self.data, *words, log=START_LOG
+        )
 
     def answers(self) -> bool:
         """Return whether our server answers, with its database and role."""
-        if self.process is None or self.process.poll() is not None:
+        if self._has_ended():
             return False
         try:
             with psycopg.connect(
@@ -162,22 +129,12 @@ class PostgresServer:
         """Return the version of the server's programs."""
         return program_version(postgres_binaries(self._given))
 
-    def terminate(self) -> None:
-        """Request it to end all sessions, write everything and stop."""
-        self._signal(signal.SIGINT)
-
-    def kill(self) -> None:
-        """Kill it; the next start recovers from the write-ahead log."""
-        self._signal(signal.SIGQUIT)
-
-    def _signal(self, number: signal.Signals) -> None:
-        if self.process is not None:
-            self.process.send_signal(number)
+    def _can_start_again(self, reason: str) -> bool:
+        return _STILL_ENDING in reason
 
     def _url(self, role: str) -> str:
-        word = process.secret(self.directory / f"{role}.password", self._account)
         return (
-            f"postgresql://{role}:{word}@/{role}"
+            f"postgresql://{role}:{self._password(role)}@/{role}"
             f"?host={self.socket_directory}&port={PORT}"
         )
 
@@ -187,44 +144,34 @@ class PostgresServer:
             return binaries
         return reachable_postgres(binaries, self.directory, self._account)
 
-    def _leashed(self, program: Path, *arguments: str, output: Any) -> process.Process:
-        return process.leashed(
-            [program, *arguments],
-            when_left=signal.SIGINT,
-            account=self._account,
-            output=output,
-            # a lock file with this pid is taken over, see _end_predecessor
-            environment={
-                **process.server_environment(),
-                "PG_GRANDPARENT_PID": str(os.getpid()),
-            },
-            directory=self.directory,
-        )
+    def _run(self, *command: str | Path, log: str) -> process.Process:
+        # a lock file with this pid is taken over, see _end_predecessor
+        parent = {"PG_GRANDPARENT_PID": str(os.getpid())}
+        return self._leashed(command, log=log, environment=parent)
 
     def _create(self, binaries: Path) -> None:
         """Create the cluster under a temporary name until it is complete."""
-        process.secret(self.directory / "postgres.password", self._account)
+        self._password("postgres")
         making = self.directory / "data.making"
         if making.exists():
             import shutil
 
             shutil.rmtree(making)
-        log = self._log / "create.log"
-        with log.open("wb") as output:
-            made = self._leashed(
-                binaries / "initdb",
-                *("--pgdata", str(making), "--username", "postgres"),
-                *("--auth", "scram-sha-256"),
-                *("--pwfile", str(self.directory / "postgres.password")),
-                *("--locale-provider", "builtin", "--locale", "C.UTF-8"),
-                *("--encoding", "UTF8", "--data-checksums"),
-                output=output,
-            )
+        log = "create.log"
+        made = self._run(
+            binaries / "initdb",
+            *("--pgdata", making, "--username", "postgres"),
+            *("--auth", "scram-sha-256"),
+            *("--pwfile", self.directory / "postgres.password"),
+            *("--locale-provider", "builtin", "--locale", "C.UTF-8"),
+            *("--encoding", "UTF8", "--data-checksums"),
+            log=log,
+        )
         if code := made.wait():
             raise StackFailed(
                 part=self.name,
                 reason=f"initdb: {process.describe_end(code)}\n"
-                f"{process.last_lines(log)}",
+                f"{process.last_lines(self._log / log)}",
             )
         making.rename(self.data)
 
@@ -293,7 +240,7 @@ class PostgresServer:
             return
         texts = queries()
         if connection.execute(texts["role_exists"]).fetchall() != [(True,)]:
-            word = process.secret(self.directory / "vp.password", self._account)
+            word = self._password("vp")
             connection.execute(texts["create_role"], {"password": word})
         if connection.execute(texts["database_exists"]).fetchall() != [(True,)]:
             connection.execute(texts["create_database"])

@@ -181,8 +181,8 @@ def read_running(directory: Path) -> Running | None:
         return None
     except msgspec.DecodeError as error:
         raise DatabaseUnavailable(
-            reason=f"the one that runs on {directory} tells nothing of use, "
-            "be it that it is of another version"
+            reason=f"the state of the one that runs on {directory} cannot be read; "
+            "it may be of another version"
         ) from error
     except PermissionError as error:
         raise DatabaseUnavailable(

@@ -121,13 +121,13 @@ class Supervisor:
         except OSError as error:
             if self._report_at is None:
                 self._print_line(
-                    "other commands cannot be told what runs: "
-                    f"{error.strerror or error}. Everything goes on."
+                    "other commands do not see what runs: the state cannot be written "
+                    f"({error.strerror or error}). All parts go on."
                 )
             self._report_at = self._clock() + REPORT_RETRY_S
         else:
             if self._report_at is not None:
-                self._print_line("other commands are told again what runs")
+                self._print_line("other commands see again what runs")
             self._report_at = None
 
     def wait(self, condition: Callable[[], bool]) -> None:

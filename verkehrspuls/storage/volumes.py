@@ -49,6 +49,67 @@ def read_volumes(
     )
 
 
+def read_flows(
+    url: str,
+    *,
+    site_id: int,
+    quantity: str,
+    start: datetime,
+    end: datetime,
+    interval_s: Literal[900, 3600],
+    direction: str | None = None,
+    together: bool = False,
+    usual: bool = False,
+    trusted: bool = False,
+    visible: Sequence[str] = PUBLIC,
+) -> pl.DataFrame:
+    """Read the same as `read_volumes`, without classes and speeds.
+
+    What is usual is null unless it is asked for.
+    """
+    found = read_frame(
+        url,
+        "read_flows",
+        site_id=site_id,
+        quantity=quantity,
+        start=start,
+        end=end,
+        interval_s=interval_s,
+        direction=direction,
+        together=together,
+        usual=usual,
+        trusted=trusted,
+        visible=list(visible),
+    )
+    return found.sort("time", "direction")
+
+
+def read_class_sums(
+    url: str,
+    *,
+    site_id: int,
+    quantity: str,
+    start: datetime,
+    end: datetime,
+    trusted: bool = False,
+    visible: Sequence[str] = PUBLIC,
+) -> pl.DataFrame:
+    """Sum hours of the cross-section by class: a row for those that know the same."""
+    return read_frame(
+        url,
+        "read_class_sums",
+        site_id=site_id,
+        quantity=quantity,
+        start=start,
+        end=end,
+        interval_s=3600,
+        direction="all",
+        together=False,
+        trusted=trusted,
+        visible=list(visible),
+    )
+
+
 def read_volumes_of_sites(
     url: str,
     *,

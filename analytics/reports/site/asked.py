@@ -59,6 +59,13 @@ class Asked:
         return min(self.last, self.today - timedelta(days=1))
 
     @property
+    def until(self) -> datetime:
+        """The end of the last day that has ended; its own end where none has."""
+        if self.ended < self.first:
+            return self.end
+        return min(self.end, day_end(self.ended, self.zone))
+
+    @property
     def counted(self) -> dict[str, Any]:
         """The series shown, as parameters of the queries of storage."""
         return {"site_id": self.site.site_id, "quantity": self.quantity or ""}

@@ -36,7 +36,7 @@ def flow_figures(
 ) -> Mapping[str, Figure]:
     """Compute the flow figures by name; none where no day has ended.
 
-    `hours` are FLOW_BINS of the period, `quarters` those of its busiest day.
+    `hours` are FLOWS of the period, `quarters` those of its busiest day.
     """
     if asked.ended < asked.first:
         return {}

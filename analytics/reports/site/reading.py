@@ -8,7 +8,7 @@ from typing import Final, Literal
 import polars as pl
 
 from analytics.flow import peaks
-from analytics.frames import SPEED_HISTOGRAMS, empty
+from analytics.frames import CLASS_SUMS, SPEED_HISTOGRAMS, check, empty
 from analytics.quality.validity import Rules
 from analytics.reports.extracts import ALL
 from analytics.reports.site.asked import Asked
@@ -18,7 +18,7 @@ from verkehrspuls.calendar import day_end, day_start
 from verkehrspuls.storage.days import read_daily_figures
 from verkehrspuls.storage.reader import Reader
 from verkehrspuls.storage.speeds import read_speed_histograms
-from verkehrspuls.storage.volumes import read_volumes
+from verkehrspuls.storage.volumes import read_class_sums, read_flows
 
 #: V85 is of this many days at the end of a longer period: a page must not take seconds.
 SPEED_DAYS: Final = 31
@@ -36,6 +36,8 @@ class Frames:
     days: pl.DataFrame
     #: volumes of hours of each direction, and of all of them
     hours: pl.DataFrame
+    #: CLASS_SUMS of the cross-section's hours, up to the last day that has ended
+    classes: pl.DataFrame
     #: the busiest day, and volumes of its quarter-hours of all directions
     busiest: date
     quarters: pl.DataFrame
@@ -83,19 +85,29 @@ def volumes(
     Of the period, or of its part from `start` to `end`.
     """
     directions = {channel.direction for channel in asked.channels}
-    found = read_volumes(
+    found = read_flows(
         url,
         **asked.counted,
         start=start or asked.start,
         end=end or asked.end,
         interval_s=interval_s,
         together=len(directions) > 1,
+        # of days the series does not show it
+        usual=asked.bin != "P1D",
         trusted=trusted,
     )
     if len(directions) > 1:
         return found
     # of one direction the cross-section is the same
     return pl.concat([found, found.with_columns(direction=pl.lit(ALL))])
+
+
+def _class_sums(asked: Asked, url: str, *, trusted: bool = False) -> pl.DataFrame:
+    """Read CLASS_SUMS of the hours that are charted."""
+    found = read_class_sums(
+        url, **asked.counted, start=asked.start, end=asked.until, trusted=trusted
+    )
+    return check(found, CLASS_SUMS)
 
 
 def speeds_since(asked: Asked) -> date:
@@ -111,14 +123,16 @@ def read(
     hours: pl.DataFrame,
     quarters: pl.DataFrame | None = None,
 ) -> Frames:
-    """Read quarter-hours of the busiest day, and speed histograms.
+    """Read classes, quarter-hours of the busiest day, and speed histograms.
 
     `quarters` are those of the period, where they are read already.
     """
+    classes = empty(CLASS_SUMS) if hours.is_empty() else _class_sums(asked, url)
     if asked.ended < asked.first:
         return Frames(
             days=days,
             hours=hours,
+            classes=classes,
             busiest=asked.first,
             quarters=hours.clear(),
             histograms=_no_histograms(),
@@ -136,6 +150,7 @@ def read(
     return Frames(
         days=days,
         hours=hours,
+        classes=classes,
         busiest=day,
         quarters=of_day,
         histograms=histograms,
@@ -164,10 +179,12 @@ def read_trusted(
             asked, url, HOUR_S, start=start, end=end, trusted=True
         ),
     )
+    classes = _class_sums(asked, url, trusted=True)
     if asked.ended < asked.first:
         return Frames(
             days=days,
             hours=hours,
+            classes=classes,
             busiest=found.busiest,
             quarters=found.quarters,
             histograms=found.histograms,
@@ -187,6 +204,7 @@ def read_trusted(
     return Frames(
         days=days,
         hours=hours,
+        classes=classes,
         busiest=day,
         quarters=quarters,
         histograms=histograms,
@@ -245,7 +263,7 @@ def busiest(days: pl.DataFrame, ended: date) -> date:
 def _quarters(
     asked: Asked, url: str, day: date, *, trusted: bool = False
 ) -> pl.DataFrame:
-    return read_volumes(
+    return read_flows(
         url,
         **asked.counted,
         start=day_start(day, asked.zone),

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from analytics.calendar import terms_of
-from analytics.flow.inputs import KNOWN, calendar, lazy_flow_bins, on_calendar
-from analytics.frames import FLOW_BINS, FLOW_DAYS, check
+from analytics.flow.inputs import KNOWN, calendar, lazy_flows, on_calendar
+from analytics.frames import FLOW_DAYS, FLOWS, check
 from analytics.quality import suspected
 from analytics.quality.validity import Rules
 from analytics.reports.extracts import ALL
@@ -141,7 +141,7 @@ class _Computed:
         """
         asked = self._asked
         hours, quarters = pl.collect_all(
-            self._lazy(together(bins), interval_s).select(*FLOW_BINS)
+            self._lazy(together(bins), interval_s).select(*FLOWS)
             for bins, interval_s in ((read.hours, HOUR_S), (read.quarters, QUARTER_S))
         )
         found = counted(
@@ -155,13 +155,13 @@ class _Computed:
             asked,
             read,
             found,
-            hours=check(hours, FLOW_BINS),
-            quarters=check(quarters, FLOW_BINS),
+            hours=check(hours, FLOWS),
+            quarters=check(quarters, FLOWS),
             rules=self._rules,
             terms=self._terms,
         )
         return replace(found, figures=figures), charted(
-            asked, read.hours, hours=hours, each=self._lazy(read.hours, HOUR_S)
+            asked, read, hours=hours, each=self._lazy(read.hours, HOUR_S)
         )
 
     def _flow_days(self, days: pl.DataFrame) -> pl.DataFrame:
@@ -176,7 +176,7 @@ class _Computed:
         return check(on_calendar(found, ended), FLOW_DAYS)
 
     def _lazy(self, found: pl.DataFrame, interval_s: int) -> pl.LazyFrame:
-        return lazy_flow_bins(
+        return lazy_flows(
             found,
             interval_s=interval_s,
             time_zone=self._asked.zone,

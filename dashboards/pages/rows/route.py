@@ -8,18 +8,17 @@ from api.parameters import MunicipalityKey, SiteKey
 from dashboards import addresses
 from dashboards.language import Language
 from dashboards.pages.rows.view import rows_page
+from dashboards.pages.site.known import known_site
 from dashboards.pages.site.selection import Asked, selection
 from dashboards.render import (
     LanguageKey,
     Now,
     PageNumber,
     database_of,
-    known,
     page_router,
     render,
 )
-from verkehrspuls.storage.operation import count_changes
-from verkehrspuls.storage.sites import read_site
+from verkehrspuls.storage.sites import Site
 
 router = page_router()
 
@@ -37,15 +36,11 @@ def all_rows(
 ) -> Response:
     """Show all rows of one of a site's tables, page by page."""
     page_language = Language(language)
-    database = database_of(request)
-    with database.connection() as connection:
-        changes = count_changes(connection)
-        found = read_site(connection, municipality, site)
     kept = {name: value for name, value in query.items() if value}
 
-    def made() -> Response:
+    def made(found: Site) -> Response:
         shown = selection(found, query, page_language, now=at)
-        content = rows_page(shown, database, of=of, page=page)
+        content = rows_page(shown, database_of(request), of=of, page=page)
         return render(
             request,
             page_language,
@@ -59,4 +54,4 @@ def all_rows(
             turn=lambda number: "?" + urlencode({"of": of} | kept | {"page": number}),
         )
 
-    return known(request, page_language, at, changes, found, make=made)
+    return known_site(request, page_language, at, municipality, site, make=made)

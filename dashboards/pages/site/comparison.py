@@ -24,8 +24,14 @@ PERIODS: Final = {
     "previous": mark("the period before"),
     "last-year": mark("the same weeks of last year"),
 }
+NOTHING: Final = mark("There is nothing to compare with")
 #: maximum number of other sites offered
 MAX_SITES: Final = 100
+
+
+def is_choice(asked: str) -> bool:
+    """Return whether that is a period, or could be a site, to compare with."""
+    return asked in PERIODS or asked.startswith("site:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +66,7 @@ def choices(
     names = [(key, language.phrase(name)) for key, name in PERIODS.items()]
     names += [(key, other.name) for key, other in others.items() if key in offered]
     if asked and asked not in dict(names):
-        raise BadParameter(
-            parameter="compare", detail=mark("There is nothing to compare with")
-        )
+        raise BadParameter(parameter="compare", detail=NOTHING)
     return Choices(names, asked)
 
 

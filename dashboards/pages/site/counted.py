@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from analytics.flow.series import with_estimates
 from analytics.reports.extracts import ALL
 from analytics.reports.site.around import Around
 from analytics.reports.site.charted import Charted
@@ -181,7 +182,7 @@ def filled_series(
     if shown.period.bin == "P1D":
         return summaries.fill_days(days, shown.period, shown.today)
     filled = summaries.fill_gaps(bins, shown.period, shown.now)
-    return filled if estimates is None else summaries.with_estimates(filled, estimates)
+    return filled if estimates is None else with_estimates(filled, estimates)
 
 
 def names_of(shown: View, filled: pl.DataFrame) -> Names:

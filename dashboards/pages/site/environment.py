@@ -9,12 +9,12 @@ import polars as pl
 
 from analytics.environment import indices, limits, wind
 from analytics.reports import environment as reports
-from dashboards import steps
 from dashboards.charts.charts import Chart, Table
 from dashboards.figures.air import air as draw_air
 from dashboards.figures.noise import noise as draw_noise
 from dashboards.figures.wind_rose import wind_rose as draw_wind_rose
 from dashboards.language import Language
+from dashboards.steps import MAX_ROWS
 from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.text import mark
 
@@ -341,8 +341,9 @@ def _noise(
     found = levels.row(0, named=True)
     names = {level: language.phrase(name) for level, name in _LEVELS.items()}
     table = noise_table(days, language)
-    if len(table.rows) > steps.MAX_ROWS:
-        table = replace(_months(loud.months.filter(first), language), all_rows=all_rows)
+    if len(table.rows) > MAX_ROWS:
+        by_month = noise_table(loud.months.filter(first), language)
+        table = replace(by_month, all_rows=all_rows)
     mean = language.phrase("energetic mean")
     table = replace(table, rows=[*table.rows, (mean, *_levels(found, language))])
     return Chart(
@@ -366,23 +367,19 @@ def _noise(
     )
 
 
-def noise_table(days: pl.DataFrame, language: Language) -> Table:
-    """Return the levels of each day."""
-    head = (language.phrase(text) for text in (mark("Day"), *_LEVELS.values()))
+def noise_table(steps: pl.DataFrame, language: Language) -> Table:
+    """Return the levels of each `day`, or the energetic means of each `month`."""
+    by_month = "month" in steps.columns
+    first = mark("Month") if by_month else mark("Day")
+    head = tuple(language.phrase(text) for text in (first, *_LEVELS.values()))
     rows = [
-        (language.day(row["day"]), *_levels(row, language)) for row in days.to_dicts()
+        (
+            language.month(row["month"]) if by_month else language.day(row["day"]),
+            *_levels(row, language),
+        )
+        for row in steps.to_dicts()
     ]
-    return Table(tuple(head), rows)
-
-
-def _months(months: pl.DataFrame, language: Language) -> Table:
-    """Return the energetic means of each month."""
-    head = (language.phrase(text) for text in (mark("Month"), *_LEVELS.values()))
-    rows = [
-        (language.month(row["month"]), *_levels(row, language))
-        for row in months.to_dicts()
-    ]
-    return Table(tuple(head), rows)
+    return Table(head, rows)
 
 
 def _levels(found: Mapping[str, Any], language: Language) -> list[str]:

@@ -93,7 +93,7 @@ def form(
             query.get("quantity", ""),
             language.phrase("all"),
         )
-        if len(measured) > 1
+        if len(measured) > 1 or wrong == "quantity"
         else (),
         bins=_options(
             [(key, language.phrase(name)) for key, name in bins],
@@ -101,9 +101,11 @@ def form(
             _fitting(period, bins, language),
         ),
         comparisons=_options(
-            choices.names, query.get("compare", ""), language.phrase("nothing")
+            choices.names if choices else (),
+            query.get("compare", ""),
+            language.phrase("nothing"),
         )
-        if choices
+        if choices or wrong == "compare"
         else (),
         errors={_field(wrong): _error_text(error, language)} if error else {},
         words={

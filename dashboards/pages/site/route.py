@@ -11,15 +11,15 @@ from dashboards import describe
 from dashboards.language import Language
 from dashboards.pages.site import view
 from dashboards.pages.site.comparison import choices
+from dashboards.pages.site.known import known_site
 from dashboards.pages.site.period_form import form
 from dashboards.pages.site.selection import Asked, selection
 from dashboards.pages.towns.view import MAX_CASES_LISTED, case_lines
 from dashboards.period import Period
-from dashboards.render import LanguageKey, Now, database_of, known, page_router, render
+from dashboards.render import LanguageKey, Now, database_of, page_router, render
 from verkehrspuls.errors import BadParameter
 from verkehrspuls.quantities import COUNTED
-from verkehrspuls.storage.operation import count_changes
-from verkehrspuls.storage.sites import Site, read_site
+from verkehrspuls.storage.sites import Site
 
 router = page_router()
 
@@ -35,16 +35,13 @@ def one_site(
 ) -> Response:
     """Show one site."""
     page_language = Language(language)
-    with database_of(request).connection() as connection:
-        changes = count_changes(connection)
-        found = read_site(connection, municipality, site)
-    return known(
+    return known_site(
         request,
         page_language,
         at,
-        changes,
-        found,
-        make=lambda: _site(request, page_language, found, query, at),
+        municipality,
+        site,
+        make=lambda found: _site(request, page_language, found, query, at),
     )
 
 

@@ -10,6 +10,7 @@ from fastapi import Depends, Query
 
 from analytics.reports.site.asked import Asked as SiteAsked
 from dashboards.language import Language
+from dashboards.pages.site.comparison import NOTHING, is_choice
 from dashboards.period import Period, read
 from verkehrspuls.errors import BadParameter
 from verkehrspuls.quantities import COUNTED, ENVIRONMENT
@@ -93,17 +94,20 @@ def selection(
         raise BadParameter(
             parameter="quantity", detail=mark("The site does not measure that")
         )
+    if asked:
+        quantity = asked if asked in COUNTED else None
+        environment = [q for q in environment if q == asked]
+    else:
+        quantity = next(iter(counted), None)
+    compare = query.get("compare", "")
+    # what a form had chosen for another quantity is no mistake
+    if compare and not quantity and not (counted and is_choice(compare)):
+        raise BadParameter(parameter="compare", detail=NOTHING)
     return View(
         site=site,
         language=language,
         now=now,
         period=read(query, site.time_zone, now=now),
-        quantity=asked
-        if asked in COUNTED
-        else next(iter(counted), None)
-        if not asked
-        else None,
-        environment=tuple(environment)
-        if not asked
-        else tuple(q for q in environment if q == asked),
+        quantity=quantity,
+        environment=tuple(environment),
     )

@@ -293,28 +293,28 @@ def _heard(shown: View, *, begun: bool) -> str:
     language, site = shown.language, shown.site
     if site.last_received_at is None:
         return language.phrase("No message has arrived yet.")
-    text = mark("Last message %(age)s.")
+    text = mark("Last message %(at)s.")
     age = shown.now - site.last_received_at
     if age <= LATE_AFTER and site.last_messages == "rejected":
-        text = mark("Last message %(age)s; none of those of the last hour can be used.")
+        text = mark("Last message %(at)s; none of those of the last hour can be used.")
     elif site.newest_reading_at and not is_fresh(site, shown.now):
         sentence = newest_reading(site, language, now=shown.now)
         return f"{sentence[0].upper()}{sentence[1:]}."
     elif age <= LATE_AFTER and begun:
         text = _BEGUN[shown.period.bin]
-    return language.phrase(text, age=language.age(age))
+    at = language.at(site.last_received_at, shown.zone, now=shown.now)
+    return language.phrase(text, at=at)
 
 
 _BEGUN: Final = {
     "PT15M": mark(
-        "First messages, the last one %(age)s; values appear as soon as a quarter-hour "
+        "First messages, the last one %(at)s; values appear as soon as a quarter-hour "
         "is full."
     ),
     "PT1H": mark(
-        "First messages, the last one %(age)s; values appear as soon as an hour is "
-        "full."
+        "First messages, the last one %(at)s; values appear as soon as an hour is full."
     ),
     "P1D": mark(
-        "First messages, the last one %(age)s; values appear as soon as a day is full."
+        "First messages, the last one %(at)s; values appear as soon as a day is full."
     ),
 }

@@ -173,16 +173,16 @@ class Line:
 
     @property
     def heard(self) -> str:
-        """How long ago its newest message came, and what is not of now."""
+        """When its newest message came, and what is not of now."""
         heard = self.site.last_received_at
         if not heard:
             return self.language.phrase(
-                "message %(age)s", age=self.language.phrase("never")
+                "message %(at)s", at=self.language.phrase("never")
             )
         if self.site.newest_reading_at and not is_fresh(self.site, self.now):
             return newest_reading(self.site, self.language, now=self.now)
-        age = self.language.age(self.now - heard)
-        return self.language.phrase("message %(age)s", age=age)
+        at = self.language.at(heard, self.site.time_zone, now=self.now)
+        return self.language.phrase("message %(at)s", at=at)
 
     @property
     def faults(self) -> list[str]:
@@ -385,14 +385,18 @@ def map_chart(
         note += " " + language.phrase(
             "Sites close together share a mark, which shows the state of most of them."
         )
-    elif spread:
+    else:
         note += " " + language.phrase(
             "Marks that would cover each other are moved apart."
         )
-    else:
+    if not spread:
         note += " " + language.phrase(
-            "Lines connect the sites of a road; they do not show its course."
+            "Where there is no room for a name, the list below has it."
         )
+        if not clustered:
+            note += " " + language.phrase(
+                "Lines connect the sites of a road; they do not show its course."
+            )
     if missing := len(shown) - len(placed):
         note += " " + language.plural(
             "%(count)s site has no coordinates and is not on the map.",

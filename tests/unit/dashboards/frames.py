@@ -7,7 +7,7 @@ import polars as pl
 
 from analytics.flow import profiles
 from analytics.flow.classes import classes as by_class
-from analytics.flow.inputs import calendar, lazy_flow_bins
+from analytics.flow.inputs import calendar, lazy_flows
 from analytics.frames import FLOW_BINS, SCHOOL_HOLIDAYS, empty
 from analytics.reports.site.charted import DAY_TYPES
 from dashboards.period import Bin, Period
@@ -82,8 +82,9 @@ def bins(frame: pl.DataFrame, holidays: Collection[date] = ()) -> pl.DataFrame:
     told = frame.with_columns(
         imputed=pl.lit(0.0), excluded=pl.lit(0.0), speed_kmh=pl.lit(None, pl.Float64)
     )
-    made = lazy_flow_bins(told, interval_s=3600, time_zone=BERLIN, days=known)
-    return made.select("direction", *FLOW_BINS).collect()
+    made = lazy_flows(told, interval_s=3600, time_zone=BERLIN, days=known)
+    numbers = pl.col(*COUNTS, "speed_kmh").cast(pl.Float64)
+    return made.with_columns(numbers).select("direction", *FLOW_BINS).collect()
 
 
 def day_profile(frame: pl.DataFrame, holidays: Collection[date] = ()) -> pl.DataFrame:

@@ -223,6 +223,7 @@ def test_now_is_only_what_is_now(hours: int, ends: int, said: str) -> None:
     frame = pl.DataFrame(
         {
             "time": [START, START + HOUR],
+            "observed": [1.0, 1.0],
             "mean": [327.0, 238.0],
             "local": [START.replace(tzinfo=None)] * 2,
             "fold": ["", ""],

@@ -123,17 +123,20 @@ def test_spans() -> None:
 
 
 @pytest.mark.parametrize(
-    ("span", "said"),
+    ("ago", "german", "english"),
     [
-        (timedelta(seconds=1), "vor 1 Sekunde"),
-        (timedelta(minutes=5), "vor 5 Minuten"),
-        (timedelta(hours=3), "vor 3 Stunden"),
-        (timedelta(days=4), "vor 4 Tagen"),
-        (timedelta(seconds=-5), "vor 0 Sekunden"),
+        (timedelta(seconds=1), "um 01:29 Uhr", "at 01:29"),
+        (timedelta(minutes=89), "um 00:01 Uhr", "at 00:01"),
+        (timedelta(hours=2), "am Di, 03.03.2026, 23:30", "on Tue, 3 Mar 2026, 23:30"),
+        (timedelta(seconds=-5), "um 01:30 Uhr", "at 01:30"),
     ],
 )
-def test_ages(span: timedelta, said: str) -> None:
-    assert DE.age(span) == said
+def test_when_something_was_stays_right_while_a_page_is_open(
+    ago: timedelta, german: str, english: str
+) -> None:
+    now = datetime(2026, 3, 4, 0, 30, tzinfo=UTC)
+    said = [language.at(now - ago, "Europe/Berlin", now=now) for language in (DE, EN)]
+    assert said == [german, english]
 
 
 def test_what_is_installed_is_told_in_local_days_both_included() -> None:

@@ -3,6 +3,7 @@ from datetime import UTC, date, datetime, timedelta
 import polars as pl
 import pytest
 
+from analytics.flow.series import with_estimates
 from dashboards import steps, summaries
 from dashboards.wall_clock import add_wall_clock
 from tests.unit.dashboards import frames
@@ -73,7 +74,7 @@ def test_only_what_was_not_counted_is_estimated() -> None:
     filled = summaries.fill_gaps(
         frame, period(START, START + 4 * HOUR), START + 4 * HOUR
     )
-    found = summaries.with_estimates(filled, imputed(0, 1, 2))
+    found = with_estimates(filled, imputed(0, 1, 2))
     assert found["value"].to_list() == [10, None, None, None]
     assert found["estimate"].to_list() == [None, 30, 34, None]
     assert found["estimate_low"].to_list() == [None, 20, 24, None]

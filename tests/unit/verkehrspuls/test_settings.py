@@ -1,20 +1,18 @@
 import pytest
 
-from verkehrspuls.settings import Settings
+from verkehrspuls.settings import Settings, meanings
 
 SECTIONS = {name: type(field.default) for name, field in Settings.model_fields.items()}
 
 
 @pytest.mark.parametrize("section", SECTIONS)
 def test_every_setting_is_described(section: str) -> None:
-    fields = SECTIONS[section].model_fields
-    assert [key for key, field in fields.items() if not field.description] == []
+    assert list(meanings(SECTIONS[section])) == list(SECTIONS[section].model_fields)
 
 
 @pytest.mark.parametrize("section", SECTIONS)
 def test_description_of_a_setting_stands_in_a_table(section: str) -> None:
-    """It is one line without a full stop, as the cells of a table are."""
-    for key, field in SECTIONS[section].model_fields.items():
-        said = field.description or ""
-        assert "\n" not in said, key
+    """It has no full stop and no border, as the cells of a table have none."""
+    for key, said in meanings(SECTIONS[section]).items():
         assert not said.endswith("."), key
+        assert "|" not in said, key

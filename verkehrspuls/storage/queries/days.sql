@@ -5,15 +5,15 @@
 -- name: read_days
 -- Local days of sites and a quantity, per direction and for all of them.
 select d.site_id, d.day, d.direction, d.volume,
-       round(d.volume_normalised::numeric, 1)::double precision as volume_normalised,
-       round(d.volume_estimated::numeric, 1)::double precision as volume_estimated,
-       d.heavy, round(d.speed_kmh::numeric, 1)::double precision as speed_kmh,
+       floor(d.volume_normalised * 10 + 0.5) / 10 as volume_normalised,
+       floor(d.volume_estimated * 10 + 0.5) / 10 as volume_estimated,
+       d.heavy, floor(d.speed_kmh * 10 + 0.5) / 10 as speed_kmh,
        d.peak_hour, d.peak_volume,
-       round(d.expected::numeric, 4)::double precision as expected,
-       round(d.observed::numeric, 4)::double precision as observed,
-       round(d.normalised::numeric, 4)::double precision as normalised,
-       round(d.imputed::numeric, 4)::double precision as imputed,
-       round(d.excluded::numeric, 4)::double precision as excluded,
+       floor(d.expected * 10000 + 0.5) / 10000 as expected,
+       floor(d.observed * 10000 + 0.5) / 10000 as observed,
+       floor(d.normalised * 10000 + 0.5) / 10000 as normalised,
+       floor(d.imputed * 10000 + 0.5) / 10000 as imputed,
+       floor(d.excluded * 10000 + 0.5) / 10000 as excluded,
        d.valid, d.method
 from vp.daily_figure d
 join vp.site s using (site_id)

@@ -2,16 +2,8 @@
 -- in `visible` are read, and nothing that lies in the future: that is of a clock that is,
 -- or was, ahead.
 
--- name: read_volumes
--- Volumes of a site and quantity per interval and direction, summed over lanes;
--- direction 'all' sums over everything, null gives each one, and with `together` the
--- sum over everything beside them, as direction 'all'.
--- A class is unknown where it is unknown for one of the lanes. A channel is expected
--- from its first installation to the end of its last one; what an expected channel did
--- not deliver is not observed. The spread of a sum is that of independent lanes.
--- What a person excluded counts for nothing but its share. Normalised is what is missing
--- of a lane's bin that was observed at least to half: as in
--- analytics/quality/completeness.py. Nothing is imputed here.
+-- part: bins
+-- Bins of lanes of a site, quantity and direction in a period; null is each direction.
 with chosen as (
     select c.channel_id,
            case when %(direction)s::text = 'all' then 'all' else c.direction end
@@ -51,7 +43,17 @@ with chosen as (
     from vp.volume v
     join chosen using (channel_id)
     {{> bins_of_period}}
-), summed as (
+)
+
+-- part: attached
+-- Channels at which a sensor was attached in a bin.
+chosen
+where summed.direction in (chosen.direction, 'all')
+  and chosen.since < summed.time + make_interval(secs => %(interval_s)s)
+  and chosen.until > summed.time
+
+-- part: volumes
+{{> bins}}, summed as (
     select v.time,
            case when grouping(v.direction) = 1 then 'all' else v.direction end
                as direction,
@@ -102,30 +104,59 @@ select summed.time, summed.direction,
        floor(summed.usual_spread * 10 + 0.5) / 10 as usual_spread
 from summed
 join lanes using (direction)
--- looked up for each bin only where a channel was not attached all the time
 cross join lateral (
-    select count(*) as channels,
-           coalesce(sum(extract(epoch from
-               least(chosen.until, summed.time + make_interval(secs => %(interval_s)s))
-               - greatest(chosen.since, summed.time))), 0)::double precision
-               as attached_s
-    from chosen
-    where not lanes.always
-      and summed.direction in (chosen.direction, 'all')
-      and chosen.since < summed.time + make_interval(secs => %(interval_s)s)
-      and chosen.until > summed.time
-) part
-cross join lateral (
-    select case when lanes.always then lanes.channels else part.channels end
-               as channels,
+    -- looked up for each bin only where a channel was not attached all the time
+    select case when lanes.always then lanes.channels
+                else (select count(*) from {{> attached}}) end as channels,
            case when lanes.always then lanes.channels * %(interval_s)s
-                else part.attached_s end as attached_s
+                else (select coalesce(sum(extract(epoch from
+                          least(chosen.until,
+                                summed.time + make_interval(secs => %(interval_s)s))
+                          - greatest(chosen.since, summed.time))), 0)
+                          ::double precision
+                      from {{> attached}}) end as attached_s
+    offset 0
 ) installed
 cross join lateral (
     select (%(interval_s)s * greatest(summed.channels, installed.channels))
                ::double precision as length_s
 ) whole
+
+-- name: read_volumes
+-- Volumes of a site and quantity per interval and direction, summed over lanes;
+-- direction 'all' sums over everything, null gives each one, and with `together` the
+-- sum over everything beside them, as direction 'all'.
+-- A class is unknown where it is unknown for one of the lanes. A channel is expected
+-- from its first installation to the end of its last one; what an expected channel did
+-- not deliver is not observed. The spread of a sum is that of independent lanes.
+-- What a person excluded counts for nothing but its share. Normalised is what is missing
+-- of a lane's bin that was observed at least to half: as in
+-- analytics/quality/completeness.py. Nothing is imputed here.
+{{> volumes}}
 order by summed.time, summed.direction
+
+-- name: read_flows
+-- The same without classes and speeds, which take half of the time; in any order. What
+-- is usual is null where it is not asked for.
+select time, direction, observed, normalised, imputed, excluded, valid,
+       volume, volume_normalised,
+       case when %(usual)s::boolean then usual end as usual,
+       case when %(usual)s::boolean then usual_spread end as usual_spread
+from ({{> volumes}}) v
+
+-- name: read_class_sums
+-- Volumes of a cross-section by class: sums over the bins that know the same classes.
+-- As in read_volumes a class is unknown where it is unknown for one of the lanes.
+{{> bins}}, hours as (
+    select sum(v.volume)::double precision as volume,
+           {{case when count(v.observed_s) = count(v.$count)
+               then sum(v.$count)::double precision end as $count}}
+    from bins v
+    group by v.time
+)
+select sum(volume) as volume, {{sum($count) as $count}}
+from hours
+group by {{$count is null}}
 
 -- name: read_volumes_of_sites
 -- Volumes of motor vehicles of several sites, per direction, summed over lanes. What a
@@ -269,21 +300,18 @@ with left_out as materialized (
     where s.visibility = any(%(visible)s::text[])
 ), newest as (
     -- of each channel, with that of its site
-    select counted.*, v.*,
-           max(v.time) over (partition by counted.site_id, counted.quantity) as last
+    select counted.*, h.*,
+           max(h.time) over (partition by counted.site_id, counted.quantity) as last
     from counted
     left join lateral (
-        select v.time, v.volume, v.usual, v.usual_spread, v.observed_s
-        from vp.volume v
-        where v.channel_id = counted.channel_id and v.interval_s = 3600
-          and v.time <= coalesce(%(now)s::timestamptz, now()) - interval '1 hour'
-          and not exists (
-              select from left_out x
-              where x.channel_id = v.channel_id
-                and x.began < v.time + interval '1 hour' and x.ended > v.time)
-        order by v.time desc
+        select h.time, h.volume, h.usual, h.usual_spread, h.observed_s
+        from vp.volume h
+        where h.channel_id = counted.channel_id and h.interval_s = 3600
+          and h.time <= coalesce(%(now)s::timestamptz, now()) - interval '1 hour'
+          and not {{> hour_left_out}}
+        order by h.time desc
         limit 1
-    ) v on true
+    ) h on true
 ), told as (
     select newest.*, newest.time = newest.last as counts,
            exists (

@@ -29,3 +29,27 @@ def test_band_is_two_spreads_to_either_side_and_never_below_zero() -> None:
         (0.0, 7.0),
         (None, None),
     ]
+
+
+def test_a_day_is_estimated_only_where_it_has_no_value_and_is_nearly_whole() -> None:
+    days = pl.DataFrame(
+        {
+            "valid": [True, False, False, None],
+            "volume_normalised": [100.0, 60.0, 60.0, None],
+            "volume_estimated": [100.0, 90.0, 90.0, None],
+            "observed": [1.0, 0.6, 0.6, None],
+            "imputed": [0.0, 0.4, 0.3, None],
+        }
+    ).with_columns(normalised=pl.lit(0.0), excluded=pl.lit(0.0))
+    found = days.select(**series.whole_day())
+    assert found.rows() == [(100, None), (None, 90), (None, None), (None, None)]
+
+
+def test_a_span_without_any_volume_has_none() -> None:
+    values = pl.DataFrame(
+        {"day": [1, 1, 2], "volume": [3, None, None], "observed": [1.0, 0.0, 0.0]}
+    )
+    spans = values.group_by("day", maintain_order=True).agg(
+        *series.of_span(values.columns)
+    )
+    assert spans.rows() == [(1, 3, 0.5), (2, None, 0.0)]

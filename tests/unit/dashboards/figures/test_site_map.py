@@ -1,8 +1,9 @@
 """The map of thousands of sites: work that grows with them, and what is shown."""
 
+import math
 import sys
 from collections.abc import Callable
-from itertools import combinations, pairwise
+from itertools import combinations, pairwise, starmap
 from types import FrameType
 from typing import Any
 
@@ -95,14 +96,15 @@ def test_up_to_a_limit_each_site_has_its_mark() -> None:
 
 
 def test_names_of_many_sites_are_left_out_where_they_do_not_fit() -> None:
+    alone, clump = places(12, towns=12), places(128)
     few, many = (
         [
             text
-            for trace in site_map(places(n), DE)["data"]
+            for trace in site_map(sites, DE)["data"]
             if "text" in trace
             for text in trace["text"]
         ]
-        for n in (20, 140)
+        for sites in (alone, alone + clump)
     )
     assert all(few)
     assert 0 < sum(map(bool, many)) < 140
@@ -139,9 +141,16 @@ def on_a_page(part: dict[str, Any], width: int) -> dict[str, Any]:
     return part
 
 
-@pytest.mark.parametrize(
-    ("width", "named"), [(784, 8), (900, 8), (944, 10), (1008, 10)]
-)
+def from_box(
+    point: tuple[float, float], box: tuple[float, float, float, float]
+) -> float:
+    """Return how far a point is from a box."""
+    left, low, right, high = box
+    (x, y) = point
+    return math.hypot(max(left - x, 0, x - right), max(low - y, 0, y - high))
+
+
+@pytest.mark.parametrize(("width", "named"), [(784, 6), (900, 6), (944, 9), (1008, 9)])
 def test_names_cover_neither_each_other_nor_the_road(width: int, named: int) -> None:
     sites = [
         Place(name, latitude, longitude, road, "", "usual", (), "")
@@ -153,6 +162,7 @@ def test_names_cover_neither_each_other_nor_the_road(width: int, named: int) -> 
     km = max((right - left) / width, (high - low) / 404)
 
     boxes: dict[str, tuple[float, float, float, float]] = {}
+    marks: dict[str, tuple[float, float]] = {}
     road: list[tuple[float, float]] = []
     for full in figure["data"]:
         trace = on_a_page(full, width)
@@ -164,9 +174,10 @@ def test_names_cover_neither_each_other_nor_the_road(width: int, named: int) -> 
                     for n in range(401)
                 ]
             continue
-        for (x, y), text, side in zip(
-            at, trace["text"], trace["textposition"], strict=True
+        for (x, y), text, hover, side in zip(
+            at, trace["text"], trace["hovertext"], trace["textposition"], strict=True
         ):
+            marks[hover.removeprefix("<b>").removesuffix("</b>")] = x, y
             if not text:
                 continue
             north, east = (STEPS.get(word, 0) for word in side.split())
@@ -175,6 +186,11 @@ def test_names_cover_neither_each_other_nor_the_road(width: int, named: int) -> 
             y += north * (16 if not east else 14)
             boxes[text] = (x - wide, y - 7, x + wide, y + 7)
     assert len(boxes) == named
+    for text, box in boxes.items():
+        # nobody takes it for the name of another site
+        away = {name: from_box(mark, box) for name, mark in marks.items()}
+        assert min(away.values()) == away.pop(text)
+        assert min(away.values()) > 9
     for one, other in combinations(boxes.values(), 2):
         beside = one[2] <= other[0] or other[2] <= one[0]
         assert beside or one[3] <= other[1] or other[3] <= one[1]
@@ -219,3 +235,25 @@ def test_names_of_towns_do_not_cover_each_other(width: int) -> None:
     for one, other in combinations(boxes, 2):
         beside = one[2] <= other[0] or other[2] <= one[0]
         assert beside or one[3] <= other[1] or other[3] <= one[1]
+
+
+@pytest.mark.parametrize("spread", [False, True])
+@pytest.mark.parametrize("width", [272, 312, 600, 900, 1008])
+def test_marks_do_not_cover_each_other(width: int, *, spread: bool) -> None:
+    sites = [
+        Place(town, latitude + step, longitude, "", town, "usual", (), "")
+        for town, latitude, longitude in TOWNS
+        for step in (0, 0.002, 0.004, 0.006)
+    ]
+    figure = site_map(sites, DE, spread=spread, height=560)
+    (left, right), (low, high) = (
+        figure["layout"][axis]["range"] for axis in ("xaxis", "yaxis")
+    )
+    km = max((right - left) / width, (high - low) / 544)
+    marks = [on_a_page(trace, width) for trace in figure["data"]]
+    at = [
+        (x / km, y / km)
+        for trace in marks
+        for x, y in zip(trace["x"], trace["y"], strict=True)
+    ]
+    assert min(starmap(math.dist, combinations(at, 2))) > 16

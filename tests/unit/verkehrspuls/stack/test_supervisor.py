@@ -227,13 +227,13 @@ def test_what_cannot_be_told_is_said_once_and_told_later(
         supervisor.step()
         clock.now += 0.1
     assert printed == [
-        f"other commands cannot be told what runs: {os.strerror(number)}. "
-        "Everything goes on."
+        "other commands do not see what runs: the state cannot be written "
+        f"({os.strerror(number)}). All parts go on."
     ]
     full = False
     clock.now += 5
     supervisor.step()
-    assert printed[1:] == ["other commands are told again what runs"]
+    assert printed[1:] == ["other commands see again what runs"]
     assert [states[0].answers for states in told] == [True]
     clock.now += 5
     supervisor.step()

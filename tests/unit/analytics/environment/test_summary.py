@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from analytics.reports.environment import mean_of_period
+from analytics.environment.summary import mean_of_period, summarise
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,14 @@ def test_hours_are_averaged_as_the_quantity_asks(
 def test_no_hours_have_no_mean(quantity: str) -> None:
     hours = pl.DataFrame({"mean": [None]}, schema={"mean": pl.Float64})
     assert mean_of_period(hours, quantity) is None
+
+
+def test_the_highest_is_the_first_of_equal_ones_and_gaps_are_not_observed() -> None:
+    hours = pl.DataFrame(
+        {"mean": [1.0, 7.0, None, 7.0, 5.0], "observed": [1.0, 1.0, 0.0, 1.0, 0.5]}
+    ).with_row_index("place")
+    found = summarise(hours, "no2_ugm3")
+    assert found is not None
+    assert (found.highest["place"], found.times_highest) == (1, 2)
+    assert found.newest["place"] == 4
+    assert found.observed == pytest.approx(0.7)
