@@ -190,7 +190,7 @@ def test_doctor_names_the_addresses_that_a_town_lacks(plain_world: str) -> None:
     # of the town without public sites nothing is said
     assert (
         found().detail
-        == "1 municipalities lack some: kaiserslautern (imprint, privacy)"
+        == "municipalities that lack some: kaiserslautern (imprint, privacy)"
     )
     settings["VERKEHRSPULS_PAGES__IMPRINT"] = "https://example.org/impressum"
     settings["VERKEHRSPULS_PAGES__PRIVACY"] = "https://example.org/datenschutz"

@@ -158,12 +158,12 @@ def test_all_secrets_are_files_that_are_never_committed() -> None:
         *(
             (("gateway", "--write", topic), said)
             for topic, said in {
-                "#": "takes in vp/v1",
-                "+/#": "takes in vp/v1",
-                "vp/#": "takes in vp/v1",
-                "+/v1/kusel/camera-1/counts": "takes in vp/v1",
-                "+/+/+/+/+": "takes in vp/v1",
-                "vp/v1/doctor/probe": "takes in vp/v1",
+                "#": "includes vp/v1",
+                "+/#": "includes vp/v1",
+                "vp/#": "includes vp/v1",
+                "+/v1/kusel/camera-1/counts": "includes vp/v1",
+                "+/+/+/+/+": "includes vp/v1",
+                "vp/v1/doctor/probe": "includes vp/v1",
                 "tele/#/x": "has # before its end",
                 "tele/a#": "beside other characters",
                 "$SYS/#": "begins with $",

@@ -1,10 +1,10 @@
-"""Checks of `verkehrspuls doctor`: each part, and the remedy for its problems."""
+"""Checks of `verkehrspuls doctor`: each part, and what to do about its problems."""
 
 import os
 import platform
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -17,6 +17,7 @@ from verkehrspuls.settings import Settings
 from verkehrspuls.stack import binaries, broker, postgres
 from verkehrspuls.stack.account import SHARED, own_account, server_account
 from verkehrspuls.stack.state import Running, read_running, resolve, state_directory
+from verkehrspuls.wording import some
 
 if TYPE_CHECKING:
     from verkehrspuls.stack.probe import Probe
@@ -83,10 +84,10 @@ def _directory(directory: Path, running: Running | None) -> Finding:
         folder for folder in (directory, *directory.parents) if folder.exists()
     )
     free = shutil.disk_usage(there).free
-    state = "in use" if running else "there" if directory.exists() else "not made yet"
+    state = "in use" if running else "exists" if directory.exists() else "not created"
     detail = f"{directory} ({state}), {free / 1e9:.0f} GB free"
     if free < MIN_FREE_BYTES:
-        return Finding("data", PROBLEM, detail, advice="Make room on the disk.")
+        return Finding("data", PROBLEM, detail, advice="Free space on the disk.")
     if directory.exists() and directory.stat().st_uid != os.geteuid():
         return Finding(
             "data",
@@ -126,7 +127,7 @@ def _embedded(settings: Settings) -> Iterator[Finding]:
     if account.name not in SHARED:
         yield Finding(part, OK, whom, version)
         return
-    detail = f"{whom}, as which other programs run, too: these can read all passwords"
+    detail = f"{whom}; other programs run as it too, and can read all passwords"
     advice = own_account(state_directory(settings))
     yield Finding(part, OK, detail, version, advice)
 
@@ -187,21 +188,21 @@ def _migrations(found: "Status") -> Finding:
             PROBLEM,
             f"changed after they were applied: {', '.join(found.changed)}",
             version,
-            "Give the program the files that it was released with: what was changed "
-            "in them is not in the database.",
+            "Restore the files of the release: the changes are not in the database.",
         )
     return Finding(part, OK, f"revision {found.current}", version)
 
 
 def _rejects(only_counted: int) -> Finding:
     if not only_counted:
-        return Finding("rejected messages", OK, "there is room to keep all of them")
+        return Finding("rejected messages", OK, "all of them are kept")
     return Finding(
         "rejected messages",
         PROBLEM,
-        f"{only_counted} in the last two hours were only counted: there is no room",
-        advice="See `verkehrspuls reject count`; mend and replay, or raise "
-        "VERKEHRSPULS_INGEST__KEEP_REJECTS.",
+        f"{only_counted} in the last two hours were only counted, not kept: the "
+        "maximum number is reached",
+        advice="See `verkehrspuls reject count`; remove the cause and replay them, or "
+        "raise VERKEHRSPULS_INGEST__KEEP_REJECTS.",
     )
 
 
@@ -210,33 +211,33 @@ def _alerts(found: "HeldUp", *, lacks: str) -> Finding:
         advice = "Set it, or analytics does not start."
         return Finding("alerts", PROBLEM, lacks, advice=advice)
     if not found:
-        return Finding("alerts", OK, "none waits too long")
+        return Finding("alerts", OK, "none is delayed")
     return Finding(
         "alerts",
         PROBLEM,
-        f"they do not reach whom they are for: {found}",
-        advice="See `alert_failed` in the log of analytics. Mend the address, or the "
-        "server that it names; what waits is sent then.",
+        f"they do not reach their recipients: {found}",
+        advice="See `alert_failed` in the log of analytics. Correct the address, or "
+        "repair the server that it names; alerts that wait are sent then.",
     )
 
 
 def _registry(faults: "Mapping[str, Sequence[str]]") -> Iterator[Finding]:
     """Report faults of what is registered, by town."""
     if not faults:
-        yield Finding("registrations", OK, "all of them can be worked with")
+        yield Finding("registrations", OK, "all of them are usable")
     for town, reasons in faults.items():
         yield Finding(
             f"registration {town}",
             PROBLEM,
             "; ".join(reasons[:MAX_LISTED])
             + (f"; {len(reasons)} in all" * (len(reasons) > MAX_LISTED)),
-            advice="Mend it in the registration file, and run "
+            advice="Correct it in the registration file, and run "
             "`verkehrspuls import town` again.",
         )
 
 
 def _calendar(until: "Mapping[str, date | None]", today: date) -> Finding:
-    """Report until when the school holidays of the towns' states are known."""
+    """Report until which day school holidays are known in the states of the towns."""
     known = ", ".join(f"{state} until {last}" for state, last in until.items() if last)
     short = [state for state, last in until.items() if not last or last < today]
     if not short:
@@ -246,9 +247,8 @@ def _calendar(until: "Mapping[str, date | None]", today: date) -> Finding:
         PROBLEM,
         f"they are not known for today: {', '.join(short)}"
         + (f" ({known})" if known else ""),
-        advice="Means of workdays (DTVw5) have no value for later days. Bring the "
-        "program up to date, or import the Ferienordnung with `verkehrspuls import "
-        "holidays`.",
+        advice="Means of workdays (DTVw5) have no value for later days. Update the "
+        "program, or import the Ferienordnung with `verkehrspuls import holidays`.",
     )
 
 
@@ -272,7 +272,7 @@ def _addresses(towns: "Sequence[Municipality]", settings: Settings) -> Finding:
     ]
     if not lacking:
         return Finding(part, OK, "each municipality with public sites has them")
-    detail = f"{len(lacking)} municipalities lack some: {_some(lacking)}"
+    detail = f"municipalities that lack some: {some(lacking, most=MAX_LISTED)}"
     trial = read_running(state_directory(settings)) is not None
     return Finding(
         part,
@@ -290,43 +290,44 @@ def _intervals(unlike: "Sequence[Mapping[str, Any]]") -> Iterator[Finding]:
             f"interval {row['municipality']}/{row['sensor']}",
             PROBLEM,
             f"it sends intervals of {row['sent_s']} s and is registered with "
-            f"{row['registered_s']} s: readings are stored as they come, but gaps and "
-            "what was expected are reckoned with the registered one",
-            advice=f"Register interval_s = {row['sent_s']}, or set the device up anew.",
+            f"{row['registered_s']} s: readings are stored, but gaps and expected "
+            "readings are computed from the registered one",
+            advice=f"Register interval_s = {row['sent_s']}, or reconfigure the device.",
         )
 
 
 def _figures(failed: "Sequence[Mapping[str, Any]]") -> Iterator[Finding]:
     """Report sites and towns whose computation failed."""
     if not failed:
-        yield Finding("figures", OK, "nothing failed at the last try")
+        yield Finding("figures", OK, "the last computation succeeded for all")
     for row in failed[:MAX_LISTED]:
         where = "/".join(filter(None, (row["municipality"], row["site"])))
         yield Finding(
             f"figures {where}",
             PROBLEM,
             f"they cannot be computed: {row['reason']}",
-            advice="Others are; it is tried again every 10 minutes, and nothing is "
-            "lost. See what the analytics worker logs (claim_failed).",
+            advice="Others are computed; it is tried again every 10 minutes, and "
+            "nothing is lost. See `claim_failed` in the log of analytics.",
         )
 
 
 def _silent(found: "list[NeverSent]") -> Finding:
-    """Report sensors that never sent anything: perhaps the broker drops it."""
+    """Report sensors that never sent anything: the broker may drop their messages."""
     part = "silent sensors"
     if not found:
-        return Finding(part, OK, "each installed sensor has sent before")
+        return Finding(part, OK, "each installed sensor has sent messages")
     foreign = [one for one in found if one.topic]
-    detail = f"{len(found)} never sent: " + _some(
+    names = (
         f"{one.sensor} ({one.topic})" if one.topic else one.sensor for one in found
     )
+    detail = f"{len(found)} never sent: {some(names, most=MAX_LISTED)}"
     if not foreign and not found[0].in_service:
         return Finding(part, OK, detail)
-    advice = "See whether each publishes under its topic, and may."
+    advice = "Check that each publishes under its topic, and is permitted to."
     if foreign:
         advice += (
-            " A topic of its own needs a line of access, for the sender and for ingest:"
-            " see `verkehrspuls sensor access`."
+            " The broker must permit a foreign topic to the sender and to ingest: see "
+            "`verkehrspuls sensor access`."
         )
     return Finding(part, PROBLEM, detail, advice=advice)
 
@@ -335,36 +336,35 @@ def _unregistered(found: "list[OfNobody]") -> Finding:
     """Report topics with messages but without a registered sensor."""
     part = "unknown senders"
     if not found:
-        return Finding(part, OK, "each message of the last day is of a known sensor")
+        return Finding(
+            part, OK, "each message of the last day is from a registered sensor"
+        )
     messages = sum(one.messages for one in found)
-    topics = _some(f"{one.topic[:200]!r} ({one.messages})" for one in found)
+    topics = some(
+        (f"{one.topic[:200]!r} ({one.messages})" for one in found), most=MAX_LISTED
+    )
     return Finding(
         part,
         PROBLEM,
-        f"{messages} messages of the last day belong to nobody, under {topics}",
-        advice="Register their sensors, or mend the topic of one that never sent; then "
-        "`verkehrspuls reject replay`.",
+        f"{messages} messages of the last day are from no registered sensor, under "
+        f"{topics}",
+        advice="Register the sensors, or correct the topic of one that never sent; "
+        "then run `verkehrspuls reject replay`.",
     )
 
 
-def _some(words: Iterable[str]) -> str:
-    """Join the first words, and the number of the others."""
-    every = list(words)
-    more = f" and {len(every) - MAX_LISTED} more" if len(every) > MAX_LISTED else ""
-    return ", ".join(every[:MAX_LISTED]) + more
-
-
 def _slots(found: "list[Slot]") -> Iterator[Finding]:
-    """Report slots whose messages wait in vain, or whose session was lost."""
+    """Report slots that no worker serves, or whose session was lost."""
     for one in found:
         part = f"ingest slot {one.slot}"
         if one.stranded:
             yield Finding(
                 part,
                 PROBLEM,
-                f"no worker serves it; it wrote at {one.committed_at:%Y-%m-%d %H:%M}Z, "
-                "and messages may wait for it at the broker",
-                advice="Start its worker again; if it is gone for good, run "
+                "no worker serves it since "
+                f"{one.committed_at:%Y-%m-%d %H:%M}Z; messages may wait for it at the "
+                "broker",
+                advice="Start its worker again; if it was removed for good, run "
                 f"`verkehrspuls ingest drain --slot {one.slot}`.",
             )
         elif _lately(one.session_lost_at):
@@ -373,8 +373,8 @@ def _slots(found: "list[Slot]") -> Iterator[Finding]:
                 PROBLEM,
                 "the broker had forgotten its session at "
                 f"{one.session_lost_at:%Y-%m-%d %H:%M}Z: messages may be missing",
-                advice="See the gaps with `verkehrspuls ledger check`, and how the "
-                "broker has to be set up in docs/how-to/run-in-production.md.",
+                advice="See lost messages with `verkehrspuls ledger show`; set up the "
+                "broker as described in docs/how-to/run-in-production.md.",
             )
         elif one.certificate_expires(datetime.now(UTC)):
             yield Finding(
@@ -383,17 +383,17 @@ def _slots(found: "list[Slot]") -> Iterator[Finding]:
                 "the broker's certificate is valid until "
                 f"{one.certificate_ends:%Y-%m-%d %H:%M}Z only",
                 advice="Renew it: `sudo deploy/prepare --renew HOST`, then restart the "
-                "broker; sensors keep the authority that they have.",
+                "broker; sensors keep their certificate of the authority.",
             )
         elif one.guessable and not one.drained:
             yield Finding(
                 part,
                 PROBLEM,
-                "its session has a name of an older version, which can be guessed: "
-                "whoever connects to the broker with it takes what waits there",
+                "its session has the name that an older version gave it, which can be "
+                "guessed: a client that connects with it receives the waiting messages",
                 advice="Start a worker of another slot, stop this one and run "
-                f"`verkehrspuls ingest drain --slot {one.slot}`, as "
-                "docs/how-to/scale-ingest.md tells.",
+                f"`verkehrspuls ingest drain --slot {one.slot}`, as described in "
+                "docs/how-to/scale-ingest.md.",
             )
         else:
             state = "closed" if one.drained else "a worker serves it"
@@ -418,7 +418,7 @@ def _clocks(connection: "Connection") -> Iterator[Finding]:
             "clocks",
             PROBLEM,
             "; ".join(wrong),
-            advice="Set the clocks by NTP; analytics goes by that of the database.",
+            advice="Set the clocks by NTP; analytics uses that of the database.",
         )
     else:
         yield Finding("clocks", OK, "this machine's and the database's agree")
@@ -427,7 +427,7 @@ def _clocks(connection: "Connection") -> Iterator[Finding]:
         yield Finding(
             f"times of {row.municipality}/{row.sensor}",
             PROBLEM,
-            f"{row.field} said {row.said}, which cannot be; {row.taken} was taken",
+            f"{row.field} said {row.said}, which is impossible; {row.taken} was used",
             advice="Set the clock of the device or gateway.",
         )
     sensors = clocks.sensor_clocks(connection)
@@ -437,7 +437,7 @@ def _clocks(connection: "Connection") -> Iterator[Finding]:
             "clocks of sensors",
             PROBLEM,
             f"{len(found)} of {len(sensors)} are ahead",
-            advice="Look whether the clock of ingest's machine is behind.",
+            advice="Check whether the clock of ingest's machine is behind.",
         )
         return
     for one in found[:MAX_CLOCKS_LISTED]:
@@ -477,7 +477,7 @@ def _broker(settings: Settings) -> Iterator[Finding]:
         detail = f"{where.scheme}://{where.hostname}:{where.port or 'default'}"
         try:
             with Publisher(url, "verkehrspuls-doctor", ca_file=settings.broker.ca_file):
-                yield Finding(part, OK, f"{detail} lets us in")
+                yield Finding(part, OK, f"{detail} accepts the credential")
         except BrokerUnavailable as error:
             yield Finding(part, PROBLEM, f"{detail}: {error}")
             continue
@@ -496,8 +496,8 @@ def _sessions(*, is_open: bool) -> Finding:
     return Finding(
         "broker, sessions",
         OK,
-        "whoever knows the name of a session can end it, with any credential that is "
-        "let in there; the names of ours are random"
+        "any client that knows the name of a session can end it; the names of ours "
+        "are random"
         if is_open
         else "a session belongs to its credential",
     )
@@ -506,24 +506,24 @@ def _sessions(*, is_open: bool) -> Finding:
 def _keeping(found: "Probe | None") -> Iterator[Finding]:
     """Report whether the broker keeps messages for a worker that is away."""
     part = "broker, keeping"
-    advice = "Set it up as docs/how-to/run-in-production.md tells."
+    advice = "Set it up as described in docs/how-to/run-in-production.md."
     if found is None:
         yield Finding(
             part,
             OFF,
-            "not tried: our credential may not publish under vp/v1/doctor/probe",
-            advice="Allow it; no reading has that topic.",
+            "not tried: the credential may not publish under vp/v1/doctor/probe",
+            advice="Permit it; no reading has that topic.",
         )
         return
     if found.returned < found.sent:
         lost = found.sent - found.returned
-        detail = f"lost {lost} of {found.sent} messages for a worker that was away"
+        detail = f"lost {lost} of {found.sent} messages for a disconnected worker"
         yield Finding(part, PROBLEM, detail, advice=advice)
     elif found.dropped:
         detail = f"has dropped {found.dropped} messages since it was started"
         yield Finding(part, PROBLEM, detail, advice=advice)
     else:
-        detail = f"kept {found.sent} messages for a worker that was away"
+        detail = f"kept {found.sent} messages for a disconnected worker"
         yield Finding(part, OK, detail)
 
 

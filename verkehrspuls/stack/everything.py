@@ -102,22 +102,30 @@ def print_line(line: str) -> None:
 def interruptible() -> Iterator[None]:
     """Let a signal to stop raise `Interrupted` until this is left; ignore later ones.
 
-    Raise it again each second: a library may swallow an exception raised in it.
+    Raise it again each second: a library may swallow an exception raised in it. So does
+    the interpreter in a destructor, and prints it, which is prevented.
     """
     left = False
+    print_unraisable = sys.unraisablehook
 
     def ask(*_: object) -> None:
         if not left:
             signal.setitimer(signal.ITIMER_REAL, STOP_REPEAT_S)
             raise Interrupted
 
+    def report(what: "sys.UnraisableHookArgs") -> None:
+        if not isinstance(what.exc_value, Interrupted):
+            print_unraisable(what)
+
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM):
         signal.signal(number, ask)
+    sys.unraisablehook = report
     try:
         yield
     finally:
         left = True
         signal.setitimer(signal.ITIMER_REAL, 0)
+        sys.unraisablehook = print_unraisable
 
 
 class Everything:
@@ -255,7 +263,7 @@ class Everything:
 
     def _reached_at(self) -> tuple[str, int]:
         host = self._settings.api.host
-        anywhere = host in ("0.0.0.0", "::", "")  # noqa: S104
+        anywhere = host in ("0.0.0.0", "::", "")  # noqa: S104 - compared
         return "127.0.0.1" if anywhere else host, self._settings.api.port
 
     def _choose_port(self) -> int:

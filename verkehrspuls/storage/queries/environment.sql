@@ -63,10 +63,7 @@ cross join lateral (
          from vp.environment_hour h
          where h.channel_id = c.channel_id
            and h.time <= coalesce(%(now)s::timestamptz, now()) - interval '1 hour'
-           and not exists (
-               select from left_out x
-               where x.channel_id = h.channel_id
-                 and x.began < h.time + interval '1 hour' and x.ended > h.time)
+           and not {{> hour_left_out}}
          order by h.time desc
          limit 1)
         union all
@@ -106,10 +103,7 @@ with left_out as materialized (
         from vp.environment_hour h
         where h.channel_id = c.channel_id and h.observed_s >= 2700
           and h.time <= coalesce(%(now)s::timestamptz, now()) - interval '1 hour'
-          and not exists (
-              select from left_out x
-              where x.channel_id = h.channel_id
-                and x.began < h.time + interval '1 hour' and x.ended > h.time)
+          and not {{> hour_left_out}}
         order by h.time desc
         limit 1
     ) h

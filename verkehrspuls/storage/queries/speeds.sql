@@ -7,8 +7,7 @@
 -- that a person excluded knows nothing but how much of it there was.
 with chosen as (
     select c.channel_id
-    from {{> at_site}}
-      and (%(direction)s::text = 'all' or c.direction = %(direction)s)
+    from {{> at_site_in_direction}}
 ), left_out as materialized (
     {{> left_out}}
 )

@@ -41,12 +41,14 @@ def test_forecasts_are_made_soon_after_the_start_and_then_less_often(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Those of the first seconds lack the history that is still arriving."""
-    at, made_at = 0.0, []
+    at = 0.0
+    made_at: list[float] = []
     monkeypatch.setattr(worker, "time", SimpleNamespace(monotonic=lambda: at))
-    monkeypatch.setattr(
-        worker.estimates, "put_forecasts", lambda *_, **__: made_at.append(at)
+    work = SimpleNamespace(
+        put_forecasts=lambda *_, **__: made_at.append(at),
+        put_imputed=lambda *_, **__: None,
     )
-    monkeypatch.setattr(worker.estimates, "put_imputed", lambda *_, **__: None)
+    monkeypatch.setattr(worker, "estimates", work)
     made = worker.Worker(
         Settings(),
         on_ready=lambda: None,

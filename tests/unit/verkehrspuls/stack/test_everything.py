@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -31,6 +32,26 @@ def test_who_swallows_that_it_is_to_stop_is_asked_again() -> None:
     with pytest.raises(Interrupted), interruptible():
         swallow()
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+def test_stop_within_a_callback_of_the_interpreter_prints_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An exception there cannot be raised: the interpreter prints it with its trace."""
+    printed: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda what: printed.append(what))
+
+    class Dropped:
+        def __del__(self) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def drop() -> None:
+        Dropped()
+        time.sleep(PATIENCE_S)
+
+    with pytest.raises(Interrupted), interruptible():
+        drop()
+    assert printed == []
 
 
 def test_who_stops_already_is_not_asked_again() -> None:
