@@ -1,6 +1,6 @@
 """Database access of the web server: few connections, with timeouts.
 
-Transactions are read-only, except those of tokens and repeated requests.
+Transactions are read-only, except those of `Database.writing`.
 """
 
 import threading
