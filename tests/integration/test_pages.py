@@ -15,10 +15,10 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from analytics.reports.case import report
 from dashboards import render
 from dashboards.app import create_web
 from dashboards.language import Language
-from dashboards.pages.case import route as case_route
 from dashboards.pages.corridor import view
 from tests import parts, served, world
 from verkehrspuls.calendar import days_between
@@ -466,14 +466,12 @@ def test_evidence_of_a_case_is_in_words_and_units(client: TestClient, url: str) 
 def test_evidence_of_a_large_case_says_how_much_of_it_is_shown(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    report = case_route.report
-
     def large(*given: Any, **more: Any) -> Any:
         found = report(*given, **more)
         members = [*found.case.members] * 1_300
         return replace(found, case=replace(found.case, members=members))
 
-    monkeypatch.setattr(case_route, "report", large)
+    monkeypatch.setattr("dashboards.pages.case.route.report", large)
     page = client.get("/de/cases/1").text
     assert len(Tables(page).found["Was spricht dafür?"]) == 201
     assert "Die ersten 200 von 1.300 Zeilen." in page
