@@ -24,7 +24,7 @@ _STYLES: Final[dict[str, Style]] = {
     "PT1H": "short moment",
     "P1D": "day",
 }
-#: what is drawn, by measure
+#: notes on what is drawn, by measure
 _NOTES: Final = {
     "volume": mark(
         "The band is what is usual for the hour, from the weeks before, whatever "
@@ -46,8 +46,10 @@ _NOTES: Final = {
         "zero point of the sensor may have shifted."
     ),
 }
-_CREEPING: Final = "drift"
-_THRESHOLD: Final = "above-limit"
+#: detector of slow changes
+_SLOW_CHANGE: Final = "drift"
+#: reason of a value above a threshold
+_ABOVE_THRESHOLD: Final = "above-limit"
 
 
 def evidence_chart(report: Report, language: Language) -> Chart:
@@ -56,7 +58,7 @@ def evidence_chart(report: Report, language: Language) -> Chart:
     course = add_wall_clock(report.course, case.time_zone)
     unit = _unit(case, view, language)
     usual = language.phrase(
-        mark("Threshold") if case.reason == _THRESHOLD else mark("Usual")
+        mark("Threshold") if case.reason == _ABOVE_THRESHOLD else mark("Usual")
     )
     counts = view.measure == "volume"
     digits = 0 if view.measure in ("volume", "speed") else 1
@@ -121,7 +123,7 @@ def _sentence(
     # a slow change is described by its last value
     by = (
         [pl.col("time")]
-        if case.detector == _CREEPING
+        if case.detector == _SLOW_CHANGE
         else [far, -pl.int_range(pl.len())]
     )
     row = found.sort(by).row(-1, named=True)
@@ -133,7 +135,7 @@ def _sentence(
         )
     return language.phrase(
         mark("%(where)s: %(value)s on %(when)s, the threshold is %(usual)s.")
-        if case.reason == _THRESHOLD
+        if case.reason == _ABOVE_THRESHOLD
         else mark("%(where)s: %(value)s on %(when)s instead of %(usual)s."),
         where=where,
         value=value,
