@@ -1,6 +1,5 @@
--- Volumes: what was counted, per interval. Only sites whose visibility is
--- in `visible` are read, and nothing that lies in the future: that is of a clock that is,
--- or was, ahead.
+-- Volumes: what was counted, per interval. Only sites whose visibility is in
+-- `visible` are read, and nothing of the future: a clock that is or was ahead wrote that.
 
 -- part: bins
 -- Bins of lanes of a site, quantity and direction in a period; null is each direction.
