@@ -146,7 +146,7 @@ class Language:
         return self.record.short_day if "short" in style else self.record.day
 
     def day_in_words(self, day: date) -> str:
-        """Write a day with the names of its weekday and month: Sonntag, 1. März 2026."""
+        """Write a day with the name of its month: Sonntag, 1. März 2026."""
         return str(format_date(day, "full", locale=self.locale))
 
     @cached_property

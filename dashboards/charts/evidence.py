@@ -11,19 +11,13 @@ from analytics.reports.case import Report
 from dashboards import describe
 from dashboards.charts.charts import PER_STEP, Chart, Table
 from dashboards.figures.evidence import evidence as draw
-from dashboards.language import UNKNOWN_FIGURE, Language, Style
-from dashboards.steps import HEADS
+from dashboards.language import UNKNOWN_FIGURE, Language
+from dashboards.steps import HEADS, STYLES
 from dashboards.wall_clock import add_wall_clock, written
 from verkehrspuls.cases import Case
 from verkehrspuls.quantities import COUNTED, ENVIRONMENT
 from verkehrspuls.text import mark
 
-#: how times are written, by step
-_STYLES: Final[dict[str, Style]] = {
-    "PT15M": "short moment",
-    "PT1H": "short moment",
-    "P1D": "day",
-}
 #: notes on what is drawn, by measure
 _NOTES: Final = {
     "volume": mark(
@@ -83,7 +77,7 @@ def evidence_chart(report: Report, language: Language) -> Chart:
             unit=unit,
             usual=usual,
             word=describe.case_word(case.reason, language),
-            style=_STYLES[view.step],
+            style=STYLES[view.step],
             digits=digits,
             from_zero=counts or view.measure == "speed",
         ),
@@ -182,7 +176,7 @@ def _table(
             yes if row["found"] else UNKNOWN_FIGURE,
         )
         for when, row in zip(
-            written(course, language, _STYLES[view.step]),
+            written(course, language, STYLES[view.step]),
             course.to_dicts(),
             strict=True,
         )

@@ -162,7 +162,7 @@ def extent(frame: pl.DataFrame) -> list[str] | None:
 
 
 def time_axis(frame: pl.DataFrame, **more: Any) -> dict[str, Any]:
-    """Return the axis of a frame with wall times; if it is `long`, its ticks are months."""
+    """Return the axis of a frame with wall times; a long one has months."""
     found = axis(showgrid=False, type="date", range=extent(frame), **more)
     if long(frame):
         found |= {"tickformat": "%b\n%Y", "showgrid": True, "ticklabelmode": "period"}

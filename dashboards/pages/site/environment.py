@@ -27,10 +27,10 @@ _SECTORS: Final = {
     "en": ("N NNE NE ENE", "E ESE SE SSE", "S SSW SW WSW", "W WNW NW NNW"),
 }
 _LEVELS: Final = {
-    "lden": mark("whole day (Lden)"),
-    "lday": mark("day"),
-    "levening": mark("evening"),
-    "lnight": mark("night"),
+    "lden": mark("Whole day (Lden)"),
+    "lday": mark("Day"),
+    "levening": mark("Evening"),
+    "lnight": mark("Night"),
 }
 _KINDS: Final = {
     "limit": mark("limit"),
