@@ -42,7 +42,7 @@ class Route(APIRoute):
 
 
 def bearer(request: Request) -> tokens.Bearer:
-    """Return the bearer of the token, on a route that requires one."""
+    """Return whose token the request has, on a route that requires one."""
     return cast("tokens.Bearer", request.state.bearer)
 
 

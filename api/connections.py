@@ -138,12 +138,12 @@ class Connection(H11Protocol):
         self.logger = _errors_only
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Count it."""
+        """Count the connection."""
         super().connection_made(transport)
         self._watch.opened(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget it."""
+        """Forget the connection."""
         self._watch.closed(self)
         super().connection_lost(exc)
 

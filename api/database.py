@@ -1,6 +1,7 @@
 """Database access of the web server: few connections, with timeouts.
 
-What reads is a transaction of its own, and read-only: that spares its begin and end.
+Each statement is a read-only transaction of its own, which spares its begin and end;
+those of `Database.writing` are one that may write.
 """
 
 import threading

@@ -25,7 +25,8 @@ class NotTaken(BadParameter):
 
     code = "invalid"
 
-    #: the parts of the detail, for pages: a text with places `{}`, their values
+    #: what the detail is made of, for pages in other languages: a text with places
+    #: `{}`, and their values
     text: str
     values: tuple[str, ...]
 

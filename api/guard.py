@@ -1,4 +1,4 @@
-"""The outermost layer: headers and duration of every response, no escaping exception.
+"""The outermost layer: it adds headers to every response and handles any exception.
 
 The `Host` of a request is untrusted and is dropped here.
 """

@@ -121,7 +121,7 @@ def _is_item(part: msgspec.Raw) -> bool:
 def _sent(item: Item, bearer: Bearer, pointer: str) -> Sent:
     payload = bytes(item.message)
     if bool(payload) == (item.base64 is not None):
-        raise Unreadable(pointer=pointer, detail="give either `message` or `base64`")
+        raise Unreadable(pointer=pointer, detail="Give either `message` or `base64`")
     if item.base64 is not None:
         try:
             payload = base64.b64decode(item.base64, validate=True)
@@ -130,10 +130,15 @@ def _sent(item: Item, bearer: Bearer, pointer: str) -> Sent:
     if item.topic is not None:
         if item.municipality or item.sensor or item.kind:
             raise Unreadable(
-                pointer=pointer, detail="give either `topic` or the sensor's keys"
+                pointer=pointer,
+                detail="Give either `topic`, or `municipality`, `sensor` and `kind`",
             )
         if len(item.topic) > MAX_TOPIC_LENGTH or not is_topic(item.topic):
-            raise Unreadable(pointer=f"{pointer}/topic", detail="this is no topic")
+            raise Unreadable(
+                pointer=f"{pointer}/topic",
+                detail="It must be an MQTT topic without wildcards, of at most "
+                f"{MAX_TOPIC_LENGTH} characters",
+            )
         return Sent(item.topic, payload)
     sensor = item.sensor or bearer.sensor
     if sensor is None:
@@ -146,7 +151,10 @@ def _sent(item: Item, bearer: Bearer, pointer: str) -> Sent:
         )
     for name, key in (("municipality", municipality), ("sensor", sensor)):
         if not KEY_PATTERN.fullmatch(key):
-            raise Unreadable(pointer=f"{pointer}/{name}", detail="this is no key")
+            raise Unreadable(
+                pointer=f"{pointer}/{name}",
+                detail="It must have 1 to 64 lower-case letters, digits and hyphens",
+            )
     return Sent(topic(municipality, sensor, kind), payload)
 
 

@@ -54,7 +54,7 @@ class Outlet:
 
     def _connected(self) -> "Publisher":
         if not self._lock.acquire(timeout=MAX_WAIT_S):
-            raise BrokerUnavailable(reason="it is being waited for.")
+            raise BrokerUnavailable(reason="another request still waits for it.")
         try:
             if self._publisher is None:
                 self._publisher = self._connect()

@@ -13,7 +13,8 @@ from verkehrspuls.moments import parse_day, parse_moment, parse_time, utc
 from verkehrspuls.quantities import COUNTED, QUANTITIES
 from verkehrspuls.storage.sites import Site, read_site
 
-_KEY: Final = "^[a-z0-9-]{1,64}$"
+KEY: Final = "^[a-z0-9-]{1,64}$"
+DIRECTION: Final = "^[a-z0-9-]{0,64}$"
 #: keys used in the examples of the reference
 EXAMPLE_TOWN: Final = "kaiserslautern"
 EXAMPLE_SITE: Final = "pariser-strasse"
@@ -31,7 +32,7 @@ Instant = Annotated[datetime, BeforeValidator(parse_time)]
 
 def key_of(what: str, *, example: str) -> Any:
     """Describe the key of something in an address."""
-    return Path(description=f"key of the {what}", pattern=_KEY, examples=[example])
+    return Path(description=f"key of the {what}", pattern=KEY, examples=[example])
 
 
 def quantity_of(known: Iterable[str], description: str, **more: Any) -> Any:
@@ -65,17 +66,17 @@ MunicipalityKey = Annotated[str, key_of("municipality", example=EXAMPLE_TOWN)]
 SiteKey = Annotated[str, key_of("site", example=EXAMPLE_SITE)]
 OfMunicipality = Annotated[
     str | None,
-    Query(description="only this municipality", pattern=_KEY, examples=[EXAMPLE_TOWN]),
+    Query(description="only this municipality", pattern=KEY, examples=[EXAMPLE_TOWN]),
 ]
 OfSite = Annotated[
     str | None,
     Query(
-        description="only the site of this key", pattern=_KEY, examples=[EXAMPLE_SITE]
+        description="only the site of this key", pattern=KEY, examples=[EXAMPLE_SITE]
     ),
 ]
 OfSensor = Annotated[
     str | None,
-    Query(description="only the sensor of this key", pattern=_KEY),
+    Query(description="only the sensor of this key", pattern=KEY),
 ]
 From = Annotated[
     _Moment | None,
@@ -115,7 +116,7 @@ Direction = Annotated[
     str,
     Query(
         description="key of a direction, or `all` for the cross-section",
-        pattern="^[a-z0-9-]{0,64}$",
+        pattern=DIRECTION,
         examples=["all"],
     ),
 ]

@@ -6,7 +6,7 @@ are not disclosed; `trace_id` identifies the log entry.
 
 import http
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, Self
 
 from fastapi import FastAPI, Request, Response
@@ -17,7 +17,8 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from api import PREFIX
-from api.errors import NotAcceptable, NotAuthorised, NotTaken, Unreadable
+from api.errors import NotAuthorised, NotTaken, Unreadable
+from api.parameters import DIRECTION, KEY
 from api.schemas.readings import ItemOutcome
 from verkehrspuls.errors import BadParameter, Unavailable, UnknownKey, VerkehrspulsError
 from verkehrspuls.storage import known
@@ -240,17 +241,27 @@ def _allowed(request: Request) -> list[str]:
     ]
 
 
+#: What patterns of parameters mean.
+_PATTERNS: Final = {
+    KEY: "It must have 1 to 64 lower-case letters, digits and hyphens",
+    DIRECTION: "It must have at most 64 lower-case letters, digits and hyphens",
+}
+
+
 def _validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it
     return respond(
         request,
         422,
         code="invalid",
-        detail="A parameter is wrong.",
+        detail="A part of the request is wrong: `errors` says which and why.",
         errors=[
             Invalid(
                 pointer="#/" + "/".join(_escaped(part) for part in e["loc"]),
-                detail=e["msg"].removeprefix("Value error, "),
+                detail=_PATTERNS.get(
+                    e.get("ctx", {}).get("pattern"),
+                    e["msg"].removeprefix("Value error, "),
+                ),
             )
             for e in error.errors()[:MAX_ERRORS]
         ],
@@ -259,40 +270,45 @@ def _validation(request: Request, error: Exception) -> Response:
 
 def _own(request: Request, error: Exception) -> Response:
     assert isinstance(error, VerkehrspulsError)  # noqa: S101 - registered for it
-    status = error.http_status
-    if isinstance(error, BadParameter):
-        invalid = Invalid(
-            pointer=f"#/query/{_escaped(error.parameter)}", detail=str(error)
-        )
-        if isinstance(error, NotTaken):
-            invalid = invalid.made_of(error.text, error.values)
-        return respond(
-            request, status, code=error.code, detail=str(error), errors=[invalid]
-        )
-    if isinstance(error, Unreadable):
-        invalid = Invalid(pointer=error.pointer, detail=error.detail)
-        return respond(
-            request, status, code=error.code, detail=str(error), errors=[invalid]
-        )
-    headers = {}
-    if isinstance(error, NotAuthorised):
-        headers["WWW-Authenticate"] = 'Bearer realm="readings"'
-    if retry_s := getattr(error, "retry_s", None):
-        headers["Retry-After"] = str(retry_s)
+    status, code, detail = error.http_status, error.code, str(error)
     if isinstance(error, UnknownKey):
         near = _meant(request, error)
         hint = f"; did you mean {near}?" if near else "."
         detail = f"There is no {error.kind} {error.key}{hint}"
-    elif isinstance(error, NotAcceptable) or status in _CLIENT_STATUSES:
-        detail = str(error)
-    else:
+    elif status not in _CLIENT_STATUSES:
         log.warning(
             "unavailable" if status == 503 else "failed",
-            extra={"reason": str(error), "trace_id": request.scope.get("trace_id")},
+            extra={"reason": detail, "trace_id": request.scope.get("trace_id")},
         )
-        code = error.code if error.code in MEANINGS else "internal"
-        return respond(request, status, code=code, detail=MEANINGS[code])
-    return respond(request, status, code=error.code, detail=detail, headers=headers)
+        code = code if code in MEANINGS else "internal"
+        detail = MEANINGS[code]
+    return respond(
+        request,
+        status,
+        code=code,
+        detail=detail,
+        errors=list(_invalid(error)),
+        headers=dict(_headers(error)),
+    )
+
+
+def _invalid(error: VerkehrspulsError) -> Iterator[Invalid]:
+    """Say which part of the request is wrong, if one is."""
+    if isinstance(error, Unreadable):
+        yield Invalid(pointer=error.pointer, detail=error.detail)
+    if isinstance(error, BadParameter):
+        pointer = f"#/query/{_escaped(error.parameter)}"
+        invalid = Invalid(pointer=pointer, detail=str(error))
+        if isinstance(error, NotTaken):
+            invalid.made_of(error.text, error.values)
+        yield invalid
+
+
+def _headers(error: VerkehrspulsError) -> Iterator[tuple[str, str]]:
+    if isinstance(error, NotAuthorised):
+        yield "WWW-Authenticate", 'Bearer realm="readings"'
+    if retry_s := getattr(error, "retry_s", None):
+        yield "Retry-After", str(retry_s)
 
 
 def _meant(request: Request, error: UnknownKey) -> str:
@@ -308,7 +324,7 @@ def _meant(request: Request, error: UnknownKey) -> str:
 
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 #: Statuses of errors whose message is for the client.
-_CLIENT_STATUSES: Final = frozenset({401, 403, 409, 413, 415, 422, 429})
+_CLIENT_STATUSES: Final = frozenset({401, 403, 406, 409, 413, 415, 422, 429})
 
 
 def _escaped(part: object) -> str:

@@ -1,9 +1,10 @@
 """A page's language: texts, numbers and times as people of that language write them."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 from babel import Locale
@@ -18,6 +19,20 @@ UNKNOWN_FIGURE: Final = "–"
 
 #: sensors installed before this date have no known beginning
 _KNOWN_SINCE: Final = datetime(1970, 1, 2, tzinfo=UTC)
+#: How the time of a row or point is written: as a day with or without its year, each
+#: also with the time of day, or as a month.
+Style = Literal["day", "short day", "moment", "short moment", "month"]
+
+#: letters of a pattern of Unicode TR35, as plotly.js writes them
+_DIRECTIVES: Final = {
+    "d": "%-d",
+    "dd": "%d",
+    "M": "%-m",
+    "MM": "%m",
+    "MMM": "%b",
+    "MMMM": "%B",
+    "yyyy": "%Y",
+}
 _UNITS: Final = {"Kfz": mark("veh"), "Rad": mark("bikes"), "Fuß": mark("people")}
 
 
@@ -109,6 +124,26 @@ class Language:
     def day(self, day: date) -> str:
         """Write a day with its weekday."""
         return f"{self._short_weekdays[day.weekday()]}, {self.plain_day(day)}"
+
+    def dated(self, day: date, style: Style) -> str:
+        """Write the date of a row or point: with its weekday, or as a month."""
+        if style == "month":
+            return self.month(day)
+        weekday = self._short_weekdays[day.weekday()]
+        return f"{weekday} {format_date(day, self._pattern(style), locale=self.locale)}"
+
+    def directives(self, style: Style, *, weekday: bool = True) -> str:
+        """Return the pattern with which plotly.js writes a time as `dated` does."""
+        if style == "month":
+            return "%B %Y"
+        date = re.sub(
+            "d+|M+|y+", lambda found: _DIRECTIVES[found[0]], self._pattern(style)
+        )
+        time = " %H:%M" if style.endswith("moment") else ""
+        return f"%a {date}{time}" if weekday else date + time
+
+    def _pattern(self, style: Style) -> str:
+        return self.record.short_day if "short" in style else self.record.day
 
     def day_in_words(self, day: date) -> str:
         """Write a day that nobody can misread: Sonntag, 1. März 2026."""

@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 import numpy as np
 import polars as pl
 
-from dashboards.language import Language
+from dashboards.language import Language, Style
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -55,24 +55,18 @@ def every(start: datetime, end: datetime, interval: timedelta) -> pl.DataFrame:
 
 
 def written(
-    frame: pl.DataFrame, language: Language, pattern: str = "%d.%m.%Y %H:%M"
+    frame: pl.DataFrame, language: Language, style: Style = "moment"
 ) -> list[str]:
-    """Write wall times with their weekday, and A or B where an hour comes twice.
-
-    A month has no weekday.
-    """
-    local = frame["local"]
-    if "%d" not in pattern:
-        return local.dt.strftime(pattern).to_list()
-    texts = zip(
-        local.dt.weekday(), local.dt.strftime(pattern), frame["fold"], strict=True
-    )
-    names = [language.weekday(number, width="short") for number in range(7)]
+    """Write wall times, with A or B where an hour comes twice."""
+    local, days = frame["local"], frame["local"].dt.date()
+    dates = {day: language.dated(day, style) for day in days.unique()}
+    if not style.endswith("moment"):
+        return [dates[day] for day in days]
     return [
-        f"{names[weekday - 1]} {text} {fold}"
-        if fold
-        else f"{names[weekday - 1]} {text}"
-        for weekday, text, fold in texts
+        f"{dates[day]} {time} {fold}".rstrip()
+        for day, time, fold in zip(
+            days, local.dt.strftime("%H:%M"), frame["fold"], strict=True
+        )
     ]
 
 

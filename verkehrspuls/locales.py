@@ -25,6 +25,8 @@ class Locale(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     #: patterns of a day, and of a day with its time (Unicode TR35)
     day: str
     moment: str
+    #: pattern of a day where the year is evident
+    short_day: str
     #: width of the names of weekdays in dates
     short_weekday: Literal["short", "abbreviated"] = "abbreviated"
     #: whether names of quantities are written small within a sentence

@@ -14,6 +14,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from verkehrspuls.errors import BrokerUnavailable, UsageError
 from verkehrspuls.wire import is_topic
+from verkehrspuls.wording import some
 
 log = logging.getLogger(__name__)
 
@@ -191,16 +192,10 @@ class Publisher:
 
     def _unacknowledged(self) -> BrokerUnavailable:
         """Describe the unacknowledged messages: the first one may be the cause."""
-        topics = list(dict.fromkeys(self._waiting.values()))
-        named = ", ".join(repr(topic[:200]) for topic in topics[:_MAX_TOPICS_LISTED])
-        more = (
-            f" and {len(topics) - _MAX_TOPICS_LISTED} more"
-            if len(topics) > _MAX_TOPICS_LISTED
-            else ""
-        )
+        topics = dict.fromkeys(self._waiting.values())
+        named = some((repr(topic[:200]) for topic in topics), most=_MAX_TOPICS_LISTED)
         return BrokerUnavailable(
-            reason=f"{self._pending} messages were not acknowledged, "
-            f"under {named}{more}."
+            reason=f"{self._pending} messages were not acknowledged, under {named}."
         )
 
     @property

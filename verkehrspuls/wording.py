@@ -46,6 +46,13 @@ def choice(word: str, known: Iterable[str]) -> str:
     return text.format(*values)
 
 
+def some(words: Iterable[str], *, most: int) -> str:
+    """Join the first words, and add the number of the others."""
+    every = list(words)
+    more = f" and {len(every) - most} more" if len(every) > most else ""
+    return ", ".join(every[:most]) + more
+
+
 class Explained(NamedTuple):
     """A problem: where in the document, a text with places `{}`, their values."""
 

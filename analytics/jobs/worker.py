@@ -115,7 +115,7 @@ class Worker:
                 # a lost transaction is repeated
                 wait = min(MAX_RETRY_WAIT_S, 0.25 * 2**failures)
                 # jitter, so that workers do not all reconnect at once
-                wait *= random.uniform(0.5, 1.0)  # noqa: S311
+                wait *= random.uniform(0.5, 1.0)  # noqa: S311 - no secret
                 failures += 1
                 reason = " ".join(str(error).split())
                 log.warning(

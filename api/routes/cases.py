@@ -15,7 +15,9 @@ from api.schemas import cases as schemas
 from verkehrspuls.cases import Case
 from verkehrspuls.errors import BadParameter
 from verkehrspuls.storage.case_lists import CURRENT, HISTORY, UNDECIDED
+from verkehrspuls.storage.database import Connection
 from verkehrspuls.storage.visibility import EVERYTHING
+from verkehrspuls.text import LANGUAGES
 
 router = APIRouter(prefix=PREFIX, tags=["figures"], route_class=authorised.Route)
 ORDER: Final = 80
@@ -67,7 +69,8 @@ def list_cases(
     """
     if history and (current or not open):
         raise BadParameter(
-            parameter="history", detail="Ask for `history` without `open` or `current`"
+            parameter="history",
+            detail="`history` goes with neither `current=true` nor `open=false`",
         )
     standing = None if not open else CURRENT if current else UNDECIDED
     with store.connection() as connection:
@@ -83,7 +86,7 @@ def list_cases(
             skip=skip,
         )
     return {
-        "counts": report.counts._asdict(),
+        "counts": report.counts,
         "total": report.total,
         "cases": [in_words(case) for case in report.cases],
     }
@@ -139,13 +142,9 @@ def comment_case(
 
 
 def in_words(case: Case) -> dict[str, Any]:
-    """Add the two sentences to a case."""
-    return {
-        **asdict(case),
-        **{
-            f"sentence_{language}": sentence(case, language)
-            for language in ("de", "en")
-        },
+    """Add a sentence in each language to a case."""
+    return asdict(case) | {
+        f"sentence_{language}": sentence(case, language) for language in LANGUAGES
     }
 
 
@@ -155,6 +154,6 @@ def _by(request: Request) -> dict[str, Any]:
     return {"who": who.name, "municipality": who.municipality}
 
 
-def _in_full(connection: Any, number: int) -> dict[str, Any]:
-    found = casework.show(connection, number, visible=EVERYTHING)
-    return in_words(found)
+def _in_full(connection: Connection, number: int) -> dict[str, Any]:
+    """Show a case to who may decide it, also where its site is not public."""
+    return in_words(casework.show(connection, number, visible=EVERYTHING))

@@ -14,7 +14,7 @@ from analytics.reports import environment as reports
 from analytics.reports.environment import MAX_PERIOD_DAYS, Asked, ask
 from analytics.reports.periods import period
 from api import PREFIX
-from api.parameters import From, NamedSite, Store, To, one_of, pattern_of
+from api.parameters import KEY, From, NamedSite, Store, To, one_of, pattern_of
 from api.problems import RESPONSES
 from api.schemas import environment as schemas
 from verkehrspuls.quantities import ENVIRONMENT
@@ -184,7 +184,7 @@ def read_traffic_and_environment(
         Query(
             description="key of a site of the municipality, away from the road, whose "
             "values are subtracted",
-            pattern="^[a-z0-9-]{1,64}$",
+            pattern=KEY,
         ),
     ] = None,
 ) -> dict[str, Any]:

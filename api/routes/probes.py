@@ -133,8 +133,7 @@ def _rejects(connection: Connection) -> schemas.Check:
     if not messages:
         return PASSED
     return _warning(
-        "There is no room to keep all rejected messages: of late so many were only "
-        "counted.",
+        "There is no room to keep all rejected messages: some were only counted.",
         messages,
         "messages",
     )

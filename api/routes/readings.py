@@ -12,12 +12,11 @@ from fastapi.responses import JSONResponse, Response
 
 from api import PREFIX, authorised, intake
 from api.database import Database
-from api.errors import KeyReused, StillRunning, TooFast, WrongType
+from api.errors import KeyReused, StillRunning, TooFast, Unreadable, WrongType
 from api.outlet import Outlet
 from api.problems import MEANINGS, RESPONSES, respond
 from api.schemas import readings as schemas
 from verkehrspuls.access import tokens
-from verkehrspuls.errors import BadParameter
 from verkehrspuls.settings import Api
 from verkehrspuls.storage.database import execute
 
@@ -51,7 +50,7 @@ _BODY: Final[dict[str, Any]] = {
         {
             "name": "Idempotency-Key",
             "in": "header",
-            "schema": {"type": "string", "maxLength": 255},
+            "schema": {"type": "string", "maxLength": MAX_KEY_LENGTH},
             "description": "a request with the same key and body is answered as the "
             "first one was, for a day, and has no second effect",
         }
@@ -175,8 +174,9 @@ def _begin(
 ) -> schemas.Intake | None:
     """Reserve a key for this request; return the stored response of a repetition."""
     if not (0 < len(key) <= MAX_KEY_LENGTH and key.isprintable()):
-        raise BadParameter(
-            parameter="Idempotency-Key", detail="it must have 1 to 255 characters"
+        raise Unreadable(
+            pointer="#/header/Idempotency-Key",
+            detail=f"It must have 1 to {MAX_KEY_LENGTH} printable characters",
         )
     sha256 = hashlib.sha256(body).digest()
     named = {"api_token_id": bearer.api_token_id, "key": key}

@@ -35,7 +35,10 @@ class Asked(NamedTuple, Generic[Place]):
 
 
 def _corridor(*, days: int, longest: int) -> Any:
-    """Find the corridor of a request, with the default and the maximum of days."""
+    """Depend on the corridor and the period of a request.
+
+    `days` is the length of a period that has no start, `longest` the maximum.
+    """
 
     def asked(
         store: Store,

@@ -13,7 +13,16 @@ from api.database import Database
 from api.errors import NotAcceptable
 from api.file_types import FILE_TYPES, SPREADSHEET_KEYS, FileType, file_name
 from api.negotiation import weight
-from api.parameters import From, NamedSite, Store, To, one_of, pattern_of, quantity_of
+from api.parameters import (
+    DIRECTION,
+    From,
+    NamedSite,
+    Store,
+    To,
+    one_of,
+    pattern_of,
+    quantity_of,
+)
 from api.problems import RESPONSES
 from api.schemas.series import Series
 from verkehrspuls.quantities import QUANTITIES
@@ -65,7 +74,7 @@ def _select(
         Query(
             description="key of a direction, or `all` for the cross-section; default "
             "is each direction",
-            pattern="^[a-z0-9-]{0,64}$",
+            pattern=DIRECTION,
             examples=["all"],
         ),
     ] = None,

@@ -34,13 +34,17 @@ def expand_short_count(
     """
     if count.quantity not in COUNTED:
         raise Unreadable(
-            pointer="#/body/quantity", detail=f"There is {', '.join(COUNTED)}"
+            pointer="#/body/quantity", detail=f"It must be one of {', '.join(COUNTED)}"
         )
     volumes = {hour.time.astimezone(UTC): hour.volume for hour in count.hours}
     if any(time.minute or time.second or time.microsecond for time in volumes):
-        raise Unreadable(pointer="#/body/hours", detail="Hours begin on the hour")
+        raise Unreadable(
+            pointer="#/body/hours", detail="Each `time` must be a full hour"
+        )
     if len(volumes) < len(count.hours):
-        raise Unreadable(pointer="#/body/hours", detail="An hour is there twice")
+        raise Unreadable(
+            pointer="#/body/hours", detail="An hour is given more than once"
+        )
     report = report_short_count(
         store,
         municipality,

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 
 from analytics.reports import studies as reports
 from api import PREFIX
-from api.parameters import Day, MunicipalityKey, Quantity, SiteKey, Store
+from api.parameters import KEY, Day, MunicipalityKey, Quantity, SiteKey, Store
 from api.problems import RESPONSES
 from api.schemas import studies as schemas
 from verkehrspuls.errors import BadParameter
@@ -94,7 +94,7 @@ def compare(
         str | None,
         Query(
             description="another site of the municipality, not an earlier period",
-            pattern="^[a-z0-9-]{1,64}$",
+            pattern=KEY,
         ),
     ] = None,
     quantity: Quantity = None,

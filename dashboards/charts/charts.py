@@ -21,7 +21,7 @@ from dashboards.figures.payload import payload
 from dashboards.figures.series import Mark
 from dashboards.figures.series import series as draw_series
 from dashboards.figures.week import week as draw_week
-from dashboards.language import UNKNOWN_FIGURE, Language
+from dashboards.language import UNKNOWN_FIGURE, Language, Style
 from dashboards.period import Period
 from dashboards.wall_clock import written
 from verkehrspuls.classes import CLASS_NAMES
@@ -34,7 +34,11 @@ PER_STEP = {"PT15M": mark("15 min"), "PT1H": mark("h"), "P1D": mark("day")}
 Names = Sequence[tuple[str, str]]
 
 #: how a point's time is written, by step
-_PATTERNS: Final = {"PT1H": "%d.%m. %H:%M", "P1D": "%d.%m.%Y", "P1M": "%m.%Y"}
+_STYLES: Final[dict[str, Style]] = {
+    "PT1H": "short moment",
+    "P1D": "day",
+    "P1M": "month",
+}
 _CONDENSED: Final = {
     "P1D": mark(
         "The line shows daily means, the band the lowest and highest hours. "
@@ -345,7 +349,7 @@ def environment_chart(
             language,
             quantity=quantity,
             thresholds=thresholds,
-            pattern=_PATTERNS[drawn],
+            style=_STYLES[drawn],
         )
         if frame["mean"].count()
         else None,

@@ -11,14 +11,19 @@ from analytics.reports.case import Report
 from dashboards import describe
 from dashboards.charts.charts import PER_STEP, Chart, Table
 from dashboards.figures.evidence import evidence as draw
-from dashboards.language import UNKNOWN_FIGURE, Language
+from dashboards.language import UNKNOWN_FIGURE, Language, Style
 from dashboards.steps import HEADS
 from dashboards.wall_clock import add_wall_clock, written
 from verkehrspuls.cases import Case
 from verkehrspuls.quantities import COUNTED, ENVIRONMENT
 from verkehrspuls.text import mark
 
-_PATTERNS: Final = {"PT15M": "%d.%m. %H:%M", "PT1H": "%d.%m. %H:%M", "P1D": "%d.%m.%Y"}
+#: how times are written, by step
+_STYLES: Final[dict[str, Style]] = {
+    "PT15M": "short moment",
+    "PT1H": "short moment",
+    "P1D": "day",
+}
 #: what is drawn, by measure
 _NOTES: Final = {
     "volume": mark(
@@ -76,7 +81,7 @@ def evidence_chart(report: Report, language: Language) -> Chart:
             unit=unit,
             usual=usual,
             word=describe.case_word(case.reason, language),
-            pattern=_PATTERNS[view.step],
+            style=_STYLES[view.step],
             digits=digits,
             from_zero=counts or view.measure == "speed",
         ),
@@ -175,7 +180,7 @@ def _table(
             yes if row["found"] else UNKNOWN_FIGURE,
         )
         for when, row in zip(
-            written(course, language, _PATTERNS[view.step]),
+            written(course, language, _STYLES[view.step]),
             course.to_dicts(),
             strict=True,
         )

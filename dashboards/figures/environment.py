@@ -15,7 +15,7 @@ from dashboards.figures.layout import (
     time_axis,
     weekends,
 )
-from dashboards.language import Language
+from dashboards.language import Language, Style
 from dashboards.wall_clock import axis_text
 from verkehrspuls.quantities import ENVIRONMENT
 
@@ -26,7 +26,7 @@ def environment(
     *,
     quantity: str,
     thresholds: Mapping[str, float] | None = None,
-    pattern: str = "%d.%m. %H:%M",
+    style: Style = "short moment",
     height: int = 260,
 ) -> Figure:
     """Draw means, of hours or longer steps, with the band of their extremes.
@@ -44,7 +44,7 @@ def environment(
             language,
             value="mean",
             unit=found.unit,
-            pattern=pattern,
+            style=style,
             digits=1,
         ),
     }

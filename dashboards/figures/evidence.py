@@ -14,7 +14,7 @@ from dashboards.figures.layout import (
     time_axis,
     weekends,
 )
-from dashboards.language import Language
+from dashboards.language import Language, Style
 from dashboards.wall_clock import axis_text, written
 
 #: of the height of what is drawn
@@ -29,7 +29,7 @@ def evidence(
     unit: str,
     usual: str,
     word: str,
-    pattern: str,
+    style: Style,
     digits: int,
     from_zero: bool,
     height: int = 340,
@@ -52,7 +52,7 @@ def evidence(
                 "mode": "lines",
                 "y": course["usual"].round(2).to_list(),
                 "name": usual,
-                "text": _words(course, "usual", usual, language, unit, pattern, digits),
+                "text": _words(course, "usual", usual, language, unit, style, digits),
                 "line": {"color": "var(--soft)", "width": 1.6, "dash": "dash"},
             }
         )
@@ -62,9 +62,7 @@ def evidence(
             "mode": "lines+markers",
             "y": course["observed"].round(2).to_list(),
             "name": observed,
-            "text": _words(
-                course, "observed", observed, language, unit, pattern, digits
-            ),
+            "text": _words(course, "observed", observed, language, unit, style, digits),
             "line": {"color": "var(--direction-1)", "width": 2},
             "marker": {"size": 4},
         }
@@ -100,13 +98,13 @@ def _words(
     name: str,
     language: Language,
     unit: str,
-    pattern: str,
+    style: Style,
     digits: int,
 ) -> list[str]:
     return [
         f"{when}<br><b>{language.number(value, digits)} {plain(unit)}</b><br>{name}"
         for when, value in zip(
-            written(course, language, pattern), course[column], strict=True
+            written(course, language, style), course[column], strict=True
         )
     ]
 

@@ -31,7 +31,7 @@ def forecast(
         f"{language.number(low)}–{language.number(high)}<br>"
         f"{foreseen}"
         for when, volume, low, high in zip(
-            written(coming, language, "%d.%m. %H:%M"),
+            written(coming, language, "short moment"),
             *coming.select("volume", "low", "high"),
             strict=True,
         )
@@ -63,7 +63,7 @@ def forecast(
                 "text": [
                     f"{when}<br><b>{language.number(value)} {unit}</b><br>{was_counted}"
                     for when, value in zip(
-                        written(counted, language, "%d.%m. %H:%M"),
+                        written(counted, language, "short moment"),
                         counted["value"],
                         strict=True,
                     )

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from dashboards.language import Language
+from dashboards.language import Language, Style
 from dashboards.wall_clock import written
 
 #: maximum points with prepared texts; for more, the browser composes them
@@ -17,7 +17,7 @@ def hover(
     *,
     value: str,
     unit: str,
-    pattern: str,
+    style: Style,
     digits: int = 0,
 ) -> dict[str, Any]:
     """Return attributes of a trace: time, value, and observed share.
@@ -30,7 +30,7 @@ def hover(
             f"{when}<br><b>{language.number(number, digits)} {unit}</b>"
             f"<br>{language.percent(share)} {observed}"
             for when, number, share in zip(
-                written(rows, language, pattern),
+                written(rows, language, style),
                 *rows.select(value, "observed"),
                 strict=True,
             )
@@ -40,11 +40,11 @@ def hover(
         f"<br><b>%{{y:,.{digits}f}} {unit}</b>"
         f"<br>%{{customdata}}\N{NARROW NO-BREAK SPACE}% {observed}<extra></extra>"
     )
-    plain = f"%{{x|%a {pattern}}}{figure}"
+    plain = f"%{{x|{language.directives(style)}}}{figure}"
     template: str | list[str] = plain
     if rows["fold"].is_in(["A", "B"]).any():
         # a repeated hour is on the axis where it did not begin
-        twice = iter(written(rows.filter(pl.col("fold") != ""), language, pattern))
+        twice = iter(written(rows.filter(pl.col("fold") != ""), language, style))
         template = [f"{next(twice)}{figure}" if f else plain for f in rows["fold"]]
     return {"customdata": _percent(rows["observed"]), "hovertemplate": template}
 

@@ -39,7 +39,11 @@ def noise(
     drawn["margin"] = drawn["margin"] | {"t": 44}
     drawn["legend"] = drawn["legend"] | {"y": 1.06}
     drawn["xaxis"] = axis(
-        showgrid=False, type="date", tickformat="%-d. %b", nticks=6, tickangle=0
+        showgrid=False,
+        type="date",
+        tickformat=language.directives("short day", weekday=False),
+        nticks=6,
+        tickangle=0,
     )
     # decibels have no natural zero
     drawn["yaxis"] = axis(fixedrange=True, nticks=6)
@@ -52,7 +56,9 @@ def _hover(
 ) -> dict[str, object]:
     """Return which level, when, how loud; of many days put together by the browser."""
     if days.height > MAX_PREPARED:
-        template = f"{name}, %{{x|%a, %d.%m.%Y}}<br><b>%{{y:.1f}} dB(A)</b>"
+        template = (
+            f"{name}, %{{x|{language.directives('day')}}}<br><b>%{{y:.1f}} dB(A)</b>"
+        )
         return {"hovertemplate": template + "<extra></extra>"}
     words = [
         f"{name}, {language.day(day)}<br><b>{language.number(value, 1)} dB(A)</b>"

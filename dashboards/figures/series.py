@@ -89,7 +89,7 @@ def series(
                     language,
                     value="value",
                     unit=unit,
-                    pattern="%d.%m." if "day" in rows.columns else "%d.%m. %H:%M",
+                    style="short day" if "day" in rows.columns else "short moment",
                 ),
                 "connectgaps": False,
                 "line": {

@@ -14,7 +14,7 @@
     doubleClick: "reset",
     // its bubbles lie over the page, and a button does the same
     showTips: false,
-    locale: root.lang === "de" ? "de" : "en"
+    locale: root.lang === "de" ? "de" : "en-GB"
   };
   var drawn = new Map();
 
@@ -214,6 +214,13 @@
         dayMonthYear: "%-d. %b %Y"
       }
     });
+    // what is missing here is as in plotly.js' own English
+    Plotly.register({
+      moduleType: "locale",
+      name: "en-GB",
+      dictionary: {},
+      format: { dayMonth: "%-d %b", dayMonthYear: "%-d %b %Y" }
+    });
   }
 
   function themeButton() {
@@ -256,7 +263,7 @@
       var at = document.getElementById("printed-at");
       document.getElementById("printed-address").textContent = location.href;
       at.textContent = ", " + at.dataset.says + " " + new Intl.DateTimeFormat(
-        root.lang, { dateStyle: "medium", timeStyle: "short" }).format(new Date());
+        config.locale, { dateStyle: "medium", timeStyle: "short" }).format(new Date());
     });
     var plots = Array.from(document.querySelectorAll(".plot"));
     if (!plots.length || !window.Plotly) return;

@@ -61,8 +61,8 @@ def write_recording(
     """Write the messages of a recording; return the ledger's sums.
 
     Lines that are not messages, or that cannot be dated, are passed to `skipped` with
-    their number and the reason, and counted as `lines_skipped`; the mended file can be
-    imported again.
+    their number and the reason, and counted as `lines_skipped`; the corrected file can
+    be imported again.
     """
     lines = 0
 

@@ -12,7 +12,7 @@ import httpx2
 import psycopg
 import pytest
 import uvicorn
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Request, sync_playwright
 from psycopg import sql
 
@@ -36,13 +36,15 @@ RULES = {
     ],
     "dark": ["color-contrast", "link-in-text-block"],
 }
-#: leaves one row of a table of those with the same elements, classes and styles
+#: leaves one row of a table of those with the same elements: with the same attributes,
+#: of which class, role and style have the same values, and a text or none
 ONE_ROW_OF_A_KIND = """() => {
   for (const body of document.querySelectorAll('tbody')) {
     const kinds = new Set();
     for (const row of [...body.rows]) {
       const kind = [row, ...row.querySelectorAll('*')].map(item =>
-        [item.tagName, item.getAttribute('class'), item.getAttribute('style')].join()
+        [item.tagName, ...item.getAttributeNames().sort(), !item.textContent.trim(),
+         ...['class', 'role', 'style'].map(name => item.getAttribute(name))].join()
       ).join(';');
       if (kinds.has(kind)) row.remove();
       kinds.add(kind);
@@ -149,6 +151,18 @@ def test_every_chart_is_drawn(browser: Browser, server: str) -> None:
         assert any("Mär" in label for label in labels)
         ticks = page.locator("#series-plot .ytick").all_text_contents()
         assert "200" in ticks
+
+
+def test_english_axes_name_the_day_before_the_month(
+    browser: Browser, server: str
+) -> None:
+    with opened(browser, server) as page:
+        page.goto(f"/en{SITE}")
+        page.wait_for_selector("#series-plot .main-svg")
+        labels = page.locator("#series-plot .xtick").all_text_contents()
+    dated = [label for label in labels if "Mar" in label]
+    assert dated
+    assert all(label.partition("Mar")[0].endswith(" ") for label in dated), dated
 
 
 @pytest.mark.parametrize("kind", KINDS)

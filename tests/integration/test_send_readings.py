@@ -404,6 +404,21 @@ def test_request_that_comes_again_has_no_second_effect(
         assert sender.send(body, idempotency_key="a").content == first.content
 
 
+@pytest.mark.parametrize("key", ["", "k" * 256])
+def test_idempotency_key_that_cannot_be_is_told_as_a_header(
+    plain_database: str, town: Connection, key: str
+) -> None:
+    token = tokens.create(town, "kusel", sensor="camera-1")
+    with serving(settings_of(plain_database)) as client:
+        response = Sender(client, token).send(native(), idempotency_key=key)
+    assert problem(response, 422, "invalid")["errors"] == [
+        {
+            "pointer": "#/header/Idempotency-Key",
+            "detail": "It must have 1 to 255 printable characters",
+        }
+    ]
+
+
 def test_without_a_broker_nothing_is_taken(
     plain_database: str, broker: Broker, town: Connection
 ) -> None:

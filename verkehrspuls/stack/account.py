@@ -77,7 +77,7 @@ def server_account(name: str, *, part: str) -> Account | None:
 def shared_with(account: Account) -> str:
     """Describe who else may run as an account; empty if only the servers do."""
     if account.name in SHARED:
-        return "which other programs of the machine use as well"
+        return "which other programs of this machine use as well"
     others = sum(
         _owner(process) == account.uid for process in Path("/proc").glob("[0-9]*")
     )
@@ -87,10 +87,10 @@ def shared_with(account: Account) -> str:
 def own_account(directory: Path) -> str:
     """Describe how to create a separate account for the servers."""
     return (
-        "Give the servers an account of their own: stop everything, then as root "
+        "Give the servers a separate account: stop everything, then as root "
         "`useradd --system --user-group --shell /usr/sbin/nologin verkehrspuls`, "
         "`chown --recursive "
-        f"verkehrspuls: {directory}/postgres {directory}/broker` where they are there, "
+        f"verkehrspuls: {directory}/postgres {directory}/broker` if these exist, "
         "and set VERKEHRSPULS_STACK__ACCOUNT=verkehrspuls"
     )
 

@@ -4,7 +4,7 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -17,6 +17,7 @@ from verkehrspuls.settings import Settings
 from verkehrspuls.stack import binaries, broker, postgres
 from verkehrspuls.stack.account import SHARED, own_account, server_account
 from verkehrspuls.stack.state import Running, read_running, resolve, state_directory
+from verkehrspuls.wording import some
 
 if TYPE_CHECKING:
     from verkehrspuls.stack.probe import Probe
@@ -133,7 +134,7 @@ def _embedded(settings: Settings) -> Iterator[Finding]:
 
 def _database(settings: Settings) -> Iterator[Finding]:
     from verkehrspuls.registry.calendar import known_until
-    from verkehrspuls.registry.towns import registered_faults
+    from verkehrspuls.registry.faults import registered_faults
     from verkehrspuls.storage.alerts import held_up
     from verkehrspuls.storage.database import connect, execute
     from verkehrspuls.storage.ledger import never_sent, of_nobody, only_counted
@@ -271,7 +272,7 @@ def _addresses(towns: "Sequence[Municipality]", settings: Settings) -> Finding:
     ]
     if not lacking:
         return Finding(part, OK, "each municipality with public sites has them")
-    detail = f"municipalities that lack some: {_some(lacking)}"
+    detail = f"municipalities that lack some: {some(lacking, most=MAX_LISTED)}"
     trial = read_running(state_directory(settings)) is not None
     return Finding(
         part,
@@ -316,9 +317,10 @@ def _silent(found: "list[NeverSent]") -> Finding:
     if not found:
         return Finding(part, OK, "each installed sensor has sent messages")
     foreign = [one for one in found if one.topic]
-    detail = f"{len(found)} never sent: " + _some(
+    names = (
         f"{one.sensor} ({one.topic})" if one.topic else one.sensor for one in found
     )
+    detail = f"{len(found)} never sent: {some(names, most=MAX_LISTED)}"
     if not foreign and not found[0].in_service:
         return Finding(part, OK, detail)
     advice = "Check that each publishes under its topic, and is permitted to."
@@ -338,7 +340,9 @@ def _unregistered(found: "list[OfNobody]") -> Finding:
             part, OK, "each message of the last day is from a registered sensor"
         )
     messages = sum(one.messages for one in found)
-    topics = _some(f"{one.topic[:200]!r} ({one.messages})" for one in found)
+    topics = some(
+        (f"{one.topic[:200]!r} ({one.messages})" for one in found), most=MAX_LISTED
+    )
     return Finding(
         part,
         PROBLEM,
@@ -347,13 +351,6 @@ def _unregistered(found: "list[OfNobody]") -> Finding:
         advice="Register the sensors, or correct the topic of one that never sent; "
         "then run `verkehrspuls reject replay`.",
     )
-
-
-def _some(words: Iterable[str]) -> str:
-    """Join the first words, and add the number of the others."""
-    every = list(words)
-    more = f" and {len(every) - MAX_LISTED} more" if len(every) > MAX_LISTED else ""
-    return ", ".join(every[:MAX_LISTED]) + more
 
 
 def _slots(found: "list[Slot]") -> Iterator[Finding]:

@@ -2,9 +2,11 @@
 
 Every query stands in a file under a heading `-- name: <query_name>`; call sites write
 `execute(connection, "query_name", parameter=value)`. What stands between `{{` and `}}`
-is repeated for each count column, such as `{{sum(v.$count) as $count}}`, or with
-`$tally` for each sum of the ledger. `{{> <part>}}` is what stands under the heading
-`-- part: <part>`: words that several queries share.
+is repeated for each count column, such as `{{sum(v.$count) as $count}}`, with `$tally`
+for each sum of the ledger, and with `$readings` for each of the two tables of readings.
+A comma stands between the repetitions, or the `union all` or `or` that ends the braces.
+`{{> <part>}}` is what stands under the heading `-- part: <part>`: words that several
+queries share.
 """
 
 import re
@@ -20,8 +22,12 @@ from verkehrspuls.storage.tallies import TALLIES
 
 _HEADING = re.compile(r"^-- (name|part): (\w+)$", re.MULTILINE)
 _PART = re.compile(r"\{\{> (\w+)\}\}")
-_EACH = re.compile(r"\{\{(.+?)\}\}", re.DOTALL)
-_COLUMNS: Final = {"$count": COUNTS, "$tally": TALLIES}
+_EACH = re.compile(r"\{\{(.+?)(\s+union all|\s+or)?\}\}", re.DOTALL)
+_EACH_OF: Final = {
+    "$count": COUNTS,
+    "$tally": TALLIES,
+    "$readings": ("count_reading", "environment_reading"),
+}
 
 
 @cache
@@ -58,10 +64,11 @@ def _with_parts(text: str, parts: Mapping[str, str]) -> str:
 
 
 def _for_each(text: str) -> str:
-    """Repeat what is to be repeated for each of some columns."""
+    """Repeat what is to be repeated for each of some columns or tables."""
 
     def repeated(found: re.Match[str]) -> str:
-        (mark,) = (mark for mark in _COLUMNS if mark in found[1])
-        return ", ".join(found[1].replace(mark, name) for name in _COLUMNS[mark])
+        text, between = found[1], f"{found[2]}\n" if found[2] else ", "
+        (mark,) = (mark for mark in _EACH_OF if mark in text)
+        return between.join(text.replace(mark, name) for name in _EACH_OF[mark])
 
     return _EACH.sub(repeated, text)

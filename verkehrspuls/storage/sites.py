@@ -147,15 +147,15 @@ def read_site(
     visible: Sequence[str] = PUBLIC,
 ) -> Site:
     """Find a site, with its `sensors`."""
-    of_site: dict[str, Any] = {
-        "municipality": municipality,
-        "site": site,
-        "visible": visible,
-    }
-    found = _read(connection, heard=True, **of_site)
+    found = _read(
+        connection, municipality=municipality, site=site, heard=True, visible=visible
+    )
     if not found:
         raise UnknownKey(kind="site", key=f"{municipality}/{site}")
-    return replace(found[0], sensors=tuple(list_sensors(connection, **of_site)))
+    sensors = list_sensors(
+        connection, municipality=municipality, site=site, visible=visible
+    )
+    return replace(found[0], sensors=tuple(sensors))
 
 
 def _read(

@@ -1,6 +1,9 @@
 from datetime import UTC, datetime, timedelta
 
-from dashboards.wall_clock import add_wall_clock, every
+import pytest
+
+from dashboards.language import Language, Style
+from dashboards.wall_clock import add_wall_clock, every, written
 
 HOUR = timedelta(hours=1)
 
@@ -28,3 +31,26 @@ def test_quarters_of_the_repeated_hour_share_its_width() -> None:
     assert shown["x"].is_sorted()
     assert shown["x"].is_unique().all()
     assert shown["x"][-1].hour == 3
+
+
+@pytest.mark.parametrize(
+    ("key", "style", "text", "directives"),
+    [
+        ("de", "moment", "So 25.10.2026 02:00 A", "%a %d.%m.%Y %H:%M"),
+        ("en", "moment", "Sun 25 Oct 2026 02:00 A", "%a %-d %b %Y %H:%M"),
+        ("de", "short moment", "So 25.10. 02:00 A", "%a %d.%m. %H:%M"),
+        ("en", "short moment", "Sun 25 Oct 02:00 A", "%a %-d %b %H:%M"),
+        ("en", "short day", "Sun 25 Oct", "%a %-d %b"),
+        ("en", "day", "Sun 25 Oct 2026", "%a %-d %b %Y"),
+        ("de", "month", "Oktober 2026", "%B %Y"),
+    ],
+)
+def test_times_are_written_as_the_language_does(
+    key: str, style: Style, text: str, directives: str
+) -> None:
+    start = datetime(2026, 10, 25, 0, tzinfo=UTC)
+    hour = timedelta(hours=1)
+    shown = add_wall_clock(every(start, start + hour, hour), "Europe/Berlin")
+    language = Language(key)
+    assert written(shown, language, style) == [text]
+    assert language.directives(style) == directives

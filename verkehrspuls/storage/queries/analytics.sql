@@ -65,6 +65,14 @@ join sensor e using (sensor_id)
 join channel c using (channel_id)
 where c.site_id = any(%(sites)s);
 
+-- part: reaching_span
+-- Of the channel of a span: what begins in it, and what begins in the hour before and
+-- reaches into it, as `r`.
+r.channel_id = span.channel_id
+  and r.time >= span.since - interval '1 hour' and r.time < span.until
+  and (r.time >= span.since
+       or r.time + make_interval(secs => r.interval_s) > span.since)
+
 -- name: count_readings
 -- Count readings in a span of each channel, and those of the hour before that reach into
 -- it, by the primary key; columns as arrays.
@@ -77,10 +85,7 @@ cross join lateral (
            {{array_agg(r.$count) as $count}},
            array_agg(r.speed_kmh) as speed_kmh
     from count_reading r
-    where r.channel_id = span.channel_id
-      and r.time >= span.since - interval '1 hour' and r.time < span.until
-      and (r.time >= span.since
-           or r.time + make_interval(secs => r.interval_s) > span.since)
+    where {{> reaching_span}}
 ) r
 
 -- name: reading_details
@@ -89,16 +94,8 @@ cross join lateral (
 select r.channel_id, r.time, r.received_at, r.observed_s
 from {{> spans}}
 cross join lateral (
-    (select r.channel_id, r.time, r.received_at, r.observed_s from count_reading r
-     where r.channel_id = span.channel_id
-       and r.time >= span.since and r.time < span.until
-     offset 0)
-    union all
-    (select r.channel_id, r.time, r.received_at, r.observed_s
-     from environment_reading r
-     where r.channel_id = span.channel_id
-       and r.time >= span.since and r.time < span.until
-     offset 0)
+    {{(select r.channel_id, r.time, r.received_at, r.observed_s from $readings r
+       where {{> in_span}} offset 0) union all}}
 ) r
 
 -- name: histogram_readings
@@ -108,9 +105,7 @@ select r.channel_id, r.time, r.interval_s,
 from {{> spans}}
 cross join lateral (
     select * from count_reading r
-    where r.channel_id = span.channel_id
-      and r.time >= span.since and r.time < span.until
-      and r.histogram is not null
+    where {{> in_span}} and r.histogram is not null
     offset 0
 ) r
 
@@ -121,10 +116,7 @@ select r.channel_id, r.time, r.interval_s, r.value, r.observed_s
 from {{> spans}}
 cross join lateral (
     select * from environment_reading r
-    where r.channel_id = span.channel_id
-      and r.time >= span.since - interval '1 hour' and r.time < span.until
-      and (r.time >= span.since
-           or r.time + make_interval(secs => r.interval_s) > span.since)
+    where {{> reaching_span}}
     offset 0
 ) r
 
@@ -133,21 +125,13 @@ cross join lateral (
 select r.channel_id, r.time, r.interval_s
 from {{> spans}}
 cross join lateral (
-    (select r.channel_id, r.time, r.interval_s from count_reading r
-     where r.channel_id = span.channel_id and r.time < span.since
-     order by r.time desc limit 1)
-    union all
-    (select r.channel_id, r.time, r.interval_s from count_reading r
-     where r.channel_id = span.channel_id and r.time >= span.until
-     order by r.time limit 1)
-    union all
-    (select r.channel_id, r.time, r.interval_s from environment_reading r
-     where r.channel_id = span.channel_id and r.time < span.since
-     order by r.time desc limit 1)
-    union all
-    (select r.channel_id, r.time, r.interval_s from environment_reading r
-     where r.channel_id = span.channel_id and r.time >= span.until
-     order by r.time limit 1)
+    {{(select r.channel_id, r.time, r.interval_s from $readings r
+       where r.channel_id = span.channel_id and r.time < span.since
+       order by r.time desc limit 1)
+      union all
+      (select r.channel_id, r.time, r.interval_s from $readings r
+       where r.channel_id = span.channel_id and r.time >= span.until
+       order by r.time limit 1) union all}}
 ) r;
 
 -- name: last_readings
@@ -159,19 +143,12 @@ from channel c
 join installation i
   on i.channel_id = c.channel_id and i.period @> %(now)s::timestamptz
 cross join lateral (
-    (select r.channel_id, r.time, r.interval_s, r.received_at from count_reading r
-     where r.channel_id = c.channel_id order by r.time desc limit 1)
-    union
-    (select r.channel_id, r.time, r.interval_s, r.received_at from count_reading r
-     where r.channel_id = c.channel_id and r.time <= %(now)s
-     order by r.time desc limit 1)
-    union
-    (select r.channel_id, r.time, r.interval_s, r.received_at from environment_reading r
-     where r.channel_id = c.channel_id order by r.time desc limit 1)
-    union
-    (select r.channel_id, r.time, r.interval_s, r.received_at from environment_reading r
-     where r.channel_id = c.channel_id and r.time <= %(now)s
-     order by r.time desc limit 1)
+    {{(select r.channel_id, r.time, r.interval_s, r.received_at from $readings r
+       where r.channel_id = c.channel_id order by r.time desc limit 1)
+      union
+      (select r.channel_id, r.time, r.interval_s, r.received_at from $readings r
+       where r.channel_id = c.channel_id and r.time <= %(now)s
+       order by r.time desc limit 1) union all}}
 ) r
 where c.site_id = any(%(sites)s)
   and (exists (select from ledger l where l.sensor_id = i.sensor_id and l.slot < 100)
@@ -226,90 +203,73 @@ with hours as (
 )
 insert into stale_bucket (channel_id, hour) select channel_id, time from hours;
 
+-- part: spans_of_length
+-- A span of each channel and length of intervals.
+unnest(%(channels)s::integer[], %(intervals)s::integer[], %(since)s::timestamptz[],
+       %(until)s::timestamptz[]) as span (channel_id, interval_s, since, until)
+
 -- name: stored_volumes
 -- Volumes in a span of each channel and length, as they were last computed.
-select v.channel_id, v.interval_s, v.time, v.observed_s, v.gap_s, v.volume, {{v.$count}},
-       v.speed_kmh,
-       v.usual, v.usual_spread, v.valid
-from unnest(%(channels)s::integer[], %(intervals)s::integer[],
-            %(since)s::timestamptz[], %(until)s::timestamptz[])
-     as span (channel_id, interval_s, since, until)
+select r.channel_id, r.interval_s, r.time, r.observed_s, r.gap_s, r.volume, {{r.$count}},
+       r.speed_kmh, r.usual, r.usual_spread, r.valid
+from {{> spans_of_length}}
 cross join lateral (
-    select * from volume v
-    where v.channel_id = span.channel_id and v.interval_s = span.interval_s
-      and v.time >= span.since and v.time < span.until
+    select * from volume r
+    where {{> in_span}} and r.interval_s = span.interval_s
     offset 0
-) v
+) r
 
 -- name: volume_columns
 -- The same, columns as arrays.
 select span.channel_id, span.interval_s, v.*
-from unnest(%(channels)s::integer[], %(intervals)s::integer[],
-            %(since)s::timestamptz[], %(until)s::timestamptz[])
-     as span (channel_id, interval_s, since, until)
+from {{> spans_of_length}}
 cross join lateral (
-    select array_agg(v.time) as time, array_agg(v.observed_s) as observed_s,
-           array_agg(v.gap_s) as gap_s, array_agg(v.volume) as volume,
-           {{array_agg(v.$count) as $count}},
-           array_agg(v.speed_kmh) as speed_kmh, array_agg(v.usual) as usual,
-           array_agg(v.usual_spread) as usual_spread,
-           array_agg(v.valid::integer) as valid
-    from volume v
-    where v.channel_id = span.channel_id and v.interval_s = span.interval_s
-      and v.time >= span.since and v.time < span.until
+    select array_agg(r.time) as time, array_agg(r.observed_s) as observed_s,
+           array_agg(r.gap_s) as gap_s, array_agg(r.volume) as volume,
+           {{array_agg(r.$count) as $count}},
+           array_agg(r.speed_kmh) as speed_kmh, array_agg(r.usual) as usual,
+           array_agg(r.usual_spread) as usual_spread,
+           array_agg(r.valid::integer) as valid
+    from volume r
+    where {{> in_span}} and r.interval_s = span.interval_s
 ) v
 
 -- name: stored_environment_hours
 -- Environment figures in a span of each channel, as they were last computed.
-select e.channel_id, e.time, e.observed_s, e.mean, e.minimum, e.maximum
+select r.channel_id, r.time, r.observed_s, r.mean, r.minimum, r.maximum
 from {{> spans}}
 cross join lateral (
-    select * from environment_hour e
-    where e.channel_id = span.channel_id
-      and e.time >= span.since and e.time < span.until
-    offset 0
-) e
+    select * from environment_hour r where {{> in_span}} offset 0
+) r
 
 -- name: stored_long_volumes
 -- Counts over intervals above an hour that began in a span of each channel.
-select v.channel_id, v.time, v.interval_s, v.volume, {{v.$count}}, v.speed_kmh
+select r.channel_id, r.time, r.interval_s, r.volume, {{r.$count}}, r.speed_kmh
 from {{> spans}}
 cross join lateral (
-    select * from long_volume v
-    where v.channel_id = span.channel_id and v.time >= span.since and v.time < span.until
-    offset 0
-) v;
+    select * from long_volume r where {{> in_span}} offset 0
+) r;
 
 -- name: drop_volumes
 -- Remove the volumes in spans of channels.
-delete from volume v
-using {{> spans}}
-where v.channel_id = span.channel_id and v.interval_s in (900, 3600)
-  and v.time >= span.since and v.time < span.until;
+delete from volume r using {{> spans}}
+where {{> in_span}} and r.interval_s in (900, 3600);
 
 -- name: drop_speed_histograms
 -- Remove the speed histograms in spans of channels.
-delete from speed_histogram h
-using {{> spans}}
-where h.channel_id = span.channel_id and h.time >= span.since and h.time < span.until;
+delete from speed_histogram r using {{> spans}} where {{> in_span}};
 
 -- name: drop_environment_hours
 -- Remove the environment figures in spans of channels.
-delete from environment_hour e
-using {{> spans}}
-where e.channel_id = span.channel_id and e.time >= span.since and e.time < span.until;
+delete from environment_hour r using {{> spans}} where {{> in_span}};
 
 -- name: drop_long_volumes
 -- Remove counts over intervals above an hour that began in spans of channels.
-delete from long_volume v
-using {{> spans}}
-where v.channel_id = span.channel_id and v.time >= span.since and v.time < span.until;
+delete from long_volume r using {{> spans}} where {{> in_span}};
 
 -- name: drop_long_environment
 -- Remove environment values over such intervals.
-delete from long_environment e
-using {{> spans}}
-where e.channel_id = span.channel_id and e.time >= span.since and e.time < span.until;
+delete from long_environment r using {{> spans}} where {{> in_span}};
 
 -- name: drop_days
 -- Remove the figures of local days of sites.
@@ -373,8 +333,7 @@ with chosen as (
     join site s using (site_id)
     join municipality m using (municipality_id)
     where (%(state)s::text is null or m.state = %(state)s)
-      and (%(municipality)s::text is null or m.key = %(municipality)s)
-      and (%(site)s::text is null or s.key = %(site)s)
+      and {{> chosen_sites}}
 )
 insert into stale_bucket (channel_id, hour)
 select c.channel_id, h.hour
@@ -422,16 +381,14 @@ from stale_bucket b
 join channel c using (channel_id)
 join site s using (site_id)
 join municipality m using (municipality_id)
-where (%(municipality)s::text is null or m.key = %(municipality)s)
-  and (%(site)s::text is null or s.key = %(site)s);
+where {{> chosen_sites}};
 
 -- name: count_chosen_sites
 -- How many sites a choice names.
 select count(*) as sites
 from site s
 join municipality m using (municipality_id)
-where (%(municipality)s::text is null or m.key = %(municipality)s)
-  and (%(site)s::text is null or s.key = %(site)s);
+where {{> chosen_sites}};
 
 -- name: ensure_figures
 -- Make room for figures of these times.

@@ -34,32 +34,21 @@ cross join lateral (
     from (select distinct i.channel_id from vp.installation i
           where i.sensor_id = e.sensor_id) c
     cross join lateral (
-        (select r.time, r.received_at, r.interval_s, r.sensor_id, r.time_origin
-         from vp.count_reading r
-         where r.channel_id = c.channel_id and r.time <= now()
-         order by r.time desc limit %(most)s)
-        union all
-        (select r.time, r.received_at, r.interval_s, r.sensor_id, r.time_origin
-         from vp.count_reading r
-         where r.channel_id = c.channel_id and r.time > now()
-         order by r.time desc limit %(most)s)
-        union all
-        (select r.time, r.received_at, r.interval_s, r.sensor_id, r.time_origin
-         from vp.environment_reading r
-         where r.channel_id = c.channel_id and r.time <= now()
-         order by r.time desc limit %(most)s)
-        union all
-        (select r.time, r.received_at, r.interval_s, r.sensor_id, r.time_origin
-         from vp.environment_reading r
-         where r.channel_id = c.channel_id and r.time > now()
-         order by r.time desc limit %(most)s)
+        {{(select r.time, r.received_at, r.interval_s, r.sensor_id, r.time_origin
+           from vp.$readings r
+           where r.channel_id = c.channel_id and r.time <= now()
+           order by r.time desc limit %(most)s)
+          union all
+          (select r.time, r.received_at, r.interval_s, r.sensor_id, r.time_origin
+           from vp.$readings r
+           where r.channel_id = c.channel_id and r.time > now()
+           order by r.time desc limit %(most)s) union all}}
     ) r
     where r.sensor_id = e.sensor_id and r.time_origin = 0
     order by r.received_at desc, r.time desc
     limit %(most)s
 ) r
-where (%(municipality)s::text is null or m.key = %(municipality)s)
-  and (%(sensor)s::text is null or e.key = %(sensor)s)
+where {{> chosen_sensors}}
 group by m.key, e.key, e.name
 order by m.key, e.key;
 
@@ -71,7 +60,6 @@ from passed_over p
 join sensor e using (sensor_id)
 join municipality m using (municipality_id)
 where e.removed_at is null
-  and (%(municipality)s::text is null or m.key = %(municipality)s)
-  and (%(sensor)s::text is null or e.key = %(sensor)s)
+  and {{> chosen_sensors}}
   and (%(since)s::timestamptz is null or p.received_at >= %(since)s)
 order by p.received_at desc, m.key, e.key, p.field;

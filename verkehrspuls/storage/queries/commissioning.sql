@@ -61,14 +61,10 @@ from (select distinct channel_id from vp.installation
 join vp.ambiguous a using (channel_id)
 join vp.channel c using (channel_id)
 join vp.site s using (site_id)
-where exists (
-        select from vp.count_reading r
+where {{exists (
+        select from vp.$readings r
         where r.channel_id = a.channel_id and r.time = a.time
-          and r.sensor_id = %(sensor_id)s)
-   or exists (
-        select from vp.environment_reading r
-        where r.channel_id = a.channel_id and r.time = a.time
-          and r.sensor_id = %(sensor_id)s)
+          and r.sensor_id = %(sensor_id)s) or}}
 group by s.key, c.key, hour
 order by hour desc, s.key, c.key;
 

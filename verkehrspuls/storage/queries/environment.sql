@@ -1,6 +1,5 @@
--- Values of environment quantities. Only sites whose visibility is
--- in `visible` are read, and nothing that lies in the future: that is of a clock that is,
--- or was, ahead.
+-- Values of environment quantities. Only sites whose visibility is in
+-- `visible` are read, and nothing of the future: a clock that is or was ahead wrote that.
 
 -- name: read_environment
 -- Hourly means of an environment quantity of a site, per channel. An hour that a person
@@ -63,10 +62,7 @@ cross join lateral (
          from vp.environment_hour h
          where h.channel_id = c.channel_id
            and h.time <= coalesce(%(now)s::timestamptz, now()) - interval '1 hour'
-           and not exists (
-               select from left_out x
-               where x.channel_id = h.channel_id
-                 and x.began < h.time + interval '1 hour' and x.ended > h.time)
+           and not {{> hour_left_out}}
          order by h.time desc
          limit 1)
         union all
@@ -106,10 +102,7 @@ with left_out as materialized (
         from vp.environment_hour h
         where h.channel_id = c.channel_id and h.observed_s >= 2700
           and h.time <= coalesce(%(now)s::timestamptz, now()) - interval '1 hour'
-          and not exists (
-              select from left_out x
-              where x.channel_id = h.channel_id
-                and x.began < h.time + interval '1 hour' and x.ended > h.time)
+          and not {{> hour_left_out}}
         order by h.time desc
         limit 1
     ) h

@@ -27,10 +27,7 @@ cross join lateral (
     offset 0
 ) v
 where s.municipality_id = %(municipality_id)s and c.quantity = %(quantity)s
-  and not exists (
-      select from exclusion e
-      where e.channel_id = v.channel_id
-        and e.began < v.time + make_interval(secs => v.interval_s) and e.ended > v.time)
+  and not {{> excluded_by_person}}
 
 -- name: known_of_town
 -- When the first and the last hour with volumes of these channels begin.
@@ -143,11 +140,7 @@ left join vp.volume v
 cross join lateral (
     -- asked once (offset 0), and not by each column that it decides on
     select coalesce(v.observed_s, 0) / 3600::double precision as share,
-           exists (
-               select from left_out x
-               where x.channel_id = h.channel_id
-                 and x.began < h.time + interval '1 hour' and x.ended > h.time
-           ) as excluded
+           {{> hour_left_out}} as excluded
     offset 0
 ) observed
 cross join lateral (
@@ -172,8 +165,7 @@ order by h.time, counted.direction
 -- bounds.
 with counted as (
     select c.channel_id
-    from {{> at_site}}
-      and (%(direction)s::text = 'all' or c.direction = %(direction)s)
+    from {{> at_site_in_direction}}
 ), newest as (
     select f.interval_s, max(f.made_at) as made_at
     from vp.forecast f
@@ -203,19 +195,14 @@ order by f.interval_s, f.time
 -- to a whole interval.
 with counted as (
     select c.channel_id
-    from {{> at_site}}
-      and (%(direction)s::text = 'all' or c.direction = %(direction)s)
+    from {{> at_site_in_direction}}
 ), came as (
     select f.*, v.volume * (v.interval_s::double precision / v.observed_s) as counted
     from vp.forecast f
     join counted using (channel_id)
     join vp.volume v using (channel_id, interval_s, time)
     where v.observed_s >= v.interval_s / 2
-      and not exists (
-          select from vp.exclusion e
-          where e.channel_id = v.channel_id
-            and e.began < v.time + make_interval(secs => v.interval_s)
-            and e.ended > v.time)
+      and not {{> excluded_by_person}}
       and f.time + make_interval(secs => f.interval_s) <= (
           select max(made_at) from vp.forecast join counted using (channel_id))
 )

@@ -92,17 +92,11 @@ where heard.time is not null;
 select l.channel_id, l.time, l.interval_s, l.volume, l.value
 from {{> spans}}
 cross join lateral (
-    (select v.channel_id, v.time, v.interval_s, v.volume, null::double precision as value
-     from long_volume v
-     where v.channel_id = span.channel_id
-       and v.time >= span.since and v.time < span.until
-     offset 0)
+    (select r.channel_id, r.time, r.interval_s, r.volume, null::double precision as value
+     from long_volume r where {{> in_span}} offset 0)
     union all
-    (select e.channel_id, e.time, e.interval_s, null, e.value
-     from long_environment e
-     where e.channel_id = span.channel_id
-       and e.time >= span.since and e.time < span.until
-     offset 0)
+    (select r.channel_id, r.time, r.interval_s, null, r.value
+     from long_environment r where {{> in_span}} offset 0)
 ) l;
 
 -- name: health_counts
@@ -111,10 +105,7 @@ select r.channel_id, r.time, r.interval_s, {{r.$count}}, r.speed_kmh, r.occupanc
        r.time_origin
 from {{> spans}}
 cross join lateral (
-    select * from count_reading r
-    where r.channel_id = span.channel_id
-      and r.time >= span.since and r.time < span.until
-    offset 0
+    select * from count_reading r where {{> in_span}} offset 0
 ) r
 
 -- name: put_health
@@ -143,8 +134,7 @@ join channel c using (channel_id)
 join site s using (site_id)
 join municipality m using (municipality_id)
 where s.visibility = any(%(visible)s::text[])
-  and (%(municipality)s::text is null or m.key = %(municipality)s)
-  and (%(site)s::text is null or s.key = %(site)s)
+  and {{> chosen_sites}}
   and h.day >= %(first)s and h.day <= %(last)s
   and (not %(bad_only)s::boolean or h.verdict <> 'good')
 order by h.day, m.key, s.key, c.key;

@@ -1,17 +1,19 @@
 -- Writing a batch: everything in one transaction. Staging tables live as long as the
 -- connection and are empty outside of a transaction.
 
+-- part: count_columns
+channel_id, time, sensor_id, received_at, time_origin, interval_s, {{$count}}, speed_kmh,
+occupancy, histogram_from_kmh, histogram_width_kmh, histogram, observed_s
+
+-- part: environment_columns
+channel_id, time, sensor_id, received_at, time_origin, interval_s, value, observed_s
+
 -- name: make_staging
 -- The tables that COPY fills.
 create temp table if not exists stage_count on commit delete rows as
-select channel_id, time, sensor_id, received_at, time_origin, interval_s, {{$count}},
-       speed_kmh, occupancy, histogram_from_kmh,
-       histogram_width_kmh, histogram, observed_s
-from count_reading with no data;
+select {{> count_columns}} from count_reading with no data;
 create temp table if not exists stage_environment on commit delete rows as
-select channel_id, time, sensor_id, received_at, time_origin, interval_s, value,
-       observed_s
-from environment_reading with no data;
+select {{> environment_columns}} from environment_reading with no data;
 
 -- name: copy_counts
 -- Fill the staging table; columns in the order of a batch's rows.
@@ -23,17 +25,11 @@ copy stage_environment from stdin (format binary);
 
 -- name: copy_new_counts
 -- Straight into the table, where all readings are expected to be new.
-copy count_reading (
-    channel_id, time, sensor_id, received_at, time_origin, interval_s, {{$count}},
-    speed_kmh, occupancy, histogram_from_kmh,
-    histogram_width_kmh, histogram, observed_s
-) from stdin (format binary);
+copy count_reading ({{> count_columns}}) from stdin (format binary);
 
 -- name: copy_new_environment
 -- The same for environment readings.
-copy environment_reading (
-    channel_id, time, sensor_id, received_at, time_origin, interval_s, value, observed_s
-) from stdin (format binary);
+copy environment_reading ({{> environment_columns}}) from stdin (format binary);
 
 -- name: mark_stale_hours
 -- Hours of channels whose figures have to be computed anew; hours counted from 2000.
@@ -57,6 +53,12 @@ select sensor_id, date_trunc('hour', received_at) as hour,
 from written
 group by 1, 2
 
+-- part: newer_copy
+-- What the stored reading `r` takes over from any newer one.
+sensor_id = excluded.sensor_id, received_at = excluded.received_at,
+time_origin = excluded.time_origin, revision = r.revision + 1,
+interval_s = excluded.interval_s, observed_s = excluded.observed_s
+
 -- part: certain
 -- Ambiguous readings `a` that are in the staging table `s`, but for some.
 s.channel_id = a.channel_id and s.time = a.time
@@ -79,20 +81,15 @@ returning r.*
 -- the hours that changed as stale; returns what was stored and corrected per sensor and
 -- hour of receipt. Sorted, so that two workers never deadlock.
 with written as (
-    insert into count_reading as r (
-        channel_id, time, sensor_id, received_at, time_origin, interval_s, {{$count}},
-        speed_kmh, occupancy,
-        histogram_from_kmh, histogram_width_kmh, histogram, observed_s)
+    insert into count_reading as r ({{> count_columns}})
     select * from stage_count order by channel_id, time
     on conflict (channel_id, time) do update set
-        sensor_id = excluded.sensor_id, received_at = excluded.received_at,
-        time_origin = excluded.time_origin, revision = r.revision + 1,
-        interval_s = excluded.interval_s,
+        {{> newer_copy}},
         {{$count = excluded.$count}}, speed_kmh = excluded.speed_kmh,
         occupancy = excluded.occupancy,
         histogram_from_kmh = excluded.histogram_from_kmh,
         histogram_width_kmh = excluded.histogram_width_kmh,
-        histogram = excluded.histogram, observed_s = excluded.observed_s
+        histogram = excluded.histogram
     where (r.interval_s, {{r.$count}}, r.speed_kmh, r.occupancy, r.histogram_from_kmh,
            r.histogram_width_kmh, r.histogram, r.observed_s)
         is distinct from
@@ -106,15 +103,10 @@ with written as (
 -- name: store_environment
 -- The same for environment readings.
 with written as (
-    insert into environment_reading as r
-        (channel_id, time, sensor_id, received_at, time_origin, interval_s, value,
-         observed_s)
+    insert into environment_reading as r ({{> environment_columns}})
     select * from stage_environment order by channel_id, time
     on conflict (channel_id, time) do update set
-        sensor_id = excluded.sensor_id, received_at = excluded.received_at,
-        time_origin = excluded.time_origin, revision = r.revision + 1,
-        interval_s = excluded.interval_s,
-        value = excluded.value, observed_s = excluded.observed_s
+        {{> newer_copy}}, value = excluded.value
     where (r.interval_s, r.value, r.observed_s)
         is distinct from (excluded.interval_s, excluded.value, excluded.observed_s)
       and (%(newest)s::timestamptz is null or r.received_at <= %(newest)s)
@@ -122,7 +114,8 @@ with written as (
 ), {{> written}};
 
 -- name: forget_ambiguous_counts
--- What the staging table holds is certain, but for these times of channels.
+-- Readings in the staging table are no longer ambiguous, but for those at these times of
+-- channels.
 delete from ambiguous_reading a
 using stage_count s
 where {{> certain}};
@@ -134,20 +127,16 @@ using stage_environment s
 where {{> certain}};
 
 -- name: note_ambiguous
--- Note readings that nobody can date for sure: of these those that were written by this
--- receipt. One that is known already stays as certain as it was.
+-- Note readings that nobody can date for sure: of the given ones those that were written
+-- when they were received; one that was known before is not noted.
 insert into ambiguous_reading (channel_id, time, why)
 select given.channel_id, given.time, given.why
 from unnest(%(channels)s::integer[], %(times)s::timestamptz[], %(whys)s::text[],
             %(received)s::timestamptz[]) as given (channel_id, time, why, received_at)
-where exists (
-        select from count_reading r
+where {{exists (
+        select from $readings r
         where r.channel_id = given.channel_id and r.time = given.time
-          and r.received_at = given.received_at)
-   or exists (
-        select from environment_reading r
-        where r.channel_id = given.channel_id and r.time = given.time
-          and r.received_at = given.received_at)
+          and r.received_at = given.received_at) or}}
 on conflict (channel_id, time) do update set why = excluded.why, noted_at = now();
 
 -- name: put_frames
@@ -210,6 +199,12 @@ with gone as (
 insert into stale_bucket (channel_id, hour)
 select distinct channel_id, date_trunc('hour', time, 'UTC') from gone;
 
+-- part: beside
+-- How far the readings before `r` reach, and when the next one begins.
+max(r.time + make_interval(secs => r.interval_s)) over (
+    order by r.time rows between unbounded preceding and 1 preceding) as reached,
+lead(r.time) over (order by r.time) as next
+
 -- name: count_overlapping
 -- Of the readings in a span of each channel, those of which others cover more than a
 -- share.
@@ -217,20 +212,12 @@ select count(*) as readings
 from {{> spans}}
 cross join lateral (
     select r.time, r.interval_s, r.time + make_interval(secs => r.interval_s) as ended,
-           max(r.time + make_interval(secs => r.interval_s)) over (
-               order by r.time rows between unbounded preceding and 1 preceding
-           ) as reached,
-           lead(r.time) over (order by r.time) as next
+           {{> beside}}
     from (
-        select c.time, c.interval_s from count_reading c
+        {{select c.time, c.interval_s from $readings c
         where c.channel_id = span.channel_id
           and c.time >= span.since - interval '1 hour'
-          and c.time < span.until + interval '1 hour'
-        union all
-        select e.time, e.interval_s from environment_reading e
-        where e.channel_id = span.channel_id
-          and e.time >= span.since - interval '1 hour'
-          and e.time < span.until + interval '1 hour'
+          and c.time < span.until + interval '1 hour' union all}}
     ) r
 ) r
 where r.time >= span.since and r.time < span.until
@@ -271,19 +258,12 @@ with given as materialized (
     select span.channel_id, span.hour, r.time, r.reached, r.next
     from span
     cross join lateral (
-        select r.time,
-               max(r.time + make_interval(secs => r.interval_s)) over (
-                   order by r.time rows between unbounded preceding and 1 preceding
-               ) as reached,
-               lead(r.time) over (order by r.time) as next
+        select r.time, {{> beside}}
         from (
-            select c.time, c.interval_s from count_reading c
+            {{select c.time, c.interval_s from $readings c
             where c.channel_id = span.channel_id
               and c.time > span.first - interval '1 hour' and c.time < span.ended
-            union all
-            select e.time, e.interval_s from environment_reading e
-            where e.channel_id = span.channel_id
-              and e.time > span.first - interval '1 hour' and e.time < span.ended
+            union all}}
         ) r
     ) r
     where r.time between span.first and span.last
@@ -327,29 +307,17 @@ select (extract(epoch from max(r.time + make_interval(secs => r.interval_s))
                     = r.time) as even
 from given
 cross join lateral (
-    (select c.time, c.interval_s from count_reading c
-     where c.channel_id = given.channel_id
-       and c.time > given.first - interval '1 hour' and c.time < given.ended)
-    union all
-    (select c.time, c.interval_s from count_reading c
-     where c.channel_id = given.channel_id and c.time < given.first
-     order by c.time desc limit 1)
-    union all
-    (select c.time, c.interval_s from count_reading c
-     where c.channel_id = given.channel_id and c.time >= given.ended
-     order by c.time limit %(following)s)
-    union all
-    (select e.time, e.interval_s from environment_reading e
-     where e.channel_id = given.channel_id
-       and e.time > given.first - interval '1 hour' and e.time < given.ended)
-    union all
-    (select e.time, e.interval_s from environment_reading e
-     where e.channel_id = given.channel_id and e.time < given.first
-     order by e.time desc limit 1)
-    union all
-    (select e.time, e.interval_s from environment_reading e
-     where e.channel_id = given.channel_id and e.time >= given.ended
-     order by e.time limit %(following)s)
+    {{(select c.time, c.interval_s from $readings c
+       where c.channel_id = given.channel_id
+         and c.time > given.first - interval '1 hour' and c.time < given.ended)
+      union all
+      (select c.time, c.interval_s from $readings c
+       where c.channel_id = given.channel_id and c.time < given.first
+       order by c.time desc limit 1)
+      union all
+      (select c.time, c.interval_s from $readings c
+       where c.channel_id = given.channel_id and c.time >= given.ended
+       order by c.time limit %(following)s) union all}}
 ) r
 group by given.place, given.following
 order by given.place;
@@ -487,18 +455,20 @@ select pg_terminate_backend(pid) from pg_stat_activity
 where pid = %(pid)s and usename = current_user
   and application_name = 'ingest ' || %(slot)s::text;
 
+-- part: held_slots
+-- Locks by which the workers of this database hold their slots.
+from pg_locks
+where locktype = 'advisory' and granted and objsubid = 2
+  and database = (select oid from pg_database where datname = current_database())
+  and classid::bigint = hashtext('vp.ingest.slot')::bigint & 4294967295
+
 -- name: slots
 -- Worker slots of the last day: when they last wrote, and whether a worker serves them.
 select slot, committed_at, drained_at is not null as drained, sessions_lost,
        session_lost_at, certificate_ends,
        coalesce(client_id = 'verkehrspuls-ingest-' || slot, false) as guessable,
        exists (
-           select from pg_locks
-           where locktype = 'advisory' and granted and objsubid = 2
-             and database = (select oid from pg_database
-                             where datname = current_database())
-             and classid::bigint = hashtext('vp.ingest.slot')::bigint & 4294967295
-             and objid::bigint = slot
+           select {{> held_slots}} and objid::bigint = slot
        ) as served
 from ingest_slot left join ingest_session using (slot)
 where slot < 100 and committed_at > now() - interval '1 day'
@@ -506,11 +476,7 @@ order by slot;
 
 -- name: count_workers
 -- How many ingest workers are connected to the database, each by its slot.
-select count(*) as workers from pg_locks
-where locktype = 'advisory' and granted and objsubid = 2
-  and database = (select oid from pg_database where datname = current_database())
-  and classid::bigint = hashtext('vp.ingest.slot')::bigint & 4294967295
-  and objid::bigint < 100;
+select count(*) as workers {{> held_slots}} and objid::bigint < 100;
 
 -- name: slot_known
 -- Whether a slot was served before, and not drained since.

@@ -43,8 +43,7 @@ select m.key as municipality, e.key as sensor, l.field, l.problem,
 from ledger_field l
 join sensor e using (sensor_id)
 join municipality m using (municipality_id)
-where (%(municipality)s::text is null or m.key = %(municipality)s)
-  and (%(sensor)s::text is null or e.key = %(sensor)s)
+where {{> chosen_sensors}}
   and (%(site)s::text is null or l.sensor_id in (
       select i.sensor_id
       from installation i
@@ -333,8 +332,7 @@ left join municipality m using (municipality_id)
 left join reasons on coalesce(reasons.sensor_id, 0) = coalesce(came.sensor_id, 0)
     and (came.sensor_id is not null or came.messages_received is not null)
 left join left_out on left_out.sensor_id = came.sensor_id
-where (%(municipality)s::text is null or m.key = %(municipality)s)
-  and (%(sensor)s::text is null or e.key = %(sensor)s)
+where {{> chosen_sensors}}
 order by m.key, e.key;
 
 -- part: reject
@@ -388,8 +386,7 @@ select m.key as municipality, e.key as sensor, l.reason,
 from ledger_reject l
 left join sensor e using (sensor_id)
 left join municipality m using (municipality_id)
-where (%(municipality)s::text is null or m.key = %(municipality)s)
-  and (%(sensor)s::text is null or e.key = %(sensor)s)
+where {{> chosen_sensors}}
   and (%(reason)s::text is null or l.reason = %(reason)s)
   and (%(start)s::timestamptz is null or l.hour >= %(start)s)
   and (%(end)s::timestamptz is null or l.hour < %(end)s)

@@ -11,8 +11,7 @@ with visible as (
     select e.sensor_id, m.key as municipality, e.key as sensor, e.interval_s
     from vp.sensor e
     join vp.municipality m using (municipality_id)
-    where (%(municipality)s::text is null or m.key = %(municipality)s)
-      and (%(sensor)s::text is null or e.key = %(sensor)s)
+    where {{> chosen_sensors}}
       and exists (
           select from vp.installation i
           join vp.channel c using (channel_id)

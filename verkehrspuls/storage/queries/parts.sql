@@ -1,6 +1,16 @@
 -- Words that queries of several files share: see verkehrspuls/storage/named.py. They
 -- become part of the query, so that its plan is the one of the words written out.
 
+-- part: chosen_sites
+-- Sites `s` of municipalities `m`: all, those of one municipality, or one.
+(%(municipality)s::text is null or m.key = %(municipality)s)
+and (%(site)s::text is null or s.key = %(site)s)
+
+-- part: chosen_sensors
+-- Sensors `e` of municipalities `m`: all, those of one municipality, or one.
+(%(municipality)s::text is null or m.key = %(municipality)s)
+and (%(sensor)s::text is null or e.key = %(sensor)s)
+
 -- part: at_site
 -- Channels `c` of a quantity at a visible site.
 vp.channel c
@@ -8,6 +18,11 @@ join vp.site s using (site_id)
 where c.site_id = %(site_id)s
   and s.visibility = any(%(visible)s::text[])
   and c.quantity = %(quantity)s
+
+-- part: at_site_in_direction
+-- The same in a direction; 'all' is all.
+{{> at_site}}
+  and (%(direction)s::text = 'all' or c.direction = %(direction)s)
 
 -- part: at_places
 -- Channels `c` of places; direction 'all' is all.
@@ -21,6 +36,17 @@ join vp.channel c
 -- A span of each channel.
 unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])
     as span (channel_id, since, until)
+
+-- part: in_span
+-- Of the channel of a span: what begins in it, as `r`.
+r.channel_id = span.channel_id and r.time >= span.since and r.time < span.until
+
+-- part: excluded_by_person
+-- Whether a person excluded some of the interval `v`.
+exists (
+    select from vp.exclusion e
+    where e.channel_id = v.channel_id
+      and e.began < v.time + make_interval(secs => v.interval_s) and e.ended > v.time)
 
 -- part: left_out
 -- When values of the channels `chosen` are left out of figures: what a person excluded
@@ -42,15 +68,18 @@ select channel_id, range_agg(tstzrange(began, greatest(began, ended))) as spans
 from ({{> left_out}}) f
 group by channel_id
 
+-- part: hour_left_out
+-- Whether some of the hour `h` is `left_out`.
+exists (
+    select from left_out x
+    where x.channel_id = h.channel_id
+      and x.began < h.time + interval '1 hour' and x.ended > h.time)
+
 -- part: hours_of_period
 -- Hours `h` of the period, and whether each is left out.
 cross join lateral (
     -- asked of each hour only where anything is excluded at all, and once (offset 0)
-    select exists (select from left_out) and exists (
-        select from left_out x
-        where x.channel_id = h.channel_id
-          and x.began < h.time + interval '1 hour' and x.ended > h.time
-    ) as is_so
+    select exists (select from left_out) and {{> hour_left_out}} as is_so
     offset 0
 ) excluded
 where h.time >= %(start)s and h.time < %(end)s and h.time <= now()

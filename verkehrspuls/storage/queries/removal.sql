@@ -1,5 +1,17 @@
 -- Ending and removing what is registered. The ledger and the rejects stay.
 
+-- part: of_channels
+where channel_id = any(%(channels)s::integer[])
+
+-- part: of_sites
+where site_id = any(%(sites)s::integer[])
+
+-- part: of_sensors
+where sensor_id = any(%(sensors)s::integer[])
+
+-- part: of_town
+where municipality_id = %(municipality_id)s
+
 -- name: end_installations
 -- End those installations of a sensor that last at a time, and mark the hours since then.
 with ended as (
@@ -29,23 +41,24 @@ select municipality_id from municipality
 where key = %(municipality)s and removed_at is null;
 
 -- name: lock_sites_of_town
--- The sites of a municipality, or one of them: no figure of theirs is computed meanwhile.
+-- Lock the sites of a municipality, or one of them: meanwhile no figure of theirs is
+-- computed.
 select s.site_id
 from site s
 join municipality m using (municipality_id)
-where m.key = %(municipality)s and (%(site)s::text is null or s.key = %(site)s)
+where m.key = %(municipality)s and (%(key)s::text is null or s.key = %(key)s)
 order by s.site_id
 for update of s;
 
 -- name: lock_town
--- Cases of a municipality are grouped, and decided, by one transaction at a time.
+-- Lock a municipality: its cases are grouped, and decided, by one transaction at a time.
 select municipality_id from municipality
 where key = %(municipality)s
 for no key update;
 
 -- name: channels_of_sites
 -- The channels of sites.
-select channel_id from channel where site_id = any(%(sites)s::integer[]);
+select channel_id from channel {{> of_sites}};
 
 -- name: channels_of_town
 -- All channels of a municipality.
@@ -55,12 +68,12 @@ join site s using (site_id)
 join municipality m using (municipality_id)
 where m.key = %(municipality)s;
 
--- name: sensors_of_town
--- The sensors of a municipality, or one of them.
+-- name: lock_sensors_of_town
+-- Lock the sensors of a municipality, or one of them.
 select e.sensor_id
 from sensor e
 join municipality m using (municipality_id)
-where m.key = %(municipality)s and (%(sensor)s::text is null or e.key = %(sensor)s)
+where m.key = %(municipality)s and (%(key)s::text is null or e.key = %(key)s)
   and e.removed_at is null
 order by e.sensor_id
 for update of e;
@@ -75,10 +88,10 @@ with concerned as (
     where channel_id = any(%(case_channels)s::integer[])
 )
 select (select count(*) from count_reading
-        where channel_id = any(%(channels)s::integer[])
+        {{> of_channels}}
           and (%(sensor)s::integer is null or sensor_id = %(sensor)s))
        + (select count(*) from environment_reading
-          where channel_id = any(%(channels)s::integer[])
+          {{> of_channels}}
             and (%(sensor)s::integer is null or sensor_id = %(sensor)s)) as readings,
        (select count(distinct anomaly_case_id) from case_member
         where channel_id = any(%(case_channels)s::integer[])) as cases,
@@ -96,37 +109,27 @@ select remove_readings(%(channels)s::integer[], %(sensor)s::integer);
 delete from ambiguous_reading a
 where a.channel_id = any(%(channels)s::integer[])
   and (%(sensor)s::integer is null
-       or exists (
-           select from count_reading r
+       or {{exists (
+           select from $readings r
            where r.channel_id = a.channel_id and r.time = a.time
-             and r.sensor_id = %(sensor)s)
-       or exists (
-           select from environment_reading r
-           where r.channel_id = a.channel_id and r.time = a.time
-             and r.sensor_id = %(sensor)s));
+             and r.sensor_id = %(sensor)s) or}});
 
 -- name: forget_sensors
 -- Take sensors out of the registry; what they sent stays in the ledger.
-with installations as (
-    delete from installation where sensor_id = any(%(sensors)s::integer[])
-), status as (
-    delete from sensor_status where sensor_id = any(%(sensors)s::integer[])
-), messages as (
-    delete from newest_message where sensor_id = any(%(sensors)s::integer[])
-), tokens as (
-    update api_token set revoked_at = coalesce(revoked_at, now())
-    where sensor_id = any(%(sensors)s::integer[])
-)
-update sensor set removed_at = now() where sensor_id = any(%(sensors)s::integer[]);
+with installations as (delete from installation {{> of_sensors}}),
+     status as (delete from sensor_status {{> of_sensors}}),
+     messages as (delete from newest_message {{> of_sensors}}),
+     tokens as (
+         update api_token set revoked_at = coalesce(revoked_at, now()) {{> of_sensors}})
+update sensor set removed_at = now() {{> of_sensors}};
 
 -- name: remove_members
 -- Remove what detectors found on channels; returns the cases that it was part of.
-delete from case_member where channel_id = any(%(channels)s::integer[])
-returning anomaly_case_id;
+delete from case_member {{> of_channels}} returning anomaly_case_id;
 
 -- name: lead_cases
--- Cases that have members elsewhere are shown by the worst of those; they are grouped
--- anew when one of their hours is computed.
+-- Cases that still have members, at other channels: show each by its worst member. They
+-- are grouped anew when one of their hours is computed.
 update anomaly_case a
 set (site_id, channel_id, detector, observed, usual, score, reason) = (
         select c.site_id, e.channel_id, e.detector, e.observed, e.usual, e.score,
@@ -165,38 +168,25 @@ delete from anomaly_case where anomaly_case_id in (select anomaly_case_id from g
 
 -- name: remove_figures
 -- Remove what was computed of channels.
-with volumes as (
-    delete from volume where channel_id = any(%(channels)s::integer[])
-), hours as (
-    delete from environment_hour where channel_id = any(%(channels)s::integer[])
-), long_volumes as (
-    delete from long_volume where channel_id = any(%(channels)s::integer[])
-), long_values as (
-    delete from long_environment where channel_id = any(%(channels)s::integer[])
-), histograms as (
-    delete from speed_histogram where channel_id = any(%(channels)s::integer[])
-), imputed as (
-    delete from imputed_hour where channel_id = any(%(channels)s::integer[])
-), forecasts as (
-    delete from forecast where channel_id = any(%(channels)s::integer[])
-), health as (
-    delete from channel_health where channel_id = any(%(channels)s::integer[])
-), newest as (
-    delete from newest_reading where channel_id = any(%(channels)s::integer[])
-), installations as (
-    delete from installation where channel_id = any(%(channels)s::integer[])
-)
-delete from stale_bucket where channel_id = any(%(channels)s::integer[]);
+with volumes as (delete from volume {{> of_channels}}),
+     hours as (delete from environment_hour {{> of_channels}}),
+     long_volumes as (delete from long_volume {{> of_channels}}),
+     long_values as (delete from long_environment {{> of_channels}}),
+     histograms as (delete from speed_histogram {{> of_channels}}),
+     imputed as (delete from imputed_hour {{> of_channels}}),
+     forecasts as (delete from forecast {{> of_channels}}),
+     health as (delete from channel_health {{> of_channels}}),
+     newest as (delete from newest_reading {{> of_channels}}),
+     installations as (delete from installation {{> of_channels}})
+delete from stale_bucket {{> of_channels}};
 
 -- name: leave_roads
 -- Take sites out of corridors and junctions.
-with stations as (
-    delete from corridor_station where site_id = any(%(sites)s::integer[])
-)
-delete from junction_arm where site_id = any(%(sites)s::integer[]);
+with stations as (delete from corridor_station {{> of_sites}})
+delete from junction_arm {{> of_sites}};
 
 -- name: remove_roads
--- Remove corridors and junctions that lead nowhere any more.
+-- Remove corridors with fewer than two stations, and junctions without ways in or out.
 with corridors as (
     delete from corridor r
     where r.municipality_id = %(municipality_id)s
@@ -209,32 +199,21 @@ where j.municipality_id = %(municipality_id)s
        where a.junction_id = j.junction_id) < 2;
 
 -- name: remove_sites
--- Remove sites with their channels and days; nothing else hangs on them by now.
-with days as (
-    delete from daily_figure where site_id = any(%(sites)s::integer[])
-), stale as (
-    delete from stale_day where site_id = any(%(sites)s::integer[])
-), events as (
-    delete from local_event where site_id = any(%(sites)s::integer[])
-), channels as (
-    delete from channel where site_id = any(%(sites)s::integer[])
-)
-delete from site where site_id = any(%(sites)s::integer[]);
+-- Remove sites with their channels, days and events; by now nothing else refers to them.
+with days as (delete from daily_figure {{> of_sites}}),
+     stale as (delete from stale_day {{> of_sites}}),
+     events as (delete from local_event {{> of_sites}}),
+     channels as (delete from channel {{> of_sites}})
+delete from site {{> of_sites}};
 
 -- name: forget_town
 -- Take a municipality out of the registry.
-with events as (
-    delete from local_event where municipality_id = %(municipality_id)s
-), days as (
-    delete from stale_case_day where municipality_id = %(municipality_id)s
-), hours as (
-    delete from stale_case_hour where municipality_id = %(municipality_id)s
-), tokens as (
-    update api_token set revoked_at = coalesce(revoked_at, now())
-    where municipality_id = %(municipality_id)s
-)
-update municipality set removed_at = now()
-where municipality_id = %(municipality_id)s;
+with events as (delete from local_event {{> of_town}}),
+     days as (delete from stale_case_day {{> of_town}}),
+     hours as (delete from stale_case_hour {{> of_town}}),
+     tokens as (
+         update api_token set revoked_at = coalesce(revoked_at, now()) {{> of_town}})
+update municipality set removed_at = now() {{> of_town}};
 
 -- name: orphaned_channels
 -- Channels that were removed while a worker that did not know it yet wrote readings.

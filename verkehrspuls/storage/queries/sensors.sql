@@ -55,8 +55,7 @@ join vp.installation i using (sensor_id)
 join vp.channel c using (channel_id)
 join vp.site s using (site_id)
 where s.visibility = any(%(visible)s::text[])
-  and (%(municipality)s::text is null or m.key = %(municipality)s)
-  and (%(sensor)s::text is null or e.key = %(sensor)s)
+  and {{> chosen_sensors}}
 
 -- name: read_installed
 -- When sensors were attached to the channels of a site; open ends far away.

@@ -55,6 +55,5 @@ left join lateral (
     where c.site_id = s.site_id and %(heard)s::boolean
 ) heard on true
 where s.visibility = any(%(visible)s::text[])
-  and (%(municipality)s::text is null or m.key = %(municipality)s)
-  and (%(site)s::text is null or s.key = %(site)s)
+  and {{> chosen_sites}}
 order by m.name, s.name, s.key

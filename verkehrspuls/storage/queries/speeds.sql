@@ -1,14 +1,12 @@
--- Speed histograms. Only sites whose visibility is
--- in `visible` are read, and nothing that lies in the future: that is of a clock that is,
--- or was, ahead.
+-- Speed histograms. Only sites whose visibility is in
+-- `visible` are read, and nothing of the future: a clock that is or was ahead wrote that.
 
 -- name: read_speed_histograms
 -- Merged speed histograms of a site's hours, per channel; direction 'all' is all. An hour
 -- that a person excluded knows nothing but how much of it there was.
 with chosen as (
     select c.channel_id
-    from {{> at_site}}
-      and (%(direction)s::text = 'all' or c.direction = %(direction)s)
+    from {{> at_site_in_direction}}
 ), left_out as materialized (
     {{> left_out}}
 )

@@ -1,6 +1,5 @@
--- Volumes: what was counted, per interval. Only sites whose visibility is
--- in `visible` are read, and nothing that lies in the future: that is of a clock that is,
--- or was, ahead.
+-- Volumes: what was counted, per interval. Only sites whose visibility is in
+-- `visible` are read, and nothing of the future: a clock that is or was ahead wrote that.
 
 -- part: bins
 -- Bins of lanes of a site, quantity and direction in a period; null is each direction.
@@ -300,21 +299,18 @@ with left_out as materialized (
     where s.visibility = any(%(visible)s::text[])
 ), newest as (
     -- of each channel, with that of its site
-    select counted.*, v.*,
-           max(v.time) over (partition by counted.site_id, counted.quantity) as last
+    select counted.*, h.*,
+           max(h.time) over (partition by counted.site_id, counted.quantity) as last
     from counted
     left join lateral (
-        select v.time, v.volume, v.usual, v.usual_spread, v.observed_s
-        from vp.volume v
-        where v.channel_id = counted.channel_id and v.interval_s = 3600
-          and v.time <= coalesce(%(now)s::timestamptz, now()) - interval '1 hour'
-          and not exists (
-              select from left_out x
-              where x.channel_id = v.channel_id
-                and x.began < v.time + interval '1 hour' and x.ended > v.time)
-        order by v.time desc
+        select h.time, h.volume, h.usual, h.usual_spread, h.observed_s
+        from vp.volume h
+        where h.channel_id = counted.channel_id and h.interval_s = 3600
+          and h.time <= coalesce(%(now)s::timestamptz, now()) - interval '1 hour'
+          and not {{> hour_left_out}}
+        order by h.time desc
         limit 1
-    ) v on true
+    ) h on true
 ), told as (
     select newest.*, newest.time = newest.last as counts,
            exists (

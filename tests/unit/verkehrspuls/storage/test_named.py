@@ -111,6 +111,20 @@ def test_what_stands_in_braces_is_repeated_for_each_column() -> None:
     assert all(f"sum(l.{name})::bigint as {name}" in text for name in TALLIES)
 
 
+def test_both_tables_of_readings_are_read() -> None:
+    """What stands between their queries ends the braces."""
+    texts = queries()
+    for between, text in (
+        ("union all", texts["reading_details"]),
+        ("or", texts["forget_ambiguous"]),
+    ):
+        assert re.search(
+            rf"from count_reading r\b.* {between}\n.*from environment_reading r\b",
+            text,
+            re.DOTALL,
+        )
+
+
 def test_sums_of_the_ledger_are_listed_nowhere() -> None:
     """Some queries name a few of them, and none names all."""
     texts = [file.read_text("utf-8") for file in QUERIES.glob("*.sql")]
