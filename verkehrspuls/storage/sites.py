@@ -1,6 +1,6 @@
 """Municipalities and sites, as pages, API and exports read them.
 
-What of a registration cannot be used is left out here, and named.
+Parts of a registration that cannot be used are left out here, and named as faults.
 """
 
 from collections.abc import Mapping, Sequence

@@ -366,9 +366,9 @@ on conflict (slot, sensor_id) do update set
     messages = (excluded.messages || n.messages)[:%(most)s];
 
 -- name: put_status
--- What a sensor says of itself; an older message never replaces a newer one, but for
--- one of the future: its clock, or ours, was ahead. What was retained and has no time
--- holds since it was known.
+-- Store what a sensor says of itself. An older message never replaces a newer one, but
+-- for one of the future: its clock, or ours, was ahead. What was retained and has no
+-- time holds since it was known.
 insert into sensor_status as s (sensor_id, state, since, battery_pct, firmware)
 values (%(sensor_id)s, %(state)s, %(since)s, %(battery_pct)s, %(firmware)s)
 on conflict (sensor_id) do update set
@@ -419,7 +419,7 @@ on conflict (device) do update set born_at = excluded.born_at, names = excluded.
 where b.born_at <= excluded.born_at or b.born_at > now() + interval '1 minute';
 
 -- name: births
--- The newest of them; those read last are the newest.
+-- The newest births, from the oldest to the newest.
 select device as key, born_at as at, names as content
 from (select * from sparkplug_birth order by born_at desc limit %(most)s) b
 order by born_at;
@@ -516,7 +516,7 @@ update ingest_session set certificate_ends = %(ends)s where slot = %(slot)s;
 select pg_try_advisory_lock(hashtext('vp.ingest.slot'), %(slot)s) as taken;
 
 -- name: tried_counts
--- The staged rows, which are rolled back, and what storing them would come to.
+-- What storing would do with each of the staged rows, which are rolled back afterwards.
 select s.key as site, c.key as channel, t.time, t.interval_s,
        jsonb_strip_nulls(given.content) - 'interval_s' as values,
        case when r.channel_id is null then 'stored'

@@ -311,7 +311,7 @@ with left_out as materialized (
         order by h.time desc
         limit 1
     ) h on true
-), told as (
+), compared as (
     select newest.*, newest.time = newest.last as counts,
            exists (
                select from vp.installation i
@@ -333,6 +333,6 @@ select site_id, quantity, last as time, sum(volume) filter (where counts) as vol
              / (3600 * greatest(count(*) filter (where counts),
                                 count(*) filter (where attached))), 4)
            ::double precision as observed
-from told
+from compared
 group by site_id, quantity, last
 order by site_id, quantity
