@@ -463,6 +463,16 @@ def test_evidence_of_a_case_is_in_words_and_units(client: TestClient, url: str) 
             )
 
 
+def test_sentence_of_a_case_begins_large_in_english_too(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "dashboards.describe.case", lambda *_, **__: "motor vehicles: sudden jam."
+    )
+    page = client.get("/en/cases/1").text
+    assert '<p class="lead">Motor vehicles: sudden jam.' in page
+
+
 def test_evidence_of_a_large_case_says_how_much_of_it_is_shown(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -41,6 +41,7 @@ def case_page(report: Report, language: Language) -> CasePage:
     case = report.case
     zone = case.time_zone
     word = describe.case_word(case.reason, language)
+    sentence = describe.case(case, language, zone=zone)
     effect = states.EFFECTS[case.effect]
     facts = [
         (language.phrase("State"), describe.case_state(case, language)),
@@ -58,7 +59,8 @@ def case_page(report: Report, language: Language) -> CasePage:
             number=case.anomaly_case_id,
             word=word,
         ),
-        sentence=describe.case(case, language, zone=zone),
+        # it begins with what is counted, which English writes small
+        sentence=sentence[0].upper() + sentence[1:],
         facts=facts,
         course=evidence_chart(report, language),
         evidence=_evidence(case, language),
