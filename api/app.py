@@ -71,7 +71,7 @@ def create_app(settings: Settings) -> FastAPI:
     for resource in resources():
         app.include_router(resource.router)
     app.include_router(reference.router)
-    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # as documented
     problems.install(app)
     app.add_middleware(conditional.Conditional)
     app.add_middleware(CompressMiddleware)

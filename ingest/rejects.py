@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from ingest.batch import Batch, Collector, Message, Reject
@@ -144,7 +145,7 @@ def _pages(
 ) -> Iterator[list[Rejected]]:
     last: tuple[datetime, int] = (_EARLIEST, 0)
     while True:
-        page = writer.with_retry(lambda c: _page(c, choice, until, last))  # noqa: B023
+        page = writer.with_retry(partial(_page, choice=choice, until=until, last=last))
         if not page:
             return
         yield page

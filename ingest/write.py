@@ -162,7 +162,7 @@ class Writer:
                     extra={"reason": str(error).strip(), "pause_s": ceiling},
                 )
                 # jitter, so that workers do not all reconnect at once
-                if self._pause(ceiling * random.uniform(0.5, 1)):  # noqa: S311
+                if self._pause(ceiling * random.uniform(0.5, 1)):  # noqa: S311 - no secret
                     raise Stopped from error
             finally:
                 self._busy_since = None

@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 import pytest
@@ -69,28 +69,29 @@ def _clean_environment() -> Iterator[None]:
         yield
 
 
+def _databases(server: AbstractContextManager[str]) -> Iterator[parts.Databases]:
+    with server as url, closing(parts.Databases(url)) as databases:
+        yield databases
+
+
 @pytest.fixture(scope="session")
 def _plain() -> Iterator[parts.Databases]:
-    with parts.postgres() as url, closing(parts.Databases(url)) as databases:
-        yield databases
+    yield from _databases(parts.postgres())
 
 
 @pytest.fixture(scope="session")
 def _oldest() -> Iterator[parts.Databases]:
-    with parts.oldest() as url, closing(parts.Databases(url)) as databases:
-        yield databases
+    yield from _databases(parts.oldest())
 
 
 @pytest.fixture(scope="session")
 def _container() -> Iterator[parts.Databases]:
-    with parts.timescale_container() as url, closing(parts.Databases(url)) as databases:
-        yield databases
+    yield from _databases(parts.timescale_container())
 
 
 @pytest.fixture(scope="session")
 def _timescale() -> Iterator[parts.Databases]:
-    with parts.timescale() as url, closing(parts.Databases(url)) as databases:
-        yield databases
+    yield from _databases(parts.timescale())
 
 
 @pytest.fixture

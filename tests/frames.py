@@ -19,6 +19,13 @@ def utc(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
+#: days of Berlin on which clocks change: when they begin, and their length in hours
+CLOCK_CHANGES = (
+    (date(2026, 3, 29), utc("2026-03-28 23:00"), 23),
+    (date(2026, 10, 25), utc("2026-10-24 22:00"), 25),
+)
+
+
 def make(
     schema: Mapping[str, pl.DataType], rows: Sequence[Mapping[str, Any]], **same: Any
 ) -> pl.DataFrame:

@@ -261,7 +261,7 @@ def setting(url: str) -> None:
 
 def query(url: str) -> None:
     """Its migration is applied, its rows are records, and its table is described."""
-    from verkehrspuls.storage.notes import list_notes  # type: ignore[import-not-found]
+    from verkehrspuls.storage.notes import list_notes  # type: ignore[import-not-found]  # written by the guide
 
     assert "9000" in command(url, "db", "status")
     with connect(url) as connection:

@@ -22,6 +22,46 @@ from verkehrspuls.storage.database import connect
 
 SINCE = datetime(2000, 1, 1, tzinfo=UTC)
 
+#: a lane in each direction
+LANES = (
+    Channel(key="in", name="einwärts", quantity="motor", direction="in"),
+    Channel(key="out", name="auswärts", quantity="motor", direction="out"),
+)
+
+
+def counter(
+    key: str,
+    name: str,
+    site: str,
+    *,
+    channels: tuple[str, ...] = ("in", "out"),
+    interval_s: int = 300,
+) -> Sensor:
+    """Return a sensor that counts on channels of a site, as its outputs 1, 2, …"""
+    return Sensor(
+        key=key,
+        name=name,
+        interval_s=interval_s,
+        class_scheme="tls-8+1",
+        installations=tuple(
+            Installation(site=site, channel=channel, output=str(output), since=SINCE)
+            for output, channel in enumerate(channels, 1)
+        ),
+    )
+
+
+def air_sensor(key: str, name: str, site: str, channel: str, quantity: str) -> Sensor:
+    """Return a sensor that measures one quantity every ten minutes."""
+    return Sensor(
+        key=key,
+        name=name,
+        interval_s=600,
+        installations=(
+            Installation(site=site, channel=channel, output=quantity, since=SINCE),
+        ),
+    )
+
+
 TOWN = Town(
     key="kusel",
     name="Landkreis Kusel",
@@ -37,33 +77,14 @@ TOWN = Town(
             road="B 420",
             speed_limit_kmh=50,
             channels=(
-                Channel(key="in", name="einwärts", quantity="motor", direction="in"),
-                Channel(key="out", name="auswärts", quantity="motor", direction="out"),
+                *LANES,
                 Channel(key="no2", name="NO₂", quantity="no2_ugm3"),
             ),
         ),
     ),
     sensors=(
-        Sensor(
-            key="camera-1",
-            name="Kamera 1",
-            interval_s=300,
-            class_scheme="tls-8+1",
-            installations=(
-                Installation(site="b420", channel="in", output="1", since=SINCE),
-                Installation(site="b420", channel="out", output="2", since=SINCE),
-            ),
-        ),
-        Sensor(
-            key="air-1",
-            name="Luft 1",
-            interval_s=600,
-            installations=(
-                Installation(
-                    site="b420", channel="no2", output="no2_ugm3", since=SINCE
-                ),
-            ),
-        ),
+        counter("camera-1", "Kamera 1", site="b420"),
+        air_sensor("air-1", "Luft 1", "b420", "no2", "no2_ugm3"),
     ),
 )
 COUNTS_TOPIC = "vp/v1/kusel/camera-1/counts"

@@ -102,7 +102,7 @@ def measure(readings: int) -> dict[str, float | int]:
 
 def _recompute(url: str) -> float:
     """Run the command; return the greatest memory of one of its processes in MB."""
-    process = subprocess.Popen(  # noqa: S603
+    process = subprocess.Popen(
         [
             *(sys.executable, "-m", "verkehrspuls", "analytics", "recompute"),
             "--no-progress",

@@ -45,13 +45,13 @@ def measure(seconds: int) -> dict[str, float | None]:
             "VERKEHRSPULS_LOG__LEVEL": "error",
         }
         for worker in ("ingest", "analytics"):
-            process = subprocess.Popen(  # noqa: S603
+            process = subprocess.Popen(
                 [sys.executable, "-m", "verkehrspuls", worker, "run"],
                 env=environment,
                 stdout=subprocess.PIPE,
             )
             stack.callback(_end, process)
-            process.stdout.readline()  # type: ignore[union-attr]
+            process.stdout.readline()  # type: ignore[union-attr]  # a pipe
         with connect(url) as connection:
             site = list_sites(connection)[0]
         published: list[float] = []

@@ -39,7 +39,7 @@ def prepared(
     parts: Parts, messages: int, readings: int, *, rate: float
 ) -> Iterator[Callable[..., Any]]:
     """Prepare the load in a separate process; the yielded function starts it."""
-    process = subprocess.Popen(  # noqa: S603
+    process = subprocess.Popen(
         [
             *(sys.executable, "-m", "benchmarks.ingest.publish", parts.publish),
             *map(str, (messages, readings, 0, rate)),
@@ -49,8 +49,8 @@ def prepared(
     )
 
     def publish(*, wait: bool = True) -> Callable[[], None] | None:
-        process.stdin.write(b"go\n")  # type: ignore[union-attr]
-        process.stdin.flush()  # type: ignore[union-attr]
+        process.stdin.write(b"go\n")  # type: ignore[union-attr]  # a pipe
+        process.stdin.flush()  # type: ignore[union-attr]  # a pipe
         if not wait:
             return finish
         finish()
@@ -61,5 +61,5 @@ def prepared(
         if process.returncode:
             raise RuntimeError("the load could not be published")
 
-    process.stdout.readline()  # type: ignore[union-attr]
+    process.stdout.readline()  # type: ignore[union-attr]  # a pipe
     yield publish

@@ -138,7 +138,7 @@ def _running(
 
         def start() -> subprocess.Popen[bytes]:
             before = connections()
-            process = subprocess.Popen(  # noqa: S603
+            process = subprocess.Popen(
                 [program, "--userDir", directory, "flows.json"],
                 env=os.environ
                 | {

@@ -122,7 +122,7 @@ def _mosquitto(program: str, directory: Path) -> Iterator[tuple[str, int]]:
         port = probe.getsockname()[1]
     settings = directory / "mosquitto.conf"
     settings.write_text(_MOSQUITTO.format(port=port, directory=directory))
-    process = subprocess.Popen(  # noqa: S603
+    process = subprocess.Popen(
         [program, "-c", str(settings)], stderr=subprocess.DEVNULL
     )
     try:

@@ -41,7 +41,7 @@ def start_workers(
 def ready(processes: list[subprocess.Popen[bytes]]) -> None:
     """Wait until the broker has answered all workers."""
     for process in processes:
-        process.stdout.readline()  # type: ignore[union-attr]
+        process.stdout.readline()  # type: ignore[union-attr]  # a pipe
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -52,9 +52,9 @@ PAUSE_H: Final = 24
 WARM_UP_H: Final = 6 * 168
 WEEKS: Final = 18
 SEEDS: Final = (11, 12)
-#: starts of panels, and the mean hourly count of their smallest series
+#: starts of panels in local time, and the mean hourly count of their smallest series
 LOOPS: Final = ((datetime(2015, 8, 31), 50), (datetime(2016, 1, 11), 15))  # noqa: DTZ001
-BICYCLES: Final = datetime(2023, 4, 3)  # noqa: DTZ001
+BICYCLES: Final = datetime(2023, 4, 3)  # noqa: DTZ001 - local
 MAX_PANEL_SERIES: Final = 60
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from psycopg.rows import scalar_row
 
 from ingest.batch import Message
 from ingest.files.write import write
@@ -58,7 +59,7 @@ def counts(time: datetime, *outputs: str, **classes: int) -> bytes:
 
 def rows_of_all_tables(url: str) -> dict[str, int]:
     """Count the rows of every table but the registry's."""
-    with connect(url) as connection:
+    with connect(url, row_factory=scalar_row) as connection:
         names = connection.execute(
             "select relname from pg_class where relnamespace = 'vp'::regnamespace"
             " and relkind in ('r', 'p')"
@@ -66,8 +67,9 @@ def rows_of_all_tables(url: str) -> dict[str, int]:
         return {
             name: connection.execute(
                 f'select count(*) from vp."{name}"'.encode()
-            ).fetchone()[0]  # type: ignore[index]
-            for (name,) in names
+            ).fetchone()
+            or 0
+            for name in names
         }
 
 

@@ -46,6 +46,14 @@ def verkehrspuls(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def imported(url: str, folder: Path) -> Path:
+    """Import the town, and return its file."""
+    file = folder / "landau.toml"
+    file.write_text(TOWN)
+    assert verkehrspuls(url, "import", "town", str(file)).returncode == 0
+    return file
+
+
 def test_registered_town_is_listed_and_brought_up_to_date(
     plain_database: str, tmp_path: Path
 ) -> None:
@@ -116,9 +124,7 @@ def test_an_error_commands_no_terminal(plain_database: str, tmp_path: Path) -> N
 def test_what_only_the_database_knows_is_told_in_a_line(
     plain_database: str, tmp_path: Path
 ) -> None:
-    file = tmp_path / "landau.toml"
-    file.write_text(TOWN)
-    assert verkehrspuls(plain_database, "import", "town", str(file)).returncode == 0
+    file = imported(plain_database, tmp_path)
     # the channel has a sensor already, which the new file does not name
     file.write_text(TOWN.replace('key = "radar-1"', 'key = "radar-2"'))
     done = verkehrspuls(plain_database, "import", "town", str(file))
@@ -132,9 +138,7 @@ def test_what_only_the_database_knows_is_told_in_a_line(
 def test_doctor_tells_of_another_interval_than_the_registered_one(
     plain_database: str, tmp_path: Path
 ) -> None:
-    file = tmp_path / "landau.toml"
-    file.write_text(TOWN)
-    assert verkehrspuls(plain_database, "import", "town", str(file)).returncode == 0
+    imported(plain_database, tmp_path)
     time = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=5)
     payload = {"time": time.isoformat(), "interval_s": 60, "counts": []}
     payload["counts"] = [{"channel": "1", "classes": {"car": 3}}]
@@ -151,9 +155,7 @@ def test_doctor_tells_of_another_interval_than_the_registered_one(
 def test_what_only_the_database_refuses_is_one_line(
     plain_database: str, tmp_path: Path
 ) -> None:
-    file = tmp_path / "landau.toml"
-    file.write_text(TOWN)
-    assert verkehrspuls(plain_database, "import", "town", str(file)).returncode == 0
+    file = imported(plain_database, tmp_path)
     with psycopg.connect(plain_database, autocommit=True) as connection:
         connection.execute(
             "alter table vp.local_event add constraint no_feast check (name <> 'Fest')"

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -141,16 +142,14 @@ def test_replay_killed_at_any_time_uses_nothing_twice(world: World) -> None:
     world.mend()
     words, environment = command(world, "reject", "replay", "--all", "--json")
     replayed = "select count(replayed_at) from rejected_message"
+
+    def got_beyond(number: int, process: subprocess.Popen[bytes]) -> bool:
+        return world.value(replayed) > number or process.poll() is not None
+
     kills = 0
     while (before := world.value(replayed)) < messages and kills < 3:
         process = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL)
-        wait_for(
-            lambda: (
-                world.value(replayed) > before + 400 * (kills + 1)  # noqa: B023
-                or process.poll() is not None  # noqa: B023
-            ),
-            60,
-        )
+        wait_for(partial(got_beyond, before + 400 * (kills + 1), process), 60)
         process.kill()
         process.wait()
         kills += 1

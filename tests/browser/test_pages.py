@@ -12,7 +12,7 @@ import httpx2
 import psycopg
 import pytest
 import uvicorn
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Request, sync_playwright
 from psycopg import sql
 
@@ -36,13 +36,15 @@ RULES = {
     ],
     "dark": ["color-contrast", "link-in-text-block"],
 }
-#: leaves one row of a table of those with the same elements, classes and styles
+#: leaves one row of a table of those with the same elements: with the same attributes,
+#: of which class, role and style have the same values, and a text or none
 ONE_ROW_OF_A_KIND = """() => {
   for (const body of document.querySelectorAll('tbody')) {
     const kinds = new Set();
     for (const row of [...body.rows]) {
       const kind = [row, ...row.querySelectorAll('*')].map(item =>
-        [item.tagName, item.getAttribute('class'), item.getAttribute('style')].join()
+        [item.tagName, ...item.getAttributeNames().sort(), !item.textContent.trim(),
+         ...['class', 'role', 'style'].map(name => item.getAttribute(name))].join()
       ).join(';');
       if (kinds.has(kind)) row.remove();
       kinds.add(kind);

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from tests.towns import COUNTS_TOPIC, SINCE, TOWN
+from tests.towns import COUNTS_TOPIC, SINCE, TOWN, air_sensor
 from verkehrspuls.model import (
     Channel,
     Installation,
@@ -126,16 +126,7 @@ _FOREIGN = (
         for unit in ("s", "ms", "us", "ns")
     ),
 )
-_WEATHER = Sensor(
-    key="weather-1",
-    name="Wetter 1",
-    interval_s=600,
-    installations=(
-        Installation(
-            site="b420", channel="temperature", output="temperature_c", since=SINCE
-        ),
-    ),
-)
+_WEATHER = air_sensor("weather-1", "Wetter 1", "b420", "temperature", "temperature_c")
 
 
 def town() -> Town:

@@ -3,7 +3,8 @@
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -33,6 +34,18 @@ class Fault:
 
     inject: Act
     heal: Act | None = None
+
+
+@contextmanager
+def lasting(name: str, world: World, sender: Sender) -> Iterator[None]:
+    """Inject a fault, and heal it at the end of the block."""
+    fault, injury = FAULTS[name], Injury(world, sender, Random(1))
+    assert fault.heal
+    fault.inject(injury)
+    try:
+        yield
+    finally:
+        fault.heal(injury)
 
 
 def _kill_worker(it: Injury) -> None:

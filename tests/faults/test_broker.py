@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from random import Random
 
 import msgspec
 import pytest
@@ -14,7 +13,7 @@ import pytest
 from ingest.receive import MAX_READ_PACKETS, Inbox, Receiver
 from tests import parts
 from tests.faults import world as harness
-from tests.faults.matrix import FAULTS, Injury
+from tests.faults.matrix import lasting
 from tests.faults.test_worker import duplicates, send
 from tests.faults.world import OUTPUTS, PATIENCE_S, START, Sender, Server, World, world
 from tests.towns import COUNTS_TOPIC
@@ -32,13 +31,12 @@ KINDS = ("nats", "mosquitto")
 def test_broker_is_away_and_comes_back(server: Server, kind: str, name: str) -> None:
     """NATS keeps what it acknowledged, Mosquitto what it has saved as well."""
     with world(server, kind) as it, Sender(it.broker.publish_url) as sender:
-        lock, fault = Injury(it, sender, Random(1)), Injury(it, sender, Random(1))
-        FAULTS["ledger locked"].inject(lock)  # much is on its way, nothing written
-        send(sender, range(200))
-        sender.flush()
-        FAULTS[name].inject(fault)
-        FAULTS[name].heal(fault)  # type: ignore[misc]
-        FAULTS["ledger locked"].heal(lock)  # type: ignore[misc]
+        # much is on its way, nothing written
+        with lasting("ledger locked", it, sender):
+            send(sender, range(200))
+            sender.flush()
+            with lasting(name, it, sender):
+                pass
         send(sender, range(200, 300))
         it.finish(sender)
         assert it.worker.count_logged("session_lost") == 0
@@ -47,19 +45,17 @@ def test_broker_is_away_and_comes_back(server: Server, kind: str, name: str) -> 
 def test_what_the_broker_forgot_but_the_worker_has_is_stored(server: Server) -> None:
     """Mosquitto killed before it saved: what reached the worker is not lost."""
     with world(server, "mosquitto") as it, Sender(it.broker.publish_url) as sender:
-        lock = Injury(it, sender, Random(1))
         parts.wait_for(lambda: it.network.open, PATIENCE_S)
-        FAULTS["ledger locked"].inject(lock)
-        send(sender, range(50))
-        sender.flush()
-        assert it.broker.process is not None
-        it.broker.process.kill()
-        it.broker.process.wait()
-        it.broker.start()
-        parts.wait_for(
-            lambda: it.worker.count_logged("broker_connected") == 2, PATIENCE_S
-        )
-        FAULTS["ledger locked"].heal(lock)  # type: ignore[misc]
+        with lasting("ledger locked", it, sender):
+            send(sender, range(50))
+            sender.flush()
+            assert it.broker.process is not None
+            it.broker.process.kill()
+            it.broker.process.wait()
+            it.broker.start()
+            parts.wait_for(
+                lambda: it.worker.count_logged("broker_connected") == 2, PATIENCE_S
+            )
         it.finish(sender)
 
 
@@ -243,12 +239,11 @@ def test_refused_subscription_is_told_and_tried_again(
 def test_messages_delivered_again_while_the_database_is_slow(server: Server) -> None:
     """NATS delivers again what is not acknowledged in time: absorbed, and it ends."""
     with world(server, "nats") as it, Sender(it.broker.publish_url) as sender:
-        lock = Injury(it, sender, Random(1))
-        FAULTS["ledger locked"].inject(lock)
-        send(sender, range(300))
-        sender.flush()
-        time.sleep(3 * float(harness.QuickNats.ack_wait.rstrip("s")))  # what is tested
-        FAULTS["ledger locked"].heal(lock)  # type: ignore[misc]
+        with lasting("ledger locked", it, sender):
+            send(sender, range(300))
+            sender.flush()
+            # what is tested
+            time.sleep(3 * float(harness.QuickNats.ack_wait.rstrip("s")))
         it.finish(sender)
         assert duplicates(it) > 0
 

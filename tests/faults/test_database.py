@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from tests import parts
-from tests.faults.matrix import FAULTS, Injury
+from tests.faults.matrix import FAULTS, Injury, lasting
 from tests.faults.test_worker import send, waits_for_lock
 from tests.faults.world import (
     PATIENCE_S,
@@ -92,11 +92,9 @@ def test_paused_backend_is_waited_for(server: Server) -> None:
     ):
         send(sender, range(50))
         parts.wait_for(it.stored, PATIENCE_S)
-        injury = Injury(it, sender, Random(1))
-        FAULTS["backend paused"].inject(injury)
-        send(sender, range(50, 100))
-        parts.wait_for(lambda: it.worker.count_logged("database_hangs"), PATIENCE_S)
-        FAULTS["backend paused"].heal(injury)  # type: ignore[misc]
+        with lasting("backend paused", it, sender):
+            send(sender, range(50, 100))
+            parts.wait_for(lambda: it.worker.count_logged("database_hangs"), PATIENCE_S)
         it.finish(sender)
 
 
@@ -105,11 +103,9 @@ def test_lock_is_not_waited_for_without_end(server: Server) -> None:
         world(server, "nats", ingest__database_s=1) as it,
         Sender(it.broker.publish_url) as sender,
     ):
-        injury = Injury(it, sender, Random(1))
-        FAULTS["ledger locked"].inject(injury)
-        send(sender, range(50))
-        parts.wait_for(lambda: it.worker.count_logged("lock timeout"), PATIENCE_S)
-        FAULTS["ledger locked"].heal(injury)  # type: ignore[misc]
+        with lasting("ledger locked", it, sender):
+            send(sender, range(50))
+            parts.wait_for(lambda: it.worker.count_logged("lock timeout"), PATIENCE_S)
         it.finish(sender)
 
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests import parts
-from tests.faults.proxy import DOWN, UP, Trap
+from tests.faults.proxy import DOWN, UP, Direction, Trap
 from tests.faults.test_worker import send
 from tests.faults.world import PATIENCE_S, Sender, Server, world
 
@@ -26,12 +26,12 @@ KINDS = ("nats", "mosquitto")
     [("nats", (UP, DOWN)), ("mosquitto", (UP,)), ("mosquitto", (DOWN,))],
 )
 def test_partition_is_noticed_by_keep_alive(
-    server: Server, kind: str, directions: tuple[str, ...]
+    server: Server, kind: str, directions: tuple[Direction, ...]
 ) -> None:
     with world(server, kind) as it, Sender(it.broker.publish_url) as sender:
         send(sender, range(50))
         parts.wait_for(it.stored, PATIENCE_S)
-        it.network.freeze(*directions)  # type: ignore[arg-type]
+        it.network.freeze(*directions)
         send(sender, range(50, 300))
         parts.wait_for(
             lambda: it.worker.count_logged("broker_lost") or it.network.accepted > 1,

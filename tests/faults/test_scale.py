@@ -2,6 +2,8 @@
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import msgspec
 import pytest
@@ -33,6 +35,16 @@ def another(it: World, slot: int, **settings: object) -> Worker:
     return made
 
 
+@contextmanager
+def sharing(server: Server) -> Iterator[tuple[World, Sender]]:
+    """A world whose worker has slot 0 of a shared subscription."""
+    with (
+        world(server, "mosquitto", ingest__share="ingest") as it,
+        Sender(it.broker.publish_url) as sender,
+    ):
+        yield it, sender
+
+
 def received_by(it: World, slot: int) -> int:
     ((count,),) = it.query(
         "select coalesce(sum(messages_received), 0)::int from ledger "
@@ -46,10 +58,7 @@ def stranded(it: World) -> list[int]:
 
 
 def test_share_of_a_worker_that_is_gone_is_drained(server: Server) -> None:
-    with (
-        world(server, "mosquitto", ingest__share="ingest") as it,
-        Sender(it.broker.publish_url) as sender,
-    ):
+    with sharing(server) as (it, sender):
         second = another(it, 1)
         send(sender, range(200))
         it.wait_for_all(sender)
@@ -80,10 +89,7 @@ def test_share_of_a_worker_that_is_gone_is_drained(server: Server) -> None:
 
 def test_slot_is_taken_over_by_a_new_process(server: Server) -> None:
     """Elsewhere, with nothing but the number of the slot in common."""
-    with (
-        world(server, "mosquitto", ingest__share="ingest") as it,
-        Sender(it.broker.publish_url) as sender,
-    ):
+    with sharing(server) as (it, sender):
         second = another(it, 1)
         send(sender, range(100))
         second.end(signal.SIGKILL)
@@ -96,10 +102,7 @@ def test_slot_is_taken_over_by_a_new_process(server: Server) -> None:
 
 def test_worker_leaves_the_group_of_an_older_version(server: Server) -> None:
     """Its session would get each message by both groups."""
-    with (
-        world(server, "mosquitto", ingest__share="ingest") as it,
-        Sender(it.broker.publish_url) as sender,
-    ):
+    with sharing(server) as (it, sender):
         assert it.worker.end() == 0
         former = mqtt.client(it.broker.url, client_id=it.session, clean=False)
         joined = threading.Event()

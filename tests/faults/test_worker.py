@@ -4,14 +4,13 @@ import signal
 import threading
 from datetime import datetime, timedelta
 from pathlib import Path
-from random import Random
 
 import msgspec
 import pytest
 
 from ingest.worker import Worker
 from tests import parts
-from tests.faults.matrix import FAULTS, Injury
+from tests.faults.matrix import lasting
 from tests.faults.proxy import DOWN, UP, Trap
 from tests.faults.world import (
     PATIENCE_S,
@@ -56,12 +55,10 @@ def test_killed_between_commit_and_acknowledgement(server: Server, kind: str) ->
 @pytest.mark.parametrize("kind", KINDS)
 def test_killed_before_commit(server: Server, kind: str) -> None:
     with world(server, kind) as it, Sender(it.broker.publish_url) as sender:
-        lock = Injury(it, sender, Random(1))
-        FAULTS["ledger locked"].inject(lock)
-        send(sender, range(50))
-        parts.wait_for(lambda: waits_for_lock(it), PATIENCE_S)
-        it.worker.end(signal.SIGKILL)
-        FAULTS["ledger locked"].heal(lock)  # type: ignore[misc]
+        with lasting("ledger locked", it, sender):
+            send(sender, range(50))
+            parts.wait_for(lambda: waits_for_lock(it), PATIENCE_S)
+            it.worker.end(signal.SIGKILL)
         assert it.stored() == 0
         it.worker.start()
         it.finish(sender)
@@ -314,45 +311,29 @@ class Bug(Exception):
     """What a programming error raises."""
 
 
-def test_error_in_the_writer_ends_the_worker(
-    plain_database: str, broker: parts.Broker, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("part", "method"), [("_writer", "write"), ("_inbox", "put")])
+def test_error_in_the_writer_or_in_a_callback_ends_the_worker(
+    plain_database: str,
+    broker: parts.Broker,
+    monkeypatch: pytest.MonkeyPatch,
+    part: str,
+    method: str,
 ) -> None:
     def fail(*_: object) -> None:
         raise Bug
 
-    worker = made(plain_database, broker)
-    monkeypatch.setattr(worker._writer, "write", fail)
-    ends_with_bug(worker, broker)
-
-
-def test_error_in_a_callback_ends_the_worker(
-    plain_database: str, broker: parts.Broker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: object) -> None:
-        raise Bug
-
-    worker = made(plain_database, broker)
-    monkeypatch.setattr(worker._inbox, "put", fail)
-    ends_with_bug(worker, broker)
-
-
-def made(database: str, broker: parts.Broker) -> Worker:
-    settings = Settings.model_validate(
-        {"database": {"url": database}, "broker": {"url": broker.url}}
-    )
-    ready = threading.Event()
-    worker = Worker(settings, on_ready=ready.set)
-    worker.ready = ready  # type: ignore[attr-defined]
-    return worker
-
-
-def ends_with_bug(worker: Worker, broker: parts.Broker) -> None:
     def publish() -> None:
-        worker.ready.wait(PATIENCE_S)  # type: ignore[attr-defined]
+        ready.wait(PATIENCE_S)
         with Sender(broker.publish_url) as sender:
             sender.counts(0)
             sender.flush()
 
+    settings = Settings.model_validate(
+        {"database": {"url": plain_database}, "broker": {"url": broker.url}}
+    )
+    ready = threading.Event()
+    worker = Worker(settings, on_ready=ready.set)
+    monkeypatch.setattr(getattr(worker, part), method, fail)
     thread = threading.Thread(target=publish)
     thread.start()
     with pytest.raises(Bug):

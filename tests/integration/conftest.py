@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from analytics.jobs.store import open_store
@@ -20,9 +21,15 @@ def url(_plain: parts.Databases) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def client(url: str) -> Iterator[TestClient]:
-    """Client of the API."""
-    with TestClient(create_app(load({"VERKEHRSPULS_DATABASE__URL": url}))) as client:
+def app(url: str) -> FastAPI:
+    """The API."""
+    return create_app(load({"VERKEHRSPULS_DATABASE__URL": url}))
+
+
+@pytest.fixture(scope="module")
+def client(app: FastAPI) -> Iterator[TestClient]:
+    """Client of `app`; it follows no redirect."""
+    with TestClient(app, follow_redirects=False) as client:
         yield client
 
 

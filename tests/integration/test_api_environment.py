@@ -11,8 +11,8 @@ from starlette.testclient import TestClient
 from dashboards.app import create_web
 from tests import parts
 from tests.suspicion import suspected_until_decided, suspicion
-from tests.towns import linz
-from verkehrspuls.model import Channel, Installation, Sensor, Site
+from tests.towns import counter, linz
+from verkehrspuls.model import Channel, Site
 from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import load
 from verkehrspuls.storage.database import Connection, connect
@@ -57,23 +57,7 @@ TOWN = linz(
             ),
         ),
     ),
-    sensors=(
-        Sensor(
-            key="s",
-            name="s",
-            interval_s=3600,
-            class_scheme="tls-8+1",
-            installations=tuple(
-                Installation(
-                    site="station",
-                    channel=channel,
-                    output=channel,
-                    since=datetime(2020, 1, 1, tzinfo=UTC),
-                )
-                for channel in ("cars", "back")
-            ),
-        ),
-    ),
+    sensors=(counter("s", "s", "station", channels=("cars", "back"), interval_s=3600),),
 )
 CONCENTRATIONS = "no2_ugm3, o3_ugm3, so2_ugm3, pm10_ugm3, pm25_ugm3"
 #: in this hour one direction is silent

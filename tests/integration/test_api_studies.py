@@ -12,8 +12,8 @@ from analytics.volumes.daily import METHOD
 from tests import parts
 from tests.cases import Finding, open_case
 from tests.suspicion import ambiguous, hours_of, suspicion
-from tests.towns import linz
-from verkehrspuls.model import Channel, Installation, Sensor, Site, Town
+from tests.towns import counter, linz
+from verkehrspuls.model import Channel, Site, Town
 from verkehrspuls.registry.towns import register
 from verkehrspuls.storage.database import Connection, connect
 
@@ -36,22 +36,7 @@ TOWN = linz(
             (CYCLE_PATH, "bicycle"),
         )
     ),
-    sensors=(
-        Sensor(
-            key="s",
-            name="s",
-            interval_s=3600,
-            class_scheme="tls-8+1",
-            installations=(
-                Installation(
-                    site="one",
-                    channel="in",
-                    output="1",
-                    since=datetime(2020, 1, 1, tzinfo=UTC),
-                ),
-            ),
-        ),
-    ),
+    sensors=(counter("s", "s", "one", channels=("in",), interval_s=3600),),
 )
 #: where nobody counts motor vehicles
 CYCLE_TOWN = Town(key="rad", name="Rad", state="RP", sites=TOWN.sites[-1:], sensors=())

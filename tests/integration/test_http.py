@@ -49,12 +49,6 @@ def app(url: str) -> FastAPI:
     return served.web(url, NOW)
 
 
-@pytest.fixture(scope="module")
-def client(app: FastAPI) -> Iterator[TestClient]:
-    with TestClient(app, follow_redirects=False) as client:
-        yield client
-
-
 def address(path: str) -> str:
     return re.sub(r"{(\w+)(?::\w+)?}", lambda place: PLACES[place[1]], path)
 

@@ -51,6 +51,14 @@ def expected() -> list[tuple[object, ...]]:
     return [(int(m.revision), m.name, m.checksum, True) for m in migrate.migrations()]
 
 
+def printed_status(url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What `verkehrspuls db status` prints of a database with a fault."""
+    monkeypatch.setenv("VERKEHRSPULS_DATABASE__URL", url)
+    done = CliRunner().invoke(db.app, ["status"])
+    assert done.exit_code == 4
+    return done.output
+
+
 def migrations_finding(url: str) -> Finding:
     found = examine(load({"VERKEHRSPULS_DATABASE__URL": url}))
     return next(finding for finding in found if finding.part == "migrations")
@@ -119,10 +127,7 @@ def test_newer_database_is_refused_and_nothing_done(
 
     finding = migrations_finding(plain_database)
     assert (finding.state, finding.detail) == ("problem", str(refused.value))
-    monkeypatch.setenv("VERKEHRSPULS_DATABASE__URL", plain_database)
-    done = CliRunner().invoke(db.app, ["status"])
-    assert done.exit_code == 4
-    assert "Install the version" in done.output
+    assert "Install the version" in printed_status(plain_database, monkeypatch)
 
 
 def test_database_that_is_behind_says_what_to_do(
@@ -132,10 +137,7 @@ def test_database_that_is_behind_says_what_to_do(
     assert isinstance(fault, NotMigrated)
     finding = migrations_finding(empty)
     assert (finding.state, finding.detail) == ("problem", str(fault))
-    monkeypatch.setenv("VERKEHRSPULS_DATABASE__URL", empty)
-    done = CliRunner().invoke(db.app, ["status"])
-    assert done.exit_code == 4
-    assert "verkehrspuls db migrate" in done.output
+    assert "verkehrspuls db migrate" in printed_status(empty, monkeypatch)
 
 
 def test_changed_file_is_told_and_stops_nothing(

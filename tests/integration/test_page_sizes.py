@@ -201,12 +201,6 @@ def app(_plain: parts.Databases) -> Iterator[FastAPI]:
         yield served.web(url, NOW)
 
 
-@pytest.fixture(scope="module")
-def client(app: FastAPI) -> Iterator[TestClient]:
-    with TestClient(app, follow_redirects=False) as client:
-        yield client
-
-
 PERIODS = {
     "year": "from=2025-02-28&to=2026-02-28",
     "ten years": "from=2016-03-05&to=2026-03-01",

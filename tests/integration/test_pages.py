@@ -3,8 +3,11 @@
 import json
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
+from typing import Any
 
 import polars as pl
 import psycopg
@@ -12,11 +15,13 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from analytics.reports.case import report
 from dashboards import render
 from dashboards.app import create_web
 from dashboards.language import Language
 from dashboards.pages.corridor import view
 from tests import parts, served, world
+from verkehrspuls.calendar import days_between
 from verkehrspuls.model import Channel, Site, Town
 from verkehrspuls.registry import removal
 from verkehrspuls.registry.towns import register
@@ -33,16 +38,22 @@ def app(url: str) -> FastAPI:
     return served.web(url, NOW)
 
 
-@pytest.fixture(scope="module")
-def client(app: FastAPI) -> Iterator[TestClient]:
-    with TestClient(app, follow_redirects=False) as client:
-        yield client
-
-
 @pytest.fixture(autouse=True)
 def _nothing_remembered(app: FastAPI, client: TestClient) -> None:
     app.state.standing = None
     client.cookies.clear()
+
+
+@contextmanager
+def changed(url: str, change: str, *, back: str) -> Iterator[None]:
+    """Change the database that the tests of this file share, for the block."""
+    with psycopg.connect(url) as connection:
+        connection.execute(change)
+    try:
+        yield
+    finally:
+        with psycopg.connect(url) as connection:
+            connection.execute(back)
 
 
 class Tables(HTMLParser):
@@ -151,18 +162,14 @@ def test_overview_says_how_sites_stand(client: TestClient) -> None:
 def test_site_without_coordinates_is_listed_and_not_on_the_map(
     client: TestClient, url: str
 ) -> None:
-    place = "update vp.site set latitude = %s, longitude = %s where key = 'radweg'"
-    with psycopg.connect(url) as connection:
-        connection.execute(place, [None, None])
-    try:
+    place = "update vp.site set latitude = {}, longitude = {} where key = 'radweg'"
+    nowhere, back = place.format("null", "null"), place.format(49.45, 7.76)
+    with changed(url, nowhere, back=back):
         for address in ("/de/", "/de/towns/kaiserslautern"):
             response = client.get(address)
             assert response.status_code == 200
             assert "1 Messstelle hat keine Koordinaten" in response.text
             assert "/de/towns/kaiserslautern/radweg" in response.text
-    finally:
-        with psycopg.connect(url) as connection:
-            connection.execute(place, [49.45, 7.76])
 
 
 @pytest.mark.parametrize(
@@ -385,18 +392,14 @@ def test_hours_that_were_not_counted_are_estimated_beside(
 ) -> None:
     address = SITE + "?from=2026-03-03&to=2026-03-04&bin=PT1H"
     assert "Geschätzt" not in client.get(address).text
-    with psycopg.connect(url) as connection:
-        connection.execute(
-            "insert into vp.imputed_hour (channel_id, time, volume, low, high, method,"
-            " gap_h, made_at)"
-            " select channel_id, '2026-03-03 08:00Z', 90, 80, 99, 'linear', 1, now()"
-            " from vp.channel where key = 'ost-2'"
-        )
-    try:
+    estimate = (
+        "insert into vp.imputed_hour (channel_id, time, volume, low, high, method,"
+        " gap_h, made_at)"
+        " select channel_id, '2026-03-03 08:00Z', 90, 80, 99, 'linear', 1, now()"
+        " from vp.channel where key = 'ost-2'"
+    )
+    with changed(url, estimate, back="delete from vp.imputed_hour"):
         page = client.get(address).text
-    finally:
-        with psycopg.connect(url) as connection:
-            connection.execute("delete from vp.imputed_hour")
     table = Tables(page).found["Wie viel Verkehr, und wann?"]
     assert table[0][3] == "Geschätzt"
     (row,) = [row for row in table[1:] if row[3] != "–"]
@@ -407,19 +410,15 @@ def test_hours_that_were_not_counted_are_estimated_beside(
 
 def test_health_of_channels_is_told_in_words(client: TestClient, url: str) -> None:
     assert "Noch kein Tag ist geprüft." in client.get(SITE).text
-    with psycopg.connect(url) as connection:
-        connection.execute(
-            "insert into vp.channel_health (channel_id, day, verdict, complete, method,"
-            " judged_at) select channel_id, '2026-03-03',"
-            " case when channel.key = 'ost-2' then 'no-data' else 'good' end, true,"
-            " 'health-2', now() from vp.channel join vp.site using (site_id)"
-            " where site.key = 'pariser-strasse'"
-        )
-    try:
+    verdicts = (
+        "insert into vp.channel_health (channel_id, day, verdict, complete, method,"
+        " judged_at) select channel_id, '2026-03-03',"
+        " case when channel.key = 'ost-2' then 'no-data' else 'good' end, true,"
+        " 'health-2', now() from vp.channel join vp.site using (site_id)"
+        " where site.key = 'pariser-strasse'"
+    )
+    with changed(url, verdicts, back="delete from vp.channel_health"):
         page = client.get(SITE).text
-    finally:
-        with psycopg.connect(url) as connection:
-            connection.execute("delete from vp.channel_health")
     assert "An 1 von 4 Kanaltagen hat eine Prüfung einen Fehler gefunden." in page
     assert "Fahrstreifen 2, Di, 03.03.2026: " in page
     table = Tables(page).found["Messen die Sensoren richtig?"]
@@ -464,6 +463,31 @@ def test_evidence_of_a_case_is_in_words_and_units(client: TestClient, url: str) 
             )
 
 
+def test_sentence_of_a_case_begins_large_in_english_too(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "dashboards.describe.case", lambda *_, **__: "motor vehicles: sudden jam."
+    )
+    page = client.get("/en/cases/1").text
+    assert '<p class="lead">Motor vehicles: sudden jam.' in page
+
+
+def test_evidence_of_a_large_case_says_how_much_of_it_is_shown(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def large(*given: Any, **more: Any) -> Any:
+        found = report(*given, **more)
+        members = [*found.case.members] * 1_300
+        return replace(found, case=replace(found.case, members=members))
+
+    monkeypatch.setattr("dashboards.pages.case.route.report", large)
+    page = client.get("/de/cases/1").text
+    assert len(Tables(page).found["Was spricht dafür?"]) == 201
+    assert "Die ersten 200 von 1.300 Zeilen." in page
+    assert '<a href="/api/v1/cases/1">Alle Zeilen (JSON)' in page
+
+
 def test_course_of_a_case_is_drawn_told_and_listed(client: TestClient) -> None:
     page = client.get("/de/cases/1").text
     assert "63 Kfz/h am Mo, 02.03.2026, 7–8 Uhr statt 68 Kfz/h" in page
@@ -492,24 +516,35 @@ def test_comparison_needs_weeks(client: TestClient) -> None:
     assert 'value="previous" selected' in page
 
 
-def test_comparison_tells_the_change(client: TestClient, url: str) -> None:
+@contextmanager
+def counted(
+    url: str, site: str, quantity: str, volumes: dict[date, int]
+) -> Iterator[None]:
+    """Store whole days of a site, of years before this one, until the block ends."""
     with psycopg.connect(url) as connection:
         connection.execute(
             "insert into vp.daily_figure (site_id, quantity, direction, day, volume,"
             " volume_normalised, volume_estimated, expected, observed, normalised,"
             " imputed, excluded, valid, method)"
-            " select site_id, 'motor', 'all', day, v, v, v, 1, 1, 0, 0, 0, true,"
-            " 'daily-5'"
-            " from vp.site, generate_series(date '2025-09-01', '2025-10-26', '1 day')"
-            " day, lateral (select case when day < '2025-09-29' then 1000 else 1100"
-            " end + 10 * extract(week from day)::int %% 3 as v) v"
-            " where site.key = 'pariser-strasse'".replace("%%", "%")
+            " select site_id, %s, 'all', day, v, v, v, 1, 1, 0, 0, 0, true, 'daily-5'"
+            " from vp.site, unnest(%s::date[], %s::bigint[]) _(day, v) where key = %s",
+            [quantity, list(volumes), list(volumes.values()), site],
         )
     try:
-        page = client.get(f"{SITE}?from=2025-09-29&to=2025-10-27&compare=previous").text
+        yield
     finally:
         with psycopg.connect(url) as connection:
             connection.execute("delete from vp.daily_figure where day < '2026-01-01'")
+
+
+def test_comparison_tells_the_change(client: TestClient, url: str) -> None:
+    change = date(2025, 9, 29)
+    volumes = {
+        day: (1000 if day < change else 1100) + 10 * day.isocalendar().week % 3
+        for day in days_between(date(2025, 9, 1), date(2025, 10, 26))
+    }
+    with counted(url, "pariser-strasse", "motor", volumes):
+        page = client.get(f"{SITE}?from=2025-09-29&to=2025-10-27&compare=previous").text
     assert re.search(r"Gegenüber dem Zeitraum davor .* \+\d+,\d", page)
     assert re.search(r"Verglichen wurden \d+ Tage, jeder mit seinem Gegenstück", page)
 
@@ -518,39 +553,28 @@ def test_a_calendar_year_is_compared_with_the_same_weeks_of_the_year_before(
     client: TestClient, url: str, app: FastAPI
 ) -> None:
     """A year of 365 days, 52 weeks after one that ends on its first day."""
-    with psycopg.connect(url) as connection:
-        connection.execute(
-            "insert into vp.daily_figure (site_id, quantity, direction, day, volume,"
-            " volume_normalised, volume_estimated, expected, observed, normalised,"
-            " imputed, excluded, valid, method)"
-            " select site_id, 'motor', 'all', day, v, v, v, 1, 1, 0, 0, 0, true,"
-            " 'daily-5'"
-            " from vp.site, generate_series(date '2023-12-25', '2024-12-31', '1 day')"
-            " day, lateral (select 1000 + 100 * extract(year from day)::int % 5"
-            " + 10 * (extract(week from day)::int % 3) as v) v"
-            " where site.key = 'radweg'".replace("'motor'", "'bicycle'")
-        )
-        connection.execute(
-            "insert into vp.daily_figure select site_id, quantity, direction,"
-            " day + 364, volume * 1.1, volume_normalised * 1.1, heavy, speed_kmh,"
-            " peak_hour, peak_volume, observed, normalised, imputed, excluded, valid,"
-            " method, expected, volume_estimated * 1.1 from vp.daily_figure"
-            " where quantity = 'bicycle' and day >= '2024-01-08' and day < '2025-01-01'"
-        )
+    volumes = {
+        day: 1000 + 10 * (day.isocalendar().week % 3)
+        for day in days_between(date(2023, 12, 25), date(2024, 12, 31))
+    }
+    volumes |= {
+        day + timedelta(days=364): round(volume * 1.1)
+        for day, volume in volumes.items()
+        if day >= date(2024, 1, 8)
+    }
     address = (
         "/towns/kaiserslautern/radweg?from=2025-01-01&to=2026-01-01&compare=last-year"
     )
     app.dependency_overrides[render.now] = lambda: datetime(2026, 3, 1, tzinfo=UTC)
     try:
-        german = client.get(f"/de{address}").text
-        english = client.get(f"/en{address}").text
-        quarter = client.get(
-            f"/de{address.replace('2025-01-01', '2024-06-01')}&quantity=bicycle"
-        ).text
+        with counted(url, "radweg", "bicycle", volumes):
+            german = client.get(f"/de{address}").text
+            english = client.get(f"/en{address}").text
+            quarter = client.get(
+                f"/de{address.replace('2025-01-01', '2024-06-01')}&quantity=bicycle"
+            ).text
     finally:
         app.dependency_overrides[render.now] = lambda: NOW
-        with psycopg.connect(url) as connection:
-            connection.execute("delete from vp.daily_figure where quantity = 'bicycle'")
     assert "überschneiden" not in german
     assert re.search(r"Gegenüber denselben Wochen .*\+\d+,\d", german)
     paired = re.search(r"Verglichen wurden (\d+) Tage", german)
@@ -653,19 +677,13 @@ def test_corridor_of_days_without_data_says_nothing_of_bottlenecks(
 
 
 def test_corridor_shows_travel_times(client: TestClient, url: str) -> None:
-    with psycopg.connect(url) as connection:
-        connection.execute(
-            "update vp.corridor_station set site_id = (select site_id from vp.site"
-            " where key = 'pariser-strasse'), direction = 'west' where station = 1"
-        )
-    try:
+    first = (
+        "update vp.corridor_station set site_id = (select site_id from vp.site"
+        " where key = '{}'), direction = '{}' where station = 1"
+    )
+    back = first.format("radweg", "")
+    with changed(url, first.format("pariser-strasse", "west"), back=back):
         page = client.get(f"{CORRIDOR}?day=2026-03-02").text
-    finally:
-        with psycopg.connect(url) as connection:
-            connection.execute(
-                "update vp.corridor_station set site_id = (select site_id from vp.site"
-                " where key = 'radweg'), direction = '' where station = 1"
-            )
     # 1.2 km at 47.3 km/h
     assert "mit 1,5 Minuten" in page
     assert len(Tables(page).found["Wie lange dauert die Fahrt?"]) == 1 + 96
@@ -741,14 +759,11 @@ def test_page_that_is_not_there_says_that_data_is_simulated(
 ) -> None:
     said = "Simulierte Daten"
     assert said not in client.get(missing).text
-    change = "update vp.municipality set simulated = %s"
-    with psycopg.connect(url) as connection:
-        connection.execute(change, [True])
-    try:
+    simulated, back = (
+        f"update vp.municipality set simulated = {value}" for value in ("true", "false")
+    )
+    with changed(url, simulated, back=back):
         assert said in client.get(missing).text
-    finally:
-        with psycopg.connect(url) as connection:
-            connection.execute(change, [False])
 
 
 def test_database_that_is_away_is_told(app: FastAPI) -> None:

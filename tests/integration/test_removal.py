@@ -12,9 +12,9 @@ from ingest.check import Limits
 from ingest.resolve import read_registry
 from tests.cases import Finding, open_case
 from tests.intake import Intake
-from tests.towns import SINCE, TOWN, corridor, junction
+from tests.towns import LANES, SINCE, TOWN, corridor, counter, junction
 from verkehrspuls.errors import UnknownKey, UsageError
-from verkehrspuls.model import Channel, Installation, Sensor, Site, Town
+from verkehrspuls.model import Site, Town
 from verkehrspuls.registry import commissioning, removal
 from verkehrspuls.registry.towns import register
 from verkehrspuls.storage import ledger
@@ -30,28 +30,9 @@ WORLD: Town = msgspec.structs.replace(
     TOWN,
     sites=(
         *TOWN.sites,
-        Site(
-            key="b423",
-            name="B 423",
-            channels=(
-                Channel(key="in", name="einwärts", quantity="motor", direction="in"),
-                Channel(key="out", name="auswärts", quantity="motor", direction="out"),
-            ),
-        ),
+        Site(key="b423", name="B 423", channels=LANES),
     ),
-    sensors=(
-        *TOWN.sensors,
-        Sensor(
-            key="loop-1",
-            name="Schleife 1",
-            interval_s=300,
-            class_scheme="tls-8+1",
-            installations=(
-                Installation(site="b423", channel="in", output="1", since=SINCE),
-                Installation(site="b423", channel="out", output="2", since=SINCE),
-            ),
-        ),
-    ),
+    sensors=(*TOWN.sensors, counter("loop-1", "Schleife 1", site="b423")),
     corridors=(corridor("road", ("b420", "in", 0), ("b423", "in", 500)),),
     junctions=(junction("node", ("b420", "in", "in"), ("b423", "out", "out")),),
 )

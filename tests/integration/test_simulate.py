@@ -130,8 +130,8 @@ def test_live_says_that_its_sensors_are_there_and_gone(
             stdout=subprocess.PIPE,
             text=True,
         )
+        assert process.stdout is not None
         try:
-            assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"
             wait_for(lambda: arrived.qsize() == number)
             states = {
@@ -146,7 +146,7 @@ def test_live_says_that_its_sensors_are_there_and_gone(
         finally:
             process.kill()
             process.wait()
-            process.stdout.close()  # type: ignore[union-attr]
+            process.stdout.close()
         wait_for(lambda: arrived.qsize() == number)
         last = msgspec.json.decode(arrived.get().payload, type=wire.StatusMessage)
         assert last.state == "offline"

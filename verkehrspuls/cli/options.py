@@ -69,7 +69,7 @@ def takes(
 
         parameters = [*fields.values(), *others]
         run.__annotations__ = {each.name: each.annotation for each in parameters}
-        run.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+        run.__signature__ = Signature(parameters)  # type: ignore[attr-defined]  # read by Typer
         return run
 
     return decorate

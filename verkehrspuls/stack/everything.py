@@ -263,7 +263,7 @@ class Everything:
 
     def _reached_at(self) -> tuple[str, int]:
         host = self._settings.api.host
-        anywhere = host in ("0.0.0.0", "::", "")  # noqa: S104
+        anywhere = host in ("0.0.0.0", "::", "")  # noqa: S104 - compared
         return "127.0.0.1" if anywhere else host, self._settings.api.port
 
     def _choose_port(self) -> int:

@@ -44,7 +44,7 @@ def watch(command: list[str], when_left: signal.Signals) -> int:
     import subprocess
     import threading
 
-    program = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603
+    program = subprocess.Popen(command, stdin=subprocess.DEVNULL)
 
     def end_with_parent() -> None:
         while os.read(0, 4096):

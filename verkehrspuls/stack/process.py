@@ -57,7 +57,7 @@ def leashed(
     the parent.
     """
     whom = (str(account.uid), str(account.gid)) if account else ("-", "-")
-    return subprocess.Popen(  # noqa: S603
+    return subprocess.Popen(
         [
             *(sys.executable, "-I", "-S", leash.__file__),
             *(str(os.getpid()), str(int(when_left)), *whom),
@@ -118,7 +118,7 @@ def stop(part: Part, *, timeout_s: float) -> None:
 
 def program_version(program: Path) -> str:
     """Ask a program for its version, such as 18.6 or 2.15.1."""
-    printed = subprocess.run(  # noqa: S603
+    printed = subprocess.run(
         [program, "--version"], capture_output=True, text=True, check=True
     ).stdout
     found = re.search(r"\d+[.\d]*", printed)
@@ -142,7 +142,7 @@ def command_line(pid: int) -> list[str]:
         except OSError:
             return []
         return [os.fsdecode(word) for word in text.split(b"\0") if word]
-    listed = subprocess.run(  # noqa: S603
+    listed = subprocess.run(
         ["/bin/ps", "-o", "args=", "-p", str(pid)], capture_output=True, check=False
     )
     return os.fsdecode(listed.stdout).split()

@@ -133,7 +133,7 @@ def test_case_is_marked_with_a_word() -> None:
     filled = summaries.fill_gaps(volumes(START, [1, 2, 3]), shown, shown.end)
     mark = Mark(
         began=datetime(2026, 3, 2, 1),  # noqa: DTZ001 - wall time
-        ended=datetime(2026, 3, 2, 2),  # noqa: DTZ001
+        ended=datetime(2026, 3, 2, 2),  # noqa: DTZ001 - wall time
         direction="in",
         word="mehr als üblich",
     )

@@ -56,18 +56,22 @@ def batch(sensor_id: int | None, *readings: int, **tally: Any) -> Batch:
     return Batch(ledger={(sensor_id, NOW): Tally(NOW, outcomes=outcomes, **tally)})
 
 
+def note(noting: Newest, database: Any, *, late: bool = False) -> None:
+    noting.note(database, slot=0, late=late)
+
+
 def test_under_load_it_takes_a_share_of_the_time(database: Database) -> None:
     noting = Newest(clock=lambda: database.now)
     began = database.now
     for _ in range(1000):
         database.now += 0.001
         noting.add(batch(1, 5))
-        noting.note(database, slot=0)  # type: ignore[arg-type]
+        note(noting, database)
     spent = len(database.noted) * database.takes_s
     assert 0 < spent <= 2 * MAX_TIME_SHARE * (database.now - began)
     # what is left is noted when no more comes
     noting.add(batch(2, 7))
-    noting.note(database, slot=0, late=True)  # type: ignore[arg-type]
+    note(noting, database, late=True)
     assert set(database.noted[-1]) >= {2}
 
 
@@ -78,11 +82,11 @@ def test_of_each_sensor_the_newest_are_noted_and_of_strangers_none(
     noting.add(batch(1, *range(MAX_KEPT + 5)))
     noting.add(batch(1, 99))
     noting.add(batch(None, 1))
-    noting.note(database, slot=0)  # type: ignore[arg-type]
+    note(noting, database)
     (noted,) = database.noted
     assert set(noted) == {1}
     assert msgspec.json.decode(noted[1])[1] == 99
-    noting.note(database, slot=0, late=True)  # type: ignore[arg-type]
+    note(noting, database, late=True)
     assert len(database.noted) == 1
 
 
@@ -91,7 +95,7 @@ def test_reason_is_noted_with_what_it_quotes(database: Database) -> None:
     detail = Detail.of("{} at\n{}", "'ä'\n\0", 3)
     outcomes: list[MessageOutcome] = [(NOW, 2, (1, "unknown-output", detail))]
     noting.add(Batch(ledger={(1, NOW): Tally(NOW, outcomes=outcomes)}))
-    noting.note(database, slot=0)  # type: ignore[arg-type]
+    note(noting, database)
     at, readings, refused, reason, text, values = msgspec.json.decode(
         database.noted[0][1]
     )
@@ -106,9 +110,9 @@ def test_note_that_fails_leaves_the_batch_as_it_is(database: Database) -> None:
     noting = Newest(clock=lambda: database.now)
     database.broken = True
     noting.add(batch(1, 1))
-    noting.note(database, slot=0)  # type: ignore[arg-type]
+    note(noting, database)
     database.broken = False
     database.now += 10
     noting.add(batch(1, 2))
-    noting.note(database, slot=0)  # type: ignore[arg-type]
+    note(noting, database)
     assert len(database.noted) == 1

@@ -78,7 +78,7 @@ def worker(writer: FakeWriter, messages: int) -> Worker:
     def step(timeout_s: float = 0.5) -> None:
         threading.Event().wait(0.01)
 
-    made._receiver.step = step  # type: ignore[method-assign]
+    made._receiver.step = step  # type: ignore[method-assign]  # no network
     made._inbox.put([Message("a/b", b"{}", NOW) for _ in range(messages)])
     return made
 

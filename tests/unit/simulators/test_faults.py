@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pytest
 
 from simulators.faults import Report, report
-from simulators.scenario import Drift, Dropout, Recurrence, Scenario, Stuck, Swapped
+from simulators.scenario import Drift, Dropout, Recurrence, Stuck, Swapped
 from simulators.sensor import messages
 from simulators.street import passages
 from simulators.town import SimulatedTown, load_towns
@@ -22,10 +23,10 @@ WHEN = Recurrence(weekday=2, time="09:00", hours=4, every_weeks=1)
 DURING = slice(8 * 12, 12 * 12)
 
 
-def hit(scenario: Scenario, *, day: int = DAY) -> tuple[Report, Report]:
+def hit(scenario: Any, *, day: int = DAY) -> tuple[Report, Report]:
     """What a sensor reports with a fault, and what it would without."""
     world = replace(QUIET, scenarios=(scenario,))
-    town, sensor = scenario.municipality, scenario.sensor  # type: ignore[attr-defined]
+    town, sensor = scenario.municipality, scenario.sensor
     return report(world, town, sensor, day), report(QUIET, town, sensor, day)
 
 

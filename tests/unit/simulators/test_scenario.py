@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -15,14 +16,10 @@ WEEK_S = 7 * DAY_S
 NOW = datetime(2026, 11, 21, 23, tzinfo=UTC).timestamp()
 
 
-def recurring(**when: object) -> Stuck:
+def recurring(**when: Any) -> Stuck:
     """A scenario that recurs as given."""
     return Stuck(
-        key="k",
-        text="t",
-        municipality="m",
-        sensor="s",
-        when=Recurrence(**when),  # type: ignore[arg-type]
+        key="k", text="t", municipality="m", sensor="s", when=Recurrence(**when)
     )
 
 

@@ -158,7 +158,7 @@ def test_german_files_are_read(tmp_path: Path) -> None:
     path.write_text(GERMAN, encoding="utf-8-sig")
     rows = table.read(path, key="Stelle")
     assert rows["value"].to_list() == [1234.5, None]
-    assert rows["time"][1] == datetime(2026, 3, 1, 1)  # noqa: DTZ001
+    assert rows["time"][1] == datetime(2026, 3, 1, 1)  # noqa: DTZ001 - wall time
     assert rows["key"].to_list() == ["a", "a"]
 
 

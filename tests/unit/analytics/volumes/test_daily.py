@@ -6,7 +6,17 @@ import pytest
 
 from analytics import frames
 from analytics.volumes.daily import days
-from tests.frames import HOUR, channels, hours, installed, make, stored, utc, volumes
+from tests.frames import (
+    CLOCK_CHANGES,
+    HOUR,
+    channels,
+    hours,
+    installed,
+    make,
+    stored,
+    utc,
+    volumes,
+)
 
 DAY = date(2026, 11, 18)
 #: local midnight
@@ -52,13 +62,7 @@ def test_a_whole_day() -> None:
     assert found["valid"]
 
 
-@pytest.mark.parametrize(
-    ("day", "start", "length"),
-    [
-        (date(2026, 3, 29), utc("2026-03-28 23:00"), 23),
-        (date(2026, 10, 25), utc("2026-10-24 22:00"), 25),
-    ],
-)
+@pytest.mark.parametrize(("day", "start", "length"), CLOCK_CHANGES)
 def test_days_of_clock_change_have_all_their_hours(
     day: date, start: datetime, length: int
 ) -> None:

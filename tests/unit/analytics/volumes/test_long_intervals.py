@@ -6,7 +6,16 @@ import pytest
 
 from analytics import frames
 from analytics.volumes import daily, long_intervals
-from tests.frames import HOUR, channels, hours, installed, make, stored, utc
+from tests.frames import (
+    CLOCK_CHANGES,
+    HOUR,
+    channels,
+    hours,
+    installed,
+    make,
+    stored,
+    utc,
+)
 
 DAY = date(2026, 11, 18)
 #: local midnight
@@ -51,13 +60,7 @@ def test_a_daily_total_is_a_whole_and_valid_day_without_a_peak_hour() -> None:
         assert row["method"] == daily.TOTALS_METHOD
 
 
-@pytest.mark.parametrize(
-    ("day", "start", "length_h"),
-    [
-        (date(2026, 3, 29), utc("2026-03-28 23:00"), 23),
-        (date(2026, 10, 25), utc("2026-10-24 22:00"), 25),
-    ],
-)
+@pytest.mark.parametrize(("day", "start", "length_h"), CLOCK_CHANGES)
 def test_totals_of_days_of_clock_change_are_whole(
     day: date, start: datetime, length_h: int
 ) -> None:

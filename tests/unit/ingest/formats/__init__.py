@@ -17,7 +17,7 @@ EVER = (datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
 
 
 def sensor(
-    *outputs: tuple[str, str, Mapping],
+    *outputs: tuple[str, str, Mapping | None],
     profile: Profile | None = None,
     interval_s: int = 300,
     payload_format: str = "",
@@ -38,9 +38,9 @@ def sensor(
     )
 
 
-def value(field: str, quantity: str, **more: object) -> tuple[str, str, Mapping]:
+def value(field: str, quantity: str, **more: Any) -> tuple[str, str, Mapping]:
     """An output of one value, named like its quantity."""
-    return (quantity, quantity, Mapping(field=field, **more))  # type: ignore[arg-type]
+    return (quantity, quantity, Mapping(field=field, **more))
 
 
 def usable(records: Sequence[Record | Unusable]) -> list[Record]:
