@@ -72,7 +72,8 @@ def days_text(counted: Counted, language: Language) -> str:
     valid = counted.days.filter(pl.col("valid"), pl.col("day") <= counted.ended).height
     text = (
         mark(
-            "The figures cover the days that have ended, without today: %(days)s. "
+            "Except for the sum, the figures cover the days that have ended, without "
+            "today: %(days)s. "
             "Means use the days that were observed well enough: %(valid)s of "
             "%(count)s."
         )
@@ -99,7 +100,9 @@ def total(counted: Counted, language: Language) -> KeyFigure:
         unit=unit,
         without=without,
         basis=language.phrase(
-            mark("counted, not scaled up; up to yesterday %(share)s observed")
+            mark(
+                "counted with today, not scaled up; up to yesterday %(share)s observed"
+            )
             if counted.runs
             else mark("counted, not scaled up; %(share)s observed"),
             share=language.percent(passport.observed),
