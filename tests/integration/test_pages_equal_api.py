@@ -685,7 +685,7 @@ def test_sentence_of_the_classes(site: Place) -> None:
     heavy = site.figures("means")["heavy_share"]["value"]
     assert bool(text) is (len(shares) > 1)
     if text:
-        sentence = re.findall(r"[\d,]+\s%", text)
-        assert sentence == [
+        percentages = re.findall(r"[\d,]+\s%", text)
+        assert percentages == [
             DE.percent(share, 1) for share in (max(shares), heavy) if share is not None
         ]

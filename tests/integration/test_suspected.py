@@ -148,8 +148,8 @@ def test_figures_without_it_name_the_hour_that_a_clock_showed_twice(
     with ambiguous(url, "b420", "motor", doubled):
         found = figures(client, "noise-flows")["m_n"]
         page = client.get(PAGE).text
-    for text in (found, found["without_suspected"]):
-        assert hours_of(text["passport"]) == [doubled]
+    for figure in (found, found["without_suspected"]):
+        assert hours_of(figure["passport"]) == [doubled]
     assert "Eine Stunde zeigte die Uhr zweimal" in page
 
 
