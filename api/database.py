@@ -1,6 +1,7 @@
 """Database access of the web server: few connections, with timeouts.
 
-Transactions are read-only, except those of `Database.writing`.
+Each statement is a read-only transaction of its own, which spares its begin and end;
+those of `Database.writing` are one that may write.
 """
 
 import threading
@@ -53,7 +54,7 @@ class Database:
             max_waiting=100,
             reconnect_timeout=10,
             check=self._check,
-            kwargs={"application_name": "verkehrspuls api"},
+            kwargs={"application_name": "verkehrspuls api", "autocommit": True},
             name="api",
         )
         self._frames = threading.BoundedSemaphore(size)
@@ -68,7 +69,7 @@ class Database:
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
-        """Lend a connection for one read-only transaction."""
+        """Lend a connection whose statements only read, each a transaction."""
         with self._measured(), self._pool.connection() as connection:
             try:
                 yield connection
@@ -81,7 +82,7 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Lend a connection for one transaction that may write."""
-        with self.connection() as connection:
+        with self.connection() as connection, connection.transaction():
             connection.execute("set transaction read write")
             yield connection
 

@@ -1,7 +1,7 @@
 """What browsers load besides pages: style sheet, script, and Plotly.js.
 
 Plotly.js is taken from the installed Python package. An asset's address carries a hash
-of its content, so that it may be kept for ever.
+of its content, so that it is cached without expiry.
 """
 
 import gzip
@@ -21,7 +21,7 @@ _MEDIA_TYPES: Final = {
     "js": "text/javascript; charset=utf-8",
     "svg": "image/svg+xml",
 }
-_IMMUTABLE: Final = "public, max-age=31536000, immutable"
+_CACHE_CONTROL: Final = "public, max-age=31536000, immutable"
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Asset:
 
     @cached_property
     def address(self) -> str:
-        """Where it is served."""
+        """The path at which it is served."""
         stem, _, ending = self.name.rpartition(".")
         digest = hashlib.sha256(self.content).hexdigest()[:16]
         return f"/assets/{stem}.{digest}.{ending}"
@@ -65,7 +65,7 @@ class Assets:
         asset = self._by_address.get(request.url.path)
         if asset is None:
             return None
-        headers = {"Cache-Control": _IMMUTABLE, "Vary": "Accept-Encoding"}
+        headers = {"Cache-Control": _CACHE_CONTROL, "Vary": "Accept-Encoding"}
         content = asset.content
         if takes(request.headers.get("accept-encoding", ""), "gzip"):
             headers["Content-Encoding"] = "gzip"

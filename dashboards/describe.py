@@ -172,7 +172,7 @@ def directions(
 
 
 def classes(counted: pl.DataFrame, language: Language, *, heavy: str) -> str:
-    """Return the greatest class and the `heavy` share, where there is one."""
+    """Return the most frequent class and the `heavy` share, where there is one."""
     known = counted.drop_nulls("share").sort("share")
     if known.is_empty():
         return language.phrase("No vehicle of a known class was counted.")
@@ -297,13 +297,13 @@ SEVERITIES: Final = {
 
 
 def severity(case: Case | Change, language: Language) -> str:
-    """Return how soon a person should look at a case."""
+    """Return in a word how soon a person should look at a case."""
     word = SEVERITIES[case.severity]
     return language.phrase(word)
 
 
 def case_word(reason: str, language: Language) -> str:
-    """Return a reason in a word; its code if no word is known."""
+    """Return the word for a reason; its code if it has none."""
     return language.phrase(sentences.word(reason))
 
 
@@ -348,7 +348,7 @@ def history(counts: Counts, language: Language) -> str:
 
 
 def case(found: Case, language: Language, *, zone: str) -> str:
-    """Describe a case; its site is named beside it."""
+    """Describe a case, without its site."""
     return sentences.sentence(
         replace(found, site_name=""),
         language.key,

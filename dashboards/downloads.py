@@ -53,9 +53,9 @@ def all_rows(
     of: str,
     quantity: str = "",
 ) -> str:
-    """Return the address of a table's rows; `of` is a key of `rows_page.KINDS`.
+    """Return the address of a table's rows; `of` is a key of `pages.rows.view.KINDS`.
 
-    Whole days, and the steps that the figure has.
+    They cover whole days, in the steps of the figure.
     """
     query = {
         "of": of,

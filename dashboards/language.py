@@ -18,7 +18,7 @@ from verkehrspuls.text import mark, translate, translate_plural
 UNKNOWN_FIGURE: Final = "–"
 
 #: sensors installed before this date have no known beginning
-_KNOWN_SINCE: Final = datetime(1970, 1, 2, tzinfo=UTC)
+_MIN_INSTALLED: Final = datetime(1970, 1, 2, tzinfo=UTC)
 #: How the time of a row or point is written: as a day with or without its year, each
 #: also with the time of day, or as a month.
 Style = Literal["day", "short day", "moment", "short moment", "month"]
@@ -38,13 +38,13 @@ _UNITS: Final = {"Kfz": mark("veh"), "Rad": mark("bikes"), "Fuß": mark("people"
 
 @dataclass(frozen=True)
 class Language:
-    """One of `locales`, and how it writes things."""
+    """One of `locales`: writes texts, numbers and times."""
 
     key: str
 
     @cached_property
     def record(self) -> locales.Locale:
-        """What says how the language writes things."""
+        """The record of how the language writes numbers and days."""
         return locales.locales()[self.key]
 
     @cached_property
@@ -59,7 +59,7 @@ class Language:
 
     @property
     def others(self) -> "list[Language]":
-        """The languages that the switch leads to."""
+        """The other languages, which a page links to."""
         return [Language(key) for key in locales.locales() if key != self.key]
 
     @property
@@ -146,7 +146,7 @@ class Language:
         return self.record.short_day if "short" in style else self.record.day
 
     def day_in_words(self, day: date) -> str:
-        """Write a day that nobody can misread: Sonntag, 1. März 2026."""
+        """Write a day with the name of its month: Sonntag, 1. März 2026."""
         return str(format_date(day, "full", locale=self.locale))
 
     @cached_property
@@ -168,7 +168,7 @@ class Language:
         A beginning in 1970 means unknown, as for sensors of imported files.
         """
         first = last = None
-        if since is not None and since > _KNOWN_SINCE:
+        if since is not None and since > _MIN_INSTALLED:
             first = since.astimezone(ZoneInfo(zone)).date()
         if until is not None:
             last = (until - timedelta(microseconds=1)).astimezone(ZoneInfo(zone)).date()

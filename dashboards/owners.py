@@ -1,4 +1,4 @@
-"""The owner of a page's data: real or simulated, and responsible addresses."""
+"""The owners of a page's data: who simulates it, and their imprint and contact."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Final
 
 from analytics.quality.passport import Passport
 from dashboards.language import Language
 from verkehrspuls.text import mark
 
-_SHARES = {
+#: names of the shares
+_SHARES: Final = {
     "observed": mark("observed"),
     "normalised": mark("scaled up from partly observed hours"),
     "imputed": mark("estimated"),
@@ -36,7 +38,7 @@ def _hours(hours: Iterable[datetime], zone: str, language: Language) -> str:
 def lines(
     passport: Passport, language: Language, *, zone: str
 ) -> Sequence[tuple[str, str]]:
-    """List its parts, each with its value."""
+    """List the parts of a passport, each with its value."""
     found = [
         (language.phrase(name), language.percent(getattr(passport, share), 1))
         for share, name in _SHARES.items()

@@ -40,7 +40,7 @@ PRESETS: Final[dict[str, str]] = {
 }
 DEFAULT: Final = "7d"
 
-#: longer than any data; prevents requests for the year 9999
+#: maximum days of a period: longer than any data, and never up to the year 9999
 MAX_DAYS: Final = 3_660
 
 YEARS: Final = mark("Days are written like 2026-03-01, from 1970 to 2200")

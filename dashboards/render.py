@@ -1,4 +1,4 @@
-"""Rendering: a page's template in the reader's language, made only where it is new.
+"""Rendering: a page's template in the reader's language, made only if it is new.
 
 Nothing is kept in the server: the address is the state.
 """
@@ -27,7 +27,7 @@ from verkehrspuls.locales import locales
 from verkehrspuls.storage.sites import Municipality, Site
 from verkehrspuls.text import catalogue
 
-#: one of `locales`: addresses match no other
+#: key of one of `locales`: an address with another one is no page
 LanguageKey = str
 
 _Response = TypeVar("_Response", bound=Response)
@@ -41,7 +41,7 @@ class _LanguageConvertor(StringConvertor):
 
 register_url_convertor("language", _LanguageConvertor())
 
-#: of a list that is too long for one page
+#: number of the page of a list that is too long for one
 PageNumber = Annotated[int, Query(ge=1, le=1_000_000)]
 #: cookie of the language that a reader switched to
 COOKIE: Final = "language"
@@ -66,7 +66,7 @@ def page_router() -> APIRouter:
 
 
 def now() -> datetime:
-    """Return the clock of the pages."""
+    """Return the time that pages take as now."""
     return datetime.now(UTC)
 
 
@@ -110,7 +110,7 @@ def render(
     `address` is the one to print, if it is not the requested one.
     """
     assets: Assets = request.app.state.assets
-    # pages of prose stand in a file for each language, or else in English
+    # pages of prose have a file for each language, or else the English one
     found = _templates(language.key)
     english = template.replace(f".{language.key}.", ".en.")
     page = found.select_template([template, english])
@@ -145,9 +145,9 @@ def known(
 ) -> Response:
     """Return a page: 304 if the browser has it, else from the cache, else rendered.
 
-    It is known by all that it is made of: its address, its language, the program, who
-    may see it, the minute (for it says how long ago things were), who answers for the
-    pages, and the data.
+    Its tag is made of all that a page depends on: address, language, version, readers,
+    the minute (pages say how long ago something was), settings, and the data, of which
+    `made_of` is the state.
     """
     parts = (
         request.url.path,
@@ -193,7 +193,7 @@ def query_of(request: Request) -> str:
 
 
 def _switches(request: Request, language: Language) -> list[tuple[Language, str]]:
-    """The same page, with its query, in each of the other languages."""
+    """Return the addresses of the same page, with its query, in other languages."""
     path = request.url.path
     first, slash, rest = path.removeprefix("/").partition("/")
     if first not in locales():

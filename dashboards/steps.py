@@ -10,6 +10,7 @@ import polars as pl
 
 from analytics.environment.hours import spans
 from analytics.flow.series import MIN_OBSERVED, of_span
+from dashboards.language import Style
 from verkehrspuls.text import mark
 
 #: maximum rows of a table
@@ -29,6 +30,13 @@ HEADS: Final = {
     "PT1H": mark("Hour"),
     "P1D": mark("Day"),
     "P1M": mark("Month"),
+}
+#: how the time of a row or point is written
+STYLES: Final[dict[str, Style]] = {
+    "PT15M": "short moment",
+    "PT1H": "short moment",
+    "P1D": "day",
+    "P1M": "month",
 }
 
 

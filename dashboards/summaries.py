@@ -1,8 +1,8 @@
 """Summaries of a site's frames for charts: pure, frames in, frames out.
 
 Frames are those of `verkehrspuls.storage`. A shown value is scaled to the whole
-interval; it is null if too little of the interval was observed, or a lane to less than
-half: the others do not replace it.
+interval; it is null if too little of the interval was observed, or less than half
+of a lane: the others do not replace it.
 """
 
 from datetime import date, datetime, timedelta

@@ -10,7 +10,7 @@ from analytics.flow.inputs import passport_of_bins
 from analytics.frames import FLOWS, TIME, Schema, check
 from analytics.quality.passport import Passport
 
-METHOD: Final = "peaks-2"
+METHOD: Final = "peaks-3"
 #: Local hours `[first, last)` in which a peak is searched; the usual times of short
 #: counts in towns (DOMAIN.md 4.2).
 BLOCKS: Final[Mapping[str, tuple[int, int]]] = {
@@ -47,8 +47,9 @@ def peaks(
         up; four in a row must be known, and 75 % of the block's.
     phf: V60 / (4 · greatest V15 within that hour), from 0.25 (all in one quarter-hour)
         to 1 (even); null without traffic.
-    clock_hour: the greatest flow of a whole hour by the clock in the block, also for a
-        block with fewer known hours. It is no greater than the peak hour.
+    clock_hour: the greatest flow of a whole hour by the clock in the block, on the days
+        that have a peak hour in it, so it is no greater than that. A day of a counter
+        without quarter-hours needs 75 % of the block's hours instead.
 
     The figures are the greatest peak of the period in each block, with its PHF, and the
     greatest clock hour; the table has the peaks of each day. A block without enough
@@ -61,7 +62,8 @@ def peaks(
     table = pl.concat(
         [_of_block(quarters, sliding, name, span) for name, span in blocks.items()]
     ).sort("day", "block")
-    clock, of_clock = _clock_hours(sliding, hours), passport
+    counted = quarters.drop_nulls("flow").select("day").unique()
+    of_clock = passport
     reason = Reason("too-few-days", 0, 1)
     if hours is not None:
         of_clock = passport_of_bins(
@@ -75,9 +77,10 @@ def peaks(
         figures += _greatest(
             of_block, name, unit=unit, passport=passport, reason=reason
         )
-        figures.append(
-            _greatest_clock_hour(clock, name, span, unit=unit, passport=of_clock)
+        clock = _clock_hours(
+            sliding, hours, counted=counted, peaked=of_block, span=span
         )
+        figures.append(_greatest_clock_hour(clock, name, unit=unit, passport=of_clock))
     return Result(tuple(figures), check(table, PEAKS), passport)
 
 
@@ -112,17 +115,11 @@ def _of_block(
     quarters: pl.DataFrame, hours: pl.DataFrame, name: str, span: tuple[int, int]
 ) -> pl.DataFrame:
     first, last = span
-    known = (
-        quarters.lazy()
-        .filter(pl.col("hour").is_between(first, last, closed="left"))
-        .group_by("day")
-        .agg(pl.col("flow").count().alias("known"))
-        .filter(pl.col("known") >= MIN_KNOWN * 4 * (last - first))
-    )
+    known = _known_days(quarters, span, per_hour=4)
     return (
         hours.lazy()
         .filter(pl.col("hour") >= first, pl.col("last_hour") < last)
-        .join(known, on="day", how="semi")
+        .join(known.lazy(), on="day", how="semi")
         .sort("volume", "time", descending=[True, False])
         .unique("day", keep="first", maintain_order=True)
         .select("day", pl.lit(name).alias("block"), "time", "volume", "phf")
@@ -130,29 +127,56 @@ def _of_block(
     )
 
 
-def _clock_hours(sliding: pl.DataFrame, hours: pl.DataFrame | None) -> pl.DataFrame:
-    """Return `time`, `hour` and `flow` of clock hours, from either source."""
-    columns = ("time", "hour", "flow")
-    found = sliding.filter(pl.col("time").dt.minute() == 0).select(
-        "time", "hour", flow="volume"
+def _known_days(
+    bins: pl.DataFrame, span: tuple[int, int], *, per_hour: int
+) -> pl.DataFrame:
+    """Return the `day` of those with enough known bins in the block."""
+    first, last = span
+    return (
+        bins.lazy()
+        .filter(_within(span))
+        .group_by("day")
+        .agg(pl.col("flow").count().alias("known"))
+        .filter(pl.col("known") >= MIN_KNOWN * per_hour * (last - first))
+        .select("day")
+        .collect()
+    )
+
+
+def _within(span: tuple[int, int]) -> pl.Expr:
+    return pl.col("hour").is_between(*span, closed="left")
+
+
+def _clock_hours(
+    sliding: pl.DataFrame,
+    hours: pl.DataFrame | None,
+    *,
+    counted: pl.DataFrame,
+    peaked: pl.DataFrame,
+    span: tuple[int, int],
+) -> pl.DataFrame:
+    """Return `time` and `flow` of the block's clock hours, on days with enough of them.
+
+    `peaked` are the days with a peak hour. Of `hours`, only days without any known
+    quarter-hour are used; `counted` are the others.
+    """
+    found = (
+        sliding.filter(pl.col("time").dt.minute() == 0, _within(span))
+        .join(peaked, on="day", how="semi")
+        .select("time", flow="volume")
     )
     if hours is None:
         return found
-    others = hours.drop_nulls("flow").join(found, on="time", how="anti")
-    return pl.concat([found, others.select(columns)])
+    coarse = hours.filter(_within(span)).join(counted, on="day", how="anti")
+    known = _known_days(coarse, span, per_hour=1)
+    others = coarse.drop_nulls("flow").join(known, on="day", how="semi")
+    return pl.concat([found, others.select("time", "flow")])
 
 
 def _greatest_clock_hour(
-    clock: pl.DataFrame,
-    block: str,
-    span: tuple[int, int],
-    *,
-    unit: str,
-    passport: Passport,
+    clock: pl.DataFrame, block: str, *, unit: str, passport: Passport
 ) -> Figure:
-    first, last = span
-    of_block = clock.filter(pl.col("hour").is_between(first, last, closed="left"))
-    ranked = of_block.sort("flow", "time", descending=[True, False])
+    ranked = clock.sort("flow", "time", descending=[True, False])
     nothing = ranked.is_empty()
     return Figure(
         name=f"clock_hour_{block}",

@@ -32,8 +32,9 @@ MAX_CLOCK_DIFFERENCE_S = 60.0
 SETTLE_S = 300.0
 #: Interval between log entries about differing clocks.
 CLOCK_LOG_S = 3600.0
-#: Time after the start in which health is judged again; it doubles up to the setting.
-FIRST_HEALTH_S: Final = 15.0
+#: Time after the start in which health is judged, and forecasts are made, again; it
+#: doubles up to the setting.
+FIRST_S: Final = 15.0
 #: Time before a failed site or municipality is tried again.
 RETRY_FAILED_S = 600.0
 
@@ -67,7 +68,8 @@ class Worker:
         self._settles_until = 0.0
         self._singly_until = 0.0
         self._days_left = False
-        self._health_s = min(FIRST_HEALTH_S, self._limits.every_s)
+        self._health_s = min(FIRST_S, self._limits.every_s)
+        self._forecast_s = min(FIRST_S, self._settings.forecast_s)
 
     def stop(self) -> None:
         """Let `run` return after the current claim."""
@@ -218,10 +220,14 @@ class Worker:
         """Impute and forecast if due; a failure is retried when it is due again."""
         for name, every_s, work in (
             ("impute", self._settings.impute_s, estimates.put_imputed),
-            ("forecast", self._settings.forecast_s, estimates.put_forecasts),
+            ("forecast", self._forecast_s, estimates.put_forecasts),
         ):
             if not self._is_due(name, every_s) or self._stop.is_set():
                 continue
+            if name == "forecast" and name in self._due:
+                # soon at first, as health
+                longer = min(2 * self._forecast_s, self._settings.forecast_s)
+                self._forecast_s = longer
             self._done(name)
             try:
                 work(store, self._settings, now=self._now(store))

@@ -147,7 +147,7 @@ def select(
     if chosen in ENVIRONMENT and bin == "PT15M":
         raise BadParameter(
             parameter="bin",
-            detail=f"{chosen} is there by the hour or day: bin=PT1H or bin=P1D",
+            detail=f"{chosen} is there by the hour or day: PT1H or P1D",
         )
     check_direction(site, chosen, direction)
     asked = period(

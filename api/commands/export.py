@@ -8,7 +8,7 @@ import typer
 
 from verkehrspuls.cli.options import EXCLUSIVE, SiteName
 from verkehrspuls.cli.output import print_note
-from verkehrspuls.errors import UsageError
+from verkehrspuls.errors import BadParameter, UsageError
 
 
 class _Bin(StrEnum):
@@ -88,15 +88,22 @@ def command(
     ) as connection:
         found = read_site(connection, municipality, key, visible=EVERYTHING)
         zone = found.time_zone
-        selection = extracts.select(
-            found,
-            quantity=quantity,
-            direction=direction,
-            start=periods.moment("--from", since, zone),
-            end=periods.moment("--to", until, zone),
-            bin=bin.value,
-            now=now,
-        )
+        start = periods.moment("--from", since, zone)
+        end = periods.moment("--to", until, zone)
+        try:
+            selection = extracts.select(
+                found,
+                quantity=quantity,
+                direction=direction,
+                start=start,
+                end=end,
+                bin=bin.value,
+                now=now,
+            )
+        except BadParameter as error:
+            # the options are called as the parameters of the API
+            reason = f"--{error.parameter}: {error.detail}"
+            raise UsageError(reason=reason) from error
         extract = extracts.complete(
             selection,
             frame=extracts.read(

@@ -21,24 +21,19 @@ from dashboards.figures.payload import payload
 from dashboards.figures.series import Mark
 from dashboards.figures.series import series as draw_series
 from dashboards.figures.week import week as draw_week
-from dashboards.language import UNKNOWN_FIGURE, Language, Style
+from dashboards.language import UNKNOWN_FIGURE, Language
 from dashboards.period import Period
 from dashboards.wall_clock import written
 from verkehrspuls.classes import CLASS_NAMES
 from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.text import mark
 
-#: names of an hour, a quarter and a day in a unit
+#: what a unit is per, by step
 PER_STEP = {"PT15M": mark("15 min"), "PT1H": mark("h"), "P1D": mark("day")}
 
 Names = Sequence[tuple[str, str]]
 
-#: how a point's time is written, by step
-_STYLES: Final[dict[str, Style]] = {
-    "PT1H": "short moment",
-    "P1D": "day",
-    "P1M": "month",
-}
+#: notes on charts in longer steps than hours
 _CONDENSED: Final = {
     "P1D": mark(
         "The line shows daily means, the band the lowest and highest hours. "
@@ -50,6 +45,7 @@ _CONDENSED: Final = {
     ),
 }
 
+#: control characters that stand for tags while the text is escaped
 _TAGS: Final = {
     "\x1c": '<tr><th scope="row">',
     "\x1d": "</th><td>",
@@ -66,12 +62,12 @@ class Table:
     rows: Sequence[Sequence[str]]
     #: address of all rows, if these are only a part or a summary
     all_rows: str = ""
-    #: whether they are only the first rows
-    cut: bool = False
+    #: how many these are, if `rows` are only the first of them
+    of: int = 0
 
     @property
     def body(self) -> Markup:
-        """The rows as HTML; thousands of them, so they are escaped in one go."""
+        """The rows as HTML; thousands of them, so they are escaped together."""
         lines = (
             f"\x1c{first}\x1d" + "\x1e".join(cells) + "\x1f"
             for first, *cells in self.rows
@@ -349,7 +345,7 @@ def environment_chart(
             language,
             quantity=quantity,
             thresholds=thresholds,
-            style=_STYLES[drawn],
+            style=steps.STYLES[drawn],
         )
         if frame["mean"].count()
         else None,
@@ -463,7 +459,7 @@ def _figures(
 
 
 def _hour(peak: datetime, language: Language, zone: str) -> str:
-    """An hour that may start at any quarter: 16:15–17:15."""
+    """Write an hour that may start at any quarter: 16:15–17:15."""
     ends = (peak, peak + timedelta(hours=1))
     return "–".join(language.clock(end.astimezone(ZoneInfo(zone))) for end in ends)
 

@@ -11,20 +11,14 @@ from analytics.reports.case import Report
 from dashboards import describe
 from dashboards.charts.charts import PER_STEP, Chart, Table
 from dashboards.figures.evidence import evidence as draw
-from dashboards.language import UNKNOWN_FIGURE, Language, Style
-from dashboards.steps import HEADS
+from dashboards.language import UNKNOWN_FIGURE, Language
+from dashboards.steps import HEADS, STYLES
 from dashboards.wall_clock import add_wall_clock, written
 from verkehrspuls.cases import Case
 from verkehrspuls.quantities import COUNTED, ENVIRONMENT
 from verkehrspuls.text import mark
 
-#: how times are written, by step
-_STYLES: Final[dict[str, Style]] = {
-    "PT15M": "short moment",
-    "PT1H": "short moment",
-    "P1D": "day",
-}
-#: what is drawn, by measure
+#: notes on what is drawn, by measure
 _NOTES: Final = {
     "volume": mark(
         "The band is what is usual for the hour, from the weeks before, whatever "
@@ -46,8 +40,10 @@ _NOTES: Final = {
         "zero point of the sensor may have shifted."
     ),
 }
-_CREEPING: Final = "drift"
-_THRESHOLD: Final = "above-limit"
+#: detector of slow changes
+_SLOW_CHANGE: Final = "drift"
+#: reason of a value above a threshold
+_ABOVE_THRESHOLD: Final = "above-limit"
 
 
 def evidence_chart(report: Report, language: Language) -> Chart:
@@ -56,7 +52,7 @@ def evidence_chart(report: Report, language: Language) -> Chart:
     course = add_wall_clock(report.course, case.time_zone)
     unit = _unit(case, view, language)
     usual = language.phrase(
-        mark("Threshold") if case.reason == _THRESHOLD else mark("Usual")
+        mark("Threshold") if case.reason == _ABOVE_THRESHOLD else mark("Usual")
     )
     counts = view.measure == "volume"
     digits = 0 if view.measure in ("volume", "speed") else 1
@@ -81,7 +77,7 @@ def evidence_chart(report: Report, language: Language) -> Chart:
             unit=unit,
             usual=usual,
             word=describe.case_word(case.reason, language),
-            style=_STYLES[view.step],
+            style=STYLES[view.step],
             digits=digits,
             from_zero=counts or view.measure == "speed",
         ),
@@ -121,7 +117,7 @@ def _sentence(
     # a slow change is described by its last value
     by = (
         [pl.col("time")]
-        if case.detector == _CREEPING
+        if case.detector == _SLOW_CHANGE
         else [far, -pl.int_range(pl.len())]
     )
     row = found.sort(by).row(-1, named=True)
@@ -133,7 +129,7 @@ def _sentence(
         )
     return language.phrase(
         mark("%(where)s: %(value)s on %(when)s, the threshold is %(usual)s.")
-        if case.reason == _THRESHOLD
+        if case.reason == _ABOVE_THRESHOLD
         else mark("%(where)s: %(value)s on %(when)s instead of %(usual)s."),
         where=where,
         value=value,
@@ -180,7 +176,7 @@ def _table(
             yes if row["found"] else UNKNOWN_FIGURE,
         )
         for when, row in zip(
-            written(course, language, _STYLES[view.step]),
+            written(course, language, STYLES[view.step]),
             course.to_dicts(),
             strict=True,
         )

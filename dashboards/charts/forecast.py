@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Final
 
 import polars as pl
 
@@ -12,8 +13,8 @@ from dashboards.wall_clock import add_wall_clock, every
 from verkehrspuls.storage.estimates import ForecastError
 
 #: counted hours that are drawn before the forecast
-_BEFORE = 12
-_HOUR = timedelta(hours=1)
+_HOURS_BEFORE: Final = 12
+_HOUR: Final = timedelta(hours=1)
 
 
 def forecast_chart(
@@ -28,7 +29,7 @@ def forecast_chart(
 ) -> Chart:
     """Draw the coming day by hours, from `read_forecast`, after the last counts.
 
-    `hours`: from `summaries.cross_section`. Hours that are over are not shown.
+    `hours`: `time` and `value` of the hours counted. Past hours are not forecast.
     """
     unit = language.unit(quantity)
     coming = add_wall_clock(
@@ -51,7 +52,7 @@ def forecast_chart(
             table=Table((), ()),
         )
     begins: datetime = coming["time"][0]
-    grid = every(begins - _BEFORE * _HOUR, begins, _HOUR)
+    grid = every(begins - _HOURS_BEFORE * _HOUR, begins, _HOUR)
     counted = add_wall_clock(
         grid.with_columns(pl.col("time").cast(hours.schema["time"])).join(
             hours.select("time", "value"), on="time", how="left"

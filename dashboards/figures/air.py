@@ -1,4 +1,4 @@
-"""How many hours had which class of an air quality index."""
+"""Shares of hours by class of an air quality index."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What passed, by vehicle class."""
+"""What was counted, by vehicle class."""
 
 import polars as pl
 
@@ -8,7 +8,7 @@ from verkehrspuls.classes import CLASS_NAMES
 
 
 def classes(counted: pl.DataFrame, language: Language, *, height: int = 340) -> Figure:
-    """Draw `flow.classes`: a bar per class, each with its share as a word."""
+    """Draw `flow.classes`: a bar per class, each with its share as text."""
     rows = counted.reverse()
     keys = rows["name"].to_list()
     trace: dict[str, object] = {

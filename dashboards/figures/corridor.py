@@ -16,7 +16,8 @@ def travel_times(
     """Draw travel times (min) by `hour`: the day's, the usual median and the 95 %.
 
     Between `lower` and `upper`, a band, lie 7 of 10 workdays. `hour` is the place on
-    the axis, `clock` the wall time as it is written.
+    the axis, `clock` the wall time as it is written. What is not known at any time, as
+    where there are too few workdays, is not in the legend either.
     """
     faster = language.phrase("19 of 20 workdays are faster")
     styles = (
@@ -43,6 +44,7 @@ def travel_times(
             "line": {"color": colour, "dash": dash, "width": 2},
         }
         for column, name, colour, dash in styles
+        if times[column].count()
     ]
     drawn = layout(language, height=height, showlegend=True)
     drawn["margin"] = drawn["margin"] | {"t": 64}

@@ -17,7 +17,7 @@ from dashboards.figures.layout import (
 from dashboards.language import Language, Style
 from dashboards.wall_clock import axis_text, written
 
-#: of the height of what is drawn
+#: height above the lowest value, and room below it: multiples of the drawn height
 _ROOM_FOR_WORD: Final = 1.18
 _ROOM_BELOW: Final = 0.05
 
@@ -83,7 +83,7 @@ def evidence(
 
 
 def _range(course: pl.DataFrame, *, from_zero: bool) -> list[float]:
-    """Return all that is drawn, with room for the word of the case above it."""
+    """Return the ends of the axis, with room for the word of the case at the top."""
     drawn = pl.concat([course[name] for name in ("observed", "usual", "low", "high")])
     known = drawn.drop_nulls()
     least = 0.0 if from_zero else min(known)

@@ -43,7 +43,7 @@ def hover(
     plain = f"%{{x|{language.directives(style)}}}{figure}"
     template: str | list[str] = plain
     if rows["fold"].is_in(["A", "B"]).any():
-        # a repeated hour is on the axis where it did not begin
+        # the place of a repeated hour on the axis is not its time
         twice = iter(written(rows.filter(pl.col("fold") != ""), language, style))
         template = [f"{next(twice)}{figure}" if f else plain for f in rows["fold"]]
     return {"customdata": _percent(rows["observed"]), "hovertemplate": template}

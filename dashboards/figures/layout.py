@@ -85,7 +85,7 @@ def axis(**more: Any) -> dict[str, Any]:
 
 
 def bars(trace: dict[str, object], language: Language, *, height: int) -> Figure:
-    """Draw bars across, of percents, each with a text at its end."""
+    """Draw horizontal bars of percentages, each with a text at its end."""
     drawn = layout(language, height=height)
     drawn["margin"] = {"l": 12, "r": 56, "t": 8, "b": 36}
     drawn["bargap"] = 0.35
@@ -138,7 +138,7 @@ def bands(
 
 
 def caption(text: str, *, x: float = 0, y: float = 1, **more: Any) -> dict[str, Any]:
-    """A small text at the upper left of a panel: what its axis measures."""
+    """Return a small text at the upper left of a panel: what its axis measures."""
     return {
         "text": text,
         "x": x,
@@ -153,7 +153,7 @@ def caption(text: str, *, x: float = 0, y: float = 1, **more: Any) -> dict[str, 
 
 
 def extent(frame: pl.DataFrame) -> list[str] | None:
-    """From the first interval to the end of the last: bands do not widen the axis."""
+    """Return the range of all intervals, so that bands do not widen the axis."""
     if frame.is_empty():
         return None
     times = frame["x"].sort()
@@ -162,7 +162,7 @@ def extent(frame: pl.DataFrame) -> list[str] | None:
 
 
 def time_axis(frame: pl.DataFrame, **more: Any) -> dict[str, Any]:
-    """Return the axis of a frame with wall times; over months it is named by them."""
+    """Return the axis of a frame with wall times; a long one has months."""
     found = axis(showgrid=False, type="date", range=extent(frame), **more)
     if long(frame):
         found |= {"tickformat": "%b\n%Y", "showgrid": True, "ticklabelmode": "period"}
@@ -180,7 +180,7 @@ def long(frame: pl.DataFrame) -> bool:
 
 
 def weekends(frame: pl.DataFrame) -> list[dict[str, Any]]:
-    """Bands behind Saturdays and Sundays, for a frame with wall times."""
+    """Return bands behind Saturdays and Sundays, for a frame with wall times."""
     days = frame["local"].dt.date()
     first, last = days.min(), days.max()
     if not (isinstance(first, date) and isinstance(last, date)):

@@ -54,7 +54,7 @@ def noise(
 def _hover(
     days: pl.DataFrame, level: str, name: str, language: Language
 ) -> dict[str, object]:
-    """Return which level, when, how loud; of many days put together by the browser."""
+    """Return level, day and decibels; for many days, the browser composes them."""
     if days.height > MAX_PREPARED:
         template = (
             f"{name}, %{{x|{language.directives('day')}}}<br><b>%{{y:.1f}} dB(A)</b>"

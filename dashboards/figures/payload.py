@@ -1,7 +1,7 @@
 """JSON of a figure in a page: long lists are packed, so that a year stays small.
 
-`charts.js` unpacks them: numbers from two bytes each, times that rise evenly and values
-that repeat from runs, shapes that differ in their times only from one.
+`charts.js` unpacks them. A number takes two bytes; evenly spaced times and repeated
+values are runs; shapes that differ only in their times share their other properties.
 """
 
 import base64
@@ -26,7 +26,7 @@ _FACTORS: Final = (1, 10, 100)
 #: tolerance in units of the last decimal; computing errors are smaller
 _TOLERANCE: Final = 1e-4
 #: length of a wall time, 2026-03-01 10:15
-_WALL_TIME: Final = 16
+_WALL_TIME_LENGTH: Final = 16
 #: code of an unknown number
 _UNKNOWN: Final = 65_535
 
@@ -96,7 +96,7 @@ def _shapes(shapes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _times(values: list[str]) -> list[list[int]] | None:
     """Pack wall times as runs of [begin, step, count], in minutes since 1970."""
-    if values[0][4:5] != "-" or set(map(len, values)) != {_WALL_TIME}:
+    if values[0][4:5] != "-" or set(map(len, values)) != {_WALL_TIME_LENGTH}:
         return None
     try:
         minutes = np.array(values, dtype="datetime64[m]").astype(np.int64)

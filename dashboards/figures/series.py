@@ -1,4 +1,4 @@
-"""What passed, interval by interval: one panel per direction, gaps stay gaps."""
+"""What was counted, interval by interval: one panel per direction, gaps stay gaps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ _LETTER_SHARE: Final = 0.012
 #: height of a panel with words of cases, as a multiple of the data's height
 _ROOM_FOR_WORDS: Final = 1.3
 #: height of a case's mark at the foot, as a share of the panel's height
-_FOOT: Final = 0.05
+_FOOT_SHARE: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +228,7 @@ def _marked(
             "x0": f"{mark.began:%Y-%m-%d %H:%M}",
             "x1": f"{mark.ended:%Y-%m-%d %H:%M}",
             "y0": 0,
-            "y1": _FOOT if at_foot else 1,
+            "y1": _FOOT_SHARE if at_foot else 1,
             "line": {
                 "width": 1,
                 "dash": "solid" if at_foot else "dot",
@@ -242,7 +242,7 @@ def _marked(
 
 
 def _legible(marks: Sequence[Mark], frame: pl.DataFrame) -> list[Mark]:
-    """Keep the words that do not overlap; the other bands stay wordless.
+    """Keep the words that do not overlap; the other bands have none.
 
     A word ends where its band does. The list of cases has a sentence for each.
     """

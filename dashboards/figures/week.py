@@ -8,7 +8,7 @@ import polars as pl
 from dashboards.figures.layout import Figure, axis, layout, rounded
 from dashboards.language import Language
 
-#: height of a row, so that a week is as high as other charts
+#: pixels of a row, so that a week is as high as other charts
 _ROW_HEIGHT: Final = 40
 _FRAME_HEIGHT: Final = 60
 _MIN_HEIGHT: Final = 180
@@ -21,7 +21,7 @@ def week(
     unit: str,
     weekdays: Sequence[int] = range(7),
 ) -> Figure:
-    """Draw `profiles.week_profile`; a cell that nothing is known of stays empty.
+    """Draw `profiles.week_profile`; a cell without data stays empty.
 
     `weekdays` are those of the period, Monday is 0: only they have a row.
     """

@@ -1,4 +1,4 @@
-"""How often the wind blows from where, and how fast."""
+"""Shares of hours by direction and speed of the wind."""
 
 from collections.abc import Sequence
 

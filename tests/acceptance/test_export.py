@@ -13,6 +13,7 @@ import pytest
 from tests import parts, world
 
 SITE = "kaiserslautern/pariser-strasse"
+NO2 = ("--quantity", "no2_ugm3")
 OF_NOBODY = ("--municipality", "moon")
 BACKWARDS = ("--from", "2026-03-02", "--to", "2026-03-01")
 PERIOD = ("--from", "2026-03-02T22:00:00Z", "--to", "2026-03-03T02:00:00Z")
@@ -87,6 +88,8 @@ def test_a_file_carries_its_passport(url: str, tmp_path: Path, format: str) -> N
         (("export", SITE, "--to", "2026-10-25T02:30:00"), 2, "twice; write"),
         (("export", SITE, "--quantity", "bicycle"), 2, "motor, no2_ugm3"),
         (("export", SITE, "--bin", "PT5M"), 2, "PT15M"),
+        (("export", SITE, *NO2, "--bin", "PT15M"), 2, "--bin: no2_ugm3 is there by"),
+        (("export", SITE, *NO2, "--direction", "ost"), 2, "--direction: no2_ugm3 has"),
         (("export", SITE, "--output", "/nowhere/at/all.csv"), 2, "cannot be written"),
         (("sensor", "show", "kaiserslautern/moon"), 2, "sensor list"),
         (("site", "list", *OF_NOBODY), 2, "no municipality moon"),

@@ -17,7 +17,8 @@ from tests.suspicion import suspected_until_decided, suspicion
 from tests.towns import corridor, junction, linz
 from verkehrspuls.errors import UsageError
 from verkehrspuls.model import Channel, Site, Town
-from verkehrspuls.registry.towns import check, register
+from verkehrspuls.registry.faults import check
+from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import load
 from verkehrspuls.storage import corridors
 from verkehrspuls.storage.database import Connection, connect

@@ -79,6 +79,8 @@ CHANGES: dict[str, LiteralString] = {
     "a removal": "delete from vp.corridor_station where station = 1",
     "a message": "update vp.ledger set last_received_at = last_received_at"
     " + interval '20 s', hour = hour + interval '1 hour' where sensor_id is not null",
+    "an ambiguous hour": "insert into vp.ambiguous_reading (channel_id, time, why)"
+    " select channel_id, now(), 'once' from vp.channel",
     "a status": "insert into vp.sensor_status (sensor_id, state, since)"
     " select sensor_id, 'online', now() from vp.sensor",
 }
@@ -92,6 +94,21 @@ def test_a_site_is_another_page_as_soon_as_something_changed(
     assert tag(client) == before
     change(plain_world, CHANGES[what])
     assert tag(client) != before
+
+
+@pytest.mark.parametrize("path", [SITE, CORRIDOR, "/de/"])
+def test_a_page_is_another_as_soon_as_an_ambiguous_reading_is_certain(
+    client: TestClient, app: FastAPI, plain_world: str, path: str
+) -> None:
+    change(plain_world, CHANGES["an ambiguous hour"])
+    before = tag(client, path)
+    # what no batch of ingest finds changes nothing
+    with psycopg.connect(plain_world) as connection:
+        connection.execute("delete from vp.ambiguous_reading where channel_id < 0")
+    assert tag(client, path) == before
+    change(plain_world, "delete from vp.ambiguous_reading")
+    app.state.standing = None
+    assert tag(client, path) != before
 
 
 @pytest.mark.parametrize("path", PAGES)

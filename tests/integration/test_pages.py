@@ -4,8 +4,10 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
+from typing import Any
 
 import polars as pl
 import psycopg
@@ -13,6 +15,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from analytics.reports.case import report
 from dashboards import render
 from dashboards.app import create_web
 from dashboards.language import Language
@@ -458,6 +461,31 @@ def test_evidence_of_a_case_is_in_words_and_units(client: TestClient, url: str) 
                 " where case_member_id = %s",
                 old,
             )
+
+
+def test_sentence_of_a_case_begins_large_in_english_too(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "dashboards.describe.case", lambda *_, **__: "motor vehicles: sudden jam."
+    )
+    page = client.get("/en/cases/1").text
+    assert '<p class="lead">Motor vehicles: sudden jam.' in page
+
+
+def test_evidence_of_a_large_case_says_how_much_of_it_is_shown(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def large(*given: Any, **more: Any) -> Any:
+        found = report(*given, **more)
+        members = [*found.case.members] * 1_300
+        return replace(found, case=replace(found.case, members=members))
+
+    monkeypatch.setattr("dashboards.pages.case.route.report", large)
+    page = client.get("/de/cases/1").text
+    assert len(Tables(page).found["Was spricht dafür?"]) == 201
+    assert "Die ersten 200 von 1.300 Zeilen." in page
+    assert '<a href="/api/v1/cases/1">Alle Zeilen (JSON)' in page
 
 
 def test_course_of_a_case_is_drawn_told_and_listed(client: TestClient) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from ingest.reasons import Detail
 from tests.integration.test_migrations import by_alembic
-from verkehrspuls.registry.towns import registered_faults
+from verkehrspuls.registry.faults import registered_faults
 from verkehrspuls.storage import ledger, migrate
 from verkehrspuls.storage.database import connect, execute
 from verkehrspuls.storage.sites import list_municipalities, list_sites

@@ -18,7 +18,7 @@ from verkehrspuls import settings
 from verkehrspuls.cli import command as cli
 from verkehrspuls.locales import Locale
 from verkehrspuls.model import Town
-from verkehrspuls.registry.towns import check
+from verkehrspuls.registry.faults import check
 
 #: What an example of a registration leaves out is as in this file, or as in the
 #: page's own first example.

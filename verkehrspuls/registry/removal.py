@@ -8,7 +8,7 @@ under its key continues its ledger.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, Literal
 
 from verkehrspuls.errors import UnknownKey, UsageError
 from verkehrspuls.storage.database import Connection, execute, one, read_records
@@ -45,7 +45,7 @@ def end_sensor(
 ) -> list[str]:
     """End a sensor's installations; return the outputs that were attached."""
     with connection.transaction():
-        (sensor_id,) = _sensors(connection, municipality, sensor)
+        (sensor_id,) = _locked(connection, SENSOR, municipality, sensor)
         when = {"sensor_id": sensor_id, "at": at}
         ended = execute(connection, "end_installations", **when).fetchall()
         later = execute(connection, "installed_later", **when).fetchall()
@@ -76,7 +76,7 @@ def remove(
         if kind != SENSOR:
             sites = _sites(connection, municipality, key)
         if kind != SITE:
-            sensors = _sensors(connection, municipality, key)
+            sensors = _locked(connection, SENSOR, municipality, key)
         town = one(connection, "lock_town", municipality=municipality)
         channels = _channels(connection, sites)
         of_sensor = sensors[0] if kind == SENSOR else None
@@ -162,21 +162,21 @@ def _remove_sites(
 def _sites(connection: Connection, municipality: str, key: str | None) -> list[int]:
     if not execute(connection, "find_town", municipality=municipality).fetchone():
         raise UnknownKey(kind="municipality", key=municipality)
-    rows = execute(
-        connection, "lock_sites_of_town", municipality=municipality, site=key
-    ).fetchall()
-    if key and not rows:
-        raise UnknownKey(kind="site", key=f"{municipality}/{key}")
-    return [row["site_id"] for row in rows]
+    return _locked(connection, SITE, municipality, key)
 
 
-def _sensors(connection: Connection, municipality: str, key: str | None) -> list[int]:
-    rows = execute(
-        connection, "sensors_of_town", municipality=municipality, sensor=key
-    ).fetchall()
+def _locked(
+    connection: Connection,
+    kind: Literal["site", "sensor"],
+    municipality: str,
+    key: str | None,
+) -> list[int]:
+    """Lock the sites or sensors of a municipality, or one; return their ids."""
+    query = f"lock_{kind}s_of_town"
+    rows = execute(connection, query, municipality=municipality, key=key).fetchall()
     if key and not rows:
-        raise UnknownKey(kind="sensor", key=f"{municipality}/{key}")
-    return [row["sensor_id"] for row in rows]
+        raise UnknownKey(kind=kind, key=f"{municipality}/{key}")
+    return [row[f"{kind}_id"] for row in rows]
 
 
 def _channels(connection: Connection, sites: Sequence[int]) -> list[int]:

@@ -134,7 +134,7 @@ def _embedded(settings: Settings) -> Iterator[Finding]:
 
 def _database(settings: Settings) -> Iterator[Finding]:
     from verkehrspuls.registry.calendar import known_until
-    from verkehrspuls.registry.towns import registered_faults
+    from verkehrspuls.registry.faults import registered_faults
     from verkehrspuls.storage.alerts import held_up
     from verkehrspuls.storage.database import connect, execute
     from verkehrspuls.storage.ledger import never_sent, of_nobody, only_counted

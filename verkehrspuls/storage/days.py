@@ -66,7 +66,7 @@ def count_valid_days(
     last: date,
     visible: Sequence[str] = PUBLIC,
 ) -> dict[int, int]:
-    """Count the valid local days of sites, both ends included; those with none lack."""
+    """Count the valid local days of sites, both ends included; absent where none."""
     rows = execute(
         connection,
         "count_valid_days",

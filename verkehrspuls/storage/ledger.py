@@ -139,8 +139,8 @@ class Proof:
 def prove(connection: Connection) -> Proof:
     """Compare the ledger with the tables, all of it, as of one moment.
 
-    Reads every reading once; ingest may go on meanwhile. What retention dropped was
-    counted when it was, and is taken into account.
+    Reads every reading once; ingest may go on meanwhile. What retention
+    dropped was counted at that time, and is taken into account.
     """
     with connection.transaction():
         connection.execute("set transaction isolation level repeatable read, read only")

@@ -1,6 +1,6 @@
 """Municipalities and sites, as pages, API and exports read them.
 
-What of a registration cannot be used is left out here, and named.
+Parts of a registration that cannot be used are left out here, and named as faults.
 """
 
 from collections.abc import Mapping, Sequence
@@ -147,15 +147,15 @@ def read_site(
     visible: Sequence[str] = PUBLIC,
 ) -> Site:
     """Find a site, with its `sensors`."""
-    of_site: dict[str, Any] = {
-        "municipality": municipality,
-        "site": site,
-        "visible": visible,
-    }
-    found = _read(connection, heard=True, **of_site)
+    found = _read(
+        connection, municipality=municipality, site=site, heard=True, visible=visible
+    )
     if not found:
         raise UnknownKey(kind="site", key=f"{municipality}/{site}")
-    return replace(found[0], sensors=tuple(list_sensors(connection, **of_site)))
+    sensors = list_sensors(
+        connection, municipality=municipality, site=site, visible=visible
+    )
+    return replace(found[0], sensors=tuple(sensors))
 
 
 def _read(

@@ -28,7 +28,7 @@ def read_volumes(
 ) -> pl.DataFrame:
     """Read volumes per interval and direction, summed over lanes.
 
-    Rows are there only where data is. `observed` is the share of the interval, over
+    Only intervals with data have a row. `observed` is the share of the interval, over
     all lanes; `volume` is what was counted, not scaled up. `direction`: one key, `all`
     for the cross-section, None for each direction, with `together` the cross-section
     (direction `all`) beside them. `trusted` leaves out what is suspected to be of a

@@ -41,6 +41,7 @@ def case_page(report: Report, language: Language) -> CasePage:
     case = report.case
     zone = case.time_zone
     word = describe.case_word(case.reason, language)
+    sentence = describe.case(case, language, zone=zone)
     effect = states.EFFECTS[case.effect]
     facts = [
         (language.phrase("State"), describe.case_state(case, language)),
@@ -58,7 +59,8 @@ def case_page(report: Report, language: Language) -> CasePage:
             number=case.anomaly_case_id,
             word=word,
         ),
-        sentence=describe.case(case, language, zone=zone),
+        # it begins with what is counted, which English writes small
+        sentence=sentence[0].upper() + sentence[1:],
         facts=facts,
         course=evidence_chart(report, language),
         evidence=_evidence(case, language),
@@ -95,7 +97,9 @@ def _evidence(case: CaseInFull, language: Language) -> Table:
     )
     if len(case.members) <= MAX_ROWS:
         return Table(head, rows)
-    return Table(head, rows, f"/api/v1/cases/{case.anomaly_case_id}", cut=True)
+    return Table(
+        head, rows, f"/api/v1/cases/{case.anomaly_case_id}", of=len(case.members)
+    )
 
 
 def _detector(code: str, language: Language) -> str:

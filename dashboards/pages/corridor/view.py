@@ -148,16 +148,18 @@ def _times(today: pl.DataFrame, usual: pl.DataFrame, language: Language) -> Char
         language.phrase("median of workdays"),
         language.phrase("19 of 20 workdays are faster"),
     )
+    note = language.phrase(
+        "Minutes, by quarter-hour. Where a site sends nothing, the line has a gap."
+    )
+    if together["lower"].count():
+        note += " " + language.phrase("7 of 10 workdays lie within the band.")
     return Chart(
         key="times",
         heading=language.phrase("How long does the drive take?"),
         sentence=sentence,
         figure=figures.travel_times(together, language) if known.height else None,
         table=Table(head, rows if known.height else ()),
-        note=language.phrase(
-            "Minutes, by quarter-hour. 7 of 10 workdays lie within the band. Where "
-            "a site sends nothing, the line has a gap."
-        ),
+        note=note,
     )
 
 

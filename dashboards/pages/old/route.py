@@ -21,14 +21,14 @@ REDIRECTS: Final[dict[str, Callable[..., str]]] = {
 router = page_router()
 
 
-def _leading(address: Callable[..., str]) -> Callable[[Request], Response]:
-    def lead(request: Request) -> Response:
+def _redirect_to(address: Callable[..., str]) -> Callable[[Request], Response]:
+    def redirect(request: Request) -> Response:
         path, query = address(**request.path_params), request.url.query
         return RedirectResponse(f"{path}?{query}" if query else path, 308)
 
-    return lead
+    return redirect
 
 
 for path, address in REDIRECTS.items():
     # a plain route: the target page validates the parameters
-    router.add_route("/{language:language}" + path, _leading(address))
+    router.add_route("/{language:language}" + path, _redirect_to(address))

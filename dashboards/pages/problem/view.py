@@ -11,6 +11,7 @@ from dashboards.render import preferred, render
 from verkehrspuls.locales import locales
 from verkehrspuls.text import is_translated, mark
 
+#: heading and advice, by status
 _PROBLEMS: Final = {
     404: (
         mark("There is nothing here"),
@@ -38,11 +39,11 @@ def problem_page(request: Request, problem: Problem) -> Response:
     first = request.url.path.removeprefix("/").partition("/")[0]
     language = Language(first if first in locales() else preferred(request))
     errors = problem.errors or ()
-    # a part of the path that cannot be is a page that is not there
+    # a mistake in the path means that there is no such page
     astray = any(error.pointer.startswith("#/path/") for error in errors)
     status = 404 if astray else problem.status
     heading, advice = _PROBLEMS.get(status, _OTHER_PROBLEM)
-    # what is not one of our texts is for programs
+    # a text without a translation is for programs
     details = [
         f"{error.in_language(language.key).removesuffix('.')}."
         for error in errors
@@ -52,14 +53,14 @@ def problem_page(request: Request, problem: Problem) -> Response:
         request,
         language,
         "pages/problem/problem.html",
-        # with whether data is simulated, where it can be read
+        # for the note on simulated data; without a database it is unknown
         of=known_towns(request) if status < 500 else (),
         problem=problem,
         heading=language.phrase(heading),
         advice=language.phrase(advice),
         details=details,
         again=request.url.path if status == 422 else None,
-        # without what could not be understood
+        # without the query, which may be the mistake
         address=request.url.path,
     )
     response.status_code = status

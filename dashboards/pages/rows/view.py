@@ -19,8 +19,9 @@ from verkehrspuls.errors import BadParameter
 from verkehrspuls.storage.reader import Reader
 from verkehrspuls.text import mark
 
-#: rows per page
+#: maximum rows of a page
 MAX_ROWS: Final = 500
+#: headings of the tables
 KINDS: Final = {
     "series": mark("All values"),
     "days": mark("Day by day"),

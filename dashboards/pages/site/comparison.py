@@ -71,7 +71,7 @@ def choices(
 
 
 def _apart(one: Site, other: Site) -> float:
-    """Order sites by their distance; those without coordinates come last."""
+    """Return a measure of the distance; infinite if a site has no coordinates."""
     if (
         one.latitude is None
         or one.longitude is None

@@ -32,7 +32,7 @@ def counted_charts(
 ) -> list[Chart]:
     """Draw the charts of the counted quantity.
 
-    Classes are of the days of the key figures, and their heavy share is that of these.
+    The heavy share is that of the key figures, and classes are of the same days.
     """
     language, period = shown.language, shown.period
     quantity = shown.quantity or ""
@@ -68,7 +68,7 @@ def counted_charts(
                 now=shown.now,
             )
         )
-    # the series may be of quarter-hours, which not all tell
+    # the series may be of quarter-hours, which not all directions have
     names = names_of(shown, report.hours.filter(pl.col("direction") != ALL))
     by_key = {figure.key: figure for figure in figures if figure.key}
     heavy, trusted = _heavy_shares(report, by_key, language)
@@ -85,7 +85,7 @@ def counted_charts(
 def _heavy_shares(
     report: Report, by_key: Mapping[str, KeyFigure], language: Language
 ) -> tuple[str, str]:
-    """Return the heavy share with and without what is suspected, as in figures."""
+    """Return the heavy share with and without what is suspected, as in key figures."""
     if share := by_key.get("heavy_share"):
         return share.value, share.trusted
     if by_key:
@@ -119,7 +119,7 @@ def _of_hours(
         )
     ]
     weekdays = _weekdays(shown.period)
-    # of one day the profile says the same
+    # of a single day the profile shows the same
     if len(weekdays) > 1:
         found.append(
             charts.week_chart(
@@ -178,7 +178,7 @@ def filled_series(
     bins: pl.DataFrame,
     estimates: pl.DataFrame | None,
 ) -> pl.DataFrame:
-    """The counted series by the steps that are asked for, with a row for each gap."""
+    """Return the counted series by the requested steps, with a row for each gap."""
     if shown.period.bin == "P1D":
         return summaries.fill_days(days, shown.period, shown.today)
     filled = summaries.fill_gaps(bins, shown.period, shown.now)
@@ -186,7 +186,7 @@ def filled_series(
 
 
 def names_of(shown: View, filled: pl.DataFrame) -> Names:
-    """Directions that a series has, with their names, in the registry's order."""
+    """Return the directions of a series with their names, in the registry's order."""
     present = set(filled["direction"])
     named = [pair for pair in _names(shown) if pair[0] in present]
     return named or [(direction, "") for direction in sorted(present)]
@@ -199,7 +199,7 @@ def _weekdays(period: Period) -> list[int]:
 
 
 def _names(shown: View) -> Names:
-    """Directions of the quantity with their names, in the registry's order."""
+    """Return the directions of the quantity with their names, in the same order."""
     found: dict[str, str] = {}
     for channel in shown.site.channels:
         if channel.quantity == shown.quantity:
@@ -209,7 +209,7 @@ def _names(shown: View) -> Names:
 
 
 def _marks(findings: Sequence[Finding], shown: View) -> list[Mark]:
-    """Frame what was found here: of a case and direction only what names it."""
+    """Mark the findings of each case and direction that have its first reason."""
     zone, period = ZoneInfo(shown.zone), shown.period
 
     def local(time: datetime) -> datetime:
@@ -234,7 +234,7 @@ def _marks(findings: Sequence[Finding], shown: View) -> list[Mark]:
 
 
 def _joined(findings: Sequence[Finding]) -> list[tuple[datetime, datetime]]:
-    """Their times, those of several lanes that overlap or touch as one."""
+    """Return the times of findings; those that overlap or touch are joined."""
     spans: list[tuple[datetime, datetime]] = []
     for began, ended in sorted((row.began, row.ended) for row in findings):
         if spans and began <= spans[-1][1]:

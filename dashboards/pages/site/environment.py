@@ -1,4 +1,4 @@
-"""What the air, the noise and the wind of a site come to, from their hours."""
+"""Charts of a site's air, limits, noise and wind, from their hours."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -21,15 +21,16 @@ from verkehrspuls.text import mark
 #: the index that pages show
 INDEX: Final = indices.INDICES[indices.SHOWN]
 
+#: directions of the wind, clockwise from north
 _SECTORS: Final = {
     "de": ("N NNO NO ONO", "O OSO SO SSO", "S SSW SW WSW", "W WNW NW NNW"),
     "en": ("N NNE NE ENE", "E ESE SE SSE", "S SSW SW WSW", "W WNW NW NNW"),
 }
 _LEVELS: Final = {
-    "lden": mark("whole day (Lden)"),
-    "lday": mark("day"),
-    "levening": mark("evening"),
-    "lnight": mark("night"),
+    "lden": mark("Whole day (Lden)"),
+    "lday": mark("Day"),
+    "levening": mark("Evening"),
+    "lnight": mark("Night"),
 }
 _KINDS: Final = {
     "limit": mark("limit"),
@@ -453,7 +454,7 @@ def _nothing(
 ) -> Chart:
     """Return the chart of a figure without hours, or with too few.
 
-    `by_day`: there are daily means, or the like, in their place.
+    `by_day`: longer intervals are measured instead, such as daily means.
     """
     measured = any(found.height for found in hours)
     text = (

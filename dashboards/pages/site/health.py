@@ -17,7 +17,7 @@ DAYS_SHOWN: Final = 14
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A verdict: its sign, a word, and its meaning."""
+    """A verdict: its sign and its word."""
 
     sign: str
     word: str

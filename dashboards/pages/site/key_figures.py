@@ -1,4 +1,4 @@
-"""The figures a site's page opens with, each with its passport or its reason."""
+"""The key figures of a site, each with its passport, or why it is unknown."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -45,12 +45,12 @@ _OF_MOTORS: Final = ("heavy_share", "v85")
 
 @dataclass(frozen=True, slots=True)
 class KeyFigure:
-    """A key figure: what it is, its value, and what it rests on."""
+    """A key figure: its name, its value, and what it is based on."""
 
     name: str
     value: str
     basis: str
-    #: its parts in words
+    #: parts in words, each with its value
     passport: Sequence[tuple[str, str]]
     unit: str = ""
     #: name of the flow figure
@@ -137,7 +137,7 @@ def of_flow(counted: Counted, language: Language) -> list[KeyFigure]:
 
 
 def _chosen(found: Mapping[str, Figure]) -> list[str]:
-    """Choose what is shown: of a year's figure and a period's, the one that holds.
+    """Choose the names to show: a year's figure if it is known, else the period's.
 
     Where the peak hour needs quarter-hours, the busiest clock hour is shown instead.
     """

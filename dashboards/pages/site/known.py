@@ -1,4 +1,4 @@
-"""Responds with a page of a site, made only where its data is new."""
+"""Responds with a page of a site, made only if its data is new."""
 
 from collections.abc import Callable
 from datetime import datetime

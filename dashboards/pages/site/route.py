@@ -91,7 +91,7 @@ def _site(
 
 
 def _span(shown: Period, language: Language) -> str:
-    """A page's period in days, or in times where it is not of whole days."""
+    """Write a period in days, or in times if it is not of whole days."""
     if shown.whole_days:
         return language.days(shown.first, shown.last)
     ends = (language.moment(end, shown.zone) for end in (shown.start, shown.end))

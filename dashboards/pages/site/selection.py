@@ -62,12 +62,12 @@ class View:
 
     @property
     def today(self) -> date:
-        """The local day."""
+        """The day of the page's clock at the site."""
         return self.now.astimezone(ZoneInfo(self.zone)).date()
 
     @property
     def asked(self) -> SiteAsked:
-        """The same, as reports take it."""
+        """The same, for reports."""
         return SiteAsked(
             site=self.site,
             quantity=self.quantity,

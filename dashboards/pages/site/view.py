@@ -1,4 +1,4 @@
-"""The page of a site: what it carried in a period, and how good the data is."""
+"""The page of a site: what was measured in a period, and how good the data is."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -65,7 +65,7 @@ class Content:
     #: the other cases by state, and the number of all
     other_cases: Mapping[str, Sequence[Case]]
     counts: Counts
-    #: there is data, but not in the period: the span of days that has some
+    #: first and last day with data, if the period has none
     data_span: tuple[date, date] | None
 
 
@@ -164,7 +164,7 @@ def _days(shown: View, days: pl.DataFrame) -> Table:
 def _settled(
     shown: View, query: Mapping[str, str], reader: Reader
 ) -> tuple[View, pl.DataFrame, tuple[date, date] | None]:
-    """Choose the period, with its days; and the days there are where it has none."""
+    """Choose the period and its days; if it has none, the span of days with data."""
     asked = any(query.get(name) for name in ("period", "from", "until", "to"))
     if not shown.quantity:
         if not asked:
@@ -306,6 +306,7 @@ def _heard(shown: View, *, begun: bool) -> str:
     return language.phrase(text, at=at)
 
 
+#: texts for a site that has just begun to report, by step
 _BEGUN: Final = {
     "PT15M": mark(
         "First messages, the last one %(at)s; values appear as soon as a quarter-hour "

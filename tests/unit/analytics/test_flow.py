@@ -504,6 +504,26 @@ def test_the_busiest_full_hour_of_quarter_hours_does_not_slide() -> None:
     assert found["clock_hour_day"].at == utc("2026-02-03 06:00")
 
 
+@pytest.mark.parametrize("read_hours", [False, True])
+def test_a_day_half_excluded_has_neither_peak_nor_full_hour(read_hours: bool) -> None:
+    """The second day is the busier one, and known until noon."""
+    volumes = [10.0] * 96 + [50.0] * 48 + [None] * 48
+    given = series("2026-02-02 23:00", volumes, interval_s=900)
+    by_hour = [40.0] * 24 + [200.0] * 12 + [None] * 12
+    hours = series("2026-02-02 23:00", by_hour) if read_hours else None
+    found = named(peaks.peaks(given, hours, unit="Kfz", expected=192))
+    assert found["peak_day"].value == found["clock_hour_day"].value == 40
+    # its morning is known
+    assert found["peak_morning"].value == found["clock_hour_morning"].value == 200
+
+
+def test_hours_half_excluded_have_no_busiest_full_hour() -> None:
+    hours = series("2026-02-02 23:00", [40.0] * 12 + [None] * 12)
+    found = named(peaks.peaks(hours.clear(), hours, unit="Kfz", expected=96))
+    assert reason(found["clock_hour_day"]) == "too-few-hours"
+    assert found["clock_hour_morning"].value == 40
+
+
 def test_a_gap_is_no_quiet_quarter_hour() -> None:
     volumes: list[float | None] = [10.0] * 96
     volumes[30] = None

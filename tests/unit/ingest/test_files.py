@@ -29,7 +29,7 @@ from tests.parts import PROJECT
 from verkehrspuls.classes import COUNTS
 from verkehrspuls.errors import BadFile, UsageError
 from verkehrspuls.model import Town
-from verkehrspuls.registry.towns import check
+from verkehrspuls.registry.faults import check
 from verkehrspuls.wire import Ambiguous
 
 TOWN = Town(key="muenster", name="Münster", state="NW", sites=(), sensors=())

@@ -18,7 +18,7 @@ from tests.parts import PROJECT
 from tests.unit.ingest.test_batch import SENSORS
 from verkehrspuls.errors import UsageError
 from verkehrspuls.model import Town
-from verkehrspuls.registry.towns import check
+from verkehrspuls.registry.faults import check
 
 FOREIGN = {
     "exact": "a/b/up",

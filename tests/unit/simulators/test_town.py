@@ -12,7 +12,7 @@ from simulators.town import HERE, SimulatedTown, load_towns, read
 from verkehrspuls.errors import BadFile
 from verkehrspuls.model import Site, Town
 from verkehrspuls.quantities import COUNTED
-from verkehrspuls.registry.towns import check
+from verkehrspuls.registry.faults import check
 
 TOWNS = load_towns()
 #: Rheinland-Pfalz and Saarland

@@ -291,12 +291,12 @@ from (
 ) as held_up;
 
 -- name: delay_alerts
--- Try later; `attempts` more were made.
+-- Put messages off; `attempts` more were made.
 update alert set attempts = attempts + %(attempts)s, due_at = %(due_at)s
 where alert_id = any(%(alerts)s);
 
 -- name: settle_alerts
--- They were sent, or will not be.
+-- Note that messages were sent, or that they will not be.
 update alert
 set attempts = attempts + 1, sent_at = %(sent_at)s, given_up = %(given_up)s
 where alert_id = any(%(alerts)s);

@@ -1,6 +1,5 @@
--- Figures of local days. Only sites whose visibility is
--- in `visible` are read, and nothing that lies in the future: that is of a clock that is,
--- or was, ahead.
+-- Figures of local days. Only sites whose visibility is in
+-- `visible` are read, and nothing of the future: a clock that is or was ahead wrote that.
 
 -- name: read_days
 -- Local days of sites and a quantity, per direction and for all of them.

@@ -1,6 +1,5 @@
--- Values of environment quantities. Only sites whose visibility is
--- in `visible` are read, and nothing that lies in the future: that is of a clock that is,
--- or was, ahead.
+-- Values of environment quantities. Only sites whose visibility is in
+-- `visible` are read, and nothing of the future: a clock that is or was ahead wrote that.
 
 -- name: read_environment
 -- Hourly means of an environment quantity of a site, per channel. An hour that a person

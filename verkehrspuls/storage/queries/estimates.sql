@@ -30,7 +30,8 @@ where s.municipality_id = %(municipality_id)s and c.quantity = %(quantity)s
   and not {{> excluded_by_person}}
 
 -- name: known_of_town
--- When the first and the last hour with volumes of these channels begin.
+-- When the first and the last hour with volumes begin, of the channels of a municipality
+-- that count a quantity.
 select min(earliest.time) as since, max(latest.time) as until
 from channel c
 join site s using (site_id)
@@ -47,7 +48,8 @@ cross join lateral (
 where s.municipality_id = %(municipality_id)s and c.quantity = %(quantity)s;
 
 -- name: installations_of_town
--- When sensors were attached to these channels; open ends far away.
+-- When sensors were attached to the channels of a municipality that count a quantity;
+-- open ends far away.
 select i.channel_id, i.since, i.until,
        e.interval_s
 from installed i
@@ -57,7 +59,7 @@ join site s using (site_id)
 where s.municipality_id = %(municipality_id)s and c.quantity = %(quantity)s;
 
 -- name: drop_forecasts
--- Make room for the forecasts of a run: of earlier ones, only the kept leads stay.
+-- Remove what the forecasts of a run replace: of earlier runs only the kept leads stay.
 delete from forecast f
 using channel c
 join site s using (site_id)
@@ -77,7 +79,7 @@ copy forecast (
 ) from stdin (format csv);
 
 -- name: imputed_of_town
--- What is imputed for these channels.
+-- What is imputed for the channels of a municipality that count a quantity.
 select i.channel_id, i.time, i.gap_h
 from imputed_hour i
 join channel c using (channel_id)
@@ -92,8 +94,8 @@ using unnest(%(channels)s::integer[], %(hours)s::timestamptz[]) as gone (channel
 where i.channel_id = gone.channel_id and i.time = gone.hour;
 
 -- name: copy_imputed
--- Columns in the order of analytics.frames.IMPUTED_HOURS, without the length; it is
--- said when they were imputed.
+-- Columns in the order of analytics.frames.IMPUTED_HOURS, without the length, and with
+-- the time at which they were imputed.
 copy imputed_hour (channel_id, time, volume, method, low, high, gap_h, made_at)
 from stdin (format csv);
 

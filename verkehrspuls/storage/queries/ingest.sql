@@ -53,6 +53,12 @@ select sensor_id, date_trunc('hour', received_at) as hour,
 from written
 group by 1, 2
 
+-- part: newer_copy
+-- What the stored reading `r` takes over from any newer one.
+sensor_id = excluded.sensor_id, received_at = excluded.received_at,
+time_origin = excluded.time_origin, revision = r.revision + 1,
+interval_s = excluded.interval_s, observed_s = excluded.observed_s
+
 -- part: certain
 -- Ambiguous readings `a` that are in the staging table `s`, but for some.
 s.channel_id = a.channel_id and s.time = a.time
@@ -78,14 +84,12 @@ with written as (
     insert into count_reading as r ({{> count_columns}})
     select * from stage_count order by channel_id, time
     on conflict (channel_id, time) do update set
-        sensor_id = excluded.sensor_id, received_at = excluded.received_at,
-        time_origin = excluded.time_origin, revision = r.revision + 1,
-        interval_s = excluded.interval_s,
+        {{> newer_copy}},
         {{$count = excluded.$count}}, speed_kmh = excluded.speed_kmh,
         occupancy = excluded.occupancy,
         histogram_from_kmh = excluded.histogram_from_kmh,
         histogram_width_kmh = excluded.histogram_width_kmh,
-        histogram = excluded.histogram, observed_s = excluded.observed_s
+        histogram = excluded.histogram
     where (r.interval_s, {{r.$count}}, r.speed_kmh, r.occupancy, r.histogram_from_kmh,
            r.histogram_width_kmh, r.histogram, r.observed_s)
         is distinct from
@@ -102,10 +106,7 @@ with written as (
     insert into environment_reading as r ({{> environment_columns}})
     select * from stage_environment order by channel_id, time
     on conflict (channel_id, time) do update set
-        sensor_id = excluded.sensor_id, received_at = excluded.received_at,
-        time_origin = excluded.time_origin, revision = r.revision + 1,
-        interval_s = excluded.interval_s,
-        value = excluded.value, observed_s = excluded.observed_s
+        {{> newer_copy}}, value = excluded.value
     where (r.interval_s, r.value, r.observed_s)
         is distinct from (excluded.interval_s, excluded.value, excluded.observed_s)
       and (%(newest)s::timestamptz is null or r.received_at <= %(newest)s)
@@ -113,7 +114,8 @@ with written as (
 ), {{> written}};
 
 -- name: forget_ambiguous_counts
--- What the staging table holds is certain, but for these times of channels.
+-- Readings in the staging table are no longer ambiguous, but for those at these times of
+-- channels.
 delete from ambiguous_reading a
 using stage_count s
 where {{> certain}};
@@ -125,8 +127,8 @@ using stage_environment s
 where {{> certain}};
 
 -- name: note_ambiguous
--- Note readings that nobody can date for sure: of these those that were written by this
--- receipt. One that is known already stays as certain as it was.
+-- Note readings that nobody can date for sure: of the given ones those that were written
+-- when they were received; one that was known before is not noted.
 insert into ambiguous_reading (channel_id, time, why)
 select given.channel_id, given.time, given.why
 from unnest(%(channels)s::integer[], %(times)s::timestamptz[], %(whys)s::text[],
@@ -364,9 +366,9 @@ on conflict (slot, sensor_id) do update set
     messages = (excluded.messages || n.messages)[:%(most)s];
 
 -- name: put_status
--- What a sensor says of itself; an older message never replaces a newer one, but for
--- one of the future: its clock, or ours, was ahead. What was retained and has no time
--- holds since it was known.
+-- Store what a sensor says of itself. An older message never replaces a newer one, but
+-- for one of the future: its clock, or ours, was ahead. What was retained and has no
+-- time holds since it was known.
 insert into sensor_status as s (sensor_id, state, since, battery_pct, firmware)
 values (%(sensor_id)s, %(state)s, %(since)s, %(battery_pct)s, %(firmware)s)
 on conflict (sensor_id) do update set
@@ -417,7 +419,7 @@ on conflict (device) do update set born_at = excluded.born_at, names = excluded.
 where b.born_at <= excluded.born_at or b.born_at > now() + interval '1 minute';
 
 -- name: births
--- The newest of them; those read last are the newest.
+-- The newest births, from the oldest to the newest.
 select device as key, born_at as at, names as content
 from (select * from sparkplug_birth order by born_at desc limit %(most)s) b
 order by born_at;
@@ -514,7 +516,7 @@ update ingest_session set certificate_ends = %(ends)s where slot = %(slot)s;
 select pg_try_advisory_lock(hashtext('vp.ingest.slot'), %(slot)s) as taken;
 
 -- name: tried_counts
--- The staged rows, which are rolled back, and what storing them would come to.
+-- What storing would do with each of the staged rows, which are rolled back afterwards.
 select s.key as site, c.key as channel, t.time, t.interval_s,
        jsonb_strip_nulls(given.content) - 'interval_s' as values,
        case when r.channel_id is null then 'stored'

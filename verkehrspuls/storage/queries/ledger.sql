@@ -270,7 +270,7 @@ left join municipality m using (municipality_id)
 order by 1, 2, 3;
 
 -- name: ledger_totals
--- What was checked.
+-- How much was checked: rows of the ledger, and their sums.
 select count(*) as rows,
        coalesce(sum(messages_received), 0)::bigint as messages_received,
        coalesce(sum(readings_received), 0)::bigint as readings_received,

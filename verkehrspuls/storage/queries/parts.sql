@@ -1,5 +1,5 @@
--- Words that queries of several files share: see verkehrspuls/storage/named.py. They
--- become part of the query, so that its plan is the one of the words written out.
+-- Words that queries of several files share: see verkehrspuls/storage/named.py. They are
+-- filled in as text, so that a query is planned as if they were written out in it.
 
 -- part: chosen_sites
 -- Sites `s` of municipalities `m`: all, those of one municipality, or one.

@@ -41,16 +41,17 @@ select municipality_id from municipality
 where key = %(municipality)s and removed_at is null;
 
 -- name: lock_sites_of_town
--- The sites of a municipality, or one of them: no figure of theirs is computed meanwhile.
+-- Lock the sites of a municipality, or one of them: meanwhile no figure of theirs is
+-- computed.
 select s.site_id
 from site s
 join municipality m using (municipality_id)
-where m.key = %(municipality)s and (%(site)s::text is null or s.key = %(site)s)
+where m.key = %(municipality)s and (%(key)s::text is null or s.key = %(key)s)
 order by s.site_id
 for update of s;
 
 -- name: lock_town
--- Cases of a municipality are grouped, and decided, by one transaction at a time.
+-- Lock a municipality: its cases are grouped, and decided, by one transaction at a time.
 select municipality_id from municipality
 where key = %(municipality)s
 for no key update;
@@ -67,12 +68,12 @@ join site s using (site_id)
 join municipality m using (municipality_id)
 where m.key = %(municipality)s;
 
--- name: sensors_of_town
--- The sensors of a municipality, or one of them.
+-- name: lock_sensors_of_town
+-- Lock the sensors of a municipality, or one of them.
 select e.sensor_id
 from sensor e
 join municipality m using (municipality_id)
-where m.key = %(municipality)s and (%(sensor)s::text is null or e.key = %(sensor)s)
+where m.key = %(municipality)s and (%(key)s::text is null or e.key = %(key)s)
   and e.removed_at is null
 order by e.sensor_id
 for update of e;
@@ -127,8 +128,8 @@ update sensor set removed_at = now() {{> of_sensors}};
 delete from case_member {{> of_channels}} returning anomaly_case_id;
 
 -- name: lead_cases
--- Cases that have members elsewhere are shown by the worst of those; they are grouped
--- anew when one of their hours is computed.
+-- Cases that still have members, at other channels: show each by its worst member. They
+-- are grouped anew when one of their hours is computed.
 update anomaly_case a
 set (site_id, channel_id, detector, observed, usual, score, reason) = (
         select c.site_id, e.channel_id, e.detector, e.observed, e.usual, e.score,
@@ -185,7 +186,7 @@ with stations as (delete from corridor_station {{> of_sites}})
 delete from junction_arm {{> of_sites}};
 
 -- name: remove_roads
--- Remove corridors and junctions that lead nowhere any more.
+-- Remove corridors with fewer than two stations, and junctions without ways in or out.
 with corridors as (
     delete from corridor r
     where r.municipality_id = %(municipality_id)s
@@ -198,7 +199,7 @@ where j.municipality_id = %(municipality_id)s
        where a.junction_id = j.junction_id) < 2;
 
 -- name: remove_sites
--- Remove sites with their channels and days; nothing else hangs on them by now.
+-- Remove sites with their channels, days and events; by now nothing else refers to them.
 with days as (delete from daily_figure {{> of_sites}}),
      stale as (delete from stale_day {{> of_sites}}),
      events as (delete from local_event {{> of_sites}}),

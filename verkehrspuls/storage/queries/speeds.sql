@@ -1,6 +1,5 @@
--- Speed histograms. Only sites whose visibility is
--- in `visible` are read, and nothing that lies in the future: that is of a clock that is,
--- or was, ahead.
+-- Speed histograms. Only sites whose visibility is in
+-- `visible` are read, and nothing of the future: a clock that is or was ahead wrote that.
 
 -- name: read_speed_histograms
 -- Merged speed histograms of a site's hours, per channel; direction 'all' is all. An hour

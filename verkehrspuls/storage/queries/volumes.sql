@@ -1,6 +1,5 @@
--- Volumes: what was counted, per interval. Only sites whose visibility is
--- in `visible` are read, and nothing that lies in the future: that is of a clock that is,
--- or was, ahead.
+-- Volumes: what was counted, per interval. Only sites whose visibility is in
+-- `visible` are read, and nothing of the future: a clock that is or was ahead wrote that.
 
 -- part: bins
 -- Bins of lanes of a site, quantity and direction in a period; null is each direction.
@@ -312,7 +311,7 @@ with left_out as materialized (
         order by h.time desc
         limit 1
     ) h on true
-), told as (
+), compared as (
     select newest.*, newest.time = newest.last as counts,
            exists (
                select from vp.installation i
@@ -334,6 +333,6 @@ select site_id, quantity, last as time, sum(volume) filter (where counts) as vol
              / (3600 * greatest(count(*) filter (where counts),
                                 count(*) filter (where attached))), 4)
            ::double precision as observed
-from told
+from compared
 group by site_id, quantity, last
 order by site_id, quantity

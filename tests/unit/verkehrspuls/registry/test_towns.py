@@ -9,7 +9,8 @@ import pytest
 
 from tests.acceptance.test_import_town import TOWN
 from verkehrspuls.errors import BadFile
-from verkehrspuls.registry.towns import check, load_town
+from verkehrspuls.registry.faults import check
+from verkehrspuls.registry.towns import load_town
 
 FIRST = re.compile(r"since = [^ ,]+")
 LINE = 'channels = [\n    { key = "nord"'

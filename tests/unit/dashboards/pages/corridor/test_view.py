@@ -7,7 +7,7 @@ import pytest
 
 from analytics.sections.reliability import reliability
 from dashboards.language import Language
-from dashboards.pages.corridor.view import _odd, _planned
+from dashboards.pages.corridor.view import _odd, _planned, _times
 
 FIVE = datetime(2026, 3, 2, 17, tzinfo=UTC)
 ENGLISH = Language("en")
@@ -37,3 +37,25 @@ def test_of_two_days_as_slow_none_stands_out(second: tuple[float, float]) -> Non
         found, ENGLISH
     )
     assert _odd(found, ENGLISH) == ""
+
+
+def test_a_line_that_is_not_drawn_is_neither_in_legend_nor_note() -> None:
+    """Of few workdays there is a median and a band, but no 95 %; of none neither."""
+    day = pl.DataFrame(
+        {"hour": [17.0], "clock": ["17:00"], "minute": [17 * 60], "day": [4.5]}
+    )
+    known = usual({})
+    none = known.with_columns(
+        pl.lit(None, pl.Float64).alias(name)
+        for name in ("median_s", "lower_s", "upper_s", "p95_s")
+    )
+    few = known.with_columns(p95_s=pl.lit(None, pl.Float64))
+    of_day = ["this day"]
+    of_few = [*of_day, "median of workdays"]
+    of_all = [*of_few, "19 of 20 workdays are faster"]
+    for times, names in ((none, of_day), (few, of_few), (known, of_all)):
+        chart = _times(day, times, ENGLISH)
+        assert chart.figure
+        traces = chart.figure["data"]
+        assert [trace["name"] for trace in traces if "name" in trace] == names
+        assert ("band" in chart.note) is (times is not none)

@@ -117,7 +117,7 @@ def test_noise_levels_are_of_energy_and_have_a_gap_where_unknown() -> None:
     assert noise.sentence.startswith(
         "Whole day (Lden) 66.4 dB(A), from 1 day; day 60.0"
     )
-    assert noise.table.head[1:] == ("whole day (Lden)", "day", "evening", "night")
+    assert noise.table.head[1:] == ("Whole day (Lden)", "Day", "Evening", "Night")
     assert charts(laeq_db=hours(60, 0))["noise"].figure is None
 
 
