@@ -59,21 +59,21 @@ def load(
 def _store(
     connection: Connection, world: World, town: SimulatedTown, sensor: Sensor, day: int
 ) -> None:
-    said = report(world, town.key, sensor.key, day)
+    reported = report(world, town.key, sensor.key, day)
     step = sensor.interval_s
     seconds = day * DAY_S + np.arange(DAY_S // step) * step
-    times = pl.from_epoch(pl.Series("time", seconds[said.sent]), time_unit="s")
+    times = pl.from_epoch(pl.Series("time", seconds[reported.sent]), time_unit="s")
     for one in sensor.installations:
         channel = _channel(connection, town.key, one.site, one.channel)
-        if said.outputs:
-            output = said.outputs[one.output]
-            counts = output.counts[said.sent]
+        if reported.outputs:
+            output = reported.outputs[one.output]
+            counts = output.counts[reported.sent]
             columns = {name: counts[:, n] for n, name in enumerate(output.classes)}
-            speed = pl.Series(output.speed_kmh[said.sent]).fill_nan(None)
+            speed = pl.Series(output.speed_kmh[reported.sent]).fill_nan(None)
             frame = pl.DataFrame({"time": times, **columns, "speed_kmh": speed})
             table = "count_reading"
         else:
-            values = said.values[one.output][said.sent]
+            values = reported.values[one.output][reported.sent]
             frame = pl.DataFrame({"time": times, "value": values})
             table = "environment_reading"
         frame = frame.with_columns(

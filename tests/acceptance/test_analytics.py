@@ -60,7 +60,7 @@ def test_recompute_computes_what_is_chosen(plain_database: str) -> None:
 
 @pytest.mark.parametrize("verb", ["recompute", "health"])
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "text"),
     [
         (("--site", "nowhere"), "no site nowhere"),
         (("--municipality", "nowhere"), "no municipality nowhere"),
@@ -68,7 +68,7 @@ def test_recompute_computes_what_is_chosen(plain_database: str) -> None:
     ],
 )
 def test_what_is_not_there_is_refused(
-    plain_database: str, verb: str, arguments: tuple[str, ...], said: str
+    plain_database: str, verb: str, arguments: tuple[str, ...], text: str
 ) -> None:
     run = subprocess.run(
         command(verb, *arguments),
@@ -77,7 +77,7 @@ def test_what_is_not_there_is_refused(
         text=True,
     )
     assert run.returncode == 2
-    assert said in run.stderr
+    assert text in run.stderr
 
 
 @contextmanager

@@ -194,15 +194,15 @@ class Place:
             finally:
                 if process.poll() is None:
                     os.killpg(process.pid, signal.SIGKILL)
-        said = self._printed(output)
-        told = f"{command}\nas: {text}\nended with {code} and said:\n{said}"
+        printed = self._printed(output)
+        message = f"{command}\nas: {text}\nended with {code} and said:\n{printed}"
         assert code == way.ends_with or (
             way.goes_on and code in (130, -signal.SIGINT)
-        ), told
-        assert re.search(way.says, said), told
-        assert "Traceback" not in said, told
+        ), message
+        assert re.search(way.says, printed), message
+        assert "Traceback" not in printed, message
         if text.startswith("export "):
-            pairs = (one.partition("=") for one in said.split("\0") if "=" in one)
+            pairs = (one.partition("=") for one in printed.split("\0") if "=" in one)
             self.environment.update({name: value for name, _, value in pairs})
 
     def put_in(self, text: str) -> str:

@@ -79,7 +79,7 @@ def test_a_file_carries_its_passport(url: str, tmp_path: Path, format: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "told"),
+    ("arguments", "code", "text"),
     [
         (("export", "moon"), 2, "site list"),
         (("export", "kaiserslautern/moon"), 2, "site list"),
@@ -112,12 +112,12 @@ def test_a_file_carries_its_passport(url: str, tmp_path: Path, format: str) -> N
     ],
 )
 def test_errors_say_what_to_do(
-    url: str, arguments: tuple[str, ...], code: int, told: str
+    url: str, arguments: tuple[str, ...], code: int, text: str
 ) -> None:
     done = run(url, *arguments)
     assert done.returncode == code
     assert done.stdout == b""
-    assert told in done.stderr.decode()
+    assert text in done.stderr.decode()
     assert b"Traceback" not in done.stderr
 
 

@@ -71,7 +71,7 @@ def test_registered_town_is_listed_and_brought_up_to_date(
 
 
 @pytest.mark.parametrize(
-    ("right", "wrong", "told"),
+    ("right", "wrong", "text"),
     [
         ('channel = "nord"', 'channel = "sued"', "ostring/sued"),
         ('quantity = "motor"', 'quantity = "cars"', "ostring/nord measures cars"),
@@ -86,13 +86,13 @@ def test_registered_town_is_listed_and_brought_up_to_date(
     ],
 )
 def test_file_that_contradicts_itself_is_refused_with_the_reason(
-    plain_database: str, tmp_path: Path, right: str, wrong: str, told: str
+    plain_database: str, tmp_path: Path, right: str, wrong: str, text: str
 ) -> None:
     file = tmp_path / "landau.toml"
     file.write_text(TOWN.replace(right, wrong, 1))
     done = verkehrspuls(plain_database, "import", "town", str(file))
     assert done.returncode == 2
-    assert told in done.stderr
+    assert text in done.stderr
     assert "The command or a setting is wrong" not in done.stderr
     assert "Traceback" not in done.stderr
     assert verkehrspuls(plain_database, "site", "list", "--json").stdout.strip() == "[]"
@@ -164,13 +164,13 @@ def test_what_only_the_database_refuses_is_one_line(
             "alter table vp.site add constraint no_west check (key <> 'west')"
         )
     file.write_text(TOWN.replace("ostring", "west"))
-    for arguments, told in (
+    for arguments, text in (
         (("event", "add", "landau", "Fest", "--from", "2026-05-01"), "no_feast"),
         (("import", "town", str(file)), "site west: the database refuses it"),
     ):
         done = verkehrspuls(plain_database, *arguments)
         assert done.returncode == 2
-        assert told in done.stderr
+        assert text in done.stderr
         assert done.stderr.count("\n") == 1
 
 

@@ -165,9 +165,9 @@ def test_session_of_an_older_version_is_kept_and_told(server: Server) -> None:
             )
             it.worker.restart()
             assert [slot.guessable for slot in slots(connection)] == [True]
-            (told,) = _slots(slots(connection))
-            assert told.state == PROBLEM
-            assert "ingest drain --slot 0" in told.advice
+            (finding,) = _slots(slots(connection))
+            assert finding.state == PROBLEM
+            assert "ingest drain --slot 0" in finding.advice
             assert it.worker.end() == 0
             send(sender, range(10, 20))
             sender.flush()

@@ -132,10 +132,10 @@ def test_a_clock_that_is_an_hour_ahead_is_said_at_its_first_message(
         assert clock.problem("de") == (
             "62 Minuten voraus: Ist Ortszeit mit Z gekennzeichnet?"
         )
-        said = {one.part: one for one in checks._clocks(connection)}
-    found = said[f"clock of {TOWN.key}/{clock.sensor}"]
+        findings = {one.part: one for one in checks._clocks(connection)}
+    found = findings[f"clock of {TOWN.key}/{clock.sensor}"]
     assert (found.state, found.detail) == ("problem", clock.problem("en"))
-    assert said["clocks"].state == "ok"
+    assert findings["clocks"].state == "ok"
 
 
 def test_a_clock_that_was_mended_is_not_told_of_any_more(plain_database: str) -> None:

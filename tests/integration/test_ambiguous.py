@@ -103,8 +103,10 @@ WHOLE: Final = [(START + timedelta(minutes=15 * n), n) for n in range(24)]
 def test_every_passport_names_the_hour_that_a_file_has_once(
     plain_database: str, tmp_path: Path
 ) -> None:
-    said = take(plain_database, tmp_path, ONCE)
-    assert "4 rows are of the hour that the clock showed twice, which the file" in said
+    printed = take(plain_database, tmp_path, ONCE)
+    assert (
+        "4 rows are of the hour that the clock showed twice, which the file" in printed
+    )
     days = {"first": "2025-10-26", "last": "2025-10-26"}
     asked: dict[str, tuple[dict[str, str], Callable[[Any], Any]]] = {
         f"{SITE}/series": (PERIOD, lambda body: body["passport"]),
@@ -180,8 +182,10 @@ def test_what_is_removed_with_its_sensor_is_not_ambiguous(
 
 
 def test_rows_in_no_order_name_both_passes(plain_database: str, tmp_path: Path) -> None:
-    said = take(plain_database, tmp_path, sorted(NIGHT))
-    assert "8 rows are of the hour that the clock showed twice, and in no order" in said
+    printed = take(plain_database, tmp_path, sorted(NIGHT))
+    assert (
+        "8 rows are of the hour that the clock showed twice, and in no order" in printed
+    )
     assert hours_of(plain_database) == PASSES
 
 
@@ -200,9 +204,11 @@ def test_a_night_in_two_files_is_whole_whichever_comes_first(
 def test_half_a_night_says_what_is_not_certain(
     plain_database: str, tmp_path: Path
 ) -> None:
-    said = take(plain_database, tmp_path, NIGHT[:12])
-    assert "4 rows are of the hour that the clock showed twice, in which the f" in said
-    assert "a file that goes on from there makes it certain" in said
+    printed = take(plain_database, tmp_path, NIGHT[:12])
+    assert (
+        "4 rows are of the hour that the clock showed twice, in which the f" in printed
+    )
+    assert "a file that goes on from there makes it certain" in printed
     assert hours_of(plain_database) == PASSES[:1]
 
 
@@ -280,5 +286,5 @@ def test_the_note_counts_only_what_is_imported(
     plain_database: str, tmp_path: Path
 ) -> None:
     rows = [*ONCE, ("2025-10-27T00:00", 1)]
-    said = take(plain_database, tmp_path, rows, "--from", "2025-10-27")
-    assert "twice" not in said
+    printed = take(plain_database, tmp_path, rows, "--from", "2025-10-27")
+    assert "twice" not in printed

@@ -402,8 +402,8 @@ def test_the_clock_of_the_database_goes_before_the_worker_s(
     worker = Worker(settings, on_ready=lambda: None)
     (now,) = plain_bench.rows("select now()")[0]
     with time_machine.travel(now + DAY):
-        told = worker._now(plain_bench.store)
-    assert abs(told - now) < timedelta(minutes=5)
+        found = worker._now(plain_bench.store)
+    assert abs(found - now) < timedelta(minutes=5)
     (record,) = (r for r in caplog.records if r.message == "clock_differs")
     assert record.__dict__["ahead_s"] == pytest.approx(86_400, abs=300)
 

@@ -46,19 +46,19 @@ def client(url: str) -> Iterator[TestClient]:
 def check(response: httpx2.Response, *, status: int, code: str) -> dict[str, Any]:
     assert response.status_code == status
     assert response.headers["content-type"] == "application/problem+json"
-    told: dict[str, Any] = response.json()
-    problems.Problem.model_validate(told)
-    assert told["status"] == status
-    assert told["type"] == f"/api/v1/docs#{code}"
+    body: dict[str, Any] = response.json()
+    problems.Problem.model_validate(body)
+    assert body["status"] == status
+    assert body["type"] == f"/api/v1/docs#{code}"
     assert code in problems.MEANINGS
-    assert re.fullmatch("[0-9a-f]{32}", str(told["trace_id"]))
+    assert re.fullmatch("[0-9a-f]{32}", str(body["trace_id"]))
     for name, value in guard.HEADERS.items():
         assert response.headers[name] == value
-    return told
+    return body
 
 
 @pytest.mark.parametrize(
-    ("path", "status", "code", "told"),
+    ("path", "status", "code", "text"),
     [
         ("/nothing", 404, "not-found", "nothing at this address"),
         ("/api/v1/sites/kaiserslautern/moon", 404, "unknown-key", "moon"),
@@ -81,18 +81,18 @@ def check(response: httpx2.Response, *, status: int, code: str) -> dict[str, Any
     ],
 )
 def test_a_wrong_request_is_told_what_is_wrong(
-    client: TestClient, path: str, status: int, code: str, told: str
+    client: TestClient, path: str, status: int, code: str, text: str
 ) -> None:
     response = client.get(path)
     problem = check(response, status=status, code=code)
-    assert told in response.text
+    assert text in response.text
     if status == 422:
         pointers = [error["pointer"] for error in problem["errors"]]
         assert all(pointer.startswith("#/query/") for pointer in pointers)
 
 
 @pytest.mark.parametrize(
-    ("path", "told"),
+    ("path", "text"),
     [
         (
             "sites/kaiserslautern/parriser-strasse",
@@ -132,11 +132,11 @@ def test_a_wrong_request_is_told_what_is_wrong(
     ],
 )
 def test_an_unknown_key_is_told_with_the_nearest(
-    client: TestClient, path: str, told: str
+    client: TestClient, path: str, text: str
 ) -> None:
     response = client.get(f"/api/v1/{path}")
     problem = check(response, status=404, code="unknown-key")
-    assert problem["detail"] == told
+    assert problem["detail"] == text
 
 
 @pytest.mark.parametrize(
@@ -202,8 +202,8 @@ def test_an_unknown_value_is_refused_with_the_ones_that_there_are(
         for wrong in ("quatsch", ""):
             response = client.get(address, params={name: wrong})
             problem = check(response, status=422, code="invalid")
-            told = {one["pointer"]: one["detail"] for one in problem["errors"]}
-            detail = told[f"#/query/{name}"]
+            details = {one["pointer"]: one["detail"] for one in problem["errors"]}
+            detail = details[f"#/query/{name}"]
             assert "pattern" not in detail, (path, name)
             # of those perhaps only what the site measures, and no others
             named = set(re.findall("[A-Za-z0-9_-]+", detail)) & any_values
@@ -422,8 +422,8 @@ def test_an_error_of_the_program_is_no_lost_database(
     app.get("/fails")(fail)
     with client_of(app) as client:
         check(client.get("/fails"), status=500, code="internal")
-        told = [record for record in caplog.records if record.exc_info]
+        logged = [record for record in caplog.records if record.exc_info]
         assert type(fault).__name__ in caplog.text
         assert "in fail" in caplog.text
-        assert told
+        assert logged
         assert client.get(SERIES).status_code == 200

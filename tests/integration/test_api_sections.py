@@ -201,15 +201,15 @@ def test_page_of_a_corridor_says_what_is_without_a_frozen_counter(url: str) -> N
     """The sentences of travel times, and of what stalls, say it; then nobody does."""
     path = "/de/corridors/linz/road?day=2026-11-11"
     began = START + timedelta(days=9, hours=6)
-    said = "Ohne Stunden, in denen ein Fehler vermutet wird: "
+    text = "Ohne Stunden, in denen ein Fehler vermutet wird: "
     with TestClient(create_web(load({"VERKEHRSPULS_DATABASE__URL": url}))) as web:
-        assert said not in web.get(path).text
+        assert text not in web.get(path).text
         with suspicion(url, "a", "motor", began, began + timedelta(hours=4)) as decide:
             page = web.get(path).text
             assert "am längsten um 7:00" in page.lower()
-            assert f"{said}Am längsten um " in page
+            assert f"{text}Am längsten um " in page
             decide(state="confirmed", effect="exclude")
-            assert said not in web.get(path).text
+            assert text not in web.get(path).text
 
 
 @contextmanager

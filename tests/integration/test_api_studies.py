@@ -319,8 +319,8 @@ def test_short_count_is_told_without_frozen_counters_as_well(
         assert trusted["passport"]["suspected"] == 0
         with ambiguous(url, "four", "motor", began):
             doubled = count()
-        for told in (doubled, doubled["without_suspected"]):
-            assert hours_of(told["passport"]) == [began]
+        for study in (doubled, doubled["without_suspected"]):
+            assert hours_of(study["passport"]) == [began]
         decide(state="rejected")
         assert count()["without_suspected"] is None
         decide(state="confirmed", effect="exclude")

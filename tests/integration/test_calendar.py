@@ -377,7 +377,7 @@ def test_calendars_are_read_as_offices_write_them(
 
 
 @pytest.mark.parametrize(
-    ("rows", "told"),
+    ("rows", "text"),
     [
         (
             "kusel,,Fest,2026-05-01,2026-05-02,\nkusel,,Fest,2026-05-01,2026-05-03,x\n",
@@ -389,9 +389,9 @@ def test_calendars_are_read_as_offices_write_them(
     ],
 )
 def test_events_that_cannot_be_kept_are_refused_by_name(
-    tmp_path: Path, rows: str, told: str
+    tmp_path: Path, rows: str, text: str
 ) -> None:
     file = tmp_path / "events.csv"
     file.write_text(f"municipality,site,name,first,last,note\n{rows}")
-    with pytest.raises(BadFile, match=told):
+    with pytest.raises(BadFile, match=text):
         calendar.load_events(file)

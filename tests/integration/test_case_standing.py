@@ -117,10 +117,10 @@ def test_charts_frame_what_was_found_when_it_was(url: str, client: TestClient) -
 
 def test_a_list_has_as_many_cases_as_the_passport_says(client: TestClient) -> None:
     page = client.get(SITE).text
-    told = re.findall(r'href="#period-cases">offene Fälle: (\d+)</a>', page)
+    counts = re.findall(r'href="#period-cases">offene Fälle: (\d+)</a>', page)
     listed = page[page.index('id="period-cases"') :]
     listed = listed[: listed.index("</ul>")]
-    assert set(told) == {str(listed.count("<li>"))} == {"2"}
+    assert set(counts) == {str(listed.count("<li>"))} == {"2"}
     query = {"site": "pariser-strasse", "quantity": "motor"}
     period = {"from": "2026-02-28T23:00:00Z", "to": "2026-03-03T23:00:00Z"}
     answer = client.get("/api/v1/cases", params=query | period).json()
@@ -185,10 +185,10 @@ def test_more_than_a_thousand_cases_are_counted_rightly(plain_world: str) -> Non
         assert {case["standing"] for case in past["cases"]} == {"history"}
         refused = client.get("/api/v1/cases", params={"history": True, "open": False})
         assert refused.status_code == 422
-        said = "ffene Fälle: 168 der letzten Woche, 933 ältere"
+        text = "ffene Fälle: 168 der letzten Woche, 933 ältere"
         past_said = "30 Fälle sind Geschichte"
         for address in ("/de/", "/de/towns/kaiserslautern", SITE):
             page = client.get(address).text
-            assert said in page, address
+            assert text in page, address
             assert past_said in page, address
             assert len(page) < 400_000

@@ -345,9 +345,9 @@ def test_one_message_tells_of_all_new_cases(bench: Bench, inbox: Inbox) -> None:
     assert alert_sender.send(connection, inbox.settings(), now=now)
     assert not alert_sender.send(connection, inbox.settings(), now=now)
     ((headers, body),) = inbox.requests
-    told = json.loads(body)
-    assert case in [change["case"] for change in told["changes"]]
-    assert len(told["changes"]) == len(bench.cases())
+    sent = json.loads(body)
+    assert case in [change["case"] for change in sent["changes"]]
+    assert len(sent["changes"]) == len(bench.cases())
     stamp = datetime.fromtimestamp(
         int(headers["Verkehrspuls-Signature"].split(",")[0][2:]), UTC
     )
@@ -405,8 +405,8 @@ def test_nothing_is_told_of_what_was_withdrawn_before(
     bench.compute()
     left = bench.rows("select 1 from anomaly_case where withdrawn_at is null")
     alert_sender.send(bench.store.connection, inbox.settings(), now=now_open(bench))
-    told = [json.loads(body)["changes"] for _, body in inbox.requests]
-    assert sum(map(len, told)) == len(left)
+    changes = [json.loads(body)["changes"] for _, body in inbox.requests]
+    assert sum(map(len, changes)) == len(left)
 
 
 def test_history_rules_and_quiet_times_hold_messages_back(

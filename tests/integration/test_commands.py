@@ -115,7 +115,7 @@ def test_an_event_ends_before_to_and_with_until(
 
 
 @pytest.mark.parametrize(
-    ("call", "says"),
+    ("call", "text"),
     [
         (
             "event add kaiserslautern Fest --from 2026-07-03 --until 2026-07-05 "
@@ -131,10 +131,10 @@ def test_an_event_ends_before_to_and_with_until(
         ("reject list --to 2026-03-01T12:00", "give a date, 2026-03-01, or a time"),
     ],
 )
-def test_dates_that_do_not_fit_are_refused(run: Run, call: str, says: str) -> None:
+def test_dates_that_do_not_fit_are_refused(run: Run, call: str, text: str) -> None:
     done = run(*call.split())
     assert done.returncode == 2
-    assert says in done.stderr
+    assert text in done.stderr
 
 
 def test_dates_are_those_of_the_town_that_is_named(run: Run) -> None:

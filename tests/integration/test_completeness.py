@@ -73,18 +73,18 @@ def test_each_bin_is_served_with_what_analytics_says_of_it(bench: Bench) -> None
         schema=dict(frames.SPANS),
         orient="row",
     )
-    said = completeness.of_bins(
+    bins = completeness.of_bins(
         frames.check(stored, frames.VALID_VOLUMES),
         excluded=spans,
         imputed=frames.empty(frames.IMPUTED),
     ).sort("time")
     found = served(bench, bins=4)
     for name in ("observed", "normalised", "excluded"):
-        shares = (said[f"{name}_s"] / 3600).round(4)
+        shares = (bins[f"{name}_s"] / 3600).round(4)
         assert found[name].to_list() == pytest.approx(shares.to_list(), abs=1e-4)
     for name in ("volume", "car", "valid"):
-        assert found[name].to_list() == said[name].to_list()
-    estimates = said["volume_normalised"].to_list()
+        assert found[name].to_list() == bins[name].to_list()
+    estimates = bins["volume_normalised"].to_list()
     assert found["volume_normalised"].to_list() == pytest.approx(estimates, abs=0.05)
     assert found["volume"].to_list() == [None, 54, 36, 30]
     assert found["expected"].to_list() == [1, 1, 1, 1]

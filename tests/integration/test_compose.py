@@ -295,8 +295,8 @@ def nothing_is_replaced_by_a_half(it: Installation) -> None:
     shutil.copytree(bad.with_name("2026-11-28"), bad)
     (bad / "vp.dump").write_bytes((bad / "vp.dump").read_bytes()[:-5000])
     it.run(f"cd {bad} && sha256sum vp.dump vp.list timescaledb_version > SHA256SUMS")
-    said = it.run(f"deploy/restore --replace {BACKUPS}/bad", fails=True)
-    assert "the database is as it was" in said
+    printed = it.run(f"deploy/restore --replace {BACKUPS}/bad", fails=True)
+    assert "the database is as it was" in printed
     it.run("docker compose up --detach --wait api")
     it.run("docker compose exec --no-TTY api verkehrspuls ledger check")
     assert it.ask("select count(*) from vp.count_reading") != "0"

@@ -233,8 +233,8 @@ def test_a_mean_of_totals_is_told_without_those_suspected_as_well(
             assert trusted["passport"]["days_used"] == sound
             page = client.get("/de/towns/kusel/b420?from=2026-09-16&to=2026-09-26").text
             # of those days what the other direction counted stays
-            said = f"ohne Stunden, in denen ein Fehler vermutet wird: {sound + 5}.000"
-            assert said in page
+            text = f"ohne Stunden, in denen ein Fehler vermutet wird: {sound + 5}.000"
+            assert text in page
             decide(state="confirmed", effect="exclude")
             bench.compute(now=NOW + DAY)
             confirmed = mean()

@@ -96,8 +96,8 @@ def test_history_is_judged_and_laid_on_no_desk(url: str, client: TestClient) -> 
         page = client.get(address).text
         assert "ffene Fälle: " not in page.split('id="cases-heading"')[0]
         assert "Fälle sind Geschichte" in page
-    told = client.get("/metrics").text
-    assert 'verkehrspuls_open_cases{municipality="landau"} 0.0' in told
+    metrics = client.get("/metrics").text
+    assert 'verkehrspuls_open_cases{municipality="landau"} 0.0' in metrics
 
 
 def test_nobody_is_told_of_history(url: str) -> None:

@@ -138,7 +138,7 @@ def test_a_value_that_cannot_be_is_refused(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "told"),
+    ("path", "text"),
     [
         ("/api/v1/sites?municpality=x", "did you mean municipality?"),
         ("/api/v1/sites?MUNICIPALITY=x", "did you mean municipality?"),
@@ -151,10 +151,10 @@ def test_a_value_that_cannot_be_is_refused(client: TestClient) -> None:
         (f"{SITE}?from=2026-03-01&from=2026-03-02", "mehr als einmal"),
     ],
 )
-def test_what_was_meant_is_told(client: TestClient, path: str, told: str) -> None:
+def test_what_was_meant_is_told(client: TestClient, path: str, text: str) -> None:
     response = client.get(path)
     assert response.status_code == 422
-    assert told in response.text
+    assert text in response.text
 
 
 def test_a_name_is_shown_as_text_and_not_at_any_length(client: TestClient) -> None:

@@ -153,14 +153,14 @@ def test_a_file_of_counts_changes_nothing_of_a_registered_site(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "text"),
     [
         ((), "set --municipality to the town where this was counted"),
         (("--municipality", "landua"), "municipality landua is new: say its state"),
     ],
 )
 def test_nothing_is_guessed_of_where_it_was_counted(
-    plain_database: str, tmp_path: Path, arguments: tuple[str, ...], said: str
+    plain_database: str, tmp_path: Path, arguments: tuple[str, ...], text: str
 ) -> None:
     path = write_counts(tmp_path / "counts.csv")
     result = run(
@@ -168,7 +168,7 @@ def test_nothing_is_guessed_of_where_it_was_counted(
         *(*arguments, str(path)),
     )
     assert result.returncode == 2
-    assert said in result.stderr
+    assert text in result.stderr
 
 
 def test_file_without_any_message_is_no_recording(

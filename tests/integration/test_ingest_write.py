@@ -131,11 +131,11 @@ def test_workers_that_write_the_same_readings_store_them_once(
 def test_connection_that_breaks_after_the_copy_leaves_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[int] = []
+    numbers: list[int] = []
 
     def note(connection: Connection, query: str, **parameters: Any) -> Any:
-        if query == "note_batch" and not told:
-            told.append(len(world.rows("select from count_reading")))
+        if query == "note_batch" and not numbers:
+            numbers.append(len(world.rows("select from count_reading")))
             world.rows(
                 "select pg_terminate_backend(pid, 5000) from pg_stat_activity "
                 "where application_name = 'ingest 0'"
@@ -145,7 +145,7 @@ def test_connection_that_breaks_after_the_copy_leaves_nothing(
     monkeypatch.setattr("ingest.store.execute", note)
     world.writer._pause = lambda _: False
     sums = world.write(counts(), counts(NOW + timedelta(minutes=5)))
-    assert told == [0]
+    assert numbers == [0]
     assert sums["readings_stored"] == 2
     assert sums["readings_duplicate"] == 0
     assert len(world.rows("select from count_reading")) == 2

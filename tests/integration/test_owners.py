@@ -111,8 +111,8 @@ def test_every_answer_says_it(
 
 def test_every_file_says_it(made_up: TestClient, real: TestClient) -> None:
     for form in ("csv", "csv-de", "csv-en", "parquet"):
-        told = made_up.get(SERIES + form)
-        assert "simulated_pariser" in told.headers["content-disposition"]
+        answer = made_up.get(SERIES + form)
+        assert "simulated_pariser" in answer.headers["content-disposition"]
         plain = real.get(SERIES + form)
         assert "simulated" not in plain.headers["content-disposition"]
     csv = pl.read_csv(io.BytesIO(made_up.get(SERIES + "csv").content))
@@ -220,7 +220,7 @@ def test_only_web_and_mail_addresses_are_taken(address: str) -> None:
     town = msgspec.to_builtins(world.TOWN) | {"imprint": address}
     with pytest.raises(msgspec.ValidationError) as refused:
         msgspec.convert(town, type(world.TOWN))
-    said = wording.explain(refused.value, town, type(world.TOWN)).in_english()
-    assert said.startswith("imprint: a link begins with https://")
+    text = wording.explain(refused.value, town, type(world.TOWN)).in_english()
+    assert text.startswith("imprint: a link begins with https://")
     with pytest.raises(UsageError):
         load({"VERKEHRSPULS_PAGES__IMPRINT": address})

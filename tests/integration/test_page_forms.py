@@ -134,7 +134,7 @@ def test_presets_keep_step_and_other_choices(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "field", "said"),
+    ("query", "field", "text"),
     [
         ("from=2026-03-03&until=2026-03-01", "until", "liegt vor dem ersten"),
         ("from=März&until=2026-03-03", "from", "Tage schreibt man wie"),
@@ -146,14 +146,14 @@ def test_presets_keep_step_and_other_choices(client: TestClient) -> None:
     ],
 )
 def test_form_survives_a_mistake_and_names_it_at_its_field(
-    client: TestClient, query: str, field: str, said: str
+    client: TestClient, query: str, field: str, text: str
 ) -> None:
     response = client.get(f"{SITE}?{query}")
     assert response.status_code == 422
     page = response.text
     marked = re.search(rf'id="{field}-error">([^<]*)<', page)
     assert marked
-    assert said in marked[1]
+    assert text in marked[1]
     assert f'aria-describedby="{field}-error"' in page
     entered = dict(pair.split("=") for pair in query.split("&"))
     for name in ("from", "until"):
@@ -161,7 +161,7 @@ def test_form_survives_a_mistake_and_names_it_at_its_field(
 
 
 @pytest.mark.parametrize(
-    ("path", "query", "field", "said"),
+    ("path", "query", "field", "text"),
     [
         (
             "/de/towns/kaiserslautern/radweg",
@@ -175,13 +175,13 @@ def test_form_survives_a_mistake_and_names_it_at_its_field(
     ],
 )
 def test_field_that_the_page_does_not_offer_is_shown_where_it_is_wrong(
-    client: TestClient, path: str, query: str, field: str, said: str
+    client: TestClient, path: str, query: str, field: str, text: str
 ) -> None:
     response = client.get(f"{path}?{query}")
     assert response.status_code == 422
     marked = re.search(rf'id="{field}-error">([^<]*)<', response.text)
     assert marked
-    assert said in marked[1]
+    assert text in marked[1]
     assert f'<select name="{field}" aria-invalid="true"' in response.text
 
 

@@ -173,7 +173,7 @@ def test_site_without_coordinates_is_listed_and_not_on_the_map(
 
 
 @pytest.mark.parametrize(
-    ("place", "said"),
+    ("place", "text"),
     [
         ((0, 0), "(0, 0) liegen nicht in Deutschland"),
         ((7.76, 49.45), "(7.76, 49.45) liegen nicht in Deutschland"),
@@ -181,7 +181,7 @@ def test_site_without_coordinates_is_listed_and_not_on_the_map(
     ],
 )
 def test_site_that_is_somewhere_else_does_not_shrink_the_map(
-    client: TestClient, app: FastAPI, url: str, place: tuple[float, float], said: str
+    client: TestClient, app: FastAPI, url: str, place: tuple[float, float], text: str
 ) -> None:
     def width() -> float:
         app.state.standing = None
@@ -198,7 +198,7 @@ def test_site_that_is_somewhere_else_does_not_shrink_the_map(
     try:
         assert width() <= before
         page = client.get("/de/towns/kaiserslautern").text
-        assert said in page
+        assert text in page
         assert "1 Messstelle hat keine Koordinaten" in page
     finally:
         with psycopg.connect(url) as connection:
@@ -370,9 +370,9 @@ def test_share_of_the_newest_24_hours_is_that_of_its_hours(client: TestClient) -
     ).json()
     share = hours["passport"]["observed"]
     assert share == 0.75
-    said = Language("de").percent(share)
-    assert f"die letzten 24 Stunden. {said} des Zeitraums sind beobachtet." in page
-    assert f"nicht hochgerechnet; {said} beobachtet" in page
+    text = Language("de").percent(share)
+    assert f"die letzten 24 Stunden. {text} des Zeitraums sind beobachtet." in page
+    assert f"nicht hochgerechnet; {text} beobachtet" in page
 
 
 def test_day_tells_at_which_quarter_its_busiest_hour_begins(
@@ -633,9 +633,9 @@ def test_heavy_traffic_is_told_only_where_the_class_scheme_tells_it(
         figures = client.get(path, params=period).json()["figures"]
         share = next(one for one in figures if one["name"] == "heavy_share")
         page = client.get(SITE + query).text
-        said = page.partition('id="classes-sentence">')[2].partition("</p>")[0]
-        assert "Am häufigsten" in said
-        return share["value"] is not None, "Schwerverkehr" in said
+        text = page.partition('id="classes-sentence">')[2].partition("</p>")[0]
+        assert "Am häufigsten" in text
+        return share["value"] is not None, "Schwerverkehr" in text
 
     try:
         count_by("length-2", 0)
@@ -722,7 +722,7 @@ def test_language_is_remembered_only_where_it_differs(client: TestClient) -> Non
 
 
 @pytest.mark.parametrize(
-    ("address", "status", "said"),
+    ("address", "status", "text"),
     [
         ("/de/towns/nirgends", 404, "Hier ist nichts"),
         ("/en/towns/kaiserslautern/hof", 404, "There is nothing here"),
@@ -738,12 +738,12 @@ def test_language_is_remembered_only_where_it_differs(client: TestClient) -> Non
     ],
 )
 def test_problems_are_pages_that_say_what_to_do(
-    client: TestClient, address: str, status: int, said: str
+    client: TestClient, address: str, status: int, text: str
 ) -> None:
     response = client.get(address)
     assert response.status_code == status
     assert response.headers["content-type"].startswith("text/html")
-    assert said in response.text
+    assert text in response.text
     assert "<script>" not in response.text
 
 
@@ -757,13 +757,13 @@ def test_problems_are_pages_that_say_what_to_do(
 def test_page_that_is_not_there_says_that_data_is_simulated(
     client: TestClient, url: str, missing: str
 ) -> None:
-    said = "Simulierte Daten"
-    assert said not in client.get(missing).text
+    text = "Simulierte Daten"
+    assert text not in client.get(missing).text
     simulated, back = (
         f"update vp.municipality set simulated = {value}" for value in ("true", "false")
     )
     with changed(url, simulated, back=back):
-        assert said in client.get(missing).text
+        assert text in client.get(missing).text
 
 
 def test_database_that_is_away_is_told(app: FastAPI) -> None:

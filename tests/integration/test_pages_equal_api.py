@@ -581,17 +581,17 @@ def test_comparison(client: TestClient, kind: Kind, period: str, compare: str) -
     answer = client.get(address, params=query)
     assert answer.status_code == 200, answer.text
     served = answer.json()
-    said = re.search(r'id="comparison">([^<]+)<', one.page(compare=compare))
-    assert said
+    sentence = re.search(r'id="comparison">([^<]+)<', one.page(compare=compare))
+    assert sentence
     expected = _change(served["change"])
     without = served["change_without_suspected"]
-    assert (WITHOUT in said[1]) is (without is not None)
+    assert (WITHOUT in sentence[1]) is (without is not None)
     if without is not None:
         expected += _change(without)
     place = 0
     for text in expected:
-        place = said[1].find(text, place)
-        assert place >= 0, (text, said[1])
+        place = sentence[1].find(text, place)
+        assert place >= 0, (text, sentence[1])
         place += len(text)
 
 
@@ -619,18 +619,18 @@ def test_forecast(client: TestClient, kind: Kind) -> None:
     ]
     if not coming:
         return
-    said = sentences(page)["forecast"]
+    text = sentences(page)["forecast"]
     most = max(coming, key=lambda row: row["volume"])
     unit = DE.unit(kind.quantity)
-    assert f"{number(coming[0]['volume'])} {unit}" in said
-    assert f"{number(most['volume'])} {unit}" in said
+    assert f"{number(coming[0]['volume'])} {unit}" in text
+    assert f"{number(most['volume'])} {unit}" in text
     errors = {
         row["lead_s"]: row["wape"]
         for row in served["errors"]
         if row["interval_s"] == 3600 and row["wape"] is not None
     }
     assert errors
-    assert DE.percent(errors[min(errors)]) in said
+    assert DE.percent(errors[min(errors)]) in text
 
 
 def test_a_value_that_is_wholly_suspected_has_no_unit(client: TestClient) -> None:
@@ -646,7 +646,7 @@ def test_a_value_that_is_wholly_suspected_has_no_unit(client: TestClient) -> Non
 def test_sentences_of_profile_and_week(site: Place) -> None:
     """Their values stand in their tables."""
     page = site.page()
-    said = sentences(page)
+    sentences_of_page = sentences(page)
     unit = re.escape(DE.unit(site.kind.quantity))
     for key, heading in (
         ("profile", "What does a usual day look like?"),
@@ -654,15 +654,15 @@ def test_sentences_of_profile_and_week(site: Place) -> None:
     ):
         cells = {cell for row in table(page, DE.phrase(heading)) for cell in row}
         # what is said without suspected hours stands in no table
-        of_all = said.get(key, "").partition(WITHOUT)[0]
-        told = set(re.findall(rf"([\d.]+) {unit}", of_all))
-        assert told <= cells, key
+        of_all = sentences_of_page.get(key, "").partition(WITHOUT)[0]
+        numbers = set(re.findall(rf"([\d.]+) {unit}", of_all))
+        assert numbers <= cells, key
         whole = site.first == PERIODS["weeks"][0] and site.kind.interval_s <= 3600
-        assert told or not whole
+        assert numbers or not whole
 
 
 def test_sentence_of_the_series(site: Place) -> None:
-    said = sentences(site.page(bin="P1D"))["series"]
+    text = sentences(site.page(bin="P1D"))["series"]
     rows = site.api("series", bin="P1D")["rows"]
     whole = [
         row["volume_normalised"]
@@ -671,11 +671,11 @@ def test_sentence_of_the_series(site: Place) -> None:
     ]
     assert whole
     unit = DE.unit(site.kind.quantity, "day")
-    assert f"{number(max(whole))} {unit}" in said
+    assert f"{number(max(whole))} {unit}" in text
 
 
 def test_sentence_of_the_classes(site: Place) -> None:
-    said = sentences(site.page()).get("classes", "").partition(WITHOUT)[0]
+    text = sentences(site.page()).get("classes", "").partition(WITHOUT)[0]
     served = site.api("figures/classes")["table"]["rows"]
     shares = [
         row["share"]
@@ -683,9 +683,9 @@ def test_sentence_of_the_classes(site: Place) -> None:
         if row["name"] in CLASS_NAMES and row["share"] is not None
     ]
     heavy = site.figures("means")["heavy_share"]["value"]
-    assert bool(said) is (len(shares) > 1)
-    if said:
-        told = re.findall(r"[\d,]+\s%", said)
-        assert told == [
+    assert bool(text) is (len(shares) > 1)
+    if text:
+        percentages = re.findall(r"[\d,]+\s%", text)
+        assert percentages == [
             DE.percent(share, 1) for share in (max(shares), heavy) if share is not None
         ]

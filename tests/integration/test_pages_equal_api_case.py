@@ -57,8 +57,8 @@ def moment(text: str) -> str:
 
 
 def test_evidence_is_the_apis(page: str, case: dict[str, Any]) -> None:
-    told = shown.tables(page)[EVIDENCE]
-    assert [row[2:7] for row in told] == [
+    rows = shown.tables(page)[EVIDENCE]
+    assert [row[2:7] for row in rows] == [
         [
             f"{shown.german(member['observed'])} Kfz",
             f"{shown.german(member['usual'])} Kfz",
@@ -68,7 +68,7 @@ def test_evidence_is_the_apis(page: str, case: dict[str, Any]) -> None:
         ]
         for member in case["members"]
     ]
-    assert len(told) == 2
+    assert len(rows) == 2
 
 
 def test_times_of_the_case_are_the_apis(page: str, case: dict[str, Any]) -> None:
@@ -79,7 +79,7 @@ def test_times_of_the_case_are_the_apis(page: str, case: dict[str, Any]) -> None
 def test_course_is_the_series_of_the_api(
     web: TestClient, page: str, case: dict[str, Any]
 ) -> None:
-    told = {row[0]: row[1:] for row in shown.tables(page)[COURSE]}
+    course = {row[0]: row[1:] for row in shown.tables(page)[COURSE]}
     series = web.get(
         f"/api/v1/sites/{case['municipality']}/{case['site']}/series",
         params={
@@ -98,10 +98,10 @@ def test_course_is_the_series_of_the_api(
         time = datetime.fromisoformat(row["time"])
         written = DE.moment(time, ZONE)
         key = f"{written[:2]} {written[4:10]} {written[-5:]}"
-        if key not in told:
+        if key not in course:
             continue
         spread = SPREADS * row["usual_spread"]
-        assert told[key] == [
+        assert course[key] == [
             shown.german(row["volume_normalised"]),
             shown.german(row["usual"]),
             shown.german(max(0, row["usual"] - spread)),
@@ -110,7 +110,7 @@ def test_course_is_the_series_of_the_api(
         ]
         compared += 1
     # a day before, three hours, and all that is known of the day after
-    assert compared == len([row for row in told.values() if row[0] != "–"]) > 30
+    assert compared == len([row for row in course.values() if row[0] != "–"]) > 30
     far = max(
         (row for row in series if began <= datetime.fromisoformat(row["time"]) < ended),
         key=lambda row: abs(row["volume_normalised"] - row["usual"]),

@@ -189,10 +189,10 @@ def test_speed_field_draws_what_the_api_gives(web: TestClient, page: str) -> Non
 
 
 def test_sentences_tell_what_the_api_gives(web: TestClient, page: str) -> None:
-    said = shown.sentences(page)
+    sentences = shown.sentences(page)
     known = {at: minutes for at, minutes in times(web).items() if minutes is not None}
     longest = max(known, key=lambda at: known[at])
-    assert shown.numbers(said["times"].replace(":", "")) == [
+    assert shown.numbers(sentences["times"].replace(":", "")) == [
         longest.replace(":", ""),
         shown.german(known[longest], 1),
         shown.german(min(known.values()), 1),
@@ -200,11 +200,11 @@ def test_sentences_tell_what_the_api_gives(web: TestClient, page: str) -> None:
     slowest = min(
         float(speed) for row in of_speeds(web) for speed in row[1:3] if speed != "–"
     )
-    assert said["field"].endswith(f"mit {shown.german(slowest)} km/h.")
+    assert sentences["field"].endswith(f"mit {shown.german(slowest)} km/h.")
     found = of_bottlenecks(web)
     # speeds were measured from 7 September on
-    assert shown.numbers(said["bottlenecks"])[:2] == [str(len(found)), "33"]
+    assert shown.numbers(sentences["bottlenecks"])[:2] == [str(len(found)), "33"]
     indices = {at: row["planning_time_index"] for at, row in reliability(web).items()}
     worst = max(indices, key=lambda at: indices[at])
-    assert f"das {shown.german(indices[worst], 2)}-Fache" in said["reliability"]
-    assert f"um {worst} Uhr" in said["reliability"]
+    assert f"das {shown.german(indices[worst], 2)}-Fache" in sentences["reliability"]
+    assert f"um {worst} Uhr" in sentences["reliability"]

@@ -193,15 +193,15 @@ def test_each_table_of_the_page_is_compared(page: str) -> None:
 def test_classes_of_the_air_are_the_apis(web: TestClient, page: str) -> None:
     assert shown.tables(page)[AIR] == of_air(web)
     newest = ask(web, "air")["index"]["hours"][-1]
-    said = shown.sentences(page)["air"]
-    assert f"{DE.phrase(INDEX.classes[newest['level']])}, " in said
-    assert DE.quantity(newest["decides"]) in said
+    text = shown.sentences(page)["air"]
+    assert f"{DE.phrase(INDEX.classes[newest['level']])}, " in text
+    assert DE.quantity(newest["decides"]) in text
 
 
 def test_limits_look_back_as_the_api_does(web: TestClient, page: str) -> None:
     """An evening before the period exceeds eight-hour means of its first day."""
-    told = shown.tables(page)[LIMITS]
-    assert sorted(row[2:8] for row in told) == of_limits(web)
+    rows = shown.tables(page)[LIMITS]
+    assert sorted(row[2:8] for row in rows) == of_limits(web)
     (ozone,) = (
         row
         for row in ask(web, "air")["comparison"]
@@ -217,8 +217,8 @@ def test_noise_is_the_apis(web: TestClient, page: str) -> None:
 
 def test_sentence_of_noise_is_the_apis(web: TestClient, page: str) -> None:
     (levels,) = ask(web, "noise")["levels"]
-    said = shown.sentences(page)["noise"]
-    assert shown.numbers(said) == [
+    text = shown.sentences(page)["noise"]
+    assert shown.numbers(text) == [
         shown.german(levels["lden"], 1),
         shown.german(levels["days_lden"]),
         *(shown.german(levels[level], 1) for level in LEVELS[1:]),
@@ -255,8 +255,8 @@ def test_sentence_of_wind_is_the_apis(web: TestClient, page: str) -> None:
 
 @pytest.mark.parametrize("quantity", VALUES)
 def test_values_are_the_apis(web: TestClient, page: str, quantity: str) -> None:
-    told = shown.tables(page)[DE.quantity(quantity)]
-    assert [row[1:] for row in told] == of_values(web, quantity)
+    rows = shown.tables(page)[DE.quantity(quantity)]
+    assert [row[1:] for row in rows] == of_values(web, quantity)
 
 
 @pytest.mark.parametrize("quantity", VALUES)
@@ -273,9 +273,9 @@ def test_sentences_of_values_are_the_apis(
         ],
         "circular": [shown.german(means[-1])],
     }
-    said = shown.sentences(page)[quantity.replace("_", "-")]
-    numbers = shown.numbers(said)
+    text = shown.sentences(page)[quantity.replace("_", "-")]
+    numbers = shown.numbers(text)
     found = over[ENVIRONMENT[quantity].mean]
     assert numbers[: len(found)] == found
     observed = sum(row["observed"] for row in rows) / 48
-    assert DE.percent(observed) in said
+    assert DE.percent(observed) in text

@@ -72,7 +72,7 @@ def ask(web: TestClient, path: str, **query: str) -> Any:
 def test_newest_hour_and_its_share_of_usual_are_the_apis(
     app: FastAPI, web: TestClient, site: str
 ) -> None:
-    told = overview(app, web, SPRING)[site]
+    figures = overview(app, web, SPRING)[site]
     rows = ask(
         web,
         f"sites/kaiserslautern/{site}/series",
@@ -82,15 +82,15 @@ def test_newest_hour_and_its_share_of_usual_are_the_apis(
     )["rows"]
     newest = rows[-1]
     hour = datetime.fromisoformat(newest["time"])
-    assert told["newest"].startswith(f"{shown.german(newest['volume_normalised'])} ")
-    assert DE.hours((hour + timedelta(hours=1)).hour) in told["newest"]
-    if "üblich" in told["state"] and newest["usual"]:
+    assert figures["newest"].startswith(f"{shown.german(newest['volume_normalised'])} ")
+    assert DE.hours((hour + timedelta(hours=1)).hour) in figures["newest"]
+    if "üblich" in figures["state"] and newest["usual"]:
         share = newest["volume_normalised"] / newest["usual"]
-        assert DE.percent(share) in told["state"]
+        assert DE.percent(share) in figures["state"]
 
 
 def test_index_of_a_station_is_the_apis(app: FastAPI, web: TestClient) -> None:
-    told = overview(app, web, AUTUMN)["station"]["newest"]
+    figures = overview(app, web, AUTUMN)["station"]["newest"]
     index = ask(
         web,
         "sites/linz/station/air",
@@ -100,7 +100,7 @@ def test_index_of_a_station_is_the_apis(app: FastAPI, web: TestClient) -> None:
     level = DE.phrase(index["classes"][newest["level"]])
     symbol = DE.quantity(newest["decides"]).rpartition(" ")[2]
     hour = DE.hours((datetime.fromisoformat(newest["time"]) + timedelta(hours=1)).hour)
-    assert told == f"Luftqualität: {level} ({symbol}), {hour}"
+    assert figures == f"Luftqualität: {level} ({symbol}), {hour}"
 
 
 def test_open_cases_are_as_many_as_the_api_counts(
@@ -109,7 +109,7 @@ def test_open_cases_are_as_many_as_the_api_counts(
     overview(app, web, SPRING)
     page = web.get("/de/").text
     counts = ask(web, "cases")["counts"]
-    said = re.search(r'<p class="lead">(.*?)</p>', page, re.DOTALL)
-    assert said
+    text = re.search(r'<p class="lead">(.*?)</p>', page, re.DOTALL)
+    assert text
     assert counts["current"] + counts["older"] + counts["history"] == 1
-    assert shown.numbers(said[1])[-1] == "1"
+    assert shown.numbers(text[1])[-1] == "1"

@@ -322,8 +322,8 @@ def test_doctor_names_each(url: str) -> None:
         for one in examine(load({"VERKEHRSPULS_DATABASE__URL": url}))
         if one.state == PROBLEM
     }
-    said = found[f"registration {GOOD}"].detail
-    assert "latitude = -90" in said
+    text = found[f"registration {GOOD}"].detail
+    assert "latitude = -90" in text
     for town in ("pole", "unknown-state", "no-state"):
         assert f"registration bad-{town}" in found, town
     assert "registration verborgen" not in found

@@ -351,10 +351,10 @@ def test_network_server_writes_for_foreign_sensors_and_what_is_of_nobody_is_told
         "chirpstack", deployment.credential("chirpstack", "--write", "application/#")
     )
     with connect(plain_database, autocommit=True) as connection:
-        told = _silent(ledger.never_sent(connection))
-        assert told.state == PROBLEM
+        finding = _silent(ledger.never_sent(connection))
+        assert finding.state == PROBLEM
         assert ledger.senders_missing(connection)
-        assert "weilerbach/wetter-1 (tele/wetter-1/+)" in told.detail
+        assert "weilerbach/wetter-1 (tele/wetter-1/+)" in finding.detail
         with mqtt.Publisher(url, "chirpstack", ca_file=ca_file) as server:
             for each in (wrong, "vp/v1/weilerbach/zaehler-1/counts", topic):
                 server.publish(each, payload)
@@ -363,9 +363,9 @@ def test_network_server_writes_for_foreign_sensors_and_what_is_of_nobody_is_told
         parts.wait_for(lambda: ledger.of_nobody(connection))
         (nobody,) = ledger.of_nobody(connection)
         assert (nobody.topic, nobody.messages) == (wrong, 1)
-        told = _unregistered([nobody])
-        assert told.state == PROBLEM
-        assert wrong in told.detail
+        finding = _unregistered([nobody])
+        assert finding.state == PROBLEM
+        assert wrong in finding.detail
         assert "zaehler-1" not in _silent(ledger.never_sent(connection)).detail
         assert ledger.prove(connection).holds
     assert worker.end() == 0
@@ -484,7 +484,7 @@ def test_renewed_certificate_is_believed_by_who_knows_the_old_authority(
 
 
 @pytest.mark.parametrize(
-    ("gone", "renew", "said"),
+    ("gone", "renew", "text"),
     [
         ("broker/server.key", True, "server.crt is there, but"),
         ("broker/server.crt", False, "server.key is there, but"),
@@ -493,13 +493,13 @@ def test_renewed_certificate_is_believed_by_who_knows_the_old_authority(
     ],
 )
 def test_half_of_a_pair_is_refused_and_nothing_is_changed(
-    folder: Path, gone: str, renew: bool, said: str
+    folder: Path, gone: str, renew: bool, text: str
 ) -> None:
     (folder / "secrets" / gone).unlink()
     there = contents(folder)
     made = prepare(folder, *["--renew"] * renew, "localhost")
     assert made.returncode == 1
-    assert said in made.stderr
+    assert text in made.stderr
     assert contents(folder) == there
 
 
@@ -533,8 +533,8 @@ def test_doctor_tells_thirty_days_before_that_the_certificate_ends() -> None:
             guessable=False,
             certificate_ends=now + timedelta(days=days),
         )
-        (told,) = _slots([slot])
-        states.append(told.state)
+        (finding,) = _slots([slot])
+        states.append(finding.state)
     assert states == [PROBLEM, PROBLEM, OK]
 
 

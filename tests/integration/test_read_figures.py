@@ -193,9 +193,9 @@ def test_sums_by_class_are_those_of_the_hours(plain_world: str) -> None:
         **span,
     )
     asked: dict[str, Any] = {"quantity": "motor", "scheme": "tls-8+1"}
-    told = classes.shares(sums, **asked)
-    assert 0 < told.filter(name="truck")["volume"].item() < hours["volume"].sum()
-    assert told.rows() == classes.shares(hours, **asked).rows()
+    shares = classes.shares(sums, **asked)
+    assert 0 < shares.filter(name="truck")["volume"].item() < hours["volume"].sum()
+    assert shares.rows() == classes.shares(hours, **asked).rows()
     heavy = classes.summed(frozenset({"truck"}), "tls-8+1")
     assert classes.sums_of(sums, heavy) == classes.sums_of(hours, heavy)
 

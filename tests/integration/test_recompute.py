@@ -117,8 +117,8 @@ def run_ended_by(sent: signal.Signals, settings: Settings) -> tuple[int, str]:
     ):
         wait_for(both_wait)
         os.killpg(run.pid, sent)
-        _, said = run.communicate(timeout=PATIENCE_S)
-    return run.returncode, said
+        _, printed = run.communicate(timeout=PATIENCE_S)
+    return run.returncode, printed
 
 
 def test_two_processes_give_the_same_as_one(
@@ -161,8 +161,8 @@ def test_a_run_that_was_killed_loses_no_mark(
 def test_a_run_that_is_interrupted_says_so_in_a_line(
     store: Store, settings: Settings
 ) -> None:
-    ended, said = run_ended_by(signal.SIGINT, settings)
+    ended, printed = run_ended_by(signal.SIGINT, settings)
     assert ended == 130
-    assert "Traceback" not in said
-    assert "Process" not in said
+    assert "Traceback" not in printed
+    assert "Process" not in printed
     assert claims.count_stale(store, ALL) == MARKS

@@ -235,10 +235,10 @@ def test_message_that_was_retained_before_its_sensor_was_known_is_taken_once(
     assert world.balances()
 
 
-@pytest.mark.parametrize("said", ["2026-05-24T10:00:00", 1780308000000, "gestern", 0])
+@pytest.mark.parametrize("stated", ["2026-05-24T10:00:00", 1780308000000, "gestern", 0])
 @pytest.mark.parametrize("gateways", [0, 1])
 def test_uplink_whose_times_cannot_be_used_is_never_of_now(
-    world: World, said: object, gateways: int
+    world: World, stated: object, gateways: int
 ) -> None:
     world.register("lora")
     # its profile would let the time of receipt stand in where there is none
@@ -246,8 +246,8 @@ def test_uplink_whose_times_cannot_be_used_is_never_of_now(
         "update sensor set profile = profile || '{\"receipt_time\": true}'"
     )
     at = "2026-06-01T10:00:00Z"
-    body = uplink(server=None) | {"received_at": said}
-    body["uplink_message"]["rx_metadata"] = [{"time": said}] * gateways
+    body = uplink(server=None) | {"received_at": stated}
+    body["uplink_message"]["rx_metadata"] = [{"time": stated}] * gateways
     world.take(line(UP, body, at))
     assert world.levels() == []
     assert world.reasons() == ["not-a-time"]
@@ -255,7 +255,7 @@ def test_uplink_whose_times_cannot_be_used_is_never_of_now(
 
 
 @pytest.mark.parametrize(
-    ("bad", "told"),
+    ("bad", "text"),
     [
         ({"v85": "kaputt"}, "2026-06-01T11:00:00Z: v85 = 'kaputt'"),
         (
@@ -267,7 +267,7 @@ def test_uplink_whose_times_cannot_be_used_is_never_of_now(
     ],
 )
 def test_bad_record_of_a_report_is_told_with_its_place_or_time(
-    world: World, bad: dict[str, object], told: str
+    world: World, bad: dict[str, object], text: str
 ) -> None:
     world.register("report")
     report = [
@@ -278,7 +278,7 @@ def test_bad_record_of_a_report_is_told_with_its_place_or_time(
     sums = world.take(line("telraam/1", {"report": report}, "2026-06-01T13:00:00Z"))
     assert (sums["readings_stored"], sums["readings_rejected"]) == (2, 1)
     (row,) = world.rows("select detail, detail_values from rejected_message")
-    assert Detail(row["detail"], row["detail_values"] or ()).in_language("en") == told
+    assert Detail(row["detail"], row["detail_values"] or ()).in_language("en") == text
     assert world.balances()
 
 

@@ -101,8 +101,8 @@ def test_topic_that_no_broker_takes_stops_no_other_sender(
     with serving(settings_of(plain_database, broker.publish_url)) as client:
         sender = Sender(client, tokens.create(town, "kusel"))
         refused = sender.send([message | {"topic": "vp/v1/kusel/a\tb/odd"}])
-        told = problem(refused, 422, "invalid")
-        assert told["errors"][0]["pointer"] == "#/0/topic"
+        answer = problem(refused, 422, "invalid")
+        assert answer["errors"][0]["pointer"] == "#/0/topic"
         # a blank is taken by most
         response = sender.send([message | {"topic": "vp/v1/kusel/a b/odd"}])
         assert response.status_code in (202, 503), response.text
@@ -187,18 +187,18 @@ def test_readings_take_the_way_of_every_message(
             ]
         )
         assert response.status_code == 202, response.text
-        told = response.json()
-        assert (told["accepted"], told["rejected"]) == (4, 2)
-        assert [item["status"] for item in told["items"]] == [
+        answer = response.json()
+        assert (answer["accepted"], answer["rejected"]) == (4, 2)
+        assert [item["status"] for item in answer["items"]] == [
             *("accepted", "partly-accepted", "accepted"),
             *("rejected", "accepted", "rejected"),
         ]
-        assert told["items"][3]["reason"] == "unknown-sensor"
-        assert told["items"][5]["reason"] == "out-of-range"
-        assert told["items"][5]["detail"]["de"].endswith(
+        assert answer["items"][3]["reason"] == "unknown-sensor"
+        assert answer["items"][5]["reason"] == "out-of-range"
+        assert answer["items"][5]["detail"]["de"].endswith(
             "(no2_ugm3 = 1000000000.0, möglich sind -5 bis 2000 µg/m³)"
         )
-        assert told["items"][5]["detail"]["en"].endswith(
+        assert answer["items"][5]["detail"]["en"].endswith(
             "(no2_ugm3 = 1000000000.0, possible are -5 to 2000 µg/m³)"
         )
 
@@ -355,8 +355,8 @@ def test_what_json_does_not_have_costs_no_other_message(
     bad = native(5, counts=[{"channel": "1", "classes": {"car": float("nan")}}])
     with serving(settings_of(plain_database, broker.publish_url)) as client:
         sent = [{"sensor": "camera-1", "message": each} for each in (nan, bad)]
-        told = Sender(client, token).send(sent).json()
-        assert [item["status"] for item in told["items"]] == ["accepted", "rejected"]
+        answer = Sender(client, token).send(sent).json()
+        assert [item["status"] for item in answer["items"]] == ["accepted", "rejected"]
 
 
 def test_bad_interval_of_an_array_costs_no_other(

@@ -153,11 +153,11 @@ def test_live_says_that_its_sensors_are_there_and_gone(
 
 
 def test_the_truth_can_be_exported() -> None:
-    said = simulate(
+    printed = simulate(
         *("truth", "--json", "--weeks", "8", "--until", UNTIL.isoformat()),
         settings=dict(os.environ),
     )
-    events = msgspec.json.decode(said)
+    events = msgspec.json.decode(printed)
     assert {"key", "kind", "start", "end", "channels", "also"} <= events[0].keys()
     assert len(events) > 20
 

@@ -148,8 +148,8 @@ def test_figures_without_it_name_the_hour_that_a_clock_showed_twice(
     with ambiguous(url, "b420", "motor", doubled):
         found = figures(client, "noise-flows")["m_n"]
         page = client.get(PAGE).text
-    for told in (found, found["without_suspected"]):
-        assert hours_of(told["passport"]) == [doubled]
+    for figure in (found, found["without_suspected"]):
+        assert hours_of(figure["passport"]) == [doubled]
     assert "Eine Stunde zeigte die Uhr zweimal" in page
 
 
@@ -220,10 +220,10 @@ def test_exports_have_columns_for_cases_and_health(
 
 def test_a_page_says_beside_a_number_what_it_is_without(client: TestClient) -> None:
     page = client.get(PAGE).text
-    said = "ohne Stunden, in denen ein Fehler vermutet wird: "
+    text = "ohne Stunden, in denen ein Fehler vermutet wird: "
     figures = re.findall(r'<dd class="basis without">(.*?)</dd>', page)
     assert len(figures) >= 4
-    assert all(figure.startswith(said) for figure in figures)
+    assert all(figure.startswith(text) for figure in figures)
     every = sum(
         sum(count(FIRST + n * HOUR, frozen=key and FIRST + n * HOUR in FROZEN))
         for n in range(HOURS)
@@ -231,7 +231,7 @@ def test_a_page_says_beside_a_number_what_it_is_without(client: TestClient) -> N
     )
     left = every - 32 * 276
     assert f"{every:,}".replace(",", ".") in page
-    assert figures[0].removeprefix(said) == f"{left:,} Kfz".replace(",", ".")
+    assert figures[0].removeprefix(text) == f"{left:,} Kfz".replace(",", ".")
     assert not any(figure.endswith("–") for figure in figures)
     assert "Fehler des Sensors vermutet" in page
     assert re.search(r"Schwerverkehr .*Ohne Stunden, in denen ein Fehler", page)

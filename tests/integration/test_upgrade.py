@@ -107,14 +107,14 @@ def test_what_no_page_could_show_is_mended_and_told(released: str) -> None:
         row = connection.execute(
             "select name, time_zone, notice from municipality"
         ).fetchone()
-        (said,) = registered_faults(connection).values()
+        (text,) = registered_faults(connection).values()
     assert row is not None
     name, zone, notice = row
     assert name.startswith("a\ufffd[2Jx")
     assert len(name) == 200
     assert zone == "Europe/Berlin"
     assert "right/Europe/Berlin" in notice
-    assert notice in said
+    assert notice in text
 
 
 @pytest.mark.parametrize("name", ["", " \u00a0", "\u200b\u2060", "\u3164", "\u00ad"])

@@ -116,12 +116,12 @@ def test_what_is_asked_rightly_is_answered(
     )
     assert response.status_code == 200, response.text
     if form == "json":
-        told = response.json()
+        answer = response.json()
         assert (
-            told["passport"]["intervals_present"]
-            <= (told["passport"]["intervals_expected"])
+            answer["passport"]["intervals_present"]
+            <= (answer["passport"]["intervals_expected"])
         )
-        assert 0 <= told["passport"]["observed"] <= 1
+        assert 0 <= answer["passport"]["observed"] <= 1
 
 
 @SETTINGS

@@ -145,7 +145,7 @@ def test_all_secrets_are_files_that_are_never_committed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "text"),
     [
         (("kusel",), "is no sensor"),
         (("Kusel/camera",), "is not a name"),
@@ -156,8 +156,8 @@ def test_all_secrets_are_files_that_are_never_committed() -> None:
         (("gateway", "--revoke"), "has no credential"),
         ((), "give a name"),
         *(
-            (("gateway", "--write", topic), said)
-            for topic, said in {
+            (("gateway", "--write", topic), text)
+            for topic, text in {
                 "#": "includes vp/v1",
                 "+/#": "includes vp/v1",
                 "vp/#": "includes vp/v1",
@@ -175,13 +175,13 @@ def test_all_secrets_are_files_that_are_never_committed() -> None:
     ],
 )
 def test_credential_refuses_what_would_give_too_much(
-    arguments: tuple[str, ...], said: str
+    arguments: tuple[str, ...], text: str
 ) -> None:
     made = subprocess.run(
         [PROJECT / "deploy" / "credential", *arguments], capture_output=True, text=True
     )
     assert made.returncode != 0
-    assert said in made.stderr
+    assert text in made.stderr
     assert "Traceback" not in made.stderr
 
 
@@ -194,7 +194,7 @@ def test_scripts_can_be_run() -> None:
 
 
 @pytest.mark.parametrize(
-    ("call", "said"),
+    ("call", "text"),
     [
         (("backup",), "usage: deploy/backup DIRECTORY"),
         (("backup", "--help"), "usage: deploy/backup DIRECTORY"),
@@ -205,7 +205,7 @@ def test_scripts_can_be_run() -> None:
     ],
 )
 def test_script_that_is_called_wrongly_says_how_to(
-    tmp_path: Path, call: tuple[str, ...], said: str
+    tmp_path: Path, call: tuple[str, ...], text: str
 ) -> None:
     shutil.copytree(
         PROJECT / "deploy", tmp_path / "deploy", ignore=lambda *_: ["secrets"]
@@ -218,5 +218,5 @@ def test_script_that_is_called_wrongly_says_how_to(
         cwd=tmp_path,
     )
     assert made.returncode != 0
-    assert made.stderr.startswith(said) or made.stderr.rstrip().endswith(said)
+    assert made.stderr.startswith(text) or made.stderr.rstrip().endswith(text)
     assert list(tmp_path.iterdir()) == [tmp_path / "deploy"]

@@ -139,8 +139,8 @@ def test_a_figure_has_a_value_or_a_reason() -> None:
 @pytest.mark.parametrize("code", REASONS)
 def test_reasons_are_said_in_both_languages_with_their_numbers(code: str) -> None:
     facts = (("years", "2031"), ("state", "Bayern"))
-    told = Reason(code, 3, 12, (1, 12), facts)
-    german, english = (told.text(language) for language in ("de", "en"))
+    given = Reason(code, 3, 12, (1, 12), facts)
+    german, english = (given.text(language) for language in ("de", "en"))
     assert german != english
     for number, place in (("3", "{have}"), ("12", "{need}")):
         asked = place in REASONS[code]

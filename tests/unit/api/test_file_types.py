@@ -97,7 +97,7 @@ def test_trap_19_german_csv_has_local_times_and_tells_the_doubled_hour_apart() -
 
 
 @pytest.mark.parametrize(
-    ("form", "told"),
+    ("form", "sentence"),
     [
         (
             "csv-de",
@@ -108,14 +108,14 @@ def test_trap_19_german_csv_has_local_times_and_tells_the_doubled_hour_apart() -
     ],
 )
 def test_exports_name_the_hour_of_which_the_pass_is_not_known(
-    form: str, told: str
+    form: str, sentence: str
 ) -> None:
     known = extract(FRAME)
     hour = AUTUMN + timedelta(hours=1)
     unsure = replace(known, passport=replace(known.passport, ambiguous_hours=(hour,)))
-    assert told not in file_types.FILE_TYPES[form].write(known).decode()
+    assert sentence not in file_types.FILE_TYPES[form].write(known).decode()
     text = file_types.FILE_TYPES[form].write(unsure).decode()
-    assert told in text
+    assert sentence in text
     assert "2026-10-25T00:00:00Z" in text.partition("Z;")[0]
 
 
@@ -141,12 +141,12 @@ def test_trap_19_german_csv_writes_days_as_germans_do() -> None:
 
 def test_excel_has_yes_and_no_in_the_readers_words() -> None:
     frame = pl.DataFrame({"direction": ["all"], "valid": [True], "mean": [1234.5]})
-    told = extract(frame)
-    german = file_types.to_german_csv(told).decode("utf-8-sig")
+    extracted = extract(frame)
+    german = file_types.to_german_csv(extracted).decode("utf-8-sig")
     assert german.endswith(
         "Richtung;Zählt für Mittel;Mittel\r\nalle Richtungen;ja;1234,5\r\n"
     )
-    english = file_types.to_english_csv(told).decode("utf-8-sig")
+    english = file_types.to_english_csv(extracted).decode("utf-8-sig")
     assert english.startswith("Municipality,Kaiserslautern\r\nSite,Pariser Straße\r\n")
     assert "Period,2026-10-25 01:00 – 2026-10-25 03:00\r\n" in english
     assert english.endswith(
@@ -155,25 +155,25 @@ def test_excel_has_yes_and_no_in_the_readers_words() -> None:
 
 
 def test_name_of_a_site_that_excel_would_run_is_defused() -> None:
-    told = replace(
+    extracted = replace(
         extract(FRAME),
         selection=replace(extract(FRAME).selection, site=replace(SITE, name="=1+1")),
     )
-    assert "Messstelle;'=1+1\r\n" in file_types.to_german_csv(told).decode()
+    assert "Messstelle;'=1+1\r\n" in file_types.to_german_csv(extracted).decode()
 
 
 def test_parquet_holds_the_frame_and_its_passport() -> None:
     body = file_types.to_parquet(extract(FRAME))
     assert pl.read_parquet(io.BytesIO(body)).equals(FRAME)
-    told = json.loads(pl.read_parquet_metadata(io.BytesIO(body))["verkehrspuls"])
-    assert told["passport"]["observed"] == 0.5
-    assert told["from"] == "2026-10-24T23:00:00Z"
+    document = json.loads(pl.read_parquet_metadata(io.BytesIO(body))["verkehrspuls"])
+    assert document["passport"]["observed"] == 0.5
+    assert document["from"] == "2026-10-24T23:00:00Z"
 
 
 def test_json_has_null_for_unknown_and_nan() -> None:
     frame = pl.DataFrame({"volume": [None, 1], "speed_kmh": [float("nan"), 1.5]})
-    told = json.loads(file_types.to_json(extract(frame)))
-    assert told["rows"] == [
+    document = json.loads(file_types.to_json(extract(frame)))
+    assert document["rows"] == [
         {"volume": None, "speed_kmh": None},
         {"volume": 1, "speed_kmh": 1.5},
     ]
@@ -202,6 +202,6 @@ def test_file_name_says_site_period_and_bin(
 
 
 def test_shares_of_nothing_are_null() -> None:
-    told = json.loads(file_types.to_json(extract(FRAME, expected=0)))["passport"]
-    assert told["observed"] is None
-    assert told["excluded"] is None
+    document = json.loads(file_types.to_json(extract(FRAME, expected=0)))["passport"]
+    assert document["observed"] is None
+    assert document["excluded"] is None

@@ -107,8 +107,8 @@ def test_only_trusted_proxies_tell_that_a_request_came_over_tls(
     response = client(settings, peer).get(
         "/de/about", headers={"X-Forwarded-Proto": scheme}
     )
-    told = "strict-transport-security" in response.headers
-    assert told == (believed and scheme == "https")
+    promised = "strict-transport-security" in response.headers
+    assert promised == (believed and scheme == "https")
 
 
 @pytest.mark.parametrize("wrong", ["proxy.example", "10.0.0.1/8", "10.0.0.0/40", "*"])

@@ -79,10 +79,10 @@ def bins(frame: pl.DataFrame, holidays: Collection[date] = ()) -> pl.DataFrame:
         .then(pl.lit("sunday_or_holiday"))
         .otherwise(pl.col("day_type")),
     )
-    told = frame.with_columns(
+    classified = frame.with_columns(
         imputed=pl.lit(0.0), excluded=pl.lit(0.0), speed_kmh=pl.lit(None, pl.Float64)
     )
-    made = lazy_flows(told, interval_s=3600, time_zone=BERLIN, days=known)
+    made = lazy_flows(classified, interval_s=3600, time_zone=BERLIN, days=known)
     numbers = pl.col(*COUNTS, "speed_kmh").cast(pl.Float64)
     return made.with_columns(numbers).select("direction", *FLOW_BINS).collect()
 

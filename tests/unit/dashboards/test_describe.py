@@ -42,8 +42,8 @@ def test_series_tells_peak_and_comparison() -> None:
 def test_empty_series_says_so() -> None:
     shown = period(START, START + HOUR)
     filled = summaries.fill_gaps(volumes(START, [None]), shown, shown.end)
-    said = describe.series(filled, DE, period=shown, unit="Kfz/h", names={})
-    assert said == "Noch keine Daten in diesem Zeitraum."
+    sentence = describe.series(filled, DE, period=shown, unit="Kfz/h", names={})
+    assert sentence == "Noch keine Daten in diesem Zeitraum."
 
 
 def test_profile_and_week_tell_the_busiest_hour() -> None:
@@ -74,19 +74,19 @@ def test_too_few_days_tell_no_usual_day_and_no_busiest_hour() -> None:
     # four hours of a Friday
     friday = volumes(START + timedelta(days=4, hours=18), [1, 2, 9, 3])
     means = frames.workdays(friday)
-    said = describe.directions(
+    sentence = describe.directions(
         means, by_direction(friday), EN, names=[("in", "Centre")]
     )
-    assert said == "Centre: 100\u202f% of the traffic."
+    assert sentence == "Centre: 100\u202f% of the traffic."
 
 
 def test_the_first_of_several_equal_peaks_is_named() -> None:
     shown = period(START, START + 4 * HOUR)
     filled = summaries.fill_gaps(volumes(START, [5, 9, 9, 9]), shown, shown.end)
-    said = describe.series(
+    sentence = describe.series(
         filled, EN, period=shown, unit="veh/h", names={"in": "Centre"}
     )
-    assert said.startswith(
+    assert sentence.startswith(
         "Peak 9 veh/h on Mon, 2 Mar 2026, 02:00, and as much again later (Centre)."
     )
 
@@ -110,8 +110,8 @@ def test_directions_without_a_workday_say_so() -> None:
     means = frames.workdays(frame)
     names = [("in", "Richtung Mitte")]
     counted = by_direction(frame)
-    said = describe.directions(means, counted, DE, names=names)
-    assert said == "Noch ist kein Werktag beobachtet."
+    sentence = describe.directions(means, counted, DE, names=names)
+    assert sentence == "Noch ist kein Werktag beobachtet."
     chart = charts.directions_chart(means, counted, DE, quantity="motor", names=names)
     assert chart.figure is None
 
@@ -138,8 +138,8 @@ def test_values_of_a_gauge_and_of_the_wind_have_their_unit() -> None:
     reached = {"Meldestufe 1": 300.0}
     assert "(300 cm)" in describe.thresholds(frame, DE, thresholds=reached, **of_now)
     shown = period(START, START + HOUR)
-    said = describe.environment(frame, DE, period=shown, quantity="wind_deg")
-    assert said.startswith("Zuletzt 327° am")
+    sentence = describe.environment(frame, DE, period=shown, quantity="wind_deg")
+    assert sentence.startswith("Zuletzt 327° am")
 
 
 def test_classes_tell_the_heavy_share() -> None:
@@ -152,8 +152,8 @@ def test_classes_tell_the_heavy_share() -> None:
 
 def test_the_heavy_share_is_that_of_the_key_figures_or_none() -> None:
     counted = frames.classes(volumes(START, [10], car=[9], truck=[1]))
-    said = describe.classes(counted, EN, heavy="3.5 %")
-    assert said.endswith("Heavy traffic (lorries and buses) is 3.5 %.")
+    sentence = describe.classes(counted, EN, heavy="3.5 %")
+    assert sentence.endswith("Heavy traffic (lorries and buses) is 3.5 %.")
     assert "eavy" not in describe.classes(counted, EN, heavy=UNKNOWN_FIGURE)
 
 
@@ -167,10 +167,10 @@ def test_decibels_are_averaged_by_energy() -> None:
             "fold": ["", ""],
         }
     )
-    said = describe.environment(
+    sentence = describe.environment(
         frame, DE, period=period(START, START + 2 * HOUR), quantity="laeq_db"
     )
-    assert said.startswith("Energetisches Mittel 67,4 dB(A); lauteste Stunde 70,0")
+    assert sentence.startswith("Energetisches Mittel 67,4 dB(A); lauteste Stunde 70,0")
 
 
 def _case(reason: str, **more: Any) -> Case:
@@ -199,17 +199,17 @@ def test_cases_are_sentences() -> None:
 
 @pytest.mark.parametrize("language", [DE, EN])
 def test_unknown_reason_is_told_by_its_code(language: Language) -> None:
-    said = describe.case(_case("odd-thing"), language, zone=BERLIN)
-    assert "(odd-thing)" in said
+    sentence = describe.case(_case("odd-thing"), language, zone=BERLIN)
+    assert "(odd-thing)" in sentence
 
 
 def test_case_without_numbers_does_not_invent_them() -> None:
-    said = describe.case(_case("above-usual", observed=None), EN, zone=BERLIN)
-    assert "something unusual (more than usual)" in said
+    sentence = describe.case(_case("above-usual", observed=None), EN, zone=BERLIN)
+    assert "something unusual (more than usual)" in sentence
 
 
 @pytest.mark.parametrize(
-    ("hours", "ends", "said"),
+    ("hours", "ends", "sentence"),
     [
         (2, 9, "Jetzt 238 cm: Keine Schwelle ist erreicht"),
         # old, or the page shows what is past
@@ -218,7 +218,7 @@ def test_case_without_numbers_does_not_invent_them() -> None:
         (8760, 2, "In diesem Zeitraum wurde Stufe 1 (300 cm) erreicht: 327 cm am"),
     ],
 )
-def test_now_is_only_what_is_now(hours: int, ends: int, said: str) -> None:
+def test_now_is_only_what_is_now(hours: int, ends: int, sentence: str) -> None:
     """A gauge that stood at 327 cm, and an hour later at 238 cm."""
     frame = pl.DataFrame(
         {
@@ -229,7 +229,7 @@ def test_now_is_only_what_is_now(hours: int, ends: int, said: str) -> None:
             "fold": ["", ""],
         }
     )
-    told = describe.thresholds(
+    text = describe.thresholds(
         frame,
         DE,
         quantity="water_level_cm",
@@ -237,7 +237,7 @@ def test_now_is_only_what_is_now(hours: int, ends: int, said: str) -> None:
         period=period(START, START + ends * HOUR),
         now=START + hours * HOUR,
     )
-    assert told.startswith(said)
+    assert text.startswith(sentence)
     low = describe.thresholds(
         frame,
         DE,

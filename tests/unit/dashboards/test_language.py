@@ -135,8 +135,8 @@ def test_when_something_was_stays_right_while_a_page_is_open(
     ago: timedelta, german: str, english: str
 ) -> None:
     now = datetime(2026, 3, 4, 0, 30, tzinfo=UTC)
-    said = [language.at(now - ago, "Europe/Berlin", now=now) for language in (DE, EN)]
-    assert said == [german, english]
+    texts = [language.at(now - ago, "Europe/Berlin", now=now) for language in (DE, EN)]
+    assert texts == [german, english]
 
 
 def test_what_is_installed_is_told_in_local_days_both_included() -> None:

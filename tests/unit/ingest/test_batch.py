@@ -188,7 +188,7 @@ def at_minute(minute: int, **change: object) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(
-    ("bad", "reason", "said"),
+    ("bad", "reason", "text"),
     [
         (b"null", "unreadable", "[1]: it is null; an object is wanted"),
         (b'"n/a"', "unreadable", "[1]: it is text; an object is wanted"),
@@ -209,7 +209,7 @@ def at_minute(minute: int, **change: object) -> dict[str, object]:
     ],
 )
 def test_one_bad_element_of_an_array_costs_no_other(
-    bad: object, reason: str, said: str
+    bad: object, reason: str, text: str
 ) -> None:
     sent = raw(COUNTS_TOPIC, at_minute(10), bad, at_minute(5))
     limits = Limits.at(NOW, Ingest(oldest_year=2025))
@@ -219,7 +219,7 @@ def test_one_bad_element_of_an_array_costs_no_other(
     assert (tally.readings_written, tally.readings_rejected) == (2, 1)
     (reject,) = batch.rejects
     assert (reject.reason, reject.readings) == (reason, 1)
-    assert reject.detail.in_language("en").startswith(said)
+    assert reject.detail.in_language("en").startswith(text)
 
 
 def test_bad_elements_of_a_long_array_can_be_kept_alone() -> None:

@@ -671,11 +671,11 @@ def test_dates_that_offices_write_are_read(
     "text", ["01/02/2025", "1/2/25", "13/02/2025 07:00", "01/02/2025T07:00"]
 )
 def test_dates_with_an_ambiguous_month_are_refused(tmp_path: Path, text: str) -> None:
-    said = (
+    sentence = (
         rf"line 2: '{text}' may be day and month, or month and day; write it as "
         r"2026-11-21 or 21\.11\.2026 \(column time\)"
     )
-    with pytest.raises(BadFile, match=said):
+    with pytest.raises(BadFile, match=sentence):
         counts_of(tmp_path, [(text, 5), ("2025-02-01", 6)])
 
 

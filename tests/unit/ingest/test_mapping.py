@@ -331,7 +331,7 @@ def test_long_key_over_many_values_takes_no_memory() -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "told", "observed_s"),
+    ("source", "share", "observed_s"),
     [
         ("duty", 0.25, 150),
         (Source(field="duty", unit="%"), 25, 150),
@@ -341,11 +341,11 @@ def test_long_key_over_many_values_takes_no_memory() -> None:
     ],
 )
 def test_device_reports_how_much_it_observed(
-    source: str | Source, told: Value, observed_s: int | None
+    source: str | Source, share: Value, observed_s: int | None
 ) -> None:
     profile = Profile(observed=source, receipt_time=True)
     counting = Mapping(classes={"car": "car"})
-    fields: dict[str, Value] = {"car": 10, "t": 4.0, "duty": told}
+    fields: dict[str, Value] = {"car": 10, "t": 4.0, "duty": share}
     for output in (("all", "motor", counting), value("t", "temperature_c")):
         (reading,) = readings(
             [Record(NOW, fields)], sensor(output, profile=profile, interval_s=600)
@@ -356,15 +356,17 @@ def test_device_reports_how_much_it_observed(
 
 
 @pytest.mark.parametrize(
-    ("told", "problem"),
+    ("share", "problem"),
     [(7, "above"), (-1, "below"), ("n/a", "wrong"), (True, "wrong")],
 )
-def test_an_observed_share_that_cannot_be_is_counted(told: Value, problem: str) -> None:
+def test_an_observed_share_that_cannot_be_is_counted(
+    share: Value, problem: str
+) -> None:
     profile = Profile(observed="duty", receipt_time=True)
     warm = sensor(value("t", "temperature_c"), profile=profile)
-    found = decoded([Record(NOW, {"t": 4.0, "duty": told})], warm)
+    found = decoded([Record(NOW, {"t": 4.0, "duty": share})], warm)
     assert [each.observed_s for each in found.readings] == [None]
-    assert found.dropped == [Dropped("observed", problem, str(told))]
+    assert found.dropped == [Dropped("observed", problem, str(share))]
     assert not found.unusable
 
 

@@ -43,9 +43,9 @@ def test_what_came_changes_no_text() -> None:
 
 
 def test_detail_can_be_stored_whatever_it_quotes() -> None:
-    told = Detail.of("{} bytes", "\0\ud800" + MAX_DETAIL_LENGTH * "ä")
-    assert "\\u0000" not in (told.stored() or "")
-    assert len(told.in_language("de")) < MAX_DETAIL_LENGTH + 20
+    detail = Detail.of("{} bytes", "\0\ud800" + MAX_DETAIL_LENGTH * "ä")
+    assert "\\u0000" not in (detail.stored() or "")
+    assert len(detail.in_language("de")) < MAX_DETAIL_LENGTH + 20
 
 
 def test_meaning_stands_alone_where_there_is_no_detail() -> None:
@@ -72,8 +72,8 @@ def words(text: ast.expr) -> str:
         return str(text.value)
     if isinstance(text, ast.JoinedStr):  # a field and its value: `field = …`
         parts = [v.value for v in text.values if isinstance(v, ast.Constant)]
-        said = "".join(map(str, parts))
-        return "" if said.strip().endswith("=") else said
+        sentence = "".join(map(str, parts))
+        return "" if sentence.strip().endswith("=") else sentence
     return ""
 
 

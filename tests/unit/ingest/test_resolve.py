@@ -73,12 +73,12 @@ def test_worker_subscribes_to_the_topics_of_foreign_sensors_only() -> None:
 
 
 @pytest.mark.parametrize(
-    ("until", "said"),
+    ("until", "text"),
     [(2027, "2026-01-01 – 2027-01-01"), (2200, "2026-01-01 –"), (9999, "2026-01-01 –")],
 )
-def test_installation_without_an_end_names_none(until: int, said: str) -> None:
+def test_installation_without_an_end_names_none(until: int, text: str) -> None:
     since, ends = (datetime(year, 1, 1, tzinfo=UTC) for year in (2026, until))
-    assert Feed(1, "motor", since, ends).days == said
+    assert Feed(1, "motor", since, ends).days == text
 
 
 def how_to() -> Town:
@@ -95,7 +95,7 @@ def test_examples_of_the_how_to_can_be_registered() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
+    ("change", "text"),
     [
         ({"topic": None}, "topic"),
         ({"payload_format": "native"}, "topic"),
@@ -105,11 +105,11 @@ def test_examples_of_the_how_to_can_be_registered() -> None:
     ],
 )
 def test_registration_that_contradicts_itself_is_refused(
-    change: dict[str, object], says: str
+    change: dict[str, object], text: str
 ) -> None:
     town = msgspec.to_builtins(how_to())
     town["sensors"] = [town["sensors"][0] | change]
-    with pytest.raises(UsageError, match=says):
+    with pytest.raises(UsageError, match=text):
         check(msgspec.convert(town, Town))
 
 

@@ -99,8 +99,8 @@ def test_history_is_complete_and_oldest_first() -> None:
     for municipality, sensor in sensors(WORLD):
         topic = wire.topic(municipality, sensor.key, kind(sensor))
         there = sum(one.intervals for one in payloads if one.topic == topic)
-        said = messages(WORLD, municipality, sensor, START, START + DAY_S)
-        assert there == len(said) > 0
+        sent = messages(WORLD, municipality, sensor, START, START + DAY_S)
+        assert there == len(sent) > 0
 
 
 def test_history_has_no_interval_that_has_not_ended() -> None:
@@ -168,15 +168,15 @@ def test_live_publishes_each_interval_when_it_ends() -> None:
     ]
     number = sum(1 for _ in sensors(WORLD))
     assert states == ["online"] * number + ["offline"] * number
-    said = [one[:2] for one in recorder.sent if not one[2]]
+    published = [one[:2] for one in recorder.sent if not one[2]]
     # from a quarter of an hour before it was started, up to the last whole interval
     due = list(ended(WORLD, START + 2700, START + 7200))
-    assert sorted(said) == sorted((one.topic, one.payload) for one in due)
-    assert len(set(said)) == len(said)
+    assert sorted(published) == sorted((one.topic, one.payload) for one in due)
+    assert len(set(published)) == len(published)
 
 
 def test_live_and_history_agree() -> None:
-    told = [
+    expected = [
         msgspec.json.decode(one.payload) for one in ended(WORLD, START, START + 1800)
     ]
     past = list(history(WORLD, START, START + 1800))
@@ -184,7 +184,7 @@ def test_live_and_history_agree() -> None:
     def order(message: dict[str, object]) -> str:
         return msgspec.json.encode(message, order="sorted").decode()
 
-    assert sorted(map(order, told)) == sorted(map(order, past))
+    assert sorted(map(order, expected)) == sorted(map(order, past))
 
 
 def test_a_status_has_its_time() -> None:

@@ -59,7 +59,7 @@ def test_everything_else_is_refused_with_an_example(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "sentence"),
     [
         ("01/02/2025", "write 2025-02-01 or 2025-01-02"),
         ("1/2/25", "write 2025-02-01 or 2025-01-02"),
@@ -70,8 +70,8 @@ def test_everything_else_is_refused_with_an_example(text: str) -> None:
         ("2025-02-01T24:00Z", "there is no time 2025-02-01T24:00Z"),
     ],
 )
-def test_refusals_say_in_our_words_what_to_write(text: str, says: str) -> None:
-    with pytest.raises(ValueError, match=f"^{says}$"):
+def test_refusals_say_in_our_words_what_to_write(text: str, sentence: str) -> None:
+    with pytest.raises(ValueError, match=f"^{sentence}$"):
         parse_moment(text)
 
 

@@ -13,6 +13,6 @@ def test_every_setting_is_described(section: str) -> None:
 @pytest.mark.parametrize("section", SECTIONS)
 def test_description_of_a_setting_stands_in_a_table(section: str) -> None:
     """It has no full stop and no border, as the cells of a table have none."""
-    for key, said in meanings(SECTIONS[section]).items():
-        assert not said.endswith("."), key
-        assert "|" not in said, key
+    for key, meaning in meanings(SECTIONS[section]).items():
+        assert not meaning.endswith("."), key
+        assert "|" not in meaning, key

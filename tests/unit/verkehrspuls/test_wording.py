@@ -63,32 +63,32 @@ def test_no_word_of_the_library_is_left(
     ):
         with pytest.raises(msgspec.ValidationError) as caught:
             decoder.decode(payload)
-        said = explained(caught.value).in_language(language)
-        assert list(change)[-1] in said
-        assert not {"Expected", "Invalid", "`"} & set(said.replace("`", " ` ").split())
+        text = explained(caught.value).in_language(language)
+        assert list(change)[-1] in text
+        assert not {"Expected", "Invalid", "`"} & set(text.replace("`", " ` ").split())
     if language == "de" and change.get("time") == "2026-11-21T20:00:00":
-        assert said.startswith("time: dem Zeitpunkt fehlt der Abstand zu UTC;")
+        assert text.startswith("time: dem Zeitpunkt fehlt der Abstand zu UTC;")
 
 
 def test_each_of_several_kinds_is_translated() -> None:
     with pytest.raises(msgspec.ValidationError) as caught:
         msgspec.json.decode('"hello"', type=CountMessage | list[CountMessage])
-    said = explained(caught.value).in_language("de")
-    assert said.count("ein ") == 2
-    assert "an array" not in said
+    text = explained(caught.value).in_language("de")
+    assert text.count("ein ") == 2
+    assert "an array" not in text
 
 
 @pytest.mark.parametrize("payload", ["{", "", "{]", "nul", '{"time": "x}', "1" * 5000])
 def test_no_word_of_the_parser_is_left(payload: str) -> None:
     with pytest.raises(msgspec.MsgspecError) as caught:
         msgspec.json.decode(payload, type=CountMessage)
-    said = explained(caught.value).in_language("de")
-    assert said != str(caught.value)
-    assert "JSON is" not in said
+    text = explained(caught.value).in_language("de")
+    assert text != str(caught.value)
+    assert "JSON is" not in text
 
 
 @pytest.mark.parametrize(
-    ("counts", "told"),
+    ("counts", "text"),
     [
         ({"channel": "1", "classes": {"lorry": 1}}, "vorhanden sind car, truck"),
         ({"channel": "1", "classes": {"trucks": 1}}, "war truck gemeint?"),
@@ -96,14 +96,14 @@ def test_no_word_of_the_parser_is_left(payload: str) -> None:
     ],
 )
 def test_an_unknown_class_or_output_is_told_with_those_there_are(
-    counts: dict[str, object], told: str
+    counts: dict[str, object], text: str
 ) -> None:
     registry = Registry({("a", "b"): SENSOR})
     collector = Collector(registry, formats(), Limits.at(NOW, Ingest()))
     payload = json.dumps(GOOD | {"counts": [counts]}).encode()
     batch = collector.collect([Message("vp/v1/a/b/counts", payload, NOW)])
-    said = batch.rejects[0].detail.in_language("de")
-    assert told in said
+    sentence = batch.rejects[0].detail.in_language("de")
+    assert text in sentence
 
 
 def test_an_output_is_told_with_when_it_was_installed() -> None:
@@ -141,14 +141,14 @@ def test_details_of_old_are_still_german() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "text"),
     [
         ("RULES", "kusel:hihg", "rules: kusel:hihg is not municipality:severity; the"),
         ("QUIET", "22-6", "quiet: '22-6' is malformed; see"),
     ],
 )
 def test_a_wrong_setting_is_told_without_words_of_the_library(
-    name: str, value: str, said: str
+    name: str, value: str, text: str
 ) -> None:
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match=text):
         load({f"VERKEHRSPULS_ALERTS__{name}": value})

@@ -150,9 +150,9 @@ def test_an_email_cannot_be_given_headers() -> None:
 
 def test_a_webhook_is_signed_and_has_a_key_of_its_own() -> None:
     body = alerts.webhook_body([change(1)], {1: case()})
-    told = json.loads(body)
-    assert told["changes"][0]["id"] == 101
-    assert told["changes"][0]["sentence_de"].startswith("B 420")
+    alert = json.loads(body)
+    assert alert["changes"][0]["id"] == 101
+    assert alert["changes"][0]["sentence_de"].startswith("B 420")
     stamp, mac = alerts.signature(body, "secret", now=NOW).split(",")
     signed = hmac.new(b"secret", f"{stamp[2:]}.".encode() + body, hashlib.sha256)
     assert mac == f"v1={signed.hexdigest()}"
@@ -245,9 +245,11 @@ def test_address_without_what_it_needs_is_refused() -> None:
 
 
 def test_doctor_tells_of_a_setting_that_is_missing() -> None:
-    told = _alerts(HeldUp(0, None, 0), lacks=Alerts(email_to=("a@example.org",)).lacks)
-    assert told.state == PROBLEM
-    assert "alerts.smtp_host" in told.detail
+    finding = _alerts(
+        HeldUp(0, None, 0), lacks=Alerts(email_to=("a@example.org",)).lacks
+    )
+    assert finding.state == PROBLEM
+    assert "alerts.smtp_host" in finding.detail
     assert _alerts(HeldUp(0, None, 0), lacks=Alerts().lacks).state == OK
 
 

@@ -77,7 +77,7 @@ def test_days_back_and_the_longest_period_are_by_the_local_clock() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "parameter", "told"),
+    ("given", "parameter", "text"),
     [
         ({"start": date(2026, 3, 9)}, "from", "before"),
         ({"quantity": "bicycle"}, "quantity", "motor, no2_ugm3"),
@@ -87,9 +87,9 @@ def test_days_back_and_the_longest_period_are_by_the_local_clock() -> None:
     ],
 )
 def test_what_the_site_does_not_have_is_refused(
-    given: dict[str, Any], parameter: str, told: str
+    given: dict[str, Any], parameter: str, text: str
 ) -> None:
-    with pytest.raises(BadParameter, match=told) as caught:
+    with pytest.raises(BadParameter, match=text) as caught:
         select(**given)
     assert caught.value.parameter == parameter
 

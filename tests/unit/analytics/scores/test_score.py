@@ -241,7 +241,7 @@ def test_what_is_not_finite_is_missing_and_a_key_may_be_empty(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "sentence"),
     [
         ("time,value\n2026-03-01 00:00,1\nnever,2\n", "line 3: 'never' is no time"),
         ("time,value\n2026-03-01 00:00,many\n", "line 2: 'many' is no number"),
@@ -257,11 +257,11 @@ def test_what_is_not_finite_is_missing_and_a_key_may_be_empty(tmp_path: Path) ->
     ],
 )
 def test_bad_files_are_refused_with_the_line(
-    tmp_path: Path, text: str, says: str
+    tmp_path: Path, text: str, sentence: str
 ) -> None:
     path = tmp_path / "b.csv"
     path.write_text(text)
-    with pytest.raises(BadFile, match=says.replace("?", r"\?")):
+    with pytest.raises(BadFile, match=sentence.replace("?", r"\?")):
         table.read(path)
 
 

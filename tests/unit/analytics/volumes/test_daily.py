@@ -145,8 +145,8 @@ def test_heavy_traffic_is_unknown_if_a_class_is_never_counted() -> None:
     heavy = {"truck": 1, "truck_trailer": 2, "articulated": 3}
     without_bus = hours(START, [10] * 24, **heavy)
     assert figures(without_bus)["in"]["heavy"] is None
-    told = hours(START, [10] * 24, **heavy, bus=0, car_trailer=7)
-    assert figures(told)["in"]["heavy"] == 6 * 24
+    detailed = hours(START, [10] * 24, **heavy, bus=0, car_trailer=7)
+    assert figures(detailed)["in"]["heavy"] == 6 * 24
 
 
 def test_an_hour_without_classes_has_unknown_heavy_traffic() -> None:
@@ -173,9 +173,9 @@ def test_heavy_traffic_follows_the_class_scheme(
     schemes: list[str], heavy: int | None
 ) -> None:
     """5+1 counts articulated lorries with those that have a trailer."""
-    told = hours(START, [10] * 24, truck=1, truck_trailer=5, bus=0, car_trailer=7)
+    detailed = hours(START, [10] * 24, truck=1, truck_trailer=5, bus=0, car_trailer=7)
     attached = installed(*({"class_scheme": scheme} for scheme in schemes))
-    found = figures(told, attached=attached)["all"]["heavy"]
+    found = figures(detailed, attached=attached)["all"]["heavy"]
     assert found == (heavy and heavy * 24)
 
 

@@ -110,7 +110,7 @@ def test_time_is_that_of_the_first_gateway_with_one(name: str) -> None:
 def test_gateway_whose_clock_is_wrong_is_passed_over(
     gateways: list[str], clock: str
 ) -> None:
-    payload = change(rxInfo=[{"gwTime": told} for told in gateways])
+    payload = change(rxInfo=[{"gwTime": stamp} for stamp in gateways])
     first = datetime(2000, 1, 1, tzinfo=UTC)
     found = readings_of(
         decode(TOPIC, payload, NOW),

@@ -63,28 +63,28 @@ def test_real_bodies_are_read(data: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "time"),
+    ("stamp", "time"),
     [
         ("2026-11-13 10:00:00", datetime(2026, 11, 13, 10, tzinfo=UTC)),
         ("2026-11-13T10:00:00+01:00", datetime(2026, 11, 13, 9, tzinfo=UTC)),
     ],
 )
-def test_time_of_the_payload_is_the_time(told: str, time: datetime) -> None:
-    found = readings(decode(TOPIC, push(("SDS_P1", "3"), timestamp=told), NOW), AIR)
+def test_time_of_the_payload_is_the_time(stamp: str, time: datetime) -> None:
+    found = readings(decode(TOPIC, push(("SDS_P1", "3"), timestamp=stamp), NOW), AIR)
     assert [(r.time, r.time_origin) for r in found] == [(time, DEVICE)]
 
 
-@pytest.mark.parametrize("told", ["yesterday", "1795291200", 1795291200, "13.11.2026"])
-def test_time_that_cannot_be_used_never_becomes_that_of_receipt(told: object) -> None:
-    found = decoded(decode(TOPIC, push(("SDS_P1", "3"), timestamp=told), NOW), AIR)
+@pytest.mark.parametrize("stamp", ["yesterday", "1795291200", 1795291200, "13.11.2026"])
+def test_time_that_cannot_be_used_never_becomes_that_of_receipt(stamp: object) -> None:
+    found = decoded(decode(TOPIC, push(("SDS_P1", "3"), timestamp=stamp), NOW), AIR)
     assert found.readings == []
     (problem,) = found.unusable
     assert problem.reason == "not-a-time"
-    assert f"timestamp = {told!r}" in problem.detail.in_language("de")
+    assert f"timestamp = {stamp!r}" in problem.detail.in_language("de")
 
 
 @pytest.mark.parametrize(
-    ("told", "field"),
+    ("stamp", "field"),
     [
         ("2026-11-21 21:00:00", TimeField(field="timestamp", zone="Europe/Berlin")),
         ("1795291200", TimeField(field="timestamp", unit="s")),
@@ -92,16 +92,16 @@ def test_time_that_cannot_be_used_never_becomes_that_of_receipt(told: object) ->
     ],
 )
 def test_profile_defines_the_time_of_the_payload(
-    told: object, field: TimeField
+    stamp: object, field: TimeField
 ) -> None:
     to = sensor(value("SDS_P1", "pm10_ugm3"), profile=Profile(times=(field,)))
-    found = readings(decode(TOPIC, push(("SDS_P1", "3"), timestamp=told), NOW), to)
+    found = readings(decode(TOPIC, push(("SDS_P1", "3"), timestamp=stamp), NOW), to)
     assert [(r.time, r.time_origin) for r in found] == [(NOW, DEVICE)]
 
 
-@pytest.mark.parametrize("told", ["", None])
-def test_empty_time_is_none(told: object) -> None:
-    found = readings(decode(TOPIC, push(("SDS_P1", "3"), timestamp=told), NOW), AIR)
+@pytest.mark.parametrize("stamp", ["", None])
+def test_empty_time_is_none(stamp: object) -> None:
+    found = readings(decode(TOPIC, push(("SDS_P1", "3"), timestamp=stamp), NOW), AIR)
     assert [(r.time, r.time_origin) for r in found] == [(NOW, RECEIPT)]
 
 

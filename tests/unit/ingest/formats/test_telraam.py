@@ -40,8 +40,8 @@ def test_a_device_that_hardly_looked_is_believed() -> None:
 
 @pytest.mark.parametrize("uptime", [None, -1, 7, "viel", True])
 def test_an_uptime_that_cannot_be_is_unknown(uptime: object) -> None:
-    told = HOUR | {"uptime": uptime}
-    (reading,) = readings(decode(TOPIC, json.dumps(told).encode(), NOW), ROAD)
+    hour = HOUR | {"uptime": uptime}
+    (reading,) = readings(decode(TOPIC, json.dumps(hour).encode(), NOW), ROAD)
     assert isinstance(reading, CountReading)
     assert (reading.observed_s, reading.classes["car"]) == (None, 118)
 

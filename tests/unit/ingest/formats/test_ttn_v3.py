@@ -86,7 +86,7 @@ RIGHT = "2026-11-21T20:00:01.790Z"
 def test_gateway_whose_clock_is_wrong_is_passed_over(
     gateways: list[str | None], clock: str, passed: int
 ) -> None:
-    payload = uplink(rx_metadata=[{"time": told} for told in gateways])
+    payload = uplink(rx_metadata=[{"time": stamp} for stamp in gateways])
     records = decode(TOPIC, payload, NOW)
     found = readings_of(records, WARM, received_at=NOW, possible=POSSIBLE)
     (reading,) = found.readings

@@ -110,7 +110,7 @@ def test_error_becomes_its_exit_code(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "says"),
+    ("arguments", "code", "text"),
     [
         ("analytics score {file} -o {folder}/nowhere/o.csv", 2, "cannot be written"),
         ("analytics score {folder}/none.csv", 2, "No such file"),
@@ -135,7 +135,7 @@ def test_error_becomes_its_exit_code(
 def test_wrong_call_is_told_in_a_line(
     arguments: str,
     code: int,
-    says: str,
+    text: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -145,7 +145,7 @@ def test_wrong_call_is_told_in_a_line(
     latin.write_bytes('name = "Straße"'.encode("latin-1"))
     words = arguments.format(file=file, folder=tmp_path, latin=latin).split()
     assert exit_code(monkeypatch, *words) == code
-    assert says in capsys.readouterr().err
+    assert text in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("url", ["nonsense", "mysql://x", "postgresql://[::1"])

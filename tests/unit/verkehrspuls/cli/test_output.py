@@ -121,8 +121,8 @@ def test_what_is_to_be_copied_is_never_cut(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("COLUMNS", "80")
     site = "eifelkreis-bitburg-pruem/pegel-pruemzurlay"
     columns = ("site", "name", "measures", "status", "visibility", "last_message")
-    told = "2026-11-28T03:03:23Z"
-    output.show([dict.fromkeys(columns, told) | {"site": site}], columns)
+    stamp = "2026-11-28T03:03:23Z"
+    output.show([dict.fromkeys(columns, stamp) | {"site": site}], columns)
     assert site in terminal.getvalue()
 
 

@@ -49,14 +49,14 @@ def refused(tmp_path: Path, text: str) -> str:
     with pytest.raises(BadFile) as caught:
         load_town(path)
     assert time.process_time() - began < 5
-    said = str(caught.value)
-    assert "\n" not in said
-    assert len(said) < 1500
-    return said
+    sentence = str(caught.value)
+    assert "\n" not in sentence
+    assert len(sentence) < 1500
+    return sentence
 
 
 @pytest.mark.parametrize(
-    ("right", "wrong", "told"),
+    ("right", "wrong", "text"),
     [
         ('state = "RP"', 'state = "rp"', "did you mean RP?"),
         ('state = "RP"', 'state = "Rheinland-Pfalz"', "did you mean RP?"),
@@ -120,10 +120,10 @@ def refused(tmp_path: Path, text: str) -> str:
     ],
 )
 def test_told_is_the_entry_and_what_to_do(
-    tmp_path: Path, right: str, wrong: str, told: str
+    tmp_path: Path, right: str, wrong: str, text: str
 ) -> None:
     assert right in TOWN
-    assert told in refused(tmp_path, TOWN.replace(right, wrong, 1))
+    assert text in refused(tmp_path, TOWN.replace(right, wrong, 1))
 
 
 @pytest.mark.parametrize(
@@ -136,36 +136,36 @@ def test_told_is_the_entry_and_what_to_do(
 )
 def test_a_zone_that_not_every_part_knows_is_refused(tmp_path: Path, zone: str) -> None:
     text = TOWN.replace('state = "RP"', f'state = "RP"\ntime_zone = "{zone}"')
-    said = refused(tmp_path, text)
-    assert "there is no time zone" in said
-    assert f"did you mean {zone}" not in said
+    sentence = refused(tmp_path, text)
+    assert "there is no time zone" in sentence
+    assert f"did you mean {zone}" not in sentence
 
 
 def test_a_site_far_from_the_others_is_refused_with_the_distance(
     tmp_path: Path,
 ) -> None:
     text = TOWN + SECOND.format("fern", 53.55, 10.0)
-    said = refused(tmp_path, text)
-    assert "site fern: it lies 50" in said
-    assert " km from the others" in said
+    sentence = refused(tmp_path, text)
+    assert "site fern: it lies 50" in sentence
+    assert " km from the others" in sentence
 
 
 def test_two_installations_at_a_time_are_refused(tmp_path: Path) -> None:
     head, entry, _rest = TOWN.partition("    { site =")
     lines = (entry + _rest).splitlines()
     twice = head + "\n".join([lines[0], lines[0], *lines[1:]])
-    said = refused(tmp_path, twice)
-    assert "sensor radar-1, output 1" in said
-    assert "at the same time" in said
+    text = refused(tmp_path, twice)
+    assert "sensor radar-1, output 1" in text
+    assert "at the same time" in text
 
 
 @pytest.mark.parametrize("unit", ["ug/m2", "ppb", "°C", "µg"])
 def test_a_unit_that_cannot_become_the_quantitys_is_refused(
     tmp_path: Path, unit: str
 ) -> None:
-    said = refused(tmp_path, TOWN + FOREIGN.replace("UNIT", unit))
-    assert f"sensor air-1, output 1: the unit {unit} cannot become µg/m³" in said
-    assert "ug/m3" in said
+    text = refused(tmp_path, TOWN + FOREIGN.replace("UNIT", unit))
+    assert f"sensor air-1, output 1: the unit {unit} cannot become µg/m³" in text
+    assert "ug/m3" in text
 
 
 def test_names_in_any_script_and_with_markup_are_registered(tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_names_in_any_script_and_with_markup_are_registered(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("right", "wrong", "told"),
+    ("right", "wrong", "sentence"),
     [
         (
             'field = "NO2"',
@@ -204,11 +204,11 @@ def test_names_in_any_script_and_with_markup_are_registered(tmp_path: Path) -> N
     ],
 )
 def test_what_no_database_keeps_is_refused_by_its_place(
-    tmp_path: Path, right: str, wrong: str, told: str
+    tmp_path: Path, right: str, wrong: str, sentence: str
 ) -> None:
     assert right in FOREIGN
     text = FOREIGN.replace(right, wrong).replace("UNIT", "ug/m3")
-    assert told in refused(tmp_path, TOWN + text)
+    assert sentence in refused(tmp_path, TOWN + text)
 
 
 ROADS = """
@@ -232,9 +232,9 @@ arms = [
 
 
 def test_stations_and_arms_that_are_there_twice_are_refused(tmp_path: Path) -> None:
-    said = refused(tmp_path, TOWN + ROADS)
-    assert "corridor ring: station ostring nord is there 2 times" in said
-    assert "(1 more fault" in said
+    text = refused(tmp_path, TOWN + ROADS)
+    assert "corridor ring: station ostring nord is there 2 times" in text
+    assert "(1 more fault" in text
 
 
 @pytest.mark.parametrize(
@@ -267,7 +267,7 @@ def test_clock_is_that_of_the_town(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "told"),
+    ("written", "text"),
     [
         (
             "2026-10-25T02:30:00",
@@ -279,6 +279,6 @@ def test_clock_is_that_of_the_town(tmp_path: Path) -> None:
     ],
 )
 def test_time_that_the_clock_shows_twice_or_never_is_refused(
-    tmp_path: Path, written: str, told: str
+    tmp_path: Path, written: str, text: str
 ) -> None:
-    assert told in refused(tmp_path, FIRST.sub(f"since = {written}", TOWN, count=1))
+    assert text in refused(tmp_path, FIRST.sub(f"since = {written}", TOWN, count=1))

@@ -80,21 +80,21 @@ def test_command_is_ready_and_ends_where_its_log_cannot_be_written(
         log.symlink_to("/dev/full")
     else:
         log.mkdir()
-    said: list[str] = []
+    lines: list[str] = []
     monkeypatch.setattr(
         "verkehrspuls.stack.process.leash.__file__", str(tmp_path / "leash.py")
     )
     (tmp_path / "leash.py").write_text(
         "print('one\\n' * 100_000)\nprint('ready', flush=True)\nprint('two')\n"
     )
-    part = Program("ingest", (), environment={}, log=log, print_line=said.append)
+    part = Program("ingest", (), environment={}, log=log, print_line=lines.append)
     part.spawn()
     wait_for(part.answers)
     assert part.process is not None
     assert part.process.wait(PATIENCE_S) == 0
     assert part.last_log_lines().endswith("two")
     reason = os.strerror(errno.ENOSPC if closed == "disk" else errno.EISDIR)
-    assert said == [f"{log} cannot be written: {reason}. ingest goes on."]
+    assert lines == [f"{log} cannot be written: {reason}. ingest goes on."]
 
 
 def test_log_that_cannot_be_rotated_takes_no_more_room(tmp_path: Path) -> None:

@@ -190,16 +190,16 @@ def test_part_that_does_not_stop_is_ended(printed: list[str]) -> None:
 
 
 def test_change_is_told(supervisor: Supervisor) -> None:
-    told = []
-    supervisor.changed = lambda: told.append(supervisor.states())
+    reported = []
+    supervisor.changed = lambda: reported.append(supervisor.states())
     part = FakePart()
     supervisor.add(part)
     supervisor.step()
     supervisor.step()
     part.end(1)
     supervisor.step()
-    assert [states[0].answers for states in told] == [False, True, False]
-    assert told[-1][0].pid is None
+    assert [states[0].answers for states in reported] == [False, True, False]
+    assert reported[-1][0].pid is None
 
 
 def refused(number: int) -> OSError:
@@ -212,13 +212,13 @@ def refused(number: int) -> OSError:
 def test_what_cannot_be_told_is_said_once_and_told_later(
     supervisor: Supervisor, clock: Clock, printed: list[str], number: int
 ) -> None:
-    told = []
+    reported = []
     full = True
 
     def tell() -> None:
         if full:
             raise refused(number)
-        told.append(supervisor.states())
+        reported.append(supervisor.states())
 
     supervisor.changed = tell
     part = FakePart("ingest")
@@ -234,10 +234,10 @@ def test_what_cannot_be_told_is_said_once_and_told_later(
     clock.now += 5
     supervisor.step()
     assert printed[1:] == ["other commands see again what runs"]
-    assert [states[0].answers for states in told] == [True]
+    assert [states[0].answers for states in reported] == [True]
     clock.now += 5
     supervisor.step()
-    assert len(told) == 1
+    assert len(reported) == 1
 
 
 def test_part_whose_methods_fail_ends_nothing(

@@ -15,7 +15,7 @@ TRUSTED = replace(NIGHT, table=Table(("hour", "n"), [("0", "7")]))
 
 
 @pytest.mark.parametrize(
-    ("without", "said"),
+    ("without", "text"),
     [
         (None, "Most at 7."),
         (NIGHT, "Most at 7."),
@@ -29,6 +29,6 @@ TRUSTED = replace(NIGHT, table=Table(("hour", "n"), [("0", "7")]))
         ),
     ],
 )
-def test_numbers_with_suspected_hours_say_so(without: Chart | None, said: str) -> None:
+def test_numbers_with_suspected_hours_say_so(without: Chart | None, text: str) -> None:
     """Also where the sentence is the same without them, and the numbers are not."""
-    assert with_trusted_sentence(NIGHT, without, Language("en")).sentence == said
+    assert with_trusted_sentence(NIGHT, without, Language("en")).sentence == text

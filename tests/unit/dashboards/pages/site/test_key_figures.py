@@ -48,9 +48,9 @@ def test_sum_says_what_share_is_observed() -> None:
 
 def test_share_is_said_to_be_up_to_yesterday_while_today_runs() -> None:
     figure = total(counted(date(2026, 3, 3), date(2026, 3, 2)), ENGLISH)
-    said = figure.basis.replace("\N{NARROW NO-BREAK SPACE}", " ")
-    assert said.startswith("counted with today")
-    assert said.endswith("up to yesterday 100 % observed")
+    text = figure.basis.replace("\N{NARROW NO-BREAK SPACE}", " ")
+    assert text.startswith("counted with today")
+    assert text.endswith("up to yesterday 100 % observed")
 
 
 def test_the_days_of_the_figures_are_said_once() -> None:
@@ -66,14 +66,14 @@ def test_the_days_of_the_figures_are_said_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("used", "says"),
+    ("used", "text"),
     [
         (1, "Mittel von 1 Tag, nicht von einer ganzen Woche"),
         (6, "Mittel von 6 Tagen, nicht von einer ganzen Woche"),
         (7, "Mittel von Montag bis Sonntag"),
     ],
 )
-def test_a_mean_of_some_days_is_none_of_monday_to_sunday(used: int, says: str) -> None:
+def test_a_mean_of_some_days_is_none_of_monday_to_sunday(used: int, text: str) -> None:
     passport = Passport(
         observed=1.0,
         normalised=0.0,
@@ -83,7 +83,7 @@ def test_a_mean_of_some_days_is_none_of_monday_to_sunday(used: int, says: str) -
         days_used=used,
     )
     figure = Figure(name="mean_day", unit="Kfz", passport=passport, value=100.0)
-    assert basis_of(figure, Language("de")) == says
+    assert basis_of(figure, Language("de")) == text
 
 
 def test_passport_says_what_is_missing_and_needed() -> None:
@@ -121,8 +121,8 @@ def test_passport_names_the_hour_of_which_the_pass_is_not_known(
     unsure = (datetime(2025, 10, 26, tzinfo=UTC),)
     of = replace(counted(date(2026, 3, 3), date(2026, 3, 3)), ambiguous_hours=unsure)
     figure = total(of, Language(key))
-    ((said, value),) = [each for each in figure.passport if name in each[0]]
-    assert (said[: len(name)], value) == (name, hour)
-    told = passports.ambiguous(unsure, "Europe/Berlin", Language(key))
-    assert told.endswith(f": {hour}.")
+    ((label, value),) = [each for each in figure.passport if name in each[0]]
+    assert (label[: len(name)], value) == (name, hour)
+    ambiguous = passports.ambiguous(unsure, "Europe/Berlin", Language(key))
+    assert ambiguous.endswith(f": {hour}.")
     assert passports.ambiguous((), "Europe/Berlin", Language(key)) == ""

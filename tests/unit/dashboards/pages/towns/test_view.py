@@ -83,7 +83,7 @@ def test_few_sites_are_all_listed_by_town() -> None:
 
 
 @pytest.mark.parametrize(
-    ("observed", "says"),
+    ("observed", "text"),
     [
         (0.25, "90 Kfz/h, 11–12 Uhr, zu 25 % beobachtet"),
         (0.8, "112 Kfz/h, 11–12 Uhr"),
@@ -91,13 +91,13 @@ def test_few_sites_are_all_listed_by_town() -> None:
     ],
 )
 def test_part_of_an_hour_says_what_was_observed(
-    observed: float | None, says: str
+    observed: float | None, text: str
 ) -> None:
     (whole,) = lines(towns(1))
     row = {"time": NOW.replace(hour=10, minute=0), "volume": 90, "usual": None}
     hour = hour_of(row | {"observed": observed, "quantity": "motor"})
     part = replace(whole, here=replace(whole.here, hour=hour))
-    assert " ".join(part.newest.split()) == says
+    assert " ".join(part.newest.split()) == text
 
 
 def test_many_sites_of_several_towns_are_grouped() -> None:
@@ -140,14 +140,14 @@ def test_many_towns_are_paged() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sites", "said"),
+    ("sites", "text"),
     [
         (1, "1 von 1 Messstelle meldet rechtzeitig."),
         (2, "2 von 2 Messstellen melden rechtzeitig."),
     ],
 )
-def test_sentence_has_the_form_of_its_number(sites: int, said: str) -> None:
-    assert view.sentence(lines(towns(sites)), Counts(), DE) == said
+def test_sentence_has_the_form_of_its_number(sites: int, text: str) -> None:
+    assert view.sentence(lines(towns(sites)), Counts(), DE) == text
 
 
 @pytest.mark.parametrize(
@@ -175,10 +175,10 @@ def test_sentence_has_the_form_of_its_number(sites: int, said: str) -> None:
 def test_open_cases_are_told_in_one_way(
     counts: Counts, german: str, english: str
 ) -> None:
-    for language, said in (("de", german), ("en", english)):
-        assert describe.open_cases_sentence(counts, Language(language)) == said
+    for language, text in (("de", german), ("en", english)):
+        assert describe.open_cases_sentence(counts, Language(language)) == text
         sentence = view.sentence(lines(towns(1)), counts, Language(language))
-        assert sentence.endswith(said)
+        assert sentence.endswith(text)
 
 
 def test_history_is_told_apart() -> None:
