@@ -5,10 +5,11 @@ It needs no WebGL, no glyphs and nobody else's server, follows the theme and pri
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from dashboards.figures.layout import Figure, layout, plain
 from dashboards.language import Language
@@ -55,6 +56,12 @@ _CELL: Final = 36
 _ROUNDS: Final = 8
 #: of more marks, or towns, than these only those are named whose names fit
 MAX_SITES_NAMED: Final = 40
+#: last placements that are kept: what sites measure changes, where they are does not
+_KEPT: Final = 128
+
+_Point = tuple[float, float]
+#: points of each road with several sites
+_Roads = tuple[tuple[str, tuple[_Point, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +83,14 @@ class Place:
     link: str
     #: more than one: a cluster
     sites: int = 1
+
+
+class _Label(NamedTuple):
+    """What places the name of a mark."""
+
+    name: str
+    road: str
+    sites: int
 
 
 def project(latitude: float, longitude: float) -> tuple[float, float]:
@@ -121,7 +136,7 @@ class _Drawing:
     def __init__(
         self,
         places: Sequence[Place],
-        points: Sequence[tuple[float, float]],
+        points: Sequence[_Point],
         language: Language,
         *,
         spread: bool,
@@ -135,15 +150,14 @@ class _Drawing:
         self._towns: dict[str, list[int]] = defaultdict(list)
         for number, place in enumerate(places):
             self._towns[place.town].append(number)
-        self._sites = points
+        self._sites = tuple(points)
         self._clustered = len(places) > MAX_MARKS
         self._places: Sequence[Place] = places
-        self._points: Sequence[tuple[float, float]] = points
+        self._points = self._sites
         if self._clustered:
             cell_km = _CELL * self._pixel_km(_WIDTH)
-            self._places, self._points = _clusters(
-                places, points, language, cell_km=cell_km
-            )
+            self._places, middles = _clusters(places, points, language, cell_km=cell_km)
+            self._points = tuple(middles)
 
     def figure(self, widths: tuple[int, int]) -> Figure:
         """Draw it for the narrowest and the widest figure of a kind."""
@@ -151,19 +165,21 @@ class _Drawing:
         points = self._points
         if not self._clustered:
             points = _apart(points, distance=_APART * scales[0])
-        roads = {} if self._spread or self._clustered else _roads(self._places, points)
+        roads: _Roads = ()
+        if not self._spread and not self._clustered:
+            roads = _roads(self._places, points)
         named = not self._spread and widths[0] >= _LEAST_NAMED
-        sides = [""] * len(points)
+        sides: Sequence[str] = [""] * len(points)
         if named:
             sides = _sides(
-                self._places,
+                tuple(_Label(p.name, p.road, p.sites) for p in self._places),
                 points,
                 roads,
-                scales=scales,
+                scales=(scales[0], scales[1]),
                 between=self._visible(widths[0]),
                 crowded=self._clustered or len(points) > MAX_SITES_NAMED,
             )
-        lines = [_line(road, along) for road, along in roads.items()]
+        lines = [_line(road, along) for road, along in roads]
         marks = (
             self._marks(key, points, sides, named=named)
             for key in STATES
@@ -188,7 +204,7 @@ class _Drawing:
     def _marks(
         self,
         key: str,
-        points: Sequence[tuple[float, float]],
+        points: Sequence[_Point],
         sides: Sequence[str],
         *,
         named: bool,
@@ -225,9 +241,7 @@ class _Drawing:
             },
         }
 
-    def _layout(
-        self, points: Sequence[tuple[float, float]], width: int
-    ) -> dict[str, Any]:
+    def _layout(self, points: tuple[_Point, ...], width: int) -> dict[str, Any]:
         drawn = layout(self._language, height=self._height)
         drawn["margin"] = dict.fromkeys("lrtb", _MARGIN)
         hidden = {
@@ -270,10 +284,10 @@ class _Drawing:
         if self._spread:
             sites = self._sites if self._clustered else points
             drawn["annotations"] += _town_names(
-                {
-                    town: [sites[number] for number in inside]
+                tuple(
+                    (town, tuple(sites[number] for number in inside))
                     for town, inside in self._towns.items()
-                },
+                ),
                 points,
                 pixel_km=pixel_km,
                 between=visible,
@@ -281,7 +295,7 @@ class _Drawing:
         return drawn
 
 
-def _coordinates(points: Iterable[tuple[float, float]]) -> dict[str, list[float]]:
+def _coordinates(points: Iterable[_Point]) -> dict[str, list[float]]:
     """Return points as a trace takes them."""
     rounded = [(round(x, 3), round(y, 3)) for x, y in points]
     return {"x": [x for x, _ in rounded], "y": [y for _, y in rounded]}
@@ -294,16 +308,16 @@ def _size(place: Place) -> int:
 
 def _clusters(
     places: Sequence[Place],
-    points: Sequence[tuple[float, float]],
+    points: Sequence[_Point],
     language: Language,
     *,
     cell_km: float,
-) -> tuple[list[Place], list[tuple[float, float]]]:
+) -> tuple[list[Place], list[_Point]]:
     """Join the sites of each cell of a grid: at their middle, by their commonest state.
 
     A cluster leads to its town, where it is of one.
     """
-    cells: dict[tuple[int, int], list[tuple[Place, tuple[float, float]]]] = {}
+    cells: dict[tuple[int, int], list[tuple[Place, _Point]]] = {}
     for place, point in zip(places, points, strict=True):
         cell = math.floor(point[0] / cell_km), math.floor(point[1] / cell_km)
         cells.setdefault(cell, []).append((place, point))
@@ -342,13 +356,13 @@ def _clusters(
 class _Taken:
     """Where marks and names are, so that what is near a point is found at once."""
 
-    def __init__(self, points: Iterable[tuple[float, float]], *, pixel_km: float):
+    def __init__(self, points: Iterable[_Point], *, pixel_km: float):
         self._km = 32 * pixel_km
         self._pixel_km = pixel_km
-        self._cells: dict[tuple[int, int], list[tuple[float, float]]] = {}
+        self._cells: dict[tuple[int, int], list[_Point]] = {}
         self.add(points)
 
-    def add(self, points: Iterable[tuple[float, float]]) -> None:
+    def add(self, points: Iterable[_Point]) -> None:
         """Take points."""
         for x, y in points:
             self._cells.setdefault(self._cell(x, y), []).append((x, y))
@@ -357,7 +371,7 @@ class _Taken:
         """Take points along a name, so that others keep away from all of it."""
         self.add_line((x - wide, y), (x + wide, y))
 
-    def add_line(self, begin: tuple[float, float], end: tuple[float, float]) -> None:
+    def add_line(self, begin: _Point, end: _Point) -> None:
         """Take points along a line, closer together than any name is wide."""
         steps = math.ceil(math.dist(begin, end) / (_STEP * self._pixel_km)) or 1
         self.add(
@@ -401,15 +415,16 @@ def _wide(name: str, pixel_km: float, letter: float = _LETTER) -> float:
     return min(len(name) * letter, _WIDTH / 2) * pixel_km
 
 
+@lru_cache(maxsize=_KEPT)
 def _sides(
-    places: Sequence[Place],
-    points: Sequence[tuple[float, float]],
-    roads: Mapping[str, Sequence[tuple[float, float]]],
+    labels: tuple[_Label, ...],
+    points: tuple[_Point, ...],
+    roads: _Roads,
     *,
-    scales: Sequence[float],
+    scales: tuple[float, float],
     between: tuple[float, float],
     crowded: bool,
-) -> list[str]:
+) -> tuple[str, ...]:
     """At which side of its mark each site's name covers nothing; empty: at none.
 
     Nor does it lie on a road; where there is no other room, its own one may cross it.
@@ -419,18 +434,18 @@ def _sides(
     """
     maps = [_Room(points, roads, pixel_km=scale) for scale in scales]
     fitting = [
-        _fitting(maps, place, point, between=between, crowded=crowded)
-        for place, point in zip(places, points, strict=True)
+        _fitting(maps, label, point, between=between, crowded=crowded)
+        for label, point in zip(labels, points, strict=True)
     ]
     # those with the fewest sides come first, and in the next round those without room
-    order = sorted(range(len(places)), key=lambda number: len(fitting[number]))
+    order = sorted(range(len(labels)), key=lambda number: len(fitting[number]))
     best: dict[int, str] = {}
     for _round in range(1 if crowded else _ROUNDS):
         for room in maps:
             room.clear()
         found: dict[int, str] = {}
         for number in order:
-            name, point = places[number].name, points[number]
+            name, point = labels[number].name, points[number]
             for side in fitting[number]:
                 if all(room.is_free(name, point, side) for room in maps):
                     found[number] = side
@@ -438,17 +453,17 @@ def _sides(
                         room.take(name, point, side)
                     break
         best = max(best, found, key=len)
-        if len(best) == len(places):
+        if len(best) == len(labels):
             break
         order.sort(key=found.__contains__)
     # without a side it would cover what is there; hover text and list have the name
-    return [best.get(number, "") for number in range(len(places))]
+    return tuple(best.get(number, "") for number in range(len(labels)))
 
 
 def _fitting(
     maps: "Sequence[_Room]",
-    place: Place,
-    point: tuple[float, float],
+    label: _Label,
+    point: _Point,
     *,
     between: tuple[float, float],
     crowded: bool,
@@ -457,14 +472,14 @@ def _fitting(
 
     Those come first where its own road does not cross it.
     """
-    sides = [] if place.sites > 1 else list(_SIDES)
+    sides = [] if label.sites > 1 else list(_SIDES)
     whole = [
         side
         for side in sides
-        if all(room.fits(place.name, point, side, between) for room in maps)
+        if all(room.fits(label.name, point, side, between) for room in maps)
     ]
     costs = {
-        side: max(room.crossed(place, point, side) for room in maps)
+        side: max(room.crossed(label, point, side) for room in maps)
         # a name that is too long for its map is cut off, where there are not many
         for side in (whole if whole or crowded else sides)
     }
@@ -478,23 +493,23 @@ class _Room:
 
     def __init__(
         self,
-        points: Iterable[tuple[float, float]],
-        roads: Mapping[str, Sequence[tuple[float, float]]],
+        points: Iterable[_Point],
+        roads: _Roads,
         *,
         pixel_km: float,
     ) -> None:
         self._pixel_km = pixel_km
         self._marks = _Taken(points, pixel_km=pixel_km)
         self._names = _Taken((), pixel_km=pixel_km)
-        self._roads = {road: _Taken((), pixel_km=pixel_km) for road in roads}
-        for road, along in roads.items():
+        self._roads = {road: _Taken((), pixel_km=pixel_km) for road, _ in roads}
+        for road, along in roads:
             for begin, end in pairwise(along):
                 self._roads[road].add_line(begin, end)
 
     def fits(
         self,
         name: str,
-        point: tuple[float, float],
+        point: _Point,
         side: str,
         between: tuple[float, float],
     ) -> bool:
@@ -503,24 +518,24 @@ class _Room:
         x, _ = self._middle(wide, point, side)
         return between[0] <= x - wide and x + wide <= between[1]
 
-    def crossed(self, place: Place, point: tuple[float, float], side: str) -> float:
+    def crossed(self, label: _Label, point: _Point, side: str) -> float:
         """Return how far the site's own road runs under its name, in steps of a line.
 
         Infinitely where that is far, another road does, or another mark is about as
         near as its own one, so that the name could be read as that one's.
         """
-        wide = _wide(place.name, self._pixel_km)
+        wide = _wide(label.name, self._pixel_km)
         at = self._middle(wide, point, side)
         if self._marks.covered(at, wide, beside=12, above=20, own=point):
             return math.inf
         steps = sum(
-            under if road == place.road else math.inf
+            under if road == label.road else math.inf
             for road, taken in self._roads.items()
             if (under := taken.covered(at, wide, beside=4, above=11))
         )
         return steps if steps <= _CROSSED else math.inf
 
-    def is_free(self, name: str, point: tuple[float, float], side: str) -> bool:
+    def is_free(self, name: str, point: _Point, side: str) -> bool:
         """Return whether a name would cover no other one."""
         wide = _wide(name, self._pixel_km)
         at = self._middle(wide, point, side)
@@ -530,14 +545,12 @@ class _Room:
         """Take all names away."""
         self._names = _Taken((), pixel_km=self._pixel_km)
 
-    def take(self, name: str, point: tuple[float, float], side: str) -> None:
+    def take(self, name: str, point: _Point, side: str) -> None:
         """Keep a name's room from others."""
         wide = _wide(name, self._pixel_km)
         self._names.add_name(*self._middle(wide, point, side), wide)
 
-    def _middle(
-        self, wide: float, point: tuple[float, float], side: str
-    ) -> tuple[float, float]:
+    def _middle(self, wide: float, point: _Point, side: str) -> tuple[float, float]:
         east, north = _SIDES[side]
         away = 14 if east else 16
         return (
@@ -555,13 +568,14 @@ def _scale(latitude: float, language: Language, *, goal: float) -> tuple[float, 
     return length * stretch, f"{language.number(length, digits)} km"
 
 
+@lru_cache(maxsize=_KEPT)
 def _town_names(
-    towns: Mapping[str, Sequence[tuple[float, float]]],
-    marks: Sequence[tuple[float, float]],
+    towns: tuple[tuple[str, tuple[_Point, ...]], ...],
+    marks: tuple[_Point, ...],
     *,
     pixel_km: float,
     between: tuple[float, float],
-) -> list[dict[str, object]]:
+) -> tuple[dict[str, object], ...]:
     """Return each town's name at that side of its marks where it covers least.
 
     A name near the west or the east end of the map is held at its outer edge, so that
@@ -574,8 +588,7 @@ def _town_names(
     names: list[dict[str, object]] = []
     of_marks = _Taken(marks, pixel_km=pixel_km)
     of_names = _Taken((), pixel_km=pixel_km)
-    for town in sorted(towns, key=lambda town: crowded and -len(towns[town])):
-        inside = towns[town]
+    for town, inside in sorted(towns, key=lambda town: crowded and -len(town[1])):
         middle = sum(x for x, _ in inside) / len(inside)
         wide = _wide(town, pixel_km, _TOWN_LETTER)
         west, east = between[0] + 4 * pixel_km + wide, between[1] - 4 * pixel_km - wide
@@ -616,28 +629,27 @@ def _town_names(
                 "font": {"size": 13, "color": "var(--text)"},
             }
         )
-    return names
+    return tuple(names)
 
 
-def _roads(
-    places: Sequence[Place], points: Sequence[tuple[float, float]]
-) -> dict[str, list[tuple[float, float]]]:
+def _roads(places: Sequence[Place], points: Sequence[_Point]) -> _Roads:
     """Return the points of each road with several sites, from one end to the other."""
     roads = defaultdict(list)
     for place, point in zip(places, points, strict=True):
         if place.road:
             roads[place.road].append(point)
-    found = {}
+    found = []
     for road, along in sorted(roads.items()):
         if len(along) < 2:
             continue
         wide = max(p[0] for p in along) - min(p[0] for p in along)
         high = max(p[1] for p in along) - min(p[1] for p in along)
-        found[road] = sorted(along, key=lambda p: p[0] if wide >= high else p[1])
-    return found
+        along = sorted(along, key=lambda p: p[0] if wide >= high else p[1])
+        found.append((road, tuple(along)))
+    return tuple(found)
 
 
-def _line(road: str, along: Sequence[tuple[float, float]]) -> dict[str, object]:
+def _line(road: str, along: Sequence[_Point]) -> dict[str, object]:
     return {
         "type": "scatter",
         "mode": "lines",
@@ -650,7 +662,7 @@ def _line(road: str, along: Sequence[tuple[float, float]]) -> dict[str, object]:
 
 
 def _extent(
-    points: Sequence[tuple[float, float]],
+    points: Sequence[_Point],
 ) -> tuple[tuple[float, float], tuple[float, float]]:
     """From west to east and from south to north, with room for names around."""
     xs, ys = [p[0] for p in points] or [0.0], [p[1] for p in points] or [0.0]
@@ -658,9 +670,8 @@ def _extent(
     return (min(xs) - pad, max(xs) + pad), (min(ys) - pad, max(ys) + pad)
 
 
-def _apart(
-    points: Sequence[tuple[float, float]], *, distance: float
-) -> list[tuple[float, float]]:
+@lru_cache(maxsize=_KEPT)
+def _apart(points: tuple[_Point, ...], *, distance: float) -> tuple[_Point, ...]:
     """Push points apart until they keep a distance; the same way each time."""
     moved = [list(point) for point in points]
     for _round in range(60):
@@ -683,7 +694,7 @@ def _apart(
             other[1] -= dy * push
         if calm:
             break
-    return [(point[0], point[1]) for point in moved]
+    return tuple((point[0], point[1]) for point in moved)
 
 
 def _near(points: Sequence[Sequence[float]], distance: float) -> list[tuple[int, int]]:

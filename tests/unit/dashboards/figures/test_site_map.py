@@ -3,6 +3,7 @@
 import math
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import combinations, pairwise, starmap
 from types import FrameType
 from typing import Any
@@ -71,6 +72,18 @@ def test_twice_the_sites_take_less_than_three_times_the_work(
     once = work(lambda: site_map(few, DE, spread=spread))
     twice = work(lambda: site_map(many, DE, spread=spread))
     assert twice < 3 * once
+
+
+#: positions that no other test places
+@pytest.mark.parametrize(("spread", "apart"), [(False, 0.0031), (True, 0.0032)])
+def test_marks_are_placed_once_while_states_change(
+    apart: float, *, spread: bool
+) -> None:
+    before = places(100, towns=10, apart=apart)
+    after = [replace(site, state="none", words=()) for site in before]
+    first = work(lambda: site_map(before, DE, spread=spread))
+    again = work(lambda: site_map(after, DE, spread=spread))
+    assert again < first / 4
 
 
 @pytest.mark.parametrize("spread", [False, True])
