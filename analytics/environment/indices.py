@@ -119,15 +119,17 @@ def index_hours(hours: Mapping[str, pl.DataFrame], index: Index) -> pl.DataFrame
     quarters observed, a mean over 24 hours with 18 of them. An hour without any value
     has no row.
     """
-    levels = [
-        _levels(hours[quantity], index, quantity)
+    means = [
+        _means(hours[quantity], over_a_day=quantity in index.over_a_day).select(
+            "time", "mean", quantity=pl.lit(quantity)
+        )
         for quantity in index.ends
         if quantity in hours
     ]
     nothing = pl.DataFrame(
-        schema={"time": TIME, "quantity": pl.String, "level": pl.Int32}
+        schema={"time": TIME, "mean": pl.Float64, "quantity": pl.String}
     )
-    return check(_decided(pl.concat([nothing, *levels]), index), INDEX_HOURS)
+    return check(_worst(pl.concat([nothing, *means]), index), INDEX_HOURS)
 
 
 def class_hours(judged: pl.DataFrame, index: Index) -> pl.DataFrame:
@@ -151,50 +153,38 @@ def index_of_sites(newest: pl.DataFrame, index: Index) -> pl.DataFrame:
     if index.over_a_day:
         raise ValueError(f"{index.key} needs the hours of a day")
     enough = newest.filter(pl.col("observed_s") >= MIN_CAPTURE * 3600)
-    levels = [
-        _of_means(
-            enough.filter(pl.col("quantity") == quantity), index, quantity, "site_id"
-        )
-        for quantity in index.ends
-    ]
-    return check(_decided(pl.concat(levels), index, "site_id"), INDEX_SITES)
+    return check(_worst(enough, index, "site_id"), INDEX_SITES)
 
 
-def _levels(hours: pl.DataFrame, index: Index, quantity: str) -> pl.DataFrame:
-    if quantity in index.over_a_day:
+def _means(hours: pl.DataFrame, *, over_a_day: bool) -> pl.DataFrame:
+    """Return the means that are judged, by the hour."""
+    if over_a_day:
         last_hour = pl.col("ended") - pl.duration(hours=1)
-        means = running_means(hours, length=24).select(last_hour.alias("time"), "mean")
-    else:
-        means = valid_hours(hours).select("time", "mean")
-    return _of_means(means, index, quantity)
+        return running_means(hours, length=24).with_columns(time=last_hour)
+    return valid_hours(hours)
 
 
-def _of_means(
-    means: pl.DataFrame, index: Index, quantity: str, *by: str
-) -> pl.DataFrame:
-    """Find the class of each time, of the highest mean; also `by` more columns."""
-    ends = pl.Series(list(index.ends[quantity]), dtype=pl.Float64)
-    level = ends.search_sorted
-    greatest = pl.col("mean").max()
-    return (
-        means.group_by(*by, "time")
-        .agg((greatest + 0.5).floor() if index.whole else greatest)
-        .with_columns(
-            pl.lit(quantity).alias("quantity"),
-            pl.col("mean")
-            .map_batches(lambda m: level(m, side="left").cast(pl.Int32), pl.Int32)
-            .alias("level"),
-        )
-        .select(*by, "time", "quantity", "level")
-    )
+def _worst(means: pl.DataFrame, index: Index, *by: str) -> pl.DataFrame:
+    """Let the worst quantity of each time decide, and its highest mean; also `by` more.
 
-
-def _decided(levels: pl.DataFrame, index: Index, *by: str) -> pl.DataFrame:
-    """Let the worst quantity of each time decide."""
+    A query for all quantities: each query of a few rows takes as long.
+    """
     key = [*by, "time"]
     last = [False] * len(key)
+    highest = pl.col("mean").max()
+    levels = (
+        pl.when(pl.col("quantity") == quantity).then(
+            # classes whose upper end is below it
+            pl.sum_horizontal(pl.col("mean") > end for end in ends)
+        )
+        for quantity, ends in index.ends.items()
+    )
     return (
-        levels.sort(*key, "level", "quantity", descending=[*last, True, False])
+        means.lazy()
+        .group_by(*key, "quantity")
+        .agg((highest + 0.5).floor() if index.whole else highest)
+        .select(*key, "quantity", level=pl.coalesce(levels).cast(pl.Int32))
+        .sort(*key, "level", "quantity", descending=[*last, True, False])
         .group_by(*key, maintain_order=True)
         .agg(
             pl.col("level").first(),
@@ -206,4 +196,5 @@ def _decided(levels: pl.DataFrame, index: Index, *by: str) -> pl.DataFrame:
             .list.sort()
             .alias("missing"),
         )
+        .collect()
     )
