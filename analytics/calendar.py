@@ -48,13 +48,8 @@ def with_calendar(
       holiday counts as a Sunday, and a workday of unknown school holidays as a workday
     - event, where EVENTS are given: their names at `site_id`; null where there is none
     """
-    days = frame.select("state", "day").unique()
-    found = (
-        frame.lazy()
-        .join(_days(days, school_holidays).lazy(), on=["state", "day"], how="left")
-        .with_columns(weekday=pl.col("day").dt.weekday())
-        .collect()
-    )
+    known = days_of(frame.select("state", "day").unique(), school_holidays)
+    found = frame.join(known, on=["state", "day"], how="left")
     return found if events is None else _with_events(found, events)
 
 
@@ -89,8 +84,8 @@ def terms_of(school_holidays: pl.DataFrame, state: str) -> Terms:
     return Terms(calendar.state_name(state), terms[-1][1] if terms else None)
 
 
-def _days(days: pl.DataFrame, school_holidays: pl.DataFrame) -> pl.DataFrame:
-    """Return the calendar's data on days by state."""
+def days_of(days: pl.DataFrame, school_holidays: pl.DataFrame) -> pl.DataFrame:
+    """Return the calendar's data as `with_calendar`, of different `state` and `day`."""
     here = pl.col("state").is_in(days["state"].unique().implode())
     school_holidays = school_holidays.filter(here)
     known = known_terms(school_holidays)
@@ -100,7 +95,7 @@ def _days(days: pl.DataFrame, school_holidays: pl.DataFrame) -> pl.DataFrame:
         }
         for state, spans in _spans(school_holidays).items()
     }
-    rows: list[tuple[str, date, bool, bool, str, bool | None]] = []
+    rows: list[tuple[str, date, bool, bool, str, bool | None, int]] = []
     for state, day in days.iter_rows():
         day_type: str = calendar.day_type(day, state)
         covered = any(first <= day <= last for first, last in known.get(state, ()))
@@ -115,6 +110,7 @@ def _days(days: pl.DataFrame, school_holidays: pl.DataFrame) -> pl.DataFrame:
                 calendar.is_bridge_day(day, state),
                 day_type,
                 school_holiday,
+                day.isoweekday(),
             )
         )
     return pl.DataFrame(
@@ -126,6 +122,7 @@ def _days(days: pl.DataFrame, school_holidays: pl.DataFrame) -> pl.DataFrame:
             "bridge_day": pl.Boolean,
             "day_type": pl.String,
             "school_holiday": pl.Boolean,
+            "weekday": pl.Int8,
         },
         orient="row",
     )

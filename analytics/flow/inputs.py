@@ -5,7 +5,7 @@ from typing import Final
 
 import polars as pl
 
-from analytics.calendar import with_calendar
+from analytics.calendar import days_of
 from analytics.frames import FLOW_BINS, FLOW_DAYS, check
 from analytics.quality.passport import SHARES, Passport, shares_of
 from verkehrspuls.calendar import days_between
@@ -25,8 +25,8 @@ def calendar(
     first: date, last: date, state: str, school_holidays: pl.DataFrame
 ) -> pl.DataFrame:
     """Return the days of a state's calendar, both ends included."""
-    days = pl.DataFrame({"day": list(days_between(first, last)), "state": state})
-    return with_calendar(days, school_holidays=school_holidays)
+    days = pl.DataFrame({"state": state, "day": list(days_between(first, last))})
+    return days_of(days, school_holidays)
 
 
 def on_calendar(days: pl.DataFrame, calendar: pl.DataFrame) -> pl.DataFrame:
@@ -74,8 +74,8 @@ def flow_bins(
     or excluded makes the sum over lanes unknown, not smaller.
     """
     local = pl.col("time").dt.convert_time_zone(time_zone).dt.date()
-    days = volumes.select(local.unique().alias("day"), state=pl.lit(state))
-    calendar_days = with_calendar(days, school_holidays=school_holidays)
+    days = volumes.select(state=pl.lit(state), day=local.unique())
+    calendar_days = days_of(days, school_holidays)
     found = lazy_flows(
         volumes, interval_s=interval_s, time_zone=time_zone, days=calendar_days
     ).with_columns(pl.col(*COUNTS, "speed_kmh").cast(pl.Float64))

@@ -129,24 +129,15 @@ def _of_day_types(
 
     A day may belong to several of them.
     """
-    columns = ("day", "weekday", "school_holiday", "day_type")
-    rows = (
-        hours.filter(pl.col("flow").is_not_null())
-        .select(*by, *columns, "hour", "flow")
-        .collect()
-    )
-    days = rows.select(columns).unique().lazy()
     order = pl.Enum(list(DAY_TYPES))
-    members = pl.concat(
-        [
-            days.filter(member).select("day", day_type=pl.lit(name, order))
-            for name, member in DAY_TYPES.items()
-            if name in types
-        ]
-    )
-    of_types = rows.lazy().select(*by, "day", "hour", "flow").join(members, on="day")
+    known = hours.filter(pl.col("flow").is_not_null())
+    members = [
+        known.filter(member).select(*by, "hour", "flow", day_type=pl.lit(name, order))
+        for name, member in DAY_TYPES.items()
+        if name in types
+    ]
     return (
-        _profile(of_types, [*by, "day_type", "hour"], "flow")
+        _profile(pl.concat(members), [*by, "day_type", "hour"], "flow")
         .with_columns(pl.col("day_type").cast(pl.String))
         .collect()
     )

@@ -476,15 +476,12 @@ def _left_out(
 
 def excluded_of_days(hours: pl.DataFrame, time_zone: str) -> pl.DataFrame:
     """Return the share of days (`day`, `left_out`) that a person excluded."""
-    by_day = (
-        hours.lazy()
-        .filter(pl.col("excluded") > 0)
-        .group_by(day=pl.col("time").dt.convert_time_zone(time_zone).dt.date())
-        .agg(left_out=pl.col("excluded").sum())
-        .collect()
-    )
-    if by_day.is_empty():
-        return by_day
+    day = pl.col("time").dt.convert_time_zone(time_zone).dt.date()
+    # of most sites none are, and a filter alone takes least
+    left_out = hours.filter(pl.col("excluded") > 0)
+    if left_out.is_empty():
+        return left_out.select(day=day, left_out="excluded")
+    by_day = left_out.group_by(day=day).agg(left_out=pl.col("excluded").sum())
     lengths = [day_length_h(day, time_zone) for day in by_day["day"]]
     return by_day.with_columns(
         pl.col("left_out") / pl.Series(lengths, dtype=pl.Float64)
