@@ -33,7 +33,7 @@ PUBLISHED_NAMES: Final = {
 
 def create_app(settings: Settings) -> FastAPI:
     """Create the application; it connects to the database when it starts."""
-    url = settings.database.url.get_secret_value()
+    url = settings.database.as_web
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -61,7 +61,6 @@ def create_app(settings: Settings) -> FastAPI:
         generate_unique_id_function=operation_id,
         dependencies=[Depends(query.refuse_unknown)],
     )
-    app.state.url = url
     app.state.database = Database(url, size=settings.api.pool)
     app.state.settings = settings
     app.state.outlet = Outlet(settings.broker)

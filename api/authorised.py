@@ -51,8 +51,9 @@ def _find(request: Request, purpose: tokens.Purpose) -> tokens.Bearer:
     store = cast("Database", request.app.state.database)
     found = None
     if scheme.lower() == "bearer":
-        with store.writing() as connection:
-            found = tokens.find(connection, token.strip(), purpose=purpose)
+        token = token.strip()
+        with store.writing(tokens.viewer_of(token)) as connection:
+            found = tokens.find(connection, token, purpose=purpose)
     if found is None:
         raise NotAuthorised
     return found

@@ -1,21 +1,32 @@
 """Database access of the web server: few connections, with timeouts.
 
-Each statement is a read-only transaction of its own, which spares its begin and end;
-those of `Database.writing` are one that may write.
+They begin as a role that reads what is shown to everybody, and each statement is a
+read-only transaction of its own, which spares its begin and end. Reading for a viewer
+and changing something are transactions that say so, and end with it. See
+docs/adr/0012-access.md.
 """
 
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 
 import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from api.errors import TooSlow
-from verkehrspuls.errors import DatabaseUnavailable, Unavailable
-from verkehrspuls.storage.database import Connection, explained, of_driver
+from verkehrspuls.access.viewer import ANONYMOUS, Viewer
+from verkehrspuls.errors import DatabaseUnavailable, Unavailable, WrongRole
+from verkehrspuls.storage.database import (
+    Connection,
+    Shown,
+    connect,
+    execute,
+    explained,
+    of_driver,
+)
+from verkehrspuls.storage.roles import ACTOR, READER, require_web
 from verkehrspuls.storage.watch import Lost, Watched, conninfo
 
 STATEMENT_MS = 10_000
@@ -25,13 +36,23 @@ MAX_WAIT_S = 3.0
 RETRY_PAUSE_S = 2.0
 
 _SESSION = (
-    "-c TimeZone=UTC -c search_path=vp,public -c default_transaction_read_only=on"
+    f"-c role={READER} -c search_path=shown,vp,public -c TimeZone=UTC"
+    " -c default_transaction_read_only=on"
     f" -c statement_timeout={STATEMENT_MS}"
     f" -c idle_in_transaction_session_timeout={STATEMENT_MS}"
 )
 
 #: milliseconds that the current request spent on the database, filled by `Database`
 spent_ms: ContextVar[dict[str, float] | None] = ContextVar("spent_ms", default=None)
+
+
+def require_role(url: str) -> None:
+    """Raise `WrongRole` where the web would log in as a role above the boundary.
+
+    A database that is away is waited for, and asked then.
+    """
+    with suppress(DatabaseUnavailable), connect(url, application="api") as connection:
+        require_web(connection)
 
 
 class Database:
@@ -53,11 +74,13 @@ class Database:
             timeout=MAX_WAIT_S,
             max_waiting=100,
             reconnect_timeout=10,
+            configure=self._begin,
             check=self._check,
             kwargs={"application_name": "verkehrspuls api", "autocommit": True},
             name="api",
         )
         self._frames = threading.BoundedSemaphore(size)
+        self._refused: WrongRole | None = None
 
     def open(self) -> None:
         """Start to connect; return at once."""
@@ -68,11 +91,16 @@ class Database:
         self._pool.close(timeout=1)
 
     @contextmanager
-    def connection(self) -> Iterator[Connection]:
-        """Lend a connection whose statements only read, each a transaction."""
+    def connection(self, viewer: Viewer = ANONYMOUS) -> Iterator[Connection]:
+        """Lend a connection that reads for a viewer."""
         with self._measured(), self._pool.connection() as connection:
             try:
-                yield connection
+                if viewer == ANONYMOUS:
+                    yield connection
+                else:
+                    with connection.transaction():
+                        _take(connection, viewer)
+                        yield connection
             except Exception:
                 if self._rests:
                     # it would not answer a rollback either
@@ -80,20 +108,22 @@ class Database:
                 raise
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """Lend a connection for one transaction that may write."""
+    def writing(self, viewer: Viewer = ANONYMOUS) -> Iterator[Connection]:
+        """Lend a connection for one transaction that may change something."""
         with self.connection() as connection, connection.transaction():
             connection.execute("set transaction read write")
+            connection.execute(f"set local role {ACTOR}")
+            _take(connection, viewer)
             yield connection
 
     @contextmanager
-    def frames(self) -> Iterator[str]:
-        """Reserve a concurrent read of frames; yield the URL for `read_frame`."""
+    def frames(self, viewer: Viewer = ANONYMOUS) -> Iterator[Shown]:
+        """Reserve a concurrent read of frames; yield the source for `read_frame`."""
         with self._measured():
             if not self._frames.acquire(timeout=MAX_WAIT_S):
                 raise PoolTimeout("all turns are taken")
             try:
-                yield self._where
+                yield Shown(self._where, viewer.credential)
             finally:
                 self._frames.release()
 
@@ -103,6 +133,8 @@ class Database:
 
         For a moment after the server was lost no other request waits for it.
         """
+        if self._refused:
+            raise self._refused
         if self._rests:
             raise DatabaseUnavailable(reason="it did not answer a moment ago")
         began = time.perf_counter()
@@ -123,6 +155,15 @@ class Database:
                 ms = (time.perf_counter() - began) * 1000
                 spent["db"] = spent.get("db", 0) + ms
 
+    def _begin(self, connection: Watched) -> None:
+        """Refuse to work as a role that is above the boundary between viewers."""
+        try:
+            require_web(connection)
+        except WrongRole as error:
+            self._refused = error
+            raise
+        self._refused = None
+
     def _check(self, connection: Watched) -> None:
         """Refuse a connection that does not answer before it is lent."""
         connection.answer_s = MAX_WAIT_S
@@ -142,6 +183,11 @@ class Database:
         rests, self._lost_at = self._rests, time.monotonic()
         if not rests:
             self._pool.drain()
+
+
+def _take(connection: Connection, viewer: Viewer) -> None:
+    """Read for a viewer until the transaction ends."""
+    execute(connection, "take_viewer", viewer=viewer.credential, once=True)
 
 
 def _is_slow(error: Exception) -> bool:

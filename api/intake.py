@@ -22,6 +22,7 @@ from verkehrspuls import wording
 from verkehrspuls.access.tokens import Bearer
 from verkehrspuls.settings import Ingest
 from verkehrspuls.storage.database import Connection
+from verkehrspuls.storage.sensors import is_heard_elsewhere
 from verkehrspuls.text import LANGUAGES
 from verkehrspuls.text import mark as _
 from verkehrspuls.wire import KEY_PATTERN, KINDS, is_topic, parse_topic, topic
@@ -186,16 +187,22 @@ def _objects(payload: bytes) -> Sequence[bytes | msgspec.Raw]:
         return []
 
 
+class _Known(NamedTuple):
+    """The registry as a municipality sees it, and when it was read."""
+
+    registry: "Registry"
+    read_at: float
+
+
 class Trial:
-    """Checks messages as ingest would; the registry is cached for a while."""
+    """Checks messages as ingest would; registries are cached for a while."""
 
     def __init__(self, settings: Ingest) -> None:
         self._settings = settings
         self._lock = threading.Lock()
-        self._registry: Registry | None = None
+        self._registries: dict[str, _Known] = {}
         #: with what stateful formats remember; made with the first registry
         self._formats: Formats | None = None
-        self._read_at = 0.0
 
     def run(
         self, connection: Connection, sent: Sequence[Sent], bearer: Bearer
@@ -208,7 +215,7 @@ class Trial:
         from ingest.check import Limits
 
         now = datetime.now(UTC)
-        registry, formats = self._known(connection, sent)
+        registry, formats = self._known(connection, sent, bearer.municipality)
         owners = {sensor.sensor_id: key for key, sensor in registry.items()}
         limits = Limits.at(now, self._settings)
         collector = Collector(registry, formats, limits)
@@ -221,7 +228,16 @@ class Trial:
             sensors = (
                 [native[:2]] if native else [owners[each.sensor_id] for each in found]
             )
-            if not sensors or not all(bearer.may_send_for(*owner) for owner in sensors):
+            if (
+                not sensors
+                or not all(bearer.may_send_for(*owner) for owner in sensors)
+                or (
+                    not native
+                    and is_heard_elsewhere(
+                        connection, message.topic, bearer.municipality
+                    )
+                )
+            ):
                 raise NotAllowed(index=index)
         return [
             self._try(collector, message, index)
@@ -250,21 +266,23 @@ class Trial:
         )
 
     def _known(
-        self, connection: Connection, sent: Sequence[Sent]
+        self, connection: Connection, sent: Sequence[Sent], municipality: str
     ) -> "tuple[Registry, Formats]":
+        """Return the registry that a connection shows for a municipality."""
         from ingest.formats import Formats
         from ingest.resolve import read_registry
 
         with self._lock:
             self._formats = formats = self._formats or Formats()
-            age = time.monotonic() - self._read_at
-            if self._registry is None or age > self._settings.registry_s:
-                age = float("inf")
-            elif age > _REGISTRY_REREAD_S:
+            known = self._registries.get(municipality)
+            if known is not None:
+                age = time.monotonic() - known.read_at
                 natives = [parse_topic(each.topic) for each in sent]
-                if all(native and native[:2] in self._registry for native in natives):
-                    age = 0.0
-            if self._registry is None or age > _REGISTRY_REREAD_S:
-                self._registry = read_registry(connection, formats)
-                self._read_at = time.monotonic()
-            return self._registry, formats
+                if age <= _REGISTRY_REREAD_S or (
+                    age <= self._settings.registry_s
+                    and all(n and n[:2] in known.registry for n in natives)
+                ):
+                    return known.registry, formats
+            registry = read_registry(connection, formats)
+            self._registries[municipality] = _Known(registry, time.monotonic())
+            return registry, formats

@@ -23,7 +23,6 @@ from api.schemas.readings import ItemOutcome
 from verkehrspuls.errors import BadParameter, Unavailable, UnknownKey, VerkehrspulsError
 from verkehrspuls.storage import known
 from verkehrspuls.storage.database import explained
-from verkehrspuls.storage.visibility import PUBLIC
 from verkehrspuls.text import translate
 
 log = logging.getLogger(__name__)
@@ -317,7 +316,7 @@ def _meant(request: Request, error: UnknownKey) -> str:
         return ""
     try:
         with request.app.state.database.connection() as connection:
-            return known.meant(connection, error, visible=PUBLIC)
+            return known.meant(connection, error)
     except Unavailable:
         return ""
 

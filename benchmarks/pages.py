@@ -19,6 +19,7 @@ from verkehrspuls.model import Channel, Installation, Sensor, Site, Town
 from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import load
 from verkehrspuls.storage.database import Connection, connect
+from verkehrspuls.storage.roles import WEB
 
 #: share of sites in the largest town; other towns have this many sites
 LARGEST_TOWN_SHARE: Final = 0.8
@@ -34,17 +35,17 @@ def run(sites: int) -> dict[str, Any]:
     towns = [town(0, largest)]
     for number, first in enumerate(range(largest, sites, SMALL_TOWN_SITES), start=1):
         towns.append(town(number, min(SMALL_TOWN_SITES, sites - first)))
-    with empty_database() as url:
+    with empty_database() as server:
         began = time.perf_counter()
-        with connect(url) as connection:
+        with connect(server.url) as connection:
             for each in towns:
                 register(connection, each)
             registered = time.perf_counter() - began
             now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
             fill(connection, now)
-        with connect(url, autocommit=True) as connection:
+        with connect(server.url, autocommit=True) as connection:
             connection.execute("vacuum analyze")
-        app = create_web(load({"VERKEHRSPULS_DATABASE__URL": url}))
+        app = create_web(load({"VERKEHRSPULS_DATABASE__URL": server.url_of(WEB)}))
         with TestClient(app) as client:
             result: dict[str, Any] = {
                 "sites": sites,

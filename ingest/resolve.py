@@ -239,7 +239,6 @@ def read_registry(connection: Connection, formats: Formats | None = None) -> Reg
             )
     if formats is not None:
         _restore_memories(connection, registry, formats)
-    connection.commit()
     return registry
 
 

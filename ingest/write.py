@@ -169,7 +169,13 @@ class Writer:
 
     def registry(self) -> Registry:
         """Read the registry, and what others have stored of the formats' memories."""
-        return self.with_retry(lambda c: read_registry(c, self._formats))
+
+        def read(connection: Connection) -> Registry:
+            registry = read_registry(connection, self._formats)
+            connection.commit()
+            return registry
+
+        return self.with_retry(read)
 
     def workers(self) -> int:
         """Count the workers that are connected to the database."""

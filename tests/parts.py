@@ -29,18 +29,19 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, LiteralString, NoReturn, Protocol, Self, TypeVar
+from typing import IO, Any, LiteralString, NoReturn, Protocol, Self, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
 import yaml
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from verkehrspuls.stack import broker as embedded
 from verkehrspuls.stack import process
 from verkehrspuls.stack.postgres import PostgresServer
-from verkehrspuls.storage import migrate
+from verkehrspuls.storage import migrate, roles
 
 T = TypeVar("T")
 
@@ -241,11 +242,7 @@ class DebianServer:
         finally:
             secret.unlink()
         with psycopg.connect(self._admin_url, autocommit=True) as connection:
-            connection.execute(
-                sql.SQL("create role vp login createdb password {}").format(
-                    sql.Literal(self._password)
-                )
-            )
+            make_roles(connection, self._password)
             connection.execute("create database vp owner vp")
         return self
 
@@ -340,14 +337,42 @@ def postgres() -> Iterator[str]:
         yield it.url
 
 
+def make_roles(connection: psycopg.Connection[Any], password: str) -> None:
+    """Make all roles, with the same password: see `as_web`."""
+    connection.execute(roles.statements())
+    for role in roles.LOGINS:
+        connection.execute(
+            sql.SQL("alter role {} password {}").format(
+                sql.Identifier(role), sql.Literal(password)
+            )
+        )
+    # so that tests see what the web does, and end it
+    connection.execute("alter role vp createdb")
+    connection.execute("grant pg_signal_backend, pg_monitor to vp")
+
+
+def as_web(url: str) -> str:
+    """Return how the web logs in at a database of the tests."""
+    return make_conninfo(url, user=roles.WEB)
+
+
+def as_reader(url: str) -> str:
+    """Return how the web reads what is shown to everybody."""
+    options = f"-c role={roles.READER} -c search_path=shown,vp,public -c TimeZone=UTC"
+    return make_conninfo(as_web(url), options=options)
+
+
 def hurry(server: PostgresServer) -> None:
     """Let a server wait for no disk: it outlives its processes, not a power cut."""
-    with psycopg.connect(server._url("postgres"), autocommit=True) as connection:
+    with psycopg.connect(
+        server._url("postgres", "postgres"), autocommit=True
+    ) as connection:
         for setting in ("fsync", "full_page_writes"):
             connection.execute(
                 sql.SQL("alter system set {} = off").format(sql.Identifier(setting))
             )
         connection.execute("select pg_reload_conf()")
+        make_roles(connection, urlsplit(server.url).password or "")
     wait_for(lambda: setting_of(server.url, "fsync") == "off")
 
 
@@ -398,7 +423,10 @@ def timescale_container() -> Iterator[str]:
     from testcontainers.community.postgres import PostgresContainer
 
     with PostgresContainer(image("database"), driver=None) as container:
-        yield container.get_connection_url()
+        url = container.get_connection_url()
+        with psycopg.connect(url) as connection:
+            make_roles(connection, urlsplit(url).password or "")
+        yield url
 
 
 def image(service: str) -> str:

@@ -70,6 +70,7 @@ def municipality(key: str = "town", **more: Any) -> Municipality:
         "latitude": None,
         "longitude": None,
         "sites": 1,
+        "public_sites": 1,
     }
     return Municipality(key=key, **(usual | more))
 

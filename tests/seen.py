@@ -22,6 +22,7 @@ from ingest.batch import Message
 from tests import world
 from tests.integration.test_ledger import NOW
 from tests.integration.test_ledger import World as Ingest
+from tests.parts import as_web
 from verkehrspuls.cli import command as cli
 from verkehrspuls.model import Channel, Installation, Mapping, Sensor, Site, Town
 from verkehrspuls.registry.towns import register
@@ -40,7 +41,7 @@ def web(url: str, now: datetime = world.LAST) -> Iterator[TestClient]:
     from dashboards import render
     from dashboards.app import create_web
 
-    app = create_web(load({"VERKEHRSPULS_DATABASE__URL": url}))
+    app = create_web(load({"VERKEHRSPULS_DATABASE__URL": as_web(url)}))
     app.dependency_overrides[render.now] = lambda: now
     with TestClient(app) as client:
         yield client

@@ -129,6 +129,26 @@ class DatabaseUnavailable(Unavailable):
     code = "database-unavailable"
 
 
+class RolesMissing(Unavailable):
+    """Roles of the database are missing, or not granted: {names}.
+
+    An administrator of the server makes them with verkehrspuls/storage/roles.sql; see
+    docs/how-to/connect-your-own-database.md.
+    """
+
+    code = "database-unavailable"
+
+
+class WrongRole(Unavailable):
+    """The web logs in to the database as `{role}`, which {fault}.
+
+    Let it log in as `vp_web`: set VERKEHRSPULS_DATABASE__WEB_URL. `roles.sql` makes the
+    role, see docs/how-to/connect-your-own-database.md.
+    """
+
+    code = "database-unavailable"
+
+
 class BrokerUnavailable(Unavailable):
     """The MQTT broker does not answer: {reason}.
 

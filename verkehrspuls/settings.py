@@ -66,6 +66,14 @@ class Database(Section):
 
     url: SecretStr = SecretStr("")
     """libpq URL of the database; if empty, `up` starts the embedded PostgreSQL"""
+    web_url: SecretStr = SecretStr("")
+    """the same for the web, which logs in as `vp_web`; if empty, `url`. The web refuses
+    to log in as the owner of the database"""
+
+    @property
+    def as_web(self) -> str:
+        """Return the URL with which the web logs in."""
+        return (self.web_url or self.url).get_secret_value()
 
 
 class Broker(Section):

@@ -1,6 +1,5 @@
 """What persons do with cases: decide, comment, and look at their history."""
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Final
@@ -10,7 +9,6 @@ from verkehrspuls.cases import CaseInFull, Change, Member
 from verkehrspuls.errors import UnknownKey
 from verkehrspuls.storage.case_lists import list_cases
 from verkehrspuls.storage.database import Connection, execute, read_records
-from verkehrspuls.storage.visibility import PUBLIC
 
 MAX_COMMENT_LENGTH: Final = 10_000
 
@@ -69,11 +67,9 @@ def remark(
     _note(connection, case, "comment", who, comment)
 
 
-def show(
-    connection: Connection, case: int, *, visible: Sequence[str] = PUBLIC
-) -> CaseInFull:
+def show(connection: Connection, case: int) -> CaseInFull:
     """Read a case with its members and its history."""
-    found = list_cases(connection, case=case, standing=None, visible=visible)
+    found = list_cases(connection, case=case, standing=None)
     if not found:
         raise UnknownKey(kind="case", key=case)
     return CaseInFull(
@@ -83,7 +79,6 @@ def show(
             Member,
             "case_members",
             anomaly_case_id=case,
-            visible=list(visible),
         ),
         history=read_records(connection, Change, "case_history", anomaly_case_id=case),
     )

@@ -109,7 +109,6 @@ def health(
 
     from analytics.reports.verdicts import report_verdicts
     from verkehrspuls.cli import database, periods
-    from verkehrspuls.storage.visibility import EVERYTHING
 
     first, end = periods.days(from_, to)
     with database.connection(application="verkehrspuls health") as connection:
@@ -121,7 +120,6 @@ def health(
             end=end,
             now=datetime.now(UTC),
             bad_only=bad,
-            visible=EVERYTHING,
         )
     rows = [asdict(verdict) for verdict in report.verdicts]
     columns = ("day", "municipality", "site", "channel", "verdict", "value", "level")

@@ -56,7 +56,6 @@ def list_cases(
     from verkehrspuls.cli import database
     from verkehrspuls.errors import UsageError
     from verkehrspuls.storage.case_lists import CURRENT, HISTORY
-    from verkehrspuls.storage.visibility import EVERYTHING
 
     if everything and history:
         raise UsageError(reason="use --all or --history, not both")
@@ -67,7 +66,6 @@ def list_cases(
             municipality=municipality,
             standing=None if everything else chosen,
             limit=limit,
-            visible=EVERYTHING,
         )
     rows = [
         asdict(case) | {"sentence": sentence(case, language)} for case in report.cases
@@ -88,10 +86,9 @@ def show(number: Number, language: Tongue = "de", as_json: Json = False) -> None
     from analytics.cases import casework
     from analytics.cases.sentences import sentence
     from verkehrspuls.cli import database
-    from verkehrspuls.storage.visibility import EVERYTHING
 
     with database.connection() as connection:
-        case = casework.show(connection, number, visible=EVERYTHING)
+        case = casework.show(connection, number)
     if as_json:
         output.show_json(case)
         return

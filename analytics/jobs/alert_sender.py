@@ -30,7 +30,6 @@ from verkehrspuls.errors import DatabaseUnavailable
 from verkehrspuls.settings import Alerts, Settings
 from verkehrspuls.storage.case_lists import CURRENT_DAYS, list_cases
 from verkehrspuls.storage.database import Connection, connect, execute, one
-from verkehrspuls.storage.visibility import EVERYTHING
 
 log = logging.getLogger(__name__)
 
@@ -325,9 +324,7 @@ _DESTINATIONS: Final[
 def _cases(connection: Connection, due: Changes) -> dict[int, Case]:
     found = {}
     for number in {row["anomaly_case_id"] for row in due}:
-        for case in list_cases(
-            connection, case=number, standing=None, visible=EVERYTHING
-        ):
+        for case in list_cases(connection, case=number, standing=None):
             found[number] = case
     return found
 

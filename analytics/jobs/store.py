@@ -22,9 +22,10 @@ from verkehrspuls.storage.database import (
     one,
     prepared,
     read_records,
+    session,
 )
 from verkehrspuls.storage.named import queries
-from verkehrspuls.storage.watch import Watch, conninfo, in_time
+from verkehrspuls.storage.watch import Watch, in_time
 
 #: Rows sent to the server as one piece of CSV.
 _CSV_ROWS = 25_000
@@ -117,7 +118,7 @@ def open_store(url: str, *, application: str) -> Iterator[Store]:
     """Open both connections, without a transaction: callers begin their own."""
     from adbc_driver_postgresql import dbapi
 
-    where = conninfo(url)
+    where = session(url)
     with connect(url, application=application, autocommit=True) as connection:
         arrow, backend = in_time(
             where, lambda _: prepared(dbapi.connect(where, autocommit=True))

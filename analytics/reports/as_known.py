@@ -57,9 +57,9 @@ def report_as_known(
     targets = pl.DataFrame(
         {"day": pl.date_range(asked.first, asked.last, eager=True)}
     ).select(pl.lit(found.site_id, pl.Int32).alias("site_id"), "day")
-    with reader.frames() as url:
+    with reader.frames() as source:
         readings = read_counts_known_at(
-            url,
+            source,
             site_id=found.site_id,
             quantity=counted,
             # with readings that reach into the days, such as whole-day ones
@@ -67,7 +67,7 @@ def report_as_known(
             end=day_end(asked.last, zone) + timedelta(hours=1),
             known_at=known_at,
         )
-        installed = read_installed(url, site_id=found.site_id)
+        installed = read_installed(source, site_id=found.site_id)
     with reader.connection() as connection:
         touching = touching_days(
             connection, [found], counted, (asked.first, asked.last)

@@ -1,6 +1,5 @@
 """The report of an anomaly case: what was found, what became of it, and its course."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -12,7 +11,6 @@ from verkehrspuls.cases import CaseInFull
 from verkehrspuls.quantities import COUNTED
 from verkehrspuls.storage import evidence as stored
 from verkehrspuls.storage.reader import Reader
-from verkehrspuls.storage.visibility import PUBLIC
 
 _HOUR: Final = timedelta(hours=1)
 
@@ -33,12 +31,11 @@ def report(
     number: int,
     *,
     now: datetime,
-    visible: Sequence[str] = PUBLIC,
 ) -> Report:
     """Read a case and the course of the channel that names it."""
     with reader.connection() as connection:
-        case = casework.show(connection, number, visible=visible)
-    return Report(case, *_course(reader, case, now=now, visible=visible))
+        case = casework.show(connection, number)
+    return Report(case, *_course(reader, case, now=now))
 
 
 def _course(
@@ -46,25 +43,21 @@ def _course(
     case: CaseInFull,
     *,
     now: datetime,
-    visible: Sequence[str],
 ) -> tuple[evidence.View, pl.DataFrame]:
     chosen = evidence.view(case, now=now)
     spans = _spans(case, chosen)
-    with reader.frames() as url:
+    with reader.frames() as source:
         if case.quantity in COUNTED:
             volumes = stored.volumes(
-                url,
+                source,
                 case,
                 intervals=sorted({evidence.SECONDS[chosen.step], 3600}),
                 # what is usual for a quarter-hour is from the hours around it
                 start=chosen.start - _HOUR,
                 end=chosen.end + _HOUR,
-                visible=visible,
             )
             return chosen, evidence.of_volumes(volumes, chosen, case, spans)
-        hours = stored.values(
-            url, case, start=chosen.start, end=chosen.end, visible=visible
-        )
+        hours = stored.values(source, case, start=chosen.start, end=chosen.end)
         return chosen, evidence.of_values(hours, chosen, case, spans)
 
 

@@ -15,7 +15,6 @@ from verkehrspuls.storage.case_lists import (
     sum_towns,
 )
 from verkehrspuls.storage.database import Connection
-from verkehrspuls.storage.visibility import PUBLIC
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +39,6 @@ def report_cases(
     standing: Sequence[str] | None = UNDECIDED,
     limit: int,
     skip: int = 0,
-    visible: Sequence[str] = PUBLIC,
 ) -> Report:
     """List the cases of a place that touch a period; refuse an unknown place.
 
@@ -60,17 +58,14 @@ def report_cases(
             standing=standing,
             limit=limit,
             skip=skip,
-            visible=visible,
         )
 
     found = read(limit, skip)
     # beyond the end no row contains the total
     first = found or (read(1, 0) if skip else [])
     if not first:
-        known.require(connection, municipality, site=site, visible=visible)
-    counts = count_cases(
-        connection, municipality=municipality, site=site, visible=visible
-    )
+        known.require(connection, municipality, site=site)
+    counts = count_cases(connection, municipality=municipality, site=site)
     return Report(
         cases=found,
         total=first[0].matching if first else 0,

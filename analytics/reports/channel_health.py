@@ -144,9 +144,9 @@ def _of_hours(
     wanted = pl.DataFrame(
         {"day": list(days_between(first, last))}, schema={"day": pl.Date}
     ).with_columns(site_id=pl.lit(site.site_id, pl.Int32))
-    with reader.frames() as url:
+    with reader.frames() as source:
         found = health_store.verdicts(
-            partial(read_frame, url),
+            partial(read_frame, source),
             wanted.select(list(frames.SITE_DAYS)),
             settings.health,
             now=now,

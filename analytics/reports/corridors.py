@@ -324,9 +324,9 @@ def _read(
     `trusted` leaves out what is suspected to be of a sensor's fault.
     """
     stations = stations_of(corridor)
-    with reader.frames() as url:
+    with reader.frames() as source:
         volumes = read_volumes_of_sites(
-            url,
+            source,
             site_ids=stations["site_id"].unique().sort().to_list(),
             start=start,
             end=end,
@@ -395,9 +395,9 @@ def _of_places(
     expected = period.hours * signed["balance"].n_unique()
 
     def compute(trusted: bool) -> WithPassport[Balances]:
-        with reader.frames() as url:
+        with reader.frames() as source:
             read = read_volumes_of_sites(
-                url,
+                source,
                 site_ids=signed["site_id"].unique().sort().to_list(),
                 start=period.start,
                 end=period.end,

@@ -235,9 +235,9 @@ class Asked:
 
         Of an hour that a person excluded, its share (`excluded`) is all that is known.
         """
-        with self.store.frames() as url:
+        with self.store.frames() as source:
             found = read_environment(
-                url,
+                source,
                 site_id=self.site.site_id,
                 quantity=quantity,
                 start=self.period.start - before,
@@ -254,9 +254,9 @@ class Asked:
 
     def long(self, quantity: str) -> pl.DataFrame:
         """Read LONG_VALUES: what lasted longer than an hour, such as daily means."""
-        with self.store.frames() as url:
+        with self.store.frames() as source:
             found = read_long_environment(
-                url,
+                source,
                 site_id=self.site.site_id,
                 quantity=quantity,
                 start=self.period.start,
@@ -271,9 +271,9 @@ class Asked:
 
     def traffic(self) -> pl.DataFrame:
         """Read the hours of motor traffic in which no lane of the site is missing."""
-        with self.store.frames() as url:
+        with self.store.frames() as source:
             found = read_volumes(
-                url,
+                source,
                 site_id=self.site.site_id,
                 quantity="motor",
                 start=self.period.start,

@@ -25,13 +25,12 @@ from verkehrspuls.classes import VOLUME_CLASSES
 from verkehrspuls.errors import BadParameter
 from verkehrspuls.quantities import COUNTED, ENVIRONMENT, QUANTITIES
 from verkehrspuls.storage.case_lists import list_cases
-from verkehrspuls.storage.database import Connection
+from verkehrspuls.storage.database import Connection, FrameSource
 from verkehrspuls.storage.days import read_daily_figures
 from verkehrspuls.storage.doubts import list_ambiguous_hours, list_suspected
 from verkehrspuls.storage.environment import read_environment, read_long_environment
 from verkehrspuls.storage.estimates import read_imputed
 from verkehrspuls.storage.sites import Channel, Site
-from verkehrspuls.storage.visibility import PUBLIC
 from verkehrspuls.storage.volumes import read_volumes
 
 Bin = Literal["PT15M", "PT1H", "P1D"]
@@ -197,48 +196,41 @@ def quantity_of(
     return chosen
 
 
-def read(
-    selection: Selection, *, url: str, visible: Sequence[str] = PUBLIC
-) -> pl.DataFrame:
+def read(selection: Selection, *, source: FrameSource) -> pl.DataFrame:
     """Read the figures that are selected."""
     site_id, quantity = selection.site.site_id, selection.quantity
     if quantity in ENVIRONMENT and selection.bin == DAY:
         first, last = selection.period.local_days
-        return environment_days(
-            selection.site, quantity, first, last, url=url, visible=visible
-        )
+        return environment_days(selection.site, quantity, first, last, source=source)
     if quantity in ENVIRONMENT:
         return read_environment(
-            url,
+            source,
             site_id=site_id,
             quantity=quantity,
             start=selection.period.start,
             end=selection.period.end,
-            visible=visible,
         )
     if selection.bin == DAY:
         first, last = selection.period.local_days
         frame = read_daily_figures(
-            url,
+            source,
             site_id=site_id,
             quantity=quantity,
             first=first,
             last=last,
             direction=selection.direction,
-            visible=visible,
         )
         if selection.direction is None:
             return frame.filter(pl.col("direction") != ALL)
         return frame
     frame = read_volumes(
-        url,
+        source,
         site_id=site_id,
         quantity=quantity,
         start=selection.period.start,
         end=selection.period.end,
         interval_s=SECONDS[selection.bin],
         direction=selection.direction,
-        visible=visible,
     )
     columns = (
         *("time", "direction", "expected", *SHARES, "valid"),
@@ -247,13 +239,12 @@ def read(
     if selection.bin != "PT1H":
         return frame.select(columns)
     estimates = read_imputed(
-        url,
+        source,
         site_id=site_id,
         quantity=quantity,
         start=selection.period.start,
         end=selection.period.end,
         direction=selection.direction,
-        visible=visible,
     )
     return _with_imputed(frame, estimates).select(
         *columns, "usual", "usual_spread", "volume_estimated", "imputed_by"
@@ -266,9 +257,8 @@ def environment_days(
     first: date,
     last: date,
     *,
-    url: str,
+    source: FrameSource,
     trusted: bool = False,
-    visible: Sequence[str] = PUBLIC,
 ) -> pl.DataFrame:
     """Read local days of an environment quantity of a site, both ends included.
 
@@ -280,15 +270,14 @@ def environment_days(
         "quantity": quantity,
         "end": day_end(last, zone),
         "trusted": trusted,
-        "visible": visible,
     }
     start = day_start(first, zone)
     channels = channels_of(site, quantity)
     found = by_day.days(
-        stored_hours(read_environment(url, start=start, **asked), site.channels),
+        stored_hours(read_environment(source, start=start, **asked), site.channels),
         # an interval above an hour may begin the day before
         read_long_environment(
-            url, start=start - timedelta(seconds=MAX_INTERVAL_S), **asked
+            source, start=start - timedelta(seconds=MAX_INTERVAL_S), **asked
         ),
         channels.select(list(CHANNELS)),
         quantity=quantity,
@@ -367,7 +356,6 @@ def complete(
     frame: pl.DataFrame,
     connection: Connection,
     now: datetime,
-    visible: Sequence[str] = PUBLIC,
 ) -> Extract:
     """Add to figures what they mean and where they come from."""
     cases = list_cases(
@@ -378,7 +366,6 @@ def complete(
         direction=None if selection.direction == ALL else selection.direction,
         start=selection.period.start,
         end=selection.period.end,
-        visible=visible,
     )
     period = selection.period
     suspects = list_suspected(
@@ -388,7 +375,6 @@ def complete(
         start=period.start,
         end=period.end,
         direction=selection.direction or ALL,
-        visible=visible,
     )
     known = passport(selection, frame=frame, cases=cases, now=now)
     frame = with_standing(
@@ -400,7 +386,6 @@ def complete(
         end=period.end,
         suspects=suspects,
         connection=connection,
-        visible=visible,
     )
     return Extract(
         selection,
@@ -425,7 +410,6 @@ def complete(
                 ],
                 start=period.start,
                 end=period.end,
-                visible=visible,
             ),
         ),
         cases,

@@ -48,8 +48,8 @@ def report_forecast(
             "direction": direction,
         }
         errors = list_forecast_errors(connection, **chosen)
-    with reader.frames() as url:
-        intervals = read_forecast(url, **chosen)
+    with reader.frames() as source:
+        intervals = read_forecast(source, **chosen)
     return Report(
         site=found,
         quantity=counted,

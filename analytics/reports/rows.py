@@ -55,29 +55,29 @@ def report_rows(
         return _environment(reader, asked, next(iter(environment), ""))
     if asked.bin == "P1D":
         return Report(quantity=counted, days=read_days(asked, reader))
-    with reader.frames() as url:
-        bins = volumes(asked, url, SECONDS[asked.bin])
+    with reader.frames() as source:
+        bins = volumes(asked, source, SECONDS[asked.bin])
         estimates = None
         if asked.bin == "PT1H":
-            estimates = read_imputed(url, **asked.counted, **asked.period)
+            estimates = read_imputed(source, **asked.counted, **asked.period)
     of_each = bins.filter(pl.col("direction") != ALL)
     return Report(quantity=counted, bins=of_each, estimates=estimates)
 
 
 def _noise(reader: Reader, asked: Asked) -> Report:
     """Report the noise of each day at the first channel."""
-    with reader.frames() as url:
-        hours = stored_hours(read_hours(asked, url, NOISE), asked.site.channels)
+    with reader.frames() as source:
+        hours = stored_hours(read_hours(asked, source, NOISE), asked.site.channels)
     days = noise_of(hours, time_zone=asked.zone).days
     first = days.filter(pl.col("channel_id") == pl.col("channel_id").min())
     return Report(quantity=NOISE, days=first)
 
 
 def _environment(reader: Reader, asked: Asked, quantity: str) -> Report:
-    with reader.frames() as url:
-        hours = read_hours(asked, url, quantity)
+    with reader.frames() as source:
+        hours = read_hours(asked, source, quantity)
         if in_period(asked, hours):
             return Report(quantity=quantity, bins=of_first(hours))
         # longer intervals, such as daily means, have days and no hours
-        days = measured.read_days(asked, url, quantity)
+        days = measured.read_days(asked, source, quantity)
     return Report(quantity=quantity, days=days)

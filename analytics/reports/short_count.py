@@ -113,9 +113,9 @@ def report_short_count(
     def read(
         chosen: Sequence[Site], without: pl.DataFrame | None = None
     ) -> dict[str, _Counter]:
-        with reader.frames() as url:
+        with reader.frames() as source:
             days = read_days_of_sites(
-                url,
+                source,
                 chosen,
                 quantity,
                 first,
@@ -199,9 +199,9 @@ def _hours(
 ) -> pl.DataFrame:
     """Read the valid HOURS of the cross-section of a site on days."""
     zone = site.time_zone
-    with reader.frames() as url:
+    with reader.frames() as source:
         read = read_volumes(
-            url,
+            source,
             site_id=site.site_id,
             quantity=quantity,
             start=day_start(first, zone),

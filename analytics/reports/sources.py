@@ -27,7 +27,7 @@ from verkehrspuls.registry import calendar
 from verkehrspuls.settings import Analytics
 from verkehrspuls.storage.by_place import Place
 from verkehrspuls.storage.case_lists import list_open_cases, list_open_cases_of_sites
-from verkehrspuls.storage.database import Connection
+from verkehrspuls.storage.database import Connection, FrameSource
 from verkehrspuls.storage.days import read_daily_figures_of_sites
 from verkehrspuls.storage.doubts import (
     list_ambiguous_hours,
@@ -36,7 +36,6 @@ from verkehrspuls.storage.doubts import (
 )
 from verkehrspuls.storage.sites import Channel, Site, list_sites
 from verkehrspuls.storage.speeds import read_speed_histograms
-from verkehrspuls.storage.visibility import PUBLIC
 from verkehrspuls.storage.volumes import read_volumes
 
 HOUR_S: Final = 3600
@@ -68,15 +67,12 @@ class Known:
 def known(
     connection: Connection,
     selection: Selection,
-    *,
-    visible: Sequence[str] = PUBLIC,
 ) -> Known:
     """Read what is known of the period of a selection."""
     site_id, direction = selection.site.site_id, selection.direction or ALL
     period: dict[str, Any] = {
         "start": selection.period.start,
         "end": selection.period.end,
-        "visible": visible,
     }
     return Known(
         touching=touching(
@@ -101,12 +97,11 @@ class Source:
         selection: Selection,
         *,
         known: Known,
-        turn: Callable[[], AbstractContextManager[str]],
+        turn: Callable[[], AbstractContextManager[FrameSource]],
         settings: Analytics,
         options: Options,
         trusted: bool = False,
         days: pl.DataFrame | None = None,
-        visible: Sequence[str] = PUBLIC,
     ) -> None:
         """Take it; `days` are those of the direction, where they are read already."""
         self.selection = selection
@@ -128,7 +123,6 @@ class Source:
         self.profile = profiles[key]
         # lends the database's URL while frames are read, not while is computed
         self._turn = turn
-        self._visible = visible
         #: what touches the figures, see `Touching`
         self.touching = known.touching
         #: left out where the source is to be trusted
@@ -248,23 +242,22 @@ class Source:
 
     @cached_property
     def _histograms(self) -> pl.DataFrame:
-        with self._turn() as url:
+        with self._turn() as source:
             return read_speed_histograms(
-                url,
+                source,
                 site_id=self.site.site_id,
                 quantity=self.selection.quantity,
                 start=self.period.start,
                 end=self.period.end,
                 direction=self.direction,
                 trusted=self._trusted,
-                visible=self._visible,
             )
 
     def _days(self, direction: str) -> pl.DataFrame:
         found = self._days_read if direction == self.direction else None
-        with self._turn() as url:
+        with self._turn() as source:
             return read_days(
-                url,
+                source,
                 self.site,
                 self.selection.quantity,
                 self.first,
@@ -274,13 +267,12 @@ class Source:
                 without=self.suspected if self._trusted and found is None else None,
                 found=found,
                 rules=self.rules,
-                visible=self._visible,
             )
 
     def _bins(self, direction: str, interval_s: Literal[900, 3600]) -> pl.DataFrame:
-        with self._turn() as url:
+        with self._turn() as source:
             found = read_volumes(
-                url,
+                source,
                 site_id=self.site.site_id,
                 quantity=self.selection.quantity,
                 start=self.period.start,
@@ -288,7 +280,6 @@ class Source:
                 interval_s=interval_s,
                 direction=direction,
                 trusted=self._trusted,
-                visible=self._visible,
             )
         return flow_bins(
             found,
@@ -346,7 +337,7 @@ def school_holidays(connection: Connection, state: str | None = None) -> pl.Data
 
 
 def read_days(
-    url: str,
+    source: FrameSource,
     site: Site,
     quantity: str,
     first: date,
@@ -357,7 +348,6 @@ def read_days(
     without: pl.DataFrame | None = None,
     found: pl.DataFrame | None = None,
     rules: Rules = validity.DEFAULT,
-    visible: Sequence[str] = PUBLIC,
 ) -> pl.DataFrame:
     """Read FLOW_DAYS of a site from `first` to `last`, both included.
 
@@ -365,7 +355,7 @@ def read_days(
     are read already.
     """
     return read_days_of_sites(
-        url,
+        source,
         [site],
         quantity,
         first,
@@ -377,12 +367,11 @@ def read_days(
         if found is None
         else found.with_columns(site_id=pl.lit(site.site_id, pl.Int32)),
         rules=rules,
-        visible=visible,
     )[0]
 
 
 def read_days_of_sites(
-    url: str,
+    source: FrameSource,
     sites: Sequence[Site],
     quantity: str,
     first: date,
@@ -393,7 +382,6 @@ def read_days_of_sites(
     without: pl.DataFrame | None = None,
     found: pl.DataFrame | None = None,
     rules: Rules = validity.DEFAULT,
-    visible: Sequence[str] = PUBLIC,
 ) -> list[pl.DataFrame]:
     """Read FLOW_DAYS of each site of a municipality, in their order, all at once.
 
@@ -405,16 +393,15 @@ def read_days_of_sites(
     of_sites: dict[str, Any] = {
         "quantity": quantity,
         "direction": direction,
-        "visible": visible,
     }
     site_ids = [site.site_id for site in sites]
     zone = sites[0].time_zone
     start, end = day_start(first, zone), day_end(last, zone)
     if found is None:
         found = read_daily_figures_of_sites(
-            url, site_ids=site_ids, first=first, last=last, **of_sites
+            source, site_ids=site_ids, first=first, last=last, **of_sites
         )
-    spans = read_excluded(url, site_ids=site_ids, start=start, end=end, **of_sites)
+    spans = read_excluded(source, site_ids=site_ids, start=start, end=end, **of_sites)
     if without is not None:
         known = found.partition_by("site_id", as_dict=True)
         for site in sites:
@@ -422,7 +409,7 @@ def read_days_of_sites(
             if mine.height:
                 key = (site.site_id,)
                 known[key] = trusted_days(
-                    url,
+                    source,
                     site,
                     quantity,
                     known.get(key, found.clear()),
@@ -430,11 +417,10 @@ def read_days_of_sites(
                     first=first,
                     last=last,
                     rules=rules,
-                    visible=visible,
                 )
         found = pl.concat([found.clear(), *known.values()])
     left_out = [
-        _left_out(url, zone, (start, end), excluded, of_sites | {"site_id": site_id})
+        _left_out(source, zone, (start, end), excluded, of_sites | {"site_id": site_id})
         for (site_id,), excluded in spans.partition_by("site_id", as_dict=True).items()
     ]
     if left_out:
@@ -450,7 +436,7 @@ def read_days_of_sites(
 
 
 def _left_out(
-    url: str,
+    source: FrameSource,
     time_zone: str,
     between: tuple[datetime, datetime],
     spans: pl.DataFrame,
@@ -463,7 +449,7 @@ def _left_out(
     start, end = between
     since, until = spans.select(pl.col("since").min(), pl.col("until").max()).row(0)
     hours = read_volumes(
-        url,
+        source,
         start=max(start, day_start(local_day(since, time_zone), time_zone)),
         end=min(end, until),
         interval_s=HOUR_S,
@@ -502,15 +488,12 @@ def touching(
     *,
     start: datetime,
     end: datetime,
-    visible: Sequence[str] = PUBLIC,
 ) -> Touching:
     """Find what touches figures of places in a period."""
     return {
-        "cases": list_open_cases(
-            connection, places, start=start, end=end, visible=visible
-        ),
+        "cases": list_open_cases(connection, places, start=start, end=end),
         "ambiguous_hours": list_ambiguous_hours(
-            connection, places, start=start, end=end, visible=visible
+            connection, places, start=start, end=end
         ),
     }
 

@@ -14,7 +14,6 @@ from verkehrspuls.storage.case_lists import list_findings
 from verkehrspuls.storage.database import Connection
 from verkehrspuls.storage.doubts import Suspicion
 from verkehrspuls.storage.sites import Site
-from verkehrspuls.storage.visibility import PUBLIC
 
 #: Columns that are added, with what they hold.
 COLUMNS: Final = {
@@ -46,7 +45,6 @@ def with_standing(
     end: datetime,
     suspects: Sequence[Suspicion],
     connection: Connection,
-    visible: Sequence[str] = PUBLIC,
 ) -> pl.DataFrame:
     """Add COLUMNS to rows that have a `day` or `time`, a `direction` or `channel`.
 
@@ -65,7 +63,6 @@ def with_standing(
         last=last,
         municipality=site.municipality,
         site=site.key,
-        visible=visible,
     )
     remarks = {
         "open_cases": [
@@ -82,7 +79,6 @@ def with_standing(
                 quantity=quantity,
                 start=start,
                 end=end,
-                visible=visible,
             )
         ],
         "suspected": [

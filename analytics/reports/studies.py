@@ -276,9 +276,9 @@ def _days(
         )
     with reader.connection() as connection:
         holidays = school_holidays(connection)
-    with reader.frames() as url:
+    with reader.frames() as source:
         return read_days_of_sites(
-            url,
+            source,
             sites,
             quantity,
             first,

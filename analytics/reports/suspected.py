@@ -14,11 +14,10 @@ from analytics.reports.extracts import ALL, channels_of
 from analytics.volumes import daily
 from analytics.volumes.long_intervals import MAX_INTERVAL_S, with_day
 from verkehrspuls.calendar import day_end, day_start
-from verkehrspuls.storage.database import Connection
+from verkehrspuls.storage.database import Connection, FrameSource
 from verkehrspuls.storage.doubts import list_suspected, read_excluded
 from verkehrspuls.storage.sensors import read_installed
 from verkehrspuls.storage.sites import Site
-from verkehrspuls.storage.visibility import PUBLIC
 from verkehrspuls.storage.volumes import read_channel_volumes, read_long_volumes
 
 
@@ -30,7 +29,6 @@ def read_suspected(
     start: datetime,
     end: datetime,
     direction: str = ALL,
-    visible: Sequence[str] = PUBLIC,
 ) -> pl.DataFrame:
     """Read SUSPECTED of channels of sites in a period; see `list_suspected`."""
     found = list_suspected(
@@ -40,7 +38,6 @@ def read_suspected(
         start=start,
         end=end,
         direction=direction,
-        visible=visible,
     )
     return suspected.frame(map(asdict, found))
 
@@ -63,7 +60,7 @@ def of_places(
 
 
 def trusted_days(
-    url: str,
+    source: FrameSource,
     site: Site,
     quantity: str,
     found: pl.DataFrame,
@@ -72,7 +69,6 @@ def trusted_days(
     first: date,
     last: date,
     rules: Rules,
-    visible: Sequence[str] = PUBLIC,
 ) -> pl.DataFrame:
     """Put in place of days that SUSPECTED spans touch what they are without them.
 
@@ -85,14 +81,13 @@ def trusted_days(
     of_site: dict[str, Any] = {
         "site_id": place,
         "quantity": quantity,
-        "visible": visible,
     }
     # reaches into the days, or they reach into it
     reach = timedelta(seconds=MAX_INTERVAL_S)
     channels = channels_of(site, quantity).select(*frames.CHANNELS)
     long = frames.check(
         read_long_volumes(
-            url,
+            source,
             start=day_start(first, zone) - reach,
             end=day_end(last, zone),
             **of_site,
@@ -110,15 +105,14 @@ def trusted_days(
     if not days:
         return found
     periods = _periods(days, zone)
-    volumes = read_channel_volumes(url, spans=periods, **of_site)
+    volumes = read_channel_volumes(source, spans=periods, **of_site)
     excluded = read_excluded(
-        url,
+        source,
         site_ids=[place],
         quantity=quantity,
         start=periods[0][0] - reach,
         end=periods[-1][1] + reach,
         direction=daily.ALL,
-        visible=visible,
     ).select(*frames.SPANS)
     made = daily.days(
         frames.check(volumes, frames.VALID_VOLUMES),
@@ -127,7 +121,7 @@ def trusted_days(
         ),
         channels=channels,
         installed=frames.check(
-            read_installed(url, site_id=place, visible=visible), frames.INSTALLATIONS
+            read_installed(source, site_id=place), frames.INSTALLATIONS
         ),
         excluded=pl.concat(
             [frames.check(excluded, frames.SPANS), suspected.spans(spans)]

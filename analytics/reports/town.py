@@ -96,6 +96,6 @@ def report_towns(reader: Reader, *, now: datetime) -> Report:
 
 def _newest(reader: Reader, now: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Read the newest hours of what is counted, and INDEX_SITES."""
-    with reader.frames() as url:
-        air = read_latest_air(url, list(INDEX.ends), now=now)
-        return read_latest(url, now=now), indices.index_of_sites(air, INDEX)
+    with reader.frames() as source:
+        air = read_latest_air(source, list(INDEX.ends), now=now)
+        return read_latest(source, now=now), indices.index_of_sites(air, INDEX)

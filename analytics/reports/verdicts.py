@@ -9,7 +9,6 @@ from verkehrspuls.registry import towns
 from verkehrspuls.storage import health, known
 from verkehrspuls.storage.database import Connection
 from verkehrspuls.storage.health import HealthDay
-from verkehrspuls.storage.visibility import PUBLIC
 
 _DAY: Final = timedelta(days=1)
 
@@ -32,7 +31,6 @@ def report_verdicts(
     end: date | None = None,
     now: datetime,
     bad_only: bool = False,
-    visible: Sequence[str] = PUBLIC,
 ) -> Report:
     """List the verdicts on local days before `end`; refuse an unknown place.
 
@@ -50,6 +48,5 @@ def report_verdicts(
         municipality=municipality,
         site=site,
         bad_only=bad_only,
-        visible=visible,
     )
     return Report(first=first, last=last, verdicts=verdicts)

@@ -75,7 +75,6 @@ def command(
     from verkehrspuls.cli.keys import parse_key
     from verkehrspuls.stack.state import resolve
     from verkehrspuls.storage.sites import read_site
-    from verkehrspuls.storage.visibility import EVERYTHING
 
     chosen = FILE_TYPES[format.value]
     if format is _FileType.PARQUET and output is None and sys.stdout.isatty():
@@ -86,7 +85,7 @@ def command(
     with database.connection(
         settings=settings, application="verkehrspuls export"
     ) as connection:
-        found = read_site(connection, municipality, key, visible=EVERYTHING)
+        found = read_site(connection, municipality, key)
         zone = found.time_zone
         start = periods.moment("--from", since, zone)
         end = periods.moment("--to", until, zone)
@@ -108,12 +107,10 @@ def command(
             selection,
             frame=extracts.read(
                 selection,
-                url=settings.database.url.get_secret_value(),
-                visible=EVERYTHING,
+                source=settings.database.url.get_secret_value(),
             ),
             connection=connection,
             now=now,
-            visible=EVERYTHING,
         )
     body = chosen.write(extract)
     if output is None:

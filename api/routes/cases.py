@@ -16,7 +16,6 @@ from verkehrspuls.cases import Case
 from verkehrspuls.errors import BadParameter
 from verkehrspuls.storage.case_lists import CURRENT, HISTORY, UNDECIDED
 from verkehrspuls.storage.database import Connection
-from verkehrspuls.storage.visibility import EVERYTHING
 from verkehrspuls.text import LANGUAGES
 
 router = APIRouter(prefix=PREFIX, tags=["figures"], route_class=authorised.Route)
@@ -119,7 +118,7 @@ def decide_case(
     Requires a token for the cases of the municipality. Hours that are thereby excluded
     from figures, or included again, are recomputed at once.
     """
-    with store.writing() as connection:
+    with store.writing(authorised.bearer(request).viewer) as connection:
         casework.change(connection, number, **_by(request), **decision.model_dump())
         return _in_full(connection, number)
 
@@ -136,7 +135,7 @@ def comment_case(
     request: Request, store: Store, number: Number, remark: schemas.Comment
 ) -> dict[str, object]:
     """Add a comment; it changes neither state nor figures."""
-    with store.writing() as connection:
+    with store.writing(authorised.bearer(request).viewer) as connection:
         casework.remark(connection, number, **_by(request), comment=remark.comment)
         return _in_full(connection, number)
 
@@ -155,5 +154,4 @@ def _by(request: Request) -> dict[str, Any]:
 
 
 def _in_full(connection: Connection, number: int) -> dict[str, Any]:
-    """Show a case to who may decide it, also where its site is not public."""
-    return in_words(casework.show(connection, number, visible=EVERYTHING))
+    return in_words(casework.show(connection, number))

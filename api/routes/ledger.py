@@ -15,7 +15,6 @@ from verkehrspuls.metrics import MESSAGE_OUTCOMES, READING_OUTCOMES
 from verkehrspuls.storage import known
 from verkehrspuls.storage.ledger_hours import OfHour, list_ledger
 from verkehrspuls.storage.sensors import count_sensors
-from verkehrspuls.storage.visibility import PUBLIC
 
 router = APIRouter(prefix=PREFIX, tags=["operation"])
 ORDER: Final = 130
@@ -66,7 +65,7 @@ def read_ledger(
             limit=MAX_ROWS + 1,
         )
         if not rows:
-            known.require(connection, municipality, sensor=sensor, visible=PUBLIC)
+            known.require(connection, municipality, sensor=sensor)
     if len(rows) > MAX_ROWS:
         raise _too_many()
     sums = {name: _sum(rows, name) for name in schemas.LedgerSums.model_fields}

@@ -56,7 +56,7 @@ def is_ready(request: Request, store: Store) -> JSONResponse:
         with store.connection() as connection:
             connection.execute("select 1")
             checks["database"] = [PASSED]
-            checks["migrations"] = [_migrations(request)]
+            checks["migrations"] = [_migrations(request, connection)]
             if checks["migrations"][0].status == "pass":
                 for name, check in CHECKS.items():
                     checks[name] = [check(connection)]
@@ -93,10 +93,10 @@ def read_metrics(request: Request, store: Store) -> Response:
     )
 
 
-def _migrations(request: Request) -> schemas.Check:
+def _migrations(request: Request, connection: Connection) -> schemas.Check:
     # a migrated database stays so: checked until it is, then cached
     if not getattr(request.app.state, "migrated", False):
-        fault = migrate.status(request.app.state.url).fault
+        fault = migrate.status_of(connection).fault
         if fault:
             return schemas.Check(status="fail", output=str(fault))
         request.app.state.migrated = True

@@ -122,12 +122,12 @@ def _take(request: Request, body: bytes) -> Response:
         state.pace.take(bearer.api_token_id, len(sent))
         outcome = _publish(request, bearer, sent)
     except BaseException:
-        with state.database.writing() as connection:
+        with state.database.writing(bearer.viewer) as connection:
             execute(
                 connection, "drop_request", api_token_id=bearer.api_token_id, key=key
             )
         raise
-    with state.database.writing() as connection:
+    with state.database.writing(bearer.viewer) as connection:
         execute(
             connection,
             "end_request",
@@ -142,7 +142,7 @@ def _publish(
     request: Request, bearer: tokens.Bearer, sent: list[intake.Sent]
 ) -> schemas.Intake:
     state = request.app.state
-    with state.database.connection() as connection:
+    with state.database.connection(bearer.viewer) as connection:
         items: list[schemas.ItemOutcome] = state.trial.run(connection, sent, bearer)
     usable = [sent[item.index] for item in items if item.status != "rejected"]
     outlet: Outlet = state.outlet
@@ -180,7 +180,7 @@ def _begin(
         )
     sha256 = hashlib.sha256(body).digest()
     named = {"api_token_id": bearer.api_token_id, "key": key}
-    with store.writing() as connection:
+    with store.writing(bearer.viewer) as connection:
         execute(connection, "drop_old_requests")
         if execute(connection, "begin_request", sha256=sha256, **named).fetchone():
             return None

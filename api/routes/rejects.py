@@ -10,7 +10,6 @@ from api.problems import READ_RESPONSES
 from api.schemas import rejects as schemas
 from ingest.reasons import Detail, explain
 from verkehrspuls.storage import known, ledger
-from verkehrspuls.storage.visibility import PUBLIC
 from verkehrspuls.text import LANGUAGES
 
 router = APIRouter(prefix=PREFIX, tags=["operation"])
@@ -49,7 +48,7 @@ def count_rejects(
             end=end,
         )
         if not rows:
-            known.require(connection, municipality, visible=PUBLIC)
+            known.require(connection, municipality)
     return {
         "from_": start,
         "to": end,

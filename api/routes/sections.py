@@ -16,7 +16,6 @@ from api.problems import READ_RESPONSES, RESPONSES
 from api.schemas import sections as schemas
 from verkehrspuls.storage import corridors, known
 from verkehrspuls.storage.corridors import Corridor, Junction
-from verkehrspuls.storage.visibility import PUBLIC
 
 router = APIRouter(prefix=PREFIX, tags=["figures"])
 ORDER: Final = 70
@@ -207,7 +206,7 @@ def _listed(
     with store.connection() as connection:
         found = read(connection, municipality=municipality)
         if not found:
-            known.require(connection, municipality, visible=PUBLIC)
+            known.require(connection, municipality)
     return found
 
 

@@ -188,8 +188,8 @@ def _answer(store: Database, selection: Selection, format: FileType) -> Response
 
 
 def _read(store: Database, selection: Selection) -> Extract:
-    with store.frames() as url:
-        frame = extracts.read(selection, url=url)
+    with store.frames() as source:
+        frame = extracts.read(selection, source=source)
     with store.connection() as connection:
         return extracts.complete(
             selection, frame=frame, connection=connection, now=datetime.now(UTC)

@@ -14,7 +14,6 @@ from api.schemas import sites as schemas
 from verkehrspuls.errors import TooLong
 from verkehrspuls.storage import known, sites
 from verkehrspuls.storage.sites import Site, list_municipalities
-from verkehrspuls.storage.visibility import PUBLIC
 
 router = APIRouter(prefix=PREFIX, tags=["registry"])
 ORDER: Final = 20
@@ -85,7 +84,7 @@ def _sites(store: Database, municipality: str | None) -> list[Site]:
             )
         found = sites.list_sites(connection, municipality=municipality)
         if not found:
-            known.require(connection, municipality, visible=PUBLIC)
+            known.require(connection, municipality)
         return found
 
 

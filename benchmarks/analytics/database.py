@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from analytics.jobs import health_store
 from analytics.jobs.store import open_store
@@ -19,13 +19,16 @@ from verkehrspuls.settings import Health
 from verkehrspuls.storage.database import Connection, connect
 from verkehrspuls.storage.migrate import migrate
 
+if TYPE_CHECKING:
+    from verkehrspuls.stack.postgres import PostgresServer
+
 #: number of readings of the town in a year
 YEAR_READINGS: Final = 365 * 24 * made.CHANNELS * made.PER_HOUR
 
 
 @contextmanager
-def empty_database() -> Iterator[str]:
-    """Run a database with all tables for the bench; yield its URL."""
+def empty_database() -> "Iterator[PostgresServer]":
+    """Run a database with all tables for the bench."""
     from verkehrspuls.stack.postgres import PostgresServer
 
     with tempfile.TemporaryDirectory(prefix="vp-") as folder:
@@ -33,16 +36,16 @@ def empty_database() -> Iterator[str]:
         directory.chmod(0o755)  # as root the server runs as another account
         with PostgresServer(directory / "postgres") as server:
             migrate(server.url)
-            yield server.url
+            yield server
 
 
 @contextmanager
 def database() -> Iterator[str]:
     """Run a database with the bench's town; yield its URL."""
-    with empty_database() as url:
-        with connect(url) as connection:
+    with empty_database() as server:
+        with connect(server.url) as connection:
             register(connection, made.town())
-        yield url
+        yield server.url
 
 
 def load(connection: Connection, hours: int) -> int:

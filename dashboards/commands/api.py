@@ -31,6 +31,7 @@ def run(
 
     Prints `ready` when it listens.
     """
+    from api.database import require_role
     from api.server import serve
     from dashboards.app import create_web
     from verkehrspuls import service
@@ -39,6 +40,7 @@ def run(
     # beside a running `up` it serves the same database
     settings = resolve()
     service.begin(settings.log)
+    require_role(settings.database.as_web)
     serve(
         create_web(settings),
         settings.api.host if host is None else host,

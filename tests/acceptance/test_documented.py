@@ -29,6 +29,7 @@ from tests.acceptance.test_commands import COMMAND
 from tests.documented import Documented, blocks, commands
 from tests.integration.test_ledger import World as Ingest
 from tests.integration.test_ledger import counts
+from tests.parts import as_web
 from verkehrspuls.access import tokens
 from verkehrspuls.model import Channel, Installation, Sensor, Site, Town
 from verkehrspuls.mqtt import Publisher
@@ -118,6 +119,10 @@ NOWHERE: Final = {
 PUT_IN: Final = (
     (r"<where you found it>", "{project}"),
     (r"postgresql://vp:…@db\.example\.org/vp\?sslmode=verify-full", "'{owned}'"),
+    (
+        r"postgresql://vp_web:…@db\.example\.org/vp\?sslmode=verify-full",
+        "'{owned_web}'",
+    ),
     (r"mqtts://ingest:…@broker\.example\.org", "{broker}"),
     (r"mqtts://simulator:…@broker\.example\.org", "{publish}"),
     (r"https?://(traffic\.example\.org|127\.0\.0\.1:8000)", "http://127.0.0.1:{port}"),
@@ -363,11 +368,12 @@ def place(
             "VERKEHRSPULS_STACK__DIRECTORY": str(folder / "state"),
         }
         if Path(page).stem == OWN_PARTS:
-            known["owned"] = stack.enter_context(owned())
+            known |= stack.enter_context(owned())
         else:
             known |= fill(plain_database)
             environment |= {
                 "VERKEHRSPULS_DATABASE__URL": plain_database,
+                "VERKEHRSPULS_DATABASE__WEB_URL": as_web(plain_database),
                 "VERKEHRSPULS_BROKER__URL": broker.url,
                 "VERKEHRSPULS_BROKER__PUBLISH_URL": broker.publish_url,
                 "TOKEN": known["token"],
@@ -414,8 +420,8 @@ def fill(url: str) -> dict[str, Any]:
 
 
 @contextmanager
-def owned() -> Iterator[str]:
-    """Start a server, and make a role and its database by the page's statements."""
+def owned() -> Iterator[dict[str, str]]:
+    """Start a server with roles, and make a database by the page's statements."""
     name = "vp_by_hand"
     (block,) = (one for one in blocks("sql") if Path(one.page).stem == OWN_PARTS)
     with (
@@ -423,12 +429,17 @@ def owned() -> Iterator[str]:
         PostgresServer(directory / "data") as server,
     ):
         # as who looks after the server
-        url = server._url("postgres")
+        url = server._url("postgres", "postgres")
         with psycopg.connect(url, autocommit=True) as connection:
+            # there is a `vp` already, and its database
+            connection.execute(f"create role {name} login in role vp_shown".encode())
             for statement in re.sub(r"\bvp\b", name, block.text).split(";\n"):
                 connection.execute(statement.encode())
-        given = {"user": name, "password": "…", "dbname": name}
-        yield conninfo.make_conninfo(url, **given)
+        given = {"password": "…", "dbname": name}
+        yield {
+            "owned": conninfo.make_conninfo(url, user=name, **given),
+            "owned_web": conninfo.make_conninfo(url, user="vp_web", **given),
+        }
 
 
 @contextmanager

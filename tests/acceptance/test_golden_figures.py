@@ -16,7 +16,7 @@ from analytics.jobs.claims import process
 from analytics.jobs.store import open_store
 from dashboards.app import create_web
 from tests.acceptance.test_kill_ingest import ingest
-from tests.parts import Broker, wait_for
+from tests.parts import Broker, as_web, wait_for
 from verkehrspuls.settings import Analytics, load
 from verkehrspuls.storage.database import Connection, connect
 
@@ -82,7 +82,7 @@ def test_all_years_imported(
     # 23 hours, all there; 25 hours, of which a wall clock tells 24 apart
     assert shares(connection, date(2025, 3, 30)) == 1
     assert shares(connection, date(2025, 10, 26)) == pytest.approx(24 / 25)
-    settings = load({"VERKEHRSPULS_DATABASE__URL": plain_database})
+    settings = load({"VERKEHRSPULS_DATABASE__URL": as_web(plain_database)})
     with TestClient(create_web(settings)) as web:
         page = web.get(f"/de/towns/muenster/{SITE}?from=2019-01-01&to=2020-01-01").text
         assert "2.723.934" in page

@@ -16,7 +16,7 @@ from urllib.request import urlopen
 import psycopg
 import pytest
 
-from tests.parts import PATIENCE_S, PROJECT, bound_s, free_port, wait_for
+from tests.parts import PATIENCE_S, PROJECT, as_web, bound_s, free_port, wait_for
 from tests.world import build_autumn
 
 
@@ -25,7 +25,7 @@ def server(url: str, port: int) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
         [sys.executable, "-m", "verkehrspuls", "api", "run"],
         env={
-            "VERKEHRSPULS_DATABASE__URL": url,
+            "VERKEHRSPULS_DATABASE__URL": as_web(url),
             "VERKEHRSPULS_BROKER__URL": "mqtt://127.0.0.1:1",
             "VERKEHRSPULS_API__PORT": str(port),
         },
@@ -103,7 +103,7 @@ def test_an_address_that_is_taken_is_said_so(plain_database: str) -> None:
 def test_a_host_that_there_is_none_of_is_said_so(plain_database: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "verkehrspuls", "api", "run", "--host", "no.invalid"],
-        env={**os.environ, "VERKEHRSPULS_DATABASE__URL": plain_database},
+        env={**os.environ, "VERKEHRSPULS_DATABASE__URL": as_web(plain_database)},
         capture_output=True,
         text=True,
         timeout=PATIENCE_S,

@@ -21,7 +21,6 @@ from verkehrspuls.storage.clocks import sensor_clocks
 from verkehrspuls.storage.database import connect
 from verkehrspuls.storage.operation import read_lag_s
 from verkehrspuls.storage.sites import list_sites
-from verkehrspuls.storage.visibility import EVERYTHING
 
 NOW = datetime(2026, 11, 21, 20, 30, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -172,7 +171,7 @@ def test_a_message_of_the_future_is_not_the_newest(plain_database: str) -> None:
         lag_s = read_lag_s(connection)
         assert lag_s is not None
         assert -1 < lag_s < 60
-        sites = list_sites(connection, visible=EVERYTHING)
+        sites = list_sites(connection)
         heard = [site.last_received_at for site in sites]
         assert max(at for at in heard if at) <= datetime.now(UTC)
         (found,) = (one for one in checks._clocks(connection) if one.part == "clocks")

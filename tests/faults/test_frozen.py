@@ -81,7 +81,7 @@ def web(url: str) -> Iterator[Web]:
     process = subprocess.Popen(
         [sys.executable, "-m", "verkehrspuls", "api", "run"],
         env={
-            "VERKEHRSPULS_DATABASE__URL": url,
+            "VERKEHRSPULS_DATABASE__URL": parts.as_web(url),
             "VERKEHRSPULS_API__PORT": str(port),
         },
         stdout=subprocess.PIPE,

@@ -77,7 +77,7 @@ class Server:
 
     def admin(self, database: str = "postgres", **options: Any) -> Connection:
         """Connect as the superuser."""
-        where = urlsplit(self.server._url("postgres"))
+        where = urlsplit(self.server._url("postgres", "postgres"))
         url = where._replace(path=f"/{database}").geturl()
         return psycopg.connect(url, autocommit=True, **options)
 

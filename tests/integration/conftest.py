@@ -10,6 +10,7 @@ from analytics.jobs.store import open_store
 from api.app import create_app
 from tests import parts, world
 from tests.integration.test_analytics import Bench
+from tests.parts import as_web
 from verkehrspuls.settings import load
 
 
@@ -23,7 +24,7 @@ def url(_plain: parts.Databases) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def app(url: str) -> FastAPI:
     """The API."""
-    return create_app(load({"VERKEHRSPULS_DATABASE__URL": url}))
+    return create_app(load({"VERKEHRSPULS_DATABASE__URL": as_web(url)}))
 
 
 @pytest.fixture(scope="module")

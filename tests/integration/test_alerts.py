@@ -18,7 +18,7 @@ from analytics.jobs.worker import Worker
 from api.app import create_app
 from tests.integration.test_analytics import Bench
 from tests.integration.test_cases import Inbox, now_open, unusual
-from tests.parts import PATIENCE_S, bound_s, wait_for
+from tests.parts import PATIENCE_S, as_web, bound_s, wait_for
 from verkehrspuls.cases import Case
 from verkehrspuls.settings import Alerts, Analytics, Settings, load
 from verkehrspuls.stack.checks import PROBLEM, examine
@@ -257,7 +257,12 @@ def test_dead_sender_ends_the_worker(
 
 
 def of(bench: Bench, settings: Alerts) -> Settings:
-    given = load({"VERKEHRSPULS_DATABASE__URL": bench.url})
+    given = load(
+        {
+            "VERKEHRSPULS_DATABASE__URL": bench.url,
+            "VERKEHRSPULS_DATABASE__WEB_URL": as_web(bench.url),
+        }
+    )
     return given.model_copy(
         update={"alerts": settings, "analytics": Analytics(poll_s=0.1)}
     )

@@ -16,6 +16,7 @@ from analytics.jobs import claims
 from analytics.jobs.store import open_store
 from dashboards.app import create_web
 from tests.integration.test_import_files import run
+from tests.parts import as_web
 from verkehrspuls.model import (
     Channel,
     Installation,
@@ -73,7 +74,7 @@ def client(database: str) -> Iterator[TestClient]:
     with open_store(database, application="test") as store:
         while claims.process(store, Analytics(), now=datetime.now(UTC)):
             pass
-    app = create_web(load({"VERKEHRSPULS_DATABASE__URL": database}))
+    app = create_web(load({"VERKEHRSPULS_DATABASE__URL": as_web(database)}))
     with TestClient(app) as found:
         yield found
 

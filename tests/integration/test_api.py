@@ -19,17 +19,12 @@ from api import guard
 from api.app import create_app
 from api.reference import example
 from tests import parts, world
+from tests.parts import as_web
 from verkehrspuls.settings import load
 
 SERIES = "/api/v1/sites/kaiserslautern/pariser-strasse/series"
 PERIOD = {"from": "2026-03-02T22:00:00Z", "to": "2026-03-03T02:00:00Z"}
 GOLDEN = parts.PROJECT / "tests" / "golden"
-
-
-@pytest.fixture(scope="module")
-def app(_plain: parts.Databases) -> Iterator[FastAPI]:
-    with _plain.fresh(world.build) as url:
-        yield create_app(load({"VERKEHRSPULS_DATABASE__URL": url}))
 
 
 @pytest.fixture(scope="module")
@@ -176,9 +171,8 @@ def test_geojson_is_as_recorded(client: TestClient) -> None:
 
 
 def test_site_and_town_without_coordinates_are_served(
-    app: FastAPI, client: TestClient
+    url: str, client: TestClient
 ) -> None:
-    url = app.state.settings.database.url.get_secret_value()
     with psycopg.connect(url) as connection:
         for table, key in (("site", "radweg"), ("municipality", "kaiserslautern")):
             connection.execute(
@@ -245,7 +239,7 @@ def test_day_of_25_hours_is_as_recorded(
     _plain: parts.Databases,  # noqa: PT019 - it has a value
 ) -> None:
     with _plain.fresh(world.build_autumn) as url:
-        app = create_app(load({"VERKEHRSPULS_DATABASE__URL": url}))
+        app = create_app(load({"VERKEHRSPULS_DATABASE__URL": as_web(url)}))
         with TestClient(app) as client:
             response = client.get(
                 "/api/v1/sites/kaiserslautern/radweg/series.csv",

@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 
 from dashboards.app import create_web
 from tests import parts
+from tests.parts import as_web
 from tests.suspicion import suspected_until_decided, suspicion
 from tests.towns import counter, linz
 from verkehrspuls.model import Channel, Site
@@ -244,7 +245,9 @@ def test_a_page_says_beside_each_figure_what_it_is_without_a_stuck_sensor(
             if "in denen ein Fehler vermutet wird" in part
         }
 
-    with TestClient(create_web(load({"VERKEHRSPULS_DATABASE__URL": url}))) as web:
+    with TestClient(
+        create_web(load({"VERKEHRSPULS_DATABASE__URL": as_web(url)}))
+    ) as web:
         assert suspected_charts(web.get(path).text) == set()
         with suspicion(
             url, site, quantity, ended - timedelta(hours=12), ended

@@ -11,6 +11,7 @@ from analytics.reports import figures
 from api.app import create_app
 from api.schemas.flow import Kind
 from tests import parts, world
+from tests.parts import as_web
 from verkehrspuls.settings import load
 from verkehrspuls.storage.database import connect
 
@@ -44,7 +45,7 @@ def url(_plain: parts.Databases) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def client(url: str) -> Iterator[TestClient]:
-    app = create_app(load({"VERKEHRSPULS_DATABASE__URL": url}))
+    app = create_app(load({"VERKEHRSPULS_DATABASE__URL": as_web(url)}))
     with TestClient(app, raise_server_exceptions=False) as client:
         yield client
 

@@ -19,7 +19,7 @@ from starlette.testclient import TestClient
 from api import database, guard, problems
 from api.app import create_app
 from api.reference import example
-from tests.parts import PATIENCE_S, free_port, wait_for
+from tests.parts import PATIENCE_S, as_web, free_port, wait_for
 from verkehrspuls.settings import load
 from verkehrspuls.storage import known
 
@@ -39,7 +39,9 @@ def client_of(app: FastAPI) -> Iterator[TestClient]:
 
 @pytest.fixture(scope="module")
 def client(url: str) -> Iterator[TestClient]:
-    with client_of(create_app(load({"VERKEHRSPULS_DATABASE__URL": url}))) as client:
+    with client_of(
+        create_app(load({"VERKEHRSPULS_DATABASE__URL": as_web(url)}))
+    ) as client:
         yield client
 
 
@@ -241,7 +243,7 @@ def test_the_callers_trace_goes_on(client: TestClient) -> None:
 def test_an_unexpected_error_tells_nothing_of_the_inside(
     url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    app = create_app(load({"VERKEHRSPULS_DATABASE__URL": url}))
+    app = create_app(load({"VERKEHRSPULS_DATABASE__URL": as_web(url)}))
 
     @app.get("/api/v1/broken")
     def broken() -> None:
@@ -258,7 +260,7 @@ def test_an_unexpected_error_tells_nothing_of_the_inside(
 
 
 def test_people_get_a_page_where_the_application_has_one(url: str) -> None:
-    app = create_app(load({"VERKEHRSPULS_DATABASE__URL": url}))
+    app = create_app(load({"VERKEHRSPULS_DATABASE__URL": as_web(url)}))
 
     def page(_: Request, problem: problems.Problem) -> Response:
         return HTMLResponse(f"<h1>{problem.status}</h1>", status_code=problem.status)
@@ -277,7 +279,7 @@ def test_a_database_that_is_not_set_up_is_503(url: str) -> None:
     }
     empty = psycopg.conninfo.make_conninfo(**parameters)
     try:
-        app = create_app(load({"VERKEHRSPULS_DATABASE__URL": empty}))
+        app = create_app(load({"VERKEHRSPULS_DATABASE__URL": as_web(empty)}))
         with client_of(app) as client:
             response = client.get("/api/v1/sites")
             check(response, status=503, code="not-migrated")
@@ -298,7 +300,7 @@ def test_the_service_is_back_when_the_database_is(url: str) -> None:
     away = psycopg.conninfo.make_conninfo(
         **parameters | {"host": "127.0.0.1", "port": port}
     )
-    app = create_app(load({"VERKEHRSPULS_DATABASE__URL": away}))
+    app = create_app(load({"VERKEHRSPULS_DATABASE__URL": as_web(away)}))
     with client_of(app) as client:
 
         def found(address: str) -> bool:
@@ -325,7 +327,7 @@ def test_a_query_that_takes_too_long_is_called_off(
     monkeypatch.setattr(
         database, "_SESSION", "-c search_path=vp,public -c statement_timeout=300"
     )
-    app = create_app(load({"VERKEHRSPULS_DATABASE__URL": url}))
+    app = create_app(load({"VERKEHRSPULS_DATABASE__URL": as_web(url)}))
     with client_of(app) as client, psycopg.connect(url) as blocker:
         blocker.execute("lock table vp.volume in access exclusive mode")
         response = client.get(SERIES)
@@ -406,7 +408,7 @@ def test_an_error_of_the_program_is_no_lost_database(
     url: str, fault: Exception, lend: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is told as one of the server, and its trace is logged; others are served."""
-    app = create_app(load({"VERKEHRSPULS_DATABASE__URL": url}))
+    app = create_app(load({"VERKEHRSPULS_DATABASE__URL": as_web(url)}))
 
     def work() -> None:
         raise fault

@@ -13,6 +13,7 @@ from analytics.reports.corridors import on_workdays
 from dashboards.app import create_web
 from tests import parts
 from tests.cases import Finding, open_case
+from tests.parts import as_web
 from tests.suspicion import suspected_until_decided, suspicion
 from tests.towns import corridor, junction, linz
 from verkehrspuls.errors import UsageError
@@ -202,7 +203,9 @@ def test_page_of_a_corridor_says_what_is_without_a_frozen_counter(url: str) -> N
     path = "/de/corridors/linz/road?day=2026-11-11"
     began = START + timedelta(days=9, hours=6)
     text = "Ohne Stunden, in denen ein Fehler vermutet wird: "
-    with TestClient(create_web(load({"VERKEHRSPULS_DATABASE__URL": url}))) as web:
+    with TestClient(
+        create_web(load({"VERKEHRSPULS_DATABASE__URL": as_web(url)}))
+    ) as web:
         assert text not in web.get(path).text
         with suspicion(url, "a", "motor", began, began + timedelta(hours=4)) as decide:
             page = web.get(path).text

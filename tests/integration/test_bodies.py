@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 from api.bodies import MAX_BODY_BYTES
 from dashboards.app import create_web
 from tests import parts, world
+from tests.parts import as_web
 from verkehrspuls.settings import load
 
 SHORT_COUNT = "/api/v1/municipalities/kaiserslautern/short-count"
@@ -18,7 +19,7 @@ CHUNK = bytes(16_384)
 @pytest.fixture(scope="module")
 def client(_plain: parts.Databases) -> Iterator[TestClient]:
     with _plain.fresh(world.build) as url:
-        app = create_web(load({"VERKEHRSPULS_DATABASE__URL": url}))
+        app = create_web(load({"VERKEHRSPULS_DATABASE__URL": as_web(url)}))
         with TestClient(app) as client:
             yield client
 

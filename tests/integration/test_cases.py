@@ -20,6 +20,7 @@ from analytics.cases.states import TransitionNotAllowed
 from analytics.jobs import alert_sender, case_days, claims
 from api.app import create_app
 from tests.integration.test_analytics import HOUR, NOW, WEEK, Bench, T
+from tests.parts import as_web
 from verkehrspuls.access import tokens
 from verkehrspuls.errors import UnknownKey
 from verkehrspuls.settings import Alerts, load
@@ -216,7 +217,7 @@ def test_a_token_for_cases_decides_and_one_for_readings_does_not(bench: Bench) -
     connection = bench.store.connection
     deciding = tokens.create(connection, "kusel", purpose="cases", note="Planung")
     sending = tokens.create(connection, "kusel")
-    settings = load({"VERKEHRSPULS_DATABASE__URL": bench.url})
+    settings = load({"VERKEHRSPULS_DATABASE__URL": as_web(bench.url)})
     address = f"/api/v1/cases/{case}"
     with TestClient(create_app(settings)) as client:
 

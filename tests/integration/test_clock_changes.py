@@ -14,6 +14,7 @@ from dashboards.app import create_web
 from tests import parts
 from tests.cases import Finding, open_case
 from tests.integration.test_pages import Tables
+from tests.parts import as_web
 from tests.towns import corridor, junction, linz
 from verkehrspuls.calendar import day_end, day_length_h, day_start
 from verkehrspuls.model import Channel, Site
@@ -85,7 +86,7 @@ def app(_plain: parts.Databases) -> Iterator[FastAPI]:
             register(connection, TOWN)
             for day in DAYS:
                 _measure(connection, day)
-        yield create_web(load({"VERKEHRSPULS_DATABASE__URL": url}))
+        yield create_web(load({"VERKEHRSPULS_DATABASE__URL": as_web(url)}))
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from analytics.jobs.store import open_store
 from dashboards.app import create_web
 from tests import parts
 from tests.integration.test_analytics import Bench
+from tests.parts import as_web
 from verkehrspuls.settings import load
 
 #: local midnight of 1 September 2025 in Berlin
@@ -65,7 +66,7 @@ def client(_plain: parts.Databases) -> Iterator[TestClient]:
                 )
             _daily_means(bench)
             bench.compute(now=FIRST + DAYS * DAY)
-        app = create_web(load({"VERKEHRSPULS_DATABASE__URL": url}))
+        app = create_web(load({"VERKEHRSPULS_DATABASE__URL": as_web(url)}))
         with TestClient(app, raise_server_exceptions=False) as client:
             yield client
 

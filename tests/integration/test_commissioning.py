@@ -20,6 +20,7 @@ from ingest.check import Limits
 from ingest.formats import formats
 from ingest.resolve import read_registry
 from ingest.write import Writer
+from tests.parts import as_web
 from tests.towns import AIR_TOPIC, COUNTS_TOPIC, TOWN
 from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import Ingest, Settings, load
@@ -35,7 +36,12 @@ class Service:
     def __init__(self, url: str) -> None:
         self.url = url
         self.now = BEGUN
-        self.settings: Settings = load({"VERKEHRSPULS_DATABASE__URL": url})
+        self.settings: Settings = load(
+            {
+                "VERKEHRSPULS_DATABASE__URL": url,
+                "VERKEHRSPULS_DATABASE__WEB_URL": as_web(url),
+            }
+        )
         with connect(url) as connection:
             register(connection, TOWN)
             self._registry = read_registry(connection)

@@ -10,6 +10,7 @@ from analytics.jobs import case_days, claims, health_store
 from analytics.volumes import daily
 from dashboards.app import create_web
 from tests.integration.test_analytics import Bench
+from tests.parts import as_web
 from tests.suspicion import suspected_until_decided, suspicion
 from verkehrspuls.settings import Health, load
 from verkehrspuls.storage.database import execute
@@ -120,7 +121,6 @@ def test_environment_values_of_a_day_are_kept_and_corrected(bench: Bench) -> Non
         "read_latest_values",
         now=NOW,
         counted=[],
-        visible=["public"],
     ).fetchall()
     assert (newest["time"], newest["interval_s"], newest["mean"]) == (
         MIDNIGHT,
@@ -213,7 +213,7 @@ def test_a_mean_of_totals_is_told_without_those_suspected_as_well(
         interval_s=DAY_S,
     )
     bench.compute(now=NOW + DAY)
-    app = create_web(load({"VERKEHRSPULS_DATABASE__URL": bench.url}))
+    app = create_web(load({"VERKEHRSPULS_DATABASE__URL": as_web(bench.url)}))
     path = "/api/v1/sites/kusel/b420/figures/means"
     period = {"from": "2026-09-16", "to": "2026-09-26", "direction": "in"}
     began = MIDNIGHT + 5 * DAY
@@ -252,7 +252,7 @@ def test_daily_means_of_the_air_are_told_without_those_suspected_as_well(
             "insert into long_environment values (%s, %s, %s, %s)",
             (channel, MIDNIGHT + n * DAY, DAY_S, value),
         )
-    app = create_web(load({"VERKEHRSPULS_DATABASE__URL": bench.url}))
+    app = create_web(load({"VERKEHRSPULS_DATABASE__URL": as_web(bench.url)}))
     path = "/api/v1/sites/kusel/b420/air"
     period = {"from": "2026-09-16", "to": "2026-09-20"}
     began = MIDNIGHT + 2 * DAY + timedelta(hours=3)

@@ -14,10 +14,10 @@ from analytics.jobs.store import Store, open_store
 from analytics.jobs.worker import Worker
 from api.app import create_app
 from tests.cases import Finding, open_case
-from tests.parts import PATIENCE_S, wait_for
+from tests.parts import PATIENCE_S, as_web, wait_for
 from tests.towns import TOWN
 from verkehrspuls.registry.towns import register
-from verkehrspuls.settings import Analytics, Database, Settings
+from verkehrspuls.settings import Analytics, Database, Settings, load
 from verkehrspuls.storage.estimates import list_forecast_errors
 
 HOUR = timedelta(hours=1)
@@ -40,7 +40,7 @@ def store(database: str) -> Iterator[Store]:
 
 @pytest.fixture
 def client(store: Store, database: str) -> Iterator[TestClient]:
-    settings = Settings(database=Database(url=database))
+    settings = load({"VERKEHRSPULS_DATABASE__URL": as_web(database)})
     with TestClient(create_app(settings)) as client:
         yield client
 

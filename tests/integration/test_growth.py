@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 from benchmarks import pages
 from dashboards.app import create_web
 from tests import parts
+from tests.parts import as_web
 from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import load
 from verkehrspuls.storage.database import Connection, connect
@@ -50,7 +51,7 @@ def towns(urls: list[str]) -> Iterator[list[Connection]]:
 
 @pytest.fixture(scope="module")
 def client(urls: list[str]) -> Iterator[TestClient]:
-    app = create_web(load({"VERKEHRSPULS_DATABASE__URL": urls[0]}))
+    app = create_web(load({"VERKEHRSPULS_DATABASE__URL": as_web(urls[0])}))
     with TestClient(app) as client:
         yield client
 

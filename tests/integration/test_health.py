@@ -14,6 +14,7 @@ from api.app import create_app
 from tests.frames import utc
 from tests.health import BEGAN, DAY, ordinary
 from tests.integration.test_analytics import Bench
+from tests.parts import as_web
 from verkehrspuls.settings import Health, load
 from verkehrspuls.storage import known
 
@@ -161,4 +162,7 @@ def test_api_command_and_metrics_tell_it(
 
 
 def _environment(bench: Bench) -> dict[str, str]:
-    return {"VERKEHRSPULS_DATABASE__URL": bench.url}
+    return {
+        "VERKEHRSPULS_DATABASE__URL": bench.url,
+        "VERKEHRSPULS_DATABASE__WEB_URL": as_web(bench.url),
+    }

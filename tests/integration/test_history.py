@@ -16,6 +16,7 @@ from analytics.jobs import alert_sender, case_days, case_hours, claims, health_s
 from analytics.jobs.store import Store, open_store
 from dashboards.app import create_web
 from tests import parts
+from tests.parts import as_web
 from tests.towns import TOWN
 from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import Alerts, Analytics, load
@@ -80,7 +81,9 @@ def url(
 
 @pytest.fixture
 def client(url: str) -> Iterator[TestClient]:
-    with TestClient(create_web(load({"VERKEHRSPULS_DATABASE__URL": url}))) as client:
+    with TestClient(
+        create_web(load({"VERKEHRSPULS_DATABASE__URL": as_web(url)}))
+    ) as client:
         yield client
 
 

@@ -92,8 +92,8 @@ def test_a_load_balancer_may_ask_as_it_likes(
     assert client.get(path + asked).status_code == client.get(path).status_code
 
 
-def test_a_sender_is_told_of_a_parameter_too(app: FastAPI, client: TestClient) -> None:
-    with connect(app.state.url) as connection:
+def test_a_sender_is_told_of_a_parameter_too(url: str, client: TestClient) -> None:
+    with connect(url) as connection:
         token = f"Bearer {tokens.create(connection, 'kaiserslautern')}"
     response = client.post(
         "/api/v1/readings?dry_rnu=true", headers={"authorization": token}, json=[]

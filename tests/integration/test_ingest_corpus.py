@@ -17,7 +17,7 @@ from psycopg.rows import dict_row
 
 from tests.corpus import Case, cases, town
 from tests.integration.test_send_readings import Sender, serving, settings_of
-from tests.parts import PATIENCE_S, Broker, Mosquitto, wait_for
+from tests.parts import PATIENCE_S, Broker, Mosquitto, as_web, wait_for
 from tests.parts import broker as start_broker
 from tests.towns import COUNTS_TOPIC
 from verkehrspuls.access import tokens
@@ -40,6 +40,7 @@ def worker(database: str, broker: str) -> Iterator[None]:
         env={
             **os.environ,
             "VERKEHRSPULS_DATABASE__URL": database,
+            "VERKEHRSPULS_DATABASE__WEB_URL": as_web(database),
             "VERKEHRSPULS_BROKER__URL": broker,
         },
         stdout=subprocess.PIPE,

@@ -12,6 +12,7 @@ from dashboards import render
 from dashboards.app import create_web
 from tests import parts, served, world
 from tests.integration.test_pages import NOW
+from tests.parts import as_web
 from verkehrspuls import wording
 from verkehrspuls.errors import UsageError
 from verkehrspuls.registry.towns import register
@@ -70,6 +71,7 @@ def built(databases: parts.Databases, *, simulated: bool) -> Iterator[TestClient
         settings = load(
             {
                 "VERKEHRSPULS_DATABASE__URL": url,
+                "VERKEHRSPULS_DATABASE__WEB_URL": as_web(url),
                 "VERKEHRSPULS_PAGES__CONTACT": "mailto:betrieb@example.org",
             }
         )

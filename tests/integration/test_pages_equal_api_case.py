@@ -13,6 +13,7 @@ from dashboards.language import Language
 from tests import parts, shown, world
 from tests.cases import open_case
 from tests.integration.test_case_standing import finding
+from tests.parts import as_web
 from verkehrspuls.settings import load
 from verkehrspuls.storage.database import connect
 
@@ -33,7 +34,9 @@ def web(_plain: parts.Databases) -> Iterator[TestClient]:
                 finding("west-1", "above-usual", 8, 11, 1516.0, 6.25),
                 finding("ost-1", "above-usual", 9, 12, 970.5, 5.5),
             )
-        with TestClient(create_web(load({"VERKEHRSPULS_DATABASE__URL": url}))) as web:
+        with TestClient(
+            create_web(load({"VERKEHRSPULS_DATABASE__URL": as_web(url)}))
+        ) as web:
             web.headers["x-case"] = str(number)
             yield web
 

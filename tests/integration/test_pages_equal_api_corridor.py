@@ -14,6 +14,7 @@ from dashboards.app import create_web
 from dashboards.language import Language
 from tests import parts, shown
 from tests.integration import test_api_sections as road
+from tests.parts import as_web
 from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import load
 from verkehrspuls.storage.database import connect
@@ -42,7 +43,9 @@ def web(_plain: parts.Databases) -> Iterator[TestClient]:
                 "delete from vp.volume"
                 " where time >= '2026-10-09 13:00' and time < '2026-10-09 14:00'"
             )
-        with TestClient(create_web(load({"VERKEHRSPULS_DATABASE__URL": url}))) as web:
+        with TestClient(
+            create_web(load({"VERKEHRSPULS_DATABASE__URL": as_web(url)}))
+        ) as web:
             yield web
 
 

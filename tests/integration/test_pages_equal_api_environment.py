@@ -15,6 +15,7 @@ from dashboards.app import create_web
 from dashboards.language import Language
 from dashboards.pages.site.environment import INDEX
 from tests import parts, shown
+from tests.parts import as_web
 from tests.towns import linz
 from verkehrspuls.model import Channel, Site
 from verkehrspuls.quantities import ENVIRONMENT
@@ -58,7 +59,9 @@ def web(_plain: parts.Databases) -> Iterator[TestClient]:
         with connect(url) as connection:
             register(connection, TOWN)
             fill(connection)
-        with TestClient(create_web(load({"VERKEHRSPULS_DATABASE__URL": url}))) as web:
+        with TestClient(
+            create_web(load({"VERKEHRSPULS_DATABASE__URL": as_web(url)}))
+        ) as web:
             yield web
 
 

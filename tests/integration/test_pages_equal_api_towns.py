@@ -15,6 +15,7 @@ from dashboards.app import create_web
 from dashboards.language import Language
 from tests import parts, shown, world
 from tests.integration import test_pages_equal_api_environment as station
+from tests.parts import as_web
 from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import load
 from verkehrspuls.storage.database import connect
@@ -33,7 +34,7 @@ def app(_plain: parts.Databases) -> Iterator[FastAPI]:
             register(connection, station.TOWN)
             station.fill(connection)
         world.build(url)
-        yield create_web(load({"VERKEHRSPULS_DATABASE__URL": url}))
+        yield create_web(load({"VERKEHRSPULS_DATABASE__URL": as_web(url)}))
 
 
 @pytest.fixture(scope="module")

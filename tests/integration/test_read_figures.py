@@ -4,15 +4,17 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import polars as pl
+import psycopg
 import pytest
 
 from analytics.flow import classes
 from analytics.volumes.daily import METHOD
 from tests import world
 from tests.cases import Finding, open_case
+from tests.parts import as_reader
 from verkehrspuls.errors import UnknownKey
 from verkehrspuls.storage.case_lists import list_cases
-from verkehrspuls.storage.database import connect
+from verkehrspuls.storage.database import Shown, connect
 from verkehrspuls.storage.days import read_daily_figures
 from verkehrspuls.storage.environment import read_environment
 from verkehrspuls.storage.ledger_hours import list_ledger
@@ -21,7 +23,6 @@ from verkehrspuls.storage.operation import OfReason, read_state
 from verkehrspuls.storage.sensors import list_sensors
 from verkehrspuls.storage.sites import list_municipalities, list_sites, read_site
 from verkehrspuls.storage.speeds import read_speed_histograms
-from verkehrspuls.storage.visibility import EVERYTHING
 from verkehrspuls.storage.volumes import (
     read_class_sums,
     read_flows,
@@ -36,7 +37,7 @@ DAY_3 = datetime(2026, 3, 3, tzinfo=UTC)
 
 def site_id(url: str, key: str) -> int:
     with connect(url) as connection:
-        found = read_site(connection, "kaiserslautern", key, visible=EVERYTHING)
+        found = read_site(connection, "kaiserslautern", key)
         return found.site_id
 
 
@@ -50,15 +51,15 @@ def volumes(url: str, *, key: str = "pariser-strasse", **given: Any) -> pl.DataF
     return read_volumes(url, site_id=site_id(url, key), **{**asked, **given})
 
 
-def test_only_what_may_be_seen_is_found(url: str) -> None:
+def test_only_what_is_shown_is_found(url: str) -> None:
     with connect(url) as connection:
+        assert [s.key for s in list_sites(connection)].count("hof") == 2
+    with psycopg.connect(as_reader(url)) as connection:
         assert [m.key for m in list_municipalities(connection)] == ["kaiserslautern"]
         assert [s.key for s in list_sites(connection)] == [
             "pariser-strasse",
             "radweg",
         ]
-        seen = list_sites(connection, visible=EVERYTHING)
-        assert [s.key for s in seen].count("hof") == 2
         with pytest.raises(UnknownKey):
             read_site(connection, "kaiserslautern", "hof")
         assert {c.site for c in list_cases(connection, standing=None)} == {
@@ -68,10 +69,19 @@ def test_only_what_may_be_seen_is_found(url: str) -> None:
 
 
 def test_figures_of_a_hidden_site_are_not_read_by_its_number(url: str) -> None:
-    assert volumes(url, key="hof").is_empty()
-    assert volumes(url, key="hof", visible=EVERYTHING).height == 2
-    latest = read_latest(url)
-    assert site_id(url, "hof") not in latest["site_id"].to_list()
+    hidden = site_id(url, "hof")
+    hours: dict[str, Any] = {
+        "site_id": hidden,
+        "quantity": "motor",
+        "start": DAY_3 - HOUR,
+        "end": DAY_3 + HOUR,
+        "interval_s": 3600,
+    }
+    shown = Shown(as_reader(url), "")
+    assert read_volumes(url, **hours).height == 2
+    assert read_volumes(shown, **hours).is_empty()
+    assert hidden in read_latest(url)["site_id"].to_list()
+    assert hidden not in read_latest(shown)["site_id"].to_list()
 
 
 def test_nothing_of_the_future_is_read(plain_world: str) -> None:
@@ -278,7 +288,7 @@ def test_environment_tells_means_with_their_extremes(url: str) -> None:
 def test_cases_are_found_newest_first(
     url: str, asked: dict[str, Any], reasons: list[str]
 ) -> None:
-    with connect(url) as connection:
+    with psycopg.connect(as_reader(url)) as connection:
         found = list_cases(connection, **asked)
     assert [case.reason for case in found] == reasons
 
@@ -310,7 +320,10 @@ def test_ledger_sums_over_worker_slots_and_balances(url: str) -> None:
         state = read_state(connection)
     assert [row.messages_received for row in rows] == [26]
     assert rows[0].last_received_at == world.RECEIVED
-    assert [row.sensor for row in every] == ["air", "camera", "loop", None]
+    assert [row.sensor for row in every] == [
+        *("air", "camera", "gate", "loop", "gate"),
+        None,
+    ]
     unknown = next(row for row in state.ledger if row.municipality is None)
     assert unknown.messages_unknown_sensor == 4
     # of each reason, one is kept
@@ -323,7 +336,7 @@ def test_ledger_sums_over_worker_slots_and_balances(url: str) -> None:
 
 def test_reading_works_on_each_edition(edition_world: str) -> None:
     assert volumes(edition_world).height == 4
-    assert read_latest(edition_world).height == 2
+    assert read_latest(edition_world).height == 4
 
 
 def test_what_a_person_excluded_leaves_all_figures(plain_world: str) -> None:
@@ -458,7 +471,6 @@ def test_a_bin_is_asked_once_whether_it_is_excluded(
         "direction": "all",
         "start": DAY_3,
         "end": DAY_3 + timedelta(hours=1),
-        "visible": ["public"],
         "trusted": True,
         "faults": ["stuck"],
         "verdicts": ["frozen"],
@@ -483,7 +495,6 @@ def test_volumes_of_many_days_are_read_day_by_day(url: str) -> None:
         "quantity": "motor",
         "since": days,
         "until": [day + timedelta(days=1) for day in days],
-        "visible": ["public"],
     }
     with connect(url) as connection:
         plan = connection.execute(

@@ -21,7 +21,6 @@ from verkehrspuls.storage import ledger
 from verkehrspuls.storage.database import execute
 from verkehrspuls.storage.sensors import list_sensors
 from verkehrspuls.storage.sites import list_municipalities, list_sites
-from verkehrspuls.storage.visibility import EVERYTHING
 
 NOW = datetime(2026, 11, 21, 20, tzinfo=UTC)
 
@@ -154,7 +153,7 @@ def test_site_that_is_removed_leaves_no_trace_of_itself(world: World) -> None:
     assert len(world.volume("b420")) == world.count("volume")
     assert world.count("stale_bucket") == 0
     # its sensor stays registered, attached to nothing
-    (row,) = list_sensors(world.connection, sensor="loop-1", visible=EVERYTHING)
+    (row,) = list_sensors(world.connection, sensor="loop-1")
     assert row.site is None
     world.compute(NOW)
     # a worker that has not read the registry since
@@ -170,7 +169,7 @@ def test_town_that_is_removed_can_be_registered_again(world: World) -> None:
     world.remove("town", "kusel")
     assert world.holds
     assert removal.towns(world.connection) == []
-    assert not list_municipalities(world.connection, visible=EVERYTHING)
+    assert not list_municipalities(world.connection)
     assert not read_registry(world.connection)
     for table in ("site", "channel", "count_reading", "anomaly_case", "volume"):
         assert world.count(table) == 0, table

@@ -22,7 +22,7 @@ T = datetime(2026, 9, 16, 8, tzinfo=UTC)
 def released(database: str) -> str:
     """URL of a database of the first release, with a volume and a day."""
     with connect(database, autocommit=True) as connection:
-        connection.execute("drop schema vp cascade")
+        connection.execute("drop schema if exists vp, shown cascade")
         by_alembic(database, RELEASED)
     with connect(database, autocommit=True) as connection:
         connection.execute(

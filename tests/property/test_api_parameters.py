@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from api.app import create_app
 from tests import parts, world
+from tests.parts import as_web
 from verkehrspuls.settings import load
 
 SETTINGS = settings(
@@ -67,7 +68,7 @@ keys = st.one_of(
 @pytest.fixture(scope="module")
 def client(_plain: parts.Databases) -> Iterator[TestClient]:
     with _plain.fresh(world.build) as url:
-        app = create_app(load({"VERKEHRSPULS_DATABASE__URL": url}))
+        app = create_app(load({"VERKEHRSPULS_DATABASE__URL": as_web(url)}))
         with TestClient(app, raise_server_exceptions=False) as client:
             yield client
 

@@ -11,6 +11,7 @@ import secrets
 from datetime import datetime
 from typing import Final, Literal, NamedTuple
 
+from verkehrspuls.access.viewer import Viewer
 from verkehrspuls.errors import UnknownKey
 from verkehrspuls.storage.database import Connection, execute, read_records
 
@@ -28,6 +29,7 @@ class Bearer(NamedTuple):
     sensor: str | None
     #: the operator's note about the token, else its prefix
     name: str
+    viewer: Viewer
 
     def may_send_for(self, municipality: str, sensor: str) -> bool:
         """Return whether the token may send for a sensor."""
@@ -68,7 +70,10 @@ def create(
 def find(
     connection: Connection, token: str, *, purpose: Purpose = "readings"
 ) -> Bearer | None:
-    """Find the owner of a token; None if unknown, expired or for another purpose."""
+    """Find the owner of a token; None if unknown, expired or for another purpose.
+
+    On a connection of the token's viewer: over the web nobody finds another's token.
+    """
     form = _FORM.fullmatch(token)
     if form is None:
         return None
@@ -80,8 +85,17 @@ def find(
     stored = known[0]
     execute(connection, "note_token_use", api_token_id=stored.api_token_id)
     return Bearer(
-        stored.api_token_id, stored.municipality, stored.sensor, stored.note or form[1]
+        stored.api_token_id,
+        stored.municipality,
+        stored.sensor,
+        stored.note or form[1],
+        viewer_of(token),
     )
+
+
+def viewer_of(token: str) -> Viewer:
+    """Return the viewer who shows a token, whether it is valid or not."""
+    return Viewer(_sha256(token).hex())
 
 
 def revoke(connection: Connection, prefix: str) -> None:

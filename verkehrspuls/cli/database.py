@@ -26,16 +26,15 @@ def connection(
     from verkehrspuls.stack.state import resolve
     from verkehrspuls.storage import known
     from verkehrspuls.storage.database import connect
-    from verkehrspuls.storage.visibility import EVERYTHING
 
     url = (settings or resolve()).database.url.get_secret_value()
     with connect(url, application=application) as opened:
         try:
-            known.require(opened, municipality, visible=EVERYTHING)
+            known.require(opened, municipality)
             yield opened
         except UnknownKey as error:
             opened.rollback()
-            near = known.meant(opened, error, visible=EVERYTHING)
+            near = known.meant(opened, error)
             if not near:
                 raise
             raise UnknownKey(kind=error.kind, key=error.key, meant=near) from error

@@ -250,7 +250,6 @@ def events(
     site: str | None = None,
     first: date | None = None,
     last: date | None = None,
-    visible: Sequence[str] = ("public",),
 ) -> list[Event]:
     """List events that touch the local days from `first` to `last`, both included."""
     return read_records(
@@ -261,7 +260,6 @@ def events(
         site=site,
         first=first,
         last=last,
-        visible=list(visible),
     )
 
 

@@ -261,7 +261,8 @@ def _addresses(towns: "Sequence[Municipality]", settings: Settings) -> Finding:
     lacking = [
         f"{town.key} ({', '.join(lacks)})"
         for town in towns
-        if not town.simulated
+        if town.public_sites
+        and not town.simulated
         and (
             lacks := [
                 name

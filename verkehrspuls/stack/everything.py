@@ -34,6 +34,7 @@ from verkehrspuls.stack.state import (
     write_running,
 )
 from verkehrspuls.stack.supervisor import Supervisor
+from verkehrspuls.storage import roles
 from verkehrspuls.talk import write_line
 
 #: all parts together must stop within five seconds
@@ -172,7 +173,7 @@ class Everything:
         self._supervisor.wait(lambda: False)
 
     def _start_database(self) -> None:
-        if url := self._settings.database.url.get_secret_value():
+        if self._settings.database.url.get_secret_value():
             print_line("database: the one that is set")
         else:
             began = time.monotonic()
@@ -184,11 +185,13 @@ class Everything:
             )
             server.start()
             self._supervisor.add(server, running=True)
-            url = server.url
+            urls = {
+                "url": SecretStr(server.url),
+                "web_url": SecretStr(server.url_of(roles.WEB)),
+            }
+            self._set(database=self._settings.database.model_copy(update=urls))
             seconds = time.monotonic() - began
             print_line(f"database: PostgreSQL {server.version()}, {seconds:.1f} s")
-        database = self._settings.database.model_copy(update={"url": SecretStr(url)})
-        self._set(database=database)
 
     def _start_broker(self) -> None:
         url = self._settings.broker.url.get_secret_value()
@@ -245,13 +248,20 @@ class Everything:
         return Program(
             name,
             arguments,
-            environment=program_environment(self._settings),
+            environment=program_environment(self._settings_of(name)),
             log=self._directory / "log" / f"{name}.log",
             once=once,
             shows_progress=shows_progress,
             print_line=print_line,
             echo=self._show_logs,
         )
+
+    def _settings_of(self, name: str) -> Settings:
+        """Return the settings of a part, which knows no other login than its own."""
+        database = self._settings.database
+        url = SecretStr(database.as_web) if name == "api" else database.url
+        own = database.model_copy(update={"url": url, "web_url": SecretStr("")})
+        return self._settings.model_copy(update={"database": own})
 
     def _show_address(self) -> None:
         host, port = self._reached_at()
@@ -289,6 +299,7 @@ class Everything:
         self._running = replace(
             self._running,
             database_url=self._settings.database.url.get_secret_value(),
+            web_url=self._settings.database.web_url.get_secret_value(),
             broker_url=self._settings.broker.url.get_secret_value(),
             publish_url=self._settings.broker.publish_url.get_secret_value(),
             parts=self._supervisor.states(),

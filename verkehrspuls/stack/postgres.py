@@ -5,6 +5,7 @@
         log/                  a file for each day of the week
         postgres.password     of the role `postgres`, for maintenance
         vp.password           of the role `vp`, which owns the database `vp`
+        vp_web.password …     of the other roles that log in, see storage/roles.py
         run/                  the socket, unless its path would be too long
 
 It listens on that socket only and never runs as root. It counts as up only after a
@@ -27,6 +28,7 @@ from verkehrspuls.stack import process
 from verkehrspuls.stack.account import private_file
 from verkehrspuls.stack.binaries import postgres_binaries, reachable_postgres
 from verkehrspuls.stack.server import START_LOG, Server
+from verkehrspuls.storage import roles
 
 #: maximum length of a socket address, on macOS; Linux allows four bytes more
 SOCKET_PATH_BYTES = 103
@@ -59,7 +61,11 @@ class PostgresServer(Server):
     @property
     def url(self) -> str:
         """URL of the database `vp` for its owner `vp`."""
-        return self._url("vp")
+        return self.url_of(roles.OWNER)
+
+    def url_of(self, role: str) -> str:
+        """Return the URL of the database `vp` for a role."""
+        return self._url(role, roles.OWNER)
 
     @property
     def socket_directory(self) -> Path:
@@ -108,7 +114,7 @@ class PostgresServer(Server):
             return False
         try:
             with psycopg.connect(
-                self._url("postgres"),
+                self._url("postgres", "postgres"),
                 autocommit=True,
                 connect_timeout=2,
                 cursor_factory=psycopg.ClientCursor,
@@ -132,9 +138,9 @@ class PostgresServer(Server):
     def _can_start_again(self, reason: str) -> bool:
         return _STILL_ENDING in reason
 
-    def _url(self, role: str) -> str:
+    def _url(self, role: str, database: str) -> str:
         return (
-            f"postgresql://{role}:{self._password(role)}@/{role}"
+            f"postgresql://{role}:{self._password(role)}@/{database}"
             f"?host={self.socket_directory}&port={PORT}"
         )
 
@@ -239,9 +245,13 @@ class PostgresServer(Server):
         if self._furnished:
             return
         texts = queries()
-        if connection.execute(texts["role_exists"]).fetchall() != [(True,)]:
-            word = self._password("vp")
-            connection.execute(texts["create_role"], {"password": word})
+        connection.execute(roles.statements())
+        for role in roles.LOGINS:
+            given = {"role": role, "password": self._password(role)}
+            connection.execute(
+                connection.execute(texts["write_password"], given).fetchall()[0][0]
+            )
+        connection.execute(texts["let_create_databases"])
         if connection.execute(texts["database_exists"]).fetchall() != [(True,)]:
             connection.execute(texts["create_database"])
         self._furnished = True

@@ -52,6 +52,7 @@ class Running:
     pid: int
     since: datetime
     database_url: str = ""
+    web_url: str = ""
     broker_url: str = ""
     publish_url: str = ""
     address: str = ""
@@ -85,7 +86,7 @@ def resolve(
         running = read_running(state_directory(settings))
     if running is not None:
         given = {
-            "database": {"url": running.database_url},
+            "database": {"url": running.database_url, "web_url": running.web_url},
             "broker": {"url": running.broker_url, "publish_url": running.publish_url},
         }
         updates = {}

@@ -17,7 +17,6 @@ def read_by_site(
     places: Sequence[Place],
     start: datetime,
     end: datetime,
-    visible: Sequence[str],
 ) -> dict[int, list[Any]]:
     """Read a column of a query about places in a period, by `site_id`."""
     rows = execute(
@@ -28,7 +27,6 @@ def read_by_site(
         directions=[direction for _, _, direction in places],
         start=start,
         end=end,
-        visible=list(visible),
     )
     found: dict[int, list[Any]] = {}
     for row in rows:

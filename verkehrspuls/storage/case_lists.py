@@ -11,7 +11,6 @@ from typing import Final, NamedTuple
 from verkehrspuls.cases import Case
 from verkehrspuls.storage.by_place import Place, read_by_site
 from verkehrspuls.storage.database import Connection, execute, read_records
-from verkehrspuls.storage.visibility import PUBLIC
 
 #: Days after its end during which an undecided case is current. One that had ended for
 #: longer when it was found is history: nobody has to decide it.
@@ -37,7 +36,6 @@ def list_cases(
     now: datetime | None = None,
     limit: int | None = None,
     skip: int = 0,
-    visible: Sequence[str] = PUBLIC,
 ) -> list[Case]:
     """List anomaly cases, newest first; with a period, those that touch it.
 
@@ -61,7 +59,6 @@ def list_cases(
         now=now,
         limit=limit,
         skip=skip,
-        visible=list(visible),
     )
 
 
@@ -85,7 +82,6 @@ def list_findings(
     quantity: str,
     start: datetime,
     end: datetime,
-    visible: Sequence[str] = PUBLIC,
 ) -> list[Finding]:
     """List what open cases found at a site in a period, by case and direction.
 
@@ -99,7 +95,6 @@ def list_findings(
         quantity=quantity,
         start=start,
         end=end,
-        visible=list(visible),
     )
 
 
@@ -126,7 +121,6 @@ def count_cases(
     municipality: str | None = None,
     site: str | None = None,
     now: datetime | None = None,
-    visible: Sequence[str] = PUBLIC,
 ) -> dict[Where, Counts]:
     """Count the open cases of `list_cases`; places without one are absent."""
     rows = execute(
@@ -136,7 +130,6 @@ def count_cases(
         site=site,
         current_days=CURRENT_DAYS,
         now=now,
-        visible=list(visible),
     )
     return {
         (row["municipality"], row["site"]): Counts(
@@ -158,12 +151,9 @@ def list_open_cases(
     *,
     start: datetime,
     end: datetime,
-    visible: Sequence[str] = PUBLIC,
 ) -> tuple[int, ...]:
     """Find the open cases that touch what was counted at places in a period."""
-    found = list_open_cases_of_sites(
-        connection, places, start=start, end=end, visible=visible
-    )
+    found = list_open_cases_of_sites(connection, places, start=start, end=end)
     return tuple(sorted({case for cases in found.values() for case in cases}))
 
 
@@ -173,9 +163,8 @@ def list_open_cases_of_sites(
     *,
     start: datetime,
     end: datetime,
-    visible: Sequence[str] = PUBLIC,
 ) -> dict[int, list[int]]:
     """Find the same by `site_id`; sites without such a case are absent."""
     return read_by_site(
-        connection, "list_open_cases", "anomaly_case_id", places, start, end, visible
+        connection, "list_open_cases", "anomaly_case_id", places, start, end
     )

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from verkehrspuls.storage.database import Connection, read_records
-from verkehrspuls.storage.visibility import PUBLIC
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,6 @@ def list_corridors(
     *,
     municipality: str | None = None,
     corridor: str | None = None,
-    visible: Sequence[str] = PUBLIC,
 ) -> list[Corridor]:
     """List corridors."""
     return read_records(
@@ -75,7 +73,6 @@ def list_corridors(
         "list_corridors",
         municipality=municipality,
         corridor=corridor,
-        visible=list(visible),
     )
 
 
@@ -84,7 +81,6 @@ def list_junctions(
     *,
     municipality: str | None = None,
     junction: str | None = None,
-    visible: Sequence[str] = PUBLIC,
 ) -> list[Junction]:
     """List junctions."""
     return read_records(
@@ -93,7 +89,6 @@ def list_junctions(
         "list_junctions",
         municipality=municipality,
         junction=junction,
-        visible=list(visible),
     )
 
 

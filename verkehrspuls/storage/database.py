@@ -26,8 +26,27 @@ if TYPE_CHECKING:
 Connection = psycopg.Connection[Any]
 _Record = TypeVar("_Record")
 
+
+class Shown(NamedTuple):
+    """What a viewer sees, as a source of frames."""
+
+    #: conninfo with the options of the session
+    address: str
+    #: setting `vp.viewer`; empty: everybody
+    viewer: str
+
+
+#: Where frames are read: what is shown to a viewer, or the tables at a URL.
+FrameSource = str | Shown
+
+
 #: UTC in, UTC out, and no name found by accident in another schema.
 _SESSION = "-c TimeZone=UTC -c search_path=vp,public"
+
+
+def session(url: str) -> str:
+    """Return the conninfo of a session that reads and writes tables."""
+    return conninfo(url, options=_SESSION)
 
 
 def connect(
@@ -135,14 +154,17 @@ def execute(
     return cursor.execute(queries()[query], parameters)
 
 
-def read_frame(url: str, query: str, **parameters: Any) -> "pl.DataFrame":
+def read_frame(
+    source: FrameSource | str, query: str, **parameters: Any
+) -> "pl.DataFrame":
     """Read a named query's rows into a frame, over Arrow (ADBC).
 
     Times come as aware UTC. On a connection of its own: it sees what is committed.
     """
-    where, text = conninfo(url), quoted(query, parameters)
+    where, viewer = (session(source), "") if isinstance(source, str) else source
+    text = quoted(query, parameters)
     try:
-        return in_time(where, lambda watch: _read(where, text, watch))
+        return in_time(where, lambda watch: _read(where, viewer, text, watch))
     except Lost:
         # those that were opened before are lost, too
         with _arrows_lock:
@@ -183,11 +205,15 @@ def one(connection: Connection, query: str, **parameters: Any) -> dict[str, Any]
 
 
 class _Arrow(NamedTuple):
-    """A connection for Arrow, the server's process behind it, and when it was used."""
+    """A connection for Arrow."""
 
     connection: Any
+    #: the server's process behind it
     backend: int
+    #: when it was last used
     used: float
+    #: for whom it reads
+    viewer: str = ""
 
 
 #: By conninfo a connection for Arrow from which others are cloned: a clone takes 5 ms,
@@ -205,24 +231,28 @@ _opening = threading.Lock()
 _OPENING_S: Final = 5.0
 
 
-def _read(where: str, text: str, watch: Watch) -> "pl.DataFrame":
+def _read(where: str, viewer: str, text: str, watch: Watch) -> "pl.DataFrame":
     from adbc_driver_manager import AdbcStatusCode, OperationalError
 
     if used := _idle_arrow(where):
         try:
-            return _fetch(where, used, text, watch)
+            return _fetch(where, used, viewer, text, watch)
         except OperationalError as error:
             # the server went away meanwhile, and may be back
             if error.status_code != AdbcStatusCode.IO:
                 raise
-    return _fetch(where, _new_arrow(where), text, watch)
+    return _fetch(where, _new_arrow(where), viewer, text, watch)
 
 
-def _fetch(where: str, arrow: _Arrow, text: str, watch: Watch) -> "pl.DataFrame":
-    """Read a frame, and keep the connection for the next one."""
+def _fetch(
+    where: str, arrow: _Arrow, viewer: str, text: str, watch: Watch
+) -> "pl.DataFrame":
+    """Read a frame for a viewer, and keep the connection for the next one."""
     watch.backend = arrow.backend
     try:
         with arrow.connection.cursor() as cursor:
+            if viewer != arrow.viewer:
+                cursor.execute(quoted("take_viewer", {"viewer": viewer, "once": False}))
             cursor.execute(text)
             frame = cast("pl.DataFrame", cursor.fetch_polars())
     except BaseException:
@@ -231,7 +261,7 @@ def _fetch(where: str, arrow: _Arrow, text: str, watch: Watch) -> "pl.DataFrame"
     with _arrows_lock:
         idle = _idle.setdefault(where, [])
         if where in _arrows and len(idle) < _IDLE:
-            idle.append(arrow._replace(used=time.monotonic()))
+            idle.append(arrow._replace(used=time.monotonic(), viewer=viewer))
             return frame
     arrow.connection.close()
     return frame
@@ -277,11 +307,9 @@ def _opened(where: str) -> _Arrow:
 
 
 def prepared(connection: Any) -> tuple[Any, int]:
-    """Set a new connection for Arrow up; return it, and the server's process."""
+    """Return a new connection for Arrow, and the server's process behind it."""
     try:
         with connection.cursor() as cursor:
-            cursor.execute("set time zone 'UTC'")
-            cursor.execute("set search_path = vp, public")
             cursor.execute("select pg_backend_pid()")
             backend = cursor.fetch_polars().item()
     except BaseException:

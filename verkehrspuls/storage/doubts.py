@@ -10,33 +10,35 @@ from datetime import datetime
 import polars as pl
 
 from verkehrspuls.storage.by_place import Place, read_by_site
-from verkehrspuls.storage.database import Connection, read_frame, read_records
-from verkehrspuls.storage.visibility import PUBLIC
+from verkehrspuls.storage.database import (
+    Connection,
+    FrameSource,
+    read_frame,
+    read_records,
+)
 
 
 def read_excluded(
-    url: str,
+    source: FrameSource,
     *,
     site_ids: Sequence[int],
     quantity: str,
     start: datetime,
     end: datetime,
     direction: str,
-    visible: Sequence[str] = PUBLIC,
 ) -> pl.DataFrame:
     """Read when a person excluded channels of sites, in spans that touch the period.
 
     Direction `all` is all of them.
     """
     return read_frame(
-        url,
+        source,
         "read_excluded",
         site_ids=list(site_ids),
         quantity=quantity,
         start=start,
         end=end,
         direction=direction,
-        visible=list(visible),
     )
 
 
@@ -62,7 +64,6 @@ def list_suspected(
     start: datetime,
     end: datetime,
     direction: str,
-    visible: Sequence[str] = PUBLIC,
 ) -> list[Suspicion]:
     """List when channels of sites are suspected of a fault that nobody has decided on.
 
@@ -79,7 +80,6 @@ def list_suspected(
         start=start,
         end=end,
         direction=direction,
-        visible=list(visible),
     )
 
 
@@ -89,15 +89,12 @@ def list_ambiguous_hours(
     *,
     start: datetime,
     end: datetime,
-    visible: Sequence[str] = PUBLIC,
 ) -> tuple[datetime, ...]:
     """Find the hours (UTC) of a period in which nobody knows the times of readings.
 
     The wall clock showed them twice, and it is unknown which of the two is meant.
     """
-    found = list_ambiguous_hours_of_sites(
-        connection, places, start=start, end=end, visible=visible
-    )
+    found = list_ambiguous_hours_of_sites(connection, places, start=start, end=end)
     return tuple(sorted({hour for hours in found.values() for hour in hours}))
 
 
@@ -107,9 +104,6 @@ def list_ambiguous_hours_of_sites(
     *,
     start: datetime,
     end: datetime,
-    visible: Sequence[str] = PUBLIC,
 ) -> dict[int, list[datetime]]:
     """Find the same by `site_id`; sites without such an hour are absent."""
-    return read_by_site(
-        connection, "list_ambiguous_hours", "hour", places, start, end, visible
-    )
+    return read_by_site(connection, "list_ambiguous_hours", "hour", places, start, end)

@@ -10,42 +10,43 @@ from datetime import datetime
 import polars as pl
 
 from verkehrspuls.quantities import COUNTED
-from verkehrspuls.storage.database import Connection, read_frame, read_records
-from verkehrspuls.storage.visibility import PUBLIC
+from verkehrspuls.storage.database import (
+    Connection,
+    FrameSource,
+    read_frame,
+    read_records,
+)
 
 
 def read_environment(
-    url: str,
+    source: FrameSource,
     *,
     site_id: int,
     quantity: str,
     start: datetime,
     end: datetime,
     trusted: bool = False,
-    visible: Sequence[str] = PUBLIC,
 ) -> pl.DataFrame:
     """Read hourly means of an environment quantity, with their extremes."""
     return read_frame(
-        url,
+        source,
         "read_environment",
         site_id=site_id,
         quantity=quantity,
         start=start,
         end=end,
         trusted=trusted,
-        visible=list(visible),
     )
 
 
 def read_long_environment(
-    url: str,
+    source: FrameSource,
     *,
     site_id: int,
     quantity: str,
     start: datetime,
     end: datetime,
     trusted: bool = False,
-    visible: Sequence[str] = PUBLIC,
 ) -> pl.DataFrame:
     """Read values of an environment quantity over intervals above an hour.
 
@@ -53,14 +54,13 @@ def read_long_environment(
     `read_volumes`.
     """
     return read_frame(
-        url,
+        source,
         "read_long_environment",
         site_id=site_id,
         quantity=quantity,
         start=start,
         end=end,
         trusted=trusted,
-        visible=list(visible),
     )
 
 
@@ -79,7 +79,6 @@ def list_latest_values(
     connection: Connection,
     *,
     now: datetime | None = None,
-    visible: Sequence[str] = PUBLIC,
 ) -> list[LatestValue]:
     """List the newest whole hour of each environment quantity of stations and gauges.
 
@@ -92,26 +91,23 @@ def list_latest_values(
         "read_latest_values",
         now=now,
         counted=list(COUNTED),
-        visible=list(visible),
     )
 
 
 def read_latest_air(
-    url: str,
+    source: FrameSource,
     quantities: Sequence[str],
     *,
     now: datetime | None = None,
-    visible: Sequence[str] = PUBLIC,
 ) -> pl.DataFrame:
     """Read the newest hour of each station in which some of the quantities are known.
 
     Sites that also count are not among them. `now` as in `read_latest`.
     """
     return read_frame(
-        url,
+        source,
         "read_latest_air",
         quantities=list(quantities),
         now=now,
         counted=list(COUNTED),
-        visible=list(visible),
     )

@@ -3,25 +3,27 @@
 Times are aware UTC and periods half-open `[start, end)`.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import polars as pl
 
-from verkehrspuls.storage.database import Connection, read_frame, read_records
-from verkehrspuls.storage.visibility import PUBLIC
+from verkehrspuls.storage.database import (
+    Connection,
+    FrameSource,
+    read_frame,
+    read_records,
+)
 
 
 def read_imputed(
-    url: str,
+    source: FrameSource,
     *,
     site_id: int,
     quantity: str,
     start: datetime,
     end: datetime,
     direction: str | None = None,
-    visible: Sequence[str] = PUBLIC,
 ) -> pl.DataFrame:
     """Read imputed hours per direction, summed over lanes; see `read_volumes`.
 
@@ -29,36 +31,33 @@ def read_imputed(
     estimated for that share, with bounds; `imputed_by` names the methods.
     """
     return read_frame(
-        url,
+        source,
         "read_imputed",
         site_id=site_id,
         quantity=quantity,
         start=start,
         end=end,
         direction=direction,
-        visible=list(visible),
     )
 
 
 def read_forecast(
-    url: str,
+    source: FrameSource,
     *,
     site_id: int,
     quantity: str,
     direction: str = "all",
-    visible: Sequence[str] = PUBLIC,
 ) -> pl.DataFrame:
     """Read the newest forecasts: the next hour by quarters, the next day by hours.
 
     Volumes per interval with the bounds between which nine of ten lie.
     """
     return read_frame(
-        url,
+        source,
         "read_forecast",
         site_id=site_id,
         quantity=quantity,
         direction=direction,
-        visible=list(visible),
     )
 
 
@@ -84,7 +83,6 @@ def list_forecast_errors(
     site_id: int,
     quantity: str,
     direction: str = "all",
-    visible: Sequence[str] = PUBLIC,
 ) -> list[ForecastError]:
     """Return what the forecasts of the last weeks missed by, for each kept lead."""
     return read_records(
@@ -94,5 +92,4 @@ def list_forecast_errors(
         site_id=site_id,
         quantity=quantity,
         direction=direction,
-        visible=list(visible),
     )

@@ -7,45 +7,39 @@ from typing import Any, Literal
 import polars as pl
 
 from verkehrspuls.cases import Case
-from verkehrspuls.storage.database import read_frame
-from verkehrspuls.storage.visibility import PUBLIC
+from verkehrspuls.storage.database import FrameSource, read_frame
 
 
 def volumes(
-    url: str,
+    source: FrameSource,
     case: Case,
     *,
     intervals: Sequence[Literal[900, 3600]],
     start: datetime,
     end: datetime,
-    visible: Sequence[str] = PUBLIC,
 ) -> pl.DataFrame:
     """Read volumes and speeds of the channel that a case names, with what is usual."""
     period = {"start": start, "end": end, "intervals": list(intervals)}
-    return _read(url, "read_evidence_volumes", case, visible, **period)
+    return _read(source, "read_evidence_volumes", case, **period)
 
 
 def values(
-    url: str,
+    source: FrameSource,
     case: Case,
     *,
     start: datetime,
     end: datetime,
-    visible: Sequence[str] = PUBLIC,
 ) -> pl.DataFrame:
     """Read the hours of the environment channel that a case names."""
-    return _read(url, "read_evidence_values", case, visible, start=start, end=end)
+    return _read(source, "read_evidence_values", case, start=start, end=end)
 
 
-def _read(
-    url: str, query: str, case: Case, visible: Sequence[str], **asked: Any
-) -> pl.DataFrame:
+def _read(source: FrameSource, query: str, case: Case, **asked: Any) -> pl.DataFrame:
     return read_frame(
-        url,
+        source,
         query,
         municipality=case.municipality,
         site=case.site,
         channel=case.channel,
-        visible=list(visible),
         **asked,
     )

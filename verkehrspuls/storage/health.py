@@ -1,11 +1,9 @@
 """Reading channel health, for pages, API and commands."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from verkehrspuls.storage.database import Connection, read_records
-from verkehrspuls.storage.visibility import PUBLIC
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +36,6 @@ def days(
     municipality: str | None = None,
     site: str | None = None,
     bad_only: bool = False,
-    visible: Sequence[str] = PUBLIC,
 ) -> list[HealthDay]:
     """List what was found of channels on local days, `last` included, by day."""
     return read_records(
@@ -50,5 +47,4 @@ def days(
         municipality=municipality,
         site=site,
         bad_only=bad_only,
-        visible=list(visible),
     )

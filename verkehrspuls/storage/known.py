@@ -1,10 +1,8 @@
 """Keys that are registered: whether one is, and which one was meant.
 
-Only keys whose visibility is in `visible` are known, so that a suggestion names nothing
-that is not to be seen.
+Over the web only what the viewer sees is known, so that a suggestion names no more.
 """
 
-from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Final, Literal
 
@@ -19,9 +17,9 @@ Kind = Literal["site", "sensor"]
 MAX_KEYS_COMPARED: Final = 2000
 
 
-def municipalities(connection: Connection, *, visible: Sequence[str]) -> list[str]:
+def municipalities(connection: Connection) -> list[str]:
     """Return the keys of municipalities."""
-    rows = execute(connection, "known_municipalities", visible=list(visible))
+    rows = execute(connection, "known_municipalities")
     return [row["key"] for row in rows]
 
 
@@ -30,7 +28,6 @@ def keys(
     kind: Kind,
     municipality: str | None,
     *,
-    visible: Sequence[str],
     key: str | None = None,
 ) -> list[str]:
     """Return the keys of sites or sensors of a municipality; of all for none.
@@ -42,7 +39,6 @@ def keys(
         f"known_{kind}s",
         municipality=municipality,
         key=key,
-        visible=list(visible),
         most=MAX_KEYS_COMPARED,
     )
     return [row["key"] for row in rows]
@@ -54,18 +50,13 @@ def require(
     *,
     site: str | None = None,
     sensor: str | None = None,
-    visible: Sequence[str],
 ) -> None:
     """Refuse a municipality, site or sensor that is not known; None is all."""
-    if municipality is not None and municipality not in municipalities(
-        connection, visible=visible
-    ):
+    if municipality is not None and municipality not in municipalities(connection):
         raise UnknownKey(kind="municipality", key=municipality)
     chosen: tuple[tuple[Kind, str | None], ...] = (("site", site), ("sensor", sensor))
     for kind, key in chosen:
-        if key is not None and not keys(
-            connection, kind, municipality, visible=visible, key=key
-        ):
+        if key is not None and not keys(connection, kind, municipality, key=key):
             whole = f"{municipality}/{key}" if municipality else key
             raise UnknownKey(kind=kind, key=whole)
 
@@ -85,19 +76,19 @@ def today(connection: Connection, municipality: str | None, *, now: datetime) ->
     return max((local_day(now, zone) for zone in zones), default=now.date())
 
 
-def meant(connection: Connection, error: UnknownKey, *, visible: Sequence[str]) -> str:
+def meant(connection: Connection, error: UnknownKey) -> str:
     """Return the key that was probably meant; empty where none is like it."""
     key = str(error.key)
     if error.kind not in ("municipality", "site", "sensor"):
         return ""
-    towns = municipalities(connection, visible=visible)
+    towns = municipalities(connection)
     town, slash, inner = key.partition("/")
     if error.kind == "municipality":
         return nearest(key, towns)
     kind: Kind = "site" if error.kind == "site" else "sensor"
     if not slash:
-        return nearest(key, keys(connection, kind, None, visible=visible))
+        return nearest(key, keys(connection, kind, None))
     town = town if town in towns else nearest(town, towns)
-    there = keys(connection, kind, town, visible=visible) if town else []
+    there = keys(connection, kind, town) if town else []
     near = inner if inner in there else nearest(inner, there)
     return f"{town}/{near}" if near else ""

@@ -1,12 +1,10 @@
 """The ledger per sensor and hour of reception."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from verkehrspuls.storage.database import Connection, read_records
 from verkehrspuls.storage.ledger import OfSensor
-from verkehrspuls.storage.visibility import PUBLIC
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +23,6 @@ def list_ledger(
     sensor: str | None = None,
     silent: bool = False,
     limit: int = 20_000,
-    visible: Sequence[str] = PUBLIC,
 ) -> list[OfHour]:
     """List the ledger per sensor and hour of reception, newest first.
 
@@ -41,5 +38,4 @@ def list_ledger(
         sensor=sensor,
         silent=silent,
         limit=limit,
-        visible=list(visible),
     )

@@ -16,6 +16,7 @@ from verkehrspuls.errors import (
     VerkehrspulsError,
 )
 from verkehrspuls.storage.database import Connection, connect, execute, one
+from verkehrspuls.storage.roles import require_roles
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +68,7 @@ def migrate(url: str) -> tuple[str | None, str | None]:
         version = connection.info.server_version // 10_000
         if version < OLDEST_SERVER:
             raise ServerTooOld(version=version, oldest=OLDEST_SERVER)
+        require_roles(connection)
         execute(connection, "lock_migrations")
         applied = _applied(connection)
         before = _status(applied)
@@ -88,7 +90,12 @@ def migrate(url: str) -> tuple[str | None, str | None]:
 def status(url: str) -> Status:
     """Compare the database's migrations with those of this program."""
     with connect(url, autocommit=True) as connection:
-        return _status(_applied(connection))
+        return status_of(connection)
+
+
+def status_of(connection: Connection) -> Status:
+    """Compare the migrations of a connection's database with those of this program."""
+    return _status(_applied(connection))
 
 
 def _migration(file: str, statements: bytes) -> Migration:

@@ -1,9 +1,9 @@
-"""What reads need of whoever runs them: connections for rows, an address for frames."""
+"""What reads need of whoever runs them: connections for rows, a source for frames."""
 
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from verkehrspuls.storage.database import Connection
+from verkehrspuls.storage.database import Connection, FrameSource
 
 
 class Reader(Protocol):
@@ -13,6 +13,6 @@ class Reader(Protocol):
         """Lend a connection that reads rows."""
         ...
 
-    def frames(self) -> AbstractContextManager[str]:
-        """Lend an address from which frames are read."""
+    def frames(self) -> AbstractContextManager[FrameSource]:
+        """Lend a source of frames."""
         ...

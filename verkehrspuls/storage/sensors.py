@@ -1,14 +1,18 @@
 """Sensors, and when they were attached to channels."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 import polars as pl
 
-from verkehrspuls.storage.database import Connection, one, read_frame, read_records
-from verkehrspuls.storage.visibility import PUBLIC
+from verkehrspuls.storage.database import (
+    Connection,
+    FrameSource,
+    one,
+    read_frame,
+    read_records,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,6 @@ def list_sensors(
     municipality: str | None = None,
     site: str | None = None,
     sensor: str | None = None,
-    visible: Sequence[str] = PUBLIC,
 ) -> list[Installed]:
     """List sensors, one record per installation."""
     return read_records(
@@ -71,7 +74,6 @@ def list_sensors(
         municipality=municipality,
         site=site,
         sensor=sensor,
-        visible=list(visible),
     )
 
 
@@ -80,21 +82,23 @@ def count_sensors(
     *,
     municipality: str | None = None,
     sensor: str | None = None,
-    visible: Sequence[str] = PUBLIC,
 ) -> int:
-    """Count the sensors at visible sites, by municipality or key."""
+    """Count the sensors at sites, by municipality or key."""
     row = one(
         connection,
         "count_sensors",
         municipality=municipality,
         sensor=sensor,
-        visible=list(visible),
     )
     return int(row["sensors"])
 
 
-def read_installed(
-    url: str, *, site_id: int, visible: Sequence[str] = PUBLIC
-) -> pl.DataFrame:
+def read_installed(source: FrameSource, *, site_id: int) -> pl.DataFrame:
     """Read when sensors were attached to a site's channels; open ends far away."""
-    return read_frame(url, "read_installed", site_id=site_id, visible=list(visible))
+    return read_frame(source, "read_installed", site_id=site_id)
+
+
+def is_heard_elsewhere(connection: Connection, topic: str, municipality: str) -> bool:
+    """Return whether sensors of another municipality listen to a topic."""
+    asked = {"topic": topic, "municipality": municipality}
+    return bool(one(connection, "is_heard_elsewhere", **asked)["heard"])

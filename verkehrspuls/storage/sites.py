@@ -13,7 +13,6 @@ from verkehrspuls.errors import UnknownKey
 from verkehrspuls.quantities import QUANTITIES
 from verkehrspuls.storage.database import Connection, read_records
 from verkehrspuls.storage.sensors import Installed, list_sensors
-from verkehrspuls.storage.visibility import PUBLIC
 from verkehrspuls.text import mark, translate
 
 
@@ -30,7 +29,7 @@ class Fault(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Municipality:
-    """A municipality that has visible sites."""
+    """A municipality that has sites."""
 
     municipality_id: int
     key: str
@@ -44,8 +43,9 @@ class Municipality:
     contact: str
     latitude: float | None
     longitude: float | None
-    #: number of its visible sites
+    #: number of its sites, and of those for everybody
     sites: int
+    public_sites: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +105,9 @@ class Site:
     sensors: tuple[Installed, ...] = ()
 
 
-def list_municipalities(
-    connection: Connection, *, visible: Sequence[str] = PUBLIC
-) -> list[Municipality]:
-    """List municipalities that have a visible site, by name."""
-    found = read_records(
-        connection, Municipality, "list_municipalities", visible=list(visible)
-    )
+def list_municipalities(connection: Connection) -> list[Municipality]:
+    """List municipalities that have a site, by name."""
+    found = read_records(connection, Municipality, "list_municipalities")
     return [
         replace(town, latitude=None, longitude=None)
         if town.latitude is not None
@@ -126,15 +122,12 @@ def list_sites(
     *,
     municipality: str | None = None,
     heard: bool = True,
-    visible: Sequence[str] = PUBLIC,
 ) -> list[Site]:
     """List sites with their channels, by names of municipality and site.
 
     Without `heard` messages and readings are not looked up, and their fields are None.
     """
-    found = _read(
-        connection, municipality=municipality, site=None, heard=heard, visible=visible
-    )
+    found = _read(connection, municipality=municipality, site=None, heard=heard)
     astray = _astray(found)
     return [astray.get(site.site_id, site) for site in found]
 
@@ -143,27 +136,17 @@ def read_site(
     connection: Connection,
     municipality: str,
     site: str,
-    *,
-    visible: Sequence[str] = PUBLIC,
 ) -> Site:
     """Find a site, with its `sensors`."""
-    found = _read(
-        connection, municipality=municipality, site=site, heard=True, visible=visible
-    )
+    found = _read(connection, municipality=municipality, site=site, heard=True)
     if not found:
         raise UnknownKey(kind="site", key=f"{municipality}/{site}")
-    sensors = list_sensors(
-        connection, municipality=municipality, site=site, visible=visible
-    )
+    sensors = list_sensors(connection, municipality=municipality, site=site)
     return replace(found[0], sensors=tuple(sensors))
 
 
-def _read(
-    connection: Connection, *, visible: Sequence[str], **asked: Any
-) -> list[Site]:
-    return read_records(
-        connection, _usable, "list_sites", **asked, visible=list(visible)
-    )
+def _read(connection: Connection, **asked: Any) -> list[Site]:
+    return read_records(connection, _usable, "list_sites", **asked)
 
 
 def _usable(

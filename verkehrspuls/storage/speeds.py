@@ -1,16 +1,14 @@
 """Speed histograms."""
 
-from collections.abc import Sequence
 from datetime import datetime
 
 import polars as pl
 
-from verkehrspuls.storage.database import read_frame
-from verkehrspuls.storage.visibility import PUBLIC
+from verkehrspuls.storage.database import FrameSource, read_frame
 
 
 def read_speed_histograms(
-    url: str,
+    source: FrameSource,
     *,
     site_id: int,
     quantity: str,
@@ -18,7 +16,6 @@ def read_speed_histograms(
     end: datetime,
     direction: str,
     trusted: bool = False,
-    visible: Sequence[str] = PUBLIC,
 ) -> pl.DataFrame:
     """Read the merged speed histograms of hours, per channel.
 
@@ -26,7 +23,7 @@ def read_speed_histograms(
     a person excluded, `excluded_s` is all that is known.
     """
     return read_frame(
-        url,
+        source,
         "read_speed_histograms",
         site_id=site_id,
         quantity=quantity,
@@ -34,5 +31,4 @@ def read_speed_histograms(
         end=end,
         direction=direction,
         trusted=trusted,
-        visible=list(visible),
     )

@@ -9,12 +9,11 @@ from typing import Literal
 
 import polars as pl
 
-from verkehrspuls.storage.database import read_frame
-from verkehrspuls.storage.visibility import PUBLIC
+from verkehrspuls.storage.database import FrameSource, read_frame
 
 
 def read_volumes(
-    url: str,
+    source: FrameSource,
     *,
     site_id: int,
     quantity: str,
@@ -24,7 +23,6 @@ def read_volumes(
     direction: str | None = None,
     together: bool = False,
     trusted: bool = False,
-    visible: Sequence[str] = PUBLIC,
 ) -> pl.DataFrame:
     """Read volumes per interval and direction, summed over lanes.
 
@@ -35,7 +33,7 @@ def read_volumes(
     sensor's fault (`suspected`), as if a person had excluded it.
     """
     return read_frame(
-        url,
+        source,
         "read_volumes",
         site_id=site_id,
         quantity=quantity,
@@ -45,12 +43,11 @@ def read_volumes(
         direction=direction,
         together=together,
         trusted=trusted,
-        visible=list(visible),
     )
 
 
 def read_flows(
-    url: str,
+    source: FrameSource,
     *,
     site_id: int,
     quantity: str,
@@ -61,14 +58,13 @@ def read_flows(
     together: bool = False,
     usual: bool = False,
     trusted: bool = False,
-    visible: Sequence[str] = PUBLIC,
 ) -> pl.DataFrame:
     """Read the same as `read_volumes`, without classes and speeds.
 
     What is usual is null unless it is asked for.
     """
     found = read_frame(
-        url,
+        source,
         "read_flows",
         site_id=site_id,
         quantity=quantity,
@@ -79,24 +75,22 @@ def read_flows(
         together=together,
         usual=usual,
         trusted=trusted,
-        visible=list(visible),
     )
     return found.sort("time", "direction")
 
 
 def read_class_sums(
-    url: str,
+    source: FrameSource,
     *,
     site_id: int,
     quantity: str,
     start: datetime,
     end: datetime,
     trusted: bool = False,
-    visible: Sequence[str] = PUBLIC,
 ) -> pl.DataFrame:
     """Sum hours of the cross-section by class: a row for those that know the same."""
     return read_frame(
-        url,
+        source,
         "read_class_sums",
         site_id=site_id,
         quantity=quantity,
@@ -106,102 +100,91 @@ def read_class_sums(
         direction="all",
         together=False,
         trusted=trusted,
-        visible=list(visible),
     )
 
 
 def read_volumes_of_sites(
-    url: str,
+    source: FrameSource,
     *,
     site_ids: Sequence[int],
     start: datetime,
     end: datetime,
     interval_s: Literal[900, 3600],
     trusted: bool = False,
-    visible: Sequence[str] = PUBLIC,
 ) -> pl.DataFrame:
     """Read volumes of motor vehicles of several sites, like `read_volumes` of one."""
     return read_frame(
-        url,
+        source,
         "read_volumes_of_sites",
         site_ids=list(site_ids),
         start=start,
         end=end,
         interval_s=interval_s,
         trusted=trusted,
-        visible=list(visible),
     )
 
 
 def read_channel_volumes(
-    url: str,
+    source: FrameSource,
     *,
     site_id: int,
     quantity: str,
     spans: Sequence[tuple[datetime, datetime]],
-    visible: Sequence[str] = PUBLIC,
 ) -> pl.DataFrame:
     """Read quarter-hours and hours of the channels of a site in spans, as computed."""
     return read_frame(
-        url,
+        source,
         "read_channel_volumes",
         site_id=site_id,
         quantity=quantity,
         since=[since for since, _ in spans],
         until=[until for _, until in spans],
-        visible=list(visible),
     )
 
 
 def read_long_volumes(
-    url: str,
+    source: FrameSource,
     *,
     site_id: int,
     quantity: str,
     start: datetime,
     end: datetime,
-    visible: Sequence[str] = PUBLIC,
 ) -> pl.DataFrame:
     """Read counts of a site's channels over intervals above an hour, by their start."""
     return read_frame(
-        url,
+        source,
         "read_long_volumes",
         site_id=site_id,
         quantity=quantity,
         start=start,
         end=end,
-        visible=list(visible),
     )
 
 
 def read_counts_known_at(
-    url: str,
+    source: FrameSource,
     *,
     site_id: int,
     quantity: str,
     start: datetime,
     end: datetime,
     known_at: datetime,
-    visible: Sequence[str] = PUBLIC,
 ) -> pl.DataFrame:
     """Read count readings in the versions that were known at an earlier time."""
     return read_frame(
-        url,
+        source,
         "read_counts_known_at",
         site_id=site_id,
         quantity=quantity,
         start=start,
         end=end,
         known_at=known_at,
-        visible=list(visible),
     )
 
 
-def read_latest(
-    url: str, *, now: datetime | None = None, visible: Sequence[str] = PUBLIC
-) -> pl.DataFrame:
+def read_latest(source: FrameSource, *, now: datetime | None = None) -> pl.DataFrame:
     """Read the newest whole hour of each site and counted quantity.
 
     `now` is the database's clock where it is None.
     """
-    return read_frame(url, "read_latest", now=now, visible=list(visible))
+    return read_frame(source, "read_latest", now=now)

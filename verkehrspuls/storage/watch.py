@@ -172,7 +172,7 @@ def _state(where: str, backend: int | None) -> str | None:
     """Ask what the server does for one of its processes; None: it does not answer."""
     try:
         with Watched.connect(
-            where, connect_timeout=int(ASK_S), autocommit=True
+            where, options="", connect_timeout=int(ASK_S), autocommit=True
         ) as connection:
             connection.asks, connection.answer_s = False, ASK_S
             query = queries()["backend_state"]

@@ -42,9 +42,9 @@ def compared(
             site = read_site(connection, counted.site.municipality, other)
         suspects = suspected_of(connection, [site], counted.quantity, *before)
     first, last = before
-    with reader.frames() as url:
+    with reader.frames() as source:
         stored = read_daily_figures(
-            url,
+            source,
             site_id=site.site_id,
             quantity=counted.quantity,
             first=first,
@@ -53,9 +53,9 @@ def compared(
         )
 
     def days(without: pl.DataFrame | None) -> pl.DataFrame:
-        with reader.frames() as url:
+        with reader.frames() as source:
             return read_days(
-                url,
+                source,
                 site,
                 counted.quantity,
                 first,

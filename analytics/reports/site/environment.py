@@ -9,6 +9,7 @@ from analytics.frames import LONG_VALUES, check
 from analytics.reports import extracts
 from analytics.reports.environment import look_back
 from analytics.reports.site.asked import Asked
+from verkehrspuls.storage.database import FrameSource
 from verkehrspuls.storage.environment import read_environment, read_long_environment
 from verkehrspuls.storage.reader import Reader
 
@@ -41,11 +42,11 @@ def in_period(asked: Asked, hours: pl.DataFrame) -> bool:
 
 
 def read_hours(
-    asked: Asked, url: str, quantity: str, *, trusted: bool = False
+    asked: Asked, source: FrameSource, quantity: str, *, trusted: bool = False
 ) -> pl.DataFrame:
     """Read the hours, and those before that running means reach back to."""
     return read_environment(
-        url,
+        source,
         site_id=asked.site.site_id,
         quantity=quantity,
         start=asked.start - look_back(quantity),
@@ -55,12 +56,17 @@ def read_hours(
 
 
 def read_days(
-    asked: Asked, url: str, quantity: str, *, trusted: bool = False
+    asked: Asked, source: FrameSource, quantity: str, *, trusted: bool = False
 ) -> pl.DataFrame:
     """Read the local days of the first channel."""
     return of_first(
         extracts.environment_days(
-            asked.site, quantity, asked.first, asked.last, url=url, trusted=trusted
+            asked.site,
+            quantity,
+            asked.first,
+            asked.last,
+            source=source,
+            trusted=trusted,
         )
     )
 
@@ -80,22 +86,24 @@ def read_measured(
         return found, None
     touched = suspected.filter(pl.col("quantity").is_in(environment))
     suspects = touched["quantity"].unique().to_list()
-    with reader.frames() as url:
+    with reader.frames() as source:
         for quantity in environment:
-            found[quantity] = _measured(asked, url, quantity, trusted=False)
+            found[quantity] = _measured(asked, source, quantity, trusted=False)
         if not suspects:
             return found, None
         return found, found | {
-            quantity: _measured(asked, url, quantity, trusted=True)
+            quantity: _measured(asked, source, quantity, trusted=True)
             for quantity in suspects
         }
 
 
-def _measured(asked: Asked, url: str, quantity: str, *, trusted: bool) -> Measured:
-    hours = read_hours(asked, url, quantity, trusted=trusted)
+def _measured(
+    asked: Asked, source: FrameSource, quantity: str, *, trusted: bool
+) -> Measured:
+    hours = read_hours(asked, source, quantity, trusted=trusted)
     long = check(
         read_long_environment(
-            url,
+            source,
             site_id=asked.site.site_id,
             quantity=quantity,
             **asked.period,
@@ -105,5 +113,5 @@ def _measured(asked: Asked, url: str, quantity: str, *, trusted: bool) -> Measur
     )
     days = None
     if long.height and not in_period(asked, hours):
-        days = read_days(asked, url, quantity, trusted=trusted)
+        days = read_days(asked, source, quantity, trusted=trusted)
     return Measured(hours, long, days)

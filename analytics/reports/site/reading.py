@@ -15,6 +15,7 @@ from analytics.reports.site.asked import Asked
 from analytics.reports.sources import HOUR_S
 from analytics.reports.suspected import trusted_days
 from verkehrspuls.calendar import day_end, day_start
+from verkehrspuls.storage.database import FrameSource
 from verkehrspuls.storage.days import read_daily_figures
 from verkehrspuls.storage.reader import Reader
 from verkehrspuls.storage.speeds import read_speed_histograms
@@ -52,17 +53,17 @@ def together(found: pl.DataFrame) -> pl.DataFrame:
 
 def read_days(asked: Asked, reader: Reader) -> pl.DataFrame:
     """Read the local days of the period, of each direction and of all of them."""
-    with reader.frames() as url:
+    with reader.frames() as source:
         return read_daily_figures(
-            url, **asked.counted, first=asked.first, last=asked.last
+            source, **asked.counted, first=asked.first, last=asked.last
         )
 
 
 def read_span(asked: Asked, reader: Reader) -> tuple[date, date] | None:
     """Read the first and the last day that have figures at all, if any have."""
-    with reader.frames() as url:
+    with reader.frames() as source:
         known = read_daily_figures(
-            url,
+            source,
             **asked.counted,
             first=_EARLIEST,
             last=asked.today + timedelta(days=1),
@@ -73,7 +74,7 @@ def read_span(asked: Asked, reader: Reader) -> tuple[date, date] | None:
 
 def volumes(
     asked: Asked,
-    url: str,
+    source: FrameSource,
     interval_s: Literal[900, 3600],
     *,
     start: datetime | None = None,
@@ -86,7 +87,7 @@ def volumes(
     """
     directions = {channel.direction for channel in asked.channels}
     found = read_flows(
-        url,
+        source,
         **asked.counted,
         start=start or asked.start,
         end=end or asked.end,
@@ -102,10 +103,12 @@ def volumes(
     return pl.concat([found, found.with_columns(direction=pl.lit(ALL))])
 
 
-def _class_sums(asked: Asked, url: str, *, trusted: bool = False) -> pl.DataFrame:
+def _class_sums(
+    asked: Asked, source: FrameSource, *, trusted: bool = False
+) -> pl.DataFrame:
     """Read CLASS_SUMS of the hours that are charted."""
     found = read_class_sums(
-        url, **asked.counted, start=asked.start, end=asked.until, trusted=trusted
+        source, **asked.counted, start=asked.start, end=asked.until, trusted=trusted
     )
     return check(found, CLASS_SUMS)
 
@@ -117,7 +120,7 @@ def speeds_since(asked: Asked) -> date:
 
 def read(
     asked: Asked,
-    url: str,
+    source: FrameSource,
     *,
     days: pl.DataFrame,
     hours: pl.DataFrame,
@@ -127,7 +130,7 @@ def read(
 
     `quarters` are those of the period, where they are read already.
     """
-    classes = empty(CLASS_SUMS) if hours.is_empty() else _class_sums(asked, url)
+    classes = empty(CLASS_SUMS) if hours.is_empty() else _class_sums(asked, source)
     if asked.ended < asked.first:
         return Frames(
             days=days,
@@ -139,14 +142,14 @@ def read(
         )
     day = busiest(days, asked.ended)
     if quarters is None:
-        of_day = _quarters(asked, url, day)
+        of_day = _quarters(asked, source, day)
     else:
         ends = day_start(day, asked.zone), day_end(day, asked.zone)
         inside = pl.col("time").is_between(*ends, closed="left")
         of_day = together(quarters.filter(inside))
     histograms = _no_histograms()
     if asked.quantity == "motor":
-        histograms = _histograms(asked, url, *_speed_ends(asked))
+        histograms = _histograms(asked, source, *_speed_ends(asked))
     return Frames(
         days=days,
         hours=hours,
@@ -158,11 +161,16 @@ def read(
 
 
 def read_trusted(
-    asked: Asked, url: str, found: Frames, suspects: pl.DataFrame, *, rules: Rules
+    asked: Asked,
+    source: FrameSource,
+    found: Frames,
+    suspects: pl.DataFrame,
+    *,
+    rules: Rules,
 ) -> Frames:
     """Read the same without SUSPECTED data; only what that touches is read again."""
     days = trusted_days(
-        url,
+        source,
         asked.site,
         asked.quantity or "",
         found.days,
@@ -176,10 +184,10 @@ def read_trusted(
         suspects,
         (asked.start, asked.end),
         lambda start, end: volumes(
-            asked, url, HOUR_S, start=start, end=end, trusted=True
+            asked, source, HOUR_S, start=start, end=end, trusted=True
         ),
     )
-    classes = _class_sums(asked, url, trusted=True)
+    classes = _class_sums(asked, source, trusted=True)
     if asked.ended < asked.first:
         return Frames(
             days=days,
@@ -193,13 +201,13 @@ def read_trusted(
     ends = day_start(day, asked.zone), day_end(day, asked.zone)
     quarters, histograms = found.quarters, found.histograms
     if day != found.busiest or _touched(suspects, ends):
-        quarters = _quarters(asked, url, day, trusted=True)
+        quarters = _quarters(asked, source, day, trusted=True)
     if asked.quantity == "motor":
         histograms = _replaced(
             histograms,
             suspects,
             _speed_ends(asked),
-            lambda start, end: _histograms(asked, url, start, end, trusted=True),
+            lambda start, end: _histograms(asked, source, start, end, trusted=True),
         )
     return Frames(
         days=days,
@@ -261,10 +269,10 @@ def busiest(days: pl.DataFrame, ended: date) -> date:
 
 
 def _quarters(
-    asked: Asked, url: str, day: date, *, trusted: bool = False
+    asked: Asked, source: FrameSource, day: date, *, trusted: bool = False
 ) -> pl.DataFrame:
     return read_flows(
-        url,
+        source,
         **asked.counted,
         start=day_start(day, asked.zone),
         end=day_end(day, asked.zone),
@@ -280,10 +288,15 @@ def _speed_ends(asked: Asked) -> tuple[datetime, datetime]:
 
 
 def _histograms(
-    asked: Asked, url: str, start: datetime, end: datetime, *, trusted: bool = False
+    asked: Asked,
+    source: FrameSource,
+    start: datetime,
+    end: datetime,
+    *,
+    trusted: bool = False,
 ) -> pl.DataFrame:
     return read_speed_histograms(
-        url,
+        source,
         **asked.counted,
         start=start,
         end=end,

@@ -79,20 +79,20 @@ def report(
     suspects = known.suspected.filter(quantity=asked.quantity or "")
     rules = Rules.of(settings)
     without = estimates = forecast = None
-    with reader.frames() as url:
-        hours = bins = volumes(asked, url, HOUR_S)
+    with reader.frames() as source:
+        hours = bins = volumes(asked, source, HOUR_S)
         quarters = None
         if asked.bin == "PT15M":
             if not hours.is_empty():
-                bins = volumes(asked, url, QUARTER_S)
+                bins = volumes(asked, source, QUARTER_S)
             quarters = bins
-        found = read(asked, url, days=days, hours=hours, quarters=quarters)
+        found = read(asked, source, days=days, hours=hours, quarters=quarters)
         if not suspects.is_empty():
-            without = read_trusted(asked, url, found, suspects, rules=rules)
+            without = read_trusted(asked, source, found, suspects, rules=rules)
         if asked.bin == "PT1H":
-            estimates = read_imputed(url, **asked.counted, **asked.period)
+            estimates = read_imputed(source, **asked.counted, **asked.period)
         if asked.end > asked.now and not hours.is_empty():
-            forecast = read_forecast(url, **asked.counted)
+            forecast = read_forecast(source, **asked.counted)
     compute = _Computed(asked, known, rules, hours=hours)
     of_all, of_charts = compute(
         found,

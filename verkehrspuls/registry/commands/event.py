@@ -69,12 +69,9 @@ def list_events(municipality: OfMunicipality = None, as_json: Json = False) -> N
 
     from verkehrspuls.cli import database
     from verkehrspuls.registry import calendar
-    from verkehrspuls.storage.visibility import EVERYTHING
 
     with database.connection(municipality) as connection:
-        found = calendar.events(
-            connection, municipality=municipality, visible=EVERYTHING
-        )
+        found = calendar.events(connection, municipality=municipality)
     rows = [asdict(event) for event in found]
     columns = ("event", "municipality", "site", "name", "first", "last", "note")
     output.show_list(rows, columns, as_json=as_json)

@@ -17,12 +17,9 @@ app = typer.Typer(no_args_is_help=True)
 def list_sensors(municipality: OfMunicipality = None, as_json: Json = False) -> None:
     """List sensors, one line per output that is attached to a channel."""
     from verkehrspuls.storage.sensors import list_sensors
-    from verkehrspuls.storage.visibility import EVERYTHING
 
     with database.connection(municipality) as connection:
-        sensors = list_sensors(
-            connection, municipality=municipality, visible=EVERYTHING
-        )
+        sensors = list_sensors(connection, municipality=municipality)
     output.show_list(
         [asdict(sensor) for sensor in sensors],
         (

@@ -22,10 +22,9 @@ _SENSOR_COLUMNS = ("key", "model", "state", "output", "channel", "since", "until
 def list_sites(municipality: OfMunicipality = None, as_json: Json = False) -> None:
     """List the registered sites."""
     from verkehrspuls.storage.sites import list_sites
-    from verkehrspuls.storage.visibility import EVERYTHING
 
     with database.connection(municipality) as connection:
-        found = list_sites(connection, municipality=municipality, visible=EVERYTHING)
+        found = list_sites(connection, municipality=municipality)
     sites = [_with_fault_texts(site) for site in found]
     for site in sites:
         del site["sensors"]  # they are not read here
@@ -54,13 +53,10 @@ def show_site(
 ) -> None:
     """Show a site with its channels and sensors."""
     from verkehrspuls.storage.sites import read_site
-    from verkehrspuls.storage.visibility import EVERYTHING
 
     municipality, key = parse_key(site, kind="site")
     with database.connection() as connection:
-        found = _with_fault_texts(
-            read_site(connection, municipality, key, visible=EVERYTHING)
-        )
+        found = _with_fault_texts(read_site(connection, municipality, key))
     if as_json:
         output.show_json(found)
         return

@@ -55,7 +55,6 @@ where (%(municipality)s::text is null or m.key = %(municipality)s)
   and (%(site)s::text is null or s.key = %(site)s or s.key is null)
   and (%(first)s::date is null or e.last >= %(first)s)
   and (%(last)s::date is null or e.first <= %(last)s)
-  and (s.site_id is null or s.visibility = any(%(visible)s::text[]))
 order by e.first, m.key, e.name;
 
 -- name: remove_event

@@ -1,10 +1,9 @@
--- Lists and counts of anomaly cases; only those whose leading site's visibility is in
--- `visible`.
+-- Lists and counts of anomaly cases; only those whose leading site is seen.
 
 -- name: list_cases
 -- Anomaly cases, newest first; keys and times that are null select all. How a case
 -- stands: see vp.case_stands. A case is at the sites of all its members, but shown only
--- where its leading site is visible. What it says is what was found there: of the
+-- where its leading site is seen. What it says is what was found there: of the
 -- members that match what is asked the one that names the case, else the first by
 -- rank, else the least likely. Members that were withdrawn tell only of a case
 -- without others.
@@ -19,30 +18,30 @@ select a.anomaly_case_id, own.detector, own.first as began, own.last as ended,
        m.time_zone, m.simulated,
        stands.how <> 'closed' as open, stands.how = 'current' as current,
        stands.how as standing, (count(*) over ())::integer as matching
-from vp.anomaly_case a
-join vp.site s on s.site_id = a.site_id
-join vp.municipality m using (municipality_id)
+from anomaly_case a
+join site s on s.site_id = a.site_id
+join municipality m using (municipality_id)
 cross join lateral (
     select vp.case_stands(
-        a, coalesce(%(now)s::timestamptz, now()), %(current_days)s) as how
+        a.withdrawn_at, a.state, a.ended, a.opened_at, coalesce(%(now)s::timestamptz, now()), %(current_days)s) as how
 ) stands
 cross join lateral (
     select e.detector, e.began, e.ended, e.observed, e.usual, e.score, e.reason,
            min(e.began) over () as first, max(e.ended) over () as last,
            t.key as site, t.name as site_name, c.key as channel, c.name as channel_name,
            c.quantity, c.direction, c.direction_name
-    from vp.case_member e
-    join vp.channel c using (channel_id)
-    join vp.site t using (site_id)
+    from case_member e
+    join channel c using (channel_id)
+    join site t using (site_id)
     cross join lateral (
         select (e.channel_id, e.detector, e.reason, e.score)
                = (a.channel_id, a.detector, a.reason, a.score) as names
     ) leads
     where e.anomaly_case_id = a.anomaly_case_id
       and (e.withdrawn_at is null or not exists (
-          select from vp.case_member o
+          select from case_member o
           where o.anomaly_case_id = a.anomaly_case_id and o.withdrawn_at is null))
-      and t.visibility = any(%(visible)s::text[])
+     
       and (%(site)s::text is null or t.key = %(site)s)
       and (%(quantity)s::text is null or c.quantity = %(quantity)s)
       and (%(direction)s::text is null or c.direction = %(direction)s)
@@ -54,16 +53,15 @@ cross join lateral (
              e.case_member_id
     limit 1
 ) own
-where s.visibility = any(%(visible)s::text[])
-  and (%(municipality)s::text is null or m.key = %(municipality)s)
+where (%(municipality)s::text is null or m.key = %(municipality)s)
   and (%(case)s::bigint is null or a.anomaly_case_id = %(case)s)
   and (%(standing)s::text[] is null or stands.how = any(%(standing)s::text[]))
   -- so that the index of the site is used
   and (%(site)s::text is null or a.anomaly_case_id in (
       select e.anomaly_case_id
-      from vp.case_member e
-      join vp.channel c using (channel_id)
-      join vp.site t using (site_id)
+      from case_member e
+      join channel c using (channel_id)
+      join site t using (site_id)
       where t.key = %(site)s))
   and (%(start)s::timestamptz is null or a.ended > %(start)s)
   and (%(end)s::timestamptz is null or a.began < %(end)s)
@@ -77,19 +75,19 @@ select m.key as municipality, t.key as site,
        count(distinct a.anomaly_case_id) filter (where stands.how = 'current') as current,
        count(distinct a.anomaly_case_id) filter (where stands.how = 'older') as older,
        count(distinct a.anomaly_case_id) filter (where stands.how = 'history') as history
-from vp.anomaly_case a
-join vp.site s on s.site_id = a.site_id
-join vp.municipality m using (municipality_id)
-join vp.case_member e on e.anomaly_case_id = a.anomaly_case_id and e.withdrawn_at is null
-join vp.channel c on c.channel_id = e.channel_id
-join vp.site t on t.site_id = c.site_id
+from anomaly_case a
+join site s on s.site_id = a.site_id
+join municipality m using (municipality_id)
+join case_member e on e.anomaly_case_id = a.anomaly_case_id and e.withdrawn_at is null
+join channel c on c.channel_id = e.channel_id
+join site t on t.site_id = c.site_id
 cross join lateral (
     select vp.case_stands(
-        a, coalesce(%(now)s::timestamptz, now()), %(current_days)s) as how
+        a.withdrawn_at, a.state, a.ended, a.opened_at, coalesce(%(now)s::timestamptz, now()), %(current_days)s) as how
 ) stands
-where vp.is_open(a)
-  and s.visibility = any(%(visible)s::text[])
-  and t.visibility = any(%(visible)s::text[])
+where vp.is_open(a.withdrawn_at, a.state)
+ 
+ 
   and (%(municipality)s::text is null or m.key = %(municipality)s)
   and (%(site)s::text is null or t.key = %(site)s)
 group by grouping sets ((m.key), (m.key, t.key))
@@ -100,27 +98,25 @@ order by 1, 2
 -- channel's direction. Seen as in list_cases.
 select e.anomaly_case_id, c.key as channel, c.direction, e.reason, e.began, e.ended,
        e.score
-from vp.case_member e
-join vp.anomaly_case a using (anomaly_case_id)
-join vp.channel c on c.channel_id = e.channel_id
-join vp.site t on t.site_id = c.site_id
-join vp.site s on s.site_id = a.site_id
+from case_member e
+join anomaly_case a using (anomaly_case_id)
+join channel c on c.channel_id = e.channel_id
+join site t on t.site_id = c.site_id
+join site s on s.site_id = a.site_id
 where c.site_id = %(site_id)s and c.quantity = %(quantity)s
-  and s.visibility = any(%(visible)s::text[]) and t.visibility = any(%(visible)s::text[])
-  and e.withdrawn_at is null and vp.is_open(a)
+  and e.withdrawn_at is null and vp.is_open(a.withdrawn_at, a.state)
   and e.began < %(end)s and e.ended > %(start)s
 order by e.anomaly_case_id, c.direction,
          e.rank, e.score desc, e.began
 
 -- name: list_open_cases
 -- Open cases with a member in a period at one of some places; direction 'all' is all.
--- Shown only where the leading site is visible.
+-- Shown only where the leading site is seen.
 select distinct a.anomaly_case_id, c.site_id
 from {{> at_places}}
-join vp.case_member e on e.channel_id = c.channel_id
-join vp.anomaly_case a on a.anomaly_case_id = e.anomaly_case_id
-join vp.site s on s.site_id = a.site_id
-where s.visibility = any(%(visible)s::text[])
-  and e.withdrawn_at is null and vp.is_open(a)
+join case_member e on e.channel_id = c.channel_id
+join anomaly_case a on a.anomaly_case_id = e.anomaly_case_id
+join site s on s.site_id = a.site_id
+where e.withdrawn_at is null and vp.is_open(a.withdrawn_at, a.state)
   and e.began < %(end)s and e.ended > %(start)s
 order by a.anomaly_case_id

@@ -132,7 +132,8 @@ returning a.anomaly_case_id;
 
 -- name: note_case
 -- What became of a case.
-insert into case_event (anomaly_case_id, kind, who, state, effect, severity, comment)
+insert into vp.case_event (
+    anomaly_case_id, kind, who, state, effect, severity, comment)
 select a.anomaly_case_id, %(kind)s, %(who)s, a.state, a.effect, a.severity, %(comment)s
 from anomaly_case a
 where a.anomaly_case_id = %(anomaly_case_id)s
@@ -140,12 +141,10 @@ returning case_event_id;
 
 -- name: lock_municipality_of_case
 -- The same for a person.
-select m.municipality_id
-from municipality m
-join site s using (municipality_id)
-join anomaly_case a using (site_id)
-where a.anomaly_case_id = %(anomaly_case_id)s
-for no key update of m;
+select vp.lock_municipality(s.municipality_id)
+from anomaly_case a
+join site s using (site_id)
+where a.anomaly_case_id = %(anomaly_case_id)s;
 
 -- name: find_case
 -- How a case stands.
@@ -157,14 +156,14 @@ where a.anomaly_case_id = %(anomaly_case_id)s;
 
 -- name: decide_case
 -- What a person decided.
-update anomaly_case
+update vp.anomaly_case
 set state = %(state)s, effect = %(effect)s, updated_at = now()
 where anomaly_case_id = %(anomaly_case_id)s;
 
 -- name: mark_case_stale
 -- Let the figures of the hours of a case be computed anew, and the days of intervals
 -- above an hour that it touches; returns how many.
-insert into stale_bucket (channel_id, hour)
+insert into vp.stale_bucket (channel_id, hour)
 select e.channel_id, hour
 from case_member e
 cross join generate_series(
@@ -185,16 +184,16 @@ where e.anomaly_case_id = %(anomaly_case_id)s and e.withdrawn_at is null
 select e.case_member_id, e.detector, e.began, e.ended, e.observed, e.usual, e.score,
        e.reason, e.withdrawn_at, s.key as site, s.name as site_name, c.key as channel,
        c.name as channel_name, c.quantity, c.direction, c.direction_name
-from vp.case_member e
-join vp.channel c using (channel_id)
-join vp.site s using (site_id)
-where e.anomaly_case_id = %(anomaly_case_id)s and s.visibility = any(%(visible)s::text[])
+from case_member e
+join channel c using (channel_id)
+join site s using (site_id)
+where e.anomaly_case_id = %(anomaly_case_id)s
 order by e.began, s.key, c.key, e.detector;
 
 -- name: case_history
 -- What became of a case, the oldest first.
 select at, kind, who, state, effect, severity, comment
-from vp.case_event
+from case_event
 where anomaly_case_id = %(anomaly_case_id)s
 order by case_event_id;
 
@@ -223,7 +222,7 @@ where e.at > %(now)s::timestamptz - make_interval(hours => %(newest_h)s)
   and case
       when e.kind in ('opened', 'raised', 'returned') then
           a.withdrawn_at is null and a.state = 'suspected'
-          and vp.case_stands(a, %(now)s::timestamptz, %(current_days)s) <> 'history'
+          and vp.case_stands(a.withdrawn_at, a.state, a.ended, a.opened_at, %(now)s::timestamptz, %(current_days)s) <> 'history'
           and a.ended > %(now)s::timestamptz - make_interval(hours => %(newest_h)s)
           and array_position(array['low', 'medium', 'high'], a.severity)
               >= array_position(array['low', 'medium', 'high'], r.severity)
@@ -275,20 +274,7 @@ where sent_at is null and given_up is null
   and destination <> all(%(destinations)s::text[]);
 
 -- name: alerts_held_up
--- Messages that failed more than once or that nobody sends, how long the oldest of them
--- has waited, and those of the last two days that were given up.
-select count(*) filter (where waits) as waiting,
-       extract(epoch from now() - min(created_at) filter (where waits))::float8
-           as oldest_s,
-       count(*) filter (where not waits) as given_up
-from (
-    select created_at, given_up is null as waits
-    from vp.alert
-    where sent_at is null
-      and (given_up is null and (attempts > 1 or due_at < now() - interval '5 minutes')
-           or created_at > now() - interval '2 days'
-              and given_up not in ('withdrawn before it was told', 'no address is set'))
-) as held_up;
+select waiting, oldest_s, given_up from shown.alerts_held_up();
 
 -- name: delay_alerts
 -- Put messages off; `attempts` more were made.

@@ -5,15 +5,7 @@
 select clock_timestamp() as now;
 
 -- name: newest_receipt
--- When ingest received the last message of any sensor, by its clock.
-select max(newest.last_received_at) as received_at
-from sensor e
-cross join lateral (
-    select l.last_received_at from ledger l
-    where l.sensor_id = e.sensor_id
-    order by l.hour desc, l.last_received_at desc
-    limit 1
-) newest;
+select shown.newest_receipt() as received_at;
 
 -- name: sensor_clocks
 -- Of each sensor, or of one municipality or sensor, how long after the end of their
@@ -25,13 +17,13 @@ select m.key as municipality, e.key as sensor, e.name,
        percentile_cont(0.5) within group (order by r.late_s) as offset_s,
        (array_agg(r.late_s order by r.received_at desc, r.time desc))[1]
            as newest_offset_s
-from vp.sensor e
-join vp.municipality m using (municipality_id)
+from sensor e
+join municipality m using (municipality_id)
 cross join lateral (
     select r.time, r.received_at,
            extract(epoch from r.received_at - r.time - make_interval(secs => r.interval_s))
                ::double precision as late_s
-    from (select distinct i.channel_id from vp.installation i
+    from (select distinct i.channel_id from installation i
           where i.sensor_id = e.sensor_id) c
     cross join lateral (
         {{(select r.time, r.received_at, r.interval_s, r.sensor_id, r.time_origin

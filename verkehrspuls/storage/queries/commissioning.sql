@@ -56,11 +56,11 @@ order by i.output, lower(i.period);
 -- (UTC), while nothing tells which of the two is meant.
 select s.key as site, c.key as channel, date_trunc('hour', a.time, 'UTC') as hour,
        count(*) as readings, string_agg(distinct a.why, ' ') as why
-from (select distinct channel_id from vp.installation
+from (select distinct channel_id from installation
       where sensor_id = %(sensor_id)s) i
-join vp.ambiguous a using (channel_id)
-join vp.channel c using (channel_id)
-join vp.site s using (site_id)
+join ambiguous a using (channel_id)
+join channel c using (channel_id)
+join site s using (site_id)
 where {{exists (
         select from vp.$readings r
         where r.channel_id = a.channel_id and r.time = a.time

@@ -1,5 +1,5 @@
--- Figures of local days. Only sites whose visibility is in
--- `visible` are read, and nothing of the future: a clock that is or was ahead wrote that.
+-- Figures of local days. Nothing of the future is read: a clock that is or was ahead wrote
+-- that.
 
 -- name: read_days
 -- Local days of sites and a quantity, per direction and for all of them.
@@ -14,12 +14,12 @@ select d.site_id, d.day, d.direction, d.volume,
        floor(d.imputed * 10000 + 0.5) / 10000 as imputed,
        floor(d.excluded * 10000 + 0.5) / 10000 as excluded,
        d.valid, d.method
-from vp.daily_figure d
-join vp.site s using (site_id)
-join vp.municipality m using (municipality_id)
+from daily_figure d
+join site s using (site_id)
+join municipality m using (municipality_id)
 where d.site_id = any(%(site_ids)s::integer[])
   and d.day <= (now() at time zone m.time_zone)::date
-  and s.visibility = any(%(visible)s::text[])
+ 
   and d.quantity = %(quantity)s
   and (%(direction)s::text is null or d.direction = %(direction)s)
   and d.day >= %(first)s::date and d.day <= %(last)s::date
@@ -28,10 +28,10 @@ order by d.site_id, d.day, d.direction
 -- name: count_valid_days
 -- How many valid local days sites have.
 select d.site_id, count(*) as days
-from vp.daily_figure d
-join vp.site s using (site_id)
+from daily_figure d
+join site s using (site_id)
 where d.site_id = any(%(site_ids)s::integer[])
-  and s.visibility = any(%(visible)s::text[])
+ 
   and d.quantity = %(quantity)s and d.direction = 'all' and d.valid
   and d.day >= %(first)s::date and d.day <= %(last)s::date
 group by d.site_id

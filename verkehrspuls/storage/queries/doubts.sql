@@ -1,14 +1,13 @@
--- Which values are excluded, suspected, or of a time that nobody knows; only of sites
--- whose visibility is in `visible`.
+-- Which values are excluded, suspected, or of a time that nobody knows.
 
 -- name: read_excluded
 -- When a person excluded what channels of sites count; direction 'all' is all.
 select c.site_id, e.channel_id, e.began as since, e.ended as until
-from vp.exclusion e
-join vp.channel c using (channel_id)
-join vp.site s using (site_id)
+from exclusion e
+join channel c using (channel_id)
+join site s using (site_id)
 where c.site_id = any(%(site_ids)s::integer[])
-  and s.visibility = any(%(visible)s::text[])
+ 
   and c.quantity = %(quantity)s
   and (%(direction)s::text = 'all' or c.direction = %(direction)s)
   and e.began < %(end)s and e.ended > %(start)s
@@ -18,10 +17,10 @@ where c.site_id = any(%(site_ids)s::integer[])
 -- decided: see vp.suspected. Direction 'all' is all, and so is a quantity that is null.
 with counted as (
     select c.site_id, c.channel_id, c.key, c.quantity, c.direction
-    from vp.channel c
-    join vp.site s using (site_id)
+    from channel c
+    join site s using (site_id)
     where c.site_id = any(%(site_ids)s::integer[])
-      and s.visibility = any(%(visible)s::text[])
+     
       and (%(quantity)s::text is null or c.quantity = %(quantity)s)
       and (%(direction)s::text = 'all' or c.direction = %(direction)s)
 )
@@ -38,8 +37,7 @@ order by f.channel_id, f.began
 -- nothing tells which of the two is meant; direction 'all' is all.
 select distinct c.site_id, date_trunc('hour', a.time, 'UTC') as hour
 from {{> at_places}}
-join vp.site s on s.site_id = c.site_id
-join vp.ambiguous a on a.channel_id = c.channel_id
-where s.visibility = any(%(visible)s::text[])
-  and a.time >= %(start)s and a.time < %(end)s
+join site s on s.site_id = c.site_id
+join ambiguous a on a.channel_id = c.channel_id
+where a.time >= %(start)s and a.time < %(end)s
 order by hour

@@ -1,5 +1,5 @@
--- Values of environment quantities. Only sites whose visibility is in
--- `visible` are read, and nothing of the future: a clock that is or was ahead wrote that.
+-- Values of environment quantities. Nothing of the future is read: a clock that is or was ahead wrote
+-- that.
 
 -- name: read_environment
 -- Hourly means of an environment quantity of a site, per channel. An hour that a person
@@ -16,7 +16,7 @@ select h.time, chosen.key as channel,
        case when not excluded.is_so then h.mean end as mean,
        case when not excluded.is_so then h.minimum end as minimum,
        case when not excluded.is_so then h.maximum end as maximum
-from vp.environment_hour h
+from environment_hour h
 join chosen using (channel_id)
 cross join lateral (
     select round(h.observed_s::numeric / 3600, 4)::double precision as of_hour
@@ -35,7 +35,7 @@ with chosen as (
     {{> left_out}}
 )
 select e.channel_id, e.time, e.interval_s, e.value
-from vp.long_environment e
+from long_environment e
 join chosen using (channel_id)
 where e.time >= %(start)s and e.time < %(end)s and e.time <= now()
   and not exists (
@@ -49,17 +49,17 @@ order by e.time, chosen.key
 -- quantity of each site that counts nothing: of the first channel of those that have the
 -- newest one, what no person excluded.
 with left_out as materialized (
-    select channel_id, began, ended from vp.exclusion
+    select channel_id, began, ended from exclusion
 )
 select distinct on (c.site_id, c.quantity)
        c.site_id, c.quantity, h.time, h.interval_s, h.mean
-from vp.channel c
-join vp.site s using (site_id)
+from channel c
+join site s using (site_id)
 cross join lateral (
     select newest.*, newest.time + make_interval(secs => newest.interval_s) as ended
     from (
         (select h.time, 3600 as interval_s, h.mean
-         from vp.environment_hour h
+         from environment_hour h
          where h.channel_id = c.channel_id
            and h.time <= coalesce(%(now)s::timestamptz, now()) - interval '1 hour'
            and not {{> hour_left_out}}
@@ -67,7 +67,7 @@ cross join lateral (
          limit 1)
         union all
         (select l.time, l.interval_s, l.value
-         from vp.long_environment l
+         from long_environment l
          where l.channel_id = c.channel_id
            and l.time + make_interval(secs => l.interval_s)
                <= coalesce(%(now)s::timestamptz, now())
@@ -82,8 +82,7 @@ cross join lateral (
     order by ended desc
     limit 1
 ) h
-where s.visibility = any(%(visible)s::text[])
-  and not exists (select from vp.channel o
+where not exists (select from channel o
                   where o.site_id = c.site_id and o.quantity = any(%(counted)s::text[]))
 order by c.site_id, c.quantity, h.ended desc, c.key
 
@@ -91,15 +90,15 @@ order by c.site_id, c.quantity, h.ended desc, c.key
 -- Of each site that counts nothing: the newest hour in which three quarters of some of
 -- the quantities were observed, of all their channels; what no person excluded.
 with left_out as materialized (
-    select channel_id, began, ended from vp.exclusion
+    select channel_id, began, ended from exclusion
 ), newest as (
     select c.site_id, c.quantity, h.*,
            max(h.time) over (partition by c.site_id) as last
-    from vp.channel c
-    join vp.site s using (site_id)
+    from channel c
+    join site s using (site_id)
     cross join lateral (
         select h.channel_id, h.time, h.observed_s, h.mean, h.minimum, h.maximum
-        from vp.environment_hour h
+        from environment_hour h
         where h.channel_id = c.channel_id and h.observed_s >= 2700
           and h.time <= coalesce(%(now)s::timestamptz, now()) - interval '1 hour'
           and not {{> hour_left_out}}
@@ -107,9 +106,9 @@ with left_out as materialized (
         limit 1
     ) h
     where c.quantity = any(%(quantities)s::text[])
-      and s.visibility = any(%(visible)s::text[])
+     
       and not exists (
-          select from vp.channel o
+          select from channel o
           where o.site_id = c.site_id and o.quantity = any(%(counted)s::text[]))
 )
 select site_id, quantity, channel_id, time, observed_s, mean, minimum, maximum

@@ -12,7 +12,7 @@ order by m.municipality_id, c.quantity;
 
 -- name: try_estimate
 -- True for one worker at a time and municipality, to the end of its transaction.
-select pg_try_advisory_xact_lock(hashtext('vp.estimate'), %(municipality_id)s) as mine;
+select pg_try_advisory_xact_lock(hashtext('estimate'), %(municipality_id)s) as mine;
 
 -- name: volumes_of_town
 -- Volumes of one length of the channels of a municipality that count a quantity, but for
@@ -121,7 +121,7 @@ with counted as (
            or c.direction = %(direction)s)
 ), left_out as materialized (
     select e.channel_id, e.began, e.ended
-    from vp.exclusion e
+    from exclusion e
     join counted on counted.channel_id = e.channel_id
     where e.began < %(end)s + interval '1 hour' and e.ended > %(start)s
 )
@@ -135,9 +135,9 @@ select h.time, counted.direction,
        round(sum(h.low * rest.part)::numeric, 1)::double precision as imputed_low,
        round(sum(h.high * rest.part)::numeric, 1)::double precision as imputed_high,
        string_agg(distinct h.method, ', ' order by h.method) as imputed_by
-from vp.imputed_hour h
+from imputed_hour h
 join counted using (channel_id)
-left join vp.volume v
+left join volume v
   on v.channel_id = h.channel_id and v.interval_s = 3600 and v.time = h.time
 cross join lateral (
     -- asked once (offset 0), and not by each column that it decides on
@@ -152,7 +152,7 @@ cross join lateral (
 cross join lateral (
     select count(distinct x.channel_id) as channels
     from counted x
-    join vp.installation i using (channel_id)
+    join installation i using (channel_id)
     where x.direction = counted.direction
       and i.period && tstzrange(h.time, h.time + interval '1 hour')
 ) installed
@@ -170,7 +170,7 @@ with counted as (
     from {{> at_site_in_direction}}
 ), newest as (
     select f.interval_s, max(f.made_at) as made_at
-    from vp.forecast f
+    from forecast f
     join counted using (channel_id)
     group by f.interval_s
 )
@@ -179,13 +179,13 @@ select f.interval_s, f.time, f.lead_s, f.made_at,
        round(sum(f.low)::numeric, 1)::double precision as low,
        round(sum(f.high)::numeric, 1)::double precision as high,
        min(f.method) as method
-from vp.forecast f
+from forecast f
 join counted using (channel_id)
 join newest using (interval_s, made_at)
 group by f.interval_s, f.time, f.lead_s, f.made_at
 having count(*) >= (
     select count(distinct i.channel_id)
-    from vp.installation i
+    from installation i
     join counted using (channel_id)
     where i.period @> f.made_at)
 order by f.interval_s, f.time
@@ -200,13 +200,13 @@ with counted as (
     from {{> at_site_in_direction}}
 ), came as (
     select f.*, v.volume * (v.interval_s::double precision / v.observed_s) as counted
-    from vp.forecast f
+    from forecast f
     join counted using (channel_id)
-    join vp.volume v using (channel_id, interval_s, time)
+    join volume v using (channel_id, interval_s, time)
     where v.observed_s >= v.interval_s / 2
       and not {{> excluded_by_person}}
       and f.time + make_interval(secs => f.interval_s) <= (
-          select max(made_at) from vp.forecast join counted using (channel_id))
+          select max(made_at) from forecast join counted using (channel_id))
 )
 select interval_s, lead_s, min(time) as since, count(*) as compared,
        round((sum(abs(volume - counted)) / nullif(sum(counted), 0))::numeric, 4)

@@ -133,8 +133,7 @@ from channel_health h
 join channel c using (channel_id)
 join site s using (site_id)
 join municipality m using (municipality_id)
-where s.visibility = any(%(visible)s::text[])
-  and {{> chosen_sites}}
+where {{> chosen_sites}}
   and h.day >= %(first)s and h.day <= %(last)s
   and (not %(bad_only)s::boolean or h.verdict <> 'good')
 order by h.day, m.key, s.key, c.key;

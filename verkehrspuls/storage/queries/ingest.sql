@@ -239,7 +239,7 @@ returning channel_id, turn;
 
 -- name: look_alone
 -- Let no other worker look for overlaps until this one has committed.
-select pg_advisory_xact_lock(hashtext('vp.overlap'));
+select pg_advisory_xact_lock(hashtext('overlap'));
 
 -- name: overlapping
 -- The places of those readings, which are stored, that share more than a part of their
@@ -455,28 +455,19 @@ select pg_terminate_backend(pid) from pg_stat_activity
 where pid = %(pid)s and usename = current_user
   and application_name = 'ingest ' || %(slot)s::text;
 
--- part: held_slots
--- Locks by which the workers of this database hold their slots.
+-- name: slots
+select slot, committed_at, drained, sessions_lost, session_lost_at, certificate_ends,
+       guessable, served
+from shown.slots();
+
+-- name: count_workers
+-- How many ingest workers are connected to the database, each by its slot.
+select count(*) as workers
 from pg_locks
 where locktype = 'advisory' and granted and objsubid = 2
   and database = (select oid from pg_database where datname = current_database())
   and classid::bigint = hashtext('vp.ingest.slot')::bigint & 4294967295
-
--- name: slots
--- Worker slots of the last day: when they last wrote, and whether a worker serves them.
-select slot, committed_at, drained_at is not null as drained, sessions_lost,
-       session_lost_at, certificate_ends,
-       coalesce(client_id = 'verkehrspuls-ingest-' || slot, false) as guessable,
-       exists (
-           select {{> held_slots}} and objid::bigint = slot
-       ) as served
-from ingest_slot left join ingest_session using (slot)
-where slot < 100 and committed_at > now() - interval '1 day'
-order by slot;
-
--- name: count_workers
--- How many ingest workers are connected to the database, each by its slot.
-select count(*) as workers {{> held_slots}} and objid::bigint < 100;
+  and objid::bigint < 100;
 
 -- name: slot_known
 -- Whether a slot was served before, and not drained since.

@@ -454,19 +454,7 @@ group by topic
 order by messages desc, topic;
 
 -- name: senders_missing
--- Whether messages of the last day belong to no sensor, or an installed sensor with a
--- topic of its own never sent.
-select exists (
-           select from ledger_reject
-           where hour > now() - interval '1 day' and sensor_id is null
-             and reason in ('unknown-sensor', 'unknown-topic')
-       ) or exists (
-           select from sensor e
-           where e.topic is not null
-             and exists (select from installation i
-                         where i.sensor_id = e.sensor_id and i.period @> now())
-             and not exists (select from ledger l where l.sensor_id = e.sensor_id)
-       ) as missing;
+select shown.senders_missing() as missing;
 
 -- name: only_counted
 -- Messages of the last two hours that were rejected and not kept: there is no room.

@@ -27,7 +27,7 @@ select to_regclass('vp.migration') is not null as own,
        to_regclass('vp.alembic_version') is not null as alembic;
 
 -- name: applied_migrations
-select number, checksum from vp.migration;
+select number, checksum from migration;
 
 -- name: alembic_revision
 select max(version_num) as revision from vp.alembic_version;

@@ -12,11 +12,11 @@ and (%(site)s::text is null or s.key = %(site)s)
 and (%(sensor)s::text is null or e.key = %(sensor)s)
 
 -- part: at_site
--- Channels `c` of a quantity at a visible site.
-vp.channel c
-join vp.site s using (site_id)
+-- Channels `c` of a quantity at a site.
+channel c
+join site s using (site_id)
 where c.site_id = %(site_id)s
-  and s.visibility = any(%(visible)s::text[])
+ 
   and c.quantity = %(quantity)s
 
 -- part: at_site_in_direction
@@ -28,7 +28,7 @@ where c.site_id = %(site_id)s
 -- Channels `c` of places; direction 'all' is all.
 unnest(%(sites)s::integer[], %(quantities)s::text[], %(directions)s::text[])
     as place (site_id, quantity, direction)
-join vp.channel c
+join channel c
   on c.site_id = place.site_id and c.quantity = place.quantity
  and place.direction in ('all', c.direction)
 
@@ -44,7 +44,7 @@ r.channel_id = span.channel_id and r.time >= span.since and r.time < span.until
 -- part: excluded_by_person
 -- Whether a person excluded some of the interval `v`.
 exists (
-    select from vp.exclusion e
+    select from exclusion e
     where e.channel_id = v.channel_id
       and e.began < v.time + make_interval(secs => v.interval_s) and e.ended > v.time)
 
@@ -53,7 +53,7 @@ exists (
 -- and, where figures are to be trusted, what is suspected (see vp.suspected). No interval
 -- that begins in the period is longer than a local day.
 select e.channel_id, e.began, e.ended
-from vp.exclusion e
+from exclusion e
 join chosen on chosen.channel_id = e.channel_id
 where e.began < %(end)s + interval '25 hours' and e.ended > %(start)s
 union all

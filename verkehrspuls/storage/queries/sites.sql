@@ -1,14 +1,17 @@
--- Municipalities and sites; only those whose visibility is in `visible`.
+-- Municipalities and sites.
 
 -- name: list_municipalities
--- Municipalities with a visible site, and how many of those they have.
+-- Municipalities with a site, how many they have, and how many of them are for everybody.
 select m.municipality_id, m.key, m.name, m.state, m.time_zone, m.licence, m.simulated,
        m.imprint, m.privacy, m.contact, m.latitude, m.longitude,
-       count(*)::integer as sites
-from vp.municipality m
-join vp.site s using (municipality_id)
-where s.visibility = any(%(visible)s::text[])
-group by m.municipality_id
+       own.sites, own.public_sites
+from municipality m
+join lateral (
+    select count(*)::integer as sites,
+           (count(*) filter (where s.audience = 0))::integer as public_sites
+    from site s
+    where s.municipality_id = m.municipality_id
+) own on own.sites > 0
 order by m.name, m.key
 
 -- name: list_sites
@@ -24,8 +27,8 @@ select s.site_id, s.key, s.name, s.road, s.place, s.latitude, s.longitude,
        coalesce(measuring.channels, '[]') as channels,
        heard.last_received_at, heard.last_messages, heard.shortest_s,
        heard.longest_s, measuring.newest_reading_at
-from vp.site s
-join vp.municipality m using (municipality_id)
+from site s
+join municipality m using (municipality_id)
 left join lateral (
     select json_agg(json_build_object(
                'channel_id', c.channel_id, 'key', c.key, 'name', c.name,
@@ -34,8 +37,8 @@ left join lateral (
                'thresholds', c.thresholds)
                order by c.quantity, c.direction, c.lane, c.key) as channels,
            max(newest.newest_reading_at) as newest_reading_at
-    from vp.channel c
-    left join vp.newest_reading known using (channel_id)
+    from channel c
+    left join newest_reading known using (channel_id)
     left join lateral vp.newest_reading_since(c.channel_id, known.time) newest
       on %(heard)s::boolean
     where c.site_id = s.site_id
@@ -48,12 +51,11 @@ left join lateral (
                 when bool_and(newest.slot >= 100) then 'imported'
                 else 'used'
            end as last_messages
-    from vp.channel c
-    join vp.installation i using (channel_id)
-    join vp.sensor e using (sensor_id)
+    from channel c
+    join installation i using (channel_id)
+    join sensor e using (sensor_id)
     cross join lateral vp.last_heard(e.sensor_id) newest
     where c.site_id = s.site_id and %(heard)s::boolean
 ) heard on true
-where s.visibility = any(%(visible)s::text[])
-  and {{> chosen_sites}}
+where {{> chosen_sites}}
 order by m.name, s.name, s.key

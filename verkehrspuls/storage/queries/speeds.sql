@@ -1,5 +1,5 @@
--- Speed histograms. Only sites whose visibility is in
--- `visible` are read, and nothing of the future: a clock that is or was ahead wrote that.
+-- Speed histograms. Nothing of the future is read: a clock that is or was ahead wrote
+-- that.
 
 -- name: read_speed_histograms
 -- Merged speed histograms of a site's hours, per channel; direction 'all' is all. An hour
@@ -17,7 +17,7 @@ select h.channel_id, h.time,
        case when not excluded.is_so then h.open_kmh end as open_kmh,
        case when not excluded.is_so then h.rebinned end as rebinned,
        case when not excluded.is_so then h.refused end as refused
-from vp.speed_histogram h
+from speed_histogram h
 join chosen using (channel_id)
 {{> hours_of_period}}
 order by h.time, h.channel_id

@@ -4,12 +4,13 @@
 -- Which data the server that answers has: proof that it is ours.
 show data_directory;
 
--- name: role_exists
-select exists (select from pg_roles where rolname = 'vp') as found;
+-- name: write_password
+-- The statement that sets a role's password.
+select format('alter role %%I password %%L', %(role)s::text, %(password)s::text);
 
--- name: create_role
--- The owner of the product's database; tests make databases of their own.
-create role vp login createdb password %(password)s;
+-- name: let_create_databases
+-- Tests make databases of their own.
+alter role vp createdb;
 
 -- name: database_exists
 select exists (select from pg_database where datname = 'vp') as found;
@@ -26,7 +27,7 @@ select edition, vp.detect_edition() as detected from vp.storage;
 
 -- name: stale_bucket_count
 -- What analytics still has to compute.
-select count(*) as buckets from vp.stale_bucket;
+select count(*) as buckets from stale_bucket;
 
 -- name: backend_state
 -- What a process of the server does for a client that waits for it.

@@ -1,5 +1,5 @@
--- Volumes: what was counted, per interval. Only sites whose visibility is in
--- `visible` are read, and nothing of the future: a clock that is or was ahead wrote that.
+-- Volumes: what was counted, per interval. Nothing of the future is read: a clock that is or was ahead wrote
+-- that.
 
 -- part: bins
 -- Bins of lanes of a site, quantity and direction in a period; null is each direction.
@@ -9,15 +9,15 @@ with chosen as (
                as direction,
            min(coalesce(lower(i.period), '-infinity')) as since,
            max(coalesce(upper(i.period), 'infinity')) as until
-    from vp.channel c
-    join vp.site s using (site_id)
-    left join vp.installation i using (channel_id)
+    from channel c
+    join site s using (site_id)
+    left join installation i using (channel_id)
     where c.site_id = %(site_id)s
-      and s.visibility = any(%(visible)s::text[])
+     
       and c.quantity = %(quantity)s
       and (%(direction)s::text is null or %(direction)s::text = 'all'
            or c.direction = %(direction)s)
-    group by c.channel_id
+    group by c.channel_id, c.direction
 ), lanes as materialized (
     select sums.direction, count(*) as channels,
            bool_and(since <= %(start)s and until >= %(end)s
@@ -39,7 +39,7 @@ with chosen as (
            case when not excluded.is_so then v.usual end as usual,
            case when not excluded.is_so then v.usual_spread end as usual_spread,
            case when not excluded.is_so then v.valid end as valid
-    from vp.volume v
+    from volume v
     join chosen using (channel_id)
     {{> bins_of_period}}
 )
@@ -166,13 +166,13 @@ with chosen as (
     select c.channel_id, c.site_id, c.direction,
            min(coalesce(lower(i.period), '-infinity')) as since,
            max(coalesce(upper(i.period), 'infinity')) as until
-    from vp.channel c
-    join vp.site s using (site_id)
-    left join vp.installation i using (channel_id)
+    from channel c
+    join site s using (site_id)
+    left join installation i using (channel_id)
     where c.site_id = any(%(site_ids)s::integer[])
-      and s.visibility = any(%(visible)s::text[])
+     
       and c.quantity = 'motor'
-    group by c.channel_id
+    group by c.channel_id, c.site_id, c.direction
 ), lanes as materialized (
     select site_id, direction, count(*) as channels,
            bool_and(since <= %(start)s and until >= %(end)s
@@ -193,7 +193,7 @@ with chosen as (
                / nullif(sum(v.volume) filter (where v.speed_kmh is not null
                                               and not excluded.is_so), 0)
                as speed_kmh
-    from vp.volume v
+    from volume v
     join chosen o using (channel_id)
     {{> bins_of_period}}
     group by o.site_id, o.direction, v.time
@@ -234,26 +234,26 @@ select v.channel_id, v.interval_s, v.time, v.observed_s, v.gap_s, v.volume, {{v.
        v.speed_kmh,
        v.usual, v.usual_spread, v.valid
 from unnest(%(since)s::timestamptz[], %(until)s::timestamptz[]) as span (since, until)
-join vp.channel c on c.site_id = %(site_id)s and c.quantity = %(quantity)s
-join vp.site s using (site_id)
+join channel c on c.site_id = %(site_id)s and c.quantity = %(quantity)s
+join site s using (site_id)
 cross join lateral (
-    select * from vp.volume v
+    select * from volume v
     where v.channel_id = c.channel_id and v.interval_s in (900, 3600)
       and v.time >= span.since and v.time < span.until
     offset 0
 ) v
-where s.visibility = any(%(visible)s::text[]) and v.time <= now()
+where v.time <= now()
 order by v.channel_id, v.interval_s, v.time
 
 -- name: read_long_volumes
 -- Counts over intervals above an hour of the channels of a site and quantity, those that
 -- began in the period.
 select v.channel_id, v.time, v.interval_s, v.volume, {{v.$count}}, v.speed_kmh
-from vp.long_volume v
-join vp.channel c using (channel_id)
-join vp.site s using (site_id)
+from long_volume v
+join channel c using (channel_id)
+join site s using (site_id)
 where c.site_id = %(site_id)s
-  and s.visibility = any(%(visible)s::text[])
+ 
   and c.quantity = %(quantity)s
   and v.time >= %(start)s and v.time < %(end)s and v.time <= now()
 
@@ -261,11 +261,11 @@ where c.site_id = %(site_id)s
 -- Count readings of a site in the versions that were known at an earlier time: a value
 -- that was corrected since then, but had come, is the replaced one.
 with known as (
-    select r.* from vp.count_reading r
-    join vp.channel c using (channel_id)
-    join vp.site s using (site_id)
+    select r.* from count_reading r
+    join channel c using (channel_id)
+    join site s using (site_id)
     where c.site_id = %(site_id)s and c.quantity = %(quantity)s
-      and s.visibility = any(%(visible)s::text[])
+     
       and r.time >= %(start)s and r.time < %(end)s
       and r.received_at <= %(known_at)s
     union all
@@ -273,30 +273,29 @@ with known as (
            h.time_origin, h.revision, {{h.$count}}, h.speed_kmh, h.occupancy,
            h.histogram_from_kmh,
            h.histogram_width_kmh, h.histogram, h.observed_s
-    from vp.count_reading_history h
-    join vp.channel c using (channel_id)
-    join vp.site s using (site_id)
+    from count_reading_history h
+    join channel c using (channel_id)
+    join site s using (site_id)
     where c.site_id = %(site_id)s and c.quantity = %(quantity)s
-      and s.visibility = any(%(visible)s::text[])
+     
       and h.time >= %(start)s and h.time < %(end)s
       and h.received_at <= %(known_at)s and h.replaced_at > %(known_at)s
 )
 select k.channel_id, k.time, k.interval_s, k.received_at, k.observed_s, {{k.$count}},
        k.speed_kmh, c.quantity
 from known k
-join vp.channel c using (channel_id)
+join channel c using (channel_id)
 
 -- name: read_latest
 -- The newest whole hour of each site and counted quantity: the last one that had ended
 -- by `now` and for which anything was counted that no person excluded. Observed is the
 -- share over the channels at which a sensor was attached.
 with left_out as materialized (
-    select channel_id, began, ended from vp.exclusion
+    select channel_id, began, ended from exclusion
 ), counted as materialized (
     select c.channel_id, c.site_id, c.quantity
-    from vp.channel c
-    join vp.site s using (site_id)
-    where s.visibility = any(%(visible)s::text[])
+    from channel c
+    join site s using (site_id)
 ), newest as (
     -- of each channel, with that of its site
     select counted.*, h.*,
@@ -304,7 +303,7 @@ with left_out as materialized (
     from counted
     left join lateral (
         select h.time, h.volume, h.usual, h.usual_spread, h.observed_s
-        from vp.volume h
+        from volume h
         where h.channel_id = counted.channel_id and h.interval_s = 3600
           and h.time <= coalesce(%(now)s::timestamptz, now()) - interval '1 hour'
           and not {{> hour_left_out}}
@@ -314,7 +313,7 @@ with left_out as materialized (
 ), compared as (
     select newest.*, newest.time = newest.last as counts,
            exists (
-               select from vp.installation i
+               select from installation i
                where i.channel_id = newest.channel_id
                  and i.period && tstzrange(newest.last, newest.last + interval '1 hour')
            ) as attached

@@ -1,0 +1,364 @@
+"""The boundary between viewers: what statements of their own reach, as the web's role.
+
+`tests.world` has a private site in Kaiserslautern, and the town Verborgen with nothing
+but a private site.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from api.database import Database
+from tests.parts import as_web
+from verkehrspuls.access import tokens
+from verkehrspuls.access.viewer import ANONYMOUS, Viewer
+from verkehrspuls.errors import RolesMissing, WrongRole
+from verkehrspuls.storage.database import connect
+from verkehrspuls.storage.roles import (
+    ACTOR,
+    LOGINS,
+    OWNER,
+    READER,
+    require_roles,
+    require_web,
+)
+
+REFUSED: Final = (
+    psycopg.errors.InsufficientPrivilege,
+    psycopg.errors.ReadOnlySqlTransaction,
+)
+#: tables that are not shown: of workers, of delivery, and of who may do what
+NOT_SHOWN: Final = {
+    *("alert", "ambiguous_reading", "api_token", "frame"),
+    *("idempotent_request", "ingest_group", "ingest_session", "ingest_slot"),
+    *("ledger_dropped", "newest_message", "passed_over", "rejected_message"),
+    *("sequence", "series", "set_aside", "stale_bucket", "stale_case_day"),
+    *("stale_case_hour", "stale_day", "storage", "uneven_channel"),
+}
+PURPOSES: Final = ("readings", "cases")
+#: tables that an actor reads or writes, with row security
+ACTED_ON: Final = {
+    *("anomaly_case", "api_token", "case_event", "idempotent_request"),
+}
+
+
+@contextmanager
+def session(url: str, role: str = READER) -> Iterator[psycopg.Connection[Any]]:
+    """Open a session of the web's, with statements of one's own."""
+    options = f"-c role={role} -c search_path=shown,vp,public"
+    with psycopg.connect(as_web(url), options=options, autocommit=True) as opened:
+        yield opened
+
+
+def rows(
+    connection: psycopg.Connection[Any], statement: str, *given: object
+) -> list[Any]:
+    """Run a statement of one's own."""
+    return connection.execute(statement.encode(), given).fetchall()
+
+
+def tables(url: str) -> list[tuple[str, str]]:
+    """List schema and name of all tables and their parts, chunks among them."""
+    with connect(url) as connection:
+        found = connection.execute(
+            "select n.nspname, c.relname from pg_class c "
+            "join pg_namespace n on n.oid = c.relnamespace "
+            "where c.relkind in ('r', 'p', 'v', 'm', 'f') and (n.nspname = 'vp' "
+            "or n.nspname = '_timescaledb_internal' and c.relname ~ 'hyper_[0-9]')"
+        ).fetchall()
+    assert len(found) > 50
+    return found
+
+
+def test_no_table_and_no_part_of_one_can_be_read(edition_world: str) -> None:
+    for role in (READER, ACTOR, "vp_web"):
+        with session(edition_world, role) as connection:
+            for schema, name in tables(edition_world):
+                if role == ACTOR and (schema, name) in {("vp", t) for t in ACTED_ON}:
+                    continue
+                select = sql.SQL("select * from {} limit 1").format(
+                    sql.Identifier(schema, name)
+                )
+                with pytest.raises(REFUSED):
+                    connection.execute(select)
+
+
+def test_each_table_is_shown_or_known_not_to_be(plain_database: str) -> None:
+    with connect(plain_database) as connection:
+        found = {
+            name: shown
+            for name, shown in connection.execute(
+                "select c.relname, to_regclass('shown.' || quote_ident(c.relname)) "
+                "from pg_class c where c.relnamespace = 'vp'::regnamespace "
+                "and c.relkind in ('r', 'p') and not c.relispartition"
+            )
+        }
+        columns = connection.execute(
+            "select c.table_name, c.column_name from information_schema.columns c "
+            "where c.table_schema = 'vp' and exists (select from "
+            "information_schema.views v where v.table_schema = 'shown' "
+            "and v.table_name = c.table_name) except "
+            "select table_name, column_name from information_schema.columns "
+            "where table_schema = 'shown'"
+        ).fetchall()
+    assert {name for name, shown in found.items() if shown is None} == NOT_SHOWN
+    # `select vp.show(…)` again after a column was added
+    assert columns == []
+
+
+def test_nothing_private_is_shown(edition_world: str) -> None:
+    with connect(edition_world) as connection:
+        hidden = {
+            "site_id": "select site_id from site where visibility = 'private'",
+            "channel_id": "select channel_id from channel join site using (site_id) "
+            "where visibility = 'private'",
+            "sensor_id": "select sensor_id from sensor where key = 'gate'",
+            "municipality_id": "select municipality_id from municipality "
+            "where key = 'verborgen'",
+        }
+        private = {
+            column: [row[0] for row in connection.execute(query.encode())]
+            for column, query in hidden.items()
+        }
+        views = connection.execute(
+            "select table_name, array_agg(column_name::text) "
+            "from information_schema.columns where table_schema = 'shown' "
+            "group by table_name"
+        ).fetchall()
+        (volumes,) = connection.execute(
+            "select count(*) from volume where channel_id = any(%s)",
+            [private["channel_id"]],
+        ).fetchone() or (0,)
+    assert all(private.values())
+    assert volumes > 0
+    seen = 0
+    for viewer in ("", "0" * 64, "no credential", "'; reset role; --"):
+        with session(edition_world) as connection:
+            connection.execute("select set_config('vp.viewer', %s, false)", [viewer])
+            for view, columns in views:
+                for column in set(columns) & private.keys():
+                    select = sql.SQL(
+                        "select count(*) filter (where {0} = any(%s)), count(*) "
+                        "from {1}"
+                    ).format(sql.Identifier(column), sql.Identifier("shown", view))
+                    found = connection.execute(select, [private[column]]).fetchone()
+                    assert found is not None
+                    assert found[0] == 0, (view, column)
+                    seen += found[1]
+    assert seen > 1000
+
+
+def test_a_token_shows_its_own_town(edition_world: str) -> None:
+    sites = (
+        "select m.key, s.key from site s join municipality m using (municipality_id)"
+    )
+    public = {("kaiserslautern", "pariser-strasse"), ("kaiserslautern", "radweg")}
+    own = {
+        "kaiserslautern": public | {("kaiserslautern", "hof")},
+        "verborgen": public | {("verborgen", "hof")},
+    }
+    with connect(edition_world) as connection:
+        made = {town: tokens.create(connection, town) for town in own}
+        ended = tokens.create(
+            connection, "verborgen", expires_at=datetime(2026, 1, 1, tzinfo=UTC)
+        )
+        revoked = tokens.create(connection, "verborgen")
+        tokens.revoke(connection, revoked)
+    with session(edition_world) as connection:
+        for town, expected in own.items():
+            viewer = tokens.viewer_of(made[town]).credential
+            connection.execute("select set_config('vp.viewer', %s, false)", [viewer])
+            assert set(rows(connection, sites)) == expected
+            (count,) = rows(
+                connection,
+                "select count(*) from volume v join channel c "
+                "using (channel_id) join site s using (site_id) "
+                "where s.key = 'hof'",
+            )[0]
+            assert count > 0
+        for token in (ended, revoked, made["verborgen"].upper()):
+            viewer = tokens.viewer_of(token).credential
+            connection.execute("select set_config('vp.viewer', %s, false)", [viewer])
+            assert set(rows(connection, sites)) == public
+
+
+def test_what_a_device_is_told_is_of_its_own_town(plain_world: str) -> None:
+    with connect(plain_world) as connection:
+        connection.execute(
+            "update sensor set topic = 'site/' || key, payload_format = 'ttn'"
+        )
+        token = tokens.create(connection, "verborgen")
+    select = "select distinct topic from sensor order by topic"
+    with session(plain_world) as connection:
+        assert rows(connection, select) == [(None,)]
+        viewer = tokens.viewer_of(token).credential
+        connection.execute("select set_config('vp.viewer', %s, false)", [viewer])
+        assert rows(connection, select) == [("site/gate",), (None,)]
+
+
+@pytest.mark.parametrize("role", [READER, ACTOR, "vp_web"])
+def test_no_other_role_can_be_taken(plain_world: str, role: str) -> None:
+    others = {*LOGINS, "postgres", "pg_read_all_data"} - {"vp_web"}
+    with session(plain_world, role) as connection:
+        for other in sorted(others):
+            for statement in (
+                f"set role {other}",
+                f"set local role {other}",
+                f"set session authorization {other}",
+                f"select set_config('role', '{other}', false)",
+            ):
+                with pytest.raises(REFUSED):
+                    connection.execute(statement.encode())
+
+
+def test_what_the_server_knows_of_tables_is_not_shown(plain_world: str) -> None:
+    with connect(plain_world, autocommit=True) as connection:
+        connection.execute("analyze")
+    with session(plain_world) as connection:
+        assert rows(connection, "select 1 from pg_stats where schemaname = 'vp'") == []
+        for statement in (
+            "select * from pg_statistic limit 1",
+            "select query_to_xml('select * from vp.site', true, false, '')",
+            "select * from pg_read_file('postgresql.conf')",
+            "copy vp.site to stdout",
+            "create table public.mine (name text)",
+            "create function public.mine() returns int language sql as 'select 1'",
+        ):
+            with pytest.raises(REFUSED):
+                connection.execute(statement.encode())
+
+
+def test_a_filter_of_ones_own_sees_nothing_hidden(plain_world: str) -> None:
+    """A function that tells its arguments would run first, if the view let it."""
+    notices: list[str] = []
+    with session(plain_world, "vp_web") as connection:
+        connection.add_notice_handler(
+            lambda notice: notices.append(str(notice.message_primary))
+        )
+        connection.execute(
+            "create function pg_temp.tell(text) returns boolean language plpgsql "
+            "cost 0.0001 as $$ begin raise notice '%', $1; return true; end $$"
+        )
+        connection.execute(f"set role {READER}".encode())
+        rows(connection, "select key from shown.site where pg_temp.tell(name)")
+        with pytest.raises(psycopg.errors.InvalidTextRepresentation) as failed:
+            rows(connection, "select key from shown.site where name::integer = 1")
+    assert "Pariser Straße" in notices
+    assert "Bauhof" not in notices
+    assert "Bauhof" not in str(failed.value)
+
+
+def test_functions_with_the_rights_of_the_owner_are_known(plain_database: str) -> None:
+    with session(plain_database) as connection:
+        found = rows(
+            connection,
+            "select p.proname from pg_proc p "
+            "join pg_namespace n on n.oid = p.pronamespace "
+            "where n.nspname in ('vp', 'shown', 'public') and p.prosecdef "
+            "and has_function_privilege(current_user, p.oid, 'execute') order by 1",
+        )
+    assert [name for (name,) in found] == [
+        *("alerts_held_up", "audiences", "is_heard_elsewhere", "may"),
+        *("newest_receipt", "note_change", "sees_corridor", "sees_junction"),
+        *("senders_missing", "slots", "work"),
+    ]
+
+
+def test_a_case_is_decided_with_a_token_of_its_town_only(plain_world: str) -> None:
+    decide = (
+        "update vp.anomaly_case set state = 'rejected' where anomaly_case_id = any("
+        "select a.anomaly_case_id from anomaly_case a) returning anomaly_case_id"
+    )
+    with connect(plain_world) as connection:
+        cases = connection.execute("select count(*) from anomaly_case").fetchone()
+        made = {
+            (town, purpose): tokens.create(connection, town, purpose=purpose)
+            for town in ("kaiserslautern", "verborgen")
+            for purpose in PURPOSES
+        }
+    assert cases is not None
+    assert cases[0] > 0
+    decided = {}
+    with session(plain_world, ACTOR) as connection:
+        for key, token in made.items():
+            viewer = tokens.viewer_of(token).credential
+            connection.execute("select set_config('vp.viewer', %s, false)", [viewer])
+            with connection.transaction(force_rollback=True):
+                decided[key] = len(rows(connection, decide))
+            for statement in (
+                "delete from vp.anomaly_case",
+                "update vp.anomaly_case set observed = 1",
+                "update vp.case_event set who = 'nobody'",
+                "delete from vp.case_event",
+                "update vp.municipality set name = 'Stadt'",
+                "update shown.site set name = 'Stadt'",
+                "insert into vp.api_token (prefix, sha256, municipality_id) "
+                "select prefix, sha256, municipality_id from vp.api_token",
+            ):
+                with pytest.raises(REFUSED):
+                    connection.execute(statement.encode())
+            assert len(rows(connection, "select * from vp.api_token")) == 1
+    assert decided == {
+        ("kaiserslautern", "cases"): cases[0],
+        ("kaiserslautern", "readings"): 0,
+        ("verborgen", "cases"): 0,
+        ("verborgen", "readings"): 0,
+    }
+
+
+def test_a_connection_forgets_its_viewer(plain_world: str) -> None:
+    with connect(plain_world) as connection:
+        viewer = tokens.viewer_of(tokens.create(connection, "verborgen"))
+    database = Database(as_web(plain_world), size=1)
+
+    def towns(viewer: Viewer) -> int:
+        with database.connection(viewer) as connection:
+            return len(connection.execute("select from municipality").fetchall())
+
+    def fail(statement: bytes) -> None:
+        with database.connection(viewer) as connection:
+            connection.execute(statement)
+
+    database.open()
+    try:
+        assert towns(viewer) == 2
+        assert towns(ANONYMOUS) == 1
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            fail(b"select 1 / 0")
+        assert towns(ANONYMOUS) == 1
+        with database.connection(viewer) as connection:
+            connection.execute("set local statement_timeout = 50")
+            with pytest.raises(psycopg.errors.QueryCanceled):
+                connection.execute("select pg_sleep(5)")
+        assert towns(ANONYMOUS) == 1
+        with database.writing(viewer) as connection:
+            role = connection.execute("select current_user").fetchone()
+        assert role == (ACTOR,)
+        with database.connection() as connection:
+            role = connection.execute("select current_user").fetchone()
+        assert role == (READER,)
+        assert towns(ANONYMOUS) == 1
+    finally:
+        database.close()
+
+
+def test_the_web_refuses_a_role_that_may_do_too_much(plain_database: str) -> None:
+    with psycopg.connect(as_web(plain_database)) as connection:
+        require_web(connection)
+    refused = pytest.raises(WrongRole, match=f"`{OWNER}`, which owns the tables")
+    with connect(plain_database) as connection, refused:
+        require_web(connection)
+
+
+def test_roles_that_are_missing_are_named(plain_database: str) -> None:
+    with connect(plain_database) as connection:
+        require_roles(connection)
+    # one who may not use it, as an owner to whom it was not granted
+    refused = pytest.raises(RolesMissing, match="not granted: vp_shown")
+    with psycopg.connect(as_web(plain_database)) as connection, refused:
+        require_roles(connection)

@@ -1,0 +1,18 @@
+"""Who views: every read names its viewer.
+
+What a viewer sees is decided in the database, by the credential alone; see
+docs/adr/0012-access.md.
+"""
+
+from typing import Final, NamedTuple
+
+
+class Viewer(NamedTuple):
+    """Somebody who reads, by the SHA-256 of the credential that they showed."""
+
+    #: in hex; empty: nobody in particular
+    credential: str = ""
+
+
+#: who shows no credential, and sees what is for everybody
+ANONYMOUS: Final = Viewer()
