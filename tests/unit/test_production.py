@@ -57,7 +57,9 @@ def test_service_sets_settings_that_exist(name: str, tmp_path: Path) -> None:
             (tmp_path / variable).write_text(f"{value}\n")
             given[variable] = str(tmp_path / variable)
     loaded = settings.load(given)
-    assert loaded.database.url.get_secret_value() == "/run/secrets/database_url"
+    (login,) = (name for name in secrets if re.fullmatch(r"database_(\w+_)?url", name))
+    assert login == ("database_web_url" if name == "api" else "database_url")
+    assert loaded.database.url.get_secret_value() == f"/run/secrets/{login}"
     receives = "broker_url" in secrets
     assert bool(loaded.broker.url.get_secret_value()) == receives
     publishes = "broker_publish_url" in secrets
@@ -95,9 +97,9 @@ def test_timescaledb_is_none_that_drops_rows() -> None:
     assert server >= 15
 
 
-def test_every_service_but_the_one_shot_is_watched_and_restarted() -> None:
+def test_every_service_that_stays_is_watched_and_restarted() -> None:
     for name, service in SERVICES.items():
-        once = name == "migrate"
+        once = name in ("roles", "migrate")
         assert service["restart"] == ("no" if once else "unless-stopped")
         assert service.get("healthcheck", {}).get("disable", False) == once
     assert "HEALTHCHECK" in (PROJECT / "Dockerfile").read_text()
@@ -188,7 +190,7 @@ def test_credential_refuses_what_would_give_too_much(
 def test_scripts_can_be_run() -> None:
     for script in (
         *("prepare", "credential", "backup", "restore", "in-database"),
-        "database/role.sh",
+        "database/roles.sh",
     ):
         assert (PROJECT / "deploy" / script).stat().st_mode & stat.S_IXUSR
 
