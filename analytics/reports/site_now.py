@@ -1,11 +1,11 @@
 """How sites stand now: each in one word, compared with what is usual, or why not."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 import polars as pl
+from msgspec import Struct
 
 from analytics.baseline import standing
 from verkehrspuls.quantities import COUNTED, ENVIRONMENT
@@ -36,8 +36,7 @@ State = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hour:
+class Hour(Struct, frozen=True, kw_only=True):
     """The newest whole hour of what a site counts."""
 
     quantity: str
@@ -54,8 +53,7 @@ class Hour:
         return self.observed >= standing.MIN_OBSERVED
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SiteNow:
+class SiteNow(Struct, frozen=True, kw_only=True):
     """A site and how it stands now."""
 
     site: Site
@@ -81,7 +79,9 @@ def sites_now(
     """
     hours: dict[int, dict[str, Any]] = {}
     order = list(COUNTED)
-    for row in newest.filter(pl.col("quantity").is_in(order)).to_dicts():
+    for row in newest.to_dicts():
+        if row["quantity"] not in COUNTED:
+            continue
         held = hours.get(row["site_id"])
         if held is None or order.index(row["quantity"]) < order.index(held["quantity"]):
             hours[row["site_id"]] = row

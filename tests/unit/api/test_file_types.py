@@ -157,7 +157,7 @@ def test_excel_has_yes_and_no_in_the_readers_words() -> None:
 def test_name_of_a_site_that_excel_would_run_is_defused() -> None:
     extracted = replace(
         extract(FRAME),
-        selection=replace(extract(FRAME).selection, site=replace(SITE, name="=1+1")),
+        selection=replace(extract(FRAME).selection, site=site(name="=1+1")),
     )
     assert "Messstelle;'=1+1\r\n" in file_types.to_german_csv(extracted).decode()
 

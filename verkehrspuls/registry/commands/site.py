@@ -1,6 +1,6 @@
 """List, show and remove sites."""
 
-from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -83,4 +83,7 @@ def remove_site(
 
 def _with_fault_texts(site: "Site") -> dict[str, Any]:
     """Return a site as JSON shows it."""
-    return asdict(site) | {"faults": [fault.in_language("en") for fault in site.faults]}
+    import msgspec
+
+    shown: dict[str, Any] = msgspec.to_builtins(site, builtin_types=(datetime,))
+    return shown | {"faults": [fault.in_language("en") for fault in site.faults]}

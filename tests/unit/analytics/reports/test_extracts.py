@@ -1,4 +1,3 @@
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -97,7 +96,7 @@ def test_what_the_site_does_not_have_is_refused(
 def test_site_without_channels_measures_nothing_yet() -> None:
     with pytest.raises(BadParameter, match="nothing yet"):
         extracts.select(
-            replace(SITE, channels=()),
+            site(channels=()),
             quantity=None,
             direction=None,
             start=None,

@@ -1,8 +1,8 @@
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from analytics.reports.site_now import relative, shown_ratio, state, whole_volume
 from tests.registered import channel, site

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pytest
+from msgspec import structs
 
 from analytics.environment import indices
 from analytics.frames import TIME
@@ -96,7 +97,7 @@ def test_part_of_an_hour_says_what_was_observed(
     (whole,) = lines(towns(1))
     row = {"time": NOW.replace(hour=10, minute=0), "volume": 90, "usual": None}
     hour = hour_of(row | {"observed": observed, "quantity": "motor"})
-    part = replace(whole, here=replace(whole.here, hour=hour))
+    part = replace(whole, here=structs.replace(whole.here, hour=hour))
     assert " ".join(part.newest.split()) == text
 
 
