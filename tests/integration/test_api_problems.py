@@ -194,7 +194,7 @@ def enumerated(app: FastAPI) -> Iterator[tuple[str, str, list[str]]]:
 def test_an_unknown_value_is_refused_with_the_ones_that_there_are(
     url: str, client: TestClient
 ) -> None:
-    app = create_app(load({"VERKEHRSPULS_DATABASE__URL": url}))
+    app = create_app(load({"VERKEHRSPULS_DATABASE__URL": as_web(url)}))
     found = list(enumerated(app))
     assert len(found) > 15
     any_values = {value for _, _, values in found for value in values}
