@@ -8,9 +8,10 @@ docs/adr/0012-access.md.
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from typing import Any
 
 import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
@@ -44,6 +45,8 @@ _SESSION = (
 
 #: milliseconds that the current request spent on the database, filled by `Database`
 spent_ms: ContextVar[dict[str, float] | None] = ContextVar("spent_ms", default=None)
+#: the current request, as it is routed
+asked: ContextVar[Mapping[str, Any] | None] = ContextVar("asked", default=None)
 
 
 def require_role(url: str) -> None:
@@ -113,7 +116,8 @@ class Database:
         with self.connection() as connection, connection.transaction():
             connection.execute("set transaction read write")
             connection.execute(f"set local role {ACTOR}")
-            _take(connection, viewer)
+            actor = {"viewer": viewer.credential, **_origin()}
+            execute(connection, "take_actor", **actor)
             yield connection
 
     @contextmanager
@@ -188,6 +192,14 @@ class Database:
 def _take(connection: Connection, viewer: Viewer) -> None:
     """Read for a viewer until the transaction ends."""
     execute(connection, "take_viewer", viewer=viewer.credential, once=True)
+
+
+def _origin() -> dict[str, str | None]:
+    """Return from where is asked, and by which route: a path may hold a secret."""
+    scope = asked.get() or {}
+    host, _ = scope.get("client") or (None, None)
+    route = getattr(scope.get("route"), "path", None)
+    return {"host": host, "via": f"{scope['method']} {route}" if route else None}
 
 
 def _is_slow(error: Exception) -> bool:

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems
-from api.database import spent_ms
+from api.database import asked, spent_ms
 from verkehrspuls.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -67,6 +67,7 @@ class Guard:
         began = time.perf_counter()
         spent: dict[str, float] = {}
         token = spent_ms.set(spent)
+        asked.set(scope)
         status = 0
 
         async def complete(message: Message) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from ingest.worker import Worker
 from verkehrspuls import mqtt
+from verkehrspuls.access import audit
 from verkehrspuls.errors import BrokerUnavailable, NotDrained
 from verkehrspuls.settings import Settings
 from verkehrspuls.storage.database import connect, execute
@@ -45,6 +46,7 @@ def drain(
         _end_session(settings, session_of(connection, slot))
         execute(connection, "note_drained", slot=slot)
         execute(connection, "forget_session", slot=slot)
+        audit.note(connection, "slot.drain", key=str(slot))
     return worker.written
 
 

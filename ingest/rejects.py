@@ -18,6 +18,7 @@ from ingest.check import Limits
 from ingest.formats import formats
 from ingest.store import Again, NotNew
 from ingest.write import BAD_ROWS, COMMAND_RETRY_S, Writer
+from verkehrspuls.access import audit
 from verkehrspuls.settings import Settings
 from verkehrspuls.storage.database import Connection, execute
 
@@ -71,6 +72,7 @@ def replay(settings: Settings, choice: Choice) -> Counter[str]:
     sums: Counter[str] = Counter()
     try:
         registry = writer.registry()
+        writer.with_retry(lambda c: _note(c, choice))
 
         def again(page: list[Rejected]) -> Counter[str]:
             limits = Limits.at(now, settings.ingest)
@@ -83,6 +85,18 @@ def replay(settings: Settings, choice: Choice) -> Counter[str]:
     finally:
         writer.close()
     return sums
+
+
+def _note(connection: Connection, choice: Choice) -> None:
+    """Note what is replayed; what became of it is in the ledger."""
+    audit.note(
+        connection,
+        "reject.replay",
+        key="/".join(filter(None, (choice.municipality, choice.sensor))) or "all",
+        municipality=choice.municipality,
+        after=choice._asdict(),
+    )
+    connection.commit()
 
 
 def _replay(

@@ -104,8 +104,8 @@ class BadFile(UsageError):
 class NotPermitted(UsageError):
     """The database's role may not do this: {reason}.
 
-    Make the role the owner of its database, or set another role in
-    VERKEHRSPULS_DATABASE__URL.
+    Set the URL of the database's owner in VERKEHRSPULS_DATABASE__URL. The role of the
+    web is for `api run` only.
     """
 
     code = "not-permitted"

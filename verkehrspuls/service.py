@@ -6,6 +6,7 @@ import threading
 
 from verkehrspuls import log
 from verkehrspuls.settings import Log
+from verkehrspuls.storage import origin
 from verkehrspuls.talk import write_line
 
 _log = logging.getLogger(__name__)
@@ -18,6 +19,7 @@ def begin(settings: Log) -> None:
     """
     log.configure(level=settings.level, style=settings.format)
     threading.excepthook = _end
+    origin.serve()
 
 
 def ready() -> None:

@@ -188,6 +188,8 @@ class Analytics(Section):
     """days that readings are kept; if not set, forever"""
     keep_rejected_days: Count = 90
     """days that rejected messages are kept"""
+    keep_audit_days: Annotated[int, Field(ge=30)] = 1095
+    """days that entries of the audit log are kept; the default is three years"""
     compress_after_days: Annotated[int, Field(ge=7)] = 30
     """age in days from which tables are compressed; TimescaleDB Community edition
     only"""

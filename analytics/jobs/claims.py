@@ -21,6 +21,7 @@ from analytics.frames import check
 from analytics.jobs import case_store, figure_store, refresh
 from analytics.jobs.store import Store
 from analytics.quality import validity
+from verkehrspuls.access import audit
 from verkehrspuls.registry import removal
 from verkehrspuls.settings import Analytics
 
@@ -200,15 +201,10 @@ def maintain(store: Store, settings: Analytics, *, now: datetime) -> bool:
             return False
         store.execute("ensure_ahead", now=now)
         store.execute("drop_frames", now=now)
-        dropped = 0
         # readings first, as ingest does: else the two could wait for each other
-        if settings.keep_raw_days is not None:
-            cutoff = now - timedelta(days=settings.keep_raw_days)
-            dropped += _chunks(store, "drop_raw", cutoff)
-        dropped += _chunks(
-            store,
-            "drop_rejected",
-            now - timedelta(days=settings.keep_rejected_days),
+        dropped = _drop(store, "drop_raw", "reading", settings.keep_raw_days, now)
+        dropped += _drop(
+            store, "drop_rejected", "reject", settings.keep_rejected_days, now
         )
         compressed = _chunks(
             store,
@@ -216,7 +212,11 @@ def maintain(store: Store, settings: Analytics, *, now: datetime) -> bool:
             now - timedelta(days=settings.compress_after_days),
         )
     removal.sweep(store.connection)
-    log.info("maintained", extra={"dropped": dropped, "compressed": compressed})
+    forgotten = audit.forget(store.connection, days=settings.keep_audit_days)
+    log.info(
+        "maintained",
+        extra={"dropped": dropped, "compressed": compressed, "forgotten": forgotten},
+    )
     return True
 
 
@@ -241,6 +241,19 @@ def count_stale(store: Store, choice: Choice) -> int:
             "count_stale", municipality=choice.municipality, site=choice.site
         )
     return int(row["hours"])
+
+
+def _drop(store: Store, query: str, what: str, days: int | None, now: datetime) -> int:
+    """Drop what is older than some days, and note that; return the chunks dropped."""
+    if days is None:
+        return 0
+    cutoff = now - timedelta(days=days)
+    chunks = _chunks(store, query, cutoff)
+    if chunks:
+        audit.note(
+            store.connection, f"{what}.drop", key="all", after={"before": cutoff}
+        )
+    return chunks
 
 
 def _chunks(store: Store, query: str, cutoff: datetime) -> int:

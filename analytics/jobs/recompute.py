@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from analytics.jobs import case_days, case_hours, claims, estimates
 from analytics.jobs.store import Store, open_store
+from verkehrspuls.access import audit
 from verkehrspuls.registry import towns
 from verkehrspuls.settings import Settings
 from verkehrspuls.storage.database import is_lost
@@ -34,7 +35,15 @@ def recompute(
         towns.require_sites(
             store.connection, municipality=choice.municipality, site=choice.site
         )
-        marked = claims.mark_stale(store, choice)
+        with store.connection.transaction():
+            marked = claims.mark_stale(store, choice)
+            audit.note(
+                store.connection,
+                "figure.recompute",
+                key="/".join(filter(None, (choice.municipality, choice.site))) or "all",
+                municipality=choice.municipality,
+                after={"first": choice.first, "last": choice.last, "hours": marked},
+            )
         others = processes - 1 if marked > settings.analytics.claim_hours else 0
         with (
             _helped(settings, choice, others) as taken,

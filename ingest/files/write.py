@@ -15,6 +15,7 @@ from ingest.check import Limits
 from ingest.files import CountFile, messages, recording
 from ingest.rows import hour_of
 from ingest.write import COMMAND_RETRY_S, Writer
+from verkehrspuls.access import audit
 from verkehrspuls.errors import BadFile, UsageError
 from verkehrspuls.model import Town
 from verkehrspuls.quantities import OVERLAP_TOLERANCE
@@ -52,7 +53,11 @@ def write_file(settings: Settings, file: CountFile) -> Counter[str]:
     """Write all counts of a file; return the ledger's sums (`ingest.store.SUMS`)."""
     now = datetime.now(UTC)
     found = messages(file, per=timedelta(days=1))
-    return write(settings, (Message(each.topic, each.payload, now) for each in found))
+    return write(
+        settings,
+        (Message(each.topic, each.payload, now) for each in found),
+        municipality=file.town.key,
+    )
 
 
 def write_recording(
@@ -94,6 +99,13 @@ def _extend(hours: dict[int, tuple[int, int]], batch: Batch) -> None:
                 hours[channel_id] = min(first, hour), max(last, hour)
 
 
+def _note(connection: Connection, municipality: str | None) -> None:
+    """Note that readings are imported; what became of them is in the ledger."""
+    key = municipality or "all"
+    audit.note(connection, "reading.import", key=key, municipality=municipality)
+    connection.commit()
+
+
 def _overlapping(connection: Connection, hours: dict[int, tuple[int, int]]) -> int:
     row = execute(
         connection,
@@ -107,17 +119,21 @@ def _overlapping(connection: Connection, hours: dict[int, tuple[int, int]]) -> i
     return int(row["readings"]) if row else 0
 
 
-def write(settings: Settings, found: Iterable[Message]) -> Counter[str]:
+def write(
+    settings: Settings, found: Iterable[Message], *, municipality: str | None = None
+) -> Counter[str]:
     """Write messages as a worker does, in the slot of imports.
 
     The sums include `readings_overlapping`: the number of readings now stored in the
     hours written that overlap others.
     """
-    return _write(settings, lambda _: found)
+    return _write(settings, lambda _: found, municipality)
 
 
 def _write(
-    settings: Settings, read: Callable[[Collector], Iterable[Message]]
+    settings: Settings,
+    read: Callable[[Collector], Iterable[Message]],
+    municipality: str | None = None,
 ) -> Counter[str]:
     ingest = settings.ingest.model_copy(update={"slot": IMPORT_SLOT})
     url = settings.database.url.get_secret_value()
@@ -128,6 +144,7 @@ def _write(
     try:
         limits = Limits.at(datetime.now(UTC), ingest)
         registry = writer.registry()
+        writer.with_retry(lambda c: _note(c, municipality))
         collector = Collector(registry, known, limits)
         batch = Batch()
         for message in read(collector):

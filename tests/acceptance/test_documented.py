@@ -89,6 +89,9 @@ HERE: Final = (
         r"verkehrspuls (event (add|remove) .*|token (create|list|revoke).*"
         r"|(sensor|site|town) (try|end|remove) .*)"
     ),
+    Way(r"verkehrspuls audit (list|show) .*", "command"),
+    Way(r"verkehrspuls audit check.*", "head"),
+    Way(r"verkehrspuls audit export .*", r"audit\.jsonl: [1-9]"),
     Way(r"verkehrspuls analytics score .*"),
     Way(r"verkehrspuls simulate (register|history .*|truth .*)"),
     Way(r"verkehrspuls simulate live", "ready", goes_on=True),
@@ -133,6 +136,9 @@ PUT_IN: Final = (
     (r"-t 'spBv1\.0/#'", "-t 'vp/v1/#'"),
     (r"/run/secrets/(\w+)", r"\1"),
     (r"reject show 4711", "reject show {reject}"),
+    (r"audit list .*", "audit list --action municipality"),
+    (r"audit show 4711", "audit show 1"),
+    (r"--head [0-9a-f]{64}", ""),
     (r"vp_1a2b3c4d", "{other_token}"),
     (r"path/to/raw", "raw"),
     # shorter

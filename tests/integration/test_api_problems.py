@@ -194,7 +194,7 @@ def enumerated(app: FastAPI) -> Iterator[tuple[str, str, list[str]]]:
 def test_an_unknown_value_is_refused_with_the_ones_that_there_are(
     url: str, client: TestClient
 ) -> None:
-    app = create_app(load({"VERKEHRSPULS_DATABASE__URL": url}))
+    app = create_app(load({"VERKEHRSPULS_DATABASE__URL": as_web(url)}))
     found = list(enumerated(app))
     assert len(found) > 15
     any_values = {value for _, _, values in found for value in values}
@@ -324,9 +324,8 @@ def test_the_service_is_back_when_the_database_is(url: str) -> None:
 def test_a_query_that_takes_too_long_is_called_off(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        database, "_SESSION", "-c search_path=vp,public -c statement_timeout=300"
-    )
+    quick = f"{database._SESSION} -c statement_timeout=300"
+    monkeypatch.setattr(database, "_SESSION", quick)
     app = create_app(load({"VERKEHRSPULS_DATABASE__URL": as_web(url)}))
     with client_of(app) as client, psycopg.connect(url) as blocker:
         blocker.execute("lock table vp.volume in access exclusive mode")
@@ -338,7 +337,7 @@ def test_a_query_that_takes_too_long_is_called_off(
 
 
 def test_the_server_cannot_write(url: str) -> None:
-    store = database.Database(url, size=1)
+    store = database.Database(as_web(url), size=1)
     store.open()
     try:
         with (

@@ -34,7 +34,8 @@ REFUSED: Final = (
 )
 #: tables that are not shown: of workers, of delivery, and of who may do what
 NOT_SHOWN: Final = {
-    *("alert", "ambiguous_reading", "api_token", "frame"),
+    *("alert", "ambiguous_reading", "api_token", "audit", "audit_draft"),
+    *("audit_turn", "frame"),
     *("idempotent_request", "ingest_group", "ingest_session", "ingest_slot"),
     *("ledger_dropped", "newest_message", "passed_over", "rejected_message"),
     *("sequence", "series", "set_aside", "stale_bucket", "stale_case_day"),

@@ -21,6 +21,7 @@ from typer.main import get_command, get_group
 from verkehrspuls import __version__, talk
 from verkehrspuls.cli import output
 from verkehrspuls.errors import MachineFailed, UsageError, VerkehrspulsError
+from verkehrspuls.storage import origin
 
 #: Packages whose folder `commands/` holds a file for each noun, in the order of their
 #: parts of a noun that several of them have.
@@ -33,7 +34,7 @@ PACKAGES: Final = (
 ORDER: Final = (
     *("up", "doctor", "db", "ingest", "replay", "import", "analytics", "api"),
     *("simulate", "town", "site", "sensor", "event", "ledger", "reject", "case"),
-    *("token", "export", "bench"),
+    *("token", "audit", "export", "bench"),
 )
 #: Nouns that the wheel does not contain.
 SOURCE_ONLY: Final = frozenset({"bench"})
@@ -88,7 +89,9 @@ class LazyGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Load the command that is called."""
         if args[0] in nouns() or args[0] in SOURCE_ONLY:
-            self.commands[args[0]] = load(args[0])
+            self.commands[args[0]] = loaded = load(args[0])
+            known = getattr(loaded, "commands", {})
+            origin.name(" ".join([args[0], *(a for a in args[1:2] if a in known)]))
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:

@@ -120,9 +120,14 @@ def replace_school_holidays(
     counts = Counter(holiday.state for holiday in holidays)
     with connection.transaction():
         before = [old for old in school_holidays(connection) if old.state in counts]
-        execute(connection, "drop_school_holidays", states=list(counts))
-        for holiday in holidays:
-            execute(connection, "add_school_holiday", **asdict(holiday))
+        rows = [asdict(holiday) for holiday in holidays]
+        columns = {
+            field.name: [row[field.name] for row in rows]
+            for field in fields(SchoolHoliday)
+        }
+        execute(connection, "drop_school_holidays", states=list(counts), **columns)
+        for row in rows:
+            execute(connection, "add_school_holiday", **row)
         for state, first, last in sorted(_terms(before) ^ _terms(holidays)):
             _mark_stale(connection, first, last, state=state)
     return dict(counts)

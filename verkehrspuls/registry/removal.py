@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
+from verkehrspuls.access import audit
 from verkehrspuls.errors import UnknownKey, UsageError
 from verkehrspuls.storage.database import Connection, execute, one, read_records
 
@@ -101,6 +102,14 @@ def remove(
             execute(connection, "forget_sensors", sensors=sensors)
         if kind == TOWN:
             execute(connection, "forget_town", **town)
+        if affected["readings"] or affected["cases"]:
+            audit.note(
+                connection,
+                "reading.remove",
+                key=f"{municipality}/{key}" if key else municipality,
+                municipality=municipality,
+                before={what: affected[what] for what in ("readings", "cases")},
+            )
     sweep(connection)
     return affected
 
@@ -156,7 +165,8 @@ def _remove_sites(
     execute(connection, "remove_figures", channels=channels)
     execute(connection, "leave_roads", sites=sites)
     execute(connection, "remove_roads", municipality_id=municipality_id)
-    execute(connection, "remove_sites", sites=sites)
+    for query in ("empty_sites", "remove_sites"):
+        execute(connection, query, sites=sites)
 
 
 def _sites(connection: Connection, municipality: str, key: str | None) -> list[int]:

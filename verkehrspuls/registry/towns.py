@@ -161,10 +161,19 @@ def _register(connection: Connection, town: Town, *, keep: bool) -> None:
         )
         for sensor in town.sensors
     }
-    # all are cleared first, so that a channel can move between sensors
-    for sensor_id in sensor_ids.values():
-        execute(connection, "clear_installations", sensor_id=sensor_id)
-    _refuse_taken(connection, town, channel_ids)
+    # all that change are cleared first, so that a channel can move between sensors
+    for sensor in town.sensors:
+        execute(
+            connection,
+            "clear_installations",
+            sensor_id=sensor_ids[sensor.key],
+            channels=[channel_ids[at.site, at.channel] for at in sensor.installations],
+            outputs=[at.output for at in sensor.installations],
+            since=[at.since for at in sensor.installations],
+            until=[at.until for at in sensor.installations],
+            mappings=[_json(at.mapping) for at in sensor.installations],
+        )
+    _refuse_taken(connection, town, channel_ids, list(sensor_ids.values()))
     for sensor in town.sensors:
         for installation in sensor.installations:
             with _entry(f"sensor {sensor.key}, output {installation.output}"):
@@ -197,7 +206,10 @@ def _refuse_mixed(connection: Connection, town: Town) -> None:
 
 
 def _refuse_taken(
-    connection: Connection, town: Town, channel_ids: dict[tuple[str, str], int]
+    connection: Connection,
+    town: Town,
+    channel_ids: dict[tuple[str, str], int],
+    sensor_ids: list[int],
 ) -> None:
     """Refuse a channel with an installed sensor that the town does not contain."""
     wanted = [(sensor, at) for sensor in town.sensors for at in sensor.installations]
@@ -207,6 +219,7 @@ def _refuse_taken(
         channels=[channel_ids[at.site, at.channel] for _, at in wanted],
         since=[at.since for _, at in wanted],
         until=[at.until for _, at in wanted],
+        sensors=sensor_ids,
     ).fetchone()
     if row is not None:
         sensor, at = wanted[row["number"] - 1]
@@ -225,7 +238,12 @@ def _register_roads(
         corridor_id = _put(
             connection, "corridor", corridor, municipality_id=municipality_id
         )
-        execute(connection, "clear_corridor", corridor_id=corridor_id)
+        execute(
+            connection,
+            "clear_corridor",
+            corridor_id=corridor_id,
+            stations=len(corridor.stations),
+        )
         for number, station in enumerate(corridor.stations):
             with _entry(f"corridor {corridor.key}, station {station.site}"):
                 execute(
@@ -241,7 +259,14 @@ def _register_roads(
         junction_id = _put(
             connection, "junction", junction, municipality_id=municipality_id
         )
-        execute(connection, "clear_junction", junction_id=junction_id)
+        execute(
+            connection,
+            "clear_junction",
+            junction_id=junction_id,
+            sites=[site_ids[arm.site] for arm in junction.arms],
+            directions=[arm.direction for arm in junction.arms],
+            leads=[arm.leads for arm in junction.arms],
+        )
         for arm in junction.arms:
             with _entry(f"junction {junction.key}, arm {arm.site}"):
                 execute(

@@ -17,6 +17,7 @@ from verkehrspuls.errors import (
     UsageError,
     VerkehrspulsError,
 )
+from verkehrspuls.storage import origin
 from verkehrspuls.storage.named import queries, quoted
 from verkehrspuls.storage.watch import Lost, Watch, Watched, conninfo, in_time
 
@@ -55,7 +56,12 @@ def connect(
     """Open a connection; raise `DatabaseUnavailable` with advice where that fails."""
     try:
         return Watched.connect(
-            conninfo(url, options=_SESSION, application_name=application), **kwargs
+            conninfo(
+                url,
+                options=f"{_SESSION} {origin.option()}",
+                application_name=application,
+            ),
+            **kwargs,
         )
     # a URL that cannot be read is a ProgrammingError
     except (psycopg.OperationalError, psycopg.ProgrammingError) as error:

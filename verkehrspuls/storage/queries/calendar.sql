@@ -11,13 +11,21 @@ order by state, first;
 select distinct state from municipality where removed_at is null order by state;
 
 -- name: drop_school_holidays
--- Forget what was imported for states.
-delete from school_holiday where state = any(%(states)s);
+-- Forget what was imported for states, but periods that stay as they are.
+delete from school_holiday h
+where h.state = any(%(states)s)
+  and (h.state, h.name, h.first, h.last, h.source) not in (
+      select * from unnest(%(state)s::text[], %(name)s::text[], %(first)s::date[],
+                           %(last)s::date[], %(source)s::text[]));
 
 -- name: add_school_holiday
--- One period of a state.
+-- One period of a state, unless it is there.
 insert into school_holiday (state, name, first, last, source)
-values (%(state)s, %(name)s, %(first)s, %(last)s, %(source)s);
+select %(state)s::text, %(name)s, %(first)s::date, %(last)s, %(source)s
+where not exists (
+    select from school_holiday h
+    where (h.state, h.name, h.first, h.last, h.source)
+          = (%(state)s, %(name)s, %(first)s, %(last)s, %(source)s));
 
 -- name: put_event
 -- Add an event, or bring it up to date; returns its id and its last day before, or

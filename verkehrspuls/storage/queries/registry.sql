@@ -88,14 +88,28 @@ on conflict (municipality_id, key) do update set
 returning sensor_id;
 
 -- name: clear_installations
--- Forget a sensor's installations, before they are registered again.
-delete from installation where sensor_id = %(sensor_id)s;
+-- Forget the installations of a sensor but those that stay as they are.
+delete from installation i
+where i.sensor_id = %(sensor_id)s
+  and not exists (
+      select from unnest(%(channels)s::integer[], %(outputs)s::text[],
+                         %(since)s::timestamptz[], %(until)s::timestamptz[],
+                         %(mappings)s::jsonb[])
+          as stays (channel_id, output, since, until, mapping)
+      where (stays.channel_id, stays.output, tstzrange(stays.since, stays.until))
+            = (i.channel_id, i.output, i.period)
+        and stays.mapping is not distinct from i.mapping);
 
 -- name: put_installation
--- Attach a sensor's output to a channel for a period.
+-- Attach a sensor's output to a channel for a period, unless it is.
 insert into installation (sensor_id, channel_id, output, period, mapping)
-values (%(sensor_id)s, %(channel_id)s, %(output)s, tstzrange(%(since)s, %(until)s),
-        %(mapping)s);
+select %(sensor_id)s, %(channel_id)s, %(output)s, tstzrange(%(since)s, %(until)s),
+       %(mapping)s::jsonb
+where not exists (
+    select from installation i
+    where (i.sensor_id, i.channel_id, i.output, i.period)
+          = (%(sensor_id)s, %(channel_id)s, %(output)s,
+             tstzrange(%(since)s, %(until)s)));
 
 -- name: outputs
 -- Every output of every sensor with the channel it feeds, for the ingest worker.
@@ -128,13 +142,17 @@ on conflict (municipality_id, key) do update set name = excluded.name
 returning corridor_id;
 
 -- name: clear_corridor
--- Remove a corridor's stations, to be put anew.
-delete from corridor_station where corridor_id = %(corridor_id)s;
+-- Remove a corridor's stations beyond the first `stations`.
+delete from corridor_station
+where corridor_id = %(corridor_id)s and station >= %(stations)s;
 
 -- name: put_corridor_station
--- Insert a station of a corridor.
+-- Insert or update a station of a corridor.
 insert into corridor_station (corridor_id, station, site_id, direction, chainage_m)
-values (%(corridor_id)s, %(station)s, %(site_id)s, %(direction)s, %(chainage_m)s);
+values (%(corridor_id)s, %(station)s, %(site_id)s, %(direction)s, %(chainage_m)s)
+on conflict (corridor_id, station) do update set
+    site_id = excluded.site_id, direction = excluded.direction,
+    chainage_m = excluded.chainage_m;
 
 -- name: put_junction
 -- Insert or update a junction; returns its id.
@@ -144,13 +162,18 @@ on conflict (municipality_id, key) do update set name = excluded.name
 returning junction_id;
 
 -- name: clear_junction
--- Remove a junction's arms, to be put anew.
-delete from junction_arm where junction_id = %(junction_id)s;
+-- Remove a junction's arms but those that stay.
+delete from junction_arm
+where junction_id = %(junction_id)s
+  and (site_id, direction, leads) not in (
+      select * from unnest(%(sites)s::integer[], %(directions)s::text[],
+                           %(leads)s::text[]));
 
 -- name: put_junction_arm
--- Insert an arm of a junction.
+-- Insert an arm of a junction, unless it is there.
 insert into junction_arm (junction_id, site_id, direction, leads)
-values (%(junction_id)s, %(site_id)s, %(direction)s, %(leads)s);
+values (%(junction_id)s, %(site_id)s, %(direction)s, %(leads)s)
+on conflict do nothing;
 
 -- name: registrations
 -- What is registered, each municipality in the form of a registration file.
@@ -215,12 +238,14 @@ group by m.key, e.key, e.interval_s
 order by m.key, e.key;
 
 -- name: taken_channel
--- The first of some installations at whose channel another sensor is at the time.
+-- The first of some installations at whose channel a sensor is at the time that is none
+-- of theirs.
 select wanted.number, e.key as sensor
 from unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])
      with ordinality as wanted (channel_id, since, until, number)
 join installation i on i.channel_id = wanted.channel_id
                    and i.period && tstzrange(wanted.since, wanted.until)
+                   and i.sensor_id <> all(%(sensors)s::integer[])
 join sensor e using (sensor_id)
 order by wanted.number
 limit 1;

@@ -198,12 +198,15 @@ where j.municipality_id = %(municipality_id)s
   and (select count(distinct a.leads) from junction_arm a
        where a.junction_id = j.junction_id) < 2;
 
--- name: remove_sites
--- Remove sites with their channels, days and events; by now nothing else refers to them.
+-- name: empty_sites
+-- Remove the channels, days and events of sites; by now nothing else refers to them.
 with days as (delete from daily_figure {{> of_sites}}),
      stale as (delete from stale_day {{> of_sites}}),
-     events as (delete from local_event {{> of_sites}}),
-     channels as (delete from channel {{> of_sites}})
+     events as (delete from local_event {{> of_sites}})
+delete from channel {{> of_sites}};
+
+-- name: remove_sites
+-- Remove empty sites: last, because the audit log names what they had by them.
 delete from site {{> of_sites}};
 
 -- name: forget_town

@@ -4,6 +4,12 @@
 -- Read for a viewer from now on, or once: until the transaction ends. Empty is everybody.
 select set_config('vp.viewer', %(viewer)s, %(once)s);
 
+-- name: take_actor
+-- Act for a viewer until the transaction ends; the audit log notes from where and by what.
+select set_config('vp.viewer', %(viewer)s, true),
+       set_config('vp.origin', jsonb_build_object(
+           'host', %(host)s::text, 'via', %(via)s::text)::text, true);
+
 -- name: role_of_session
 -- As whom the session logged in, whether that role is above the boundary between viewers,
 -- and whether it may take the roles of one.

@@ -18,6 +18,10 @@ analytics recompute
 analytics run
 analytics score
 api run
+audit check
+audit export
+audit list
+audit show
 bench analytics
 bench anomalies
 bench ingest
@@ -71,7 +75,10 @@ town remove
 up
 """
 #: Commands that print a file of another format, or run until they are told to stop.
-NO_JSON = ("export", "up", "api run", "ingest run", "analytics run", "simulate live")
+NO_JSON = (
+    *("export", "audit export", "up", "api run", "ingest run", "analytics run"),
+    "simulate live",
+)
 #: Commands that only do something: what they tell goes to standard error.
 NO_DATA = (
     *("analytics recompute", "case comment", "case confirm", "case explain"),
