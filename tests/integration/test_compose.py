@@ -226,7 +226,7 @@ def test_every_command_of_the_how_to_in_its_order(installation: Installation) ->
             it.run("docker compose exec --no-TTY analytics verkehrspuls doctor")
         if name.startswith("docker compose up") and "deploy/backup" in ran:
             parts.wait_for(it.all_stored, every=0.3)
-            it.run("docker compose exec --no-TTY analytics verkehrspuls ledger check")
+            it.run("docker compose run --rm migrate ledger check")
             assert it.figures() == figures
             refused = it.run(f"deploy/restore {BACKUPS}/2026-11-28", fails=True)
             assert "nothing was restored" in refused
@@ -298,7 +298,7 @@ def nothing_is_replaced_by_a_half(it: Installation) -> None:
     printed = it.run(f"deploy/restore --replace {BACKUPS}/bad", fails=True)
     assert "the database is as it was" in printed
     it.run("docker compose up --detach --wait api")
-    it.run("docker compose exec --no-TTY analytics verkehrspuls ledger check")
+    it.run("docker compose run --rm migrate ledger check")
     assert it.ask("select count(*) from vp.count_reading") != "0"
 
 
