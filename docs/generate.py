@@ -185,6 +185,26 @@ def reasons_page() -> str:
     )
 
 
+def permissions_page() -> str:
+    """Return the page of the permissions: what each allows, and to whom."""
+    from verkehrspuls.access.permissions import PERMISSIONS, ROLES
+
+    parts = [
+        NOTE,
+        "# Permissions\n",
+        "What is public needs no account. A person has [roles](../how-to/people.md), "
+        "each in a municipality; an operator's is for the whole installation. What a "
+        "role permits, it permits there only.\n",
+        f"| permission | allows to | {' | '.join(ROLES)} |",
+        f"|---|---|{'---|' * len(ROLES)}",
+    ]
+    for name, (allows, roles) in PERMISSIONS.items():
+        marks = " | ".join("yes" if role in roles else "" for role in ROLES)
+        parts.append(f"| `{name}` | {allows} | {marks} |")
+    parts.append("")
+    return "\n".join(parts)
+
+
 def formats_page() -> str:
     """Return the page of the foreign payload formats."""
     from ingest.formats import modules
@@ -299,6 +319,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "cli.md": commands_page,
     "reasons.md": reasons_page,
+    "permissions.md": permissions_page,
 }
 
 

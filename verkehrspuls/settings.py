@@ -27,6 +27,7 @@ from pydantic import (
     model_validator,
 )
 
+from verkehrspuls.access.permissions import ROLES
 from verkehrspuls.errors import BadFile, UnknownSetting, UsageError
 from verkehrspuls.files import parse_toml, read_text
 from verkehrspuls.model import LINK
@@ -431,6 +432,36 @@ class Api(Section):
         return proxies
 
 
+class Access(Section):
+    """Accounts: how people log in, and for how long."""
+
+    idle_min: Annotated[int, Field(ge=1, le=1440)] = 30
+    """minutes without a request after which a session ends"""
+    session_h: Annotated[int, Field(ge=1, le=720)] = 12
+    """hours after which a session ends in any case"""
+    link_h: Annotated[int, Field(ge=1, le=720)] = 48
+    """hours within which a link of an invitation or reset has to be used"""
+    attempts_per_minute: Annotated[int, Field(ge=1, le=1000)] = 5
+    """attempts to log in to an account in a minute; beyond it, the account is locked"""
+    address_attempts_per_minute: Annotated[int, Field(ge=1, le=10_000)] = 30
+    """attempts in a minute from a network address (IPv6: a /64 network); beyond it, the
+    address is locked"""
+    lockout_s: Annotated[int, Field(ge=1, le=86_400)] = 60
+    """seconds that the first lockout lasts; each further one lasts twice as long"""
+    longest_lockout_min: Annotated[int, Field(ge=1, le=1440)] = 15
+    """minutes that a lockout lasts at most"""
+    second_factor: Keys = ()
+    """roles that need a second factor, separated by commas; others may have one"""
+
+    @field_validator("second_factor")
+    @classmethod
+    def _are_roles(cls, roles: tuple[str, ...]) -> tuple[str, ...]:
+        for role in roles:
+            if role not in ROLES:
+                raise ValueError(f"{role} is not a role; {choice(role, ROLES)}")
+        return roles
+
+
 class Stack(Section):
     """The embedded parts and their supervisor."""
 
@@ -466,14 +497,24 @@ class Log(Section):
 
 
 class Pages(Section):
-    """Links at the foot of pages, for all towns without their own."""
+    """The address of the pages, and links at their foot."""
 
+    address: Link = ""
+    """public address of the pages, such as https://verkehr.example.org, for links that
+    commands print; if empty, that of a running `up`"""
     imprint: Link = ""
-    """address of the imprint"""
+    """address of the imprint, for towns without their own"""
     privacy: Link = ""
-    """address of the privacy notice"""
+    """address of the privacy notice, likewise"""
     contact: Link = ""
-    """address of a contact page, or mailto:…"""
+    """address of a contact page, or mailto:…, likewise"""
+
+    @field_validator("address")
+    @classmethod
+    def _is_page(cls, address: str) -> str:
+        if address.startswith("mailto:"):
+            raise ValueError("it does not have the form https://host/path")
+        return address
 
 
 class Settings(Section):
@@ -484,6 +525,7 @@ class Settings(Section):
     ingest: Ingest = Ingest()
     analytics: Analytics = Analytics()
     alerts: Alerts = Alerts()
+    access: Access = Access()
     health: Health = Health()
     api: Api = Api()
     pages: Pages = Pages()

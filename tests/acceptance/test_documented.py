@@ -86,7 +86,7 @@ HERE: Final = (
     Way(r"verkehrspuls ledger show .*", "kaiserslautern/camera"),
     Way(r"verkehrspuls ledger check", "readings: correct"),
     Way(
-        r"verkehrspuls (event (add|remove) .*|token (create|list|revoke).*"
+        r"verkehrspuls (event (add|remove) .*|token (create|list|revoke).*|user .*"
         r"|(sensor|site|town) (try|end|remove) .*)"
     ),
     Way(r"verkehrspuls audit (list|show) .*", "command"),

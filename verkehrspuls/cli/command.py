@@ -34,7 +34,7 @@ PACKAGES: Final = (
 ORDER: Final = (
     *("up", "doctor", "db", "ingest", "replay", "import", "analytics", "api"),
     *("simulate", "town", "site", "sensor", "event", "ledger", "reject", "case"),
-    *("token", "audit", "export", "bench"),
+    *("user", "token", "audit", "export", "bench"),
 )
 #: Nouns that the wheel does not contain.
 SOURCE_ONLY: Final = frozenset({"bench"})

@@ -102,6 +102,7 @@ def remove(
             execute(connection, "forget_sensors", sensors=sensors)
         if kind == TOWN:
             execute(connection, "forget_town", **town)
+            execute(connection, "forget_people", **town)
         if affected["readings"] or affected["cases"]:
             audit.note(
                 connection,

@@ -27,7 +27,7 @@ from verkehrspuls.errors import (
     StackFailed,
     StateGone,
 )
-from verkehrspuls.settings import Settings, load
+from verkehrspuls.settings import Section, Settings, load
 from verkehrspuls.stack.account import private_file, server_account
 from verkehrspuls.stack.process import wait_until
 
@@ -89,7 +89,7 @@ def resolve(
             "database": {"url": running.database_url, "web_url": running.web_url},
             "broker": {"url": running.broker_url, "publish_url": running.publish_url},
         }
-        updates = {}
+        updates: dict[str, Section] = {}
         for section, values in given.items():
             group = getattr(settings, section)
             updates[section] = group.model_copy(
@@ -99,6 +99,10 @@ def resolve(
                     if not group.url.get_secret_value()
                 }
             )
+        pages = settings.pages
+        updates["pages"] = pages.model_copy(
+            update={"address": pages.address or running.address}
+        )
         settings = settings.model_copy(update=updates)
     if database and not settings.database.url.get_secret_value():
         raise DatabaseUnavailable(reason=_none_runs(settings))

@@ -9,6 +9,7 @@ from hashlib import sha256
 from importlib import resources
 from typing import Final, NamedTuple
 
+from verkehrspuls.access import permissions
 from verkehrspuls.errors import (
     DatabaseTooNew,
     NotMigrated,
@@ -80,8 +81,11 @@ def migrate(url: str) -> tuple[str | None, str | None]:
                 with connection.transaction():
                     connection.execute(migration.statements)
                     _note(connection, migration)
+        tables = one(connection, "migration_tables")
+        if tables["permissions"]:
+            _put_permissions(connection)
         after = _status(_applied(connection))
-        if one(connection, "migration_tables")["alembic"]:
+        if tables["alembic"]:
             execute(connection, "note_alembic_revision", revision=after.current)
     log.info("migrated", extra={"before": before.current, "after": after.current})
     return before.current, after.current
@@ -151,4 +155,11 @@ def _note(connection: Connection, migration: Migration) -> None:
         number=int(migration.revision),
         name=migration.name,
         checksum=migration.checksum,
+    )
+
+
+def _put_permissions(connection: Connection) -> None:
+    roles, permitted = zip(*permissions.rows(), strict=True)
+    execute(
+        connection, "put_permissions", roles=list(roles), permissions=list(permitted)
     )

@@ -24,7 +24,8 @@ end $$;
 -- name: migration_tables
 -- Alembic kept the number of the newest migration in a table of its own.
 select to_regclass('vp.migration') is not null as own,
-       to_regclass('vp.alembic_version') is not null as alembic;
+       to_regclass('vp.alembic_version') is not null as alembic,
+       to_regclass('vp.role_permission') is not null as permissions;
 
 -- name: applied_migrations
 select number, checksum from migration;
@@ -40,3 +41,15 @@ where version_num <> %(revision)s;
 -- name: note_migration
 insert into vp.migration (number, name, checksum)
 values (%(number)s, %(name)s, %(checksum)s);
+
+-- name: put_permissions
+-- What each role permits, as the program says.
+with wanted as (
+    select * from unnest(%(roles)s::text[], %(permissions)s::text[]) w(role, permission)
+), gone as (
+    delete from vp.role_permission p
+    where (p.role, p.permission) not in (select w.role, w.permission from wanted w)
+)
+insert into vp.role_permission (role, permission)
+select w.role, w.permission from wanted w
+on conflict do nothing;

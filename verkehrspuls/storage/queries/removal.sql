@@ -218,6 +218,10 @@ with events as (delete from local_event {{> of_town}}),
          update api_token set revoked_at = coalesce(revoked_at, now()) {{> of_town}})
 update municipality set removed_at = now() {{> of_town}};
 
+-- name: forget_people
+-- Take all roles in a municipality that was taken out.
+delete from account_role where municipality_id = %(municipality_id)s;
+
 -- name: orphaned_channels
 -- Channels that were removed while a worker that did not know it yet wrote readings.
 select distinct b.channel_id

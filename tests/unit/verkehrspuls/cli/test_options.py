@@ -73,6 +73,15 @@ token revoke
 town list
 town remove
 up
+user add
+user disable
+user enable
+user invite
+user list
+user reset
+user role
+user sessions
+user show
 """
 #: Commands that print a file of another format, or run until they are told to stop.
 NO_JSON = (
@@ -85,7 +94,7 @@ NO_DATA = (
     *("case reject", "case reopen", "event remove", "import events"),
     *("import holidays", "import town", "replay", "sensor end", "sensor remove"),
     *("simulate history", "simulate register", "site remove", "token revoke"),
-    "town remove",
+    *("town remove", "user disable", "user enable"),
 )
 
 

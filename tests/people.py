@@ -1,0 +1,110 @@
+"""People of tests: the operator's connection, and the web as who shows a credential."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from typing import Final
+
+from api.database import Database
+from tests.parts import as_web
+from verkehrspuls.access import accounts, links, sessions
+from verkehrspuls.access.passwords import Cost
+from verkehrspuls.access.permissions import Role
+from verkehrspuls.access.sessions import Begun, Origin, Transaction
+from verkehrspuls.access.viewer import ANONYMOUS
+from verkehrspuls.settings import Access
+from verkehrspuls.storage.database import Connection, connect
+
+#: of hashes in tests, of which there are many
+CHEAP: Final = Cost(time=1, memory_kib=8, lanes=1)
+PASSWORD: Final = "Zug-Tasse-Wolke-91"
+ANNE: Final = "anne@example.org"
+BERND: Final = "bernd@example.org"
+HOME: Final = Origin("203.0.113.7", "Firefox")
+USUAL: Final = Access()
+TOWN: Final = "kaiserslautern"
+OTHER: Final = "verborgen"
+
+
+class People:
+    """A database with people: as the operator sees it, and as the web does."""
+
+    def __init__(self, url: str, web: Database) -> None:
+        self.url = url
+        self._web = web
+
+    def operator(self) -> AbstractContextManager[Connection]:
+        """Lend a connection of the database's owner for a transaction."""
+        return connect(self.url)
+
+    def web(self, credential: str = "") -> Transaction:
+        """Return what lends the web's connections for a credential."""
+        viewer = sessions.viewer_of(credential) if credential else ANONYMOUS
+        return partial(self._web.writing, viewer)
+
+    def reading(self, credential: str = "") -> AbstractContextManager[Connection]:
+        """Lend a connection for a page that is read."""
+        viewer = sessions.viewer_of(credential) if credential else ANONYMOUS
+        return self._web.connection(viewer)
+
+    def put(
+        self,
+        email: str = ANNE,
+        *roles: tuple[Role, str | None],
+        name: str = "Anne Muster",
+        password: str = PASSWORD,
+    ) -> int:
+        """Add a person who has chosen a password, as by an invitation."""
+        with self.operator() as connection:
+            account_id = accounts.add(connection, email, name)
+            for role, town in roles:
+                accounts.give(connection, account_id, role, town)
+            made = links.create(connection, account_id, "invitation", settings=USUAL)
+        begun = links.use(
+            self.web(made.token), password=password, origin=HOME, settings=USUAL
+        )
+        assert begun is not None
+        with self.web(begun.id)() as connection:
+            sessions.end(connection)
+        return account_id
+
+    def try_log_in(
+        self,
+        email: str = ANNE,
+        password: str = PASSWORD,
+        *,
+        origin: Origin = HOME,
+        settings: Access = USUAL,
+    ) -> Begun | None:
+        """Log in over the web."""
+        return sessions.log_in(
+            self.web(), email, password, origin=origin, settings=settings
+        )
+
+    def log_in(self, email: str = ANNE, *, settings: Access = USUAL) -> str:
+        """Log in over the web, and return the id of the session."""
+        begun = self.try_log_in(email, settings=settings)
+        assert begun is not None
+        return begun.id
+
+    def session(self, credential: str) -> sessions.Session | None:
+        """Find the session of a credential, as each page does."""
+        with self.reading(credential) as connection:
+            return sessions.find(connection)
+
+    def sites(self, credential: str = "") -> set[str]:
+        """Return the names of the sites that are seen."""
+        with self.reading(credential) as connection:
+            rows = connection.execute("select name from site").fetchall()
+        return {row[0] for row in rows}
+
+
+@contextmanager
+def of(url: str) -> Iterator[People]:
+    """Open a database for people."""
+    web = Database(as_web(url), size=4)
+    web.open()
+    try:
+        yield People(url, web)
+    finally:
+        web.close()

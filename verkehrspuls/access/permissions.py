@@ -1,0 +1,64 @@
+"""What a person may do: permissions, and the roles that have them.
+
+The one table of them. The database has a copy, which `db migrate` fills, and the
+documentation shows it in docs/reference/permissions.md.
+"""
+
+from collections.abc import Iterator
+from typing import Final, Literal, NamedTuple, get_args
+
+#: Of a person in a municipality; an operator's is for the whole installation.
+Role = Literal["viewer", "planner", "engineer", "administrator", "operator"]
+ROLES: Final[tuple[Role, ...]] = get_args(Role)
+OPERATOR: Final = "operator"
+ADMINISTRATOR: Final = "administrator"
+
+
+class Permission(NamedTuple):
+    """Something that not everybody may do."""
+
+    #: what it allows, in words
+    allows: str
+    roles: tuple[Role, ...]
+
+
+PERMISSIONS: Final[dict[str, Permission]] = {
+    "view": Permission(
+        "see the sites that are not public: those of the municipality, and those that "
+        "towns of the cluster share",
+        ("viewer", "planner", "engineer", "administrator", "operator"),
+    ),
+    "cases": Permission(
+        "confirm, explain, reject and comment anomaly cases, and decide their effect "
+        "on figures",
+        ("planner", "engineer"),
+    ),
+    "register": Permission(
+        "register and commission sites and sensors, and issue credentials of sensors",
+        ("engineer",),
+    ),
+    "readings": Permission("send readings over HTTP", ("engineer",)),
+    "tokens": Permission("issue and revoke tokens", ("engineer", "administrator")),
+    "people": Permission(
+        "invite people, give and take roles, disable accounts",
+        ("administrator", "operator"),
+    ),
+    "settings": Permission(
+        "change the municipality's name, licence, links and retention",
+        ("administrator", "operator"),
+    ),
+    "audit": Permission(
+        "search and export the log of changes", ("administrator", "operator")
+    ),
+    "installation": Permission(
+        "register and remove municipalities, and see the state of all parts",
+        ("operator",),
+    ),
+}
+
+
+def rows() -> Iterator[tuple[Role, str]]:
+    """Yield each role with each of its permissions."""
+    for name, permission in PERMISSIONS.items():
+        for role in permission.roles:
+            yield role, name

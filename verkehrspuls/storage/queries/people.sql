@@ -1,0 +1,106 @@
+-- Accounts, their roles, sessions and one-time links. See 0037_people.sql.
+
+-- name: put_account
+select shown.put_account(%(email)s, %(name)s) as account_id;
+
+-- name: accounts
+-- Accounts by e-mail, or with a role in a municipality; null selects all.
+select a.account_id, a.email, a.name,
+       case when a.disabled_at is not null then 'disabled'
+            when a.has_password then 'active'
+            else 'invited' end as state,
+       a.has_second_factor, a.created_at, a.disabled_at,
+       coalesce((
+           select jsonb_agg(jsonb_build_array(m.key, r.role) order by m.key, r.role)
+           from account_role r
+           left join municipality m using (municipality_id)
+           where r.account_id = a.account_id), '[]') as roles
+from account a
+where (%(email)s::text is null or a.email = %(email)s)
+  and (%(municipality)s::text is null or exists (
+      select from account_role r join municipality m using (municipality_id)
+      where r.account_id = a.account_id and m.key = %(municipality)s))
+order by a.email;
+
+-- name: give_role
+insert into account_role (account_id, municipality_id, role)
+values (%(account_id)s,
+        (select m.municipality_id from municipality m
+         where m.key = %(municipality)s and m.removed_at is null),
+        %(role)s)
+on conflict do nothing;
+
+-- name: take_role
+delete from account_role r
+where r.account_id = %(account_id)s and r.role = %(role)s
+  and r.municipality_id is not distinct from (
+      select m.municipality_id from municipality m where m.key = %(municipality)s);
+
+-- name: disable_account
+update account set disabled_at = coalesce(disabled_at, now())
+where account_id = %(account_id)s;
+
+-- name: enable_account
+update account set disabled_at = null where account_id = %(account_id)s;
+
+-- name: count_attempt
+select shown.attempt(%(kind)s, %(subject)s, %(most)s, %(lockout)s, %(longest)s) as until;
+
+-- name: password_salt
+select shown.password_salt(%(email)s, %(usual)s) as salt;
+
+-- part: new_session
+row(%(sha256)s, %(lasts)s, %(idle)s, %(strict_roles)s::text[], %(address)s::inet,
+    %(user_agent)s)::vp.new_session
+
+-- name: log_in
+select * from shown.log_in(%(email)s, %(proof)s, %(renewed)s, {{> new_session}});
+
+-- name: find_session
+select * from shown.session();
+
+-- name: renew_session
+select shown.renew_session(%(sha256)s, %(strict_roles)s::text[]) as changed;
+
+-- name: end_session
+select shown.end_session();
+
+-- name: second_factor
+select * from shown.second_factor();
+
+-- name: pass_second_factor
+select shown.pass_second_factor(%(step)s, %(sha256)s, %(secret)s) as passed;
+
+-- name: change_password
+select shown.change_password(%(proof)s, %(new_hash)s) as changed;
+
+-- name: list_sessions
+select s.session_id, s.created_at, s.seen_at, s.expires_at, host(s.address) as address,
+       s.user_agent
+from session s
+where s.account_id = %(account_id)s and s.expires_at > now()
+order by s.seen_at desc, s.session_id;
+
+-- name: end_sessions
+delete from session s
+where s.account_id = %(account_id)s
+  and (%(only)s::bigint is null or s.session_id = %(only)s)
+  and (%(but)s::bigint is null or s.session_id <> %(but)s);
+
+-- name: put_link
+-- Make a link in place of those for the same that were not used.
+with older as (
+    delete from account_link l
+    where l.account_id = %(account_id)s and l.purpose = %(purpose)s and l.used_at is null
+)
+insert into account_link (
+    sha256, account_id, purpose, forgets_second_factor, expires_at)
+values (%(sha256)s, %(account_id)s, %(purpose)s, %(forgets_second_factor)s,
+        now() + %(lasts)s)
+returning expires_at;
+
+-- name: find_link
+select * from shown.link();
+
+-- name: use_link
+select * from shown.use_link(%(new_hash)s, %(name)s, {{> new_session}});
