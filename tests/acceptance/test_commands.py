@@ -168,7 +168,7 @@ def test_role_without_rights_is_told_what_it_needs(tmp_path: Path, bare: str) ->
     done = run(tmp_path, "db", "migrate", VERKEHRSPULS_DATABASE__URL=bare)
     assert done.returncode == 2
     assert "permission denied" in done.stderr
-    assert "the owner of its database" in done.stderr
+    assert "the database's owner" in done.stderr
     assert "Traceback" not in done.stderr
 
 
