@@ -135,9 +135,10 @@ def deployment(folder: Path) -> Iterator[Deployment]:
     shutil.chown(data, ACCOUNT, ACCOUNT)
     text = (folder / "mosquitto" / "mosquitto.conf").read_text()
     for there, here in {
+        # first: a port that is put in may begin with it
+        "listener 1883": f"listener {parts.free_port()}",
         "listener 8883": f"listener {made.port} 127.0.0.1",
         "listener 8884": f"listener {made.inner_port} 127.0.0.1",
-        "listener 1883": f"listener {parts.free_port()}",
         "/mosquitto/secrets": str(folder / "secrets" / "broker"),
         "/mosquitto/data": str(data),
     }.items():
