@@ -107,7 +107,7 @@ def test_a_page_is_another_as_soon_as_an_ambiguous_reading_is_certain(
         connection.execute("delete from vp.ambiguous_reading where channel_id < 0")
     assert tag(client, path) == before
     change(plain_world, "delete from vp.ambiguous_reading")
-    app.state.standing = None
+    app.state.standing.clear()
     assert tag(client, path) != before
 
 
