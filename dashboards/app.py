@@ -10,12 +10,10 @@ def create_web(settings: Settings) -> FastAPI:
     from api.app import create_app
     from dashboards.assets import Assets
     from dashboards.pages import add_pages
-    from dashboards.pages.towns.standing import Standing
     from dashboards.remembered import Remembered
 
     app = create_app(settings)
     app.state.assets = Assets()
     app.state.remembered = Remembered()
-    app.state.standing = Standing()
     add_pages(app)
     return app

@@ -245,7 +245,7 @@ def test_pages_show_all_hours_of_a_day_on_which_clocks_change(
     app.dependency_overrides[render.now] = lambda: (
         day_start(day, ZONE) + timedelta(hours=2, minutes=40)
     )
-    app.state.standing.clear()
+    app.state.standing = None
     period = f"?from={day}&to={day + timedelta(days=1)}"
     count = len(hours_of(day))
     addresses = [

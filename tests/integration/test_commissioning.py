@@ -76,7 +76,7 @@ class Service:
     def page(self, path: str, *, after: timedelta) -> str:
         """Return the words of a page so long after the begin."""
         self.now = BEGUN + after
-        self.app.state.standing.clear()
+        self.app.state.standing = None
         answer = self.client.get(path)
         assert answer.status_code == 200
         words = re.sub(r"<script.*?</script>", "", answer.text, flags=re.DOTALL)

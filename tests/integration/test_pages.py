@@ -40,7 +40,7 @@ def app(url: str) -> FastAPI:
 
 @pytest.fixture(autouse=True)
 def _nothing_remembered(app: FastAPI) -> None:
-    app.state.standing.clear()
+    app.state.standing = None
 
 
 @contextmanager
@@ -177,7 +177,7 @@ def test_site_that_is_somewhere_else_does_not_shrink_the_map(
     client: TestClient, app: FastAPI, url: str, place: tuple[float, float], text: str
 ) -> None:
     def width() -> float:
-        app.state.standing.clear()
+        app.state.standing = None
         page = client.get("/de/").text
         figure = re.search(r'id="map-figure">(.*?)</script>', page, re.DOTALL)
         assert figure

@@ -45,7 +45,7 @@ def web(app: FastAPI) -> Iterator[TestClient]:
 
 def overview(app: FastAPI, web: TestClient, now: datetime) -> dict[str, dict[str, str]]:
     """What is told of each site, by the key of the site."""
-    app.state.standing.clear()
+    app.state.standing = None
     app.dependency_overrides[render.now] = lambda: now
     page = web.get("/de/").text
     rows = re.findall(

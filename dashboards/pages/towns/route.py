@@ -50,7 +50,7 @@ def one_town(
         with database_of(request).connection() as connection:
             registered = list_municipalities(connection)
         if _has(registered, municipality):
-            request.app.state.standing.clear()
+            request.app.state.standing = None
             report = standing(request, at)
     return _known(request, language, report, at, page=page, only=municipality)
 

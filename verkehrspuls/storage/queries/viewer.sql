@@ -10,10 +10,6 @@ select set_config('vp.viewer', %(viewer)s, true),
        set_config('vp.origin', jsonb_build_object(
            'host', %(host)s::text, 'via', %(via)s::text)::text, true);
 
--- name: audiences
--- Which audiences the viewer belongs to; see 0034_shown.sql.
-select shown.audiences() as audiences;
-
 -- name: role_of_session
 -- As whom the session logged in, whether that role is above the boundary between viewers,
 -- and whether it may take the roles of one.
