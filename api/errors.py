@@ -9,6 +9,7 @@ VerkehrspulsError
 │   ├── NotAuthorised
 │   ├── NotAllowed
 │   ├── OtherSite
+│   ├── NeedsHttps
 │   ├── TooMany
 │   ├── WrongType
 │   ├── KeyReused
@@ -67,6 +68,13 @@ class OtherSite(UsageError):
     """A page of another site sent this. Nothing was done."""
 
     code = "cross-site"
+    http_status = 403
+
+
+class NeedsHttps(UsageError):
+    """Passwords are sent over HTTPS only, or on the server's own machine."""
+
+    code = "needs-https"
     http_status = 403
 
 
