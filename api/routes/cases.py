@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Query
 
 from analytics.cases import casework
 from analytics.cases.sentences import sentence
@@ -111,14 +111,14 @@ def get_case(store: Store, number: Number) -> dict[str, object]:
     openapi_extra=authorised.needs("cases"),
 )
 def decide_case(
-    request: Request, store: Store, number: Number, decision: schemas.Decision
+    store: Store, number: Number, decision: schemas.Decision
 ) -> dict[str, object]:
     """Change the state of a case, or its effect on figures.
 
     Requires a token for the cases of the municipality. Hours that are thereby excluded
     from figures, or included again, are recomputed at once.
     """
-    with store.writing(authorised.bearer(request).viewer) as connection:
+    with store.writing() as connection:
         casework.change(connection, number, **decision.model_dump())
         return _in_full(connection, number)
 
@@ -130,16 +130,14 @@ def decide_case(
     responses=_DECIDING,
     openapi_extra=authorised.needs("cases"),
 )
-def decide_cases(
-    request: Request, store: Store, decisions: schemas.Decisions
-) -> dict[str, object]:
+def decide_cases(store: Store, decisions: schemas.Decisions) -> dict[str, object]:
     """Decide several cases alike; each is decided, or stays as it is, with the reason.
 
     Requires a token for the cases of the municipality.
     """
     seen = {one.case: one.seen for one in decisions.cases}
     decision = decisions.model_dump(exclude={"cases"})
-    with store.writing(authorised.bearer(request).viewer) as connection:
+    with store.writing() as connection:
         outcomes = casework.each(
             connection,
             seen,
@@ -158,13 +156,13 @@ def decide_cases(
     openapi_extra=authorised.needs("cases"),
 )
 def undo_decision(
-    request: Request, store: Store, number: Number, undoing: schemas.Undoing
+    store: Store, number: Number, undoing: schemas.Undoing
 ) -> dict[str, object]:
     """Restore state and effect as they were before the newest decision.
 
     Nothing may have come after it, but for comments and assignments.
     """
-    with store.writing(authorised.bearer(request).viewer) as connection:
+    with store.writing() as connection:
         casework.undo(connection, number, **undoing.model_dump())
         return _in_full(connection, number)
 
@@ -177,11 +175,11 @@ def undo_decision(
     openapi_extra=authorised.needs("cases"),
 )
 def assign_case(
-    request: Request, store: Store, number: Number, assignment: schemas.Assignment
+    store: Store, number: Number, assignment: schemas.Assignment
 ) -> dict[str, object]:
     """Assign a case to somebody who may decide it, or to nobody."""
     given = assignment.model_dump(exclude={"to"})
-    with store.writing(authorised.bearer(request).viewer) as connection:
+    with store.writing() as connection:
         town = casework.show(connection, number).municipality
         email = assignment.to
         to = None if email is None else casework.person(connection, town, email)
@@ -198,10 +196,10 @@ def assign_case(
     openapi_extra=authorised.needs("cases"),
 )
 def comment_case(
-    request: Request, store: Store, number: Number, remark: schemas.Comment
+    store: Store, number: Number, remark: schemas.Comment
 ) -> dict[str, object]:
     """Add a comment; it changes neither state nor figures."""
-    with store.writing(authorised.bearer(request).viewer) as connection:
+    with store.writing() as connection:
         casework.remark(connection, number, comment=remark.comment)
         return _in_full(connection, number)
 

@@ -152,9 +152,9 @@ def test_who_may_not_decides_nothing(town: People, who: str) -> None:
     with town.web(credential)() as connection:
         done = connection.execute(
             "update vp.anomaly_case set state = 'rejected', assigned_to = null"
-            " where anomaly_case_id = any(select anomaly_case_id from shown.anomaly_case"
-            " where site_id <> all(select s.site_id from shown.site s join"
-            " shown.municipality m using (municipality_id) where m.key = %s))",
+            " where anomaly_case_id = any(select anomaly_case_id"
+            " from shown.anomaly_case where site_id <> all("
+            " select s.site_id from shown.site s join shown.municipality m using (municipality_id) where m.key = %s))",
             [OTHER],
         )
         assert done.rowcount == 0
