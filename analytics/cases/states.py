@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from verkehrspuls.cases import Change
+from verkehrspuls.cases import ActedAs, Change
 from verkehrspuls.errors import UsageError
 from verkehrspuls.text import mark
 
@@ -34,6 +34,15 @@ KINDS: Final = {
     "comment": mark("comment"),
     "assigned": mark("assigned"),
     "undone": mark("undone"),
+}
+#: As what somebody changed a case, for those to whom no name is shown.
+ACTED_AS: Final[dict[ActedAs, str]] = {
+    "detectors": mark("detectors"),
+    "planner": mark("planning"),
+    "engineer": mark("engineering"),
+    "token": mark("a program, by token"),
+    "command": mark("operation, by command"),
+    "person": mark("a person"),
 }
 #: Kinds that change neither state nor figures.
 ASIDE: Final = frozenset({"comment", "assigned"})
