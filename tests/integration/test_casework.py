@@ -161,7 +161,7 @@ def test_who_may_not_decides_nothing(town: People, who: str) -> None:
 def test_a_person_is_disabled_and_decides_no_more(town: People) -> None:
     case = opened(town)
     email = "emil@example.org"
-    account = town.put(email, ("planner", TOWN), name="Emil Ende")
+    account = town.put(email, ("planner", TOWN), name="Emil Muster")
     emil = town.log_in(email)
     with town.web(emil)() as connection:
         casework.change(connection, case, state="explained")
@@ -183,7 +183,7 @@ def test_a_person_is_disabled_and_decides_no_more(town: People) -> None:
     ):
         casework.assign(connection, other, to=account)
     # what was done stays, with the name
-    assert history(town, case, anne)[1][1] == "Emil Ende"
+    assert history(town, case, anne)[1][1] == "Emil Muster"
     with town.reading(anne) as connection:
         assert email not in {one.email for one in casework.people(connection, TOWN)}
 
