@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from verkehrspuls.cases import ActedAs, Change
+from verkehrspuls.cases import Change
 from verkehrspuls.errors import UsageError
 from verkehrspuls.text import mark
 
@@ -36,7 +36,7 @@ KINDS: Final = {
     "undone": mark("undone"),
 }
 #: As what somebody changed a case, for those to whom no name is shown.
-ACTED_AS: Final[dict[ActedAs, str]] = {
+ACTED_AS: Final = {
     "detectors": mark("detectors"),
     "planner": mark("planning"),
     "engineer": mark("engineering"),
