@@ -1,7 +1,7 @@
 """Authorisation of a request: the token in its `Authorization` header.
 
-The OpenAPI description of a route names the token it requires; that token is checked
-before anything else of the request is read.
+The OpenAPI description of a route names the permission that the token must have; the
+token is checked before anything else of the request is read.
 """
 
 from collections.abc import Callable, Coroutine
@@ -12,13 +12,15 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
 
 from api.database import Database
-from api.errors import NotAuthorised
+from api.errors import NotAuthorised, ScopeTooSmall
 from verkehrspuls.access import tokens
+from verkehrspuls.access.permissions import PERMISSIONS
+from verkehrspuls.access.viewer import ANONYMOUS
 
 
-def needs(purpose: tokens.Purpose) -> dict[str, Any]:
-    """Describe, for `openapi_extra`, that a token for this purpose is required."""
-    return {"security": [{"token": [purpose]}]}
+def needs(permission: str) -> dict[str, Any]:
+    """Describe, for `openapi_extra`, that a token with this permission is required."""
+    return {"security": [{"token": [permission]}]}
 
 
 class Route(APIRoute):
@@ -32,10 +34,10 @@ class Route(APIRoute):
         security = (self.openapi_extra or {}).get("security")
         if not security:
             return handle
-        (purpose,) = security[0]["token"]
+        (permission,) = security[0]["token"]
 
         async def asked(request: Request) -> Response:
-            request.state.bearer = await run_in_threadpool(_find, request, purpose)
+            request.state.bearer = await run_in_threadpool(find, request, permission)
             return await handle(request)
 
         return asked
@@ -46,14 +48,25 @@ def bearer(request: Request) -> tokens.Bearer:
     return cast("tokens.Bearer", request.state.bearer)
 
 
-def _find(request: Request, purpose: tokens.Purpose) -> tokens.Bearer:
+def find(request: Request, permission: str) -> tokens.Bearer:
+    """Find whose token a request shows; refuse one without a permission."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     store = cast("Database", request.app.state.database)
-    found = None
-    if scheme.lower() == "bearer":
-        token = token.strip()
-        with store.writing(tokens.viewer_of(token)) as connection:
-            found = tokens.find(connection, token, purpose=purpose)
+    token = token.strip()
+    viewer = tokens.viewer_of(token)
+    if scheme.lower() != "bearer" or viewer == ANONYMOUS:
+        raise NotAuthorised
+    with store.connection(viewer) as connection:
+        found = tokens.find(connection, token, permission=permission)
     if found is None:
         raise NotAuthorised
+    if permission not in found.permissions:
+        raise ScopeTooSmall(
+            permission=permission,
+            allows=PERMISSIONS[permission].allows,
+            where=found.municipality or "the whole installation",
+        )
+    if found.is_due:
+        with store.writing(viewer) as connection:
+            tokens.note_use(connection)
     return found

@@ -194,13 +194,15 @@ def permissions_page() -> str:
         "# Permissions\n",
         "What is public needs no account. A person has [roles](../how-to/people.md), "
         "each in a municipality; an operator's is for the whole installation. What a "
-        "role permits, it permits there only.\n",
-        f"| permission | allows to | {' | '.join(ROLES)} |",
-        f"|---|---|{'---|' * len(ROLES)}",
+        "role permits, it permits there only. A [token](../how-to/tokens.md) has some "
+        "of the permissions in the last column; `installation` only by the operator.\n",
+        f"| permission | allows to | {' | '.join(ROLES)} | tokens |",
+        f"|---|---|{'---|' * len(ROLES)}---|",
     ]
-    for name, (allows, roles) in PERMISSIONS.items():
-        marks = " | ".join("yes" if role in roles else "" for role in ROLES)
-        parts.append(f"| `{name}` | {allows} | {marks} |")
+    for name, (allows, roles, in_tokens) in PERMISSIONS.items():
+        marks = [*(role in roles for role in ROLES), in_tokens]
+        words = " | ".join("yes" if mark else "" for mark in marks)
+        parts.append(f"| `{name}` | {allows} | {words} |")
     parts.append("")
     return "\n".join(parts)
 
