@@ -1,11 +1,12 @@
 """Authorisation of a request: the token in its `Authorization` header.
 
 The OpenAPI description of a route names the permission that the token must have; the
-token is checked before anything else of the request is read.
+token is checked before anything else of the request is read. Other routes of the API
+show what the token's `view` permits. Pages take no token.
 """
 
 from collections.abc import Callable, Coroutine
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -16,6 +17,8 @@ from api.errors import NotAuthorised, ScopeTooSmall
 from verkehrspuls.access import tokens
 from verkehrspuls.access.permissions import PERMISSIONS
 from verkehrspuls.access.viewer import ANONYMOUS
+
+_BEARER: Final = "bearer"
 
 
 def needs(permission: str) -> dict[str, Any]:
@@ -37,7 +40,7 @@ class Route(APIRoute):
         (permission,) = security[0]["token"]
 
         async def asked(request: Request) -> Response:
-            request.state.bearer = await run_in_threadpool(find, request, permission)
+            request.state.bearer = await run_in_threadpool(_find, request, permission)
             return await handle(request)
 
         return asked
@@ -48,19 +51,29 @@ def bearer(request: Request) -> tokens.Bearer:
     return cast("tokens.Bearer", request.state.bearer)
 
 
-def find(request: Request, permission: str) -> tokens.Bearer:
-    """Find whose token a request shows; refuse one without a permission."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+def recognise(request: Request, permission: str = "view") -> None:
+    """Find whose token a request shows, if it shows one and none was found yet.
+
+    A proxy may pass on credentials of its own, of another scheme.
+    """
+    if _scheme_and_token(request)[0] == _BEARER and not hasattr(
+        request.state, "bearer"
+    ):
+        request.state.bearer = _find(request, permission)
+
+
+def _find(request: Request, permission: str) -> tokens.Bearer:
+    """Find whose token it is, and use it for a permission, which it must have."""
+    scheme, token = _scheme_and_token(request)
     store = cast("Database", request.app.state.database)
-    token = token.strip()
     viewer = tokens.viewer_of(token)
-    if scheme.lower() != "bearer" or viewer == ANONYMOUS:
+    if scheme != _BEARER or viewer == ANONYMOUS:
         raise NotAuthorised
     with store.connection(viewer) as connection:
         found = tokens.find(connection, token, permission=permission)
     if found is None:
         raise NotAuthorised
-    if permission not in found.permissions:
+    if permission != "view" and permission not in found.permissions:
         raise ScopeTooSmall(
             permission=permission,
             allows=PERMISSIONS[permission].allows,
@@ -70,3 +83,8 @@ def find(request: Request, permission: str) -> tokens.Bearer:
         with store.writing(viewer) as connection:
             tokens.note_use(connection)
     return found
+
+
+def _scheme_and_token(request: Request) -> tuple[str, str]:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return scheme.lower(), token.strip()

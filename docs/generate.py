@@ -117,11 +117,13 @@ def api_page() -> str:
     parts = [
         NOTE,
         "# API\n",
-        f"Under `{API}`. Reading is open to everybody, without an account; [sending "
-        "readings](../how-to/send-over-http.md) needs a token. A running server "
+        f"Under `{API}`. Reading what is public needs no account; everything else "
+        "needs a [token](../how-to/tokens.md). A running server "
         f"has its own reference at `{API}/docs`, with an example for each address, "
         f"and a machine-readable one at `{API}/openapi.json` (OpenAPI 3.1).\n",
-        "- Only sites whose visibility is `public` are served.\n"
+        "- Without a token only sites whose visibility is `public` are served; with "
+        "one that permits `view` also those of its municipality, and those that towns "
+        "of the cluster share.\n"
         "- Times are RFC 3339 in UTC. `from` and `to` take a time with offset or a "
         "date, which is midnight at the site; `to` is exclusive.\n"
         "- `bin` is an ISO 8601 duration: `PT15M` for up to 366 days, `PT1H` for up to "
