@@ -19,7 +19,7 @@ from starlette.routing import Match
 
 from analytics.cases.casework import CaseChanged
 from api import PREFIX
-from api.errors import NotAuthorised, NotTaken, Unreadable
+from api.errors import NotAuthorised, NotTaken, ScopeTooSmall, Unreadable
 from api.parameters import DIRECTION, KEY
 from api.schemas.cases import Change
 from api.schemas.readings import ItemOutcome
@@ -112,14 +112,16 @@ MEANINGS: Final = {
     "too-long": "The period is too long for the bin, or the answer too large. "
     "Ask for a shorter period, a larger bin, or one municipality.",
     "too-slow": "The database took too long. Ask for a shorter period.",
-    "not-authorised": "Sending readings and deciding cases need a token that is valid "
-    "for it: `Authorization: Bearer …`. The operator makes one with "
-    "`verkehrspuls token create`.",
+    "not-authorised": "A token is needed that is valid: `Authorization: Bearer …`. It "
+    "is missing, unknown, expired or revoked. People make tokens on the page of their "
+    "account, and the operator with `verkehrspuls token create`.",
+    "insufficient-scope": "The token is valid, but not for this; `detail` names the "
+    "permission that it needs, and where. Use a token with that permission.",
     "transition-not-allowed": "The case cannot be moved into that state; `detail` says "
     "into which it can.",
     "case-changed": "The case has changed since you saw it; `changes` says how. Read "
     "it again, then decide with its new `version`.",
-    "not-your-case": "The token is for the cases of another municipality.",
+    "not-your-case": "The case is of another municipality than your token.",
     "nothing-to-undo": "The newest event of the case is no decision.",
     "not-assignable": "Cases are assigned to people who may decide them in their "
     "municipality and have chosen a password.",
@@ -151,7 +153,7 @@ RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
     }
     for status, description in (
         (401, "No token, or one that is not valid"),
-        (403, "The token is for other sensors, or other cases"),
+        (403, "The token does not permit it; `detail` says what is missing"),
         (404, "Nothing there that you may see"),
         (409, "It cannot be done now; `detail` says why"),
         (413, "Too many messages or bytes"),
@@ -325,7 +327,12 @@ def _invalid(error: VerkehrspulsError) -> Iterator[Invalid]:
 
 def _headers(error: VerkehrspulsError) -> Iterator[tuple[str, str]]:
     if isinstance(error, NotAuthorised):
-        yield "WWW-Authenticate", 'Bearer realm="readings"'
+        yield "WWW-Authenticate", f"Bearer {_REALM}"
+    if isinstance(error, ScopeTooSmall):
+        yield (
+            "WWW-Authenticate",
+            f'Bearer {_REALM}, error="insufficient_scope", scope="{error.permission}"',
+        )
     if retry_s := getattr(error, "retry_s", None):
         yield "Retry-After", str(retry_s)
 
@@ -341,6 +348,7 @@ def _meant(request: Request, error: UnknownKey) -> str:
         return ""
 
 
+_REALM: Final = 'realm="verkehrspuls"'
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 #: Statuses of errors whose message is for the client.
 _CLIENT_STATUSES: Final = frozenset({401, 403, 406, 409, 413, 415, 422, 429})

@@ -115,8 +115,8 @@ def decide_case(
 ) -> dict[str, object]:
     """Change the state of a case, or its effect on figures.
 
-    Requires a token for the cases of the municipality. Hours that are thereby excluded
-    from figures, or included again, are recomputed at once.
+    Requires a token with the permission `cases` in the municipality. Hours that are
+    thereby excluded from figures, or included again, are recomputed at once.
     """
     with store.writing() as connection:
         casework.change(connection, number, **decision.model_dump())

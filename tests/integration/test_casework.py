@@ -300,7 +300,7 @@ def test_names_are_not_found_by_number(town: People) -> None:
 def test_api_decides_several_undoes_and_assigns(town: People) -> None:
     cases = [opened(town) for _ in range(2)]
     with town.operator() as connection:
-        token = tokens.create(connection, TOWN, purpose="cases", note="Ada")
+        token = tokens.create(connection, TOWN, permissions=["cases"], name="Ada")
     settings = load({"VERKEHRSPULS_DATABASE__URL": as_web(town.url)})
     headers = {"authorization": f"Bearer {token}"}
     with TestClient(create_app(settings)) as client:
