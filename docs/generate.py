@@ -195,7 +195,7 @@ def permissions_page() -> str:
         "# Permissions\n",
         "What is public needs no account. A person has [roles](../how-to/people.md), "
         "each in a municipality; an operator's is for the whole installation. What a "
-        "role permits, it permits there only.\n",
+        "role permits, it permits there only. The key of observers is `viewer`.\n",
         f"| permission | allows to | {' | '.join(ROLES)} |",
         f"|---|---|{'---|' * len(ROLES)}",
     ]
