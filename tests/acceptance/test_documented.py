@@ -29,7 +29,7 @@ from tests.acceptance.test_commands import COMMAND
 from tests.documented import Documented, blocks, commands
 from tests.integration.test_ledger import World as Ingest
 from tests.integration.test_ledger import counts
-from tests.parts import as_web
+from tests.parts import logins
 from verkehrspuls.access import tokens
 from verkehrspuls.model import Channel, Installation, Sensor, Site, Town
 from verkehrspuls.mqtt import Publisher
@@ -378,8 +378,7 @@ def place(
         else:
             known |= fill(plain_database)
             environment |= {
-                "VERKEHRSPULS_DATABASE__URL": plain_database,
-                "VERKEHRSPULS_DATABASE__WEB_URL": as_web(plain_database),
+                **logins(plain_database),
                 "VERKEHRSPULS_BROKER__URL": broker.url,
                 "VERKEHRSPULS_BROKER__PUBLISH_URL": broker.publish_url,
                 "TOKEN": known["token"],
