@@ -145,7 +145,7 @@ class RolesMissing(Unavailable):
 class WrongRole(Unavailable):
     """{part} logs in to the database as `{role}`, which {fault}.
 
-    Let it log in as `{needed}`: set VERKEHRSPULS_DATABASE__{setting}_URL. `roles.sql`
+    Let it log in as `{needed}`: set VERKEHRSPULS_DATABASE__{setting}. `roles.sql`
     makes the role, see docs/how-to/connect-your-own-database.md.
     """
 

@@ -35,6 +35,7 @@ from verkehrspuls.model import Channel, Installation, Sensor, Site, Town
 from verkehrspuls.mqtt import Publisher
 from verkehrspuls.registry.towns import register
 from verkehrspuls.stack.postgres import PostgresServer
+from verkehrspuls.storage.roles import LOGINS
 
 NOW: Final = datetime.now(UTC).replace(microsecond=0)
 TESTS: Final = parts.PROJECT / "tests"
@@ -125,6 +126,14 @@ PUT_IN: Final = (
     (
         r"postgresql://vp_web:…@db\.example\.org/vp\?sslmode=verify-full",
         "'{owned_web}'",
+    ),
+    (
+        r"postgresql://vp_ingest:…@db\.example\.org/vp\?sslmode=verify-full",
+        "'{owned_ingest}'",
+    ),
+    (
+        r"postgresql://vp_analytics:…@db\.example\.org/vp\?sslmode=verify-full",
+        "'{owned_analytics}'",
     ),
     (r"mqtts://ingest:…@broker\.example\.org", "{broker}"),
     (r"mqtts://simulator:…@broker\.example\.org", "{publish}"),
@@ -441,9 +450,10 @@ def owned() -> Iterator[dict[str, str]]:
             for statement in re.sub(r"\bvp\b", name, block.text).split(";\n"):
                 connection.execute(statement.encode())
         given = {"password": "…", "dbname": name}
+        users = {role.replace("vp", "owned", 1): role for role in LOGINS}
         yield {
-            "owned": conninfo.make_conninfo(url, user=name, **given),
-            "owned_web": conninfo.make_conninfo(url, user="vp_web", **given),
+            key: conninfo.make_conninfo(url, user=user, **given)
+            for key, user in (users | {"owned": name}).items()
         }
 
 

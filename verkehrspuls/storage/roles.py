@@ -32,6 +32,11 @@ class Part(NamedTuple):
     #: the roles whose rights it needs
     uses: tuple[str, ...]
 
+    @property
+    def setting(self) -> str:
+        """The setting with its URL."""
+        return f"{self.role.removeprefix('vp_')}_url".upper()
+
 
 PARTS: Final = {
     "api": Part(WEB, "The web", (READER, ACTOR)),
@@ -56,19 +61,22 @@ def statements() -> bytes:
 
 def require_login(connection: Connection, part: str) -> None:
     """Raise `WrongRole` where a session may do more, or less, than that of a part."""
-    needed, words, uses = PARTS[part]
-    found = read_record(connection, _Role, "role_of_session", needed=[*uses])
+    own = PARTS[part]
+    found = read_record(connection, _Role, "role_of_session", needed=[*own.uses])
     faults = {
         "is a superuser": found.is_superuser,
         "bypasses row security": found.bypasses,
         "owns the tables": found.owns,
-        f"is no member of {' and '.join(uses)}": not found.is_member,
+        f"is no member of {' and '.join(own.uses)}": not found.is_member,
     }
     for fault, is_so in faults.items():
         if is_so:
-            setting = needed.removeprefix("vp_").upper()
             raise WrongRole(
-                part=words, role=found.role, fault=fault, needed=needed, setting=setting
+                part=own.words,
+                role=found.role,
+                fault=fault,
+                needed=own.role,
+                setting=own.setting,
             )
 
 
