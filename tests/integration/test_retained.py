@@ -64,7 +64,7 @@ class World:
         self.broker = broker
         self.settings = Settings.model_validate(
             {
-                "database": {"url": as_ingest(database)},
+                "database": {"url": database, "ingest_url": as_ingest(database)},
                 "broker": {"url": broker.url},
                 "ingest": {"bulk": bulk, "linger_ms": 10},
             }
