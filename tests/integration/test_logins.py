@@ -29,7 +29,7 @@ AS: Final = {INGEST: as_ingest, ANALYTICS: as_analytics}
 CLOSED: Final = {
     *("account", "account_link", "account_role", "api_token", "attempt", "audit"),
     *("audit_draft", "audit_turn", "idempotent_request", "live_link", "live_session"),
-    *("passkey", "role_permission", "salt_key", "session"),
+    *("passkey", "passkey_challenge", "role_permission", "salt_key", "session"),
 }
 READINGS: Final = {"count_reading", "environment_reading"}
 HISTORY: Final = {f"{readings}_history" for readings in READINGS}
