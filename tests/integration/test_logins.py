@@ -29,7 +29,14 @@ AS: Final = {INGEST: as_ingest, ANALYTICS: as_analytics}
 CLOSED: Final = {
     *("account", "account_link", "account_role", "api_token", "attempt", "audit"),
     *("audit_draft", "audit_turn", "idempotent_request", "live_link", "live_session"),
-    *("passkey", "passkey_challenge", "role_permission", "salt_key", "session"),
+    *(
+        "live_token",
+        "passkey",
+        "passkey_challenge",
+        "role_permission",
+        "salt_key",
+        "session",
+    ),
 }
 READINGS: Final = {"count_reading", "environment_reading"}
 HISTORY: Final = {f"{readings}_history" for readings in READINGS}
@@ -57,7 +64,8 @@ ALLOWED: Final = {
     INGEST: {"ensure_range"},
     ANALYTICS: {
         *("compress_before", "drop_old", "ensure_range", "forget_audit"),
-        *("lock_municipality", "note_audit", "sweep"),
+        *("case_people", "decides", "lock_municipality", "note_audit", "person"),
+        "sweep",
     },
 }
 REFUSED: Final = psycopg.errors.InsufficientPrivilege

@@ -88,6 +88,8 @@ grant execute on function vp.ensure_range to vp_ingest, vp_analytics;
 grant execute on function vp.compress_before, vp.drop_old, vp.sweep to vp_analytics;
 
 grant usage on schema vp to vp_ingest, vp_analytics;
+-- whose functions queries of cases call; without a credential they name nobody
+grant usage on schema shown to vp_analytics;
 
 grant select on
     vp.municipality, vp.site, vp.channel, vp.sensor, vp.installation, vp.installed,
