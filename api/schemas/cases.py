@@ -165,6 +165,8 @@ class Decision(Remark):
 class Undoing(Remark):
     """Undoes the newest decision."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"seen": 7}]})
+
 
 class Assignment(Remark):
     """Assigns a case."""
