@@ -12,7 +12,15 @@ import pytest
 
 from tests import people
 from tests.people import ANNE, BERND, HOME, OTHER, PASSWORD, TOWN, USUAL, People
-from verkehrspuls.access import accounts, first, links, passwords, sessions, totp
+from verkehrspuls.access import (
+    accounts,
+    audit,
+    first,
+    links,
+    passwords,
+    sessions,
+    totp,
+)
 from verkehrspuls.access.accounts import LastAdministrator, NotManaged
 from verkehrspuls.access.limits import TooManyAttempts
 from verkehrspuls.access.passwords import WeakPassword
@@ -1197,3 +1205,14 @@ def test_municipality_with_a_single_administrator_is_named(known: People) -> Non
     finding = checks._administrators(lone())
     assert (finding.state, OTHER in finding.detail) == (checks.PROBLEM, True)
     assert checks._administrators([]).state == checks.OK
+
+
+def test_refused_logins_are_in_the_audit_log(editions: People) -> None:
+    editions.put(ANNE)
+    for email in (ANNE, "nobody@example.org"):
+        assert editions.try_log_in(email, NEW) is None
+    with editions.operator() as connection:
+        noted = audit.find(connection, action="session.refuse")
+        assert {entry.key for entry in noted} == {ANNE, ""}
+        assert {entry.actor_kind for entry in noted} == {"anonymous"}
+        assert audit.check(connection).broken is None
