@@ -12,8 +12,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, CDPSession, Page, expect
 
 from tests import parts, people, served, world
-from tests.browser.test_pages import browser as browser
 from tests.browser.test_pages import RULES, opened
+from tests.browser.test_pages import browser as browser
 from tests.people import ANNE, TOWN, People
 from verkehrspuls.access import passwords
 
@@ -22,6 +22,7 @@ pytestmark = pytest.mark.browser
 NOW: Final = datetime(2026, 3, 4, 0, 30, tzinfo=UTC)
 OWN: Final = "/de/account/passkeys"
 LOGIN: Final = "/de/login/passkey"
+expect.set_options(timeout=1000 * parts.PATIENCE_S)
 
 
 @pytest.fixture(scope="module")
