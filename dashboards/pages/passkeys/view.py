@@ -36,7 +36,7 @@ _ERRORS: Final[dict[type[VerkehrspulsError], str]] = {
         "Give the passkey a name of 1 to 200 characters, without line breaks."
     ),
 }
-ERRORS: Final = (*_ERRORS, TooManyAttempts)
+ERRORS: Final[tuple[type[VerkehrspulsError], ...]] = (*_ERRORS, TooManyAttempts)
 
 
 class Shown(NamedTuple):
