@@ -13,8 +13,8 @@ from dashboards.pages.tokens.view import (
     PART,
     PERMISSIONS,
     line_of,
-    towns_of,
     tokens_page,
+    towns_of,
 )
 from dashboards.render import LanguageKey, Now, database_of, page_router, render
 from verkehrspuls.access import tokens
