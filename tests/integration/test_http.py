@@ -33,6 +33,7 @@ PLACES = {
     "kind": "aadt",
     "number": "1",
     "name": "style.css",
+    "prefix": "vp_00000000",
 }
 #: lead on with their query, which is judged there
 OLD = {"/{language:language}" + path for path in REDIRECTS}
