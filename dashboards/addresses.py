@@ -1,5 +1,7 @@
 """The addresses of pages, all made here; the routes of `pages/` answer to them."""
 
+from urllib.parse import urlencode
+
 from verkehrspuls.cases import Case
 
 
@@ -51,6 +53,16 @@ def logout(language: str) -> str:
 def account(language: str, part: str = "") -> str:
     """Return the address of the own account, or of a part of it."""
     return f"/{language}/account{f'/{part}' if part else ''}"
+
+
+def cases(language: str) -> str:
+    """Return the address of the list of anomaly cases."""
+    return f"/{language}/cases"
+
+
+def login_for(language: str, back: str) -> str:
+    """Return the address for logging in, after which `back` is shown."""
+    return f"/{language}/login?{urlencode({'next': back})}"
 
 
 def site_of(language: str, found: Case) -> str:
