@@ -1,12 +1,12 @@
 """Twins of all that a town has, which only who belongs there may see.
 
-Of `tests.world`: private ones beside it in Kaiserslautern, and a town of its own. All of
-it made by the product, from registration and messages to figures, cases and people.
+Of `tests.world`: private ones beside it in Kaiserslautern, and a town of its own. All
+of it made by the product, from registration and messages to figures, cases and people.
 Whatever is of a twin has `MARK` in its key, name or note, or is one of `NUMBERS`.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any, Final
 
@@ -138,6 +138,25 @@ BESIDE: Final = msgspec.structs.replace(
 APART: Final[Town] = msgspec.structs.replace(
     world.TOWN, key=AWAY, name="Zwillingen", licence=_name("Lizenz"), **_OWN
 )
+#: twins, and what is asked by mistake, or by who guesses
+PARTS: Final[dict[str, Sequence[str]]] = {
+    "site": (twin("radweg"), twin("radwe"), "nirgends"),
+    "corridor": (twin("strecke"), twin("gemischt"), "nirgends"),
+    "junction": (twin("knoten"), twin("mischknoten"), "nirgends"),
+}
+TOWNS: Final = (HOME, AWAY, AWAY[:-1])
+#: values of parameters that name them
+GUESSES: Final = (twin("radweg"), twin("radwe"))
+MORE: Final[dict[str, Sequence[str]]] = {
+    "municipality": TOWNS,
+    "site": ("radweg", *GUESSES),
+    "sensor": ("camera", twin("camera"), twin("camer")),
+    "controls": ("radweg", *GUESSES),
+    "with_site": ("radweg", *GUESSES),
+    "background": ("radweg", *GUESSES),
+    "compare": ("previous", "last-year", *(f"site:{key}" for key in GUESSES)),
+    "direction": (twin("ost"),),
+}
 #: messages of which nothing can be used, whose sender is known
 _BROKEN: Final = b'{"zwilling": '
 
@@ -148,11 +167,17 @@ def settle(url: str) -> None:
     _compute_all(url)
 
 
+def build(url: str) -> None:
+    """Put `tests.world` and the twins into a migrated, empty database."""
+    settle(url)
+    add(url)
+
+
 def add(url: str) -> None:
     """Add the twins to a database that is settled."""
     with Intake(url, keep_rejects=100) as intake:
-        for town in (BESIDE, APART):
-            register(intake.connection, town)
+        for registration in (BESIDE, APART):
+            register(intake.connection, registration)
         intake.write(*_measured(world.BEFORE, world.LAST))
         intake.write(
             *(
@@ -232,9 +257,9 @@ def _add_notes(connection: Any, town: str) -> None:
             last=DAY,
             note=MARK,
         )
-    for purpose in ("readings", "cases"):
-        tokens.create(connection, town, purpose=purpose, note=MARK)
-    tokens.create(connection, town, sensor=twin("camera"), note=MARK)
+    for permission in ("view", "readings", "cases"):
+        tokens.create(connection, town, permissions=(permission,), name=MARK)
+    tokens.create(connection, town, sensor=twin("camera"), name=MARK)
 
 
 def _decide(connection: Any) -> None:
@@ -264,11 +289,13 @@ def _add_people(url: str) -> None:
         them.log_in(EMAIL)
 
 
-def cases(url: str) -> list[int]:
-    """Numbers of the cases of twins."""
+def cases(url: str, town: str = HOME) -> list[int]:
+    """Numbers of the cases of a town's twins."""
     with connect(url) as connection:
         found = connection.execute(
             "select a.anomaly_case_id from anomaly_case a join site s using (site_id) "
-            "where s.key like 'zwilling-%' order by 1"
+            "join municipality m using (municipality_id) "
+            "where s.key like 'zwilling-%%' and m.key = %s order by 1",
+            [town],
         ).fetchall()
     return [row[0] for row in found]

@@ -23,7 +23,7 @@ _PLACE: Final = re.compile(r"{(\w+)(?::\w+)?}")
 #: Values of parameters, by name; the first one is asked where a parameter is required.
 VALUES: Final[dict[str, Sequence[str]]] = {
     "from": ("2026-03-01",),
-    "to": ("2026-03-04", "2026-03-03"),
+    "to": ("2026-03-03", "2026-03-04"),
     "until": ("2026-03-03",),
     "period": ("yesterday", "30d"),
     "day": ("2026-03-02", "x"),
@@ -76,7 +76,7 @@ class Answer(NamedTuple):
 
 
 def routes(app: FastAPI) -> Iterator[tuple[str, str, Any]]:
-    """Yield method, path and route of every address, those outside of the schema too."""
+    """Yield method, path and route of every address, also outside of the schema."""
     for context in iter_route_contexts(app.routes):
         for method in sorted((context.methods or set()) - {"HEAD"}):
             yield method, context.path or "", context.original_route
@@ -97,16 +97,30 @@ def addresses(
     for method, path, route in routes(app):
         if method != "GET":
             continue
-        parts = set(_PLACE.findall(path))
+        parts = parts_of(path)
         queries = list(_queries(route, more))
         asked: dict[Asked, None] = {}
         for places, chosen in ((wholly, queries), (plainly, queries[:1])):
             for place in places:
                 if parts <= {*place}:
-                    address = _PLACE.sub(lambda part, of=place: of[part[1]], path)
+                    address = _filled(path, place)
                     asked |= dict.fromkeys(_asked(address, chosen))
         assert asked, f"no place for {path}"
         yield from asked
+
+
+def plainly(method: str, path: str, route: Any, place: Mapping[str, str]) -> Asked:
+    """Return the request for an address, of a place, with what it requires."""
+    return Asked(method, _filled(path, place) + _query(_base(route, VALUES)))
+
+
+def parts_of(path: str) -> set[str]:
+    """Return the variable parts of a path."""
+    return set(_PLACE.findall(path))
+
+
+def _filled(path: str, place: Mapping[str, str]) -> str:
+    return _PLACE.sub(lambda part: place[part[1]], path)
 
 
 def _asked(address: str, queries: Sequence[str]) -> Iterator[Asked]:
@@ -124,13 +138,19 @@ def _queries(route: Any, more: Mapping[str, Sequence[str]]) -> Iterator[str]:
     values = {name: (*VALUES.get(name, ()), *more.get(name, ())) for name in taken}
     for name in taken:
         assert name in VALUES or name in more, f"no value for the parameter {name}"
-    always = {"from", "to"} | _required(route)
-    base = {name: values[name][0] for name in taken if name in always}
+    base = _base(route, values)
     asked = dict.fromkeys([_query(base)])
     for name in taken:
         for value in values[name]:
             asked[_query(base | {name: value})] = None
     yield from asked
+
+
+def _base(route: Any, values: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """What is required, and the period."""
+    taken = query.taken(route) if isinstance(route, APIRoute) else ()
+    always = {"from", "to"} | _required(route)
+    return {name: values[name][0] for name in taken if name in always}
 
 
 def _required(route: Any) -> set[str]:
