@@ -1,5 +1,7 @@
 """The addresses of pages, all made here; the routes of `pages/` answer to them."""
 
+from urllib.parse import urlencode
+
 from verkehrspuls.cases import Case
 
 
@@ -31,6 +33,16 @@ def corridor(language: str, municipality: str, key: str) -> str:
 def case(language: str, number: int) -> str:
     """Return the address of an anomaly case."""
     return f"/{language}/cases/{number}"
+
+
+def cases(language: str) -> str:
+    """Return the address of the list of anomaly cases."""
+    return f"/{language}/cases"
+
+
+def login_for(language: str, back: str) -> str:
+    """Return the address for logging in, after which `back` is shown."""
+    return f"/{language}/login?{urlencode({'next': back})}"
 
 
 def site_of(language: str, found: Case) -> str:

@@ -322,6 +322,7 @@ _DESTINATIONS: Final[
 
 
 def _cases(connection: Connection, due: Changes) -> dict[int, Case]:
+    """Find the cases that changes are of, by number; one that is gone is left out."""
     found = {}
     for number in {row["anomaly_case_id"] for row in due}:
         for case in list_cases(connection, case=number, standing=None):

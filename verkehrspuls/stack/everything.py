@@ -207,7 +207,7 @@ class Everything:
             )
             server.start()
             self._supervisor.add(server, running=True)
-            self._supervisor.look = partial(_look, self._supervisor.look, server)
+            self._supervisor.look = partial(_look_after, self._supervisor.look, server)
             url, publish_url = server.url, server.publish_url
             seconds = time.monotonic() - began
             print_line(f"broker: NATS {server.version()}, {seconds:.1f} s")
@@ -307,9 +307,12 @@ class Everything:
         write_running(self._directory, self._running)
 
 
-def _look(require: Callable[[], None], broker: Broker) -> None:
-    """Check the parts in ways that the supervisor cannot."""
-    require()
+def _look_after(look: Callable[[], None], broker: Broker) -> None:
+    """Do what the supervisor does at each look, and stop a broker that is stuck.
+
+    The supervisor, which sees only that it runs, starts it anew.
+    """
+    look()
     if broker.is_stuck():
         print_line(
             "broker: it refuses messages since the disk was full, and is started anew"
