@@ -58,7 +58,7 @@ class HTTPError(OSError):
 
 def run(settings: Settings, destination: str, stop: threading.Event) -> None:
     """Send to a destination until `stop` is set; reconnect to a lost database."""
-    url = settings.database.url.get_secret_value()
+    url = settings.database.login("analytics")
     while not stop.is_set():
         try:
             with connect(url, application="verkehrspuls alerts") as connection:
