@@ -216,6 +216,8 @@ def access_page() -> str:
     """Return the page of the addresses: what each needs, and shows to whom."""
     words = {
         "open": "nothing; everybody gets the same",
+        "login": "nothing; it leads to a session",
+        "session": "a session",
         "seen": "nothing; with `view`, also what is not public",
     }
     parts = [

@@ -57,6 +57,8 @@ VALUES: Final[dict[str, Sequence[str]]] = {
     "hours": ("1",),
     "effect": ("keep",),
     "comment": ("Gesehen",),
+    "next": ("/de/",),
+    "search": ("a",),
     "limit": ("1",),
     "skip": ("1",),
     "page": ("1", "2"),
