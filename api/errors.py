@@ -9,7 +9,9 @@ VerkehrspulsError
 │   ├── NotAuthorised
 │   ├── ScopeTooSmall
 │   ├── NotAllowed
+│   ├── RoleMissing
 │   ├── OtherSite
+│   ├── NeedsHttps
 │   ├── TooMany
 │   ├── WrongType
 │   ├── KeyReused
@@ -73,10 +75,26 @@ class NotAllowed(UsageError):
     http_status = 403
 
 
+class RoleMissing(UsageError):
+    """None of your roles permits `{permission}`: to {allows}."""
+
+    code = "role-missing"
+    http_status = 403
+
+    permission: str
+
+
 class OtherSite(UsageError):
     """A page of another site sent this. Nothing was done."""
 
     code = "cross-site"
+    http_status = 403
+
+
+class NeedsHttps(UsageError):
+    """Passwords are sent over HTTPS only, or on the server's own machine."""
+
+    code = "needs-https"
     http_status = 403
 
 

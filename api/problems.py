@@ -125,8 +125,11 @@ MEANINGS: Final = {
     "nothing-to-undo": "The newest event of the case is no decision.",
     "not-assignable": "Cases are assigned to people who may decide them in their "
     "municipality and have chosen a password.",
+    "role-missing": "No role of the person permits it; `detail` names the permission.",
     "cross-site": "A page of another site sent this; nothing was done. Forms are sent "
     "from pages of this server.",
+    "needs-https": "Passwords are sent over HTTPS only, or on the server's own "
+    "machine. The operator sets it up, and VERKEHRSPULS_PAGES__ADDRESS.",
     "not-allowed": "The token is for other sensors. Nothing of the request was taken.",
     "too-many": "The request has too many messages or bytes. Send several.",
     "wrong-type": "Readings are taken as `application/json`, and not compressed.",
@@ -165,7 +168,7 @@ RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
 }
 #: Those of reading.
 READ_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
-    status: RESPONSES[status] for status in (404, 422, 503)
+    status: RESPONSES[status] for status in (401, 404, 422, 503)
 }
 
 

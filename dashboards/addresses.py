@@ -1,5 +1,7 @@
 """The addresses of pages, all made here; the routes of `pages/` answer to them."""
 
+from urllib.parse import urlencode
+
 from verkehrspuls.cases import Case
 
 
@@ -31,6 +33,46 @@ def corridor(language: str, municipality: str, key: str) -> str:
 def case(language: str, number: int) -> str:
     """Return the address of an anomaly case."""
     return f"/{language}/cases/{number}"
+
+
+def people(language: str) -> str:
+    """Return the address of the people of the own towns."""
+    return f"/{language}/people"
+
+
+def person(language: str, account_id: int) -> str:
+    """Return the address of one of the people of the own towns."""
+    return f"{people(language)}/{account_id}"
+
+
+def login(language: str) -> str:
+    """Return the address for logging in."""
+    return f"/{language}/login"
+
+
+def second_factor(language: str) -> str:
+    """Return the address for showing the second factor while logging in."""
+    return f"{login(language)}/second-factor"
+
+
+def logout(language: str) -> str:
+    """Return the address that a form for logging out is sent to."""
+    return f"/{language}/logout"
+
+
+def account(language: str, part: str = "") -> str:
+    """Return the address of the own account, or of a part of it."""
+    return f"/{language}/account{f'/{part}' if part else ''}"
+
+
+def cases(language: str) -> str:
+    """Return the address of the list of anomaly cases."""
+    return f"/{language}/cases"
+
+
+def login_for(language: str, back: str) -> str:
+    """Return the address for logging in, after which `back` is shown."""
+    return f"/{language}/login?{urlencode({'next': back})}"
 
 
 def site_of(language: str, found: Case) -> str:

@@ -19,12 +19,20 @@ from verkehrspuls.errors import BadParameter, UnknownKey, UsageError
 from verkehrspuls.model import Name
 from verkehrspuls.storage import known
 from verkehrspuls.storage.database import Connection, execute, one
+from verkehrspuls.text import mark
 from verkehrspuls.wording import choice
 
 _EMAIL: Final = re.compile(
     r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-z0-9-]+(\.[a-z0-9-]+)*", re.ASCII
 )
 _EMAIL_LENGTH: Final = 254
+_NO_EMAIL: Final = mark(
+    "this is not an e-mail address in ASCII; write an international domain as xn--…"
+)
+_NO_NAME: Final = mark(
+    "a name has 1 to 200 characters that can be seen, and none that breaks a line or "
+    "turns its direction"
+)
 
 
 class LastAdministrator(UsageError):
@@ -76,9 +84,27 @@ def find(connection: Connection, email: str) -> Account:
     return found[0]
 
 
-def every(connection: Connection, municipality: str | None = None) -> list[Account]:
-    """Return all accounts, or those with a role in a municipality."""
-    return _accounts(connection, municipality=municipality)
+def every(
+    connection: Connection,
+    municipality: str | None = None,
+    *,
+    account_id: int | None = None,
+    search: str = "",
+    skip: int = 0,
+    limit: int | None = None,
+) -> list[Account]:
+    """Return accounts by e-mail: all, or those with a role in a municipality.
+
+    `search` is a part of name or e-mail.
+    """
+    return _accounts(
+        connection,
+        municipality=municipality,
+        account_id=account_id,
+        search=search.strip().lower() or None,
+        skip=skip,
+        limit=limit,
+    )
 
 
 def give(
@@ -151,8 +177,7 @@ def require_email(text: str) -> str:
     if len(email) > _EMAIL_LENGTH or not _EMAIL.fullmatch(email):
         raise BadParameter(
             parameter="email",
-            detail=f"{text[:80]!r} is not an e-mail address in ASCII; write an "
-            "international domain as xn--…",
+            detail=_NO_EMAIL,
         )
     return email
 
@@ -164,8 +189,7 @@ def require_name(text: str) -> str:
     except msgspec.ValidationError:
         raise BadParameter(
             parameter="name",
-            detail="a name has 1 to 200 characters that can be seen, and none that "
-            "breaks a line or turns its direction",
+            detail=_NO_NAME,
         ) from None
 
 
@@ -182,8 +206,9 @@ def require_role(role: str, municipality: str | None) -> None:
         raise BadParameter(parameter="role", detail=f"the role {role} is {where}")
 
 
-def _accounts(
-    connection: Connection, *, email: str | None = None, municipality: str | None = None
-) -> list[Account]:
-    rows = execute(connection, "accounts", email=email, municipality=municipality)
+def _accounts(connection: Connection, **chosen: str | int | None) -> list[Account]:
+    every_one: dict[str, str | int | None] = dict.fromkeys(
+        ("email", "municipality", "account_id", "search", "skip", "limit")
+    )
+    rows = execute(connection, "accounts", **every_one | chosen)
     return [Account(**row | {"roles": tuple(map(tuple, row["roles"]))}) for row in rows]
