@@ -89,7 +89,7 @@ def list_page(
             one.name,
             one.email,
             language.phrase(STATES[one.state]),
-            ", ".join(held.words for held in _held(one, names, language)),
+            "; ".join(held.words for held in _held(one, names, language)),
             addresses.person(language.key, one.account_id),
         )
         for one in found[:ROWS]
