@@ -12,7 +12,15 @@ import pytest
 
 from tests import people
 from tests.people import ANNE, BERND, HOME, OTHER, PASSWORD, TOWN, USUAL, People
-from verkehrspuls.access import accounts, links, passwords, sessions, totp
+from verkehrspuls.access import (
+    accounts,
+    audit,
+    first,
+    links,
+    passwords,
+    sessions,
+    totp,
+)
 from verkehrspuls.access.accounts import LastAdministrator, NotManaged
 from verkehrspuls.access.limits import TooManyAttempts
 from verkehrspuls.access.passwords import WeakPassword
@@ -21,6 +29,7 @@ from verkehrspuls.access.sessions import Origin
 from verkehrspuls.errors import BadParameter, UnknownKey
 from verkehrspuls.registry import removal
 from verkehrspuls.settings import Access
+from verkehrspuls.stack import checks
 from verkehrspuls.storage import migrate
 
 NEW = "Kran-Ofen-Distel-38"
@@ -1159,3 +1168,51 @@ def test_ten_thousand_invitations(known: People) -> None:
     assert links.use(known.web(last.token), password=NEW, origin=HOME, settings=USUAL)
     assert known.try_log_in(found[-1].email, NEW)
     assert datetime.now(UTC) - began < timedelta(seconds=5)
+
+
+def test_who_runs_it_logs_in_by_a_link_until_somebody_has_a_password(
+    known: People,
+) -> None:
+    links_made = []
+    for _ in range(2):
+        with known.operator() as connection:
+            links_made.append(first.login_link(connection, settings=USUAL))
+    old, made = links_made
+    assert old is not None
+    assert made is not None
+    assert links.use(known.web(old.token), origin=HOME, settings=USUAL) is None
+    begun = links.use(known.web(made.token), origin=HOME, settings=USUAL)
+    assert begun is not None
+    session = known.session(begun.id)
+    assert session is not None
+    assert session.may("cases", TOWN)
+    assert session.may("installation", OTHER)
+    known.put(ANNE)
+    with known.operator() as connection:
+        assert first.login_link(connection, settings=USUAL) is None
+
+
+def test_municipality_with_a_single_administrator_is_named(known: People) -> None:
+    def lone() -> list[str]:
+        with known.operator() as connection:
+            return accounts.lone_administrators(connection)
+
+    assert lone() == []
+    known.put(ANNE, ("administrator", TOWN), ("administrator", OTHER))
+    assert lone() == [TOWN, OTHER]
+    known.put(BERND, ("administrator", TOWN))
+    assert lone() == [OTHER]
+    finding = checks._administrators(lone())
+    assert (finding.state, OTHER in finding.detail) == (checks.PROBLEM, True)
+    assert checks._administrators([]).state == checks.OK
+
+
+def test_refused_logins_are_in_the_audit_log(editions: People) -> None:
+    editions.put(ANNE)
+    for email in (ANNE, "nobody@example.org"):
+        assert editions.try_log_in(email, NEW) is None
+    with editions.operator() as connection:
+        noted = audit.find(connection, action="session.refuse")
+        assert {entry.key for entry in noted} == {ANNE, ""}
+        assert {entry.actor_kind for entry in noted} == {"anonymous"}
+        assert audit.check(connection).broken is None

@@ -254,6 +254,7 @@ def working(
     worker = Worker(
         directory / "worker.log",
         database__url=database,
+        database__ingest_url=parts.as_ingest(database),
         broker__url=deployment.ingest_url,
         broker__ca_file=deployment.ca_file,
         log__format="json",

@@ -107,6 +107,11 @@ def every(
     )
 
 
+def lone_administrators(connection: Connection) -> list[str]:
+    """Return the keys of municipalities that only one person administers."""
+    return [row["key"] for row in execute(connection, "lone_administrators")]
+
+
 def give(
     connection: Connection, account_id: int, role: Role, municipality: str | None
 ) -> None:

@@ -133,6 +133,7 @@ def _embedded(settings: Settings) -> Iterator[Finding]:
 
 
 def _database(settings: Settings) -> Iterator[Finding]:
+    from verkehrspuls.access.accounts import lone_administrators
     from verkehrspuls.registry.calendar import known_until
     from verkehrspuls.registry.faults import registered_faults
     from verkehrspuls.storage.alerts import held_up
@@ -160,6 +161,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
         yield _alerts(held_up(connection), lacks=settings.alerts.lacks)
         yield from _registry(registered_faults(connection))
         yield _addresses(list_municipalities(connection), settings)
+        yield _administrators(lone_administrators(connection))
         yield from _intervals(execute(connection, "unlike_intervals").fetchall())
         yield from _figures(execute(connection, "lately_set_aside").fetchall())
         yield _calendar(known_until(connection), datetime.now(UTC).date())
@@ -311,6 +313,21 @@ def _addresses(towns: "Sequence[Municipality]", settings: Settings) -> Finding:
         detail,
         advice="Write them into the registration file, or set "
         "VERKEHRSPULS_PAGES__IMPRINT, __PRIVACY and __CONTACT for all.",
+    )
+
+
+def _administrators(lone: "Sequence[str]") -> Finding:
+    """Report municipalities that one person administers alone."""
+    part = "administrators"
+    if not lone:
+        return Finding(part, OK, "no municipality depends on a single one")
+    return Finding(
+        part,
+        PROBLEM,
+        f"there is only one of {some(lone, most=MAX_LISTED)}: if the account is lost, "
+        "nobody there can invite people",
+        advice="Make somebody else one: `verkehrspuls user invite EMAIL --name NAME "
+        "--role MUNICIPALITY/administrator`.",
     )
 
 

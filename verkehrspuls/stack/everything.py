@@ -270,6 +270,18 @@ class Everything:
         self._running = replace(self._running, address=address)
         self._supervisor.report_state()
         write_line(f"Verkehrspuls: {address}")
+        self._show_login(address)
+
+    def _show_login(self, address: str) -> None:
+        """Show a link of the first administrator, until somebody has a password."""
+        from verkehrspuls.access.first import login_link
+        from verkehrspuls.storage.database import connect
+
+        url = self._settings.database.url.get_secret_value()
+        with connect(url, application="verkehrspuls up") as connection:
+            made = login_link(connection, settings=self._settings.access)
+        if made:
+            write_line(f"Log in once as administrator: {made.at(address)}")
 
     def _reached_at(self) -> tuple[str, int]:
         host = self._settings.api.host

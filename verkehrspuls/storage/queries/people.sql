@@ -27,6 +27,22 @@ where (%(email)s::text is null or a.email = %(email)s)
 order by a.email
 limit %(limit)s offset %(skip)s;
 
+-- name: count_people
+-- People who can log in by themselves.
+select count(*) as people from account where has_password and disabled_at is null;
+
+-- name: lone_administrators
+-- Municipalities that only one person administers, who can log in.
+select m.key
+from municipality m
+join account_role r using (municipality_id)
+join account a using (account_id)
+where m.removed_at is null and r.role = 'administrator'
+  and a.has_password and a.disabled_at is null
+group by m.key
+having count(*) = 1
+order by m.key;
+
 -- name: give_role
 insert into account_role (account_id, municipality_id, role)
 values (%(account_id)s,

@@ -289,19 +289,32 @@ join channel c using (channel_id)
 -- name: read_latest
 -- The newest whole hour of each site and counted quantity: the last one that had ended
 -- by `now` and for which anything was counted that no person excluded. Observed is the
--- share over the channels at which a sensor was attached.
+-- share over the channels at which a sensor was attached. It is looked for in the newest
+-- days first: a view that is a barrier reads all hours of a channel that it is asked for.
 with left_out as materialized (
     select channel_id, began, ended from exclusion
 ), counted as materialized (
-    select c.channel_id, c.site_id, c.quantity
+    select c.channel_id, c.site_id, c.quantity, known.time - interval '3 days' as since
     from channel c
     join site s using (site_id)
-), newest as (
-    -- of each channel, with that of its site
-    select counted.*, h.*,
-           max(h.time) over (partition by counted.site_id, counted.quantity) as last
+    left join newest_reading known using (channel_id)
+), recent as materialized (
+    select counted.channel_id, h.*
     from counted
-    left join lateral (
+    cross join lateral (
+        select h.time, h.volume, h.usual, h.usual_spread, h.observed_s
+        from volume h
+        where h.channel_id = counted.channel_id and h.interval_s = 3600
+          and h.time >= counted.since
+          and h.time <= coalesce(%(now)s::timestamptz, now()) - interval '1 hour'
+          and not {{> hour_left_out}}
+        order by h.time desc
+        limit 1
+    ) h
+), older as materialized (
+    select counted.channel_id, h.*
+    from counted
+    cross join lateral (
         select h.time, h.volume, h.usual, h.usual_spread, h.observed_s
         from volume h
         where h.channel_id = counted.channel_id and h.interval_s = 3600
@@ -309,7 +322,14 @@ with left_out as materialized (
           and not {{> hour_left_out}}
         order by h.time desc
         limit 1
-    ) h on true
+    ) h
+    where counted.channel_id not in (select channel_id from recent)
+), newest as (
+    -- of each channel, with that of its site
+    select counted.*, h.time, h.volume, h.usual, h.usual_spread, h.observed_s,
+           max(h.time) over (partition by counted.site_id, counted.quantity) as last
+    from counted
+    left join (select * from recent union all select * from older) h using (channel_id)
 ), compared as (
     select newest.*, newest.time = newest.last as counts,
            exists (
