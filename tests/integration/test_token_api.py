@@ -116,7 +116,7 @@ def test_a_case_is_decided_in_the_tokens_town_only(
     path = f"/api/v1/cases/{case['anomaly_case_id']}/comments"
     remark = {"method": "POST", "json": {"comment": "Baustelle"}}
     elsewhere = made(url, "cases", "view", town=OTHER)
-    problem(ask(client, path, elsewhere, **remark), 404, "unknown-key")
+    problem(ask(client, path, elsewhere, **remark), 403, "not-your-case")
     named = made(url, "cases", name="Leitstelle")
     answer = ask(client, path, named, **remark)
     assert answer.status_code == 201, answer.text

@@ -187,5 +187,5 @@ def test_a_token_is_revoked_after_asking(client: TestClient, known: People) -> N
 
 def test_english_has_no_german_words(client: TestClient, known: People) -> None:
     page = Person(client, known, ANNE).get("/en/account/tokens").text
-    assert "Your tokens" in page
+    assert "New token" in page
     assert "Make the token" in page
