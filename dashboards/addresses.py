@@ -1,8 +1,13 @@
 """The addresses of pages, all made here; the routes of `pages/` answer to them."""
 
+import re
+from typing import Final
 from urllib.parse import urlencode
 
 from verkehrspuls.cases import Case
+
+#: a path of this server: `//` and `/\` would lead elsewhere
+_PATH: Final = re.compile(r"/([^/\\\x00-\x20][^\\\x00-\x20]{0,900})?")
 
 
 def overview(language: str) -> str:
@@ -78,3 +83,18 @@ def login_for(language: str, back: str) -> str:
 def site_of(language: str, found: Case) -> str:
     """Return the address of the site of a case."""
     return site(language, found.municipality, found.site)
+
+
+def passkeys(language: str) -> str:
+    """Return the address of the own passkeys."""
+    return f"/{language}/account/passkeys"
+
+
+def log_in_by_passkey(language: str) -> str:
+    """Return the address that an answer of a passkey is sent to."""
+    return f"/{language}/login/passkey"
+
+
+def target(language: str, asked: str) -> str:
+    """Return where to go after logging in: a page of ours that was asked for."""
+    return asked if _PATH.fullmatch(asked) else overview(language)
