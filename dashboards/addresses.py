@@ -77,7 +77,7 @@ def cases(language: str) -> str:
 
 def login_for(language: str, back: str) -> str:
     """Return the address for logging in, after which `back` is shown."""
-    return f"/{language}/login?{urlencode({'next': back})}"
+    return f"{login(language)}?{urlencode({'next': back})}"
 
 
 def site_of(language: str, found: Case) -> str:
