@@ -18,7 +18,7 @@ PYTHON ?=
 # further options of a command, such as ARGS="--weeks 2 --port 9000"
 ARGS ?=
 UV ?= uv
-LOCK = $(UV) pip compile pyproject.toml --extra embedded --group build --universal \
+LOCK = $(UV) pip compile pyproject.toml --extra embedded --extra oidc --group build --universal \
 	--python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 	--no-header --quiet
 
