@@ -20,6 +20,7 @@ from api.guard import Guard
 from api.intake import Trial
 from api.outlet import Outlet
 from api.routes import readings, resources
+from api.session import Sessions
 from verkehrspuls.metrics import Metrics
 from verkehrspuls.settings import Settings
 
@@ -72,6 +73,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(reference.router)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # as documented
     problems.install(app)
+    app.add_middleware(Sessions)
     app.add_middleware(conditional.Conditional)
     app.add_middleware(CompressMiddleware)
     app.add_middleware(BodyLimit, larger={readings.PATH: settings.api.ingest_bytes})

@@ -9,9 +9,9 @@ docs/adr/0012-access.md.
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
@@ -187,6 +187,25 @@ class Database:
         rests, self._lost_at = self._rests, time.monotonic()
         if not rests:
             self._pool.drain()
+
+
+class Seen(NamedTuple):
+    """The database as a viewer sees it."""
+
+    database: Database
+    viewer: Viewer = ANONYMOUS
+
+    def connection(self) -> AbstractContextManager[Connection]:
+        """Lend a connection that reads."""
+        return self.database.connection(self.viewer)
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """Lend a connection for one transaction that may change something."""
+        return self.database.writing(self.viewer)
+
+    def frames(self) -> AbstractContextManager[Shown]:
+        """Reserve a concurrent read of frames; yield the source for `read_frame`."""
+        return self.database.frames(self.viewer)
 
 
 def _take(connection: Connection, viewer: Viewer) -> None:

@@ -8,6 +8,7 @@ VerkehrspulsError
 │   ├── Unreadable
 │   ├── NotAuthorised
 │   ├── NotAllowed
+│   ├── OtherSite
 │   ├── TooMany
 │   ├── WrongType
 │   ├── KeyReused
@@ -59,6 +60,13 @@ class NotAllowed(UsageError):
     """The token is not for the sensor of message {index}."""
 
     code = "not-allowed"
+    http_status = 403
+
+
+class OtherSite(UsageError):
+    """A page of another site sent this. Nothing was done."""
+
+    code = "cross-site"
     http_status = 403
 
 

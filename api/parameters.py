@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Any, Final
 
 from fastapi import Depends, Path, Query, Request
 from pydantic import BeforeValidator, WithJsonSchema
 
-from api.database import Database
+from api.database import Seen
+from api.viewer import seen_by
 from verkehrspuls.errors import BadParameter, TooLong
 from verkehrspuls.moments import parse_day, parse_moment, parse_time, utc
 from verkehrspuls.quantities import COUNTED, QUANTITIES
@@ -141,11 +142,12 @@ def receipt(
     return start, end
 
 
-def _database(request: Request) -> Database:
-    return cast("Database", request.app.state.database)
+def store_of(request: Request) -> Seen:
+    """Return the database as the viewer of a request sees it."""
+    return seen_by(request)
 
 
-Store = Annotated[Database, Depends(_database)]
+Store = Annotated[Seen, Depends(store_of)]
 
 
 def _site(store: Store, municipality: MunicipalityKey, site: SiteKey) -> Site:

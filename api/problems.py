@@ -20,6 +20,7 @@ from api import PREFIX
 from api.errors import NotAuthorised, NotTaken, Unreadable
 from api.parameters import DIRECTION, KEY
 from api.schemas.readings import ItemOutcome
+from api.viewer import seen_by
 from verkehrspuls.errors import BadParameter, Unavailable, UnknownKey, VerkehrspulsError
 from verkehrspuls.storage import known
 from verkehrspuls.storage.database import explained
@@ -109,6 +110,8 @@ MEANINGS: Final = {
     "`verkehrspuls token create`.",
     "transition-not-allowed": "The case cannot be moved into that state; `detail` says "
     "into which it can.",
+    "cross-site": "A page of another site sent this; nothing was done. Forms are sent "
+    "from pages of this server.",
     "not-allowed": "The token is for other sensors. Nothing of the request was taken.",
     "too-many": "The request has too many messages or bytes. Send several.",
     "wrong-type": "Readings are taken as `application/json`, and not compressed.",
@@ -155,14 +158,14 @@ def install(app: FastAPI) -> None:
     """Answer each error of the application as a problem."""
     app.add_exception_handler(HTTPException, of_http)
     app.add_exception_handler(RequestValidationError, _validation)
-    app.add_exception_handler(VerkehrspulsError, _own)
+    app.add_exception_handler(VerkehrspulsError, own)
 
 
 def unexpected(request: Request, error: Exception) -> Response:
     """Answer an unexpected error: of the database, or of the program."""
     cause = explained(error)
     if isinstance(cause, Unavailable):
-        return _own(request, cause)
+        return own(request, cause)
     return respond(request, 500, code="internal", detail=MEANINGS["internal"])
 
 
@@ -267,7 +270,8 @@ def _validation(request: Request, error: Exception) -> Response:
     )
 
 
-def _own(request: Request, error: Exception) -> Response:
+def own(request: Request, error: Exception) -> Response:
+    """Answer an error of ours."""
     assert isinstance(error, VerkehrspulsError)  # noqa: S101 - registered for it
     status, code, detail = error.http_status, error.code, str(error)
     if isinstance(error, UnknownKey):
@@ -311,11 +315,11 @@ def _headers(error: VerkehrspulsError) -> Iterator[tuple[str, str]]:
 
 
 def _meant(request: Request, error: UnknownKey) -> str:
-    """Return the nearest key that everybody may see; pages do not show it."""
+    """Return the nearest key that the viewer may see; pages do not show it."""
     if is_for_people(request.url.path):
         return ""
     try:
-        with request.app.state.database.connection() as connection:
+        with seen_by(request).connection() as connection:
             return known.meant(connection, error)
     except Unavailable:
         return ""

@@ -6,7 +6,7 @@ Nothing is kept in the server: the address is the state.
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import cache
-from typing import Annotated, Any, Final, NamedTuple, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 from urllib.parse import urlencode
 
 import jinja2
@@ -15,8 +15,9 @@ from fastapi.responses import HTMLResponse
 from starlette.convertors import StringConvertor, register_url_convertor
 
 from api import conditional, negotiation
-from api.database import Database
+from api.database import Seen
 from api.query import is_tracking
+from api.viewer import seen_by, visit_of
 from dashboards import addresses, period
 from dashboards.assets import Assets
 from dashboards.language import Language
@@ -43,12 +44,6 @@ register_url_convertor("language", _LanguageConvertor())
 
 #: number of the page of a list that is too long for one
 PageNumber = Annotated[int, Query(ge=1, le=1_000_000)]
-#: cookie of the language that a reader switched to
-COOKIE: Final = "language"
-#: who may see what pages show; part of what a remembered page is known by
-ANYBODY: Final = "anybody"
-#: what the language of a page, or the cookie that comes with it, depends on
-VARY: Final = "Accept-Language, Cookie"
 
 
 class Link(NamedTuple):
@@ -121,20 +116,11 @@ def render(
         path=request.url.path,
         links=request.app.state.links,
         address=address or _with_query(request, request.url.path),
+        visit=visit_of(request),
         owners=owners(of, request.app.state.settings.pages),
         **context,
     )
-    return in_language(request, language, HTMLResponse(text))
-
-
-def in_language(request: Request, language: Language, response: _Response) -> _Response:
-    """Set `Vary`, and the cookie of a language that a reader switched to."""
-    response.headers["Vary"] = VARY
-    if preferred(request) != language.key:
-        response.set_cookie(
-            COOKIE, language.key, max_age=31_536_000, samesite="lax", httponly=True
-        )
-    return response
+    return HTMLResponse(text)
 
 
 def known(
@@ -146,7 +132,7 @@ def known(
 ) -> Response:
     """Return a page: 304 if the browser has it, else from the cache, else rendered.
 
-    Its tag is made of all that a page depends on: address, language, version, readers,
+    Its tag is made of all that a page depends on: address, language, version, viewer,
     the minute (pages say how long ago something was), settings, and the data, of which
     `made_of` is the state.
     """
@@ -155,7 +141,7 @@ def known(
         query_of(request),
         language.key,
         __version__,
-        ANYBODY,
+        visit_of(request),
         at.replace(second=0, microsecond=0),
         request.app.state.settings.pages,
         *made_of,
@@ -165,7 +151,7 @@ def known(
     held = request.headers.getlist("if-none-match")
     # `*` matches any existing page, and it is not known yet whether there is one
     if "*" not in held and negotiation.holds(held, tag):
-        return in_language(request, language, Response(None, 304, headers))
+        return Response(None, 304, headers)
     remembered: Remembered = request.app.state.remembered
     other: list[Response] = []
 
@@ -177,10 +163,9 @@ def known(
         return bytes(made.body)
 
     try:
-        page = HTMLResponse(remembered.get(tag, text), headers=headers)
+        return HTMLResponse(remembered.get(tag, text), headers=headers)
     except _NotThePage:
         return other[0]
-    return in_language(request, language, page)
 
 
 class _NotThePage(Exception):
@@ -210,15 +195,11 @@ def _with_query(request: Request, path: str) -> str:
 
 
 def preferred(request: Request) -> str:
-    """Return the reader's language: chosen, else the browser's, else German."""
-    chosen = request.cookies.get(COOKIE)
-    if chosen in locales():
-        return chosen
+    """Return the language of the reader's browser, else German."""
     asked = ",".join(request.headers.getlist("accept-language"))
     return negotiation.language(asked, tuple(locales()))
 
 
-def database_of(request: Request) -> Database:
-    """Return the database that pages read."""
-    database: Database = request.app.state.database
-    return database
+def database_of(request: Request) -> Seen:
+    """Return the database as the viewer of a page sees it."""
+    return seen_by(request)

@@ -137,7 +137,8 @@ def api_page() -> str:
         "lists the known ones. Only pages ignore parameters that social networks "
         "append to links, such as `utm_source` and `fbclid`; `/healthz` and `/readyz` "
         "ignore all unknown ones.\n"
-        "- No cookies are used, and other origins may not read (no CORS).\n",
+        "- Nothing sets a cookie but logging in, and other origins may not read "
+        "(no CORS).\n",
     ]
     parts += [
         "## Addresses\n",

@@ -118,7 +118,7 @@ def decide_case(
     Requires a token for the cases of the municipality. Hours that are thereby excluded
     from figures, or included again, are recomputed at once.
     """
-    with store.writing(authorised.bearer(request).viewer) as connection:
+    with store.writing() as connection:
         casework.change(connection, number, **_by(request), **decision.model_dump())
         return _in_full(connection, number)
 
@@ -135,7 +135,7 @@ def comment_case(
     request: Request, store: Store, number: Number, remark: schemas.Comment
 ) -> dict[str, object]:
     """Add a comment; it changes neither state nor figures."""
-    with store.writing(authorised.bearer(request).viewer) as connection:
+    with store.writing() as connection:
         casework.remark(connection, number, **_by(request), comment=remark.comment)
         return _in_full(connection, number)
 

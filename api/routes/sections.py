@@ -10,7 +10,7 @@ from analytics.reports import corridors as reports
 from analytics.reports.periods import Period, period
 from analytics.sections.reliability import MIN_DAYS, MIN_DAYS_FOR_95
 from api import PREFIX
-from api.database import Database
+from api.database import Seen
 from api.parameters import From, MunicipalityKey, OfMunicipality, Store, To, key_of
 from api.problems import READ_RESPONSES, RESPONSES
 from api.schemas import sections as schemas
@@ -200,7 +200,7 @@ def read_junction_balance(
 
 
 def _listed(
-    store: Database, municipality: str | None, read: Callable[..., list[Place]]
+    store: Seen, municipality: str | None, read: Callable[..., list[Place]]
 ) -> list[Place]:
     """List places; refuse a municipality that is not known."""
     with store.connection() as connection:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from analytics.reports import extracts
 from analytics.reports.extracts import Bin, Extract, Selection
 from api import PREFIX
-from api.database import Database
+from api.database import Seen
 from api.errors import NotAcceptable
 from api.file_types import FILE_TYPES, SPREADSHEET_KEYS, FileType, file_name
 from api.negotiation import weight
@@ -177,7 +177,7 @@ def read_series_parquet(store: Store, selection: Selected) -> Response:
     return _answer(store, selection, FILE_TYPES["parquet"])
 
 
-def _answer(store: Database, selection: Selection, format: FileType) -> Response:
+def _answer(store: Seen, selection: Selection, format: FileType) -> Response:
     extract = _read(store, selection)
     body = format.write(extract)
     headers = {"Vary": "Accept", "Link": _links(selection, format)}
@@ -187,7 +187,7 @@ def _answer(store: Database, selection: Selection, format: FileType) -> Response
     return Response(body, media_type=format.media_type, headers=headers)
 
 
-def _read(store: Database, selection: Selection) -> Extract:
+def _read(store: Seen, selection: Selection) -> Extract:
     with store.frames() as source:
         frame = extracts.read(selection, source=source)
     with store.connection() as connection:

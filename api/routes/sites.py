@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
 from api import PREFIX
-from api.database import Database
+from api.database import Seen
 from api.parameters import NamedSite, OfMunicipality, Store
 from api.problems import READ_RESPONSES, RESPONSES
 from api.schemas import sites as schemas
@@ -72,7 +72,7 @@ def get_site(site: NamedSite) -> Site:
     return site
 
 
-def _sites(store: Database, municipality: str | None) -> list[Site]:
+def _sites(store: Seen, municipality: str | None) -> list[Site]:
     with store.connection() as connection:
         towns = list_municipalities(connection)
         count = sum(t.sites for t in towns if municipality in (None, t.key))

@@ -5,7 +5,7 @@ from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
 
 from dashboards.assets import Assets
-from dashboards.render import VARY, page_router, preferred
+from dashboards.render import page_router, preferred
 
 router = page_router()
 
@@ -14,7 +14,7 @@ router = page_router()
 def root(request: Request) -> Response:
     """Redirect to the overview in the reader's language."""
     return RedirectResponse(
-        f"/{preferred(request)}/", status_code=302, headers={"Vary": VARY}
+        f"/{preferred(request)}/", status_code=302, headers={"Vary": "Accept-Language"}
     )
 
 

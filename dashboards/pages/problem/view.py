@@ -64,4 +64,5 @@ def problem_page(request: Request, problem: Problem) -> Response:
         address=request.url.path,
     )
     response.status_code = status
+    response.headers["Vary"] = "Accept-Language"
     return response

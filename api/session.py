@@ -1,0 +1,162 @@
+"""The session of a request: who is logged in, by the cookie of the browser.
+
+`Sessions` finds it before anything else is done; `begin` and `end` change the cookie.
+Requests without a cookie cost nothing more, and get none.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from ipaddress import ip_address
+from typing import Final
+
+from fastapi import Request, Response
+from fastapi.concurrency import run_in_threadpool
+from starlette.datastructures import MutableHeaders
+from starlette.requests import cookie_parser
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api import problems
+from api.database import Database
+from api.errors import OtherSite
+from api.viewer import Visit
+from verkehrspuls.access import sessions
+from verkehrspuls.access.sessions import Origin
+from verkehrspuls.access.viewer import ANONYMOUS, Viewer
+from verkehrspuls.errors import Unavailable
+from verkehrspuls.settings import Settings
+from verkehrspuls.storage.database import Connection
+
+#: of a cookie that only this host sets, over HTTPS
+SECURE_COOKIE: Final = "__Host-session"
+#: of the cookie on the own machine, where there is no HTTPS
+COOKIE: Final = "session"
+#: methods that change nothing
+SAFE: Final = ("GET", "HEAD", "OPTIONS")
+#: what browsers load besides pages; it is the same for everybody
+_ASSETS: Final = "/assets/"
+
+
+class Sessions:
+    """Middleware that finds the session of a request, and renews it when it is due."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on with its session; refuse what another site sends."""
+        if scope["type"] != "http" or scope["path"].startswith(_ASSETS):
+            await self.app(scope, receive, send)
+            return
+        request = Request(scope)
+        shown = cookie_parser(request.headers.get("cookie", "")).get(
+            cookie_name(request)
+        )
+        # a token of the API is sent by programs, on purpose
+        by_browser = shown or problems.is_for_people(scope["path"])
+        if (
+            scope["method"] not in SAFE
+            and by_browser
+            and "authorization" not in request.headers
+            and not scope.get("same_origin", True)
+        ):
+            await problems.own(request, OtherSite())(scope, receive, send)
+            return
+        state = request.app.state
+        found = None
+        if shown:
+            found = await run_in_threadpool(
+                _find, state.database, state.settings, shown
+            )
+        request.state.visit = found
+
+        async def complete(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.add_vary_header("Cookie")
+                if found:
+                    headers["Cache-Control"] = "no-store"
+                    if found.id != shown and "set-cookie" not in headers:
+                        renewed = Response()
+                        begin(request, renewed, found.id)
+                        headers.append("set-cookie", renewed.headers["set-cookie"])
+            await send(message)
+
+        await self.app(scope, receive, complete)
+
+
+def transaction_for(
+    request: Request, viewer: Viewer = ANONYMOUS
+) -> Callable[[], AbstractContextManager[Connection]]:
+    """Return what lends connections for single transactions of a viewer."""
+    database: Database = request.app.state.database
+    return lambda: database.writing(viewer)
+
+
+def origin_of(request: Request) -> Origin:
+    """Return where a request came from."""
+    address = request.client.host if request.client else ""
+    return Origin(address, request.headers.get("user-agent", ""))
+
+
+def begin(request: Request, response: Response, made: str) -> None:
+    """Keep the id of a session in the browser."""
+    settings: Settings = request.app.state.settings
+    response.set_cookie(
+        cookie_name(request),
+        made,
+        max_age=settings.access.session_h * 3600,
+        secure=is_secure(request),
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def end(request: Request, response: Response) -> None:
+    """Let the browser forget its session."""
+    response.delete_cookie(
+        cookie_name(request),
+        secure=is_secure(request),
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def cookie_name(request: Request) -> str:
+    """Return the name of the cookie of sessions."""
+    return SECURE_COOKIE if is_secure(request) else COOKIE
+
+
+def is_secure(request: Request) -> bool:
+    """Return whether browsers reach the pages over HTTPS."""
+    settings: Settings = request.app.state.settings
+    https = settings.pages.address.startswith("https:")
+    return https or request.url.scheme == "https"
+
+
+def may_log_in(request: Request) -> bool:
+    """Return whether a password can be sent: over HTTPS, or on the own machine."""
+    if is_secure(request):
+        return True
+    try:
+        return ip_address(request.client.host if request.client else "").is_loopback
+    except ValueError:
+        # a test client, or a socket of this machine
+        return True
+
+
+def _find(database: Database, settings: Settings, shown: str) -> Visit | None:
+    """Find a session and renew it; None if it has ended, or no database answers."""
+    viewer = sessions.viewer_of(shown)
+    try:
+        with database.connection(viewer) as connection:
+            found = sessions.find(connection)
+        if found is None or not found.is_due:
+            return Visit(shown, found) if found else None
+        with database.writing(viewer) as connection:
+            made = sessions.renew(connection, settings=settings.access) or shown
+        with database.connection(sessions.viewer_of(made)) as connection:
+            found = sessions.find(connection)
+    except Unavailable:
+        # what is public is shown all the same
+        return None
+    return Visit(made, found) if found else None
