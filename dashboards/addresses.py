@@ -1,6 +1,12 @@
 """The addresses of pages, all made here; the routes of `pages/` answer to them."""
 
+from typing import Final
+from urllib.parse import urlencode
+
 from verkehrspuls.cases import Case
+
+#: route of what begins a login at the provider of single sign-on
+SINGLE_SIGN_ON: Final = "/{language:language}/login/oidc"
 
 
 def overview(language: str) -> str:
@@ -36,3 +42,9 @@ def case(language: str, number: int) -> str:
 def site_of(language: str, found: Case) -> str:
     """Return the address of the site of a case."""
     return site(language, found.municipality, found.site)
+
+
+def single_sign_on(language: str, target: str = "") -> str:
+    """Return the address that leads to the provider, and then to a page of ours."""
+    query = f"?{urlencode({'target': target})}" if target else ""
+    return f"/{language}/login/oidc{query}"

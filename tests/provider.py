@@ -4,11 +4,13 @@ It can be made to lie: `lie` changes the claims of ID tokens, which are signed w
 key all the same.
 """
 
+import base64
 import threading
 import wsgiref.simple_server
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 import requests
@@ -18,7 +20,7 @@ from canaille.app.session import UserSession
 from canaille.backends import Backend
 from flask import Flask, Response, g, json, request
 from joserfc import jwt
-from joserfc.jwk import RSAKey
+from joserfc.jwk import OctKey, RSAKey
 
 CLIENT: Final = "verkehrspuls"
 SECRET: Final = "nothing-that-anybody-could-guess"
@@ -85,10 +87,16 @@ class Provider:
         self.app.config["CANAILLE_OIDC"]["ACTIVE_JWKS"] = [_key()]
 
     def sign(self, claims: Claims, **header: Any) -> str:
-        """Sign claims as the provider does."""
+        """Sign claims as the provider does, or with the header's own means."""
         key = RSAKey.import_key(self._active)
         header = {"alg": "RS256", "kid": key.kid} | header
-        return jwt.encode(header, claims, key, algorithms=["RS256", "none"])
+        if header["alg"] == "none":
+            parts = (json.dumps(part).encode() for part in (header, claims))
+            return ".".join([*map(_base64, parts), ""])
+        by_secret = header["alg"] == "HS256"
+        return jwt.encode(
+            header, claims, OctKey.import_key(SECRET) if by_secret else key
+        )
 
     def _before(self) -> None:
         self.asked.append(request.path)
@@ -141,6 +149,7 @@ def running(port: int, pages: str) -> Iterator[Provider]:
     app.config["CANAILLE_OIDC"]["USERINFO_MAPPING"]["EMAIL_VERIFIED"] = "true"
     with app.app_context():
         backend = Backend.instance
+        backend.do_query = partial(_found, backend.do_query)
         client = models.Client(
             client_id=CLIENT,
             client_secret=SECRET,
@@ -171,6 +180,26 @@ def running(port: int, pages: str) -> Iterator[Provider]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def _base64(part: bytes) -> str:
+    return base64.urlsafe_b64encode(part).decode().rstrip("=")
+
+
+def _found(query: Callable[..., Any], model: Any, *given: Any, **wanted: Any) -> Any:
+    """Find what has all that is wanted: its store in memory finds what has any of it."""
+
+    def words(value: object) -> set[Any]:
+        return set(value if isinstance(value, list) else [value])
+
+    return [
+        one
+        for one in query(model, *given, **wanted)
+        if all(
+            words(one._state.get(name)) & words(model.serialize(value))
+            for name, value in wanted.items()
+        )
+    ]
 
 
 def _key() -> dict[str, Any]:

@@ -1,0 +1,85 @@
+"""What pages of single sign-on say."""
+
+import re
+from typing import Final, Literal, NamedTuple
+
+from verkehrspuls.access.provider import Reason
+from verkehrspuls.text import mark
+
+#: a path of this server: `//` and `/\` would lead elsewhere
+_OWN: Final = re.compile(r"/([^/\\\x00-\x20][^\x00-\x20\\]{0,900})?")
+
+
+class Advice(NamedTuple):
+    """What somebody who is not logged in can do."""
+
+    text: str
+    #: whether to begin anew may help
+    again: bool
+
+
+#: by why somebody is not logged in
+ADVICE: Final[dict[Reason | Literal["unavailable"], Advice]] = {
+    "stale": Advice(
+        mark(
+            "The login took longer than ten minutes, or was finished before. Begin "
+            "again."
+        ),
+        again=True,
+    ),
+    "denied": Advice(
+        mark("The login was cancelled. Nothing was changed."),
+        again=True,
+    ),
+    "invalid": Advice(
+        mark(
+            "The answer of your organisation's login service could not be verified. "
+            "Begin again; if it happens again, inform the operator."
+        ),
+        again=True,
+    ),
+    "unknown": Advice(
+        mark(
+            "Your organisation knows you, but here you have no account yet. Ask an "
+            "administrator of your municipality to invite you."
+        ),
+        again=False,
+    ),
+    "unverified": Advice(
+        mark(
+            "Your organisation's login service gave no verified e-mail address, so "
+            "your account cannot be found. Inform the operator."
+        ),
+        again=False,
+    ),
+    "not-linked": Advice(
+        mark(
+            "There is an account with your e-mail address already. Log in with its "
+            "password, and link it on the page of your account."
+        ),
+        again=False,
+    ),
+    "taken": Advice(
+        mark(
+            "Your account, or the one at your organisation, is linked with another "
+            "one. Ask an administrator to unlink it."
+        ),
+        again=False,
+    ),
+    "disabled": Advice(
+        mark("Your account is disabled. Ask an administrator of your municipality."),
+        again=False,
+    ),
+    "unavailable": Advice(
+        mark(
+            "Your organisation's login service does not answer at the moment. Try "
+            "again in a few minutes, or log in with a password."
+        ),
+        again=True,
+    ),
+}
+
+
+def is_own(target: str) -> bool:
+    """Return whether a page to go to is a path of this server."""
+    return _OWN.fullmatch(target) is not None
