@@ -207,6 +207,7 @@ MEMBERS: Final[Schema] = {
     "case_member_id": pl.Int64(),
     "anomaly_case_id": pl.Int64(),
     "municipality_id": _I32,
+    "audience": _I32,
     "site_id": _I32,
     "quantity": _TEXT,
     "latitude": _F64,

@@ -17,7 +17,7 @@ from starlette.convertors import StringConvertor, register_url_convertor
 from api import conditional, negotiation
 from api.database import Seen
 from api.query import is_tracking
-from api.viewer import seen_by, visit_of
+from api.viewer import seen_by, viewer_of, visit_of
 from dashboards import addresses, period
 from dashboards.assets import Assets
 from dashboards.language import Language
@@ -142,6 +142,7 @@ def known(
         language.key,
         __version__,
         visit_of(request),
+        viewer_of(request),
         at.replace(second=0, microsecond=0),
         request.app.state.settings.pages,
         *made_of,

@@ -49,7 +49,8 @@ def group(members: pl.DataFrame) -> Groups:
     """Join MEMBERS that have one cause.
 
     Members of a site and family are together when at most MAX_PAUSE lies between them;
-    over sites see `MAX_START_DIFFERENCE` and `MIN_COMMON_SITES`. A group keeps the
+    over sites see `MAX_START_DIFFERENCE` and `MIN_COMMON_SITES`. All of a group have
+    the same audience: what a case says of itself is seen with it. A group keeps the
     oldest number (`anomaly_case_id`) that its members had; where a case falls apart,
     the part that began first keeps it.
     """
@@ -105,7 +106,7 @@ def _links(marked: pl.DataFrame) -> pl.DataFrame:
         values = column.to_numpy()
         return np.asarray(values[one] == values[other])
 
-    kept = same("municipality_id") & same("family")
+    kept = same("municipality_id") & same("audience") & same("family")
     one, other = one[kept], other[kept]
     began = marked["began"].to_numpy()
     apart = np.abs(began[one] - began[other])

@@ -50,7 +50,7 @@ WHOLE: Final[Town] = msgspec.structs.replace(
 #: Tables whose rows the program computes, receives or keeps for itself.
 COMPUTED: Final = frozenset(
     {
-        *("attempt", "role_permission", "salt_key"),
+        *("attempt", "passkey_challenge", "role_permission", "salt_key"),
         *(
             "alert",
             "ambiguous_reading",

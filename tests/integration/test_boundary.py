@@ -35,7 +35,7 @@ REFUSED: Final = (
 #: tables that are not shown: of workers, of delivery, and of who may do what
 NOT_SHOWN: Final = {
     *("account", "account_link", "account_role", "attempt", "role_permission"),
-    *("salt_key", "session"),
+    *("passkey", "passkey_challenge", "salt_key", "session"),
     *("alert", "ambiguous_reading", "api_token", "audit", "audit_draft"),
     *("audit_turn", "frame"),
     *("idempotent_request", "ingest_group", "ingest_session", "ingest_slot"),

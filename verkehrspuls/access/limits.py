@@ -2,13 +2,15 @@
 
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address
-from typing import Literal
+from typing import Final, Literal
 
 from verkehrspuls.errors import VerkehrspulsError
 from verkehrspuls.settings import Access
 from verkehrspuls.storage.database import Connection, one
 
-Kind = Literal["password", "second-factor", "address"]
+Kind = Literal["password", "passkey", "second-factor", "address", "challenge"]
+#: by network address
+_OF_ADDRESS: Final = ("address", "challenge")
 
 
 class TooManyAttempts(VerkehrspulsError):
@@ -31,7 +33,7 @@ def count(
     The transaction has to be committed, whatever comes of the attempt.
     """
     most = settings.attempts_per_minute
-    if kind == "address":
+    if kind in _OF_ADDRESS:
         most = settings.address_attempts_per_minute
     until: datetime | None = one(
         connection,

@@ -143,7 +143,7 @@ def begin(
         idle=timedelta(minutes=settings.idle_min),
         strict_roles=list(settings.second_factor),
         address=_address(origin.address),
-        user_agent=_printable(origin.user_agent)[:_USER_AGENT_LENGTH],
+        user_agent=printable(origin.user_agent)[:_USER_AGENT_LENGTH],
         **parameters,
     ).fetchone()
     return row and Begun(made, row["is_complete"], row["has_second_factor"])
@@ -265,6 +265,11 @@ def viewer_of(made: str) -> Viewer:
     return Viewer(sha256_of(made).hex())
 
 
+def printable(text: str) -> str:
+    """Return words of a stranger without what could break a line."""
+    return _CONTROL.sub(" ", text)
+
+
 def _pass(connection: Connection, step: int, secret: bytes | None) -> str | None:
     made = new_id()
     passed = one(
@@ -283,7 +288,3 @@ def _address(text: str) -> str | None:
         return str(ip_address(text.partition("%")[0]))
     except ValueError:
         return None
-
-
-def _printable(text: str) -> str:
-    return _CONTROL.sub(" ", text)

@@ -1,4 +1,4 @@
-"""The report of all towns, cached for all readers for some seconds."""
+"""The report of all towns; what everybody sees is cached for some seconds."""
 
 import threading
 from collections.abc import Sequence
@@ -9,7 +9,9 @@ from fastapi import Request
 
 from analytics.reports.town import Report, report_towns
 from api.database import MAX_WAIT_S
+from api.viewer import viewer_of
 from dashboards.render import database_of
+from verkehrspuls.access.viewer import ANONYMOUS
 from verkehrspuls.errors import DatabaseUnavailable, Unavailable
 from verkehrspuls.storage.sites import Municipality, list_municipalities
 
@@ -22,8 +24,8 @@ _reading: Final = threading.Lock()
 
 def known_towns(request: Request) -> Sequence[Municipality]:
     """Return all towns, for pages without data; empty if they cannot be read."""
-    held: tuple[datetime, Report] | None
-    if held := getattr(request.app.state, "standing", None):
+    held: tuple[datetime, Report] | None = getattr(request.app.state, "standing", None)
+    if held and viewer_of(request) == ANONYMOUS:
         municipalities: Sequence[Municipality] = held[1].municipalities
         return municipalities
     try:
@@ -36,8 +38,11 @@ def known_towns(request: Request) -> Sequence[Municipality]:
 def standing(request: Request, at: datetime) -> Report:
     """Return the report of all towns, read again every few seconds.
 
-    One request reads: the others get the cached report meanwhile, or wait for it.
+    One request reads: the others get the cached report meanwhile, or wait for it. Who
+    shows a credential has a report of their own.
     """
+    if viewer_of(request) != ANONYMOUS:
+        return report_towns(database_of(request), now=at)
     state = request.app.state
 
     def held(seconds: int) -> Report | None:

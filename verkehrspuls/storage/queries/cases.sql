@@ -63,7 +63,8 @@ for no key update;
 -- Undecided members that stand, of municipalities: those that touch a span, and all
 -- others of their cases.
 with undecided as (
-    select e.*, c.site_id, c.quantity, s.municipality_id, s.latitude, s.longitude
+    select e.*, c.site_id, c.audience, c.quantity, s.municipality_id, s.latitude,
+           s.longitude
     from case_member e
     join channel c using (channel_id)
     join site s using (site_id)
@@ -75,8 +76,8 @@ with undecided as (
     from case_member
     where began <= %(until)s and ended >= %(since)s
 )
-select case_member_id, anomaly_case_id, municipality_id, site_id, quantity, latitude,
-       longitude, channel_id, began, ended, observed, usual, score, reason, detector
+select case_member_id, anomaly_case_id, municipality_id, audience, site_id, quantity,
+       latitude, longitude, channel_id, began, ended, observed, usual, score, reason, detector
 from undecided
 where (began <= %(until)s and ended >= %(since)s)
    or anomaly_case_id in (select anomaly_case_id from touched);

@@ -33,6 +33,7 @@ def members(*rows: dict[str, Any], **same: Any) -> pl.DataFrame:
         rows,
         **{
             "municipality_id": 1,
+            "audience": 0,
             "site_id": 1,
             "quantity": "motor",
             "latitude": 49.44,
@@ -60,6 +61,15 @@ def test_lanes_of_a_site_that_show_the_same_are_one_case() -> None:
 def test_what_lies_hours_apart_is_not_one_case() -> None:
     assert together(member(1, 0, 1), member(2, 3, 4))
     assert not together(member(1, 0, 1), member(2, 5, 6))
+
+
+def test_what_not_everybody_sees_is_no_part_of_a_case_that_everybody_sees() -> None:
+    near = {"site_id": 2, "latitude": 49.45}
+    for detector, reason in (("silence", "silent"), ("unusual-volume", "below-usual")):
+        same = {"detector": detector, "reason": reason}
+        rows = member(1, 0, 3), member(2, 0, 3, **near)
+        assert together(*rows, **same)
+        assert not together(rows[0], rows[1] | {"audience": 1}, **same)
 
 
 def test_neighbours_that_show_the_same_at_once_are_one_case() -> None:
