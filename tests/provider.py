@@ -187,7 +187,7 @@ def _base64(part: bytes) -> str:
 
 
 def _found(query: Callable[..., Any], model: Any, *given: Any, **wanted: Any) -> Any:
-    """Find what has all that is wanted: its store in memory finds what has any of it."""
+    """Find what has all that is wanted: the store finds what has any of it."""
 
     def words(value: object) -> set[Any]:
         return set(value if isinstance(value, list) else [value])

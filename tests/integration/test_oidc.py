@@ -8,9 +8,13 @@ from urllib.parse import parse_qsl, urlsplit
 
 import psycopg
 import pytest
+from pydantic import SecretStr
+from starlette.testclient import TestClient
 
+from api import session
+from dashboards.app import create_web
 from tests import people, provider
-from tests.parts import free_port
+from tests.parts import as_web, free_port
 from tests.people import HOME, OTHER, TOWN, USUAL, People
 from tests.provider import CLIENT, SECRET
 from verkehrspuls.access import accounts, links, oidc, passwords, sessions
@@ -19,7 +23,8 @@ from verkehrspuls.access.limits import TooManyAttempts
 from verkehrspuls.access.oidc import Finished
 from verkehrspuls.access.provider import Provider, ProviderUnavailable, Refused
 from verkehrspuls.access.viewer import ANONYMOUS, Viewer
-from verkehrspuls.settings import Access, Oidc
+from verkehrspuls.errors import UsageError
+from verkehrspuls.settings import Access, Oidc, Settings, load
 
 PAGES: Final = "http://localhost:8000"
 ANNE: Final = people.ANNE
@@ -751,8 +756,6 @@ def test_a_provider_that_calls_itself_otherwise_is_refused(
 def test_a_client_that_the_provider_does_not_know_is_said_so(
     browser: Browser, settings: Oidc
 ) -> None:
-    from pydantic import SecretStr
-
     answer = browser.answer()
     wrong = settings.model_copy(update={"client_secret": SecretStr("wrong")})
     browser.provider = Provider(wrong, PAGES)
@@ -824,3 +827,125 @@ def test_what_happens_is_in_the_audit_log(browser: Browser) -> None:
         *("account.add", "identity.add", "role.add", "session.begin"),
     ]
     assert {entry[1:] for entry in entries} == {("system", browser.idp.issuer)}
+
+
+# the pages
+
+
+@pytest.fixture
+def client(known: People, idp: provider.Provider) -> Iterator[TestClient]:
+    """A browser of the pages, which follows no redirect."""
+    app = create_web(
+        load(
+            {
+                "VERKEHRSPULS_DATABASE__URL": as_web(known.url),
+                "VERKEHRSPULS_PAGES__ADDRESS": PAGES,
+                "VERKEHRSPULS_OIDC__ISSUER": idp.issuer,
+                "VERKEHRSPULS_OIDC__CLIENT_ID": CLIENT,
+                "VERKEHRSPULS_OIDC__CLIENT_SECRET": SECRET,
+                "VERKEHRSPULS_OIDC__SCOPES": "openid,email,profile,groups",
+                "VERKEHRSPULS_OIDC__ROLES": ",".join(GROUPS),
+            }
+        )
+    )
+    with TestClient(app, base_url=PAGES, follow_redirects=False) as found:
+        yield found
+
+
+def test_a_browser_logs_in(client: TestClient, idp: provider.Provider) -> None:
+    idp.person("anne", "planung")
+    begun = client.get("/de/login/oidc", params={"target": "/de/towns/verborgen"})
+    assert begun.status_code == 303
+    assert begun.headers["cache-control"] == "no-store"
+    (cookie,) = begun.headers.get_list("set-cookie")
+    assert "HttpOnly" in cookie
+    assert "SameSite=lax" in cookie
+    assert "Max-Age=600" in cookie
+    back = idp.answer(begun.headers["location"])
+    # providers add parameters of their own
+    done = client.get(f"{back}&session_state=1")
+    assert (done.status_code, done.headers["location"]) == (303, "/de/towns/verborgen")
+    assert client.cookies.get(session.COOKIE)
+    again = client.get(back)
+    assert again.status_code == 403
+    assert "nicht angemeldet" in again.text
+
+
+@pytest.mark.parametrize(
+    "target", ["https://evil.example.org/", "//evil.example.org", "/\\evil", "", "x"]
+)
+def test_a_browser_comes_back_to_pages_of_ours_only(
+    client: TestClient, idp: provider.Provider, target: str
+) -> None:
+    idp.person("anne", "planung")
+    begun = client.get("/en/login/oidc", params={"target": target})
+    done = client.get(idp.answer(begun.headers["location"]))
+    assert (done.status_code, done.headers["location"]) == (303, "/en/")
+
+
+def test_a_page_says_why_somebody_is_not_logged_in(
+    client: TestClient, idp: provider.Provider
+) -> None:
+    begun = client.get("/de/login/oidc")
+    refused = client.get(
+        idp.answer(begun.headers["location"]), headers={"accept-language": "de"}
+    )
+    assert refused.status_code == 403
+    assert "noch kein Konto" in refused.text
+    assert refused.headers["cache-control"] == "no-store"
+    assert "set-cookie" not in refused.headers
+    client.cookies.clear()
+    other = client.get(idp.answer(client.get("/de/login/oidc").headers["location"]))
+    assert other.status_code == 403
+
+
+def test_pages_go_on_without_the_provider(client: Any) -> None:
+    away = Oidc(
+        issuer=f"http://localhost:{free_port()}", client_id="x", client_secret="x"
+    )
+    client.app.state.provider = Provider(away, PAGES)
+    refused = client.get("/de/login/oidc")
+    assert refused.status_code == 503
+    assert "antwortet gerade nicht" in refused.text
+    assert client.get("/de/").status_code == 200
+
+
+def test_the_provider_logs_out_over_the_back_channel(
+    client: TestClient, idp: provider.Provider, known: People
+) -> None:
+    idp.person("anne", "planung")
+    begun = client.get("/de/login/oidc")
+    client.get(idp.answer(begun.headers["location"]))
+    made = client.cookies[session.COOKIE]
+    assert known.session(made)
+    token = idp.sign(logout_claims(idp))
+    client.cookies.clear()
+    for status in (200, 400):
+        told = client.post("/oidc/logout", data={"logout_token": token})
+        assert told.status_code == status
+        assert told.headers["cache-control"] == "no-store"
+    assert known.session(made) is None
+    assert client.post("/oidc/logout").status_code == 400
+    assert client.post("/oidc/logout", content=b"\xff=&&").status_code == 400
+
+
+def test_without_a_provider_there_are_no_such_pages(known: People) -> None:
+    app = create_web(load({"VERKEHRSPULS_DATABASE__URL": as_web(known.url)}))
+    with TestClient(app) as client:
+        assert client.get("/de/login/oidc").status_code == 404
+        assert client.get("/oidc/callback").status_code == 404
+        assert client.post("/oidc/logout").status_code == 404
+
+
+def test_what_is_missing_is_said_when_the_web_starts(
+    settings: Oidc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = Settings(oidc=settings)
+    with pytest.raises(UsageError, match="VERKEHRSPULS_PAGES__ADDRESS"):
+        oidc.provider_of(given)
+    assert oidc.provider_of(Settings()) is None
+    monkeypatch.setattr(oidc, "find_spec", lambda name: None)
+    with pytest.raises(
+        oidc.PackagesMissing, match=r"authlib, joserfc, requests.*verkehrspuls\[oidc\]"
+    ):
+        oidc.provider_of(given)

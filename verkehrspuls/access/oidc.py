@@ -277,7 +277,7 @@ def person_of(claims: Mapping[str, Any], settings: Oidc) -> Person:
     return Person(
         subject=claims["sub"],
         email=email,
-        name=next(filter(_is_name, names), "?"),
+        name=next((str(name) for name in names if _is_name(name)), "?"),
         roles=roles_of(inner(claims, settings.groups_claim), settings.roles),
         second_factor=not methods.isdisjoint(settings.second_factor),
         sid=sid if is_text(sid) else None,

@@ -278,7 +278,9 @@ class Provider:
         endpoint = self.metadata.userinfo_endpoint
         if endpoint is None:
             return {}
-        found = self._get(endpoint, {"Authorization": f"Bearer {access_token}"})
+        found: dict[str, Any] = self._get(
+            endpoint, {"Authorization": f"Bearer {access_token}"}
+        )
         if found.get("sub") != subject:
             raise Refused(why="invalid", detail="userinfo is of another person")
         return found

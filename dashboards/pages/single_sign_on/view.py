@@ -62,7 +62,7 @@ ADVICE: Final[dict[Reason | Literal["unavailable"], Advice]] = {
     "taken": Advice(
         mark(
             "Your account, or the one at your organisation, is linked with another "
-            "one. Ask an administrator to unlink it."
+            "one. Ask the operator to unlink it."
         ),
         again=False,
     ),
