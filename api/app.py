@@ -50,8 +50,9 @@ def create_app(settings: Settings) -> FastAPI:
         version="1",
         summary="Traffic and environment readings of municipalities",
         description=(
-            "Reading is open to everybody, without an account; sending readings and "
-            "deciding cases need a token. Times are RFC 3339 "
+            "Reading what is public needs no account. With a token, sent as "
+            "`Authorization: Bearer …`, more is seen, and written: what its "
+            "permissions allow, in its municipality. Times are RFC 3339 "
             "in UTC; periods are half-open; null is unknown and never zero. Errors "
             "are `application/problem+json`."
         ),
@@ -92,7 +93,12 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         document = _named(FastAPI.openapi(app))
         document["components"]["securitySchemes"] = {
-            "token": {"type": "http", "scheme": "bearer"}
+            "token": {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "A token with the permission that is named. Other "
+                "addresses take one with `view`, and show what is not public.",
+            }
         }
         known = document["components"]["schemas"]
         rendered = (getattr(one, "MODELS", ()) for one in resources())

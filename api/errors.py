@@ -7,6 +7,7 @@ VerkehrspulsError
 │   ├── NotAcceptable
 │   ├── Unreadable
 │   ├── NotAuthorised
+│   ├── ScopeTooSmall
 │   ├── NotAllowed
 │   ├── OtherSite
 │   ├── TooMany
@@ -54,6 +55,15 @@ class NotAuthorised(UsageError):
 
     code = "not-authorised"
     http_status = 401
+
+
+class ScopeTooSmall(UsageError):
+    """The token does not permit `{permission}` in {where}: to {allows}."""
+
+    code = "insufficient-scope"
+    http_status = 403
+
+    permission: str
 
 
 class NotAllowed(UsageError):

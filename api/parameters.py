@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 from fastapi import Depends, Path, Query, Request
 from pydantic import BeforeValidator, WithJsonSchema
 
+from api import authorised
 from api.database import Seen
 from api.viewer import seen_by
 from verkehrspuls.errors import BadParameter, TooLong
@@ -143,7 +144,8 @@ def receipt(
 
 
 def store_of(request: Request) -> Seen:
-    """Return the database as the viewer of a request sees it."""
+    """Return the database as the viewer of a request sees it; refuse a wrong token."""
+    authorised.recognise(request)
     return seen_by(request)
 
 

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from api import PREFIX
-from api.errors import NotAuthorised, NotTaken, Unreadable
+from api.errors import NotAuthorised, NotTaken, ScopeTooSmall, Unreadable
 from api.parameters import DIRECTION, KEY
 from api.schemas.readings import ItemOutcome
 from api.viewer import seen_by
@@ -105,9 +105,11 @@ MEANINGS: Final = {
     "too-long": "The period is too long for the bin, or the answer too large. "
     "Ask for a shorter period, a larger bin, or one municipality.",
     "too-slow": "The database took too long. Ask for a shorter period.",
-    "not-authorised": "Sending readings and deciding cases need a token that is valid "
-    "for it: `Authorization: Bearer …`. The operator makes one with "
-    "`verkehrspuls token create`.",
+    "not-authorised": "A token is needed that is valid: `Authorization: Bearer …`. It "
+    "is missing, unknown, expired or revoked. People make tokens on the page of their "
+    "account, and the operator with `verkehrspuls token create`.",
+    "insufficient-scope": "The token is valid, but not for this; `detail` names the "
+    "permission that it needs, and where. Use a token with that permission.",
     "transition-not-allowed": "The case cannot be moved into that state; `detail` says "
     "into which it can.",
     "cross-site": "A page of another site sent this; nothing was done. Forms are sent "
@@ -138,7 +140,7 @@ RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
     }
     for status, description in (
         (401, "No token, or one that is not valid"),
-        (403, "The token is for other sensors"),
+        (403, "The token does not permit it; `detail` says what is missing"),
         (404, "Nothing there that you may see"),
         (409, "It cannot be done now; `detail` says why"),
         (413, "Too many messages or bytes"),
@@ -309,7 +311,12 @@ def _invalid(error: VerkehrspulsError) -> Iterator[Invalid]:
 
 def _headers(error: VerkehrspulsError) -> Iterator[tuple[str, str]]:
     if isinstance(error, NotAuthorised):
-        yield "WWW-Authenticate", 'Bearer realm="readings"'
+        yield "WWW-Authenticate", f"Bearer {_REALM}"
+    if isinstance(error, ScopeTooSmall):
+        yield (
+            "WWW-Authenticate",
+            f'Bearer {_REALM}, error="insufficient_scope", scope="{error.permission}"',
+        )
     if retry_s := getattr(error, "retry_s", None):
         yield "Retry-After", str(retry_s)
 
@@ -325,6 +332,7 @@ def _meant(request: Request, error: UnknownKey) -> str:
         return ""
 
 
+_REALM: Final = 'realm="verkehrspuls"'
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 #: Statuses of errors whose message is for the client.
 _CLIENT_STATUSES: Final = frozenset({401, 403, 406, 409, 413, 415, 422, 429})

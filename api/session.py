@@ -73,6 +73,9 @@ class Sessions:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.add_vary_header("Cookie")
+                if getattr(request.state, "bearer", None):
+                    headers.add_vary_header("Authorization")
+                    headers.setdefault("Cache-Control", "private, no-cache")
                 if found:
                     headers["Cache-Control"] = "no-store"
                     if found.id != shown and "set-cookie" not in headers:

@@ -7,8 +7,9 @@ from typing import Final, NamedTuple
 from fastapi import Request
 
 from api.database import Seen
-from verkehrspuls.access import sessions, tokens
+from verkehrspuls.access import sessions
 from verkehrspuls.access.sessions import Session
+from verkehrspuls.access.tokens import Bearer
 from verkehrspuls.access.viewer import ANONYMOUS, Viewer
 
 _FORM_TOKEN_LENGTH: Final = 32
@@ -43,10 +44,10 @@ def visit_of(request: Request) -> Visit | None:
 
 
 def viewer_of(request: Request) -> Viewer:
-    """Return who reads: by the token that was sent, else by the session."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        return tokens.viewer_of(token.strip())
+    """Return who reads: by the token that was found, else by the session."""
+    bearer: Bearer | None = getattr(request.state, "bearer", None)
+    if bearer:
+        return bearer.viewer
     visit = visit_of(request)
     return visit.viewer if visit else ANONYMOUS
 

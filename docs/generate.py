@@ -117,11 +117,13 @@ def api_page() -> str:
     parts = [
         NOTE,
         "# API\n",
-        f"Under `{API}`. Reading is open to everybody, without an account; [sending "
-        "readings](../how-to/send-over-http.md) needs a token. A running server "
+        f"Under `{API}`. Reading what is public needs no account; everything else "
+        "needs a [token](../how-to/tokens.md). A running server "
         f"has its own reference at `{API}/docs`, with an example for each address, "
         f"and a machine-readable one at `{API}/openapi.json` (OpenAPI 3.1).\n",
-        "- Only sites whose visibility is `public` are served.\n"
+        "- Without a token only sites whose visibility is `public` are served; with "
+        "one that permits `view` also those of its municipality, and those that towns "
+        "of the cluster share.\n"
         "- Times are RFC 3339 in UTC. `from` and `to` take a time with offset or a "
         "date, which is midnight at the site; `to` is exclusive.\n"
         "- `bin` is an ISO 8601 duration: `PT15M` for up to 366 days, `PT1H` for up to "
@@ -195,13 +197,15 @@ def permissions_page() -> str:
         "# Permissions\n",
         "What is public needs no account. A person has [roles](../how-to/people.md), "
         "each in a municipality; an operator's is for the whole installation. What a "
-        "role permits, it permits there only.\n",
-        f"| permission | allows to | {' | '.join(ROLES)} |",
-        f"|---|---|{'---|' * len(ROLES)}",
+        "role permits, it permits there only. A [token](../how-to/tokens.md) has some "
+        "of the permissions in the last column; `installation` only by the operator.\n",
+        f"| permission | allows to | {' | '.join(ROLES)} | tokens |",
+        f"|---|---|{'---|' * len(ROLES)}---|",
     ]
-    for name, (allows, roles) in PERMISSIONS.items():
-        marks = " | ".join("yes" if role in roles else "" for role in ROLES)
-        parts.append(f"| `{name}` | {allows} | {marks} |")
+    for name, (allows, roles, in_tokens) in PERMISSIONS.items():
+        marks = [*(role in roles for role in ROLES), in_tokens]
+        words = " | ".join("yes" if mark else "" for mark in marks)
+        parts.append(f"| `{name}` | {allows} | {words} |")
     parts.append("")
     return "\n".join(parts)
 

@@ -7,11 +7,11 @@ from typing import Final
 
 from api.database import Database
 from tests.parts import as_web
-from verkehrspuls.access import accounts, links, sessions
+from verkehrspuls.access import accounts, links, sessions, tokens
 from verkehrspuls.access.passwords import Cost
 from verkehrspuls.access.permissions import Role
 from verkehrspuls.access.sessions import Begun, Origin, Transaction
-from verkehrspuls.access.viewer import ANONYMOUS
+from verkehrspuls.access.viewer import ANONYMOUS, Viewer
 from verkehrspuls.settings import Access
 from verkehrspuls.storage.database import Connection, connect
 
@@ -31,7 +31,7 @@ class People:
 
     def __init__(self, url: str, web: Database) -> None:
         self.url = url
-        self._web = web
+        self.database = web
 
     def operator(self) -> AbstractContextManager[Connection]:
         """Lend a connection of the database's owner for a transaction."""
@@ -39,13 +39,13 @@ class People:
 
     def web(self, credential: str = "") -> Transaction:
         """Return what lends the web's connections for a credential."""
-        viewer = sessions.viewer_of(credential) if credential else ANONYMOUS
-        return partial(self._web.writing, viewer)
+        viewer = _viewer_of(credential)
+        return partial(self.database.writing, viewer)
 
     def reading(self, credential: str = "") -> AbstractContextManager[Connection]:
         """Lend a connection for a page that is read."""
-        viewer = sessions.viewer_of(credential) if credential else ANONYMOUS
-        return self._web.connection(viewer)
+        viewer = _viewer_of(credential)
+        return self.database.connection(viewer)
 
     def put(
         self,
@@ -97,6 +97,13 @@ class People:
         with self.reading(credential) as connection:
             rows = connection.execute("select name from site").fetchall()
         return {row[0] for row in rows}
+
+
+def _viewer_of(credential: str) -> Viewer:
+    """Return who shows a token, session or link."""
+    if credential.startswith("vp_"):
+        return tokens.viewer_of(credential)
+    return sessions.viewer_of(credential) if credential else ANONYMOUS
 
 
 @contextmanager

@@ -452,6 +452,8 @@ class Access(Section):
     """seconds that the first lockout lasts; each further one lasts twice as long"""
     longest_lockout_min: Annotated[int, Field(ge=1, le=1440)] = 15
     """minutes that a lockout lasts at most"""
+    token_days: Annotated[int, Field(ge=1, le=365)] = 365
+    """days that a token which a person makes is valid at most"""
     second_factor: Keys = ()
     """roles that need a second factor, separated by commas; others may have one"""
 

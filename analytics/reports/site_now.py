@@ -65,44 +65,53 @@ class SiteNow(Struct, frozen=True, kw_only=True):
     air: Mapping[str, Any] | None = None
 
 
-def sites_now(
-    sites: Sequence[Site],
-    newest: pl.DataFrame,
-    values: Sequence[LatestValue],
-    air: pl.DataFrame,
-    *,
-    now: datetime,
-) -> list[SiteNow]:
-    """Return how each site stands; of a site that counts several things, the first.
+class Newest(Struct, frozen=True, kw_only=True):
+    """What is newest at sites, by `site_id`."""
 
-    `newest` as `read_latest` reads it, `air` are INDEX_SITES.
+    #: rows of `read_latest`
+    hours: Mapping[int, Mapping[str, Any]]
+    #: in the order of ENVIRONMENT
+    values: Mapping[int, Sequence[LatestValue]]
+    #: rows of INDEX_SITES
+    air: Mapping[int, Mapping[str, Any]]
+
+
+def newest_of_sites(
+    hours: pl.DataFrame, values: Sequence[LatestValue], air: pl.DataFrame
+) -> Newest:
+    """Sort what was read by site; of a site that counts several things, the first.
+
+    `hours` as `read_latest` reads them, `air` are INDEX_SITES.
     """
-    hours: dict[int, dict[str, Any]] = {}
+    counted: dict[int, dict[str, Any]] = {}
     order = list(COUNTED)
-    for row in newest.to_dicts():
+    for row in hours.to_dicts():
         if row["quantity"] not in COUNTED:
             continue
-        held = hours.get(row["site_id"])
+        held = counted.get(row["site_id"])
         if held is None or order.index(row["quantity"]) < order.index(held["quantity"]):
-            hours[row["site_id"]] = row
-    judged = {row["site_id"]: row for row in air.to_dicts()}
+            counted[row["site_id"]] = row
     places = list(ENVIRONMENT)
     measured: dict[int, list[LatestValue]] = {}
     for value in sorted(values, key=lambda value: places.index(value.quantity)):
         measured.setdefault(value.site_id, []).append(value)
+    return Newest(
+        hours=counted,
+        values=measured,
+        air={row["site_id"]: row for row in air.to_dicts()},
+    )
 
-    def stands(site: Site) -> SiteNow:
-        place = site.site_id
-        hour = hours.get(place)
-        return SiteNow(
-            site=site,
-            state=state(site, hour, now=now),
-            hour=None if hour is None else hour_of(hour),
-            values=measured.get(place, ()),
-            air=judged.get(place),
-        )
 
-    return list(map(stands, sites))
+def site_now(site: Site, newest: Newest, *, now: datetime) -> SiteNow:
+    """Return how a site stands."""
+    hour = newest.hours.get(site.site_id)
+    return SiteNow(
+        site=site,
+        state=state(site, hour, now=now),
+        hour=None if hour is None else hour_of(hour),
+        values=newest.values.get(site.site_id, ()),
+        air=newest.air.get(site.site_id),
+    )
 
 
 def hour_of(row: Mapping[str, Any]) -> Hour:

@@ -25,7 +25,7 @@ Number = Annotated[
     int, Path(description="number of the case", ge=1, le=2**63 - 1, examples=[1])
 ]
 _DECIDING: dict[int | str, dict[str, Any]] = {
-    status: RESPONSES[status] for status in (401, 404, 409, 422, 503)
+    status: RESPONSES[status] for status in (401, 403, 404, 409, 422, 503)
 }
 
 
@@ -115,8 +115,8 @@ def decide_case(
 ) -> dict[str, object]:
     """Change the state of a case, or its effect on figures.
 
-    Requires a token for the cases of the municipality. Hours that are thereby excluded
-    from figures, or included again, are recomputed at once.
+    Requires a token with the permission `cases` in the municipality. Hours that are
+    thereby excluded from figures, or included again, are recomputed at once.
     """
     with store.writing() as connection:
         casework.change(connection, number, **_by(request), **decision.model_dump())

@@ -6,9 +6,12 @@ from typing import Any, Final
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
+from api import authorised
 from api.parameters import Store
 from api.problems import RETRY_S
 from api.schemas import probes as schemas
+from api.viewer import seen_by
+from verkehrspuls.access.permissions import INSTALLATION
 from verkehrspuls.errors import Unavailable
 from verkehrspuls.storage import alerts, ledger, migrate
 from verkehrspuls.storage.clocks import DIFFER_S, ours_ahead_s, receipt_ahead_s
@@ -80,10 +83,15 @@ def is_ready(request: Request, store: Store) -> JSONResponse:
         }
     },
 )
-def read_metrics(request: Request, store: Store) -> Response:
-    """Return the ledger's sums, work left, open cases and durations of requests."""
+def read_metrics(request: Request) -> Response:
+    """Return the ledger's sums, work left, open cases and durations of requests.
+
+    Of municipalities and sites that are public; with a token that has the permission
+    `installation`, of all.
+    """
     try:
-        with store.connection() as connection:
+        authorised.recognise(request, INSTALLATION)
+        with seen_by(request).connection() as connection:
             state = read_state(connection)
     except Unavailable:
         state = None

@@ -96,6 +96,8 @@ class Pace:
 async def send_readings(request: Request) -> Response:
     """Publish messages of sensors; the response follows the broker's acknowledgement.
 
+    Requires a token with the permission `readings`.
+
     Each message is checked in advance, and `items` contains the expected outcomes. The
     readings can be read a moment later.
     """

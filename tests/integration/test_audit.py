@@ -36,7 +36,7 @@ from verkehrspuls.registry import calendar, removal
 from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import load
 from verkehrspuls.storage import roles
-from verkehrspuls.storage.database import Connection, connect
+from verkehrspuls.storage.database import Connection, connect, execute
 
 NOW: Final = datetime(2026, 11, 21, 20, tzinfo=UTC)
 #: a town with everything that can be registered
@@ -604,15 +604,18 @@ def test_command_is_named_by_its_words_and_no_secret_is_noted(
     assert entry.origin == 'a host\\ of "x"'
     assert (entry.action, entry.key) == ("token.add", token[:11])
     assert (entry.after or {}).items() >= {
-        "note": "Büro 🚲",
+        "name": "Büro 🚲",
         "sensor": "camera-1",
+        "account": None,
     }.items()
     run("token", "revoke", token)
     entry = newest(town)
     assert (entry.action, entry.via) == ("token.revoke", "token revoke")
     assert entry.before == {"revoked_at": None}
     # used, and so written to, but not changed
-    tokens.find(town, token)
+    viewer = tokens.viewer_of(token).credential
+    execute(town, "take_viewer", viewer=viewer, once=True)
+    tokens.note_use(town)
     assert newest(town) == entry
     rows = town.execute("select a::text from vp.audit a").fetchall()
     text = "".join(row for (row,) in rows)
@@ -621,7 +624,7 @@ def test_command_is_named_by_its_words_and_no_secret_is_noted(
 
 
 def test_decision_over_the_api_is_of_its_token(town: Connection) -> None:
-    token = tokens.create(town, "kusel", purpose="cases", note="Ada")
+    token = tokens.create(town, "kusel", permissions=["cases"], name="Ada")
     case = open_case(
         town, Finding("b420", "in", "silent", NOW - timedelta(hours=2), NOW)
     )

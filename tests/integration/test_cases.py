@@ -215,7 +215,7 @@ def test_old_cases_are_history(bench: Bench) -> None:
 def test_a_token_for_cases_decides_and_one_for_readings_does_not(bench: Bench) -> None:
     case = unusual(bench)
     connection = bench.store.connection
-    deciding = tokens.create(connection, "kusel", purpose="cases", note="Planung")
+    deciding = tokens.create(connection, "kusel", permissions=["cases"], name="Planung")
     sending = tokens.create(connection, "kusel")
     settings = load({"VERKEHRSPULS_DATABASE__URL": as_web(bench.url)})
     address = f"/api/v1/cases/{case}"
@@ -232,7 +232,7 @@ def test_a_token_for_cases_decides_and_one_for_readings_does_not(bench: Bench) -
 
         confirm = {"state": "confirmed", "effect": "exclude", "comment": "Unfall"}
         assert send("", confirm).status_code == 401
-        assert send(sending, confirm).status_code == 401
+        assert send(sending, confirm).status_code == 403
         assert send(deciding, {}).status_code == 422
         answer = send(deciding, confirm)
         assert answer.status_code == 200, answer.text
@@ -249,7 +249,7 @@ def test_a_token_for_cases_decides_and_one_for_readings_does_not(bench: Bench) -
         assert client.get(f"/api/v1/cases/{2**63}").status_code == 422
         headers = {"Authorization": f"Bearer {deciding}"}
         refused = client.post("/api/v1/readings", json=[], headers=headers)
-        assert refused.status_code == 401
+        assert refused.status_code == 403
         listed = client.get("/api/v1/cases?current=true").json()["cases"]
         assert all(row["current"] for row in listed)
     with pytest.raises(UnknownKey):

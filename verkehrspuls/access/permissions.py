@@ -12,6 +12,7 @@ Role = Literal["viewer", "planner", "engineer", "administrator", "operator"]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 OPERATOR: Final = "operator"
 ADMINISTRATOR: Final = "administrator"
+INSTALLATION: Final = "installation"
 
 
 class Permission(NamedTuple):
@@ -20,6 +21,8 @@ class Permission(NamedTuple):
     #: what it allows, in words
     allows: str
     roles: tuple[Role, ...]
+    #: whether a token may have it
+    in_tokens: bool = False
 
 
 PERMISSIONS: Final[dict[str, Permission]] = {
@@ -27,18 +30,22 @@ PERMISSIONS: Final[dict[str, Permission]] = {
         "see the sites that are not public: those of the municipality, and those that "
         "towns of the cluster share",
         ("viewer", "planner", "engineer", "administrator", "operator"),
+        in_tokens=True,
     ),
     "cases": Permission(
         "confirm, explain, reject and comment anomaly cases, and decide their effect "
         "on figures",
         ("planner", "engineer"),
+        in_tokens=True,
     ),
     "register": Permission(
         "register and commission sites and sensors, and issue credentials of sensors",
         ("engineer",),
     ),
-    "readings": Permission("send readings over HTTP", ("engineer",)),
-    "tokens": Permission("issue and revoke tokens", ("engineer", "administrator")),
+    "readings": Permission("send readings over HTTP", ("engineer",), in_tokens=True),
+    "tokens": Permission(
+        "see and revoke the tokens of everybody", ("engineer", "administrator")
+    ),
     "people": Permission(
         "invite people, give and take roles, disable accounts",
         ("administrator", "operator"),
@@ -50,9 +57,10 @@ PERMISSIONS: Final[dict[str, Permission]] = {
     "audit": Permission(
         "search and export the log of changes", ("administrator", "operator")
     ),
-    "installation": Permission(
+    INSTALLATION: Permission(
         "register and remove municipalities, and see the state of all parts",
         ("operator",),
+        in_tokens=True,
     ),
 }
 

@@ -10,7 +10,8 @@ from typing import Final, NamedTuple
 class Viewer(NamedTuple):
     """Somebody who reads, by the SHA-256 of the credential that they showed."""
 
-    #: in hex; empty: nobody in particular
+    #: in hex, with a colon and the permission that it is used for, where that is not
+    #: `view`; empty: nobody in particular
     credential: str = ""
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
-from msgspec import Struct, structs
+from msgspec import Struct, convert, structs
 
 from verkehrspuls import places
 from verkehrspuls.errors import UnknownKey
@@ -155,7 +155,7 @@ def _read(connection: Connection, **asked: Any) -> list[Site]:
 
 def _usable(row: MutableMapping[str, Any]) -> Site:
     """Make a site of a row; leave out what cannot be used, and name it."""
-    channels = [Channel(**channel) for channel in row["channels"]]
+    channels = convert(row["channels"], tuple[Channel, ...])
     unknown = {c.quantity for c in channels if c.quantity not in QUANTITIES}
     faults = [
         Fault(mark("It measures “%(value)s”, which is not known here."), quantity)
@@ -171,7 +171,9 @@ def _usable(row: MutableMapping[str, Any]) -> Site:
         text = mark("Its coordinates (%(value)s) are not in Germany.")
         faults.append(Fault(text, place))
         row["latitude"] = row["longitude"] = None
-    row["channels"] = tuple(c for c in channels if c.quantity not in unknown)
+    if unknown:
+        channels = tuple(c for c in channels if c.quantity not in unknown)
+    row["channels"] = channels
     return Site(**row, faults=tuple(faults))
 
 

@@ -89,7 +89,7 @@ def _towns(
     towns, counts = report.municipalities, report.counts
     if only and not towns:
         raise UnknownKey(kind="municipality", key=only)
-    shown = view.lines(report.sites, counts, language, now=at)
+    shown = view.lines(report.sites(), counts, language, now=at)
     listed = view.listed(shown, towns, counts, language, page=page)
     zones = {
         (line.site.municipality, line.site.key): line.site.time_zone for line in shown

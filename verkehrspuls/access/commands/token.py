@@ -1,4 +1,4 @@
-"""Create, list and revoke tokens for writing over HTTP."""
+"""Create, list and revoke tokens for reading and writing over HTTP."""
 
 from typing import Annotated
 
@@ -13,8 +13,22 @@ app = typer.Typer(no_args_is_help=True)
 @app.command()
 def create(
     scope: Annotated[
-        str, typer.Argument(help="Who may write: municipality, or municipality/sensor.")
-    ],
+        str | None,
+        typer.Argument(
+            help="Where: municipality, or municipality/sensor. [default: the whole "
+            "installation]"
+        ),
+    ] = None,
+    permissions: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--permission",
+            help="What the token permits; may be repeated. [default: readings]",
+        ),
+    ] = None,
+    name: Annotated[
+        str, typer.Option("--name", "--note", help="Name, such as who uses the token.")
+    ] = "",
     days: Annotated[
         int | None,
         typer.Option(
@@ -22,12 +36,8 @@ def create(
         ),
     ] = None,
     cases: Annotated[
-        bool,
-        typer.Option(
-            "--cases", help="Permit deciding cases instead of sending readings."
-        ),
+        bool, typer.Option("--cases", help="The same as --permission cases.")
     ] = False,
-    note: Annotated[str, typer.Option(help="Note, such as who uses the token.")] = "",
     as_json: Json = False,
 ) -> None:
     """Create a token and show it once."""
@@ -35,21 +45,17 @@ def create(
 
     from verkehrspuls.access import tokens
     from verkehrspuls.cli import database, keys
-    from verkehrspuls.errors import UsageError
 
-    municipality, sensor = keys.town_or(scope, kind="sensor")
-    if cases and sensor:
-        raise UsageError(
-            reason="a token for cases belongs to a municipality, not to a sensor"
-        )
+    municipality, sensor = keys.town_or(scope, kind="sensor") if scope else (None, None)
+    given = [*(permissions or ()), *(["cases"] if cases else ())]
     expires_at = datetime.now(UTC) + timedelta(days=days) if days else None
     with database.connection() as connection:
         token = tokens.create(
             connection,
             municipality,
+            permissions=given or ["readings"],
             sensor=sensor,
-            purpose="cases" if cases else "readings",
-            note=note,
+            name=name,
             expires_at=expires_at,
         )
     if as_json:
@@ -61,16 +67,16 @@ def create(
 
 @app.command("list")
 def list_tokens(municipality: OfMunicipality = None, as_json: Json = False) -> None:
-    """List tokens by prefix, with their purpose and state."""
+    """List tokens by prefix, with their permissions and state."""
+    from verkehrspuls.access import tokens
     from verkehrspuls.cli import database
-    from verkehrspuls.storage.database import execute
 
     with database.connection(municipality) as connection:
-        rows = execute(connection, "list_tokens", municipality=municipality).fetchall()
+        found = tokens.every(connection, municipality)
     output.show_list(
-        rows,
+        [one._asdict() for one in found],
         (
-            *("token", "scope", "purpose", "state", "note", "created_at"),
+            *("token", "scope", "permissions", "state", "name", "owner", "created_at"),
             *("expires_at", "last_used_at"),
         ),
         as_json=as_json,
@@ -78,6 +84,7 @@ def list_tokens(municipality: OfMunicipality = None, as_json: Json = False) -> N
             **row,
             "token": f"{row['prefix']}…",
             "scope": "/".join(filter(None, (row["municipality"], row["sensor"]))),
+            "permissions": ", ".join(row["permissions"]),
         },
     )
 

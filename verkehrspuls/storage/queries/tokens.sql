@@ -1,29 +1,32 @@
--- Tokens for sending readings or deciding cases over HTTP, and requests that may come twice.
+-- Tokens, and requests that may come twice.
 
 -- name: put_token
--- Make a token for a municipality, or for one of its sensors; nothing where there is
--- none of that key.
+-- Make a token for a municipality, or for readings of one of its sensors, or for the whole
+-- installation; nothing where there is none of that key.
 insert into api_token (
-    prefix, sha256, municipality_id, sensor_id, purpose, note, expires_at)
-select %(prefix)s, %(sha256)s, m.municipality_id, e.sensor_id, %(purpose)s, %(note)s,
-       %(expires_at)s
-from municipality m
+    prefix, sha256, municipality_id, sensor_id, account_id, permissions, name, expires_at)
+select %(prefix)s, %(sha256)s, m.municipality_id, e.sensor_id, %(account_id)s,
+       %(permissions)s::text[], %(name)s, %(expires_at)s
+from (select) as one
+left join municipality m on m.key = %(municipality)s and m.removed_at is null
 left join sensor e on e.municipality_id = m.municipality_id and e.key = %(sensor)s
     and e.removed_at is null
-where m.key = %(municipality)s and m.removed_at is null
+where (%(municipality)s::text is null or m.municipality_id is not null)
   and (%(sensor)s::text is null or e.sensor_id is not null)
 returning api_token_id;
 
 -- name: list_tokens
 -- All tokens, those that are not valid any more too.
-select t.prefix, m.key as municipality, e.key as sensor, t.purpose, t.note, t.created_at,
-       t.expires_at, t.last_used_at, t.revoked_at,
+select t.api_token_id, t.prefix, m.key as municipality, e.key as sensor, t.permissions,
+       t.name, t.account_id, a.email as owner, t.created_at, t.expires_at,
+       t.last_used_at, t.revoked_at,
        case when t.revoked_at is not null then 'revoked'
             when t.expires_at <= now() then 'expired'
             else 'valid' end as state
 from vp.api_token t
-join municipality m using (municipality_id)
+left join municipality m using (municipality_id)
 left join sensor e on e.sensor_id = t.sensor_id
+left join vp.account a using (account_id)
 where %(municipality)s::text is null or m.key = %(municipality)s
 order by m.key, e.key, t.created_at;
 
@@ -34,20 +37,10 @@ where prefix = %(prefix)s
 returning prefix;
 
 -- name: find_token
--- A token that is valid for something now, by its prefix.
-select t.api_token_id, t.sha256, m.key as municipality, e.key as sensor, t.note
-from vp.api_token t
-join municipality m using (municipality_id)
-left join sensor e on e.sensor_id = t.sensor_id
-where t.prefix = %(prefix)s and t.purpose = %(purpose)s and t.revoked_at is null
-  and (t.expires_at is null or t.expires_at > now());
+select * from shown.token();
 
 -- name: note_token_use
--- When a token was used; not more often than once a minute.
-update vp.api_token set last_used_at = now()
-where api_token_id = %(api_token_id)s
-  and (last_used_at is null
-       or last_used_at not between now() - interval '1 minute' and now());
+select shown.note_token_use();
 
 -- name: begin_request
 -- Take a request that names a key: nothing comes back where another has it. One that

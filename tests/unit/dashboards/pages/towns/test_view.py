@@ -10,7 +10,7 @@ from msgspec import structs
 
 from analytics.environment import indices
 from analytics.frames import TIME
-from analytics.reports.site_now import hour_of, sites_now
+from analytics.reports.site_now import hour_of, newest_of_sites, site_now
 from analytics.reports.town import INDEX
 from dashboards import describe
 from dashboards.language import Language
@@ -58,15 +58,15 @@ def lines(municipalities: list[Municipality]) -> list[view.Line]:
         for town in municipalities
         for place in range(town.sites)
     ]
-    return view.lines(
-        sites_now(sites, NO_HOURS, (), NO_AIR, now=NOW), CASES, DE, now=NOW
-    )
+    newest = newest_of_sites(NO_HOURS, (), NO_AIR)
+    here = [site_now(site, newest, now=NOW) for site in sites]
+    return view.lines(here, CASES, DE, now=NOW)
 
 
 def line(values: Sequence[LatestValue], air: pl.DataFrame = NO_AIR) -> view.Line:
     """Return the line of a station."""
     station = lines(towns(1))[0].site
-    (here,) = sites_now([station], NO_HOURS, values, air, now=NOW)
+    here = site_now(station, newest_of_sites(NO_HOURS, values, air), now=NOW)
     (found,) = view.lines([here], {}, DE, now=NOW)
     return found
 
