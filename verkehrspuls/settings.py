@@ -541,12 +541,6 @@ class Oidc(Section):
                 )
         return rules
 
-    @model_validator(mode="after")
-    def _is_whole(self) -> Self:
-        if self.issuer and not (self.client_id and self.client_secret):
-            raise ValueError("issuer is set, but not client_id and client_secret")
-        return self
-
 
 class Stack(Section):
     """The embedded parts and their supervisor."""

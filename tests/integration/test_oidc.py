@@ -1,5 +1,6 @@
 """Single sign-on at a real provider, which lies where a test wants it to."""
 
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from verkehrspuls.access.limits import TooManyAttempts
 from verkehrspuls.access.oidc import Finished
 from verkehrspuls.access.provider import Provider, ProviderUnavailable, Refused
 from verkehrspuls.access.viewer import ANONYMOUS, Viewer
+from verkehrspuls.cli import command
 from verkehrspuls.errors import UsageError
 from verkehrspuls.settings import Access, Oidc, Settings, load
 
@@ -137,7 +139,7 @@ class Browser:
         return sessions.viewer_of(self.session) if self.session else ANONYMOUS
 
     def _writing(self, viewer: Viewer) -> Any:
-        return self.known._web.writing(viewer)
+        return self.known.database.writing(viewer)
 
 
 @pytest.fixture
@@ -944,8 +946,38 @@ def test_what_is_missing_is_said_when_the_web_starts(
     with pytest.raises(UsageError, match="VERKEHRSPULS_PAGES__ADDRESS"):
         oidc.provider_of(given)
     assert oidc.provider_of(Settings()) is None
+    half = Settings(oidc=settings.model_copy(update={"client_secret": SecretStr("")}))
+    with pytest.raises(UsageError, match="VERKEHRSPULS_OIDC__CLIENT_SECRET"):
+        oidc.provider_of(half)
     monkeypatch.setattr(oidc, "find_spec", lambda name: None)
     with pytest.raises(
         oidc.PackagesMissing, match=r"authlib, joserfc, requests.*verkehrspuls\[oidc\]"
     ):
         oidc.provider_of(given)
+
+
+def test_the_operator_registers_the_provider_and_unlinks(
+    browser: Browser,
+    settings: Oidc,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def run(*words: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["verkehrspuls", *words])
+        with pytest.raises(SystemExit) as ended:
+            command.main()
+        return int(ended.value.code or 0)
+
+    invite(browser.known)
+    with browser.known.operator() as connection:
+        oidc.register(connection, Oidc())
+    monkeypatch.setenv("VERKEHRSPULS_DATABASE__URL", browser.known.url)
+    monkeypatch.setenv("VERKEHRSPULS_OIDC__ISSUER", settings.issuer)
+    monkeypatch.setenv("VERKEHRSPULS_OIDC__CLIENT_ID", CLIENT)
+    monkeypatch.setenv("VERKEHRSPULS_OIDC__CLIENT_SECRET", SECRET)
+    assert run("db", "migrate") == 0
+    browser.log_in()
+    assert run("user", "unlink", ANNE) == 0
+    assert browser.known.session(browser.session) is None
+    assert run("user", "unlink", ANNE) == 2
+    assert "is not linked" in capsys.readouterr().err

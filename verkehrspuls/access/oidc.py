@@ -90,7 +90,7 @@ def provider_of(settings: Settings) -> Provider | None:
 
     Raises `PackagesMissing`, and `UsageError` without a public address.
     """
-    if not settings.oidc.issuer:
+    if not _is_set(settings.oidc):
         return None
     missing = [name for name in _PACKAGES if find_spec(name) is None]
     if missing:
@@ -106,7 +106,7 @@ def provider_of(settings: Settings) -> Provider | None:
 
 def register(connection: Connection, settings: Oidc) -> None:
     """Let the database's owner tell it who may speak for the provider."""
-    sha256 = bytes.fromhex(_speaker(settings).credential) if settings.issuer else None
+    sha256 = bytes.fromhex(_speaker(settings).credential) if _is_set(settings) else None
     execute(connection, "put_oidc_provider", issuer=settings.issuer, sha256=sha256)
 
 
@@ -272,14 +272,14 @@ def person_of(claims: Mapping[str, Any], settings: Oidc) -> Person:
     email = _email(claims, settings)
     names = (claims.get("name"), claims.get("preferred_username"), email)
     amr = claims.get("amr")
-    methods = {claims.get("acr"), *(amr if isinstance(amr, list) else ())}
+    methods = [claims.get("acr"), *(amr if isinstance(amr, list) else ())]
     sid = claims.get("sid")
     return Person(
         subject=claims["sub"],
         email=email,
         name=next((str(name) for name in names if _is_name(name)), "?"),
         roles=roles_of(inner(claims, settings.groups_claim), settings.roles),
-        second_factor=not methods.isdisjoint(settings.second_factor),
+        second_factor=any(one in settings.second_factor for one in methods),
         sid=sid if is_text(sid) else None,
     )
 
@@ -296,6 +296,17 @@ def roles_of(
         if group in named:
             found.append((municipality or None, role))
     return tuple(dict.fromkeys(found))
+
+
+def _is_set(settings: Oidc) -> bool:
+    """Return whether there is a provider; refuse one without what belongs to it."""
+    for name in ("client_id", "client_secret"):
+        if settings.issuer and not getattr(settings, name):
+            raise UsageError(
+                reason=f"oidc.issuer is set, but not oidc.{name}; set "
+                f"VERKEHRSPULS_OIDC__{name.upper()}, or …_FILE"
+            )
+    return bool(settings.issuer)
 
 
 def _email(claims: Mapping[str, Any], settings: Oidc) -> str | None:

@@ -357,7 +357,7 @@ begin
     return coalesce(mine.is_outdated, false);
 end $$;
 
--- As in 0037_people.sql, and who speaks for the provider.
+-- As in 0039_tokens.sql, and who speaks for the provider.
 create or replace function vp.actor(
     out kind text, out name text, out id bigint, out origin text, out via text)
 language plpgsql stable security definer set search_path = vp, pg_catalog as $$
@@ -374,7 +374,7 @@ begin
     end if;
     select known.* into kind, name, id
     from (
-        select 'token', coalesce(nullif(t.note, ''), t.prefix), t.api_token_id
+        select 'token', token_name(t), t.api_token_id
         from api_token t where t.sha256 = viewer
         union all
         select 'account', a.email, a.account_id
