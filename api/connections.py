@@ -137,7 +137,7 @@ class Connection(H11Protocol):
         # errors of a request are reported to its sender, not to the log
         self.logger = _errors_only
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Count the connection."""
         super().connection_made(transport)
         self._watch.opened(self)

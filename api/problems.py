@@ -150,7 +150,7 @@ RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
         (503, "The database does not answer; see Retry-After"),
     )
 }
-#: Those of lists, and of what has no period.
+#: Those of reading.
 READ_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
     status: RESPONSES[status] for status in (404, 422, 503)
 }

@@ -76,7 +76,7 @@ def configured(app: ASGIApp, settings: Api, watch: Connections) -> uvicorn.Confi
     """Configure the server: its bounds, its log, and the trusted proxies."""
     return uvicorn.Config(
         app,
-        http=functools.partial(Connection, watch=watch),  # type: ignore[arg-type]
+        http=functools.partial(Connection, watch=watch),  # type: ignore[arg-type]  # called as a class is
         ws="none",
         backlog=BACKLOG,
         h11_max_incomplete_event_size=MAX_HEAD_BYTES,

@@ -11,6 +11,7 @@ from analytics.cases import sentences
 from analytics.cases.states import STATES
 from analytics.environment import gauges
 from analytics.environment.summary import summarise
+from analytics.flow import busiest
 from analytics.flow.series import change_from_usual
 from analytics.frames import highest
 from analytics.reports.site_now import LATE_AFTER
@@ -25,26 +26,23 @@ from verkehrspuls.text import mark
 #: maximum deviation that is described as "about as much as usual"
 MAX_USUAL_DEVIATION: Final = 0.05
 
-#: known days of an hour required to call it the busiest
-MIN_DAYS: Final = 3
-
-#: known hours of a day required to name its busiest one; in spring a day has no more
-_MIN_DAY_HOURS: Final = 23
-
 _HOUR: Final = timedelta(hours=1)
 
 _NOTHING: Final = mark("No data yet in this period.")
 
-_FEW_DAYS: Final = mark(
-    "Too few days are observed to show a usual day: %(count)s days of a type are "
-    "needed."
-)
-_FEW_HOURS: Final = mark("Too few hours are observed to name the busiest of the week.")
-#: known hours of a single week required to name its busiest one
-_MIN_WEEK_HOURS: Final = 3 * 24
-
 _NO_HOUR: Final = mark("No whole hour has been observed yet.")
 _NO_DAY: Final = mark("No whole day has been observed yet.")
+_LACKING: Final[dict[busiest.Lacking, str]] = {
+    "hour": _NO_HOUR,
+    "day": _NO_DAY,
+    "days": mark(
+        "Too few days are observed to show a usual day: %(count)s days of a type are "
+        "needed."
+    ),
+    "hours of the week": mark(
+        "Too few hours are observed to name the busiest of the week."
+    ),
+}
 #: texts for periods with counts, but without a whole step
 _UNFINISHED: Final = {
     "PT15M": mark("No whole quarter-hour has been observed yet."),
@@ -74,18 +72,9 @@ def series(
 
 def day_profile(profile: pl.DataFrame, language: Language, *, unit: str) -> str:
     """Return the peak hour of each day type; skip types with missing hours."""
-    known = profile.drop_nulls("mean")
-    if known.is_empty():
-        return language.phrase(_NO_HOUR)
-    whole = known.filter(pl.len().over("day_type") >= _MIN_DAY_HOURS)
-    if whole.is_empty():
-        return language.phrase(_NO_DAY)
-    enough = whole.filter(pl.col("samples").min().over("day_type") >= MIN_DAYS)
-    if enough.is_empty():
-        return language.phrase(_FEW_DAYS, count=MIN_DAYS)
-    # the earliest of equal ones
-    ranked = enough.sort("mean", "hour", descending=[False, True])
-    peaks = {row["day_type"]: row for row in ranked.to_dicts()}
+    peaks = busiest.of_day_types(profile)
+    if isinstance(peaks, str):
+        return language.phrase(_LACKING[peaks], count=busiest.MIN_DAYS)
     texts = {
         "workday": mark("On workdays the busiest hour is %(hours)s with %(value)s."),
         "saturday": mark("On Saturdays it is %(hours)s with %(value)s."),
@@ -106,21 +95,16 @@ def day_profile(profile: pl.DataFrame, language: Language, *, unit: str) -> str:
 
 def week(means: pl.DataFrame, language: Language, *, unit: str) -> str:
     """Return the busiest hour of the week and the quietest."""
-    known = means.drop_nulls("mean").sort("weekday", "hour")
-    if known.is_empty():
-        return language.phrase(_NO_HOUR)
-    # hours of an average week, or of one that was counted
-    often = known.filter(pl.col("samples") < MIN_DAYS).is_empty()
-    if not often and known.height < _MIN_WEEK_HOURS:
-        return language.phrase(_FEW_HOURS)
-    least = known.row(known["mean"].arg_min() or 0, named=True)
-    most = known.row(known["mean"].arg_max() or 0, named=True)
+    found = busiest.of_week(means)
+    if isinstance(found, str):
+        return language.phrase(_LACKING[found])
+    most, least = found.most, found.least
     text = (
         mark(
             "Busiest is %(day)s, %(hours)s, with %(value)s on average; quietest is "
             "%(quiet_day)s, %(quiet_hours)s, with %(quiet_value)s."
         )
-        if often
+        if found.is_average
         else mark(
             "In this period it was busiest on %(day)s, %(hours)s, with %(value)s; "
             "quietest on %(quiet_day)s, %(quiet_hours)s, with %(quiet_value)s."
@@ -148,26 +132,19 @@ def directions(
     if means.is_empty():
         return language.phrase("No workday has been observed yet.")
     shares = dict(counted.select("direction", "share").iter_rows())
-    by_direction = means.sort("hour").partition_by("direction", as_dict=True)
+    hours = busiest.of_directions(means)
     parts = []
     for key, name in names:
-        rows = by_direction.get((key,))
-        if rows is None or shares.get(key) is None:
+        if key not in hours or shares.get(key) is None:
             continue
-        known = rows.filter(pl.col("samples") >= MIN_DAYS)
+        told = {"name": name, "share": language.percent(shares[key])}
         text = mark("%(name)s: %(share)s of the traffic")
-        if known.height >= _MIN_DAY_HOURS:
+        if (hour := hours[key]) is not None:
+            told["hours"] = language.hours(hour)
             text = mark(
                 "%(name)s: %(share)s of the traffic, on workdays most at %(hours)s"
             )
-        parts.append(
-            language.phrase(
-                text,
-                name=name,
-                share=language.percent(shares[key]),
-                hours=language.hours(rows["hour"][rows["mean"].arg_max() or 0]),
-            )
-        )
+        parts.append(language.phrase(text, **told))
     return "; ".join(parts) + "." if parts else language.phrase(_NO_HOUR)
 
 

@@ -1,6 +1,7 @@
 """A page's language: texts, numbers and times as people of that language write them."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -104,6 +105,15 @@ class Language:
     def quantity(self, key: str) -> str:
         """Return the name of a quantity; its key if unknown."""
         return self.phrase(QUANTITIES[key].name) if key in QUANTITIES else key
+
+    def quantity_within(self, key: str) -> str:
+        """Return the name of a quantity as it is written within a sentence."""
+        return locales.within_sentence(self.quantity(key), self.key)
+
+    def quantities(self, keys: Sequence[str]) -> str:
+        """List names of quantities, at the beginning of a sentence."""
+        names = [self.quantity(key) for key in keys[:1]]
+        return ", ".join([*names, *map(self.quantity_within, keys[1:])])
 
     def counted(self, key: str) -> str:
         """Return the name of what is counted, after a number: 17 Fahrräder."""

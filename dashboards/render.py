@@ -80,7 +80,7 @@ def _templates(key: str) -> jinja2.Environment:
         auto_reload=False,
         extensions=["jinja2.ext.i18n"],
     )
-    environment.install_gettext_translations(  # type: ignore[attr-defined]
+    environment.install_gettext_translations(  # type: ignore[attr-defined]  # of i18n
         catalogue(key), newstyle=True
     )
     environment.globals |= {

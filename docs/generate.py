@@ -197,8 +197,9 @@ def permissions_page() -> str:
         "# Permissions\n",
         "What is public needs no account. A person has [roles](../how-to/people.md), "
         "each in a municipality; an operator's is for the whole installation. What a "
-        "role permits, it permits there only. A [token](../how-to/tokens.md) has some "
-        "of the permissions in the last column; `installation` only by the operator.\n",
+        "role permits, it permits there only. The key of observers is `viewer`. A "
+        "[token](../how-to/tokens.md) has some of the permissions in the last "
+        "column; `installation` only by the operator.\n",
         f"| permission | allows to | {' | '.join(ROLES)} | tokens |",
         f"|---|---|{'---|' * len(ROLES)}---|",
     ]

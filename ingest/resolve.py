@@ -150,7 +150,7 @@ class Registry(dict[tuple[str, str], RegisteredSensor]):
             return ()
         exact, filters = self._foreign
         # specific filters before wider ones
-        matches = filters.iter_match(topic)  # type: ignore[no-untyped-call]
+        matches = filters.iter_match(topic)  # type: ignore[no-untyped-call]  # paho's
         found = exact.get(topic, ()) + tuple(each for one in matches for each in one)
         if len(self._remembered) >= TOPIC_CACHE_SIZE:  # a flood of topics
             self._remembered.clear()
@@ -162,7 +162,7 @@ class Registry(dict[tuple[str, str], RegisteredSensor]):
         for sensor in self.values():
             if sensor.topic is not None:
                 by_topic[sensor.topic] = (*by_topic.get(sensor.topic, ()), sensor)
-        filters = MQTTMatcher()  # type: ignore[no-untyped-call]
+        filters = MQTTMatcher()  # type: ignore[no-untyped-call]  # paho's
         for topic, sensors in by_topic.items():
             if "+" in topic or topic.endswith("#"):
                 filters[topic] = sensors

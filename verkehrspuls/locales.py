@@ -49,3 +49,10 @@ def locales() -> dict[str, Locale]:
         if file.name.endswith(".toml")
     }
     return dict(sorted(found.items(), key=lambda one: (one[1].order, one[0])))
+
+
+def within_sentence(quantity: str, language: str) -> str:
+    """Return the name of a quantity as a language writes it within a sentence."""
+    if not locales()[language].lower_quantities:
+        return quantity
+    return quantity[:1].lower() + quantity[1:]

@@ -15,7 +15,7 @@ from babel.numbers import format_decimal
 
 from analytics.detectors import detectors, reasons
 from verkehrspuls.cases import Case
-from verkehrspuls.locales import locales
+from verkehrspuls.locales import locales, within_sentence
 from verkehrspuls.quantities import COUNTED, ENVIRONMENT, QUANTITIES
 from verkehrspuls.text import mark, translate, translate_plural
 
@@ -89,8 +89,8 @@ def _where(case: Case, language: str) -> str:
     direction = case.direction_name if case.channels == 1 else ""
     quantity = QUANTITIES.get(case.quantity)
     named = translate(quantity.name, language) if quantity else case.channel_name
-    if locales()[language].lower_quantities and case.quantity in COUNTED:
-        named = named.lower()
+    if quantity:
+        named = within_sentence(named, language)
     return ", ".join(filter(None, (case.site_name, direction or named)))
 
 

@@ -13,6 +13,7 @@ number of a case. A case begins with an alarm and lasts as long as a fault is mo
 probable than not; an alarm within six rows of its end belongs to it as well.
 """
 
+from datetime import timedelta
 from typing import Final
 
 import polars as pl
@@ -76,7 +77,7 @@ def scores(rows: pl.DataFrame) -> pl.DataFrame:
 def _traffic(times: pl.Series) -> tuple[int, pl.Expr]:
     """Return the interval, and the last time up to which times fit traffic."""
     apart = times.head(FIRST_TIMES).diff().min()
-    interval_s = int(apart.total_seconds()) if apart else 0  # type: ignore[union-attr]
+    interval_s = int(apart.total_seconds()) if isinstance(apart, timedelta) else 0
     if len(times) < FIRST_TIMES or interval_s not in INTERVALS_S:
         return INTERVALS_S[0], pl.lit(None, times.dtype)
     off = (times - times[0]).dt.total_microseconds() % (interval_s * 1_000_000) != 0

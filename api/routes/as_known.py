@@ -9,10 +9,10 @@ from analytics.quality.validity import Rules
 from analytics.reports.as_known import report_as_known
 from api import PREFIX
 from api.parameters import From, Instant, MunicipalityKey, Quantity, SiteKey, Store, To
-from api.problems import RESPONSES
+from api.problems import READ_RESPONSES
 from api.schemas import as_known as schemas
 
-router = APIRouter(prefix=PREFIX, tags=["studies"], responses=RESPONSES)
+router = APIRouter(prefix=PREFIX, tags=["studies"], responses=READ_RESPONSES)
 ORDER: Final = 110
 
 

@@ -10,11 +10,11 @@ from analytics.health.verdicts import texts
 from analytics.reports.channel_health import Bin, report_channel_health
 from api import PREFIX
 from api.parameters import From, MunicipalityKey, SiteKey, Store, To
-from api.problems import RESPONSES
+from api.problems import READ_RESPONSES
 from api.schemas import channel_health as schemas
 from verkehrspuls.text import LANGUAGES, translate
 
-router = APIRouter(prefix=PREFIX, tags=["figures"], responses=RESPONSES)
+router = APIRouter(prefix=PREFIX, tags=["figures"], responses=READ_RESPONSES)
 ORDER: Final = 150
 
 

@@ -15,7 +15,7 @@ from analytics.reports.environment import MAX_PERIOD_DAYS, Asked, ask
 from analytics.reports.periods import period
 from api import PREFIX
 from api.parameters import KEY, From, NamedSite, Store, To, one_of, pattern_of
-from api.problems import RESPONSES
+from api.problems import READ_RESPONSES
 from api.schemas import environment as schemas
 from verkehrspuls.quantities import ENVIRONMENT
 from verkehrspuls.storage.sites import read_site
@@ -23,7 +23,7 @@ from verkehrspuls.storage.sites import read_site
 router = APIRouter(
     prefix=f"{PREFIX}/sites/{{municipality}}/{{site}}",
     tags=["figures"],
-    responses=RESPONSES,
+    responses=READ_RESPONSES,
 )
 ORDER: Final = 60
 

@@ -18,12 +18,12 @@ from api.parameters import (
     To,
     quantity_of,
 )
-from api.problems import RESPONSES
+from api.problems import READ_RESPONSES
 from api.schemas import flow as schemas
 from verkehrspuls.quantities import COUNTED
 from verkehrspuls.storage.sites import read_site
 
-router = APIRouter(prefix=PREFIX, tags=["figures"], responses=RESPONSES)
+router = APIRouter(prefix=PREFIX, tags=["figures"], responses=READ_RESPONSES)
 ORDER: Final = 40
 
 

@@ -8,11 +8,11 @@ from analytics.reports.extracts import ALL
 from analytics.reports.forecast import Report, report_forecast
 from api import PREFIX
 from api.parameters import Direction, MunicipalityKey, SiteKey, Store, quantity_of
-from api.problems import RESPONSES
+from api.problems import READ_RESPONSES
 from api.schemas import forecast as schemas
 from verkehrspuls.quantities import COUNTED
 
-router = APIRouter(prefix=PREFIX, tags=["figures"], responses=RESPONSES)
+router = APIRouter(prefix=PREFIX, tags=["figures"], responses=READ_RESPONSES)
 ORDER: Final = 50
 
 

@@ -12,7 +12,7 @@ from analytics.sections.reliability import MIN_DAYS, MIN_DAYS_FOR_95
 from api import PREFIX
 from api.database import Seen
 from api.parameters import From, MunicipalityKey, OfMunicipality, Store, To, key_of
-from api.problems import READ_RESPONSES, RESPONSES
+from api.problems import READ_RESPONSES
 from api.schemas import sections as schemas
 from verkehrspuls.storage import corridors, known
 from verkehrspuls.storage.corridors import Corridor, Junction
@@ -78,7 +78,7 @@ def list_corridors(store: Store, municipality: OfMunicipality = None) -> dict[st
     "/corridors/{municipality}/{corridor}/travel-times",
     summary="Travel times and delays",
     response_model=schemas.TravelTimes,
-    responses=RESPONSES,
+    responses=READ_RESPONSES,
 )
 def read_travel_times(
     store: Store, asked: Annotated[Asked[Corridor], _corridor(days=7, longest=62)]
@@ -101,7 +101,7 @@ def read_travel_times(
     "/corridors/{municipality}/{corridor}/reliability",
     summary="Reliability of travel times",
     response_model=schemas.Reliability,
-    responses=RESPONSES,
+    responses=READ_RESPONSES,
 )
 def read_reliability(
     store: Store, asked: Annotated[Asked[Corridor], _corridor(days=35, longest=366)]
@@ -123,7 +123,7 @@ def read_reliability(
     "/corridors/{municipality}/{corridor}/bottlenecks",
     summary="Bottlenecks",
     response_model=schemas.Bottlenecks,
-    responses=RESPONSES,
+    responses=READ_RESPONSES,
 )
 def read_bottlenecks(
     store: Store, asked: Annotated[Asked[Corridor], _corridor(days=7, longest=62)]
@@ -140,7 +140,7 @@ def read_bottlenecks(
     "/corridors/{municipality}/{corridor}/speed-field",
     summary="Speed in space and time",
     response_model=schemas.SpeedField,
-    responses=RESPONSES,
+    responses=READ_RESPONSES,
 )
 def read_speed_field(
     store: Store, asked: Annotated[Asked[Corridor], _corridor(days=1, longest=2)]
@@ -159,7 +159,7 @@ def read_speed_field(
     "/corridors/{municipality}/{corridor}/balance",
     summary="Conservation of flow along a road",
     response_model=schemas.Balances,
-    responses=RESPONSES,
+    responses=READ_RESPONSES,
 )
 def read_corridor_balance(
     store: Store, asked: Annotated[Asked[Corridor], _corridor(days=28, longest=366)]
@@ -187,7 +187,7 @@ def list_junctions(store: Store, municipality: OfMunicipality = None) -> dict[st
     "/junctions/{municipality}/{junction}/balance",
     summary="Conservation of flow at a junction",
     response_model=schemas.Balances,
-    responses=RESPONSES,
+    responses=READ_RESPONSES,
 )
 def read_junction_balance(
     store: Store, asked: Annotated[Asked[Junction], Depends(_junction)]

@@ -23,7 +23,7 @@ from api.parameters import (
     pattern_of,
     quantity_of,
 )
-from api.problems import RESPONSES
+from api.problems import READ_RESPONSES
 from api.schemas.series import Series
 from verkehrspuls.quantities import QUANTITIES
 
@@ -51,7 +51,7 @@ def _described(*kinds: str) -> dict[int | str, dict[str, Any]]:
     return {
         200: {"description": "The figures", "content": content},
         304: {"description": "Not changed since the `ETag` in `If-None-Match`"},
-        **RESPONSES,
+        **READ_RESPONSES,
     }
 
 
@@ -103,7 +103,7 @@ Selected = Annotated[Selection, Depends(_select)]
         **_described("json", "csv", "parquet"),
         406: {
             "description": "None of the formats in `Accept` is served",
-            "content": RESPONSES[404]["content"],
+            "content": READ_RESPONSES[404]["content"],
         },
     },
 )

@@ -11,11 +11,13 @@ from analytics.reports.short_count import Expanded, report_short_count
 from api import PREFIX
 from api.errors import Unreadable
 from api.parameters import MunicipalityKey, Store
-from api.problems import RESPONSES
+from api.problems import READ_RESPONSES, RESPONSES
 from api.schemas import short_count as schemas
 from verkehrspuls.quantities import COUNTED
 
-router = APIRouter(prefix=PREFIX, tags=["studies"], responses=RESPONSES)
+router = APIRouter(
+    prefix=PREFIX, tags=["studies"], responses=READ_RESPONSES | {413: RESPONSES[413]}
+)
 ORDER: Final = 100
 
 

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from api import PREFIX
 from api.database import Seen
 from api.parameters import NamedSite, OfMunicipality, Store
-from api.problems import READ_RESPONSES, RESPONSES
+from api.problems import READ_RESPONSES
 from api.schemas import sites as schemas
 from verkehrspuls.errors import TooLong
 from verkehrspuls.storage import known, sites
@@ -65,7 +65,7 @@ def map_sites(store: Store, municipality: OfMunicipality = None) -> JSONResponse
     "/sites/{municipality}/{site}",
     summary="Show a site",
     response_model=schemas.SiteDetail,
-    responses=RESPONSES,
+    responses=READ_RESPONSES,
 )
 def get_site(site: NamedSite) -> Site:
     """Show a site with its channels and sensors."""

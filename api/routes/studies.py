@@ -7,11 +7,11 @@ from fastapi import APIRouter, Query
 from analytics.reports import studies as reports
 from api import PREFIX
 from api.parameters import KEY, Day, MunicipalityKey, Quantity, SiteKey, Store
-from api.problems import RESPONSES
+from api.problems import READ_RESPONSES
 from api.schemas import studies as schemas
 from verkehrspuls.errors import BadParameter
 
-router = APIRouter(prefix=PREFIX, tags=["studies"], responses=RESPONSES)
+router = APIRouter(prefix=PREFIX, tags=["studies"], responses=READ_RESPONSES)
 ORDER: Final = 90
 
 Middle = Annotated[

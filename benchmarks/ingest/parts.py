@@ -86,7 +86,7 @@ def start_parts(*, timescale: bool = False) -> Iterator[Parts]:
             yield Parts(database, url, url, "mosquitto", pids, postgres)
             return
         broker = stack.enter_context(Broker(directory / "broker"))
-        pids["broker"] = broker.process.pid  # type: ignore[union-attr]
+        pids["broker"] = broker.process.pid  # type: ignore[union-attr]  # it runs
         urls = broker.url, broker.publish_url
         yield Parts(database, *urls, "embedded", pids, postgres)
 

@@ -228,7 +228,7 @@ def directions_chart(
     table = _by_hour(known, names, language)
     volumes = dict(counted.select("direction", "volume").iter_rows())
     total = (
-        language.phrase("counted in the period"),
+        language.phrase("Counted in the period"),
         *(language.number(volumes.get(key)) for key, _ in names),
     )
     return Chart(

@@ -26,7 +26,7 @@ import struct
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -257,7 +257,7 @@ def _payload(
 
 
 def _metric(message: bytes) -> Metric:
-    found: dict[str, object] = {}
+    found: dict[str, Any] = {}
     is_null = False
     for number, value in _fields(message):
         if isinstance(value, int):
@@ -283,7 +283,7 @@ def _metric(message: bytes) -> Metric:
             found["value"] = _UNSUPPORTED_VALUES[number]
     if is_null:
         found["value"] = None
-    return Metric(**found)  # type: ignore[arg-type]
+    return Metric(**found)
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:

@@ -241,6 +241,13 @@ def test_site_shows_the_sum_of_the_period(client: TestClient) -> None:
     ] == ("23,082")
 
 
+def test_sum_and_its_passport_are_of_the_same_days(client: TestClient) -> None:
+    ended = client.get(SITE + DAYS).text
+    with_today = client.get(SITE + "?from=2026-03-01&to=2026-03-05").text
+    for page in (ended, with_today):
+        assert figures(page)["Summe im Zeitraum"] == "23.082"
+
+
 def test_means_are_of_valid_days(client: TestClient) -> None:
     page = client.get(SITE + DAYS).text
     assert figures(page)["Mittel je Tag"] == "8.568"

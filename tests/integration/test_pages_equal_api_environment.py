@@ -139,7 +139,7 @@ def of_noise(web: TestClient) -> list[list[str]]:
             for row in found["days"]
         ),
         [
-            DE.phrase("energetic mean"),
+            DE.phrase("Energetic mean"),
             *(shown.german(levels[level], 1) for level in LEVELS),
         ],
     ]

@@ -33,7 +33,7 @@ class Counted:
     days: pl.DataFrame
     #: FLOW_DAYS of those that have ended
     flow_days: pl.DataFrame = field(default_factory=lambda: empty(FLOW_DAYS))
-    #: what was counted in the period; None where nothing of it is known
+    #: what was counted in the days of the passport; None where nothing of it is known
     total: int | None = None
     #: flow figures by name; none where no day has ended
     figures: Mapping[str, Figure] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class Counted:
 
     @property
     def runs(self) -> bool:
-        """Whether the passport is of the days up to yesterday, and today runs."""
+        """Whether today runs: total and passport are of the days up to yesterday."""
         return self.first <= self.ended < self.last
 
     @cached_property
@@ -60,7 +60,7 @@ class Counted:
                 replace(self.of_hours, ambiguous_hours=self.ambiguous_hours),
                 self.suspected,
             )
-        last = self.ended if self.ended >= self.first else self.last
+        last = last_counted(self)
         known = self.days.filter(pl.col("day") <= last)
         return touched(
             of_days(
@@ -73,6 +73,11 @@ class Counted:
         )
 
 
+def last_counted(period: Asked | Counted) -> date:
+    """Return the last day that has ended, or the last one where none has."""
+    return period.last if period.ended < period.first else period.ended
+
+
 def counted(
     asked: Asked,
     read: Frames,
@@ -83,7 +88,11 @@ def counted(
 ) -> Counted:
     """Return what was counted, without its flow figures."""
     days = together(read.days)
-    rows = days if asked.whole_days else together(read.hours)
+    rows = (
+        days.filter(pl.col("day") <= last_counted(asked))
+        if asked.whole_days
+        else together(read.hours)
+    )
     return Counted(
         site=asked.site,
         quantity=asked.quantity or "",

@@ -113,10 +113,10 @@ def _air(
         "the period: %(worst)s.",
         hour=language.hour(newest["time"], zone),
         level=names[newest["level"]],
-        quantity=language.quantity(newest["decides"]),
+        quantity=language.quantity_within(newest["decides"]),
         worst=names[worst],
     )
-    missing = [language.quantity(quantity) for quantity in newest["missing"]]
+    missing = [language.quantity_within(quantity) for quantity in newest["missing"]]
     note = language.phrase(
         "%(index)s (%(key)s), indicative: low-cost sensors do not meet the legal "
         "requirements for measurements.",
@@ -345,7 +345,7 @@ def _noise(
     if len(table.rows) > MAX_ROWS:
         by_month = noise_table(loud.months.filter(first), language)
         table = replace(by_month, all_rows=all_rows)
-    mean = language.phrase("energetic mean")
+    mean = language.phrase("Energetic mean")
     table = replace(table, rows=[*table.rows, (mean, *_levels(found, language))])
     return Chart(
         key="noise",
@@ -434,7 +434,7 @@ def _wind(hours: Mapping[str, pl.DataFrame], language: Language) -> Chart:
         heading=heading,
         sentence=sentence,
         figure=draw_wind_rose(rose, language, directions=names, classes=classes),
-        table=Table((language.phrase("From"), *classes, language.phrase("all")), rows),
+        table=Table((language.phrase("From"), *classes, language.phrase("All")), rows),
     )
 
 

@@ -72,8 +72,7 @@ def days_text(counted: Counted, language: Language) -> str:
     valid = counted.days.filter(pl.col("valid"), pl.col("day") <= counted.ended).height
     text = (
         mark(
-            "Except for the sum, the figures cover the days that have ended, without "
-            "today: %(days)s. "
+            "The figures cover the days that have ended, without today: %(days)s. "
             "Means use the days that were observed well enough: %(valid)s of "
             "%(count)s."
         )
@@ -100,9 +99,7 @@ def total(counted: Counted, language: Language) -> KeyFigure:
         unit=unit,
         without=without,
         basis=language.phrase(
-            mark(
-                "counted with today, not scaled up; up to yesterday %(share)s observed"
-            )
+            mark("counted up to yesterday, not scaled up; %(share)s observed")
             if counted.runs
             else mark("counted, not scaled up; %(share)s observed"),
             share=language.percent(passport.observed),

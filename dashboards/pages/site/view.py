@@ -271,7 +271,7 @@ def _whereabouts(shown: View) -> str:
     language, site = shown.language, shown.site
     measured = [shown.quantity] if shown.quantity else []
     measured += list(shown.environment)
-    names = ", ".join(language.quantity(q) for q in measured)
+    names = language.quantities(measured)
     period = shown.period
     when = (
         language.phrase("the newest 24 hours")

@@ -67,7 +67,7 @@ class Line:
         quantities = dict.fromkeys(c.quantity for c in self.site.channels)
         counted = [q for q in quantities if q in COUNTED]
         others = len(quantities) - len(counted)
-        names = [language.quantity(q) for q in counted]
+        names = [language.quantities(counted)] if counted else []
         if others == 1 and not counted:
             names = [language.quantity(next(iter(quantities)))]
         elif others:

@@ -1,4 +1,4 @@
-"""The names of models in the OpenAPI document stay when modules move."""
+"""What the OpenAPI document says beside what the routes are made of."""
 
 import sys
 from pathlib import Path
@@ -21,6 +21,13 @@ def test_names_that_hold_a_module_are_the_published_ones() -> None:
         "api__schemas__studies__Compared",
     }
     assert set(PUBLISHED_NAMES.values()) <= set(names)
+
+
+def test_reading_documents_no_answer_that_only_writing_gives() -> None:
+    of_writing = {"401", "403", "409", "413", "415", "429"}
+    for path, methods in create_app(load()).openapi()["paths"].items():
+        answers = methods.get("get", {}).get("responses", ())
+        assert of_writing.isdisjoint(answers), path
 
 
 def test_file_is_a_resource_and_changes_nothing_else(

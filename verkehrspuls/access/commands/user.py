@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, cast
 
 import typer
 
@@ -247,7 +247,7 @@ def _named(text: str) -> Named:
     municipality, slash, role = text.rpartition("/")
     where = municipality if slash else None
     accounts.require_role(role, where)
-    return Named(role, where)  # type: ignore[arg-type]
+    return Named(cast("Role", role), where)
 
 
 def _address_of(made: "Made", settings: "Settings", language: str) -> str:

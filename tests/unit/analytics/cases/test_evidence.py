@@ -96,7 +96,8 @@ def test_each_detector_shows_what_it_judges(
 
 
 def test_every_detector_is_tried() -> None:
-    tried = test_each_detector_shows_what_it_judges.pytestmark[0].args[1]  # type: ignore[attr-defined]
+    test = test_each_detector_shows_what_it_judges
+    tried = test.pytestmark[0].args[1]  # type: ignore[attr-defined]  # pytest's
     assert {found.detector for found, *_ in tried} == set(detectors())
 
 

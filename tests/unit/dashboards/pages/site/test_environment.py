@@ -46,8 +46,8 @@ def test_only_what_is_measured_is_shown() -> None:
 
 def test_air_is_told_with_what_decides_and_what_is_missing() -> None:
     air = charts(no2_ugm3=hours(45))["air"]
-    assert "moderate, because of Nitrogen dioxide" in air.sentence
-    assert "Ozone" in air.note
+    assert "moderate, because of nitrogen dioxide" in air.sentence
+    assert "ozone" in air.note
     assert "indicative" in air.note
     shares = dict((row[0], row[1]) for row in air.table.rows)
     assert shares["moderate"] == "48"

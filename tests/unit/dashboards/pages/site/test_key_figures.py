@@ -46,11 +46,10 @@ def test_sum_says_what_share_is_observed() -> None:
     assert "75 % observed" in figure.basis.replace("\N{NARROW NO-BREAK SPACE}", " ")
 
 
-def test_share_is_said_to_be_up_to_yesterday_while_today_runs() -> None:
+def test_sum_is_said_to_be_up_to_yesterday_while_today_runs() -> None:
     figure = total(counted(date(2026, 3, 3), date(2026, 3, 2)), ENGLISH)
     text = figure.basis.replace("\N{NARROW NO-BREAK SPACE}", " ")
-    assert text.startswith("counted with today")
-    assert text.endswith("up to yesterday 100 % observed")
+    assert text == "counted up to yesterday, not scaled up; 100 % observed"
 
 
 def test_the_days_of_the_figures_are_said_once() -> None:
@@ -58,9 +57,7 @@ def test_the_days_of_the_figures_are_said_once() -> None:
     assert "2 Mar 2026 – 3 Mar 2026" in whole
     assert whole.endswith("1 of 2.")
     running = days_text(counted(date(2026, 3, 3), date(2026, 3, 2)), ENGLISH)
-    assert running.startswith(
-        "Except for the sum, the figures cover the days that have"
-    )
+    assert running.startswith("The figures cover the days that have ended")
     assert running.endswith("1 of 1.")
     assert days_text(counted(date(2026, 3, 3), date(2026, 3, 1)), ENGLISH) == ""
 
