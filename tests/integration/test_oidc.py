@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
@@ -380,6 +380,15 @@ def _soon(seconds: float) -> int:
     return int(time.time() + seconds)
 
 
+def _changed(claims: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+    """Change claims; a time is from now on, and None takes a claim away."""
+    return {
+        name: _soon(value.total_seconds()) if isinstance(value, timedelta) else value
+        for name, value in (claims | change).items()
+        if value is not None
+    }
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -389,10 +398,10 @@ def _soon(seconds: float) -> int:
         {"aud": [CLIENT, "another"], "azp": "another"},
         {"aud": [CLIENT, "another"]},
         {"iss": "https://evil.example.org"},
-        {"exp": _soon(-90)},
+        {"exp": timedelta(seconds=-90)},
         {"exp": None},
-        {"iat": _soon(900)},
-        {"nbf": _soon(900)},
+        {"iat": timedelta(seconds=900)},
+        {"nbf": timedelta(seconds=900)},
         {"at_hash": "AAAAAAAAAAAAAAAAAAAAAA"},
         {"sub": ""},
         {"sub": 17},
@@ -407,9 +416,9 @@ def test_a_token_that_does_not_hold_is_refused(
     invite(browser.known)
 
     def lie(claims: dict[str, Any]) -> dict[str, Any]:
-        claims.update(change)
-        for name in [name for name, value in claims.items() if value is None]:
-            del claims[name]
+        told = _changed(claims, change)
+        claims.clear()
+        claims.update(told)
         return {}
 
     browser.idp.lie = lie
@@ -652,8 +661,8 @@ def logout_claims(idp: provider.Provider, **given: Any) -> dict[str, Any]:
         "jti": sessions.new_id(),
         "sub": "anne",
         "events": {"http://schemas.openid.net/event/backchannel-logout": {}},
-    } | given
-    return {name: value for name, value in claims.items() if value is not None}
+    }
+    return _changed(claims, given)
 
 
 def end(browser: Browser, claims: dict[str, Any], **header: Any) -> int:
@@ -713,8 +722,8 @@ def test_a_logout_token_is_taken_once(browser: Browser) -> None:
         {"jti": None},
         {"iss": "https://evil.example.org"},
         {"aud": "another"},
-        {"exp": _soon(-120)},
-        {"iat": _soon(900)},
+        {"exp": timedelta(seconds=-120)},
+        {"iat": timedelta(seconds=900)},
         {"iat": None},
         {"exp": None},
     ],

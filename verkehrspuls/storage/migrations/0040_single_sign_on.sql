@@ -404,7 +404,6 @@ revoke execute on function shown.begin_oidc_login, shown.take_oidc_login,
 grant execute on function shown.begin_oidc_login, shown.take_oidc_login,
     shown.link_identity, shown.log_in_oidc, shown.oidc_session, shown.end_oidc_sessions
     to vp_actor;
-grant execute on function shown.oidc_session to vp_reader;
 
 -- Who sees an account sees whether it is linked. Who gives a role that a group gave keeps
 -- it from going with the group; a person unlinks the own account, if it has a password.
