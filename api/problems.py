@@ -7,6 +7,7 @@ are not disclosed; `trace_id` identifies the log entry.
 import http
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from typing import Any, Final, Self
 
 from fastapi import FastAPI, Request, Response
@@ -16,11 +17,14 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
+from analytics.cases.casework import CaseChanged
 from api import PREFIX
 from api.errors import NotAuthorised, NotTaken, ScopeTooSmall, Unreadable
 from api.parameters import DIRECTION, KEY
+from api.schemas.cases import Change
 from api.schemas.readings import ItemOutcome
 from api.viewer import seen_by
+from verkehrspuls.cases import Change as CaseEvent
 from verkehrspuls.errors import BadParameter, Unavailable, UnknownKey, VerkehrspulsError
 from verkehrspuls.storage import known
 from verkehrspuls.storage.database import explained
@@ -74,6 +78,9 @@ class Problem(BaseModel):
     items: list[ItemOutcome] | None = Field(
         None, description="of messages, where none could be used"
     )
+    changes: list[Change] | None = Field(
+        None, description="of a case, that were not seen"
+    )
 
     model_config = {
         "json_schema_extra": {
@@ -112,6 +119,12 @@ MEANINGS: Final = {
     "permission that it needs, and where. Use a token with that permission.",
     "transition-not-allowed": "The case cannot be moved into that state; `detail` says "
     "into which it can.",
+    "case-changed": "The case has changed since you saw it; `changes` says how. Read "
+    "it again, then decide with its new `version`.",
+    "not-your-case": "The case is of another municipality than your token.",
+    "nothing-to-undo": "The newest event of the case is no decision.",
+    "not-assignable": "Cases are assigned to people who may decide them in their "
+    "municipality and have chosen a password.",
     "cross-site": "A page of another site sent this; nothing was done. Forms are sent "
     "from pages of this server.",
     "not-allowed": "The token is for other sensors. Nothing of the request was taken.",
@@ -179,6 +192,7 @@ def respond(
     detail: str,
     errors: Sequence[Invalid] | None = None,
     items: Sequence[ItemOutcome] | None = None,
+    changes: Sequence[CaseEvent] = (),
     headers: dict[str, str] | None = None,
 ) -> Response:
     """Render a problem; as a page, if there is one, at addresses for people.
@@ -194,6 +208,7 @@ def respond(
         trace_id=request.scope.get("trace_id", ""),
         errors=list(errors) if errors else None,
         items=list(items) if items else None,
+        changes=[Change(**asdict(one)) for one in changes] or None,
     )
     headers = dict(headers or {})
     if status == http.HTTPStatus.SERVICE_UNAVAILABLE:
@@ -206,7 +221,7 @@ def respond(
         response.headers.update(headers)
         return response
     return JSONResponse(
-        problem.model_dump(exclude_none=True),
+        problem.model_dump(mode="json", exclude_none=True),
         status_code=status,
         headers=headers,
         media_type=MEDIA_TYPE,
@@ -293,6 +308,7 @@ def own(request: Request, error: Exception) -> Response:
         code=code,
         detail=detail,
         errors=list(_invalid(error)),
+        changes=error.changes if isinstance(error, CaseChanged) else (),
         headers=dict(_headers(error)),
     )
 

@@ -20,7 +20,7 @@ def suspicion(
             connection, Finding(site, quantity, "stuck", began, ended, score=1)
         )
 
-        def decide(**decision: str) -> int:
+        def decide(**decision: Any) -> int:
             return casework.change(connection, number, who="Ada", **decision)
 
         try:

@@ -8,6 +8,8 @@ from typing import Literal
 Severity = Literal["low", "medium", "high"]
 State = Literal["suspected", "confirmed", "explained", "rejected"]
 Effect = Literal["exclude", "caveat", "keep"]
+#: As what somebody changed a case; of older events by persons no more is known.
+ActedAs = Literal["detectors", "planner", "engineer", "token", "command", "person"]
 Standing = Literal["current", "older", "history", "closed"]
 
 
@@ -68,16 +70,25 @@ class Case(Found):
     standing: Standing
     #: number of cases that match, without regard to limit and skip
     matching: int
+    #: account, and name, for who belongs to the municipality
+    assigned_to: int | None = None
+    assignee: str | None = None
+    #: its newest event
+    version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """A change of a case."""
 
+    case_event_id: int
     at: datetime
     kind: str
-    #: `detectors`, or the name of a token
+    #: a name, for who belongs to the municipality; else as `acted_as`
     who: str
+    acted_as: ActedAs
+    #: whom the case was assigned to, as `who`; None: nobody, or not to be known
+    assignee: str | None
     state: State
     effect: Effect
     severity: Severity

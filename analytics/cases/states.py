@@ -1,7 +1,9 @@
 """The states of a case, and who may move it from where to where."""
 
+from collections.abc import Sequence
 from typing import Final
 
+from verkehrspuls.cases import Change
 from verkehrspuls.errors import UsageError
 from verkehrspuls.text import mark
 
@@ -30,7 +32,20 @@ KINDS: Final = {
     "returned": mark("came back"),
     "decided": mark("decided"),
     "comment": mark("comment"),
+    "assigned": mark("assigned"),
+    "undone": mark("undone"),
 }
+#: As what somebody changed a case, for those to whom no name is shown.
+ACTED_AS: Final = {
+    "detectors": mark("detectors"),
+    "planner": mark("planning"),
+    "engineer": mark("engineering"),
+    "token": mark("a program, by token"),
+    "command": mark("operation, by command"),
+    "person": mark("a person"),
+}
+#: Kinds that change neither state nor figures.
+ASIDE: Final = frozenset({"comment", "assigned"})
 #: States in which the effect `exclude` counts.
 EXCLUDING: Final = frozenset({"confirmed", "explained"})
 
@@ -58,6 +73,23 @@ def check_transition(state: str, wanted: str) -> None:
         raise TransitionNotAllowed(
             state=state, wanted=wanted, allowed=", ".join(sorted(allowed)) or "nothing"
         )
+
+
+def allowed_states(state: str, *, is_withdrawn: bool) -> list[str]:
+    """Return the states that a person may move a case to, in their order."""
+    allowed = BY_PERSON[WITHDRAWN if is_withdrawn else state]
+    return [known for known in STATES if known in allowed]
+
+
+def before_decision(history: Sequence[Change]) -> Change | None:
+    """Return how a case stood before its newest decision; None if that is not undone.
+
+    What came after it, but for comments and assigning, keeps it.
+    """
+    course = [change for change in history if change.kind not in ASIDE]
+    if len(course) < 2 or course[-1].kind != "decided":
+        return None
+    return course[-2]
 
 
 def excludes(state: str, effect: str) -> bool:

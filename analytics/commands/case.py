@@ -1,16 +1,23 @@
 """List, show and decide anomaly cases."""
 
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from verkehrspuls.cli import output
 from verkehrspuls.cli.options import Json, OfMunicipality
 
+if TYPE_CHECKING:
+    from verkehrspuls.storage.database import Connection
+
 app = typer.Typer(no_args_is_help=True)
 
 Number = Annotated[int, typer.Argument(help="Number of the case; see `list`.", min=1)]
+Numbers = Annotated[
+    list[int], typer.Argument(help="Numbers of cases; see `list`.", min=1)
+]
 By = Annotated[
     str | None,
     typer.Option(
@@ -72,7 +79,7 @@ def list_cases(
     ]
     output.show_list(
         rows,
-        ("case", "municipality", "severity", "state", "effect", "sentence"),
+        ("case", "municipality", "severity", "state", "effect", "assignee", "sentence"),
         as_json=as_json,
         shown=lambda row: {**row, "case": row["anomaly_case_id"]},
     )
@@ -94,7 +101,10 @@ def show(number: Number, language: Tongue = "de", as_json: Json = False) -> None
         return
     withdrawn = ", withdrawn" if case.withdrawn_at else ""
     output.print_result(sentence(case, language))
-    output.print_result(f"{case.severity}, {case.state}{withdrawn}, {case.effect}\n")
+    assigned = f", assigned to {case.assignee}" if case.assignee else ""
+    output.print_result(
+        f"{case.severity}, {case.state}{withdrawn}, {case.effect}{assigned}\n"
+    )
     evidence = ("site", "channel", "detector", "reason", "began", "ended", "observed")
     output.show(
         [asdict(each) for each in case.members],
@@ -103,42 +113,82 @@ def show(number: Number, language: Tongue = "de", as_json: Json = False) -> None
     output.print_result()
     output.show(
         [asdict(each) for each in case.history],
-        ("at", "who", "kind", "state", "effect", "comment"),
+        ("at", "who", "kind", "assignee", "state", "effect", "comment"),
     )
 
 
 @app.command()
 def confirm(
-    number: Number, effect: Effect = None, comment: Text = "", by: By = None
+    numbers: Numbers, effect: Effect = None, comment: Text = "", by: By = None
 ) -> None:
-    """Confirm a case.
+    """Confirm cases.
 
-    With `--effect exclude`, figures leave its hours out.
+    With `--effect exclude`, figures leave their hours out.
     """
-    _decide(number, "confirmed", effect, comment, by)
+    _decide(numbers, "confirmed", effect, comment, by)
 
 
 @app.command()
 def explain(
-    number: Number, effect: Effect = None, comment: Text = "", by: By = None
+    numbers: Numbers, effect: Effect = None, comment: Text = "", by: By = None
 ) -> None:
-    """Mark a case as explained, such as by a match or a closed road.
+    """Mark cases as explained, such as by a match or a closed road.
 
     Say by what in --comment.
     """
-    _decide(number, "explained", effect, comment, by)
+    _decide(numbers, "explained", effect, comment, by)
 
 
 @app.command()
-def reject(number: Number, comment: Text = "", by: By = None) -> None:
-    """Reject a case as a false alarm; figures stay as they are."""
-    _decide(number, "rejected", "keep", comment, by)
+def reject(numbers: Numbers, comment: Text = "", by: By = None) -> None:
+    """Reject cases as false alarms; figures stay as they are."""
+    _decide(numbers, "rejected", "keep", comment, by)
 
 
 @app.command()
-def reopen(number: Number, comment: Text = "", by: By = None) -> None:
-    """Undo a decision: the case is suspected again, and detectors update it."""
-    _decide(number, "suspected", "caveat", comment, by)
+def reopen(numbers: Numbers, comment: Text = "", by: By = None) -> None:
+    """Give cases back to the detectors: they are suspected again, and updated."""
+    _decide(numbers, "suspected", "caveat", comment, by)
+
+
+@app.command()
+def undo(numbers: Numbers, comment: Text = "", by: By = None) -> None:
+    """Undo the newest decision of cases, if nothing came after it."""
+    from analytics.cases import casework
+
+    _each(
+        numbers,
+        lambda connection, number: casework.undo(
+            connection, number, who=_who(by), comment=comment
+        ),
+    )
+
+
+@app.command()
+def assign(
+    numbers: Numbers,
+    to: Annotated[
+        str | None, typer.Option("--to", help="E-mail of somebody who may decide them.")
+    ] = None,
+    nobody: Annotated[bool, typer.Option("--nobody", help="Assign to nobody.")] = False,
+    comment: Text = "",
+    by: By = None,
+) -> None:
+    """Assign cases to somebody who may decide them, or to nobody."""
+    from analytics.cases import casework
+    from verkehrspuls.errors import UsageError
+
+    if nobody == (to is not None):
+        raise UsageError(reason="name somebody with --to, or use --nobody")
+
+    def put(connection: "Connection", number: int) -> int:
+        town = casework.show(connection, number).municipality
+        account = None if to is None else casework.person(connection, town, to)
+        return casework.assign(
+            connection, number, to=account, who=_who(by), comment=comment
+        )
+
+    _each(numbers, put)
 
 
 @app.command()
@@ -159,27 +209,48 @@ def comment(
 
 
 def _decide(
-    number: int, state: str, effect: str | None, comment: str, by: str | None
+    numbers: list[int], state: str, effect: str | None, comment: str, by: str | None
 ) -> None:
     from analytics.cases import casework
     from analytics.cases.states import EFFECTS
     from verkehrspuls import wording
-    from verkehrspuls.cli import database
     from verkehrspuls.errors import UsageError
 
     if effect is not None and effect not in EFFECTS:
         known = wording.choice(effect, EFFECTS)
         raise UsageError(reason=f"there is no effect {effect}; {known}")
-    with database.connection() as connection:
-        hours = casework.change(
+    _each(
+        numbers,
+        lambda connection, number: casework.change(
             connection,
             number,
             who=_who(by),
             state=state,
             effect=effect,
             comment=comment,
-        )
+        ),
+    )
+
+
+def _each(numbers: list[int], do: "Callable[[Connection, int], int]") -> None:
+    """Do something with each case; fail if nothing could be done with one of them."""
+    from functools import partial
+
+    from analytics.cases import casework
+    from verkehrspuls.cli import database
+    from verkehrspuls.errors import FoundProblems
+
+    with database.connection() as connection:
+        outcomes = casework.each(connection, numbers, partial(do, connection))
+    refused = [outcome for outcome in outcomes if outcome.error]
+    if len(outcomes) == 1 and outcomes[0].error:
+        raise outcomes[0].error
+    hours = sum(outcome.hours or 0 for outcome in outcomes)
     output.print_note(f"hours to recompute: {hours}")
+    for outcome in refused:
+        output.print_note(f"case {outcome.case}: {outcome.error}")
+    if refused:
+        raise FoundProblems(count=len(refused))
 
 
 def _who(by: str | None) -> str:

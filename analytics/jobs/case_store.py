@@ -132,5 +132,10 @@ def _worse(severity: str, before: str) -> bool:
 
 def _note(store: Store, case: int, kind: str) -> None:
     store.execute(
-        "note_case", anomaly_case_id=case, kind=kind, who=DETECTORS, comment=""
+        "note_case",
+        anomaly_case_id=case,
+        kind=kind,
+        who=DETECTORS,
+        comment="",
+        assignee=None,
     )

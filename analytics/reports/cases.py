@@ -37,6 +37,9 @@ def report_cases(
     start: datetime | date | None = None,
     end: datetime | date | None = None,
     standing: Sequence[str] | None = UNDECIDED,
+    state: str | None = None,
+    severity: str | None = None,
+    assigned_to: int | None = None,
     limit: int,
     skip: int = 0,
 ) -> Report:
@@ -56,6 +59,9 @@ def report_cases(
             start=None if start is None else utc(start, zone),
             end=None if end is None else utc(end, zone),
             standing=standing,
+            state=state,
+            severity=severity,
+            assigned_to=assigned_to,
             limit=limit,
             skip=skip,
         )

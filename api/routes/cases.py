@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Query
 
 from analytics.cases import casework
 from analytics.cases.sentences import sentence
@@ -111,7 +111,7 @@ def get_case(store: Store, number: Number) -> dict[str, object]:
     openapi_extra=authorised.needs("cases"),
 )
 def decide_case(
-    request: Request, store: Store, number: Number, decision: schemas.Decision
+    store: Store, number: Number, decision: schemas.Decision
 ) -> dict[str, object]:
     """Change the state of a case, or its effect on figures.
 
@@ -119,7 +119,71 @@ def decide_case(
     thereby excluded from figures, or included again, are recomputed at once.
     """
     with store.writing() as connection:
-        casework.change(connection, number, **_by(request), **decision.model_dump())
+        casework.change(connection, number, **decision.model_dump())
+        return _in_full(connection, number)
+
+
+@router.post(
+    "/cases/decisions",
+    summary="Decide several anomaly cases",
+    response_model=schemas.Outcomes,
+    responses=_DECIDING,
+    openapi_extra=authorised.needs("cases"),
+)
+def decide_cases(store: Store, decisions: schemas.Decisions) -> dict[str, object]:
+    """Decide several cases alike; each is decided, or stays as it is, with the reason.
+
+    Requires a token for the cases of the municipality.
+    """
+    seen = {one.case: one.seen for one in decisions.cases}
+    decision = decisions.model_dump(exclude={"cases"})
+    with store.writing() as connection:
+        outcomes = casework.each(
+            connection,
+            seen,
+            lambda case: casework.change(connection, case, seen=seen[case], **decision),
+        )
+    cases = [_outcome(outcome) for outcome in outcomes]
+    decided = sum(1 for outcome in outcomes if outcome.error is None)
+    return {"decided": decided, "refused": len(cases) - decided, "cases": cases}
+
+
+@router.post(
+    "/cases/{number}/undo",
+    summary="Undo the newest decision of an anomaly case",
+    response_model=schemas.CaseInFull,
+    responses=_DECIDING,
+    openapi_extra=authorised.needs("cases"),
+)
+def undo_decision(
+    store: Store, number: Number, undoing: schemas.Undoing
+) -> dict[str, object]:
+    """Restore state and effect as they were before the newest decision.
+
+    Nothing may have come after it, but for comments and assignments.
+    """
+    with store.writing() as connection:
+        casework.undo(connection, number, **undoing.model_dump())
+        return _in_full(connection, number)
+
+
+@router.put(
+    "/cases/{number}/assignee",
+    summary="Assign an anomaly case",
+    response_model=schemas.CaseInFull,
+    responses=_DECIDING,
+    openapi_extra=authorised.needs("cases"),
+)
+def assign_case(
+    store: Store, number: Number, assignment: schemas.Assignment
+) -> dict[str, object]:
+    """Assign a case to somebody who may decide it, or to nobody."""
+    given = assignment.model_dump(exclude={"to"})
+    with store.writing() as connection:
+        town = casework.show(connection, number).municipality
+        email = assignment.to
+        to = None if email is None else casework.person(connection, town, email)
+        casework.assign(connection, number, to=to, **given)
         return _in_full(connection, number)
 
 
@@ -132,11 +196,11 @@ def decide_case(
     openapi_extra=authorised.needs("cases"),
 )
 def comment_case(
-    request: Request, store: Store, number: Number, remark: schemas.Comment
+    store: Store, number: Number, remark: schemas.Comment
 ) -> dict[str, object]:
     """Add a comment; it changes neither state nor figures."""
     with store.writing() as connection:
-        casework.remark(connection, number, **_by(request), comment=remark.comment)
+        casework.remark(connection, number, comment=remark.comment)
         return _in_full(connection, number)
 
 
@@ -147,11 +211,16 @@ def in_words(case: Case) -> dict[str, Any]:
     }
 
 
-def _by(request: Request) -> dict[str, Any]:
-    """Return who decides, and for which municipality."""
-    who = authorised.bearer(request)
-    return {"who": who.name, "municipality": who.municipality}
-
-
 def _in_full(connection: Connection, number: int) -> dict[str, Any]:
     return in_words(casework.show(connection, number))
+
+
+def _outcome(outcome: casework.Outcome) -> dict[str, Any]:
+    error = outcome.error
+    return {
+        "case": outcome.case,
+        "decided": error is None,
+        "hours": outcome.hours,
+        "code": error and error.code,
+        "detail": error and str(error),
+    }

@@ -45,6 +45,12 @@ class Case(Simulated):
     opened_at: datetime
     updated_at: datetime
     withdrawn_at: datetime | None
+    assignee: str | None = Field(
+        None, description="to whom it is assigned, for who belongs to the municipality"
+    )
+    version: int | None = Field(
+        None, description="of its newest event; `seen` of a decision"
+    )
 
 
 class CaseInWords(Case):
@@ -101,9 +107,18 @@ class Change(BaseModel):
 
     at: datetime
     kind: str = Field(
-        description="opened, raised, withdrawn, returned, decided or comment"
+        description="opened, raised, withdrawn, returned, decided, comment, assigned "
+        "or undone"
     )
-    who: str = Field(description="`detectors`, or the name of a token")
+    who: str = Field(
+        description="a name, for who belongs to the municipality; else as `acted_as`"
+    )
+    acted_as: str = Field(
+        "", description="detectors, planner, engineer, token, command or person"
+    )
+    assignee: str | None = Field(
+        None, description="to whom it was assigned, for who belongs to the municipality"
+    )
     state: str
     effect: str
     severity: str
@@ -117,7 +132,20 @@ class CaseInFull(CaseInWords):
     history: list[Change]
 
 
-class Decision(BaseModel):
+class Remark(BaseModel):
+    """Something that a person does with a case."""
+
+    comment: str = Field("", max_length=casework.MAX_COMMENT_LENGTH)
+    seen: int | None = Field(
+        None,
+        ge=1,
+        le=2**63 - 1,
+        description="the `version` that you saw: if the case changed since, it stays "
+        "as it is",
+    )
+
+
+class Decision(Remark):
     """A person's decision; fields that are not given stay."""
 
     model_config = ConfigDict(
@@ -128,6 +156,52 @@ class Decision(BaseModel):
 
     state: Literal["suspected", "confirmed", "explained", "rejected"] | None = None
     effect: Literal["exclude", "caveat", "keep"] | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.state is None and self.effect is None:
+            raise ValueError("name a state, an effect, or both")
+        return self
+
+
+class Undoing(Remark):
+    """Undoes the newest decision."""
+
+
+class Assignment(Remark):
+    """Assigns a case."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"to": "anne@example.org"}]}
+    )
+
+    to: str | None = Field(
+        description="e-mail of somebody who may decide the case; null: nobody",
+        max_length=254,
+    )
+
+
+class Seen(BaseModel):
+    """One of several cases."""
+
+    case: int = Field(ge=1, le=2**63 - 1)
+    seen: int | None = Field(None, ge=1, le=2**63 - 1, description="as of a decision")
+
+
+class Decisions(BaseModel):
+    """A decision for several cases; fields that are not given stay."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"cases": [{"case": 1, "seen": 7}], "state": "rejected"},
+            ]
+        }
+    )
+
+    cases: list[Seen] = Field(min_length=1, max_length=casework.MAX_CASES)
+    state: Literal["suspected", "confirmed", "explained", "rejected"] | None = None
+    effect: Literal["exclude", "caveat", "keep"] | None = None
     comment: str = Field("", max_length=casework.MAX_COMMENT_LENGTH)
 
     @model_validator(mode="after")
@@ -135,6 +209,24 @@ class Decision(BaseModel):
         if self.state is None and self.effect is None:
             raise ValueError("name a state, an effect, or both")
         return self
+
+
+class Outcome(BaseModel):
+    """What became of one of several cases."""
+
+    case: int
+    decided: bool
+    hours: int | None = Field(description="of figures that are recomputed")
+    code: str | None = Field(None, description="why it was not decided; see the errors")
+    detail: str | None = None
+
+
+class Outcomes(BaseModel):
+    """What became of several cases, in the order that they were named."""
+
+    decided: int
+    refused: int
+    cases: list[Outcome]
 
 
 class Comment(BaseModel):

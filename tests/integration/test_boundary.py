@@ -275,8 +275,9 @@ def test_functions_with_the_rights_of_the_owner_are_known(plain_database: str) -
             "and p.prorettype <> 'trigger'::regtype order by 1",
         )
     assert [name for (name,) in found] == [
-        *("account", "alerts_held_up", "audiences", "is_heard_elsewhere", "link"),
-        *("manages", "may", "newest_receipt", "sees_corridor"),
+        *("account", "alerts_held_up", "audiences", "case_people", "decides"),
+        *("is_heard_elsewhere", "link"),
+        *("manages", "may", "newest_receipt", "person", "sees_corridor"),
         *("sees_junction", "senders_missing", "session", "slots", "token", "work"),
     ]
 

@@ -122,6 +122,10 @@ def test_figures_follow_a_decision_at_once(bench: Bench) -> None:
     assert decide(effect="exclude") == (90, True)
     assert decide(state="rejected") == (490, False)
     assert decide(state="explained") == (90, True)
+    with bench.store.connection.transaction():
+        casework.undo(bench.store.connection, case, who="Ada")
+    assert decide(comment="undone") == (490, False)
+    assert decide(state="explained", effect="exclude") == (90, True)
     assert decide(state="suspected", effect="caveat") == (490, False)
 
 
@@ -253,9 +257,7 @@ def test_a_token_for_cases_decides_and_one_for_readings_does_not(bench: Bench) -
         listed = client.get("/api/v1/cases?current=true").json()["cases"]
         assert all(row["current"] for row in listed)
     with pytest.raises(UnknownKey):
-        casework.change(
-            connection, case, who="x", state="rejected", municipality="elsewhere"
-        )
+        casework.change(connection, 999999, who="x", state="rejected")
 
 
 def test_cases_are_decided_on_the_command_line(bench: Bench) -> None:
@@ -282,6 +284,15 @@ def test_cases_are_decided_on_the_command_line(bench: Bench) -> None:
     assert "jedes Jahr" in shown.stdout
     assert run("confirm", 999999).returncode == 2
     assert run("confirm", case, "--effect", "maybe").returncode == 2
+    assert run("undo", case).returncode == 0
+    several = run("reject", case, 999999, "--by", "A")
+    assert several.returncode == 4
+    assert "case 999999: There is no case 999999" in several.stderr
+    assert run("assign", case).returncode == 2
+    unknown = run("assign", case, "--to", "nobody@example.org")
+    assert "cannot be assigned" in unknown.stderr
+    assert run("undo", case).returncode == 0
+    assert "suspected, caveat" in run("show", case).stdout
 
 
 class Inbox:

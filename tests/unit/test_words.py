@@ -110,6 +110,7 @@ def kinds() -> list[Kind]:
         Kind("state of a case", states.STATES, {"word": states.STATES}, page),
         Kind("effect", states.EFFECTS, {"sentence": states.EFFECTS}, page),
         Kind("event of a case", states.KINDS, {"word": states.KINDS}),
+        Kind("as what somebody acted", states.ACTED_AS, {"word": states.ACTED_AS}),
         Kind(
             "severity",
             severity.LEVELS,

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
 from zoneinfo import ZoneInfo
 
 from analytics.cases import states
@@ -16,8 +15,6 @@ from dashboards.language import UNKNOWN_FIGURE, Language
 from dashboards.steps import MAX_ROWS
 from verkehrspuls.cases import CaseInFull, Change, Member
 from verkehrspuls.quantities import COUNTED
-
-_BY_MACHINE: Final = "detectors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +119,11 @@ def _figure(member: Member, name: str, language: Language) -> str:
 
 
 def _history(case: CaseInFull, language: Language) -> Table:
-    machine = language.phrase("detectors")
     rows = [
         (
             language.moment(event.at, case.time_zone),
             _kind(event, language),
-            machine if event.who == _BY_MACHINE else event.who,
+            _who(event, language),
             describe.case_state(event, language),
             describe.severity(event, language),
             event.comment,
@@ -156,5 +152,11 @@ def _link(case: CaseInFull, language: Language) -> str:
 
 
 def _kind(event: Change, language: Language) -> str:
-    word = states.KINDS[event.kind]
-    return language.phrase(word)
+    word = language.phrase(states.KINDS[event.kind])
+    return f"{word}: {event.assignee}" if event.assignee else word
+
+
+def _who(event: Change, language: Language) -> str:
+    """Write who did something: as what, and the name where it is shown."""
+    role = language.phrase(states.ACTED_AS[event.acted_as])
+    return role if event.who == event.acted_as else f"{event.who} ({role})"

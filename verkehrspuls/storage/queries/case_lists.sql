@@ -17,7 +17,10 @@ select a.anomaly_case_id, own.detector, own.first as began, own.last as ended,
        own.direction_name,
        m.time_zone, m.simulated,
        stands.how <> 'closed' as open, stands.how = 'current' as current,
-       stands.how as standing, (count(*) over ())::integer as matching
+       stands.how as standing, (count(*) over ())::integer as matching,
+       a.assigned_to, shown.person(a.assigned_to, m.municipality_id) as assignee,
+       (select max(e.case_event_id) from case_event e
+        where e.anomaly_case_id = a.anomaly_case_id) as version
 from anomaly_case a
 join site s on s.site_id = a.site_id
 join municipality m using (municipality_id)
@@ -56,6 +59,9 @@ cross join lateral (
 where (%(municipality)s::text is null or m.key = %(municipality)s)
   and (%(case)s::bigint is null or a.anomaly_case_id = %(case)s)
   and (%(standing)s::text[] is null or stands.how = any(%(standing)s::text[]))
+  and (%(state)s::text is null or a.state = %(state)s)
+  and (%(severity)s::text is null or a.severity = %(severity)s)
+  and (%(assigned_to)s::integer is null or a.assigned_to = %(assigned_to)s)
   -- so that the index of the site is used
   and (%(site)s::text is null or a.anomaly_case_id in (
       select e.anomaly_case_id

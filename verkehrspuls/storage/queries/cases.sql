@@ -132,24 +132,32 @@ where s.site_id = a.site_id and s.municipality_id = any(%(municipalities)s)
 returning a.anomaly_case_id;
 
 -- name: note_case
--- What became of a case.
+-- What became of a case. `who` names a command or token; an account signs by itself.
 insert into vp.case_event (
-    anomaly_case_id, kind, who, state, effect, severity, comment)
-select a.anomaly_case_id, %(kind)s, %(who)s, a.state, a.effect, a.severity, %(comment)s
+    anomaly_case_id, kind, who, state, effect, severity, comment, assignee_id)
+select a.anomaly_case_id, %(kind)s, %(who)s, a.state, a.effect, a.severity, %(comment)s,
+       %(assignee)s
 from anomaly_case a
 where a.anomaly_case_id = %(anomaly_case_id)s
 returning case_event_id;
 
--- name: lock_municipality_of_case
--- The same for a person.
-select vp.lock_municipality(s.municipality_id)
-from anomaly_case a
-join site s using (site_id)
-where a.anomaly_case_id = %(anomaly_case_id)s;
+-- name: lock_municipalities_of_cases
+-- The same for a person; in the order of the detectors.
+select vp.lock_municipality(towns.municipality_id)
+from (
+    select distinct s.municipality_id
+    from anomaly_case a
+    join site s using (site_id)
+    where a.anomaly_case_id = any(%(cases)s::bigint[])
+    order by s.municipality_id
+) towns;
 
 -- name: find_case
--- How a case stands.
-select a.anomaly_case_id, a.state, a.effect, a.withdrawn_at, m.key as municipality
+-- How a case stands, and whether the viewer may decide it.
+select a.anomaly_case_id, a.state, a.effect, a.withdrawn_at, a.assigned_to,
+       m.key as municipality, shown.decides(m.municipality_id) as is_decided_here,
+       (select max(e.case_event_id) from case_event e
+        where e.anomaly_case_id = a.anomaly_case_id) as version
 from anomaly_case a
 join site s using (site_id)
 join municipality m using (municipality_id)
@@ -160,6 +168,15 @@ where a.anomaly_case_id = %(anomaly_case_id)s;
 update vp.anomaly_case
 set state = %(state)s, effect = %(effect)s, updated_at = now()
 where anomaly_case_id = %(anomaly_case_id)s;
+
+-- name: assign_case
+update vp.anomaly_case
+set assigned_to = %(assignee)s, updated_at = now()
+where anomaly_case_id = %(anomaly_case_id)s;
+
+-- name: case_people
+-- To whom cases of a municipality can be assigned.
+select account_id, email, name from shown.case_people(%(municipality)s);
 
 -- name: mark_case_stale
 -- Let the figures of the hours of a case be computed anew, and the days of intervals
@@ -192,11 +209,16 @@ where e.anomaly_case_id = %(anomaly_case_id)s
 order by e.began, s.key, c.key, e.detector;
 
 -- name: case_history
--- What became of a case, the oldest first.
-select at, kind, who, state, effect, severity, comment
-from case_event
-where anomaly_case_id = %(anomaly_case_id)s
-order by case_event_id;
+-- What became of a case, the oldest first. Names are shown to who belongs to the town.
+select e.case_event_id, e.at, e.kind,
+       coalesce(e.who, shown.person(e.account_id, s.municipality_id), e.acted_as) as who,
+       e.acted_as, shown.person(e.assignee_id, s.municipality_id) as assignee,
+       e.state, e.effect, e.severity, e.comment
+from case_event e
+join anomaly_case a using (anomaly_case_id)
+join site s using (site_id)
+where e.anomaly_case_id = %(anomaly_case_id)s
+order by e.case_event_id;
 
 -- name: make_alerts
 -- A message for each change of a case that a rule and a destination are for: that it
@@ -227,7 +249,7 @@ where e.at > %(now)s::timestamptz - make_interval(hours => %(newest_h)s)
           and a.ended > %(now)s::timestamptz - make_interval(hours => %(newest_h)s)
           and array_position(array['low', 'medium', 'high'], a.severity)
               >= array_position(array['low', 'medium', 'high'], r.severity)
-      else e.kind in ('withdrawn', 'decided') and exists (
+      else e.kind in ('withdrawn', 'decided', 'undone') and exists (
           select from alert l
           where l.anomaly_case_id = a.anomaly_case_id
             and l.destination = d.destination and l.sent_at is not null)
@@ -257,7 +279,8 @@ with first as (
     limit 1
     for no key update of f skip locked
 )
-select l.alert_id, attempts, destination, l.anomaly_case_id, e.kind, e.at, e.who,
+select l.alert_id, attempts, destination, l.anomaly_case_id, e.kind, e.at,
+       coalesce(e.who, e.acted_as) as who,
        m.key as municipality, m.name as municipality_name, m.time_zone, m.simulated
 from first
 join alert l using (municipality_id, destination, attempts)
