@@ -34,7 +34,7 @@ PUBLISHED_NAMES: Final = {
 
 def create_app(settings: Settings) -> FastAPI:
     """Create the application; it connects to the database when it starts."""
-    url = settings.database.as_web
+    url = settings.database.login("api")
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

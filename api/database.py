@@ -27,7 +27,7 @@ from verkehrspuls.storage.database import (
     explained,
     of_driver,
 )
-from verkehrspuls.storage.roles import ACTOR, READER, require_web
+from verkehrspuls.storage.roles import ACTOR, READER, require_login
 from verkehrspuls.storage.watch import Lost, Watched, conninfo
 
 STATEMENT_MS = 10_000
@@ -55,7 +55,7 @@ def require_role(url: str) -> None:
     A database that is away is waited for, and asked then.
     """
     with suppress(DatabaseUnavailable), connect(url, application="api") as connection:
-        require_web(connection)
+        require_login(connection, "api")
 
 
 class Database:
@@ -162,7 +162,7 @@ class Database:
     def _begin(self, connection: Watched) -> None:
         """Refuse to work as a role that is above the boundary between viewers."""
         try:
-            require_web(connection)
+            require_login(connection, "api")
         except WrongRole as error:
             self._refused = error
             raise

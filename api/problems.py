@@ -165,7 +165,7 @@ RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
 }
 #: Those of reading.
 READ_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
-    status: RESPONSES[status] for status in (404, 422, 503)
+    status: RESPONSES[status] for status in (401, 404, 422, 503)
 }
 
 

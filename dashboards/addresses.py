@@ -39,6 +39,16 @@ def case(language: str, number: int) -> str:
     return f"/{language}/cases/{number}"
 
 
+def cases(language: str) -> str:
+    """Return the address of the list of anomaly cases."""
+    return f"/{language}/cases"
+
+
+def login_for(language: str, back: str) -> str:
+    """Return the address for logging in, after which `back` is shown."""
+    return f"/{language}/login?{urlencode({'next': back})}"
+
+
 def site_of(language: str, found: Case) -> str:
     """Return the address of the site of a case."""
     return site(language, found.municipality, found.site)

@@ -24,6 +24,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from ingest.batch import Batch, Collector, Message
@@ -35,6 +36,7 @@ from ingest.resolve import Registry, beside, filters
 from ingest.write import Stopped, Writer
 from verkehrspuls.settings import Settings
 from verkehrspuls.storage.clocks import ahead
+from verkehrspuls.storage.roles import require_login
 
 log = logging.getLogger(__name__)
 
@@ -153,10 +155,11 @@ class Worker:
         #: with all that the formats remember of earlier messages
         self._formats = Formats()
         self._writer: BatchWriter = writer or Writer(
-            settings.database.url.get_secret_value(),
+            settings.database.login("ingest"),
             self._settings,
             pause=self._stop.wait,
             formats=self._formats,
+            check=partial(require_login, part="ingest"),
         )
         #: taken from the inbox for the next batch; only the collector uses it
         self._taken: deque[Message] = deque()

@@ -67,17 +67,20 @@ class Writer:
         pause: Callable[[float], bool],
         at_most_s: float = math.inf,
         formats: Formats | None = None,
+        check: Callable[[Connection], None] = lambda _: None,
     ) -> None:
         """Prepare; `pause(seconds)` waits, and returns whether to stop.
 
         What `formats` have to remember is stored with the batches that they decoded.
-        After `at_most_s` a failure is not retried: its error is raised.
+        After `at_most_s` a failure is not retried: its error is raised. Each connection
+        passes a `check`.
         """
         self._url = url
         self._settings = settings
         self._formats = formats or Formats()
         self._pause = pause
         self._at_most_s = at_most_s
+        self._check = check
         self._slot = settings.slot
         self._connection: Connection | None = None
         #: process number of the server for the last connection
@@ -270,6 +273,7 @@ class Writer:
         return self._connection
 
     def _prepare(self, connection: Connection) -> None:
+        self._check(connection)
         limit_ms = int(1000 * self._settings.database_s)
         lock_ms = limit_ms // 6
         execute(connection, "limit_session", statement_ms=limit_ms, lock_ms=lock_ms)

@@ -17,7 +17,7 @@ from ingest.check import Limits
 from ingest.formats import formats
 from ingest.worker import Worker
 from ingest.write import Writer
-from tests.parts import PATIENCE_S
+from tests.parts import PATIENCE_S, as_analytics, as_ingest, logins
 from verkehrspuls.settings import Analytics, Settings, load
 from verkehrspuls.storage.database import connect
 
@@ -28,7 +28,7 @@ class Intake:
     def __init__(self, url: str, **ingest: object) -> None:
         self.url = url
         self.connection = connect(url, row_factory=dict_row, autocommit=True)
-        settings = load({"VERKEHRSPULS_DATABASE__URL": url})
+        settings = load(logins(url))
         chosen = settings.ingest.model_copy(update=ingest)
         self.settings = settings.model_copy(update={"ingest": chosen})
         self.formats = formats()
@@ -36,7 +36,9 @@ class Intake:
 
     def _new_writer(self) -> Writer:
         chosen = self.settings.ingest
-        return Writer(self.url, chosen, pause=lambda _: True, formats=self.formats)
+        return Writer(
+            as_ingest(self.url), chosen, pause=lambda _: True, formats=self.formats
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -69,7 +71,7 @@ class Intake:
 
 def compute(url: str, now: datetime, *, silence: bool = False) -> None:
     """Let an analytics worker do all that is stale, and judge its hours."""
-    with open_store(url, application="test") as store:
+    with open_store(as_analytics(url), application="test") as store:
         while claims.process(store, Analytics(), now=now):
             pass
         while case_hours.judge(store, now=now):

@@ -353,7 +353,32 @@ def make_roles(connection: psycopg.Connection[Any], password: str) -> None:
 
 def as_web(url: str) -> str:
     """Return how the web logs in at a database of the tests."""
-    return make_conninfo(url, user=roles.WEB)
+    return _as(roles.WEB, url)
+
+
+def as_ingest(url: str) -> str:
+    """Return how ingest logs in at a database of the tests."""
+    return _as(roles.INGEST, url)
+
+
+def as_analytics(url: str) -> str:
+    """Return how analytics logs in at a database of the tests."""
+    return _as(roles.ANALYTICS, url)
+
+
+def logins(url: str) -> dict[str, str]:
+    """Return the settings of the database: the owner's, and of each part its own."""
+    setting = "VERKEHRSPULS_DATABASE__"
+    return {
+        f"{setting}URL": url,
+        f"{setting}WEB_URL": as_web(url),
+        f"{setting}INGEST_URL": as_ingest(url),
+        f"{setting}ANALYTICS_URL": as_analytics(url),
+    }
+
+
+def _as(role: str, url: str) -> str:
+    return make_conninfo(url, user=role)
 
 
 def as_reader(url: str) -> str:

@@ -73,8 +73,8 @@ class Case(Found):
     #: account, and name, for who belongs to the municipality
     assigned_to: int | None = None
     assignee: str | None = None
-    #: its newest event
-    version: int | None = None
+    #: its newest event, 0: there is none
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)

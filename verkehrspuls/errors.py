@@ -10,6 +10,9 @@
     │   └── NotPermitted
     ├── Unavailable               exit 3   a part does not answer
     │   ├── DatabaseUnavailable
+    │   ├── LoginRefused
+    │   ├── RolesMissing
+    │   ├── WrongRole
     │   ├── BrokerUnavailable
     │   ├── NotMigrated
     │   ├── NoTables
@@ -104,8 +107,8 @@ class BadFile(UsageError):
 class NotPermitted(UsageError):
     """The database's role may not do this: {reason}.
 
-    Set the URL of the database's owner in VERKEHRSPULS_DATABASE__URL. The role of the
-    web is for `api run` only.
+    Set the URL of the database's owner in VERKEHRSPULS_DATABASE__URL. The roles of web,
+    ingest and analytics are for `api run`, `ingest run` and `analytics run` only.
     """
 
     code = "not-permitted"
@@ -140,10 +143,21 @@ class RolesMissing(Unavailable):
 
 
 class WrongRole(Unavailable):
-    """The web logs in to the database as `{role}`, which {fault}.
+    """{part} logs in to the database as `{role}`, which {fault}.
 
-    Let it log in as `vp_web`: set VERKEHRSPULS_DATABASE__WEB_URL. `roles.sql` makes the
-    role, see docs/how-to/connect-your-own-database.md.
+    Let it log in as `{needed}`: set VERKEHRSPULS_DATABASE__{setting}. `roles.sql`
+    makes the role, see docs/how-to/connect-your-own-database.md.
+    """
+
+    code = "database-unavailable"
+
+
+class LoginRefused(Unavailable):
+    """The database refuses the login: {reason}.
+
+    Check role and password in the setting: VERKEHRSPULS_DATABASE__URL, for the web
+    __WEB_URL, for ingest __INGEST_URL, for analytics __ANALYTICS_URL. `roles.sql` makes
+    the roles, see docs/how-to/connect-your-own-database.md.
     """
 
     code = "database-unavailable"

@@ -70,13 +70,21 @@ class Database(Section):
     url: SecretStr = SecretStr("")
     """libpq URL of the database; if empty, `up` starts the embedded PostgreSQL"""
     web_url: SecretStr = SecretStr("")
-    """the same for the web, which logs in as `vp_web`; if empty, `url`. The web refuses
-    to log in as the owner of the database"""
+    """the same for `api run`, which logs in as `vp_web`; if empty, `url`. It refuses to
+    log in as the owner of the database"""
+    ingest_url: SecretStr = SecretStr("")
+    """the same for `ingest run`, which logs in as `vp_ingest`"""
+    analytics_url: SecretStr = SecretStr("")
+    """the same for `analytics run`, which logs in as `vp_analytics`"""
 
-    @property
-    def as_web(self) -> str:
-        """Return the URL with which the web logs in."""
-        return (self.web_url or self.url).get_secret_value()
+    def login(self, part: str) -> str:
+        """Return with which URL a part logs in: its own, or `url`."""
+        own = {
+            "api": self.web_url,
+            "ingest": self.ingest_url,
+            "analytics": self.analytics_url,
+        }
+        return (own.get(part) or self.url).get_secret_value()
 
 
 class Broker(Section):

@@ -71,7 +71,7 @@ class Standing:
     municipality: str
     #: whether the viewer may decide it
     is_decided_here: bool
-    version: int | None
+    version: int
 
 
 class Person(NamedTuple):

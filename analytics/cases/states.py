@@ -46,6 +46,8 @@ ACTED_AS: Final = {
 }
 #: Kinds that change neither state nor figures.
 ASIDE: Final = frozenset({"comment", "assigned"})
+#: What a state does to figures, whatever was the effect before.
+EFFECT_OF: Final = {"rejected": "keep", SUSPECTED: "caveat"}
 #: States in which the effect `exclude` counts.
 EXCLUDING: Final = frozenset({"confirmed", "explained"})
 

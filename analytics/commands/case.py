@@ -142,13 +142,13 @@ def explain(
 @app.command()
 def reject(numbers: Numbers, comment: Text = "", by: By = None) -> None:
     """Reject cases as false alarms; figures stay as they are."""
-    _decide(numbers, "rejected", "keep", comment, by)
+    _decide(numbers, "rejected", None, comment, by)
 
 
 @app.command()
 def reopen(numbers: Numbers, comment: Text = "", by: By = None) -> None:
     """Give cases back to the detectors: they are suspected again, and updated."""
-    _decide(numbers, "suspected", "caveat", comment, by)
+    _decide(numbers, "suspected", None, comment, by)
 
 
 @app.command()
@@ -212,7 +212,7 @@ def _decide(
     numbers: list[int], state: str, effect: str | None, comment: str, by: str | None
 ) -> None:
     from analytics.cases import casework
-    from analytics.cases.states import EFFECTS
+    from analytics.cases.states import EFFECT_OF, EFFECTS
     from verkehrspuls import wording
     from verkehrspuls.errors import UsageError
 
@@ -226,7 +226,7 @@ def _decide(
             number,
             who=_who(by),
             state=state,
-            effect=effect,
+            effect=effect or EFFECT_OF.get(state),
             comment=comment,
         ),
     )

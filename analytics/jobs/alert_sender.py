@@ -58,7 +58,7 @@ class HTTPError(OSError):
 
 def run(settings: Settings, destination: str, stop: threading.Event) -> None:
     """Send to a destination until `stop` is set; reconnect to a lost database."""
-    url = settings.database.url.get_secret_value()
+    url = settings.database.login("analytics")
     while not stop.is_set():
         try:
             with connect(url, application="verkehrspuls alerts") as connection:
@@ -322,6 +322,7 @@ _DESTINATIONS: Final[
 
 
 def _cases(connection: Connection, due: Changes) -> dict[int, Case]:
+    """Find the cases that changes are of, by number; one that is gone is left out."""
     found = {}
     for number in {row["anomaly_case_id"] for row in due}:
         for case in list_cases(connection, case=number, standing=None):

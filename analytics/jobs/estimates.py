@@ -175,7 +175,7 @@ def _forecast(
             kept=KEPT_LEADS_S[interval_s],
             **town.key,
         )
-        store.copy("copy_forecasts", found)
+        store.put("put_forecasts", found)
     return found.height
 
 
@@ -203,7 +203,7 @@ def _impute(store: Store, town: _Town, span: _Span, *, now: datetime) -> int:
         fresh = found.join(stored, on=_KEY, how="anti")
         store.execute("drop_imputed", **_hours(gone))
         rows = fresh.drop("interval_s").with_columns(made_at=pl.lit(now, frames.TIME))
-        store.copy("copy_imputed", rows)
+        store.put("put_imputed", rows)
         columns = ("channel_id", "time")
         changed = pl.concat([gone.select(columns), fresh.select(columns)]).unique()
         store.execute("mark_hours", **_hours(changed))

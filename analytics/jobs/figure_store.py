@@ -259,7 +259,7 @@ def write(
     store.copy("copy_long_volumes", figures.long)
     store.copy("copy_long_environment", figures.long_values)
     store.copy("copy_speed_histograms", _with_arrays(figures.histograms))
-    store.copy("copy_days", figures.days)
+    store.put("put_days", figures.days)
     store.execute(
         "put_newest_readings",
         channels=figures.newest["channel_id"].to_list(),

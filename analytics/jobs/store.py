@@ -104,6 +104,14 @@ class Store:
                 text = part.write_csv(include_header=False, datetime_format=_CSV_TIME)
                 copy.write(text.encode())
 
+    def put(self, query: str, frame: pl.DataFrame) -> None:
+        """Write a frame by a named query that inserts `rows` of JSON.
+
+        For tables with row security, into which only their owner may COPY.
+        """
+        if not frame.is_empty():
+            self.execute(query, rows=frame.write_json())
+
     def copy_columns(self, query: str, frame: pl.DataFrame) -> None:
         """Write a frame of numbers by binary COPY, a quarter cheaper for the server."""
         if frame.is_empty():

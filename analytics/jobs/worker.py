@@ -21,6 +21,7 @@ from analytics.jobs import (
 from analytics.jobs.store import Store, open_store
 from verkehrspuls.settings import Settings
 from verkehrspuls.storage.database import is_lost
+from verkehrspuls.storage.roles import require_login
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ class Worker:
         self._all = settings
         self._settings = settings.analytics
         self._limits = settings.health
-        self._url = settings.database.url.get_secret_value()
+        self._url = settings.database.login("analytics")
         self._on_ready = on_ready
         self._clock = clock
         self._stop = threading.Event()
@@ -108,6 +109,7 @@ class Worker:
                 with open_store(
                     self._url, application="verkehrspuls analytics"
                 ) as store:
+                    require_login(store.connection, "analytics")
                     self._announce()
                     failures = 0
                     self._work(store)

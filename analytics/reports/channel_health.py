@@ -180,7 +180,10 @@ def _days(
     now: datetime,
     bin: Bin,
 ) -> tuple[date, date]:
-    """Complete and check the local days that a period touches, both included."""
+    """Return the first and the last local day of a period, by default of the newest.
+
+    Refuse a period that ends before it starts, or that is too long.
+    """
     last = _day(end, zone, before=True) if end else now.astimezone(zone).date()
     first = _day(start, zone) if start else last - _LOOK_BACK
     if first > last:

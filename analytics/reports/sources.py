@@ -7,7 +7,7 @@ from copy import copy
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
-from typing import Any, Final, Literal, Self, TypedDict
+from typing import Any, Final, Literal, Required, Self, TypedDict, Unpack
 
 import polars as pl
 
@@ -336,6 +336,14 @@ def school_holidays(connection: Connection, state: str | None = None) -> pl.Data
     return frames.of_records(chosen, frames.SCHOOL_HOLIDAYS)
 
 
+class _Days(TypedDict, total=False):
+    direction: str
+    school_holidays: Required[pl.DataFrame]
+    #: SUSPECTED spans that are left out
+    without: pl.DataFrame | None
+    rules: Rules
+
+
 def read_days(
     source: FrameSource,
     site: Site,
@@ -343,30 +351,18 @@ def read_days(
     first: date,
     last: date,
     *,
-    direction: str = ALL,
-    school_holidays: pl.DataFrame,
-    without: pl.DataFrame | None = None,
     found: pl.DataFrame | None = None,
-    rules: Rules = validity.DEFAULT,
+    **asked: Unpack[_Days],
 ) -> pl.DataFrame:
     """Read FLOW_DAYS of a site from `first` to `last`, both included.
 
     `found` are days of the direction as `read_daily_figures` reads them, where they
     are read already.
     """
+    if found is not None:
+        found = found.with_columns(site_id=pl.lit(site.site_id, pl.Int32))
     return read_days_of_sites(
-        source,
-        [site],
-        quantity,
-        first,
-        last,
-        direction=direction,
-        school_holidays=school_holidays,
-        without=without,
-        found=None
-        if found is None
-        else found.with_columns(site_id=pl.lit(site.site_id, pl.Int32)),
-        rules=rules,
+        source, [site], quantity, first, last, found=found, **asked
     )[0]
 
 

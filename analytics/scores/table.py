@@ -115,6 +115,7 @@ def _times(problems: Problems, lines: pl.Series, texts: pl.Series) -> pl.Series:
 
 
 def _parse(texts: pl.Series, form: str, dtype: pl.DataType) -> pl.Series:
+    """Read times, or days, in a form; null where a text has another one."""
     if "%H" in form:
         return texts.str.to_datetime(form, strict=False, time_unit="us").cast(dtype)
     return texts.str.to_date(form, strict=False).cast(dtype)

@@ -18,7 +18,7 @@ ORDER: Final = 10
     "/municipalities",
     summary="List municipalities",
     response_model=schemas.Municipalities,
-    responses={503: RESPONSES[503]},
+    responses={status: RESPONSES[status] for status in (401, 503)},
 )
 def list_municipalities(store: Store) -> dict[str, object]:
     """List the municipalities with a site visible to you, by name."""

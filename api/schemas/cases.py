@@ -48,9 +48,7 @@ class Case(Simulated):
     assignee: str | None = Field(
         None, description="to whom it is assigned, for who belongs to the municipality"
     )
-    version: int | None = Field(
-        None, description="of its newest event; `seen` of a decision"
-    )
+    version: int = Field(0, description="of its newest event; `seen` of a decision")
 
 
 class CaseInWords(Case):
@@ -138,7 +136,7 @@ class Remark(BaseModel):
     comment: str = Field("", max_length=casework.MAX_COMMENT_LENGTH)
     seen: int | None = Field(
         None,
-        ge=1,
+        ge=0,
         le=2**63 - 1,
         description="the `version` that you saw: if the case changed since, it stays "
         "as it is",
@@ -167,6 +165,8 @@ class Decision(Remark):
 class Undoing(Remark):
     """Undoes the newest decision."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"seen": 7}]})
+
 
 class Assignment(Remark):
     """Assigns a case."""
@@ -185,7 +185,7 @@ class Seen(BaseModel):
     """One of several cases."""
 
     case: int = Field(ge=1, le=2**63 - 1)
-    seen: int | None = Field(None, ge=1, le=2**63 - 1, description="as of a decision")
+    seen: int | None = Field(None, ge=0, le=2**63 - 1, description="as of a decision")
 
 
 class Decisions(BaseModel):

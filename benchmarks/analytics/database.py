@@ -40,12 +40,12 @@ def empty_database() -> "Iterator[PostgresServer]":
 
 
 @contextmanager
-def database() -> Iterator[str]:
-    """Run a database with the bench's town; yield its URL."""
+def database() -> "Iterator[PostgresServer]":
+    """Run a database with the bench's town."""
     with empty_database() as server:
         with connect(server.url) as connection:
             register(connection, made.town())
-        yield server.url
+        yield server
 
 
 def load(connection: Connection, hours: int) -> int:
@@ -80,7 +80,8 @@ def measure(readings: int) -> dict[str, float | int]:
     judges health afterwards, which is measured here in one process.
     """
     hours = made.hours_of(readings)
-    with database() as url:
+    with database() as server:
+        url = server.url
         with connect(url) as connection:
             loaded = load(connection, hours)
         with connect(url, autocommit=True) as connection:

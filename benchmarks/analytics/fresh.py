@@ -16,6 +16,7 @@ from benchmarks.analytics import made
 from benchmarks.analytics.database import database
 from verkehrspuls.mqtt import Publisher
 from verkehrspuls.storage.database import connect
+from verkehrspuls.storage.roles import ANALYTICS, INGEST
 from verkehrspuls.storage.sites import list_sites
 from verkehrspuls.storage.volumes import read_volumes
 
@@ -37,10 +38,13 @@ def measure(seconds: int) -> dict[str, float | None]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vp-")))
         folder.chmod(0o755)
-        url = stack.enter_context(database())
+        server = stack.enter_context(database())
+        url = server.url
         broker = stack.enter_context(Broker(folder / "broker"))
         environment = {
             "VERKEHRSPULS_DATABASE__URL": url,
+            "VERKEHRSPULS_DATABASE__INGEST_URL": server.url_of(INGEST),
+            "VERKEHRSPULS_DATABASE__ANALYTICS_URL": server.url_of(ANALYTICS),
             "VERKEHRSPULS_BROKER__URL": broker.url,
             "VERKEHRSPULS_LOG__LEVEL": "error",
         }

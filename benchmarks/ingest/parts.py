@@ -17,6 +17,7 @@ from verkehrspuls.model import Channel, Installation, Sensor, Site, Town
 from verkehrspuls.registry.towns import register
 from verkehrspuls.storage.database import connect
 from verkehrspuls.storage.migrate import migrate
+from verkehrspuls.storage.roles import INGEST
 
 SENSORS: Final = 500
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -36,6 +37,8 @@ class Parts(NamedTuple):
     """Addresses of the bench's parts, and their processes."""
 
     database: str
+    #: of the same database, for ingest
+    login: str
     broker: str
     publish: str
     broker_name: str
@@ -69,12 +72,12 @@ def start_parts(*, timescale: bool = False) -> Iterator[Parts]:
         pids = {}
         postgres = None
         if timescale:
-            database = stack.enter_context(_timescale())
+            database, login = stack.enter_context(_timescale())
         else:
             postgres = stack.enter_context(PostgresServer(directory / "postgres"))
             lock = postgres.data / "postmaster.pid"
             pids["database"] = int(lock.read_text().split()[0])
-            database = postgres.url
+            database, login = postgres.url, postgres.url_of(INGEST)
         migrate(database)
         with connect(database) as connection:
             register(connection, _town())
@@ -83,12 +86,12 @@ def start_parts(*, timescale: bool = False) -> Iterator[Parts]:
             url, pids["broker"] = stack.enter_context(
                 _mosquitto(mosquitto, directory / "mosquitto")
             )
-            yield Parts(database, url, url, "mosquitto", pids, postgres)
+            yield Parts(database, login, url, url, "mosquitto", pids, postgres)
             return
         broker = stack.enter_context(Broker(directory / "broker"))
         pids["broker"] = broker.process.pid  # type: ignore[union-attr]  # it runs
         urls = broker.url, broker.publish_url
-        yield Parts(database, *urls, "embedded", pids, postgres)
+        yield Parts(database, login, *urls, "embedded", pids, postgres)
 
 
 def has_timescale() -> bool:
@@ -101,7 +104,7 @@ def has_timescale() -> bool:
 
 
 @contextmanager
-def _timescale() -> Iterator[str]:
+def _timescale() -> Iterator[tuple[str, str]]:
     parts: Any = import_module("tests.parts")
     settings = {
         "shared_preload_libraries": "timescaledb",
@@ -110,7 +113,7 @@ def _timescale() -> Iterator[str]:
         "max_wal_size": "1GB",
     }
     with parts.DebianServer(parts.TIMESCALE_ROOT, 17, **settings) as server:
-        yield server.url
+        yield server.url, parts.as_ingest(server.url)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ def start_workers(
             process = subprocess.Popen(
                 [sys.executable, "-m", "verkehrspuls", "ingest", "run"],
                 env={
-                    "VERKEHRSPULS_DATABASE__URL": parts.database,
+                    "VERKEHRSPULS_DATABASE__URL": parts.login,
                     "VERKEHRSPULS_BROKER__URL": parts.broker,
                     "VERKEHRSPULS_INGEST__BULK": str(bulk),
                     "VERKEHRSPULS_INGEST__QUEUE_MESSAGES": str(queue),

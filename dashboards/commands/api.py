@@ -40,7 +40,7 @@ def run(
     # beside a running `up` it serves the same database
     settings = resolve()
     service.begin(settings.log)
-    require_role(settings.database.as_web)
+    require_role(settings.database.login("api"))
     serve(
         create_web(settings),
         settings.api.host if host is None else host,

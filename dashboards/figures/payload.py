@@ -67,7 +67,10 @@ def _list(values: list[Any]) -> object:
 
 
 def _numbers(values: list[Any]) -> dict[str, Any] | None:
-    """Pack numbers in two bytes: steps of the last decimal above the least, or None."""
+    """Pack numbers into two bytes each; None where that would lose decimals.
+
+    They are written as steps of the last decimal above the least of them.
+    """
     known = np.array(values, dtype=np.float64)
     least, unknown = np.nanmin(known), np.isnan(known)
     for factor in _FACTORS:

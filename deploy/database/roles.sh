@@ -10,8 +10,13 @@ psql --set ON_ERROR_STOP=1 --host database --username postgres --no-psqlrc --qui
 alter role vp password :'password';
 \set password `cat /run/secrets/database_web_password`
 alter role vp_web password :'password';
+\set password `cat /run/secrets/database_ingest_password`
+alter role vp_ingest password :'password';
+\set password `cat /run/secrets/database_analytics_password`
+alter role vp_analytics password :'password';
 select 'create database vp owner vp'
 where not exists (select from pg_database where datname = 'vp') \gexec
 revoke all on database vp from public;
-grant connect on database vp to vp_web;
+grant connect on database vp to vp_web, vp_analytics;
+grant connect, temporary on database vp to vp_ingest;
 SQL

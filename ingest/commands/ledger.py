@@ -52,7 +52,6 @@ def show(
             start=start,
             end=end,
             municipality=town,
-            site=None,
             sensor=key,
         )
         if key and not rows:

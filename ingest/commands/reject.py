@@ -19,6 +19,7 @@ from verkehrspuls.errors import UnknownKey, UsageError
 if TYPE_CHECKING:
     from ingest.reasons import Detail
     from verkehrspuls.storage.database import Connection
+    from verkehrspuls.storage.ledger import Rejects
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -187,7 +188,7 @@ def replay(
         )
 
 
-def _choice(connection: "Connection", chosen: Counted) -> dict[str, Any]:
+def _choice(connection: "Connection", chosen: Counted) -> "Rejects":
     """Check the options; return the fields of `ingest.rejects.Choice` but topic."""
     from verkehrspuls.cli import keys, periods
     from verkehrspuls.storage import known

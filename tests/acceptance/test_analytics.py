@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 
-from tests.parts import PATIENCE_S, bound_s, wait_for
+from tests.parts import PATIENCE_S, bound_s, logins, wait_for
 from tests.towns import TOWN
 from verkehrspuls.registry.towns import register
 from verkehrspuls.storage.database import connect
@@ -25,7 +25,7 @@ def command(*arguments: str) -> list[str]:
 
 
 def environment(url: str) -> dict[str, str]:
-    return {**os.environ, "VERKEHRSPULS_DATABASE__URL": url}
+    return {**os.environ, **logins(url)}
 
 
 def put_reading(url: str) -> None:

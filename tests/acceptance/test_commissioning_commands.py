@@ -17,7 +17,7 @@ from psycopg.rows import scalar_row
 from ingest.batch import Message
 from ingest.files.write import write
 from ingest.trial import attempt
-from tests.parts import PROJECT
+from tests.parts import PROJECT, logins
 from tests.towns import AIR_TOPIC, COUNTS_TOPIC, TOWN
 from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import Ingest, load
@@ -38,7 +38,7 @@ def run(
 ) -> "subprocess.CompletedProcess[bytes]":
     done = subprocess.run(
         [sys.executable, "-m", "verkehrspuls", *arguments],
-        env={**os.environ, "VERKEHRSPULS_DATABASE__URL": url},
+        env={**os.environ, **logins(url)},
         input=stdin,
         capture_output=True,
         check=False,
@@ -82,7 +82,7 @@ def test_sensor_is_shown_with_what_became_of_its_messages(url: str) -> None:
     sent = [known, slow, counts(time, "1", lorry=4), later, b"{"]
     now = datetime.now(UTC)
     write(
-        load({"VERKEHRSPULS_DATABASE__URL": url}),
+        load(logins(url)),
         [Message(COUNTS_TOPIC, each, now) for each in sent],
     )
     found = run_json(url, "sensor", "show", "kusel/camera-1")
@@ -122,7 +122,7 @@ def test_sensor_is_shown_with_what_became_of_its_messages(url: str) -> None:
 
 
 def test_only_the_newest_ten_messages_are_kept(url: str) -> None:
-    settings = load({"VERKEHRSPULS_DATABASE__URL": url})
+    settings = load(logins(url))
     now = datetime.now(UTC)
     for batch in range(3):
         write(
@@ -172,7 +172,7 @@ def test_message_is_tried_and_nothing_is_stored(url: str, tmp_path: Any) -> None
     shown = run(url, "sensor", "try", "-", *under, stdin=path.read_bytes()).stdout
     assert b'{"car":4}' in shown
     # and what it comes to once it is known
-    settings = load({"VERKEHRSPULS_DATABASE__URL": url})
+    settings = load(logins(url))
     write(settings, [Message(COUNTS_TOPIC, path.read_bytes(), time)])
     path.write_bytes(
         b"[" + counts(time, "1", car=4) + b"," + counts(time, "2", car=5) + b"]"
@@ -256,7 +256,7 @@ def test_trial_ends_with_4_where_the_message_cannot_be_used(url: str) -> None:
 
 
 def test_commands_that_remove_say_what_went_and_ask_first(url: str) -> None:
-    settings = load({"VERKEHRSPULS_DATABASE__URL": url})
+    settings = load(logins(url))
     write(settings, [Message(COUNTS_TOPIC, counts(AT, "1", "2", car=4), AT)])
     refused = run(url, "site", "remove", "kusel/b420", code=2).stderr.decode()
     assert "site kusel/b420 has 2 readings and 0 cases" in refused
@@ -310,7 +310,7 @@ def test_page_on_bringing_a_sensor_into_service_holds(
     found = run_json(plain_database, *tried[1:])
     assert [row["outcome"] for row in found["readings"]] == ["stored", "stored"]
     payload = Path("payload.json").read_bytes()
-    settings = load({"VERKEHRSPULS_DATABASE__URL": plain_database})
+    settings = load(logins(plain_database))
     write(settings, [Message(tried[-1], payload, datetime.now(UTC))])
     for program, *arguments in after:
         assert program == "verkehrspuls"

@@ -29,12 +29,13 @@ from tests.acceptance.test_commands import COMMAND
 from tests.documented import Documented, blocks, commands
 from tests.integration.test_ledger import World as Ingest
 from tests.integration.test_ledger import counts
-from tests.parts import as_web
+from tests.parts import logins
 from verkehrspuls.access import tokens
 from verkehrspuls.model import Channel, Installation, Sensor, Site, Town
 from verkehrspuls.mqtt import Publisher
 from verkehrspuls.registry.towns import register
 from verkehrspuls.stack.postgres import PostgresServer
+from verkehrspuls.storage.roles import LOGINS
 
 NOW: Final = datetime.now(UTC).replace(microsecond=0)
 TESTS: Final = parts.PROJECT / "tests"
@@ -125,6 +126,14 @@ PUT_IN: Final = (
     (
         r"postgresql://vp_web:…@db\.example\.org/vp\?sslmode=verify-full",
         "'{owned_web}'",
+    ),
+    (
+        r"postgresql://vp_ingest:…@db\.example\.org/vp\?sslmode=verify-full",
+        "'{owned_ingest}'",
+    ),
+    (
+        r"postgresql://vp_analytics:…@db\.example\.org/vp\?sslmode=verify-full",
+        "'{owned_analytics}'",
     ),
     (r"mqtts://ingest:…@broker\.example\.org", "{broker}"),
     (r"mqtts://simulator:…@broker\.example\.org", "{publish}"),
@@ -378,8 +387,7 @@ def place(
         else:
             known |= fill(plain_database)
             environment |= {
-                "VERKEHRSPULS_DATABASE__URL": plain_database,
-                "VERKEHRSPULS_DATABASE__WEB_URL": as_web(plain_database),
+                **logins(plain_database),
                 "VERKEHRSPULS_BROKER__URL": broker.url,
                 "VERKEHRSPULS_BROKER__PUBLISH_URL": broker.publish_url,
                 "TOKEN": known["token"],
@@ -442,9 +450,10 @@ def owned() -> Iterator[dict[str, str]]:
             for statement in re.sub(r"\bvp\b", name, block.text).split(";\n"):
                 connection.execute(statement.encode())
         given = {"password": "…", "dbname": name}
+        users = {role.replace("vp", "owned", 1): role for role in LOGINS}
         yield {
-            "owned": conninfo.make_conninfo(url, user=name, **given),
-            "owned_web": conninfo.make_conninfo(url, user="vp_web", **given),
+            key: conninfo.make_conninfo(url, user=user, **given)
+            for key, user in (users | {"owned": name}).items()
         }
 
 

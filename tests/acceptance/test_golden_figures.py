@@ -16,7 +16,7 @@ from analytics.jobs.claims import process
 from analytics.jobs.store import open_store
 from dashboards.app import create_web
 from tests.acceptance.test_kill_ingest import ingest
-from tests.parts import Broker, as_web, wait_for
+from tests.parts import Broker, as_analytics, as_web, wait_for
 from verkehrspuls.settings import Analytics, load
 from verkehrspuls.storage.database import Connection, connect
 
@@ -42,7 +42,7 @@ def verkehrspuls(*arguments: object, **environment: str) -> None:
 
 
 def compute(url: str) -> None:
-    with open_store(url, application="test") as store:
+    with open_store(as_analytics(url), application="test") as store:
         while process(store, Analytics(), now=datetime.now(UTC)):
             pass
 

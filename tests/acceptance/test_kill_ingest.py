@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from tests.parts import PATIENCE_S, Broker, wait_for
+from tests.parts import PATIENCE_S, Broker, logins, wait_for
 from tests.towns import COUNTS_TOPIC, TOWN
 from verkehrspuls.model import Mapping, Profile
 from verkehrspuls.mqtt import Publisher
@@ -32,7 +32,7 @@ class Ingest:
     def __init__(self, database: str, broker: str, *, bulk: bool = False) -> None:
         self._environment = {
             "VERKEHRSPULS_INGEST__BULK": str(bulk),
-            "VERKEHRSPULS_DATABASE__URL": database,
+            **logins(database),
             "VERKEHRSPULS_BROKER__URL": broker,
             "VERKEHRSPULS_INGEST__BATCH_READINGS": "200",
             "VERKEHRSPULS_INGEST__REGISTRY_S": "1",

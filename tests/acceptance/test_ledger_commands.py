@@ -12,7 +12,7 @@ import pytest
 
 from ingest.batch import Message
 from tests.integration.test_ledger import NOW, UNKNOWN_TOPIC, World, counts
-from tests.parts import wait_for
+from tests.parts import logins, wait_for
 from tests.towns import COUNTS_TOPIC
 
 DAY = ("--from", "2026-11-21", "--to", "2026-11-22")
@@ -27,7 +27,7 @@ def world(plain_database: str) -> Iterator[World]:
 def command(world: World, *arguments: str) -> tuple[list[str], dict[str, str]]:
     return (
         [sys.executable, "-m", "verkehrspuls", *arguments],
-        {"VERKEHRSPULS_DATABASE__URL": world.url},
+        logins(world.url),
     )
 
 

@@ -329,7 +329,10 @@ def test_error_in_the_writer_or_in_a_callback_ends_the_worker(
             sender.flush()
 
     settings = Settings.model_validate(
-        {"database": {"url": plain_database}, "broker": {"url": broker.url}}
+        {
+            "database": {"url": parts.as_ingest(plain_database)},
+            "broker": {"url": broker.url},
+        }
     )
     ready = threading.Event()
     worker = Worker(settings, on_ready=ready.set)

@@ -30,6 +30,7 @@ from tests.towns import COUNTS_TOPIC
 from verkehrspuls import mqtt
 from verkehrspuls.stack.broker import Broker as Nats
 from verkehrspuls.stack.postgres import PORT, PostgresServer
+from verkehrspuls.storage import roles
 from verkehrspuls.storage.database import Connection, connect
 
 PATIENCE_S = parts.PATIENCE_S
@@ -432,6 +433,9 @@ def world(server: Server, kind: str, **settings: object) -> Iterator[World]:
             directory / "worker.log",
             **{
                 "database__url": over_tcp(database, wire.port),
+                "database__ingest_url": over_tcp(
+                    database, wire.port, role=roles.INGEST
+                ),
                 "broker__url": at_port(running.url, network.port),
                 "broker__keepalive_s": 5,
                 "ingest__batch_readings": 100,
@@ -456,10 +460,10 @@ def world(server: Server, kind: str, **settings: object) -> Iterator[World]:
                 worker.process.wait()
 
 
-def over_tcp(url: str, port: int) -> str:
+def over_tcp(url: str, port: int, *, role: str = roles.OWNER) -> str:
     """The URL of a database, reached through the proxy on a port."""
     parts_ = urlsplit(url)
-    user, password = quote(parts_.username or ""), quote(parts_.password or "")
+    user, password = role, quote(parts_.password or "")
     return f"postgresql://{user}:{password}@127.0.0.1:{port}{parts_.path}"
 
 

@@ -6,10 +6,9 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from analytics.jobs.store import open_store
 from api.app import create_app
 from tests import parts, world
-from tests.integration.test_analytics import Bench
+from tests.integration.test_analytics import Bench, benched
 from tests.parts import as_web
 from verkehrspuls.settings import load
 
@@ -37,12 +36,12 @@ def client(app: FastAPI) -> Iterator[TestClient]:
 @pytest.fixture
 def bench(database: str) -> Iterator[Bench]:
     """Bench of each storage edition."""
-    with open_store(database, application="test") as store:
-        yield Bench(database, store)
+    with benched(database) as made:
+        yield made
 
 
 @pytest.fixture
 def plain_bench(plain_database: str) -> Iterator[Bench]:
     """Bench where the edition does not matter."""
-    with open_store(plain_database, application="test") as store:
-        yield Bench(plain_database, store)
+    with benched(plain_database) as made:
+        yield made

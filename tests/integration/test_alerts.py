@@ -18,7 +18,7 @@ from analytics.jobs.worker import Worker
 from api.app import create_app
 from tests.integration.test_analytics import Bench
 from tests.integration.test_cases import Inbox, now_open, unusual
-from tests.parts import PATIENCE_S, as_web, bound_s, wait_for
+from tests.parts import PATIENCE_S, bound_s, logins, wait_for
 from verkehrspuls.cases import Case
 from verkehrspuls.settings import Alerts, Analytics, Settings, load
 from verkehrspuls.stack.checks import PROBLEM, examine
@@ -257,12 +257,7 @@ def test_dead_sender_ends_the_worker(
 
 
 def of(bench: Bench, settings: Alerts) -> Settings:
-    given = load(
-        {
-            "VERKEHRSPULS_DATABASE__URL": bench.url,
-            "VERKEHRSPULS_DATABASE__WEB_URL": as_web(bench.url),
-        }
-    )
+    given = load(logins(bench.url))
     return given.model_copy(
         update={"alerts": settings, "analytics": Analytics(poll_s=0.1)}
     )
@@ -271,7 +266,7 @@ def of(bench: Bench, settings: Alerts) -> Settings:
 def test_alerts_that_wait_too_long_are_reported(bench: Bench) -> None:
     unusual(bench)
     now = now_open(bench)
-    connection = bench.store.connection
+    connection = bench.connection
     settings = of(bench, webhook(9))
 
     def alert_state() -> tuple[str, bool, bool]:
@@ -285,9 +280,11 @@ def test_alerts_that_wait_too_long_are_reported(bench: Bench) -> None:
         )
         return check["status"], finding.state != PROBLEM, quiet
 
-    alert_sender.send(connection, settings.alerts, now=now)
+    alert_sender.send(bench.store.connection, settings.alerts, now=now)
     assert alert_state() == ("pass", True, True)  # a first failure is none yet
-    alert_sender.send(connection, settings.alerts, now=now + alerts.MAX_WAIT)
+    alert_sender.send(
+        bench.store.connection, settings.alerts, now=now + alerts.MAX_WAIT
+    )
     assert alert_state() == ("warn", False, False)
     # nobody sends them
     bench.rows(
@@ -299,7 +296,7 @@ def test_alerts_that_wait_too_long_are_reported(bench: Bench) -> None:
     assert alert_state() == ("warn", False, False)
     # no address is set any more: nobody waits for them
     bench.rows("update alert set given_up = null returning 1")
-    alert_sender.discard_unset(connection, Alerts())
+    alert_sender.discard_unset(bench.store.connection, Alerts())
     assert alert_state() == ("pass", True, True)
 
 

@@ -16,7 +16,7 @@ from analytics.jobs import claims
 from analytics.jobs.store import open_store
 from dashboards.app import create_web
 from tests.integration.test_import_files import run
-from tests.parts import as_web
+from tests.parts import as_analytics, as_web
 from verkehrspuls.model import (
     Channel,
     Installation,
@@ -71,7 +71,7 @@ def _line(time: str, car: int) -> str:
 @contextmanager
 def client(database: str) -> Iterator[TestClient]:
     """Serve what is computed."""
-    with open_store(database, application="test") as store:
+    with open_store(as_analytics(database), application="test") as store:
         while claims.process(store, Analytics(), now=datetime.now(UTC)):
             pass
     app = create_web(load({"VERKEHRSPULS_DATABASE__URL": as_web(database)}))

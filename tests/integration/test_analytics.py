@@ -1,7 +1,8 @@
 """From readings in the database to figures and cases, in each storage edition."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -14,11 +15,12 @@ import time_machine
 from analytics.jobs import case_hours, claims, health_store
 from analytics.jobs.store import Store, open_store
 from analytics.jobs.worker import Worker
-from tests.parts import PATIENCE_S, wait_for
+from tests.parts import PATIENCE_S, as_analytics, logins, wait_for
 from tests.towns import TOWN
 from verkehrspuls.model import Site
 from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import Analytics, Database, Health, Settings, load
+from verkehrspuls.storage.database import Connection, connect
 
 HOUR = timedelta(hours=1)
 WEEK = timedelta(weeks=1)
@@ -32,13 +34,15 @@ HEALTH = Health()
 class Bench:
     """A database with the test town, and what a sensor and a worker do to it."""
 
-    def __init__(self, url: str, store: Store) -> None:
+    def __init__(self, url: str, store: Store, connection: Connection) -> None:
+        """Begin; the store is that of a worker, the connection the owner's."""
         self.url = url
         self.store = store
-        register(store.connection, TOWN)
+        self.connection = connection
+        register(connection, TOWN)
 
     def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        return self.store.connection.execute(query, parameters).fetchall()
+        return self.connection.execute(query, parameters).fetchall()
 
     def channel(self, key: str = "in", *, site: str = "b420") -> int:
         query = (
@@ -59,11 +63,11 @@ class Bench:
         channel = channel or self.channel()
         step = timedelta(seconds=interval_s)
         end = start + len(series) * step
-        with self.store.connection.transaction():
+        with self.connection.transaction():
             self.rows("select ensure_range('count_reading', %s, %s)", start, end)
             for n, cars in enumerate(series):
                 time = start + n * step
-                self.store.connection.execute(
+                self.connection.execute(
                     "insert into count_reading (channel_id, time, interval_s, "
                     "sensor_id, received_at, car) values (%s, %s, %s, 1, %s, %s) "
                     "on conflict (channel_id, time) do update set "
@@ -73,7 +77,7 @@ class Bench:
                 self.mark(channel, time)
 
     def mark(self, channel: int, time: datetime) -> None:
-        self.store.connection.execute(
+        self.connection.execute(
             "insert into stale_bucket values (%s, date_trunc('hour', %s::timestamptz))",
             (channel, time),
         )
@@ -110,6 +114,16 @@ class Bench:
             self.count([volume], start=T - n * WEEK)
 
 
+@contextmanager
+def benched(url: str) -> Iterator[Bench]:
+    """Open a bench in a migrated database."""
+    with (
+        open_store(as_analytics(url), application="test") as store,
+        connect(url, autocommit=True) as connection,
+    ):
+        yield Bench(url, store, connection)
+
+
 def test_readings_become_figures(bench: Bench) -> None:
     bench.count([5] * 12, interval_s=300)
     assert bench.compute() == 12
@@ -133,7 +147,7 @@ def test_environment_readings_become_hourly_figures(bench: Bench) -> None:
     channel = bench.channel("no2")
     bench.rows("select ensure_range('environment_reading', %s, %s)", T, T)
     for minute, value in ((0, 10.0), (10, 40.0)):
-        bench.store.connection.execute(
+        bench.connection.execute(
             "insert into environment_reading (channel_id, time, interval_s, sensor_id, "
             "received_at, value) values (%s, %s, 600, 1, now(), %s)",
             (channel, T + minute * HOUR / 60, value),
@@ -323,7 +337,7 @@ def test_what_a_clock_a_day_ahead_made_is_taken_back(bench: Bench) -> None:
     health_store.mark_running(bench.store, now=ahead)
     while health_store.judge(bench.store, HEALTH, now=ahead):
         pass
-    with bench.store.connection.transaction():
+    with bench.connection.transaction():
         bench.store.execute(
             "mark_hours", channels=[bench.channel()], hours=[end + 5 * HOUR]
         )
@@ -398,7 +412,7 @@ def test_the_clock_of_the_database_goes_before_the_worker_s(
     plain_bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Whoever is ahead of it says so, and makes nothing of the future."""
-    settings = Settings(database=Database(url=plain_bench.url))
+    settings = Settings(database=Database(url=as_analytics(plain_bench.url)))
     worker = Worker(settings, on_ready=lambda: None)
     (now,) = plain_bench.rows("select now()")[0]
     with time_machine.travel(now + DAY):
@@ -412,7 +426,7 @@ def test_after_a_jump_of_the_clock_nobody_is_silent_at_once(
     plain_bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As after this machine was suspended: what waits at the broker comes first."""
-    settings = Settings(database=Database(url=plain_bench.url))
+    settings = Settings(database=Database(url=as_analytics(plain_bench.url)))
     worker = Worker(settings, on_ready=lambda: None)
     worker._now(plain_bench.store)
     assert worker._settled
@@ -444,7 +458,7 @@ def test_site_that_fails_does_not_stop_the_others(
 ) -> None:
     other = msgspec.structs.replace(TOWN.sites[0], key="other")
     town = msgspec.structs.replace(TOWN, sites=(*TOWN.sites, other))
-    register(plain_bench.store.connection, town)
+    register(plain_bench.connection, town)
     bad = plain_bench.channel("in", site="other")
     plain_bench.count([50])
     plain_bench.count([70], channel=bad)
@@ -456,7 +470,7 @@ def test_site_that_fails_does_not_stop_the_others(
         refresh(store, stale, *rest, **more)
 
     monkeypatch.setattr(claims, "_refresh", fail)
-    url = {"VERKEHRSPULS_DATABASE__URL": plain_bench.url}
+    url = logins(plain_bench.url)
     worker = Worker(load(url), on_ready=lambda: None)
     for _ in range(4):
         worker._process(plain_bench.store)
@@ -474,7 +488,7 @@ def test_two_workers_give_the_same_as_one(bench: Bench) -> None:
         for n in range(6)
     )
     register(
-        bench.store.connection,
+        bench.connection,
         msgspec.structs.replace(TOWN, sites=(*TOWN.sites, *sites)),
     )
     channels = [
@@ -485,7 +499,7 @@ def test_two_workers_give_the_same_as_one(bench: Bench) -> None:
     small = SETTINGS.model_copy(update={"claim_hours": 100})
 
     def work() -> None:
-        with open_store(bench.url, application="test") as store:
+        with open_store(as_analytics(bench.url), application="test") as store:
             while claims.count_stale(store, claims.Choice()):
                 claims.process(store, small, now=NOW)
 
@@ -551,7 +565,7 @@ def test_partitions_are_made_ahead(plain_bench: Bench) -> None:
 
 def test_a_worker_computes_at_once_and_comes_back(plain_bench: Bench) -> None:
     settings = Settings(
-        database=Database(url=plain_bench.url),
+        database=Database(url=as_analytics(plain_bench.url)),
         analytics=Analytics(poll_s=0.05),
     )
     ready = threading.Event()

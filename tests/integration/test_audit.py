@@ -187,12 +187,13 @@ def test_entry_that_fails_prevents_the_change(log: Connection) -> None:
 
 
 def test_hundred_thousand_entries_are_proved_in_seconds(
-    log: Connection, record_property: Callable[[str, object], None]
+    plain_database: str, record_property: Callable[[str, object], None]
 ) -> None:
-    fill(log, 100_000)
-    began = time.monotonic()
-    proof = audit.check(log)
-    took = time.monotonic() - began
+    with connect(plain_database, autocommit=True) as log:
+        fill(log, 100_000)
+        began = time.monotonic()
+        proof = audit.check(log)
+        took = time.monotonic() - began
     record_property("check_s", took)
     assert (proof.entries, proof.broken) == (100_000, None)
     assert took < bound_s(5)

@@ -24,8 +24,8 @@ from verkehrspuls.storage.roles import (
     LOGINS,
     OWNER,
     READER,
+    require_login,
     require_roles,
-    require_web,
 )
 
 REFUSED: Final = (
@@ -363,10 +363,10 @@ def test_a_connection_forgets_its_viewer(plain_world: str) -> None:
 
 def test_the_web_refuses_a_role_that_may_do_too_much(plain_database: str) -> None:
     with psycopg.connect(as_web(plain_database)) as connection:
-        require_web(connection)
+        require_login(connection, "api")
     refused = pytest.raises(WrongRole, match=f"`{OWNER}`, which owns the tables")
     with connect(plain_database) as connection, refused:
-        require_web(connection)
+        require_login(connection, "api")
 
 
 def test_roles_that_are_missing_are_named(plain_database: str) -> None:

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from analytics.jobs import case_hours, claims
-from analytics.jobs.store import open_store
-from tests.integration.test_analytics import HOUR, NOW, WEEK, Bench, T
+from tests.integration.test_analytics import HOUR, NOW, WEEK, Bench, T, benched
 from verkehrspuls.model import Channel, Site, Town
 from verkehrspuls.registry.towns import register
 
@@ -34,9 +33,8 @@ LARGE_VOLUME = 1450
 
 @pytest.fixture
 def bench(plain_database: str) -> Iterator[Bench]:
-    with open_store(plain_database, application="test") as store:
-        bench = Bench(plain_database, store)
-        register(store.connection, TOWN)
+    with benched(plain_database) as bench:
+        register(bench.connection, TOWN)
         for site in SITES:
             for week in range(1, 6):
                 count(bench, site, 1000, weeks_ago=week)
@@ -110,7 +108,7 @@ def test_hours_that_turn_out_to_be_stuck_are_no_longer_unusual(bench: Bench) -> 
 
 def test_hours_of_a_long_time_are_judged_in_parts(bench: Bench) -> None:
     for days in (0, 27, 28, 100):
-        bench.store.connection.execute(
+        bench.connection.execute(
             "insert into stale_case_hour select municipality_id, %s "
             "from municipality where key = %s",
             (T - timedelta(days=days), TOWN.key),

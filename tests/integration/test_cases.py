@@ -47,7 +47,7 @@ def unusual(bench: Bench) -> int:
 
 
 def history(bench: Bench, case: int) -> list[tuple[str, str, str]]:
-    rows = casework.show(bench.store.connection, case).history
+    rows = casework.show(bench.connection, case).history
     return [(row.kind, row.who, row.comment) for row in rows]
 
 
@@ -60,15 +60,15 @@ def test_two_directions_that_show_the_same_are_one_case(bench: Bench) -> None:
     bench.compute()
     bench.count([500], channel=other)
     bench.compute()
-    found = list_cases(bench.store.connection, standing=None)
+    found = list_cases(bench.connection, standing=None)
     both = [case for case in found if case.reason == "above-usual"]
     assert [(case.channels, case.observed) for case in both] == [(2, 500)]
-    case = casework.show(bench.store.connection, both[0].anomaly_case_id)
+    case = casework.show(bench.connection, both[0].anomaly_case_id)
     assert {member.channel for member in case.members} == {"in", "out"}
     # what is no cause any more leaves the case, and the case stays
     bench.count([105], channel=other)
     bench.compute()
-    again = casework.show(bench.store.connection, case.anomaly_case_id)
+    again = casework.show(bench.connection, case.anomaly_case_id)
     assert (again.channels, again.observed, again.withdrawn_at) == (
         1,
         400,
@@ -82,9 +82,9 @@ def test_a_case_has_a_history(bench: Bench) -> None:
     bench.compute()
     bench.count([400])
     bench.compute()
-    with bench.store.connection.transaction():
+    with bench.connection.transaction():
         casework.change(
-            bench.store.connection, case, who="Ada", state="explained", comment="Markt"
+            bench.connection, case, who="Ada", state="explained", comment="Markt"
         )
     assert history(bench, case) == [
         ("opened", "detectors", ""),
@@ -100,17 +100,17 @@ def test_what_is_withdrawn_cannot_be_confirmed(bench: Bench) -> None:
     bench.compute()
     with (
         pytest.raises(TransitionNotAllowed, match="withdrawn"),
-        bench.store.connection.transaction(),
+        bench.connection.transaction(),
     ):
-        casework.change(bench.store.connection, case, who="Ada", state="confirmed")
+        casework.change(bench.connection, case, who="Ada", state="confirmed")
 
 
 def test_figures_follow_a_decision_at_once(bench: Bench) -> None:
     case = unusual(bench)
 
     def decide(**decision: Any) -> tuple[Any, ...]:
-        with bench.store.connection.transaction():
-            casework.change(bench.store.connection, case, who="Ada", **decision)
+        with bench.connection.transaction():
+            casework.change(bench.connection, case, who="Ada", **decision)
         bench.compute()
         query = (
             "select volume, excluded > 0 from daily_figure "
@@ -122,8 +122,8 @@ def test_figures_follow_a_decision_at_once(bench: Bench) -> None:
     assert decide(effect="exclude") == (90, True)
     assert decide(state="rejected") == (490, False)
     assert decide(state="explained") == (90, True)
-    with bench.store.connection.transaction():
-        casework.undo(bench.store.connection, case, who="Ada")
+    with bench.connection.transaction():
+        casework.undo(bench.connection, case, who="Ada")
     assert decide(comment="undone") == (490, False)
     assert decide(state="explained", effect="exclude") == (90, True)
     assert decide(state="suspected", effect="caveat") == (490, False)
@@ -131,15 +131,15 @@ def test_figures_follow_a_decision_at_once(bench: Bench) -> None:
 
 def test_a_case_that_is_given_back_is_the_detectors_again(bench: Bench) -> None:
     case = unusual(bench)
-    with bench.store.connection.transaction():
-        casework.change(bench.store.connection, case, who="Ada", state="explained")
+    with bench.connection.transaction():
+        casework.change(bench.connection, case, who="Ada", state="explained")
     bench.count([105])
     bench.compute()
-    assert casework.show(bench.store.connection, case).withdrawn_at is None
-    with bench.store.connection.transaction():
-        casework.change(bench.store.connection, case, who="Ada", state="suspected")
+    assert casework.show(bench.connection, case).withdrawn_at is None
+    with bench.connection.transaction():
+        casework.change(bench.connection, case, who="Ada", state="suspected")
     bench.compute()
-    assert casework.show(bench.store.connection, case).withdrawn_at is not None
+    assert casework.show(bench.connection, case).withdrawn_at is not None
 
 
 def test_a_finished_quarter_hour_is_judged_while_its_hour_runs(bench: Bench) -> None:
@@ -204,7 +204,7 @@ def test_days_are_judged_once_they_ended(bench: Bench) -> None:
 
 def test_old_cases_are_history(bench: Bench) -> None:
     case = unusual(bench)
-    connection = bench.store.connection
+    connection = bench.connection
 
     def current(now: datetime) -> list[int]:
         found = list_cases(connection, standing=CURRENT, now=now)
@@ -218,7 +218,7 @@ def test_old_cases_are_history(bench: Bench) -> None:
 
 def test_a_token_for_cases_decides_and_one_for_readings_does_not(bench: Bench) -> None:
     case = unusual(bench)
-    connection = bench.store.connection
+    connection = bench.connection
     deciding = tokens.create(connection, "kusel", permissions=["cases"], name="Planung")
     sending = tokens.create(connection, "kusel")
     settings = load({"VERKEHRSPULS_DATABASE__URL": as_web(bench.url)})
@@ -353,9 +353,8 @@ def now_open(bench: Bench) -> datetime:
 def test_one_message_tells_of_all_new_cases(bench: Bench, inbox: Inbox) -> None:
     case = unusual(bench)
     now = now_open(bench)
-    connection = bench.store.connection
-    assert alert_sender.send(connection, inbox.settings(), now=now)
-    assert not alert_sender.send(connection, inbox.settings(), now=now)
+    assert alert_sender.send(bench.store.connection, inbox.settings(), now=now)
+    assert not alert_sender.send(bench.store.connection, inbox.settings(), now=now)
     ((headers, body),) = inbox.requests
     sent = json.loads(body)
     assert case in [change["case"] for change in sent["changes"]]
@@ -371,13 +370,15 @@ def test_one_message_tells_of_all_new_cases(bench: Bench, inbox: Inbox) -> None:
 def test_the_next_message_waits_for_the_digest(bench: Bench, inbox: Inbox) -> None:
     case = unusual(bench)
     now = now_open(bench)
-    connection = bench.store.connection
-    alert_sender.send(connection, inbox.settings(), now=now)
+    connection = bench.connection
+    alert_sender.send(bench.store.connection, inbox.settings(), now=now)
     with connection.transaction():
         casework.change(connection, case, who="Ada", state="explained")
     later = now + MINUTE
-    assert not alert_sender.send(connection, inbox.settings(), now=later)
-    assert alert_sender.send(connection, inbox.settings(), now=now + 15 * MINUTE)
+    assert not alert_sender.send(bench.store.connection, inbox.settings(), now=later)
+    assert alert_sender.send(
+        bench.store.connection, inbox.settings(), now=now + 15 * MINUTE
+    )
     (change,) = json.loads(inbox.requests[1][1])["changes"]
     assert (change["change"], change["by"], change["state"]) == (
         "decided",
@@ -389,11 +390,10 @@ def test_the_next_message_waits_for_the_digest(bench: Bench, inbox: Inbox) -> No
 def test_a_server_that_fails_is_asked_again_later(bench: Bench, inbox: Inbox) -> None:
     unusual(bench)
     now = now_open(bench)
-    connection = bench.store.connection
     settings = inbox.settings(attempts=3)
     inbox.status = 500
     for _ in range(6):
-        alert_sender.send(connection, settings, now=now)
+        alert_sender.send(bench.store.connection, settings, now=now)
         now += alerts.MAX_WAIT
     assert len(inbox.requests) == 3
     assert len({headers["Idempotency-Key"] for headers, _ in inbox.requests}) == 1
@@ -425,18 +425,17 @@ def test_history_rules_and_quiet_times_hold_messages_back(
     bench: Bench, inbox: Inbox
 ) -> None:
     unusual(bench)
-    connection = bench.store.connection
     noted = bench.rows("select max(at) from case_event")[0][0]
     # the cases of September ended long before they were noted
     bench.rows("update anomaly_case set ended = '2026-09-17' returning 1")
     assert not alert_sender.send(
-        connection, inbox.settings(), now=datetime(2026, 9, 20, tzinfo=UTC)
+        bench.store.connection, inbox.settings(), now=datetime(2026, 9, 20, tzinfo=UTC)
     )
     now = now_open(bench)
     off = inbox.settings(rules=("*:low", "kusel:off"))
-    assert not alert_sender.send(connection, off, now=now)
+    assert not alert_sender.send(bench.store.connection, off, now=now)
     quiet = inbox.settings(quiet="00:00-23:59")
-    assert alert_sender.send(connection, quiet, now=noted)
+    assert alert_sender.send(bench.store.connection, quiet, now=noted)
     assert inbox.requests == []
 
 

@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from analytics.jobs.store import open_store
 from dashboards.app import create_web
 from tests import parts
-from tests.integration.test_analytics import Bench
+from tests.integration.test_analytics import Bench, benched
 from tests.parts import as_web
 from verkehrspuls.settings import load
 
@@ -29,10 +28,10 @@ def _daily_means(bench: Bench) -> None:
     """Store 20 daily means of NO₂ of 30 µg/m³, the last of 60."""
     channel = bench.channel("no2")
     last = FIRST + 20 * DAY
-    with bench.store.connection.transaction():
+    with bench.connection.transaction():
         bench.rows("select ensure_range('environment_reading', %s, %s)", FIRST, last)
         for n in range(20):
-            bench.store.connection.execute(
+            bench.connection.execute(
                 "insert into environment_reading (channel_id, time, interval_s, "
                 "sensor_id, received_at, value) values (%s, %s, 86400, 1, now(), %s)",
                 (channel, FIRST + n * DAY, 60 if n == 19 else 30),
@@ -43,8 +42,7 @@ def _daily_means(bench: Bench) -> None:
 @pytest.fixture(scope="module")
 def client(_plain: parts.Databases) -> Iterator[TestClient]:
     with _plain.fresh() as url:
-        with open_store(url, application="test") as store:
-            bench = Bench(url, store)
+        with benched(url) as bench:
             for n in range(DAYS):
                 start = FIRST + n * DAY
                 # midnight of the local day in winter

@@ -8,6 +8,7 @@ from polars.testing import assert_frame_equal
 
 from analytics import frames
 from analytics.jobs.store import Store, open_store
+from tests.parts import as_analytics
 
 T = datetime(2026, 9, 16, 8, tzinfo=UTC)
 HOURS = 6
@@ -69,7 +70,7 @@ def test_volumes_come_back_as_they_were_written(
     database: str, columns: dict[str, object]
 ) -> None:
     one, two = volumes(1, **columns), volumes(2, total=PARTLY)
-    with open_store(database, application="test") as store:
+    with open_store(as_analytics(database), application="test") as store:
         store.execute("ensure_figures", earliest=T, latest=T)
         store.copy_columns("copy_volumes", pl.concat([one, two]))
         # a channel without any in between

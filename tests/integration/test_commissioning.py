@@ -20,7 +20,7 @@ from ingest.check import Limits
 from ingest.formats import formats
 from ingest.resolve import read_registry
 from ingest.write import Writer
-from tests.parts import as_web
+from tests.parts import as_analytics, as_ingest, logins
 from tests.towns import AIR_TOPIC, COUNTS_TOPIC, TOWN
 from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import Ingest, Settings, load
@@ -38,8 +38,7 @@ class Service:
         self.now = BEGUN
         self.settings: Settings = load(
             {
-                "VERKEHRSPULS_DATABASE__URL": url,
-                "VERKEHRSPULS_DATABASE__WEB_URL": as_web(url),
+                **logins(url),
             }
         )
         with connect(url) as connection:
@@ -66,10 +65,10 @@ class Service:
         """Write a message as a worker does, and compute."""
         at = message.received_at
         collector = Collector(self._registry, formats(), Limits.at(at, Ingest()))
-        writer = Writer(self.url, Ingest(), pause=lambda _: True)
+        writer = Writer(as_ingest(self.url), Ingest(), pause=lambda _: True)
         writer.write(collector.collect([message]), collector)
         writer.close()
-        with open_store(self.url, application="test") as store:
+        with open_store(as_analytics(self.url), application="test") as store:
             while claims.process(store, self.settings.analytics, now=at):
                 pass
 
@@ -174,7 +173,7 @@ def test_figures_of_a_file_are_no_messages_of_a_sensor(service: Service) -> None
     from ingest.files.write import write
 
     write(service.settings, [Message(COUNTS_TOPIC, msgspec.json.encode(body), BEGUN)])
-    with open_store(service.url, application="test") as store:
+    with open_store(as_analytics(service.url), application="test") as store:
         while claims.process(store, service.settings.analytics, now=BEGUN):
             pass
     assert "keine Daten" in service.page("/de/towns/kusel", after=MINUTES)

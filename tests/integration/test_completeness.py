@@ -21,9 +21,7 @@ def bench(plain_bench: Bench) -> Bench:
 
 
 def served(bench: Bench, *, direction: str = "in", bins: int = 1) -> pl.DataFrame:
-    (site,) = (
-        site for site in list_sites(bench.store.connection) if site.key == "b420"
-    )
+    (site,) = (site for site in list_sites(bench.connection) if site.key == "b420")
     return read_volumes(
         bench.url,
         site_id=site.site_id,
@@ -56,7 +54,7 @@ def test_each_bin_is_served_with_what_analytics_says_of_it(bench: Bench) -> None
         bench.count([6] * (minutes // 5), start=T + n * HOUR, interval_s=300)
     bench.compute()
     open_case(
-        bench.store.connection,
+        bench.connection,
         Finding("b420", "in", "above-usual", T, T + HOUR / 2),
         state="confirmed",
         effect="exclude",

@@ -222,11 +222,11 @@ def test_every_command_of_the_how_to_in_its_order(installation: Installation) ->
             messages_outlive_everything(it)
             through_proxies(it)
             session_gets_a_new_name(it)
-            # of ingest the page asks it
-            it.run("docker compose exec --no-TTY analytics verkehrspuls doctor")
+            # from the network of the broker, whose messages it tries
+            it.run("docker compose run --rm operator doctor")
         if name.startswith("docker compose up") and "deploy/backup" in ran:
             parts.wait_for(it.all_stored, every=0.3)
-            it.run("docker compose run --rm migrate ledger check")
+            it.run("docker compose run --rm operator ledger check")
             assert it.figures() == figures
             refused = it.run(f"deploy/restore {BACKUPS}/2026-11-28", fails=True)
             assert "nothing was restored" in refused
@@ -298,7 +298,7 @@ def nothing_is_replaced_by_a_half(it: Installation) -> None:
     printed = it.run(f"deploy/restore --replace {BACKUPS}/bad", fails=True)
     assert "the database is as it was" in printed
     it.run("docker compose up --detach --wait api")
-    it.run("docker compose run --rm migrate ledger check")
+    it.run("docker compose run --rm operator ledger check")
     assert it.ask("select count(*) from vp.count_reading") != "0"
 
 

@@ -108,7 +108,7 @@ def test_environment_values_of_a_day_are_kept_and_corrected(bench: Bench) -> Non
         "on conflict (channel_id, time) do update set value = excluded.value"
     )
     for value in (10.0, 40.0):
-        bench.store.connection.execute(query, (channel, MIDNIGHT, DAY_S, value))
+        bench.connection.execute(query, (channel, MIDNIGHT, DAY_S, value))
         bench.mark(channel, MIDNIGHT)
         bench.compute(now=NOW)
         assert bench.rows("select interval_s, value from long_environment") == [
@@ -117,7 +117,7 @@ def test_environment_values_of_a_day_are_kept_and_corrected(bench: Bench) -> Non
     assert bench.rows("select * from environment_hour") == []
     # the overview shows it, where the site counts nothing
     (newest,) = execute(
-        bench.store.connection,
+        bench.connection,
         "read_latest_values",
         now=NOW,
         counted=[],
@@ -248,7 +248,7 @@ def test_daily_means_of_the_air_are_told_without_those_suspected_as_well(
 ) -> None:
     channel = bench.channel("no2")
     for n, value in enumerate((20, 21, 90, 22)):
-        bench.store.connection.execute(
+        bench.connection.execute(
             "insert into long_environment values (%s, %s, %s, %s)",
             (channel, MIDNIGHT + n * DAY, DAY_S, value),
         )

@@ -14,10 +14,11 @@ from analytics.jobs.store import Store, open_store
 from analytics.jobs.worker import Worker
 from api.app import create_app
 from tests.cases import Finding, open_case
-from tests.parts import PATIENCE_S, as_web, wait_for
+from tests.parts import PATIENCE_S, as_analytics, as_web, wait_for
 from tests.towns import TOWN
 from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import Analytics, Database, Settings, load
+from verkehrspuls.storage.database import connect
 from verkehrspuls.storage.estimates import list_forecast_errors
 
 HOUR = timedelta(hours=1)
@@ -31,8 +32,9 @@ GAP = datetime(2026, 9, 8, 10, tzinfo=UTC)
 
 @pytest.fixture
 def store(database: str) -> Iterator[Store]:
-    with open_store(database, application="test") as store:
-        register(store.connection, TOWN)
+    with open_store(as_analytics(database), application="test") as store:
+        with connect(database, autocommit=True) as connection:
+            register(connection, TOWN)
         _fill(store, 900)
         _fill(store, 3600)
         yield store
@@ -216,7 +218,7 @@ def test_the_worker_does_both_when_nothing_else_is_left(
     store: Store, database: str
 ) -> None:
     settings = Settings(
-        database=Database(url=database),
+        database=Database(url=as_analytics(database)),
         analytics=Analytics(poll_s=0.05, impute_s=0.1),
     )
     worker = Worker(settings, on_ready=lambda: None, clock=lambda: NOW)

@@ -14,7 +14,7 @@ from api.app import create_app
 from tests.frames import utc
 from tests.health import BEGAN, DAY, ordinary
 from tests.integration.test_analytics import Bench
-from tests.parts import as_web
+from tests.parts import logins
 from verkehrspuls.settings import Health, load
 from verkehrspuls.storage import known
 
@@ -46,7 +46,7 @@ def judge(bench: Bench, *, now: datetime = NOW) -> None:
 
 
 def test_the_day_is_that_of_the_town(plain_bench: Bench) -> None:
-    connection, night = plain_bench.store.connection, utc("2026-11-18 23:30")
+    connection, night = plain_bench.connection, utc("2026-11-18 23:30")
     for town, day in (("kusel", 19), (None, 19), ("nowhere", 18)):
         assert known.today(connection, town, now=night) == date(2026, 11, day)
 
@@ -163,6 +163,5 @@ def test_api_command_and_metrics_tell_it(
 
 def _environment(bench: Bench) -> dict[str, str]:
     return {
-        "VERKEHRSPULS_DATABASE__URL": bench.url,
-        "VERKEHRSPULS_DATABASE__WEB_URL": as_web(bench.url),
+        **logins(bench.url),
     }

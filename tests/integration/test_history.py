@@ -16,7 +16,7 @@ from analytics.jobs import alert_sender, case_days, case_hours, claims, health_s
 from analytics.jobs.store import Store, open_store
 from dashboards.app import create_web
 from tests import parts
-from tests.parts import as_web
+from tests.parts import as_analytics, as_web
 from tests.towns import TOWN
 from verkehrspuls.registry.towns import register
 from verkehrspuls.settings import Alerts, Analytics, load
@@ -74,7 +74,7 @@ def url(
             check=True,
             capture_output=True,
         )
-        with open_store(url, application="test") as store:
+        with open_store(as_analytics(url), application="test") as store:
             compute(store)
         yield url
 
@@ -145,7 +145,7 @@ def test_an_import_is_no_sign_of_a_broker_that_sends(url: str) -> None:
 
 def test_nothing_is_expected_to_come_today(url: str) -> None:
     """A site of which all was imported has no running day that could be judged."""
-    with open_store(url, application="test") as store:
+    with open_store(as_analytics(url), application="test") as store:
         health_store.mark_running(store, now=datetime.now(UTC))
         ((newest,),) = store.connection.execute(
             "select max(day) from stale_day"
@@ -191,7 +191,7 @@ def test_the_newest_reading_is_known_and_looked_for_only_from_there(
         # a clock that is ahead tells no reading that was measured
         measure(old, now + timedelta(days=1))
         assert newest() == old
-        with open_store(plain_database, application="test") as store:
+        with open_store(as_analytics(plain_database), application="test") as store:
             compute(store)
         assert newest() == old
         assert connection.execute("select time from newest_reading").fetchall() == [

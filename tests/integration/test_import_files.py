@@ -15,7 +15,7 @@ import pytest
 
 from analytics.jobs import claims
 from analytics.jobs.store import open_store
-from tests.parts import PATIENCE_S, PROJECT, Broker, program
+from tests.parts import PATIENCE_S, PROJECT, Broker, as_analytics, logins, program
 from tests.parts import broker as start_broker
 from tests.towns import COUNTS_TOPIC, TOWN
 from verkehrspuls.model import Installation, Mapping, Profile, Sensor
@@ -29,7 +29,7 @@ from verkehrspuls.storage.ledger import of_sensors, prove
 def run(database: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-m", "verkehrspuls", *arguments],
-        env={**os.environ, "VERKEHRSPULS_DATABASE__URL": database},
+        env={**os.environ, **logins(database)},
         capture_output=True,
         text=True,
         check=False,
@@ -271,7 +271,7 @@ def test_what_nobody_can_date_is_not_dated_by_its_import(
 
 def day_sums(database: str) -> list[tuple[str, int, float, bool]]:
     """Compute what is stale; gives volume, share observed and validity of each day."""
-    with open_store(database, application="test") as store:
+    with open_store(as_analytics(database), application="test") as store:
         while claims.process(store, Analytics(), now=datetime.now(UTC)):
             pass
         rows = store.connection.execute(

@@ -17,7 +17,7 @@ from psycopg.rows import dict_row
 
 from tests.corpus import Case, cases, town
 from tests.integration.test_send_readings import Sender, serving, settings_of
-from tests.parts import PATIENCE_S, Broker, Mosquitto, as_web, wait_for
+from tests.parts import PATIENCE_S, Broker, Mosquitto, logins, wait_for
 from tests.parts import broker as start_broker
 from tests.towns import COUNTS_TOPIC
 from verkehrspuls.access import tokens
@@ -39,8 +39,7 @@ def worker(database: str, broker: str) -> Iterator[None]:
         [sys.executable, "-m", "verkehrspuls", "ingest", "run"],
         env={
             **os.environ,
-            "VERKEHRSPULS_DATABASE__URL": database,
-            "VERKEHRSPULS_DATABASE__WEB_URL": as_web(database),
+            **logins(database),
             "VERKEHRSPULS_BROKER__URL": broker,
         },
         stdout=subprocess.PIPE,
@@ -171,7 +170,7 @@ def test_every_case_of_a_recording_ends_as_it_should(
     path.write_bytes(b"\n".join([*lines, last]))
     result = subprocess.run(
         [sys.executable, "-m", "verkehrspuls", "import", "messages", str(path)],
-        env={**os.environ, "VERKEHRSPULS_DATABASE__URL": plain_database},
+        env={**os.environ, **logins(plain_database)},
         capture_output=True,
         text=True,
         check=False,

@@ -19,6 +19,7 @@ from ingest.check import Limits
 from ingest.formats import DEVICE, NETWORK, chirpstack_v4, formats, tasmota
 from ingest.resolve import filters, read_registry
 from ingest.write import Writer
+from tests.parts import as_ingest, logins
 from tests.unit.ingest.formats import NOW
 from tests.unit.ingest.test_resolve import how_to
 from verkehrspuls.registry.towns import register
@@ -44,7 +45,7 @@ def write(url: str, connection: Connection) -> list[Any]:
     collector = Collector(
         read_registry(connection), formats(), Limits.at(NOW, Ingest())
     )
-    writer = Writer(url, Ingest(), pause=lambda _: True)
+    writer = Writer(as_ingest(url), Ingest(), pause=lambda _: True)
     try:
         writer.write(collector.collect(MESSAGES), collector)
     finally:
@@ -94,7 +95,7 @@ def test_topics_that_need_a_line_of_access_are_listed(
 ) -> None:
     asked = subprocess.run(
         [sys.executable, "-m", "verkehrspuls", "sensor", "access", "--json"],
-        env=os.environ | {"VERKEHRSPULS_DATABASE__URL": database},
+        env=os.environ | {**logins(database)},
         capture_output=True,
         check=True,
         text=True,
@@ -152,7 +153,7 @@ class Uplinks:
         collector = Collector(
             read_registry(self.connection), formats(), Limits.at(NOW, Ingest())
         )
-        writer = Writer(self.url, Ingest(), pause=_wait)
+        writer = Writer(as_ingest(self.url), Ingest(), pause=_wait)
         try:
             return dict(writer.write(collector.collect(messages), collector))
         finally:

@@ -14,7 +14,7 @@ from ingest.batch import Collector, Message
 from ingest.check import Limits
 from ingest.write import Writer
 from tests.intake import Intake
-from tests.parts import wait_for
+from tests.parts import as_ingest, wait_for
 from tests.towns import AIR_TOPIC, COUNTS_TOPIC, TOWN
 from verkehrspuls.errors import SlotTaken
 from verkehrspuls.registry.towns import register
@@ -108,7 +108,8 @@ def test_workers_that_write_the_same_readings_store_them_once(
 ) -> None:
     sent = [counts(NOW + timedelta(minutes=5 * i), car=i % 7) for i in range(500)]
     writers = [
-        Writer(database, Ingest(slot=slot), pause=lambda _: False) for slot in (1, 2, 3)
+        Writer(as_ingest(database), Ingest(slot=slot), pause=lambda _: False)
+        for slot in (1, 2, 3)
     ]
 
     def write(writer: Writer) -> Counter[str]:
@@ -258,7 +259,7 @@ def test_broken_connection_is_renewed(world: World) -> None:
 
 def test_one_worker_per_slot(world: World, database: str) -> None:
     world.write(counts())
-    second = Writer(database, Ingest(), pause=lambda _: False)
+    second = Writer(as_ingest(database), Ingest(), pause=lambda _: False)
     with pytest.raises(SlotTaken, match="slot 0"):
         second.with_retry(lambda _: None)
 
@@ -266,7 +267,11 @@ def test_one_worker_per_slot(world: World, database: str) -> None:
 def test_workers_are_counted_while_they_are_connected(plain_database: str) -> None:
     """By that they share the rate limit; imports and replays are none."""
     first, second, replay = (
-        Writer(plain_database, Ingest().model_copy(update={"slot": slot}), pause=bool)
+        Writer(
+            as_ingest(plain_database),
+            Ingest().model_copy(update={"slot": slot}),
+            pause=bool,
+        )
         for slot in (0, 1, 101)
     )
     replay.with_retry(lambda _: None)

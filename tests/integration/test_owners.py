@@ -12,7 +12,7 @@ from dashboards import render
 from dashboards.app import create_web
 from tests import parts, served, world
 from tests.integration.test_pages import NOW
-from tests.parts import as_web
+from tests.parts import logins
 from verkehrspuls import wording
 from verkehrspuls.errors import UsageError
 from verkehrspuls.registry.towns import register
@@ -70,8 +70,7 @@ def built(databases: parts.Databases, *, simulated: bool) -> Iterator[TestClient
             connection.commit()
         settings = load(
             {
-                "VERKEHRSPULS_DATABASE__URL": url,
-                "VERKEHRSPULS_DATABASE__WEB_URL": as_web(url),
+                **logins(url),
                 "VERKEHRSPULS_PAGES__CONTACT": "mailto:betrieb@example.org",
             }
         )
@@ -180,7 +179,7 @@ def test_footer_leads_to_whom_the_town_names_else_the_operator(
 
 def test_doctor_names_the_addresses_that_a_town_lacks(plain_world: str) -> None:
     settings = {
-        "VERKEHRSPULS_DATABASE__URL": plain_world,
+        **logins(plain_world),
         "VERKEHRSPULS_PAGES__CONTACT": "mailto:betrieb@example.org",
     }
 

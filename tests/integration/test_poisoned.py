@@ -21,6 +21,7 @@ from analytics.jobs.worker import Worker
 from analytics.volumes.daily import METHOD
 from ingest.resolve import read_registry
 from tests import parts, served, world
+from tests.parts import as_analytics, logins
 from verkehrspuls.settings import load
 from verkehrspuls.stack.checks import PROBLEM, examine
 from verkehrspuls.storage.database import connect
@@ -298,9 +299,9 @@ def test_no_page_of_a_bad_site_is_an_error_of_the_server(client: TestClient) -> 
 
 
 def test_worker_computes_all_but_what_cannot_be(url: str) -> None:
-    settings = load({"VERKEHRSPULS_DATABASE__URL": url})
+    settings = load(logins(url))
     worker = Worker(settings, on_ready=lambda: None, clock=lambda: NOW)
-    with open_store(url, application="test") as store:
+    with open_store(as_analytics(url), application="test") as store:
         while worker._process(store):
             pass
         while worker._judge_cases(store):
@@ -318,9 +319,7 @@ def test_ingest_reads_the_registry(url: str) -> None:
 
 def test_doctor_names_each(url: str) -> None:
     found = {
-        one.part: one
-        for one in examine(load({"VERKEHRSPULS_DATABASE__URL": url}))
-        if one.state == PROBLEM
+        one.part: one for one in examine(load(logins(url))) if one.state == PROBLEM
     }
     text = found[f"registration {GOOD}"].detail
     assert "latitude = -90" in text
@@ -364,18 +363,15 @@ def test_one_failing_town_or_site_does_not_stop_the_others(
         connection.execute("delete from vp.stale_case_hour")
     monkeypatch.setattr(case_days, "_judge", judge)
     worker = Worker(
-        load({"VERKEHRSPULS_DATABASE__URL": url}),
+        load(logins(url)),
         on_ready=lambda: None,
         clock=lambda: NOW,
     )
-    with open_store(url, application="test") as store:
+    with open_store(as_analytics(url), application="test") as store:
         while worker._judge_cases(store):
             pass
     assert len(failed) == len(set(failed)) > 2
-    named = {
-        one.part: one.detail
-        for one in examine(load({"VERKEHRSPULS_DATABASE__URL": url}))
-    }
+    named = {one.part: one.detail for one in examine(load(logins(url)))}
     assert "KeyError('poison')" in named[f"figures {GOOD}"]
 
 

@@ -13,6 +13,7 @@ from psycopg.rows import dict_row
 from ingest.files.write import write_recording
 from ingest.reasons import Detail
 from ingest.rejects import Choice, replay
+from tests.parts import logins
 from tests.towns import SINCE, TOWN
 from verkehrspuls.model import (
     Channel,
@@ -73,7 +74,7 @@ class World:
     """A database, and recordings that are imported into it."""
 
     def __init__(self, url: str, folder: Path) -> None:
-        self.settings: Settings = load({"VERKEHRSPULS_DATABASE__URL": url})
+        self.settings: Settings = load(logins(url))
         self.connection = connect(url, row_factory=dict_row, autocommit=True)
         self._path = folder / "recording"
 

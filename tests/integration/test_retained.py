@@ -11,6 +11,7 @@ from psycopg.rows import dict_row
 from ingest.rejects import Choice, replay
 from tests import parts
 from tests.intake import ingesting
+from tests.parts import as_ingest
 from tests.towns import COUNTS_TOPIC, SINCE, TOWN
 from tests.unit.ingest.test_batch import counts
 from verkehrspuls import mqtt
@@ -63,7 +64,7 @@ class World:
         self.broker = broker
         self.settings = Settings.model_validate(
             {
-                "database": {"url": database},
+                "database": {"url": database, "ingest_url": as_ingest(database)},
                 "broker": {"url": broker.url},
                 "ingest": {"bulk": bulk, "linger_ms": 10},
             }

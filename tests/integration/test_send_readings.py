@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from api.app import create_app
 from tests import corpus
 from tests.intake import ingesting
-from tests.parts import Broker, as_web, free_port, wait_for
+from tests.parts import Broker, free_port, logins, wait_for
 from tests.towns import AIR_TOPIC, COUNTS_TOPIC, TOWN
 from verkehrspuls.access import tokens
 from verkehrspuls.model import Mapping, Profile
@@ -69,8 +69,7 @@ class Sender:
 def settings_of(database: str, broker: str = "", **more: str) -> Settings:
     return load(
         {
-            "VERKEHRSPULS_DATABASE__URL": database,
-            "VERKEHRSPULS_DATABASE__WEB_URL": as_web(database),
+            **logins(database),
             "VERKEHRSPULS_BROKER__PUBLISH_URL": broker,
             **more,
         }

@@ -14,7 +14,7 @@ import pytest
 
 from simulators.publish import backfill, sensors
 from simulators.world import standard
-from tests.parts import PATIENCE_S, Broker, bound_s, wait_for
+from tests.parts import PATIENCE_S, Broker, bound_s, logins, wait_for
 from verkehrspuls import mqtt, wire
 from verkehrspuls.storage.database import Connection, connect, execute
 
@@ -24,7 +24,7 @@ UNTIL = datetime(2026, 11, 17, 0, 0, tzinfo=UTC)
 def environment(database: str, broker: Broker) -> dict[str, str]:
     """Settings for the command."""
     return os.environ | {
-        "VERKEHRSPULS_DATABASE__URL": database,
+        **logins(database),
         "VERKEHRSPULS_BROKER__URL": broker.url,
         "VERKEHRSPULS_BROKER__PUBLISH_URL": broker.publish_url,
     }

@@ -13,11 +13,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from analytics.cases import casework
-from analytics.jobs.store import open_store
 from analytics.quality import suspected
 from api import office
 from tests import parts, served
-from tests.integration.test_analytics import HOUR, Bench
+from tests.integration.test_analytics import HOUR, benched
 from tests.recorded import mark_findings
 from tests.suspicion import ambiguous, hours_of
 from verkehrspuls.storage.case_lists import list_cases
@@ -55,17 +54,16 @@ def count(time: datetime, *, frozen: bool) -> tuple[int, int]:
 @pytest.fixture(scope="module")
 def url(_plain: parts.Databases) -> Iterator[str]:
     with _plain.fresh() as url:
-        with open_store(url, application="test") as store:
-            bench = Bench(url, store)
+        with benched(url) as bench:
             last = FIRST + HOURS * HOUR
-            with store.connection.transaction():
+            with bench.connection.transaction():
                 bench.rows("select ensure_range('count_reading', %s, %s)", FIRST, last)
                 for key in ("in", "out"):
                     channel = bench.channel(key)
                     for n in range(HOURS):
                         time = FIRST + n * HOUR
                         frozen = key == "in" and time in FROZEN
-                        store.connection.execute(
+                        bench.connection.execute(
                             "insert into count_reading (channel_id, time, interval_s,"
                             " sensor_id, received_at, car, truck, motorcycle, van,"
                             " car_trailer, truck_trailer, articulated, bus)"

@@ -18,6 +18,7 @@ from ingest.formats import formats
 from ingest.resolve import read_registry
 from ingest.write import Writer
 from tests import parts
+from tests.parts import as_ingest
 from tests.towns import AIR_TOPIC, COUNTS_TOPIC, TOWN
 from verkehrspuls.quantities import OVERLAP_TOLERANCE
 from verkehrspuls.registry.towns import register
@@ -145,7 +146,7 @@ def test_ledger_counts_what_overlaps_when_it_comes(
         def start(slot: int) -> Writer:
             chosen = Ingest(slot=slot)
             return stack.enter_context(
-                closing(Writer(url, chosen, pause=lambda _: False))
+                closing(Writer(as_ingest(url), chosen, pause=lambda _: False))
             )
 
         register(connection, TOWN)

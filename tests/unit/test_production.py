@@ -19,6 +19,9 @@ COMPOSE = PROJECT / "docker-compose.yml"
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE.read_text("utf-8"))[
     "services"
 ]
+#: as whom services log in that are not the owner
+LOGINS = {"api": "web_", "ingest": "ingest_", "analytics": "analytics_"}
+LOGIN_FILES = {f"database_{login}url" for login in ("", *LOGINS.values())}
 OURS = {name: it for name, it in SERVICES.items() if "build" in it}
 
 
@@ -57,9 +60,11 @@ def test_service_sets_settings_that_exist(name: str, tmp_path: Path) -> None:
             (tmp_path / variable).write_text(f"{value}\n")
             given[variable] = str(tmp_path / variable)
     loaded = settings.load(given)
-    (login,) = (name for name in secrets if re.fullmatch(r"database_(\w+_)?url", name))
-    assert login == ("database_web_url" if name == "api" else "database_url")
-    assert loaded.database.url.get_secret_value() == f"/run/secrets/{login}"
+    logins = {name for name in secrets if re.fullmatch(r"database_(\w+_)?url", name)}
+    own = f"database_{LOGINS[name]}url" if name in LOGINS else "database_url"
+    assert loaded.database.url.get_secret_value() == f"/run/secrets/{own}"
+    # who works by hand looks at the logins of all
+    assert logins == (LOGIN_FILES if name == "operator" else {own})
     receives = "broker_url" in secrets
     assert bool(loaded.broker.url.get_secret_value()) == receives
     publishes = "broker_publish_url" in secrets
@@ -99,7 +104,7 @@ def test_timescaledb_is_none_that_drops_rows() -> None:
 
 def test_every_service_that_stays_is_watched_and_restarted() -> None:
     for name, service in SERVICES.items():
-        once = name in ("roles", "migrate")
+        once = name in ("roles", "migrate", "operator")
         assert service["restart"] == ("no" if once else "unless-stopped")
         assert service.get("healthcheck", {}).get("disable", False) == once
     assert "HEALTHCHECK" in (PROJECT / "Dockerfile").read_text()

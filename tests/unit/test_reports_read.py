@@ -10,7 +10,8 @@ from tests.parts import PROJECT
 
 #: Of storage they use what is registered, versions of the data, and its types.
 ALLOWED: Final = {
-    *("list_municipalities", "read_site", "list_corridors", "count_changes"),
+    *("list_municipalities", "list_sites", "read_site", "list_corridors"),
+    "count_changes",
 }
 #: Routes that list what is stored, and compute nothing.
 LISTS: Final = {

@@ -135,7 +135,12 @@ def sensor(connection: Connection, municipality: str, key: str) -> Sensor:
         connection, Installation, "sensor_installations", **by_id
     )
     clocks = sensor_clocks(connection, **chosen)
-    everything = dict.fromkeys(("reason", "start", "end"))
+    every: ledger.InHours = {
+        "municipality": municipality,
+        "sensor": key,
+        "start": None,
+        "end": None,
+    }
     return Sensor(
         facts=registered,
         topics=_topics(registered, installations),
@@ -144,10 +149,8 @@ def sensor(connection: Connection, municipality: str, key: str) -> Sensor:
         clock=clocks[0] if clocks else None,
         passed_over=passed_over(connection, municipality=municipality, sensor=key),
         ambiguous=read_records(connection, AmbiguousHour, "sensor_ambiguous", **by_id),
-        rejects=ledger.count_rejects(connection, **chosen, **everything),
-        left_out=ledger.dropped_fields(
-            connection, **chosen, **dict.fromkeys(("site", "start", "end"))
-        ),
+        rejects=ledger.count_rejects(connection, reason=None, **every),
+        left_out=ledger.dropped_fields(connection, **every),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import psycopg
 
-from verkehrspuls.errors import DatabaseUnavailable
+from verkehrspuls.errors import Unavailable
 
 POLL_S = 1.0
 
@@ -62,6 +62,6 @@ def _count(url: str) -> int:
     try:
         with connect(url, application="verkehrspuls up") as connection:
             row = execute(connection, "stale_bucket_count").fetchone()
-    except (DatabaseUnavailable, psycopg.Error, OSError):
+    except (Unavailable, psycopg.Error, OSError):
         return 1
     return int(row["buckets"]) if row else 0

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from verkehrspuls import __version__
 from verkehrspuls.errors import BrokerUnavailable, VerkehrspulsError
-from verkehrspuls.settings import Settings
+from verkehrspuls.settings import Database, Settings
 from verkehrspuls.stack import binaries, broker, postgres
 from verkehrspuls.stack.account import SHARED, own_account, server_account
 from verkehrspuls.stack.state import Running, read_running, resolve, state_directory
@@ -154,6 +154,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
         yield _migrations(migrated)
         if migrated.fault:
             return
+        yield from _logins(connection, settings.database)
         edition = execute(connection, "storage_edition").fetchone() or {}
         yield _rejects(only_counted(connection))
         yield _alerts(held_up(connection), lacks=settings.alerts.lacks)
@@ -191,6 +192,35 @@ def _migrations(found: "Status") -> Finding:
             "Restore the files of the release: the changes are not in the database.",
         )
     return Finding(part, OK, f"revision {found.current}", version)
+
+
+def _logins(connection: "Connection", database: Database) -> Iterator[Finding]:
+    """Report parts that log in above their role, and logins that are refused."""
+    from verkehrspuls.storage.database import connect, execute
+    from verkehrspuls.storage.roles import PARTS, require_login
+
+    owner = database.url.get_secret_value()
+    own = {part: url for part in PARTS if (url := database.login(part)) != owner}
+    wrong = {
+        row[
+            "part"
+        ]: f"it is connected as `{row['role']}`, which may do everything; set "
+        f"VERKEHRSPULS_DATABASE__{PARTS[row['part']].setting}, and start it again"
+        for row in execute(connection, "logins_above")
+    }
+    for part, url in own.items():
+        try:
+            with connect(url, application="verkehrspuls doctor") as opened:
+                require_login(opened, part)
+        except VerkehrspulsError as error:
+            wrong.setdefault(part, str(error))
+    for part, detail in wrong.items():
+        yield Finding(f"login of {part}", PROBLEM, detail)
+    if not wrong:
+        known = (
+            f"as roles of their own: {', '.join(own)}" if own else "none is set here"
+        )
+        yield Finding("logins", OK if own else OFF, known)
 
 
 def _rejects(only_counted: int) -> Finding:

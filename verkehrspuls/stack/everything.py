@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from verkehrspuls import __version__
 from verkehrspuls.cli import output
 from verkehrspuls.errors import StackFailed
-from verkehrspuls.settings import Settings
+from verkehrspuls.settings import Database, Settings
 from verkehrspuls.stack.account import own_account, server_account, shared_with
 from verkehrspuls.stack.backlog import show_backlog
 from verkehrspuls.stack.broker import Broker, free_port
@@ -188,6 +188,8 @@ class Everything:
             urls = {
                 "url": SecretStr(server.url),
                 "web_url": SecretStr(server.url_of(roles.WEB)),
+                "ingest_url": SecretStr(server.url_of(roles.INGEST)),
+                "analytics_url": SecretStr(server.url_of(roles.ANALYTICS)),
             }
             self._set(database=self._settings.database.model_copy(update=urls))
             seconds = time.monotonic() - began
@@ -207,7 +209,7 @@ class Everything:
             )
             server.start()
             self._supervisor.add(server, running=True)
-            self._supervisor.look = partial(_look, self._supervisor.look, server)
+            self._supervisor.look = partial(_look_after, self._supervisor.look, server)
             url, publish_url = server.url, server.publish_url
             seconds = time.monotonic() - began
             print_line(f"broker: NATS {server.version()}, {seconds:.1f} s")
@@ -258,9 +260,7 @@ class Everything:
 
     def _settings_of(self, name: str) -> Settings:
         """Return the settings of a part, which knows no other login than its own."""
-        database = self._settings.database
-        url = SecretStr(database.as_web) if name == "api" else database.url
-        own = database.model_copy(update={"url": url, "web_url": SecretStr("")})
+        own = Database(url=SecretStr(self._settings.database.login(name)))
         return self._settings.model_copy(update={"database": own})
 
     def _show_address(self) -> None:
@@ -300,6 +300,8 @@ class Everything:
             self._running,
             database_url=self._settings.database.url.get_secret_value(),
             web_url=self._settings.database.web_url.get_secret_value(),
+            ingest_url=self._settings.database.ingest_url.get_secret_value(),
+            analytics_url=self._settings.database.analytics_url.get_secret_value(),
             broker_url=self._settings.broker.url.get_secret_value(),
             publish_url=self._settings.broker.publish_url.get_secret_value(),
             parts=self._supervisor.states(),
@@ -307,9 +309,12 @@ class Everything:
         write_running(self._directory, self._running)
 
 
-def _look(require: Callable[[], None], broker: Broker) -> None:
-    """Check the parts in ways that the supervisor cannot."""
-    require()
+def _look_after(look: Callable[[], None], broker: Broker) -> None:
+    """Do what the supervisor does at each look, and stop a broker that is stuck.
+
+    The supervisor, which sees only that it runs, starts it anew.
+    """
+    look()
     if broker.is_stuck():
         print_line(
             "broker: it refuses messages since the disk was full, and is started anew"

@@ -240,6 +240,7 @@ class PostgresServer(Server):
         return row is not None and Path(row[0]).resolve() == self.data.resolve()
 
     def _furnish(self, connection: psycopg.Connection[Any]) -> None:
+        """Make roles with their passwords, and the database, where they are missing."""
         from verkehrspuls.storage.named import queries
 
         if self._furnished:

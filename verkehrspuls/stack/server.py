@@ -78,7 +78,7 @@ class Server(ABC):
         process.stop(self, timeout_s=self.stop_s if timeout_s is None else timeout_s)
 
     def terminate(self) -> None:
-        """Request it to end all sessions, write everything and stop."""
+        """Ask the server to end all sessions, write everything and stop."""
         self._signal(self.ends_by)
 
     def kill(self) -> None:

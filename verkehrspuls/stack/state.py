@@ -53,6 +53,8 @@ class Running:
     since: datetime
     database_url: str = ""
     web_url: str = ""
+    ingest_url: str = ""
+    analytics_url: str = ""
     broker_url: str = ""
     publish_url: str = ""
     address: str = ""
@@ -86,7 +88,12 @@ def resolve(
         running = read_running(state_directory(settings))
     if running is not None:
         given = {
-            "database": {"url": running.database_url, "web_url": running.web_url},
+            "database": {
+                "url": running.database_url,
+                "web_url": running.web_url,
+                "ingest_url": running.ingest_url,
+                "analytics_url": running.analytics_url,
+            },
             "broker": {"url": running.broker_url, "publish_url": running.publish_url},
         }
         updates: dict[str, Section] = {}

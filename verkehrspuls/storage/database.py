@@ -1,6 +1,7 @@
 """Connections to PostgreSQL, and named queries that are run on them."""
 
 import atexit
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -11,6 +12,7 @@ from psycopg import rows
 
 from verkehrspuls.errors import (
     DatabaseUnavailable,
+    LoginRefused,
     NoTables,
     NotPermitted,
     Unavailable,
@@ -41,6 +43,11 @@ class Shown(NamedTuple):
 FrameSource = str | Shown
 
 
+#: What a server says that is there and does not know the role, or its password.
+_REFUSED: Final = re.compile(
+    'password authentication failed|role ".*" does not exist'
+    "|is not permitted to log in|permission denied for database"
+)
 #: UTC in, UTC out, and no name found by accident in another schema.
 _SESSION = "-c TimeZone=UTC -c search_path=vp,public"
 
@@ -53,7 +60,7 @@ def session(url: str) -> str:
 def connect(
     url: str, *, application: str = "verkehrspuls", **kwargs: Any
 ) -> Connection:
-    """Open a connection; raise `DatabaseUnavailable` with advice where that fails."""
+    """Open a connection; raise `Unavailable` with advice where that fails."""
     try:
         return Watched.connect(
             conninfo(
@@ -65,7 +72,10 @@ def connect(
         )
     # a URL that cannot be read is a ProgrammingError
     except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
-        raise DatabaseUnavailable(reason=str(error).strip()) from error
+        reason = str(error).strip()
+        if _REFUSED.search(reason):
+            raise LoginRefused(reason=reason) from error
+        raise DatabaseUnavailable(reason=reason) from error
 
 
 def explained(error: BaseException) -> VerkehrspulsError | None:

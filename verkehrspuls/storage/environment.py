@@ -6,10 +6,12 @@ Times are aware UTC and periods half-open `[start, end)`.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Unpack
 
 import polars as pl
 
 from verkehrspuls.quantities import COUNTED
+from verkehrspuls.storage.asked import Trusted
 from verkehrspuls.storage.database import (
     Connection,
     FrameSource,
@@ -18,50 +20,19 @@ from verkehrspuls.storage.database import (
 )
 
 
-def read_environment(
-    source: FrameSource,
-    *,
-    site_id: int,
-    quantity: str,
-    start: datetime,
-    end: datetime,
-    trusted: bool = False,
-) -> pl.DataFrame:
+def read_environment(source: FrameSource, **asked: Unpack[Trusted]) -> pl.DataFrame:
     """Read hourly means of an environment quantity, with their extremes."""
-    return read_frame(
-        source,
-        "read_environment",
-        site_id=site_id,
-        quantity=quantity,
-        start=start,
-        end=end,
-        trusted=trusted,
-    )
+    return read_frame(source, "read_environment", **{"trusted": False, **asked})
 
 
 def read_long_environment(
-    source: FrameSource,
-    *,
-    site_id: int,
-    quantity: str,
-    start: datetime,
-    end: datetime,
-    trusted: bool = False,
+    source: FrameSource, **asked: Unpack[Trusted]
 ) -> pl.DataFrame:
     """Read values of an environment quantity over intervals above an hour.
 
-    Those that began in the period and that no person excluded; `trusted` as in
-    `read_volumes`.
+    Those that began in the period and that no person excluded.
     """
-    return read_frame(
-        source,
-        "read_long_environment",
-        site_id=site_id,
-        quantity=quantity,
-        start=start,
-        end=end,
-        trusted=trusted,
-    )
+    return read_frame(source, "read_long_environment", **{"trusted": False, **asked})
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,11 @@ Times are aware UTC and periods half-open `[start, end)`.
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Unpack
 
 import polars as pl
 
+from verkehrspuls.storage.asked import OfSite
 from verkehrspuls.storage.database import (
     Connection,
     FrameSource,
@@ -17,28 +19,14 @@ from verkehrspuls.storage.database import (
 
 
 def read_imputed(
-    source: FrameSource,
-    *,
-    site_id: int,
-    quantity: str,
-    start: datetime,
-    end: datetime,
-    direction: str | None = None,
+    source: FrameSource, *, direction: str | None = None, **asked: Unpack[OfSite]
 ) -> pl.DataFrame:
     """Read imputed hours per direction, summed over lanes; see `read_volumes`.
 
     `imputed` is their share of the hour, over all lanes, `volume_imputed` what is
     estimated for that share, with bounds; `imputed_by` names the methods.
     """
-    return read_frame(
-        source,
-        "read_imputed",
-        site_id=site_id,
-        quantity=quantity,
-        start=start,
-        end=end,
-        direction=direction,
-    )
+    return read_frame(source, "read_imputed", direction=direction, **asked)
 
 
 def read_forecast(

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypedDict, Unpack
 
 from verkehrspuls.storage.database import (
     Connection,
@@ -224,12 +224,34 @@ class RejectedInFull(Rejected):
     payload: bytes
 
 
-def rejects(connection: Connection, *, limit: int, **choice: object) -> list[Rejected]:
-    """List rejected messages, newest first.
+class InHours(TypedDict):
+    """What is listed of sensors in hours; None is all."""
 
-    `choice`: municipality, sensor, topic (a part of it), reason, start, end, and
-    `open`, whether to leave out what was replayed; None is all.
-    """
+    municipality: str | None
+    sensor: str | None
+    start: datetime | None
+    end: datetime | None
+
+
+class Rejects(InHours):
+    """The same of rejected messages."""
+
+    reason: str | None
+
+
+class Kept(Rejects):
+    """The same of those that are kept."""
+
+    #: a part of it
+    topic: str | None
+    #: whether to leave out what was replayed
+    open: bool
+
+
+def rejects(
+    connection: Connection, *, limit: int, **choice: Unpack[Kept]
+) -> list[Rejected]:
+    """List rejected messages, newest first."""
     return read_records(connection, Rejected, "list_rejects", limit=limit, **choice)
 
 
@@ -259,11 +281,10 @@ class RejectCount:
     last_hour: datetime
 
 
-def count_rejects(connection: Connection, **choice: object) -> list[RejectCount]:
-    """Count rejected messages by sensor and reason, including those not kept.
-
-    `choice`: municipality, sensor, reason, start and end (hours); None is all.
-    """
+def count_rejects(
+    connection: Connection, **choice: Unpack[Rejects]
+) -> list[RejectCount]:
+    """Count rejected messages by sensor and reason, including those not kept."""
     return read_records(connection, RejectCount, "count_rejects", **choice)
 
 
@@ -305,12 +326,11 @@ class DroppedField:
     last_hour: datetime
 
 
-def dropped_fields(connection: Connection, **choice: object) -> list[DroppedField]:
-    """List fields that were left out of readings, by sensor and problem.
-
-    `choice`: municipality, site, sensor, start and end (hours); None is all.
-    """
-    return read_records(connection, DroppedField, "dropped_fields", **choice)
+def dropped_fields(
+    connection: Connection, *, site: str | None = None, **choice: Unpack[InHours]
+) -> list[DroppedField]:
+    """List fields that were left out of readings, by sensor and problem."""
+    return read_records(connection, DroppedField, "dropped_fields", site=site, **choice)
 
 
 def only_counted(connection: Connection) -> int:

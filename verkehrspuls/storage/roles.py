@@ -24,6 +24,27 @@ READER: Final = "vp_reader"
 ACTOR: Final = "vp_actor"
 
 
+class Part(NamedTuple):
+    """A part that logs in as a role of its own."""
+
+    role: str
+    words: str
+    #: the roles whose rights it needs
+    uses: tuple[str, ...]
+
+    @property
+    def setting(self) -> str:
+        """The setting with its URL."""
+        return f"{self.role.removeprefix('vp_')}_url".upper()
+
+
+PARTS: Final = {
+    "api": Part(WEB, "The web", (READER, ACTOR)),
+    "ingest": Part(INGEST, "Ingest", (INGEST,)),
+    "analytics": Part(ANALYTICS, "Analytics", (ANALYTICS,)),
+}
+
+
 def require_roles(connection: Connection) -> None:
     """Raise `RolesMissing` where an administrator has not made them all."""
     roles = [*LOGINS[1:], SHOWN, READER, ACTOR]
@@ -38,18 +59,25 @@ def statements() -> bytes:
     return file.read_bytes()
 
 
-def require_web(connection: Connection) -> None:
-    """Raise `WrongRole` where a session may do more, or less, than the web's may."""
-    found = read_record(connection, _Role, "role_of_session")
+def require_login(connection: Connection, part: str) -> None:
+    """Raise `WrongRole` where a session may do more, or less, than that of a part."""
+    own = PARTS[part]
+    found = read_record(connection, _Role, "role_of_session", needed=[*own.uses])
     faults = {
         "is a superuser": found.is_superuser,
         "bypasses row security": found.bypasses,
         "owns the tables": found.owns,
-        f"is no member of {READER} and {ACTOR}": not found.may_show,
+        f"is no member of {' and '.join(own.uses)}": not found.is_member,
     }
     for fault, is_so in faults.items():
         if is_so:
-            raise WrongRole(role=found.role, fault=fault)
+            raise WrongRole(
+                part=own.words,
+                role=found.role,
+                fault=fault,
+                needed=own.role,
+                setting=own.setting,
+            )
 
 
 class _Role(NamedTuple):
@@ -59,5 +87,5 @@ class _Role(NamedTuple):
     is_superuser: bool
     bypasses: bool
     owns: bool
-    #: whether it may take the roles that read and act for a viewer
-    may_show: bool
+    #: whether it has, or may take, the roles that it needs
+    is_member: bool

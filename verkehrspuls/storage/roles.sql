@@ -1,7 +1,7 @@
 -- The roles of Verkehrspuls, made by an administrator of the server; safe to repeat.
 --
--- `vp` owns the database: it migrates, and ingest, analytics and the operator's commands
--- log in as it. The web logs in as a role of its own, which may do what it needs and no
+-- `vp` owns the database: it migrates, and the operator's commands log in as it. Web,
+-- ingest and analytics log in as roles of their own, which may do what they need and no
 -- more; see docs/adr/0012-access.md. Who may log in gets a password besides.
 
 do $$

@@ -1,21 +1,15 @@
 """Speed histograms."""
 
-from datetime import datetime
+from typing import Unpack
 
 import polars as pl
 
+from verkehrspuls.storage.asked import Trusted
 from verkehrspuls.storage.database import FrameSource, read_frame
 
 
 def read_speed_histograms(
-    source: FrameSource,
-    *,
-    site_id: int,
-    quantity: str,
-    start: datetime,
-    end: datetime,
-    direction: str,
-    trusted: bool = False,
+    source: FrameSource, *, direction: str, **asked: Unpack[Trusted]
 ) -> pl.DataFrame:
     """Read the merged speed histograms of hours, per channel.
 
@@ -25,10 +19,5 @@ def read_speed_histograms(
     return read_frame(
         source,
         "read_speed_histograms",
-        site_id=site_id,
-        quantity=quantity,
-        start=start,
-        end=end,
-        direction=direction,
-        trusted=trusted,
+        **{"trusted": False, "direction": direction, **asked},
     )

@@ -5,102 +5,41 @@ Times are aware UTC and periods half-open `[start, end)`.
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal, Unpack
 
 import polars as pl
 
+from verkehrspuls.storage.asked import Binned, OfSite, Trusted
 from verkehrspuls.storage.database import FrameSource, read_frame
 
+#: what is not asked for
+_PLAIN: Final = {"direction": None, "together": False, "trusted": False}
 
-def read_volumes(
-    source: FrameSource,
-    *,
-    site_id: int,
-    quantity: str,
-    start: datetime,
-    end: datetime,
-    interval_s: Literal[900, 3600],
-    direction: str | None = None,
-    together: bool = False,
-    trusted: bool = False,
-) -> pl.DataFrame:
+
+def read_volumes(source: FrameSource, **asked: Unpack[Binned]) -> pl.DataFrame:
     """Read volumes per interval and direction, summed over lanes.
 
     Only intervals with data have a row. `observed` is the share of the interval, over
-    all lanes; `volume` is what was counted, not scaled up. `direction`: one key, `all`
-    for the cross-section, None for each direction, with `together` the cross-section
-    (direction `all`) beside them. `trusted` leaves out what is suspected to be of a
-    sensor's fault (`suspected`), as if a person had excluded it.
+    all lanes; `volume` is what was counted, not scaled up.
     """
-    return read_frame(
-        source,
-        "read_volumes",
-        site_id=site_id,
-        quantity=quantity,
-        start=start,
-        end=end,
-        interval_s=interval_s,
-        direction=direction,
-        together=together,
-        trusted=trusted,
-    )
+    return read_frame(source, "read_volumes", **{**_PLAIN, **asked})
 
 
 def read_flows(
-    source: FrameSource,
-    *,
-    site_id: int,
-    quantity: str,
-    start: datetime,
-    end: datetime,
-    interval_s: Literal[900, 3600],
-    direction: str | None = None,
-    together: bool = False,
-    usual: bool = False,
-    trusted: bool = False,
+    source: FrameSource, *, usual: bool = False, **asked: Unpack[Binned]
 ) -> pl.DataFrame:
     """Read the same as `read_volumes`, without classes and speeds.
 
     What is usual is null unless it is asked for.
     """
-    found = read_frame(
-        source,
-        "read_flows",
-        site_id=site_id,
-        quantity=quantity,
-        start=start,
-        end=end,
-        interval_s=interval_s,
-        direction=direction,
-        together=together,
-        usual=usual,
-        trusted=trusted,
-    )
+    found = read_frame(source, "read_flows", usual=usual, **{**_PLAIN, **asked})
     return found.sort("time", "direction")
 
 
-def read_class_sums(
-    source: FrameSource,
-    *,
-    site_id: int,
-    quantity: str,
-    start: datetime,
-    end: datetime,
-    trusted: bool = False,
-) -> pl.DataFrame:
+def read_class_sums(source: FrameSource, **asked: Unpack[Trusted]) -> pl.DataFrame:
     """Sum hours of the cross-section by class: a row for those that know the same."""
-    return read_frame(
-        source,
-        "read_class_sums",
-        site_id=site_id,
-        quantity=quantity,
-        start=start,
-        end=end,
-        interval_s=3600,
-        direction="all",
-        together=False,
-        trusted=trusted,
-    )
+    of_all = {"interval_s": 3600, "direction": "all"}
+    return read_frame(source, "read_class_sums", **{**_PLAIN, **of_all, **asked})
 
 
 def read_volumes_of_sites(
@@ -142,44 +81,16 @@ def read_channel_volumes(
     )
 
 
-def read_long_volumes(
-    source: FrameSource,
-    *,
-    site_id: int,
-    quantity: str,
-    start: datetime,
-    end: datetime,
-) -> pl.DataFrame:
+def read_long_volumes(source: FrameSource, **asked: Unpack[OfSite]) -> pl.DataFrame:
     """Read counts of a site's channels over intervals above an hour, by their start."""
-    return read_frame(
-        source,
-        "read_long_volumes",
-        site_id=site_id,
-        quantity=quantity,
-        start=start,
-        end=end,
-    )
+    return read_frame(source, "read_long_volumes", **asked)
 
 
 def read_counts_known_at(
-    source: FrameSource,
-    *,
-    site_id: int,
-    quantity: str,
-    start: datetime,
-    end: datetime,
-    known_at: datetime,
+    source: FrameSource, *, known_at: datetime, **asked: Unpack[OfSite]
 ) -> pl.DataFrame:
     """Read count readings in the versions that were known at an earlier time."""
-    return read_frame(
-        source,
-        "read_counts_known_at",
-        site_id=site_id,
-        quantity=quantity,
-        start=start,
-        end=end,
-        known_at=known_at,
-    )
+    return read_frame(source, "read_counts_known_at", known_at=known_at, **asked)
 
 
 def read_latest(source: FrameSource, *, now: datetime | None = None) -> pl.DataFrame:

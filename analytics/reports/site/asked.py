@@ -53,7 +53,7 @@ class Asked:
 
     @property
     def ended(self) -> date:
-        """The last day that has ended; before the first where none has."""
+        """The last day that has ended; before the first where none has or is whole."""
         if not self.whole_days:
             return self.first - timedelta(days=1)
         return min(self.last, self.today - timedelta(days=1))

@@ -1,7 +1,7 @@
 """Reads what the figures of a site need, with and without suspected data."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Final, Literal
 
@@ -130,16 +130,16 @@ def read(
 
     `quarters` are those of the period, where they are read already.
     """
-    classes = empty(CLASS_SUMS) if hours.is_empty() else _class_sums(asked, source)
+    found = Frames(
+        days=days,
+        hours=hours,
+        classes=empty(CLASS_SUMS) if hours.is_empty() else _class_sums(asked, source),
+        busiest=asked.first,
+        quarters=hours.clear(),
+        histograms=_no_histograms(),
+    )
     if asked.ended < asked.first:
-        return Frames(
-            days=days,
-            hours=hours,
-            classes=classes,
-            busiest=asked.first,
-            quarters=hours.clear(),
-            histograms=_no_histograms(),
-        )
+        return found
     day = busiest(days, asked.ended)
     if quarters is None:
         of_day = _quarters(asked, source, day)
@@ -147,17 +147,10 @@ def read(
         ends = day_start(day, asked.zone), day_end(day, asked.zone)
         inside = pl.col("time").is_between(*ends, closed="left")
         of_day = together(quarters.filter(inside))
-    histograms = _no_histograms()
-    if asked.quantity == "motor":
-        histograms = _histograms(asked, source, *_speed_ends(asked))
-    return Frames(
-        days=days,
-        hours=hours,
-        classes=classes,
-        busiest=day,
-        quarters=of_day,
-        histograms=histograms,
-    )
+    found = replace(found, busiest=day, quarters=of_day)
+    if asked.quantity != "motor":
+        return found
+    return replace(found, histograms=_histograms(asked, source, *_speed_ends(asked)))
 
 
 def read_trusted(
@@ -188,35 +181,23 @@ def read_trusted(
         ),
     )
     classes = _class_sums(asked, source, trusted=True)
+    known = replace(found, days=days, hours=hours, classes=classes)
     if asked.ended < asked.first:
-        return Frames(
-            days=days,
-            hours=hours,
-            classes=classes,
-            busiest=found.busiest,
-            quarters=found.quarters,
-            histograms=found.histograms,
-        )
+        return known
     day = busiest(days, asked.ended)
     ends = day_start(day, asked.zone), day_end(day, asked.zone)
-    quarters, histograms = found.quarters, found.histograms
     if day != found.busiest or _touched(suspects, ends):
         quarters = _quarters(asked, source, day, trusted=True)
-    if asked.quantity == "motor":
-        histograms = _replaced(
-            histograms,
-            suspects,
-            _speed_ends(asked),
-            lambda start, end: _histograms(asked, source, start, end, trusted=True),
-        )
-    return Frames(
-        days=days,
-        hours=hours,
-        classes=classes,
-        busiest=day,
-        quarters=quarters,
-        histograms=histograms,
+        known = replace(known, busiest=day, quarters=quarters)
+    if asked.quantity != "motor":
+        return known
+    histograms = _replaced(
+        found.histograms,
+        suspects,
+        _speed_ends(asked),
+        lambda start, end: _histograms(asked, source, start, end, trusted=True),
     )
+    return replace(known, histograms=histograms)
 
 
 def _replaced(

@@ -1,13 +1,23 @@
 """The page of an anomaly case."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated
+from urllib.parse import urlencode
 
-from fastapi import Path, Request, Response
+from fastapi import Path, Query, Request, Response
+from fastapi.responses import RedirectResponse
 
+from analytics.cases import casework
 from analytics.reports.case import report
+from api.viewer import visit_of
+from dashboards import acts, addresses
+from dashboards.acts import Refused, Sent, Typed
 from dashboards.language import Language
-from dashboards.pages.case.view import case_page
+from dashboards.pages.case.view import case_page, desk, history
 from dashboards.render import LanguageKey, Now, database_of, page_router, render
+from verkehrspuls.cases import Change
+from verkehrspuls.errors import UsageError
 from verkehrspuls.storage.sites import list_municipalities
 
 CaseNumber = Annotated[int, Path(ge=1, le=2**63 - 1)]
@@ -18,22 +28,101 @@ router = page_router()
 
 @router.get("/{language:language}/cases/{number}")
 def one_case(
-    request: Request, language: LanguageKey, number: CaseNumber, at: Now
+    request: Request,
+    language: LanguageKey,
+    number: CaseNumber,
+    at: Now,
+    done: str = "",
+    hours: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
+    effect: str = "",
+    comment: str = "",
+    to: str = "",
 ) -> Response:
-    """Show one anomaly case."""
+    """Show one anomaly case; the form is filled by the address, where there is one."""
     page_language = Language(language)
+    return _page(
+        request,
+        page_language,
+        number,
+        at,
+        given=Typed(effect=effect, comment=comment, to=to),
+        says=acts.done(done, hours, page_language),
+    )
+
+
+@router.post("/{language:language}/cases/{number}")
+def decide_one_case(
+    request: Request, language: LanguageKey, number: CaseNumber, at: Now, sent: Sent
+) -> Response:
+    """Do what a person decided; what was typed stays where that is refused."""
+    page_language = Language(language)
+    given = acts.typed(sent)
+    refused = acts.refused(request, sent, given, page_language)
+    changes: tuple[Change, ...] = ()
+    if refused is None:
+        try:
+            with database_of(request).writing() as connection:
+                seen = acts.version(sent)
+                hours = acts.do(connection, number, given, seen=seen)
+        except casework.CaseChanged as error:
+            changes = error.changes
+            refused = Refused(409, {"": acts.reason(error, page_language)})
+        except UsageError as error:
+            field = "to" if isinstance(error, casework.NotAssignable) else ""
+            says = {field: acts.reason(error, page_language)}
+            refused = Refused(error.http_status, says)
+        else:
+            query = urlencode({"done": given.act} | ({"hours": hours} if hours else {}))
+            back = f"{addresses.case(language, number)}?{query}"
+            return RedirectResponse(back, status_code=303)
+    return _page(
+        request,
+        page_language,
+        number,
+        at,
+        given=given,
+        refused=refused,
+        changes=changes,
+    )
+
+
+def _page(
+    request: Request,
+    language: Language,
+    number: int,
+    at: datetime,
+    *,
+    given: Typed,
+    says: str = "",
+    refused: Refused | None = None,
+    changes: Sequence[Change] = (),
+) -> Response:
     database = database_of(request)
     found = report(database, number, now=at)
     case = found.case
+    visit = visit_of(request)
+    may = visit is not None and visit.session.may("cases", case.municipality)
     with database.connection() as connection:
         towns = list_municipalities(connection)
+        people = casework.people(connection, case.municipality) if may else []
     town = next(town for town in towns if town.key == case.municipality)
-    return render(
+    response = render(
         request,
-        page_language,
+        language,
         "pages/case/case.html",
         of=[town],
         case=case,
         town=town.name,
-        page=case_page(found, page_language),
+        page=case_page(found, language),
+        says=says,
+        desk=desk(case, people, given, language) if may else None,
+        given=given,
+        form={"errors": refused.errors if refused else {}},
+        changes=history(changes, case.time_zone, language),
+        login=addresses.login_for(
+            language.key, f"{addresses.case(language.key, number)}?{given.query}"
+        ),
     )
+    if refused:
+        response.status_code = refused.status
+    return response

@@ -6,9 +6,11 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from analytics.cases import states
+from analytics.cases.casework import Person
 from analytics.detectors import detectors, reasons
 from analytics.reports.case import Report
-from dashboards import addresses, describe
+from dashboards import acts, addresses, describe
+from dashboards.acts import Option, Typed
 from dashboards.charts.charts import Chart, Table
 from dashboards.charts.evidence import evidence_chart
 from dashboards.language import UNKNOWN_FIGURE, Language
@@ -50,6 +52,8 @@ def case_page(report: Report, language: Language) -> CasePage:
             language.phrase(effect),
         ),
     ]
+    if case.assignee:
+        facts.append((language.phrase("Assigned to"), case.assignee))
     return CasePage(
         heading=language.phrase(
             "Case %(number)s: %(word)s",
@@ -61,7 +65,7 @@ def case_page(report: Report, language: Language) -> CasePage:
         facts=facts,
         course=evidence_chart(report, language),
         evidence=_evidence(case, language),
-        history=_history(case, language),
+        history=history(case.history, zone, language),
         link=_link(case, language),
     )
 
@@ -118,17 +122,18 @@ def _figure(member: Member, name: str, language: Language) -> str:
     return f"{language.number(value, 1)} {language.unit(quantity)}"
 
 
-def _history(case: CaseInFull, language: Language) -> Table:
+def history(changes: Sequence[Change], zone: str, language: Language) -> Table:
+    """Arrange what became of a case."""
     rows = [
         (
-            language.moment(event.at, case.time_zone),
+            language.moment(event.at, zone),
             _kind(event, language),
-            _who(event, language),
+            who(event, language),
             describe.case_state(event, language),
             describe.severity(event, language),
             event.comment,
         )
-        for event in case.history
+        for event in changes
     ]
     head = (
         language.phrase("Time"),
@@ -139,6 +144,53 @@ def _history(case: CaseInFull, language: Language) -> Table:
         language.phrase("Comment"),
     )
     return Table(head, rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The form of who may decide the case."""
+
+    #: states that the case can be moved to: value and text of each button
+    buttons: Sequence[tuple[str, str]]
+    effects: Sequence[Option]
+    people: Sequence[Option]
+    #: the decision that can be undone; empty: none can
+    newest: str
+    version: int
+    #: a case that is withdrawn can be assigned and commented only
+    is_withdrawn: bool
+
+
+def desk(
+    case: CaseInFull, people: Sequence[Person], given: Typed, language: Language
+) -> Desk:
+    """Arrange the form; nothing in it would be refused, as the case stands."""
+    is_withdrawn = case.withdrawn_at is not None
+    allowed = states.allowed_states(case.state, is_withdrawn=is_withdrawn)
+    to = given.to or (str(case.assigned_to) if case.assigned_to else "")
+    return Desk(
+        buttons=[(state, language.phrase(acts.STATE_ACTS[state])) for state in allowed],
+        effects=acts.effects(given.effect or case.effect, language),
+        people=acts.people(people, to, language),
+        newest=_newest(case, language),
+        version=case.version,
+        is_withdrawn=is_withdrawn,
+    )
+
+
+def _newest(case: CaseInFull, language: Language) -> str:
+    before = states.before_decision(case.history)
+    if before is None:
+        return ""
+    newest = next(one for one in reversed(case.history) if one.kind == "decided")
+    return language.phrase(
+        "Newest decision: %(state)s, by %(who)s, %(moment)s. Before, the case was "
+        "%(before)s.",
+        state=describe.case_state(newest, language),
+        who=who(newest, language),
+        moment=language.moment(newest.at, case.time_zone),
+        before=describe.case_state(before, language),
+    )
 
 
 def _link(case: CaseInFull, language: Language) -> str:
@@ -156,7 +208,7 @@ def _kind(event: Change, language: Language) -> str:
     return f"{word}: {event.assignee}" if event.assignee else word
 
 
-def _who(event: Change, language: Language) -> str:
+def who(event: Change, language: Language) -> str:
     """Write who did something: as what, and the name where it is shown."""
     role = language.phrase(states.ACTED_AS[event.acted_as])
     return role if event.who == event.acted_as else f"{event.who} ({role})"

@@ -305,13 +305,16 @@ copy speed_histogram (
     channel_id, time, observed_s, counts, open_kmh, rebinned, refused
 ) from stdin (format csv);
 
--- name: copy_days
--- Columns in the order of analytics.frames.DAYS.
-copy daily_figure (
+-- name: put_days
+-- Columns of analytics.frames.DAYS.
+insert into daily_figure (
     site_id, quantity, direction, day, volume, volume_normalised, volume_estimated,
     heavy, speed_kmh, peak_hour, peak_volume, expected, observed, normalised, imputed,
-    excluded, valid, method
-) from stdin (format csv, force_not_null (direction));
+    excluded, valid, method)
+select site_id, quantity, direction, day, volume, volume_normalised, volume_estimated,
+       heavy, speed_kmh, peak_hour, peak_volume, expected, observed, normalised, imputed,
+       excluded, valid, method
+from json_populate_recordset(null::daily_figure, %(rows)s);
 
 -- name: put_usual
 -- What is usual for hours whose counts stay as they are.
@@ -410,14 +413,14 @@ delete from frame where time < %(now)s::timestamptz - interval '2 days';
 
 -- name: drop_raw
 -- Drop readings, and what corrections replaced, that are older; returns chunks dropped.
-select coalesce(sum(drop_before(series, %(cutoff)s)), 0) as chunks
+select coalesce(sum(drop_old(series, %(cutoff)s)), 0) as chunks
 from series
 where series in ('count_reading', 'environment_reading',
                  'count_reading_history', 'environment_reading_history');
 
 -- name: drop_rejected
 -- Drop rejected messages that are older; returns chunks dropped.
-select drop_before('rejected_message', %(cutoff)s) as chunks;
+select drop_old('rejected_message', %(cutoff)s) as chunks;
 
 -- name: compress_old
 -- Compress what is older, where the edition can; returns chunks compressed.

@@ -19,8 +19,8 @@ select a.anomaly_case_id, own.detector, own.first as began, own.last as ended,
        stands.how <> 'closed' as open, stands.how = 'current' as current,
        stands.how as standing, (count(*) over ())::integer as matching,
        a.assigned_to, shown.person(a.assigned_to, m.municipality_id) as assignee,
-       (select max(e.case_event_id) from case_event e
-        where e.anomaly_case_id = a.anomaly_case_id) as version
+       coalesce((select max(e.case_event_id) from case_event e
+                 where e.anomaly_case_id = a.anomaly_case_id), 0) as version
 from anomaly_case a
 join site s on s.site_id = a.site_id
 join municipality m using (municipality_id)

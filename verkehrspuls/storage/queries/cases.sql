@@ -156,8 +156,8 @@ from (
 -- How a case stands, and whether the viewer may decide it.
 select a.anomaly_case_id, a.state, a.effect, a.withdrawn_at, a.assigned_to,
        m.key as municipality, shown.decides(m.municipality_id) as is_decided_here,
-       (select max(e.case_event_id) from case_event e
-        where e.anomaly_case_id = a.anomaly_case_id) as version
+       coalesce((select max(e.case_event_id) from case_event e
+                 where e.anomaly_case_id = a.anomaly_case_id), 0) as version
 from anomaly_case a
 join site s using (site_id)
 join municipality m using (municipality_id)

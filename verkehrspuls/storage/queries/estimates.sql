@@ -72,11 +72,12 @@ where f.channel_id = c.channel_id
 -- Forecasts that need no longer be compared with what came.
 delete from forecast where made_at < %(cutoff)s;
 
--- name: copy_forecasts
--- Columns in the order of analytics.frames.FORECASTS.
-copy forecast (
-    channel_id, interval_s, lead_s, time, made_at, volume, low, high, method
-) from stdin (format csv);
+-- name: put_forecasts
+-- Columns of analytics.frames.FORECASTS.
+insert into forecast (
+    channel_id, interval_s, lead_s, time, made_at, volume, low, high, method)
+select channel_id, interval_s, lead_s, time, made_at, volume, low, high, method
+from json_populate_recordset(null::forecast, %(rows)s);
 
 -- name: imputed_of_town
 -- What is imputed for the channels of a municipality that count a quantity.
@@ -93,11 +94,11 @@ delete from imputed_hour i
 using unnest(%(channels)s::integer[], %(hours)s::timestamptz[]) as gone (channel_id, hour)
 where i.channel_id = gone.channel_id and i.time = gone.hour;
 
--- name: copy_imputed
--- Columns in the order of analytics.frames.IMPUTED_HOURS, without the length, and with
--- the time at which they were imputed.
-copy imputed_hour (channel_id, time, volume, method, low, high, gap_h, made_at)
-from stdin (format csv);
+-- name: put_imputed
+-- Columns of analytics.frames.IMPUTED_HOURS without the length, and when they were imputed.
+insert into imputed_hour (channel_id, time, volume, method, low, high, gap_h, made_at)
+select channel_id, time, volume, method, low, high, gap_h, made_at
+from json_populate_recordset(null::imputed_hour, %(rows)s);
 
 -- name: imputed_of_sites
 -- Imputed hours of sites, as IMPUTED.

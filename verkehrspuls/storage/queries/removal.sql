@@ -168,17 +168,7 @@ delete from anomaly_case where anomaly_case_id in (select anomaly_case_id from g
 
 -- name: remove_figures
 -- Remove what was computed of channels.
-with volumes as (delete from volume {{> of_channels}}),
-     hours as (delete from environment_hour {{> of_channels}}),
-     long_volumes as (delete from long_volume {{> of_channels}}),
-     long_values as (delete from long_environment {{> of_channels}}),
-     histograms as (delete from speed_histogram {{> of_channels}}),
-     imputed as (delete from imputed_hour {{> of_channels}}),
-     forecasts as (delete from forecast {{> of_channels}}),
-     health as (delete from channel_health {{> of_channels}}),
-     newest as (delete from newest_reading {{> of_channels}}),
-     installations as (delete from installation {{> of_channels}})
-delete from stale_bucket {{> of_channels}};
+select remove_figures(%(channels)s::integer[]);
 
 -- name: leave_roads
 -- Take sites out of corridors and junctions.
@@ -222,11 +212,9 @@ update municipality set removed_at = now() {{> of_town}};
 -- Take all roles in a municipality that was taken out.
 delete from account_role where municipality_id = %(municipality_id)s;
 
--- name: orphaned_channels
--- Channels that were removed while a worker that did not know it yet wrote readings.
-select distinct b.channel_id
-from stale_bucket b
-where not exists (select from channel c where c.channel_id = b.channel_id);
+-- name: sweep
+-- Remove what a worker wrote for channels that it did not yet know to be removed.
+select sweep() as channels;
 
 -- name: list_towns
 -- All municipalities that are registered, those without sites too.

@@ -11,8 +11,8 @@ select set_config('vp.viewer', %(viewer)s, true),
            'host', %(host)s::text, 'via', %(via)s::text)::text, true);
 
 -- name: role_of_session
--- As whom the session logged in, whether that role is above the boundary between viewers,
--- and whether it may take the roles of one.
+-- As whom the session logged in, whether that role may do what only the owner may, and
+-- whether it has, or may take, the roles that it needs.
 select session_user as role,
        r.rolsuper as is_superuser,
        r.rolbypassrls as bypasses,
@@ -20,10 +20,9 @@ select session_user as role,
            select from pg_namespace n
            where n.nspname = 'vp' and pg_has_role(session_user, n.nspowner, 'member')
        ) as owns,
-       (select count(*) = 2
-        from pg_roles o
-        where o.rolname in ('vp_reader', 'vp_actor')
-          and pg_has_role(session_user, o.oid, 'member')) as may_show
+       (select bool_and(o.oid is not null and pg_has_role(session_user, o.oid, 'member'))
+        from unnest(%(needed)s::text[]) as name
+        left join pg_roles o on o.rolname = name) as is_member
 from pg_roles r
 where r.rolname = session_user;
 
