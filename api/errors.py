@@ -10,6 +10,7 @@ VerkehrspulsError
 │   ├── ScopeTooSmall
 │   ├── NotAllowed
 │   ├── OtherSite
+│   ├── NeedsHttps
 │   ├── TooMany
 │   ├── WrongType
 │   ├── KeyReused
@@ -77,6 +78,13 @@ class OtherSite(UsageError):
     """A page of another site sent this. Nothing was done."""
 
     code = "cross-site"
+    http_status = 403
+
+
+class NeedsHttps(UsageError):
+    """Passwords are sent over HTTPS only, or on the server's own machine."""
+
+    code = "needs-https"
     http_status = 403
 
 

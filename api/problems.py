@@ -127,6 +127,8 @@ MEANINGS: Final = {
     "municipality and have chosen a password.",
     "cross-site": "A page of another site sent this; nothing was done. Forms are sent "
     "from pages of this server.",
+    "needs-https": "Passwords are sent over HTTPS only, or on the server's own "
+    "machine. The operator sets it up, and VERKEHRSPULS_PAGES__ADDRESS.",
     "not-allowed": "The token is for other sensors. Nothing of the request was taken.",
     "too-many": "The request has too many messages or bytes. Send several.",
     "wrong-type": "Readings are taken as `application/json`, and not compressed.",

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems
 from api.database import Database
-from api.errors import OtherSite
+from api.errors import NeedsHttps, OtherSite
 from api.viewer import Visit
 from verkehrspuls.access import sessions
 from verkehrspuls.access.sessions import Origin
@@ -133,18 +133,18 @@ def is_secure(request: Request) -> bool:
     """Return whether browsers reach the pages over HTTPS."""
     settings: Settings = request.app.state.settings
     https = settings.pages.address.startswith("https:")
-    return https or request.url.scheme == "https"
+    return https or request.scope["scheme"] == "https"
 
 
-def may_log_in(request: Request) -> bool:
-    """Return whether a password can be sent: over HTTPS, or on the own machine."""
-    if is_secure(request):
-        return True
+def require_secure(request: Request) -> None:
+    """Raise `NeedsHttps` unless over HTTPS, or on the server's own machine."""
     try:
-        return ip_address(request.client.host if request.client else "").is_loopback
+        here = ip_address(request.client.host if request.client else "").is_loopback
     except ValueError:
-        # a test client, or a socket of this machine
-        return True
+        # no network: a socket of this machine, or a test
+        here = True
+    if not here and not is_secure(request):
+        raise NeedsHttps
 
 
 def _find(database: Database, settings: Settings, shown: str) -> Visit | None:

@@ -39,6 +39,26 @@ def case(language: str, number: int) -> str:
     return f"/{language}/cases/{number}"
 
 
+def login(language: str) -> str:
+    """Return the address for logging in."""
+    return f"/{language}/login"
+
+
+def second_factor(language: str) -> str:
+    """Return the address for showing the second factor while logging in."""
+    return f"{login(language)}/second-factor"
+
+
+def logout(language: str) -> str:
+    """Return the address that a form for logging out is sent to."""
+    return f"/{language}/logout"
+
+
+def account(language: str, part: str = "") -> str:
+    """Return the address of the own account, or of a part of it."""
+    return f"/{language}/account{f'/{part}' if part else ''}"
+
+
 def cases(language: str) -> str:
     """Return the address of the list of anomaly cases."""
     return f"/{language}/cases"

@@ -17,7 +17,7 @@ from starlette.convertors import StringConvertor, register_url_convertor
 from api import conditional, negotiation
 from api.database import Seen
 from api.query import is_tracking
-from api.viewer import seen_by, viewer_of, visit_of
+from api.viewer import Visit, seen_by, viewer_of, visit_of
 from dashboards import addresses, period
 from dashboards.assets import Assets
 from dashboards.language import Language
@@ -26,7 +26,7 @@ from dashboards.remembered import Remembered
 from verkehrspuls import __version__
 from verkehrspuls.locales import locales
 from verkehrspuls.storage.sites import Municipality, Site
-from verkehrspuls.text import catalogue
+from verkehrspuls.text import catalogue, mark
 
 #: key of one of `locales`: an address with another one is no page
 LanguageKey = str
@@ -110,13 +110,15 @@ def render(
     found = _templates(language.key)
     english = template.replace(f".{language.key}.", ".en.")
     page = found.select_template([template, english])
+    visit = visit_of(request)
     text = page.render(
         assets=assets.addresses,
         switches=_switches(request, language),
         path=request.url.path,
         links=request.app.state.links,
         address=address or _with_query(request, request.url.path),
-        visit=visit_of(request),
+        visit=visit,
+        place=_place(visit, language) if visit else "",
         owners=owners(of, request.app.state.settings.pages),
         **context,
     )
@@ -177,6 +179,16 @@ def query_of(request: Request) -> str:
     """Return the query of an address, without tracking parameters."""
     asked = request.query_params.multi_items()
     return urlencode([pair for pair in asked if not is_tracking(pair[0])])
+
+
+def _place(visit: Visit, language: Language) -> str:
+    """Return for which town somebody is logged in, or for how many."""
+    towns = {held.town for held in visit.session.roles}
+    if None in towns:
+        return language.phrase(mark("whole installation"))
+    if len(towns) > 1:
+        return language.plural("%(count)s town", "%(count)s towns", len(towns))
+    return "".join(town for town in towns if town)
 
 
 def _switches(request: Request, language: Language) -> list[tuple[Language, str]]:

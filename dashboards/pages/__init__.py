@@ -9,6 +9,8 @@ from pkgutil import iter_modules
 
 from fastapi import FastAPI
 
+from dashboards.forms import LoginNeeded
+from dashboards.pages.login.view import ask
 from dashboards.pages.problem.view import problem_page
 from dashboards.render import Link
 
@@ -23,3 +25,4 @@ def add_pages(app: FastAPI) -> None:
         links += [page.LINK] if hasattr(page, "LINK") else []
     app.state.links = links
     app.state.problem_page = problem_page
+    app.add_exception_handler(LoginNeeded, ask)

@@ -1,5 +1,7 @@
 """Single sign-on at a real provider, which lies where a test wants it to."""
 
+import html
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -181,7 +183,9 @@ def test_whom_a_group_gives_a_role_gets_an_account(browser: Browser) -> None:
     session = browser.known.session(browser.session)
     assert session is not None
     assert (session.email, session.name) == (ANNE, "Anne")
-    assert set(session.roles) == {(TOWN, "planner"), (OTHER, "viewer")}
+    assert session.may("cases", TOWN)
+    assert not session.may("cases", OTHER)
+    assert roles(browser.known) == {(TOWN, "planner"), (OTHER, "viewer")}
     with browser.known.operator() as connection:
         assert accounts.find(connection, ANNE).state == "active"
 
@@ -990,3 +994,26 @@ def test_the_operator_registers_the_provider_and_unlinks(
     assert browser.known.session(browser.session) is None
     assert run("user", "unlink", ANNE) == 2
     assert "is not linked" in capsys.readouterr().err
+
+
+def test_the_second_factor_is_asked_for_and_logging_out_goes_on(
+    client: Any, idp: provider.Provider
+) -> None:
+    page = client.get("/de/login", params={"next": "/de/account"})
+    words = "Mit dem Konto der Verwaltung anmelden"
+    address = f'<a href="/de/login/oidc?target=%2Fde%2Faccount" rel="nofollow">{words}'
+    assert address in page.text
+    idp.person("anne", "planung")
+    begun = client.get("/de/login/oidc", params={"target": "/de/account"})
+    client.get(idp.answer(begun.headers["location"]))
+    account = client.get("/de/account")
+    assert "/de/account/single-sign-on" in account.text
+    (token,) = set(re.findall(r'name="form_token" value="(\w+)"', account.text))
+    linked = client.post("/de/account/single-sign-on", data={"form_token": token})
+    onward = html.unescape(re.findall(r"content=\"0; url=([^\"]+)\"", linked.text)[0])
+    done = client.get(idp.answer(onward))
+    assert (done.status_code, done.headers["location"]) == (303, "/de/account")
+    out = client.post("/de/logout", data={"form_token": token})
+    onward = html.unescape(re.findall(r"content=\"0; url=([^\"]+)\"", out.text)[0])
+    assert idp.answer(onward) == f"{PAGES}/de/"
+    assert client.get("/de/account").status_code == 303

@@ -19,12 +19,20 @@ from verkehrspuls.errors import BadParameter, UnknownKey, UsageError
 from verkehrspuls.model import Name
 from verkehrspuls.storage import known
 from verkehrspuls.storage.database import Connection, execute, one
+from verkehrspuls.text import mark
 from verkehrspuls.wording import choice
 
 _EMAIL: Final = re.compile(
     r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-z0-9-]+(\.[a-z0-9-]+)*", re.ASCII
 )
 _EMAIL_LENGTH: Final = 254
+_NO_EMAIL: Final = mark(
+    "this is not an e-mail address in ASCII; write an international domain as xn--…"
+)
+_NO_NAME: Final = mark(
+    "a name has 1 to 200 characters that can be seen, and none that breaks a line or "
+    "turns its direction"
+)
 
 
 class LastAdministrator(UsageError):
@@ -151,8 +159,7 @@ def require_email(text: str) -> str:
     if len(email) > _EMAIL_LENGTH or not _EMAIL.fullmatch(email):
         raise BadParameter(
             parameter="email",
-            detail=f"{text[:80]!r} is not an e-mail address in ASCII; write an "
-            "international domain as xn--…",
+            detail=_NO_EMAIL,
         )
     return email
 
@@ -164,8 +171,7 @@ def require_name(text: str) -> str:
     except msgspec.ValidationError:
         raise BadParameter(
             parameter="name",
-            detail="a name has 1 to 200 characters that can be seen, and none that "
-            "breaks a line or turns its direction",
+            detail=_NO_NAME,
         ) from None
 
 

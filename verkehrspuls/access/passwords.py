@@ -15,9 +15,18 @@ from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
 from verkehrspuls.errors import BadParameter
+from verkehrspuls.text import mark
 
 MIN_LENGTH: Final = 12
 MAX_LENGTH: Final = 500
+_SHORT: Final = mark(
+    "the password needs at least 12 characters; several words are easy to remember"
+)
+_LONG: Final = mark("the password may have at most 500 characters")
+_GUESSED: Final = mark(
+    "the password is guessed easily: it consists of a common password, of a row of "
+    "keys, or of the name or e-mail"
+)
 #: different characters beside what is easily guessed
 MIN_LEFT: Final = 5
 
@@ -88,13 +97,12 @@ def require_strong(password: str, *, own: Iterable[str] = ()) -> None:
     if len(password) < MIN_LENGTH:
         raise WeakPassword(
             parameter="password",
-            detail=f"the password needs at least {MIN_LENGTH} characters; several "
-            "words are easy to remember",
+            detail=_SHORT,
         )
     if len(password) > MAX_LENGTH:
         raise WeakPassword(
             parameter="password",
-            detail=f"the password may have at most {MAX_LENGTH} characters",
+            detail=_LONG,
         )
     words = tuple(own)
     text = password.casefold()
@@ -102,8 +110,7 @@ def require_strong(password: str, *, own: Iterable[str] = ()) -> None:
     if any(len(set(_without_guesses(t, words))) < MIN_LEFT for t in (text, once)):
         raise WeakPassword(
             parameter="password",
-            detail="the password is guessed easily: it consists of a common password, "
-            "of a row of keys, or of the name or e-mail",
+            detail=_GUESSED,
         )
 
 

@@ -7,9 +7,19 @@ documentation shows it in docs/reference/permissions.md.
 from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple, get_args
 
+from verkehrspuls.text import mark
+
 #: Of a person in a municipality; an operator's is for the whole installation.
 Role = Literal["viewer", "planner", "engineer", "administrator", "operator"]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
+#: of roles, as pages show them: what people with the role do
+ROLE_NAMES: Final[dict[Role, str]] = {
+    "viewer": mark("Reading"),
+    "planner": mark("Planning"),
+    "engineer": mark("Engineering"),
+    "administrator": mark("Administration"),
+    "operator": mark("Operation"),
+}
 OPERATOR: Final = "operator"
 ADMINISTRATOR: Final = "administrator"
 INSTALLATION: Final = "installation"

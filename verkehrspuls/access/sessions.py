@@ -46,6 +46,16 @@ class Begun(NamedTuple):
     has_second_factor: bool
 
 
+class Held(NamedTuple):
+    """A role that somebody has."""
+
+    #: key of the municipality; None: the whole installation
+    municipality: str | None
+    role: Role
+    #: name of the municipality
+    town: str | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
     """The session of a viewer, complete or not, and the person of it."""
@@ -62,8 +72,7 @@ class Session:
     is_due: bool
     created_at: datetime
     expires_at: datetime
-    #: each with the municipality's key, None for the whole installation
-    roles: tuple[tuple[str | None, Role], ...]
+    roles: tuple[Held, ...]
 
     def may(self, permission: str, municipality: str) -> bool:
         """Return whether the person may do something in a municipality, to show it.
@@ -73,7 +82,7 @@ class Session:
         roles = PERMISSIONS[permission].roles
         return self.is_complete and any(
             where in (municipality, None) and role in roles
-            for where, role in self.roles
+            for where, role, _ in self.roles
         )
 
 
@@ -155,7 +164,7 @@ def find(connection: Connection) -> Session | None:
     if not rows:
         return None
     (row,) = rows
-    return Session(**row | {"roles": tuple(map(tuple, row["roles"]))})
+    return Session(**row | {"roles": tuple(Held(*role) for role in row["roles"])})
 
 
 def renew(connection: Connection, *, settings: Access) -> str | None:

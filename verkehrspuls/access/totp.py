@@ -13,6 +13,9 @@ from urllib.parse import quote
 
 STEP_S: Final = 30
 DIGITS: Final = 6
+#: length of secrets that the database keeps
+MIN_BYTES: Final = 16
+MAX_BYTES: Final = 64
 #: steps before and after the current one whose codes are taken: clocks differ
 TOLERANCE: Final = 1
 
@@ -20,6 +23,21 @@ TOLERANCE: Final = 1
 def new_secret() -> bytes:
     """Return a secret that codes are made from."""
     return secrets.token_bytes(20)
+
+
+def write(secret: bytes) -> str:
+    """Write a secret as people type it: in Base32."""
+    return base64.b32encode(secret).decode().rstrip("=")
+
+
+def read(text: str) -> bytes | None:
+    """Read a secret that `write` wrote; None if it is none."""
+    word = "".join(text.split()).upper()
+    try:
+        secret = base64.b32decode(word + "=" * (-len(word) % 8))
+    except ValueError:
+        return None
+    return secret if MIN_BYTES <= len(secret) <= MAX_BYTES else None
 
 
 def code(secret: bytes, step: int) -> str:
@@ -45,5 +63,5 @@ def step_of(secret: bytes, given: str, *, now: datetime) -> int | None:
 
 def address(secret: bytes, email: str, *, issuer: str = "Verkehrspuls") -> str:
     """Return the address of a secret that apps read, from a picture or a link."""
-    word = base64.b32encode(secret).decode().rstrip("=")
+    word = write(secret)
     return f"otpauth://totp/{quote(issuer)}:{quote(email)}?secret={word}&issuer={quote(issuer)}"

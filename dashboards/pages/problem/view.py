@@ -13,6 +13,13 @@ from verkehrspuls.text import is_translated, mark
 
 #: heading and advice, by status
 _PROBLEMS: Final = {
+    403: (
+        mark("This is not allowed"),
+        mark(
+            "Your role does not permit it, or it was sent from elsewhere. Passwords "
+            "are sent over HTTPS only."
+        ),
+    ),
     404: (
         mark("There is nothing here"),
         mark("The address may be mistyped, or the site is not public."),

@@ -3,6 +3,10 @@
 import re
 from typing import Final, Literal, NamedTuple
 
+from fastapi import Request, Response
+
+from dashboards.language import Language
+from dashboards.render import render
 from verkehrspuls.access.provider import Reason
 from verkehrspuls.text import mark
 
@@ -83,3 +87,21 @@ ADVICE: Final[dict[Reason | Literal["unavailable"], Advice]] = {
 def is_own(target: str) -> bool:
     """Return whether a page to go to is a path of this server."""
     return _OWN.fullmatch(target) is not None
+
+
+def button(request: Request, language: Language) -> str | None:
+    """Return the words of what leads to the provider; None where there is none."""
+    if getattr(request.app.state, "provider", None) is None:
+        return None
+    settings = request.app.state.settings.oidc
+    words: str = getattr(settings, f"button_{language.key}", settings.button_en)
+    return words
+
+
+def onward_page(request: Request, language: Language, address: str) -> Response:
+    """Lead to the provider after a form, whose own answer may lead here only."""
+    response = render(
+        request, language, "pages/single_sign_on/onward.html", onward=address
+    )
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,135 @@
+"""Forms that change something: what was sent, by whom, and what is wrong with it.
+
+A route that takes one has a parameter `Sent`; one that only shows something to people
+who are logged in has `Person`. Who is not logged in is asked to, and what was typed is
+sent again afterwards.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, Final, NamedTuple
+from urllib.parse import parse_qsl
+
+from fastapi import Depends, HTTPException, Request
+from starlette.datastructures import ImmutableMultiDict
+
+from api.session import SAFE
+from api.viewer import Visit, visit_of
+from dashboards.language import Language
+from verkehrspuls.access.accounts import LastAdministrator, NotManaged
+from verkehrspuls.access.limits import TooManyAttempts
+from verkehrspuls.errors import BadParameter, VerkehrspulsError
+from verkehrspuls.text import mark
+
+#: name of the field that shows that a form is of this session
+TOKEN_FIELD: Final = "form_token"  # noqa: S105 - the name of a field
+_MAX_FIELDS: Final = 2000
+
+Values = ImmutableMultiDict[str, str]
+
+#: what errors mean to who sent a form
+_SAID: Final[Mapping[type[VerkehrspulsError], str]] = {
+    LastAdministrator: mark(
+        "Nothing was changed: the municipality would have no administrator any more. "
+        "Give the role to somebody else first, who has chosen a password."
+    ),
+    NotManaged: mark(
+        "Nothing was changed: others decide on this account as well, because it has a "
+        "role elsewhere. Ask the operator."
+    ),
+}
+
+
+class LoginNeeded(Exception):
+    """Who sent the request has to log in, or to show the second factor."""
+
+    def __init__(self, values: Values | None = None) -> None:
+        super().__init__()
+        #: what was sent, to be sent again
+        self.values = values
+
+
+class Posted(NamedTuple):
+    """A form of a person who is logged in."""
+
+    visit: Visit
+    values: Values
+
+    def text(self, name: str) -> str:
+        """Return what was typed into a field, without spaces around it."""
+        return self.values.get(name, "").strip()
+
+
+@dataclass(slots=True)
+class Form:
+    """A form as it is shown: what was typed, and what is wrong with it."""
+
+    values: Mapping[str, str] = field(default_factory=dict)
+    #: by field
+    errors: dict[str, str] = field(default_factory=dict)
+    #: of the form as a whole
+    general: str = ""
+    #: of the answer
+    status: int = 200
+
+    def refuse(
+        self, error: VerkehrspulsError, language: Language, *, now: datetime
+    ) -> None:
+        """Note why nothing was done, beside the field that it is about."""
+        self.status = error.http_status
+        if isinstance(error, BadParameter):
+            self.errors[error.parameter] = sentence(language.phrase(error.detail))
+        elif isinstance(error, TooManyAttempts):
+            minutes = max(1, math.ceil((error.until - now).total_seconds() / 60))
+            self.general = language.plural(
+                "There were too many attempts. Try again in %(count)s minute.",
+                "There were too many attempts. Try again in %(count)s minutes.",
+                minutes,
+            )
+        else:
+            self.general = language.phrase(_SAID.get(type(error), str(error)))
+
+
+def sentence(text: str) -> str:
+    """Write a text as a sentence."""
+    return f"{text[:1].upper()}{text[1:].removesuffix('.')}."
+
+
+async def _values(request: Request) -> Values:
+    body = (await request.body()).decode("utf-8", "replace")
+    try:
+        pairs = parse_qsl(body, keep_blank_values=True, max_num_fields=_MAX_FIELDS)
+    except ValueError as error:
+        raise HTTPException(413, f"More than {_MAX_FIELDS} fields.") from error
+    return Values([(name, text.replace("\0", "")) for name, text in pairs])
+
+
+#: what a form contains, of whoever sent it
+Typed = Annotated[Values, Depends(_values)]
+
+
+def _person(request: Request) -> Visit:
+    visit = visit_of(request)
+    if visit is None or not visit.session.is_complete:
+        raise LoginNeeded
+    return visit
+
+
+def _posted(request: Request, values: Typed) -> Posted:
+    assert request.method not in SAFE  # noqa: S101 - of routes that change something
+    visit = visit_of(request)
+    if (
+        visit is None
+        or not visit.session.is_complete
+        or not visit.is_own(values.get(TOKEN_FIELD, ""))
+    ):
+        raise LoginNeeded(values)
+    return Posted(visit, values)
+
+
+#: who is logged in
+Person = Annotated[Visit, Depends(_person)]
+#: a form, and who is logged in and sent it
+Sent = Annotated[Posted, Depends(_posted)]
