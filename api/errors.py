@@ -9,6 +9,7 @@ VerkehrspulsError
 │   ├── NotAuthorised
 │   ├── ScopeTooSmall
 │   ├── NotAllowed
+│   ├── RoleMissing
 │   ├── OtherSite
 │   ├── NeedsHttps
 │   ├── TooMany
@@ -72,6 +73,15 @@ class NotAllowed(UsageError):
 
     code = "not-allowed"
     http_status = 403
+
+
+class RoleMissing(UsageError):
+    """None of your roles permits `{permission}`: to {allows}."""
+
+    code = "role-missing"
+    http_status = 403
+
+    permission: str
 
 
 class OtherSite(UsageError):

@@ -125,6 +125,7 @@ MEANINGS: Final = {
     "nothing-to-undo": "The newest event of the case is no decision.",
     "not-assignable": "Cases are assigned to people who may decide them in their "
     "municipality and have chosen a password.",
+    "role-missing": "No role of the person permits it; `detail` names the permission.",
     "cross-site": "A page of another site sent this; nothing was done. Forms are sent "
     "from pages of this server.",
     "needs-https": "Passwords are sent over HTTPS only, or on the server's own "

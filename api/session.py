@@ -129,6 +129,11 @@ def cookie_name(request: Request) -> str:
     return SECURE_COOKIE if is_secure(request) else COOKIE
 
 
+def origin_named(request: Request) -> str:
+    """Return the origin of the page that a form was sent from, as browsers name it."""
+    return request.headers.get("origin", "")
+
+
 def is_secure(request: Request) -> bool:
     """Return whether browsers reach the pages over HTTPS."""
     settings: Settings = request.app.state.settings

@@ -39,6 +39,16 @@ def case(language: str, number: int) -> str:
     return f"/{language}/cases/{number}"
 
 
+def people(language: str) -> str:
+    """Return the address of the people of the own towns."""
+    return f"/{language}/people"
+
+
+def person(language: str, account_id: int) -> str:
+    """Return the address of one of the people of the own towns."""
+    return f"{people(language)}/{account_id}"
+
+
 def login(language: str) -> str:
     """Return the address for logging in."""
     return f"/{language}/login"

@@ -84,9 +84,27 @@ def find(connection: Connection, email: str) -> Account:
     return found[0]
 
 
-def every(connection: Connection, municipality: str | None = None) -> list[Account]:
-    """Return all accounts, or those with a role in a municipality."""
-    return _accounts(connection, municipality=municipality)
+def every(
+    connection: Connection,
+    municipality: str | None = None,
+    *,
+    account_id: int | None = None,
+    search: str = "",
+    skip: int = 0,
+    limit: int | None = None,
+) -> list[Account]:
+    """Return accounts by e-mail: all, or those with a role in a municipality.
+
+    `search` is a part of name or e-mail.
+    """
+    return _accounts(
+        connection,
+        municipality=municipality,
+        account_id=account_id,
+        search=search.strip().lower() or None,
+        skip=skip,
+        limit=limit,
+    )
 
 
 def give(
@@ -188,8 +206,9 @@ def require_role(role: str, municipality: str | None) -> None:
         raise BadParameter(parameter="role", detail=f"the role {role} is {where}")
 
 
-def _accounts(
-    connection: Connection, *, email: str | None = None, municipality: str | None = None
-) -> list[Account]:
-    rows = execute(connection, "accounts", email=email, municipality=municipality)
+def _accounts(connection: Connection, **chosen: str | int | None) -> list[Account]:
+    every_one: dict[str, str | int | None] = dict.fromkeys(
+        ("email", "municipality", "account_id", "search", "skip", "limit")
+    )
+    rows = execute(connection, "accounts", **every_one | chosen)
     return [Account(**row | {"roles": tuple(map(tuple, row["roles"]))}) for row in rows]

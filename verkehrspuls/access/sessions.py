@@ -85,6 +85,10 @@ class Session:
             for where, role, _ in self.roles
         )
 
+    def may_somewhere(self, permission: str) -> bool:
+        """Return whether the person may do something in any municipality."""
+        return any(self.may(permission, held.municipality or "") for held in self.roles)
+
 
 class Listed(NamedTuple):
     """A session in the list of an account's sessions."""

@@ -4,7 +4,8 @@
 select shown.put_account(%(email)s, %(name)s) as account_id;
 
 -- name: accounts
--- Accounts by e-mail, or with a role in a municipality; null selects all.
+-- Accounts by e-mail, a role in a municipality, their id or a part of a name; null
+-- selects all.
 select a.account_id, a.email, a.name,
        case when a.disabled_at is not null then 'disabled'
             when a.has_password
@@ -22,7 +23,11 @@ where (%(email)s::text is null or a.email = %(email)s)
   and (%(municipality)s::text is null or exists (
       select from account_role r join municipality m using (municipality_id)
       where r.account_id = a.account_id and m.key = %(municipality)s))
-order by a.email;
+  and (%(account_id)s::integer is null or a.account_id = %(account_id)s)
+  and (%(search)s::text is null
+       or strpos(lower(a.name), %(search)s) > 0 or strpos(a.email, %(search)s) > 0)
+order by a.email
+limit %(limit)s offset %(skip)s;
 
 -- name: give_role
 insert into account_role (account_id, municipality_id, role)
