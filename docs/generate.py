@@ -7,6 +7,7 @@ python docs/generate.py --check    compare them with the code
 import json
 import os
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
 from datetime import UTC, datetime
@@ -211,6 +212,37 @@ def permissions_page() -> str:
     return "\n".join(parts)
 
 
+def access_page() -> str:
+    """Return the page of the addresses: what each needs, and shows to whom."""
+    words = {
+        "open": "nothing; everybody gets the same",
+        "login": "nothing; it leads to a session",
+        "session": "a session",
+        "seen": "nothing; with `view`, also what is not public",
+    }
+    parts = [
+        NOTE,
+        "# Access\n",
+        "What each address needs, from `docs/access.toml`. What is public is open to "
+        "everybody. Who has the [permission](permissions.md) `view` in a municipality "
+        "also sees there what is not public; to everybody else it does not exist, and "
+        "nothing tells it from what never did. Pages take a session; the API takes a "
+        "token, or a session for reading.\n",
+    ]
+    table = tomllib.loads((REFERENCE.parent / "access.toml").read_text("utf-8"))
+    for group, lines in table.items():
+        parts += [f"## {_HEADINGS[group]}\n", "| address | needs |", "|---|---|"]
+        for address, needs in lines.items():
+            meaning = words.get(needs, f"the permission `{needs}`")
+            shown = address.replace("{language:language}", "{language}")
+            parts.append(f"| `{shown.replace(':int}', '}')}` | {meaning} |")
+        parts.append("")
+    return "\n".join(parts)
+
+
+_HEADINGS = {"pages": "Pages", "api": "API"}
+
+
 def formats_page() -> str:
     """Return the page of the foreign payload formats."""
     from ingest.formats import modules
@@ -326,6 +358,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "cli.md": commands_page,
     "reasons.md": reasons_page,
     "permissions.md": permissions_page,
+    "access.md": access_page,
 }
 
 

@@ -255,10 +255,23 @@
     });
   }
 
+  // Only over HTTPS and on the own machine may a page copy.
+  function copyButtons() {
+    if (!navigator.clipboard) return;
+    document.querySelectorAll("[data-copies]").forEach(function (button) {
+      button.hidden = false;
+      button.addEventListener("click", function () {
+        navigator.clipboard.writeText(document.getElementById(button.dataset.copies).value)
+          .then(function () { button.textContent = button.dataset.copied; });
+      });
+    });
+  }
+
   // Deferred scripts have run by then, so Plotly is there.
   document.addEventListener("DOMContentLoaded", function () {
     themeButton();
     dayWords();
+    copyButtons();
     window.addEventListener("beforeprint", function () {
       var at = document.getElementById("printed-at");
       document.getElementById("printed-address").textContent = location.href;

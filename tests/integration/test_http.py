@@ -33,6 +33,8 @@ PLACES = {
     "kind": "aadt",
     "number": "1",
     "name": "style.css",
+    "prefix": "vp_00000000",
+    "token": "x" * 43,
 }
 #: lead on with their query, which is judged there
 OLD = {"/{language:language}" + path for path in REDIRECTS}
@@ -54,8 +56,9 @@ def address(path: str) -> str:
 
 
 def needs_token(method: str, path: str) -> bool:
-    """Whether it writes in the name of somebody."""
-    return method != "GET" and not path.endswith("/short-count")
+    """Whether it writes over the API in the name of somebody."""
+    api = path.startswith("/api/") and not path.endswith("/short-count")
+    return api and method != "GET"
 
 
 def test_each_route_can_be_asked_what_it_takes() -> None:

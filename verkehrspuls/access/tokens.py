@@ -22,11 +22,17 @@ from verkehrspuls.access.viewer import ANONYMOUS, Viewer
 from verkehrspuls.errors import BadParameter, UnknownKey, UsageError
 from verkehrspuls.settings import Access
 from verkehrspuls.storage.database import Connection, execute, read_records
+from verkehrspuls.text import mark
 from verkehrspuls.wording import choice
 
 _FORM: Final = re.compile(r"(vp_[0-9a-f]{8})_[\w-]{43}", re.ASCII)
 #: permissions that tokens may have; the last one by the operator's command only
 GRANTABLE: Final = tuple(name for name, one in PERMISSIONS.items() if one.in_tokens)
+
+
+_NO_PERMISSION: Final = mark("a token has at least one permission")
+_NOT_OF_SENSOR: Final = mark("only sending readings is limited to a sensor")
+_TOO_LONG: Final = mark("a token is not valid for so many days")
 
 
 class NotGiven(UsageError):
@@ -68,6 +74,8 @@ class Listed(NamedTuple):
     api_token_id: int
     prefix: str
     municipality: str | None
+    #: name of the municipality
+    town: str | None
     sensor: str | None
     permissions: Sequence[str]
     name: str
@@ -125,10 +133,7 @@ def give(
     """
     name = require_name(name)
     if not 1 <= days <= settings.token_days:
-        raise BadParameter(
-            parameter="days",
-            detail=f"a token is valid for 1 to {settings.token_days} days",
-        )
+        raise BadParameter(parameter="days", detail=_TOO_LONG)
     for permission in permissions:
         if permission in PERMISSIONS and not session.may(permission, municipality):
             raise NotGiven(permission=permission, municipality=municipality)
@@ -209,13 +214,9 @@ def _put(
                 f"{choice(permission, GRANTABLE)}",
             )
     if not permissions:
-        raise BadParameter(
-            parameter="permission", detail="a token has at least one permission"
-        )
+        raise BadParameter(parameter="permission", detail=_NO_PERMISSION)
     if sensor is not None and "readings" not in permissions:
-        raise BadParameter(
-            parameter="sensor", detail="only sending readings is limited to a sensor"
-        )
+        raise BadParameter(parameter="sensor", detail=_NOT_OF_SENSOR)
     prefix = f"vp_{secrets.token_hex(4)}"
     token = f"{prefix}_{secrets.token_urlsafe(32)}"
     made = execute(

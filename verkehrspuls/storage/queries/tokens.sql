@@ -17,8 +17,8 @@ returning api_token_id;
 
 -- name: list_tokens
 -- All tokens, those that are not valid any more too.
-select t.api_token_id, t.prefix, m.key as municipality, e.key as sensor, t.permissions,
-       t.name, t.account_id, a.email as owner, t.created_at, t.expires_at,
+select t.api_token_id, t.prefix, m.key as municipality, m.name as town,
+       e.key as sensor, t.permissions, t.name, t.account_id, a.email as owner, t.created_at, t.expires_at,
        t.last_used_at, t.revoked_at,
        case when t.revoked_at is not null then 'revoked'
             when t.expires_at <= now() then 'expired'

@@ -1,0 +1,1 @@
+"""The pages of tokens, below the own account."""
