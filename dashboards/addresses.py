@@ -1,5 +1,6 @@
 """The addresses of pages, all made here; the routes of `pages/` answer to them."""
 
+import re
 from typing import Final
 from urllib.parse import urlencode
 
@@ -7,6 +8,8 @@ from verkehrspuls.cases import Case
 
 #: route of what begins a login at the provider of single sign-on
 SINGLE_SIGN_ON: Final = "/{language:language}/login/oidc"
+#: a path of this server: `//` and `/\` would lead elsewhere
+_PATH: Final = re.compile(r"/([^/\\\x00-\x20][^\\\x00-\x20]{0,900})?")
 
 
 def overview(language: str) -> str:
@@ -88,3 +91,18 @@ def single_sign_on(language: str, target: str = "") -> str:
     """Return the address that leads to the provider, and then to a page of ours."""
     query = f"?{urlencode({'target': target})}" if target else ""
     return f"/{language}/login/oidc{query}"
+
+
+def passkeys(language: str) -> str:
+    """Return the address of the own passkeys."""
+    return f"/{language}/account/passkeys"
+
+
+def log_in_by_passkey(language: str) -> str:
+    """Return the address that an answer of a passkey is sent to."""
+    return f"/{language}/login/passkey"
+
+
+def target(language: str, asked: str) -> str:
+    """Return where to go after logging in: a page of ours that was asked for."""
+    return asked if _PATH.fullmatch(asked) else overview(language)

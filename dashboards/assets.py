@@ -15,7 +15,7 @@ from fastapi import Request, Response
 
 from api.negotiation import takes
 
-_FILES: Final = ("style.css", "charts.js", "icon.svg")
+_FILES: Final = ("style.css", "charts.js", "passkeys.js", "icon.svg")
 _MEDIA_TYPES: Final = {
     "css": "text/css; charset=utf-8",
     "js": "text/javascript; charset=utf-8",

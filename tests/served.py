@@ -10,8 +10,12 @@ from tests.parts import as_web
 from verkehrspuls.settings import load
 
 
-def web(url: str, now: datetime) -> FastAPI:
+def web(url: str, now: datetime, *, address: str = "") -> FastAPI:
     """Return the application with pages and API, for which it is `now`."""
-    app = create_web(load({"VERKEHRSPULS_DATABASE__URL": as_web(url)}))
+    environment = {
+        "VERKEHRSPULS_DATABASE__URL": as_web(url),
+        "VERKEHRSPULS_PAGES__ADDRESS": address,
+    }
+    app = create_web(load(environment))
     app.dependency_overrides[render.now] = lambda: now
     return app

@@ -40,7 +40,7 @@ COOKIE: Final = "login"
 @router.get(addresses.SINGLE_SIGN_ON)
 def begin(request: Request, language: LanguageKey, target: str = "") -> Response:
     """Send a browser to the provider, to come back to a page of ours."""
-    back = target if view.is_own(target) else addresses.overview(language)
+    back = addresses.target(language, target)
     try:
         begun = _begin(request, language, back)
     except ProviderUnavailable as error:

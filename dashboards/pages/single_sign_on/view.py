@@ -1,6 +1,5 @@
 """What pages of single sign-on say."""
 
-import re
 from typing import Final, Literal, NamedTuple
 
 from fastapi import Request, Response
@@ -9,9 +8,6 @@ from dashboards.language import Language
 from dashboards.render import render
 from verkehrspuls.access.provider import Reason
 from verkehrspuls.text import mark
-
-#: a path of this server: `//` and `/\` would lead elsewhere
-_OWN: Final = re.compile(r"/([^/\\\x00-\x20][^\x00-\x20\\]{0,900})?")
 
 
 class Advice(NamedTuple):
@@ -82,11 +78,6 @@ ADVICE: Final[dict[Reason | Literal["unavailable"], Advice]] = {
         again=True,
     ),
 }
-
-
-def is_own(target: str) -> bool:
-    """Return whether a page to go to is a path of this server."""
-    return _OWN.fullmatch(target) is not None
 
 
 def button(request: Request, language: Language) -> str | None:

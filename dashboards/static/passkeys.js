@@ -1,0 +1,71 @@
+// Passkeys: asks the browser to make or show one, and sends its answer. Without this file
+// the forms stay hidden, and the password and the codes remain.
+
+const known =
+  window.PublicKeyCredential?.parseRequestOptionsFromJSON !== undefined;
+// what the form says of the browser's errors
+const SAID = { NotAllowedError: "cancelled", InvalidStateError: "known" };
+// the browser asks for one thing at a time
+let asking = new AbortController();
+
+class Refused extends Error {}
+
+// Posts the form; returns what the server answers, or raises what it says instead.
+async function post(form, address) {
+  const response = await fetch(address, {
+    method: "POST",
+    body: new URLSearchParams(new FormData(form)),
+    signal: asking.signal,
+  });
+  const answer = await response.json();
+  if (!response.ok) throw new Refused(answer.said ?? form.dataset.failed);
+  return answer;
+}
+
+async function use(form, mediation) {
+  asking.abort();
+  asking = new AbortController();
+  const { signal } = asking;
+  const options = await post(form, form.dataset.options);
+  const shown = form.dataset.passkey === "make"
+    ? await navigator.credentials.create({
+        publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(options),
+        signal,
+      })
+    : await navigator.credentials.get({
+        publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(options),
+        mediation,
+        signal,
+      });
+  form.elements.answer.value = JSON.stringify(shown.toJSON());
+  location.assign((await post(form, form.action)).location);
+}
+
+async function run(form, mediation) {
+  const said = form.querySelector("[role=alert]");
+  said.textContent = known ? "" : form.dataset.unsupported;
+  if (!known) return;
+  try {
+    await use(form, mediation);
+  } catch (error) {
+    if (error instanceof Refused) said.textContent = error.message;
+    // unless another request took its place, or nobody asked for it
+    else if (error.name !== "AbortError" && mediation !== "conditional") {
+      said.textContent = form.dataset[SAID[error.name] ?? "failed"];
+    }
+  }
+}
+
+for (const form of document.querySelectorAll("form[data-passkey]")) {
+  form.addEventListener("submit", event => {
+    event.preventDefault();
+    run(form, "optional");
+  });
+  form.hidden = false;
+}
+
+// offered in the field of the e-mail address, among what the browser fills in
+const form = document.querySelector("form[data-fills]");
+if (form && await window.PublicKeyCredential?.isConditionalMediationAvailable?.()) {
+  run(form, "conditional");
+}
