@@ -92,7 +92,7 @@ begin
     end if;
 end $$;
 create or replace function vp.after_role() returns trigger
-language plpgsql security definer set search_path = pg_catalog as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     changed constant vp.account_role := coalesce(new, old);
 begin
@@ -113,7 +113,7 @@ language sql stable as $$
                  where r.account_id = account and r.role = 'administrator')
 $$;
 create or replace function vp.after_disabling() returns trigger
-language plpgsql security definer set search_path = pg_catalog as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
     delete from vp.session s where s.account_id = new.account_id;
     delete from vp.account_link l where l.account_id = new.account_id and l.used_at is null;
@@ -125,7 +125,7 @@ begin
     return null;
 end $$;
 create function vp.after_unlinking() returns trigger
-language plpgsql security definer set search_path = pg_catalog as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
     delete from vp.session s using vp.oidc_session o
     where o.session_id = s.session_id and s.account_id = old.account_id;
@@ -157,7 +157,7 @@ end $$;
 create function shown.begin_oidc_login(
     state_sha256 bytea, browser_sha256 bytea, target text, links boolean, lasts interval)
 returns void
-language plpgsql security definer set search_path = pg_catalog as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
     if links and shown.account() is null then
         raise insufficient_privilege using message = 'only who is logged in may link';
@@ -170,7 +170,7 @@ end $$;
 -- Take a login that began in this browser, once.
 create function shown.take_oidc_login(of_state bytea, of_browser bytea)
 returns table (target text, links boolean)
-language sql security definer set search_path = pg_catalog as $$
+language sql security definer set search_path = pg_catalog, pg_temp as $$
     delete from vp.oidc_login l
     where l.state_sha256 = of_state and l.browser_sha256 = of_browser
       and now() between l.created_at - interval '1 minute' and l.expires_at
@@ -186,7 +186,7 @@ end $$;
 
 -- Link the account of a session to a person of the provider.
 create function shown.link_identity(of_subject text, of_session bytea) returns void
-language plpgsql security definer set search_path = pg_catalog as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     of_issuer constant text := vp.require_provider();
     mine integer;
@@ -251,7 +251,7 @@ create function shown.log_in_oidc(
     of_subject text, email text, name text, roles jsonb, second_factor boolean,
     sid text, id_token text, new vp.new_session)
 returns table (is_complete boolean, has_second_factor boolean)
-language plpgsql security definer set search_path = pg_catalog as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_variable
 declare
     of_issuer constant text := vp.require_provider();
@@ -303,7 +303,7 @@ end $$;
 
 -- What the provider said of this transaction's session, if it began it.
 create function shown.oidc_session() returns table (issuer text, id_token text)
-language sql stable security definer set search_path = pg_catalog as $$
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select o.issuer, o.id_token
     from vp.live_session s join vp.oidc_session o using (session_id)
     where s.sha256 = vp.credential()
@@ -314,7 +314,7 @@ $$;
 create function shown.end_oidc_sessions(
     of_subject text, of_sid text, jti_sha256 bytea, expires_at timestamptz)
 returns integer
-language plpgsql security definer set search_path = pg_catalog as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     of_issuer constant text := vp.require_provider();
     ended integer;
@@ -335,7 +335,7 @@ end $$;
 
 -- As in 0037_people.sql: the second factor may have been shown to the provider.
 create or replace function shown.renew_session(new_sha256 bytea, strict_roles text[])
-returns boolean language plpgsql security definer set search_path = pg_catalog as $$
+returns boolean language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     mine vp.live_session;
 begin
