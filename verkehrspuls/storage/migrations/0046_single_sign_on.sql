@@ -360,7 +360,7 @@ end $$;
 -- As in 0039_tokens.sql, and who speaks for the provider.
 create or replace function vp.actor(
     out kind text, out name text, out id bigint, out origin text, out via text)
-language plpgsql stable security definer set search_path = vp, pg_catalog as $$
+language plpgsql stable security definer set search_path = vp, pg_catalog, pg_temp as $$
 declare
     said jsonb := coalesce(nullif(current_setting('vp.origin', true), ''), '{}');
     viewer constant bytea := vp.credential();
