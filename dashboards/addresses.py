@@ -6,6 +6,8 @@ from urllib.parse import urlencode
 
 from verkehrspuls.cases import Case
 
+#: route of what begins a login at the provider of single sign-on
+SINGLE_SIGN_ON: Final = "/{language:language}/login/oidc"
 #: a path of this server: `//` and `/\` would lead elsewhere
 _PATH: Final = re.compile(r"/([^/\\\x00-\x20][^\\\x00-\x20]{0,900})?")
 
@@ -83,6 +85,12 @@ def login_for(language: str, back: str) -> str:
 def site_of(language: str, found: Case) -> str:
     """Return the address of the site of a case."""
     return site(language, found.municipality, found.site)
+
+
+def single_sign_on(language: str, target: str = "") -> str:
+    """Return the address that leads to the provider, and then to a page of ours."""
+    query = f"?{urlencode({'target': target})}" if target else ""
+    return f"/{language}/login/oidc{query}"
 
 
 def passkeys(language: str) -> str:
