@@ -1,6 +1,7 @@
 -- Who made a link for a person decides on the account alone. With a role elsewhere links
 -- that were made before end, also one that is made in the same moment.
 
+-- As in 0046_single_sign_on.sql, and invitations.
 create or replace function vp.after_role() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -17,10 +18,7 @@ begin
               select from vp.account_role r
               where r.account_id = changed.account_id
                 and r.municipality_id is distinct from changed.municipality_id));
-    elsif old.role = 'administrator' and exists (
-        select from vp.account a
-        where a.account_id = old.account_id and a.has_password and a.disabled_at is null)
-    then
+    elsif old.role = 'administrator' and vp.can_log_in(old.account_id) then
         perform vp.keep_administrator(array[old.municipality_id]);
     end if;
     return null;
