@@ -1,13 +1,13 @@
 """The addresses of pages, all made here; the routes of `pages/` answer to them."""
 
-import re
 from typing import Final
 from urllib.parse import urlencode
 
 from verkehrspuls.cases import Case
+from verkehrspuls.locales import locales
 
-#: a path of this server: `//` and `/\` would lead elsewhere
-_PATH: Final = re.compile(r"/([^/\\\x00-\x20][^\\\x00-\x20]{0,900})?")
+#: name of the field that says which page to show after logging in
+NEXT: Final = "next"
 
 
 def overview(language: str) -> str:
@@ -50,9 +50,14 @@ def person(language: str, account_id: int) -> str:
     return f"{people(language)}/{account_id}"
 
 
-def login(language: str) -> str:
-    """Return the address for logging in."""
-    return f"/{language}/login"
+def audit(language: str, format: str = "") -> str:
+    """Return the address of the audit log, as a page or a file."""
+    return f"/{language}/audit{f'.{format}' if format else ''}"
+
+
+def login(language: str, back: str = "") -> str:
+    """Return the address for logging in, after which `back` is shown."""
+    return f"/{language}/login{f'?{urlencode({NEXT: back})}' if back else ''}"
 
 
 def second_factor(language: str) -> str:
@@ -75,11 +80,6 @@ def cases(language: str) -> str:
     return f"/{language}/cases"
 
 
-def login_for(language: str, back: str) -> str:
-    """Return the address for logging in, after which `back` is shown."""
-    return f"{login(language)}?{urlencode({'next': back})}"
-
-
 def site_of(language: str, found: Case) -> str:
     """Return the address of the site of a case."""
     return site(language, found.municipality, found.site)
@@ -95,6 +95,8 @@ def log_in_by_passkey(language: str) -> str:
     return f"/{language}/login/passkey"
 
 
-def target(language: str, asked: str) -> str:
-    """Return where to go after logging in: a page of ours that was asked for."""
-    return asked if _PATH.fullmatch(asked) else overview(language)
+def after_login(language: str, asked: str) -> str:
+    """Return the page here that was asked for, else the overview."""
+    first = asked.removeprefix("/").partition("/")[0]
+    usual = asked.startswith("/") and asked.isprintable() and "\\" not in asked
+    return asked if usual and first in locales() else overview(language)

@@ -187,7 +187,7 @@ def _page(
         people=acts.people(people, given.to, language),
         given=given,
         says=says,
-        login=addresses.login_for(
+        login=addresses.login(
             language.key,
             f"{addresses.cases(language.key)}?{chosen.query()}&{given.query}",
         ),
