@@ -18,9 +18,9 @@ PYTHON ?=
 # further options of a command, such as ARGS="--weeks 2 --port 9000"
 ARGS ?=
 UV ?= uv
-LOCK = $(UV) pip compile pyproject.toml --extra embedded --group build --universal \
-	--python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
-	--no-header --quiet
+LOCK = $(UV) pip compile pyproject.toml --extra embedded --extra oidc --group build \
+	--universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-annotate --no-header --quiet
 
 .PHONY: up
 up: .venv/runtime ## Run everything on this machine, with simulated towns

@@ -14,11 +14,14 @@ from fastapi.routing import APIRoute
 
 from api.errors import NotTaken
 from api.problems import is_for_people
+from verkehrspuls.access.provider import CALLBACK
 from verkehrspuls.text import mark
 from verkehrspuls.wording import nearest
 
-#: Addresses for load balancers, some of which add a parameter to avoid caches.
+#: Addresses for load balancers, some of which add a parameter to avoid caches, and what
+#: providers of single sign-on answer to, some with parameters of their own.
 PROBES: Final = frozenset({"/healthz", "/readyz"})
+EXEMPT: Final = PROBES | {CALLBACK}
 #: Parameters that mail programs and social networks append to shared links; pages
 #: ignore them.
 TRACKING: Final = ("utm_", "mc_", "mtm_", "pk_")
@@ -37,10 +40,10 @@ _TWICE: Final = mark("The parameter {} is given more than once")
 async def refuse_unknown(request: Request) -> None:
     """Refuse parameters that the route does not declare, or that come twice.
 
-    `PROBES` are exempt: monitors add parameters, and would take a refusal for a
+    Some addresses are exempt: monitors add parameters, and would take a refusal for a
     failure.
     """
-    if not request.url.query or request.url.path in PROBES:
+    if not request.url.query or request.url.path in EXEMPT:
         return
     known = taken(request.scope["route"])
     people = is_for_people(request.url.path)

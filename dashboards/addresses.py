@@ -8,6 +8,8 @@ from verkehrspuls.locales import locales
 
 #: name of the field that says which page to show after logging in
 NEXT: Final = "next"
+#: route of what begins a login at the provider of single sign-on
+SINGLE_SIGN_ON: Final = "/{language:language}/login/oidc"
 
 
 def overview(language: str) -> str:
@@ -57,12 +59,12 @@ def audit(language: str, format: str = "") -> str:
 
 def login(language: str, back: str = "") -> str:
     """Return the address for logging in, after which `back` is shown."""
-    return f"/{language}/login{f'?{urlencode({NEXT: back})}' if back else ''}"
+    return _with_next(f"/{language}/login", back)
 
 
-def second_factor(language: str) -> str:
+def second_factor(language: str, back: str = "") -> str:
     """Return the address for showing the second factor while logging in."""
-    return f"{login(language)}/second-factor"
+    return _with_next(f"{login(language)}/second-factor", back)
 
 
 def logout(language: str) -> str:
@@ -85,6 +87,12 @@ def site_of(language: str, found: Case) -> str:
     return site(language, found.municipality, found.site)
 
 
+def single_sign_on(language: str, target: str = "") -> str:
+    """Return the address that leads to the provider, and then to a page of ours."""
+    query = f"?{urlencode({'target': target})}" if target else ""
+    return f"/{language}/login/oidc{query}"
+
+
 def passkeys(language: str) -> str:
     """Return the address of the own passkeys."""
     return f"/{language}/account/passkeys"
@@ -100,3 +108,7 @@ def after_login(language: str, asked: str) -> str:
     first = asked.removeprefix("/").partition("/")[0]
     usual = asked.startswith("/") and asked.isprintable() and "\\" not in asked
     return asked if usual and first in locales() else overview(language)
+
+
+def _with_next(address: str, back: str) -> str:
+    return f"{address}?{urlencode({NEXT: back})}" if back else address

@@ -11,8 +11,10 @@ def create_web(settings: Settings) -> FastAPI:
     from dashboards.assets import Assets
     from dashboards.pages import add_pages
     from dashboards.remembered import Remembered
+    from verkehrspuls.access import oidc
 
     app = create_app(settings)
+    app.state.provider = oidc.provider_of(settings)
     app.state.assets = Assets()
     app.state.remembered = Remembered()
     add_pages(app)

@@ -58,6 +58,7 @@ VALUES: Final[dict[str, Sequence[str]]] = {
     "effect": ("keep",),
     "comment": ("Gesehen",),
     "next": ("/de/",),
+    "target": ("/de/",),
     "search": ("a",),
     "limit": ("1",),
     "skip": ("1",),
@@ -109,7 +110,10 @@ def addresses(
     for method, path, route in routes(app):
         if method != "GET":
             continue
-        parts = parts_of(path)
+        # a part that no place has is asked as `x`
+        parts = parts_of(path) & {
+            part for place in (*wholly, *plainly) for part in place
+        }
         queries = list(_queries(route, more))
         asked: dict[Asked, None] = {}
         for places, chosen in ((wholly, queries), (plainly, queries[:1])):
@@ -132,7 +136,7 @@ def parts_of(path: str) -> set[str]:
 
 
 def _filled(path: str, place: Mapping[str, str]) -> str:
-    return _PLACE.sub(lambda part: place[part[1]], path)
+    return _PLACE.sub(lambda part: place.get(part[1], "x"), path)
 
 
 def _asked(address: str, queries: Sequence[str]) -> Iterator[Asked]:

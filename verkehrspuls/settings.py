@@ -27,7 +27,7 @@ from pydantic import (
     model_validator,
 )
 
-from verkehrspuls.access.permissions import ROLES
+from verkehrspuls.access.permissions import OPERATOR, ROLES
 from verkehrspuls.errors import BadFile, UnknownSetting, UsageError
 from verkehrspuls.files import parse_toml, read_text
 from verkehrspuls.model import LINK
@@ -35,6 +35,8 @@ from verkehrspuls.wording import choice, nearest
 
 PREFIX = "VERKEHRSPULS_"
 CONFIG = f"{PREFIX}CONFIG"
+#: hosts that are this machine, which nobody else listens to
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 #: where tests and benchmarks find real data; not a setting of the program
 DATA = f"{PREFIX}DATA"
 
@@ -472,6 +474,82 @@ class Access(Section):
         return roles
 
 
+class Oidc(Section):
+    """Single sign-on at an OpenID Connect provider; none by default."""
+
+    issuer: str = ""
+    """address of the provider, as it calls itself, such as
+    https://sso.example.org/realms/stadt; if empty, people log in with passwords only"""
+    client_id: str = ""
+    """identifier that the provider gave to this installation"""
+    client_secret: SecretStr = SecretStr("")
+    """secret that belongs to it. After a change, `db migrate` is to be run"""
+    button_de: Annotated[str, Field(min_length=1, max_length=100)] = (
+        "Mit dem Konto der Verwaltung anmelden"
+    )
+    """words of the button on the German page"""
+    button_en: Annotated[str, Field(min_length=1, max_length=100)] = (
+        "Log in with your organisation's account"
+    )
+    """words of the button on the English page"""
+    scopes: Keys = ("openid", "email", "profile")
+    """scopes that are asked for, separated by commas"""
+    groups_claim: str = "groups"
+    """claim with a person's groups; dots lead into objects: realm_access.roles"""
+    roles: Keys = ()
+    """roles that groups give: `group=municipality/role`, separated by commas, or
+    `group=operator`"""
+    require_verified_email: bool = True
+    """whether an e-mail address counts only if the provider says that it is verified"""
+    second_factor: Keys = ()
+    """values of `acr` or `amr`, separated by commas, by which the provider says that it
+    saw a second factor; then none is asked for here"""
+    skew_s: Annotated[int, Field(ge=0, le=300)] = 60
+    """seconds that the clocks of provider and server may differ"""
+    timeout_s: Annotated[float, Field(gt=0, le=60)] = 5
+    """seconds within which the provider must answer"""
+    ca_file: Path | None = None
+    """PEM file of the certificate authority that signed the provider's certificate; if
+    not set, the public ones"""
+
+    @field_validator("issuer")
+    @classmethod
+    def _is_safe(cls, issuer: str) -> str:
+        if issuer:
+            _require_web_address(issuer)
+            parts = urlsplit(issuer)
+            if parts.scheme != "https" and parts.hostname not in LOOPBACK:
+                raise ValueError("it does not begin with https://")
+            if parts.query or parts.fragment:
+                raise ValueError("it has a query or fragment")
+        return issuer
+
+    @field_validator("scopes")
+    @classmethod
+    def _have_openid(cls, scopes: tuple[str, ...]) -> tuple[str, ...]:
+        if "openid" not in scopes:
+            raise ValueError("the scope openid is needed")
+        return scopes
+
+    @field_validator("roles")
+    @classmethod
+    def _name_roles(cls, rules: tuple[str, ...]) -> tuple[str, ...]:
+        for rule in rules:
+            group, _, given = rule.rpartition("=")
+            municipality, slash, role = given.rpartition("/")
+            if not group or role not in ROLES:
+                raise ValueError(
+                    f"{rule} does not have the form group=municipality/role; "
+                    f"{choice(role, ROLES)}"
+                )
+            if (role == OPERATOR) == bool(slash and municipality):
+                raise ValueError(
+                    f"{rule}: {OPERATOR} is for the whole installation, any other role "
+                    "in a municipality"
+                )
+        return rules
+
+
 class Stack(Section):
     """The embedded parts and their supervisor."""
 
@@ -536,6 +614,7 @@ class Settings(Section):
     analytics: Analytics = Analytics()
     alerts: Alerts = Alerts()
     access: Access = Access()
+    oidc: Oidc = Oidc()
     health: Health = Health()
     api: Api = Api()
     pages: Pages = Pages()

@@ -50,6 +50,7 @@ WHOLE: Final[Town] = msgspec.structs.replace(
 #: Tables whose rows the program computes, receives or keeps for itself.
 COMPUTED: Final = frozenset(
     {
+        *("oidc_login", "oidc_logout", "oidc_session"),
         *("attempt", "passkey_challenge", "role_permission", "salt_key"),
         *(
             "alert",

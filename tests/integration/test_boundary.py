@@ -35,6 +35,7 @@ REFUSED: Final = (
 #: tables that are not shown: of workers, of delivery, and of who may do what
 NOT_SHOWN: Final = {
     *("account", "account_link", "account_role", "attempt", "role_permission"),
+    *("identity", "oidc_login", "oidc_logout", "oidc_provider", "oidc_session"),
     *("passkey", "passkey_challenge", "salt_key", "session"),
     *("alert", "ambiguous_reading", "api_token", "audit", "audit_draft"),
     *("audit_turn", "frame"),

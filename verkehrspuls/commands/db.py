@@ -11,11 +11,16 @@ app = typer.Typer()
 @app.command()
 def migrate(as_json: Json = False) -> None:
     """Migrate the database to this program's revision; safe to repeat."""
+    from verkehrspuls.access import oidc
     from verkehrspuls.stack.state import resolve
     from verkehrspuls.storage import migrate as migrations
+    from verkehrspuls.storage.database import connect
 
-    url = resolve().database.url.get_secret_value()
+    settings = resolve()
+    url = settings.database.url.get_secret_value()
     before, after = migrations.migrate(url)
+    with connect(url) as connection:
+        oidc.register(connection, settings.oidc)
     if as_json:
         output.show_json({"before": before, "after": after})
     elif before == after:

@@ -9,6 +9,7 @@ from fastapi import Request, Response
 from api.viewer import visit_of
 from dashboards.forms import Form
 from dashboards.language import Language
+from dashboards.pages.single_sign_on.view import button
 from dashboards.render import database_of, render
 from verkehrspuls.access import sessions
 from verkehrspuls.access.permissions import ROLE_NAMES
@@ -57,6 +58,7 @@ def account_page(
         language,
         "pages/account/account.html",
         person=mine,
+        single_sign_on=button(request, language),
         roles=roles_in_words(mine.roles, language),
         lines=[
             Line(

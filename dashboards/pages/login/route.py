@@ -17,9 +17,11 @@ from dashboards.pages.login.view import (
     proceed,
     second_factor_page,
 )
+from dashboards.pages.single_sign_on.view import onward_page
 from dashboards.render import LanguageKey, Now, page_router
-from verkehrspuls.access import sessions, totp
+from verkehrspuls.access import oidc, sessions, totp
 from verkehrspuls.access.limits import TooManyAttempts
+from verkehrspuls.access.provider import ProviderUnavailable
 from verkehrspuls.access.sessions import Begun
 from verkehrspuls.text import mark
 
@@ -132,13 +134,31 @@ def show_second_factor(
 
 @router.post("/{language:language}/logout")
 def log_out(request: Request, language: LanguageKey) -> Response:
-    """End the session, complete or not."""
+    """End the session, complete or not; at the provider as well, if it began there."""
+    onward = _onward(request, language)
     _end(request)
-    response = RedirectResponse(addresses.overview(language), 303)
+    request.state.visit = None
+    response: Response = RedirectResponse(addresses.overview(language), 303)
+    if onward:
+        response = onward_page(request, Language(language), onward)
     session.end(request, response)
     # browsers forget what they keep of the pages that were seen
     response.headers["Clear-Site-Data"] = '"cache"'
     return response
+
+
+def _onward(request: Request, language: LanguageKey) -> str | None:
+    """Return where the session ends at the provider, if it began there."""
+    provider, visit = getattr(request.app.state, "provider", None), visit_of(request)
+    if provider is None or visit is None:
+        return None
+    try:
+        with session.transaction_for(request, visit.viewer)() as connection:
+            return oidc.log_out_address(
+                provider, connection, addresses.overview(language)
+            )
+    except ProviderUnavailable:
+        return None
 
 
 def _end(request: Request) -> None:

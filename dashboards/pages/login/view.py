@@ -16,6 +16,7 @@ from dashboards import addresses
 from dashboards.addresses import NEXT
 from dashboards.forms import TOKEN_FIELD, Form, LoginNeeded, Values
 from dashboards.language import Language
+from dashboards.pages.single_sign_on.view import button
 from dashboards.render import preferred, query_of, render
 from verkehrspuls.access import sessions, totp
 from verkehrspuls.access.sessions import Begun
@@ -83,7 +84,14 @@ def login_page(
     request: Request, language: Language, then: After, form: Form
 ) -> Response:
     """Ask for e-mail and password."""
-    response = render(request, language, "pages/login/login.html", then=then, form=form)
+    response = render(
+        request,
+        language,
+        "pages/login/login.html",
+        then=then,
+        form=form,
+        single_sign_on=button(request, language),
+    )
     response.status_code = form.status
     response.headers["Cache-Control"] = "no-store"
     return response

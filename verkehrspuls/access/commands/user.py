@@ -147,6 +147,19 @@ def enable(email: Email) -> None:
 
 
 @app.command()
+def unlink(email: Email) -> None:
+    """Unlink an account from the provider of single sign-on."""
+    from verkehrspuls.access import accounts, oidc
+    from verkehrspuls.errors import UsageError
+
+    with _database() as (connection, _):
+        account = accounts.find(connection, email)
+        if not oidc.unlink(connection, account.account_id):
+            raise UsageError(reason=f"{account.email} is not linked")
+    output.print_note(f"{account.email} is unlinked.")
+
+
+@app.command()
 def reset(
     email: Email,
     second_factor: Annotated[

@@ -8,7 +8,9 @@ select shown.put_account(%(email)s, %(name)s) as account_id;
 -- selects all.
 select a.account_id, a.email, a.name,
        case when a.disabled_at is not null then 'disabled'
-            when a.has_password then 'active'
+            when a.has_password
+                 or exists (select from identity i where i.account_id = a.account_id)
+            then 'active'
             else 'invited' end as state,
        a.has_second_factor, a.created_at, a.disabled_at,
        coalesce((
@@ -49,7 +51,8 @@ values (%(account_id)s,
         (select m.municipality_id from municipality m
          where m.key = %(municipality)s and m.removed_at is null),
         %(role)s)
-on conflict do nothing;
+-- what a group gave is given by hand from now on
+on conflict (account_id, municipality_id, role) do update set by_provider = false;
 
 -- name: take_role
 delete from account_role r
@@ -125,3 +128,37 @@ select * from shown.link();
 
 -- name: use_link
 select * from shown.use_link(%(new_hash)s, %(name)s, {{> new_session}});
+
+-- name: put_oidc_provider
+-- Let who shows a credential speak for the provider; null: nobody.
+with gone as (
+    delete from vp.oidc_provider where %(sha256)s::bytea is null
+)
+insert into vp.oidc_provider (issuer, sha256)
+select %(issuer)s, %(sha256)s where %(sha256)s::bytea is not null
+on conflict (only_one) do update set issuer = excluded.issuer, sha256 = excluded.sha256;
+
+-- name: begin_oidc_login
+select shown.begin_oidc_login(
+    %(state)s, %(browser)s, %(target)s, %(links)s, %(lasts)s);
+
+-- name: take_oidc_login
+select * from shown.take_oidc_login(%(state)s, %(browser)s);
+
+-- name: log_in_oidc
+select * from shown.log_in_oidc(
+    %(subject)s, %(email)s, %(name)s, %(roles)s::jsonb, %(second_factor)s, %(sid)s,
+    %(id_token)s, {{> new_session}});
+
+-- name: link_identity
+select shown.link_identity(%(subject)s, %(session)s);
+
+-- name: unlink_identity
+delete from identity where account_id = %(account_id)s;
+
+-- name: oidc_session
+select * from shown.oidc_session();
+
+-- name: end_oidc_sessions
+select shown.end_oidc_sessions(
+    %(subject)s, %(sid)s, %(jti)s, %(expires_at)s) as ended;
