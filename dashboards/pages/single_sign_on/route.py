@@ -2,7 +2,7 @@
 
 import logging
 from typing import Final
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import parse_qs
 
 from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
