@@ -6,6 +6,7 @@ part that `PLACES` lacks.
 """
 
 import hashlib
+import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -268,4 +269,5 @@ def is_right(
 
 def shows(answer: Answer) -> bool:
     """Whether something of a twin is on a page."""
-    return f"{twins.MARK}-" in answer.body.decode().lower()
+    # by key or name; who is logged in is told the own towns everywhere
+    return bool(re.search(f"{twins.MARK}[- ]", answer.body.decode(), re.IGNORECASE))

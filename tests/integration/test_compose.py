@@ -31,6 +31,7 @@ from verkehrspuls.stack import process
 PRODUCTION = "docs/how-to/run-in-production.md"
 REGISTER = "docs/how-to/register-sensors.md"
 SCALE = "docs/how-to/scale-ingest.md"
+UPGRADE = "docs/how-to/upgrade.md"
 BACKUPS = "/var/backups/verkehrspuls"
 SENSOR = "landau/radar-1"
 TOPIC = f"vp/v1/{SENSOR}/counts"
@@ -222,8 +223,10 @@ def test_every_command_of_the_how_to_in_its_order(installation: Installation) ->
             messages_outlive_everything(it)
             through_proxies(it)
             session_gets_a_new_name(it)
-            # from the network of the broker, whose messages it tries
-            it.run("docker compose run --rm operator doctor")
+            (it.folder / ".env").write_text(block(UPGRADE, "text"))
+            # doctor is in the network of the broker, whose messages it tries
+            invited, _ = (it.run(one.text) for one in documented.commands(UPGRADE))
+            assert "https://traffic.example.org/de/link/" in invited
         if name.startswith("docker compose up") and "deploy/backup" in ran:
             parts.wait_for(it.all_stored, every=0.3)
             it.run("docker compose run --rm operator ledger check")

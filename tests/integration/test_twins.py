@@ -27,7 +27,7 @@ OF_ALL: Final = {
 #: A page is made anew after any change, and its tag counts these: it tells that
 #: something changed somewhere, and nothing of what.
 COUNTED: Final = re.compile(r"/(de|en)/(towns/|corridors/|$)")
-OF_PEOPLE: Final = re.compile(r"/\w\w/(login|link|account|people|audit)\b")
+OF_PEOPLE: Final = re.compile(r"/(\w\w/(login|link|account|people|audit)|oidc/)\b")
 SITE: Final = {"municipality": twins.HOME, "site": "pariser-strasse", "kind": "means"}
 #: what everybody sees
 SEEN: Final[tuple[dict[str, str], ...]] = (
