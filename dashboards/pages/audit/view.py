@@ -20,6 +20,8 @@ from verkehrspuls.text import mark
 
 #: value of the filter `town` for what is of the whole installation; no key is one
 WHOLE: Final = "*"
+#: changes that are shown at once; more are folded
+_FEW: Final = 6
 #: who acted, where it was no person
 _ACTORS: Final = {
     "token": mark("token %(name)s"),
@@ -67,6 +69,8 @@ class Line(NamedTuple):
     who: str
     where: str
     changes: list[Change]
+    #: how many, where they are so many that they are folded
+    folded: str
 
 
 def line_of(
@@ -77,6 +81,16 @@ def line_of(
     before, after = entry.before or {}, entry.after or {}
     town = entry.municipality
     actor = _ACTORS.get(entry.actor_kind)
+    changes = [
+        Change(
+            field_in_words(noun, name, language),
+            value_in_words(name, before.get(name), language, zone),
+            value_in_words(name, after.get(name), language, zone),
+        )
+        for name in {**before, **after}
+        if before.get(name) != after.get(name)
+    ]
+    count = len(changes)
     return Line(
         entry.number,
         language.moment(entry.at, zone),
@@ -85,15 +99,10 @@ def line_of(
         names.get(town, town) if town else "",
         language.phrase(actor, name=entry.actor) if actor else entry.actor,
         " · ".join(filter(None, (entry.origin, entry.via))),
-        [
-            Change(
-                field_in_words(noun, name, language),
-                value_in_words(name, before.get(name), language, zone),
-                value_in_words(name, after.get(name), language, zone),
-            )
-            for name in {**before, **after}
-            if before.get(name) != after.get(name)
-        ],
+        changes,
+        language.plural("%(count)s field", "%(count)s fields", count)
+        if count > _FEW
+        else "",
     )
 
 
