@@ -116,9 +116,12 @@ def log_in(
     email = email.strip().lower()
     salt = ""
     with transaction() as connection:
-        until = limits.count(connection, "password", email, settings)
-        if until is None and (network := limits.network(origin.address)):
+        until = None
+        # first, so that no address fills the database with e-mails that it makes up
+        if network := limits.network(origin.address):
             until = limits.count(connection, "address", network, settings)
+        if until is None:
+            until = limits.count(connection, "password", email, settings)
         if until is None:
             usual = passwords.COST.text
             salt = one(connection, "password_salt", email=email, usual=usual)["salt"]
