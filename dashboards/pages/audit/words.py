@@ -204,6 +204,8 @@ def value_in_words(field: str, value: Any, language: Language, zone: str) -> str
         return ", ".join(value_in_words(field, one, language, zone) for one in value)
     if not isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
+    if not value.strip():
+        return language.phrase(mark("empty"))
     if value == _SECRET:
         return language.phrase(mark("not shown"))
     if value in ("-infinity", "infinity"):
