@@ -1,4 +1,4 @@
-"""The audit log in a real browser: on a phone, by keyboard, without scripts."""
+"""The audit log in a real browser: on a phone, by keyboard."""
 
 import pytest
 from playwright.sync_api import Browser
