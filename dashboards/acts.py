@@ -18,6 +18,9 @@ from verkehrspuls.text import mark
 
 #: of the longest number of an account or event
 _DIGITS: Final = 18
+_OTHER_SESSION: Final = mark(
+    "You have logged in again since. Please look once more, and send again."
+)
 #: characters that an address still takes; a longer comment is shown to be copied
 _QUERY_LENGTH: Final = 2000
 
@@ -132,8 +135,7 @@ def refused(
     if visit is None or not visit.session.is_complete:
         return Refused(401, {"": language.phrase("Your session has ended.")})
     if not visit.is_own(_first(form, "form_token")):
-        text = "You have logged in again since. Please look once more, and send again."
-        return Refused(403, {"": language.phrase(text)})
+        return Refused(403, {"": language.phrase(_OTHER_SESSION)})
     errors = dict(_wrong(given, language))
     return Refused(422, errors) if errors else None
 

@@ -8,7 +8,7 @@ sent again afterwards.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Final, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -21,6 +21,7 @@ from dashboards.language import Language
 from verkehrspuls.access.accounts import LastAdministrator, NotManaged
 from verkehrspuls.access.limits import TooManyAttempts
 from verkehrspuls.errors import BadParameter, VerkehrspulsError
+from verkehrspuls.moments import parse_day
 from verkehrspuls.text import mark
 
 #: name of the field that shows that a form is of this session
@@ -95,6 +96,19 @@ class Form:
 def sentence(text: str) -> str:
     """Write a text as a sentence."""
     return f"{text[:1].upper()}{text[1:].removesuffix('.')}."
+
+
+def day_in(
+    text: str, name: str, errors: dict[str, str], language: Language
+) -> date | None:
+    """Read a day of a filter; None: it is open, or no day, which is said beside it."""
+    if not text:
+        return None
+    try:
+        return parse_day(text)
+    except ValueError:
+        errors[name] = language.phrase("Write a day as 2026-03-01.")
+        return None
 
 
 async def _values(request: Request) -> Values:

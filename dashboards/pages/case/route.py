@@ -119,7 +119,7 @@ def _page(
         given=given,
         form={"errors": refused.errors if refused else {}},
         changes=history(changes, case.time_zone, language),
-        login=addresses.login_for(
+        login=addresses.login(
             language.key, f"{addresses.case(language.key, number)}?{given.query}"
         ),
     )

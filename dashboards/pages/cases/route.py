@@ -1,7 +1,7 @@
 """The page that lists anomaly cases, and on which several are decided at once."""
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Annotated, Final
 
 from fastapi import Depends, Query, Request, Response
@@ -13,6 +13,7 @@ from api.viewer import Visit, visit_of
 from dashboards import acts, addresses
 from dashboards.acts import Refused, Sent, Typed
 from dashboards.describe import SEVERITIES
+from dashboards.forms import day_in
 from dashboards.language import Language
 from dashboards.pages.cases.view import STATES, Filter, cases_page, filter_options
 from dashboards.render import (
@@ -23,7 +24,6 @@ from dashboards.render import (
     page_router,
     render,
 )
-from verkehrspuls.moments import parse_day
 from verkehrspuls.storage.database import Connection
 from verkehrspuls.storage.sites import list_municipalities, list_sites
 from verkehrspuls.text import mark
@@ -187,7 +187,7 @@ def _page(
         people=acts.people(people, given.to, language),
         given=given,
         says=says,
-        login=addresses.login_for(
+        login=addresses.login(
             language.key,
             f"{addresses.cases(language.key)}?{chosen.query()}&{given.query}",
         ),
@@ -207,8 +207,8 @@ def _read(
     language: Language,
 ) -> Report:
     """Read the cases; what of the filter makes no sense is left out, and said."""
-    first = _day(chosen.first, "from", errors, language)
-    until = _day(chosen.until, "until", errors, language)
+    first = day_in(chosen.first, "from", errors, language)
+    until = day_in(chosen.until, "until", errors, language)
     for name, value, known in (
         ("state", chosen.state, STATES),
         ("severity", chosen.severity, SEVERITIES),
@@ -230,15 +230,3 @@ def _read(
         limit=ROWS,
         skip=(chosen.page - 1) * ROWS,
     )
-
-
-def _day(
-    text: str, name: str, errors: dict[str, str], language: Language
-) -> date | None:
-    if not text:
-        return None
-    try:
-        return parse_day(text)
-    except ValueError:
-        errors[name] = language.phrase("Write a day as 2026-03-01.")
-        return None

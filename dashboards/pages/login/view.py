@@ -6,7 +6,6 @@ sent again by a button.
 """
 
 from typing import Final, NamedTuple
-from urllib.parse import urlencode
 
 from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
@@ -14,6 +13,7 @@ from fastapi.responses import RedirectResponse
 from api import session
 from api.viewer import Visit, visit_of
 from dashboards import addresses
+from dashboards.addresses import NEXT
 from dashboards.forms import TOKEN_FIELD, Form, LoginNeeded, Values
 from dashboards.language import Language
 from dashboards.pages.single_sign_on.view import button
@@ -22,8 +22,7 @@ from verkehrspuls.access import sessions, totp
 from verkehrspuls.access.sessions import Begun
 from verkehrspuls.locales import locales
 
-#: names of fields that say where to go after logging in, and what to send there
-NEXT: Final = "next"
+#: begins the names of fields that say what to send there
 TYPED: Final = "typed."
 #: parts of names of fields that are typed again
 _SECRET: Final = ("password", "code", "secret", TOKEN_FIELD)
@@ -51,14 +50,7 @@ def after(values: Values, language: Language) -> After:
         for name, text in values.multi_items()
         if name.startswith(TYPED)
     )
-    return After(local(values.get(NEXT, ""), language), typed)
-
-
-def local(address: str, language: Language) -> str:
-    """Return an address if it is that of a page here, else that of the overview."""
-    first = address.removeprefix("/").partition("/")[0]
-    usual = address.startswith("/") and address.isprintable() and "\\" not in address
-    return address if usual and first in locales() else addresses.overview(language.key)
+    return After(addresses.after_login(language.key, values.get(NEXT, "")), typed)
 
 
 def ask(request: Request, error: Exception) -> Response:
@@ -71,8 +63,7 @@ def ask(request: Request, error: Exception) -> Response:
     if error.values is None:
         if visit_of(request):
             return second_factor_page(request, language, After(here))
-        asked = urlencode({NEXT: here})
-        return RedirectResponse(f"{addresses.login(language.key)}?{asked}", 303)
+        return RedirectResponse(addresses.login(language.key, here), 303)
     typed = tuple(
         (name, text)
         for name, text in error.values.multi_items()

@@ -157,7 +157,7 @@ def log_in(request: Request, language: LanguageKey, form: Form) -> Response:
         return _refusal(error.http_status, view.said(error, known))
     if made is None:
         return _refusal(403, known.phrase(view.NOT_ACCEPTED))
-    return _go(request, addresses.target(language, form.get("target", "")), made)
+    return _go(request, addresses.after_login(language, form.get("target", "")), made)
 
 
 def _shown(request: Request, visit: Visit | None, form: dict[str, str]) -> str | None:
