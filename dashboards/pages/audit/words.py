@@ -46,6 +46,7 @@ VERBS: Final = {
     "change": mark("changed"),
     "remove": mark("removed"),
     "decide": mark("decided"),
+    "assign": mark("assigned"),
     "comment": mark("commented"),
     "revoke": mark("revoked"),
     "begin": mark("begun"),
