@@ -20,6 +20,11 @@ from api.viewer import Visit, visit_of
 from dashboards.language import Language
 from verkehrspuls.access.accounts import LastAdministrator, NotManaged
 from verkehrspuls.access.limits import TooManyAttempts
+from verkehrspuls.access.passkeys import (
+    LastSecondFactor,
+    NoPasskeys,
+    TooManyPasskeys,
+)
 from verkehrspuls.errors import BadParameter, VerkehrspulsError
 from verkehrspuls.moments import parse_day
 from verkehrspuls.text import mark
@@ -40,6 +45,15 @@ _SAID: Final[Mapping[type[VerkehrspulsError], str]] = {
         "Nothing was changed: others decide on this account as well, because it has a "
         "role elsewhere. Ask the operator."
     ),
+    NoPasskeys: mark(
+        "Passkeys cannot be used at this address. The operator can change that: the "
+        "setting pages.address needs https and a name."
+    ),
+    LastSecondFactor: mark(
+        "One of your roles needs a second factor, and this is your last one. Add "
+        "another passkey first."
+    ),
+    TooManyPasskeys: mark("You have 20 passkeys. Remove one before you add another."),
 }
 
 
@@ -74,6 +88,15 @@ class Form:
     general: str = ""
     #: of the answer
     status: int = 200
+
+    @classmethod
+    def of(
+        cls, error: VerkehrspulsError, language: Language, *, now: datetime
+    ) -> "Form":
+        """Return an empty form that says why nothing was done."""
+        form = cls()
+        form.refuse(error, language, now=now)
+        return form
 
     def refuse(
         self, error: VerkehrspulsError, language: Language, *, now: datetime

@@ -47,6 +47,7 @@ VERBS: Final = {
     "change": mark("changed"),
     "remove": mark("removed"),
     "decide": mark("decided"),
+    "assign": mark("assigned"),
     "comment": mark("commented"),
     "revoke": mark("revoked"),
     "begin": mark("begun"),

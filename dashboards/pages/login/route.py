@@ -93,7 +93,7 @@ def second_factor(
         return RedirectResponse(addresses.login(language), 303)
     if visit.session.is_complete:
         return RedirectResponse(then.next, 303)
-    return second_factor_page(request, page_language, then)
+    return second_factor_page(request, page_language, then, Form())
 
 
 @router.post("/{language:language}/login/second-factor")
