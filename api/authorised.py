@@ -52,14 +52,17 @@ def bearer(request: Request) -> tokens.Bearer:
 
 
 def recognise(request: Request, permission: str = "view") -> None:
-    """Find whose token a request shows, if it shows one and none was found yet.
+    """Find whose token a request shows, if it shows one and none was found yet."""
+    if shows_token(request) and not hasattr(request.state, "bearer"):
+        request.state.bearer = _find(request, permission)
+
+
+def shows_token(request: Request) -> bool:
+    """Return whether a request shows a token, valid or not.
 
     A proxy may pass on credentials of its own, of another scheme.
     """
-    if _scheme_and_token(request)[0] == _BEARER and not hasattr(
-        request.state, "bearer"
-    ):
-        request.state.bearer = _find(request, permission)
+    return _scheme_and_token(request)[0] == _BEARER
 
 
 def _find(request: Request, permission: str) -> tokens.Bearer:

@@ -19,6 +19,10 @@ from api import office
 SPREADSHEET_KEYS: Final = ("csv-de", "csv-en")
 
 
+#: how people work on a case, which says nothing about the figures that it touches
+_OF_WORK: Final = ("assigned_to", "assignee", "version")
+
+
 @dataclass(frozen=True, slots=True)
 class FileType:
     """A type of file that an extract can be written as."""
@@ -54,7 +58,11 @@ def describe(extract: Extract) -> dict[str, Any]:
 
 def _passport(extract: Extract) -> dict[str, Any]:
     """Return the passport with its cases; undefined shares are null."""
-    facts = asdict(extract.passport) | {"open_cases": extract.cases}
+    cases = [
+        {name: fact for name, fact in asdict(case).items() if name not in _OF_WORK}
+        for case in extract.cases
+    ]
+    facts = asdict(extract.passport) | {"open_cases": cases}
     if not extract.passport.intervals_expected:
         facts |= dict.fromkeys(SHARES)
     return facts

@@ -39,6 +39,8 @@ HEADERS: Final = {
 #: Bytes of a body passed on at once: the rest is not copied into the buffer of a slow
 #: client's connection.
 PIECE_BYTES: Final = 65_536
+#: the token of a one-time link, which serves to log in
+_LINK: Final = re.compile(r"(?<=/link/)[^/]+")
 _TRACEPARENT: Final = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -93,10 +95,10 @@ class Guard:
         try:
             await self.app(scope, receive, complete)
         except Exception as error:
-            log.exception("failed", extra={"trace_id": scope["trace_id"]})
+            answer = problems.failed(request, error)
             if status:
                 raise
-            await problems.unexpected(request, error)(scope, receive, complete)
+            await answer(scope, receive, complete)
         finally:
             spent_ms.reset(token)
             route = getattr(scope.get("route"), "path", "unmatched")
@@ -106,7 +108,7 @@ class Guard:
                 "request",
                 extra={
                     "method": method,
-                    "path": scope["path"],
+                    "path": _LINK.sub("…", scope["path"]),
                     "status": status,
                     "ms": round(seconds * 1000, 1),
                     "trace_id": scope["trace_id"],

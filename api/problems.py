@@ -187,6 +187,14 @@ def unexpected(request: Request, error: Exception) -> Response:
     return respond(request, 500, code="internal", detail=MEANINGS["internal"])
 
 
+def failed(request: Request, error: Exception) -> Response:
+    """Log an unexpected error, and answer it."""
+    log.error(
+        "failed", exc_info=error, extra={"trace_id": request.scope.get("trace_id")}
+    )
+    return unexpected(request, error)
+
+
 def respond(
     request: Request,
     status: int,

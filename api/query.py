@@ -34,11 +34,12 @@ _MISSPELT: Final = mark(
 )
 _UNKNOWN: Final = mark("There is no parameter {}; the address takes {}")
 _NONE: Final = mark("There is no parameter {}; the address takes none")
+_NUL: Final = mark("The parameter {} contains the character NUL")
 _TWICE: Final = mark("The parameter {} is given more than once")
 
 
 async def refuse_unknown(request: Request) -> None:
-    """Refuse parameters that the route does not declare, or that come twice.
+    """Refuse parameters that the route does not declare, come twice, or contain NUL.
 
     Some addresses are exempt: monitors add parameters, and would take a refusal for a
     failure.
@@ -48,13 +49,16 @@ async def refuse_unknown(request: Request) -> None:
     known = taken(request.scope["route"])
     people = is_for_people(request.url.path)
     seen: set[str] = set()
-    for name, _ in request.query_params.multi_items():
+    for name, value in request.query_params.multi_items():
         if people and is_tracking(name):
             continue
         if name not in known:
             raise _refused(name, *_unknown(name, known))
         if name in seen:
             raise _refused(name, _TWICE, (name,))
+        if "\0" in value:
+            # the database cannot compare it with anything
+            raise _refused(name, _NUL, (name,))
         seen.add(name)
 
 

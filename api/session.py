@@ -15,7 +15,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import problems
+from api import authorised, problems
 from api.database import Database
 from api.errors import NeedsHttps, OtherSite
 from api.viewer import Visit
@@ -48,15 +48,16 @@ class Sessions:
             await self.app(scope, receive, send)
             return
         request = Request(scope)
-        shown = cookie_parser(request.headers.get("cookie", "")).get(
-            cookie_name(request)
-        )
-        # a token of the API is sent by programs, on purpose
-        by_browser = shown or problems.is_for_people(scope["path"])
+        is_page = problems.is_for_people(scope["path"])
+        shown = None
+        # a token of the API is sent by programs, on purpose, and says alone who asks;
+        # credentials of another scheme are sent by browsers, as cookies are
+        if is_page or not authorised.shows_token(request):
+            cookies = cookie_parser(request.headers.get("cookie", ""))
+            shown = cookies.get(cookie_name(request))
         if (
             scope["method"] not in SAFE
-            and by_browser
-            and "authorization" not in request.headers
+            and (shown or is_page)
             and not scope.get("same_origin", True)
         ):
             await problems.own(request, OtherSite())(scope, receive, send)
@@ -68,9 +69,12 @@ class Sessions:
                 _find, state.database, state.settings, shown
             )
         request.state.visit = found
+        begun = False
 
         async def complete(message: Message) -> None:
+            nonlocal begun
             if message["type"] == "http.response.start":
+                begun = True
                 headers = MutableHeaders(scope=message)
                 headers.add_vary_header("Cookie")
                 if getattr(request.state, "bearer", None):
@@ -84,7 +88,13 @@ class Sessions:
                         headers.append("set-cookie", renewed.headers["set-cookie"])
             await send(message)
 
-        await self.app(scope, receive, complete)
+        try:
+            await self.app(scope, receive, complete)
+        except Exception as error:
+            if begun or not found:
+                raise
+            # an error page is of the session as well, and passes its new id on
+            await problems.failed(request, error)(scope, receive, complete)
 
 
 def transaction_for(

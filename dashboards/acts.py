@@ -1,16 +1,12 @@
 """What people do with cases by forms: what was typed, doing it, and what went wrong."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Final, NamedTuple
-from urllib.parse import parse_qs, urlencode
-
-from fastapi import Depends, Request
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final, NamedTuple
 
 from analytics.cases import casework, states
 from analytics.cases.casework import Person
 from analytics.cases.states import EFFECT_OF, EFFECTS, SUSPECTED
-from api.viewer import visit_of
+from dashboards.forms import Form, Values
 from dashboards.language import Language
 from verkehrspuls.errors import UnknownKey, VerkehrspulsError
 from verkehrspuls.storage.database import Connection
@@ -18,10 +14,6 @@ from verkehrspuls.text import mark
 
 #: of the longest number of an account or event
 _DIGITS: Final = 18
-#: characters that an address still takes; a longer comment is shown to be copied
-_QUERY_LENGTH: Final = 2000
-
-Form = Mapping[str, Sequence[str]]
 #: of a choice: value, text, whether it is chosen
 Option = tuple[str, str, bool]
 
@@ -68,55 +60,43 @@ _REASONS: Final[Mapping[type[VerkehrspulsError], str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Typed:
-    """What somebody typed into a form of cases."""
+class Act(NamedTuple):
+    """What somebody wants to do with cases."""
 
-    act: str = ""
-    effect: str = ""
-    comment: str = ""
+    name: str
+    effect: str
+    comment: str
     #: an account, or empty: nobody
-    to: str = ""
-
-    @property
-    def query(self) -> str:
-        """Return it as the query of an address, by which the form is filled again."""
-        kept = {"effect": self.effect, "to": self.to, "comment": self.comment}
-        query = urlencode({name: value for name, value in kept.items() if value})
-        return query if len(query) < _QUERY_LENGTH else ""
+    to: str
 
 
-class Refused(NamedTuple):
-    """Why nothing was done: a sentence, by field; `""` is the form as a whole."""
-
-    status: int
-    errors: Mapping[str, str]
-
-
-async def _read(request: Request) -> Form:
-    return parse_qs((await request.body()).decode("utf-8", "replace"))
+def read(values: Values) -> Act:
+    """Read what is to be done; browsers send lines that end with CR LF."""
+    comment = values.get("comment", "").replace("\r\n", "\n").strip()
+    name, effect, to = (values.get(field, "") for field in ("act", "effect", "to"))
+    return Act(name, effect, comment, to)
 
 
-#: fields of a form that was sent
-Sent = Annotated[Form, Depends(_read)]
+def form_of(act: Act, language: Language) -> Form:
+    """Return the form as it was filled in, with what is wrong before anything is done.
+
+    Nothing was done as long as its status is not 200.
+    """
+    errors = dict(_wrong(act, language))
+    general = errors.pop("", "")
+    status = 422 if errors or general else 200
+    return Form(act._asdict(), errors, general, status)
 
 
-def typed(form: Form) -> Typed:
-    """Read what was typed; browsers send lines that end with CR LF."""
-    comment = _first(form, "comment").replace("\r\n", "\n").strip()
-    fields = {name: _first(form, name) for name in ("act", "effect", "to")}
-    return Typed(comment=comment, **fields)
-
-
-def version(form: Form) -> int:
+def version(values: Values) -> int:
     """Return the version of the case that was seen; 0 matches none."""
-    seen = _first(form, "seen")
+    seen = values.get("seen", "")
     return int(seen) if _is_number(seen) else 0
 
 
-def picked(form: Form) -> dict[int, int]:
+def picked(values: Values) -> dict[int, int]:
     """Return the cases that were selected, each with the version that was seen."""
-    pairs = (value.partition(".") for value in form.get("case", ()))
+    pairs = (value.partition(".") for value in values.getlist("case"))
     return {
         int(case): int(seen)
         for case, _, seen in pairs
@@ -124,34 +104,18 @@ def picked(form: Form) -> dict[int, int]:
     }
 
 
-def refused(
-    request: Request, form: Form, given: Typed, language: Language
-) -> Refused | None:
-    """Say what is wrong with a form before anything is done; None if nothing is."""
-    visit = visit_of(request)
-    if visit is None or not visit.session.is_complete:
-        return Refused(401, {"": language.phrase("Your session has ended.")})
-    if not visit.is_own(_first(form, "form_token")):
-        text = "You have logged in again since. Please look once more, and send again."
-        return Refused(403, {"": language.phrase(text)})
-    errors = dict(_wrong(given, language))
-    return Refused(422, errors) if errors else None
-
-
-def do(
-    connection: Connection, case: int, given: Typed, *, seen: int | None = None
-) -> int:
+def do(connection: Connection, case: int, act: Act, *, seen: int | None = None) -> int:
     """Do with a case what the button says; return hours that are computed anew."""
-    comment = given.comment
-    if given.act == "comment":
+    comment = act.comment
+    if act.name == "comment":
         return casework.remark(connection, case, comment=comment)
-    if given.act == "undo":
+    if act.name == "undo":
         return casework.undo(connection, case, comment=comment, seen=seen)
-    if given.act == "assign":
-        to = int(given.to) if given.to else None
+    if act.name == "assign":
+        to = int(act.to) if act.to else None
         return casework.assign(connection, case, to=to, comment=comment, seen=seen)
-    state = given.act if given.act in STATE_ACTS else None
-    effect = EFFECT_OF.get(given.act) or given.effect or None
+    state = act.name if act.name in STATE_ACTS else None
+    effect = EFFECT_OF.get(act.name) or act.effect or None
     return casework.change(
         connection, case, state=state, effect=effect, comment=comment, seen=seen
     )
@@ -203,26 +167,20 @@ def people(known: Iterable[Person], chosen: str, language: Language) -> list[Opt
     ]
 
 
-def _wrong(given: Typed, language: Language) -> Iterator[tuple[str, str]]:
-    if given.act not in ACTS:
+def _wrong(act: Act, language: Language) -> Iterator[tuple[str, str]]:
+    if act.name not in ACTS:
         yield "", language.phrase("Choose what to do.")
-    if given.effect not in EFFECTS and (given.effect or given.act == "effect"):
+    if act.effect not in EFFECTS and (act.effect or act.name == "effect"):
         yield "effect", language.phrase("Choose an effect.")
-    if given.act == "comment" and not given.comment:
+    if act.name == "comment" and not act.comment:
         yield "comment", language.phrase("Write a comment first.")
-    if len(given.comment) > casework.MAX_COMMENT_LENGTH:
+    if len(act.comment) > casework.MAX_COMMENT_LENGTH:
         most = language.number(casework.MAX_COMMENT_LENGTH)
         text = mark("The comment is too long: at most %(most)s characters.")
         yield "comment", language.phrase(text, most=most)
-    if "\0" in given.comment:
-        yield "comment", language.phrase("The comment has characters without a sign.")
-    if given.to and not _is_number(given.to):
+    if act.to and not _is_number(act.to):
         yield "to", language.phrase("Choose somebody from the list.")
 
 
 def _is_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= _DIGITS
-
-
-def _first(form: Form, name: str) -> str:
-    return form.get(name, [""])[0]

@@ -1,15 +1,15 @@
 """The addresses of pages, all made here; the routes of `pages/` answer to them."""
 
-import re
 from typing import Final
 from urllib.parse import urlencode
 
 from verkehrspuls.cases import Case
+from verkehrspuls.locales import locales
 
+#: name of the field that says which page to show after logging in
+NEXT: Final = "next"
 #: route of what begins a login at the provider of single sign-on
 SINGLE_SIGN_ON: Final = "/{language:language}/login/oidc"
-#: a path of this server: `//` and `/\` would lead elsewhere
-_PATH: Final = re.compile(r"/([^/\\\x00-\x20][^\\\x00-\x20]{0,900})?")
 
 
 def overview(language: str) -> str:
@@ -52,14 +52,19 @@ def person(language: str, account_id: int) -> str:
     return f"{people(language)}/{account_id}"
 
 
-def login(language: str) -> str:
-    """Return the address for logging in."""
-    return f"/{language}/login"
+def audit(language: str, format: str = "") -> str:
+    """Return the address of the audit log, as a page or a file."""
+    return f"/{language}/audit{f'.{format}' if format else ''}"
 
 
-def second_factor(language: str) -> str:
+def login(language: str, back: str = "") -> str:
+    """Return the address for logging in, after which `back` is shown."""
+    return _with_next(f"/{language}/login", back)
+
+
+def second_factor(language: str, back: str = "") -> str:
     """Return the address for showing the second factor while logging in."""
-    return f"{login(language)}/second-factor"
+    return _with_next(f"{login(language)}/second-factor", back)
 
 
 def logout(language: str) -> str:
@@ -75,11 +80,6 @@ def account(language: str, part: str = "") -> str:
 def cases(language: str) -> str:
     """Return the address of the list of anomaly cases."""
     return f"/{language}/cases"
-
-
-def login_for(language: str, back: str) -> str:
-    """Return the address for logging in, after which `back` is shown."""
-    return f"{login(language)}?{urlencode({'next': back})}"
 
 
 def site_of(language: str, found: Case) -> str:
@@ -103,6 +103,12 @@ def log_in_by_passkey(language: str) -> str:
     return f"/{language}/login/passkey"
 
 
-def target(language: str, asked: str) -> str:
-    """Return where to go after logging in: a page of ours that was asked for."""
-    return asked if _PATH.fullmatch(asked) else overview(language)
+def after_login(language: str, asked: str) -> str:
+    """Return the page here that was asked for, else the overview."""
+    first = asked.removeprefix("/").partition("/")[0]
+    usual = asked.startswith("/") and asked.isprintable() and "\\" not in asked
+    return asked if usual and first in locales() else overview(language)
+
+
+def _with_next(address: str, back: str) -> str:
+    return f"{address}?{urlencode({NEXT: back})}" if back else address

@@ -8,7 +8,7 @@ sent again afterwards.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Final, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -20,7 +20,13 @@ from api.viewer import Visit, visit_of
 from dashboards.language import Language
 from verkehrspuls.access.accounts import LastAdministrator, NotManaged
 from verkehrspuls.access.limits import TooManyAttempts
+from verkehrspuls.access.passkeys import (
+    LastSecondFactor,
+    NoPasskeys,
+    TooManyPasskeys,
+)
 from verkehrspuls.errors import BadParameter, VerkehrspulsError
+from verkehrspuls.moments import parse_day
 from verkehrspuls.text import mark
 
 #: name of the field that shows that a form is of this session
@@ -39,6 +45,15 @@ _SAID: Final[Mapping[type[VerkehrspulsError], str]] = {
         "Nothing was changed: others decide on this account as well, because it has a "
         "role elsewhere. Ask the operator."
     ),
+    NoPasskeys: mark(
+        "Passkeys cannot be used at this address. The operator can change that: the "
+        "setting pages.address needs https and a name."
+    ),
+    LastSecondFactor: mark(
+        "One of your roles needs a second factor, and this is your last one. Add "
+        "another passkey first."
+    ),
+    TooManyPasskeys: mark("You have 20 passkeys. Remove one before you add another."),
 }
 
 
@@ -74,6 +89,15 @@ class Form:
     #: of the answer
     status: int = 200
 
+    @classmethod
+    def of(
+        cls, error: VerkehrspulsError, language: Language, *, now: datetime
+    ) -> "Form":
+        """Return an empty form that says why nothing was done."""
+        form = cls()
+        form.refuse(error, language, now=now)
+        return form
+
     def refuse(
         self, error: VerkehrspulsError, language: Language, *, now: datetime
     ) -> None:
@@ -95,6 +119,19 @@ class Form:
 def sentence(text: str) -> str:
     """Write a text as a sentence."""
     return f"{text[:1].upper()}{text[1:].removesuffix('.')}."
+
+
+def day_in(
+    text: str, name: str, errors: dict[str, str], language: Language
+) -> date | None:
+    """Read a day of a filter; None: it is open, or no day, which is said beside it."""
+    if not text:
+        return None
+    try:
+        return parse_day(text)
+    except ValueError:
+        errors[name] = language.phrase("Write a day as 2026-03-01.")
+        return None
 
 
 async def _values(request: Request) -> Values:

@@ -119,7 +119,6 @@ def render(
         address=address or _with_query(request, request.url.path),
         visit=visit,
         place=_place(visit, language) if visit else "",
-        may_manage=visit and visit.session.may_somewhere("people"),
         owners=owners(of, request.app.state.settings.pages),
         **context,
     )

@@ -45,15 +45,15 @@ class Case(Simulated):
     opened_at: datetime
     updated_at: datetime
     withdrawn_at: datetime | None
-    assignee: str | None = Field(
-        None, description="to whom it is assigned, for who belongs to the municipality"
-    )
-    version: int = Field(0, description="of its newest event; `seen` of a decision")
 
 
 class CaseInWords(Case):
     """A case, and a sentence with what is unusual, since when, and why."""
 
+    assignee: str | None = Field(
+        None, description="to whom it is assigned, for who belongs to the municipality"
+    )
+    version: int = Field(0, description="of its newest event; `seen` of a decision")
     sentence_de: str
     sentence_en: str
 

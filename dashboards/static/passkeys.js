@@ -1,5 +1,5 @@
-// Passkeys: asks the browser to make or show one, and sends its answer. Without this file
-// the forms stay hidden, and the password and the codes remain.
+// Passkeys: asks the browser to make or show one, and sends its answer with the form.
+// Without this file the forms stay hidden, and the password and the codes remain.
 
 const known =
   window.PublicKeyCredential?.parseRequestOptionsFromJSON !== undefined;
@@ -10,15 +10,15 @@ let asking = new AbortController();
 
 class Refused extends Error {}
 
-// Posts the form; returns what the server answers, or raises what it says instead.
-async function post(form, address) {
-  const response = await fetch(address, {
+// Asks the server what the browser needs; raises what it says instead.
+async function ask(form) {
+  const response = await fetch(form.dataset.options, {
     method: "POST",
     body: new URLSearchParams(new FormData(form)),
     signal: asking.signal,
   });
   const answer = await response.json();
-  if (!response.ok) throw new Refused(answer.said ?? form.dataset.failed);
+  if (!response.ok) throw new Refused(answer.said || form.dataset.failed);
   return answer;
 }
 
@@ -26,7 +26,7 @@ async function use(form, mediation) {
   asking.abort();
   asking = new AbortController();
   const { signal } = asking;
-  const options = await post(form, form.dataset.options);
+  const options = await ask(form);
   const shown = form.dataset.passkey === "make"
     ? await navigator.credentials.create({
         publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(options),
@@ -38,7 +38,7 @@ async function use(form, mediation) {
         signal,
       });
   form.elements.answer.value = JSON.stringify(shown.toJSON());
-  location.assign((await post(form, form.action)).location);
+  form.submit();
 }
 
 async function run(form, mediation) {
@@ -67,5 +67,7 @@ for (const form of document.querySelectorAll("form[data-passkey]")) {
 // offered in the field of the e-mail address, among what the browser fills in
 const form = document.querySelector("form[data-fills]");
 if (form && await window.PublicKeyCredential?.isConditionalMediationAvailable?.()) {
-  run(form, "conditional");
+  // the server is asked only once somebody comes to it
+  document.getElementById(form.dataset.fills)
+    .addEventListener("focus", () => run(form, "conditional"), { once: true });
 }

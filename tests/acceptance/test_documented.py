@@ -24,8 +24,9 @@ from psycopg import conninfo
 
 from ingest.batch import Message
 from simulators.town import load_towns
-from tests import parts, world
+from tests import parts, people, world
 from tests.acceptance.test_commands import COMMAND
+from tests.cases import Finding, open_case
 from tests.documented import Documented, blocks, commands
 from tests.integration.test_ledger import World as Ingest
 from tests.integration.test_ledger import counts
@@ -42,6 +43,7 @@ TESTS: Final = parts.PROJECT / "tests"
 BIN: Final = Path(sys.executable).parent
 TUTORIAL: Final = "first-steps"
 OWN_PARTS: Final = "connect-your-own-database"
+CASES: Final = "decide-cases"
 ADDRESS: Final = re.compile(r"127\.0\.0\.1:8000|curl ")
 
 
@@ -90,6 +92,8 @@ HERE: Final = (
         r"verkehrspuls (event (add|remove) .*|token (create|list|revoke).*|user .*"
         r"|(sensor|site|town) (try|end|remove) .*)"
     ),
+    Way(r"verkehrspuls case list", "Ring"),
+    Way(r"verkehrspuls case (confirm|reject|assign|undo) .*"),
     Way(r"verkehrspuls audit (list|show) .*", "command"),
     Way(r"verkehrspuls audit check.*", "head"),
     Way(r"verkehrspuls audit export .*", r"audit\.jsonl: [1-9]"),
@@ -100,6 +104,7 @@ HERE: Final = (
     Way(r"VERKEHRSPULS_\S+ verkehrspuls ingest drain .*", "is closed"),
     Way(r"mosquitto_sub .* > \w+\.ndjson", '"topic"', goes_on=True),
     Way(r"curl \S+/readings .*", '"accepted"'),
+    Way(r"curl \S+/sites .*", '"ring"'),
     Way(r"curl --fail -OJ '\S+'"),
     Way(r"ogrinfo -al -so http\S+", "FeatureCollection"),
     Way(r"python -c .*outage.*", "outage_rss_mb"),
@@ -149,6 +154,9 @@ PUT_IN: Final = (
     (r"audit show 4711", "audit show 1"),
     (r"--head [0-9a-f]{64}", ""),
     (r"vp_1a2b3c4d", "{other_token}"),
+    # of the cases of `suspect`
+    (r"case (\w+) 12\b", r"case \1 1"),
+    (r"case reject 13 14 15", "case reject 2 3 4"),
     (r"path/to/raw", "raw"),
     # shorter
     (r"make up", "verkehrspuls up --weeks 0 --port {port}"),
@@ -386,6 +394,8 @@ def place(
             known |= stack.enter_context(owned())
         else:
             known |= fill(plain_database)
+            if Path(page).stem == CASES:
+                suspect(plain_database)
             environment |= {
                 **logins(plain_database),
                 "VERKEHRSPULS_BROKER__URL": broker.url,
@@ -431,6 +441,17 @@ def fill(url: str) -> dict[str, Any]:
             "token": token,
             "other_token": other[: len("vp_1a2b3c4d")],
         }
+
+
+def suspect(url: str) -> None:
+    """Open four cases, and make who may decide them."""
+    with people.of(url) as known:
+        known.put(people.ANNE, ("planner", TOWN.key))
+        with known.operator() as connection:
+            for hours in range(1, 5):
+                began = NOW - timedelta(hours=2 * hours)
+                ended = began + timedelta(hours=1)
+                open_case(connection, Finding("ring", "nord", "stuck", began, ended))
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Clients that never end their requests take nobody's turn; over real sockets."""
 
 import json
+import re
 import resource
 import socket
 import subprocess
@@ -277,6 +278,16 @@ def test_what_is_no_request_is_a_problem(
     assert head.startswith(b"HTTP/1.1 %d " % status)
     assert b"application/problem+json" in head
     assert json.loads(body)["type"] == "/api/v1/docs#not-http"
+
+
+def test_a_chunked_body_ends_where_its_chunks_do(server: Server) -> None:
+    """A length beside it hides no second request."""
+    second = HEAD + b"Connection: close\r\n\r\n"
+    length = b"Content-Length: %d\r\n" % (5 + len(second))
+    chunked = BODY + length + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    with server.open(chunked + second) as client:
+        answers = b"".join(iter(lambda: client.recv(65_536), b""))
+    assert re.findall(rb"HTTP/1\.1 (\d+)", answers) == [b"422", b"200"]
 
 
 @pytest.mark.parametrize("declared", [True, False])

@@ -14,8 +14,10 @@ import pytest
 from psycopg import sql
 
 from api.database import Database
+from tests import people
 from tests.parts import as_web
-from verkehrspuls.access import tokens
+from verkehrspuls.access import passwords, sessions, tokens
+from verkehrspuls.access.permissions import Role
 from verkehrspuls.access.viewer import ANONYMOUS, Viewer
 from verkehrspuls.errors import RolesMissing, WrongRole
 from verkehrspuls.storage.database import connect
@@ -37,7 +39,7 @@ NOT_SHOWN: Final = {
     *("account", "account_link", "account_role", "attempt", "role_permission"),
     *("identity", "oidc_login", "oidc_logout", "oidc_provider", "oidc_session"),
     *("passkey", "passkey_challenge", "salt_key", "session"),
-    *("alert", "ambiguous_reading", "api_token", "audit", "audit_draft"),
+    *("alert", "ambiguous_reading", "api_token", "audit_draft"),
     *("audit_turn", "frame"),
     *("idempotent_request", "ingest_group", "ingest_session", "ingest_slot"),
     *("ledger_dropped", "newest_message", "passed_over", "rejected_message"),
@@ -275,9 +277,23 @@ def test_functions_with_the_rights_of_the_owner_are_known(plain_database: str) -
             "and p.prorettype <> 'trigger'::regtype order by 1",
         )
     assert [name for (name,) in found] == [
-        *("account", "alerts_held_up", "audiences", "case_people", "decides"),
+        *(
+            "account",
+            "alerts_held_up",
+            "audiences",
+            "audited",
+            "case_people",
+            "decides",
+        ),
         *("is_heard_elsewhere", "link"),
-        *("manages", "may", "newest_receipt", "person", "sees_corridor"),
+        *(
+            "manages",
+            "may",
+            "may_everywhere",
+            "newest_receipt",
+            "person",
+            "sees_corridor",
+        ),
         *("sees_junction", "senders_missing", "session", "slots", "token", "work"),
     ]
 
@@ -376,3 +392,59 @@ def test_roles_that_are_missing_are_named(plain_database: str) -> None:
     refused = pytest.raises(RolesMissing, match="not granted: vp_shown")
     with psycopg.connect(as_web(plain_database)) as connection, refused:
         require_roles(connection)
+
+
+def test_entries_of_the_audit_log_are_for_who_may_read_them(
+    edition_world: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passwords, "COST", people.CHEAP)
+    towns = ("kaiserslautern", "verborgen")
+    kinds: dict[str, list[tuple[Role, str | None]]] = {
+        "nobody": [],
+        "engineer": [("engineer", towns[0])],
+        "administrator": [("administrator", towns[0])],
+        "of-both": [("administrator", towns[0]), ("administrator", towns[1])],
+        "operator": [("operator", None)],
+    }
+    seen = {}
+    with people.of(edition_world) as them:
+        for name, roles in kinds.items():
+            them.put(f"{name}@example.org", *roles)
+        viewers = {
+            name: sessions.viewer_of(them.log_in(f"{name}@example.org")).credential
+            for name in kinds
+        }
+        with them.operator() as connection:
+            token = tokens.create(connection, towns[0], permissions=["view"])
+            of_all = set(rows(connection, "select number, municipality from audit"))
+            # an operator has no town to lose, an administrator has
+            connection.execute("update vp.municipality set removed_at = now()")
+    viewers["token"] = tokens.viewer_of(token, "audit").credential
+    with session(edition_world) as connection:
+        for removed in (True, False):
+            for name, viewer in viewers.items():
+                connection.execute(
+                    "select set_config('vp.viewer', %s, false)", [viewer]
+                )
+                found = rows(connection, "select number, municipality from audit")
+                seen[name, removed] = set(found)
+            with connect(edition_world) as owner:
+                owner.execute("update vp.municipality set removed_at = null")
+        connection.execute("select set_config('vp.viewer', '', false)")
+        assert rows(connection, "select from audit") == []
+        for statement in (
+            "delete from shown.audit",
+            "update shown.audit set actor = ''",
+            "insert into shown.audit (actor) values ('')",
+            "select from vp.audit",
+        ):
+            with pytest.raises(REFUSED):
+                connection.execute(statement.encode())
+    for name in ("nobody", "engineer", "token"):
+        assert seen[name, False] == set(), name
+    assert {town for _, town in of_all} == {*towns, None}
+    assert of_all <= seen["operator", True] < seen["operator", False]
+    assert seen["administrator", True] == set()
+    for name, own in (("administrator", towns[:1]), ("of-both", towns)):
+        expected = {one for one in seen["operator", False] if one[1] in own}
+        assert seen[name, False] == expected

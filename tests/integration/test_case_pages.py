@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 from html import unescape
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from httpx2 import Response
@@ -16,7 +15,7 @@ from analytics.jobs.store import open_store
 from tests import people, served, world
 from tests.integration.test_casework import CLARA, DORA, opened, put, stands
 from tests.integration.test_pages import DAYS, NOW, SITE
-from tests.people import ANNE, BERND, TOWN, People
+from tests.people import ANNE, BERND, PASSWORD, TOWN, People
 from verkehrspuls.settings import Analytics
 
 
@@ -131,31 +130,36 @@ def test_what_is_rejected_stays_in_the_figures(web: TestClient, town: People) ->
     assert stands(town, case) == ("rejected", "keep")
 
 
+def hidden(page: str) -> dict[str, str]:
+    """Return what a page's forms have hidden."""
+    found = re.findall(r'type="hidden" name="([\w.]+)" value="([^"]*)"', page)
+    return {name: unescape(text) for name, text in found}
+
+
 def test_what_is_typed_survives_an_ended_session(web: TestClient, town: People) -> None:
     case = opened(town)
     path = f"/de/cases/{case}"
-    anne = as_(web, town)
-    typed = {"effect": "exclude", "comment": 'Sperrung "B 37"\r\nbis Mai', "to": ""}
-    page = anne.get(path)
-    (token,) = re.findall(r'name="form_token" value="([^"]*)"', page)
-    ended = Browser(web).ask(
-        "POST", path, act="confirmed", form_token=token, seen=1, **typed
-    )
+    # longer than any address
+    comment = 'Sperrung "B 37"\r\nbis Mai. ' + "Umleitung über Otterbach. " * 300
+    typed = {"act": "confirmed", "effect": "exclude", "comment": comment, "to": ""}
+    typed |= {name: hidden(as_(web, town).get(path))[name] for name in ("seen",)}
+    ended = Browser(web).ask("POST", path, form_token="0" * 32, **typed)
     assert ended.status_code == 401
-    # the one after that of the header
-    login = re.findall(r'<a href="(/de/login[^"]*)"', unescape(ended.text))[-1]
-    (back,) = parse_qs(urlsplit(login).query)["next"]
-    assert back.startswith(f"{path}?")
-    filled = as_(web, town).get(back)
-    assert "Sperrung &#34;B 37&#34;\nbis Mai</textarea>" in filled
-    assert '<option value="exclude" selected>' in filled
-    # in another tab, after logging in again
-    other = as_(web, town).ask(
-        "POST", path, act="confirmed", form_token=token, seen=1, **typed
-    )
-    assert other.status_code == 403
-    assert "bis Mai</textarea>" in other.text
+    login = {"email": ANNE, "password": PASSWORD, **hidden(ended.text)}
+    again = Browser(web).ask("POST", "/de/login", **login)
+    web.cookies.clear()
+    assert unescape(again.text).count(comment) == 2
+    for shown in ("Bestätigen", "Stunden weglassen"):
+        assert f"<dd>{shown}</dd>" in again.text
     assert stands(town, case) == ("suspected", "caveat")
+    # in another tab, after logging in again
+    anne = as_(web, town)
+    other = anne.ask("POST", path, form_token="0" * 32, **typed)
+    assert stands(town, case) == ("suspected", "caveat")
+    sent = anne.ask("POST", path, **hidden(other.text))
+    assert sent.status_code == 303
+    assert stands(town, case) == ("confirmed", "exclude")
+    assert "bis Mai. Umleitung" in anne.get(path)
 
 
 def test_mistakes_are_said_beside_their_field(web: TestClient, town: People) -> None:
@@ -175,7 +179,8 @@ def test_mistakes_are_said_beside_their_field(web: TestClient, town: People) -> 
         assert answer.status_code == 422, fields
         assert "Nichts wurde gespeichert" in answer.text
         assert field is None or f'id="{field}-error"' in answer.text, fields
-    assert anne.ask("POST", "/de/cases/999999", act="confirmed").status_code == 404
+    fields = hidden(anne.get(path)) | {"act": "confirmed"}
+    assert anne.ask("POST", "/de/cases/999999", **fields).status_code == 404
     with town.reading() as connection:
         assert len(casework.show(connection, case).history) == 1
 

@@ -417,6 +417,22 @@ def test_services_move_from_the_listener_of_the_sensors(
         assert (after.st_uid, after.st_mode) == (before.st_uid, before.st_mode)
 
 
+def test_secrets_of_the_roles_are_added_to_those_that_are_there(folder: Path) -> None:
+    """Who upgrades from a version without roles runs `deploy/prepare` again."""
+    for role in ("web", "ingest", "analytics"):
+        for name in (f"database_{role}_password", f"database_{role}_url"):
+            (folder / "secrets" / name).unlink()
+    there = contents(folder)
+    assert prepare(folder, "localhost").returncode == 0
+    now = contents(folder)
+    assert there.items() <= now.items()
+    for role in ("web", "ingest", "analytics"):
+        secret = folder / "secrets" / f"database_{role}_password"
+        login = f"vp_{role}:{secret.read_text().strip()}"
+        url = secret.with_name(f"database_{role}_url").read_text()
+        assert url == f"postgresql://{login}@database:5432/vp\n"
+
+
 def test_web_server_publishes_for_all_sensors_and_reads_nothing(
     deployment: Deployment,
 ) -> None:

@@ -157,6 +157,9 @@ def test_what_is_wrong_with_a_login_is_not_told(
 def test_fields_that_are_empty_say_so(browser: Browser) -> None:
     answer = browser.post(LOGIN, email="", password="")
     assert answer.text.count("Bitte füllen Sie dies aus.") == 2
+    # masked, and filled in by managers of passwords
+    assert 'type="password"' in answer.text
+    assert 'autocomplete="current-password"' in answer.text
 
 
 def test_a_form_of_another_site_does_nothing(browser: Browser) -> None:
@@ -243,6 +246,7 @@ def test_a_link_is_used_once_and_only_by_its_form(
         page = browser.get(path)
         assert "Willkommen" in page.text
         assert page.headers["cache-control"] == "no-store"
+        assert page.headers["referrer-policy"] == "no-referrer"
     weak = browser.post(path, password="carla", password_again="carla", name="Carla")
     assert "mindestens 12 Zeichen" in weak.text
     differ = browser.post(path, password=PASSWORD, password_again="x", name="Carla")

@@ -27,14 +27,14 @@ OF_ALL: Final = {
 #: A page is made anew after any change, and its tag counts these: it tells that
 #: something changed somewhere, and nothing of what.
 COUNTED: Final = re.compile(r"/(de|en)/(towns/|corridors/|$)")
-OF_PEOPLE: Final = re.compile(r"/(\w\w/(login|link|account|people)|oidc/)\b")
+OF_PEOPLE: Final = re.compile(r"/(\w\w/(login|link|account|people|audit)|oidc/)\b")
 SITE: Final = {"municipality": twins.HOME, "site": "pariser-strasse", "kind": "means"}
 #: what everybody sees
 SEEN: Final[tuple[dict[str, str], ...]] = (
     SITE | {"corridor": "nordtangente-ost", "junction": "mainzer-tor"},
     {"number": "1"},
     {"name": "style.css"},
-    {"account_id": "1"},
+    {"account_id": "1", "format": "csv"},
     {},
 )
 GUESSED: Final = (

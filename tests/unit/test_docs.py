@@ -47,6 +47,29 @@ def anchors(page: Path) -> set[str]:
     }
 
 
+def test_requirements_name_tests_that_exist() -> None:
+    page = (DOCS / "explanation" / "security.md").read_text("utf-8")
+    rows = re.findall(r"^\| (\d[\d., ]*) \| (.*) \|$", page, re.MULTILINE)
+    cells = [(numbers.split(", "), text.split(" | ")) for numbers, text in rows]
+    met: dict[str, str] = {}
+    for numbers, told in cells:
+        if len(told) != 4:  # of what is not met, and what does not apply
+            continue
+        assert not met.keys() & {*numbers}
+        met |= dict.fromkeys(numbers, told[1])
+        named = re.findall(r"`([\w/]+\.py)::(\w+)`", told[3])
+        assert named or "`make check`" in told[3], numbers
+        for file, name in named:
+            text = (PROJECT / "tests" / file).read_text("utf-8")
+            assert f"def {name}(" in text, f"{file}::{name}"
+    assert len(met) > 150
+    assert {*met.values()} == {"yes", "partly"}
+    missing = page.partition("## What is not met")[2].partition("\n## ")[0]
+    listed = re.findall(r"^\| (\d[\d., ]*) \|", missing, re.MULTILINE)
+    partly = {number for number, how in met.items() if how == "partly"}
+    assert partly == {number for row in listed for number in row.split(", ")}
+
+
 def test_generated_pages_are_as_the_code_says() -> None:
     checked = subprocess.run(
         [sys.executable, DOCS / "generate.py", "--check"],

@@ -137,6 +137,14 @@ def test_sensors_reach_only_the_listener_that_binds_their_client_identifiers() -
     assert listeners[inner] is False
 
 
+def test_what_is_published_of_the_broker_speaks_tls_1_2_or_newer() -> None:
+    text = (PROJECT / "deploy" / "mosquitto" / "mosquitto.conf").read_text("utf-8")
+    for listener in re.split("^listener ", text, flags=re.M)[1:]:
+        # the one without is reached from inside its container only
+        local = listener.split("\n")[0].endswith(" 127.0.0.1")
+        assert ("\ntls_version tlsv1.2\n" in listener) != local
+
+
 def test_all_secrets_are_files_that_are_never_committed() -> None:
     declared = yaml.safe_load(COMPOSE.read_text("utf-8"))["secrets"]
     files = {name: Path(secret["file"]) for name, secret in declared.items()}

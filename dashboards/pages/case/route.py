@@ -12,7 +12,7 @@ from analytics.cases import casework
 from analytics.reports.case import report
 from api.viewer import visit_of
 from dashboards import acts, addresses
-from dashboards.acts import Refused, Sent, Typed
+from dashboards.forms import Form, Sent
 from dashboards.language import Language
 from dashboards.pages.case.view import case_page, desk, history
 from dashboards.render import LanguageKey, Now, database_of, page_router, render
@@ -34,20 +34,11 @@ def one_case(
     at: Now,
     done: str = "",
     hours: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
-    effect: str = "",
-    comment: str = "",
-    to: str = "",
 ) -> Response:
-    """Show one anomaly case; the form is filled by the address, where there is one."""
+    """Show one anomaly case."""
     page_language = Language(language)
-    return _page(
-        request,
-        page_language,
-        number,
-        at,
-        given=Typed(effect=effect, comment=comment, to=to),
-        says=acts.done(done, hours, page_language),
-    )
+    says = acts.done(done, hours, page_language)
+    return _page(request, page_language, number, at, Form(), says=says)
 
 
 @router.post("/{language:language}/cases/{number}")
@@ -56,34 +47,28 @@ def decide_one_case(
 ) -> Response:
     """Do what a person decided; what was typed stays where that is refused."""
     page_language = Language(language)
-    given = acts.typed(sent)
-    refused = acts.refused(request, sent, given, page_language)
+    act = acts.read(sent.values)
+    form = acts.form_of(act, page_language)
     changes: tuple[Change, ...] = ()
-    if refused is None:
+    if form.status == 200:
         try:
             with database_of(request).writing() as connection:
-                seen = acts.version(sent)
-                hours = acts.do(connection, number, given, seen=seen)
-        except casework.CaseChanged as error:
-            changes = error.changes
-            refused = Refused(409, {"": acts.reason(error, page_language)})
+                seen = acts.version(sent.values)
+                hours = acts.do(connection, number, act, seen=seen)
         except UsageError as error:
-            field = "to" if isinstance(error, casework.NotAssignable) else ""
-            says = {field: acts.reason(error, page_language)}
-            refused = Refused(error.http_status, says)
+            form.status = error.http_status
+            reason = acts.reason(error, page_language)
+            if isinstance(error, casework.NotAssignable):
+                form.errors["to"] = reason
+            else:
+                form.general = reason
+            if isinstance(error, casework.CaseChanged):
+                changes = error.changes
         else:
-            query = urlencode({"done": given.act} | ({"hours": hours} if hours else {}))
+            query = urlencode({"done": act.name} | ({"hours": hours} if hours else {}))
             back = f"{addresses.case(language, number)}?{query}"
             return RedirectResponse(back, status_code=303)
-    return _page(
-        request,
-        page_language,
-        number,
-        at,
-        given=given,
-        refused=refused,
-        changes=changes,
-    )
+    return _page(request, page_language, number, at, form, changes=changes)
 
 
 def _page(
@@ -91,10 +76,9 @@ def _page(
     language: Language,
     number: int,
     at: datetime,
+    form: Form,
     *,
-    given: Typed,
     says: str = "",
-    refused: Refused | None = None,
     changes: Sequence[Change] = (),
 ) -> Response:
     database = database_of(request)
@@ -115,14 +99,9 @@ def _page(
         town=town.name,
         page=case_page(found, language),
         says=says,
-        desk=desk(case, people, given, language) if may else None,
-        given=given,
-        form={"errors": refused.errors if refused else {}},
+        desk=desk(case, people, form.values, language) if may else None,
+        form=form,
         changes=history(changes, case.time_zone, language),
-        login=addresses.login_for(
-            language.key, f"{addresses.case(language.key, number)}?{given.query}"
-        ),
     )
-    if refused:
-        response.status_code = refused.status
+    response.status_code = form.status
     return response

@@ -1,6 +1,6 @@
 """The page of an anomaly case: what is unusual, the evidence, and what became of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from zoneinfo import ZoneInfo
@@ -10,7 +10,7 @@ from analytics.cases.casework import Person
 from analytics.detectors import detectors, reasons
 from analytics.reports.case import Report
 from dashboards import acts, addresses, describe
-from dashboards.acts import Option, Typed
+from dashboards.acts import Option
 from dashboards.charts.charts import Chart, Table
 from dashboards.charts.evidence import evidence_chart
 from dashboards.language import UNKNOWN_FIGURE, Language
@@ -162,15 +162,18 @@ class Desk:
 
 
 def desk(
-    case: CaseInFull, people: Sequence[Person], given: Typed, language: Language
+    case: CaseInFull,
+    people: Sequence[Person],
+    typed: Mapping[str, str],
+    language: Language,
 ) -> Desk:
     """Arrange the form; nothing in it would be refused, as the case stands."""
     is_withdrawn = case.withdrawn_at is not None
     allowed = states.allowed_states(case.state, is_withdrawn=is_withdrawn)
-    to = given.to or (str(case.assigned_to) if case.assigned_to else "")
+    to = typed.get("to") or (str(case.assigned_to) if case.assigned_to else "")
     return Desk(
         buttons=[(state, language.phrase(acts.STATE_ACTS[state])) for state in allowed],
-        effects=acts.effects(given.effect or case.effect, language),
+        effects=acts.effects(typed.get("effect") or case.effect, language),
         people=acts.people(people, to, language),
         newest=_newest(case, language),
         version=case.version,

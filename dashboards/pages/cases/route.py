@@ -1,7 +1,7 @@
 """The page that lists anomaly cases, and on which several are decided at once."""
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Annotated, Final
 
 from fastapi import Depends, Query, Request, Response
@@ -11,8 +11,8 @@ from analytics.cases import casework
 from analytics.reports.cases import Report, report_cases
 from api.viewer import Visit, visit_of
 from dashboards import acts, addresses
-from dashboards.acts import Refused, Sent, Typed
 from dashboards.describe import SEVERITIES
+from dashboards.forms import Form, Sent, day_in
 from dashboards.language import Language
 from dashboards.pages.cases.view import STATES, Filter, cases_page, filter_options
 from dashboards.render import (
@@ -23,7 +23,6 @@ from dashboards.render import (
     page_router,
     render,
 )
-from verkehrspuls.moments import parse_day
 from verkehrspuls.storage.database import Connection
 from verkehrspuls.storage.sites import list_municipalities, list_sites
 from verkehrspuls.text import mark
@@ -69,15 +68,11 @@ def all_cases(
     done: str = "",
     count: Annotated[int, Query(ge=0, le=casework.MAX_CASES)] = 0,
     hours: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
-    effect: str = "",
-    comment: str = "",
-    to: str = "",
 ) -> Response:
     """List anomaly cases, newest first."""
     page_language = Language(language)
     says = acts.done(done, hours, page_language, cases=count)
-    given = Typed(effect=effect, comment=comment, to=to)
-    return _page(request, page_language, chosen, given=given, says=says)
+    return _page(request, page_language, chosen, Form(), says=says)
 
 
 @router.post("/{language:language}/cases")
@@ -86,46 +81,41 @@ def decide_cases(
 ) -> Response:
     """Do the same with several cases; those that are refused stay selected."""
     page_language = Language(language)
-    given = acts.typed(sent)
-    picked = acts.picked(sent)
-    refused = acts.refused(request, sent, given, page_language)
-    if refused is None and not picked:
-        text = page_language.phrase("Select at least one case.")
-        refused = Refused(422, {"": text})
-    if refused is None and len(picked) > casework.MAX_CASES:
-        refused = Refused(422, {"": page_language.phrase("These are too many cases.")})
-    if refused:
-        return _page(
-            request, page_language, chosen, given=given, refused=refused, picked=picked
-        )
+    act = acts.read(sent.values)
+    picked = acts.picked(sent.values)
+    form = acts.form_of(act, page_language)
+    if form.status == 200 and not 0 < len(picked) <= casework.MAX_CASES:
+        form.status = 422
+        text = mark("Select at least one case.")
+        if picked:
+            text = mark("These are too many cases.")
+        form.general = page_language.phrase(text)
+    if form.status != 200:
+        return _page(request, page_language, chosen, form, picked=picked)
     with database_of(request).writing() as connection:
         outcomes = casework.each(
             connection,
             picked,
-            lambda case: acts.do(connection, case, given, seen=picked[case]),
+            lambda case: acts.do(connection, case, act, seen=picked[case]),
         )
     kept = {one.case: one.error for one in outcomes if one.error}
     hours = sum(one.hours or 0 for one in outcomes)
     count = len(outcomes) - len(kept)
     if not kept:
-        query = chosen.query(done=given.act, count=count, hours=hours)
+        query = chosen.query(done=act.name, count=count, hours=hours)
         return RedirectResponse(f"{addresses.cases(language)}?{query}", status_code=303)
+    form.status = 409
+    form.general = page_language.plural(
+        "%(count)s case stays as it is; it is still selected.",
+        "%(count)s cases stay as they are; they are still selected.",
+        len(kept),
+    )
     return _page(
         request,
         page_language,
         chosen,
-        given=given,
-        says=acts.done(given.act, hours, page_language, cases=count) if count else "",
-        refused=Refused(
-            409,
-            {
-                "": page_language.plural(
-                    "%(count)s case stays as it is; it is still selected.",
-                    "%(count)s cases stay as they are; they are still selected.",
-                    len(kept),
-                )
-            },
-        ),
+        form,
+        says=acts.done(act.name, hours, page_language, cases=count) if count else "",
         picked={case: picked[case] for case in kept},
         reasons={
             case: acts.reason(error, page_language) for case, error in kept.items()
@@ -137,15 +127,13 @@ def _page(
     request: Request,
     language: Language,
     chosen: Filter,
+    form: Form,
     *,
-    given: Typed,
     says: str = "",
-    refused: Refused | None = None,
     picked: Mapping[int, int] | None = None,
     reasons: Mapping[int, str] | None = None,
 ) -> Response:
     visit = visit_of(request)
-    errors = dict(refused.errors if refused else {})
     with database_of(request).connection() as connection:
         towns = list_municipalities(connection)
         sites = (
@@ -153,7 +141,7 @@ def _page(
             if chosen.town
             else []
         )
-        report = _read(connection, chosen, visit, errors, language)
+        report = _read(connection, chosen, visit, form.errors, language)
         page = cases_page(
             report.cases,
             language,
@@ -178,23 +166,17 @@ def _page(
             report.total,
         ),
         filter=chosen,
-        form={"errors": errors},
+        form=form,
         options=filter_options(chosen, towns, sites, language),
         here=f"?{chosen.query()}",
         turn=lambda number: f"?{chosen.query(page=number)}",
         pages=pages,
-        effects=acts.effects(given.effect, language, of_several=True),
-        people=acts.people(people, given.to, language),
-        given=given,
+        effects=acts.effects(form.values.get("effect", ""), language, of_several=True),
+        people=acts.people(people, form.values.get("to", ""), language),
         says=says,
-        login=addresses.login_for(
-            language.key,
-            f"{addresses.cases(language.key)}?{chosen.query()}&{given.query}",
-        ),
     )
-    if refused:
-        response.status_code = refused.status
-    elif errors:
+    response.status_code = form.status
+    if form.errors and form.status == 200:
         response.status_code = 422
     return response
 
@@ -207,8 +189,8 @@ def _read(
     language: Language,
 ) -> Report:
     """Read the cases; what of the filter makes no sense is left out, and said."""
-    first = _day(chosen.first, "from", errors, language)
-    until = _day(chosen.until, "until", errors, language)
+    first = day_in(chosen.first, "from", errors, language)
+    until = day_in(chosen.until, "until", errors, language)
     for name, value, known in (
         ("state", chosen.state, STATES),
         ("severity", chosen.severity, SEVERITIES),
@@ -230,15 +212,3 @@ def _read(
         limit=ROWS,
         skip=(chosen.page - 1) * ROWS,
     )
-
-
-def _day(
-    text: str, name: str, errors: dict[str, str], language: Language
-) -> date | None:
-    if not text:
-        return None
-    try:
-        return parse_day(text)
-    except ValueError:
-        errors[name] = language.phrase("Write a day as 2026-03-01.")
-        return None

@@ -14,6 +14,7 @@ from dashboards.language import Language
 from dashboards.pages.login.view import After, proceed
 from dashboards.render import LanguageKey, Now, page_router, render
 from verkehrspuls.access import links, sessions
+from verkehrspuls.access.limits import TooManyAttempts
 from verkehrspuls.access.links import Link
 from verkehrspuls.errors import BadParameter
 from verkehrspuls.text import mark
@@ -55,7 +56,7 @@ def use_link(
             origin=session.origin_of(request),
             settings=request.app.state.settings.access,
         )
-    except BadParameter as error:
+    except (BadParameter, TooManyAttempts) as error:
         form.refuse(error, page_language, now=now)
         return _page(request, page_language, found, form)
     if begun is None:

@@ -13,7 +13,6 @@ from dashboards.language import Language
 from dashboards.pages.login.view import (
     After,
     after,
-    local,
     login_page,
     proceed,
     second_factor_page,
@@ -42,7 +41,7 @@ def login(
     """Ask for e-mail and password."""
     session.require_secure(request)
     page_language = Language(language)
-    then = After(local(next, page_language))
+    then = After(addresses.after_login(language, next))
     visit = visit_of(request)
     if visit and visit.session.is_complete:
         return RedirectResponse(then.next, 303)
@@ -88,13 +87,13 @@ def second_factor(
 ) -> Response:
     """Ask for the second factor."""
     page_language = Language(language)
-    then = After(local(next, page_language))
+    then = After(addresses.after_login(language, next))
     visit = visit_of(request)
     if visit is None:
         return RedirectResponse(addresses.login(language), 303)
     if visit.session.is_complete:
         return RedirectResponse(then.next, 303)
-    return second_factor_page(request, page_language, then)
+    return second_factor_page(request, page_language, then, Form())
 
 
 @router.post("/{language:language}/login/second-factor")

@@ -5,28 +5,44 @@ asked to log in there. What was typed travels along in the pages for logging in,
 sent again by a button.
 """
 
-from typing import Final, NamedTuple
-from urllib.parse import urlencode
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
 
 from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 
 from api import session
 from api.viewer import Visit, visit_of
-from dashboards import addresses
+from dashboards import acts, addresses
+from dashboards.addresses import NEXT
 from dashboards.forms import TOKEN_FIELD, Form, LoginNeeded, Values
 from dashboards.language import Language
+from dashboards.pages.passkeys.view import are_usable
 from dashboards.pages.single_sign_on.view import button
-from dashboards.render import preferred, query_of, render
+from dashboards.render import database_of, preferred, query_of, render
 from verkehrspuls.access import sessions, totp
+from verkehrspuls.access.permissions import ROLE_NAMES
 from verkehrspuls.access.sessions import Begun
 from verkehrspuls.locales import locales
+from verkehrspuls.text import mark
 
-#: names of fields that say where to go after logging in, and what to send there
-NEXT: Final = "next"
+#: begins the names of fields that say what to send there
 TYPED: Final = "typed."
 #: parts of names of fields that are typed again
 _SECRET: Final = ("password", "code", "secret", TOKEN_FIELD)
+#: by name of a field that is shown before it is sent again: what it is called, and its
+#: choices in words
+_SHOWN: Final[Mapping[str, tuple[str, Mapping[Any, str]]]] = {
+    "act": (mark("To be done"), acts.ACTS),
+    "effect": (mark("Effect on figures"), acts.EFFECT_NAMES),
+    "comment": (mark("Comment"), {}),
+    "email": (mark("E-mail"), {}),
+    "name": (mark("Name"), {}),
+    "role": (mark("Role"), ROLE_NAMES),
+    "town": (mark("Municipality"), {}),
+    "sensor": (mark("Sensor"), {}),
+    "days": (mark("Days that it is valid"), {}),
+}
 
 
 class After(NamedTuple):
@@ -51,14 +67,7 @@ def after(values: Values, language: Language) -> After:
         for name, text in values.multi_items()
         if name.startswith(TYPED)
     )
-    return After(local(values.get(NEXT, ""), language), typed)
-
-
-def local(address: str, language: Language) -> str:
-    """Return an address if it is that of a page here, else that of the overview."""
-    first = address.removeprefix("/").partition("/")[0]
-    usual = address.startswith("/") and address.isprintable() and "\\" not in address
-    return address if usual and first in locales() else addresses.overview(language.key)
+    return After(addresses.after_login(language.key, values.get(NEXT, "")), typed)
 
 
 def ask(request: Request, error: Exception) -> Response:
@@ -68,25 +77,41 @@ def ask(request: Request, error: Exception) -> Response:
     language = Language(first if first in locales() else preferred(request))
     query = query_of(request)
     here = f"{request.url.path}{'?' * bool(query)}{query}"
+    visit = visit_of(request)
     if error.values is None:
-        if visit_of(request):
-            return second_factor_page(request, language, After(here))
-        asked = urlencode({NEXT: here})
-        return RedirectResponse(f"{addresses.login(language.key)}?{asked}", 303)
+        if visit and visit.session.is_complete:
+            return RedirectResponse(here, 303)
+        if visit:
+            return second_factor_page(request, language, After(here), Form())
+        return RedirectResponse(addresses.login(language.key, here), 303)
     typed = tuple(
         (name, text)
         for name, text in error.values.multi_items()
         if not any(part in name for part in _SECRET)
     )
     then = After(here, typed)
+    if visit and visit.session.is_complete:
+        # it is a form of an earlier session
+        return _resume_page(request, language, then)
+    form = Form(status=401)
+    if visit is None:
+        form.general = language.phrase(
+            "You were logged out in the meantime. What you typed is kept: log in, and "
+            "you can send it."
+        )
+    return ask_again(request, language, then, form)
+
+
+def ask_again(
+    request: Request, language: Language, then: After, form: Form
+) -> Response:
+    """Show the page for logging in, or what comes after it, as far as somebody is."""
     visit = visit_of(request)
     if visit is None:
-        form = Form(general=language.phrase("You were logged out in the meantime."))
         return login_page(request, language, then, form)
     if not visit.session.is_complete:
-        return second_factor_page(request, language, then)
-    # it is a form of an earlier session
-    return _resume_page(request, language, then)
+        return second_factor_page(request, language, then, form)
+    return RedirectResponse(then.next, 303)
 
 
 def login_page(
@@ -100,6 +125,7 @@ def login_page(
         then=then,
         form=form,
         single_sign_on=button(request, language),
+        passkeys=are_usable(request),
     )
     response.status_code = form.status
     response.headers["Cache-Control"] = "no-store"
@@ -107,18 +133,22 @@ def login_page(
 
 
 def second_factor_page(
-    request: Request, language: Language, then: After, form: Form | None = None
+    request: Request, language: Language, then: After, form: Form
 ) -> Response:
-    """Ask for a code; where there is no second factor yet, have one set up."""
-    visit, form = visit_of(request), form or Form()
+    """Ask for the second factor; where there is none yet, have one set up."""
+    visit = visit_of(request)
     assert visit is not None  # noqa: S101 - a session waits for it
     setup = None
     if not visit.session.has_second_factor:
         setup = Setup.of(visit, form.values.get("secret", ""))
+    with database_of(request).connection() as connection:
+        factors = sessions.factors(connection)
     response = render(
         request,
         language,
         "pages/login/second_factor.html",
+        factors=factors,
+        passkeys=are_usable(request),
         then=then,
         form=form,
         setup=setup,
@@ -159,7 +189,7 @@ def proceed(
     request.state.visit = Visit(begun.id, found)
     response: Response
     if not begun.is_complete:
-        response = second_factor_page(request, language, then)
+        response = second_factor_page(request, language, then, Form())
     elif then.typed:
         response = _resume_page(request, language, then)
     else:
@@ -176,5 +206,15 @@ def _resume_page(request: Request, language: Language, then: After) -> Response:
         language,
         "pages/login/resume.html",
         then=then,
-        shown=[text for _, text in then.typed if text],
+        shown=list(_in_words(then.typed, language)),
     )
+
+
+def _in_words(
+    typed: tuple[tuple[str, str], ...], language: Language
+) -> Iterator[tuple[str, str]]:
+    for name, text in typed:
+        label, choices = _SHOWN.get(name, ("", {}))
+        if text and label:
+            words = language.phrase(choices[text]) if text in choices else text
+            yield language.phrase(label), words

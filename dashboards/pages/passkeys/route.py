@@ -1,26 +1,25 @@
 """A person's passkeys, and logging in by one.
 
-What the script asks for is answered as JSON: what the browser needs, where to go next,
-or what is `said` of a refusal.
+The script asks for what the browser needs, which is answered as JSON, and then sends
+the form with what the passkey answered.
 """
 
-from typing import Annotated, Any, Final
-from urllib.parse import parse_qsl
+from typing import Annotated, Final
 
-from fastapi import Depends, Path, Request, Response
+from fastapi import Path, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 
 from api import session
-from api.errors import OtherSite
 from api.viewer import Visit, viewer_of, visit_of
 from dashboards import addresses
+from dashboards.forms import TOKEN_FIELD, Form, LoginNeeded, Sent, Typed, Values
 from dashboards.language import Language
+from dashboards.pages.login.view import after, ask_again, proceed
 from dashboards.pages.passkeys import view
-from dashboards.render import LanguageKey, page_router, render
+from dashboards.render import LanguageKey, Now, database_of, page_router, render
 from verkehrspuls.access import passkeys
-from verkehrspuls.access.passkeys import RelyingParty
+from verkehrspuls.access.sessions import Begun
 from verkehrspuls.errors import VerkehrspulsError
-from verkehrspuls.settings import Settings
 
 router = page_router()
 
@@ -30,208 +29,167 @@ _NOT_KEPT: Final = {"Cache-Control": "no-store"}
 PasskeyId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
-async def _form(request: Request) -> dict[str, str]:
-    return dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
-
-
-Form = Annotated[dict[str, str], Depends(_form)]
-
-
 @router.get(_OWN)
 def own(request: Request, language: LanguageKey) -> Response:
     """Show the own passkeys."""
-    visit = _who_adds(request)
-    if visit is None:
-        return RedirectResponse(f"/{language}/login", 303, _NOT_KEPT)
-    return _page(request, visit, Language(language))
+    return _page(request, _who_adds(request), Language(language), Form())
 
 
 @router.post(f"{_OWN}/options")
-def begin_adding(request: Request, language: LanguageKey, form: Form) -> Response:
+def begin_adding(
+    request: Request, language: LanguageKey, typed: Typed, now: Now
+) -> Response:
     """Answer what a browser needs to make a passkey."""
-    known = Language(language)
-    visit = _who_adds(request)
+    page_language = Language(language)
     try:
-        party = _party(request)
-    except view.ERRORS as error:
-        return _refusal(error.http_status, view.said(error, known))
-    if visit is None:
-        return _refusal(401, known.phrase(view.ENDED))
-    _require_own(visit, form)
-    with session.transaction_for(request, visit.viewer)() as connection:
-        options = passkeys.offer(connection, party)
+        visit = _who_adds(request, typed)
+        party = view.party_of(request)
+        with session.transaction_for(request, visit.viewer)() as connection:
+            options = passkeys.offer(connection, party)
+    except LoginNeeded:
+        options = None
+    except VerkehrspulsError as error:
+        return _refusal(Form.of(error, page_language, now=now))
     if options is None:
-        return _refusal(401, known.phrase(view.ENDED))
+        return _refusal(Form(general=page_language.phrase(view.ENDED), status=401))
     return Response(options, 200, _NOT_KEPT, "application/json")
 
 
 @router.post(_OWN)
-def add(request: Request, language: LanguageKey, form: Form) -> Response:
+def add(request: Request, language: LanguageKey, typed: Typed, now: Now) -> Response:
     """Add the passkey that a browser made."""
-    known = Language(language)
-    visit = _who_adds(request)
-    if visit is None:
-        return _refusal(401, known.phrase(view.ENDED))
-    _require_own(visit, form)
+    page_language = Language(language)
+    visit, form = _who_adds(request, typed), Form(typed)
     try:
         made = passkeys.add(
             session.transaction_for(request, visit.viewer),
-            _party(request),
-            form.get("answer", ""),
-            name=form.get("name", ""),
+            view.party_of(request),
+            typed.get("answer", ""),
+            name=typed.get("name", ""),
         )
-    except view.ERRORS as error:
-        return _refusal(error.http_status, view.said(error, known))
+    except VerkehrspulsError as error:
+        form.refuse(error, page_language, now=now)
+        return _page(request, visit, page_language, form)
     if made is None:
-        return _refusal(422, known.phrase(view.NOT_ADDED))
-    return _go(request, addresses.passkeys(language), made)
+        form.general, form.status = page_language.phrase(view.NOT_ADDED), 422
+        return _page(request, visit, page_language, form)
+    response = RedirectResponse(addresses.passkeys(language), 303, _NOT_KEPT)
+    session.begin(request, response, made)
+    return response
 
 
 @router.post(f"{_OWN}/{{passkey_id}}")
 def change(
-    request: Request, language: LanguageKey, passkey_id: PasskeyId, form: Form
+    request: Request, language: LanguageKey, passkey_id: PasskeyId, sent: Sent, now: Now
 ) -> Response:
     """Rename or remove an own passkey."""
-    known = Language(language)
-    settings: Settings = request.app.state.settings
-    visit = visit_of(request)
-    if visit is None or not visit.session.is_complete:
-        return RedirectResponse(f"/{language}/login", 303, _NOT_KEPT)
-    _require_own(visit, form)
+    page_language, form = Language(language), Form(sent.values)
+    settings = request.app.state.settings.access
     try:
-        with session.transaction_for(request, visit.viewer)() as connection:
-            if form.get("do") == "remove":
-                done = passkeys.remove(connection, passkey_id, settings=settings.access)
+        with session.transaction_for(request, sent.visit.viewer)() as connection:
+            if sent.text("do") == "remove":
+                done = passkeys.remove(connection, passkey_id, settings=settings)
             else:
-                done = passkeys.rename(connection, passkey_id, form.get("name", ""))
-    except view.ERRORS as error:
-        page = _page(request, visit, known, view.said(error, known))
-        page.status_code = error.http_status
-        return page
+                done = passkeys.rename(connection, passkey_id, sent.text("name"))
+    except VerkehrspulsError as error:
+        form.refuse(error, page_language, now=now)
+        return _page(request, sent.visit, page_language, form, at=passkey_id)
     if not done:
-        page = _page(request, visit, known, known.phrase(view.GONE))
-        page.status_code = 404
-        return page
+        form.general, form.status = page_language.phrase(view.GONE), 404
+        return _page(request, sent.visit, page_language, form, at=passkey_id)
     return RedirectResponse(addresses.passkeys(language), 303, _NOT_KEPT)
 
 
-@router.get(_LOGIN)
-def ask(request: Request, language: LanguageKey, target: str = "") -> Response:
-    """Show the page for logging in by a passkey, or for the second factor."""
-    visit = visit_of(request)
-    page = render(
-        request,
-        Language(language),
-        "pages/passkeys/login.html",
-        target=target,
-        form_token=visit.form_token if visit else "",
-    )
-    page.headers.update(_NOT_KEPT)
-    return page
-
-
 @router.post(f"{_LOGIN}/options")
-def begin_login(request: Request, language: LanguageKey) -> Response:
+def begin_login(request: Request, language: LanguageKey, now: Now) -> Response:
     """Answer what a browser needs to show a passkey; the same for everybody."""
-    settings: Settings = request.app.state.settings
     try:
         options = passkeys.ask(
             session.transaction_for(request, viewer_of(request)),
-            _party(request),
+            view.party_of(request),
             origin=session.origin_of(request),
-            settings=settings.access,
+            settings=request.app.state.settings.access,
         )
-    except view.ERRORS as error:
-        return _refusal(error.http_status, view.said(error, Language(language)))
+    except VerkehrspulsError as error:
+        return _refusal(Form.of(error, Language(language), now=now))
     return Response(options, 200, _NOT_KEPT, "application/json")
 
 
 @router.post(_LOGIN)
-def log_in(request: Request, language: LanguageKey, form: Form) -> Response:
+def log_in(request: Request, language: LanguageKey, typed: Typed, now: Now) -> Response:
     """Log in by a passkey, or show it as the second factor of a session."""
-    known = Language(language)
-    visit = visit_of(request)
+    page_language, form = Language(language), Form()
+    then = after(typed, page_language)
     try:
-        made = _shown(request, visit, form)
-    except view.ERRORS as error:
-        return _refusal(error.http_status, view.said(error, known))
-    if made is None:
-        return _refusal(403, known.phrase(view.NOT_ACCEPTED))
-    return _go(request, addresses.target(language, form.get("target", "")), made)
+        begun = _begun(request, visit_of(request), typed.get("answer", ""))
+    except VerkehrspulsError as error:
+        form.refuse(error, page_language, now=now)
+        return ask_again(request, page_language, then, form)
+    if begun is None:
+        form.general, form.status = page_language.phrase(view.NOT_ACCEPTED), 403
+        return ask_again(request, page_language, then, form)
+    return proceed(request, page_language, begun, then)
 
 
-def _shown(request: Request, visit: Visit | None, form: dict[str, str]) -> str | None:
-    """Return the new id of the session of who showed a passkey."""
-    settings: Settings = request.app.state.settings
-    party = _party(request)
-    answer = form.get("answer", "")
+def _begun(request: Request, visit: Visit | None, answer: str) -> Begun | None:
+    """Return the session of who showed a passkey; it has a new id."""
+    settings = request.app.state.settings.access
+    party = view.party_of(request)
     if visit is None:
-        begun = passkeys.log_in(
+        return passkeys.log_in(
             session.transaction_for(request),
             party,
             answer,
             origin=session.origin_of(request),
-            settings=settings.access,
+            settings=settings,
         )
-        return begun and begun.id
-    _require_own(visit, form)
-    return passkeys.show(
-        session.transaction_for(request, visit.viewer),
-        party,
-        answer,
-        settings=settings.access,
-    )
+    transaction = session.transaction_for(request, visit.viewer)
+    made = passkeys.show(transaction, party, answer, settings=settings)
+    return Begun(made, is_complete=True, has_second_factor=True) if made else None
 
 
 def _page(
-    request: Request, visit: Visit, language: Language, said: str = ""
+    request: Request,
+    visit: Visit,
+    language: Language,
+    form: Form,
+    *,
+    at: int | None = None,
 ) -> Response:
-    with request.app.state.database.connection(visit.viewer) as connection:
+    """Show the own passkeys; `at`: the form is of one of them, else of a new one."""
+    with database_of(request).connection() as connection:
         found = passkeys.of_account(connection, visit.session.account_id)
-    unusable = ""
-    try:
-        _party(request)
-    except VerkehrspulsError as error:
-        unusable = view.said(error, language)
     page = render(
         request,
         language,
         "pages/passkeys/passkeys.html",
         address=addresses.passkeys(language.key),
         passkeys=[view.shown(one, language) for one in found],
-        form_token=visit.form_token,
-        said=said,
-        unusable=unusable,
+        form=form,
+        at=at,
+        empty=Form(),
+        usable=view.are_usable(request),
     )
+    page.status_code = form.status
     page.headers.update(_NOT_KEPT)
     return page
 
 
-def _party(request: Request) -> RelyingParty:
-    settings: Settings = request.app.state.settings
-    return passkeys.relying_party(settings.pages.address)
+def _who_adds(request: Request, sent: Values | None = None) -> Visit:
+    """Return the session in which a passkey may be added; the database decides.
 
-
-def _who_adds(request: Request) -> Visit | None:
-    """Return the session in which a passkey may be added; the database decides."""
+    Raises `LoginNeeded`, also if what was sent is no form of it.
+    """
     visit = visit_of(request)
-    if visit and (visit.session.is_complete or not visit.session.has_second_factor):
-        return visit
-    return None
+    if (
+        visit is None
+        or not (visit.session.is_complete or not visit.session.has_second_factor)
+        or (sent is not None and not visit.is_own(sent.get(TOKEN_FIELD, "")))
+    ):
+        raise LoginNeeded
+    return visit
 
 
-def _require_own(visit: Visit, form: dict[str, str]) -> None:
-    if not visit.is_own(form.get("form_token", "")):
-        raise OtherSite
-
-
-def _go(request: Request, location: str, made: str) -> Response:
-    """Say where to go next, in a session that got another id."""
-    response = JSONResponse({"location": location}, 200, _NOT_KEPT)
-    session.begin(request, response, made)
-    return response
-
-
-def _refusal(status: int, said: str) -> Response:
-    content: dict[str, Any] = {"said": said}
-    return JSONResponse(content, status, _NOT_KEPT)
+def _refusal(form: Form) -> Response:
+    """Say to the script why nothing was done."""
+    return JSONResponse({"said": form.general}, form.status, _NOT_KEPT)

@@ -3,16 +3,13 @@
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from fastapi import Request
+
 from dashboards.language import Language
-from verkehrspuls.access.limits import TooManyAttempts
-from verkehrspuls.access.passkeys import (
-    LastSecondFactor,
-    NoPasskeys,
-    Passkey,
-    TooManyPasskeys,
-)
-from verkehrspuls.errors import BadParameter, VerkehrspulsError
+from verkehrspuls.access import passkeys
+from verkehrspuls.access.passkeys import NoPasskeys, Passkey, RelyingParty
 from verkehrspuls.model import DEFAULT_TIME_ZONE
+from verkehrspuls.settings import Settings
 from verkehrspuls.text import mark
 
 NOT_ADDED: Final = mark("The passkey was not added. Please try again.")
@@ -21,22 +18,6 @@ NOT_ACCEPTED: Final = mark(
 )
 ENDED: Final = mark("You are not logged in any more. Please log in again.")
 GONE: Final = mark("This passkey was removed already.")
-#: what is said of an error
-_ERRORS: Final[dict[type[VerkehrspulsError], str]] = {
-    NoPasskeys: mark(
-        "Passkeys cannot be used at this address. The operator can change that: the "
-        "setting pages.address needs https and a name."
-    ),
-    LastSecondFactor: mark(
-        "One of your roles needs a second factor, and this is your last one. Add "
-        "another passkey first."
-    ),
-    TooManyPasskeys: mark("You have 20 passkeys. Remove one before you add another."),
-    BadParameter: mark(
-        "Give the passkey a name of 1 to 200 characters, without line breaks."
-    ),
-}
-ERRORS: Final[tuple[type[VerkehrspulsError], ...]] = (*_ERRORS, TooManyAttempts)
 
 
 class Shown(NamedTuple):
@@ -59,14 +40,19 @@ def shown(passkey: Passkey, language: Language) -> Shown:
     )
 
 
-def said(error: VerkehrspulsError, language: Language) -> str:
-    """Say what went wrong, and what to do."""
-    if isinstance(error, TooManyAttempts):
-        return language.phrase(
-            mark("There were too many attempts. Please try again after %(moment)s."),
-            moment=_moment(error.until, language),
-        )
-    return language.phrase(_ERRORS[type(error)])
+def party_of(request: Request) -> RelyingParty:
+    """Return whom passkeys are made for here. Raises `NoPasskeys`."""
+    settings: Settings = request.app.state.settings
+    return passkeys.relying_party(settings.pages.address)
+
+
+def are_usable(request: Request) -> bool:
+    """Return whether browsers make and show passkeys here."""
+    try:
+        party_of(request)
+    except NoPasskeys:
+        return False
+    return True
 
 
 def _moment(time: datetime, language: Language) -> str:

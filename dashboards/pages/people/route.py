@@ -10,11 +10,8 @@ from api import session
 from dashboards import addresses
 from dashboards.forms import Form, Person, Posted, Sent
 from dashboards.language import Language
-from dashboards.pages.people.view import (
-    list_page,
-    managed_towns,
-    person_page,
-)
+from dashboards.pages.people.view import list_page, person_page
+from dashboards.permitted import towns_where
 from dashboards.render import LanguageKey, Now, PageNumber, database_of, page_router
 from verkehrspuls.access import accounts, links
 from verkehrspuls.access.accounts import Account
@@ -40,7 +37,7 @@ def people(
 ) -> Response:
     """List the people of the towns where the reader may invite some."""
     page_language = Language(language)
-    towns = managed_towns(request, person.session)
+    towns = towns_where(request, person.session, "people")
     form = Form({"town": town})
     return list_page(
         request, page_language, form, towns, town=town, search=search, page=page
@@ -51,7 +48,7 @@ def people(
 def invite(request: Request, language: LanguageKey, sent: Sent, now: Now) -> Response:
     """Invite somebody, and show the link once."""
     page_language = Language(language)
-    towns = managed_towns(request, sent.visit.session)
+    towns = towns_where(request, sent.visit.session, "people")
     names = ("email", "name", "town", "role")
     form = Form({name: sent.text(name) for name in names})
     made = None
@@ -91,7 +88,7 @@ def one_person(
     done: Annotated[str, Query(max_length=20)] = "",
 ) -> Response:
     """Show a person, and what can be changed of the account."""
-    towns = managed_towns(request, person.session)
+    towns = towns_where(request, person.session, "people")
     with database_of(request).connection() as connection:
         account = _require(connection, account_id)
     return person_page(request, Language(language), account, towns, done=done)
@@ -107,7 +104,7 @@ def change_person(
 ) -> Response:
     """Give or take a role, disable or enable an account, or make a link for it."""
     page_language = Language(language)
-    towns = managed_towns(request, sent.visit.session)
+    towns = towns_where(request, sent.visit.session, "people")
     form, act = Form(), sent.text("act")
     made = None
     try:

@@ -5,7 +5,6 @@ from typing import Final, NamedTuple
 
 from fastapi import Request, Response
 
-from api.errors import RoleMissing
 from dashboards import addresses
 from dashboards.forms import Form
 from dashboards.language import Language
@@ -15,12 +14,10 @@ from verkehrspuls.access import accounts
 from verkehrspuls.access.accounts import Account
 from verkehrspuls.access.permissions import (
     OPERATOR,
-    PERMISSIONS,
     ROLE_NAMES,
     Role,
 )
-from verkehrspuls.access.sessions import Session
-from verkehrspuls.storage.sites import Municipality, list_municipalities
+from verkehrspuls.storage.sites import Municipality
 from verkehrspuls.text import mark
 
 ROWS: Final = 50
@@ -55,16 +52,6 @@ class Held(NamedTuple):
     role: Role
     town: str
     words: str
-
-
-def managed_towns(request: Request, session: Session) -> list[Municipality]:
-    """Return the towns whose people somebody may manage; refuse who may nowhere."""
-    with database_of(request).connection() as connection:
-        known = list_municipalities(connection)
-    found = [town for town in known if session.may("people", town.key)]
-    if not found:
-        raise RoleMissing(permission="people", allows=PERMISSIONS["people"].allows)
-    return found
 
 
 def list_page(

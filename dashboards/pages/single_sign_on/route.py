@@ -2,7 +2,7 @@
 
 import logging
 from typing import Final
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import parse_qs
 
 from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -30,8 +30,8 @@ from verkehrspuls.settings import Settings
 log = logging.getLogger(__name__)
 router = page_router()
 
-#: parameter with the page to go to after the second factor
-NEXT: Final = "next"
+#: of the address of a page to go to afterwards: the database keeps no longer one
+_MOST: Final = 900
 #: of the cookie that binds a login to its browser
 SECURE_COOKIE: Final = "__Host-login"
 COOKIE: Final = "login"
@@ -40,7 +40,10 @@ COOKIE: Final = "login"
 @router.get(addresses.SINGLE_SIGN_ON)
 def begin(request: Request, language: LanguageKey, target: str = "") -> Response:
     """Send a browser to the provider, to come back to a page of ours."""
-    back = addresses.target(language, target)
+    back = addresses.after_login(language, target if len(target) <= _MOST else "")
+    if not request.scope["same_origin"]:
+        # a page elsewhere would use up the attempts of its readers' address
+        return _not_kept(RedirectResponse(addresses.login(language, back), 303))
     try:
         begun = _begin(request, language, back)
     except ProviderUnavailable as error:
@@ -84,8 +87,7 @@ def finish(request: Request, at: Now) -> Response:
     if begun and not begun.is_complete:
         first = target.removeprefix("/").partition("/")[0]
         language = first if first in locales() else preferred(request)
-        asked = urlencode({NEXT: target})
-        target = f"{addresses.second_factor(language)}?{asked}"
+        target = addresses.second_factor(language, target)
     response = RedirectResponse(target, status_code=303)
     if begun:
         if visit:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -27,7 +27,8 @@ class Chosen:
 
     municipality: OfMunicipality = None
     actor: Annotated[
-        str | None, typer.Option(help="Name of who did it. [default: all]")
+        str | None,
+        typer.Option(help="Name of who did it, or a part of it. [default: all]"),
     ] = None
     action: Annotated[
         str | None,
@@ -144,12 +145,13 @@ def export(
     ] = None,
 ) -> None:
     """Export entries to a file, or to standard output, newest first."""
+    from verkehrspuls.access import audit_files
     from verkehrspuls.cli import database
     from verkehrspuls.errors import UsageError
 
     with database.connection(chosen.municipality) as connection:
         found = _find(connection, chosen, None)
-    text = _to_csv(found) if format == "csv" else _to_lines(found)
+    text = "".join(audit_files.FORMATS[format](found))
     if file is None:
         output.print_data(text, nl=False)
         return
@@ -178,37 +180,3 @@ def _find(connection: "Connection", chosen: Chosen, limit: int | None) -> "list[
         key=chosen.key,
         limit=limit,
     )
-
-
-def _to_lines(entries: "list[Entry]") -> str:
-    return "".join(f"{output.to_json(entry)}\n" for entry in entries)
-
-
-def _to_csv(entries: "list[Entry]") -> str:
-    import csv
-    import io
-    from dataclasses import asdict, fields
-
-    from verkehrspuls.access.audit import Entry
-
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [field.name for field in fields(Entry)])
-    writer.writeheader()
-    writer.writerows(
-        {name: _cell(value) for name, value in asdict(entry).items()}
-        for entry in entries
-    )
-    return text.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    """Write a value for a cell: what a spreadsheet would run is text."""
-    from datetime import datetime
-
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, dict):
-        return output.to_json(value)
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return f"'{value}"
-    return value

@@ -6,18 +6,20 @@ select vp.note_audit(%(action)s, %(key)s, %(municipality)s, %(before)s::jsonb,
                      %(after)s::jsonb);
 
 -- name: find_audit
--- Entries, the newest first. Null selects all; `action` is a noun or a noun and verb,
--- `key` is one or begins one.
+-- Entries, the newest first. Null selects all; `actor` is a part of the name, `action` a
+-- noun or a noun and verb, `key` is one or begins one, and an empty `municipality` is the
+-- whole installation.
 select number, at, actor_kind, actor, actor_id, origin, via, action, key, municipality,
        before, after, encode(previous, 'hex') as previous, encode(hash, 'hex') as hash
 from audit
 where (%(number)s::bigint is null or number = %(number)s)
   and (%(start)s::timestamptz is null or at >= %(start)s)
   and (%(end)s::timestamptz is null or at < %(end)s)
-  and (%(actor)s::text is null or actor = %(actor)s)
+  and (%(actor)s::text is null or strpos(lower(actor), lower(%(actor)s)) > 0)
   and (%(action)s::text is null or action = %(action)s
        or split_part(action, '.', 1) = %(action)s)
-  and (%(municipality)s::text is null or municipality = %(municipality)s)
+  and (%(municipality)s::text is null or municipality = %(municipality)s
+       or %(municipality)s = '' and municipality is null)
   and (%(key)s::text is null or key = %(key)s or starts_with(key, %(key)s || '/'))
   and (%(below)s::bigint is null or number < %(below)s)
 order by number desc

@@ -89,6 +89,9 @@ select shown.renew_session(%(sha256)s, %(strict_roles)s::text[]) as changed;
 -- name: end_session
 select shown.end_session();
 
+-- name: second_factors
+select * from shown.second_factors();
+
 -- name: second_factor
 select * from shown.second_factor();
 

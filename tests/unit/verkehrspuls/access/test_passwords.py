@@ -16,6 +16,8 @@ CHEAP = Cost(time=1, memory_kib=8, lanes=1)
         *("123456789012", "210987654321", "112233445566", "111222333444"),
         *("aaaaaaaaaaaa", "abababababab", "iloveyou1234", "hallohallohallo"),
         *("Sommer2026!!!", "administrator", "Willkommen2026", "Geheim123456"),
+        # of lists that became known
+        *("justinbieber", "JustinBieber", "mailcreated5240", "needforspeed"),
         # of the person
         *("anne.muster@example.org", "AnneMuster2026", "Muster-Anne-1", "muster123456"),
     ],

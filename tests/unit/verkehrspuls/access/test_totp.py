@@ -57,3 +57,9 @@ def test_apps_read_the_address() -> None:
         "secret": ["GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"],
         "issuer": ["Verkehrspuls"],
     }
+
+
+def test_each_secret_is_another() -> None:
+    made = {totp.new_secret() for _ in range(100)}
+    assert len(made) == 100
+    assert {len(secret) for secret in made} == {20}
