@@ -33,7 +33,7 @@ test: setup ## Run the whole test suite
 .PHONY: soak
 soak: setup ## Test random faults and requests: ARGS="--histories 1000 --requests 200"
 	@$(BIN)/pytest tests/faults/test_histories.py tests/property/test_api_schema.py \
-		$(ARGS)
+		tests/property/test_page_forms.py $(ARGS)
 
 .PHONY: check
 check: setup ## Check format, lint, types, layers, dependencies, spelling and documentation
