@@ -31,8 +31,9 @@ test: setup ## Run the whole test suite
 	@$(BIN)/pytest $(ARGS)
 
 .PHONY: soak
-soak: setup ## Test random sequences of faults, such as ARGS="--histories 1000"
-	@$(BIN)/pytest tests/faults/test_histories.py $(ARGS)
+soak: setup ## Test random faults and requests: ARGS="--histories 1000 --requests 200"
+	@$(BIN)/pytest tests/faults/test_histories.py tests/property/test_api_schema.py \
+		tests/property/test_page_forms.py $(ARGS)
 
 .PHONY: check
 check: setup ## Check format, lint, types, layers, dependencies, spelling and documentation

@@ -30,6 +30,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=30,
         help="how many random histories of faults (tests/faults)",
     )
+    parser.addoption(
+        "--requests",
+        type=int,
+        default=0,
+        help="how many random requests of each address, in place of a few fixed ones",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

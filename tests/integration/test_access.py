@@ -9,6 +9,7 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -180,16 +181,23 @@ class Access:
         return walk.ask(self.client, asked, **kind.headers)
 
 
-@pytest.fixture(scope="module")
-def access(_plain: parts.Databases) -> Iterator[Access]:
+@contextmanager
+def opened(databases: parts.Databases) -> Iterator[Access]:
+    """Make the application with all kinds of viewers."""
     with (
         pytest.MonkeyPatch.context() as patch,
-        _plain.fresh(twins.build) as url,
+        databases.fresh(twins.build) as url,
         people.of(url) as them,
         TestClient(served.web(url, world.LAST), follow_redirects=False) as client,
     ):
         patch.setattr(passwords, "COST", people.CHEAP)
         yield Access(url, client, them)
+
+
+@pytest.fixture(scope="module")
+def access(_plain: parts.Databases) -> Iterator[Access]:
+    with opened(_plain) as access:
+        yield access
 
 
 ROUTES: Final = {

@@ -1,8 +1,7 @@
 """Attacks on logging in, sessions and forms, as a stranger or another town would."""
 
 import logging
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -14,8 +13,16 @@ from fastapi.testclient import TestClient
 from dashboards import render
 from tests import people, served
 from tests.integration.test_sessions_over_http import LOGIN, Browser, as_session
+from tests.parts import free_port, wait_for
 from tests.people import ANNE, BERND, OTHER, PASSWORD, TOWN, USUAL, People
-from verkehrspuls.access import accounts, links, passwords, sessions, tokens
+from verkehrspuls.access import (
+    accounts,
+    links,
+    passwords,
+    sessions,
+    tokens,
+    totp,
+)
 from verkehrspuls.access.accounts import NotManaged
 from verkehrspuls.access.limits import TooManyAttempts
 from verkehrspuls.access.sessions import Origin
@@ -157,7 +164,7 @@ def test_passwords_of_strangers_leave_threads_for_pages(known: People) -> None:
     with ThreadPoolExecutor(40) as pool:
         try:
             made = [pool.submit(attempt, number) for number in range(40)]
-            assert _soon(lambda: results.count("refused") == 30)
+            wait_for(lambda: results.count("refused") == 30)
         finally:
             passwords._TURNS.release(2)
         wait(made)
@@ -238,8 +245,33 @@ def test_a_link_made_while_others_give_a_role_is_none(known: People) -> None:
         assert links.find(connection) is None
 
 
-def _soon(holds: Callable[[], bool]) -> bool:
-    until = time.monotonic() + 10
-    while not holds() and time.monotonic() < until:
-        time.sleep(0.01)
-    return holds()
+def test_a_session_from_before_the_second_factor_ends(known: People) -> None:
+    """Else it would stay complete when a role comes that needs the second factor."""
+    known.put("frida@example.org", ("viewer", TOWN))
+    stolen, own = (known.log_in("frida@example.org") for _ in range(2))
+    secret = totp.new_secret()
+    code = totp.code(secret, int(NOW.timestamp()) // totp.STEP_S)
+    with known.web(own)() as connection:
+        renewed = sessions.set_up_second_factor(connection, secret, code, now=NOW)
+    assert renewed
+    assert known.session(renewed)
+    assert known.session(stolen) is None
+
+
+def test_pages_without_data_go_on_without_the_database(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("api.database.MAX_WAIT_S", 0.2)
+    away = f"postgresql://x@127.0.0.1:{free_port()}/x"
+    app = served.web(away, NOW)
+    with TestClient(app, follow_redirects=False) as client:
+        client.headers["cookie"] = f"session={sessions.new_id()}"
+        for path in (LOGIN, "/de/about"):
+            assert client.get(path).status_code == 200
+        for path in ("/de/", "/de/account"):
+            answer = client.get(path)
+            assert answer.status_code in (303, 503)
+            assert "set-cookie" not in answer.headers
+        sent = client.post(LOGIN, data={"email": ANNE, "password": PASSWORD})
+        assert sent.status_code == 503
+        assert PASSWORD not in sent.text

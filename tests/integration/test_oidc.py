@@ -886,6 +886,17 @@ def test_a_browser_logs_in(client: TestClient, idp: provider.Provider) -> None:
     assert "nicht angemeldet" in again.text
 
 
+def test_a_page_elsewhere_begins_no_login(client: TestClient) -> None:
+    """As an image there, it would lock out the network that its readers share."""
+    begun = client.get(
+        "/de/login/oidc",
+        params={"target": "/de/account"},
+        headers={"sec-fetch-site": "cross-site"},
+    )
+    assert begun.headers["location"] == "/de/login?next=%2Fde%2Faccount"
+    assert "set-cookie" not in begun.headers
+
+
 @pytest.mark.parametrize(
     "target", ["https://evil.example.org/", "//evil.example.org", "/\\evil", "", "x"]
 )

@@ -20,7 +20,9 @@ from verkehrspuls.text import mark
 ZONE: Final = "Europe/Berlin"
 _DONE: Final = {
     "password": mark("Your password is changed. All other sessions have ended."),
-    "second-factor": mark("The second factor is set up."),
+    "second-factor": mark(
+        "The second factor is set up. All other sessions have ended."
+    ),
     "session": mark("The session has ended."),
 }
 _BROWSERS: Final = (

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from analytics.cases.states import EFFECTS, STATES
 from dashboards.language import UNKNOWN_FIGURE, Language
+from dashboards.pages.tokens.view import PERMISSIONS
 from verkehrspuls.access.permissions import ROLE_NAMES
 from verkehrspuls.quantities import QUANTITIES
 from verkehrspuls.text import mark
@@ -158,6 +159,7 @@ FIELDS: Final = {
 #: words of values, by their field
 VALUES: Final[Mapping[str, Mapping[str, str]]] = {
     "effect": EFFECTS,
+    "permissions": PERMISSIONS,
     "purpose": {
         "invitation": mark("invitation"),
         "reset": mark("new password"),
@@ -177,10 +179,13 @@ VALUES: Final[Mapping[str, Mapping[str, str]]] = {
         "private": mark("the own municipality"),
     },
 }
+_UNBOUNDED: Final = mark("without a limit")
 #: what the log has instead of a secret
 _SECRET: Final = "…"  # noqa: S105 - it stands for one
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d.*")
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
+#: as PostgreSQL writes a range of times
+_PERIOD: Final = re.compile(r'\["?([^",]*)"?,"?([^",]*)"?\)')
 
 
 def action_in_words(action: str, language: Language) -> str:
@@ -205,10 +210,18 @@ def value_in_words(field: str, value: Any, language: Language, zone: str) -> str
         return ", ".join(value_in_words(field, one, language, zone) for one in value)
     if not isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
+    if not value.strip():
+        return language.phrase(mark("empty"))
     if value == _SECRET:
         return language.phrase(mark("not shown"))
     if value in ("-infinity", "infinity"):
-        return language.phrase(mark("without a limit"))
+        return language.phrase(_UNBOUNDED)
+    if field == "period" and (found := _PERIOD.fullmatch(value)):
+        since, until = (
+            datetime.fromisoformat(time) if time[:1].isdigit() else None
+            for time in found.groups()
+        )
+        return language.installed(since, until, zone) or language.phrase(_UNBOUNDED)
     if _DAY.fullmatch(value) or _MOMENT.fullmatch(value):
         try:
             at = datetime.fromisoformat(value)

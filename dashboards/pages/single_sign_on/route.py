@@ -41,6 +41,9 @@ COOKIE: Final = "login"
 def begin(request: Request, language: LanguageKey, target: str = "") -> Response:
     """Send a browser to the provider, to come back to a page of ours."""
     back = addresses.after_login(language, target if len(target) <= _MOST else "")
+    if not request.scope["same_origin"]:
+        # a page elsewhere would use up the attempts of its readers' address
+        return _not_kept(RedirectResponse(addresses.login(language, back), 303))
     try:
         begun = _begin(request, language, back)
     except ProviderUnavailable as error:
