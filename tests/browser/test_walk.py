@@ -16,7 +16,7 @@ from tests.browser.test_cases import accessible, reach
 from tests.browser.test_pages import browser, opened
 from tests.browser.test_passkeys import Device, enter, pages
 from tests.cases import Finding, open_case
-from tests.people import ANNE, PASSWORD, TOWN, People
+from tests.people import ANNE, PASSWORD, People
 from verkehrspuls.settings import Analytics
 
 __all__ = ["browser", "pages"]
