@@ -173,3 +173,11 @@ def test_what_is_noted_has_words(known: People) -> None:
     table = text.partition("| action |")[2].partition("\n\n")[0]
     for name in (*NOUNS, *VERBS):
         assert f"{name}`" in table or f"`{name}." in table, name
+
+
+def test_odd_searches_find_nothing(anne: Browser) -> None:
+    for odd in ("%00", "%25_%27--", "%ED%A0%80", "%F0%9F%9A%B2"):
+        for field in ("person", "key", "action", "town"):
+            answer = anne.get(f"{AUDIT}?{field}={odd}")
+            assert answer.status_code in (200, 422), (field, odd)
+            assert "<code>" not in answer.text

@@ -292,6 +292,7 @@ def test_functions_with_the_rights_of_the_owner_are_known(plain_database: str) -
             "may_everywhere",
             "newest_receipt",
             "person",
+            "second_factors",
             "sees_corridor",
         ),
         *("sees_junction", "senders_missing", "session", "slots", "token", "work"),
