@@ -400,7 +400,11 @@ def hurry(server: PostgresServer) -> None:
                 sql.SQL("alter system set {} = off").format(sql.Identifier(setting))
             )
         connection.execute("select pg_reload_conf()")
-        make_roles(connection, urlsplit(server.url).password or "")
+        password = urlsplit(server.url).password or ""
+        make_roles(connection, password)
+    # which the server gives them anew at each start
+    for role in roles.LOGINS:
+        (server.directory / f"{role}.password").write_text(password)
     wait_for(lambda: setting_of(server.url, "fsync") == "off")
 
 
