@@ -88,6 +88,8 @@ HERE: Final = (
     Way(r"verkehrspuls reject replay .*", "1"),
     Way(r"verkehrspuls ledger show .*", "kaiserslautern/camera"),
     Way(r"verkehrspuls ledger check", "readings: correct"),
+    # nobody was invited on that page
+    Way(r"verkehrspuls user unlink .*", "There is no user", ends_with=2),
     Way(
         r"verkehrspuls (event (add|remove) .*|token (create|list|revoke).*|user .*"
         r"|(sensor|site|town) (try|end|remove) .*)"
