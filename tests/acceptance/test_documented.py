@@ -91,7 +91,7 @@ HERE: Final = (
     # nobody was invited on that page
     Way(r"verkehrspuls user unlink .*", "There is no user", ends_with=2),
     Way(
-        r"verkehrspuls (event (add|remove) .*|token (create|list|revoke).*|user .*"
+        r"verkehrspuls (event (add|remove) .*|token (create|list|revoke).*|user (?!unlink).*"
         r"|(sensor|site|town) (try|end|remove) .*)"
     ),
     Way(r"verkehrspuls case list", "Ring"),
