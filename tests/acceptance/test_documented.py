@@ -91,8 +91,8 @@ HERE: Final = (
     # nobody was invited on that page
     Way(r"verkehrspuls user unlink .*", "There is no user", ends_with=2),
     Way(
-        r"verkehrspuls (event (add|remove) .*|token (create|list|revoke).*|user (?!unlink).*"
-        r"|(sensor|site|town) (try|end|remove) .*)"
+        r"verkehrspuls (event (add|remove) .*|token (create|list|revoke).*"
+        r"|user (?!unlink).*|(sensor|site|town) (try|end|remove) .*)"
     ),
     Way(r"verkehrspuls case list", "Ring"),
     Way(r"verkehrspuls case (confirm|reject|assign|undo) .*"),
