@@ -75,7 +75,7 @@ def check(response: httpx2.Response, *, status: int, code: str) -> dict[str, Any
             f"{SERIES}?bin=PT15M&from=2024-01-01&to=2026-01-01",
             *(422, "too-long", "at most 366 days"),
         ),
-        ("/api/v1/sites?municipality=%00", 422, "invalid", "lower-case letters"),
+        ("/api/v1/sites?municipality=%00", 422, "invalid", "the character NUL"),
         ("/api/v1/cases?limit=0", 422, "invalid", "greater than"),
         ("/api/v1/ledger?from=2020-01-01", 422, "too-long", "31 days"),
         ("/api/v1/rejects?from=2020-01-01", 422, "too-long", "366 days"),
