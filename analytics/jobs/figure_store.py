@@ -256,8 +256,8 @@ def write(
     )
     store.copy_columns("copy_volumes", figures.volumes)
     store.copy("copy_environment_hours", figures.environment)
-    store.copy("copy_long_volumes", figures.long)
-    store.copy("copy_long_environment", figures.long_values)
+    store.put("put_long_volumes", figures.long)
+    store.put("put_long_environment", figures.long_values)
     store.copy("copy_speed_histograms", _with_arrays(figures.histograms))
     store.put("put_days", figures.days)
     store.execute(

@@ -289,15 +289,17 @@ copy volume (
 copy environment_hour (channel_id, time, observed_s, mean, minimum, maximum)
 from stdin (format csv);
 
--- name: copy_long_volumes
--- Columns in the order of analytics.frames.LONG_VOLUMES.
-copy long_volume (
-    channel_id, time, interval_s, volume, {{$count}}, speed_kmh
-) from stdin (format csv);
+-- name: put_long_volumes
+-- Columns of analytics.frames.LONG_VOLUMES.
+insert into long_volume (channel_id, time, interval_s, volume, {{$count}}, speed_kmh)
+select channel_id, time, interval_s, volume, {{$count}}, speed_kmh
+from json_populate_recordset(null::long_volume, %(rows)s);
 
--- name: copy_long_environment
--- Columns in the order of analytics.frames.LONG_VALUES.
-copy long_environment (channel_id, time, interval_s, value) from stdin (format csv);
+-- name: put_long_environment
+-- Columns of analytics.frames.LONG_VALUES.
+insert into long_environment (channel_id, time, interval_s, value)
+select channel_id, time, interval_s, value
+from json_populate_recordset(null::long_environment, %(rows)s);
 
 -- name: copy_speed_histograms
 -- Columns in the order of analytics.frames.SPEED_HISTOGRAMS.
