@@ -111,7 +111,7 @@ def test_first_message_is_told_alike_on_all_pages(service: Service) -> None:
         "Erste Meldungen, die letzte um 10:05 Uhr; Werte erscheinen, sobald eine "
         "Viertelstunde voll ist." in site
     )
-    assert "Summe im Zeitraum 8 Kfz" in site
+    assert "Summe im Zeitraum – Kfz bis gestern gezählt" in site
     assert "Noch ist keine ganze Viertelstunde beobachtet." in site
     assert "Noch keine Daten" not in site
     assert "keine Daten" not in site
