@@ -168,7 +168,8 @@ def undo(numbers: Numbers, comment: Text = "", by: By = None) -> None:
 def assign(
     numbers: Numbers,
     to: Annotated[
-        str | None, typer.Option("--to", help="E-mail of somebody who may decide them.")
+        str | None,
+        typer.Option("--person", help="E-mail of somebody who may decide them."),
     ] = None,
     nobody: Annotated[bool, typer.Option("--nobody", help="Assign to nobody.")] = False,
     comment: Text = "",
@@ -179,7 +180,7 @@ def assign(
     from verkehrspuls.errors import UsageError
 
     if nobody == (to is not None):
-        raise UsageError(reason="name somebody with --to, or use --nobody")
+        raise UsageError(reason="name somebody with --person, or use --nobody")
 
     def put(connection: "Connection", number: int) -> int:
         town = casework.show(connection, number).municipality

@@ -289,7 +289,7 @@ def test_cases_are_decided_on_the_command_line(bench: Bench) -> None:
     assert several.returncode == 4
     assert "case 999999: There is no case 999999" in several.stderr
     assert run("assign", case).returncode == 2
-    unknown = run("assign", case, "--to", "nobody@example.org")
+    unknown = run("assign", case, "--person", "nobody@example.org")
     assert "cannot be assigned" in unknown.stderr
     assert run("undo", case).returncode == 0
     assert "suspected, caveat" in run("show", case).stdout

@@ -91,6 +91,7 @@ NO_JSON = (
 #: Commands that only do something: what they tell goes to standard error.
 NO_DATA = (
     *("analytics recompute", "case comment", "case confirm", "case explain"),
+    *("case assign", "case undo", "user unlink"),
     *("case reject", "case reopen", "event remove", "import events"),
     *("import holidays", "import town", "replay", "sensor end", "sensor remove"),
     *("simulate history", "simulate register", "site remove", "token revoke"),
