@@ -29,6 +29,10 @@ from verkehrspuls.errors import BadParameter, VerkehrspulsError
 from verkehrspuls.moments import parse_day
 from verkehrspuls.text import mark
 
+DIFFERENT: Final = mark("The two passwords differ.")
+WRONG_CODE: Final = mark(
+    "This code is wrong, or was used before. Wait for the next one."
+)
 #: name of the field that shows that a form is of this session
 TOKEN_FIELD: Final = "form_token"  # noqa: S105 - the name of a field
 _MAX_FIELDS: Final = 2000

@@ -7,7 +7,7 @@ from fastapi.responses import RedirectResponse
 
 from api import session
 from dashboards import addresses
-from dashboards.forms import Form, Person, Sent
+from dashboards.forms import DIFFERENT, WRONG_CODE, Form, Person, Sent
 from dashboards.language import Language
 from dashboards.pages.account.view import account_page
 from dashboards.pages.login.view import Setup
@@ -18,9 +18,7 @@ from verkehrspuls.text import mark
 
 router = page_router()
 
-_DIFFERENT = mark("The two passwords differ.")
 _WRONG = mark("This is not your password.")
-_WRONG_CODE = mark("This code is wrong, or was used before. Wait for the next one.")
 
 
 @router.get("/{language:language}/account")
@@ -43,7 +41,7 @@ def change_password(
     page_language, form = Language(language), Form()
     old, new = (sent.values.get(name, "") for name in ("current_password", "password"))
     if new != sent.values.get("password_again"):
-        form.errors["password_again"] = page_language.phrase(_DIFFERENT)
+        form.errors["password_again"] = page_language.phrase(DIFFERENT)
         form.status = 422
         return account_page(request, page_language, form, now=now)
     try:
@@ -85,7 +83,7 @@ def set_up_second_factor(
                 connection, secret, sent.text("code"), now=now
             )
     if made is None:
-        form.errors["code"], form.status = page_language.phrase(_WRONG_CODE), 422
+        form.errors["code"], form.status = page_language.phrase(WRONG_CODE), 422
         setup = Setup.of(sent.visit, sent.text("secret"))
         return _second_factor(request, page_language, form, setup)
     response = _done(language, "second-factor")

@@ -9,7 +9,7 @@ from fastapi import Path, Request, Response
 
 from api import session
 from dashboards import addresses
-from dashboards.forms import Form, Typed
+from dashboards.forms import DIFFERENT, Form, Typed
 from dashboards.language import Language
 from dashboards.pages.login.view import After, proceed
 from dashboards.render import LanguageKey, Now, page_router, render
@@ -17,11 +17,9 @@ from verkehrspuls.access import links, sessions
 from verkehrspuls.access.limits import TooManyAttempts
 from verkehrspuls.access.links import Link
 from verkehrspuls.errors import BadParameter
-from verkehrspuls.text import mark
 
 router = page_router()
 
-_DIFFERENT = mark("The two passwords differ.")
 Token = Annotated[str, Path(max_length=100)]
 
 
@@ -45,7 +43,7 @@ def use_link(
         return _page(request, page_language, found, form)
     password = None if found.purpose == "login" else typed.get("password", "")
     if password != typed.get("password_again", password):
-        form.errors["password_again"] = page_language.phrase(_DIFFERENT)
+        form.errors["password_again"] = page_language.phrase(DIFFERENT)
         form.status = 422
         return _page(request, page_language, found, form)
     try:

@@ -8,7 +8,7 @@ from fastapi.responses import RedirectResponse
 from api import session
 from api.viewer import visit_of
 from dashboards import addresses
-from dashboards.forms import Form, Typed
+from dashboards.forms import WRONG_CODE, Form, Typed
 from dashboards.language import Language
 from dashboards.pages.login.view import (
     After,
@@ -28,7 +28,6 @@ from verkehrspuls.text import mark
 router = page_router()
 
 _WRONG = mark("E-mail or password is wrong, or the account is disabled.")
-_WRONG_CODE = mark("This code is wrong, or was used before. Wait for the next one.")
 _MISSING = mark("Please fill this in.")
 
 
@@ -126,7 +125,7 @@ def show_second_factor(
         form.refuse(error, page_language, now=now)
         return second_factor_page(request, page_language, then, form)
     if made is None:
-        form.errors["code"], form.status = page_language.phrase(_WRONG_CODE), 422
+        form.errors["code"], form.status = page_language.phrase(WRONG_CODE), 422
         return second_factor_page(request, page_language, then, form)
     begun = Begun(made, is_complete=True, has_second_factor=True)
     return proceed(request, page_language, begun, then)
