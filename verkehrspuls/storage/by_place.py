@@ -1,6 +1,6 @@
 """What is asked of places: a site, a quantity and a direction each."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,12 +13,15 @@ Place = tuple[int, str, str]
 def read_by_site(
     connection: Connection,
     query: str,
-    column: str,
+    make: Callable[..., Any],
     places: Sequence[Place],
     start: datetime,
     end: datetime,
 ) -> dict[int, list[Any]]:
-    """Read a column of a query about places in a period, by `site_id`."""
+    """Read what `make` makes of a query's rows about places in a period, by `site_id`.
+
+    It gets an argument per other column.
+    """
     rows = execute(
         connection,
         query,
@@ -30,5 +33,5 @@ def read_by_site(
     )
     found: dict[int, list[Any]] = {}
     for row in rows:
-        found.setdefault(row["site_id"], []).append(row[column])
+        found.setdefault(row.pop("site_id"), []).append(make(**row))
     return found

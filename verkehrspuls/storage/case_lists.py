@@ -172,5 +172,10 @@ def list_open_cases_of_sites(
 ) -> dict[int, list[int]]:
     """Find the same by `site_id`; sites without such a case are absent."""
     return read_by_site(
-        connection, "list_open_cases", "anomaly_case_id", places, start, end
+        connection,
+        "list_open_cases",
+        lambda anomaly_case_id: anomaly_case_id,
+        places,
+        start,
+        end,
     )

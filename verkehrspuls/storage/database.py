@@ -43,13 +43,15 @@ class Shown(NamedTuple):
 FrameSource = str | Shown
 
 
-#: What a server says that is there and does not know the role, or its password.
+#: What a server says that is there and does not know the role, or its password, or does
+#: not let it take another role.
 _REFUSED: Final = re.compile(
     'password authentication failed|role ".*" does not exist'
-    "|is not permitted to log in|permission denied for database"
+    "|is not permitted to log in|permission denied (for database|to set role)"
 )
-#: UTC in, UTC out, and no name found by accident in another schema.
-_SESSION = "-c TimeZone=UTC -c search_path=vp,public"
+#: UTC in, UTC out, no name found by accident in another schema, and no statement
+#: compiled, which takes longer than running one of ours.
+_SESSION = "-c TimeZone=UTC -c search_path=vp,public -c jit=off"
 
 
 def session(url: str) -> str:
@@ -72,10 +74,14 @@ def connect(
         )
     # a URL that cannot be read is a ProgrammingError
     except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
-        reason = str(error).strip()
-        if _REFUSED.search(reason):
-            raise LoginRefused(reason=reason) from error
-        raise DatabaseUnavailable(reason=reason) from error
+        raise not_connected(error) from error
+
+
+def not_connected(error: Exception) -> Unavailable:
+    """Return why there is no connection: the server is away, or refuses the login."""
+    reason = str(error).strip()
+    kind = LoginRefused if _REFUSED.search(reason) else DatabaseUnavailable
+    return kind(reason=reason)
 
 
 def explained(error: BaseException) -> VerkehrspulsError | None:
@@ -303,7 +309,7 @@ def _new_arrow(where: str) -> _Arrow:
     try:
         return _opened(where)
     except Error as error:
-        raise DatabaseUnavailable(reason=str(error)) from error
+        raise not_connected(error) from error
     finally:
         _opening.release()
 

@@ -106,4 +106,6 @@ def list_ambiguous_hours_of_sites(
     end: datetime,
 ) -> dict[int, list[datetime]]:
     """Find the same by `site_id`; sites without such an hour are absent."""
-    return read_by_site(connection, "list_ambiguous_hours", "hour", places, start, end)
+    return read_by_site(
+        connection, "list_ambiguous_hours", lambda hour: hour, places, start, end
+    )

@@ -126,14 +126,34 @@ def list_sites(
     *,
     municipality: str | None = None,
     heard: bool = True,
+    limit: int | None = None,
+    skip: int = 0,
 ) -> list[Site]:
     """List sites with their channels, by names of municipality and site.
 
     Without `heard` messages and readings are not looked up, and their fields are None.
+    At most `limit` come, after `skip` others.
     """
-    found = _read(connection, municipality=municipality, site=None, heard=heard)
-    astray = _astray(found)
-    return [astray.get(site.site_id, site) for site in found]
+
+    def read(*, heard: bool, limit: int | None, skip: int) -> list[Site]:
+        asked = {"heard": heard, "limit": limit, "skip": skip}
+        return _read(connection, municipality=municipality, site=None, **asked)
+
+    found = read(heard=heard, limit=limit, skip=skip)
+    # what is far from the others is known by all of them
+    is_part = limit is not None or skip > 0
+    astray = _astray(read(heard=False, limit=None, skip=0) if is_part else found)
+    return [
+        structs.replace(
+            site,
+            latitude=None,
+            longitude=None,
+            faults=(*site.faults, astray[site.site_id]),
+        )
+        if site.site_id in astray
+        else site
+        for site in found
+    ]
 
 
 def read_site(
@@ -142,7 +162,8 @@ def read_site(
     site: str,
 ) -> Site:
     """Find a site, with its `sensors`."""
-    found = _read(connection, municipality=municipality, site=site, heard=True)
+    asked = {"heard": True, "limit": None, "skip": 0}
+    found = _read(connection, municipality=municipality, site=site, **asked)
     if not found:
         raise UnknownKey(kind="site", key=f"{municipality}/{site}")
     sensors = list_sensors(connection, municipality=municipality, site=site)
@@ -177,8 +198,8 @@ def _usable(row: MutableMapping[str, Any]) -> Site:
     return Site(**row, faults=tuple(faults))
 
 
-def _astray(sites: Sequence[Site]) -> dict[int, Site]:
-    """Return sites far from their municipality's others, without coordinates, by id."""
+def _astray(sites: Sequence[Site]) -> dict[int, Fault]:
+    """Return the faults of sites far from their municipality's others, by id."""
     towns: dict[str, list[tuple[Site, tuple[float, float]]]] = {}
     for site in sites:
         if site.latitude is not None and site.longitude is not None:
@@ -195,8 +216,5 @@ def _astray(sites: Sequence[Site]) -> dict[int, Site]:
         middle = places.middle(known)
         for site, place in town:
             if places.are_far(place, middle):
-                fault = Fault(text, f"{place[0]:g}, {place[1]:g}")
-                found[site.site_id] = structs.replace(
-                    site, latitude=None, longitude=None, faults=(*site.faults, fault)
-                )
+                found[site.site_id] = Fault(text, f"{place[0]:g}, {place[1]:g}")
     return found

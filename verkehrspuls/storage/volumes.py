@@ -9,8 +9,10 @@ from typing import Final, Literal, Unpack
 
 import polars as pl
 
+from verkehrspuls.calibrations import Calibrated
 from verkehrspuls.storage.asked import Binned, OfSite, Trusted
-from verkehrspuls.storage.database import FrameSource, read_frame
+from verkehrspuls.storage.by_place import Place, read_by_site
+from verkehrspuls.storage.database import Connection, FrameSource, read_frame
 
 #: what is not asked for
 _PLAIN: Final = {"direction": None, "together": False, "trusted": False}
@@ -91,6 +93,34 @@ def read_counts_known_at(
 ) -> pl.DataFrame:
     """Read count readings in the versions that were known at an earlier time."""
     return read_frame(source, "read_counts_known_at", known_at=known_at, **asked)
+
+
+def read_calibrations(source: FrameSource, *, sites: Sequence[int]) -> pl.DataFrame:
+    """Read when which factor of the counts of sites holds."""
+    return read_frame(source, "calibrations", sites=list(sites))
+
+
+def list_calibrations(
+    connection: Connection,
+    places: Sequence[Place],
+    *,
+    start: datetime,
+    end: datetime,
+) -> tuple[Calibrated, ...]:
+    """List what counts of places were multiplied with in a period."""
+    found = list_calibrations_of_sites(connection, places, start=start, end=end)
+    return tuple(one for calibrations in found.values() for one in calibrations)
+
+
+def list_calibrations_of_sites(
+    connection: Connection,
+    places: Sequence[Place],
+    *,
+    start: datetime,
+    end: datetime,
+) -> dict[int, list[Calibrated]]:
+    """Find the same by `site_id`; sites without calibration are absent."""
+    return read_by_site(connection, "list_calibrations", Calibrated, places, start, end)
 
 
 def read_latest(source: FrameSource, *, now: datetime | None = None) -> pl.DataFrame:

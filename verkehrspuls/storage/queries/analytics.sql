@@ -49,7 +49,7 @@ select channel_id, array_agg(hour) as hour from claimed group by channel_id;
 -- name: channels_of_channels
 -- All channels of the sites of some channels, with what their municipality says of
 -- calendar and clock.
-select c.channel_id, c.site_id, c.quantity, c.direction, m.state, m.time_zone
+select c.channel_id, c.site_id, c.quantity, c.direction, m.state, m.time_zone, c.audience
 from channel c
 join site s using (site_id)
 join municipality m using (municipality_id)
@@ -340,7 +340,7 @@ with chosen as (
     where (%(state)s::text is null or m.state = %(state)s)
       and {{> chosen_sites}}
 )
-insert into stale_bucket (channel_id, hour)
+insert into vp.stale_bucket (channel_id, hour)
 select c.channel_id, h.hour
 from chosen c
 cross join lateral (

@@ -44,7 +44,7 @@ with place as (
                 and p.site_id is not distinct from e.site_id
     where e.name = %(name)s and e.first = %(first)s
 )
-insert into local_event (municipality_id, site_id, name, first, last, note)
+insert into vp.local_event (municipality_id, site_id, name, first, last, note)
 select municipality_id, site_id, %(name)s, %(first)s, %(last)s, %(note)s
 from place
 on conflict (municipality_id, site_id, name, first) do update set
@@ -68,7 +68,7 @@ order by e.first, m.key, e.name;
 -- name: remove_event
 -- Forget an event; returns where and when it was, if there was one.
 with gone as (
-    delete from local_event where local_event_id = %(event)s returning *
+    delete from vp.local_event where local_event_id = %(event)s returning *
 )
 select m.key as municipality, s.key as site, gone.first, gone.last
 from gone

@@ -46,7 +46,7 @@ cross join lateral (
           where o.anomaly_case_id = a.anomaly_case_id and o.withdrawn_at is null))
      
       and (%(site)s::text is null or t.key = %(site)s)
-      and (%(quantity)s::text is null or c.quantity = %(quantity)s)
+      and (%(quantity)s::text is null or c.quantity = %(quantity)s and {{> of_figures}})
       and (%(direction)s::text is null or c.direction = %(direction)s)
       and (%(start)s::timestamptz is null or e.ended > %(start)s)
       and (%(end)s::timestamptz is null or e.began < %(end)s)
@@ -76,8 +76,9 @@ limit %(limit)s offset %(skip)s
 
 -- name: count_cases
 -- Open cases by how they stand, of municipalities and of the sites at which they are: a
--- case at several sites counts once for its municipality. Seen as in list_cases.
-select m.key as municipality, t.key as site,
+-- case at several sites counts once for its municipality. What says nothing of the site,
+-- only of its device, counts for the municipality. Seen as in list_cases.
+select m.key as municipality, place.site,
        count(distinct a.anomaly_case_id) filter (where stands.how = 'current') as current,
        count(distinct a.anomaly_case_id) filter (where stands.how = 'older') as older,
        count(distinct a.anomaly_case_id) filter (where stands.how = 'history') as history
@@ -88,6 +89,9 @@ join case_member e on e.anomaly_case_id = a.anomaly_case_id and e.withdrawn_at i
 join channel c on c.channel_id = e.channel_id
 join site t on t.site_id = c.site_id
 cross join lateral (
+    select null as site union all select t.key where {{> of_figures}}
+) place
+cross join lateral (
     select vp.case_stands(
         a.withdrawn_at, a.state, a.ended, a.opened_at, coalesce(%(now)s::timestamptz, now()), %(current_days)s) as how
 ) stands
@@ -96,7 +100,7 @@ where vp.is_open(a.withdrawn_at, a.state)
  
   and (%(municipality)s::text is null or m.key = %(municipality)s)
   and (%(site)s::text is null or t.key = %(site)s)
-group by grouping sets ((m.key), (m.key, t.key))
+group by m.key, place.site
 order by 1, 2
 
 -- name: read_findings
@@ -111,6 +115,7 @@ join site t on t.site_id = c.site_id
 join site s on s.site_id = a.site_id
 where c.site_id = %(site_id)s and c.quantity = %(quantity)s
   and e.withdrawn_at is null and vp.is_open(a.withdrawn_at, a.state)
+  and {{> of_figures}}
   and e.began < %(end)s and e.ended > %(start)s
 order by e.anomaly_case_id, c.direction,
          e.rank, e.score desc, e.began
@@ -124,5 +129,6 @@ join case_member e on e.channel_id = c.channel_id
 join anomaly_case a on a.anomaly_case_id = e.anomaly_case_id
 join site s on s.site_id = a.site_id
 where e.withdrawn_at is null and vp.is_open(a.withdrawn_at, a.state)
+  and {{> of_figures}}
   and e.began < %(end)s and e.ended > %(start)s
 order by a.anomaly_case_id

@@ -82,6 +82,23 @@ from undecided
 where (began <= %(until)s and ended >= %(since)s)
    or anomaly_case_id in (select anomaly_case_id from touched);
 
+-- name: mixed_members
+-- Members that stand of undecided cases with members of several audiences, by case.
+with mixed as (
+    select e.anomaly_case_id
+    from case_member e
+    join channel c using (channel_id)
+    join anomaly_case a using (anomaly_case_id)
+    where e.withdrawn_at is null and a.state = 'suspected' and a.sites > 1
+    group by e.anomaly_case_id
+    having min(c.audience) < max(c.audience)
+)
+select e.channel_id, e.began, e.ended, e.anomaly_case_id
+from case_member e
+join mixed using (anomaly_case_id)
+where e.withdrawn_at is null
+order by e.anomaly_case_id;
+
 -- name: open_case
 -- A new case; its leading member tells the rest.
 insert into anomaly_case (site_id, channel_id, detector, began, ended, score, reason)
@@ -164,9 +181,14 @@ join municipality m using (municipality_id)
 where a.anomaly_case_id = %(anomaly_case_id)s;
 
 -- name: decide_case
--- What a person decided.
+-- What a person decided; the audit log says whether it undoes a decision.
+with named as materialized (
+    select set_config('vp.undone', case when %(undoes)s then %(anomaly_case_id)s::text
+                                        else '' end, true)
+)
 update vp.anomaly_case
 set state = %(state)s, effect = %(effect)s, updated_at = now()
+from named
 where anomaly_case_id = %(anomaly_case_id)s;
 
 -- name: assign_case
@@ -247,8 +269,9 @@ where e.at > %(now)s::timestamptz - make_interval(hours => %(newest_h)s)
           a.withdrawn_at is null and a.state = 'suspected'
           and vp.case_stands(a.withdrawn_at, a.state, a.ended, a.opened_at, %(now)s::timestamptz, %(current_days)s) <> 'history'
           and a.ended > %(now)s::timestamptz - make_interval(hours => %(newest_h)s)
-          and array_position(array['low', 'medium', 'high'], a.severity)
-              >= array_position(array['low', 'medium', 'high'], r.severity)
+          and (a.reason = any(%(always)s::text[])
+               or array_position(array['low', 'medium', 'high'], a.severity)
+                   >= array_position(array['low', 'medium', 'high'], r.severity))
       else e.kind in ('withdrawn', 'decided', 'undone') and exists (
           select from alert l
           where l.anomaly_case_id = a.anomaly_case_id
@@ -382,8 +405,8 @@ where h.municipality_id = r.municipality_id
 returning h.municipality_id, h.hour;
 
 -- name: channels_of_municipality
--- All channels of a municipality, where they are and what they measure.
-select c.channel_id, c.site_id, c.quantity
+-- All channels of a municipality: where they are, what they measure, and who sees it.
+select c.channel_id, c.site_id, c.quantity, c.audience
 from channel c join site s using (site_id)
 where s.municipality_id = %(municipality)s
 order by c.channel_id;
@@ -397,7 +420,7 @@ where channel_id = any(%(channels)s) and interval_s = 3600
 
 -- name: channel_days
 -- Local days of counting channels against what is usual; hours that are observed well enough.
-select v.channel_id, c.site_id, c.quantity, m.time_zone,
+select v.channel_id, c.site_id, c.quantity, c.audience, m.time_zone,
        (v.time at time zone m.time_zone)::date as day, count(*)::integer as hours,
        sum(v.volume * 3600.0::double precision / v.observed_s) as observed,
        sum(v.usual::double precision) as usual
@@ -408,7 +431,7 @@ join municipality m using (municipality_id)
 where v.channel_id = any(%(channels)s) and v.interval_s = 3600
   and v.time >= %(since)s and v.time < %(until)s
   and v.usual is not null and v.observed_s >= 2700
-group by 1, 2, 3, 4, 5;
+group by 1, 2, 3, 4, 5, 6;
 
 -- name: value_days
 -- Local days of environment channels: the lowest of the hours that are observed well enough.

@@ -27,12 +27,12 @@ cross join lateral (
           where i.sensor_id = e.sensor_id) c
     cross join lateral (
         {{(select r.time, r.received_at, r.interval_s, r.sensor_id, r.time_origin
-           from vp.$readings r
+           from $readings r
            where r.channel_id = c.channel_id and r.time <= now()
            order by r.time desc limit %(most)s)
           union all
           (select r.time, r.received_at, r.interval_s, r.sensor_id, r.time_origin
-           from vp.$readings r
+           from $readings r
            where r.channel_id = c.channel_id and r.time > now()
            order by r.time desc limit %(most)s) union all}}
     ) r

@@ -1,40 +1,47 @@
 -- Forecasts and imputed hours: what is read for them, and what replaces them.
 
 -- name: estimated_towns
--- Municipalities that count something, with their clock and calendar; all or one.
-select distinct m.municipality_id, m.state, m.time_zone, c.quantity
-from municipality m
-join site s using (municipality_id)
-join channel c using (site_id)
-where c.quantity = any(%(counted)s)
-  and (%(municipality)s::text is null or m.key = %(municipality)s)
-order by m.municipality_id, c.quantity;
+-- Municipalities that count something, with their clock and calendar; all or one. Those
+-- of each audience by themselves: its channels, and all `seen` by all who see them.
+with counting as (
+    select m.municipality_id, m.state, m.time_zone, c.quantity, c.audience, c.channel_id,
+           case when c.audience > 0 then 2 when c.audience < 0 then 1 else 0 end as rank
+    from municipality m
+    join site s using (municipality_id)
+    join channel c using (site_id)
+    where c.quantity = any(%(counted)s)
+      and (%(municipality)s::text is null or m.key = %(municipality)s)
+)
+select o.municipality_id, o.state, o.time_zone, o.quantity,
+       array_agg(o.channel_id) as channels,
+       (select array_agg(n.channel_id)
+        from counting n
+        where n.municipality_id = o.municipality_id and n.quantity = o.quantity
+          and n.rank <= o.rank) as seen
+from counting o
+group by o.municipality_id, o.state, o.time_zone, o.quantity, o.rank
+order by o.municipality_id, o.quantity, o.rank;
 
 -- name: try_estimate
 -- True for one worker at a time and municipality, to the end of its transaction.
 select pg_try_advisory_xact_lock(hashtext('estimate'), %(municipality_id)s) as mine;
 
 -- name: volumes_of_town
--- Volumes of one length of the channels of a municipality that count a quantity, but for
--- what a person excluded.
+-- Volumes of one length of channels, but for what a person excluded.
 select v.channel_id, v.interval_s, v.time, v.observed_s, v.volume
-from channel c
-join site s using (site_id)
+from unnest(%(seen)s::integer[]) as c (channel_id)
 cross join lateral (
     select * from volume v
     where v.channel_id = c.channel_id and v.interval_s = %(interval_s)s
       and v.time >= %(since)s and v.time < %(until)s
     offset 0
 ) v
-where s.municipality_id = %(municipality_id)s and c.quantity = %(quantity)s
-  and not {{> excluded_by_person}}
+where not {{> excluded_by_person}}
 
 -- name: known_of_town
--- When the first and the last hour with volumes begin, of the channels of a municipality
--- that count a quantity.
+-- When the first and the last hour with volumes of channels begin.
 select min(earliest.time) as since, max(latest.time) as until
-from channel c
-join site s using (site_id)
+from unnest(%(channels)s::integer[]) as c (channel_id)
 cross join lateral (
     select v.time from volume v
     where v.channel_id = c.channel_id and v.interval_s = 3600
@@ -44,27 +51,20 @@ cross join lateral (
     select v.time from volume v
     where v.channel_id = c.channel_id and v.interval_s = 3600
     order by v.time desc limit 1
-) latest
-where s.municipality_id = %(municipality_id)s and c.quantity = %(quantity)s;
+) latest;
 
 -- name: installations_of_town
--- When sensors were attached to the channels of a municipality that count a quantity;
--- open ends far away.
+-- When sensors were attached to channels; open ends far away.
 select i.channel_id, i.since, i.until,
        e.interval_s
 from installed i
 join sensor e using (sensor_id)
-join channel c using (channel_id)
-join site s using (site_id)
-where s.municipality_id = %(municipality_id)s and c.quantity = %(quantity)s;
+where i.channel_id = any(%(channels)s);
 
 -- name: drop_forecasts
 -- Remove what the forecasts of a run replace: of earlier runs only the kept leads stay.
 delete from forecast f
-using channel c
-join site s using (site_id)
-where f.channel_id = c.channel_id
-  and s.municipality_id = %(municipality_id)s and c.quantity = %(quantity)s
+where f.channel_id = any(%(channels)s)
   and f.interval_s = %(interval_s)s
   and (f.made_at >= %(made_at)s or f.lead_s <> all(%(kept)s::integer[]));
 
@@ -80,12 +80,10 @@ select channel_id, interval_s, lead_s, time, made_at, volume, low, high, method
 from json_populate_recordset(null::forecast, %(rows)s);
 
 -- name: imputed_of_town
--- What is imputed for the channels of a municipality that count a quantity.
+-- What is imputed for channels.
 select i.channel_id, i.time, i.gap_h
 from imputed_hour i
-join channel c using (channel_id)
-join site s using (site_id)
-where s.municipality_id = %(municipality_id)s and c.quantity = %(quantity)s
+where i.channel_id = any(%(channels)s)
   and i.time >= %(since)s and i.time < %(until)s;
 
 -- name: drop_imputed

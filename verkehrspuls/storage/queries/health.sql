@@ -58,7 +58,7 @@ select exists (select from stale_day where site_id = any(%(sites)s)) as left;
 
 -- name: health_channels
 -- All channels that were ever heard of, one row for each installation.
-select c.channel_id, s.municipality_id, c.site_id, i.sensor_id, s.road, s.latitude,
+select c.channel_id, s.municipality_id, c.audience, c.site_id, i.sensor_id, s.road, s.latitude,
        s.longitude, c.quantity, c.direction, m.time_zone, e.interval_s,
        i.since, i.until,
        heard.time as heard

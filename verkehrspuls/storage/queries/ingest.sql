@@ -326,10 +326,33 @@ order by given.place;
 -- Keep a message that could not be used.
 insert into rejected_message (received_at, slot, sensor_id, topic, payload,
                               payload_bytes, reason, detail, detail_values,
-                              readings_rejected, retained, first_received_at)
+                              readings_rejected, retained, first_received_at,
+                              municipality_id)
 values (%(received_at)s, %(slot)s, %(sensor_id)s, %(topic)s, %(payload)s,
         %(payload_bytes)s, %(reason)s, %(detail)s, %(detail_values)s,
-        %(readings_rejected)s, %(retained)s, %(first_received_at)s);
+        %(readings_rejected)s, %(retained)s, %(first_received_at)s,
+        coalesce((select municipality_id from sensor where sensor_id = %(sensor_id)s),
+                 (select municipality_id from municipality where key = %(municipality)s)));
+
+-- name: next_replay
+-- The replay that was asked for first, with its sensor.
+select r.replay_id, m.key as municipality, e.key as sensor
+from replay r
+join sensor e using (sensor_id)
+join municipality m on m.municipality_id = e.municipality_id
+where r.done_at is null
+order by r.replay_id
+limit 1;
+
+-- name: take_replays
+-- Whether this session is the one that replays; for as long as it lives.
+select pg_try_advisory_lock(hashtext('vp.replay')) as taken;
+
+-- name: end_replay
+update replay
+set done_at = now(), messages = %(messages)s, used = %(used)s, rejected = %(rejected)s,
+    cut = %(cut)s, failed = %(failed)s
+where replay_id = %(replay_id)s;
 
 -- name: add_to_ledger
 -- Add a batch's counts to the rows of this worker's slot, and to its running sums.
@@ -366,18 +389,35 @@ on conflict (slot, sensor_id) do update set
     messages = (excluded.messages || n.messages)[:%(most)s];
 
 -- name: put_status
--- Store what a sensor says of itself. An older message never replaces a newer one, but
--- for one of the future: its clock, or ours, was ahead. What was retained and has no
--- time holds since it was known.
-insert into sensor_status as s (sensor_id, state, since, battery_pct, firmware)
-values (%(sensor_id)s, %(state)s, %(since)s, %(battery_pct)s, %(firmware)s)
-on conflict (sensor_id) do update set
-    state = excluded.state,
-    since = case when %(undated)s and s.state = excluded.state then s.since
-                 else excluded.since end,
-    battery_pct = coalesce(excluded.battery_pct, s.battery_pct),
-    firmware = coalesce(excluded.firmware, s.firmware)
-where s.since <= excluded.since or s.since > now() + interval '1 minute';
+-- Store what a sensor says of itself, and keep it by day. An older message never replaces
+-- a newer one, but for one of the future: its clock, or ours, was ahead. What was retained
+-- and has no time holds since it was known.
+with written as (
+    insert into sensor_status as s
+        (sensor_id, state, since, battery_pct, signal_dbm, temperature_c, firmware)
+    values (%(sensor_id)s, %(state)s, %(since)s, %(battery_pct)s, %(signal_dbm)s,
+            %(temperature_c)s, %(firmware)s)
+    on conflict (sensor_id) do update set
+        state = excluded.state,
+        since = case when %(undated)s and s.state = excluded.state then s.since
+                     else excluded.since end,
+        battery_pct = coalesce(excluded.battery_pct, s.battery_pct),
+        signal_dbm = coalesce(excluded.signal_dbm, s.signal_dbm),
+        temperature_c = coalesce(excluded.temperature_c, s.temperature_c),
+        firmware = coalesce(excluded.firmware, s.firmware)
+    where s.since <= excluded.since or s.since > now() + interval '1 minute'
+    returning s.sensor_id, (s.since at time zone 'UTC')::date as day
+)
+insert into status_day as d (sensor_id, day, battery_pct, signal_dbm, temperature_c)
+select w.sensor_id, w.day, given.*
+from written w
+cross join (values (%(battery_pct)s::real, %(signal_dbm)s::real, %(temperature_c)s::real))
+    as given (battery_pct, signal_dbm, temperature_c)
+where num_nonnulls(given.battery_pct, given.signal_dbm, given.temperature_c) > 0
+on conflict (sensor_id, day) do update set
+    battery_pct = coalesce(excluded.battery_pct, d.battery_pct),
+    signal_dbm = coalesce(excluded.signal_dbm, d.signal_dbm),
+    temperature_c = coalesce(excluded.temperature_c, d.temperature_c);
 
 -- name: put_passed_over
 -- Note that a sensor's messages tell times that cannot be right.

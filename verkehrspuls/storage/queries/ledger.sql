@@ -345,12 +345,13 @@ r.rejected_message_id, r.received_at, m.key as municipality, e.key as sensor,
 
 -- part: chosen_rejects
 -- Rejected messages that are asked for; what is null selects all. Under a topic of its
--- own, or one that it shares, a message is of a sensor that it does not name.
+-- own, or one that it shares, a message is of a sensor that it does not name; so is one
+-- that came before the sensor was registered.
 ((%(municipality)s::text is null or m.key = %(municipality)s
        or (r.sensor_id is null and r.topic like 'vp/v1/' || %(municipality)s || '/%%'))
       and (%(sensor)s::text is null or e.key = %(sensor)s
            or (r.sensor_id is null and split_part(r.topic, '/', 4) = %(sensor)s))
-      or (r.sensor_id is null and r.reason = 'not-meant'
+      or (r.sensor_id is null and r.reason in ('not-meant', 'unknown-topic')
           and shared_by(r.topic, %(municipality)s, %(sensor)s)))
   and (%(topic)s::text is null or strpos(r.topic, %(topic)s) > 0)
   and (%(reason)s::text is null or r.reason = %(reason)s)
@@ -362,7 +363,7 @@ r.rejected_message_id, r.received_at, m.key as municipality, e.key as sensor,
 select {{> reject}}
 from rejected_message r
 left join sensor e using (sensor_id)
-left join municipality m using (municipality_id)
+left join municipality m on m.municipality_id = r.municipality_id
 where {{> chosen_rejects}}
   and (%(open)s::boolean is false or r.replayed_at is null)
 order by r.received_at desc, r.rejected_message_id desc
@@ -373,7 +374,7 @@ limit %(limit)s;
 select {{> reject}}, r.slot, r.payload
 from rejected_message r
 left join sensor e using (sensor_id)
-left join municipality m using (municipality_id)
+left join municipality m on m.municipality_id = r.municipality_id
 where r.rejected_message_id = %(rejected_message_id)s;
 
 -- name: count_rejects
@@ -400,7 +401,7 @@ select r.rejected_message_id, r.received_at, r.topic, r.payload, r.retained,
        coalesce(r.first_received_at, r.received_at) as first_received_at
 from rejected_message r
 left join sensor e using (sensor_id)
-left join municipality m using (municipality_id)
+left join municipality m on m.municipality_id = r.municipality_id
 where (r.received_at, r.rejected_message_id) > (%(after)s, %(after_id)s)
   and r.received_at <= %(until)s
   and r.replayed_at is null
@@ -414,22 +415,16 @@ limit %(limit)s;
 select count(*) as cut
 from rejected_message r
 left join sensor e using (sensor_id)
-left join municipality m using (municipality_id)
+left join municipality m on m.municipality_id = r.municipality_id
 where r.replayed_at is null
   and length(r.payload) < r.payload_bytes
   and {{> chosen_rejects}};
 
 -- name: mark_replayed
--- Say what replaying came to: used wholly, or still not, and why.
-update rejected_message r
-set replayed_at = case when given.reason is null then now() end,
-    attempts = r.attempts + 1, last_reason = given.reason, last_detail = given.detail,
-    last_detail_values = given.detail_values
-from unnest(%(ids)s::bigint[], %(received)s::timestamptz[], %(reasons)s::text[],
-            %(details)s::text[], %(values)s::jsonb[])
-    as given (id, received_at, reason, detail, detail_values)
-where r.rejected_message_id = given.id and r.received_at = given.received_at
-  and r.replayed_at is null;
+-- Say what replaying came to: used wholly, or still not, and why. Returns how many.
+select vp.mark_replayed(
+    %(ids)s::bigint[], %(received)s::timestamptz[], %(reasons)s::text[],
+    %(details)s::text[], %(values)s::jsonb[]) as marked;
 
 -- name: never_sent
 -- Sensors that are installed now and of which no message ever came, with the topics of

@@ -32,6 +32,21 @@ join channel c
   on c.site_id = place.site_id and c.quantity = place.quantity
  and place.direction in ('all', c.direction)
 
+-- part: of_figures
+-- Members `e` that say something of what was measured: a battery that ends does not.
+e.detector <> 'device-battery'
+
+-- part: calibrations
+-- The calibrations of installations `i`: each holds until the next one begins.
+cross join lateral (
+    select greatest(one.since, lower(i.period)) as since,
+           least(lead(one.since) over (order by one.since), upper(i.period)) as until,
+           one.factor, one.uncertainty, coalesce(one.source, '') as source
+    from jsonb_to_recordset(i.calibrations) as one (
+        since timestamptz, factor double precision, uncertainty double precision,
+        source text)
+) given
+
 -- part: spans
 -- A span of each channel.
 unnest(%(channels)s::integer[], %(since)s::timestamptz[], %(until)s::timestamptz[])

@@ -98,8 +98,20 @@ select * from shown.second_factor();
 -- name: pass_second_factor
 select shown.pass_second_factor(%(step)s, %(sha256)s, %(secret)s) as passed;
 
+-- name: ways_to_prove
+-- By what the person of this session can show who they are.
+select a.has_password as password, f.codes, f.passkeys,
+       (select max(i.linked_at) from identity i where i.account_id = a.account_id)
+           as linked_at
+from account a
+cross join shown.second_factors() f
+where a.account_id = shown.account();
+
+-- name: pass_password
+select shown.pass_password(%(proof)s, %(sha256)s) as passed;
+
 -- name: change_password
-select shown.change_password(%(proof)s, %(new_hash)s) as changed;
+select shown.change_password(%(new_hash)s) as changed;
 
 -- name: list_sessions
 select s.session_id, s.created_at, s.seen_at, s.expires_at, host(s.address) as address,
@@ -152,6 +164,9 @@ select * from shown.take_oidc_login(%(state)s, %(browser)s);
 select * from shown.log_in_oidc(
     %(subject)s, %(email)s, %(name)s, %(roles)s::jsonb, %(second_factor)s, %(sid)s,
     %(id_token)s, {{> new_session}});
+
+-- name: note_oidc_proof
+select shown.note_oidc_proof(%(session)s, %(at)s);
 
 -- name: link_identity
 select shown.link_identity(%(subject)s, %(session)s);

@@ -1,4 +1,4 @@
--- Ending and removing what is registered. The ledger and the rejects stay.
+-- Removing what is registered. The ledger and the rejects stay.
 
 -- part: of_channels
 where channel_id = any(%(channels)s::integer[])
@@ -11,29 +11,6 @@ where sensor_id = any(%(sensors)s::integer[])
 
 -- part: of_town
 where municipality_id = %(municipality_id)s
-
--- name: end_installations
--- End those installations of a sensor that last at a time, and mark the hours since then.
-with ended as (
-    update installation
-    set period = tstzrange(lower(period), %(at)s::timestamptz)
-    where sensor_id = %(sensor_id)s
-      and coalesce(upper(period), 'infinity') > %(at)s
-      and coalesce(lower(period), '-infinity') < %(at)s
-    returning channel_id, output
-), marked as (
-    insert into stale_bucket (channel_id, hour)
-    select ended.channel_id, hour
-    from ended, generate_series(
-        date_trunc('hour', %(at)s::timestamptz, 'UTC'), now(), '1 hour') hour
-)
-select output from ended order by output;
-
--- name: installed_later
--- Outputs that are attached only after a time.
-select output from installation
-where sensor_id = %(sensor_id)s and lower(period) >= %(at)s
-order by output;
 
 -- name: find_town
 -- A municipality that is registered.
@@ -118,6 +95,7 @@ where a.channel_id = any(%(channels)s::integer[])
 -- Take sensors out of the registry; what they sent stays in the ledger.
 with installations as (delete from installation {{> of_sensors}}),
      status as (delete from sensor_status {{> of_sensors}}),
+     days as (delete from status_day {{> of_sensors}}),
      messages as (delete from newest_message {{> of_sensors}}),
      tokens as (
          update api_token set revoked_at = coalesce(revoked_at, now()) {{> of_sensors}})

@@ -18,7 +18,16 @@ order by m.name, m.key
 -- Sites with their channels. Where it is asked for (`heard`): when a sensor of theirs was
 -- last heard of, and when the newest of their readings was measured. What came in its
 -- last hour was used, rejected, or imported from a file; the shortest and longest
--- interval of those heard of. A key that is null selects all.
+-- interval of those heard of. A key that is null selects all, of which so many come after
+-- those that are skipped.
+with chosen as (
+    select s.site_id
+    from site s
+    join municipality m using (municipality_id)
+    where {{> chosen_sites}}
+    order by m.name, s.name, s.key
+    limit %(limit)s offset %(skip)s
+)
 select s.site_id, s.key, s.name, s.road, s.place, s.latitude, s.longitude,
        s.speed_limit_kmh, s.visibility, s.status,
        m.key as municipality, m.name as municipality_name, m.state, m.time_zone,
@@ -27,7 +36,8 @@ select s.site_id, s.key, s.name, s.road, s.place, s.latitude, s.longitude,
        coalesce(measuring.channels, '[]') as channels,
        heard.last_received_at, heard.last_messages, heard.shortest_s,
        heard.longest_s, measuring.newest_reading_at
-from site s
+from chosen
+join site s using (site_id)
 join municipality m using (municipality_id)
 left join lateral (
     select json_agg(json_build_object(
@@ -57,5 +67,4 @@ left join lateral (
     cross join lateral vp.last_heard(e.sensor_id) newest
     where c.site_id = s.site_id and %(heard)s::boolean
 ) heard on true
-where {{> chosen_sites}}
 order by m.name, s.name, s.key

@@ -36,6 +36,11 @@ update vp.api_token set revoked_at = coalesce(revoked_at, now())
 where prefix = %(prefix)s
 returning prefix;
 
+-- name: revoke_tokens
+-- Let all tokens of a person end at once.
+update vp.api_token set revoked_at = now()
+where account_id = %(account_id)s and revoked_at is null;
+
 -- name: find_token
 select * from shown.token();
 

@@ -355,3 +355,24 @@ select site_id, quantity, last as time, sum(volume) filter (where counts) as vol
 from compared
 group by site_id, quantity, last
 order by site_id, quantity
+
+-- name: calibrations
+-- When which factor of the counts of a channel holds, within the installations of sites.
+select i.channel_id, given.since, coalesce(given.until, '2200-01-01') as until, given.factor
+from installation i
+join channel c using (channel_id)
+{{> calibrations}}
+where c.site_id = any(%(sites)s)
+order by i.channel_id, given.since
+
+-- name: list_calibrations
+-- What the counts of some places were multiplied with in a period.
+select c.site_id, t.key as site, c.key as channel,
+       coalesce(nullif(c.direction_name, ''), c.name) as name, given.*
+from {{> at_places}}
+join site t on t.site_id = c.site_id
+join installation i on i.channel_id = c.channel_id
+{{> calibrations}}
+where given.since < %(end)s
+  and coalesce(given.until, 'infinity') > greatest(given.since, %(start)s)
+order by given.since, t.key, c.key
