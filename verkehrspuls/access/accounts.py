@@ -55,6 +55,17 @@ class NotManaged(UsageError):
     http_status = 403
 
 
+class OwnAccount(UsageError):
+    """Nobody makes a link for the own account.
+
+    Change the password on the page of the account, or ask another administrator or the
+    operator.
+    """
+
+    code = "own-account"
+    http_status = 403
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """A person who can log in, and the roles of whom the viewer may know."""
@@ -169,7 +180,8 @@ def refusals() -> Iterator[None]:
     try:
         yield
     except psycopg.errors.InsufficientPrivilege as error:
-        raise NotManaged from error
+        is_own = error.diag.constraint_name == "own_account"
+        raise (OwnAccount if is_own else NotManaged) from error
     except psycopg.errors.CheckViolation as error:
         if error.diag.constraint_name != "last_administrator":
             raise

@@ -1,6 +1,7 @@
 """Limits of attempts, which all processes share: by account and by network address."""
 
-from datetime import datetime, timedelta
+import math
+from datetime import UTC, datetime, timedelta
 from ipaddress import IPv6Address, ip_address
 from typing import Final, Literal
 
@@ -20,9 +21,14 @@ class TooManyAttempts(VerkehrspulsError):
     http_status = 429
 
     until: datetime
+    #: seconds from when it is raised
+    retry_s: int
 
     def __init__(self, *, until: datetime) -> None:
-        super().__init__(until=until, when=f"{until:%H:%M:%S} UTC")
+        wait_s = math.ceil((until - datetime.now(UTC)).total_seconds())
+        super().__init__(
+            until=until, when=f"{until:%H:%M:%S} UTC", retry_s=max(1, wait_s)
+        )
 
 
 def count(

@@ -49,7 +49,7 @@ def create(
 ) -> Made:
     """Make a link in place of an older one for the same.
 
-    Raises `NotManaged` for an account on which others decide as well.
+    Raises `NotManaged` for an account on which others decide as well, and `OwnAccount`.
     """
     token = sessions.new_id()
     with refusals():

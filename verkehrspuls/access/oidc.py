@@ -11,7 +11,7 @@ import hmac
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from typing import Any, Final, NamedTuple, get_args
 
@@ -40,7 +40,7 @@ Writing = Callable[[Viewer], AbstractContextManager[Connection]]
 BACK_CHANNEL: Final = "/oidc/logout"
 LASTS: Final = timedelta(minutes=10)
 _LOGOUT: Final = "http://schemas.openid.net/event/backchannel-logout"
-_PACKAGES: Final = ("authlib", "joserfc", "requests")
+PACKAGES: Final = ("authlib", "joserfc", "requests")
 
 
 class PackagesMissing(UsageError):
@@ -83,6 +83,8 @@ class Person(NamedTuple):
     second_factor: bool
     #: the provider's name for its session
     sid: str | None
+    #: when the person last showed there who they are
+    logged_in_at: datetime | None
 
 
 def provider_of(settings: Settings) -> Provider | None:
@@ -92,7 +94,7 @@ def provider_of(settings: Settings) -> Provider | None:
     """
     if not _is_set(settings.oidc):
         return None
-    missing = [name for name in _PACKAGES if find_spec(name) is None]
+    missing = [name for name in PACKAGES if find_spec(name) is None]
     if missing:
         raise PackagesMissing(names=", ".join(missing))
     if not settings.pages.address:
@@ -117,12 +119,15 @@ def begin(
     *,
     viewer: Viewer = ANONYMOUS,
     links: bool = False,
+    proves: bool = False,
     browser: str = "",
     language: str,
     origin: Origin,
     access: Access,
 ) -> Begin:
     """Begin a login in a browser; if it `links`, for the viewer's account.
+
+    If it `proves`, who is logged in at the provider has to log in again there.
 
     Logins in two windows of a browser share its secret. Raises `TooManyAttempts` and
     `ProviderUnavailable`.
@@ -150,6 +155,7 @@ def begin(
         verifier=_derived(browser, "verifier", state),
         nonce=_derived(browser, "nonce", state),
         language=language,
+        proves=proves,
     )
     return Begin(address, browser)
 
@@ -206,6 +212,13 @@ def finish(
             id_token=token,
             **person._asdict() | {"roles": json.dumps(roles)},
         )
+        if begun:
+            execute(
+                connection,
+                "note_oidc_proof",
+                session=sessions.sha256_of(begun.id),
+                at=person.logged_in_at,
+            )
     return Finished(taken["target"], begun)
 
 
@@ -260,7 +273,8 @@ def end_sessions(
 def unlink(connection: Connection, account_id: int) -> bool:
     """Unlink an account from the provider; False if it is not, or has no password.
 
-    Its sessions that began there end. Raises `LastAdministrator`.
+    Its sessions that began there end, but that of the connection's viewer. Raises
+    `LastAdministrator`.
     """
     with accounts.refusals():
         gone = execute(connection, "unlink_identity", account_id=account_id)
@@ -281,6 +295,7 @@ def person_of(claims: Mapping[str, Any], settings: Oidc) -> Person:
         roles=roles_of(inner(claims, settings.groups_claim), settings.roles),
         second_factor=any(one in settings.second_factor for one in methods),
         sid=sid if is_text(sid) else None,
+        logged_in_at=_moment(claims.get("auth_time")),
     )
 
 
@@ -318,6 +333,16 @@ def _email(claims: Mapping[str, Any], settings: Oidc) -> str | None:
     try:
         return accounts.require_email(email) if isinstance(email, str) else None
     except BadParameter:
+        return None
+
+
+def _moment(seconds: object) -> datetime | None:
+    """Return the time of a claim."""
+    if not isinstance(seconds, int | float):
+        return None
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
         return None
 
 

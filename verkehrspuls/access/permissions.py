@@ -51,6 +51,7 @@ PERMISSIONS: Final[dict[str, Permission]] = {
     "register": Permission(
         "register and commission sites and sensors, and issue credentials of sensors",
         ("engineer",),
+        in_tokens=True,
     ),
     "readings": Permission("send readings over HTTP", ("engineer",), in_tokens=True),
     "tokens": Permission(

@@ -54,6 +54,8 @@ _REMEMBERED_S: Final = 3600.0
 #: between two looks for keys that are not known: anybody may send a token with one
 _KEYS_PAUSE_S: Final = 10.0
 _ANSWER_BYTES: Final = 1_000_000
+#: how long somebody has shown who they are: see 0053_proof.sql
+_PROOF_S: Final = 600
 _TOKEN_LENGTH: Final = 20_000
 _TEXT_LENGTH: Final = 255
 
@@ -119,9 +121,11 @@ class Provider:
         return self._metadata.get()
 
     def log_in_address(
-        self, *, state: str, verifier: str, nonce: str, language: str
+        self, *, state: str, verifier: str, nonce: str, language: str, proves: bool
     ) -> str:
-        """Return where a browser logs in."""
+        """Return where a browser logs in; if it `proves`, again if it is logged in."""
+        # with an age the provider says when the person logged in
+        anew = {"prompt": "login", "max_age": _PROOF_S} if proves else {}
         with self._client() as client:
             address, _ = client.create_authorization_url(
                 self.metadata.authorization_endpoint,
@@ -129,6 +133,7 @@ class Provider:
                 code_verifier=verifier,
                 nonce=nonce,
                 ui_locales=language,
+                **anew,
             )
         return str(address)
 
@@ -302,7 +307,7 @@ class Provider:
             body = response.raw.read(_ANSWER_BYTES + 1, decode_content=True)
             found = json.loads(body[:_ANSWER_BYTES])
             if not isinstance(found, dict):
-                raise ValueError(f"{where} is not a JSON object")  # noqa: TRY004
+                raise ValueError(f"{where} is not a JSON object")  # noqa: TRY004 - an answer
             return found
 
     @contextmanager

@@ -66,6 +66,8 @@ class Session:
     name: str
     is_complete: bool
     has_second_factor: bool
+    #: the person has shown who they are in the last ten minutes
+    has_proved: bool
     #: roles have changed: it may do nothing until it is renewed
     is_outdated: bool
     #: `renew` is to be called
@@ -97,6 +99,16 @@ class Factors(NamedTuple):
     passkeys: bool
 
 
+class Ways(NamedTuple):
+    """By what a person can show who they are."""
+
+    password: bool
+    codes: bool
+    passkeys: bool
+    #: when the account was linked with single sign-on; None: it is not
+    linked_at: datetime | None
+
+
 class Listed(NamedTuple):
     """A session in the list of an account's sessions."""
 
@@ -121,19 +133,7 @@ def log_in(
     It takes as long for an unknown e-mail. Raises `TooManyAttempts`.
     """
     email = email.strip().lower()
-    salt = ""
-    with transaction() as connection:
-        until = None
-        # first, so that no address fills the database with e-mails that it makes up
-        if network := limits.network(origin.address):
-            until = limits.count(connection, "address", network, settings)
-        if until is None:
-            until = limits.count(connection, "password", email, settings)
-        if until is None:
-            usual = passwords.COST.text
-            salt = one(connection, "password_salt", email=email, usual=usual)["salt"]
-    if until is not None:
-        raise TooManyAttempts(until=until)
+    salt = _salt(transaction, email, origin=origin, settings=settings)
     proof = passwords.prove(password, salt)
     renewed = passwords.hash_of(password) if passwords.is_outdated(salt) else None
     with transaction() as connection:
@@ -201,9 +201,9 @@ def renew(connection: Connection, *, settings: Access) -> str | None:
 def show_second_factor(
     transaction: Transaction, given: str, *, now: datetime, settings: Access
 ) -> str | None:
-    """Complete a session by a code; return its new id, None if the code is wrong.
+    """Complete a session by a code, or show who its person is; return its new id.
 
-    Raises `TooManyAttempts`.
+    None if the code is wrong, or nothing is to be shown. Raises `TooManyAttempts`.
     """
     with transaction() as connection:
         row = execute(connection, "second_factor").fetchone()
@@ -232,27 +232,48 @@ def set_up_second_factor(
     return None if step is None else _pass(connection, step, secret)
 
 
-def change_password(
-    transaction: Transaction, old: str, new: str, *, settings: Access
-) -> bool:
-    """Change the own password, and end all other sessions; False if `old` is wrong.
+def ways(connection: Connection) -> Ways:
+    """Return by what the person of the viewer's session can show who they are."""
+    return Ways(**one(connection, "ways_to_prove"))
 
-    Raises `WeakPassword` and `TooManyAttempts`.
+
+def show_password(
+    transaction: Transaction,
+    password: str,
+    *,
+    email: str,
+    origin: Origin,
+    settings: Access,
+) -> str | None:
+    """Show who the person of a session is; return its new id, None if it is wrong.
+
+    Raises `TooManyAttempts`.
     """
+    salt = _salt(transaction, email, origin=origin, settings=settings)
+    proof, made = passwords.prove(password, salt), new_id()
     with transaction() as connection:
-        mine = find(connection)
-        if mine is None:
-            return False
-        passwords.require_strong(new, own=(mine.email, mine.name))
-        until = limits.count(connection, "password", mine.email, settings)
-        usual = passwords.COST.text
-        salt = one(connection, "password_salt", email=mine.email, usual=usual)["salt"]
-    if until is not None:
-        raise TooManyAttempts(until=until)
-    proof, new_hash = passwords.prove(old, salt), passwords.hash_of(new)
+        passed = one(connection, "pass_password", proof=proof, sha256=sha256_of(made))
+    return made if passed["passed"] else None
+
+
+def change_password(
+    transaction: Transaction,
+    session: Session,
+    new: str,
+    *,
+    also: Callable[[Connection], None] = lambda _: None,
+) -> bool:
+    """Change the own password, or choose one; False unless the session `has_proved`.
+
+    `also` is done in the same transaction. Raises `WeakPassword`.
+    """
+    passwords.require_strong(new, own=(session.email, session.name))
+    new_hash = passwords.hash_of(new)
     with transaction() as connection:
-        done = one(connection, "change_password", proof=proof, new_hash=new_hash)
-    return bool(done["changed"])
+        changed = one(connection, "change_password", new_hash=new_hash)["changed"]
+        if changed:
+            also(connection)
+    return bool(changed)
 
 
 def of_account(connection: Connection, account_id: int) -> list[Listed]:
@@ -296,6 +317,28 @@ def viewer_of(made: str) -> Viewer:
 def printable(text: str) -> str:
     """Return words of a stranger without what could break a line."""
     return _CONTROL.sub(" ", text)
+
+
+def _salt(
+    transaction: Transaction, email: str, *, origin: Origin, settings: Access
+) -> str:
+    """Count an attempt with a password; return parameters and salt of its hash.
+
+    Raises `TooManyAttempts`.
+    """
+    salt, until = "", None
+    with transaction() as connection:
+        # first, so that no address fills the database with e-mails that it makes up
+        if network := limits.network(origin.address):
+            until = limits.count(connection, "address", network, settings)
+        if until is None:
+            until = limits.count(connection, "password", email, settings)
+        if until is None:
+            usual = passwords.COST.text
+            salt = one(connection, "password_salt", email=email, usual=usual)["salt"]
+    if until is not None:
+        raise TooManyAttempts(until=until)
+    return salt
 
 
 def _pass(connection: Connection, step: int, secret: bytes | None) -> str | None:

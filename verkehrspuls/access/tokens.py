@@ -192,6 +192,11 @@ def revoke(connection: Connection, prefix: str) -> None:
         raise UnknownToken(kind="token", key=begin)
 
 
+def revoke_all(connection: Connection, account_id: int) -> None:
+    """Revoke all tokens of a person at once."""
+    execute(connection, "revoke_tokens", account_id=account_id)
+
+
 class UnknownToken(UnknownKey):
     """There is no token {key}. `verkehrspuls token list` shows all."""
 
